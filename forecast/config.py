@@ -1,0 +1,249 @@
+"""The configuration of a run: frozen, validated, to and from JSON and TOML. Every default and every limit stands here once."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from forecast.errors import ConfigError
+
+Activation = Literal["tanh", "sigmoid", "relu", "elu", "selu", "softplus", "softsign", "swish", "gelu", "linear",
+                     "hard_sigmoid", "exponential"]  # fmt: skip
+Initialiser = Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal",
+                      "orthogonal", "random_normal", "random_uniform", "truncated_normal", "zeros", "ones"]  # fmt: skip
+Constraint = Literal["none", "max_norm", "non_neg", "unit_norm"]
+
+
+def _split_commas(value: object) -> object:
+    """Let ``"64,32"`` stand for ``("64", "32")``, so that options and files read alike."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return (value,) if isinstance(value, int) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
+Sizes = Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split_commas)]
+Penalty = Annotated[float, Field(ge=0, le=10)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: its fields cannot be changed, and unknown ones are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ReadOptions(Section):
+    """How to read a source. Whatever is left out is inferred and reported."""
+
+    time_column: str | None = Field(None, description="Column that holds the time.")
+    date_format: str | None = Field(None, description="Format of the time, such as %d-%m-%Y %H:%M.")
+    freq: str | None = Field(None, description="Clock as a pandas offset alias: 15min, h, D, B, W, MS …")
+    resample: str | None = Field(None, description="Average the rows onto this clock.")
+    tz: str | None = Field(None, description="Time zone of the stamps, such as Europe/Berlin.")
+    series_id: str | None = Field(None, description="Column that tells several series apart.")
+    encoding: str | None = Field(None, description="Text encoding, such as latin-1.")
+    delimiter: str | None = Field(None, description="Character between fields.")
+    decimal: str | None = Field(None, description="Decimal mark.")
+    thousands: str | None = Field(None, description="Thousands mark.")
+    skip_rows: int = Field(0, ge=0, description="Lines to skip before the header.")
+    keep_sentinels: bool = Field(False, description="Take values such as -9999 for measurements.")
+
+
+class DataConfig(Section):
+    """What is forecast, from what, and how the time axis is divided."""
+
+    target: Names = Field((), description="Columns to forecast, with commas between them.")
+    covariates: Names | None = Field(None, description="Other columns that the network sees: names, auto or none.")
+    calendar: bool | None = Field(None, description="Hour, weekday, day of year … as inputs that are known ahead.")
+    lookback: int | None = Field(None, ge=1, le=100_000, description="Steps that the model sees.")
+    horizon: int | None = Field(None, ge=1, le=100_000, description="Steps that it forecasts.")
+    season: int | None = Field(None, ge=1, le=1_000_000, description="Steps in one seasonal cycle; 1 means none.")
+    transform: Literal["none", "log"] | None = Field(None, description="Transform of the targets before scaling.")
+    channels: Literal["joint", "independent"] | None = Field(
+        None, description="Several targets: forecast jointly, or each on its own with shared weights."
+    )
+    validation: float = Field(0.1, gt=0, lt=1, description="Share of the time axis for validation.")
+    test: float = Field(0.2, gt=0, lt=1, description="Share of the time axis for the test, its newest part.")
+    validation_from: str | None = Field(None, description="First timestamp of the validation span, instead of a share.")
+    test_from: str | None = Field(None, description="First timestamp of the test span, instead of a share.")
+    longest_fill: int = Field(
+        6, ge=0, description="Missing values in a row that a window may carry forward from the last seen one."
+    )
+
+    @field_validator("covariates", mode="before")
+    @classmethod
+    def _words_are_not_names(cls, value: object) -> object:
+        return {"auto": None, "none": ()}.get(value, value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _shares_leave_training_rows(self) -> DataConfig:
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation {self.validation} and test {self.test} leave nothing to train on")
+        return self
+
+
+class NetworkConfig(Section):
+    """The recurrent network: a preset's name and its parts. Defaults are those of the Keras LSTM layer."""
+
+    model: str = Field("stacked-lstm", description="Preset from the catalogue; the other options change its parts.")
+    cell: Literal["rnn", "gru", "lstm"] = Field("lstm", description="Recurrent cell.")
+    units: Sizes = Field((64,), min_length=1, description="Units of each recurrent layer, such as 64 or 64,32.")
+    normalise: Literal["none", "last", "standard", "last-scaled"] | None = Field(
+        None, description="Per window: subtract the last value, its mean and scale, or the last value and its scale."
+    )
+    segment: int | None = Field(None, ge=1, le=100_000, description="Steps that are fed to the cell at once.")
+    decode: Literal["direct", "parallel", "recursive"] = Field("direct", description="How the horizon is produced.")
+    head_dropout: Share = Field(0.0, description="Dropout before the head.")
+    activation: Activation = Field("tanh", description="Activation of candidate and output.")
+    recurrent_activation: Activation = Field("sigmoid", description="Activation of the gates.")
+    use_bias: bool = Field(True, description="Give the cells a bias.")
+    unit_forget_bias: bool = Field(True, description="Start the forget gate's bias at 1 (LSTM).")
+    reset_after: bool = Field(True, description="Apply the reset gate after the matrix product (GRU).")
+    kernel_initializer: Initialiser = Field("glorot_uniform", description="Start of the input weights.")
+    recurrent_initializer: Initialiser = Field("orthogonal", description="Start of the recurrent weights.")
+    bias_initializer: Initialiser = Field("zeros", description="Start of the bias.")
+    kernel_regularizer: Penalty = Field(0.0, description="L2 penalty of the input weights.")
+    recurrent_regularizer: Penalty = Field(0.0, description="L2 penalty of the recurrent weights.")
+    bias_regularizer: Penalty = Field(0.0, description="L2 penalty of the bias.")
+    activity_regularizer: Penalty = Field(0.0, description="L2 penalty of the outputs.")
+    kernel_constraint: Constraint = Field("none", description="Constraint of the input weights.")
+    recurrent_constraint: Constraint = Field("none", description="Constraint of the recurrent weights.")
+    bias_constraint: Constraint = Field("none", description="Constraint of the bias.")
+    dropout: Share = Field(0.0, description="Dropout of each layer's inputs.")
+    recurrent_dropout: Share = Field(0.0, description="Dropout of the recurrent state.")
+    go_backwards: bool = Field(False, description="Read the window from its end.")
+    unroll: bool | None = Field(None, description="Unroll the loop over time; by itself for short ones.")
+    stateful: bool = Field(False, description="Carry the state from window to window along the series.")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> NetworkConfig:
+        if self.go_backwards and len(self.units) > 1:
+            raise ValueError(f"go_backwards works with one layer, not with units {self.units}")
+        if self.stateful and self.decode != "direct":
+            raise ValueError(f"stateful needs decode = direct, not {self.decode}")
+        return self
+
+
+class TrainingConfig(Section):
+    """How the network is trained, and what stands beside it."""
+
+    epochs: int = Field(30, ge=1, le=100_000, description="Passes over the training windows, at most.")
+    steps_per_epoch: int = Field(100, ge=1, description="Batches in an epoch, at most; a long series is sampled.")
+    batch_size: int = Field(64, ge=1, le=65_536, description="Windows in a batch.")
+    learning_rate: float = Field(2e-3, gt=0, le=1e32, description="Highest rate of Adam's schedule.")
+    schedule: Literal["cosine", "constant"] = Field("cosine", description="Course of the learning rate.")
+    warmup: Share = Field(0.05, description="Share of the steps over which the learning rate rises.")
+    clip_norm: float = Field(1.0, gt=0, description="Largest norm of a gradient.")
+    loss: Literal["mae", "mse", "huber"] = Field("mae", description="Loss on the scaled values.")
+    ema: Share = Field(0.99, description="Momentum of the moving average of the weights; 0 for none.")
+    patience: int = Field(10, ge=1, description="Epochs without a better validation before training stops.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything random.")
+    baseline: bool = Field(True, description="Train the vanilla RNN beside the model.")
+    refit: bool = Field(False, description="Train again on every row for the newest forecast.")
+
+
+class Config(Section):
+    """The whole configuration of a run."""
+
+    read: ReadOptions = ReadOptions()
+    data: DataConfig = DataConfig()
+    network: NetworkConfig = NetworkConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    def to_json(self) -> str:
+        """The configuration as JSON; `config_from_json` reads it back."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    def replace(self, **sections: Mapping[str, object]) -> Config:
+        """A copy with these fields of these sections changed, checked anew.
+
+        Raises:
+            ConfigError: If a value is not allowed.
+        """
+        merged = self.model_dump()
+        for section, values in sections.items():
+            merged[section].update(values)
+        return build_config(merged)
+
+
+def option_fields() -> dict[str, str]:
+    """Every option's name, mapped to the section that it belongs to."""
+    return {
+        name: section
+        for section, info in Config.model_fields.items()
+        for name in info.annotation.model_fields  # type: ignore[union-attr]
+    }
+
+
+def nest(settings: Mapping[str, object]) -> dict[str, dict[str, object]]:
+    """Flat settings such as ``{"lookback": 48}``, or sections of them, put into their sections.
+
+    Raises:
+        ConfigError: If there is no such setting.
+    """
+    sections = option_fields()
+    nested: dict[str, dict[str, object]] = {}
+    for name, value in settings.items():
+        if name in Config.model_fields and isinstance(value, Mapping):
+            nested.setdefault(name, {}).update(value)
+        elif name in sections:
+            nested.setdefault(sections[name], {})[name] = value
+        else:
+            raise ConfigError(f"There is no setting {name!r}.", f"Settings: {', '.join(sorted(sections))}.")
+    return nested
+
+
+def build_config(nested: Mapping[str, Any]) -> Config:
+    """The configuration from nested settings.
+
+    Raises:
+        ConfigError: If a field is unknown or a value is not allowed; echoes it and says what is.
+    """
+    try:
+        return Config.model_validate(nested)
+    except ValidationError as error:
+        raise ConfigError(_explain(error), "forecast train --help lists every option.") from None
+
+
+def config_from_json(text: str) -> Config:
+    """The configuration that `Config.to_json` wrote.
+
+    Raises:
+        ConfigError: If it is not JSON, or not a configuration.
+    """
+    try:
+        return build_config(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"The configuration is not JSON: {error}.") from None
+
+
+def settings_from_toml(path: Path) -> dict[str, object]:
+    """The settings in a TOML file: flat, or in tables named after the sections.
+
+    Raises:
+        ConfigError: If the file is missing or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"Cannot read the configuration {path}: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}.") from None
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for item in error.errors(include_url=False):
+        where = [str(part) for part in item["loc"] if str(part) not in Config.model_fields]
+        name = next((part for part in where if part in option_fields()), ".".join(where))
+        message = item["msg"].removeprefix("Value error, ")
+        message = message.replace("Input should be", "must be").replace("Extra inputs are not permitted", "no such setting")
+        received = "" if item["type"] == "value_error" else f" Received: {item['input']!r}."
+        lines.append(f"{name}: {message}.{received}" if name else f"{message}.")
+    return "\n".join(dict.fromkeys(lines))

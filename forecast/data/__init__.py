@@ -1,0 +1,1 @@
+"""From a source to windows: reading, checking, splitting, scaling, windowing."""

@@ -1,0 +1,51 @@
+"""Calendar features: inputs that are known ahead, from the clock alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.data.panel import Clock, Floats, Times
+
+_DAY = 86_400_000_000  # microseconds
+_YEAR = 365.2425 * _DAY
+
+
+def calendar_features(times: Times, clock: Clock) -> Floats:
+    """Sine and cosine of each cycle that the clock can show.
+
+    A clock of hours or less shows the day, the week and the year; one of days the week and the year; a longer one the year.
+
+    Args:
+        times: Timestamps [T].
+        clock: The beat of the rows.
+
+    Returns:
+        [T, K] within -1 … 1; K is 0 on a yearly clock.
+    """
+    phases = _phases(times, clock)
+    waves = [wave(2 * np.pi * phase) for phase in phases for wave in (np.sin, np.cos)]
+    return np.stack(waves, axis=1) if waves else np.zeros((len(times), 0))
+
+
+def calendar_names(clock: Clock) -> tuple[str, ...]:
+    """Names of the K features, in their order."""
+    return tuple(f"{wave} of {cycle}" for cycle in _cycles(clock) for wave in ("sine", "cosine"))
+
+
+def _cycles(clock: Clock) -> tuple[str, ...]:
+    if clock.unit in ("s", "min", "h"):
+        return ("day", "week", "year")
+    if clock.unit in ("D", "B"):
+        return ("week", "year")
+    return ("year",) if clock.unit in ("W", "M", "Q") else ()
+
+
+def _phases(times: Times, clock: Clock) -> list[NDArray[np.float64]]:
+    micros = times.astype("datetime64[us]").astype(np.int64)
+    by_cycle = {
+        "day": (micros % _DAY) / _DAY,
+        "week": ((micros + 3 * _DAY) % (7 * _DAY)) / (7 * _DAY),  # 1 January 1970 was a Thursday; weeks begin on Monday
+        "year": (times - times.astype("datetime64[Y]")).astype(np.int64) / _YEAR,
+    }
+    return [by_cycle[cycle] for cycle in _cycles(clock)]

@@ -1,0 +1,231 @@
+"""Panel: one or many series on a regular clock, as one float64 array."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forecast.errors import DataError
+
+Times = NDArray[np.datetime64]
+Floats = NDArray[np.float64]
+
+# A closed exchange is not a hole in the data. The longest closures of the last sixty years on the large exchanges
+# (September 2001, four days) stay below this many absent business days.
+LONGEST_CLOSURE = 5
+
+_WORDS = {
+    "s": ("second", "seconds"),
+    "min": ("minute", "minutes"),
+    "h": ("hour", "hours"),
+    "D": ("day", "days"),
+    "B": ("business day", "business days"),
+    "W": ("week", "weeks"),
+    "M": ("month", "months"),
+    "Q": ("quarter", "quarters"),
+    "Y": ("year", "years"),
+}
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The regular beat of a series, as a pandas offset alias such as ``h``, ``15min``, ``B``, ``W-SAT`` or ``MS``.
+
+    Raises:
+        DataError: If the alias is not one that pandas knows.
+    """
+
+    freq: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "freq", normalise_freq(self.freq))
+
+    @property
+    def offset(self) -> pd.DateOffset:
+        """The pandas offset of one step."""
+        return pd.tseries.frequencies.to_offset(self.freq)
+
+    @property
+    def unit(self) -> str:
+        """The unit of the step without its multiple: one of s, min, h, D, B, W, M, Q, Y."""
+        name = self.offset.name.split("-")[0]
+        name = {"ms": "s", "us": "s", "ns": "s", "C": "B"}.get(name, name)
+        if name in _WORDS:
+            return name
+        return next((unit for unit in ("M", "Q", "Y") if unit in name), "s")
+
+    @property
+    def multiple(self) -> int:
+        """How many units make one step: 15 for ``15min``."""
+        return int(self.offset.n)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether every step lasts equally long; months and business days do not."""
+        return isinstance(self.offset, pd.tseries.offsets.Tick) or self.unit in ("D", "W")
+
+    @property
+    def step(self) -> np.timedelta64:
+        """The length of one step, in microseconds; of a calendar step, its usual length."""
+        days = {"D": 1, "W": 7, "B": 1, "M": 30, "Q": 91, "Y": 365}
+        if self.unit in days:
+            return np.timedelta64(days[self.unit] * self.multiple * 86_400_000_000, "us")
+        return np.timedelta64(pd.Timedelta(self.offset).value // 1000, "us")
+
+    def ordinals(self, times: Times) -> NDArray[np.int64]:
+        """Number each timestamp by its step, so that neighbours on the clock differ by 1.
+
+        Args:
+            times: Timestamps [T] that lie on the clock.
+        """
+        if self.unit == "B":
+            return np.busday_count(np.datetime64("1970-01-01"), times.astype("datetime64[D]")) // self.multiple
+        if self.unit in ("M", "Q", "Y"):
+            months = {"M": 1, "Q": 3, "Y": 12}[self.unit] * self.multiple
+            number = times.astype("datetime64[M]").astype(np.int64)
+            return (number - (number[0] if len(number) else 0)) // months
+        since = (times - times[0]).astype(np.int64) if len(times) else np.zeros(0, np.int64)
+        return np.rint(since / self.step.astype(np.int64)).astype(np.int64)
+
+    def future(self, last: np.datetime64, steps: int) -> Times:
+        """The ``steps`` timestamps that follow ``last`` on the clock."""
+        following = pd.date_range(pd.Timestamp(last), periods=steps + 1, freq=self.freq)
+        after = following[following > pd.Timestamp(last)][:steps]
+        if len(after) < steps:  # `last` itself was not on the clock, so the range began after it
+            after = pd.date_range(after[0], periods=steps, freq=self.freq)
+        return after.to_numpy().astype("datetime64[us]")
+
+    def describe(self, steps: int = 1) -> str:
+        """A number of steps in words: ``describe(24)`` of an hourly clock is "24 hours"."""
+        singular, plural = _WORDS[self.unit]
+        count = steps * self.multiple
+        return f"{count} {singular if count == 1 else plural}"
+
+
+def normalise_freq(freq: str) -> str:
+    """The present spelling of a pandas offset alias, from an old or a new one (``H`` and ``h``, ``M`` and ``ME``).
+
+    Raises:
+        DataError: If pandas knows neither spelling.
+    """
+    old = {"H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "M": "ME", "Q": "QE", "A": "YE", "Y": "YE", "d": "D"}
+    head, _, anchor = freq.strip().partition("-")
+    digits = head[: len(head) - len(head.lstrip("0123456789"))]
+    alias = digits + old.get(head[len(digits) :], head[len(digits) :]) + (f"-{anchor}" if anchor else "")
+    try:
+        offset = pd.tseries.frequencies.to_offset(alias)
+    except ValueError:
+        offset = None
+    if offset is None or offset.n < 1:
+        raise DataError(
+            f"{freq!r} is not a frequency.", "Use a pandas offset alias: 15min, h, D, B (business days), W, MS, QS, YS."
+        )
+    return str(offset.freqstr)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """S series of T rows in all, on one clock.
+
+    Rows of one series stand together and ascend in time. A missing value is NaN; a missing row is absent, and
+    starts a new stretch: no window ever crosses from one stretch into another.
+
+    Args:
+        values: Float64 [T, C].
+        times: Timestamps [T], ``datetime64[us]``, in the series' own time zone or without one.
+        columns: C names.
+        clock: The beat of the rows.
+        series_ids: S names.
+        offsets: Int [S + 1]; series s owns rows ``offsets[s]:offsets[s + 1]``.
+        name: What the panel is called on tables and plots.
+        units: Physical unit by column, where known.
+        default_target: The column that is forecast when the user names none.
+        notes: What was inferred while reading, one sentence each.
+        warnings: What was mended while reading, one counted sentence each.
+    """
+
+    values: Floats
+    times: Times
+    columns: tuple[str, ...]
+    clock: Clock
+    series_ids: tuple[str, ...] = ("",)
+    offsets: tuple[int, ...] = ()
+    name: str = "series"
+    units: dict[str, str] = field(default_factory=dict)
+    default_target: str | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.offsets:
+            object.__setattr__(self, "offsets", (0, len(self.values)))
+        if self.values.shape != (len(self.times), len(self.columns)):
+            raise DataError(
+                f"Values of shape {self.values.shape} do not fit {len(self.times)} times "
+                f"and {len(self.columns)} columns."
+            )
+        if len(self.offsets) != len(self.series_ids) + 1 or self.offsets[-1] != len(self.values):
+            raise DataError(f"Offsets {self.offsets} do not divide {len(self.values)} rows into the series.")
+
+    @property
+    def n_rows(self) -> int:
+        """T, the rows of all series."""
+        return len(self.values)
+
+    @property
+    def n_series(self) -> int:
+        """S."""
+        return len(self.series_ids)
+
+    def rows(self, series: int) -> slice:
+        """The rows of one series."""
+        return slice(self.offsets[series], self.offsets[series + 1])
+
+    def series_of_row(self) -> NDArray[np.int64]:
+        """The number of the series that owns each row, [T]."""
+        return np.repeat(np.arange(self.n_series), np.diff(self.offsets))
+
+    def column(self, name: str) -> int:
+        """The position of a column.
+
+        Raises:
+            DataError: If there is none of that name; lists those that exist.
+        """
+        if name not in self.columns:
+            raise DataError(f"There is no column {name!r}.", f"Columns: {', '.join(map(repr, self.columns))}.")
+        return self.columns.index(name)
+
+    def select(self, names: tuple[str, ...]) -> Panel:
+        """The same rows with these columns, in this order."""
+        picked = [self.column(name) for name in names]
+        return replace(self, values=np.ascontiguousarray(self.values[:, picked]), columns=tuple(names))
+
+    def absent_before(self) -> NDArray[np.int64]:
+        """How many clock steps are absent directly before each row, [T]; 0 at the start of a series."""
+        absent = np.zeros(self.n_rows, np.int64)
+        for series in range(self.n_series):
+            rows = self.rows(series)
+            absent[rows][1:] = np.diff(self.clock.ordinals(self.times[rows])) - 1
+        return absent
+
+    def stretches(self) -> NDArray[np.int64]:
+        """The number of the unbroken stretch that each row lies in, [T].
+
+        A stretch ends with its series or at an absent row. On a clock of business days up to
+        ``LONGEST_CLOSURE`` absent days are a holiday, and the stretch goes on.
+        """
+        tolerated = LONGEST_CLOSURE if self.clock.unit == "B" else 0
+        starts = self.absent_before() > tolerated
+        starts[np.asarray(self.offsets[:-1])] = True
+        return np.cumsum(starts) - 1
+
+    def fingerprint(self) -> str:
+        """SHA-256 of names, times and values: two panels with the same one give the same training."""
+        digest = hashlib.sha256(repr((self.columns, self.series_ids, self.offsets, self.clock.freq)).encode())
+        digest.update(np.ascontiguousarray(self.times.astype("datetime64[us]")).tobytes())
+        digest.update(np.ascontiguousarray(self.values).tobytes())
+        return digest.hexdigest()

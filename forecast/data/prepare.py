@@ -1,0 +1,175 @@
+"""From a panel and a resolved configuration to what a network is fed: scaled rows and the windows of each part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.config import Config, DataConfig
+from forecast.data.features import calendar_features
+from forecast.data.panel import Floats, Panel
+from forecast.data.scaling import Scaler, fit_scaler
+from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_time
+from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows
+from forecast.errors import DataError
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A panel as the network is fed it.
+
+    Args:
+        panel: Targets first, then past covariates.
+        n_targets: D, how many of the columns are targets.
+        filled: Values in their own units with short holes filled forward, [T, C].
+        inputs: Scaled float32 rows [T, F]: targets, covariates, calendar; 0 where unusable.
+        usable: Which rows can be fed, [T].
+        seen: In which rows every target was observed, [T].
+        series: The series of each row, [T].
+        n_calendar: K, how many of the F inputs are known ahead.
+    """
+
+    panel: Panel
+    n_targets: int
+    filled: Floats
+    inputs: NDArray[np.float32]
+    usable: Flags
+    seen: Flags
+    series: Ints
+    n_calendar: int
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the D targets."""
+        return self.panel.columns[: self.n_targets]
+
+    def observed(self, rows: Ints) -> Floats:
+        """What was observed of the targets at these rows, in their own units: [..., D]."""
+        return self.panel.values[rows, : self.n_targets]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that training and judging need: rows, scaler, split, and the windows of each part."""
+
+    config: Config
+    rows: Rows
+    scaler: Scaler
+    split: Split
+    train: Windows
+    validation: Windows
+    test: Windows
+
+
+def count_targets(config: DataConfig) -> int:
+    """D: the targets that one window forecasts; 1 where each channel is a series of its own."""
+    return 1 if config.channels == "independent" else len(config.target)
+
+
+def arrange(panel: Panel, config: DataConfig) -> Panel:
+    """The panel with the targets first, then the covariates; each target a series of its own when channels are independent."""
+    assert config.covariates is not None, "the configuration must be resolved first"
+    if config.channels == "independent" and len(config.target) > 1:
+        return _melt(panel, config.target)
+    return panel.select(config.target + config.covariates)
+
+
+def _melt(panel: Panel, targets: tuple[str, ...]) -> Panel:
+    # One column of all channels below one another: the network shares its weights over them,
+    # and scaler, windows and scores treat each as a series.
+    picked = [panel.column(name) for name in targets]
+    values, times, names, offsets = [], [], [], [0]
+    for series, name in enumerate(panel.series_ids):
+        rows = panel.rows(series)
+        for column, target in zip(picked, targets, strict=True):
+            values.append(panel.values[rows, column])
+            times.append(panel.times[rows])
+            names.append(f"{name}/{target}" if name else target)
+            offsets.append(offsets[-1] + rows.stop - rows.start)
+    return Panel(
+        values=np.concatenate(values)[:, None],
+        times=np.concatenate(times),
+        columns=("value",),
+        clock=panel.clock,
+        series_ids=tuple(names),
+        offsets=tuple(offsets),
+        name=panel.name,
+        units={"value": units.pop() if len(units := {panel.units.get(name, "") for name in targets}) == 1 else ""},
+    )
+
+
+def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
+    """Fill, scale and add the calendar.
+
+    Args:
+        panel: Arranged columns (see `arrange`).
+        config: The resolved data configuration.
+        scaler: The run's scaler.
+    """
+    n_targets = count_targets(config)
+    filled, usable = fill_forward(panel, config.longest_fill)
+    series = panel.series_of_row()
+    scaled = scaler.for_series(panel.series_ids).transform(filled, series)
+    known = calendar_features(panel.times, panel.clock) if config.calendar else np.zeros((panel.n_rows, 0))
+    return Rows(
+        panel=panel,
+        n_targets=n_targets,
+        filled=filled,
+        inputs=np.nan_to_num(np.concatenate([scaled, known], axis=1)).astype(np.float32),
+        usable=usable.all(axis=1),
+        seen=~np.isnan(panel.values[:, :n_targets]).any(axis=1),
+        series=series,
+        n_calendar=known.shape[1],
+    )
+
+
+def prepare(panel: Panel, config: Config) -> Prepared:
+    """Split, fit the scaler on training rows alone, scale, and index the windows of each part.
+
+    Args:
+        panel: What was read.
+        config: The resolved configuration.
+
+    Raises:
+        DataError: If a part would hold no complete window; says how many rows it needs.
+    """
+    arranged = arrange(panel, config.data)
+    split = split_by_time(arranged, config.data)
+    part = split.part_of(arranged.times)
+    logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
+    scaler = fit_scaler(arranged, part == TRAIN, logged)
+    rows = encode(arranged, config.data, scaler)
+    windows = [windows_of(rows, part == number, config.data) for number in (TRAIN, VALIDATION, TEST)]
+    for number, found in enumerate(windows):
+        if not len(found):
+            raise _no_window(rows, part == number, PARTS[number], config.data)
+    return Prepared(config, rows, scaler, split, *windows)
+
+
+def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
+    """The windows whose horizon lies in these rows, under a resolved configuration."""
+    assert config.lookback and config.horizon, "the configuration must be resolved first"
+    return index_windows(rows.panel, part_rows, rows.usable, rows.seen, config.lookback, config.horizon)
+
+
+def _no_window(rows: Rows, part_rows: Flags, part: str, config: DataConfig) -> DataError:
+    assert config.lookback and config.horizon
+    needed = config.horizon + (config.lookback if part == "train" else 0)
+    share = {"train": 1 - config.validation - config.test, "validation": config.validation, "test": config.test}[part]
+    has = int(part_rows.sum())
+    advice = "Use a shorter --lookback or --horizon, or more rows."
+    if has < needed * rows.panel.n_series:
+        return DataError(
+            f"Too short: the {part} span needs at least {needed} rows for a lookback of {config.lookback} and a horizon "
+            f"of {config.horizon}, has {has // rows.panel.n_series}; that takes about {-(-needed // share):.0f} rows in all, "
+            f"there are {rows.panel.n_rows // rows.panel.n_series}.",
+            advice,
+        )
+    fed = int((part_rows & rows.usable & rows.seen).sum())
+    return DataError(
+        f"The {part} span has {has} rows, but gaps and missing values leave no unbroken stretch of "
+        f"{config.lookback} + {config.horizon} rows ({fed} of them are complete).",
+        advice + " --longest-fill and --covariates none may help; forecast inspect shows where values are missing.",
+    )

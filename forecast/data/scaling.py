@@ -1,0 +1,159 @@
+"""Scaler: the transform and the statistics of each series and column, fitted on training rows alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.data.panel import Floats, Panel
+from forecast.errors import DataError, RunError
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Standardises in float64: ``(transform(x) - mean) / scale``, per series and column.
+
+    Args:
+        mean: [S, C].
+        scale: [S, C], positive; 1 where a column did not move in the training rows.
+        logged: [C], which columns are logged first.
+        columns: C names.
+        series_ids: S names.
+    """
+
+    mean: Floats
+    scale: Floats
+    logged: NDArray[np.bool_]
+    columns: tuple[str, ...]
+    series_ids: tuple[str, ...]
+
+    def transform(self, values: Floats, series: Ints) -> Floats:
+        """Scaled values.
+
+        Args:
+            values: [T, C] in the columns' own units.
+            series: The series of each row, [T].
+
+        Raises:
+            DataError: If a column under a log transform holds a value that is not positive.
+        """
+        scaled = values.astype(np.float64, copy=True)
+        for column in np.flatnonzero(self.logged):
+            _refuse_non_positive(scaled[:, column], self.columns[column])
+            scaled[:, column] = np.log(scaled[:, column])
+        scaled -= self.mean[series]
+        scaled /= self.scale[series]
+        return scaled
+
+    def inverse(self, scaled: NDArray[np.floating], series: Ints) -> Floats:
+        """Values in the columns' own units, of the first D columns.
+
+        Args:
+            scaled: [N, H, D].
+            series: The series of each window, [N].
+        """
+        n_targets = scaled.shape[-1]
+        values = scaled * self.scale[series][:, None, :n_targets] + self.mean[series][:, None, :n_targets]
+        for column in np.flatnonzero(self.logged[:n_targets]):
+            values[..., column] = np.exp(values[..., column])
+        return values
+
+    def for_series(self, series_ids: tuple[str, ...]) -> Scaler:
+        """The scaler of these series, in this order.
+
+        Raises:
+            DataError: If one was not among the training series; lists those that were.
+        """
+        if len(self.series_ids) == len(series_ids) == 1:
+            return self  # a lone series may carry another name in another file
+        unknown = [name for name in series_ids if name not in self.series_ids]
+        if unknown:
+            raise DataError(
+                f"The run was not trained on series {unknown[0]!r}.",
+                f"It knows {', '.join(map(repr, self.series_ids[:20]))}.",
+            )
+        order = [self.series_ids.index(name) for name in series_ids]
+        return Scaler(self.mean[order], self.scale[order], self.logged, self.columns, series_ids)
+
+    def to_json(self) -> str:
+        """The scaler as JSON, digit for digit."""
+        return json.dumps(
+            {
+                "columns": self.columns,
+                "series_ids": self.series_ids,
+                "logged": self.logged.tolist(),
+                "mean": self.mean.tolist(),
+                "scale": self.scale.tolist(),
+            },
+            indent=1,
+        )
+
+
+def fit_scaler(panel: Panel, training_rows: NDArray[np.bool_], logged: tuple[str, ...]) -> Scaler:
+    """Fit on the training rows alone: a scaler that has seen the test years knows their mean.
+
+    Args:
+        panel: S series of T rows in all; NaN is passed over.
+        training_rows: Which rows are for training, [T].
+        logged: Columns to log first.
+
+    Raises:
+        DataError: If a column has no value in a series' training rows, or one that cannot be logged.
+    """
+    mean = np.zeros((panel.n_series, len(panel.columns)))
+    scale = np.ones_like(mean)
+    is_logged = np.array([name in logged for name in panel.columns])
+    for number, name in enumerate(panel.columns):
+        for series in range(panel.n_series):
+            rows = panel.rows(series)
+            seen = panel.values[rows, number][training_rows[rows]]
+            seen = seen[~np.isnan(seen)]
+            if not len(seen):
+                of_series = f" of series {panel.series_ids[series]!r}" if panel.n_series > 1 else ""
+                raise DataError(
+                    f"Column {name!r}{of_series} has no value in the training span.",
+                    "Leave it out (--covariates), or move the training span with --validation-from and --test-from.",
+                )
+            if is_logged[number]:
+                _refuse_non_positive(panel.values[rows, number], name)
+                seen = np.log(seen)
+            mean[series, number] = seen.mean()
+            # A spread at the edge of float64's resolution is rounding, not movement.
+            spread = seen.std()
+            scale[series, number] = spread if spread > 1e-12 * max(1.0, abs(mean[series, number])) else 1.0
+    return Scaler(mean, scale, is_logged, panel.columns, panel.series_ids)
+
+
+def scaler_from_json(text: str) -> Scaler:
+    """The scaler that `Scaler.to_json` wrote.
+
+    Raises:
+        RunError: If it is damaged: other keys, other shapes, a scale that is not positive and finite.
+    """
+    try:
+        raw = json.loads(text)
+        mean, scale = np.asarray(raw["mean"], np.float64), np.asarray(raw["scale"], np.float64)
+        columns, series_ids = tuple(raw["columns"]), tuple(raw["series_ids"])
+        logged = np.asarray(raw["logged"], bool)
+    except (ValueError, TypeError, KeyError) as error:
+        raise RunError(f"scaler.json is damaged: {error!r}.", "Train the run again.") from None
+    shape = (len(series_ids), len(columns))
+    sound = mean.shape == scale.shape == shape and logged.shape == shape[1:]
+    if not sound or not np.isfinite(mean).all() or not np.isfinite(scale).all() or (scale <= 0).any():
+        raise RunError("scaler.json is damaged: its statistics are not finite, positive and complete.")
+    return Scaler(mean, scale, logged, columns, series_ids)
+
+
+def _refuse_non_positive(values: Floats, name: str) -> None:
+    bad = values <= 0
+    if bad.any():
+        raise DataError(
+            f"Column {name!r} cannot be logged: {int(bad.sum())} values are not positive, the first is "
+            f"{values[bad][0]:g}.",
+            "Use --transform none.",
+        )

@@ -1,0 +1,68 @@
+"""Train, validation and test, divided by time and never shuffled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forecast.config import DataConfig
+from forecast.data.panel import Panel
+from forecast.errors import DataError
+
+TRAIN, VALIDATION, TEST = 0, 1, 2
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """The first timestamp of the validation and of the test span; every series is cut at the same moments."""
+
+    validation_from: np.datetime64
+    test_from: np.datetime64
+
+    def part_of(self, times: NDArray[np.datetime64]) -> NDArray[np.int8]:
+        """The part that each timestamp belongs to: 0 train, 1 validation, 2 test."""
+        return (times >= self.validation_from).astype(np.int8) + (times >= self.test_from).astype(np.int8)
+
+
+def split_by_time(panel: Panel, config: DataConfig) -> Split:
+    """Choose the cut-offs, by share of the rows or by date.
+
+    Args:
+        panel: S series of T rows in all.
+        config: Shares, or first timestamps.
+
+    Raises:
+        DataError: If a date cannot be read, or a part would be empty.
+    """
+    times = np.sort(panel.times)
+    n_test = int(config.test * len(times))
+    n_train = int(round((1 - config.validation - config.test) * len(times), 6))
+    test_from = _timestamp(config.test_from, "test_from") or times[min(len(times) - n_test, len(times) - 1)]
+    validation_from = _timestamp(config.validation_from, "validation_from") or times[min(n_train, len(times) - 1)]
+    split = Split(validation_from, test_from)
+    counts = np.bincount(split.part_of(times), minlength=3)
+    if not counts.all():
+        raise DataError(
+            f"Of {len(times)} rows from {times[0]} to {times[-1]}, "
+            f"{counts[0]} are for training, {counts[1]} for validation and {counts[2]} for the test; none may be empty.",
+            "Choose --validation and --test, or --validation-from and --test-from, so that each part has rows.",
+        )
+    return split
+
+
+def _timestamp(text: str | None, option: str) -> np.datetime64 | None:
+    if text is None:
+        return None
+    try:
+        stamp = pd.Timestamp(text)
+    except ValueError:
+        stamp = pd.NaT
+    if stamp is pd.NaT:
+        raise DataError(f"{option}: {text!r} is not a date.", "Write it as 2015-07-01 or 2015-07-01T12:00.")
+    if stamp.tzinfo is not None:
+        stamp = stamp.tz_convert("UTC").tz_localize(None)
+    return np.datetime64(stamp.to_datetime64(), "us")

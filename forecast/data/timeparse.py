@@ -1,0 +1,421 @@
+"""Timestamps from text and numbers: one format for the whole column, inferred strictly or refused."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from forecast.data.panel import Floats, Times
+from forecast.data.source import show
+from forecast.errors import DataError
+
+_US = 1_000_000
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_YEAR, _MONTH, _DAY = r"(?P<y>\d{4})", r"(?P<m>\d{1,2})", r"(?P<d>\d{1,2})"
+_NAMED = r"(?P<n>[A-Za-z]{3,9})\.?"
+_WEEKDAY = r"(?:[A-Za-z]{3,9},? )?"
+
+# Words of the format -> pattern. `a` and `b` are a day and a month whose order the whole column decides.
+_DATES = {
+    "YYYY-MM-DD": rf"{_YEAR}-{_MONTH}-{_DAY}",
+    "YYYY/MM/DD": rf"{_YEAR}/{_MONTH}/{_DAY}",
+    "YYYY.MM.DD": rf"{_YEAR}\.{_MONTH}\.{_DAY}",
+    "DD-MM-YYYY": rf"(?P<a>\d{{1,2}})-(?P<b>\d{{1,2}})-{_YEAR}",
+    "DD/MM/YYYY": rf"(?P<a>\d{{1,2}})/(?P<b>\d{{1,2}})/{_YEAR}",
+    "DD.MM.YYYY": rf"(?P<a>\d{{1,2}})\.(?P<b>\d{{1,2}})\.{_YEAR}",
+    "DD Mon YYYY": rf"{_WEEKDAY}{_DAY}[ /.-]*{_NAMED}[ /.,-]*{_YEAR}",
+    "Mon DD, YYYY": rf"{_WEEKDAY}{_NAMED}[ /.-]*{_DAY},? {_YEAR}",
+    "YYYY-Mon-DD": rf"{_YEAR}[ /-]{_NAMED}[ /-]{_DAY}",
+    "YYYYMMDD": r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})",
+}
+_TIMES = {
+    "": "",
+    " HH:MM": r"(?:[ T]|  )(?P<H>\d{1,2}):(?P<M>\d{2})",
+    " HH:MM:SS": r"(?:[ T]|  )(?P<H>\d{1,2}):(?P<M>\d{2}):(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?",
+    " HH": r"[ T](?P<H>\d{1,2})",
+}
+_COARSE = {
+    "YYYYMMDDHH": r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})[T_]?(?P<H>\d{2})",
+    "YYYYMMDDHHMM": r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})[ T_]?(?P<H>\d{2})(?P<M>\d{2})",
+    "YYYYMMDDHHMMSS": r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})[ T_]?(?P<H>\d{2})(?P<M>\d{2})(?P<S>\d{2})",
+    "YYYY-MM": rf"{_YEAR}[-/]{_MONTH}",
+    "YYYY-Mon": rf"{_YEAR}[ /-]{_NAMED}",
+    "Mon YYYY": rf"{_NAMED}[ /.,-]+{_YEAR}",
+    "YYYYMmm": rf"{_YEAR}M{_MONTH}",
+    "YYYY-Qq": rf"{_YEAR}[ -]?Q(?P<q>[1-4])",
+    "YYYY-Www": rf"{_YEAR}-?W(?P<w>\d{{2}})",
+    "YYYY-DDD": rf"{_YEAR}-(?P<j>\d{{3}})",
+}
+_ZONE = r" ?(?P<z>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)"
+_NOON = r" ?(?P<p>[AaPp])\.?[Mm]\.?"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A column of timestamps.
+
+    Args:
+        times: Timestamps [R], ``datetime64[us]``, in UTC if ``zoned``.
+        words: Its format in words.
+        zoned: Whether the cells carried an offset from UTC.
+        whole_days: Whether no cell carried a time of day.
+        notes: What was inferred, one sentence each.
+        warnings: What was mended, one counted sentence each.
+    """
+
+    times: Times
+    words: str
+    zoned: bool = False
+    whole_days: bool = False
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A column to be read as time, with what an error needs to name its place.
+
+    Args:
+        text: R strings without blanks about them.
+        cell: Gives the place of a row in words.
+        command: Gives the next command to type, for an option.
+    """
+
+    text: pa.Array
+    cell: Callable[[int], str] = field(repr=False)
+    command: Callable[[str], str] = field(repr=False)
+
+    def at(self, row: int) -> str:
+        """A row and its value, as messages begin."""
+        return f"{self.cell(row)}: {show(self.text[row].as_py())}"
+
+
+@cache
+def _formats() -> dict[str, re.Pattern[str]]:
+    """Every format in words -> its pattern, the likely ones first."""
+    formats = {}
+    for date, day in _DATES.items():
+        for clock, time in _TIMES.items():
+            formats[date + clock] = day + time
+            if clock:
+                formats[f"{date}{clock} AM/PM"] = day + time + _NOON
+                formats[f"{date}{clock}±zone"] = day + time + _ZONE
+    formats |= _COARSE
+    formats |= {f"{words}±zone": _COARSE[words] + _ZONE for words in ("YYYYMMDDHHMM", "YYYYMMDDHHMMSS")}
+    return {words: re.compile(f"^{pattern}$") for words, pattern in formats.items()}
+
+
+def _format_of(text: str) -> str | None:
+    for words, pattern in _formats().items():
+        found = pattern.match(text)
+        if found and text.isascii():
+            parts = found.groupdict()
+            if "n" in parts and parts["n"].lower()[:3] not in _MONTHS:
+                continue
+            # A run of digits is a date only where its month and day can be.
+            if text.isdigit() and not (1 <= int(parts["m"]) <= 12 and 1 <= int(parts["d"]) <= 31 and text[:2] in ("18", "19", "20", "21")):
+                continue
+            if text.isdigit() and int(parts.get("H") or 0) > 24:
+                continue
+            return words
+    return None
+
+
+def guess(texts: list[str]) -> str | None:
+    """The format of most of these cells in words, or None where most are no timestamps."""
+    if not texts:
+        return None
+    words, count = Counter(map(_format_of, texts)).most_common(1)[0]
+    return words if count * 2 >= len(texts) else None
+
+
+def guess_number(texts: list[str]) -> str | None:
+    """How numbers could count time: ``epoch s``, ``epoch ms``, ``epoch us``, ``epoch ns``, ``YYYYMM``, ``YYYY`` or ``serial``."""
+    matched = [re.fullmatch(r"(\d{4,19})(?:\.\d*)?", text) for text in texts]
+    if not texts or not all(matched):
+        return None
+    numbers = [int(found[1]) for found in matched if found]
+    low, high = min(numbers), max(numbers)
+    for words, unit in (("epoch s", 1), ("epoch ms", 1_000), ("epoch us", 1_000_000), ("epoch ns", 1_000_000_000)):
+        # 1973 to 2100; smaller counts look like any other measurement
+        if 100_000_000 * unit <= low and high <= 4_102_444_800 * unit:
+            return words
+    if all(1000 <= n // 100 <= 2999 and 1 <= n % 100 <= 12 for n in numbers):
+        return "YYYYMM"
+    if 1000 <= low and high <= 2999:
+        return "YYYY"
+    return "serial" if 20_000 <= low and high <= 80_000 else None
+
+
+def parse_times(cells: Cells, words: str) -> Parsed:
+    """The timestamps of a column of text, every cell in the same format.
+
+    Args:
+        cells: The column.
+        words: The format, as ``guess`` or ``guess_number`` gave it.
+
+    Raises:
+        DataError: If a cell is empty, has another format or is no date, or day and month cannot be told apart.
+    """
+    if words == "serial":
+        raise DataError(
+            f"{cells.at(0)} looks like a day number of a spreadsheet.",
+            "Format the column as a date (YYYY-MM-DD) in the spreadsheet and export it again.",
+        )
+    if words.startswith("epoch"):
+        return _epoch(cells, words)
+    if words in ("YYYY", "YYYYMM"):
+        pattern = {"YYYY": r"^(?P<y>\d{4})(?:\.0*)?$", "YYYYMM": r"^(?P<y>\d{4})(?P<m>\d{2})(?:\.0*)?$"}[words]
+    else:
+        pattern = _formats()[words].pattern
+    parts = pc.extract_regex(cells.text, pattern)
+    if parts.null_count:
+        _refuse_other(cells, int(np.flatnonzero(parts.is_null().to_numpy(zero_copy_only=False))[0]), words)
+    names = {parts.type.field(i).name for i in range(parts.type.num_fields)}
+    text = {name: parts.field(name) for name in names}
+    if {"a", "b"} <= names:
+        return _ordered(cells, text, words)
+    return _assemble(cells, text, words)
+
+
+def _refuse_other(cells: Cells, row: int, words: str) -> None:
+    text = cells.text[row].as_py()
+    if text == "":
+        raise DataError(f"{cells.cell(row)}: the time is empty.", "Every row needs a time; remove the row or fill it.")
+    other = _format_of(text)
+    if other:
+        raise DataError(
+            f"{cells.at(row)} is written as {other}, the column as {words}: mixed formats.",
+            "Write every time in one format, best as YYYY-MM-DD HH:MM.",
+        )
+    last = " It is the last row, so perhaps a footer." if row == len(cells.text) - 1 else ""
+    raise DataError(f"{cells.at(row)} is not a time of the form {words}.{last}", cells.command("--time-column NAME"))
+
+
+def _ordered(cells: Cells, text: dict[str, pa.Array], words: str) -> Parsed:
+    """Settle day-first or month-first over the whole column: by a number above 12, else by the regular cadence."""
+    first, second = (_ints(text[name]) for name in "ab")
+    month_first = words.replace("DD", "MM", 1).replace("MM", "DD", 2).replace("DD", "MM", 1)
+    day_text = {"d": text["a"], "m": text["b"], **text}
+    month_text = {"d": text["b"], "m": text["a"], **text}
+    if first.max() > 12 and second.max() > 12:
+        one, other = int(np.argmax(first > 12)), int(np.argmax(second > 12))
+        raise DataError(
+            f"{cells.at(max(one, other))} puts day and month the other way round than {cells.at(min(one, other))}.",
+            "Write every date in one format, best as YYYY-MM-DD.",
+        )
+    if first.max() > 12:
+        return _assemble(cells, day_text, words)
+    if second.max() > 12:
+        return _assemble(cells, month_text, month_first)
+    readings = [_assemble(cells, day_text, words), _assemble(cells, month_text, month_first)]
+    regular = [_regularity(reading.times) for reading in readings]
+    for chosen, other in ((0, 1), (1, 0)):
+        if regular[chosen] > 0.99 and regular[other] < 0.95:
+            note = f"Day and month could be either way; only {readings[chosen].words} gives a regular cadence."
+            return replace(readings[chosen], notes=(*readings[chosen].notes, note))
+    separator = words[2]
+    raise DataError(
+        f"{cells.at(0)}: day and month cannot be told apart; no number in the column is above 12.",
+        cells.command(f"--date-format '%d{separator}%m{separator}%Y'") + f" (or '%m{separator}%d{separator}%Y')",
+    )
+
+
+def _regularity(times: Times) -> float:
+    """The share of steps that are the usual step; months count as equally long."""
+    unique = np.unique(times)
+    if len(unique) < 3:
+        return 0.0
+    days = np.diff(unique).astype(np.int64)
+    months = np.diff(unique.astype("datetime64[M]").astype(np.int64))
+    same_day = len(np.unique(unique - unique.astype("datetime64[M]"))) == 1
+    shares = [np.unique(steps, return_counts=True)[1].max() / len(steps) for steps in ([days, months] if same_day else [days])]
+    return float(max(shares))
+
+
+def _ints(text: pa.Array) -> NDArray[np.int64]:
+    return pc.cast(pc.if_else(pc.equal(text, ""), "0", text), pa.int64()).to_numpy(zero_copy_only=False)
+
+
+def _assemble(cells: Cells, text: dict[str, pa.Array], words: str) -> Parsed:
+    """Timestamps from the parts of each cell, checked against the calendar and the clock."""
+    year = _ints(text["y"])
+    rows = len(year)
+    warnings: list[str] = []
+    if "n" in text:
+        month = _named_months(cells, text["n"])
+    elif "q" in text:
+        month = _ints(text["q"]) * 3 - 2
+    else:
+        month = _ints(text["m"]) if "m" in text else np.ones(rows, np.int64)
+    day = _ints(text["d"]) if "d" in text else np.ones(rows, np.int64)
+    dates = build_dates(year, month, day, cells.at)
+    if "w" in text:
+        dates = _iso_weeks(cells, year, _ints(text["w"]))
+    if "j" in text:
+        number = _ints(text["j"])
+        _refuse_where(cells, (number < 1) | (number > 366), "is not a day of the year")
+        dates = dates + number - 1
+    clock = [_ints(text[name]) if name in text else np.zeros(rows, np.int64) for name in "HMS"]
+    micro = np.zeros(rows, np.int64)
+    if "f" in text:
+        micro = _ints(pc.utf8_slice_codeunits(pc.utf8_rpad(text["f"], 9, "0"), 0, 6))
+    if "p" in text:
+        _refuse_where(cells, (clock[0] < 1) | (clock[0] > 12), "has no hour from 1 to 12 before AM or PM")
+        afternoon = pc.equal(pc.utf8_lower(text["p"]), "p").to_numpy(zero_copy_only=False)
+        clock[0] = clock[0] % 12 + 12 * afternoon
+    seconds = add_clock(clock[0], clock[1], clock[2], micro, cells.at)
+    if (leap := int((clock[2] == 60).sum())):
+        warnings.append(f"{leap:,} timestamp(s) with second 60 (a leap second) are read as the next minute.")
+    times = dates.astype("datetime64[us]") + seconds.astype("timedelta64[us]")
+    if "z" not in text:
+        refuse_far(times, cells.at)
+        return Parsed(times, words, whole_days="H" not in text, warnings=tuple(warnings))
+    return _to_utc(cells, times, text["z"], words, warnings)
+
+
+def _to_utc(cells: Cells, times: Times, zone: pa.Array, words: str, warnings: list[str]) -> Parsed:
+    parts = pc.extract_regex(zone, r"^(?P<s>[+-])(?P<h>\d{2}):?(?P<m>\d{0,2})$")
+    stated = parts.is_valid()
+    hours, minutes = (_ints(pc.if_else(stated, parts.field(name), "0")) for name in "hm")
+    sign = np.where(pc.fill_null(pc.equal(parts.field("s"), "-"), False).to_numpy(zero_copy_only=False), -1, 1)
+    _refuse_where(cells, (hours > 15) | (minutes > 59), "has an impossible offset from UTC")
+    offset = sign * (hours * 60 + minutes)
+    notes: tuple[str, ...] = ()
+    midnights = times == times.astype("datetime64[D]")
+    if midnights.all() and offset.any():
+        # Days that begin at local midnight: in UTC they would begin at 22:00 or 23:00 by season.
+        return Parsed(times, words, zoned=True, whole_days=True, notes=("Every time is a local midnight; the local dates are kept.",))
+    if len(np.unique(offset)) > 1:
+        warnings.append(f"Timestamps have {len(np.unique(offset))} different offsets from UTC; all are converted to UTC.")
+    elif offset.any():
+        notes = (f"Timestamps are converted from UTC{offset[0] / 60:+g} h to UTC.",)
+    else:
+        notes = ("Timestamps are in UTC.",)
+    utc = times - (offset * 60 * _US).astype("timedelta64[us]")
+    refuse_far(utc, cells.at)
+    return Parsed(utc, words, zoned=True, notes=notes, warnings=tuple(warnings))
+
+
+def _named_months(cells: Cells, names: pa.Array) -> NDArray[np.int64]:
+    index = pc.index_in(pc.utf8_slice_codeunits(pc.utf8_lower(names), 0, 3), pa.array(_MONTHS))
+    month = pc.fill_null(index, -1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
+    _refuse_where(cells, month == 0, "names no month (English names or their first three letters)")
+    return month
+
+
+def _iso_weeks(cells: Cells, year: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.datetime64]:
+    # The fourth of January always lies in week 1; a week begins on Monday.
+    fourth = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]") + 3
+    monday = fourth - (fourth.astype(np.int64) + 3) % 7
+    _refuse_where(cells, (week < 1) | (week > 53), "is not a week of the year")
+    return monday + (week - 1) * 7
+
+
+def build_dates(
+    year: NDArray[np.int64], month: NDArray[np.int64], day: NDArray[np.int64], at: Callable[[int], str]
+) -> NDArray[np.datetime64]:
+    """Dates from their parts, [R].
+
+    Raises:
+        DataError: If a date is not in the calendar; ``at`` names its row.
+    """
+    months = (year - 1970) * 12 + np.clip(month, 1, 12) - 1
+    begin = months.astype("datetime64[M]").astype("datetime64[D]")
+    length = ((months + 1).astype("datetime64[M]").astype("datetime64[D]") - begin).astype(np.int64)
+    wrong = (year < 1) | (year > 9999) | (month < 1) | (month > 12) | (day < 1) | (day > length)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            f"{at(row)} is not a date of the calendar (year {year[row]}, month {month[row]}, day {day[row]}).",
+            "Correct the row, or name the format: --date-format '%Y-%m-%d'",
+        )
+    return begin + (day - 1)
+
+
+def add_clock(
+    hour: NDArray[np.int64],
+    minute: NDArray[np.int64],
+    second: NDArray[np.int64],
+    micro: NDArray[np.int64],
+    at: Callable[[int], str],
+) -> NDArray[np.int64]:
+    """Microseconds since midnight, [R]; 24:00 is the end of its day.
+
+    Raises:
+        DataError: If a time of day does not exist; ``at`` names its row.
+    """
+    end_of_day = (hour == 24) & (minute == 0) & (second == 0) & (micro == 0)
+    wrong = ((hour > 23) & ~end_of_day) | (hour < 0) | (minute > 59) | (minute < 0) | (second > 60) | (second < 0)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(f"{at(row)} has no such time of day.", "Hours are 0 to 23 (24:00 ends a day), minutes 0 to 59.")
+    return ((hour * 60 + minute) * 60 + second) * _US + micro
+
+
+def refuse_far(times: Times, at: Callable[[int], str]) -> None:
+    """Refuse times outside the years 1 to 9999, which no calendar function holds.
+
+    Raises:
+        DataError: If there is one; ``at`` names its row.
+    """
+    wrong = np.isnat(times) | (times < np.datetime64("0001-01-01")) | (times >= np.datetime64("9999-12-31"))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(f"{at(row)} is missing or outside the years 1 to 9999.", "Correct or remove the row.")
+
+
+def _refuse_where(cells: Cells, wrong: NDArray[np.bool_], what: str) -> None:
+    if wrong.any():
+        raise DataError(f"{cells.at(int(np.argmax(wrong)))} {what}.", "Correct the row, then try again.")
+
+
+def _epoch(cells: Cells, words: str) -> Parsed:
+    unit = {"s": _US, "ms": 1_000, "us": 1, "ns": 0.001}[words.split()[1]]
+    parts = pc.extract_regex(cells.text, r"^(?P<w>\d{1,19})(?:\.(?P<f>\d*))?$")
+    if parts.null_count:
+        _refuse_other(cells, int(np.flatnonzero(parts.is_null().to_numpy(zero_copy_only=False))[0]), words)
+    whole = _ints(parts.field("w"))
+    times = whole // 1000 if unit == 0.001 else whole * int(unit)
+    if unit == _US:
+        times = times + _ints(pc.utf8_slice_codeunits(pc.utf8_rpad(pc.fill_null(parts.field("f"), ""), 6, "0"), 0, 6))
+    stamps = times.astype("datetime64[us]")
+    refuse_far(stamps, cells.at)
+    unit_name = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}[words.split()[1]]
+    return Parsed(stamps, words, zoned=True, notes=(f"Times are {unit_name} since 1970-01-01, in UTC.",))
+
+
+def parse_with(cells: Cells, date_format: str) -> Parsed:
+    """The timestamps of a column in a format that the user named.
+
+    Args:
+        cells: The column.
+        date_format: As in ``strptime``: ``%d.%m.%Y %H:%M``.
+
+    Raises:
+        DataError: If the format is none, or a cell does not have it.
+    """
+    zoned = "%z" in date_format
+    if "%" not in date_format:
+        raise DataError(f"--date-format {show(date_format)} has no directive.", cells.command("--date-format '%d.%m.%Y'"))
+    try:
+        read = pd.to_datetime(pd.Series(cells.text.to_pylist()), format=date_format, errors="coerce", utc=zoned)
+    except (ValueError, TypeError, OverflowError, re.error) as error:
+        raise DataError(f"--date-format {show(date_format)}: {error}.", cells.command("--date-format '%d.%m.%Y'")) from None
+    wrong = read.isna().to_numpy()
+    if wrong.any():
+        raise DataError(
+            f"{cells.at(int(np.argmax(wrong)))} does not have the format {show(date_format)}.",
+            cells.command("--date-format '%Y-%m-%d %H:%M'"),
+        )
+    times = (read.dt.tz_localize(None) if zoned else read).to_numpy().astype("datetime64[us]")
+    return Parsed(times, date_format, zoned=zoned, whole_days=not re.search(r"%[HIXcTfs]", date_format))

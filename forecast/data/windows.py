@@ -1,0 +1,103 @@
+"""Windows as an index into the one array of rows: memory grows with rows, never with rows times lookback."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.data.panel import Floats, Panel
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """N windows of L steps seen and H steps forecast, each by its first row.
+
+    Args:
+        starts: First row of each window, [N].
+        lookback: L.
+        horizon: H.
+    """
+
+    starts: Ints
+    lookback: int
+    horizon: int
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def cutoffs(self) -> Ints:
+        """The last row that each window may know, [N]."""
+        return self.starts + self.lookback - 1
+
+    def past(self, picked: slice | Ints = slice(None)) -> Ints:
+        """Rows of the lookback, [n, L]."""
+        return self.starts[picked, None] + np.arange(self.lookback)
+
+    def future(self, picked: slice | Ints = slice(None)) -> Ints:
+        """Rows of the horizon, [n, H]."""
+        return self.starts[picked, None] + np.arange(self.lookback, self.lookback + self.horizon)
+
+    def every(self, most: int) -> Windows:
+        """At most about ``most`` of the windows, evenly spaced, the first one included."""
+        step = max(1, -(-len(self) // most))
+        return Windows(self.starts[::step], self.lookback, self.horizon)
+
+
+def index_windows(panel: Panel, part_rows: Flags, inputs_usable: Flags, targets_seen: Flags, lookback: int, horizon: int) -> Windows:
+    """Every window of stride 1 whose whole horizon lies in one part.
+
+    The lookback may reach into the part before. No window crosses an absent row or a series' end, has an unusable
+    input row in its lookback, or an unobserved target in its horizon.
+
+    Args:
+        panel: S series of T rows in all.
+        part_rows: Which rows belong to the part, [T].
+        inputs_usable: Which rows the network can be fed, [T].
+        targets_seen: In which rows every target was observed, [T].
+        lookback: L.
+        horizon: H.
+    """
+    length = lookback + horizon
+    starts = np.arange(max(0, panel.n_rows - length + 1))
+    stretches = panel.stretches()
+    whole = stretches[starts] == stretches[starts + length - 1]
+    fed = _count_in(inputs_usable, starts, lookback) == lookback
+    scored = _count_in(targets_seen & part_rows, starts + lookback, horizon) == horizon
+    return Windows(starts[whole & fed & scored], lookback, horizon)
+
+
+def _count_in(flags: Flags, starts: Ints, length: int) -> Ints:
+    total = np.concatenate([[0], np.cumsum(flags)])
+    return total[starts + length] - total[starts]
+
+
+def fill_forward(panel: Panel, longest: int) -> tuple[Floats, Flags]:
+    """Carry the last seen value over short holes; knows nothing of what comes after.
+
+    Args:
+        panel: S series of T rows in all.
+        longest: Missing values in a row that may be filled.
+
+    Returns:
+        The filled values [T, C], and which of them are usable [T, C].
+    """
+    stretches = panel.stretches()
+    first_of_stretch = np.searchsorted(stretches, stretches)
+    rows = np.arange(panel.n_rows)
+    filled = panel.values.copy()
+    usable = ~np.isnan(filled)
+    for column in range(filled.shape[1]):
+        missing = np.flatnonzero(~usable[:, column])
+        if not len(missing):
+            continue
+        last_seen = np.maximum.accumulate(np.where(usable[:, column], rows, -1))[missing]
+        near = (last_seen >= first_of_stretch[missing]) & (missing - last_seen <= longest)
+        filled[missing[near], column] = filled[last_seen[near], column]
+        usable[missing[near], column] = True
+    return filled, usable

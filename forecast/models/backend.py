@@ -1,0 +1,43 @@
+"""TensorFlow and Keras, imported in this one place, late and without their start-up chatter."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Information that TensorFlow's C++ side prints while it is imported, whatever the log level says.
+_CHATTER = re.compile(rb"^(WARNING: All log messages before absl|I\d{4} |To enable the following instructions)")
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Hold standard error back at the level of the file descriptor, and let through all but the chatter."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            os.write(2, b"".join(line for line in held if not _CHATTER.match(line)))
+
+
+# Read once, at import: the C++ log below errors, and the choice of Keras's backend.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+with _without_chatter():
+    import keras
+    import tensorflow as tf
+
+    # Device discovery prints too, so it happens here. With it, the same seed gives the same bits.
+    HAS_GPU = bool(tf.config.list_physical_devices("GPU"))
+    tf.config.experimental.enable_op_determinism()
+
+__all__ = ["HAS_GPU", "keras", "tf"]

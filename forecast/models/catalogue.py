@@ -1,0 +1,53 @@
+"""MODELS: the presets by name. Adding a model is one entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from forecast.config import Config, build_config, nest, settings_from_toml
+from forecast.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named choice of the builder's parts.
+
+    Args:
+        summary: One line for lists.
+        parts: Fields of the configuration, flat; the user's own options come after them.
+    """
+
+    summary: str
+    parts: Mapping[str, object] = field(default_factory=dict)
+
+
+def configure(settings: Mapping[str, object] | None = None, file: Path | None = None) -> Config:
+    """The configuration from a preset, a file and settings; the later one wins.
+
+    Args:
+        settings: Fields by name, such as ``{"model": "gru", "lookback": 48}``, or tables of them by section.
+        file: A TOML file of the same.
+
+    Raises:
+        ConfigError: If a setting or preset does not exist, or a value is not allowed.
+    """
+    chosen = nest(settings_from_toml(file)) if file else {}
+    for section, values in nest(settings or {}).items():
+        chosen.setdefault(section, {}).update(values)
+    name = chosen.get("network", {}).get("model", Config().network.model)
+    if name not in MODELS:
+        raise ConfigError(f"There is no model {name!r}.", f"Models: {', '.join(MODELS)}.")
+    merged = nest(MODELS[str(name)].parts)
+    for section, values in chosen.items():
+        merged.setdefault(section, {}).update(values)
+    return build_config(merged)
+
+
+MODELS: dict[str, Preset] = {
+    "rnn": Preset("Elman's network of 1990: one tanh layer, no gates.", {"cell": "rnn", "units": (64,)}),
+    "lstm": Preset("One LSTM layer.", {"cell": "lstm", "units": (64,)}),
+    "stacked-lstm": Preset("Two LSTM layers, the second reading the first's outputs.", {"cell": "lstm", "units": (64, 32)}),
+    "gru": Preset("One GRU layer: two gates, no separate cell state.", {"cell": "gru", "units": (64,)}),
+}

@@ -1,0 +1,111 @@
+"""Defaults that follow from the series: what the user left open, filled in from clock, season and length, and why."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forecast.config import Config
+from forecast.data.panel import Clock, Panel
+from forecast.errors import ConfigError, DataError
+
+# Steps seen and steps forecast, by the unit of the clock: a week for a day of hours, three years for a year of months.
+_SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4), "Y": (10, 2)}
+
+# A covariate with fewer values than this share is left out by itself: it would cost more windows than it is worth.
+_WORTH_FEEDING = 0.9
+
+
+def default_season(clock: Clock) -> int:
+    """Steps in the natural cycle of a clock: a day of hours, a week of days, a year of weeks, months or quarters."""
+    if clock.unit in ("s", "min", "h"):
+        steps = np.timedelta64(1, "D") / clock.step
+        return int(steps) if steps == int(steps) and steps > 1 else 1
+    cycle = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4, "Y": 1}[clock.unit]
+    return cycle // clock.multiple if cycle % clock.multiple == 0 else 1
+
+
+def default_spans(clock: Clock, season: int) -> tuple[int, int]:
+    """Lookback and horizon that suit a clock, in steps."""
+    if clock.unit in _SPANS and clock.multiple == 1:
+        return _SPANS[clock.unit]
+    return (max(2 * season, 24), max(season // 4, 6)) if season > 1 else (48, 12)
+
+
+def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
+    """Fill in everything that the configuration leaves open.
+
+    Args:
+        config: What the user asked for.
+        panel: What was read.
+
+    Returns:
+        A configuration without open fields, and a sentence for each choice that was made.
+
+    Raises:
+        DataError: If the target is ambiguous or missing, or no row is left to train on.
+        ConfigError: If two settings contradict each other.
+    """
+    data, notes = config.data, []
+    targets = data.target or _default_target(panel)
+    for name in targets + (data.covariates or ()):
+        panel.column(name)
+    if len(set(targets)) < len(targets):
+        raise ConfigError(f"A target is named twice: {', '.join(targets)}.")
+    price = panel.clock.unit == "B" and all(_is_positive(panel, name) for name in targets)
+    season = data.season or default_season(panel.clock)
+    lookback, horizon = default_spans(panel.clock, season)
+    longest = max(1, int((1 - data.validation - data.test) * panel.n_rows / panel.n_series) // 3)
+    lookback, horizon = data.lookback or min(lookback, longest), data.horizon or min(horizon, max(1, longest // 3))
+    covariates = data.covariates
+    if covariates is None:
+        # Open, high and low of a price are the price again; they add noise and no news.
+        covariates = () if price else _usable_covariates(panel, targets)
+    covariates = tuple(name for name in covariates if name not in targets)
+    transform = data.transform or ("log" if price else "none")
+    normalise = config.network.normalise or ("last" if price else "none")
+    calendar = data.calendar if data.calendar is not None else season > 1 and not price
+    notes.append(f"target: {', '.join(targets)}" + (f"; other inputs: {', '.join(covariates)}" if covariates else ""))
+    notes.append(
+        f"lookback {lookback} steps ({panel.clock.describe(lookback)}), horizon {horizon} steps "
+        f"({panel.clock.describe(horizon)}), season {season}" + ("" if season > 1 else " (none)")
+    )
+    if price and config.network.normalise is None and data.transform is None:
+        notes.append("business days: log and last-value normalisation, so that the network forecasts cumulative returns")
+    resolved = config.replace(
+        data={
+            "target": targets,
+            "covariates": covariates,
+            "calendar": calendar,
+            "lookback": lookback,
+            "horizon": horizon,
+            "season": season,
+            "transform": transform,
+            "channels": data.channels or "joint",
+        },
+        network={"normalise": normalise, "segment": config.network.segment or 1},
+    )
+    return resolved, tuple(notes)
+
+
+def _default_target(panel: Panel) -> tuple[str, ...]:
+    if panel.default_target is None:
+        raise DataError(
+            f"Which column should be forecast? There are {len(panel.columns)}: "
+            f"{', '.join(panel.columns[:30])}{' …' if len(panel.columns) > 30 else ''}.",
+            f"Name it with --target, for example --target {panel.columns[0]!r}.",
+        )
+    return (panel.default_target,)
+
+
+def _is_positive(panel: Panel, name: str) -> bool:
+    values = panel.values[:, panel.column(name)]
+    return bool((values[~np.isnan(values)] > 0).all())
+
+
+def _usable_covariates(panel: Panel, targets: tuple[str, ...]) -> tuple[str, ...]:
+    def usable(column: int) -> bool:
+        values = panel.values[:, column]
+        present = ~np.isnan(values)
+        return present.mean() >= _WORTH_FEEDING and np.ptp(values[present]) > 0
+
+    return tuple(name for number, name in enumerate(panel.columns) if name not in targets and usable(number))

@@ -1,0 +1,48 @@
+"""Naive forecasts: nothing to fit, always shown. A network that does not beat them has learned nothing of use."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forecast.data.panel import Floats
+from forecast.data.prepare import Rows
+from forecast.data.windows import Ints, Windows
+
+NAIVE = ("persistence", "seasonal-naive", "drift")
+
+
+def naive_forecasts(rows: Rows, windows: Windows, picked: slice | Ints, season: int) -> dict[str, Floats]:
+    """Persistence, seasonal naive and drift for some windows, in the targets' own units.
+
+    Args:
+        rows: The rows that the windows point into; each cut-off row is observed or filled forward.
+        windows: N windows.
+        picked: Which n of them.
+        season: m, steps in one seasonal cycle.
+
+    Returns:
+        [n, H, D] by name.
+    """
+    targets = rows.filled[:, : rows.n_targets]
+    cutoffs = windows.cutoffs[picked]
+    steps = np.arange(1, windows.horizon + 1)
+    last = targets[cutoffs][:, None, :]
+    first = targets[windows.starts[picked]][:, None, :]
+    slope = (last - first) / max(windows.lookback - 1, 1)
+    return {
+        "persistence": np.repeat(last, windows.horizon, axis=1),
+        "seasonal-naive": _seasonal(rows, cutoffs, steps, season),
+        "drift": last + slope * steps[:, None],
+    }
+
+
+def _seasonal(rows: Rows, cutoffs: Ints, steps: Ints, season: int) -> Floats:
+    # The same phase of the newest cycle that lies wholly before the horizon step: y[t + h - m * ceil(h / m)].
+    targets = rows.filled[:, : rows.n_targets]
+    source = cutoffs[:, None] + steps - season * -(-steps // season)
+    same_stretch = rows.panel.stretches()
+    reachable = same_stretch[np.maximum(source, 0)] == same_stretch[cutoffs][:, None]
+    value = targets[np.maximum(source, 0)]
+    found = (reachable & (source >= 0))[..., None] & ~np.isnan(value)
+    # Where the data do not reach back a season, the last value is the best that a naive forecast can do.
+    return np.where(found, value, targets[cutoffs][:, None, :])

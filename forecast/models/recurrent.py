@@ -1,0 +1,286 @@
+"""The one builder of every recurrent network: normalise, segment, recur, decode, head, de-normalise.
+
+    window [L, F] -> normalise -> (segment + embed) -> recurrent layer 1 … k -> decode -> head -> de-normalise -> [H, D]
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from forecast.config import NetworkConfig
+from forecast.errors import ConfigError
+from forecast.models.backend import HAS_GPU, keras
+
+ops, layers = keras.ops, keras.layers
+
+# Shorter loops are unrolled: the graph stays small, and each step saves the cost of a turn of the while loop.
+_LONGEST_UNROLLED = 32
+
+# Feeding forecasts back is a loop in the graph, one turn a segment.
+_MOST_FED_BACK = 192
+
+# Smallest scale of a window, in units of the training rows' spread: noise on a flat window must not be blown up.
+_SMALLEST_SCALE = 0.1
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a network is fed and what it returns.
+
+    Args:
+        lookback: L.
+        horizon: H.
+        targets: D, the first columns of the window.
+        covariates: P, the columns after them.
+        calendar: K, the last columns, known ahead.
+        series: S.
+    """
+
+    lookback: int
+    horizon: int
+    targets: int
+    covariates: int
+    calendar: int
+    series: int
+
+    @property
+    def features(self) -> int:
+        """F, the columns of the window."""
+        return self.targets + self.covariates + self.calendar
+
+
+def build_network(config: NetworkConfig, shape: Shape, seed: int) -> keras.Model:
+    """The network of a configuration, with fresh weights.
+
+    Args:
+        config: A resolved configuration.
+        shape: Sizes of input and output.
+        seed: Decides the weights and the dropout; the same seed gives the same bits.
+
+    Returns:
+        A Keras model from ``{"past": [B, L, F], "future": [B, H, K], "series": [B]}`` to ``[B, H, D]``, all scaled.
+
+    Raises:
+        ConfigError: If the parts do not fit the shape.
+    """
+    return _Builder(config, shape, seed).build()
+
+
+class _Builder:
+    """Holds what the parts of one network share: its configuration, its sizes, and a fresh seed for each part."""
+
+    def __init__(self, config: NetworkConfig, shape: Shape, seed: int) -> None:
+        if config.normalise is None or config.segment is None:
+            raise ConfigError("The network's configuration must be resolved first: normalise and segment are open.")
+        self.config, self.shape = config, shape
+        self.segment = min(config.segment, shape.lookback)
+        self.n_past = -(-shape.lookback // self.segment)
+        self.n_future = -(-shape.horizon // self.segment)
+        self.seeds: Iterator[int] = itertools.count(1000 * seed)
+        self.recurrent = [self.recurrent_layer(number) for number in range(len(config.units))]
+        self.head = self.dense(self.outputs_per_state(), "head")
+        self.head_dropout = layers.Dropout(config.head_dropout, seed=next(self.seeds), name="head_dropout")
+        self.embed = self.dense(config.units[0], "embed", "relu") if self.segment > 1 else None
+
+    def build(self) -> keras.Model:
+        shape = self.shape
+        past = keras.Input((shape.lookback, shape.features), name="past")
+        future = keras.Input((shape.horizon, shape.calendar), name="future")
+        series = keras.Input((), dtype="int32", name="series")
+        window, centre, scale = self.normalise(past)
+        states = self.encode(self.tokens(window))
+        decode = {"direct": self.direct, "parallel": self.parallel, "recursive": self.recursive}[self.config.decode]
+        scaled = decode(window, future, series, states)
+        forecast = scaled * scale[:, :, : shape.targets] + centre[:, :, : shape.targets]
+        return keras.Model({"past": past, "future": future, "series": series}, forecast, name="forecast")
+
+    def normalise(self, past: Any) -> tuple[Any, Any, Any]:
+        """The window with each measured channel centred and scaled, and the centre and scale [B, 1, D + P]."""
+        measured = past[:, :, : self.shape.targets + self.shape.covariates]
+        calendar = past[:, :, self.shape.targets + self.shape.covariates :]
+        kind = self.config.normalise
+        centre, scale = ops.zeros_like(measured[:, -1:]), ops.ones_like(measured[:, -1:])
+        if kind in ("last", "last-scaled"):
+            centre = measured[:, -1:]
+        if kind == "standard":
+            centre = ops.mean(measured, axis=1, keepdims=True)
+        if kind in ("standard", "last-scaled"):
+            scale = ops.sqrt(ops.var(measured, axis=1, keepdims=True) + _SMALLEST_SCALE**2)
+        return ops.concatenate([(measured - centre) / scale, calendar], axis=-1), centre, scale
+
+    def tokens(self, window: Any) -> Any:
+        """What the cell is fed, [B, n, U]: the steps themselves, or one embedded segment after another."""
+        if self.embed is None:
+            return window
+        # The oldest segment is filled up with the oldest row, so that the newest ends at the cut-off.
+        missing = self.n_past * self.segment - self.shape.lookback
+        if missing:
+            window = ops.concatenate([ops.repeat(window[:, :1], missing, axis=1), window], axis=1)
+        return self.embed(ops.reshape(window, (-1, self.n_past, self.segment * self.shape.features)))
+
+    def encode(self, tokens: Any) -> list[list[Any]]:
+        """Run the stack over the tokens; the final states of each layer: [h] or [h, c], each [B, U]."""
+        states = []
+        for layer in self.recurrent:
+            tokens, *state = layer(tokens)
+            states.append(state)
+        return states
+
+    def direct(self, window: Any, future: Any, series: Any, states: list[list[Any]]) -> Any:
+        """One dense map from the last state to all H steps."""
+        del window, future, series
+        flat = self.head(self.head_dropout(states[-1][0]))
+        return ops.reshape(flat, (-1, self.shape.horizon, self.shape.targets))
+
+    def parallel(self, window: Any, future: Any, series: Any, states: list[list[Any]]) -> Any:
+        """Ask the stack once for each output segment, all at once from the last state (Lin et al. 2023, SegRNN).
+
+        The question is the segment's position, the series' identity, and the calendar of the segment's steps.
+        """
+        del window
+        width = self.config.units[0] if self.embed is not None else self.shape.features
+        queries = _Queries(self.n_future, self.shape.series, width, next(self.seeds), name="queries")(series)
+        if self.shape.calendar:
+            queries = queries + self.dense(width, "known", use_bias=False)(self.cut(future))
+        flat = ops.reshape(queries, (-1, 1, width))
+        for layer, state in zip(self.recurrent, states, strict=True):
+            flat, *_ = layer(flat, initial_state=[ops.repeat(part, self.n_future, axis=0) for part in state])
+        answers = ops.reshape(flat, (-1, self.n_future, self.config.units[-1]))
+        steps = self.head(self.head_dropout(answers))
+        steps = ops.reshape(steps, (-1, self.n_future * self.segment, self.shape.targets))
+        return steps[:, : self.shape.horizon]
+
+    def recursive(self, window: Any, future: Any, series: Any, states: list[list[Any]]) -> Any:
+        """Feed each forecast segment back as the next input; covariates keep their last value."""
+        del series
+        shape = self.shape
+        if self.n_future > _MOST_FED_BACK:
+            raise ConfigError(
+                f"decode = recursive would feed back {self.n_future} times; at most {_MOST_FED_BACK} are allowed.",
+                f"Use --segment {-(-shape.horizon // _MOST_FED_BACK)} or more, or --decode direct.",
+            )
+        held = ops.repeat(window[:, -1:, shape.targets : shape.targets + shape.covariates], self.segment, axis=1)
+        known = ops.reshape(self.cut(future), (-1, self.n_future, self.segment, shape.calendar))
+        answer, forecasts = states[-1][0], []
+        for number in range(self.n_future):
+            steps = ops.reshape(self.head(self.head_dropout(answer)), (-1, self.segment, shape.targets))
+            forecasts.append(steps)
+            if number == self.n_future - 1:
+                break
+            token = ops.concatenate([steps, held, known[:, number]], axis=-1)
+            token = ops.reshape(token, (-1, 1, self.segment * shape.features))
+            answer = self.embed(token) if self.embed is not None else token
+            for depth, layer in enumerate(self.recurrent):
+                answer, *states[depth] = layer(answer, initial_state=states[depth])
+        return ops.concatenate(forecasts, axis=1)[:, : shape.horizon]
+
+    def cut(self, future: Any) -> Any:
+        """The calendar of each output segment, [B, m, w * K]; beyond the horizon the last step is repeated."""
+        missing = self.n_future * self.segment - self.shape.horizon
+        if missing:
+            future = ops.concatenate([future, ops.repeat(future[:, -1:], missing, axis=1)], axis=1)
+        return ops.reshape(future, (-1, self.n_future, self.segment * self.shape.calendar))
+
+    def outputs_per_state(self) -> int:
+        steps = self.shape.horizon if self.config.decode == "direct" else self.segment
+        return steps * self.shape.targets
+
+    def dense(self, width: int, name: str, activation: str = "linear", use_bias: bool = True) -> Any:
+        initialiser = keras.initializers.GlorotUniform(seed=next(self.seeds))
+        return layers.Dense(width, activation, use_bias, kernel_initializer=initialiser, name=name)
+
+    def recurrent_layer(self, number: int) -> Any:
+        """One recurrent layer, with every argument that Keras's layer of the same name takes."""
+        config = self.config
+        kind, only = {
+            "rnn": (layers.SimpleRNN, {}),
+            "gru": (layers.GRU, {"recurrent_activation": config.recurrent_activation, "reset_after": config.reset_after}),
+            "lstm": (
+                layers.LSTM,
+                {"recurrent_activation": config.recurrent_activation, "unit_forget_bias": config.unit_forget_bias},
+            ),
+        }[config.cell]
+        return kind(
+            config.units[number],
+            activation=config.activation,
+            use_bias=config.use_bias,
+            kernel_initializer=self.initialiser(config.kernel_initializer),
+            recurrent_initializer=self.initialiser(config.recurrent_initializer),
+            bias_initializer=self.initialiser(config.bias_initializer),
+            kernel_regularizer=_l2(config.kernel_regularizer),
+            recurrent_regularizer=_l2(config.recurrent_regularizer),
+            bias_regularizer=_l2(config.bias_regularizer),
+            activity_regularizer=_l2(config.activity_regularizer),
+            kernel_constraint=_constraint(config.kernel_constraint),
+            recurrent_constraint=_constraint(config.recurrent_constraint),
+            bias_constraint=_constraint(config.bias_constraint),
+            dropout=config.dropout,
+            recurrent_dropout=config.recurrent_dropout,
+            seed=next(self.seeds),
+            return_sequences=number < len(config.units) - 1,
+            return_state=True,
+            go_backwards=config.go_backwards,
+            stateful=config.stateful,
+            unroll=not HAS_GPU and self.n_past <= _LONGEST_UNROLLED if config.unroll is None else config.unroll,
+            name=f"recurrent_{number + 1}",
+            **only,
+        )
+
+    def initialiser(self, name: str) -> Any:
+        kind = type(keras.initializers.get(name))
+        return kind() if name in ("zeros", "ones") else kind(seed=next(self.seeds))
+
+
+class _Queries(layers.Layer):
+    """What the decoder asks for each output segment, [B, m, width]: its position and the series that it is for."""
+
+    def __init__(self, segments: int, series: int, width: int, seed: int, name: str) -> None:
+        super().__init__(name=name)
+        self.segments, self.series, self.width, self.seed = segments, series, width, seed
+
+    def build(self, input_shape: object) -> None:
+        del input_shape
+        of_series = self.width // 2 if self.series > 1 else 0
+        start = keras.initializers.RandomNormal(stddev=0.5, seed=self.seed)
+        self.positions = self.add_weight((self.segments, self.width - of_series), start, name="positions")
+        if of_series:
+            start = keras.initializers.RandomNormal(stddev=0.5, seed=self.seed + 1)
+            self.identities = self.add_weight((self.series, of_series), start, name="identities")
+
+    def call(self, series: Any) -> Any:
+        batch = ops.shape(series)[0]
+        queries = ops.broadcast_to(self.positions[None], (batch, *self.positions.shape))
+        if self.series == 1:
+            return queries
+        # A product with one-hot rows, not a lookup: the gradient of a lookup adds in no fixed order.
+        identity = ops.one_hot(series, self.series) @ self.identities
+        return ops.concatenate([queries, ops.repeat(identity[:, None], self.segments, axis=1)], axis=-1)
+
+
+def _l2(penalty: float) -> Any:
+    return keras.regularizers.L2(penalty) if penalty else None
+
+
+def _constraint(name: str) -> Any:
+    return None if name == "none" else keras.constraints.get(name)
+
+
+def leaves_cudnn(config: NetworkConfig) -> str | None:
+    """Which settings keep the layer off cuDNN's fused kernel on a GPU, in words; None when it stays on it.
+
+    Keras takes the fused kernel only for the standard gates; elsewhere it loops over the steps.
+    """
+    reasons = {
+        "cell = rnn": config.cell == "rnn",
+        f"activation = {config.activation}": config.activation != "tanh",
+        f"recurrent_activation = {config.recurrent_activation}": config.recurrent_activation != "sigmoid",
+        f"recurrent_dropout = {config.recurrent_dropout:g}": config.recurrent_dropout > 0,
+        "use_bias = false": not config.use_bias,
+        "reset_after = false": config.cell == "gru" and not config.reset_after,
+        "unroll = true": config.unroll is True,
+    }
+    found = [reason for reason, applies in reasons.items() if applies]
+    return f"{', '.join(found)}: off cuDNN's fused kernel on a GPU" if found else None

@@ -1,0 +1,275 @@
+"""The training loop: Adam, warm-up and cosine, clipping, averaged weights, early stopping with the best weights kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.config import TrainingConfig
+from forecast.data.prepare import Prepared
+from forecast.data.windows import Windows
+from forecast.errors import ConfigError, ForecastError
+from forecast.models.backend import keras, tf
+from forecast.models.feeding import Feeder, Forecaster, shape_of
+from forecast.training.schedule import WindowOrder, averaging_momentum, learning_rate
+
+Arrays = dict[str, NDArray[Any]]
+
+# Validation looks at no more windows than these, evenly spaced: enough to choose by, cheap enough to do each epoch.
+_VALIDATION_WINDOWS = 2048
+
+_LOSSES: dict[str, Callable[[Any], Any]] = {
+    "mae": tf.abs,
+    "mse": tf.square,
+    "huber": lambda error: tf.where(tf.abs(error) < 1, 0.5 * tf.square(error), tf.abs(error) - 0.5),
+}
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of the history. Losses are of scaled values; errors are in the targets' own units."""
+
+    epoch: int
+    steps: int
+    learning_rate: float
+    loss: float
+    mae: float
+    validation_loss: float
+    validation_mae: float
+
+
+@dataclass
+class Progress:
+    """Where a training stands; everything that a checkpoint needs beside the arrays.
+
+    Args:
+        step: Steps done.
+        loss_sum: Sum of the losses of this epoch's steps.
+        mae_sum: Sum of their errors in the targets' own units.
+        history: The epochs that are over.
+        best_epoch: The one with the lowest validation loss, from 1; 0 before the first.
+        finished: Whether training is over.
+    """
+
+    step: int = 0
+    loss_sum: float = 0.0
+    mae_sum: float = 0.0
+    history: list[Epoch] = field(default_factory=list)
+    best_epoch: int = 0
+    finished: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """The progress as JSON types; `progress_from_dict` reads them back."""
+        return asdict(self)
+
+
+def progress_from_dict(raw: dict[str, Any]) -> Progress:
+    """The progress that `Progress.to_dict` wrote."""
+    return Progress(**{**raw, "history": [Epoch(**epoch) for epoch in raw["history"]]})
+
+
+class Watcher(Protocol):
+    """What looks on while a network is trained: shows progress, saves checkpoints, asks to stop."""
+
+    def after_step(self, fit: Fit) -> None:
+        """Called after every step; may raise to end the training."""
+
+    def after_epoch(self, fit: Fit) -> None:
+        """Called when an epoch and its validation are over."""
+
+
+class Fit:
+    """One training of one network, as a state that steps forward.
+
+    Args:
+        network: What `build_network` returned; trained in place.
+        prepared: Rows, scaler and windows.
+        config: How to train.
+        windows: The windows to learn from.
+        epochs: Epochs after which to stop, validation or not; None for the whole schedule with early stopping.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        prepared: Prepared,
+        config: TrainingConfig,
+        windows: Windows,
+        epochs: int | None = None,
+    ) -> None:
+        rows = prepared.rows
+        self.network, self.config, self.windows = network, config, windows
+        self.feeder = Feeder(rows.inputs, rows.series, shape_of(rows, windows.lookback, windows.horizon))
+        self.order = WindowOrder(len(windows), config.batch_size, config.seed)
+        self.steps_per_epoch = min(-(-len(windows) // self.order.batch_size), config.steps_per_epoch)
+        self.last_epoch = epochs or config.epochs
+        self.validation = prepared.validation.every(_VALIDATION_WINDOWS) if epochs is None else None
+        self.progress = Progress()
+        self.optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm)
+        self.optimizer.build(network.trainable_variables)
+        self.averages = [tf.Variable(variable) for variable in network.trainable_variables]
+        self.best: list[NDArray[Any]] = [np.array(variable) for variable in network.trainable_variables]
+        self._scaler, self._rows = prepared.scaler.for_series(rows.panel.series_ids), rows
+        self._forecaster = Forecaster(network, self.feeder)
+        self._step = tf.function(
+            self._one_step,
+            input_signature=[tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.float32)],
+        )
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is under way, from 1."""
+        return min(self.progress.step // self.steps_per_epoch + 1, self.last_epoch)
+
+    def run(self, watcher: Watcher) -> None:
+        """Train until the schedule ends or validation stops improving, then put the best weights into the network.
+
+        Raises:
+            ConfigError: If the loss is no longer a number.
+        """
+        while not self.progress.finished:
+            self.step()
+            watcher.after_step(self)
+            if self.progress.step % self.steps_per_epoch == 0:
+                self._end_epoch()
+                watcher.after_epoch(self)
+        for variable, value in zip(self.network.trainable_variables, self.best, strict=True):
+            variable.assign(value)
+
+    def step(self) -> None:
+        """Learn from one batch."""
+        progress = self.progress
+        rate = learning_rate(progress.step, self.config.epochs * self.steps_per_epoch, self.config)
+        starts = self.windows.starts[self.order.batch(progress.step)].astype(np.int32)
+        momentum = averaging_momentum(progress.step, self.config.ema)
+        loss, mae = (float(value) for value in self._step(tf.constant(starts), tf.constant(rate), tf.constant(momentum)))
+        if not np.isfinite(loss):
+            raise ConfigError(
+                f"The loss is {loss} at step {progress.step + 1} (epoch {self.epoch}): training has diverged.",
+                f"Try a smaller --learning-rate than {self.config.learning_rate:g}, "
+                f"or a smaller --clip-norm than {self.config.clip_norm:g}.",
+            )
+        progress.step += 1
+        progress.loss_sum += loss
+        progress.mae_sum += mae
+
+    def _one_step(self, starts: Any, rate: Any, momentum: Any) -> tuple[Any, Any]:
+        inputs, y_true = self.feeder.batch(starts)
+        with tf.GradientTape() as tape:
+            y_pred = self.network(inputs, training=True)
+            loss = tf.reduce_mean(_LOSSES[self.config.loss](y_true - y_pred))
+            penalised = tf.add_n([loss, *self.network.losses])
+        variables = self.network.trainable_variables
+        self.optimizer.learning_rate.assign(rate)
+        self.optimizer.apply(tape.gradient(penalised, variables), variables)
+        for average, variable in zip(self.averages, variables, strict=True):
+            average.assign(momentum * average + (1 - momentum) * variable)
+        return loss, self._mae_in_units(y_true, y_pred, inputs["series"])
+
+    def _mae_in_units(self, y_true: Any, y_pred: Any, series: Any) -> Any:
+        # The reader's units, not the loss's: a scaled loss tells nobody how wrong the forecast is.
+        n = self.feeder.shape.targets
+        scale = tf.gather(tf.constant(self._scaler.scale[:, None, :n], tf.float32), series)
+        mean = tf.gather(tf.constant(self._scaler.mean[:, None, :n], tf.float32), series)
+        logged = tf.constant(self._scaler.logged[:n])
+
+        def in_units(scaled: Any) -> Any:
+            values = scaled * scale + mean
+            return tf.where(logged, tf.exp(tf.where(logged, values, 0.0)), values)
+
+        return tf.reduce_mean(tf.abs(in_units(y_true) - in_units(y_pred)))
+
+    def _end_epoch(self) -> None:
+        progress = self.progress
+        loss, mae = self._validate()
+        last_step = progress.step - 1
+        progress.history.append(
+            Epoch(
+                epoch=len(progress.history) + 1,
+                steps=progress.step,
+                learning_rate=learning_rate(last_step, self.config.epochs * self.steps_per_epoch, self.config),
+                loss=progress.loss_sum / self.steps_per_epoch,
+                mae=progress.mae_sum / self.steps_per_epoch,
+                validation_loss=loss,
+                validation_mae=mae,
+            )
+        )
+        progress.loss_sum = progress.mae_sum = 0.0
+        best = progress.history[progress.best_epoch - 1].validation_loss if progress.best_epoch else np.inf
+        if self.validation is None or loss < best:
+            progress.best_epoch = len(progress.history)
+            self.best = [average.numpy() for average in self.averages]
+        tired = len(progress.history) - progress.best_epoch >= self.config.patience
+        progress.finished = len(progress.history) >= self.last_epoch or tired
+
+    def _validate(self) -> tuple[float, float]:
+        """Loss on the scaled validation windows and error in the targets' own units, both of the averaged weights."""
+        if self.validation is None:
+            return np.nan, np.nan
+        raw = [variable.numpy() for variable in self.network.trainable_variables]
+        self._assign([average.numpy() for average in self.averages])
+        rows, windows = self._rows, self.validation
+        y_pred = self._forecaster(windows.starts)
+        self._assign(raw)
+        future, series = windows.future(), rows.series[windows.starts]
+        scaled = rows.inputs[future, : rows.n_targets]
+        loss = float(np.mean(_LOSSES[self.config.loss](tf.constant(scaled.astype(np.float64) - y_pred))))
+        in_units = self._scaler.inverse(y_pred.astype(np.float64), series)
+        return loss, float(np.mean(np.abs(rows.observed(future) - in_units)))
+
+    def _assign(self, values: list[NDArray[Any]]) -> None:
+        for variable, value in zip(self.network.trainable_variables, values, strict=True):
+            variable.assign(value)
+
+    def arrays(self) -> Arrays:
+        """Everything that changes while training, by name: weights, seeds of the dropout, optimiser, averages, best."""
+        held = {f"network/{variable.path}": variable.numpy() for variable in self._variables()}
+        held |= {f"optimizer/{variable.path}": variable.numpy() for variable in self.optimizer.variables}
+        for number, (average, best) in enumerate(zip(self.averages, self.best, strict=True)):
+            held[f"average/{number}"] = average.numpy()
+            held[f"best/{number}"] = best
+        return held
+
+    def restore(self, arrays: Arrays, progress: Progress) -> None:
+        """Continue from what `arrays` and `progress` held.
+
+        Raises:
+            ForecastError: If the arrays are not those of this network.
+        """
+        if {name: value.shape for name, value in arrays.items()} != {
+            name: value.shape for name, value in self.arrays().items()
+        }:
+            raise ForecastError("The checkpoint is of another network.", "Train the run again with --overwrite.")
+        for variable in self._variables():
+            variable.assign(arrays[f"network/{variable.path}"])
+        for variable in self.optimizer.variables:
+            variable.assign(arrays[f"optimizer/{variable.path}"])
+        for number, average in enumerate(self.averages):
+            average.assign(arrays[f"average/{number}"])
+            self.best[number] = arrays[f"best/{number}"]
+        self.progress = progress
+
+    def _variables(self) -> list[Any]:
+        return list(self.network.variables)
+
+
+def weights_of(network: keras.Model) -> Arrays:
+    """The trainable weights by name."""
+    return {variable.path: variable.numpy() for variable in network.trainable_variables}
+
+
+def set_weights(network: keras.Model, weights: Arrays) -> None:
+    """Fill a network with weights that `weights_of` returned.
+
+    Raises:
+        ForecastError: If names or shapes are not those of the network.
+    """
+    expected = {variable.path: tuple(variable.shape) for variable in network.trainable_variables}
+    if {name: value.shape for name, value in weights.items()} != expected:
+        raise ForecastError("The weights are not those of this network.")
+    for variable in network.trainable_variables:
+        variable.assign(weights[variable.path])
