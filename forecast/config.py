@@ -243,7 +243,9 @@ def _explain(error: ValidationError) -> str:
         where = [str(part) for part in item["loc"] if str(part) not in Config.model_fields]
         name = next((part for part in where if part in option_fields()), ".".join(where))
         message = item["msg"].removeprefix("Value error, ")
-        message = message.replace("Input should be", "must be").replace("Extra inputs are not permitted", "no such setting")
+        message = message.replace("Input should be", "must be").replace(
+            "Extra inputs are not permitted", "no such setting"
+        )
         received = "" if item["type"] == "value_error" else f" Received: {item['input']!r}."
         lines.append(f"{name}: {message}.{received}" if name else f"{message}.")
     return "\n".join(dict.fromkeys(lines))

@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 
 import matplotlib.cbook as cbook
+import numpy as np
 import pandas as pd
-from generate_station import generate
 from statsmodels.datasets import co2, elnino
+
+from generate_station import generate
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -32,7 +34,7 @@ def carbon_dioxide() -> pd.DataFrame:
 
 def stocks() -> pd.DataFrame:
     """Daily GOOG: open, high, low, close and adjusted close [USD], and volume [shares]."""
-    prices = pd.DataFrame(cbook.get_sample_data("goog.npz")["price_data"])
+    prices = pd.DataFrame(np.load(cbook.get_sample_data("goog.npz", asfileobj=False))["price_data"])
     return prices.rename(columns={"date": "ds"})[["ds", "open", "high", "low", "close", "volume", "adj_close"]]
 
 

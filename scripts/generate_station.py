@@ -111,8 +111,8 @@ def _sun(day: Floats, hour: NDArray[np.int32]) -> Floats:
     """The sine of the sun's height above the horizon, 0 at night, [T]."""
     declination = np.radians(-23.44) * np.cos(2 * np.pi * (day + 10) / 365.25)
     noon = np.radians(15.0 * (hour - 12))
-    height = np.sin(LATITUDE) * np.sin(declination) + np.cos(LATITUDE) * np.cos(declination) * np.cos(noon)
-    return np.maximum(height, 0)
+    height: Floats = np.sin(LATITUDE) * np.sin(declination) + np.cos(LATITUDE) * np.cos(declination) * np.cos(noon)
+    return height.clip(min=0)
 
 
 def _fronts(rng: np.random.RandomState, hours: int, summer: Floats) -> dict[str, Floats]:
@@ -128,7 +128,7 @@ def _fronts(rng: np.random.RandomState, hours: int, summer: Floats) -> dict[str,
         veer, backed = rng.uniform(45, 100), rng.uniform(25, 70)
 
         start, stop = max(0, int(passage) - 72), min(hours, int(passage) + 168)
-        since = (np.arange(start, stop) - passage) / pace
+        since = (np.arange(start, stop, dtype=np.float64) - passage) / pace
         behind = since >= 0
         ahead = np.where(behind, 0, np.exp(-((since / 14) ** 2)))
         passed = 1 - np.exp(-np.maximum(since, 0) / 3)

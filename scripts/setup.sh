@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-CANDIDATES=${PYTHON:-python3.13 python3.12 python3.11 python3 python}
+CANDIDATES=(python3.13 python3.12 python3.11 python3 python)
+if [ -n "${PYTHON:-}" ]; then CANDIDATES=("$PYTHON"); fi
 IDENTIFY='
 import ensurepip, sys, venv
 print(sys.version.split()[0], sys.base_prefix)
@@ -11,10 +12,10 @@ sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'
 
 # Sets python and identity. Each candidate is run, because a version manager's stand-in may exist and yet fail.
 find_python() {
-    for python in $CANDIDATES; do
+    for python in "${CANDIDATES[@]}"; do
         if identity=$("$python" -c "$IDENTIFY" 2>/dev/null); then return; fi
     done
-    echo "This needs Python 3.11, 3.12 or 3.13 with venv. Tried without success: $CANDIDATES." >&2
+    echo "This needs Python 3.11, 3.12 or 3.13 with venv. Tried without success: ${CANDIDATES[*]}." >&2
     echo "Install one (Debian, Ubuntu: apt install python3 python3-venv) or name it: PYTHON=/path/to/python3.12 $0" >&2
     exit 3
 }
@@ -36,7 +37,7 @@ set_up() {
         "$python" -m venv --clear .venv || exit 3
     fi
     rm -f .venv/whole
-    echo "Installing the $(grep -c == "$lock") packages of $lock (the first time, some minutes and 2 GB of disk)"
+    echo "Installing the $(grep -c == "$lock") packages of $lock (the first time, some minutes and 3 GB of disk)"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" &&
         .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . || {
         echo "The packages could not be installed: pip says why above. Run $0 again to try once more." >&2

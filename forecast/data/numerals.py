@@ -81,7 +81,11 @@ def parse_numbers(cells: pa.Array, decimal: str = ".", thousands: str = "") -> N
     values = pc.cast(pc.if_else(number, plain, pa.scalar(None, pa.string())), pa.float64())
     values = values.to_numpy(zero_copy_only=False).astype(np.float64)
     large = np.flatnonzero(np.abs(values) >= 1e18)
-    long = large[[re.fullmatch(r"[+-]?\d{19,}", plain[int(row)].as_py()) is not None for row in large]] if len(large) else none
+    long = (
+        large[[re.fullmatch(r"[+-]?\d{19,}", plain[int(row)].as_py()) is not None for row in large]]
+        if len(large)
+        else none
+    )
     endless = endless.to_numpy(zero_copy_only=False)
     words = ~(missing | number.to_numpy(zero_copy_only=False) | endless)
     return Numbers(values, missing, np.flatnonzero(words), np.flatnonzero(np.isinf(values) | endless), long)
@@ -109,7 +113,9 @@ def comma_role(cells: pa.Array, words: NDArray[np.int64]) -> str:
 def decorated(text: str) -> bool:
     """Whether a cell is a number with a unit, a sign or a currency about it, such as ``12.5 C``."""
     return bool(
-        re.fullmatch(r"[$€£¥]\s*[-+]?\d[\d.,]*|[-+]?\d[\d.,]*\s*[%°$€£¥][A-Za-z]?|[-+]?\d+(?:\.\d+\s?|\s)[A-Za-z/]{1,5}", text)
+        re.fullmatch(
+            r"[$€£¥]\s*[-+]?\d[\d.,]*|[-+]?\d[\d.,]*\s*[%°$€£¥][A-Za-z]?|[-+]?\d+(?:\.\d+\s?|\s)[A-Za-z/]{1,5}", text
+        )
         or (re.search(r"\d", text) and _foreign(text))
     )
 
@@ -138,7 +144,10 @@ def explain(text: str, path: str) -> tuple[str, str]:
         with_ascii = "-" if unicodedata.category(foreign) == "Pd" or foreign == "\u2212" else ""
         if unicodedata.category(foreign) == "Nd":
             with_ascii = str(unicodedata.decimal(foreign))
-        return f"{shown} contains {name} (U+{ord(foreign):04X}), not ASCII.", f"Try: sed 's/{foreign}/{with_ascii}/g' {retry}"
+        return (
+            f"{shown} contains {name} (U+{ord(foreign):04X}), not ASCII.",
+            f"Try: sed 's/{foreign}/{with_ascii}/g' {retry}",
+        )
     if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", text):
         return f"{shown} is written with thousands commas.", f"Try: forecast inspect {path} --thousands ,"
     if re.fullmatch(_COMMA, text):
@@ -150,7 +159,10 @@ def explain(text: str, path: str) -> tuple[str, str]:
         return f"{shown} carries a currency.", f"Try: sed 's/[{sign[0]}]//g' {retry}"
     unit = re.search(r"[A-Za-z°/]+$", text)
     if unit and decorated(text):
-        return f"{shown} carries a unit.", f"Put it into the header and remove it: sed -E 's/ ?{unit[0].replace('/', '.')}\\b//g' {retry}"
+        return (
+            f"{shown} carries a unit.",
+            f"Put it into the header and remove it: sed -E 's/ ?{unit[0].replace('/', '.')}\\b//g' {retry}",
+        )
     if text.lower() in ("true", "false"):
         return f"{shown} is a truth value, not a number.", "Write 1 and 0 instead."
     return (

@@ -45,6 +45,15 @@ class Rows:
         """Names of the D targets."""
         return self.panel.columns[: self.n_targets]
 
+    @property
+    def unique_ids(self) -> tuple[tuple[str, ...], ...]:
+        """The name of each series and target in the long format, [S][D]: the series, the target, or both."""
+
+        def name(series: str, target: str) -> str:
+            return (series or target) if self.n_targets == 1 else f"{series}/{target}" if series else target
+
+        return tuple(tuple(name(series, target) for target in self.targets) for series in self.panel.series_ids)
+
     def observed(self, rows: Ints) -> Floats:
         """What was observed of the targets at these rows, in their own units: [..., D]."""
         return self.panel.values[rows, : self.n_targets]

@@ -105,27 +105,26 @@ def fit_scaler(panel: Panel, training_rows: NDArray[np.bool_], logged: tuple[str
     Raises:
         DataError: If a column has no value in a series' training rows, or one that cannot be logged.
     """
+    from sklearn.preprocessing import StandardScaler  # takes most of a second to import, and only training needs it
+
     mean = np.zeros((panel.n_series, len(panel.columns)))
     scale = np.ones_like(mean)
     is_logged = np.array([name in logged for name in panel.columns])
-    for number, name in enumerate(panel.columns):
-        for series in range(panel.n_series):
-            rows = panel.rows(series)
-            seen = panel.values[rows, number][training_rows[rows]]
-            seen = seen[~np.isnan(seen)]
-            if not len(seen):
-                of_series = f" of series {panel.series_ids[series]!r}" if panel.n_series > 1 else ""
-                raise DataError(
-                    f"Column {name!r}{of_series} has no value in the training span.",
-                    "Leave it out (--covariates), or move the training span with --validation-from and --test-from.",
-                )
-            if is_logged[number]:
-                _refuse_non_positive(panel.values[rows, number], name)
-                seen = np.log(seen)
-            mean[series, number] = seen.mean()
-            # A spread at the edge of float64's resolution is rounding, not movement.
-            spread = seen.std()
-            scale[series, number] = spread if spread > 1e-12 * max(1.0, abs(mean[series, number])) else 1.0
+    for series in range(panel.n_series):
+        rows = panel.rows(series)
+        for column in np.flatnonzero(is_logged):
+            _refuse_non_positive(panel.values[rows, column], panel.columns[column])
+        seen = panel.values[rows][training_rows[rows]]
+        empty = np.isnan(seen).all(axis=0)
+        if empty.any():
+            of_series = f" of series {panel.series_ids[series]!r}" if panel.n_series > 1 else ""
+            raise DataError(
+                f"Column {panel.columns[int(np.argmax(empty))]!r}{of_series} has no value in the training span.",
+                "Leave it out (--covariates), or move the training span with --validation-from and --test-from.",
+            )
+        seen[:, is_logged] = np.log(seen[:, is_logged])
+        fitted = StandardScaler().fit(seen)
+        mean[series], scale[series] = fitted.mean_, fitted.scale_
     return Scaler(mean, scale, is_logged, panel.columns, panel.series_ids)
 
 

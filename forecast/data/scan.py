@@ -67,7 +67,7 @@ def read_cells(source: Source, delimiter: str | None = None, skip_rows: int = 0)
     """The cells of a delimited text.
 
     Args:
-        source: UTF-8 text with ``\\n`` as line end.
+        source: UTF-8 text with the line feed as line end.
         delimiter: One character, or its name such as ``tab``; None infers it.
         skip_rows: Lines before the header that are left out.
 
@@ -81,17 +81,22 @@ def read_cells(source: Source, delimiter: str | None = None, skip_rows: int = 0)
     blank, text = _blank(text, records)
     records, inside = records.keep(~blank), np.flatnonzero(blank)
     if not len(records.starts):
-        raise DataError(f"{source.label} holds only blank lines.", "Give a table with a header: forecast inspect data.csv")
+        raise DataError(
+            f"{source.label} holds only blank lines.", "Give a table with a header: forecast inspect data.csv"
+        )
     warnings = source.warnings
     inner = int(np.sum((inside > np.flatnonzero(~blank)[0]) & (inside < np.flatnonzero(~blank)[-1])))
     if inner:
-        warnings += (f"{inner:,} blank line{'s' if inner > 1 else ''} between the rows {'are' if inner > 1 else 'is'} left out.",)
+        warnings += (
+            f"{inner:,} blank line{'s' if inner > 1 else ''} between the rows {'are' if inner > 1 else 'is'} left out.",
+        )
     _check_counts(source, text, records, mark)
     names = _names(source, text, records, mark)
     if len(records.starts) == 1:
         raise DataError(f"{source.label} holds a header and no rows.", "Give at least a few dozen rows of data.")
     _check_swallowed(source, text, records, mark)
-    warnings += _similar(names)
+    _check_repeated(source, text, records)
+    warnings += _odd_names(names)
     columns = _parse(source, text, records, mark)
     return Cells(names, columns, records.lines[1:], mark, warnings)
 
@@ -114,7 +119,8 @@ def _spelled(source: Source, delimiter: str) -> str:
     mark = _SPELLED.get(delimiter.lower(), delimiter)
     if len(mark) != 1 or not mark.isascii() or mark in '"\n\r\0':
         raise DataError(
-            f"--delimiter {show(delimiter)} is not one ASCII character.", source.command("--delimiter ';'") + " (or tab)"
+            f"--delimiter {show(delimiter)} is not one ASCII character.",
+            source.command("--delimiter ';'") + " (or tab)",
         )
     return mark
 
@@ -133,6 +139,8 @@ def _delimiter(source: Source, text: bytes) -> str:
             counts = np.bincount(fields)
             modal = int(counts.argmax())
             scores[mark] = (counts[modal] / lines, int(fields[0]) == modal, modal)
+    if text.lstrip()[:1] in (b"{", b"["):
+        raise DataError(f"{source.label} is JSON, not a table.", "Convert it: pandas.read_json(…).to_csv('data.csv', index=False)")
     if scores:
         return max(scores, key=lambda mark: scores[mark])
     line = text.lstrip(b"\n")[:200].split(b"\n")[0].decode("utf-8", "replace")
@@ -144,7 +152,9 @@ def _delimiter(source: Source, text: bytes) -> str:
     return ","
 
 
-def _count(text: bytes, mark: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], list[int]]]:
+def _count(
+    text: bytes, mark: str
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], list[int]]]:
     """Record ends, line ends before each, fields, and misplaced quotes (with the opening one), chunk by chunk."""
     delimiter = ord(mark)
     quoted, lines, fields = 0, 0, 1
@@ -275,7 +285,9 @@ def _uneven(source: Source, text: bytes, records: _Records, mark: str) -> DataEr
     more = f" {others:,} more rows are like that." if others else ""
     what = f"{source.label}, line {lines[record]}: {count} field{'s' * (count != 1)} where the header has {header}: {row(record)}.{more}"
     if record == len(fields) - 1 and count < header:
-        return DataError(f"{what} The file may be cut off, or end in a footer.", f"Look at its end: tail -n 3 {source.path}")
+        return DataError(
+            f"{what} The file may be cut off, or end in a footer.", f"Look at its end: tail -n 3 {source.path}"
+        )
     if count > header:
         what += " A comma inside a field (a decimal comma, a thousands comma, a text) must be quoted." * (mark == ",")
     return DataError(what, f"Look at it: sed -n {lines[record]}p {source.path}")
@@ -312,8 +324,8 @@ def check_names(names: tuple[str, ...], where: str) -> None:
         )
 
 
-def _similar(names: tuple[str, ...]) -> tuple[str, ...]:
-    """A warning where names differ only by case, blanks or Unicode form."""
+def _odd_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Warnings where names differ only by case, blanks or Unicode form, or lost characters before they came here."""
     seen: dict[str, str] = {}
     pairs = []
     for name in names:
@@ -321,9 +333,17 @@ def _similar(names: tuple[str, ...]) -> tuple[str, ...]:
         if key in seen:
             pairs.append(f"{show(seen[key])} and {show(name)}")
         seen[key] = name
-    if not pairs:
-        return ()
-    return (f"{len(pairs)} pair(s) of columns differ only by case, blanks or Unicode form: {', '.join(pairs[:3])}.",)
+    warnings = []
+    if pairs:
+        warnings.append(
+            f"{len(pairs)} pair(s) of names differ only by case, blanks or Unicode form: {', '.join(pairs[:3])}."
+        )
+    lost = [name for name in names if "\ufffd" in name]
+    if lost:
+        warnings.append(
+            f"{len(lost)} name(s) lost characters when the file was written (U+FFFD): {', '.join(map(show, lost[:3]))}."
+        )
+    return tuple(warnings)
 
 
 def _check_swallowed(source: Source, text: bytes, records: _Records, mark: str) -> None:
@@ -339,6 +359,18 @@ def _check_swallowed(source: Source, text: bytes, records: _Records, mark: str) 
             )
 
 
+def _check_repeated(source: Source, text: bytes, records: _Records) -> None:
+    """Refuse a header that stands again among the rows, where two files were joined."""
+    header = text[records.starts[0] : records.ends[0]]
+    again = text.find(b"\n" + header + b"\n", int(records.ends[0]))
+    if again >= 0:
+        line = records.lines[np.searchsorted(records.starts, again + 1)]
+        raise DataError(
+            f"{source.label}, line {line}: the header stands here a second time: {show(header.decode())}.",
+            f"Remove it: sed {line}d {source.path} | forecast inspect -",
+        )
+
+
 def _parse(source: Source, text: bytes, records: _Records, mark: str) -> tuple[pa.Array, ...]:
     width = int(records.fields[0])
     names = [str(i) for i in range(width)]
@@ -352,7 +384,9 @@ def _parse(source: Source, text: bytes, records: _Records, mark: str) -> tuple[p
             pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
         )
     except (pa.ArrowInvalid, pa.ArrowCapacityError) as error:
-        raise DataError(f"{source.label} cannot be divided into cells: {error}.", "Check its quotes and line ends.") from None
+        raise DataError(
+            f"{source.label} cannot be divided into cells: {error}.", "Check its quotes and line ends."
+        ) from None
     if table.num_rows != len(records.starts) - 1:
         raise DataError(
             f"{source.label}: {len(records.starts) - 1:,} rows were counted but {table.num_rows:,} were read.",

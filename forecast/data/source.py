@@ -1,14 +1,12 @@
-"""The bytes of a file, a pipe or standard input: bounded by memory, unpacked, and as UTF-8 text."""
+"""The bytes of a file, a pipe or standard input: bounded by memory, and unpacked."""
 
 from __future__ import annotations
 
-import codecs
 import difflib
 import gzip
 import io
 import os
 import re
-import resource
 import shlex
 import stat
 import sys
@@ -18,10 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from forecast.data.memory import COPIES, available_memory, check_memory, megabytes
 from forecast.errors import DataError, MachineError
 
-# Raw bytes, decoded text, text cells, numbers, the sorted copy and the panel stand in memory together.
-COPIES = 6
 # The end of a pipe or a device cannot be known before it is read.
 PIPE_CAP = 1 << 30
 # Real tables compress 4 to 50 times; a larger ratio over a large output is a bomb.
@@ -50,7 +47,7 @@ class Source:
     Args:
         data: The bytes, unpacked.
         label: How messages name the source.
-        path: What the user would type for it, quoted for a shell.
+        path: What the user would type for it, quoted for a shell; empty for a table in memory.
         name: Its stem: what the panel will be called.
         warnings: What was mended, one sentence each.
     """
@@ -63,6 +60,8 @@ class Source:
 
     def command(self, option: str) -> str:
         """The next command to type: this source inspected with one more option."""
+        if not self.path:
+            return f"Try the option that the command line calls {option}"
         return f"Try: forecast inspect {self.path} {option}"
 
     @property
@@ -77,48 +76,6 @@ def show(value: object) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "…")
 
 
-def available_memory() -> int:
-    """Bytes that this process may still allocate, from the kernel, the container and the user's own limit."""
-    figures = []
-    try:
-        meminfo = Path("/proc/meminfo").read_text()
-        figures.append(int(re.search(r"MemAvailable:\s+(\d+) kB", meminfo)[1]) * 1024)  # type: ignore[index]
-    except (OSError, TypeError):
-        figures.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
-    try:
-        group = Path("/sys/fs/cgroup")
-        figures.append(int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
-    except (OSError, ValueError):
-        pass  # no container, or one without a limit
-    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if soft != resource.RLIM_INFINITY:
-        try:
-            used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        except OSError:
-            used = 0
-        figures.append(soft - used)
-    return max(0, min(figures))
-
-
-def megabytes(count: int) -> str:
-    """A number of bytes in words."""
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
-
-
-def check_memory(needed: int, label: str) -> None:
-    """Refuse a table that would not fit.
-
-    Raises:
-        DataError: If ``needed`` bytes are more than are available; gives both figures.
-    """
-    available = available_memory()
-    if needed > available:
-        raise DataError(
-            f"{label} would need about {megabytes(needed)} of memory; {megabytes(available)} are available.",
-            "Cut the file to the columns and years that matter, for example: cut -d, -f1,2 big.csv > small.csv",
-        )
-
-
 def read_source(source: str | Path) -> Source:
     """The bytes of a path, or of standard input for ``-``, unpacked from gzip or zip.
 
@@ -129,11 +86,15 @@ def read_source(source: str | Path) -> Source:
     text = str(source)
     if text == "-":
         origin = Source(b"", "standard input", "-", "stdin")
+        if sys.stdin is None or sys.stdin.isatty():
+            raise DataError("Nothing is piped into standard input.", "Try: forecast inspect - < data.csv")
         data = _read_stream(sys.stdin.buffer, origin.label)
     else:
         _refuse_url(text)
         stem = re.sub(r"\.(gz|zip)$", "", Path(text).name, flags=re.IGNORECASE)
-        origin = Source(b"", shlex.quote(text) if text.isprintable() else show(text), shlex.quote(text), Path(stem).stem)
+        origin = Source(
+            b"", shlex.quote(text) if text.isprintable() else show(text), shlex.quote(text), Path(stem).stem
+        )
         data, origin = _read_path(Path(text), origin)
     if not data:
         raise DataError(f"{origin.label} is empty (0 bytes).", "Give a CSV or Parquet file: forecast inspect data.csv")
@@ -168,12 +129,16 @@ def _read_path(path: Path, origin: Source) -> tuple[bytes, Source]:
     except IsADirectoryError:
         tables = [p.name for p in path.iterdir() if p.suffix.lower() in (".csv", ".txt", ".gz", ".parquet", ".tsv")]
         example = shlex.quote(str(path / sorted(tables)[0])) if tables else f"{origin.path}/data.csv"
-        raise DataError(f"{origin.label} is a folder, not a file.", f"Name one file: forecast inspect {example}") from None
+        raise DataError(
+            f"{origin.label} is a folder, not a file.", f"Name one file: forecast inspect {example}"
+        ) from None
     except PermissionError:
         raise DataError(f"{origin.label} may not be read by this user.", f"Try: chmod u+r {origin.path}") from None
     except (ValueError, OSError) as error:
         if isinstance(error, ValueError) or error.errno in _BAD_NAME:
-            raise DataError(f"{origin.label} is not a path: {error}.", "Give the path of a CSV or Parquet file.") from None
+            raise DataError(
+                f"{origin.label} is not a path: {error}.", "Give the path of a CSV or Parquet file."
+            ) from None
         raise MachineError(f"{origin.label} could not be read: {error}.", "Check the disk, then try again.") from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) and len(data) < after.st_size:
         # The last line may be half written; a number that is cut in two still looks like one.
@@ -203,10 +168,10 @@ def _read_stream(stream: BinaryIO, label: str) -> bytes:
     blocks: list[bytes] = []
     size = 0
     while block := stream.read(_BLOCK):
-        # Text has no NUL; a stream of them (/dev/zero) is refused before it fills the memory.
-        if not blocks and block[:2] not in (b"\xff\xfe", b"\xfe\xff", b"\x1f\x8b", b"PK", b"PA"):
-            refuse_nul(block, label)
         blocks.append(block)
+        # No text holds sixteen NULs: /dev/zero and the like need not be read on to be refused.
+        if b"\0" * 16 in block and blocks[0][:2] not in (b"\x1f\x8b", b"PK", b"PA"):
+            break
         size += len(block)
         if size > cap:
             raise DataError(
@@ -214,30 +179,6 @@ def _read_stream(stream: BinaryIO, label: str) -> bytes:
                 "Write it to a file first: … > data.csv && forecast inspect data.csv",
             )
     return b"".join(blocks)
-
-
-def refuse_nul(data: bytes, label: str) -> None:
-    """Refuse text with a NUL byte, which a parser in C would take for its end.
-
-    Raises:
-        DataError: If there is one; gives its offset, or the UTF-16 encoding that explains it.
-    """
-    offset = data.find(b"\0")
-    if offset < 0:
-        return
-    sample = data[: 1 << 16]
-    # Two zero bytes in a row never occur in the UTF-16 of a table.
-    if len(sample) >= 4 and b"\0\0" not in sample and sample.count(0) > len(sample) * 0.4:
-        encoding = "utf-16-le" if offset % 2 else "utf-16-be"
-        raise DataError(
-            f"{label} looks like UTF-16 without a byte-order mark (NUL byte at offset {offset}).",
-            f"Try: --encoding {encoding}",
-        )
-    line = data.count(b"\n", 0, offset) + 1
-    raise DataError(
-        f"{label}, line {line}: NUL byte at offset {offset}. The file is binary or damaged.",
-        "If only stray NULs are in it: tr -d '\\000' < data.csv > clean.csv",
-    )
 
 
 def _unpack(data: bytes, origin: Source) -> bytes:
@@ -306,62 +247,3 @@ def _unzip(data: bytes, origin: Source) -> bytes:
         raise DataError(
             f"{origin.label} is a damaged or locked zip file: {error}.", f"Check it: unzip -t {origin.path}"
         ) from None
-
-
-def decode(origin: Source, encoding: str | None) -> Source:
-    """The same source as UTF-8 text without a byte-order mark, with ``\\n`` as the only line end.
-
-    Args:
-        origin: The raw bytes.
-        encoding: Name of a Python text codec; None takes a byte-order mark, else UTF-8.
-
-    Raises:
-        DataError: If the bytes are not text of that encoding; names the offset, line and an encoding that fits.
-    """
-    data = origin.data
-    warnings = origin.warnings
-    marks = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"))
-    marks += ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-    if encoding is None:
-        encoding = next((name for mark, name in marks if data.startswith(mark)), None)
-        if encoding is None:
-            try:
-                refuse_nul(data, origin.label)
-            except DataError as error:
-                option = error.hint.removeprefix("Try: ")
-                raise DataError(error.message, origin.command(option) if option != error.hint else error.hint) from None
-    name = encoding or "utf-8"
-    try:
-        # Only codecs between text and bytes: `zlib` and `hex` are codecs as well.
-        if not codecs.lookup(name)._is_text_encoding:
-            raise LookupError
-    except (LookupError, ValueError):
-        raise DataError(f"{show(name)} is not an encoding.", origin.command("--encoding latin-1")) from None
-    if not (data.isascii() and name in ("utf-8", "utf-8-sig")):
-        try:
-            data = data.decode(name).removeprefix("\ufeff").encode("utf-8")
-        except UnicodeError as error:
-            raise _undecodable(origin, name, error) from None
-    refuse_nul(data, origin.label)
-    data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    ended = data.rstrip(b"\n\x1a ")
-    if b"\x1a" in data[len(ended) :]:
-        warnings += ("A trailing Ctrl-Z (end-of-file mark of DOS) is left out.",)
-        data = ended + b"\n"
-    return replace(origin, data=data, warnings=warnings)
-
-
-def _undecodable(origin: Source, name: str, error: UnicodeError) -> DataError:
-    data = origin.data
-    if not isinstance(error, UnicodeDecodeError):
-        return DataError(f"{origin.label} is not {name} text: {error}.", origin.command("--encoding utf-8"))
-    line = data.count(b"\n", 0, error.start) + 1
-    byte = data[error.start] if error.start < len(data) else 0
-    # 0x80–0x9f are control characters in Latin-1 but quotes, dashes and the euro sign in Windows-1252.
-    guess = "cp1252" if re.search(rb"[\x80-\x9f]", data[error.start :]) else "latin-1"
-    if name != "utf-8":
-        guess = "utf-8"
-    return DataError(
-        f"{origin.label}, line {line}: byte 0x{byte:02x} at offset {error.start} is not {name} text.",
-        origin.command(f"--encoding {guess}"),
-    )

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from forecast.data.memory import check_memory
 from forecast.data.panel import Floats, Times
 from forecast.data.scan import check_names
-from forecast.data.source import Source, check_memory, show
+from forecast.data.source import Source, show
 from forecast.errors import DataError
 
 # Text is an Arrow array, numbers float64 and timestamps datetime64[us] in UTC or without a zone.
@@ -76,7 +77,9 @@ def as_text(column: Column) -> pa.Array:
     if column.dtype.kind == "M":
         return pa.array(np.datetime_as_string(column, unit="s"))
     whole = np.isfinite(column) & (column == np.rint(column)) & (np.abs(column) < 2**53)
-    return pa.array([str(int(v)) if w else ("" if v != v else repr(float(v))) for v, w in zip(column, whole, strict=True)])
+    return pa.array(
+        [str(int(v)) if w else ("" if v != v else repr(float(v))) for v, w in zip(column, whole, strict=True)]
+    )
 
 
 def from_parquet(source: Source) -> Table:
@@ -94,7 +97,9 @@ def from_parquet(source: Source) -> Table:
         raise
     except Exception as error:  # Arrow raises a dozen kinds on damaged bytes, OSError and KeyError among them
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{source.label} is a damaged Parquet file: {first}", "Write it again, or export CSV.") from None
+        raise DataError(
+            f"{source.label} is a damaged Parquet file: {first}", "Write it again, or export CSV."
+        ) from None
     return from_frame(frame, source)
 
 
@@ -107,8 +112,14 @@ def from_frame(frame: pd.DataFrame, source: Source) -> Table:
     if isinstance(frame.columns, pd.MultiIndex) or isinstance(frame.index, pd.MultiIndex):
         raise DataError(f"{source.label} has names or rows in several levels.", "Flatten it: frame.reset_index()")
     if frame.empty:
-        raise DataError(f"{source.label} has {len(frame)} rows and {len(frame.columns)} columns.", "Give a table with rows.")
-    if isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex)) or frame.index.dtype == object or frame.index.name:
+        raise DataError(
+            f"{source.label} has {len(frame)} rows and {len(frame.columns)} columns.", "Give a table with rows."
+        )
+    if (
+        isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex))
+        or not pd.api.types.is_numeric_dtype(frame.index.dtype)
+        or frame.index.name
+    ):
         name = str(frame.index.name or "time")
         if name not in map(str, frame.columns):
             frame = frame.reset_index(names=name)
@@ -130,7 +141,9 @@ def _column(series: pd.Series, name: str, source: Source) -> Column:
         if getattr(kind, "kind", "O") == "M":
             return series.to_numpy().astype("datetime64[us]")
         if pd.api.types.is_bool_dtype(kind) or not pd.api.types.is_numeric_dtype(kind) or kind.kind == "c":
-            return pa.array(["" if missing else str(v) for v, missing in zip(series, series.isna(), strict=True)], pa.string())
+            return pa.array(
+                ["" if missing else str(v) for v, missing in zip(series, series.isna(), strict=True)], pa.string()
+            )
         return np.array(series.to_numpy(dtype=np.float64, na_value=np.nan))
     except (TypeError, ValueError, OverflowError, pa.ArrowException) as error:
         raise DataError(f"{source.label}, column {show(name)} of type {kind} cannot be read: {error}.") from None

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -14,49 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from forecast.data.panel import Floats, Times
+from forecast.data.panel import Times
 from forecast.data.source import show
+from forecast.data.timeformats import MONTHS, directives, format_of, formats
 from forecast.errors import DataError
 
 _US = 1_000_000
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_YEAR, _MONTH, _DAY = r"(?P<y>\d{4})", r"(?P<m>\d{1,2})", r"(?P<d>\d{1,2})"
-_NAMED = r"(?P<n>[A-Za-z]{3,9})\.?"
-_WEEKDAY = r"(?:[A-Za-z]{3,9},? )?"
-
-# Words of the format -> pattern. `a` and `b` are a day and a month whose order the whole column decides.
-_DATES = {
-    "YYYY-MM-DD": rf"{_YEAR}-{_MONTH}-{_DAY}",
-    "YYYY/MM/DD": rf"{_YEAR}/{_MONTH}/{_DAY}",
-    "YYYY.MM.DD": rf"{_YEAR}\.{_MONTH}\.{_DAY}",
-    "DD-MM-YYYY": rf"(?P<a>\d{{1,2}})-(?P<b>\d{{1,2}})-{_YEAR}",
-    "DD/MM/YYYY": rf"(?P<a>\d{{1,2}})/(?P<b>\d{{1,2}})/{_YEAR}",
-    "DD.MM.YYYY": rf"(?P<a>\d{{1,2}})\.(?P<b>\d{{1,2}})\.{_YEAR}",
-    "DD Mon YYYY": rf"{_WEEKDAY}{_DAY}[ /.-]*{_NAMED}[ /.,-]*{_YEAR}",
-    "Mon DD, YYYY": rf"{_WEEKDAY}{_NAMED}[ /.-]*{_DAY},? {_YEAR}",
-    "YYYY-Mon-DD": rf"{_YEAR}[ /-]{_NAMED}[ /-]{_DAY}",
-    "YYYYMMDD": r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})",
-}
-_TIMES = {
-    "": "",
-    " HH:MM": r"(?:[ T]|  )(?P<H>\d{1,2}):(?P<M>\d{2})",
-    " HH:MM:SS": r"(?:[ T]|  )(?P<H>\d{1,2}):(?P<M>\d{2}):(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?",
-    " HH": r"[ T](?P<H>\d{1,2})",
-}
-_COARSE = {
-    "YYYYMMDDHH": r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})[T_]?(?P<H>\d{2})",
-    "YYYYMMDDHHMM": r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})[ T_]?(?P<H>\d{2})(?P<M>\d{2})",
-    "YYYYMMDDHHMMSS": r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})[ T_]?(?P<H>\d{2})(?P<M>\d{2})(?P<S>\d{2})",
-    "YYYY-MM": rf"{_YEAR}[-/]{_MONTH}",
-    "YYYY-Mon": rf"{_YEAR}[ /-]{_NAMED}",
-    "Mon YYYY": rf"{_NAMED}[ /.,-]+{_YEAR}",
-    "YYYYMmm": rf"{_YEAR}M{_MONTH}",
-    "YYYY-Qq": rf"{_YEAR}[ -]?Q(?P<q>[1-4])",
-    "YYYY-Www": rf"{_YEAR}-?W(?P<w>\d{{2}})",
-    "YYYY-DDD": rf"{_YEAR}-(?P<j>\d{{3}})",
-}
-_ZONE = r" ?(?P<z>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)"
-_NOON = r" ?(?P<p>[AaPp])\.?[Mm]\.?"
 
 
 @dataclass(frozen=True)
@@ -99,63 +60,6 @@ class Cells:
         return f"{self.cell(row)}: {show(self.text[row].as_py())}"
 
 
-@cache
-def _formats() -> dict[str, re.Pattern[str]]:
-    """Every format in words -> its pattern, the likely ones first."""
-    formats = {}
-    for date, day in _DATES.items():
-        for clock, time in _TIMES.items():
-            formats[date + clock] = day + time
-            if clock:
-                formats[f"{date}{clock} AM/PM"] = day + time + _NOON
-                formats[f"{date}{clock}±zone"] = day + time + _ZONE
-    formats |= _COARSE
-    formats |= {f"{words}±zone": _COARSE[words] + _ZONE for words in ("YYYYMMDDHHMM", "YYYYMMDDHHMMSS")}
-    return {words: re.compile(f"^{pattern}$") for words, pattern in formats.items()}
-
-
-def _format_of(text: str) -> str | None:
-    for words, pattern in _formats().items():
-        found = pattern.match(text)
-        if found and text.isascii():
-            parts = found.groupdict()
-            if "n" in parts and parts["n"].lower()[:3] not in _MONTHS:
-                continue
-            # A run of digits is a date only where its month and day can be.
-            if text.isdigit() and not (1 <= int(parts["m"]) <= 12 and 1 <= int(parts["d"]) <= 31 and text[:2] in ("18", "19", "20", "21")):
-                continue
-            if text.isdigit() and int(parts.get("H") or 0) > 24:
-                continue
-            return words
-    return None
-
-
-def guess(texts: list[str]) -> str | None:
-    """The format of most of these cells in words, or None where most are no timestamps."""
-    if not texts:
-        return None
-    words, count = Counter(map(_format_of, texts)).most_common(1)[0]
-    return words if count * 2 >= len(texts) else None
-
-
-def guess_number(texts: list[str]) -> str | None:
-    """How numbers could count time: ``epoch s``, ``epoch ms``, ``epoch us``, ``epoch ns``, ``YYYYMM``, ``YYYY`` or ``serial``."""
-    matched = [re.fullmatch(r"(\d{4,19})(?:\.\d*)?", text) for text in texts]
-    if not texts or not all(matched):
-        return None
-    numbers = [int(found[1]) for found in matched if found]
-    low, high = min(numbers), max(numbers)
-    for words, unit in (("epoch s", 1), ("epoch ms", 1_000), ("epoch us", 1_000_000), ("epoch ns", 1_000_000_000)):
-        # 1973 to 2100; smaller counts look like any other measurement
-        if 100_000_000 * unit <= low and high <= 4_102_444_800 * unit:
-            return words
-    if all(1000 <= n // 100 <= 2999 and 1 <= n % 100 <= 12 for n in numbers):
-        return "YYYYMM"
-    if 1000 <= low and high <= 2999:
-        return "YYYY"
-    return "serial" if 20_000 <= low and high <= 80_000 else None
-
-
 def parse_times(cells: Cells, words: str) -> Parsed:
     """The timestamps of a column of text, every cell in the same format.
 
@@ -176,7 +80,7 @@ def parse_times(cells: Cells, words: str) -> Parsed:
     if words in ("YYYY", "YYYYMM"):
         pattern = {"YYYY": r"^(?P<y>\d{4})(?:\.0*)?$", "YYYYMM": r"^(?P<y>\d{4})(?P<m>\d{2})(?:\.0*)?$"}[words]
     else:
-        pattern = _formats()[words].pattern
+        pattern = formats()[words].pattern
     parts = pc.extract_regex(cells.text, pattern)
     if parts.null_count:
         _refuse_other(cells, int(np.flatnonzero(parts.is_null().to_numpy(zero_copy_only=False))[0]), words)
@@ -191,7 +95,7 @@ def _refuse_other(cells: Cells, row: int, words: str) -> None:
     text = cells.text[row].as_py()
     if text == "":
         raise DataError(f"{cells.cell(row)}: the time is empty.", "Every row needs a time; remove the row or fill it.")
-    other = _format_of(text)
+    other = format_of(text)
     if other:
         raise DataError(
             f"{cells.at(row)} is written as {other}, the column as {words}: mixed formats.",
@@ -220,13 +124,13 @@ def _ordered(cells: Cells, text: dict[str, pa.Array], words: str) -> Parsed:
     readings = [_assemble(cells, day_text, words), _assemble(cells, month_text, month_first)]
     regular = [_regularity(reading.times) for reading in readings]
     for chosen, other in ((0, 1), (1, 0)):
-        if regular[chosen] > 0.99 and regular[other] < 0.95:
+        if regular[chosen] == 1 > regular[other] or (regular[chosen] > 0.99 and regular[other] < 0.95):
             note = f"Day and month could be either way; only {readings[chosen].words} gives a regular cadence."
             return replace(readings[chosen], notes=(*readings[chosen].notes, note))
-    separator = words[2]
     raise DataError(
         f"{cells.at(0)}: day and month cannot be told apart; no number in the column is above 12.",
-        cells.command(f"--date-format '%d{separator}%m{separator}%Y'") + f" (or '%m{separator}%d{separator}%Y')",
+        f"If the day comes first: {cells.command(f'--date-format {directives(words)!r}').removeprefix('Try: ')}\n"
+        f"If the month comes first: --date-format {directives(month_first)!r}",
     )
 
 
@@ -238,7 +142,9 @@ def _regularity(times: Times) -> float:
     days = np.diff(unique).astype(np.int64)
     months = np.diff(unique.astype("datetime64[M]").astype(np.int64))
     same_day = len(np.unique(unique - unique.astype("datetime64[M]"))) == 1
-    shares = [np.unique(steps, return_counts=True)[1].max() / len(steps) for steps in ([days, months] if same_day else [days])]
+    shares = [
+        np.unique(steps, return_counts=True)[1].max() / len(steps) for steps in ([days, months] if same_day else [days])
+    ]
     return float(max(shares))
 
 
@@ -274,7 +180,7 @@ def _assemble(cells: Cells, text: dict[str, pa.Array], words: str) -> Parsed:
         afternoon = pc.equal(pc.utf8_lower(text["p"]), "p").to_numpy(zero_copy_only=False)
         clock[0] = clock[0] % 12 + 12 * afternoon
     seconds = add_clock(clock[0], clock[1], clock[2], micro, cells.at)
-    if (leap := int((clock[2] == 60).sum())):
+    if leap := int((clock[2] == 60).sum()):
         warnings.append(f"{leap:,} timestamp(s) with second 60 (a leap second) are read as the next minute.")
     times = dates.astype("datetime64[us]") + seconds.astype("timedelta64[us]")
     if "z" not in text:
@@ -294,9 +200,17 @@ def _to_utc(cells: Cells, times: Times, zone: pa.Array, words: str, warnings: li
     midnights = times == times.astype("datetime64[D]")
     if midnights.all() and offset.any():
         # Days that begin at local midnight: in UTC they would begin at 22:00 or 23:00 by season.
-        return Parsed(times, words, zoned=True, whole_days=True, notes=("Every time is a local midnight; the local dates are kept.",))
+        return Parsed(
+            times,
+            words,
+            zoned=True,
+            whole_days=True,
+            notes=("Every time is a local midnight; the local dates are kept.",),
+        )
     if len(np.unique(offset)) > 1:
-        warnings.append(f"Timestamps have {len(np.unique(offset))} different offsets from UTC; all are converted to UTC.")
+        warnings.append(
+            f"Timestamps have {len(np.unique(offset))} different offsets from UTC; all are converted to UTC."
+        )
     elif offset.any():
         notes = (f"Timestamps are converted from UTC{offset[0] / 60:+g} h to UTC.",)
     else:
@@ -307,7 +221,7 @@ def _to_utc(cells: Cells, times: Times, zone: pa.Array, words: str, warnings: li
 
 
 def _named_months(cells: Cells, names: pa.Array) -> NDArray[np.int64]:
-    index = pc.index_in(pc.utf8_slice_codeunits(pc.utf8_lower(names), 0, 3), pa.array(_MONTHS))
+    index = pc.index_in(pc.utf8_slice_codeunits(pc.utf8_lower(names), 0, 3), pa.array(MONTHS))
     month = pc.fill_null(index, -1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
     _refuse_where(cells, month == 0, "names no month (English names or their first three letters)")
     return month
@@ -368,7 +282,7 @@ def refuse_far(times: Times, at: Callable[[int], str]) -> None:
     Raises:
         DataError: If there is one; ``at`` names its row.
     """
-    wrong = np.isnat(times) | (times < np.datetime64("0001-01-01")) | (times >= np.datetime64("9999-12-31"))
+    wrong = np.isnat(times) | (times < np.datetime64("0001-01-01")) | (times >= np.datetime64("10000-01-01"))
     if wrong.any():
         row = int(np.argmax(wrong))
         raise DataError(f"{at(row)} is missing or outside the years 1 to 9999.", "Correct or remove the row.")
@@ -406,11 +320,15 @@ def parse_with(cells: Cells, date_format: str) -> Parsed:
     """
     zoned = "%z" in date_format
     if "%" not in date_format:
-        raise DataError(f"--date-format {show(date_format)} has no directive.", cells.command("--date-format '%d.%m.%Y'"))
+        raise DataError(
+            f"--date-format {show(date_format)} has no directive.", cells.command("--date-format '%d.%m.%Y'")
+        )
     try:
         read = pd.to_datetime(pd.Series(cells.text.to_pylist()), format=date_format, errors="coerce", utc=zoned)
     except (ValueError, TypeError, OverflowError, re.error) as error:
-        raise DataError(f"--date-format {show(date_format)}: {error}.", cells.command("--date-format '%d.%m.%Y'")) from None
+        raise DataError(
+            f"--date-format {show(date_format)}: {error}.", cells.command("--date-format '%d.%m.%Y'")
+        ) from None
     wrong = read.isna().to_numpy()
     if wrong.any():
         raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,9 @@ from forecast.data.panel import Floats, Panel
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+
+# A network seen from outside: scaled forecasts [n, H, D] of the windows that start at these rows [n].
+Forecasting = Callable[[Ints], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,11 @@ class Windows:
         """The last row that each window may know, [N]."""
         return self.starts + self.lookback - 1
 
-    def past(self, picked: slice | Ints = slice(None)) -> Ints:
+    def past(self, picked: slice | Ints | list[int] = slice(None)) -> Ints:
         """Rows of the lookback, [n, L]."""
         return self.starts[picked, None] + np.arange(self.lookback)
 
-    def future(self, picked: slice | Ints = slice(None)) -> Ints:
+    def future(self, picked: slice | Ints | list[int] = slice(None)) -> Ints:
         """Rows of the horizon, [n, H]."""
         return self.starts[picked, None] + np.arange(self.lookback, self.lookback + self.horizon)
 
@@ -49,7 +53,9 @@ class Windows:
         return Windows(self.starts[::step], self.lookback, self.horizon)
 
 
-def index_windows(panel: Panel, part_rows: Flags, inputs_usable: Flags, targets_seen: Flags, lookback: int, horizon: int) -> Windows:
+def index_windows(
+    panel: Panel, part_rows: Flags, inputs_usable: Flags, targets_seen: Flags, lookback: int, horizon: int
+) -> Windows:
     """Every window of stride 1 whose whole horizon lies in one part.
 
     The lookback may reach into the part before. No window crosses an absent row or a series' end, has an unusable

@@ -48,6 +48,8 @@ def configure(settings: Mapping[str, object] | None = None, file: Path | None = 
 MODELS: dict[str, Preset] = {
     "rnn": Preset("Elman's network of 1990: one tanh layer, no gates.", {"cell": "rnn", "units": (64,)}),
     "lstm": Preset("One LSTM layer.", {"cell": "lstm", "units": (64,)}),
-    "stacked-lstm": Preset("Two LSTM layers, the second reading the first's outputs.", {"cell": "lstm", "units": (64, 32)}),
+    "stacked-lstm": Preset(
+        "Two LSTM layers, the second reading the first's outputs.", {"cell": "lstm", "units": (64, 32)}
+    ),
     "gru": Preset("One GRU layer: two gates, no separate cell state.", {"cell": "gru", "units": (64,)}),
 }

@@ -70,7 +70,9 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
         f"({panel.clock.describe(horizon)}), season {season}" + ("" if season > 1 else " (none)")
     )
     if price and config.network.normalise is None and data.transform is None:
-        notes.append("business days: log and last-value normalisation, so that the network forecasts cumulative returns")
+        notes.append(
+            "business days: log and last-value normalisation, so that the network forecasts cumulative returns"
+        )
     resolved = config.replace(
         data={
             "target": targets,

@@ -1,17 +1,20 @@
 """The one builder of every recurrent network: normalise, segment, recur, decode, head, de-normalise.
 
-    window [L, F] -> normalise -> (segment + embed) -> recurrent layer 1 … k -> decode -> head -> de-normalise -> [H, D]
+window [L, F] -> normalise -> (segment + embed) -> recurrent layer 1 … k -> decode -> head -> de-normalise -> [H, D]
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from forecast.config import NetworkConfig
-from forecast.errors import ConfigError
+from forecast.errors import ConfigError, RunError
 from forecast.models.backend import HAS_GPU, keras
 
 ops, layers = keras.ops, keras.layers
@@ -197,7 +200,10 @@ class _Builder:
         config = self.config
         kind, only = {
             "rnn": (layers.SimpleRNN, {}),
-            "gru": (layers.GRU, {"recurrent_activation": config.recurrent_activation, "reset_after": config.reset_after}),
+            "gru": (
+                layers.GRU,
+                {"recurrent_activation": config.recurrent_activation, "reset_after": config.reset_after},
+            ),
             "lstm": (
                 layers.LSTM,
                 {"recurrent_activation": config.recurrent_activation, "unit_forget_bias": config.unit_forget_bias},
@@ -266,6 +272,34 @@ def _l2(penalty: float) -> Any:
 
 def _constraint(name: str) -> Any:
     return None if name == "none" else keras.constraints.get(name)
+
+
+def weights_of(network: keras.Model) -> dict[str, NDArray[np.float32]]:
+    """The trainable weights by layer and name, such as ``recurrent_1/kernel``."""
+    return {name: variable.numpy() for name, variable in _named(network).items()}
+
+
+def set_weights(network: keras.Model, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    """Fill a network with weights that `weights_of` returned.
+
+    Raises:
+        RunError: If names or shapes are not those of the network.
+    """
+    variables = _named(network)
+    received = {name: tuple(array.shape) for name, array in weights.items()}
+    expected = {name: tuple(variable.shape) for name, variable in variables.items()}
+    if received != expected:
+        odd = sorted(set(received.items()) ^ set(expected.items()))
+        raise RunError(f"The weights are not those of this network: {odd[0][0]} differs.", "Train the run again.")
+    for name, variable in variables.items():
+        variable.assign(weights[name])
+
+
+def _named(network: keras.Model) -> dict[str, Any]:
+    # Not Keras's paths: they count the cells of the whole process.
+    return {
+        f"{layer.name}/{variable.name}": variable for layer in network.layers for variable in layer.trainable_weights
+    }
 
 
 def leaves_cudnn(config: NetworkConfig) -> str | None:

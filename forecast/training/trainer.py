@@ -117,7 +117,11 @@ class Fit:
         self._forecaster = Forecaster(network, self.feeder)
         self._step = tf.function(
             self._one_step,
-            input_signature=[tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32), tf.TensorSpec([], tf.float32)],
+            input_signature=[
+                tf.TensorSpec([None], tf.int32),
+                tf.TensorSpec([], tf.float32),
+                tf.TensorSpec([], tf.float32),
+            ],
         )
 
     @property
@@ -146,7 +150,9 @@ class Fit:
         rate = learning_rate(progress.step, self.config.epochs * self.steps_per_epoch, self.config)
         starts = self.windows.starts[self.order.batch(progress.step)].astype(np.int32)
         momentum = averaging_momentum(progress.step, self.config.ema)
-        loss, mae = (float(value) for value in self._step(tf.constant(starts), tf.constant(rate), tf.constant(momentum)))
+        loss, mae = (
+            float(value) for value in self._step(tf.constant(starts), tf.constant(rate), tf.constant(momentum))
+        )
         if not np.isfinite(loss):
             raise ConfigError(
                 f"The loss is {loss} at step {progress.step + 1} (epoch {self.epoch}): training has diverged.",
@@ -227,8 +233,8 @@ class Fit:
 
     def arrays(self) -> Arrays:
         """Everything that changes while training, by name: weights, seeds of the dropout, optimiser, averages, best."""
-        held = {f"network/{variable.path}": variable.numpy() for variable in self._variables()}
-        held |= {f"optimizer/{variable.path}": variable.numpy() for variable in self.optimizer.variables}
+        held = {f"network/{number}": variable.numpy() for number, variable in enumerate(self.network.variables)}
+        held |= {f"optimizer/{number}": variable.numpy() for number, variable in enumerate(self.optimizer.variables)}
         for number, (average, best) in enumerate(zip(self.averages, self.best, strict=True)):
             held[f"average/{number}"] = average.numpy()
             held[f"best/{number}"] = best
@@ -244,32 +250,11 @@ class Fit:
             name: value.shape for name, value in self.arrays().items()
         }:
             raise ForecastError("The checkpoint is of another network.", "Train the run again with --overwrite.")
-        for variable in self._variables():
-            variable.assign(arrays[f"network/{variable.path}"])
-        for variable in self.optimizer.variables:
-            variable.assign(arrays[f"optimizer/{variable.path}"])
+        for number, variable in enumerate(self.network.variables):
+            variable.assign(arrays[f"network/{number}"])
+        for number, variable in enumerate(self.optimizer.variables):
+            variable.assign(arrays[f"optimizer/{number}"])
         for number, average in enumerate(self.averages):
             average.assign(arrays[f"average/{number}"])
             self.best[number] = arrays[f"best/{number}"]
         self.progress = progress
-
-    def _variables(self) -> list[Any]:
-        return list(self.network.variables)
-
-
-def weights_of(network: keras.Model) -> Arrays:
-    """The trainable weights by name."""
-    return {variable.path: variable.numpy() for variable in network.trainable_variables}
-
-
-def set_weights(network: keras.Model, weights: Arrays) -> None:
-    """Fill a network with weights that `weights_of` returned.
-
-    Raises:
-        ForecastError: If names or shapes are not those of the network.
-    """
-    expected = {variable.path: tuple(variable.shape) for variable in network.trainable_variables}
-    if {name: value.shape for name, value in weights.items()} != expected:
-        raise ForecastError("The weights are not those of this network.")
-    for variable in network.trainable_variables:
-        variable.assign(weights[variable.path])

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from export_datasets import export
-from generate_station import generate
 
+from export_datasets import export
 from forecast.data.datasets import DATASETS, load_dataset
 from forecast.errors import DataError
+from generate_station import generate
 
 DATA = Path(__file__).parents[2] / "data"
 

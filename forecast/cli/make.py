@@ -1,0 +1,73 @@
+"""The command that makes a run: train."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from forecast.cli.main import app
+from forecast.cli.options import AsJson, Quiet, RunsDir, with_settings
+
+
+@app.command()
+@with_settings("network", "data", "training", "read")
+def train(
+    settings: dict[str, Any],
+    source: Annotated[
+        str | None, typer.Argument(metavar="SOURCE", help="A built-in name, a file, or - for standard input.")
+    ] = None,
+    run: Annotated[str | None, typer.Option(help="Name of the run. [default: from source and model]")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an interrupted training.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of that name.")] = False,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a network and a vanilla RNN, judge both on the test span, forecast the future, and draw it all."""
+    from forecast.cli.console import Speaker, out, print_json
+    from forecast.cli.tables import scores_table
+    from forecast.errors import ConfigError
+    from forecast.models.catalogue import configure
+    from forecast.workflows import training
+
+    speaker = Speaker(quiet)
+    with speaker.heeding_signals():
+        if resume is not None:
+            if settings or run or config or overwrite:
+                raise ConfigError(
+                    "--resume takes everything from the run; no other setting goes with it.",
+                    f"Type: forecast train --resume {resume}",
+                )
+            made = training.resume(resume, runs_dir=runs_dir, source=source, listener=speaker)
+        elif source is None:
+            raise ConfigError(
+                "Train on what?", "Type: forecast train weather\nforecast datasets lists the built-in series."
+            )
+        else:
+            made = training.train(
+                source,
+                configure(settings, config),
+                run=run,
+                runs_dir=runs_dir,
+                overwrite=overwrite,
+                listener=speaker,
+                command=" ".join(["forecast", *sys.argv[1:]]),
+            )
+    if as_json:
+        print_json({"run": made.name, "path": str(made.path)} | made.metrics)
+        return
+    metrics = made.metrics
+    data = made.config.data
+    out.print(f"[bold]{metrics['verdict']}[/]")
+    title = (
+        f"{made.manifest['title']}, {', '.join(data.target)}: {metrics['n_windows']:,} test windows from "
+        f"{made.manifest['data']['test_from'][:10]}, {metrics['horizon']} steps ahead"
+    )
+    out.print(scores_table(metrics, title))
+    out.print(f"run: {made.path}", markup=False)
+    out.print(f"plots: {made.path / 'plots'}", markup=False)
+    out.print(f"next: forecast predict {made.name}", markup=False)

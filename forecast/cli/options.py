@@ -1,0 +1,103 @@
+"""Command-line options from the configuration's fields: one name, one default, one help text, in one place."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+
+from forecast.config import Config
+
+RunsDir = Annotated[Path | None, typer.Option(help="Where runs live. [default: FORECAST_RUNS or ./models]")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
+
+_PANELS = {"read": "Reading", "data": "Data", "network": "Network", "training": "Training"}
+
+
+def with_settings(*sections: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for every field of these sections, in place of its parameter ``settings``.
+
+    The command receives, as ``settings``, the fields that the user did give.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
+        options = [option for section in sections for option in _options_of(section)]
+        names = {option.name for option in options}
+
+        @functools.wraps(command)
+        def parsed(**given: Any) -> None:
+            settings = {name: given.pop(name) for name in names & given.keys()}
+            command(**given, settings={name: value for name, value in settings.items() if value is not None})
+
+        parsed.__signature__ = inspect.Signature([*own, *options])  # type: ignore[attr-defined]
+        parsed.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *options]}
+        return parsed
+
+    return decorate
+
+
+def _options_of(section: str) -> list[inspect.Parameter]:
+    model = Config.model_fields[section].annotation
+    assert model is not None
+    options = []
+    for name, field in model.model_fields.items():
+        flag = "--" + name.replace("_", "-")
+        kind = _kind(field.annotation)
+        flags = f"{flag}/--no-{flag[2:]}" if kind is bool else flag
+        help_text = f"{field.description}{_choices(field.annotation)}{_default(field.default)}"
+        option = typer.Option(flags, help=help_text, show_default=False, rich_help_panel=_PANELS[section])
+        options.append(
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+            )
+        )
+    return options
+
+
+def _kind(annotation: Any) -> type:
+    """What the shell's word is parsed to; the configuration itself checks everything else."""
+    leaves = set(_leaves(annotation)) - {type(None)}
+    for kind in (bool, int, float):
+        if leaves == {kind}:
+            return kind
+    return str
+
+
+def _leaves(annotation: Any) -> list[Any]:
+    origin = get_origin(annotation)
+    if origin is Literal or origin is tuple:
+        return [str]
+    if origin is Annotated:
+        return _leaves(get_args(annotation)[0])
+    if origin is types.UnionType:
+        return [leaf for part in get_args(annotation) for leaf in _leaves(part)]
+    return [annotation]
+
+
+def _choices(annotation: Any) -> str:
+    for part in (annotation, *get_args(annotation)):
+        if get_origin(part) is Literal:
+            return f" ({', '.join(get_args(part))})"
+    return ""
+
+
+def _default(value: Any) -> str:
+    if value is None or value == ():
+        return ""
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    elif isinstance(value, tuple):
+        value = ",".join(map(str, value))
+    return f" [default: {value}]"
+
+
+def given(**settings: object) -> Mapping[str, object]:
+    """The settings that were given, without those that were left out."""
+    return {name: value for name, value in settings.items() if value is not None}

@@ -1,0 +1,95 @@
+"""Commands about series: datasets, inspect."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from forecast.cli.main import app
+from forecast.cli.options import AsJson, Quiet, with_settings
+
+SourceArgument = Annotated[
+    str, typer.Argument(metavar="SOURCE", help="A built-in name, a file, or - for standard input.")
+]
+
+
+@app.command()
+def datasets(as_json: AsJson = False) -> None:
+    """List the series that come with the program."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from forecast.cli.console import out, print_json
+    from forecast.data.datasets import DATASETS
+
+    if as_json:
+        print_json([{"name": name} | vars(dataset) for name, dataset in DATASETS.items()])
+        return
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("name", "what", "span", "clock", "target", "source"):
+        table.add_column(column)
+    for name, dataset in DATASETS.items():
+        shown = name if dataset.title == name else dataset.title
+        table.add_row(shown, dataset.description, dataset.span, dataset.freq, dataset.target, dataset.source)
+    out.print(table)
+    out.print("Train on one with: forecast train weather")
+
+
+@app.command()
+@with_settings("read", "data")
+def inspect(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """Show what is in a source: clock, gaps, missing and suspicious values, and what train would do with it."""
+    from forecast.cli.console import Speaker, err, out, print_json
+    from forecast.cli.tables import columns_table
+    from forecast.data.quality import inspect_columns
+    from forecast.errors import DataError
+    from forecast.models.catalogue import configure
+    from forecast.models.defaults import resolve
+    from forecast.workflows.reading import read
+
+    config = configure(settings)
+    panel = read(source, config.read)
+    reports = inspect_columns(panel)
+    try:
+        plan = list(resolve(config, panel)[1])
+    except DataError as error:
+        plan = [str(error).replace("\n", " ")]
+    absent = panel.absent_before()
+    if as_json:
+        print_json(
+            {
+                "title": panel.name,
+                "rows": panel.n_rows,
+                "first": str(panel.times.min()),
+                "last": str(panel.times.max()),
+                "freq": panel.clock.freq,
+                "series": list(panel.series_ids),
+                "gaps": int((absent > 0).sum()),
+                "absent_rows": int(absent.sum()),
+                "columns": [vars(report) for report in reports],
+                "notes": list(panel.notes),
+                "warnings": list(panel.warnings),
+                "train": plan,
+            }
+        )
+        return
+    speaker = Speaker(quiet)
+    for warning in panel.warnings:
+        speaker.warn(warning)
+    series = f" in {panel.n_series} series" if panel.n_series > 1 else ""
+    out.print(
+        f"{panel.name}: {panel.n_rows:,} rows{series}, one every {panel.clock.describe().removeprefix('1 ')}, "
+        f"{panel.times.min()} … {panel.times.max()}, {int((absent > 0).sum())} gaps ({int(absent.sum()):,} rows absent)",
+        markup=False,
+    )
+    for note in panel.notes:
+        out.print(f"  {note}", markup=False)
+    out.print(columns_table(reports, panel))
+    for report in reports:
+        for finding in report.findings:
+            out.print(f"  {report.name}: {finding}", markup=False)
+    out.print("forecast train would use", markup=False)
+    for line in plan:
+        out.print(f"  {line}", markup=False)
+    del err

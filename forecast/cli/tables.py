@@ -1,0 +1,90 @@
+"""Results as tables for a person to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from forecast.data.panel import Panel
+from forecast.data.quality import ColumnReport
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def scores_table(metrics: Mapping[str, Any], title: str) -> Table:
+    """Every model's scores, the best of each column in bold, and the model's skill against each reference."""
+    unit = f" ({metrics['unit']})" if metrics["unit"] else ""
+    table = Table(box=SIMPLE_HEAD, title=escape(title), title_justify="left", title_style="bold")
+    table.add_column("model")
+    for name in (f"MAE{unit}", f"RMSE{unit}", "MASE", "sMAPE %", "skill against it", "p"):
+        table.add_column(escape(name), justify="right")
+    best = {
+        name: min((v[name] for v in metrics["models"].values() if v[name] is not None), default=None)
+        for name in ("mae", "rmse", "mase", "smape")
+    }
+    for model, scores in metrics["models"].items():
+        cells = [
+            f"[bold]{_number(scores[name])}[/]"
+            if scores[name] is not None and scores[name] == best[name]
+            else _number(scores[name])
+            for name in ("mae", "rmse", "mase", "smape")
+        ]
+        gain, p = metrics["skill"].get(model), metrics["p_value"].get(model)
+        table.add_row(escape(model), *cells, "" if gain is None else f"{gain:+.1%}", "" if p is None else _p(p))
+    return table
+
+
+def forecast_table(forecast: pd.DataFrame) -> Table:
+    """The newest forecast, one line a step."""
+    table = Table(box=SIMPLE_HEAD)
+    for column in forecast.columns:
+        if column != "cutoff":
+            table.add_column(escape(column), justify="left" if column in ("unique_id", "ds") else "right")
+    for row in forecast.drop(columns="cutoff").itertuples(index=False):
+        table.add_row(*(_number(cell) if isinstance(cell, float) else escape(str(cell)) for cell in row))
+    return table
+
+
+def columns_table(reports: tuple[ColumnReport, ...], panel: Panel) -> Table:
+    """What each column holds, with a sketch of its course."""
+    table = Table(box=SIMPLE_HEAD)
+    for name in ("column", "missing", "longest", "least", "median", "most", "course"):
+        table.add_column(name, justify="left" if name in ("column", "course") else "right")
+    for number, report in enumerate(reports):
+        table.add_row(
+            escape(
+                report.name + (f" ({report.unit})" if report.unit and f"({report.unit})" not in report.name else "")
+            ),
+            f"{report.missing:,}",
+            f"{report.longest_missing:,}",
+            _number(report.minimum),
+            _number(report.median),
+            _number(report.maximum),
+            sketch(pd.Series(panel.values[panel.rows(0), number])),
+        )
+    return table
+
+
+def sketch(values: pd.Series, width: int = 32) -> str:
+    """A line of blocks that follows the values' means; a dot where all are missing."""
+    groups = values.groupby((pd.RangeIndex(len(values)) * width // max(len(values), 1))).mean()
+    low, high = groups.min(), groups.max()
+    if pd.isna(low):
+        return "·" * len(groups)
+    span = (high - low) or 1.0
+    return "".join("·" if pd.isna(v) else _BARS[int((v - low) / span * (len(_BARS) - 1))] for v in groups)
+
+
+def _number(value: float | None) -> str:
+    if value is None or value != value:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.4g}"
+
+
+def _p(p: float) -> str:
+    return "<0.001" if p < 0.001 else f"{p:.3f}"

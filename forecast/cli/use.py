@@ -1,0 +1,140 @@
+"""Commands about runs that are there: predict, evaluate, runs, report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from forecast.cli.main import app
+from forecast.cli.options import AsJson, Quiet, RunsDir
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name or path of a run, or latest.")]
+NewSource = Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="New rows: a built-in name, a file, or -.")]
+
+
+@app.command()
+def predict(
+    run: RunArgument,
+    source: NewSource = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the CSV here.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the forecast into this PNG file.")] = None,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Forecast the steps after the last row: of the data that a run was trained on, or of new ones."""
+    from forecast.cli.console import Speaker, err, print_json
+    from forecast.runs import frame_to_csv
+    from forecast.storage import write_atomically
+    from forecast.workflows import forecasting
+
+    speaker = Speaker(quiet)
+    found = forecasting.find(run, runs_dir=runs_dir)
+    if plot is None:
+        forecast = forecasting.predict(found, source, listener=speaker)
+    else:
+        forecast, pictures = forecasting.predict_and_draw(found, source, listener=speaker)
+        for number, picture in enumerate(pictures):
+            path = plot if number == 0 else plot.with_stem(f"{plot.stem}-{number + 1}")
+            write_atomically(path, picture)
+            speaker.note(f"plot: {path}")
+    age = forecasting.age_in_steps(forecast, found)
+    if age > 2:
+        speaker.warn(
+            f"the newest row is of {forecast['cutoff'].max()}, {age:,} steps ago; the forecast follows that row"
+        )
+    if output is not None:
+        write_atomically(output, frame_to_csv(forecast))
+        speaker.note(f"forecast: {output}")
+    elif as_json:
+        print_json(forecast.astype({"ds": str, "cutoff": str}).to_dict(orient="records"))
+    else:
+        sys.stdout.write(frame_to_csv(forecast).decode())
+    del err
+
+
+@app.command()
+def evaluate(
+    run: RunArgument,
+    source: NewSource = None,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Score a run on its test span, or on new rows that come after those that it was trained on."""
+    from forecast.cli.console import Speaker, out, print_json
+    from forecast.cli.tables import scores_table
+    from forecast.workflows import forecasting
+
+    found = forecasting.find(run, runs_dir=runs_dir)
+    metrics = forecasting.evaluate(found, source, listener=Speaker(quiet))
+    if as_json:
+        print_json(metrics)
+        return
+    out.print(f"[bold]{metrics['verdict']}[/]")
+    out.print(
+        scores_table(metrics, f"{found.name}: {metrics['n_windows']:,} windows, {metrics['horizon']} steps ahead")
+    )
+
+
+@app.command()
+def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
+    """List the runs with their scores."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from forecast.cli.console import out, print_json
+    from forecast.runs import runs_folder, unfinished_runs
+    from forecast.workflows import forecasting
+
+    folder = runs_folder(runs_dir)
+    found = forecasting.runs(runs_dir=runs_dir)
+    if as_json:
+        print_json([{"run": run.name, "finished": run.manifest["finished"], **run.metrics} for run in found])
+        return
+    if not found:
+        out.print(f"No runs in {folder}. Make one with: forecast train weather", markup=False)
+    else:
+        table = Table(box=SIMPLE_HEAD)
+        for column in ("run", "series", "model", "MAE", "vs vanilla RNN", "vs last value", "finished"):
+            table.add_column(column, justify="right" if column.startswith(("MAE", "vs")) else "left")
+        for run in found:
+            metrics = run.metrics
+            gains = [metrics["skill"].get(name) for name in ("rnn", "persistence")]
+            table.add_row(
+                run.name,
+                run.manifest["title"],
+                metrics["model"],
+                f"{metrics['models'][metrics['model']]['mae']:.4g} {metrics['unit']}",
+                *("–" if gain is None else f"{gain:+.1%}" for gain in gains),
+                run.manifest["finished"][:16].replace("T", " "),
+            )
+        out.print(table)
+    for name in unfinished_runs(folder):
+        out.print(f"unfinished: {name}, continue with: forecast train --resume {name}", markup=False)
+
+
+@app.command()
+def report(
+    run: RunArgument = "latest",
+    open_them: Annotated[bool, typer.Option("--open", help="Open the plots.")] = False,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a run found and where its plots are."""
+    from forecast.cli.console import out, print_json
+    from forecast.workflows import forecasting
+
+    found = forecasting.find(run, runs_dir=runs_dir)
+    if as_json:
+        print_json({"run": found.name, "verdict": found.metrics["verdict"], "plots": [str(p) for p in found.plots]})
+    else:
+        out.print(f"[bold]{found.metrics['verdict']}[/]")
+        for path in found.plots:
+            out.print(str(path), markup=False)
+    if open_them:
+        for path in found.plots:
+            typer.launch(str(path))

@@ -1,0 +1,170 @@
+"""Which columns of a table are measurements, and their values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from forecast.config import ReadOptions
+from forecast.data.numerals import Numbers, comma_role, decorated, explain, parse_numbers
+from forecast.data.panel import Floats
+from forecast.data.source import show
+from forecast.data.stamps import Stamps
+from forecast.data.table import Table
+from forecast.data.timeformats import guess
+from forecast.errors import DataError
+
+_COUNTERS = ("no", "no.", "nr", "id", "index", "idx", "row", "rownum", "rowid", "row_id", "row_number", "#", "num",
+             "number", "obs", "record", "seq", "sno", "unnamed:0")  # fmt: skip
+_PARTS = ("year", "month", "day", "hour", "minute", "second")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The columns of a table beside its time.
+
+    Args:
+        numeric: Float64 [R] by name, in the order of the table; NaN where missing.
+        texts: Names of the columns of words, which could tell series apart.
+        notes: What was inferred, one sentence each.
+    """
+
+    numeric: dict[str, Floats]
+    texts: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def read_columns(table: Table, stamps: Stamps, series_id: str | None, options: ReadOptions) -> Measured:
+    """The measurements of a table; words, row counters and parts of the date are left out.
+
+    Args:
+        table: R rows.
+        stamps: Their times; the columns that these were made from are left out.
+        series_id: The column that names the series, left out as well.
+        options: Decimal and thousands marks.
+
+    Raises:
+        DataError: If a cell of a numeric column is not a finite number, or no column is numeric.
+    """
+    candidates = [name for name in table.names if name not in stamps.used and name != series_id]
+    read, notes = _numbers(table, [name for name in candidates if isinstance(table[name], pa.Array)], options)
+    numeric: dict[str, Floats] = {}
+    texts: list[str] = []
+    for name in candidates:
+        if name in read:
+            if _is_numeric(table[name], read[name]):
+                numeric[name] = _checked(table, name, read[name])
+            else:
+                texts.append(name)
+        elif table[name].dtype.kind == "f":
+            numeric[name] = _finite(table, name)
+        else:
+            notes.append(f"A second column of times is left out: {show(name)}.")
+    if texts:
+        notes.append(f"Not numeric and left out: {', '.join(map(show, texts))}.")
+    parts = [name for name in numeric if name.casefold() in _PARTS]
+    if 0 < len(parts) < len(numeric):
+        numeric = {name: values for name, values in numeric.items() if name not in parts}
+        notes.append(f"Left out, as they repeat the time: {', '.join(map(show, parts))}.")
+    for name in [name for name in numeric if _counts_rows(name, numeric[name])]:
+        if len(numeric) > 1:
+            del numeric[name]
+            notes.append(f"Left out as a row counter: {show(name)}.")
+    if not numeric:
+        raise _nothing_numeric(table, texts)
+    _refuse_headless(table, numeric, stamps)
+    return Measured(numeric, tuple(texts), tuple(notes))
+
+
+def _numbers(table: Table, names: list[str], options: ReadOptions) -> tuple[dict[str, Numbers], list[str]]:
+    """Each text column read as numbers; decimal commas are taken where a column leaves no other reading."""
+    decimal, thousands = options.decimal or ".", options.thousands or ""
+    if decimal not in (".", ","):
+        raise DataError(
+            f"--decimal {show(decimal)} is neither a point nor a comma.", table.source.command("--decimal ,")
+        )
+    if len(thousands) > 1 or thousands == decimal or thousands.isalnum() or thousands in ("+", "-"):
+        raise DataError(
+            f"--thousands {show(thousands)} is not one mark other than the decimal {show(decimal)}.",
+            table.source.command("--thousands ,"),
+        )
+    read = {name: parse_numbers(table[name], decimal, thousands) for name in names}
+    if options.decimal is not None or options.thousands is not None:
+        return read, []
+    roles = {name: comma_role(table[name], numbers.words) for name, numbers in read.items() if len(numbers.words)}
+    if "decimal" not in roles.values():
+        return read, []
+    written = [name for name, role in roles.items() if role]
+    read |= {name: parse_numbers(table[name], ",") for name in written}
+    return read, [f"Decimal commas in {', '.join(map(show, written))}."]
+
+
+def _is_numeric(cells: pa.Array, numbers: Numbers) -> bool:
+    """Whether a column is meant as numbers, if badly written ones; a column of words is not."""
+    if numbers.count >= len(numbers.words):
+        return True
+    sample = [text.strip() for text in cells.take(pa.array(numbers.words[:200])).to_pylist()]
+    odd = sum(decorated(text) or re.fullmatch(r"[+-]?\d+(,\d+)+(\.\d+)?", text) is not None for text in sample)
+    return odd * 2 > len(sample)
+
+
+def _checked(table: Table, name: str, numbers: Numbers) -> Floats:
+    """The values of a numeric column, every cell of which is a finite number or missing."""
+    if len(numbers.words):
+        row = int(numbers.words[0])
+        why, hint = explain(table[name][row].as_py().strip(), table.source.path)
+        others = len(numbers.words) - 1
+        more = f" {others:,} more cell(s) of the column cannot be read either." if others else ""
+        raise DataError(f"{table.cell(row, name)}: {why}{more}", hint)
+    for rows, why in (
+        (numbers.infinite, "is infinite, or beyond the largest number"),
+        (numbers.long, "has more digits than a number keeps"),
+    ):
+        if len(rows):
+            row = int(rows[0])
+            raise DataError(f"{table.cell(row, name)}: {show(table[name][row].as_py())} {why}.", table.look(row))
+    return numbers.values
+
+
+def _finite(table: Table, name: str) -> Floats:
+    values: Floats = table[name]
+    endless = np.isinf(values)
+    if endless.any():
+        row = int(np.argmax(endless))
+        raise DataError(f"{table.cell(row, name)}: {values[row]} is not finite.", "Write a missing value as NaN.")
+    return values
+
+
+def _counts_rows(name: str, values: Floats) -> bool:
+    """Whether a column numbers the rows, in whatever order they stand."""
+    if name.casefold().replace(" ", "") not in _COUNTERS or np.isnan(values).any():
+        return False
+    unique = np.unique(values)
+    whole = (unique == np.rint(unique)).all()
+    return bool(whole and len(unique) > 0.9 * len(values) and unique[-1] - unique[0] == len(unique) - 1)
+
+
+def _nothing_numeric(table: Table, texts: list[str]) -> DataError:
+    what = f"{table.source.label} has no numeric column beside its time."
+    for name in texts:
+        first = next((row for row, text in enumerate(table[name].to_pylist()) if text.strip()), None)
+        if first is not None:
+            why, hint = explain(table[name][first].as_py().strip(), table.source.path)
+            return DataError(f"{what} {table.cell(first, name)}: {why}", hint)
+    return DataError(what, "Add the values to forecast as a further column.")
+
+
+def _refuse_headless(table: Table, numeric: dict[str, Floats], stamps: Stamps) -> None:
+    """Refuse a file whose first line is data: read as a header, it would be lost."""
+    if table.lines is None:
+        return
+    values = {name for name in table.names if parse_numbers(pa.array([name])).count or guess([name])}
+    if values and all(name in values for name in table.names if name in numeric or name in stamps.used):
+        header = ",".join(["time", *(f"value{i}" for i in range(1, len(table.names)))])
+        raise DataError(
+            f"{table.source.label} has no header: its first line is {show(', '.join(table.names))}.",
+            f"Name the columns: (echo '{header}'; cat {table.source.path}) | forecast inspect -",
+        )

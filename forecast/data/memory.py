@@ -1,0 +1,55 @@
+"""How much memory a table may take, asked before it is read."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+from pathlib import Path
+
+from forecast.errors import DataError
+
+# Raw bytes, decoded text, text cells, numbers, the sorted copy and the panel stand in memory together.
+COPIES = 6
+
+
+def available_memory() -> int:
+    """Bytes that this process may still allocate, from the kernel, the container and the user's own limit."""
+    figures = []
+    try:
+        meminfo = Path("/proc/meminfo").read_text()
+        figures.append(int(re.search(r"MemAvailable:\s+(\d+) kB", meminfo)[1]) * 1024)  # type: ignore[index]
+    except (OSError, TypeError):
+        figures.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+    try:
+        group = Path("/sys/fs/cgroup")
+        figures.append(int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
+    except (OSError, ValueError):
+        pass  # no container, or one without a limit
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        try:
+            used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        except OSError:
+            used = 0
+        figures.append(soft - used)
+    return max(0, min(figures))
+
+
+def megabytes(count: int) -> str:
+    """A number of bytes in words."""
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+
+
+def check_memory(needed: int, label: str) -> None:
+    """Refuse a table that would not fit.
+
+    Raises:
+        DataError: If ``needed`` bytes are more than are available; gives both figures.
+    """
+    available = available_memory()
+    if needed > available:
+        raise DataError(
+            f"{label} would need about {megabytes(needed)} of memory; {megabytes(available)} are available.",
+            "Cut the file to the columns and years that matter, for example: cut -d, -f1,2 big.csv > small.csv",
+        )

@@ -1,0 +1,248 @@
+"""What is wrong or odd in a panel: found, counted and put into words; nothing is mended here but sentinels."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.data.panel import LONGEST_CLOSURE, Floats, Panel
+from forecast.data.source import show
+
+# Codes that loggers, archives and NetCDF write for "no value". The first kind has no other use.
+_ALWAYS = (-9999.0, -9999.9, -9999.99, -99999.0, -99999.9, -999999.0, -999.9, -999.99, -999.0, -99999999.0, -32768.0)
+_OFTEN = (-99.9, -99.0, -888.0, -8888.0, 99.9, 99.99, 999.0, 999.9, 999.99, 9999.0, 9999.9, 9999.99, 99999.0, 99999.9)
+_OFTEN += (999999.0, 9999999.0, 99999999.0, 32767.0, 65535.0, 8888.0, 88888.0)
+_HUGE = 1e19
+
+
+def mask_sentinels(values: Floats) -> list[tuple[float, int]]:
+    """Turn the sentinels of one column into NaN, in place.
+
+    A code such as -9999 is a sentinel where it lies far below every other value; one such as 999 only where it is also
+    repeated and farther from the others than they are from each other.
+
+    Args:
+        values: Float64 [T].
+
+    Returns:
+        Each sentinel with its count.
+    """
+    masked = []
+    while True:
+        found = _sentinel(values)
+        if found is None:
+            return masked
+        where = values == found
+        masked.append((found, int(where.sum())))
+        values[where] = np.nan
+
+
+def _sentinel(values: Floats) -> float | None:
+    for extreme in (np.fmin.reduce(values), np.fmax.reduce(values)):
+        if not (extreme in _ALWAYS or extreme in _OFTEN or abs(extreme) >= _HUGE):
+            continue
+        others = values[(values != extreme) & ~np.isnan(values)]
+        if not len(others):
+            return float(extreme) if extreme in _ALWAYS else None
+        count = len(values) - len(others) - int(np.isnan(values).sum())
+        low, high = others.min(), others.max()
+        gap = low - extreme if extreme < low else extreme - high
+        if extreme in _ALWAYS and extreme < 2 * min(low, 0.0) and gap > 0.5 * abs(extreme):
+            return float(extreme)
+        far = gap > high - low and abs(extreme) > 2 * max(abs(low), abs(high))
+        if extreme in _OFTEN and far and 2 <= count <= len(others):
+            return float(extreme)
+        if abs(extreme) >= _HUGE and gap > 1e6 * max(1.0, high - low, abs(low), abs(high)):
+            return float(extreme)
+    return None
+
+
+# Longest share of repeated readings at which a sensor still counts as one that moves.
+_MOVING = 0.7
+_OUTLIER = 200.0
+_NOT_NEGATIVE = re.compile(
+    r"volume|rain|precip|snow|wind.?speed|gust|visib|humid|\brh\b|^wv\b|radiation|irradiance", re.I
+)
+_PERCENT = re.compile(r"humid|\brh\b", re.I)
+_PRICE = re.compile(r"^(adj[ _]?)?close$|price$", re.I)
+_SPLITS = np.array([1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100])
+
+
+@dataclass(frozen=True)
+class ColumnReport:
+    """What a column holds.
+
+    Args:
+        name: The column.
+        unit: Its unit, or empty.
+        missing: How many values are missing.
+        longest_missing: The longest run of missing values, in rows.
+        minimum: Smallest value.
+        median: Middle value.
+        maximum: Largest value.
+        findings: What is odd about it, one sentence each.
+    """
+
+    name: str
+    unit: str
+    missing: int
+    longest_missing: int
+    minimum: float
+    median: float
+    maximum: float
+    findings: tuple[str, ...]
+
+
+def inspect_columns(panel: Panel) -> tuple[ColumnReport, ...]:
+    """A report on each column of a panel, in its order."""
+    return tuple(_report(panel, position) for position in range(len(panel.columns)))
+
+
+def check_columns(panel: Panel) -> tuple[str, ...]:
+    """Every finding on every column, one sentence each."""
+    return tuple(f"{show(report.name)}: {finding}" for report in inspect_columns(panel) for finding in report.findings)
+
+
+def warnings_of(panel: Panel) -> tuple[str, ...]:
+    """What a reader of the panel should know: absent rows, missing values and the findings on its columns."""
+    return (*_gap_warnings(panel), *check_columns(panel))
+
+
+def _report(panel: Panel, position: int) -> ColumnReport:
+    name, values = panel.columns[position], panel.values[:, position]
+    missing = np.isnan(values)
+    present = values[~missing]
+    run = _longest_run(missing, panel)
+    findings: list[str] = []
+    if missing.any():
+        findings.append(f"{missing.sum():,} of {len(values):,} values are missing, at most {run:,} in a row.")
+    if not len(present):
+        return ColumnReport(name, panel.units.get(name, ""), len(values), run, np.nan, np.nan, np.nan, tuple(findings))
+    low, high = float(present.min()), float(present.max())
+    if low == high:
+        findings.append(f"every value is {low:g}.")
+    else:
+        findings += _impossible(name, present)
+        findings += _odd_numbers(present)
+        findings += _stuck(panel, position, low, high)
+        if _PRICE.search(name) and low > 0:
+            findings += _jumps(panel, position)
+    median = float(np.median(present))
+    return ColumnReport(name, panel.units.get(name, ""), int(missing.sum()), run, low, median, high, tuple(findings))
+
+
+def _runs(same: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Start and length of each unbroken run of True."""
+    edges = np.flatnonzero(np.diff(same.astype(np.int8), prepend=0, append=0))
+    return edges[::2], edges[1::2] - edges[::2]
+
+
+def _longest_run(missing: NDArray[np.bool_], panel: Panel) -> int:
+    lengths = [_runs(missing[panel.rows(series)])[1] for series in range(panel.n_series)] if missing.any() else []
+    return max((int(length.max()) for length in lengths if len(length)), default=0)
+
+
+def _impossible(name: str, present: Floats) -> list[str]:
+    findings = []
+    below = int((present < 0).sum())
+    if below and _NOT_NEGATIVE.search(name):
+        findings.append(f"{below:,} value(s) are negative, the lowest {present.min():g}.")
+    if _PERCENT.search(name) and (above := int((present > 100).sum())):
+        findings.append(f"{above:,} value(s) are above 100 %, the highest {present.max():g}.")
+    return findings
+
+
+def _odd_numbers(present: Floats) -> list[str]:
+    findings = []
+    size = np.abs(present)
+    if huge := int((size > 1e30).sum()):
+        findings.append(f"{huge:,} value(s) are larger than 1e30.")
+    elif inexact := int(((size > 2.0**53) & (present == np.rint(present))).sum()):
+        findings.append(f"{inexact:,} integer(s) above 2^53 are rounded.")
+    middle = float(np.median(present))
+    distance = np.abs(present - middle)
+    rest = np.sort(distance)[: max(1, len(distance) - 5)]
+    spread = float(np.sqrt(np.mean(np.square(rest / rest[-1])))) * float(rest[-1]) if rest[-1] > 0 else 0.0
+    if spread > 0:
+        if len(present) > 20 and (far := int((distance > _OUTLIER * spread).sum())):
+            odd = float(present[distance.argmax()])
+            findings.append(f"{far:,} value(s) lie more than {_OUTLIER:g} standard deviations away, such as {odd:g}.")
+        if spread < 1e-7 * abs(middle):
+            findings.append(f"the values vary by only {spread:.2g} about {middle:g}.")
+    return findings
+
+
+def _stuck(panel: Panel, position: int, low: float, high: float) -> list[str]:
+    """A run of one value that is far longer than chance makes in a column that usually moves.
+
+    Runs at the smallest or largest value are left out: no rain, no sun and full humidity last.
+    """
+    values = panel.values[:, position]
+    same = np.zeros(len(values), bool)
+    same[1:] = values[1:] == values[:-1]
+    same[np.asarray(panel.offsets[:-1])] = False
+    share = float(same.mean())
+    if share >= _MOVING:
+        return []
+    same &= (values != low) & (values != high)
+    starts, lengths = _runs(same)
+    by_chance = np.log(max(2, len(values))) / -np.log(max(share, 0.05))
+    long = lengths + 1 > max(12.0, 4 * by_chance)
+    if not long.any():
+        return []
+    worst = int(np.argmax(lengths * long))
+    since = str(panel.times[starts[worst] - 1].astype("datetime64[m]")).replace("T", " ")
+    count = f"{int(long.sum()):,} long runs of one value; the longest" if long.sum() > 1 else "a long run of one value:"
+    return [f"{count} {values[starts[worst]]:g} for {lengths[worst] + 1:,} rows from {since} (a stuck sensor?)."]
+
+
+def _jumps(panel: Panel, position: int) -> list[str]:
+    """Steps of a price by the ratio of a share split, far beyond its usual moves."""
+    prices = np.log(panel.values[:, position])
+    steps = np.diff(prices, prepend=np.nan)
+    steps[np.asarray(panel.offsets[:-1])] = np.nan
+    known = np.abs(steps[~np.isnan(steps)])
+    if len(known) < 20:
+        return []
+    usual = float(np.quantile(known, 0.9))
+    ratio = np.exp(np.abs(steps))
+    like_split = np.min(np.abs(ratio[:, None] / _SPLITS - 1), axis=1) < 0.03
+    jumps = np.flatnonzero(like_split & (np.abs(steps) > 8 * usual))
+    if not len(jumps):
+        return []
+    first = jumps[0]
+    factor = np.exp(steps[first])
+    return [
+        f"{len(jumps):,} jump(s) like a share split, the first by a factor of {factor:.3g} on {panel.times[first].astype('datetime64[D]')}."
+    ]
+
+
+def _gap_warnings(panel: Panel) -> tuple[str, ...]:
+    absent = panel.absent_before()
+    holes = absent > (LONGEST_CLOSURE if panel.clock.unit == "B" else 0)
+    if not holes.any():
+        return _far_years(panel)
+    worst = int(np.argmax(absent * holes))
+    before = str(panel.times[worst - 1].astype("datetime64[m]")).replace("T", " ")
+    total = int(absent[holes].sum())
+    sentence = (
+        f"{panel.clock.describe(total)} absent in {holes.sum():,} gap(s), the longest {panel.clock.describe(int(absent[worst]))} "
+        f"after {before}; no window crosses a gap."
+    )
+    return (sentence, *_far_years(panel))
+
+
+def _far_years(panel: Panel) -> tuple[str, ...]:
+    """A warning for times of 1970 or after 2100 that stand alone: the marks of an unset clock and of "never"."""
+    days = panel.times.astype("datetime64[D]")
+    usual = np.sort(days)[len(days) // 2]
+    far = np.abs(days - usual) > np.timedelta64(5 * 365, "D")
+    year = days.astype("datetime64[Y]").astype(np.int64) + 1970
+    alone = far & ((days == np.datetime64("1970-01-01")) | (year > 2100))
+    count = int(alone.sum())
+    if not count or count > 0.01 * len(days) + 1:
+        return ()
+    return (f"{count:,} time(s) lie in {year[alone][0]}, far from the others: an unset clock or a mark for 'never'?",)

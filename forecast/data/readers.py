@@ -1,0 +1,190 @@
+"""CSV, Parquet, standard input or a DataFrame -> Panel. What is inferred is noted, what is ambiguous is refused."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from forecast.config import ReadOptions
+from forecast.data import cadence, quality, scan
+from forecast.data.columns import read_columns
+from forecast.data.encoding import decode
+from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.rows import Rows, find_series, in_order
+from forecast.data.source import Source, read_source, show
+from forecast.data.stamps import find_stamps, localise
+from forecast.data.table import Table, from_frame, from_parquet
+from forecast.errors import DataError
+
+__all__ = ["ReadOptions", "read_panel"]
+
+# Names of the column that people mean, the likeliest first.
+_TARGETS = ("y", "target", "value", "close", "adj close", "adj_close", "price", "temp", "temperature")
+_SERIES_IDS = ("unique_id", "series_id", "item_id")
+
+
+def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = None) -> Panel:
+    """Every usable numeric column of a table, on a regular clock.
+
+    Args:
+        source: Path of a CSV (plain, gzip, zip) or Parquet file, ``-`` for standard input, or a DataFrame.
+        options: What is not to be inferred.
+
+    Returns:
+        The rows by series and time, with what was inferred as notes and what was mended as warnings.
+
+    Raises:
+        DataError: If the table is unreadable, ambiguous or irregular; names file, line, column and value.
+        MachineError: If the disk fails while reading.
+    """
+    options = options or ReadOptions()
+    table = _load(source, options)
+    named = _named_series(table, options)
+    stamps = find_stamps(table, options.time_column, options.date_format)
+    measured = read_columns(table, stamps, named, options)
+    series = find_series(table, stamps.times, measured, named)
+    times, tz_warnings = localise(stamps, series.codes, options.tz, table.source)
+    names = tuple(measured.numeric)
+    rows = Rows(times, series.codes, np.column_stack(list(measured.numeric.values())))
+    rows = rows.take(np.flatnonzero(~np.isnat(times)))
+    notes = [*stamps.notes, *measured.notes, *series.notes]
+    warnings = [*table.warnings, *stamps.warnings, *tz_warnings]
+    if options.resample is None:
+        rows, mended = in_order(table, rows, series.ids, names)
+        warnings += mended
+    else:
+        rows = rows.take(np.lexsort((rows.times, rows.series)))
+    values, mended = _without_sentinels(rows.values, names, options)
+    usable = _usable(table, values, names)
+    warnings += mended
+    if not usable.all():
+        empty = ", ".join(show(name) for name, kept in zip(names, usable, strict=True) if not kept)
+        warnings.append(f"Left out, as every value is missing: {empty}.")
+    names = tuple(name for name, kept in zip(names, usable, strict=True) if kept)
+    rows, clock, clock_notes, mended = _on_clock(table, replace(rows, values=values[:, usable]), options)
+    if series.column:
+        listed = ", ".join(map(show, series.ids[:5])) + " …" * (len(series.ids) > 5)
+        notes.append(f"{len(series.ids):,} series by {show(series.column)}: {listed}.")
+    panel = Panel(
+        values=np.ascontiguousarray(rows.values),
+        times=rows.times,
+        columns=names,
+        clock=clock,
+        series_ids=series.ids,
+        offsets=tuple(np.searchsorted(rows.series, np.arange(len(series.ids) + 1)).tolist()),
+        name=table.source.name,
+        units=_units(names),
+        default_target=_default_target(names),
+        notes=(*notes, *clock_notes),
+    )
+    return replace(panel, warnings=(*warnings, *mended, *quality.warnings_of(panel)))
+
+
+def _load(source: str | Path | pd.DataFrame, options: ReadOptions) -> Table:
+    if isinstance(source, pd.DataFrame):
+        return from_frame(source, Source(b"", "the table", "", "series"))
+    raw = read_source(source)
+    if raw.is_parquet:
+        return from_parquet(raw)
+    text = decode(raw, options.encoding)
+    cells = scan.read_cells(text, options.delimiter, options.skip_rows)
+    table = Table(replace(text, data=b""), cells.names, cells.columns, cells.lines, warnings=cells.warnings)
+    return _without_empty_rows(table)
+
+
+def _without_empty_rows(table: Table) -> Table:
+    """The table without rows of delimiters alone, which a spreadsheet leaves at its end."""
+    empty = np.ones(len(table), bool)
+    for column in table.columns:
+        empty &= pc.equal(pc.ascii_trim_whitespace(column), "").to_numpy(zero_copy_only=False)
+        if not empty.any():
+            return table
+    kept = np.flatnonzero(~empty)
+    if not len(kept):
+        raise DataError(f"{table.source.label} holds a header and only empty rows.", "Give at least a few dozen rows.")
+    inner = int(empty[: kept[-1]].sum())
+    warning = (f"{inner:,} row(s) of empty fields are left out.",) if inner else ()
+    return replace(table.take(kept), warnings=table.warnings + warning)
+
+
+def _named_series(table: Table, options: ReadOptions) -> str | None:
+    if options.series_id is None:
+        return next((name for name in table.names if name.casefold() in _SERIES_IDS), None)
+    if options.series_id not in table.names:
+        listed = ", ".join(map(show, table.names[:20]))
+        raise DataError(f"There is no column {show(options.series_id)} for --series-id.", f"Columns: {listed}.")
+    return options.series_id
+
+
+def _without_sentinels(values: Floats, names: tuple[str, ...], options: ReadOptions) -> tuple[Floats, list[str]]:
+    if options.keep_sentinels:
+        return values, []
+    values, warnings = values.copy(), []
+    for position, name in enumerate(names):
+        for sentinel, count in quality.mask_sentinels(values[:, position]):
+            warnings.append(
+                f"{show(name)}: {count:,} value(s) {sentinel:g} are read as missing (--keep-sentinels keeps them)."
+            )
+    return values, warnings
+
+
+def _usable(table: Table, values: Floats, names: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    usable = ~np.isnan(values).all(axis=0)
+    if not usable.any():
+        raise DataError(
+            f"{table.source.label}: every value of {', '.join(map(show, names[:5]))} is missing.",
+            "Give a column with values; empty, NA, null, ? and - mean missing.",
+        )
+    return usable
+
+
+def _on_clock(table: Table, rows: Rows, options: ReadOptions) -> tuple[Rows, Clock, list[str], list[str]]:
+    """Rows on a regular clock, the given one or the one that their steps show, with notes and warnings."""
+    label, count = table.source.label, len(rows.times)
+    if options.resample is not None:
+        clock = Clock(options.resample)
+        rows = Rows(*cadence.resample(rows.times, rows.series, rows.values, clock))
+        return rows, clock, [], [f"{count:,} rows are averaged to {len(rows.times):,} of {clock.describe()} each."]
+    steps = count - len(np.unique(rows.series))
+    if options.freq is None and steps < 2:
+        raise DataError(
+            f"{label} has {count} row(s), too few to see the step between them.", table.source.command("--freq D")
+        )
+    found = Clock(options.freq) if options.freq else cadence.infer_clock(rows.times, rows.series)
+    again = table.source.command("--resample h") + " to average onto an hourly clock (or --freq h to name it)"
+    if found is None:
+        raise cadence.irregular(rows.times, rows.series, label, again)
+    placed = cadence.place(rows.times, rows.series, found)
+    strays = placed.dropped if options.freq else placed.moved + placed.dropped
+    if strays > cadence.MOST_SNAPPED * count:
+        what = f"{label}: {strays:,} of {count:,} rows are off a clock of {found.describe()}; it"
+        raise cadence.irregular(rows.times, rows.series, what, again)
+    warnings = []
+    if placed.moved:
+        warnings.append(
+            f"{placed.moved:,} time(s) off the clock are moved to their place on it, by less than half a step."
+        )
+    if placed.dropped:
+        warnings.append(
+            f"{placed.dropped:,} row(s) are left out: another row is nearer to the same place on the clock."
+        )
+    note = f"One row each {found.describe()} ({found.freq})."
+    return replace(rows.take(placed.rows), times=placed.times), found, [] if options.freq else [note], warnings
+
+
+def _units(names: tuple[str, ...]) -> dict[str, str]:
+    """Units from names such as ``T (degC)`` or ``wind [m/s]``."""
+    found = {name: re.search(r"[(\[]([^()\[\]]{1,20})[)\]]$", name) for name in names}
+    return {name: match[1].strip() for name, match in found.items() if match}
+
+
+def _default_target(names: tuple[str, ...]) -> str | None:
+    if len(names) == 1:
+        return names[0]
+    folded = {name.casefold(): name for name in reversed(names)}
+    return next((folded[target] for target in _TARGETS if target in folded), None)

@@ -1,0 +1,1 @@
+"""Judging forecasts: metrics, significance, and the verdict in words."""

@@ -1,0 +1,52 @@
+"""Is it better than a vanilla RNN and than the last value? In one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# A difference counts when luck alone would show one as large in fewer than one of twenty cases.
+SIGNIFICANT = 0.05
+
+_NAMES = {"rnn": "the vanilla RNN", "persistence": "the last value", "seasonal-naive": "the seasonal naive"}
+
+
+def verdict(model: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None]) -> str:
+    """The sentence that stands at the top of every table and plot.
+
+    Args:
+        model: Name of the judged model.
+        skill: 1 - MAE / MAE of the reference, by reference; None where undefined.
+        p_value: Of equal loss, by reference; None where there are too few windows to say.
+    """
+    naive = [name for name in ("persistence", "seasonal-naive") if skill.get(name) is not None]
+    if not naive:
+        return f"{model}: the naive forecasts are already perfect here, so no skill can be measured."
+    hardest = min(naive, key=lambda name: skill[name] or 0.0)
+    against_naive = _compare(hardest, skill, p_value)
+    if _significant(hardest, skill, p_value) > 0:
+        sentence = f"{model} {against_naive}"
+    else:
+        sentence = f"No evidence that {model} beats {_name(hardest)}: it {against_naive}"
+    if "rnn" in skill and skill["rnn"] is not None:
+        sentence += f"; it {_compare('rnn', skill, p_value)}"
+    return sentence + "."
+
+
+def _significant(name: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None]) -> int:
+    """1 better, -1 worse, 0 not to be told apart."""
+    gain, p = skill[name], p_value.get(name)
+    if gain is None or p is None or p >= SIGNIFICANT or gain == 0:
+        return 0
+    return 1 if gain > 0 else -1
+
+
+def _compare(name: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None]) -> str:
+    gain, p = skill[name] or 0.0, p_value.get(name)
+    luck = "too few windows to test" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+    how = {1: "beats", -1: "is worse than", 0: "is not told apart from"}[_significant(name, skill, p_value)]
+    by = f" by {abs(gain):.1%}" if how != "is not told apart from" else f" ({gain:+.1%})"
+    return f"{how} {_name(name)}{by} (MAE, {luck})"
+
+
+def _name(reference: str) -> str:
+    return _NAMES.get(reference, reference)

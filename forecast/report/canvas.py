@@ -1,0 +1,231 @@
+"""The canvas of every plot: its head, its curves, its ticks, and how it becomes bytes."""
+
+from __future__ import annotations
+
+import io
+import math
+import textwrap
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, get_font_names
+from matplotlib.lines import Line2D
+from matplotlib.ticker import ScalarFormatter
+from numpy.typing import NDArray
+
+from forecast.data.panel import LONGEST_CLOSURE, Floats, Times
+from forecast.report.style import Look, shown
+
+Ints = NDArray[np.int64]
+
+SIZE = (10.0, 5.5)  # inches
+DPI = 130
+MARGIN = 0.12  # inches between the figure's edge and its head
+DIM = "#555555"
+NO_BREAKS: Ints = np.zeros(0, np.int64)
+
+# Dates of ticks that are years, months, days, hours, minutes or seconds apart: each tick, the first of a larger
+# unit, and aside. A day always names its month, which matplotlib's own choice leaves to a corner.
+_TICKS = ["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%S.%f"]
+_FIRST_TICKS = ["", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M"]
+_ASIDE = ["", "%Y", "%Y", "%d %b %Y", "%d %b %Y", "%d %b %Y %H:%M"]
+
+# DejaVu Sans comes with matplotlib and has no CJK; whichever of the others the machine has fills in.
+_CJK = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "WenQuanYi Zen Hei",
+    "Hiragino Sans",
+    "PingFang SC",
+    "Apple SD Gothic Neo",
+)
+_CJK_WINDOWS = ("Microsoft YaHei", "Yu Gothic", "Malgun Gothic")
+_FONTS = ["DejaVu Sans", *(font for font in _CJK + _CJK_WINDOWS if font in get_font_names())]
+
+_RC: dict[str, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#888888",
+    "axes.grid": True,
+    "axes.labelcolor": "#333333",
+    "axes.labelsize": 9,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 8,
+    "font.family": _FONTS,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "svg.hashsalt": "forecast",
+    "text.parse_math": False,  # a column may be called Ba$$in
+    "xtick.color": "#333333",
+    "xtick.labelsize": 8.5,
+    "ytick.color": "#333333",
+    "ytick.labelsize": 8.5,
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the project's style, whatever the user's own matplotlibrc says, and leave the latter alone."""
+    # A glyph that no font has is drawn as a box; the name that holds it is the user's, so a warning would not help.
+    with matplotlib.style.context(["default", _RC]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
+        yield
+
+
+def wrapped(figure: Figure, text: str, inches: float, size: float, weight: str = "normal") -> list[str]:
+    """The lines of a text that are at most so wide."""
+    font = FontProperties(family=_FONTS, size=size, weight=weight)
+    width, _, _ = FigureCanvasAgg(figure).get_renderer().get_text_width_height_descent(text, font, ismath=False)
+    # Lines differ in how wide their letters are; 4 % is what those of prose do.
+    return textwrap.wrap(text, max(8, int(0.96 * inches * figure.dpi * len(text) / max(width, 1.0))))
+
+
+def add_head(figure: Figure, title: str, verdict: str, note: str, curves: Sequence[Line2D]) -> None:
+    """Put title, verdict, note and legend above the axes, where they never cover data.
+
+    Args:
+        figure: A figure with a constrained layout; its axes get the space below.
+        title: What is shown.
+        verdict: What it shows; may be empty.
+        note: How to read it; may be empty.
+        curves: What the legend lists, in this order; each name once.
+    """
+    wide, high = figure.get_size_inches()
+    top = MARGIN
+    for text, size, weight, color in (
+        (title, 12.5, "bold", "#111111"),
+        (shown(verdict), 10.5, "normal", "#111111"),
+        (note, 9, "normal", DIM),
+    ):
+        for line in wrapped(figure, text, wide - 2 * MARGIN, size, weight):
+            figure.text(
+                MARGIN / wide, 1 - top / high, line, size=size, weight=weight, color=color, va="top", in_layout=False
+            )
+            top += 1.38 * size / 72
+        top += 0.03
+    entries = {str(curve.get_label()): curve for curve in curves}
+    letters = sum(len(name) for name in entries)
+    rows = math.ceil((0.075 * letters + 0.65 * len(entries)) / (wide - 2 * MARGIN))
+    figure.legend(
+        [_sample(curve) for curve in entries.values()],
+        list(entries),
+        ncols=math.ceil(len(entries) / rows),
+        loc="upper left",
+        bbox_to_anchor=(MARGIN / wide, 1 - top / high),
+        borderpad=0,
+        borderaxespad=0,
+        handlelength=3,
+        columnspacing=1.6,
+    )
+    top += rows * 1.5 * 9 / 72 + 0.1
+    layout = figure.get_layout_engine()
+    assert layout is not None
+    layout.set(rect=(0.004, 0, 0.992, 1 - top / high))
+
+
+def _sample(curve: Line2D) -> Line2D:
+    sample = Line2D([], [])
+    sample.update_from(curve)
+    sample.set(markevery=None, marker=curve.get_marker() if curve.get_markevery() is None else "")
+    return sample
+
+
+def draw(
+    axes: Axes, times: Times, values: Floats, look: Look, name: str, breaks: Ints, *, markers: bool = False
+) -> Line2D:
+    """Draw one curve; it is broken where a value is not finite and before the rows of ``breaks``.
+
+    Args:
+        axes: Where.
+        times: Timestamps or step numbers [n].
+        values: In the target's units [n].
+        look: Its colour and line.
+        name: For the legend.
+        breaks: Rows that do not follow on the row before.
+        markers: Mark every value, not only one that stands alone.
+    """
+    values = np.insert(np.where(np.isfinite(values), values, np.nan), breaks, np.nan)
+    present = np.pad(np.isfinite(values), 1)
+    alone = np.flatnonzero(present[1:-1] & ~present[:-2] & ~present[2:])
+    markers = markers or len(alone) == present.sum()
+    (curve,) = axes.plot(
+        np.insert(times, breaks, times[breaks]),
+        values,
+        color=look.color,
+        linestyle=look.linestyle,
+        linewidth=look.width,
+        marker=look.marker,
+        markersize=2.2 + 1.4 * look.width,
+        markevery=None if markers else alone.tolist(),
+        zorder=look.zorder,
+    )
+    curve.set_label(name)
+    return curve
+
+
+def gaps(times: Times, step: str) -> Ints:
+    """The rows that do not follow on the row before: in between, rows of the clock are absent.
+
+    Args:
+        times: Ascending timestamps [n].
+        step: One step of the clock; weekends and a closed exchange are no gap in business days.
+    """
+    if len(times) < 3:
+        return np.zeros(0, np.int64)
+    apart = np.diff(times)
+    absent = apart > 1.5 * np.median(apart.astype(np.int64)).astype(apart.dtype)
+    if "business" in step:
+        days = times.astype("datetime64[D]")
+        absent = np.busday_count(days[:-1], days[1:]) - 1 > LONGEST_CLOSURE
+    return np.flatnonzero(absent) + 1
+
+
+def dress(axes: Axes, times: Times | None = None, ticks: int = 10) -> None:
+    """Readable ticks: dates below, if there are times, and plain numbers or one power of ten on the left.
+
+    Args:
+        axes: Axes that are drawn.
+        times: Timestamps [n] that the axes must show, n ≥ 1; None leaves the axis below as it is.
+        ticks: How many dates fit.
+    """
+    plain = ScalarFormatter(useOffset=False)
+    plain.set_powerlimits((-4, 7))
+    axes.yaxis.set_major_formatter(plain)
+    if times is None:
+        return
+    locator = AutoDateLocator(minticks=min(4, ticks), maxticks=ticks)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(
+        ConciseDateFormatter(locator, formats=_TICKS, zero_formats=_FIRST_TICKS, offset_formats=_ASIDE)
+    )
+    first, last = times.min(), times.max()
+    margin = max((last - first) / 60, np.timedelta64(1, "s"))
+    axes.set_xlim(first - margin, last + margin)
+
+
+def to_png(figure: Figure) -> bytes:
+    """The figure as PNG; the same figure gives the same bytes."""
+    return _saved(figure, "png", {"Software": None})
+
+
+def to_svg(figure: Figure) -> bytes:
+    """The figure as SVG, its letters as paths; the same figure gives the same bytes."""
+    return _saved(figure, "svg", {"Date": None, "Creator": None})
+
+
+def _saved(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
+    file = io.BytesIO()
+    with styled():
+        figure.savefig(file, format=kind, metadata=metadata)
+    return file.getvalue()

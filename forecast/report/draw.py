@@ -1,0 +1,113 @@
+"""The plots of a run, from what its training left in memory to the bytes of its files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from forecast.data.prepare import Prepared, Rows
+from forecast.evaluation.scoring import Evaluation
+from forecast.report.plots import (
+    Labels,
+    plot_error_by_step,
+    plot_examples,
+    plot_forecast,
+    plot_test_span,
+    plot_training,
+    to_png,
+)
+
+# A sheet for each series is welcome up to here; beyond, nobody looks at them, and they take half a second each.
+_SERIES_DRAWN = 4
+
+
+def draw_run(
+    prepared: Prepared, evaluation: Evaluation, histories: Mapping[str, pd.DataFrame], forecast: pd.DataFrame
+) -> dict[str, bytes]:
+    """The plots of a run as PNG, by file name.
+
+    Args:
+        prepared: What the run was trained on.
+        evaluation: Scores and forecasts of the test span.
+        histories: Losses by epoch of each network, by its column.
+        forecast: The newest forecast.
+    """
+    rows, config = prepared.rows, prepared.config
+    assert config.data.lookback, "the configuration must be resolved first"
+    verdict, model, lookback = evaluation.metrics["verdict"], config.network.model, config.data.lookback
+    pictures = draw_forecast(rows, forecast, model, lookback, verdict)
+    for series, target, name, part in _drawn(rows):
+        of_series = evaluation.forecasts[evaluation.forecasts["unique_id"] == name]
+        if len(of_series):
+            labels, past = _labels(rows, target, model, histories), observed_series(rows, series, target)
+            pictures[f"1-test-span{part}.png"] = to_png(plot_test_span(of_series, name, labels, verdict=verdict))
+            examples = plot_examples(of_series, past, name, labels, lookback, verdict=verdict)
+            pictures[f"2-examples{part}.png"] = to_png(examples)
+    labels = _labels(rows, 0, model, histories)
+    pictures["3-error-by-step.png"] = to_png(plot_error_by_step(evaluation.metrics["by_step"], labels, verdict=verdict))
+    pictures["4-training.png"] = to_png(plot_training(histories, labels, verdict=verdict))
+    return pictures
+
+
+def draw_forecast(rows: Rows, forecast: pd.DataFrame, model: str, lookback: int, verdict: str = "") -> dict[str, bytes]:
+    """The plots of the newest forecast as PNG, by file name; one for each of the first few series and targets.
+
+    Args:
+        rows: The rows that it was made from.
+        forecast: unique_id, ds, cutoff and a column for each model.
+        model: The model's column.
+        lookback: L.
+        verdict: A sentence to stand above it.
+    """
+    pictures = {}
+    for series, target, name, part in _drawn(rows):
+        labels = _labels(rows, target, model, forecast.columns)
+        newest, past = forecast[forecast["unique_id"] == name], observed_series(rows, series, target)
+        figure = plot_forecast(past, newest, name, labels, lookback, verdict=verdict)
+        pictures[f"5-forecast{part}.png"] = to_png(figure)
+    return pictures
+
+
+def _drawn(rows: Rows) -> list[tuple[int, int, str, str]]:
+    """Series, target, name and file name's part of what is drawn."""
+    ids = [
+        (series, target, name, f"-{slug(name)}")
+        for series, of_series in enumerate(rows.unique_ids)
+        for target, name in enumerate(of_series)
+    ]
+    return [(*ids[0][:3], "")] if len(ids) == 1 else ids[:_SERIES_DRAWN]
+
+
+def observed_series(rows: Rows, series: int, target: int) -> pd.DataFrame:
+    """What was observed of one series and target: unique_id, ds, y."""
+    span = rows.panel.rows(series)
+    y = rows.panel.values[span, target]
+    seen = np.flatnonzero(~np.isnan(y))
+    stop = int(seen[-1]) + 1 if len(seen) else 0
+    name = rows.unique_ids[series][target]
+    return pd.DataFrame({"unique_id": name, "ds": rows.panel.times[span][:stop], "y": y[:stop]})
+
+
+def slug(name: str) -> str:
+    """A file name's part for any name: what is safe of it, and a hash that tells apart what was not."""
+    safe = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:40]
+    return (
+        safe if safe == name else f"{safe}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:6]}".strip("-")
+    )
+
+
+def _labels(rows: Rows, target: int, model: str, columns: Iterable[str]) -> Labels:
+    panel = rows.panel
+    step = panel.clock.describe()
+    return Labels(
+        title=panel.name,
+        target=rows.targets[target],
+        unit=panel.units.get(rows.targets[target], ""),
+        step=step.removeprefix("1 "),
+        model=model,
+        baseline="rnn" if "rnn" in columns and model != "rnn" else None,
+    )

@@ -1,0 +1,309 @@
+"""The five plots of a run: functions from tables to figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from forecast.data.panel import Floats
+from forecast.report.style import (
+    DIM,
+    DPI,
+    NAIVE,
+    NO_BREAKS,
+    OBSERVED,
+    SIZE,
+    Ints,
+    Labels,
+    add_head,
+    draw,
+    dress,
+    gaps,
+    model_name,
+    moment,
+    shown,
+    styled,
+    to_png,
+    to_svg,
+    wrapped,
+)
+
+__all__ = [
+    "Labels",
+    "plot_error_by_step",
+    "plot_examples",
+    "plot_forecast",
+    "plot_test_span",
+    "plot_training",
+    "to_png",
+    "to_svg",
+]
+
+# One point needs about three pixels, or a daily cycle becomes a blot.
+MOST_STEPS = 500
+MOST_MEANS = 250
+# Beyond these, markers touch each other.
+MOST_MARKERS = 32
+
+
+@styled()
+def plot_test_span(forecasts: pd.DataFrame, unique_id: str, labels: Labels, *, verdict: str = "") -> Figure:
+    """Observed, model, vanilla RNN and persistence over the test span, in forecasts that do not overlap.
+
+    A long span is drawn as means, with a typical stretch of it enlarged below.
+
+    Args:
+        forecasts: ``unique_id, ds, cutoff, y, <model>…``; every cut-off has H rows, and they ascend.
+        unique_id: The series to draw.
+        labels: What the plot says about it.
+        verdict: One sentence on what it shows; drawn below the title.
+    """
+    own, horizon = _of_series(forecasts, unique_id)
+    span = own.iloc[one_after_the_other(own, horizon)]
+    figure = _figure()
+    if len(span) <= MOST_STEPS:
+        axes = figure.subplots()
+        # The observed steps are all of them: a few may follow the last forecast that is drawn.
+        curves = _draw_span(axes, own.drop_duplicates("ds"), span, labels, horizon)
+    else:
+        above, axes = figure.subplots(2)
+        size = steps_in_a_mean(len(span), horizon)
+        curves = _draw_means(above, span, labels, size)
+        stretch = span.iloc[typical_stretch(span, labels.model, horizon)]
+        _draw_span(axes, stretch, stretch, labels, horizon)
+        above.axvspan(*stretch["ds"].to_numpy()[[0, -1]], color="#F0E442", alpha=0.5, lw=0, zorder=1)
+        above.set_title(f"The whole span, in means of {labels.duration(size)}; grey: lowest to highest observed")
+        axes.set_title(f"Enlarged, and marked yellow above: {labels.duration(len(stretch))} with a typical error")
+        above.set_ylabel(labels.axis(labels.target))
+    axes.set_ylabel(labels.axis(labels.target))
+    length = labels.duration(horizon)
+    every = labels.step if horizon == 1 else length
+    made = f"one forecast of {length}" if len(span) == horizon else f"forecasts of {length}, one made every {every}"
+    add_head(figure, f"{labels.subject(unique_id)}: {made}", verdict, "", curves)
+    return figure
+
+
+@styled()
+def plot_examples(
+    forecasts: pd.DataFrame, past: pd.DataFrame, unique_id: str, labels: Labels, lookback: int, *, verdict: str = ""
+) -> Figure:
+    """Single forecasts from different origins: the best, up to four typical ones, and the worst.
+
+    Args:
+        forecasts: ``unique_id, ds, cutoff, y, <model>…``; every cut-off has H rows, and they ascend.
+        past: ``unique_id, ds, y``: the observed series, or its tail.
+        unique_id: The series to draw.
+        labels: What the plot says about it.
+        lookback: L, the steps that the model saw before each origin; the last of them are drawn.
+        verdict: One sentence on what it shows; drawn below the title.
+    """
+    own, horizon = _of_series(forecasts, unique_id)
+    seen = past[past["unique_id"] == unique_id]
+    errors = window_errors(own, labels.model, horizon)
+    chosen = pick_examples(errors)
+    drawn = min(lookback, max(3 * horizon, 24))
+    figure = _figure()
+    n_columns = min(len(chosen), 3)
+    grid = figure.subplots(-(-len(chosen) // n_columns), n_columns, squeeze=False)
+    for axes, (window, kind) in zip(grid.flat, chosen, strict=False):
+        rows = own.iloc[window * horizon : (window + 1) * horizon]
+        cutoff = rows["cutoff"].to_numpy()[0]
+        before = seen[seen["ds"] <= cutoff].tail(drawn)
+        curves = _draw_forecast(
+            axes, pd.concat([before, rows]), rows, cutoff, labels, ("persistence",), MOST_MARKERS // n_columns
+        )
+        title = f"{kind}: from {labels.moment(cutoff)}, MAE {labels.amount(errors[window])}"
+        axes.set_title("\n".join(wrapped(figure, title, 0.85 * SIZE[0] / n_columns, 8)))
+        dress(axes, pd.concat([before, rows])["ds"].to_numpy(), ticks=5 if n_columns == 3 else 8)
+    for axes in grid.flat[len(chosen) :]:
+        axes.remove()
+    for axes in grid[:, 0]:
+        axes.set_ylabel(labels.axis(labels.target))
+    tail = "" if drawn == lookback else f", of which the last {drawn:,} are drawn"
+    add_head(
+        figure,
+        f"{labels.subject(unique_id)}: single forecasts of {labels.duration(horizon)}, from best to worst",
+        verdict,
+        f"Of {len(errors):,}, by the mean absolute error (MAE) of {model_name(labels.model)}, which saw the "
+        f"{labels.duration(lookback)} before the vertical line{tail}.",
+        curves,
+    )
+    return figure
+
+
+@styled()
+def plot_error_by_step(by_step: Mapping[str, Sequence[float]], labels: Labels, *, verdict: str = "") -> Figure:
+    """Mean absolute error of every model at each step of the horizon.
+
+    Args:
+        by_step: By model, the error [H] in the target's units; NaN or None where it is undefined.
+        labels: What the plot says about the series.
+        verdict: One sentence on what it shows; drawn below the title.
+    """
+    figure = _figure()
+    axes = figure.subplots()
+    curves = []
+    for model, errors in by_step.items():
+        values = np.asarray(errors, float)
+        steps = np.arange(1, len(values) + 1)
+        markers = len(values) <= MOST_MARKERS
+        curves.append(draw(axes, steps, values, labels.look(model), model_name(model), NO_BREAKS, markers=markers))
+    dress(axes)
+    axes.xaxis.set_major_locator(MaxNLocator(12, integer=True, steps=[1, 2, 3, 4, 5, 6, 10]))
+    axes.set_xlim(0.5, max((len(errors) for errors in by_step.values()), default=1) + 0.5)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(f"{labels.duration(2).split(' ', 1)[1]} ahead")
+    axes.set_ylabel(labels.axis("mean absolute error"))
+    add_head(figure, f"{labels.subject()}: error by how far ahead", verdict, "", curves)
+    return figure
+
+
+@styled()
+def plot_training(history: Mapping[str, pd.DataFrame], labels: Labels, *, verdict: str = "") -> Figure:
+    """Training and validation error of each network by epoch, with the epoch marked whose weights were kept.
+
+    Args:
+        history: By model, ``epoch, mae, validation_mae`` in the target's units; ``validation_loss``, where it is
+            there, decides which epoch was the best, as it does in training.
+        labels: What the plot says about the series.
+        verdict: One sentence on what it shows; drawn below the title.
+    """
+    figure = _figure()
+    axes = figure.subplots()
+    curves = []
+    for model, epochs in history.items():
+        look, name = labels.look(model), model_name(model)
+        number, validation = epochs["epoch"].to_numpy(), epochs["validation_mae"].to_numpy(float)
+        judged = epochs.get("validation_loss", epochs["validation_mae"]).to_numpy(float)
+        if np.isfinite(judged).any():
+            best = int(np.nanargmin(judged))
+            name_of_best = f"{name}, validation (best: epoch {number[best]})"
+            curve = draw(axes, number, validation, look, name_of_best, NO_BREAKS)
+            axes.plot(number[best], validation[best], look.marker, color=look.color, ms=9, mec="white", zorder=5)
+            curves.append(curve)
+        training = draw(axes, number, epochs["mae"].to_numpy(float), look, f"{name}, training", NO_BREAKS)
+        training.set(linewidth=0.45 * look.width, alpha=0.8)
+        curves.append(training)
+    dress(axes)
+    _spread(axes, np.concatenate([np.asarray(curve.get_ydata(), float) for curve in curves] or [np.ones(1)]))
+    axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(labels.axis("mean absolute error"))
+    note = "Thick: validation, where the large marker is the epoch whose weights were kept. Thin: training."
+    add_head(figure, f"{labels.subject()}: error while training", verdict, note, curves)
+    return figure
+
+
+@styled()
+def plot_forecast(
+    past: pd.DataFrame, forecast: pd.DataFrame, unique_id: str, labels: Labels, lookback: int, *, verdict: str = ""
+) -> Figure:
+    """The newest forecast, after the end of the data.
+
+    Args:
+        past: ``unique_id, ds, y``: the observed series, or its tail.
+        forecast: ``unique_id, ds, <model>…``, H rows a series.
+        unique_id: The series to draw.
+        labels: What the plot says about it.
+        lookback: L, the steps that the model saw; the last of them are drawn.
+        verdict: One sentence on what it shows; drawn below the title.
+    """
+    rows = forecast[forecast["unique_id"] == unique_id]
+    before = past[past["unique_id"] == unique_id].tail(min(lookback, max(6 * len(rows), 36)))
+    cutoff = before["ds"].to_numpy()[-1]
+    figure = _figure()
+    axes = figure.subplots()
+    curves = _draw_forecast(axes, before, rows, cutoff, labels, tuple(NAIVE), MOST_MARKERS)
+    dress(axes, np.concatenate([before["ds"].to_numpy(), rows["ds"].to_numpy()]))
+    axes.annotate(
+        f"the data end {labels.moment(cutoff)} ",
+        (cutoff, 1),
+        xycoords=axes.get_xaxis_transform(),
+        ha="right",
+        va="bottom",
+        size=8.5,
+        color=DIM,
+    )
+    axes.set_ylabel(labels.axis(labels.target))
+    tail = f" {labels.duration(len(before))} of the" if len(before) < lookback else ""
+    add_head(
+        figure,
+        f"{labels.subject(unique_id)}: the next {labels.duration(len(rows))}",
+        verdict,
+        f"Left of the vertical line: the last{tail} {labels.duration(lookback)} that the model saw.",
+        curves,
+    )
+    return figure
+
+
+def _figure() -> Figure:
+    return Figure(figsize=SIZE, dpi=DPI, layout="constrained")
+
+
+def _columns(table: pd.DataFrame, labels: Labels, naive: Sequence[str]) -> list[str]:
+    return [name for name in (labels.model, labels.baseline, *naive) if name in table]
+
+
+def _of_series(forecasts: pd.DataFrame, unique_id: str) -> tuple[pd.DataFrame, int]:
+    own = forecasts[forecasts["unique_id"] == unique_id]
+    return own, int((own["cutoff"] == own["cutoff"].iloc[0]).sum())
+
+
+def _draw_span(
+    axes: Axes, observed: pd.DataFrame, forecasts: pd.DataFrame, labels: Labels, stroke: int
+) -> list[Line2D]:
+    seen, times = observed["ds"].to_numpy(), forecasts["ds"].to_numpy()
+    curves = [draw(axes, seen, observed["y"].to_numpy(float), OBSERVED, "observed", gaps(seen, labels.step))]
+    # Each forecast is a stroke of its own; those of one step are joined, or they would be dots.
+    breaks = np.arange(stroke, len(times), stroke) if stroke > 1 else gaps(times, labels.step)
+    for model in _columns(forecasts, labels, ("persistence",)):
+        values = forecasts[model].to_numpy(float)
+        curves.append(draw(axes, times, values, labels.look(model), model_name(model), breaks))
+    dress(axes, seen)
+    return curves
+
+
+def _draw_means(axes: Axes, span: pd.DataFrame, labels: Labels, size: int) -> list[Line2D]:
+    columns = ["ds", "y", *_columns(span, labels, ("persistence",))]
+    groups = span[columns].groupby(np.arange(len(span)) // size)
+    means = groups.mean()
+    times, least, most = means["ds"].to_numpy(), groups["y"].min().to_numpy(), groups["y"].max().to_numpy()
+    breaks = gaps(times, labels.step)
+    least, most = (np.insert(edge, breaks, np.nan) for edge in (least, most))
+    axes.fill_between(np.insert(times, breaks, times[breaks]), least, most, color="#dedede", lw=0, zorder=1.5)
+    return _draw_span(axes, means, means, labels, 1)
+
+
+def _draw_forecast(
+    axes: Axes,
+    observed: pd.DataFrame,
+    rows: pd.DataFrame,
+    cutoff: np.datetime64,
+    labels: Labels,
+    naive: Sequence[str],
+    most_markers: int,
+) -> list[Line2D]:
+    times, markers = observed["ds"].to_numpy(), len(rows) <= most_markers
+    curves = [draw(axes, times, observed["y"].to_numpy(float), OBSERVED, "observed", gaps(times, labels.step))]
+    for model in _columns(rows, labels, naive):
+        values = rows[model].to_numpy(float)
+        look = labels.look(model)
+        curves.append(draw(axes, rows["ds"].to_numpy(), values, look, model_name(model), NO_BREAKS, markers=markers))
+    axes.axvline(cutoff, color="#888888", lw=0.9, zorder=1.8)
+    return curves
+
+
+def _spread(axes: Axes, values: Floats) -> None:
+    # The first epochs are often ten times worse than the last; on a linear axis the rest would lie on the floor.
+    values = values[np.isfinite(values)]
+    if len(values) and 0 < values.min() < values.max() / 8:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,78 @@
+"""Which of all the forecasts a plot shows: a million do not fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forecast.data.panel import Floats
+
+Ints = NDArray[np.int64]
+
+# One point needs about three pixels, or a daily cycle becomes a blot.
+MOST_MEANS = 250
+
+
+def one_after_the_other(own: pd.DataFrame, horizon: int) -> Ints:
+    """The rows of the first forecast, of the first one made at or after its end, and so on.
+
+    Args:
+        own: ``ds, cutoff`` of one series, ascending, H rows for each cut-off.
+        horizon: H.
+    """
+    ends = own["ds"].to_numpy().reshape(-1, horizon)[:, -1]
+    following = np.searchsorted(own["cutoff"].to_numpy()[::horizon], ends).tolist()
+    windows = [0]
+    while (after := following[windows[-1]]) < len(following):
+        windows.append(after)
+    return (np.array(windows)[:, None] * horizon + np.arange(horizon)).ravel()
+
+
+def window_errors(own: pd.DataFrame, model: str, length: int) -> Floats:
+    """Mean absolute error of each ``length`` rows, over those that were observed; NaN where none was."""
+    error = (own["y"] - own[model]).abs()
+    return error.groupby(np.arange(len(own)) // length).mean().to_numpy(float)
+
+
+def pick_examples(errors: Floats) -> list[tuple[int, str]]:
+    """The best window, up to four typical ones from different times, and the worst, each with that word.
+
+    Args:
+        errors: Of each window [N]; NaN where it is undefined.
+    """
+    order = np.argsort(errors, kind="stable")[: max(int(np.isfinite(errors).sum()), 1)]
+    if len(order) == 1:
+        return [(int(order[0]), "the only one" if len(errors) == 1 else "the only one observed")]
+    inner = order[1:-1]
+    # The fifth of the windows around the median is typical; of these, the picked ones lie far apart in time.
+    width = max(4, len(errors) // 5)
+    middle = np.sort(inner[max(0, (len(inner) - width) // 2) :][:width])
+    spread = np.linspace(0, len(middle) - 1, min(4, len(middle))).round().astype(int)
+    return [(int(order[0]), "best"), *((int(row), "typical") for row in middle[spread]), (int(order[-1]), "worst")]
+
+
+def steps_in_a_mean(n_steps: int, horizon: int) -> int:
+    """How many steps to average so that a long span stays legible.
+
+    Whole horizons where there are many, because a horizon is often a cycle, and a part of it would be a zigzag.
+    """
+    size = -(-n_steps // MOST_MEANS)
+    return size if n_steps < 60 * horizon else -(-size // horizon) * horizon
+
+
+def typical_stretch(span: pd.DataFrame, model: str, horizon: int) -> slice:
+    """The rows of a stretch of the span whose error is the median of all stretches.
+
+    It has twelve forecasts; more where they are short, fewer where they are long, and at most a third of all.
+
+    Args:
+        span: ``y, <model>``, H rows for each forecast.
+        model: The column of the model.
+        horizon: H.
+    """
+    wanted = min(max(12, 120 // horizon), 600 // horizon)
+    length = horizon * max(1, min(wanted, len(span) // horizon // 3))
+    errors = window_errors(span.iloc[: len(span) // length * length], model, length)
+    middle = int(np.argsort(errors, kind="stable")[np.isfinite(errors).sum() // 2]) if np.isfinite(errors).any() else 0
+    return slice(middle * length, (middle + 1) * length)

@@ -1,0 +1,115 @@
+"""What every plot says and how it looks: one colour for each model, and the words for names, numbers and times."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one curve is drawn. Lines and markers differ too, so that a grey print can be read."""
+
+    color: str
+    linestyle: str | tuple[int, tuple[float, ...]]
+    marker: str
+    width: float
+    zorder: float
+
+
+# The colours are those of Okabe and Ito, "Color Universal Design" (2008): apart for every kind of colour vision.
+OBSERVED = Look("#1a1a1a", "-", ".", 1.3, 3.0)
+MODEL = Look("#0072B2", "-", "o", 1.8, 3.4)
+BASELINE = Look("#D55E00", (0, (4, 1.3)), "s", 1.5, 3.2)
+NAIVE = {
+    "persistence": Look("#808080", (0, (1, 1)), "x", 1.0, 2.6),
+    "seasonal-naive": Look("#009E73", (0, (6, 1.5, 1, 1.5)), "^", 1.0, 2.4),
+    "drift": Look("#CC79A7", (0, (6, 1.5, 1, 1.5, 1, 1.5)), "v", 1.0, 2.2),
+}
+OTHER = Look("#E69F00", (0, (8, 2)), "D", 1.4, 3.0)
+
+_NAMES = {"rnn": "vanilla RNN"}
+_ACRONYMS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What every plot says about the series.
+
+    Args:
+        title: What the series is called, such as "station (simulated)".
+        target: The column that is forecast.
+        unit: Its physical unit; empty when unknown.
+        step: One step of the clock, singular: "hour", "business day", "15 minutes".
+        model: The model's column in the forecasts, such as ``stacked-lstm``.
+        baseline: The vanilla RNN's column; None when it was left out.
+    """
+
+    title: str
+    target: str
+    unit: str
+    step: str
+    model: str
+    baseline: str | None
+
+    def axis(self, name: str) -> str:
+        """A name with the target's unit, for an axis: "temperature (°C)"."""
+        return shown(name, 40) + (f" ({shown(self.unit, 16)})" if self.unit else "")
+
+    def subject(self, unique_id: str = "") -> str:
+        """The series and its target, for a title: "weather, temperature"."""
+        # The id of the only series is its target; one of several targets ends with it.
+        names = dict.fromkeys((self.title, unique_id.removesuffix(f"/{self.target}"), self.target))
+        return ", ".join(shown(name, 40) for name in names if name)
+
+    def amount(self, value: float) -> str:
+        """A value of the target to three digits with its unit: "0.420 °C"."""
+        return f"{number(value)} {shown(self.unit, 16)}".rstrip() if math.isfinite(value) else "undefined"
+
+    def duration(self, steps: int) -> str:
+        """A number of steps in words: "12 months", "96 steps of 15 minutes"."""
+        if self.step[:1].isdigit():
+            return self.step if steps == 1 else f"{steps:,} steps of {self.step}"
+        return f"{steps:,} {self.step}{'' if steps == 1 else 's'}"
+
+    def moment(self, time: np.datetime64) -> str:
+        """A timestamp as exact as the clock: "2010-12-01" of days and longer steps, "2010-12-01 14:00" of hours."""
+        unit = "s" if "second" in self.step else "m" if "hour" in self.step or "minute" in self.step else "D"
+        return str(time.astype(f"datetime64[{unit}]")).replace("T", " ")
+
+    def look(self, model: str) -> Look:
+        """How a model is drawn: by its part in the comparison, else by its name, the same everywhere."""
+        if model == self.model:
+            return MODEL
+        if model == self.baseline:
+            return BASELINE
+        return NAIVE.get(model, OTHER)
+
+
+def shown(text: str, longest: int = 10_000) -> str:
+    """A text as it can stand in a figure: on one line, control characters escaped, cut after ``longest``."""
+    clean = "".join(
+        " " if unicodedata.category(char) == "Zs" else char if char.isprintable() else ascii(char)[1:-1]
+        for char in text
+    )
+    return clean if len(clean) <= longest else clean[: longest - 1] + "…"
+
+
+def model_name(model: str) -> str:
+    """A model's name in words: "stacked LSTM" for ``stacked-lstm``."""
+    words = re.split("([- ])", shown(model, 24))
+    plain = "".join(_ACRONYMS.get(word, " " if word == "-" else word) for word in words)
+    return _NAMES.get(model, plain)
+
+
+def number(value: float) -> str:
+    """A number to three digits: "0.420", "1,234", "1.20e-09"."""
+    if value == 0:
+        return "0"
+    if not 1e-4 <= abs(value) < 1e7:
+        return f"{value:.2e}"
+    return f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"

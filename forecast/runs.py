@@ -1,0 +1,329 @@
+"""The run folder: the only code that knows the names of its files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.config import Config, config_from_json
+from forecast.data.scaling import Scaler, scaler_from_json
+from forecast.errors import ConfigError, MachineError, RunError
+from forecast.storage import sync_folder, write_atomically
+from forecast.training.checkpoint import Arrays, arrays_from_bytes, arrays_to_bytes
+
+SCHEMA = 1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, opened for reading. Files are checked against the manifest's hashes when they are read.
+
+    Args:
+        path: The run folder.
+        manifest: The content of manifest.json.
+        config: The resolved configuration.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+    config: Config
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The content of metrics.json."""
+        return _json(self._read("metrics.json"), self.path / "metrics.json")
+
+    @property
+    def scaler(self) -> Scaler:
+        """The fitted scaler."""
+        return scaler_from_json(self._read("scaler.json").decode())
+
+    @property
+    def forecast(self) -> pd.DataFrame:
+        """The newest forecast, as it was made when the run ended: unique_id, ds, cutoff and a column for each model."""
+        return _frame(self._read("forecast.csv"))
+
+    @property
+    def test_forecasts(self) -> pd.DataFrame:
+        """The forecasts of the test span, long format."""
+        return _frame(self._read("test_forecasts.csv"))
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """Losses by epoch."""
+        return pd.read_csv(io.BytesIO(self._read("history.csv")))
+
+    @property
+    def plots(self) -> tuple[Path, ...]:
+        """The plots, in the order of their names."""
+        return tuple(sorted((self.path / "plots").glob("*.png")))
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether a vanilla RNN was trained beside the model."""
+        return "baseline/weights.npz" in self.manifest["files"]
+
+    def weights(self, network: str) -> Arrays:
+        """The weights of ``model``, ``baseline`` or ``refit``, by name.
+
+        Raises:
+            RunError: If they are damaged, or not finite.
+        """
+        arrays = arrays_from_bytes(self._read(_WEIGHTS[network]))
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise RunError(
+                f"{self.path / _WEIGHTS[network]} holds weights that are not finite.", "Train the run again."
+            )
+        return arrays
+
+    @property
+    def forecast_weights(self) -> str:
+        """Which weights make forecasts: ``refit`` if the run was refitted on every row, else ``model``."""
+        return "refit" if _WEIGHTS["refit"] in self.manifest["files"] else "model"
+
+    def _read(self, name: str) -> bytes:
+        return _read_checked(self.path, name, self.manifest["files"])
+
+
+_WEIGHTS = {"model": "weights.npz", "baseline": "baseline/weights.npz", "refit": "refit.npz"}
+_HISTORY = {"model": "history.csv", "baseline": "baseline/history.csv"}
+
+
+class RunWriter:
+    """A run that is being made, in a hidden folder beside its place until it is whole.
+
+    Args:
+        runs_dir: Where runs live.
+        name: Name of the run.
+    """
+
+    def __init__(self, runs_dir: Path, name: str) -> None:
+        if not _NAME.fullmatch(name) or name == "latest":
+            raise ConfigError(
+                f"{name!r} cannot name a run.", "Use up to 100 letters, digits, dots, dashes and underscores."
+            )
+        self.name, self.place = name, runs_dir / name
+        self.folder = runs_dir / f".{name}.training"
+        self.lock = runs_dir / f".{name}.lock"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.folder / "checkpoints"
+
+    def begin(self, manifest: dict[str, Any], config: Config, overwrite: bool) -> None:
+        """Start the folder.
+
+        Raises:
+            ConfigError: If a run of that name exists or waits to be resumed, and is not to be overwritten.
+            MachineError: If the folder cannot be written.
+        """
+        if self.place.exists() and not overwrite:
+            raise ConfigError(
+                f"There is a run {self.name!r} already, in {self.place.parent}.",
+                "Name another with --run NAME, or replace it with --overwrite.",
+            )
+        if self.folder.exists() and not overwrite:
+            raise ConfigError(
+                f"An unfinished training of {self.name!r} is there.",
+                f"Continue it with: forecast train --resume {self.name}\nOr start anew with --overwrite.",
+            )
+        try:
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
+            self.checkpoints.mkdir(parents=True)
+        except OSError as error:
+            raise MachineError(
+                f"Cannot write {self.folder}: {error.strerror}.",
+                "Choose a folder that you may write to with --runs-dir.",
+            ) from None
+        self.write("config.json", config.to_json())
+        self.write("manifest.json", _pretty({**manifest, "schema": SCHEMA, "state": "training"}))
+
+    def begun(self) -> tuple[dict[str, Any], Config]:
+        """The manifest and the configuration of a training that was interrupted.
+
+        Raises:
+            RunError: If there is none of that name.
+        """
+        if not (self.folder / "manifest.json").exists():
+            known = unfinished_runs(self.place.parent)
+            raise RunError(
+                f"There is no unfinished training {self.name!r} in {self.place.parent}.",
+                f"Unfinished: {', '.join(known) or 'none'}. forecast runs lists the finished ones.",
+            )
+        config = config_from_json((self.folder / "config.json").read_text(encoding="utf-8"))
+        return _json((self.folder / "manifest.json").read_bytes(), self.folder / "manifest.json"), config
+
+    def write(self, name: str, content: str | bytes) -> None:
+        """Put one file into the folder."""
+        write_atomically(self.folder / name, content.encode() if isinstance(content, str) else content)
+
+    def write_weights(self, network: str, weights: Arrays) -> None:
+        """Put the weights of ``model``, ``baseline`` or ``refit`` into the folder."""
+        self.write(_WEIGHTS[network], arrays_to_bytes(weights))
+
+    def write_network(self, network: str, weights: Arrays, history: pd.DataFrame) -> None:
+        """Put a network's weights and losses into the folder."""
+        self.write_weights(network, weights)
+        self.write_frame(_HISTORY[network], history)
+
+    def write_json(self, name: str, value: object) -> None:
+        """Put a JSON document into the folder; refuses NaN and Infinity."""
+        self.write(name, _pretty(value))
+
+    def write_frame(self, name: str, frame: pd.DataFrame) -> None:
+        """Put a table into the folder as CSV."""
+        self.write(name, frame_to_csv(frame))
+
+    def finish(self, manifest: dict[str, Any]) -> Run:
+        """Hash every file, write the manifest, and move the folder to its place.
+
+        A run of the same name is replaced in two renames, and only then deleted.
+        """
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        files = {
+            path.relative_to(self.folder).as_posix(): {
+                "bytes": path.stat().st_size,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            }
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file() and path.name != "manifest.json"
+        }
+        self.write("manifest.json", _pretty({**manifest, "schema": SCHEMA, "state": "finished", "files": files}))
+        replaced = self.place.with_name(f".{self.name}.replaced")
+        try:
+            if self.place.exists():
+                shutil.rmtree(replaced, ignore_errors=True)
+                os.rename(self.place, replaced)
+            os.rename(self.folder, self.place)
+            sync_folder(self.place.parent)
+        except OSError as error:
+            raise MachineError(f"Cannot move the run to {self.place}: {error.strerror}.") from None
+        shutil.rmtree(replaced, ignore_errors=True)
+        return open_run(self.place)
+
+
+def runs_folder(chosen: Path | None) -> Path:
+    """Where runs live: the chosen folder, else FORECAST_RUNS, else ./models."""
+    return chosen or Path(os.environ.get("FORECAST_RUNS") or "models")
+
+
+def find_run(name: str, runs_dir: Path) -> Run:
+    """The run of a name or path; ``latest`` is the one that was finished last.
+
+    Raises:
+        RunError: If there is none; lists those that exist.
+    """
+    if name == "latest":
+        runs = list_runs(runs_dir)
+        if not runs:
+            raise RunError(f"There is no run in {runs_dir}.", "Make one with: forecast train weather")
+        return runs[-1]
+    for path in (runs_dir / name, Path(name)):
+        if (path / "manifest.json").is_file():
+            return open_run(path)
+    if name in unfinished_runs(runs_dir):
+        raise RunError(
+            f"The training of {name!r} is not finished.", f"Continue it with: forecast train --resume {name}"
+        )
+    known = [run.name for run in list_runs(runs_dir)]
+    raise RunError(f"There is no run {name!r} in {runs_dir}.", f"Runs: {', '.join(known) or 'none'}.")
+
+
+def open_run(path: Path) -> Run:
+    """Open a run folder.
+
+    Raises:
+        RunError: If it is damaged, unfinished, or of a newer schema.
+    """
+    try:
+        manifest = _json((path / "manifest.json").read_bytes(), path / "manifest.json")
+    except OSError as error:
+        raise RunError(f"Cannot read the run {path}: {error.strerror}.") from None
+    if not isinstance(manifest.get("schema"), int) or manifest["schema"] > SCHEMA:
+        raise RunError(
+            f"{path} has schema {manifest.get('schema')!r}; this version reads up to {SCHEMA}.", "Update forecast."
+        )
+    if manifest.get("state") != "finished" or not isinstance(manifest.get("files"), dict):
+        raise RunError(f"The run {path} is not finished.")
+    return Run(path, manifest, config_from_json(_read_checked(path, "config.json", manifest["files"]).decode()))
+
+
+def list_runs(runs_dir: Path) -> list[Run]:
+    """Every finished run of a folder, the newest last. Folders that are no runs are passed over."""
+    runs = []
+    for path in sorted(runs_dir.iterdir()) if runs_dir.is_dir() else []:
+        if not path.name.startswith(".") and (path / "manifest.json").is_file():
+            try:
+                runs.append(open_run(path))
+            except (RunError, ConfigError):
+                continue
+    return sorted(runs, key=lambda run: str(run.manifest.get("finished", "")))
+
+
+def unfinished_runs(runs_dir: Path) -> list[str]:
+    """Names of the trainings that can be resumed."""
+    return sorted(path.name[1 : -len(".training")] for path in runs_dir.glob(".*.training"))
+
+
+def frame_to_csv(frame: pd.DataFrame) -> bytes:
+    """A table as CSV, with text that a spreadsheet would take for a formula made harmless by a leading quote."""
+    safe = frame.copy()
+    for column in safe.columns:
+        if not pd.api.types.is_numeric_dtype(safe[column]) and not pd.api.types.is_datetime64_any_dtype(safe[column]):
+            text = safe[column].astype(str)
+            safe[column] = text.where(~text.str.match(r"[=+\-@\t\r]"), "'" + text)
+    return safe.to_csv(index=False).encode()
+
+
+def _frame(content: bytes) -> pd.DataFrame:
+    frame = pd.read_csv(io.BytesIO(content), dtype={"unique_id": str}, keep_default_na=False, na_values=[""])
+    for column in ("ds", "cutoff"):
+        frame[column] = pd.to_datetime(frame[column])
+    return frame
+
+
+def _read_checked(folder: Path, name: str, files: dict[str, Any]) -> bytes:
+    """The bytes of a run's file, if they are those that the manifest speaks of."""
+    expected = files.get(name)
+    if expected is None:
+        raise RunError(f"The run {folder.name} has no {name}.")
+    path = folder / name
+    try:
+        content = path.read_bytes() if path.stat().st_size == expected["bytes"] else b""
+    except OSError as error:
+        raise RunError(f"Cannot read {path}: {error.strerror}.") from None
+    if hashlib.sha256(content).hexdigest() != expected["sha256"]:
+        raise RunError(f"{path} is not what the manifest says: it was changed or damaged.", "Train the run again.")
+    return content
+
+
+def _pretty(value: object) -> str:
+    return json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _json(content: bytes, path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(content)
+    except ValueError as error:
+        raise RunError(f"{path} is not JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise RunError(f"{path} is not a JSON object.")
+    return value

@@ -1,0 +1,83 @@
+"""The one way to put bytes on a disk: whole or not at all. And the lock that keeps two writers apart."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from forecast.errors import MachineError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Put content at a path so that a reader, or a crash at any moment, meets the old whole or the new whole.
+
+    Written beside its place, synced, read back, moved over in one step, and the folder synced.
+
+    Raises:
+        MachineError: If the disk is full, the folder read-only, or what was read back differs.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(beside, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if beside.read_bytes() != content:
+            raise MachineError(f"The disk did not keep what was written to {path} ({len(content):,} bytes).")
+        os.replace(beside, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise MachineError(
+            f"Cannot write {path} ({len(content):,} bytes): {error.strerror or error}.",
+            "Free some space or permission there, or choose another place with --runs-dir.",
+        ) from None
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a renamed entry of a folder survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Hold a lock file; the system lets it go when the holder ends, however it ends.
+
+    Args:
+        path: The lock file.
+        what: What is locked, for the message.
+
+    Raises:
+        MachineError: If another process holds it; names the process.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+")  # noqa: SIM115 - held until the lock is let go
+    except OSError as error:
+        raise MachineError(
+            f"Cannot write {path}: {error.strerror}.", "Choose a folder that you may write to with --runs-dir."
+        ) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise MachineError(
+                f"{what} is being written by process {holder}.", "Wait for it, or name another with --run."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+        path.unlink(missing_ok=True)

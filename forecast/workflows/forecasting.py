@@ -1,0 +1,141 @@
+"""Forecasts and scores of a run that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.data.panel import Clock
+from forecast.data.prepare import Rows, encode, windows_of
+from forecast.data.windows import Forecasting
+from forecast.errors import DataError
+from forecast.evaluation.scoring import judge
+from forecast.inference.newest import newest_forecast, newest_rows
+from forecast.runs import Run, find_run, list_runs, runs_folder
+from forecast.workflows.listening import Listener, Silence
+from forecast.workflows.networks import column_names, network_configs
+from forecast.workflows.reading import Source, fitting_panel
+
+
+def find(name: str = "latest", *, runs_dir: Path | None = None) -> Run:
+    """The run of a name or path; ``latest`` is the one that was finished last.
+
+    Raises:
+        RunError: If there is none; lists those that exist.
+    """
+    return find_run(name, runs_folder(runs_dir))
+
+
+def runs(*, runs_dir: Path | None = None) -> list[Run]:
+    """Every finished run, the newest last."""
+    return list_runs(runs_folder(runs_dir))
+
+
+def predict(
+    run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, listener: Listener | None = None
+) -> pd.DataFrame:
+    """The forecast of the H steps after the last row: unique_id, ds, cutoff and a column for each model.
+
+    Args:
+        run: A run or its name.
+        source: New rows to forecast from, with the run's own scaler; None for the rows that it was trained on.
+        runs_dir: Where runs live.
+        listener: Is told what goes on.
+
+    Raises:
+        DataError: If the new rows do not fit the run.
+    """
+    listener = listener or Silence()
+    run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    return run.forecast if source is None else _newest(run, source, listener)[0]
+
+
+def predict_and_draw(
+    run: Run, source: Source | None = None, *, listener: Listener | None = None
+) -> tuple[pd.DataFrame, list[bytes]]:
+    """The forecast as from `predict`, and its plots as PNG, one for each series and target.
+
+    Args:
+        run: A run.
+        source: New rows to forecast from; None for the rows that it was trained on.
+        listener: Is told what goes on.
+    """
+    from forecast.report.draw import draw_forecast
+
+    if source is None:
+        return run.forecast, [path.read_bytes() for path in run.plots if path.name.startswith("5-forecast")]
+    forecast, rows = _newest(run, source, listener or Silence())
+    assert run.config.data.lookback
+    pictures = draw_forecast(rows, forecast, run.config.network.model, run.config.data.lookback)
+    return forecast, list(pictures.values())
+
+
+def evaluate(
+    run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, listener: Listener | None = None
+) -> dict[str, Any]:
+    """The scores of a run, as in metrics.json.
+
+    Args:
+        run: A run or its name.
+        source: New rows to score on; None for the test span of the rows that it was trained on.
+        runs_dir: Where runs live.
+        listener: Is told what goes on.
+
+    Raises:
+        DataError: If no window of the new rows lies after the rows that the run was fitted to.
+    """
+    listener = listener or Silence()
+    run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    if source is None:
+        return run.metrics
+    panel = fitting_panel(run, source, listener)
+    rows = encode(panel, run.config.data, run.scaler)
+    fitted_until = np.datetime64(run.manifest["data"]["test_from"])
+    windows = windows_of(rows, panel.times >= fitted_until, run.config.data)
+    if not len(windows):
+        raise DataError(
+            f"There is no window to score: the rows end at {panel.times.max()}, and those before {fitted_until} were "
+            f"trained on. A window needs {run.config.data.lookback} rows before and {run.config.data.horizon} after its cut-off."
+        )
+    listener.note(f"scored on {len(windows)} windows from {fitted_until} on; earlier rows were trained on")
+    models = _forecasters_of(run, rows, "model")
+    assert run.config.data.season
+    known = {name: np.nan if error is None else error for name, error in run.metrics["naive_error"].items()}
+    alone = next(iter(known.values()))
+    naive_error = {name: known.get(name, alone) for of_series in rows.unique_ids for name in of_series}
+    return judge(rows, windows, run.scaler, models, run.config.data.season, naive_error).metrics
+
+
+def _newest(run: Run, source: Source, listener: Listener) -> tuple[pd.DataFrame, Rows]:
+    panel = fitting_panel(run, source, listener)
+    rows, windows = newest_rows(panel, run.config.data, run.scaler)
+    models = _forecasters_of(run, rows, run.forecast_weights)
+    assert run.config.data.season
+    return newest_forecast(rows, windows, run.scaler, models, run.config.data.season), rows
+
+
+def _forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, Forecasting]:
+    """The networks of a run over new rows, by the name of their column."""
+    from forecast.models.feeding import Feeder, Forecaster, shape_of
+    from forecast.models.recurrent import build_network, set_weights
+
+    config = run.config
+    assert config.data.lookback and config.data.horizon
+    shape = shape_of(rows, config.data.lookback, config.data.horizon)
+    feeder = Feeder(rows.inputs, rows.series, shape)
+    forecasters: dict[str, Forecasting] = {}
+    for network, network_config in network_configs(config).items():
+        built = build_network(network_config, shape, config.training.seed)
+        set_weights(built, run.weights(model_weights if network == "model" else network))
+        forecasters[column_names(config)[network]] = Forecaster(built, feeder)
+    return forecasters
+
+
+def age_in_steps(forecast: pd.DataFrame, run: Run) -> int:
+    """How many steps of the run's clock have passed since the newest row that a forecast was made from."""
+    clock = Clock(run.manifest["data"]["freq"])
+    passed = np.datetime64("now", "us") - forecast["cutoff"].max().to_datetime64()
+    return int(passed // clock.step)

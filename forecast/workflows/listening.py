@@ -1,0 +1,60 @@
+"""Who is told what goes on while the steps are made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from forecast.errors import ForecastError
+
+if TYPE_CHECKING:
+    from forecast.training.trainer import Fit
+
+
+class Listener(Protocol):
+    """Who is told what goes on. The command line prints it; in Python nothing is said unless one is given."""
+
+    def note(self, text: str) -> None:
+        """Something was inferred or chosen."""
+
+    def warn(self, text: str) -> None:
+        """Something was mended, or deserves a second look."""
+
+    def started(self, network: str, fit: Fit) -> None:
+        """The training of a network begins, or goes on."""
+
+    def step(self, fit: Fit) -> None:
+        """A step of it is over; may raise `StopRequested`."""
+
+    def ended(self, network: str, fit: Fit) -> None:
+        """The training of a network is over."""
+
+
+class StopRequested(ForecastError):
+    """The user asked to stop: training ends at once, with a checkpoint.
+
+    Args:
+        signal: Number of the signal.
+    """
+
+    def __init__(self, signal: int) -> None:
+        super().__init__("Stopped.")
+        self.exit_code = 128 + signal
+
+
+class Silence:
+    """Listens and says nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def warn(self, text: str) -> None:
+        """Say nothing."""
+
+    def started(self, network: str, fit: Fit) -> None:
+        """Say nothing."""
+
+    def step(self, fit: Fit) -> None:
+        """Say nothing."""
+
+    def ended(self, network: str, fit: Fit) -> None:
+        """Say nothing."""

@@ -1,0 +1,68 @@
+"""From what the user names to a panel; and from new rows to those that a run can take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from forecast.config import ReadOptions
+from forecast.data.datasets import DATASETS, load_dataset
+from forecast.data.panel import Panel
+from forecast.data.prepare import arrange
+from forecast.data.readers import read_panel
+from forecast.errors import DataError
+from forecast.runs import Run
+from forecast.workflows.listening import Listener
+
+Source = str | Path | pd.DataFrame | Panel
+
+
+def read(source: Source, options: ReadOptions | None = None) -> Panel:
+    """A panel from a built-in name, a path, ``-`` for standard input, or a DataFrame.
+
+    Raises:
+        DataError: If it cannot be read, or is ambiguous; says where and what to type.
+    """
+    if isinstance(source, Panel):
+        return source
+    if isinstance(source, str) and source in DATASETS and not Path(source).exists():
+        return load_dataset(source)
+    return read_panel(source, options or ReadOptions())
+
+
+def fitting_panel(run: Run, source: Source, listener: Listener) -> Panel:
+    """New rows, arranged as the run's network takes them.
+
+    Raises:
+        DataError: If a column is missing, the clock is another, or a series is unknown.
+    """
+    config = run.config
+    panel = read(source, config.read)
+    tell(panel, listener)
+    needed = config.data.target + (config.data.covariates or ())
+    missing = [name for name in needed if name not in panel.columns]
+    if missing:
+        raise DataError(
+            f"Column {missing[0]!r} is missing: the run {run.name} was trained on {', '.join(map(repr, needed))}.",
+            f"The source has {', '.join(map(repr, panel.columns))}.",
+        )
+    extra = [name for name in panel.columns if name not in run.manifest["data"]["columns"]]
+    if extra:
+        listener.warn(f"{len(extra)} columns that the run does not know were passed over: {', '.join(extra)}")
+    if panel.clock.freq != run.manifest["data"]["freq"]:
+        raise DataError(
+            f"The rows come every {panel.clock.freq}; the run {run.name} was trained on {run.manifest['data']['freq']}.",
+            f"Use rows of that clock, or --resample {run.manifest['data']['freq']} when training.",
+        )
+    arranged = arrange(panel, config.data)
+    run.scaler.for_series(arranged.series_ids)  # refuses unknown series
+    return arranged
+
+
+def tell(panel: Panel, listener: Listener) -> None:
+    """Pass on what was inferred and what was mended while reading."""
+    for note in panel.notes:
+        listener.note(note)
+    for warning in panel.warnings:
+        listener.warn(warning)

@@ -1,0 +1,296 @@
+"""Train, judge, forecast, draw: one run from its source to its folder."""
+
+from __future__ import annotations
+
+import platform
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.config import Config, NetworkConfig
+from forecast.data.datasets import DATASETS
+from forecast.data.panel import Panel
+from forecast.data.prepare import Prepared, prepare, windows_of
+from forecast.data.split import TRAIN
+from forecast.data.windows import Windows
+from forecast.errors import DataError
+from forecast.evaluation.scoring import judge, naive_errors
+from forecast.inference.newest import newest_forecast, newest_rows
+from forecast.models.catalogue import configure
+from forecast.models.defaults import resolve
+from forecast.runs import Run, RunWriter, runs_folder
+from forecast.storage import locked
+from forecast.workflows.listening import Listener, Silence, StopRequested
+from forecast.workflows.networks import column_names, network_configs
+from forecast.workflows.reading import Source, read, tell
+
+if TYPE_CHECKING:
+    from forecast.models.backend import keras
+    from forecast.training.trainer import Arrays, Fit
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """One trained network of the run."""
+
+    network: keras.Model
+    weights: Arrays
+    history: pd.DataFrame
+    best_epoch: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Workshop:
+    """What every step of one run's making shares."""
+
+    panel: Panel
+    prepared: Prepared
+    writer: RunWriter
+    listener: Listener
+
+
+def train(
+    source: Source,
+    config: Config | None = None,
+    *,
+    run: str | None = None,
+    runs_dir: Path | None = None,
+    overwrite: bool = False,
+    listener: Listener | None = None,
+    command: str = "",
+) -> Run:
+    """Train the model and the vanilla RNN, judge both on every test window, forecast the future, draw the plots.
+
+    Args:
+        source: Anything that `read` takes.
+        config: What to do; open fields are chosen from the data. None for the defaults.
+        run: Name of the run; None for the source's and the model's.
+        runs_dir: Where runs live; None for FORECAST_RUNS or ./models.
+        overwrite: Replace a run of that name.
+        listener: Is told what goes on.
+        command: The command line that asked for it, for the record.
+
+    Raises:
+        ForecastError: Of the kind that fits; nothing is left behind after a refusal.
+    """
+    listener = listener or Silence()
+    panel = read(source, (config or configure()).read)
+    tell(panel, listener)
+    resolved, chosen = resolve(config or configure(), panel)
+    for note in chosen:
+        listener.note(note)
+    prepared = prepare(panel, resolved)
+    folder = runs_folder(runs_dir)
+    name = run or _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
+    writer = RunWriter(folder, name)
+    with locked(writer.lock, f"The run {name}"):
+        writer.begin(_first_manifest(source, panel, command), resolved, overwrite)
+        return _make(_Workshop(panel, prepared, writer, listener))
+
+
+def resume(
+    name: str, *, runs_dir: Path | None = None, source: Source | None = None, listener: Listener | None = None
+) -> Run:
+    """Continue an interrupted training; ends with the same bits as one that was never interrupted.
+
+    Args:
+        name: Name of the run.
+        runs_dir: Where runs live.
+        source: The data, if they cannot be read again from where they were.
+        listener: Is told what goes on.
+
+    Raises:
+        RunError: If there is nothing to resume, or every checkpoint is damaged.
+        DataError: If the data are no longer those that training began with.
+    """
+    listener = listener or Silence()
+    writer = RunWriter(runs_folder(runs_dir), name)
+    manifest, config = writer.begun()
+    again = source if source is not None else manifest["source"]
+    if again is None:
+        raise DataError("The training was fed data that cannot be read again.", "Give them as SOURCE beside --resume.")
+    panel = read(again, config.read)
+    if panel.fingerprint() != manifest["data"]["fingerprint"]:
+        raise DataError(
+            f"{again} has changed since the training began ({panel.n_rows} rows now, {manifest['data']['rows']} then).",
+            f"Bring the old file back, or train anew with --run {name} --overwrite.",
+        )
+    with locked(writer.lock, f"The run {name}"):
+        return _make(_Workshop(panel, prepare(panel, config), writer, listener))
+
+
+def _make(workshop: _Workshop) -> Run:
+    from forecast.models.feeding import Feeder, Forecaster, shape_of
+    from forecast.report.draw import draw_run
+
+    prepared, writer = workshop.prepared, workshop.writer
+    config, rows, names = prepared.config, prepared.rows, column_names(prepared.config)
+    assert config.data.season, "the configuration must be resolved first"
+    manifest, _ = writer.begun()
+    trained = {
+        network: _fit(workshop, network, parts, prepared.train) for network, parts in network_configs(config).items()
+    }
+    shape = shape_of(rows, prepared.train.lookback, prepared.train.horizon)
+    feeder = Feeder(rows.inputs, rows.series, shape)
+    training_rows = prepared.split.part_of(rows.panel.times) == TRAIN
+    evaluation = judge(
+        rows,
+        prepared.test,
+        prepared.scaler,
+        {names[network]: Forecaster(result.network, feeder) for network, result in trained.items()},
+        config.data.season,
+        naive_errors(rows, training_rows, config.data.season),
+    )
+
+    forecasting = {names[network]: result.network for network, result in trained.items()}
+    if config.training.refit:
+        every_row = windows_of(rows, np.ones(rows.panel.n_rows, bool), config.data)
+        refitted = _fit(workshop, "refit", config.network, every_row, epochs=trained["model"].best_epoch)
+        writer.write_weights("refit", refitted.weights)
+        forecasting[names["model"]] = refitted.network
+    newest, window = newest_rows(rows.panel, config.data, prepared.scaler)
+    newest_feeder = Feeder(newest.inputs, newest.series, shape)
+    forecast = newest_forecast(
+        newest,
+        window,
+        prepared.scaler,
+        {name: Forecaster(network, newest_feeder) for name, network in forecasting.items()},
+        config.data.season,
+    )
+
+    writer.write("scaler.json", prepared.scaler.to_json())
+    for network, result in trained.items():
+        writer.write_network(network, result.weights, result.history)
+    writer.write_json("metrics.json", evaluation.metrics)
+    writer.write_frame("test_forecasts.csv", evaluation.forecasts)
+    writer.write_frame("forecast.csv", forecast)
+    histories = {names[network]: result.history for network, result in trained.items()}
+    for name, picture in draw_run(prepared, evaluation, histories, forecast).items():
+        writer.write(f"plots/{name}", picture)
+    return writer.finish(manifest | _outcome(workshop, trained))
+
+
+def _fit(workshop: _Workshop, name: str, parts: NetworkConfig, windows: Windows, epochs: int | None = None) -> _Trained:
+    """Train one network, from its newest checkpoint if there is one."""
+    from forecast.models.feeding import shape_of
+    from forecast.models.recurrent import build_network, weights_of
+    from forecast.training.checkpoint import load_checkpoint
+    from forecast.training.trainer import Fit
+
+    prepared, training = workshop.prepared, workshop.prepared.config.training
+    started = time.monotonic()
+    column = column_names(prepared.config).get(name, f"{parts.model} on every row")
+    shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
+    fit = Fit(build_network(parts, shape, training.seed), prepared, training, windows, epochs)
+    saved = load_checkpoint(workshop.writer.checkpoints, name)
+    if saved is not None:
+        arrays, progress, warnings = saved
+        for warning in warnings:
+            workshop.listener.warn(warning)
+        fit.restore(arrays, progress)
+    workshop.listener.started(column, fit)
+    fit.run(_Keeper(workshop, name))
+    workshop.listener.ended(column, fit)
+    history = pd.DataFrame([vars(epoch) for epoch in fit.progress.history])
+    return _Trained(fit.network, weights_of(fit.network), history, fit.progress.best_epoch, time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class _Keeper:
+    """Saves a checkpoint after every epoch, and when the user asks to stop."""
+
+    workshop: _Workshop
+    name: str
+
+    def after_step(self, fit: Fit) -> None:
+        """Tell the listener; on a request to stop, save first."""
+        try:
+            self.workshop.listener.step(fit)
+        except StopRequested as stop:
+            self.after_epoch(fit)
+            stop.hint = f"Continue with: forecast train --resume {self.workshop.writer.name}"
+            raise
+
+    def after_epoch(self, fit: Fit) -> None:
+        """Save."""
+        from forecast.training.checkpoint import save_checkpoint
+
+        save_checkpoint(self.workshop.writer.checkpoints, self.name, fit.arrays(), fit.progress)
+
+
+def _first_manifest(source: Source, panel: Panel, command: str) -> dict[str, Any]:
+    if isinstance(source, str) and source in DATASETS and not Path(source).exists():
+        again: str | None = source
+    elif isinstance(source, (str, Path)) and str(source) != "-":
+        again = str(Path(source).resolve())
+    else:
+        again = None
+    return {
+        "started": _now(),
+        "command": command,
+        "source": again,
+        "title": panel.name,
+        "data": {
+            "fingerprint": panel.fingerprint(),
+            "rows": panel.n_rows,
+            "columns": panel.columns,
+            "series": panel.n_series,
+            "freq": panel.clock.freq,
+            "first": str(panel.times.min()),
+            "last": str(panel.times.max()),
+            "notes": panel.notes,
+            "warnings": panel.warnings,
+        },
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: metadata.version(name) for name in ("forecast", "tensorflow", "keras", "numpy", "pandas")},
+    }
+
+
+def _outcome(workshop: _Workshop, trained: dict[str, _Trained]) -> dict[str, Any]:
+    prepared = workshop.prepared
+    manifest, _ = workshop.writer.begun()
+    cuts = {"validation_from": str(prepared.split.validation_from), "test_from": str(prepared.split.test_from)}
+    return {
+        "finished": _now(),
+        "seed": prepared.config.training.seed,
+        "data": manifest["data"] | cuts,
+        "windows": {"train": len(prepared.train), "validation": len(prepared.validation), "test": len(prepared.test)},
+        "networks": {
+            name: {
+                "parameters": result.network.count_params(),
+                "best_epoch": result.best_epoch,
+                "epochs": len(result.history),
+                "seconds": round(result.seconds, 1),
+            }
+            for name, result in trained.items()
+        },
+        "forecast_weights": "refit" if prepared.config.training.refit else "model",
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _slug(source: Source) -> str:
+    stem = Path(source).name.split(".")[0] if isinstance(source, (str, Path)) else ""
+    return re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:60] or "series"
+
+
+def _free_name(folder: Path, name: str, overwrite: bool) -> str:
+    """The name itself, or the first of name-2, name-3 … that no run has."""
+    taken = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    number, free = 1, name
+    while not overwrite and (free in taken or f".{free}.training" in taken):
+        number += 1
+        free = f"{name}-{number}"
+    return free
