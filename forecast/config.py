@@ -1,4 +1,7 @@
-"""The configuration of a run: frozen, validated, to and from JSON and TOML. Every default and every limit stands here once."""
+"""The configuration of a run: frozen, validated, to and from JSON and TOML.
+
+Every default and every limit stands here once.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -30,6 +33,9 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split_commas)]
 Penalty = Annotated[float, Field(ge=0, le=10)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+T = TypeVar("T")
 
 
 class Section(BaseModel):
@@ -170,6 +176,17 @@ class Config(Section):
         for section, values in sections.items():
             merged[section].update(values)
         return build_config(merged)
+
+
+def chosen(value: T | None) -> T:
+    """A field that a configuration may leave open, of one that has been resolved.
+
+    Raises:
+        ConfigError: If it is still open.
+    """
+    if value is None:
+        raise ConfigError("The configuration leaves a field open that is needed here.", "Pass it to resolve() first.")
+    return value
 
 
 def option_fields() -> dict[str, str]:

@@ -19,7 +19,8 @@ from forecast.config import Config, config_from_json
 from forecast.data.scaling import Scaler, scaler_from_json
 from forecast.errors import ConfigError, MachineError, RunError
 from forecast.storage import sync_folder, write_atomically
-from forecast.training.checkpoint import Arrays, arrays_from_bytes, arrays_to_bytes
+from forecast.training.checkpoint import arrays_from_bytes, arrays_to_bytes
+from forecast.training.state import Arrays
 
 SCHEMA = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -290,7 +291,7 @@ def frame_to_csv(frame: pd.DataFrame) -> bytes:
         if not pd.api.types.is_numeric_dtype(safe[column]) and not pd.api.types.is_datetime64_any_dtype(safe[column]):
             text = safe[column].astype(str)
             safe[column] = text.where(~text.str.match(r"[=+\-@\t\r]"), "'" + text)
-    return safe.to_csv(index=False).encode()
+    return safe.to_csv(index=False, float_format="%.12g").encode()
 
 
 def _frame(content: bytes) -> pd.DataFrame:

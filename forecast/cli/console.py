@@ -21,7 +21,7 @@ from forecast.workflows.listening import StopRequested
 if TYPE_CHECKING:
     from forecast.training.trainer import Fit
 
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

@@ -17,12 +17,12 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def scores_table(metrics: Mapping[str, Any], title: str) -> Table:
-    """Every model's scores, the best of each column in bold, and the model's skill against each reference."""
-    unit = f" ({metrics['unit']})" if metrics["unit"] else ""
+    """Every model's scores, the best of each column in bold; in a reference's line, the model's skill against it."""
+    unit = f" {metrics['unit']}" if metrics["unit"] else ""
     table = Table(box=SIMPLE_HEAD, title=escape(title), title_justify="left", title_style="bold")
-    table.add_column("model")
-    for name in (f"MAE{unit}", f"RMSE{unit}", "MASE", "sMAPE %", "skill against it", "p"):
-        table.add_column(escape(name), justify="right")
+    table.add_column("model", no_wrap=True)
+    for name in (f"MAE{unit}", f"RMSE{unit}", "MASE", "sMAPE %", "skill", "p"):
+        table.add_column(escape(name), justify="right", no_wrap=True)
     best = {
         name: min((v[name] for v in metrics["models"].values() if v[name] is not None), default=None)
         for name in ("mae", "rmse", "mase", "smape")
@@ -72,7 +72,7 @@ def columns_table(reports: tuple[ColumnReport, ...], panel: Panel) -> Table:
 
 def sketch(values: pd.Series, width: int = 32) -> str:
     """A line of blocks that follows the values' means; a dot where all are missing."""
-    groups = values.groupby((pd.RangeIndex(len(values)) * width // max(len(values), 1))).mean()
+    groups = values.groupby(pd.RangeIndex(len(values)) * width // max(len(values), 1)).mean()
     low, high = groups.min(), groups.max()
     if pd.isna(low):
         return "·" * len(groups)

@@ -63,8 +63,6 @@ def read_columns(table: Table, stamps: Stamps, series_id: str | None, options: R
             numeric[name] = _finite(table, name)
         else:
             notes.append(f"A second column of times is left out: {show(name)}.")
-    if texts:
-        notes.append(f"Not numeric and left out: {', '.join(map(show, texts))}.")
     parts = [name for name in numeric if name.casefold() in _PARTS]
     if 0 < len(parts) < len(numeric):
         numeric = {name: values for name, values in numeric.items() if name not in parts}
@@ -107,7 +105,8 @@ def _is_numeric(cells: pa.Array, numbers: Numbers) -> bool:
     if numbers.count >= len(numbers.words):
         return True
     sample = [text.strip() for text in cells.take(pa.array(numbers.words[:200])).to_pylist()]
-    odd = sum(decorated(text) or re.fullmatch(r"[+-]?\d+(,\d+)+(\.\d+)?", text) is not None for text in sample)
+    commas = re.compile(r"[+-]?\d+(,\d+)+(\.\d+)?|[+-]?\d{1,3}(\.\d{3})+,\d*")
+    odd = sum(decorated(text) or commas.fullmatch(text) is not None for text in sample)
     return odd * 2 > len(sample)
 
 

@@ -14,7 +14,8 @@ _YEAR = 365.2425 * _DAY
 def calendar_features(times: Times, clock: Clock) -> Floats:
     """Sine and cosine of each cycle that the clock can show.
 
-    A clock of hours or less shows the day, the week and the year; one of days the week and the year; a longer one the year.
+    A clock of hours or less shows the day, the week and the year; one of days the week and the year; a longer one
+    the year.
 
     Args:
         times: Timestamps [T].

@@ -149,7 +149,10 @@ def explain(text: str, path: str) -> tuple[str, str]:
             f"Try: sed 's/{foreign}/{with_ascii}/g' {retry}",
         )
     if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", text):
-        return f"{shown} is written with thousands commas.", f"Try: forecast inspect {path} --thousands ,"
+        either = "" if "." in text or text.count(",") > 1 else " (or --decimal , if it is a fraction)"
+        return f"{shown} is written with a thousands comma.", f"Try: forecast inspect {path} --thousands ,{either}"
+    if re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+,\d*", text):
+        return f"{shown} groups its digits by points.", f"Try: forecast inspect {path} --thousands . --decimal ,"
     if re.fullmatch(_COMMA, text):
         return f"{shown} is written with a decimal comma.", f"Try: forecast inspect {path} --decimal ,"
     if "%" in text and decorated(text):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.tseries.offsets import BaseOffset
 
 from forecast.errors import DataError
 
@@ -45,14 +46,14 @@ class Clock:
         object.__setattr__(self, "freq", normalise_freq(self.freq))
 
     @property
-    def offset(self) -> pd.DateOffset:
+    def offset(self) -> BaseOffset:
         """The pandas offset of one step."""
         return pd.tseries.frequencies.to_offset(self.freq)
 
     @property
     def unit(self) -> str:
         """The unit of the step without its multiple: one of s, min, h, D, B, W, M, Q, Y."""
-        name = self.offset.name.split("-")[0]
+        name = self.offset.rule_code.split("-")[0]
         name = {"ms": "s", "us": "s", "ns": "s", "C": "B"}.get(name, name)
         if name in _WORDS:
             return name
@@ -74,7 +75,7 @@ class Clock:
         days = {"D": 1, "W": 7, "B": 1, "M": 30, "Q": 91, "Y": 365}
         if self.unit in days:
             return np.timedelta64(days[self.unit] * self.multiple * 86_400_000_000, "us")
-        return np.timedelta64(pd.Timedelta(self.offset).value // 1000, "us")
+        return np.timedelta64(pd.Timedelta(self.freq if self.freq[0].isdigit() else f"1{self.freq}"), "us")
 
     def ordinals(self, times: Times) -> NDArray[np.int64]:
         """Number each timestamp by its step, so that neighbours on the clock differ by 1.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.config import Config, DataConfig
+from forecast.config import Config, DataConfig, chosen
 from forecast.data.features import calendar_features
 from forecast.data.panel import Floats, Panel
 from forecast.data.scaling import Scaler, fit_scaler
@@ -78,11 +78,13 @@ def count_targets(config: DataConfig) -> int:
 
 
 def arrange(panel: Panel, config: DataConfig) -> Panel:
-    """The panel with the targets first, then the covariates; each target a series of its own when channels are independent."""
-    assert config.covariates is not None, "the configuration must be resolved first"
+    """The panel with the targets first, then the covariates.
+
+    Where channels are independent, each target is a series of its own.
+    """
     if config.channels == "independent" and len(config.target) > 1:
         return _melt(panel, config.target)
-    return panel.select(config.target + config.covariates)
+    return panel.select(config.target + chosen(config.covariates))
 
 
 def _melt(panel: Panel, targets: tuple[str, ...]) -> Panel:
@@ -127,8 +129,8 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         n_targets=n_targets,
         filled=filled,
         inputs=np.nan_to_num(np.concatenate([scaled, known], axis=1)).astype(np.float32),
-        usable=usable.all(axis=1),
-        seen=~np.isnan(panel.values[:, :n_targets]).any(axis=1),
+        usable=np.logical_and.reduce(usable, axis=1),
+        seen=~np.logical_or.reduce(np.isnan(panel.values[:, :n_targets]), axis=1),
         series=series,
         n_calendar=known.shape[1],
     )
@@ -159,26 +161,26 @@ def prepare(panel: Panel, config: Config) -> Prepared:
 
 def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
     """The windows whose horizon lies in these rows, under a resolved configuration."""
-    assert config.lookback and config.horizon, "the configuration must be resolved first"
-    return index_windows(rows.panel, part_rows, rows.usable, rows.seen, config.lookback, config.horizon)
+    lookback, horizon = chosen(config.lookback), chosen(config.horizon)
+    return index_windows(rows.panel, part_rows, rows.usable, rows.seen, lookback, horizon)
 
 
 def _no_window(rows: Rows, part_rows: Flags, part: str, config: DataConfig) -> DataError:
-    assert config.lookback and config.horizon
-    needed = config.horizon + (config.lookback if part == "train" else 0)
+    lookback, horizon = chosen(config.lookback), chosen(config.horizon)
+    needed = horizon + (lookback if part == "train" else 0)
     share = {"train": 1 - config.validation - config.test, "validation": config.validation, "test": config.test}[part]
     has = int(part_rows.sum())
     advice = "Use a shorter --lookback or --horizon, or more rows."
     if has < needed * rows.panel.n_series:
         return DataError(
-            f"Too short: the {part} span needs at least {needed} rows for a lookback of {config.lookback} and a horizon "
-            f"of {config.horizon}, has {has // rows.panel.n_series}; that takes about {-(-needed // share):.0f} rows in all, "
+            f"Too short: the {part} span needs at least {needed} rows for a lookback of {lookback} and a horizon of "
+            f"{horizon}, has {has // rows.panel.n_series}; that takes about {-(-needed // share):.0f} rows in all, "
             f"there are {rows.panel.n_rows // rows.panel.n_series}.",
             advice,
         )
     fed = int((part_rows & rows.usable & rows.seen).sum())
     return DataError(
         f"The {part} span has {has} rows, but gaps and missing values leave no unbroken stretch of "
-        f"{config.lookback} + {config.horizon} rows ({fed} of them are complete).",
+        f"{lookback} + {horizon} rows ({fed} of them are complete).",
         advice + " --longest-fill and --covariates none may help; forecast inspect shows where values are missing.",
     )

@@ -63,6 +63,8 @@ def _sentinel(values: Floats) -> float | None:
 # Longest share of repeated readings at which a sensor still counts as one that moves.
 _MOVING = 0.7
 _OUTLIER = 200.0
+# Steps of silence after which a few rows in 1970 are no earlier record but a clock that was not set.
+_FAR = 1000
 _NOT_NEGATIVE = re.compile(
     r"volume|rain|precip|snow|wind.?speed|gust|visib|humid|\brh\b|^wv\b|radiation|irradiance", re.I
 )
@@ -122,9 +124,9 @@ def _report(panel: Panel, position: int) -> ColumnReport:
     if not len(present):
         return ColumnReport(name, panel.units.get(name, ""), len(values), run, np.nan, np.nan, np.nan, tuple(findings))
     low, high = float(present.min()), float(present.max())
-    if low == high:
+    if low == high and len(present) > 1:
         findings.append(f"every value is {low:g}.")
-    else:
+    elif low < high:
         findings += _impossible(name, present)
         findings += _odd_numbers(present)
         findings += _stuck(panel, position, low, high)
@@ -158,8 +160,8 @@ def _impossible(name: str, present: Floats) -> list[str]:
 def _odd_numbers(present: Floats) -> list[str]:
     findings = []
     size = np.abs(present)
-    if huge := int((size > 1e30).sum()):
-        findings.append(f"{huge:,} value(s) are larger than 1e30.")
+    if huge := int((size >= 1e30).sum()):
+        findings.append(f"{huge:,} value(s) are 1e30 or larger.")
     elif inexact := int(((size > 2.0**53) & (present == np.rint(present))).sum()):
         findings.append(f"{inexact:,} integer(s) above 2^53 are rounded.")
     middle = float(np.median(present))
@@ -194,7 +196,7 @@ def _stuck(panel: Panel, position: int, low: float, high: float) -> list[str]:
     if not long.any():
         return []
     worst = int(np.argmax(lengths * long))
-    since = str(panel.times[starts[worst] - 1].astype("datetime64[m]")).replace("T", " ")
+    since = _moment(panel, int(starts[worst]) - 1)
     count = f"{int(long.sum()):,} long runs of one value; the longest" if long.sum() > 1 else "a long run of one value:"
     return [f"{count} {values[starts[worst]]:g} for {lengths[worst] + 1:,} rows from {since} (a stuck sensor?)."]
 
@@ -216,7 +218,7 @@ def _jumps(panel: Panel, position: int) -> list[str]:
     first = jumps[0]
     factor = np.exp(steps[first])
     return [
-        f"{len(jumps):,} jump(s) like a share split, the first by a factor of {factor:.3g} on {panel.times[first].astype('datetime64[D]')}."
+        f"{len(jumps):,} jump(s) like a share split, the first by a factor of {factor:.3g} on {_moment(panel, int(first))}."
     ]
 
 
@@ -224,25 +226,28 @@ def _gap_warnings(panel: Panel) -> tuple[str, ...]:
     absent = panel.absent_before()
     holes = absent > (LONGEST_CLOSURE if panel.clock.unit == "B" else 0)
     if not holes.any():
-        return _far_years(panel)
-    worst = int(np.argmax(absent * holes))
-    before = str(panel.times[worst - 1].astype("datetime64[m]")).replace("T", " ")
-    total = int(absent[holes].sum())
-    sentence = (
-        f"{panel.clock.describe(total)} absent in {holes.sum():,} gap(s), the longest {panel.clock.describe(int(absent[worst]))} "
-        f"after {before}; no window crosses a gap."
-    )
-    return (sentence, *_far_years(panel))
-
-
-def _far_years(panel: Panel) -> tuple[str, ...]:
-    """A warning for times of 1970 or after 2100 that stand alone: the marks of an unset clock and of "never"."""
-    days = panel.times.astype("datetime64[D]")
-    usual = np.sort(days)[len(days) // 2]
-    far = np.abs(days - usual) > np.timedelta64(5 * 365, "D")
-    year = days.astype("datetime64[Y]").astype(np.int64) + 1970
-    alone = far & ((days == np.datetime64("1970-01-01")) | (year > 2100))
-    count = int(alone.sum())
-    if not count or count > 0.01 * len(days) + 1:
         return ()
-    return (f"{count:,} time(s) lie in {year[alone][0]}, far from the others: an unset clock or a mark for 'never'?",)
+    worst = int(np.argmax(absent))
+    sentence = (
+        f"{panel.clock.describe(int(absent[holes].sum()))} absent in {holes.sum():,} gap(s), the longest "
+        f"{panel.clock.describe(int(absent[worst]))} after {_moment(panel, worst - 1)}; no window crosses a gap."
+    )
+    return (sentence, *_unset_clocks(panel, absent))
+
+
+def _unset_clocks(panel: Panel, absent: NDArray[np.int64]) -> tuple[str, ...]:
+    """A warning for a few times of 1970 or after 2100 far from all others: an unset clock, or a mark for "never"."""
+    stretch = np.cumsum((absent > _FAR) | (np.diff(panel.series_of_row(), prepend=0) > 0))
+    few = np.bincount(stretch)[stretch] <= max(1, len(absent) // 100)
+    unix_zero = panel.times.astype("datetime64[D]") == np.datetime64("1970-01-01")
+    odd = few & (unix_zero | (panel.times >= np.datetime64("2101-01-01")))
+    if not odd.any():
+        return ()
+    first = _moment(panel, int(np.argmax(odd)))
+    return (f"{int(odd.sum()):,} time(s), such as {first}, lie far from all others: an unset clock, or a mark for 'never'?",)
+
+
+def _moment(panel: Panel, row: int) -> str:
+    """The time of a row as people write it: a date, and the time of day where the clock has one."""
+    text = str(panel.times[row].astype("datetime64[m]")).replace("T", " ")
+    return text.removesuffix(" 00:00") if panel.clock.unit in ("D", "B", "W", "M", "Q", "Y") else text

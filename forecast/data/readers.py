@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
 from forecast.data import cadence, quality, scan
@@ -52,11 +53,16 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
     names = tuple(measured.numeric)
     rows = Rows(times, series.codes, np.column_stack(list(measured.numeric.values())))
     rows = rows.take(np.flatnonzero(~np.isnat(times)))
-    notes = [*stamps.notes, *measured.notes, *series.notes]
+    notes = [*stamps.notes, *measured.notes]
+    if series.column:
+        listed = ", ".join(map(show, series.ids[:5])) + " …" * (len(series.ids) > 5)
+        notes.append(f"{len(series.ids):,} series by {show(series.column)}: {listed}.")
+    if words := [name for name in measured.texts if name != series.column]:
+        notes.append(f"Not numeric and left out: {', '.join(map(show, words))}.")
     warnings = [*table.warnings, *stamps.warnings, *tz_warnings]
     if options.resample is None:
-        rows, mended = in_order(table, rows, series.ids, names)
-        warnings += mended
+        rows, doubles = in_order(table, rows, series.ids, names)
+        warnings += doubles
     else:
         rows = rows.take(np.lexsort((rows.times, rows.series)))
     values, mended = _without_sentinels(rows.values, names, options)
@@ -66,10 +72,7 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         empty = ", ".join(show(name) for name, kept in zip(names, usable, strict=True) if not kept)
         warnings.append(f"Left out, as every value is missing: {empty}.")
     names = tuple(name for name, kept in zip(names, usable, strict=True) if kept)
-    rows, clock, clock_notes, mended = _on_clock(table, replace(rows, values=values[:, usable]), options)
-    if series.column:
-        listed = ", ".join(map(show, series.ids[:5])) + " …" * (len(series.ids) > 5)
-        notes.append(f"{len(series.ids):,} series by {show(series.column)}: {listed}.")
+    rows, clock, clock_notes, moves = _on_clock(table, replace(rows, values=values[:, usable]), options)
     panel = Panel(
         values=np.ascontiguousarray(rows.values),
         times=rows.times,
@@ -82,7 +85,7 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         default_target=_default_target(names),
         notes=(*notes, *clock_notes),
     )
-    return replace(panel, warnings=(*warnings, *mended, *quality.warnings_of(panel)))
+    return replace(panel, warnings=(*warnings, *moves, *quality.warnings_of(panel)))
 
 
 def _load(source: str | Path | pd.DataFrame, options: ReadOptions) -> Table:
@@ -133,8 +136,8 @@ def _without_sentinels(values: Floats, names: tuple[str, ...], options: ReadOpti
     return values, warnings
 
 
-def _usable(table: Table, values: Floats, names: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    usable = ~np.isnan(values).all(axis=0)
+def _usable(table: Table, values: Floats, names: tuple[str, ...]) -> NDArray[np.bool_]:
+    usable: NDArray[np.bool_] = ~np.isnan(values).all(axis=0)
     if not usable.any():
         raise DataError(
             f"{table.source.label}: every value of {', '.join(map(show, names[:5]))} is missing.",
@@ -173,8 +176,10 @@ def _on_clock(table: Table, rows: Rows, options: ReadOptions) -> tuple[Rows, Clo
         warnings.append(
             f"{placed.dropped:,} row(s) are left out: another row is nearer to the same place on the clock."
         )
-    note = f"One row each {found.describe()} ({found.freq})."
-    return replace(rows.take(placed.rows), times=placed.times), found, [] if options.freq else [note], warnings
+    notes = [] if options.freq else [f"One row each {found.describe()} ({found.freq})."]
+    if not placed.moved and (placed.times != rows.times[placed.rows]).any():
+        notes.append(f"Each time stands for its period and is written as that of {found.freq}, {placed.times[0]} first.")
+    return replace(rows.take(placed.rows), times=placed.times), found, notes, warnings
 
 
 def _units(names: tuple[str, ...]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -46,13 +46,11 @@ class Series:
         column: The column that says so; None for a single series.
         ids: S names, sorted.
         codes: The number of the series of each row, [R].
-        notes: What was inferred, one sentence each.
     """
 
     column: str | None
     ids: tuple[str, ...]
     codes: NDArray[np.int64]
-    notes: tuple[str, ...] = ()
 
 
 def find_series(table: Table, times: Times, measured: Measured, named: str | None) -> Series:
@@ -82,7 +80,7 @@ def find_series(table: Table, times: Times, measured: Measured, named: str | Non
     series = [_by_column(table, name) for name in telling]
     # A code and a name of the same stations divide the rows alike: either will do.
     if series and all(_same_division(one.codes, series[0].codes) for one in series):
-        return replace(series[0], notes=(f"Times repeat; {show(telling[0])} tells the series apart.",))
+        return series[0]
     numbers = [
         n for n, v in measured.numeric.items() if _few_integers(v) and not frame.duplicated(["time", ("v", n)]).any()
     ]

@@ -47,8 +47,8 @@ def split_by_time(panel: Panel, config: DataConfig) -> Split:
     counts = np.bincount(split.part_of(times), minlength=3)
     if not counts.all():
         raise DataError(
-            f"Of {len(times)} rows from {times[0]} to {times[-1]}, "
-            f"{counts[0]} are for training, {counts[1]} for validation and {counts[2]} for the test; none may be empty.",
+            f"Of {len(times)} rows from {times[0]} to {times[-1]}, {counts[0]} are for training, {counts[1]} for "
+            f"validation and {counts[2]} for the test; none may be empty.",
             "Choose --validation and --test, or --validation-from and --test-from, so that each part has rows.",
         )
     return split
@@ -57,12 +57,7 @@ def split_by_time(panel: Panel, config: DataConfig) -> Split:
 def _timestamp(text: str | None, option: str) -> np.datetime64 | None:
     if text is None:
         return None
-    try:
-        stamp = pd.Timestamp(text)
-    except ValueError:
-        stamp = pd.NaT
-    if stamp is pd.NaT:
+    stamp = pd.to_datetime(text, errors="coerce", utc=True)
+    if pd.isna(stamp):
         raise DataError(f"{option}: {text!r} is not a date.", "Write it as 2015-07-01 or 2015-07-01T12:00.")
-    if stamp.tzinfo is not None:
-        stamp = stamp.tz_convert("UTC").tz_localize(None)
-    return np.datetime64(stamp.to_datetime64(), "us")
+    return stamp.to_datetime64().astype("datetime64[us]")

@@ -101,8 +101,14 @@ def _refuse_other(cells: Cells, row: int, words: str) -> None:
             f"{cells.at(row)} is written as {other}, the column as {words}: mixed formats.",
             "Write every time in one format, best as YYYY-MM-DD HH:MM.",
         )
-    last = " It is the last row, so perhaps a footer." if row == len(cells.text) - 1 else ""
-    raise DataError(f"{cells.at(row)} is not a time of the form {words}.{last}", cells.command("--time-column NAME"))
+    if row == len(cells.text) - 1:
+        raise DataError(
+            f"{cells.at(row)} is not a time of the form {words}; it is the last row, so perhaps a footer.",
+            "Remove it: sed '$d' data.csv | forecast inspect -",
+        )
+    raise DataError(
+        f"{cells.at(row)} is not a time of the form {words}.", "Correct or remove the row, or name another --time-column."
+    )
 
 
 def _ordered(cells: Cells, text: dict[str, pa.Array], words: str) -> Parsed:

@@ -96,7 +96,8 @@ def judge(
         np.add.at(counts, series, 1)
         for name, values in y_pred.items():
             if name not in tallies:
-                tallies[name] = _Tally(*(np.zeros((len(counts), *y_true.shape[1:])) for _ in range(3)))
+                shape = (len(counts), *y_true.shape[1:])
+                tallies[name] = _Tally(np.zeros(shape), np.zeros(shape), np.zeros(shape))
             tallies[name].add(y_true, values, series)
         kept = np.arange(-picked.start % kept_step, len(y_true), kept_step)
         chunk = np.arange(picked.start, picked.stop)[kept]
@@ -116,7 +117,7 @@ def _chunks(n_windows: int, points: int) -> Iterator[slice]:
 
 
 def _long(rows: Rows, windows: Windows, picked: Ints, y_true: Floats, y_pred: Mapping[str, Floats]) -> pd.DataFrame:
-    n, horizon, n_targets = y_true.shape
+    _, horizon, n_targets = y_true.shape
     ids = np.array(rows.unique_ids, dtype=object)[rows.series[windows.starts[picked]]]
 
     def flat(values: Floats) -> Floats:
@@ -164,7 +165,7 @@ def _metrics(
     p_values = {name: diebold_mariano(losses[model], losses[name], windows.horizon) for name in references}
     reasons |= {f"skill.{name}": f"{name} makes no error here" for name, gain in gains.items() if math.isnan(gain)}
     reasons |= {f"p_value.{name}": "fewer than eight origins" for name, p in p_values.items() if math.isnan(p)}
-    gains, p_values = _nulls(gains), _nulls(p_values)
+    known_gains, known_p_values = _nulls(gains), _nulls(p_values)
     units = {rows.panel.units.get(name, "") for name in rows.targets}
     metrics: dict[str, Any] = {
         "schema": 1,
@@ -174,13 +175,13 @@ def _metrics(
         "season": season,
         "model": model,
         "models": {name: _nulls(values) for name, values in by_model.items()},
-        "skill": gains,
-        "p_value": p_values,
+        "skill": known_gains,
+        "p_value": known_p_values,
         "by_step": {
             name: (tally.absolute.sum(axis=(0, 2)) / (counts.sum() * rows.n_targets)).tolist()
             for name, tally in tallies.items()
         },
-        "verdict": verdict(model, gains, p_values),
+        "verdict": verdict(model, known_gains, known_p_values),
         "reasons": reasons,
         "naive_error": _nulls({name: naive_error[name] for of_series in ids for name in of_series}),
     }

@@ -22,13 +22,16 @@ def verdict(model: str, skill: Mapping[str, float | None], p_value: Mapping[str,
     if not naive:
         return f"{model}: the naive forecasts are already perfect here, so no skill can be measured."
     hardest = min(naive, key=lambda name: skill[name] or 0.0)
-    against_naive = _compare(hardest, skill, p_value)
+    how = _compare(hardest, skill, p_value)
     if _significant(hardest, skill, p_value) > 0:
-        sentence = f"{model} {against_naive}"
+        sentence = f"{model} beats {how}"
+    elif _significant(hardest, skill, p_value) < 0:
+        sentence = f"{model} is worse than {how}"
     else:
-        sentence = f"No evidence that {model} beats {_name(hardest)}: it {against_naive}"
-    if "rnn" in skill and skill["rnn"] is not None:
-        sentence += f"; it {_compare('rnn', skill, p_value)}"
+        sentence = f"No evidence that {model} beats {how}"
+    if skill.get("rnn") is not None:
+        than = {1: "better than", -1: "worse than", 0: "not to be told apart from"}[_significant("rnn", skill, p_value)]
+        sentence += f"; it is {than} {_compare('rnn', skill, p_value)}"
     return sentence + "."
 
 
@@ -43,10 +46,4 @@ def _significant(name: str, skill: Mapping[str, float | None], p_value: Mapping[
 def _compare(name: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None]) -> str:
     gain, p = skill[name] or 0.0, p_value.get(name)
     luck = "too few windows to test" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-    how = {1: "beats", -1: "is worse than", 0: "is not told apart from"}[_significant(name, skill, p_value)]
-    by = f" by {abs(gain):.1%}" if how != "is not told apart from" else f" ({gain:+.1%})"
-    return f"{how} {_name(name)}{by} (MAE, {luck})"
-
-
-def _name(reference: str) -> str:
-    return _NAMES.get(reference, reference)
+    return f"{_NAMES.get(name, name)} (MAE {abs(gain):.1%} {'lower' if gain >= 0 else 'higher'}, {luck})"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from forecast.config import DataConfig
+from forecast.config import DataConfig, chosen
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.scaling import Scaler
@@ -28,35 +28,35 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> tuple[Rows,
     Raises:
         DataError: If a series has fewer rows than the lookback, or a gap or too many missing values within it.
     """
-    assert config.lookback and config.horizon, "the configuration must be resolved first"
-    rows = encode(_extended(panel, config.horizon), config, scaler)
+    lookback, horizon = chosen(config.lookback), chosen(config.horizon)
+    rows = encode(_extended(panel, horizon), config, scaler)
     ends = np.asarray(rows.panel.offsets[1:])
-    starts = ends - config.lookback - config.horizon
+    starts = ends - lookback - horizon
     stretches = rows.panel.stretches()
     for series, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        cutoff = end - config.horizon - 1
+        cutoff = end - horizon - 1
         of_series = f" of series {panel.series_ids[series]!r}" if panel.n_series > 1 else ""
         has = cutoff + 1 - rows.panel.offsets[series]
-        if has < config.lookback:
+        if has < lookback:
             raise DataError(
-                f"The newest forecast needs {config.lookback} rows{of_series} (the lookback), there are {has}.",
+                f"The newest forecast needs {lookback} rows{of_series} (the lookback), there are {has}.",
                 "Give the rows before them too.",
             )
         if stretches[start] != stretches[cutoff]:
             gap = panel.times[_last_gap(panel, series)]
             raise DataError(
-                f"The last {config.lookback} rows{of_series} (the lookback) have a gap before {gap}.",
+                f"The last {lookback} rows{of_series} (the lookback) have a gap before {gap}.",
                 "Fill it, or wait until enough rows have come after it.",
             )
         if not rows.usable[start : cutoff + 1].all():
             bad = start + int(np.argmin(rows.usable[start : cutoff + 1]))
             missing = [name for name, value in zip(panel.columns, rows.filled[bad], strict=True) if np.isnan(value)]
             raise DataError(
-                f"The last {config.lookback} rows{of_series} (the lookback) miss {missing[0]!r} at {rows.panel.times[bad]} "
-                f"and for more than {config.longest_fill} rows before.",
+                f"The last {lookback} rows{of_series} (the lookback) miss {missing[0]!r} at "
+                f"{rows.panel.times[bad]} and for more than {config.longest_fill} rows before.",
                 "Fill it in, or train with a larger --longest-fill.",
             )
-    return rows, Windows(starts, config.lookback, config.horizon)
+    return rows, Windows(starts, lookback, horizon)
 
 
 def newest_forecast(

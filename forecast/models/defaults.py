@@ -108,6 +108,6 @@ def _usable_covariates(panel: Panel, targets: tuple[str, ...]) -> tuple[str, ...
     def usable(column: int) -> bool:
         values = panel.values[:, column]
         present = ~np.isnan(values)
-        return present.mean() >= _WORTH_FEEDING and np.ptp(values[present]) > 0
+        return bool(present.mean() >= _WORTH_FEEDING and np.ptp(values[present]) > 0)
 
     return tuple(name for number, name in enumerate(panel.columns) if name not in targets and usable(number))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.prepare import Rows
-from forecast.data.windows import Ints
+from forecast.data.windows import Forecasting, Ints
 from forecast.models.backend import keras, tf
 from forecast.models.recurrent import Shape
 
@@ -23,48 +24,56 @@ def shape_of(rows: Rows, lookback: int, horizon: int) -> Shape:
 
 
 class Feeder:
-    """Holds the rows on the device and turns first rows of windows into batches.
+    """Rows on the device, and how a batch of windows is gathered from them.
 
     Args:
         inputs: Float32 [T, F].
         series: The series of each row, [T].
-        shape: Sizes of the windows.
     """
 
-    def __init__(self, inputs: NDArray[np.float32], series: Ints, shape: Shape) -> None:
-        self.shape = shape
+    def __init__(self, inputs: NDArray[np.float32], series: Ints) -> None:
         self.inputs = tf.constant(inputs)
         self.series = tf.constant(series.astype(np.int32))
-        self.steps = tf.range(shape.lookback + shape.horizon)
 
-    def batch(self, starts: Any) -> tuple[dict[str, Any], Any]:
-        """Inputs of the network and the scaled targets [B, H, D] of the windows that start at these rows [B]."""
-        shape = self.shape
-        window = tf.gather(self.inputs, starts[:, None] + self.steps)
-        past, ahead = window[:, : shape.lookback], window[:, shape.lookback :]
-        known = ahead[:, :, shape.features - shape.calendar :]
-        return {"past": past, "future": known, "series": tf.gather(self.series, starts)}, ahead[:, :, : shape.targets]
+
+def gather(inputs: Any, series: Any, starts: Any, shape: Shape) -> tuple[dict[str, Any], Any]:
+    """The network's inputs and the scaled targets [B, H, D] of the windows that start at some rows.
+
+    Args:
+        inputs: Rows on the device, [T, F].
+        series: The series of each row, [T].
+        starts: First row of each window, [B].
+        shape: Sizes of the windows.
+    """
+    window = tf.gather(inputs, starts[:, None] + tf.range(shape.lookback + shape.horizon))
+    past, ahead = window[:, : shape.lookback], window[:, shape.lookback :]
+    known = ahead[:, :, shape.features - shape.calendar :]
+    return {"past": past, "future": known, "series": tf.gather(series, starts)}, ahead[:, :, : shape.targets]
 
 
 class Forecaster:
-    """A network as a function from windows to scaled forecasts.
+    """A network, compiled once, as a function from windows to scaled forecasts.
 
     Args:
         network: What `build_network` returned.
-        feeder: The rows.
+        shape: Sizes of its windows.
     """
 
-    def __init__(self, network: keras.Model, feeder: Feeder) -> None:
-        def forecast(starts: Any) -> Any:
-            return network(feeder.batch(starts)[0], training=False)
+    def __init__(self, network: keras.Model, shape: Shape) -> None:
+        def forecast(inputs: Any, series: Any, starts: Any) -> Any:
+            return network(gather(inputs, series, starts, shape)[0], training=False)
 
-        self._forecast = tf.function(forecast, input_signature=[tf.TensorSpec([None], tf.int32)])
-        self._shape = feeder.shape
+        rows, ints = tf.TensorSpec([None, shape.features], tf.float32), tf.TensorSpec([None], tf.int32)
+        self._forecast = tf.function(forecast, input_signature=[rows, ints, ints])
+        self._shape = shape
 
-    def __call__(self, starts: Ints) -> NDArray[np.float32]:
-        """Scaled forecasts [N, H, D] of the windows that start at these rows [N]."""
+    def over(self, feeder: Feeder) -> Forecasting:
+        """The function from first rows of windows [N] of some rows to scaled forecasts [N, H, D]."""
+        return partial(self._all, feeder)
+
+    def _all(self, feeder: Feeder, starts: Ints) -> NDArray[np.float32]:
         result = np.empty((len(starts), self._shape.horizon, self._shape.targets), np.float32)
         for first in range(0, len(starts), _SCORED_AT_ONCE):
-            picked = starts[first : first + _SCORED_AT_ONCE].astype(np.int32)
-            result[first : first + len(picked)] = self._forecast(tf.constant(picked)).numpy()
+            picked = tf.constant(starts[first : first + _SCORED_AT_ONCE].astype(np.int32))
+            result[first : first + len(picked)] = self._forecast(feeder.inputs, feeder.series, picked).numpy()
         return result

@@ -240,7 +240,7 @@ class _Builder:
         return kind() if name in ("zeros", "ones") else kind(seed=next(self.seeds))
 
 
-class _Queries(layers.Layer):
+class _Queries(keras.layers.Layer):  # type: ignore[misc]
     """What the decoder asks for each output segment, [B, m, width]: its position and the series that it is for."""
 
     def __init__(self, segments: int, series: int, width: int, seed: int, name: str) -> None:

@@ -8,23 +8,21 @@ import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, get_font_names
 from matplotlib.lines import Line2D
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import ScalarFormatter
-from numpy.typing import NDArray
 
 from forecast.data.panel import LONGEST_CLOSURE, Floats, Times
+from forecast.report.selection import Ints
 from forecast.report.style import Look, shown
-
-Ints = NDArray[np.int64]
 
 SIZE = (10.0, 5.5)  # inches
 DPI = 130
@@ -74,6 +72,11 @@ _RC: dict[str, Any] = {
 }
 
 
+def new_figure() -> Figure:
+    """An empty figure; it belongs to nobody but the caller, so it needs no closing."""
+    return Figure(figsize=SIZE, dpi=DPI)
+
+
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw in the project's style, whatever the user's own matplotlibrc says, and leave the latter alone."""
@@ -83,19 +86,20 @@ def styled() -> Iterator[None]:
         yield
 
 
-def wrapped(figure: Figure, text: str, inches: float, size: float, weight: str = "normal") -> list[str]:
+def wrapped(text: str, inches: float, size: float, weight: str = "normal") -> list[str]:
     """The lines of a text that are at most so wide."""
-    font = FontProperties(family=_FONTS, size=size, weight=weight)
-    width, _, _ = FigureCanvasAgg(figure).get_renderer().get_text_width_height_descent(text, font, ismath=False)
+    if not text:
+        return []
+    points = TextPath((0, 0), text, size=size, prop=FontProperties(family=_FONTS, weight=weight)).get_extents().width
     # Lines differ in how wide their letters are; 4 % is what those of prose do.
-    return textwrap.wrap(text, max(8, int(0.96 * inches * figure.dpi * len(text) / max(width, 1.0))))
+    return textwrap.wrap(text, max(8, int(0.96 * inches * 72 * len(text) / max(points, 1.0))))
 
 
 def add_head(figure: Figure, title: str, verdict: str, note: str, curves: Sequence[Line2D]) -> None:
     """Put title, verdict, note and legend above the axes, where they never cover data.
 
     Args:
-        figure: A figure with a constrained layout; its axes get the space below.
+        figure: A figure that is drawn but for its head; its axes get the space below.
         title: What is shown.
         verdict: What it shows; may be empty.
         note: How to read it; may be empty.
@@ -105,15 +109,16 @@ def add_head(figure: Figure, title: str, verdict: str, note: str, curves: Sequen
     top = MARGIN
     for text, size, weight, color in (
         (title, 12.5, "bold", "#111111"),
-        (shown(verdict), 10.5, "normal", "#111111"),
+        (shown(verdict, 400), 10.5, "normal", "#111111"),
         (note, 9, "normal", DIM),
     ):
-        for line in wrapped(figure, text, wide - 2 * MARGIN, size, weight):
+        for line in wrapped(text, wide - 2 * MARGIN, size, weight):
             figure.text(
                 MARGIN / wide, 1 - top / high, line, size=size, weight=weight, color=color, va="top", in_layout=False
             )
             top += 1.38 * size / 72
         top += 0.03
+    figure.align_ylabels()
     entries = {str(curve.get_label()): curve for curve in curves}
     letters = sum(len(name) for name in entries)
     rows = math.ceil((0.075 * letters + 0.65 * len(entries)) / (wide - 2 * MARGIN))
@@ -129,9 +134,7 @@ def add_head(figure: Figure, title: str, verdict: str, note: str, curves: Sequen
         columnspacing=1.6,
     )
     top += rows * 1.5 * 9 / 72 + 0.1
-    layout = figure.get_layout_engine()
-    assert layout is not None
-    layout.set(rect=(0.004, 0, 0.992, 1 - top / high))
+    figure.set_layout_engine("constrained", rect=(0.004, 0, 0.992, 1 - top / high))
 
 
 def _sample(curve: Line2D) -> Line2D:
@@ -142,7 +145,7 @@ def _sample(curve: Line2D) -> Line2D:
 
 
 def draw(
-    axes: Axes, times: Times, values: Floats, look: Look, name: str, breaks: Ints, *, markers: bool = False
+    axes: Axes, times: Times | Ints, values: Floats, look: Look, name: str, breaks: Ints, *, markers: bool = False
 ) -> Line2D:
     """Draw one curve; it is broken where a value is not finite and before the rows of ``breaks``.
 
@@ -204,10 +207,12 @@ def dress(axes: Axes, times: Times | None = None, ticks: int = 10) -> None:
     axes.yaxis.set_major_formatter(plain)
     if times is None:
         return
-    locator = AutoDateLocator(minticks=min(4, ticks), maxticks=ticks)
+    locator = AutoDateLocator(minticks=min(4, ticks), maxticks=ticks)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(
-        ConciseDateFormatter(locator, formats=_TICKS, zero_formats=_FIRST_TICKS, offset_formats=_ASIDE)
+        ConciseDateFormatter(  # type: ignore[no-untyped-call]
+            locator, formats=_TICKS, zero_formats=_FIRST_TICKS, offset_formats=_ASIDE
+        )
     )
     first, last = times.min(), times.max()
     margin = max((last - first) / 60, np.timedelta64(1, "s"))

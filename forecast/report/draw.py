@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from forecast.config import chosen
 from forecast.data.prepare import Prepared, Rows
 from forecast.evaluation.scoring import Evaluation
 from forecast.report.plots import (
@@ -37,8 +38,7 @@ def draw_run(
         forecast: The newest forecast.
     """
     rows, config = prepared.rows, prepared.config
-    assert config.data.lookback, "the configuration must be resolved first"
-    verdict, model, lookback = evaluation.metrics["verdict"], config.network.model, config.data.lookback
+    verdict, model, lookback = evaluation.metrics["verdict"], config.network.model, chosen(config.data.lookback)
     pictures = draw_forecast(rows, forecast, model, lookback, verdict)
     for series, target, name, part in _drawn(rows):
         of_series = evaluation.forecasts[evaluation.forecasts["unique_id"] == name]

@@ -12,27 +12,23 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from forecast.data.panel import Floats
-from forecast.report.style import (
+from forecast.report.canvas import (
     DIM,
-    DPI,
-    NAIVE,
     NO_BREAKS,
-    OBSERVED,
     SIZE,
-    Ints,
-    Labels,
     add_head,
     draw,
     dress,
     gaps,
-    model_name,
-    moment,
-    shown,
+    new_figure,
     styled,
     to_png,
     to_svg,
     wrapped,
 )
+from forecast.report.selection import of_series, pick_examples, window_errors
+from forecast.report.span import plot_test_span
+from forecast.report.style import NAIVE, OBSERVED, Labels, model_name
 
 __all__ = [
     "Labels",
@@ -45,48 +41,8 @@ __all__ = [
     "to_svg",
 ]
 
-# One point needs about three pixels, or a daily cycle becomes a blot.
-MOST_STEPS = 500
-MOST_MEANS = 250
-# Beyond these, markers touch each other.
-MOST_MARKERS = 32
-
-
-@styled()
-def plot_test_span(forecasts: pd.DataFrame, unique_id: str, labels: Labels, *, verdict: str = "") -> Figure:
-    """Observed, model, vanilla RNN and persistence over the test span, in forecasts that do not overlap.
-
-    A long span is drawn as means, with a typical stretch of it enlarged below.
-
-    Args:
-        forecasts: ``unique_id, ds, cutoff, y, <model>…``; every cut-off has H rows, and they ascend.
-        unique_id: The series to draw.
-        labels: What the plot says about it.
-        verdict: One sentence on what it shows; drawn below the title.
-    """
-    own, horizon = _of_series(forecasts, unique_id)
-    span = own.iloc[one_after_the_other(own, horizon)]
-    figure = _figure()
-    if len(span) <= MOST_STEPS:
-        axes = figure.subplots()
-        # The observed steps are all of them: a few may follow the last forecast that is drawn.
-        curves = _draw_span(axes, own.drop_duplicates("ds"), span, labels, horizon)
-    else:
-        above, axes = figure.subplots(2)
-        size = steps_in_a_mean(len(span), horizon)
-        curves = _draw_means(above, span, labels, size)
-        stretch = span.iloc[typical_stretch(span, labels.model, horizon)]
-        _draw_span(axes, stretch, stretch, labels, horizon)
-        above.axvspan(*stretch["ds"].to_numpy()[[0, -1]], color="#F0E442", alpha=0.5, lw=0, zorder=1)
-        above.set_title(f"The whole span, in means of {labels.duration(size)}; grey: lowest to highest observed")
-        axes.set_title(f"Enlarged, and marked yellow above: {labels.duration(len(stretch))} with a typical error")
-        above.set_ylabel(labels.axis(labels.target))
-    axes.set_ylabel(labels.axis(labels.target))
-    length = labels.duration(horizon)
-    every = labels.step if horizon == 1 else length
-    made = f"one forecast of {length}" if len(span) == horizon else f"forecasts of {length}, one made every {every}"
-    add_head(figure, f"{labels.subject(unique_id)}: {made}", verdict, "", curves)
-    return figure
+# Across a whole figure; beyond these, markers touch each other.
+MOST_MARKERS = 64
 
 
 @styled()
@@ -103,12 +59,12 @@ def plot_examples(
         lookback: L, the steps that the model saw before each origin; the last of them are drawn.
         verdict: One sentence on what it shows; drawn below the title.
     """
-    own, horizon = _of_series(forecasts, unique_id)
+    own, horizon = of_series(forecasts, unique_id)
     seen = past[past["unique_id"] == unique_id]
     errors = window_errors(own, labels.model, horizon)
     chosen = pick_examples(errors)
     drawn = min(lookback, max(3 * horizon, 24))
-    figure = _figure()
+    figure = new_figure()
     n_columns = min(len(chosen), 3)
     grid = figure.subplots(-(-len(chosen) // n_columns), n_columns, squeeze=False)
     for axes, (window, kind) in zip(grid.flat, chosen, strict=False):
@@ -116,22 +72,21 @@ def plot_examples(
         cutoff = rows["cutoff"].to_numpy()[0]
         before = seen[seen["ds"] <= cutoff].tail(drawn)
         curves = _draw_forecast(
-            axes, pd.concat([before, rows]), rows, cutoff, labels, ("persistence",), MOST_MARKERS // n_columns
+            axes, pd.concat([before, rows]), rows, cutoff, labels, ("persistence",), MOST_MARKERS // 2
         )
         title = f"{kind}: from {labels.moment(cutoff)}, MAE {labels.amount(errors[window])}"
-        axes.set_title("\n".join(wrapped(figure, title, 0.85 * SIZE[0] / n_columns, 8)))
+        axes.set_title("\n".join(wrapped(title, 0.85 * SIZE[0] / n_columns, 8)))
         dress(axes, pd.concat([before, rows])["ds"].to_numpy(), ticks=5 if n_columns == 3 else 8)
     for axes in grid.flat[len(chosen) :]:
         axes.remove()
     for axes in grid[:, 0]:
         axes.set_ylabel(labels.axis(labels.target))
-    tail = "" if drawn == lookback else f", of which the last {drawn:,} are drawn"
     add_head(
         figure,
         f"{labels.subject(unique_id)}: single forecasts of {labels.duration(horizon)}, from best to worst",
         verdict,
-        f"Of {len(errors):,}, by the mean absolute error (MAE) of {model_name(labels.model)}, which saw the "
-        f"{labels.duration(lookback)} before the vertical line{tail}.",
+        f"Picked from {len(errors):,} by the mean absolute error (MAE) of {model_name(labels.model)}. "
+        + _seen(labels, drawn, lookback),
         curves,
     )
     return figure
@@ -146,16 +101,16 @@ def plot_error_by_step(by_step: Mapping[str, Sequence[float]], labels: Labels, *
         labels: What the plot says about the series.
         verdict: One sentence on what it shows; drawn below the title.
     """
-    figure = _figure()
+    figure = new_figure()
     axes = figure.subplots()
     curves = []
     for model, errors in by_step.items():
         values = np.asarray(errors, float)
         steps = np.arange(1, len(values) + 1)
-        markers = len(values) <= MOST_MARKERS
+        markers = len(values) <= MOST_MARKERS // 2
         curves.append(draw(axes, steps, values, labels.look(model), model_name(model), NO_BREAKS, markers=markers))
     dress(axes)
-    axes.xaxis.set_major_locator(MaxNLocator(12, integer=True, steps=[1, 2, 3, 4, 5, 6, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(12, integer=True, min_n_ticks=1, steps=[1, 2, 3, 4, 5, 6, 10]))
     axes.set_xlim(0.5, max((len(errors) for errors in by_step.values()), default=1) + 0.5)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"{labels.duration(2).split(' ', 1)[1]} ahead")
@@ -174,28 +129,30 @@ def plot_training(history: Mapping[str, pd.DataFrame], labels: Labels, *, verdic
         labels: What the plot says about the series.
         verdict: One sentence on what it shows; drawn below the title.
     """
-    figure = _figure()
+    figure = new_figure()
     axes = figure.subplots()
     curves = []
     for model, epochs in history.items():
         look, name = labels.look(model), model_name(model)
-        number, validation = epochs["epoch"].to_numpy(), epochs["validation_mae"].to_numpy(float)
+        numbers, validation = epochs["epoch"].to_numpy(), epochs["validation_mae"].to_numpy(float)
         judged = epochs.get("validation_loss", epochs["validation_mae"]).to_numpy(float)
         if np.isfinite(judged).any():
             best = int(np.nanargmin(judged))
-            name_of_best = f"{name}, validation (best: epoch {number[best]})"
-            curve = draw(axes, number, validation, look, name_of_best, NO_BREAKS)
-            axes.plot(number[best], validation[best], look.marker, color=look.color, ms=9, mec="white", zorder=5)
+            name_of_best = f"{name}, validation (best: epoch {numbers[best]})"
+            curve = draw(axes, numbers, validation, look, name_of_best, NO_BREAKS)
+            axes.plot(numbers[best], validation[best], look.marker, color=look.color, ms=9, mec="white", zorder=5)
             curves.append(curve)
-        training = draw(axes, number, epochs["mae"].to_numpy(float), look, f"{name}, training", NO_BREAKS)
+        training = draw(axes, numbers, epochs["mae"].to_numpy(float), look, f"{name}, training", NO_BREAKS)
         training.set(linewidth=0.45 * look.width, alpha=0.8)
         curves.append(training)
     dress(axes)
     _spread(axes, np.concatenate([np.asarray(curve.get_ydata(), float) for curve in curves] or [np.ones(1)]))
-    axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(12, integer=True, min_n_ticks=1))
+    last = max((int(epochs["epoch"].max()) for epochs in history.values()), default=1)
+    axes.set_xlim(1 - max(0.5, last / 60), last + max(0.5, last / 60))
     axes.set_xlabel("epoch")
-    axes.set_ylabel(labels.axis("mean absolute error"))
-    note = "Thick: validation, where the large marker is the epoch whose weights were kept. Thin: training."
+    axes.set_ylabel(labels.axis("mean absolute error") + (", logarithmic" if axes.get_yscale() == "log" else ""))
+    note = "Thick: validation; the large marker is the epoch whose weights were kept. Thin: training."
     add_head(figure, f"{labels.subject()}: error while training", verdict, note, curves)
     return figure
 
@@ -217,7 +174,7 @@ def plot_forecast(
     rows = forecast[forecast["unique_id"] == unique_id]
     before = past[past["unique_id"] == unique_id].tail(min(lookback, max(6 * len(rows), 36)))
     cutoff = before["ds"].to_numpy()[-1]
-    figure = _figure()
+    figure = new_figure()
     axes = figure.subplots()
     curves = _draw_forecast(axes, before, rows, cutoff, labels, tuple(NAIVE), MOST_MARKERS)
     dress(axes, np.concatenate([before["ds"].to_numpy(), rows["ds"].to_numpy()]))
@@ -231,53 +188,19 @@ def plot_forecast(
         color=DIM,
     )
     axes.set_ylabel(labels.axis(labels.target))
-    tail = f" {labels.duration(len(before))} of the" if len(before) < lookback else ""
     add_head(
         figure,
         f"{labels.subject(unique_id)}: the next {labels.duration(len(rows))}",
         verdict,
-        f"Left of the vertical line: the last{tail} {labels.duration(lookback)} that the model saw.",
+        _seen(labels, len(before), lookback),
         curves,
     )
     return figure
 
 
-def _figure() -> Figure:
-    return Figure(figsize=SIZE, dpi=DPI, layout="constrained")
-
-
-def _columns(table: pd.DataFrame, labels: Labels, naive: Sequence[str]) -> list[str]:
-    return [name for name in (labels.model, labels.baseline, *naive) if name in table]
-
-
-def _of_series(forecasts: pd.DataFrame, unique_id: str) -> tuple[pd.DataFrame, int]:
-    own = forecasts[forecasts["unique_id"] == unique_id]
-    return own, int((own["cutoff"] == own["cutoff"].iloc[0]).sum())
-
-
-def _draw_span(
-    axes: Axes, observed: pd.DataFrame, forecasts: pd.DataFrame, labels: Labels, stroke: int
-) -> list[Line2D]:
-    seen, times = observed["ds"].to_numpy(), forecasts["ds"].to_numpy()
-    curves = [draw(axes, seen, observed["y"].to_numpy(float), OBSERVED, "observed", gaps(seen, labels.step))]
-    # Each forecast is a stroke of its own; those of one step are joined, or they would be dots.
-    breaks = np.arange(stroke, len(times), stroke) if stroke > 1 else gaps(times, labels.step)
-    for model in _columns(forecasts, labels, ("persistence",)):
-        values = forecasts[model].to_numpy(float)
-        curves.append(draw(axes, times, values, labels.look(model), model_name(model), breaks))
-    dress(axes, seen)
-    return curves
-
-
-def _draw_means(axes: Axes, span: pd.DataFrame, labels: Labels, size: int) -> list[Line2D]:
-    columns = ["ds", "y", *_columns(span, labels, ("persistence",))]
-    groups = span[columns].groupby(np.arange(len(span)) // size)
-    means = groups.mean()
-    times, least, most = means["ds"].to_numpy(), groups["y"].min().to_numpy(), groups["y"].max().to_numpy()
-    breaks = gaps(times, labels.step)
-    least, most = (np.insert(edge, breaks, np.nan) for edge in (least, most))
-    axes.fill_between(np.insert(times, breaks, times[breaks]), least, most, color="#dedede", lw=0, zorder=1.5)
-    return _draw_span(axes, means, means, labels, 1)
+def _seen(labels: Labels, drawn: int, lookback: int) -> str:
+    part = f"the last {drawn:,} of the " if drawn < lookback else "the "
+    return f"Left of the vertical line: {part}{labels.duration(lookback)} that the model saw."
 
 
 def _draw_forecast(
@@ -289,13 +212,14 @@ def _draw_forecast(
     naive: Sequence[str],
     most_markers: int,
 ) -> list[Line2D]:
-    times, markers = observed["ds"].to_numpy(), len(rows) <= most_markers
-    curves = [draw(axes, times, observed["y"].to_numpy(float), OBSERVED, "observed", gaps(times, labels.step))]
-    for model in _columns(rows, labels, naive):
+    times, markers = observed["ds"].to_numpy(), len(observed) <= most_markers
+    y, breaks = observed["y"].to_numpy(float), gaps(times, labels.step)
+    curves = [draw(axes, times, y, OBSERVED, "observed", breaks, markers=markers)]
+    for model in labels.models(rows.columns, naive):
         values = rows[model].to_numpy(float)
         look = labels.look(model)
         curves.append(draw(axes, rows["ds"].to_numpy(), values, look, model_name(model), NO_BREAKS, markers=markers))
-    axes.axvline(cutoff, color="#888888", lw=0.9, zorder=1.8)
+    axes.axvline(cutoff, color="#888888", lw=0.9, zorder=1.8)  # type: ignore[arg-type]
     return curves
 
 

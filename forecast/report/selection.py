@@ -14,6 +14,12 @@ Ints = NDArray[np.int64]
 MOST_MEANS = 250
 
 
+def of_series(forecasts: pd.DataFrame, unique_id: str) -> tuple[pd.DataFrame, int]:
+    """The rows of one series, and H: how many rows each cut-off has."""
+    own = forecasts[forecasts["unique_id"] == unique_id]
+    return own, int((own["cutoff"] == own["cutoff"].iloc[0]).sum())
+
+
 def one_after_the_other(own: pd.DataFrame, horizon: int) -> Ints:
     """The rows of the first forecast, of the first one made at or after its end, and so on.
 

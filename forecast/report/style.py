@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +81,10 @@ class Labels:
         """A timestamp as exact as the clock: "2010-12-01" of days and longer steps, "2010-12-01 14:00" of hours."""
         unit = "s" if "second" in self.step else "m" if "hour" in self.step or "minute" in self.step else "D"
         return str(time.astype(f"datetime64[{unit}]")).replace("T", " ")
+
+    def models(self, columns: Collection[str], naive: Sequence[str]) -> list[str]:
+        """The model, the vanilla RNN and these naive forecasts, as far as there are columns of them."""
+        return [name for name in (self.model, self.baseline, *naive) if name is not None and name in columns]
 
     def look(self, model: str) -> Look:
         """How a model is drawn: by its part in the comparison, else by its name, the same everywhere."""

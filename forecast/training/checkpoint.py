@@ -13,7 +13,7 @@ import numpy as np
 
 from forecast.errors import RunError
 from forecast.storage import write_atomically
-from forecast.training.trainer import Arrays, Progress, progress_from_dict
+from forecast.training.state import Arrays, Progress, progress_from_dict
 
 # The newest, and one to fall back on.
 _KEPT = 2
@@ -22,7 +22,7 @@ _KEPT = 2
 def arrays_to_bytes(arrays: Arrays) -> bytes:
     """Arrays by name as the bytes of an .npz file; the same arrays give the same bytes."""
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 

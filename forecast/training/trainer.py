@@ -1,9 +1,8 @@
-"""The training loop: Adam, warm-up and cosine, clipping, averaged weights, early stopping with the best weights kept."""
+"""The training loop: Adam, warm-up and cosine, clipping, averaged weights, early stopping, the best weights kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,10 +13,9 @@ from forecast.data.prepare import Prepared
 from forecast.data.windows import Windows
 from forecast.errors import ConfigError, ForecastError
 from forecast.models.backend import keras, tf
-from forecast.models.feeding import Feeder, Forecaster, shape_of
+from forecast.models.feeding import Feeder, Forecaster, gather, shape_of
 from forecast.training.schedule import WindowOrder, averaging_momentum, learning_rate
-
-Arrays = dict[str, NDArray[Any]]
+from forecast.training.state import Arrays, Epoch, Progress
 
 # Validation looks at no more windows than these, evenly spaced: enough to choose by, cheap enough to do each epoch.
 _VALIDATION_WINDOWS = 2048
@@ -27,49 +25,6 @@ _LOSSES: dict[str, Callable[[Any], Any]] = {
     "mse": tf.square,
     "huber": lambda error: tf.where(tf.abs(error) < 1, 0.5 * tf.square(error), tf.abs(error) - 0.5),
 }
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One line of the history. Losses are of scaled values; errors are in the targets' own units."""
-
-    epoch: int
-    steps: int
-    learning_rate: float
-    loss: float
-    mae: float
-    validation_loss: float
-    validation_mae: float
-
-
-@dataclass
-class Progress:
-    """Where a training stands; everything that a checkpoint needs beside the arrays.
-
-    Args:
-        step: Steps done.
-        loss_sum: Sum of the losses of this epoch's steps.
-        mae_sum: Sum of their errors in the targets' own units.
-        history: The epochs that are over.
-        best_epoch: The one with the lowest validation loss, from 1; 0 before the first.
-        finished: Whether training is over.
-    """
-
-    step: int = 0
-    loss_sum: float = 0.0
-    mae_sum: float = 0.0
-    history: list[Epoch] = field(default_factory=list)
-    best_epoch: int = 0
-    finished: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """The progress as JSON types; `progress_from_dict` reads them back."""
-        return asdict(self)
-
-
-def progress_from_dict(raw: dict[str, Any]) -> Progress:
-    """The progress that `Progress.to_dict` wrote."""
-    return Progress(**{**raw, "history": [Epoch(**epoch) for epoch in raw["history"]]})
 
 
 class Watcher(Protocol):
@@ -103,7 +58,8 @@ class Fit:
     ) -> None:
         rows = prepared.rows
         self.network, self.config, self.windows = network, config, windows
-        self.feeder = Feeder(rows.inputs, rows.series, shape_of(rows, windows.lookback, windows.horizon))
+        self.shape = shape_of(rows, windows.lookback, windows.horizon)
+        self.feeder = Feeder(rows.inputs, rows.series)
         self.order = WindowOrder(len(windows), config.batch_size, config.seed)
         self.steps_per_epoch = min(-(-len(windows) // self.order.batch_size), config.steps_per_epoch)
         self.last_epoch = epochs or config.epochs
@@ -114,7 +70,7 @@ class Fit:
         self.averages = [tf.Variable(variable) for variable in network.trainable_variables]
         self.best: list[NDArray[Any]] = [np.array(variable) for variable in network.trainable_variables]
         self._scaler, self._rows = prepared.scaler.for_series(rows.panel.series_ids), rows
-        self._forecaster = Forecaster(network, self.feeder)
+        self.forecaster = Forecaster(network, self.shape)
         self._step = tf.function(
             self._one_step,
             input_signature=[
@@ -164,7 +120,7 @@ class Fit:
         progress.mae_sum += mae
 
     def _one_step(self, starts: Any, rate: Any, momentum: Any) -> tuple[Any, Any]:
-        inputs, y_true = self.feeder.batch(starts)
+        inputs, y_true = gather(self.feeder.inputs, self.feeder.series, starts, self.shape)
         with tf.GradientTape() as tape:
             y_pred = self.network(inputs, training=True)
             loss = tf.reduce_mean(_LOSSES[self.config.loss](y_true - y_pred))
@@ -178,7 +134,7 @@ class Fit:
 
     def _mae_in_units(self, y_true: Any, y_pred: Any, series: Any) -> Any:
         # The reader's units, not the loss's: a scaled loss tells nobody how wrong the forecast is.
-        n = self.feeder.shape.targets
+        n = self.shape.targets
         scale = tf.gather(tf.constant(self._scaler.scale[:, None, :n], tf.float32), series)
         mean = tf.gather(tf.constant(self._scaler.mean[:, None, :n], tf.float32), series)
         logged = tf.constant(self._scaler.logged[:n])
@@ -219,7 +175,7 @@ class Fit:
         raw = [variable.numpy() for variable in self.network.trainable_variables]
         self._assign([average.numpy() for average in self.averages])
         rows, windows = self._rows, self.validation
-        y_pred = self._forecaster(windows.starts)
+        y_pred = self.forecaster.over(self.feeder)(windows.starts)
         self._assign(raw)
         future, series = windows.future(), rows.series[windows.starts]
         scaled = rows.inputs[future, : rows.n_targets]

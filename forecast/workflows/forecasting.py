@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.config import chosen
 from forecast.data.panel import Clock
 from forecast.data.prepare import Rows, encode, windows_of
 from forecast.data.windows import Forecasting
@@ -68,8 +69,7 @@ def predict_and_draw(
     if source is None:
         return run.forecast, [path.read_bytes() for path in run.plots if path.name.startswith("5-forecast")]
     forecast, rows = _newest(run, source, listener or Silence())
-    assert run.config.data.lookback
-    pictures = draw_forecast(rows, forecast, run.config.network.model, run.config.data.lookback)
+    pictures = draw_forecast(rows, forecast, run.config.network.model, chosen(run.config.data.lookback))
     return forecast, list(pictures.values())
 
 
@@ -98,23 +98,22 @@ def evaluate(
     if not len(windows):
         raise DataError(
             f"There is no window to score: the rows end at {panel.times.max()}, and those before {fitted_until} were "
-            f"trained on. A window needs {run.config.data.lookback} rows before and {run.config.data.horizon} after its cut-off."
+            f"trained on. A window needs {run.config.data.lookback} rows before and {run.config.data.horizon} after "
+            "its cut-off."
         )
     listener.note(f"scored on {len(windows)} windows from {fitted_until} on; earlier rows were trained on")
     models = _forecasters_of(run, rows, "model")
-    assert run.config.data.season
     known = {name: np.nan if error is None else error for name, error in run.metrics["naive_error"].items()}
     alone = next(iter(known.values()))
     naive_error = {name: known.get(name, alone) for of_series in rows.unique_ids for name in of_series}
-    return judge(rows, windows, run.scaler, models, run.config.data.season, naive_error).metrics
+    return judge(rows, windows, run.scaler, models, chosen(run.config.data.season), naive_error).metrics
 
 
 def _newest(run: Run, source: Source, listener: Listener) -> tuple[pd.DataFrame, Rows]:
     panel = fitting_panel(run, source, listener)
     rows, windows = newest_rows(panel, run.config.data, run.scaler)
     models = _forecasters_of(run, rows, run.forecast_weights)
-    assert run.config.data.season
-    return newest_forecast(rows, windows, run.scaler, models, run.config.data.season), rows
+    return newest_forecast(rows, windows, run.scaler, models, chosen(run.config.data.season)), rows
 
 
 def _forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, Forecasting]:
@@ -123,14 +122,13 @@ def _forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, Forec
     from forecast.models.recurrent import build_network, set_weights
 
     config = run.config
-    assert config.data.lookback and config.data.horizon
-    shape = shape_of(rows, config.data.lookback, config.data.horizon)
-    feeder = Feeder(rows.inputs, rows.series, shape)
+    shape = shape_of(rows, chosen(config.data.lookback), chosen(config.data.horizon))
+    feeder = Feeder(rows.inputs, rows.series)
     forecasters: dict[str, Forecasting] = {}
     for network, network_config in network_configs(config).items():
         built = build_network(network_config, shape, config.training.seed)
         set_weights(built, run.weights(model_weights if network == "model" else network))
-        forecasters[column_names(config)[network]] = Forecaster(built, feeder)
+        forecasters[column_names(config)[network]] = Forecaster(built, shape).over(feeder)
     return forecasters
 
 

@@ -50,10 +50,11 @@ def fitting_panel(run: Run, source: Source, listener: Listener) -> Panel:
     extra = [name for name in panel.columns if name not in run.manifest["data"]["columns"]]
     if extra:
         listener.warn(f"{len(extra)} columns that the run does not know were passed over: {', '.join(extra)}")
-    if panel.clock.freq != run.manifest["data"]["freq"]:
+    freq = run.manifest["data"]["freq"]
+    if panel.clock.freq != freq:
         raise DataError(
-            f"The rows come every {panel.clock.freq}; the run {run.name} was trained on {run.manifest['data']['freq']}.",
-            f"Use rows of that clock, or --resample {run.manifest['data']['freq']} when training.",
+            f"The clock of the rows is {panel.clock.freq}; the run {run.name} was trained on {freq}.",
+            f"Bring the rows onto the clock {freq}, or train a run on theirs.",
         )
     arranged = arrange(panel, config.data)
     run.scaler.for_series(arranged.series_ids)  # refuses unknown series

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from forecast.config import Config, NetworkConfig
+from forecast.config import Config, NetworkConfig, chosen
 from forecast.data.datasets import DATASETS
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
@@ -32,15 +32,17 @@ from forecast.workflows.networks import column_names, network_configs
 from forecast.workflows.reading import Source, read, tell
 
 if TYPE_CHECKING:
-    from forecast.models.backend import keras
-    from forecast.training.trainer import Arrays, Fit
+    from forecast.models.feeding import Forecaster
+    from forecast.training.state import Arrays
+    from forecast.training.trainer import Fit
 
 
 @dataclass(frozen=True)
 class _Trained:
     """One trained network of the run."""
 
-    network: keras.Model
+    forecaster: Forecaster
+    parameters: int
     weights: Arrays
     history: pd.DataFrame
     best_epoch: int
@@ -128,42 +130,41 @@ def resume(
 
 
 def _make(workshop: _Workshop) -> Run:
-    from forecast.models.feeding import Feeder, Forecaster, shape_of
+    from forecast.models.feeding import Feeder
     from forecast.report.draw import draw_run
 
     prepared, writer = workshop.prepared, workshop.writer
     config, rows, names = prepared.config, prepared.rows, column_names(prepared.config)
-    assert config.data.season, "the configuration must be resolved first"
+    season = chosen(config.data.season)
     manifest, _ = writer.begun()
     trained = {
         network: _fit(workshop, network, parts, prepared.train) for network, parts in network_configs(config).items()
     }
-    shape = shape_of(rows, prepared.train.lookback, prepared.train.horizon)
-    feeder = Feeder(rows.inputs, rows.series, shape)
+    feeder = Feeder(rows.inputs, rows.series)
     training_rows = prepared.split.part_of(rows.panel.times) == TRAIN
     evaluation = judge(
         rows,
         prepared.test,
         prepared.scaler,
-        {names[network]: Forecaster(result.network, feeder) for network, result in trained.items()},
-        config.data.season,
-        naive_errors(rows, training_rows, config.data.season),
+        {names[network]: result.forecaster.over(feeder) for network, result in trained.items()},
+        season,
+        naive_errors(rows, training_rows, season),
     )
 
-    forecasting = {names[network]: result.network for network, result in trained.items()}
+    forecasting = {names[network]: result.forecaster for network, result in trained.items()}
     if config.training.refit:
         every_row = windows_of(rows, np.ones(rows.panel.n_rows, bool), config.data)
         refitted = _fit(workshop, "refit", config.network, every_row, epochs=trained["model"].best_epoch)
         writer.write_weights("refit", refitted.weights)
-        forecasting[names["model"]] = refitted.network
+        forecasting[names["model"]] = refitted.forecaster
     newest, window = newest_rows(rows.panel, config.data, prepared.scaler)
-    newest_feeder = Feeder(newest.inputs, newest.series, shape)
+    newest_feeder = Feeder(newest.inputs, newest.series)
     forecast = newest_forecast(
         newest,
         window,
         prepared.scaler,
-        {name: Forecaster(network, newest_feeder) for name, network in forecasting.items()},
-        config.data.season,
+        {name: forecaster.over(newest_feeder) for name, forecaster in forecasting.items()},
+        season,
     )
 
     writer.write("scaler.json", prepared.scaler.to_json())
@@ -200,7 +201,14 @@ def _fit(workshop: _Workshop, name: str, parts: NetworkConfig, windows: Windows,
     fit.run(_Keeper(workshop, name))
     workshop.listener.ended(column, fit)
     history = pd.DataFrame([vars(epoch) for epoch in fit.progress.history])
-    return _Trained(fit.network, weights_of(fit.network), history, fit.progress.best_epoch, time.monotonic() - started)
+    return _Trained(
+        forecaster=fit.forecaster,
+        parameters=fit.network.count_params(),
+        weights=weights_of(fit.network),
+        history=history,
+        best_epoch=fit.progress.best_epoch,
+        seconds=time.monotonic() - started,
+    )
 
 
 @dataclass(frozen=True)
@@ -266,7 +274,7 @@ def _outcome(workshop: _Workshop, trained: dict[str, _Trained]) -> dict[str, Any
         "windows": {"train": len(prepared.train), "validation": len(prepared.validation), "test": len(prepared.test)},
         "networks": {
             name: {
-                "parameters": result.network.count_params(),
+                "parameters": result.parameters,
                 "best_epoch": result.best_epoch,
                 "epochs": len(result.history),
                 "seconds": round(result.seconds, 1),
