@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -11,15 +12,20 @@ from numpy.typing import NDArray
 from forecast.data.panel import Clock, Floats, Times
 from forecast.errors import DataError
 
-_DAY = np.timedelta64(1, "D")
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_COUNTABLE = ("us", "ms", "s", "min", "h", "D", "B", "W", "MS", "ME", "QS", "QE", "YS", "YE")
+_MICROSECONDS = {"D": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}
+_DAY = np.timedelta64(1, "D")
+_WEEK = np.timedelta64(7, "D")
+
 # A regular series loses some rows and gains none between; with fewer usual steps than this it has no clock.
 _LEAST_USUAL = 0.5
 # A weekend row in business-day data is an error or a special session, not a daily clock.
 _MOST_WEEKENDS = 0.05
+# With more rows than this off the clock, it is not their clock.
 MOST_SNAPPED = 0.10
-# Days that a month's last or first trading day lies away from the calendar's.
+# Days that a month's first or last trading day lies away from the calendar's.
 _CALENDAR_SLACK = 4
 
 
@@ -48,75 +54,96 @@ def infer_clock(times: Times, series: NDArray[np.int64]) -> Clock | None:
         series: The series of each row, [T], ascending.
     """
     steps = np.diff(times)[np.diff(series) == 0]
-    steps = steps[steps > np.timedelta64(0)]
     if not len(steps):
         return None
     lengths, counts = np.unique(steps, return_counts=True)
     usual = lengths[counts.argmax()]
-    share = counts.max() / len(steps)
-    calendar = _calendar_clock(times, steps)
-    if calendar:
+    if calendar := _calendar_alias(times, steps):
         return Clock(calendar)
-    # Days that business skips: Friday to Monday is one step of a business-day clock.
-    days = times.astype("datetime64[D]")
-    weekend = (days.astype(np.int64) + 3) % 7 >= 5
-    if usual == _DAY and weekend.mean() < _MOST_WEEKENDS and (steps >= 3 * _DAY).any():
+    # Friday to Monday is one step of a business-day clock.
+    if usual == _DAY and (_weekday(times) >= 5).mean() < _MOST_WEEKENDS and (steps >= 3 * _DAY).any():
         return Clock("B")
-    if share < _LEAST_USUAL:
+    if counts.max() < _LEAST_USUAL * len(steps):
         return None
-    return Clock(_fixed_alias(usual, times))
+    if usual == _WEEK:
+        return Clock(_anchored("W", times))
+    length = int(usual.astype("timedelta64[us]").astype(np.int64))
+    unit = next(name for name, size in _MICROSECONDS.items() if length % size == 0)
+    return Clock(f"{length // _MICROSECONDS[unit]}{unit}")
 
 
-def _calendar_clock(times: Times, steps: NDArray[np.timedelta64]) -> str | None:
-    """``MS``, ``ME``, ``QS-…``, ``YS-…`` or their ends, where the usual step is that long and each period has one row."""
+def _weekday(times: Times) -> NDArray[np.int64]:
+    """0 for Monday to 6 for Sunday, [T]; 1970 began on a Thursday."""
+    return (times.astype("datetime64[D]").astype(np.int64) + 3) % 7
+
+
+def _calendar_alias(times: Times, steps: NDArray[np.timedelta64]) -> str | None:
+    """``MS``, ``ME``, ``QS-JAN``, ``YE-DEC`` and the like, where the usual step is a month, a quarter or a year."""
     usual = float(np.median(steps) / _DAY)
     unit = next((u for u, low, high in (("M", 28, 31), ("Q", 89, 93), ("Y", 364, 367)) if low <= usual <= high), None)
     if unit is None:
         return None
-    months = times.astype("datetime64[M]")
-    day = (times.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64) + 1
-    length = ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
-    ends = (day > length - _CALENDAR_SLACK).mean() > 0.5
+    month = times.astype("datetime64[M]")
+    days = times.astype("datetime64[D]")
+    ahead = (month + 1).astype("datetime64[D]") - days
+    ends = bool((ahead <= np.timedelta64(_CALENDAR_SLACK, "D")).mean() > 0.5)
     # Exactly 28 or 30 days each time walk through the month: a fixed step.
     alike = np.unique(steps, return_counts=True)[1].max() / len(steps)
-    if unit == "M" and alike > 0.9 and not ends and len(np.unique(day)) > 1:
+    if unit == "M" and alike > 0.9 and not ends and len(np.unique(days - month.astype("datetime64[D]"))) > 1:
         return None
-    suffix = "E" if ends else "S"
+    alias = unit + ("E" if ends else "S")
     if unit == "M":
-        return f"M{suffix}"
-    span = 3 if unit == "Q" else 12
-    number, count = np.unique(months.astype(np.int64) % span, return_counts=True)
-    if count.max() < 0.5 * count.sum():
-        return None
-    # Quarters are named after their first month of the year as starts, and their last as ends: QS-JAN, QE-DEC.
-    month = int(number[count.argmax()]) + (9 if unit == "Q" and ends else 0)
-    return f"{unit}{suffix}-{_MONTHS[month]}"
+        return alias
+    share = np.bincount(month.astype(np.int64) % _span(alias)).max() / len(times)
+    return _anchored(alias, times) if share >= _LEAST_USUAL else None
 
 
-def _fixed_alias(step: np.timedelta64, times: Times) -> str:
-    micro = int(step.astype("timedelta64[us]").astype(np.int64))
-    if micro == 7 * 86_400_000_000:
-        weekdays = (times.astype("datetime64[D]").astype(np.int64) + 3) % 7
-        return f"W-{_WEEKDAYS[int(np.bincount(weekdays).argmax())]}"
-    for alias, size in (
-        ("D", 86_400_000_000),
-        ("h", 3_600_000_000),
-        ("min", 60_000_000),
-        ("s", 1_000_000),
-        ("ms", 1000),
-    ):
-        if micro % size == 0:
-            return f"{micro // size}{alias}"
-    return f"{micro}us"
+def _span(alias: str) -> int:
+    """Months in a period of a calendar alias."""
+    return {"M": 1, "Q": 3, "Y": 12}[alias[0]]
+
+
+def _anchored(alias: str, times: Times) -> str:
+    """A weekly, quarterly or yearly alias with the weekday or month on which most timestamps lie."""
+    if alias == "W":
+        return f"W-{_WEEKDAYS[int(np.bincount(_weekday(times)).argmax())]}"
+    month = int(np.bincount(times.astype("datetime64[M]").astype(np.int64) % _span(alias)).argmax())
+    # Quarters are named after their first month of the year as starts and their last as ends: QS-JAN, QE-DEC.
+    return f"{alias}-{_MONTHS[month + (9 if alias == 'QE' else 0)]}"
+
+
+def named_clock(freq: str, times: Times | None = None) -> Clock:
+    """The clock that the user named; ``W``, ``QS`` and the like take their anchor from the timestamps.
+
+    Args:
+        freq: A pandas offset alias.
+        times: Timestamps that will lie on it, if any.
+
+    Raises:
+        DataError: If it is no alias, or one whose steps cannot be numbered (business hours, second Tuesdays …).
+    """
+    clock = Clock(freq)
+    alias = clock.freq.partition("-")[0].lstrip("0123456789")
+    if alias not in _COUNTABLE or (alias == "B" and clock.multiple > 1):
+        raise DataError(
+            f"A clock of {clock.freq!r} is not supported.",
+            "Use a multiple of s, min, h, D, W, MS, ME, QS, QE, YS or YE; or B for business days.",
+        )
+    if times is not None and "-" not in freq and clock.multiple == 1 and alias in ("W", "QS", "QE", "YS", "YE"):
+        return Clock(_anchored(alias, times))
+    return clock
 
 
 def place(times: Times, series: NDArray[np.int64], clock: Clock) -> Placed:
-    """Put every row onto the clock: the nearest free position of a fixed step, the own period of a calendar step.
+    """Put every row onto the clock: the nearest position of a fixed step, the own period of a calendar step.
 
     Args:
         times: Timestamps [R], ascending within each series.
         series: The series of each row, [R], ascending.
         clock: The beat.
+
+    Returns:
+        The rows with their places; of several rows at one place the nearest.
     """
     if clock.unit in ("B", "M", "Q", "Y"):
         spots = period_labels(times, clock)
@@ -138,29 +165,26 @@ def _nearest(times: Times, series: NDArray[np.int64], clock: Clock) -> Times:
     """The nearest position of a fixed clock whose phase is that of most rows of the series."""
     step = int(clock.step.astype(np.int64))
     micro = times.astype("datetime64[us]").astype(np.int64)
+    phase = micro % step
     if clock.unit == "W":
-        weekday = _WEEKDAYS.index(clock.freq.rpartition("-")[2])
-        phases = np.full(len(times), _weekly_phase(micro, step, weekday))
-    else:
-        phase = micro % step
-        if (phase == phase[0]).all():
-            return times
-        phases = np.empty_like(micro)
-        bounds = np.flatnonzero(np.diff(series, prepend=-1, append=series[-1] + 1))
-        for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
-            values, counts = np.unique(phase[begin:end], return_counts=True)
-            phases[begin:end] = values[counts.argmax()]
-    return (np.rint((micro - phases) / step).astype(np.int64) * step + phases).astype("datetime64[us]")
+        on_anchor = _weekday(times) == _anchor_weekday(clock)
+        phase[~on_anchor] = -1
+    elif (phase == phase[0]).all():
+        return times
+    phases = np.empty_like(micro)
+    starts = np.flatnonzero(np.diff(series, prepend=-1, append=int(series[-1]) + 1))
+    for begin, end in pairwise(starts.tolist()):
+        values, counts = np.unique(phase[begin:end], return_counts=True)
+        if values[0] == -1:
+            values, counts = values[1:], counts[1:]
+        anchor_day = (_anchor_weekday(clock) - 3) % 7 * _MICROSECONDS["D"] if clock.unit == "W" else 0
+        phases[begin:end] = values[counts.argmax()] if len(values) else anchor_day
+    # Whole numbers throughout: rounding in floating point loses microseconds.
+    return ((micro - phases + step // 2) // step * step + phases).astype("datetime64[us]")
 
 
-def _weekly_phase(micro: NDArray[np.int64], step: int, weekday: int) -> int:
-    """Microseconds from the epoch, modulo the step, to the anchor's weekday at the usual time of day."""
-    day = 86_400_000_000
-    of_day, count = np.unique(micro % day, return_counts=True)
-    on_anchor = micro[(micro // day + 3) % 7 == weekday]
-    weeks, number = np.unique((on_anchor // day) * day % step, return_counts=True)
-    start = int(weeks[number.argmax()]) if len(weeks) else ((weekday - 3) % 7) * day
-    return (start + int(of_day[count.argmax()])) % step
+def _anchor_weekday(clock: Clock) -> int:
+    return _WEEKDAYS.index(clock.freq.rpartition("-")[2])
 
 
 def period_labels(times: Times, clock: Clock) -> Times:
@@ -168,28 +192,32 @@ def period_labels(times: Times, clock: Clock) -> Times:
 
     Args:
         times: Timestamps [R].
-        clock: Any clock; a fixed step is counted from midnight of 1970-01-01.
+        clock: Any clock; a fixed step is counted from midnight of 1970-01-01, a week ends on its anchor.
     """
     days = times.astype("datetime64[D]")
-    if clock.unit == "B":
-        return np.busday_offset(days, 0, roll="preceding").astype("datetime64[us]")
-    if clock.unit == "W":
-        weekday = _WEEKDAYS.index(clock.freq.rpartition("-")[2])
-        number = days.astype(np.int64)
-        ahead = (weekday - (number + 3)) % 7
-        return (days + ahead).astype("datetime64[us]")
-    if clock.unit in ("M", "Q", "Y"):
-        span = {"M": 1, "Q": 3, "Y": 12}[clock.unit] * clock.multiple
+    labels: NDArray[np.datetime64]
+    alias = clock.freq.partition("-")[0].lstrip("0123456789")
+    if alias == "B":
+        labels = np.busday_offset(days, 0, roll="preceding")
+    elif alias == "W":
+        ahead = (_anchor_weekday(clock) - _weekday(times)) % 7
+        labels = (days.astype(np.int64) + ahead).astype("datetime64[D]")
+    elif clock.unit in ("M", "Q", "Y"):
+        span = _span(alias) * clock.multiple
         anchor = clock.freq.rpartition("-")[2]
         first = _MONTHS.index(anchor) if anchor in _MONTHS else 0
-        months = times.astype("datetime64[M]").astype(np.int64)
-        if "E" in clock.freq.partition("-")[0]:
-            last = months + (first - months) % span if clock.unit != "M" else months
-            return ((last + 1).astype("datetime64[M]").astype("datetime64[D]") - 1).astype("datetime64[us]")
-        return (months - (months - first) % span).astype("datetime64[M]").astype("datetime64[us]")
-    step = int(clock.step.astype(np.int64))
-    micro = times.astype("datetime64[us]").astype(np.int64)
-    return (micro - micro % step).astype("datetime64[us]")
+        month = times.astype("datetime64[M]").astype(np.int64)
+        if alias.endswith("E"):
+            last = month + (first - month) % span
+            following = (last + 1).astype("datetime64[M]").astype("datetime64[D]")
+            labels = (following.astype(np.int64) - 1).astype("datetime64[D]")
+        else:
+            labels = (month - (month - first) % span).astype("datetime64[M]")
+    else:
+        step = int(clock.step.astype(np.int64))
+        micro = times.astype("datetime64[us]").astype(np.int64)
+        labels = (micro // step * step).astype("datetime64[us]")
+    return labels.astype("datetime64[us]")
 
 
 def resample(
@@ -199,39 +227,37 @@ def resample(
 
     Args:
         times: Timestamps [R].
-        series: The series of each row, [R], ascending.
+        series: The series of each row, [R].
         values: Float64 [R, C]; NaN is left out of a mean.
         clock: The beat of the result.
 
     Returns:
         Timestamps [T], series [T] and values [T, C], by series and time.
     """
-    frame = pd.DataFrame(values).groupby([series, period_labels(times, clock)], sort=True).mean()
-    stamps = frame.index.get_level_values(1).to_numpy().astype("datetime64[us]")
-    return stamps, frame.index.get_level_values(0).to_numpy().astype(np.int64), np.ascontiguousarray(frame.to_numpy())
+    means = pd.DataFrame(values).groupby([series, period_labels(times, clock)], sort=True).mean()
+    stamps = means.index.get_level_values(1).to_numpy().astype("datetime64[us]")
+    return stamps, means.index.get_level_values(0).to_numpy().astype(np.int64), np.ascontiguousarray(means.to_numpy())
 
 
-def irregular(times: Times, series: NDArray[np.int64], label: str, command: str) -> DataError:
+def irregular(times: Times, series: NDArray[np.int64], label: str, hint: str) -> DataError:
     """The error for timestamps without a clock, with a histogram of their steps."""
-    steps = np.diff(times)[np.diff(series) == 0]
-    lengths, counts = np.unique(steps, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:6]
-    widest = max(counts[order], default=1)
+    lengths, counts = np.unique(np.diff(times)[np.diff(series) == 0], return_counts=True)
+    common = np.argsort(-counts, kind="stable")[:6]
+    widest = int(counts.max(initial=1))
     lines = [
-        f"  {step_in_words(lengths[i]):>14} {'#' * max(1, round(24 * counts[i] / widest)):<24} {counts[i]:,}"
-        for i in order
+        f"  {_in_words(lengths[i]):>14} {'#' * max(1, 24 * int(counts[i]) // widest):<24} {counts[i]:,}" for i in common
     ]
-    rest = len(steps) - int(counts[order].sum())
-    lines += [f"  {'other steps':>14} {'':<24} {rest:,}"] if rest else []
-    return DataError(f"{label} has no regular clock. Steps between rows:\n" + "\n".join(lines), command)
+    if rest := int(counts.sum() - counts[common].sum()):
+        lines.append(f"  {'other steps':>14} {'':<24} {rest:,}")
+    return DataError(f"{label} has no regular clock. Steps between rows:\n" + "\n".join(lines), hint)
 
 
-def step_in_words(step: np.timedelta64) -> str:
-    """A length of time in its largest fitting units: ``1 h 40 min``."""
-    micro = int(step.astype("timedelta64[us]").astype(np.int64))
+def _in_words(step: np.timedelta64) -> str:
+    """A length of time in its two largest units: ``1 h 40 min``."""
+    left = int(step.astype("timedelta64[us]").astype(np.int64))
     words = []
     for unit, size in (("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000)):
-        if micro >= size:
-            words.append(f"{micro // size:,} {unit}")
-            micro %= size
-    return " ".join(words[:2]) or f"{micro} µs"
+        if left >= size:
+            words.append(f"{left // size:,} {unit}")
+            left %= size
+    return " ".join(words[:2]) or f"{left} µs"

@@ -9,6 +9,15 @@ from dataclasses import replace
 from forecast.data.source import Source, show
 from forecast.errors import DataError
 
+# The mark of UTF-32 begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
 
 def decode(origin: Source, encoding: str | None) -> Source:
     """The same source as UTF-8 text without a byte-order mark, with the line feed as the only line end.
@@ -22,10 +31,8 @@ def decode(origin: Source, encoding: str | None) -> Source:
     """
     data = origin.data
     warnings = origin.warnings
-    marks = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"))
-    marks += ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
     if encoding is None:
-        encoding = next((name for mark, name in marks if data.startswith(mark)), None)
+        encoding = next((name for mark, name in _MARKS if data.startswith(mark)), None)
         if encoding is None:
             _refuse_nul(origin, data)
     name = encoding or "utf-8"

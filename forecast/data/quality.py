@@ -13,8 +13,8 @@ from forecast.data.source import show
 
 # Codes that loggers, archives and NetCDF write for "no value". The first kind has no other use.
 _ALWAYS = (-9999.0, -9999.9, -9999.99, -99999.0, -99999.9, -999999.0, -999.9, -999.99, -999.0, -99999999.0, -32768.0)
-_OFTEN = (-99.9, -99.0, -888.0, -8888.0, 99.9, 99.99, 999.0, 999.9, 999.99, 9999.0, 9999.9, 9999.99, 99999.0, 99999.9)
-_OFTEN += (999999.0, 9999999.0, 99999999.0, 32767.0, 65535.0, 8888.0, 88888.0)
+_OFTEN = (-99.9, -99.0, -888.0, -8888.0, 99.9, 99.99, 999.0, 999.9, 999.99, 9999.0, 9999.9, 9999.99, 99999.0, 99999.9,
+          999999.0, 9999999.0, 99999999.0, 32767.0, 65535.0, 8888.0, 88888.0)  # fmt: skip
 _HUGE = 1e19
 
 
@@ -30,7 +30,7 @@ def mask_sentinels(values: Floats) -> list[tuple[float, int]]:
     Returns:
         Each sentinel with its count.
     """
-    masked = []
+    masked: list[tuple[float, int]] = []
     while True:
         found = _sentinel(values)
         if found is None:
@@ -215,11 +215,9 @@ def _jumps(panel: Panel, position: int) -> list[str]:
     jumps = np.flatnonzero(like_split & (np.abs(steps) > 8 * usual))
     if not len(jumps):
         return []
-    first = jumps[0]
-    factor = np.exp(steps[first])
-    return [
-        f"{len(jumps):,} jump(s) like a share split, the first by a factor of {factor:.3g} on {_moment(panel, int(first))}."
-    ]
+    first = int(jumps[0])
+    factor, day = float(np.exp(steps[first])), _moment(panel, first)
+    return [f"{len(jumps):,} jump(s) like a share split, the first by a factor of {factor:.3g} on {day}."]
 
 
 def _gap_warnings(panel: Panel) -> tuple[str, ...]:
@@ -244,7 +242,9 @@ def _unset_clocks(panel: Panel, absent: NDArray[np.int64]) -> tuple[str, ...]:
     if not odd.any():
         return ()
     first = _moment(panel, int(np.argmax(odd)))
-    return (f"{int(odd.sum()):,} time(s), such as {first}, lie far from all others: an unset clock, or a mark for 'never'?",)
+    return (
+        f"{int(odd.sum()):,} time(s), such as {first}, lie far from all others: an unset clock, or a mark for 'never'?",
+    )
 
 
 def _moment(panel: Panel, row: int) -> str:

@@ -52,7 +52,8 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
     times, tz_warnings = localise(stamps, series.codes, options.tz, table.source)
     names = tuple(measured.numeric)
     rows = Rows(times, series.codes, np.column_stack(list(measured.numeric.values())))
-    rows = rows.take(np.flatnonzero(~np.isnat(times)))
+    if np.isnat(times).any():
+        rows = rows.take(np.flatnonzero(~np.isnat(times)))
     notes = [*stamps.notes, *measured.notes]
     if series.column:
         listed = ", ".join(map(show, series.ids[:5])) + " …" * (len(series.ids) > 5)
@@ -137,7 +138,7 @@ def _without_sentinels(values: Floats, names: tuple[str, ...], options: ReadOpti
 
 
 def _usable(table: Table, values: Floats, names: tuple[str, ...]) -> NDArray[np.bool_]:
-    usable: NDArray[np.bool_] = ~np.isnan(values).all(axis=0)
+    usable: NDArray[np.bool_] = np.any(~np.isnan(values), axis=0)
     if not usable.any():
         raise DataError(
             f"{table.source.label}: every value of {', '.join(map(show, names[:5]))} is missing.",
@@ -150,7 +151,7 @@ def _on_clock(table: Table, rows: Rows, options: ReadOptions) -> tuple[Rows, Clo
     """Rows on a regular clock, the given one or the one that their steps show, with notes and warnings."""
     label, count = table.source.label, len(rows.times)
     if options.resample is not None:
-        clock = Clock(options.resample)
+        clock = cadence.named_clock(options.resample)
         rows = Rows(*cadence.resample(rows.times, rows.series, rows.values, clock))
         return rows, clock, [], [f"{count:,} rows are averaged to {len(rows.times):,} of {clock.describe()} each."]
     steps = count - len(np.unique(rows.series))
@@ -158,7 +159,10 @@ def _on_clock(table: Table, rows: Rows, options: ReadOptions) -> tuple[Rows, Clo
         raise DataError(
             f"{label} has {count} row(s), too few to see the step between them.", table.source.command("--freq D")
         )
-    found = Clock(options.freq) if options.freq else cadence.infer_clock(rows.times, rows.series)
+    if options.freq:
+        found: Clock | None = cadence.named_clock(options.freq, rows.times)
+    else:
+        found = cadence.infer_clock(rows.times, rows.series)
     again = table.source.command("--resample h") + " to average onto an hourly clock (or --freq h to name it)"
     if found is None:
         raise cadence.irregular(rows.times, rows.series, label, again)
@@ -178,8 +182,12 @@ def _on_clock(table: Table, rows: Rows, options: ReadOptions) -> tuple[Rows, Clo
         )
     notes = [] if options.freq else [f"One row each {found.describe()} ({found.freq})."]
     if not placed.moved and (placed.times != rows.times[placed.rows]).any():
-        notes.append(f"Each time stands for its period and is written as that of {found.freq}, {placed.times[0]} first.")
-    return replace(rows.take(placed.rows), times=placed.times), found, notes, warnings
+        notes.append(
+            f"Each time stands for its period and is written as that of {found.freq}, {placed.times[0]} first."
+        )
+    if len(placed.rows) < count:
+        rows = rows.take(placed.rows)
+    return replace(rows, times=placed.times), found, notes, warnings
 
 
 def _units(names: tuple[str, ...]) -> dict[str, str]:

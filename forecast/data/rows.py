@@ -68,6 +68,8 @@ def find_series(table: Table, times: Times, measured: Measured, named: str | Non
     if named is not None:
         return _by_column(table, named)
     single = Series(None, ("",), np.zeros(len(table), np.int64))
+    if (times[1:] > times[:-1]).all():
+        return single
     repeated = pd.Series(times).duplicated(keep=False).to_numpy()
     if repeated.mean() <= _STACKED:
         return single
@@ -111,8 +113,8 @@ def _untold(table: Table, times: Times, telling: list[str], texts: tuple[str, ..
     listed = ", ".join(map(show, telling or texts)) or "none"
     choice = (telling or numbers or list(texts) or ["COLUMN"])[0]
     return DataError(
-        f"{table.place(row)}: the time {pd.Timestamp(times[row])} stands more than once with other values; {what} its series "
-        f"apart. Text columns: {listed}.",
+        f"{table.place(row)}: the time {pd.Timestamp(times[row])} stands more than once with other values; "
+        f"{what} its series apart. Text columns: {listed}.",
         table.source.command(f"--series-id {choice!r}" if " " in choice else f"--series-id {choice}"),
     )
 
@@ -135,7 +137,8 @@ def in_order(table: Table, rows: Rows, ids: tuple[str, ...], names: tuple[str, .
     if backward and (steps > 0).any():
         warnings.append(f"{backward:,} row(s) stand before an earlier one; the rows are sorted by time.")
     order = np.lexsort((rows.times, rows.series))
-    rows = rows.take(order)
+    if (np.diff(order) != 1).any():
+        rows = rows.take(order)
     double = np.flatnonzero((np.diff(rows.series) == 0) & (np.diff(rows.times).astype(np.int64) == 0)) + 1
     if not len(double):
         return rows, tuple(warnings)
@@ -147,8 +150,9 @@ def in_order(table: Table, rows: Rows, ids: tuple[str, ...], names: tuple[str, .
         one, other = sorted((int(order[at - 1]), int(order[at])))
         of_series = f" of series {show(ids[rows.series[at]])}" if len(ids) > 1 else ""
         raise DataError(
-            f"{table.place(other)}: the time {pd.Timestamp(rows.times[at])}{of_series} stood before ({table.place(one)}) with "
-            f"another {show(names[column])}: {before[which, column]:g} and {after[which, column]:g}.",
+            f"{table.place(other)}: the time {pd.Timestamp(rows.times[at])}{of_series} stood before "
+            f"({table.place(one)}) with another {show(names[column])}: "
+            f"{before[which, column]:g} and {after[which, column]:g}.",
             _hint_double(table, rows.times[double]),
         )
     warnings.append(f"{len(double):,} identical row(s) are left out.")

@@ -10,7 +10,6 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
+from forecast.data.records import Records, count_fields, find_blank, find_records
 from forecast.data.source import Source, show
 from forecast.errors import DataError
 
@@ -25,8 +25,6 @@ MAX_COLUMNS = 2000
 _DELIMITERS = (",", ";", "\t", "|")
 _SPELLED = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
-_CHUNK = 1 << 23
-_QUOTE, _NEWLINE = 34, 10
 
 
 @dataclass(frozen=True)
@@ -48,21 +46,6 @@ class Cells:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Records:
-    """The bytes and the lines of each record, and how many fields it has."""
-
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    lines: NDArray[np.int64]
-    last: NDArray[np.int64]
-    fields: NDArray[np.int64]
-
-    def keep(self, chosen: NDArray[np.bool_]) -> _Records:
-        columns = (self.starts, self.ends, self.lines, self.last, self.fields)
-        return _Records(*(column[chosen] for column in columns))
-
-
 def read_cells(source: Source, delimiter: str | None = None, skip_rows: int = 0) -> Cells:
     """The cells of a delimited text.
 
@@ -75,21 +58,19 @@ def read_cells(source: Source, delimiter: str | None = None, skip_rows: int = 0)
         DataError: If the records differ in length, a quote is not closed or swallows rows, or names are empty, double
             or too many; names the line.
     """
-    text, skipped = _skip(source, skip_rows)
-    mark = _delimiter(source, text) if delimiter is None else _spelled(source, delimiter)
-    records = _records(source, text, mark, skipped)
-    blank, text = _blank(text, records)
-    records, inside = records.keep(~blank), np.flatnonzero(blank)
-    if not len(records.starts):
+    text = _skip(source, skip_rows)
+    if not text.strip():
         raise DataError(
             f"{source.label} holds only blank lines.", "Give a table with a header: forecast inspect data.csv"
         )
+    mark = _delimiter(source, text) if delimiter is None else _spelled(source, delimiter)
+    records = find_records(source, text, mark, skip_rows)
+    blank, text = find_blank(text, records)
     warnings = source.warnings
-    inner = int(np.sum((inside > np.flatnonzero(~blank)[0]) & (inside < np.flatnonzero(~blank)[-1])))
-    if inner:
-        warnings += (
-            f"{inner:,} blank line{'s' if inner > 1 else ''} between the rows {'are' if inner > 1 else 'is'} left out.",
-        )
+    filled = np.flatnonzero(~blank)
+    if inner := int(blank[filled[0] : filled[-1]].sum()):
+        warnings += (f"{inner:,} blank line(s) between the rows are left out.",)
+    records = records.keep(~blank)
     _check_counts(source, text, records, mark)
     names = _names(source, text, records, mark)
     if len(records.starts) == 1:
@@ -101,9 +82,7 @@ def read_cells(source: Source, delimiter: str | None = None, skip_rows: int = 0)
     return Cells(names, columns, records.lines[1:], mark, warnings)
 
 
-def _skip(source: Source, skip_rows: int) -> tuple[bytes, int]:
-    if skip_rows < 0:
-        raise DataError(f"--skip-rows {skip_rows} is negative.", source.command("--skip-rows 0"))
+def _skip(source: Source, skip_rows: int) -> bytes:
     start = 0
     for skipped in range(skip_rows):
         start = source.data.find(b"\n", start) + 1
@@ -112,7 +91,7 @@ def _skip(source: Source, skip_rows: int) -> tuple[bytes, int]:
                 f"--skip-rows {skip_rows} leaves nothing: {source.label} has {skipped + 1} lines.",
                 source.command("--skip-rows 0"),
             )
-    return source.data[start:] if start else source.data, skip_rows
+    return source.data[start:]
 
 
 def _spelled(source: Source, delimiter: str) -> str:
@@ -132,18 +111,20 @@ def _delimiter(source: Source, text: bytes) -> str:
         sample = sample[: sample.rfind(b"\n") + 1] or sample
     scores = {}
     for mark in _DELIMITERS:
-        fields = np.concatenate([chunk[2] for chunk in _count(sample, mark)])
+        fields = np.concatenate([chunk[2] for chunk in count_fields(sample, mark)])
         fields = fields[fields > 1]
         lines = max(1, len(re.findall(rb"[^\n\s][^\n]*", sample)))
         if len(fields):
             counts = np.bincount(fields)
             modal = int(counts.argmax())
             scores[mark] = (counts[modal] / lines, int(fields[0]) == modal, modal)
-    if text.lstrip()[:1] in (b"{", b"["):
-        raise DataError(f"{source.label} is JSON, not a table.", "Convert it: pandas.read_json(…).to_csv('data.csv', index=False)")
+    if text[:200].lstrip()[:1] in (b"{", b"["):
+        raise DataError(
+            f"{source.label} is JSON, not a table.", "Convert it: pandas.read_json(…).to_csv('data.csv', index=False)"
+        )
     if scores:
         return max(scores, key=lambda mark: scores[mark])
-    line = text.lstrip(b"\n")[:200].split(b"\n")[0].decode("utf-8", "replace")
+    line = sample.lstrip(b"\n")[:200].split(b"\n")[0].decode("utf-8", "replace")
     if len(line.split()) > 1:
         raise DataError(
             f"{source.label} has no comma, semicolon, tab or bar between its fields; its first line is {show(line)}.",
@@ -152,92 +133,7 @@ def _delimiter(source: Source, text: bytes) -> str:
     return ","
 
 
-def _count(
-    text: bytes, mark: str
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], list[int]]]:
-    """Record ends, line ends before each, fields, and misplaced quotes (with the opening one), chunk by chunk."""
-    delimiter = ord(mark)
-    quoted, lines, fields = 0, 0, 1
-    opener = -1
-    for begin in range(0, max(1, len(text)), _CHUNK):
-        chunk = np.frombuffer(text, np.uint8, min(_CHUNK, len(text) - begin), begin)
-        ends = np.flatnonzero(chunk == _NEWLINE)
-        marks = np.flatnonzero(chunk == delimiter)
-        stray: list[int] = []
-        all_ends = ends
-        quotes = np.flatnonzero(chunk == _QUOTE)
-        if quoted or len(quotes):
-            # A byte lies inside quotes when an odd number of them stands before it.
-            ends = ends[(np.searchsorted(quotes, ends) + quoted) % 2 == 0]
-            marks = marks[(np.searchsorted(quotes, marks) + quoted) % 2 == 0]
-            stray, opener = _stray(text, begin + quotes, quoted, opener, delimiter)
-            quoted = (quoted + len(quotes)) % 2
-        before = np.searchsorted(marks, ends)
-        number = np.diff(before, prepend=0) + 1
-        if len(number):
-            number[0] += fields - 1
-            fields = len(marks) - int(before[-1]) + 1
-        else:
-            fields += len(marks)
-        yield begin + ends, lines + np.searchsorted(all_ends, ends), number, stray
-        lines += len(all_ends)
-    if quoted:
-        yield np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), [opener]
-    elif not text.endswith(b"\n"):
-        yield np.array([len(text)]), np.array([lines]), np.array([fields]), []
-
-
-def _stray(text: bytes, quotes: NDArray[np.int64], quoted: int, opener: int, delimiter: int) -> tuple[list[int], int]:
-    """The first quote that neither begins nor ends a field, given as the opening quote it belongs to."""
-    if not len(quotes):
-        return [], opener
-    data = np.frombuffer(text, np.uint8)
-    opening = (np.arange(len(quotes)) + quoted) % 2 == 0
-    beside = np.where(opening, quotes - 1, quotes + 1)
-    outside = (beside < 0) | (beside >= len(data))
-    neighbour = data[np.where(outside, 0, beside)]
-    wrong = ~outside & (neighbour != delimiter) & (neighbour != _NEWLINE) & (neighbour != _QUOTE)
-    openers = np.maximum.accumulate(np.where(opening, quotes, opener))
-    first = np.flatnonzero(wrong)[:1]
-    return [int(openers[i]) for i in first], int(openers[-1])
-
-
-def _records(source: Source, text: bytes, mark: str, skipped: int) -> _Records:
-    parts = []
-    for ends, lines, fields, stray in _count(text, mark):
-        if stray:
-            line = text.count(b"\n", 0, stray[0]) + 1 + skipped
-            begin = text.rfind(b"\n", 0, stray[0]) + 1
-            row = text[begin : begin + 200].split(b"\n")[0].decode("utf-8", "replace")
-            raise DataError(
-                f"{source.label}, line {line}: a quotation mark opens a field and is not closed at its end: {show(row)}.",
-                f"Look at it: sed -n {line}p {source.path}",
-            )
-        parts.append((ends, lines, fields))
-    ends, line_of_end, fields = (np.concatenate(column).astype(np.int64) for column in zip(*parts, strict=True))
-    starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.int64)
-    lines = np.concatenate([[0], line_of_end[:-1] + 1]).astype(np.int64) + 1 + skipped
-    return _Records(starts, ends, lines, line_of_end + 1 + skipped, fields)
-
-
-def _blank(text: bytes, records: _Records) -> tuple[NDArray[np.bool_], bytes]:
-    """Which records are blank, and the text with their spaces turned into line ends, which the parser skips."""
-    blank = records.ends == records.starts
-    spaced = []
-    for record in np.flatnonzero((records.fields == 1) & ~blank):
-        if not text[records.starts[record] : records.ends[record]].strip():
-            spaced.append(record)
-    if spaced:
-        blank[spaced] = True
-        mended = bytearray(text)
-        for record in spaced:
-            start, end = int(records.starts[record]), int(records.ends[record])
-            mended[start:end] = b"\n" * (end - start)
-        text = bytes(mended)
-    return blank, text
-
-
-def _check_counts(source: Source, text: bytes, records: _Records, mark: str) -> None:
+def _check_counts(source: Source, text: bytes, records: Records, mark: str) -> None:
     fields = records.fields
     header, rows = int(fields[0]), fields[1:]
     if len(rows) and (rows != header).any():
@@ -249,7 +145,7 @@ def _check_counts(source: Source, text: bytes, records: _Records, mark: str) -> 
         )
 
 
-def _uneven(source: Source, text: bytes, records: _Records, mark: str) -> DataError:
+def _uneven(source: Source, text: bytes, records: Records, mark: str) -> DataError:
     """Why the records are not equally long: a preamble, a trailing delimiter, a decimal comma, or one bad row."""
     fields, lines = records.fields, records.lines
     header, rows = int(fields[0]), fields[1:]
@@ -262,11 +158,12 @@ def _uneven(source: Source, text: bytes, records: _Records, mark: str) -> DataEr
     first = int(np.flatnonzero(fields == modal)[0])
     if header != modal and (first > 1 or header == 1):
         return DataError(
-            f"{source.label}, line {lines[0]}: {row(0)} is no header; rows of {modal} fields begin in line {lines[first]}.",
+            f"{source.label}, line {lines[0]}: {row(0)} is no header; "
+            f"rows of {modal} fields begin in line {lines[first]}.",
             source.command(f"--skip-rows {lines[first] - 1}"),
         )
     if header != modal:
-        what = f"{source.label}, line {lines[1]}: the header has {header} names but the rows have {modal} fields: {row(1)}."
+        what = f"{source.label}, line {lines[1]}: {modal} fields where the header has {header} names: {row(1)}."
         cells = [text[records.starts[i] : records.ends[i]] for i in range(1, min(len(fields), 200))]
         if all(cell.endswith(mark.encode()) for cell in cells):
             return DataError(
@@ -283,7 +180,7 @@ def _uneven(source: Source, text: bytes, records: _Records, mark: str) -> DataEr
     count = int(fields[record])
     others = int(np.sum(fields != header)) - 1
     more = f" {others:,} more rows are like that." if others else ""
-    what = f"{source.label}, line {lines[record]}: {count} field{'s' * (count != 1)} where the header has {header}: {row(record)}.{more}"
+    what = f"{source.label}, line {lines[record]}: {count} field(s) where the header has {header}: {row(record)}.{more}"
     if record == len(fields) - 1 and count < header:
         return DataError(
             f"{what} The file may be cut off, or end in a footer.", f"Look at its end: tail -n 3 {source.path}"
@@ -293,7 +190,7 @@ def _uneven(source: Source, text: bytes, records: _Records, mark: str) -> DataEr
     return DataError(what, f"Look at it: sed -n {lines[record]}p {source.path}")
 
 
-def _names(source: Source, text: bytes, records: _Records, mark: str) -> tuple[str, ...]:
+def _names(source: Source, text: bytes, records: Records, mark: str) -> tuple[str, ...]:
     header = text[records.starts[0] : records.ends[0]].decode("utf-8")
     try:
         cells = next(csv.reader(io.StringIO(header, newline=""), delimiter=mark, strict=True))
@@ -346,7 +243,7 @@ def _odd_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def _check_swallowed(source: Source, text: bytes, records: _Records, mark: str) -> None:
+def _check_swallowed(source: Source, text: bytes, records: Records, mark: str) -> None:
     """Refuse a quoted field that holds a whole row: its closing quote was lost in one row and found in another."""
     for record in np.flatnonzero(records.last > records.lines):
         raw = text[records.starts[record] : records.ends[record]]
@@ -359,7 +256,7 @@ def _check_swallowed(source: Source, text: bytes, records: _Records, mark: str) 
             )
 
 
-def _check_repeated(source: Source, text: bytes, records: _Records) -> None:
+def _check_repeated(source: Source, text: bytes, records: Records) -> None:
     """Refuse a header that stands again among the rows, where two files were joined."""
     header = text[records.starts[0] : records.ends[0]]
     again = text.find(b"\n" + header + b"\n", int(records.ends[0]))
@@ -371,7 +268,7 @@ def _check_repeated(source: Source, text: bytes, records: _Records) -> None:
         )
 
 
-def _parse(source: Source, text: bytes, records: _Records, mark: str) -> tuple[pa.Array, ...]:
+def _parse(source: Source, text: bytes, records: Records, mark: str) -> tuple[pa.Array, ...]:
     width = int(records.fields[0])
     names = [str(i) for i in range(width)]
     longest = int((records.ends - records.starts).max())

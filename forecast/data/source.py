@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from forecast.data.memory import COPIES, available_memory, check_memory, megabytes
 from forecast.errors import DataError, MachineError
@@ -199,7 +199,7 @@ def _unpack(data: bytes, origin: Source) -> bytes:
     return data
 
 
-def _bounded(stream: BinaryIO | zipfile.ZipExtFile | gzip.GzipFile, packed: int, origin: Source) -> bytes:
+def _bounded(stream: IO[bytes] | gzip.GzipFile, packed: int, origin: Source) -> bytes:
     cap = available_memory() // COPIES
     blocks: list[bytes] = []
     size = 0
@@ -208,7 +208,7 @@ def _bounded(stream: BinaryIO | zipfile.ZipExtFile | gzip.GzipFile, packed: int,
         size += len(block)
         if size > cap or (size > 1 << 26 and size > LARGEST_RATIO * packed):
             raise DataError(
-                f"{origin.label} unpacks to more than {megabytes(size)} from {megabytes(packed)}: too large, or a bomb.",
+                f"{origin.label} unpacks from {megabytes(packed)} to over {megabytes(size)}: too large, or a bomb.",
                 f"Look at it first: zcat {origin.path} | head",
             )
     return b"".join(blocks)

@@ -98,12 +98,7 @@ def _rank(table: Table, name: str, date_format: str | None) -> tuple[int, int, i
     if isinstance(column, pa.Array):
         sample = _sample(column)
         if date_format is not None:
-            read = (
-                pd.to_datetime(pd.Series(sample, dtype=object), format=date_format, errors="coerce", utc=True)
-                if "%" in date_format
-                else pd.Series([pd.NaT])
-            )
-            if not len(read) or read.isna().mean() > 0.5:
+            if not sample or np.isnat(timeparse.strptime(sample, date_format)).mean() > 0.5:
                 return None
         elif guess(sample) is None:
             return None
@@ -323,6 +318,6 @@ def localise(
     if (np.diff(stamps.times).astype(np.int64) < 0).sum() * 2 > len(local):
         second = local[::-1].groupby([series[::-1], local.to_numpy()[::-1]]).cumcount().to_numpy()[::-1] > 0
     zoned = pd.DatetimeIndex(local).tz_localize(tz, ambiguous=~second, nonexistent="NaT")
-    lost = int(zoned.isna().sum())
+    lost = int(np.count_nonzero(zoned.isna()))
     warning = (f"{lost:,} row(s) in the hour that spring leaves out in {tz} are left out.",) if lost else ()
     return zoned.tz_convert(None).to_numpy().astype("datetime64[us]"), warning

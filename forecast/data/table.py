@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -12,13 +12,12 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from forecast.data.memory import check_memory
-from forecast.data.panel import Floats, Times
 from forecast.data.scan import check_names
 from forecast.data.source import Source, show
 from forecast.errors import DataError
 
-# Text is an Arrow array, numbers float64 and timestamps datetime64[us] in UTC or without a zone.
-Column: TypeAlias = "pa.Array | Floats | Times"
+# Text is an Arrow array of strings (which has no types), numbers float64, timestamps datetime64[us] in UTC or zoneless.
+Column: TypeAlias = Any
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,8 @@ def parse_times(cells: Cells, words: str) -> Parsed:
         )
     if words.startswith("epoch"):
         return _epoch(cells, words)
+    if (times := _iso(cells.text, words)) is not None:
+        return Parsed(times, words, whole_days=words == "YYYY-MM-DD")
     if words in ("YYYY", "YYYYMM"):
         pattern = {"YYYY": r"^(?P<y>\d{4})(?:\.0*)?$", "YYYYMM": r"^(?P<y>\d{4})(?P<m>\d{2})(?:\.0*)?$"}[words]
     else:
@@ -89,6 +91,19 @@ def parse_times(cells: Cells, words: str) -> Parsed:
     if {"a", "b"} <= names:
         return _ordered(cells, text, words)
     return _assemble(cells, text, words)
+
+
+def _iso(text: pa.Array, words: str) -> Times | None:
+    """Timestamps of a plain ISO form, ten times as fast; None where a cell needs a closer look (24:00, second 60 …)."""
+    width = {"YYYY-MM-DD": 10, "YYYY-MM-DD HH:MM": 16, "YYYY-MM-DD HH:MM:SS": 19}.get(words)
+    # Arrow takes every ISO form at once; only cells of one width are of one format.
+    if width is None or not pc.all(pc.equal(pc.binary_length(text), width)).as_py():
+        return None
+    try:
+        times: Times = pc.cast(text, pa.timestamp("us")).to_numpy(zero_copy_only=False).astype("datetime64[us]")
+    except pa.ArrowInvalid:
+        return None
+    return times if (times >= np.datetime64("0001-01-01")).all() else None
 
 
 def _refuse_other(cells: Cells, row: int, words: str) -> None:
@@ -107,7 +122,8 @@ def _refuse_other(cells: Cells, row: int, words: str) -> None:
             "Remove it: sed '$d' data.csv | forecast inspect -",
         )
     raise DataError(
-        f"{cells.at(row)} is not a time of the form {words}.", "Correct or remove the row, or name another --time-column."
+        f"{cells.at(row)} is not a time of the form {words}.",
+        "Correct or remove the row, or name another --time-column.",
     )
 
 
@@ -145,13 +161,11 @@ def _regularity(times: Times) -> float:
     unique = np.unique(times)
     if len(unique) < 3:
         return 0.0
-    days = np.diff(unique).astype(np.int64)
-    months = np.diff(unique.astype("datetime64[M]").astype(np.int64))
-    same_day = len(np.unique(unique - unique.astype("datetime64[M]"))) == 1
-    shares = [
-        np.unique(steps, return_counts=True)[1].max() / len(steps) for steps in ([days, months] if same_day else [days])
-    ]
-    return float(max(shares))
+    steps = [np.diff(unique.astype(np.int64))]
+    if len(np.unique(unique - unique.astype("datetime64[M]"))) == 1:
+        months: NDArray[np.int64] = unique.astype("datetime64[M]").astype(np.int64)
+        steps.append(np.diff(months))
+    return max(float(np.unique(step, return_counts=True)[1].max() / len(step)) for step in steps)
 
 
 def _ints(text: pa.Array) -> NDArray[np.int64]:
@@ -176,7 +190,7 @@ def _assemble(cells: Cells, text: dict[str, pa.Array], words: str) -> Parsed:
     if "j" in text:
         number = _ints(text["j"])
         _refuse_where(cells, (number < 1) | (number > 366), "is not a day of the year")
-        dates = dates + number - 1
+        dates = (dates.astype(np.int64) + number - 1).astype("datetime64[D]")
     clock = [_ints(text[name]) if name in text else np.zeros(rows, np.int64) for name in "HMS"]
     micro = np.zeros(rows, np.int64)
     if "f" in text:
@@ -236,9 +250,9 @@ def _named_months(cells: Cells, names: pa.Array) -> NDArray[np.int64]:
 def _iso_weeks(cells: Cells, year: NDArray[np.int64], week: NDArray[np.int64]) -> NDArray[np.datetime64]:
     # The fourth of January always lies in week 1; a week begins on Monday.
     fourth = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]") + 3
-    monday = fourth - (fourth.astype(np.int64) + 3) % 7
     _refuse_where(cells, (week < 1) | (week > 53), "is not a week of the year")
-    return monday + (week - 1) * 7
+    number = fourth.astype(np.int64)
+    return (number - (number + 3) % 7 + (week - 1) * 7).astype("datetime64[D]")
 
 
 def build_dates(
@@ -250,8 +264,8 @@ def build_dates(
         DataError: If a date is not in the calendar; ``at`` names its row.
     """
     months = (year - 1970) * 12 + np.clip(month, 1, 12) - 1
-    begin = months.astype("datetime64[M]").astype("datetime64[D]")
-    length = ((months + 1).astype("datetime64[M]").astype("datetime64[D]") - begin).astype(np.int64)
+    begin = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    length = (months + 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) - begin
     wrong = (year < 1) | (year > 9999) | (month < 1) | (month > 12) | (day < 1) | (day > length)
     if wrong.any():
         row = int(np.argmax(wrong))
@@ -259,7 +273,7 @@ def build_dates(
             f"{at(row)} is not a date of the calendar (year {year[row]}, month {month[row]}, day {day[row]}).",
             "Correct the row, or name the format: --date-format '%Y-%m-%d'",
         )
-    return begin + (day - 1)
+    return (begin + day - 1).astype("datetime64[D]")
 
 
 def add_clock(
@@ -314,6 +328,25 @@ def _epoch(cells: Cells, words: str) -> Parsed:
     return Parsed(stamps, words, zoned=True, notes=(f"Times are {unit_name} since 1970-01-01, in UTC.",))
 
 
+def strptime(texts: list[str], date_format: str) -> Times:
+    """Timestamps by a ``strptime`` format, [R]; in UTC where it has a ``%z``, and NaT for cells of another form.
+
+    Raises:
+        DataError: If the format is none.
+    """
+    zoned = "%z" in date_format
+    try:
+        if "%" not in date_format:
+            raise ValueError("it has no directive such as %Y")
+        read = pd.to_datetime(pd.Series(texts, dtype=object), format=date_format, errors="coerce", utc=zoned)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DataError(
+            f"--date-format {show(date_format)} is no format: {error}.", "Write it like --date-format '%d.%m.%Y %H:%M'"
+        ) from None
+    times = (read.dt.tz_localize(None) if zoned else read).to_numpy()
+    return times.astype("datetime64[us]")
+
+
 def parse_with(cells: Cells, date_format: str) -> Parsed:
     """The timestamps of a column in a format that the user named.
 
@@ -324,22 +357,13 @@ def parse_with(cells: Cells, date_format: str) -> Parsed:
     Raises:
         DataError: If the format is none, or a cell does not have it.
     """
-    zoned = "%z" in date_format
-    if "%" not in date_format:
-        raise DataError(
-            f"--date-format {show(date_format)} has no directive.", cells.command("--date-format '%d.%m.%Y'")
-        )
-    try:
-        read = pd.to_datetime(pd.Series(cells.text.to_pylist()), format=date_format, errors="coerce", utc=zoned)
-    except (ValueError, TypeError, OverflowError, re.error) as error:
-        raise DataError(
-            f"--date-format {show(date_format)}: {error}.", cells.command("--date-format '%d.%m.%Y'")
-        ) from None
-    wrong = read.isna().to_numpy()
+    times = strptime(cells.text.to_pylist(), date_format)
+    wrong = np.isnat(times)
     if wrong.any():
         raise DataError(
             f"{cells.at(int(np.argmax(wrong)))} does not have the format {show(date_format)}.",
             cells.command("--date-format '%Y-%m-%d %H:%M'"),
         )
-    times = (read.dt.tz_localize(None) if zoned else read).to_numpy().astype("datetime64[us]")
-    return Parsed(times, date_format, zoned=zoned, whole_days=not re.search(r"%[HIXcTfs]", date_format))
+    refuse_far(times, cells.at)
+    whole_days = not re.search(r"%[HIXcTfs]", date_format)
+    return Parsed(times, date_format, zoned="%z" in date_format, whole_days=whole_days)

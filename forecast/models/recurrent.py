@@ -55,13 +55,14 @@ class Shape:
         return self.targets + self.covariates + self.calendar
 
 
-def build_network(config: NetworkConfig, shape: Shape, seed: int) -> keras.Model:
+def build_network(config: NetworkConfig, shape: Shape, seed: int, batch_size: int | None = None) -> keras.Model:
     """The network of a configuration, with fresh weights.
 
     Args:
         config: A resolved configuration.
         shape: Sizes of input and output.
         seed: Decides the weights and the dropout; the same seed gives the same bits.
+        batch_size: Only for a network that carries its state, which must know it.
 
     Returns:
         A Keras model from ``{"past": [B, L, F], "future": [B, H, K], "series": [B]}`` to ``[B, H, D]``, all scaled.
@@ -69,7 +70,7 @@ def build_network(config: NetworkConfig, shape: Shape, seed: int) -> keras.Model
     Raises:
         ConfigError: If the parts do not fit the shape.
     """
-    return _Builder(config, shape, seed).build()
+    return _Builder(config, shape, seed).build(batch_size)
 
 
 class _Builder:
@@ -88,11 +89,11 @@ class _Builder:
         self.head_dropout = layers.Dropout(config.head_dropout, seed=next(self.seeds), name="head_dropout")
         self.embed = self.dense(config.units[0], "embed", "relu") if self.segment > 1 else None
 
-    def build(self) -> keras.Model:
+    def build(self, batch_size: int | None) -> keras.Model:
         shape = self.shape
-        past = keras.Input((shape.lookback, shape.features), name="past")
-        future = keras.Input((shape.horizon, shape.calendar), name="future")
-        series = keras.Input((), dtype="int32", name="series")
+        past = keras.Input((shape.lookback, shape.features), batch_size, name="past")
+        future = keras.Input((shape.horizon, shape.calendar), batch_size, name="future")
+        series = keras.Input((), batch_size, dtype="int32", name="series")
         window, centre, scale = self.normalise(past)
         states = self.encode(self.tokens(window))
         decode = {"direct": self.direct, "parallel": self.parallel, "recursive": self.recursive}[self.config.decode]

@@ -51,6 +51,7 @@ _FONTS = ["DejaVu Sans", *(font for font in _CJK + _CJK_WINDOWS if font in get_f
 _RC: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": "#888888",
+    "axes.formatter.offset_threshold": 6,
     "axes.grid": True,
     "axes.labelcolor": "#333333",
     "axes.labelsize": 9,
@@ -88,11 +89,15 @@ def styled() -> Iterator[None]:
 
 def wrapped(text: str, inches: float, size: float, weight: str = "normal") -> list[str]:
     """The lines of a text that are at most so wide."""
-    if not text:
-        return []
-    points = TextPath((0, 0), text, size=size, prop=FontProperties(family=_FONTS, weight=weight)).get_extents().width
-    # Lines differ in how wide their letters are; 4 % is what those of prose do.
-    return textwrap.wrap(text, max(8, int(0.96 * inches * 72 * len(text) / max(points, 1.0))))
+    font = FontProperties(family=_FONTS, weight=weight)
+
+    def fits(lines: list[str]) -> bool:
+        return all(TextPath((0, 0), line, size, font).get_extents().width <= 72 * inches for line in lines)
+
+    letters = max(len(text), 1)
+    while not fits(lines := textwrap.wrap(text, letters)) and letters > 8:
+        letters = int(0.95 * letters)
+    return lines
 
 
 def add_head(figure: Figure, title: str, verdict: str, note: str, curves: Sequence[Line2D]) -> None:
@@ -195,19 +200,20 @@ def gaps(times: Times, step: str) -> Ints:
 
 
 def dress(axes: Axes, times: Times | None = None, ticks: int = 10) -> None:
-    """Readable ticks: dates below, if there are times, and plain numbers or one power of ten on the left.
+    """Readable ticks: dates below, if there are times, and plain numbers on the left.
 
     Args:
         axes: Axes that are drawn.
         times: Timestamps [n] that the axes must show, n ≥ 1; None leaves the axis below as it is.
         ticks: How many dates fit.
     """
-    plain = ScalarFormatter(useOffset=False)
+    plain = ScalarFormatter()
     plain.set_powerlimits((-4, 7))
     axes.yaxis.set_major_formatter(plain)
     if times is None:
         return
-    locator = AutoDateLocator(minticks=min(4, ticks), maxticks=ticks)  # type: ignore[no-untyped-call]
+    # Its coarsest step is half of the next unit (12 hours, 6 months), so between least and most lies a factor of two.
+    locator = AutoDateLocator(minticks=(ticks - 1) // 2, maxticks=ticks)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(
         ConciseDateFormatter(  # type: ignore[no-untyped-call]
@@ -215,7 +221,7 @@ def dress(axes: Axes, times: Times | None = None, ticks: int = 10) -> None:
         )
     )
     first, last = times.min(), times.max()
-    margin = max((last - first) / 60, np.timedelta64(1, "s"))
+    margin = (last - first) / 60 or np.timedelta64(1, "D")
     axes.set_xlim(first - margin, last + margin)
 
 

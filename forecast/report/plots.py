@@ -81,12 +81,14 @@ def plot_examples(
         axes.remove()
     for axes in grid[:, 0]:
         axes.set_ylabel(labels.axis(labels.target))
+    several = len(chosen) > 1
+    made = "single forecasts of {}, from best to worst" if several else "a single forecast of {}"
+    picked = f"Picked from {len(errors):,} by the mean absolute error (MAE) of {model_name(labels.model)}. "
     add_head(
         figure,
-        f"{labels.subject(unique_id)}: single forecasts of {labels.duration(horizon)}, from best to worst",
+        f"{labels.subject(unique_id)}: {made.format(labels.duration(horizon))}",
         verdict,
-        f"Picked from {len(errors):,} by the mean absolute error (MAE) of {model_name(labels.model)}. "
-        + _seen(labels, drawn, lookback),
+        (picked if several else "") + _seen(labels, drawn, lookback),
         curves,
     )
     return figure
@@ -190,7 +192,7 @@ def plot_forecast(
     axes.set_ylabel(labels.axis(labels.target))
     add_head(
         figure,
-        f"{labels.subject(unique_id)}: the next {labels.duration(len(rows))}",
+        f"{labels.subject(unique_id)}: the next {labels.duration(len(rows)).removeprefix('1 ')}",
         verdict,
         _seen(labels, len(before), lookback),
         curves,

@@ -47,9 +47,10 @@ def pick_examples(errors: Floats) -> list[tuple[int, str]]:
     Args:
         errors: Of each window [N]; NaN where it is undefined.
     """
-    order = np.argsort(errors, kind="stable")[: max(int(np.isfinite(errors).sum()), 1)]
+    n_defined = int(np.isfinite(errors).sum())
+    order = np.argsort(errors, kind="stable")[: max(n_defined, 1)]
     if len(order) == 1:
-        return [(int(order[0]), "the only one" if len(errors) == 1 else "the only one observed")]
+        return [(int(order[0]), "the only one" if n_defined else "not observed")]
     inner = order[1:-1]
     # The fifth of the windows around the median is typical; of these, the picked ones lie far apart in time.
     width = max(4, len(errors) // 5)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from forecast.report.canvas import add_head, draw, dress, gaps, new_figure, styled
+from forecast.report.canvas import NO_BREAKS, add_head, draw, dress, gaps, new_figure, styled
 from forecast.report.selection import Ints, of_series, one_after_the_other, steps_in_a_mean, typical_stretch
 from forecast.report.style import OBSERVED, Labels, model_name
 
@@ -70,7 +70,8 @@ def _draw_forecasts(
     axes: Axes, observed: pd.DataFrame, span: pd.DataFrame, labels: Labels, horizon: int
 ) -> list[Line2D]:
     # Each forecast is a stroke of its own; those of one step are joined, or they would be dots.
-    strokes = np.arange(horizon, len(span), horizon) if horizon > 1 else gaps(span["ds"].to_numpy(), labels.step)
+    starts = np.arange(horizon, len(span), horizon) if horizon > 1 else NO_BREAKS
+    strokes = np.union1d(starts, gaps(span["ds"].to_numpy(), labels.step))
     return _draw_span(axes, observed, span, labels, gaps(observed["ds"].to_numpy(), labels.step), strokes)
 
 

@@ -59,7 +59,7 @@ class Labels:
 
     def axis(self, name: str) -> str:
         """A name with the target's unit, for an axis: "temperature (°C)"."""
-        return shown(name, 40) + (f" ({shown(self.unit, 16)})" if self.unit else "")
+        return shown(name, 24) + (f" ({shown(self.unit, 10)})" if self.unit else "")
 
     def subject(self, unique_id: str = "") -> str:
         """The series and its target, for a title: "weather, temperature"."""
@@ -69,7 +69,7 @@ class Labels:
 
     def amount(self, value: float) -> str:
         """A value of the target to three digits with its unit: "0.420 °C"."""
-        return f"{number(value)} {shown(self.unit, 16)}".rstrip() if math.isfinite(value) else "undefined"
+        return f"{number(value)} {shown(self.unit, 10)}".rstrip() if math.isfinite(value) else "undefined"
 
     def duration(self, steps: int) -> str:
         """A number of steps in words: "12 months", "96 steps of 15 minutes"."""

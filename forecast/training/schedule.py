@@ -6,7 +6,6 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from forecast.config import TrainingConfig
 from forecast.data.windows import Ints
@@ -37,23 +36,75 @@ class WindowOrder:
     """Which windows each step sees: every window once, in a random order, before any is seen again.
 
     Args:
-        n_windows: N.
+        starts: First row of each window, [N].
         batch_size: Windows in a batch, at most N.
         seed: Decides the order.
     """
 
-    def __init__(self, n_windows: int, batch_size: int, seed: int) -> None:
-        self.n_windows, self.seed = n_windows, seed
-        self.batch_size = min(batch_size, n_windows)
+    def __init__(self, starts: Ints, batch_size: int, seed: int) -> None:
+        self._windows, self.seed = starts, seed
+        self.batch_size = min(batch_size, len(starts))
+        self.steps_per_pass = -(-len(starts) // self.batch_size)
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
-    def _shuffled(self, number: int) -> NDArray[np.int64]:
-        return np.random.default_rng([self.seed, number]).permutation(self.n_windows)
+    def _shuffled(self, number: int) -> Ints:
+        return np.random.default_rng([self.seed, number]).permutation(self._windows)
 
-    def batch(self, step: int) -> Ints:
-        """The windows of a step; a batch at the end of a pass takes its rest from the next pass."""
-        first = step * self.batch_size
-        number, place = divmod(first, self.n_windows)
+    def starts(self, step: int) -> Ints:
+        """First rows of a step's windows; a batch at the end of a pass takes its rest from the next pass."""
+        number, place = divmod(step * self.batch_size, len(self._windows))
         picked = self._order(number)[place : place + self.batch_size]
         missing = self.batch_size - len(picked)
         return np.concatenate([picked, self._order(number + 1)[:missing]]) if missing else picked
+
+    def forgets(self, step: int) -> bool:
+        """Whether a carried state must be cleared before the step; windows in random order carry none."""
+        del step
+        return False
+
+
+class LaneOrder:
+    """Windows for a state that is carried: each lane is a piece of the series cut into windows end to end.
+
+    A batch holds one window of each of its lanes; the next batch holds the windows that follow. After the lanes' last
+    windows the state is cleared and other lanes begin, so no state crosses a gap or a series' end.
+
+    Args:
+        starts: First row of each window, ascending, [N].
+        lookback: L, the step from one window of a lane to the next.
+        batch_size: Lanes in a batch, at most.
+        seed: Decides the order of the lanes.
+
+    Reference: truncated backpropagation through time, Williams & Peng 1990.
+    """
+
+    def __init__(self, starts: Ints, lookback: int, batch_size: int, seed: int) -> None:
+        # As long as lanes can be while there are enough of them to fill a batch.
+        self.length = max(1, len(starts) // (lookback * batch_size))
+        ends = np.searchsorted(starts, starts + (self.length - 1) * lookback)
+        reaches = starts[np.minimum(ends, len(starts) - 1)] == starts + (self.length - 1) * lookback
+        unbroken = reaches & (ends - np.arange(len(starts)) == (self.length - 1) * lookback)
+        heads = _apart(starts[unbroken], self.length * lookback) if unbroken.any() else starts
+        self.length = self.length if unbroken.any() else 1
+        self._heads = WindowOrder(heads, batch_size, seed)
+        self._lookback = lookback
+        self.batch_size = self._heads.batch_size
+        self.steps_per_pass = self._heads.steps_per_pass * self.length
+
+    def starts(self, step: int) -> Ints:
+        """First rows of a step's windows, one of each lane."""
+        group, place = divmod(step, self.length)
+        return self._heads.starts(group) + place * self._lookback
+
+    def forgets(self, step: int) -> bool:
+        """Whether new lanes begin with this step."""
+        return step % self.length == 0
+
+
+def _apart(starts: Ints, distance: int) -> Ints:
+    """The first of the starts, and each next one that lies at least a distance behind the one before."""
+    kept, place = [], 0
+    while place < len(starts):
+        kept.append(starts[place])
+        place = int(np.searchsorted(starts, starts[place] + distance))
+    return np.array(kept)

@@ -14,7 +14,7 @@ from forecast.data.windows import Windows
 from forecast.errors import ConfigError, ForecastError
 from forecast.models.backend import keras, tf
 from forecast.models.feeding import Feeder, Forecaster, gather, shape_of
-from forecast.training.schedule import WindowOrder, averaging_momentum, learning_rate
+from forecast.training.schedule import LaneOrder, WindowOrder, averaging_momentum, learning_rate
 from forecast.training.state import Arrays, Epoch, Progress
 
 # Validation looks at no more windows than these, evenly spaced: enough to choose by, cheap enough to do each epoch.
@@ -42,6 +42,7 @@ class Fit:
 
     Args:
         network: What `build_network` returned; trained in place.
+        twin: The same network without a carried state, to score with, where the trained one carries its state.
         prepared: Rows, scaler and windows.
         config: How to train.
         windows: The windows to learn from.
@@ -55,13 +56,14 @@ class Fit:
         config: TrainingConfig,
         windows: Windows,
         epochs: int | None = None,
+        twin: keras.Model | None = None,
     ) -> None:
         rows = prepared.rows
         self.network, self.config, self.windows = network, config, windows
         self.shape = shape_of(rows, windows.lookback, windows.horizon)
         self.feeder = Feeder(rows.inputs, rows.series)
-        self.order = WindowOrder(len(windows), config.batch_size, config.seed)
-        self.steps_per_epoch = min(-(-len(windows) // self.order.batch_size), config.steps_per_epoch)
+        self.order = lanes_or_windows(windows, config, carries_state=twin is not None)
+        self.steps_per_epoch = min(self.order.steps_per_pass, config.steps_per_epoch)
         self.last_epoch = epochs or config.epochs
         self.validation = prepared.validation.every(_VALIDATION_WINDOWS) if epochs is None else None
         self.progress = Progress()
@@ -70,7 +72,8 @@ class Fit:
         self.averages = [tf.Variable(variable) for variable in network.trainable_variables]
         self.best: list[NDArray[Any]] = [np.array(variable) for variable in network.trainable_variables]
         self._scaler, self._rows = prepared.scaler.for_series(rows.panel.series_ids), rows
-        self.forecaster = Forecaster(network, self.shape)
+        self.scored = twin or network
+        self.forecaster = Forecaster(self.scored, self.shape)
         self._step = tf.function(
             self._one_step,
             input_signature=[
@@ -97,14 +100,15 @@ class Fit:
             if self.progress.step % self.steps_per_epoch == 0:
                 self._end_epoch()
                 watcher.after_epoch(self)
-        for variable, value in zip(self.network.trainable_variables, self.best, strict=True):
-            variable.assign(value)
+        _assign(self.scored, self.best)
 
     def step(self) -> None:
         """Learn from one batch."""
         progress = self.progress
         rate = learning_rate(progress.step, self.config.epochs * self.steps_per_epoch, self.config)
-        starts = self.windows.starts[self.order.batch(progress.step)].astype(np.int32)
+        if self.order.forgets(progress.step):
+            _forget(self.network)
+        starts = self.order.starts(progress.step).astype(np.int32)
         momentum = averaging_momentum(progress.step, self.config.ema)
         loss, mae = (
             float(value) for value in self._step(tf.constant(starts), tf.constant(rate), tf.constant(momentum))
@@ -173,19 +177,15 @@ class Fit:
         if self.validation is None:
             return np.nan, np.nan
         raw = [variable.numpy() for variable in self.network.trainable_variables]
-        self._assign([average.numpy() for average in self.averages])
+        _assign(self.scored, [average.numpy() for average in self.averages])
         rows, windows = self._rows, self.validation
         y_pred = self.forecaster.over(self.feeder)(windows.starts)
-        self._assign(raw)
+        _assign(self.network, raw)
         future, series = windows.future(), rows.series[windows.starts]
         scaled = rows.inputs[future, : rows.n_targets]
         loss = float(np.mean(_LOSSES[self.config.loss](tf.constant(scaled.astype(np.float64) - y_pred))))
         in_units = self._scaler.inverse(y_pred.astype(np.float64), series)
         return loss, float(np.mean(np.abs(rows.observed(future) - in_units)))
-
-    def _assign(self, values: list[NDArray[Any]]) -> None:
-        for variable, value in zip(self.network.trainable_variables, values, strict=True):
-            variable.assign(value)
 
     def arrays(self) -> Arrays:
         """Everything that changes while training, by name: weights, seeds of the dropout, optimiser, averages, best."""
@@ -214,3 +214,21 @@ class Fit:
             average.assign(arrays[f"average/{number}"])
             self.best[number] = arrays[f"best/{number}"]
         self.progress = progress
+
+
+def lanes_or_windows(windows: Windows, config: TrainingConfig, carries_state: bool) -> LaneOrder | WindowOrder:
+    """The order in which windows are learned from: in lanes for a network that carries its state, else at random."""
+    if carries_state:
+        return LaneOrder(windows.starts, windows.lookback, config.batch_size, config.seed)
+    return WindowOrder(windows.starts, config.batch_size, config.seed)
+
+
+def _assign(network: keras.Model, values: list[NDArray[Any]]) -> None:
+    for variable, value in zip(network.trainable_variables, values, strict=True):
+        variable.assign(value)
+
+
+def _forget(network: keras.Model) -> None:
+    for layer in network.layers:
+        if getattr(layer, "stateful", False):
+            layer.reset_states()

@@ -126,7 +126,7 @@ def _forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, Forec
     feeder = Feeder(rows.inputs, rows.series)
     forecasters: dict[str, Forecasting] = {}
     for network, network_config in network_configs(config).items():
-        built = build_network(network_config, shape, config.training.seed)
+        built = build_network(network_config.model_copy(update={"stateful": False}), shape, config.training.seed)
         set_weights(built, run.weights(model_weights if network == "model" else network))
         forecasters[column_names(config)[network]] = Forecaster(built, shape).over(feeder)
     return forecasters

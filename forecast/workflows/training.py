@@ -184,13 +184,19 @@ def _fit(workshop: _Workshop, name: str, parts: NetworkConfig, windows: Windows,
     from forecast.models.feeding import shape_of
     from forecast.models.recurrent import build_network, weights_of
     from forecast.training.checkpoint import load_checkpoint
-    from forecast.training.trainer import Fit
+    from forecast.training.trainer import Fit, lanes_or_windows
 
     prepared, training = workshop.prepared, workshop.prepared.config.training
     started = time.monotonic()
     column = column_names(prepared.config).get(name, f"{parts.model} on every row")
     shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
-    fit = Fit(build_network(parts, shape, training.seed), prepared, training, windows, epochs)
+    if parts.stateful:
+        batch_size = lanes_or_windows(windows, training, carries_state=True).batch_size
+        network = build_network(parts, shape, training.seed, batch_size)
+        twin = build_network(parts.model_copy(update={"stateful": False}), shape, training.seed)
+    else:
+        network, twin = build_network(parts, shape, training.seed), None
+    fit = Fit(network, prepared, training, windows, epochs, twin)
     saved = load_checkpoint(workshop.writer.checkpoints, name)
     if saved is not None:
         arrays, progress, warnings = saved
@@ -203,8 +209,8 @@ def _fit(workshop: _Workshop, name: str, parts: NetworkConfig, windows: Windows,
     history = pd.DataFrame([vars(epoch) for epoch in fit.progress.history])
     return _Trained(
         forecaster=fit.forecaster,
-        parameters=fit.network.count_params(),
-        weights=weights_of(fit.network),
+        parameters=fit.scored.count_params(),
+        weights=weights_of(fit.scored),
         history=history,
         best_epoch=fit.progress.best_epoch,
         seconds=time.monotonic() - started,
