@@ -27,11 +27,11 @@ def datasets(as_json: AsJson = False) -> None:
         print_json([{"name": name} | vars(dataset) for name, dataset in DATASETS.items()])
         return
     table = Table(box=SIMPLE_HEAD)
-    for column in ("name", "what", "span", "clock", "target", "source"):
-        table.add_column(column)
-    for name, dataset in DATASETS.items():
-        shown = name if dataset.title == name else dataset.title
-        table.add_row(shown, dataset.description, dataset.span, dataset.freq, dataset.target, dataset.source)
+    for column in ("name", "clock", "target", "what"):
+        table.add_column(column, no_wrap=column != "what")
+    for dataset in DATASETS.values():
+        what = f"{dataset.description}, {dataset.span}. {dataset.source}."
+        table.add_row(dataset.title, dataset.freq, f"{dataset.target} {dataset.units[dataset.target]}", what)
     out.print(table)
     out.print("Train on one with: forecast train weather")
 
@@ -40,8 +40,8 @@ def datasets(as_json: AsJson = False) -> None:
 @with_settings("read", "data")
 def inspect(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Show what is in a source: clock, gaps, missing and suspicious values, and what train would do with it."""
-    from forecast.cli.console import Speaker, err, out, print_json
-    from forecast.cli.tables import columns_table
+    from forecast.cli.console import Speaker, out, print_json
+    from forecast.cli.tables import columns_table, moment
     from forecast.data.quality import inspect_columns
     from forecast.errors import DataError
     from forecast.models.catalogue import configure
@@ -56,16 +56,18 @@ def inspect(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
     except DataError as error:
         plan = [str(error).replace("\n", " ")]
     absent = panel.absent_before()
+    gaps = int(panel.stretches()[-1]) + 1 - panel.n_series
+    holidays = f", {int(absent.sum()):,} business days without a row" if panel.clock.unit == "B" else ""
     if as_json:
         print_json(
             {
                 "title": panel.name,
                 "rows": panel.n_rows,
-                "first": str(panel.times.min()),
-                "last": str(panel.times.max()),
+                "first": moment(panel.times.min()),
+                "last": moment(panel.times.max()),
                 "freq": panel.clock.freq,
                 "series": list(panel.series_ids),
-                "gaps": int((absent > 0).sum()),
+                "gaps": gaps,
                 "absent_rows": int(absent.sum()),
                 "columns": [vars(report) for report in reports],
                 "notes": list(panel.notes),
@@ -80,16 +82,12 @@ def inspect(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
     series = f" in {panel.n_series} series" if panel.n_series > 1 else ""
     out.print(
         f"{panel.name}: {panel.n_rows:,} rows{series}, one every {panel.clock.describe().removeprefix('1 ')}, "
-        f"{panel.times.min()} … {panel.times.max()}, {int((absent > 0).sum())} gaps ({int(absent.sum()):,} rows absent)",
+        f"{moment(panel.times.min())} … {moment(panel.times.max())}, {gaps} gaps{holidays}",
         markup=False,
     )
     for note in panel.notes:
         out.print(f"  {note}", markup=False)
     out.print(columns_table(reports, panel))
-    for report in reports:
-        for finding in report.findings:
-            out.print(f"  {report.name}: {finding}", markup=False)
     out.print("forecast train would use", markup=False)
     for line in plan:
         out.print(f"  {line}", markup=False)
-    del err

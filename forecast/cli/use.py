@@ -26,7 +26,8 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Forecast the steps after the last row: of the data that a run was trained on, or of new ones."""
-    from forecast.cli.console import Speaker, err, print_json
+    from forecast.cli.console import Speaker, print_json
+    from forecast.cli.tables import moment
     from forecast.runs import frame_to_csv
     from forecast.storage import write_atomically
     from forecast.workflows import forecasting
@@ -43,9 +44,8 @@ def predict(
             speaker.note(f"plot: {path}")
     age = forecasting.age_in_steps(forecast, found)
     if age > 2:
-        speaker.warn(
-            f"the newest row is of {forecast['cutoff'].max()}, {age:,} steps ago; the forecast follows that row"
-        )
+        newest = moment(forecast["cutoff"].max())
+        speaker.warn(f"the newest row is of {newest}, {age:,} steps ago; the forecast follows that row")
     if output is not None:
         write_atomically(output, frame_to_csv(forecast))
         speaker.note(f"forecast: {output}")
@@ -53,7 +53,6 @@ def predict(
         print_json(forecast.astype({"ds": str, "cutoff": str}).to_dict(orient="records"))
     else:
         sys.stdout.write(frame_to_csv(forecast).decode())
-    del err
 
 
 @app.command()

@@ -101,10 +101,11 @@ class Clock:
         return after.to_numpy().astype("datetime64[us]")
 
     def describe(self, steps: int = 1) -> str:
-        """A number of steps in words: ``describe(24)`` of an hourly clock is "24 hours"."""
+        """A number of steps in words: "24 hours", "1 month", "96 × 15 minutes"."""
         singular, plural = _WORDS[self.unit]
-        count = steps * self.multiple
-        return f"{count} {singular if count == 1 else plural}"
+        if self.multiple == 1:
+            return f"{steps:,} {singular if steps == 1 else plural}"
+        return f"{steps:,} × {self.multiple} {plural}" if steps > 1 else f"{self.multiple} {plural}"
 
 
 def normalise_freq(freq: str) -> str:

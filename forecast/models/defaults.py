@@ -66,8 +66,8 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
     calendar = data.calendar if data.calendar is not None else season > 1 and not price
     notes.append(f"target: {', '.join(targets)}" + (f"; other inputs: {', '.join(covariates)}" if covariates else ""))
     notes.append(
-        f"lookback {lookback} steps ({panel.clock.describe(lookback)}), horizon {horizon} steps "
-        f"({panel.clock.describe(horizon)}), season {season}" + ("" if season > 1 else " (none)")
+        f"lookback {panel.clock.describe(lookback)}, horizon {panel.clock.describe(horizon)}, "
+        + (f"season {panel.clock.describe(season)}" if season > 1 else "no season")
     )
     if price and config.network.normalise is None and data.transform is None:
         notes.append(

@@ -13,11 +13,11 @@ from typing import Any
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, get_font_names
 from matplotlib.lines import Line2D
-from matplotlib.textpath import TextPath
 from matplotlib.ticker import ScalarFormatter
 
 from forecast.data.panel import LONGEST_CLOSURE, Floats, Times
@@ -88,14 +88,16 @@ def styled() -> Iterator[None]:
 
 
 def wrapped(text: str, inches: float, size: float, weight: str = "normal") -> list[str]:
-    """The lines of a text that are at most so wide."""
-    font = FontProperties(family=_FONTS, weight=weight)
+    """The lines of a text, each at most so wide; three of them, and the rest is cut."""
+    font = FontProperties(family=_FONTS, size=size, weight=weight)
+    renderer = RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]
 
     def fits(lines: list[str]) -> bool:
-        return all(TextPath((0, 0), line, size, font).get_extents().width <= 72 * inches for line in lines)
+        measure = renderer.get_text_width_height_descent
+        return all(measure(line, font, ismath=False)[0] <= DPI * inches for line in lines)  # type: ignore[no-untyped-call]
 
     letters = max(len(text), 1)
-    while not fits(lines := textwrap.wrap(text, letters)) and letters > 8:
+    while not fits(lines := textwrap.wrap(text, letters, max_lines=3, placeholder=" …")) and letters > 8:
         letters = int(0.95 * letters)
     return lines
 
@@ -114,7 +116,7 @@ def add_head(figure: Figure, title: str, verdict: str, note: str, curves: Sequen
     top = MARGIN
     for text, size, weight, color in (
         (title, 12.5, "bold", "#111111"),
-        (shown(verdict, 400), 10.5, "normal", "#111111"),
+        (shown(verdict), 10.5, "normal", "#111111"),
         (note, 9, "normal", DIM),
     ):
         for line in wrapped(text, wide - 2 * MARGIN, size, weight):

@@ -1,0 +1,64 @@
+"""Series and runs that several tests share; small, so that each test takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import forecast
+from forecast import Config, Run
+
+
+@pytest.fixture(scope="session")
+def monthly() -> pd.DataFrame:
+    """200 months with a yearly cycle and a little noise: ds, y."""
+    months = np.arange(200)
+    noise = np.random.default_rng(7).normal(0, 0.5, 200)
+    y = 20 + 5 * np.sin(2 * np.pi * months / 12) + noise
+    return pd.DataFrame({"ds": pd.date_range("1990-01-01", periods=200, freq="MS"), "y": y})
+
+
+@pytest.fixture(scope="session")
+def three(monthly: pd.DataFrame) -> pd.DataFrame:
+    """Three series below one another, on different levels: unique_id, ds, y."""
+    rng = np.random.default_rng(8)
+    parts = [
+        monthly.assign(unique_id=name, y=monthly["y"] * (number + 1) + rng.normal(0, 0.3, len(monthly)))
+        for number, name in enumerate(["north", "south", "east"])
+    ]
+    return pd.concat(parts, ignore_index=True)[["unique_id", "ds", "y"]]
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[..., Config]:
+    """The configuration of a network that is trained in a second, with some settings changed."""
+
+    def configured(**settings: object) -> Config:
+        small = {"model": "lstm", "units": 8, "epochs": 2, "batch_size": 16, "lookback": 12, "horizon": 3}
+        return forecast.configure({**small, **settings})
+
+    return configured
+
+
+@pytest.fixture(scope="session")
+def monthly_csv(tmp_path_factory: pytest.TempPathFactory, monthly: pd.DataFrame) -> Path:
+    """The months as a file."""
+    path = tmp_path_factory.mktemp("sources") / "monthly.csv"
+    monthly.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, monthly_csv: Path, tiny: Callable[..., Config]) -> Run:
+    """An LSTM and a vanilla RNN trained on the months, with plots. Only to be read."""
+    return forecast.train(monthly_csv, tiny(), run="months", runs_dir=tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the plots of a training out: they take longer than it does."""
+    monkeypatch.setattr("forecast.report.draw.draw_run", lambda *_: {})

@@ -1,0 +1,299 @@
+"""Scoring chunk by chunk against flat functions on whole arrays; the long table; what cannot be scored."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.config import Config
+from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.prepare import Prepared, prepare
+from forecast.data.split import TRAIN
+from forecast.data.windows import Forecasting, Ints
+from forecast.evaluation import scoring
+from forecast.evaluation.metrics import mae, rmse, smape
+from forecast.evaluation.scoring import Evaluation, judge, naive_errors
+from forecast.evaluation.significance import diebold_mariano
+from forecast.models.defaults import resolve
+
+SEASON, LOOKBACK, HORIZON = 4, 6, 3
+
+
+def make_panel(n_series: int = 2, n_rows: int = 90, seed: int = 0) -> Panel:
+    """Hourly series with targets a and b and a covariate c; on different levels, so that a mix-up shows."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(0, 1, (n_series * n_rows, 3)) + [10, 200, 0]
+    values += 50 * np.repeat(np.arange(n_series), n_rows)[:, None]
+    hours = pd.date_range("2021-03-01", periods=n_rows, freq="h").to_numpy().astype("datetime64[us]")
+    return Panel(
+        values=values,
+        times=np.tile(hours, n_series),
+        columns=("a", "b", "c"),
+        clock=Clock("h"),
+        series_ids=tuple(f"s{number}" for number in range(n_series)),
+        offsets=tuple(range(0, (n_series + 1) * n_rows, n_rows)),
+        units={"a": "m", "b": "m"},
+    )
+
+
+def make_ready(panel: Panel, **data: object) -> Prepared:
+    chosen = {"target": ("a", "b"), "covariates": ("c",), "lookback": LOOKBACK, "horizon": HORIZON, "season": SEASON}
+    config, _ = resolve(Config().replace(data={**chosen, **data}), panel)
+    return prepare(panel, config)
+
+
+def guesses(ready: Prepared, seed: int) -> Forecasting:
+    """A stand-in for a network: scaled forecasts that depend on nothing but the window's first row."""
+    shape = (ready.rows.panel.n_rows, HORIZON, ready.rows.n_targets)
+    scaled = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+    return lambda starts: scaled[starts]
+
+
+def score(ready: Prepared, models: dict[str, Forecasting] | None = None) -> Evaluation:
+    training = ready.split.part_of(ready.rows.panel.times) == TRAIN
+    yardsticks = naive_errors(ready.rows, training, SEASON)
+    models = models or {"lstm": guesses(ready, 1), "rnn": guesses(ready, 2)}
+    return judge(ready.rows, ready.test, ready.scaler, models, SEASON, yardsticks)
+
+
+def in_units(ready: Prepared, model: Forecasting) -> Floats:
+    """Forecasts of every test window in the targets' units, by the definition of the scaler."""
+    starts = ready.test.starts
+    mean = ready.scaler.mean[ready.rows.series[starts], None, : ready.rows.n_targets]
+    scale = ready.scaler.scale[ready.rows.series[starts], None, : ready.rows.n_targets]
+    return model(starts).astype(np.float64) * scale + mean
+
+
+def observed(ready: Prepared) -> Floats:
+    values = ready.rows.panel.values[:, : ready.rows.n_targets]
+    return np.stack([values[start + LOOKBACK : start + LOOKBACK + HORIZON] for start in ready.test.starts])
+
+
+@pytest.fixture(params=[1, 25, 100, 2_000_000])
+def any_chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows in chunks of one, of four, of sixteen, and all at once."""
+    monkeypatch.setattr(scoring, "_POINTS_AT_ONCE", request.param)
+
+
+@pytest.mark.usefixtures("any_chunk")
+def test_scores_are_those_of_the_whole_arrays() -> None:
+    ready = make_ready(make_panel())
+    assert len(ready.test) == 32  # the last 20 % of 90 hours hold 16 horizons of 3, in each of two series
+    metrics = score(ready).metrics
+    y_true, series = observed(ready), ready.rows.series[ready.test.starts]
+    forecasts = {"lstm": in_units(ready, guesses(ready, 1)), "rnn": in_units(ready, guesses(ready, 2))}
+    values = ready.rows.panel.values[:, :2]
+    cutoffs = ready.test.starts + LOOKBACK - 1
+    forecasts["persistence"] = np.stack([np.tile(values[row], (HORIZON, 1)) for row in cutoffs])
+    forecasts["seasonal-naive"] = np.stack([values[row - 3 : row] for row in cutoffs])  # one season of 4 before
+    forecasts["drift"] = np.stack(
+        [
+            [values[row] + step * (values[row] - values[row - 5]) / 5 for step in (1, 2, 3)]  # from first to last seen
+            for row in cutoffs
+        ]
+    )
+    n_train = 63
+    yardstick = [
+        [
+            float(np.mean([abs(values[90 * s + t, d] - values[90 * s + t - SEASON, d]) for t in range(SEASON, n_train)]))
+            for d in range(2)
+        ]
+        for s in range(2)
+    ]
+    assert metrics["n_windows"] == 32
+    assert list(metrics["models"]) == list(forecasts)
+    for name, y_pred in forecasts.items():
+        scaled_errors = np.abs(y_true - y_pred) / np.array(yardstick)[series][:, None]
+        assert metrics["models"][name] == pytest.approx(
+            {
+                "mae": mae(y_true, y_pred),
+                "rmse": rmse(y_true, y_pred),
+                "smape": smape(y_true, y_pred),
+                "mase": scaled_errors.mean(),
+            },
+            rel=1e-12,
+        )
+        assert metrics["by_step"][name] == pytest.approx(
+            [mae(y_true[:, step], y_pred[:, step]) for step in range(HORIZON)], rel=1e-12
+        )
+        for number in range(2):
+            for target, column in enumerate("ab"):
+                own = series == number
+                assert metrics["by_series"][f"s{number}/{column}"][name] == pytest.approx(
+                    mae(y_true[own][:, :, target], y_pred[own][:, :, target]), rel=1e-12
+                )
+    for name in ("rnn", "persistence", "seasonal-naive"):
+        expected = 1 - mae(y_true, forecasts["lstm"]) / mae(y_true, forecasts[name])
+        assert metrics["skill"][name] == pytest.approx(expected, rel=1e-12)
+    assert set(metrics["skill"]) == set(metrics["p_value"]) == {"rnn", "persistence", "seasonal-naive"}
+    assert metrics["naive_error"] == pytest.approx(
+        {"s0/a": yardstick[0][0], "s0/b": yardstick[0][1], "s1/a": yardstick[1][0], "s1/b": yardstick[1][1]}
+    )
+
+
+@pytest.mark.usefixtures("any_chunk")
+def test_origins_at_the_same_time_count_once_in_the_test_of_luck() -> None:
+    ready = make_ready(make_panel())
+    metrics = score(ready).metrics
+    y_true = observed(ready)
+    losses = {}
+    for name, seed in (("lstm", 1), ("rnn", 2)):
+        by_window = np.abs(y_true - in_units(ready, guesses(ready, seed))).mean(axis=(1, 2))
+        losses[name] = by_window.reshape(2, 16).mean(axis=0)  # the two series, at the same 16 times
+    expected = diebold_mariano(losses["lstm"], losses["rnn"], HORIZON)
+    assert metrics["p_value"]["rnn"] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.usefixtures("any_chunk")
+def test_the_long_table_says_what_was_forecast_of_what_from_where() -> None:
+    ready = make_ready(make_panel())
+    frame = score(ready).forecasts
+    assert list(frame) == ["unique_id", "ds", "cutoff", "y", "lstm", "rnn", "persistence", "seasonal-naive", "drift"]
+    assert len(frame) == 32 * HORIZON * 2
+    assert frame.equals(frame.sort_values(["unique_id", "cutoff", "ds"], kind="stable", ignore_index=True))
+    truth = {
+        (f"s{s}/{column}", time): ready.rows.panel.values[90 * s + t, d]
+        for s in range(2)
+        for d, column in enumerate("ab")
+        for t, time in enumerate(pd.date_range("2021-03-01", periods=90, freq="h"))
+    }
+    steps = (frame["ds"] - frame["cutoff"]) / pd.Timedelta("1h")
+    assert steps.tolist() == [1, 2, 3] * 64
+    for row in frame.itertuples():
+        assert row.y == truth[row.unique_id, row.ds]
+        assert row.persistence == truth[row.unique_id, row.cutoff]
+    y_pred = in_units(ready, guesses(ready, 1))
+    own = frame[frame["unique_id"] == "s1/b"]
+    assert own["lstm"].to_numpy() == pytest.approx(y_pred[16:, :, 1].reshape(-1), rel=1e-12)
+
+
+@pytest.mark.usefixtures("any_chunk")
+def test_a_table_that_would_be_too_long_keeps_evenly_spaced_origins(monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = make_ready(make_panel(n_series=1))
+    whole = score(ready)
+    monkeypatch.setattr(scoring, "_ROWS_OF_FORECASTS", 40)
+    part = score(ready)
+    # 16 windows of 6 points are 96 rows; every third window gives 6 × 6 = 36.
+    assert part.metrics["forecasts_every"] == 3
+    assert part.metrics == whole.metrics | {"forecasts_every": 3}
+    cutoffs = whole.forecasts["cutoff"].unique()[::3]
+    expected = whole.forecasts[whole.forecasts["cutoff"].isin(cutoffs)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(part.forecasts, expected, check_dtype=False)
+
+
+def test_one_series_and_target_has_no_scores_by_series() -> None:
+    metrics = score(make_ready(make_panel(n_series=1), target=("b",))).metrics
+    assert "by_series" not in metrics
+    assert metrics["unit"] == "m"
+    assert list(metrics["naive_error"]) == ["s0"]
+
+
+@pytest.mark.parametrize(("units", "expected"), [({"a": "m", "b": "m"}, "m"), ({"a": "m", "b": "s"}, ""), ({}, "")])
+def test_a_unit_is_stated_when_all_targets_share_it(units: dict[str, str], expected: str) -> None:
+    assert score(make_ready(replace(make_panel(), units=units))).metrics["unit"] == expected
+
+
+def changed(panel: Panel, change: Callable[[Floats], None]) -> Panel:
+    values = panel.values.copy()
+    change(values)
+    return replace(panel, values=values)
+
+
+def test_perfect_references_give_null_and_a_reason() -> None:
+    def still(values: Floats) -> None:
+        values[:, :2] = 7
+
+    metrics = score(make_ready(changed(make_panel(), still))).metrics
+    json.dumps(metrics, allow_nan=False)
+    assert metrics["skill"] == {"rnn": metrics["skill"]["rnn"], "persistence": None, "seasonal-naive": None}
+    assert metrics["models"]["persistence"] == {"mae": 0, "rmse": 0, "mase": None, "smape": 0}
+    assert metrics["models"]["lstm"]["mase"] is None
+    assert {"models.lstm.mase", "models.persistence.mase", "skill.persistence", "skill.seasonal-naive"} <= set(
+        metrics["reasons"]
+    )
+    assert metrics["reasons"]["skill.persistence"] == "persistence makes no error here"
+    assert metrics["naive_error"] == {"s0/a": 0, "s0/b": 0, "s1/a": 0, "s1/b": 0}
+    assert "no skill can be measured" in metrics["verdict"]
+
+
+def test_mase_without_a_yardstick_is_null_and_says_why() -> None:
+    def still_while_training(values: Floats) -> None:
+        values[:63, :2] = 7
+
+    metrics = score(make_ready(changed(make_panel(n_series=1), still_while_training))).metrics
+    assert {name: scores["mase"] for name, scores in metrics["models"].items()} == dict.fromkeys(metrics["models"])
+    assert "4 steps apart never differ" in metrics["reasons"]["models.lstm.mase"]
+    assert all(isinstance(scores["mae"], float) for scores in metrics["models"].values())
+    assert isinstance(metrics["skill"]["persistence"], float)
+
+
+def test_mase_is_pooled_over_the_series_that_have_a_yardstick() -> None:
+    def first_still_while_training(values: Floats) -> None:
+        values[:63, :2] = 7
+
+    ready = make_ready(changed(make_panel(), first_still_while_training))
+    metrics = score(ready).metrics
+    y_true, y_pred = observed(ready), in_units(ready, guesses(ready, 1))
+    values = ready.rows.panel.values
+    second = ready.rows.series[ready.test.starts] == 1
+    yardstick = np.abs(values[94:153, :2] - values[90:149, :2]).mean(axis=0)
+    expected = (np.abs(y_true - y_pred)[second] / yardstick).mean()
+    assert metrics["models"]["lstm"]["mase"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_few_origins_leave_the_p_value_open() -> None:
+    ready = make_ready(make_panel(n_series=1, n_rows=50), target=("a",))  # 10 test rows hold 8 windows
+    assert isinstance(score(ready).metrics["p_value"]["rnn"], float)
+    ready = make_ready(make_panel(n_series=1, n_rows=45), target=("a",))  # 9 rows, 7 windows
+    metrics = score(ready).metrics
+    assert metrics["p_value"] == {"rnn": None, "persistence": None, "seasonal-naive": None}
+    assert metrics["reasons"]["p_value.rnn"] == "fewer than eight origins"
+    assert "too few windows to test" in metrics["verdict"]
+
+
+def test_a_series_without_a_test_window_is_left_out_by_name() -> None:
+    panel = make_panel()
+    kept = np.r_[0:90, 90:160]  # the second series ends before the test span
+    short = replace(panel, values=panel.values[kept], times=panel.times[kept], offsets=(0, 90, 160))
+    metrics = score(make_ready(short, test_from="2021-03-04T00:00", validation_from="2021-03-03T00:00")).metrics
+    assert set(metrics["by_series"]) == {"s0/a", "s0/b"}
+    json.dumps(metrics, allow_nan=False)
+
+
+def test_windows_with_a_missing_target_are_not_scored_and_the_others_are() -> None:
+    def hole(values: Floats) -> None:
+        values[80, 0] = math.nan
+
+    ready = make_ready(changed(make_panel(n_series=1), hole))
+    metrics = score(ready).metrics
+    assert metrics["n_windows"] == 16 - HORIZON  # those whose horizon holds the hole
+    json.dumps(metrics, allow_nan=False)
+
+
+def test_the_order_of_models_decides_who_is_judged() -> None:
+    ready = make_ready(make_panel())
+    models: dict[str, Forecasting] = {"gru": guesses(ready, 3)}
+    metrics = score(ready, models).metrics
+    assert metrics["model"] == "gru"
+    assert "rnn" not in metrics["skill"]
+    assert metrics["verdict"].count("gru") == 1
+
+
+def test_every_window_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = make_ready(make_panel())
+    monkeypatch.setattr(scoring, "_POINTS_AT_ONCE", 30)
+    asked: list[Ints] = []
+
+    def note(starts: Ints) -> np.ndarray:
+        asked.append(starts)
+        return guesses(ready, 1)(starts)
+
+    score(ready, {"lstm": note})
+    assert max(len(starts) for starts in asked) == 5  # 30 points are five windows of 3 × 2
+    assert np.concatenate(asked).tolist() == ready.test.starts.tolist()

@@ -1,0 +1,66 @@
+"""The sentence at the top: what it says of a win, a loss, no evidence, and what cannot be judged."""
+
+from __future__ import annotations
+
+import pytest
+
+from forecast.evaluation.verdict import verdict
+
+
+def test_a_win_is_against_the_hardest_naive_forecast() -> None:
+    sentence = verdict("lstm", {"persistence": 0.5, "seasonal-naive": 0.1234}, {"persistence": 1e-9, "seasonal-naive": 0.012})
+    assert sentence == "lstm beats the seasonal naive (MAE 12.3% lower, p = 0.012)."
+
+
+def test_a_loss_is_said_plainly() -> None:
+    sentence = verdict("lstm", {"persistence": -0.25, "seasonal-naive": 0.3}, {"persistence": 0.0004, "seasonal-naive": 0.001})
+    assert sentence == "lstm is worse than the last value (MAE 25.0% higher, p < 0.001)."
+
+
+@pytest.mark.parametrize(
+    ("gain", "p", "said"),
+    [
+        (0.2, 0.3, "MAE 20.0% lower, p = 0.3"),
+        (0.2, 0.05, "MAE 20.0% lower, p = 0.05"),
+        (0.2, None, "MAE 20.0% lower, too few windows to test"),
+        (-0.1, 0.6, "MAE 10.0% higher, p = 0.6"),
+    ],
+)
+def test_without_evidence_no_skill_is_claimed(gain: float, p: float | None, said: str) -> None:
+    sentence = verdict("gru", {"persistence": gain, "seasonal-naive": 0.9}, {"persistence": p, "seasonal-naive": 1e-6})
+    assert sentence == f"No evidence that gru beats the last value ({said})."
+
+
+def test_a_tie_is_no_evidence() -> None:
+    # Two series of which one is won and one is lost by the same amount: certain, and still no difference.
+    sentence = verdict("lstm", {"persistence": 0.0, "seasonal-naive": 0.5}, {"persistence": 1.0, "seasonal-naive": 0.0})
+    assert sentence.startswith("No evidence that lstm beats the last value")
+
+
+@pytest.mark.parametrize(
+    ("gain", "p", "said"),
+    [
+        (0.05, 0.001, "it is better than the vanilla RNN (MAE 5.0% lower, p = 0.001)."),
+        (-0.05, 0.001, "it is worse than the vanilla RNN (MAE 5.0% higher, p = 0.001)."),
+        (0.05, 0.2, "it is not to be told apart from the vanilla RNN (MAE 5.0% lower, p = 0.2)."),
+        (0.05, None, "it is not to be told apart from the vanilla RNN (MAE 5.0% lower, too few windows to test)."),
+    ],
+)
+def test_the_vanilla_rnn_has_its_own_clause(gain: float, p: float | None, said: str) -> None:
+    skill = {"rnn": gain, "persistence": 0.4, "seasonal-naive": 0.6}
+    sentence = verdict("lstm", skill, {"rnn": p, "persistence": 0.02, "seasonal-naive": 0.02})
+    assert sentence == f"lstm beats the last value (MAE 40.0% lower, p = 0.02); {said}"
+
+
+def test_perfect_naive_forecasts_leave_nothing_to_win() -> None:
+    nothing = {"persistence": None, "seasonal-naive": None}
+    assert verdict("lstm", nothing, nothing) == (
+        "lstm: the naive forecasts are already perfect here, so no skill can be measured."
+    )
+
+
+@pytest.mark.parametrize(("perfect", "other"), [("persistence", "seasonal-naive"), ("seasonal-naive", "persistence")])
+def test_one_perfect_naive_forecast_cannot_be_beaten(perfect: str, other: str) -> None:
+    # The model is worse than a forecast without error, however well it does against the other one.
+    sentence = verdict("lstm", {perfect: None, other: 0.5}, {perfect: 1e-9, other: 1e-9})
+    assert "beats" not in sentence.removeprefix("No evidence that lstm beats")
