@@ -150,6 +150,7 @@ class TrainingConfig(Section):
     ema: Share = Field(0.99, description="Momentum of the moving average of the weights; 0 for none.")
     patience: int = Field(10, ge=1, description="Epochs without a better validation before training stops.")
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything random.")
+    ensemble: int = Field(1, ge=1, le=100, description="Networks that differ by their seed; forecasts are averaged.")
     baseline: bool = Field(True, description="Train the vanilla RNN beside the model.")
     refit: bool = Field(False, description="Train again on every row for the newest forecast.")
 

@@ -105,8 +105,8 @@ def _is_numeric(cells: pa.Array, numbers: Numbers) -> bool:
     if numbers.count >= len(numbers.words):
         return True
     sample = [text.strip() for text in cells.take(pa.array(numbers.words[:200])).to_pylist()]
-    commas = re.compile(r"[+-]?\d+(,\d+)+(\.\d+)?|[+-]?\d{1,3}(\.\d{3})+,\d*")
-    odd = sum(decorated(text) or commas.fullmatch(text) is not None for text in sample)
+    marked = re.compile(r"[+-]?\d+((,\d+)+(\.\d+)?|(\.\d+)+,\d*|\.\d*)")
+    odd = sum(decorated(text) or marked.fullmatch(text) is not None for text in sample)
     return odd * 2 > len(sample)
 
 

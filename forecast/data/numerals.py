@@ -153,6 +153,11 @@ def explain(text: str, path: str) -> tuple[str, str]:
         return f"{shown} is written with a thousands comma.", f"Try: forecast inspect {path} --thousands ,{either}"
     if re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+,\d*", text):
         return f"{shown} groups its digits by points.", f"Try: forecast inspect {path} --thousands . --decimal ,"
+    if re.fullmatch(r"[+-]?\d+\.\d*", text):
+        return (
+            f"{shown} has a decimal point where --decimal asks for a comma.",
+            f"Try: forecast inspect {path} --decimal .",
+        )
     if re.fullmatch(_COMMA, text):
         return f"{shown} is written with a decimal comma.", f"Try: forecast inspect {path} --decimal ,"
     if "%" in text and decorated(text):

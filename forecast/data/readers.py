@@ -182,8 +182,9 @@ def _on_clock(table: Table, rows: Rows, options: ReadOptions) -> tuple[Rows, Clo
         )
     notes = [] if options.freq else [f"One row each {found.describe()} ({found.freq})."]
     if not placed.moved and (placed.times != rows.times[placed.rows]).any():
+        first = placed.times[0].astype("datetime64[D]")
         notes.append(
-            f"Each time stands for its period and is written as that of {found.freq}, {placed.times[0]} first."
+            f"Each time stands for its period and is moved to its place on {found.freq}, the first to {first}."
         )
     if len(placed.rows) < count:
         rows = rows.take(placed.rows)

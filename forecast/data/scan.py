@@ -84,11 +84,12 @@ def read_cells(source: Source, delimiter: str | None = None, skip_rows: int = 0)
 
 def _skip(source: Source, skip_rows: int) -> bytes:
     start = 0
-    for skipped in range(skip_rows):
+    for _ in range(skip_rows):
         start = source.data.find(b"\n", start) + 1
         if not start:
+            lines = source.data.count(b"\n")
             raise DataError(
-                f"--skip-rows {skip_rows} leaves nothing: {source.label} has {skipped + 1} lines.",
+                f"--skip-rows {skip_rows} leaves nothing: {source.label} has {lines:,} lines.",
                 source.command("--skip-rows 0"),
             )
     return source.data[start:]

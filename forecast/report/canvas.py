@@ -228,12 +228,12 @@ def dress(axes: Axes, times: Times | None = None, ticks: int = 10) -> None:
 
 
 def to_png(figure: Figure) -> bytes:
-    """The figure as PNG; the same figure gives the same bytes."""
+    """The figure as PNG; figures of the same numbers give the same bytes."""
     return _saved(figure, "png", {"Software": None})
 
 
 def to_svg(figure: Figure) -> bytes:
-    """The figure as SVG, its letters as paths; the same figure gives the same bytes."""
+    """The figure as SVG, its letters as paths; figures of the same numbers give the same bytes."""
     return _saved(figure, "svg", {"Date": None, "Creator": None})
 
 

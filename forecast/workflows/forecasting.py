@@ -17,7 +17,7 @@ from forecast.evaluation.scoring import judge
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.runs import Run, find_run, list_runs, runs_folder
 from forecast.workflows.listening import Listener, Silence
-from forecast.workflows.networks import column_names, network_configs
+from forecast.workflows.networks import averaged, column_names, network_configs, weights_of_member
 from forecast.workflows.reading import Source, fitting_panel
 
 
@@ -126,9 +126,13 @@ def _forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, Forec
     feeder = Feeder(rows.inputs, rows.series)
     forecasters: dict[str, Forecasting] = {}
     for network, network_config in network_configs(config).items():
-        built = build_network(network_config.model_copy(update={"stateful": False}), shape, config.training.seed)
-        set_weights(built, run.weights(model_weights if network == "model" else network))
-        forecasters[column_names(config)[network]] = Forecaster(built, shape).over(feeder)
+        weights = run.weights(model_weights if network == "model" else network)
+        members = []
+        for number in range(config.training.ensemble):
+            built = build_network(network_config.model_copy(update={"stateful": False}), shape, config.training.seed)
+            set_weights(built, weights_of_member(weights, number))
+            members.append(Forecaster(built, shape).over(feeder))
+        forecasters[column_names(config)[network]] = averaged(members)
     return forecasters
 
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
 from forecast.config import Config, NetworkConfig
+from forecast.data.windows import Forecasting, Ints
+from forecast.training.state import Arrays
 
 
 def network_configs(config: Config) -> dict[str, NetworkConfig]:
@@ -16,3 +23,23 @@ def network_configs(config: Config) -> dict[str, NetworkConfig]:
 def column_names(config: Config) -> dict[str, str]:
     """The column of each network in tables and plots."""
     return {"model": config.network.model, "baseline": "rnn"}
+
+
+def member_weights(weights: Arrays, number: int) -> Arrays:
+    """The weights of one member of an ensemble under their names among those of all members."""
+    return {f"{number + 1}/{name}": array for name, array in weights.items()}
+
+
+def weights_of_member(weights: Mapping[str, NDArray[np.float32]], number: int) -> Arrays:
+    """The reverse of `member_weights`: one member's weights out of those of all."""
+    prefix = f"{number + 1}/"
+    return {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}
+
+
+def averaged(members: Sequence[Forecasting]) -> Forecasting:
+    """The mean of the members' forecasts."""
+
+    def forecast(starts: Ints) -> NDArray[np.float32]:
+        return np.mean([member(starts) for member in members], axis=0, dtype=np.float32)
+
+    return forecast if len(members) > 1 else members[0]

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import platform
 import re
-import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from forecast.config import Config, NetworkConfig, chosen
+from forecast.config import Config, chosen
 from forecast.data.datasets import DATASETS
 from forecast.data.panel import Panel
-from forecast.data.prepare import Prepared, prepare, windows_of
+from forecast.data.prepare import prepare, windows_of
 from forecast.data.split import TRAIN
-from forecast.data.windows import Windows
 from forecast.errors import DataError
 from forecast.evaluation.scoring import judge, naive_errors
 from forecast.inference.newest import newest_forecast, newest_rows
@@ -27,36 +23,10 @@ from forecast.models.catalogue import configure
 from forecast.models.defaults import resolve
 from forecast.runs import Run, RunWriter, runs_folder
 from forecast.storage import locked
-from forecast.workflows.listening import Listener, Silence, StopRequested
+from forecast.workflows.fitting import Trained, Workshop, fit_network
+from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import column_names, network_configs
 from forecast.workflows.reading import Source, read, tell
-
-if TYPE_CHECKING:
-    from forecast.models.feeding import Forecaster
-    from forecast.training.state import Arrays
-    from forecast.training.trainer import Fit
-
-
-@dataclass(frozen=True)
-class _Trained:
-    """One trained network of the run."""
-
-    forecaster: Forecaster
-    parameters: int
-    weights: Arrays
-    history: pd.DataFrame
-    best_epoch: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class _Workshop:
-    """What every step of one run's making shares."""
-
-    panel: Panel
-    prepared: Prepared
-    writer: RunWriter
-    listener: Listener
 
 
 def train(
@@ -95,7 +65,7 @@ def train(
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
         writer.begin(_first_manifest(source, panel, command), resolved, overwrite)
-        return _make(_Workshop(panel, prepared, writer, listener))
+        return _make(Workshop(panel, prepared, writer, listener))
 
 
 def resume(
@@ -126,10 +96,10 @@ def resume(
             f"Bring the old file back, or train anew with --run {name} --overwrite.",
         )
     with locked(writer.lock, f"The run {name}"):
-        return _make(_Workshop(panel, prepare(panel, config), writer, listener))
+        return _make(Workshop(panel, prepare(panel, config), writer, listener))
 
 
-def _make(workshop: _Workshop) -> Run:
+def _make(workshop: Workshop) -> Run:
     from forecast.models.feeding import Feeder
     from forecast.report.draw import draw_run
 
@@ -138,7 +108,8 @@ def _make(workshop: _Workshop) -> Run:
     season = chosen(config.data.season)
     manifest, _ = writer.begun()
     trained = {
-        network: _fit(workshop, network, parts, prepared.train) for network, parts in network_configs(config).items()
+        network: fit_network(workshop, network, parts, prepared.train)
+        for network, parts in network_configs(config).items()
     }
     feeder = Feeder(rows.inputs, rows.series)
     training_rows = prepared.split.part_of(rows.panel.times) == TRAIN
@@ -146,24 +117,24 @@ def _make(workshop: _Workshop) -> Run:
         rows,
         prepared.test,
         prepared.scaler,
-        {names[network]: result.forecaster.over(feeder) for network, result in trained.items()},
+        {names[network]: result.over(feeder) for network, result in trained.items()},
         season,
         naive_errors(rows, training_rows, season),
     )
 
-    forecasting = {names[network]: result.forecaster for network, result in trained.items()}
+    forecasting = {names[network]: result for network, result in trained.items()}
     if config.training.refit:
         every_row = windows_of(rows, np.ones(rows.panel.n_rows, bool), config.data)
-        refitted = _fit(workshop, "refit", config.network, every_row, epochs=trained["model"].best_epoch)
+        refitted = fit_network(workshop, "refit", config.network, every_row, trained["model"].best_epochs)
         writer.write_weights("refit", refitted.weights)
-        forecasting[names["model"]] = refitted.forecaster
+        forecasting[names["model"]] = refitted
     newest, window = newest_rows(rows.panel, config.data, prepared.scaler)
     newest_feeder = Feeder(newest.inputs, newest.series)
     forecast = newest_forecast(
         newest,
         window,
         prepared.scaler,
-        {name: forecaster.over(newest_feeder) for name, forecaster in forecasting.items()},
+        {name: result.over(newest_feeder) for name, result in forecasting.items()},
         season,
     )
 
@@ -173,71 +144,10 @@ def _make(workshop: _Workshop) -> Run:
     writer.write_json("metrics.json", evaluation.metrics)
     writer.write_frame("test_forecasts.csv", evaluation.forecasts)
     writer.write_frame("forecast.csv", forecast)
-    histories = {names[network]: result.history for network, result in trained.items()}
+    histories = {names[network]: result.members[0].history for network, result in trained.items()}
     for name, picture in draw_run(prepared, evaluation, histories, forecast).items():
         writer.write(f"plots/{name}", picture)
     return writer.finish(manifest | _outcome(workshop, trained))
-
-
-def _fit(workshop: _Workshop, name: str, parts: NetworkConfig, windows: Windows, epochs: int | None = None) -> _Trained:
-    """Train one network, from its newest checkpoint if there is one."""
-    from forecast.models.feeding import shape_of
-    from forecast.models.recurrent import build_network, weights_of
-    from forecast.training.checkpoint import load_checkpoint
-    from forecast.training.trainer import Fit, lanes_or_windows
-
-    prepared, training = workshop.prepared, workshop.prepared.config.training
-    started = time.monotonic()
-    column = column_names(prepared.config).get(name, f"{parts.model} on every row")
-    shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
-    if parts.stateful:
-        batch_size = lanes_or_windows(windows, training, carries_state=True).batch_size
-        network = build_network(parts, shape, training.seed, batch_size)
-        twin = build_network(parts.model_copy(update={"stateful": False}), shape, training.seed)
-    else:
-        network, twin = build_network(parts, shape, training.seed), None
-    fit = Fit(network, prepared, training, windows, epochs, twin)
-    saved = load_checkpoint(workshop.writer.checkpoints, name)
-    if saved is not None:
-        arrays, progress, warnings = saved
-        for warning in warnings:
-            workshop.listener.warn(warning)
-        fit.restore(arrays, progress)
-    workshop.listener.started(column, fit)
-    fit.run(_Keeper(workshop, name))
-    workshop.listener.ended(column, fit)
-    history = pd.DataFrame([vars(epoch) for epoch in fit.progress.history])
-    return _Trained(
-        forecaster=fit.forecaster,
-        parameters=fit.scored.count_params(),
-        weights=weights_of(fit.scored),
-        history=history,
-        best_epoch=fit.progress.best_epoch,
-        seconds=time.monotonic() - started,
-    )
-
-
-@dataclass(frozen=True)
-class _Keeper:
-    """Saves a checkpoint after every epoch, and when the user asks to stop."""
-
-    workshop: _Workshop
-    name: str
-
-    def after_step(self, fit: Fit) -> None:
-        """Tell the listener; on a request to stop, save first."""
-        try:
-            self.workshop.listener.step(fit)
-        except StopRequested as stop:
-            self.after_epoch(fit)
-            stop.hint = f"Continue with: forecast train --resume {self.workshop.writer.name}"
-            raise
-
-    def after_epoch(self, fit: Fit) -> None:
-        """Save."""
-        from forecast.training.checkpoint import save_checkpoint
-
-        save_checkpoint(self.workshop.writer.checkpoints, self.name, fit.arrays(), fit.progress)
 
 
 def _first_manifest(source: Source, panel: Panel, command: str) -> dict[str, Any]:
@@ -269,7 +179,7 @@ def _first_manifest(source: Source, panel: Panel, command: str) -> dict[str, Any
     }
 
 
-def _outcome(workshop: _Workshop, trained: dict[str, _Trained]) -> dict[str, Any]:
+def _outcome(workshop: Workshop, trained: dict[str, Trained]) -> dict[str, Any]:
     prepared = workshop.prepared
     manifest, _ = workshop.writer.begun()
     cuts = {"validation_from": str(prepared.split.validation_from), "test_from": str(prepared.split.test_from)}
@@ -281,8 +191,8 @@ def _outcome(workshop: _Workshop, trained: dict[str, _Trained]) -> dict[str, Any
         "networks": {
             name: {
                 "parameters": result.parameters,
-                "best_epoch": result.best_epoch,
-                "epochs": len(result.history),
+                "members": len(result.members),
+                "best_epochs": result.best_epochs,
                 "seconds": round(result.seconds, 1),
             }
             for name, result in trained.items()

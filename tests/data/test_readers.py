@@ -1,4 +1,4 @@
-"""Reading: what just works, what is mended and counted, and what is refused with line, column, value and next command."""
+"""Reading: what just works, what is mended and counted, what is refused with line, value and next command."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def test_a_date_and_a_time_of_day_are_joined(read):
 
 
 def _stacked(cities: str = "ab") -> str:
-    rows = [line for line in table().splitlines()[1:]]
+    rows = table().splitlines()[1:]
     return "city,time,v\n" + "".join(f"{city},{row}{k}\n" for k, city in enumerate(cities) for row in rows)
 
 
@@ -317,16 +317,15 @@ def test_999_is_a_sentinel_only_when_repeated_and_far(read):
 
 
 def test_numbers_keep_their_last_bit(read):
-    panel = read(
-        "time,v\n2020-01-01,0.1\n2020-01-02,-1.7976931348623157e308\n2020-01-03,+.5\n2020-01-04,10.357019999999999\n"
-    )
-    assert panel.values[:, 0].tolist() == [0.1, -1.7976931348623157e308, 0.5, 10.357019999999999]
+    panel = read("time,v\n2020-01-01,0.1\n2020-01-02,5e-324\n2020-01-03,+.5\n2020-01-04,10.357019999999999\n")
+    assert panel.values[:, 0].tolist() == [0.1, 5e-324, 0.5, 10.357019999999999]
 
 
 def test_marks_of_decimals_and_thousands(read, refusal):
-    text = table(sep=";").replace("7.5", "1.234,5")
+    text = table(sep=";").replace(".5", ".500,25")
     assert "--thousands . --decimal ," in refusal(text)
-    assert read(text, thousands=".", decimal=",").values[7, 0] == 1234.5
+    assert read(text, thousands=".", decimal=",").values[7, 0] == 7500.25
+    assert "decimal point" in refusal(table(), decimal=",")
     assert "--thousands ," in refusal(with_line(10, '2020-01-09,"1,234"'))
     assert read(with_line(10, '2020-01-09,"1,234"'), thousands=",").values[8, 0] == 1234
     assert "cannot be read" in refusal(
@@ -354,7 +353,7 @@ LINES = table().splitlines()
         "header only": ("time,v\n", ["no rows"]),
         "blank lines": ("\n \n\n", ["blank lines"]),
         "utf-16 without mark": (table().encode("utf-16-le"), ["--encoding utf-16-le"]),
-        "NUL": (with_line(6, "2020-01-05,1\x00"), ["line 6", "offset 82"]),
+        "NUL": (with_line(6, "2020-01-05,1\x00"), ["line 6", "offset 79"]),
         "gzip cut": (gzip.compress(table().encode())[:-9], ["damaged gzip"]),
         "gzip bomb": (gzip.compress(b"1" * 100_000_000), ["bomb"]),
         "zip of two": (_zipped(a=table(), b=table()), ["zip of 2 files", "'a'"]),
@@ -454,11 +453,12 @@ def test_a_file_without_permission_is_refused(tmp_path):
         read_panel(path)
 
 
-def test_a_file_beyond_memory_is_refused_before_it_is_read(tmp_path):
+def test_a_file_beyond_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
     path = tmp_path / "huge.csv"
     with path.open("wb") as stream:
-        stream.truncate(1 << 44)
-    with pytest.raises(DataError, match="of memory"):
+        stream.truncate(10_000_000_000)
+    monkeypatch.setattr("forecast.data.memory.available_memory", lambda: 8_000_000_000)
+    with pytest.raises(DataError, match=r"need about 60\.0 GB of memory; 8\.0 GB are available"):
         read_panel(path)
 
 
@@ -493,11 +493,10 @@ def test_any_bytes_are_read_or_refused(tmp_path, data):
     path.write_bytes(bytes(content))
     try:
         panel = read_panel(path)
-    except DataError as error:
-        assert error.message
-    else:
-        assert np.isfinite(panel.values[~np.isnan(panel.values)]).all()
-        assert (panel.absent_before() >= 0).all()
+    except DataError:
+        return
+    assert not np.isinf(panel.values).any()
+    assert (panel.absent_before() >= 0).all()
 
 
 @with_datasets

@@ -1,0 +1,164 @@
+"""Training the networks of a run, each from its newest checkpoint if there is one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from forecast.config import NetworkConfig
+from forecast.data.panel import Panel
+from forecast.data.prepare import Prepared
+from forecast.data.windows import Forecasting, Windows
+from forecast.runs import RunWriter
+from forecast.training.state import Arrays
+from forecast.workflows.listening import Listener, StopRequested
+from forecast.workflows.networks import averaged, column_names, member_weights
+
+if TYPE_CHECKING:
+    from forecast.models.feeding import Feeder, Forecaster
+    from forecast.training.trainer import Fit
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What every step of one run's making shares."""
+
+    panel: Panel
+    prepared: Prepared
+    writer: RunWriter
+    listener: Listener
+
+
+@dataclass(frozen=True)
+class Member:
+    """One trained network of an ensemble."""
+
+    forecaster: Forecaster
+    parameters: int
+    weights: Arrays
+    history: pd.DataFrame
+    best_epoch: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network of the run: one member, or several that differ by their seed and whose forecasts are averaged."""
+
+    members: tuple[Member, ...]
+    seconds: float
+
+    @property
+    def parameters(self) -> int:
+        """The trainable weights of all members."""
+        return sum(member.parameters for member in self.members)
+
+    @property
+    def best_epochs(self) -> list[int]:
+        """The epoch whose weights were kept, of each member."""
+        return [member.best_epoch for member in self.members]
+
+    @property
+    def weights(self) -> Arrays:
+        """The weights of all members, by member and name."""
+        return {
+            name: array
+            for number, member in enumerate(self.members)
+            for name, array in member_weights(member.weights, number).items()
+        }
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """The losses of all members."""
+        return pd.concat(
+            [member.history.assign(member=number + 1) for number, member in enumerate(self.members)], ignore_index=True
+        )
+
+    def over(self, feeder: Feeder) -> Forecasting:
+        """The function from first rows of windows to scaled forecasts."""
+        return averaged([member.forecaster.over(feeder) for member in self.members])
+
+
+def fit_network(
+    workshop: Workshop, name: str, parts: NetworkConfig, windows: Windows, epochs: Sequence[int] | None = None
+) -> Trained:
+    """Train the members of one network.
+
+    Args:
+        workshop: What the run shares.
+        name: Which network: model, baseline or refit.
+        parts: Its configuration.
+        windows: The windows to learn from.
+        epochs: Epochs after which each member stops, validation or not; None for early stopping.
+    """
+    started = time.monotonic()
+    members = tuple(
+        _fit_member(workshop, name, number, parts, windows, epochs[number] if epochs is not None else None)
+        for number in range(workshop.prepared.config.training.ensemble)
+    )
+    return Trained(members, time.monotonic() - started)
+
+
+def _fit_member(
+    workshop: Workshop, name: str, number: int, parts: NetworkConfig, windows: Windows, epochs: int | None
+) -> Member:
+    from forecast.models.feeding import shape_of
+    from forecast.models.recurrent import build_network, weights_of
+    from forecast.training.checkpoint import load_checkpoint
+    from forecast.training.trainer import Fit, lanes_or_windows
+
+    prepared, config = workshop.prepared, workshop.prepared.config
+    training = config.training.model_copy(update={"seed": config.training.seed + number})
+    shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
+    if parts.stateful:
+        batch_size = lanes_or_windows(windows, training, carries_state=True).batch_size
+        network = build_network(parts, shape, training.seed, batch_size)
+        twin = build_network(parts.model_copy(update={"stateful": False}), shape, training.seed)
+    else:
+        network, twin = build_network(parts, shape, training.seed), None
+    fit = Fit(network, prepared, training, windows, epochs, twin)
+    checkpoint = f"{name}.{number + 1}"
+    saved = load_checkpoint(workshop.writer.checkpoints, checkpoint)
+    if saved is not None:
+        arrays, progress, warnings = saved
+        for warning in warnings:
+            workshop.listener.warn(warning)
+        fit.restore(arrays, progress)
+    column = column_names(config).get(name, f"{parts.model} on every row")
+    title = f"{column} {number + 1}/{config.training.ensemble}" if config.training.ensemble > 1 else column
+    workshop.listener.started(title, fit)
+    fit.run(_Keeper(workshop, checkpoint))
+    workshop.listener.ended(title, fit)
+    return Member(
+        forecaster=fit.forecaster,
+        parameters=fit.scored.count_params(),
+        weights=weights_of(fit.scored),
+        history=pd.DataFrame([vars(epoch) for epoch in fit.progress.history]),
+        best_epoch=fit.progress.best_epoch,
+    )
+
+
+@dataclass(frozen=True)
+class _Keeper:
+    """Saves a checkpoint after every epoch, and when the user asks to stop."""
+
+    workshop: Workshop
+    name: str
+
+    def after_step(self, fit: Fit) -> None:
+        """Tell the listener; on a request to stop, save first."""
+        try:
+            self.workshop.listener.step(fit)
+        except StopRequested as stop:
+            self.after_epoch(fit)
+            stop.hint = f"Continue with: forecast train --resume {self.workshop.writer.name}"
+            raise
+
+    def after_epoch(self, fit: Fit) -> None:
+        """Save."""
+        from forecast.training.checkpoint import save_checkpoint
+
+        save_checkpoint(self.workshop.writer.checkpoints, self.name, fit.arrays(), fit.progress)

@@ -1,0 +1,181 @@
+"""Panel and clock: the beat of the rows, and where a series is broken."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from forecast.data.panel import LONGEST_CLOSURE, Clock, Panel
+from forecast.errors import DataError
+
+CLOCKS = ["s", "15min", "h", "6h", "D", "2D", "B", "2B", "W", "2W-WED", "MS", "ME", "2MS", "QS", "QE-NOV", "YE"]
+
+
+def days(*numbers: int) -> np.ndarray:
+    """Midnights, counted from Monday 6 January 2020."""
+    return np.datetime64("2020-01-06", "us") + np.array(numbers) * np.timedelta64(1, "D")
+
+
+def panel_at(times: np.ndarray, freq: str = "D", series: dict[str, int] | None = None) -> Panel:
+    """A panel whose only column counts its rows."""
+    sizes = series or {"": len(times)}
+    offsets = (0, *np.cumsum(list(sizes.values())).tolist())
+    values = np.arange(len(times), dtype=np.float64)[:, None]
+    return Panel(values, times, ("y",), Clock(freq), tuple(sizes), offsets)
+
+
+@pytest.mark.parametrize(
+    ("given", "freq", "unit", "multiple"),
+    [
+        ("h", "h", "h", 1),
+        ("H", "h", "h", 1),
+        ("15T", "15min", "min", 15),
+        ("15min", "15min", "min", 15),
+        ("S", "s", "s", 1),
+        ("d", "D", "D", 1),
+        ("2B", "2B", "B", 2),
+        ("W-SAT", "W-SAT", "W", 1),
+        ("W", "W-SUN", "W", 1),
+        ("M", "ME", "M", 1),
+        ("ME", "ME", "M", 1),
+        ("3MS", "3MS", "M", 3),
+        ("BM", "BME", "M", 1),
+        ("Q", "QE-DEC", "Q", 1),
+        ("Q-NOV", "QE-NOV", "Q", 1),
+        ("QS", "QS-JAN", "Q", 1),
+        ("A", "YE-DEC", "Y", 1),
+        ("AS", "YS-JAN", "Y", 1),
+        ("Y", "YE-DEC", "Y", 1),
+    ],
+)
+def test_old_and_new_spellings_give_one_clock(given: str, freq: str, unit: str, multiple: int) -> None:
+    clock = Clock(given)
+    assert (clock.freq, clock.unit, clock.multiple) == (freq, unit, multiple)
+    assert Clock(clock.freq) == clock
+
+
+@pytest.mark.parametrize("freq", ["", "5", "daily", "0D", "-1D", "W-XYZ", "bh", "SME"])
+def test_what_is_no_regular_clock_is_refused(freq: str) -> None:
+    with pytest.raises(DataError) as caught:
+        Clock(freq)
+    assert caught.value.message == f"{freq!r} is not a frequency."
+
+
+@pytest.mark.parametrize("freq", CLOCKS)
+def test_neighbours_on_a_clock_differ_by_one(freq: str) -> None:
+    clock = Clock(freq)
+    times = clock.future(np.datetime64("2019-11-30", "us"), 200)
+    assert (np.diff(clock.ordinals(times)) == 1).all()
+    assert times.dtype == np.dtype("datetime64[us]")
+    assert (np.diff(times) > np.timedelta64(0, "us")).all()
+
+
+@pytest.mark.parametrize("freq", CLOCKS)
+def test_the_future_begins_one_step_after_the_last_row(freq: str) -> None:
+    clock = Clock(freq)
+    times = clock.future(np.datetime64("2019-11-30", "us"), 20)
+    assert clock.future(times[7], 12).tolist() == times[8:].tolist()
+
+
+@pytest.mark.parametrize(
+    ("freq", "last", "expected"),
+    [
+        ("h", "2020-02-28T23:00", ["2020-02-29T00:00", "2020-02-29T01:00"]),
+        ("D", "2020-02-28", ["2020-02-29", "2020-03-01"]),
+        ("B", "2020-01-03", ["2020-01-06", "2020-01-07"]),  # a Friday
+        ("B", "2020-01-04", ["2020-01-06", "2020-01-07"]),  # a Saturday, off the clock
+        ("W-SAT", "2019-12-28", ["2020-01-04", "2020-01-11"]),
+        ("MS", "2019-12-01", ["2020-01-01", "2020-02-01"]),
+        ("ME", "2020-01-31", ["2020-02-29", "2020-03-31"]),
+        ("QS", "2019-10-01", ["2020-01-01", "2020-04-01"]),
+        ("YE", "2019-12-31", ["2020-12-31", "2021-12-31"]),
+    ],
+)
+def test_future(freq: str, last: str, expected: list[str]) -> None:
+    assert Clock(freq).future(np.datetime64(last, "us"), 2).tolist() == np.array(expected, "datetime64[us]").tolist()
+
+
+@pytest.mark.parametrize(
+    ("freq", "steps", "words"),
+    [
+        ("h", 24, "24 hours"),
+        ("15min", 4, "4 × 15 minutes"),
+        ("D", 1, "1 day"),
+        ("B", 5, "5 business days"),
+        ("QS", 2, "2 quarters"),
+    ],
+)
+def test_steps_in_words(freq: str, steps: int, words: str) -> None:
+    assert Clock(freq).describe(steps) == words
+
+
+def test_values_must_fit_times_and_columns() -> None:
+    with pytest.raises(DataError, match=r"shape \(2, 1\) do not fit 3 times and 1 columns"):
+        Panel(np.zeros((2, 1)), days(0, 1, 2), ("y",), Clock("D"))
+
+
+@pytest.mark.parametrize("offsets", [(0, 3), (0, 3, 4), (1, 3, 5), (0, 4, 3, 5), (0, 6, 5)])
+def test_offsets_must_divide_the_rows(offsets: tuple[int, ...]) -> None:
+    with pytest.raises(DataError, match="do not divide 5 rows"):
+        Panel(np.zeros((5, 1)), days(*range(5)), ("y",), Clock("D"), ("a", "b"), offsets)
+
+
+def test_rows_of_series() -> None:
+    panel = panel_at(days(0, 1, 2, 0, 1), series={"a": 3, "b": 2})
+    assert [panel.values[panel.rows(series), 0].tolist() for series in (0, 1)] == [[0, 1, 2], [3, 4]]
+    assert panel.series_of_row().tolist() == [0, 0, 0, 1, 1]
+    assert (panel.n_rows, panel.n_series) == (5, 2)
+
+
+def test_select_takes_columns_in_the_order_asked() -> None:
+    panel = Panel(np.arange(6.0).reshape(2, 3), days(0, 1), ("a", "b", "c"), Clock("D"))
+    picked = panel.select(("c", "a"))
+    assert picked.columns == ("c", "a")
+    assert picked.values.tolist() == [[2, 0], [5, 3]]
+    with pytest.raises(DataError) as caught:
+        panel.select(("d",))
+    assert str(caught.value) == "There is no column 'd'.\nColumns: 'a', 'b', 'c'."
+
+
+def test_absent_rows_break_the_stretch_and_so_does_the_end_of_a_series() -> None:
+    panel = panel_at(days(0, 1, 2, 5, 6, 7, 8, 10), series={"a": 5, "b": 3})
+    assert panel.absent_before().tolist() == [0, 0, 0, 2, 0, 0, 0, 1]
+    assert panel.stretches().tolist() == [0, 0, 0, 1, 1, 2, 2, 3]
+
+
+@pytest.mark.parametrize(("absent", "stretches"), [(0, 1), (1, 1), (LONGEST_CLOSURE, 1), (LONGEST_CLOSURE + 1, 2)])
+def test_a_closed_exchange_is_a_gap_only_when_it_is_long(absent: int, stretches: int) -> None:
+    on_clock = Clock("B").future(np.datetime64("2020-01-03", "us"), 20)
+    panel = panel_at(np.delete(on_clock, range(4, 4 + absent)), "B")
+    assert panel.absent_before()[4] == absent
+    assert panel.stretches().max() + 1 == stretches
+
+
+def test_weekends_are_gaps_of_days_but_not_of_business_days() -> None:
+    friday_to_monday = days(4, 7)
+    assert panel_at(friday_to_monday, "D").stretches().tolist() == [0, 1]
+    assert panel_at(friday_to_monday, "B").stretches().tolist() == [0, 0]
+
+
+def test_an_absent_month_is_a_gap() -> None:
+    months = np.array(["2019-11-01", "2019-12-01", "2020-02-01"], "datetime64[us]")
+    assert panel_at(months, "MS").absent_before().tolist() == [0, 0, 1]
+
+
+def test_fingerprint_tells_any_two_trainings_apart() -> None:
+    panel = panel_at(days(0, 1, 2, 3))
+    panel.values[1] = np.nan
+    other_value = panel.values.copy()
+    other_value[3, 0] = np.nextafter(3.0, 4.0)
+    others = [
+        replace(panel, values=other_value),
+        replace(panel, times=panel.times + np.timedelta64(1, "us")),
+        replace(panel, columns=("z",)),
+        replace(panel, clock=Clock("B")),
+        replace(panel, series_ids=("a",)),
+        replace(panel, series_ids=("", "b"), offsets=(0, 2, 4)),
+    ]
+    assert len({panel.fingerprint(), *(other.fingerprint() for other in others)}) == 7
+    assert replace(panel, values=panel.values.copy(), name="another name").fingerprint() == panel.fingerprint()

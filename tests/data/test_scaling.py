@@ -1,0 +1,174 @@
+"""The scaler: what it is fitted on, what it undoes, what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from forecast.data.panel import Clock, Panel
+from forecast.data.scaling import Scaler, fit_scaler, scaler_from_json
+from forecast.errors import DataError, RunError
+
+EIGHT = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]  # mean 5, standard deviation 2
+
+
+def panel_of(*columns: list[float], series: dict[str, int] | None = None) -> Panel:
+    values = np.array(columns, np.float64).T
+    sizes = series or {"": len(values)}
+    times = np.datetime64("2020-01-01", "us") + np.arange(len(values)) * np.timedelta64(1, "D")
+    offsets = (0, *np.cumsum(list(sizes.values())).tolist())
+    return Panel(values, times, tuple("abc"[: len(columns)]), Clock("D"), tuple(sizes), offsets)
+
+
+def fit(panel: Panel, logged: tuple[str, ...] = ()) -> Scaler:
+    return fit_scaler(panel, np.ones(panel.n_rows, bool), logged)
+
+
+def test_mean_and_scale_by_hand() -> None:
+    scaler = fit(panel_of(EIGHT, [10 * value for value in EIGHT]))
+    assert scaler.mean.tolist() == [[5, 50]]
+    assert scaler.scale.tolist() == [[2, 20]]
+    scaled = scaler.transform(np.array([[9.0, 10.0]]), np.array([0]))
+    assert scaled.tolist() == [[2, -2]]
+
+
+def test_each_series_has_its_own_statistics() -> None:
+    scaler = fit(panel_of([*EIGHT, 0, 2], series={"one": 8, "two": 2}))
+    assert scaler.mean.tolist() == [[5], [1]]
+    assert scaler.scale.tolist() == [[2], [1]]
+    assert scaler.transform(np.array([[7.0], [7.0]]), np.array([0, 1])).tolist() == [[1], [6]]
+
+
+def test_missing_values_are_passed_over_and_stay_missing() -> None:
+    scaler = fit(panel_of([*EIGHT, np.nan]))
+    assert (scaler.mean[0, 0], scaler.scale[0, 0]) == (5, 2)
+    assert np.isnan(scaler.transform(np.array([[np.nan]]), np.array([0]))).all()
+
+
+def test_a_constant_column_is_only_shifted() -> None:
+    scaler = fit(panel_of([7.0] * 5))
+    assert (scaler.mean[0, 0], scaler.scale[0, 0]) == (7, 1)
+
+
+def test_rows_outside_the_training_span_change_nothing() -> None:
+    panel = panel_of(EIGHT)
+    training = np.arange(8) < 5
+    before = fit_scaler(panel, training, ())
+    panel.values[5:] = [[1e9], [np.nan], [-1e9]]
+    assert fit_scaler(panel, training, ()).to_json() == before.to_json()
+
+
+def test_log_comes_before_the_statistics_and_is_undone() -> None:
+    scaler = fit(panel_of([np.e, np.e**3], [1.0, 3.0]), logged=("a",))
+    np.testing.assert_allclose(scaler.mean, [[2, 2]], rtol=1e-15)
+    np.testing.assert_allclose(scaler.scale, [[1, 1]], rtol=1e-15)
+    scaled = scaler.transform(np.array([[np.e**4, 4.0]]), np.array([0]))
+    np.testing.assert_allclose(scaled, [[2, 2]], rtol=1e-14)
+    np.testing.assert_allclose(scaler.inverse(scaled[None], np.array([0])), [[[np.e**4, 4]]], rtol=1e-14)
+
+
+def test_inverse_undoes_the_transform_of_the_targets() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(100, 5, (40, 3)) * [1, 10, 0.1]
+    panel = panel_of(*values.T.tolist(), series={"one": 20, "two": 20})
+    scaler = fit(panel, logged=("b",))
+    scaled = scaler.transform(values, panel.series_of_row())
+    windows = np.stack([scaled[3:7, :2], scaled[25:29, :2]])  # one of each series, H = 4, D = 2
+    np.testing.assert_allclose(
+        scaler.inverse(windows, np.array([0, 1])), [values[3:7, :2], values[25:29, :2]], rtol=1e-13
+    )
+
+
+def test_a_tiny_variance_on_a_large_mean_survives() -> None:
+    # 1e9 ± 0.01: float32 would see one number only.
+    values = np.where(np.arange(1000) % 2, 1e9 + 0.01, 1e9 - 0.01)
+    scaler = fit(panel_of(values.tolist()))
+    np.testing.assert_allclose(scaler.scale, 0.01, rtol=1e-4)
+    scaled = scaler.transform(values[:, None], np.zeros(1000, int))
+    np.testing.assert_allclose(np.abs(scaled), 1, rtol=1e-4)
+    np.testing.assert_allclose(scaler.inverse(scaled[None], np.array([0]))[0, :, 0], values, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("bad", "count"), [([0.0], 1), ([-2.5, 0.0], 2)])
+def test_log_refuses_what_is_not_positive(bad: list[float], count: int) -> None:
+    panel = panel_of([1.0, 2.0, np.nan, *bad])
+    with pytest.raises(DataError) as caught:
+        fit(panel, logged=("a",))
+    assert (
+        caught.value.message
+        == f"Column 'a' cannot be logged: {count} values are not positive, the first is {bad[0]:g}."
+    )
+    assert "--transform none" in caught.value.hint
+    scaler = fit(panel_of([1.0, 2.0, 3.0]), logged=("a",))
+    with pytest.raises(DataError, match="'a' cannot be logged"):
+        scaler.transform(np.array([bad]).T, np.zeros(len(bad), int))
+
+
+def test_log_leaves_other_columns_alone() -> None:
+    assert fit(panel_of([1.0, 1.0], [-1.0, 1.0]), logged=("a",)).mean.tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("values", "series", "words"),
+    [
+        ([np.nan, np.nan], None, "Column 'a' has no value"),
+        ([1.0, 2.0, np.nan, np.nan], {"one": 2, "two": 2}, "Column 'a' of series 'two' has no value"),
+    ],
+)
+def test_a_column_needs_a_value_in_training(values: list[float], series: dict[str, int] | None, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        fit(panel_of(values, series=series))
+
+
+def test_for_series_reorders_and_refuses_strangers() -> None:
+    scaler = fit(panel_of([1.0, 3.0, 10.0, 30.0], series={"one": 2, "two": 2}))
+    assert scaler.for_series(("two", "one")).mean.tolist() == [[20], [2]]
+    assert scaler.for_series(("two",)).mean.tolist() == [[20]]
+    with pytest.raises(DataError) as caught:
+        scaler.for_series(("one", "three"))
+    assert str(caught.value) == "The run was not trained on series 'three'.\nIt knows 'one', 'two'."
+
+
+def test_a_lone_series_may_have_another_name() -> None:
+    scaler = fit(panel_of(EIGHT, series={"old name": 8}))
+    assert scaler.for_series(("new name",)).mean.tolist() == [[5]]
+
+
+def test_json_keeps_every_bit() -> None:
+    scaler = fit(panel_of((np.random.default_rng(1).random(20) + 1).tolist(), series={"x": 8, "y": 12}), logged=("a",))
+    again = scaler_from_json(scaler.to_json())
+    assert again.mean.tobytes() == scaler.mean.tobytes()
+    assert again.scale.tobytes() == scaler.scale.tobytes()
+    assert (again.columns, again.series_ids, again.logged.tolist()) == (("a",), ("x", "y"), [True])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scale": [[0.0]]},
+        {"scale": [[-1.0]]},
+        {"scale": [[float("nan")]]},
+        {"mean": [[float("inf")]]},
+        {"mean": [[10**400]]},
+        {"mean": [0.0]},
+        {"mean": [[0.0], [0.0, 1.0]]},
+        {"mean": "zero"},
+        {"mean": None},
+        {"logged": [True, False]},
+        {"columns": ["a", "b"]},
+        {"series_ids": []},
+    ],
+)
+def test_a_damaged_scaler_is_refused(change: dict[str, object]) -> None:
+    sound = {"columns": ["a"], "series_ids": [""], "logged": [False], "mean": [[0.0]], "scale": [[1.0]]}
+    scaler_from_json(json.dumps(sound))
+    with pytest.raises(RunError, match=r"scaler\.json is damaged"):
+        scaler_from_json(json.dumps(sound | change))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "1", '"scaler"', "[" * 100_000])
+def test_what_is_no_scaler_is_refused(text: str) -> None:
+    with pytest.raises(RunError, match=r"scaler\.json is damaged"):
+        scaler_from_json(text)

@@ -1,0 +1,169 @@
+"""What is chosen for the user, from clock, season and length."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forecast.data.panel import Clock, Panel
+from forecast.data.prepare import arrange, prepare
+from forecast.errors import ConfigError, DataError
+from forecast.models.catalogue import configure
+from forecast.models.defaults import default_season, default_spans, resolve
+
+
+def panel_of(n_rows: int, freq: str = "D", columns: tuple[str, ...] = ("y",), low: float = 1.0) -> Panel:
+    """Random columns between ``low`` and ``low`` + 1."""
+    times = Clock(freq).future(np.datetime64("2000-01-01", "us"), n_rows)
+    values = low + np.random.default_rng(0).random((n_rows, len(columns)))
+    return Panel(values, times, columns, Clock(freq), default_target=columns[0])
+
+
+@pytest.mark.parametrize(
+    ("freq", "season"),
+    [
+        ("s", 86_400),
+        ("15min", 96),
+        ("h", 24),
+        ("6h", 4),
+        ("7h", 1),  # which never meets the same hour two days running
+        ("24h", 1),
+        ("D", 7),
+        ("2D", 1),
+        ("7D", 1),
+        ("B", 5),
+        ("W", 52),
+        ("2W", 26),
+        ("MS", 12),
+        ("ME", 12),
+        ("3MS", 4),
+        ("5MS", 1),
+        ("QS", 4),
+        ("YE", 1),
+    ],
+)
+def test_season(freq: str, season: int) -> None:
+    assert default_season(Clock(freq)) == season
+
+
+@pytest.mark.parametrize(
+    ("freq", "spans"),
+    [("h", (168, 24)), ("D", (56, 7)), ("B", (60, 5)), ("W-SAT", (104, 13)), ("MS", (36, 12)), ("QE", (16, 4))],
+)
+def test_spans_of_common_clocks(freq: str, spans: tuple[int, int]) -> None:
+    assert default_spans(Clock(freq), default_season(Clock(freq))) == spans
+
+
+@pytest.mark.parametrize(
+    ("freq", "season", "spans"), [("15min", 96, (192, 24)), ("6h", 4, (24, 6)), ("5MS", 1, (48, 12))]
+)
+def test_spans_of_other_clocks_follow_from_the_season(freq: str, season: int, spans: tuple[int, int]) -> None:
+    assert default_spans(Clock(freq), season) == spans
+
+
+def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
+    resolved, notes = resolve(configure(), panel_of(1000, columns=("y", "x")))
+    data = resolved.data
+    assert (data.target, data.covariates) == (("y",), ("x",))
+    assert (data.lookback, data.horizon, data.season) == (56, 7, 7)
+    assert (data.calendar, data.transform, data.channels) == (True, "none", "joint")
+    assert (resolved.network.normalise, resolved.network.segment) == ("none", 1)
+    assert notes == ("target: y; other inputs: x", "lookback 56 days, horizon 7 days, season 7 days")
+    again, _ = resolve(resolved, panel_of(1000, columns=("y", "x")))
+    assert again == resolved
+
+
+def test_what_the_user_chose_is_kept() -> None:
+    chosen = {
+        "target": "x",
+        "covariates": "none",
+        "calendar": False,
+        "lookback": 9,
+        "horizon": 2,
+        "season": 3,
+        "transform": "log",
+        "channels": "independent",
+        "normalise": "standard",
+        "segment": 3,
+    }
+    resolved, _ = resolve(configure(chosen), panel_of(1000, columns=("y", "x")))
+    flat = resolved.data.model_dump() | resolved.network.model_dump()
+    expected = chosen | {"target": ("x",), "covariates": ()}
+    assert {name: flat[name] for name in chosen} == expected
+
+
+@pytest.mark.parametrize(
+    ("freq", "low", "is_price"), [("B", 1.0, True), ("B", -0.5, False), ("B", 0.0, True), ("D", 1.0, False)]
+)
+def test_positive_values_of_business_days_are_prices(freq: str, low: float, is_price: bool) -> None:
+    resolved, notes = resolve(configure(), panel_of(1000, freq, ("close", "volume"), low))
+    expected = ("log", "last", (), False) if is_price else ("none", "none", ("volume",), True)
+    data = resolved.data
+    assert (data.transform, resolved.network.normalise, data.covariates, data.calendar) == expected
+    assert any("cumulative returns" in note for note in notes) == is_price
+
+
+@pytest.mark.parametrize("choice", [{"transform": "none"}, {"normalise": "standard"}])
+def test_no_note_on_returns_where_the_user_chose_otherwise(choice: dict[str, str]) -> None:
+    _, notes = resolve(configure(choice), panel_of(1000, "B"))
+    assert not any("returns" in note for note in notes)
+
+
+def test_covariates_that_say_nothing_are_left_out() -> None:
+    panel = panel_of(100, columns=("y", "constant", "sparse", "full", "empty"))
+    panel.values[:, 1] = 5
+    panel.values[:11, 2] = np.nan  # 89 % are there
+    panel.values[:10, 3] = np.nan  # 90 % are there
+    panel.values[:, 4] = np.nan
+    resolved, _ = resolve(configure(), panel)
+    assert resolved.data.covariates == ("full",)
+
+
+def test_a_target_is_no_covariate() -> None:
+    panel = panel_of(100, columns=("y", "x", "z"))
+    assert resolve(configure({"target": "x,y"}), panel)[0].data.covariates == ("z",)
+    assert resolve(configure({"covariates": "y,z"}), panel)[0].data.covariates == ("z",)
+
+
+@pytest.mark.parametrize("target", ["y", "y,x"])
+def test_the_covariates_that_are_told_are_those_that_are_fed(target: str) -> None:
+    panel = panel_of(100, columns=("y", "x", "z"))
+    resolved, notes = resolve(configure({"target": target, "channels": "independent"}), panel)
+    assert len(arrange(panel, resolved.data).columns) == 1 + len(resolved.data.covariates)
+    assert ("other inputs" in notes[0]) == bool(resolved.data.covariates)
+
+
+@pytest.mark.parametrize("n_rows", range(10, 60))
+def test_defaults_leave_a_window_in_each_part_of_a_short_series(n_rows: int) -> None:
+    panel = panel_of(n_rows)
+    prepared = prepare(panel, resolve(configure(), panel)[0])
+    assert min(len(prepared.train), len(prepared.validation), len(prepared.test)) > 0
+
+
+@pytest.mark.parametrize(("freq", "n_rows"), [("ms", 1_000), ("s", 500_000), ("min", 500_000)])
+def test_defaults_of_fast_clocks_are_within_the_limits(freq: str, n_rows: int) -> None:
+    resolved, _ = resolve(configure(), panel_of(n_rows, freq))
+    assert resolved.data.lookback >= resolved.data.horizon >= 1
+
+
+def test_which_column_is_asked_for_where_it_is_not_clear() -> None:
+    panel = panel_of(100, columns=("a", "b"))
+    ambiguous = Panel(panel.values, panel.times, panel.columns, panel.clock)
+    with pytest.raises(DataError) as caught:
+        resolve(configure(), ambiguous)
+    assert caught.value.message == "Which column should be forecast? There are 2: a, b."
+    assert caught.value.hint == "Name it with --target, for example --target 'a'."
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "words"),
+    [
+        ({"target": "q"}, DataError, "no column 'q'"),
+        ({"covariates": "q"}, DataError, "no column 'q'"),
+        ({"target": "y,y"}, ConfigError, "named twice: y, y"),
+        ({"covariates": "x,x"}, ConfigError, "named twice"),
+    ],
+)
+def test_names_are_checked(settings: dict[str, str], kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        resolve(configure(settings), panel_of(100, columns=("y", "x")))

@@ -1,0 +1,115 @@
+"""Naive forecasts against loops over their definitions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forecast.config import build_config
+from forecast.data.panel import Clock, Panel
+from forecast.data.prepare import Rows, arrange, encode
+from forecast.data.scaling import fit_scaler
+from forecast.data.windows import Windows, index_windows
+from forecast.models.naive import NAIVE, naive_forecasts
+
+LOOKBACK, HORIZON = 4, 5
+
+
+def rows_of(values: np.ndarray, days: np.ndarray | None = None, sizes: tuple[int, ...] = ()) -> Rows:
+    """Rows of which every column is a target."""
+    days = np.arange(len(values)) if days is None else days
+    offsets = (0, *np.cumsum(sizes or (len(values),)).tolist())
+    columns = tuple("abc"[: values.shape[1]])
+    names = tuple(f"s{number}" for number in range(len(offsets) - 1))
+    times = np.datetime64("2020-01-01", "us") + days * np.timedelta64(1, "D")
+    panel = Panel(values, times, columns, Clock("D"), names, offsets)
+    data = build_config({"data": {"target": columns, "covariates": "none", "calendar": False}}).data
+    return encode(arrange(panel, data), data, fit_scaler(panel, np.ones(len(values), bool), ()))
+
+
+def windows_of(rows: Rows) -> Windows:
+    part = np.ones(rows.panel.n_rows, bool)
+    return index_windows(rows.panel, part, rows.usable, rows.seen, LOOKBACK, HORIZON)
+
+
+def seasonal_by_loop(rows: Rows, cutoff: int, season: int) -> list[list[float]]:
+    """The newest value of the same phase that is known at the cut-off; the last value where there is none."""
+    stretch = rows.panel.stretches()
+    forecast = []
+    for step in range(1, HORIZON + 1):
+        source = cutoff + step
+        while source > cutoff:
+            source -= season
+        known = source >= 0 and stretch[source] == stretch[cutoff] and not np.isnan(rows.filled[source]).any()
+        forecast.append(rows.filled[source if known else cutoff].tolist())
+    return forecast
+
+
+def test_a_series_by_hand() -> None:
+    rows = rows_of(np.array([[3.0], [1.0], [4.0], [9.0], [5.0], [2.0], [6.0], [8.0], [7.0]]))
+    forecasts = naive_forecasts(rows, windows_of(rows), slice(None), season=3)
+    assert tuple(forecasts) == NAIVE
+    # Seen: 3 1 4 9. The season of three steps repeats 1 4 9; the drift rises by (9 - 3) / 3 = 2 a step.
+    assert forecasts["persistence"].tolist() == [[[9], [9], [9], [9], [9]]]
+    assert forecasts["seasonal-naive"].tolist() == [[[1], [4], [9], [1], [4]]]
+    assert forecasts["drift"].tolist() == [[[11], [13], [15], [17], [19]]]
+
+
+@pytest.mark.parametrize("season", [1, 2, 4, 5, 7, 1000])
+def test_against_loops_over_gaps_and_series(season: int) -> None:
+    rng = np.random.default_rng(season)
+    values = rng.normal(size=(60, 2))
+    days = np.concatenate([np.arange(25), np.arange(27, 42), np.arange(20)])  # days 25 and 26 are absent
+    rows = rows_of(values, days, sizes=(40, 20))
+    windows = windows_of(rows)
+    assert len(windows) == (25 - 8) + (15 - 8) + (20 - 8)
+    forecasts = naive_forecasts(rows, windows, slice(None), season)
+    for number, start in enumerate(windows.starts):
+        last, first = values[start + LOOKBACK - 1], values[start]
+        steps = np.arange(1, HORIZON + 1)[:, None]
+        assert forecasts["persistence"][number].tolist() == [last.tolist()] * HORIZON
+        np.testing.assert_allclose(forecasts["drift"][number], last + steps * (last - first) / 3, rtol=1e-12)
+        assert forecasts["seasonal-naive"][number].tolist() == seasonal_by_loop(rows, windows.cutoffs[number], season)
+
+
+def test_a_season_longer_than_the_lookback_reaches_back_behind_it() -> None:
+    rows = rows_of(np.arange(30.0)[:, None])
+    windows = windows_of(rows)
+    seasonal = naive_forecasts(rows, windows, slice(None), season=7)["seasonal-naive"]
+    # The first window's cut-off is row 3: rows 4 - 7 and 5 - 7 and 6 - 7 do not exist, 7 - 7 does.
+    assert seasonal[0, :, 0].tolist() == [3, 3, 3, 0, 1]
+    assert seasonal[10, :, 0].tolist() == [7, 8, 9, 10, 11]  # rows 14 … 18, a week before
+
+
+def test_a_missing_source_is_replaced_by_the_last_value() -> None:
+    values = np.arange(30.0)[:, None]
+    values[2:10] = np.nan  # six are filled forward, rows 8 and 9 stay missing
+    rows = rows_of(values)
+    windows = windows_of(rows)
+    place = int(np.flatnonzero(windows.cutoffs == 14)[0])
+    seasonal = naive_forecasts(rows, windows, slice(None), season=6)["seasonal-naive"]
+    assert seasonal[place, :, 0].tolist() == [14, 10, 11, 12, 13]
+
+
+def test_picked_windows_are_those_of_the_whole() -> None:
+    rows = rows_of(np.random.default_rng(0).normal(size=(40, 1)))
+    windows = windows_of(rows)
+    whole = naive_forecasts(rows, windows, slice(None), season=3)
+    for picked in (slice(5, 9), np.array([7, 2])):
+        for name, forecast in naive_forecasts(rows, windows, picked, season=3).items():
+            assert forecast.tobytes() == whole[name][picked].tobytes()
+
+
+def test_nothing_after_the_cut_off_is_used() -> None:
+    values = np.random.default_rng(0).normal(size=(30, 1))
+    windows = Windows(np.array([10]), LOOKBACK, HORIZON)
+    before = naive_forecasts(rows_of(values), windows, slice(None), season=3)
+    values[14:] = 1e9
+    after = naive_forecasts(rows_of(values), windows, slice(None), season=3)
+    assert all(after[name].tobytes() == before[name].tobytes() for name in NAIVE)
+
+
+def test_a_lookback_of_one_step_has_no_drift() -> None:
+    rows = rows_of(np.arange(10.0)[:, None])
+    drift = naive_forecasts(rows, Windows(np.array([4]), 1, 2), slice(None), season=1)["drift"]
+    assert drift[0, :, 0].tolist() == [4, 4]
