@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
 from forecast.data import cadence, quality, scan
@@ -66,14 +65,8 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         warnings += doubles
     else:
         rows = rows.take(np.lexsort((rows.times, rows.series)))
-    values, mended = _without_sentinels(rows.values, names, options)
-    usable = _usable(table, values, names)
-    warnings += mended
-    if not usable.all():
-        empty = ", ".join(show(name) for name, kept in zip(names, usable, strict=True) if not kept)
-        warnings.append(f"Left out, as every value is missing: {empty}.")
-    names = tuple(name for name, kept in zip(names, usable, strict=True) if kept)
-    rows, clock, clock_notes, moves = _on_clock(table, replace(rows, values=values[:, usable]), options)
+    names, values, mended = _cleaned(table, names, rows.values, options)
+    rows, clock, clock_notes, moves = _on_clock(table, replace(rows, values=values), options)
     panel = Panel(
         values=np.ascontiguousarray(rows.values),
         times=rows.times,
@@ -86,7 +79,7 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         default_target=_default_target(names),
         notes=(*notes, *clock_notes),
     )
-    return replace(panel, warnings=(*warnings, *moves, *quality.warnings_of(panel)))
+    return replace(panel, warnings=(*warnings, *mended, *moves, *quality.warnings_of(panel)))
 
 
 def _load(source: str | Path | pd.DataFrame, options: ReadOptions) -> Table:
@@ -125,26 +118,28 @@ def _named_series(table: Table, options: ReadOptions) -> str | None:
     return options.series_id
 
 
-def _without_sentinels(values: Floats, names: tuple[str, ...], options: ReadOptions) -> tuple[Floats, list[str]]:
-    if options.keep_sentinels:
-        return values, []
-    values, warnings = values.copy(), []
-    for position, name in enumerate(names):
-        for sentinel, count in quality.mask_sentinels(values[:, position]):
-            warnings.append(
-                f"{show(name)}: {count:,} value(s) {sentinel:g} are read as missing (--keep-sentinels keeps them)."
-            )
-    return values, warnings
-
-
-def _usable(table: Table, values: Floats, names: tuple[str, ...]) -> NDArray[np.bool_]:
-    usable: NDArray[np.bool_] = np.any(~np.isnan(values), axis=0)
-    if not usable.any():
+def _cleaned(
+    table: Table, names: tuple[str, ...], values: Floats, options: ReadOptions
+) -> tuple[tuple[str, ...], Floats, list[str]]:
+    """The columns that hold a value, sentinels turned into NaN, and what was mended."""
+    warnings: list[str] = []
+    if not options.keep_sentinels:
+        values = values.copy()
+        for position, name in enumerate(names):
+            for sentinel, count in quality.mask_sentinels(values[:, position]):
+                warnings.append(
+                    f"{show(name)}: {count:,} value(s) {sentinel:g} are read as missing (--keep-sentinels keeps them)."
+                )
+    empty = np.isnan(values).all(axis=0)
+    if empty.all():
         raise DataError(
             f"{table.source.label}: every value of {', '.join(map(show, names[:5]))} is missing.",
             "Give a column with values; empty, NA, null, ? and - mean missing.",
         )
-    return usable
+    if empty.any():
+        listed = ", ".join(show(names[i]) for i in np.flatnonzero(empty))
+        warnings.append(f"Left out, as every value is missing: {listed}.")
+    return tuple(names[i] for i in np.flatnonzero(~empty)), values[:, ~empty], warnings
 
 
 def _on_clock(table: Table, rows: Rows, options: ReadOptions) -> tuple[Rows, Clock, list[str], list[str]]:

@@ -196,7 +196,10 @@ def _names(source: Source, text: bytes, records: Records, mark: str) -> tuple[st
     try:
         cells = next(csv.reader(io.StringIO(header, newline=""), delimiter=mark, strict=True))
     except (csv.Error, StopIteration) as error:
-        raise DataError(f"{source.label}, line {records.lines[0]}: the header cannot be read: {error}.") from None
+        raise DataError(
+            f"{source.label}, line {records.lines[0]}: the header cannot be read: {error}.",
+            f"Look at it: head -n 1 {source.path}",
+        ) from None
     names = tuple(cell.strip() for cell in cells)
     check_names(names, f"{source.label}, line {records.lines[0]}")
     return names

@@ -31,6 +31,7 @@ _PART_NAMES = {
     "hour": ("hour", "hr", "hh"),
     "minute": ("minute", "minutes"),
 }
+_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp][Mm])?")
 _SAMPLE = 60
 
 
@@ -86,16 +87,17 @@ def find_stamps(table: Table, time_column: str | None, date_format: str | None) 
 
 
 def _sample(column: pa.Array) -> list[str]:
-    cells = pc.ascii_trim_whitespace(column)
-    # The whole column counts later; a sample from all over it shows what it is.
-    rows = np.unique(np.linspace(0, len(cells) - 1, min(len(cells), _SAMPLE)).astype(np.int64))
-    return [text for text in cells.take(pa.array(rows)).to_pylist() if text]
+    """Filled cells from all over a column; all of them are read later, these show what they are."""
+    rows = np.unique(np.linspace(0, len(column) - 1, min(len(column), _SAMPLE)).astype(np.int64))
+    return [text for text in pc.ascii_trim_whitespace(column.take(pa.array(rows))).to_pylist() if text]
 
 
-def _rank(table: Table, name: str, date_format: str | None) -> tuple[int, int, int] | None:
+def _rank(table: Table, name: str, date_format: str | None) -> tuple[bool, int, bool, int] | None:
     """How likely a column is the time (less is likelier), or None where it is none."""
     column = table[name]
+    gappy = False
     if isinstance(column, pa.Array):
+        gappy = pc.any(pc.equal(column, "")).as_py()
         sample = _sample(column)
         if date_format is not None:
             if not sample or np.isnat(timeparse.strptime(sample, date_format)).mean() > 0.5:
@@ -106,7 +108,7 @@ def _rank(table: Table, name: str, date_format: str | None) -> tuple[int, int, i
         return None
     folded = name.casefold()
     named = _NAMES.index(folded) if folded in _NAMES else len(_NAMES)
-    return named, 0 if _TIMELIKE.search(name) else 1, table.names.index(name)
+    return gappy, named, not _TIMELIKE.search(name), table.names.index(name)
 
 
 def _number_words(table: Table, name: str) -> str | None:
@@ -133,13 +135,8 @@ def _one(table: Table, name: str, date_format: str | None) -> Stamps:
         timeparse.refuse_far(column, lambda row: table.cell(row, name))
         zoned = name in table.zoned
         whole = bool((column == column.astype("datetime64[D]")).all())
-        return Stamps(
-            column,
-            frozenset((name,)),
-            zoned,
-            whole,
-            (f"Time: column {show(name)}{' in UTC' * (zoned and not whole)}.",),
-        )
+        note = f"Time: column {show(name)}{' in UTC' * (zoned and not whole)}."
+        return Stamps(column, frozenset((name,)), zoned, whole, (note,))
     cells = _cells(table, name)
     sample = _sample(cells.text)
     if date_format is not None:
@@ -160,7 +157,7 @@ def _unreadable(table: Table, name: str, sample: list[str]) -> DataError:
         return DataError(
             f"{table.source.label}: column {show(name)} is empty.", table.source.command("--time-column NAME")
         )
-    if any(re.match(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2}(\D|$)", text) for text in sample[:1]):
+    if re.match(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2}(\D|$)", sample[0]):
         separator = re.search(r"[-/.]", sample[0])[0]  # type: ignore[index]
         form = separator.join(("%d", "%m", "%y"))
         return DataError(
@@ -200,13 +197,8 @@ def _with_clock(table: Table, name: str, stamps: Stamps) -> Stamps:
         return stamps
     for other in table.names:
         column = table[other]
-        if (
-            other == name
-            or not isinstance(column, pa.Array)
-            or not re.search("time|hour|hora|heure|zeit|uhr", other, re.I)
-        ):
-            continue
-        if all(re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp][Mm])?", text) for text in _sample(column)):
+        named = other != name and re.search("time|hour|hora|heure|zeit|uhr", other, re.I)
+        if named and isinstance(column, pa.Array) and all(map(_OF_DAY.fullmatch, _sample(column))):
             return _joined(table, name, other)
     hour = _parts(table).get("hour")
     if hour is None:

@@ -145,7 +145,10 @@ def _column(series: pd.Series, name: str, source: Source) -> Column:
             )
         return np.array(series.to_numpy(dtype=np.float64, na_value=np.nan))
     except (TypeError, ValueError, OverflowError, pa.ArrowException) as error:
-        raise DataError(f"{source.label}, column {show(name)} of type {kind} cannot be read: {error}.") from None
+        raise DataError(
+            f"{source.label}, column {show(name)} of type {kind} cannot be read: {error}.",
+            "Convert it to numbers or text.",
+        ) from None
 
 
 def _local_midnights(series: pd.Series) -> pd.Series:

@@ -45,8 +45,9 @@ def configure(settings: Mapping[str, object] | None = None, file: Path | None = 
     return build_config(merged)
 
 
-# Segments make a long memory cheap: 720 steps are 15 turns of the cell (Lin et al. 2023, SegRNN). Each channel stands on
-# its own with shared weights, its last value is the zero and its spread the unit, and the horizon is asked for at once.
+# Segments make a long memory cheap: 720 steps are 15 turns of the cell (Lin et al. 2023, SegRNN). Each channel stands
+# on its own with shared weights, its last value is the zero and its spread the unit, and the horizon is asked for at
+# once.
 _SEGMENTED: Mapping[str, object] = {
     "units": (128,),
     "normalise": "last-scaled",
@@ -65,7 +66,9 @@ MODELS: dict[str, Preset] = {
         "Two LSTM layers, the second reading the first's outputs.", {"cell": "lstm", "units": (64, 32)}
     ),
     "gru": Preset("One GRU layer: two gates, no separate cell state.", {"cell": "gru", "units": (64,)}),
-    "segment-lstm": Preset("LSTM over segments of a long window, the horizon asked for at once.", {"cell": "lstm", **_SEGMENTED}),
+    "segment-lstm": Preset(
+        "LSTM over segments of a long window, the horizon asked for at once.", {"cell": "lstm", **_SEGMENTED}
+    ),
     "segment-gru": Preset("The same with a GRU.", {"cell": "gru", **_SEGMENTED}),
     "segment-rnn": Preset("The same with a vanilla RNN.", {"cell": "rnn", **_SEGMENTED}),
 }

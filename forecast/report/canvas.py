@@ -96,7 +96,7 @@ def wrapped(text: str, inches: float, size: float, weight: str = "normal") -> li
         measure = renderer.get_text_width_height_descent
         return all(measure(line, font, ismath=False)[0] <= DPI * inches for line in lines)  # type: ignore[no-untyped-call]
 
-    letters = max(len(text), 1)
+    letters = max(1, min(len(text), int(4 * 72 * inches / size)))  # the narrowest letter is about a quarter of the size
     while not fits(lines := textwrap.wrap(text, letters, max_lines=3, placeholder=" …")) and letters > 8:
         letters = int(0.95 * letters)
     return lines

@@ -85,7 +85,7 @@ def test_an_unknown_model_lists_those_that_exist(name: object) -> None:
 
 @pytest.mark.parametrize("settings", [{"lookbak": 3}, {"data": {"lookbak": 3}}, {"networks": {"units": 3}}])
 def test_an_unknown_setting_is_refused(settings: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="no such setting|There is no setting"):
+    with pytest.raises(ConfigError, match=r"no such setting|There is no setting"):
         configure(settings)
 
 

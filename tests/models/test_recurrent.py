@@ -1,0 +1,492 @@
+"""The network builder: every part in every combination, and the layers against a short NumPy reference."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from forecast.config import Config, NetworkConfig
+from forecast.errors import ConfigError, RunError
+from forecast.models.backend import keras, tf
+from forecast.models.catalogue import MODELS, configure
+from forecast.models.recurrent import Shape, build_network, leaves_cudnn, set_weights, weights_of
+
+SHAPE = Shape(lookback=8, horizon=4, targets=2, covariates=1, calendar=2, series=2)
+PLAIN = Shape(lookback=8, horizon=4, targets=1, covariates=1, calendar=0, series=1)
+BATCH = 6
+
+NORMALISE = ("none", "last", "standard", "last-scaled")
+DECODE = ("direct", "parallel", "recursive")
+SEGMENT = (1, 3)  # which divides neither the lookback nor the horizon
+
+Weights = dict[str, np.ndarray]
+
+
+def parts(**options: object) -> NetworkConfig:
+    return configure({"units": (4,), "normalise": "none", "segment": 1, "decode": "direct"} | options).network
+
+
+def tiny(model: str, normalise: str, decode: str, segment: int) -> NetworkConfig:
+    units = (4, 3) if len(configure({"model": model}).network.units) > 1 else (4,)
+    return parts(model=model, units=units, normalise=normalise, decode=decode, segment=segment)
+
+
+def inputs_of(shape: Shape, seed: int = 0, batch: int = BATCH) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {
+        "past": rng.normal(size=(batch, shape.lookback, shape.features)).astype(np.float32),
+        "future": rng.normal(size=(batch, shape.horizon, shape.calendar)).astype(np.float32),
+        "series": (np.arange(batch) % shape.series).astype(np.int32),
+    }
+
+
+def forecast(network: Any, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    return network(inputs, training=False).numpy()
+
+
+def random_weights(network: Any, seed: int = 0) -> Weights:
+    """Weights of which none is zero, biases included; the network is filled with them."""
+    rng = np.random.default_rng(seed)
+    weights = {name: rng.normal(0, 0.5, array.shape).astype(np.float32) for name, array in weights_of(network).items()}
+    set_weights(network, weights)
+    return weights
+
+
+COMBINATIONS = list(itertools.product(MODELS, NORMALISE, DECODE, SEGMENT))
+
+
+@pytest.fixture(
+    scope="module", params=COMBINATIONS, ids=["-".join(map(str, combination)) for combination in COMBINATIONS]
+)
+def built(request: pytest.FixtureRequest) -> tuple[NetworkConfig, Any]:
+    config = tiny(*request.param)
+    return config, build_network(config, SHAPE, seed=1)
+
+
+def test_a_forecast_has_a_value_for_each_window_step_and_target(built: tuple[NetworkConfig, Any]) -> None:
+    y_pred = forecast(built[1], inputs_of(SHAPE))
+    assert y_pred.shape == (BATCH, SHAPE.horizon, SHAPE.targets)
+    assert np.isfinite(y_pred).all()
+    assert len(np.unique(y_pred)) == y_pred.size
+
+
+def test_the_seed_decides_every_weight(built: tuple[NetworkConfig, Any]) -> None:
+    config, network = built
+    weights = weights_of(network)
+    same, other = (weights_of(build_network(config, SHAPE, seed)) for seed in (1, 2))
+    assert {name: array.tobytes() for name, array in same.items()} == {
+        name: array.tobytes() for name, array in weights.items()
+    }
+    for name, array in other.items():
+        assert name.endswith("bias") or not np.isclose(array, weights[name]).any()
+
+
+def test_weights_are_taken_out_and_put_back(built: tuple[NetworkConfig, Any]) -> None:
+    config, network = built
+    twin = build_network(config, SHAPE, seed=2)
+    set_weights(twin, weights_of(network))
+    inputs = inputs_of(SHAPE)
+    assert forecast(twin, inputs).tobytes() == forecast(network, inputs).tobytes()
+
+
+def test_one_step_moves_every_weight(built: tuple[NetworkConfig, Any]) -> None:
+    config, _ = built
+    network = build_network(config, SHAPE, seed=1)
+    before = weights_of(network)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(network(inputs_of(SHAPE, batch=32), training=True) - 1.0))
+    keras.optimizers.Adam(0.01).apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
+    for name, array in weights_of(network).items():
+        assert (array != before[name]).all(), name
+
+
+def test_windows_do_not_see_each_other(built: tuple[NetworkConfig, Any]) -> None:
+    inputs = inputs_of(SHAPE)
+    alone = {name: array[2:3] for name, array in inputs.items()}
+    np.testing.assert_allclose(forecast(built[1], alone)[0], forecast(built[1], inputs)[2], rtol=1e-4, atol=1e-6)
+
+
+def centre_and_scale(kind: str, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What DESIGN says of each normalisation, per window and channel: [B, 1, D + P] each."""
+    spread = np.sqrt(measured.var(axis=1, keepdims=True) + 0.1**2)
+    zero, one = np.zeros_like(spread), np.ones_like(spread)
+    return {
+        "none": (zero, one),
+        "last": (measured[:, -1:], one),
+        "standard": (measured.mean(axis=1, keepdims=True), spread),
+        "last-scaled": (measured[:, -1:], spread),
+    }[kind]
+
+
+def normalised_by_hand(kind: str, inputs: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], Any, Any]:
+    measured, calendar = np.split(inputs["past"], [SHAPE.targets + SHAPE.covariates], axis=2)
+    centre, scale = centre_and_scale(kind, measured)
+    past = np.concatenate([(measured - centre) / scale, calendar], axis=2)
+    return inputs | {"past": past}, centre[:, :, : SHAPE.targets], scale[:, :, : SHAPE.targets]
+
+
+@pytest.mark.parametrize("segment", SEGMENT)
+@pytest.mark.parametrize("decode", DECODE)
+@pytest.mark.parametrize("kind", NORMALISE)
+class TestNormalisation:
+    """What is taken off the window is put back on the forecast."""
+
+    def test_a_head_of_zeros_forecasts_the_centre(self, kind: str, decode: str, segment: int) -> None:
+        network = build_network(tiny("lstm", kind, decode, segment), SHAPE, seed=1)
+        weights = weights_of(network)
+        set_weights(network, weights | {name: 0 * weights[name] for name in ("head/kernel", "head/bias")})
+        inputs = inputs_of(SHAPE)
+        centre, _ = centre_and_scale(kind, inputs["past"][:, :, : SHAPE.targets])
+        np.testing.assert_allclose(
+            forecast(network, inputs), np.repeat(centre, SHAPE.horizon, axis=1), rtol=1e-6, atol=1e-7
+        )
+
+    def test_it_is_that_of_a_window_normalised_beforehand(self, kind: str, decode: str, segment: int) -> None:
+        network, bare = (build_network(tiny("gru", each, decode, segment), SHAPE, seed=1) for each in (kind, "none"))
+        inputs = inputs_of(SHAPE)
+        by_hand, centre, scale = normalised_by_hand(kind, inputs)
+        np.testing.assert_allclose(
+            forecast(network, inputs), forecast(bare, by_hand) * scale + centre, rtol=1e-4, atol=1e-5
+        )
+
+    def test_shifted_and_scaled_windows(self, kind: str, decode: str, segment: int) -> None:
+        network = build_network(tiny("lstm", kind, decode, segment), SHAPE, seed=1)
+        inputs = inputs_of(SHAPE)
+        measured = slice(0, SHAPE.targets + SHAPE.covariates)
+        inputs["past"][:, :, measured] *= 100  # beside which the smallest scale is nothing
+        shifted, scaled = inputs["past"].copy(), inputs["past"].copy()
+        shifted[:, :, measured] += 64
+        scaled[:, :, measured] *= 4
+        y_pred = forecast(network, inputs)
+        follows_shift = np.allclose(forecast(network, inputs | {"past": shifted}), y_pred + 64, rtol=1e-3, atol=1e-2)
+        follows_scale = np.allclose(forecast(network, inputs | {"past": scaled}), 4 * y_pred, rtol=1e-3, atol=1e-2)
+        assert (follows_shift, follows_scale) == (kind != "none", kind in ("standard", "last-scaled"))
+
+
+@pytest.mark.parametrize("kind", ["standard", "last-scaled"])
+def test_noise_on_a_flat_window_is_not_blown_up(kind: str) -> None:
+    network = build_network(tiny("lstm", kind, "direct", 1), SHAPE, seed=1)
+    flat = inputs_of(SHAPE)
+    flat["past"][:, :, : SHAPE.targets + SHAPE.covariates] = 7
+    noisy = {name: array.copy() for name, array in flat.items()}
+    noisy["past"][:, ::2, : SHAPE.targets] += 1e-4
+    assert np.abs(forecast(network, noisy) - forecast(network, flat)).max() < 1e-3
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def cell_by_hand(cell: str, weights: Weights, layer: str, reset_after: bool = True) -> Any:
+    """One step of a cell, from input [B, F] and states to the new states; the first of them is the output.
+
+    Keras keeps the gates side by side: input, forget, candidate, output of the LSTM; update, reset, candidate of the GRU.
+    """
+    w, u, b = (
+        weights[f"recurrent_{layer}/{name}"].astype(np.float64) for name in ("kernel", "recurrent_kernel", "bias")
+    )
+    units = u.shape[0]
+    gate = [slice(number * units, (number + 1) * units) for number in range(4)]
+
+    def rnn(x: np.ndarray, h: np.ndarray) -> list[np.ndarray]:
+        return [np.tanh(x @ w + h @ u + b)]
+
+    def lstm(x: np.ndarray, h: np.ndarray, c: np.ndarray) -> list[np.ndarray]:
+        z = x @ w + h @ u + b
+        i, f, o = (sigmoid(z[:, gate[number]]) for number in (0, 1, 3))
+        c = f * c + i * np.tanh(z[:, gate[2]])
+        return [o * np.tanh(c), c]
+
+    def gru(x: np.ndarray, h: np.ndarray) -> list[np.ndarray]:
+        b_in, b_recurrent = b if reset_after else (b, 0 * b)
+        z, r = (sigmoid((x @ w + b_in + h @ u + b_recurrent)[:, gate[number]]) for number in (0, 1))
+        recurrent = r * (h @ u + b_recurrent)[:, gate[2]] if reset_after else (r * h) @ u[:, gate[2]]
+        candidate = np.tanh((x @ w + b_in)[:, gate[2]] + recurrent)
+        return [z * h + (1 - z) * candidate]
+
+    return {"rnn": rnn, "lstm": lstm, "gru": gru}[cell]
+
+
+def run_by_hand(cell: str, weights: Weights, past: np.ndarray, layers: int = 1, **options: bool) -> list[Any]:
+    """The final states of each layer."""
+    states = []
+    sequence = past.astype(np.float64)
+    for layer in range(1, layers + 1):
+        step = cell_by_hand(cell, weights, str(layer), **options)
+        units = weights[f"recurrent_{layer}/recurrent_kernel"].shape[0]
+        state = [np.zeros((len(past), units)) for _ in range(2 if cell == "lstm" else 1)]
+        outputs = []
+        for time in range(sequence.shape[1]):
+            state = step(sequence[:, time], *state)
+            outputs.append(state[0])
+        sequence = np.stack(outputs, axis=1)
+        states.append(state)
+    return states
+
+
+CELLS = [("rnn", {}), ("lstm", {}), ("gru", {"reset_after": True}), ("gru", {"reset_after": False})]
+
+
+@pytest.mark.parametrize("units", [(4,), (4, 3)])
+@pytest.mark.parametrize(("cell", "options"), CELLS)
+@pytest.mark.parametrize("unroll", [True, False])
+def test_cells_are_those_of_the_papers(
+    cell: str, options: dict[str, bool], units: tuple[int, ...], unroll: bool
+) -> None:
+    network = build_network(parts(cell=cell, units=units, unroll=unroll, **options), PLAIN, seed=1)
+    weights, inputs = random_weights(network), inputs_of(PLAIN)
+    state = run_by_hand(cell, weights, inputs["past"], len(units), **options)[-1][0]
+    expected = (state @ weights["head/kernel"] + weights["head/bias"])[:, :, None]
+    np.testing.assert_allclose(forecast(network, inputs), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_go_backwards_reads_from_the_end() -> None:
+    network = build_network(parts(cell="lstm", go_backwards=True), PLAIN, seed=1)
+    weights, inputs = random_weights(network), inputs_of(PLAIN)
+    state = run_by_hand("lstm", weights, inputs["past"][:, ::-1])[0][0]
+    expected = state @ weights["head/kernel"] + weights["head/bias"]
+    np.testing.assert_allclose(forecast(network, inputs)[:, :, 0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_segments_are_embedded_and_the_oldest_is_filled_with_the_oldest_row() -> None:
+    network = build_network(parts(cell="rnn", segment=3), PLAIN, seed=1)
+    weights, inputs = random_weights(network), inputs_of(PLAIN)
+    past = np.concatenate([inputs["past"][:, :1], inputs["past"]], axis=1).reshape(BATCH, 3, 6)  # 9 steps of 2 columns
+    tokens = np.maximum(past @ weights["embed/kernel"] + weights["embed/bias"], 0)
+    state = run_by_hand("rnn", weights, tokens)[0][0]
+    expected = state @ weights["head/kernel"] + weights["head/bias"]
+    np.testing.assert_allclose(forecast(network, inputs)[:, :, 0], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_recursive_feeds_each_forecast_back(cell: str) -> None:
+    network = build_network(parts(cell=cell, decode="recursive"), SHAPE, seed=1)
+    weights, inputs = random_weights(network), inputs_of(SHAPE)
+    state = run_by_hand(cell, weights, inputs["past"])[0]
+    step, held = cell_by_hand(cell, weights, "1"), inputs["past"][:, -1, SHAPE.targets : SHAPE.targets + 1]
+    expected = []
+    for number in range(SHAPE.horizon):
+        expected.append(state[0] @ weights["head/kernel"] + weights["head/bias"])
+        # The next row as the past would have shown it: what was forecast, the last covariate, that row's calendar.
+        state = step(np.concatenate([expected[-1], held, inputs["future"][:, number]], axis=1), *state)
+    np.testing.assert_allclose(forecast(network, inputs), np.stack(expected, axis=1), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_parallel_asks_for_each_step_from_the_last_state(cell: str) -> None:
+    network = build_network(parts(cell=cell, decode="parallel"), SHAPE, seed=1)
+    weights, inputs = random_weights(network), inputs_of(SHAPE)
+    state = run_by_hand(cell, weights, inputs["past"])[0]
+    step = cell_by_hand(cell, weights, "1")
+    identity = weights["queries/identities"][inputs["series"]]
+    expected = []
+    for number in range(SHAPE.horizon):
+        position = np.repeat(weights["queries/positions"][number][None], BATCH, axis=0)
+        query = np.concatenate([position, identity], axis=1) + inputs["future"][:, number] @ weights["known/kernel"]
+        expected.append(step(query, *state)[0] @ weights["head/kernel"] + weights["head/bias"])
+    np.testing.assert_allclose(forecast(network, inputs), np.stack(expected, axis=1), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("decode", ["parallel", "recursive"])
+@pytest.mark.parametrize("segment", SEGMENT)
+def test_the_calendar_ahead_is_used_and_that_of_later_steps_is_not(decode: str, segment: int) -> None:
+    network = build_network(tiny("gru", "none", decode, segment), SHAPE, seed=1)
+    inputs = inputs_of(SHAPE)
+    changed = inputs | {"future": inputs["future"].copy()}
+    changed["future"][:, 3] += 1
+    moved = (forecast(network, changed) != forecast(network, inputs)).any(axis=(0, 2))
+    # The last step's calendar speaks to its own segment alone, and comes too late to be fed back.
+    assert moved.tolist() == [False, False, False, decode == "parallel"]
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+@pytest.mark.parametrize("series", [1, 3])
+@pytest.mark.parametrize("segment", SEGMENT)
+@pytest.mark.parametrize("decode", DECODE)
+def test_the_barest_of_series_are_forecast(decode: str, segment: int, series: int, targets: int) -> None:
+    shape = Shape(lookback=5, horizon=4, targets=targets, covariates=0, calendar=0, series=series)
+    network = build_network(parts(decode=decode, segment=segment), shape, seed=0)
+    assert forecast(network, inputs_of(shape)).shape == (BATCH, 4, targets)
+
+
+@pytest.mark.parametrize("decode", DECODE)
+@pytest.mark.parametrize(("lookback", "horizon", "segment"), [(1, 1, 1), (2, 1, 5), (5, 7, 100)])
+def test_segments_longer_than_the_window(decode: str, lookback: int, horizon: int, segment: int) -> None:
+    shape = Shape(lookback, horizon, targets=1, covariates=0, calendar=2, series=1)
+    network = build_network(parts(decode=decode, segment=segment), shape, seed=0)
+    assert forecast(network, inputs_of(shape)).shape == (BATCH, horizon, 1)
+
+
+# Every option of the layer beside a value that is not its default, and what the layer should say of it.
+COMMON = {
+    "activation": ("relu", "relu"),
+    "use_bias": (False, False),
+    "kernel_initializer": ("he_normal", "HeNormal"),
+    "recurrent_initializer": ("lecun_uniform", "LecunUniform"),
+    "bias_initializer": ("ones", "Ones"),
+    "kernel_regularizer": (0.5, "L2"),
+    "recurrent_regularizer": (0.25, "L2"),
+    "bias_regularizer": (0.125, "L2"),
+    "activity_regularizer": (2.0, "L2"),
+    "kernel_constraint": ("max_norm", "MaxNorm"),
+    "recurrent_constraint": ("non_neg", "NonNeg"),
+    "bias_constraint": ("unit_norm", "UnitNorm"),
+    "dropout": (0.25, 0.25),
+    "recurrent_dropout": (0.5, 0.5),
+    "go_backwards": (True, True),
+    "stateful": (True, True),
+    "unroll": (True, True),
+}
+OPTIONS = {
+    "rnn": COMMON,
+    "gru": COMMON | {"recurrent_activation": ("hard_sigmoid", "hard_sigmoid"), "reset_after": (False, False)},
+    "lstm": COMMON | {"recurrent_activation": ("hard_sigmoid", "hard_sigmoid"), "unit_forget_bias": (False, False)},
+}
+LAYERS = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
+LATER = [name for name, field in NetworkConfig.model_fields.items() if name in COMMON and field.default is None]
+
+
+def layer_config(config: NetworkConfig) -> dict[str, Any]:
+    batch_size = BATCH if config.stateful else None
+    return build_network(config, PLAIN, seed=0, batch_size=batch_size).get_layer("recurrent_1").get_config()
+
+
+def plain(value: object) -> object:
+    """The class of a serialised part; anything else as it is."""
+    return value["class_name"] if isinstance(value, dict) else value
+
+
+@pytest.mark.parametrize(
+    ("cell", "option"), [(cell, option) for cell, options in OPTIONS.items() for option in options]
+)
+def test_each_option_reaches_the_layer_and_no_other_changes(cell: str, option: str) -> None:
+    value, expected = OPTIONS[cell][option]
+    default, changed = layer_config(parts(cell=cell)), layer_config(parts(cell=cell, **{option: value}))
+    if option == "unroll":
+        default = layer_config(parts(cell=cell, unroll=False))
+    assert plain(changed[option]) == expected != plain(default[option])
+    if option.endswith("_regularizer"):
+        assert changed[option]["config"]["l2"] == value
+    others = [name for name in OPTIONS[cell] if name not in (option, "unroll")]
+    assert {name: plain(changed[name]) for name in others} == {name: plain(default[name]) for name in others}
+
+
+@pytest.mark.parametrize(("cell", "layer"), LAYERS.items())
+def test_defaults_are_those_of_keras(cell: str, layer: Any) -> None:
+    ours, theirs = layer_config(parts(cell=cell, unroll=False)), layer(4).get_config()
+    assert {name: plain(ours[name]) for name in OPTIONS[cell]} == {name: plain(theirs[name]) for name in OPTIONS[cell]}
+
+
+@pytest.mark.parametrize(("cell", "layer"), LAYERS.items())
+def test_no_argument_of_the_keras_layer_is_out_of_reach(cell: str, layer: Any) -> None:
+    ours = {"self", "units", "seed", "return_sequences", "return_state", "kwargs"}  # the builder's own business
+    automatic = {"use_cudnn"}  # decided by Keras from the others
+    assert set(inspect.signature(layer.__init__).parameters) - ours - automatic == set(OPTIONS[cell])
+
+
+@pytest.mark.parametrize(("lookback", "segment", "expected"), [(32, 1, True), (33, 1, False), (64, 2, True)])
+def test_short_loops_are_unrolled(lookback: int, segment: int, expected: bool) -> None:
+    if tf.config.list_physical_devices("GPU"):
+        expected = False  # cuDNN's kernel wants the loop whole
+    shape = Shape(lookback, horizon=1, targets=1, covariates=0, calendar=0, series=1)
+    layer = build_network(parts(segment=segment), shape, seed=0).get_layer("recurrent_1")
+    assert layer.get_config()["unroll"] == expected
+
+
+@pytest.mark.parametrize("option", ["dropout", "recurrent_dropout", "head_dropout"])
+def test_dropout_acts_in_training_alone_and_follows_the_seed(option: str) -> None:
+    config, inputs = parts(**{option: 0.5}), inputs_of(PLAIN)
+    one, same, other = (build_network(config, PLAIN, seed) for seed in (1, 1, 2))
+    set_weights(other, weights_of(one))
+    assert forecast(one, inputs).tobytes() == forecast(other, inputs).tobytes()
+    first, second = (one(inputs, training=True).numpy() for _ in range(2))
+    assert not np.array_equal(first, second)
+    assert same(inputs, training=True).numpy().tobytes() == first.tobytes()
+    assert not np.array_equal(other(inputs, training=True).numpy(), first)
+
+
+def test_penalties_are_added_to_the_loss() -> None:
+    network = build_network(parts(kernel_regularizer=0.5, recurrent_regularizer=2), PLAIN, seed=0)
+    weights = random_weights(network)
+    kernel, recurrent = weights["recurrent_1/kernel"], weights["recurrent_1/recurrent_kernel"]
+    assert float(sum(network.losses)) == pytest.approx(0.5 * (kernel**2).sum() + 2 * (recurrent**2).sum(), rel=1e-5)
+
+
+def test_a_carried_state_makes_two_windows_one() -> None:
+    long = Shape(lookback=16, horizon=4, targets=1, covariates=1, calendar=0, series=1)
+    whole = build_network(parts(cell="lstm"), long, seed=1)
+    carrying = build_network(parts(cell="lstm", stateful=True), PLAIN, seed=1, batch_size=BATCH)
+    set_weights(carrying, weights_of(whole))
+    inputs = inputs_of(long)
+    for past in np.split(inputs["past"], 2, axis=1):
+        last = forecast(carrying, inputs | {"past": past})
+    np.testing.assert_allclose(last, forecast(whole, inputs), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", [0, 5_000_000, 2**31 - 1])
+def test_every_seed_that_is_allowed_works(seed: int) -> None:
+    network = build_network(parts(dropout=0.1), PLAIN, seed)
+    assert np.isfinite(network(inputs_of(PLAIN), training=True)).all()
+
+
+@pytest.mark.parametrize("change", ["shape", "missing", "extra"])
+def test_weights_of_another_network_are_refused(change: str) -> None:
+    network = build_network(parts(), PLAIN, seed=0)
+    before = weights_of(network)
+    weights = dict(before)
+    if change == "shape":
+        weights["head/kernel"] = weights["head/kernel"].T
+    elif change == "missing":
+        del weights["head/kernel"]
+    else:
+        weights["head/another"] = np.zeros(3, np.float32)
+    with pytest.raises(RunError, match=r"not those of this network: head/(kernel|another) differs"):
+        set_weights(network, weights)
+    assert all(array.tobytes() == before[name].tobytes() for name, array in weights_of(network).items())
+
+
+def test_names_of_weights_do_not_depend_on_what_was_built_before() -> None:
+    config = parts(units=(4, 3), decode="parallel", segment=2)
+    expected = {"head/kernel", "head/bias", "embed/kernel", "embed/bias", "known/kernel"}
+    expected |= {"queries/positions", "queries/identities"}
+    expected |= {f"recurrent_{layer}/{name}" for layer in (1, 2) for name in ("kernel", "recurrent_kernel", "bias")}
+    assert (
+        set(weights_of(build_network(config, SHAPE, 0))) == set(weights_of(build_network(config, SHAPE, 0))) == expected
+    )
+
+
+def test_an_open_configuration_is_refused() -> None:
+    with pytest.raises(ConfigError, match="normalise and segment are open"):
+        build_network(Config().network, SHAPE, seed=0)
+
+
+def test_feeding_back_too_often_is_refused_with_a_segment_that_works() -> None:
+    shape = Shape(lookback=8, horizon=385, targets=1, covariates=0, calendar=0, series=1)
+    with pytest.raises(ConfigError) as caught:
+        build_network(parts(decode="recursive", cell="rnn"), shape, seed=0)
+    assert caught.value.message == "decode = recursive would feed back 385 times; at most 192 are allowed."
+    assert "--segment 3 " in caught.value.hint  # 385 / 192 is a little more than 2
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"cell": "lstm"}, None),
+        ({"cell": "gru"}, None),
+        ({"cell": "lstm", "dropout": 0.5, "kernel_regularizer": 1.0, "reset_after": False}, None),
+        ({"cell": "rnn"}, "cell = rnn"),
+        ({"activation": "relu"}, "activation = relu"),
+        ({"recurrent_activation": "hard_sigmoid"}, "recurrent_activation = hard_sigmoid"),
+        ({"recurrent_dropout": 0.5}, "recurrent_dropout = 0.5"),
+        ({"use_bias": False}, "use_bias = false"),
+        ({"cell": "gru", "reset_after": False}, "reset_after = false"),
+        ({"unroll": True, "activation": "elu"}, "activation = elu, unroll = true"),
+    ],
+)
+def test_what_leaves_the_fused_kernel_is_named(options: dict[str, object], reason: str | None) -> None:
+    found = leaves_cudnn(parts(**options))
+    assert found == (None if reason is None else f"{reason}: off cuDNN's fused kernel on a GPU")
