@@ -11,14 +11,15 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from forecast.config import ReadOptions
-from forecast.data import cadence, quality, scan
-from forecast.data.columns import read_columns
-from forecast.data.encoding import decode
+from forecast.data import quality
 from forecast.data.panel import Clock, Floats, Panel
-from forecast.data.rows import Rows, find_series, in_order
-from forecast.data.source import Source, read_source, show
-from forecast.data.stamps import find_stamps, localise
-from forecast.data.table import Table, from_frame, from_parquet
+from forecast.data.reading import cadence, scan
+from forecast.data.reading.columns import read_columns
+from forecast.data.reading.encoding import decode
+from forecast.data.reading.rows import Rows, find_series, in_order
+from forecast.data.reading.source import Source, read_source, show
+from forecast.data.reading.stamps import find_stamps, localise
+from forecast.data.reading.table import Table, from_frame, from_parquet
 from forecast.errors import DataError
 
 __all__ = ["ReadOptions", "read_panel"]

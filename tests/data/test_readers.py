@@ -457,7 +457,7 @@ def test_a_file_beyond_memory_is_refused_before_it_is_read(tmp_path, monkeypatch
     path = tmp_path / "huge.csv"
     with path.open("wb") as stream:
         stream.truncate(10_000_000_000)
-    monkeypatch.setattr("forecast.data.memory.available_memory", lambda: 8_000_000_000)
+    monkeypatch.setattr("forecast.data.reading.memory.available_memory", lambda: 8_000_000_000)
     with pytest.raises(DataError, match=r"need about 60\.0 GB of memory; 8\.0 GB are available"):
         read_panel(path)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -37,11 +36,7 @@ MODELS = ("stacked-lstm", "rnn", "persistence", "seasonal-naive", "drift")
 HOSTILE = "_Ba$$in <script>&\x1b[31m\n温\u202e"
 
 
-@pytest.fixture(autouse=True)
-def _no_warning_escapes() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 def tables(y: np.ndarray, n: int, horizon: int, freq: str = "MS", uid: str = "") -> tuple[pd.DataFrame, pd.DataFrame]:

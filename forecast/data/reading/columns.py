@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from forecast.config import ReadOptions
-from forecast.data.numerals import Numbers, comma_role, decorated, explain, parse_numbers
 from forecast.data.panel import Floats
-from forecast.data.source import show
-from forecast.data.stamps import Stamps
-from forecast.data.table import Table
-from forecast.data.timeformats import guess
+from forecast.data.reading.numerals import Numbers, comma_role, decorated, explain, parse_numbers
+from forecast.data.reading.source import show
+from forecast.data.reading.stamps import Stamps
+from forecast.data.reading.table import Table
+from forecast.data.reading.timeformats import guess
 from forecast.errors import DataError
 
 _COUNTERS = ("no", "no.", "nr", "id", "index", "idx", "row", "rownum", "rowid", "row_id", "row_number", "#", "num",

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from forecast.data.memory import COPIES, available_memory, check_memory, megabytes
+from forecast.data.reading.memory import COPIES, available_memory, check_memory, megabytes
 from forecast.errors import DataError, MachineError
 
 # The end of a pipe or a device cannot be known before it is read.

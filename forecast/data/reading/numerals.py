@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from forecast.data.panel import Floats
-from forecast.data.source import show
+from forecast.data.reading.source import show
 
 # How tables write "nothing was measured", in lower case.
 MISSING = ("", "-", "--", "?", ".", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "nil", "nat", "(null)")

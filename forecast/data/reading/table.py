@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from forecast.data.memory import check_memory
-from forecast.data.scan import check_names
-from forecast.data.source import Source, show
+from forecast.data.reading.memory import check_memory
+from forecast.data.reading.scan import check_names
+from forecast.data.reading.source import Source, show
 from forecast.errors import DataError
 
 # Text is an Arrow array of strings (which has no types), numbers float64, timestamps datetime64[us] in UTC or zoneless.

@@ -6,7 +6,7 @@ import codecs
 import re
 from dataclasses import replace
 
-from forecast.data.source import Source, show
+from forecast.data.reading.source import Source, show
 from forecast.errors import DataError
 
 # The mark of UTF-32 begins with that of UTF-16.

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from forecast.data import timeparse
-from forecast.data.numerals import parse_numbers
 from forecast.data.panel import Times
-from forecast.data.source import Source, show
-from forecast.data.table import Table, as_text
-from forecast.data.timeformats import guess, guess_number
+from forecast.data.reading import timeparse
+from forecast.data.reading.numerals import parse_numbers
+from forecast.data.reading.source import Source, show
+from forecast.data.reading.table import Table, as_text
+from forecast.data.reading.timeformats import guess, guess_number
 from forecast.errors import DataError
 
 # The likeliest names first.

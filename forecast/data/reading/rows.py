@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.data.columns import Measured
-from forecast.data.numerals import is_missing
 from forecast.data.panel import Floats, Times
-from forecast.data.source import show
-from forecast.data.table import Table, as_text
+from forecast.data.reading.columns import Measured
+from forecast.data.reading.numerals import is_missing
+from forecast.data.reading.source import show
+from forecast.data.reading.table import Table, as_text
 from forecast.errors import DataError
 
 # Among stacked series many rows share their time; two clashing rows are an error of one series.

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from forecast.data.panel import Times
-from forecast.data.source import show
-from forecast.data.timeformats import MONTHS, directives, format_of, formats
+from forecast.data.reading.source import show
+from forecast.data.reading.timeformats import MONTHS, directives, format_of, formats
 from forecast.errors import DataError
 
 _US = 1_000_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.source import Source, show
+from forecast.data.reading.source import Source, show
 from forecast.errors import DataError
 
 _CHUNK = 1 << 23

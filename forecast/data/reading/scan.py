@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from forecast.data.records import Records, count_fields, find_blank, find_records
-from forecast.data.source import Source, show
+from forecast.data.reading.records import Records, count_fields, find_blank, find_records
+from forecast.data.reading.source import Source, show
 from forecast.errors import DataError
 
 MAX_COLUMNS = 2000

@@ -1,0 +1,1 @@
+"""The stages of reading a table: bytes, text, records, cells, numbers and times, series, clock."""
