@@ -38,7 +38,7 @@ def tiny() -> Callable[..., Config]:
     """The configuration of a network that is trained in a second, with some settings changed."""
 
     def configured(**settings: object) -> Config:
-        small = {"model": "lstm", "units": 8, "epochs": 2, "batch_size": 16, "lookback": 12, "horizon": 3}
+        small = {"model": "lstm", "units": 8, "epochs": 2, "batch_size": 16, "lookback": 6, "horizon": 3}
         return forecast.configure({**small, **settings})
 
     return configured

@@ -46,7 +46,9 @@ def copy(trained: Run, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained.path, tmp_path / "runs" / "months"))
 
 
-def make_run(folder: Path, name: str, text: str = "first", finished: str = "2021-01-01", overwrite: bool = False) -> Run:
+def make_run(
+    folder: Path, name: str, text: str = "first", finished: str = "2021-01-01", overwrite: bool = False
+) -> Run:
     """A run of one file, without any training."""
     writer = RunWriter(folder, name)
     writer.begin({}, Config(), overwrite)
@@ -61,7 +63,9 @@ def edit_manifest(run: Path, **changes: object) -> None:
 
 def test_a_run_holds_these_files_and_no_others(trained: Run) -> None:
     files = {path.relative_to(trained.path).as_posix() for path in trained.path.rglob("*") if path.is_file()}
-    plots = {f"plots/{name}.png" for name in ("1-test-span", "2-examples", "3-error-by-step", "4-training", "5-forecast")}
+    plots = {
+        f"plots/{name}.png" for name in ("1-test-span", "2-examples", "3-error-by-step", "4-training", "5-forecast")
+    }
     assert files == {*READERS, "manifest.json", "config.json", "baseline/history.csv"} | plots
     assert files - {"manifest.json"} == set(trained.manifest["files"])
     assert [path.name for path in trained.path.parent.iterdir()] == ["months"]  # no lock, nothing half-done
@@ -191,7 +195,15 @@ def test_plain_names_are_taken(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["nothing", "", "../nothing", pytest.param("x" * 300, id="300"), pytest.param("x" * 5000, id="5000"), "a\0b", "a\nb"],
+    [
+        "nothing",
+        "",
+        "../nothing",
+        pytest.param("x" * 300, id="300"),
+        pytest.param("x" * 5000, id="5000"),
+        "a\0b",
+        "a\nb",
+    ],
 )
 def test_a_run_that_is_not_there_is_refused_and_the_others_are_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

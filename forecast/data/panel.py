@@ -19,6 +19,16 @@ Floats = NDArray[np.float64]
 # (September 2001, four days) stay below this many absent business days.
 LONGEST_CLOSURE = 5
 
+# What a step of each clock is counted in. Other offsets of pandas, such as business hours, cannot be numbered evenly.
+_UNITS = {
+    **dict.fromkeys(("ns", "us", "ms", "s"), "s"),
+    **{unit: unit for unit in ("min", "h", "D", "B", "W")},
+    **{
+        name: name.strip("BSE")
+        for name in ("MS", "ME", "BMS", "BME", "QS", "QE", "BQS", "BQE", "YS", "YE", "BYS", "BYE")
+    },
+}
+
 _WORDS = {
     "s": ("second", "seconds"),
     "min": ("minute", "minutes"),
@@ -53,11 +63,7 @@ class Clock:
     @property
     def unit(self) -> str:
         """The unit of the step without its multiple: one of s, min, h, D, B, W, M, Q, Y."""
-        name = self.offset.rule_code.split("-")[0]
-        name = {"ms": "s", "us": "s", "ns": "s", "C": "B"}.get(name, name)
-        if name in _WORDS:
-            return name
-        return next((unit for unit in ("M", "Q", "Y") if unit in name), "s")
+        return _UNITS[_base(self.offset)]
 
     @property
     def multiple(self) -> int:
@@ -114,7 +120,9 @@ def normalise_freq(freq: str) -> str:
     Raises:
         DataError: If pandas knows neither spelling.
     """
-    old = {"H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "M": "ME", "Q": "QE", "A": "YE", "Y": "YE", "d": "D"}
+    old = {"H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "d": "D"}
+    old |= {"M": "ME", "Q": "QE", "A": "YE", "Y": "YE", "BM": "BME", "BQ": "BQE", "BA": "BYE", "BY": "BYE"}
+    old |= {"AS": "YS", "BAS": "BYS"}
     head, _, anchor = freq.strip().partition("-")
     digits = head[: len(head) - len(head.lstrip("0123456789"))]
     alias = digits + old.get(head[len(digits) :], head[len(digits) :]) + (f"-{anchor}" if anchor else "")
@@ -122,11 +130,16 @@ def normalise_freq(freq: str) -> str:
         offset = pd.tseries.frequencies.to_offset(alias)
     except ValueError:
         offset = None
-    if offset is None or offset.n < 1:
+    if offset is None or offset.n < 1 or _base(offset) not in _UNITS:
         raise DataError(
             f"{freq!r} is not a frequency.", "Use a pandas offset alias: 15min, h, D, B (business days), W, MS, QS, YS."
         )
     return str(offset.freqstr)
+
+
+def _base(offset: BaseOffset) -> str:
+    """The alias of an offset without multiple and anchor."""
+    return offset.rule_code.split("-")[0]
 
 
 @dataclass(frozen=True)
@@ -170,7 +183,9 @@ class Panel:
                 f"Values of shape {self.values.shape} do not fit {len(self.times)} times "
                 f"and {len(self.columns)} columns."
             )
-        if len(self.offsets) != len(self.series_ids) + 1 or self.offsets[-1] != len(self.values):
+        ends = np.asarray(self.offsets)
+        divides = ends[0] == 0 and ends[-1] == len(self.values) and bool((np.diff(ends) >= 0).all())
+        if len(self.offsets) != len(self.series_ids) + 1 or not divides:
             raise DataError(f"Offsets {self.offsets} do not divide {len(self.values)} rows into the series.")
 
     @property

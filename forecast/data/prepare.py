@@ -83,32 +83,38 @@ def arrange(panel: Panel, config: DataConfig) -> Panel:
     Where channels are independent, each target is a series of its own.
     """
     if config.channels == "independent" and len(config.target) > 1:
-        return _melt(panel, config.target)
+        return _melt(panel, config.target, chosen(config.covariates))
     return panel.select(config.target + chosen(config.covariates))
 
 
-def _melt(panel: Panel, targets: tuple[str, ...]) -> Panel:
+def _melt(panel: Panel, targets: tuple[str, ...], covariates: tuple[str, ...]) -> Panel:
     # One column of all channels below one another: the network shares its weights over them,
     # and scaler, windows and scores treat each as a series.
     picked = [panel.column(name) for name in targets]
+    shared = [panel.column(name) for name in covariates]
+    units = {panel.units.get(name, "") for name in targets}
     values, times, names, offsets = [], [], [], [0]
     for series, name in enumerate(panel.series_ids):
         rows = panel.rows(series)
         for column, target in zip(picked, targets, strict=True):
-            values.append(panel.values[rows, column])
+            values.append(panel.values[rows][:, [column, *shared]])
             times.append(panel.times[rows])
             names.append(f"{name}/{target}" if name else target)
             offsets.append(offsets[-1] + rows.stop - rows.start)
     return Panel(
-        values=np.concatenate(values)[:, None],
+        values=np.concatenate(values),
         times=np.concatenate(times),
-        columns=("value",),
+        columns=(_free("value", covariates), *covariates),
         clock=panel.clock,
         series_ids=tuple(names),
         offsets=tuple(offsets),
         name=panel.name,
-        units={"value": units.pop() if len(units := {panel.units.get(name, "") for name in targets}) == 1 else ""},
+        units={_free("value", covariates): units.pop() if len(units) == 1 else ""},
     )
+
+
+def _free(name: str, taken: tuple[str, ...]) -> str:
+    return name if name not in taken else _free(f"{name} of the channel", taken)
 
 
 def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:

@@ -139,7 +139,7 @@ def scaler_from_json(text: str) -> Scaler:
         mean, scale = np.asarray(raw["mean"], np.float64), np.asarray(raw["scale"], np.float64)
         columns, series_ids = tuple(raw["columns"]), tuple(raw["series_ids"])
         logged = np.asarray(raw["logged"], bool)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise RunError(f"scaler.json is damaged: {error!r}.", "Train the run again.") from None
     shape = (len(series_ids), len(columns))
     sound = mean.shape == scale.shape == shape and logged.shape == shape[1:]

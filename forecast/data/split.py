@@ -39,11 +39,20 @@ def split_by_time(panel: Panel, config: DataConfig) -> Split:
         DataError: If a date cannot be read, or a part would be empty.
     """
     times = np.sort(panel.times)
-    n_test = int(config.test * len(times))
+    # Rounded first: 0.29 of 100 rows is 28.999… in binary, and 29 rows to everyone else.
+    n_test = int(round(config.test * len(times), 6))
     n_train = int(round((1 - config.validation - config.test) * len(times), 6))
-    test_from = _timestamp(config.test_from, "test_from") or times[min(len(times) - n_test, len(times) - 1)]
-    validation_from = _timestamp(config.validation_from, "validation_from") or times[min(n_train, len(times) - 1)]
-    split = Split(validation_from, test_from)
+    by_share = times[[min(n_train, len(times) - 1), min(len(times) - n_test, len(times) - 1)]]
+    split = Split(
+        by_share[0] if config.validation_from is None else _timestamp(config.validation_from, "validation_from"),
+        by_share[1] if config.test_from is None else _timestamp(config.test_from, "test_from"),
+    )
+    if split.validation_from >= split.test_from:
+        raise DataError(
+            f"Validation would begin at {split.validation_from}, the test at {split.test_from}: "
+            "validation comes first, and neither may be empty.",
+            "Choose --validation-from before --test-from, or larger shares.",
+        )
     counts = np.bincount(split.part_of(times), minlength=3)
     if not counts.all():
         raise DataError(
@@ -54,9 +63,7 @@ def split_by_time(panel: Panel, config: DataConfig) -> Split:
     return split
 
 
-def _timestamp(text: str | None, option: str) -> np.datetime64 | None:
-    if text is None:
-        return None
+def _timestamp(text: str, option: str) -> np.datetime64:
     stamp = pd.to_datetime(text, errors="coerce", utc=True)
     if pd.isna(stamp):
         raise DataError(f"{option}: {text!r} is not a date.", "Write it as 2015-07-01 or 2015-07-01T12:00.")

@@ -37,9 +37,9 @@ def configure(settings: Mapping[str, object] | None = None, file: Path | None = 
     for section, values in nest(settings or {}).items():
         chosen.setdefault(section, {}).update(values)
     name = chosen.get("network", {}).get("model", Config().network.model)
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         raise ConfigError(f"There is no model {name!r}.", f"Models: {', '.join(MODELS)}.")
-    merged = nest(MODELS[str(name)].parts)
+    merged = nest(MODELS[name].parts)
     for section, values in chosen.items():
         merged.setdefault(section, {}).update(values)
     return build_config(merged)

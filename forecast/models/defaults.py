@@ -18,8 +18,9 @@ _WORTH_FEEDING = 0.9
 def default_season(clock: Clock) -> int:
     """Steps in the natural cycle of a clock: a day of hours, a week of days, a year of weeks, months or quarters."""
     if clock.unit in ("s", "min", "h"):
-        steps = np.timedelta64(1, "D") / clock.step
-        return int(steps) if steps == int(steps) and steps > 1 else 1
+        # A cycle of more steps than these is nobody's default lookback; then the hour, or none.
+        cycles = (np.timedelta64(1, "D") / clock.step, np.timedelta64(1, "h") / clock.step)
+        return next((int(steps) for steps in cycles if steps == int(steps) and 1 < steps <= 1440), 1)
     cycle = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4, "Y": 1}[clock.unit]
     return cycle // clock.multiple if cycle % clock.multiple == 0 else 1
 
@@ -49,8 +50,9 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
     targets = data.target or _default_target(panel)
     for name in targets + (data.covariates or ()):
         panel.column(name)
-    if len(set(targets)) < len(targets):
-        raise ConfigError(f"A target is named twice: {', '.join(targets)}.")
+    for kind, names in (("target", targets), ("covariate", data.covariates or ())):
+        if len(set(names)) < len(names):
+            raise ConfigError(f"A {kind} is named twice: {', '.join(names)}.")
     price = panel.clock.unit == "B" and all(_is_positive(panel, name) for name in targets)
     season = data.season or default_season(panel.clock)
     lookback, horizon = default_spans(panel.clock, season)

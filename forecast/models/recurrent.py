@@ -260,7 +260,7 @@ class _Queries(keras.layers.Layer):  # type: ignore[misc]
     def call(self, series: Any) -> Any:
         batch = ops.shape(series)[0]
         queries = ops.broadcast_to(self.positions[None], (batch, *self.positions.shape))
-        if self.series == 1:
+        if self.positions.shape[1] == self.width:
             return queries
         # A product with one-hot rows, not a lookup: the gradient of a lookup adds in no fixed order.
         identity = ops.one_hot(series, self.series) @ self.identities

@@ -413,7 +413,7 @@ def test_refusals_name_the_place_and_the_next_step(refusal, content, expected):
         ({"skip_rows": 99}, "41 lines"),
         ({"date_format": "%Q"}, "--date-format"),
         ({"date_format": "%d.%m.%Y"}, "line 2"),
-        ({"freq": "bh"}, "not supported"),
+        ({"freq": "bh"}, "not a frequency"),
         ({"freq": "fortnight"}, "not a frequency"),
         ({"resample": "3B"}, "not supported"),
     ],

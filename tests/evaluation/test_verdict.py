@@ -8,12 +8,16 @@ from forecast.evaluation.verdict import verdict
 
 
 def test_a_win_is_against_the_hardest_naive_forecast() -> None:
-    sentence = verdict("lstm", {"persistence": 0.5, "seasonal-naive": 0.1234}, {"persistence": 1e-9, "seasonal-naive": 0.012})
+    sentence = verdict(
+        "lstm", {"persistence": 0.5, "seasonal-naive": 0.1234}, {"persistence": 1e-9, "seasonal-naive": 0.012}
+    )
     assert sentence == "lstm beats the seasonal naive (MAE 12.3% lower, p = 0.012)."
 
 
 def test_a_loss_is_said_plainly() -> None:
-    sentence = verdict("lstm", {"persistence": -0.25, "seasonal-naive": 0.3}, {"persistence": 0.0004, "seasonal-naive": 0.001})
+    sentence = verdict(
+        "lstm", {"persistence": -0.25, "seasonal-naive": 0.3}, {"persistence": 0.0004, "seasonal-naive": 0.001}
+    )
     assert sentence == "lstm is worse than the last value (MAE 25.0% higher, p < 0.001)."
 
 
