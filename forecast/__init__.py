@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from forecast.models.defaults import resolve
     from forecast.models.recurrent import build_network
     from forecast.runs import Run
-    from forecast.workflows.forecasting import evaluate, find, predict, runs
+    from forecast.workflows.forecasting import all_runs, evaluate, find, predict
     from forecast.workflows.reading import read
     from forecast.workflows.training import resume, train
 
@@ -51,10 +51,10 @@ _HOMES = {
     "resolve": "models.defaults",
     "build_network": "models.recurrent",
     "Run": "runs",
+    "all_runs": "workflows.forecasting",
     "evaluate": "workflows.forecasting",
     "find": "workflows.forecasting",
     "predict": "workflows.forecasting",
-    "runs": "workflows.forecasting",
     "read": "workflows.reading",
     "resume": "workflows.training",
     "train": "workflows.training",
@@ -75,6 +75,7 @@ __all__ = [
     "Run",
     "RunError",
     "__version__",
+    "all_runs",
     "build_network",
     "configure",
     "evaluate",
@@ -85,7 +86,6 @@ __all__ = [
     "read",
     "resolve",
     "resume",
-    "runs",
     "train",
 ]
 

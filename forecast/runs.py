@@ -216,6 +216,8 @@ class RunWriter:
             os.rename(self.folder, self.place)
             sync_folder(self.place.parent)
         except OSError as error:
+            if replaced.exists() and not self.place.exists():
+                os.rename(replaced, self.place)
             raise MachineError(f"Cannot move the run to {self.place}: {error.strerror}.") from None
         shutil.rmtree(replaced, ignore_errors=True)
         return open_run(self.place)
@@ -238,7 +240,8 @@ def find_run(name: str, runs_dir: Path) -> Run:
             raise RunError(f"There is no run in {runs_dir}.", "Make one with: forecast train weather")
         return runs[-1]
     for path in (runs_dir / name, Path(name)):
-        if (path / "manifest.json").is_file():
+        # os.path, because Path.is_file raises on a name that is too long to be one.
+        if os.path.isfile(path / "manifest.json"):
             return open_run(path)
     if name in unfinished_runs(runs_dir):
         raise RunError(
@@ -262,8 +265,13 @@ def open_run(path: Path) -> Run:
         raise RunError(
             f"{path} has schema {manifest.get('schema')!r}; this version reads up to {SCHEMA}.", "Update forecast."
         )
-    if manifest.get("state") != "finished" or not isinstance(manifest.get("files"), dict):
-        raise RunError(f"The run {path} is not finished.")
+    if manifest.get("state") != "finished":
+        raise RunError(
+            f"The run {path} is not finished.",
+            f"Continue it with: forecast train --resume {path.name.removeprefix('.').removesuffix('.training')}",
+        )
+    if not _lists_files(manifest.get("files")):
+        raise RunError(f"The manifest of {path} is damaged: its list of files makes no sense.", "Train the run again.")
     return Run(path, manifest, config_from_json(_read_checked(path, "config.json", manifest["files"]).decode()))
 
 
@@ -296,9 +304,18 @@ def frame_to_csv(frame: pd.DataFrame) -> bytes:
 
 def _frame(content: bytes) -> pd.DataFrame:
     frame = pd.read_csv(io.BytesIO(content), dtype={"unique_id": str}, keep_default_na=False, na_values=[""])
+    # The quote that `frame_to_csv` put before what a spreadsheet would take for a formula.
+    frame["unique_id"] = frame["unique_id"].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
     for column in ("ds", "cutoff"):
         frame[column] = pd.to_datetime(frame[column])
     return frame
+
+
+def _lists_files(files: object) -> bool:
+    return isinstance(files, dict) and all(
+        isinstance(entry, dict) and isinstance(entry.get("bytes"), int) and isinstance(entry.get("sha256"), str)
+        for entry in files.values()
+    )
 
 
 def _read_checked(folder: Path, name: str, files: dict[str, Any]) -> bytes:

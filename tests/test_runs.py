@@ -88,6 +88,7 @@ def test_an_opened_run_is_the_run_that_was_written(trained: Run) -> None:
         "mae",
         "validation_loss",
         "validation_mae",
+        "member",
     ]
     assert opened.history["epoch"].tolist() == [1, 2]
     assert opened.forecast["ds"].tolist() == list(pd.date_range("2006-09-01", periods=3, freq="MS"))

@@ -90,7 +90,7 @@ def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
     from forecast.workflows import forecasting
 
     folder = runs_folder(runs_dir)
-    found = forecasting.runs(runs_dir=runs_dir)
+    found = forecasting.all_runs(runs_dir=runs_dir)
     if as_json:
         print_json([{"run": run.name, "finished": run.manifest["finished"], **run.metrics} for run in found])
         return

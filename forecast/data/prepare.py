@@ -28,6 +28,8 @@ class Rows:
         usable: Which rows can be fed, [T].
         seen: In which rows every target was observed, [T].
         series: The series of each row, [T].
+        identity: Where that series stands among the S that the run was trained on, [T].
+        n_identities: S.
         n_calendar: K, how many of the F inputs are known ahead.
     """
 
@@ -38,6 +40,8 @@ class Rows:
     usable: Flags
     seen: Flags
     series: Ints
+    identity: Ints
+    n_identities: int
     n_calendar: int
 
     @property
@@ -138,6 +142,8 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         usable=np.logical_and.reduce(usable, axis=1),
         seen=~np.logical_or.reduce(np.isnan(panel.values[:, :n_targets]), axis=1),
         series=series,
+        identity=scaler.positions(panel.series_ids)[series],
+        n_identities=len(scaler.series_ids),
         n_calendar=known.shape[1],
     )
 

@@ -69,16 +69,32 @@ class Scaler:
         Raises:
             DataError: If one was not among the training series; lists those that were.
         """
+        order = self.positions(series_ids)
+        return Scaler(self.mean[order], self.scale[order], self.logged, self.columns, series_ids)
+
+    def positions(self, series_ids: tuple[str, ...]) -> Ints:
+        """Where these series stand among the S that the scaler was fitted to.
+
+        Raises:
+            DataError: If one was not among them; lists those that were.
+        """
         if len(self.series_ids) == len(series_ids) == 1:
-            return self  # a lone series may carry another name in another file
+            return np.zeros(1, np.int64)  # a lone series may carry another name in another file
         unknown = [name for name in series_ids if name not in self.series_ids]
         if unknown:
-            raise DataError(
-                f"The run was not trained on series {unknown[0]!r}.",
-                f"It knows {', '.join(map(repr, self.series_ids[:20]))}.",
-            )
-        order = [self.series_ids.index(name) for name in series_ids]
-        return Scaler(self.mean[order], self.scale[order], self.logged, self.columns, series_ids)
+            known = f"It knows {', '.join(map(repr, self.series_ids[:20]))}."
+            if self.series_ids == ("",):
+                raise DataError(
+                    f"The run was trained on one series, and here are {len(series_ids)}: {', '.join(series_ids[:20])}.",
+                    "Give the rows of one of them.",
+                )
+            if unknown == [""]:
+                raise DataError(
+                    f"The run was trained on {len(self.series_ids)} series, and these rows do not say which they are.",
+                    f"Add the column that names the series. {known}",
+                )
+            raise DataError(f"The run was not trained on series {unknown[0]!r}.", known)
+        return np.array([self.series_ids.index(name) for name in series_ids])
 
     def to_json(self) -> str:
         """The scaler as JSON, digit for digit."""

@@ -20,7 +20,7 @@ _SCORED_AT_ONCE = 1024
 def shape_of(rows: Rows, lookback: int, horizon: int) -> Shape:
     """The sizes of a network that is fed these rows."""
     covariates = len(rows.panel.columns) - rows.n_targets
-    return Shape(lookback, horizon, rows.n_targets, covariates, rows.n_calendar, rows.panel.n_series)
+    return Shape(lookback, horizon, rows.n_targets, covariates, rows.n_calendar, rows.n_identities)
 
 
 class Feeder:
@@ -28,12 +28,12 @@ class Feeder:
 
     Args:
         inputs: Float32 [T, F].
-        series: The series of each row, [T].
+        identity: Where the series of each row stands among those that the network was trained on, [T].
     """
 
-    def __init__(self, inputs: NDArray[np.float32], series: Ints) -> None:
+    def __init__(self, inputs: NDArray[np.float32], identity: Ints) -> None:
         self.inputs = tf.constant(inputs)
-        self.series = tf.constant(series.astype(np.int32))
+        self.series = tf.constant(identity.astype(np.int32))
 
 
 def gather(inputs: Any, series: Any, starts: Any, shape: Shape) -> tuple[dict[str, Any], Any]:

@@ -61,7 +61,7 @@ class Fit:
         rows = prepared.rows
         self.network, self.config, self.windows = network, config, windows
         self.shape = shape_of(rows, windows.lookback, windows.horizon)
-        self.feeder = Feeder(rows.inputs, rows.series)
+        self.feeder = Feeder(rows.inputs, rows.identity)
         self.order = lanes_or_windows(windows, config, carries_state=twin is not None)
         self.steps_per_epoch = min(self.order.steps_per_pass, config.steps_per_epoch)
         self.last_epoch = epochs or config.epochs
@@ -70,8 +70,8 @@ class Fit:
         self.optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm)
         self.optimizer.build(network.trainable_variables)
         self.averages = [tf.Variable(variable) for variable in network.trainable_variables]
-        self.best: list[NDArray[Any]] = [np.array(variable) for variable in network.trainable_variables]
-        self._scaler, self._rows = prepared.scaler.for_series(rows.panel.series_ids), rows
+        self.best: list[NDArray[Any]] = [variable.numpy() for variable in network.trainable_variables]
+        self._scaler, self._rows = prepared.scaler, rows
         self.scored = twin or network
         self.forecaster = Forecaster(self.scored, self.shape)
         self._step = tf.function(

@@ -30,7 +30,7 @@ def find(name: str = "latest", *, runs_dir: Path | None = None) -> Run:
     return find_run(name, runs_folder(runs_dir))
 
 
-def runs(*, runs_dir: Path | None = None) -> list[Run]:
+def all_runs(*, runs_dir: Path | None = None) -> list[Run]:
     """Every finished run, the newest last."""
     return list_runs(runs_folder(runs_dir))
 
@@ -123,7 +123,7 @@ def _forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, Forec
 
     config = run.config
     shape = shape_of(rows, chosen(config.data.lookback), chosen(config.data.horizon))
-    feeder = Feeder(rows.inputs, rows.series)
+    feeder = Feeder(rows.inputs, rows.identity)
     forecasters: dict[str, Forecasting] = {}
     for network, network_config in network_configs(config).items():
         weights = run.weights(model_weights if network == "model" else network)

@@ -111,7 +111,7 @@ def _make(workshop: Workshop) -> Run:
         network: fit_network(workshop, network, parts, prepared.train)
         for network, parts in network_configs(config).items()
     }
-    feeder = Feeder(rows.inputs, rows.series)
+    feeder = Feeder(rows.inputs, rows.identity)
     training_rows = prepared.split.part_of(rows.panel.times) == TRAIN
     evaluation = judge(
         rows,
@@ -129,7 +129,7 @@ def _make(workshop: Workshop) -> Run:
         writer.write_weights("refit", refitted.weights)
         forecasting[names["model"]] = refitted
     newest, window = newest_rows(rows.panel, config.data, prepared.scaler)
-    newest_feeder = Feeder(newest.inputs, newest.series)
+    newest_feeder = Feeder(newest.inputs, newest.identity)
     forecast = newest_forecast(
         newest,
         window,

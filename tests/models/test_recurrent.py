@@ -432,7 +432,7 @@ def test_the_penalty_of_the_outputs_is_that_of_the_outputs_alone(cell: str) -> N
     weights, inputs = random_weights(network), inputs_of(PLAIN)
     network(inputs, training=True)
     outputs = run_by_hand(cell, weights, inputs["past"])[0][0]
-    assert float(sum(network.losses)) == pytest.approx(0.5 * (outputs**2).sum(), rel=1e-4)
+    assert float(sum(network.losses)) == pytest.approx(0.5 * (outputs**2).sum() / BATCH, rel=1e-4)
 
 
 def test_a_carried_state_makes_two_windows_one() -> None:

@@ -234,12 +234,16 @@ def test_a_refusal_leaves_nothing_behind(
     assert not (tmp_path / "runs").exists() or list((tmp_path / "runs").iterdir()) == []
 
 
-def test_an_existing_run_is_refused_before_training(trained: Run, monthly: pd.DataFrame, tiny: Tiny) -> None:
+def test_an_existing_run_is_refused_before_training(
+    tmp_path: Path, trained: Run, monthly: pd.DataFrame, tiny: Tiny
+) -> None:
+    shutil.copytree(trained.path, tmp_path / "run")
     ears = Ears()
-    with pytest.raises(ConfigError, match="There is a run 'months' already"):
-        forecast.train(monthly, tiny(), run="months", runs_dir=trained.path.parent, listener=ears)
+    with pytest.raises(ConfigError, match="There is a run 'run' already"):
+        forecast.train(monthly, tiny(), run="run", runs_dir=tmp_path, listener=ears)
     assert ears.networks == []
-    assert [path.name for path in trained.path.parent.iterdir()] == ["months"]  # and no lock
+    assert forecast.find("run", runs_dir=tmp_path).manifest == trained.manifest
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]  # and no lock
 
 
 def test_an_overwritten_run_is_there_until_the_new_one_is_whole(

@@ -1,0 +1,174 @@
+"""The configuration: limits, spellings, and what is said about a value that is not allowed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from forecast.config import (
+    Config,
+    build_config,
+    chosen,
+    config_from_json,
+    nest,
+    option_fields,
+    settings_from_toml,
+)
+from forecast.errors import ConfigError
+
+
+def test_json_keeps_everything() -> None:
+    changed = build_config(
+        {
+            "read": {"tz": "Europe/Berlin", "skip_rows": 2},
+            "data": {"target": "a,b", "covariates": "none", "validation": 0.1 + 0.2, "calendar": True},
+            "network": {"units": "8,4", "dropout": 0.1, "unroll": False},
+            "training": {"learning_rate": 1 / 3, "seed": 2**31 - 1},
+        }
+    )
+    assert config_from_json(changed.to_json()) == changed
+    assert config_from_json(Config().to_json()) == Config()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "3", '{"data": 5}', '{"data": {"lookbak": 5}}', "[" * 100_000])
+def test_what_is_no_configuration_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        config_from_json(text)
+
+
+def test_every_option_has_one_section_and_a_description() -> None:
+    sections = {name: info.annotation.model_fields for name, info in Config.model_fields.items()}
+    assert len(option_fields()) == sum(map(len, sections.values()))  # else two sections share a name
+    for fields in sections.values():
+        assert all(field.description and field.description.endswith((".", "…")) for field in fields.values())
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "allowed", "refused"),
+    [
+        ("data", "lookback", [1, 100_000, "48"], [0, -1, 100_001, 1.5, "x", True]),
+        ("data", "horizon", [1, 100_000], [0, -1, 100_001]),
+        ("data", "season", [1, 1_000_000], [0, 1_000_001]),
+        ("data", "validation", [0.001, 0.79], [0, 1, -0.1, float("nan")]),
+        ("data", "test", [0.001, 0.89], [0, 1, float("inf")]),
+        ("data", "longest_fill", [0, 100], [-1]),
+        ("data", "transform", ["none", "log"], ["sqrt", "", "LOG"]),
+        ("data", "channels", ["joint", "independent"], ["both"]),
+        ("network", "units", ["64", "64,32", 64, (64, 32), [64]], ["", (), "0", "64,-1", "4097", "a", 64.5, True]),
+        ("network", "cell", ["rnn", "gru", "lstm"], ["LSTM", "transformer"]),
+        ("network", "normalise", ["none", "last", "standard", "last-scaled"], ["mean"]),
+        ("network", "segment", [1, 100_000], [0]),
+        ("network", "decode", ["direct", "parallel", "recursive"], ["both"]),
+        ("network", "dropout", [0, 0.99], [1, -0.1]),
+        ("network", "kernel_regularizer", [0, 10], [-1, 11]),
+        ("network", "activation", ["tanh", "linear"], ["tan", "lambda x: x"]),
+        ("network", "kernel_initializer", ["zeros"], ["identity"]),
+        ("network", "bias_constraint", ["none", "non_neg"], ["positive"]),
+        ("network", "use_bias", [True, False, "true", "no"], ["perhaps", 2]),
+        ("training", "epochs", [1, 100_000], [0]),
+        ("training", "batch_size", [1, 65_536], [0, 65_537]),
+        ("training", "learning_rate", [1e-9, 1e30], [0, -1, float("nan"), float("inf")]),
+        ("training", "ema", [0, 0.999], [1]),
+        ("training", "loss", ["mae", "mse", "huber"], ["mape"]),
+        ("training", "seed", [0, 2**31 - 1], [-1, 2**31]),
+        ("read", "skip_rows", [0, 10], [-1]),
+    ],
+)
+def test_limits(section: str, name: str, allowed: list[object], refused: list[object]) -> None:
+    for value in allowed:
+        build_config({section: {name: value}})
+    for value in refused:
+        with pytest.raises(ConfigError) as caught:
+            build_config({section: {name: value}})
+        assert caught.value.message.startswith(f"{name}: "), value
+        assert "Received: " in caught.value.message, value
+
+
+def test_a_message_echoes_the_value_and_lists_what_is_allowed() -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_config({"network": {"cell": "lsmt", "units": "8,0"}, "data": {"lookback": 0}})
+    assert caught.value.message.splitlines() == [
+        "lookback: must be greater than or equal to 1. Received: 0.",
+        "cell: must be 'rnn', 'gru' or 'lstm'. Received: 'lsmt'.",
+        "units: must be greater than or equal to 1. Received: '0'.",
+    ]
+    assert caught.value.hint == "forecast train --help lists every option."
+
+
+@pytest.mark.parametrize(
+    ("nested", "message"),
+    [
+        ({"data": {"validation": 0.5, "test": 0.5}}, "validation 0.5 and test 0.5 leave nothing to train on."),
+        ({"network": {"go_backwards": True, "units": "4,4"}}, "go_backwards works with one layer, not with units"),
+        ({"network": {"stateful": True, "decode": "parallel"}}, "stateful needs decode = direct, not parallel."),
+    ],
+)
+def test_settings_that_contradict_each_other(nested: dict[str, dict[str, object]], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_config(nested)
+    assert caught.value.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("target", "a, b ,c", ("a", "b", "c")),
+        ("target", ["a, b"], ("a, b",)),  # a list says where a name ends
+        ("target", "", ()),
+        ("covariates", "auto", None),
+        ("covariates", "none", ()),
+        ("covariates", "a,b", ("a", "b")),
+    ],
+)
+def test_commas_part_names(name: str, given: object, expected: object) -> None:
+    assert getattr(build_config({"data": {name: given}}).data, name) == expected
+
+
+def test_a_configuration_does_not_change() -> None:
+    config = Config()
+    with pytest.raises(ValidationError, match="frozen"):
+        config.data.lookback = 5
+    other = config.replace(data={"lookback": 5}, training={"epochs": 2})
+    assert (other.data.lookback, other.training.epochs) == (5, 2)
+    assert (config.data.lookback, config.training.epochs) == (None, 30)
+    with pytest.raises(ConfigError, match="lookback: must be greater"):
+        config.replace(data={"lookback": 0})
+
+
+def test_settings_are_put_into_their_sections() -> None:
+    nested = nest({"lookback": 5, "units": "8", "training": {"epochs": 1}, "data": {"horizon": 2}, "batch_size": 4})
+    assert nested == {
+        "data": {"lookback": 5, "horizon": 2},
+        "network": {"units": "8"},
+        "training": {"epochs": 1, "batch_size": 4},
+    }
+
+
+def test_an_unknown_setting_lists_those_that_exist() -> None:
+    with pytest.raises(ConfigError) as caught:
+        nest({"lookbak": 5})
+    assert caught.value.message == "There is no setting 'lookbak'."
+    assert "lookback" in caught.value.hint
+
+
+def test_an_open_field_is_refused_where_it_is_needed() -> None:
+    assert chosen(0) == 0
+    with pytest.raises(ConfigError, match="leaves a field open"):
+        chosen(None)
+
+
+def test_toml(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('lookback = 5\ntarget = ["Größe"]\n[training]\nepochs = 2\n', encoding="utf-8")
+    assert settings_from_toml(path) == {"lookback": 5, "target": ["Größe"], "training": {"epochs": 2}}
+    path.write_bytes("target = 'Größe'".encode("latin-1"))
+    with pytest.raises(ConfigError, match="is not TOML"):
+        settings_from_toml(path)
+
+
+def test_json_is_readable() -> None:
+    assert json.loads(Config().to_json())["network"]["units"] == [64]
+    assert Config().to_json().endswith("}\n")

@@ -1,0 +1,256 @@
+"""Forecasts and scores of a run that is there, from rows that fit it and from rows that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import forecast
+from forecast import Config, DataError, Run, RunError
+from forecast.workflows.forecasting import age_in_steps, predict_and_draw
+from forecast.workflows.listening import Silence
+
+Tiny = Callable[..., Config]
+
+
+class Ears(Silence):
+    """Remembers what was said."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def train_plain(folder: pytest.TempPathFactory, source: pd.DataFrame, config: Config) -> Run:
+    """Train without plots, in a folder of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("forecast.report.draw.draw_run", lambda *_: {})
+        return forecast.train(source, config, run="run", runs_dir=folder.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def wide(monthly: pd.DataFrame) -> pd.DataFrame:
+    """The months with a covariate x."""
+    return monthly.assign(x=np.cos(np.arange(len(monthly))))
+
+
+@pytest.fixture(scope="module")
+def with_covariate(tmp_path_factory: pytest.TempPathFactory, wide: pd.DataFrame, tiny: Tiny) -> Run:
+    return train_plain(tmp_path_factory, wide, tiny(model="rnn", target="y", covariates="x"))
+
+
+@pytest.fixture(scope="module", params=["direct", "parallel"])
+def of_three(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, three: pd.DataFrame, tiny: Tiny
+) -> Run:
+    """One network for three series; decoded in parallel, it also knows them apart by name."""
+    return train_plain(tmp_path_factory, three, tiny(model="rnn", decode=request.param))
+
+
+def close(left: pd.DataFrame, right: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(left, right, check_dtype=False, rtol=1e-6)
+
+
+def test_the_rows_it_was_trained_on_give_the_forecast_that_was_written(
+    trained: Run, monthly: pd.DataFrame, monthly_csv: Path
+) -> None:
+    written = forecast.predict(trained)
+    assert list(written) == ["unique_id", "ds", "cutoff", "lstm", "rnn", "persistence", "seasonal-naive", "drift"]
+    for source in (monthly, monthly_csv, str(monthly_csv), forecast.read(monthly)):
+        close(forecast.predict(trained, source), written)
+
+
+def test_a_run_may_be_named(trained: Run) -> None:
+    close(forecast.predict("months", runs_dir=trained.path.parent), trained.forecast)
+    close(forecast.predict("latest", runs_dir=trained.path.parent), trained.forecast)
+    assert forecast.evaluate("months", runs_dir=trained.path.parent) == trained.metrics
+
+
+def test_a_forecast_needs_no_more_than_the_lookback(trained: Run, monthly: pd.DataFrame) -> None:
+    few = forecast.predict(trained, monthly.tail(6))
+    close(few[["ds", "cutoff", "lstm", "rnn"]], trained.forecast[["ds", "cutoff", "lstm", "rnn"]])
+
+
+def test_less_than_the_lookback_is_refused_with_both_counts(trained: Run, monthly: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match=r"needs 6 rows \(the lookback\), there are 5"):
+        forecast.predict(trained, monthly.tail(5))
+
+
+@pytest.mark.parametrize("origin", [159, 175, 196])
+def test_a_forecast_from_the_rows_until_an_origin_is_the_one_that_was_judged(
+    trained: Run, monthly: pd.DataFrame, origin: int
+) -> None:
+    # Which shows at once that no judged forecast has seen a row after its origin.
+    judged = trained.test_forecasts[trained.test_forecasts["cutoff"] == monthly["ds"][origin]]
+    made = forecast.predict(trained, monthly.iloc[: origin + 1])
+    close(made, judged.drop(columns="y").reset_index(drop=True))
+    assert made["ds"].tolist() == list(pd.date_range(monthly["ds"][origin], periods=4, freq="MS")[1:])
+
+
+def test_new_rows_are_scaled_as_those_of_the_training_were(trained: Run, monthly: pd.DataFrame) -> None:
+    # A scaler that was fitted to the new rows would take the shift away.
+    shifted = forecast.predict(trained, monthly.assign(y=monthly["y"] + 100))
+    assert (shifted["lstm"] - trained.forecast["lstm"]).abs().min() < 50
+    assert (shifted["persistence"] - trained.forecast["persistence"]).tolist() == pytest.approx([100] * 3)
+
+
+def test_a_missing_column_is_refused_by_name(with_covariate: Run, monthly: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="Column 'x' is missing: the run run was trained on 'y', 'x'") as caught:
+        forecast.predict(with_covariate, monthly)
+    assert caught.value.hint == "The source has 'y'."
+
+
+def test_extra_columns_are_passed_over_with_a_warning(with_covariate: Run, wide: pd.DataFrame) -> None:
+    ears = Ears()
+    made = forecast.predict(with_covariate, wide.assign(extra=np.arange(200.0)), listener=ears)
+    close(made, with_covariate.forecast)
+    assert any("extra" in warning for warning in ears.warnings)
+
+
+def test_the_order_of_columns_and_rows_does_not_matter(with_covariate: Run, wide: pd.DataFrame) -> None:
+    close(forecast.predict(with_covariate, wide[["x", "y", "ds"]]), with_covariate.forecast)
+    close(forecast.predict(with_covariate, wide.sample(frac=1, random_state=0)), with_covariate.forecast)
+
+
+def test_a_column_of_words_is_refused(with_covariate: Run, wide: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="'x'"):
+        forecast.predict(with_covariate, wide.assign(x="warm"))
+
+
+@pytest.mark.parametrize("freq", ["D", "QS", "ME"])
+def test_another_clock_is_refused_with_both_names(trained: Run, monthly: pd.DataFrame, freq: str) -> None:
+    other = monthly.assign(ds=pd.date_range("1990-01-01", periods=200, freq=freq))
+    with pytest.raises(DataError, match=rf"{freq}.* trained on MS"):
+        forecast.predict(trained, other)
+
+
+def test_a_gap_in_the_lookback_is_refused(trained: Run, monthly: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="have a gap before 2006-06"):
+        forecast.predict(trained, monthly.drop(index=196))
+    # An earlier one does no harm.
+    made = forecast.predict(trained, monthly.drop(index=150))
+    assert made["lstm"].tolist() == pytest.approx(trained.forecast["lstm"].tolist(), rel=1e-6)
+
+
+def test_some_of_the_series_in_any_order(of_three: Run, three: pd.DataFrame) -> None:
+    for names in (["south"], ["south", "east"], ["east", "north", "south"]):
+        some = pd.concat([three[three["unique_id"] == name] for name in names])
+        made = forecast.predict(of_three, some).set_index(["unique_id", "ds"]).sort_index()
+        written = of_three.forecast.set_index(["unique_id", "ds"]).sort_index()
+        close(made, written.loc[sorted(names)])
+
+
+def test_an_unknown_series_is_refused_and_the_known_ones_are_listed(of_three: Run, three: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="not trained on series 'west'") as caught:
+        forecast.predict(of_three, three.replace("north", "west"))
+    assert all(name in str(caught.value) for name in ("'north'", "'south'", "'east'"))
+
+
+def test_a_lone_series_without_a_name_is_told_what_is_missing(of_three: Run, monthly: pd.DataFrame) -> None:
+    with pytest.raises(DataError) as caught:
+        forecast.predict(of_three, monthly)
+    assert "''" not in str(caught.value)  # nobody knows what series '' is
+
+
+def test_several_series_do_not_fit_a_run_of_one(trained: Run, three: pd.DataFrame) -> None:
+    with pytest.raises(DataError) as caught:
+        forecast.predict(trained, three)
+    assert "''" not in str(caught.value)
+
+
+def test_a_lone_series_may_have_another_name(trained: Run, monthly: pd.DataFrame) -> None:
+    made = forecast.predict(trained, monthly.assign(unique_id="other"))
+    assert set(made["unique_id"]) == {"other"}
+    assert made["lstm"].tolist() == pytest.approx(trained.forecast["lstm"].tolist(), rel=1e-6)
+
+
+def test_a_later_end_moves_the_forecast(trained: Run, monthly: pd.DataFrame) -> None:
+    more = pd.DataFrame({"ds": pd.date_range("2006-09-01", periods=12, freq="MS"), "y": np.linspace(15, 25, 12)})
+    made = forecast.predict(trained, pd.concat([monthly, more]))
+    assert made["ds"].tolist() == list(pd.date_range("2007-09-01", periods=3, freq="MS"))
+    assert made["persistence"].tolist() == [25] * 3
+
+
+def test_several_targets_on_their_own(
+    tmp_path_factory: pytest.TempPathFactory, monthly: pd.DataFrame, tiny: Tiny
+) -> None:
+    both = monthly.assign(z=monthly["y"] ** 2)
+    config = tiny(model="rnn", target="y,z", covariates="none", channels="independent", epochs=1)
+    run = train_plain(tmp_path_factory, both, config)
+    close(forecast.predict(run, both[["z", "ds", "y"]]), run.forecast)
+
+
+def test_an_ensemble_forecasts_what_it_did(
+    tmp_path_factory: pytest.TempPathFactory, monthly: pd.DataFrame, tiny: Tiny
+) -> None:
+    run = train_plain(tmp_path_factory, monthly, tiny(model="rnn", ensemble=2, epochs=1, refit=True))
+    close(forecast.predict(run, monthly), run.forecast)
+
+
+def test_scores_of_the_rows_it_was_trained_on_are_those_that_were_written(trained: Run, monthly_csv: Path) -> None:
+    scored = forecast.evaluate(trained, monthly_csv)
+    assert scored.keys() == trained.metrics.keys()
+    assert scored["n_windows"] == 38
+    for name, scores in trained.metrics["models"].items():
+        assert scored["models"][name] == pytest.approx(scores, rel=1e-6)
+    assert scored["verdict"] == trained.metrics["verdict"]
+
+
+def test_only_rows_that_were_not_trained_on_are_scored(trained: Run, monthly: pd.DataFrame) -> None:
+    rng = np.random.default_rng(9)
+    times = pd.date_range("2006-09-01", periods=20, freq="MS")
+    later = pd.concat([monthly, pd.DataFrame({"ds": times, "y": rng.normal(20, 3, 20)})], ignore_index=True)
+    ears = Ears()
+    scored = forecast.evaluate(trained, later, listener=ears)
+    assert scored["n_windows"] == 58  # 60 rows after the training and validation spans hold 58 horizons of 3
+    assert any("58 windows" in note for note in ears.notes)
+    # Persistence, by hand, over those rows.
+    y = later["y"].to_numpy()
+    errors = [abs(y[origin + step] - y[origin]) for origin in range(159, 217) for step in (1, 2, 3)]
+    assert scored["models"]["persistence"]["mae"] == pytest.approx(np.mean(errors), rel=1e-9)
+    # MASE is on the scale of the training rows, which do not change with what is scored.
+    assert scored["naive_error"] == trained.metrics["naive_error"]
+
+
+def test_rows_that_were_trained_on_cannot_be_scored(trained: Run, monthly: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="no window to score"):
+        forecast.evaluate(trained, monthly.iloc[:150])
+
+
+def test_what_is_scored_must_fit_the_run(with_covariate: Run, monthly: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="'x' is missing"):
+        forecast.evaluate(with_covariate, monthly)
+
+
+def test_the_forecast_is_drawn(trained: Run, monthly: pd.DataFrame) -> None:
+    made, pictures = predict_and_draw(trained, monthly)
+    close(made, trained.forecast)
+    assert [picture[:8] for picture in pictures] == [b"\x89PNG\r\n\x1a\n"]
+    written, drawn = predict_and_draw(trained)
+    close(written, trained.forecast)
+    assert drawn == [(trained.path / "plots" / "5-forecast.png").read_bytes()]
+
+
+def test_runs_are_listed_and_found(trained: Run) -> None:
+    folder = trained.path.parent
+    assert forecast.find("months", runs_dir=folder).manifest == trained.manifest
+    assert forecast.find(runs_dir=folder).name == "months"
+    with pytest.raises(RunError, match="There is no run 'other'") as caught:
+        forecast.find("other", runs_dir=folder)
+    assert "months" in caught.value.hint
+
+
+def test_age_is_counted_in_steps_of_the_clock(trained: Run) -> None:
+    now = pd.Timestamp.now("UTC").tz_localize(None)
+    fresh = trained.forecast.assign(cutoff=now - pd.Timedelta(days=40))
+    assert age_in_steps(fresh, trained) == 1
