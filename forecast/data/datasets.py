@@ -26,11 +26,8 @@ class Dataset:
         licence: As found at the source.
         units: Physical unit by column.
         freq: Clock, as a pandas offset alias.
-        season: Steps in one seasonal cycle.
         target: The column that is forecast by default.
         span: First and last observation, as people write them.
-        transform: The transform of the target that suits it.
-        normalise: The window normalisation that suits it.
     """
 
     name: str
@@ -41,11 +38,8 @@ class Dataset:
     licence: str
     units: dict[str, str]
     freq: str
-    season: int
     target: str
     span: str
-    transform: str = "none"
-    normalise: str = "none"
 
 
 def load_dataset(name: str) -> Panel:
@@ -97,7 +91,6 @@ DATASETS: dict[str, Dataset] = {
             licence="public domain",
             units={"temperature": "°C"},
             freq="MS",
-            season=12,
             target="temperature",
             span="January 1950 – December 2010",
         ),
@@ -110,10 +103,8 @@ DATASETS: dict[str, Dataset] = {
             licence="public domain",
             units={"co2": "ppm"},
             freq="W-SAT",
-            season=52,
             target="co2",
             span="29 March 1958 – 29 December 2001",
-            normalise="last",  # it rises each year, so the test years lie above everything that was seen in training
         ),
         Dataset(
             name="stocks",
@@ -131,13 +122,8 @@ DATASETS: dict[str, Dataset] = {
                 "adj_close": "USD",
             },
             freq="B",
-            season=5,
             target="close",
             span="19 August 2004 – 14 October 2008",
-            # A price moves in proportion to itself and has no level to return to: its logarithm, counted from the last
-            # close, looks the same at 100 and at 700 dollars.
-            transform="log",
-            normalise="last",
         ),
         Dataset(
             name="station",
@@ -156,7 +142,6 @@ DATASETS: dict[str, Dataset] = {
                 "rain": "mm",
             },
             freq="h",
-            season=24,
             target="temperature",
             span="1 January 2021 – 31 December 2023",
         ),

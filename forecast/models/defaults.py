@@ -63,18 +63,19 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
         # Open, high and low of a price are the price again; they add noise and no news.
         covariates = () if price else _usable_covariates(panel, targets)
     covariates = tuple(name for name in covariates if name not in targets)
+    # A price moves in proportion to itself and has no level to return to: its logarithm, counted from the last close,
+    # looks the same at 100 and at 700 dollars.
     transform = data.transform or ("log" if price else "none")
-    normalise = config.network.normalise or ("last" if price else "none")
+    # Counting each window from its last value won on the validation span of every series that was tried.
+    normalise = config.network.normalise or "last"
     calendar = data.calendar if data.calendar is not None else season > 1 and not price
     notes.append(f"target: {', '.join(targets)}" + (f"; other inputs: {', '.join(covariates)}" if covariates else ""))
     notes.append(
         f"lookback {panel.clock.describe(lookback)}, horizon {panel.clock.describe(horizon)}, "
         + (f"season {panel.clock.describe(season)}" if season > 1 else "no season")
     )
-    if price and config.network.normalise is None and data.transform is None:
-        notes.append(
-            "business days: log and last-value normalisation, so that the network forecasts cumulative returns"
-        )
+    if price and data.transform is None:
+        notes.append("a positive series on business days is taken for a price: logged, cumulative returns are forecast")
     resolved = config.replace(
         data={
             "target": targets,
