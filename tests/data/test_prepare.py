@@ -10,7 +10,7 @@ import pytest
 from forecast.config import Config, build_config
 from forecast.data.features import calendar_features
 from forecast.data.panel import Clock, Panel
-from forecast.data.prepare import Prepared, arrange, prepare
+from forecast.data.prepare import Prepared, arrange, encode, prepare
 from forecast.data.split import TRAIN
 from forecast.data.windows import Windows
 from forecast.errors import DataError
@@ -218,6 +218,16 @@ def test_a_tiny_variance_on_a_large_mean_reaches_the_network() -> None:
 def test_names_in_the_long_format(sizes: tuple[int, ...], target: str, expected: tuple[tuple[str, ...], ...]) -> None:
     panel = panel_of(np.random.default_rng(0).normal(size=(100, 2)), sizes)
     assert prepare(panel, config(target=target)).rows.unique_ids == expected
+
+
+def test_a_series_keeps_its_place_of_training() -> None:
+    values = np.concatenate([np.arange(100.0), 500 + 10 * np.arange(100.0)])[:, None]
+    prepared = prepare(panel_of(values, sizes=(100, 100)), config())
+    alone = replace(panel_of(values[100:]), series_ids=("s1",))
+    rows = encode(alone, prepared.config.data, prepared.scaler)
+    assert rows.series.tolist() == [0] * 100
+    assert (rows.identity.tolist(), rows.n_identities) == ([1] * 100, 2)
+    assert rows.inputs.tobytes() == prepared.rows.inputs[100:].tobytes()
 
 
 def test_too_few_rows_says_how_many_are_needed() -> None:

@@ -22,7 +22,9 @@ def panel_of(n_rows: int, freq: str = "D", columns: tuple[str, ...] = ("y",), lo
 @pytest.mark.parametrize(
     ("freq", "season"),
     [
-        ("s", 86_400),
+        ("s", 1),  # whose hour and day are longer than any lookback
+        ("10s", 360),  # an hour
+        ("min", 1440),
         ("15min", 96),
         ("h", 24),
         ("6h", 4),
@@ -67,7 +69,7 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
     assert (data.target, data.covariates) == (("y",), ("x",))
     assert (data.lookback, data.horizon, data.season) == (56, 7, 7)
     assert (data.calendar, data.transform, data.channels) == (True, "none", "joint")
-    assert (resolved.network.normalise, resolved.network.segment) == ("none", 1)
+    assert (resolved.network.normalise, resolved.network.segment) == ("last", 1)
     assert notes == ("target: y; other inputs: x", "lookback 56 days, horizon 7 days, season 7 days")
     again, _ = resolve(resolved, panel_of(1000, columns=("y", "x")))
     assert again == resolved
@@ -97,9 +99,9 @@ def test_what_the_user_chose_is_kept() -> None:
 )
 def test_positive_values_of_business_days_are_prices(freq: str, low: float, is_price: bool) -> None:
     resolved, notes = resolve(configure(), panel_of(1000, freq, ("close", "volume"), low))
-    expected = ("log", "last", (), False) if is_price else ("none", "none", ("volume",), True)
-    data = resolved.data
-    assert (data.transform, resolved.network.normalise, data.covariates, data.calendar) == expected
+    expected = ("log", (), False) if is_price else ("none", ("volume",), True)
+    assert (resolved.data.transform, resolved.data.covariates, resolved.data.calendar) == expected
+    assert resolved.network.normalise == "last"
     assert any("cumulative returns" in note for note in notes) == is_price
 
 
