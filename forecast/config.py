@@ -9,7 +9,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -38,10 +38,24 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 T = TypeVar("T")
 
 
+def _takes_bool(section: type[BaseModel], name: str) -> bool:
+    annotation = section.model_fields[name].annotation
+    return annotation is bool or bool in get_args(annotation)
+
+
 class Section(BaseModel):
     """A part of the configuration: its fields cannot be changed, and unknown ones are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _yes_is_not_one(cls, values: object) -> object:
+        if isinstance(values, Mapping):
+            for name, value in values.items():
+                if isinstance(value, bool) and name in cls.model_fields and not _takes_bool(cls, name):
+                    raise ValueError(f"{name}: takes no yes or no. Received: {value}")
+        return values
 
 
 class ReadOptions(Section):
@@ -237,7 +251,7 @@ def config_from_json(text: str) -> Config:
     """
     try:
         return build_config(json.loads(text))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ConfigError(f"The configuration is not JSON: {error}.") from None
 
 

@@ -143,7 +143,7 @@ class RunWriter:
         if self.folder.exists() and not overwrite:
             raise ConfigError(
                 f"An unfinished training of {self.name!r} is there.",
-                f"Continue it with: forecast train --resume {self.name}\nOr start anew with --overwrite.",
+                f"Continue it with: {self.resume_command}\nOr start anew with --overwrite.",
             )
         try:
             if self.folder.exists():
@@ -169,8 +169,24 @@ class RunWriter:
                 f"There is no unfinished training {self.name!r} in {self.place.parent}.",
                 f"Unfinished: {', '.join(known) or 'none'}. forecast runs lists the finished ones.",
             )
-        config = config_from_json((self.folder / "config.json").read_text(encoding="utf-8"))
+        try:
+            config = config_from_json((self.folder / "config.json").read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunError(
+                f"The unfinished training {self.name!r} cannot be continued: {error}.", "Train again with --overwrite."
+            ) from None
         return _json((self.folder / "manifest.json").read_bytes(), self.folder / "manifest.json"), config
+
+    @property
+    def resume_command(self) -> str:
+        """What to type to continue an interrupted training."""
+        place = self.place.parent
+        return f"forecast train --resume {self.name}" + ("" if place == runs_folder(None) else f" --runs-dir {place}")
+
+    def discard_untrained(self) -> None:
+        """Take the folder away again, unless a checkpoint is in it."""
+        if not any(self.checkpoints.glob("*.ckpt")):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def write(self, name: str, content: str | bytes) -> None:
         """Put one file into the folder."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from forecast.errors import MachineError
 
@@ -60,24 +61,35 @@ def locked(path: Path, what: str) -> Iterator[None]:
     Raises:
         MachineError: If another process holds it; names the process.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+")  # noqa: SIM115 - held until the lock is let go
-    except OSError as error:
-        raise MachineError(
-            f"Cannot write {path}: {error.strerror}.", "Choose a folder that you may write to with --runs-dir."
-        ) from None
-    with file:
+    with _hold(path, what) as file:
         try:
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _hold(path: Path, what: str) -> IO[str]:
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = open(path, "a+")  # noqa: SIM115 - the caller closes it, and so lets the lock go
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
+            with file:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
             raise MachineError(
                 f"{what} is being written by process {holder}.", "Wait for it, or name another with --run."
             ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-        path.unlink(missing_ok=True)
+        except OSError as error:
+            raise MachineError(
+                f"Cannot lock {path}: {error.strerror}.", "Choose a folder that you may write to with --runs-dir."
+            ) from None
+        # The last holder may have taken the file away between our opening and our locking it.
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                return file
+        file.close()

@@ -25,6 +25,11 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def say(sentence: str, strong: bool = False) -> None:
+    """One line on standard output, whatever its length: nothing is broken that someone may want to copy."""
+    out.print(escape(sentence), style="bold" if strong else None, soft_wrap=True)
+
+
 def print_json(value: object) -> None:
     """One JSON document on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False, default=str) + "\n")

@@ -19,7 +19,7 @@ def train(
     source: Annotated[
         str | None, typer.Argument(metavar="SOURCE", help="A built-in name, a file, or - for standard input.")
     ] = None,
-    run: Annotated[str | None, typer.Option(help="Name of the run. [default: from source and model]")] = None,
+    run: Annotated[str | None, typer.Option(help="Name of the run. (default: from source and model)")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an interrupted training.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of that name.")] = False,
@@ -28,7 +28,7 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a network and a vanilla RNN, judge both on the test span, forecast the future, and draw it all."""
-    from forecast.cli.console import Speaker, out, print_json
+    from forecast.cli.console import Speaker, out, print_json, say
     from forecast.cli.tables import scores_table
     from forecast.errors import ConfigError
     from forecast.models.catalogue import configure
@@ -62,12 +62,12 @@ def train(
         return
     metrics = made.metrics
     data = made.config.data
-    out.print(f"[bold]{metrics['verdict']}[/]")
+    say(metrics["verdict"], strong=True)
     title = (
         f"{made.manifest['title']}, {', '.join(data.target)}: {metrics['n_windows']:,} test windows from "
         f"{made.manifest['data']['test_from'][:10]}, {metrics['horizon']} steps ahead"
     )
     out.print(scores_table(metrics, title))
-    out.print(f"run: {made.path}", markup=False)
-    out.print(f"plots: {made.path / 'plots'}", markup=False)
-    out.print(f"next: forecast predict {made.name}", markup=False)
+    say(f"run: {made.path}")
+    say(f"plots: {made.path / 'plots'}")
+    say(f"next: forecast predict {made.name}")

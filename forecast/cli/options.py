@@ -5,15 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
 from forecast.config import Config
+from forecast.models.catalogue import MODELS
 
-RunsDir = Annotated[Path | None, typer.Option(help="Where runs live. [default: FORECAST_RUNS or ./models]")]
+RunsDir = Annotated[Path | None, typer.Option(help="Where runs live. (default: FORECAST_RUNS or ./models)")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
 
@@ -50,9 +51,13 @@ def _options_of(section: str) -> list[inspect.Parameter]:
     for name, field in model.model_fields.items():
         flag = "--" + name.replace("_", "-")
         kind = _kind(field.annotation)
-        flags = f"{flag}/--no-{flag[2:]}" if kind is bool else flag
-        help_text = f"{field.description}{_choices(field.annotation)}{_default(field.default)}"
-        option = typer.Option(flags, help=help_text, show_default=False, rich_help_panel=_PANELS[section])
+        option = typer.Option(
+            f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
+            help=f"{field.description}{_choices(name, field.annotation)}{_default(field.default)}",
+            show_default=False,
+            metavar=_metavar(field.annotation),
+            rich_help_panel=_PANELS[section],
+        )
         options.append(
             inspect.Parameter(
                 name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
@@ -62,12 +67,15 @@ def _options_of(section: str) -> list[inspect.Parameter]:
 
 
 def _kind(annotation: Any) -> type:
-    """What the shell's word is parsed to; the configuration itself checks everything else."""
+    """What the shell's word is parsed to: the configuration reads numbers itself, and its errors echo the word."""
+    return bool if set(_leaves(annotation)) - {type(None)} == {bool} else str
+
+
+def _metavar(annotation: Any) -> str | None:
     leaves = set(_leaves(annotation)) - {type(None)}
-    for kind in (bool, int, float):
-        if leaves == {kind}:
-            return kind
-    return str
+    return {frozenset({int}): "INTEGER", frozenset({float}): "NUMBER", frozenset({bool}): None}.get(
+        frozenset(leaves), "TEXT"
+    )
 
 
 def _leaves(annotation: Any) -> list[Any]:
@@ -81,10 +89,12 @@ def _leaves(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _choices(annotation: Any) -> str:
+def _choices(name: str, annotation: Any) -> str:
+    if name == "model":
+        return f" One of {', '.join(MODELS)}."
     for part in (annotation, *get_args(annotation)):
         if get_origin(part) is Literal:
-            return f" ({', '.join(get_args(part))})"
+            return f" One of {', '.join(get_args(part))}."
     return ""
 
 
@@ -95,9 +105,4 @@ def _default(value: Any) -> str:
         value = "yes" if value else "no"
     elif isinstance(value, tuple):
         value = ",".join(map(str, value))
-    return f" [default: {value}]"
-
-
-def given(**settings: object) -> Mapping[str, object]:
-    """The settings that were given, without those that were left out."""
-    return {name: value for name, value in settings.items() if value is not None}
+    return f" (default: {value})"

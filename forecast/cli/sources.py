@@ -20,7 +20,7 @@ def datasets(as_json: AsJson = False) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from forecast.cli.console import out, print_json
+    from forecast.cli.console import out, print_json, say
     from forecast.data.datasets import DATASETS
 
     if as_json:
@@ -33,14 +33,14 @@ def datasets(as_json: AsJson = False) -> None:
         what = f"{dataset.description}, {dataset.span}. {dataset.source}."
         table.add_row(dataset.title, dataset.freq, f"{dataset.target} {dataset.units[dataset.target]}", what)
     out.print(table)
-    out.print("Train on one with: forecast train weather")
+    say("Train on one with: forecast train weather")
 
 
 @app.command()
 @with_settings("read", "data")
 def inspect(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Show what is in a source: clock, gaps, missing and suspicious values, and what train would do with it."""
-    from forecast.cli.console import Speaker, out, print_json
+    from forecast.cli.console import Speaker, out, print_json, say
     from forecast.cli.tables import columns_table, moment
     from forecast.data.quality import inspect_columns
     from forecast.errors import DataError
@@ -69,7 +69,10 @@ def inspect(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
                 "series": list(panel.series_ids),
                 "gaps": gaps,
                 "absent_rows": int(absent.sum()),
-                "columns": [vars(report) for report in reports],
+                "columns": [
+                    {name: None if value != value else value for name, value in vars(report).items()}
+                    for report in reports
+                ],
                 "notes": list(panel.notes),
                 "warnings": list(panel.warnings),
                 "train": plan,
@@ -80,14 +83,13 @@ def inspect(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
     for warning in panel.warnings:
         speaker.warn(warning)
     series = f" in {panel.n_series} series" if panel.n_series > 1 else ""
-    out.print(
+    say(
         f"{panel.name}: {panel.n_rows:,} rows{series}, one every {panel.clock.describe().removeprefix('1 ')}, "
-        f"{moment(panel.times.min())} … {moment(panel.times.max())}, {gaps} gaps{holidays}",
-        markup=False,
+        f"{moment(panel.times.min())} … {moment(panel.times.max())}, {gaps} gaps{holidays}"
     )
     for note in panel.notes:
-        out.print(f"  {note}", markup=False)
+        say(f"  {note}")
     out.print(columns_table(reports, panel))
-    out.print("forecast train would use", markup=False)
+    say("forecast train would use")
     for line in plan:
-        out.print(f"  {line}", markup=False)
+        say(f"  {line}")

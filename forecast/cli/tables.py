@@ -40,17 +40,6 @@ def scores_table(metrics: Mapping[str, Any], title: str) -> Table:
     return table
 
 
-def forecast_table(forecast: pd.DataFrame) -> Table:
-    """The newest forecast, one line a step."""
-    table = Table(box=SIMPLE_HEAD)
-    for column in forecast.columns:
-        if column != "cutoff":
-            table.add_column(escape(column), justify="left" if column in ("unique_id", "ds") else "right")
-    for row in forecast.drop(columns="cutoff").itertuples(index=False):
-        table.add_row(*(_number(cell) if isinstance(cell, float) else escape(str(cell)) for cell in row))
-    return table
-
-
 def columns_table(reports: tuple[ColumnReport, ...], panel: Panel) -> Table:
     """What each column holds, with a sketch of its course."""
     table = Table(box=SIMPLE_HEAD)

@@ -49,9 +49,9 @@ def predict(
     if output is not None:
         write_atomically(output, frame_to_csv(forecast))
         speaker.note(f"forecast: {output}")
-    elif as_json:
+    if as_json:
         print_json(forecast.astype({"ds": str, "cutoff": str}).to_dict(orient="records"))
-    else:
+    elif output is None:
         sys.stdout.write(frame_to_csv(forecast).decode())
 
 
@@ -64,7 +64,7 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Score a run on its test span, or on new rows that come after those that it was trained on."""
-    from forecast.cli.console import Speaker, out, print_json
+    from forecast.cli.console import Speaker, out, print_json, say
     from forecast.cli.tables import scores_table
     from forecast.workflows import forecasting
 
@@ -73,7 +73,7 @@ def evaluate(
     if as_json:
         print_json(metrics)
         return
-    out.print(f"[bold]{metrics['verdict']}[/]")
+    say(metrics["verdict"], strong=True)
     out.print(
         scores_table(metrics, f"{found.name}: {metrics['n_windows']:,} windows, {metrics['horizon']} steps ahead")
     )
@@ -85,7 +85,8 @@ def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from forecast.cli.console import out, print_json
+    from forecast.cli.console import out, print_json, say
+    from forecast.evaluation.verdict import BASELINES
     from forecast.runs import runs_folder, unfinished_runs
     from forecast.workflows import forecasting
 
@@ -95,14 +96,15 @@ def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
         print_json([{"run": run.name, "finished": run.manifest["finished"], **run.metrics} for run in found])
         return
     if not found:
-        out.print(f"No runs in {folder}. Make one with: forecast train weather", markup=False)
+        say(f"No runs in {folder}. Make one with: forecast train weather")
     else:
         table = Table(box=SIMPLE_HEAD)
         for column in ("run", "series", "model", "MAE", "vs vanilla RNN", "vs last value", "finished"):
             table.add_column(column, justify="right" if column.startswith(("MAE", "vs")) else "left")
         for run in found:
             metrics = run.metrics
-            gains = [metrics["skill"].get(name) for name in ("rnn", "persistence")]
+            skill = metrics["skill"]
+            gains = [next((skill[name] for name in BASELINES if name in skill), None), skill["persistence"]]
             table.add_row(
                 run.name,
                 run.manifest["title"],
@@ -113,7 +115,7 @@ def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
             )
         out.print(table)
     for name in unfinished_runs(folder):
-        out.print(f"unfinished: {name}, continue with: forecast train --resume {name}", markup=False)
+        say(f"unfinished: {name}, continue with: forecast train --resume {name}")
 
 
 @app.command()
@@ -124,16 +126,16 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Say what a run found and where its plots are."""
-    from forecast.cli.console import out, print_json
+    from forecast.cli.console import print_json, say
     from forecast.workflows import forecasting
 
     found = forecasting.find(run, runs_dir=runs_dir)
     if as_json:
         print_json({"run": found.name, "verdict": found.metrics["verdict"], "plots": [str(p) for p in found.plots]})
     else:
-        out.print(f"[bold]{found.metrics['verdict']}[/]")
+        say(found.metrics["verdict"], strong=True)
         for path in found.plots:
-            out.print(str(path), markup=False)
+            say(str(path))
     if open_them:
         for path in found.plots:
             typer.launch(str(path))

@@ -47,11 +47,10 @@ def split_by_time(panel: Panel, config: DataConfig) -> Split:
         by_share[0] if config.validation_from is None else _timestamp(config.validation_from, "validation_from"),
         by_share[1] if config.test_from is None else _timestamp(config.test_from, "test_from"),
     )
-    if split.validation_from >= split.test_from:
+    if split.validation_from > split.test_from:
         raise DataError(
-            f"Validation would begin at {split.validation_from}, the test at {split.test_from}: "
-            "validation comes first, and neither may be empty.",
-            "Choose --validation-from before --test-from, or larger shares.",
+            f"Validation would begin at {split.validation_from}, after the test at {split.test_from}.",
+            "Choose --validation-from before --test-from.",
         )
     counts = np.bincount(split.part_of(times), minlength=3)
     if not counts.all():

@@ -23,7 +23,8 @@ def smape(y_true: ArrayLike, y_pred: ArrayLike) -> float:
 
     Reference: Makridakis 1993, in the form of the M4 competition.
     """
-    return float(np.mean(symmetric_errors(np.asarray(y_true, float), np.asarray(y_pred, float))))
+    _errors(y_true, y_pred)
+    return float(np.mean(symmetric_errors(np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64))))
 
 
 def mase(y_true: ArrayLike, y_pred: ArrayLike, naive_error: float) -> float:
@@ -66,7 +67,9 @@ def seasonal_naive_error(y: Floats, season: int) -> float:
 
 
 def _errors(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
-    difference = np.asarray(y_true, np.float64) - np.asarray(y_pred, np.float64)
-    if not difference.size:
+    observed, forecast = np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)
+    if observed.shape != forecast.shape:
+        raise ValueError(f"y_true and y_pred differ in shape: {observed.shape} and {forecast.shape}")
+    if not observed.size:
         raise ValueError("there is no point to score")
-    return difference
+    return observed - forecast

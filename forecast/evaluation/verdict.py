@@ -7,7 +7,14 @@ from collections.abc import Mapping
 # A difference counts when luck alone would show one as large in fewer than one of twenty cases.
 SIGNIFICANT = 0.05
 
-_NAMES = {"rnn": "the vanilla RNN", "persistence": "the last value", "seasonal-naive": "the seasonal naive"}
+# What the vanilla RNN beside a model is called; the second name where the model itself is called rnn.
+BASELINES = ("rnn", "vanilla-rnn")
+
+_NAMES = {
+    **dict.fromkeys(BASELINES, "the vanilla RNN"),
+    "persistence": "the last value",
+    "seasonal-naive": "the seasonal naive",
+}
 
 
 def verdict(model: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None]) -> str:
@@ -18,9 +25,12 @@ def verdict(model: str, skill: Mapping[str, float | None], p_value: Mapping[str,
         skill: 1 - MAE / MAE of the reference, by reference; None where undefined.
         p_value: Of equal loss, by reference; None where there are too few windows to say.
     """
-    naive = [name for name in ("persistence", "seasonal-naive") if skill.get(name) is not None]
-    if not naive:
+    naive = [name for name in ("persistence", "seasonal-naive") if name in skill]
+    perfect = [name for name in naive if skill[name] is None]
+    if len(perfect) == len(naive):
         return f"{model}: the naive forecasts are already perfect here, so no skill can be measured."
+    if perfect:
+        return f"{model} cannot be better than {_NAMES[perfect[0]]}, which makes no error here."
     hardest = min(naive, key=lambda name: skill[name] or 0.0)
     how = _compare(hardest, skill, p_value)
     if _significant(hardest, skill, p_value) > 0:
@@ -29,9 +39,11 @@ def verdict(model: str, skill: Mapping[str, float | None], p_value: Mapping[str,
         sentence = f"{model} is worse than {how}"
     else:
         sentence = f"No evidence that {model} beats {how}"
-    if skill.get("rnn") is not None:
-        than = {1: "better than", -1: "worse than", 0: "not to be told apart from"}[_significant("rnn", skill, p_value)]
-        sentence += f"; it is {than} {_compare('rnn', skill, p_value)}"
+    baseline = next((name for name in BASELINES if skill.get(name) is not None), None)
+    if baseline is not None:
+        sign = _significant(baseline, skill, p_value)
+        than = {1: "better than", -1: "worse than", 0: "not to be told apart from"}[sign]
+        sentence += f"; it is {than} {_compare(baseline, skill, p_value)}"
     return sentence + "."
 
 

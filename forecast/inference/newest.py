@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,70 +13,84 @@ from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Forecasting, Windows
-from forecast.errors import DataError
 from forecast.models.naive import naive_forecasts
 
 
-def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> tuple[Rows, Windows]:
-    """The rows with H empty ones after the last of each series, and the window of each series that ends there.
+@dataclass(frozen=True)
+class Newest:
+    """What the newest forecast is made from.
+
+    Args:
+        rows: The newest rows of each series, with H empty ones after them.
+        windows: A window for each series that can be forecast; it ends where the data end.
+        refused: Why each of the others cannot, one sentence each.
+        filled: Where values were carried forward, one sentence each.
+    """
+
+    rows: Rows
+    windows: Windows
+    refused: tuple[str, ...]
+    filled: tuple[str, ...]
+
+
+def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> Newest:
+    """The rows and windows of the newest forecast.
+
+    A row that is absent from the lookback is carried forward from the one before, as a missing value is: training has
+    windows to spare and leaves out those with a gap, but there is only one newest window.
 
     Args:
         panel: Arranged columns.
         config: The run's resolved data configuration.
         scaler: The run's scaler.
-
-    Raises:
-        DataError: If a series has fewer rows than the lookback, or a gap or too many missing values within it.
     """
     lookback, horizon = chosen(config.lookback), chosen(config.horizon)
-    rows = encode(_extended(panel, horizon), config, scaler)
-    ends = np.asarray(rows.panel.offsets[1:])
-    starts = ends - lookback - horizon
-    stretches = rows.panel.stretches()
-    for series, (start, end) in enumerate(zip(starts, ends, strict=True)):
+    reach = max(lookback, chosen(config.season)) + config.longest_fill
+    rows = encode(_newest(panel, reach, horizon), config, scaler)
+    starts, refused, filled = [], [], []
+    for series, end in enumerate(rows.panel.offsets[1:]):
         cutoff = end - horizon - 1
+        start = cutoff - lookback + 1
         of_series = f" of series {panel.series_ids[series]!r}" if panel.n_series > 1 else ""
-        has = cutoff + 1 - rows.panel.offsets[series]
+        has = panel.rows(series).stop - panel.rows(series).start
+        seen = f"the last {lookback} rows{of_series} (the lookback)"
         if has < lookback:
-            raise DataError(
-                f"The newest forecast needs {lookback} rows{of_series} (the lookback), there are {has}.",
-                "Give the rows before them too.",
-            )
-        if stretches[start] != stretches[cutoff]:
-            gap = panel.times[_last_gap(panel, series)]
-            raise DataError(
-                f"The last {lookback} rows{of_series} (the lookback) have a gap before {gap}.",
-                "Fill it, or wait until enough rows have come after it.",
-            )
-        if not rows.usable[start : cutoff + 1].all():
+            refused.append(f"The newest forecast needs {lookback} rows{of_series} (the lookback), there are {has}.")
+        elif start < rows.panel.offsets[series] or len(np.unique(rows.panel.stretches()[start : cutoff + 1])) > 1:
+            refused.append(f"A gap breaks {seen}.")
+        elif not rows.usable[start : cutoff + 1].all():
             bad = start + int(np.argmin(rows.usable[start : cutoff + 1]))
             missing = [name for name, value in zip(panel.columns, rows.filled[bad], strict=True) if np.isnan(value)]
-            raise DataError(
-                f"The last {lookback} rows{of_series} (the lookback) miss {missing[0]!r} at "
-                f"{rows.panel.times[bad]} and for more than {config.longest_fill} rows before.",
-                "Fill it in, or train with a larger --longest-fill.",
+            refused.append(
+                f"In {seen}, {missing[0]!r} is missing at {pd.Timestamp(rows.panel.times[bad])} and for "
+                f"{config.longest_fill} rows before."
             )
-    return rows, Windows(starts, lookback, horizon)
+        else:
+            starts.append(start)
+            holes = int(np.isnan(rows.panel.values[start : cutoff + 1]).any(axis=1).sum())
+            if holes:
+                filled.append(f"{holes} of {seen} are absent or incomplete; the last seen values are carried on")
+    return Newest(rows, Windows(np.array(starts, np.int64), lookback, horizon), tuple(refused), tuple(filled))
 
 
-def newest_forecast(
-    rows: Rows, windows: Windows, scaler: Scaler, models: Mapping[str, Forecasting], season: int
-) -> pd.DataFrame:
+def newest_forecast(newest: Newest, scaler: Scaler, models: Mapping[str, Forecasting], season: int) -> pd.DataFrame:
     """The forecast of every model and of the naive ones: unique_id, ds, cutoff and a column for each.
 
     Args:
-        rows: What `newest_rows` returned.
-        windows: One window for each series.
+        newest: What `newest_rows` returned.
         scaler: The run's scaler.
         models: Scaled forecasts by name.
         season: m.
     """
+    rows, windows = newest.rows, newest.windows
     scaler = scaler.for_series(rows.panel.series_ids)
     series = rows.series[windows.starts]
     y_pred = {
         name: scaler.inverse(model(windows.starts).astype(np.float64), series) for name, model in models.items()
     } | naive_forecasts(rows, windows, slice(None), season)
     ids = rows.unique_ids
+    if not len(windows):
+        return pd.DataFrame(columns=["unique_id", "ds", "cutoff", *y_pred])
     frames = [
         pd.DataFrame(
             {
@@ -92,17 +106,24 @@ def newest_forecast(
     return pd.concat(frames, ignore_index=True)
 
 
-def _extended(panel: Panel, horizon: int) -> Panel:
+def _newest(panel: Panel, reach: int, horizon: int) -> Panel:
+    """The last ``reach`` places of each series on the clock, empty where a row is absent, and H empty ones more."""
     values, times, offsets = [], [], [0]
     for series in range(panel.n_series):
         rows = panel.rows(series)
-        values += [panel.values[rows], np.full((horizon, len(panel.columns)), np.nan)]
-        times += [panel.times[rows], panel.clock.future(panel.times[rows.stop - 1], horizon)]
-        offsets.append(offsets[-1] + rows.stop - rows.start + horizon)
+        ahead = panel.clock.future(panel.times[rows.stop - 1], horizon)
+        own_times, own = panel.times[rows][-reach:], panel.values[rows][-reach:]
+        if panel.clock.unit != "B":  # on business days an absent row is a holiday
+            place = panel.clock.ordinals(own_times)
+            place -= place[-1] - reach + 1
+            inside = place >= 0
+            first = int(place[inside][0])
+            tail = np.full((reach - first, len(panel.columns)), np.nan)
+            tail[place[inside] - first] = own[inside]
+            since = own_times[inside][0]
+            own_times = np.concatenate([[since], panel.clock.future(since, reach - first - 1)])
+            own = tail
+        values += [own, np.full((horizon, len(panel.columns)), np.nan)]
+        times += [own_times, ahead]
+        offsets.append(offsets[-1] + len(own) + horizon)
     return replace(panel, values=np.concatenate(values), times=np.concatenate(times), offsets=tuple(offsets))
-
-
-def _last_gap(panel: Panel, series: int) -> int:
-    rows = panel.rows(series)
-    stretches = panel.stretches()[rows]
-    return rows.start + int(np.flatnonzero(np.diff(stretches))[-1]) + 1

@@ -40,4 +40,7 @@ with _without_chatter():
     HAS_GPU = bool(tf.config.list_physical_devices("GPU"))
     tf.config.experimental.enable_op_determinism()
 
+# Every network has a function of its own, which is what this warning takes for a mistake.
+tf.get_logger().addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
+
 __all__ = ["HAS_GPU", "keras", "tf"]

@@ -74,7 +74,7 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
         f"lookback {panel.clock.describe(lookback)}, horizon {panel.clock.describe(horizon)}, "
         + (f"season {panel.clock.describe(season)}" if season > 1 else "no season")
     )
-    if price and data.transform is None:
+    if price and data.transform is None and normalise == "last":
         notes.append("a positive series on business days is taken for a price: logged, cumulative returns are forecast")
     resolved = config.replace(
         data={

@@ -130,6 +130,10 @@ class _Builder:
         states = []
         for layer in self.recurrent:
             tokens, *state = layer(tokens)
+            if self.config.activity_regularizer:
+                # Not the layer's own argument: with return_state Keras penalises the states too, and its SimpleRNN
+                # forgets the argument.
+                tokens = layers.ActivityRegularization(l2=self.config.activity_regularizer)(tokens)
             states.append(state)
         return states
 
@@ -197,7 +201,7 @@ class _Builder:
         return layers.Dense(width, activation, use_bias, kernel_initializer=initialiser, name=name)
 
     def recurrent_layer(self, number: int) -> Any:
-        """One recurrent layer, with every argument that Keras's layer of the same name takes."""
+        """One recurrent layer, with the arguments that Keras's layer of the same name takes."""
         config = self.config
         kind, only = {
             "rnn": (layers.SimpleRNN, {}),
@@ -220,7 +224,6 @@ class _Builder:
             kernel_regularizer=_l2(config.kernel_regularizer),
             recurrent_regularizer=_l2(config.recurrent_regularizer),
             bias_regularizer=_l2(config.bias_regularizer),
-            activity_regularizer=_l2(config.activity_regularizer),
             kernel_constraint=_constraint(config.kernel_constraint),
             recurrent_constraint=_constraint(config.recurrent_constraint),
             bias_constraint=_constraint(config.bias_constraint),

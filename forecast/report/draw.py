@@ -12,6 +12,7 @@ import pandas as pd
 from forecast.config import chosen
 from forecast.data.prepare import Prepared, Rows
 from forecast.evaluation.scoring import Evaluation
+from forecast.evaluation.verdict import BASELINES
 from forecast.report.plots import (
     Labels,
     plot_error_by_step,
@@ -67,6 +68,8 @@ def draw_forecast(rows: Rows, forecast: pd.DataFrame, model: str, lookback: int,
     for series, target, name, part in _drawn(rows):
         labels = _labels(rows, target, model, forecast.columns)
         newest, past = forecast[forecast["unique_id"] == name], observed_series(rows, series, target)
+        if newest.empty:
+            continue
         figure = plot_forecast(past, newest, name, labels, lookback, verdict=verdict)
         pictures[f"5-forecast{part}.png"] = to_png(figure)
     return pictures
@@ -109,5 +112,5 @@ def _labels(rows: Rows, target: int, model: str, columns: Iterable[str]) -> Labe
         unit=panel.units.get(rows.targets[target], ""),
         step=step.removeprefix("1 "),
         model=model,
-        baseline="rnn" if "rnn" in columns and model != "rnn" else None,
+        baseline=next((name for name in BASELINES if name in columns and name != model), None),
     )

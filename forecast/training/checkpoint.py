@@ -6,14 +6,18 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from forecast.errors import RunError
+from forecast.errors import MachineError, RunError
 from forecast.storage import write_atomically
 from forecast.training.state import Arrays, Progress, progress_from_dict
+
+# What NumPy and zipfile raise on bytes that are not the archive they seem to be.
+_NOT_AN_ARCHIVE = (ValueError, OSError, EOFError, KeyError, TypeError, NotImplementedError, RuntimeError)
 
 # The newest, and one to fall back on.
 _KEPT = 2
@@ -35,7 +39,7 @@ def arrays_from_bytes(content: bytes) -> Arrays:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (*_NOT_AN_ARCHIVE, zipfile.BadZipFile, zlib.error) as error:
         raise RunError(f"The weights are damaged: {error}.") from None
 
 
@@ -67,7 +71,10 @@ def load_checkpoint(folder: Path, network: str) -> tuple[Arrays, Progress, tuple
     warnings: list[str] = []
     found = _checkpoints(folder, network)
     for path in found:
-        content = path.read_bytes()
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise MachineError(f"Cannot read {path}: {error.strerror}.") from None
         if hashlib.sha256(content[32:]).digest() != content[:32]:
             warnings.append(f"checkpoint {path.name} is damaged; going on from the one before")
             continue

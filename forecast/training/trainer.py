@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from forecast.config import TrainingConfig
 from forecast.data.prepare import Prepared
 from forecast.data.windows import Windows
-from forecast.errors import ConfigError, ForecastError
+from forecast.errors import ConfigError, RunError
 from forecast.models.backend import keras, tf
 from forecast.models.feeding import Feeder, Forecaster, gather, shape_of
 from forecast.training.schedule import LaneOrder, WindowOrder, averaging_momentum, learning_rate
@@ -19,6 +19,9 @@ from forecast.training.state import Arrays, Epoch, Progress
 
 # Validation looks at no more windows than these, evenly spaced: enough to choose by, cheap enough to do each epoch.
 _VALIDATION_WINDOWS = 2048
+
+# Scaled values lie within a few units, so a loss of this size is no forecast any more; clipping keeps it finite.
+_DIVERGED = 1e6
 
 _LOSSES: dict[str, Callable[[Any], Any]] = {
     "mae": tf.abs,
@@ -89,17 +92,18 @@ class Fit:
         return min(self.progress.step // self.steps_per_epoch + 1, self.last_epoch)
 
     def run(self, watcher: Watcher) -> None:
-        """Train until the schedule ends or validation stops improving, then put the best weights into the network.
+        """Train until the schedule ends or validation stops improving, then put the best weights into ``scored``.
 
         Raises:
             ConfigError: If the loss is no longer a number.
         """
         while not self.progress.finished:
             self.step()
-            watcher.after_step(self)
             if self.progress.step % self.steps_per_epoch == 0:
                 self._end_epoch()
                 watcher.after_epoch(self)
+            # After the epoch's end, so that a training that stops here has nothing left half done.
+            watcher.after_step(self)
         _assign(self.scored, self.best)
 
     def step(self) -> None:
@@ -113,7 +117,7 @@ class Fit:
         loss, mae = (
             float(value) for value in self._step(tf.constant(starts), tf.constant(rate), tf.constant(momentum))
         )
-        if not np.isfinite(loss):
+        if not loss < _DIVERGED:
             raise ConfigError(
                 f"The loss is {loss} at step {progress.step + 1} (epoch {self.epoch}): training has diverged.",
                 f"Try a smaller --learning-rate than {self.config.learning_rate:g}, "
@@ -143,11 +147,12 @@ class Fit:
         mean = tf.gather(tf.constant(self._scaler.mean[:, None, :n], tf.float32), series)
         logged = tf.constant(self._scaler.logged[:n])
 
-        def in_units(scaled: Any) -> Any:
-            values = scaled * scale + mean
-            return tf.where(logged, tf.exp(tf.where(logged, values, 0.0)), values)
+        def exponential(scaled: Any) -> Any:
+            return tf.exp(tf.where(logged, scaled * scale + mean, 0.0))
 
-        return tf.reduce_mean(tf.abs(in_units(y_true) - in_units(y_pred)))
+        # The mean cancels where nothing is logged; adding it would drown a small spread in float32.
+        linear = (y_true - y_pred) * scale
+        return tf.reduce_mean(tf.abs(tf.where(logged, exponential(y_true) - exponential(y_pred), linear)))
 
     def _end_epoch(self) -> None:
         progress = self.progress
@@ -189,24 +194,29 @@ class Fit:
 
     def arrays(self) -> Arrays:
         """Everything that changes while training, by name: weights, seeds of the dropout, optimiser, averages, best."""
-        held = {f"network/{number}": variable.numpy() for number, variable in enumerate(self.network.variables)}
+        held = {f"network/{number}": variable.numpy() for number, variable in enumerate(self._state())}
         held |= {f"optimizer/{number}": variable.numpy() for number, variable in enumerate(self.optimizer.variables)}
         for number, (average, best) in enumerate(zip(self.averages, self.best, strict=True)):
             held[f"average/{number}"] = average.numpy()
             held[f"best/{number}"] = best
         return held
 
+    def _state(self) -> list[Any]:
+        # Keras does not count the states that a stateful layer carries among its variables.
+        carried = [state for layer in self.network.layers if _is_stateful(layer) for state in layer.states]
+        return [*self.network.variables, *carried]
+
     def restore(self, arrays: Arrays, progress: Progress) -> None:
         """Continue from what `arrays` and `progress` held.
 
         Raises:
-            ForecastError: If the arrays are not those of this network.
+            RunError: If the arrays are not those of this network.
         """
         if {name: value.shape for name, value in arrays.items()} != {
             name: value.shape for name, value in self.arrays().items()
         }:
-            raise ForecastError("The checkpoint is of another network.", "Train the run again with --overwrite.")
-        for number, variable in enumerate(self.network.variables):
+            raise RunError("The checkpoint is of another network.", "Train the run again with --overwrite.")
+        for number, variable in enumerate(self._state()):
             variable.assign(arrays[f"network/{number}"])
         for number, variable in enumerate(self.optimizer.variables):
             variable.assign(arrays[f"optimizer/{number}"])
@@ -230,5 +240,9 @@ def _assign(network: keras.Model, values: list[NDArray[Any]]) -> None:
 
 def _forget(network: keras.Model) -> None:
     for layer in network.layers:
-        if getattr(layer, "stateful", False):
+        if _is_stateful(layer):
             layer.reset_states()
+
+
+def _is_stateful(layer: Any) -> bool:
+    return bool(getattr(layer, "stateful", False))

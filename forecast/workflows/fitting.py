@@ -152,9 +152,8 @@ class _Keeper:
         """Tell the listener; on a request to stop, save first."""
         try:
             self.workshop.listener.step(fit)
-        except StopRequested as stop:
+        except StopRequested:
             self.after_epoch(fit)
-            stop.hint = f"Continue with: forecast train --resume {self.workshop.writer.name}"
             raise
 
     def after_epoch(self, fit: Fit) -> None:

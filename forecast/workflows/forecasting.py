@@ -111,9 +111,13 @@ def evaluate(
 
 def _newest(run: Run, source: Source, listener: Listener) -> tuple[pd.DataFrame, Rows]:
     panel = fitting_panel(run, source, listener)
-    rows, windows = newest_rows(panel, run.config.data, run.scaler)
-    models = _forecasters_of(run, rows, run.forecast_weights)
-    return newest_forecast(rows, windows, run.scaler, models, chosen(run.config.data.season)), rows
+    newest = newest_rows(panel, run.config.data, run.scaler)
+    if newest.refused:
+        raise DataError(newest.refused[0], "Give more of the newest rows, without such holes.")
+    for warning in newest.filled:
+        listener.warn(warning)
+    models = _forecasters_of(run, newest.rows, run.forecast_weights)
+    return newest_forecast(newest, run.scaler, models, chosen(run.config.data.season)), newest.rows
 
 
 def _forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, Forecasting]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from forecast.config import Config, NetworkConfig
 from forecast.data.windows import Forecasting, Ints
+from forecast.evaluation.verdict import BASELINES
 from forecast.training.state import Arrays
 
 
@@ -22,7 +23,8 @@ def network_configs(config: Config) -> dict[str, NetworkConfig]:
 
 def column_names(config: Config) -> dict[str, str]:
     """The column of each network in tables and plots."""
-    return {"model": config.network.model, "baseline": "rnn"}
+    own, other = BASELINES
+    return {"model": config.network.model, "baseline": own if config.network.model != own else other}
 
 
 def member_weights(weights: Arrays, number: int) -> Arrays:

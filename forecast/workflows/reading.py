@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
@@ -26,8 +28,15 @@ def read(source: Source, options: ReadOptions | None = None) -> Panel:
     """
     if isinstance(source, Panel):
         return source
-    if isinstance(source, str) and source in DATASETS and not Path(source).exists():
-        return load_dataset(source)
+    if isinstance(source, str) and source != "-" and not os.path.exists(source):
+        if source in DATASETS:
+            return load_dataset(source)
+        near = get_close_matches(source, DATASETS, 1)
+        if near:
+            raise DataError(
+                f"There is neither a file nor a built-in series {source!r}.",
+                f"Did you mean {near[0]}? See: forecast datasets",
+            )
     return read_panel(source, options or ReadOptions())
 
 

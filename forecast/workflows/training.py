@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -16,7 +18,7 @@ from forecast.data.datasets import DATASETS
 from forecast.data.panel import Panel
 from forecast.data.prepare import prepare, windows_of
 from forecast.data.split import TRAIN
-from forecast.errors import DataError
+from forecast.errors import DataError, ForecastError
 from forecast.evaluation.scoring import judge, naive_errors
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.models.catalogue import configure
@@ -24,7 +26,7 @@ from forecast.models.defaults import resolve
 from forecast.runs import Run, RunWriter, runs_folder
 from forecast.storage import locked
 from forecast.workflows.fitting import Trained, Workshop, fit_network
-from forecast.workflows.listening import Listener, Silence
+from forecast.workflows.listening import Listener, Silence, StopRequested
 from forecast.workflows.networks import column_names, network_configs
 from forecast.workflows.reading import Source, read, tell
 
@@ -61,11 +63,12 @@ def train(
         listener.note(note)
     prepared = prepare(panel, resolved)
     folder = runs_folder(runs_dir)
-    name = run or _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
+    name = run if run is not None else _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
         writer.begin(_first_manifest(source, panel, command), resolved, overwrite)
-        return _make(Workshop(panel, prepared, writer, listener))
+        with _tidied(writer):
+            return _make(Workshop(panel, prepared, writer, listener))
 
 
 def resume(
@@ -95,8 +98,21 @@ def resume(
             f"{again} has changed since the training began ({panel.n_rows} rows now, {manifest['data']['rows']} then).",
             f"Bring the old file back, or train anew with --run {name} --overwrite.",
         )
-    with locked(writer.lock, f"The run {name}"):
+    with locked(writer.lock, f"The run {name}"), _tidied(writer):
         return _make(Workshop(panel, prepare(panel, config), writer, listener))
+
+
+@contextmanager
+def _tidied(writer: RunWriter) -> Iterator[None]:
+    """After a request to stop, name the command that goes on; after a refusal, leave nothing behind."""
+    try:
+        yield
+    except StopRequested as stop:
+        stop.hint = f"Continue with: {writer.resume_command}"
+        raise
+    except ForecastError:
+        writer.discard_untrained()
+        raise
 
 
 def _make(workshop: Workshop) -> Run:
@@ -107,6 +123,9 @@ def _make(workshop: Workshop) -> Run:
     config, rows, names = prepared.config, prepared.rows, column_names(prepared.config)
     season = chosen(config.data.season)
     manifest, _ = writer.begun()
+    newest = newest_rows(rows.panel, config.data, prepared.scaler)
+    for warning in newest.refused + newest.filled:  # told before the time is spent, and no reason not to train
+        workshop.listener.warn(warning)
     trained = {
         network: fit_network(workshop, network, parts, prepared.train)
         for network, parts in network_configs(config).items()
@@ -128,15 +147,9 @@ def _make(workshop: Workshop) -> Run:
         refitted = fit_network(workshop, "refit", config.network, every_row, trained["model"].best_epochs)
         writer.write_weights("refit", refitted.weights)
         forecasting[names["model"]] = refitted
-    newest, window = newest_rows(rows.panel, config.data, prepared.scaler)
-    newest_feeder = Feeder(newest.inputs, newest.identity)
-    forecast = newest_forecast(
-        newest,
-        window,
-        prepared.scaler,
-        {name: result.over(newest_feeder) for name, result in forecasting.items()},
-        season,
-    )
+    newest_feeder = Feeder(newest.rows.inputs, newest.rows.identity)
+    models = {name: result.over(newest_feeder) for name, result in forecasting.items()}
+    forecast = newest_forecast(newest, prepared.scaler, models, season)
 
     writer.write("scaler.json", prepared.scaler.to_json())
     for network, result in trained.items():
