@@ -111,13 +111,15 @@ class DataConfig(Section):
 class NetworkConfig(Section):
     """The recurrent network: a preset's name and its parts. Defaults are those of the Keras LSTM layer."""
 
-    model: str = Field("stacked-lstm", description="Preset from the catalogue; the other options change its parts.")
+    model: str = Field("segment-lstm", description="Preset from the catalogue; the other options change its parts.")
     cell: Literal["rnn", "gru", "lstm"] = Field("lstm", description="Recurrent cell.")
     units: Sizes = Field((64,), min_length=1, description="Units of each recurrent layer, such as 64 or 64,32.")
     normalise: Literal["none", "last", "standard", "last-scaled"] | None = Field(
         None, description="Per window: subtract the last value, its mean and scale, or the last value and its scale."
     )
-    segment: int | None = Field(None, ge=1, le=100_000, description="Steps that are fed to the cell at once.")
+    segment: int | None = Field(
+        None, ge=1, le=100_000, description="Steps that are fed to the cell at once; 1 is the textbook."
+    )
     decode: Literal["direct", "parallel", "recursive"] = Field("direct", description="How the horizon is produced.")
     head_dropout: Share = Field(0.0, description="Dropout before the head.")
     activation: Activation = Field("tanh", description="Activation of candidate and output.")
@@ -155,8 +157,11 @@ class TrainingConfig(Section):
 
     epochs: int = Field(30, ge=1, le=100_000, description="Passes over the training windows, at most.")
     steps_per_epoch: int = Field(100, ge=1, description="Batches in an epoch, at most; a long series is sampled.")
-    batch_size: int = Field(64, ge=1, le=65_536, description="Windows in a batch.")
+    batch_size: int | None = Field(None, ge=1, le=65_536, description="Windows in a batch.")
     learning_rate: float = Field(2e-3, gt=0, le=1e32, description="Highest rate of Adam's schedule.")
+    mirror: bool | None = Field(
+        None, description="Learn from each window and, as often, from its mirror image about its last value."
+    )
     schedule: Literal["cosine", "constant"] = Field("cosine", description="Course of the learning rate.")
     warmup: Share = Field(0.05, description="Share of the steps over which the learning rate rises.")
     clip_norm: float = Field(1.0, gt=0, description="Largest norm of a gradient.")

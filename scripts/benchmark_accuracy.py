@@ -49,8 +49,9 @@ class Task:
 
 
 # What the validation span chose for each clock and size of series; the rest is the preset's own recipe.
-HOURLY: Mapping[str, object] = {"segment": 48, "epochs": 10}
-QUARTERS: Mapping[str, object] = {"segment": 48, "epochs": 25}
+WIDE: Mapping[str, object] = {"units": 128, "normalise": "last-scaled"}
+HOURLY: Mapping[str, object] = {**WIDE, "segment": 48, "epochs": 10}
+QUARTERS: Mapping[str, object] = {**WIDE, "segment": 48, "epochs": 25}
 
 TASKS = {
     "ETTh1": Task("ett/ETTh1.csv", "h", (8640, 2880, 2880), HOURLY),

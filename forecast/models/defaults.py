@@ -32,6 +32,19 @@ def default_spans(clock: Clock, season: int) -> tuple[int, int]:
     return (max(2 * season, 24), max(season // 4, 6)) if season > 1 else (48, 12)
 
 
+def default_segment(lookback: int, season: int) -> int:
+    """Steps in a segment: a part of the season if possible, and few enough for some sixteen turns of the cell."""
+    longest = max(lookback // 16, 1)
+    return max((part for part in range(1, longest + 1) if season % part == 0 and part > 1), default=longest)
+
+
+def default_batch(n_windows: int, segment: int) -> int:
+    """Windows in a batch: enough of them to keep the cores busy, few enough for a dozen steps in a pass."""
+    if segment == 1:
+        return 64
+    return int(np.clip(2 ** int(np.log2(max(n_windows // 16, 1))), 32, 512))
+
+
 def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
     """Fill in everything that the configuration leaves open.
 
@@ -68,6 +81,8 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
     transform = data.transform or ("log" if price else "none")
     # Counting each window from its last value won on the validation span of every series that was tried.
     normalise = config.network.normalise or "last"
+    # Rising prices in the training years would otherwise be learned as a law, and forecast into the fall that follows.
+    mirror = config.training.mirror if config.training.mirror is not None else price and transform == "log"
     calendar = data.calendar if data.calendar is not None else season > 1 and not price
     notes.append(f"target: {', '.join(targets)}" + (f"; other inputs: {', '.join(covariates)}" if covariates else ""))
     notes.append(
@@ -76,6 +91,11 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
     )
     if price and data.transform is None and normalise == "last":
         notes.append("a positive series on business days is taken for a price: logged, cumulative returns are forecast")
+    segment = config.network.segment or (1 if config.network.decode == "direct" else default_segment(lookback, season))
+    n_channels = len(targets) if data.channels == "independent" else 1
+    batch_size = default_batch(int((1 - data.validation - data.test) * panel.n_rows) * n_channels, segment)
+    if segment > 1:
+        notes.append(f"fed in segments of {panel.clock.describe(segment)}, {-(-lookback // segment)} turns of the cell")
     resolved = config.replace(
         data={
             "target": targets,
@@ -87,7 +107,8 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
             "transform": transform,
             "channels": data.channels or "joint",
         },
-        network={"normalise": normalise, "segment": config.network.segment or 1},
+        network={"normalise": normalise, "segment": segment},
+        training={"batch_size": config.training.batch_size or batch_size, "mirror": mirror},
     )
     return resolved, tuple(notes)
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.config import TrainingConfig
+from forecast.config import TrainingConfig, chosen
 from forecast.data.prepare import Prepared
 from forecast.data.windows import Windows
 from forecast.errors import ConfigError, RunError
@@ -80,6 +80,7 @@ class Fit:
         self._step = tf.function(
             self._one_step,
             input_signature=[
+                tf.TensorSpec([], tf.int32),
                 tf.TensorSpec([None], tf.int32),
                 tf.TensorSpec([], tf.float32),
                 tf.TensorSpec([], tf.float32),
@@ -114,9 +115,8 @@ class Fit:
             _forget(self.network)
         starts = self.order.starts(progress.step).astype(np.int32)
         momentum = averaging_momentum(progress.step, self.config.ema)
-        loss, mae = (
-            float(value) for value in self._step(tf.constant(starts), tf.constant(rate), tf.constant(momentum))
-        )
+        arguments = (progress.step, starts, rate, momentum)
+        loss, mae = (float(value) for value in self._step(*map(tf.constant, arguments)))
         if not loss < _DIVERGED:
             raise ConfigError(
                 f"The loss is {loss} at step {progress.step + 1} (epoch {self.epoch}): training has diverged.",
@@ -127,8 +127,10 @@ class Fit:
         progress.loss_sum += loss
         progress.mae_sum += mae
 
-    def _one_step(self, starts: Any, rate: Any, momentum: Any) -> tuple[Any, Any]:
+    def _one_step(self, step: Any, starts: Any, rate: Any, momentum: Any) -> tuple[Any, Any]:
         inputs, y_true = gather(self.feeder.inputs, self.feeder.series, starts, self.shape)
+        if self.config.mirror:
+            inputs, y_true = self._half_mirrored(step, inputs, y_true)
         with tf.GradientTape() as tape:
             y_pred = self.network(inputs, training=True)
             loss = tf.reduce_mean(_LOSSES[self.config.loss](y_true - y_pred))
@@ -139,6 +141,17 @@ class Fit:
         for average, variable in zip(self.averages, variables, strict=True):
             average.assign(momentum * average + (1 - momentum) * variable)
         return loss, self._mae_in_units(y_true, y_pred, inputs["series"])
+
+    def _half_mirrored(self, step: Any, inputs: dict[str, Any], y_true: Any) -> tuple[dict[str, Any], Any]:
+        """Half of the windows, at random, mirrored about their last value: up and down become equally likely."""
+        past, measured = inputs["past"], self.shape.targets + self.shape.covariates
+        chance = tf.random.stateless_uniform([tf.shape(past)[0], 1, 1], [self.config.seed, step])
+        sign = tf.where(chance < 0.5, -1.0, 1.0)
+        last = past[:, -1:, :measured]
+        mirrored = last + sign * (past[:, :, :measured] - last)
+        last = last[:, :, : self.shape.targets]
+        inputs = inputs | {"past": tf.concat([mirrored, past[:, :, measured:]], axis=-1)}
+        return inputs, last + sign * (y_true - last)
 
     def _mae_in_units(self, y_true: Any, y_pred: Any, series: Any) -> Any:
         # The reader's units, not the loss's: a scaled loss tells nobody how wrong the forecast is.
@@ -229,8 +242,8 @@ class Fit:
 def lanes_or_windows(windows: Windows, config: TrainingConfig, carries_state: bool) -> LaneOrder | WindowOrder:
     """The order in which windows are learned from: in lanes for a network that carries its state, else at random."""
     if carries_state:
-        return LaneOrder(windows.starts, windows.lookback, config.batch_size, config.seed)
-    return WindowOrder(windows.starts, config.batch_size, config.seed)
+        return LaneOrder(windows.starts, windows.lookback, chosen(config.batch_size), config.seed)
+    return WindowOrder(windows.starts, chosen(config.batch_size), config.seed)
 
 
 def _assign(network: keras.Model, values: list[NDArray[Any]]) -> None:

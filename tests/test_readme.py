@@ -1,0 +1,71 @@
+"""Every command and every line of Python in the README works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.cli import make, sources, use  # noqa: F401 - each adds its commands to the app
+from forecast.cli.main import app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^    (forecast .*?)\s*(?:#.*)?$", README, re.MULTILINE)
+
+
+def station(hours: int) -> pd.DataFrame:
+    """A small hourly station with two columns."""
+    rng = np.random.default_rng(0)
+    day = 2 * np.pi * np.arange(hours) / 24
+    columns = {"temperature": 10 + 5 * np.sin(day), "humidity": 70 - 10 * np.sin(day)}
+    times = pd.date_range("2024-01-01", periods=hours, freq="h")
+    return pd.DataFrame({"time": times} | {name: y + rng.normal(0, 0.5, hours) for name, y in columns.items()}).round(2)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("readme")
+    rows = station(1000)
+    rows.iloc[:900].to_csv(folder / "mine.csv", index=False)
+    rows.to_csv(folder / "newer.csv", index=False)
+    return folder
+
+
+def test_there_are_commands() -> None:
+    assert {shlex.split(command)[1] for command in COMMANDS} == {
+        "train", "predict", "report", "inspect", "evaluate", "runs",
+    }  # fmt: skip
+
+
+def test_every_command_works_in_its_order(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("FORECAST_RUNS", raising=False)
+    for command in COMMANDS:
+        monkeypatch.setattr("sys.argv", shlex.split(command))
+        with pytest.raises(SystemExit) as ended:
+            app(shlex.split(command)[1:])
+        assert ended.value.code == 0, f"{command}\n{capsys.readouterr().err}"
+        printed = capsys.readouterr().out
+        assert printed or "-o " in command, f"{command} prints nothing"
+    assert len(pd.read_csv(place / "next-day.csv")) == 24
+
+
+def test_the_python_works(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(place)
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(compile(code, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert "stacked-lstm" in printed
+    assert printed.count(".png") == 5
+
+
+def test_every_link_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
