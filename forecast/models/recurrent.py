@@ -25,6 +25,10 @@ _LONGEST_UNROLLED = 32
 # Feeding forecasts back is a loop in the graph, one turn a segment.
 _MOST_FED_BACK = 192
 
+# The head starts a tenth as large as usual, so that training starts near the normalised zero: the last value, or the
+# mean. What is learned is what is added to it, and on a series that says nothing it stays small.
+_HEAD_SCALE = 0.01
+
 # Smallest scale of a window, in units of the training rows' spread: noise on a flat window must not be blown up.
 _SMALLEST_SCALE = 0.1
 
@@ -85,7 +89,7 @@ class _Builder:
         self.n_future = -(-shape.horizon // self.segment)
         self.seeds: Iterator[int] = itertools.count(1000 * seed)
         self.recurrent = [self.recurrent_layer(number) for number in range(len(config.units))]
-        self.head = self.dense(self.outputs_per_state(), "head")
+        self.head = self.dense(self.outputs_per_state(), "head", scale=_HEAD_SCALE)
         self.head_dropout = layers.Dropout(config.head_dropout, seed=next(self.seeds), name="head_dropout")
         self.embed = self.dense(config.units[0], "embed", "relu") if self.segment > 1 else None
 
@@ -196,8 +200,11 @@ class _Builder:
         steps = self.shape.horizon if self.config.decode == "direct" else self.segment
         return steps * self.shape.targets
 
-    def dense(self, width: int, name: str, activation: str = "linear", use_bias: bool = True) -> Any:
-        initialiser = keras.initializers.GlorotUniform(seed=next(self.seeds))
+    def dense(
+        self, width: int, name: str, activation: str = "linear", use_bias: bool = True, scale: float = 1.0
+    ) -> Any:
+        """A dense layer; its kernel starts as Glorot and Bengio's (2010), with ``scale`` times the variance."""
+        initialiser = keras.initializers.VarianceScaling(scale, "fan_avg", "uniform", seed=next(self.seeds))
         return layers.Dense(width, activation, use_bias, kernel_initializer=initialiser, name=name)
 
     def recurrent_layer(self, number: int) -> Any:
