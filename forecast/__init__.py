@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from forecast.models.catalogue import MODELS, configure
     from forecast.models.defaults import resolve
     from forecast.models.recurrent import build_network
+    from forecast.report import plots
     from forecast.runs import Run
     from forecast.workflows.forecasting import all_runs, evaluate, find, predict
     from forecast.workflows.reading import read
@@ -46,6 +47,7 @@ _HOMES = {
     "MachineError": "errors",
     "RunError": "errors",
     "metrics": "evaluation.metrics",
+    "plots": "report.plots",
     "MODELS": "models.catalogue",
     "configure": "models.catalogue",
     "resolve": "models.defaults",
@@ -81,6 +83,7 @@ __all__ = [
     "evaluate",
     "find",
     "metrics",
+    "plots",
     "predict",
     "prepare",
     "read",
@@ -94,7 +97,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'forecast' has no attribute {name!r}")
     module = import_module(f"forecast.{_HOMES[name]}")
-    return module if name == "metrics" else getattr(module, name)
+    return module if name in ("metrics", "plots") else getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -209,7 +209,7 @@ def test_a_lock_file_that_was_taken_away_meanwhile_locks_nobody_out(
 def test_a_lock_in_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(OLD)
     with (
-        pytest.raises(MachineError, match=r"Cannot write .*lock: (Not a directory|File exists)"),
+        pytest.raises(MachineError, match=r"Cannot lock .*lock: (Not a directory|File exists)"),
         locked(tmp_path / "file" / "lock", "The run x"),
     ):
         pass

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -94,8 +94,12 @@ class Speaker:
         history = fit.progress.history
         if history and fit.progress.best_epoch:
             best = history[fit.progress.best_epoch - 1]
-            error = f", validation MAE {best.validation_mae:.4g}" if best.validation_mae == best.validation_mae else ""
-            self.note(f"{network}: {len(history)} epochs, the best was {best.epoch}{error}")
+            error = (
+                f", validation MAE {best.validation_mae:.4g} {fit.unit}"
+                if best.validation_mae == best.validation_mae
+                else ""
+            )
+            self.note(f"{network}: {len(history)} epochs, the best was {best.epoch}{error.rstrip()}")
 
     def _end_bar(self) -> None:
         if self._bar is not None:
@@ -126,9 +130,4 @@ def _state(fit: Fit) -> str:
     done = progress.step % fit.steps_per_epoch
     mae = progress.mae_sum / done if done else (progress.history[-1].mae if progress.history else float("nan"))
     validation = f", validation {progress.history[-1].validation_mae:.4g}" if progress.history else ""
-    return f"epoch {fit.epoch}/{fit.last_epoch}  MAE {mae:.4g}{validation}"
-
-
-def unit_suffix(metrics: dict[str, Any]) -> str:
-    """The unit of a run's errors, in brackets; empty when unknown."""
-    return f" ({metrics['unit']})" if metrics.get("unit") else ""
+    return f"epoch {fit.epoch}/{fit.last_epoch}  MAE {mae:.4g}{validation} {fit.unit}"

@@ -29,7 +29,7 @@ def train(
 ) -> None:
     """Train a network and a vanilla RNN, judge both on the test span, forecast the future, and draw it all."""
     from forecast.cli.console import Speaker, out, print_json, say
-    from forecast.cli.tables import scores_table
+    from forecast.cli.tables import scores
     from forecast.errors import ConfigError
     from forecast.models.catalogue import configure
     from forecast.workflows import training
@@ -67,7 +67,7 @@ def train(
         f"{made.manifest['title']}, {', '.join(data.target)}: {metrics['n_windows']:,} test windows from "
         f"{made.manifest['data']['test_from'][:10]}, {metrics['horizon']} steps ahead"
     )
-    out.print(scores_table(metrics, title))
+    out.print(scores(metrics, title))
     say(f"run: {made.path}")
     say(f"plots: {made.path / 'plots'}")
     say(f"next: forecast predict {made.name}")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
+from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
@@ -17,7 +18,12 @@ from forecast.data.quality import ColumnReport
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def scores_table(metrics: Mapping[str, Any], title: str) -> Table:
+def scores(metrics: Mapping[str, Any], title: str) -> Group:
+    """A run's scores, over all and by step ahead."""
+    return Group(_overall(metrics, title), *([_by_step(metrics)] if metrics["horizon"] > 1 else []))
+
+
+def _overall(metrics: Mapping[str, Any], title: str) -> Table:
     """Every model's scores, the best of each column in bold; in a reference's line, the model's skill against it."""
     unit = f" {metrics['unit']}" if metrics["unit"] else ""
     table = Table(box=SIMPLE_HEAD, title=escape(title), title_justify="left", title_style="bold")
@@ -37,6 +43,19 @@ def scores_table(metrics: Mapping[str, Any], title: str) -> Table:
         ]
         gain, p = metrics["skill"].get(model), metrics["p_value"].get(model)
         table.add_row(escape(model), *cells, "" if gain is None else f"{gain:+.1%}", "" if p is None else _p(p))
+    return table
+
+
+def _by_step(metrics: Mapping[str, Any]) -> Table:
+    """Every model's MAE at the first step, the last one and some between."""
+    horizon = metrics["horizon"]
+    steps = sorted({max(1, round(share * horizon)) for share in (0, 0.25, 0.5, 0.75, 1)})
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("MAE by step ahead", no_wrap=True)
+    for step in steps:
+        table.add_column(str(step), justify="right", no_wrap=True)
+    for model, errors in metrics["by_step"].items():
+        table.add_row(escape(model), *(_number(errors[step - 1]) for step in steps))
     return table
 
 

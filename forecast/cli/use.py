@@ -65,7 +65,7 @@ def evaluate(
 ) -> None:
     """Score a run on its test span, or on new rows that come after those that it was trained on."""
     from forecast.cli.console import Speaker, out, print_json, say
-    from forecast.cli.tables import scores_table
+    from forecast.cli.tables import scores
     from forecast.workflows import forecasting
 
     found = forecasting.find(run, runs_dir=runs_dir)
@@ -74,9 +74,7 @@ def evaluate(
         print_json(metrics)
         return
     say(metrics["verdict"], strong=True)
-    out.print(
-        scores_table(metrics, f"{found.name}: {metrics['n_windows']:,} windows, {metrics['horizon']} steps ahead")
-    )
+    out.print(scores(metrics, f"{found.name}: {metrics['n_windows']:,} windows, {metrics['horizon']} steps ahead"))
 
 
 @app.command()

@@ -50,6 +50,12 @@ class Rows:
         return self.panel.columns[: self.n_targets]
 
     @property
+    def unit(self) -> str:
+        """The unit that all targets share; empty when it is unknown or they do not."""
+        units = {self.panel.units.get(name, "") for name in self.targets}
+        return units.pop() if len(units) == 1 else ""
+
+    @property
     def unique_ids(self) -> tuple[tuple[str, ...], ...]:
         """The name of each series and target in the long format, [S][D]: the series, the target, or both."""
 

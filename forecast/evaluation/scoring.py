@@ -166,12 +166,11 @@ def _metrics(
     reasons |= {f"skill.{name}": f"{name} makes no error here" for name, gain in gains.items() if math.isnan(gain)}
     reasons |= {f"p_value.{name}": "fewer than eight origins" for name, p in p_values.items() if math.isnan(p)}
     known_gains, known_p_values = _nulls(gains), _nulls(p_values)
-    units = {rows.panel.units.get(name, "") for name in rows.targets}
     metrics: dict[str, Any] = {
         "schema": 1,
         "n_windows": int(counts.sum()),
         "horizon": windows.horizon,
-        "unit": units.pop() if len(units) == 1 else "",
+        "unit": rows.unit,
         "season": season,
         "model": model,
         "models": {name: _nulls(values) for name, values in by_model.items()},

@@ -62,7 +62,7 @@ class Fit:
         twin: keras.Model | None = None,
     ) -> None:
         rows = prepared.rows
-        self.network, self.config, self.windows = network, config, windows
+        self.network, self.config, self.windows, self.unit = network, config, windows, rows.unit
         self.shape = shape_of(rows, windows.lookback, windows.horizon)
         self.feeder = Feeder(rows.inputs, rows.identity)
         self.order = lanes_or_windows(windows, config, carries_state=twin is not None)

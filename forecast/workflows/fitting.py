@@ -105,8 +105,9 @@ def fit_network(
 def _fit_member(
     workshop: Workshop, name: str, number: int, parts: NetworkConfig, windows: Windows, epochs: int | None
 ) -> Member:
+    from forecast.models.backend import HAS_GPU
     from forecast.models.feeding import shape_of
-    from forecast.models.recurrent import build_network, weights_of
+    from forecast.models.recurrent import build_network, leaves_cudnn, weights_of
     from forecast.training.checkpoint import load_checkpoint
     from forecast.training.trainer import Fit, lanes_or_windows
 
@@ -129,6 +130,9 @@ def _fit_member(
         fit.restore(arrays, progress)
     column = column_names(config).get(name, f"{parts.model} on every row")
     title = f"{column} {number + 1}/{config.training.ensemble}" if config.training.ensemble > 1 else column
+    off_path = leaves_cudnn(parts) if HAS_GPU and name == "model" else None
+    if off_path is not None:
+        workshop.listener.note(off_path)
     workshop.listener.started(title, fit)
     fit.run(_Keeper(workshop, checkpoint))
     workshop.listener.ended(title, fit)

@@ -11,7 +11,7 @@ import typer
 
 from forecast.cli import make, sources, use  # noqa: F401 - each adds its commands
 from forecast.cli.main import app
-from forecast.config import Config, option_fields
+from forecast.config import Config, nest, option_fields
 from forecast.errors import ConfigError
 from forecast.models.catalogue import MODELS
 from forecast.runs import Run
@@ -67,16 +67,16 @@ def test_no_two_options_share_a_flag() -> None:
 
 def test_help_tells_the_default_and_the_choices() -> None:
     helps = {param.name: getattr(param, "help", None) for param in COMMANDS["train"].params}
-    assert helps["epochs"] == "Passes over the training windows, at most. [default: 30]"
-    assert helps["cell"] == "Recurrent cell. (rnn, gru, lstm) [default: lstm]"
-    assert helps["baseline"] == "Train the vanilla RNN beside the model. [default: yes]"
+    assert helps["epochs"] == "Passes over the training windows, at most. (default: 30)"
+    assert helps["cell"] == "Recurrent cell. One of rnn, gru, lstm. (default: lstm)"
+    assert helps["baseline"] == "Train the vanilla RNN beside the model. (default: yes)"
     assert helps["lookback"] == "Steps that the model sees."
     assert all(helps[name] for name in option_fields())
 
 
 def test_nothing_given_is_the_default(configured: Callable[..., Config]) -> None:
-    preset = {"network": {"units": (64, 32)}}  # that of the default model, a stacked LSTM
-    assert configured() == Config().replace(**preset)
+    preset = MODELS[Config().network.model].parts
+    assert configured() == Config().replace(**nest(preset))
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_a_file_is_read_and_what_is_typed_wins(configured: Callable[..., Config]
         ("--activation tan", "activation: must be 'tanh'"),
         ("--units 0", "units: must be greater than or equal to 1. Received: '0'"),
         ("--units 8,many", "units: must be a valid integer"),
-        ("--lookback 0", "lookback: must be greater than or equal to 1. Received: 0"),
-        ("--horizon -1", "horizon: must be greater than or equal to 1. Received: -1"),
-        ("--test 1.5", "test: must be less than 1. Received: 1.5"),
+        ("--lookback 0", "lookback: must be greater than or equal to 1. Received: '0'"),
+        ("--horizon -1", "horizon: must be greater than or equal to 1. Received: '-1'"),
+        ("--test 1.5", "test: must be less than 1. Received: '1.5'"),
         ("--test nan", "test: must be"),
         ("--validation 0.5 --test 0.5", "validation 0.5 and test 0.5 leave nothing to train on"),
         ("--learning-rate inf", "learning_rate: must be"),

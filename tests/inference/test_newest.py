@@ -1,9 +1,10 @@
-"""The newest forecast: its window, its times, and when it is refused."""
+"""The newest forecast: its window, its times, what is carried forward, and what cannot be forecast."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,7 @@ import pytest
 from forecast.config import Config, DataConfig
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.scaling import Scaler
-from forecast.errors import DataError
-from forecast.inference.newest import newest_forecast, newest_rows
+from forecast.inference.newest import Newest, newest_forecast, newest_rows
 
 
 def make_panel(*lengths: int, freq: str = "h", first: str = "2021-01-01") -> Panel:
@@ -55,31 +55,40 @@ def without_rows(panel: Panel, *rows: int) -> Panel:
     return replace(panel, values=panel.values[kept], times=panel.times[kept], offsets=(0, len(kept)))
 
 
+def newest_of(panel: Panel, **data: object) -> Newest:
+    return newest_rows(panel, make_config(**data), make_scaler(panel))
+
+
 def test_the_window_ends_with_the_last_row() -> None:
-    panel = make_panel(20)
-    rows, windows = newest_rows(panel, make_config(), make_scaler(panel))
-    assert rows.panel.values[windows.past()[0], 0].tolist() == [15, 16, 17, 18, 19]
-    assert rows.inputs[windows.past()[0]].tolist() == [
-        [2.5, -12.5],
-        [3.0, -13.0],
-        [3.5, -13.5],
-        [4.0, -14.0],
-        [4.5, -14.5],
-    ]
-    assert np.isnan(rows.panel.values[windows.future()[0]]).all()
+    newest = newest_of(make_panel(20))
+    past = newest.windows.past()[0]
+    assert newest.rows.panel.values[past, 0].tolist() == [15, 16, 17, 18, 19]
+    assert newest.rows.inputs[past].tolist() == [[2.5, -12.5], [3.0, -13.0], [3.5, -13.5], [4.0, -14.0], [4.5, -14.5]]
+    assert np.isnan(newest.rows.panel.values[newest.windows.future()[0]]).all()
+    assert (newest.refused, newest.filled) == ((), ())
+
+
+@pytest.mark.parametrize(("season", "n"), [(2, 5 + 2), (8, 8 + 2)])
+def test_no_more_rows_than_are_needed(season: int, n: int) -> None:
+    # The lookback or the season, what may be carried into it, and the three steps ahead.
+    panel = make_panel(1000, 6)
+    rows = newest_of(panel, season=season).rows
+    assert rows.panel.offsets == (0, n + 3, n + 3 + 6 + 3)
+    assert rows.panel.times[: n + 1].tolist() == [*panel.times[1000 - n : 1000].tolist(), datetime(2021, 2, 11, 16)]
 
 
 def test_exactly_the_lookback_is_enough() -> None:
-    panel = make_panel(5)
-    _, windows = newest_rows(panel, make_config(), make_scaler(panel))
-    assert windows.starts.tolist() == [0]
+    newest = newest_of(make_panel(5))
+    assert newest.windows.starts.tolist() == [0]
+    assert newest.refused == ()
 
 
 def test_calendar_of_the_future_is_known() -> None:
-    panel = make_panel(20)
-    rows, windows = newest_rows(panel, make_config(calendar=True), make_scaler(panel))
+    newest = newest_of(make_panel(20), calendar=True)
     # The row after 19:00 is 20:00: the sine of 20/24 of a day, in the first column after target and covariate.
-    assert rows.inputs[windows.future()[0, 0], 2] == pytest.approx(math.sin(2 * math.pi * 20 / 24), abs=1e-6)
+    assert newest.rows.inputs[newest.windows.future()[0, 0], 2] == pytest.approx(
+        math.sin(2 * math.pi * 20 / 24), abs=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,16 +105,16 @@ def test_calendar_of_the_future_is_known() -> None:
 )
 def test_future_times_follow_the_clock(freq: str, first: str, n: int, expected: list[str]) -> None:
     panel = make_panel(n, freq=freq, first=first)
-    rows, windows = newest_rows(panel, make_config(), make_scaler(panel))
-    assert rows.panel.times[windows.future()[0]].tolist() == np.array(expected, "datetime64[us]").tolist()
+    newest = newest_of(panel)
+    assert newest.rows.panel.times[newest.windows.future()[0]].tolist() == np.array(expected, "datetime64[us]").tolist()
 
 
 def test_every_series_ends_at_its_own_time() -> None:
     panel = make_panel(20, 9)
     config, scaler = make_config(), make_scaler(panel)
-    rows, windows = newest_rows(panel, config, scaler)
+    newest = newest_rows(panel, config, scaler)
     zeros = np.zeros((2, 3, 1), np.float32)
-    frame = newest_forecast(rows, windows, scaler, {"lstm": lambda starts: zeros[: len(starts)]}, season=2)
+    frame = newest_forecast(newest, scaler, {"lstm": lambda starts: zeros[: len(starts)]}, season=2)
     assert list(frame) == ["unique_id", "ds", "cutoff", "lstm", "persistence", "seasonal-naive", "drift"]
     assert frame["unique_id"].tolist() == ["s0"] * 3 + ["s1"] * 3
     hour = pd.Timestamp("2021-01-01")
@@ -120,60 +129,128 @@ def test_every_series_ends_at_its_own_time() -> None:
 def test_several_targets_stand_below_one_another() -> None:
     panel = make_panel(20)
     config, scaler = make_config(target=("y", "x"), covariates=()), make_scaler(panel)
-    rows, windows = newest_rows(panel, config, scaler)
+    newest = newest_rows(panel, config, scaler)
     scaled = np.arange(6, dtype=np.float32).reshape(1, 3, 2)
-    frame = newest_forecast(rows, windows, scaler, {"lstm": lambda _: scaled}, season=2)
+    frame = newest_forecast(newest, scaler, {"lstm": lambda _: scaled}, season=2)
     assert frame["unique_id"].tolist() == ["y"] * 3 + ["x"] * 3
     assert frame["lstm"].tolist() == [10, 14, 18, 12, 16, 20]  # 2 x + 10, the targets apart
     assert frame["persistence"].tolist() == [19] * 3 + [-19] * 3
 
 
 def test_too_few_rows_are_refused_with_both_counts() -> None:
+    newest = newest_of(make_panel(4))
+    assert newest.refused == ("The newest forecast needs 5 rows (the lookback), there are 4.",)
+    assert len(newest.windows) == 0
+
+
+def test_the_other_series_are_forecast_without_the_one_that_cannot_be() -> None:
+    panel = make_panel(20, 4, 9)
+    config, scaler = make_config(), make_scaler(panel)
+    newest = newest_rows(panel, config, scaler)
+    assert newest.refused == ("The newest forecast needs 5 rows of series 's1' (the lookback), there are 4.",)
+    ends = newest.rows.panel.values[newest.windows.cutoffs, 0]
+    assert ends.tolist() == [19, 2008]
+    frame = newest_forecast(newest, scaler, {"lstm": lambda starts: np.zeros((len(starts), 3, 1), np.float32)}, 2)
+    assert frame["unique_id"].tolist() == ["s0"] * 3 + ["s2"] * 3
+    assert frame["persistence"].tolist() == [19] * 3 + [2008] * 3
+
+
+def test_where_no_series_can_be_forecast_the_table_is_empty() -> None:
     panel = make_panel(4)
-    with pytest.raises(DataError, match=r"needs 5 rows \(the lookback\), there are 4\."):
-        newest_rows(panel, make_config(), make_scaler(panel))
+    newest = newest_of(panel)
+    frame = newest_forecast(newest, make_scaler(panel), {"lstm": lambda _: np.zeros((0, 3, 1), np.float32)}, 2)
+    assert list(frame) == ["unique_id", "ds", "cutoff", "lstm", "persistence", "seasonal-naive", "drift"]
+    assert len(frame) == 0
 
 
-def test_too_few_rows_of_one_of_several_series_name_it() -> None:
-    panel = make_panel(20, 4)
-    with pytest.raises(DataError, match=r"needs 5 rows of series 's1' \(the lookback\), there are 4\."):
-        newest_rows(panel, make_config(), make_scaler(panel))
+ONE_CARRIED = "1 of the last 5 rows (the lookback) are absent or incomplete; the last seen values are carried on"
 
 
-def test_a_gap_in_the_lookback_is_refused_with_its_time() -> None:
-    panel = make_panel(20)
-    gappy = without_rows(panel, 17)
-    with pytest.raises(DataError, match="have a gap before 2021-01-01T18:00"):
-        newest_rows(gappy, make_config(), make_scaler(panel))
+@pytest.mark.parametrize("freq", ["h", "15min", "D", "W", "MS", "QE", "YS"])
+def test_an_absent_row_is_carried_forward(freq: str) -> None:
+    panel = make_panel(20, freq=freq)
+    newest = newest_of(without_rows(panel, 17))
+    past = newest.windows.past()[0]
+    assert newest.rows.panel.times[past].tolist() == panel.times[15:].tolist()
+    assert newest.rows.filled[past, 0].tolist() == [15, 16, 16, 18, 19]
+    assert newest.rows.inputs[past, 0].tolist() == [2.5, 3, 3, 4, 4.5]
+    assert newest.filled == (ONE_CARRIED,)
+    assert newest.refused == ()
 
 
-def test_a_gap_before_the_lookback_does_no_harm() -> None:
-    panel = make_panel(20)
-    gappy = without_rows(panel, 14)
-    rows, windows = newest_rows(gappy, make_config(), make_scaler(panel))
-    assert rows.panel.values[windows.past()[0], 0].tolist() == [15, 16, 17, 18, 19]
+@pytest.mark.parametrize(
+    ("absent", "filled"),
+    [
+        ([14], [15, 16, 17, 18, 19]),  # before the lookback
+        ([13, 14, 15], None),
+        ([14, 15], [13, 16, 17, 18, 19]),
+        ([15, 16], [14, 14, 17, 18, 19]),
+        ([17, 18], [15, 16, 16, 16, 19]),
+        ([15, 17], [14, 16, 16, 18, 19]),
+        ([16, 17, 18], None),
+        (range(1, 18), None),
+    ],
+)
+def test_absent_rows_are_carried_as_far_as_missing_values_and_no_farther(
+    absent: list[int], filled: list[float] | None
+) -> None:
+    newest = newest_of(without_rows(make_panel(20), *absent))
+    missing = with_values(with_values(make_panel(20), [*absent], 0, math.nan), [*absent], 1, math.nan)
+    with_missing = newest_of(missing)
+    assert bool(newest.refused) == bool(with_missing.refused) == (filled is None)
+    if filled is not None:
+        for found in (newest, with_missing):
+            assert found.rows.filled[found.windows.past()[0], 0].tolist() == filled
+        assert newest.filled == with_missing.filled
 
 
-def test_a_holiday_is_no_gap() -> None:
+def test_an_absent_row_of_one_of_several_series_names_it() -> None:
+    panel = make_panel(20, 9)
+    gappy = replace(panel, values=np.delete(panel.values, 27, 0), times=np.delete(panel.times, 27), offsets=(0, 20, 28))
+    newest = newest_of(gappy)
+    assert newest.filled == (ONE_CARRIED.replace("rows", "rows of series 's1'"),)
+    assert newest.rows.filled[newest.windows.past()[1], 0].tolist() == [1004, 1005, 1006, 1006, 1008]
+
+
+def test_the_seasonal_naive_reaches_back_over_an_absent_row() -> None:
+    panel = without_rows(make_panel(20), 13)
+    scaler = make_scaler(panel)
+    newest = newest_rows(panel, make_config(season=7), scaler)
+    frame = newest_forecast(newest, scaler, {}, season=7)
+    assert frame["seasonal-naive"].tolist() == [12, 14, 15]  # in place of 13, 14, 15
+
+
+def test_a_gap_that_is_too_long_is_refused() -> None:
+    newest = newest_of(without_rows(make_panel(20), *range(6, 18)))
+    assert newest.refused == ("A gap breaks the last 5 rows (the lookback).",)
+    assert len(newest.windows) == 0
+
+
+def test_a_holiday_is_no_gap_but_a_closed_exchange_is() -> None:
     panel = make_panel(20, freq="B", first="2021-01-04")
-    rows, windows = newest_rows(without_rows(panel, 17), make_config(), make_scaler(panel))
-    assert rows.panel.values[windows.past()[0], 0].tolist() == [14, 15, 16, 18, 19]
+    newest = newest_of(without_rows(panel, 17))
+    assert newest.rows.panel.values[newest.windows.past()[0], 0].tolist() == [14, 15, 16, 18, 19]
+    assert newest.filled == ()
+    longest = newest_of(without_rows(panel, *range(13, 18)))
+    assert longest.rows.panel.values[longest.windows.past()[0], 0].tolist() == [10, 11, 12, 18, 19]
+    assert newest_of(without_rows(panel, *range(12, 18))).refused == ("A gap breaks the last 5 rows (the lookback).",)
 
 
 def test_a_short_hole_is_filled_from_before() -> None:
-    panel = with_values(make_panel(20), [18, 19], 1, math.nan)
-    rows, windows = newest_rows(panel, make_config(), make_scaler(panel))
-    assert (rows.inputs[windows.past()[0], 1] * 2 + 10).tolist() == [-15, -16, -17, -17, -17]
+    newest = newest_of(with_values(make_panel(20), [18, 19], 1, math.nan))
+    assert (newest.rows.inputs[newest.windows.past()[0], 1] * 2 + 10).tolist() == [-15, -16, -17, -17, -17]
+    assert newest.filled == (ONE_CARRIED.replace("1 of", "2 of"),)
 
 
 def test_a_long_hole_is_refused_with_column_and_time() -> None:
-    panel = with_values(make_panel(20), [16, 17, 18], 1, math.nan)
-    with pytest.raises(DataError, match=r"miss 'x' at 2021-01-01T18:00.* more than 2 rows") as caught:
-        newest_rows(panel, make_config(), make_scaler(panel))
-    assert "--longest-fill" in caught.value.hint
+    newest = newest_of(with_values(make_panel(20), [16, 17, 18], 1, math.nan))
+    assert newest.refused == (
+        "In the last 5 rows (the lookback), 'x' is missing at 2021-01-01 18:00:00 and for 2 rows before.",
+    )
+    assert len(newest.windows) == 0
+    assert newest_of(with_values(make_panel(20), [16, 17, 18], 1, math.nan), longest_fill=3).refused == ()
 
 
 def test_a_column_without_values_is_refused_by_name() -> None:
-    panel = with_values(make_panel(20), slice(0, 20), 1, math.nan)
-    with pytest.raises(DataError, match="miss 'x'"):
-        newest_rows(panel, make_config(), make_scaler(panel))
+    (refused,) = newest_of(with_values(make_panel(20), slice(0, 20), 1, math.nan)).refused
+    assert "'x' is missing" in refused

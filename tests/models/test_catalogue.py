@@ -10,7 +10,7 @@ from forecast.config import Config
 from forecast.errors import ConfigError
 from forecast.models.catalogue import MODELS, configure
 
-SEGMENTED = {"units": (128,), "normalise": "last-scaled", "decode": "parallel"}
+SEGMENTED = {"units": (64,), "normalise": None, "decode": "parallel", "head_dropout": 0.3}
 PARTS = {
     "rnn": {"cell": "rnn", "units": (64,)},
     "lstm": {"cell": "lstm", "units": (64,)},
@@ -43,8 +43,8 @@ def test_summaries_are_one_sentence_for_a_list(name: str) -> None:
 
 def test_nothing_chosen_is_the_default_model() -> None:
     config = configure()
-    assert config.network.model == Config().network.model == "stacked-lstm"
-    assert config.network.units == (64, 32)
+    assert config.network.model == Config().network.model == "segment-lstm"
+    assert (config.network.decode, config.data.channels) == ("parallel", "independent")
 
 
 def test_a_setting_wins_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:

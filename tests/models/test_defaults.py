@@ -9,7 +9,7 @@ from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import arrange, prepare
 from forecast.errors import ConfigError, DataError
 from forecast.models.catalogue import configure
-from forecast.models.defaults import default_season, default_spans, resolve
+from forecast.models.defaults import default_batch, default_season, default_segment, default_spans, resolve
 
 
 def panel_of(n_rows: int, freq: str = "D", columns: tuple[str, ...] = ("y",), low: float = 1.0) -> Panel:
@@ -68,11 +68,55 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
     data = resolved.data
     assert (data.target, data.covariates) == (("y",), ("x",))
     assert (data.lookback, data.horizon, data.season) == (56, 7, 7)
-    assert (data.calendar, data.transform, data.channels) == (True, "none", "joint")
-    assert (resolved.network.normalise, resolved.network.segment) == ("last", 1)
-    assert notes == ("target: y; other inputs: x", "lookback 56 days, horizon 7 days, season 7 days")
+    assert (data.calendar, data.transform, data.channels) == (True, "none", "independent")
+    assert (resolved.network.normalise, resolved.network.segment) == ("last", 3)
+    assert (resolved.training.batch_size, resolved.training.mirror) == (32, False)
+    assert notes == (
+        "target: y; other inputs: x",
+        "lookback 56 days, horizon 7 days, season 7 days",
+        "fed in segments of 3 days, 19 turns of the cell",
+    )
     again, _ = resolve(resolved, panel_of(1000, columns=("y", "x")))
     assert again == resolved
+
+
+@pytest.mark.parametrize("model", ["rnn", "lstm", "stacked-lstm", "gru"])
+def test_a_textbook_network_is_fed_one_step_after_another(model: str) -> None:
+    resolved, notes = resolve(configure({"model": model}), panel_of(1000))
+    assert (resolved.network.segment, resolved.training.batch_size, resolved.data.channels) == (1, 64, "joint")
+    assert not any("segment" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("lookback", "season", "segment"),
+    [
+        (168, 24, 8),  # 21 turns of the cell, and three segments make a day
+        (192, 96, 12),
+        (720, 24, 24),
+        (56, 7, 3),  # a season of 7 has no part of 3 days or less
+        (36, 12, 2),
+        (104, 52, 4),
+        (60, 5, 3),
+        (24, 1, 1),
+        (1, 12, 1),
+    ],
+)
+def test_segments_divide_the_season_where_they_can(lookback: int, season: int, segment: int) -> None:
+    assert default_segment(lookback, season) == segment
+
+
+@pytest.mark.parametrize(
+    ("n_windows", "segment", "batch"),
+    [(10**6, 1, 64), (0, 2, 32), (700, 2, 32), (1024, 2, 64), (2047, 2, 64), (6000, 2, 256), (10**6, 2, 512)],
+)
+def test_a_batch_of_segmented_windows_grows_with_their_number(n_windows: int, segment: int, batch: int) -> None:
+    assert default_batch(n_windows, segment) == batch
+
+
+def test_channels_of_their_own_are_counted_in_the_batch() -> None:
+    panel = panel_of(4000, columns=("y", "x"))  # of which 2800 are trained on
+    assert resolve(configure({"target": "y"}), panel)[0].training.batch_size == 128
+    assert resolve(configure({"target": "y,x"}), panel)[0].training.batch_size == 256
 
 
 def test_what_the_user_chose_is_kept() -> None:
@@ -87,9 +131,11 @@ def test_what_the_user_chose_is_kept() -> None:
         "channels": "independent",
         "normalise": "standard",
         "segment": 3,
+        "batch_size": 5,
+        "mirror": True,
     }
     resolved, _ = resolve(configure(chosen), panel_of(1000, columns=("y", "x")))
-    flat = resolved.data.model_dump() | resolved.network.model_dump()
+    flat = resolved.data.model_dump() | resolved.network.model_dump() | resolved.training.model_dump()
     expected = chosen | {"target": ("x",), "covariates": ()}
     assert {name: flat[name] for name in chosen} == expected
 
@@ -102,6 +148,7 @@ def test_positive_values_of_business_days_are_prices(freq: str, low: float, is_p
     expected = ("log", (), False) if is_price else ("none", ("volume",), True)
     assert (resolved.data.transform, resolved.data.covariates, resolved.data.calendar) == expected
     assert resolved.network.normalise == "last"
+    assert resolved.training.mirror == is_price
     assert any("cumulative returns" in note for note in notes) == is_price
 
 

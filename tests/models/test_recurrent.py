@@ -56,9 +56,25 @@ def random_weights(network: Any, seed: int = 0) -> Weights:
     return weights
 
 
+# Every pair of normalisation, decoding and segment, with a cell each; every textbook cell with every decoding.
 COMBINATIONS = [
-    *itertools.product(("rnn", "lstm", "stacked-lstm", "gru"), NORMALISE, DECODE, SEGMENT),
-    *itertools.product(("segment-lstm", "segment-gru", "segment-rnn"), ("last-scaled",), ("parallel",), SEGMENT),
+    ("rnn", "none", "direct", 1),
+    ("rnn", "last", "parallel", 3),
+    ("rnn", "standard", "recursive", 1),
+    ("rnn", "last-scaled", "direct", 3),
+    ("lstm", "none", "parallel", 3),
+    ("lstm", "last", "recursive", 1),
+    ("lstm", "standard", "direct", 3),
+    ("lstm", "last-scaled", "parallel", 1),
+    ("gru", "none", "recursive", 3),
+    ("gru", "last", "direct", 1),
+    ("gru", "standard", "parallel", 1),
+    ("gru", "last-scaled", "recursive", 3),
+    ("stacked-lstm", "none", "recursive", 1),
+    ("stacked-lstm", "last", "direct", 3),
+    ("stacked-lstm", "standard", "parallel", 3),
+    ("stacked-lstm", "last-scaled", "recursive", 1),
+    *((model, "last-scaled", "parallel", 3) for model in ("segment-lstm", "segment-gru", "segment-rnn")),
 ]
 
 
@@ -362,7 +378,11 @@ LAYERS = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.
 
 def layer_config(config: NetworkConfig) -> dict[str, Any]:
     batch_size = BATCH if config.stateful else None
-    return build_network(config, PLAIN, seed=0, batch_size=batch_size).get_layer("recurrent_1").get_config()
+    network = build_network(config, PLAIN, seed=0, batch_size=batch_size)
+    # A layer of its own, because Keras's recurrent layers would penalise the states that they return too.
+    penalties = [layer for layer in network.layers if isinstance(layer, keras.layers.ActivityRegularization)]
+    penalty = keras.regularizers.serialize(keras.regularizers.L2(penalties[0].l2)) if penalties else None
+    return network.get_layer("recurrent_1").get_config() | {"activity_regularizer": penalty}
 
 
 def plain(value: object) -> object:
@@ -426,13 +446,26 @@ def test_penalties_are_added_to_the_loss() -> None:
     assert float(sum(network.losses)) == pytest.approx(0.5 * (kernel**2).sum() + 2 * (recurrent**2).sum(), rel=1e-5)
 
 
+@pytest.mark.parametrize("units", [(4,), (4, 3)])
 @pytest.mark.parametrize("cell", OPTIONS)
-def test_the_penalty_of_the_outputs_is_that_of_the_outputs_alone(cell: str) -> None:
-    network = build_network(parts(cell=cell, activity_regularizer=0.5), PLAIN, seed=0)
+def test_the_penalty_of_the_outputs_is_that_of_the_outputs_alone(cell: str, units: tuple[int, ...]) -> None:
+    network = build_network(parts(cell=cell, units=units, activity_regularizer=0.5), PLAIN, seed=0)
     weights, inputs = random_weights(network), inputs_of(PLAIN)
     network(inputs, training=True)
-    outputs = run_by_hand(cell, weights, inputs["past"])[0][0]
-    assert float(sum(network.losses)) == pytest.approx(0.5 * (outputs**2).sum() / BATCH, rel=1e-4)
+    # Of a layer below another one, the outputs of all its steps; of the last, that of the last step.
+    squares = [(states[0] ** 2).sum() for states in run_by_hand(cell, weights, inputs["past"], len(units))]
+    if len(units) > 1:
+        past = inputs["past"]
+        steps = [run_by_hand(cell, weights, past[:, : n + 1])[0][0] for n in range(past.shape[1])]
+        squares[0] = sum((step**2).sum() for step in steps)
+    assert float(sum(network.losses)) == pytest.approx(0.5 * sum(squares) / BATCH, rel=1e-4)
+
+
+@pytest.mark.parametrize("decode", DECODE)
+def test_the_outputs_are_penalised_however_the_horizon_is_made(decode: str) -> None:
+    network = build_network(parts(decode=decode, activity_regularizer=0.5), SHAPE, seed=0)
+    network(inputs_of(SHAPE), training=True)
+    assert float(sum(network.losses)) > 0
 
 
 def test_a_carried_state_makes_two_windows_one() -> None:
