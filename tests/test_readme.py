@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 
 from forecast.cli import make, sources, use  # noqa: F401 - each adds its commands to the app
 from forecast.cli.main import app
+from forecast.training import trainer
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,7 +26,8 @@ def station(hours: int) -> pd.DataFrame:
     day = 2 * np.pi * np.arange(hours) / 24
     columns = {"temperature": 10 + 5 * np.sin(day), "humidity": 70 - 10 * np.sin(day)}
     times = pd.date_range("2024-01-01", periods=hours, freq="h")
-    return pd.DataFrame({"time": times} | {name: y + rng.normal(0, 0.5, hours) for name, y in columns.items()}).round(2)
+    measured = {name: (y + rng.normal(0, 0.5, hours)).round(2) for name, y in columns.items()}
+    return pd.DataFrame({"time": times} | measured)
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +39,25 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the README trains in minutes is trained in seconds."""
+    whole = trainer.Fit.__init__
+
+    def begin(fit: trainer.Fit, *arguments: Any) -> None:
+        whole(fit, *arguments)
+        fit.steps_per_epoch, fit.last_epoch = 2, 1
+
+    monkeypatch.setattr(trainer.Fit, "__init__", begin)
+
+
 def test_there_are_commands() -> None:
     assert {shlex.split(command)[1] for command in COMMANDS} == {
         "train", "predict", "report", "inspect", "evaluate", "runs",
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("two_steps")
 def test_every_command_works_in_its_order(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -57,6 +73,7 @@ def test_every_command_works_in_its_order(
     assert len(pd.read_csv(place / "next-day.csv")) == 24
 
 
+@pytest.mark.usefixtures("two_steps")
 def test_the_python_works(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(place)
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

@@ -259,7 +259,11 @@ def test_any_numbers_give_a_picture_in_which_nothing_overlaps(
     shape: Callable[[np.ndarray], np.ndarray], n: int, horizon: int
 ) -> None:
     forecasts, past = tables(shape(np.arange(400.0)), n=n, horizon=horizon, freq="h")
-    for figure in every_plot(forecasts, past, replace(LABELS, step="hour"), verdict="word " * 40)[:2]:
+    labels, verdict = replace(LABELS, step="hour"), "word " * 40
+    for figure in (
+        plot_test_span(forecasts, "", labels, verdict=verdict),
+        plot_examples(forecasts, past, "", labels, 36, verdict=verdict),
+    ):
         assert ink(figure) > 0
         boxes = [box for axes in figure.axes if (box := axes.get_tightbbox()) is not None]
         (head,) = [entry.get_window_extent() for entry in figure.legends]

@@ -61,7 +61,7 @@ def results(run: Run) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def everything(tiny: Tiny) -> Config:
     """Three trainings in one: the model, the baseline, and the model on every row; dropout, so that its seeds count."""
-    return tiny(refit=True, dropout=0.2)
+    return tiny(refit=True, dropout=0.2, lookback=3)
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +88,11 @@ def test_another_seed_gives_another_network(
     assert any((run.weights("model")[name] != array).any() for name, array in straight.weights("model").items())
 
 
-# 200 months leave 132 training windows: 9 steps an epoch, 18 in all.
+# 200 months leave 135 training windows: 9 steps an epoch, 18 in all.
 @pytest.mark.parametrize(
     ("network", "step"),
-    [(1, 4), (1, 9), (1, 18), (2, 13), (3, 2)],
-    ids=["within an epoch", "end of an epoch", "last step", "baseline", "refit"],
+    [(1, 4), (1, 18), (3, 2)],
+    ids=["within an epoch", "last step", "refit"],
 )
 def test_an_interrupted_training_ends_with_the_same_bytes(
     tmp_path: Path, monthly_csv: Path, straight: Run, everything: Config, network: int, step: int
