@@ -275,7 +275,7 @@ def settings_from_toml(path: Path) -> dict[str, object]:
 
 
 def _explain(error: ValidationError) -> str:
-    lines = []
+    lines: dict[str, str] = {}  # the first complaint about each field says enough
     for item in error.errors(include_url=False):
         where = [str(part) for part in item["loc"] if str(part) not in Config.model_fields]
         name = next((part for part in where if part in option_fields()), ".".join(where))
@@ -284,5 +284,5 @@ def _explain(error: ValidationError) -> str:
             "Extra inputs are not permitted", "no such setting"
         )
         received = "" if item["type"] == "value_error" else f" Received: {item['input']!r}."
-        lines.append(f"{name}: {message}.{received}" if name else f"{message}.")
-    return "\n".join(dict.fromkeys(lines))
+        lines.setdefault(name or message, f"{name}: {message}.{received}" if name else f"{message}.")
+    return "\n".join(lines.values())

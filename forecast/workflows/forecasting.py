@@ -93,13 +93,13 @@ def evaluate(
         return run.metrics
     panel = fitting_panel(run, source, listener)
     rows = encode(panel, run.config.data, run.scaler)
-    fitted_until = np.datetime64(run.manifest["data"]["test_from"])
-    windows = windows_of(rows, panel.times >= fitted_until, run.config.data)
+    fitted_until = pd.Timestamp(run.manifest["data"]["test_from"])
+    windows = windows_of(rows, panel.times >= fitted_until.to_datetime64(), run.config.data)
     if not len(windows):
         raise DataError(
-            f"There is no window to score: the rows end at {panel.times.max()}, and those before {fitted_until} were "
-            f"trained on. A window needs {run.config.data.lookback} rows before and {run.config.data.horizon} after "
-            "its cut-off."
+            f"There is no window to score: the rows end at {pd.Timestamp(panel.times.max())}, and those before "
+            f"{fitted_until} were trained on. A window needs {run.config.data.lookback} rows before and "
+            f"{run.config.data.horizon} after its cut-off."
         )
     listener.note(f"scored on {len(windows)} windows from {fitted_until} on; earlier rows were trained on")
     models = _forecasters_of(run, rows, "model")
