@@ -215,6 +215,8 @@ class RunWriter:
         A run of the same name is replaced in two renames, and only then deleted.
         """
         shutil.rmtree(self.checkpoints, ignore_errors=True)
+        for left_over in self.folder.rglob(".*.tmp"):  # of a process that was killed while it wrote
+            left_over.unlink()
         files = {
             path.relative_to(self.folder).as_posix(): {
                 "bytes": path.stat().st_size,

@@ -13,6 +13,8 @@ import pytest
 
 from forecast.cli import make, sources, use  # noqa: F401 - each adds its commands to the app
 from forecast.cli.main import app
+from forecast.models import recurrent
+from forecast.report import draw
 from forecast.training import trainer
 
 ROOT = Path(__file__).parent.parent
@@ -41,7 +43,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the README trains in minutes is trained in seconds."""
+    """What the README trains and draws in minutes is done in seconds: two steps, short loops, pictures of nothing."""
     whole = trainer.Fit.__init__
 
     def begin(fit: trainer.Fit, *arguments: Any) -> None:
@@ -49,6 +51,8 @@ def two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         fit.steps_per_epoch, fit.last_epoch = 2, 1
 
     monkeypatch.setattr(trainer.Fit, "__init__", begin)
+    monkeypatch.setattr(recurrent, "_LONGEST_UNROLLED", 0)
+    monkeypatch.setattr(draw, "to_png", lambda figure: b"")
 
 
 def test_there_are_commands() -> None:

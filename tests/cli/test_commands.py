@@ -15,14 +15,15 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib.image
 import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from forecast.cli import make, sources, use  # noqa: F401 - each adds its commands
-from forecast.cli.main import app
+from forecast.cli import console, make, sources, use  # noqa: F401 - each adds its commands
+from forecast.cli.main import app, main
 from forecast.errors import ForecastError
 from forecast.runs import Run, open_run
 
@@ -101,22 +102,19 @@ def test_plots_are_pictures_of_something(made: tuple[subprocess.CompletedProcess
 
 
 def test_predict_prints_the_forecast_and_nothing_else(
-    made: tuple[subprocess.CompletedProcess[str], Path], monthly_csv: Path
+    quick: Callable[..., Result], trained: Run, monthly_csv: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    done = forecast("predict", "latest", "-", stdin=monthly_csv.read_text(), cwd=made[1])
-    assert done.returncode == 0, done.stderr
+    done = quick("predict", "latest", "-", stdin=monthly_csv.read_text())
+    assert done.exit_code == 0, done.stderr
     rows = list(csv.reader(io.StringIO(done.stdout)))
     assert rows[0] == ["unique_id", "ds", "cutoff", "lstm", "rnn", "persistence", "seasonal-naive", "drift"]
     assert [row[1] for row in rows[1:]] == ["2006-09-01", "2006-10-01", "2006-11-01"]
-    written = open_run(made[1] / "models" / "monthly-lstm").forecast
-    assert [float(row[3]) for row in rows[1:]] == pytest.approx(written["lstm"].tolist(), rel=1e-6)
+    assert [float(row[3]) for row in rows[1:]] == pytest.approx(trained.forecast["lstm"].tolist(), rel=1e-6)
     assert "steps ago; the forecast follows that row" in done.stderr
+    assert capfd.readouterr().out == ""  # nor does a library write past Python's standard output
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_training_with_a_command_that_continues_it(
-    tmp_path: Path, monthly_csv: Path, number: signal.Signals, code: int
-) -> None:
+def test_a_signal_ends_training_with_a_command_that_continues_it(tmp_path: Path, monthly_csv: Path) -> None:
     options = [*TINY, "--epochs", "5000", "--patience", "5000", "--no-baseline", "--run", "long"]
     command = [sys.executable, "-m", "forecast", "train", str(monthly_csv), *options]
     process = subprocess.Popen(
@@ -127,44 +125,57 @@ def test_a_signal_ends_training_with_a_command_that_continues_it(
     watchdog.start()
     while process.poll() is None and not list(checkpoints.glob("*.ckpt")):
         time.sleep(0.05)
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     sent = time.monotonic()
     stdout, stderr = process.communicate()
     watchdog.cancel()
-    assert process.returncode == code, stderr
+    assert process.returncode == 130, stderr
     assert time.monotonic() - sent < 5
     assert stdout == ""
     assert "Traceback" not in stderr
-    assert "forecast train --resume long" in stderr
+    assert ESCAPE not in stderr  # this is no terminal
+    assert stderr.splitlines()[-1] == "Continue with: forecast train --resume long"
     listed = CliRunner().invoke(app, ["runs", "--runs-dir", str(tmp_path / "models")])
     assert "forecast train --resume long" in listed.stdout
 
 
-def test_resume_after_a_signal_finishes_the_run(tmp_path: Path, monthly_csv: Path) -> None:
-    # The process stops itself at a known step, in the way of a user who presses Ctrl-C.
-    script = f"""
-import os, signal, sys
-from forecast.cli import console
-step = console.Speaker.step
-def stop(self, fit):
-    if fit.progress.step == 4:
-        os.kill(os.getpid(), signal.SIGINT)
-    step(self, fit)
-console.Speaker.step = stop
-sys.argv = ["forecast", "train", {str(monthly_csv)!r}, *{TINY!r}, "--no-baseline", "--run=part", "--runs-dir=here"]
-from forecast.cli.main import main
-main()
-"""
-    stopped = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, env=environment()
-    )
-    assert stopped.returncode == 130, stopped.stderr
+@pytest.mark.usefixtures("no_plots")
+@pytest.mark.parametrize(
+    ("number", "code", "place"),
+    [(signal.SIGINT, 130, []), (signal.SIGTERM, 143, ["--runs-dir=here"])],
+    ids=["models", "elsewhere"],
+)
+def test_resume_after_a_signal_finishes_the_run(
+    tmp_path: Path,
+    monthly_csv: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    code: int,
+    place: list[str],
+) -> None:
+    step = console.Speaker.step
+
+    def signalled(self: console.Speaker, fit: Any) -> None:
+        if fit.progress.step == 4:
+            os.kill(os.getpid(), number)
+        step(self, fit)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FORECAST_RUNS", raising=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(console.Speaker, "step", signalled)
+        begin = ["train", str(monthly_csv), *TINY, "--model=rnn", "--run=part", *place]
+        stopped = CliRunner().invoke(app, begin).exception
+    assert isinstance(stopped, ForecastError)
+    assert stopped.exit_code == code
     # What is to be typed must work as it stands, in the folder where the training was begun.
-    (typed,) = re.findall(r"Continue with: forecast (train --resume part.*)", stopped.stderr)
-    resumed = forecast(*typed.split(), "--json", cwd=tmp_path)
-    assert resumed.returncode == 0, resumed.stderr
+    typed = stopped.hint.removeprefix("Continue with: forecast ")
+    assert typed.startswith("train --resume part")
+    assert ("--runs-dir" in typed) == bool(place)
+    resumed = CliRunner().invoke(app, [*typed.split(), "--json"])
+    assert resumed.exit_code == 0, resumed.stderr
     assert parsed(resumed.stdout)["run"] == "part"  # type: ignore[index]
-    assert [path.name for path in (tmp_path / "here").iterdir()] == ["part"]
+    assert [path.name for path in (tmp_path / ("here" if place else "models")).iterdir()] == ["part"]
 
 
 def test_help_is_instant_and_imports_no_tensorflow() -> None:
@@ -191,37 +202,53 @@ def test_help_is_instant_and_imports_no_tensorflow() -> None:
         (["train", "weather", "--model", "lstn"], ["error: There is no model 'lstn'.", "Models: rnn, lstm"]),
         (["train", "weather", "--loockback", "3"], ["--loockback", "--lookback"]),
         (["train", "nothing.csv"], ["nothing.csv", "forecast datasets"]),
+        (["train", "whether"], ["error: There is neither a file nor a built-in series 'whether'", "mean weather?"]),
         (["train"], ["error: Train on what?", "forecast train weather"]),
-        (["train", "weather", "--epochs", "many"], ["--epochs", "many"]),
+        (["train", "weather", "--epochs", "many"], ["error: epochs:", "Received: 'many'", "forecast train --help"]),
         (["predict", "nothing"], ["error: There is no run 'nothing'"]),
         (["nothing"], ["nothing"]),
     ],
 )
-def test_wrong_usage_exits_with_two_and_says_why(tmp_path: Path, arguments: list[str], said: list[str]) -> None:
-    done = forecast(*arguments, cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
+def test_wrong_usage_exits_with_two_and_says_why(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FORECAST_RUNS", raising=False)
+    assert ended(monkeypatch, *arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
     for words in said:
-        assert words in done.stderr
+        assert words in shown.err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_exits_with_three(tmp_path: Path, monthly_csv: Path) -> None:
+def ended(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> object:
+    """The exit code of the program, run in this process."""
+    monkeypatch.setattr("sys.argv", ["forecast", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return caught.value.code
+
+
+def test_a_folder_that_cannot_be_written_exits_with_three(
+    tmp_path: Path, monthly_csv: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").write_text("")
-    done = forecast("train", monthly_csv, *TINY, "--runs-dir", tmp_path / "file" / "runs")
-    assert done.returncode == 3
-    assert done.stderr.splitlines()[-1] == "Choose a folder that you may write to with --runs-dir."
-    assert "Traceback" not in done.stderr
+    assert ended(monkeypatch, "train", monthly_csv, *TINY, "--runs-dir", tmp_path / "file" / "runs") == 3
+    assert capsys.readouterr().err.splitlines()[-1] == "Choose a folder that you may write to with --runs-dir."
 
 
-def test_colours_stay_away_when_unwanted(trained: Run) -> None:
-    where = str(trained.path.parent)
-    plain = forecast("predict", "nothing", FORECAST_RUNS=where)
-    assert ESCAPE not in plain.stderr
-    coloured = forecast("predict", "nothing", FORECAST_RUNS=where, FORCE_COLOR="1", TERM="xterm-256color")
+def test_colours_stay_away_when_unwanted(tmp_path: Path) -> None:
+    coloured = forecast("train", FORCE_COLOR="1", TERM="xterm-256color", cwd=tmp_path)
+    assert coloured.returncode == 2
     assert f"{ESCAPE}[1;31m" in coloured.stderr
-    without = forecast("predict", "nothing", FORECAST_RUNS=where, FORCE_COLOR="1", TERM="xterm-256color", NO_COLOR="1")
+    assert "Traceback" not in coloured.stderr
+    without = forecast("train", FORCE_COLOR="1", TERM="xterm-256color", NO_COLOR="1", cwd=tmp_path)
+    assert "error:" in without.stderr
     assert not re.search(r"\x1b\[[\d;]*3\dm", without.stderr)
 
 
@@ -293,8 +320,11 @@ def test_predict_in_every_form(quick: Callable[..., Result], trained: Run, tmp_p
 
 def test_predict_writes_and_prints_json_alike(quick: Callable[..., Result], tmp_path: Path) -> None:
     both = quick("predict", "months", "--json", "-o", tmp_path / "f.csv")
-    assert (tmp_path / "f.csv").exists()
-    assert isinstance(parsed(both.stdout), list)  # --json is one document on standard output, whatever else is asked
+    rows = parsed(both.stdout)  # --json is one document on standard output, whatever else is asked
+    assert isinstance(rows, list)
+    assert rows == parsed(quick("predict", "months", "--json").stdout)
+    written = csv.DictReader((tmp_path / "f.csv").read_text().splitlines())
+    assert [float(row["lstm"]) for row in written] == pytest.approx([row["lstm"] for row in rows], rel=1e-12)
 
 
 def test_runs_and_report(quick: Callable[..., Result], trained: Run) -> None:
@@ -305,8 +335,7 @@ def test_runs_and_report(quick: Callable[..., Result], trained: Run) -> None:
     assert item["run"] == "months"
     assert item["models"] == trained.metrics["models"]
     shown = quick("report")
-    for path in trained.plots:
-        assert str(path) in shown.stdout.replace("\n", "")
+    assert shown.stdout.splitlines() == [trained.metrics["verdict"], *map(str, trained.plots)]
     found = parsed(quick("report", "months", "--json").stdout)
     assert found == {
         "run": "months",

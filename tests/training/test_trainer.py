@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Prepared, prepare
 from forecast.errors import ConfigError, RunError
 from forecast.models.catalogue import configure
-from forecast.models.feeding import shape_of
+from forecast.models.feeding import gather, shape_of
 from forecast.models.recurrent import build_network, weights_of
 from forecast.training.checkpoint import load_checkpoint, save_checkpoint
 from forecast.training.schedule import averaging_momentum, learning_rate
@@ -98,7 +99,7 @@ def bits(fit: Fit) -> dict[str, bytes]:
     return {name: array.tobytes() for name, array in (fit.arrays() | weights_of(fit.scored)).items()}
 
 
-KINDS = {"plain": {}, "dropout": {"model": "lstm", **DROPOUT}, "stateful": STATEFUL}
+KINDS = {"plain": {}, "dropout": {"model": "lstm", "mirror": True, **DROPOUT}, "stateful": STATEFUL}
 
 
 @pytest.fixture(scope="module")
@@ -280,6 +281,36 @@ def test_a_training_that_diverges_is_stopped_and_says_where(loss: str) -> None:
     step = len(watching.steps) + 1
     assert f"at step {step} (epoch {(step - 1) // 4 + 1}): training has diverged." in caught.value.message
     assert "--learning-rate than 1e+30" in caught.value.hint
+
+
+@pytest.mark.parametrize(("loss", "diverged"), [(999_999.0, False), (1e6, True), (np.inf, True), (np.nan, True)])
+def test_a_loss_of_a_million_is_no_forecast_any_more(
+    monkeypatch: pytest.MonkeyPatch, loss: float, diverged: bool
+) -> None:
+    fit = fit_of(prepared_of(noisy()))
+    monkeypatch.setattr(fit, "_step", lambda *_: (loss, 1.0))
+    with pytest.raises(ConfigError, match="diverged") if diverged else nullcontext():
+        fit.step()
+    assert fit.progress.step == (0 if diverged else 1)
+
+
+def test_half_of_the_windows_are_mirrored_about_their_last_value() -> None:
+    fit = fit_of(prepared_of(noisy(400), calendar=True, mirror=True))
+    picked = fit.windows.starts[:200].astype(np.int32)
+    inputs, y_true = gather(fit.feeder.inputs, fit.feeder.series, picked, fit.shape)
+    seen, past, y = [], inputs["past"].numpy(), y_true.numpy()
+    for step in (0, 0, 1):
+        changed, targets = fit._half_mirrored(step, inputs, y_true)
+        assert (changed["past"].numpy()[:, :, 1:] == past[:, :, 1:]).all()  # the calendar
+        assert (changed["future"].numpy() == inputs["future"].numpy()).all()
+        last, now = past[:, -1:, :1], changed["past"].numpy()[:, :, :1]
+        mirrored = ~np.isclose(now, past[:, :, :1], atol=1e-5).all(axis=(1, 2))
+        np.testing.assert_allclose(now, np.where(mirrored[:, None, None], 2 * last - past[:, :, :1], now), atol=1e-5)
+        expected = np.where(mirrored[:, None, None], 2 * last - y, y)
+        np.testing.assert_allclose(targets.numpy(), expected, atol=1e-5)
+        assert 70 < mirrored.sum() < 130
+        seen.append(mirrored.tolist())
+    assert seen[0] == seen[1] != seen[2]
 
 
 def test_a_checkpoint_of_another_network_is_refused() -> None:

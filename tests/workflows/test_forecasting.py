@@ -134,12 +134,29 @@ def test_another_clock_is_refused_with_both_names(trained: Run, monthly: pd.Data
         forecast.predict(trained, other)
 
 
-def test_a_gap_in_the_lookback_is_refused(trained: Run, monthly: pd.DataFrame) -> None:
-    with pytest.raises(DataError, match="have a gap before 2006-06"):
-        forecast.predict(trained, monthly.drop(index=196))
-    # An earlier one does no harm.
-    made = forecast.predict(trained, monthly.drop(index=150))
-    assert made["lstm"].tolist() == pytest.approx(trained.forecast["lstm"].tolist(), rel=1e-6)
+def test_absent_rows_are_carried_forward_and_told(trained: Run, monthly: pd.DataFrame) -> None:
+    ears = Ears()
+    made = forecast.predict(trained, monthly.drop(index=[196, 197]), listener=ears)
+    carried = monthly["y"].where(~monthly.index.isin([196, 197]), monthly["y"][195])
+    close(made, forecast.predict(trained, monthly.assign(y=carried)))
+    assert any(warning.startswith("2 of the last 6 rows (the lookback) are absent") for warning in ears.warnings)
+    # Earlier ones change nothing.
+    close(forecast.predict(trained, monthly.drop(index=150)), trained.forecast)
+
+
+def test_a_gap_that_is_too_long_is_refused_with_its_time(trained: Run, monthly: pd.DataFrame) -> None:
+    forecast.predict(trained, monthly.drop(index=range(192, 198)))
+    with pytest.raises(DataError, match=r"'y' is missing at 2006-06.* and for 6 rows before") as caught:
+        forecast.predict(trained, monthly.drop(index=range(191, 198)))
+    assert caught.value.hint
+    with pytest.raises(DataError, match=r"A gap breaks the last 6 rows \(the lookback\)\."):
+        forecast.predict(trained, monthly.drop(index=range(170, 198)))
+
+
+def test_a_series_with_too_long_a_gap_is_named(of_three: Run, three: pd.DataFrame) -> None:
+    holed = three.drop(index=three.index[(three["unique_id"] == "east")][190:198])
+    with pytest.raises(DataError, match="of series 'east'"):
+        forecast.predict(of_three, holed)
 
 
 def test_some_of_the_series_in_any_order(of_three: Run, three: pd.DataFrame) -> None:

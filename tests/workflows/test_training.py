@@ -10,9 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 import forecast
 from forecast import Config, ConfigError, DataError, ForecastError, Run, RunError
+from forecast.cli import make, sources, use  # noqa: F401 - each adds its commands
+from forecast.cli.main import app
+from forecast.report.draw import draw_forecast
 from forecast.runs import list_runs
 from forecast.workflows.listening import Silence, StopRequested
 
@@ -100,7 +104,7 @@ def test_an_interrupted_training_ends_with_the_same_bytes(
     with pytest.raises(StopRequested) as caught:
         forecast.train(monthly_csv, everything, run="run", runs_dir=tmp_path, listener=Stop(network, step))
     assert caught.value.exit_code == 130
-    assert "forecast train --resume run" in caught.value.hint
+    assert caught.value.hint == f"Continue with: forecast train --resume run --runs-dir {tmp_path}"
     assert list_runs(tmp_path) == []
     resumed = forecast.resume("run", runs_dir=tmp_path)
     assert results(resumed) == results(straight)
@@ -370,6 +374,27 @@ def test_several_series_are_forecast_by_one_network(tmp_path: Path, three: pd.Da
         assert frame["persistence"].tolist() == pytest.approx(y[frame["cutoff"]].tolist(), rel=1e-11)
 
 
+def test_a_series_that_cannot_be_forecast_is_told_and_left_out(tmp_path: Path, three: pd.DataFrame, tiny: Tiny) -> None:
+    holed = three.drop(index=three.index[three["unique_id"] == "east"][190:198])
+    ears = Ears()
+    run = forecast.train(holed, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, listener=ears)
+    assert any("last 6 rows of series 'east'" in warning for warning in ears.warnings)
+    assert run.forecast["unique_id"].tolist() == ["north"] * 3 + ["south"] * 3
+    assert set(run.metrics["by_series"]) == {"north", "south", "east"}
+    rows = forecast.prepare(forecast.read(holed), run.config).rows
+    assert len(draw_forecast(rows, run.forecast, "rnn", 6)) == 2
+
+
+@pytest.mark.filterwarnings("error:invalid value")
+def test_a_run_without_a_newest_forecast(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
+    run = forecast.train(monthly.drop(index=range(190, 198)), tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path)
+    assert len(run.forecast) == 0
+    assert list(run.forecast) == ["unique_id", "ds", "cutoff", "rnn", "persistence", "seasonal-naive", "drift"]
+    assert run.metrics["verdict"]
+    done = CliRunner().invoke(app, ["predict", "run", "--runs-dir", str(tmp_path)])
+    assert done.exit_code == 0 or isinstance(done.exception, ForecastError)
+
+
 @pytest.fixture
 def wide(monthly: pd.DataFrame) -> pd.DataFrame:
     """Two targets, y and its half z, and a covariate x."""
@@ -465,13 +490,15 @@ def test_model_and_baseline_are_told_apart_whatever_they_are_called(
 ) -> None:
     # The preset rnn with an LSTM cell is no vanilla RNN, and must not be overwritten by the one beside it.
     run = forecast.train(monthly, tiny(model="rnn", cell="lstm", epochs=1), run="run", runs_dir=tmp_path)
-    assert len(run.metrics["models"]) == 5
-    assert len(run.metrics["skill"]) == 3
+    assert list(run.metrics["models"]) == ["rnn", "vanilla-rnn", "persistence", "seasonal-naive", "drift"]
+    assert list(run.metrics["skill"]) == ["vanilla-rnn", "persistence", "seasonal-naive"]
+    assert {"rnn", "vanilla-rnn"} < set(run.forecast)
+    assert (run.test_forecasts["rnn"] != run.test_forecasts["vanilla-rnn"]).all()
     assert set(run.manifest["networks"]) == {"model", "baseline"}
 
 
 def test_the_baseline_has_the_models_design(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
-    run = forecast.train(monthly, tiny(model="gru", units="6,4", epochs=1), run="run", runs_dir=tmp_path)
+    run = forecast.train(monthly, tiny(model="gru", units="6,4", lookback=3, epochs=1), run="run", runs_dir=tmp_path)
     shapes = {name: array.shape for name, array in run.weights("baseline").items()}
     assert shapes == {
         "1/recurrent_1/kernel": (3, 6),
@@ -500,3 +527,4 @@ def test_a_training_that_diverges_says_what_to_try(tmp_path: Path, monthly: pd.D
     with pytest.raises(ConfigError, match=r"The loss is .* at step \d+") as caught:
         forecast.train(monthly, huge, run="run", runs_dir=tmp_path)
     assert "--learning-rate" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
