@@ -111,14 +111,14 @@ class DataConfig(Section):
 class NetworkConfig(Section):
     """The recurrent network: a preset's name and its parts. Defaults are those of the Keras LSTM layer."""
 
-    model: str = Field("segment-lstm", description="Preset from the catalogue; the other options change its parts.")
+    model: str = Field("lstm", description="Preset from the catalogue; the other options change its parts.")
     cell: Literal["rnn", "gru", "lstm"] = Field("lstm", description="Recurrent cell.")
     units: Sizes = Field((64,), min_length=1, description="Units of each recurrent layer, such as 64 or 64,32.")
     normalise: Literal["none", "last", "standard", "last-scaled"] | None = Field(
         None, description="Per window: subtract the last value, its mean and scale, or the last value and its scale."
     )
     segment: int | None = Field(
-        None, ge=1, le=100_000, description="Steps that are fed to the cell at once; 1 is the textbook."
+        1, ge=1, le=100_000, description="Steps that are fed to the cell at once; 1 is the textbook."
     )
     decode: Literal["direct", "parallel", "recursive"] = Field("direct", description="How the horizon is produced.")
     head_dropout: Share = Field(0.0, description="Dropout before the head.")
@@ -141,12 +141,15 @@ class NetworkConfig(Section):
     recurrent_dropout: Share = Field(0.0, description="Dropout of the recurrent state.")
     go_backwards: bool = Field(False, description="Read the window from its end.")
     unroll: bool | None = Field(None, description="Unroll the loop over time; by itself for short ones.")
-    stateful: bool = Field(False, description="Carry the state from window to window along the series.")
+    stateful: bool = Field(False, description="Carry the state from window to window while training.")
 
     @model_validator(mode="after")
     def _parts_fit(self) -> NetworkConfig:
-        if self.go_backwards and len(self.units) > 1:
-            raise ValueError(f"go_backwards works with one layer, not with units {self.units}")
+        if self.go_backwards and (len(self.units) > 1 or self.stateful or self.decode == "recursive"):
+            raise ValueError(
+                "go_backwards works with one layer, without stateful, and not with decode = recursive; "
+                f"units are {self.units}, stateful is {self.stateful}, decode is {self.decode}"
+            )
         if self.stateful and self.decode != "direct":
             raise ValueError(f"stateful needs decode = direct, not {self.decode}")
         return self
@@ -181,6 +184,12 @@ class Config(Section):
     data: DataConfig = DataConfig()
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _sections_fit(self) -> Config:
+        if self.network.stateful and self.training.mirror:
+            raise ValueError("stateful cannot be used with mirror: a state that is carried on has one direction")
+        return self
 
     def to_json(self) -> str:
         """The configuration as JSON; `config_from_json` reads it back."""

@@ -44,9 +44,3 @@ class MachineError(ForecastError):
     """The surroundings failed: disk, permission, memory, network, a missing extra, a locked run."""
 
     exit_code = 3
-
-
-class BarNotMet(ForecastError):
-    """A bar that the user asked for was not met."""
-
-    exit_code = 4

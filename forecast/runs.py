@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,11 +76,6 @@ class Run:
         """The plots, in the order of their names."""
         return tuple(sorted((self.path / "plots").glob("*.png")))
 
-    @property
-    def has_baseline(self) -> bool:
-        """Whether a vanilla RNN was trained beside the model."""
-        return "baseline/weights.npz" in self.manifest["files"]
-
     def weights(self, network: str) -> Arrays:
         """The weights of ``model``, ``baseline`` or ``refit``, by name.
 
@@ -96,7 +92,7 @@ class Run:
     @property
     def forecast_weights(self) -> str:
         """Which weights make forecasts: ``refit`` if the run was refitted on every row, else ``model``."""
-        return "refit" if _WEIGHTS["refit"] in self.manifest["files"] else "model"
+        return str(self.manifest["forecast_weights"])
 
     def _read(self, name: str) -> bytes:
         return _read_checked(self.path, name, self.manifest["files"])
@@ -140,7 +136,7 @@ class RunWriter:
                 f"There is a run {self.name!r} already, in {self.place.parent}.",
                 "Name another with --run NAME, or replace it with --overwrite.",
             )
-        if self.folder.exists() and not overwrite:
+        if self.name in unfinished_runs(self.place.parent) and not overwrite:
             raise ConfigError(
                 f"An unfinished training of {self.name!r} is there.",
                 f"Continue it with: {self.resume_command}\nOr start anew with --overwrite.",
@@ -180,8 +176,7 @@ class RunWriter:
     @property
     def resume_command(self) -> str:
         """What to type to continue an interrupted training."""
-        place = self.place.parent
-        return f"forecast train --resume {self.name}" + ("" if place == runs_folder(None) else f" --runs-dir {place}")
+        return resume_command(self.name, self.place.parent)
 
     def discard_untrained(self) -> None:
         """Take the folder away again, unless a checkpoint is in it."""
@@ -210,11 +205,7 @@ class RunWriter:
         self.write(name, frame_to_csv(frame))
 
     def finish(self, manifest: dict[str, Any]) -> Run:
-        """Hash every file, write the manifest, and move the folder to its place.
-
-        A run of the same name is replaced in two renames, and only then deleted.
-        """
-        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        """Hash every file, write the manifest, and move the folder to its place."""
         for left_over in self.folder.rglob(".*.tmp"):  # of a process that was killed while it wrote
             left_over.unlink()
         files = {
@@ -223,9 +214,19 @@ class RunWriter:
                 "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             }
             for path in sorted(self.folder.rglob("*"))
-            if path.is_file() and path.name != "manifest.json"
+            if path.is_file() and path.name != "manifest.json" and self.checkpoints not in path.parents
         }
         self.write("manifest.json", _pretty({**manifest, "schema": SCHEMA, "state": "finished", "files": files}))
+        return self.settle()
+
+    def settle(self) -> Run:
+        """Move a folder that is whole to its place; a run of the same name is replaced in two renames.
+
+        Only then are the checkpoints and the replaced run deleted, so that a failure at any moment loses neither.
+
+        Raises:
+            MachineError: If it cannot be moved.
+        """
         replaced = self.place.with_name(f".{self.name}.replaced")
         try:
             if self.place.exists():
@@ -237,6 +238,7 @@ class RunWriter:
             if replaced.exists() and not self.place.exists():
                 os.rename(replaced, self.place)
             raise MachineError(f"Cannot move the run to {self.place}: {error.strerror}.") from None
+        shutil.rmtree(self.place / self.checkpoints.name, ignore_errors=True)
         shutil.rmtree(replaced, ignore_errors=True)
         return open_run(self.place)
 
@@ -286,7 +288,7 @@ def open_run(path: Path) -> Run:
     if manifest.get("state") != "finished":
         raise RunError(
             f"The run {path} is not finished.",
-            f"Continue it with: forecast train --resume {path.name.removeprefix('.').removesuffix('.training')}",
+            f"Continue it with: {resume_command(path.name.removeprefix('.').removesuffix('.training'), path.parent)}",
         )
     if not _lists_files(manifest.get("files")):
         raise RunError(f"The manifest of {path} is damaged: its list of files makes no sense.", "Train the run again.")
@@ -305,9 +307,15 @@ def list_runs(runs_dir: Path) -> list[Run]:
     return sorted(runs, key=lambda run: str(run.manifest.get("finished", "")))
 
 
+def resume_command(name: str, runs_dir: Path) -> str:
+    """What to type to continue an interrupted training."""
+    place = "" if runs_dir == runs_folder(None) else f" --runs-dir {shlex.quote(str(runs_dir))}"
+    return f"forecast train --resume {name}{place}"
+
+
 def unfinished_runs(runs_dir: Path) -> list[str]:
     """Names of the trainings that can be resumed."""
-    return sorted(path.name[1 : -len(".training")] for path in runs_dir.glob(".*.training"))
+    return sorted(path.parent.name[1 : -len(".training")] for path in runs_dir.glob(".*.training/manifest.json"))
 
 
 def frame_to_csv(frame: pd.DataFrame) -> bytes:

@@ -39,7 +39,7 @@ class Task:
         file: Below the folder of datasets.
         freq: Clock.
         parts: Rows for training, validation and test; None for 70, 10 and 20 %.
-        settings: Chosen by validation, see `SETTINGS`.
+        settings: Chosen by validation.
     """
 
     file: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,7 +56,7 @@ def train(
                 runs_dir=runs_dir,
                 overwrite=overwrite,
                 listener=speaker,
-                command=" ".join(["forecast", *sys.argv[1:]]),
+                command=shlex.join(["forecast", *sys.argv[1:]]),
             )
     if as_json:
         print_json({"run": made.name, "path": str(made.path)} | made.metrics)
@@ -70,4 +71,4 @@ def train(
     out.print(scores(metrics, title))
     say(f"run: {made.path}")
     say(f"plots: {made.path / 'plots'}")
-    say(f"next: forecast predict {made.name}")
+    say(f"next: forecast predict {made.name if runs_dir is None else shlex.quote(str(made.path))}")

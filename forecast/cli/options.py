@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from forecast.config import Config
-from forecast.models.catalogue import MODELS
+from forecast.models.catalogue import DEFAULT_MODEL, MODELS
 
 RunsDir = Annotated[Path | None, typer.Option(help="Where runs live. (default: FORECAST_RUNS or ./models)")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -51,9 +51,10 @@ def _options_of(section: str) -> list[inspect.Parameter]:
     for name, field in model.model_fields.items():
         flag = "--" + name.replace("_", "-")
         kind = _kind(field.annotation)
+        default = DEFAULT_MODEL if name == "model" else field.default
         option = typer.Option(
             f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
-            help=f"{field.description}{_choices(name, field.annotation)}{_default(field.default)}",
+            help=f"{field.description}{_choices(name, field.annotation)}{_default(default)}",
             show_default=False,
             metavar=_metavar(field.annotation),
             rich_help_panel=_PANELS[section],

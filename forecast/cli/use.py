@@ -84,8 +84,8 @@ def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
     from rich.table import Table
 
     from forecast.cli.console import out, print_json, say
-    from forecast.evaluation.verdict import BASELINES
-    from forecast.runs import runs_folder, unfinished_runs
+    from forecast.errors import RunError
+    from forecast.runs import resume_command, runs_folder, unfinished_runs
     from forecast.workflows import forecasting
 
     folder = runs_folder(runs_dir)
@@ -100,9 +100,12 @@ def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
         for column in ("run", "series", "model", "MAE", "vs vanilla RNN", "vs last value", "finished"):
             table.add_column(column, justify="right" if column.startswith(("MAE", "vs")) else "left")
         for run in found:
-            metrics = run.metrics
-            skill = metrics["skill"]
-            gains = [next((skill[name] for name in BASELINES if name in skill), None), skill["persistence"]]
+            try:
+                metrics = run.metrics
+            except RunError:
+                table.add_row(run.name, run.manifest["title"], "damaged")
+                continue
+            gains = [metrics["skill"].get(name) for name in ("rnn", "persistence")]
             table.add_row(
                 run.name,
                 run.manifest["title"],
@@ -113,7 +116,7 @@ def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
             )
         out.print(table)
     for name in unfinished_runs(folder):
-        say(f"unfinished: {name}, continue with: forecast train --resume {name}")
+        say(f"unfinished: {name}, continue with: {resume_command(name, folder)}")
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -69,11 +70,6 @@ class Clock:
     def multiple(self) -> int:
         """How many units make one step: 15 for ``15min``."""
         return int(self.offset.n)
-
-    @property
-    def is_fixed(self) -> bool:
-        """Whether every step lasts equally long; months and business days do not."""
-        return isinstance(self.offset, pd.tseries.offsets.Tick) or self.unit in ("D", "W")
 
     @property
     def step(self) -> np.timedelta64:
@@ -151,7 +147,7 @@ class Panel:
 
     Args:
         values: Float64 [T, C].
-        times: Timestamps [T], ``datetime64[us]``, in the series' own time zone or without one.
+        times: Timestamps [T], ``datetime64[us]``, ascending within a series; UTC where the time zone is known.
         columns: C names.
         clock: The beat of the rows.
         series_ids: S names.
@@ -176,6 +172,8 @@ class Panel:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "times", np.asarray(self.times).astype("datetime64[us]"))
+        object.__setattr__(self, "values", np.asarray(self.values, np.float64))
         if not self.offsets:
             object.__setattr__(self, "offsets", (0, len(self.values)))
         if self.values.shape != (len(self.times), len(self.columns)):
@@ -187,6 +185,13 @@ class Panel:
         divides = ends[0] == 0 and ends[-1] == len(self.values) and bool((np.diff(ends) >= 0).all())
         if len(self.offsets) != len(self.series_ids) + 1 or not divides:
             raise DataError(f"Offsets {self.offsets} do not divide {len(self.values)} rows into the series.")
+        for series in range(self.n_series):
+            times = self.times[self.rows(series)]
+            backward = np.flatnonzero(times[1:] <= times[:-1])
+            if len(backward):
+                raise DataError(
+                    f"Times must ascend within a series: {times[backward[0] + 1]} follows {times[backward[0]]}."
+                )
 
     @property
     def n_rows(self) -> int:
@@ -235,8 +240,11 @@ class Panel:
         A stretch ends with its series or at an absent row. On a clock of business days up to
         ``LONGEST_CLOSURE`` absent days are a holiday, and the stretch goes on.
         """
-        tolerated = LONGEST_CLOSURE if self.clock.unit == "B" else 0
-        starts = self.absent_before() > tolerated
+        return self._stretches
+
+    @cached_property
+    def _stretches(self) -> NDArray[np.int64]:
+        starts = self.absent_before() > (LONGEST_CLOSURE if self.clock.unit == "B" else 0)
         starts[np.asarray(self.offsets[:-1])] = True
         return np.cumsum(starts) - 1
 

@@ -63,7 +63,7 @@ def split_by_time(panel: Panel, config: DataConfig) -> Split:
 
 
 def _timestamp(text: str, option: str) -> np.datetime64:
-    stamp = pd.to_datetime(text, errors="coerce", utc=True)
+    stamp = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)
     if pd.isna(stamp):
         raise DataError(f"{option}: {text!r} is not a date.", "Write it as 2015-07-01 or 2015-07-01T12:00.")
     return stamp.to_datetime64().astype("datetime64[us]")

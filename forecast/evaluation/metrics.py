@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from forecast.data.panel import Floats
 
@@ -54,14 +54,17 @@ def symmetric_errors(y_true: Floats, y_pred: Floats) -> Floats:
     return 200 * np.divide(np.abs(y_true - y_pred), total, out=np.zeros_like(total), where=total > 0)
 
 
-def seasonal_naive_error(y: Floats, season: int) -> float:
+def seasonal_naive_error(y: Floats, season: int, stretches: NDArray[np.int64] | None = None) -> float:
     """Mean absolute difference of values one season apart; NaN where no pair of them was observed.
 
     Args:
         y: The training rows of one series, [T]; NaN is passed over.
         season: m.
+        stretches: The unbroken stretch of each row, [T]; pairs across a gap are not a season apart.
     """
     differences = np.abs(y[season:] - y[:-season]) if len(y) > season else np.zeros(0)
+    if stretches is not None and len(y) > season:
+        differences = differences[stretches[season:] == stretches[:-season]]
     differences = differences[~np.isnan(differences)]
     return float(differences.mean()) if len(differences) else float("nan")
 

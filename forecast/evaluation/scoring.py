@@ -39,25 +39,30 @@ class Evaluation:
 
 @dataclass
 class _Tally:
-    """Sums over windows, by series, step and target, [S, H, D]; and each window's mean absolute error."""
+    """Sums over windows, by series, step and target, [S, H, D]; and each window's weighted mean absolute error."""
 
     absolute: Floats
     squared: Floats
     symmetric: Floats
     by_window: list[Floats] = field(default_factory=list)
 
-    def add(self, y_true: Floats, y_pred: Floats, series: Ints) -> None:
+    def add(self, y_true: Floats, y_pred: Floats, series: Ints, weights: Floats) -> None:
+        """Add some windows, which stand in the order of their series."""
         error = np.abs(y_true - y_pred)
-        np.add.at(self.absolute, series, error)
-        np.add.at(self.squared, series, error**2)
-        np.add.at(self.symmetric, series, symmetric_errors(y_true, y_pred))
-        self.by_window.append(error.mean(axis=(1, 2)))
+        firsts = np.flatnonzero(np.r_[True, np.diff(series) > 0])
+        self.absolute[series[firsts]] += np.add.reduceat(error, firsts)
+        self.squared[series[firsts]] += np.add.reduceat(error**2, firsts)
+        self.symmetric[series[firsts]] += np.add.reduceat(symmetric_errors(y_true, y_pred), firsts)
+        self.by_window.append((error * weights[series][:, None, :]).mean(axis=(1, 2)))
 
 
 def naive_errors(rows: Rows, training_rows: Flags, season: int) -> dict[str, float]:
     """The seasonal naive's one-step error on the training rows, for each unique id; NaN where it cannot be told."""
+    stretches = rows.panel.stretches()
     return {
-        name: seasonal_naive_error(rows.panel.values[span, target][training_rows[span]], season)
+        name: seasonal_naive_error(
+            rows.panel.values[span, target][training_rows[span]], season, stretches[span][training_rows[span]]
+        )
         for span, of_series in zip(map(rows.panel.rows, range(rows.panel.n_series)), rows.unique_ids, strict=True)
         for target, name in enumerate(of_series)
     }
@@ -83,6 +88,7 @@ def judge(
     """
     scaler = scaler.for_series(rows.panel.series_ids)
     kept_step = max(1, -(-len(windows) * windows.horizon * rows.n_targets // _ROWS_OF_FORECASTS))
+    weights = _weights(rows, naive_error)
     tallies: dict[str, _Tally] = {}
     counts = np.zeros(rows.panel.n_series, np.int64)
     frames = []
@@ -98,7 +104,7 @@ def judge(
             if name not in tallies:
                 shape = (len(counts), *y_true.shape[1:])
                 tallies[name] = _Tally(np.zeros(shape), np.zeros(shape), np.zeros(shape))
-            tallies[name].add(y_true, values, series)
+            tallies[name].add(y_true, values, series, weights)
         kept = np.arange(-picked.start % kept_step, len(y_true), kept_step)
         chunk = np.arange(picked.start, picked.stop)[kept]
         frames.append(
@@ -109,6 +115,19 @@ def judge(
     )
     metrics = _metrics(rows, windows, naive_error, tallies, counts, season, tuple(models))
     return Evaluation(metrics | {"forecasts_every": kept_step}, forecasts)
+
+
+def _weights(rows: Rows, naive_error: Mapping[str, float]) -> Floats:
+    """What each series' and target's errors count in skill and p-value, [S, D].
+
+    One series counts as it is. Several would be decided by the largest numbers alone, so each is divided by its own
+    naive error, as in MASE; one that has none counts nothing.
+    """
+    error = np.array([[naive_error[name] for name in of_series] for of_series in rows.unique_ids])
+    usable = error > 0
+    if error.size == 1 or not usable.any():
+        return np.ones_like(error)
+    return np.divide(1.0, error, out=np.zeros_like(error), where=usable)
 
 
 def _chunks(n_windows: int, points: int) -> Iterator[slice]:
@@ -139,6 +158,7 @@ def _metrics(
     models: tuple[str, ...],
 ) -> dict[str, Any]:
     ids = rows.unique_ids
+    measure = "MAE" if np.ptp(_weights(rows, naive_error)) == 0 else "MASE"
     yardsticks = np.array([[naive_error[name] for name in of_series] for of_series in ids])
     reasons: dict[str, str] = {}
     scored = counts > 0
@@ -157,11 +177,10 @@ def _metrics(
             )
     model, *others = models
     references = [name for name in [*others, "persistence", "seasonal-naive"] if name in tallies]
-    gains = {name: skill(by_model[model]["mae"], by_model[name]["mae"]) for name in references}
+    by_window = {name: np.concatenate(tallies[name].by_window) for name in [model, *references]}
+    gains = {name: skill(float(by_window[model].mean()), float(by_window[name].mean())) for name in references}
     order, starts = _by_time(rows, windows)
-    losses = {
-        name: _mean_by_group(np.concatenate(tallies[name].by_window)[order], starts) for name in [model, *references]
-    }
+    losses = {name: _mean_by_group(values[order], starts) for name, values in by_window.items()}
     p_values = {name: diebold_mariano(losses[model], losses[name], windows.horizon) for name in references}
     reasons |= {f"skill.{name}": f"{name} makes no error here" for name, gain in gains.items() if math.isnan(gain)}
     reasons |= {f"p_value.{name}": "fewer than eight origins" for name, p in p_values.items() if math.isnan(p)}
@@ -177,19 +196,25 @@ def _metrics(
         "skill": known_gains,
         "p_value": known_p_values,
         "by_step": {
-            name: (tally.absolute.sum(axis=(0, 2)) / (counts.sum() * rows.n_targets)).tolist()
+            name: [
+                value if math.isfinite(value) else None
+                for value in (tally.absolute.sum(axis=(0, 2)) / (counts.sum() * rows.n_targets)).tolist()
+            ]
             for name, tally in tallies.items()
         },
-        "verdict": verdict(model, known_gains, known_p_values),
+        "skill_of": measure,
+        "verdict": verdict(model, known_gains, known_p_values, measure),
         "reasons": reasons,
         "naive_error": _nulls({name: naive_error[name] for of_series in ids for name in of_series}),
     }
     if len(counts) * rows.n_targets > 1:
         metrics["by_series"] = {
-            ids[series][target]: {
-                name: tally.absolute[series, :, target].sum() / (counts[series] * windows.horizon)
-                for name, tally in tallies.items()
-            }
+            ids[series][target]: _nulls(
+                {
+                    name: tally.absolute[series, :, target].sum() / (counts[series] * windows.horizon)
+                    for name, tally in tallies.items()
+                }
+            )
             for series in np.flatnonzero(scored)
             for target in range(rows.n_targets)
         }
@@ -219,4 +244,4 @@ def _mean_by_group(values: Floats, starts: Ints) -> Floats:
 
 
 def _nulls(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: None if math.isnan(value) else float(value) for name, value in values.items()}
+    return {name: float(value) if math.isfinite(value) else None for name, value in values.items()}

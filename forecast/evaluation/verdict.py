@@ -7,23 +7,23 @@ from collections.abc import Mapping
 # A difference counts when luck alone would show one as large in fewer than one of twenty cases.
 SIGNIFICANT = 0.05
 
-# What the vanilla RNN beside a model is called; the second name where the model itself is called rnn.
-BASELINES = ("rnn", "vanilla-rnn")
-
 _NAMES = {
-    **dict.fromkeys(BASELINES, "the vanilla RNN"),
+    "rnn": "the vanilla RNN",
     "persistence": "the last value",
     "seasonal-naive": "the seasonal naive",
 }
 
 
-def verdict(model: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None]) -> str:
+def verdict(
+    model: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None], measure: str = "MAE"
+) -> str:
     """The sentence that stands at the top of every table and plot.
 
     Args:
         model: Name of the judged model.
         skill: 1 - MAE / MAE of the reference, by reference; None where undefined.
         p_value: Of equal loss, by reference; None where there are too few windows to say.
+        measure: Which error the skill is of: MAE, or MASE over several series.
     """
     naive = [name for name in ("persistence", "seasonal-naive") if name in skill]
     perfect = [name for name in naive if skill[name] is None]
@@ -32,18 +32,17 @@ def verdict(model: str, skill: Mapping[str, float | None], p_value: Mapping[str,
     if perfect:
         return f"{model} cannot be better than {_NAMES[perfect[0]]}, which makes no error here."
     hardest = min(naive, key=lambda name: skill[name] or 0.0)
-    how = _compare(hardest, skill, p_value)
+    how = _compare(hardest, skill, p_value, measure)
     if _significant(hardest, skill, p_value) > 0:
         sentence = f"{model} beats {how}"
     elif _significant(hardest, skill, p_value) < 0:
         sentence = f"{model} is worse than {how}"
     else:
         sentence = f"No evidence that {model} beats {how}"
-    baseline = next((name for name in BASELINES if skill.get(name) is not None), None)
-    if baseline is not None:
-        sign = _significant(baseline, skill, p_value)
+    if skill.get("rnn") is not None:
+        sign = _significant("rnn", skill, p_value)
         than = {1: "better than", -1: "worse than", 0: "not to be told apart from"}[sign]
-        sentence += f"; it is {than} {_compare(baseline, skill, p_value)}"
+        sentence += f"; it is {than} {_compare('rnn', skill, p_value, measure)}"
     return sentence + "."
 
 
@@ -55,7 +54,7 @@ def _significant(name: str, skill: Mapping[str, float | None], p_value: Mapping[
     return 1 if gain > 0 else -1
 
 
-def _compare(name: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None]) -> str:
+def _compare(name: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None], measure: str) -> str:
     gain, p = skill[name] or 0.0, p_value.get(name)
     luck = "too few windows to test" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-    return f"{_NAMES.get(name, name)} (MAE {abs(gain):.1%} {'lower' if gain >= 0 else 'higher'}, {luck})"
+    return f"{_NAMES.get(name, name)} ({measure} {abs(gain):.1%} {'lower' if gain >= 0 else 'higher'}, {luck})"

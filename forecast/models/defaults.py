@@ -6,6 +6,7 @@ import numpy as np
 
 from forecast.config import Config
 from forecast.data.panel import Clock, Panel
+from forecast.data.split import TRAIN, Split, split_by_time
 from forecast.errors import ConfigError, DataError
 
 # Steps seen and steps forecast, by the unit of the clock: a week for a day of hours, three years for a year of months.
@@ -74,7 +75,7 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
     covariates = data.covariates
     if covariates is None:
         # Open, high and low of a price are the price again; they add noise and no news.
-        covariates = () if price else _usable_covariates(panel, targets)
+        covariates = () if price else _usable_covariates(panel, targets, split_by_time(panel, data))
     covariates = tuple(name for name in covariates if name not in targets)
     # A price moves in proportion to itself and has no level to return to: its logarithm, counted from the last close,
     # looks the same at 100 and at 700 dollars.
@@ -82,7 +83,11 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
     # Counting each window from its last value won on the validation span of every series that was tried.
     normalise = config.network.normalise or "last"
     # Rising prices in the training years would otherwise be learned as a law, and forecast into the fall that follows.
-    mirror = config.training.mirror if config.training.mirror is not None else price and transform == "log"
+    mirror = (
+        config.training.mirror
+        if config.training.mirror is not None
+        else price and transform == "log" and not config.network.stateful
+    )
     calendar = data.calendar if data.calendar is not None else season > 1 and not price
     notes.append(f"target: {', '.join(targets)}" + (f"; other inputs: {', '.join(covariates)}" if covariates else ""))
     notes.append(
@@ -91,7 +96,7 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
     )
     if price and data.transform is None and normalise == "last":
         notes.append("a positive series on business days is taken for a price: logged, cumulative returns are forecast")
-    segment = config.network.segment or (1 if config.network.decode == "direct" else default_segment(lookback, season))
+    segment = min(config.network.segment or default_segment(lookback, season), lookback)
     n_channels = len(targets) if data.channels == "independent" else 1
     batch_size = default_batch(int((1 - data.validation - data.test) * panel.n_rows) * n_channels, segment)
     if segment > 1:
@@ -128,10 +133,15 @@ def _is_positive(panel: Panel, name: str) -> bool:
     return bool((values[~np.isnan(values)] > 0).all())
 
 
-def _usable_covariates(panel: Panel, targets: tuple[str, ...]) -> tuple[str, ...]:
+def _usable_covariates(panel: Panel, targets: tuple[str, ...], split: Split) -> tuple[str, ...]:
+    training_rows = split.part_of(panel.times) == TRAIN
+
     def usable(column: int) -> bool:
-        values = panel.values[:, column]
-        present = ~np.isnan(values)
-        return bool(present.mean() >= _WORTH_FEEDING and np.ptp(values[present]) > 0)
+        return all(
+            len(seen) > 0 and np.mean(~np.isnan(seen)) >= _WORTH_FEEDING and np.nanmin(seen) < np.nanmax(seen)
+            for seen in (
+                panel.values[rows, column][training_rows[rows]] for rows in map(panel.rows, range(panel.n_series))
+            )
+        )
 
     return tuple(name for number, name in enumerate(panel.columns) if name not in targets and usable(number))

@@ -12,7 +12,6 @@ import pandas as pd
 from forecast.config import chosen
 from forecast.data.prepare import Prepared, Rows
 from forecast.evaluation.scoring import Evaluation
-from forecast.evaluation.verdict import BASELINES
 from forecast.report.plots import (
     Labels,
     plot_error_by_step,
@@ -112,5 +111,5 @@ def _labels(rows: Rows, target: int, model: str, columns: Iterable[str]) -> Labe
         unit=panel.units.get(rows.targets[target], ""),
         step=step.removeprefix("1 "),
         model=model,
-        baseline=next((name for name in BASELINES if name in columns and name != model), None),
+        baseline="rnn" if "rnn" in columns and model != "rnn" else None,
     )

@@ -48,7 +48,7 @@ def save_checkpoint(folder: Path, network: str, arrays: Arrays, progress: Progre
 
     Args:
         folder: The run's folder of checkpoints.
-        network: Which network of the run: model, baseline or refit.
+        network: Which network of the run, such as ``model.1``.
         arrays: What `Fit.arrays` returned.
         progress: Where the training stands.
     """

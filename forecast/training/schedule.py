@@ -79,14 +79,15 @@ class LaneOrder:
     """
 
     def __init__(self, starts: Ints, lookback: int, batch_size: int, seed: int) -> None:
-        # As long as lanes can be while there are enough of them to fill a batch.
-        self.length = max(1, len(starts) // (lookback * batch_size))
+        # As long as lanes can be while there are enough of them to fill a batch, and one of them fits into the longest
+        # unbroken run of windows.
+        breaks = np.flatnonzero(np.diff(starts, prepend=-2, append=-2) != 1)
+        longest = 1 + (int(np.diff(breaks).max()) - 1) // lookback
+        self.length = min(max(1, len(starts) // (lookback * batch_size)), longest)
         ends = np.searchsorted(starts, starts + (self.length - 1) * lookback)
         reaches = starts[np.minimum(ends, len(starts) - 1)] == starts + (self.length - 1) * lookback
         unbroken = reaches & (ends - np.arange(len(starts)) == (self.length - 1) * lookback)
-        heads = _apart(starts[unbroken], self.length * lookback) if unbroken.any() else starts
-        self.length = self.length if unbroken.any() else 1
-        self._heads = WindowOrder(heads, batch_size, seed)
+        self._heads = WindowOrder(_apart(starts[unbroken], self.length * lookback), batch_size, seed)
         self._lookback = lookback
         self.batch_size = self._heads.batch_size
         self.steps_per_pass = self._heads.steps_per_pass * self.length

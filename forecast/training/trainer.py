@@ -116,18 +116,18 @@ class Fit:
         starts = self.order.starts(progress.step).astype(np.int32)
         momentum = averaging_momentum(progress.step, self.config.ema)
         arguments = (progress.step, starts, rate, momentum)
-        loss, mae = (float(value) for value in self._step(*map(tf.constant, arguments)))
+        loss, mae = self._step(*map(tf.constant, arguments)).numpy().tolist()
         if not loss < _DIVERGED:
             raise ConfigError(
                 f"The loss is {loss} at step {progress.step + 1} (epoch {self.epoch}): training has diverged.",
-                f"Try a smaller --learning-rate than {self.config.learning_rate:g}, "
+                f"Try --overwrite with a smaller --learning-rate than {self.config.learning_rate:g}, "
                 f"or a smaller --clip-norm than {self.config.clip_norm:g}.",
             )
         progress.step += 1
         progress.loss_sum += loss
         progress.mae_sum += mae
 
-    def _one_step(self, step: Any, starts: Any, rate: Any, momentum: Any) -> tuple[Any, Any]:
+    def _one_step(self, step: Any, starts: Any, rate: Any, momentum: Any) -> Any:
         inputs, y_true = gather(self.feeder.inputs, self.feeder.series, starts, self.shape)
         if self.config.mirror:
             inputs, y_true = self._half_mirrored(step, inputs, y_true)
@@ -140,7 +140,7 @@ class Fit:
         self.optimizer.apply(tape.gradient(penalised, variables), variables)
         for average, variable in zip(self.averages, variables, strict=True):
             average.assign(momentum * average + (1 - momentum) * variable)
-        return loss, self._mae_in_units(y_true, y_pred, inputs["series"])
+        return tf.stack([loss, self._mae_in_units(y_true, y_pred, inputs["series"])])
 
     def _half_mirrored(self, step: Any, inputs: dict[str, Any], y_true: Any) -> tuple[dict[str, Any], Any]:
         """Half of the windows, at random, mirrored about their last value: up and down become equally likely."""

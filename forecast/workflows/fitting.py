@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from forecast.config import NetworkConfig
-from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared
 from forecast.data.windows import Forecasting, Windows
 from forecast.runs import RunWriter
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 class Workshop:
     """What every step of one run's making shares."""
 
-    panel: Panel
     prepared: Prepared
     writer: RunWriter
     listener: Listener

@@ -51,7 +51,14 @@ def predict(
     """
     listener = listener or Silence()
     run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
-    return run.forecast if source is None else _newest(run, source, listener)[0]
+    if source is not None:
+        return _newest(run, source, listener)[0]
+    if run.forecast.empty:
+        raise DataError(
+            f"The rows that {run.name} was trained on end in a gap, so no forecast follows them.",
+            f"Give newer rows: forecast predict {run.name} FILE",
+        )
+    return run.forecast
 
 
 def predict_and_draw(
@@ -104,17 +111,15 @@ def evaluate(
     listener.note(f"scored on {len(windows)} windows from {fitted_until} on; earlier rows were trained on")
     models = _forecasters_of(run, rows, "model")
     known = {name: np.nan if error is None else error for name, error in run.metrics["naive_error"].items()}
-    alone = next(iter(known.values()))
-    naive_error = {name: known.get(name, alone) for of_series in rows.unique_ids for name in of_series}
-    return judge(rows, windows, run.scaler, models, chosen(run.config.data.season), naive_error).metrics
+    return judge(rows, windows, run.scaler, models, chosen(run.config.data.season), known).metrics
 
 
 def _newest(run: Run, source: Source, listener: Listener) -> tuple[pd.DataFrame, Rows]:
     panel = fitting_panel(run, source, listener)
     newest = newest_rows(panel, run.config.data, run.scaler)
-    if newest.refused:
+    if not len(newest.windows):
         raise DataError(newest.refused[0], "Give more of the newest rows, without such holes.")
-    for warning in newest.filled:
+    for warning in newest.refused + newest.filled:
         listener.warn(warning)
     models = _forecasters_of(run, newest.rows, run.forecast_weights)
     return newest_forecast(newest, run.scaler, models, chosen(run.config.data.season)), newest.rows
@@ -143,5 +148,5 @@ def _forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, Forec
 def age_in_steps(forecast: pd.DataFrame, run: Run) -> int:
     """How many steps of the run's clock have passed since the newest row that a forecast was made from."""
     clock = Clock(run.manifest["data"]["freq"])
-    passed = np.datetime64("now", "us") - forecast["cutoff"].max().to_datetime64()
-    return int(passed // clock.step)
+    newest, now = forecast["cutoff"].max().to_datetime64().astype("datetime64[us]"), np.datetime64("now", "us")
+    return int(np.diff(clock.ordinals(np.array([newest, now])))[0])

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from forecast.config import Config, NetworkConfig
 from forecast.data.windows import Forecasting, Ints
-from forecast.evaluation.verdict import BASELINES
 from forecast.training.state import Arrays
 
 
@@ -23,8 +22,7 @@ def network_configs(config: Config) -> dict[str, NetworkConfig]:
 
 def column_names(config: Config) -> dict[str, str]:
     """The column of each network in tables and plots."""
-    own, other = BASELINES
-    return {"model": config.network.model, "baseline": own if config.network.model != own else other}
+    return {"model": config.network.model, "baseline": "rnn"}
 
 
 def member_weights(weights: Arrays, number: int) -> Arrays:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -28,9 +29,9 @@ def read(source: Source, options: ReadOptions | None = None) -> Panel:
     """
     if isinstance(source, Panel):
         return source
+    if is_built_in(source):
+        return load_dataset(str(source))
     if isinstance(source, str) and source != "-" and not os.path.exists(source):
-        if source in DATASETS:
-            return load_dataset(source)
         near = get_close_matches(source, DATASETS, 1)
         if near:
             raise DataError(
@@ -38,6 +39,11 @@ def read(source: Source, options: ReadOptions | None = None) -> Panel:
                 f"Did you mean {near[0]}? See: forecast datasets",
             )
     return read_panel(source, options or ReadOptions())
+
+
+def is_built_in(source: Source) -> bool:
+    """Whether a source names a built-in series; a file of the same name comes first."""
+    return isinstance(source, str) and source in DATASETS and not os.path.isfile(source)
 
 
 def fitting_panel(run: Run, source: Source, listener: Listener) -> Panel:
@@ -65,6 +71,9 @@ def fitting_panel(run: Run, source: Source, listener: Listener) -> Panel:
             f"The clock of the rows is {panel.clock.freq}; the run {run.name} was trained on {freq}.",
             f"Bring the rows onto the clock {freq}, or train a run on theirs.",
         )
+    trained_ids = run.manifest["data"]["series_ids"]
+    if panel.n_series == len(trained_ids) == 1:  # a lone series may carry another name in another file
+        panel = replace(panel, series_ids=tuple(trained_ids))
     arranged = arrange(panel, config.data)
     run.scaler.for_series(arranged.series_ids)  # refuses unknown series
     return arranged

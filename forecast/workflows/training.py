@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from forecast.config import Config, chosen
-from forecast.data.datasets import DATASETS
 from forecast.data.panel import Panel
-from forecast.data.prepare import prepare, windows_of
+from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.data.split import TRAIN
 from forecast.errors import DataError, ForecastError
 from forecast.evaluation.scoring import judge, naive_errors
@@ -28,7 +27,7 @@ from forecast.storage import locked
 from forecast.workflows.fitting import Trained, Workshop, fit_network
 from forecast.workflows.listening import Listener, Silence, StopRequested
 from forecast.workflows.networks import column_names, network_configs
-from forecast.workflows.reading import Source, read, tell
+from forecast.workflows.reading import Source, is_built_in, read, tell
 
 
 def train(
@@ -56,10 +55,11 @@ def train(
         ForecastError: Of the kind that fits; nothing is left behind after a refusal.
     """
     listener = listener or Silence()
-    panel = read(source, (config or configure()).read)
+    config = config or configure()
+    panel = read(source, config.read)
     tell(panel, listener)
-    resolved, chosen = resolve(config or configure(), panel)
-    for note in chosen:
+    resolved, choices = resolve(config, panel)
+    for note in choices:
         listener.note(note)
     prepared = prepare(panel, resolved)
     folder = runs_folder(runs_dir)
@@ -68,7 +68,7 @@ def train(
     with locked(writer.lock, f"The run {name}"):
         writer.begin(_first_manifest(source, panel, command), resolved, overwrite)
         with _tidied(writer):
-            return _make(Workshop(panel, prepared, writer, listener))
+            return _make(Workshop(prepared, writer, listener))
 
 
 def resume(
@@ -89,6 +89,9 @@ def resume(
     listener = listener or Silence()
     writer = RunWriter(runs_folder(runs_dir), name)
     manifest, config = writer.begun()
+    if manifest["state"] == "finished":  # all is done but the move to its place
+        with locked(writer.lock, f"The run {name}"):
+            return writer.settle()
     again = source if source is not None else manifest["source"]
     if again is None:
         raise DataError("The training was fed data that cannot be read again.", "Give them as SOURCE beside --resume.")
@@ -99,7 +102,7 @@ def resume(
             f"Bring the old file back, or train anew with --run {name} --overwrite.",
         )
     with locked(writer.lock, f"The run {name}"), _tidied(writer):
-        return _make(Workshop(panel, prepare(panel, config), writer, listener))
+        return _make(Workshop(prepare(panel, config), writer, listener))
 
 
 @contextmanager
@@ -160,12 +163,12 @@ def _make(workshop: Workshop) -> Run:
     histories = {names[network]: result.members[0].history for network, result in trained.items()}
     for name, picture in draw_run(prepared, evaluation, histories, forecast).items():
         writer.write(f"plots/{name}", picture)
-    return writer.finish(manifest | _outcome(workshop, trained))
+    return writer.finish(manifest | _outcome(prepared, trained, manifest["data"]))
 
 
 def _first_manifest(source: Source, panel: Panel, command: str) -> dict[str, Any]:
-    if isinstance(source, str) and source in DATASETS and not Path(source).exists():
-        again: str | None = source
+    if is_built_in(source):
+        again: str | None = str(source)
     elif isinstance(source, (str, Path)) and str(source) != "-":
         again = str(Path(source).resolve())
     else:
@@ -179,7 +182,7 @@ def _first_manifest(source: Source, panel: Panel, command: str) -> dict[str, Any
             "fingerprint": panel.fingerprint(),
             "rows": panel.n_rows,
             "columns": panel.columns,
-            "series": panel.n_series,
+            "series_ids": panel.series_ids,
             "freq": panel.clock.freq,
             "first": str(panel.times.min()),
             "last": str(panel.times.max()),
@@ -192,14 +195,12 @@ def _first_manifest(source: Source, panel: Panel, command: str) -> dict[str, Any
     }
 
 
-def _outcome(workshop: Workshop, trained: dict[str, Trained]) -> dict[str, Any]:
-    prepared = workshop.prepared
-    manifest, _ = workshop.writer.begun()
+def _outcome(prepared: Prepared, trained: dict[str, Trained], data: dict[str, Any]) -> dict[str, Any]:
     cuts = {"validation_from": str(prepared.split.validation_from), "test_from": str(prepared.split.test_from)}
     return {
         "finished": _now(),
         "seed": prepared.config.training.seed,
-        "data": manifest["data"] | cuts,
+        "data": data | cuts,
         "windows": {"train": len(prepared.train), "validation": len(prepared.validation), "test": len(prepared.test)},
         "networks": {
             name: {

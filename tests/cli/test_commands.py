@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -136,13 +137,13 @@ def test_a_signal_ends_training_with_a_command_that_continues_it(tmp_path: Path,
     assert ESCAPE not in stderr  # this is no terminal
     assert stderr.splitlines()[-1] == "Continue with: forecast train --resume long"
     listed = CliRunner().invoke(app, ["runs", "--runs-dir", str(tmp_path / "models")])
-    assert "forecast train --resume long" in listed.stdout
+    assert f"forecast train --resume long --runs-dir {tmp_path / 'models'}" in listed.stdout
 
 
 @pytest.mark.usefixtures("no_plots")
 @pytest.mark.parametrize(
     ("number", "code", "place"),
-    [(signal.SIGINT, 130, []), (signal.SIGTERM, 143, ["--runs-dir=here"])],
+    [(signal.SIGINT, 130, []), (signal.SIGTERM, 143, ["--runs-dir=my runs"])],
     ids=["models", "elsewhere"],
 )
 def test_resume_after_a_signal_finishes_the_run(
@@ -172,10 +173,10 @@ def test_resume_after_a_signal_finishes_the_run(
     typed = stopped.hint.removeprefix("Continue with: forecast ")
     assert typed.startswith("train --resume part")
     assert ("--runs-dir" in typed) == bool(place)
-    resumed = CliRunner().invoke(app, [*typed.split(), "--json"])
+    resumed = CliRunner().invoke(app, [*shlex.split(typed), "--json"])
     assert resumed.exit_code == 0, resumed.stderr
     assert parsed(resumed.stdout)["run"] == "part"  # type: ignore[index]
-    assert [path.name for path in (tmp_path / ("here" if place else "models")).iterdir()] == ["part"]
+    assert [path.name for path in (tmp_path / ("my runs" if place else "models")).iterdir()] == ["part"]
 
 
 def test_help_is_instant_and_imports_no_tensorflow() -> None:
