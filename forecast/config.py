@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -81,10 +82,12 @@ class DataConfig(Section):
     target: Names = Field((), description="Columns to forecast, with commas between them.")
     covariates: Names | None = Field(None, description="Other columns that the network sees: names, auto or none.")
     calendar: bool | None = Field(None, description="Hour, weekday, day of year … as inputs that are known ahead.")
-    lookback: int | None = Field(None, ge=1, le=100_000, description="Steps that the model sees.")
-    horizon: int | None = Field(None, ge=1, le=100_000, description="Steps that it forecasts.")
-    season: int | None = Field(None, ge=1, le=1_000_000, description="Steps in one seasonal cycle; 1 means none.")
-    transform: Literal["none", "log"] | None = Field(None, description="Transform of the targets before scaling.")
+    lookback: int | None = Field(None, ge=1, le=100_000, description="Steps that it sees. (default: by clock)")
+    horizon: int | None = Field(None, ge=1, le=100_000, description="Steps that it forecasts. (default: by clock)")
+    season: int | None = Field(None, ge=1, le=1_000_000, description="Steps in a cycle; 1: none. (default: by clock)")
+    transform: Literal["none", "log"] | None = Field(
+        None, description="Transform of the targets. (default: log for prices)"
+    )
     channels: Literal["joint", "independent"] | None = Field(
         None, description="Several targets: forecast jointly, or each on its own with shared weights."
     )
@@ -160,7 +163,7 @@ class TrainingConfig(Section):
 
     epochs: int = Field(30, ge=1, le=100_000, description="Passes over the training windows, at most.")
     steps_per_epoch: int = Field(100, ge=1, description="Batches in an epoch, at most; a long series is sampled.")
-    batch_size: int | None = Field(None, ge=1, le=65_536, description="Windows in a batch.")
+    batch_size: int | None = Field(None, ge=1, le=65_536, description="Windows in a batch. (default: by length)")
     learning_rate: float = Field(2e-3, gt=0, le=1e32, description="Highest rate of Adam's schedule.")
     mirror: bool | None = Field(
         None, description="Learn from each window and, as often, from its mirror image about its last value."
@@ -241,7 +244,9 @@ def nest(settings: Mapping[str, object]) -> dict[str, dict[str, object]]:
         elif name in sections:
             nested.setdefault(sections[name], {})[name] = value
         else:
-            raise ConfigError(f"There is no setting {name!r}.", f"Settings: {', '.join(sorted(sections))}.")
+            near = get_close_matches(name, sections, 1)
+            meant = f"Did you mean {near[0]}? " if near else ""
+            raise ConfigError(f"There is no setting {name!r}.", f"{meant}Settings: {', '.join(sorted(sections))}.")
     return nested
 
 

@@ -41,6 +41,9 @@ class Run:
     manifest: dict[str, Any]
     config: Config
 
+    def __repr__(self) -> str:
+        return f"<Run {self.name}: {self.metrics['verdict']}>"
+
     @property
     def name(self) -> str:
         """The folder's name."""
@@ -160,6 +163,8 @@ class RunWriter:
             RunError: If there is none of that name.
         """
         if not (self.folder / "manifest.json").exists():
+            if (self.place / "manifest.json").exists():
+                raise RunError(f"The run {self.name!r} is finished.", f"See it with: forecast report {self.name}")
             known = unfinished_runs(self.place.parent)
             raise RunError(
                 f"There is no unfinished training {self.name!r} in {self.place.parent}.",

@@ -37,7 +37,9 @@ def print_json(value: object) -> None:
 
 def print_error(error: ForecastError) -> None:
     """An error and what to do about it, on standard error."""
-    err.print(f"[bold red]error:[/] {escape(error.message)}")
+    err.print(
+        escape(error.message) if isinstance(error, StopRequested) else f"[bold red]error:[/] {escape(error.message)}"
+    )
     if error.hint:
         err.print(escape(error.hint))
 

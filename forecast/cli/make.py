@@ -14,7 +14,7 @@ from forecast.cli.options import AsJson, Quiet, RunsDir, with_settings
 
 
 @app.command()
-@with_settings("network", "data", "training", "read")
+@with_settings("data", "training", "network", "read")
 def train(
     settings: dict[str, Any],
     source: Annotated[
@@ -62,11 +62,11 @@ def train(
         print_json({"run": made.name, "path": str(made.path)} | made.metrics)
         return
     metrics = made.metrics
-    data = made.config.data
+    data, plural = made.config.data, "s" if metrics["horizon"] > 1 else ""
     say(metrics["verdict"], strong=True)
     title = (
         f"{made.manifest['title']}, {', '.join(data.target)}: {metrics['n_windows']:,} test windows from "
-        f"{made.manifest['data']['test_from'][:10]}, {metrics['horizon']} steps ahead"
+        f"{made.manifest['data']['test_from'][:10]}, {metrics['horizon']} step{plural} ahead"
     )
     out.print(scores(metrics, title))
     say(f"run: {made.path}")

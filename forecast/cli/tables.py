@@ -15,12 +15,20 @@ from rich.table import Table
 from forecast.data.panel import Panel
 from forecast.data.quality import ColumnReport
 
+# Longer lists of series are in metrics.json.
+_MOST_SERIES = 12
+
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 def scores(metrics: Mapping[str, Any], title: str) -> Group:
     """A run's scores, over all and by step ahead."""
-    return Group(_overall(metrics, title), *([_by_step(metrics)] if metrics["horizon"] > 1 else []))
+    parts = [_overall(metrics, title)]
+    if metrics["horizon"] > 1:
+        parts.append(_by_part(metrics, "MAE by step ahead", _steps(metrics)))
+    if "by_series" in metrics:
+        parts.append(_by_part(metrics, "MAE by series", dict(list(metrics["by_series"].items())[:_MOST_SERIES])))
+    return Group(*parts)
 
 
 def _overall(metrics: Mapping[str, Any], title: str) -> Table:
@@ -46,16 +54,21 @@ def _overall(metrics: Mapping[str, Any], title: str) -> Table:
     return table
 
 
-def _by_step(metrics: Mapping[str, Any]) -> Table:
-    """Every model's MAE at the first step, the last one and some between."""
+def _steps(metrics: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    """Every model's MAE at the first step, the last one and some between, by step."""
     horizon = metrics["horizon"]
     steps = sorted({max(1, round(share * horizon)) for share in (0, 0.25, 0.5, 0.75, 1)})
+    return {str(step): {model: errors[step - 1] for model, errors in metrics["by_step"].items()} for step in steps}
+
+
+def _by_part(metrics: Mapping[str, Any], title: str, parts: Mapping[str, Mapping[str, float | None]]) -> Table:
+    """A line for each part of the windows, a column for each model."""
     table = Table(box=SIMPLE_HEAD)
-    table.add_column("MAE by step ahead", no_wrap=True)
-    for step in steps:
-        table.add_column(str(step), justify="right", no_wrap=True)
-    for model, errors in metrics["by_step"].items():
-        table.add_row(escape(model), *(_number(errors[step - 1]) for step in steps))
+    table.add_column(title, no_wrap=True)
+    for model in metrics["models"]:
+        table.add_column(escape(model), justify="right", no_wrap=True)
+    for name, errors in parts.items():
+        table.add_row(escape(name), *(_number(errors[model]) for model in metrics["models"]))
     return table
 
 

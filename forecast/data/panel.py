@@ -193,6 +193,11 @@ class Panel:
                     f"Times must ascend within a series: {times[backward[0] + 1]} follows {times[backward[0]]}."
                 )
 
+    def __repr__(self) -> str:
+        series = f"{self.n_series} series, " if self.n_series > 1 else ""
+        span = f"{self.times.min()} … {self.times.max()}, " if self.n_rows else ""
+        return f"<Panel {self.name}: {series}{self.n_rows:,} rows, {span}{self.clock.freq}, {', '.join(self.columns)}>"
+
     @property
     def n_rows(self) -> int:
         """T, the rows of all series."""

@@ -15,6 +15,9 @@ from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_
 from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows
 from forecast.errors import DataError
 
+# A covariate that correlates with the target more than this is the target in other units.
+_TWIN = 0.999
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -177,6 +180,38 @@ def prepare(panel: Panel, config: Config) -> Prepared:
     return Prepared(config, rows, scaler, split, *windows)
 
 
+def doubts(prepared: Prepared) -> tuple[str, ...]:
+    """What deserves a second look before training: series that cannot be scored, covariates that are the target again.
+
+    Args:
+        prepared: What is to be trained on.
+    """
+    rows, panel = prepared.rows, prepared.rows.panel
+    scored = set(rows.series[prepared.test.starts])
+    silent = [name for number, name in enumerate(panel.series_ids) if number not in scored]
+    found = []
+    if silent:
+        found.append(
+            f"{len(silent)} of {panel.n_series} series have no test window and are not scored: {', '.join(silent[:10])}"
+        )
+    training = np.flatnonzero(prepared.split.part_of(panel.times) == TRAIN)
+    for target in range(rows.n_targets):
+        for column in range(rows.n_targets, len(panel.columns)):
+            for shift in (0, prepared.train.horizon):
+                now = training[training < panel.n_rows - shift]
+                if _correlation(panel.values[now + shift, target], panel.values[now, column]) > _TWIN:
+                    twin, when = panel.columns[column], f" {shift} steps later" if shift else ""
+                    found.append(f"covariate {twin!r} is nearly the target {panel.columns[target]!r}{when}: a leak?")
+    return tuple(found)
+
+
+def _correlation(one: Floats, other: Floats) -> float:
+    both = ~(np.isnan(one) | np.isnan(other))
+    if both.sum() < 3 or np.ptp(one[both]) == 0 or np.ptp(other[both]) == 0:
+        return 0.0
+    return float(abs(np.corrcoef(one[both], other[both])[0, 1]))
+
+
 def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
     """The windows whose horizon lies in these rows, under a resolved configuration."""
     lookback, horizon = chosen(config.lookback), chosen(config.horizon)
@@ -196,9 +231,9 @@ def _no_window(rows: Rows, part_rows: Flags, part: str, config: DataConfig) -> D
             f"there are {rows.panel.n_rows // rows.panel.n_series}.",
             advice,
         )
-    fed = int((part_rows & rows.usable & rows.seen).sum())
+    unseen, unfed = (int((part_rows & ~flags).sum()) for flags in (rows.seen, rows.usable))
     return DataError(
-        f"The {part} span has {has} rows, but gaps and missing values leave no unbroken stretch of "
-        f"{lookback} + {horizon} rows ({fed} of them are complete).",
-        advice + " --longest-fill and --covariates none may help; forecast inspect shows where values are missing.",
+        f"The {part} span has {has} rows, but no window of {lookback} + {horizon} of them is without a gap: the target "
+        f"is missing in {unseen} (a horizon must be complete), {unfed} cannot be fed (--longest-fill carries values on).",
+        advice + " Or --covariates none. forecast inspect shows where values are missing.",
     )

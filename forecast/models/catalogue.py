@@ -27,18 +27,19 @@ class Preset:
 DEFAULT_MODEL = "segment-lstm"
 
 
-def configure(settings: Mapping[str, object] | None = None, file: Path | None = None) -> Config:
+def configure(settings: Mapping[str, object] | None = None, file: Path | None = None, **fields: object) -> Config:
     """The configuration from a preset, a file and settings; the later one wins.
 
     Args:
         settings: Fields by name, such as ``{"model": "gru", "lookback": 48}``, or tables of them by section.
         file: A TOML file of the same.
+        fields: Settings as keywords: ``configure(model="gru", lookback=48)``.
 
     Raises:
         ConfigError: If a setting or preset does not exist, or a value is not allowed.
     """
     chosen = nest(settings_from_toml(file)) if file else {}
-    for section, values in nest(settings or {}).items():
+    for section, values in nest({**(settings or {}), **fields}).items():
         chosen.setdefault(section, {}).update(values)
     name = chosen.setdefault("network", {}).setdefault("model", DEFAULT_MODEL)
     if not isinstance(name, str) or name not in MODELS:

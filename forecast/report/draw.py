@@ -104,11 +104,11 @@ def slug(name: str) -> str:
 
 def _labels(rows: Rows, target: int, model: str, columns: Iterable[str]) -> Labels:
     panel = rows.panel
-    step = panel.clock.describe()
+    step, unit = panel.clock.describe(), panel.units.get(rows.targets[target], "")
     return Labels(
         title=panel.name,
         target=rows.targets[target],
-        unit=panel.units.get(rows.targets[target], ""),
+        unit=unit if f"({unit})" not in rows.targets[target] else "",
         step=step.removeprefix("1 "),
         model=model,
         baseline="rnn" if "rnn" in columns and model != "rnn" else None,

@@ -108,7 +108,8 @@ def evaluate(
             f"{fitted_until} were trained on. A window needs {run.config.data.lookback} rows before and "
             f"{run.config.data.horizon} after its cut-off."
         )
-    listener.note(f"scored on {len(windows)} windows from {fitted_until} on; earlier rows were trained on")
+    first = pd.Timestamp(panel.times[windows.cutoffs + 1].min())
+    listener.note(f"scored on {len(windows)} windows from {first} on; rows before {fitted_until} were trained on")
     models = _forecasters_of(run, rows, "model")
     known = {name: np.nan if error is None else error for name, error in run.metrics["naive_error"].items()}
     return judge(rows, windows, run.scaler, models, chosen(run.config.data.season), known).metrics

@@ -18,7 +18,7 @@ from forecast.errors import DataError
 from forecast.runs import Run
 from forecast.workflows.listening import Listener
 
-Source = str | Path | pd.DataFrame | Panel
+Source = str | Path | pd.DataFrame | pd.Series | Panel
 
 
 def read(source: Source, options: ReadOptions | None = None) -> Panel:
@@ -31,6 +31,8 @@ def read(source: Source, options: ReadOptions | None = None) -> Panel:
         return source
     if is_built_in(source):
         return load_dataset(str(source))
+    if isinstance(source, pd.Series):
+        return read_panel(source.to_frame("value" if source.name is None else str(source.name)), options)
     if isinstance(source, str) and source != "-" and not os.path.exists(source):
         near = get_close_matches(source, DATASETS, 1)
         if near:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
@@ -15,7 +15,7 @@ import numpy as np
 
 from forecast.config import Config, chosen
 from forecast.data.panel import Panel
-from forecast.data.prepare import Prepared, prepare, windows_of
+from forecast.data.prepare import Prepared, doubts, prepare, windows_of
 from forecast.data.split import TRAIN
 from forecast.errors import DataError, ForecastError
 from forecast.evaluation.scoring import judge, naive_errors
@@ -32,7 +32,7 @@ from forecast.workflows.reading import Source, is_built_in, read, tell
 
 def train(
     source: Source,
-    config: Config | None = None,
+    config: Config | Mapping[str, object] | None = None,
     *,
     run: str | None = None,
     runs_dir: Path | None = None,
@@ -44,7 +44,7 @@ def train(
 
     Args:
         source: Anything that `read` takes.
-        config: What to do; open fields are chosen from the data. None for the defaults.
+        config: What to do, as a configuration or as the settings of one; open fields are chosen from the data.
         run: Name of the run; None for the source's and the model's.
         runs_dir: Where runs live; None for FORECAST_RUNS or ./models.
         overwrite: Replace a run of that name.
@@ -55,13 +55,15 @@ def train(
         ForecastError: Of the kind that fits; nothing is left behind after a refusal.
     """
     listener = listener or Silence()
-    config = config or configure()
+    config = config if isinstance(config, Config) else configure(config)
     panel = read(source, config.read)
     tell(panel, listener)
     resolved, choices = resolve(config, panel)
     for note in choices:
         listener.note(note)
     prepared = prepare(panel, resolved)
+    for warning in doubts(prepared):
+        listener.warn(warning)
     folder = runs_folder(runs_dir)
     name = run if run is not None else _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
     writer = RunWriter(folder, name)

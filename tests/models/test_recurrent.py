@@ -26,7 +26,8 @@ Weights = dict[str, np.ndarray]
 
 
 def parts(**options: object) -> NetworkConfig:
-    return configure({"units": (4,), "normalise": "none", "segment": 1, "decode": "direct"} | options).network
+    base = {"model": options.get("cell", "lstm"), "units": (4,), "normalise": "none", "segment": 1, "decode": "direct"}
+    return configure(base | options).network
 
 
 def tiny(model: str, normalise: str, decode: str, segment: int) -> NetworkConfig:

@@ -470,7 +470,7 @@ def test_no_baseline(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
     ears = Ears()
     run = forecast.train(monthly, tiny(epochs=1, baseline=False), run="run", runs_dir=tmp_path, listener=ears)
     assert ears.networks == ["lstm"]
-    assert not run.has_baseline
+    assert "baseline/weights.npz" not in run.manifest["files"]
     assert not (run.path / "baseline").exists()
     assert list(run.metrics["models"]) == ["lstm", "persistence", "seasonal-naive", "drift"]
     with pytest.raises(RunError, match="has no baseline"):
