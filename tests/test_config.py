@@ -102,7 +102,10 @@ def test_a_message_echoes_the_value_and_lists_what_is_allowed() -> None:
     ("nested", "message"),
     [
         ({"data": {"validation": 0.5, "test": 0.5}}, "validation 0.5 and test 0.5 leave nothing to train on."),
-        ({"network": {"go_backwards": True, "units": "4,4"}}, "go_backwards works with one layer, not with units"),
+        ({"network": {"go_backwards": True, "units": "4,4"}}, "go_backwards works with one layer"),
+        ({"network": {"go_backwards": True, "stateful": True}}, "go_backwards works with one layer, without stateful"),
+        ({"network": {"go_backwards": True, "decode": "recursive"}}, "go_backwards works with one layer"),
+        ({"network": {"stateful": True}, "training": {"mirror": True}}, "stateful cannot be used with mirror"),
         ({"network": {"stateful": True, "decode": "parallel"}}, "stateful needs decode = direct, not parallel."),
     ],
 )

@@ -233,7 +233,7 @@ def _no_window(rows: Rows, part_rows: Flags, part: str, config: DataConfig) -> D
         )
     unseen, unfed = (int((part_rows & ~flags).sum()) for flags in (rows.seen, rows.usable))
     return DataError(
-        f"The {part} span has {has} rows, but no window of {lookback} + {horizon} of them is without a gap: the target "
-        f"is missing in {unseen} (a horizon must be complete), {unfed} cannot be fed (--longest-fill carries values on).",
-        advice + " Or --covariates none. forecast inspect shows where values are missing.",
+        f"The {part} span has {has} rows, but gaps and missing values leave no unbroken window of {lookback} + "
+        f"{horizon}: the target is missing in {unseen} rows (a horizon must be complete), {unfed} cannot be fed.",
+        advice + " Or --longest-fill, --covariates none; forecast inspect shows where values are missing.",
     )

@@ -138,6 +138,8 @@ class _Builder:
                 # Not the layer's own argument: with return_state Keras penalises the states too, and its SimpleRNN
                 # forgets the argument.
                 tokens = layers.ActivityRegularization(l2=self.config.activity_regularizer)(tokens)
+                if not layer.return_sequences:  # the last output is the state that is decoded
+                    state[0] = tokens
             states.append(state)
         return states
 

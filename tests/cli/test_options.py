@@ -11,9 +11,9 @@ import typer
 
 from forecast.cli import make, sources, use  # noqa: F401 - each adds its commands
 from forecast.cli.main import app
-from forecast.config import Config, nest, option_fields
+from forecast.config import Config, build_config, nest, option_fields
 from forecast.errors import ConfigError
-from forecast.models.catalogue import MODELS
+from forecast.models.catalogue import DEFAULT_MODEL, MODELS
 from forecast.runs import Run
 from forecast.workflows import training
 
@@ -75,8 +75,7 @@ def test_help_tells_the_default_and_the_choices() -> None:
 
 
 def test_nothing_given_is_the_default(configured: Callable[..., Config]) -> None:
-    preset = MODELS[Config().network.model].parts
-    assert configured() == Config().replace(**nest(preset))
+    assert configured() == build_config(nest({"model": DEFAULT_MODEL, **MODELS[DEFAULT_MODEL].parts}))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +96,7 @@ def test_nothing_given_is_the_default(configured: Callable[..., Config]) -> None
         ("--calendar", "data", "calendar", True),
         ("--no-use-bias", "network", "use_bias", False),
         ("--model gru", "network", "cell", "gru"),
-        ("--model gru --cell lstm", "network", "cell", "lstm"),
+        ("--model gru --cell gru", "network", "cell", "gru"),
         ("--unroll", "network", "unroll", True),
         ("--skip-rows 3", "read", "skip_rows", 3),
         ("--date-format %d.%m.%Y", "read", "date_format", "%d.%m.%Y"),
@@ -123,7 +122,7 @@ def test_a_file_is_read_and_what_is_typed_wins(configured: Callable[..., Config]
     ("options", "said"),
     [
         ("--model lstn", "There is no model 'lstn'"),
-        ("--cell lstn", "cell: must be 'rnn', 'gru' or 'lstm'. Received: 'lstn'"),
+        ("--cell lstn", "cell: the model segment-lstm is made of lstm cells. Received: 'lstn'"),
         ("--activation tan", "activation: must be 'tanh'"),
         ("--units 0", "units: must be greater than or equal to 1. Received: '0'"),
         ("--units 8,many", "units: must be a valid integer"),

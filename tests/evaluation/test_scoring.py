@@ -123,8 +123,11 @@ def test_scores_are_those_of_the_whole_arrays() -> None:
                     mae(y_true[own][:, :, target], y_pred[own][:, :, target]), rel=1e-12
                 )
     for name in ("rnn", "persistence", "seasonal-naive"):
-        expected = 1 - mae(y_true, forecasts["lstm"]) / mae(y_true, forecasts[name])
+        # Over several series and targets, of errors in units of the yardstick: MASE.
+        expected = 1 - metrics["models"]["lstm"]["mase"] / metrics["models"][name]["mase"]
         assert metrics["skill"][name] == pytest.approx(expected, rel=1e-12)
+    assert metrics["skill_of"] == "MASE"
+    assert "(MASE " in metrics["verdict"]
     assert set(metrics["skill"]) == set(metrics["p_value"]) == {"rnn", "persistence", "seasonal-naive"}
     assert metrics["naive_error"] == pytest.approx(
         {"s0/a": yardstick[0, 0], "s0/b": yardstick[0, 1], "s1/a": yardstick[1, 0], "s1/b": yardstick[1, 1]}
@@ -136,9 +139,12 @@ def test_origins_at_the_same_time_count_once_in_the_test_of_luck() -> None:
     ready = make_ready(make_panel())
     metrics = score(ready).metrics
     y_true = observed(ready)
+    naive_error = metrics["naive_error"]
+    yardstick = np.array([[naive_error[f"s{number}/{column}"] for column in "ab"] for number in range(2)])
     losses = {}
     for name, seed in (("lstm", 1), ("rnn", 2)):
-        by_window = np.abs(y_true - in_units(ready, guesses(ready, seed))).mean(axis=(1, 2))
+        error = np.abs(y_true - in_units(ready, guesses(ready, seed)))
+        by_window = (error / yardstick[ready.rows.series[ready.test.starts]][:, None, :]).mean(axis=(1, 2))
         losses[name] = by_window.reshape(2, 16).mean(axis=0)  # the two series, at the same 16 times
     expected = diebold_mariano(losses["lstm"], losses["rnn"], HORIZON)
     assert metrics["p_value"]["rnn"] == pytest.approx(expected, rel=1e-9)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from forecast.config import Config
 from forecast.errors import ConfigError
 from forecast.models.catalogue import MODELS, configure
 
@@ -43,8 +42,21 @@ def test_summaries_are_one_sentence_for_a_list(name: str) -> None:
 
 def test_nothing_chosen_is_the_default_model() -> None:
     config = configure()
-    assert config.network.model == Config().network.model == "segment-lstm"
+    assert config == configure({"model": "segment-lstm"})
     assert (config.network.decode, config.data.channels) == ("parallel", "independent")
+
+
+@pytest.mark.parametrize(("model", "cell"), [("rnn", "lstm"), ("segment-gru", "lstm"), ("lstm", "rnn")])
+def test_a_model_is_made_of_its_own_cells(model: str, cell: str) -> None:
+    with pytest.raises(ConfigError, match=f"the model {model} is made of .* cells. Received: '{cell}'") as caught:
+        configure({"model": model, "cell": cell})
+    assert all(name in caught.value.hint for name in MODELS)
+    own = configure({"model": model}).network.cell
+    assert configure({"model": model, "cell": own}) == configure({"model": model})
+
+
+def test_settings_may_be_keywords() -> None:
+    assert configure({"lookback": 5}, model="gru", lookback=7) == configure({"model": "gru", "lookback": 7})
 
 
 def test_a_setting_wins_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:

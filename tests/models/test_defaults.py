@@ -161,8 +161,9 @@ def test_no_note_on_returns_where_the_user_chose_otherwise(choice: dict[str, str
 def test_covariates_that_say_nothing_are_left_out() -> None:
     panel = panel_of(100, columns=("y", "constant", "sparse", "full", "empty"))
     panel.values[:, 1] = 5
-    panel.values[:11, 2] = np.nan  # 89 % are there
-    panel.values[:10, 3] = np.nan  # 90 % are there
+    panel.values[:8, 2] = np.nan  # of the 70 training rows 89 % are there
+    panel.values[:7, 3] = np.nan  # 90 % are there
+    panel.values[70:, 3] = np.nan  # what comes after them is not looked at
     panel.values[:, 4] = np.nan
     resolved, _ = resolve(configure(), panel)
     assert resolved.data.covariates == ("full",)

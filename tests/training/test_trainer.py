@@ -14,6 +14,7 @@ from forecast.config import Config
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Prepared, prepare
 from forecast.errors import ConfigError, RunError
+from forecast.models.backend import tf
 from forecast.models.catalogue import configure
 from forecast.models.feeding import gather, shape_of
 from forecast.models.recurrent import build_network, weights_of
@@ -288,7 +289,7 @@ def test_a_loss_of_a_million_is_no_forecast_any_more(
     monkeypatch: pytest.MonkeyPatch, loss: float, diverged: bool
 ) -> None:
     fit = fit_of(prepared_of(noisy()))
-    monkeypatch.setattr(fit, "_step", lambda *_: (loss, 1.0))
+    monkeypatch.setattr(fit, "_step", lambda *_: tf.constant([loss, 1.0], tf.float64))
     with pytest.raises(ConfigError, match="diverged") if diverged else nullcontext():
         fit.step()
     assert fit.progress.step == (0 if diverged else 1)

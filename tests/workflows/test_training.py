@@ -10,12 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 import forecast
 from forecast import Config, ConfigError, DataError, ForecastError, Run, RunError
-from forecast.cli import make, sources, use  # noqa: F401 - each adds its commands
-from forecast.cli.main import app
 from forecast.report.draw import draw_forecast
 from forecast.runs import list_runs
 from forecast.workflows.listening import Silence, StopRequested
@@ -297,7 +294,7 @@ def test_the_manifest_says_what_was_done(monthly_csv: Path, trained: Run, monthl
         "fingerprint": "",
         "rows": 200,
         "columns": ["y"],
-        "series": 1,
+        "series_ids": [""],
         "freq": "MS",
         "first": "1990-01-01T00:00:00.000000",
         "last": "2006-08-01T00:00:00.000000",
@@ -385,14 +382,14 @@ def test_a_series_that_cannot_be_forecast_is_told_and_left_out(tmp_path: Path, t
     assert len(draw_forecast(rows, run.forecast, "rnn", 6)) == 2
 
 
-@pytest.mark.filterwarnings("error:invalid value")
 def test_a_run_without_a_newest_forecast(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
     run = forecast.train(monthly.drop(index=range(190, 198)), tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path)
     assert len(run.forecast) == 0
     assert list(run.forecast) == ["unique_id", "ds", "cutoff", "rnn", "persistence", "seasonal-naive", "drift"]
     assert run.metrics["verdict"]
-    done = CliRunner().invoke(app, ["predict", "run", "--runs-dir", str(tmp_path)])
-    assert done.exit_code == 0 or isinstance(done.exception, ForecastError)
+    with pytest.raises(DataError, match="end in a gap, so no forecast follows them") as caught:
+        forecast.predict(run)
+    assert "forecast predict run FILE" in caught.value.hint
 
 
 @pytest.fixture
@@ -483,18 +480,6 @@ def test_a_vanilla_rnn_has_no_second_one_beside_it(tmp_path: Path, monthly: pd.D
     assert ears.networks == ["rnn"]
     assert "rnn" not in run.metrics["skill"]
     assert run.metrics["model"] == "rnn"
-
-
-def test_model_and_baseline_are_told_apart_whatever_they_are_called(
-    tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny
-) -> None:
-    # The preset rnn with an LSTM cell is no vanilla RNN, and must not be overwritten by the one beside it.
-    run = forecast.train(monthly, tiny(model="rnn", cell="lstm", epochs=1), run="run", runs_dir=tmp_path)
-    assert list(run.metrics["models"]) == ["rnn", "vanilla-rnn", "persistence", "seasonal-naive", "drift"]
-    assert list(run.metrics["skill"]) == ["vanilla-rnn", "persistence", "seasonal-naive"]
-    assert {"rnn", "vanilla-rnn"} < set(run.forecast)
-    assert (run.test_forecasts["rnn"] != run.test_forecasts["vanilla-rnn"]).all()
-    assert set(run.manifest["networks"]) == {"model", "baseline"}
 
 
 def test_the_baseline_has_the_models_design(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
