@@ -195,7 +195,7 @@ class Panel:
 
     def __repr__(self) -> str:
         series = f"{self.n_series} series, " if self.n_series > 1 else ""
-        span = f"{self.times.min()} … {self.times.max()}, " if self.n_rows else ""
+        span = f"{pd.Timestamp(self.times.min())} … {pd.Timestamp(self.times.max())}, " if self.n_rows else ""
         return f"<Panel {self.name}: {series}{self.n_rows:,} rows, {span}{self.clock.freq}, {', '.join(self.columns)}>"
 
     @property
