@@ -43,7 +43,7 @@ def test_every_option_has_one_section_and_a_description() -> None:
     sections = {name: info.annotation.model_fields for name, info in Config.model_fields.items()}
     assert len(option_fields()) == sum(map(len, sections.values()))  # else two sections share a name
     for fields in sections.values():
-        assert all(field.description and field.description.endswith((".", "…")) for field in fields.values())
+        assert all(field.description and field.description.endswith((".", "…", ")")) for field in fields.values())
 
 
 @pytest.mark.parametrize(

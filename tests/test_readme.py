@@ -80,8 +80,9 @@ def test_every_command_works_in_its_order(
 @pytest.mark.usefixtures("two_steps")
 def test_the_python_works(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(place)
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))
     exec(compile(code, "README.md", "exec"), {})
+    assert (place / "error.png").stat().st_size > 10_000
     printed = capsys.readouterr().out
     assert "stacked-lstm" in printed
     assert printed.count(".png") == 5

@@ -386,7 +386,9 @@ def test_resume_takes_no_other_setting(quick: Callable[..., Result]) -> None:
 def test_resume_of_what_is_not_there(quick: Callable[..., Result]) -> None:
     done = quick("train", "--resume", "months")
     assert isinstance(done.exception, ForecastError)
-    assert "no unfinished training 'months'" in str(done.exception)
+    assert str(done.exception) == "The run 'months' is finished.\nSee it with: forecast report months"
+    done = quick("train", "--resume", "nothing")
+    assert "no unfinished training 'nothing'" in str(done.exception)
 
 
 def test_an_empty_name_is_refused(quick: Callable[..., Result], monthly_csv: Path, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_help_tells_the_default_and_the_choices() -> None:
     assert helps["epochs"] == "Passes over the training windows, at most. (default: 30)"
     assert helps["cell"] == "Recurrent cell. One of rnn, gru, lstm. (default: lstm)"
     assert helps["baseline"] == "Train the vanilla RNN beside the model. (default: yes)"
-    assert helps["lookback"] == "Steps that the model sees."
+    assert helps["lookback"] == "Steps that it sees. (default: by clock)"
     assert all(helps[name] for name in option_fields())
 
 

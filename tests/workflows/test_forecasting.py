@@ -160,7 +160,7 @@ def test_a_series_with_too_long_a_gap_is_named_and_left_out(of_three: Run, three
     assert any("of series 'east'" in warning for warning in ears.warnings)
     written = of_three.forecast
     close(made, written[written["unique_id"] != "east"].reset_index(drop=True))
-    with pytest.raises(DataError, match="of series 'east'"):
+    with pytest.raises(DataError, match="is missing at 2006-05-01"):
         forecast.predict(of_three, holed[holed["unique_id"] == "east"])
 
 

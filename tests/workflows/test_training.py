@@ -181,10 +181,10 @@ def test_a_missing_source_says_how_to_give_it_again(tmp_path: Path, monthly: pd.
 def test_resume_of_nothing_lists_what_can_be_resumed(
     tmp_path: Path, trained: Run, monthly: pd.DataFrame, tiny: Tiny
 ) -> None:
-    with pytest.raises(RunError, match="no unfinished training 'months'"):
+    with pytest.raises(RunError, match="The run 'months' is finished"):
         forecast.resume("months", runs_dir=trained.path.parent)
     interrupted(tmp_path, monthly, tiny(model="rnn"))
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(RunError, match="no unfinished training 'other'") as caught:
         forecast.resume("other", runs_dir=tmp_path)
     assert "Unfinished: run" in caught.value.hint
 
