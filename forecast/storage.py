@@ -34,7 +34,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         raise MachineError(
             f"Cannot write {path} ({len(content):,} bytes): {error.strerror or error}.",
-            "Free some space or permission there, or choose another place with --runs-dir.",
+            "Free some space there, or choose another place.",
         ) from None
     finally:
         with suppress(OSError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.panel import Clock, Panel
+from forecast.data.quality import warnings_of
 from forecast.errors import DataError
 
 
@@ -62,7 +63,7 @@ def load_dataset(name: str) -> Panel:
         )
     dataset = DATASETS[name]
     frame = pd.read_csv(_folder() / dataset.file, dtype={"ds": "str"} | dict.fromkeys(dataset.units, "float64"))
-    return Panel(
+    panel = Panel(
         values=np.ascontiguousarray(frame[list(dataset.units)].to_numpy()),
         times=pd.to_datetime(frame["ds"], format="ISO8601").to_numpy().astype("datetime64[us]"),
         columns=tuple(dataset.units),
@@ -71,6 +72,7 @@ def load_dataset(name: str) -> Panel:
         units=dict(dataset.units),
         default_target=dataset.target,
     )
+    return replace(panel, warnings=warnings_of(panel))
 
 
 def _folder() -> Path:

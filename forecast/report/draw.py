@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -47,7 +48,8 @@ def draw_run(
             pictures[f"1-test-span{part}.png"] = to_png(plot_test_span(of_series, name, labels, verdict=verdict))
             examples = plot_examples(of_series, past, name, labels, lookback, verdict=verdict)
             pictures[f"2-examples{part}.png"] = to_png(examples)
-    labels = _labels(rows, 0, model, histories)
+    # These two pool all targets, whatever their units are.
+    labels = replace(_labels(rows, 0, model, histories), target=", ".join(rows.targets), unit=rows.unit)
     pictures["3-error-by-step.png"] = to_png(plot_error_by_step(evaluation.metrics["by_step"], labels, verdict=verdict))
     pictures["4-training.png"] = to_png(plot_training(histories, labels, verdict=verdict))
     return pictures

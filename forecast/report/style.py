@@ -27,7 +27,7 @@ OBSERVED = Look("#1a1a1a", "-", ".", 1.3, 3.0)
 MODEL = Look("#0072B2", "-", "o", 1.8, 3.4)
 BASELINE = Look("#D55E00", (0, (4, 1.3)), "s", 1.5, 3.2)
 NAIVE = {
-    "persistence": Look("#808080", (0, (1, 1)), "x", 1.0, 2.6),
+    "persistence": Look("#5a5a5a", (0, (1, 1)), "x", 1.1, 3.6),  # on top: where a network echoes it, both are seen
     "seasonal-naive": Look("#009E73", (0, (6, 1.5, 1, 1.5)), "^", 1.0, 2.4),
     "drift": Look("#CC79A7", (0, (6, 1.5, 1, 1.5, 1, 1.5)), "v", 1.0, 2.2),
 }
