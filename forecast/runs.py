@@ -42,7 +42,7 @@ class Run:
     config: Config
 
     def __repr__(self) -> str:
-        return f"<Run {self.name}: {self.metrics['verdict']}>"
+        return f"<Run {self.name}: {self.config.network.model} on {self.manifest['title']}>"
 
     @property
     def name(self) -> str:
