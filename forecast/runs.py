@@ -50,6 +50,23 @@ class Run:
         return self.path.name
 
     @property
+    def data(self) -> dict[str, Any]:
+        """What the manifest says of the data: clock, columns, series, dates of the split.
+
+        Raises:
+            RunError: If it does not say all of that.
+        """
+        data = self.manifest.get("data")
+        missing = _DATA_FACTS - set(data if isinstance(data, dict) else ())
+        if missing:
+            raise RunError(
+                f"The manifest of {self.path} does not say {min(missing)!r} of its data: it is damaged, or of another "
+                "version.",
+                "Train the run again.",
+            )
+        return dict(self.manifest["data"])
+
+    @property
     def metrics(self) -> dict[str, Any]:
         """The content of metrics.json."""
         return _json(self._read("metrics.json"), self.path / "metrics.json")
@@ -95,11 +112,13 @@ class Run:
     @property
     def forecast_weights(self) -> str:
         """Which weights make forecasts: ``refit`` if the run was refitted on every row, else ``model``."""
-        return str(self.manifest["forecast_weights"])
+        return "refit" if self.manifest.get("forecast_weights") == "refit" else "model"
 
     def _read(self, name: str) -> bytes:
         return _read_checked(self.path, name, self.manifest["files"])
 
+
+_DATA_FACTS = {"freq", "columns", "series_ids", "test_from"}
 
 _WEIGHTS = {"model": "weights.npz", "baseline": "baseline/weights.npz", "refit": "refit.npz"}
 _HISTORY = {"model": "history.csv", "baseline": "baseline/history.csv"}

@@ -53,3 +53,12 @@ def test_a_training_that_was_killed_before_its_last_move_is_finished_by_resuming
         find_run("run", tmp_path)
     assert forecast.resume("run", runs_dir=tmp_path).metrics == {"verdict": "fine"}
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_manifest_of_another_version_is_refused_in_words(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path, "run")
+    writer.begin({}, forecast.Config(), overwrite=False)
+    run = writer.finish({"data": {"freq": "h", "columns": ["y"], "test_from": "2020-01-01"}})
+    with pytest.raises(RunError, match="does not say 'series_ids' of its data") as caught:
+        _ = run.data
+    assert caught.value.hint == "Train the run again."

@@ -66,7 +66,7 @@ def train(
     say(metrics["verdict"], strong=True)
     title = (
         f"{made.manifest['title']}, {', '.join(data.target)}: {metrics['n_windows']:,} test windows from "
-        f"{made.manifest['data']['test_from'][:10]}, {metrics['horizon']} step{plural} ahead"
+        f"{made.data['test_from'][:10]}, {metrics['horizon']} step{plural} ahead"
     )
     out.print(scores(metrics, title))
     say(f"run: {made.path}")

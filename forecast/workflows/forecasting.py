@@ -100,7 +100,7 @@ def evaluate(
         return run.metrics
     panel = fitting_panel(run, source, listener)
     rows = encode(panel, run.config.data, run.scaler)
-    fitted_until = pd.Timestamp(run.manifest["data"]["test_from"])
+    fitted_until = pd.Timestamp(run.data["test_from"])
     windows = windows_of(rows, panel.times >= fitted_until.to_datetime64(), run.config.data)
     if not len(windows):
         raise DataError(
@@ -148,6 +148,6 @@ def _forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, Forec
 
 def age_in_steps(forecast: pd.DataFrame, run: Run) -> int:
     """How many steps of the run's clock have passed since the newest row that a forecast was made from."""
-    clock = Clock(run.manifest["data"]["freq"])
+    clock = Clock(run.data["freq"])
     newest, now = forecast["cutoff"].max().to_datetime64().astype("datetime64[us]"), np.datetime64("now", "us")
     return int(np.diff(clock.ordinals(np.array([newest, now])))[0])

@@ -64,16 +64,16 @@ def fitting_panel(run: Run, source: Source, listener: Listener) -> Panel:
             f"Column {missing[0]!r} is missing: the run {run.name} was trained on {', '.join(map(repr, needed))}.",
             f"The source has {', '.join(map(repr, panel.columns))}.",
         )
-    extra = [name for name in panel.columns if name not in run.manifest["data"]["columns"]]
+    extra = [name for name in panel.columns if name not in run.data["columns"]]
     if extra:
         listener.warn(f"{len(extra)} columns that the run does not know were passed over: {', '.join(extra)}")
-    freq = run.manifest["data"]["freq"]
+    freq = run.data["freq"]
     if panel.clock.freq != freq:
         raise DataError(
             f"The clock of the rows is {panel.clock.freq}; the run {run.name} was trained on {freq}.",
             f"Bring the rows onto the clock {freq}, or train a run on theirs.",
         )
-    trained_ids = run.manifest["data"]["series_ids"]
+    trained_ids = run.data["series_ids"]
     if panel.n_series == len(trained_ids) == 1:  # a lone series may carry another name in another file
         panel = replace(panel, series_ids=tuple(trained_ids))
     arranged = arrange(panel, config.data)
