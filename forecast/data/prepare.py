@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config import Config, DataConfig, chosen
@@ -216,6 +218,28 @@ def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
     """The windows whose horizon lies in these rows, under a resolved configuration."""
     lookback, horizon = chosen(config.lookback), chosen(config.horizon)
     return index_windows(rows.panel, part_rows, rows.usable, rows.seen, lookback, horizon)
+
+
+def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str, Floats]) -> pd.DataFrame:
+    """Some windows in the long format of the field: unique_id, ds, cutoff and these columns.
+
+    Args:
+        rows: The rows that the windows point into.
+        windows: N windows.
+        picked: Which n of them.
+        columns: Values in the targets' own units by name, [n, H, D].
+    """
+    horizon, n_targets = windows.horizon, rows.n_targets
+    ids = np.array(rows.unique_ids, dtype=object)[rows.series[windows.starts[picked]]]
+    times = np.repeat(rows.panel.times[windows.future(picked)][:, None], n_targets, axis=1)
+    return pd.DataFrame(
+        {
+            "unique_id": np.repeat(ids.reshape(-1), horizon),
+            "ds": times.reshape(-1),
+            "cutoff": np.repeat(rows.panel.times[windows.cutoffs[picked]], horizon * n_targets),
+        }
+        | {name: values.transpose(0, 2, 1).reshape(-1) for name, values in columns.items()}
+    )
 
 
 def _no_window(rows: Rows, part_rows: Flags, part: str, config: DataConfig) -> DataError:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.panel import Floats
-from forecast.data.prepare import Rows
+from forecast.data.prepare import Rows, long_format
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Flags, Forecasting, Ints, Windows
 from forecast.evaluation.metrics import seasonal_naive_error, skill, symmetric_errors
@@ -88,7 +88,8 @@ def judge(
     """
     scaler = scaler.for_series(rows.panel.series_ids)
     kept_step = max(1, -(-len(windows) * windows.horizon * rows.n_targets // _ROWS_OF_FORECASTS))
-    weights = _weights(rows, naive_error)
+    yardsticks = np.array([[naive_error[name] for name in of_series] for of_series in rows.unique_ids])
+    weights = _weights(yardsticks)
     tallies: dict[str, _Tally] = {}
     counts = np.zeros(rows.panel.n_series, np.int64)
     frames = []
@@ -107,27 +108,29 @@ def judge(
             tallies[name].add(y_true, values, series, weights)
         kept = np.arange(-picked.start % kept_step, len(y_true), kept_step)
         chunk = np.arange(picked.start, picked.stop)[kept]
-        frames.append(
-            _long(rows, windows, chunk, y_true[kept], {name: values[kept] for name, values in y_pred.items()})
-        )
+        columns = {"y": y_true[kept]} | {name: values[kept] for name, values in y_pred.items()}
+        frames.append(long_format(rows, windows, chunk, columns))
     forecasts = pd.concat(frames, ignore_index=True).sort_values(
         ["unique_id", "cutoff"], kind="stable", ignore_index=True
     )
-    metrics = _metrics(rows, windows, naive_error, tallies, counts, season, tuple(models))
+    metrics = _metrics(rows, windows, yardsticks, tallies, counts, season, tuple(models))
     return Evaluation(metrics | {"forecasts_every": kept_step}, forecasts)
 
 
-def _weights(rows: Rows, naive_error: Mapping[str, float]) -> Floats:
+def _weights(yardsticks: Floats) -> Floats:
     """What each series' and target's errors count in skill and p-value, [S, D].
 
     One series counts as it is. Several would be decided by the largest numbers alone, so each is divided by its own
     naive error, as in MASE; one that has none counts nothing.
     """
-    error = np.array([[naive_error[name] for name in of_series] for of_series in rows.unique_ids])
-    usable = error > 0
-    if error.size == 1 or not usable.any():
-        return np.ones_like(error)
-    return np.divide(1.0, error, out=np.zeros_like(error), where=usable)
+    if not _several_scales(yardsticks):
+        return np.ones_like(yardsticks)
+    return np.divide(1.0, yardsticks, out=np.zeros_like(yardsticks), where=yardsticks > 0)
+
+
+def _several_scales(yardsticks: Floats) -> bool:
+    """Whether skill is judged on scaled errors: of several series or targets, with a naive error to scale by."""
+    return yardsticks.size > 1 and bool((yardsticks > 0).any())
 
 
 def _chunks(n_windows: int, points: int) -> Iterator[slice]:
@@ -135,31 +138,17 @@ def _chunks(n_windows: int, points: int) -> Iterator[slice]:
     return (slice(first, min(first + size, n_windows)) for first in range(0, n_windows, size))
 
 
-def _long(rows: Rows, windows: Windows, picked: Ints, y_true: Floats, y_pred: Mapping[str, Floats]) -> pd.DataFrame:
-    _, horizon, n_targets = y_true.shape
-    ids = np.array(rows.unique_ids, dtype=object)[rows.series[windows.starts[picked]]]
-
-    def flat(values: Floats) -> Floats:
-        return values.transpose(0, 2, 1).reshape(-1)
-
-    times = np.repeat(rows.panel.times[windows.future(picked)][:, None], n_targets, axis=1).reshape(-1)
-    cutoffs = np.repeat(rows.panel.times[windows.cutoffs[picked]], horizon * n_targets)
-    columns = {"unique_id": np.repeat(ids.reshape(-1), horizon), "ds": times, "cutoff": cutoffs, "y": flat(y_true)}
-    return pd.DataFrame(columns | {name: flat(values) for name, values in y_pred.items()})
-
-
 def _metrics(
     rows: Rows,
     windows: Windows,
-    naive_error: Mapping[str, float],
+    yardsticks: Floats,
     tallies: Mapping[str, _Tally],
     counts: Ints,
     season: int,
     models: tuple[str, ...],
 ) -> dict[str, Any]:
     ids = rows.unique_ids
-    measure = "MAE" if np.ptp(_weights(rows, naive_error)) == 0 else "MASE"
-    yardsticks = np.array([[naive_error[name] for name in of_series] for of_series in ids])
+    measure = "MASE" if _several_scales(yardsticks) else "MAE"
     reasons: dict[str, str] = {}
     scored = counts > 0
     points = counts.sum() * windows.horizon * rows.n_targets
@@ -196,16 +185,17 @@ def _metrics(
         "skill": known_gains,
         "p_value": known_p_values,
         "by_step": {
-            name: [
-                value if math.isfinite(value) else None
-                for value in (tally.absolute.sum(axis=(0, 2)) / (counts.sum() * rows.n_targets)).tolist()
-            ]
+            name: [_known(value) for value in tally.absolute.sum(axis=(0, 2)) / (counts.sum() * rows.n_targets)]
             for name, tally in tallies.items()
         },
         "skill_of": measure,
         "verdict": verdict(model, known_gains, known_p_values, measure),
         "reasons": reasons,
-        "naive_error": _nulls({name: naive_error[name] for of_series in ids for name in of_series}),
+        "naive_error": {
+            name: _known(error)
+            for of_series, errors in zip(ids, yardsticks, strict=True)
+            for name, error in zip(of_series, errors, strict=True)
+        },
     }
     if len(counts) * rows.n_targets > 1:
         metrics["by_series"] = {
@@ -244,4 +234,9 @@ def _mean_by_group(values: Floats, starts: Ints) -> Floats:
 
 
 def _nulls(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
+    return {name: _known(value) for name, value in values.items()}
+
+
+def _known(value: float) -> float | None:
+    """The value as JSON takes it: None where it is not finite."""
+    return float(value) if math.isfinite(value) else None

@@ -10,7 +10,7 @@ import pandas as pd
 
 from forecast.config import DataConfig, chosen
 from forecast.data.panel import Panel
-from forecast.data.prepare import Rows, encode
+from forecast.data.prepare import Rows, encode, long_format
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Forecasting, Windows
 from forecast.models.naive import naive_forecasts
@@ -88,22 +88,7 @@ def newest_forecast(newest: Newest, scaler: Scaler, models: Mapping[str, Forecas
     y_pred = {
         name: scaler.inverse(model(windows.starts).astype(np.float64), series) for name, model in models.items()
     } | naive_forecasts(rows, windows, slice(None), season)
-    ids = rows.unique_ids
-    if not len(windows):
-        return pd.DataFrame(columns=["unique_id", "ds", "cutoff", *y_pred])
-    frames = [
-        pd.DataFrame(
-            {
-                "unique_id": ids[number][target],
-                "ds": rows.panel.times[windows.future([index])[0]],
-                "cutoff": rows.panel.times[windows.cutoffs[index]],
-            }
-            | {name: values[index, :, target] for name, values in y_pred.items()}
-        )
-        for index, number in enumerate(series)
-        for target in range(rows.n_targets)
-    ]
-    return pd.concat(frames, ignore_index=True)
+    return long_format(rows, windows, np.arange(len(windows)), y_pred)
 
 
 def _newest(panel: Panel, reach: int, horizon: int) -> Panel:

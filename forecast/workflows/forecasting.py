@@ -53,12 +53,13 @@ def predict(
     run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
     if source is not None:
         return _newest(run, source, listener)[0]
-    if run.forecast.empty:
+    forecast = run.forecast
+    if forecast.empty:
         raise DataError(
             f"The rows that {run.name} was trained on end in a gap, so no forecast follows them.",
             f"Give newer rows: forecast predict {run.name} FILE",
         )
-    return run.forecast
+    return forecast
 
 
 def predict_and_draw(

@@ -17,8 +17,6 @@ from forecast.data.reading.source import show
 # How tables write "nothing was measured", in lower case.
 MISSING = ("", "-", "--", "?", ".", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "nil", "nat", "(null)")
 _COMMA = r"^[+-]?\d+,\d+$"
-# Float64 holds integers exactly up to here.
-EXACT = 2.0**53
 
 
 @dataclass(frozen=True)
