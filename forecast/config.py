@@ -81,6 +81,9 @@ class DataConfig(Section):
 
     target: Names = Field((), description="Columns to forecast, with commas between them.")
     covariates: Names | None = Field(None, description="Other columns that the network sees: names, auto or none.")
+    known: Names = Field(
+        (), description="Columns that are known ahead, such as holidays or plans, or that never change in a series."
+    )
     calendar: bool | None = Field(None, description="Hour, weekday, day of year … as inputs that are known ahead.")
     lookback: int | None = Field(None, ge=1, le=100_000, description="Steps that it sees. (default: by clock)")
     horizon: int | None = Field(None, ge=1, le=100_000, description="Steps that it forecasts. (default: by clock)")
@@ -177,6 +180,9 @@ class TrainingConfig(Section):
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything random.")
     ensemble: int = Field(1, ge=1, le=100, description="Networks that differ by their seed; forecasts are averaged.")
     baseline: bool = Field(True, description="Train the vanilla RNN beside the model.")
+    fall_back: bool = Field(
+        False, description="Repeat the last value if the network is not better than that on the validation span."
+    )
     refit: bool = Field(False, description="Train again on every row for the newest forecast.")
 
 
@@ -192,6 +198,8 @@ class Config(Section):
     def _sections_fit(self) -> Config:
         if self.network.stateful and self.training.mirror:
             raise ValueError("stateful cannot be used with mirror: a state that is carried on has one direction")
+        if self.training.fall_back and self.network.normalise in ("none", "standard"):
+            raise ValueError(f"fall_back needs normalise = last or last-scaled, not {self.network.normalise}")
         return self
 
     def to_json(self) -> str:

@@ -26,20 +26,21 @@ class Rows:
     """A panel as the network is fed it.
 
     Args:
-        panel: Targets first, then past covariates.
+        panel: Targets first, then past covariates, then those that are known ahead.
         n_targets: D, how many of the columns are targets.
+        n_covariates: P, how many of the columns after them are past covariates.
         filled: Values in their own units with short holes filled forward, [T, C].
-        inputs: Scaled float32 rows [T, F]: targets, covariates, calendar; 0 where unusable.
+        inputs: Scaled float32 rows [T, F]: the panel's columns, then the calendar; 0 where unusable.
         usable: Which rows can be fed, [T].
-        seen: In which rows every target was observed, [T].
+        seen: Which rows a horizon may hold: every target was observed, and what is known ahead is there, [T].
         series: The series of each row, [T].
         identity: Where that series stands among the S that the run was trained on, [T].
         n_identities: S.
-        n_calendar: K, how many of the F inputs are known ahead.
     """
 
     panel: Panel
     n_targets: int
+    n_covariates: int
     filled: Floats
     inputs: NDArray[np.float32]
     usable: Flags
@@ -47,7 +48,11 @@ class Rows:
     series: Ints
     identity: Ints
     n_identities: int
-    n_calendar: int
+
+    @property
+    def n_known(self) -> int:
+        """K, how many of the F inputs are known ahead."""
+        return self.inputs.shape[1] - self.n_targets - self.n_covariates
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -93,13 +98,13 @@ def count_targets(config: DataConfig) -> int:
 
 
 def arrange(panel: Panel, config: DataConfig) -> Panel:
-    """The panel with the targets first, then the covariates.
+    """The panel with the targets first, then the covariates, then what is known ahead.
 
     Where channels are independent, each target is a series of its own.
     """
     if config.channels == "independent" and len(config.target) > 1:
-        return _melt(panel, config.target, chosen(config.covariates))
-    return panel.select(config.target + chosen(config.covariates))
+        return _melt(panel, config.target, chosen(config.covariates) + config.known)
+    return panel.select(config.target + chosen(config.covariates) + config.known)
 
 
 def _melt(panel: Panel, targets: tuple[str, ...], covariates: tuple[str, ...]) -> Panel:
@@ -144,18 +149,21 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
     filled, usable = fill_forward(panel, config.longest_fill)
     series = panel.series_of_row()
     scaled = scaler.for_series(panel.series_ids).transform(filled, series)
-    known = calendar_features(panel.times, panel.clock) if config.calendar else np.zeros((panel.n_rows, 0))
+    calendar = calendar_features(panel.times, panel.clock) if config.calendar else np.zeros((panel.n_rows, 0))
+    n_covariates = len(chosen(config.covariates))
+    seen_ahead = np.ones(len(panel.columns), bool)
+    seen_ahead[n_targets : n_targets + n_covariates] = False
     return Rows(
         panel=panel,
         n_targets=n_targets,
+        n_covariates=n_covariates,
         filled=filled,
-        inputs=np.nan_to_num(np.concatenate([scaled, known], axis=1)).astype(np.float32),
+        inputs=np.nan_to_num(np.concatenate([scaled, calendar], axis=1)).astype(np.float32),
         usable=np.logical_and.reduce(usable, axis=1),
-        seen=~np.logical_or.reduce(np.isnan(panel.values[:, :n_targets]), axis=1),
+        seen=~np.logical_or.reduce(np.isnan(panel.values[:, seen_ahead]), axis=1),
         series=series,
         identity=scaler.positions(panel.series_ids)[series],
         n_identities=len(scaler.series_ids),
-        n_calendar=known.shape[1],
     )
 
 
@@ -173,7 +181,7 @@ def prepare(panel: Panel, config: Config) -> Prepared:
     split = split_by_time(arranged, config.data)
     part = split.part_of(arranged.times)
     logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
-    scaler = fit_scaler(arranged, part == TRAIN, logged)
+    scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known)
     rows = encode(arranged, config.data, scaler)
     windows = [windows_of(rows, part == number, config.data) for number in (TRAIN, VALIDATION, TEST)]
     for number, found in enumerate(windows):

@@ -110,13 +110,16 @@ class Scaler:
         )
 
 
-def fit_scaler(panel: Panel, training_rows: NDArray[np.bool_], logged: tuple[str, ...]) -> Scaler:
+def fit_scaler(
+    panel: Panel, training_rows: NDArray[np.bool_], logged: tuple[str, ...], pooled: tuple[str, ...] = ()
+) -> Scaler:
     """Fit on the training rows alone: a scaler that has seen the test years knows their mean.
 
     Args:
         panel: S series of T rows in all; NaN is passed over.
         training_rows: Which rows are for training, [T].
         logged: Columns to log first.
+        pooled: Columns that share their statistics over all series, so that what differs between series is not lost.
 
     Raises:
         DataError: If a column has no value in a series' training rows, or one that cannot be logged.
@@ -141,6 +144,10 @@ def fit_scaler(panel: Panel, training_rows: NDArray[np.bool_], logged: tuple[str
         seen[:, is_logged] = np.log(seen[:, is_logged])
         fitted = StandardScaler().fit(seen)
         mean[series], scale[series] = fitted.mean_, fitted.scale_
+    shared = [panel.column(name) for name in pooled]
+    if shared:
+        fitted = StandardScaler().fit(panel.values[training_rows][:, shared])
+        mean[:, shared], scale[:, shared] = fitted.mean_, fitted.scale_
     return Scaler(mean, scale, is_logged, panel.columns, panel.series_ids)
 
 

@@ -9,6 +9,9 @@ from scipy import fft, stats
 
 from forecast.data.panel import Floats
 
+# Networks forecast in float32, so two that say the same differ by as much as this share of their losses.
+_NO_DIFFERENCE = 1e-4
+
 
 def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
     """The two-sided p-value of equal expected loss; small means that one of the two is really better.
@@ -32,8 +35,10 @@ def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
     if n < 8:
         return math.nan
     difference = np.asarray(loss, np.float64) - reference
+    if np.abs(difference).max() <= _NO_DIFFERENCE * np.mean(reference):
+        return 1.0
     if not np.any(difference - difference.mean()):
-        return 1.0 if not difference.any() else 0.0
+        return 0.0
     n_waves = max(1, min(int(0.4 * n ** (2 / 3)), n // (2 * horizon)))
     variance = np.mean(fft.dct(difference, norm="ortho")[1 : n_waves + 1] ** 2)
     return float(2 * stats.t.sf(abs(difference.mean()) / math.sqrt(variance / n), n_waves))

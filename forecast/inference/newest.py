@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.config import DataConfig, chosen
-from forecast.data.panel import Panel
+from forecast.data.panel import Floats, Panel, Times
 from forecast.data.prepare import Rows, encode, long_format
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Forecasting, Windows
@@ -21,7 +21,7 @@ class Newest:
     """What the newest forecast is made from.
 
     Args:
-        rows: The newest rows of each series, with H empty ones after them.
+        rows: The newest rows of each series, and H after them that hold only what is known ahead.
         windows: A window for each series that can be forecast; it ends where the data end.
         refused: Why each of the others cannot, one sentence each.
         filled: Where values were carried forward, one sentence each.
@@ -37,7 +37,8 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> Newest:
     """The rows and windows of the newest forecast.
 
     A row that is absent from the lookback is carried forward from the one before, as a missing value is: training has
-    windows to spare and leaves out those with a gap, but there is only one newest window.
+    windows to spare and leaves out those with a gap, but there is only one newest window. What is known ahead must be
+    there for each of the H steps: rows after the last target hold it.
 
     Args:
         panel: Arranged columns.
@@ -46,13 +47,14 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> Newest:
     """
     lookback, horizon = chosen(config.lookback), chosen(config.horizon)
     reach = max(lookback, chosen(config.season)) + config.longest_fill
-    rows = encode(_newest(panel, reach, horizon), config, scaler)
+    rows = encode(_newest(panel, reach, horizon, len(config.known)), config, scaler)
     starts, refused, filled = [], [], []
     for series, end in enumerate(rows.panel.offsets[1:]):
         cutoff = end - horizon - 1
         start = cutoff - lookback + 1
         of_series = f" of series {panel.series_ids[series]!r}" if panel.n_series > 1 else ""
         has = panel.rows(series).stop - panel.rows(series).start
+        unknown = np.isnan(rows.panel.values[cutoff + 1 : end, len(panel.columns) - len(config.known) :])
         seen = f"the last {lookback} rows{of_series} (the lookback)"
         if has < lookback:
             refused.append(f"The newest forecast needs {lookback} rows{of_series} (the lookback), there are {has}.")
@@ -64,6 +66,12 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> Newest:
             refused.append(
                 f"In {seen}, {missing[0]!r} is missing at {pd.Timestamp(rows.panel.times[bad])} and for "
                 f"{config.longest_fill} rows before."
+            )
+        elif unknown.any():
+            step, column = np.argwhere(unknown)[0]
+            refused.append(
+                f"{config.known[column]!r} must be known for the {horizon} steps ahead{of_series}, and is missing at "
+                f"{pd.Timestamp(rows.panel.times[cutoff + 1 + step])}: add rows that hold it, their target left empty."
             )
         else:
             starts.append(start)
@@ -91,11 +99,16 @@ def newest_forecast(newest: Newest, scaler: Scaler, models: Mapping[str, Forecas
     return long_format(rows, windows, np.arange(len(windows)), y_pred)
 
 
-def _newest(panel: Panel, reach: int, horizon: int) -> Panel:
-    """The last ``reach`` places of each series on the clock, empty where a row is absent, and H empty ones more."""
+def _newest(panel: Panel, reach: int, horizon: int, n_known: int) -> Panel:
+    """The last ``reach`` places of each series on the clock, empty where a row is absent, and H more.
+
+    The H rows are empty but for the last ``n_known`` columns.
+    """
     values, times, offsets = [], [], [0]
     for series in range(panel.n_series):
         rows = panel.rows(series)
+        if n_known:
+            rows = _until_last_target(panel, rows, len(panel.columns) - n_known)
         ahead = panel.clock.future(panel.times[rows.stop - 1], horizon)
         own_times, own = panel.times[rows][-reach:], panel.values[rows][-reach:]
         if panel.clock.unit != "B":  # on business days an absent row is a holiday
@@ -108,7 +121,28 @@ def _newest(panel: Panel, reach: int, horizon: int) -> Panel:
             since = own_times[inside][0]
             own_times = np.concatenate([[since], panel.clock.future(since, reach - first - 1)])
             own = tail
-        values += [own, np.full((horizon, len(panel.columns)), np.nan)]
+        values += [own, _known_ahead(panel, series, ahead, n_known)]
         times += [own_times, ahead]
         offsets.append(offsets[-1] + len(own) + horizon)
     return replace(panel, values=np.concatenate(values), times=np.concatenate(times), offsets=tuple(offsets))
+
+
+def _until_last_target(panel: Panel, rows: slice, n_measured: int) -> slice:
+    """The rows of a series up to the last one that holds more than what is known ahead."""
+    measured = ~np.logical_and.reduce(np.isnan(panel.values[rows, :n_measured]), axis=1)
+    return slice(rows.start, rows.stop - int(np.argmax(measured[::-1])))
+
+
+def _known_ahead(panel: Panel, series: int, ahead: Times, n_known: int) -> Floats:
+    """H rows with what the panel knows of them, [H, C]; a column that never changes in a series stays as it is."""
+    values = np.full((len(ahead), len(panel.columns)), np.nan)
+    rows = panel.rows(series)
+    own_times, own = panel.times[rows], panel.values[rows]
+    place = np.minimum(np.searchsorted(own_times, ahead), len(own_times) - 1)
+    there = own_times[place] == ahead
+    for column in range(len(panel.columns) - n_known, len(panel.columns)):
+        seen = own[~np.isnan(own[:, column]), column]
+        values[there, column] = own[place[there], column]
+        if len(seen) and (seen == seen[0]).all():
+            values[:, column] = seen[0]
+    return values

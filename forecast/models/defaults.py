@@ -62,21 +62,27 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
     """
     data, notes = config.data, []
     targets = data.target or _default_target(panel)
-    for name in targets + (data.covariates or ()):
+    covariates = data.covariates and tuple(name for name in data.covariates if name not in targets)
+    named = targets + (covariates or ()) + data.known
+    for name in named:
         panel.column(name)
-    for kind, names in (("target", targets), ("covariate", data.covariates or ())):
-        if len(set(names)) < len(names):
-            raise ConfigError(f"A {kind} is named twice: {', '.join(names)}.")
+    twice = [name for name in named if named.count(name) > 1]
+    if twice:
+        raise ConfigError(f"Column {twice[0]!r} is named twice.", "Give it to one of --target, --covariates, --known.")
+    if data.known and config.network.decode == "direct":
+        raise ConfigError(
+            f"known: decode = direct does not look ahead. Received: {', '.join(data.known)}.",
+            "Add --decode parallel, or use the model segment-lstm.",
+        )
     price = panel.clock.unit == "B" and all(_is_positive(panel, name) for name in targets)
     season = data.season or default_season(panel.clock)
     lookback, horizon = default_spans(panel.clock, season)
     longest = max(1, int((1 - data.validation - data.test) * panel.n_rows / panel.n_series) // 3)
     lookback, horizon = data.lookback or min(lookback, longest), data.horizon or min(horizon, max(1, longest // 3))
-    covariates = data.covariates
     if covariates is None:
         # Open, high and low of a price are the price again; they add noise and no news.
-        covariates = () if price else _usable_covariates(panel, targets, split_by_time(panel, data))
-    covariates = tuple(name for name in covariates if name not in targets)
+        usable = () if price else _usable_covariates(panel, split_by_time(panel, data))
+        covariates = tuple(name for name in usable if name not in named)
     # A price moves in proportion to itself and has no level to return to: its logarithm, counted from the last close,
     # looks the same at 100 and at 700 dollars.
     transform = data.transform or ("log" if price else "none")
@@ -89,7 +95,11 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
         else price and transform == "log" and not config.network.stateful
     )
     calendar = data.calendar if data.calendar is not None else season > 1 and not price
-    notes.append(f"target: {', '.join(targets)}" + (f"; other inputs: {', '.join(covariates)}" if covariates else ""))
+    notes.append(
+        f"target: {', '.join(targets)}"
+        + (f"; other inputs: {', '.join(covariates)}" if covariates else "")
+        + (f"; known ahead: {', '.join(data.known)}" if data.known else "")
+    )
     notes.append(
         f"lookback {panel.clock.describe(lookback)}, horizon {panel.clock.describe(horizon)}, "
         + (f"season {panel.clock.describe(season)}" if season > 1 else "no season")
@@ -133,7 +143,7 @@ def _is_positive(panel: Panel, name: str) -> bool:
     return bool((values[~np.isnan(values)] > 0).all())
 
 
-def _usable_covariates(panel: Panel, targets: tuple[str, ...], split: Split) -> tuple[str, ...]:
+def _usable_covariates(panel: Panel, split: Split) -> tuple[str, ...]:
     training_rows = split.part_of(panel.times) == TRAIN
 
     def usable(column: int) -> bool:
@@ -144,4 +154,4 @@ def _usable_covariates(panel: Panel, targets: tuple[str, ...], split: Split) -> 
             )
         )
 
-    return tuple(name for number, name in enumerate(panel.columns) if name not in targets and usable(number))
+    return tuple(name for number, name in enumerate(panel.columns) if usable(number))

@@ -19,8 +19,7 @@ _SCORED_AT_ONCE = 1024
 
 def shape_of(rows: Rows, lookback: int, horizon: int) -> Shape:
     """The sizes of a network that is fed these rows."""
-    covariates = len(rows.panel.columns) - rows.n_targets
-    return Shape(lookback, horizon, rows.n_targets, covariates, rows.n_calendar, rows.n_identities)
+    return Shape(lookback, horizon, rows.n_targets, rows.n_covariates, rows.n_known, rows.n_identities)
 
 
 class Feeder:
@@ -47,7 +46,7 @@ def gather(inputs: Any, series: Any, starts: Any, shape: Shape) -> tuple[dict[st
     """
     window = tf.gather(inputs, starts[:, None] + tf.range(shape.lookback + shape.horizon))
     past, ahead = window[:, : shape.lookback], window[:, shape.lookback :]
-    known = ahead[:, :, shape.features - shape.calendar :]
+    known = ahead[:, :, shape.features - shape.known :]
     return {"past": past, "future": known, "series": tf.gather(series, starts)}, ahead[:, :, : shape.targets]
 
 

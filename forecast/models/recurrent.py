@@ -41,8 +41,8 @@ class Shape:
         lookback: L.
         horizon: H.
         targets: D, the first columns of the window.
-        covariates: P, the columns after them.
-        calendar: K, the last columns, known ahead.
+        covariates: P, the columns after them, seen up to the cut-off.
+        known: K, the last columns, known ahead: the user's own and the calendar.
         series: S.
     """
 
@@ -50,13 +50,13 @@ class Shape:
     horizon: int
     targets: int
     covariates: int
-    calendar: int
+    known: int
     series: int
 
     @property
     def features(self) -> int:
         """F, the columns of the window."""
-        return self.targets + self.covariates + self.calendar
+        return self.targets + self.covariates + self.known
 
 
 def build_network(config: NetworkConfig, shape: Shape, seed: int, batch_size: int | None = None) -> keras.Model:
@@ -96,7 +96,7 @@ class _Builder:
     def build(self, batch_size: int | None) -> keras.Model:
         shape = self.shape
         past = keras.Input((shape.lookback, shape.features), batch_size, name="past")
-        future = keras.Input((shape.horizon, shape.calendar), batch_size, name="future")
+        future = keras.Input((shape.horizon, shape.known), batch_size, name="future")
         series = keras.Input((), batch_size, dtype="int32", name="series")
         window, centre, scale = self.normalise(past)
         states = self.encode(self.tokens(window))
@@ -108,7 +108,7 @@ class _Builder:
     def normalise(self, past: Any) -> tuple[Any, Any, Any]:
         """The window with each measured channel centred and scaled, and the centre and scale [B, 1, D + P]."""
         measured = past[:, :, : self.shape.targets + self.shape.covariates]
-        calendar = past[:, :, self.shape.targets + self.shape.covariates :]
+        known = past[:, :, self.shape.targets + self.shape.covariates :]
         kind = self.config.normalise
         centre, scale = ops.zeros_like(measured[:, -1:]), ops.ones_like(measured[:, -1:])
         if kind in ("last", "last-scaled"):
@@ -117,7 +117,7 @@ class _Builder:
             centre = ops.mean(measured, axis=1, keepdims=True)
         if kind in ("standard", "last-scaled"):
             scale = ops.sqrt(ops.var(measured, axis=1, keepdims=True) + _SMALLEST_SCALE**2)
-        return ops.concatenate([(measured - centre) / scale, calendar], axis=-1), centre, scale
+        return ops.concatenate([(measured - centre) / scale, known], axis=-1), centre, scale
 
     def tokens(self, window: Any) -> Any:
         """What the cell is fed, [B, n, U]: the steps themselves, or one embedded segment after another."""
@@ -152,12 +152,12 @@ class _Builder:
     def parallel(self, window: Any, future: Any, series: Any, states: list[list[Any]]) -> Any:
         """Ask the stack once for each output segment, all at once from the last state (Lin et al. 2023, SegRNN).
 
-        The question is the segment's position, the series' identity, and the calendar of the segment's steps.
+        The question is the segment's position, the series' identity, and what is known of the segment's steps.
         """
         del window
         width = self.config.units[0] if self.embed is not None else self.shape.features
         queries = _Queries(self.n_future, self.shape.series, width, next(self.seeds), name="queries")(series)
-        if self.shape.calendar:
+        if self.shape.known:
             queries = queries + self.dense(width, "known", use_bias=False)(self.cut(future))
         flat = ops.reshape(queries, (-1, 1, width))
         for layer, state in zip(self.recurrent, states, strict=True):
@@ -168,7 +168,10 @@ class _Builder:
         return steps[:, : self.shape.horizon]
 
     def recursive(self, window: Any, future: Any, series: Any, states: list[list[Any]]) -> Any:
-        """Feed each forecast segment back as the next input; covariates keep their last value."""
+        """Feed each forecast segment back as the next input; covariates keep their last value.
+
+        The head also reads what is known of the segment that it forecasts.
+        """
         del series
         shape = self.shape
         if self.n_future > _MOST_FED_BACK:
@@ -177,14 +180,20 @@ class _Builder:
                 f"Use --segment {-(-shape.horizon // _MOST_FED_BACK)} or more, or --decode direct.",
             )
         held = ops.repeat(window[:, -1:, shape.targets : shape.targets + shape.covariates], self.segment, axis=1)
-        known = ops.reshape(self.cut(future), (-1, self.n_future, self.segment, shape.calendar))
+        known = self.cut(future)
         answer, forecasts = states[-1][0], []
         for number in range(self.n_future):
-            steps = ops.reshape(self.head(self.head_dropout(answer)), (-1, self.segment, shape.targets))
+            answer = self.head_dropout(answer)
+            if shape.known:
+                answer = ops.concatenate([answer, known[:, number]], axis=-1)
+            steps = ops.reshape(self.head(answer), (-1, self.segment, shape.targets))
             forecasts.append(steps)
             if number == self.n_future - 1:
                 break
-            token = ops.concatenate([steps, held, known[:, number]], axis=-1)
+            token = ops.concatenate([steps, held], axis=-1)
+            if shape.known:
+                ahead = ops.reshape(known[:, number], (-1, self.segment, shape.known))
+                token = ops.concatenate([token, ahead], axis=-1)
             token = ops.reshape(token, (-1, 1, self.segment * shape.features))
             answer = self.embed(token) if self.embed is not None else token
             for depth, layer in enumerate(self.recurrent):
@@ -192,11 +201,11 @@ class _Builder:
         return ops.concatenate(forecasts, axis=1)[:, : shape.horizon]
 
     def cut(self, future: Any) -> Any:
-        """The calendar of each output segment, [B, m, w * K]; beyond the horizon the last step is repeated."""
+        """What is known of each output segment, [B, m, w * K]; beyond the horizon the last step is repeated."""
         missing = self.n_future * self.segment - self.shape.horizon
         if missing:
             future = ops.concatenate([future, ops.repeat(future[:, -1:], missing, axis=1)], axis=1)
-        return ops.reshape(future, (-1, self.n_future, self.segment * self.shape.calendar))
+        return ops.reshape(future, (-1, self.n_future, self.segment * self.shape.known))
 
     def outputs_per_state(self) -> int:
         steps = self.shape.horizon if self.config.decode == "direct" else self.segment
@@ -306,6 +315,11 @@ def set_weights(network: keras.Model, weights: Mapping[str, NDArray[np.float32]]
         raise RunError(f"The weights are not those of this network: {odd[0][0]} differs.", "Train the run again.")
     for name, variable in variables.items():
         variable.assign(weights[name])
+
+
+def repeat_last_value(network: keras.Model) -> None:
+    """Empty the head of a network that counts from the last value: what it adds to that value is then nothing."""
+    network.get_layer("head").set_weights([np.zeros_like(part) for part in network.get_layer("head").get_weights()])
 
 
 def _named(network: keras.Model) -> dict[str, Any]:

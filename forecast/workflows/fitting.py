@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from forecast.config import NetworkConfig
+from forecast.config import NetworkConfig, chosen
 from forecast.data.prepare import Prepared
+from forecast.data.split import TRAIN
 from forecast.data.windows import Forecasting, Windows
+from forecast.evaluation.scoring import judge, naive_errors
+from forecast.evaluation.verdict import SIGNIFICANT
 from forecast.runs import RunWriter
 from forecast.training.state import Arrays
 from forecast.workflows.listening import Listener, StopRequested
 from forecast.workflows.networks import averaged, column_names, member_weights
 
 if TYPE_CHECKING:
+    from forecast.models.backend import keras
     from forecast.models.feeding import Feeder, Forecaster
     from forecast.training.trainer import Fit
 
@@ -35,9 +39,8 @@ class Workshop:
 class Member:
     """One trained network of an ensemble."""
 
+    network: keras.Model
     forecaster: Forecaster
-    parameters: int
-    weights: Arrays
     history: pd.DataFrame
     best_epoch: int
 
@@ -48,11 +51,12 @@ class Trained:
 
     members: tuple[Member, ...]
     seconds: float
+    fell_back: bool = False
 
     @property
     def parameters(self) -> int:
         """The trainable weights of all members."""
-        return sum(member.parameters for member in self.members)
+        return sum(member.network.count_params() for member in self.members)
 
     @property
     def best_epochs(self) -> list[int]:
@@ -62,10 +66,12 @@ class Trained:
     @property
     def weights(self) -> Arrays:
         """The weights of all members, by member and name."""
+        from forecast.models.recurrent import weights_of
+
         return {
             name: array
             for number, member in enumerate(self.members)
-            for name, array in member_weights(member.weights, number).items()
+            for name, array in member_weights(weights_of(member.network), number).items()
         }
 
     @property
@@ -78,6 +84,43 @@ class Trained:
     def over(self, feeder: Feeder) -> Forecasting:
         """The function from first rows of windows to scaled forecasts."""
         return averaged([member.forecaster.over(feeder) for member in self.members])
+
+
+def or_last_value(trained: Trained, name: str, workshop: Workshop, feeder: Feeder) -> Trained:
+    """The network, if the validation span shows that it beats the last value; if not, one that repeats that value.
+
+    Args:
+        trained: A network that counts from the last value.
+        name: Its column.
+        workshop: What the run shares.
+        feeder: The run's rows.
+    """
+    from forecast.models.recurrent import repeat_last_value
+
+    prepared = workshop.prepared
+    scores = judge(
+        prepared.rows,
+        prepared.validation,
+        prepared.scaler,
+        {name: trained.over(feeder)},
+        chosen(prepared.config.data.season),
+        training_errors(prepared),
+    ).metrics
+    gain, p = scores["skill"]["persistence"], scores["p_value"]["persistence"]
+    if gain is not None and gain > 0 and p is not None and p < SIGNIFICANT:
+        return trained
+    measured = "no skill can be measured" if gain is None else f"skill {gain:.1%}"
+    measured += ", too few windows to test" if p is None else f", p = {p:.2g}"
+    workshop.listener.warn(f"on the validation span {name} does not beat the last value ({measured}), so it repeats it")
+    for member in trained.members:
+        repeat_last_value(member.network)
+    return replace(trained, fell_back=True)
+
+
+def training_errors(prepared: Prepared) -> dict[str, float]:
+    """The seasonal naive's error on the training rows, for each unique id: what MASE is scaled by."""
+    training_rows = prepared.split.part_of(prepared.rows.panel.times) == TRAIN
+    return naive_errors(prepared.rows, training_rows, chosen(prepared.config.data.season))
 
 
 def fit_network(
@@ -105,7 +148,7 @@ def _fit_member(
 ) -> Member:
     from forecast.models.backend import HAS_GPU
     from forecast.models.feeding import shape_of
-    from forecast.models.recurrent import build_network, leaves_cudnn, weights_of
+    from forecast.models.recurrent import build_network, leaves_cudnn
     from forecast.training.checkpoint import load_checkpoint
     from forecast.training.trainer import Fit, lanes_or_windows
 
@@ -135,9 +178,8 @@ def _fit_member(
     fit.run(_Keeper(workshop, checkpoint))
     workshop.listener.ended(title, fit)
     return Member(
+        network=fit.scored,
         forecaster=fit.forecaster,
-        parameters=fit.scored.count_params(),
-        weights=weights_of(fit.scored),
         history=pd.DataFrame([vars(epoch) for epoch in fit.progress.history]),
         best_epoch=fit.progress.best_epoch,
     )

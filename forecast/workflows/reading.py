@@ -57,7 +57,7 @@ def fitting_panel(run: Run, source: Source, listener: Listener) -> Panel:
     config = run.config
     panel = read(source, config.read)
     tell(panel, listener)
-    needed = config.data.target + (config.data.covariates or ())
+    needed = config.data.target + (config.data.covariates or ()) + config.data.known
     missing = [name for name in needed if name not in panel.columns]
     if missing:
         raise DataError(

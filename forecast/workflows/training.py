@@ -16,15 +16,14 @@ import numpy as np
 from forecast.config import Config, chosen
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, doubts, prepare, windows_of
-from forecast.data.split import TRAIN
 from forecast.errors import DataError, ForecastError
-from forecast.evaluation.scoring import judge, naive_errors
+from forecast.evaluation.scoring import judge
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.models.catalogue import configure
 from forecast.models.defaults import resolve
 from forecast.runs import Run, RunWriter, runs_folder
 from forecast.storage import locked
-from forecast.workflows.fitting import Trained, Workshop, fit_network
+from forecast.workflows.fitting import Trained, Workshop, fit_network, or_last_value, training_errors
 from forecast.workflows.listening import Listener, Silence, StopRequested
 from forecast.workflows.networks import column_names, network_configs
 from forecast.workflows.reading import Source, is_built_in, read, tell
@@ -136,18 +135,22 @@ def _make(workshop: Workshop) -> Run:
         for network, parts in network_configs(config).items()
     }
     feeder = Feeder(rows.inputs, rows.identity)
-    training_rows = prepared.split.part_of(rows.panel.times) == TRAIN
+    if config.training.fall_back:
+        trained = {
+            network: or_last_value(result, names[network], workshop, feeder) for network, result in trained.items()
+        }
     evaluation = judge(
         rows,
         prepared.test,
         prepared.scaler,
         {names[network]: result.over(feeder) for network, result in trained.items()},
         season,
-        naive_errors(rows, training_rows, season),
+        training_errors(prepared),
     )
 
     forecasting = {names[network]: result for network, result in trained.items()}
-    if config.training.refit:
+    refitted = None
+    if config.training.refit and not trained["model"].fell_back:
         every_row = windows_of(rows, np.ones(rows.panel.n_rows, bool), config.data)
         refitted = fit_network(workshop, "refit", config.network, every_row, trained["model"].best_epochs)
         writer.write_weights("refit", refitted.weights)
@@ -165,7 +168,7 @@ def _make(workshop: Workshop) -> Run:
     histories = {names[network]: result.members[0].history for network, result in trained.items()}
     for name, picture in draw_run(prepared, evaluation, histories, forecast).items():
         writer.write(f"plots/{name}", picture)
-    return writer.finish(manifest | _outcome(prepared, trained, manifest["data"]))
+    return writer.finish(manifest | _outcome(prepared, trained, refitted, manifest["data"]))
 
 
 def _first_manifest(source: Source, panel: Panel, command: str) -> dict[str, Any]:
@@ -197,7 +200,9 @@ def _first_manifest(source: Source, panel: Panel, command: str) -> dict[str, Any
     }
 
 
-def _outcome(prepared: Prepared, trained: dict[str, Trained], data: dict[str, Any]) -> dict[str, Any]:
+def _outcome(
+    prepared: Prepared, trained: dict[str, Trained], refitted: Trained | None, data: dict[str, Any]
+) -> dict[str, Any]:
     cuts = {"validation_from": str(prepared.split.validation_from), "test_from": str(prepared.split.test_from)}
     return {
         "finished": _now(),
@@ -210,10 +215,11 @@ def _outcome(prepared: Prepared, trained: dict[str, Trained], data: dict[str, An
                 "members": len(result.members),
                 "best_epochs": result.best_epochs,
                 "seconds": round(result.seconds, 1),
+                "fell_back": result.fell_back,
             }
             for name, result in trained.items()
         },
-        "forecast_weights": "refit" if prepared.config.training.refit else "model",
+        "forecast_weights": "refit" if refitted else "model",
     }
 
 

@@ -145,7 +145,7 @@ def test_inputs_are_scaled_targets_then_covariates_then_calendar() -> None:
     assert prepared.rows.inputs.dtype == np.float32
     np.testing.assert_allclose(prepared.rows.inputs[:, :2], expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(prepared.rows.inputs[:, 2:], calendar_features(panel.times, panel.clock), atol=1e-7)
-    assert (prepared.rows.n_targets, prepared.rows.n_calendar) == (1, 4)
+    assert (prepared.rows.n_targets, prepared.rows.n_known) == (1, 4)
 
 
 def test_a_missing_target_is_fed_but_never_scored() -> None:

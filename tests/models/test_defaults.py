@@ -210,7 +210,7 @@ def test_which_column_is_asked_for_where_it_is_not_clear() -> None:
     [
         ({"target": "q"}, DataError, "no column 'q'"),
         ({"covariates": "q"}, DataError, "no column 'q'"),
-        ({"target": "y,y"}, ConfigError, "named twice: y, y"),
+        ({"target": "y,y"}, ConfigError, "named twice"),
         ({"covariates": "x,x"}, ConfigError, "named twice"),
     ],
 )

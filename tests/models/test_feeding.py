@@ -13,7 +13,7 @@ from forecast.models.catalogue import configure
 from forecast.models.feeding import Feeder, Forecaster, gather, shape_of
 from forecast.models.recurrent import Shape, build_network
 
-SHAPE = Shape(lookback=4, horizon=3, targets=2, covariates=1, calendar=2, series=2)
+SHAPE = Shape(lookback=4, horizon=3, targets=2, covariates=1, known=2, series=2)
 
 
 def counted(n_rows: int) -> np.ndarray:
@@ -38,7 +38,7 @@ def test_windows_hold_the_rows_that_they_should() -> None:
 
 
 def test_without_a_calendar_nothing_is_known_ahead() -> None:
-    shape = Shape(lookback=4, horizon=3, targets=2, covariates=3, calendar=0, series=1)
+    shape = Shape(lookback=4, horizon=3, targets=2, covariates=3, known=0, series=1)
     feeder = Feeder(counted(10), np.zeros(10, int))
     inputs, y_true = gather(feeder.inputs, feeder.series, tf.constant([3]), shape)
     assert inputs["future"].shape == (1, 3, 0)
@@ -61,7 +61,7 @@ def test_sizes_follow_from_the_rows(options: dict[str, object], expected: tuple[
     config = build_config({"data": resolved | {"transform": "none", "channels": "joint"} | options})
     rows = prepare(Panel(values, times, ("a", "b", "c"), Clock("D")), config).rows
     shape = shape_of(rows, 5, 2)
-    assert (shape.targets, shape.covariates, shape.calendar, shape.series) == expected
+    assert (shape.targets, shape.covariates, shape.known, shape.series) == expected
     assert (shape.lookback, shape.horizon, shape.features) == (5, 2, rows.inputs.shape[1])
 
 

@@ -14,8 +14,8 @@ from forecast.models.backend import keras, tf
 from forecast.models.catalogue import MODELS, configure
 from forecast.models.recurrent import Shape, build_network, leaves_cudnn, set_weights, weights_of
 
-SHAPE = Shape(lookback=8, horizon=4, targets=2, covariates=1, calendar=2, series=2)
-PLAIN = Shape(lookback=8, horizon=4, targets=1, covariates=1, calendar=0, series=1)
+SHAPE = Shape(lookback=8, horizon=4, targets=2, covariates=1, known=2, series=2)
+PLAIN = Shape(lookback=8, horizon=4, targets=1, covariates=1, known=0, series=1)
 BATCH = 6
 
 NORMALISE = ("none", "last", "standard", "last-scaled")
@@ -39,7 +39,7 @@ def inputs_of(shape: Shape, seed: int = 0, batch: int = BATCH) -> dict[str, np.n
     rng = np.random.default_rng(seed)
     return {
         "past": rng.normal(size=(batch, shape.lookback, shape.features)).astype(np.float32),
-        "future": rng.normal(size=(batch, shape.horizon, shape.calendar)).astype(np.float32),
+        "future": rng.normal(size=(batch, shape.horizon, shape.known)).astype(np.float32),
         "series": (np.arange(batch) % shape.series).astype(np.int32),
     }
 
@@ -301,7 +301,8 @@ def test_recursive_feeds_each_forecast_back(cell: str) -> None:
     step, held = cell_by_hand(cell, weights, "1"), inputs["past"][:, -1, SHAPE.targets : SHAPE.targets + 1]
     expected = []
     for number in range(SHAPE.horizon):
-        expected.append(state[0] @ weights["head/kernel"] + weights["head/bias"])
+        told = np.concatenate([state[0], inputs["future"][:, number]], axis=1)
+        expected.append(told @ weights["head/kernel"] + weights["head/bias"])
         # The next row as the past would have shown it: what was forecast, the last covariate, that row's calendar.
         state = step(np.concatenate([expected[-1], held, inputs["future"][:, number]], axis=1), *state)
     np.testing.assert_allclose(forecast(network, inputs), np.stack(expected, axis=1), rtol=1e-4, atol=1e-5)
@@ -330,8 +331,8 @@ def test_the_calendar_ahead_is_used_and_that_of_later_steps_is_not(decode: str, 
     changed = inputs | {"future": inputs["future"].copy()}
     changed["future"][:, 3] += 1
     moved = (forecast(network, changed) != forecast(network, inputs)).any(axis=(0, 2))
-    # The last step's calendar speaks to its own segment alone, and comes too late to be fed back.
-    assert moved.tolist() == [False, False, False, decode == "parallel"]
+    # What is known of the last step speaks to its own segment alone.
+    assert moved.tolist() == [False, False, False, True]
 
 
 @pytest.mark.parametrize("targets", [1, 2])
@@ -339,7 +340,7 @@ def test_the_calendar_ahead_is_used_and_that_of_later_steps_is_not(decode: str, 
 @pytest.mark.parametrize("segment", SEGMENT)
 @pytest.mark.parametrize("decode", DECODE)
 def test_the_barest_of_series_are_forecast(decode: str, segment: int, series: int, targets: int) -> None:
-    shape = Shape(lookback=5, horizon=4, targets=targets, covariates=0, calendar=0, series=series)
+    shape = Shape(lookback=5, horizon=4, targets=targets, covariates=0, known=0, series=series)
     network = build_network(parts(decode=decode, segment=segment), shape, seed=0)
     assert forecast(network, inputs_of(shape)).shape == (BATCH, 4, targets)
 
@@ -347,7 +348,7 @@ def test_the_barest_of_series_are_forecast(decode: str, segment: int, series: in
 @pytest.mark.parametrize("decode", DECODE)
 @pytest.mark.parametrize(("lookback", "horizon", "segment"), [(1, 1, 1), (2, 1, 5), (5, 7, 100)])
 def test_segments_longer_than_the_window(decode: str, lookback: int, horizon: int, segment: int) -> None:
-    shape = Shape(lookback, horizon, targets=1, covariates=0, calendar=2, series=1)
+    shape = Shape(lookback, horizon, targets=1, covariates=0, known=2, series=1)
     network = build_network(parts(decode=decode, segment=segment), shape, seed=0)
     assert forecast(network, inputs_of(shape)).shape == (BATCH, horizon, 1)
 
@@ -426,7 +427,7 @@ def test_no_argument_of_the_keras_layer_is_out_of_reach(cell: str, layer: Any) -
 def test_short_loops_are_unrolled(lookback: int, segment: int, expected: bool) -> None:
     if tf.config.list_physical_devices("GPU"):
         expected = False  # cuDNN's kernel wants the loop whole
-    shape = Shape(lookback, horizon=1, targets=1, covariates=0, calendar=0, series=1)
+    shape = Shape(lookback, horizon=1, targets=1, covariates=0, known=0, series=1)
     layer = build_network(parts(segment=segment), shape, seed=0).get_layer("recurrent_1")
     assert layer.get_config()["unroll"] == expected
 
@@ -473,7 +474,7 @@ def test_the_outputs_are_penalised_however_the_horizon_is_made(decode: str) -> N
 
 
 def test_a_carried_state_makes_two_windows_one() -> None:
-    long = Shape(lookback=16, horizon=4, targets=1, covariates=1, calendar=0, series=1)
+    long = Shape(lookback=16, horizon=4, targets=1, covariates=1, known=0, series=1)
     whole = build_network(parts(cell="lstm"), long, seed=1)
     carrying = build_network(parts(cell="lstm", stateful=True), PLAIN, seed=1, batch_size=BATCH)
     set_weights(carrying, weights_of(whole))
@@ -521,7 +522,7 @@ def test_an_open_configuration_is_refused() -> None:
 
 
 def test_feeding_back_too_often_is_refused_with_a_segment_that_works() -> None:
-    shape = Shape(lookback=8, horizon=385, targets=1, covariates=0, calendar=0, series=1)
+    shape = Shape(lookback=8, horizon=385, targets=1, covariates=0, known=0, series=1)
     with pytest.raises(ConfigError) as caught:
         build_network(parts(decode="recursive", cell="rnn"), shape, seed=0)
     assert caught.value.message == "decode = recursive would feed back 385 times; at most 192 are allowed."
