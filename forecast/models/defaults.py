@@ -8,6 +8,7 @@ from forecast.config import Config
 from forecast.data.panel import Clock, Panel
 from forecast.data.split import TRAIN, Split, split_by_time
 from forecast.errors import ConfigError, DataError
+from forecast.models.look import longer_memory
 
 # Steps seen and steps forecast, by the unit of the clock: a week for a day of hours, three years for a year of months.
 _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4), "Y": (10, 2)}
@@ -100,17 +101,6 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
         + (f"; other inputs: {', '.join(covariates)}" if covariates else "")
         + (f"; known ahead: {', '.join(data.known)}" if data.known else "")
     )
-    notes.append(
-        f"lookback {panel.clock.describe(lookback)}, horizon {panel.clock.describe(horizon)}, "
-        + (f"season {panel.clock.describe(season)}" if season > 1 else "no season")
-    )
-    if price and data.transform is None and normalise == "last":
-        notes.append("a positive series on business days is taken for a price: logged, cumulative returns are forecast")
-    segment = min(config.network.segment or default_segment(lookback, season), lookback)
-    n_channels = len(targets) if data.channels == "independent" else 1
-    batch_size = default_batch(int((1 - data.validation - data.test) * panel.n_rows) * n_channels, segment)
-    if segment > 1:
-        notes.append(f"fed in segments of {panel.clock.describe(segment)}, {-(-lookback // segment)} turns of the cell")
     resolved = config.replace(
         data={
             "target": targets,
@@ -122,10 +112,31 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
             "transform": transform,
             "channels": data.channels or "joint",
         },
-        network={"normalise": normalise, "segment": segment},
-        training={"batch_size": config.training.batch_size or batch_size, "mirror": mirror},
+        network={"normalise": normalise},
+        training={"mirror": mirror},
     )
-    return resolved, tuple(notes)
+    why = ""
+    if data.lookback is None and config.network.segment is None and not price:
+        found = longer_memory(panel, resolved, longest)
+        if found is not None:
+            lookback, reason = found
+            why = f" ({reason})"
+    notes.append(
+        f"lookback {panel.clock.describe(lookback)}{why}, horizon {panel.clock.describe(horizon)}, "
+        + (f"season {panel.clock.describe(season)}" if season > 1 else "no season")
+    )
+    if price and data.transform is None and normalise == "last":
+        notes.append("a positive series on business days is taken for a price: logged, cumulative returns are forecast")
+    segment = min(config.network.segment or default_segment(lookback, season), lookback)
+    n_channels = len(targets) if data.channels == "independent" else 1
+    batch_size = default_batch(int((1 - data.validation - data.test) * panel.n_rows) * n_channels, segment)
+    if segment > 1:
+        notes.append(f"fed in segments of {panel.clock.describe(segment)}, {-(-lookback // segment)} turns of the cell")
+    return resolved.replace(
+        data={"lookback": lookback},
+        network={"segment": segment},
+        training={"batch_size": config.training.batch_size or batch_size},
+    ), tuple(notes)
 
 
 def _default_target(panel: Panel) -> tuple[str, ...]:

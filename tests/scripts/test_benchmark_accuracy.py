@@ -30,22 +30,17 @@ def test_the_published_figures_are_those_of_the_papers() -> None:
 
 def test_the_table_averages_seeds_and_cells() -> None:
     def record(name: str, seed: int, model: str, mse: float) -> dict[str, object]:
-        return {
-            "dataset": name,
-            "horizon": 96,
-            "seed": seed,
-            "model": model,
-            "mse": mse,
-            "mae": 0.5,
-            "seconds": 10 * mse,
-        }
+        scores = {"mse": mse, "mae": 0.5, "seconds": 10 * mse, "parameters": 145_000}
+        return {"dataset": name, "horizon": 96, "seed": seed, "model": model, **scores}
 
-    records = [record("ETTh1", seed, model, 1.0 + seed) for seed in (0, 1) for model in ("segment-lstm", "rnn")]
-    records += [record("Exchange", 0, model, 9.0) for model in ("segment-lstm", "rnn")]
-    _, _, first, exchange, mean = benchmark.table(records).splitlines()
-    assert first.startswith("| ETTh1 96 | 1.500/0.500 | 15 | 1.500/0.500 | 0.351/0.392 |")
+    factors = {"segment-lstm": 1.0, "rnn": 1.25, "persistence": 3.0}
+    records = [record("ETTh1", seed, model, by * (1 + seed)) for seed in (0, 1) for model, by in factors.items()]
+    records += [record("Exchange", 0, model, 9.0) for model in factors]
+    _, _, first, exchange, mean, _, comparison = benchmark.table(records).splitlines()
+    assert first.startswith("| ETTh1 96 | 1.500/0.500 | 15 | 145k | 1.875/0.500 | 4.500/0.500 | 0.351/0.392 |")
     assert exchange.startswith("| Exchange 96 | 9.000/0.500 | 90 |")
     assert mean.startswith("| mean MSE of 1 | 1.5000 |")  # Exchange is not among the twenty
+    assert "10.0% lower in the mean, lower in 1 of 2 cells" in comparison
 
 
 @pytest.mark.skipif(not DATASETS.is_dir(), reason="the datasets are not here")
