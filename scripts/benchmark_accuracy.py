@@ -1,11 +1,12 @@
 """The long-horizon accuracy table: the segment LSTM on six public datasets, beside the published figures.
 
-    python scripts/benchmark_accuracy.py --data FOLDER [--only ETTh1-96,Weather-720] [--seeds K] [--table FILE]
+    python scripts/benchmark_accuracy.py --data FOLDER [--only ETTh1-96,Weather-720] [--seeds K] [--ensemble K]
 
 The protocol is that of the published tables: each channel is z-scored with its training rows' statistics, windows have
 stride 1, every test window counts, and MSE and MAE are plain means over windows, steps and channels. Rows are taken as
 they stand, sentinels and all, on a clock without gaps, because every published figure takes them so. One line of JSON
-per cell, seed and model goes to standard output; finished cells are kept and not computed again.
+per cell, seed and model goes to standard output; finished cells are kept and not computed again. With ``--ensemble K``
+each cell is the mean of K networks that differ by their seed, and has a column of its own.
 """
 
 from __future__ import annotations
@@ -138,22 +139,27 @@ def load(task: Task, folder: Path) -> tuple[forecast.Panel, dict[str, object]]:
     return panel, {**spans, "target": columns, "covariates": "none", "calendar": False}
 
 
-def run_cell(name: str, horizon: int, seed: int, folder: Path) -> list[dict[str, object]]:
-    """Train and judge one cell with one seed; a record for the segment LSTM, the vanilla RNN and persistence."""
+def run_cell(name: str, horizon: int, seed: int, ensemble: int, folder: Path) -> list[dict[str, object]]:
+    """Train and judge one cell with one seed; a record for the segment LSTM, the vanilla RNN and persistence.
+
+    Of an ensemble, a record for the mean alone.
+    """
     task = TASKS[name]
     panel, settings = load(task, folder)
     settings |= {**RECIPE, "horizon": horizon, "seed": seed, **task.settings[horizon]}
+    settings |= {"ensemble": ensemble, "baseline": ensemble == 1}
     with tempfile.TemporaryDirectory() as place:
         run = forecast.train(panel, forecast.configure(settings), run="cell", runs_dir=Path(place))
         metrics, networks = run.metrics, run.manifest["networks"]
     records = []
-    for model, network in (("segment-lstm", "model"), ("rnn", "baseline"), ("persistence", "")):
+    judged = (("segment-lstm", "model"), ("rnn", "baseline"), ("persistence", ""))
+    for model, network in judged if ensemble == 1 else judged[:1]:
         scores = metrics["models"][model]
         records.append(
             {
                 "dataset": name,
                 "horizon": horizon,
-                "model": model,
+                "model": model if ensemble == 1 else f"{model} x{ensemble}",
                 "seed": seed,
                 "mse": scores["rmse"] ** 2,
                 "mae": scores["mae"],
@@ -183,27 +189,29 @@ OURS = ("segment-lstm", "rnn", "persistence")
 def table(records: Sequence[dict[str, object]]) -> str:
     """The table in Markdown: MSE/MAE, means over seeds, of ours and of the published models."""
     known = published()
+    ensembles = sorted({str(r["model"]) for r in records if str(r["model"]).startswith(f"{OURS[0]} x")})
+    columns = (OURS[0], *ensembles, *OURS[1:], *SHOWN)
     rows: list[list[str]] = []
     means: dict[str, list[float]] = {}
     for name in TASKS:
         for horizon in HORIZONS:
             cell = [r for r in records if r["dataset"] == name and r["horizon"] == horizon]
-            if not cell:
+            trained = {str(r["model"]) for r in cell}
+            if not trained.issuperset(OURS):
                 continue
-            scores: dict[str, tuple[float, float]] = {
-                model: (_mean(cell, model, "mse"), _mean(cell, model, "mae")) for model in OURS
-            }
+            scores = {model: (_mean(cell, model, "mse"), _mean(cell, model, "mae")) for model in trained}
             scores |= {model: known[model, name, horizon] for model in SHOWN if (model, name, horizon) in known}
             if name in ROWS_OF_20:
                 for model, (mse, _) in scores.items():
                     means.setdefault(model, []).append(mse)
-            shown = ["{:.3f}/{:.3f}".format(*scores[model]) if model in scores else "–" for model in (*OURS, *SHOWN)]
-            seconds = _mean(cell, "segment-lstm", "seconds")
-            thousands = _mean(cell, "segment-lstm", "parameters") / 1000
-            rows.append([f"{name} {horizon}", shown[0], f"{seconds:.0f}", f"{thousands:.0f}k", *shown[1:]])
-    averages = [f"{fmean(means[model]):.4f}" if means.get(model) else "–" for model in (*OURS, *SHOWN)]
-    rows.append([f"mean MSE of {len(means.get(OURS[0], []))}", averages[0], "", "", *averages[1:]])
-    head = ["", "segment LSTM", "seconds", "weights", "vanilla RNN, same design", "last value", *SHOWN]
+            shown = ["{:.3f}/{:.3f}".format(*scores[model]) if model in scores else "–" for model in columns]
+            seconds = _mean(cell, OURS[0], "seconds")
+            thousands = _mean(cell, OURS[0], "parameters") / 1000
+            rows.append([f"{name} {horizon}", f"{seconds:.0f}", f"{thousands:.0f}k", *shown])
+    averages = [f"{fmean(means[model]):.4f}" if means.get(model) else "–" for model in columns]
+    rows.append([f"mean MSE of {len(means.get(OURS[0], []))}", "", "", *averages])
+    titles = [f"mean of {model.rpartition('x')[2]}" for model in ensembles]
+    head = ["", "seconds", "weights", "segment LSTM", *titles, "vanilla RNN, same design", "last value", *SHOWN]
     lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
     return "\n".join(lines) + f"\n\n{against_rnn(records)}\n"
 
@@ -218,7 +226,8 @@ def against_rnn(records: Sequence[dict[str, object]]) -> str:
 
     cells: dict[object, list[dict[str, object]]] = {}
     for record in records:
-        cells.setdefault((record["dataset"], record["horizon"]), []).append(record)
+        if record["model"] in OURS:
+            cells.setdefault((record["dataset"], record["horizon"]), []).append(record)
     pairs = np.array([[_mean(cell, model, "mse") for model in ("segment-lstm", "rnn")] for cell in cells.values()])
     gains = 1 - pairs[:, 0] / pairs[:, 1]
     p = wilcoxon(pairs[:, 0], pairs[:, 1]).pvalue if len(pairs) > 1 and (gains != 0).any() else np.nan
@@ -234,6 +243,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the datasets")
     parser.add_argument("--only", default="", help="some cells, such as ETTh1-96,Weather-720")
     parser.add_argument("--seeds", type=int, default=1, help="seeds for each cell")
+    parser.add_argument("--ensemble", type=int, default=1, help="networks whose forecasts are averaged in each cell")
     parser.add_argument("--kept", type=Path, default=Path("models/accuracy.jsonl"), help="results kept between calls")
     parser.add_argument("--table", type=Path, default=Path("models/accuracy.md"), help="where the table goes")
     options = parser.parse_args()
@@ -242,13 +252,14 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no cell {unknown[0]!r}; cells are such as {', '.join(cells[:3]) or 'ETTh1-96'}")
     records = [json.loads(line) for line in options.kept.read_text().splitlines()] if options.kept.exists() else []
+    models = OURS if options.ensemble == 1 else (f"{OURS[0]} x{options.ensemble}",)
     for seed in range(options.seeds):
         for cell in cells:
             name, _, horizon = cell.rpartition("-")
             key = (name, int(horizon), seed)
-            found = [r for r in records if (r["dataset"], r["horizon"], r["seed"]) == key]
+            found = [r for r in records if (r["dataset"], r["horizon"], r["seed"]) == key and r["model"] in models]
             if not found:
-                found = run_cell(name, int(horizon), seed, options.data)
+                found = run_cell(name, int(horizon), seed, options.ensemble, options.data)
                 records += found
                 options.kept.parent.mkdir(parents=True, exist_ok=True)
                 with options.kept.open("a") as file:
