@@ -228,6 +228,8 @@ def against_rnn(records: Sequence[dict[str, object]]) -> str:
     for record in records:
         if record["model"] in OURS:
             cells.setdefault((record["dataset"], record["horizon"]), []).append(record)
+    if not cells:
+        return ""
     pairs = np.array([[_mean(cell, model, "mse") for model in ("segment-lstm", "rnn")] for cell in cells.values()])
     gains = 1 - pairs[:, 0] / pairs[:, 1]
     p = wilcoxon(pairs[:, 0], pairs[:, 1]).pvalue if len(pairs) > 1 and (gains != 0).any() else np.nan
