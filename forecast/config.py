@@ -118,7 +118,8 @@ class NetworkConfig(Section):
     """The recurrent network: a preset's name and its parts. Defaults are those of the Keras LSTM layer."""
 
     model: str = Field("lstm", description="Preset from the catalogue; the other options change its parts.")
-    cell: Literal["rnn", "gru", "lstm"] = Field("lstm", description="Recurrent cell.")
+    cell: Literal["rnn", "gru", "lstm", "peephole", "coupled", "slstm"] = Field("lstm", description="Recurrent cell.")
+    bidirectional: bool = Field(False, description="Read the window from both ends.")
     units: Sizes = Field((64,), min_length=1, description="Units of each recurrent layer, such as 64 or 64,32.")
     normalise: Literal["none", "last", "standard", "last-scaled"] | None = Field(
         None, description="Per window: subtract the last value, its mean and scale, or the last value and its scale."
@@ -155,6 +156,11 @@ class NetworkConfig(Section):
             raise ValueError(
                 "go_backwards works with one layer, without stateful, and not with decode = recursive; "
                 f"units are {self.units}, stateful is {self.stateful}, decode is {self.decode}"
+            )
+        if self.bidirectional and (self.go_backwards or self.stateful or self.decode != "direct"):
+            raise ValueError(
+                "bidirectional works with decode = direct, without go_backwards and without stateful; "
+                f"decode is {self.decode}, go_backwards is {self.go_backwards}, stateful is {self.stateful}"
             )
         if self.stateful and self.decode != "direct":
             raise ValueError(f"stateful needs decode = direct, not {self.decode}")

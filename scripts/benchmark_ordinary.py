@@ -27,16 +27,17 @@ DEFAULT = "segment-lstm"
 PRESETS = (DEFAULT, "lstm", "stacked-lstm", "gru", "rnn")
 NAIVE = ("persistence", "seasonal-naive")
 
+# The vanilla RNN in the default's design, which is trained beside it.
+TWIN = "rnn in its design"
+
 # A source that holds no slash is a built-in series.
 TASKS: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "JFK": ("jfk_weather/jfk_weather_cleaned.csv", {"target": "DRYBULBTEMPF"}),
     "NYC": ("nyc_airports_2013/weather.csv", {"target": "temp"}),
     "Beijing PM2.5": ("beijing_pm25/raw.csv", {"target": "pm2.5"}),
-    "Brent": ("eia_energy_prices/brent-daily.csv", {}),
     "WTI": ("eia_energy_prices/wti-daily.csv", {}),
     "natural gas": ("eia_energy_prices/natural-gas-daily.csv", {}),
     "AAPL": ("stocks/aapl.us.txt", {}),
-    "KO": ("stocks/ko.us.txt", {}),
     "weather": ("weather", {}),
     "co2": ("co2", {}),
     "station": ("station", {}),
@@ -54,27 +55,28 @@ def run_task(name: str, folder: Path) -> list[dict[str, object]]:
     records = []
     with tempfile.TemporaryDirectory() as place:
         for preset in PRESETS:
-            config = forecast.configure({"model": preset, "baseline": False, **settings})
+            config = forecast.configure({"model": preset, "baseline": preset == DEFAULT, **settings})
             run = forecast.train(panel, config, run=preset, runs_dir=Path(place))
             history, best = run.history, run.manifest["networks"]["model"]["best_epochs"][0]
             validation = history.loc[history["epoch"] == best, "validation_mae"]
-            records.append(_record(name, preset, run, float(validation.iloc[0])))
+            records.append(_record(name, preset, run, preset, float(validation.iloc[0])))
             if preset == DEFAULT:
-                records += [_record(name, naive, run, None) for naive in NAIVE]
+                records += [_record(name, TWIN, run, "rnn"), *(_record(name, naive, run, naive) for naive in NAIVE)]
                 records.append(_ets(name, panel, run))
     return records
 
 
-def _record(name: str, model: str, run: Run, validation: float | None) -> dict[str, object]:
+def _record(name: str, model: str, run: Run, column: str, validation: float | None = None) -> dict[str, object]:
     metrics = run.metrics
     return {
         "series": name,
         "model": model,
         "validation_mae": validation,
-        "test_mae": metrics["models"][model]["mae"],
+        "test_mae": metrics["models"][column]["mae"],
         "n_windows": metrics["n_windows"],
-        "seconds": run.manifest["networks"]["model"]["seconds"] if model in PRESETS else 0.0,
-        "p_against_last_value": metrics["p_value"]["persistence"] if model in PRESETS else None,
+        "horizon": metrics["horizon"],
+        "seconds": run.manifest["networks"]["model"]["seconds"] if model in PRESETS else None,
+        "p_of_the_model_trained_here": metrics["p_value"].get(column),
     }
 
 
@@ -106,7 +108,8 @@ def _ets(name: str, panel: forecast.Panel, run: Run) -> dict[str, object]:
 
 def table(records: list[dict[str, object]]) -> str:
     """Validation / test MAE in Markdown; an asterisk marks the preset that the validation span would choose."""
-    head = ["series", *PRESETS, *NAIVE, f"ETS ({DEFAULT} there)"]
+    others = (TWIN, *NAIVE)
+    head = ["series", *PRESETS, *others, f"ETS ({DEFAULT} there)"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for name in TASKS:
         found = {str(record["model"]): record for record in records if record["series"] == name}
@@ -117,7 +120,7 @@ def table(records: list[dict[str, object]]) -> str:
             f"{found[model]['validation_mae']:.4g} / {found[model]['test_mae']:.4g}{' *' if model == chosen else ''}"
             for model in PRESETS
         ]
-        cells += [f"{found[model]['test_mae']:.4g}" for model in NAIVE]
+        cells += [f"{found[model]['test_mae']:.4g}" for model in others]
         cells.append(f"{found['ets']['test_mae']:.4g} ({found['ets']['default_there']:.4g})")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -74,6 +74,21 @@ MODELS: dict[str, Preset] = {
         "Two LSTM layers, the second reading the first's outputs.", {"cell": "lstm", "units": (64, 32)}
     ),
     "gru": Preset("One GRU layer: two gates, no separate cell state.", {"cell": "gru", "units": (64,)}),
+    "peephole-lstm": Preset(
+        "One LSTM layer whose gates see the cell state (Gers & Schmidhuber 2000).",
+        {"cell": "peephole", "units": (64,)},
+    ),
+    "coupled-lstm": Preset(
+        "One LSTM layer that writes where it forgets, i = 1 - f (Greff et al. 2017).",
+        {"cell": "coupled", "units": (64,)},
+    ),
+    "slstm": Preset(
+        "One sLSTM layer: exponential gates, normalised (Beck et al. 2024, xLSTM).", {"cell": "slstm", "units": (64,)}
+    ),
+    "bi-lstm": Preset(
+        "An LSTM layer from each end of the window (Schuster & Paliwal 1997).",
+        {"cell": "lstm", "units": (64,), "bidirectional": True},
+    ),
     "segment-lstm": Preset(
         "LSTM over segments of a long window, the horizon asked for at once.", {"cell": "lstm", **_SEGMENTED}
     ),

@@ -16,11 +16,22 @@ from numpy.typing import NDArray
 from forecast.config import NetworkConfig
 from forecast.errors import ConfigError, RunError
 from forecast.models.backend import HAS_GPU, keras
+from forecast.models.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell, SLSTMCell
+from forecast.models.loops import Recurrence, way_of
 
 ops, layers = keras.ops, keras.layers
 
-# Shorter loops are unrolled: the graph stays small, and each step saves the cost of a turn of the while loop.
-_LONGEST_UNROLLED = 32
+_CELLS = {
+    "rnn": SimpleRNNCell,
+    "gru": GRUCell,
+    "lstm": LSTMCell,
+    "peephole": PeepholeLSTMCell,
+    "coupled": CoupledLSTMCell,
+    "slstm": SLSTMCell,
+}
+
+# Keras takes cuDNN's fused kernel for these layers on a GPU.
+_ON_CUDNN = {"gru": layers.GRU, "lstm": layers.LSTM}
 
 # Feeding forecasts back is a loop in the graph, one turn a segment.
 _MOST_FED_BACK = 192
@@ -89,6 +100,9 @@ class _Builder:
         self.n_future = -(-shape.horizon // self.segment)
         self.seeds: Iterator[int] = itertools.count(1000 * seed)
         self.recurrent = [self.recurrent_layer(number) for number in range(len(config.units))]
+        self.backward = [
+            self.recurrent_layer(number, backward=True) for number in range(len(config.units)) if config.bidirectional
+        ]
         self.head = self.dense(self.outputs_per_state(), "head", scale=_HEAD_SCALE)
         self.head_dropout = layers.Dropout(config.head_dropout, seed=next(self.seeds), name="head_dropout")
         self.embed = self.dense(config.units[0], "embed", "relu") if self.segment > 1 else None
@@ -132,8 +146,16 @@ class _Builder:
     def encode(self, tokens: Any) -> list[list[Any]]:
         """Run the stack over the tokens; the final states of each layer: [h] or [h, c], each [B, U]."""
         states = []
-        for layer in self.recurrent:
-            tokens, *state = layer(tokens)
+        for depth, layer in enumerate(self.recurrent):
+            before = tokens
+            tokens, *state = layer(before)
+            if self.backward:
+                backward, *state_backward = self.backward[depth](before)
+                if layer.return_sequences:  # what the backward layer says of a step comes last in its own order
+                    backward = ops.flip(backward, axis=1)
+                tokens = ops.concatenate([tokens, backward], axis=-1)
+                pairs = zip(state, state_backward, strict=True)
+                state = [ops.concatenate(pair, axis=-1) for pair in pairs]
             if self.config.activity_regularizer:
                 # Not the layer's own argument: with return_state Keras penalises the states too, and its SimpleRNN
                 # forgets the argument.
@@ -218,44 +240,43 @@ class _Builder:
         initialiser = keras.initializers.VarianceScaling(scale, "fan_avg", "uniform", seed=next(self.seeds))
         return layers.Dense(width, activation, use_bias, kernel_initializer=initialiser, name=name)
 
-    def recurrent_layer(self, number: int) -> Any:
+    def recurrent_layer(self, number: int, backward: bool = False) -> Any:
         """One recurrent layer, with the arguments that Keras's layer of the same name takes."""
         config = self.config
-        kind, only = {
-            "rnn": (layers.SimpleRNN, {}),
-            "gru": (
-                layers.GRU,
-                {"recurrent_activation": config.recurrent_activation, "reset_after": config.reset_after},
-            ),
-            "lstm": (
-                layers.LSTM,
-                {"recurrent_activation": config.recurrent_activation, "unit_forget_bias": config.unit_forget_bias},
-            ),
-        }[config.cell]
-        return kind(
-            config.units[number],
-            activation=config.activation,
-            use_bias=config.use_bias,
-            kernel_initializer=self.initialiser(config.kernel_initializer),
-            recurrent_initializer=self.initialiser(config.recurrent_initializer),
-            bias_initializer=self.initialiser(config.bias_initializer),
-            kernel_regularizer=_l2(config.kernel_regularizer),
-            recurrent_regularizer=_l2(config.recurrent_regularizer),
-            bias_regularizer=_l2(config.bias_regularizer),
-            kernel_constraint=_constraint(config.kernel_constraint),
-            recurrent_constraint=_constraint(config.recurrent_constraint),
-            bias_constraint=_constraint(config.bias_constraint),
-            dropout=config.dropout,
-            recurrent_dropout=config.recurrent_dropout,
-            seed=next(self.seeds),
-            return_sequences=number < len(config.units) - 1,
-            return_state=True,
-            go_backwards=config.go_backwards,
-            stateful=config.stateful,
-            unroll=not HAS_GPU and self.n_past <= _LONGEST_UNROLLED if config.unroll is None else config.unroll,
-            name=f"recurrent_{number + 1}",
-            **only,
-        )
+        of_cell = {
+            "activation": config.activation,
+            "use_bias": config.use_bias,
+            "kernel_initializer": self.initialiser(config.kernel_initializer),
+            "recurrent_initializer": self.initialiser(config.recurrent_initializer),
+            "bias_initializer": self.initialiser(config.bias_initializer),
+            "kernel_regularizer": _l2(config.kernel_regularizer),
+            "recurrent_regularizer": _l2(config.recurrent_regularizer),
+            "bias_regularizer": _l2(config.bias_regularizer),
+            "kernel_constraint": _constraint(config.kernel_constraint),
+            "recurrent_constraint": _constraint(config.recurrent_constraint),
+            "bias_constraint": _constraint(config.bias_constraint),
+            "dropout": config.dropout,
+            "recurrent_dropout": config.recurrent_dropout,
+            "seed": next(self.seeds),
+        }
+        if config.cell != "rnn":
+            of_cell["recurrent_activation"] = config.recurrent_activation
+        if config.cell == "gru":
+            of_cell["reset_after"] = config.reset_after
+        elif config.cell != "rnn":
+            of_cell["unit_forget_bias"] = config.unit_forget_bias
+        of_layer = {
+            "return_sequences": number < len(config.units) - 1,
+            "return_state": True,
+            "go_backwards": config.go_backwards or backward,
+            "stateful": config.stateful,
+            "name": f"{'backward' if backward else 'recurrent'}_{number + 1}",
+        }
+        units = config.units[number]
+        if HAS_GPU and config.cell in _ON_CUDNN:
+            return _ON_CUDNN[config.cell](units, unroll=bool(config.unroll), **of_cell, **of_layer)
+        cell = _CELLS[config.cell](units, **of_cell)
+        return Recurrence(cell, way_of(cell, config.unroll), **of_layer)
 
     def initialiser(self, name: str) -> Any:
         kind = type(keras.initializers.get(name))
@@ -335,7 +356,7 @@ def leaves_cudnn(config: NetworkConfig) -> str | None:
     Keras takes the fused kernel only for the standard gates; elsewhere it loops over the steps.
     """
     reasons = {
-        "cell = rnn": config.cell == "rnn",
+        f"cell = {config.cell}": config.cell not in _ON_CUDNN,
         f"activation = {config.activation}": config.activation != "tanh",
         f"recurrent_activation = {config.recurrent_activation}": config.recurrent_activation != "sigmoid",
         f"recurrent_dropout = {config.recurrent_dropout:g}": config.recurrent_dropout > 0,

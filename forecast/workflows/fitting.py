@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from forecast.training.trainer import Fit
 
 
+# A validation span of few horizons makes nothing significant; a gain of this share over the last value counts all the
+# same.
+_PLAIN_GAIN = 0.05
+
+
 @dataclass(frozen=True)
 class Workshop:
     """What every step of one run's making shares."""
@@ -87,7 +92,9 @@ class Trained:
 
 
 def or_last_value(trained: Trained, name: str, workshop: Workshop, feeder: Feeder) -> Trained:
-    """The network, if the validation span shows that it beats the last value; if not, one that repeats that value.
+    """The network, if it beats the last value on the validation span; if not, one that repeats that value.
+
+    It beats it if it is better significantly, or by a twentieth.
 
     Args:
         trained: A network that counts from the last value.
@@ -107,7 +114,8 @@ def or_last_value(trained: Trained, name: str, workshop: Workshop, feeder: Feede
         training_errors(prepared),
     ).metrics
     gain, p = scores["skill"]["persistence"], scores["p_value"]["persistence"]
-    if gain is not None and gain > 0 and p is not None and p < SIGNIFICANT:
+    significant = gain is not None and gain > 0 and p is not None and p < SIGNIFICANT
+    if significant or (gain is not None and gain >= _PLAIN_GAIN):
         return trained
     measured = "no skill can be measured" if gain is None else f"skill {gain:.1%}"
     measured += ", too few windows to test" if p is None else f", p = {p:.2g}"

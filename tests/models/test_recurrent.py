@@ -75,6 +75,14 @@ COMBINATIONS = [
     ("stacked-lstm", "standard", "parallel", 3),
     ("stacked-lstm", "last-scaled", "recursive", 1),
     *((model, "last-scaled", "parallel", 3) for model in ("segment-lstm", "segment-gru", "segment-rnn")),
+    ("peephole-lstm", "last", "direct", 1),
+    ("peephole-lstm", "standard", "parallel", 3),
+    ("coupled-lstm", "none", "direct", 1),
+    ("coupled-lstm", "last", "recursive", 3),
+    ("slstm", "last", "parallel", 1),
+    ("slstm", "standard", "recursive", 3),
+    ("bi-lstm", "last", "direct", 1),
+    ("bi-lstm", "none", "direct", 3),
 ]
 
 
@@ -137,7 +145,7 @@ def test_windows_do_not_see_each_other(decode: str, segment: int) -> None:
 
 
 def centre_and_scale(kind: str, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What DESIGN says of each normalisation, per window and channel: [B, 1, D + P] each."""
+    """What each normalisation subtracts and divides by, per window and channel: [B, 1, D + P] each."""
     spread = np.sqrt(measured.var(axis=1, keepdims=True) + 0.1**2)
     zero, one = np.zeros_like(spread), np.ones_like(spread)
     return {
@@ -387,7 +395,8 @@ def layer_config(config: NetworkConfig) -> dict[str, Any]:
     # A layer of its own, because Keras's recurrent layers would penalise the states that they return too.
     penalties = [layer for layer in network.layers if isinstance(layer, keras.layers.ActivityRegularization)]
     penalty = keras.regularizers.serialize(keras.regularizers.L2(penalties[0].l2)) if penalties else None
-    return network.get_layer("recurrent_1").get_config() | {"activity_regularizer": penalty}
+    layer = network.get_layer("recurrent_1").get_config()
+    return layer | layer["cell"]["config"] | {"activity_regularizer": penalty, "unroll": layer["way"] == "unrolled"}
 
 
 def plain(value: object) -> object:
@@ -423,13 +432,52 @@ def test_no_argument_of_the_keras_layer_is_out_of_reach(cell: str, layer: Any) -
     assert set(inspect.signature(layer.__init__).parameters) - ours - automatic == set(OPTIONS[cell])
 
 
-@pytest.mark.parametrize(("lookback", "segment", "expected"), [(32, 1, True), (33, 1, False), (64, 2, True)])
-def test_short_loops_are_unrolled(lookback: int, segment: int, expected: bool) -> None:
-    if tf.config.list_physical_devices("GPU"):
-        expected = False  # cuDNN's kernel wants the loop whole
-    shape = Shape(lookback, horizon=1, targets=1, covariates=0, known=0, series=1)
-    layer = build_network(parts(segment=segment), shape, seed=0).get_layer("recurrent_1")
-    assert layer.get_config()["unroll"] == expected
+def test_a_bidirectional_network_reads_the_window_from_both_ends() -> None:
+    network = build_network(parts(bidirectional=True), PLAIN, seed=1)
+    weights, inputs = random_weights(network), inputs_of(PLAIN)
+    backward = {name.replace("backward", "recurrent"): array for name, array in weights.items() if "backward" in name}
+    ahead = run_by_hand("lstm", weights, inputs["past"])[0][0]
+    back = run_by_hand("lstm", backward, inputs["past"][:, ::-1])[0][0]
+    expected = np.concatenate([ahead, back], axis=1) @ weights["head/kernel"] + weights["head/bias"]
+    np.testing.assert_allclose(forecast(network, inputs)[:, :, 0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_bidirectional_stack_reads_each_step_from_both_ends() -> None:
+    network = build_network(parts(bidirectional=True, units=(4, 3)), PLAIN, seed=1)
+    weights, past = random_weights(network), inputs_of(PLAIN)["past"]
+    of_layer = {
+        (way, number): {
+            f"recurrent_1/{name.partition('/')[2]}": array
+            for name, array in weights.items()
+            if name.startswith(f"{way}_{number}/")
+        }
+        for way in ("recurrent", "backward")
+        for number in (1, 2)
+    }
+
+    def every_step(way: str, number: int, sequence: np.ndarray) -> np.ndarray:
+        step, state = cell_by_hand("lstm", of_layer[way, number], "1"), None
+        units = (4, 3)[number - 1]
+        state, outputs = [np.zeros((BATCH, units))] * 2, []
+        for row in range(sequence.shape[1]):
+            state = step(sequence[:, row], *state)
+            outputs.append(state[0])
+        return np.stack(outputs, axis=1)
+
+    below = np.concatenate(
+        [every_step("recurrent", 1, past), every_step("backward", 1, past[:, ::-1])[:, ::-1]], axis=2
+    )
+    last = [every_step("recurrent", 2, below)[:, -1], every_step("backward", 2, below[:, ::-1])[:, -1]]
+    expected = np.concatenate(last, axis=1) @ weights["head/kernel"] + weights["head/bias"]
+    np.testing.assert_allclose(forecast(network, inputs_of(PLAIN))[:, :, 0], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options", [{"decode": "parallel"}, {"decode": "recursive"}, {"stateful": True}, {"go_backwards": True}]
+)
+def test_what_reads_from_both_ends_cannot_do_all(options: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="bidirectional works with decode = direct"):
+        parts(bidirectional=True, **options)
 
 
 @pytest.mark.parametrize("option", ["dropout", "recurrent_dropout", "head_dropout"])

@@ -1,0 +1,218 @@
+"""The recurrent cells: those of Keras, and their relatives that Keras has not.
+
+Every cell does its work in two parts, so that a loop can be fast: `project` maps the inputs of all steps to the gates
+in one product, and `step` does what each step must do by itself. The weights are those of a Keras cell: ``kernel``,
+``recurrent_kernel`` and ``bias`` hold the gates side by side, in the order i, f, c̃, o.
+
+In teaching texts the forget gate f is also called keep, the input gate i write, and the output gate o read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from forecast.models.backend import keras
+
+ops = keras.ops
+
+# Smallest normaliser of the sLSTM: a gate that underflows to nothing must not divide by it.
+_LEAST = 1e-30
+
+
+@keras.saving.register_keras_serializable("forecast")
+class SimpleRNNCell(keras.layers.SimpleRNNCell):  # type: ignore[misc]
+    """The vanilla RNN: h = tanh(W [h', x] + b) (Elman 1990)."""
+
+    def project(self, inputs: Any) -> Any:
+        """What the inputs [..., F] contribute to each unit, [..., U]."""
+        return _affine(self, inputs)
+
+    def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        """One step from [B, U] and the state h: the output and the new state."""
+        h = self.activation(projected + ops.matmul(states[0], self.recurrent_kernel))
+        return h, [h]
+
+
+@keras.saving.register_keras_serializable("forecast")
+class GRUCell(keras.layers.GRUCell):  # type: ignore[misc]
+    """Two gates and no separate cell state: z keeps, r resets (Cho et al. 2014; ``reset_after`` as in cuDNN)."""
+
+    def project(self, inputs: Any) -> Any:
+        """What the inputs [..., F] contribute to z, r and the candidate, [..., 3U]."""
+        projected = ops.matmul(inputs, self.kernel)
+        return projected if self.bias is None else projected + (self.bias[0] if self.reset_after else self.bias)
+
+    def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        """One step from [B, 3U] and the state h: the output and the new state."""
+        h, units = states[0], self.units
+        x_z, x_r, x_c = ops.split(projected, 3, axis=-1)
+        if self.reset_after:
+            inner = ops.matmul(h, self.recurrent_kernel)
+            if self.bias is not None:
+                inner = inner + self.bias[1]
+            h_z, h_r, h_c = ops.split(inner, 3, axis=-1)
+            z, r = self.recurrent_activation(x_z + h_z), self.recurrent_activation(x_r + h_r)
+            candidate = self.activation(x_c + r * h_c)
+        else:
+            h_z, h_r = ops.split(ops.matmul(h, self.recurrent_kernel[:, : 2 * units]), 2, axis=-1)
+            z, r = self.recurrent_activation(x_z + h_z), self.recurrent_activation(x_r + h_r)
+            candidate = self.activation(x_c + ops.matmul(r * h, self.recurrent_kernel[:, 2 * units :]))
+        h = z * h + (1 - z) * candidate
+        return h, [h]
+
+
+@keras.saving.register_keras_serializable("forecast")
+class LSTMCell(keras.layers.LSTMCell):  # type: ignore[misc]
+    """c = f∘c' + i∘c̃, h = o∘tanh(c) (Hochreiter & Schmidhuber 1997; the forget gate is Gers et al. 2000)."""
+
+    def project(self, inputs: Any) -> Any:
+        """What the inputs [..., F] contribute to i, f, c̃ and o, [..., 4U]."""
+        return _affine(self, inputs)
+
+    def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        """One step from [B, 4U] and the states h and c: the output and the new states."""
+        h, c = states
+        i, f, candidate, o = ops.split(projected + ops.matmul(h, self.recurrent_kernel), 4, axis=-1)
+        c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(candidate)
+        h = self.recurrent_activation(o) * self.activation(c)
+        return h, [h, c]
+
+
+class _Relative(keras.layers.LSTMCell):  # type: ignore[misc]
+    """An LSTM cell with other gates: Keras's arguments and weights, one dropout mask for all gates."""
+
+    gates: tuple[str, ...] = ("i", "f", "c", "o")
+
+    def __init__(self, units: int, **arguments: Any) -> None:
+        super().__init__(units, **arguments)
+        # Keras makes a mask for each gate where the recurrent state is dropped out, and none of these cells needs that.
+        self.implementation, self.dropout_mask_count = 2, None
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the weights for inputs [B, F]."""
+        width = self.units * len(self.gates)
+        self.kernel = self.add_weight(
+            (input_shape[-1], width),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        self.recurrent_kernel = self.add_weight(
+            (self.units, width),
+            self.recurrent_initializer,
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+            name="recurrent_kernel",
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (width,),
+                self._initial_bias,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+
+    def _initial_bias(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        bias = self.bias_initializer(shape, dtype=dtype)
+        if not self.unit_forget_bias:
+            return bias
+        first = self.gates.index("f") * self.units
+        return ops.concatenate([bias[:first], ops.ones((self.units,), dtype), bias[first + self.units :]])
+
+    def call(self, inputs: Any, states: list[Any], training: bool = False) -> tuple[Any, list[Any]]:
+        """One step: inputs [B, F] and the states to the output [B, U] and the new states."""
+        h = states[0]
+        if training and self.dropout > 0:
+            inputs = inputs * self.get_dropout_mask(inputs)
+        if training and self.recurrent_dropout > 0:
+            h = h * self.get_recurrent_dropout_mask(h)
+        return self.step(self.project(inputs), [h, *states[1:]])
+
+    def project(self, inputs: Any) -> Any:
+        """What the inputs [..., F] contribute to the gates, [..., G * U]."""
+        return _affine(self, inputs)
+
+    def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        """One step from [B, G * U] and the states: the output and the new states."""
+        raise NotImplementedError
+
+    def _gates(self, projected: Any, h: Any) -> list[Any]:
+        return list(ops.split(projected + ops.matmul(h, self.recurrent_kernel), len(self.gates), axis=-1))
+
+
+@keras.saving.register_keras_serializable("forecast")
+class PeepholeLSTMCell(_Relative):
+    """An LSTM whose gates see the cell state: i and f the old one, o the new one (Gers & Schmidhuber 2000).
+
+    Each sees it through a diagonal weight, a row of ``peephole_kernel`` [3, U] in the order i, f, o.
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the weights for inputs [B, F]."""
+        super().build(input_shape)
+        # Keras's initialiser of a (3, U) matrix, like that of the other weights from the state.
+        self.peephole_kernel = self.add_weight(
+            (3, self.units),
+            self.kernel_initializer,
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+            name="peephole_kernel",
+        )
+
+    def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        """One step from [B, 4U] and the states h and c: the output and the new states."""
+        h, c = states
+        i, f, candidate, o = self._gates(projected, h)
+        from_c = self.peephole_kernel
+        i, f = self.recurrent_activation(i + from_c[0] * c), self.recurrent_activation(f + from_c[1] * c)
+        c = f * c + i * self.activation(candidate)
+        h = self.recurrent_activation(o + from_c[2] * c) * self.activation(c)
+        return h, [h, c]
+
+
+@keras.saving.register_keras_serializable("forecast")
+class CoupledLSTMCell(_Relative):
+    """An LSTM that writes where it forgets: i = 1 - f, a quarter of the weights fewer (Greff et al. 2017)."""
+
+    gates = ("f", "c", "o")
+
+    def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        """One step from [B, 3U] and the states h and c: the output and the new states."""
+        h, c = states
+        f, candidate, o = self._gates(projected, h)
+        f = self.recurrent_activation(f)
+        c = f * c + (1 - f) * self.activation(candidate)
+        h = self.recurrent_activation(o) * self.activation(c)
+        return h, [h, c]
+
+
+@keras.saving.register_keras_serializable("forecast")
+class SLSTMCell(_Relative):
+    """The sLSTM of xLSTM: exponential input and forget gates, a normaliser n and a stabiliser m (Beck et al. 2024).
+
+    Its states are h, c, n and m. The recurrent weights are full: one head, one block.
+    """
+
+    def __init__(self, units: int, **arguments: Any) -> None:
+        super().__init__(units, **arguments)
+        self.state_size = [units] * 4
+
+    def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        """One step from [B, 4U] and the states h, c, n and m: the output and the new states."""
+        h, c, n, m = states
+        i, f, candidate, o = self._gates(projected, h)
+        f = f + m  # both are logarithms
+        m = ops.maximum(f, i)
+        i, f = ops.exp(i - m), ops.exp(f - m)
+        c = f * c + i * self.activation(candidate)
+        n = f * n + i
+        h = self.recurrent_activation(o) * c / ops.maximum(n, _LEAST)
+        return h, [h, c, n, m]
+
+
+def _affine(cell: Any, inputs: Any) -> Any:
+    projected = ops.matmul(inputs, cell.kernel)
+    return projected if cell.bias is None else projected + cell.bias
