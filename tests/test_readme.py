@@ -13,7 +13,7 @@ import pytest
 
 from forecast.cli import make, sources, use  # noqa: F401 - each adds its commands to the app
 from forecast.cli.main import app
-from forecast.models import recurrent
+from forecast.models import loops
 from forecast.report import draw
 from forecast.training import trainer
 
@@ -23,13 +23,13 @@ COMMANDS = re.findall(r"^    (forecast .*?)\s*(?:#.*)?$", README, re.MULTILINE)
 
 
 def station(hours: int) -> pd.DataFrame:
-    """A small hourly station with two columns."""
+    """A small hourly station with two columns, and a third that says which days are holidays."""
     rng = np.random.default_rng(0)
     day = 2 * np.pi * np.arange(hours) / 24
     columns = {"temperature": 10 + 5 * np.sin(day), "humidity": 70 - 10 * np.sin(day)}
     times = pd.date_range("2024-01-01", periods=hours, freq="h")
     measured = {name: (y + rng.normal(0, 0.5, hours)).round(2) for name, y in columns.items()}
-    return pd.DataFrame({"time": times} | measured)
+    return pd.DataFrame({"time": times} | measured | {"holiday": (times.day_of_week == 6).astype(int)})
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         fit.steps_per_epoch, fit.last_epoch = 2, 1
 
     monkeypatch.setattr(trainer.Fit, "__init__", begin)
-    monkeypatch.setattr(recurrent, "_LONGEST_UNROLLED", 0)
+    monkeypatch.setattr(loops, "LONGEST_UNROLLED", 0)
     monkeypatch.setattr(draw, "to_png", lambda figure: b"")
 
 
