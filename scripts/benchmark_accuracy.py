@@ -82,7 +82,7 @@ TASKS = {
         by_horizon(
             {"epochs": 16},
             {"epochs": 16},
-            {**SCALED, "epochs": 8},
+            {**SCALED, "epochs": 8, "loss": "huber"},
             {**SCALED, "epochs": 8},
         ),
     ),
@@ -116,8 +116,8 @@ TASKS = {
         by_horizon(
             {**DOUBLE, "epochs": 20},
             {**DOUBLE, "epochs": 20},
-            {**SCALED, "segment": 144, "units": 256, "epochs": 12},
-            {**SCALED, "segment": 144, "units": 256, "epochs": 12},
+            {**SCALED, "segment": 144, "units": 256, "epochs": 12, "loss": "mse"},
+            {**SCALED, "segment": 144, "units": 256, "epochs": 12, "loss": "mse"},
         ),
     ),
     "Exchange": Task("exchange_rate/exchange_rate.csv", "D", None, by_horizon(EXCHANGE, EXCHANGE, EXCHANGE, EXCHANGE)),
