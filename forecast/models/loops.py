@@ -22,6 +22,9 @@ Way = Literal["fused", "unrolled", "keras"]
 # Longer loops are not unrolled: the graph would grow faster than the time that it saves.
 LONGEST_UNROLLED = 32
 
+# Of wider layers the kernel is slower than Keras's loop: it does not share a large product among the cores.
+WIDEST_FUSED = 64
+
 
 @keras.saving.register_keras_serializable("forecast")
 class Recurrence(keras.layers.RNN):  # type: ignore[misc]
@@ -59,16 +62,20 @@ class Recurrence(keras.layers.RNN):  # type: ignore[misc]
             return "keras"
         if self.way is not None:
             return self.way
-        if shape[1] is not None and shape[1] <= LONGEST_UNROLLED:
-            return "unrolled"
-        return "fused" if can_be_fused(self.cell) else "keras"
+        short = shape[1] is not None and shape[1] <= LONGEST_UNROLLED
+        return "unrolled" if short else _whole(self.cell)
 
 
 def way_of(cell: Any, unroll: bool | None) -> Way | None:
     """The way that a user's choice to unroll or not leaves; None where the shape may decide."""
     if unroll is None:
         return None
-    return "unrolled" if unroll else "fused" if can_be_fused(cell) else "keras"
+    return "unrolled" if unroll else _whole(cell)
+
+
+def _whole(cell: Any) -> Way:
+    """The fastest way that is not unrolled."""
+    return "fused" if can_be_fused(cell) and cell.units <= WIDEST_FUSED else "keras"
 
 
 def can_be_fused(cell: Any) -> bool:

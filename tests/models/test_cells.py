@@ -198,6 +198,7 @@ def test_the_fastest_way_is_chosen_by_shape() -> None:
 
     assert way(LSTMCell(4), 168) == way(PeepholeLSTMCell(4), 168) == "fused"
     assert way(GRUCell(4), 168) == way(LSTMCell(4, activation="relu"), 168) == "keras"
+    assert way(LSTMCell(128), 168) == "keras"
     assert way(CoupledLSTMCell(4), 12) == "unrolled"
     assert way(LSTMCell(4), 168, masked=True) == "keras"
     assert way(LSTMCell(4, recurrent_dropout=0.1), 168, training=True) == "keras"
