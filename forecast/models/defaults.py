@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from forecast.config import Config
+from forecast.config import Config, chosen
 from forecast.data.panel import Clock, Panel
 from forecast.data.split import TRAIN, Split, split_by_time
 from forecast.errors import ConfigError, DataError
@@ -61,7 +61,55 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
         DataError: If the target is ambiguous or missing, or no row is left to train on.
         ConfigError: If two settings contradict each other.
     """
-    data, notes = config.data, []
+    data = config.data
+    targets, covariates = _columns(panel, config)
+    price = panel.clock.unit == "B" and all(_is_positive(panel, name) for name in targets)
+    if covariates is None:
+        # Open, high and low of a price are the price again; they add noise and no news.
+        usable = () if price else _usable_covariates(panel, split_by_time(panel, data))
+        covariates = tuple(name for name in usable if name not in targets + data.known)
+    season = data.season or default_season(panel.clock)
+    lookback, horizon = default_spans(panel.clock, season)
+    longest = max(1, int((1 - data.validation - data.test) * panel.n_rows / panel.n_series) // 3)
+    # A price moves in proportion to itself and has no level to return to: its logarithm, counted from the last close,
+    # looks the same at 100 and at 700 dollars.
+    transform = data.transform or ("log" if price else "none")
+    # Rising prices in the training years would otherwise be learned as a law, and forecast into the fall that follows.
+    mirror = price and transform == "log" and not config.network.stateful
+    resolved = config.replace(
+        data={
+            "target": targets,
+            "covariates": covariates,
+            "calendar": data.calendar if data.calendar is not None else season > 1 and not price,
+            "lookback": data.lookback or min(lookback, longest),
+            "horizon": data.horizon or min(horizon, max(1, longest // 3)),
+            "season": season,
+            "transform": transform,
+            "channels": data.channels or "joint",
+        },
+        # Counting each window from its last value won on the validation span of every series that was tried.
+        network={"normalise": config.network.normalise or "last"},
+        training={"mirror": mirror if config.training.mirror is None else config.training.mirror},
+    )
+    why = ""
+    if data.lookback is None and config.network.segment is None and not price:
+        found = longer_memory(panel, resolved, longest)
+        if found is not None:
+            lookback, why = found
+            resolved = resolved.replace(data={"lookback": lookback})
+    lookback = chosen(resolved.data.lookback)
+    segment = min(config.network.segment or default_segment(lookback, season), lookback)
+    n_channels = len(targets) if data.channels == "independent" else 1
+    batch_size = default_batch(int((1 - data.validation - data.test) * panel.n_rows) * n_channels, segment)
+    resolved = resolved.replace(
+        network={"segment": segment}, training={"batch_size": config.training.batch_size or batch_size}
+    )
+    return resolved, _notes(panel, resolved, why, price and data.transform is None)
+
+
+def _columns(panel: Panel, config: Config) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+    """Targets and covariates, the latter None where they are left open; each column there, and named once."""
+    data = config.data
     targets = data.target or _default_target(panel)
     covariates = data.covariates and tuple(name for name in data.covariates if name not in targets)
     named = targets + (covariates or ()) + data.known
@@ -75,68 +123,26 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
             f"known: decode = direct does not look ahead. Received: {', '.join(data.known)}.",
             "Add --decode parallel, or use the model segment-lstm.",
         )
-    price = panel.clock.unit == "B" and all(_is_positive(panel, name) for name in targets)
-    season = data.season or default_season(panel.clock)
-    lookback, horizon = default_spans(panel.clock, season)
-    longest = max(1, int((1 - data.validation - data.test) * panel.n_rows / panel.n_series) // 3)
-    lookback, horizon = data.lookback or min(lookback, longest), data.horizon or min(horizon, max(1, longest // 3))
-    if covariates is None:
-        # Open, high and low of a price are the price again; they add noise and no news.
-        usable = () if price else _usable_covariates(panel, split_by_time(panel, data))
-        covariates = tuple(name for name in usable if name not in named)
-    # A price moves in proportion to itself and has no level to return to: its logarithm, counted from the last close,
-    # looks the same at 100 and at 700 dollars.
-    transform = data.transform or ("log" if price else "none")
-    # Counting each window from its last value won on the validation span of every series that was tried.
-    normalise = config.network.normalise or "last"
-    # Rising prices in the training years would otherwise be learned as a law, and forecast into the fall that follows.
-    mirror = (
-        config.training.mirror
-        if config.training.mirror is not None
-        else price and transform == "log" and not config.network.stateful
-    )
-    calendar = data.calendar if data.calendar is not None else season > 1 and not price
-    notes.append(
-        f"target: {', '.join(targets)}"
+    return targets, covariates
+
+
+def _notes(panel: Panel, resolved: Config, why: str, price: bool) -> tuple[str, ...]:
+    """What was chosen, in sentences."""
+    data, clock = resolved.data, panel.clock
+    lookback, horizon, season = chosen(data.lookback), chosen(data.horizon), chosen(data.season)
+    segment, covariates = chosen(resolved.network.segment), chosen(data.covariates)
+    notes = [
+        f"target: {', '.join(data.target)}"
         + (f"; other inputs: {', '.join(covariates)}" if covariates else "")
-        + (f"; known ahead: {', '.join(data.known)}" if data.known else "")
-    )
-    resolved = config.replace(
-        data={
-            "target": targets,
-            "covariates": covariates,
-            "calendar": calendar,
-            "lookback": lookback,
-            "horizon": horizon,
-            "season": season,
-            "transform": transform,
-            "channels": data.channels or "joint",
-        },
-        network={"normalise": normalise},
-        training={"mirror": mirror},
-    )
-    why = ""
-    if data.lookback is None and config.network.segment is None and not price:
-        found = longer_memory(panel, resolved, longest)
-        if found is not None:
-            lookback, reason = found
-            why = f" ({reason})"
-    notes.append(
-        f"lookback {panel.clock.describe(lookback)}{why}, horizon {panel.clock.describe(horizon)}, "
-        + (f"season {panel.clock.describe(season)}" if season > 1 else "no season")
-    )
-    if price and data.transform is None and normalise == "last":
+        + (f"; known ahead: {', '.join(data.known)}" if data.known else ""),
+        f"lookback {clock.describe(lookback)}{f' ({why})' if why else ''}, horizon {clock.describe(horizon)}, "
+        + (f"season {clock.describe(season)}" if season > 1 else "no season"),
+    ]
+    if price and resolved.network.normalise == "last":
         notes.append("a positive series on business days is taken for a price: logged, cumulative returns are forecast")
-    segment = min(config.network.segment or default_segment(lookback, season), lookback)
-    n_channels = len(targets) if data.channels == "independent" else 1
-    batch_size = default_batch(int((1 - data.validation - data.test) * panel.n_rows) * n_channels, segment)
     if segment > 1:
-        notes.append(f"fed in segments of {panel.clock.describe(segment)}, {-(-lookback // segment)} turns of the cell")
-    return resolved.replace(
-        data={"lookback": lookback},
-        network={"segment": segment},
-        training={"batch_size": config.training.batch_size or batch_size},
-    ), tuple(notes)
+        notes.append(f"fed in segments of {clock.describe(segment)}, {-(-lookback // segment)} turns of the cell")
+    return tuple(notes)
 
 
 def _default_target(panel: Panel) -> tuple[str, ...]:

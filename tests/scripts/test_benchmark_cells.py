@@ -1,0 +1,33 @@
+"""The benchmark of cells measures what it says."""
+
+from __future__ import annotations
+
+import pytest
+
+import benchmark_cells as benchmark
+from forecast.models.cells import LSTMCell
+from forecast.models.loops import Recurrence
+
+
+def test_operations_are_those_of_the_matrix_products() -> None:
+    # One LSTM step of 1 unit and 1 feature: four gates of two products, each a multiplication and an addition; and the
+    # backward pass costs as much again for the inputs and again for the weights.
+    assert benchmark.operations("lstm", units=1, steps=1, features=1) == 3 * 4 * 2 * 2
+    assert benchmark.operations("rnn", 1, 1, 1) == benchmark.operations("lstm", 1, 1, 1) / 4
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "expected"),
+    [
+        ("lstm", 24, ["Keras", "default", "unrolled", "fused"]),
+        ("lstm", 168, ["Keras", "default", "fused"]),
+        ("gru", 24, ["Keras", "default", "unrolled"]),
+        ("slstm", 168, ["Keras", "default"]),
+    ],
+)
+def test_the_ways_that_a_cell_has_are_compared(name: str, steps: int, expected: list[str]) -> None:
+    assert [way for way, _ in benchmark.ways(name, 4, steps)] == expected
+
+
+def test_a_rate_is_that_of_windows() -> None:
+    assert benchmark.rate(Recurrence(LSTMCell(2)), (3, 4, 2), seconds=0.05) > 3
