@@ -92,7 +92,7 @@ def test_a_message_echoes_the_value_and_lists_what_is_allowed() -> None:
         build_config({"network": {"cell": "lsmt", "units": "8,0"}, "data": {"lookback": 0}})
     assert caught.value.message.splitlines() == [
         "lookback: must be greater than or equal to 1. Received: 0.",
-        "cell: must be 'rnn', 'gru' or 'lstm'. Received: 'lsmt'.",
+        "cell: must be 'rnn', 'gru', 'lstm', 'peephole', 'coupled' or 'slstm'. Received: 'lsmt'.",
         "units: must be greater than or equal to 1. Received: '0'.",
     ]
     assert caught.value.hint == "forecast train --help lists every option."
