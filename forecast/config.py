@@ -170,7 +170,7 @@ class NetworkConfig(Section):
 class TrainingConfig(Section):
     """How the network is trained, and what stands beside it."""
 
-    epochs: int = Field(30, ge=1, le=100_000, description="Passes over the training windows, at most.")
+    epochs: int = Field(30, ge=1, le=100_000, description="Epochs, at most: passes over the training windows.")
     steps_per_epoch: int = Field(100, ge=1, description="Batches in an epoch, at most; a long series is sampled.")
     batch_size: int | None = Field(None, ge=1, le=65_536, description="Windows in a batch. (default: by length)")
     learning_rate: float = Field(2e-3, gt=0, le=1e32, description="Highest rate of Adam's schedule.")

@@ -20,6 +20,10 @@ from forecast.training.state import Arrays, Epoch, Progress
 # Validation looks at no more windows than these, evenly spaced: enough to choose by, cheap enough to do each epoch.
 _VALIDATION_WINDOWS = 2048
 
+# A series that is passed in fewer steps than these is passed several times in an epoch: sixty rows make one batch, and
+# thirty steps teach nothing.
+_SHORTEST_EPOCH = 20
+
 # Scaled values lie within a few units, so a loss of this size is no forecast any more; clipping keeps it finite.
 _DIVERGED = 1e6
 
@@ -66,7 +70,7 @@ class Fit:
         self.shape = shape_of(rows, windows.lookback, windows.horizon)
         self.feeder = Feeder(rows.inputs, rows.identity)
         self.order = lanes_or_windows(windows, config, carries_state=twin is not None)
-        self.steps_per_epoch = min(self.order.steps_per_pass, config.steps_per_epoch)
+        self.steps_per_epoch = min(max(self.order.steps_per_pass, _SHORTEST_EPOCH), config.steps_per_epoch)
         self.last_epoch = epochs or config.epochs
         self.validation = prepared.validation.every(_VALIDATION_WINDOWS) if epochs is None else None
         self.progress = Progress()

@@ -67,7 +67,7 @@ def test_no_two_options_share_a_flag() -> None:
 
 def test_help_tells_the_default_and_the_choices() -> None:
     helps = {param.name: getattr(param, "help", None) for param in COMMANDS["train"].params}
-    assert helps["epochs"] == "Passes over the training windows, at most. (default: 30)"
+    assert helps["epochs"] == "Epochs, at most: passes over the training windows. (default: 30)"
     assert helps["cell"] == "Recurrent cell. One of rnn, gru, lstm, peephole, coupled, slstm. (default: lstm)"
     assert helps["baseline"] == "Train the vanilla RNN beside the model. (default: yes)"
     assert helps["lookback"] == "Steps that it sees. (default: by clock)"

@@ -169,10 +169,13 @@ def test_the_watcher_sees_every_step_and_epoch() -> None:
     assert [epoch.learning_rate for epoch in history] == rates
 
 
-@pytest.mark.parametrize(("steps_per_epoch", "expected"), [(1000, 10), (4, 4)])
-def test_an_epoch_is_a_pass_at_most(steps_per_epoch: int, expected: int) -> None:
-    fit = fit_of(prepared_of(noisy(), steps_per_epoch=steps_per_epoch))
-    assert len(fit.windows) == 84 - 8  # 76 windows are 10 batches of 8
+@pytest.mark.parametrize(
+    ("batch_size", "steps_per_epoch", "expected"),
+    [(2, 1000, 38), (2, 4, 4), (8, 1000, 20), (8, 4, 4)],  # a pass of 10 batches is short and is made twice
+)
+def test_an_epoch_is_a_pass_at_most_but_never_a_few_steps(batch_size: int, steps_per_epoch: int, expected: int) -> None:
+    fit = fit_of(prepared_of(noisy(), batch_size=batch_size, steps_per_epoch=steps_per_epoch))
+    assert len(fit.windows) == 84 - 8  # 76 windows
     assert fit.steps_per_epoch == expected
 
 

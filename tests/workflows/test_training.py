@@ -209,7 +209,7 @@ def test_the_model_was_restored_and_not_trained_again(tmp_path: Path, monthly: p
 
     count = Count()
     forecast.resume("run", runs_dir=tmp_path, source=monthly, listener=count)
-    assert count.steps == 2 * 9 - 3  # what was left of the baseline's two epochs
+    assert count.steps == 2 * 20 - 3  # what was left of the baseline's two epochs
 
 
 @pytest.mark.parametrize(
