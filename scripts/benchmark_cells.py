@@ -1,6 +1,6 @@
 """How fast each cell is trained on this machine, by way of looping: ``python scripts/benchmark_cells.py``.
 
-Windows a second of a forward and a backward pass of one layer, the best of some repetitions, for a grid of units,
+Windows a second of a forward and a backward pass of one layer, the best of some turns, for a grid of units,
 steps and batch; beside Keras's own layer as it comes. In brackets the ratio to it; at the end the geometric mean of
 the small and middle shapes, and the share of the machine's matrix-product peak that the default way reaches.
 """
@@ -34,10 +34,24 @@ CELLS: dict[str, tuple[Any, Any]] = {
 }
 
 
-def rate(layer: Any, shape: tuple[int, int, int], seconds: float) -> float:
-    """Windows a second of forward and backward passes over a batch [B, n, F]; the fastest repetition counts."""
+def rates(layers: dict[str, Any], shape: tuple[int, int, int], seconds: float) -> dict[str, float]:
+    """Windows a second of forward and backward passes over a batch [B, n, F] by each layer.
+
+    The layers take turns, so that what else the machine does falls on all of them; the fastest turn of each counts.
+    """
     batch = tf.constant(np.random.default_rng(0).normal(size=shape), tf.float32)
-    layer.build(shape)
+    steps = {name: _passes(layer, batch) for name, layer in layers.items()}
+    best, until = dict.fromkeys(steps, np.inf), time.perf_counter() + seconds * len(steps)
+    while time.perf_counter() < until or np.inf in best.values():
+        for name, step in steps.items():
+            started = time.perf_counter()
+            step()[0].numpy()
+            best[name] = min(best[name], time.perf_counter() - started)
+    return {name: shape[0] / took for name, took in best.items()}
+
+
+def _passes(layer: Any, batch: Any) -> Callable[[], Any]:
+    layer.build(batch.shape)
 
     def passes() -> Any:
         with tf.GradientTape() as tape:
@@ -46,12 +60,7 @@ def rate(layer: Any, shape: tuple[int, int, int], seconds: float) -> float:
 
     step = tf.function(passes)
     step()
-    best, until = np.inf, time.perf_counter() + seconds
-    while time.perf_counter() < until or best == np.inf:
-        started = time.perf_counter()
-        step()[0].numpy()
-        best = min(best, time.perf_counter() - started)
-    return shape[0] / best
+    return step
 
 
 def peak(seconds: float) -> float:
@@ -99,9 +108,8 @@ def main() -> None:
     for name in options.cells.split(","):
         ratios = []
         for units, steps, features, batch in GRID:
-            found = {
-                way: rate(make(), (batch, steps, features), options.seconds) for way, make in ways(name, units, steps)
-            }
+            layers = {way: make() for way, make in ways(name, units, steps)}
+            found = rates(layers, (batch, steps, features), options.seconds)
             cells = [f"{found[way]:,.0f} ({found[way] / found['Keras']:.2f})" if way in found else "–" for way in WAYS]
             share = found["default"] * operations(name, units, steps, features) / most
             row = (name, units, steps, features, batch, *cells, f"{share:.0%}")
