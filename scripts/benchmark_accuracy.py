@@ -16,7 +16,7 @@ import csv
 import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 import forecast
+from records import Record, keep_records, markdown, read_records
 
 HORIZONS = (96, 192, 336, 720)
 PUBLISHED = Path(__file__).with_name("published.csv")
@@ -140,7 +141,7 @@ def load(task: Task, folder: Path) -> tuple[forecast.Panel, dict[str, object]]:
     return panel, {**spans, "target": columns, "covariates": "none", "calendar": False}
 
 
-def run_cell(name: str, horizon: int, seed: int, ensemble: int, folder: Path) -> list[dict[str, object]]:
+def run_cell(name: str, horizon: int, seed: int, ensemble: int, folder: Path) -> list[Record]:
     """Train and judge one cell with one seed; a record for the segment LSTM, the vanilla RNN and persistence.
 
     Of an ensemble, a record for the mean alone.
@@ -187,51 +188,49 @@ def published() -> dict[tuple[str, str, int], tuple[float, float]]:
 OURS = ("segment-lstm", "rnn", "persistence")
 
 
-def table(records: Sequence[dict[str, object]]) -> str:
+def table(records: Sequence[Record]) -> str:
     """The table in Markdown: MSE/MAE, means over seeds, of ours and of the published models."""
     known = published()
     ensembles = sorted({str(r["model"]) for r in records if str(r["model"]).startswith(f"{OURS[0]} x")})
     columns = (OURS[0], *ensembles, *OURS[1:], *SHOWN)
     rows: list[list[str]] = []
     means: dict[str, list[float]] = {}
-    for name in TASKS:
-        for horizon in HORIZONS:
-            cell = [r for r in records if r["dataset"] == name and r["horizon"] == horizon]
-            trained = {str(r["model"]) for r in cell}
-            if not trained.issuperset(OURS):
-                continue
-            scores = {model: (_mean(cell, model, "mse"), _mean(cell, model, "mae")) for model in trained}
-            scores |= {model: known[model, name, horizon] for model in SHOWN if (model, name, horizon) in known}
-            if name in ROWS_OF_20:
-                for model, (mse, _) in scores.items():
-                    means.setdefault(model, []).append(mse)
-            shown = ["{:.3f}/{:.3f}".format(*scores[model]) if model in scores else "–" for model in columns]
-            seconds = _mean(cell, OURS[0], "seconds")
-            thousands = _mean(cell, OURS[0], "parameters") / 1000
-            rows.append([f"{name} {horizon}", f"{seconds:.0f}", f"{thousands:.0f}k", *shown])
+    cells = {
+        (name, horizon): cell
+        for name in TASKS
+        for horizon in HORIZONS
+        if (cell := [r for r in records if (r["dataset"], r["horizon"]) == (name, horizon)])
+        and {r["model"] for r in cell}.issuperset(OURS)
+    }
+    for (name, horizon), cell in cells.items():
+        trained = {str(r["model"]) for r in cell}
+        scores = {model: (_mean(cell, model, "mse"), _mean(cell, model, "mae")) for model in trained}
+        scores |= {model: known[model, name, horizon] for model in SHOWN if (model, name, horizon) in known}
+        if name in ROWS_OF_20:
+            for model, (mse, _) in scores.items():
+                means.setdefault(model, []).append(mse)
+        shown = ["{:.3f}/{:.3f}".format(*scores[model]) if model in scores else "–" for model in columns]
+        seconds = _mean(cell, OURS[0], "seconds")
+        thousands = _mean(cell, OURS[0], "parameters") / 1000
+        rows.append([f"{name} {horizon}", f"{seconds:.0f}", f"{thousands:.0f}k", *shown])
     averages = [f"{fmean(means[model]):.4f}" if means.get(model) else "–" for model in columns]
     rows.append([f"mean MSE of {len(means.get(OURS[0], []))}", "", "", *averages])
     titles = [f"mean of {model.rpartition('x')[2]}" for model in ensembles]
     head = ["", "seconds", "weights", "segment LSTM", *titles, "vanilla RNN, same design", "last value", *SHOWN]
-    lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
-    return "\n".join(lines) + f"\n\n{against_rnn(records)}\n"
+    return f"{markdown([head, *rows])}\n\n{against_rnn(cells.values())}\n"
 
 
-def _mean(cell: Sequence[dict[str, object]], model: str, key: str) -> float:
+def _mean(cell: Sequence[Record], model: str, key: str) -> float:
     return fmean(float(str(record[key])) for record in cell if record["model"] == model)
 
 
-def against_rnn(records: Sequence[dict[str, object]]) -> str:
+def against_rnn(cells: Collection[Sequence[Record]]) -> str:
     """Whether the LSTM is better than the vanilla RNN of the same design, over all cells; means over seeds."""
     from scipy.stats import wilcoxon
 
-    cells: dict[object, list[dict[str, object]]] = {}
-    for record in records:
-        if record["model"] in OURS:
-            cells.setdefault((record["dataset"], record["horizon"]), []).append(record)
     if not cells:
         return ""
-    pairs = np.array([[_mean(cell, model, "mse") for model in ("segment-lstm", "rnn")] for cell in cells.values()])
+    pairs = np.array([[_mean(cell, model, "mse") for model in OURS[:2]] for cell in cells])
     gains = 1 - pairs[:, 0] / pairs[:, 1]
     p = wilcoxon(pairs[:, 0], pairs[:, 1]).pvalue if len(pairs) > 1 and (gains != 0).any() else np.nan
     return (
@@ -254,7 +253,7 @@ def main() -> None:
     unknown = [cell for cell in cells if cell.rpartition("-")[0] not in TASKS or not cell.rpartition("-")[2].isdigit()]
     if unknown:
         parser.error(f"there is no cell {unknown[0]!r}; cells are such as {', '.join(cells[:3]) or 'ETTh1-96'}")
-    records = [json.loads(line) for line in options.kept.read_text().splitlines()] if options.kept.exists() else []
+    records = read_records(options.kept)
     models = OURS if options.ensemble == 1 else (f"{OURS[0]} x{options.ensemble}",)
     for seed in range(options.seeds):
         for cell in cells:
@@ -264,13 +263,12 @@ def main() -> None:
             if not found:
                 found = run_cell(name, int(horizon), seed, options.ensemble, options.data)
                 records += found
-                options.kept.parent.mkdir(parents=True, exist_ok=True)
-                with options.kept.open("a") as file:
-                    file.writelines(json.dumps(record) + "\n" for record in found)
+                keep_records(options.kept, found)
             for record in found:
                 print(json.dumps(record), flush=True)
-    options.table.write_text(table(records))
-    print(table(records), file=sys.stderr)
+    made = table(records)
+    options.table.write_text(made)
+    print(made, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
 import forecast
 from forecast import Run
+from records import Record, keep_records, markdown, read_records
 
 DEFAULT = "segment-lstm"
 PRESETS = (DEFAULT, "lstm", "stacked-lstm", "gru", "rnn")
@@ -48,7 +49,7 @@ TASKS: Mapping[str, tuple[str, Mapping[str, object]]] = {
 ETS_CUTOFFS, ETS_SEASONS, ETS_LEAST = 60, 12, 120
 
 
-def run_task(name: str, folder: Path) -> list[dict[str, object]]:
+def run_task(name: str, folder: Path) -> list[Record]:
     """Train every preset on one series; a record for each model."""
     source, settings = TASKS[name]
     panel = forecast.read(str(folder / source) if "/" in source else source)
@@ -66,7 +67,7 @@ def run_task(name: str, folder: Path) -> list[dict[str, object]]:
     return records
 
 
-def _record(name: str, model: str, run: Run, column: str, validation: float | None = None) -> dict[str, object]:
+def _record(name: str, model: str, run: Run, column: str, validation: float | None = None) -> Record:
     metrics = run.metrics
     return {
         "series": name,
@@ -80,7 +81,7 @@ def _record(name: str, model: str, run: Run, column: str, validation: float | No
     }
 
 
-def _ets(name: str, panel: forecast.Panel, run: Run) -> dict[str, object]:
+def _ets(name: str, panel: forecast.Panel, run: Run) -> Record:
     """Exponential smoothing and the default on the same evenly spaced cut-offs."""
     season, horizon = run.metrics["season"], run.metrics["horizon"]
     target = panel.column(run.config.data.target[0])
@@ -106,11 +107,11 @@ def _ets(name: str, panel: forecast.Panel, run: Run) -> dict[str, object]:
     }
 
 
-def table(records: list[dict[str, object]]) -> str:
+def table(records: list[Record]) -> str:
     """Validation / test MAE in Markdown; an asterisk marks the preset that the validation span would choose."""
     others = (TWIN, *NAIVE)
     head = ["series", *PRESETS, *others, f"ETS ({DEFAULT} there)"]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    rows: list[list[str]] = [head]
     for name in TASKS:
         found = {str(record["model"]): record for record in records if record["series"] == name}
         if not found:
@@ -122,8 +123,8 @@ def table(records: list[dict[str, object]]) -> str:
         ]
         cells += [f"{found[model]['test_mae']:.4g}" for model in others]
         cells.append(f"{found['ets']['test_mae']:.4g} ({found['ets']['default_there']:.4g})")
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append([name, *cells])
+    return markdown(rows)
 
 
 def main() -> None:
@@ -137,14 +138,12 @@ def main() -> None:
     unknown = [name for name in names if name not in TASKS]
     if unknown:
         parser.error(f"there is no series {unknown[0]!r}; there are {', '.join(TASKS)}")
-    records = [json.loads(line) for line in options.kept.read_text().splitlines()] if options.kept.exists() else []
+    records = read_records(options.kept)
     for name in names:
         if not any(record["series"] == name for record in records):
             found = run_task(name, options.data)
             records += found
-            options.kept.parent.mkdir(parents=True, exist_ok=True)
-            with options.kept.open("a") as file:
-                file.writelines(json.dumps(record) + "\n" for record in found)
+            keep_records(options.kept, found)
             for record in found:
                 print(json.dumps(record), flush=True)
     print(table([record for record in records if record["series"] in names]))

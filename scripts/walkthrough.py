@@ -30,11 +30,6 @@ GATES = (
 )
 
 
-def say(text: str = "") -> None:
-    """Print a line."""
-    print(text)
-
-
 def shown(values: Floats) -> str:
     """A row of numbers."""
     return "[" + "  ".join(f"{value:+.4f}" for value in np.ravel(values)) + "]"
@@ -52,42 +47,42 @@ def one_step() -> None:
     output, (h_cell, c_cell) = cell(tf.constant(ROW, tf.float32), [tf.zeros((1, UNITS)), tf.zeros((1, UNITS))])
     kernel, recurrent, bias = (weight.astype(np.float64) for weight in cell.get_weights())
 
-    say(f"1. One LSTM cell of {UNITS} units reads one row of {ROW.shape[1]} numbers")
-    say()
-    say(f"   x  = {shown(ROW)}   the input, 1 × {ROW.shape[1]}")
-    say(f"   h' = {shown(h)}   the old output, 1 × {UNITS}, also called the hidden state")
-    say(f"   c' = {shown(c)}   the old cell state, 1 × {UNITS}, also called the memory, or S")
-    say()
-    say(f"   W is {_size(kernel)}: the weights of the four gates side by side, in the order i f c̃ o.")
-    say(f"   U is {_size(recurrent)}, b has {bias.size}; the forget gate's b starts at 1, so it keeps.")
-    say()
+    print(f"1. One LSTM cell of {UNITS} units reads one row of {ROW.shape[1]} numbers")
+    print()
+    print(f"   x  = {shown(ROW)}   the input, 1 × {ROW.shape[1]}")
+    print(f"   h' = {shown(h)}   the old output, 1 × {UNITS}, also called the hidden state")
+    print(f"   c' = {shown(c)}   the old cell state, 1 × {UNITS}, also called the memory, or S")
+    print()
+    print(f"   W is {_size(kernel)}: the weights of the four gates side by side, in the order i f c̃ o.")
+    print(f"   U is {_size(recurrent)}, b has {bias.size}; the forget gate's b starts at 1, so it keeps.")
+    print()
     parts = np.split(ROW @ kernel + h @ recurrent + bias, 4, axis=1)
     values = [np.tanh(part) if name == "c̃" else sigmoid(part) for (name, *_), part in zip(GATES, parts, strict=True)]
     for (name, other, does, equation), value in zip(GATES, values, strict=True):
-        say(f"   {_padded(name, 2)} = {_padded(equation, 26)} = {shown(value)}   {other}: {does}")
+        print(f"   {_padded(name, 2)} = {_padded(equation, 26)} = {shown(value)}   {other}: {does}")
     i, f, candidate, o = values
     c = f * c + i * candidate
     h = o * np.tanh(c)
     written, read = _padded("f∘c' + i∘c̃", 26), _padded("o∘tanh(c)", 26)
-    say(f"   c  = {written} = {shown(c)}   the new cell state: only ever scaled and added to")
-    say(f"   h  = {read} = {shown(h)}   the new output, and what the next step hears")
-    say()
+    print(f"   c  = {written} = {shown(c)}   the new cell state: only ever scaled and added to")
+    print(f"   h  = {read} = {shown(h)}   the new output, and what the next step hears")
+    print()
     _check("the cell's h", h_cell, h)
     _check("the cell's c", c_cell, c)
     _check("its output, which is h", output, h)
-    say()
+    print()
 
 
 def many_steps() -> None:
     """What the gates do to a memory over a hundred steps."""
-    say("2. Why it remembers: a value of 1 in the cell state, after 100 steps in which nothing is written")
-    say()
+    print("2. Why it remembers: a value of 1 in the cell state, after 100 steps in which nothing is written")
+    print()
     for f in (1.0, 0.99, 0.9, 0.5):
         half = "it is kept for ever" if f == 1 else f"its half-life is {np.log(0.5) / np.log(f):.0f} steps"
-        say(f"   forget gate at {f:4.2f}: {f**100:.6f} is left; {half}")
-    say("   A vanilla RNN has no such path: h = tanh(W x + U h' + b) squeezes all of h' through U and tanh at each")
-    say("   step, so its gradient shrinks or grows with every step. Along c the gradient is multiplied by f alone.")
-    say()
+        print(f"   forget gate at {f:4.2f}: {f**100:.6f} is left; {half}")
+    print("   A vanilla RNN has no such path: h = tanh(W x + U h' + b) squeezes all of h' through U and tanh at each")
+    print("   step, so its gradient shrinks or grows with every step. Along c the gradient is multiplied by f alone.")
+    print()
 
 
 def a_stack() -> None:
@@ -96,20 +91,20 @@ def a_stack() -> None:
     below, above = (Recurrence(LSTMCell(units), return_sequences=True, return_state=True) for units in (4, 5))
     hidden, *state_below = below(batch)
     outputs, *state_above = above(hidden)
-    say("3. A stack: the second layer reads the outputs of the first, step by step")
-    say()
-    say(f"   in                  {tuple(batch.shape)}   2 sequences of 3 steps of 6 numbers")
-    say(f"   out of layer 1      {tuple(hidden.shape)}   its h at every step (return_sequences)")
-    say(f"   state of layer 1    {_sizes(state_below)}   h and c after the last step")
-    say(f"   out of layer 2      {tuple(outputs.shape)}")
-    say(f"   state of layer 2    {_sizes(state_above)}")
-    say()
+    print("3. A stack: the second layer reads the outputs of the first, step by step")
+    print()
+    print(f"   in                  {tuple(batch.shape)}   2 sequences of 3 steps of 6 numbers")
+    print(f"   out of layer 1      {tuple(hidden.shape)}   its h at every step (return_sequences)")
+    print(f"   state of layer 1    {_sizes(state_below)}   h and c after the last step")
+    print(f"   out of layer 2      {tuple(outputs.shape)}")
+    print(f"   state of layer 2    {_sizes(state_above)}")
+    print()
     for step in range(3):
-        say(f"   h of layer 2 after step {step + 1}, first sequence: {shown(outputs[0, step].numpy())}")
+        print(f"   h of layer 2 after step {step + 1}, first sequence: {shown(outputs[0, step].numpy())}")
     together = keras.layers.RNN([LSTMCell(4), LSTMCell(5)], return_sequences=True)
     together.build(batch.shape)
     together.set_weights([*below.get_weights(), *above.get_weights()])
-    say()
+    print()
     _check("two cells stacked under one loop", together(batch), outputs)
 
 
@@ -130,7 +125,7 @@ def _check(what: str, received: object, expected: object) -> None:
     difference = float(np.abs(np.asarray(received) - np.asarray(expected)).max())
     if not difference < 1e-6:
         sys.exit(f"   {what}: differs from the equations by {difference:.2g}")
-    say(f"   {what}: the same to {max(difference, 1e-9):.0e}")
+    print(f"   {what}: the same to {max(difference, 1e-9):.0e}")
 
 
 if __name__ == "__main__":

@@ -154,3 +154,12 @@ def test_a_run_without_a_plan_ahead_is_trained_all_the_same(tmp_path: Path) -> N
     )
     run = forecast.train(frame_of(200), settings, run="planless", runs_dir=tmp_path)
     assert run.forecast.empty
+    with pytest.raises(DataError, match="end in a gap or do not hold 'plan' for the steps ahead"):
+        forecast.predict(run)
+
+
+def test_rows_that_hold_the_plan_alone_are_not_counted_as_seen() -> None:
+    prepared = prepared_of(panel_of(counting(60)))
+    short = [[1.0, 1.0, 0.0]] * 3 + [[np.nan, np.nan, 0.0]] * 2
+    few = newest_rows(panel_of(short), prepared.config.data, prepared.scaler)
+    assert few.refused == ("The newest forecast needs 4 rows (the lookback), there are 3.",)

@@ -91,6 +91,11 @@ class Prepared:
     validation: Windows
     test: Windows
 
+    @property
+    def training_rows(self) -> Flags:
+        """Which rows are for training, [T]."""
+        return self.split.part_of(self.rows.panel.times) == TRAIN
+
 
 def count_targets(config: DataConfig) -> int:
     """D: the targets that one window forecasts; 1 where each channel is a series of its own."""
@@ -204,7 +209,7 @@ def doubts(prepared: Prepared) -> tuple[str, ...]:
         found.append(
             f"{len(silent)} of {panel.n_series} series have no test window and are not scored: {', '.join(silent[:10])}"
         )
-    training = np.flatnonzero(prepared.split.part_of(panel.times) == TRAIN)
+    training = np.flatnonzero(prepared.training_rows)
     for target in range(rows.n_targets):
         for column in range(rows.n_targets, len(panel.columns)):
             for shift in (0, prepared.train.horizon):

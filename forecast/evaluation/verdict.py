@@ -33,21 +33,21 @@ def verdict(
         return f"{model} cannot be better than {_NAMES[perfect[0]]}, which makes no error here."
     hardest = min(naive, key=lambda name: skill[name] or 0.0)
     how = _compare(hardest, skill, p_value, measure)
-    if _significant(hardest, skill, p_value) > 0:
+    if significance(hardest, skill, p_value) > 0:
         sentence = f"{model} beats {how}"
-    elif _significant(hardest, skill, p_value) < 0:
+    elif significance(hardest, skill, p_value) < 0:
         sentence = f"{model} is worse than {how}"
     else:
         sentence = f"No evidence that {model} beats {how}"
     if skill.get("rnn") is not None:
-        sign = _significant("rnn", skill, p_value)
+        sign = significance("rnn", skill, p_value)
         than = {1: "better than", -1: "worse than", 0: "not to be told apart from"}[sign]
         sentence += f"; it is {than} {_compare('rnn', skill, p_value, measure)}"
     return sentence + "."
 
 
-def _significant(name: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None]) -> int:
-    """1 better, -1 worse, 0 not to be told apart."""
+def significance(name: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None]) -> int:
+    """Of the judged model against a reference: 1 better, -1 worse, 0 not to be told apart."""
     gain, p = skill[name], p_value.get(name)
     if gain is None or p is None or p >= SIGNIFICANT or gain == 0:
         return 0

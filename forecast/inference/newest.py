@@ -53,7 +53,8 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> Newest:
         cutoff = end - horizon - 1
         start = cutoff - lookback + 1
         of_series = f" of series {panel.series_ids[series]!r}" if panel.n_series > 1 else ""
-        has = panel.rows(series).stop - panel.rows(series).start
+        measured = _measured_rows(panel, series, len(config.known))
+        has = measured.stop - measured.start
         unknown = np.isnan(rows.panel.values[cutoff + 1 : end, len(panel.columns) - len(config.known) :])
         seen = f"the last {lookback} rows{of_series} (the lookback)"
         if has < lookback:
@@ -106,9 +107,7 @@ def _newest(panel: Panel, reach: int, horizon: int, n_known: int) -> Panel:
     """
     values, times, offsets = [], [], [0]
     for series in range(panel.n_series):
-        rows = panel.rows(series)
-        if n_known:
-            rows = _until_last_target(panel, rows, len(panel.columns) - n_known)
+        rows = _measured_rows(panel, series, n_known)
         ahead = panel.clock.future(panel.times[rows.stop - 1], horizon)
         own_times, own = panel.times[rows][-reach:], panel.values[rows][-reach:]
         if panel.clock.unit != "B":  # on business days an absent row is a holiday
@@ -127,9 +126,12 @@ def _newest(panel: Panel, reach: int, horizon: int, n_known: int) -> Panel:
     return replace(panel, values=np.concatenate(values), times=np.concatenate(times), offsets=tuple(offsets))
 
 
-def _until_last_target(panel: Panel, rows: slice, n_measured: int) -> slice:
-    """The rows of a series up to the last one that holds more than what is known ahead."""
-    measured = ~np.logical_and.reduce(np.isnan(panel.values[rows, :n_measured]), axis=1)
+def _measured_rows(panel: Panel, series: int, n_known: int) -> slice:
+    """The rows of a series, where something is known ahead up to the last one that holds more than that."""
+    rows = panel.rows(series)
+    if not n_known:
+        return rows
+    measured = ~np.logical_and.reduce(np.isnan(panel.values[rows, :-n_known]), axis=1)
     return slice(rows.start, rows.stop - int(np.argmax(measured[::-1])))
 
 

@@ -19,13 +19,21 @@ ops = keras.ops
 _LEAST = 1e-30
 
 
-@keras.saving.register_keras_serializable("forecast")
-class SimpleRNNCell(keras.layers.SimpleRNNCell):  # type: ignore[misc]
-    """The vanilla RNN: h = tanh(W [h', x] + b) (Elman 1990)."""
+class _Projecting:
+    """What the cells share whose inputs reach all gates through one matrix and one bias."""
+
+    kernel: Any
+    bias: Any
 
     def project(self, inputs: Any) -> Any:
-        """What the inputs [..., F] contribute to each unit, [..., U]."""
-        return _affine(self, inputs)
+        """What the inputs [..., F] contribute to the G gates, [..., G * U]."""
+        projected = ops.matmul(inputs, self.kernel)
+        return projected if self.bias is None else projected + self.bias
+
+
+@keras.saving.register_keras_serializable("forecast")
+class SimpleRNNCell(_Projecting, keras.layers.SimpleRNNCell):  # type: ignore[misc]
+    """The vanilla RNN: h = tanh(W [h', x] + b) (Elman 1990)."""
 
     def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
         """One step from [B, U] and the state h: the output and the new state."""
@@ -51,23 +59,18 @@ class GRUCell(keras.layers.GRUCell):  # type: ignore[misc]
             if self.bias is not None:
                 inner = inner + self.bias[1]
             h_z, h_r, h_c = ops.split(inner, 3, axis=-1)
-            z, r = self.recurrent_activation(x_z + h_z), self.recurrent_activation(x_r + h_r)
-            candidate = self.activation(x_c + r * h_c)
         else:
             h_z, h_r = ops.split(ops.matmul(h, self.recurrent_kernel[:, : 2 * units]), 2, axis=-1)
-            z, r = self.recurrent_activation(x_z + h_z), self.recurrent_activation(x_r + h_r)
-            candidate = self.activation(x_c + ops.matmul(r * h, self.recurrent_kernel[:, 2 * units :]))
+        z, r = self.recurrent_activation(x_z + h_z), self.recurrent_activation(x_r + h_r)
+        remembered = r * h_c if self.reset_after else ops.matmul(r * h, self.recurrent_kernel[:, 2 * units :])
+        candidate = self.activation(x_c + remembered)
         h = z * h + (1 - z) * candidate
         return h, [h]
 
 
 @keras.saving.register_keras_serializable("forecast")
-class LSTMCell(keras.layers.LSTMCell):  # type: ignore[misc]
+class LSTMCell(_Projecting, keras.layers.LSTMCell):  # type: ignore[misc]
     """c = f∘c' + i∘c̃, h = o∘tanh(c) (Hochreiter & Schmidhuber 1997; the forget gate is Gers et al. 2000)."""
-
-    def project(self, inputs: Any) -> Any:
-        """What the inputs [..., F] contribute to i, f, c̃ and o, [..., 4U]."""
-        return _affine(self, inputs)
 
     def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
         """One step from [B, 4U] and the states h and c: the output and the new states."""
@@ -78,8 +81,11 @@ class LSTMCell(keras.layers.LSTMCell):  # type: ignore[misc]
         return h, [h, c]
 
 
-class _Relative(keras.layers.LSTMCell):  # type: ignore[misc]
-    """An LSTM cell with other gates: Keras's arguments and weights, one dropout mask for all gates."""
+class _Relative(_Projecting, keras.layers.LSTMCell):  # type: ignore[misc]
+    """An LSTM cell with other gates: Keras's arguments and weights, one dropout mask for all gates.
+
+    Each has its own ``step``.
+    """
 
     gates: tuple[str, ...] = ("i", "f", "c", "o")
 
@@ -131,14 +137,6 @@ class _Relative(keras.layers.LSTMCell):  # type: ignore[misc]
             h = h * self.get_recurrent_dropout_mask(h)
         return self.step(self.project(inputs), [h, *states[1:]])
 
-    def project(self, inputs: Any) -> Any:
-        """What the inputs [..., F] contribute to the gates, [..., G * U]."""
-        return _affine(self, inputs)
-
-    def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        """One step from [B, G * U] and the states: the output and the new states."""
-        raise NotImplementedError
-
     def _gates(self, projected: Any, h: Any) -> list[Any]:
         return list(ops.split(projected + ops.matmul(h, self.recurrent_kernel), len(self.gates), axis=-1))
 
@@ -153,7 +151,7 @@ class PeepholeLSTMCell(_Relative):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the weights for inputs [B, F]."""
         super().build(input_shape)
-        # Keras's initialiser of a (3, U) matrix, like that of the other weights from the state.
+        # Not the recurrent initialiser: three diagonals are no matrix that could be orthogonal.
         self.peephole_kernel = self.add_weight(
             (3, self.units),
             self.kernel_initializer,
@@ -211,8 +209,3 @@ class SLSTMCell(_Relative):
         n = f * n + i
         h = self.recurrent_activation(o) * c / ops.maximum(n, _LEAST)
         return h, [h, c, n, m]
-
-
-def _affine(cell: Any, inputs: Any) -> Any:
-    projected = ops.matmul(inputs, cell.kernel)
-    return projected if cell.bias is None else projected + cell.bias

@@ -6,14 +6,14 @@ import numpy as np
 
 from forecast.config import Config, chosen
 from forecast.data.panel import Floats, Panel
-from forecast.data.prepare import Prepared, prepare
+from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.data.windows import Windows
 from forecast.errors import DataError
 
 # Windows that are looked at: enough for the normal equations of a few hundred steps, few enough for a second.
 _TRAINING_WINDOWS, _VALIDATION_WINDOWS = 4000, 1000
 
-# A longer panel is not looked at: preparing it twice more would cost more than the look is worth.
+# A longer panel is not looked at: preparing it once more would cost more than the look is worth.
 _MOST_ROWS = 200_000
 
 # Ridge penalty, as a share of the mean variance of the inputs.
@@ -39,9 +39,9 @@ def longer_memory(panel: Panel, config: Config, most: int) -> tuple[int, str] | 
         return None
     try:
         prepared = prepare(panel, config.replace(data={"lookback": 2 * short}))
-        n_before = len(prepare(panel, config).train)
     except DataError:
         return None
+    n_before = len(windows_of(prepared.rows, prepared.training_rows, config.data))
     if len(prepared.train) < max(_LEAST_KEPT * n_before, 4 * short):
         return None
     error, error_of_double = (_linear_error(prepared, lookback) for lookback in (short, 2 * short))

@@ -53,7 +53,8 @@ class Recurrence(keras.layers.RNN):  # type: ignore[misc]
             sequences = ops.flip(sequences, axis=1)
         loop = _fused if way == "fused" else _unrolled
         outputs, states = loop(self.cell, sequences, list(initial_state))
-        return outputs[:, -1], outputs, states
+        # The last output of every cell is its state h. A slice of all outputs would pad its gradient to their length.
+        return states[0], outputs, states
 
     def way_for(self, shape: tuple[int | None, ...], masked: bool, training: bool) -> Way:
         """How a batch [B, n, F] is looped over."""

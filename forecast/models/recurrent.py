@@ -261,10 +261,8 @@ class _Builder:
         }
         if config.cell != "rnn":
             of_cell["recurrent_activation"] = config.recurrent_activation
-        if config.cell == "gru":
-            of_cell["reset_after"] = config.reset_after
-        elif config.cell != "rnn":
-            of_cell["unit_forget_bias"] = config.unit_forget_bias
+            own = "reset_after" if config.cell == "gru" else "unit_forget_bias"
+            of_cell[own] = getattr(config, own)
         of_layer = {
             "return_sequences": number < len(config.units) - 1,
             "return_state": True,
@@ -340,7 +338,8 @@ def set_weights(network: keras.Model, weights: Mapping[str, NDArray[np.float32]]
 
 def repeat_last_value(network: keras.Model) -> None:
     """Empty the head of a network that counts from the last value: what it adds to that value is then nothing."""
-    network.get_layer("head").set_weights([np.zeros_like(part) for part in network.get_layer("head").get_weights()])
+    head = network.get_layer("head")
+    head.set_weights([np.zeros_like(part) for part in head.get_weights()])
 
 
 def _named(network: keras.Model) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,9 @@ import pandas as pd
 
 from forecast.config import NetworkConfig, chosen
 from forecast.data.prepare import Prepared
-from forecast.data.split import TRAIN
 from forecast.data.windows import Forecasting, Windows
-from forecast.evaluation.scoring import judge, naive_errors
-from forecast.evaluation.verdict import SIGNIFICANT
+from forecast.evaluation.scoring import judge
+from forecast.evaluation.verdict import significance
 from forecast.runs import RunWriter
 from forecast.training.state import Arrays
 from forecast.workflows.listening import Listener, StopRequested
@@ -91,7 +90,9 @@ class Trained:
         return averaged([member.forecaster.over(feeder) for member in self.members])
 
 
-def or_last_value(trained: Trained, name: str, workshop: Workshop, feeder: Feeder) -> Trained:
+def or_last_value(
+    trained: Trained, name: str, workshop: Workshop, feeder: Feeder, naive_error: Mapping[str, float]
+) -> Trained:
     """The network, if it beats the last value on the validation span; if not, one that repeats that value.
 
     It beats it if it is better significantly, or by a twentieth.
@@ -101,6 +102,7 @@ def or_last_value(trained: Trained, name: str, workshop: Workshop, feeder: Feede
         name: Its column.
         workshop: What the run shares.
         feeder: The run's rows.
+        naive_error: What MASE is scaled by, for each unique id.
     """
     from forecast.models.recurrent import repeat_last_value
 
@@ -111,11 +113,11 @@ def or_last_value(trained: Trained, name: str, workshop: Workshop, feeder: Feede
         prepared.scaler,
         {name: trained.over(feeder)},
         chosen(prepared.config.data.season),
-        training_errors(prepared),
+        naive_error,
     ).metrics
     gain, p = scores["skill"]["persistence"], scores["p_value"]["persistence"]
-    significant = gain is not None and gain > 0 and p is not None and p < SIGNIFICANT
-    if significant or (gain is not None and gain >= _PLAIN_GAIN):
+    plain = gain is not None and gain >= _PLAIN_GAIN
+    if plain or significance("persistence", scores["skill"], scores["p_value"]) > 0:
         return trained
     measured = "no skill can be measured" if gain is None else f"skill {gain:.1%}"
     measured += ", too few windows to test" if p is None else f", p = {p:.2g}"
@@ -123,12 +125,6 @@ def or_last_value(trained: Trained, name: str, workshop: Workshop, feeder: Feede
     for member in trained.members:
         repeat_last_value(member.network)
     return replace(trained, fell_back=True)
-
-
-def training_errors(prepared: Prepared) -> dict[str, float]:
-    """The seasonal naive's error on the training rows, for each unique id: what MASE is scaled by."""
-    training_rows = prepared.split.part_of(prepared.rows.panel.times) == TRAIN
-    return naive_errors(prepared.rows, training_rows, chosen(prepared.config.data.season))
 
 
 def fit_network(

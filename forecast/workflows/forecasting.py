@@ -55,8 +55,10 @@ def predict(
         return _newest(run, source, listener)[0]
     forecast = run.forecast
     if forecast.empty:
+        known = run.config.data.known
+        lacking = f" or do not hold {', '.join(map(repr, known))} for the steps ahead" if known else ""
         raise DataError(
-            f"The rows that {run.name} was trained on end in a gap, so no forecast follows them.",
+            f"The rows that {run.name} was trained on end in a gap{lacking}, so no forecast follows them.",
             f"Give newer rows: forecast predict {run.name} FILE",
         )
     return forecast

@@ -17,13 +17,13 @@ from forecast.config import Config, chosen
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, doubts, prepare, windows_of
 from forecast.errors import DataError, ForecastError
-from forecast.evaluation.scoring import judge
+from forecast.evaluation.scoring import judge, naive_errors
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.models.catalogue import configure
 from forecast.models.defaults import resolve
 from forecast.runs import Run, RunWriter, runs_folder
 from forecast.storage import locked
-from forecast.workflows.fitting import Trained, Workshop, fit_network, or_last_value, training_errors
+from forecast.workflows.fitting import Trained, Workshop, fit_network, or_last_value
 from forecast.workflows.listening import Listener, Silence, StopRequested
 from forecast.workflows.networks import column_names, network_configs
 from forecast.workflows.reading import Source, is_built_in, read, tell
@@ -135,9 +135,11 @@ def _make(workshop: Workshop) -> Run:
         for network, parts in network_configs(config).items()
     }
     feeder = Feeder(rows.inputs, rows.identity)
+    naive_error = naive_errors(rows, prepared.training_rows, season)
     if config.training.fall_back:
         trained = {
-            network: or_last_value(result, names[network], workshop, feeder) for network, result in trained.items()
+            network: or_last_value(result, names[network], workshop, feeder, naive_error)
+            for network, result in trained.items()
         }
     evaluation = judge(
         rows,
@@ -145,7 +147,7 @@ def _make(workshop: Workshop) -> Run:
         prepared.scaler,
         {names[network]: result.over(feeder) for network, result in trained.items()},
         season,
-        training_errors(prepared),
+        naive_error,
     )
 
     forecasting = {names[network]: result for network, result in trained.items()}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
+import references
 from forecast.config import Config, NetworkConfig
 from forecast.errors import ConfigError, RunError
 from forecast.models.backend import keras, tf
 from forecast.models.catalogue import MODELS, configure
 from forecast.models.recurrent import Shape, build_network, leaves_cudnn, set_weights, weights_of
+from references import Weights
 
 SHAPE = Shape(lookback=8, horizon=4, targets=2, covariates=1, known=2, series=2)
 PLAIN = Shape(lookback=8, horizon=4, targets=1, covariates=1, known=0, series=1)
@@ -21,8 +24,6 @@ BATCH = 6
 NORMALISE = ("none", "last", "standard", "last-scaled")
 DECODE = ("direct", "parallel", "recursive")
 SEGMENT = (1, 3)  # which divides neither the lookback nor the horizon
-
-Weights = dict[str, np.ndarray]
 
 
 def parts(**options: object) -> NetworkConfig:
@@ -215,39 +216,12 @@ def test_noise_on_a_flat_window_is_not_blown_up(kind: str) -> None:
     assert np.abs(forecast(network, noisy) - forecast(network, flat)).max() < 1e-3
 
 
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-x))
-
-
 def cell_by_hand(cell: str, weights: Weights, layer: str, reset_after: bool = True) -> Any:
-    """One step of a cell, from input [B, F] and states to the new states; the first of them is the output.
-
-    Keras keeps the gates side by side: input, forget, candidate and output of the LSTM; update, reset and candidate
-    of the GRU.
-    """
-    w, u, b = (
-        weights[f"recurrent_{layer}/{name}"].astype(np.float64) for name in ("kernel", "recurrent_kernel", "bias")
-    )
-    units = u.shape[0]
-    gate = [slice(number * units, (number + 1) * units) for number in range(4)]
-
-    def rnn(x: np.ndarray, h: np.ndarray) -> list[np.ndarray]:
-        return [np.tanh(x @ w + h @ u + b)]
-
-    def lstm(x: np.ndarray, h: np.ndarray, c: np.ndarray) -> list[np.ndarray]:
-        z = x @ w + h @ u + b
-        i, f, o = (sigmoid(z[:, gate[number]]) for number in (0, 1, 3))
-        c = f * c + i * np.tanh(z[:, gate[2]])
-        return [o * np.tanh(c), c]
-
-    def gru(x: np.ndarray, h: np.ndarray) -> list[np.ndarray]:
-        b_in, b_recurrent = b if reset_after else (b, 0 * b)
-        z, r = (sigmoid((x @ w + b_in + h @ u + b_recurrent)[:, gate[number]]) for number in (0, 1))
-        recurrent = r * (h @ u + b_recurrent)[:, gate[2]] if reset_after else (r * h) @ u[:, gate[2]]
-        candidate = np.tanh((x @ w + b_in)[:, gate[2]] + recurrent)
-        return [z * h + (1 - z) * candidate]
-
-    return {"rnn": rnn, "lstm": lstm, "gru": gru}[cell]
+    """One step of a cell, from input [B, F] and states to the new states; the first of them is the output."""
+    prefix = f"recurrent_{layer}/"
+    own = {name.removeprefix(prefix): array.astype(np.float64) for name, array in weights.items() if prefix in name}
+    step = {"rnn": references.rnn, "lstm": references.lstm, "gru": references.gru}[cell]
+    return partial(step if reset_after else references.gru_reset_before, own)
 
 
 def run_by_hand(cell: str, weights: Weights, past: np.ndarray, layers: int = 1, **options: bool) -> list[Any]:
