@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from forecast.models.backend import keras, tf
 from forecast.models.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell, SLSTMCell
-from forecast.models.loops import Recurrence, can_be_fused
+from forecast.models.loops import Recurrence, can_be_fused, is_worth_compiling
 
 # Units, steps, features, batch. The first four are the small and middle shapes.
 GRID = ((32, 24, 8, 32), (32, 168, 8, 64), (64, 24, 8, 64), (64, 168, 8, 64), (128, 15, 128, 512), (128, 96, 8, 256))
 N_SMALL = 4
 
-WAYS = ("Keras", "default", "unrolled", "fused")
+WAYS = ("Keras", "default", "unrolled", "fused", "XLA")
 
 CELLS: dict[str, tuple[Any, Any]] = {
     "rnn": (SimpleRNNCell, keras.layers.SimpleRNN),
@@ -34,13 +34,13 @@ CELLS: dict[str, tuple[Any, Any]] = {
 }
 
 
-def rates(layers: dict[str, Any], shape: tuple[int, int, int], seconds: float) -> dict[str, float]:
-    """Windows a second of forward and backward passes over a batch [B, n, F] by each layer.
+def rates(layers: dict[str, tuple[Any, bool]], shape: tuple[int, int, int], seconds: float) -> dict[str, float]:
+    """Windows a second of forward and backward passes over a batch [B, n, F] by each layer, compiled by XLA or not.
 
     The layers take turns, so that what else the machine does falls on all of them; the fastest turn of each counts.
     """
     batch = tf.constant(np.random.default_rng(0).normal(size=shape), tf.float32)
-    steps = {name: _passes(layer, batch) for name, layer in layers.items()}
+    steps = {name: _passes(layer, batch, compiled) for name, (layer, compiled) in layers.items()}
     best, until = dict.fromkeys(steps, np.inf), time.perf_counter() + seconds * len(steps)
     while time.perf_counter() < until or np.inf in best.values():
         for name, step in steps.items():
@@ -50,7 +50,7 @@ def rates(layers: dict[str, Any], shape: tuple[int, int, int], seconds: float) -
     return {name: shape[0] / took for name, took in best.items()}
 
 
-def _passes(layer: Any, batch: Any) -> Callable[[], Any]:
+def _passes(layer: Any, batch: Any, jit_compile: bool) -> Callable[[], Any]:
     layer.build(batch.shape)
 
     def passes() -> Any:
@@ -58,7 +58,7 @@ def _passes(layer: Any, batch: Any) -> Callable[[], Any]:
             loss = tf.reduce_mean(tf.square(layer(batch, training=True)))
         return tape.gradient(loss, layer.trainable_variables)
 
-    step = tf.function(passes)
+    step = tf.function(passes, jit_compile=jit_compile)
     step()
     return step
 
@@ -77,16 +77,28 @@ def peak(seconds: float) -> float:
     return 2 * n**3 / best
 
 
-def ways(name: str, units: int, steps: int) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """The layers to compare: Keras's as it comes, the default, and each way that can be forced."""
+def ways(name: str, units: int, shape: tuple[int, int, int]) -> dict[str, tuple[Any, bool]]:
+    """The layers to compare on a batch [B, n, F]: Keras's as it comes, the default, and each way that can be forced.
+
+    With each, whether it is compiled by XLA.
+    """
     cell, layer = CELLS[name]
-    keras_layer = (lambda: layer(units)) if layer else (lambda: keras.layers.RNN(cell(units)))
-    yield "Keras", keras_layer
-    yield "default", lambda: Recurrence(cell(units))
-    if steps <= 48:
-        yield "unrolled", lambda: Recurrence(cell(units), way="unrolled")
+
+    def of_keras() -> Any:
+        return layer(units) if layer else keras.layers.RNN(cell(units))
+
+    found = {"Keras": (of_keras(), False), "default": (Recurrence(cell(units)), is_compiled(cell(units), shape))}
+    if shape[1] <= 48:
+        found["unrolled"] = Recurrence(cell(units), way="unrolled"), False
     if can_be_fused(cell(units)):
-        yield "fused", lambda: Recurrence(cell(units), way="fused")
+        found["fused"] = Recurrence(cell(units), way="fused"), False
+    return found | {"XLA": (of_keras(), True)}
+
+
+def is_compiled(cell: Any, shape: tuple[int, int, int]) -> bool:
+    """Whether a training step of one layer is compiled by default."""
+    inputs = keras.Input(shape[1:], shape[0])
+    return is_worth_compiling(keras.Model(inputs, Recurrence(cell)(inputs)), "direct", shape[0])
 
 
 def operations(name: str, units: int, steps: int, features: int) -> float:
@@ -108,8 +120,8 @@ def main() -> None:
     for name in options.cells.split(","):
         ratios = []
         for units, steps, features, batch in GRID:
-            layers = {way: make() for way, make in ways(name, units, steps)}
-            found = rates(layers, (batch, steps, features), options.seconds)
+            shape = (batch, steps, features)
+            found = rates(ways(name, units, shape), shape, options.seconds)
             cells = [f"{found[way]:,.0f} ({found[way] / found['Keras']:.2f})" if way in found else "–" for way in WAYS]
             share = found["default"] * operations(name, units, steps, features) / most
             row = (name, units, steps, features, batch, *cells, f"{share:.0%}")

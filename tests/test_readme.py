@@ -52,6 +52,7 @@ def two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(trainer.Fit, "__init__", begin)
     monkeypatch.setattr(loops, "LONGEST_UNROLLED", 0)
+    monkeypatch.setattr(loops, "LONGEST_UNROLLED_RNN", 0)
     monkeypatch.setattr(draw, "to_png", lambda figure: b"")
 
 

@@ -4,7 +4,8 @@ All ways compute the same function of the same weights, so that a run trained on
 
 - ``fused``: TensorFlow's kernel for a whole LSTM sequence, with or without peepholes;
 - ``unrolled``: every step a part of the graph; fast, but a graph of hundreds of steps takes long to build;
-- ``keras``: Keras's own loop, for all else; it also knows masks and dropout.
+- ``keras``: Keras's own loop, for all else; it also knows masks and dropout. A training step of nothing but such loops
+  is better compiled by XLA.
 """
 
 from __future__ import annotations
@@ -12,18 +13,33 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Literal
 
-from forecast.models.backend import keras, tf
-from forecast.models.cells import LSTMCell, PeepholeLSTMCell
+from forecast.models.backend import HAS_GPU, keras, tf
+from forecast.models.cells import LSTMCell, PeepholeLSTMCell, SimpleRNNCell
 
 ops = keras.ops
 
+# What TensorFlow's kernel computes.
+_IN_KERNEL = (LSTMCell, PeepholeLSTMCell)
+
 Way = Literal["fused", "unrolled", "keras"]
 
-# Longer loops are not unrolled: the graph would grow faster than the time that it saves.
-LONGEST_UNROLLED = 32
+# Longer loops are not unrolled: building the graph would take longer than it saves. A step of the vanilla RNN is three
+# operations, so its loops may be longer.
+LONGEST_UNROLLED, LONGEST_UNROLLED_RNN = 32, 192
 
-# Of wider layers the kernel is slower than Keras's loop: it does not share a large product among the cores.
-WIDEST_FUSED = 64
+# The kernel does not share its products among the cores, so it is ahead only of small ones: B * U * (F + U) of a step.
+LARGEST_FUSED = 400_000
+
+# Larger steps of an LSTM leave Keras's loop nothing to wait for, and it holds fewer of them in memory at once.
+LARGEST_UNROLLED_LSTM = 8_000_000
+
+# XLA makes Keras's loop up to twice as fast in layers of up to so many units; in wider ones it shares the products
+# among the cores less well than TensorFlow does.
+WIDEST_COMPILED = 64
+
+# How many windows a batch counts for whose size is open: scoring only goes forwards, where the kernel does not fall
+# behind.
+_BATCH_IF_OPEN = 64
 
 
 @keras.saving.register_keras_serializable("forecast")
@@ -33,16 +49,18 @@ class Recurrence(keras.layers.RNN):  # type: ignore[misc]
     Args:
         cell: A cell with ``project`` and ``step``.
         way: How to loop; None for the fastest that the shape allows.
-        arguments: Those of Keras's RNN layer.
+        unroll: Whether to unroll where no way is given; None leaves it to the shape.
+        arguments: The others of Keras's RNN layer.
     """
 
-    def __init__(self, cell: Any, way: Way | None = None, **arguments: Any) -> None:
+    def __init__(self, cell: Any, way: Way | None = None, unroll: bool | None = None, **arguments: Any) -> None:
         super().__init__(cell, **arguments)
-        self.way = way
+        self.way: Way | None = "unrolled" if unroll and way is None else way
+        self.may_unroll = unroll is not False
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs."""
-        return super().get_config() | {"way": self.way}
+        return super().get_config() | {"way": self.way, "unroll": None if self.may_unroll else False}
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
         """Keras's hook: the last output, all outputs [B, n, U], and the last states."""
@@ -56,42 +74,42 @@ class Recurrence(keras.layers.RNN):  # type: ignore[misc]
         # The last output of every cell is its state h. A slice of all outputs would pad its gradient to their length.
         return states[0], outputs, states
 
-    def way_for(self, shape: tuple[int | None, ...], masked: bool, training: bool) -> Way:
-        """How a batch [B, n, F] is looped over."""
+    def way_for(self, shape: tuple[int | None, int | None, int], masked: bool, training: bool) -> Way:
+        """How a batch [B, n, F] is looped over; B and n may be open."""
         dropped = training and (self.cell.dropout > 0 or self.cell.recurrent_dropout > 0)
         if masked or dropped:
             return "keras"
         if self.way is not None:
             return self.way
-        short = shape[1] is not None and shape[1] <= LONGEST_UNROLLED
-        return "unrolled" if short else _whole(self.cell)
+        size = _size_of_step(self.cell, shape)
+        if can_be_fused(self.cell) and size <= LARGEST_FUSED:
+            return "fused"
+        longest = LONGEST_UNROLLED_RNN if isinstance(self.cell, SimpleRNNCell) else LONGEST_UNROLLED
+        short = shape[1] is not None and shape[1] <= longest
+        large = isinstance(self.cell, _IN_KERNEL) and size > LARGEST_UNROLLED_LSTM
+        return "unrolled" if self.may_unroll and short and not large else "keras"
 
 
-def way_of(cell: Any, unroll: bool | None) -> Way | None:
-    """The way that a user's choice to unroll or not leaves; None where the shape may decide."""
-    if unroll is None:
-        return None
-    return "unrolled" if unroll else _whole(cell)
-
-
-def _whole(cell: Any) -> Way:
-    """The fastest way that is not unrolled."""
-    return "fused" if can_be_fused(cell) and cell.units <= WIDEST_FUSED else "keras"
+def _size_of_step(cell: Any, shape: tuple[int | None, int | None, int]) -> int:
+    """The multiplications of one gate in one step of a batch [B, n, F]."""
+    return int((shape[0] or _BATCH_IF_OPEN) * cell.units * (shape[2] + cell.units))
 
 
 def can_be_fused(cell: Any) -> bool:
     """Whether TensorFlow's kernel computes what the cell does."""
     return (
-        isinstance(cell, (LSTMCell, PeepholeLSTMCell))
+        isinstance(cell, _IN_KERNEL)
         and cell.activation is keras.activations.tanh
         and cell.recurrent_activation is keras.activations.sigmoid
+        and cell.compute_dtype == "float32"
     )
 
 
 def _unrolled(cell: Any, sequences: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-    # Unstacked, not indexed: the gradient of an index is padded to the full length, at every step.
+    # Time comes first, so that each step lies together in memory. Unstacked, not indexed: the gradient of an index is
+    # padded to the full length, at every step.
     outputs = []
-    for step in ops.unstack(cell.project(sequences), axis=1):
+    for step in ops.unstack(cell.project(ops.transpose(sequences, (1, 0, 2)))):
         output, states = cell.step(step, states)
         outputs.append(output)
     return ops.stack(outputs, axis=1), states
@@ -105,6 +123,21 @@ def _fused(cell: Any, sequences: Any, states: list[Any]) -> tuple[Any, list[Any]
     i, f, o = tf.unstack(cell.peephole_kernel) if seen else [tf.zeros(units)] * 3
     h, c = _lstm_sequence(seen)(tf.transpose(sequences, [1, 0, 2]), *states, weights, bias, i, f, o)
     return tf.transpose(h, [1, 0, 2]), [h[-1], c]
+
+
+def is_worth_compiling(network: keras.Model, decode: str, batch_size: int) -> bool:
+    """Whether XLA makes a training step faster: each layer is narrow, and is one of Keras's loops and nothing else.
+
+    Args:
+        network: What `build_network` returned.
+        decode: How it produces the horizon; but for ``direct`` it asks its layers again, step by step.
+        batch_size: Windows in a batch.
+    """
+    if HAS_GPU or decode != "direct":
+        return False
+    loops = [layer for layer in network.layers if isinstance(layer, Recurrence)]
+    ways = {loop.way_for((batch_size, *loop.input.shape[1:]), masked=False, training=True) for loop in loops}
+    return ways == {"keras"} and all(loop.cell.units <= WIDEST_COMPILED for loop in loops)
 
 
 @lru_cache(maxsize=2)

@@ -17,7 +17,7 @@ from forecast.config import NetworkConfig
 from forecast.errors import ConfigError, RunError
 from forecast.models.backend import HAS_GPU, keras
 from forecast.models.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell, SLSTMCell
-from forecast.models.loops import Recurrence, way_of
+from forecast.models.loops import Recurrence
 
 ops, layers = keras.ops, keras.layers
 
@@ -263,7 +263,7 @@ class _Builder:
             of_cell["recurrent_activation"] = config.recurrent_activation
             own = "reset_after" if config.cell == "gru" else "unit_forget_bias"
             of_cell[own] = getattr(config, own)
-        of_layer = {
+        of_layer: dict[str, Any] = {
             "return_sequences": number < len(config.units) - 1,
             "return_state": True,
             "go_backwards": config.go_backwards or backward,
@@ -273,8 +273,7 @@ class _Builder:
         units = config.units[number]
         if HAS_GPU and config.cell in _ON_CUDNN:
             return _ON_CUDNN[config.cell](units, unroll=bool(config.unroll), **of_cell, **of_layer)
-        cell = _CELLS[config.cell](units, **of_cell)
-        return Recurrence(cell, way_of(cell, config.unroll), **of_layer)
+        return Recurrence(_CELLS[config.cell](units, **of_cell), unroll=config.unroll, **of_layer)
 
     def initialiser(self, name: str) -> Any:
         kind = type(keras.initializers.get(name))

@@ -14,6 +14,7 @@ from forecast.data.windows import Windows
 from forecast.errors import ConfigError, RunError
 from forecast.models.backend import keras, tf
 from forecast.models.feeding import Feeder, Forecaster, gather, shape_of
+from forecast.models.loops import is_worth_compiling
 from forecast.training.schedule import LaneOrder, WindowOrder, averaging_momentum, learning_rate
 from forecast.training.state import Arrays, Epoch, Progress
 
@@ -81,14 +82,16 @@ class Fit:
         self._scaler, self._rows = prepared.scaler, rows
         self.scored = twin or network
         self.forecaster = Forecaster(self.scored, self.shape)
+        # Every batch is full; with its size the layers choose the fastest way through their loops.
         self._step = tf.function(
             self._one_step,
             input_signature=[
                 tf.TensorSpec([], tf.int32),
-                tf.TensorSpec([None], tf.int32),
+                tf.TensorSpec([self.order.batch_size], tf.int32),
                 tf.TensorSpec([], tf.float32),
                 tf.TensorSpec([], tf.float32),
             ],
+            jit_compile=is_worth_compiling(network, prepared.config.network.decode, self.order.batch_size) or None,
         )
 
     @property

@@ -136,17 +136,33 @@ def test_the_fused_kernel_computes_the_same_forwards_and_backwards(kind: str, us
 
 
 def test_the_fastest_way_is_chosen_by_shape() -> None:
-    def way(cell: Any, steps: int, masked: bool = False, training: bool = False) -> str:
-        layer = Recurrence(cell)
-        return layer.way_for((BATCH, steps, FEATURES), masked, training)
+    def way(cell: Any, batch: int | None, steps: int | None, features: int, **state: bool) -> str:
+        return Recurrence(cell).way_for((batch, steps, features), **{"masked": False, "training": False, **state})
 
-    assert way(LSTMCell(4), 168) == way(PeepholeLSTMCell(4), 168) == "fused"
-    assert way(GRUCell(4), 168) == way(LSTMCell(4, activation="relu"), 168) == "keras"
-    assert way(LSTMCell(128), 168) == "keras"
-    assert way(CoupledLSTMCell(4), 12) == "unrolled"
-    assert way(LSTMCell(4), 168, masked=True) == "keras"
-    assert way(LSTMCell(4, recurrent_dropout=0.1), 168, training=True) == "keras"
-    assert way(LSTMCell(4, recurrent_dropout=0.1), 168) == "fused"
+    assert way(LSTMCell(64), 64, 168, 8) == way(PeepholeLSTMCell(32), 32, 24, 8) == "fused"
+    assert way(LSTMCell(64), None, 168, 8) == "fused"
+    assert way(LSTMCell(64), 64, 168, 64) == way(LSTMCell(128), 64, 168, 8) == way(LSTMCell(64), 512, 168, 8) == "keras"
+    assert way(LSTMCell(64), 64, 15, 64) == way(LSTMCell(128), 64, 15, 8) == "unrolled"
+    assert way(GRUCell(4), 64, 168, 8) == way(LSTMCell(4, activation="relu"), 64, 168, 8) == "keras"
+    assert way(CoupledLSTMCell(4), 64, 12, 8) == way(SimpleRNNCell(4), 64, 168, 8) == "unrolled"
+    assert way(LSTMCell(128), 512, 15, 128) == way(GRUCell(4), 64, None, 8) == "keras"
+    assert way(GRUCell(128), 512, 15, 128) == "unrolled"
+    assert way(LSTMCell(4), 64, 168, 8, masked=True) == "keras"
+    assert way(LSTMCell(4, recurrent_dropout=0.1), 64, 168, 8, training=True) == "keras"
+    assert way(LSTMCell(4, recurrent_dropout=0.1), 64, 168, 8) == "fused"
+
+
+def test_a_loop_is_unrolled_or_not_as_told() -> None:
+    def way(cell: Any, unroll: bool, steps: int) -> str:
+        layer = Recurrence(cell, unroll=unroll)
+        assert Recurrence.from_config(layer.get_config()).way_for((64, steps, 8), False, False) == layer.way_for(
+            (64, steps, 8), False, False
+        )
+        return layer.way_for((64, steps, 8), masked=False, training=False)
+
+    assert way(LSTMCell(4), True, 168) == way(GRUCell(4), True, 168) == "unrolled"
+    assert way(GRUCell(4), False, 12) == "keras"
+    assert way(LSTMCell(4), False, 12) == "fused"
 
 
 @EVERY_CELL

@@ -19,17 +19,23 @@ def test_operations_are_those_of_the_matrix_products() -> None:
 @pytest.mark.parametrize(
     ("name", "steps", "expected"),
     [
-        ("lstm", 24, ["Keras", "default", "unrolled", "fused"]),
-        ("lstm", 168, ["Keras", "default", "fused"]),
-        ("gru", 24, ["Keras", "default", "unrolled"]),
-        ("slstm", 168, ["Keras", "default"]),
+        ("lstm", 24, ["Keras", "default", "unrolled", "fused", "XLA"]),
+        ("lstm", 168, ["Keras", "default", "fused", "XLA"]),
+        ("gru", 24, ["Keras", "default", "unrolled", "XLA"]),
+        ("slstm", 168, ["Keras", "default", "XLA"]),
     ],
 )
 def test_the_ways_that_a_cell_has_are_compared(name: str, steps: int, expected: list[str]) -> None:
-    assert [way for way, _ in benchmark.ways(name, 4, steps)] == expected
+    assert list(benchmark.ways(name, 4, (2, steps, 3))) == expected
+
+
+def test_what_training_compiles_is_measured_compiled() -> None:
+    assert benchmark.ways("gru", 4, (2, 168, 3))["default"][1]
+    assert not benchmark.ways("lstm", 4, (2, 168, 3))["default"][1]
 
 
 def test_a_rate_is_that_of_windows() -> None:
-    found = benchmark.rates({"one": Recurrence(LSTMCell(2)), "other": Recurrence(LSTMCell(2))}, (3, 4, 2), seconds=0.02)
+    layers = {"one": (Recurrence(LSTMCell(2)), False), "other": (Recurrence(LSTMCell(2)), True)}
+    found = benchmark.rates(layers, (3, 4, 2), seconds=0.02)
     assert set(found) == {"one", "other"}
     assert min(found.values()) > 3

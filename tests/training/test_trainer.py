@@ -18,6 +18,7 @@ from forecast.models.backend import tf
 from forecast.models.catalogue import configure
 from forecast.models.feeding import gather, shape_of
 from forecast.models.recurrent import build_network, weights_of
+from forecast.training import trainer
 from forecast.training.checkpoint import load_checkpoint, save_checkpoint
 from forecast.training.schedule import averaging_momentum, learning_rate
 from forecast.training.trainer import Fit, lanes_or_windows
@@ -351,3 +352,54 @@ def test_a_noiseless_sine_is_learned() -> None:
     error = np.abs(wave[windows.future()] - y_pred[:, :, 0]).mean()
     # Scaled by a step of persistence: a seasonal naive forecast of a noiseless sine makes no error at all.
     assert error / np.abs(np.diff(wave[:280])).mean() < 0.1
+
+
+COMPILED = {
+    "gru": {"model": "gru", "lookback": 40},
+    "slstm": {"model": "slstm", "lookback": 40},
+    "stateful": {"model": "gru", "stateful": True, "batch_size": 2, "lookback": 40},
+    "penalties": {"model": "gru", "lookback": 40, "units": (3, 2), "activity_regularizer": 1, "bias_regularizer": 1},
+    "constraints": {"model": "coupled-lstm", "lookback": 40, "kernel_constraint": "unit_norm", "activation": "elu"},
+    "loss": {"model": "gru", "lookback": 40, "loss": "huber"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("options", COMPILED.values(), ids=COMPILED)
+def test_a_compiled_step_learns_what_a_plain_one_does(
+    options: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepared_of(noisy(300), **options)
+    fast = fit_of(prepared)
+    assert fast._step._jit_compile
+    monkeypatch.setattr(trainer, "is_worth_compiling", lambda *_: False)
+    slow = fit_of(prepared)
+    for _ in range(4):
+        fast.step()
+        slow.step()
+    assert fast.progress.loss_sum == pytest.approx(slow.progress.loss_sum, rel=1e-5)
+    for name, weights in weights_of(slow.network).items():
+        np.testing.assert_allclose(weights_of(fast.network)[name], weights, rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "options", [{"model": "bi-lstm", "dropout": 0.1}, {"model": "gru", "normalise": "last", "mirror": True}]
+)
+def test_a_compiled_step_draws_the_same_chances_each_time(options: dict[str, object]) -> None:
+    prepared = prepared_of(noisy(300), **options, lookback=40)
+    one, other = fit_of(prepared), fit_of(prepared)
+    assert one._step._jit_compile
+    for _ in range(3):
+        one.step()
+        other.step()
+    assert one.progress.loss_sum == other.progress.loss_sum
+
+
+def test_what_xla_does_not_speed_up_is_not_compiled() -> None:
+    for options in (
+        {"model": "lstm", "lookback": 40},
+        {"model": "gru"},
+        {"model": "gru", "lookback": 40, "units": 65},
+        {"model": "gru", "decode": "recursive", "lookback": 40},
+    ):
+        fit = fit_of(prepared_of(noisy(300), **options))
+        assert not fit._step._jit_compile, options
