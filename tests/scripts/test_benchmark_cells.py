@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import benchmark_cells as benchmark
-from forecast.models.cells import LSTMCell
+from forecast.models.cells import GRUCell
 from forecast.models.loops import Recurrence
 
 
@@ -35,7 +35,7 @@ def test_what_training_compiles_is_measured_compiled() -> None:
 
 
 def test_a_rate_is_that_of_windows() -> None:
-    layers = {"one": (Recurrence(LSTMCell(2)), False), "other": (Recurrence(LSTMCell(2)), True)}
+    layers = {"one": (Recurrence(GRUCell(2)), False), "other": (Recurrence(GRUCell(2)), True)}
     found = benchmark.rates(layers, (3, 4, 2), seconds=0.02)
     assert set(found) == {"one", "other"}
     assert min(found.values()) > 3
