@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from forecast.models.recurrent import build_network
     from forecast.report import plots
     from forecast.runs import Run
+    from forecast.workflows.explaining import explain
     from forecast.workflows.forecasting import all_runs, evaluate, find, predict
     from forecast.workflows.reading import read
     from forecast.workflows.training import resume, train
@@ -53,6 +54,7 @@ _HOMES = {
     "resolve": "models.defaults",
     "build_network": "models.recurrent",
     "Run": "runs",
+    "explain": "workflows.explaining",
     "all_runs": "workflows.forecasting",
     "evaluate": "workflows.forecasting",
     "find": "workflows.forecasting",
@@ -81,6 +83,7 @@ __all__ = [
     "build_network",
     "configure",
     "evaluate",
+    "explain",
     "find",
     "metrics",
     "plots",

@@ -189,6 +189,9 @@ class TrainingConfig(Section):
     fall_back: bool = Field(
         False, description="Repeat the last value if the network is not better than that on the validation span."
     )
+    track_gradients: bool = Field(
+        False, description="Keep after each epoch how far back the gradient reaches; forecast explain draws it."
+    )
     refit: bool = Field(False, description="Train again on every row for the newest forecast.")
 
 

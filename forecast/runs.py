@@ -92,6 +92,12 @@ class Run:
         return pd.read_csv(io.BytesIO(self._read("history.csv")))
 
     @property
+    def tracked_gradients(self) -> dict[str, Any]:
+        """By network, how far back its gradient reached after each epoch, [E, L]; empty if that was not tracked."""
+        name = "gradients.json"
+        return _json(self._read(name), self.path / name) if name in self.manifest["files"] else {}
+
+    @property
     def plots(self) -> tuple[Path, ...]:
         """The plots, in the order of their names."""
         return tuple(sorted((self.path / "plots").glob("*.png")))

@@ -1,8 +1,9 @@
 """The recurrent cells: those of Keras, and their relatives that Keras has not.
 
 Every cell does its work in two parts, so that a loop can be fast: `project` maps the inputs of all steps to the gates
-in one product, and `step` does what each step must do by itself. The weights are those of a Keras cell: ``kernel``,
-``recurrent_kernel`` and ``bias`` hold the gates side by side, in the order i, f, c̃, o.
+in one product, and `look` does what each step must do by itself, and tells every gate by its name. The weights are
+those of a Keras cell: ``kernel``, ``recurrent_kernel`` and ``bias`` hold the gates side by side, in the order i, f, c̃,
+o.
 
 In teaching texts the forget gate f is also called keep, the input gate i write, and the output gate o read.
 """
@@ -19,8 +20,14 @@ ops = keras.ops
 _LEAST = 1e-30
 
 
-class _Projecting:
-    """What the cells share whose inputs reach all gates through one matrix and one bias."""
+class _Stepping:
+    """What all cells share: a step is a look whose names are forgotten, all but the output and what is carried on."""
+
+    # The states, in their order; the first is the output.
+    carried: tuple[str, ...] = ("hidden",)
+    # The gates, whose values are shares of what passes; and the one of them that keeps the old memory.
+    gates: tuple[str, ...] = ()
+    keeping: str | None = None
 
     kernel: Any
     bias: Any
@@ -30,28 +37,39 @@ class _Projecting:
         projected = ops.matmul(inputs, self.kernel)
         return projected if self.bias is None else projected + self.bias
 
-
-@keras.saving.register_keras_serializable("forecast")
-class SimpleRNNCell(_Projecting, keras.layers.SimpleRNNCell):  # type: ignore[misc]
-    """The vanilla RNN: h = tanh(W [h', x] + b) (Elman 1990)."""
+    def look(self, projected: Any, states: list[Any]) -> dict[str, Any]:
+        """One step from the projected inputs [B, G * U] and the states: every gate and every new state [B, U]."""
+        raise NotImplementedError
 
     def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        """One step from [B, U] and the state h: the output and the new state."""
-        h = self.activation(projected + ops.matmul(states[0], self.recurrent_kernel))
-        return h, [h]
+        """One step: the output [B, U] and the new states."""
+        seen = self.look(projected, states)
+        carried = [seen[name] for name in self.carried]
+        return carried[0], carried
 
 
 @keras.saving.register_keras_serializable("forecast")
-class GRUCell(keras.layers.GRUCell):  # type: ignore[misc]
+class SimpleRNNCell(_Stepping, keras.layers.SimpleRNNCell):  # type: ignore[misc]
+    """The vanilla RNN: h = tanh(W [h', x] + b) (Elman 1990)."""
+
+    def look(self, projected: Any, states: list[Any]) -> dict[str, Any]:
+        """One step from [B, U] and the state h."""
+        return {"hidden": self.activation(projected + ops.matmul(states[0], self.recurrent_kernel))}
+
+
+@keras.saving.register_keras_serializable("forecast")
+class GRUCell(_Stepping, keras.layers.GRUCell):  # type: ignore[misc]
     """Two gates and no separate cell state: z keeps, r resets (Cho et al. 2014; ``reset_after`` as in cuDNN)."""
+
+    gates, keeping = ("update", "reset"), "update"
 
     def project(self, inputs: Any) -> Any:
         """What the inputs [..., F] contribute to z, r and the candidate, [..., 3U]."""
         projected = ops.matmul(inputs, self.kernel)
         return projected if self.bias is None else projected + (self.bias[0] if self.reset_after else self.bias)
 
-    def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        """One step from [B, 3U] and the state h: the output and the new state."""
+    def look(self, projected: Any, states: list[Any]) -> dict[str, Any]:
+        """One step from [B, 3U] and the state h."""
         h, units = states[0], self.units
         x_z, x_r, x_c = ops.split(projected, 3, axis=-1)
         if self.reset_after:
@@ -64,30 +82,33 @@ class GRUCell(keras.layers.GRUCell):  # type: ignore[misc]
         z, r = self.recurrent_activation(x_z + h_z), self.recurrent_activation(x_r + h_r)
         remembered = r * h_c if self.reset_after else ops.matmul(r * h, self.recurrent_kernel[:, 2 * units :])
         candidate = self.activation(x_c + remembered)
-        h = z * h + (1 - z) * candidate
-        return h, [h]
+        return {"update": z, "reset": r, "candidate": candidate, "hidden": z * h + (1 - z) * candidate}
 
 
 @keras.saving.register_keras_serializable("forecast")
-class LSTMCell(_Projecting, keras.layers.LSTMCell):  # type: ignore[misc]
+class LSTMCell(_Stepping, keras.layers.LSTMCell):  # type: ignore[misc]
     """c = f∘c' + i∘c̃, h = o∘tanh(c) (Hochreiter & Schmidhuber 1997; the forget gate is Gers et al. 2000)."""
 
-    def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        """One step from [B, 4U] and the states h and c: the output and the new states."""
+    carried, gates, keeping = ("hidden", "cell"), ("forget", "input", "output"), "forget"
+
+    def look(self, projected: Any, states: list[Any]) -> dict[str, Any]:
+        """One step from [B, 4U] and the states h and c."""
         h, c = states
         i, f, candidate, o = ops.split(projected + ops.matmul(h, self.recurrent_kernel), 4, axis=-1)
-        c = self.recurrent_activation(f) * c + self.recurrent_activation(i) * self.activation(candidate)
-        h = self.recurrent_activation(o) * self.activation(c)
-        return h, [h, c]
+        i, f, o = (self.recurrent_activation(gate) for gate in (i, f, o))
+        candidate = self.activation(candidate)
+        c = f * c + i * candidate
+        h = o * self.activation(c)
+        return {"forget": f, "input": i, "output": o, "candidate": candidate, "cell": c, "hidden": h}
 
 
-class _Relative(_Projecting, keras.layers.LSTMCell):  # type: ignore[misc]
-    """An LSTM cell with other gates: Keras's arguments and weights, one dropout mask for all gates.
+class _Relative(_Stepping, keras.layers.LSTMCell):  # type: ignore[misc]
+    """An LSTM cell with other gates: Keras's arguments and weights, one dropout mask for all gates."""
 
-    Each has its own ``step``.
-    """
-
-    gates: tuple[str, ...] = ("i", "f", "c", "o")
+    carried: tuple[str, ...] = ("hidden", "cell")
+    gates, keeping = ("forget", "input", "output"), "forget"
+    # How the weights stand side by side.
+    parts: tuple[str, ...] = ("i", "f", "c", "o")
 
     def __init__(self, units: int, **arguments: Any) -> None:
         super().__init__(units, **arguments)
@@ -96,7 +117,7 @@ class _Relative(_Projecting, keras.layers.LSTMCell):  # type: ignore[misc]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the weights for inputs [B, F]."""
-        width = self.units * len(self.gates)
+        width = self.units * len(self.parts)
         self.kernel = self.add_weight(
             (input_shape[-1], width),
             self.kernel_initializer,
@@ -125,7 +146,7 @@ class _Relative(_Projecting, keras.layers.LSTMCell):  # type: ignore[misc]
         bias = self.bias_initializer(shape, dtype=dtype)
         if not self.unit_forget_bias:
             return bias
-        first = self.gates.index("f") * self.units
+        first = self.parts.index("f") * self.units
         return ops.concatenate([bias[:first], ops.ones((self.units,), dtype), bias[first + self.units :]])
 
     def call(self, inputs: Any, states: list[Any], training: bool = False) -> tuple[Any, list[Any]]:
@@ -137,8 +158,8 @@ class _Relative(_Projecting, keras.layers.LSTMCell):  # type: ignore[misc]
             h = h * self.get_recurrent_dropout_mask(h)
         return self.step(self.project(inputs), [h, *states[1:]])
 
-    def _gates(self, projected: Any, h: Any) -> list[Any]:
-        return list(ops.split(projected + ops.matmul(h, self.recurrent_kernel), len(self.gates), axis=-1))
+    def _split(self, projected: Any, h: Any) -> list[Any]:
+        return list(ops.split(projected + ops.matmul(h, self.recurrent_kernel), len(self.parts), axis=-1))
 
 
 @keras.saving.register_keras_serializable("forecast")
@@ -160,31 +181,40 @@ class PeepholeLSTMCell(_Relative):
             name="peephole_kernel",
         )
 
-    def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        """One step from [B, 4U] and the states h and c: the output and the new states."""
+    def look(self, projected: Any, states: list[Any]) -> dict[str, Any]:
+        """One step from [B, 4U] and the states h and c."""
         h, c = states
-        i, f, candidate, o = self._gates(projected, h)
+        i, f, candidate, o = self._split(projected, h)
         from_c = self.peephole_kernel
         i, f = self.recurrent_activation(i + from_c[0] * c), self.recurrent_activation(f + from_c[1] * c)
-        c = f * c + i * self.activation(candidate)
-        h = self.recurrent_activation(o + from_c[2] * c) * self.activation(c)
-        return h, [h, c]
+        candidate = self.activation(candidate)
+        c = f * c + i * candidate
+        o = self.recurrent_activation(o + from_c[2] * c)
+        return {
+            "forget": f,
+            "input": i,
+            "output": o,
+            "candidate": candidate,
+            "cell": c,
+            "hidden": o * self.activation(c),
+        }
 
 
 @keras.saving.register_keras_serializable("forecast")
 class CoupledLSTMCell(_Relative):
     """An LSTM that writes where it forgets: i = 1 - f, a quarter of the weights fewer (Greff et al. 2017)."""
 
-    gates = ("f", "c", "o")
+    parts = ("f", "c", "o")
 
-    def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        """One step from [B, 3U] and the states h and c: the output and the new states."""
+    def look(self, projected: Any, states: list[Any]) -> dict[str, Any]:
+        """One step from [B, 3U] and the states h and c."""
         h, c = states
-        f, candidate, o = self._gates(projected, h)
-        f = self.recurrent_activation(f)
-        c = f * c + (1 - f) * self.activation(candidate)
-        h = self.recurrent_activation(o) * self.activation(c)
-        return h, [h, c]
+        f, candidate, o = self._split(projected, h)
+        f, o = self.recurrent_activation(f), self.recurrent_activation(o)
+        candidate = self.activation(candidate)
+        c = f * c + (1 - f) * candidate
+        h = o * self.activation(c)
+        return {"forget": f, "input": 1 - f, "output": o, "candidate": candidate, "cell": c, "hidden": h}
 
 
 @keras.saving.register_keras_serializable("forecast")
@@ -194,18 +224,26 @@ class SLSTMCell(_Relative):
     Its states are h, c, n and m. The recurrent weights are full: one head, one block.
     """
 
+    carried = ("hidden", "cell", "normaliser", "stabiliser")
+
     def __init__(self, units: int, **arguments: Any) -> None:
         super().__init__(units, **arguments)
         self.state_size = [units] * 4
 
-    def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        """One step from [B, 4U] and the states h, c, n and m: the output and the new states."""
+    def look(self, projected: Any, states: list[Any]) -> dict[str, Any]:
+        """One step from [B, 4U] and the states h, c, n and m.
+
+        The forget and the input gate are told as their shares of the new normaliser, which is what they weigh the old
+        memory and the new by: they lie between 0 and 1, and add up to 1 unless everything is forgotten.
+        """
         h, c, n, m = states
-        i, f, candidate, o = self._gates(projected, h)
+        i, f, candidate, o = self._split(projected, h)
         f = f + m  # both are logarithms
         m = ops.maximum(f, i)
         i, f = ops.exp(i - m), ops.exp(f - m)
-        c = f * c + i * self.activation(candidate)
-        n = f * n + i
-        h = self.recurrent_activation(o) * c / ops.maximum(n, _LEAST)
-        return h, [h, c, n, m]
+        candidate, o = self.activation(candidate), self.recurrent_activation(o)
+        c, kept = f * c + i * candidate, f * n
+        n = kept + i
+        whole = ops.maximum(n, _LEAST)
+        told = {"forget": kept / whole, "input": i / whole, "output": o, "candidate": candidate}
+        return told | {"cell": c, "normaliser": n, "stabiliser": m, "hidden": o * c / whole}

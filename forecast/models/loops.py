@@ -47,7 +47,7 @@ class Recurrence(keras.layers.RNN):  # type: ignore[misc]
     """Keras's RNN layer over one of our cells, with faster loops.
 
     Args:
-        cell: A cell with ``project`` and ``step``.
+        cell: A cell of ours.
         way: How to loop; None for the fastest that the shape allows.
         unroll: Whether to unroll where no way is given; None leaves it to the shape.
         arguments: The others of Keras's RNN layer.

@@ -33,6 +33,9 @@ _CELLS = {
 # Keras takes cuDNN's fused kernel for these layers on a GPU.
 _ON_CUDNN = {"gru": layers.GRU, "lstm": layers.LSTM}
 
+# The layer that hands on the normalised window, by which it can be found.
+WINDOW = "window"
+
 # Feeding forecasts back is a loop in the graph, one turn a segment.
 _MOST_FED_BACK = 192
 
@@ -131,7 +134,8 @@ class _Builder:
             centre = ops.mean(measured, axis=1, keepdims=True)
         if kind in ("standard", "last-scaled"):
             scale = ops.sqrt(ops.var(measured, axis=1, keepdims=True) + _SMALLEST_SCALE**2)
-        return ops.concatenate([(measured - centre) / scale, known], axis=-1), centre, scale
+        window = ops.concatenate([(measured - centre) / scale, known], axis=-1)
+        return layers.Identity(name=WINDOW)(window), centre, scale
 
     def tokens(self, window: Any) -> Any:
         """What the cell is fed, [B, n, U]: the steps themselves, or one embedded segment after another."""

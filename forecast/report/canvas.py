@@ -73,9 +73,9 @@ _RC: dict[str, Any] = {
 }
 
 
-def new_figure() -> Figure:
-    """An empty figure; it belongs to nobody but the caller, so it needs no closing."""
-    return Figure(figsize=SIZE, dpi=DPI)
+def new_figure(high: float = SIZE[1]) -> Figure:
+    """An empty figure, so many inches high; it belongs to nobody but the caller, so it needs no closing."""
+    return Figure(figsize=(SIZE[0], high), dpi=DPI)
 
 
 @contextmanager
@@ -126,6 +126,14 @@ def add_head(figure: Figure, title: str, verdict: str, note: str, curves: Sequen
             top += 1.38 * size / 72
         top += 0.03
     figure.align_ylabels()
+    if curves:
+        top += _add_legend(figure, curves, top)
+    figure.set_layout_engine("constrained", rect=(0.004, 0, 0.992, 1 - top / high))
+
+
+def _add_legend(figure: Figure, curves: Sequence[Line2D], top: float) -> float:
+    """Put the legend below ``top`` inches of head; how high it is, in inches."""
+    wide, high = figure.get_size_inches()
     entries = {str(curve.get_label()): curve for curve in curves}
     letters = sum(len(name) for name in entries)
     rows = math.ceil((0.075 * letters + 0.65 * len(entries)) / (wide - 2 * MARGIN))
@@ -140,8 +148,7 @@ def add_head(figure: Figure, title: str, verdict: str, note: str, curves: Sequen
         handlelength=3,
         columnspacing=1.6,
     )
-    top += rows * 1.5 * 9 / 72 + 0.1
-    figure.set_layout_engine("constrained", rect=(0.004, 0, 0.992, 1 - top / high))
+    return float(rows * 1.5 * 9 / 72 + 0.1)
 
 
 def _sample(curve: Line2D) -> Line2D:

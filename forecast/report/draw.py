@@ -44,12 +44,12 @@ def draw_run(
     for series, target, name, part in _drawn(rows):
         of_series = evaluation.forecasts[evaluation.forecasts["unique_id"] == name]
         if len(of_series):
-            labels, past = _labels(rows, target, model, histories), observed_series(rows, series, target)
+            labels, past = labels_of(rows, target, model, histories), observed_series(rows, series, target)
             pictures[f"1-test-span{part}.png"] = to_png(plot_test_span(of_series, name, labels, verdict=verdict))
             examples = plot_examples(of_series, past, name, labels, lookback, verdict=verdict)
             pictures[f"2-examples{part}.png"] = to_png(examples)
     # These two pool all targets, whatever their units are.
-    labels = replace(_labels(rows, 0, model, histories), target=", ".join(rows.targets), unit=rows.unit)
+    labels = replace(labels_of(rows, 0, model, histories), target=", ".join(rows.targets), unit=rows.unit)
     pictures["3-error-by-step.png"] = to_png(plot_error_by_step(evaluation.metrics["by_step"], labels, verdict=verdict))
     pictures["4-training.png"] = to_png(plot_training(histories, labels, verdict=verdict))
     return pictures
@@ -67,7 +67,7 @@ def draw_forecast(rows: Rows, forecast: pd.DataFrame, model: str, lookback: int,
     """
     pictures = {}
     for series, target, name, part in _drawn(rows):
-        labels = _labels(rows, target, model, forecast.columns)
+        labels = labels_of(rows, target, model, forecast.columns)
         newest, past = forecast[forecast["unique_id"] == name], observed_series(rows, series, target)
         if newest.empty:
             continue
@@ -104,7 +104,15 @@ def slug(name: str) -> str:
     )
 
 
-def _labels(rows: Rows, target: int, model: str, columns: Iterable[str]) -> Labels:
+def labels_of(rows: Rows, target: int, model: str, columns: Iterable[str]) -> Labels:
+    """What every plot says about a target of these rows.
+
+    Args:
+        rows: The rows.
+        target: Which of the targets.
+        model: The model's column.
+        columns: What is drawn beside it; the vanilla RNN is told apart if it is there.
+    """
     panel = rows.panel
     step, unit = panel.clock.describe(), panel.units.get(rows.targets[target], "")
     return Labels(

@@ -34,6 +34,7 @@ class Progress:
         history: The epochs that are over.
         best_epoch: The one with the lowest validation loss, from 1; 0 before the first.
         finished: Whether training is over.
+        gradients: How far back the gradient reached after each epoch, the newest step first; only if it is tracked.
     """
 
     step: int = 0
@@ -42,6 +43,7 @@ class Progress:
     history: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
     finished: bool = False
+    gradients: list[list[float]] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """The progress as JSON types; `progress_from_dict` reads them back."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,11 +16,15 @@ from forecast.errors import ConfigError, RunError
 from forecast.models.backend import keras, tf
 from forecast.models.feeding import Feeder, Forecaster, gather, shape_of
 from forecast.models.loops import is_worth_compiling
+from forecast.models.tracing import Opened, gradient_by_lag
 from forecast.training.schedule import LaneOrder, WindowOrder, averaging_momentum, learning_rate
 from forecast.training.state import Arrays, Epoch, Progress
 
 # Validation looks at no more windows than these, evenly spaced: enough to choose by, cheap enough to do each epoch.
 _VALIDATION_WINDOWS = 2048
+
+# Windows of the training span whose gradient is tracked, evenly spaced.
+_GRADIENT_WINDOWS = 64
 
 # A series that is passed in fewer steps than these is passed several times in an epoch: sixty rows make one batch, and
 # thirty steps teach nothing.
@@ -189,6 +194,8 @@ class Fit:
                 validation_mae=mae,
             )
         )
+        if self.config.track_gradients:
+            progress.gradients.append(self._gradient_by_lag())
         progress.loss_sum = progress.mae_sum = 0.0
         best = progress.history[progress.best_epoch - 1].validation_loss if progress.best_epoch else np.inf
         if self.validation is None or loss < best:
@@ -201,16 +208,29 @@ class Fit:
         """Loss on the scaled validation windows and error in the targets' own units, both of the averaged weights."""
         if self.validation is None:
             return np.nan, np.nan
-        raw = [variable.numpy() for variable in self.network.trainable_variables]
-        _assign(self.scored, [average.numpy() for average in self.averages])
         rows, windows = self._rows, self.validation
-        y_pred = self.forecaster.over(self.feeder)(windows.starts)
-        _assign(self.network, raw)
+        with self._averaged():
+            y_pred = self.forecaster.over(self.feeder)(windows.starts)
         future, series = windows.future(), rows.series[windows.starts]
         scaled = rows.inputs[future, : rows.n_targets]
         loss = float(np.mean(_LOSSES[self.config.loss](tf.constant(scaled.astype(np.float64) - y_pred))))
         in_units = self._scaler.inverse(y_pred.astype(np.float64), series)
         return loss, float(np.mean(np.abs(rows.observed(future) - in_units)))
+
+    def _gradient_by_lag(self) -> list[float]:
+        """How far back the gradient of the averaged weights reaches, over some training windows; six digits of it."""
+        starts = self.windows.every(_GRADIENT_WINDOWS).starts.astype(np.int32)
+        inputs, _ = gather(self.feeder.inputs, self.feeder.series, starts, self.shape)
+        with self._averaged():
+            return [float(f"{norm:.6g}") for norm in gradient_by_lag(Opened(self.scored), inputs)]
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Put the averaged weights into the network that is scored, for a while."""
+        raw = [variable.numpy() for variable in self.network.trainable_variables]
+        _assign(self.scored, [average.numpy() for average in self.averages])
+        yield
+        _assign(self.network, raw)
 
     def arrays(self) -> Arrays:
         """Everything that changes while training, by name: weights, seeds of the dropout, optimiser, averages, best."""

@@ -46,6 +46,7 @@ class Member:
     network: keras.Model
     forecaster: Forecaster
     history: pd.DataFrame
+    gradients: list[list[float]]
     best_epoch: int
 
 
@@ -185,6 +186,7 @@ def _fit_member(
         network=fit.scored,
         forecaster=fit.forecaster,
         history=pd.DataFrame([vars(epoch) for epoch in fit.progress.history]),
+        gradients=fit.progress.gradients,
         best_epoch=fit.progress.best_epoch,
     )
 

@@ -11,13 +11,13 @@ import pandas as pd
 from forecast.config import chosen
 from forecast.data.panel import Clock
 from forecast.data.prepare import Rows, encode, windows_of
-from forecast.data.windows import Forecasting
+from forecast.data.windows import Forecasting, Windows
 from forecast.errors import DataError
 from forecast.evaluation.scoring import judge
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.runs import Run, find_run, list_runs, runs_folder
 from forecast.workflows.listening import Listener, Silence
-from forecast.workflows.networks import averaged, column_names, network_configs, weights_of_member
+from forecast.workflows.networks import averaged, column_names, rebuilt
 from forecast.workflows.reading import Source, fitting_panel
 
 
@@ -103,19 +103,31 @@ def evaluate(
         return run.metrics
     panel = fitting_panel(run, source, listener)
     rows = encode(panel, run.config.data, run.scaler)
+    windows = unseen_windows(run, rows)
+    first = pd.Timestamp(panel.times[windows.cutoffs + 1].min())
+    listener.note(
+        f"scored on {len(windows)} windows from {first} on; rows before {run.data['test_from']} were trained on"
+    )
+    models = forecasters_of(run, rows, "model")
+    known = {name: np.nan if error is None else error for name, error in run.metrics["naive_error"].items()}
+    return judge(rows, windows, run.scaler, models, chosen(run.config.data.season), known).metrics
+
+
+def unseen_windows(run: Run, rows: Rows) -> Windows:
+    """The windows that a run was not trained on, nor chosen by.
+
+    Raises:
+        DataError: If there is none.
+    """
     fitted_until = pd.Timestamp(run.data["test_from"])
-    windows = windows_of(rows, panel.times >= fitted_until.to_datetime64(), run.config.data)
+    windows = windows_of(rows, rows.panel.times >= fitted_until.to_datetime64(), run.config.data)
     if not len(windows):
         raise DataError(
-            f"There is no window to score: the rows end at {pd.Timestamp(panel.times.max())}, and those before "
+            f"There is no window to score: the rows end at {pd.Timestamp(rows.panel.times.max())}, and those before "
             f"{fitted_until} were trained on. A window needs {run.config.data.lookback} rows before and "
             f"{run.config.data.horizon} after its cut-off."
         )
-    first = pd.Timestamp(panel.times[windows.cutoffs + 1].min())
-    listener.note(f"scored on {len(windows)} windows from {first} on; rows before {fitted_until} were trained on")
-    models = _forecasters_of(run, rows, "model")
-    known = {name: np.nan if error is None else error for name, error in run.metrics["naive_error"].items()}
-    return judge(rows, windows, run.scaler, models, chosen(run.config.data.season), known).metrics
+    return windows
 
 
 def _newest(run: Run, source: Source, listener: Listener) -> tuple[pd.DataFrame, Rows]:
@@ -125,28 +137,27 @@ def _newest(run: Run, source: Source, listener: Listener) -> tuple[pd.DataFrame,
         raise DataError(newest.refused[0], "Give more of the newest rows, without such holes.")
     for warning in newest.refused + newest.filled:
         listener.warn(warning)
-    models = _forecasters_of(run, newest.rows, run.forecast_weights)
+    models = forecasters_of(run, newest.rows, run.forecast_weights)
     return newest_forecast(newest, run.scaler, models, chosen(run.config.data.season)), newest.rows
 
 
-def _forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, Forecasting]:
-    """The networks of a run over new rows, by the name of their column."""
-    from forecast.models.feeding import Feeder, Forecaster, shape_of
-    from forecast.models.recurrent import build_network, set_weights
+def forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, Forecasting]:
+    """The networks of a run over new rows, by the name of their column.
 
-    config = run.config
-    shape = shape_of(rows, chosen(config.data.lookback), chosen(config.data.horizon))
+    Args:
+        run: A run.
+        rows: What they are fed.
+        model_weights: Which weights the model gets: ``model`` or ``refit``.
+    """
+    from forecast.models.feeding import Feeder, Forecaster, shape_of
+
+    data = run.config.data
+    shape = shape_of(rows, chosen(data.lookback), chosen(data.horizon))
     feeder = Feeder(rows.inputs, rows.identity)
-    forecasters: dict[str, Forecasting] = {}
-    for network, network_config in network_configs(config).items():
-        weights = run.weights(model_weights if network == "model" else network)
-        members = []
-        for number in range(config.training.ensemble):
-            built = build_network(network_config.model_copy(update={"stateful": False}), shape, config.training.seed)
-            set_weights(built, weights_of_member(weights, number))
-            members.append(Forecaster(built, shape).over(feeder))
-        forecasters[column_names(config)[network]] = averaged(members)
-    return forecasters
+    return {
+        column_names(run.config)[network]: averaged([Forecaster(member, shape).over(feeder) for member in members])
+        for network, members in rebuilt(run, shape, model_weights).items()
+    }
 
 
 def age_in_steps(forecast: pd.DataFrame, run: Run) -> int:

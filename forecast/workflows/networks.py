@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import Config, NetworkConfig
 from forecast.data.windows import Forecasting, Ints
+from forecast.runs import Run
 from forecast.training.state import Arrays
+
+if TYPE_CHECKING:
+    from forecast.models.backend import keras
+    from forecast.models.recurrent import Shape
 
 
 def network_configs(config: Config) -> dict[str, NetworkConfig]:
@@ -34,6 +40,29 @@ def weights_of_member(weights: Mapping[str, NDArray[np.float32]], number: int) -
     """The reverse of `member_weights`: one member's weights out of those of all."""
     prefix = f"{number + 1}/"
     return {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}
+
+
+def rebuilt(run: Run, shape: Shape, model_weights: str) -> dict[str, list[keras.Model]]:
+    """The networks of a run with their weights, the members of each, none of which carries a state.
+
+    Args:
+        run: A run.
+        shape: The sizes of its windows.
+        model_weights: Which weights the model gets: ``model`` or ``refit``.
+    """
+    from forecast.models.recurrent import build_network, set_weights
+
+    config = run.config
+    found: dict[str, list[keras.Model]] = {}
+    for network, parts in network_configs(config).items():
+        weights = run.weights(model_weights if network == "model" else network)
+        found[network] = [
+            build_network(parts.model_copy(update={"stateful": False}), shape, config.training.seed)
+            for _ in range(config.training.ensemble)
+        ]
+        for number, member in enumerate(found[network]):
+            set_weights(member, weights_of_member(weights, number))
+    return found
 
 
 def averaged(members: Sequence[Forecasting]) -> Forecasting:

@@ -164,6 +164,10 @@ def _make(workshop: Workshop) -> Run:
     writer.write("scaler.json", prepared.scaler.to_json())
     for network, result in trained.items():
         writer.write_network(network, result.weights, result.history)
+    if config.training.track_gradients:
+        writer.write_json(
+            "gradients.json", {names[network]: result.members[0].gradients for network, result in trained.items()}
+        )
     writer.write_json("metrics.json", evaluation.metrics)
     writer.write_frame("test_forecasts.csv", evaluation.forecasts)
     writer.write_frame("forecast.csv", forecast)

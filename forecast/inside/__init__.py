@@ -1,0 +1,1 @@
+"""What a trained network remembers, and what moves its forecasts."""

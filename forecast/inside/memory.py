@@ -1,0 +1,88 @@
+"""How long a network remembers, from what its gates did and from how far back a gradient reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecast.data.panel import Floats
+from forecast.models.trace import Trace
+
+# A gate beyond these is as good as closed or open (Karpathy, Johnson & Fei-Fei 2015).
+CLOSED, OPEN = 0.1, 0.9
+
+# A unit whose output never leaves this neighbourhood of zero says nothing.
+_SILENT = 0.01
+
+# Float32 cannot tell a gate from 0 or from 1 beyond these.
+_LEAST_KEPT, _MOST_KEPT = 1e-7, 1 - 1e-7
+
+
+@dataclass(frozen=True)
+class Saturation:
+    """Which share of a gate's values is nearly closed, and which nearly open."""
+
+    closed: float
+    open: float
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What one recurrent layer remembers.
+
+    Args:
+        layer: Its name.
+        half_lives: After how many steps of the clock half of what a unit holds is forgotten, [U]; None for a cell
+            without a gate that keeps.
+        saturation: By gate.
+        dead: Units that say nothing.
+    """
+
+    layer: str
+    half_lives: Floats | None
+    saturation: Mapping[str, Saturation]
+    dead: int
+
+
+def memory_of(trace: Trace, segment: int) -> Memory:
+    """What a layer remembers, from what it did with some windows.
+
+    Args:
+        trace: Its gates and states.
+        segment: Steps of the clock in one turn of the cell.
+    """
+    half_lives = None
+    if trace.keeping is not None and trace.values[trace.keeping].shape[1] > 1:
+        # A product of gates is what is kept, so their logarithms are averaged. The first turn has nothing to keep.
+        kept = np.clip(trace.values[trace.keeping][:, 1:].astype(np.float64), _LEAST_KEPT, _MOST_KEPT)
+        half_lives = segment * np.log(0.5) / np.log(kept).mean(axis=(0, 1))
+    saturation = {}
+    for gate in trace.gates:
+        values = trace.values[gate]
+        saturation[gate] = Saturation(float((values < CLOSED).mean()), float((values > OPEN).mean()))
+    dead = int((np.abs(trace.values["hidden"]).max(axis=(0, 1)) < _SILENT).sum())
+    return Memory(trace.layer, half_lives, saturation, dead)
+
+
+def reach(norms: Floats, share: float) -> int:
+    """Within how many of the newest steps a share of the gradient's power lies.
+
+    Args:
+        norms: The gradient's norm at each step before the cut-off, the newest first, [L].
+        share: Between 0 and 1.
+    """
+    power = np.cumsum(norms**2)
+    return int(np.searchsorted(power, share * power[-1])) + 1 if power[-1] > 0 else 0
+
+
+def fading(norms: Floats) -> float:
+    """The gradient's norm at the oldest tenth of the steps over that at the newest tenth: far below 1 if it vanishes.
+
+    Args:
+        norms: The gradient's norm at each step before the cut-off, the newest first, [L].
+    """
+    part = max(1, len(norms) // 10)
+    newest = np.sqrt(np.mean(norms[:part] ** 2))
+    return float(np.sqrt(np.mean(norms[-part:] ** 2)) / newest) if newest > 0 else float("nan")

@@ -1,0 +1,91 @@
+"""What was found inside a network, in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from forecast.data.panel import Clock, Floats
+from forecast.inside.importance import Importance
+from forecast.inside.memory import Memory, fading, reach
+
+# A gradient that falls below this share of its newest value, or rises above its inverse, is said to vanish or explode.
+_VANISHED = 1e-3
+
+# Shares of the gradient's power: most of it, and all that counts.
+MOST, ALL = 0.95, 0.99
+
+# Inputs that cost less than this when they are shuffled matter little.
+_LITTLE = 0.01
+
+
+def span(clock: Clock, steps: float) -> str:
+    """A number of steps in words, two digits of it; in days where hours make many of them: "9.2 days"."""
+    hours = steps * clock.step.astype(np.int64) / 3_600_000_000
+    if clock.unit not in ("s", "min", "h"):
+        return clock.describe(max(1, round(steps)))
+    if hours >= 72:
+        return f"{_two_digits(hours / 24)} days"
+    return f"{_two_digits(hours)} hours" if hours >= 1 else f"{_two_digits(60 * hours)} minutes"
+
+
+def _two_digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def of_memory(memory: Memory, clock: Clock, lookback: int) -> str:
+    """What one layer's gates say about its memory."""
+    units = "" if memory.half_lives is None else f" of {len(memory.half_lives)} units"
+    parts = []
+    if memory.half_lives is not None:
+        median, longest = float(np.median(memory.half_lives)), float(memory.half_lives.max())
+        most = f"not within the lookback of {span(clock, lookback)}" if longest > lookback else span(clock, longest)
+        parts.append(f"half of what a unit holds is gone after {span(clock, median)} (median); in the slowest, {most}")
+    parts += [
+        f"{gate} gate {found.closed:.0%} nearly closed, {found.open:.0%} nearly open"
+        for gate, found in memory.saturation.items()
+    ]
+    if memory.dead:
+        parts.append(f"{memory.dead} {'unit says' if memory.dead == 1 else 'units say'} nothing")
+    return f"{memory.layer}{units}: {'; '.join(parts)}." if parts else f"{memory.layer}: a cell without gates."
+
+
+def of_gradient(name: str, norms: Floats, clock: Clock) -> str:
+    """How far back a network's gradient reaches."""
+    rest = fading(norms)
+    if math.isnan(rest):
+        return f"{name}: nothing in the window moves the forecast."
+    sentence = (
+        f"{name}: {MOST:.0%} of what moves the forecast lies in the newest {span(clock, reach(norms, MOST))}, "
+        f"{ALL:.0%} in the newest {span(clock, reach(norms, ALL))}"
+    )
+    if rest < _VANISHED:
+        return f"{sentence}; the gradient vanishes: at the far end it is {rest:.0e} of the newest."
+    if rest > 1 / _VANISHED:
+        return f"{sentence}; the gradient explodes: at the far end it is {rest:.0e} times the newest."
+    return f"{sentence}; at the far end the gradient is {rest:.2g} of the newest."
+
+
+def of_lookback(norms: Floats, clock: Clock) -> str:
+    """Whether a shorter lookback would do."""
+    lookback, needed = len(norms), reach(norms, ALL)
+    if needed > 0.75 * lookback:
+        return f"The whole lookback of {span(clock, lookback)} is used; a longer one may help."
+    return f"Of the lookback of {span(clock, lookback)}, what is older than {span(clock, needed)} can hardly help."
+
+
+def of_importance(columns: Mapping[str, Importance], parts: Mapping[str, Importance]) -> str:
+    """What matters among the inputs, and which part of the lookback does."""
+    return f"Shuffled between windows, inputs add to the error: {_ranked(columns)}. By age: {_ranked(parts)}."
+
+
+def _ranked(found: Mapping[str, Importance]) -> str:
+    """The most important first, and then those that matter little."""
+    ranked = sorted(found.items(), key=lambda item: -item[1].growth)
+    much = [f"{name} {place.growth:.0%}" for name, place in ranked if place.growth >= _LITTLE]
+    little = [name for name, place in ranked if place.growth < _LITTLE]
+    if not much:
+        return f"none of them {_LITTLE:.0%}"
+    return ", ".join(much) + (f"; less than {_LITTLE:.0%}: {', '.join(little)}" if little else "")

@@ -1,0 +1,273 @@
+"""Look inside a run: its gates, its gradients, what its inputs are worth; and check what they say by training again."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.config import chosen
+from forecast.data.panel import Floats, Panel
+from forecast.data.prepare import Rows, encode
+from forecast.data.windows import Windows
+from forecast.errors import DataError, RunError
+from forecast.evaluation.scoring import judge
+from forecast.inside import words
+from forecast.inside.importance import Importance, Place, importances, parts_of
+from forecast.inside.memory import Memory, memory_of, reach
+from forecast.models.trace import Trace
+from forecast.runs import Run
+from forecast.storage import write_atomically
+from forecast.workflows.forecasting import find, forecasters_of, unseen_windows
+from forecast.workflows.listening import Listener, Silence
+from forecast.workflows.networks import column_names, rebuilt
+from forecast.workflows.reading import Source, fitting_panel, read
+from forecast.workflows.training import train
+
+if TYPE_CHECKING:
+    from forecast.models.tracing import Opened
+
+# Windows that are looked at, evenly spaced over the test span: means over them are steady to a percent or two.
+_TRACED, _DIFFERENTIATED, _SHUFFLED = 64, 128, 512
+
+# Values of gates that are held in memory at once, in bytes.
+_TRACE_BYTES = 256 * 1024**2
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What was found inside a run.
+
+    Args:
+        summary: The content of explain.json.
+        folder: Where it and its plots are.
+    """
+
+    summary: dict[str, Any]
+    folder: Path
+
+    @property
+    def sentences(self) -> list[str]:
+        """What was found, in words."""
+        return list(self.summary["sentences"])
+
+    @property
+    def plots(self) -> tuple[Path, ...]:
+        """The plots, in the order of their names."""
+        return tuple(sorted(self.folder.glob("*.png")))
+
+
+def explain(
+    run: Run | str,
+    source: Source | None = None,
+    *,
+    check_lookback: bool = False,
+    output: Path | None = None,
+    runs_dir: Path | None = None,
+    listener: Listener | None = None,
+) -> Explanation:
+    """Show what a run's networks remember and what moves their forecasts, on windows that they were not trained on.
+
+    Args:
+        run: A run or its name.
+        source: New rows; None for the test span of the rows that it was trained on, which are read again.
+        check_lookback: Train again with the lookback that seems enough, and compare.
+        output: Where the plots and explain.json go; None for the folder ``explain`` in the run.
+        runs_dir: Where runs live.
+        listener: Is told what goes on.
+
+    Raises:
+        RunError: If the run repeats the last value, so that there is nothing to look into.
+        DataError: If the rows cannot be read again, or hold no window.
+    """
+    from forecast.report.inside import Inside, draw_inside
+
+    listener = listener or Silence()
+    run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    if run.manifest["networks"]["model"]["fell_back"]:
+        raise RunError(
+            f"{run.name} repeats the last value: its network was no better, and its head is empty.",
+            "Train without --fall-back to look into one that forecasts by itself.",
+        )
+    if run.config.training.ensemble > 1:
+        listener.note(f"an ensemble of {run.config.training.ensemble}: the first network is shown")
+    panel = fitting_panel(run, _again(run) if source is None else source, listener)
+    view = _View(run, panel)
+    memories, newest = view.memories()
+    gradients = {name: view.gradient(opened) for name, opened in view.opened.items()}
+    columns, parts = view.importance()
+    clock, lookback = panel.clock, view.windows.lookback
+    sentences = [
+        *(words.of_memory(memory, clock, lookback) for memory in memories),
+        *(words.of_gradient(name, norms, clock) for name, norms in gradients.items()),
+        words.of_lookback(gradients[view.model], clock),
+        words.of_importance(columns, parts),
+    ]
+    summary = {
+        "schema": 1,
+        "run": run.name,
+        "model": view.model,
+        "freq": clock.freq,
+        "lookback": lookback,
+        "windows": len(view.windows),
+        "layers": [_of_memory(memory) for memory in memories],
+        "gradient_by_lag": {name: norms.tolist() for name, norms in gradients.items()},
+        "reach": {name: {f"{share:g}": reach(norms, share) for share in (0.5, words.MOST, words.ALL)}
+                  for name, norms in gradients.items()},
+        "importance": {"columns": _of_importance(columns), "lookback": _of_importance(parts)},
+    }  # fmt: skip
+    if check_lookback:
+        summary["check"], said = _check(view, reach(gradients[view.model], words.ALL), listener)
+        sentences.append(said)
+    inside = Inside(view.rows, view.newest, newest, gradients, columns, parts, run.tracked_gradients)
+    pictures = draw_inside(inside, view.model)
+    folder = output or run.path / "explain"
+    summary["sentences"] = sentences
+    write_atomically(folder / "explain.json", (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
+    for name, picture in pictures.items():
+        write_atomically(folder / name, picture)
+    return Explanation(summary, folder)
+
+
+def _again(run: Run) -> Source:
+    """The rows that a run was trained on, read again.
+
+    Raises:
+        DataError: If they are no longer there, or have changed.
+    """
+    source = run.manifest["source"]
+    if source is None:
+        raise DataError(
+            f"{run.name} was trained on rows that cannot be read again.", "Give them as SOURCE behind the run."
+        )
+    panel = read(source, run.config.read)
+    if panel.fingerprint() != run.manifest["data"]["fingerprint"]:
+        raise DataError(
+            f"{source} has changed since {run.name} was trained on it.",
+            f"Look into the run on what it holds now: forecast explain {run.name} {source}",
+        )
+    return panel
+
+
+class _View:
+    """A run over rows: its networks, and the windows through which one looks into them."""
+
+    def __init__(self, run: Run, panel: Panel) -> None:
+        from forecast.models.feeding import Feeder, shape_of
+        from forecast.models.tracing import Opened
+
+        self.run, self.panel, self.model = run, panel, run.config.network.model
+        self.rows: Rows = encode(panel, run.config.data, run.scaler)
+        self.windows = unseen_windows(run, self.rows)
+        self.shape = shape_of(self.rows, self.windows.lookback, self.windows.horizon)
+        self.feeder = Feeder(self.rows.inputs, self.rows.identity)
+        networks = rebuilt(run, self.shape, "model")
+        self.networks = {column_names(run.config)[name]: members[0] for name, members in networks.items()}
+        self.opened = {name: Opened(network) for name, network in self.networks.items()}
+
+    @property
+    def newest(self) -> Windows:
+        """The last window alone, whose gates are drawn."""
+        return Windows(self.windows.starts[-1:], self.windows.lookback, self.windows.horizon)
+
+    def inputs(self, windows: Windows) -> tuple[dict[str, Any], Any]:
+        """What the networks take of some windows, and the scaled targets [B, H, D]."""
+        from forecast.models.feeding import gather
+
+        return gather(self.feeder.inputs, self.feeder.series, windows.starts.astype(np.int32), self.shape)
+
+    def memories(self) -> tuple[list[Memory], list[Trace]]:
+        """What each layer of the model remembers, and what it did with the newest window."""
+        from forecast.models.tracing import trace_gates
+
+        config = self.run.config.network
+        segment = chosen(config.segment)
+        of_window = 4 * 8 * sum(config.units) * -(-self.windows.lookback // segment)
+        network = self.networks[self.model]
+        seen = trace_gates(network, self.inputs(self.windows.every(min(_TRACED, max(1, _TRACE_BYTES // of_window))))[0])
+        memories = [memory_of(trace, segment) for trace in seen]
+        return memories, trace_gates(network, self.inputs(self.newest)[0])
+
+    def gradient(self, opened: Opened) -> Floats:
+        """The norm of the gradient by lag, [L]."""
+        from forecast.models.tracing import gradient_by_lag
+
+        return gradient_by_lag(opened, self.inputs(self.windows.every(_DIFFERENTIATED))[0])
+
+    def importance(self) -> tuple[dict[str, Importance], dict[str, Importance]]:
+        """What the model's inputs are worth, and what the parts of its lookback are."""
+        opened, rows, clock = self.opened[self.model], self.rows, self.panel.clock
+        inputs, y_true = self.inputs(self.windows.every(_SHUFFLED))
+        centre = inputs["past"]
+
+        def forecast(window: NDArray[np.float32], future: NDArray[np.float32]) -> NDArray[np.float32]:
+            return opened.forecast(window, inputs | {"past": centre, "future": future}).numpy()
+
+        window, future = opened.window(inputs).numpy(), inputs["future"].numpy()
+        n_columns, measured = len(self.panel.columns), rows.n_targets + rows.n_covariates
+        columns = {
+            name: Place([number], ahead=[number - measured] if number >= measured else ())
+            for number, name in enumerate(self.panel.columns)
+        }
+        if n_columns < window.shape[2]:
+            calendar = range(n_columns, window.shape[2])
+            columns["the calendar"] = Place(calendar, ahead=[number - measured for number in calendar])
+        parts = {}
+        for steps in parts_of(self.windows.lookback):
+            newest, oldest = self.windows.lookback - steps.stop, self.windows.lookback - steps.start
+            name = f"the newest {words.span(clock, oldest)}" if not newest else (
+                f"{words.span(clock, newest)} to {words.span(clock, oldest)} ago"
+            )  # fmt: skip
+            parts[name] = Place(range(measured), steps=steps)
+        found = importances(forecast, window, future, y_true.numpy(), columns | parts)
+        return {name: found[name] for name in columns}, {name: found[name] for name in parts}
+
+
+def _check(view: _View, enough: int, listener: Listener) -> tuple[dict[str, Any], str]:
+    """Train again with a shorter lookback, and compare both on the same windows."""
+    run, clock, lookback = view.run, view.panel.clock, view.windows.lookback
+    segment = chosen(run.config.network.segment)
+    shorter = min(-(-enough // segment) * segment, lookback)
+    if shorter > 0.9 * lookback:
+        said = f"Nothing to check: the lookback that seems enough, {words.span(clock, shorter)}, is nearly the whole."
+        return {"lookback": shorter}, said
+    config = run.config.replace(data={"lookback": shorter}, training={"baseline": False, "ensemble": 1})
+    with tempfile.TemporaryDirectory() as place:
+        again = train(_again(run), config, run="shorter", runs_dir=Path(place), listener=listener)
+        brief = forecasters_of(again, view.rows, "model")[view.model]
+    cut = lookback - shorter
+    models = {
+        view.model: forecasters_of(run, view.rows, "model")[view.model],
+        "shorter": lambda starts: brief(starts + cut),
+    }
+    known = {name: np.nan if error is None else error for name, error in run.metrics["naive_error"].items()}
+    metrics = judge(view.rows, view.windows, run.scaler, models, chosen(run.config.data.season), known).metrics
+    gain, p = metrics["skill"]["shorter"], metrics["p_value"]["shorter"]
+    errors = {name: metrics["models"][name]["mae"] for name in models}
+    found = {"lookback": shorter, "mae": errors, "skill": gain, "p_value": p}
+    better = gain is not None and gain > 0 and p is not None and p < 0.05
+    said = (
+        f"Trained again with a lookback of {words.span(clock, shorter)}: MAE {errors['shorter']:.4g} against "
+        f"{errors[view.model]:.4g} with {words.span(clock, lookback)}"
+        + ("" if p is None else f" (p = {p:.2g})")
+        + (": the longer lookback does help." if better else ": the longer lookback does not help.")
+    )
+    return found, said
+
+
+def _of_memory(memory: Memory) -> dict[str, Any]:
+    half_lives = None if memory.half_lives is None else [round(float(life), 3) for life in memory.half_lives]
+    gates: Mapping[str, Any] = {
+        gate: {"closed": found.closed, "open": found.open} for gate, found in memory.saturation.items()
+    }
+    return {"layer": memory.layer, "half_lives": half_lives, "saturation": gates, "dead_units": memory.dead}
+
+
+def _of_importance(found: Mapping[str, Importance]) -> dict[str, Any]:
+    return {name: {"growth": place.growth, "spread": place.spread} for name, place in found.items()}
