@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from forecast.workflows.explaining import explain
     from forecast.workflows.forecasting import all_runs, evaluate, find, predict
     from forecast.workflows.reading import read
+    from forecast.workflows.streaming import Stream
     from forecast.workflows.training import resume, train
 
 __version__ = metadata.version("forecast")
@@ -55,6 +56,7 @@ _HOMES = {
     "build_network": "models.recurrent",
     "Run": "runs",
     "explain": "workflows.explaining",
+    "Stream": "workflows.streaming",
     "all_runs": "workflows.forecasting",
     "evaluate": "workflows.forecasting",
     "find": "workflows.forecasting",
@@ -78,6 +80,7 @@ __all__ = [
     "ReadOptions",
     "Run",
     "RunError",
+    "Stream",
     "__version__",
     "all_runs",
     "build_network",

@@ -51,17 +51,18 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
+def locked(path: Path, what: str, otherwise: str = "name another with --run") -> Iterator[None]:
     """Hold a lock file; the system lets it go when the holder ends, however it ends.
 
     Args:
         path: The lock file.
         what: What is locked, for the message.
+        otherwise: What else one can do than wait.
 
     Raises:
         MachineError: If another process holds it; names the process.
     """
-    with _hold(path, what) as file:
+    with _hold(path, what, otherwise) as file:
         try:
             file.truncate(0)
             file.write(str(os.getpid()))
@@ -71,7 +72,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def _hold(path: Path, what: str) -> IO[str]:
+def _hold(path: Path, what: str, otherwise: str) -> IO[str]:
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +83,7 @@ def _hold(path: Path, what: str) -> IO[str]:
                 file.seek(0)
                 holder = file.read().strip() or "unknown"
             raise MachineError(
-                f"{what} is being written by process {holder}.", "Wait for it, or name another with --run."
+                f"{what} is being written by process {holder}.", f"Wait for it, or {otherwise}."
             ) from None
         except OSError as error:
             raise MachineError(

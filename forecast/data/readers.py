@@ -16,7 +16,7 @@ from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.reading import cadence, scan
 from forecast.data.reading.columns import read_columns
 from forecast.data.reading.encoding import decode
-from forecast.data.reading.rows import Rows, find_series, in_order
+from forecast.data.reading.rows import SERIES_IDS, Rows, find_series, in_order
 from forecast.data.reading.source import Source, read_source, show
 from forecast.data.reading.stamps import find_stamps, localise
 from forecast.data.reading.table import Table, from_frame, from_parquet
@@ -26,7 +26,6 @@ __all__ = ["ReadOptions", "read_panel"]
 
 # Names of the column that people mean, the likeliest first.
 _TARGETS = ("y", "target", "value", "close", "adj close", "adj_close", "price", "temp", "temperature")
-_SERIES_IDS = ("unique_id", "series_id", "item_id")
 
 
 def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = None) -> Panel:
@@ -112,7 +111,7 @@ def _without_empty_rows(table: Table) -> Table:
 
 def _named_series(table: Table, options: ReadOptions) -> str | None:
     if options.series_id is None:
-        return next((name for name in table.names if name.casefold() in _SERIES_IDS), None)
+        return next((name for name in table.names if name.casefold() in SERIES_IDS), None)
     if options.series_id not in table.names:
         listed = ", ".join(map(show, table.names[:20]))
         raise DataError(f"There is no column {show(options.series_id)} for --series-id.", f"Columns: {listed}.")

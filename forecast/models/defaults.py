@@ -87,8 +87,9 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
             "transform": transform,
             "channels": data.channels or "joint",
         },
-        # Counting each window from its last value won on the validation span of every series that was tried.
-        network={"normalise": config.network.normalise or "last"},
+        # Counting each window from its last value won on the validation span of every series that was tried. A state
+        # that is carried on has no window of its own to count from.
+        network={"normalise": config.network.normalise or ("none" if config.network.stateful else "last")},
         training={"mirror": mirror if config.training.mirror is None else config.training.mirror},
     )
     why = ""

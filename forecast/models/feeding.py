@@ -56,14 +56,16 @@ class Forecaster:
     Args:
         network: What `build_network` returned.
         shape: Sizes of its windows.
+        batch_size: How many windows it takes at once, where it carries a state for each; None for any number.
     """
 
-    def __init__(self, network: keras.Model, shape: Shape) -> None:
+    def __init__(self, network: keras.Model, shape: Shape, batch_size: int | None = None) -> None:
         def forecast(inputs: Any, series: Any, starts: Any) -> Any:
             return network(gather(inputs, series, starts, shape)[0], training=False)
 
         rows, ints = tf.TensorSpec([None, shape.features], tf.float32), tf.TensorSpec([None], tf.int32)
-        self._forecast = tf.function(forecast, input_signature=[rows, ints, ints])
+        starts = tf.TensorSpec([batch_size], tf.int32)
+        self._forecast = tf.function(forecast, input_signature=[rows, ints, starts])
         self._shape = shape
 
     def over(self, feeder: Feeder) -> Forecasting:

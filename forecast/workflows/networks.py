@@ -42,13 +42,14 @@ def weights_of_member(weights: Mapping[str, NDArray[np.float32]], number: int) -
     return {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}
 
 
-def rebuilt(run: Run, shape: Shape, model_weights: str) -> dict[str, list[keras.Model]]:
-    """The networks of a run with their weights, the members of each, none of which carries a state.
+def rebuilt(run: Run, shape: Shape, model_weights: str, carrying: int | None = None) -> dict[str, list[keras.Model]]:
+    """The networks of a run with their weights, the members of each.
 
     Args:
         run: A run.
         shape: The sizes of its windows.
         model_weights: Which weights the model gets: ``model`` or ``refit``.
+        carrying: For how many series side by side the networks carry their state; None if they carry none.
     """
     from forecast.models.recurrent import build_network, set_weights
 
@@ -57,7 +58,9 @@ def rebuilt(run: Run, shape: Shape, model_weights: str) -> dict[str, list[keras.
     for network, parts in network_configs(config).items():
         weights = run.weights(model_weights if network == "model" else network)
         found[network] = [
-            build_network(parts.model_copy(update={"stateful": False}), shape, config.training.seed)
+            build_network(
+                parts.model_copy(update={"stateful": carrying is not None}), shape, config.training.seed, carrying
+            )
             for _ in range(config.training.ensemble)
         ]
         for number, member in enumerate(found[network]):

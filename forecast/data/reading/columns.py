@@ -56,7 +56,7 @@ def read_columns(table: Table, stamps: Stamps, series_id: str | None, options: R
     for name in candidates:
         if name in read:
             if _is_numeric(table[name], read[name]):
-                numeric[name] = _checked(table, name, read[name])
+                numeric[name] = checked(table, name, read[name])
             else:
                 texts.append(name)
         elif table[name].dtype.kind == "f":
@@ -110,8 +110,17 @@ def _is_numeric(cells: pa.Array, numbers: Numbers) -> bool:
     return odd * 2 > len(sample)
 
 
-def _checked(table: Table, name: str, numbers: Numbers) -> Floats:
-    """The values of a numeric column, every cell of which is a finite number or missing."""
+def checked(table: Table, name: str, numbers: Numbers) -> Floats:
+    """The values of a numeric column, every cell of which is a finite number or missing.
+
+    Args:
+        table: Where the column stands, for messages.
+        name: Its name.
+        numbers: What was read.
+
+    Raises:
+        DataError: If a cell is neither; names file, line, column and value.
+    """
     if len(numbers.words):
         row = int(numbers.words[0])
         why, hint = explain(table[name][row].as_py().strip(), table.source.path)

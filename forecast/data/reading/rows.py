@@ -15,6 +15,9 @@ from forecast.data.reading.source import show
 from forecast.data.reading.table import Table, as_text
 from forecast.errors import DataError
 
+# Names of a column that tells series apart.
+SERIES_IDS = ("unique_id", "series_id", "item_id")
+
 # Among stacked series many rows share their time; two clashing rows are an error of one series.
 _STACKED = 0.1
 

@@ -1,0 +1,63 @@
+"""Commands that go on with the data: stream."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from forecast.cli.main import app
+from forecast.cli.options import Quiet, RunsDir
+from forecast.cli.use import RunArgument
+
+
+@app.command()
+def stream(
+    run: RunArgument,
+    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help="A CSV file, or - for standard input.")] = "-",
+    follow: Annotated[bool, typer.Option("--follow", help="Wait at the end of a file for it to grow.")] = False,
+    history: Annotated[str | None, typer.Option(help="Rows that came before, for a stream that begins.")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="What is remembered between calls. (default: RUN.stream.json beside the run)")
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Forget all rows before.")] = False,
+    runs_dir: RunsDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a row.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Forecast after each new row, remembering the rows before between calls."""
+    from forecast.cli.console import Speaker
+    from forecast.runs import frame_to_csv
+    from forecast.storage import locked
+    from forecast.workflows.forecasting import find
+    from forecast.workflows.streaming import Stream, stream_rows
+
+    speaker = Speaker(quiet)
+    found = find(run, runs_dir=runs_dir)
+    kept = state or found.path.with_name(f"{found.name}.stream.json")
+    headed = False
+    with (
+        locked(kept.with_name(f".{kept.name}.lock"), f"The stream {kept}", "name another state with --state"),
+        speaker.heeding_signals(),
+    ):
+        if restart:
+            kept.unlink(missing_ok=True)
+        growing = Stream(found, kept)
+        if history is not None:
+            growing.remember(history)
+        try:
+            for forecast in stream_rows(growing, source, follow=follow, listener=speaker):
+                if as_json:
+                    records = forecast.astype({"ds": str, "cutoff": str}).to_dict(orient="records")
+                    sys.stdout.write(json.dumps(records, allow_nan=False, ensure_ascii=False) + "\n")
+                else:
+                    text = frame_to_csv(forecast).decode()
+                    sys.stdout.write(text.split("\n", 1)[1] if headed else text)
+                    headed = True
+                sys.stdout.flush()
+        except BrokenPipeError:  # whoever read the forecasts has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

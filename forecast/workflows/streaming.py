@@ -1,0 +1,370 @@
+"""Forecasts that follow a growing series, row by row, at the same cost however long it grows."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+
+from forecast.config import chosen
+from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.prepare import Rows, arrange
+from forecast.data.reading.lines import LineReader, lines_of
+from forecast.data.reading.source import Source as TextSource
+from forecast.data.windows import Forecasting, Ints
+from forecast.errors import DataError, MachineError, RunError
+from forecast.inference.newest import newest_forecast, newest_rows
+from forecast.inference.tail import Tail
+from forecast.runs import Run
+from forecast.storage import write_atomically
+from forecast.workflows.forecasting import find
+from forecast.workflows.listening import Listener, Silence
+from forecast.workflows.networks import averaged, column_names, rebuilt
+from forecast.workflows.reading import Source, read
+
+if TYPE_CHECKING:
+    from forecast.models.backend import keras
+    from forecast.models.feeding import Forecaster
+
+# A state file is a few hundred rows; one larger than this is none.
+_LARGEST_STATE = 256 * 1024**2
+
+
+class _SavedTail(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    times: list[str]
+    values: list[list[FiniteFloat | None]]
+    states: dict[str, list[list[list[FiniteFloat]]]]
+
+
+class _Saved(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    schema_: Annotated[int, Field(alias="schema", ge=1, le=1)]
+    weights: str
+    tails: dict[str, _SavedTail]
+
+
+class Stream:
+    """A run that is fed one row after another, and answers each with the newest forecast.
+
+    A run that was trained to carry its state (``stateful``, fed step by step, not normalised by window) carries it from
+    row to row, and so remembers the whole stream. Any other sees the window that it was trained on: the last L rows.
+    Either way a row costs the same however many came before it, and the forecasts are those of an uninterrupted stream.
+
+    Args:
+        run: A run or its name.
+        state: A file that keeps what is remembered between calls; None keeps it in memory.
+        runs_dir: Where runs live.
+
+    ``refused`` says why the last row got no forecast, one sentence for each series of the window.
+
+    Raises:
+        RunError: If the file is damaged, or belongs to another training.
+    """
+
+    def __init__(self, run: Run | str, state: Path | None = None, *, runs_dir: Path | None = None) -> None:
+        self.run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+        config = self.run.config
+        self.columns = config.data.target + chosen(config.data.covariates) + config.data.known
+        self.clock, self.state = Clock(self.run.data["freq"]), state
+        self.series_ids: tuple[str, ...] = tuple(self.run.data["series_ids"])
+        self.carries = config.network.stateful and config.network.segment == 1 and config.network.normalise == "none"
+        self._scaler, n_known = self.run.scaler, len(config.data.known)
+        self._longest = max(chosen(config.data.lookback), chosen(config.data.season)) + config.data.longest_fill
+        self._longest += chosen(config.data.horizon) if n_known else 0
+        self._empty = Tail(np.zeros(0, "datetime64[us]"), np.zeros((0, len(self.columns))), n_known)
+        self._tails: dict[str, Tail] = {}
+        self._grown: set[str] = set()
+        self._networks: dict[str, Any] = {}
+        self.refused: tuple[str, ...] = ()
+        if state is not None and state.exists():
+            self._tails = self._loaded(state)
+
+    def push(self, time: object, values: Mapping[str, float], series_id: str | None = None) -> pd.DataFrame | None:
+        """Take one row, and forecast the H steps after it.
+
+        Args:
+            time: The row's timestamp.
+            values: The run's columns by name; NaN or None where missing.
+            series_id: Which series; may be left out where there is only one.
+
+        Returns:
+            unique_id, ds, cutoff and a column for each model, as from `predict`; None while there are too few rows,
+            too many of their values are missing, or the row was there already.
+
+        Raises:
+            DataError: If the row is out of order, leaves a gap, or lacks a column. It then changes nothing.
+        """
+        missing = [name for name in self.columns if name not in values]
+        if missing:
+            raise DataError(
+                f"Column {missing[0]!r} is missing; the run {self.run.name} takes "
+                f"{', '.join(map(repr, self.columns))}.",
+                "Give every column, NaN for what was not measured.",
+            )
+        row = np.array([np.nan if values[name] is None else values[name] for name in self.columns], np.float64)
+        if np.isinf(row).any():
+            raise DataError(f"Column {self.columns[int(np.argmax(np.isinf(row)))]!r} is infinite.", "Give a number.")
+        return self.take(_moment(time), row, self.known_series(series_id))
+
+    def take(self, time: np.datetime64, row: Floats, series_id: str, forecast: bool = True) -> pd.DataFrame | None:
+        """The same as `push` for a row that has been read: values [C] in the order of ``columns``.
+
+        Args:
+            time: The row's timestamp.
+            row: Values [C].
+            series_id: Which series.
+            forecast: Whether to forecast, or only to remember.
+        """
+        before = self._tails.get(series_id, self._empty)
+        # A source that is read again from its beginning repeats what has long been let go.
+        if before.has(time, row) or (before.begins_after(time) and series_id not in self._grown):
+            return None
+        after = before.grown(time, row, self.clock, self._longest)
+        if not forecast and not self.carries:
+            self._accept(series_id, after)
+            return None
+        data = self.run.config.data
+        panel = Panel(after.values, after.times, self.columns, self.clock, (series_id,), name=self.run.name)
+        newest = newest_rows(arrange(panel, data), data, self._scaler)
+        carried: dict[str, Forecasting] = {}
+        if self.carries:
+            after, carried = self._stepped(after, newest.rows)
+        found = None
+        if forecast and len(newest.windows):
+            models = carried or self._windowed(newest.rows)
+            found = newest_forecast(newest, self._scaler, models, chosen(data.season))
+        self.refused = newest.refused
+        self._accept(series_id, after)
+        return found
+
+    def remember(self, source: Source) -> None:
+        """Take the rows of a source without forecasting: the history that a stream goes on from.
+
+        Args:
+            source: Anything that `read` takes; of each series the rows since its last gap count.
+
+        Raises:
+            DataError: If it does not fit the run.
+        """
+        panel = read(source, self.run.config.read)
+        if panel.clock.freq != self.clock.freq:
+            raise DataError(f"The clock of the rows is {panel.clock.freq}; the run's is {self.clock.freq}.")
+        lone = panel.n_series == len(self.series_ids) == 1
+        picked, stretches = panel.select(self.columns), panel.stretches()
+        for series, name in enumerate(panel.series_ids):
+            rows = panel.rows(series)
+            last = rows.start + int(np.searchsorted(stretches[rows], stretches[rows.stop - 1]))
+            first = last if self.carries else max(last, rows.stop - self._longest)
+            for number in range(first, rows.stop):
+                self.take(panel.times[number], picked.values[number], self.known_series(None if lone else name), False)
+
+    def seen(self, series_id: str | None = None) -> int:
+        """How many rows of a series are kept."""
+        return len(self._tails.get(self.known_series(series_id), self._empty).times)
+
+    def newest(self, series_id: str | None = None) -> pd.Timestamp | None:
+        """The newest time of a series; None before its first row."""
+        tail = self._tails.get(self.known_series(series_id), self._empty)
+        return pd.Timestamp(tail.times[-1]) if len(tail.times) else None
+
+    def save(self) -> None:
+        """Write what is remembered to the state file, whole or not at all."""
+        if self.state is None:
+            return
+        tails = {
+            name: {
+                "times": np.datetime_as_string(tail.times).tolist(),
+                "values": [[None if np.isnan(value) else value for value in row] for row in tail.values.tolist()],
+                "states": {name: [part.tolist() for part in parts] for name, parts in tail.states.items()},
+            }
+            for name, tail in self._tails.items()
+        }
+        saved = {"schema": 1, "weights": self._identity(), "tails": tails}
+        write_atomically(self.state, json.dumps(saved, allow_nan=False).encode())
+
+    def _accept(self, series_id: str, tail: Tail) -> None:
+        self._tails[series_id] = tail
+        self._grown.add(series_id)
+
+    def known_series(self, series_id: str | None) -> str:
+        """The name of a series of the run, or of its only one.
+
+        Raises:
+            DataError: If the run was not trained on it.
+        """
+        if series_id is None and len(self.series_ids) == 1:
+            return self.series_ids[0]
+        if series_id not in self.series_ids:
+            listed = ", ".join(map(repr, self.series_ids[:10]))
+            raise DataError(f"The run {self.run.name} knows no series {series_id!r}.", f"It knows {listed}.")
+        return str(series_id)
+
+    def _identity(self) -> str:
+        return str(self.run.manifest["files"]["weights.npz"]["sha256"])
+
+    def _loaded(self, path: Path) -> dict[str, Tail]:
+        again = "Begin anew with --restart."
+        try:
+            if path.stat().st_size > _LARGEST_STATE:
+                raise RunError(f"{path} is too large for the state of a stream.", again)
+            saved = _Saved.model_validate_json(path.read_bytes())
+            tails = {
+                name: Tail(
+                    np.array(tail.times, dtype="datetime64[us]"),
+                    np.array(tail.values, np.float64).reshape(len(tail.times), len(self.columns)),
+                    self._empty.n_known,
+                    {key: tuple(np.array(part, np.float32) for part in parts) for key, parts in tail.states.items()},
+                )
+                for name, tail in saved.tails.items()
+            }
+        except OSError as error:
+            raise MachineError(f"Cannot read {path}: {error.strerror}.") from None
+        except (ValidationError, ValueError):
+            raise RunError(f"{path} is no state of a stream, or is damaged.", again) from None
+        if saved.weights != self._identity() or not set(tails) <= set(self.series_ids):
+            raise RunError(f"{path} is the state of another training than {self.run.name}.", again)
+        return tails
+
+    def _windowed(self, rows: Rows) -> dict[str, Forecasting]:
+        """The networks over the newest rows, each of which sees its window."""
+        from forecast.models.feeding import Feeder
+
+        feeder = Feeder(rows.inputs, rows.identity)
+        return {
+            name: averaged([forecaster.over(feeder) for _, forecaster in members])
+            for name, members in self._forecasters(rows, chosen(self.run.config.data.lookback)).items()
+        }
+
+    def _stepped(self, tail: Tail, rows: Rows) -> tuple[Tail, dict[str, Forecasting]]:
+        """The tail with the states after its newest row, and the forecasts from them.
+
+        Raises:
+            DataError: If the row cannot be fed, because a value is missing for too long.
+        """
+        from forecast.models.feeding import Feeder
+
+        cutoffs = np.array(rows.panel.offsets[1:]) - chosen(self.run.config.data.horizon) - 1
+        if not rows.usable[cutoffs].all():
+            raise DataError(
+                f"The row of {pd.Timestamp(tail.times[-1])} lacks a value that has been missing for more than "
+                f"{self.run.config.data.longest_fill} rows, and the state cannot go on without it.",
+                "Fill it in, or forget all before with --restart.",
+            )
+        feeder = Feeder(rows.inputs, rows.identity)
+        states: dict[str, tuple[NDArray[np.float32], ...]] = {}
+        carried: dict[str, Forecasting] = {}
+        for name, members in self._forecasters(rows, 1).items():
+            answers = []
+            for number, (network, forecaster) in enumerate(members):
+                key = f"{name}/{number + 1}"
+                parts = [part for layer in network.layers for part in getattr(layer, "states", None) or ()]
+                _restore(parts, tail.states.get(key), key)
+                answers.append(forecaster.over(feeder)(cutoffs))
+                states[key] = tuple(part.numpy() for part in parts)
+            carried[name] = _ofknown_series(np.mean(answers, axis=0), rows)
+        return replace(tail, states=states), carried
+
+    def _forecasters(self, rows: Rows, lookback: int) -> dict[str, list[tuple[keras.Model, Forecaster]]]:
+        """The networks by column, each with its compiled function; built at the first row."""
+        from forecast.models.feeding import Forecaster, shape_of
+
+        if not self._networks:
+            shape = shape_of(rows, lookback, chosen(self.run.config.data.horizon))
+            carrying = rows.panel.n_series if self.carries else None
+            names = column_names(self.run.config)
+            self._networks = {
+                names[network]: [(member, Forecaster(member, shape, carrying)) for member in members]
+                for network, members in rebuilt(self.run, shape, self.run.forecast_weights, carrying).items()
+            }
+        return self._networks
+
+
+def stream_rows(
+    stream: Stream, source: str = "-", *, follow: bool = False, listener: Listener | None = None
+) -> Iterator[pd.DataFrame]:
+    """Read rows as they come, and yield the forecast after each; what is remembered is saved at every pause.
+
+    Args:
+        stream: Where the rows go.
+        source: A CSV file with a header, or ``-`` for standard input.
+        follow: Wait at the end of a file for it to grow.
+        listener: Is told why rows get no forecast.
+
+    Raises:
+        DataError: If a line cannot be read or does not follow; the rows before it are saved.
+    """
+    listener = listener or Silence()
+    options, several = stream.run.config.read, len(stream.series_ids) > 1
+    label = "standard input" if source == "-" else Path(source).name
+    origin = TextSource(b"", label, shlex.quote(source), Path(source).stem)
+    reader: LineReader | None = None
+    waiting = False
+    number = 0
+    try:
+        for line in lines_of(source, follow):
+            if line is None:
+                stream.save()
+                continue
+            number += 1
+            text = _decoded(line, options.encoding or "utf-8", f"{label}, line {number}")
+            if reader is None:
+                reader = LineReader(text, stream.columns, stream.clock, options, origin, several)
+                continue
+            if not text.strip():
+                continue
+            row = reader.read(text, number)
+            try:
+                forecast = stream.take(row.time, row.values, stream.known_series(row.series if several else None))
+            except DataError as error:
+                raise DataError(f"{label}, line {number}: {error.message}", error.hint) from None
+            if forecast is not None:
+                yield forecast
+            elif stream.refused and not waiting:
+                listener.warn(f"no forecast yet: {stream.refused[0]}")
+            waiting = forecast is None
+    finally:
+        stream.save()
+
+
+def _decoded(line: bytes, encoding: str, place: str) -> str:
+    try:
+        return line.decode(encoding)
+    except (UnicodeDecodeError, LookupError) as error:
+        raise DataError(f"{place}: cannot be read as {encoding}: {error}.", "Send text in UTF-8.") from None
+
+
+def _moment(time: Any) -> np.datetime64:
+    """A timestamp as the rows have them: without a zone, in UTC where it had one."""
+    stamp = pd.Timestamp(time)
+    return (stamp if stamp.tz is None else stamp.tz_convert(None)).to_datetime64().astype("datetime64[us]")
+
+
+def _restore(parts: list[Any], saved: tuple[NDArray[np.float32], ...] | None, key: str) -> None:
+    """Put what was remembered into a network; nothing, before the first row.
+
+    Raises:
+        RunError: If it does not fit.
+    """
+    saved = tuple(np.zeros(part.shape, np.float32) for part in parts) if saved is None else saved
+    if [part.shape for part in saved] != [tuple(part.shape) for part in parts]:
+        raise RunError(f"The saved state {key} is not of this network.", "Begin anew with --restart.")
+    for part, value in zip(parts, saved, strict=True):
+        part.assign(value)
+
+
+def _ofknown_series(answers: NDArray[np.float32], rows: Rows) -> Forecasting:
+    """Forecasts that are there already, one for each series, as a function of windows."""
+
+    def forecast(starts: Ints) -> NDArray[np.float32]:
+        return answers[rows.series[starts]]
+
+    return forecast
