@@ -163,3 +163,21 @@ def test_rows_that_hold_the_plan_alone_are_not_counted_as_seen() -> None:
     short = [[1.0, 1.0, 0.0]] * 3 + [[np.nan, np.nan, 0.0]] * 2
     few = newest_rows(panel_of(short), prepared.config.data, prepared.scaler)
     assert few.refused == ("The newest forecast needs 4 rows (the lookback), there are 3.",)
+
+
+def test_a_stream_forecasts_as_soon_as_the_plan_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forecast.report.draw.draw_run", lambda *_: {})
+    fields = {"known": "plan", "lookback": 4, "horizon": 2, "epochs": 1, "units": 4}
+    run = forecast.train(frame_of(120), forecast.configure(fields), run="plan", runs_dir=tmp_path)
+    stream, rows = forecast.Stream(run), frame_of(30, ahead=2)
+    answers = [stream.push(row.ds, {"y": row.y, "plan": row.plan}) for row in rows.itertuples()]
+    assert [answer is not None for answer in answers] == [False] * 29 + [True]
+    pd.testing.assert_frame_equal(answers[-1], forecast.predict(run, rows), rtol=1e-6)
+    # A day later its value is measured, and the plan goes on by a day.
+    day = pd.Timedelta("1D")
+    assert stream.push(rows["ds"][28], {"y": 12.0, "plan": rows["plan"][28]}) is None
+    newest = stream.push(rows["ds"][29] + day, {"y": None, "plan": 1.0})
+    assert newest is not None
+    assert newest["cutoff"].unique().tolist() == [rows["ds"][28]]
+    with pytest.raises(DataError, match="comes too late"):
+        stream.push(rows["ds"][29] + day, {"y": 12.0, "plan": 0.0})

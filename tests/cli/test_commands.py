@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from forecast.cli import console, make, sources, use  # noqa: F401 - each adds its commands
+from forecast.cli import console, inside, live, make, sources, use  # noqa: F401 - each adds its commands
 from forecast.cli.main import app, main
 from forecast.errors import ForecastError
 from forecast.runs import Run, open_run
@@ -395,3 +395,79 @@ def test_an_empty_name_is_refused(quick: Callable[..., Result], monthly_csv: Pat
     done = quick("train", monthly_csv, "--run", "", "--runs-dir", tmp_path, "--epochs", "1", "--model", "rnn")
     assert isinstance(done.exception, ForecastError)
     assert done.exception.exit_code == 2
+
+
+def test_explain(quick: Callable[..., Result], tmp_path: Path) -> None:
+    said = quick("explain", "months", "--output", tmp_path / "inside")
+    assert said.exit_code == 0, said.output
+    lines = said.stdout.splitlines()
+    assert lines[0].startswith("layer 1 of 8 units: ")
+    assert [Path(line).name for line in lines[-3:]] == ["1-gates.png", "2-gradient.png", "3-importance.png"]
+    told = quick("explain", "months", "--output", tmp_path / "inside", "--json")
+    assert parsed(told.stdout) == parsed((tmp_path / "inside" / "explain.json").read_text())
+
+
+def test_stream_goes_on_where_it_stopped(
+    quick: Callable[..., Result], trained: Run, monthly: pd.DataFrame, tmp_path: Path
+) -> None:
+    rows, state = monthly.tail(20), tmp_path / "state.json"
+
+    def streamed(part: pd.DataFrame, *more: object) -> Result:
+        return quick("stream", "months", "--state", state, *more, stdin=part.to_csv(index=False))
+
+    first = streamed(rows[:8])
+    assert first.exit_code == 0, first.output
+    assert len(pd.read_csv(io.StringIO(first.stdout))) == 3 * 3
+    assert "warning: no forecast yet: The newest forecast needs 6 rows" in first.stderr
+    second = streamed(rows, "--json")
+    documents = [parsed(line) for line in second.stdout.splitlines()]
+    assert len(documents) == 12
+    wanted = trained.forecast.astype({"ds": str, "cutoff": str}).to_dict(orient="records")
+    assert [row["ds"] for row in documents[-1]] == [row["ds"] for row in wanted]  # type: ignore[index, attr-defined]
+    gap = streamed(monthly.tail(1).assign(ds=pd.Timestamp("2020-01-01")))
+    assert isinstance(gap.exception, ForecastError)
+    assert gap.exception.exit_code == 2
+    again = streamed(monthly.tail(1).assign(ds=pd.Timestamp("2020-01-01")), "--restart", "--quiet")
+    assert (again.exit_code, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_a_stream_starts_from_a_history(
+    quick: Callable[..., Result], monthly: pd.DataFrame, monthly_csv: Path, tmp_path: Path
+) -> None:
+    row = pd.DataFrame({"ds": [monthly["ds"].iloc[-1] + pd.offsets.MonthBegin()], "y": [20.0]})
+    said = quick(
+        "stream", "months", "--history", monthly_csv, "--state", tmp_path / "s.json", stdin=row.to_csv(index=False)
+    )
+    assert said.exit_code == 0, said.output
+    assert len(pd.read_csv(io.StringIO(said.stdout))) == 3
+
+
+def test_a_growing_file_is_followed_until_a_signal(trained: Run, monthly: pd.DataFrame, tmp_path: Path) -> None:
+    path, state = tmp_path / "rows.csv", tmp_path / "s.json"
+    text = monthly.tail(8).to_csv(index=False)
+    path.write_text(text[:-5])  # the last line is being written
+    command = [
+        sys.executable,
+        "-m",
+        "forecast",
+        "stream",
+        str(trained.path),
+        str(path),
+        "--follow",
+        "--state",
+        str(state),
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        head = [process.stdout.readline() for _ in range(1 + 2 * 3)]
+        with path.open("a") as file:
+            file.write(text[-5:])
+        last = [process.stdout.readline() for _ in range(3)]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 143
+    assert head[0].startswith("unique_id,ds,cutoff,")
+    assert {line.split(",")[2] for line in last} == {str(monthly["ds"].iloc[-1].date())}
+    assert str(monthly["ds"].iloc[-1].date()) in state.read_text()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["rows.csv", "s.json"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,9 @@ from forecast.data.reading.source import Source, show
 from forecast.data.reading.stamps import find_stamps, localise
 from forecast.data.reading.table import Table
 from forecast.errors import DataError
+
+# Bytes that are read at once, at most.
+_AT_ONCE = 65_536
 
 # Seconds between two looks at a file that may grow.
 _WAIT = 0.2
@@ -42,20 +46,14 @@ def lines_of(path: str, follow: bool = False) -> Iterator[bytes | None]:
     Raises:
         DataError: If there is no such file, or a line has no end.
     """
+    hint = "Give a file, or - for standard input."
+    file: Any = None
     try:
-        file = 0 if path == "-" else os.open(path, os.O_RDONLY)
-    except OSError as error:
-        raise DataError(
-            f"Cannot read {show(path)}: {error.strerror}.", "Give a file, or - for standard input."
-        ) from None
-    try:
+        file = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115 - standard input stays open
         rest = b""
         while True:
             yield None
-            try:
-                chunk = os.read(file, 65_536)
-            except OSError as error:
-                raise DataError(f"Cannot read {show(path)}: {error.strerror}.") from None
+            chunk = file.read1(_AT_ONCE)
             if not chunk:
                 if not follow:
                     break
@@ -64,12 +62,14 @@ def lines_of(path: str, follow: bool = False) -> Iterator[bytes | None]:
             *whole, rest = (rest + chunk).split(b"\n")
             yield from whole
             if len(rest) > _LONGEST:
-                raise DataError(f"{show(path)} has a line of more than {_LONGEST:,} bytes: no table has.")
+                raise DataError(f"{show(path)} has a line of more than {_LONGEST:,} bytes: no table has.", hint)
         if rest:
             yield rest
+    except OSError as error:
+        raise DataError(f"Cannot read {show(path)}: {error.strerror}.", hint) from None
     finally:
-        if file:
-            os.close(file)
+        if file is not None and path != "-":
+            file.close()
 
 
 @dataclass(frozen=True)
