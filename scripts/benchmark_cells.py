@@ -1,8 +1,8 @@
 """How fast each cell is trained on this machine, by way of looping: ``python scripts/benchmark_cells.py``.
 
 Windows a second of a forward and a backward pass of one layer, the best of some turns, for a grid of units,
-steps and batch; beside Keras's own layer as it comes. In brackets the ratio to it; at the end the geometric mean of
-the small and middle shapes, and the share of the machine's matrix-product peak that the default way reaches.
+steps and batch; beside Keras's own layer as it comes, or its loop over the cell where it has no such layer. In brackets
+the ratio to it. At the end what is taken by default, with its share of the machine's matrix-product peak.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from forecast.models.backend import keras, tf
 from forecast.models.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell, SLSTMCell
 from forecast.models.loops import Recurrence, can_be_fused, is_worth_compiling
+from records import markdown
 
 # Units, steps, features, batch. The first four are the small and middle shapes.
 GRID = ((32, 24, 8, 32), (32, 168, 8, 64), (64, 24, 8, 64), (64, 168, 8, 64), (128, 15, 128, 512), (128, 96, 8, 256))
@@ -107,28 +108,42 @@ def operations(name: str, units: int, steps: int, features: int) -> float:
     return 3 * 2 * steps * gates * units * (units + features)
 
 
+def summary(found: dict[str, list[tuple[float, float, float]]]) -> str:
+    """What is taken by default, by shape and cell: windows a second, times Keras's layer, share of the peak.
+
+    Args:
+        found: These three of each shape of the grid, by cell.
+    """
+    head = ["units, steps, features, batch", *found]
+    rows = [
+        [", ".join(map(str, shape)), *(f"{rate:,.0f} ({ratio:.2f}×, {share:.0%})" for rate, ratio, share in figures)]
+        for shape, figures in zip(GRID, zip(*found.values(), strict=True), strict=True)
+    ]
+    means = [np.exp(np.mean([np.log(ratio) for _, ratio, _ in figures[:N_SMALL]])) for figures in found.values()]
+    rows.append(["geometric mean of the first four", *(f"{mean:.2f}×" for mean in means)])
+    return markdown([head, *rows])
+
+
 def main() -> None:
-    """Print a table for each cell."""
+    """Print every way of every cell, and then a summary."""
     parser = argparse.ArgumentParser(description="Speed of the recurrent layers by cell, shape and way of looping.")
     parser.add_argument("--cells", default=",".join(CELLS), help="some cells, such as lstm,gru")
     parser.add_argument("--seconds", type=float, default=1.5, help="for each measurement")
     options = parser.parse_args()
     most = peak(options.seconds)
     print(f"peak of a matrix product: {most / 1e9:.0f} GFLOP/s\n")
-    head = ("cell", "units", "steps", "features", "batch", *WAYS, "share of the peak")
+    head = ("cell", "units", "steps", "features", "batch", *WAYS)
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
-    for name in options.cells.split(","):
-        ratios = []
+    figures: dict[str, list[tuple[float, float, float]]] = {name: [] for name in options.cells.split(",")}
+    for name, of_cell in figures.items():
         for units, steps, features, batch in GRID:
             shape = (batch, steps, features)
             found = rates(ways(name, units, shape), shape, options.seconds)
             cells = [f"{found[way]:,.0f} ({found[way] / found['Keras']:.2f})" if way in found else "–" for way in WAYS]
+            print(f"| {' | '.join(map(str, (name, units, steps, features, batch, *cells)))} |", flush=True)
             share = found["default"] * operations(name, units, steps, features) / most
-            row = (name, units, steps, features, batch, *cells, f"{share:.0%}")
-            print(f"| {' | '.join(map(str, row))} |", flush=True)
-            ratios.append(found["default"] / found["Keras"])
-        mean = np.exp(np.mean(np.log(ratios[:N_SMALL])))
-        print(f"| {name} | small and middle, geometric mean | | | | | {mean:.2f} | | | |", flush=True)
+            of_cell.append((found["default"], found["default"] / found["Keras"], share))
+    print(f"\n{summary(figures)}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.cli import make, sources, use  # noqa: F401 - each adds its commands to the app
+from forecast.cli import inside, live, make, sources, use  # noqa: F401 - each adds its commands to the app
 from forecast.cli.main import app
 from forecast.models import loops
 from forecast.report import draw
@@ -58,7 +58,7 @@ def two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_there_are_commands() -> None:
     assert {shlex.split(command)[1] for command in COMMANDS} == {
-        "train", "predict", "report", "inspect", "evaluate", "runs",
+        "train", "predict", "report", "inspect", "evaluate", "runs", "explain", "stream",
     }  # fmt: skip
 
 

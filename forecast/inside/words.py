@@ -69,23 +69,33 @@ def of_gradient(name: str, norms: Floats, clock: Clock) -> str:
 
 
 def of_lookback(norms: Floats, clock: Clock) -> str:
-    """Whether a shorter lookback would do."""
+    """Whether a shorter lookback might do."""
     lookback, needed = len(norms), reach(norms, ALL)
     if needed > 0.75 * lookback:
         return f"The whole lookback of {span(clock, lookback)} is used; a longer one may help."
-    return f"Of the lookback of {span(clock, lookback)}, what is older than {span(clock, needed)} can hardly help."
+    return (
+        f"Of the lookback of {span(clock, lookback)}, what is older than {span(clock, needed)} moves the forecast by "
+        f"{1 - ALL:.0%}; --check-lookback tries to do without it."
+    )
+
+
+def stretch(clock: Clock, newest: int, oldest: int) -> str:
+    """A part of the lookback in words: "the newest 21 hours", "21 to 42 hours ago"."""
+    until, since = span(clock, newest), span(clock, oldest)
+    if not newest:
+        return f"the newest {since}"
+    same_unit = until.split(" ", 1)[1] == since.split(" ", 1)[1]
+    return f"{until.split(' ', 1)[0] if same_unit else until} to {since} ago"
 
 
 def of_importance(columns: Mapping[str, Importance], parts: Mapping[str, Importance]) -> str:
     """What matters among the inputs, and which part of the lookback does."""
-    return f"Shuffled between windows, inputs add to the error: {_ranked(columns)}. By age: {_ranked(parts)}."
+    ranked = dict(sorted(columns.items(), key=lambda item: -item[1].growth))
+    return f"Shuffled between windows, inputs add to the error: {_listed(ranked)}. By age: {_listed(parts)}."
 
 
-def _ranked(found: Mapping[str, Importance]) -> str:
-    """The most important first, and then those that matter little."""
-    ranked = sorted(found.items(), key=lambda item: -item[1].growth)
-    much = [f"{name} {place.growth:.0%}" for name, place in ranked if place.growth >= _LITTLE]
-    little = [name for name, place in ranked if place.growth < _LITTLE]
-    if not much:
-        return f"none of them {_LITTLE:.0%}"
-    return ", ".join(much) + (f"; less than {_LITTLE:.0%}: {', '.join(little)}" if little else "")
+def _listed(found: Mapping[str, Importance]) -> str:
+    much = [f"{name} {place.growth:.0%}" for name, place in found.items() if place.growth >= _LITTLE]
+    if len(much) < len(found):
+        much.append(f"{'the rest' if much else 'each of them'} less than {_LITTLE:.0%}")
+    return ", ".join(much)

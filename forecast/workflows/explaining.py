@@ -97,6 +97,7 @@ def explain(
         )
     if run.config.training.ensemble > 1:
         listener.note(f"an ensemble of {run.config.training.ensemble}: the first network is shown")
+    original = _again(run) if check_lookback else None  # refused before the work is done, if it cannot be had
     panel = fitting_panel(run, _again(run) if source is None else source, listener)
     view = _View(run, panel)
     memories, newest = view.memories()
@@ -122,8 +123,8 @@ def explain(
                   for name, norms in gradients.items()},
         "importance": {"columns": _of_importance(columns), "lookback": _of_importance(parts)},
     }  # fmt: skip
-    if check_lookback:
-        summary["check"], said = _check(view, reach(gradients[view.model], words.ALL), listener)
+    if original is not None:
+        summary["check"], said = _check(view, original, reach(gradients[view.model], words.ALL), listener)
         sentences.append(said)
     inside = Inside(view.rows, view.newest, newest, gradients, columns, parts, run.tracked_gradients)
     pictures = draw_inside(inside, view.model)
@@ -135,7 +136,7 @@ def explain(
     return Explanation(summary, folder)
 
 
-def _again(run: Run) -> Source:
+def _again(run: Run) -> Panel:
     """The rows that a run was trained on, read again.
 
     Raises:
@@ -221,15 +222,12 @@ class _View:
         parts = {}
         for steps in parts_of(self.windows.lookback):
             newest, oldest = self.windows.lookback - steps.stop, self.windows.lookback - steps.start
-            name = f"the newest {words.span(clock, oldest)}" if not newest else (
-                f"{words.span(clock, newest)} to {words.span(clock, oldest)} ago"
-            )  # fmt: skip
-            parts[name] = Place(range(measured), steps=steps)
+            parts[words.stretch(clock, newest, oldest)] = Place(range(measured), steps=steps)
         found = importances(forecast, window, future, y_true.numpy(), columns | parts)
         return {name: found[name] for name in columns}, {name: found[name] for name in parts}
 
 
-def _check(view: _View, enough: int, listener: Listener) -> tuple[dict[str, Any], str]:
+def _check(view: _View, original: Panel, enough: int, listener: Listener) -> tuple[dict[str, Any], str]:
     """Train again with a shorter lookback, and compare both on the same windows."""
     run, clock, lookback = view.run, view.panel.clock, view.windows.lookback
     segment = chosen(run.config.network.segment)
@@ -239,7 +237,7 @@ def _check(view: _View, enough: int, listener: Listener) -> tuple[dict[str, Any]
         return {"lookback": shorter}, said
     config = run.config.replace(data={"lookback": shorter}, training={"baseline": False, "ensemble": 1})
     with tempfile.TemporaryDirectory() as place:
-        again = train(_again(run), config, run="shorter", runs_dir=Path(place), listener=listener)
+        again = train(original, config, run="shorter", runs_dir=Path(place), listener=listener)
         brief = forecasters_of(again, view.rows, "model")[view.model]
     cut = lookback - shorter
     models = {

@@ -52,12 +52,23 @@ def test_vanishing_and_exploding_gradients_are_named() -> None:
 def test_a_lookback_that_is_used_up_and_one_that_is_not() -> None:
     assert words.of_lookback(np.ones(48), HOUR) == "The whole lookback of 48 hours is used; a longer one may help."
     short = words.of_lookback(np.geomspace(1, 1e-9, 48), HOUR)
-    assert short == "Of the lookback of 48 hours, what is older than 6 hours can hardly help."
+    assert short == (
+        "Of the lookback of 48 hours, what is older than 6 hours moves the forecast by 1%; --check-lookback tries to "
+        "do without it."
+    )
 
 
 def test_importance_names_what_matters_first() -> None:
     columns = {"rain": Importance(0.002, 0), "wind": Importance(0.1, 0), "sun": Importance(0.5, 0)}
     assert words.of_importance(columns, {"the newest 2 hours": Importance(0, 0)}) == (
-        "Shuffled between windows, inputs add to the error: sun 50%, wind 10%; less than 1%: rain. "
-        "By age: none of them 1%."
+        "Shuffled between windows, inputs add to the error: sun 50%, wind 10%, the rest less than 1%. "
+        "By age: each of them less than 1%."
     )
+
+
+@pytest.mark.parametrize(
+    ("newest", "oldest", "expected"),
+    [(0, 21, "the newest 21 hours"), (21, 42, "21 to 42 hours ago"), (63, 84, "63 hours to 3.5 days ago")],
+)
+def test_parts_of_the_lookback(newest: int, oldest: int, expected: str) -> None:
+    assert words.stretch(HOUR, newest, oldest) == expected

@@ -39,3 +39,10 @@ def test_a_rate_is_that_of_windows() -> None:
     found = benchmark.rates(layers, (3, 4, 2), seconds=0.02)
     assert set(found) == {"one", "other"}
     assert min(found.values()) > 3
+
+
+def test_the_summary_has_the_mean_of_the_small_shapes() -> None:
+    figures = [(1000.0, 2.0, 0.1)] * 2 + [(1000.0, 0.5, 0.1)] * 2 + [(10.0, 9.0, 0.5)] * 2
+    last = benchmark.summary({"lstm": figures}).splitlines()
+    assert last[2] == "| 32, 24, 8, 32 | 1,000 (2.00×, 10%) |"
+    assert last[-1] == "| geometric mean of the first four | 1.00× |"
