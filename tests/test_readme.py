@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.cli import inside, live, make, sources, use  # noqa: F401 - each adds its commands to the app
+import forecast.cli.inside  # noqa: F401 - each adds its commands to the app
+from forecast.cli import live, make, sources, use  # noqa: F401
 from forecast.cli.main import app
 from forecast.models import loops
-from forecast.report import draw
+from forecast.report import draw, inside
 from forecast.training import trainer
 
 ROOT = Path(__file__).parent.parent
@@ -53,7 +54,8 @@ def two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer.Fit, "__init__", begin)
     monkeypatch.setattr(loops, "LONGEST_UNROLLED", 0)
     monkeypatch.setattr(loops, "LONGEST_UNROLLED_RNN", 0)
-    monkeypatch.setattr(draw, "to_png", lambda figure: b"")
+    for module in (draw, inside):
+        monkeypatch.setattr(module, "to_png", lambda figure: b"")
 
 
 def test_there_are_commands() -> None:

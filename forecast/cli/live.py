@@ -21,6 +21,9 @@ def stream(
     source: Annotated[str, typer.Argument(metavar="[SOURCE]", help="A CSV file, or - for standard input.")] = "-",
     follow: Annotated[bool, typer.Option("--follow", help="Wait at the end of a file for it to grow.")] = False,
     history: Annotated[str | None, typer.Option(help="Rows that came before, for a stream that begins.")] = None,
+    date_format: Annotated[
+        str | None, typer.Option(help="Format of the time, such as %d-%m-%Y %H:%M. (default: as the run was given it)")
+    ] = None,
     state: Annotated[
         Path | None, typer.Option(help="What is remembered between calls. (default: RUN.stream.json beside the run)")
     ] = None,
@@ -50,7 +53,7 @@ def stream(
         if history is not None:
             growing.remember(history)
         try:
-            for forecast in stream_rows(growing, source, follow=follow, listener=speaker):
+            for forecast in stream_rows(growing, source, follow=follow, date_format=date_format, listener=speaker):
                 if as_json:
                     records = forecast.astype({"ds": str, "cutoff": str}).to_dict(orient="records")
                     sys.stdout.write(json.dumps(records, allow_nan=False, ensure_ascii=False) + "\n")

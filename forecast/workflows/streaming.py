@@ -289,7 +289,12 @@ class Stream:
 
 
 def stream_rows(
-    stream: Stream, source: str = "-", *, follow: bool = False, listener: Listener | None = None
+    stream: Stream,
+    source: str = "-",
+    *,
+    follow: bool = False,
+    date_format: str | None = None,
+    listener: Listener | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Read rows as they come, and yield the forecast after each; what is remembered is saved at every pause.
 
@@ -297,6 +302,7 @@ def stream_rows(
         stream: Where the rows go.
         source: A CSV file with a header, or ``-`` for standard input.
         follow: Wait at the end of a file for it to grow.
+        date_format: How the time is written; None infers it from each line, or takes what the run was given.
         listener: Is told why rows get no forecast.
 
     Raises:
@@ -304,6 +310,8 @@ def stream_rows(
     """
     listener = listener or Silence()
     options, several = stream.run.config.read, len(stream.series_ids) > 1
+    if date_format is not None:
+        options = options.model_copy(update={"date_format": date_format})
     label = "standard input" if source == "-" else Path(source).name
     origin = TextSource(b"", label, shlex.quote(source), Path(source).stem)
     reader: LineReader | None = None

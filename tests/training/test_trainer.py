@@ -101,7 +101,11 @@ def bits(fit: Fit) -> dict[str, bytes]:
     return {name: array.tobytes() for name, array in (fit.arrays() | weights_of(fit.scored)).items()}
 
 
-KINDS = {"plain": {}, "dropout": {"model": "lstm", "lookback": 3, "mirror": True, **DROPOUT}, "stateful": STATEFUL}
+KINDS = {
+    "plain": {},
+    "dropout": {"model": "lstm", "lookback": 3, "mirror": True, **DROPOUT},
+    "stateful": {**STATEFUL, "track_gradients": True},
+}
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +140,8 @@ def test_stopped_and_continued_is_never_stopped(
     assert watching.steps == list(range(stopped_at + 1, 13))
     assert continued.progress == never_stopped.progress
     assert bits(continued) == bits(never_stopped)
+    tracked = prepared.config.training.track_gradients
+    assert [len(norms) for norms in continued.progress.gradients] == ([6, 6, 6] if tracked else [])
 
 
 @pytest.mark.parametrize("straight", ["plain"], indirect=True)

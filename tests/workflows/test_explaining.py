@@ -48,6 +48,7 @@ def test_it_says_what_it_found(found: Explanation) -> None:
     assert "the calendar" in importance
 
 
+@pytest.mark.usefixtures("blank")
 def test_the_run_itself_is_left_as_it_was(trained: Run) -> None:
     before = {path: path.stat().st_mtime_ns for path in trained.path.rglob("*") if path.is_file()}
     found = forecast.explain(trained)
@@ -57,7 +58,13 @@ def test_the_run_itself_is_left_as_it_was(trained: Run) -> None:
     assert forecast.find(str(trained.path)).metrics == trained.metrics
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.fixture
+def blank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw the figures, but leave out what takes longest: to turn them into pictures."""
+    monkeypatch.setattr("forecast.report.inside.to_png", lambda figure: b"")
+
+
+@pytest.mark.usefixtures("no_plots", "blank")
 @pytest.mark.parametrize(
     ("settings", "pictures", "layers"),
     [
@@ -86,7 +93,7 @@ def test_every_design_can_be_looked_into(
         assert len(tracked[0]) == run.config.data.lookback, network
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("no_plots", "blank")
 def test_the_lookback_is_checked_by_training_again(
     monthly_csv: Path, tiny: Callable[..., Config], tmp_path: Path
 ) -> None:
@@ -100,7 +107,7 @@ def test_the_lookback_is_checked_by_training_again(
     assert [path.name for path in tmp_path.iterdir()] == ["long"]
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("no_plots", "blank")
 def test_rows_that_cannot_be_read_again_must_be_given(
     monthly: pd.DataFrame, tiny: Callable[..., Config], tmp_path: Path
 ) -> None:
@@ -117,7 +124,7 @@ def test_rows_that_cannot_be_read_again_must_be_given(
         forecast.explain(memory)
 
 
-@pytest.mark.usefixtures("no_plots")
+@pytest.mark.usefixtures("no_plots", "blank")
 def test_a_network_without_a_head_is_refused(
     monthly: pd.DataFrame, tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -290,3 +290,12 @@ def test_another_header_is_refused(runs: dict[str, Run], tmp_path: Path) -> None
         list(stream_rows(Stream(runs["window"]), str(path)))
     with pytest.raises(DataError, match="Cannot read"):
         list(stream_rows(Stream(runs["window"]), str(tmp_path / "nowhere.csv")))
+
+
+def test_a_date_that_could_be_two_needs_its_format(runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    rows.to_csv(path, index=False, date_format="%d.%m.%Y")
+    with pytest.raises(DataError, match="line 2") as refused:
+        list(stream_rows(Stream(runs["window"]), str(path)))
+    assert "--date-format" in refused.value.hint
+    assert len(list(stream_rows(Stream(runs["window"]), str(path), date_format="%d.%m.%Y"))) == N - 5
