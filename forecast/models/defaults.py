@@ -13,6 +13,9 @@ from forecast.models.look import longer_memory
 # Steps seen and steps forecast, by the unit of the clock: a week for a day of hours, three years for a year of months.
 _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4), "Y": (10, 2)}
 
+# Over how many windows a state should be carried, at least.
+_WINDOWS_IN_LANE = 8
+
 # A covariate with fewer values than this share is left out by itself: it would cost more windows than it is worth.
 _WORTH_FEEDING = 0.9
 
@@ -40,8 +43,16 @@ def default_segment(lookback: int, season: int) -> int:
     return max((part for part in range(1, longest + 1) if season % part == 0 and part > 1), default=longest)
 
 
-def default_batch(n_windows: int, segment: int) -> int:
-    """Windows in a batch: enough of them to keep the cores busy, few enough for a dozen steps in a pass."""
+def default_batch(n_windows: int, segment: int, carried: int = 0) -> int:
+    """Windows in a batch: enough of them to keep the cores busy, few enough for a dozen steps in a pass.
+
+    Args:
+        n_windows: Windows to learn from.
+        segment: Steps in a turn of the cell.
+        carried: L, where the state is carried from window to window: then few enough for lanes of some windows.
+    """
+    if carried:
+        return int(np.clip(n_windows // (_WINDOWS_IN_LANE * carried), 1, 64))
     if segment == 1:
         return 64
     return int(np.clip(2 ** int(np.log2(max(n_windows // 16, 1))), 32, 512))
@@ -101,7 +112,8 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
     lookback = chosen(resolved.data.lookback)
     segment = min(config.network.segment or default_segment(lookback, season), lookback)
     n_channels = len(targets) if data.channels == "independent" else 1
-    batch_size = default_batch(int((1 - data.validation - data.test) * panel.n_rows) * n_channels, segment)
+    n_windows = int((1 - data.validation - data.test) * panel.n_rows) * n_channels
+    batch_size = default_batch(n_windows, segment, lookback if config.network.stateful else 0)
     resolved = resolved.replace(
         network={"segment": segment}, training={"batch_size": config.training.batch_size or batch_size}
     )

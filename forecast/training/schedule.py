@@ -67,7 +67,8 @@ class LaneOrder:
     """Windows for a state that is carried: each lane is a piece of the series cut into windows end to end.
 
     A batch holds one window of each of its lanes; the next batch holds the windows that follow. After the lanes' last
-    windows the state is cleared and other lanes begin, so no state crosses a gap or a series' end.
+    windows the state is cleared and other lanes begin, so no state crosses a gap or a series' end. In each pass the
+    lanes begin elsewhere, so that in time every window is learned from.
 
     Args:
         starts: First row of each window, ascending, [N].
@@ -87,7 +88,7 @@ class LaneOrder:
         ends = np.searchsorted(starts, starts + (self.length - 1) * lookback)
         reaches = starts[np.minimum(ends, len(starts) - 1)] == starts + (self.length - 1) * lookback
         unbroken = reaches & (ends - np.arange(len(starts)) == (self.length - 1) * lookback)
-        self._heads = WindowOrder(_apart(starts[unbroken], self.length * lookback), batch_size, seed)
+        self._heads = _ShiftedOrder(starts[unbroken], self.length * lookback, batch_size, seed)
         self._lookback = lookback
         self.batch_size = self._heads.batch_size
         self.steps_per_pass = self._heads.steps_per_pass * self.length
@@ -100,6 +101,26 @@ class LaneOrder:
     def forgets(self, step: int) -> bool:
         """Whether new lanes begin with this step."""
         return step % self.length == 0
+
+
+class _ShiftedOrder(WindowOrder):
+    """Windows a distance apart in a random order, all shifted by a number of steps that is drawn for each pass.
+
+    Args:
+        starts: First rows that a window may have, ascending, [N].
+        distance: Steps from one window to the next.
+        batch_size: Windows in a batch.
+        seed: Decides order and shifts.
+    """
+
+    def __init__(self, starts: Ints, distance: int, batch_size: int, seed: int) -> None:
+        super().__init__(_apart(starts, distance), batch_size, seed)
+        self._allowed, self._distance = starts, distance
+
+    def _shuffled(self, number: int) -> Ints:
+        heads = super()._shuffled(number)
+        shifted = heads + np.random.default_rng([self.seed, number, 1]).integers(self._distance)
+        return np.where(np.isin(shifted, self._allowed), shifted, heads)
 
 
 def _apart(starts: Ints, distance: int) -> Ints:

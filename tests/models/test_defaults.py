@@ -217,3 +217,10 @@ def test_which_column_is_asked_for_where_it_is_not_clear() -> None:
 def test_names_are_checked(settings: dict[str, str], kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
         resolve(configure(settings), panel_of(100, columns=("y", "x")))
+
+
+def test_a_carried_state_is_carried_over_some_windows() -> None:
+    assert default_batch(18_000, segment=1) == 64
+    assert default_batch(18_000, segment=1, carried=168) == 13
+    assert default_batch(200, segment=1, carried=168) == 1
+    assert default_batch(1_000_000, segment=1, carried=24) == 64

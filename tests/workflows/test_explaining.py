@@ -70,9 +70,9 @@ def blank(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"model": "stacked-lstm", "units": (5, 3)}, ["1-gates-1.png", "1-gates-2.png"], 2),
         ({"model": "segment-gru", "segment": 4, "lookback": 10, "normalise": "last"}, ["1-gates.png"], 1),
-        ({"model": "rnn"}, ["1-gates.png"], 1),
-        ({"model": "slstm", "ensemble": 2}, ["1-gates.png"], 1),
-        ({"model": "bi-lstm", "stateful": False}, ["1-gates-1.png", "1-gates-2.png"], 2),
+        ({"model": "rnn", "ensemble": 2}, ["1-gates.png"], 1),
+        ({"model": "slstm", "baseline": False}, ["1-gates.png"], 1),
+        ({"model": "bi-lstm", "baseline": False}, ["1-gates-1.png", "1-gates-2.png"], 2),
     ],
 )
 def test_every_design_can_be_looked_into(

@@ -33,12 +33,12 @@ def runs(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecast.report.draw.draw_run", lambda *_: {})
         designs = {
-            "window": tiny(model="segment-lstm", segment=2, normalise="last"),
-            "carried": tiny(model="stacked-lstm", units=(5, 3), stateful=True, batch_size=4),
-            "ensemble": tiny(model="gru", stateful=True, batch_size=4, ensemble=2, baseline=False, refit=True),
+            "window": tiny(model="segment-lstm", segment=2, normalise="last", epochs=1, baseline=False),
+            "carried": tiny(model="stacked-lstm", units=(5, 3), stateful=True, batch_size=4, epochs=1),
+            "ensemble": tiny(model="gru", stateful=True, batch_size=4, ensemble=2, baseline=False, epochs=1),
         }
         made = {name: forecast.train(monthly, config, run=name, runs_dir=folder) for name, config in designs.items()}
-        made["three"] = forecast.train(three, tiny(), run="three", runs_dir=folder)
+        made["three"] = forecast.train(three, tiny(epochs=1, baseline=False), run="three", runs_dir=folder)
     return made
 
 
