@@ -44,3 +44,9 @@ class MachineError(ForecastError):
     """The surroundings failed: disk, permission, memory, network, a missing extra, a locked run."""
 
     exit_code = 3
+
+
+class SkillError(ForecastError):
+    """The forecasts are not as good as was demanded; everything else was done."""
+
+    exit_code = 4

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from forecast.cli.main import app
-from forecast.cli.options import AsJson, Quiet, RunsDir, with_settings
+from forecast.cli.options import AsJson, Quiet, RequireSkill, RunsDir, with_settings
 
 
 @app.command()
@@ -24,6 +24,7 @@ def train(
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an interrupted training.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of that name.")] = False,
+    require_skill: RequireSkill = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -32,10 +33,13 @@ def train(
     from forecast.cli.console import Speaker, out, print_json, say
     from forecast.cli.tables import scores
     from forecast.errors import ConfigError
+    from forecast.evaluation.requirements import check_references, demand, requirement_of
     from forecast.models.catalogue import configure
     from forecast.workflows import training
 
     speaker = Speaker(quiet)
+    requirements = [requirement_of(text) for text in require_skill or ()]
+    check_references(requirements, ("persistence", "seasonal-naive", "rnn"))
     with speaker.heeding_signals():
         if resume is not None:
             if settings or run or config or overwrite:
@@ -60,6 +64,7 @@ def train(
             )
     if as_json:
         print_json({"run": made.name, "path": str(made.path)} | made.metrics)
+        demand(requirements, made.metrics)
         return
     metrics = made.metrics
     data, plural = made.config.data, "s" if metrics["horizon"] > 1 else ""
@@ -72,3 +77,4 @@ def train(
     say(f"run: {made.path}")
     say(f"plots: {made.path / 'plots'}")
     say(f"next: forecast predict {made.name if runs_dir is None else shlex.quote(str(made.path))}")
+    demand(requirements, metrics)

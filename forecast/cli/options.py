@@ -16,6 +16,10 @@ from forecast.models.catalogue import DEFAULT_MODEL, MODELS
 
 RunsDir = Annotated[Path | None, typer.Option(help="Where runs live. (default: FORECAST_RUNS or ./models)")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+RequireSkill = Annotated[
+    list[str] | None,
+    typer.Option(metavar="REFERENCE[:SHARE]", help="Exit with 4 unless the skill is at least this; may be repeated."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
 
 _PANELS = {"read": "Reading", "data": "Data", "network": "Network", "training": "Training"}

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from forecast.cli.main import app
-from forecast.cli.options import AsJson, Quiet, RunsDir
+from forecast.cli.options import AsJson, Quiet, RequireSkill, RunsDir
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name or path of a run, or latest.")]
 NewSource = Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="New rows: a built-in name, a file, or -.")]
@@ -59,6 +59,7 @@ def predict(
 def evaluate(
     run: RunArgument,
     source: NewSource = None,
+    require_skill: RequireSkill = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -66,15 +67,19 @@ def evaluate(
     """Score a run on its test span, or on new rows that come after those that it was trained on."""
     from forecast.cli.console import Speaker, out, print_json, say
     from forecast.cli.tables import scores
+    from forecast.evaluation.requirements import check_references, demand, requirement_of
     from forecast.workflows import forecasting
 
+    requirements = [requirement_of(text) for text in require_skill or ()]
     found = forecasting.find(run, runs_dir=runs_dir)
+    check_references(requirements, tuple(found.metrics["skill"]))
     metrics = forecasting.evaluate(found, source, listener=Speaker(quiet))
     if as_json:
         print_json(metrics)
-        return
-    say(metrics["verdict"], strong=True)
-    out.print(scores(metrics, f"{found.name}: {metrics['n_windows']:,} windows, {metrics['horizon']} steps ahead"))
+    else:
+        say(metrics["verdict"], strong=True)
+        out.print(scores(metrics, f"{found.name}: {metrics['n_windows']:,} windows, {metrics['horizon']} steps ahead"))
+    demand(requirements, metrics)
 
 
 @app.command()

@@ -471,3 +471,17 @@ def test_a_growing_file_is_followed_until_a_signal(trained: Run, monthly: pd.Dat
     assert {line.split(",")[2] for line in last} == {str(monthly["ds"].iloc[-1].date())}
     assert str(monthly["ds"].iloc[-1].date()) in state.read_text()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["rows.csv", "s.json"]
+
+
+def test_a_bar_that_is_missed_exits_with_four(trained: Run) -> None:
+    met = forecast("evaluate", trained.path, "--require-skill", "persistence:-5")
+    assert met.returncode == 0, met.stderr
+    missed = forecast(
+        "evaluate", trained.path, "--require-skill", "persistence:-5", "--require-skill", "rnn:0.99", "--json"
+    )
+    assert missed.returncode == 4
+    assert missed.stderr.startswith("error: lstm has too little skill: against rnn it is ")
+    assert parsed(missed.stdout) == parsed((trained.path / "metrics.json").read_text())
+    unknown = forecast("train", "weather", "--require-skill", "naive:0.1", cwd=trained.path)
+    assert unknown.returncode == 2
+    assert "References: persistence, seasonal-naive, rnn." in unknown.stderr
