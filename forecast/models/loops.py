@@ -137,7 +137,17 @@ def is_worth_compiling(network: keras.Model, decode: str, batch_size: int) -> bo
         return False
     loops = [layer for layer in network.layers if isinstance(layer, Recurrence)]
     ways = {loop.way_for((batch_size, *loop.input.shape[1:]), masked=False, training=True) for loop in loops}
-    return ways == {"keras"} and all(loop.cell.units <= WIDEST_COMPILED for loop in loops)
+    return ways == {"keras"} and all(loop.cell.units <= WIDEST_COMPILED for loop in loops) and _has_xla()
+
+
+@lru_cache(maxsize=1)
+def _has_xla() -> bool:
+    """Whether this build of TensorFlow can compile at all."""
+    try:
+        tf.function(lambda: tf.constant(1.0) + 1, jit_compile=True)()
+    except tf.errors.OpError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=2)

@@ -85,6 +85,7 @@ def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> Figure:
         labels: What the plot says about the series.
     """
     rows, past = inside.rows, inside.newest.past()[-1]
+    unique_id = rows.unique_ids[rows.series[past[0]]][0]
     memory = "cell" if "cell" in trace.values else "hidden"
     maps = [*trace.gates, memory]
     figure = new_figure(2.6 + 1.45 * len(maps))
@@ -115,7 +116,7 @@ def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> Figure:
     note = "Each line is a unit, the one that forgets most slowly at the bottom. " if trace.keeping else ""
     add_head(
         figure,
-        f"{labels.subject()}: what {trace.layer} of the {model_name(labels.model)} did",
+        f"{labels.subject(unique_id)}: what {trace.layer} of the {model_name(labels.model)} did",
         "",
         f"{note}One window of the test span, from an empty memory to the cut-off {labels.moment(times[-1])}.",
         [series],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -217,12 +218,16 @@ class Fit:
         in_units = self._scaler.inverse(y_pred.astype(np.float64), series)
         return loss, float(np.mean(np.abs(rows.observed(future) - in_units)))
 
+    @cached_property
+    def _opened(self) -> Opened:
+        return Opened(self.scored)
+
     def _gradient_by_lag(self) -> list[float]:
         """How far back the gradient of the averaged weights reaches, over some training windows; six digits of it."""
         starts = self.windows.every(_GRADIENT_WINDOWS).starts.astype(np.int32)
         inputs, _ = gather(self.feeder.inputs, self.feeder.series, starts, self.shape)
         with self._averaged():
-            return [float(f"{norm:.6g}") for norm in gradient_by_lag(Opened(self.scored), inputs)]
+            return [float(f"{norm:.6g}") for norm in gradient_by_lag(self._opened, inputs)]
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:

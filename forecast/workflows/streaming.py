@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from forecast.config import chosen
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Rows, arrange
+from forecast.data.quality import mask_sentinels
 from forecast.data.reading.lines import LineReader, lines_of
 from forecast.data.reading.source import Source as TextSource
 from forecast.data.windows import Forecasting, Ints
@@ -125,6 +126,7 @@ class Stream:
             forecast: Whether to forecast, or only to remember.
         """
         before = self._tails.get(series_id, self._empty)
+        row = row if self.run.config.read.keep_sentinels else _without_sentinels(before, row)
         # A source that is read again from its beginning repeats what has long been let go.
         if before.has(time, row) or (before.begins_after(time) and series_id not in self._grown):
             return None
@@ -166,6 +168,7 @@ class Stream:
             first = last if self.carries else max(last, rows.stop - self._longest)
             for number in range(first, rows.stop):
                 self.take(panel.times[number], picked.values[number], self.known_series(None if lone else name), False)
+        self._grown.clear()  # what is pushed next may begin before the end of the history
 
     def seen(self, series_id: str | None = None) -> int:
         """How many rows of a series are kept."""
@@ -354,6 +357,14 @@ def _moment(time: Any) -> np.datetime64:
     """A timestamp as the rows have them: without a zone, in UTC where it had one."""
     stamp = pd.Timestamp(time)
     return (stamp if stamp.tz is None else stamp.tz_convert(None)).to_datetime64().astype("datetime64[us]")
+
+
+def _without_sentinels(tail: Tail, row: Floats) -> Floats:
+    """The row with codes such as -9999 taken for missing, where they are far from all that was seen."""
+    seen = np.concatenate([tail.values, row[None]])
+    for column in range(len(row)):
+        mask_sentinels(seen[:, column])
+    return seen[-1]
 
 
 def _restore(parts: list[Any], saved: tuple[NDArray[np.float32], ...] | None, key: str) -> None:

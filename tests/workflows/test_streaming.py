@@ -155,11 +155,19 @@ def test_missing_values_are_carried_forward_for_a_while(name: str, runs: dict[st
         assert "'y' is missing" in stream.refused[0]
 
 
+def test_a_sentinel_is_a_missing_value(runs: dict[str, Run], rows: pd.DataFrame) -> None:
+    said = [
+        pushed(Stream(runs["window"]), rows.assign(y=rows["y"].where(rows.index < N - 1, code)))[-1]
+        for code in (-9999.0, np.nan)
+    ]
+    pd.testing.assert_frame_equal(*said)
+
+
 def test_a_history_is_remembered_without_forecasts(runs: dict[str, Run], rows: pd.DataFrame) -> None:
     for name in ("window", "carried"):
         stream = Stream(runs[name])
         stream.remember(rows[:-1])
-        (last,) = pushed(stream, rows[-1:])
+        (last,) = pushed(stream, rows)  # the source holds the history as well
         pd.testing.assert_frame_equal(last, pushed(Stream(runs[name]), rows)[-1], rtol=1e-6)
 
 
