@@ -41,6 +41,7 @@ class Inside:
         rows: The rows that its networks were fed.
         newest: The window whose gates are drawn, alone.
         traces: What each layer of the model did with it.
+        segment: Steps of the clock in one turn of the cell.
         gradients: The norm of the gradient by lag, the newest step first, by network, [L].
         columns: What each input is worth.
         parts: What each part of the lookback is worth.
@@ -50,6 +51,7 @@ class Inside:
     rows: Rows
     newest: Windows
     traces: Sequence[Trace]
+    segment: int
     gradients: Mapping[str, Floats]
     columns: Mapping[str, Importance]
     parts: Mapping[str, Importance]
@@ -94,7 +96,7 @@ def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> Figure:
     series = draw(axes[0], times, rows.filled[past, 0], OBSERVED, "observed", NO_BREAKS)
     axes[0].set_ylabel(labels.axis(labels.target))
     order = _slowest_first(trace)
-    edges = _edges(trace, times)
+    edges = _edges(times, inside.segment)
     for below, name in zip(axes[1:], maps, strict=True):
         values = trace.values[name][-1][:, order].T
         largest = float(np.quantile(np.abs(values), 0.99)) or 1.0
@@ -130,12 +132,11 @@ def _slowest_first(trace: Trace) -> Sequence[int]:
     return np.argsort(-trace.values[trace.keeping][-1].mean(axis=0)).tolist()
 
 
-def _edges(trace: Trace, times: np.ndarray) -> Floats:
+def _edges(times: np.ndarray, segment: int) -> Floats:
     """Where each turn of the cell begins on the axis of time, and where the last one ends."""
-    turns = trace.values["hidden"].shape[1]
     numbers: Floats = date2num(times)  # type: ignore[no-untyped-call]
     step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1) or 1.0
-    segment = -(-len(times) // turns)
+    turns = -(-len(times) // segment)
     firsts = np.maximum(len(times) - segment * np.arange(turns, 0, -1), 0)  # the oldest segment may be filled up
     return np.append(numbers[firsts], numbers[-1] + step) - step / 2
 

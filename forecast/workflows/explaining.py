@@ -126,7 +126,7 @@ def explain(
     if original is not None:
         summary["check"], said = _check(view, original, reach(gradients[view.model], words.ALL), listener)
         sentences.append(said)
-    inside = Inside(view.rows, view.newest, newest, gradients, columns, parts, run.tracked_gradients)
+    inside = Inside(view.rows, view.newest, newest, view.segment, gradients, columns, parts, run.tracked_gradients)
     pictures = draw_inside(inside, view.model)
     folder = output or run.path / "explain"
     summary["sentences"] = sentences
@@ -164,6 +164,7 @@ class _View:
         from forecast.models.tracing import Opened
 
         self.run, self.panel, self.model = run, panel, run.config.network.model
+        self.segment = min(chosen(run.config.network.segment), chosen(run.config.data.lookback))
         self.rows: Rows = encode(panel, run.config.data, run.scaler)
         self.windows = unseen_windows(run, self.rows)
         self.shape = shape_of(self.rows, self.windows.lookback, self.windows.horizon)
@@ -187,12 +188,10 @@ class _View:
         """What each layer of the model remembers, and what it did with the newest window."""
         from forecast.models.tracing import trace_gates
 
-        config = self.run.config.network
-        segment = chosen(config.segment)
-        of_window = 4 * 8 * sum(config.units) * -(-self.windows.lookback // segment)
+        of_window = 4 * 8 * sum(self.run.config.network.units) * -(-self.windows.lookback // self.segment)
         network = self.networks[self.model]
         seen = trace_gates(network, self.inputs(self.windows.every(min(_TRACED, max(1, _TRACE_BYTES // of_window))))[0])
-        memories = [memory_of(trace, segment) for trace in seen]
+        memories = [memory_of(trace, self.segment) for trace in seen]
         return memories, trace_gates(network, self.inputs(self.newest)[0])
 
     def gradient(self, opened: Opened) -> Floats:
@@ -230,8 +229,7 @@ class _View:
 def _check(view: _View, original: Panel, enough: int, listener: Listener) -> tuple[dict[str, Any], str]:
     """Train again with a shorter lookback, and compare both on the same windows."""
     run, clock, lookback = view.run, view.panel.clock, view.windows.lookback
-    segment = chosen(run.config.network.segment)
-    shorter = min(-(-enough // segment) * segment, lookback)
+    shorter = min(-(-enough // view.segment) * view.segment, lookback)
     if shorter > 0.9 * lookback:
         said = f"Nothing to check: the lookback that seems enough, {words.span(clock, shorter)}, is nearly the whole."
         return {"lookback": shorter}, said
