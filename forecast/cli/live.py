@@ -33,7 +33,7 @@ def stream(
     quiet: Quiet = False,
 ) -> None:
     """Forecast after each new row, remembering the rows before between calls."""
-    from forecast.cli.console import Speaker
+    from forecast.cli.console import Speaker, records
     from forecast.runs import frame_to_csv
     from forecast.storage import locked
     from forecast.workflows.forecasting import find
@@ -55,8 +55,7 @@ def stream(
         try:
             for forecast in stream_rows(growing, source, follow=follow, date_format=date_format, listener=speaker):
                 if as_json:
-                    records = forecast.astype({"ds": str, "cutoff": str}).to_dict(orient="records")
-                    sys.stdout.write(json.dumps(records, allow_nan=False, ensure_ascii=False) + "\n")
+                    sys.stdout.write(json.dumps(records(forecast), allow_nan=False, ensure_ascii=False) + "\n")
                 else:
                     text = frame_to_csv(forecast).decode()
                     sys.stdout.write(text.split("\n", 1)[1] if headed else text)

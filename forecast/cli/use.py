@@ -26,7 +26,7 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Forecast the steps after the last row: of the data that a run was trained on, or of new ones."""
-    from forecast.cli.console import Speaker, print_json
+    from forecast.cli.console import Speaker, print_json, records
     from forecast.cli.tables import moment
     from forecast.runs import frame_to_csv
     from forecast.storage import write_atomically
@@ -50,7 +50,7 @@ def predict(
         write_atomically(output, frame_to_csv(forecast))
         speaker.note(f"forecast: {output}")
     if as_json:
-        print_json(forecast.astype({"ds": str, "cutoff": str}).to_dict(orient="records"))
+        print_json(records(forecast))
     elif output is None:
         sys.stdout.write(frame_to_csv(forecast).decode())
 

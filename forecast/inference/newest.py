@@ -131,8 +131,16 @@ def _measured_rows(panel: Panel, series: int, n_known: int) -> slice:
     rows = panel.rows(series)
     if not n_known:
         return rows
-    measured = ~np.logical_and.reduce(np.isnan(panel.values[rows, :-n_known]), axis=1)
-    return slice(rows.start, rows.stop - int(np.argmax(measured[::-1])))
+    # Where nothing is measured at all, every row is one that waits for its measurements.
+    return slice(rows.start, rows.start + (count_measured(panel.values[rows], n_known) or rows.stop - rows.start))
+
+
+def count_measured(values: Floats, n_known: int) -> int:
+    """How many rows of a series [T, C] there are up to the last that holds more than its n_known last columns."""
+    if not n_known:
+        return len(values)
+    measured = ~np.logical_and.reduce(np.isnan(values[:, :-n_known]), axis=1)
+    return len(measured) - int(np.argmax(measured[::-1])) if measured.any() else 0
 
 
 def _known_ahead(panel: Panel, series: int, ahead: Times, n_known: int) -> Floats:

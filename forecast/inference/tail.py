@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from forecast.data.panel import LONGEST_CLOSURE, Clock, Floats, Times
 from forecast.errors import DataError
+from forecast.inference.newest import count_measured
 
 States = Mapping[str, tuple[NDArray[np.float32], ...]]
 
@@ -30,14 +31,6 @@ class Tail:
     values: Floats
     n_known: int
     states: States = field(default_factory=dict)
-
-    @property
-    def measured(self) -> int:
-        """How many of the rows hold more than what is known ahead."""
-        if not self.n_known:
-            return len(self.values)
-        holds = ~np.logical_and.reduce(np.isnan(self.values[:, : -self.n_known]), axis=1)
-        return len(holds) - int(np.argmax(holds[::-1])) if holds.any() else 0
 
     def has(self, time: np.datetime64, values: Floats) -> bool:
         """Whether this very row is here already."""
@@ -82,7 +75,8 @@ class Tail:
 
     def _filled_in(self, time: np.datetime64, values: Floats) -> Tail:
         """The tail with the measurements of a row of which only the known part was there."""
-        row, n = self.measured, self.n_known
+        n = self.n_known
+        row = count_measured(self.values, n)
         if n and row < len(self.times) and time == self.times[row] and not np.isnan(values[:-n]).all():
             rows = self.values.copy()
             rows[row] = values

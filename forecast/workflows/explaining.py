@@ -17,14 +17,14 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.windows import Windows
 from forecast.errors import DataError, RunError
-from forecast.evaluation.scoring import judge
+from forecast.evaluation.verdict import significance
 from forecast.inside import words
 from forecast.inside.importance import Importance, Place, importances, parts_of
 from forecast.inside.memory import Memory, memory_of, reach
 from forecast.models.trace import Trace
 from forecast.runs import Run
 from forecast.storage import write_atomically
-from forecast.workflows.forecasting import find, forecasters_of, unseen_windows
+from forecast.workflows.forecasting import find, forecasters_of, scored, unseen_windows
 from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import column_names, rebuilt
 from forecast.workflows.reading import Source, fitting_panel, read
@@ -204,10 +204,9 @@ class _View:
         """What the model's inputs are worth, and what the parts of its lookback are."""
         opened, rows, clock = self.opened[self.model], self.rows, self.panel.clock
         inputs, y_true = self.inputs(self.windows.every(_SHUFFLED))
-        centre = inputs["past"]
 
         def forecast(window: NDArray[np.float32], future: NDArray[np.float32]) -> NDArray[np.float32]:
-            return opened.forecast(window, inputs | {"past": centre, "future": future}).numpy()
+            return opened.forecast(window, inputs | {"future": future}).numpy()
 
         window, future = opened.window(inputs).numpy(), inputs["future"].numpy()
         n_columns, measured = len(self.panel.columns), rows.n_targets + rows.n_covariates
@@ -242,12 +241,11 @@ def _check(view: _View, original: Panel, enough: int, listener: Listener) -> tup
         view.model: forecasters_of(run, view.rows, "model")[view.model],
         "shorter": lambda starts: brief(starts + cut),
     }
-    known = {name: np.nan if error is None else error for name, error in run.metrics["naive_error"].items()}
-    metrics = judge(view.rows, view.windows, run.scaler, models, chosen(run.config.data.season), known).metrics
+    metrics = scored(run, view.rows, view.windows, models)
     gain, p = metrics["skill"]["shorter"], metrics["p_value"]["shorter"]
     errors = {name: metrics["models"][name]["mae"] for name in models}
     found = {"lookback": shorter, "mae": errors, "skill": gain, "p_value": p}
-    better = gain is not None and gain > 0 and p is not None and p < 0.05
+    better = significance("shorter", metrics["skill"], metrics["p_value"]) > 0
     said = (
         f"Trained again with a lookback of {words.span(clock, shorter)}: MAE {errors['shorter']:.4g} against "
         f"{errors[view.model]:.4g} with {words.span(clock, lookback)}"

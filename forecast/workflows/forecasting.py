@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,11 @@ def evaluate(
     listener.note(
         f"scored on {len(windows)} windows from {first} on; rows before {run.data['test_from']} were trained on"
     )
-    models = forecasters_of(run, rows, "model")
+    return scored(run, rows, windows, forecasters_of(run, rows, "model"))
+
+
+def scored(run: Run, rows: Rows, windows: Windows, models: Mapping[str, Forecasting]) -> dict[str, Any]:
+    """The scores of some models on windows of a run, scaled by the run's own naive errors; as in metrics.json."""
     known = {name: np.nan if error is None else error for name, error in run.metrics["naive_error"].items()}
     return judge(rows, windows, run.scaler, models, chosen(run.config.data.season), known).metrics
 

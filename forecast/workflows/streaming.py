@@ -170,10 +170,6 @@ class Stream:
                 self.take(panel.times[number], picked.values[number], self.known_series(None if lone else name), False)
         self._grown.clear()  # what is pushed next may begin before the end of the history
 
-    def seen(self, series_id: str | None = None) -> int:
-        """How many rows of a series are kept."""
-        return len(self._tails.get(self.known_series(series_id), self._empty).times)
-
     def newest(self, series_id: str | None = None) -> pd.Timestamp | None:
         """The newest time of a series; None before its first row."""
         tail = self._tails.get(self.known_series(series_id), self._empty)
@@ -273,7 +269,7 @@ class Stream:
                 _restore(parts, tail.states.get(key), key)
                 answers.append(forecaster.over(feeder)(cutoffs))
                 states[key] = tuple(part.numpy() for part in parts)
-            carried[name] = _ofknown_series(np.mean(answers, axis=0), rows)
+            carried[name] = _of_series(np.mean(answers, axis=0), rows)
         return replace(tail, states=states), carried
 
     def _forecasters(self, rows: Rows, lookback: int) -> dict[str, list[tuple[keras.Model, Forecaster]]]:
@@ -380,7 +376,7 @@ def _restore(parts: list[Any], saved: tuple[NDArray[np.float32], ...] | None, ke
         part.assign(value)
 
 
-def _ofknown_series(answers: NDArray[np.float32], rows: Rows) -> Forecasting:
+def _of_series(answers: NDArray[np.float32], rows: Rows) -> Forecasting:
     """Forecasts that are there already, one for each series, as a function of windows."""
 
     def forecast(starts: Ints) -> NDArray[np.float32]:
