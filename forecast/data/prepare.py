@@ -14,7 +14,7 @@ from forecast.data.features import calendar_features
 from forecast.data.panel import Floats, Panel
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_time
-from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows
+from forecast.data.windows import Flags, Forecasting, Ints, InUnits, Windows, fill_forward, index_windows
 from forecast.errors import DataError
 
 # A covariate that correlates with the target more than this is the target in other units.
@@ -231,6 +231,18 @@ def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
     """The windows whose horizon lies in these rows, under a resolved configuration."""
     lookback, horizon = chosen(config.lookback), chosen(config.horizon)
     return index_windows(rows.panel, part_rows, rows.usable, rows.seen, lookback, horizon)
+
+
+def in_units(model: Forecasting, rows: Rows, scaler: Scaler) -> InUnits:
+    """A network's forecasts in the targets' own units.
+
+    Args:
+        model: Scaled forecasts.
+        rows: The rows that its windows point into.
+        scaler: The run's scaler.
+    """
+    scaler = scaler.for_series(rows.panel.series_ids)
+    return lambda starts: scaler.inverse(model(starts).astype(np.float64), rows.series[starts])
 
 
 def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str, Floats]) -> pd.DataFrame:

@@ -16,6 +16,9 @@ Flags = NDArray[np.bool_]
 # A network seen from outside: scaled forecasts [n, H, D] of the windows that start at these rows [n].
 Forecasting = Callable[[Ints], NDArray[np.float32]]
 
+# Anything that forecasts: forecasts [n, H, D] in the targets' own units of the windows that start at these rows [n].
+InUnits = Callable[[Ints], Floats]
+
 
 @dataclass(frozen=True)
 class Windows:

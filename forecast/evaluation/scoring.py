@@ -12,8 +12,7 @@ import pandas as pd
 
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
-from forecast.data.scaling import Scaler
-from forecast.data.windows import Flags, Forecasting, Ints, Windows
+from forecast.data.windows import Flags, Ints, InUnits, Windows
 from forecast.evaluation.metrics import seasonal_naive_error, skill, symmetric_errors
 from forecast.evaluation.significance import diebold_mariano
 from forecast.evaluation.verdict import verdict
@@ -71,8 +70,7 @@ def naive_errors(rows: Rows, training_rows: Flags, season: int) -> dict[str, flo
 def judge(
     rows: Rows,
     windows: Windows,
-    scaler: Scaler,
-    models: Mapping[str, Forecasting],
+    models: Mapping[str, InUnits],
     season: int,
     naive_error: Mapping[str, float],
 ) -> Evaluation:
@@ -81,12 +79,10 @@ def judge(
     Args:
         rows: The rows that the windows point into.
         windows: Every window to score; none is dropped.
-        scaler: Turns scaled forecasts into the targets' own units.
-        models: The judged model first, then the baseline if there is one.
+        models: The judged model first, then the baseline if there is one, then others.
         season: m.
         naive_error: What MASE is scaled by, for each unique id (see `naive_errors`).
     """
-    scaler = scaler.for_series(rows.panel.series_ids)
     kept_step = max(1, -(-len(windows) * windows.horizon * rows.n_targets // _ROWS_OF_FORECASTS))
     yardsticks = np.array([[naive_error[name] for name in of_series] for of_series in rows.unique_ids])
     weights = _weights(yardsticks)
@@ -96,10 +92,8 @@ def judge(
     for picked in _chunks(len(windows), windows.horizon * rows.n_targets):
         series = rows.series[windows.starts[picked]]
         y_true = rows.observed(windows.future(picked))
-        y_pred = {
-            name: scaler.inverse(model(windows.starts[picked]).astype(np.float64), series)
-            for name, model in models.items()
-        } | naive_forecasts(rows, windows, picked, season)
+        y_pred = {name: model(windows.starts[picked]) for name, model in models.items()}
+        y_pred |= naive_forecasts(rows, windows, picked, season)
         np.add.at(counts, series, 1)
         for name, values in y_pred.items():
             if name not in tallies:

@@ -12,7 +12,7 @@ from forecast.config import DataConfig, chosen
 from forecast.data.panel import Floats, Panel, Times
 from forecast.data.prepare import Rows, encode, long_format
 from forecast.data.scaling import Scaler
-from forecast.data.windows import Forecasting, Windows
+from forecast.data.windows import InUnits, Windows
 from forecast.models.naive import naive_forecasts
 
 
@@ -82,21 +82,17 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> Newest:
     return Newest(rows, Windows(np.array(starts, np.int64), lookback, horizon), tuple(refused), tuple(filled))
 
 
-def newest_forecast(newest: Newest, scaler: Scaler, models: Mapping[str, Forecasting], season: int) -> pd.DataFrame:
+def newest_forecast(newest: Newest, models: Mapping[str, InUnits], season: int) -> pd.DataFrame:
     """The forecast of every model and of the naive ones: unique_id, ds, cutoff and a column for each.
 
     Args:
         newest: What `newest_rows` returned.
-        scaler: The run's scaler.
-        models: Scaled forecasts by name.
+        models: By name.
         season: m.
     """
     rows, windows = newest.rows, newest.windows
-    scaler = scaler.for_series(rows.panel.series_ids)
-    series = rows.series[windows.starts]
-    y_pred = {
-        name: scaler.inverse(model(windows.starts).astype(np.float64), series) for name, model in models.items()
-    } | naive_forecasts(rows, windows, slice(None), season)
+    y_pred = {name: model(windows.starts) for name, model in models.items()}
+    y_pred |= naive_forecasts(rows, windows, slice(None), season)
     return long_format(rows, windows, np.arange(len(windows)), y_pred)
 
 

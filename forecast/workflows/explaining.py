@@ -16,7 +16,7 @@ from forecast.config import chosen
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.windows import Windows
-from forecast.errors import DataError, RunError
+from forecast.errors import RunError
 from forecast.evaluation.verdict import significance
 from forecast.inside import words
 from forecast.inside.importance import Importance, Place, importances, parts_of
@@ -27,7 +27,7 @@ from forecast.storage import write_atomically
 from forecast.workflows.forecasting import find, forecasters_of, scored, unseen_windows
 from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import column_names, rebuilt
-from forecast.workflows.reading import Source, fitting_panel, read
+from forecast.workflows.reading import Source, fitting_panel, training_panel
 from forecast.workflows.training import train
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def explain(
         )
     if run.config.training.ensemble > 1:
         listener.note(f"an ensemble of {run.config.training.ensemble}: the first network is shown")
-    original = _again(run) if check_lookback else None  # refused before the work is done, if it cannot be had
-    panel = fitting_panel(run, _again(run) if source is None else source, listener)
+    original = training_panel(run) if check_lookback else None  # refused before the work is done, if it cannot be had
+    panel = fitting_panel(run, training_panel(run) if source is None else source, listener)
     view = _View(run, panel)
     memories, newest = view.memories()
     gradients = {name: view.gradient(opened) for name, opened in view.opened.items()}
@@ -134,26 +134,6 @@ def explain(
     for name, picture in pictures.items():
         write_atomically(folder / name, picture)
     return Explanation(summary, folder)
-
-
-def _again(run: Run) -> Panel:
-    """The rows that a run was trained on, read again.
-
-    Raises:
-        DataError: If they are no longer there, or have changed.
-    """
-    source = run.manifest["source"]
-    if source is None:
-        raise DataError(
-            f"{run.name} was trained on rows that cannot be read again.", "Give them as SOURCE behind the run."
-        )
-    panel = read(source, run.config.read)
-    if panel.fingerprint() != run.manifest["data"]["fingerprint"]:
-        raise DataError(
-            f"{source} has changed since {run.name} was trained on it.",
-            f"Look into the run on what it holds now: forecast explain {run.name} {source}",
-        )
-    return panel
 
 
 class _View:

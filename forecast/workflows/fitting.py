@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from forecast.config import NetworkConfig, chosen
-from forecast.data.prepare import Prepared
-from forecast.data.windows import Forecasting, Windows
+from forecast.data.prepare import Prepared, Rows, in_units
+from forecast.data.scaling import Scaler
+from forecast.data.windows import InUnits, Windows
 from forecast.evaluation.scoring import judge
 from forecast.evaluation.verdict import significance
 from forecast.runs import RunWriter
@@ -86,9 +87,15 @@ class Trained:
             [member.history.assign(member=number + 1) for number, member in enumerate(self.members)], ignore_index=True
         )
 
-    def over(self, feeder: Feeder) -> Forecasting:
-        """The function from first rows of windows to scaled forecasts."""
-        return averaged([member.forecaster.over(feeder) for member in self.members])
+    def over(self, feeder: Feeder, rows: Rows, scaler: Scaler) -> InUnits:
+        """The function from first rows of windows to forecasts in the targets' own units.
+
+        Args:
+            feeder: The rows on the device.
+            rows: The same rows.
+            scaler: The run's scaler.
+        """
+        return in_units(averaged([member.forecaster.over(feeder) for member in self.members]), rows, scaler)
 
 
 def or_last_value(
@@ -111,8 +118,7 @@ def or_last_value(
     scores = judge(
         prepared.rows,
         prepared.validation,
-        prepared.scaler,
-        {name: trained.over(feeder)},
+        {name: trained.over(feeder, prepared.rows, prepared.scaler)},
         chosen(prepared.config.data.season),
         naive_error,
     ).metrics

@@ -11,8 +11,8 @@ import pandas as pd
 
 from forecast.config import chosen
 from forecast.data.panel import Clock
-from forecast.data.prepare import Rows, encode, windows_of
-from forecast.data.windows import Forecasting, Windows
+from forecast.data.prepare import Rows, encode, in_units, windows_of
+from forecast.data.windows import InUnits, Windows
 from forecast.errors import DataError
 from forecast.evaluation.scoring import judge
 from forecast.inference.newest import newest_forecast, newest_rows
@@ -112,10 +112,10 @@ def evaluate(
     return scored(run, rows, windows, forecasters_of(run, rows, "model"))
 
 
-def scored(run: Run, rows: Rows, windows: Windows, models: Mapping[str, Forecasting]) -> dict[str, Any]:
+def scored(run: Run, rows: Rows, windows: Windows, models: Mapping[str, InUnits]) -> dict[str, Any]:
     """The scores of some models on windows of a run, scaled by the run's own naive errors; as in metrics.json."""
     known = {name: np.nan if error is None else error for name, error in run.metrics["naive_error"].items()}
-    return judge(rows, windows, run.scaler, models, chosen(run.config.data.season), known).metrics
+    return judge(rows, windows, models, chosen(run.config.data.season), known).metrics
 
 
 def unseen_windows(run: Run, rows: Rows) -> Windows:
@@ -143,11 +143,11 @@ def _newest(run: Run, source: Source, listener: Listener) -> tuple[pd.DataFrame,
     for warning in newest.refused + newest.filled:
         listener.warn(warning)
     models = forecasters_of(run, newest.rows, run.forecast_weights)
-    return newest_forecast(newest, run.scaler, models, chosen(run.config.data.season)), newest.rows
+    return newest_forecast(newest, models, chosen(run.config.data.season)), newest.rows
 
 
-def forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, Forecasting]:
-    """The networks of a run over new rows, by the name of their column.
+def forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, InUnits]:
+    """The networks of a run over new rows, in the targets' own units, by the name of their column.
 
     Args:
         run: A run.
@@ -160,7 +160,9 @@ def forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, Foreca
     shape = shape_of(rows, chosen(data.lookback), chosen(data.horizon))
     feeder = Feeder(rows.inputs, rows.identity)
     return {
-        column_names(run.config)[network]: averaged([Forecaster(member, shape).over(feeder) for member in members])
+        column_names(run.config)[network]: in_units(
+            averaged([Forecaster(member, shape).over(feeder) for member in members]), rows, run.scaler
+        )
         for network, members in rebuilt(run, shape, model_weights).items()
     }
 

@@ -48,6 +48,26 @@ def is_built_in(source: Source) -> bool:
     return isinstance(source, str) and source in DATASETS and not os.path.isfile(source)
 
 
+def training_panel(run: Run) -> Panel:
+    """The rows that a run was trained on, read again.
+
+    Raises:
+        DataError: If they are no longer there, or have changed.
+    """
+    source = run.manifest["source"]
+    if source is None:
+        raise DataError(
+            f"{run.name} was trained on rows that cannot be read again.", "Give them as SOURCE behind the run."
+        )
+    panel = read(source, run.config.read)
+    if panel.fingerprint() != run.manifest["data"]["fingerprint"]:
+        raise DataError(
+            f"{source} has changed since {run.name} was trained on it.",
+            "Bring the old file back, or give the rows that it holds now as SOURCE behind the run.",
+        )
+    return panel
+
+
 def fitting_panel(run: Run, source: Source, listener: Listener) -> Panel:
     """New rows, arranged as the run's network takes them.
 

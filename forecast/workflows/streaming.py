@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from forecast.config import chosen
 from forecast.data.panel import Clock, Floats, Panel
-from forecast.data.prepare import Rows, arrange
+from forecast.data.prepare import Rows, arrange, in_units
 from forecast.data.quality import mask_sentinels
 from forecast.data.reading.lines import LineReader, lines_of
 from forecast.data.reading.source import Source as TextSource
@@ -142,8 +142,11 @@ class Stream:
             after, carried = self._stepped(after, newest.rows)
         found = None
         if forecast and len(newest.windows):
-            models = carried or self._windowed(newest.rows)
-            found = newest_forecast(newest, self._scaler, models, chosen(data.season))
+            models = {
+                name: in_units(model, newest.rows, self._scaler)
+                for name, model in (carried or self._windowed(newest.rows)).items()
+            }
+            found = newest_forecast(newest, models, chosen(data.season))
         self.refused = newest.refused
         self._accept(series_id, after)
         return found

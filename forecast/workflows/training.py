@@ -144,8 +144,7 @@ def _make(workshop: Workshop) -> Run:
     evaluation = judge(
         rows,
         prepared.test,
-        prepared.scaler,
-        {names[network]: result.over(feeder) for network, result in trained.items()},
+        {names[network]: result.over(feeder, rows, prepared.scaler) for network, result in trained.items()},
         season,
         naive_error,
     )
@@ -158,8 +157,8 @@ def _make(workshop: Workshop) -> Run:
         writer.write_weights("refit", refitted.weights)
         forecasting[names["model"]] = refitted
     newest_feeder = Feeder(newest.rows.inputs, newest.rows.identity)
-    models = {name: result.over(newest_feeder) for name, result in forecasting.items()}
-    forecast = newest_forecast(newest, prepared.scaler, models, season)
+    models = {name: result.over(newest_feeder, newest.rows, prepared.scaler) for name, result in forecasting.items()}
+    forecast = newest_forecast(newest, models, season)
 
     writer.write("scaler.json", prepared.scaler.to_json())
     for network, result in trained.items():

@@ -14,8 +14,9 @@ import pytest
 from forecast.config import Config
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Prepared, prepare
+from forecast.data.prepare import in_units as prepare_in_units
 from forecast.data.split import TRAIN
-from forecast.data.windows import Forecasting, Ints
+from forecast.data.windows import Forecasting, Ints, InUnits
 from forecast.evaluation import scoring
 from forecast.evaluation.metrics import mae, rmse, smape
 from forecast.evaluation.scoring import Evaluation, judge, naive_errors
@@ -59,7 +60,11 @@ def score(ready: Prepared, models: dict[str, Forecasting] | None = None) -> Eval
     training = ready.split.part_of(ready.rows.panel.times) == TRAIN
     yardsticks = naive_errors(ready.rows, training, SEASON)
     models = models or {"lstm": guesses(ready, 1), "rnn": guesses(ready, 2)}
-    return judge(ready.rows, ready.test, ready.scaler, models, SEASON, yardsticks)
+    return judge(ready.rows, ready.test, models_in_units(ready, models), SEASON, yardsticks)
+
+
+def models_in_units(ready: Prepared, models: dict[str, Forecasting]) -> dict[str, InUnits]:
+    return {name: prepare_in_units(model, ready.rows, ready.scaler) for name, model in models.items()}
 
 
 def in_units(ready: Prepared, model: Forecasting) -> Floats:

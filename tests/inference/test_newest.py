@@ -114,13 +114,13 @@ def test_every_series_ends_at_its_own_time() -> None:
     config, scaler = make_config(), make_scaler(panel)
     newest = newest_rows(panel, config, scaler)
     zeros = np.zeros((2, 3, 1), np.float32)
-    frame = newest_forecast(newest, scaler, {"lstm": lambda starts: zeros[: len(starts)]}, season=2)
+    frame = newest_forecast(newest, {"lstm": lambda starts: zeros[: len(starts)]}, season=2)
     assert list(frame) == ["unique_id", "ds", "cutoff", "lstm", "persistence", "seasonal-naive", "drift"]
     assert frame["unique_id"].tolist() == ["s0"] * 3 + ["s1"] * 3
     hour = pd.Timestamp("2021-01-01")
     assert [(ds - hour) / pd.Timedelta("1h") for ds in frame["ds"]] == [20, 21, 22, 9, 10, 11]
     assert [(cutoff - hour) / pd.Timedelta("1h") for cutoff in frame["cutoff"]] == [19] * 3 + [8] * 3
-    assert frame["lstm"].tolist() == [10.0] * 6  # a scaled 0 is the scaler's mean
+    assert frame["lstm"].tolist() == [0.0] * 6
     assert frame["persistence"].tolist() == [19] * 3 + [1008] * 3
     assert frame["seasonal-naive"].tolist() == [18, 19, 18, 1007, 1008, 1007]
     assert frame["drift"].tolist() == [20, 21, 22, 1009, 1010, 1011]
@@ -130,10 +130,10 @@ def test_several_targets_stand_below_one_another() -> None:
     panel = make_panel(20)
     config, scaler = make_config(target=("y", "x"), covariates=()), make_scaler(panel)
     newest = newest_rows(panel, config, scaler)
-    scaled = np.arange(6, dtype=np.float32).reshape(1, 3, 2)
-    frame = newest_forecast(newest, scaler, {"lstm": lambda _: scaled}, season=2)
+    y_pred = np.arange(6.0).reshape(1, 3, 2)
+    frame = newest_forecast(newest, {"lstm": lambda _: y_pred}, season=2)
     assert frame["unique_id"].tolist() == ["y"] * 3 + ["x"] * 3
-    assert frame["lstm"].tolist() == [10, 14, 18, 12, 16, 20]  # 2 x + 10, the targets apart
+    assert frame["lstm"].tolist() == [0, 2, 4, 1, 3, 5]  # the targets apart
     assert frame["persistence"].tolist() == [19] * 3 + [-19] * 3
 
 
@@ -150,7 +150,7 @@ def test_the_other_series_are_forecast_without_the_one_that_cannot_be() -> None:
     assert newest.refused == ("The newest forecast needs 5 rows of series 's1' (the lookback), there are 4.",)
     ends = newest.rows.panel.values[newest.windows.cutoffs, 0]
     assert ends.tolist() == [19, 2008]
-    frame = newest_forecast(newest, scaler, {"lstm": lambda starts: np.zeros((len(starts), 3, 1), np.float32)}, 2)
+    frame = newest_forecast(newest, {"lstm": lambda starts: np.zeros((len(starts), 3, 1), np.float32)}, 2)
     assert frame["unique_id"].tolist() == ["s0"] * 3 + ["s2"] * 3
     assert frame["persistence"].tolist() == [19] * 3 + [2008] * 3
 
@@ -158,7 +158,7 @@ def test_the_other_series_are_forecast_without_the_one_that_cannot_be() -> None:
 def test_where_no_series_can_be_forecast_the_table_is_empty() -> None:
     panel = make_panel(4)
     newest = newest_of(panel)
-    frame = newest_forecast(newest, make_scaler(panel), {"lstm": lambda _: np.zeros((0, 3, 1), np.float32)}, 2)
+    frame = newest_forecast(newest, {"lstm": lambda _: np.zeros((0, 3, 1), np.float32)}, 2)
     assert list(frame) == ["unique_id", "ds", "cutoff", "lstm", "persistence", "seasonal-naive", "drift"]
     assert len(frame) == 0
 
@@ -216,7 +216,7 @@ def test_the_seasonal_naive_reaches_back_over_an_absent_row() -> None:
     panel = without_rows(make_panel(20), 13)
     scaler = make_scaler(panel)
     newest = newest_rows(panel, make_config(season=7), scaler)
-    frame = newest_forecast(newest, scaler, {}, season=7)
+    frame = newest_forecast(newest, {}, season=7)
     assert frame["seasonal-naive"].tolist() == [12, 14, 15]  # in place of 13, 14, 15
 
 
