@@ -12,7 +12,16 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from forecast.errors import ConfigError
 
@@ -27,10 +36,25 @@ def _split_commas(value: object) -> object:
     """Let ``"64,32"`` stand for ``("64", "32")``, so that options and files read alike."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
-    return (value,) if isinstance(value, int) else value
+    return (value,) if isinstance(value, int | float) else value
+
+
+def _paired(quantiles: tuple[float, ...]) -> tuple[float, ...]:
+    """Refuse quantiles that are not the median and pairs about it: those are the ends of intervals."""
+    mirrored = tuple(round(1 - quantile, 6) for quantile in reversed(quantiles))
+    if quantiles and (0.5 not in quantiles or mirrored != tuple(round(quantile, 6) for quantile in quantiles)):
+        raise ValueError(
+            "takes 0.5 and pairs about it, ascending, such as 0.1,0.5,0.9. "
+            f"Received: {','.join(f'{quantile:g}' for quantile in quantiles)}"
+        )
+    return quantiles
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
+Levels = Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], BeforeValidator(_split_commas)]
+Quantiles = Annotated[
+    tuple[Annotated[float, Field(gt=0, lt=1)], ...], BeforeValidator(_split_commas), AfterValidator(_paired)
+]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split_commas)]
 Penalty = Annotated[float, Field(ge=0, le=10)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -128,6 +152,9 @@ class NetworkConfig(Section):
         1, ge=1, le=100_000, description="Steps that are fed to the cell at once; 1 is the textbook."
     )
     decode: Literal["direct", "parallel", "recursive"] = Field("direct", description="How the horizon is produced.")
+    quantiles: Quantiles = Field(
+        (), description="Quantiles that the head forecasts beside the median, such as 0.1,0.5,0.9. (default: points)"
+    )
     head_dropout: Share = Field(0.0, description="Dropout before the head.")
     activation: Activation = Field("tanh", description="Activation of candidate and output.")
     recurrent_activation: Activation = Field("sigmoid", description="Activation of the gates.")
@@ -195,6 +222,18 @@ class TrainingConfig(Section):
     refit: bool = Field(False, description="Train again on every row for the newest forecast.")
 
 
+class IntervalConfig(Section):
+    """How sure a forecast is said to be."""
+
+    levels: Levels = Field((80, 95), description="Levels of the prediction intervals in %, or none.")
+    adaptive: bool = Field(True, description="Let the intervals follow the errors along time.")
+
+    @field_validator("levels", mode="before")
+    @classmethod
+    def _none_is_no_level(cls, value: object) -> object:
+        return () if value == "none" else value
+
+
 class Config(Section):
     """The whole configuration of a run."""
 
@@ -202,11 +241,14 @@ class Config(Section):
     data: DataConfig = DataConfig()
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
+    intervals: IntervalConfig = IntervalConfig()
 
     @model_validator(mode="after")
     def _sections_fit(self) -> Config:
         if self.network.stateful and self.training.mirror:
             raise ValueError("stateful cannot be used with mirror: a state that is carried on has one direction")
+        if self.network.quantiles and self.training.loss != "mae":
+            raise ValueError(f"quantiles are learned by their own loss. Received: loss {self.training.loss}")
         if self.training.fall_back and self.network.normalise in ("none", "standard"):
             raise ValueError(f"fall_back needs normalise = last or last-scaled, not {self.network.normalise}")
         return self

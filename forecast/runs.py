@@ -108,17 +108,27 @@ class Run:
         Raises:
             RunError: If they are damaged, or not finite.
         """
-        arrays = arrays_from_bytes(self._read(_WEIGHTS[network]))
-        if not all(np.isfinite(array).all() for array in arrays.values()):
-            raise RunError(
-                f"{self.path / _WEIGHTS[network]} holds weights that are not finite.", "Train the run again."
-            )
-        return arrays
+        return self._arrays(_WEIGHTS[network])
+
+    @property
+    def calibration(self) -> Arrays:
+        """What the intervals were calibrated to, by name; empty if the run has none.
+
+        Raises:
+            RunError: If it is damaged, or not finite.
+        """
+        return self._arrays(_CALIBRATION) if _CALIBRATION in self.manifest["files"] else {}
 
     @property
     def forecast_weights(self) -> str:
         """Which weights make forecasts: ``refit`` if the run was refitted on every row, else ``model``."""
         return "refit" if self.manifest.get("forecast_weights") == "refit" else "model"
+
+    def _arrays(self, name: str) -> Arrays:
+        arrays = arrays_from_bytes(self._read(name))
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise RunError(f"{self.path / name} holds numbers that are not finite.", "Train the run again.")
+        return arrays
 
     def _read(self, name: str) -> bytes:
         return _read_checked(self.path, name, self.manifest["files"])
@@ -127,6 +137,7 @@ class Run:
 _DATA_FACTS = {"freq", "columns", "series_ids", "test_from"}
 
 _WEIGHTS = {"model": "weights.npz", "baseline": "baseline/weights.npz", "refit": "refit.npz"}
+_CALIBRATION = "calibration.npz"
 _HISTORY = {"model": "history.csv", "baseline": "baseline/history.csv"}
 
 
@@ -220,6 +231,10 @@ class RunWriter:
     def write_weights(self, network: str, weights: Arrays) -> None:
         """Put the weights of ``model``, ``baseline`` or ``refit`` into the folder."""
         self.write(_WEIGHTS[network], arrays_to_bytes(weights))
+
+    def write_calibration(self, calibration: Arrays) -> None:
+        """Put what the intervals were calibrated to into the folder."""
+        self.write(_CALIBRATION, arrays_to_bytes(calibration))
 
     def write_network(self, network: str, weights: Arrays, history: pd.DataFrame) -> None:
         """Put a network's weights and losses into the folder."""

@@ -14,7 +14,7 @@ from forecast.cli.options import AsJson, Quiet, RequireSkill, RunsDir, with_sett
 
 
 @app.command()
-@with_settings("data", "training", "network", "read")
+@with_settings("data", "training", "network", "intervals", "read")
 def train(
     settings: dict[str, Any],
     source: Annotated[

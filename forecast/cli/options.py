@@ -22,7 +22,7 @@ RequireSkill = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
 
-_PANELS = {"read": "Reading", "data": "Data", "network": "Network", "training": "Training"}
+_PANELS = {"read": "Reading", "data": "Data", "network": "Network", "training": "Training", "intervals": "Intervals"}
 
 
 def with_settings(*sections: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -54,13 +54,14 @@ class Scaler:
         """Values in the columns' own units, of the first D columns.
 
         Args:
-            scaled: [N, H, D].
+            scaled: [N, H, D], or quantiles [N, H, D, Q].
             series: The series of each window, [N].
         """
-        n_targets = scaled.shape[-1]
-        values = scaled * self.scale[series][:, None, :n_targets] + self.mean[series][:, None, :n_targets]
+        n_targets = scaled.shape[2]
+        each = (slice(None), None, slice(n_targets), *[None] * (scaled.ndim - 3))
+        values = scaled * self.scale[series][each] + self.mean[series][each]
         for column in np.flatnonzero(self.logged[:n_targets]):
-            values[..., column] = np.exp(values[..., column])
+            values[:, :, column] = np.exp(values[:, :, column])
         return values
 
     def for_series(self, series_ids: tuple[str, ...]) -> Scaler:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,14 @@ from forecast.data.panel import Floats, Panel
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-# A network seen from outside: scaled forecasts [n, H, D] of the windows that start at these rows [n].
+# A network seen from outside: scaled forecasts of the windows that start at these rows [n]. They are points [n, H, D],
+# or quantiles [n, H, D, Q] that ascend, with the median in the middle.
 Forecasting = Callable[[Ints], NDArray[np.float32]]
 
-# Anything that forecasts: forecasts [n, H, D] in the targets' own units of the windows that start at these rows [n].
+# Anything that forecasts: the same in the targets' own units.
 InUnits = Callable[[Ints], Floats]
+
+AnyFloat = TypeVar("AnyFloat", bound=np.floating)
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,11 @@ class Windows:
         """The last row that each window may know, [N]."""
         return self.starts + self.lookback - 1
 
+    @property
+    def spacing(self) -> int:
+        """The fewest rows from one window to the next."""
+        return int(np.diff(self.starts).min()) if len(self) > 1 else 1
+
     def past(self, picked: slice | Ints | list[int] = slice(None)) -> Ints:
         """Rows of the lookback, [n, L]."""
         return self.starts[picked, None] + np.arange(self.lookback)
@@ -54,6 +63,11 @@ class Windows:
         """At most about ``most`` of the windows, evenly spaced, the first one included."""
         step = max(1, -(-len(self) // most))
         return Windows(self.starts[::step], self.lookback, self.horizon)
+
+
+def middle(forecasts: NDArray[AnyFloat]) -> NDArray[AnyFloat]:
+    """The points [n, H, D] of forecasts that may hold quantiles [n, H, D, Q]: the median, which is the middle one."""
+    return forecasts if forecasts.ndim == 3 else forecasts[..., forecasts.shape[-1] // 2]
 
 
 def index_windows(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -27,13 +30,47 @@ def smape(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     return float(np.mean(symmetric_errors(np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64))))
 
 
+def wape(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Weighted absolute percentage error: the sum of errors over the sum of |observed|, in %; NaN where that is zero.
+
+    Reference: Kolassa & Schütz 2007, as MAD/mean ratio.
+    """
+    total = float(np.abs(np.asarray(y_true, np.float64)).sum())
+    errors = float(np.abs(_errors(y_true, y_pred)).sum())
+    return 100 * errors / total if total > 0 else float("nan")
+
+
+def bias(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Mean of forecast minus observed: positive where forecasts are too high."""
+    return float(-np.mean(_errors(y_true, y_pred)))
+
+
+def directional_accuracy(y_true: ArrayLike, y_pred: ArrayLike, last: ArrayLike) -> float:
+    """Share of points that moved, from the last seen value, to the side that was forecast, in %.
+
+    Args:
+        y_true: Observed, [N, H].
+        y_pred: Forecast, of the same shape.
+        last: The last value seen before each forecast, [N].
+
+    Returns:
+        The share among the points where both observation and forecast moved; NaN where there is none, as for
+        persistence.
+    """
+    _errors(y_true, y_pred)
+    seen = np.asarray(last, np.float64)[:, None]
+    moved, told = np.sign(np.asarray(y_true, np.float64) - seen), np.sign(np.asarray(y_pred, np.float64) - seen)
+    counted = (moved != 0) & (told != 0)
+    return 100 * float((moved == told)[counted].mean()) if counted.any() else float("nan")
+
+
 def mase(y_true: ArrayLike, y_pred: ArrayLike, naive_error: float) -> float:
     """Mean absolute scaled error: 1 is as wrong as the seasonal naive was, one step ahead, on the training rows.
 
     Args:
         y_true: Observed.
         y_pred: Forecast, of the same shape.
-        naive_error: What `seasonal_naive_error` returned for the training rows.
+        naive_error: The ``mae`` that `seasonal_naive_error` returned for the training rows.
 
     Returns:
         The error, or NaN where ``naive_error`` is zero or unknown.
@@ -41,6 +78,77 @@ def mase(y_true: ArrayLike, y_pred: ArrayLike, naive_error: float) -> float:
     Reference: Hyndman & Koehler 2006.
     """
     return mae(y_true, y_pred) / naive_error if naive_error > 0 else float("nan")
+
+
+def rmsse(y_true: ArrayLike, y_pred: ArrayLike, naive_error: float) -> float:
+    """Root mean squared scaled error: as `mase`, of squares; ``naive_error`` is the ``rmse`` of the naive forecast.
+
+    Reference: Hyndman & Koehler 2006; the M5 competition.
+    """
+    return rmse(y_true, y_pred) / naive_error if naive_error > 0 else float("nan")
+
+
+def quantile_loss(y_true: ArrayLike, y_quantile: ArrayLike, probability: float) -> float:
+    """Mean pinball loss, doubled, so that it is the mean absolute error at the median; in the target's units.
+
+    Reference: Koenker & Bassett 1978.
+    """
+    return float(np.mean(pinball(_errors(y_true, y_quantile), probability)))
+
+
+def weighted_quantile_loss(y_true: ArrayLike, y_quantiles: ArrayLike, probabilities: Sequence[float]) -> float:
+    """Quantile loss summed over points and averaged over quantiles, over the sum of |observed|; NaN where that is zero.
+
+    Args:
+        y_true: Observed, [...].
+        y_quantiles: Quantiles of the forecast, [..., Q].
+        probabilities: Of which probability each is, Q within 0 … 1.
+
+    Reference: Salinas et al. 2020, DeepAR.
+    """
+    total = float(np.abs(np.asarray(y_true, np.float64)).mean())
+    return crps(y_true, y_quantiles, probabilities) / total if total > 0 else float("nan")
+
+
+def crps(y_true: ArrayLike, y_quantiles: ArrayLike, probabilities: Sequence[float]) -> float:
+    """Continuous ranked probability score by quantiles: the mean of their losses, in the target's units.
+
+    With evenly spaced quantiles it converges to the score itself; with one at the median it is the mean absolute error.
+
+    Args:
+        y_true: Observed, [...].
+        y_quantiles: Quantiles of the forecast, [..., Q].
+        probabilities: Of which probability each is, Q within 0 … 1.
+
+    Reference: Gneiting & Raftery 2007.
+    """
+    values = np.asarray(y_quantiles, np.float64)
+    return float(np.mean([quantile_loss(y_true, values[..., n], p) for n, p in enumerate(probabilities)]))
+
+
+def coverage(y_true: ArrayLike, low: ArrayLike, high: ArrayLike) -> float:
+    """Share of points that lie within their interval, 0 … 1."""
+    return float(np.mean((_errors(y_true, low) >= 0) & (_errors(y_true, high) <= 0)))
+
+
+def interval_width(low: ArrayLike, high: ArrayLike) -> float:
+    """Mean width of the intervals, in the target's units."""
+    return float(np.mean(_errors(high, low)))
+
+
+def winkler(y_true: ArrayLike, low: ArrayLike, high: ArrayLike, level: float) -> float:
+    """Interval score: the width, and for a point outside 2/(1 - level) times its distance; in the target's units.
+
+    Args:
+        y_true: Observed.
+        low: Lower ends, of the same shape.
+        high: Upper ends.
+        level: The share of points that the interval should hold, such as 0.8.
+
+    Reference: Winkler 1972; Gneiting & Raftery 2007.
+    """
+    below, above = np.maximum(-_errors(y_true, low), 0), np.maximum(_errors(y_true, high), 0)
+    return interval_width(low, high) + float(np.mean(2 / (1 - level) * (below + above)))
 
 
 def skill(error: float, reference: float) -> float:
@@ -54,8 +162,20 @@ def symmetric_errors(y_true: Floats, y_pred: Floats) -> Floats:
     return 200 * np.divide(np.abs(y_true - y_pred), total, out=np.zeros_like(total), where=total > 0)
 
 
-def seasonal_naive_error(y: Floats, season: int, stretches: NDArray[np.int64] | None = None) -> float:
-    """Mean absolute difference of values one season apart; NaN where no pair of them was observed.
+def pinball(error: Floats, probability: float) -> Floats:
+    """Twice the pinball loss of each error, observed minus forecast: |error| at the median."""
+    return 2 * np.maximum(probability * error, (probability - 1) * error)
+
+
+class NaiveError(NamedTuple):
+    """How wrong the seasonal naive is, one step ahead, on the training rows: what scaled errors are divided by."""
+
+    mae: float
+    rmse: float
+
+
+def seasonal_naive_error(y: Floats, season: int, stretches: NDArray[np.int64] | None = None) -> NaiveError:
+    """Mean absolute and root mean squared difference of values one season apart; NaN where no pair was observed.
 
     Args:
         y: The training rows of one series, [T]; NaN is passed over.
@@ -66,7 +186,9 @@ def seasonal_naive_error(y: Floats, season: int, stretches: NDArray[np.int64] | 
     if stretches is not None and len(y) > season:
         differences = differences[stretches[season:] == stretches[:-season]]
     differences = differences[~np.isnan(differences)]
-    return float(differences.mean()) if len(differences) else float("nan")
+    if not len(differences):
+        return NaiveError(float("nan"), float("nan"))
+    return NaiveError(float(differences.mean()), float(np.sqrt(np.mean(differences**2))))
 
 
 def _errors(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:

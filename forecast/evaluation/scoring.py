@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from forecast.config import Config
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
-from forecast.data.windows import Flags, Ints, InUnits, Windows
-from forecast.evaluation.metrics import seasonal_naive_error, skill, symmetric_errors
-from forecast.evaluation.significance import diebold_mariano
-from forecast.evaluation.verdict import verdict
+from forecast.data.windows import Flags, Ints, InUnits, Windows, middle
+from forecast.evaluation.figures import figures
+from forecast.evaluation.metrics import NaiveError, seasonal_naive_error
+from forecast.evaluation.sums import Seen, new_sums
+from forecast.inference.following import Follower
+from forecast.inference.intervals import Intervals, calibrate, interval_columns
 from forecast.models.naive import naive_forecasts
 
 _POINTS_AT_ONCE = 2_000_000
 _ROWS_OF_FORECASTS = 1_000_000
+
+# Losses of single steps that are kept of each model for the test of significance.
+_STEPS_TESTED = 4_000_000
+
+# Points that intervals are calibrated on; more of them change nothing.
+_POINTS_OF_CALIBRATION = 2_000_000
+
+# With fewer windows an interval would be the range of what little was seen.
+_FEWEST_WINDOWS = 10
 
 
 @dataclass(frozen=True)
@@ -28,34 +39,17 @@ class Evaluation:
 
     Args:
         metrics: The content of metrics.json.
-        forecasts: Long format: unique_id, ds, cutoff, y and a column for each model. All origins, or evenly spaced
-            ones where all of them would be more than a million rows.
+        forecasts: Long format: unique_id, ds, cutoff, y and a column for each model, and for the ends of its intervals.
+            All origins, or evenly spaced ones where all of them would be more than a million rows.
+        intervals: The intervals as they stand at the end of the data.
     """
 
     metrics: dict[str, Any]
     forecasts: pd.DataFrame
+    intervals: Intervals | None = None
 
 
-@dataclass
-class _Tally:
-    """Sums over windows, by series, step and target, [S, H, D]; and each window's weighted mean absolute error."""
-
-    absolute: Floats
-    squared: Floats
-    symmetric: Floats
-    by_window: list[Floats] = field(default_factory=list)
-
-    def add(self, y_true: Floats, y_pred: Floats, series: Ints, weights: Floats) -> None:
-        """Add some windows, which stand in the order of their series."""
-        error = np.abs(y_true - y_pred)
-        firsts = np.flatnonzero(np.r_[True, np.diff(series) > 0])
-        self.absolute[series[firsts]] += np.add.reduceat(error, firsts)
-        self.squared[series[firsts]] += np.add.reduceat(error**2, firsts)
-        self.symmetric[series[firsts]] += np.add.reduceat(symmetric_errors(y_true, y_pred), firsts)
-        self.by_window.append((error * weights[series][:, None, :]).mean(axis=(1, 2)))
-
-
-def naive_errors(rows: Rows, training_rows: Flags, season: int) -> dict[str, float]:
+def naive_errors(rows: Rows, training_rows: Flags, season: int) -> dict[str, NaiveError]:
     """The seasonal naive's one-step error on the training rows, for each unique id; NaN where it cannot be told."""
     stretches = rows.panel.stretches()
     return {
@@ -67,12 +61,49 @@ def naive_errors(rows: Rows, training_rows: Flags, season: int) -> dict[str, flo
     }
 
 
+def calibrated(
+    rows: Rows,
+    windows: Windows,
+    models: Mapping[str, InUnits],
+    season: int,
+    config: Config,
+) -> Intervals | None:
+    """Calibrate the intervals of models and naive forecasts on a span after training and before the test.
+
+    Args:
+        rows: The rows that the windows point into.
+        windows: The windows of that span.
+        models: By name.
+        season: m.
+        config: The run's resolved configuration.
+
+    Returns:
+        The intervals; None where no level is asked for, or the span has too few windows.
+    """
+    windows = windows.every(max(_FEWEST_WINDOWS, _POINTS_OF_CALIBRATION // (windows.horizon * rows.n_targets)))
+    levels, heads = config.intervals.levels, config.network.quantiles
+    if not levels or len(windows) < _FEWEST_WINDOWS:
+        return None
+    chunks = list(_chunks(rows, windows, models, season, _POINTS_AT_ONCE))
+    y_true = np.concatenate([chunk.y_true for chunk in chunks])
+    series = np.concatenate([chunk.series for chunk in chunks])
+    of_series, logged = rows.panel.n_series, config.data.transform == "log"
+    calibrations = {
+        name: calibrate(
+            y_true, np.concatenate([c.forecasts[name] for c in chunks]), series, of_series, levels, heads, logged
+        )
+        for name in chunks[0].forecasts
+    }
+    return Intervals(levels, config.intervals.adaptive, calibrations)
+
+
 def judge(
     rows: Rows,
     windows: Windows,
     models: Mapping[str, InUnits],
     season: int,
-    naive_error: Mapping[str, float],
+    naive_error: Mapping[str, NaiveError],
+    intervals: Intervals | None = None,
 ) -> Evaluation:
     """Score models and naive forecasts side by side, on the same windows.
 
@@ -81,156 +112,88 @@ def judge(
         windows: Every window to score; none is dropped.
         models: The judged model first, then the baseline if there is one, then others.
         season: m.
-        naive_error: What MASE is scaled by, for each unique id (see `naive_errors`).
+        naive_error: What scaled errors are divided by, for each unique id (see `naive_errors`).
+        intervals: The intervals of all models, as they stood before the first window; None for none.
     """
-    kept_step = max(1, -(-len(windows) * windows.horizon * rows.n_targets // _ROWS_OF_FORECASTS))
-    yardsticks = np.array([[naive_error[name] for name in of_series] for of_series in rows.unique_ids])
-    weights = _weights(yardsticks)
-    tallies: dict[str, _Tally] = {}
-    counts = np.zeros(rows.panel.n_series, np.int64)
-    frames = []
-    for picked in _chunks(len(windows), windows.horizon * rows.n_targets):
-        series = rows.series[windows.starts[picked]]
-        y_true = rows.observed(windows.future(picked))
-        y_pred = {name: model(windows.starts[picked]) for name, model in models.items()}
-        y_pred |= naive_forecasts(rows, windows, picked, season)
-        np.add.at(counts, series, 1)
-        for name, values in y_pred.items():
-            if name not in tallies:
-                shape = (len(counts), *y_true.shape[1:])
-                tallies[name] = _Tally(np.zeros(shape), np.zeros(shape), np.zeros(shape))
-            tallies[name].add(y_true, values, series, weights)
-        kept = np.arange(-picked.start % kept_step, len(y_true), kept_step)
-        chunk = np.arange(picked.start, picked.stop)[kept]
-        columns = {"y": y_true[kept]} | {name: values[kept] for name, values in y_pred.items()}
-        frames.append(long_format(rows, windows, chunk, columns))
+    judgement = _Judgement(rows, windows, tuple(models), season, naive_error, intervals)
+    frames = [judgement.add(chunk) for chunk in _chunks(rows, windows, models, season, judgement.points_at_once)]
     forecasts = pd.concat(frames, ignore_index=True).sort_values(
         ["unique_id", "cutoff"], kind="stable", ignore_index=True
     )
-    metrics = _metrics(rows, windows, yardsticks, tallies, counts, season, tuple(models))
-    return Evaluation(metrics | {"forecasts_every": kept_step}, forecasts)
+    metrics = figures(rows, windows, judgement.sums, season, tuple(models)) | {"forecasts_every": judgement.kept_every}
+    return Evaluation(metrics, forecasts, judgement.intervals_at_the_end())
 
 
-def _weights(yardsticks: Floats) -> Floats:
-    """What each series' and target's errors count in skill and p-value, [S, D].
+@dataclass(frozen=True)
+class _Chunk:
+    """Some windows and what was forecast of them: [n, H, D], or [n, H, D, Q] of a quantile head, by name."""
 
-    One series counts as it is. Several would be decided by the largest numbers alone, so each is divided by its own
-    naive error, as in MASE; one that has none counts nothing.
+    number: Ints
+    series: Ints
+    y_true: Floats
+    forecasts: Mapping[str, Floats]
+
+
+def _chunks(
+    rows: Rows, windows: Windows, models: Mapping[str, InUnits], season: int, points_at_once: int
+) -> Iterator[_Chunk]:
+    size = max(1, points_at_once // (windows.horizon * rows.n_targets))
+    for first in range(0, len(windows), size):
+        picked = slice(first, min(first + size, len(windows)))
+        forecasts = {name: model(windows.starts[picked]) for name, model in models.items()}
+        yield _Chunk(
+            number=np.arange(picked.start, picked.stop),
+            series=rows.series[windows.starts[picked]],
+            y_true=rows.observed(windows.future(picked)),
+            forecasts=forecasts | naive_forecasts(rows, windows, picked, season),
+        )
+
+
+class _Judgement:
+    """Adds up chunk after chunk.
+
+    Args:
+        rows: The rows that the windows point into.
+        windows: Every window to score.
+        models: Names of the models, the judged one first.
+        season: m.
+        naive_error: What scaled errors are divided by.
+        intervals: The intervals as they stood before the first window.
     """
-    if not _several_scales(yardsticks):
-        return np.ones_like(yardsticks)
-    return np.divide(1.0, yardsticks, out=np.zeros_like(yardsticks), where=yardsticks > 0)
 
+    def __init__(
+        self,
+        rows: Rows,
+        windows: Windows,
+        models: tuple[str, ...],
+        season: int,
+        naive_error: Mapping[str, NaiveError],
+        intervals: Intervals | None,
+    ) -> None:
+        self._rows, self._windows, self._models, self._intervals = rows, windows, models, intervals
+        points = len(windows) * windows.horizon * rows.n_targets
+        self.kept_every = max(1, -(-points // _ROWS_OF_FORECASTS))
+        self.sums = new_sums(rows, windows, naive_error, max(1, -(-points // _STEPS_TESTED)))
+        self._follower, self.points_at_once = None, _POINTS_AT_ONCE
+        if intervals is not None:
+            longest = int(np.bincount(rows.series[windows.starts]).max())
+            self._follower = Follower(intervals, windows.spacing, longest)
+            self.points_at_once //= len(intervals.calibrations) * len(intervals.probabilities)
 
-def _several_scales(yardsticks: Floats) -> bool:
-    """Whether skill is judged on scaled errors: of several series or targets, with a naive error to scale by."""
-    return yardsticks.size > 1 and bool((yardsticks > 0).any())
+    def add(self, chunk: _Chunk) -> pd.DataFrame:
+        """Add one chunk, and return those of its forecasts that are kept, in the long format."""
+        rows, windows = self._rows, self._windows
+        y_pred = {name: middle(values) for name, values in chunk.forecasts.items()}
+        last = rows.filled[windows.cutoffs[chunk.number], : rows.n_targets]
+        self.sums.add(Seen(chunk.number, chunk.series, chunk.y_true, last), y_pred, self._models[0])
+        columns = {"y": chunk.y_true} | y_pred
+        if self._follower is not None and self._intervals is not None:
+            fans = self._follower.fans(chunk.y_true, chunk.forecasts, chunk.series)
+            self.sums.add_fans(chunk.y_true, fans, self._intervals)
+            columns |= interval_columns({name: fans[name] for name in self._models}, y_pred, self._intervals)
+        kept = chunk.number % self.kept_every == 0
+        return long_format(rows, windows, chunk.number[kept], {name: values[kept] for name, values in columns.items()})
 
-
-def _chunks(n_windows: int, points: int) -> Iterator[slice]:
-    size = max(1, _POINTS_AT_ONCE // points)
-    return (slice(first, min(first + size, n_windows)) for first in range(0, n_windows, size))
-
-
-def _metrics(
-    rows: Rows,
-    windows: Windows,
-    yardsticks: Floats,
-    tallies: Mapping[str, _Tally],
-    counts: Ints,
-    season: int,
-    models: tuple[str, ...],
-) -> dict[str, Any]:
-    ids = rows.unique_ids
-    measure = "MASE" if _several_scales(yardsticks) else "MAE"
-    reasons: dict[str, str] = {}
-    scored = counts > 0
-    points = counts.sum() * windows.horizon * rows.n_targets
-    by_model = {}
-    for name, tally in tallies.items():
-        by_model[name] = {
-            "mae": tally.absolute.sum() / points,
-            "rmse": math.sqrt(tally.squared.sum() / points),
-            "mase": _mase(tally.absolute, yardsticks, counts),
-            "smape": tally.symmetric.sum() / points,
-        }
-        if math.isnan(by_model[name]["mase"]):
-            reasons[f"models.{name}.mase"] = (
-                f"values {season} steps apart never differ, or are never both observed, in the training rows"
-            )
-    model, *others = models
-    references = [name for name in [*others, "persistence", "seasonal-naive"] if name in tallies]
-    by_window = {name: np.concatenate(tallies[name].by_window) for name in [model, *references]}
-    gains = {name: skill(float(by_window[model].mean()), float(by_window[name].mean())) for name in references}
-    order, starts = _by_time(rows, windows)
-    losses = {name: _mean_by_group(values[order], starts) for name, values in by_window.items()}
-    p_values = {name: diebold_mariano(losses[model], losses[name], windows.horizon) for name in references}
-    reasons |= {f"skill.{name}": f"{name} makes no error here" for name, gain in gains.items() if math.isnan(gain)}
-    reasons |= {f"p_value.{name}": "fewer than eight origins" for name, p in p_values.items() if math.isnan(p)}
-    known_gains, known_p_values = _nulls(gains), _nulls(p_values)
-    metrics: dict[str, Any] = {
-        "schema": 1,
-        "n_windows": int(counts.sum()),
-        "horizon": windows.horizon,
-        "unit": rows.unit,
-        "season": season,
-        "model": model,
-        "models": {name: _nulls(values) for name, values in by_model.items()},
-        "skill": known_gains,
-        "p_value": known_p_values,
-        "by_step": {
-            name: [_known(value) for value in tally.absolute.sum(axis=(0, 2)) / (counts.sum() * rows.n_targets)]
-            for name, tally in tallies.items()
-        },
-        "skill_of": measure,
-        "verdict": verdict(model, known_gains, known_p_values, measure),
-        "reasons": reasons,
-        "naive_error": {
-            name: _known(error)
-            for of_series, errors in zip(ids, yardsticks, strict=True)
-            for name, error in zip(of_series, errors, strict=True)
-        },
-    }
-    if len(counts) * rows.n_targets > 1:
-        metrics["by_series"] = {
-            ids[series][target]: _nulls(
-                {
-                    name: tally.absolute[series, :, target].sum() / (counts[series] * windows.horizon)
-                    for name, tally in tallies.items()
-                }
-            )
-            for series in np.flatnonzero(scored)
-            for target in range(rows.n_targets)
-        }
-    return metrics
-
-
-def _mase(absolute: Floats, naive_error: Floats, counts: Ints) -> float:
-    """Pooled over the series and targets that can be scaled; NaN when there is none."""
-    usable = (naive_error > 0) & (counts > 0)[:, None]
-    if not usable.any():
-        return math.nan
-    scaled = absolute.sum(axis=1)[usable] / naive_error[usable]
-    points = np.broadcast_to(counts[:, None], naive_error.shape)[usable].sum() * absolute.shape[1]
-    return float(scaled.sum() / points)
-
-
-def _by_time(rows: Rows, windows: Windows) -> tuple[Ints, Ints]:
-    """The order of the windows by cut-off time, and where each new time starts: series at one time count once."""
-    cutoffs = rows.panel.times[windows.cutoffs]
-    order = np.argsort(cutoffs, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(cutoffs[order]).astype(np.int64) > 0])
-    return order, starts
-
-
-def _mean_by_group(values: Floats, starts: Ints) -> Floats:
-    return np.add.reduceat(values, starts) / np.diff(np.r_[starts, len(values)])
-
-
-def _nulls(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: _known(value) for name, value in values.items()}
-
-
-def _known(value: float) -> float | None:
-    """The value as JSON takes it: None where it is not finite."""
-    return float(value) if math.isfinite(value) else None
+    def intervals_at_the_end(self) -> Intervals | None:
+        """The intervals after the last window."""
+        return self._follower.intervals() if self._follower is not None else None

@@ -12,14 +12,20 @@ from forecast.data.panel import Floats
 # Networks forecast in float32, so two that say the same differ by as much as this share of their losses.
 _NO_DIFFERENCE = 1e-4
 
+# Fewer origins than these say nothing about how much losses vary.
+_FEWEST = 8
+
+_RESAMPLES = 1000
+
 
 def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
     """The two-sided p-value of equal expected loss; small means that one of the two is really better.
 
     Windows overlap by up to H - 1 steps, so neighbouring losses are correlated, and slow weather correlates them beyond
-    that. The variance is therefore estimated from the slowest cosine waves in the differences, and the statistic
-    compared with Student's t of as many degrees: it keeps its size where a kernel estimate with normal critical values
-    rejects two or three times too often.
+    that. The variance is therefore estimated from the slowest cosine waves in the differences, which makes it robust to
+    heteroscedasticity and autocorrelation (HAC), and the statistic, with the small-sample correction of Harvey,
+    Leybourne and Newbold, compared with Student's t of as many degrees: it keeps its size where a kernel estimate with
+    normal critical values rejects two or three times too often.
 
     Args:
         loss: Loss of each origin in order of time, [N].
@@ -29,10 +35,11 @@ def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
     Returns:
         The p-value; 1 for identical losses, NaN for fewer than eight origins.
 
-    Reference: Diebold & Mariano 1995; the variance is that of Lazarus, Lewis, Stock & Watson 2018.
+    Reference: Diebold & Mariano 1995; the correction is that of Harvey, Leybourne & Newbold 1997, the variance that of
+    Lazarus, Lewis, Stock & Watson 2018.
     """
     n = len(loss)
-    if n < 8:
+    if n < _FEWEST:
         return math.nan
     difference = np.asarray(loss, np.float64) - reference
     if np.abs(difference).max() <= _NO_DIFFERENCE * np.mean(reference):
@@ -41,4 +48,61 @@ def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
         return 0.0
     n_waves = max(1, min(int(0.4 * n ** (2 / 3)), n // (2 * horizon)))
     variance = np.mean(fft.dct(difference, norm="ortho")[1 : n_waves + 1] ** 2)
-    return float(2 * stats.t.sf(abs(difference.mean()) / math.sqrt(variance / n), n_waves))
+    overlap = min(horizon, n)  # with no more origins than steps there is but one independent forecast: nothing is shown
+    correction = math.sqrt((n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n)
+    return float(2 * stats.t.sf(correction * abs(difference.mean()) / math.sqrt(variance / n), n_waves))
+
+
+def by_step(loss: Floats, reference: Floats, spacing: int = 1) -> Floats:
+    """The p-value at each step of the horizon, corrected for there being many of them; [H].
+
+    What the correction holds down is the share of false finds among the steps that are found to differ. Neighbouring
+    steps are alike, for which it is valid, and which a bound on any false find at all would punish.
+
+    Args:
+        loss: Loss of each origin and step, in order of time, [N, H].
+        reference: Loss of the other forecast, [N, H].
+        spacing: Steps from one origin to the next.
+
+    Reference: Benjamini & Hochberg 1995; Benjamini & Yekutieli 2001.
+    """
+    p = np.array(
+        [diebold_mariano(loss[:, step], reference[:, step], -(-(step + 1) // spacing)) for step in range(loss.shape[1])]
+    )
+    return p if np.isnan(p).any() else np.asarray(stats.false_discovery_control(p))
+
+
+def skill_interval(loss: Floats, reference: Floats, horizon: int, level: float = 0.95) -> tuple[float, float]:
+    """The interval that holds the true skill, 1 - loss / reference, with a probability of ``level``.
+
+    Blocks of neighbouring origins are drawn anew, twice as long as the horizon or longer, so that what is correlated
+    stays together. A handful of blocks vary less than the truth does: the interval is widened as Student's t of as many
+    degrees is beside the normal.
+
+    Args:
+        loss: Loss of each origin in order of time, [N].
+        reference: Loss of the other forecast at the same origins, [N].
+        horizon: H.
+        level: Probability, within 0 … 1.
+
+    Returns:
+        Low and high end; NaN for fewer than eight origins, or a reference without loss.
+
+    Reference: the circular block bootstrap, Politis & Romano 1992.
+    """
+    n = len(loss)
+    if n < _FEWEST or not np.mean(reference) > 0:
+        return math.nan, math.nan
+    length = min(max(2 * horizon, math.isqrt(n)), n // 3)
+    firsts = np.random.default_rng(0).integers(n, size=(_RESAMPLES, -(-n // length)))
+
+    def resampled(values: Floats) -> Floats:
+        total = np.cumsum(np.concatenate([[0.0], values, values]))
+        return (total[firsts + length] - total[firsts]).sum(axis=1)
+
+    drawn_reference = resampled(np.asarray(reference, np.float64))
+    drawn = 1 - resampled(np.asarray(loss, np.float64)) / np.where(drawn_reference > 0, drawn_reference, np.nan)
+    gain, tail = 1 - float(np.mean(loss) / np.mean(reference)), (1 - level) / 2
+    few = stats.t.isf(tail, n / length - 1) / stats.norm.isf(tail) * math.sqrt(n / (n - length))
+    low, high = gain + few * (np.nanquantile(drawn, [tail, 1 - tail]) - gain)
+    return float(low), float(high)

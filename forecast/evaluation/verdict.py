@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 # A difference counts when luck alone would show one as large in fewer than one of twenty cases.
 SIGNIFICANT = 0.05
@@ -14,17 +15,15 @@ _NAMES = {
 }
 
 
-def verdict(
-    model: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None], measure: str = "MAE"
-) -> str:
+def verdict(metrics: Mapping[str, Any]) -> str:
     """The sentence that stands at the top of every table and plot.
 
     Args:
-        model: Name of the judged model.
-        skill: 1 - MAE / MAE of the reference, by reference; None where undefined.
-        p_value: Of equal loss, by reference; None where there are too few windows to say.
-        measure: Which error the skill is of: MAE, or MASE over several series.
+        metrics: The figures of metrics.json: ``model``, ``skill`` and ``p_value`` by reference, None where undefined,
+            and where they are there ``skill_of``, ``skill_by_step``, ``p_by_step`` and ``echo``.
     """
+    model, skill, p_value = metrics["model"], metrics["skill"], metrics["p_value"]
+    measure = metrics.get("skill_of", "MAE")
     naive = [name for name in ("persistence", "seasonal-naive") if name in skill]
     perfect = [name for name in naive if skill[name] is None]
     if len(perfect) == len(naive):
@@ -33,17 +32,43 @@ def verdict(
         return f"{model} cannot be better than {_NAMES[perfect[0]]}, which makes no error here."
     hardest = min(naive, key=lambda name: skill[name] or 0.0)
     how = _compare(hardest, skill, p_value, measure)
-    if significance(hardest, skill, p_value) > 0:
-        sentence = f"{model} beats {how}"
-    elif significance(hardest, skill, p_value) < 0:
-        sentence = f"{model} is worse than {how}"
-    else:
-        sentence = f"No evidence that {model} beats {how}"
+    sign = significance(hardest, skill, p_value)
+    how = {1: f"{model} beats {how}", -1: f"{model} is worse than {how}"}.get(
+        sign, f"No evidence that {model} beats {how}"
+    )
+    if metrics.get("echo", {}).get("delayed") and significance("persistence", skill, p_value) <= 0:
+        how += ": this is the last value, delayed"
+    clauses = [how]
     if skill.get("rnn") is not None:
-        sign = significance("rnn", skill, p_value)
-        than = {1: "better than", -1: "worse than", 0: "not to be told apart from"}[sign]
-        sentence += f"; it is {than} {_compare('rnn', skill, p_value, measure)}"
-    return sentence + "."
+        than = {1: "better than", -1: "worse than", 0: "not to be told apart from"}[significance("rnn", skill, p_value)]
+        clauses.append(f"it is {than} {_compare('rnn', skill, p_value, measure)}")
+    if sign > 0:
+        clauses += _limit(naive, metrics)
+    return "; ".join(clauses) + "."
+
+
+def _limit(naive: Sequence[str], metrics: Mapping[str, Any]) -> list[str]:
+    """How far ahead the lead over the naive forecasts is shown, if not over the whole horizon; at most one clause."""
+    reaches = []
+    for name in naive:
+        gains, p = metrics.get("skill_by_step", {}).get(name, ()), metrics.get("p_by_step", {}).get(name, ())
+        shown = [
+            step
+            for step, (gain, luck) in enumerate(zip(gains, p, strict=True), 1)
+            if gain is not None and luck is not None and gain > 0 and luck < SIGNIFICANT
+        ]
+        if len(shown) < len(gains):
+            reaches.append((len(gains), shown, _NAMES[name]))
+    for horizon, shown, name in reaches:
+        if not shown:
+            return [f"at no single step alone is there evidence that it beats {name}"]
+        if shown[-1] < horizon:
+            return [f"beyond step {shown[-1]} there is no evidence that it beats {name}"]
+    for _, shown, name in reaches:
+        if shown[0] > 1:
+            before = f"up to step {shown[0] - 1}" if shown[0] > 2 else "at the first step"
+            return [f"{before} there is no evidence that it beats {name}"]
+    return []
 
 
 def significance(name: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None]) -> int:

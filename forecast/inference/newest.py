@@ -12,7 +12,8 @@ from forecast.config import DataConfig, chosen
 from forecast.data.panel import Floats, Panel, Times
 from forecast.data.prepare import Rows, encode, long_format
 from forecast.data.scaling import Scaler
-from forecast.data.windows import InUnits, Windows
+from forecast.data.windows import InUnits, Windows, middle
+from forecast.inference.intervals import Intervals, interval_columns
 from forecast.models.naive import naive_forecasts
 
 
@@ -82,17 +83,24 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> Newest:
     return Newest(rows, Windows(np.array(starts, np.int64), lookback, horizon), tuple(refused), tuple(filled))
 
 
-def newest_forecast(newest: Newest, models: Mapping[str, InUnits], season: int) -> pd.DataFrame:
+def newest_forecast(
+    newest: Newest, models: Mapping[str, InUnits], season: int, intervals: Intervals | None = None
+) -> pd.DataFrame:
     """The forecast of every model and of the naive ones: unique_id, ds, cutoff and a column for each.
 
     Args:
         newest: What `newest_rows` returned.
         models: By name.
         season: m.
+        intervals: Those of the models, of every series of the run; their ends get columns, such as ``lstm-lo-80``.
     """
     rows, windows = newest.rows, newest.windows
-    y_pred = {name: model(windows.starts) for name, model in models.items()}
+    forecasts = {name: model(windows.starts) for name, model in models.items()}
+    y_pred = {name: middle(values) for name, values in forecasts.items()}
     y_pred |= naive_forecasts(rows, windows, slice(None), season)
+    if intervals is not None:
+        fans = intervals.only(models).fans(forecasts, rows.identity[windows.starts])
+        y_pred |= interval_columns(fans, y_pred, intervals)
     return long_format(rows, windows, np.arange(len(windows)), y_pred)
 
 

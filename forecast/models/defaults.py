@@ -102,6 +102,7 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
         # that is carried on has no window of its own to count from.
         network={"normalise": config.network.normalise or ("none" if config.network.stateful else "last")},
         training={"mirror": mirror if config.training.mirror is None else config.training.mirror},
+        intervals={"levels": _levels(config)},
     )
     why = ""
     if data.lookback is None and config.network.segment is None and not price:
@@ -137,6 +138,14 @@ def _columns(panel: Panel, config: Config) -> tuple[tuple[str, ...], tuple[str, 
             "Add --decode parallel, or use the model segment-lstm.",
         )
     return targets, covariates
+
+
+def _levels(config: Config) -> tuple[int, ...]:
+    """The levels of the intervals: those that were asked for, and those between the quantiles of the head."""
+    quantiles = config.network.quantiles
+    between = [100 * (high - low) for low, high in zip(quantiles, reversed(quantiles), strict=True) if low < high]
+    whole = [round(level) for level in between if abs(level - round(level)) < 1e-6]
+    return tuple(sorted({*config.intervals.levels, *whole}))
 
 
 def _notes(panel: Panel, resolved: Config, why: str, price: bool) -> tuple[str, ...]:

@@ -66,14 +66,14 @@ class Forecaster:
         rows, ints = tf.TensorSpec([None, shape.features], tf.float32), tf.TensorSpec([None], tf.int32)
         starts = tf.TensorSpec([batch_size], tf.int32)
         self._forecast = tf.function(forecast, input_signature=[rows, ints, starts])
-        self._shape = shape
+        self._shape = network.output_shape[1:]
 
     def over(self, feeder: Feeder) -> Forecasting:
-        """The function from first rows of windows [N] of some rows to scaled forecasts [N, H, D]."""
+        """The function from first rows of windows [N] of some rows to scaled forecasts [N, H, D] or [N, H, D, Q]."""
         return partial(self._all, feeder)
 
     def _all(self, feeder: Feeder, starts: Ints) -> NDArray[np.float32]:
-        result = np.empty((len(starts), self._shape.horizon, self._shape.targets), np.float32)
+        result = np.empty((len(starts), *self._shape), np.float32)
         for first in range(0, len(starts), _SCORED_AT_ONCE):
             picked = tf.constant(starts[first : first + _SCORED_AT_ONCE].astype(np.int32))
             result[first : first + len(picked)] = self._forecast(feeder.inputs, feeder.series, picked).numpy()

@@ -83,7 +83,8 @@ def build_network(config: NetworkConfig, shape: Shape, seed: int, batch_size: in
         batch_size: Only for a network that carries its state, which must know it.
 
     Returns:
-        A Keras model from ``{"past": [B, L, F], "future": [B, H, K], "series": [B]}`` to ``[B, H, D]``, all scaled.
+        A Keras model from ``{"past": [B, L, F], "future": [B, H, K], "series": [B]}`` to ``[B, H, D]``, or, where it
+        forecasts quantiles, ``[B, H, D, Q]``; all scaled.
 
     Raises:
         ConfigError: If the parts do not fit the shape.
@@ -101,6 +102,7 @@ class _Builder:
         self.segment = min(config.segment, shape.lookback)
         self.n_past = -(-shape.lookback // self.segment)
         self.n_future = -(-shape.horizon // self.segment)
+        self.n_quantiles = max(1, len(config.quantiles))
         self.seeds: Iterator[int] = itertools.count(1000 * seed)
         self.recurrent = [self.recurrent_layer(number) for number in range(len(config.units))]
         self.backward = [
@@ -119,7 +121,10 @@ class _Builder:
         states = self.encode(self.tokens(window))
         decode = {"direct": self.direct, "parallel": self.parallel, "recursive": self.recursive}[self.config.decode]
         scaled = decode(window, future, series, states)
-        forecast = scaled * scale[:, :, : shape.targets] + centre[:, :, : shape.targets]
+        centre, scale = centre[:, :, : shape.targets], scale[:, :, : shape.targets]
+        if self.config.quantiles:
+            scaled, centre, scale = self.ascending(scaled), centre[..., None], scale[..., None]
+        forecast = scaled * scale + centre
         return keras.Model({"past": past, "future": future, "series": series}, forecast, name="forecast")
 
     def normalise(self, past: Any) -> tuple[Any, Any, Any]:
@@ -169,11 +174,20 @@ class _Builder:
             states.append(state)
         return states
 
+    def ascending(self, raw: Any) -> Any:
+        """Quantiles [B, H, D, Q] that cannot cross: the median, and positive distances outward from it."""
+        raw = ops.reshape(raw, (-1, self.shape.horizon, self.shape.targets, self.n_quantiles))
+        middle = self.n_quantiles // 2
+        median, away = raw[..., middle : middle + 1], ops.softplus(raw)
+        above = ops.cumsum(away[..., middle + 1 :], axis=-1)
+        below = ops.flip(ops.cumsum(ops.flip(away[..., :middle], axis=-1), axis=-1), axis=-1)
+        return ops.concatenate([median - below, median, median + above], axis=-1)
+
     def direct(self, window: Any, future: Any, series: Any, states: list[list[Any]]) -> Any:
         """One dense map from the last state to all H steps."""
         del window, future, series
         flat = self.head(self.head_dropout(states[-1][0]))
-        return ops.reshape(flat, (-1, self.shape.horizon, self.shape.targets))
+        return ops.reshape(flat, (-1, self.shape.horizon, self.shape.targets * self.n_quantiles))
 
     def parallel(self, window: Any, future: Any, series: Any, states: list[list[Any]]) -> Any:
         """Ask the stack once for each output segment, all at once from the last state (Lin et al. 2023, SegRNN).
@@ -190,7 +204,7 @@ class _Builder:
             flat, *_ = layer(flat, initial_state=[ops.repeat(part, self.n_future, axis=0) for part in state])
         answers = ops.reshape(flat, (-1, self.n_future, self.config.units[-1]))
         steps = self.head(self.head_dropout(answers))
-        steps = ops.reshape(steps, (-1, self.n_future * self.segment, self.shape.targets))
+        steps = ops.reshape(steps, (-1, self.n_future * self.segment, self.shape.targets * self.n_quantiles))
         return steps[:, : self.shape.horizon]
 
     def recursive(self, window: Any, future: Any, series: Any, states: list[list[Any]]) -> Any:
@@ -212,11 +226,12 @@ class _Builder:
             answer = self.head_dropout(answer)
             if shape.known:
                 answer = ops.concatenate([answer, known[:, number]], axis=-1)
-            steps = ops.reshape(self.head(answer), (-1, self.segment, shape.targets))
+            steps = ops.reshape(self.head(answer), (-1, self.segment, shape.targets * self.n_quantiles))
             forecasts.append(steps)
             if number == self.n_future - 1:
                 break
-            token = ops.concatenate([steps, held], axis=-1)
+            median = steps[..., self.n_quantiles // 2 :: self.n_quantiles]
+            token = ops.concatenate([median, held], axis=-1)
             if shape.known:
                 ahead = ops.reshape(known[:, number], (-1, self.segment, shape.known))
                 token = ops.concatenate([token, ahead], axis=-1)
@@ -235,7 +250,7 @@ class _Builder:
 
     def outputs_per_state(self) -> int:
         steps = self.shape.horizon if self.config.decode == "direct" else self.segment
-        return steps * self.shape.targets
+        return steps * self.shape.targets * self.n_quantiles
 
     def dense(
         self, width: int, name: str, activation: str = "linear", use_bias: bool = True, scale: float = 1.0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from forecast.config import TrainingConfig, chosen
 from forecast.data.prepare import Prepared
-from forecast.data.windows import Windows
+from forecast.data.windows import Windows, middle
 from forecast.errors import ConfigError, RunError
 from forecast.models.backend import keras, tf
 from forecast.models.feeding import Feeder, Forecaster, gather, shape_of
@@ -85,7 +85,7 @@ class Fit:
         self.optimizer.build(network.trainable_variables)
         self.averages = [tf.Variable(variable) for variable in network.trainable_variables]
         self.best: list[NDArray[Any]] = [variable.numpy() for variable in network.trainable_variables]
-        self._scaler, self._rows = prepared.scaler, rows
+        self._scaler, self._rows, self._quantiles = prepared.scaler, rows, prepared.config.network.quantiles
         self.scored = twin or network
         self.forecaster = Forecaster(self.scored, self.shape)
         # Every batch is full; with its size the layers choose the fastest way through their loops.
@@ -146,14 +146,21 @@ class Fit:
             inputs, y_true = self._half_mirrored(step, inputs, y_true)
         with tf.GradientTape() as tape:
             y_pred = self.network(inputs, training=True)
-            loss = tf.reduce_mean(_LOSSES[self.config.loss](y_true - y_pred))
+            loss = self._loss(y_true, y_pred)
             penalised = tf.add_n([loss, *self.network.losses])
         variables = self.network.trainable_variables
         self.optimizer.learning_rate.assign(rate)
         self.optimizer.apply(tape.gradient(penalised, variables), variables)
         for average, variable in zip(self.averages, variables, strict=True):
             average.assign(momentum * average + (1 - momentum) * variable)
-        return tf.stack([loss, self._mae_in_units(y_true, y_pred, inputs["series"])])
+        return tf.stack([loss, self._mae_in_units(y_true, middle(y_pred), inputs["series"])])
+
+    def _loss(self, y_true: Any, y_pred: Any) -> Any:
+        """The mean loss of points, or of quantiles, which is the absolute error at the median."""
+        if not self._quantiles:
+            return tf.reduce_mean(_LOSSES[self.config.loss](y_true - y_pred))
+        error, quantiles = y_true[..., None] - y_pred, tf.constant(self._quantiles, y_pred.dtype)
+        return 2 * tf.reduce_mean(tf.maximum(quantiles * error, (quantiles - 1) * error))
 
     def _half_mirrored(self, step: Any, inputs: dict[str, Any], y_true: Any) -> tuple[dict[str, Any], Any]:
         """Half of the windows, at random, mirrored about their last value: up and down become equally likely."""
@@ -214,8 +221,8 @@ class Fit:
             y_pred = self.forecaster.over(self.feeder)(windows.starts)
         future, series = windows.future(), rows.series[windows.starts]
         scaled = rows.inputs[future, : rows.n_targets]
-        loss = float(np.mean(_LOSSES[self.config.loss](tf.constant(scaled.astype(np.float64) - y_pred))))
-        in_units = self._scaler.inverse(y_pred.astype(np.float64), series)
+        loss = float(self._loss(tf.constant(scaled, tf.float64), tf.constant(y_pred, tf.float64)))
+        in_units = self._scaler.inverse(middle(y_pred).astype(np.float64), series)
         return loss, float(np.mean(np.abs(rows.observed(future) - in_units)))
 
     @cached_property

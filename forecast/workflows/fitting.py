@@ -13,6 +13,7 @@ from forecast.config import NetworkConfig, chosen
 from forecast.data.prepare import Prepared, Rows, in_units
 from forecast.data.scaling import Scaler
 from forecast.data.windows import InUnits, Windows
+from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import judge
 from forecast.evaluation.verdict import significance
 from forecast.runs import RunWriter
@@ -99,7 +100,7 @@ class Trained:
 
 
 def or_last_value(
-    trained: Trained, name: str, workshop: Workshop, feeder: Feeder, naive_error: Mapping[str, float]
+    trained: Trained, name: str, workshop: Workshop, feeder: Feeder, naive_error: Mapping[str, NaiveError]
 ) -> Trained:
     """The network, if it beats the last value on the validation span; if not, one that repeats that value.
 
@@ -110,7 +111,7 @@ def or_last_value(
         name: Its column.
         workshop: What the run shares.
         feeder: The run's rows.
-        naive_error: What MASE is scaled by, for each unique id.
+        naive_error: What scaled errors are divided by, for each unique id.
     """
     from forecast.models.recurrent import repeat_last_value
 

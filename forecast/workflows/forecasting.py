@@ -14,7 +14,9 @@ from forecast.data.panel import Clock
 from forecast.data.prepare import Rows, encode, in_units, windows_of
 from forecast.data.windows import InUnits, Windows
 from forecast.errors import DataError
+from forecast.evaluation.figures import naive_errors_of
 from forecast.evaluation.scoring import judge
+from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.runs import Run, find_run, list_runs, runs_folder
 from forecast.workflows.listening import Listener, Silence
@@ -109,13 +111,18 @@ def evaluate(
     listener.note(
         f"scored on {len(windows)} windows from {first} on; rows before {run.data['test_from']} were trained on"
     )
-    return scored(run, rows, windows, forecasters_of(run, rows, "model"))
+    intervals = intervals_of(run, "start")
+    if intervals is not None:
+        intervals = intervals.of_series(run.scaler.positions(panel.series_ids))
+    return scored(run, rows, windows, forecasters_of(run, rows, "model"), intervals)
 
 
-def scored(run: Run, rows: Rows, windows: Windows, models: Mapping[str, InUnits]) -> dict[str, Any]:
+def scored(
+    run: Run, rows: Rows, windows: Windows, models: Mapping[str, InUnits], intervals: Intervals | None = None
+) -> dict[str, Any]:
     """The scores of some models on windows of a run, scaled by the run's own naive errors; as in metrics.json."""
-    known = {name: np.nan if error is None else error for name, error in run.metrics["naive_error"].items()}
-    return judge(rows, windows, models, chosen(run.config.data.season), known).metrics
+    season, naive_error = chosen(run.config.data.season), naive_errors_of(run.metrics)
+    return judge(rows, windows, models, season, naive_error, intervals).metrics
 
 
 def unseen_windows(run: Run, rows: Rows) -> Windows:
@@ -143,7 +150,8 @@ def _newest(run: Run, source: Source, listener: Listener) -> tuple[pd.DataFrame,
     for warning in newest.refused + newest.filled:
         listener.warn(warning)
     models = forecasters_of(run, newest.rows, run.forecast_weights)
-    return newest_forecast(newest, models, chosen(run.config.data.season)), newest.rows
+    season = chosen(run.config.data.season)
+    return newest_forecast(newest, models, season, intervals_of(run, "end")), newest.rows
 
 
 def forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, InUnits]:

@@ -22,6 +22,7 @@ from forecast.data.reading.lines import LineReader, lines_of
 from forecast.data.reading.source import Source as TextSource
 from forecast.data.windows import Forecasting, Ints
 from forecast.errors import DataError, MachineError, RunError
+from forecast.inference.intervals import intervals_of
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.inference.tail import Tail
 from forecast.runs import Run
@@ -79,6 +80,7 @@ class Stream:
         self.series_ids: tuple[str, ...] = tuple(self.run.data["series_ids"])
         self.carries = config.network.stateful and config.network.segment == 1 and config.network.normalise == "none"
         self._scaler, n_known = self.run.scaler, len(config.data.known)
+        self._intervals = intervals_of(self.run, "end")
         self._longest = max(chosen(config.data.lookback), chosen(config.data.season)) + config.data.longest_fill
         self._longest += chosen(config.data.horizon) if n_known else 0
         self._empty = Tail(np.zeros(0, "datetime64[us]"), np.zeros((0, len(self.columns))), n_known)
@@ -146,7 +148,7 @@ class Stream:
                 name: in_units(model, newest.rows, self._scaler)
                 for name, model in (carried or self._windowed(newest.rows)).items()
             }
-            found = newest_forecast(newest, models, chosen(data.season))
+            found = newest_forecast(newest, models, chosen(data.season), self._intervals)
         self.refused = newest.refused
         self._accept(series_id, after)
         return found

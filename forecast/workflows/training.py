@@ -17,7 +17,8 @@ from forecast.config import Config, chosen
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, doubts, prepare, windows_of
 from forecast.errors import DataError, ForecastError
-from forecast.evaluation.scoring import judge, naive_errors
+from forecast.evaluation.scoring import calibrated, judge, naive_errors
+from forecast.inference.intervals import intervals_to_arrays
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.models.catalogue import configure
 from forecast.models.defaults import resolve
@@ -141,13 +142,9 @@ def _make(workshop: Workshop) -> Run:
             network: or_last_value(result, names[network], workshop, feeder, naive_error)
             for network, result in trained.items()
         }
-    evaluation = judge(
-        rows,
-        prepared.test,
-        {names[network]: result.over(feeder, rows, prepared.scaler) for network, result in trained.items()},
-        season,
-        naive_error,
-    )
+    units = {names[network]: result.over(feeder, rows, prepared.scaler) for network, result in trained.items()}
+    intervals = calibrated(rows, prepared.validation, units, season, config)
+    evaluation = judge(rows, prepared.test, units, season, naive_error, intervals)
 
     forecasting = {names[network]: result for network, result in trained.items()}
     refitted = None
@@ -158,7 +155,7 @@ def _make(workshop: Workshop) -> Run:
         forecasting[names["model"]] = refitted
     newest_feeder = Feeder(newest.rows.inputs, newest.rows.identity)
     models = {name: result.over(newest_feeder, newest.rows, prepared.scaler) for name, result in forecasting.items()}
-    forecast = newest_forecast(newest, models, season)
+    forecast = newest_forecast(newest, models, season, evaluation.intervals)
 
     writer.write("scaler.json", prepared.scaler.to_json())
     for network, result in trained.items():
@@ -167,6 +164,8 @@ def _make(workshop: Workshop) -> Run:
         writer.write_json(
             "gradients.json", {names[network]: result.members[0].gradients for network, result in trained.items()}
         )
+    if intervals is not None and evaluation.intervals is not None:
+        writer.write_calibration(intervals_to_arrays(intervals, evaluation.intervals))
     writer.write_json("metrics.json", evaluation.metrics)
     writer.write_frame("test_forecasts.csv", evaluation.forecasts)
     writer.write_frame("forecast.csv", forecast)

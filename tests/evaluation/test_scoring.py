@@ -18,7 +18,7 @@ from forecast.data.prepare import in_units as prepare_in_units
 from forecast.data.split import TRAIN
 from forecast.data.windows import Forecasting, Ints, InUnits
 from forecast.evaluation import scoring
-from forecast.evaluation.metrics import mae, rmse, smape
+from forecast.evaluation.metrics import bias, directional_accuracy, mae, rmse, smape, wape
 from forecast.evaluation.scoring import Evaluation, judge, naive_errors
 from forecast.evaluation.significance import diebold_mariano
 from forecast.models.defaults import resolve
@@ -80,6 +80,12 @@ def observed(ready: Prepared) -> Floats:
     return np.stack([values[start + LOOKBACK : start + LOOKBACK + HORIZON] for start in ready.test.starts])
 
 
+def direction(y_true: Floats, y_pred: Floats, last: Floats) -> float:
+    """Of both targets below one another."""
+    tall = [np.concatenate([values[:, :, 0], values[:, :, 1]]) for values in (y_true, y_pred)]
+    return directional_accuracy(*tall, np.concatenate([last[:, 0], last[:, 1]]))
+
+
 @pytest.fixture(params=[1, 25, 100, 2_000_000])
 def any_chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows in chunks of one, of four, of sixteen, and all at once."""
@@ -105,18 +111,25 @@ def test_scores_are_those_of_the_whole_arrays() -> None:
     )
     apart = [[values[90 * s + t] - values[90 * s + t - SEASON] for t in range(SEASON, 63)] for s in range(2)]
     yardstick = np.abs(apart).mean(axis=1)  # of each series and target, over its 63 training rows
+    squared = np.square(apart).mean(axis=1)
     assert metrics["n_windows"] == 32
     assert list(metrics["models"]) == list(forecasts)
     for name, y_pred in forecasts.items():
         scaled_errors = np.abs(y_true - y_pred) / yardstick[series][:, None]
-        assert metrics["models"][name] == pytest.approx(
+        found = {figure: math.nan if value is None else value for figure, value in metrics["models"][name].items()}
+        assert found == pytest.approx(
             {
                 "mae": mae(y_true, y_pred),
                 "rmse": rmse(y_true, y_pred),
                 "smape": smape(y_true, y_pred),
                 "mase": scaled_errors.mean(),
+                "rmsse": np.sqrt((np.square(y_true - y_pred) / squared[series][:, None]).mean()),
+                "wape": wape(y_true, y_pred),
+                "bias": bias(y_true, y_pred),
+                "directional_accuracy": direction(y_true, y_pred, values[cutoffs]),
             },
-            rel=1e-12,
+            rel=1e-9,
+            nan_ok=True,
         )
         assert metrics["by_step"][name] == pytest.approx(
             [mae(y_true[:, step], y_pred[:, step]) for step in range(HORIZON)], rel=1e-12
@@ -134,9 +147,10 @@ def test_scores_are_those_of_the_whole_arrays() -> None:
     assert metrics["skill_of"] == "MASE"
     assert "(MASE " in metrics["verdict"]
     assert set(metrics["skill"]) == set(metrics["p_value"]) == {"rnn", "persistence", "seasonal-naive"}
-    assert metrics["naive_error"] == pytest.approx(
-        {"s0/a": yardstick[0, 0], "s0/b": yardstick[0, 1], "s1/a": yardstick[1, 0], "s1/b": yardstick[1, 1]}
-    )
+    for number in range(2):
+        for target, column in enumerate("ab"):
+            of_one = {"mae": yardstick[number, target], "rmse": squared[number, target] ** 0.5}
+            assert metrics["naive_error"][f"s{number}/{column}"] == pytest.approx(of_one)
 
 
 @pytest.mark.usefixtures("any_chunk")
@@ -145,7 +159,7 @@ def test_origins_at_the_same_time_count_once_in_the_test_of_luck() -> None:
     metrics = score(ready).metrics
     y_true = observed(ready)
     naive_error = metrics["naive_error"]
-    yardstick = np.array([[naive_error[f"s{number}/{column}"] for column in "ab"] for number in range(2)])
+    yardstick = np.array([[naive_error[f"s{number}/{column}"]["mae"] for column in "ab"] for number in range(2)])
     losses = {}
     for name, seed in (("lstm", 1), ("rnn", 2)):
         error = np.abs(y_true - in_units(ready, guesses(ready, seed)))
@@ -217,13 +231,16 @@ def test_perfect_references_give_null_and_a_reason() -> None:
     metrics = score(make_ready(changed(make_panel(), still))).metrics
     json.dumps(metrics, allow_nan=False)
     assert metrics["skill"] == {"rnn": metrics["skill"]["rnn"], "persistence": None, "seasonal-naive": None}
-    assert metrics["models"]["persistence"] == {"mae": 0, "rmse": 0, "mase": None, "smape": 0}
+    still = metrics["models"]["persistence"]
+    assert still == {"mae": 0, "rmse": 0, "mase": None, "rmsse": None, "smape": 0, "wape": 0, "bias": 0} | {
+        "directional_accuracy": None
+    }
     assert metrics["models"]["lstm"]["mase"] is None
     assert {"models.lstm.mase", "models.persistence.mase", "skill.persistence", "skill.seasonal-naive"} <= set(
         metrics["reasons"]
     )
     assert metrics["reasons"]["skill.persistence"] == "persistence makes no error here"
-    assert metrics["naive_error"] == {"s0/a": 0, "s0/b": 0, "s1/a": 0, "s1/b": 0}
+    assert metrics["naive_error"] == {f"s{n}/{target}": {"mae": 0, "rmse": 0} for n in range(2) for target in "ab"}
     assert "no skill can be measured" in metrics["verdict"]
 
 

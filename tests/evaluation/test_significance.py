@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from forecast.data.panel import Floats
-from forecast.evaluation.significance import diebold_mariano
+from forecast.evaluation.significance import by_step, diebold_mariano, skill_interval
 
 
 def overlapping(rng: np.random.Generator, n: int, horizon: int, scale: float = 1.0) -> Floats:
@@ -20,7 +21,9 @@ def overlapping(rng: np.random.Generator, n: int, horizon: int, scale: float = 1
 
 
 def cosine_test(loss: Floats, reference: Floats, horizon: int) -> float:
-    """The same p-value from its definition: t of the mean over cosine-weighted sums (Lazarus et al. 2018)."""
+    """The same p-value from its definition: t of the mean over cosine-weighted sums (Lazarus et al. 2018), times the
+    root of (n + 1 - 2h + h(h - 1)/n) / n (Harvey et al. 1997).
+    """
     difference = loss - reference
     n = len(difference)
     n_waves = max(1, min(int(0.4 * n ** (2 / 3)), n // (2 * horizon)))
@@ -28,7 +31,8 @@ def cosine_test(loss: Floats, reference: Floats, horizon: int) -> float:
     for wave in range(1, n_waves + 1):
         weighted = sum(math.cos(math.pi * wave * (t + 0.5) / n) * difference[t] for t in range(n))
         variance += 2 / n * weighted**2 / n_waves
-    x = np.linspace(0, abs(difference.mean()) / math.sqrt(variance / n), 100_001)
+    correction = math.sqrt((n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n)
+    x = np.linspace(0, correction * abs(difference.mean()) / math.sqrt(variance / n), 100_001)
     density = math.gamma((n_waves + 1) / 2) / math.gamma(n_waves / 2) / math.sqrt(math.pi * n_waves)
     return float(1 - 2 * np.trapezoid(density * (1 + x**2 / n_waves) ** (-(n_waves + 1) / 2), x))
 
@@ -51,6 +55,75 @@ def test_equal_forecasts_are_told_apart_in_one_of_twenty_cases(n: int, horizon: 
     # The binomial's own spread is 0.9 % and 1.6 %.
     assert 0.025 < np.mean(p < 0.05) < 0.08
     assert 0.15 < np.mean(p < 0.2) < 0.26
+
+
+def test_with_many_independent_losses_it_is_the_test_of_the_literature() -> None:
+    # One step ahead the corrected statistic of Harvey, Leybourne and Newbold is Student's t of the differences; the
+    # cosine variance takes fewer degrees of freedom, which no longer matters.
+    rng = np.random.default_rng(7)
+    ours, theirs = [], []
+    for _ in range(40):
+        loss, reference = np.abs(rng.normal(size=(2, 4000)))
+        ours.append(diebold_mariano(loss, reference, 1))
+        theirs.append(stats.ttest_rel(loss, reference).pvalue)
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.97
+    assert np.mean(np.abs(np.subtract(ours, theirs))) < 0.06
+
+
+def test_no_more_origins_than_steps_show_nothing() -> None:
+    rng = np.random.default_rng(8)
+    assert diebold_mariano(rng.random(12), rng.random(12) + 5, 12) == 1
+    assert diebold_mariano(rng.random(12), rng.random(12) + 5, 60) == 1
+
+
+def test_steps_are_corrected_for_their_number() -> None:
+    rng = np.random.default_rng(9)
+    loss, reference = rng.normal(size=(2, 200, 6))
+    reference[:, :2] += 1
+    single = [diebold_mariano(loss[:, step], reference[:, step], step + 1) for step in range(6)]
+    # Benjamini and Hochberg by hand: the k-th smallest of six times 6 / k, and no larger than the ones behind it.
+    order = np.argsort(single)
+    scaled = np.array(single)[order] * 6 / np.arange(1, 7)
+    expected = np.empty(6)
+    expected[order] = np.minimum.accumulate(scaled[::-1])[::-1]
+    assert by_step(loss, reference) == pytest.approx(expected)
+    assert (by_step(loss, reference)[:2] < 1e-4).all()
+
+
+def test_steps_of_equal_forecasts_are_rarely_told_apart() -> None:
+    rng = np.random.default_rng(10)
+    found = []
+    for _ in range(200):
+        errors = rng.normal(size=(2, 300, 1)) + 0.5 * rng.normal(size=(2, 300, 12))
+        found.append((by_step(*np.abs(errors)) < 0.05).any())
+    assert np.mean(found) < 0.09  # of forecasts, not of steps: one in twenty, give or take 1.5 %
+
+
+def test_steps_of_origins_that_lie_apart_overlap_less() -> None:
+    rng = np.random.default_rng(11)
+    loss, reference = rng.normal(size=(2, 40, 12)) + np.array([0, 0.5])[:, None, None]
+    assert by_step(loss, reference, spacing=12)[11] < by_step(loss, reference)[11]
+
+
+@pytest.mark.parametrize(("n", "horizon"), [(120, 1), (200, 6), (500, 12)])
+def test_the_interval_holds_the_true_skill(n: int, horizon: int) -> None:
+    rng = np.random.default_rng(12)
+    held = []
+    for _ in range(200):
+        loss, other = overlapping(rng, n, horizon), overlapping(rng, n, horizon)
+        low, high = skill_interval(loss, 0.5 * loss + 0.75 * other, horizon)
+        assert low < high
+        held.append(low <= 1 - 1 / 1.25 <= high)
+    # A bootstrap of few blocks is a little too sure; nine of ten at the very least.
+    assert 0.88 <= np.mean(held) <= 1
+
+
+def test_the_interval_is_the_same_each_time_and_none_for_too_few() -> None:
+    rng = np.random.default_rng(13)
+    loss, reference = rng.random(50), rng.random(50)
+    assert skill_interval(loss, reference, 3) == skill_interval(loss, reference, 3)
+    assert all(map(math.isnan, skill_interval(loss[:7], reference[:7], 3)))
+    assert all(map(math.isnan, skill_interval(loss, np.zeros(50), 3)))
 
 
 def test_unequal_forecasts_are_told_apart() -> None:

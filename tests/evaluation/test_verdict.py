@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from forecast.evaluation.verdict import verdict
+from forecast.evaluation import verdict as module
+
+
+def verdict(model: str, skill: dict[str, float | None], p_value: dict[str, float | None], **more: object) -> str:
+    return module.verdict({"model": model, "skill": skill, "p_value": p_value, **more})
 
 
 def test_a_win_is_against_the_hardest_naive_forecast() -> None:

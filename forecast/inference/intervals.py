@@ -1,0 +1,242 @@
+"""Prediction intervals that keep their promise: conformal, by horizon step.
+
+A forecaster's own word for its uncertainty, or a point without any, is corrected by what its errors were on a span
+after training and before the test.
+
+Reference: Lei et al. 2018 (split conformal); Romano, Patterson & Candès 2019 (of quantiles).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from forecast.data.panel import Floats
+from forecast.data.windows import Ints, middle
+from forecast.errors import RunError
+from forecast.runs import Run
+from forecast.training.state import Arrays
+
+# A series with fewer calibration windows than these borrows from all.
+_ENOUGH_WINDOWS = 50
+
+DECILES = tuple(number / 10 for number in range(1, 10))
+
+
+def ends_of(level: int) -> tuple[float, float]:
+    """The probabilities of the ends of a central interval: 0.1 and 0.9 of level 80."""
+    return round((100 - level) / 200, 6), round((100 + level) / 200, 6)
+
+
+def probabilities_of(levels: Sequence[int]) -> tuple[float, ...]:
+    """The P probabilities that are followed: the ends of each interval, and the deciles for the scores of them."""
+    return tuple(sorted({*DECILES, *(end for level in levels for end in ends_of(level))}))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How far from its forecast each quantile of one forecaster lies.
+
+    Args:
+        probabilities: P, ascending, within 0 … 1.
+        heads: The probabilities of the forecaster's own quantiles, Q; empty where it forecasts points.
+        offsets: By series, step, target and probability, in transformed units, [S, H, D, P].
+        spread: The size of the errors, in transformed units, [S, H, D].
+        logged: Whether the targets are logged first.
+    """
+
+    probabilities: tuple[float, ...]
+    heads: tuple[float, ...]
+    offsets: Floats
+    spread: Floats
+    logged: bool
+
+    def bases(self, forecasts: Floats) -> Floats:
+        """What each quantile is counted from, transformed.
+
+        Args:
+            forecasts: In own units, [n, H, D], or [n, H, D, Q] of a quantile head.
+
+        Returns:
+            [n, H, D, 1] of points; [n, H, D, P] of quantiles, of which the nearest is taken beyond the outermost.
+        """
+        values = self.transformed(forecasts)
+        if forecasts.ndim == 3:
+            return values[..., None]
+        mix = [np.interp(self.probabilities, self.heads, row) for row in np.eye(len(self.heads))]
+        return values @ np.array(mix)
+
+    def transformed(self, values: Floats) -> Floats:
+        """Values as errors are measured: logarithms, where the targets are logged."""
+        return np.log(values) if self.logged else values
+
+    def fan(self, bases: Floats, offsets: Floats) -> Floats:
+        """Quantiles in own units, which never cross, [n, H, D, P].
+
+        Args:
+            bases: What `bases` returned.
+            offsets: Of each window, [n, H, D, P].
+        """
+        quantiles = np.sort(bases + offsets, axis=-1)
+        return np.exp(quantiles) if self.logged else quantiles
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """What turns the forecasts of several forecasters into intervals.
+
+    Args:
+        levels: The intervals' levels, in %.
+        adaptive: Whether quantiles move along time.
+        calibrations: By forecaster, with the same probabilities.
+    """
+
+    levels: tuple[int, ...]
+    adaptive: bool
+    calibrations: Mapping[str, Calibration]
+
+    def of_series(self, order: Ints) -> Intervals:
+        """The intervals of these of the series, in this order."""
+        return replace(
+            self,
+            calibrations={
+                name: replace(one, offsets=one.offsets[order], spread=one.spread[order])
+                for name, one in self.calibrations.items()
+            },
+        )
+
+    def only(self, names: Collection[str]) -> Intervals:
+        """The intervals of these of the forecasters."""
+        return replace(self, calibrations={name: one for name, one in self.calibrations.items() if name in names})
+
+    def fans(self, forecasts: Mapping[str, Floats], series: Ints) -> dict[str, Floats]:
+        """Quantiles by forecaster, [n, H, D, P], of forecasts in own units for these series [n]."""
+        return {
+            name: one.fan(one.bases(forecasts[name]), one.offsets[series]) for name, one in self.calibrations.items()
+        }
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        """P, the probabilities of the quantiles."""
+        return probabilities_of(self.levels)
+
+
+def interval(fan: Floats, probabilities: Sequence[float], level: int) -> tuple[Floats, Floats]:
+    """The ends of a central interval, each [n, H, D], out of quantiles [n, H, D, P]."""
+    low, high = (probabilities.index(end) for end in ends_of(level))
+    return fan[..., low], fan[..., high]
+
+
+def interval_columns(
+    fans: Mapping[str, Floats], y_pred: Mapping[str, Floats], intervals: Intervals
+) -> dict[str, Floats]:
+    """The ends of every interval by column, ``<model>-lo-80`` and so on, each [n, H, D].
+
+    An interval is shown with its point inside.
+
+    Args:
+        fans: Quantiles by model, [n, H, D, P].
+        y_pred: Points by model, [n, H, D].
+        intervals: Whose they are.
+    """
+    columns = {}
+    for name, fan in fans.items():
+        for level in intervals.levels:
+            low, high = interval(fan, intervals.probabilities, level)
+            columns[f"{name}-lo-{level}"] = np.minimum(low, y_pred[name])
+            columns[f"{name}-hi-{level}"] = np.maximum(high, y_pred[name])
+    return columns
+
+
+def calibrate(
+    y_true: Floats,
+    forecasts: Floats,
+    series: Ints,
+    n_series: int,
+    levels: Sequence[int],
+    heads: tuple[float, ...],
+    logged: bool,
+) -> Calibration:
+    """Calibrate one forecaster on windows that it was not trained on.
+
+    Args:
+        y_true: Observed, [n, H, D].
+        forecasts: In own units, [n, H, D] or [n, H, D, Q].
+        series: The series of each window, [n].
+        n_series: S.
+        levels: The intervals' levels, in %.
+        heads: The probabilities of a quantile head.
+        logged: Whether errors are those of logarithms.
+    """
+    n_steps, n_targets = y_true.shape[1:]
+    probabilities, heads = probabilities_of(levels), heads if forecasts.ndim == 4 else ()
+    blank = np.zeros((n_series, n_steps, n_targets, len(probabilities)))
+    calibration = Calibration(probabilities, heads, blank, np.zeros(blank.shape[:3]), logged)
+    observed = calibration.transformed(y_true)
+    errors = observed[..., None] - calibration.bases(forecasts)
+    size = np.abs(observed - calibration.transformed(middle(forecasts)))
+    for number in range(n_series):
+        own = series == number
+        if np.count_nonzero(own) < _ENOUGH_WINDOWS:
+            own[:] = True
+        calibration.offsets[number] = _conformal(errors[own], probabilities)
+        calibration.spread[number] = np.quantile(size[own], 0.8, axis=0)
+    return calibration
+
+
+def _conformal(errors: Floats, probabilities: Sequence[float]) -> Floats:
+    """The quantiles [H, D, P] of errors [n, H, D, 1 or P] that hold for one more of their kind."""
+    n = len(errors)
+    ranked = np.sort(errors, axis=0)
+    ranks = [
+        min(int(np.ceil((n + 1) * p)), n) if p >= 0.5 else max(int(np.floor((n + 1) * p)), 1) for p in probabilities
+    ]
+    return np.stack([ranked[rank - 1, ..., min(k, errors.shape[-1] - 1)] for k, rank in enumerate(ranks)], axis=-1)
+
+
+def intervals_to_arrays(start: Intervals, end: Intervals) -> Arrays:
+    """The intervals as they stood before the test span and after it; `intervals_of` reads them back."""
+    arrays: Arrays = {}
+    for name, one in start.calibrations.items():
+        arrays[f"{name}/heads"] = np.array(one.heads)
+        arrays[f"{name}/spread"] = one.spread
+        arrays[f"{name}/start"] = one.offsets
+        arrays[f"{name}/end"] = end.calibrations[name].offsets
+    return arrays
+
+
+def intervals_of(run: Run, moment: Literal["start", "end"]) -> Intervals | None:
+    """The intervals of a run as they stood at the start or at the end of its test span; None if it has none.
+
+    Raises:
+        RunError: If they are damaged.
+    """
+    arrays, config = run.calibration, run.config
+    if not arrays:
+        return None
+    logged = config.data.transform == "log"
+    probabilities = probabilities_of(config.intervals.levels)
+    try:
+        calibrations = {
+            name: Calibration(
+                probabilities,
+                tuple(arrays[f"{name}/heads"].tolist()),
+                arrays[f"{name}/{moment}"],
+                arrays[f"{name}/spread"],
+                logged,
+            )
+            for name in (key.removesuffix("/spread") for key in arrays if key.endswith("/spread"))
+        }
+    except KeyError as error:
+        raise RunError(
+            f"The intervals of {run.name} are incomplete: {error} is missing.", "Train the run again."
+        ) from None
+    shapes = {one.offsets.shape for one in calibrations.values()} | {
+        (*one.spread.shape, len(probabilities)) for one in calibrations.values()
+    }
+    if len(shapes) != 1:
+        raise RunError(f"The intervals of {run.name} do not fit each other: {sorted(shapes)}.", "Train the run again.")
+    return Intervals(config.intervals.levels, config.intervals.adaptive, calibrations)
