@@ -115,6 +115,10 @@ class DataConfig(Section):
     transform: Literal["none", "log"] | None = Field(
         None, description="Transform of the targets. (default: log for prices)"
     )
+    limits: Names | None = Field(
+        None, description="Least and most that a target can be, such as rain=0:,humidity=0:100; auto or none."
+    )
+    circular: Names | None = Field(None, description="Targets that are angles in degrees: names, auto or none.")
     channels: Literal["joint", "independent"] | None = Field(
         None, description="Several targets: forecast jointly, or each on its own with shared weights."
     )
@@ -126,7 +130,7 @@ class DataConfig(Section):
         6, ge=0, description="Missing values in a row that a window may carry forward from the last seen one."
     )
 
-    @field_validator("covariates", mode="before")
+    @field_validator("covariates", "limits", "circular", mode="before")
     @classmethod
     def _words_are_not_names(cls, value: object) -> object:
         return {"auto": None, "none": ()}.get(value, value) if isinstance(value, str) else value

@@ -26,6 +26,8 @@ def scores(metrics: Mapping[str, Any], title: str) -> Group:
     parts = [_overall(metrics, title)]
     if metrics["horizon"] > 1:
         parts.append(_by_part(metrics, "MAE by step ahead", _steps(metrics)))
+    if metrics.get("intervals"):
+        parts.append(_intervals(metrics))
     if "by_series" in metrics:
         parts.append(_by_part(metrics, "MAE by series", dict(list(metrics["by_series"].items())[:_MOST_SERIES])))
     return Group(*parts)
@@ -56,9 +58,28 @@ def _overall(metrics: Mapping[str, Any], title: str) -> Table:
 
 def _steps(metrics: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
     """Every model's MAE at the first step, the last one and some between, by step."""
-    horizon = metrics["horizon"]
-    steps = sorted({max(1, round(share * horizon)) for share in (0, 0.25, 0.5, 0.75, 1)})
+    steps = _some_steps(metrics["horizon"])
     return {str(step): {model: errors[step - 1] for model, errors in metrics["by_step"].items()} for step in steps}
+
+
+def _some_steps(horizon: int) -> list[int]:
+    """The first step, the last one and some between."""
+    return sorted({max(1, round(share * horizon)) for share in (0, 0.25, 0.5, 0.75, 1)})
+
+
+def _intervals(metrics: Mapping[str, Any]) -> Table:
+    """What share of the observations the judged model's intervals held, over all and by step ahead."""
+    levels, steps = metrics["intervals"]["levels"], _some_steps(metrics["horizon"])
+    unit = f" {metrics['unit']}" if metrics["unit"] else ""
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column(f"interval of {escape(metrics['model'])}", no_wrap=True)
+    for name in ("held", *(f"at step {step}" for step in steps if len(steps) > 1), f"width{unit}"):
+        table.add_column(escape(name), justify="right", no_wrap=True)
+    for level in levels:
+        found = metrics["intervals"]["models"][metrics["model"]][str(level)]
+        shares = [found["coverage"], *(found["coverage_by_step"][step - 1] for step in steps if len(steps) > 1)]
+        table.add_row(f"{level}%", *(f"{share:.1%}" for share in shares), _number(found["width"]))
+    return table
 
 
 def _by_part(metrics: Mapping[str, Any], title: str, parts: Mapping[str, Mapping[str, float | None]]) -> Table:

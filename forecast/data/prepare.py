@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config import Config, DataConfig, chosen
+from forecast.data.bounds import Bounds, bounds_of, unrolled
 from forecast.data.features import calendar_features
 from forecast.data.panel import Floats, Panel
 from forecast.data.scaling import Scaler, fit_scaler
@@ -33,6 +34,7 @@ class Rows:
         inputs: Scaled float32 rows [T, F]: the panel's columns, then the calendar; 0 where unusable.
         usable: Which rows can be fed, [T].
         seen: Which rows a horizon may hold: every target was observed, and what is known ahead is there, [T].
+        bounds: What the targets of each series can be.
         series: The series of each row, [T].
         identity: Where that series stands among the S that the run was trained on, [T].
         n_identities: S.
@@ -45,6 +47,7 @@ class Rows:
     inputs: NDArray[np.float32]
     usable: Flags
     seen: Flags
+    bounds: Bounds
     series: Ints
     identity: Ints
     n_identities: int
@@ -105,11 +108,13 @@ def count_targets(config: DataConfig) -> int:
 def arrange(panel: Panel, config: DataConfig) -> Panel:
     """The panel with the targets first, then the covariates, then what is known ahead.
 
-    Where channels are independent, each target is a series of its own.
+    Where channels are independent, each target is a series of its own. Angles are followed round their circle.
     """
     if config.channels == "independent" and len(config.target) > 1:
-        return _melt(panel, config.target, chosen(config.covariates) + config.known)
-    return panel.select(config.target + chosen(config.covariates) + config.known)
+        arranged = _melt(panel, config.target, chosen(config.covariates) + config.known)
+    else:
+        arranged = panel.select(config.target + chosen(config.covariates) + config.known)
+    return unrolled(arranged, bounds_of(arranged.n_series, config))
 
 
 def _melt(panel: Panel, targets: tuple[str, ...], covariates: tuple[str, ...]) -> Panel:
@@ -166,6 +171,7 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         inputs=np.nan_to_num(np.concatenate([scaled, calendar], axis=1)).astype(np.float32),
         usable=np.logical_and.reduce(usable, axis=1),
         seen=~np.logical_or.reduce(np.isnan(panel.values[:, seen_ahead]), axis=1),
+        bounds=bounds_of(panel.n_series, config),
         series=series,
         identity=scaler.positions(panel.series_ids)[series],
         n_identities=len(scaler.series_ids),
@@ -186,7 +192,8 @@ def prepare(panel: Panel, config: Config) -> Prepared:
     split = split_by_time(arranged, config.data)
     part = split.part_of(arranged.times)
     logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
-    scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known)
+    circular = bounds_of(arranged.n_series, config.data).circular
+    scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known, circular)
     rows = encode(arranged, config.data, scaler)
     windows = [windows_of(rows, part == number, config.data) for number in (TRAIN, VALIDATION, TEST)]
     for number, found in enumerate(windows):
@@ -234,7 +241,7 @@ def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
 
 
 def in_units(model: Forecasting, rows: Rows, scaler: Scaler) -> InUnits:
-    """A network's forecasts in the targets' own units.
+    """A network's forecasts in the targets' own units, within their limits.
 
     Args:
         model: Scaled forecasts.
@@ -242,11 +249,16 @@ def in_units(model: Forecasting, rows: Rows, scaler: Scaler) -> InUnits:
         scaler: The run's scaler.
     """
     scaler = scaler.for_series(rows.panel.series_ids)
-    return lambda starts: scaler.inverse(model(starts).astype(np.float64), rows.series[starts])
+
+    def forecast(starts: Ints) -> Floats:
+        series = rows.series[starts]
+        return rows.bounds.within(scaler.inverse(model(starts).astype(np.float64), series), series)
+
+    return forecast
 
 
 def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str, Floats]) -> pd.DataFrame:
-    """Some windows in the long format of the field: unique_id, ds, cutoff and these columns.
+    """Some windows in the long format of the field: unique_id, ds, cutoff and these columns, angles within 0 … 360.
 
     Args:
         rows: The rows that the windows point into.
@@ -255,7 +267,8 @@ def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str
         columns: Values in the targets' own units by name, [n, H, D].
     """
     horizon, n_targets = windows.horizon, rows.n_targets
-    ids = np.array(rows.unique_ids, dtype=object)[rows.series[windows.starts[picked]]]
+    series = rows.series[windows.starts[picked]]
+    ids = np.array(rows.unique_ids, dtype=object)[series]
     times = np.repeat(rows.panel.times[windows.future(picked)][:, None], n_targets, axis=1)
     return pd.DataFrame(
         {
@@ -263,7 +276,7 @@ def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str
             "ds": times.reshape(-1),
             "cutoff": np.repeat(rows.panel.times[windows.cutoffs[picked]], horizon * n_targets),
         }
-        | {name: values.transpose(0, 2, 1).reshape(-1) for name, values in columns.items()}
+        | {name: rows.bounds.shown(values, series).transpose(0, 2, 1).reshape(-1) for name, values in columns.items()}
     )
 
 

@@ -65,10 +65,10 @@ _MOVING = 0.7
 _OUTLIER = 200.0
 # Steps of silence after which a few rows in 1970 are no earlier record but a clock that was not set.
 _FAR = 1000
-_NOT_NEGATIVE = re.compile(
+NOT_NEGATIVE = re.compile(
     r"volume|rain|precip|snow|wind.?speed|gust|visib|humid|\brh\b|^wv\b|radiation|irradiance", re.I
 )
-_PERCENT = re.compile(r"humid|\brh\b", re.I)
+PERCENT = re.compile(r"humid|\brh\b", re.I)
 _PRICE = re.compile(r"^(adj[ _]?)?close$|price$", re.I)
 _SPLITS = np.array([1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100])
 
@@ -150,9 +150,9 @@ def _longest_run(missing: NDArray[np.bool_], panel: Panel) -> int:
 def _impossible(name: str, present: Floats) -> list[str]:
     findings = []
     below = int((present < 0).sum())
-    if below and _NOT_NEGATIVE.search(name):
+    if below and NOT_NEGATIVE.search(name):
         findings.append(f"{below:,} value(s) are negative, the lowest {present.min():g}.")
-    if _PERCENT.search(name) and (above := int((present > 100).sum())):
+    if PERCENT.search(name) and (above := int((present > 100).sum())):
         findings.append(f"{above:,} value(s) are above 100 %, the highest {present.max():g}.")
     return findings
 

@@ -112,7 +112,11 @@ class Scaler:
 
 
 def fit_scaler(
-    panel: Panel, training_rows: NDArray[np.bool_], logged: tuple[str, ...], pooled: tuple[str, ...] = ()
+    panel: Panel,
+    training_rows: NDArray[np.bool_],
+    logged: tuple[str, ...],
+    pooled: tuple[str, ...] = (),
+    circular: NDArray[np.bool_] | None = None,
 ) -> Scaler:
     """Fit on the training rows alone: a scaler that has seen the test years knows their mean.
 
@@ -121,6 +125,7 @@ def fit_scaler(
         training_rows: Which rows are for training, [T].
         logged: Columns to log first.
         pooled: Columns that share their statistics over all series, so that what differs between series is not lost.
+        circular: Which of the first columns are angles, [S, D]; their scale is a quarter turn.
 
     Raises:
         DataError: If a column has no value in a series' training rows, or one that cannot be logged.
@@ -145,6 +150,8 @@ def fit_scaler(
         seen[:, is_logged] = np.log(seen[:, is_logged])
         fitted = StandardScaler().fit(seen)
         mean[series], scale[series] = fitted.mean_, fitted.scale_
+    if circular is not None and circular.any():
+        mean[:, : circular.shape[1]][circular], scale[:, : circular.shape[1]][circular] = 0.0, 90.0
     shared = [panel.column(name) for name in pooled]
     if shared:
         fitted = StandardScaler().fit(panel.values[training_rows][:, shared])

@@ -78,22 +78,25 @@ def naive_errors_of(metrics: Mapping[str, Any]) -> dict[str, NaiveError]:
 
 def _of_model(name: str, one: ModelSums, sums: Sums, season: int, reasons: dict[str, str]) -> dict[str, float | None]:
     points = sums.counts.sum() * one.absolute[0].size
+    relative = not sums.circular
     told = float(one.told.sum())
     found = {
         "mae": one.absolute.sum() / points,
         "rmse": math.sqrt(one.squared.sum() / points),
         "mase": _scaled(one.absolute, sums.yardsticks, sums.counts),
         "rmsse": math.sqrt(_scaled(one.squared, sums.squared_yardsticks**2, sums.counts)),
-        "smape": one.symmetric.sum() / points,
-        "wape": 100 * one.absolute.sum() / sums.observed if sums.observed > 0 else math.nan,
+        "smape": one.symmetric.sum() / points if relative else math.nan,
+        "wape": 100 * one.absolute.sum() / sums.observed if relative and sums.observed > 0 else math.nan,
         "bias": one.signed.sum() / points,
         "directional_accuracy": 100 * one.right.sum() / told if told else math.nan,
     }
     never = f"values {season} steps apart never differ, or are never both observed, in the training rows"
+    no_zero = "an angle has no zero"
     why = {
         "mase": never,
         "rmsse": never,
-        "wape": "everything observed is zero",
+        "smape": no_zero,
+        "wape": "everything observed is zero" if relative else no_zero,
         "directional_accuracy": "it never forecasts a change, or nothing ever changed",
     }
     reasons |= {f"models.{name}.{figure}": why[figure] for figure, value in found.items() if math.isnan(value)}
@@ -172,7 +175,7 @@ def _of_fan(fan: FanSums, sums: Sums, points_a_step: int) -> dict[str, Any]:
     points = points_a_step * fan.covered.shape[1]
     found: dict[str, Any] = {
         "crps": fan.pinball / points,
-        "wql": fan.pinball / sums.observed if sums.observed > 0 else None,
+        "wql": fan.pinball / sums.observed if sums.observed > 0 and not sums.circular else None,
     }
     for number, level in enumerate(sums.levels):
         width = float(fan.width[number].sum() / points)

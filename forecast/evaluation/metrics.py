@@ -174,18 +174,23 @@ class NaiveError(NamedTuple):
     rmse: float
 
 
-def seasonal_naive_error(y: Floats, season: int, stretches: NDArray[np.int64] | None = None) -> NaiveError:
+def seasonal_naive_error(
+    y: Floats, season: int, stretches: NDArray[np.int64] | None = None, turn: float | None = None
+) -> NaiveError:
     """Mean absolute and root mean squared difference of values one season apart; NaN where no pair was observed.
 
     Args:
         y: The training rows of one series, [T]; NaN is passed over.
         season: m.
         stretches: The unbroken stretch of each row, [T]; pairs across a gap are not a season apart.
+        turn: Of angles, what makes a whole one.
     """
     differences = np.abs(y[season:] - y[:-season]) if len(y) > season else np.zeros(0)
     if stretches is not None and len(y) > season:
         differences = differences[stretches[season:] == stretches[:-season]]
     differences = differences[~np.isnan(differences)]
+    if turn is not None:
+        differences = np.abs(differences - turn * np.rint(differences / turn))
     if not len(differences):
         return NaiveError(float("nan"), float("nan"))
     return NaiveError(float(differences.mean()), float(np.sqrt(np.mean(differences**2))))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.config import Config
+from forecast.data.bounds import TURN
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
 from forecast.data.windows import Flags, Ints, InUnits, Windows, middle
@@ -54,9 +55,13 @@ def naive_errors(rows: Rows, training_rows: Flags, season: int) -> dict[str, Nai
     stretches = rows.panel.stretches()
     return {
         name: seasonal_naive_error(
-            rows.panel.values[span, target][training_rows[span]], season, stretches[span][training_rows[span]]
+            rows.panel.values[span, target][training_rows[span]],
+            season,
+            stretches[span][training_rows[span]],
+            TURN if rows.bounds.circular[series, target] else None,
         )
-        for span, of_series in zip(map(rows.panel.rows, range(rows.panel.n_series)), rows.unique_ids, strict=True)
+        for series, of_series in enumerate(rows.unique_ids)
+        for span in [rows.panel.rows(series)]
         for target, name in enumerate(of_series)
     }
 
@@ -140,12 +145,14 @@ def _chunks(
     size = max(1, points_at_once // (windows.horizon * rows.n_targets))
     for first in range(0, len(windows), size):
         picked = slice(first, min(first + size, len(windows)))
+        series, y_true = rows.series[windows.starts[picked]], rows.observed(windows.future(picked))
         forecasts = {name: model(windows.starts[picked]) for name, model in models.items()}
+        forecasts |= naive_forecasts(rows, windows, picked, season)
         yield _Chunk(
             number=np.arange(picked.start, picked.stop),
-            series=rows.series[windows.starts[picked]],
-            y_true=rows.observed(windows.future(picked)),
-            forecasts=forecasts | naive_forecasts(rows, windows, picked, season),
+            series=series,
+            y_true=y_true,
+            forecasts={name: rows.bounds.nearest(values, y_true, series) for name, values in forecasts.items()},
         )
 
 
@@ -189,6 +196,7 @@ class _Judgement:
         columns = {"y": chunk.y_true} | y_pred
         if self._follower is not None and self._intervals is not None:
             fans = self._follower.fans(chunk.y_true, chunk.forecasts, chunk.series)
+            fans = {name: rows.bounds.within(fan, chunk.series) for name, fan in fans.items()}
             self.sums.add_fans(chunk.y_true, fans, self._intervals)
             columns |= interval_columns({name: fans[name] for name in self._models}, y_pred, self._intervals)
         kept = chunk.number % self.kept_every == 0

@@ -93,6 +93,7 @@ class Sums:
         squared_yardsticks: Its root mean squared error.
         weights: What the errors of each series and target count in skill and significance, [S, D].
         tested_every: Every so many windows are tested step by step.
+        circular: Whether a target is an angle, so that relative errors mean nothing.
         counts: Windows of each series, [S].
         observed: Sum of absolute observations.
         models: By name.
@@ -107,6 +108,7 @@ class Sums:
     squared_yardsticks: Floats
     weights: Floats
     tested_every: int
+    circular: bool
     counts: Ints
     echo: EchoTally
     origins: Floats
@@ -198,6 +200,7 @@ def new_sums(rows: Rows, windows: Windows, naive_error: Mapping[str, NaiveError]
         squared_yardsticks=both[..., 1],
         weights=_weights(both[..., 0]),
         tested_every=tested_every,
+        circular=bool(rows.bounds.circular.any()),
         counts=np.zeros(rows.panel.n_series, np.int64),
         echo=EchoTally(windows.horizon),
         origins=np.full(both.shape[:2], np.nan),

@@ -100,6 +100,8 @@ def newest_forecast(
     y_pred |= naive_forecasts(rows, windows, slice(None), season)
     if intervals is not None:
         fans = intervals.only(models).fans(forecasts, rows.identity[windows.starts])
+        series = rows.series[windows.starts]
+        fans = {name: rows.bounds.within(fan, series) for name, fan in fans.items()}
         y_pred |= interval_columns(fans, y_pred, intervals)
     return long_format(rows, windows, np.arange(len(windows)), y_pred)
 

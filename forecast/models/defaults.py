@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from forecast.config import Config, chosen
+from forecast.config import Config, DataConfig, chosen
+from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.panel import Clock, Panel
 from forecast.data.split import TRAIN, Split, split_by_time
 from forecast.errors import ConfigError, DataError
@@ -87,6 +88,10 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
     transform = data.transform or ("log" if price else "none")
     # Rising prices in the training years would otherwise be learned as a law, and forecast into the fall that follows.
     mirror = price and transform == "log" and not config.network.stateful
+    # Counting each window from its last value won on the validation span of every series that was tried. A state that
+    # is carried on has no window of its own to count from.
+    normalise = config.network.normalise or ("none" if config.network.stateful else "last")
+    limits, circular = _bounds(panel, data, targets, normalise)
     resolved = config.replace(
         data={
             "target": targets,
@@ -97,13 +102,14 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
             "season": season,
             "transform": transform,
             "channels": data.channels or "joint",
+            "limits": limits,
+            "circular": circular,
         },
-        # Counting each window from its last value won on the validation span of every series that was tried. A state
-        # that is carried on has no window of its own to count from.
-        network={"normalise": config.network.normalise or ("none" if config.network.stateful else "last")},
+        network={"normalise": normalise},
         training={"mirror": mirror if config.training.mirror is None else config.training.mirror},
         intervals={"levels": _levels(config)},
     )
+    check_limits(panel, resolved.data)
     why = ""
     if data.lookback is None and config.network.segment is None and not price:
         found = longer_memory(panel, resolved, longest)
@@ -140,6 +146,27 @@ def _columns(panel: Panel, config: Config) -> tuple[tuple[str, ...], tuple[str, 
     return targets, covariates
 
 
+def _bounds(
+    panel: Panel, data: DataConfig, targets: tuple[str, ...], normalise: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Limits of the targets, and those that are angles: as stated, else as names, units and training values tell.
+
+    Raises:
+        ConfigError: If angles are to be forecast from a level that they do not have.
+    """
+    turning = normalise != "none"
+    circular = data.circular if data.circular is not None else infer_circular(panel, targets) if turning else ()
+    if circular and not turning:
+        raise ConfigError(
+            f"circular: an angle is counted from the window. Received: normalise none, circular {', '.join(circular)}.",
+            "Use --normalise last, or --circular none.",
+        )
+    if data.limits is not None:
+        return data.limits, circular
+    straight = tuple(name for name in targets if name not in circular)
+    return infer_limits(panel, straight, split_by_time(panel, data).part_of(panel.times) == TRAIN), circular
+
+
 def _levels(config: Config) -> tuple[int, ...]:
     """The levels of the intervals: those that were asked for, and those between the quantiles of the head."""
     quantiles = config.network.quantiles
@@ -160,11 +187,22 @@ def _notes(panel: Panel, resolved: Config, why: str, price: bool) -> tuple[str, 
         f"lookback {clock.describe(lookback)}{f' ({why})' if why else ''}, horizon {clock.describe(horizon)}, "
         + (f"season {clock.describe(season)}" if season > 1 else "no season"),
     ]
+    if data.limits:
+        notes.append(f"no forecast beyond what can be: {', '.join(map(_in_words, data.limits))}")
+    if data.circular:
+        notes.append(f"angles in degrees, scored along the circle: {', '.join(data.circular)}")
     if price and resolved.network.normalise == "last":
         notes.append("a positive series on business days is taken for a price: logged, cumulative returns are forecast")
     if segment > 1:
         notes.append(f"fed in segments of {clock.describe(segment)}, {-(-lookback // segment)} turns of the cell")
     return tuple(notes)
+
+
+def _in_words(limit: str) -> str:
+    """``humidity=0:100`` as "humidity 0 … 100", ``rain=0:`` as "rain ≥ 0"."""
+    name, _, ends = limit.rpartition("=")
+    low, _, high = ends.partition(":")
+    return f"{name} {low} … {high}" if low and high else f"{name} ≥ {low}" if low else f"{name} ≤ {high}"
 
 
 def _default_target(panel: Panel) -> tuple[str, ...]:

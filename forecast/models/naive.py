@@ -30,7 +30,7 @@ def naive_forecasts(rows: Rows, windows: Windows, picked: slice | Ints, season: 
     return {
         "persistence": np.repeat(last, windows.horizon, axis=1),
         "seasonal-naive": _seasonal(rows, cutoffs, steps, season),
-        "drift": last + slope * steps[:, None],
+        "drift": rows.bounds.within(last + slope * steps[:, None], rows.series[windows.starts[picked]]),
     }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.config import chosen
+from forecast.data.bounds import TURN
 from forecast.data.prepare import Prepared, Rows
 from forecast.evaluation.scoring import Evaluation
 from forecast.report.plots import (
@@ -90,6 +91,7 @@ def observed_series(rows: Rows, series: int, target: int) -> pd.DataFrame:
     """What was observed of one series and target: unique_id, ds, y."""
     span = rows.panel.rows(series)
     y = rows.panel.values[span, target]
+    y = y % TURN if rows.bounds.circular[series, target] else y
     seen = np.flatnonzero(~np.isnan(y))
     stop = int(seen[-1]) + 1 if len(seen) else 0
     name = rows.unique_ids[series][target]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -88,7 +89,7 @@ def plot_examples(
         figure,
         f"{labels.subject(unique_id)}: {made.format(labels.duration(horizon))}",
         verdict,
-        (picked if several else "") + _seen(labels, drawn, lookback),
+        (picked if several else "") + _seen(labels, drawn, lookback) + _shaded(own.columns, labels.model),
         curves,
     )
     return figure
@@ -194,7 +195,7 @@ def plot_forecast(
         figure,
         f"{labels.subject(unique_id)}: the next {labels.duration(len(rows)).removeprefix('1 ')}",
         verdict,
-        _seen(labels, len(before), lookback),
+        _seen(labels, len(before), lookback) + _shaded(rows.columns, labels.model),
         curves,
     )
     return figure
@@ -216,6 +217,7 @@ def _draw_forecast(
 ) -> list[Line2D]:
     times, markers = observed["ds"].to_numpy(), len(observed) <= most_markers
     y, breaks = observed["y"].to_numpy(float), gaps(times, labels.step)
+    _draw_fan(axes, rows, labels)
     curves = [draw(axes, times, y, OBSERVED, "observed", breaks, markers=markers)]
     for model in labels.models(rows.columns, naive):
         values = rows[model].to_numpy(float)
@@ -223,6 +225,25 @@ def _draw_forecast(
         curves.append(draw(axes, rows["ds"].to_numpy(), values, look, model_name(model), NO_BREAKS, markers=markers))
     axes.axvline(cutoff, color="#888888", lw=0.9, zorder=1.8)  # type: ignore[arg-type]
     return curves
+
+
+def _draw_fan(axes: Axes, rows: pd.DataFrame, labels: Labels) -> None:
+    """The model's intervals as shades, the narrower the darker. An angle's that cross north are left out."""
+    for level in levels_of(rows.columns, labels.model):
+        low, high = (rows[f"{labels.model}-{end}-{level}"].to_numpy(float) for end in ("lo", "hi"))
+        look = labels.look(labels.model)
+        axes.fill_between(rows["ds"].to_numpy(), low, high, where=low <= high, color=look.color, alpha=0.16, lw=0)
+
+
+def _shaded(columns: Iterable[str], model: str) -> str:
+    levels = " and ".join(f"{level}%" for level in levels_of(columns, model))
+    return f" Shaded: {levels} intervals of {model_name(model)}." if levels else ""
+
+
+def levels_of(columns: Iterable[str], model: str) -> list[int]:
+    """The levels of the intervals that a table has of a model, ascending."""
+    found = (re.fullmatch(rf"{re.escape(model)}-lo-(\d+)", column) for column in columns)
+    return sorted(int(match[1]) for match in found if match)
 
 
 def _spread(axes: Axes, values: Floats) -> None:

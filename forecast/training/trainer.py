@@ -222,8 +222,10 @@ class Fit:
         future, series = windows.future(), rows.series[windows.starts]
         scaled = rows.inputs[future, : rows.n_targets]
         loss = float(self._loss(tf.constant(scaled, tf.float64), tf.constant(y_pred, tf.float64)))
+        observed = rows.observed(future)
         in_units = self._scaler.inverse(middle(y_pred).astype(np.float64), series)
-        return loss, float(np.mean(np.abs(rows.observed(future) - in_units)))
+        in_units = rows.bounds.nearest(in_units, observed, series)
+        return loss, float(np.mean(np.abs(observed - in_units)))
 
     @cached_property
     def _opened(self) -> Opened:

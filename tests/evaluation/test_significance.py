@@ -21,9 +21,7 @@ def overlapping(rng: np.random.Generator, n: int, horizon: int, scale: float = 1
 
 
 def cosine_test(loss: Floats, reference: Floats, horizon: int) -> float:
-    """The same p-value from its definition: t of the mean over cosine-weighted sums (Lazarus et al. 2018), times the
-    root of (n + 1 - 2h + h(h - 1)/n) / n (Harvey et al. 1997).
-    """
+    """The same p-value from its definition: t of the mean over cosine-weighted sums (Lazarus et al. 2018)."""
     difference = loss - reference
     n = len(difference)
     n_waves = max(1, min(int(0.4 * n ** (2 / 3)), n // (2 * horizon)))
@@ -31,6 +29,7 @@ def cosine_test(loss: Floats, reference: Floats, horizon: int) -> float:
     for wave in range(1, n_waves + 1):
         weighted = sum(math.cos(math.pi * wave * (t + 0.5) / n) * difference[t] for t in range(n))
         variance += 2 / n * weighted**2 / n_waves
+    # Harvey et al. 1997
     correction = math.sqrt((n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n)
     x = np.linspace(0, correction * abs(difference.mean()) / math.sqrt(variance / n), 100_001)
     density = math.gamma((n_waves + 1) / 2) / math.gamma(n_waves / 2) / math.sqrt(math.pi * n_waves)
