@@ -42,7 +42,8 @@ class Follower:
         first = calibrations[0]
         self._offsets = np.stack([calibration.offsets for calibration in calibrations])
         self._probabilities = np.array(intervals.probabilities)
-        self._rates = _RATE * np.stack([calibration.spread for calibration in calibrations])[..., None]
+        self._spread = np.stack([calibration.spread for calibration in calibrations])[..., None]
+        self._tenth, self._ninth = (intervals.probabilities.index(p) for p in (0.1, 0.9))
         n_steps = first.offsets.shape[1]
         self._delays = -(-np.arange(1, n_steps + 1) // spacing)  # windows until a step's outcome is known
         self._block = max(1, -(-longest // _MOVES)) if intervals.adaptive else 0
@@ -112,7 +113,10 @@ class Follower:
         found = below[:, np.maximum(windows, 0), np.arange(len(newest))]
         counted = there[None, :, :, None, None]
         moves = np.where(counted, self._probabilities - found, 0.0).sum(axis=1)
-        self._offsets[:, self._series] += self._rates[:, self._series] * moves
+        offsets = self._offsets[:, self._series]
+        reach = (offsets[..., self._ninth] - offsets[..., self._tenth])[..., None] / 2
+        # Errors that have grown are followed in larger steps.
+        offsets += _RATE * np.maximum(self._spread[:, self._series], reach) * moves
 
     def _settle(self) -> None:
         """Learn from what is still pending: at the end of a series every outcome is known."""

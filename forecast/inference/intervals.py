@@ -23,6 +23,10 @@ from forecast.training.state import Arrays
 # A series with fewer calibration windows than these borrows from all.
 _ENOUGH_WINDOWS = 50
 
+# Windows overlap: with fewer than these one after the other, errors that lean to one side may do so by luck, and count
+# as often with the other sign.
+_ENOUGH_HORIZONS = 30
+
 DECILES = tuple(number / 10 for number in range(1, 10))
 
 
@@ -182,7 +186,10 @@ def calibrate(
         own = series == number
         if np.count_nonzero(own) < _ENOUGH_WINDOWS:
             own[:] = True
-        calibration.offsets[number] = _conformal(errors[own], probabilities)
+        found = errors[own]
+        if len(found) < _ENOUGH_HORIZONS * n_steps:
+            found = np.concatenate([found, -found[..., ::-1]])
+        calibration.offsets[number] = _conformal(found, probabilities)
         calibration.spread[number] = np.quantile(size[own], 0.8, axis=0)
     return calibration
 

@@ -1,0 +1,133 @@
+"""Conformal intervals: their quantiles by hand, their promise on new errors, and that they never cross."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forecast.data.panel import Floats
+from forecast.inference.intervals import (
+    Calibration,
+    Intervals,
+    calibrate,
+    ends_of,
+    interval,
+    interval_columns,
+    intervals_to_arrays,
+    probabilities_of,
+)
+
+LEVELS = (80, 95)
+
+
+def calibrated(errors: Floats, **changes: object) -> Calibration:
+    """The calibration of a forecaster that always says 10, from its errors [n, H, D]."""
+    settings = {"levels": LEVELS, "heads": (), "logged": False, "n_series": 1, **changes}
+    forecasts = np.full(errors.shape, 10.0)
+    return calibrate(forecasts + errors, forecasts, np.zeros(len(errors), int), **settings)
+
+
+def fan_of(calibration: Calibration, forecasts: Floats, series: int = 0) -> Floats:
+    return calibration.fan(calibration.bases(forecasts), calibration.offsets[np.full(len(forecasts), series)])
+
+
+def test_the_ends_of_levels_and_the_deciles_are_followed() -> None:
+    assert ends_of(80) == (0.1, 0.9)
+    assert ends_of(95) == (0.025, 0.975)
+    assert probabilities_of(LEVELS) == (0.025, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.975)
+    assert probabilities_of(()) == tuple(number / 10 for number in range(1, 10))
+
+
+def test_offsets_are_ranks_of_the_errors_that_hold_for_one_more() -> None:
+    errors = np.random.default_rng(0).permutation(np.arange(1.0, 100.0))[:, None, None]  # 1 … 99, one step
+    calibration = calibrated(errors)
+    # Of 99 errors the ⌈100 · 0.9⌉-th smallest is above 90 % of what comes, the ⌊100 · 0.1⌋-th below.
+    expected = dict(zip(probabilities_of(LEVELS), [2, 10, 20, 30, 40, 50, 60, 70, 80, 90, 98], strict=True))
+    assert dict(zip(calibration.probabilities, calibration.offsets[0, 0, 0], strict=True)) == expected
+
+
+def test_few_windows_do_not_tell_a_lean_from_luck() -> None:
+    errors = np.random.default_rng(1).normal(3, 1, (40, 4, 1))  # ten horizons of four
+    calibration = calibrated(errors)
+    assert calibration.offsets == pytest.approx(-calibration.offsets[..., ::-1])
+    many = calibrated(np.random.default_rng(1).normal(3, 1, (400, 4, 1)))
+    assert (many.offsets > 0).all()
+
+
+@pytest.mark.parametrize("logged", [False, True])
+def test_new_errors_of_the_same_kind_are_held_as_often_as_promised(logged: bool) -> None:
+    rng = np.random.default_rng(2)
+    size = np.array([0.1, 0.2, 0.4])[:, None]  # the further ahead, the less certain
+    held = {level: [] for level in LEVELS}
+    for _ in range(60):
+        observed = np.exp(2 + rng.normal(0, size, (300, 3, 1)))
+        point = np.full(observed.shape, np.exp(2.0))
+        calibration = calibrate(observed, point, np.zeros(300, int), 1, LEVELS, (), logged)
+        fresh = np.exp(2 + rng.normal(0, size, (300, 3, 1)))
+        fan = fan_of(calibration, point)
+        for level in LEVELS:
+            low, high = interval(fan, calibration.probabilities, level)
+            held[level].append(((low <= fresh) & (fresh <= high)).mean(axis=(0, 2)))
+            assert (np.diff((high - low)[0, :, 0]) > 0).all()
+    for level in LEVELS:
+        assert np.mean(held[level], axis=0) == pytest.approx(np.full(3, level / 100), abs=0.012)
+
+
+def test_logarithms_keep_prices_positive() -> None:
+    observed = np.exp(np.random.default_rng(3).normal(0, 2, (200, 2, 1)))
+    calibration = calibrate(observed, np.ones(observed.shape), np.zeros(200, int), 1, LEVELS, (), logged=True)
+    assert (fan_of(calibration, np.full((5, 2, 1), 1e-3)) > 0).all()
+
+
+def test_a_quantile_head_is_corrected_where_it_is_wrong() -> None:
+    rng = np.random.default_rng(4)
+    observed = rng.normal(0, 1, (2000, 1, 1))
+    head = np.broadcast_to([-0.5, 0.0, 0.5], (2000, 1, 1, 3))  # far too sure of itself
+    calibration = calibrate(observed, head, np.zeros(2000, int), 1, LEVELS, (0.1, 0.5, 0.9), logged=False)
+    fan = fan_of(calibration, head[:1])[0, 0, 0]
+    expected = {0.025: -1.96, 0.1: -1.28, 0.5: 0.0, 0.9: 1.28, 0.975: 1.96}
+    found = dict(zip(calibration.probabilities, fan, strict=True))
+    assert {p: found[p] for p in expected} == pytest.approx(expected, abs=0.12)
+
+
+def test_between_and_beyond_its_quantiles_a_head_is_read_off_its_lines() -> None:
+    calibration = Calibration((0.05, 0.1, 0.3, 0.5, 0.9), (0.1, 0.5, 0.9), np.zeros((1, 1, 1, 5)), np.zeros((1, 1, 1)), False)
+    bases = calibration.bases(np.array([[[[10.0, 20.0, 40.0]]]]))
+    assert bases[0, 0, 0] == pytest.approx([10, 10, 15, 20, 40])
+
+
+def test_quantiles_never_cross() -> None:
+    rng = np.random.default_rng(5)
+    calibration = calibrated(rng.normal(0, 1, (100, 2, 1)))
+    crossing = Calibration(
+        calibration.probabilities, (), rng.normal(size=calibration.offsets.shape), calibration.spread, False
+    )
+    assert (np.diff(fan_of(crossing, np.zeros((4, 2, 1))), axis=-1) >= 0).all()
+
+
+def test_a_series_with_few_windows_borrows_from_all() -> None:
+    rng = np.random.default_rng(6)
+    series = np.repeat([0, 1], [200, 20])
+    errors = rng.normal(0, np.where(series == 0, 1, 50)[:, None, None], (220, 1, 1))
+    forecasts = np.zeros(errors.shape)
+    found = calibrate(forecasts + errors, forecasts, series, 2, LEVELS, (), False)
+    pooled = calibrate(forecasts + errors, forecasts, np.zeros(220, int), 1, LEVELS, (), False)
+    assert (found.offsets[1] == pooled.offsets[0]).all()
+    assert np.abs(found.offsets[0]).max() < 5
+
+
+def test_an_interval_is_shown_with_its_point_inside() -> None:
+    calibration = Calibration(probabilities_of((80,)), (), np.ones((1, 1, 1, 9)), np.ones((1, 1, 1)), False)
+    intervals = Intervals((80,), False, {"lstm": calibration})
+    point = np.zeros((2, 1, 1))
+    columns = interval_columns({"lstm": fan_of(calibration, point)}, {"lstm": point}, intervals)
+    assert list(columns) == ["lstm-lo-80", "lstm-hi-80"]
+    assert columns["lstm-lo-80"].tolist() == [[[0]]] * 2
+    assert columns["lstm-hi-80"].tolist() == [[[1]]] * 2
+
+
+def test_intervals_become_arrays_by_name() -> None:
+    start = Intervals(LEVELS, True, {"lstm": calibrated(np.random.default_rng(7).normal(size=(60, 2, 1)))})
+    arrays = intervals_to_arrays(start, start)
+    assert sorted(arrays) == ["lstm/end", "lstm/heads", "lstm/spread", "lstm/start"]
+    assert arrays["lstm/start"].shape == (1, 2, 1, 11)
