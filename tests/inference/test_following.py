@@ -44,7 +44,7 @@ def test_errors_that_grow_are_followed() -> None:
     moving = followed(Follower(intervals_at(1.28, horizon=6)), y_true)
     assert (held(fixed, y_true, 80) < 0.55).all()
     assert held(moving, y_true, 80) == pytest.approx(np.full(6, 0.8), abs=0.025)
-    assert held(moving, y_true, 95) == pytest.approx(np.full(6, 0.95), abs=0.02)
+    assert held(moving, y_true, 95) == pytest.approx(np.full(6, 0.95), abs=0.03)
 
 
 def test_no_origin_knows_an_outcome_that_lies_ahead_of_it() -> None:

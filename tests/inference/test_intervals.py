@@ -91,7 +91,9 @@ def test_a_quantile_head_is_corrected_where_it_is_wrong() -> None:
 
 
 def test_between_and_beyond_its_quantiles_a_head_is_read_off_its_lines() -> None:
-    calibration = Calibration((0.05, 0.1, 0.3, 0.5, 0.9), (0.1, 0.5, 0.9), np.zeros((1, 1, 1, 5)), np.zeros((1, 1, 1)), False)
+    calibration = Calibration(
+        (0.05, 0.1, 0.3, 0.5, 0.9), (0.1, 0.5, 0.9), np.zeros((1, 1, 1, 5)), np.zeros((1, 1, 1)), False
+    )
     bases = calibration.bases(np.array([[[[10.0, 20.0, 40.0]]]]))
     assert bases[0, 0, 0] == pytest.approx([10, 10, 15, 20, 40])
 
