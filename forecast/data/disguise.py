@@ -94,11 +94,14 @@ def _spectra(values: Floats, looked_at: NDArray[np.bool_], places: NDArray[np.in
     seen = looked_at & ~np.isnan(values)
     present = values[seen]
     spread = float(np.std(present)) if len(present) else 0.0
-    line = np.zeros((3, size))
-    line[0, places[seen]] = 1
-    line[1, places[seen]] = (present - np.mean(present)) / spread if spread > 0 else 0
-    line[2] = line[1] ** 2
-    return _Spectra(*np.fft.rfft(line), size=size)
+    standardised = (present - np.mean(present)) / spread if spread > 0 else np.zeros_like(present)
+
+    def spectrum(of: Floats) -> Spectrum:
+        line = np.zeros(size)
+        line[places[seen]] = of
+        return np.fft.rfft(line)
+
+    return _Spectra(spectrum(np.ones_like(present)), spectrum(standardised), spectrum(standardised**2), size)
 
 
 def _correlations(covariate: _Spectra, target: _Spectra, horizon: int) -> Floats:
