@@ -181,7 +181,9 @@ def check_parts(prepared: Prepared, recorded: Mapping[str, Any]) -> tuple[Check,
     gap = _plain("windows", f"{counts} windows, as recorded; none crosses a gap or a series' end",
                  [*_uncommon(windows, prepared, recorded), *_broken(windows, panel)])  # fmt: skip
     twice = _plain("parts", f"target rows: {many}; none is in two parts", _shared(targets, panel))
-    late = _plain("purge", "the last target row of each part lies before the first of the next", _late(targets, panel))
+    spans = {part: (panel.times[rows].min(), panel.times[rows].max()) for part, rows in targets.items()}
+    apart = ", ".join(f"{part} {moment(first)} … {moment(last)}" for part, (first, last) in spans.items())
+    late = _plain("purge", f"target rows: {apart}; no part begins before the last has ended", _late(spans))
     return gap, twice, late
 
 
@@ -232,8 +234,8 @@ def _shared(targets: Mapping[str, Flags], panel: Panel) -> Iterable[str]:
             yield f"{len(both):,} target rows are in {one} and in {other}, the first is that {first}"
 
 
-def _late(targets: Mapping[str, Flags], panel: Panel) -> Iterable[str]:
-    for one, other in pairwise(targets):
-        last, first = panel.times[targets[one]].max(), panel.times[targets[other]].min()
+def _late(spans: Mapping[str, tuple[np.datetime64, np.datetime64]]) -> Iterable[str]:
+    for one, other in pairwise(spans):
+        last, first = spans[one][1], spans[other][0]
         if last >= first:
             yield f"{one} has a target row at {moment(last)}, and {other} one at {moment(first)} already"

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 # Origins that are tried, evenly spaced over the windows.
 _ORIGINS = 8
 
+# Covariates that are named one by one.
+_NAMED = 6
+
 # How far a forecast on file may be from the one that is made again, as a share of the training rows' spread: another
 # machine rounds otherwise, and a leak is no matter of rounding.
 _ROUNDING = 0.01
@@ -135,8 +138,9 @@ class _Trial:
         for origin, starts in self.origins:
             other = self.over(self.encoded(origin.changed(past).panel))
             differing += self.differing(starts, self.over(self.rows)(starts), other(starts))
-        names = ", ".join(map(repr, self.panel.columns[past]))
-        return check("covariates", f"{self.made}, with nothing changed but the later values of {names}", differing)
+        names = ", ".join(map(repr, self.panel.columns[past][:_NAMED]))
+        more = f" and {self.rows.n_covariates - _NAMED} more" if self.rows.n_covariates > _NAMED else ""
+        return check("covariates", f"{self.made}, with only the later values of {names}{more} changed", differing)
 
     def imputation(self) -> Check:
         """Whether holes that end at an origin are filled from what lies before them."""
@@ -164,12 +168,14 @@ class _Trial:
             differing += self.differing(mine, true, other)
             compared += len(mine)
             left_out += len(starts) - len(mine)
-        others = f"{left_out:,} forecasts whose steps are not the next ones of the clock, as around holidays"
+        others = f"{left_out:,} whose steps are not the next ones of the clock, as around holidays"
         if not compared:
-            listener.note(f"forecasts as forecast predict makes them are not checked: all are {others}")
+            listener.note(
+                f"what forecast predict makes of rows that end at an origin is not checked: there are {others}"
+            )
             return []
         done = f"{compared:,} forecasts as forecast predict makes them of rows that end at the origin"
-        return [check("newest rows", done + (f"; {others}, are left out" if left_out else ""), differing)]
+        return [check("newest rows", done + (f" (without {others})" if left_out else ""), differing)]
 
     def same_steps(self, newest: Newest, starts: Ints) -> tuple[Ints, Ints]:
         """First rows of the windows that end and forecast at the same times here and among the newest rows.
