@@ -75,7 +75,7 @@ class Audit:
             "run": self.run,
             "passed": self.passed,
             "verdict": self.verdict,
-            "origins": [str(origin) for origin in self.origins],
+            "origins": [moment(origin) for origin in self.origins],
             "checks": [vars(check) for check in self.checks],
             "warnings": list(self.warnings),
         }

@@ -264,12 +264,12 @@ def _of_training(run: Run, panel: Panel) -> list[Check]:
     wild = with_wild_values(panel, np.repeat(later[:, None], len(panel.columns), axis=1))
     other = prepare(wild, run.config)
     changed = f"all {int(later.sum()):,} rows from {moment(since)} on changed"
-    again, changes = differing_scaler(run.scaler, prepared.scaler), differing_scaler(run.scaler, other.scaler)
+    refitted, changes = differing_scaler(run.scaler, prepared.scaler), differing_scaler(prepared.scaler, other.scaler)
     learned = differing_training(prepared, other)
     windows = f"{len(prepared.train):,} training windows and their inputs"
     return [
-        check("scaler", "fitted again to the training rows", [f"{again} in the run"] if again else []),
-        check("scaler, future changed", f"fitted again with {changed}", [f"{changes} in the run"] if changes else []),
+        check("scaler", "fitted again to the training rows", [f"{refitted} in the run"] if refitted else []),
+        check("scaler, future changed", f"fitted with {changed}", [f"{changes} before"] if changes else []),
         check("training windows", f"{windows}, with {changed}", [learned] if learned else []),
         *check_parts(prepared, run.manifest),
     ]

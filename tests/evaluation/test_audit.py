@@ -117,13 +117,13 @@ def test_a_failed_check_is_an_error_that_names_it() -> None:
 
 
 def test_the_summary_is_json(prepared: Prepared) -> None:
-    audit = Audit("run", (np.datetime64("2020-01-01", "us"),), (Check("a", True, "b."),), ("c",))
+    audit = Audit("run", (np.datetime64("2020-01-01", "us"),), (Check("a", True, "b."), Check("d", True, "e.")), ("c",))
     assert audit.summary == {
         "schema": 1,
         "run": "run",
         "passed": True,
-        "verdict": "run: no leak found by 1 checks.",
-        "origins": ["2020-01-01T00:00:00.000000"],
-        "checks": [{"name": "a", "passed": True, "detail": "b."}],
+        "verdict": "run: no leak found by 2 checks.",
+        "origins": ["2020-01-01"],
+        "checks": [{"name": "a", "passed": True, "detail": "b."}, {"name": "d", "passed": True, "detail": "e."}],
         "warnings": ["c"],
     }
