@@ -18,6 +18,9 @@ from forecast.data.windows import Flags, Windows
 from forecast.errors import LeakError
 from forecast.evaluation.tampering import Tampered
 
+# The check without which no other says anything: forecasts that vary by themselves cannot be compared to the bit.
+_CONTROL = "repeatable"
+
 
 @dataclass(frozen=True)
 class Check:
@@ -63,6 +66,8 @@ class Audit:
     @property
     def verdict(self) -> str:
         """What was found, in one sentence."""
+        if _CONTROL in self.failed:
+            return f"{self.run}: nothing can be proved, for the same rows give other forecasts the second time."
         if self.failed:
             return f"{self.run} leaks: {len(self.failed)} of {len(self.checks)} checks failed."
         return f"{self.run}: no leak found by {len(self.checks)} checks."
@@ -89,9 +94,11 @@ def demand_no_leak(audit: Audit) -> None:
     """
     if audit.failed:
         raise LeakError(
-            f"{audit.verdict[:-1]}: {', '.join(audit.failed)}.",
-            "Do not trust the scores of this run. Train it again with this version: forecast train SOURCE; if it leaks "
-            "again, report it with the lines of this audit.",
+            f"{audit.verdict} Failed: {'; '.join(audit.failed)}.",
+            "On a GPU, audit once more without it: CUDA_VISIBLE_DEVICES=-1 forecast audit RUN"
+            if _CONTROL in audit.failed
+            else "Do not trust the scores of this run. Train it again with this version: forecast train SOURCE\n"
+            "If it leaks again, report it with the lines of this audit.",
         )
 
 

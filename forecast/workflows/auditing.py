@@ -193,14 +193,16 @@ class _Trial:
         """Whether the forecasts that the run was scored by are those that its networks make of these rows."""
         on_file = self.run.test_forecasts
         kept = np.isin(self.panel.times[self.windows.cutoffs], on_file["cutoff"].to_numpy())
-        starts = self.windows.starts[kept]
-        starts = np.concatenate([of_one for _, of_one in self.origins_among(self.windows_at(starts))])
+        if not kept.any():
+            return Check("scored", False, "no forecast that the run was scored by is from an origin in these rows.")
+        origins = self.origins_among(self.windows_at(self.windows.starts[kept]))
+        starts = np.concatenate([starts for _, starts in origins])
         spread = self.run.scaler.scale[self.rows.identity[starts], None, : self.rows.n_targets]
         columns = self.over(self.rows)(starts)
         columns["spread"] = np.repeat(spread, self.windows.horizon, axis=1)
         again = long_format(self.rows, self.windows_at(starts), np.arange(len(starts)), columns)
         both = again.merge(on_file, on=["unique_id", "ds", "cutoff"], suffixes=("", " on file"))
-        differing = [] if len(both) else ["none of them is of these series, times and origins"]
+        differing = [] if len(both) else ["none of them is of these series and times"]
         for name in self.networks:
             filed = both[f"{name} on file"]
             size = both["spread"] * (both[name].abs() if self.run.scaler.logged[0] else 1)
