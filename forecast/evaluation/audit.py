@@ -70,7 +70,9 @@ class Audit:
             return f"{self.run}: nothing can be proved, for the same rows give other forecasts the second time."
         if self.failed:
             return f"{self.run} leaks: {len(self.failed)} of {len(self.checks)} checks failed."
-        return f"{self.run}: no leak found by {len(self.checks)} checks."
+        n_doubts = len(self.warnings)
+        doubts = f", {n_doubts} {'doubt' if n_doubts == 1 else 'doubts'} about covariates" if n_doubts else ""
+        return f"{self.run}: no leak found by {len(self.checks)} checks{doubts}."
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def audit(
     Args:
         run: A run or its name.
         source: New rows to audit on; None for those that it was trained on, which are read again. Scaler, parts and
-            scored forecasts can be checked only on these.
+            the forecasts that it was scored by can be checked only on these.
         runs_dir: Where runs live.
         listener: Is told what goes on.
 
@@ -96,6 +96,7 @@ class _Trial:
         self.windows = unseen_windows(run, self.rows)
         self.origins = self.origins_among(self.windows)
         self.networks = networks_of(run, self.rows, "model")
+        self.true = self.over(self.rows)
         n_windows = sum(len(starts) for _, starts in self.origins)
         self.made = f"{n_windows:,} forecasts of {' and '.join(self.networks)}"
         known = ", ".join(map(repr, self.config.known))
@@ -108,7 +109,7 @@ class _Trial:
         inputs: list[str] = []
         forecasts: dict[str, list[str]] = {way: [] for way in _OTHER_FUTURES}
         for origin, starts in self.origins:
-            true = self.over(self.rows)(starts)
+            true = self.true(starts)
             repeated += self.differing(starts, true, again(starts))
             for way, tamper in _OTHER_FUTURES.items():
                 tampered = tamper(origin)
@@ -123,7 +124,7 @@ class _Trial:
             ),
             check(
                 "inputs",
-                f"filled values, transforms, scaled values and calendar up to each origin, with all that is later "
+                "filled values, transforms, scaled values and calendar up to each origin, with all that is later "
                 f"changed, deleted and shuffled{self.kept}",
                 inputs,
             ),
@@ -137,7 +138,7 @@ class _Trial:
         differing: list[str] = []
         for origin, starts in self.origins:
             other = self.over(self.encoded(origin.changed(past).panel))
-            differing += self.differing(starts, self.over(self.rows)(starts), other(starts))
+            differing += self.differing(starts, self.true(starts), other(starts))
         names = ", ".join(map(repr, self.panel.columns[past][:_NAMED]))
         more = f" and {self.rows.n_covariates - _NAMED} more" if self.rows.n_covariates > _NAMED else ""
         return check("covariates", f"{self.made}, with only the later values of {names}{more} changed", differing)
@@ -158,14 +159,14 @@ class _Trial:
         """Whether `forecast predict` forecasts the same from rows that end at the origin."""
         weights = self.run.forecast_weights
         networks = self.networks if weights == "model" else networks_of(self.run, self.rows, weights)
+        true = self.over(self.rows, networks)
         differing: list[str] = []
         compared, left_out = 0, 0
         for origin, starts in self.origins:
             cut = origin.of_series(self.rows.series[starts]).as_it_was().panel
             newest = newest_rows(cut, self.config, self.run.scaler)
             mine, theirs = self.same_steps(newest, starts)
-            true, other = self.over(self.rows, networks)(mine), self.over(newest.rows, networks)(theirs)
-            differing += self.differing(mine, true, other)
+            differing += self.differing(mine, true(mine), self.over(newest.rows, networks)(theirs))
             compared += len(mine)
             left_out += len(starts) - len(mine)
         others = f"{left_out:,} whose steps are not the next ones of the clock, as around holidays"
@@ -198,7 +199,7 @@ class _Trial:
         origins = self.origins_among(self.windows_at(self.windows.starts[kept]))
         starts = np.concatenate([starts for _, starts in origins])
         spread = self.run.scaler.scale[self.rows.identity[starts], None, : self.rows.n_targets]
-        columns = self.over(self.rows)(starts)
+        columns = self.true(starts)
         columns["spread"] = np.repeat(spread, self.windows.horizon, axis=1)
         again = long_format(self.rows, self.windows_at(starts), np.arange(len(starts)), columns)
         both = again.merge(on_file, on=["unique_id", "ds", "cutoff"], suffixes=("", " on file"))
@@ -206,7 +207,7 @@ class _Trial:
         for name in self.networks:
             filed = both[f"{name} on file"]
             size = both["spread"] * (both[name].abs() if self.run.scaler.logged[0] else 1)
-            for _, one in both[(both[name] - filed).abs() > _ROUNDING * size].head(1).iterrows():
+            for _, one in both[~((both[name] - filed).abs() <= _ROUNDING * size)].head(1).iterrows():
                 differing.append(
                     f"from the origin {moment(one['cutoff'])}, {name} had forecast {one[f'{name} on file']:.6g} of "
                     f"{one['unique_id']!r} for {moment(one['ds'])}, and now forecasts {one[name]:.6g}"

@@ -128,7 +128,7 @@ def test_the_summary_is_json(prepared: Prepared) -> None:
         "schema": 1,
         "run": "run",
         "passed": True,
-        "verdict": "run: no leak found by 2 checks.",
+        "verdict": "run: no leak found by 2 checks, 1 doubt about covariates.",
         "origins": ["2020-01-01"],
         "checks": [{"name": "a", "passed": True, "detail": "b."}, {"name": "d", "passed": True, "detail": "e."}],
         "warnings": ["c"],
