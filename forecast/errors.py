@@ -50,3 +50,9 @@ class SkillError(ForecastError):
     """The forecasts are not as good as was demanded; everything else was done."""
 
     exit_code = 4
+
+
+class LeakError(ForecastError):
+    """A run knows what it could not have known when its forecasts were due."""
+
+    exit_code = 4

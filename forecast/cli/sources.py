@@ -41,7 +41,8 @@ def datasets(as_json: AsJson = False) -> None:
 def inspect(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Show what is in a source: clock, gaps, missing and suspicious values, and what train would do with it."""
     from forecast.cli.console import Speaker, out, print_json, say
-    from forecast.cli.tables import columns_table, moment
+    from forecast.cli.tables import columns_table
+    from forecast.data.panel import moment
     from forecast.data.quality import inspect_columns
     from forecast.errors import DataError
     from forecast.models.catalogue import configure

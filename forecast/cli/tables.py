@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
@@ -121,11 +120,6 @@ def sketch(values: pd.Series, width: int = 32) -> str:
         return "·" * len(groups)
     span = (high - low) or 1.0
     return "".join("·" if pd.isna(v) else _BARS[int((v - low) / span * (len(_BARS) - 1))] for v in groups)
-
-
-def moment(time: np.datetime64) -> str:
-    """A timestamp without the parts that are zero: 2010-01-01, 2010-01-01 00:51."""
-    return str(pd.Timestamp(time)).removesuffix(":00").removesuffix(" 00:00")
 
 
 def _number(value: float | None) -> str:

@@ -259,3 +259,8 @@ class Panel:
         digest.update(np.ascontiguousarray(self.times.astype("datetime64[us]")).tobytes())
         digest.update(np.ascontiguousarray(self.values).tobytes())
         return digest.hexdigest()
+
+
+def moment(time: np.datetime64) -> str:
+    """A timestamp without the parts that are zero: 2010-01-01, 2010-01-01 00:51."""
+    return str(pd.Timestamp(time)).removesuffix(":00").removesuffix(" 00:00")

@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 
 from forecast.config import Config, DataConfig, chosen
 from forecast.data.bounds import Bounds, bounds_of, unrolled
+from forecast.data.disguise import disguises
 from forecast.data.features import calendar_features
 from forecast.data.panel import Floats, Panel
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_time
 from forecast.data.windows import Flags, Forecasting, Ints, InUnits, Windows, fill_forward, index_windows
 from forecast.errors import DataError
-
-# A covariate that correlates with the target more than this is the target in other units.
-_TWIN = 0.999
 
 
 @dataclass(frozen=True)
@@ -216,22 +214,9 @@ def doubts(prepared: Prepared) -> tuple[str, ...]:
         found.append(
             f"{len(silent)} of {panel.n_series} series have no test window and are not scored: {', '.join(silent[:10])}"
         )
-    training = np.flatnonzero(prepared.training_rows)
-    for target in range(rows.n_targets):
-        for column in range(rows.n_targets, len(panel.columns)):
-            for shift in (0, prepared.train.horizon):
-                now = training[training < panel.n_rows - shift]
-                if _correlation(panel.values[now + shift, target], panel.values[now, column]) > _TWIN:
-                    twin, when = panel.columns[column], f" {shift} steps later" if shift else ""
-                    found.append(f"covariate {twin!r} is nearly the target {panel.columns[target]!r}{when}: a leak?")
+    n_known = len(prepared.config.data.known)
+    found += disguises(panel, prepared.training_rows, rows.n_targets, n_known, prepared.train.horizon)
     return tuple(found)
-
-
-def _correlation(one: Floats, other: Floats) -> float:
-    both = ~(np.isnan(one) | np.isnan(other))
-    if both.sum() < 3 or np.ptp(one[both]) == 0 or np.ptp(other[both]) == 0:
-        return 0.0
-    return float(abs(np.corrcoef(one[both], other[both])[0, 1]))
 
 
 def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:

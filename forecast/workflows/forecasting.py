@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,9 @@ from forecast.runs import Run, find_run, list_runs, runs_folder
 from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import averaged, column_names, rebuilt
 from forecast.workflows.reading import Source, fitting_panel
+
+if TYPE_CHECKING:
+    from forecast.models.feeding import Forecaster
 
 
 def find(name: str = "latest", *, runs_dir: Path | None = None) -> Run:
@@ -162,16 +165,40 @@ def forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, InUnit
         rows: What they are fed.
         model_weights: Which weights the model gets: ``model`` or ``refit``.
     """
-    from forecast.models.feeding import Feeder, Forecaster, shape_of
+    return forecasters_over(rows, run, networks_of(run, rows, model_weights))
 
-    data = run.config.data
-    shape = shape_of(rows, chosen(data.lookback), chosen(data.horizon))
+
+def networks_of(run: Run, rows: Rows, model_weights: str) -> dict[str, list[Forecaster]]:
+    """The networks of a run, the members of each, to be fed any rows of the shape of these.
+
+    Args:
+        run: A run.
+        rows: Rows of that shape.
+        model_weights: Which weights the model gets: ``model`` or ``refit``.
+    """
+    from forecast.models.feeding import Forecaster, shape_of
+
+    shape = shape_of(rows, chosen(run.config.data.lookback), chosen(run.config.data.horizon))
+    return {
+        column_names(run.config)[network]: [Forecaster(member, shape) for member in members]
+        for network, members in rebuilt(run, shape, model_weights).items()
+    }
+
+
+def forecasters_over(rows: Rows, run: Run, networks: Mapping[str, list[Forecaster]]) -> dict[str, InUnits]:
+    """Networks of a run over new rows, in the targets' own units.
+
+    Args:
+        rows: What they are fed.
+        run: The run.
+        networks: What `networks_of` returned.
+    """
+    from forecast.models.feeding import Feeder
+
     feeder = Feeder(rows.inputs, rows.identity)
     return {
-        column_names(run.config)[network]: in_units(
-            averaged([Forecaster(member, shape).over(feeder) for member in members]), rows, run.scaler
-        )
-        for network, members in rebuilt(run, shape, model_weights).items()
+        name: in_units(averaged([member.over(feeder) for member in members]), rows, run.scaler)
+        for name, members in networks.items()
     }
 
 
