@@ -134,7 +134,7 @@ class Run:
         return _read_checked(self.path, name, self.manifest["files"])
 
 
-_DATA_FACTS = {"freq", "columns", "series_ids", "test_from"}
+_DATA_FACTS = {"freq", "columns", "series_ids", "test_from", "last"}
 
 _WEIGHTS = {"model": "weights.npz", "baseline": "baseline/weights.npz", "refit": "refit.npz"}
 _CALIBRATION = "calibration.npz"

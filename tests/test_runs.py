@@ -66,7 +66,7 @@ def test_a_run_holds_these_files_and_no_others(trained: Run) -> None:
     plots = {
         f"plots/{name}.png" for name in ("1-test-span", "2-examples", "3-error-by-step", "4-training", "5-forecast")
     }
-    assert files == {*READERS, "manifest.json", "config.json", "baseline/history.csv"} | plots
+    assert files == {*READERS, "manifest.json", "config.json", "baseline/history.csv", "calibration.npz"} | plots
     assert files - {"manifest.json"} == set(trained.manifest["files"])
     assert [path.name for path in trained.path.parent.iterdir()] == ["months"]  # no lock, nothing half-done
 
@@ -135,7 +135,7 @@ def test_weights_that_are_not_finite_are_refused(copy: Path) -> None:
     (copy / "weights.npz").write_bytes(buffer.getvalue())
     entry = {"bytes": len(buffer.getvalue()), "sha256": hashlib.sha256(buffer.getvalue()).hexdigest()}
     edit_manifest(copy, files=run.manifest["files"] | {"weights.npz": entry})
-    with pytest.raises(RunError, match=r"weights\.npz holds weights that are not finite"):
+    with pytest.raises(RunError, match=r"weights\.npz holds numbers that are not finite"):
         open_run(copy).weights("model")
 
 

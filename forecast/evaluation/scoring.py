@@ -121,12 +121,43 @@ def judge(
         intervals: The intervals of all models, as they stood before the first window; None for none.
     """
     judgement = _Judgement(rows, windows, tuple(models), season, naive_error, intervals)
-    frames = [judgement.add(chunk) for chunk in _chunks(rows, windows, models, season, judgement.points_at_once)]
+    frames = [judgement.add(chunk) for chunk in _chunks(rows, windows, models, season, _points_at_once(intervals))]
     forecasts = pd.concat(frames, ignore_index=True).sort_values(
         ["unique_id", "cutoff"], kind="stable", ignore_index=True
     )
     metrics = figures(rows, windows, judgement.sums, season, tuple(models)) | {"forecasts_every": judgement.kept_every}
     return Evaluation(metrics, forecasts, judgement.intervals_at_the_end())
+
+
+def followed(
+    rows: Rows, windows: Windows, models: Mapping[str, InUnits], season: int, intervals: Intervals
+) -> Intervals:
+    """The intervals of some models after these windows, whose outcomes are known.
+
+    Args:
+        rows: The rows that the windows point into.
+        windows: The windows to follow.
+        models: By name.
+        season: m.
+        intervals: The models' intervals before the first window.
+    """
+    if not len(windows):
+        return intervals
+    follower = _follower(rows, windows, intervals)
+    for chunk in _chunks(rows, windows, models, season, _points_at_once(intervals)):
+        follower.fans(chunk.y_true, chunk.forecasts, chunk.series)
+    return follower.intervals()
+
+
+def _follower(rows: Rows, windows: Windows, intervals: Intervals) -> Follower:
+    return Follower(intervals, windows.spacing, longest=int(np.bincount(rows.series[windows.starts]).max()))
+
+
+def _points_at_once(intervals: Intervals | None) -> int:
+    """Points in a chunk; fewer where each has quantiles of every forecaster beside it."""
+    if intervals is None:
+        return _POINTS_AT_ONCE
+    return _POINTS_AT_ONCE // (len(intervals.calibrations) * len(intervals.probabilities))
 
 
 @dataclass(frozen=True)
@@ -181,11 +212,7 @@ class _Judgement:
         points = len(windows) * windows.horizon * rows.n_targets
         self.kept_every = max(1, -(-points // _ROWS_OF_FORECASTS))
         self.sums = new_sums(rows, windows, naive_error, max(1, -(-points // _STEPS_TESTED)))
-        self._follower, self.points_at_once = None, _POINTS_AT_ONCE
-        if intervals is not None:
-            longest = int(np.bincount(rows.series[windows.starts]).max())
-            self._follower = Follower(intervals, windows.spacing, longest)
-            self.points_at_once //= len(intervals.calibrations) * len(intervals.probabilities)
+        self._follower = None if intervals is None else _follower(rows, windows, intervals)
 
     def add(self, chunk: _Chunk) -> pd.DataFrame:
         """Add one chunk, and return those of its forecasts that are kept, in the long format."""

@@ -59,14 +59,18 @@ def _limit(naive: Sequence[str], metrics: Mapping[str, Any]) -> list[str]:
         ]
         if len(shown) < len(gains):
             reaches.append((len(gains), shown, _NAMES[name]))
-    for horizon, shown, name in reaches:
+    # The one that is shown at the fewest steps limits most.
+    for horizon, shown, name in sorted(reaches, key=lambda reach: len(reach[1])):
         if not shown:
             return [f"at no single step alone is there evidence that it beats {name}"]
-        if shown[-1] < horizon:
-            return [f"beyond step {shown[-1]} there is no evidence that it beats {name}"]
-    for _, shown, name in reaches:
-        if shown[0] > 1:
-            before = f"up to step {shown[0] - 1}" if shown[0] > 2 else "at the first step"
+        first, last = shown[0], shown[-1]
+        if first > 1 and last < horizon:
+            steps = f"from step {first} to step {last}" if first < last else f"at step {first}"
+            return [f"only {steps} is there evidence that it beats {name}"]
+        if last < horizon:
+            return [f"beyond step {last} there is no evidence that it beats {name}"]
+        if first > 1:
+            before = f"up to step {first - 1}" if first > 2 else "at the first step"
             return [f"{before} there is no evidence that it beats {name}"]
     return []
 

@@ -92,15 +92,15 @@ def newest_forecast(
         newest: What `newest_rows` returned.
         models: By name.
         season: m.
-        intervals: Those of the models, of every series of the run; their ends get columns, such as ``lstm-lo-80``.
+        intervals: Those of the models, of the series of these rows; their ends get columns, such as ``lstm-lo-80``.
     """
     rows, windows = newest.rows, newest.windows
     forecasts = {name: model(windows.starts) for name, model in models.items()}
     y_pred = {name: middle(values) for name, values in forecasts.items()}
     y_pred |= naive_forecasts(rows, windows, slice(None), season)
     if intervals is not None:
-        fans = intervals.only(models).fans(forecasts, rows.identity[windows.starts])
         series = rows.series[windows.starts]
+        fans = intervals.only(models).fans(forecasts, series)
         fans = {name: rows.bounds.within(fan, series) for name, fan in fans.items()}
         y_pred |= interval_columns(fans, y_pred, intervals)
     return long_format(rows, windows, np.arange(len(windows)), y_pred)

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from forecast.config import chosen
-from forecast.data.panel import Clock
+from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Rows, encode, in_units, windows_of
 from forecast.data.windows import InUnits, Windows
 from forecast.errors import DataError
 from forecast.evaluation.figures import naive_errors_of
-from forecast.evaluation.scoring import judge
+from forecast.evaluation.scoring import followed, judge
 from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.runs import Run, find_run, list_runs, runs_folder
@@ -152,9 +152,24 @@ def _newest(run: Run, source: Source, listener: Listener) -> tuple[pd.DataFrame,
         raise DataError(newest.refused[0], "Give more of the newest rows, without such holes.")
     for warning in newest.refused + newest.filled:
         listener.warn(warning)
-    models = forecasters_of(run, newest.rows, run.forecast_weights)
-    season = chosen(run.config.data.season)
-    return newest_forecast(newest, models, season, intervals_of(run, "end")), newest.rows
+    networks = networks_of(run, newest.rows, run.forecast_weights)
+    models = forecasters_over(newest.rows, run, networks)
+    intervals = _caught_up(run, panel, networks)
+    return newest_forecast(newest, models, chosen(run.config.data.season), intervals), newest.rows
+
+
+def _caught_up(run: Run, panel: Panel, networks: Mapping[str, list[Forecaster]]) -> Intervals | None:
+    """The intervals of these series, after they have followed the errors since the rows that the run was made from."""
+    intervals = intervals_of(run, "end")
+    if intervals is None:
+        return None
+    intervals = intervals.of_series(run.scaler.positions(panel.series_ids))
+    since = panel.times > np.datetime64(run.data["last"])
+    if not intervals.adaptive or not since.any():
+        return intervals
+    rows = encode(panel, run.config.data, run.scaler)
+    windows, models = windows_of(rows, since, run.config.data), forecasters_over(rows, run, networks)
+    return followed(rows, windows, models, chosen(run.config.data.season), intervals.only(models))
 
 
 def forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, InUnits]:

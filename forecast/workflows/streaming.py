@@ -22,7 +22,7 @@ from forecast.data.reading.lines import LineReader, lines_of
 from forecast.data.reading.source import Source as TextSource
 from forecast.data.windows import Forecasting, Ints
 from forecast.errors import DataError, MachineError, RunError
-from forecast.inference.intervals import intervals_of
+from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.inference.tail import Tail
 from forecast.runs import Run
@@ -148,7 +148,7 @@ class Stream:
                 name: in_units(model, newest.rows, self._scaler)
                 for name, model in (carried or self._windowed(newest.rows)).items()
             }
-            found = newest_forecast(newest, models, chosen(data.season), self._intervals)
+            found = newest_forecast(newest, models, chosen(data.season), self._intervals_of(newest.rows))
         self.refused = newest.refused
         self._accept(series_id, after)
         return found
@@ -247,6 +247,11 @@ class Stream:
             name: averaged([forecaster.over(feeder) for _, forecaster in members])
             for name, members in self._forecasters(rows, chosen(self.run.config.data.lookback)).items()
         }
+
+    def _intervals_of(self, rows: Rows) -> Intervals | None:
+        """The intervals of the series of these rows, as they stood when the run was made."""
+        order = self._scaler.positions(rows.panel.series_ids)
+        return None if self._intervals is None else self._intervals.of_series(order)
 
     def _stepped(self, tail: Tail, rows: Rows) -> tuple[Tail, dict[str, Forecasting]]:
         """The tail with the states after its newest row, and the forecasts from them.

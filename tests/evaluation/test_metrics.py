@@ -7,8 +7,26 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from forecast.evaluation.metrics import mae, mase, rmse, seasonal_naive_error, skill, smape
+from forecast.evaluation.metrics import (
+    bias,
+    coverage,
+    crps,
+    directional_accuracy,
+    interval_width,
+    mae,
+    mase,
+    quantile_loss,
+    rmse,
+    rmsse,
+    seasonal_naive_error,
+    skill,
+    smape,
+    wape,
+    weighted_quantile_loss,
+    winkler,
+)
 
 RNG = np.random.default_rng(0)
 Y_TRUE = RNG.normal(10, 4, (7, 5, 3))
@@ -93,3 +111,58 @@ def test_shapes_that_would_broadcast_are_refused(metric: Callable[..., float]) -
     # [N, 1] against [N] is a common slip, and would score N × N pairs.
     with pytest.raises(ValueError, match="shape"):
         metric(np.zeros((4, 1)), np.zeros(4))
+
+
+def test_weighted_percentages_bias_and_direction() -> None:
+    y_true, y_pred = np.array([[1.0, 2.0], [4.0, 5.0]]), np.array([[2.0, 2.0], [3.0, 7.0]])
+    assert wape(y_true, y_pred) == pytest.approx(100 * 4 / 12)
+    assert bias(y_true, y_pred) == pytest.approx((1 + 0 - 1 + 2) / 4)
+    # From 1 and from 4.5: at 1 nothing moved; up both; down both; up both.
+    assert directional_accuracy(y_true, y_pred, [1.0, 4.5]) == 100
+    assert directional_accuracy(y_true, [[0.0, 0.0], [5.0, 4.0]], [1.0, 4.5]) == 0
+    assert math.isnan(directional_accuracy(y_true, [[1.0, 1.0], [4.5, 4.5]], [1.0, 4.5]))
+    assert math.isnan(wape([0.0, 0.0], [1.0, 2.0]))
+
+
+def test_squared_scaled_error() -> None:
+    assert rmsse([0.0, 0.0], [3.0, 4.0], naive_error=2) == pytest.approx(math.sqrt(12.5) / 2)
+    assert math.isnan(rmsse([1.0], [2.0], naive_error=0.0))
+    assert seasonal_naive_error(np.array([1.0, 4.0, 2.0]), 1).rmse == pytest.approx(math.sqrt((9 + 4) / 2))
+
+
+def test_errors_of_angles_take_the_short_way() -> None:
+    assert seasonal_naive_error(np.array([0.0, 350.0, 720.0]), 1, turn=360).mae == pytest.approx(10)
+
+
+def test_quantile_losses() -> None:
+    y_true = np.array([0.0, 10.0])
+    assert quantile_loss(y_true, [4.0, 4.0], 0.5) == mae(y_true, [4.0, 4.0])
+    assert quantile_loss(y_true, [4.0, 4.0], 0.9) == pytest.approx(0.1 * 4 + 0.9 * 6)  # doubled, then the mean of two
+    quantiles = np.array([[-1.0, 1.0], [8.0, 12.0]])
+    both = (quantile_loss(y_true, quantiles[:, 0], 0.1) + quantile_loss(y_true, quantiles[:, 1], 0.9)) / 2
+    assert crps(y_true, quantiles, [0.1, 0.9]) == pytest.approx(both)
+    assert weighted_quantile_loss(y_true, quantiles, [0.1, 0.9]) == pytest.approx(both / 5)
+    assert math.isnan(weighted_quantile_loss([0.0], [[1.0]], [0.5]))
+
+
+def test_the_quantile_loss_is_least_at_the_quantile() -> None:
+    values = np.random.default_rng(0).normal(size=4001)
+    guesses = np.linspace(-2, 2, 81)
+    losses = [quantile_loss(values, np.full(4001, guess), 0.8) for guess in guesses]
+    assert guesses[np.argmin(losses)] == pytest.approx(0.84, abs=0.06)
+
+
+def test_crps_by_many_quantiles_is_the_score_itself() -> None:
+    # Of a standard normal at its centre, in closed form: 2 φ(0) - 1 / √π (Gneiting & Raftery 2007).
+    probabilities = (np.arange(999) + 0.5) / 999
+    quantiles = stats.norm.ppf(probabilities)
+    expected = 2 / math.sqrt(2 * math.pi) - 1 / math.sqrt(math.pi)
+    assert crps([0.0], quantiles[None], probabilities.tolist()) == pytest.approx(expected, abs=1e-3)
+
+
+def test_interval_scores() -> None:
+    y_true, low, high = np.array([1.0, 5.0, -3.0]), np.zeros(3), np.full(3, 4.0)
+    assert coverage(y_true, low, high) == pytest.approx(1 / 3)
+    assert coverage([0.0, 4.0], [0.0, 0.0], [4.0, 4.0]) == 1  # the ends belong to it
+    assert interval_width(low, high) == 4
+    assert winkler(y_true, low, high, 0.8) == pytest.approx(4 + (2 / 0.2) * (1 + 3) / 3)

@@ -18,9 +18,22 @@ from forecast.data.prepare import in_units as prepare_in_units
 from forecast.data.split import TRAIN
 from forecast.data.windows import Forecasting, Ints, InUnits
 from forecast.evaluation import scoring
-from forecast.evaluation.metrics import bias, directional_accuracy, mae, rmse, smape, wape
-from forecast.evaluation.scoring import Evaluation, judge, naive_errors
-from forecast.evaluation.significance import diebold_mariano
+from forecast.evaluation.metrics import (
+    bias,
+    coverage,
+    crps,
+    directional_accuracy,
+    interval_width,
+    mae,
+    rmse,
+    smape,
+    wape,
+    weighted_quantile_loss,
+    winkler,
+)
+from forecast.evaluation.scoring import Evaluation, calibrated, judge, naive_errors
+from forecast.evaluation.significance import by_step, diebold_mariano
+from forecast.inference.intervals import interval
 from forecast.models.defaults import resolve
 
 SEASON, LOOKBACK, HORIZON = 4, 6, 3
@@ -319,3 +332,71 @@ def test_every_window_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None
     score(ready, {"lstm": note})
     assert max(len(starts) for starts in asked) == 5  # 30 points are five windows of 3 × 2
     assert np.concatenate(asked).tolist() == ready.test.starts.tolist()
+
+
+def test_intervals_are_scored_as_the_flat_metrics_score_them() -> None:
+    ready = make_ready(make_panel(n_rows=300))
+    models = models_in_units(ready, {"lstm": guesses(ready, 1)})
+    intervals = calibrated(ready.rows, ready.validation, models, SEASON, ready.config)
+    assert intervals is not None
+    yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
+    still = replace(intervals, adaptive=False)
+    evaluation = judge(ready.rows, ready.test, models, SEASON, yardsticks, still)
+    y_true, y_pred = observed(ready), in_units(ready, guesses(ready, 1))
+    series = ready.rows.series[ready.test.starts]
+    one = intervals.calibrations["lstm"]
+    fan = one.fan(one.bases(y_pred), one.offsets[series])
+    found = evaluation.metrics["intervals"]["models"]["lstm"]
+    for level in (80, 95):
+        low, high = interval(fan, one.probabilities, level)
+        assert found[str(level)]["coverage"] == pytest.approx(coverage(y_true, low, high))
+        assert found[str(level)]["width"] == pytest.approx(interval_width(low, high))
+        assert found[str(level)]["winkler"] == pytest.approx(winkler(y_true, low, high, level / 100))
+        by_step = [coverage(y_true[:, step], low[:, step], high[:, step]) for step in range(HORIZON)]
+        assert found[str(level)]["coverage_by_step"] == pytest.approx(by_step)
+    tenths = [number / 10 for number in range(1, 10)]
+    deciles = fan[..., [one.probabilities.index(p) for p in tenths]]
+    assert found["crps"] == pytest.approx(crps(y_true, deciles, tenths))
+    assert found["wql"] == pytest.approx(weighted_quantile_loss(y_true, deciles, tenths))
+    frame = evaluation.forecasts
+    ends = [f"lstm-{end}-{level}" for level in (80, 95) for end in ("lo", "hi")]
+    assert list(frame)[4:] == ["lstm", "persistence", "seasonal-naive", "drift", *ends]
+    assert ((frame["lstm-lo-95"] <= frame["lstm-lo-80"]) & (frame["lstm-lo-80"] <= frame["lstm"])).all()
+
+
+def test_chunks_change_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = make_ready(make_panel(n_rows=200))
+    models = models_in_units(ready, {"lstm": guesses(ready, 1)})
+    intervals = calibrated(ready.rows, ready.validation, models, SEASON, ready.config)
+    yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
+    found = []
+    for points in (2_000_000, 3_000, 1):
+        monkeypatch.setattr(scoring, "_POINTS_AT_ONCE", points)
+        found.append(judge(ready.rows, ready.test, models, SEASON, yardsticks, intervals))
+    for other in found[1:]:
+        pd.testing.assert_frame_equal(found[0].forecasts, other.forecasts)
+        for one, two in zip(
+            found[0].intervals.calibrations.values(), other.intervals.calibrations.values(), strict=True
+        ):
+            assert (one.offsets == two.offsets).all()
+
+
+def test_a_span_of_few_windows_gives_no_interval() -> None:
+    ready = make_ready(make_panel(n_series=1, n_rows=60), target=("a",))
+    models = models_in_units(ready, {"lstm": guesses(ready, 1)})
+    assert len(ready.validation) < 10
+    assert calibrated(ready.rows, ready.validation, models, SEASON, ready.config) is None
+    none = ready.config.replace(intervals={"levels": "none"})
+    wide = make_ready(make_panel(n_rows=300))
+    assert calibrated(wide.rows, wide.validation, models_in_units(wide, {}), SEASON, none) is None
+
+
+def test_steps_are_tested_on_evenly_spaced_origins_where_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = make_ready(make_panel(n_series=1, n_rows=400), target=("a",))
+    monkeypatch.setattr(scoring, "_STEPS_TESTED", 80)  # of 78 windows of three steps, every third
+    metrics = score(ready).metrics
+    y_true = observed(ready)
+    losses = [np.abs(y_true - in_units(ready, guesses(ready, seed)))[::3, :, 0] for seed in (1, 2)]
+    assert metrics["p_by_step"]["rnn"] == pytest.approx(by_step(*losses, spacing=3).tolist())
+    gains = 1 - losses[0].mean(axis=0) / losses[1].mean(axis=0)
+    assert metrics["skill_by_step"]["rnn"] == pytest.approx(gains.tolist())

@@ -60,6 +60,44 @@ def test_the_vanilla_rnn_has_its_own_clause(gain: float, p: float | None, said: 
     assert sentence == f"lstm beats the last value (MAE 40.0% lower, p = 0.02); {said}"
 
 
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        ([1, 2, 3, 4], ""),
+        ([1, 2], "; beyond step 2 there is no evidence that it beats the last value"),
+        ([3, 4], "; up to step 2 there is no evidence that it beats the last value"),
+        ([2, 3, 4], "; at the first step there is no evidence that it beats the last value"),
+        ([2, 3], "; only from step 2 to step 3 is there evidence that it beats the last value"),
+        ([2], "; only at step 2 is there evidence that it beats the last value"),
+        ([], "; at no single step alone is there evidence that it beats the last value"),
+    ],
+)
+def test_a_lead_that_is_not_shown_at_every_step_is_said_to_end(shown: list[int], said: str) -> None:
+    gains = {"persistence": [0.3] * 4, "seasonal-naive": [0.5] * 4}
+    p = {"persistence": [0.001 if step in shown else 0.2 for step in range(1, 5)], "seasonal-naive": [1e-9] * 4}
+    skill, overall = {"persistence": 0.3, "seasonal-naive": 0.5}, {"persistence": 0.001, "seasonal-naive": 1e-9}
+    sentence = verdict("lstm", skill, overall, skill_by_step=gains, p_by_step=p)
+    assert sentence == f"lstm beats the last value (MAE 30.0% lower, p = 0.001){said}."
+
+
+def test_a_step_that_is_worse_is_not_shown() -> None:
+    p = {"persistence": [1e-9] * 3}
+    gains = {"persistence": [0.4, 0.3, -0.2]}
+    sentence = verdict("lstm", {"persistence": 0.3}, {"persistence": 1e-9}, skill_by_step=gains, p_by_step=p)
+    assert sentence.endswith("; beyond step 2 there is no evidence that it beats the last value.")
+
+
+def test_an_echo_is_called_by_its_name_unless_it_has_skill() -> None:
+    delayed = {"best_lag": [-1, -2], "difference_skill": 0.0, "delayed": True}
+    skill = {"persistence": 0.01, "seasonal-naive": 0.4}
+    p = {"persistence": 0.6, "seasonal-naive": 1e-9}
+    assert verdict("lstm", skill, p, echo=delayed) == (
+        "No evidence that lstm beats the last value (MAE 1.0% lower, p = 0.6): this is the last value, delayed."
+    )
+    assert "delayed" not in verdict("lstm", skill, {**p, "persistence": 0.001}, echo=delayed)
+    assert "delayed" not in verdict("lstm", skill, p, echo={**delayed, "delayed": False})
+
+
 def test_perfect_naive_forecasts_leave_nothing_to_win() -> None:
     nothing = {"persistence": None, "seasonal-naive": None}
     assert verdict("lstm", nothing, nothing) == (

@@ -65,7 +65,12 @@ def test_the_rows_it_was_trained_on_give_the_forecast_that_was_written(
     trained: Run, monthly: pd.DataFrame, monthly_csv: Path
 ) -> None:
     written = forecast.predict(trained)
-    assert list(written) == ["unique_id", "ds", "cutoff", "lstm", "rnn", "persistence", "seasonal-naive", "drift"]
+    points = ["unique_id", "ds", "cutoff", "lstm", "rnn", "persistence", "seasonal-naive", "drift"]
+    ends = [f"{model}-{end}-{level}" for model in ("lstm", "rnn") for level in (80, 95) for end in ("lo", "hi")]
+    assert list(written) == points + ends
+    for model in ("lstm", "rnn"):
+        inside = [written[f"{model}-lo-95"], written[f"{model}-lo-80"], written[model], written[f"{model}-hi-80"]]
+        assert (np.diff([*inside, written[f"{model}-hi-95"]], axis=0) >= 0).all()
     for source in (monthly, monthly_csv, str(monthly_csv), forecast.read(monthly)):
         close(forecast.predict(trained, source), written)
 
@@ -93,8 +98,19 @@ def test_a_forecast_from_the_rows_until_an_origin_is_the_one_that_was_judged(
     # Which shows at once that no judged forecast has seen a row after its origin.
     judged = trained.test_forecasts[trained.test_forecasts["cutoff"] == monthly["ds"][origin]]
     made = forecast.predict(trained, monthly.iloc[: origin + 1])
-    close(made, judged.drop(columns="y").reset_index(drop=True))
+    # The intervals are those at the end of the training's rows, which have followed the errors up to there.
+    close(made.iloc[:, :8], judged.drop(columns="y").reset_index(drop=True).iloc[:, :8])
     assert made["ds"].tolist() == list(pd.date_range(monthly["ds"][origin], periods=4, freq="MS")[1:])
+
+
+def test_intervals_follow_the_errors_since_the_training(trained: Run, monthly: pd.DataFrame) -> None:
+    times = pd.date_range("2006-09-01", periods=40, freq="MS")
+    calm, wild = (monthly["y"].iloc[:40].to_numpy() + size * np.resize([1, -1], 40) for size in (0, 20))
+    widths = []
+    for y in (calm, wild):
+        made = forecast.predict(trained, pd.concat([monthly, pd.DataFrame({"ds": times, "y": y})], ignore_index=True))
+        widths.append((made["lstm-hi-80"] - made["lstm-lo-80"]).mean())
+    assert widths[1] > 1.15 * widths[0]
 
 
 def test_new_rows_are_scaled_as_those_of_the_training_were(trained: Run, monthly: pd.DataFrame) -> None:
@@ -224,7 +240,13 @@ def test_scores_of_the_rows_it_was_trained_on_are_those_that_were_written(traine
     assert scored.keys() == trained.metrics.keys()
     assert scored["n_windows"] == 38
     for name, scores in trained.metrics["models"].items():
-        assert scored["models"][name] == pytest.approx(scores, rel=1e-6)
+        assert {k: v for k, v in scored["models"][name].items() if v is not None} == pytest.approx(
+            {k: v for k, v in scores.items() if v is not None}, rel=1e-6
+        )
+    for name, scores in trained.metrics["intervals"]["models"].items():
+        found = scored["intervals"]["models"][name]["80"]
+        assert found["coverage_by_step"] == scores["80"]["coverage_by_step"]
+        assert found["winkler"] == pytest.approx(scores["80"]["winkler"], rel=1e-6)
     assert scored["verdict"] == trained.metrics["verdict"]
 
 
