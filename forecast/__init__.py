@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from forecast.runs import Run
     from forecast.workflows.auditing import audit
     from forecast.workflows.explaining import explain
-    from forecast.workflows.forecasting import all_runs, evaluate, find, predict
+    from forecast.workflows.forecasting import all_runs, evaluate, find, predict, sample_paths
     from forecast.workflows.reading import read
     from forecast.workflows.streaming import Stream
     from forecast.workflows.training import resume, train
@@ -63,6 +63,7 @@ _HOMES = {
     "evaluate": "workflows.forecasting",
     "find": "workflows.forecasting",
     "predict": "workflows.forecasting",
+    "sample_paths": "workflows.forecasting",
     "read": "workflows.reading",
     "resume": "workflows.training",
     "train": "workflows.training",
@@ -98,6 +99,7 @@ __all__ = [
     "read",
     "resolve",
     "resume",
+    "sample_paths",
     "train",
 ]
 

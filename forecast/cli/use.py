@@ -21,6 +21,9 @@ def predict(
     source: NewSource = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the CSV here.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the forecast into this PNG file.")] = None,
+    paths: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Draw this many sample paths instead of the forecast.")
+    ] = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -34,7 +37,9 @@ def predict(
 
     speaker = Speaker(quiet)
     found = forecasting.find(run, runs_dir=runs_dir)
-    if plot is None:
+    if paths is not None:
+        forecast = forecasting.sample_paths(found, source, count=paths, listener=speaker)
+    elif plot is None:
         forecast = forecasting.predict(found, source, listener=speaker)
     else:
         forecast, pictures = forecasting.predict_and_draw(found, source, listener=speaker)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from scipy import stats
 
 from forecast.data.panel import Floats
 from forecast.data.windows import Ints, middle
@@ -26,6 +27,9 @@ _ENOUGH_WINDOWS = 50
 # Windows overlap: with fewer than these one after the other, errors that lean to one side may do so by luck, and count
 # as often with the other sign.
 _ENOUGH_HORIZONS = 30
+
+# Windows, at most, whose errors' ranks are kept to draw paths from.
+_REMEMBERED = 500
 
 DECILES = tuple(number / 10 for number in range(1, 10))
 
@@ -49,6 +53,7 @@ class Calibration:
         heads: The probabilities of the forecaster's own quantiles, Q; empty where it forecasts points.
         offsets: By series, step, target and probability, in transformed units, [S, H, D, P].
         spread: The size of the errors, in transformed units, [S, H, D].
+        ranks: Where the errors of K windows stood among their like at each step, within 0 … 1, [K, H, D].
         logged: Whether the targets are logged first.
     """
 
@@ -56,6 +61,7 @@ class Calibration:
     heads: tuple[float, ...]
     offsets: Floats
     spread: Floats
+    ranks: Floats
     logged: bool
 
     def bases(self, forecasts: Floats) -> Floats:
@@ -84,8 +90,32 @@ class Calibration:
             bases: What `bases` returned.
             offsets: Of each window, [n, H, D, P].
         """
-        quantiles = np.sort(bases + offsets, axis=-1)
-        return np.exp(quantiles) if self.logged else quantiles
+        return self._untransformed(np.sort(bases + offsets, axis=-1))
+
+    def paths(self, fan: Floats, count: int, rng: np.random.Generator) -> Floats:
+        """Sample paths whose quantiles are the fan's, and whose steps hang together as errors did, [count, n, H, D].
+
+        Each path takes, step by step, the quantiles at which the errors of one calibration window stood. Beyond the
+        outermost quantiles the tails are those of a normal distribution.
+
+        Args:
+            fan: Quantiles in own units, [n, H, D, P].
+            count: How many paths.
+            rng: Draws the windows.
+
+        Reference: Clark et al. 2004 (the Schaake shuffle).
+        """
+        quantiles, knots = self.transformed(fan), stats.norm.ppf(self.probabilities)
+        drawn = stats.norm.ppf(self.ranks[rng.integers(len(self.ranks), size=(count, len(fan)))])
+        right = np.clip(np.searchsorted(knots, drawn), 1, len(knots) - 1)
+        share = (drawn - knots[right - 1]) / (knots[right] - knots[right - 1])
+        low, high = (
+            np.take_along_axis(quantiles[None], place[..., None], axis=-1)[..., 0] for place in (right - 1, right)
+        )
+        return self._untransformed(low + share * (high - low))
+
+    def _untransformed(self, values: Floats) -> Floats:
+        return np.exp(values) if self.logged else values
 
 
 @dataclass(frozen=True)
@@ -178,10 +208,12 @@ def calibrate(
     n_steps, n_targets = y_true.shape[1:]
     probabilities, heads = probabilities_of(levels), heads if forecasts.ndim == 4 else ()
     blank = np.zeros((n_series, n_steps, n_targets, len(probabilities)))
-    calibration = Calibration(probabilities, heads, blank, np.zeros(blank.shape[:3]), logged)
+    ranks = np.empty((0, n_steps, n_targets))
+    calibration = Calibration(probabilities, heads, blank, np.zeros(blank.shape[:3]), ranks, logged)
     observed = calibration.transformed(y_true)
     errors = observed[..., None] - calibration.bases(forecasts)
-    size = np.abs(observed - calibration.transformed(middle(forecasts)))
+    of_point = observed - calibration.transformed(middle(forecasts))
+    size = np.abs(of_point)
     for number in range(n_series):
         own = series == number
         if np.count_nonzero(own) < _ENOUGH_WINDOWS:
@@ -191,7 +223,9 @@ def calibrate(
             found = np.concatenate([found, -found[..., ::-1]])
         calibration.offsets[number] = _conformal(found, probabilities)
         calibration.spread[number] = np.quantile(size[own], 0.8, axis=0)
-    return calibration
+    some = of_point[:: -(-len(of_point) // _REMEMBERED)]
+    ranks = (stats.rankdata(some, axis=0) - 0.5) / len(some)
+    return replace(calibration, ranks=ranks)
 
 
 def _conformal(errors: Floats, probabilities: Sequence[float]) -> Floats:
@@ -214,6 +248,7 @@ def intervals_to_arrays(start: Intervals, end: Intervals) -> Arrays:
     for name, one in start.calibrations.items():
         arrays[f"{name}/heads"] = np.array(one.heads)
         arrays[f"{name}/spread"] = one.spread
+        arrays[f"{name}/ranks"] = one.ranks
         arrays[f"{name}/start"] = one.offsets
         arrays[f"{name}/end"] = end.calibrations[name].offsets
     return arrays
@@ -237,6 +272,7 @@ def intervals_of(run: Run, moment: Literal["start", "end"]) -> Intervals | None:
                 tuple(arrays[f"{name}/heads"].tolist()),
                 arrays[f"{name}/{moment}"],
                 arrays[f"{name}/spread"],
+                arrays[f"{name}/ranks"],
                 logged,
             )
             for name in (key.removesuffix("/spread") for key in arrays if key.endswith("/spread"))

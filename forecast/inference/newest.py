@@ -106,6 +106,34 @@ def newest_forecast(
     return long_format(rows, windows, np.arange(len(windows)), y_pred)
 
 
+def newest_paths(
+    newest: Newest, models: Mapping[str, InUnits], intervals: Intervals, count: int, seed: int
+) -> pd.DataFrame:
+    """Sample paths of every model from the newest origin: unique_id, ds, cutoff, path and a column for each.
+
+    Args:
+        newest: What `newest_rows` returned.
+        models: By name.
+        intervals: Those of the models, of the series of these rows.
+        count: Paths of each series and target.
+        seed: Decides which.
+    """
+    rows, windows = newest.rows, newest.windows
+    series = rows.series[windows.starts]
+    forecasts = {name: model(windows.starts) for name, model in models.items()}
+    fans = intervals.only(models).fans(forecasts, series)
+    drawn = {
+        name: intervals.calibrations[name].paths(fan, count, np.random.default_rng(seed)) for name, fan in fans.items()
+    }
+    every = np.arange(len(windows))
+    frames = []
+    for path in range(count):
+        columns = {name: rows.bounds.within(paths[path], series) for name, paths in drawn.items()}
+        frames.append(long_format(rows, windows, every, columns).assign(path=path + 1))
+    found = pd.concat(frames, ignore_index=True)[["unique_id", "ds", "cutoff", "path", *models]]
+    return found.sort_values(["unique_id", "path", "ds"], kind="stable", ignore_index=True)
+
+
 def _newest(panel: Panel, reach: int, horizon: int, n_known: int) -> Panel:
     """The last ``reach`` places of each series on the clock, empty where a row is absent, and H more.
 

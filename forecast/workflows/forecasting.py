@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,15 @@ from forecast.config import chosen
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Rows, encode, in_units, windows_of
 from forecast.data.windows import InUnits, Windows
-from forecast.errors import DataError
+from forecast.errors import DataError, RunError
 from forecast.evaluation.figures import naive_errors_of
 from forecast.evaluation.scoring import followed, judge
 from forecast.inference.intervals import Intervals, intervals_of
-from forecast.inference.newest import newest_forecast, newest_rows
+from forecast.inference.newest import Newest, newest_forecast, newest_paths, newest_rows
 from forecast.runs import Run, find_run, list_runs, runs_folder
 from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import averaged, column_names, rebuilt
-from forecast.workflows.reading import Source, fitting_panel
+from forecast.workflows.reading import Source, fitting_panel, training_panel
 
 if TYPE_CHECKING:
     from forecast.models.feeding import Forecaster
@@ -68,6 +69,39 @@ def predict(
             f"Give newer rows: forecast predict {run.name} FILE",
         )
     return forecast
+
+
+def sample_paths(
+    run: Run | str,
+    source: Source | None = None,
+    *,
+    count: int = 100,
+    seed: int = 0,
+    runs_dir: Path | None = None,
+    listener: Listener | None = None,
+) -> pd.DataFrame:
+    """Ways in which the H steps after the last row may go: unique_id, ds, cutoff, path and a column for each network.
+
+    The quantiles of the paths are those of the intervals, and their steps hang together as the errors of the validation
+    span did: from paths one can tell how likely a sum, a maximum or a first crossing is.
+
+    Args:
+        run: A run or its name.
+        source: New rows to forecast from; None for the rows that it was trained on, which are read again.
+        count: Paths of each series and target.
+        seed: Decides which.
+        runs_dir: Where runs live.
+        listener: Is told what goes on.
+
+    Raises:
+        RunError: If the run has no intervals.
+        DataError: If the rows do not fit the run.
+    """
+    run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    ready = _ready(run, training_panel(run) if source is None else source, listener or Silence())
+    if ready.intervals is None:
+        raise RunError(f"{run.name} has no intervals to draw paths from.", "Train it again with --levels 80,95.")
+    return newest_paths(ready.newest, ready.models, ready.intervals, count, seed)
 
 
 def predict_and_draw(
@@ -145,7 +179,22 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
     return windows
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """Everything that the newest forecast is made of."""
+
+    newest: Newest
+    models: Mapping[str, InUnits]
+    intervals: Intervals | None
+
+
 def _newest(run: Run, source: Source, listener: Listener) -> tuple[pd.DataFrame, Rows]:
+    ready = _ready(run, source, listener)
+    season = chosen(run.config.data.season)
+    return newest_forecast(ready.newest, ready.models, season, ready.intervals), ready.newest.rows
+
+
+def _ready(run: Run, source: Source, listener: Listener) -> _Ready:
     panel = fitting_panel(run, source, listener)
     newest = newest_rows(panel, run.config.data, run.scaler)
     if not len(newest.windows):
@@ -153,9 +202,7 @@ def _newest(run: Run, source: Source, listener: Listener) -> tuple[pd.DataFrame,
     for warning in newest.refused + newest.filled:
         listener.warn(warning)
     networks = networks_of(run, newest.rows, run.forecast_weights)
-    models = forecasters_over(newest.rows, run, networks)
-    intervals = _caught_up(run, panel, networks)
-    return newest_forecast(newest, models, chosen(run.config.data.season), intervals), newest.rows
+    return _Ready(newest, forecasters_over(newest.rows, run, networks), _caught_up(run, panel, networks))
 
 
 def _caught_up(run: Run, panel: Panel, networks: Mapping[str, list[Forecaster]]) -> Intervals | None:

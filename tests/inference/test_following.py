@@ -17,7 +17,7 @@ P = probabilities_of(LEVELS)
 def intervals_at(half_width: float, n_series: int = 1, horizon: int = 1, adaptive: bool = True) -> Intervals:
     """Intervals about 0 with ends that far away, of one forecaster."""
     offsets = np.broadcast_to(half_width * np.sign(np.array(P) - 0.5), (n_series, horizon, 1, len(P))).copy()
-    one = Calibration(P, (), offsets, np.full((n_series, horizon, 1), half_width), False)
+    one = Calibration(P, (), offsets, np.full((n_series, horizon, 1), half_width), np.zeros((0, horizon, 1)), False)
     return Intervals(LEVELS, adaptive, {"lstm": one})
 
 

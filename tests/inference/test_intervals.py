@@ -18,6 +18,7 @@ from forecast.inference.intervals import (
 )
 
 LEVELS = (80, 95)
+NO_RANKS = np.zeros((0, 1, 1))
 
 
 def calibrated(errors: Floats, **changes: object) -> Calibration:
@@ -92,7 +93,7 @@ def test_a_quantile_head_is_corrected_where_it_is_wrong() -> None:
 
 def test_between_and_beyond_its_quantiles_a_head_is_read_off_its_lines() -> None:
     calibration = Calibration(
-        (0.05, 0.1, 0.3, 0.5, 0.9), (0.1, 0.5, 0.9), np.zeros((1, 1, 1, 5)), np.zeros((1, 1, 1)), False
+        (0.05, 0.1, 0.3, 0.5, 0.9), (0.1, 0.5, 0.9), np.zeros((1, 1, 1, 5)), np.zeros((1, 1, 1)), NO_RANKS, False
     )
     bases = calibration.bases(np.array([[[[10.0, 20.0, 40.0]]]]))
     assert bases[0, 0, 0] == pytest.approx([10, 10, 15, 20, 40])
@@ -102,7 +103,7 @@ def test_quantiles_never_cross() -> None:
     rng = np.random.default_rng(5)
     calibration = calibrated(rng.normal(0, 1, (100, 2, 1)))
     crossing = Calibration(
-        calibration.probabilities, (), rng.normal(size=calibration.offsets.shape), calibration.spread, False
+        calibration.probabilities, (), rng.normal(size=calibration.offsets.shape), calibration.spread, NO_RANKS, False
     )
     assert (np.diff(fan_of(crossing, np.zeros((4, 2, 1))), axis=-1) >= 0).all()
 
@@ -119,7 +120,7 @@ def test_a_series_with_few_windows_borrows_from_all() -> None:
 
 
 def test_an_interval_is_shown_with_its_point_inside() -> None:
-    calibration = Calibration(probabilities_of((80,)), (), np.ones((1, 1, 1, 9)), np.ones((1, 1, 1)), False)
+    calibration = Calibration(probabilities_of((80,)), (), np.ones((1, 1, 1, 9)), np.ones((1, 1, 1)), NO_RANKS, False)
     intervals = Intervals((80,), False, {"lstm": calibration})
     point = np.zeros((2, 1, 1))
     columns = interval_columns({"lstm": fan_of(calibration, point)}, {"lstm": point}, intervals)
@@ -131,5 +132,24 @@ def test_an_interval_is_shown_with_its_point_inside() -> None:
 def test_intervals_become_arrays_by_name() -> None:
     start = Intervals(LEVELS, True, {"lstm": calibrated(np.random.default_rng(7).normal(size=(60, 2, 1)))})
     arrays = intervals_to_arrays(start, start)
-    assert sorted(arrays) == ["lstm/end", "lstm/heads", "lstm/spread", "lstm/start"]
+    assert sorted(arrays) == ["lstm/end", "lstm/heads", "lstm/ranks", "lstm/spread", "lstm/start"]
     assert arrays["lstm/start"].shape == (1, 2, 1, 11)
+
+
+@pytest.mark.parametrize("logged", [False, True])
+def test_paths_have_the_quantiles_of_the_fan_and_hang_together_as_errors_did(logged: bool) -> None:
+    rng = np.random.default_rng(8)
+    errors = np.cumsum(rng.normal(0, 0.2, (800, 6, 1)), axis=1)  # a walk: neighbouring steps err together
+    observed = np.exp(errors) if logged else errors
+    point = np.full(errors.shape, 1.0 if logged else 0.0)
+    calibration = calibrate(observed, point, np.zeros(800, int), 1, LEVELS, (), logged)
+    fan = fan_of(calibration, point[:1])
+    paths = calibration.paths(fan, 4000, np.random.default_rng(0))
+    assert paths.shape == (4000, 1, 6, 1)
+    for number, p in enumerate(calibration.probabilities):
+        assert (paths[:, 0] <= fan[0, ..., number]).mean(axis=0) == pytest.approx(p, abs=0.03)
+    drawn = np.log(paths[:, 0, :, 0]) if logged else paths[:, 0, :, 0]
+    assert np.corrcoef(drawn.T)[0, 1:] == pytest.approx(np.corrcoef(errors[:, :, 0].T)[0, 1:], abs=0.1)
+    assert drawn.min() < 1.2 * (np.log(fan) if logged else fan).min()  # tails beyond the outermost quantile
+    again = calibration.paths(fan, 4000, np.random.default_rng(0))
+    assert (again == paths).all()
