@@ -41,11 +41,9 @@ def _split_commas(value: object) -> object:
 
 def _paired(quantiles: tuple[float, ...]) -> tuple[float, ...]:
     """Refuse quantiles that are not the median and pairs about it: those are the ends of intervals."""
-    mirrored = tuple(round(1 - quantile, 6) for quantile in reversed(quantiles))
-    ascending = sorted(set(quantiles)) == list(quantiles)
-    if quantiles and (
-        not ascending or 0.5 not in quantiles or mirrored != tuple(round(quantile, 6) for quantile in quantiles)
-    ):
+    mirrored = [round(1 - quantile, 6) for quantile in reversed(quantiles)]
+    ascending = list(quantiles) == sorted(set(quantiles))
+    if quantiles and not (ascending and 0.5 in quantiles and mirrored == [round(one, 6) for one in quantiles]):
         raise ValueError(
             "takes 0.5 and pairs about it, ascending, such as 0.1,0.5,0.9. "
             f"Received: {','.join(f'{quantile:g}' for quantile in quantiles)}"
