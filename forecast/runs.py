@@ -20,6 +20,7 @@ from forecast.config import Config, config_from_json
 from forecast.data.scaling import Scaler, scaler_from_json
 from forecast.errors import ConfigError, MachineError, RunError
 from forecast.storage import sync_folder, write_atomically
+from forecast.tabular import frame_from_csv, frame_to_csv
 from forecast.training.checkpoint import arrays_from_bytes, arrays_to_bytes
 from forecast.training.state import Arrays
 
@@ -79,12 +80,12 @@ class Run:
     @property
     def forecast(self) -> pd.DataFrame:
         """The newest forecast, as it was made when the run ended: unique_id, ds, cutoff and a column for each model."""
-        return _frame(self._read("forecast.csv"))
+        return frame_from_csv(self._read("forecast.csv"))
 
     @property
     def test_forecasts(self) -> pd.DataFrame:
         """The forecasts of the test span, long format."""
-        return _frame(self._read("test_forecasts.csv"))
+        return frame_from_csv(self._read("test_forecasts.csv"))
 
     @property
     def history(self) -> pd.DataFrame:
@@ -361,25 +362,6 @@ def resume_command(name: str, runs_dir: Path) -> str:
 def unfinished_runs(runs_dir: Path) -> list[str]:
     """Names of the trainings that can be resumed."""
     return sorted(path.parent.name[1 : -len(".training")] for path in runs_dir.glob(".*.training/manifest.json"))
-
-
-def frame_to_csv(frame: pd.DataFrame) -> bytes:
-    """A table as CSV, with text that a spreadsheet would take for a formula made harmless by a leading quote."""
-    safe = frame.copy()
-    for column in safe.columns:
-        if not pd.api.types.is_numeric_dtype(safe[column]) and not pd.api.types.is_datetime64_any_dtype(safe[column]):
-            text = safe[column].astype(str)
-            safe[column] = text.where(~text.str.match(r"[=+\-@\t\r]"), "'" + text)
-    return safe.to_csv(index=False, float_format="%.12g").encode()
-
-
-def _frame(content: bytes) -> pd.DataFrame:
-    frame = pd.read_csv(io.BytesIO(content), dtype={"unique_id": str}, keep_default_na=False, na_values=[""])
-    # The quote that `frame_to_csv` put before what a spreadsheet would take for a formula.
-    frame["unique_id"] = frame["unique_id"].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
-    for column in ("ds", "cutoff"):
-        frame[column] = pd.to_datetime(frame[column])
-    return frame
 
 
 def _lists_files(files: object) -> bool:

@@ -22,7 +22,6 @@ from forecast.runs import (
     Run,
     RunWriter,
     find_run,
-    frame_to_csv,
     list_runs,
     open_run,
     runs_folder,
@@ -313,20 +312,6 @@ def test_nan_does_not_get_into_json(tmp_path: Path) -> None:
     writer.begin({}, Config(), overwrite=False)
     with pytest.raises(ValueError, match="not JSON compliant"):
         writer.write_json("metrics.json", {"mae": float("nan")})
-
-
-def test_text_that_a_spreadsheet_would_run_is_made_harmless() -> None:
-    frame = pd.DataFrame({"unique_id": ["=cmd|' /C calc'!A0", "+1", "@x", "-x", "\tx", "plain", "a=b"], "y": -1.5})
-    lines = frame_to_csv(frame).decode().splitlines()
-    assert [line.rsplit(",", 1) for line in lines[1:]] == [
-        ["'=cmd|' /C calc'!A0", "-1.5"],
-        ["'+1", "-1.5"],
-        ["'@x", "-1.5"],
-        ["'-x", "-1.5"],
-        ["'\tx", "-1.5"],
-        ["plain", "-1.5"],
-        ["a=b", "-1.5"],
-    ]
 
 
 def test_tables_come_back_as_they_were(tmp_path: Path) -> None:

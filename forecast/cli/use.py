@@ -31,8 +31,8 @@ def predict(
     """Forecast the steps after the last row: of the data that a run was trained on, or of new ones."""
     from forecast.cli.console import Speaker, print_json, records
     from forecast.data.panel import moment
-    from forecast.runs import frame_to_csv
     from forecast.storage import write_atomically
+    from forecast.tabular import frame_to_csv
     from forecast.workflows import forecasting
 
     speaker = Speaker(quiet)
