@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from forecast.models.recurrent import build_network
     from forecast.report import plots
     from forecast.runs import Run
+    from forecast.workflows.backtesting import backtest
     from forecast.workflows.explaining import explain
     from forecast.workflows.forecasting import all_runs, evaluate, find, predict
     from forecast.workflows.reading import read
@@ -55,6 +56,7 @@ _HOMES = {
     "resolve": "models.defaults",
     "build_network": "models.recurrent",
     "Run": "runs",
+    "backtest": "workflows.backtesting",
     "explain": "workflows.explaining",
     "Stream": "workflows.streaming",
     "all_runs": "workflows.forecasting",
@@ -83,6 +85,7 @@ __all__ = [
     "Stream",
     "__version__",
     "all_runs",
+    "backtest",
     "build_network",
     "configure",
     "evaluate",

@@ -14,7 +14,7 @@ from forecast.data.panel import Clock
 from forecast.data.prepare import Rows, encode, in_units, windows_of
 from forecast.data.windows import InUnits, Windows
 from forecast.errors import DataError
-from forecast.evaluation.scoring import judge
+from forecast.evaluation.scoring import Evaluation, judge
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.runs import Run, find_run, list_runs, runs_folder
 from forecast.workflows.listening import Listener, Silence
@@ -114,8 +114,13 @@ def evaluate(
 
 def scored(run: Run, rows: Rows, windows: Windows, models: Mapping[str, InUnits]) -> dict[str, Any]:
     """The scores of some models on windows of a run, scaled by the run's own naive errors; as in metrics.json."""
+    return judged(run, rows, windows, models).metrics
+
+
+def judged(run: Run, rows: Rows, windows: Windows, models: Mapping[str, InUnits]) -> Evaluation:
+    """The scores as from `scored`, and the forecasts in the long format."""
     known = {name: np.nan if error is None else error for name, error in run.metrics["naive_error"].items()}
-    return judge(rows, windows, models, chosen(run.config.data.season), known).metrics
+    return judge(rows, windows, models, chosen(run.config.data.season), known)
 
 
 def unseen_windows(run: Run, rows: Rows) -> Windows:
