@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from forecast.report import plots
     from forecast.runs import Run
     from forecast.workflows.backtesting import backtest
+    from forecast.workflows.comparing import compare
     from forecast.workflows.explaining import explain
     from forecast.workflows.forecasting import all_runs, evaluate, find, predict
     from forecast.workflows.reading import read
@@ -57,6 +58,7 @@ _HOMES = {
     "build_network": "models.recurrent",
     "Run": "runs",
     "backtest": "workflows.backtesting",
+    "compare": "workflows.comparing",
     "explain": "workflows.explaining",
     "Stream": "workflows.streaming",
     "all_runs": "workflows.forecasting",
@@ -87,6 +89,7 @@ __all__ = [
     "all_runs",
     "backtest",
     "build_network",
+    "compare",
     "configure",
     "evaluate",
     "explain",

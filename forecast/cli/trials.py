@@ -11,6 +11,7 @@ import typer
 from forecast.cli.main import app
 from forecast.cli.options import AsJson, Quiet, RequireSkill, RunsDir, with_settings
 from forecast.cli.sources import SourceArgument
+from forecast.models.catalogue import COMPARED
 
 # What a trial has no use for: it makes no newest forecast, and nobody looks into its networks.
 _NO_USE = ("refit", "track_gradients")
@@ -107,12 +108,80 @@ def _refit(text: str) -> int | None:
 
 def _origins(metrics: Mapping[str, Any]) -> str:
     """From where was forecast, in words."""
+    about, horizon = metrics["backtest"], metrics["horizon"]
+    origins = f"{about['origins']:,} origin{'s' if about['origins'] > 1 else ''}"
+    fits = "" if about["run"] else ", one fit" if len(about["fits"]) == 1 else f", {len(about['fits'])} fits"
+    return f"{origins}, {_span(about)}, {horizon} step{'s' if horizon > 1 else ''} ahead{fits}"
+
+
+def _span(about: Mapping[str, Any]) -> str:
+    """From the first origin to the last."""
     import numpy as np
 
     from forecast.cli.tables import moment
 
-    about, horizon = metrics["backtest"], metrics["horizon"]
     first, last = (moment(np.datetime64(about[name])) for name in ("first_origin", "last_origin"))
-    several = f"{about['origins']:,} origins from {first} to {last}" if about["origins"] > 1 else f"one origin, {first}"
-    fits = "" if about["run"] else ", one fit" if len(about["fits"]) == 1 else f", {len(about['fits'])} fits"
-    return f"{several}, {horizon} step{'s' if horizon > 1 else ''} ahead{fits}"
+    return f"{first} … {last}" if first != last else first
+
+
+@app.command()
+@with_settings("data", "training", "network", "read", without=(*_NO_USE, "model", "cell", "baseline"))
+def compare(
+    source: SourceArgument,
+    settings: dict[str, Any],
+    models: Annotated[
+        str, typer.Option(help="Presets with commas between them, or all; the vanilla RNN is always among them.")
+    ] = ",".join(COMPARED),
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model, which differ by their seed.")] = 3,
+    classical_seconds: Annotated[
+        float, typer.Option(min=0, help="Seconds for each of ETS, Theta and seasonal ARIMA; 0 leaves them out.")
+    ] = 30.0,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the leaderboard here, as CSV.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the leaderboard into this PNG file.")] = None,
+    config: SettingsFile = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train several models with several seeds on the same rows, and score all on the same windows.
+
+    The validation error chooses, the test error is reported. Naive forecasts stand beside them, and classical ones on
+    as many of the windows as they can be fitted for in their time. No run is kept.
+    """
+    from forecast.cli.console import Speaker, out, print_json, say
+    from forecast.cli.leaderboard import leaderboard, notes
+    from forecast.runs import frame_to_csv
+    from forecast.storage import write_atomically
+    from forecast.workflows import comparing
+
+    speaker = Speaker(quiet)
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    with speaker.heeding_signals():
+        found = comparing.compare(
+            source,
+            names,
+            settings,
+            seeds=seeds,
+            classical_seconds=classical_seconds,
+            file=config,
+            listener=speaker,
+        )
+    if output is not None:
+        write_atomically(output, frame_to_csv(found.leaderboard))
+        speaker.note(f"leaderboard: {output}")
+    if plot is not None:
+        from forecast.report import plots
+
+        write_atomically(plot, plots.to_png(plots.plot_leaderboard(found.summary)))
+        speaker.note(f"plot: {plot}")
+    if as_json:
+        print_json(found.summary)
+        return
+    summary = found.summary
+    say(found.verdict, strong=True)
+    title = (
+        f"{summary['title']}, {', '.join(summary['target'])}: {summary['n_windows']:,} test windows, "
+        f"{_span(summary)}, {summary['horizon']} step{'s' if summary['horizon'] > 1 else ''} ahead"
+    )
+    out.print(leaderboard(summary, title, out.width))
+    for note in notes(summary):
+        say(note)

@@ -224,7 +224,11 @@ def _prepared(panel: Panel, plan: _Plan, span: FitSpan) -> tuple[Prepared, Ints]
             f"lookback of {windows.lookback} rows.",
             "Use a shorter --lookback, fewer --windows, or --span expanding.",
         )
-    prepared = prepare(panel.between(span.first, last), plan.config.replace(data=_dates(span)))
+    try:
+        prepared = prepare(panel.between(span.first, last), plan.config.replace(data=_dates(span)))
+    except DataError as error:
+        error.hint += " Or ask for fewer --windows: the earlier the first origin, the less there is to learn from."
+        raise
     return prepared, (np.cumsum(kept) - 1)[starts]
 
 
