@@ -15,7 +15,7 @@ from forecast.evaluation.leaderboard import with_spread
 # Narrower terminals do without the second column of errors and the size.
 _WIDE = 100
 
-_AGAINST = {"rnn": "vanilla RNN", "persistence": "last value", "seasonal-naive": "seasonal"}
+_AGAINST = {"rnn": "rnn", "persistence": "last", "seasonal-naive": "season"}
 
 
 def leaderboard(summary: Mapping[str, Any], title: str, width: int) -> Group:
@@ -38,11 +38,18 @@ def _board(
     summary: Mapping[str, Any], lines: Mapping[str, Mapping[str, Any]], title: str, width: int, validated: bool
 ) -> Table:
     unit, measure = summary["unit"] and f" {summary['unit']}", summary["measure"]
-    table = Table(box=SIMPLE_HEAD, title=escape(title), title_justify="left", title_style="bold", padding=(0, 1, 0, 0))
+    table = Table(
+        box=SIMPLE_HEAD,
+        title=escape(title),
+        title_justify="left",
+        title_style="bold",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
     table.add_column("model", no_wrap=True)
     against = list(_AGAINST) if validated else [name for name, line in lines.items() if line["kind"] == "classical"]
     heads = {
-        "validation": f"validation {measure}" if validated else "",
+        "validation": "validation" if validated else "",
         "mae": f"MAE{unit}",
         "rmse": f"RMSE{unit}" if width >= _WIDE else "",
         "mase": "MASE" if width >= _WIDE or measure == "MASE" else "",
@@ -52,7 +59,7 @@ def _board(
     }
     heads = {name: head for name, head in heads.items() if head}
     for head in heads.values():
-        table.add_column(escape(head), justify="right", no_wrap=head.startswith("MAE"))
+        table.add_column(escape(head), justify="right", no_wrap=head.startswith(("MAE", "validation")))
     for name, line in lines.items():
         mark, style = (" *", "bold") if name == summary["chosen"] else ("", "")
         table.add_row(escape(name) + mark, *(_cell(line, column) for column in heads), style=style)
@@ -78,4 +85,7 @@ def notes(summary: Mapping[str, Any]) -> Iterator[str]:
     seeds = len(summary["seeds"])
     spread = f"; ± is the standard deviation over {seeds} seeds" if seeds > 1 else ""
     yield f"* the network with the lowest validation {summary['measure']}: that chooses, the test is reported{spread}"
-    yield "vs: how much lower (+) or higher (-) the error is than that reference's; seconds are of training"
+    yield (
+        "vs: how much lower (+) or higher (-) the error is than that of the vanilla RNN, the last value, the seasonal "
+        "naive; seconds are of training"
+    )

@@ -178,6 +178,8 @@ def compare(
         return
     summary = found.summary
     say(found.verdict, strong=True)
+    if summary["classical"] is not None:
+        say(summary["classical"]["verdict"])
     title = (
         f"{summary['title']}, {', '.join(summary['target'])}: {summary['n_windows']:,} test windows, "
         f"{_span(summary)}, {summary['horizon']} step{'s' if summary['horizon'] > 1 else ''} ahead"

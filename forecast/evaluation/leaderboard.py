@@ -89,7 +89,7 @@ def finding(lines: Mapping[str, dict[str, Any]], measure: str, unit: str, n_wind
     error = with_spread(line[measure.lower()], line[f"{measure.lower()}_spread"])
     in_unit = f" {unit}" if unit and measure == "MAE" else ""
     gains = _gains(line, line["skill"])
-    than = f", {gains}" if gains else ""
+    than = f": {gains}" if gains else ""
     return f"{sentence} On {n_windows:,} test windows its {measure} is {error}{in_unit}{than}."
 
 
@@ -135,15 +135,16 @@ def with_spread(mean: float | None, spread: float | None) -> str:
 
 def _gains(line: Mapping[str, Any], references: Iterable[str]) -> str:
     shares = {name: line["skill"][name] for name in references}
-    return "; ".join(_gain(name, share, line["by_seed"]) for name, share in shares.items() if share is not None)
+    return ", ".join(_gain(name, share, line["by_seed"]) for name, share in shares.items() if share is not None)
 
 
 def _gain(reference: str, share: float, by_seed: Sequence[Mapping[str, Any]]) -> str:
     """A skill in words, and with how many of the seeds it is more than luck."""
     sign = 1 if share > 0 else -1
     sure = sum(significance(reference, scores["skill"], scores["p_value"]) == sign for scores in by_seed)
-    seeds = f"{sure} of {len(by_seed)} seeds" if len(by_seed) > 1 else "this seed" if sure else "not this seed"
-    return f"{abs(share):.1%} {'lower' if share > 0 else 'higher'} than {reference}'s (significant with {seeds})"
+    alone = "significant" if sure else "not significant"
+    luck = f"significant with {sure} of {len(by_seed)} seeds" if len(by_seed) > 1 else alone
+    return f"{abs(share):.1%} {'lower' if share > 0 else 'higher'} than {reference}'s ({luck})"
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

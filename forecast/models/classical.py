@@ -145,7 +145,7 @@ def classical_references(
     *,
     fittings: Mapping[str, Fitting] = CLASSICAL,
     clock: Callable[[], float] = time.monotonic,
-    counted: Callable[[int], None] = lambda done: None,
+    counted: Callable[[int, int], None] = lambda done, total: None,
 ) -> References:
     """Fit classical models at as many cut-offs as a time allows, evenly spread over the windows.
 
@@ -159,10 +159,10 @@ def classical_references(
         budget: Seconds for each model.
         fittings: The models by name.
         clock: Tells the seconds.
-        counted: Is told how many windows are done.
+        counted: Is told how many windows are done, and how many there will be.
     """
-    import statsmodels.tsa.api  # noqa: F401 - the seconds that this takes are nobody's
-
+    for fitting in fittings.values():  # a first call loads libraries, whose seconds are nobody's
+        _Trial(fitting, clock).one(np.sin(np.arange(40.0)), 4, 1)
     trials = {name: _Trial(fitting, clock) for name, fitting in fittings.items()}
     first, *others = spread_order(len(windows))
     for trial in trials.values():
@@ -170,6 +170,8 @@ def classical_references(
     kept = {
         name: trial for name, trial in trials.items() if trial.seconds * min(_LEAST_CUTOFFS, len(windows)) <= budget
     }
+    slowest = max((trial.seconds for trial in kept.values()), default=0.0)
+    expected = min(len(windows), int(budget / slowest)) if slowest else len(windows)
     done = [first]
     for number in others:
         if not kept or any(trial.seconds * (1 + 1 / len(done)) > budget for trial in kept.values()):
@@ -177,7 +179,8 @@ def classical_references(
         for trial in kept.values():
             trial.forecast(rows, windows, number, season)
         done.append(number)
-        counted(len(done))
+        counted(len(done), max(expected, len(done) + 1))
+    counted(len(done), len(done))
     order = np.argsort(done)
     some = Windows(windows.starts[np.array(done)[order]], windows.lookback, windows.horizon)
     return References(
@@ -202,10 +205,13 @@ class _Trial:
         began = self.clock()
         cutoff = int(windows.cutoffs[number])
         histories = [history_until(rows, cutoff, target, season) for target in range(rows.n_targets)]
-        self.forecasts.append(np.stack([self._one(past, season, windows.horizon) for past in histories], axis=1))
+        self.forecasts.append(np.stack([self.one(past, season, windows.horizon) for past in histories], axis=1))
         self.seconds += self.clock() - began
 
-    def _one(self, history: Floats, season: int, horizon: int) -> Floats:
+    def one(self, history: Floats, season: int, horizon: int) -> Floats:
+        """The forecast [H] of one history, or its last value where there is none."""
+        if np.ptp(history) == 0:  # nothing to fit; Theta would divide by that
+            return np.full(horizon, history[-1])
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")  # that it did not converge: its forecast counts as it is

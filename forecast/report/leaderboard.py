@@ -39,7 +39,7 @@ def plot_leaderboard(summary: Mapping[str, Any]) -> Figure:
     measure, unit = summary["measure"], shown(summary["unit"], 10)
     for axes, (board, title) in zip(grid[:, 0], boards, strict=True):
         _draw_board(axes, board, summary["chosen"], measure)
-        axes.set_title(f"On {title}")
+        axes.set_title(f"On {title}", size=9)
     _limit(grid[:, 0], summary["models"], measure)
     in_unit = f" ({unit})" if unit and measure == "MAE" else ""
     grid[-1, 0].set_xlabel(("mean absolute error" if measure == "MAE" else "MASE") + in_unit)

@@ -74,8 +74,8 @@ def backtest(
             raise ConfigError(f"{name}: must be at least 1. Received: {value}.")
     if span not in SPANS:
         raise ConfigError(f"span: must be {' or '.join(SPANS)}. Received: {span!r}.")
-    if isinstance(source, Run) or (isinstance(source, str) and names_run(source, runs_dir)):
-        run = source if isinstance(source, Run) else find(source, runs_dir=runs_dir)
+    if isinstance(source, Run) or (isinstance(source, (str, Path)) and names_run(str(source), runs_dir)):
+        run = source if isinstance(source, Run) else find(str(source), runs_dir=runs_dir)
         if config is not None or refit is not None or span != "expanding":
             raise ConfigError(
                 f"{run.name} is a run, which is not fitted again: it takes no setting, no refit and no span.",
@@ -193,6 +193,8 @@ def _of_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], listener: Li
     rows, windows, season = plan.rows, plan.windows, chosen(plan.config.data.season)
     forecasts: dict[str, Floats] = {}
     told = []
+    if len(spans) > 1:
+        listener.note(f"{len(origins_of(rows.panel, windows)):,} origins, {len(spans)} fits")
     for number, span in enumerate(spans, start=1):
         prepared, starts = _prepared(panel, plan, span)
         naive_error = naive_errors(prepared.rows, prepared.training_rows, season)

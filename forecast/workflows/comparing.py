@@ -175,16 +175,14 @@ def _references(field: _Field, seconds: float, listener: Listener) -> References
     """The classical references, or None if there are none; tells which failed or were too slow."""
     if not seconds:
         return None
-    most = len(field.test)
     listener.note(f"classical references: at most {seconds:g} seconds for each")
     found = classical_references(
         field.rows,
         field.test,
         field.season,
         seconds,
-        counted=lambda done: listener.counted("classical references", done, most),
+        counted=lambda done, total: listener.counted("classical references", done, total),
     )
-    listener.counted("classical references", most, most)
     for name in found.left_out:
         listener.warn(f"{name} is left out: one fit takes {found.seconds[name]:.1f} seconds")
     for name, count in found.failed.items():
@@ -277,7 +275,7 @@ def _comparison(
     boards = [(len(field.test), lines)]
     if references is not None:
         n_windows, beside = len(references.windows), summary["classical"]["models"]
-        summary["verdict"] += f" {beside_classical(beside, leader, measure, n_windows)}"
+        summary["classical"]["verdict"] = beside_classical(beside, leader, measure, n_windows)
         boards.append((n_windows, beside))
     return Comparison(summary, table(boards, leader))
 
