@@ -154,11 +154,10 @@ def compare(
     from forecast.workflows import comparing
 
     speaker = Speaker(quiet)
-    names = [name.strip() for name in models.split(",") if name.strip()]
     with speaker.heeding_signals():
         found = comparing.compare(
             source,
-            names,
+            models,
             settings,
             seeds=seeds,
             classical_seconds=classical_seconds,

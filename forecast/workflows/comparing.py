@@ -22,7 +22,7 @@ from forecast.evaluation.scoring import judge, naive_errors
 from forecast.models.catalogue import COMPARED, MODELS, configure
 from forecast.models.classical import References, classical_references
 from forecast.models.defaults import resolve
-from forecast.workflows.fitting import Trained, fit_aside
+from forecast.workflows.fitting import fit_aside
 from forecast.workflows.listening import Listener, Numbered, Silence
 from forecast.workflows.reading import Source, read, tell
 
@@ -71,7 +71,7 @@ class _Field:
 
 def compare(
     source: Source,
-    models: Sequence[str] = COMPARED,
+    models: str | Sequence[str] = COMPARED,
     settings: Mapping[str, object] | None = None,
     *,
     seeds: int = 3,
@@ -85,7 +85,7 @@ def compare(
 
     Args:
         source: Anything that `read` takes.
-        models: Presets by name, or ``all``; the vanilla RNN is always among them.
+        models: Presets by name, or with commas between them, or ``all``; the vanilla RNN is always among them.
         settings: Settings that all of them share, as `configure` takes them; what is left open, each model chooses as
             in `train`.
         seeds: How many seeds; the first is that of the settings.
@@ -111,24 +111,13 @@ def compare(
     for warning in doubts(entrants["rnn"]):
         listener.warn(warning)
     references = _references(field, classical_seconds, listener)
-    first, apart = entrants["rnn"].config.training.seed, max(1, entrants["rnn"].config.training.ensemble)
-    chosen_seeds = [first + number * apart for number in range(seeds)]  # the members of an ensemble have some, too
-    tries: dict[str, list[_Try]] = {name: [] for name in names}
-    for number, seed in enumerate(chosen_seeds):
-        baseline: dict[str, InUnits] = {}
-        for place, (name, prepared) in enumerate(entrants.items(), start=1):
-            which = f"seed {seed}, {number * len(names) + place} of {len(names) * seeds}"
-            seeded = replace(prepared, config=prepared.config.replace(training={"seed": seed}))
-            found, made = _tried(field, seeded, baseline, references, Numbered(listener, which))
-            baseline = baseline or {"rnn": made}
-            tries[name].append(found)
-    return _comparison(panel, field, tries, references)
+    return _comparison(panel, field, _try_all(field, entrants, seeds, references, listener), references)
 
 
-def _names(models: Sequence[str]) -> tuple[str, ...]:
+def _names(models: str | Sequence[str]) -> tuple[str, ...]:
     """The vanilla RNN, then the others, each once."""
-    wanted = tuple(MODELS) if tuple(models) == ("all",) else tuple(models)
-    return tuple(dict.fromkeys(("rnn", *wanted)))
+    wanted = [name.strip() for name in models.split(",")] if isinstance(models, str) else list(models)
+    return tuple(dict.fromkeys(("rnn", *(MODELS if wanted == ["all"] else wanted))))
 
 
 def _resolved(configs: Mapping[str, Config], panel: Panel, listener: Listener) -> dict[str, Config]:
@@ -196,28 +185,43 @@ class _Try:
     """One training, and the scores of what it forecasts.
 
     Args:
-        fitted: Its network.
-        seed: Its seed.
+        told: Its seed, and what is told of its network.
         validation: Scores on the validation windows, as in metrics.json.
         test: On the test windows, beside the vanilla RNN of the same seed.
         some: On the windows of the classical references, beside those; None if there are none.
     """
 
-    fitted: Trained
-    seed: int
+    told: dict[str, Any]
     validation: dict[str, Any]
     test: dict[str, Any]
     some: dict[str, Any] | None
 
     def scores(self, name: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
         """The network's scores among these metrics."""
-        told: dict[str, Any] = {
-            "seed": self.seed,
-            "parameters": self.fitted.parameters,
-            "seconds": round(self.fitted.seconds, 2),
-        }
-        told |= {"best_epochs": self.fitted.best_epochs}
-        return told | scores_of(name, metrics, self.validation) | {key: metrics[key] for key in ("skill", "p_value")}
+        beside = {key: metrics[key] for key in ("skill", "p_value")}
+        return self.told | scores_of(name, metrics, self.validation) | beside
+
+
+def _try_all(
+    field: _Field,
+    entrants: Mapping[str, Prepared],
+    n_seeds: int,
+    references: References | None,
+    listener: Listener,
+) -> dict[str, list[_Try]]:
+    """Train every model with every seed, and score each beside the vanilla RNN of the same seed."""
+    training = entrants["rnn"].config.training
+    tries: dict[str, list[_Try]] = {name: [] for name in entrants}
+    for number in range(n_seeds):
+        seed = training.seed + number * training.ensemble  # each member of an ensemble has one, too
+        baseline: dict[str, InUnits] = {}
+        for place, (name, prepared) in enumerate(entrants.items(), start=1):
+            which = f"seed {seed}, {number * len(entrants) + place} of {len(entrants) * n_seeds}"
+            seeded = replace(prepared, config=prepared.config.replace(training={"seed": seed}))
+            found, made = _tried(field, seeded, baseline, references, Numbered(listener, which))
+            baseline = baseline or {"rnn": made}
+            tries[name].append(found)
+    return tries
 
 
 def _tried(
@@ -239,7 +243,14 @@ def _tried(
     validation = field.scores(field.validation, {name: model})
     test = field.scores(field.test, {name: made, **baseline})
     some = None if references is None else field.scores(references.windows, {name: made, **references.models})
-    return _Try(fitted.trained["model"], prepared.config.training.seed, validation, test, some), made
+    network = fitted.trained["model"]
+    told = {
+        "seed": prepared.config.training.seed,
+        "parameters": network.parameters,
+        "seconds": round(network.seconds, 2),
+        "best_epochs": network.best_epochs,
+    }
+    return _Try(told, validation, test, some), made
 
 
 def _comparison(
@@ -265,7 +276,7 @@ def _comparison(
         "n_validation_windows": len(field.validation),
         "first_origin": str(origins[0]),
         "last_origin": str(origins[-1]),
-        "seeds": [own.seed for own in tries["rnn"]],
+        "seeds": [own.told["seed"] for own in tries["rnn"]],
         "measure": measure,
         "chosen": leader,
         "verdict": finding(lines, measure, field.rows.unit, len(field.test)),
