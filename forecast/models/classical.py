@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
@@ -164,12 +165,33 @@ def classical_references(
     for fitting in fittings.values():  # a first call loads libraries, whose seconds are nobody's
         _Trial(fitting, clock).one(np.sin(np.arange(40.0)), 4, 1)
     trials = {name: _Trial(fitting, clock) for name, fitting in fittings.items()}
+    with threadpool_limits(1):  # on matrices as small as these, threads cost ten times what they save
+        kept, done = _in_time(trials, rows, windows, season, budget, counted)
+    order = np.argsort(done)
+    some = Windows(windows.starts[np.array(done)[order]], windows.lookback, windows.horizon)
+    return References(
+        some,
+        {name: remembered(some, np.stack(trial.forecasts)[order]) for name, trial in kept.items()},
+        {name: trial.seconds for name, trial in trials.items()},
+        {name: trial.failed for name, trial in kept.items()},
+        tuple(name for name in trials if name not in kept),
+    )
+
+
+def _in_time(
+    trials: Mapping[str, _Trial],
+    rows: Rows,
+    windows: Windows,
+    season: int,
+    budget: float,
+    counted: Callable[[int, int], None],
+) -> tuple[dict[str, _Trial], list[int]]:
+    """Those that are fast enough, and the windows that they have forecast, in the order in which they did."""
     first, *others = spread_order(len(windows))
     for trial in trials.values():
         trial.forecast(rows, windows, first, season)
-    kept = {
-        name: trial for name, trial in trials.items() if trial.seconds * min(_LEAST_CUTOFFS, len(windows)) <= budget
-    }
+    least = min(_LEAST_CUTOFFS, len(windows))
+    kept = {name: trial for name, trial in trials.items() if trial.seconds * least <= budget}
     slowest = max((trial.seconds for trial in kept.values()), default=0.0)
     expected = min(len(windows), int(budget / slowest)) if slowest else len(windows)
     done = [first]
@@ -181,15 +203,7 @@ def classical_references(
         done.append(number)
         counted(len(done), max(expected, len(done) + 1))
     counted(len(done), len(done))
-    order = np.argsort(done)
-    some = Windows(windows.starts[np.array(done)[order]], windows.lookback, windows.horizon)
-    return References(
-        some,
-        {name: remembered(some, np.stack(trial.forecasts)[order]) for name, trial in kept.items()},
-        {name: trial.seconds for name, trial in trials.items()},
-        {name: trial.failed for name, trial in kept.items()},
-        tuple(name for name in trials if name not in kept),
-    )
+    return kept, done
 
 
 class _Trial:
