@@ -144,8 +144,9 @@ def compare(
 ) -> None:
     """Train several models with several seeds on the same rows, and score all on the same windows.
 
-    The validation error chooses, the test error is reported. Naive forecasts stand beside them, and classical ones on
-    as many of the windows as they can be fitted for in their time. No run is kept.
+    The validation error chooses, the test error is reported. Naive forecasts stand beside them. No run is kept.
+
+    Classical forecasts are fitted anew for each window, so they are judged on as many as their time allows.
     """
     from forecast.cli.console import Speaker, out, print_json, say
     from forecast.cli.leaderboard import leaderboard, notes

@@ -48,7 +48,7 @@ def plot_leaderboard(summary: Mapping[str, Any]) -> Figure:
         f"{shown(summary['title'], 40)}, {shown(', '.join(summary['target']), 40)}: models compared",
         summary["verdict"],
         "Networks stand in the order of their validation error, which chooses the one in bold. "
-        "An arrow is a forecast that is farther right.",
+        "The axis does not begin at zero; an arrow is a forecast that is farther right.",
         _legend(len(summary["seeds"])),
     )
     return figure
@@ -91,14 +91,17 @@ def _limit(panels: np.ndarray[Any, Any], lines: Mapping[str, Mapping[str, Any]],
         for line in lines.values()
         if line["kind"] == "network" and line[name] is not None
     ]
-    for axes in panels if networks else ():
-        low, high = axes.get_xlim()
-        high = min(high, _FARTHEST * max(networks))
-        axes.set_xlim(low, high)
+    if not networks:
+        return
+    drawn = np.concatenate([np.asarray(curve.get_xdata(), float) for axes in panels for curve in axes.lines])
+    low, high = drawn.min(), drawn[drawn <= _FARTHEST * max(networks)].max()
+    panels[0].set_xlim(low - 0.05 * (high - low), high + 0.02 * (high - low))
+    edge = panels[0].get_xlim()[1]
+    for axes in panels:
         for dot in list(axes.lines):
             x, y = np.asarray(dot.get_xdata(), float), np.asarray(dot.get_ydata(), float)
-            if len(x) == 1 and x[0] > high:
-                axes.plot(high, y[0], ">", color=dot.get_color(), ms=8, clip_on=False)
+            if len(x) == 1 and x[0] > edge:
+                axes.plot(edge, y[0], ">", color=dot.get_color(), ms=8, clip_on=False)
 
 
 def _look(name: str, kind: str) -> Look:
@@ -112,7 +115,9 @@ def _legend(n_seeds: int) -> list[Line2D]:
     spread = f": each seed, mean and standard deviation of {n_seeds}" if n_seeds > 1 else ""
     entries = ((f"network{spread}", MODEL), ("vanilla RNN", BASELINE), ("classical", OTHER))
     curves = [
-        Line2D([], [], color=look.color, marker=look.marker, linestyle="-" if n_seeds > 1 else "", ms=7)
+        Line2D(
+            [], [], color=look.color, marker=look.marker, linestyle="" if look is OTHER or n_seeds == 1 else "-", ms=7
+        )
         for _, look in entries
     ]
     for curve, (text, _) in zip(curves, entries, strict=True):
