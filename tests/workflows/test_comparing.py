@@ -15,6 +15,7 @@ import forecast
 from forecast import Config, ConfigError, DataError, Run
 from forecast.data.windows import Windows
 from forecast.models import classical
+from forecast.workflows import comparing
 from forecast.workflows.comparing import Comparison, _common, compare
 from forecast.workflows.listening import Silence
 
@@ -164,10 +165,18 @@ def test_windows_that_all_have_begin_where_the_longest_lookback_does() -> None:
         _common([short, Windows(np.array([50]), 6, 2)], "test")
 
 
-def test_an_ensemble_takes_seeds_of_its_own(monthly: pd.DataFrame) -> None:
-    settings = SMALL | {"ensemble": 2, "epochs": 1, "seed": 5}
-    found = compare(monthly, ["rnn"], settings, seeds=2, classical_seconds=0)
-    assert found.summary["seeds"] == [5, 7]
+def test_an_ensemble_takes_seeds_of_its_own(monthly: pd.DataFrame, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, _ = forecast.resolve(tiny(model="rnn", ensemble=2, seed=5), forecast.read(monthly))
+    prepared = forecast.prepare(forecast.read(monthly), config)
+    seeds: list[int] = []
+
+    def note(field: object, seeded: forecast.Prepared, *_: object) -> tuple[None, None]:
+        seeds.append(seeded.config.training.seed)
+        return None, None
+
+    monkeypatch.setattr(comparing, "_tried", note)
+    comparing._try_all(None, {"rnn": prepared}, 3, None, Silence())  # type: ignore[arg-type]
+    assert seeds == [5, 7, 9]
 
 
 def test_several_targets_are_forecast_in_one_way_by_all(monthly: pd.DataFrame) -> None:
