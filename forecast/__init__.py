@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from forecast.report import plots
     from forecast.runs import Run
     from forecast.workflows.auditing import audit
+    from forecast.workflows.backtesting import backtest
+    from forecast.workflows.comparing import compare
     from forecast.workflows.explaining import explain
     from forecast.workflows.forecasting import all_runs, evaluate, find, predict, sample_paths
     from forecast.workflows.reading import read
@@ -57,6 +59,8 @@ _HOMES = {
     "build_network": "models.recurrent",
     "Run": "runs",
     "audit": "workflows.auditing",
+    "backtest": "workflows.backtesting",
+    "compare": "workflows.comparing",
     "explain": "workflows.explaining",
     "Stream": "workflows.streaming",
     "all_runs": "workflows.forecasting",
@@ -87,7 +91,9 @@ __all__ = [
     "__version__",
     "all_runs",
     "audit",
+    "backtest",
     "build_network",
+    "compare",
     "configure",
     "evaluate",
     "explain",

@@ -305,16 +305,25 @@ def find_run(name: str, runs_dir: Path) -> Run:
         if not runs:
             raise RunError(f"There is no run in {runs_dir}.", "Make one with: forecast train weather")
         return runs[-1]
-    for path in (runs_dir / name, Path(name)):
-        # os.path, because Path.is_file raises on a name that is too long to be one.
-        if os.path.isfile(path / "manifest.json"):
-            return open_run(path)
+    place = _place_of(name, runs_dir)
+    if place is not None:
+        return open_run(place)
     if name in unfinished_runs(runs_dir):
         raise RunError(
             f"The training of {name!r} is not finished.", f"Continue it with: forecast train --resume {name}"
         )
     known = [run.name for run in list_runs(runs_dir)]
     raise RunError(f"There is no run {name!r} in {runs_dir}.", f"Runs: {', '.join(known) or 'none'}.")
+
+
+def is_run(name: str, runs_dir: Path) -> bool:
+    """Whether `find_run` would look for a run of this name or path: it is there, unfinished, or ``latest``."""
+    return name == "latest" or _place_of(name, runs_dir) is not None or name in unfinished_runs(runs_dir)
+
+
+def _place_of(name: str, runs_dir: Path) -> Path | None:
+    # os.path, because Path.is_file raises on a name that is too long to be one.
+    return next((path for path in (runs_dir / name, Path(name)) if os.path.isfile(path / "manifest.json")), None)
 
 
 def open_run(path: Path) -> Run:

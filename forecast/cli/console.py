@@ -62,6 +62,7 @@ class Speaker:
         self.quiet = quiet
         self._bar: Progress | None = None
         self._task = TaskID(0)
+        self._count: Progress | None = None
         self._signal: int | None = None
 
     def note(self, text: str) -> None:
@@ -110,6 +111,26 @@ class Speaker:
             )
             self.note(f"{network}: {len(history)} epochs, the best was {best.epoch}{error.rstrip()}")
 
+    def counted(self, task: str, done: int, total: int) -> None:
+        """Show how much of a task is done; the bar goes away with its last part."""
+        if self.quiet or not err.is_terminal:
+            return
+        if self._count is None:
+            self._count = Progress(
+                TextColumn("[bold]{task.description}"),
+                BarColumn(24),
+                TextColumn("{task.completed}/{task.total}"),
+                TimeRemainingColumn(compact=True),
+                console=err,
+                transient=True,
+            )
+            self._count.add_task(task, total=total)
+            self._count.start()
+        self._count.update(TaskID(0), completed=done, total=total)
+        if done >= total:
+            self._count.stop()
+            self._count = None
+
     def _end_bar(self) -> None:
         if self._bar is not None:
             self._bar.stop()
@@ -123,6 +144,8 @@ class Speaker:
             if self._signal is not None:
                 os._exit(128 + number)
             self._signal = number
+            if self._count is not None:
+                self._count.stop()
             if self._bar is None:  # nothing is being trained, so nothing can be torn
                 raise StopRequested(number)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -25,15 +25,21 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but resu
 _PANELS = {"read": "Reading", "data": "Data", "network": "Network", "training": "Training", "intervals": "Intervals"}
 
 
-def with_settings(*sections: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_settings(
+    *sections: str, without: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command an option for every field of these sections, in place of its parameter ``settings``.
 
     The command receives, as ``settings``, the fields that the user did give.
+
+    Args:
+        sections: Sections of the configuration.
+        without: Fields that make no sense with the command.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
-        options = [option for section in sections for option in _options_of(section)]
+        options = [option for section in sections for option in _options_of(section) if option.name not in without]
         names = {option.name for option in options}
 
         @functools.wraps(command)

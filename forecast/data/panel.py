@@ -231,6 +231,12 @@ class Panel:
         picked = [self.column(name) for name in names]
         return replace(self, values=np.ascontiguousarray(self.values[:, picked]), columns=tuple(names))
 
+    def between(self, first: np.datetime64, last: np.datetime64) -> Panel:
+        """The rows from one moment to another, both included; a series without any is left with none."""
+        kept = (self.times >= first) & (self.times <= last)
+        ends = np.concatenate([[0], np.cumsum(kept)])[list(self.offsets)]
+        return replace(self, values=self.values[kept], times=self.times[kept], offsets=tuple(ends.tolist()))
+
     def absent_before(self) -> NDArray[np.int64]:
         """How many clock steps are absent directly before each row, [T]; 0 at the start of a series."""
         absent = np.zeros(self.n_rows, np.int64)

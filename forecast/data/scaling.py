@@ -159,6 +159,12 @@ def fit_scaler(
     return Scaler(mean, scale, is_logged, panel.columns, panel.series_ids)
 
 
+def unscaled(panel: Panel) -> Scaler:
+    """The scaler that leaves everything as it is: for rows that are judged, and fed to no network."""
+    shape = (panel.n_series, len(panel.columns))
+    return Scaler(np.zeros(shape), np.ones(shape), np.zeros(shape[1], bool), panel.columns, panel.series_ids)
+
+
 def scaler_from_json(text: str) -> Scaler:
     """The scaler that `Scaler.to_json` wrote.
 

@@ -100,6 +100,16 @@ def _count_in(flags: Flags, starts: Ints, length: int) -> Ints:
     return total[starts + length] - total[starts]
 
 
+def remembered(windows: Windows, forecasts: Floats) -> InUnits:
+    """Forecasts that were made before, as a function from first rows of windows.
+
+    Args:
+        windows: N windows, in the order of their first rows.
+        forecasts: In the targets' own units, [N, H, D].
+    """
+    return lambda starts: forecasts[np.searchsorted(windows.starts, starts)]
+
+
 def fill_forward(panel: Panel, longest: int) -> tuple[Floats, Flags]:
     """Carry the last seen value over short holes; knows nothing of what comes after.
 

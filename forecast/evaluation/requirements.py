@@ -57,12 +57,15 @@ def check_references(requirements: Sequence[Requirement], known: Sequence[str]) 
             )
 
 
-def demand(requirements: Sequence[Requirement], metrics: Mapping[str, Any]) -> None:
+def demand(
+    requirements: Sequence[Requirement], metrics: Mapping[str, Any], otherwise: str = "The run is kept."
+) -> None:
     """Fail unless every bar is cleared.
 
     Args:
         requirements: The bars.
         metrics: The content of metrics.json.
+        otherwise: What there is all the same, for the message.
 
     Raises:
         SkillError: If the skill against a reference is lower than demanded, or cannot be measured.
@@ -76,4 +79,4 @@ def demand(requirements: Sequence[Requirement], metrics: Mapping[str, Any]) -> N
         elif skill < requirement.skill or (requirement.skill == 0 and skill <= 0):
             missed.append(f"against {requirement.reference} it is {skill:.1%}, {least} is required")
     if missed:
-        raise SkillError(f"{metrics['model']} has too little skill: {'; '.join(missed)}.", "The run is kept.")
+        raise SkillError(f"{metrics['model']} has too little skill: {'; '.join(missed)}.", otherwise)

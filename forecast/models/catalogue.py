@@ -26,6 +26,9 @@ class Preset:
 # The best of the presets, or level with it, on the validation span of every series that was tried, and the fastest.
 DEFAULT_MODEL = "segment-lstm"
 
+# What a comparison compares unless it is told: the textbook's networks, and that one.
+COMPARED = ("rnn", "lstm", "stacked-lstm", "gru", DEFAULT_MODEL)
+
 
 def configure(settings: Mapping[str, object] | None = None, file: Path | None = None, **fields: object) -> Config:
     """The configuration from a preset, a file and settings; the later one wins.

@@ -1,4 +1,4 @@
-"""The five plots of a run: functions from tables to figures."""
+"""The five plots of a run, and that of a comparison: functions from tables to figures."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from forecast.report.canvas import (
     to_svg,
     wrapped,
 )
+from forecast.report.leaderboard import plot_leaderboard
 from forecast.report.selection import of_series, pick_examples, window_errors
 from forecast.report.span import plot_test_span
 from forecast.report.style import NAIVE, OBSERVED, Labels, model_name
@@ -36,6 +37,7 @@ __all__ = [
     "plot_error_by_step",
     "plot_examples",
     "plot_forecast",
+    "plot_leaderboard",
     "plot_test_span",
     "plot_training",
     "to_png",

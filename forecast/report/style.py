@@ -33,7 +33,7 @@ NAIVE = {
 }
 OTHER = Look("#E69F00", (0, (8, 2)), "D", 1.4, 3.0)
 
-_NAMES = {"rnn": "vanilla RNN"}
+_NAMES = {"rnn": "vanilla RNN", "ets": "ETS", "theta": "Theta", "sarima": "seasonal ARIMA"}
 _ACRONYMS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 
 

@@ -24,7 +24,7 @@ from forecast.inside.memory import Memory, memory_of, reach
 from forecast.models.trace import Trace
 from forecast.runs import Run
 from forecast.storage import write_atomically
-from forecast.workflows.forecasting import find, forecasters_of, scored, unseen_windows
+from forecast.workflows.forecasting import find, forecasters_of, judged, unseen_windows
 from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import column_names, rebuilt
 from forecast.workflows.reading import Source, fitting_panel, training_panel
@@ -221,7 +221,7 @@ def _check(view: _View, original: Panel, enough: int, listener: Listener) -> tup
         view.model: forecasters_of(run, view.rows, "model")[view.model],
         "shorter": lambda starts: brief(starts + cut),
     }
-    metrics = scored(run, view.rows, view.windows, models)
+    metrics = judged(run, view.rows, view.windows, models).metrics
     gain, p = metrics["skill"]["shorter"], metrics["p_value"]["shorter"]
     errors = {name: metrics["models"][name]["mae"] for name in models}
     found = {"lookback": shorter, "mae": errors, "skill": gain, "p_value": p}

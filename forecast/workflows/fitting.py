@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -19,7 +21,7 @@ from forecast.evaluation.verdict import significance
 from forecast.runs import RunWriter
 from forecast.training.state import Arrays
 from forecast.workflows.listening import Listener, StopRequested
-from forecast.workflows.networks import averaged, column_names, member_weights
+from forecast.workflows.networks import averaged, column_names, member_weights, network_configs
 
 if TYPE_CHECKING:
     from forecast.models.backend import keras
@@ -133,6 +135,59 @@ def or_last_value(
     for member in trained.members:
         repeat_last_value(member.network)
     return replace(trained, fell_back=True)
+
+
+def fit_networks(workshop: Workshop, feeder: Feeder, naive_error: Mapping[str, NaiveError]) -> dict[str, Trained]:
+    """Train the networks of a configuration: the model, and the vanilla RNN if one stands beside it.
+
+    Args:
+        workshop: What the run shares.
+        feeder: The run's rows.
+        naive_error: What scaled errors are divided by, for each unique id.
+    """
+    config, names = workshop.prepared.config, column_names(workshop.prepared.config)
+    trained = {
+        network: fit_network(workshop, network, parts, workshop.prepared.train)
+        for network, parts in network_configs(config).items()
+    }
+    if not config.training.fall_back:
+        return trained
+    return {
+        network: or_last_value(result, names[network], workshop, feeder, naive_error)
+        for network, result in trained.items()
+    }
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Networks that were trained to be judged, and belong to no run.
+
+    Args:
+        trained: By network, ``model`` and perhaps ``baseline``.
+        models: What they forecast over the rows that they were prepared from, by column.
+    """
+
+    trained: Mapping[str, Trained]
+    models: Mapping[str, InUnits]
+
+
+def fit_aside(prepared: Prepared, naive_error: Mapping[str, NaiveError], listener: Listener) -> Fitted:
+    """Train the networks of a configuration and leave nothing behind: neither a run nor a plot.
+
+    Args:
+        prepared: Rows, scaler and windows.
+        naive_error: What scaled errors are divided by, for each unique id.
+        listener: Is told what goes on.
+    """
+    from forecast.models.feeding import Feeder
+
+    feeder, names = Feeder(prepared.rows.inputs, prepared.rows.identity), column_names(prepared.config)
+    with tempfile.TemporaryDirectory() as place:
+        trained = fit_networks(Workshop(prepared, RunWriter(Path(place), "aside"), listener), feeder, naive_error)
+    models = {
+        names[network]: result.over(feeder, prepared.rows, prepared.scaler) for network, result in trained.items()
+    }
+    return Fitted(trained, models)
 
 
 def fit_network(

@@ -16,7 +16,7 @@ from forecast.data.prepare import Rows, encode, in_units, windows_of
 from forecast.data.windows import InUnits, Windows
 from forecast.errors import DataError, RunError
 from forecast.evaluation.figures import naive_errors_of
-from forecast.evaluation.scoring import followed, judge
+from forecast.evaluation.scoring import Evaluation, followed, judge
 from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.newest import Newest, newest_forecast, newest_paths, newest_rows
 from forecast.runs import Run, find_run, list_runs, runs_folder
@@ -148,18 +148,29 @@ def evaluate(
     listener.note(
         f"scored on {len(windows)} windows from {first} on; rows before {run.data['test_from']} were trained on"
     )
+    return judged(run, rows, windows, forecasters_of(run, rows, "model"), intervals_at_start(run, panel)).metrics
+
+
+def intervals_at_start(run: Run, panel: Panel) -> Intervals | None:
+    """The intervals of the series of these rows as they stood before the test span; None if the run has none."""
     intervals = intervals_of(run, "start")
-    if intervals is not None:
-        intervals = intervals.of_series(run.scaler.positions(panel.series_ids))
-    return scored(run, rows, windows, forecasters_of(run, rows, "model"), intervals)
+    return None if intervals is None else intervals.of_series(run.scaler.positions(panel.series_ids))
 
 
-def scored(
+def judged(
     run: Run, rows: Rows, windows: Windows, models: Mapping[str, InUnits], intervals: Intervals | None = None
-) -> dict[str, Any]:
-    """The scores of some models on windows of a run, scaled by the run's own naive errors; as in metrics.json."""
+) -> Evaluation:
+    """Scores and forecasts of some models on windows of a run, scaled by the run's own naive errors.
+
+    Args:
+        run: A run.
+        rows: Rows as it takes them.
+        windows: What to score.
+        models: By name, the judged one first.
+        intervals: Those of the models before the first window.
+    """
     season, naive_error = chosen(run.config.data.season), naive_errors_of(run.metrics)
-    return judge(rows, windows, models, season, naive_error, intervals).metrics
+    return judge(rows, windows, models, season, naive_error, intervals)
 
 
 def unseen_windows(run: Run, rows: Rows) -> Windows:

@@ -28,6 +28,9 @@ class Listener(Protocol):
     def ended(self, network: str, fit: Fit) -> None:
         """The training of a network is over."""
 
+    def counted(self, task: str, done: int, total: int) -> None:
+        """So many of the equal parts of a task are done; may raise `StopRequested`."""
+
 
 class StopRequested(ForecastError):
     """The user asked to stop: training ends at once, with a checkpoint.
@@ -58,3 +61,42 @@ class Silence:
 
     def ended(self, network: str, fit: Fit) -> None:
         """Say nothing."""
+
+    def counted(self, task: str, done: int, total: int) -> None:
+        """Say nothing."""
+
+
+class Numbered:
+    """Passes everything on, and says of each network which of several trainings it belongs to.
+
+    Args:
+        listener: Who is told.
+        which: Such as ``fit 2 of 5``.
+    """
+
+    def __init__(self, listener: Listener, which: str) -> None:
+        self.listener, self.which = listener, which
+
+    def note(self, text: str) -> None:
+        """Pass on."""
+        self.listener.note(text)
+
+    def warn(self, text: str) -> None:
+        """Pass on."""
+        self.listener.warn(text)
+
+    def started(self, network: str, fit: Fit) -> None:
+        """Pass on, with the number."""
+        self.listener.started(f"{network}, {self.which}", fit)
+
+    def step(self, fit: Fit) -> None:
+        """Pass on."""
+        self.listener.step(fit)
+
+    def ended(self, network: str, fit: Fit) -> None:
+        """Pass on, with the number."""
+        self.listener.ended(f"{network}, {self.which}", fit)
+
+    def counted(self, task: str, done: int, total: int) -> None:
+        """Pass on."""
+        self.listener.counted(task, done, total)

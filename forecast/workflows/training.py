@@ -24,9 +24,9 @@ from forecast.models.catalogue import configure
 from forecast.models.defaults import resolve
 from forecast.runs import Run, RunWriter, runs_folder
 from forecast.storage import locked
-from forecast.workflows.fitting import Trained, Workshop, fit_network, or_last_value
+from forecast.workflows.fitting import Trained, Workshop, fit_network, fit_networks
 from forecast.workflows.listening import Listener, Silence, StopRequested
-from forecast.workflows.networks import column_names, network_configs
+from forecast.workflows.networks import column_names
 from forecast.workflows.reading import Source, is_built_in, read, tell
 
 
@@ -131,17 +131,9 @@ def _make(workshop: Workshop) -> Run:
     newest = newest_rows(rows.panel, config.data, prepared.scaler)
     for warning in newest.refused + newest.filled:  # told before the time is spent, and no reason not to train
         workshop.listener.warn(warning)
-    trained = {
-        network: fit_network(workshop, network, parts, prepared.train)
-        for network, parts in network_configs(config).items()
-    }
     feeder = Feeder(rows.inputs, rows.identity)
     naive_error = naive_errors(rows, prepared.training_rows, season)
-    if config.training.fall_back:
-        trained = {
-            network: or_last_value(result, names[network], workshop, feeder, naive_error)
-            for network, result in trained.items()
-        }
+    trained = fit_networks(workshop, feeder, naive_error)
     units = {names[network]: result.over(feeder, rows, prepared.scaler) for network, result in trained.items()}
     intervals = calibrated(rows, prepared.validation, units, season, config)
     evaluation = judge(rows, prepared.test, units, season, naive_error, intervals)
