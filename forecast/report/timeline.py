@@ -1,0 +1,113 @@
+"""All rows on one axis of time: what was observed, where it was not, and how the axis was divided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.dates import date2num
+from matplotlib.lines import Line2D
+
+from forecast.data.panel import Floats, Times
+from forecast.data.prepare import Rows
+from forecast.data.split import Split
+from forecast.report.canvas import DIM, FILE, Drawing, Sheet, add_head, draw, dress, styled, wrapped
+from forecast.report.selection import Ints, ranges
+from forecast.report.style import OBSERVED, Labels, shown
+
+# More rows are drawn as the range and the mean of so many groups.
+_MOST_POINTS = 700
+
+_SHADES = {"training": "none", "validation": "#F0E442", "test": "#56B4E9"}
+_GAP = "#D55E00"
+
+
+@styled()
+def plot_data(
+    rows: Rows, drawn: Sequence[tuple[int, int, str]], split: Split, labels: Labels, *, sheet: Sheet = FILE
+) -> Drawing:
+    """The targets over the whole span, with training, validation and test told apart and gaps marked.
+
+    Args:
+        rows: The rows of the run.
+        drawn: Series, target and its unique id: one strip for each.
+        split: Where the axis is divided.
+        labels: What the plot says about the series.
+        sheet: What it is drawn on.
+    """
+    figure = Drawing(sheet, max(0.7 * sheet.height, 0.5 + 1.35 * len(drawn)))
+    strips = figure.subplots(len(drawn), 1, sharex=True, squeeze=False)[:, 0]
+    times = rows.panel.times
+    for axes, (series, target, unique_id) in zip(strips, drawn, strict=True):
+        span = rows.panel.rows(series)
+        _draw_series(axes, times[span], rows.panel.values[span, target], rows.panel.stretches()[span])
+        unit = rows.panel.units.get(rows.targets[target], "")
+        name = shown(unique_id, 18) + (f"\n({shown(unit, 10)})" if unit and f"({unit})" not in unique_id else "")
+        axes.set_ylabel("\n".join(wrapped(name, 1.3, 9)) if len(drawn) > 1 else labels.axis(labels.target))
+        ends = [times.min(), split.validation_from, split.test_from, times.max()]
+        for (part, shade), first, last in zip(_SHADES.items(), ends, ends[1:], strict=False):
+            axes.axvspan(first, last, color=shade, alpha=0.28, lw=0, zorder=0.5)
+            if axes is strips[0]:
+                middle = first + (last - first) / 2
+                axes.annotate(part, (middle, 1.01), xycoords=axes.get_xaxis_transform(), ha="center", va="bottom",
+                              size=8.5, color=DIM)  # fmt: skip
+        dress(axes, times[[times.argmin(), times.argmax()]], sheet.ticks())
+    marks = [Line2D([], [], color=_GAP, linewidth=4, label="no value")] if _has_gaps(rows, drawn) else []
+    note = "Scalers and networks learn from the training span alone; the epoch is chosen by the validation span."
+    add_head(figure, f"{labels.subject()}: the data", "", note, marks)
+    return figure
+
+
+def _has_gaps(rows: Rows, drawn: Sequence[tuple[int, int, str]]) -> bool:
+    spans = [(rows.panel.rows(series), target) for series, target, _ in drawn]
+    return any(
+        len(holes(rows.panel.times[span], rows.panel.values[span, target], rows.panel.stretches()[span]))
+        for span, target in spans
+    )
+
+
+def holes(times: Times, values: Floats, stretches: Ints) -> list[tuple[np.datetime64, np.datetime64]]:
+    """From when to when nothing is known: rows that are absent, and rows without a value.
+
+    Args:
+        times: Of the rows of one series, [T].
+        values: Of one column, [T]; NaN where nothing was observed.
+        stretches: The unbroken stretch that each row lies in, [T].
+    """
+    seen = np.flatnonzero(np.isfinite(values))
+    if not len(seen):
+        return [(times[0], times[-1])] if len(times) else []
+    broken = (np.diff(seen) > 1) | (np.diff(stretches[seen]) > 0)
+    return [(times[seen[place]], times[seen[place + 1]]) for place in np.flatnonzero(broken)]
+
+
+def _draw_series(axes: Axes, times: Times, values: Floats, stretches: Ints) -> None:
+    if len(values) <= _MOST_POINTS:
+        draw(axes, times, values, OBSERVED, "observed", _breaks(stretches)).set_linewidth(0.9)
+    else:
+        firsts, low, high, means = ranges(values, _MOST_POINTS)
+        axes.fill_between(times[firsts], low, high, color="#9a9a9a", lw=0)
+        draw(axes, times[firsts], means, OBSERVED, "observed", _breaks(stretches[firsts])).set_linewidth(0.9)
+    # Along the lower edge, in the axis' own coordinates, so that the marks leave the range of values alone.
+    numbers: Floats = date2num(_merged(holes(times, values, stretches), times))  # type: ignore[no-untyped-call]
+    lines = [[(first, 0.0), (last, 0.0)] for first, last in numbers]
+    marks = LineCollection(lines, colors=_GAP, linewidths=5, transform=axes.get_xaxis_transform(), zorder=4)
+    axes.add_collection(marks, autolim=False)
+
+
+def _breaks(stretches: Ints) -> Ints:
+    return np.flatnonzero(np.diff(stretches)) + 1
+
+
+def _merged(found: Sequence[tuple[np.datetime64, np.datetime64]], times: Times) -> Times:
+    """Holes as [n, 2]; those that no eye could tell apart are one."""
+    near = (times.max() - times.min()) / _MOST_POINTS if len(times) else np.timedelta64(0, "s")
+    merged: list[list[np.datetime64]] = []
+    for first, last in found:
+        if merged and first - merged[-1][1] < near:
+            merged[-1][1] = last
+        else:
+            merged.append([first, last])
+    return np.array(merged, "datetime64[us]").reshape(-1, 2)
