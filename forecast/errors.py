@@ -50,3 +50,9 @@ class SkillError(ForecastError):
     """The forecasts are not as good as was demanded; everything else was done."""
 
     exit_code = 4
+
+
+class ReplayError(ForecastError):
+    """A run that was trained again did not come out the same."""
+
+    exit_code = 4

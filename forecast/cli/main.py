@@ -36,7 +36,7 @@ def _start(
 
 def main() -> None:
     """Run the command line; ends the process with the exit code that fits."""
-    from forecast.cli import inside, live, make, sources, use  # noqa: F401 - each adds its commands to the app
+    from forecast.cli import inside, live, make, record, sources, use  # noqa: F401 - each adds its commands to the app
     from forecast.errors import ForecastError
 
     try:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -192,3 +193,46 @@ def reliability_of(own: pd.DataFrame, model: str) -> Reliability:
     power = float(centred @ centred)
     slope = float(centred @ observed) / power if power > 0 else math.nan
     return Reliability(means[0], means[1], slope, float((forecast - observed).mean()))
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found in the errors of a run.
+
+    Args:
+        by_clock: Errors by hour, weekday and month, as far as they can be told apart.
+        scaled: Whether those errors are divided by each series' naive error, as in MASE.
+        residuals: Of the model, by unique id.
+        reliability: By unique id and model.
+    """
+
+    by_clock: tuple[ClockErrors, ...]
+    scaled: bool
+    residuals: Mapping[str, Residuals]
+    reliability: Mapping[str, Mapping[str, Reliability]]
+
+
+def diagnose(forecasts: pd.DataFrame, metrics: Mapping[str, Any], clock: Clock, names: Sequence[str]) -> Diagnosis:
+    """Look for what is left to learn in the errors of a run.
+
+    Args:
+        forecasts: Of its test span, long format.
+        metrics: Its scores.
+        clock: The beat of its rows.
+        names: The unique ids to look at one by one; those without a forecast are left out.
+    """
+    model, season, horizon = metrics["model"], metrics["season"], metrics["horizon"]
+    networks = [name for name in (model, "rnn") if name in forecasts]
+    scaled = metrics["skill_of"] == "MASE"
+    scale = metrics["naive_error"] if scaled else None
+    own = {name: forecasts[forecasts["unique_id"] == name] for name in names}
+    own = {name: of_series for name, of_series in own.items() if len(of_series)}
+    return Diagnosis(
+        tuple(errors_by_clock(forecasts, [name for name in metrics["models"] if name in forecasts], clock, scale)),
+        scaled,
+        {name: residuals_of(of_series, model, horizon, clock, season) for name, of_series in own.items()},
+        {
+            name: {network: reliability_of(of_series, network) for network in dict.fromkeys(networks)}
+            for name, of_series in own.items()
+        },
+    )

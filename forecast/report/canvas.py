@@ -6,7 +6,7 @@ import io
 import math
 import textwrap
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,8 @@ from typing import Any
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, get_font_names
@@ -193,7 +194,14 @@ def _sample(curve: Line2D) -> Line2D:
 
 
 def draw(
-    axes: Axes, times: Times | Ints | Floats, values: Floats, look: Look, name: str, breaks: Ints, *, markers: bool = False
+    axes: Axes,
+    times: Times | Ints | Floats,
+    values: Floats,
+    look: Look,
+    name: str,
+    breaks: Ints,
+    *,
+    markers: bool = False,
 ) -> Line2D:
     """Draw one curve; it is broken where a value is not finite and before the rows of ``breaks``.
 
@@ -270,16 +278,19 @@ def dress(axes: Axes, times: Times | None = None, ticks: int = 10) -> None:
 
 def to_png(figure: Drawing) -> bytes:
     """The figure as PNG; figures of the same numbers give the same bytes."""
-    return _saved(figure, "png", {"Software": None})
+    return _saved(figure, FigureCanvasAgg(figure).print_png, {"Software": None})
 
 
 def to_svg(figure: Drawing) -> bytes:
     """The figure as SVG, its letters as text; figures of the same numbers give the same bytes."""
-    return _saved(figure, "svg", {"Date": None, "Creator": None})
+    return _saved(figure, FigureCanvasSVG(figure).print_svg, {"Date": None, "Creator": None})
 
 
-def _saved(figure: Drawing, kind: str, metadata: dict[str, None]) -> bytes:
+def _saved(figure: Drawing, write: Callable[..., None], metadata: dict[str, None]) -> bytes:
+    # `Figure.savefig` draws everything twice, the first time for nothing but bounding boxes.
     file = io.BytesIO()
+    for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+        patch.set_visible(not figure.sheet.bare)
     with styled():
-        figure.savefig(file, format=kind, metadata=metadata, transparent=figure.sheet.bare)
+        write(file, metadata=metadata)
     return file.getvalue()

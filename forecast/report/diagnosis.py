@@ -127,8 +127,8 @@ def plot_reliability(found: Mapping[str, Reliability], labels: Labels, subject: 
         figure,
         f"{labels.subject(subject)}: what was observed when so much was forecast",
         "",
-        "Each marker is a tenth of the test span's forecasts, from the lowest to the highest. On the grey line a forecast "
-        "means what it says.",
+        "Each marker is a tenth of the test span's forecasts, from the lowest to the highest. On the grey line a "
+        "forecast means what it says.",
         curves,
     )
     return figure
@@ -159,8 +159,8 @@ def plot_residuals(found: Residuals, labels: Labels, subject: str, *, sheet: She
     axes["L"].set_ylabel("autocorrelation")
     axes["L"].set_title("One step ahead, with its own past")
     note = (
-        "Observed minus forecast. Residuals from which nothing more can be learned have no pattern over time, and 19 of 20 "
-        "autocorrelations in the grey band."
+        "Observed minus forecast. Residuals from which nothing more can be learned have no pattern over time, and 19 "
+        "of 20 autocorrelations in the grey band."
     )
     add_head(figure, f"{labels.subject(subject)}: residuals of the {model_name(labels.model)}", "", note, [])
     return figure
@@ -182,8 +182,8 @@ def _draw_distribution(axes: Axes, residuals: Floats) -> None:
         low, high = np.quantile(residuals, [0.0005, 0.9995])
         margin = max(float(high - low) * 0.02, 1e-9 * max(1.0, abs(float(high))))
         edges = np.linspace(low - margin, high + margin, 41)
-        axes.hist(np.clip(residuals, edges[0], edges[-1]), edges.tolist(), weights=np.full(len(residuals), 1 / len(residuals)),
-                  color=MODEL.color)  # fmt: skip
+        shares = np.histogram(np.clip(residuals, edges[0], edges[-1]), edges)[0] / len(residuals)
+        axes.stairs(shares, edges, fill=True, color=MODEL.color)
     axes.axvline(0, color="#888888", linewidth=0.9)
     dress(axes)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))

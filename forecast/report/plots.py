@@ -47,7 +47,14 @@ MOST_MARKERS = 64
 
 @styled()
 def plot_examples(
-    forecasts: pd.DataFrame, past: pd.DataFrame, unique_id: str, labels: Labels, lookback: int, *, verdict: str = "", sheet: Sheet = FILE
+    forecasts: pd.DataFrame,
+    past: pd.DataFrame,
+    unique_id: str,
+    labels: Labels,
+    lookback: int,
+    *,
+    verdict: str = "",
+    sheet: Sheet = FILE,
 ) -> Drawing:
     """Single forecasts from different origins: the best, up to four typical ones, and the worst.
 
@@ -97,7 +104,9 @@ def plot_examples(
 
 
 @styled()
-def plot_error_by_step(by_step: Mapping[str, Sequence[float]], labels: Labels, *, verdict: str = "", sheet: Sheet = FILE) -> Drawing:
+def plot_error_by_step(
+    by_step: Mapping[str, Sequence[float]], labels: Labels, *, verdict: str = "", sheet: Sheet = FILE
+) -> Drawing:
     """Mean absolute error of every model at each step of the horizon.
 
     Args:
@@ -125,7 +134,9 @@ def plot_error_by_step(by_step: Mapping[str, Sequence[float]], labels: Labels, *
 
 
 @styled()
-def plot_training(history: Mapping[str, pd.DataFrame], labels: Labels, *, verdict: str = "", sheet: Sheet = FILE) -> Drawing:
+def plot_training(
+    history: Mapping[str, pd.DataFrame], labels: Labels, *, verdict: str = "", sheet: Sheet = FILE
+) -> Drawing:
     """Training and validation error of each network by epoch, with the epoch marked whose weights were kept.
 
     Args:
@@ -165,7 +176,14 @@ def plot_training(history: Mapping[str, pd.DataFrame], labels: Labels, *, verdic
 
 @styled()
 def plot_forecast(
-    past: pd.DataFrame, forecast: pd.DataFrame, unique_id: str, labels: Labels, lookback: int, *, verdict: str = "", sheet: Sheet = FILE
+    past: pd.DataFrame,
+    forecast: pd.DataFrame,
+    unique_id: str,
+    labels: Labels,
+    lookback: int,
+    *,
+    verdict: str = "",
+    sheet: Sheet = FILE,
 ) -> Drawing:
     """The newest forecast, after the end of the data.
 

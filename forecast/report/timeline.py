@@ -13,7 +13,8 @@ from matplotlib.lines import Line2D
 from forecast.data.panel import Floats, Times
 from forecast.data.prepare import Rows
 from forecast.data.split import Split
-from forecast.report.canvas import DIM, FILE, Drawing, Sheet, add_head, draw, dress, styled, wrapped
+from forecast.report.canvas import DIM, FILE, Drawing, Sheet, add_head, draw, dress, styled
+from forecast.report.draw import Drawn
 from forecast.report.selection import Ints, ranges
 from forecast.report.style import OBSERVED, Labels, shown
 
@@ -25,14 +26,12 @@ _GAP = "#D55E00"
 
 
 @styled()
-def plot_data(
-    rows: Rows, drawn: Sequence[tuple[int, int, str]], split: Split, labels: Labels, *, sheet: Sheet = FILE
-) -> Drawing:
+def plot_data(rows: Rows, drawn: Sequence[Drawn], split: Split, labels: Labels, *, sheet: Sheet = FILE) -> Drawing:
     """The targets over the whole span, with training, validation and test told apart and gaps marked.
 
     Args:
         rows: The rows of the run.
-        drawn: Series, target and its unique id: one strip for each.
+        drawn: The series and targets: one strip for each.
         split: Where the axis is divided.
         labels: What the plot says about the series.
         sheet: What it is drawn on.
@@ -40,12 +39,13 @@ def plot_data(
     figure = Drawing(sheet, max(0.7 * sheet.height, 0.5 + 1.35 * len(drawn)))
     strips = figure.subplots(len(drawn), 1, sharex=True, squeeze=False)[:, 0]
     times = rows.panel.times
-    for axes, (series, target, unique_id) in zip(strips, drawn, strict=True):
-        span = rows.panel.rows(series)
-        _draw_series(axes, times[span], rows.panel.values[span, target], rows.panel.stretches()[span])
-        unit = rows.panel.units.get(rows.targets[target], "")
-        name = shown(unique_id, 18) + (f"\n({shown(unit, 10)})" if unit and f"({unit})" not in unique_id else "")
-        axes.set_ylabel("\n".join(wrapped(name, 1.3, 9)) if len(drawn) > 1 else labels.axis(labels.target))
+    found = False
+    for axes, one in zip(strips, drawn, strict=True):
+        span = rows.panel.rows(one.series)
+        found |= _draw_series(axes, times[span], rows.panel.values[span, one.target], rows.panel.stretches()[span])
+        unit = rows.panel.units.get(rows.targets[one.target], "")
+        several = f"{shown(one.name, 18)}\n({shown(unit, 10)})" if unit else shown(one.name, 18)
+        axes.set_ylabel(several if len(drawn) > 1 else labels.axis(labels.target))
         ends = [times.min(), split.validation_from, split.test_from, times.max()]
         for (part, shade), first, last in zip(_SHADES.items(), ends, ends[1:], strict=False):
             axes.axvspan(first, last, color=shade, alpha=0.28, lw=0, zorder=0.5)
@@ -54,18 +54,10 @@ def plot_data(
                 axes.annotate(part, (middle, 1.01), xycoords=axes.get_xaxis_transform(), ha="center", va="bottom",
                               size=8.5, color=DIM)  # fmt: skip
         dress(axes, times[[times.argmin(), times.argmax()]], sheet.ticks())
-    marks = [Line2D([], [], color=_GAP, linewidth=4, label="no value")] if _has_gaps(rows, drawn) else []
+    marks = [Line2D([], [], color=_GAP, linewidth=4, label="no value")] if found else []
     note = "Scalers and networks learn from the training span alone; the epoch is chosen by the validation span."
     add_head(figure, f"{labels.subject()}: the data", "", note, marks)
     return figure
-
-
-def _has_gaps(rows: Rows, drawn: Sequence[tuple[int, int, str]]) -> bool:
-    spans = [(rows.panel.rows(series), target) for series, target, _ in drawn]
-    return any(
-        len(holes(rows.panel.times[span], rows.panel.values[span, target], rows.panel.stretches()[span]))
-        for span, target in spans
-    )
 
 
 def holes(times: Times, values: Floats, stretches: Ints) -> list[tuple[np.datetime64, np.datetime64]]:
@@ -83,7 +75,8 @@ def holes(times: Times, values: Floats, stretches: Ints) -> list[tuple[np.dateti
     return [(times[seen[place]], times[seen[place + 1]]) for place in np.flatnonzero(broken)]
 
 
-def _draw_series(axes: Axes, times: Times, values: Floats, stretches: Ints) -> None:
+def _draw_series(axes: Axes, times: Times, values: Floats, stretches: Ints) -> bool:
+    """Draw the observed values and mark what is missing; whether anything is."""
     if len(values) <= _MOST_POINTS:
         draw(axes, times, values, OBSERVED, "observed", _breaks(stretches)).set_linewidth(0.9)
     else:
@@ -95,6 +88,7 @@ def _draw_series(axes: Axes, times: Times, values: Floats, stretches: Ints) -> N
     lines = [[(first, 0.0), (last, 0.0)] for first, last in numbers]
     marks = LineCollection(lines, colors=_GAP, linewidths=5, transform=axes.get_xaxis_transform(), zorder=4)
     axes.add_collection(marks, autolim=False)
+    return len(lines) > 0
 
 
 def _breaks(stretches: Ints) -> Ints:

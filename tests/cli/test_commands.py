@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from forecast.cli import console, inside, live, make, sources, use  # noqa: F401 - each adds its commands
+from forecast.cli import console, inside, live, make, record, sources, use  # noqa: F401 - each adds its commands
 from forecast.cli.main import app, main
 from forecast.errors import ForecastError
 from forecast.runs import Run, open_run
