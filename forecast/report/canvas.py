@@ -170,8 +170,12 @@ def _add_legend(figure: Figure, curves: Sequence[Line2D], top: float) -> float:
     """Put the legend below ``top`` inches of head; how high it is, in inches."""
     wide, high = figure.get_size_inches()
     entries = {str(curve.get_label()): curve for curve in curves}
-    letters = sum(len(name) for name in entries)
-    rows = math.ceil((0.075 * letters + 0.65 * len(entries)) / (wide - 2 * MARGIN))
+    lengths = [0.075 * len(name) + 0.65 for name in entries]
+    rows = next(
+        rows
+        for rows in range(1, len(lengths) + 1)
+        if rows == len(lengths) or _columns_wide(lengths, rows) <= wide - 2 * MARGIN
+    )
     figure.legend(
         [_sample(curve) for curve in entries.values()],
         list(entries),
@@ -184,6 +188,11 @@ def _add_legend(figure: Figure, curves: Sequence[Line2D], top: float) -> float:
         columnspacing=1.6,
     )
     return float(rows * 1.5 * 9 / 72 + 0.1)
+
+
+def _columns_wide(lengths: Sequence[float], rows: int) -> float:
+    """How wide a legend of so many rows is, whose entries stand below one another in columns."""
+    return sum(max(lengths[first : first + rows]) for first in range(0, len(lengths), rows))
 
 
 def _sample(curve: Line2D) -> Line2D:

@@ -33,13 +33,12 @@ def plot_error_by_clock(parts: Sequence[ClockErrors], labels: Labels, measure: s
         measure: What the errors are, for the axis.
         sheet: What it is drawn on.
     """
-    stacked = sheet.columns < 3
-    figure = Drawing(sheet, 0.8 + 1.7 * len(parts) if stacked else 0.8 * sheet.height)
-    shape = (len(parts), 1) if stacked else (1, len(parts))
-    widths = None if stacked else [max(7, len(part.names)) for part in parts]
-    grid = figure.subplots(*shape, squeeze=False, sharey=True, width_ratios=widths)
+    mosaic, height = _arranged([part.part for part in parts], sheet)
+    figure = Drawing(sheet, height)
+    grid = figure.subplot_mosaic(mosaic, sharey=True)
     curves: list[Line2D] = []
-    for axes, part in zip(grid.flat, parts, strict=True):
+    for part in parts:
+        axes = grid[part.part]
         places = np.arange(len(part.names))
         curves = [
             draw(axes, places, part.errors[model], labels.look(model), model_name(model), NO_BREAKS, markers=True)
@@ -48,14 +47,26 @@ def plot_error_by_clock(parts: Sequence[ClockErrors], labels: Labels, measure: s
         dress(axes)
         step = 3 if len(places) > 12 else 1
         axes.set_xticks(places[::step], part.names[::step])
-        axes.set_xlabel(part.part)
         axes.set_xlim(-0.5, len(places) - 0.5)
-    grid.flat[0].set_ylim(bottom=0)
-    for axes in grid[:, 0]:
         axes.set_ylabel(measure)
-    title = f"{labels.subject()}: error by {' and '.join(part.part for part in parts)}"
+        axes.label_outer(remove_inner_ticks=False)
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel(part.part)
+    grid[parts[0].part].set_ylim(bottom=0)  # of all of them, now that all are drawn
+    *others, last = (part.part for part in parts)
+    title = f"{labels.subject()}: error by {', '.join(others)}{' and ' if others else ''}{last}"
     add_head(figure, title, "", "By the time of the value that was forecast, as it is in the data.", curves)
     return figure
+
+
+def _arranged(parts: list[str], sheet: Sheet) -> tuple[Any, float]:
+    """Where each part of the clock stands, and how high the figure is: hours need a line of their own."""
+    if sheet.columns < 3:
+        return [[part] for part in parts], 0.8 + 1.7 * len(parts)
+    if len(parts) < 3:
+        return [parts], 0.8 * sheet.height
+    first, *others = parts
+    return [[first] * len(others), others], 1.2 * sheet.height
 
 
 @styled()
@@ -172,8 +183,16 @@ def _draw_over_time(axes: Axes, found: Residuals, labels: Labels) -> None:
         draw(axes, found.times, found.first, OBSERVED, "residual", gaps(found.times, labels.step))
         return
     firsts, low, high, means = ranges(found.first, _MOST_POINTS)
-    axes.fill_between(found.times[firsts], low, high, color="#c4c4c4", lw=0)
-    draw(axes, found.times[firsts], means, OBSERVED, "mean", NO_BREAKS)
+    times = found.times[firsts]
+    breaks = gaps(times, labels.step)
+    axes.fill_between(
+        np.insert(times, breaks, times[breaks]),
+        np.insert(low, breaks, np.nan),
+        np.insert(high, breaks, np.nan),
+        color="#c4c4c4",
+        lw=0,
+    )
+    draw(axes, times, means, OBSERVED, "mean", breaks)
 
 
 def _draw_distribution(axes: Axes, residuals: Floats) -> None:

@@ -58,9 +58,9 @@ def _origin(facts: Facts) -> list[str]:
     metrics, labels = facts.evaluation.metrics, facts.labels
     test_from = labels.moment(np.datetime64(facts.manifest["data"]["test_from"]))
     windows = f"{metrics['n_windows']:,} test windows" if metrics["n_windows"] != 1 else "one test window"
+    targets = ", ".join(shown(name, 40) for name in facts.prepared.config.data.target)
     return [
-        f"{', '.join(shown(name, 40) for name in facts.prepared.rows.targets)}, {labels.duration(metrics['horizon'])} "
-        "ahead",
+        f"{targets}, {labels.duration(metrics['horizon'])} ahead",
         f"{windows} from {test_from} on",
         f"run {facts.name}",
         f"finished {sections.moment_of(facts.manifest['finished'])}",

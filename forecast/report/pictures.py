@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -17,8 +17,11 @@ from forecast.report.canvas import DPI, PHONE, SCREEN, Drawing, to_svg
 from forecast.report.diagnosis import plot_coverage, plot_error_by_clock, plot_reliability, plot_residuals
 from forecast.report.draw import Drawn, drawn, labels_of, observed_series, pooled_labels_of
 from forecast.report.plots import plot_error_by_step, plot_examples, plot_forecast, plot_test_span, plot_training
-from forecast.report.style import Labels
+from forecast.report.style import Labels, shown
 from forecast.report.timeline import plot_data
+
+_CURVE = re.compile(rb' d="[^"]*"')
+_BEYOND_HUNDREDTHS = re.compile(rb"(?<=\.\d\d)\d+")
 
 
 @dataclass(frozen=True)
@@ -55,15 +58,14 @@ class Picture:
     flips: bool = True
 
 
-def picture(plot: Callable[..., Drawing], *shown: Any) -> Picture:
-    """A plot of these things, drawn on both sheets."""
-    wide, narrow = plot(*shown, sheet=SCREEN), plot(*shown, sheet=PHONE)
-    return Picture(wide.title, wide.note, _image(wide), _image(narrow))
-
-
 def _image(figure: Drawing) -> Image:
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
-    return Image(data_uri(to_svg(figure), "image/svg+xml"), width, height)
+    return Image(data_uri(_rounded(to_svg(figure)), "image/svg+xml"), width, height)
+
+
+def _rounded(svg: bytes) -> bytes:
+    """An SVG whose curves are given to a hundredth of a point: a third of the bytes are digits that no eye can see."""
+    return _CURVE.sub(lambda curve: _BEYOND_HUNDREDTHS.sub(b"", curve[0]), svg)
 
 
 def png_image(content: bytes) -> Image:
@@ -101,84 +103,75 @@ class Album:
         self.metrics, self.forecasts = evaluation.metrics, evaluation.forecasts
         self.histories, self.forecast = histories, forecast
         self.model, self.lookback = evaluation.metrics["model"], chosen(prepared.config.data.lookback)
+        self.pooled = pooled_labels_of(self.rows, self.model, histories)
         self.drawn = drawn(self.rows)
         self.scored = [one for one in self.drawn if one.name in diagnosis.residuals]
 
     def newest(self) -> list[Picture]:
         """The newest forecast, with its fan."""
-        ahead = set(self.forecast["unique_id"].unique())
+        ahead = set(self.forecast["unique_id"])
         return [
-            picture(
-                plot_forecast,
-                observed_series(self.rows, one),
-                self.forecast,
-                one.name,
-                self.labels(one),
-                self.lookback,
-            )
+            self._of(one, plot_forecast, self._past(one), self.forecast, one.name, self.labels(one), self.lookback)
             for one in self.drawn
             if one.name in ahead
         ]
 
     def span(self) -> list[Picture]:
         """The test span."""
-        return [picture(plot_test_span, self.forecasts, one.name, self.labels(one)) for one in self.scored]
+        return [self._of(one, plot_test_span, self.forecasts, one.name, self.labels(one)) for one in self.scored]
 
     def examples(self) -> list[Picture]:
         """The best forecast, typical ones, and the worst."""
         return [
-            picture(
-                plot_examples,
-                self.forecasts,
-                observed_series(self.rows, one),
-                one.name,
-                self.labels(one),
-                self.lookback,
-            )
+            self._of(one, plot_examples, self.forecasts, self._past(one), one.name, self.labels(one), self.lookback)
             for one in self.scored
         ]
 
     def by_step(self) -> list[Picture]:
         """The error by how far ahead."""
-        return [picture(plot_error_by_step, self.metrics["by_step"], self._pooled_labels())]
+        return [self._of(None, plot_error_by_step, self.metrics["by_step"], self.pooled)]
 
     def by_clock(self) -> list[Picture]:
         """The error by hour, weekday and month."""
-        labels, found = self._pooled_labels(), self.diagnosis
-        measure = "MASE" if found.scaled else labels.axis("mean absolute error")
-        return [picture(plot_error_by_clock, found.by_clock, labels, measure)] if found.by_clock else []
+        measure = "MASE" if self.diagnosis.scaled else self.pooled.axis("mean absolute error")
+        parts = self.diagnosis.by_clock
+        return [self._of(None, plot_error_by_clock, parts, self.pooled, measure)] if parts else []
 
     def coverage(self) -> list[Picture]:
         """What the model's intervals hold."""
         intervals = (self.metrics.get("intervals") or {}).get("models", {}).get(self.model, {})
         levels = {name: found for name, found in intervals.items() if name.isdecimal()}
-        return [picture(plot_coverage, levels, self._pooled_labels())] if levels else []
+        return [self._of(None, plot_coverage, levels, self.pooled)] if levels else []
 
     def reliability(self) -> list[Picture]:
         """What was observed when so much was forecast."""
-        return [
-            picture(plot_reliability, self.diagnosis.reliability[one.name], self.labels(one), one.name)
-            for one in self.scored
-        ]
+        found = self.diagnosis.reliability
+        return [self._of(one, plot_reliability, found[one.name], self.labels(one), one.name) for one in self.scored]
 
     def residuals(self) -> list[Picture]:
         """The residuals of the model."""
-        return [
-            picture(plot_residuals, self.diagnosis.residuals[one.name], self.labels(one), one.name)
-            for one in self.scored
-        ]
+        found = self.diagnosis.residuals
+        return [self._of(one, plot_residuals, found[one.name], self.labels(one), one.name) for one in self.scored]
 
     def training(self) -> list[Picture]:
         """The error while training."""
-        return [picture(plot_training, self.histories, self._pooled_labels())]
+        return [self._of(None, plot_training, self.histories, self.pooled)]
 
     def data(self) -> list[Picture]:
         """All rows and how they are divided."""
-        return [picture(plot_data, self.rows, self.drawn, self.split, self._pooled_labels())]
+        return [self._of(None, plot_data, self.rows, self.drawn, self.split, self.pooled)]
 
     def labels(self, one: Drawn) -> Labels:
         """What the page says about one series and target."""
         return labels_of(self.rows, one.target, self.model, self.histories)
 
-    def _pooled_labels(self) -> Labels:
-        return pooled_labels_of(self.rows, self.model, self.histories)
+    def _past(self, one: Drawn) -> pd.DataFrame:
+        return observed_series(self.rows, one)
+
+    def _of(self, one: Drawn | None, plot: Callable[..., Drawing], *things: object) -> Picture:
+        """A plot of these things on both sheets, without the subject in its title, which the page has said."""
+        wide, narrow = plot(*things, sheet=SCREEN), plot(*things, sheet=PHONE)
+        subject = self.pooled.subject() if one is None else self.labels(one).subject(one.name)
+        title = wide.title.removeprefix(f"{subject}: ")
+        title = f"{shown(one.name, 60)}: {title}" if one and len(self.drawn) > 1 else f"{title[:1].upper()}{title[1:]}"
+        return Picture(title, wide.note, _image(wide), _image(narrow))

@@ -29,6 +29,7 @@ class Section:
         folded: Tables that are opened on demand.
         glossary: What the names in the tables mean, opened on demand.
         facts: Names and what they are.
+        remarks: What else there is to say.
         commands: Text to copy, by its head.
         files: The same, opened on demand.
     """
@@ -42,6 +43,7 @@ class Section:
     folded: list[Table] = field(default_factory=list)
     glossary: dict[str, str] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
     commands: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
 

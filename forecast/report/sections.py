@@ -58,6 +58,9 @@ def scores(facts: Facts) -> Section:
     series = series_table(metrics)
     there = {key for found in metrics["models"].values() for key in found}
     glossary = {score.name: score.meaning for key, score in SCORES.items() if key in there}
+    glossary["skill"] = (
+        f"the share of that model's {metrics['skill_of']} that the {model_name(metrics['model'])} avoids"
+    )
     glossary["p"] = "of Diebold and Mariano's test, whose variance knows that windows overlap"
     return Section(
         "scores",
@@ -95,11 +98,12 @@ def errors(facts: Facts, album: Album) -> Section:
     """How the error depends on how far ahead it is forecast, and on the clock."""
     metrics, labels, diagnosis = facts.evaluation.metrics, facts.labels, album.diagnosis
     sentences = [_told_apart(name, chances) for name, chances in metrics.get("p_by_step", {}).items() if chances]
-    sentences += [_busiest(part, labels.model) for part in diagnosis.by_clock]
-    if not diagnosis.by_clock:
+    if diagnosis.by_clock:
+        found = " ".join(_busiest(part, labels.model) for part in diagnosis.by_clock)
+        scaled = " Here, errors are divided by each series' naive error, as in MASE." if diagnosis.scaled else ""
+        sentences.append(found + scaled)
+    else:
         sentences.append("The clock has neither hours, weekdays nor months to tell apart.")
-    elif diagnosis.scaled:
-        sentences.append("By the clock, errors are divided by each series' naive error, as in MASE.")
     return Section(
         "errors",
         "Error by horizon and by the clock",
@@ -119,10 +123,12 @@ def _told_apart(reference: str, chances: Sequence[float | None]) -> str:
 
 def _busiest(part: ClockErrors, model: str) -> str:
     values = part.errors[model]
-    most, least = int(np.nanargmax(values)), int(np.nanargmin(values))
-    hour = ":00" if part.part == "hour" else ""
-    times = f"{values[most] / values[least]:.1f} times as large as" if values[least] > 0 else "while there is none"
-    return f"By {part.part}, the error is largest at {part.names[most]}{hour}, {times} at {part.names[least]}{hour}."
+    most, least = (_WHEN[part.part].format(part.names[int(place)]) for place in (values.argmax(), values.argmin()))
+    times = f"{values.max() / values.min():.1f} times as large as" if values.min() > 0 else "while there is none"
+    return f"By {part.part}, the error is largest {most}, {times} {least}."
+
+
+_WHEN = {"hour": "at {}:00", "weekday": "on {}", "month": "in {}"}
 
 
 def calibration(facts: Facts, album: Album) -> Section:
@@ -223,13 +229,16 @@ def inside(explained: Explained) -> Section:
 def data(facts: Facts, album: Album) -> Section:
     """The rows, and how their axis of time was divided."""
     rows, split, manifest = facts.prepared.rows, facts.prepared.split, facts.manifest
-    panel, labels = rows.panel, facts.labels
-    gaps = int(panel.stretches()[-1]) + 1 - panel.n_series
+    panel, labels, told = rows.panel, facts.labels, manifest["data"]
+    # Where channels are independent, each is a series with the same gaps.
+    apart = panel.n_series // len(told["series_ids"])
+    gaps = (int(panel.stretches()[-1]) + 1 - panel.n_series) // apart
     first, last = (labels.moment(time) for time in (panel.times.min(), panel.times.max()))
     about = {
-        "series": shown(manifest["title"], 80) + (f", {panel.n_series:,} of them" if panel.n_series > 1 else ""),
+        "series": shown(manifest["title"], 80)
+        + (f", {len(told['series_ids']):,} of them" if len(told["series_ids"]) > 1 else ""),
         "source": shown(manifest["source"] or "rows that were handed over, not a file", 200),
-        "span": f"{first} to {last}, {panel.n_rows:,} rows, one every {labels.step}",
+        "span": f"{first} to {last}, {told['rows']:,} rows, one every {labels.step}",
         "gaps": f"{gaps:,}; no window crosses one" if gaps else "none",
     }
     starts = {
@@ -240,8 +249,14 @@ def data(facts: Facts, album: Album) -> Section:
     for part, start in starts.items():
         count = manifest["windows"][part]
         about["training" if part == "train" else part] = f"from {start}, {count:,} window{'' if count == 1 else 's'}"
-    said = [shown(said, 400) for said in (*manifest["data"].get("warnings", ()), *manifest["data"].get("notes", ()))]
-    return Section("data", "The data", said, pictures=album.data(), tables=[column_table(facts.prepared)], facts=about)
+    return Section(
+        "data",
+        "The data",
+        pictures=album.data(),
+        facts=about,
+        remarks=[shown(remark, 400) for remark in (*told["warnings"], *told["notes"])],
+        tables=[column_table(facts.prepared, apart)],
+    )
 
 
 def reproduction(facts: Facts) -> Section:

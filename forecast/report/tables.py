@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared
-from forecast.data.quality import inspect_columns
 from forecast.report.plots import interval_levels
 from forecast.report.style import Labels, model_name, number, shown
 
@@ -124,10 +124,8 @@ def score_table(metrics: Mapping[str, Any], labels: Labels) -> Table:
     shown_scores = {
         key: score for key, score in SCORES.items() if any(key in found for found in metrics["models"].values())
     }
-    table = Table(
-        "Scores over the test span",
-        ["model", *(_head(score, labels) for score in shown_scores.values()), "skill of the model", "p"],
-    )
+    heads = [_head(score, labels) for score in shown_scores.values()]
+    table = Table("Scores over the test span", ["model", heads[0], "skill", "p", *heads[1:]])
     best = {key: _best([found.get(key) for found in metrics["models"].values()], score.cost)
             for key, score in shown_scores.items()}  # fmt: skip
     reasons = metrics.get("reasons", {})
@@ -136,7 +134,7 @@ def score_table(metrics: Mapping[str, Any], labels: Labels) -> Table:
             _figure(table, found.get(key), score, best[key], reasons.get(f"models.{model}.{key}"))
             for key, score in shown_scores.items()
         ]
-        table.rows.append([Cell(model_name(model)), *cells, *_skill_cells(table, metrics, model)])
+        table.rows.append([Cell(model_name(model)), cells[0], *_skill_cells(table, metrics, model), *cells[1:]])
     return table
 
 
@@ -162,21 +160,22 @@ def interval_table(metrics: Mapping[str, Any], labels: Labels) -> Table | None:
         return None
     levels = [str(level) for level in intervals["levels"]]
     of_level = {
-        "coverage": ("inside {} %", _percent, False),
-        "width": ("width {} %", number, True),
-        "winkler": ("Winkler {} %", number, True),
+        "coverage": ("inside {} %", _percent),
+        "width": ("width {} %", number),
+        "winkler": ("Winkler {} %", number),
     }
     columns = ["model", *(_head(score, labels) for score in _PROBABILISTIC.values())]
     for level in levels:
-        columns += [name.format(level) + (_unit(labels) if unit else "") for name, _, unit in of_level.values()]
-    table = Table("Intervals over the test span", columns)
+        columns += [name.format(level) for name, _ in of_level.values()]
+    widths = f", widths in{_unit(labels)}" if labels.unit else ""
+    table = Table(f"Intervals over the test span{widths}", columns)
     reasons = metrics.get("reasons", {})
     for model, found in intervals["models"].items():
         where = f"intervals.models.{model}"
         cells = [_figure(table, found.get(key), score, None, reasons.get(f"{where}.{key}"))
                  for key, score in _PROBABILISTIC.items()]  # fmt: skip
         for level in levels:
-            for key, (_, text, _) in of_level.items():
+            for key, (_, text) in of_level.items():
                 value = found.get(level, {}).get(key)
                 reason = reasons.get(f"{where}.{level}.{key}", "no interval of this level")
                 cells.append(table.undefined(reason) if value is None else Cell(text(value)))
@@ -237,17 +236,32 @@ def forecast_table(forecast: pd.DataFrame, name: str, labels: Labels) -> Table:
     return table
 
 
-def column_table(prepared: Prepared) -> Table:
-    """What the network is given: the columns, and what they hold."""
-    rows, known = prepared.rows, set(prepared.config.data.known)
+def column_table(prepared: Prepared, apart: int) -> Table:
+    """What the network is given: each target of each series, and the columns beside them.
+
+    Args:
+        prepared: The rows.
+        apart: As how many series each row stands there, because its targets are forecast apart.
+    """
+    rows, panel, known = prepared.rows, prepared.rows.panel, set(prepared.config.data.known)
     table = Table("What the network is given", ["column", "part", "missing", "least", "median", "most"])
-    for place, found in enumerate(inspect_columns(rows.panel)):
-        part = "target" if place < rows.n_targets else "known ahead" if found.name in known else "covariate"
-        unit = f" ({shown(found.unit, 10)})" if found.unit and f"({found.unit})" not in found.name else ""
-        values = [Cell(number(value)) if math.isfinite(value) else table.undefined("every value is missing")
-                  for value in (found.minimum, found.median, found.maximum)]  # fmt: skip
-        table.rows.append([Cell(shown(found.name, 60) + unit), Cell(part), Cell(f"{found.missing:,}"), *values])
+    for series, names in enumerate(rows.unique_ids[:MOST_SERIES]):
+        for target, name in enumerate(names):
+            unit = panel.units.get(rows.targets[target], "")
+            _add_column(table, name, unit, "target", panel.values[panel.rows(series), target])
+    once = slice(0, panel.n_rows // apart) if panel.n_series == apart else slice(None)
+    for place, name in enumerate(panel.columns[rows.n_targets :], start=rows.n_targets):
+        part = "known ahead" if name in known else "covariate"
+        _add_column(table, name, panel.units.get(name, ""), part, panel.values[once, place])
     return table
+
+
+def _add_column(table: Table, name: str, unit: str, part: str, values: Floats) -> None:
+    seen = values[np.isfinite(values)]
+    measured = [Cell(number(float(of(seen)))) if len(seen) else table.undefined("every value is missing")
+                for of in (np.min, np.median, np.max)]  # fmt: skip
+    full = shown(name, 60) + (f" ({shown(unit, 10)})" if unit and f"({unit})" not in name else "")
+    table.rows.append([Cell(full), Cell(part), Cell(f"{len(values) - len(seen):,}"), *measured])
 
 
 def _is_bound(column: str, columns: Sequence[str]) -> bool:
@@ -274,4 +288,5 @@ def _figure(table: Table, value: float | None, score: Score, best: float | None,
 
 
 def _best(values: Sequence[float | None], cost: Callable[[float], float]) -> float | None:
-    return min((value for value in values if value is not None), key=cost, default=None)
+    known = [value for value in values if value is not None]
+    return min(known, key=cost) if len(set(known)) > 1 else None  # of equals, none is the best

@@ -56,7 +56,7 @@ def plot_data(rows: Rows, drawn: Sequence[Drawn], split: Split, labels: Labels, 
         dress(axes, times[[times.argmin(), times.argmax()]], sheet.ticks())
     marks = [Line2D([], [], color=_GAP, linewidth=4, label="no value")] if found else []
     note = "Scalers and networks learn from the training span alone; the epoch is chosen by the validation span."
-    add_head(figure, f"{labels.subject()}: the data", "", note, marks)
+    add_head(figure, f"{labels.subject()}: all rows, and how they are divided", "", note, marks)
     return figure
 
 
@@ -96,12 +96,12 @@ def _breaks(stretches: Ints) -> Ints:
 
 
 def _merged(found: Sequence[tuple[np.datetime64, np.datetime64]], times: Times) -> Times:
-    """Holes as [n, 2]; those that no eye could tell apart are one."""
+    """Holes as [n, 2]; none is too short for the eye, and those that it could not tell apart are one."""
     near = (times.max() - times.min()) / _MOST_POINTS if len(times) else np.timedelta64(0, "s")
     merged: list[list[np.datetime64]] = []
     for first, last in found:
         if merged and first - merged[-1][1] < near:
             merged[-1][1] = last
         else:
-            merged.append([first, last])
+            merged.append([first, max(last, first + near)])
     return np.array(merged, "datetime64[us]").reshape(-1, 2)

@@ -15,7 +15,7 @@ from forecast.workflows.listening import Listener, StopRequested
 from forecast.workflows.reading import Source, training_panel
 from forecast.workflows.training import train
 
-Figure = float | int | str | bool | None
+Figure = float | int | bool | None
 
 # How many differences a message names.
 _NAMED = 5
@@ -124,13 +124,14 @@ def replay(
 
 
 def _figures(value: Any, name: str = "") -> Iterator[tuple[str, Figure]]:
-    """Every figure in a JSON document, with its place."""
+    """Every figure in a JSON document, with its place; what is said in words follows from them."""
     if isinstance(value, Mapping):
         parts: Any = value.items()
     elif isinstance(value, list):
         parts = enumerate(value, start=1)
     else:
-        yield name, value
+        if not isinstance(value, str):
+            yield name, value
         return
     for key, part in parts:
         yield from _figures(part, f"{name}.{key}" if name else str(key))
