@@ -137,7 +137,7 @@ def _autocorrelation(values: Floats, places: np.ndarray, lags: int) -> Floats:
     """Of values at these places of a clock that may have holes, at lags 1 … ``lags``; NaN where there is no pair."""
     known = np.isfinite(values)
     if lags < 1 or not known.any():
-        return np.zeros(0)
+        return np.full(lags, np.nan)
     size = int(places[-1]) + 1
     centred, there = np.zeros(size), np.zeros(size)
     centred[places[known]] = values[known] - values[known].mean()
