@@ -336,11 +336,12 @@ def test_runs_and_report(quick: Callable[..., Result], trained: Run) -> None:
     assert item["run"] == "months"
     assert item["models"] == trained.metrics["models"]
     shown = quick("report")
-    assert shown.stdout.splitlines() == [trained.metrics["verdict"], *map(str, trained.plots)]
+    assert shown.stdout.splitlines() == [trained.metrics["verdict"], str(trained.report), *map(str, trained.plots)]
     found = parsed(quick("report", "months", "--json").stdout)
     assert found == {
         "run": "months",
         "verdict": trained.metrics["verdict"],
+        "report": str(trained.report),
         "plots": [str(path) for path in trained.plots],
     }
 

@@ -20,17 +20,6 @@ def typed(run: Run, *arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments], env=where)
 
 
-def test_report_says_where_it_is(trained: Run) -> None:
-    done = typed(trained, "report", trained.name)
-    assert done.exit_code == 0
-    lines = done.stdout.splitlines()
-    assert lines[0] == trained.metrics["verdict"]
-    assert lines[1] == str(trained.report)
-    assert lines[2:] == [str(path) for path in trained.plots]
-    said = json.loads(typed(trained, "report", trained.name, "--json").stdout)
-    assert said["report"] == str(trained.report)
-
-
 def test_report_is_written_anew_and_opened(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr("typer.launch", opened.append)
