@@ -138,8 +138,8 @@ def plot_reliability(found: Mapping[str, Reliability], labels: Labels, subject: 
         figure,
         f"{labels.subject(subject)}: what was observed when so much was forecast",
         "",
-        "Each marker is a tenth of the test span's forecasts, from the lowest to the highest. On the grey line a "
-        "forecast means what it says.",
+        "Each marker is one of up to ten groups of equal size, from the lowest forecasts to the highest. On the grey "
+        "line a forecast means what it says.",
         curves,
     )
     return figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from forecast.report.facts import Facts
 from forecast.report.pictures import Album
 from forecast.report.render import render
 from forecast.report.style import Labels, model_name, shown
-from forecast.report.tables import share
+from forecast.report.tables import Cell, share
 
 
 def report_page(facts: Facts) -> str:
@@ -44,14 +44,19 @@ def report_page(facts: Facts) -> str:
     )
 
 
-def _tiles(metrics: Mapping[str, Any], labels: Labels) -> dict[str, str]:
-    """The few figures that stand at the top, by what they are."""
+def _tiles(metrics: Mapping[str, Any], labels: Labels) -> dict[str, Cell]:
+    """The few figures that stand at the top, by what they are; an undefined one with its reason."""
     mae = metrics["models"][metrics["model"]]["mae"]
-    tiles = {"mean absolute error": labels.amount(mae) if mae is not None else "–"}
+    tiles = {"mean absolute error": _tile(mae, labels.amount, "")}
     of = "" if metrics["skill_of"] == "MAE" else f", by {metrics['skill_of']}"
     for reference, gain in metrics["skill"].items():
-        tiles[f"skill against {sections.reference_name(reference)}{of}"] = share(gain) if gain is not None else "–"
+        name = f"skill against {sections.reference_name(reference)}{of}"
+        tiles[name] = _tile(gain, share, metrics["reasons"].get(f"skill.{reference}", ""))
     return tiles
+
+
+def _tile(value: float | None, text: Callable[[float], str], reason: str) -> Cell:
+    return Cell("–", aside=reason or "undefined on this test span") if value is None else Cell(text(value))
 
 
 def _origin(facts: Facts) -> list[str]:
