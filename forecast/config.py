@@ -262,6 +262,14 @@ class Config(Section):
         """The configuration as JSON; `config_from_json` reads it back."""
         return self.model_dump_json(indent=2) + "\n"
 
+    def to_toml(self) -> str:
+        """The fields that are not open, as a file for ``--config``; `settings_from_toml` reads it back."""
+        return "\n".join(
+            f"[{section}]\n"
+            + "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in fields.items())
+            for section, fields in self.model_dump(mode="json", exclude_none=True).items()
+        )
+
     def replace(self, **sections: Mapping[str, object]) -> Config:
         """A copy with these fields of these sections changed, checked anew.
 

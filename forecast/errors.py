@@ -56,3 +56,9 @@ class LeakError(ForecastError):
     """A run knows what it could not have known when its forecasts were due."""
 
     exit_code = 4
+
+
+class ReplayError(ForecastError):
+    """A run that was trained again did not come out the same."""
+
+    exit_code = 4

@@ -93,6 +93,12 @@ class Run:
         return pd.read_csv(io.BytesIO(self._read("history.csv")))
 
     @property
+    def baseline_history(self) -> pd.DataFrame | None:
+        """Losses by epoch of the vanilla RNN; None if there is none."""
+        name = _HISTORY["baseline"]
+        return pd.read_csv(io.BytesIO(self._read(name))) if name in self.manifest["files"] else None
+
+    @property
     def tracked_gradients(self) -> dict[str, Any]:
         """By network, how far back its gradient reached after each epoch, [E, L]; empty if that was not tracked."""
         name = "gradients.json"
@@ -102,6 +108,11 @@ class Run:
     def plots(self) -> tuple[Path, ...]:
         """The plots, in the order of their names."""
         return tuple(sorted((self.path / "plots").glob("*.png")))
+
+    @property
+    def report(self) -> Path | None:
+        """The report as it was written when the run ended; None for a run of a version that wrote none."""
+        return self.path / "report.html" if "report.html" in self.manifest["files"] else None
 
     def weights(self, network: str) -> Arrays:
         """The weights of ``model``, ``baseline`` or ``refit``, by name.

@@ -61,5 +61,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory, monthly_csv: Path, tiny: C
 
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the plots of a training out: they take longer than it does."""
+    """Leave the plots and the report of a training out: they take longer than it does."""
     monkeypatch.setattr("forecast.report.draw.draw_run", lambda *_: {})
+    monkeypatch.setattr("forecast.report.page.report_page", lambda _: "")

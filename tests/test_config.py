@@ -175,3 +175,10 @@ def test_toml(tmp_path: Path) -> None:
 def test_json_is_readable() -> None:
     assert json.loads(Config().to_json())["network"]["units"] == [64]
     assert Config().to_json().endswith("}\n")
+
+
+def test_a_configuration_as_toml_is_read_back_the_same(tmp_path: Path) -> None:
+    config = build_config({"data": {"target": ('a "b"\\ü',), "lookback": 48}, "training": {"learning_rate": 1e-5}})
+    path = tmp_path / "run.toml"
+    path.write_text(config.to_toml(), encoding="utf-8")
+    assert build_config(nest(settings_from_toml(path))) == config

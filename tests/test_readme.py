@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 import forecast.cli.inside  # noqa: F401 - each adds its commands to the app
-from forecast.cli import live, make, sources, use  # noqa: F401
+from forecast.cli import live, make, record, sources, use  # noqa: F401
 from forecast.cli.main import app
 from forecast.models import loops
-from forecast.report import draw, inside
+from forecast.report import draw, inside, pictures
 from forecast.training import trainer
 
 ROOT = Path(__file__).parent.parent
@@ -56,6 +56,7 @@ def two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loops, "LONGEST_UNROLLED_RNN", 0)
     for module in (draw, inside):
         monkeypatch.setattr(module, "to_png", lambda figure: b"")
+    monkeypatch.setattr(pictures, "to_svg", lambda figure: b"")
 
 
 def test_there_are_commands() -> None:

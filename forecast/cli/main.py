@@ -36,7 +36,7 @@ def _start(
 
 def main() -> None:
     """Run the command line; ends the process with the exit code that fits."""
-    from forecast.cli import inside, live, make, prove, sources, trials, use  # noqa: F401 - each adds commands
+    from forecast.cli import inside, live, make, prove, record, sources, trials, use  # noqa: F401 - each adds commands
     from forecast.errors import ForecastError
 
     try:

@@ -75,6 +75,7 @@ def train(
     )
     out.print(scores(metrics, title))
     say(f"run: {made.path}")
+    say(f"report: {made.report}")
     say(f"plots: {made.path / 'plots'}")
     say(f"next: forecast predict {made.name if runs_dir is None else shlex.quote(str(made.path))}")
     demand(requirements, metrics)

@@ -1,4 +1,4 @@
-"""Commands about runs that are there: predict, evaluate, runs, report."""
+"""Commands about runs that are there: predict, evaluate, runs."""
 
 from __future__ import annotations
 
@@ -127,26 +127,3 @@ def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
         out.print(table)
     for name in unfinished_runs(folder):
         say(f"unfinished: {name}, continue with: {resume_command(name, folder)}")
-
-
-@app.command()
-def report(
-    run: RunArgument = "latest",
-    open_them: Annotated[bool, typer.Option("--open", help="Open the plots.")] = False,
-    runs_dir: RunsDir = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say what a run found and where its plots are."""
-    from forecast.cli.console import print_json, say
-    from forecast.workflows import forecasting
-
-    found = forecasting.find(run, runs_dir=runs_dir)
-    if as_json:
-        print_json({"run": found.name, "verdict": found.metrics["verdict"], "plots": [str(p) for p in found.plots]})
-    else:
-        say(found.metrics["verdict"], strong=True)
-        for path in found.plots:
-            say(str(path))
-    if open_them:
-        for path in found.plots:
-            typer.launch(str(path))

@@ -6,14 +6,16 @@ import io
 import math
 import textwrap
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, get_font_names
@@ -24,7 +26,6 @@ from forecast.data.panel import LONGEST_CLOSURE, Floats, Times
 from forecast.report.selection import Ints
 from forecast.report.style import Look, shown
 
-SIZE = (10.0, 5.5)  # inches
 DPI = 130
 MARGIN = 0.12  # inches between the figure's edge and its head
 DIM = "#555555"
@@ -59,11 +60,13 @@ _RC: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 8,
-    "font.family": _FONTS,
+    "font.family": [*_FONTS, "sans-serif"],  # the last for an SVG on a machine that has none of these
+    "font.sans-serif": _FONTS[:1],
     "grid.color": "#e6e6e6",
     "grid.linewidth": 0.6,
     "legend.fontsize": 9,
     "legend.frameon": False,
+    "svg.fonttype": "none",  # letters stay text: a fifth of the bytes, and in the reader's fonts
     "svg.hashsalt": "forecast",
     "text.parse_math": False,  # a column may be called Ba$$in
     "xtick.color": "#333333",
@@ -73,9 +76,43 @@ _RC: dict[str, Any] = {
 }
 
 
-def new_figure(high: float = SIZE[1]) -> Figure:
-    """An empty figure, so many inches high; it belongs to nobody but the caller, so it needs no closing."""
-    return Figure(figsize=(SIZE[0], high), dpi=DPI)
+@dataclass(frozen=True)
+class Sheet:
+    """What a plot is drawn on.
+
+    Args:
+        width: Inches.
+        height: Inches of a plot that does not ask for another height.
+        columns: Small plots side by side, at most.
+        bare: Leave the head away, because the page around the plot says it; and the ground, which is the page's.
+    """
+
+    width: float
+    height: float
+    columns: int
+    bare: bool = False
+
+    def ticks(self, side_by_side: int = 1) -> int:
+        """How many dates fit below one of some plots that stand side by side."""
+        return min(10, max(3, int(1.5 * self.width / side_by_side)))
+
+
+FILE = Sheet(10.0, 5.5, 3)
+SCREEN = Sheet(8.6, 4.0, 3, bare=True)
+PHONE = Sheet(4.2, 3.4, 2, bare=True)
+
+
+class Drawing(Figure):
+    """A figure that knows its sheet, and what its head says; it belongs to nobody but the caller: nothing to close.
+
+    Args:
+        sheet: What it is drawn on.
+        height: Inches; None for the sheet's.
+    """
+
+    def __init__(self, sheet: Sheet = FILE, height: float | None = None) -> None:
+        super().__init__(figsize=(sheet.width, height or sheet.height), dpi=DPI)
+        self.sheet, self.title, self.note = sheet, "", ""
 
 
 @contextmanager
@@ -102,8 +139,8 @@ def wrapped(text: str, inches: float, size: float, weight: str = "normal") -> li
     return lines
 
 
-def add_head(figure: Figure, title: str, verdict: str, note: str, curves: Sequence[Line2D]) -> None:
-    """Put title, verdict, note and legend above the axes, where they never cover data.
+def add_head(figure: Drawing, title: str, verdict: str, note: str, curves: Sequence[Line2D]) -> None:
+    """Put title, verdict, note and legend above the axes, where they never cover data; on a bare sheet the legend only.
 
     Args:
         figure: A figure that is drawn but for its head; its axes get the space below.
@@ -112,13 +149,11 @@ def add_head(figure: Figure, title: str, verdict: str, note: str, curves: Sequen
         note: How to read it; may be empty.
         curves: What the legend lists, in this order; each name once.
     """
+    figure.title, figure.note = title, note
     wide, high = figure.get_size_inches()
     top = MARGIN
-    for text, size, weight, color in (
-        (title, 12.5, "bold", "#111111"),
-        (shown(verdict), 10.5, "normal", "#111111"),
-        (note, 9, "normal", DIM),
-    ):
+    head = [(title, 12.5, "bold", "#111111"), (shown(verdict), 10.5, "normal", "#111111"), (note, 9, "normal", DIM)]
+    for text, size, weight, color in [] if figure.sheet.bare else head:
         for line in wrapped(text, wide - 2 * MARGIN, size, weight):
             figure.text(
                 MARGIN / wide, 1 - top / high, line, size=size, weight=weight, color=color, va="top", in_layout=False
@@ -135,8 +170,12 @@ def _add_legend(figure: Figure, curves: Sequence[Line2D], top: float) -> float:
     """Put the legend below ``top`` inches of head; how high it is, in inches."""
     wide, high = figure.get_size_inches()
     entries = {str(curve.get_label()): curve for curve in curves}
-    letters = sum(len(name) for name in entries)
-    rows = math.ceil((0.075 * letters + 0.65 * len(entries)) / (wide - 2 * MARGIN))
+    lengths = [0.075 * len(name) + 0.65 for name in entries]
+    rows = next(
+        rows
+        for rows in range(1, len(lengths) + 1)
+        if rows == len(lengths) or _columns_wide(lengths, rows) <= wide - 2 * MARGIN
+    )
     figure.legend(
         [_sample(curve) for curve in entries.values()],
         list(entries),
@@ -151,6 +190,11 @@ def _add_legend(figure: Figure, curves: Sequence[Line2D], top: float) -> float:
     return float(rows * 1.5 * 9 / 72 + 0.1)
 
 
+def _columns_wide(lengths: Sequence[float], rows: int) -> float:
+    """How wide a legend of so many rows is, whose entries stand below one another in columns."""
+    return sum(max(lengths[first : first + rows]) for first in range(0, len(lengths), rows))
+
+
 def _sample(curve: Line2D) -> Line2D:
     sample = Line2D([], [])
     sample.update_from(curve)
@@ -159,13 +203,20 @@ def _sample(curve: Line2D) -> Line2D:
 
 
 def draw(
-    axes: Axes, times: Times | Ints, values: Floats, look: Look, name: str, breaks: Ints, *, markers: bool = False
+    axes: Axes,
+    times: Times | Ints | Floats,
+    values: Floats,
+    look: Look,
+    name: str,
+    breaks: Ints,
+    *,
+    markers: bool = False,
 ) -> Line2D:
     """Draw one curve; it is broken where a value is not finite and before the rows of ``breaks``.
 
     Args:
         axes: Where.
-        times: Timestamps or step numbers [n].
+        times: Timestamps, step numbers or other places on the axis below [n].
         values: In the target's units [n].
         look: Its colour and line.
         name: For the legend.
@@ -234,18 +285,21 @@ def dress(axes: Axes, times: Times | None = None, ticks: int = 10) -> None:
     axes.set_xlim(first - margin, last + margin)
 
 
-def to_png(figure: Figure) -> bytes:
+def to_png(figure: Drawing) -> bytes:
     """The figure as PNG; figures of the same numbers give the same bytes."""
-    return _saved(figure, "png", {"Software": None})
+    return _saved(figure, FigureCanvasAgg(figure).print_png, {"Software": None})
 
 
-def to_svg(figure: Figure) -> bytes:
-    """The figure as SVG, its letters as paths; figures of the same numbers give the same bytes."""
-    return _saved(figure, "svg", {"Date": None, "Creator": None})
+def to_svg(figure: Drawing) -> bytes:
+    """The figure as SVG, its letters as text; figures of the same numbers give the same bytes."""
+    return _saved(figure, FigureCanvasSVG(figure).print_svg, {"Date": None, "Creator": None})
 
 
-def _saved(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
+def _saved(figure: Drawing, write: Callable[..., None], metadata: dict[str, None]) -> bytes:
+    # `Figure.savefig` draws everything twice, the first time for nothing but bounding boxes.
     file = io.BytesIO()
+    for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+        patch.set_visible(not figure.sheet.bare)
     with styled():
-        figure.savefig(file, format=kind, metadata=metadata)
+        write(file, metadata=metadata)
     return file.getvalue()

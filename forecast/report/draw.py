@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -42,15 +42,16 @@ def draw_run(
     rows, config = prepared.rows, prepared.config
     verdict, model, lookback = evaluation.metrics["verdict"], config.network.model, chosen(config.data.lookback)
     pictures = draw_forecast(rows, forecast, model, lookback, verdict)
-    for series, target, name, part in _drawn(rows):
-        of_series = evaluation.forecasts[evaluation.forecasts["unique_id"] == name]
+    for one in drawn(rows):
+        of_series = evaluation.forecasts[evaluation.forecasts["unique_id"] == one.name]
         if len(of_series):
-            labels, past = labels_of(rows, target, model, histories), observed_series(rows, series, target)
-            pictures[f"1-test-span{part}.png"] = to_png(plot_test_span(of_series, name, labels, verdict=verdict))
-            examples = plot_examples(of_series, past, name, labels, lookback, verdict=verdict)
-            pictures[f"2-examples{part}.png"] = to_png(examples)
-    # These two pool all targets, whatever their units are.
-    labels = replace(labels_of(rows, 0, model, histories), target=", ".join(rows.targets), unit=rows.unit)
+            labels, past = labels_of(rows, one.target, model, histories), observed_series(rows, one)
+            pictures[f"1-test-span{one.part}.png"] = to_png(
+                plot_test_span(of_series, one.name, labels, verdict=verdict)
+            )
+            examples = plot_examples(of_series, past, one.name, labels, lookback, verdict=verdict)
+            pictures[f"2-examples{one.part}.png"] = to_png(examples)
+    labels = pooled_labels_of(rows, model, histories)
     pictures["3-error-by-step.png"] = to_png(plot_error_by_step(evaluation.metrics["by_step"], labels, verdict=verdict))
     pictures["4-training.png"] = to_png(plot_training(histories, labels, verdict=verdict))
     return pictures
@@ -67,35 +68,51 @@ def draw_forecast(rows: Rows, forecast: pd.DataFrame, model: str, lookback: int,
         verdict: A sentence to stand above it.
     """
     pictures = {}
-    for series, target, name, part in _drawn(rows):
-        labels = labels_of(rows, target, model, forecast.columns)
-        newest, past = forecast[forecast["unique_id"] == name], observed_series(rows, series, target)
+    for one in drawn(rows):
+        labels = labels_of(rows, one.target, model, forecast.columns)
+        newest, past = forecast[forecast["unique_id"] == one.name], observed_series(rows, one)
         if newest.empty:
             continue
-        figure = plot_forecast(past, newest, name, labels, lookback, verdict=verdict)
-        pictures[f"5-forecast{part}.png"] = to_png(figure)
+        figure = plot_forecast(past, newest, one.name, labels, lookback, verdict=verdict)
+        pictures[f"5-forecast{one.part}.png"] = to_png(figure)
     return pictures
 
 
-def _drawn(rows: Rows) -> list[tuple[int, int, str, str]]:
-    """Series, target, name and file name's part of what is drawn."""
+@dataclass(frozen=True)
+class Drawn:
+    """A series and target that get plots of their own.
+
+    Args:
+        series: Its number.
+        target: Its number.
+        name: Its unique id.
+        part: What tells its files apart from others; empty if there are no others.
+    """
+
+    series: int
+    target: int
+    name: str
+    part: str
+
+
+def drawn(rows: Rows) -> list[Drawn]:
+    """The first few series and targets: those that are drawn."""
     ids = [
-        (series, target, name, f"-{slug(name)}")
+        Drawn(series, target, name, f"-{slug(name)}")
         for series, of_series in enumerate(rows.unique_ids)
         for target, name in enumerate(of_series)
     ]
-    return [(*ids[0][:3], "")] if len(ids) == 1 else ids[:_SERIES_DRAWN]
+    return [replace(ids[0], part="")] if len(ids) == 1 else ids[:_SERIES_DRAWN]
 
 
-def observed_series(rows: Rows, series: int, target: int) -> pd.DataFrame:
+def observed_series(rows: Rows, one: Drawn) -> pd.DataFrame:
     """What was observed of one series and target: unique_id, ds, y."""
-    span = rows.panel.rows(series)
-    y = rows.panel.values[span, target]
-    y = y % TURN if rows.bounds.circular[series, target] else y
+    span = rows.panel.rows(one.series)
+    y = rows.panel.values[span, one.target]
+    y = y % TURN if rows.bounds.circular[one.series, one.target] else y
     seen = np.flatnonzero(~np.isnan(y))
     stop = int(seen[-1]) + 1 if len(seen) else 0
-    name = rows.unique_ids[series][target]
-    return pd.DataFrame({"unique_id": name, "ds": rows.panel.times[span][:stop], "y": y[:stop]})
+    return pd.DataFrame({"unique_id": one.name, "ds": rows.panel.times[span][:stop], "y": y[:stop]})
 
 
 def slug(name: str) -> str:
@@ -125,3 +142,8 @@ def labels_of(rows: Rows, target: int, model: str, columns: Iterable[str]) -> La
         model=model,
         baseline="rnn" if "rnn" in columns and model != "rnn" else None,
     )
+
+
+def pooled_labels_of(rows: Rows, model: str, columns: Iterable[str]) -> Labels:
+    """What a plot says that pools all targets, whatever their units are; arguments as of `labels_of`."""
+    return replace(labels_of(rows, 0, model, columns), target=", ".join(rows.targets), unit=rows.unit)

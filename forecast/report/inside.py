@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.dates import date2num
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from forecast.data.panel import Floats
@@ -19,7 +18,7 @@ from forecast.inside.importance import Importance
 from forecast.inside.memory import reach
 from forecast.inside.words import MOST, span
 from forecast.models.trace import Trace
-from forecast.report.canvas import DIM, NO_BREAKS, add_head, draw, dress, new_figure, styled, to_png
+from forecast.report.canvas import DIM, NO_BREAKS, Drawing, add_head, draw, dress, styled, to_png
 from forecast.report.draw import labels_of
 from forecast.report.style import MODEL, OBSERVED, Labels, model_name, shown
 
@@ -78,7 +77,7 @@ def draw_inside(inside: Inside, model: str) -> dict[str, bytes]:
 
 
 @styled()
-def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> Figure:
+def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> Drawing:
     """What a layer did with one window: the series, and below it every gate and the memory, unit by unit.
 
     Args:
@@ -90,7 +89,7 @@ def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> Figure:
     unique_id = rows.unique_ids[rows.series[past[0]]][0]
     memory = "cell" if "cell" in trace.values else "hidden"
     maps = [*trace.gates, memory]
-    figure = new_figure(2.6 + 1.45 * len(maps))
+    figure = Drawing(height=2.6 + 1.45 * len(maps))
     axes = figure.subplots(1 + len(maps), 1, sharex=True, height_ratios=[1.2] + [1] * len(maps))
     times = rows.panel.times[past]
     series = draw(axes[0], times, rows.filled[past, 0], OBSERVED, "observed", NO_BREAKS)
@@ -142,14 +141,14 @@ def _edges(times: np.ndarray, segment: int) -> Floats:
 
 
 @styled()
-def plot_gradient(inside: Inside, labels: Labels) -> Figure:
+def plot_gradient(inside: Inside, labels: Labels) -> Drawing:
     """How far back a change of the input moves the forecast, for the model and the vanilla RNN.
 
     Args:
         inside: What was found.
         labels: What the plot says about the series.
     """
-    figure = new_figure()
+    figure = Drawing()
     axes = figure.subplots()
     curves = []
     for name, norms in inside.gradients.items():
@@ -179,7 +178,7 @@ def plot_gradient(inside: Inside, labels: Labels) -> Figure:
 
 
 @styled()
-def plot_importance(inside: Inside, labels: Labels) -> Figure:
+def plot_importance(inside: Inside, labels: Labels) -> Drawing:
     """How much the error grows when an input, or a part of the lookback, is shuffled between windows.
 
     Args:
@@ -187,7 +186,7 @@ def plot_importance(inside: Inside, labels: Labels) -> Figure:
         labels: What the plot says about the series.
     """
     columns = dict(sorted(inside.columns.items(), key=lambda item: -item[1].growth)[:12])
-    figure = new_figure(max(4.2, 1.9 + 0.34 * max(len(columns), len(inside.parts))))
+    figure = Drawing(height=max(4.2, 1.9 + 0.34 * max(len(columns), len(inside.parts))))
     left, right = figure.subplots(1, 2)
     _bars(left, columns)
     left.set_title("each input, in the whole window and ahead")
@@ -216,14 +215,14 @@ def _bars(axes: Axes, found: Mapping[str, Importance]) -> None:
 
 
 @styled()
-def plot_tracked(tracked: Mapping[str, Sequence[Sequence[float]]], labels: Labels) -> Figure:
+def plot_tracked(tracked: Mapping[str, Sequence[Sequence[float]]], labels: Labels) -> Drawing:
     """How far back the gradient reached after each epoch of the training, for the model and the vanilla RNN.
 
     Args:
         tracked: By network, the norm of the gradient after each epoch, the newest step first, [E, L].
         labels: What the plot says about the series.
     """
-    figure = new_figure()
+    figure = Drawing()
     row = figure.subplots(1, len(tracked), sharey=True, squeeze=False)[0]
     every = {name: np.array(norms, float) for name, norms in tracked.items()}
     largest = max(float(norms.max()) for norms in every.values()) or 1.0

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from forecast.evaluation.leaderboard import with_spread
-from forecast.report.canvas import DIM, add_head, new_figure, styled
+from forecast.report.canvas import DIM, FILE, Drawing, Sheet, add_head, styled
 from forecast.report.style import BASELINE, MODEL, NAIVE, OTHER, Look, model_name, shown
 
 # A naive forecast that is farther off than so many times the worst network would press all others together.
@@ -23,18 +22,19 @@ _LINE, _AROUND = 0.34, 0.75
 
 
 @styled()
-def plot_leaderboard(summary: Mapping[str, Any]) -> Figure:
+def plot_leaderboard(summary: Mapping[str, Any], *, sheet: Sheet = FILE) -> Drawing:
     """The error of every forecast, the best by validation at the top; below, the same beside classical forecasts.
 
     Args:
         summary: Of a comparison.
+        sheet: What it is drawn on.
     """
     boards = [(summary["models"], f"all {summary['n_windows']:,} test windows")]
     if summary["classical"] is not None:
         n_windows = summary["classical"]["n_windows"]
         boards.append((summary["classical"]["models"], f"the {n_windows:,} windows of the classical references"))
     lines = [len(board) for board, _ in boards]
-    figure = new_figure(1.1 + sum(_LINE * n + _AROUND for n in lines))
+    figure = Drawing(sheet, 1.1 + sum(_LINE * n + _AROUND for n in lines))
     grid = figure.subplots(len(boards), 1, squeeze=False, height_ratios=lines, sharex=True)
     measure, unit = summary["measure"], shown(summary["unit"], 10)
     for axes, (board, title) in zip(grid[:, 0], boards, strict=True):

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from forecast.data.panel import Floats
 from forecast.report.canvas import (
     DIM,
+    FILE,
     NO_BREAKS,
-    SIZE,
+    Drawing,
+    Sheet,
     add_head,
     draw,
     dress,
     gaps,
-    new_figure,
     styled,
     to_png,
     to_svg,
@@ -50,8 +49,15 @@ MOST_MARKERS = 64
 
 @styled()
 def plot_examples(
-    forecasts: pd.DataFrame, past: pd.DataFrame, unique_id: str, labels: Labels, lookback: int, *, verdict: str = ""
-) -> Figure:
+    forecasts: pd.DataFrame,
+    past: pd.DataFrame,
+    unique_id: str,
+    labels: Labels,
+    lookback: int,
+    *,
+    verdict: str = "",
+    sheet: Sheet = FILE,
+) -> Drawing:
     """Single forecasts from different origins: the best, up to four typical ones, and the worst.
 
     Args:
@@ -61,15 +67,17 @@ def plot_examples(
         labels: What the plot says about it.
         lookback: L, the steps that the model saw before each origin; the last of them are drawn.
         verdict: One sentence on what it shows; drawn below the title.
+        sheet: What it is drawn on.
     """
     own, horizon = of_series(forecasts, unique_id)
     seen = past[past["unique_id"] == unique_id]
     errors = window_errors(own, labels.model, horizon)
     chosen = pick_examples(errors)
     drawn = min(lookback, max(3 * horizon, 24))
-    figure = new_figure()
-    n_columns = min(len(chosen), 3)
-    grid = figure.subplots(-(-len(chosen) // n_columns), n_columns, squeeze=False)
+    n_columns = min(len(chosen), sheet.columns)
+    n_rows = -(-len(chosen) // n_columns)
+    figure = Drawing(sheet, sheet.height * max(1.0, n_rows / 2))
+    grid = figure.subplots(n_rows, n_columns, squeeze=False)
     for axes, (window, kind) in zip(grid.flat, chosen, strict=False):
         rows = own.iloc[window * horizon : (window + 1) * horizon]
         cutoff = rows["cutoff"].to_numpy()[0]
@@ -78,8 +86,8 @@ def plot_examples(
             axes, pd.concat([before, rows]), rows, cutoff, labels, ("persistence",), MOST_MARKERS // 2
         )
         title = f"{kind}: from {labels.moment(cutoff)}, MAE {labels.amount(errors[window])}"
-        axes.set_title("\n".join(wrapped(title, 0.85 * SIZE[0] / n_columns, 8)))
-        dress(axes, pd.concat([before, rows])["ds"].to_numpy(), ticks=5 if n_columns == 3 else 8)
+        axes.set_title("\n".join(wrapped(title, 0.85 * sheet.width / n_columns, 8)))
+        dress(axes, pd.concat([before, rows])["ds"].to_numpy(), sheet.ticks(n_columns))
     for axes in grid.flat[len(chosen) :]:
         axes.remove()
     for axes in grid[:, 0]:
@@ -91,22 +99,25 @@ def plot_examples(
         figure,
         f"{labels.subject(unique_id)}: {made.format(labels.duration(horizon))}",
         verdict,
-        (picked if several else "") + _seen(labels, drawn, lookback) + _shaded(own.columns, labels.model),
+        (picked if several else "") + _seen(labels, drawn, lookback) + _fan(own.columns, labels.model),
         curves,
     )
     return figure
 
 
 @styled()
-def plot_error_by_step(by_step: Mapping[str, Sequence[float]], labels: Labels, *, verdict: str = "") -> Figure:
+def plot_error_by_step(
+    by_step: Mapping[str, Sequence[float]], labels: Labels, *, verdict: str = "", sheet: Sheet = FILE
+) -> Drawing:
     """Mean absolute error of every model at each step of the horizon.
 
     Args:
         by_step: By model, the error [H] in the target's units; NaN or None where it is undefined.
         labels: What the plot says about the series.
         verdict: One sentence on what it shows; drawn below the title.
+        sheet: What it is drawn on.
     """
-    figure = new_figure()
+    figure = Drawing(sheet)
     axes = figure.subplots()
     curves = []
     for model, errors in by_step.items():
@@ -125,7 +136,9 @@ def plot_error_by_step(by_step: Mapping[str, Sequence[float]], labels: Labels, *
 
 
 @styled()
-def plot_training(history: Mapping[str, pd.DataFrame], labels: Labels, *, verdict: str = "") -> Figure:
+def plot_training(
+    history: Mapping[str, pd.DataFrame], labels: Labels, *, verdict: str = "", sheet: Sheet = FILE
+) -> Drawing:
     """Training and validation error of each network by epoch, with the epoch marked whose weights were kept.
 
     Args:
@@ -133,8 +146,9 @@ def plot_training(history: Mapping[str, pd.DataFrame], labels: Labels, *, verdic
             there, decides which epoch was the best, as it does in training.
         labels: What the plot says about the series.
         verdict: One sentence on what it shows; drawn below the title.
+        sheet: What it is drawn on.
     """
-    figure = new_figure()
+    figure = Drawing(sheet)
     axes = figure.subplots()
     curves = []
     for model, epochs in history.items():
@@ -164,8 +178,15 @@ def plot_training(history: Mapping[str, pd.DataFrame], labels: Labels, *, verdic
 
 @styled()
 def plot_forecast(
-    past: pd.DataFrame, forecast: pd.DataFrame, unique_id: str, labels: Labels, lookback: int, *, verdict: str = ""
-) -> Figure:
+    past: pd.DataFrame,
+    forecast: pd.DataFrame,
+    unique_id: str,
+    labels: Labels,
+    lookback: int,
+    *,
+    verdict: str = "",
+    sheet: Sheet = FILE,
+) -> Drawing:
     """The newest forecast, after the end of the data.
 
     Args:
@@ -175,14 +196,15 @@ def plot_forecast(
         labels: What the plot says about it.
         lookback: L, the steps that the model saw; the last of them are drawn.
         verdict: One sentence on what it shows; drawn below the title.
+        sheet: What it is drawn on.
     """
     rows = forecast[forecast["unique_id"] == unique_id]
     before = past[past["unique_id"] == unique_id].tail(min(lookback, max(6 * len(rows), 36)))
     cutoff = before["ds"].to_numpy()[-1]
-    figure = new_figure()
+    figure = Drawing(sheet)
     axes = figure.subplots()
     curves = _draw_forecast(axes, before, rows, cutoff, labels, tuple(NAIVE), MOST_MARKERS)
-    dress(axes, np.concatenate([before["ds"].to_numpy(), rows["ds"].to_numpy()]))
+    dress(axes, np.concatenate([before["ds"].to_numpy(), rows["ds"].to_numpy()]), sheet.ticks())
     axes.annotate(
         f"the data end {labels.moment(cutoff)} ",
         (cutoff, 1),
@@ -197,10 +219,33 @@ def plot_forecast(
         figure,
         f"{labels.subject(unique_id)}: the next {labels.duration(len(rows)).removeprefix('1 ')}",
         verdict,
-        _seen(labels, len(before), lookback) + _shaded(rows.columns, labels.model),
+        _seen(labels, len(before), lookback) + _fan(rows.columns, labels.model),
         curves,
     )
     return figure
+
+
+def interval_levels(columns: Iterable[str], model: str) -> list[int]:
+    """The levels of a model's intervals in a table, in percent, the widest first: [95, 80]; empty if it has none."""
+    start = f"{model}-lo-"
+    found = [name.removeprefix(start) for name in columns if name.startswith(start)]
+    return sorted((int(level) for level in found if level.isdecimal()), reverse=True)
+
+
+def _draw_fan(axes: Axes, rows: pd.DataFrame, labels: Labels) -> None:
+    times, model, color = rows["ds"].to_numpy(), labels.model, labels.look(labels.model).color
+    for level in interval_levels(rows.columns, model):
+        low, high = (rows[f"{model}-{end}-{level}"].to_numpy(float) for end in ("lo", "hi"))
+        if len(rows) == 1:  # an area needs two
+            axes.vlines(times, low, high, color=color, alpha=0.25, lw=9, zorder=1.7)
+        else:
+            # Where it is not low <= high, an angle's interval holds north.
+            axes.fill_between(times, low, high, where=low <= high, color=color, alpha=0.17, lw=0, zorder=1.7)
+
+
+def _fan(columns: Iterable[str], model: str) -> str:
+    levels = " and ".join(f"{level} %" for level in reversed(interval_levels(columns, model)))
+    return f" Shaded: where {levels} of the values should lie." if levels else ""
 
 
 def _seen(labels: Labels, drawn: int, lookback: int) -> str:
@@ -219,33 +264,14 @@ def _draw_forecast(
 ) -> list[Line2D]:
     times, markers = observed["ds"].to_numpy(), len(observed) <= most_markers
     y, breaks = observed["y"].to_numpy(float), gaps(times, labels.step)
-    _draw_fan(axes, rows, labels)
     curves = [draw(axes, times, y, OBSERVED, "observed", breaks, markers=markers)]
+    _draw_fan(axes, rows, labels)
     for model in labels.models(rows.columns, naive):
         values = rows[model].to_numpy(float)
         look = labels.look(model)
         curves.append(draw(axes, rows["ds"].to_numpy(), values, look, model_name(model), NO_BREAKS, markers=markers))
     axes.axvline(cutoff, color="#888888", lw=0.9, zorder=1.8)  # type: ignore[arg-type]
     return curves
-
-
-def _draw_fan(axes: Axes, rows: pd.DataFrame, labels: Labels) -> None:
-    """The model's intervals as shades, the narrower the darker. An angle's that cross north are left out."""
-    for level in levels_of(rows.columns, labels.model):
-        low, high = (rows[f"{labels.model}-{end}-{level}"].to_numpy(float) for end in ("lo", "hi"))
-        look = labels.look(labels.model)
-        axes.fill_between(rows["ds"].to_numpy(), low, high, where=low <= high, color=look.color, alpha=0.16, lw=0)
-
-
-def _shaded(columns: Iterable[str], model: str) -> str:
-    levels = " and ".join(f"{level}%" for level in levels_of(columns, model))
-    return f" Shaded: {levels} intervals of {model_name(model)}." if levels else ""
-
-
-def levels_of(columns: Iterable[str], model: str) -> list[int]:
-    """The levels of the intervals that a table has of a model, ascending."""
-    found = (re.fullmatch(rf"{re.escape(model)}-lo-(\d+)", column) for column in columns)
-    return sorted(int(match[1]) for match in found if match)
 
 
 def _spread(axes: Axes, values: Floats) -> None:

@@ -83,3 +83,19 @@ def typical_stretch(span: pd.DataFrame, model: str, horizon: int) -> slice:
     errors = window_errors(span.iloc[: len(span) // length * length], model, length)
     middle = int(np.argsort(errors, kind="stable")[np.isfinite(errors).sum() // 2]) if np.isfinite(errors).any() else 0
     return slice(middle * length, (middle + 1) * length)
+
+
+def ranges(values: Floats, most: int) -> tuple[Ints, Floats, Floats, Floats]:
+    """Values in at most so many groups of neighbours: the first row of each, its lowest, its highest and its mean.
+
+    Args:
+        values: [n], n ≥ 1; NaN where nothing is known, and in a group of which nothing is.
+        most: How many groups a plot can show.
+    """
+    firsts = np.arange(0, len(values), -(-len(values) // most))
+    known = np.isfinite(values)
+    sums = np.add.reduceat(np.where(known, values, 0.0), firsts)
+    counts = np.add.reduceat(known.astype(float), firsts)
+    means = np.divide(sums, counts, out=np.full(len(firsts), np.nan), where=counts > 0)
+    known_values = np.where(known, values, np.nan)
+    return firsts, np.fmin.reduceat(known_values, firsts), np.fmax.reduceat(known_values, firsts), means

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from forecast.report.canvas import NO_BREAKS, add_head, draw, dress, gaps, new_figure, styled
+from forecast.report.canvas import FILE, NO_BREAKS, Drawing, Sheet, add_head, draw, dress, gaps, styled, wrapped
 from forecast.report.selection import Ints, of_series, one_after_the_other, steps_in_a_mean, typical_stretch
 from forecast.report.style import OBSERVED, Labels, model_name
 
@@ -17,7 +16,9 @@ MOST_STEPS = 500
 
 
 @styled()
-def plot_test_span(forecasts: pd.DataFrame, unique_id: str, labels: Labels, *, verdict: str = "") -> Figure:
+def plot_test_span(
+    forecasts: pd.DataFrame, unique_id: str, labels: Labels, *, verdict: str = "", sheet: Sheet = FILE
+) -> Drawing:
     """Observed, model, vanilla RNN and persistence over the test span, in forecasts that do not overlap.
 
     A long span is drawn as means, with a typical stretch of it enlarged below.
@@ -27,14 +28,16 @@ def plot_test_span(forecasts: pd.DataFrame, unique_id: str, labels: Labels, *, v
         unique_id: The series to draw.
         labels: What the plot says about it.
         verdict: One sentence on what it shows; drawn below the title.
+        sheet: What it is drawn on.
     """
     own, horizon = of_series(forecasts, unique_id)
     span = own.iloc[one_after_the_other(own, horizon)]
-    figure = new_figure()
+    figure = Drawing(sheet)
     if len(span) <= MOST_STEPS:
         axes = figure.subplots()
         # The observed steps are all of them: a few may follow the last forecast that is drawn.
         curves = _draw_forecasts(axes, own.drop_duplicates("ds"), span, labels, horizon)
+        dress(axes, own["ds"].to_numpy(), sheet.ticks())
     else:
         above, axes = figure.subplots(2)
         size = steps_in_a_mean(len(span), horizon)
@@ -42,8 +45,12 @@ def plot_test_span(forecasts: pd.DataFrame, unique_id: str, labels: Labels, *, v
         stretch = span.iloc[typical_stretch(span, labels.model, horizon)]
         _draw_forecasts(axes, stretch, stretch, labels, horizon)
         above.axvspan(*stretch["ds"].to_numpy()[[0, -1]], color="#F0E442", alpha=0.5, lw=0, zorder=1)
-        above.set_title(f"The whole span, in means of {labels.duration(size)}; grey: lowest to highest observed")
-        axes.set_title(f"Enlarged, and marked yellow above: {labels.duration(len(stretch))} with a typical error")
+        whole = f"The whole span, in means of {labels.duration(size)}; grey: lowest to highest observed"
+        enlarged = f"Enlarged, and marked yellow above: {labels.duration(len(stretch))} with a typical error"
+        for part, title in ((above, whole), (axes, enlarged)):
+            part.set_title("\n".join(wrapped(title, 0.85 * sheet.width, 8)))
+        dress(above, span["ds"].to_numpy(), sheet.ticks())
+        dress(axes, stretch["ds"].to_numpy(), sheet.ticks())
     length = labels.duration(horizon)
     every = labels.step if horizon == 1 else length
     made = f"one forecast of {length}" if len(span) == horizon else f"forecasts of {length}, one made every {every}"
@@ -57,7 +64,6 @@ def _draw_span(
     # The observed curve is broken before the rows of `unseen`, those of the models before the rows of `strokes`.
     times = observed["ds"].to_numpy()
     curves = [draw(axes, times, observed["y"].to_numpy(float), OBSERVED, "observed", unseen)]
-    dress(axes, times)
     times = forecasts["ds"].to_numpy()
     for model in labels.models(forecasts.columns, ("persistence",)):
         values = forecasts[model].to_numpy(float)

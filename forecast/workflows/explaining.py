@@ -40,6 +40,10 @@ _TRACED, _DIFFERENTIATED, _SHUFFLED = 64, 128, 512
 _TRACE_BYTES = 256 * 1024**2
 
 
+# In the run; its files are not the manifest's, because they come later.
+_FOLDER = "explain"
+
+
 @dataclass(frozen=True)
 class Explanation:
     """What was found inside a run.
@@ -128,11 +132,31 @@ def explain(
         sentences.append(said)
     inside = Inside(view.rows, view.newest, newest, view.segment, gradients, columns, parts, run.tracked_gradients)
     pictures = draw_inside(inside, view.model)
-    folder = output or run.path / "explain"
+    folder = output or run.path / _FOLDER
     summary["sentences"] = sentences
     write_atomically(folder / "explain.json", (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
     for name, picture in pictures.items():
         write_atomically(folder / name, picture)
+    return Explanation(summary, folder)
+
+
+def found_before(run: Run) -> Explanation | None:
+    """What `explain` has found inside a run and left in its folder; None if nobody has looked.
+
+    Raises:
+        RunError: If explain.json is damaged.
+    """
+    folder = run.path / _FOLDER
+    try:
+        summary = json.loads((folder / "explain.json").read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"Cannot read {folder / 'explain.json'}: {error}.", f"Type: forecast explain {run.name}"
+        ) from None
+    if not (isinstance(summary, dict) and isinstance(summary.get("sentences"), list)):
+        raise RunError(f"{folder / 'explain.json'} is damaged.", f"Type: forecast explain {run.name}")
     return Explanation(summary, folder)
 
 

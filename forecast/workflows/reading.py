@@ -48,24 +48,35 @@ def is_built_in(source: Source) -> bool:
     return isinstance(source, str) and source in DATASETS and not os.path.isfile(source)
 
 
-def training_panel(run: Run) -> Panel:
+def training_panel(run: Run, source: Source | None = None) -> Panel:
     """The rows that a run was trained on, read again.
 
+    Args:
+        run: A run.
+        source: Where they are now; None for where they were.
+
     Raises:
-        DataError: If they are no longer there, or have changed.
+        DataError: If they are no longer there, or are others.
     """
-    source = run.manifest["source"]
-    if source is None:
+    again = run.manifest["source"] if source is None else source
+    if again is None:
         raise DataError(
             f"{run.name} was trained on rows that cannot be read again.", "Give them as SOURCE behind the run."
         )
-    panel = read(source, run.config.read)
-    if panel.fingerprint() != run.manifest["data"]["fingerprint"]:
+    panel = read(again, run.config.read)
+    if panel.fingerprint() == run.manifest["data"]["fingerprint"]:
+        return panel
+    if source is not None:
         raise DataError(
-            f"{source} has changed since {run.name} was trained on it.",
-            "Bring the old file back, or give the rows that it holds now as SOURCE behind the run.",
+            f"The source given does not hold the rows that {run.name} was trained on: {panel.n_rows:,} rows from "
+            f"{panel.times.min()} on, where the run had {run.manifest['data']['rows']:,} from "
+            f"{run.manifest['data']['first']} on, or the same with other values or columns.",
+            "Give the rows as they were.",
         )
-    return panel
+    raise DataError(
+        f"{again} has changed since {run.name} was trained on it.",
+        "Bring the old file back, or give the rows that it holds now as SOURCE behind the run.",
+    )
 
 
 def fitting_panel(run: Run, source: Source, listener: Listener) -> Panel:

@@ -123,6 +123,8 @@ def _tidied(writer: RunWriter) -> Iterator[None]:
 def _make(workshop: Workshop) -> Run:
     from forecast.models.feeding import Feeder
     from forecast.report.draw import draw_run
+    from forecast.report.facts import Facts
+    from forecast.report.page import report_page
 
     prepared, writer = workshop.prepared, workshop.writer
     config, rows, names = prepared.config, prepared.rows, column_names(prepared.config)
@@ -164,7 +166,9 @@ def _make(workshop: Workshop) -> Run:
     histories = {names[network]: result.members[0].history for network, result in trained.items()}
     for name, picture in draw_run(prepared, evaluation, histories, forecast).items():
         writer.write(f"plots/{name}", picture)
-    return writer.finish(manifest | _outcome(prepared, trained, refitted, manifest["data"]))
+    manifest |= _outcome(prepared, trained, refitted, manifest["data"])
+    writer.write("report.html", report_page(Facts(writer.name, manifest, prepared, evaluation, histories, forecast)))
+    return writer.finish(manifest)
 
 
 def _first_manifest(source: Source, panel: Panel, command: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from forecast.cli import console, inside, live, make, prove, sources, use  # noqa: F401 - each adds its commands
+from forecast.cli import console, inside, live, make, prove, record, sources, use  # noqa: F401 - each adds its commands
 from forecast.cli.main import app, main
 from forecast.errors import ForecastError
 from forecast.runs import Run, open_run
@@ -339,11 +339,12 @@ def test_runs_and_report(quick: Callable[..., Result], trained: Run) -> None:
     assert item["run"] == "months"
     assert item["models"] == trained.metrics["models"]
     shown = quick("report")
-    assert shown.stdout.splitlines() == [trained.metrics["verdict"], *map(str, trained.plots)]
+    assert shown.stdout.splitlines() == [trained.metrics["verdict"], str(trained.report), *map(str, trained.plots)]
     found = parsed(quick("report", "months", "--json").stdout)
     assert found == {
         "run": "months",
         "verdict": trained.metrics["verdict"],
+        "report": str(trained.report),
         "plots": [str(path) for path in trained.plots],
     }
 

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
 
-from forecast.report.canvas import dress, gaps, new_figure
+from forecast.report.canvas import Drawing, dress, gaps
 from forecast.report.plots import (
     Labels,
     plot_error_by_step,
@@ -51,7 +51,7 @@ def tables(y: np.ndarray, n: int, horizon: int, freq: str = "MS", uid: str = "")
     return forecasts, past
 
 
-def every_plot(forecasts: pd.DataFrame, past: pd.DataFrame, labels: Labels, verdict: str = "") -> list[Figure]:
+def every_plot(forecasts: pd.DataFrame, past: pd.DataFrame, labels: Labels, verdict: str = "") -> list[Drawing]:
     uid = str(past["unique_id"].iloc[0])
     horizon = int((forecasts["cutoff"] == forecasts["cutoff"].iloc[0]).sum())
     models = list(forecasts.columns[4:])
@@ -272,7 +272,7 @@ def test_any_numbers_give_a_picture_in_which_nothing_overlaps(name: str, n: int,
         assert max(text.get_window_extent().x1 for text in figure.texts) <= figure.bbox.x1
 
 
-def ink(figure: Figure) -> float:
+def ink(figure: Drawing) -> float:
     """How much the pixels of the lower half differ."""
     pixels = imread(io.BytesIO(to_png(figure)))
     assert pixels.shape == (715, 1300, 4)
@@ -280,7 +280,7 @@ def ink(figure: Figure) -> float:
 
 
 def test_dates_fit_every_span() -> None:
-    axes = new_figure().subplots()
+    axes = Drawing().subplots()
     for seconds in np.geomspace(20, 3e9, 100):
         times = np.datetime64("2001-01-31T13:07:00", "us") + np.array([0, int(seconds * 1e6)]).astype("timedelta64[us]")
         for ticks in (5, 8, 10):

@@ -35,6 +35,7 @@ def train_plain(folder: pytest.TempPathFactory, source: pd.DataFrame, config: Co
     """Train without plots, in a folder of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecast.report.draw.draw_run", lambda *_: {})
+        patch.setattr("forecast.report.page.report_page", lambda _: "")
         return forecast.train(source, config, run="run", runs_dir=folder.mktemp("runs"))
 
 
