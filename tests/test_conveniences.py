@@ -59,6 +59,6 @@ def test_a_manifest_of_another_version_is_refused_in_words(tmp_path: Path) -> No
     writer = RunWriter(tmp_path, "run")
     writer.begin({}, forecast.Config(), overwrite=False)
     run = writer.finish({"data": {"freq": "h", "columns": ["y"], "test_from": "2020-01-01"}})
-    with pytest.raises(RunError, match="does not say 'series_ids' of its data") as caught:
+    with pytest.raises(RunError, match="does not say 'last' of its data") as caught:
         _ = run.data
     assert caught.value.hint == "Train the run again."

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import fft
 
 from forecast.data.panel import Clock, Floats, Times
+from forecast.evaluation.figures import naive_errors_of
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -51,7 +52,7 @@ def errors_by_clock(
             positive number are left out.
     """
     if scale is not None:
-        yardstick = forecasts["unique_id"].map({name: error for name, error in scale.items() if error and error > 0})
+        yardstick = forecasts["unique_id"].map({name: error for name, error in scale.items() if error > 0})
         forecasts = forecasts[yardstick.notna()]
         yardsticks = yardstick.dropna().to_numpy(float)
     else:
@@ -224,7 +225,7 @@ def diagnose(forecasts: pd.DataFrame, metrics: Mapping[str, Any], clock: Clock, 
     model, season, horizon = metrics["model"], metrics["season"], metrics["horizon"]
     networks = [name for name in (model, "rnn") if name in forecasts]
     scaled = metrics["skill_of"] == "MASE"
-    scale = metrics["naive_error"] if scaled else None
+    scale = {name: error.mae for name, error in naive_errors_of(metrics).items()} if scaled else None
     own = {name: forecasts[forecasts["unique_id"] == name] for name in names}
     own = {name: of_series for name, of_series in own.items() if len(of_series)}
     return Diagnosis(

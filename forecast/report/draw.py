@@ -40,6 +40,7 @@ def draw_run(
         forecast: The newest forecast.
     """
     rows, config = prepared.rows, prepared.config
+    evaluation = beside_observed(evaluation, rows)
     verdict, model, lookback = evaluation.metrics["verdict"], config.network.model, chosen(config.data.lookback)
     pictures = draw_forecast(rows, forecast, model, lookback, verdict)
     for one in drawn(rows):
@@ -76,6 +77,30 @@ def draw_forecast(rows: Rows, forecast: pd.DataFrame, model: str, lookback: int,
         figure = plot_forecast(past, newest, one.name, labels, lookback, verdict=verdict)
         pictures[f"5-forecast{one.part}.png"] = to_png(figure)
     return pictures
+
+
+def beside_observed(evaluation: Evaluation, rows: Rows) -> Evaluation:
+    """The evaluation with each forecast angle turned about until it lies within half a turn of what was observed.
+
+    So errors can be told, and curves drawn, as if angles were any other numbers.
+
+    Args:
+        evaluation: With forecasts in the long format, angles within 0 … 360.
+        rows: The rows that it is of.
+    """
+    angles = [
+        name
+        for of_series, circular in zip(rows.unique_ids, rows.bounds.circular, strict=True)
+        for name, is_angle in zip(of_series, circular, strict=True)
+        if is_angle
+    ]
+    if not angles:
+        return evaluation
+    turned = evaluation.forecasts.copy()
+    which = turned["unique_id"].isin(angles)
+    for name in turned.columns.difference(["unique_id", "ds", "cutoff", "y"]):
+        turned.loc[which, name] += TURN * ((turned["y"] - turned[name]) / TURN).round()[which]
+    return replace(evaluation, forecasts=turned)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from forecast.evaluation.diagnosis import diagnose
 from forecast.report import sections
-from forecast.report.draw import drawn
+from forecast.report.draw import beside_observed, drawn
 from forecast.report.facts import Facts
 from forecast.report.pictures import Album
 from forecast.report.render import render
@@ -21,8 +21,9 @@ def report_page(facts: Facts) -> str:
     """The report as HTML."""
     metrics, rows = facts.evaluation.metrics, facts.prepared.rows
     names = [one.name for one in drawn(rows)]
-    diagnosis = diagnose(facts.evaluation.forecasts, metrics, rows.panel.clock, names)
-    album = Album(facts.prepared, facts.evaluation, facts.histories, facts.forecast, diagnosis)
+    evaluation = beside_observed(facts.evaluation, rows)
+    diagnosis = diagnose(evaluation.forecasts, metrics, rows.panel.clock, names)
+    album = Album(facts.prepared, evaluation, facts.histories, facts.forecast, diagnosis)
     return render(
         "report.html.j2",
         title=f"{model_name(metrics['model'])} on {shown(facts.manifest['title'], 80)}",

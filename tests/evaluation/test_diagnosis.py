@@ -50,7 +50,7 @@ def test_errors_of_several_series_are_divided_by_their_yardsticks() -> None:
     times = pd.date_range("2001-01-01", periods=24, freq="MS")
     frame = pd.concat([table(times, np.full(24, 3.0), uid="a"), table(times, np.full(24, 500.0), uid="b"),
                        table(times, np.full(24, 7.0), uid="c")])  # fmt: skip
-    (month,) = errors_by_clock(frame, ["lstm"], Clock("MS"), {"a": 1.0, "b": 100.0, "c": None})
+    (month,) = errors_by_clock(frame, ["lstm"], Clock("MS"), {"a": 1.0, "b": 100.0, "c": float("nan")})
     assert month.errors["lstm"] == pytest.approx(np.full(12, 4.0))
     assert month.counts == [4] * 12
 

@@ -123,7 +123,7 @@ def hostile(facts: Facts) -> Facts:
     """The same with a hostile name wherever a name can stand."""
     prepared, metrics = facts.prepared, dict(facts.evaluation.metrics)
     panel = replace(prepared.rows.panel, columns=(HOSTILE,), name=HOSTILE, units={HOSTILE: HOSTILE})
-    metrics |= {"naive_error": {HOSTILE: 1.0}, "verdict": HOSTILE, "unit": HOSTILE}
+    metrics |= {"naive_error": {HOSTILE: {"mae": 1.0, "rmse": 1.0}}, "verdict": HOSTILE, "unit": HOSTILE}
     manifest = dict(facts.manifest) | {"title": HOSTILE, "source": HOSTILE, "command": HOSTILE, "platform": HOSTILE}
     manifest["data"] = dict(manifest["data"]) | {"notes": [HOSTILE], "warnings": [HOSTILE]}
     return replace(

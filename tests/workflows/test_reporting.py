@@ -17,7 +17,7 @@ from forecast.workflows.reporting import write_report
 @pytest.fixture
 def copied(trained: Run, tmp_path: Path) -> Run:
     """The trained run in a place where it can be changed."""
-    return open_run(Path(shutil.copytree(trained.path, tmp_path / "months")))
+    return open_run(Path(shutil.copytree(trained.path, tmp_path / "months", ignore=lambda *_: ["explain"])))
 
 
 @pytest.fixture(autouse=True)
