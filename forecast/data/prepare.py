@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config import Config, DataConfig, chosen
-from forecast.data.bounds import Bounds, bounds_of, unrolled
+from forecast.data.bounds import TURN, Bounds, bounds_of, unrolled
 from forecast.data.disguise import disguises
 from forecast.data.features import calendar_features
 from forecast.data.panel import Floats, Panel
@@ -74,6 +74,11 @@ class Rows:
             return (series or target) if self.n_targets == 1 else f"{series}/{target}" if series else target
 
         return tuple(tuple(name(series, target) for target in self.targets) for series in self.panel.series_ids)
+
+    def course(self, series: int, target: int) -> Floats:
+        """The rows of one series and target as people know them, an angle within 0 … 360; NaN where none was seen."""
+        values = self.panel.values[self.panel.rows(series), target]
+        return values % TURN if self.bounds.circular[series, target] else values
 
     def observed(self, rows: Ints) -> Floats:
         """What was observed of the targets at these rows, in their own units: [..., D]."""

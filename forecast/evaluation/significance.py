@@ -46,11 +46,20 @@ def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
         return 1.0
     if not np.any(difference - difference.mean()):
         return 0.0
+    error, n_waves = _standard_error(difference, horizon)
+    return float(2 * stats.t.sf(abs(difference.mean()) / error, n_waves)) if error < math.inf else 1.0
+
+
+def _standard_error(values: Floats, horizon: int) -> tuple[float, int]:
+    """The standard error of a mean of overlapping losses, with the small-sample correction; and its degrees of freedom.
+
+    With no more origins than steps there is but one independent forecast, and the error is infinite.
+    """
+    n, overlap = len(values), min(horizon, len(values))
     n_waves = max(1, min(int(0.4 * n ** (2 / 3)), n // (2 * horizon)))
-    variance = np.mean(fft.dct(difference, norm="ortho")[1 : n_waves + 1] ** 2)
-    overlap = min(horizon, n)  # with no more origins than steps there is but one independent forecast: nothing is shown
-    correction = math.sqrt((n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n)
-    return float(2 * stats.t.sf(correction * abs(difference.mean()) / math.sqrt(variance / n), n_waves))
+    variance = np.mean(fft.dct(values, norm="ortho")[1 : n_waves + 1] ** 2)
+    correction = (n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n
+    return math.sqrt(variance / n / correction) if correction > 0 else math.inf, n_waves
 
 
 def by_step(loss: Floats, reference: Floats, spacing: int = 1) -> Floats:
@@ -76,8 +85,8 @@ def skill_interval(loss: Floats, reference: Floats, horizon: int, level: float =
     """The interval that holds the true skill, 1 - loss / reference, with a probability of ``level``.
 
     Blocks of neighbouring origins are drawn anew, twice as long as the horizon or longer, so that what is correlated
-    stays together. A handful of blocks vary less than the truth does: the interval is widened as Student's t of as many
-    degrees is beside the normal.
+    stays together. A handful of blocks vary less than the truth does, and slow weather outlasts them: the interval is
+    at least as wide as the standard error of `diebold_mariano` and Student's t say.
 
     Args:
         loss: Loss of each origin in order of time, [N].
@@ -103,6 +112,10 @@ def skill_interval(loss: Floats, reference: Floats, horizon: int, level: float =
     drawn_reference = resampled(np.asarray(reference, np.float64))
     drawn = 1 - resampled(np.asarray(loss, np.float64)) / np.where(drawn_reference > 0, drawn_reference, np.nan)
     gain, tail = 1 - float(np.mean(loss) / np.mean(reference)), (1 - level) / 2
-    few = stats.t.isf(tail, n / length - 1) / stats.norm.isf(tail) * math.sqrt(n / (n - length))
-    low, high = gain + few * (np.nanquantile(drawn, [tail, 1 - tail]) - gain)
-    return float(low), float(high)
+    below, above = np.nanquantile(drawn, [tail, 1 - tail]) - gain
+    error, n_waves = _standard_error((loss - (1 - gain) * reference) / np.mean(reference), horizon)
+    wide = 2 * float(stats.t.isf(tail, n_waves)) * error
+    if not wide < math.inf:
+        return math.nan, math.nan
+    widened = max(1.0, wide / (above - below)) if above > below else 1.0
+    return gain + widened * float(below), gain + widened * float(above)

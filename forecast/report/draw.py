@@ -133,8 +133,7 @@ def drawn(rows: Rows) -> list[Drawn]:
 def observed_series(rows: Rows, one: Drawn) -> pd.DataFrame:
     """What was observed of one series and target: unique_id, ds, y."""
     span = rows.panel.rows(one.series)
-    y = rows.panel.values[span, one.target]
-    y = y % TURN if rows.bounds.circular[one.series, one.target] else y
+    y = rows.course(one.series, one.target)
     seen = np.flatnonzero(~np.isnan(y))
     stop = int(seen[-1]) + 1 if len(seen) else 0
     return pd.DataFrame({"unique_id": one.name, "ds": rows.panel.times[span][:stop], "y": y[:stop]})

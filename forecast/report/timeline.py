@@ -42,7 +42,7 @@ def plot_data(rows: Rows, drawn: Sequence[Drawn], split: Split, labels: Labels, 
     found = False
     for axes, one in zip(strips, drawn, strict=True):
         span = rows.panel.rows(one.series)
-        found |= _draw_series(axes, times[span], rows.panel.values[span, one.target], rows.panel.stretches()[span])
+        found |= _draw_series(axes, times[span], rows.course(one.series, one.target), rows.panel.stretches()[span])
         unit = rows.panel.units.get(rows.targets[one.target], "")
         several = f"{shown(one.name, 18)}\n({shown(unit, 10)})" if unit else shown(one.name, 18)
         axes.set_ylabel(several if len(drawn) > 1 else labels.axis(labels.target))
