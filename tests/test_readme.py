@@ -11,9 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import forecast.cli.inside  # noqa: F401 - each adds its commands to the app
-from forecast.cli import live, make, record, sources, use  # noqa: F401
-from forecast.cli.main import app
+from forecast.cli.main import whole_app
 from forecast.models import loops
 from forecast.report import draw, inside, pictures
 from forecast.training import trainer
@@ -62,6 +60,7 @@ def two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_there_are_commands() -> None:
     assert {shlex.split(command)[1] for command in COMMANDS} == {
         "train", "predict", "report", "inspect", "evaluate", "runs", "explain", "stream",
+        "audit", "replay", "backtest", "compare",
     }  # fmt: skip
 
 
@@ -74,11 +73,14 @@ def test_every_command_works_in_its_order(
     for command in COMMANDS:
         monkeypatch.setattr("sys.argv", shlex.split(command))
         with pytest.raises(SystemExit) as ended:
-            app(shlex.split(command)[1:])
+            whole_app()(shlex.split(command)[1:])
         assert ended.value.code == 0, f"{command}\n{capsys.readouterr().err}"
         printed = capsys.readouterr().out
         assert printed or "-o " in command, f"{command} prints nothing"
     assert len(pd.read_csv(place / "next-day.csv")) == 24
+    assert len(pd.read_csv(place / "rolled.csv")) == 8 * 24
+    assert len(pd.read_csv(place / "paths.csv")) == 200 * 24
+    assert (place / "leaderboard.png").exists()
 
 
 @pytest.mark.usefixtures("two_steps")

@@ -34,13 +34,19 @@ def _start(
     del version
 
 
+def whole_app() -> typer.Typer:
+    """The app with all its commands, which each module adds when it is imported."""
+    from forecast.cli import inside, live, make, prove, record, sources, trials, use  # noqa: F401
+
+    return app
+
+
 def main() -> None:
     """Run the command line; ends the process with the exit code that fits."""
-    from forecast.cli import inside, live, make, prove, record, sources, trials, use  # noqa: F401 - each adds commands
     from forecast.errors import ForecastError
 
     try:
-        app()
+        whole_app()()
     except ForecastError as error:
         from forecast.cli.console import print_error
 

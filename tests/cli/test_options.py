@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 import typer
 
-from forecast.cli import make, sources, use  # noqa: F401 - each adds its commands
-from forecast.cli.main import app
+from forecast.cli.main import whole_app
 from forecast.config import Config, build_config, nest, option_fields
 from forecast.errors import ConfigError
 from forecast.models.catalogue import DEFAULT_MODEL, MODELS
 from forecast.runs import Run
 from forecast.workflows import training
 
-COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMANDS: dict[str, Any] = typer.main.get_command(whole_app()).commands  # type: ignore[attr-defined]
 
 
 @pytest.fixture

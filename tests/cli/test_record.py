@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from forecast.cli import console, record  # noqa: F401 - each adds its commands
-from forecast.cli.main import app
+from forecast.cli.main import whole_app
 from forecast.errors import ConfigError, ReplayError
 from forecast.runs import Run
 from forecast.workflows.replaying import Difference, Replay
@@ -17,7 +16,7 @@ from forecast.workflows.replaying import Difference, Replay
 
 def typed(run: Run, *arguments: object) -> Result:
     where = {"FORECAST_RUNS": str(run.path.parent)}
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], env=where)
+    return CliRunner().invoke(whole_app(), [str(argument) for argument in arguments], env=where)
 
 
 def test_report_is_written_anew_and_opened(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
