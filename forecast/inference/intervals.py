@@ -24,10 +24,6 @@ from forecast.training.state import Arrays
 # A series with fewer calibration windows than these borrows from all.
 _ENOUGH_WINDOWS = 50
 
-# Windows overlap: with fewer than these one after the other, errors that lean to one side may do so by luck, and count
-# as often with the other sign.
-_ENOUGH_HORIZONS = 30
-
 # Windows, at most, whose errors' ranks are kept to draw paths from.
 _REMEMBERED = 500
 
@@ -218,10 +214,7 @@ def calibrate(
         own = series == number
         if np.count_nonzero(own) < _ENOUGH_WINDOWS:
             own[:] = True
-        found = errors[own]
-        if len(found) < _ENOUGH_HORIZONS * n_steps:
-            found = np.concatenate([found, -found[..., ::-1]])
-        calibration.offsets[number] = _conformal(found, probabilities)
+        calibration.offsets[number] = _conformal(errors[own], probabilities)
         calibration.spread[number] = np.quantile(size[own], 0.8, axis=0)
     some = of_point[:: -(-len(of_point) // _REMEMBERED)]
     ranks = (stats.rankdata(some, axis=0) - 0.5) / len(some)

@@ -47,12 +47,9 @@ def test_offsets_are_ranks_of_the_errors_that_hold_for_one_more() -> None:
     assert dict(zip(calibration.probabilities, calibration.offsets[0, 0, 0], strict=True)) == expected
 
 
-def test_few_windows_do_not_tell_a_lean_from_luck() -> None:
-    errors = np.random.default_rng(1).normal(3, 1, (40, 4, 1))  # ten horizons of four
-    calibration = calibrated(errors)
-    assert calibration.offsets == pytest.approx(-calibration.offsets[..., ::-1])
-    many = calibrated(np.random.default_rng(1).normal(3, 1, (400, 4, 1)))
-    assert (many.offsets > 0).all()
+def test_errors_that_lean_to_one_side_move_the_interval() -> None:
+    calibration = calibrated(np.random.default_rng(1).normal(3, 1, (400, 4, 1)))
+    assert (calibration.offsets > 0).all()
 
 
 @pytest.mark.parametrize("logged", [False, True])
