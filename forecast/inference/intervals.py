@@ -225,14 +225,11 @@ def _conformal(errors: Floats, probabilities: Sequence[float]) -> Floats:
     """The quantiles [H, D, P] of errors [n, H, D, 1 or P] that hold for one more of their kind."""
     n = len(errors)
     ranked = np.sort(errors, axis=0)
-    found = []
-    for number, p in enumerate(probabilities):
-        column = ranked[..., min(number, ranked.shape[-1] - 1)]
-        above, below = min(int(np.ceil((n + 1) * p)), n), max(int(np.floor((n + 1) * p)), 1)
-        found.append(
-            column[(above if p > 0.5 else below) - 1] if p != 0.5 else (column[above - 1] + column[below - 1]) / 2
-        )
-    return np.stack(found, axis=-1)
+    ranks = [
+        min(int(np.ceil((n + 1) * p)), n) if p >= 0.5 else max(int(np.floor((n + 1) * p)), 1) for p in probabilities
+    ]
+    own = ranked.shape[-1] > 1  # a quantile of the forecaster's own has errors of its own
+    return np.stack([ranked[rank - 1, ..., k if own else 0] for k, rank in enumerate(ranks)], axis=-1)
 
 
 def intervals_to_arrays(start: Intervals, end: Intervals) -> Arrays:
