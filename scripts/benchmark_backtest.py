@@ -66,13 +66,10 @@ def main() -> None:
         singly = (time.perf_counter() - started) / given.singly
     n, width = metrics["n_windows"], rows.inputs.shape[1]
     array = n * 168 * width * 4 / 1024**2
-    print(
-        f"{n:,} origins of {given.rows:,} rows, lookback 168, horizon {metrics['horizon']}, {width} inputs, two networks"
-    )
+    ahead, times = metrics["horizon"], singly * n / seconds
+    print(f"{n:,} origins of {given.rows:,} rows, lookback 168, horizon {ahead}, {width} inputs, two networks")
     print(f"forecast and scored, with intervals: {seconds:.1f} s, {1e3 * seconds / n:.2f} ms an origin")
-    print(
-        f"forecast one after the other, not scored: {1e3 * singly:.2f} ms an origin, {singly * n / seconds:.0f} times as long"
-    )
+    print(f"forecast one by one, not scored: {1e3 * singly:.2f} ms an origin, {times:.0f} times as long")
     print(f"memory grew by {grown:.0f} MiB; an array of all windows would be {array:.0f} MiB")
 
 
