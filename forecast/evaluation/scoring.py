@@ -93,9 +93,17 @@ def calibrated(
     y_true = np.concatenate([chunk.y_true for chunk in chunks])
     series = np.concatenate([chunk.series for chunk in chunks])
     of_series, logged = rows.panel.n_series, config.data.transform == "log"
+    spacing = windows.spacing if config.intervals.adaptive else None
     calibrations = {
         name: calibrate(
-            y_true, np.concatenate([c.forecasts[name] for c in chunks]), series, of_series, levels, heads, logged
+            y_true,
+            np.concatenate([c.forecasts[name] for c in chunks]),
+            series,
+            of_series,
+            levels,
+            heads,
+            logged,
+            spacing,
         )
         for name in chunks[0].forecasts
     }

@@ -1,7 +1,7 @@
 """Intervals that follow the errors along time, so that they keep their promise when the errors change.
 
-Each quantile moves a little up when an observation fell above it, and a little down when one fell below, as soon as
-that observation is known.
+They are multiples of the size of the errors of late; and each quantile moves a little up when an observation fell above
+it, and a little down when one fell below, as soon as that observation is known.
 
 Reference: Gibbs & Candès 2021 (adaptive conformal inference); Angelopoulos, Candès & Tibshirani 2023 (quantile
 tracking).
@@ -16,12 +16,13 @@ from itertools import pairwise
 import numpy as np
 
 from forecast.data.panel import Floats
-from forecast.data.windows import Flags, Ints
+from forecast.data.windows import Flags, Ints, middle
 from forecast.inference.intervals import Intervals
+from forecast.inference.sizes import averaged_sizes, delays_of, known_sizes
 
 # How far a quantile moves at a miss, as a share of the size of the errors: small enough for a steady interval, large
-# enough to follow the seasons.
-_RATE = 0.02
+# enough to mend what the size alone does not tell. Chosen by validation spans, as the size's half-life.
+_RATE = 0.01
 
 # The quantiles of one series are moved at most about so often; those of a longer one in blocks of windows.
 _MOVES = 20_000
@@ -42,16 +43,20 @@ class Follower:
         first = calibrations[0]
         self._offsets = np.stack([calibration.offsets for calibration in calibrations])
         self._probabilities = np.array(intervals.probabilities)
-        self._spread = np.stack([calibration.spread for calibration in calibrations])[..., None]
+        self._size = np.stack([calibration.size for calibration in calibrations])
+        self._usual = np.stack([calibration.usual for calibration in calibrations])
         self._tenth, self._ninth = (intervals.probabilities.index(p) for p in (0.1, 0.9))
         n_steps = first.offsets.shape[1]
-        self._delays = -(-np.arange(1, n_steps + 1) // spacing)  # windows until a step's outcome is known
+        self._spacing, self._delays = spacing, delays_of(n_steps, spacing)
         self._block = max(1, -(-longest // _MOVES)) if intervals.adaptive else 0
-        self._series, self._pending = -1, self._none_pending()
+        self._series = -1
+        self._begin(0)
 
-    def _none_pending(self) -> Flags:
+    def _begin(self, series: int) -> None:
+        """Nothing is pending of a series that begins, and its size has long been what it is."""
         m, _, n_steps, n_targets, p = self._offsets.shape
-        return np.zeros((m, 0, n_steps, n_targets, p), bool)
+        self._pending: Flags = np.zeros((m, 0, n_steps, n_targets, p), bool)
+        self._averages: Floats = np.repeat(self._size[:, series][:, None], self._delays[-1], axis=1)
 
     def fans(self, y_true: Floats, forecasts: Mapping[str, Floats], series: Ints) -> dict[str, Floats]:
         """The quantiles of some windows, each knowing the outcomes before it; then learn from their outcomes.
@@ -68,25 +73,44 @@ class Follower:
         shape = (*y_true.shape, len(self._probabilities))
         bases = [np.broadcast_to(one.bases(forecasts[name]), shape) for name, one in calibrations.items()]
         if self._block:
-            observed = next(iter(calibrations.values())).transformed(y_true)
-            offsets = self._followed(observed[..., None] - np.stack(bases), series)
+            one = next(iter(calibrations.values()))
+            observed = one.transformed(y_true)
+            of_points = np.stack([observed - one.transformed(middle(forecasts[name])) for name in calibrations])
+            offsets = self._followed(observed[..., None] - np.stack(bases), np.abs(of_points), series)
         else:
-            offsets = self._offsets[:, series]
+            offsets = self._offsets[:, series] * self._size[:, series][..., None]
         return {
             name: calibrations[name].fan(base, of_one)
             for name, base, of_one in zip(calibrations, bases, offsets, strict=True)
         }
 
-    def _followed(self, errors: Floats, series: Ints) -> Floats:
-        """The offsets of windows, given observed minus bases; both [M, n, H, D, P]."""
+    def _followed(self, errors: Floats, absolute: Floats, series: Ints) -> Floats:
+        """The offsets of windows in transformed units, [M, n, H, D, P].
+
+        Args:
+            errors: Observed minus bases, [M, n, H, D, P].
+            absolute: Absolute errors of the points, [M, n, H, D].
+            series: The series of each window, [n].
+        """
         used = np.empty(errors.shape)
         edges = np.flatnonzero(np.diff(series, prepend=-1, append=-1))
         for first, last in pairwise(edges):
             if series[first] != self._series:
                 self._settle()
                 self._series = int(series[first])
-            self._follow(errors[:, first:last], used[:, first:last])
+                self._begin(self._series)
+            size = self._sized(absolute[:, first:last])[..., None]
+            self._follow(errors[:, first:last] / size, used[:, first:last])
+            used[:, first:last] *= size
         return used
+
+    def _sized(self, absolute: Floats) -> Floats:
+        """The size of the errors as it is known at each window; then learn it of these, [M, n, H, D]."""
+        averages = averaged_sizes(absolute, self._averages, self._spacing)
+        known = known_sizes(averages, absolute.shape[1], self._usual[:, self._series], self._spacing)
+        self._averages = averages[:, -int(self._delays[-1]) :]
+        self._size[:, self._series] = averages[:, -1]
+        return known
 
     def _follow(self, errors: Floats, used: Floats) -> None:
         offsets, n_before = self._offsets[:, self._series], self._pending.shape[1]
@@ -116,7 +140,7 @@ class Follower:
         offsets = self._offsets[:, self._series]
         reach = (offsets[..., self._ninth] - offsets[..., self._tenth])[..., None] / 2
         # Errors that have grown are followed in larger steps.
-        offsets += _RATE * np.maximum(self._spread[:, self._series], reach) * moves
+        offsets += _RATE * np.maximum(1.0, reach) * moves
 
     def _settle(self) -> None:
         """Learn from what is still pending: at the end of a series every outcome is known."""
@@ -124,7 +148,7 @@ class Follower:
         for back in range(n):  # the oldest first; of each step those that it has not learned from
             newest = np.where(self._delays > n - back, back, -1)
             self._learn(self._pending, newest, 1)
-        self._series, self._pending = -1, self._none_pending()
+        self._pending = self._pending[:, :0]
 
     def intervals(self) -> Intervals:
         """Where the quantiles stand at the end of the data."""
@@ -133,7 +157,9 @@ class Follower:
         return replace(
             self._intervals,
             calibrations={
-                name: replace(calibration, offsets=offsets.copy())
-                for (name, calibration), offsets in zip(calibrations.items(), self._offsets, strict=True)
+                name: replace(calibration, offsets=offsets.copy(), size=size.copy())
+                for (name, calibration), offsets, size in zip(
+                    calibrations.items(), self._offsets, self._size, strict=True
+                )
             },
         )

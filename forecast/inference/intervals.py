@@ -18,6 +18,7 @@ from scipy import stats
 from forecast.data.panel import Floats
 from forecast.data.windows import Ints, middle
 from forecast.errors import RunError
+from forecast.inference.sizes import averaged_sizes, delays_of, known_sizes
 from forecast.runs import Run
 from forecast.training.state import Arrays
 
@@ -47,8 +48,9 @@ class Calibration:
     Args:
         probabilities: P, ascending, within 0 … 1.
         heads: The probabilities of the forecaster's own quantiles, Q; empty where it forecasts points.
-        offsets: By series, step, target and probability, in transformed units, [S, H, D, P].
-        spread: The size of the errors, in transformed units, [S, H, D].
+        offsets: By series, step, target and probability, as multiples of the size of the errors, [S, H, D, P].
+        size: Of the errors of late, in transformed units, [S, H, D].
+        usual: Of the errors that it was calibrated on.
         ranks: Where the errors of K windows stood among their like at each step, within 0 … 1, [K, H, D].
         logged: Whether the targets are logged first.
     """
@@ -56,7 +58,8 @@ class Calibration:
     probabilities: tuple[float, ...]
     heads: tuple[float, ...]
     offsets: Floats
-    spread: Floats
+    size: Floats
+    usual: Floats
     ranks: Floats
     logged: bool
 
@@ -84,9 +87,13 @@ class Calibration:
 
         Args:
             bases: What `bases` returned.
-            offsets: Of each window, [n, H, D, P].
+            offsets: Of each window, in transformed units, [n, H, D, P].
         """
         return self._untransformed(np.sort(bases + offsets, axis=-1))
+
+    def reach(self, series: Ints) -> Floats:
+        """The offsets of these series [n] in transformed units, [n, H, D, P]."""
+        return self.offsets[series] * self.size[series][..., None]
 
     def paths(self, fan: Floats, count: int, rng: np.random.Generator) -> Floats:
         """Sample paths whose quantiles are the fan's, and whose steps hang together as errors did, [count, n, H, D].
@@ -133,7 +140,7 @@ class Intervals:
         return replace(
             self,
             calibrations={
-                name: replace(one, offsets=one.offsets[order], spread=one.spread[order])
+                name: replace(one, offsets=one.offsets[order], size=one.size[order], usual=one.usual[order])
                 for name, one in self.calibrations.items()
             },
         )
@@ -144,9 +151,7 @@ class Intervals:
 
     def fans(self, forecasts: Mapping[str, Floats], series: Ints) -> dict[str, Floats]:
         """Quantiles by forecaster, [n, H, D, P], of forecasts in own units for these series [n]."""
-        return {
-            name: one.fan(one.bases(forecasts[name]), one.offsets[series]) for name, one in self.calibrations.items()
-        }
+        return {name: one.fan(one.bases(forecasts[name]), one.reach(series)) for name, one in self.calibrations.items()}
 
     @property
     def probabilities(self) -> tuple[float, ...]:
@@ -189,36 +194,47 @@ def calibrate(
     levels: Sequence[int],
     heads: tuple[float, ...],
     logged: bool,
+    spacing: int | None = None,
 ) -> Calibration:
     """Calibrate one forecaster on windows that it was not trained on.
 
     Args:
         y_true: Observed, [n, H, D].
         forecasts: In own units, [n, H, D] or [n, H, D, Q].
-        series: The series of each window, [n].
+        series: The series of each window, ascending; the windows of one ascend in time, [n].
         n_series: S.
         levels: The intervals' levels, in %.
         heads: The probabilities of a quantile head.
         logged: Whether errors are those of logarithms.
+        spacing: Rows from one window to the next, where intervals follow the size of the errors; None where they stay.
     """
     n_steps, n_targets = y_true.shape[1:]
     probabilities, heads = probabilities_of(levels), heads if forecasts.ndim == 4 else ()
     blank = np.zeros((n_series, n_steps, n_targets, len(probabilities)))
-    ranks = np.empty((0, n_steps, n_targets))
-    calibration = Calibration(probabilities, heads, blank, np.zeros(blank.shape[:3]), ranks, logged)
+    sizes, ranks = np.ones(blank.shape[:3]), np.empty((0, n_steps, n_targets))
+    calibration = Calibration(probabilities, heads, blank, sizes, sizes.copy(), ranks, logged)
     observed = calibration.transformed(y_true)
-    errors = observed[..., None] - calibration.bases(forecasts)
     of_point = observed - calibration.transformed(middle(forecasts))
-    size = np.abs(of_point)
+    absolute, known = np.abs(of_point), np.empty(of_point.shape)
+    for number in range(n_series):
+        own = series == number
+        seen = absolute[own] if own.any() else absolute
+        usual = seen.mean(axis=0)
+        calibration.usual[number] = calibration.size[number] = usual = np.where(usual > 0, usual, 1.0)
+        known[own] = usual
+        if spacing is not None and own.any():
+            before = np.broadcast_to(usual, (delays_of(n_steps, spacing)[-1], n_steps, n_targets))
+            averages = averaged_sizes(seen, before, spacing)
+            known[own] = known_sizes(averages, len(seen), usual, spacing)
+            calibration.size[number] = averages[-1]
+    errors = (observed[..., None] - calibration.bases(forecasts)) / known[..., None]
     for number in range(n_series):
         own = series == number
         if np.count_nonzero(own) < _ENOUGH_WINDOWS:
             own[:] = True
         calibration.offsets[number] = _conformal(errors[own], probabilities)
-        calibration.spread[number] = np.quantile(size[own], 0.8, axis=0)
     some = of_point[:: -(-len(of_point) // _REMEMBERED)]
-    ranks = (stats.rankdata(some, axis=0) - 0.5) / len(some)
-    return replace(calibration, ranks=ranks)
+    return replace(calibration, ranks=(stats.rankdata(some, axis=0) - 0.5) / len(some))
 
 
 def _conformal(errors: Floats, probabilities: Sequence[float]) -> Floats:
@@ -237,10 +253,11 @@ def intervals_to_arrays(start: Intervals, end: Intervals) -> Arrays:
     arrays: Arrays = {}
     for name, one in start.calibrations.items():
         arrays[f"{name}/heads"] = np.array(one.heads)
-        arrays[f"{name}/spread"] = one.spread
+        arrays[f"{name}/usual"] = one.usual
         arrays[f"{name}/ranks"] = one.ranks
-        arrays[f"{name}/start"] = one.offsets
-        arrays[f"{name}/end"] = end.calibrations[name].offsets
+        for moment, intervals in (("start", start), ("end", end)):
+            arrays[f"{name}/{moment}"] = intervals.calibrations[name].offsets
+            arrays[f"{name}/{moment}/size"] = intervals.calibrations[name].size
     return arrays
 
 
@@ -261,18 +278,19 @@ def intervals_of(run: Run, moment: Literal["start", "end"]) -> Intervals | None:
                 probabilities,
                 tuple(arrays[f"{name}/heads"].tolist()),
                 arrays[f"{name}/{moment}"],
-                arrays[f"{name}/spread"],
+                arrays[f"{name}/{moment}/size"],
+                arrays[f"{name}/usual"],
                 arrays[f"{name}/ranks"],
                 logged,
             )
-            for name in (key.removesuffix("/spread") for key in arrays if key.endswith("/spread"))
+            for name in (key.removesuffix("/usual") for key in arrays if key.endswith("/usual"))
         }
     except KeyError as error:
         raise RunError(
             f"The intervals of {run.name} are incomplete: {error} is missing.", "Train the run again."
         ) from None
     shapes = {one.offsets.shape for one in calibrations.values()} | {
-        (*one.spread.shape, len(probabilities)) for one in calibrations.values()
+        (*size.shape, len(probabilities)) for one in calibrations.values() for size in (one.size, one.usual)
     }
     if len(shapes) != 1:
         raise RunError(f"The intervals of {run.name} do not fit each other: {sorted(shapes)}.", "Train the run again.")

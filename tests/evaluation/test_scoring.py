@@ -345,7 +345,7 @@ def test_intervals_are_scored_as_the_flat_metrics_score_them() -> None:
     y_true, y_pred = observed(ready), in_units(ready, guesses(ready, 1))
     series = ready.rows.series[ready.test.starts]
     one = intervals.calibrations["lstm"]
-    fan = one.fan(one.bases(y_pred), one.offsets[series])
+    fan = one.fan(one.bases(y_pred), one.reach(series))
     found = evaluation.metrics["intervals"]["models"]["lstm"]
     for level in (80, 95):
         low, high = interval(fan, one.probabilities, level)
@@ -379,6 +379,7 @@ def test_chunks_change_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
             found[0].intervals.calibrations.values(), other.intervals.calibrations.values(), strict=True
         ):
             assert (one.offsets == two.offsets).all()
+            assert one.size == pytest.approx(two.size)
 
 
 def test_a_span_of_few_windows_gives_no_interval() -> None:

@@ -17,7 +17,8 @@ P = probabilities_of(LEVELS)
 def intervals_at(half_width: float, n_series: int = 1, horizon: int = 1, adaptive: bool = True) -> Intervals:
     """Intervals about 0 with ends that far away, of one forecaster."""
     offsets = np.broadcast_to(half_width * np.sign(np.array(P) - 0.5), (n_series, horizon, 1, len(P))).copy()
-    one = Calibration(P, (), offsets, np.full((n_series, horizon, 1), half_width), np.zeros((0, horizon, 1)), False)
+    sizes = np.ones((n_series, horizon, 1))
+    one = Calibration(P, (), offsets, sizes, sizes.copy(), np.zeros((0, horizon, 1)), False)
     return Intervals(LEVELS, adaptive, {"lstm": one})
 
 
@@ -91,29 +92,37 @@ def test_at_the_end_every_outcome_has_been_learned_from_once() -> None:
     y_true = rng.normal(0, 2, (60, 5, 1))
     follower = Follower(intervals_at(1, horizon=5))
     followed(follower, y_true)
-    ended = follower.intervals().calibrations["lstm"].offsets[0]
+    ended = follower.intervals().calibrations["lstm"]
     # By hand, one step and outcome after the other.
     expected = intervals_at(1, horizon=5).calibrations["lstm"].offsets[0].copy()
+    sizes = np.ones(5)
     for step in range(5):
-        used = []
+        used, known_size = [], 1.0
         for window in range(60 + step + 1):
             known = window - (step + 1)
             if known >= 0:
-                size = max(1.0, (expected[step, 0, 9] - expected[step, 0, 1]) / 2)
-                expected[step] += 0.02 * size * (np.array(P) - (y_true[known, step, 0] <= used[known]))
+                offsets, size = used[known]
+                reach = max(1.0, (expected[step, 0, 9] - expected[step, 0, 1]) / 2)
+                expected[step] += 0.01 * reach * (np.array(P) - (y_true[known, step, 0] / size <= offsets))
+                known_size += (1 - 0.5 ** (1 / 100)) * (abs(y_true[known, step, 0]) - known_size)
             if window < 60:
-                used.append(expected[step, 0].copy())
-    assert ended == pytest.approx(expected, abs=1e-12)
+                used.append((expected[step, 0].copy(), max(known_size, 0.2)))
+        sizes[step] = known_size
+    assert ended.offsets[0] == pytest.approx(expected, abs=1e-12)
+    assert ended.size[0, :, 0] == pytest.approx(sizes)
 
 
 def test_a_very_long_series_is_followed_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
-    y_true = rng.normal(0, 3, (6000, 2, 1))
     monkeypatch.setattr(following, "_MOVES", 1000)
-    fan = followed(Follower(intervals_at(1, horizon=2), longest=6000), y_true)
+    y_true = rng.normal(0, 3, (6000, 2, 1))
+    assert held(followed(Follower(intervals_at(1, horizon=2), longest=6000), y_true), y_true, 80) == pytest.approx(
+        [0.8, 0.8], abs=0.03
+    )
+    of_one_size = rng.choice([-1.0, 1.0], (6000, 2, 1))
+    fan = followed(Follower(intervals_at(0.5, horizon=2), longest=6000), of_one_size)
     assert (fan[0] == fan[5]).all()
     assert (fan[0] != fan[11]).any()
-    assert held(fan, y_true, 80) == pytest.approx([0.8, 0.8], abs=0.03)
 
 
 def test_intervals_that_do_not_adapt_stay_as_they_are() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,9 +18,11 @@ from forecast.inference.intervals import (
     intervals_to_arrays,
     probabilities_of,
 )
+from forecast.inference.sizes import averaged_sizes, delays_of, known_sizes
 
 LEVELS = (80, 95)
 NO_RANKS = np.zeros((0, 1, 1))
+ONES = (np.ones((1, 1, 1)), np.ones((1, 1, 1)))
 
 
 def calibrated(errors: Floats, **changes: object) -> Calibration:
@@ -29,7 +33,7 @@ def calibrated(errors: Floats, **changes: object) -> Calibration:
 
 
 def fan_of(calibration: Calibration, forecasts: Floats, series: int = 0) -> Floats:
-    return calibration.fan(calibration.bases(forecasts), calibration.offsets[np.full(len(forecasts), series)])
+    return calibration.fan(calibration.bases(forecasts), calibration.reach(np.full(len(forecasts), series)))
 
 
 def test_the_ends_of_levels_and_the_deciles_are_followed() -> None:
@@ -44,7 +48,8 @@ def test_offsets_are_ranks_of_the_errors_that_hold_for_one_more() -> None:
     calibration = calibrated(errors)
     # Of 99 errors the ⌈100 · 0.9⌉-th smallest is above 90 % of what comes, the ⌊100 · 0.1⌋-th below.
     expected = dict(zip(probabilities_of(LEVELS), [2, 10, 20, 30, 40, 50, 60, 70, 80, 90, 98], strict=True))
-    assert dict(zip(calibration.probabilities, calibration.offsets[0, 0, 0], strict=True)) == expected
+    found = calibration.reach(np.zeros(1, int))[0, 0, 0]
+    assert dict(zip(calibration.probabilities, found, strict=True)) == pytest.approx(expected)
 
 
 def test_errors_that_lean_to_one_side_move_the_interval() -> None:
@@ -90,7 +95,7 @@ def test_a_quantile_head_is_corrected_where_it_is_wrong() -> None:
 
 def test_between_and_beyond_its_quantiles_a_head_is_read_off_its_lines() -> None:
     calibration = Calibration(
-        (0.05, 0.1, 0.3, 0.5, 0.9), (0.1, 0.5, 0.9), np.zeros((1, 1, 1, 5)), np.zeros((1, 1, 1)), NO_RANKS, False
+        (0.05, 0.1, 0.3, 0.5, 0.9), (0.1, 0.5, 0.9), np.zeros((1, 1, 1, 5)), *ONES, NO_RANKS, False
     )
     bases = calibration.bases(np.array([[[[10.0, 20.0, 40.0]]]]))
     assert bases[0, 0, 0] == pytest.approx([10, 10, 15, 20, 40])
@@ -99,9 +104,7 @@ def test_between_and_beyond_its_quantiles_a_head_is_read_off_its_lines() -> None
 def test_quantiles_never_cross() -> None:
     rng = np.random.default_rng(5)
     calibration = calibrated(rng.normal(0, 1, (100, 2, 1)))
-    crossing = Calibration(
-        calibration.probabilities, (), rng.normal(size=calibration.offsets.shape), calibration.spread, NO_RANKS, False
-    )
+    crossing = replace(calibration, offsets=rng.normal(size=calibration.offsets.shape))
     assert (np.diff(fan_of(crossing, np.zeros((4, 2, 1))), axis=-1) >= 0).all()
 
 
@@ -111,13 +114,14 @@ def test_a_series_with_few_windows_borrows_from_all() -> None:
     errors = rng.normal(0, np.where(series == 0, 1, 50)[:, None, None], (220, 1, 1))
     forecasts = np.zeros(errors.shape)
     found = calibrate(forecasts + errors, forecasts, series, 2, LEVELS, (), False)
-    pooled = calibrate(forecasts + errors, forecasts, np.zeros(220, int), 1, LEVELS, (), False)
-    assert (found.offsets[1] == pooled.offsets[0]).all()
-    assert np.abs(found.offsets[0]).max() < 5
+    # What it borrows is the shape of the distribution; the size of its errors is its own.
+    assert found.offsets[1] == pytest.approx(found.offsets[0], abs=0.6)
+    assert found.usual[1] == pytest.approx(np.abs(errors[series == 1]).mean(axis=0))
+    assert found.usual[1] > 20 * found.usual[0]
 
 
 def test_an_interval_is_shown_with_its_point_inside() -> None:
-    calibration = Calibration(probabilities_of((80,)), (), np.ones((1, 1, 1, 9)), np.ones((1, 1, 1)), NO_RANKS, False)
+    calibration = Calibration(probabilities_of((80,)), (), np.ones((1, 1, 1, 9)), *ONES, NO_RANKS, False)
     intervals = Intervals((80,), False, {"lstm": calibration})
     point = np.zeros((2, 1, 1))
     columns = interval_columns({"lstm": fan_of(calibration, point)}, {"lstm": point}, intervals)
@@ -129,7 +133,8 @@ def test_an_interval_is_shown_with_its_point_inside() -> None:
 def test_intervals_become_arrays_by_name() -> None:
     start = Intervals(LEVELS, True, {"lstm": calibrated(np.random.default_rng(7).normal(size=(60, 2, 1)))})
     arrays = intervals_to_arrays(start, start)
-    assert sorted(arrays) == ["lstm/end", "lstm/heads", "lstm/ranks", "lstm/spread", "lstm/start"]
+    moments = ["lstm/end", "lstm/end/size", "lstm/start", "lstm/start/size"]
+    assert sorted(arrays) == sorted([*moments, "lstm/heads", "lstm/ranks", "lstm/usual"])
     assert arrays["lstm/start"].shape == (1, 2, 1, 11)
 
 
@@ -150,3 +155,35 @@ def test_paths_have_the_quantiles_of_the_fan_and_hang_together_as_errors_did(log
     assert drawn.min() < 1.2 * (np.log(fan) if logged else fan).min()  # tails beyond the outermost quantile
     again = calibration.paths(fan, 4000, np.random.default_rng(0))
     assert (again == paths).all()
+
+
+def test_calm_and_wild_stretches_are_told_apart() -> None:
+    rng = np.random.default_rng(9)
+    wild = np.repeat([1.0, 5.0], 600)[:, None, None]
+    errors = rng.normal(0, wild, (1200, 2, 1))
+    adapting = calibrated(errors, spacing=1)
+    assert adapting.usual[0] == pytest.approx(np.abs(errors).mean(axis=0))
+    assert adapting.size[0] == pytest.approx(np.full((2, 1), 5 * np.sqrt(2 / np.pi)), rel=0.15)
+    # In units of the size of late, wild errors are as large as calm ones.
+    normal = {0.1: -1.28, 0.9: 1.28}
+    found = dict(zip(adapting.probabilities, adapting.offsets[0, 0, 0] * np.sqrt(2 / np.pi), strict=True))
+    assert {p: found[p] for p in normal} == pytest.approx(normal, abs=0.2)
+
+
+def test_a_size_knows_an_outcome_when_it_is_known() -> None:
+    absolute = np.ones((8, 3, 1))
+    absolute[2] = 50
+    usual = np.ones((3, 1))
+    for spacing, expected in ((1, [3, 4, 5]), (2, [3, 3, 4]), (3, [3, 3, 3])):
+        before = np.broadcast_to(usual, (delays_of(3, spacing)[-1], 3, 1))
+        known = known_sizes(averaged_sizes(absolute, before, spacing), 8, usual, spacing)
+        assert np.argmax(known[:, :, 0] > 1, axis=0).tolist() == expected
+        share = 1 - 0.5 ** (spacing / 100)
+        assert known[3, 0, 0] == pytest.approx(1 + share * 49)
+
+
+def test_a_size_halves_in_a_hundred_rows_and_no_lower_than_a_fifth() -> None:
+    usual, calm = np.full((1, 1), 4.0), np.zeros((400, 1, 1))
+    known = known_sizes(averaged_sizes(calm, usual[None], 1), 400, usual, 1)
+    assert known[100, 0, 0] == pytest.approx(2.0)
+    assert known[399, 0, 0] == pytest.approx(0.8)
