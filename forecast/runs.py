@@ -89,14 +89,12 @@ class Run:
 
     @property
     def history(self) -> pd.DataFrame:
-        """Losses by epoch."""
-        return pd.read_csv(io.BytesIO(self._read("history.csv")))
+        """Losses of the model by epoch."""
+        return self.history_of("model")
 
-    @property
-    def baseline_history(self) -> pd.DataFrame | None:
-        """Losses by epoch of the vanilla RNN; None if there is none."""
-        name = _HISTORY["baseline"]
-        return pd.read_csv(io.BytesIO(self._read(name))) if name in self.manifest["files"] else None
+    def history_of(self, network: str) -> pd.DataFrame:
+        """Losses of ``model`` or ``baseline`` by epoch."""
+        return pd.read_csv(io.BytesIO(self._read(_HISTORY[network])))
 
     @property
     def tracked_gradients(self) -> dict[str, Any]:

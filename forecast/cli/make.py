@@ -36,10 +36,10 @@ def train(
     from forecast.evaluation.requirements import check_references, demand, requirement_of
     from forecast.models.catalogue import configure
     from forecast.workflows import training
+    from forecast.workflows.networks import references_of
 
     speaker = Speaker(quiet)
     requirements = [requirement_of(text) for text in require_skill or ()]
-    check_references(requirements, ("persistence", "seasonal-naive", "rnn"))
     with speaker.heeding_signals():
         if resume is not None:
             if settings or run or config or overwrite:
@@ -47,15 +47,18 @@ def train(
                     "--resume takes everything from the run; no other setting goes with it.",
                     f"Type: forecast train --resume {resume}",
                 )
+            check_references(requirements, ("persistence", "seasonal-naive", "rnn"))
             made = training.resume(resume, runs_dir=runs_dir, source=source, listener=speaker)
         elif source is None:
             raise ConfigError(
                 "Train on what?", "Type: forecast train weather\nforecast datasets lists the built-in series."
             )
         else:
+            asked = configure(settings, config)
+            check_references(requirements, references_of(asked))
             made = training.train(
                 source,
-                configure(settings, config),
+                asked,
                 run=run,
                 runs_dir=runs_dir,
                 overwrite=overwrite,

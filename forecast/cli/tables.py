@@ -13,6 +13,7 @@ from rich.table import Table
 
 from forecast.data.panel import Panel
 from forecast.data.quality import ColumnReport
+from forecast.evaluation.figures import some_steps
 
 # Longer lists of series are in metrics.json.
 _MOST_SERIES = 12
@@ -57,18 +58,13 @@ def _overall(metrics: Mapping[str, Any], title: str) -> Table:
 
 def _steps(metrics: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
     """Every model's MAE at the first step, the last one and some between, by step."""
-    steps = _some_steps(metrics["horizon"])
+    steps = some_steps(metrics["horizon"])
     return {str(step): {model: errors[step - 1] for model, errors in metrics["by_step"].items()} for step in steps}
-
-
-def _some_steps(horizon: int) -> list[int]:
-    """The first step, the last one and some between."""
-    return sorted({max(1, round(share * horizon)) for share in (0, 0.25, 0.5, 0.75, 1)})
 
 
 def _intervals(metrics: Mapping[str, Any]) -> Table:
     """What share of the observations the judged model's intervals held, over all and by step ahead."""
-    levels, steps = metrics["intervals"]["levels"], _some_steps(metrics["horizon"])
+    levels, steps = metrics["intervals"]["levels"], some_steps(metrics["horizon"])
     unit = f" {metrics['unit']}" if metrics["unit"] else ""
     table = Table(box=SIMPLE_HEAD)
     table.add_column(f"interval of {escape(metrics['model'])}", no_wrap=True)

@@ -64,15 +64,18 @@ def backtest(
     from forecast.storage import write_atomically
     from forecast.tabular import frame_to_csv
     from forecast.workflows import backtesting
+    from forecast.workflows.forecasting import find
+    from forecast.workflows.networks import references_of
 
     speaker = Speaker(quiet)
     requirements = [requirement_of(text) for text in require_skill or ()]
-    check_references(requirements, ("persistence", "seasonal-naive", "rnn"))
     with speaker.heeding_signals():
         given = settings or config or not backtesting.names_run(source, runs_dir)
+        asked = configure(settings, config) if given else None
+        check_references(requirements, references_of(asked or find(source, runs_dir=runs_dir).config))
         evaluation = backtesting.backtest(
             source,
-            configure(settings, config) if given else None,
+            asked,
             windows=windows,
             step=step,
             span=span,  # type: ignore[arg-type]  # checked there

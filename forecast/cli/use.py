@@ -24,6 +24,7 @@ def predict(
     paths: Annotated[
         int | None, typer.Option(min=1, max=10_000, help="Draw this many sample paths instead of the forecast.")
     ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides which paths.")] = 0,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -31,14 +32,19 @@ def predict(
     """Forecast the steps after the last row: of the data that a run was trained on, or of new ones."""
     from forecast.cli.console import Speaker, print_json, records
     from forecast.data.panel import moment
+    from forecast.errors import ConfigError
     from forecast.storage import write_atomically
     from forecast.tabular import frame_to_csv
     from forecast.workflows import forecasting
 
     speaker = Speaker(quiet)
+    if plot is not None and paths is not None:
+        raise ConfigError(
+            "--plot draws the forecast, and --paths asks for paths instead.", "Give one of them at a time."
+        )
     found = forecasting.find(run, runs_dir=runs_dir)
     if paths is not None:
-        forecast = forecasting.sample_paths(found, source, count=paths, listener=speaker)
+        forecast = forecasting.sample_paths(found, source, count=paths, seed=seed, listener=speaker)
     elif plot is None:
         forecast = forecasting.predict(found, source, listener=speaker)
     else:

@@ -68,15 +68,20 @@ def _beside(limit: Floats, values: Floats) -> Floats:
     return limit[:, None] if values.ndim == 3 else limit[:, None, :, None]
 
 
-def bounds_of(n_series: int, config: DataConfig) -> Bounds:
-    """The bounds that a resolved configuration states, for S series; channels that are independent are series too."""
+def bounds_of(places: Ints, config: DataConfig) -> Bounds:
+    """The bounds that a resolved configuration states; channels that are independent are series too.
+
+    Args:
+        places: Where the S series stand among all of the run, [S].
+        config: A resolved data configuration.
+    """
     limits = _parsed(config.limits or (), config.target)
     circular = np.array([name in (config.circular or ()) for name in config.target])
     if config.channels == "independent":
-        target = np.arange(n_series) % len(config.target)
+        target = places % len(config.target)
         return Bounds(limits[target, :1], limits[target, 1:], circular[target, None])
-    low, high = (np.tile(limits[:, end], (n_series, 1)) for end in (0, 1))
-    return Bounds(low, high, np.tile(circular, (n_series, 1)))
+    low, high = (np.tile(limits[:, end], (len(places), 1)) for end in (0, 1))
+    return Bounds(low, high, np.tile(circular, (len(places), 1)))
 
 
 def unrolled(panel: Panel, bounds: Bounds) -> Panel:
@@ -92,15 +97,16 @@ def unrolled(panel: Panel, bounds: Bounds) -> Panel:
     return replace(panel, values=values)
 
 
-def infer_circular(panel: Panel, targets: Sequence[str]) -> tuple[str, ...]:
-    """The targets that are angles, by their names and values."""
-    return tuple(name for name in targets if _ANGLE.search(name) and _spans(panel, name, 0, TURN, at_least=TURN / 2))
+def infer_circular(panel: Panel, targets: Sequence[str], training_rows: Flags) -> tuple[str, ...]:
+    """The targets that are angles, by their names and training values."""
+    trained = _only(panel, training_rows)
+    return tuple(name for name in targets if _ANGLE.search(name) and _spans(trained, name, 0, TURN, at_least=TURN / 2))
 
 
 def infer_limits(panel: Panel, targets: Sequence[str], training_rows: Flags) -> tuple[str, ...]:
     """The limits of the targets, by their names, units and training values: such as ``humidity=0:100``."""
     found = []
-    trained = replace(panel, values=np.where(training_rows[:, None], panel.values, math.nan))
+    trained = _only(panel, training_rows)
     for name in targets:
         unit = panel.units.get(name, "")
         percent = PERCENT.search(name) is not None or unit == "%"
@@ -124,6 +130,12 @@ def check_limits(panel: Panel, config: DataConfig) -> None:
     if strange:
         raise ConfigError(f"circular: {strange[0]!r} is not forecast.", f"Targets: {', '.join(config.target)}.")
     for name, (low, high) in zip(config.target, _parsed(config.limits or (), config.target), strict=True):
+        if name in (config.circular or ()) and (low, high) != (-math.inf, math.inf):
+            raise ConfigError(
+                f"limits: {name!r} is an angle, which goes round its circle and has no ends. Received: "
+                f"{low:g}:{high:g}.",
+                "Leave it out of --limits, or of --circular.",
+            )
         values = panel.values[:, panel.column(name)]
         beyond = np.flatnonzero((values < low) | (values > high))
         if len(beyond):
@@ -132,6 +144,10 @@ def check_limits(panel: Panel, config: DataConfig) -> None:
                 f"{values[beyond[0]]:g} at {panel.times[beyond[0]]}.",
                 "State other --limits, or --limits none.",
             )
+
+
+def _only(panel: Panel, rows: Flags) -> Panel:
+    return replace(panel, values=np.where(rows[:, None], panel.values, math.nan))
 
 
 def _spans(panel: Panel, name: str, low: float, high: float, at_least: float = 0.0) -> bool:

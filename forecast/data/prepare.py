@@ -32,6 +32,7 @@ class Rows:
         inputs: Scaled float32 rows [T, F]: the panel's columns, then the calendar; 0 where unusable.
         usable: Which rows can be fed, [T].
         seen: Which rows a horizon may hold: every target was observed, and what is known ahead is there, [T].
+        logged: Whether the targets are logged before they are scaled.
         bounds: What the targets of each series can be.
         series: The series of each row, [T].
         identity: Where that series stands among the S that the run was trained on, [T].
@@ -45,6 +46,7 @@ class Rows:
     inputs: NDArray[np.float32]
     usable: Flags
     seen: Flags
+    logged: bool
     bounds: Bounds
     series: Ints
     identity: Ints
@@ -74,6 +76,12 @@ class Rows:
             return (series or target) if self.n_targets == 1 else f"{series}/{target}" if series else target
 
         return tuple(tuple(name(series, target) for target in self.targets) for series in self.panel.series_ids)
+
+    @property
+    def angles(self) -> frozenset[str]:
+        """The unique ids that are angles."""
+        places = zip(*np.nonzero(self.bounds.circular), strict=True)
+        return frozenset(self.unique_ids[series][target] for series, target in places)
 
     def course(self, series: int, target: int) -> Floats:
         """The rows of one series and target as people know them, an angle within 0 … 360; NaN where none was seen."""
@@ -117,7 +125,7 @@ def arrange(panel: Panel, config: DataConfig) -> Panel:
         arranged = _melt(panel, config.target, chosen(config.covariates) + config.known)
     else:
         arranged = panel.select(config.target + chosen(config.covariates) + config.known)
-    return unrolled(arranged, bounds_of(arranged.n_series, config))
+    return unrolled(arranged, bounds_of(np.arange(arranged.n_series), config))
 
 
 def _melt(panel: Panel, targets: tuple[str, ...], covariates: tuple[str, ...]) -> Panel:
@@ -160,7 +168,7 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
     """
     n_targets = count_targets(config)
     filled, usable = fill_forward(panel, config.longest_fill)
-    series = panel.series_of_row()
+    series, identity = panel.series_of_row(), scaler.positions(panel.series_ids)
     scaled = scaler.for_series(panel.series_ids).transform(filled, series)
     calendar = calendar_features(panel.times, panel.clock) if config.calendar else np.zeros((panel.n_rows, 0))
     n_covariates = len(chosen(config.covariates))
@@ -174,9 +182,10 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         inputs=np.nan_to_num(np.concatenate([scaled, calendar], axis=1)).astype(np.float32),
         usable=np.logical_and.reduce(usable, axis=1),
         seen=~np.logical_or.reduce(np.isnan(panel.values[:, seen_ahead]), axis=1),
-        bounds=bounds_of(panel.n_series, config),
+        logged=config.transform == "log",
+        bounds=bounds_of(identity, config),
         series=series,
-        identity=scaler.positions(panel.series_ids)[series],
+        identity=identity[series],
         n_identities=len(scaler.series_ids),
     )
 
@@ -195,7 +204,7 @@ def prepare(panel: Panel, config: Config) -> Prepared:
     split = split_by_time(arranged, config.data)
     part = split.part_of(arranged.times)
     logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
-    circular = bounds_of(arranged.n_series, config.data).circular
+    circular = bounds_of(np.arange(arranged.n_series), config.data).circular
     scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known, circular)
     rows = encode(arranged, config.data, scaler)
     windows = [windows_of(rows, part == number, config.data) for number in (TRAIN, VALIDATION, TEST)]

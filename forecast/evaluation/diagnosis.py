@@ -94,7 +94,8 @@ class Residuals:
         every: The residuals of all steps ahead, [N].
         lags: Lags in steps of the clock, ascending, [K].
         autocorrelation: Of the first step's residuals, [K]; NaN where it cannot be told.
-        bound: Within ± this lie nineteen of twenty autocorrelations of residuals without any pattern.
+        bounds: Within ± these lie nineteen of twenty autocorrelations of residuals without any pattern; wider where a
+            gap leaves fewer pairs.
     """
 
     times: Times
@@ -102,12 +103,12 @@ class Residuals:
     every: Floats
     lags: list[int]
     autocorrelation: Floats
-    bound: float
+    bounds: Floats
 
     @property
     def outside(self) -> int:
-        """How many autocorrelations lie outside the bound."""
-        return int((np.abs(self.autocorrelation) > self.bound).sum())
+        """How many autocorrelations lie outside their bound."""
+        return int((np.abs(self.autocorrelation) > self.bounds).sum())
 
 
 def residuals_of(own: pd.DataFrame, model: str, horizon: int, clock: Clock, season: int) -> Residuals:
@@ -129,16 +130,19 @@ def residuals_of(own: pd.DataFrame, model: str, horizon: int, clock: Clock, seas
     span = int(ordinals[-1] - ordinals[0]) // apart + 1 if len(ordinals) else 1
     wanted = max(24, min(2 * season, 400)) // apart
     count = min(max(wanted, 10), span // 4)
-    correlation = _autocorrelation(first, (ordinals - ordinals[:1]) // apart, count)
-    bound = 1.96 / math.sqrt(max(int(np.isfinite(first).sum()), 1))
-    return Residuals(times, first, every, [apart * lag for lag in range(1, count + 1)], correlation, bound)
+    correlation, pairs = _autocorrelation(first, (ordinals - ordinals[:1]) // apart, count)
+    bounds = 1.96 / np.sqrt(np.maximum(pairs, 1))
+    return Residuals(times, first, every, [apart * lag for lag in range(1, count + 1)], correlation, bounds)
 
 
-def _autocorrelation(values: Floats, places: np.ndarray, lags: int) -> Floats:
-    """Of values at these places of a clock that may have holes, at lags 1 … ``lags``; NaN where there is no pair."""
+def _autocorrelation(values: Floats, places: np.ndarray, lags: int) -> tuple[Floats, Floats]:
+    """Of values at these places of a clock that may have holes, at lags 1 … ``lags``, and of how many pairs each is.
+
+    It is NaN where there is no pair.
+    """
     known = np.isfinite(values)
     if lags < 1 or not known.any():
-        return np.full(lags, np.nan)
+        return np.full(lags, np.nan), np.zeros(lags)
     size = int(places[-1]) + 1
     centred, there = np.zeros(size), np.zeros(size)
     centred[places[known]] = values[known] - values[known].mean()
@@ -152,8 +156,8 @@ def _autocorrelation(values: Floats, places: np.ndarray, lags: int) -> Floats:
 
     pairs = np.rint(products(there))
     if variance == 0:
-        return np.full(lags, np.nan)
-    return np.where(pairs > 0, products(centred) / np.maximum(pairs, 1) / variance, np.nan)
+        return np.full(lags, np.nan), pairs
+    return np.where(pairs > 0, products(centred) / np.maximum(pairs, 1) / variance, np.nan), pairs
 
 
 @dataclass(frozen=True)

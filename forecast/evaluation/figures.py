@@ -35,6 +35,8 @@ def figures(rows: Rows, windows: Windows, sums: Sums, season: int, models: tuple
     references = [name for name in [*others, "persistence", "seasonal-naive"] if name in sums.models]
     compared = _compared(rows, windows, sums, model, references, reasons)
     echo = sums.echo.echo()
+    if math.isnan(echo.difference_skill):
+        reasons["echo.difference_skill"] = "nothing ever changes from step to step"
     n_windows = int(sums.counts.sum())
     found: dict[str, Any] = {
         "schema": SCHEMA,
@@ -54,7 +56,7 @@ def figures(rows: Rows, windows: Windows, sums: Sums, season: int, models: tuple
             "difference_skill": _known(echo.difference_skill),
             "delayed": echo.delayed,
         },
-        "intervals": _of_intervals(sums, n_windows * rows.n_targets),
+        "intervals": _of_intervals(sums, n_windows * rows.n_targets, reasons),
         "skill_of": "MASE" if sums.several_scales else "MAE",
         "reasons": reasons,
         "naive_error": {
@@ -68,6 +70,11 @@ def figures(rows: Rows, windows: Windows, sums: Sums, season: int, models: tuple
     return found | {"verdict": verdict(found)}
 
 
+def some_steps(horizon: int) -> list[int]:
+    """The steps that tables show: the first, the last and some between."""
+    return sorted({max(1, round(share * horizon)) for share in (0, 0.25, 0.5, 0.75, 1)})
+
+
 def naive_errors_of(metrics: Mapping[str, Any]) -> dict[str, NaiveError]:
     """The naive errors that the scores in a metrics.json were scaled by."""
     return {
@@ -78,25 +85,23 @@ def naive_errors_of(metrics: Mapping[str, Any]) -> dict[str, NaiveError]:
 
 def _of_model(name: str, one: ModelSums, sums: Sums, season: int, reasons: dict[str, str]) -> dict[str, float | None]:
     points = sums.counts.sum() * one.absolute[0].size
-    relative = not sums.circular
     told = float(one.told.sum())
     found = {
         "mae": one.absolute.sum() / points,
         "rmse": math.sqrt(one.squared.sum() / points),
         "mase": _scaled(one.absolute, sums.yardsticks, sums.counts),
         "rmsse": math.sqrt(_scaled(one.squared, sums.squared_yardsticks**2, sums.counts)),
-        "smape": one.symmetric.sum() / points if relative else math.nan,
-        "wape": 100 * one.absolute.sum() / sums.observed if relative and sums.observed > 0 else math.nan,
+        "smape": one.symmetric.sum() / points if not sums.circular else math.nan,
+        "wape": 100 * one.absolute.sum() / sums.observed if sums.relative else math.nan,
         "bias": one.signed.sum() / points,
         "directional_accuracy": 100 * one.right.sum() / told if told else math.nan,
     }
     never = f"values {season} steps apart never differ, or are never both observed, in the training rows"
-    no_zero = "an angle has no zero"
     why = {
         "mase": never,
         "rmsse": never,
-        "smape": no_zero,
-        "wape": "everything observed is zero" if relative else no_zero,
+        "smape": sums.no_relative,
+        "wape": sums.no_relative,
         "directional_accuracy": "it never forecasts a change, or nothing ever changed",
     }
     reasons |= {f"models.{name}.{figure}": why[figure] for figure, value in found.items() if math.isnan(value)}
@@ -120,12 +125,14 @@ def _compared(
     horizon = -(-windows.horizon // windows.spacing)  # in origins
     grouped = {name: _losses(rows, windows, sums, sums.models[name]) for name in (model, *references)}
     (own, own_steps), spacing = grouped[model], windows.spacing * sums.tested_every
-    gains = {name: skill(float(_mean(sums, model)), float(_mean(sums, name))) for name in references}
+    gains = {name: skill(float(own.mean()), float(grouped[name][0].mean())) for name in references}
     p_values = {name: diebold_mariano(own, grouped[name][0], horizon) for name in references}
     intervals = {name: skill_interval(own, grouped[name][0], horizon) for name in references}
     p_by_step = {name: by_step(own_steps, grouped[name][1], spacing) for name in references}
     reasons |= {f"skill.{name}": f"{name} makes no error here" for name, gain in gains.items() if math.isnan(gain)}
     reasons |= {f"p_value.{name}": "fewer than eight origins" for name, p in p_values.items() if math.isnan(p)}
+    few = "no more origins than steps ahead" if len(own) >= 8 else "fewer than eight origins"
+    reasons |= {f"skill_interval.{name}": few for name, ends in intervals.items() if math.isnan(ends[0])}
     return {
         "skill": {name: _known(gain) for name, gain in gains.items()},
         "skill_interval": {name: None if math.isnan(ends[0]) else list(ends) for name, ends in intervals.items()},
@@ -139,31 +146,28 @@ def _compared(
     }
 
 
-def _mean(sums: Sums, name: str) -> float:
-    return float(np.concatenate(sums.models[name].by_window).mean())
-
-
 def _losses(rows: Rows, windows: Windows, sums: Sums, one: ModelSums) -> tuple[Floats, Floats]:
-    """Losses by origin, [N'], and by origin and step, [K', H], in order of time; series at one time count once."""
+    """Losses by origin, [N'], and by origin and step, [K', H], in order of time, of the same mean as by window."""
     cutoffs = rows.panel.times[windows.cutoffs]
-    tested = np.arange(0, len(windows), sums.tested_every)
     return (
-        _mean_by_time(np.concatenate(one.by_window), cutoffs),
-        _mean_by_time(np.concatenate(one.by_step), cutoffs[tested]),
+        _summed_by_time(np.concatenate(one.by_window), cutoffs),
+        _summed_by_time(np.concatenate(one.by_step), cutoffs[sums.tested]),
     )
 
 
-def _mean_by_time(values: Floats, times: NDArray[np.datetime64]) -> Floats:
+def _summed_by_time(values: Floats, times: NDArray[np.datetime64]) -> Floats:
+    """Sums over the series at one time, which are no independent witnesses, over the mean number of series."""
     order = np.argsort(times, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(times[order]).astype(np.int64) > 0])
-    counts = np.diff(np.r_[starts, len(values)])
-    return np.add.reduceat(values[order], starts, axis=0) / (counts if values.ndim == 1 else counts[:, None])
+    return np.add.reduceat(values[order], starts, axis=0) / (len(values) / len(starts))
 
 
-def _of_intervals(sums: Sums, points_a_step: int) -> dict[str, Any] | None:
+def _of_intervals(sums: Sums, points_a_step: int, reasons: dict[str, str]) -> dict[str, Any] | None:
     """Coverage, width and scores of the intervals; None where there are none."""
     if not sums.fans:
         return None
+    if not sums.relative:
+        reasons |= {f"intervals.models.{name}.wql": sums.no_relative for name in sums.fans}
     return {
         "levels": list(sums.levels),
         "adaptive": sums.adaptive,
@@ -175,7 +179,7 @@ def _of_fan(fan: FanSums, sums: Sums, points_a_step: int) -> dict[str, Any]:
     points = points_a_step * fan.covered.shape[1]
     found: dict[str, Any] = {
         "crps": fan.pinball / points,
-        "wql": fan.pinball / sums.observed if sums.observed > 0 and not sums.circular else None,
+        "wql": fan.pinball / sums.observed if sums.relative else None,
     }
     for number, level in enumerate(sums.levels):
         width = float(fan.width[number].sum() / points)

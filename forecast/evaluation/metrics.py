@@ -45,13 +45,14 @@ def bias(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     return float(-np.mean(_errors(y_true, y_pred)))
 
 
-def directional_accuracy(y_true: ArrayLike, y_pred: ArrayLike, last: ArrayLike) -> float:
+def directional_accuracy(y_true: ArrayLike, y_pred: ArrayLike, last: ArrayLike, still: float = 0.0) -> float:
     """Share of points that moved, from the last seen value, to the side that was forecast, in %.
 
     Args:
         y_true: Observed, [N, H].
         y_pred: Forecast, of the same shape.
         last: The last value seen before each forecast, [N].
+        still: Changes up to this size are none: networks calculate in float32.
 
     Returns:
         The share among the points where both observation and forecast moved; NaN where there is none, as for
@@ -59,9 +60,8 @@ def directional_accuracy(y_true: ArrayLike, y_pred: ArrayLike, last: ArrayLike) 
     """
     _errors(y_true, y_pred)
     seen = np.asarray(last, np.float64)[:, None]
-    moved, told = np.sign(np.asarray(y_true, np.float64) - seen), np.sign(np.asarray(y_pred, np.float64) - seen)
-    counted = (moved != 0) & (told != 0)
-    return 100 * float((moved == told)[counted].mean()) if counted.any() else float("nan")
+    told, right = directions(np.asarray(y_true, np.float64) - seen, np.asarray(y_pred, np.float64) - seen, still)
+    return 100 * float(right.sum() / told.sum()) if told.any() else float("nan")
 
 
 def mase(y_true: ArrayLike, y_pred: ArrayLike, naive_error: float) -> float:
@@ -160,6 +160,18 @@ def symmetric_errors(y_true: Floats, y_pred: Floats) -> Floats:
     """The percentage error of each point, 0 … 200; 0 where both are zero."""
     total = np.abs(y_true) + np.abs(y_pred)
     return 200 * np.divide(np.abs(y_true - y_pred), total, out=np.zeros_like(total), where=total > 0)
+
+
+def directions(moved: Floats, forecast: Floats, still: Floats | float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which points moved where a move was forecast, and which of those to the side that was forecast.
+
+    Args:
+        moved: Observed minus the last value seen.
+        forecast: The same of the forecast.
+        still: Changes up to this size are none.
+    """
+    told = (np.abs(moved) > still) & (np.abs(forecast) > still)
+    return told, told & (np.sign(moved) == np.sign(forecast))
 
 
 def pinball(error: Floats, probability: float) -> Floats:

@@ -92,7 +92,7 @@ def calibrated(
     chunks = list(_chunks(rows, windows, models, season, _POINTS_AT_ONCE))
     y_true = np.concatenate([chunk.y_true for chunk in chunks])
     series = np.concatenate([chunk.series for chunk in chunks])
-    of_series, logged = rows.panel.n_series, config.data.transform == "log"
+    of_series, logged = rows.panel.n_series, rows.logged
     spacing = windows.spacing if config.intervals.adaptive else None
     calibrations = {
         name: calibrate(

@@ -10,9 +10,9 @@ import numpy as np
 
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
-from forecast.data.windows import Ints, Windows
+from forecast.data.windows import Flags, Ints, Windows
 from forecast.evaluation.echo import EchoTally
-from forecast.evaluation.metrics import NaiveError, pinball, symmetric_errors
+from forecast.evaluation.metrics import NaiveError, directions, pinball, symmetric_errors
 from forecast.inference.intervals import DECILES, Intervals, interval
 
 # A forecast or observation that differs from the last value by less than this share of a usual change has not moved:
@@ -92,7 +92,8 @@ class Sums:
         yardsticks: The naive forecast's mean absolute error of each series and target, [S, D]; NaN where unknown.
         squared_yardsticks: Its root mean squared error.
         weights: What the errors of each series and target count in skill and significance, [S, D].
-        tested_every: Every so many windows are tested step by step.
+        tested: Which windows are tested step by step: those of every so many cut-offs, [N].
+        tested_every: Every so many cut-offs.
         circular: Whether a target is an angle, so that relative errors mean nothing.
         counts: Windows of each series, [S].
         observed: Sum of absolute observations.
@@ -107,6 +108,7 @@ class Sums:
     yardsticks: Floats
     squared_yardsticks: Floats
     weights: Floats
+    tested: Flags
     tested_every: int
     circular: bool
     counts: Ints
@@ -122,6 +124,16 @@ class Sums:
     def several_scales(self) -> bool:
         """Whether skill is judged on scaled errors: of several series or targets, with a naive error to scale by."""
         return _several_scales(self.yardsticks)
+
+    @property
+    def relative(self) -> bool:
+        """Whether errors can be told in relation to what was observed."""
+        return self.observed > 0 and not self.circular
+
+    @property
+    def no_relative(self) -> str:
+        """Why they cannot."""
+        return "an angle has no zero" if self.circular else "everything observed is zero"
 
     def add(self, seen: Seen, y_pred: Mapping[str, Floats], judged: str) -> None:
         """Add some windows.
@@ -160,8 +172,7 @@ class Sums:
         signed = y_pred - seen.y_true
         error = np.abs(signed)
         still, last = _STILL * np.nan_to_num(self.yardsticks)[seen.series][:, None], seen.last[:, None]
-        moved, forecast = seen.y_true - last, y_pred - last
-        told = (np.abs(moved) > still) & (np.abs(forecast) > still)
+        told, right = directions(seen.y_true - last, y_pred - last, still)
         firsts = np.flatnonzero(np.diff(seen.series, prepend=-1))
         for total, values in (
             (sums.absolute, error),
@@ -169,12 +180,12 @@ class Sums:
             (sums.symmetric, symmetric_errors(seen.y_true, y_pred)),
             (sums.signed, signed),
             (sums.told, told.astype(np.float64)),
-            (sums.right, (told & (np.sign(moved) == np.sign(forecast))).astype(np.float64)),
+            (sums.right, right.astype(np.float64)),
         ):
             total[seen.series[firsts]] += np.add.reduceat(values, firsts)
         weighted = error * self.weights[seen.series][:, None, :]
         sums.by_window.append(weighted.mean(axis=(1, 2)))
-        sums.by_step.append(weighted[seen.number % self.tested_every == 0].mean(axis=2))
+        sums.by_step.append(weighted[self.tested[seen.number]].mean(axis=2))
 
     def add_fans(self, y_true: Floats, fans: Mapping[str, Floats], intervals: Intervals) -> None:
         """Add the quantiles of some windows: observed [n, H, D], and by model [n, H, D, P]."""
@@ -199,6 +210,7 @@ def new_sums(rows: Rows, windows: Windows, naive_error: Mapping[str, NaiveError]
         yardsticks=both[..., 0],
         squared_yardsticks=both[..., 1],
         weights=_weights(both[..., 0]),
+        tested=np.unique(rows.panel.times[windows.cutoffs], return_inverse=True)[1] % tested_every == 0,
         tested_every=tested_every,
         circular=bool(rows.bounds.circular.any()),
         counts=np.zeros(rows.panel.n_series, np.int64),

@@ -131,7 +131,7 @@ class Origin:
         return Tampered(replace(self.panel, values=values[kept], times=self.panel.times[kept], offsets=offsets), kept)
 
 
-def origins_of(panel: Panel, windows: Windows, n_known: int, most: int) -> list[tuple[Origin, Ints]]:
+def tried_origins(panel: Panel, windows: Windows, n_known: int, most: int) -> list[tuple[Origin, Ints]]:
     """Some of the moments at which windows end, evenly spaced from the first to the last, and the windows of each.
 
     Args:

@@ -15,6 +15,11 @@ _NAMES = {
 }
 
 
+def reference_name(reference: str) -> str:
+    """A reference as a sentence speaks of it."""
+    return _NAMES.get(reference, f"the {reference}")
+
+
 def verdict(metrics: Mapping[str, Any]) -> str:
     """The sentence that stands at the top of every table and plot.
 
@@ -29,7 +34,7 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     if len(perfect) == len(naive):
         return f"{model}: the naive forecasts are already perfect here, so no skill can be measured."
     if perfect:
-        return f"{model} cannot be better than {_NAMES[perfect[0]]}, which makes no error here."
+        return f"{model} cannot be better than {reference_name(perfect[0])}, which makes no error here."
     hardest = min(naive, key=lambda name: skill[name] or 0.0)
     how = _compare(hardest, skill, p_value, measure)
     sign = significance(hardest, skill, p_value)
@@ -58,12 +63,14 @@ def _limit(naive: Sequence[str], metrics: Mapping[str, Any]) -> list[str]:
             if gain is not None and luck is not None and gain > 0 and luck < SIGNIFICANT
         ]
         if len(shown) < len(gains):
-            reaches.append((len(gains), shown, _NAMES[name]))
+            reaches.append((len(gains), shown, reference_name(name)))
     # The one that is shown at the fewest steps limits most.
     for horizon, shown, name in sorted(reaches, key=lambda reach: len(reach[1])):
         if not shown:
             return [f"at no single step alone is there evidence that it beats {name}"]
         first, last = shown[0], shown[-1]
+        if len(shown) <= last - first:  # with holes
+            return [f"at only {len(shown)} of {horizon} steps is there evidence that it beats {name}"]
         if first > 1 and last < horizon:
             steps = f"from step {first} to step {last}" if first < last else f"at step {first}"
             return [f"only {steps} is there evidence that it beats {name}"]
@@ -86,4 +93,4 @@ def significance(name: str, skill: Mapping[str, float | None], p_value: Mapping[
 def _compare(name: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None], measure: str) -> str:
     gain, p = skill[name] or 0.0, p_value.get(name)
     luck = "too few windows to test" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-    return f"{_NAMES.get(name, name)} ({measure} {abs(gain):.1%} {'lower' if gain >= 0 else 'higher'}, {luck})"
+    return f"{reference_name(name)} ({measure} {abs(gain):.1%} {'lower' if gain >= 0 else 'higher'}, {luck})"

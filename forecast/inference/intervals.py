@@ -233,7 +233,7 @@ def calibrate(
         if np.count_nonzero(own) < _ENOUGH_WINDOWS:
             own[:] = True
         calibration.offsets[number] = _conformal(errors[own], probabilities)
-    some = of_point[:: -(-len(of_point) // _REMEMBERED)]
+    some = (of_point / known)[:: -(-len(of_point) // _REMEMBERED)]
     return replace(calibration, ranks=(stats.rankdata(some, axis=0) - 0.5) / len(some))
 
 
@@ -242,7 +242,8 @@ def _conformal(errors: Floats, probabilities: Sequence[float]) -> Floats:
     n = len(errors)
     ranked = np.sort(errors, axis=0)
     ranks = [
-        min(int(np.ceil((n + 1) * p)), n) if p >= 0.5 else max(int(np.floor((n + 1) * p)), 1) for p in probabilities
+        min(int(np.ceil(round((n + 1) * p, 6))), n) if p >= 0.5 else max(int(np.floor(round((n + 1) * p, 6))), 1)
+        for p in probabilities
     ]
     own = ranked.shape[-1] > 1  # a quantile of the forecaster's own has errors of its own
     return np.stack([ranked[rank - 1, ..., k if own else 0] for k, rank in enumerate(ranks)], axis=-1)

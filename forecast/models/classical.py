@@ -171,7 +171,10 @@ def classical_references(
     some = Windows(windows.starts[np.array(done)[order]], windows.lookback, windows.horizon)
     return References(
         some,
-        {name: remembered(some, np.stack(trial.forecasts)[order]) for name, trial in kept.items()},
+        {
+            name: remembered(some, rows.bounds.within(np.stack(trial.forecasts)[order], rows.series[some.starts]))
+            for name, trial in kept.items()
+        },
         {name: trial.seconds for name, trial in trials.items()},
         {name: trial.failed for name, trial in kept.items()},
         tuple(name for name in trials if name not in kept),

@@ -109,7 +109,8 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
         training={"mirror": mirror if config.training.mirror is None else config.training.mirror},
         intervals={"levels": _levels(config)},
     )
-    check_limits(panel, resolved.data)
+    if data.limits is not None or data.circular is not None:  # what was inferred, from training rows, is no promise
+        check_limits(panel, resolved.data)
     why = ""
     if data.lookback is None and config.network.segment is None and not price:
         found = longer_memory(panel, resolved, longest)
@@ -155,7 +156,12 @@ def _bounds(
         ConfigError: If angles are to be forecast from a level that they do not have.
     """
     turning = normalise != "none"
-    circular = data.circular if data.circular is not None else infer_circular(panel, targets) if turning else ()
+    training_rows = split_by_time(panel, data).part_of(panel.times) == TRAIN
+    limited = {text.rpartition("=")[0] for text in data.limits or ()}
+    circular = data.circular
+    if circular is None:
+        free = [name for name in targets if name not in limited]
+        circular = infer_circular(panel, free, training_rows) if turning else ()
     if circular and not turning:
         raise ConfigError(
             f"circular: an angle is counted from the window. Received: normalise none, circular {', '.join(circular)}.",
@@ -163,8 +169,7 @@ def _bounds(
         )
     if data.limits is not None:
         return data.limits, circular
-    straight = tuple(name for name in targets if name not in circular)
-    return infer_limits(panel, straight, split_by_time(panel, data).part_of(panel.times) == TRAIN), circular
+    return infer_limits(panel, [name for name in targets if name not in circular], training_rows), circular
 
 
 def _levels(config: Config) -> tuple[int, ...]:

@@ -26,12 +26,18 @@ def naive_forecasts(rows: Rows, windows: Windows, picked: slice | Ints, season: 
     steps = np.arange(1, windows.horizon + 1)
     last = targets[cutoffs][:, None, :]
     first = targets[windows.starts[picked]][:, None, :]
-    slope = (last - first) / max(windows.lookback - 1, 1)
+    drift = _extended(np.log(first), np.log(last), windows.lookback, steps) if rows.logged else None
+    drift = _extended(first, last, windows.lookback, steps) if drift is None else np.exp(drift)
     return {
         "persistence": np.repeat(last, windows.horizon, axis=1),
         "seasonal-naive": _seasonal(rows, cutoffs, steps, season),
-        "drift": rows.bounds.within(last + slope * steps[:, None], rows.series[windows.starts[picked]]),
+        "drift": rows.bounds.within(drift, rows.series[windows.starts[picked]]),
     }
+
+
+def _extended(first: Floats, last: Floats, lookback: int, steps: Ints) -> Floats:
+    """The line through the first and the last value seen, [n, 1, D] each, at these steps after the last."""
+    return last + (last - first) / max(lookback - 1, 1) * steps[:, None]
 
 
 def _seasonal(rows: Rows, cutoffs: Ints, steps: Ints, season: int) -> Floats:

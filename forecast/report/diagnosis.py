@@ -211,11 +211,11 @@ def _draw_distribution(axes: Axes, residuals: Floats) -> None:
 
 
 def _draw_lags(axes: Axes, found: Residuals) -> None:
-    axes.axhspan(-found.bound, found.bound, color="#dedede", lw=0)
+    axes.fill_between(found.lags, -found.bounds, found.bounds, color="#dedede", lw=0)
     axes.axhline(0, color="#888888", linewidth=0.9)
     axes.vlines(found.lags, 0, found.autocorrelation, color=MODEL.color, linewidth=2.2 if len(found.lags) < 40 else 1.2)
     dress(axes)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
     known = np.abs(found.autocorrelation[np.isfinite(found.autocorrelation)])
-    most = max(2 * found.bound, 1.15 * float(known.max()) if len(known) else 0.0, 0.05)
+    most = max(2 * float(found.bounds.max(initial=0)), 1.15 * float(known.max()) if len(known) else 0.0, 0.05)
     axes.set_ylim(-min(most, 1.1), min(most, 1.1))

@@ -88,16 +88,10 @@ def beside_observed(evaluation: Evaluation, rows: Rows) -> Evaluation:
         evaluation: With forecasts in the long format, angles within 0 … 360.
         rows: The rows that it is of.
     """
-    angles = [
-        name
-        for of_series, circular in zip(rows.unique_ids, rows.bounds.circular, strict=True)
-        for name, is_angle in zip(of_series, circular, strict=True)
-        if is_angle
-    ]
-    if not angles:
+    if not rows.angles:
         return evaluation
     turned = evaluation.forecasts.copy()
-    which = turned["unique_id"].isin(angles)
+    which = turned["unique_id"].isin(rows.angles)
     for name in turned.columns.difference(["unique_id", "ds", "cutoff", "y"]):
         turned.loc[which, name] += TURN * ((turned["y"] - turned[name]) / TURN).round()[which]
     return replace(evaluation, forecasts=turned)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from forecast.evaluation.diagnosis import diagnose
+from forecast.evaluation.verdict import reference_name
 from forecast.report import sections
 from forecast.report.draw import beside_observed, drawn
 from forecast.report.facts import Facts
@@ -51,7 +52,7 @@ def _tiles(metrics: Mapping[str, Any], labels: Labels) -> dict[str, Cell]:
     tiles = {"mean absolute error": _tile(mae, labels.amount, "")}
     of = "" if metrics["skill_of"] == "MAE" else f", by {metrics['skill_of']}"
     for reference, gain in metrics["skill"].items():
-        name = f"skill against {sections.reference_name(reference)}{of}"
+        name = f"skill against {reference_name(reference)}{of}"
         tiles[name] = _tile(gain, share, metrics["reasons"].get(f"skill.{reference}", ""))
     return tiles
 

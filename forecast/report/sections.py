@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecast.config import chosen
 from forecast.evaluation.diagnosis import ClockErrors, Reliability, Residuals
-from forecast.evaluation.verdict import SIGNIFICANT
+from forecast.evaluation.verdict import SIGNIFICANT, reference_name
 from forecast.report.facts import Explained, Facts
 from forecast.report.pictures import Album, Picture, png_image
 from forecast.report.render import Section
@@ -27,13 +27,6 @@ from forecast.report.tables import (
     step_table,
 )
 
-_REFERENCES = {"rnn": "the vanilla RNN", "persistence": "the last value", "seasonal-naive": "the seasonal naive"}
-
-
-def reference_name(reference: str) -> str:
-    """A reference as a sentence speaks of it."""
-    return _REFERENCES.get(reference, f"the {model_name(reference)}")
-
 
 def moment_of(stamp: str) -> str:
     """A time stamp of the manifest: "22 November 2026, 07:43 UTC"."""
@@ -48,7 +41,11 @@ def scores(facts: Facts) -> Section:
         f"All forecasts are scored on the same {metrics['n_windows']:,} windows of the test span. Skill is the share "
         f"of a reference's {metrics['skill_of']} that the {model_name(metrics['model'])} avoids; p is the chance of so "
         "large a difference if both were equally good."
-        + (" Below the skill: where it lies in 19 of 20 resamples." if metrics.get("skill_interval") else "")
+        + (
+            " Below the skill: its 95% interval, by block bootstrap, at least as wide as the test says."
+            if metrics.get("skill_interval")
+            else ""
+        )
     ]
     if (metrics.get("echo") or {}).get("delayed"):
         sentences.append(

@@ -12,6 +12,7 @@ import pandas as pd
 
 from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared
+from forecast.evaluation.figures import some_steps
 from forecast.report.plots import interval_levels
 from forecast.report.style import Labels, model_name, number, shown
 
@@ -185,8 +186,8 @@ def interval_table(metrics: Mapping[str, Any], labels: Labels) -> Table | None:
 
 def step_table(metrics: Mapping[str, Any], labels: Labels) -> Table:
     """Every model's MAE at the first step, the last one and some between, and where the model is really better."""
-    horizon, p_by_step = metrics["horizon"], metrics.get("p_by_step", {})
-    steps = sorted({max(1, round(part * horizon)) for part in (0, 0.25, 0.5, 0.75, 1)})
+    p_by_step = metrics.get("p_by_step", {})
+    steps = some_steps(metrics["horizon"])
     against = [name for name, values in p_by_step.items() if values]
     columns = [f"{labels.duration(2).split(' ', 1)[1]} ahead", *map(model_name, metrics["by_step"])]
     columns += [f"p against {model_name(name)}" for name in against]
@@ -248,7 +249,7 @@ def column_table(prepared: Prepared, apart: int) -> Table:
     for series, names in enumerate(rows.unique_ids[:MOST_SERIES]):
         for target, name in enumerate(names):
             unit = panel.units.get(rows.targets[target], "")
-            _add_column(table, name, unit, "target", panel.values[panel.rows(series), target])
+            _add_column(table, name, unit, "target", rows.course(series, target))
     once = slice(0, panel.n_rows // apart) if panel.n_series == apart else slice(None)
     for place, name in enumerate(panel.columns[rows.n_targets :], start=rows.n_targets):
         part = "known ahead" if name in known else "covariate"

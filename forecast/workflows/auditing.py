@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forecast.data.bounds import TURN
 from forecast.data.disguise import disguises
 from forecast.data.panel import Floats, Panel, moment
 from forecast.data.prepare import Rows, encode, long_format, prepare
-from forecast.data.windows import Ints, InUnits, Windows
+from forecast.data.windows import Ints, InUnits, Windows, middle
 from forecast.evaluation.audit import (
     Audit,
     Check,
@@ -22,7 +23,7 @@ from forecast.evaluation.audit import (
     differing_training,
     first_unequal,
 )
-from forecast.evaluation.tampering import Origin, Tampered, origins_of, with_wild_values
+from forecast.evaluation.tampering import Origin, Tampered, tried_origins, with_wild_values
 from forecast.inference.newest import Newest, newest_rows
 from forecast.runs import Run
 from forecast.workflows.forecasting import find, forecasters_over, networks_of, unseen_windows
@@ -199,15 +200,16 @@ class _Trial:
         origins = self.origins_among(self.windows_at(self.windows.starts[kept]))
         starts = np.concatenate([starts for _, starts in origins])
         spread = self.run.scaler.scale[self.rows.identity[starts], None, : self.rows.n_targets]
-        columns = self.true(starts)
+        columns = {name: middle(y_pred) for name, y_pred in self.true(starts).items()}
         columns["spread"] = np.repeat(spread, self.windows.horizon, axis=1)
         again = long_format(self.rows, self.windows_at(starts), np.arange(len(starts)), columns)
         both = again.merge(on_file, on=["unique_id", "ds", "cutoff"], suffixes=("", " on file"))
         differing = [] if len(both) else ["none of them is of these series and times"]
         for name in self.networks:
-            filed = both[f"{name} on file"]
-            size = both["spread"] * (both[name].abs() if self.run.scaler.logged[0] else 1)
-            for _, one in both[~((both[name] - filed).abs() <= _ROUNDING * size)].head(1).iterrows():
+            apart = (both[name] - both[f"{name} on file"]).abs()
+            apart = apart.where(~both["unique_id"].isin(self.rows.angles), np.minimum(apart, TURN - apart))
+            size = both["spread"] * (both[name].abs() if self.rows.logged else 1)
+            for _, one in both[~(apart <= _ROUNDING * size)].head(1).iterrows():
                 differing.append(
                     f"from the origin {moment(one['cutoff'])}, {name} had forecast {one[f'{name} on file']:.6g} of "
                     f"{one['unique_id']!r} for {moment(one['ds'])}, and now forecasts {one[name]:.6g}"
@@ -227,7 +229,7 @@ class _Trial:
     def over(
         self, rows: Rows, networks: Mapping[str, list[Forecaster]] | None = None
     ) -> Callable[[Ints], dict[str, Floats]]:
-        """Every network over these rows: from first rows of windows [n] to forecasts [n, H, D] by its name."""
+        """Every network over these rows: from first rows of windows [n] to what it forecasts of them, by its name."""
         models: Mapping[str, InUnits] = forecasters_over(rows, self.run, networks or self.networks)
         return lambda starts: {name: model(starts) for name, model in models.items()}
 
@@ -237,14 +239,14 @@ class _Trial:
 
     def origins_among(self, windows: Windows) -> list[tuple[Origin, Ints]]:
         """Some of the origins of these windows, each with the first rows of those that end there."""
-        return origins_of(self.panel, windows, len(self.config.known), _ORIGINS)
+        return tried_origins(self.panel, windows, len(self.config.known), _ORIGINS)
 
     def differing(self, starts: Ints, true: Mapping[str, Floats], other: Mapping[str, Floats]) -> Iterator[str]:
         """The first forecast of each network that is not the same, in words."""
         for name, y_pred in true.items():
             place = first_unequal(y_pred, other[name])
             if place is not None:
-                window, step, target = place
+                window, step, target, *_ = place
                 series = self.rows.unique_ids[int(self.rows.series[starts[window]])][target]
                 cutoff = self.panel.times[starts[window] + self.windows.lookback - 1]
                 yield (

@@ -31,6 +31,12 @@ def column_names(config: Config) -> dict[str, str]:
     return {"model": config.network.model, "baseline": "rnn"}
 
 
+def references_of(config: Config) -> tuple[str, ...]:
+    """What the model of a run is judged against: the naive forecasts, and the vanilla RNN if one stands beside it."""
+    beside = [column_names(config)[network] for network in network_configs(config) if network != "model"]
+    return ("persistence", "seasonal-naive", *beside)
+
+
 def member_weights(weights: Arrays, number: int) -> Arrays:
     """The weights of one member of an ensemble under their names among those of all members."""
     return {f"{number + 1}/{name}": array for name, array in weights.items()}

@@ -13,7 +13,7 @@ from forecast.runs import Run
 from forecast.storage import write_atomically
 from forecast.workflows.explaining import found_before
 from forecast.workflows.forecasting import find
-from forecast.workflows.networks import column_names
+from forecast.workflows.networks import column_names, network_configs
 from forecast.workflows.reading import Source, training_panel
 
 
@@ -43,7 +43,7 @@ def facts_of(run: Run, panel: Panel) -> Facts:
         panel: The rows that it was trained on.
     """
     names = column_names(run.config)
-    histories = {names["model"]: run.history, names["baseline"]: run.baseline_history}
+    histories = {names[network]: run.history_of(network) for network in network_configs(run.config)}
     found = found_before(run)
     pictures = {} if found is None else {path.name: path.read_bytes() for path in found.plots}
     return Facts(
@@ -51,7 +51,7 @@ def facts_of(run: Run, panel: Panel) -> Facts:
         manifest=run.manifest,
         prepared=prepare(panel, run.config),
         evaluation=Evaluation(run.metrics, run.test_forecasts),
-        histories={name: history[history["member"] == 1] for name, history in histories.items() if history is not None},
+        histories={name: history[history["member"] == 1] for name, history in histories.items()},
         forecast=run.forecast,
         explained=None if found is None else Explained(found.sentences, pictures),
     )

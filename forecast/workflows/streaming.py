@@ -249,7 +249,7 @@ class Stream:
         }
 
     def _intervals_of(self, rows: Rows) -> Intervals | None:
-        """The intervals of the series of these rows, as they stood when the run was made."""
+        """The intervals of these series as they stood when the run was made: they do not follow the stream."""
         order = self._scaler.positions(rows.panel.series_ids)
         return None if self._intervals is None else self._intervals.of_series(order)
 

@@ -65,11 +65,11 @@ def test_only_training_values_decide() -> None:
     ],
 )
 def test_angles_are_inferred(name: str, values: list[float], expected: tuple[str, ...]) -> None:
-    assert infer_circular(panel_of(**{name: values}), (name,)) == expected
+    assert infer_circular(panel_of(**{name: values}), (name,), np.ones(3, bool)) == expected
 
 
 def test_forecasts_and_quantiles_are_held_between_the_limits() -> None:
-    bounds = bounds_of(2, data(target=("a", "b"), limits=("a=0:", "b=-1:1")))
+    bounds = bounds_of(np.arange(2), data(target=("a", "b"), limits=("a=0:", "b=-1:1")))
     values = np.array([[[-3.0, -3.0]], [[5.0, 5.0]]])
     series = np.array([0, 1])
     assert bounds.within(values, series).tolist() == [[[0, -1]], [[5, 1]]]
@@ -79,9 +79,10 @@ def test_forecasts_and_quantiles_are_held_between_the_limits() -> None:
 
 def test_independent_channels_have_their_own_limits() -> None:
     config = data(target=("a", "b"), limits=("b=0:10",), channels="independent")
-    bounds = bounds_of(4, config)  # two series of two channels
+    bounds = bounds_of(np.arange(4), config)  # two series of two channels
     assert bounds.low[:, 0].tolist() == [-math.inf, 0, -math.inf, 0]
     assert bounds.high[:, 0].tolist() == [math.inf, 10, math.inf, 10]
+    assert bounds_of(np.array([3]), config).low.tolist() == [[0]]  # one of them alone
 
 
 @pytest.mark.parametrize(
@@ -97,23 +98,25 @@ def test_independent_channels_have_their_own_limits() -> None:
 )
 def test_a_limit_that_makes_no_sense_is_refused(text: str, message: str | None) -> None:
     if message is None:
-        assert bounds_of(1, data(target=("a",), limits=(text,))).low[0, 0] == -math.inf
+        assert bounds_of(np.arange(1), data(target=("a",), limits=(text,))).low[0, 0] == -math.inf
     else:
         with pytest.raises(ConfigError, match=message.replace(".", r"\.")):
-            bounds_of(1, data(target=("a",), limits=(text,)))
+            bounds_of(np.arange(1), data(target=("a",), limits=(text,)))
 
 
 def test_limits_that_the_data_do_not_keep_are_refused() -> None:
     with pytest.raises(DataError, match=r"2 values of 'a' lie beyond its limits 0 … 3: the first is -1 at 2024"):
         check_limits(panel_of(a=[1, -1, 4]), data(target=("a",), limits=("a=0:3",)))
     check_limits(panel_of(a=[1, math.nan, 2]), data(target=("a",), limits=("a=0:3",)))
+    with pytest.raises(ConfigError, match="limits: 'a' is an angle, which goes round its circle"):
+        check_limits(panel_of(a=[1]), data(target=("a",), circular=("a",), limits=("a=0:360",)))
     with pytest.raises(ConfigError, match="circular: 'b' is not forecast"):
         check_limits(panel_of(a=[1]), data(target=("a",), circular=("b",)))
 
 
 def test_an_angle_is_followed_round_its_circle_and_back_only() -> None:
     panel = panel_of(dir=[350, 10, math.nan, 30, 300], other=[350, 10, 20, 30, 300])
-    bounds = bounds_of(1, data(target=("dir", "other"), circular=("dir",)))
+    bounds = bounds_of(np.arange(1), data(target=("dir", "other"), circular=("dir",)))
     values = unrolled(panel, bounds).values
     assert values[:, 0] == pytest.approx([350, 370, math.nan, 390, 300], nan_ok=True)
     assert values[:, 1].tolist() == panel.values[:, 1].tolist()
@@ -124,7 +127,7 @@ def test_an_angle_is_followed_round_its_circle_and_back_only() -> None:
 
 
 def test_errors_of_angles_go_the_short_way_round() -> None:
-    bounds = bounds_of(1, data(target=("dir",), circular=("dir",)))
+    bounds = bounds_of(np.arange(1), data(target=("dir",), circular=("dir",)))
     y_true, series = np.array([[[10.0]], [[730.0]], [[5.0]]]), np.zeros(3, int)
     forecasts = np.array([[[350.0]], [[20.0]], [[184.0]]])
     assert (bounds.nearest(forecasts, y_true, series) - y_true)[:, 0, 0].tolist() == [-20, 10, 179]

@@ -401,3 +401,58 @@ def test_steps_are_tested_on_evenly_spaced_origins_where_there_are_many(monkeypa
     assert metrics["p_by_step"]["rnn"] == pytest.approx(by_step(*losses, spacing=3).tolist())
     gains = 1 - losses[0].mean(axis=0) / losses[1].mean(axis=0)
     assert metrics["skill_by_step"]["rnn"] == pytest.approx(gains.tolist())
+
+
+def test_skill_lies_in_its_interval_also_where_series_are_of_unequal_length() -> None:
+    # A long series on which the model wins, and many short ones, all at the same late times, on which it loses.
+    rng = np.random.default_rng(0)
+    lengths = [900, *[220] * 5]
+    hours = pd.date_range("2021-03-01", periods=900, freq="h").to_numpy().astype("datetime64[us]")
+    panel = Panel(
+        values=rng.normal(10, 1, (sum(lengths), 3)),
+        times=np.concatenate([hours[-length:] for length in lengths]),
+        columns=("a", "b", "c"),
+        clock=Clock("h"),
+        series_ids=tuple(f"s{number}" for number in range(len(lengths))),
+        offsets=(0, *np.cumsum(lengths).tolist()),
+    )
+    ready = make_ready(panel, target=("a",), covariates=())
+    size = np.where(np.arange(len(lengths)) == 0, 0.5, 3.0)
+    noise = rng.normal(size=(panel.n_rows, HORIZON, 1))
+    own = size[ready.rows.series][:, None, None] * noise
+    models: dict[str, Forecasting] = {
+        "lstm": lambda starts: own[starts].astype(np.float32),
+        "rnn": lambda starts: noise[starts].astype(np.float32) * 1.2,
+    }
+    metrics = score(ready, models).metrics
+    for name, gain in metrics["skill"].items():
+        low, high = metrics["skill_interval"][name]
+        assert low < gain < high
+        expected = 1 - metrics["models"]["lstm"]["mase"] / metrics["models"][name]["mase"]
+        assert gain == pytest.approx(expected)
+
+
+def test_the_same_cut_offs_of_all_series_are_tested_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = make_ready(make_panel(n_rows=405), target=("a",))
+    monkeypatch.setattr(scoring, "_STEPS_TESTED", 160)  # of 2 × 79 windows of three steps, every third cut-off
+    metrics = score(ready).metrics
+    y_true, series = observed(ready), ready.rows.series[ready.test.starts]
+    yardstick = np.array([metrics["naive_error"][f"s{number}"]["mae"] for number in range(2)])
+    losses = []
+    for seed in (1, 2):
+        error = np.abs(y_true - in_units(ready, guesses(ready, seed)))[:, :, 0] / yardstick[series][:, None]
+        losses.append(error.reshape(2, -1, HORIZON).mean(axis=0)[::3])
+    assert metrics["p_by_step"]["rnn"] == pytest.approx(by_step(*losses, spacing=3).tolist())
+
+
+def test_a_line_that_falls_below_zero_does_not_break_logarithms() -> None:
+    panel = make_panel(n_series=1, n_rows=400)
+    values = 50 + 45 * np.sin(np.arange(400) / 4)[:, None] + np.zeros((400, 3))
+    ready = make_ready(replace(panel, values=values), target=("a",), covariates=(), transform="log", horizon=14)
+    assert ready.rows.logged
+    models = models_in_units(ready, {"lstm": lambda starts: np.zeros((len(starts), 14, 1), np.float32)})
+    intervals = calibrated(ready.rows, ready.validation, models, SEASON, ready.config)
+    yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
+    evaluation = judge(ready.rows, ready.test, models, SEASON, yardsticks, intervals)
+    json.dumps(evaluation.metrics, allow_nan=False)
+    assert (evaluation.forecasts["drift"] > 0).all()

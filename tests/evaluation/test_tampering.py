@@ -7,7 +7,7 @@ import pytest
 
 from forecast.data.panel import Clock, Panel
 from forecast.data.windows import Windows
-from forecast.evaluation.tampering import Origin, Tampered, origins_of, with_wild_values
+from forecast.evaluation.tampering import Origin, Tampered, tried_origins, with_wild_values
 
 HORIZON = 2
 
@@ -96,10 +96,10 @@ def test_some_of_the_series() -> None:
 def test_origins_are_spread_over_the_windows_and_hold_those_of_every_series() -> None:
     panel = panel_of(30, 20)
     starts = np.r_[np.arange(25), np.arange(30, 45)]
-    found = origins_of(panel, Windows(starts, 3, HORIZON), 0, 4)
+    found = tried_origins(panel, Windows(starts, 3, HORIZON), 0, 4)
     assert [str(origin.moment)[8:10] for origin, _ in found] == ["03", "11", "19", "27"]
     assert [of_one.tolist() for _, of_one in found] == [[0, 30], [8, 38], [16], [24]]
-    assert len(origins_of(panel, Windows(starts[:2], 3, HORIZON), 0, 4)) == 2
+    assert len(tried_origins(panel, Windows(starts[:2], 3, HORIZON), 0, 4)) == 2
 
 
 def test_columns_of_zeros_and_columns_without_a_value_can_be_wild() -> None:

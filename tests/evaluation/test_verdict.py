@@ -68,6 +68,8 @@ def test_the_vanilla_rnn_has_its_own_clause(gain: float, p: float | None, said: 
         ([3, 4], "; up to step 2 there is no evidence that it beats the last value"),
         ([2, 3, 4], "; at the first step there is no evidence that it beats the last value"),
         ([2, 3], "; only from step 2 to step 3 is there evidence that it beats the last value"),
+        ([1, 4], "; at only 2 of 4 steps is there evidence that it beats the last value"),
+        ([1, 3], "; at only 2 of 4 steps is there evidence that it beats the last value"),
         ([2], "; only at step 2 is there evidence that it beats the last value"),
         ([], "; at no single step alone is there evidence that it beats the last value"),
     ],

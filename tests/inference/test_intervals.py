@@ -187,3 +187,12 @@ def test_a_size_halves_in_a_hundred_rows_and_no_lower_than_a_fifth() -> None:
     known = known_sizes(averaged_sizes(calm, usual[None], 1), 400, usual, 1)
     assert known[100, 0, 0] == pytest.approx(2.0)
     assert known[399, 0, 0] == pytest.approx(0.8)
+
+
+def test_paths_of_series_on_different_scales_do_not_hang_together_by_that() -> None:
+    rng = np.random.default_rng(10)
+    series = np.repeat([0, 1], 400)
+    errors = rng.normal(0, np.where(series == 0, 1, 1e4)[:, None, None], (800, 2, 1))  # steps err independently
+    found = calibrate(errors, np.zeros(errors.shape), series, 2, LEVELS, (), False)
+    away = np.abs(found.ranks[:, :, 0] - 0.5)
+    assert abs(np.corrcoef(away.T)[0, 1]) < 0.15

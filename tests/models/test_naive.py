@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -113,3 +115,9 @@ def test_a_lookback_of_one_step_has_no_drift() -> None:
     rows = rows_of(np.arange(10.0)[:, None])
     drift = naive_forecasts(rows, Windows(np.array([4]), 1, 2), slice(None), season=1)["drift"]
     assert drift[0, :, 0].tolist() == [4, 4]
+
+
+def test_under_logarithms_the_drift_is_a_line_of_logarithms() -> None:
+    rows = replace(rows_of(np.array([8.0, 4.0, 2.0, 1.0])[:, None]), logged=True)
+    drift = naive_forecasts(rows, Windows(np.array([0]), 4, 3), slice(None), 1)["drift"]
+    assert drift[0, :, 0] == pytest.approx([0.5, 0.25, 0.125])

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, ConfigError, Run, RunError
+from forecast import Config, ConfigError, DataError, Run, RunError
+from forecast.workflows.reporting import write_report
 
 Tiny = Callable[..., Config]
 
@@ -118,6 +119,33 @@ def test_an_angle_is_forecast_and_scored_along_its_circle(runs: Path, showers: p
     assert run.metrics["reasons"]["models.lstm.smape"] == "an angle has no zero"
     with pytest.raises(ConfigError, match="an angle is counted from the window"):
         forecast.resolve(tiny(target="wind_dir", circular="wind_dir"), forecast.read(showers))
+
+
+def test_limits_that_are_stated_take_the_angle_out_and_inferred_ones_refuse_nothing(
+    showers: pd.DataFrame, tiny: Tiny
+) -> None:
+    panel = forecast.read(showers)
+    stated, _ = forecast.resolve(tiny(target="wind_dir", normalise="last", limits="wind_dir=0:360"), panel)
+    assert stated.data.circular == ()
+    late = showers.assign(rain=showers["rain"].where(showers.index < 590, -1.0))
+    inferred, _ = forecast.resolve(tiny(target="rain"), forecast.read(late))
+    assert inferred.data.limits == ("rain=0:",)
+    with pytest.raises(DataError, match="10 values of 'rain' lie beyond its limits"):
+        forecast.resolve(tiny(target="rain", limits="rain=0:"), forecast.read(late))
+
+
+def test_a_quantile_head_can_be_audited_and_reported(runs: Path, monthly_csv: Path, tiny: Tiny, tmp_path: Path) -> None:
+    config = tiny(model="rnn", quantiles="0.1,0.5,0.9", epochs=1)
+    run = forecast.train(monthly_csv, config, run="audited", runs_dir=runs)
+    assert forecast.audit(run).passed
+    page = write_report(run, tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "vanilla RNN" in page
+
+
+def test_an_angle_can_be_audited(runs: Path, showers: pd.DataFrame, tiny: Tiny) -> None:
+    config = tiny(target="wind_dir", covariates="none", normalise="last", epochs=1, baseline=False)
+    run = forecast.train(showers, config, run="audited-wind", runs_dir=runs)
+    assert forecast.audit(run, showers).passed
 
 
 def test_paths_are_drawn_from_the_intervals(trained: Run, monthly_csv: Path) -> None:
