@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -32,13 +33,53 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.replace(beside, path)
         sync_folder(path.parent)
     except OSError as error:
-        raise MachineError(
-            f"Cannot write {path} ({len(content):,} bytes): {error.strerror or error}.",
-            "Free some space there, or choose another place.",
-        ) from None
+        raise _unwritable(path, content, error) from None
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Put content where a user said: behind a link, into a pipe or device as it is, else as `write_atomically` does.
+
+    Raises:
+        MachineError: If it cannot be written.
+    """
+    path = Path(os.path.realpath(path))
+    if not path.exists() or path.is_file():
+        return write_atomically(path, content)
+    try:
+        with open(path, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise _unwritable(path, content, error) from None
+    return None
+
+
+def check_output(path: Path | None) -> None:
+    """Refuse a place that cannot be written before the work is done.
+
+    Raises:
+        MachineError: If it is a folder, or lies in one that cannot be made or written.
+    """
+    if path is None or (path.exists() and not path.is_dir() and os.access(path, os.W_OK)):
+        return
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        folder = next(above for above in path.absolute().parents if above.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise PermissionError(None, f"{folder} cannot be written")
+    except OSError as error:
+        raise MachineError(f"Cannot write {path}: {error.strerror}.", "Choose another place.") from None
+
+
+def _unwritable(path: Path, content: bytes, error: OSError) -> MachineError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return MachineError(
+        f"Cannot write {path} ({len(content):,} bytes): {error.strerror or error}.",
+        "Free some space there, or choose another place." if full else "Choose another place.",
+    )
 
 
 def sync_folder(folder: Path) -> None:

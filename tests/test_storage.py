@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from forecast.errors import MachineError
-from forecast.storage import locked, write_atomically
+from forecast.storage import check_output, locked, write_atomically, write_output
 
 OLD, NEW = b"old" * 100, b"new" * 5000
 
@@ -213,3 +213,36 @@ def test_a_lock_in_a_place_that_cannot_be_written(tmp_path: Path) -> None:
         locked(tmp_path / "file" / "lock", "The run x"),
     ):
         pass
+
+
+def test_an_output_goes_through_links_and_pipes(tmp_path: Path) -> None:
+    real, link, pipe = tmp_path / "real.csv", tmp_path / "link.csv", tmp_path / "pipe"
+    real.write_bytes(b"old")
+    link.symlink_to(real)
+    write_output(link, b"new")
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_output(pipe, b"through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert not pipe.is_file()
+
+
+def test_a_full_device_is_told_and_stays_what_it_is() -> None:
+    with pytest.raises(MachineError, match="No space left") as refused:
+        write_output(Path("/dev/full"), b"x")
+    assert refused.value.hint.startswith("Free some space")
+    assert not Path("/dev/full").is_file()
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path, tmp_path / "file" / "below.csv", Path("/proc/x/a.csv")):
+        with pytest.raises(MachineError) as refused:
+            check_output(place)
+        assert refused.value.hint == "Choose another place."
+    check_output(None)
+    check_output(tmp_path / "new" / "deep" / "a.csv")
+    assert not (tmp_path / "new").exists()

@@ -80,5 +80,6 @@ def train(
     say(f"run: {made.path}")
     say(f"report: {made.report}")
     say(f"plots: {made.path / 'plots'}")
-    say(f"next: forecast predict {made.name if runs_dir is None else shlex.quote(str(made.path))}")
+    again = made.name if runs_dir is None else shlex.quote(str(made.path))
+    say(f"next: forecast {'report' if made.forecast.empty else 'predict'} {again}")
     demand(requirements, metrics)

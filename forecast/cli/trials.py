@@ -61,12 +61,13 @@ def backtest(
     from forecast.cli.tables import scores
     from forecast.evaluation.requirements import check_references, demand, requirement_of
     from forecast.models.catalogue import configure
-    from forecast.storage import write_atomically
+    from forecast.storage import check_output, write_output
     from forecast.tabular import frame_to_csv
     from forecast.workflows import backtesting
     from forecast.workflows.forecasting import find
     from forecast.workflows.networks import references_of
 
+    check_output(output)
     speaker = Speaker(quiet)
     requirements = [requirement_of(text) for text in require_skill or ()]
     with speaker.heeding_signals():
@@ -86,7 +87,7 @@ def backtest(
         )
     metrics = evaluation.metrics
     if output is not None:
-        write_atomically(output, frame_to_csv(evaluation.forecasts))
+        write_output(output, frame_to_csv(evaluation.forecasts))
         every = metrics["forecasts_every"]
         some = f", of one origin in {every}: all would be more than a million rows" if every > 1 else ""
         speaker.note(f"forecasts: {output}, {len(evaluation.forecasts):,} rows{some}")
@@ -153,10 +154,12 @@ def compare(
     """
     from forecast.cli.console import Speaker, out, print_json, say
     from forecast.cli.leaderboard import leaderboard, notes
-    from forecast.storage import write_atomically
+    from forecast.storage import check_output, write_output
     from forecast.tabular import frame_to_csv
     from forecast.workflows import comparing
 
+    check_output(output)
+    check_output(plot)
     speaker = Speaker(quiet)
     with speaker.heeding_signals():
         found = comparing.compare(
@@ -169,12 +172,12 @@ def compare(
             listener=speaker,
         )
     if output is not None:
-        write_atomically(output, frame_to_csv(found.leaderboard))
+        write_output(output, frame_to_csv(found.leaderboard))
         speaker.note(f"leaderboard: {output}")
     if plot is not None:
         from forecast.report import plots
 
-        write_atomically(plot, plots.to_png(plots.plot_leaderboard(found.summary)))
+        write_output(plot, plots.to_png(plots.plot_leaderboard(found.summary)))
         speaker.note(f"plot: {plot}")
     if as_json:
         print_json(found.summary)

@@ -33,7 +33,7 @@ def predict(
     from forecast.cli.console import Speaker, print_json, records
     from forecast.data.panel import moment
     from forecast.errors import ConfigError
-    from forecast.storage import write_atomically
+    from forecast.storage import write_output
     from forecast.tabular import frame_to_csv
     from forecast.workflows import forecasting
 
@@ -51,14 +51,14 @@ def predict(
         forecast, pictures = forecasting.predict_and_draw(found, source, listener=speaker)
         for number, picture in enumerate(pictures):
             path = plot if number == 0 else plot.with_stem(f"{plot.stem}-{number + 1}")
-            write_atomically(path, picture)
+            write_output(path, picture)
             speaker.note(f"plot: {path}")
     age = forecasting.age_in_steps(forecast, found)
     if age > 2:
         newest = moment(forecast["cutoff"].max())
         speaker.warn(f"the newest row is of {newest}, {age:,} steps ago; the forecast follows that row")
     if output is not None:
-        write_atomically(output, frame_to_csv(forecast))
+        write_output(output, frame_to_csv(forecast))
         speaker.note(f"forecast: {output}")
     if as_json:
         print_json(records(forecast))

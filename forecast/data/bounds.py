@@ -11,14 +11,9 @@ import numpy as np
 
 from forecast.config import DataConfig
 from forecast.data.panel import Floats, Panel
-from forecast.data.quality import NOT_NEGATIVE, PERCENT
+from forecast.data.quality import NOT_NEGATIVE, PERCENT, TURN, is_angle
 from forecast.data.windows import Flags, Ints
 from forecast.errors import ConfigError, DataError
-
-# One turn of an angle, in degrees.
-TURN = 360.0
-
-_ANGLE = re.compile(r"wind.?dir|direction|azimuth|bearing|^wd(ir)?$", re.I)
 
 # Beside the quantities that are checked while reading: amounts and concentrations, by name or by unit.
 _AMOUNT = re.compile(r"^pm[ _]?\d|ozone|^(no2|so2|o3|co2?)$|concentration|cloud|passengers|sales|demand|traffic", re.I)
@@ -100,7 +95,7 @@ def unrolled(panel: Panel, bounds: Bounds) -> Panel:
 def infer_circular(panel: Panel, targets: Sequence[str], training_rows: Flags) -> tuple[str, ...]:
     """The targets that are angles, by their names and training values."""
     trained = _only(panel, training_rows)
-    return tuple(name for name in targets if _ANGLE.search(name) and _spans(trained, name, 0, TURN, at_least=TURN / 2))
+    return tuple(name for name in targets if is_angle(name, trained.values[:, trained.column(name)]))
 
 
 def infer_limits(panel: Panel, targets: Sequence[str], training_rows: Flags) -> tuple[str, ...]:
@@ -119,8 +114,13 @@ def infer_limits(panel: Panel, targets: Sequence[str], training_rows: Flags) -> 
     return tuple(found)
 
 
-def check_limits(panel: Panel, config: DataConfig) -> None:
-    """Refuse limits that the data do not keep.
+def check_limits(panel: Panel, config: DataConfig, stated: Sequence[str]) -> None:
+    """Refuse limits that make no sense, and stated ones that the data do not keep.
+
+    Args:
+        panel: What was read.
+        config: The resolved data configuration.
+        stated: Those of the limits that the user stated; what was inferred from training rows is no promise.
 
     Raises:
         ConfigError: If a limit or an angle is not of a target.
@@ -136,6 +136,8 @@ def check_limits(panel: Panel, config: DataConfig) -> None:
                 f"{low:g}:{high:g}.",
                 "Leave it out of --limits, or of --circular.",
             )
+        if not any(text.rpartition("=")[0] == name for text in stated):
+            continue
         values = panel.values[:, panel.column(name)]
         beyond = np.flatnonzero((values < low) | (values > high))
         if len(beyond):

@@ -10,10 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config import Config, DataConfig, chosen
-from forecast.data.bounds import TURN, Bounds, bounds_of, unrolled
+from forecast.data.bounds import Bounds, bounds_of, unrolled
 from forecast.data.disguise import disguises
 from forecast.data.features import calendar_features
 from forecast.data.panel import Floats, Panel
+from forecast.data.quality import TURN
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_time
 from forecast.data.windows import Flags, Forecasting, Ints, InUnits, Windows, fill_forward, index_windows

@@ -68,9 +68,20 @@ _FAR = 1000
 NOT_NEGATIVE = re.compile(
     r"volume|rain|precip|snow|wind.?speed|gust|visib|humid|\brh\b|^wv\b|radiation|irradiance", re.I
 )
+_ANGLE = re.compile(r"wind.?dir|direction|azimuth|bearing|^wd(ir)?\b", re.I)
 PERCENT = re.compile(r"humid|\brh\b", re.I)
 _PRICE = re.compile(r"^(adj[ _]?)?close$|price$", re.I)
 _SPLITS = np.array([1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100])
+
+
+# One turn of an angle, in degrees.
+TURN = 360.0
+
+
+def is_angle(name: str, values: Floats) -> bool:
+    """Whether a column holds angles in degrees, by its name and its values [T]; NaN is passed over."""
+    low, high = np.fmin.reduce(values, initial=np.inf), np.fmax.reduce(values, initial=-np.inf)
+    return _ANGLE.search(name) is not None and low >= 0 and TURN / 2 <= high <= TURN
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
     else:
         rows = rows.take(np.lexsort((rows.times, rows.series)))
     names, values, mended = _cleaned(table, names, rows.values, options)
-    rows, clock, clock_notes, moves = _on_clock(table, replace(rows, values=values), options)
+    rows, clock, clock_notes, moves = _on_clock(table, replace(rows, values=values), names, options)
     panel = Panel(
         values=np.ascontiguousarray(rows.values),
         times=rows.times,
@@ -142,12 +142,15 @@ def _cleaned(
     return tuple(names[i] for i in np.flatnonzero(~empty)), values[:, ~empty], warnings
 
 
-def _on_clock(table: Table, rows: Rows, options: ReadOptions) -> tuple[Rows, Clock, list[str], list[str]]:
+def _on_clock(
+    table: Table, rows: Rows, names: tuple[str, ...], options: ReadOptions
+) -> tuple[Rows, Clock, list[str], list[str]]:
     """Rows on a regular clock, the given one or the one that their steps show, with notes and warnings."""
     label, count = table.source.label, len(rows.times)
     if options.resample is not None:
         clock = cadence.named_clock(options.resample)
-        rows = Rows(*cadence.resample(rows.times, rows.series, rows.values, clock))
+        angles = np.array([quality.is_angle(name, column) for name, column in zip(names, rows.values.T, strict=True)])
+        rows = Rows(*cadence.resample(rows.times, rows.series, rows.values, clock, angles))
         return rows, clock, [], [f"{count:,} rows are averaged to {len(rows.times):,} of {clock.describe()} each."]
     steps = count - len(np.unique(rows.series))
     if options.freq is None and steps < 2:

@@ -15,7 +15,7 @@ from forecast.data.windows import Ints, Windows
 from forecast.evaluation.metrics import NaiveError, skill
 from forecast.evaluation.significance import by_step, diebold_mariano, skill_interval
 from forecast.evaluation.sums import FanSums, ModelSums, Sums
-from forecast.evaluation.verdict import verdict
+from forecast.evaluation.verdict import is_echo, verdict
 
 SCHEMA = 1
 
@@ -54,7 +54,7 @@ def figures(rows: Rows, windows: Windows, sums: Sums, season: int, models: tuple
         "echo": {
             "best_lag": echo.best_lag,
             "difference_skill": _known(echo.difference_skill),
-            "delayed": echo.delayed,
+            "delayed": echo.delayed and is_echo(compared["skill"], compared["p_value"], n_windows),
         },
         "intervals": _of_intervals(sums, n_windows * rows.n_targets, reasons),
         "skill_of": "MASE" if sums.several_scales else "MAE",

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from forecast.config import Config
-from forecast.data.bounds import TURN
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
+from forecast.data.quality import TURN
 from forecast.data.windows import Flags, Ints, InUnits, Windows, middle
 from forecast.evaluation.figures import figures
 from forecast.evaluation.metrics import NaiveError, seasonal_naive_error
@@ -108,6 +108,23 @@ def calibrated(
         for name in chunks[0].forecasts
     }
     return Intervals(levels, config.intervals.adaptive, calibrations)
+
+
+def rough_intervals(config: Config, n_windows: int) -> tuple[str, ...]:
+    """What to know of intervals that were calibrated on few windows, a sentence each.
+
+    Args:
+        config: The run's resolved configuration.
+        n_windows: Windows of the span that they were calibrated on.
+    """
+    levels = config.intervals.levels
+    if levels and n_windows < _FEWEST_WINDOWS:
+        return (f"no intervals: the validation span has {n_windows} windows, and they take {_FEWEST_WINDOWS}",)
+    # To lie above 97.5 % of what comes, a rank must be the 39th of 39 at the least.
+    rough = [f"{level}%" for level in levels if n_windows + 1 < 2 / (1 - level / 100)]
+    if not rough:
+        return ()
+    return (f"{n_windows} validation windows are too few for intervals of {' and '.join(rough)}: they will hold less",)
 
 
 def judge(
@@ -233,7 +250,7 @@ class _Judgement:
             fans = self._follower.fans(chunk.y_true, chunk.forecasts, chunk.series)
             fans = {name: rows.bounds.within(fan, chunk.series) for name, fan in fans.items()}
             self.sums.add_fans(chunk.y_true, fans, self._intervals)
-            columns |= interval_columns({name: fans[name] for name in self._models}, y_pred, self._intervals)
+            columns |= interval_columns({name: fans[name] for name in self._models}, self._intervals)
         kept = chunk.number % self.kept_every == 0
         return long_format(rows, windows, chunk.number[kept], {name: values[kept] for name, values in columns.items()})
 

@@ -114,8 +114,8 @@ def skill_interval(loss: Floats, reference: Floats, horizon: int, level: float =
     gain, tail = 1 - float(np.mean(loss) / np.mean(reference)), (1 - level) / 2
     below, above = np.nanquantile(drawn, [tail, 1 - tail]) - gain
     error, n_waves = _standard_error((loss - (1 - gain) * reference) / np.mean(reference), horizon)
-    wide = 2 * float(stats.t.isf(tail, n_waves)) * error
-    if not wide < math.inf:
+    reach = float(stats.t.isf(tail, n_waves)) * error
+    if not reach < math.inf:
         return math.nan, math.nan
-    widened = max(1.0, wide / (above - below)) if above > below else 1.0
-    return gain + widened * float(below), gain + widened * float(above)
+    # No forecast avoids more than the whole error.
+    return gain + min(float(below), -reach), min(gain + max(float(above), reach), 1.0)

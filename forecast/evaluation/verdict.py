@@ -8,6 +8,10 @@ from typing import Any
 # A difference counts when luck alone would show one as large in fewer than one of twenty cases.
 SIGNIFICANT = 0.05
 
+# A lead of this share over the last value is no echo, whether or not it is significant; and fewer windows than these
+# do not tell.
+_PLAIN, _ENOUGH = 0.05, 30
+
 _NAMES = {
     "rnn": "the vanilla RNN",
     "persistence": "the last value",
@@ -41,7 +45,7 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     how = {1: f"{model} beats {how}", -1: f"{model} is worse than {how}"}.get(
         sign, f"No evidence that {model} beats {how}"
     )
-    if metrics.get("echo", {}).get("delayed") and significance("persistence", skill, p_value) <= 0:
+    if metrics.get("echo", {}).get("delayed"):
         how += ": this is the last value, delayed"
     clauses = [how]
     if skill.get("rnn") is not None:
@@ -80,6 +84,19 @@ def _limit(naive: Sequence[str], metrics: Mapping[str, Any]) -> list[str]:
             before = f"up to step {first - 1}" if first > 2 else "at the first step"
             return [f"{before} there is no evidence that it beats {name}"]
     return []
+
+
+def is_echo(skill: Mapping[str, float | None], p_value: Mapping[str, float | None], n_windows: int) -> bool:
+    """Whether forecasts that look like the last value, delayed, are not better than it either.
+
+    Args:
+        skill: By reference.
+        p_value: By reference.
+        n_windows: On how many windows: few of them look like anything.
+    """
+    gain = skill.get("persistence")
+    shown = gain is not None and (gain >= _PLAIN or significance("persistence", skill, p_value) > 0)
+    return n_windows >= _ENOUGH and not shown
 
 
 def significance(name: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None]) -> int:

@@ -80,8 +80,8 @@ class Follower:
         else:
             offsets = self._offsets[:, series] * self._size[:, series][..., None]
         return {
-            name: calibrations[name].fan(base, of_one)
-            for name, base, of_one in zip(calibrations, bases, offsets, strict=True)
+            name: one.fan(forecasts[name], of_one)
+            for (name, one), of_one in zip(calibrations.items(), offsets, strict=True)
         }
 
     def _followed(self, errors: Floats, absolute: Floats, series: Ints) -> Floats:

@@ -82,14 +82,17 @@ class Calibration:
         """Values as errors are measured: logarithms, where the targets are logged."""
         return np.log(values) if self.logged else values
 
-    def fan(self, bases: Floats, offsets: Floats) -> Floats:
-        """Quantiles in own units, which never cross, [n, H, D, P].
+    def fan(self, forecasts: Floats, offsets: Floats) -> Floats:
+        """Quantiles in own units, which never cross each other nor the point, [n, H, D, P].
 
         Args:
-            bases: What `bases` returned.
+            forecasts: In own units, [n, H, D], or [n, H, D, Q] of a quantile head.
             offsets: Of each window, in transformed units, [n, H, D, P].
         """
-        return self._untransformed(np.sort(bases + offsets, axis=-1))
+        quantiles = self._untransformed(np.sort(self.bases(forecasts) + offsets, axis=-1))
+        point, p = middle(forecasts)[..., None], np.array(self.probabilities)
+        outward = np.where(p < 0.5, np.minimum(quantiles, point), np.maximum(quantiles, point))
+        return np.where(p == 0.5, quantiles, outward)
 
     def reach(self, series: Ints) -> Floats:
         """The offsets of these series [n] in transformed units, [n, H, D, P]."""
@@ -151,7 +154,7 @@ class Intervals:
 
     def fans(self, forecasts: Mapping[str, Floats], series: Ints) -> dict[str, Floats]:
         """Quantiles by forecaster, [n, H, D, P], of forecasts in own units for these series [n]."""
-        return {name: one.fan(one.bases(forecasts[name]), one.reach(series)) for name, one in self.calibrations.items()}
+        return {name: one.fan(forecasts[name], one.reach(series)) for name, one in self.calibrations.items()}
 
     @property
     def probabilities(self) -> tuple[float, ...]:
@@ -165,24 +168,18 @@ def interval(fan: Floats, probabilities: Sequence[float], level: int) -> tuple[F
     return fan[..., low], fan[..., high]
 
 
-def interval_columns(
-    fans: Mapping[str, Floats], y_pred: Mapping[str, Floats], intervals: Intervals
-) -> dict[str, Floats]:
+def interval_columns(fans: Mapping[str, Floats], intervals: Intervals) -> dict[str, Floats]:
     """The ends of every interval by column, ``<model>-lo-80`` and so on, each [n, H, D].
-
-    An interval is shown with its point inside.
 
     Args:
         fans: Quantiles by model, [n, H, D, P].
-        y_pred: Points by model, [n, H, D].
         intervals: Whose they are.
     """
-    columns = {}
+    columns: dict[str, Floats] = {}
     for name, fan in fans.items():
         for level in intervals.levels:
             low, high = interval(fan, intervals.probabilities, level)
-            columns[f"{name}-lo-{level}"] = np.minimum(low, y_pred[name])
-            columns[f"{name}-hi-{level}"] = np.maximum(high, y_pred[name])
+            columns |= {f"{name}-lo-{level}": low, f"{name}-hi-{level}": high}
     return columns
 
 

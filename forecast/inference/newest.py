@@ -102,7 +102,7 @@ def newest_forecast(
         series = rows.series[windows.starts]
         fans = intervals.only(models).fans(forecasts, series)
         fans = {name: rows.bounds.within(fan, series) for name, fan in fans.items()}
-        y_pred |= interval_columns(fans, y_pred, intervals)
+        y_pred |= interval_columns(fans, intervals)
     return long_format(rows, windows, np.arange(len(windows)), y_pred)
 
 

@@ -109,8 +109,7 @@ def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
         training={"mirror": mirror if config.training.mirror is None else config.training.mirror},
         intervals={"levels": _levels(config)},
     )
-    if data.limits is not None or data.circular is not None:  # what was inferred, from training rows, is no promise
-        check_limits(panel, resolved.data)
+    check_limits(panel, resolved.data, stated=data.limits or ())
     why = ""
     if data.lookback is None and config.network.segment is None and not price:
         found = longer_memory(panel, resolved, longest)
@@ -167,9 +166,10 @@ def _bounds(
             f"circular: an angle is counted from the window. Received: normalise none, circular {', '.join(circular)}.",
             "Use --normalise last, or --circular none.",
         )
-    if data.limits is not None:
-        return data.limits, circular
-    return infer_limits(panel, [name for name in targets if name not in circular], training_rows), circular
+    if data.limits == ():
+        return (), circular
+    others = [name for name in targets if name not in limited and name not in circular]
+    return (*(data.limits or ()), *infer_limits(panel, others, training_rows)), circular
 
 
 def _levels(config: Config) -> tuple[int, ...]:

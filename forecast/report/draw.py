@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from forecast.config import chosen
-from forecast.data.bounds import TURN
 from forecast.data.prepare import Prepared, Rows
+from forecast.data.quality import TURN
 from forecast.evaluation.scoring import Evaluation
 from forecast.report.plots import (
     Labels,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from forecast.data.bounds import TURN
 from forecast.data.disguise import disguises
 from forecast.data.panel import Floats, Panel, moment
 from forecast.data.prepare import Rows, encode, long_format, prepare
+from forecast.data.quality import TURN
 from forecast.data.windows import Ints, InUnits, Windows, middle
 from forecast.evaluation.audit import (
     Audit,

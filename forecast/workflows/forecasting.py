@@ -145,9 +145,8 @@ def evaluate(
     rows = encode(panel, run.config.data, run.scaler)
     windows = unseen_windows(run, rows)
     first = pd.Timestamp(panel.times[windows.cutoffs + 1].min())
-    listener.note(
-        f"scored on {len(windows)} windows from {first} on; rows before {run.data['test_from']} were trained on"
-    )
+    known_until = pd.Timestamp(run.data["test_from"])
+    listener.note(f"scored on {len(windows)} windows from {first} on; rows before {known_until} were trained on")
     return judged(run, rows, windows, forecasters_of(run, rows, "model"), intervals_at_start(run, panel)).metrics
 
 

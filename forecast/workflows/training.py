@@ -17,7 +17,7 @@ from forecast.config import Config, chosen
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, doubts, prepare, windows_of
 from forecast.errors import DataError, ForecastError
-from forecast.evaluation.scoring import calibrated, judge, naive_errors
+from forecast.evaluation.scoring import calibrated, judge, naive_errors, rough_intervals
 from forecast.inference.intervals import intervals_to_arrays
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.models.catalogue import configure
@@ -138,6 +138,8 @@ def _make(workshop: Workshop) -> Run:
     trained = fit_networks(workshop, feeder, naive_error)
     units = {names[network]: result.over(feeder, rows, prepared.scaler) for network, result in trained.items()}
     intervals = calibrated(rows, prepared.validation, units, season, config)
+    for warning in rough_intervals(config, len(prepared.validation)):
+        workshop.listener.warn(warning)
     evaluation = judge(rows, prepared.test, units, season, naive_error, intervals)
 
     forecasting = {names[network]: result for network, result in trained.items()}

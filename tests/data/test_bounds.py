@@ -14,6 +14,8 @@ from forecast.data.bounds import bounds_of, check_limits, infer_circular, infer_
 from forecast.data.panel import Clock, Panel
 from forecast.errors import ConfigError, DataError
 
+STATED = ("a=0:3",)
+
 
 def panel_of(units: dict[str, str] | None = None, **columns: list[float]) -> Panel:
     values = np.column_stack([np.array(column, float) for column in columns.values()])
@@ -106,12 +108,16 @@ def test_a_limit_that_makes_no_sense_is_refused(text: str, message: str | None) 
 
 def test_limits_that_the_data_do_not_keep_are_refused() -> None:
     with pytest.raises(DataError, match=r"2 values of 'a' lie beyond its limits 0 … 3: the first is -1 at 2024"):
-        check_limits(panel_of(a=[1, -1, 4]), data(target=("a",), limits=("a=0:3",)))
-    check_limits(panel_of(a=[1, math.nan, 2]), data(target=("a",), limits=("a=0:3",)))
+        check_limits(panel_of(a=[1, -1, 4]), data(target=("a",), limits=("a=0:3",)), stated=STATED)
+    check_limits(panel_of(a=[1, math.nan, 2]), data(target=("a",), limits=("a=0:3",)), stated=STATED)
     with pytest.raises(ConfigError, match="limits: 'a' is an angle, which goes round its circle"):
-        check_limits(panel_of(a=[1]), data(target=("a",), circular=("a",), limits=("a=0:360",)))
+        check_limits(panel_of(a=[1]), data(target=("a",), circular=("a",), limits=("a=0:360",)), stated=STATED)
     with pytest.raises(ConfigError, match="circular: 'b' is not forecast"):
-        check_limits(panel_of(a=[1]), data(target=("a",), circular=("b",)))
+        check_limits(panel_of(a=[1]), data(target=("a",), circular=("b",)), stated=STATED)
+
+
+def test_inferred_limits_are_no_promise() -> None:
+    check_limits(panel_of(a=[1, -1, 4]), data(target=("a",), limits=("a=0:3",)), stated=())
 
 
 def test_an_angle_is_followed_round_its_circle_and_back_only() -> None:

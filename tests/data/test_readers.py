@@ -558,3 +558,15 @@ def test_a_table_with_sentinels_a_double_row_and_a_gap():
 def test_tables_as_people_have_them(file, freq, rows, columns):
     panel = read_panel(DATASETS / file)
     assert (panel.clock.freq, *panel.values.shape) == (freq, rows, columns)
+
+
+def test_angles_are_averaged_along_their_circle() -> None:
+    times = pd.date_range("2024-01-01", periods=24, freq="10min")
+    around_north = np.resize([350.0, 10.0, 355.0, 5.0, 340.0, 20.0], 24)
+    around_north[6:12] = 200.0
+    frame = pd.DataFrame({"ds": times, "wind_dir": around_north, "code": around_north})
+    panel = read_panel(frame, ReadOptions(resample="h"))
+    away = np.abs((panel.values[:, 0] + 180) % 360 - 180)
+    assert away[[0, 2, 3]] == pytest.approx([0, 0, 0], abs=1e-6)
+    assert panel.values[1, 0] == pytest.approx(200)
+    assert panel.values[0, 1] == pytest.approx(180)  # a name that says nothing of an angle

@@ -31,7 +31,7 @@ from forecast.evaluation.metrics import (
     weighted_quantile_loss,
     winkler,
 )
-from forecast.evaluation.scoring import Evaluation, calibrated, judge, naive_errors
+from forecast.evaluation.scoring import Evaluation, calibrated, judge, naive_errors, rough_intervals
 from forecast.evaluation.significance import by_step, diebold_mariano
 from forecast.inference.intervals import interval
 from forecast.models.defaults import resolve
@@ -345,7 +345,7 @@ def test_intervals_are_scored_as_the_flat_metrics_score_them() -> None:
     y_true, y_pred = observed(ready), in_units(ready, guesses(ready, 1))
     series = ready.rows.series[ready.test.starts]
     one = intervals.calibrations["lstm"]
-    fan = one.fan(one.bases(y_pred), one.reach(series))
+    fan = one.fan(y_pred, one.reach(series))
     found = evaluation.metrics["intervals"]["models"]["lstm"]
     for level in (80, 95):
         low, high = interval(fan, one.probabilities, level)
@@ -456,3 +456,13 @@ def test_a_line_that_falls_below_zero_does_not_break_logarithms() -> None:
     evaluation = judge(ready.rows, ready.test, models, SEASON, yardsticks, intervals)
     json.dumps(evaluation.metrics, allow_nan=False)
     assert (evaluation.forecasts["drift"] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("n_windows", "said"),
+    [(9, "no intervals: the validation span has 9 windows"), (20, "too few for intervals of 95%"), (39, None)],
+)
+def test_intervals_of_few_windows_are_told(n_windows: int, said: str | None) -> None:
+    warnings = rough_intervals(Config(), n_windows)
+    assert (said is None and not warnings) or (said is not None and said in warnings[0])
+    assert not rough_intervals(Config().replace(intervals={"levels": "none"}), n_windows)

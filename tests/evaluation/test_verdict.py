@@ -96,8 +96,23 @@ def test_an_echo_is_called_by_its_name_unless_it_has_skill() -> None:
     assert verdict("lstm", skill, p, echo=delayed) == (
         "No evidence that lstm beats the last value (MAE 1.0% lower, p = 0.6): this is the last value, delayed."
     )
-    assert "delayed" not in verdict("lstm", skill, {**p, "persistence": 0.001}, echo=delayed)
     assert "delayed" not in verdict("lstm", skill, p, echo={**delayed, "delayed": False})
+
+
+@pytest.mark.parametrize(
+    ("gain", "p", "n_windows", "echo"),
+    [
+        (0.01, 0.6, 200, True),
+        (-0.3, 0.001, 200, True),
+        (0.01, None, 200, True),
+        (0.01, 0.001, 200, False),  # better, if only a little
+        (0.4, 0.3, 200, False),  # plainly better, though luck may have had a hand in it
+        (0.01, 0.6, 29, False),  # too few windows look like anything
+        (None, None, 200, True),
+    ],
+)
+def test_a_forecast_with_skill_is_no_echo(gain: float | None, p: float | None, n_windows: int, echo: bool) -> None:
+    assert module.is_echo({"persistence": gain}, {"persistence": p}, n_windows) == echo
 
 
 def test_perfect_naive_forecasts_leave_nothing_to_win() -> None:

@@ -33,7 +33,7 @@ def calibrated(errors: Floats, **changes: object) -> Calibration:
 
 
 def fan_of(calibration: Calibration, forecasts: Floats, series: int = 0) -> Floats:
-    return calibration.fan(calibration.bases(forecasts), calibration.reach(np.full(len(forecasts), series)))
+    return calibration.fan(forecasts, calibration.reach(np.full(len(forecasts), series)))
 
 
 def test_the_ends_of_levels_and_the_deciles_are_followed() -> None:
@@ -120,11 +120,10 @@ def test_a_series_with_few_windows_borrows_from_all() -> None:
     assert found.usual[1] > 20 * found.usual[0]
 
 
-def test_an_interval_is_shown_with_its_point_inside() -> None:
+def test_an_interval_holds_its_point() -> None:
     calibration = Calibration(probabilities_of((80,)), (), np.ones((1, 1, 1, 9)), *ONES, NO_RANKS, False)
     intervals = Intervals((80,), False, {"lstm": calibration})
-    point = np.zeros((2, 1, 1))
-    columns = interval_columns({"lstm": fan_of(calibration, point)}, {"lstm": point}, intervals)
+    columns = interval_columns(intervals.fans({"lstm": np.zeros((2, 1, 1))}, np.zeros(2, int)), intervals)
     assert list(columns) == ["lstm-lo-80", "lstm-hi-80"]
     assert columns["lstm-lo-80"].tolist() == [[[0]]] * 2
     assert columns["lstm-hi-80"].tolist() == [[[1]]] * 2

@@ -127,6 +127,8 @@ def test_limits_that_are_stated_take_the_angle_out_and_inferred_ones_refuse_noth
     panel = forecast.read(showers)
     stated, _ = forecast.resolve(tiny(target="wind_dir", normalise="last", limits="wind_dir=0:360"), panel)
     assert stated.data.circular == ()
+    both, _ = forecast.resolve(tiny(target="rain,wind_dir", normalise="last", limits="wind_dir=0:400"), panel)
+    assert both.data.limits == ("wind_dir=0:400", "rain=0:")
     late = showers.assign(rain=showers["rain"].where(showers.index < 590, -1.0))
     inferred, _ = forecast.resolve(tiny(target="rain"), forecast.read(late))
     assert inferred.data.limits == ("rain=0:",)

@@ -221,20 +221,26 @@ def period_labels(times: Times, clock: Clock) -> Times:
 
 
 def resample(
-    times: Times, series: NDArray[np.int64], values: Floats, clock: Clock
+    times: Times, series: NDArray[np.int64], values: Floats, clock: Clock, angles: NDArray[np.bool_]
 ) -> tuple[Times, NDArray[np.int64], Floats]:
-    """The mean of each column over every period of the clock that holds a row.
+    """The mean of each column over every period of the clock that holds a row; of angles, the mean direction.
 
     Args:
         times: Timestamps [R].
         series: The series of each row, [R].
         values: Float64 [R, C]; NaN is left out of a mean.
         clock: The beat of the result.
+        angles: Which columns are angles in degrees, [C].
 
     Returns:
         Timestamps [T], series [T] and values [T, C], by series and time.
     """
-    means = pd.DataFrame(values).groupby([series, period_labels(times, clock)], sort=True).mean()
+    periods = [series, period_labels(times, clock)]
+    means = pd.DataFrame(values).groupby(periods, sort=True).mean()
+    if angles.any():
+        radians = np.radians(values[:, angles])
+        east, north = (pd.DataFrame(wave(radians)).groupby(periods, sort=True).mean() for wave in (np.sin, np.cos))
+        means.loc[:, angles] = np.degrees(np.arctan2(east.to_numpy(), north.to_numpy())) % 360
     stamps = means.index.get_level_values(1).to_numpy().astype("datetime64[us]")
     return stamps, means.index.get_level_values(0).to_numpy().astype(np.int64), np.ascontiguousarray(means.to_numpy())
 
