@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -68,8 +69,8 @@ def check_output(path: Path | None) -> None:
         if path.is_dir():
             raise IsADirectoryError(None, "it is a folder")
         folder = next(above for above in path.absolute().parents if above.exists())
-        if not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise PermissionError(None, f"{folder} cannot be written")
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise MachineError(f"Cannot write {path}: {error.strerror}.", "Choose another place.") from None
 
