@@ -35,6 +35,7 @@ def train(
     from forecast.errors import ConfigError
     from forecast.evaluation.requirements import check_references, demand, requirement_of
     from forecast.models.catalogue import configure
+    from forecast.models.naive import NAIVE
     from forecast.workflows import training
     from forecast.workflows.networks import references_of
 
@@ -47,7 +48,7 @@ def train(
                     "--resume takes everything from the run; no other setting goes with it.",
                     f"Type: forecast train --resume {resume}",
                 )
-            check_references(requirements, ("persistence", "seasonal-naive", "rnn"))
+            check_references(requirements, (*NAIVE, "rnn"))
             made = training.resume(resume, runs_dir=runs_dir, source=source, listener=speaker)
         elif source is None:
             raise ConfigError(

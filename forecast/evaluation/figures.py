@@ -16,6 +16,7 @@ from forecast.evaluation.metrics import NaiveError, skill
 from forecast.evaluation.significance import by_step, diebold_mariano, skill_interval
 from forecast.evaluation.sums import FanSums, ModelSums, Sums
 from forecast.evaluation.verdict import is_echo, verdict
+from forecast.models.naive import NAIVE
 
 SCHEMA = 1
 
@@ -32,7 +33,7 @@ def figures(rows: Rows, windows: Windows, sums: Sums, season: int, models: tuple
     """
     reasons: dict[str, str] = {}
     model, *others = models
-    references = [name for name in [*others, "persistence", "seasonal-naive"] if name in sums.models]
+    references = [name for name in [*others, *NAIVE] if name in sums.models]
     compared = _compared(rows, windows, sums, model, references, reasons)
     echo = sums.echo.echo()
     if math.isnan(echo.difference_skill):

@@ -48,6 +48,8 @@ def line_of(kind: Kind, by_seed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         line[name] = _mean(values)
         line[f"{name}_spread"] = _spread(values)
     line |= {name: _mean([scores.get(name) for scores in by_seed]) for name in _MEANS}
+    if line["parameters"] is not None:  # the same with every seed
+        line["parameters"] = int(line["parameters"])
     references = by_seed[0].get("skill", {})
     line["skill"] = {name: _mean([scores["skill"][name] for scores in by_seed]) for name in references}
     return line | {"by_seed": list(by_seed)}

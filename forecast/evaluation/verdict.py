@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from forecast.models.naive import NAIVE
+
 # A difference counts when luck alone would show one as large in fewer than one of twenty cases.
 SIGNIFICANT = 0.05
 
@@ -16,6 +18,7 @@ _NAMES = {
     "rnn": "the vanilla RNN",
     "persistence": "the last value",
     "seasonal-naive": "the seasonal naive",
+    "drift": "the drift",
 }
 
 
@@ -33,7 +36,7 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     """
     model, skill, p_value = metrics["model"], metrics["skill"], metrics["p_value"]
     measure = metrics.get("skill_of", "MAE")
-    naive = [name for name in ("persistence", "seasonal-naive") if name in skill]
+    naive = [name for name in NAIVE if name in skill]
     perfect = [name for name in naive if skill[name] is None]
     if len(perfect) == len(naive):
         return f"{model}: the naive forecasts are already perfect here, so no skill can be measured."

@@ -8,6 +8,8 @@ from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.windows import Ints, Windows
 
+NAIVE = ("persistence", "seasonal-naive", "drift")
+
 
 def naive_forecasts(rows: Rows, windows: Windows, picked: slice | Ints, season: int) -> dict[str, Floats]:
     """Persistence, seasonal naive and drift for some windows, in the targets' own units.

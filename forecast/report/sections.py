@@ -15,6 +15,7 @@ from forecast.report.pictures import Album, Picture, png_image
 from forecast.report.render import Section
 from forecast.report.style import Labels, model_name, number, shown
 from forecast.report.tables import (
+    PROBABILISTIC,
     SCORES,
     Cell,
     Table,
@@ -128,6 +129,9 @@ def _busiest(part: ClockErrors, model: str) -> str:
 _WHEN = {"hour": "at {}:00", "weekday": "on {}", "month": "in {}"}
 
 
+_WINKLER = "the width of an interval, and for a value outside 2 / (1 - level) times how far outside it lies"
+
+
 def calibration(facts: Facts, album: Album) -> Section:
     """Whether intervals hold what they promise, and forecasts mean what they say."""
     metrics, reliability = facts.evaluation.metrics, album.diagnosis.reliability
@@ -143,7 +147,10 @@ def calibration(facts: Facts, album: Album) -> Section:
         for one in album.scored
     ]
     pictures = album.coverage() + album.reliability()
-    return Section("calibration", "Calibration", sentences, pictures=pictures, tables=[table] if table else [])
+    tables = [table] if table else []
+    meanings = {score.name: score.meaning for score in PROBABILISTIC.values()} | {"Winkler": _WINKLER}
+    glossary = meanings if table else {}
+    return Section("calibration", "Calibration", sentences, pictures=pictures, tables=tables, glossary=glossary)
 
 
 def _meant(found: Reliability, labels: Labels) -> str:

@@ -114,9 +114,13 @@ SCORES = {
     ),
 }
 
-_PROBABILISTIC = {
-    "crps": Score("CRPS", "error of the whole distribution; of a single value it is the MAE", in_units=True),
-    "wql": Score("WQL", "the same from its quantiles, as a share of what was observed"),
+PROBABILISTIC = {
+    "crps": Score(
+        "CRPS",
+        "the mean loss of the nine deciles, doubled: the error of the whole distribution; of one value, the MAE",
+        in_units=True,
+    ),
+    "wql": Score("WQL", "CRPS over the mean size of what was observed"),
 }
 
 
@@ -165,7 +169,7 @@ def interval_table(metrics: Mapping[str, Any], labels: Labels) -> Table | None:
         "width": ("width {} %", number),
         "winkler": ("Winkler {} %", number),
     }
-    columns = ["model", *(_head(score, labels) for score in _PROBABILISTIC.values())]
+    columns = ["model", *(_head(score, labels) for score in PROBABILISTIC.values())]
     for level in levels:
         columns += [name.format(level) for name, _ in of_level.values()]
     widths = f", widths in{_unit(labels)}" if labels.unit else ""
@@ -174,7 +178,7 @@ def interval_table(metrics: Mapping[str, Any], labels: Labels) -> Table | None:
     for model, found in intervals["models"].items():
         where = f"intervals.models.{model}"
         cells = [_figure(table, found.get(key), score, None, reasons.get(f"{where}.{key}"))
-                 for key, score in _PROBABILISTIC.items()]  # fmt: skip
+                 for key, score in PROBABILISTIC.items()]  # fmt: skip
         for level in levels:
             for key, (_, text) in of_level.items():
                 value = found.get(level, {}).get(key)

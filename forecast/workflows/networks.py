@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from forecast.config import Config, NetworkConfig
 from forecast.data.windows import Forecasting, Ints
+from forecast.models.naive import NAIVE
 from forecast.runs import Run
 from forecast.training.state import Arrays
 
@@ -34,7 +35,7 @@ def column_names(config: Config) -> dict[str, str]:
 def references_of(config: Config) -> tuple[str, ...]:
     """What the model of a run is judged against: the naive forecasts, and the vanilla RNN if one stands beside it."""
     beside = [column_names(config)[network] for network in network_configs(config) if network != "model"]
-    return ("persistence", "seasonal-naive", *beside)
+    return (*NAIVE, *beside)
 
 
 def member_weights(weights: Arrays, number: int) -> Arrays:

@@ -63,6 +63,10 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
         raise DataError(
             f"{run.name} was trained on rows that cannot be read again.", "Give them as SOURCE behind the run."
         )
+    if source is None and not is_built_in(again) and not os.path.exists(str(again)):
+        raise DataError(
+            f"{again}, which {run.name} was trained on, is no longer there.", "Give its rows as SOURCE behind the run."
+        )
     panel = read(again, run.config.read)
     if panel.fingerprint() == run.manifest["data"]["fingerprint"]:
         return panel

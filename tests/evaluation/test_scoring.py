@@ -159,7 +159,7 @@ def test_scores_are_those_of_the_whole_arrays() -> None:
         assert metrics["skill"][name] == pytest.approx(expected, rel=1e-12)
     assert metrics["skill_of"] == "MASE"
     assert "(MASE " in metrics["verdict"]
-    assert set(metrics["skill"]) == set(metrics["p_value"]) == {"rnn", "persistence", "seasonal-naive"}
+    assert set(metrics["skill"]) == set(metrics["p_value"]) == {"rnn", "persistence", "seasonal-naive", "drift"}
     for number in range(2):
         for target, column in enumerate("ab"):
             of_one = {"mae": yardstick[number, target], "rmse": squared[number, target] ** 0.5}
@@ -243,7 +243,12 @@ def test_perfect_references_give_null_and_a_reason() -> None:
 
     metrics = score(make_ready(changed(make_panel(), still))).metrics
     json.dumps(metrics, allow_nan=False)
-    assert metrics["skill"] == {"rnn": metrics["skill"]["rnn"], "persistence": None, "seasonal-naive": None}
+    assert metrics["skill"] == {
+        "rnn": metrics["skill"]["rnn"],
+        "persistence": None,
+        "seasonal-naive": None,
+        "drift": None,
+    }
     still = metrics["models"]["persistence"]
     assert still == {"mae": 0, "rmse": 0, "mase": None, "rmsse": None, "smape": 0, "wape": 0, "bias": 0} | {
         "directional_accuracy": None
@@ -287,7 +292,7 @@ def test_few_origins_leave_the_p_value_open() -> None:
     assert isinstance(score(ready).metrics["p_value"]["rnn"], float)
     ready = make_ready(make_panel(n_series=1, n_rows=45), target=("a",))  # 9 rows, 7 windows
     metrics = score(ready).metrics
-    assert metrics["p_value"] == {"rnn": None, "persistence": None, "seasonal-naive": None}
+    assert metrics["p_value"] == {"rnn": None, "persistence": None, "seasonal-naive": None, "drift": None}
     assert metrics["reasons"]["p_value.rnn"] == "fewer than eight origins"
     assert "too few windows to test" in metrics["verdict"]
 

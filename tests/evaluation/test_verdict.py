@@ -18,6 +18,12 @@ def test_a_win_is_against_the_hardest_naive_forecast() -> None:
     assert sentence == "lstm beats the seasonal naive (MAE 12.3% lower, p = 0.012)."
 
 
+def test_a_trend_that_is_simply_carried_on_is_a_reference_too() -> None:
+    skill = {"persistence": 0.6, "seasonal-naive": 0.6, "drift": -0.9}
+    sentence = verdict("lstm", skill, dict.fromkeys(skill, 0.001))
+    assert sentence == "lstm is worse than the drift (MAE 90.0% higher, p = 0.001)."
+
+
 def test_a_loss_is_said_plainly() -> None:
     sentence = verdict(
         "lstm", {"persistence": -0.25, "seasonal-naive": 0.3}, {"persistence": 0.0004, "seasonal-naive": 0.001}

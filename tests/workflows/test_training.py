@@ -329,7 +329,7 @@ def test_metrics_have_the_keys_that_were_promised(trained: Run) -> None:
     for scores in metrics["intervals"]["models"].values():
         assert scores["80"]["width"] < scores["95"]["width"]
         assert len(scores["80"]["coverage_by_step"]) == 3
-    assert list(metrics["skill"]) == ["rnn", "persistence", "seasonal-naive"]
+    assert list(metrics["skill"]) == ["rnn", "persistence", "seasonal-naive", "drift"]
     assert metrics["verdict"].endswith(".")
 
 
