@@ -514,7 +514,8 @@ def test_what_was_inferred_and_mended_is_told_and_kept(tmp_path: Path, monthly: 
     assert "target: y" in ears.notes
     assert "lookback 6 months, horizon 3 months, season 12 months" in ears.notes
     assert set(run.manifest["data"]["notes"]) < set(ears.notes)
-    assert run.manifest["data"]["warnings"] == ears.warnings
+    rough = "18 validation windows are too few for intervals of 95%: they will hold less"
+    assert ears.warnings == [*run.manifest["data"]["warnings"], rough]
 
 
 def test_a_training_that_diverges_says_what_to_try(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
