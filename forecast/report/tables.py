@@ -194,8 +194,8 @@ def step_table(metrics: Mapping[str, Any], labels: Labels) -> Table:
     steps = some_steps(metrics["horizon"])
     against = [name for name, values in p_by_step.items() if values]
     columns = [f"{labels.duration(2).split(' ', 1)[1]} ahead", *map(model_name, metrics["by_step"])]
-    columns += [f"p against {model_name(name)}" for name in against]
-    table = Table(f"MAE{_unit(labels)} by how far ahead", columns)
+    columns += [f"p, {model_name(name)}" for name in against]
+    table = Table(f"MAE{_unit(labels)} by how far ahead, and p against each reference", columns)
     for step in steps:
         errors = [values[step - 1] for values in metrics["by_step"].values()]
         cells = [table.undefined("nothing was observed") if v is None else Cell(number(v), best=v == _best(errors, abs))
