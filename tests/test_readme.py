@@ -80,7 +80,7 @@ def test_every_command_works_in_its_order(
     assert len(pd.read_csv(place / "next-day.csv")) == 24
     assert len(pd.read_csv(place / "rolled.csv")) == 8 * 24
     assert len(pd.read_csv(place / "paths.csv")) == 200 * 24
-    assert (place / "leaderboard.png").exists()
+    assert (place / "compared.html").exists()
 
 
 @pytest.mark.usefixtures("two_steps")

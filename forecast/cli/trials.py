@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -142,6 +144,7 @@ def compare(
     ] = 30.0,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the leaderboard here, as CSV.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the leaderboard into this PNG file.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page into this HTML file.")] = None,
     config: SettingsFile = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -160,6 +163,7 @@ def compare(
 
     check_output(output)
     check_output(plot)
+    check_output(report)
     speaker = Speaker(quiet)
     with speaker.heeding_signals():
         found = comparing.compare(
@@ -179,6 +183,11 @@ def compare(
 
         write_output(plot, plots.to_png(plots.plot_leaderboard(found.summary)))
         speaker.note(f"plot: {plot}")
+    if report is not None:
+        from forecast.report.comparison import comparison_page
+
+        write_output(report, comparison_page(found.summary, shlex.join(["forecast", *sys.argv[1:]])).encode())
+        speaker.note(f"report: {report}")
     if as_json:
         print_json(found.summary)
         return

@@ -58,7 +58,8 @@ class Picture:
     flips: bool = True
 
 
-def _image(figure: Drawing) -> Image:
+def image_of(figure: Drawing) -> Image:
+    """A drawing as SVG."""
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
     return Image(data_uri(_rounded(to_svg(figure)), "image/svg+xml"), width, height)
 
@@ -174,4 +175,4 @@ class Album:
         subject = self.pooled.subject() if one is None else self.labels(one).subject(one.name)
         title = wide.title.removeprefix(f"{subject}: ")
         title = f"{shown(one.name, 60)}: {title}" if one and len(self.drawn) > 1 else f"{title[:1].upper()}{title[1:]}"
-        return Picture(title, wide.note, _image(wide), _image(narrow))
+        return Picture(title, wide.note, image_of(wide), image_of(narrow))

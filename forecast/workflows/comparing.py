@@ -272,6 +272,7 @@ def _comparison(
         "target": list(field.rows.targets),
         "unit": field.rows.unit,
         "season": field.season,
+        "fingerprint": panel.fingerprint(),
         "horizon": field.test.horizon,
         "n_windows": len(field.test),
         "n_validation_windows": len(field.validation),

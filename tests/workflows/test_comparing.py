@@ -15,6 +15,7 @@ import forecast
 from forecast import Config, ConfigError, DataError, Run
 from forecast.data.windows import Windows
 from forecast.models import classical
+from forecast.report.comparison import comparison_page
 from forecast.workflows import comparing
 from forecast.workflows.comparing import Comparison, _common, compare
 from forecast.workflows.listening import Silence
@@ -197,3 +198,20 @@ def test_what_cannot_be_compared_is_refused_before_any_training(monthly: pd.Data
         compare(monthly, seeds=0)
     with pytest.raises(ConfigError, match="classical_seconds at least 0"):
         compare(monthly, classical_seconds=float("nan"))
+
+
+def test_the_page_of_a_comparison(compared: tuple[Comparison, Ears, Path]) -> None:
+    summary = compared[0].summary | {"title": "<script>alert(1)</script>"}
+    page = comparison_page(summary, "forecast compare x --models lstm")
+    assert (
+        page.index(summary["verdict"].split("'")[0])
+        < page.index("The leaderboard")
+        < page.index("How to make it again")
+    )
+    assert "<script>" not in page
+    assert "forecast compare x --models lstm" in page
+    assert summary["fingerprint"] in page
+    for name in ("vanilla RNN, chosen", "seasonal naive", "drift"):
+        assert name in page or name.removesuffix(", chosen") in page
+    assert page.count("data:image/svg+xml") == 2
+    assert "http://" not in page.replace("http://www.w3.org", "")
