@@ -73,7 +73,7 @@ def drawn(facts: Facts) -> str:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what takes time and says nothing in words."""
-    monkeypatch.setattr("forecast.report.pictures._image", lambda _: Image("data:image/png;base64,", 1, 1))
+    monkeypatch.setattr("forecast.report.pictures.image_of", lambda _: Image("data:image/png;base64,", 1, 1))
 
 
 def with_everything(facts: Facts) -> Facts:
