@@ -13,7 +13,7 @@ from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.windows import Ints, Windows
 from forecast.evaluation.metrics import NaiveError, skill
-from forecast.evaluation.significance import by_step, diebold_mariano, skill_interval
+from forecast.evaluation.significance import FEWEST_ORIGINS, by_step, diebold_mariano, skill_interval
 from forecast.evaluation.sums import FanSums, ModelSums, Sums
 from forecast.evaluation.verdict import is_echo, verdict
 from forecast.models.naive import NAIVE
@@ -132,7 +132,7 @@ def _compared(
     p_by_step = {name: by_step(own_steps, grouped[name][1], spacing) for name in references}
     reasons |= {f"skill.{name}": f"{name} makes no error here" for name, gain in gains.items() if math.isnan(gain)}
     reasons |= {f"p_value.{name}": "fewer than eight origins" for name, p in p_values.items() if math.isnan(p)}
-    few = "no more origins than steps ahead" if len(own) >= 8 else "fewer than eight origins"
+    few = "no more origins than steps ahead" if len(own) >= FEWEST_ORIGINS else "fewer than eight origins"
     reasons |= {f"skill_interval.{name}": few for name, ends in intervals.items() if math.isnan(ends[0])}
     return {
         "skill": {name: _known(gain) for name, gain in gains.items()},

@@ -13,7 +13,7 @@ from forecast.data.panel import Floats
 _NO_DIFFERENCE = 1e-4
 
 # Fewer origins than these say nothing about how much losses vary.
-_FEWEST = 8
+FEWEST_ORIGINS = 8
 
 _RESAMPLES = 1000
 
@@ -39,7 +39,7 @@ def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
     Lazarus, Lewis, Stock & Watson 2018.
     """
     n = len(loss)
-    if n < _FEWEST:
+    if n < FEWEST_ORIGINS:
         return math.nan
     difference = np.asarray(loss, np.float64) - reference
     if np.abs(difference).max() <= _NO_DIFFERENCE * np.mean(reference):
@@ -100,7 +100,7 @@ def skill_interval(loss: Floats, reference: Floats, horizon: int, level: float =
     Reference: the circular block bootstrap, Politis & Romano 1992.
     """
     n = len(loss)
-    if n < _FEWEST or not np.mean(reference) > 0:
+    if n < FEWEST_ORIGINS or not np.mean(reference) > 0:
         return math.nan, math.nan
     length = min(max(2 * horizon, math.isqrt(n)), n // 3)
     firsts = np.random.default_rng(0).integers(n, size=(_RESAMPLES, -(-n // length)))

@@ -10,9 +10,11 @@ from forecast.models.naive import NAIVE
 # A difference counts when luck alone would show one as large in fewer than one of twenty cases.
 SIGNIFICANT = 0.05
 
-# A lead of this share over the last value is no echo, whether or not it is significant; and fewer windows than these
-# do not tell.
-_PLAIN, _ENOUGH = 0.05, 30
+# A lead of this share over the last value is plain, whether or not few windows can make it significant.
+PLAIN = 0.05
+
+# Fewer windows than these do not tell an echo.
+_ENOUGH = 30
 
 _NAMES = {
     "rnn": "the vanilla RNN",
@@ -98,7 +100,7 @@ def is_echo(skill: Mapping[str, float | None], p_value: Mapping[str, float | Non
         n_windows: On how many windows: few of them look like anything.
     """
     gain = skill.get("persistence")
-    shown = gain is not None and (gain >= _PLAIN or significance("persistence", skill, p_value) > 0)
+    shown = gain is not None and (gain >= PLAIN or significance("persistence", skill, p_value) > 0)
     return n_windows >= _ENOUGH and not shown
 
 

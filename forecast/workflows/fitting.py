@@ -17,7 +17,7 @@ from forecast.data.scaling import Scaler
 from forecast.data.windows import InUnits, Windows
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import judge
-from forecast.evaluation.verdict import significance
+from forecast.evaluation.verdict import PLAIN, significance
 from forecast.runs import RunWriter
 from forecast.training.state import Arrays
 from forecast.workflows.listening import Listener, StopRequested
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from forecast.models.backend import keras
     from forecast.models.feeding import Feeder, Forecaster
     from forecast.training.trainer import Fit
-
-
-# A validation span of few horizons makes nothing significant; a gain of this share over the last value counts all the
-# same.
-_PLAIN_GAIN = 0.05
 
 
 @dataclass(frozen=True)
@@ -126,7 +121,7 @@ def or_last_value(
         naive_error,
     ).metrics
     gain, p = scores["skill"]["persistence"], scores["p_value"]["persistence"]
-    plain = gain is not None and gain >= _PLAIN_GAIN
+    plain = gain is not None and gain >= PLAIN
     if plain or significance("persistence", scores["skill"], scores["p_value"]) > 0:
         return trained
     measured = "no skill can be measured" if gain is None else f"skill {gain:.1%}"
