@@ -70,9 +70,9 @@ class Follower:
             By forecaster, [n, H, D, P].
         """
         calibrations = self._intervals.calibrations
-        shape = (*y_true.shape, len(self._probabilities))
-        bases = [np.broadcast_to(one.bases(forecasts[name]), shape) for name, one in calibrations.items()]
         if self._block:
+            shape = (*y_true.shape, len(self._probabilities))
+            bases = [np.broadcast_to(one.bases(forecasts[name]), shape) for name, one in calibrations.items()]
             one = next(iter(calibrations.values()))
             observed = one.transformed(y_true)
             of_points = np.stack([observed - one.transformed(middle(forecasts[name])) for name in calibrations])
