@@ -87,7 +87,7 @@ class Recurrence(keras.layers.RNN):  # type: ignore[misc]
         if self.way is not None:
             return self.way
         size = _size_of_step(self.cell, shape)
-        if can_be_fused(self.cell) and size <= LARGEST_FUSED * _parts(shape[0]):
+        if can_be_fused(self.cell) and size <= LARGEST_FUSED * parts_of(shape[0]):
             return "fused"
         longest = LONGEST_UNROLLED_RNN if isinstance(self.cell, SimpleRNNCell) else LONGEST_UNROLLED
         short = shape[1] is not None and shape[1] <= longest
@@ -126,7 +126,7 @@ def _fused(cell: Any, sequences: Any, states: list[Any]) -> tuple[Any, list[Any]
     bias = tf.zeros(4 * units) if cell.bias is None else tf.convert_to_tensor(cell.bias)
     seen = isinstance(cell, PeepholeLSTMCell)
     i, f, o = tf.unstack(cell.peephole_kernel) if seen else [tf.zeros(units)] * 3
-    parts = _parts(sequences.shape[0])
+    parts = parts_of(sequences.shape[0])
     steps = tf.split(tf.transpose(sequences, [1, 0, 2]), parts, axis=1)
     h, c = zip(
         *(
@@ -139,7 +139,7 @@ def _fused(cell: Any, sequences: Any, states: list[Any]) -> tuple[Any, list[Any]
     return tf.transpose(outputs, [1, 0, 2]), [outputs[-1], cell]
 
 
-def _parts(batch_size: int | None) -> int:
+def parts_of(batch_size: int | None) -> int:
     """Into how many parts a batch is cut, each of which the kernel takes through the whole sequence on its own core."""
     cores = os.cpu_count() or 1
     most = 1 if batch_size is None else min(cores, batch_size // FEWEST_IN_PART)
