@@ -135,8 +135,9 @@ def _fused(cell: Any, sequences: Any, states: list[Any]) -> tuple[Any, list[Any]
         ),
         strict=True,
     )
-    outputs, cell = tf.concat(h, axis=1), tf.concat(c, axis=0)
-    return tf.transpose(outputs, [1, 0, 2]), [outputs[-1], cell]
+    # The last outputs are taken before the parts are joined: joining all would copy every step, and its gradient again.
+    last = tf.concat([part[-1] for part in h], axis=0)
+    return tf.transpose(tf.concat(h, axis=1), [1, 0, 2]), [last, tf.concat(c, axis=0)]
 
 
 def parts_of(batch_size: int | None) -> int:
