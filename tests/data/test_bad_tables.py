@@ -114,6 +114,7 @@ SAME: dict[str, str] = {
     "quoted": table().replace("2020", '"2020').replace(",", '",').replace('time"', "time"),
     "blank rows at the end": table() + "\n\n  \n",
     "empty rows at the end": table() + ",\n,\n",
+    "blank and empty rows at the end": table() + "\n,\n\n , \n",
     "descending": "\n".join([LINES[0], *reversed(LINES[1:])]),
     "YYYYMMDD": table(form="%Y%m%d"),
     "day first": table(form="%d.%m.%Y"),

@@ -68,7 +68,10 @@ def read_cells(source: Source, delimiter: str | None = None, skip_rows: int = 0)
     blank, text = find_blank(text, records)
     warnings = source.warnings
     filled = np.flatnonzero(~blank)
-    if inner := int(blank[filled[0] : filled[-1]].sum()):
+    last = len(filled) - 1
+    while last > 0 and not text[records.starts[filled[last]] : records.ends[filled[last]]].strip(mark.encode() + b" "):
+        last -= 1  # a row of delimiters alone is as blank as the lines before it
+    if inner := int(blank[filled[0] : filled[last]].sum()):
         warnings += (f"{inner:,} blank line(s) between the rows are left out.",)
     records = records.keep(~blank)
     _check_counts(source, text, records, mark)
