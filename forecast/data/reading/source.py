@@ -110,7 +110,7 @@ def read_source(source: str | Path) -> Source:
         data, origin = _read_path(Path(text), origin)
     if not data:
         raise DataError(f"{origin.label} is empty (0 bytes).", "Give a CSV or Parquet file: forecast inspect data.csv")
-    unpack = {b"\x1f\x8b": "zcat", b"PK": "unzip -p"}.get(data[:2], "")
+    unpack = "zcat" if data[:2] == b"\x1f\x8b" else "unzip -p" if data[:4] == b"PK\x03\x04" else ""
     return replace(origin, data=_unpack(data, origin), unpack=unpack)
 
 
