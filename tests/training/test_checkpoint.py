@@ -81,6 +81,20 @@ def test_the_newest_two_are_kept(tmp_path: Path) -> None:
     assert files(tmp_path) == ["model-000000010.ckpt", "model-000000015.ckpt"]
 
 
+def test_damaged_ones_take_no_sound_ones_place(tmp_path: Path) -> None:
+    save(tmp_path, 5, 10)
+    path = newest(tmp_path)
+    path.write_bytes(cut(path.read_bytes()))
+    save(tmp_path, 7)  # training went on from 5
+    assert files(tmp_path) == ["model-000000005.ckpt", "model-000000007.ckpt"]
+
+
+def test_one_that_belongs_to_another_training_is_refused(tmp_path: Path) -> None:
+    save(tmp_path, 5)
+    with pytest.raises(RunError, match="of other data or another configuration"):
+        load_checkpoint(tmp_path, "model", "b2")
+
+
 def test_newest_means_the_highest_step_whatever_the_clock_says(tmp_path: Path) -> None:
     save(tmp_path, 999, 1000)
     os.utime(newest(tmp_path), (0, 0))
