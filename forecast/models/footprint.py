@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from forecast.config import NetworkConfig
-
-if TYPE_CHECKING:
-    from forecast.models.recurrent import Shape
+from forecast.models.shape import Shape
 
 # Kernels that lie side by side in a cell's weights.
 _KERNELS = {"rnn": 1, "gru": 3, "lstm": 4, "peephole": 4, "coupled": 3, "slstm": 4}

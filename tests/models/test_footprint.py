@@ -6,7 +6,8 @@ import pytest
 
 from forecast.config import NetworkConfig
 from forecast.models.footprint import training_bytes
-from forecast.models.recurrent import Shape, build_network
+from forecast.models.recurrent import build_network
+from forecast.models.shape import Shape
 
 SHAPE = Shape(lookback=24, horizon=12, targets=2, covariates=1, known=2, series=1)
 
