@@ -27,7 +27,7 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import MachineError, Run, runs
+from forecast import MachineError, Run, RunError, runs
 from forecast.runs import unfinished_runs
 
 CONFIG = {"model": "lstm", "units": 2, "epochs": 2, "steps_per_epoch": 2, "batch_size": 16, "lookback": 4, "horizon": 2}
@@ -141,8 +141,11 @@ def train(folder: Path) -> Run:
 
 def go_on(folder: Path) -> Run:
     """What one does after a crash: continue what is unfinished, else begin anew unless the new run is there."""
-    if unfinished_runs(folder / "runs"):
+    unfinished = unfinished_runs(folder / "runs")
+    try:
         return forecast.resume("run", runs_dir=folder / "runs")
+    except RunError:
+        assert unfinished == []
     there = forecast.find("run", runs_dir=folder / "runs")
     return train(folder) if is_old(there) else there
 
