@@ -29,9 +29,25 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def plain(text: str, longest: int = 10_000) -> str:
+    """A text as a terminal may show it: markup and control characters escaped, so that no name can give orders."""
+    clean = _harmless(text)
+    return escape(clean if len(clean) <= longest else clean[: longest - 1] + "…")
+
+
+def _harmless(text: str) -> str:
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
+
+
+def print_csv(content: bytes) -> None:
+    """A table on standard output: as it is into a file or a pipe, control characters escaped on a terminal."""
+    text = content.decode()
+    sys.stdout.write(_harmless(text) if sys.stdout.isatty() else text)
+
+
 def say(sentence: str, strong: bool = False) -> None:
     """One line on standard output, whatever its length: nothing is broken that someone may want to copy."""
-    out.print(escape(sentence), style="bold" if strong else None, soft_wrap=True)
+    out.print(plain(sentence), style="bold" if strong else None, soft_wrap=True)
 
 
 def print_json(value: object) -> None:
@@ -47,10 +63,10 @@ def records(forecast: pd.DataFrame) -> list[dict[str, Any]]:
 def print_error(error: ForecastError) -> None:
     """An error and what to do about it, on standard error."""
     err.print(
-        escape(error.message) if isinstance(error, StopRequested) else f"[bold red]error:[/] {escape(error.message)}"
+        plain(error.message) if isinstance(error, StopRequested) else f"[bold red]error:[/] {plain(error.message)}"
     )
     if error.hint:
-        err.print(escape(error.hint))
+        err.print(plain(error.hint))
 
 
 # After a first signal the process has so long to end in good order; a step that takes longer is not waited for.
@@ -75,12 +91,12 @@ class Speaker:
     def note(self, text: str) -> None:
         """Something was inferred or chosen."""
         if not self.quiet:
-            err.print(f"[dim]{escape(text)}[/]")
+            err.print(f"[dim]{plain(text)}[/]")
 
     def warn(self, text: str) -> None:
         """Something was mended, or deserves a second look."""
         if not self.quiet:
-            err.print(f"[yellow]warning:[/] {escape(text)}")
+            err.print(f"[yellow]warning:[/] {plain(text)}")
 
     def resumable(self, command: str) -> None:
         """Remember the command, to name it when the process ends early."""

@@ -62,13 +62,14 @@ def train(
     for note in choices:
         listener.note(note)
     prepared = prepare(panel, resolved)
-    for warning in doubts(prepared):
+    doubtful = doubts(panel, prepared)
+    for warning in doubtful:
         listener.warn(warning)
     folder = runs_folder(runs_dir)
     name = run if run is not None else _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
-        writer.begin(_first_manifest(source, panel, command), resolved, overwrite)
+        writer.begin(_first_manifest(source, panel, doubtful, command), resolved, overwrite)
         with _tidied(writer, listener):
             return _make(Workshop(prepared, writer, listener))
 
@@ -175,7 +176,7 @@ def _make(workshop: Workshop) -> Run:
     return writer.finish(manifest)
 
 
-def _first_manifest(source: Source, panel: Panel, command: str) -> dict[str, Any]:
+def _first_manifest(source: Source, panel: Panel, doubtful: tuple[str, ...], command: str) -> dict[str, Any]:
     if is_built_in(source):
         again: str | None = str(source)
     elif isinstance(source, (str, Path)) and str(source) != "-":
@@ -196,7 +197,7 @@ def _first_manifest(source: Source, panel: Panel, command: str) -> dict[str, Any
             "first": str(panel.times.min()),
             "last": str(panel.times.max()),
             "notes": panel.notes,
-            "warnings": panel.warnings,
+            "warnings": panel.warnings + doubtful,
         },
         "python": platform.python_version(),
         "platform": platform.platform(),
