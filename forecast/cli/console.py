@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -66,6 +68,10 @@ def print_error(error: ForecastError) -> None:
         err.print(escape(_harmless(error.hint)))
 
 
+# After a first signal the process has so long to end in good order; a step that takes longer is not waited for.
+_SECONDS_TO_STOP = 4.0
+
+
 class Speaker:
     """Tells the user what goes on, shows progress while training, and passes signals on as requests to stop.
 
@@ -79,6 +85,7 @@ class Speaker:
         self._task = TaskID(0)
         self._count: Progress | None = None
         self._signal: int | None = None
+        self._resume_command = ""
 
     def note(self, text: str) -> None:
         """Something was inferred or chosen."""
@@ -89,6 +96,10 @@ class Speaker:
         """Something was mended, or deserves a second look."""
         if not self.quiet:
             err.print(f"[yellow]warning:[/] {plain(text)}")
+
+    def resumable(self, command: str) -> None:
+        """Remember the command, to name it when the process ends early."""
+        self._resume_command = command
 
     def started(self, network: str, fit: Fit) -> None:
         """Show the bar; without a terminal, one line."""
@@ -153,23 +164,44 @@ class Speaker:
 
     @contextmanager
     def heeding_signals(self) -> Iterator[None]:
-        """While training, a first SIGINT or SIGTERM ends it at the next step; a second one ends the process at once."""
+        """While training, a first SIGINT or SIGTERM ends it at the next step; a second one ends the process at once.
+
+        So does the time, if the first has not ended it: all that is written is whole at any moment.
+        """
 
         def heed(number: int, frame: FrameType | None) -> None:
             if self._signal is not None:
-                os._exit(128 + number)
+                return
             self._signal = number
             if self._count is not None:
                 self._count.stop()
             if self._bar is None:  # nothing is being trained, so nothing can be torn
                 raise StopRequested(number)
 
+        # Python calls a handler between two of its own instructions; within a long call of TensorFlow only this pipe
+        # learns of a signal.
+        told, telling = os.pipe()
+        os.set_blocking(telling, False)
+        threading.Thread(target=self._enforce, args=(told,), daemon=True).start()
+        told_before = signal.set_wakeup_fd(telling, warn_on_full_buffer=False)
         before = {number: signal.signal(number, heed) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            signal.set_wakeup_fd(told_before)
+            os.close(telling)
+
+    def _enforce(self, told: int) -> None:
+        """End the process at a second signal, or when time is up after a first; return when the pipe is closed."""
+        with open(told, "rb", buffering=0) as signals:
+            first = signals.read(1)
+            if first and (not select.select([signals], [], [], _SECONDS_TO_STOP)[0] or signals.read(1)):
+                shown_again = "\x1b[?25h" if err.is_terminal else ""  # the bar hides the cursor
+                goes_on = f"Continue with: {self._resume_command}\n" if self._resume_command else ""
+                os.write(2, f"{shown_again}Stopped.\n{goes_on}".encode())
+                os._exit(128 + first[0])
 
 
 def _state(fit: Fit) -> str:

@@ -32,11 +32,13 @@ def predict(
     from forecast.cli.console import Speaker, print_csv, print_json, records
     from forecast.data.panel import moment
     from forecast.errors import ConfigError
-    from forecast.storage import write_output
+    from forecast.storage import check_output, write_output
     from forecast.tabular import frame_to_csv
     from forecast.workflows import forecasting
 
     speaker = Speaker(quiet)
+    check_output(output)
+    check_output(plot)
     if plot is not None and paths is not None:
         raise ConfigError(
             "--plot draws the forecast, and --paths asks for paths instead.", "Give one of them at a time."
