@@ -121,10 +121,9 @@ def _named_series(table: Table, options: ReadOptions) -> str | None:
 def _cleaned(
     table: Table, names: tuple[str, ...], values: Floats, options: ReadOptions
 ) -> tuple[tuple[str, ...], Floats, list[str]]:
-    """The columns that hold a value, sentinels turned into NaN, and what was mended."""
+    """The columns that hold a value, sentinels turned into NaN in place, and what was mended."""
     warnings: list[str] = []
     if not options.keep_sentinels:
-        values = values.copy()
         for position, name in enumerate(names):
             for sentinel, count in quality.mask_sentinels(values[:, position]):
                 warnings.append(
@@ -139,7 +138,8 @@ def _cleaned(
     if empty.any():
         listed = ", ".join(show(names[i]) for i in np.flatnonzero(empty))
         warnings.append(f"Left out, as every value is missing: {listed}.")
-    return tuple(names[i] for i in np.flatnonzero(~empty)), values[:, ~empty], warnings
+        values = values[:, ~empty]
+    return tuple(names[i] for i in np.flatnonzero(~empty)), values, warnings
 
 
 def _on_clock(
@@ -179,13 +179,13 @@ def _on_clock(
             f"{placed.dropped:,} row(s) are left out: another row is nearer to the same place on the clock."
         )
     notes = [] if options.freq else [f"One row each {found.describe()} ({found.freq})."]
-    if not placed.moved and (placed.times != rows.times[placed.rows]).any():
+    if len(placed.rows) < count:
+        rows = rows.take(placed.rows)
+    if not placed.moved and (placed.times != rows.times).any():
         first = placed.times[0].astype("datetime64[D]")
         notes.append(
             f"Each time stands for its period and is moved to its place on {found.freq}, the first to {first}."
         )
-    if len(placed.rows) < count:
-        rows = rows.take(placed.rows)
     return replace(rows, times=placed.times), found, notes, warnings
 
 

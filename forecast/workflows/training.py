@@ -15,7 +15,7 @@ import numpy as np
 
 from forecast.config import Config, chosen
 from forecast.data.panel import Panel
-from forecast.data.prepare import Prepared, doubts, prepare, windows_of
+from forecast.data.prepare import Prepared, arrange, doubts, prepare, prepare_arranged, windows_of
 from forecast.errors import DataError, ForecastError
 from forecast.evaluation.scoring import calibrated, judge, naive_errors, rough_intervals
 from forecast.inference.intervals import intervals_to_arrays
@@ -61,14 +61,15 @@ def train(
     resolved, choices = resolve(config, panel)
     for note in choices:
         listener.note(note)
-    prepared = prepare(panel, resolved)
+    manifest, panel = _first_manifest(source, panel, command), arrange(panel, resolved.data)
+    prepared = prepare_arranged(panel, resolved)
     for warning in doubts(prepared):
         listener.warn(warning)
     folder = runs_folder(runs_dir)
     name = run if run is not None else _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
-        writer.begin(_first_manifest(source, panel, command), resolved, overwrite)
+        writer.begin(manifest, resolved, overwrite)
         with _tidied(writer):
             return _make(Workshop(prepared, writer, listener))
 

@@ -70,7 +70,7 @@ def find_series(table: Table, times: Times, measured: Measured, named: str | Non
     """
     if named is not None:
         return _by_column(table, named)
-    single = Series(None, ("",), np.zeros(len(table), np.int64))
+    single = Series(None, ("",), np.broadcast_to(np.int64(0), (len(times),)))
     if (times[1:] > times[:-1]).all():
         return single
     repeated = pd.Series(times).duplicated(keep=False).to_numpy()
@@ -134,6 +134,8 @@ def in_order(table: Table, rows: Rows, ids: tuple[str, ...], names: tuple[str, .
     Raises:
         DataError: If a time stands twice in a series with other values; names both rows.
     """
+    if _ascend(rows):
+        return rows, ()
     warnings: list[str] = []
     steps = np.diff(rows.times).astype(np.int64)[np.diff(rows.series) == 0]
     backward = int((steps < 0).sum())
@@ -160,6 +162,12 @@ def in_order(table: Table, rows: Rows, ids: tuple[str, ...], names: tuple[str, .
         )
     warnings.append(f"{len(double):,} identical row(s) are left out.")
     return rows.take(np.setdiff1d(np.arange(len(rows.times)), double)), tuple(warnings)
+
+
+def _ascend(rows: Rows) -> bool:
+    """Whether rows stand by series and time, each time once."""
+    before, after = rows.series[:-1], rows.series[1:]
+    return bool(((after > before) | ((after == before) & (rows.times[1:] > rows.times[:-1]))).all())
 
 
 def _hint_double(table: Table, times: Times) -> str:
