@@ -24,7 +24,7 @@ _LEFT_OPEN = 0.25
 _FEWEST_PAIRS = 20
 
 # Places of the line whose spectra are held at once.
-_PIECE = 1 << 20
+_PIECE = 1 << 18
 
 # Variance of what does not move, in units of the column's own.
 _STILL = 1e-9

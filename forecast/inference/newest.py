@@ -64,8 +64,11 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> Newest:
             refused.append(f"A gap breaks {seen}.")
         elif not rows.usable[start : cutoff + 1].all():
             bad = start + int(np.argmin(rows.usable[start : cutoff + 1]))
-            fed = (fill_forward(rows.panel, config.longest_fill, column)[1][bad] for column in range(len(panel.columns)))
-            missing = next(name for name, usable in zip(panel.columns, fed, strict=True) if not usable)
+            missing = next(
+                name
+                for column, name in enumerate(panel.columns)
+                if not fill_forward(rows.panel, config.longest_fill, column)[1][bad]
+            )
             refused.append(
                 f"In {seen}, {missing!r} is missing at {pd.Timestamp(rows.panel.times[bad])} and for "
                 f"{config.longest_fill} rows before."

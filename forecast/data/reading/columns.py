@@ -27,12 +27,14 @@ class Measured:
     """The columns of a table beside its time.
 
     Args:
-        numeric: Float64 [R] by name, in the order of the table; NaN where missing.
+        names: C names, in the order of the table.
+        values: Float64 [R, C], NaN where missing.
         texts: Names of the columns of words, which could tell series apart.
         notes: What was inferred, one sentence each.
     """
 
-    numeric: dict[str, Floats]
+    names: tuple[str, ...]
+    values: Floats
     texts: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -74,7 +76,7 @@ def read_columns(table: Table, stamps: Stamps, series_id: str | None, options: R
     if not numeric:
         raise _nothing_numeric(table, texts)
     _refuse_headless(table, numeric, stamps)
-    return Measured(numeric, tuple(texts), tuple(notes))
+    return Measured(tuple(numeric), np.column_stack(list(numeric.values())), tuple(texts), tuple(notes))
 
 
 def _numbers(table: Table, names: list[str], options: ReadOptions) -> tuple[dict[str, Numbers], list[str]]:
@@ -146,9 +148,14 @@ def _finite(table: Table, name: str) -> Floats:
     return values
 
 
+def names_a_counter(name: str) -> bool:
+    """Whether a column is called as one that numbers the rows."""
+    return name.casefold().replace(" ", "") in _COUNTERS
+
+
 def _counts_rows(name: str, values: Floats) -> bool:
     """Whether a column numbers the rows, in whatever order they stand."""
-    if name.casefold().replace(" ", "") not in _COUNTERS or np.isnan(values).any():
+    if not names_a_counter(name) or np.isnan(values).any():
         return False
     unique = np.unique(values)
     whole = (unique == np.rint(unique)).all()

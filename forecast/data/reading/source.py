@@ -91,14 +91,16 @@ def read_source(source: str | Path) -> Source:
         data = _read_stream(sys.stdin.buffer, origin.label)
     else:
         _refuse_url(text)
-        stem = re.sub(r"\.(gz|zip)$", "", Path(text).name, flags=re.IGNORECASE)
-        origin = Source(
-            b"", shlex.quote(text) if text.isprintable() else show(text), shlex.quote(text), Path(stem).stem
-        )
-        data, origin = _read_path(Path(text), origin)
+        data, origin = _read_path(Path(text), origin_of(text))
     if not data:
         raise DataError(f"{origin.label} is empty (0 bytes).", "Give a CSV or Parquet file: forecast inspect data.csv")
     return replace(origin, data=_unpack(data, origin))
+
+
+def origin_of(path: str) -> Source:
+    """How messages name a file, and what its panel will be called."""
+    stem = re.sub(r"\.(gz|zip)$", "", Path(path).name, flags=re.IGNORECASE)
+    return Source(b"", shlex.quote(path) if path.isprintable() else show(path), shlex.quote(path), Path(stem).stem)
 
 
 def _refuse_url(text: str) -> None:
