@@ -74,9 +74,11 @@ def _places(panel: Panel, horizon: int) -> NDArray[np.int64]:
     Places stay empty where rows are absent, and between series.
     """
     breaks = np.flatnonzero(np.diff(panel.stretches())) + 1
-    empty = np.minimum(panel.absent_before()[breaks], horizon) if len(breaks) else breaks
+    empty = np.minimum(panel.absent_before()[breaks], horizon)
     empty[np.isin(breaks, panel.offsets)] = horizon
     places = np.arange(panel.n_rows)
+    if not len(breaks):
+        return places
     places += np.repeat(np.cumsum([0, *empty]), np.diff([0, *breaks, panel.n_rows]))
     return places
 

@@ -250,7 +250,9 @@ class Panel:
         absent = np.zeros(self.n_rows, np.int64)
         for series in range(self.n_series):
             rows = self.rows(series)
-            absent[rows][1:] = np.diff(self.clock.ordinals(self.times[rows])) - 1
+            ordinals = self.clock.ordinals(self.times[rows])
+            np.subtract(ordinals[1:], ordinals[:-1], out=absent[rows][1:])
+            absent[rows][1:] -= 1
         return absent
 
     def stretches(self) -> NDArray[np.int32]:
@@ -264,6 +266,8 @@ class Panel:
     @cached_property
     def _stretches(self) -> NDArray[np.int32]:
         starts = self.absent_before() > (LONGEST_CLOSURE if self.clock.unit == "B" else 0)
+        if self.n_series == 1 and not starts.any():
+            return np.broadcast_to(np.int32(0), (self.n_rows,))
         starts[np.asarray(self.offsets[:-1])] = True
         numbers = np.cumsum(starts, dtype=np.int32)
         numbers -= 1
