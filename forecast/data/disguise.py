@@ -73,12 +73,13 @@ def _places(panel: Panel, horizon: int) -> NDArray[np.int64]:
 
     Places stay empty where rows are absent, and between series.
     """
-    breaks = np.flatnonzero(np.diff(panel.stretches())) + 1
-    empty = np.minimum(panel.absent_before()[breaks], horizon)
-    empty[np.isin(breaks, panel.offsets)] = horizon
+    stretches = panel.stretches()
+    breaks = np.flatnonzero(stretches[1:] != stretches[:-1]) + 1
     places = np.arange(panel.n_rows)
     if not len(breaks):
         return places
+    empty = np.minimum(panel.absent_before()[breaks], horizon)
+    empty[np.isin(breaks, panel.offsets)] = horizon
     places += np.repeat(np.cumsum([0, *empty]), np.diff([0, *breaks, panel.n_rows]))
     return places
 
@@ -107,7 +108,7 @@ def _alike(
     one would take many times the memory of the panel; beside a piece of the one column lie H more places of the other.
     """
     places = _places(panel, horizon)
-    moments = [_mean_and_spread(panel.values[looked_at, column]) for column in range(len(panel.columns))]
+    moments = [_mean_and_spread(values[looked_at & ~np.isnan(values)]) for values in panel.values.T]
     sums = {pair: np.zeros((6, 2 * horizon + 1)) for pair in pairs}
     end = int(places[-1]) + 1
     for first in range(0, end, _PIECE):
@@ -128,9 +129,12 @@ def _alike(
     return {pair: _correlations(*of_pair) for pair, of_pair in sums.items()}
 
 
-def _mean_and_spread(values: Floats) -> tuple[float, float]:
-    present = values[~np.isnan(values)]
-    return (float(np.mean(present)), float(np.std(present))) if len(present) else (0.0, 0.0)
+def _mean_and_spread(present: Floats) -> tuple[float, float]:
+    if not len(present):
+        return 0.0, 0.0
+    mean = float(np.mean(present))
+    present -= mean
+    return mean, float(np.sqrt(np.mean(np.square(present, out=present))))
 
 
 def _spectra(

@@ -208,7 +208,8 @@ def seasonal_naive_error(
         differences = np.abs(differences - turn * np.rint(differences / turn))
     if not len(differences):
         return NaiveError(float("nan"), float("nan"))
-    return NaiveError(float(differences.mean()), float(np.sqrt(np.mean(np.square(differences)))))
+    mean = float(differences.mean())
+    return NaiveError(mean, float(np.sqrt(np.mean(np.square(differences, out=differences)))))
 
 
 def _errors(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
