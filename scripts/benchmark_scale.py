@@ -12,7 +12,9 @@ three times the array of the values in float64, and no row costs more than half 
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -123,7 +125,7 @@ def _megabytes(key: str) -> float:
 
 
 def measured(rows: Sequence[int], formats: Sequence[str]) -> list[Record]:
-    """The records of every number of rows and format, each from a process of its own."""
+    """The records of every number of rows and format, each from a process of its own; told as they come."""
     records: list[Record] = []
     with tempfile.TemporaryDirectory() as place:
         for form in formats:
@@ -133,6 +135,7 @@ def measured(rows: Sequence[int], formats: Sequence[str]) -> list[Record]:
                 with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
                     found = alone.submit(stages, path).result()
                 records += [{"format": form, "rows": n_rows} | record for record in found]
+                print(*map(json.dumps, records[-len(found) :]), sep="\n", file=sys.stderr, flush=True)
     return records
 
 
