@@ -91,7 +91,7 @@ def _prepared(panel: Any) -> Any:
     from forecast.models.defaults import resolve
 
     prepared = prepare(panel, resolve(forecast.configure(SETTINGS | {"baseline": False}), panel)[0])
-    doubts(prepared)
+    doubts(panel, prepared)
     return prepared
 
 

@@ -41,7 +41,18 @@ def in_blocks(path: Path, options: ReadOptions | None = None) -> bool:
 def same(one: Panel, other: Panel) -> None:
     np.testing.assert_array_equal(one.values, other.values)
     np.testing.assert_array_equal(one.times, other.times)
-    for fact in ("columns", "clock", "series_ids", "offsets", "name", "units", "default_target", "notes", "warnings"):
+    for fact in (
+        "columns",
+        "clock",
+        "series_ids",
+        "offsets",
+        "name",
+        "units",
+        "default_target",
+        "left_out",
+        "notes",
+        "warnings",
+    ):
         assert getattr(one, fact) == getattr(other, fact), fact
 
 
@@ -119,7 +130,7 @@ def test_what_only_the_whole_can_tell_is_read_whole(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (changed(333, y="12 C").to_csv(index=False), "line 335, column 'y': '12 C' carries a unit."),
+        (changed(333, y="12 C").to_csv(index=False), "line 335, column 'y': '12 C' carries a unit"),
         (changed(333, ds="2020-01-99").to_csv(index=False), "line 335, column 'ds'"),
         (frame().to_csv(index=False) + "2020-01-01 00:00:00,1,2\n", "line 402: the time 2020-01-01 00:00:00 stood"),
     ],

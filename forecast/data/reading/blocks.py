@@ -155,10 +155,10 @@ def _gathered(blocks: Iterable[Table], n_rows: int, origin: Source, options: Rea
         named = named_series(table, options)
         stamps = find_stamps(table, options.time_column, options.date_format)
         measured = read_columns(table, stamps, named, options)
-        columns = table.names, measured.names, measured.texts, named
+        columns = table.names, measured.names, tuple(measured.texts), named
         said = (*columns, measured.notes, stamps.used, stamps.zoned, stamps.whole_days, stamps.notes)
         if not agreed:
-            agreed = said
+            agreed, texts = said, measured.texts
             values, times = np.empty((n_rows, len(measured.names))), np.empty(n_rows, "datetime64[us]")
             codes = np.empty(n_rows if named else 0, np.int64)
         rows = slice(done, done + len(table))
@@ -183,7 +183,7 @@ def _gathered(blocks: Iterable[Table], n_rows: int, origin: Source, options: Rea
     return Gathered(
         Table(origin, table.names, (), lines),
         replace(stamps, times=times),
-        replace(measured, values=values[:done]),
+        replace(measured, values=values[:done], texts=texts),
         series,
     )
 

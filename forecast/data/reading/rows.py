@@ -85,13 +85,14 @@ def find_series(table: Table, times: Times, measured: Measured, named: str | Non
     frame = frame[repeated].drop_duplicates()
     if not frame.duplicated("time").any():
         return single
+    texts = tuple(measured.texts)
     telling = [name for name in measured.texts if not frame.duplicated(["time", ("t", name)]).any()]
     series = [by_column(table, name) for name in telling]
     # A code and a name of the same stations divide the rows alike: either will do.
     if series and all(_same_division(one.codes, series[0].codes) for one in series):
         return series[0]
     numbers = [n for n, v in numeric.items() if _few_integers(v) and not frame.duplicated(["time", ("v", n)]).any()]
-    raise _untold(table, times, telling, measured.texts, numbers)
+    raise _untold(table, times, telling, texts, numbers)
 
 
 def are_one_series(times: Times) -> bool:
