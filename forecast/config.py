@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from forecast.artefacts.documents import record_of
 from forecast.errors import ConfigError
 
 Activation = Literal["tanh", "sigmoid", "relu", "elu", "selu", "softplus", "softsign", "swish", "gelu", "linear",
@@ -334,16 +335,18 @@ def build_config(nested: Mapping[str, Any]) -> Config:
         raise ConfigError(_explain(error), "forecast train --help lists every option.") from None
 
 
-def config_from_json(text: str) -> Config:
+def config_from_json(content: bytes, path: Path) -> Config:
     """The configuration that `Config.to_json` wrote.
 
+    Args:
+        content: The file.
+        path: Where it is, for messages.
+
     Raises:
-        ConfigError: If it is not JSON, or not a configuration.
+        RunError: If it is not JSON.
+        ConfigError: If it is not a configuration.
     """
-    try:
-        return build_config(json.loads(text))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ConfigError(f"The configuration is not JSON: {error}.") from None
+    return build_config(record_of(content, path))
 
 
 def settings_from_toml(path: Path) -> dict[str, object]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from forecast.data.prepare import Rows
 from forecast.data.windows import Forecasting, Ints
 from forecast.models.backend import keras, tf
-from forecast.models.recurrent import Shape
+from forecast.models.shapes import Shape
 
 # Windows that are scored at once. Larger batches gain nothing on a CPU and cost memory.
 _SCORED_AT_ONCE = 1024

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from forecast.errors import RunError
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -46,10 +50,24 @@ class Progress:
     gradients: list[list[float]] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
-        """The progress as JSON types; `progress_from_dict` reads them back."""
+        """The progress as JSON types; `progress_from_json` reads them back."""
         return asdict(self)
 
 
-def progress_from_dict(raw: dict[str, Any]) -> Progress:
-    """The progress that `Progress.to_dict` wrote."""
-    return Progress(**{**raw, "history": [Epoch(**epoch) for epoch in raw["history"]]})
+def progress_from_json(content: bytes, path: Path) -> Progress:
+    """The progress that was written as JSON; a loss may be NaN, where there is no validation.
+
+    Args:
+        content: `Progress.to_dict` as JSON.
+        path: Where it was, for messages.
+
+    Raises:
+        RunError: If it is damaged.
+    """
+    try:
+        return TypeAdapter(Progress).validate_json(content, strict=True, extra="forbid")
+    except ValidationError as error:
+        raise RunError(
+            f"{path} is damaged: its progress is none ({error.errors(include_url=False)[0]['msg']}).",
+            "Train again with --overwrite.",
+        ) from None

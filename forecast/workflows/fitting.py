@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from forecast.artefacts.archives import forms_of
 from forecast.config import NetworkConfig, chosen
 from forecast.data.prepare import Prepared, Rows, in_units
 from forecast.data.scaling import Scaler
@@ -18,10 +19,11 @@ from forecast.data.windows import InUnits, Windows
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import judge
 from forecast.evaluation.verdict import PLAIN, significance
+from forecast.models.catalogue import network_configs
 from forecast.runs import RunWriter
 from forecast.training.state import Arrays
 from forecast.workflows.listening import Listener, StopRequested
-from forecast.workflows.networks import averaged, column_names, member_weights, network_configs
+from forecast.workflows.networks import averaged, column_names, member_weights
 
 if TYPE_CHECKING:
     from forecast.models.backend import keras
@@ -225,7 +227,7 @@ def _fit_member(
         network, twin = build_network(parts, shape, training.seed), None
     fit = Fit(network, prepared, training, windows, epochs, twin)
     checkpoint = f"{name}.{number + 1}"
-    saved = load_checkpoint(workshop.writer.checkpoints, checkpoint)
+    saved = load_checkpoint(workshop.writer.checkpoints, checkpoint, forms_of(fit.arrays()))
     if saved is not None:
         arrays, progress, warnings = saved
         for warning in warnings:

@@ -8,23 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.config import Config, NetworkConfig
+from forecast.config import Config
 from forecast.data.windows import Forecasting, Ints
+from forecast.models.catalogue import network_configs
 from forecast.models.naive import NAIVE
 from forecast.runs import Run
 from forecast.training.state import Arrays
 
 if TYPE_CHECKING:
     from forecast.models.backend import keras
-    from forecast.models.recurrent import Shape
-
-
-def network_configs(config: Config) -> dict[str, NetworkConfig]:
-    """The networks of a run: the model, and beside it the vanilla RNN of the same design unless the model is one."""
-    networks = {"model": config.network}
-    if config.training.baseline and config.network.cell != "rnn":
-        networks["baseline"] = config.replace(network={"cell": "rnn"}).network
-    return networks
+    from forecast.models.shapes import Shape
 
 
 def column_names(config: Config) -> dict[str, str]:

@@ -7,13 +7,14 @@ from pathlib import Path
 from forecast.data.panel import Panel
 from forecast.data.prepare import prepare
 from forecast.evaluation.scoring import Evaluation
+from forecast.models.catalogue import network_configs
 from forecast.report.facts import Explained, Facts
 from forecast.report.page import report_page
 from forecast.runs import Run
 from forecast.storage import write_atomically
 from forecast.workflows.explaining import found_before
 from forecast.workflows.forecasting import find
-from forecast.workflows.networks import column_names, network_configs
+from forecast.workflows.networks import column_names
 from forecast.workflows.reading import Source, training_panel
 
 
