@@ -52,10 +52,16 @@ def _paired(quantiles: tuple[float, ...]) -> tuple[float, ...]:
     return quantiles
 
 
+# Every step of an unrolled loop is a part of the graph, and a graph of many thousands fills the memory.
+_LONGEST_UNROLLED = 1000
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
-Levels = Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], BeforeValidator(_split_commas)]
+Levels = Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], Field(max_length=99), BeforeValidator(_split_commas)]
 Quantiles = Annotated[
-    tuple[Annotated[float, Field(gt=0, lt=1)], ...], BeforeValidator(_split_commas), AfterValidator(_paired)
+    tuple[Annotated[float, Field(gt=0, lt=1)], ...],
+    Field(max_length=99),
+    BeforeValidator(_split_commas),
+    AfterValidator(_paired),
 ]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split_commas)]
 Penalty = Annotated[float, Field(ge=0, le=10)]
@@ -150,7 +156,9 @@ class NetworkConfig(Section):
     model: str = Field("lstm", description="Preset from the catalogue; the other options change its parts.")
     cell: Literal["rnn", "gru", "lstm", "peephole", "coupled", "slstm"] = Field("lstm", description="Recurrent cell.")
     bidirectional: bool = Field(False, description="Read the window from both ends.")
-    units: Sizes = Field((64,), min_length=1, description="Units of each recurrent layer, such as 64 or 64,32.")
+    units: Sizes = Field(
+        (64,), min_length=1, max_length=64, description="Units of each recurrent layer, such as 64 or 64,32."
+    )
     normalise: Literal["none", "last", "standard", "last-scaled"] | None = Field(
         None, description="Per window: subtract the last value, its mean and scale, or the last value and its scale."
     )
@@ -253,6 +261,9 @@ class Config(Section):
     def _sections_fit(self) -> Config:
         if self.network.stateful and self.training.mirror:
             raise ValueError("stateful cannot be used with mirror: a state that is carried on has one direction")
+        steps = -(-(self.data.lookback or 1) // (self.network.segment or 1))
+        if self.network.unroll and steps > _LONGEST_UNROLLED:
+            raise ValueError(f"unroll takes up to {_LONGEST_UNROLLED:,} steps or segments. Received: {steps:,}")
         if self.network.quantiles and self.training.loss != "mae":
             raise ValueError(f"quantiles are learned by their own loss. Received: loss {self.training.loss}")
         if self.training.fall_back and self.network.normalise in ("none", "standard"):

@@ -438,11 +438,6 @@ def open_run(path: Path) -> Run:
         RunError: If it is damaged, unfinished, or of a newer schema.
     """
     manifest = _read_manifest(path)
-    if not isinstance(manifest.get("schema"), int) or manifest["schema"] > SCHEMA:
-        raise RunError(
-            f"{path} has schema {manifest.get('schema')!r}; this version reads up to {SCHEMA}.", "Update forecast."
-        )
-    check_manifest(manifest)
     if manifest["state"] != "finished":
         raise RunError(
             f"The run {path} is not finished.",
@@ -476,7 +471,12 @@ def unfinished_runs(runs_dir: Path) -> list[str]:
 
 
 def _read_manifest(folder: Path) -> Record:
-    return record_of(read_within(folder, "manifest.json", LARGEST_DOCUMENT), folder / "manifest.json")
+    manifest = record_of(read_within(folder, "manifest.json", LARGEST_DOCUMENT), folder / "manifest.json")
+    schema = manifest.get("schema")
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise RunError(f"{folder} has schema {schema!r}; this version reads up to {SCHEMA}.", "Update forecast.")
+    check_manifest(manifest)
+    return manifest
 
 
 def _open_checked(folder: Path, name: str, files: dict[str, Any], largest: int) -> IO[bytes]:

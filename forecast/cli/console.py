@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as without_markup
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from forecast.errors import ForecastError
@@ -23,8 +24,16 @@ if TYPE_CHECKING:
 
     from forecast.training.trainer import Fit
 
+# All but the tab and the end of a line; and halves of characters, which no terminal can be sent.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def escape(text: str) -> str:
+    """Text as it is, neither markup nor control sequences: a name out of a file must not steer the terminal."""
+    return without_markup(_CONTROL.sub(lambda found: ascii(found[0])[1:-1], text))
 
 
 def say(sentence: str, strong: bool = False) -> None:

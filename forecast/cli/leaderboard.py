@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 
+from forecast.cli.console import escape
 from forecast.evaluation.leaderboard import with_spread
 
 # Narrower terminals do without the second column of errors and the size.

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 
+from forecast.cli.console import escape
 from forecast.data.panel import Panel
 from forecast.data.quality import ColumnReport
 from forecast.evaluation.figures import some_steps

@@ -46,7 +46,7 @@ def facts_of(run: Run, panel: Panel) -> Facts:
     names = column_names(run.config)
     histories = {names[network]: run.history_of(network) for network in network_configs(run.config)}
     found = found_before(run)
-    pictures = {} if found is None else {path.name: path.read_bytes() for path in found.plots}
+    pictures = {} if found is None else {path.name: found.picture(path) for path in found.plots}
     return Facts(
         name=run.name,
         manifest=run.manifest,
