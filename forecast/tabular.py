@@ -16,8 +16,9 @@ from pyarrow import csv
 
 from forecast.errors import RunError
 
-# What a spreadsheet takes for the beginning of a formula.
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+# What a spreadsheet takes for the beginning of a formula; and what looks like one that was made harmless, so that
+# reading takes away what writing added.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NEEDS_QUOTES = re.compile(r'[",\n\r]')
 
 _DIGITS = 12
@@ -36,8 +37,8 @@ def frame_to_csv(frame: pd.DataFrame) -> bytes:
             columns.append(pa.array(column))
         else:  # a few texts and times, many times over
             codes, values = pd.factorize(column)
-            few = values.astype(str).tolist()
-            few = few if pd.api.types.is_datetime64_any_dtype(column) else [_harmless(text) for text in few]
+            few = values.astype(str).tolist()  # all at once: times are as short as all of them can be
+            few = [_harmless(text) if isinstance(value, str) else text for value, text in zip(values, few, strict=True)]
             texts += few
             columns.append(
                 pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(few, pa.string())).cast(

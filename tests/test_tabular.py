@@ -26,6 +26,20 @@ def test_text_that_a_spreadsheet_would_run_is_made_harmless() -> None:
     ]
 
 
+def test_numbers_among_texts_stay_numbers() -> None:
+    frame = pd.DataFrame({"mixed": pd.Series([-1.5, None, "-x"], dtype=object)})
+    assert frame_to_csv(frame).decode().splitlines() == ["mixed", "-1.5", "", "'-x"]
+
+
+@pytest.mark.parametrize("name", ["=x", "'=x", "''-x", "'x", "-5", "\tx", "@", "a'=b"])
+def test_names_come_back_as_they_were(name: str) -> None:
+    times = pd.date_range("2024-01-01", periods=1)
+    frame = pd.DataFrame({"unique_id": [name], "ds": times, "cutoff": times, "lstm": 1.0})
+    written = frame_to_csv(frame)
+    assert not written.splitlines()[1].lstrip(b'"').startswith((b"=", b"+", b"-", b"@", b"\t", b"\r"))
+    assert frame_from_csv(io.BytesIO(written), Path("forecast.csv"))["unique_id"].tolist() == [name]
+
+
 def test_numbers_have_twelve_digits_and_no_more() -> None:
     rng = np.random.default_rng(0)
     values = rng.uniform(1, 9.99, 2000) * 10.0 ** rng.integers(-10, 11, 2000) * rng.choice([-1, 1], 2000)
