@@ -27,7 +27,7 @@ from forecast.data.scaling import Scaler, scaler_from_json
 from forecast.errors import ConfigError, MachineError, RunError
 from forecast.models.catalogue import network_configs
 from forecast.models.naive import NAIVE
-from forecast.models.shapes import Shape, weight_shapes
+from forecast.models.shape import Shape, weight_shapes
 from forecast.storage import sync_folder, write_atomically
 from forecast.tabular import frame_from_csv, frame_to_csv, numbers_from_csv
 from forecast.training.state import Arrays

@@ -366,6 +366,27 @@ def test_a_forecast_from_a_hostile_folder_ends_with_two(
     assert "error: " in said.err
 
 
+def one_step(held: dict[str, Any]) -> None:
+    """The head of a network that feeds its forecasts back, and the calendar with them."""
+    held |= {"1/head/kernel": np.zeros((10, 1), np.float32), "1/head/bias": np.zeros(1, np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"activation": "selu"}, "no activation selu"), ({"decode": "recursive"}, "fed back 100000 times")],
+)
+def test_a_network_that_cannot_be_computed_is_refused_before_it_is_built(
+    folder: Path, monthly_csv: Path, options: dict[str, object], said: str
+) -> None:
+    configure("network", **options)(folder)
+    if "decode" in options:
+        configure("data", horizon=100_000)(folder)
+        for name in ("weights.npz", "baseline/weights.npz"):
+            arrays(name, one_step)(folder)
+    with pytest.raises(RunError, match=said):
+        forecast.predict(open_run(folder), monthly_csv)
+
+
 def test_a_folder_that_is_a_link_is_refused_and_not_listed(folder: Path) -> None:
     (folder.parent / "linked").symlink_to(folder)
     with pytest.raises(RunError, match="linked is a link"):

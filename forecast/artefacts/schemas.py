@@ -78,6 +78,7 @@ class _Manifest(TypedDict, total=False):
     windows: _Windows
     networks: dict[str, _Network]
     forecast_weights: Literal["model", "refit"]
+    runtimes: dict[str, Literal["onnxruntime", "tensorflow"]]
 
 
 class _Metrics(TypedDict, total=False):

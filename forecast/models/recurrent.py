@@ -17,7 +17,7 @@ from forecast.errors import ConfigError, RunError
 from forecast.models.backend import HAS_GPU, keras
 from forecast.models.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell, SLSTMCell
 from forecast.models.loops import Recurrence
-from forecast.models.shapes import Shape
+from forecast.models.shape import MOST_FED_BACK, SMALLEST_SCALE, Shape
 
 ops, layers = keras.ops, keras.layers
 
@@ -36,15 +36,9 @@ _ON_CUDNN = {"gru": layers.GRU, "lstm": layers.LSTM}
 # The layer that hands on the normalised window, by which it can be found.
 WINDOW = "window"
 
-# Feeding forecasts back is a loop in the graph, one turn a segment.
-_MOST_FED_BACK = 192
-
 # The head starts a tenth as large as usual, so that training starts near the normalised zero: the last value, or the
 # mean. What is learned is what is added to it, and on a series that says nothing it stays small.
 _HEAD_SCALE = 0.01
-
-# Smallest scale of a window, in units of the training rows' spread: noise on a flat window must not be blown up.
-_SMALLEST_SCALE = 0.1
 
 
 def build_network(config: NetworkConfig, shape: Shape, seed: int, batch_size: int | None = None) -> keras.Model:
@@ -112,7 +106,7 @@ class _Builder:
         if kind == "standard":
             centre = ops.mean(measured, axis=1, keepdims=True)
         if kind in ("standard", "last-scaled"):
-            scale = ops.sqrt(ops.var(measured, axis=1, keepdims=True) + _SMALLEST_SCALE**2)
+            scale = ops.sqrt(ops.var(measured, axis=1, keepdims=True) + SMALLEST_SCALE**2)
         window = ops.concatenate([(measured - centre) / scale, known], axis=-1)
         return layers.Identity(name=WINDOW)(window), centre, scale
 
@@ -188,10 +182,10 @@ class _Builder:
         """
         del series
         shape = self.shape
-        if self.n_future > _MOST_FED_BACK:
+        if self.n_future > MOST_FED_BACK:
             raise ConfigError(
-                f"decode = recursive would feed back {self.n_future} times; at most {_MOST_FED_BACK} are allowed.",
-                f"Use --segment {-(-shape.horizon // _MOST_FED_BACK)} or more, or --decode direct.",
+                f"decode = recursive would feed back {self.n_future} times; at most {MOST_FED_BACK} are allowed.",
+                f"Use --segment {-(-shape.horizon // MOST_FED_BACK)} or more, or --decode direct.",
             )
         held = ops.repeat(window[:, -1:, shape.targets : shape.targets + shape.covariates], self.segment, axis=1)
         known = self.cut(future)

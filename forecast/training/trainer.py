@@ -15,8 +15,9 @@ from forecast.data.prepare import Prepared
 from forecast.data.windows import Windows, middle
 from forecast.errors import ConfigError, RunError
 from forecast.models.backend import keras, tf
-from forecast.models.feeding import Feeder, Forecaster, gather, shape_of
+from forecast.models.feeding import Feeder, Forecaster, gather
 from forecast.models.loops import is_worth_compiling
+from forecast.models.shape import shape_of
 from forecast.models.tracing import Opened, gradient_by_lag
 from forecast.training.schedule import LaneOrder, WindowOrder, averaging_momentum, learning_rate
 from forecast.training.state import Arrays, Epoch, Progress

@@ -19,15 +19,23 @@ from forecast.data.windows import InUnits, Windows
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import judge
 from forecast.evaluation.verdict import PLAIN, significance
+from forecast.inference.network import Network
 from forecast.models.catalogue import network_configs
+from forecast.models.shape import shape_of
 from forecast.runs import RunWriter
 from forecast.training.state import Arrays
 from forecast.workflows.listening import Listener, StopRequested
-from forecast.workflows.networks import averaged, column_names, member_weights
+from forecast.workflows.networks import (
+    KERAS,
+    ONNX,
+    averaged,
+    column_names,
+    member_weights,
+    without_tensorflow,
+)
 
 if TYPE_CHECKING:
     from forecast.models.backend import keras
-    from forecast.models.feeding import Feeder, Forecaster
     from forecast.training.trainer import Fit
 
 
@@ -42,10 +50,20 @@ class Workshop:
 
 @dataclass(frozen=True)
 class Member:
-    """One trained network of an ensemble."""
+    """One trained network of an ensemble.
+
+    Args:
+        network: As Keras has it.
+        forecaster: The same network, as it forecasts.
+        on_keras: Why it forecasts with Keras; None if it needs no TensorFlow for it.
+        history: Its losses by epoch.
+        gradients: How far back its gradient reached after each epoch; empty if that was not tracked.
+        best_epoch: The epoch whose weights were kept.
+    """
 
     network: keras.Model
-    forecaster: Forecaster
+    forecaster: Network
+    on_keras: str | None
     history: pd.DataFrame
     gradients: list[list[float]]
     best_epoch: int
@@ -63,6 +81,11 @@ class Trained:
     def parameters(self) -> int:
         """The trainable weights of all members."""
         return sum(member.network.count_params() for member in self.members)
+
+    @property
+    def runtime(self) -> str:
+        """What computes its forecasts, as manifests call it."""
+        return KERAS if any(member.on_keras for member in self.members) else ONNX
 
     @property
     def best_epochs(self) -> list[int]:
@@ -87,38 +110,35 @@ class Trained:
             [member.history.assign(member=number + 1) for number, member in enumerate(self.members)], ignore_index=True
         )
 
-    def over(self, feeder: Feeder, rows: Rows, scaler: Scaler) -> InUnits:
+    def over(self, rows: Rows, scaler: Scaler) -> InUnits:
         """The function from first rows of windows to forecasts in the targets' own units.
 
         Args:
-            feeder: The rows on the device.
-            rows: The same rows.
+            rows: What it is fed.
             scaler: The run's scaler.
         """
-        return in_units(averaged([member.forecaster.over(feeder) for member in self.members]), rows, scaler)
+        return in_units(averaged([member.forecaster.over(rows) for member in self.members]), rows, scaler)
 
 
-def or_last_value(
-    trained: Trained, name: str, workshop: Workshop, feeder: Feeder, naive_error: Mapping[str, NaiveError]
-) -> Trained:
+def or_last_value(trained: Trained, network: str, workshop: Workshop, naive_error: Mapping[str, NaiveError]) -> Trained:
     """The network, if it beats the last value on the validation span; if not, one that repeats that value.
 
     It beats it if it is better significantly, or by a twentieth.
 
     Args:
         trained: A network that counts from the last value.
-        name: Its column.
+        network: Which of the run's networks it is.
         workshop: What the run shares.
-        feeder: The run's rows.
         naive_error: What scaled errors are divided by, for each unique id.
     """
     from forecast.models.recurrent import repeat_last_value
 
     prepared = workshop.prepared
+    name = column_names(prepared.config)[network]
     scores = judge(
         prepared.rows,
         prepared.validation,
-        {name: trained.over(feeder, prepared.rows, prepared.scaler)},
+        {name: trained.over(prepared.rows, prepared.scaler)},
         chosen(prepared.config.data.season),
         naive_error,
     ).metrics
@@ -129,30 +149,30 @@ def or_last_value(
     measured = "no skill can be measured" if gain is None else f"skill {gain:.1%}"
     measured += ", too few windows to test" if p is None else f", p = {p:.2g}"
     workshop.listener.warn(f"on the validation span {name} does not beat the last value ({measured}), so it repeats it")
+    members = []
+    parts = network_configs(prepared.config)[network]
     for member in trained.members:
         repeat_last_value(member.network)
-    return replace(trained, fell_back=True)
+        forecaster, on_keras = _forecaster_of(member.network, parts, prepared, prepared.validation)
+        members.append(replace(member, forecaster=forecaster, on_keras=on_keras))
+    return Trained(tuple(members), trained.seconds, fell_back=True)
 
 
-def fit_networks(workshop: Workshop, feeder: Feeder, naive_error: Mapping[str, NaiveError]) -> dict[str, Trained]:
+def fit_networks(workshop: Workshop, naive_error: Mapping[str, NaiveError]) -> dict[str, Trained]:
     """Train the networks of a configuration: the model, and the vanilla RNN if one stands beside it.
 
     Args:
         workshop: What the run shares.
-        feeder: The run's rows.
         naive_error: What scaled errors are divided by, for each unique id.
     """
-    config, names = workshop.prepared.config, column_names(workshop.prepared.config)
+    config = workshop.prepared.config
     trained = {
         network: fit_network(workshop, network, parts, workshop.prepared.train)
         for network, parts in network_configs(config).items()
     }
     if not config.training.fall_back:
         return trained
-    return {
-        network: or_last_value(result, names[network], workshop, feeder, naive_error)
-        for network, result in trained.items()
-    }
+    return {network: or_last_value(result, network, workshop, naive_error) for network, result in trained.items()}
 
 
 @dataclass(frozen=True)
@@ -176,14 +196,10 @@ def fit_aside(prepared: Prepared, naive_error: Mapping[str, NaiveError], listene
         naive_error: What scaled errors are divided by, for each unique id.
         listener: Is told what goes on.
     """
-    from forecast.models.feeding import Feeder
-
-    feeder, names = Feeder(prepared.rows.inputs, prepared.rows.identity), column_names(prepared.config)
+    names = column_names(prepared.config)
     with tempfile.TemporaryDirectory() as place:
-        trained = fit_networks(Workshop(prepared, RunWriter(Path(place), "aside"), listener), feeder, naive_error)
-    models = {
-        names[network]: result.over(feeder, prepared.rows, prepared.scaler) for network, result in trained.items()
-    }
+        trained = fit_networks(Workshop(prepared, RunWriter(Path(place), "aside"), listener), naive_error)
+    models = {names[network]: result.over(prepared.rows, prepared.scaler) for network, result in trained.items()}
     return Fitted(trained, models)
 
 
@@ -211,7 +227,6 @@ def _fit_member(
     workshop: Workshop, name: str, number: int, parts: NetworkConfig, windows: Windows, epochs: int | None
 ) -> Member:
     from forecast.models.backend import HAS_GPU
-    from forecast.models.feeding import shape_of
     from forecast.models.recurrent import build_network, leaves_cudnn
     from forecast.training.checkpoint import load_checkpoint
     from forecast.training.trainer import Fit, lanes_or_windows
@@ -241,13 +256,24 @@ def _fit_member(
     workshop.listener.started(title, fit)
     fit.run(_Keeper(workshop, checkpoint))
     workshop.listener.ended(title, fit)
+    forecaster, on_keras = _forecaster_of(fit.scored, parts, prepared, windows)
+    if on_keras is not None and number == 0:
+        workshop.listener.note(f"{column} forecasts with TensorFlow, which takes seconds to start: {on_keras}")
     return Member(
         network=fit.scored,
-        forecaster=fit.forecaster,
+        forecaster=forecaster,
+        on_keras=on_keras,
         history=pd.DataFrame([vars(epoch) for epoch in fit.progress.history]),
         gradients=fit.progress.gradients,
         best_epoch=fit.progress.best_epoch,
     )
+
+
+def _forecaster_of(
+    network: keras.Model, parts: NetworkConfig, prepared: Prepared, windows: Windows
+) -> tuple[Network, str | None]:
+    shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
+    return without_tensorflow(network, parts, shape, prepared.rows, windows)
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,6 @@ def _tidied(writer: RunWriter) -> Iterator[None]:
 
 
 def _make(workshop: Workshop) -> Run:
-    from forecast.models.feeding import Feeder
     from forecast.report.draw import draw_run
     from forecast.report.facts import Facts
     from forecast.report.page import report_page
@@ -133,10 +132,9 @@ def _make(workshop: Workshop) -> Run:
     newest = newest_rows(rows.panel, config.data, prepared.scaler)
     for warning in newest.refused + newest.filled:  # told before the time is spent, and no reason not to train
         workshop.listener.warn(warning)
-    feeder = Feeder(rows.inputs, rows.identity)
     naive_error = naive_errors(rows, prepared.training_rows, season)
-    trained = fit_networks(workshop, feeder, naive_error)
-    units = {names[network]: result.over(feeder, rows, prepared.scaler) for network, result in trained.items()}
+    trained = fit_networks(workshop, naive_error)
+    units = {names[network]: result.over(rows, prepared.scaler) for network, result in trained.items()}
     intervals = calibrated(rows, prepared.validation, units, season, config)
     for warning in rough_intervals(config, len(prepared.validation)):
         workshop.listener.warn(warning)
@@ -149,8 +147,7 @@ def _make(workshop: Workshop) -> Run:
         refitted = fit_network(workshop, "refit", config.network, every_row, trained["model"].best_epochs)
         writer.write_weights("refit", refitted.weights)
         forecasting[names["model"]] = refitted
-    newest_feeder = Feeder(newest.rows.inputs, newest.rows.identity)
-    models = {name: result.over(newest_feeder, newest.rows, prepared.scaler) for name, result in forecasting.items()}
+    models = {name: result.over(newest.rows, prepared.scaler) for name, result in forecasting.items()}
     forecast = newest_forecast(newest, models, season, evaluation.intervals)
 
     writer.write("scaler.json", prepared.scaler.to_json())
@@ -205,6 +202,7 @@ def _first_manifest(source: Source, panel: Panel, command: str) -> dict[str, Any
 def _outcome(
     prepared: Prepared, trained: dict[str, Trained], refitted: Trained | None, data: dict[str, Any]
 ) -> dict[str, Any]:
+    made_again = {} if refitted is None else {"refit": refitted}
     cuts = {"validation_from": str(prepared.split.validation_from), "test_from": str(prepared.split.test_from)}
     return {
         "finished": _now(),
@@ -222,6 +220,7 @@ def _outcome(
             for name, result in trained.items()
         },
         "forecast_weights": "refit" if refitted else "model",
+        "runtimes": {name: result.runtime for name, result in (trained | made_again).items()},
     }
 
 

@@ -15,7 +15,7 @@ from forecast.errors import ConfigError, RunError
 from forecast.models.backend import keras, tf
 from forecast.models.catalogue import MODELS, configure
 from forecast.models.recurrent import build_network, leaves_cudnn, set_weights, weights_of
-from forecast.models.shapes import Shape, weight_shapes
+from forecast.models.shape import Shape
 from references import Weights
 
 SHAPE = Shape(lookback=8, horizon=4, targets=2, covariates=1, known=2, series=2)
@@ -570,28 +570,3 @@ def test_feeding_back_too_often_is_refused_with_a_segment_that_works() -> None:
 def test_what_leaves_the_fused_kernel_is_named(options: dict[str, object], reason: str | None) -> None:
     found = leaves_cudnn(parts(**options))
     assert found == (None if reason is None else f"{reason}: off cuDNN's fused kernel on a GPU")
-
-
-@pytest.mark.parametrize("shape", [SHAPE, PLAIN], ids=["full", "plain"])
-@pytest.mark.parametrize("decode", DECODE)
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"cell": "rnn", "segment": 3, "units": (4, 3)},
-        {"cell": "gru", "use_bias": False},
-        {"cell": "gru", "reset_after": False, "quantiles": (0.1, 0.5, 0.9)},
-        {"cell": "gru", "segment": 20},
-        {"cell": "peephole", "units": (4, 3)},
-        {"cell": "coupled", "segment": 3},
-        {"cell": "slstm"},
-        {"cell": "lstm", "bidirectional": True, "units": (4, 3)},
-    ],
-    ids=lambda options: "-".join(map(str, options.values())),
-)
-def test_the_shapes_of_the_weights_are_known_without_the_network(
-    options: dict[str, Any], decode: str, shape: Shape
-) -> None:
-    decode = "direct" if options.get("bidirectional") else decode
-    config = Config(network={"normalise": "none", "decode": decode, "units": (4,), **options}).network  # type: ignore[arg-type]
-    made = {name: array.shape for name, array in weights_of(build_network(config, shape, 0)).items()}
-    assert weight_shapes(config, shape) == made

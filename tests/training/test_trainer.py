@@ -17,8 +17,9 @@ from forecast.data.prepare import Prepared, prepare
 from forecast.errors import ConfigError, RunError
 from forecast.models.backend import tf
 from forecast.models.catalogue import configure
-from forecast.models.feeding import gather, shape_of
+from forecast.models.feeding import gather
 from forecast.models.recurrent import build_network, weights_of
+from forecast.models.shape import shape_of
 from forecast.training import trainer
 from forecast.training.checkpoint import load_checkpoint, save_checkpoint
 from forecast.training.schedule import averaging_momentum, learning_rate
