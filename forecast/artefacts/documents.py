@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 
 from forecast.errors import RunError
 
-# Bytes that the values of a document may take in memory, by an estimate that no document exceeds.
+# Bytes that reading a document may take. They are estimated from its characters before it is parsed, by what Python was
+# measured to need at most: for each byte of text, which is wide where one character is; and for what each mark makes.
 _MOST_MEMORY = 90 * 1024**2
-_OF_TEXT, _OF_WIDE_TEXT, _OF_VALUE, _OF_CONTAINER = 2, 5, 64, 120
+_OF_TEXT, _OF_WIDE_TEXT = 3, 9
+_OF_MARKS = {b",": 40, b'"': 30, b":": 100, b"[": 120, b"{": 120}
 
 # A document of this size can stay below that; a larger one cannot.
 LARGEST_DOCUMENT = _MOST_MEMORY // _OF_TEXT
@@ -22,6 +25,9 @@ LARGEST_DOCUMENT = _MOST_MEMORY // _OF_TEXT
 _DEEPEST = 20
 
 _LARGEST_INTEGER = 2**63
+
+# Escapes one after the other. Half of a pair of surrogates Python takes for a character, and cannot write.
+_ESCAPES = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F]|u[dD](?P<half>[89abcdefABCDEF])|.)", re.DOTALL)
 
 
 class Record(dict[str, Any]):
@@ -49,12 +55,13 @@ def record_of(content: bytes, path: Path) -> Record:
     Raises:
         RunError: If it is no JSON object, too large or too deep, or has a key twice or a number that is not finite.
     """
-    containers = content.count(b"[") + content.count(b"{")
-    text = len(content) * (_OF_TEXT if content.isascii() else _OF_WIDE_TEXT)
-    memory = text + _OF_VALUE * content.count(b",") + _OF_CONTAINER * containers
+    memory = len(content) * (_OF_TEXT if content.isascii() else _OF_WIDE_TEXT)
+    memory += sum(bytes_of_one * content.count(mark) for mark, bytes_of_one in _OF_MARKS.items())
     if memory > _MOST_MEMORY:
         raise RunError(f"{path} is too large: {len(content):,} bytes of JSON.", "Train the run again.")
     try:
+        if any(escape["half"] for escape in _ESCAPES.finditer(content)):
+            raise ValueError("it has half of a character")
         value = json.loads(
             content.decode(),
             object_pairs_hook=partial(_each_once, path),
@@ -62,8 +69,6 @@ def record_of(content: bytes, path: Path) -> Record:
             parse_float=_finite,
             parse_int=_limited,
         )
-        if b"\\u" in content:
-            json.dumps(value, ensure_ascii=False).encode()  # half of a pair of surrogates is no character
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is not JSON: {error}.") from None
     if not isinstance(value, Record):
