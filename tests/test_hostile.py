@@ -465,7 +465,7 @@ ARRAYS = {"network/0": np.zeros((2, 3), np.float32)}
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> Path:
     """The checkpoints of a training that was interrupted."""
-    save_checkpoint(tmp_path / "checkpoints", "model.1", ARRAYS, Progress(5))
+    save_checkpoint(tmp_path / "checkpoints", "model.1", ARRAYS, Progress(5), "a1")
     return tmp_path / "checkpoints"
 
 
@@ -473,7 +473,7 @@ def resign(path: Path, content: bytes) -> None:
     path.write_bytes(hashlib.sha256(content).digest() + content)
 
 
-PROGRESS = json.dumps(Progress(5).to_dict())
+PROGRESS = json.dumps({"origin": "a1", "progress": Progress(5).to_dict()})
 
 CHECKPOINTS: dict[str, tuple[Harm, str]] = {
     "huge": (lambda path: resign(path, archive(("network/0.npy", npy(HUGE)))), "1000000, 1000000"),
@@ -511,7 +511,7 @@ def test_a_hostile_checkpoint_is_refused(checkpoints: Path, name: str) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(RunError, match=said):
-            load_checkpoint(checkpoints, "model.1", forms_of(ARRAYS))
+            load_checkpoint(checkpoints, "model.1", forms_of(ARRAYS), "a1")
         assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
     finally:
         tracemalloc.stop()

@@ -28,9 +28,9 @@ Way = Literal["fused", "unrolled", "keras"]
 # operations, so its loops may be longer.
 LONGEST_UNROLLED, LONGEST_UNROLLED_RNN = 32, 192
 
-# The kernel does not share its products among the cores, so it is ahead only of small ones: B * U * (F + U) of a step,
-# on each core.
-LARGEST_FUSED = 400_000
+# The kernel is ahead in layers of up to so many units, whose weights stay in a core's cache; and in wider ones where a
+# step of what each core takes, B * U * (F + U), is small.
+WIDEST_FUSED, LARGEST_FUSED = 64, 400_000
 
 # Fewer windows than these do not keep a core busy.
 FEWEST_IN_PART = 16
@@ -87,7 +87,8 @@ class Recurrence(keras.layers.RNN):  # type: ignore[misc]
         if self.way is not None:
             return self.way
         size = _size_of_step(self.cell, shape)
-        if can_be_fused(self.cell) and size <= LARGEST_FUSED * parts_of(shape[0]):
+        small = self.cell.units <= WIDEST_FUSED or size <= LARGEST_FUSED * parts_of(shape[0])
+        if can_be_fused(self.cell) and small:
             return "fused"
         longest = LONGEST_UNROLLED_RNN if isinstance(self.cell, SimpleRNNCell) else LONGEST_UNROLLED
         short = shape[1] is not None and shape[1] <= longest

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from forecast.errors import RunError
 
@@ -54,20 +54,27 @@ class Progress:
         return asdict(self)
 
 
-def progress_from_json(content: bytes, path: Path) -> Progress:
-    """The progress that was written as JSON; a loss may be NaN, where there is no validation.
+class _Saved(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    origin: str
+    progress: Progress
+
+
+def progress_from_json(content: bytes, path: Path) -> tuple[str, Progress]:
+    """What the training began from, and the progress; a loss may be NaN, where there is no validation.
 
     Args:
-        content: `Progress.to_dict` as JSON.
+        content: ``origin`` and ``progress`` as JSON.
         path: Where it was, for messages.
 
     Raises:
         RunError: If it is damaged.
     """
     try:
-        return TypeAdapter(Progress).validate_json(content, strict=True, extra="forbid")
+        saved = _Saved.model_validate_json(content)
     except ValidationError as error:
         raise RunError(
             f"{path} is damaged: its progress is none ({error.errors(include_url=False)[0]['msg']}).",
             "Train again with --overwrite.",
         ) from None
+    return saved.origin, saved.progress

@@ -132,9 +132,9 @@ def test_stopped_and_continued_is_never_stopped(
     interrupted = fit_of(prepared)
     with pytest.raises(Stopped):
         interrupted.run(Watching(each_step=stop_at(stopped_at)))
-    save_checkpoint(tmp_path, "model", interrupted.arrays(), interrupted.progress)
+    save_checkpoint(tmp_path, "model", interrupted.arrays(), interrupted.progress, "a1")
     continued = fit_of(prepared)
-    loaded = load_checkpoint(tmp_path, "model", forms_of(continued.arrays()))
+    loaded = load_checkpoint(tmp_path, "model", forms_of(continued.arrays()), "a1")
     assert loaded is not None
     continued.restore(*loaded[:2])
     watching = Watching()
