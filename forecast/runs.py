@@ -14,17 +14,26 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 
-from forecast.config import Config, config_from_json
+from forecast.artefacts.archives import Form, Forms, arrays_of, arrays_to_bytes, largest_archive
+from forecast.artefacts.documents import LARGEST_DOCUMENT, Record, record_of
+from forecast.artefacts.files import open_within, read_within, refuse_links, sha256_of
+from forecast.artefacts.schemas import check_manifest, check_metrics
+from forecast.config import Config, chosen, config_from_json
+from forecast.data.features import calendar_names
+from forecast.data.panel import Clock
+from forecast.data.prepare import count_targets
 from forecast.data.scaling import Scaler, scaler_from_json
 from forecast.errors import ConfigError, MachineError, RunError
+from forecast.models.catalogue import network_configs
+from forecast.models.naive import NAIVE
+from forecast.models.shape import Shape, weight_shapes
 from forecast.storage import exchange_folders, set_aside, sync_folder, write_atomically
-from forecast.tabular import frame_from_csv, frame_to_csv
-from forecast.training.checkpoint import arrays_from_bytes, arrays_to_bytes
+from forecast.tabular import frame_from_csv, frame_to_csv, numbers_from_csv
 from forecast.training.state import Arrays
 
 SCHEMA = 1
@@ -75,22 +84,51 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """The content of metrics.json."""
-        return _json(self._read("metrics.json"), self.path / "metrics.json")
+        metrics = self._record("metrics.json")
+        check_metrics(metrics)
+        return metrics
 
     @property
     def scaler(self) -> Scaler:
-        """The fitted scaler."""
-        return scaler_from_json(self._read("scaler.json").decode())
+        """The fitted scaler.
+
+        Raises:
+            RunError: If it is damaged, or its columns are not those that the configuration names.
+        """
+        scaler = scaler_from_json(self._read("scaler.json", LARGEST_DOCUMENT), self.path / "scaler.json")
+        data, series = self.config.data, self.shape.series
+        columns = count_targets(data) + len(chosen(data.covariates)) + len(data.known)
+        if scaler.mean.shape != (series, columns):
+            raise RunError(
+                f"The scaler of {self.path} is of {scaler.mean.shape[0]} series and {scaler.mean.shape[1]} columns, "
+                f"where the run has {series} and {columns}.",
+                "Train the run again.",
+            )
+        return scaler
+
+    @property
+    def shape(self) -> Shape:
+        """The sizes of the windows that its networks were trained on."""
+        data, told = self.config.data, self.data
+        n_targets = count_targets(data)
+        return Shape(
+            lookback=chosen(data.lookback),
+            horizon=chosen(data.horizon),
+            targets=n_targets,
+            covariates=len(chosen(data.covariates)),
+            known=len(data.known) + (len(calendar_names(Clock(told["freq"]))) if data.calendar else 0),
+            series=len(told["series_ids"]) * len(data.target) // n_targets,
+        )
 
     @property
     def forecast(self) -> pd.DataFrame:
         """The newest forecast, as it was made when the run ended: unique_id, ds, cutoff and a column for each model."""
-        return frame_from_csv(self._read("forecast.csv"))
+        return self._frame("forecast.csv")
 
     @property
     def test_forecasts(self) -> pd.DataFrame:
         """The forecasts of the test span, long format."""
-        return frame_from_csv(self._read("test_forecasts.csv"))
+        return self._frame("test_forecasts.csv")
 
     @property
     def history(self) -> pd.DataFrame:
@@ -99,18 +137,29 @@ class Run:
 
     def history_of(self, network: str) -> pd.DataFrame:
         """Losses of ``model`` or ``baseline`` by epoch."""
-        return pd.read_csv(io.BytesIO(self._read(_HISTORY[network])))
+        name, training = _HISTORY[network], self.config.training
+        with self._opened(name, _LONGEST_LINE * (1 + training.epochs * training.ensemble)) as file:
+            return numbers_from_csv(file, self.path / name)
 
     @property
     def tracked_gradients(self) -> dict[str, Any]:
         """By network, how far back its gradient reached after each epoch, [E, L]; empty if that was not tracked."""
         name = "gradients.json"
-        return _json(self._read(name), self.path / name) if name in self.manifest["files"] else {}
+        return self._record(name) if name in self.manifest["files"] else {}
 
     @property
     def plots(self) -> tuple[Path, ...]:
         """The plots, in the order of their names."""
-        return tuple(sorted((self.path / "plots").glob("*.png")))
+        names = sorted(name for name in self.manifest["files"] if name.startswith("plots/") and name.endswith(".png"))
+        return tuple(self.path / name for name in names if (self.path / name).exists())
+
+    def picture(self, plot: Path) -> bytes:
+        """One of the `plots` as a PNG file.
+
+        Raises:
+            RunError: If it is damaged.
+        """
+        return self._read(f"plots/{plot.name}", _LARGEST_PICTURE)
 
     @property
     def report(self) -> Path | None:
@@ -121,9 +170,19 @@ class Run:
         """The weights of ``model``, ``baseline`` or ``refit``, by name.
 
         Raises:
-            RunError: If they are damaged, or not finite.
+            RunError: If they are damaged, not those of the run's network, or not finite.
         """
-        return self._arrays(_WEIGHTS[network])
+        networks = network_configs(self.config)
+        shapes = weight_shapes(networks.get(network, self.config.network), self.shape)
+        forms = {
+            f"{member}/{name}": Form("<f4", shape)
+            for member in range(1, self.config.training.ensemble + 1)
+            for name, shape in shapes.items()
+        }
+        arrays = self._arrays(_WEIGHTS[network], forms)
+        if missing := forms.keys() - arrays.keys():
+            raise RunError(f"{self.path / _WEIGHTS[network]} does not hold {min(missing)!r}.", "Train the run again.")
+        return arrays
 
     @property
     def calibration(self) -> Arrays:
@@ -132,26 +191,59 @@ class Run:
         Raises:
             RunError: If it is damaged, or not finite.
         """
-        return self._arrays(_CALIBRATION) if _CALIBRATION in self.manifest["files"] else {}
+        if _CALIBRATION not in self.manifest["files"]:
+            return {}
+        shape, quantiles = self.shape, len(self.config.network.quantiles)
+        each = (shape.series, shape.horizon, shape.targets)
+        offsets = Form("<f8", (*each, range(1, 10 + 2 * len(self.config.intervals.levels))))
+        forms = {
+            "heads": Form("<f8", (range(quantiles + 1),)),
+            "ranks": Form("<f8", (range(1, REMEMBERED + 1), *each[1:])),
+            "usual": Form("<f8", each),
+        }
+        for moment in ("start", "end"):
+            forms |= {moment: offsets, f"{moment}/size": Form("<f8", each)}
+        forecasters = (self.config.network.model, "rnn", *NAIVE)
+        return self._arrays(
+            _CALIBRATION, {f"{name}/{part}": form for name in forecasters for part, form in forms.items()}
+        )
 
     @property
     def forecast_weights(self) -> str:
         """Which weights make forecasts: ``refit`` if the run was refitted on every row, else ``model``."""
         return "refit" if self.manifest.get("forecast_weights") == "refit" else "model"
 
-    def _arrays(self, name: str) -> Arrays:
-        arrays = arrays_from_bytes(self._read(name))
+    def _arrays(self, name: str, forms: Forms) -> Arrays:
+        with self._opened(name, largest_archive(forms)) as file:
+            arrays = arrays_of(file, forms, str(self.path / name))
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise RunError(f"{self.path / name} holds numbers that are not finite.", "Train the run again.")
         return arrays
 
-    def _read(self, name: str) -> bytes:
+    def _frame(self, name: str) -> pd.DataFrame:
+        with self._opened(name, _LARGEST_TABLE) as file:
+            return frame_from_csv(file, self.path / name)
+
+    def _record(self, name: str) -> Record:
+        return record_of(self._read(name, LARGEST_DOCUMENT), self.path / name)
+
+    def _read(self, name: str, largest: int) -> bytes:
+        with self._opened(name, largest) as file:
+            return file.read()
+
+    def _opened(self, name: str, largest: int) -> IO[bytes]:
+        if len(self.held.get(name, b"")) > largest:
+            raise RunError(f"{self.path / name} is too large: at most {largest:,} bytes make sense.")
         try:
-            return self.held[name] if name in self.held else _read_checked(self.path, name, self.manifest["files"])
+            if name in self.held:
+                return io.BytesIO(self.held[name])
+            return _open_checked(self.path, name, self.manifest["files"], largest)
         except RunError:
-            with suppress(OSError, ValueError):
-                if json.loads((self.path / "manifest.json").read_bytes()) != self.manifest:
-                    raise RunError(f"The run {self.name} was replaced since it was opened.", "Open it again.") from None
+            now = self.manifest
+            with suppress(RunError):
+                now = _read_manifest(self.path)
+            if now != self.manifest:
+                raise RunError(f"The run {self.name} was replaced since it was opened.", "Open it again.") from None
             raise
 
 
@@ -160,6 +252,18 @@ _DATA_FACTS = {"freq", "columns", "series_ids", "test_from", "last"}
 _WEIGHTS = {"model": "weights.npz", "baseline": "baseline/weights.npz", "refit": "refit.npz"}
 _CALIBRATION = "calibration.npz"
 _HISTORY = {"model": "history.csv", "baseline": "baseline/history.csv"}
+
+# Windows, at most, whose errors' ranks are kept to draw paths from.
+REMEMBERED = 500
+
+_OTHERS = ("scaler.json", "metrics.json", "gradients.json", "forecast.csv")
+
+# Bytes: of each file that is held in memory; of a line of the history; of the forecasts of a test span, which are a
+# million lines at most; of a plot.
+_LARGEST_HELD = 8 * 1024**2
+_LONGEST_LINE = 1024
+_LARGEST_TABLE = 1024**3
+_LARGEST_PICTURE = 64 * 1024**2
 
 
 class RunWriter:
@@ -238,12 +342,15 @@ class RunWriter:
                 f"Unfinished: {', '.join(known) or 'none'}. forecast runs lists the finished ones.",
             )
         try:
-            config = config_from_json((self.folder / "config.json").read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
+            refuse_links(self.folder)
+            manifest = _read_manifest(self.folder)
+            config = config_from_json(read_within(self.folder, "config.json", LARGEST_DOCUMENT), self.folder)
+        except RunError as error:
             raise RunError(
-                f"The unfinished training {self.name!r} cannot be continued: {error}.", "Train again with --overwrite."
+                f"The unfinished training {self.name!r} cannot be continued: {error.message}",
+                "Train again with --overwrite.",
             ) from None
-        return _json((self.folder / "manifest.json").read_bytes(), self.folder / "manifest.json"), config
+        return manifest, config
 
     @property
     def resume_command(self) -> str:
@@ -383,22 +490,14 @@ def open_run(path: Path) -> Run:
     Raises:
         RunError: If it is damaged, unfinished, or of a newer schema.
     """
-    try:
-        manifest = _json((path / "manifest.json").read_bytes(), path / "manifest.json")
-    except OSError as error:
-        raise RunError(f"Cannot read the run {path}: {error.strerror}.") from None
-    if not isinstance(manifest.get("schema"), int) or manifest["schema"] > SCHEMA:
-        raise RunError(
-            f"{path} has schema {manifest.get('schema')!r}; this version reads up to {SCHEMA}.", "Update forecast."
-        )
-    if manifest.get("state") != "finished":
+    manifest = _read_manifest(path)
+    if manifest["state"] != "finished":
         raise RunError(
             f"The run {path} is not finished.",
             f"Continue it with: {resume_command(path.name.removeprefix('.').removesuffix('.training'), path.parent)}",
         )
-    if not _lists_files(manifest.get("files")):
-        raise RunError(f"The manifest of {path} is damaged: its list of files makes no sense.", "Train the run again.")
-    return Run(path, manifest, config_from_json(_read_checked(path, "config.json", manifest["files"]).decode()))
+    with _open_checked(path, "config.json", manifest["files"], LARGEST_DOCUMENT) as file:
+        return Run(path, manifest, config_from_json(file.read(), path / "config.json"))
 
 
 # Versions of a run that may follow one another while it is opened.
@@ -423,8 +522,8 @@ def _of_one_version(path: Path, holding: bool = True) -> Run:
 
 def _manifest_of(path: Path) -> bytes:
     for _ in range(_MOST_VERSIONS):
-        with suppress(OSError):
-            return (path / "manifest.json").read_bytes()
+        with suppress(RunError):
+            return read_within(path, "manifest.json", LARGEST_DOCUMENT)
         if not set_aside(path).exists():
             break
         time.sleep(0.01)  # the old one has left its place, and the new one has not moved in
@@ -433,10 +532,12 @@ def _manifest_of(path: Path) -> bytes:
 
 def _small_files(run: Run) -> dict[str, bytes]:
     held = {}
-    for name in run.manifest["files"]:
-        if not name.startswith("plots/") and name not in ("report.html", "test_forecasts.csv"):
-            with suppress(RunError):  # a damaged file matters to those who need it
-                held[name] = _read_checked(run.path, name, run.manifest["files"])
+    for name in (*_WEIGHTS.values(), *_HISTORY.values(), _CALIBRATION, *_OTHERS):
+        with (
+            suppress(RunError),  # a damaged file matters to those who need it, and a large one is read by them
+            _open_checked(run.path, name, run.manifest["files"], _LARGEST_HELD) as file,
+        ):
+            held[name] = file.read()
     return held
 
 
@@ -465,37 +566,29 @@ def unfinished_runs(runs_dir: Path) -> list[str]:
     return sorted(path.name[1 : -len(".training")] for path in begun if (path / "checkpoints").is_dir())
 
 
-def _lists_files(files: object) -> bool:
-    return isinstance(files, dict) and all(
-        isinstance(entry, dict) and isinstance(entry.get("bytes"), int) and isinstance(entry.get("sha256"), str)
-        for entry in files.values()
-    )
+def _read_manifest(folder: Path) -> Record:
+    manifest = record_of(read_within(folder, "manifest.json", LARGEST_DOCUMENT), folder / "manifest.json")
+    schema = manifest.get("schema")
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise RunError(f"{folder} has schema {schema!r}; this version reads up to {SCHEMA}.", "Update forecast.")
+    check_manifest(manifest)
+    return manifest
 
 
-def _read_checked(folder: Path, name: str, files: dict[str, Any]) -> bytes:
-    """The bytes of a run's file, if they are those that the manifest speaks of."""
+def _open_checked(folder: Path, name: str, files: dict[str, Any], largest: int) -> IO[bytes]:
+    """A run's file, opened at its beginning, if it is the one that the manifest speaks of."""
     expected = files.get(name)
     if expected is None:
         raise RunError(f"The run {folder.name} has no {name}.")
-    path = folder / name
-    try:
-        content = path.read_bytes() if path.stat().st_size == expected["bytes"] else b""
-    except OSError as error:
-        raise RunError(f"Cannot read {path}: {error.strerror}.") from None
-    if hashlib.sha256(content).hexdigest() != expected["sha256"]:
-        raise RunError(f"{path} is not what the manifest says: it was changed or damaged.", "Train the run again.")
-    return content
+    file = open_within(folder, name, largest)
+    if os.fstat(file.fileno()).st_size != expected["bytes"] or sha256_of(file).hex() != expected["sha256"]:
+        file.close()
+        raise RunError(
+            f"{folder / name} is not what the manifest says: it was changed or damaged.", "Train the run again."
+        )
+    file.seek(0)
+    return file
 
 
 def _pretty(value: object) -> str:
     return json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-
-
-def _json(content: bytes, path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(content)
-    except ValueError as error:
-        raise RunError(f"{path} is not JSON: {error}.") from None
-    if not isinstance(value, dict):
-        raise RunError(f"{path} is not a JSON object.")
-    return value

@@ -57,7 +57,8 @@ def print_json(value: object) -> None:
 
 def records(forecast: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a forecast as JSON takes them."""
-    return forecast.astype({"ds": str, "cutoff": str}).to_dict(orient="records")  # type: ignore[return-value]
+    texts = forecast.astype({"ds": str, "cutoff": str}).astype(object)
+    return texts.where(forecast.notna(), None).to_dict(orient="records")  # type: ignore[return-value]
 
 
 def print_error(error: ForecastError) -> None:

@@ -10,6 +10,9 @@ from forecast.data.prepare import Rows
 # Smallest scale of a window, in units of the training rows' spread: noise on a flat window must not be blown up.
 SMALLEST_SCALE = 0.1
 
+# Feeding forecasts back is a loop in the graph, one turn a segment.
+MOST_FED_BACK = 192
+
 
 @dataclass(frozen=True)
 class Shape:

@@ -115,7 +115,7 @@ def predict_and_draw(
     from forecast.report.draw import draw_forecast
 
     if source is None:
-        return predict(run), [path.read_bytes() for path in run.plots if path.name.startswith("5-forecast")]
+        return predict(run), [run.picture(path) for path in run.plots if path.name.startswith("5-forecast")]
     forecast, rows = _newest(run, source, listener or Silence())
     pictures = draw_forecast(rows, forecast, run.config.network.model, chosen(run.config.data.lookback))
     return forecast, list(pictures.values())

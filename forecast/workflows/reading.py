@@ -63,7 +63,7 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
         raise DataError(
             f"{run.name} was trained on rows that cannot be read again.", "Give them as SOURCE behind the run."
         )
-    if source is None and not is_built_in(again) and not os.path.exists(str(again)):
+    if source is None and not is_built_in(again) and not os.path.isfile(str(again)):  # no pipe either
         raise DataError(
             f"{again}, which {run.name} was trained on, is no longer there.", "Give its rows as SOURCE behind the run."
         )
