@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ class Run:
         """The content of metrics.json."""
         return _json(self._read("metrics.json"), self.path / "metrics.json")
 
-    @property
+    @cached_property
     def scaler(self) -> Scaler:
         """The fitted scaler."""
         return scaler_from_json(self._read("scaler.json").decode())
@@ -120,7 +121,7 @@ class Run:
         """
         return self._arrays(_WEIGHTS[network])
 
-    @property
+    @cached_property
     def calibration(self) -> Arrays:
         """What the intervals were calibrated to, by name; empty if the run has none.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,6 +49,11 @@ def frame_to_csv(frame: pd.DataFrame) -> bytes:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
+
+
+def records(forecast: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a forecast as JSON takes them."""
+    return forecast.astype({"ds": str, "cutoff": str}).to_dict(orient="records")  # type: ignore[return-value]
 
 
 def frame_from_csv(content: bytes) -> pd.DataFrame:

@@ -30,11 +30,11 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Forecast the steps after the last row: of the data that a run was trained on, or of new ones."""
-    from forecast.cli.console import Speaker, print_json, records
+    from forecast.cli.console import Speaker, print_json
     from forecast.data.panel import moment
     from forecast.errors import ConfigError
     from forecast.storage import write_output
-    from forecast.tabular import frame_to_csv
+    from forecast.tabular import frame_to_csv, records
     from forecast.workflows import forecasting
 
     speaker = Speaker(quiet)

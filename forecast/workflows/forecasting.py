@@ -69,6 +69,21 @@ def predict(
     return forecast
 
 
+def predict_with(networks: Mapping[str, list[Network]], run: Run, source: Source, listener: Listener) -> pd.DataFrame:
+    """The same as `predict` from new rows, with networks that have been loaded before.
+
+    Args:
+        networks: What `networks_of` returned for this run and its `forecast_weights`.
+        run: A run.
+        source: New rows to forecast from.
+        listener: Is told what goes on.
+
+    Raises:
+        DataError: If the rows do not fit the run.
+    """
+    return _newest(run, source, listener, networks)[0]
+
+
 def sample_paths(
     run: Run | str,
     source: Source | None = None,
@@ -196,20 +211,22 @@ class _Ready:
     intervals: Intervals | None
 
 
-def _newest(run: Run, source: Source, listener: Listener) -> tuple[pd.DataFrame, Rows]:
-    ready = _ready(run, source, listener)
+def _newest(
+    run: Run, source: Source, listener: Listener, networks: Mapping[str, list[Network]] | None = None
+) -> tuple[pd.DataFrame, Rows]:
+    ready = _ready(run, source, listener, networks)
     season = chosen(run.config.data.season)
     return newest_forecast(ready.newest, ready.models, season, ready.intervals), ready.newest.rows
 
 
-def _ready(run: Run, source: Source, listener: Listener) -> _Ready:
+def _ready(run: Run, source: Source, listener: Listener, networks: Mapping[str, list[Network]] | None = None) -> _Ready:
     panel = fitting_panel(run, source, listener)
     newest = newest_rows(panel, run.config.data, run.scaler)
     if not len(newest.windows):
         raise DataError(newest.refused[0], "Give more of the newest rows, without such holes.")
     for warning in newest.refused + newest.filled:
         listener.warn(warning)
-    networks = networks_of(run, newest.rows, run.forecast_weights)
+    networks = networks or networks_of(run, newest.rows, run.forecast_weights)
     return _Ready(newest, forecasters_over(newest.rows, run, networks), _caught_up(run, panel, networks))
 
 
