@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -81,6 +82,46 @@ def _unwritable(path: Path, content: bytes, error: OSError) -> MachineError:
         f"Cannot write {path} ({len(content):,} bytes): {error.strerror or error}.",
         "Free some space there, or choose another place." if full else "Choose another place.",
     )
+
+
+@contextmanager
+def folder_written(place: Path) -> Iterator[Path]:
+    """A folder to fill, which moves to its place once it is whole, and is deleted if that fails.
+
+    A folder that is at the place is replaced.
+
+    Args:
+        place: Where it belongs.
+
+    Raises:
+        MachineError: If the disk is full, or the folder above cannot be written.
+    """
+    beside = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    replaced = place.with_name(f".{place.name}.replaced")
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        for path in beside.rglob("*"):
+            if path.is_dir():
+                sync_folder(path)
+                continue
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+        if place.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+            os.rename(place, replaced)
+        try:
+            os.rename(beside, place)
+        except OSError:
+            if replaced.exists():
+                os.rename(replaced, place)
+            raise
+        sync_folder(place.parent)
+        shutil.rmtree(replaced, ignore_errors=True)
+    except OSError as error:
+        raise MachineError(f"Cannot write {place}: {error.strerror or error}.", "Choose another place.") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -53,7 +53,10 @@ def _quoted(text: str) -> str:
 
 def records(forecast: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a forecast as JSON takes them."""
-    return forecast.astype({"ds": str, "cutoff": str}).to_dict(orient="records")  # type: ignore[return-value]
+    columns = [
+        (column.astype(str) if name in ("ds", "cutoff") else column).tolist() for name, column in forecast.items()
+    ]
+    return [dict(zip(forecast.columns, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def frame_from_csv(content: bytes) -> pd.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -97,8 +96,7 @@ def serve(
     from forecast.serving.service import Service
 
     speaker, found = Speaker(quiet), find(run, runs_dir=runs_dir)
-    web = create_app(Service(found), RequestReader(found, max_rows), Limits(max_body, timeout))
+    web = create_app(Service(found, RequestReader(found, max_rows)), Limits(max_body, timeout))
     answer(web, host, port, lambda address: speaker.note(f"serving {found.name} at {address}; Ctrl-C ends it"))
     sys.stderr.flush()
-    if threading.active_count() > 1:
-        os._exit(0)  # a forecast is still being made that nobody waits for any more
+    os._exit(0)  # a forecast that is still being made has no client any more, and is not waited for

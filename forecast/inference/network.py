@@ -46,6 +46,8 @@ class OnnxNetwork:
     Args:
         graph: The bytes of an ONNX model.
         shape: Sizes of its windows.
+
+    ``takes`` are the names of its inputs.
     """
 
     def __init__(self, graph: bytes, shape: Shape) -> None:
@@ -54,7 +56,7 @@ class OnnxNetwork:
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        self._takes = [taken.name for taken in self._session.get_inputs()]
+        self.takes = [taken.name for taken in self._session.get_inputs()]
         self._states = [taken.shape[1] for taken in self._session.get_inputs() if taken.name.startswith("state_")]
         self._shape, self._answer = shape, self._session.get_outputs()[0].shape[1:]
 
@@ -97,4 +99,4 @@ class OnnxNetwork:
             "future": window[:, shape.lookback :, shape.features - shape.known :],
             "series": rows.identity[starts],
         }
-        return {name: fed[name] for name in self._takes if name in fed}
+        return {name: fed[name] for name in self.takes if name in fed}

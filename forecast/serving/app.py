@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-import anyio
 from fastapi import FastAPI, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -16,11 +15,7 @@ from starlette.requests import ClientDisconnect
 import forecast
 from forecast.config import chosen
 from forecast.errors import ForecastError
-from forecast.serving.requests import RequestReader
 from forecast.serving.service import Service, as_json
-
-# Requests that are prepared at the same time. The others wait, and are dropped when their time is over.
-_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -81,17 +76,15 @@ class Model(BaseModel):
     version: Annotated[str, Field(description="Of forecast.")]
 
 
-def create_app(service: Service, reader: RequestReader, limits: Limits) -> FastAPI:
+def create_app(service: Service, limits: Limits) -> FastAPI:
     """The application that serves one run.
 
     Args:
         service: The run.
-        reader: Reads its requests.
         limits: How much a client may ask for.
     """
     # Pages for /docs would be fetched from elsewhere; /openapi.json says the same.
     app = FastAPI(title=f"Forecasts of {service.run.name}", version=forecast.__version__, docs_url=None, redoc_url=None)
-    threads = anyio.CapacityLimiter(_AT_ONCE)
 
     @app.get("/health")
     async def health() -> Health:
@@ -101,13 +94,15 @@ def create_app(service: Service, reader: RequestReader, limits: Limits) -> FastA
     @app.get("/model")
     async def model() -> Model:
         """Say what is served, and how good it was."""
-        return described(service, reader)
+        return described(service)
 
     @app.post(
         "/forecast",
         response_model=Answer,
         responses={code: {"model": Refusal} for code in (408, 413, 422, 503, 504)},
-        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": reader.schema()}}}},
+        openapi_extra={
+            "requestBody": {"required": True, "content": {"application/json": {"schema": service.reader.schema()}}}
+        },
     )
     async def make_forecast(request: Request) -> Response:
         """Forecast the steps after the last of these rows."""
@@ -118,9 +113,7 @@ def create_app(service: Service, reader: RequestReader, limits: Limits) -> FastA
             raise _refused(408, f"The body took longer than {limits.seconds:g} s to arrive.") from None
         try:
             async with asyncio.timeout(limits.seconds):
-                answer = await anyio.to_thread.run_sync(
-                    lambda: as_json(service.forecast(reader.read(body))), abandon_on_cancel=True, limiter=threads
-                )
+                answer = await asyncio.wrap_future(service.submit(body))
         except TimeoutError:
             raise _refused(
                 504, f"The forecast took longer than {limits.seconds:g} s.", "Send fewer rows, or try again later."
@@ -134,14 +127,9 @@ def create_app(service: Service, reader: RequestReader, limits: Limits) -> FastA
     return app
 
 
-def described(service: Service, reader: RequestReader) -> Model:
-    """What `/model` answers.
-
-    Args:
-        service: The run.
-        reader: Reads its requests.
-    """
-    run, metrics, data = service.run, service.metrics, service.run.config.data
+def described(service: Service) -> Model:
+    """What `/model` answers."""
+    run, reader, metrics, data = service.run, service.reader, service.metrics, service.run.config.data
     several = len(run.data["series_ids"]) > 1
     return Model(
         name=run.name,

@@ -87,6 +87,8 @@ class RequestReader:
             return DataError(
                 f"The table has more than {self.max_rows:,} rows.", "Send the newest ones, or serve with --max-rows."
             )
+        if kind == "too_short":
+            return DataError("The table has no rows.", 'Send {"rows": [{…}, …]}.')
         if len(place) < 2:
             where = f"{place[0]!r}" if place else "The body"
             return DataError(f"{where}: {_plain(first['msg'])}.", 'Send {"rows": [{…}, …]} and nothing beside it.')

@@ -79,7 +79,7 @@ def networks_of(
     found: dict[str, list[Network]] = {}
     for network, parts in network_configs(config).items():
         which = model_weights if network == "model" else network
-        weights = _checked_weights(run, which, parts, shape)
+        weights = checked_weights(run, which, parts, shape)
         found[names[network]] = [
             OnnxNetwork(graph_of(parts, shape, member, carrying is not None), shape)
             if run.manifest.get("runtimes", {}).get(which) == ONNX
@@ -93,15 +93,25 @@ def keras_networks_of(run: Run, shape: Shape) -> dict[str, keras.Model]:
     """The first member of each network of a run by column, as Keras's own, which can be looked into."""
     names = column_names(run.config)
     return {
-        names[network]: _in_keras(
-            parts, shape, _checked_weights(run, network, parts, shape)[0], run.config.training.seed, None
+        names[network]: in_keras(
+            parts, shape, checked_weights(run, network, parts, shape)[0], run.config.training.seed, None
         )
         for network, parts in network_configs(run.config).items()
     }
 
 
-def _checked_weights(run: Run, which: str, parts: NetworkConfig, shape: Shape) -> list[Arrays]:
-    """The weights of each member of a network."""
+def checked_weights(run: Run, which: str, parts: NetworkConfig, shape: Shape) -> list[Arrays]:
+    """The weights of each member of a network of a run.
+
+    Args:
+        run: A run.
+        which: Which weights: ``model``, ``baseline`` or ``refit``.
+        parts: The configuration of the network.
+        shape: Sizes of its windows.
+
+    Raises:
+        RunError: If they are not those of this network.
+    """
     weights, expected = run.weights(which), weight_shapes(parts, shape)
     members = [weights_of_member(weights, number) for number in range(run.config.training.ensemble)]
     shapes = [{name: array.shape for name, array in member.items()} for member in members]
@@ -110,7 +120,16 @@ def _checked_weights(run: Run, which: str, parts: NetworkConfig, shape: Shape) -
     return members
 
 
-def _in_keras(parts: NetworkConfig, shape: Shape, weights: Arrays, seed: int, carrying: int | None) -> keras.Model:
+def in_keras(parts: NetworkConfig, shape: Shape, weights: Arrays, seed: int, carrying: int | None) -> keras.Model:
+    """A trained network as Keras's own.
+
+    Args:
+        parts: Its configuration.
+        shape: Sizes of its windows.
+        weights: One member's weights.
+        seed: What else is random in it: dropout.
+        carrying: For how many series side by side it carries its state; None if it carries none.
+    """
     from forecast.models.recurrent import build_network, set_weights
 
     network = build_network(parts.model_copy(update={"stateful": carrying is not None}), shape, seed, carrying)
@@ -121,7 +140,7 @@ def _in_keras(parts: NetworkConfig, shape: Shape, weights: Arrays, seed: int, ca
 def _on_keras(parts: NetworkConfig, shape: Shape, weights: Arrays, seed: int, carrying: int | None) -> Network:
     from forecast.models.feeding import KerasNetwork
 
-    return KerasNetwork(_in_keras(parts, shape, weights, seed, carrying), shape, carrying)
+    return KerasNetwork(in_keras(parts, shape, weights, seed, carrying), shape, carrying)
 
 
 def without_tensorflow(
