@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -84,6 +85,46 @@ def _unwritable(path: Path, content: bytes, error: OSError) -> MachineError:
     )
 
 
+# From Linux's fcntl.h and fs.h: paths are taken from the working folder, and both names change hands.
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+
+
+def exchange_folders(new: Path, place: Path) -> None:
+    """Let two folders change places; afterwards the new one is in its place, and the old one where the new one was.
+
+    In one step where system and disk can, so that nobody ever finds the place empty; else by way of `set_aside`.
+
+    Raises:
+        OSError: If they cannot be moved; then both are where they were.
+    """
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:  # not Linux, or a C library without it
+        return _exchange_in_steps(new, place)
+    if renameat2(_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(place), _RENAME_EXCHANGE) == 0:
+        return None
+    number = ctypes.get_errno()
+    if number in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):  # a disk that cannot, such as a network's
+        return _exchange_in_steps(new, place)
+    raise OSError(number, os.strerror(number))
+
+
+def set_aside(place: Path) -> Path:
+    """Where the old folder of a place waits while the new one moves in, if that takes more than one step."""
+    return place.with_name(f".{place.name}.replaced")
+
+
+def _exchange_in_steps(new: Path, place: Path) -> None:
+    aside = set_aside(place)
+    os.rename(place, aside)
+    try:
+        os.rename(new, place)
+    except OSError:
+        os.rename(aside, place)
+        raise
+    os.rename(aside, new)
+
+
 @contextmanager
 def folder_written(place: Path) -> Iterator[Path]:
     """A folder to fill, which moves to its place once it is whole, and is deleted if that fails.
@@ -97,7 +138,6 @@ def folder_written(place: Path) -> Iterator[Path]:
         MachineError: If the disk is full, or the folder above cannot be written.
     """
     beside = place.with_name(f".{place.name}.{os.getpid()}.tmp")
-    replaced = place.with_name(f".{place.name}.replaced")
     try:
         beside.mkdir(parents=True)
         yield beside
@@ -108,16 +148,10 @@ def folder_written(place: Path) -> Iterator[Path]:
             with open(path, "rb") as file:
                 os.fsync(file.fileno())
         if place.exists():
-            shutil.rmtree(replaced, ignore_errors=True)
-            os.rename(place, replaced)
-        try:
+            exchange_folders(beside, place)
+        else:
             os.rename(beside, place)
-        except OSError:
-            if replaced.exists():
-                os.rename(replaced, place)
-            raise
         sync_folder(place.parent)
-        shutil.rmtree(replaced, ignore_errors=True)
     except OSError as error:
         raise MachineError(f"Cannot write {place}: {error.strerror or error}.", "Choose another place.") from None
     finally:
@@ -147,12 +181,14 @@ def locked(path: Path, what: str, otherwise: str = "name another with --run") ->
     """
     with _hold(path, what, otherwise) as file:
         try:
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+            # A full disk keeps nobody from holding the lock; it only goes without a name.
+            with suppress(OSError):
+                os.ftruncate(file.fileno(), 0)
+                os.write(file.fileno(), str(os.getpid()).encode())
             yield
         finally:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
 
 def _hold(path: Path, what: str, otherwise: str) -> IO[str]:

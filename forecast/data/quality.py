@@ -134,16 +134,15 @@ def _report(panel: Panel, position: int) -> ColumnReport:
         findings.append(f"{missing.sum():,} of {len(values):,} values are missing, at most {run:,} in a row.")
     if not len(present):
         return ColumnReport(name, panel.units.get(name, ""), len(values), run, np.nan, np.nan, np.nan, tuple(findings))
-    low, high = float(present.min()), float(present.max())
+    low, high, median = float(present.min()), float(present.max()), float(np.median(present))
     if low == high and len(present) > 1:
-        findings.append(f"every value is {low:g}.")
+        findings.append(f"every value is {low:g}; it is no input unless named.")
     elif low < high:
         findings += _impossible(name, present)
-        findings += _odd_numbers(present)
+        findings += _odd_numbers(present, median)
         findings += _stuck(panel, position, low, high)
         if _PRICE.search(name) and low > 0:
             findings += _jumps(panel, position)
-    median = float(np.median(present))
     return ColumnReport(name, panel.units.get(name, ""), int(missing.sum()), run, low, median, high, tuple(findings))
 
 
@@ -168,17 +167,23 @@ def _impossible(name: str, present: Floats) -> list[str]:
     return findings
 
 
-def _odd_numbers(present: Floats) -> list[str]:
+def _odd_numbers(present: Floats, middle: float) -> list[str]:
     findings = []
     size = np.abs(present)
+    inexact = int(((size > 2.0**53) & (present == np.rint(present))).sum()) if size.max() > 2.0**53 else 0
     if huge := int((size >= 1e30).sum()):
         findings.append(f"{huge:,} value(s) are 1e30 or larger.")
-    elif inexact := int(((size > 2.0**53) & (present == np.rint(present))).sum()):
+    elif inexact:
         findings.append(f"{inexact:,} integer(s) above 2^53 are rounded.")
-    middle = float(np.median(present))
-    distance = np.abs(present - middle)
+    # In one array, as every copy of a long column is as large as the column.
+    distance = np.subtract(present, middle, out=size)
+    np.abs(distance, out=distance)
     rest = np.sort(distance)[: max(1, len(distance) - 5)]
-    spread = float(np.sqrt(np.mean(np.square(rest / rest[-1])))) * float(rest[-1]) if rest[-1] > 0 else 0.0
+    longest = float(rest[-1])
+    spread = 0.0
+    if longest > 0:
+        rest /= longest
+        spread = float(np.sqrt(np.mean(np.square(rest, out=rest)))) * longest
     if spread > 0:
         if len(present) > 20 and (far := int((distance > _OUTLIER * spread).sum())):
             odd = float(present[distance.argmax()])
@@ -213,7 +218,7 @@ def _stuck(panel: Panel, position: int, low: float, high: float) -> list[str]:
 
 
 def _jumps(panel: Panel, position: int) -> list[str]:
-    """Steps of a price by the ratio of a share split, far beyond its usual moves."""
+    """Steps of a price far beyond its usual ones: by the ratio of a share split, or down as after a dividend."""
     prices = np.log(panel.values[:, position])
     steps = np.diff(prices, prepend=np.nan)
     steps[np.asarray(panel.offsets[:-1])] = np.nan
@@ -223,12 +228,19 @@ def _jumps(panel: Panel, position: int) -> list[str]:
     usual = float(np.quantile(known, 0.9))
     ratio = np.exp(np.abs(steps))
     like_split = np.min(np.abs(ratio[:, None] / _SPLITS - 1), axis=1) < 0.03
+    findings = []
     jumps = np.flatnonzero(like_split & (np.abs(steps) > 8 * usual))
-    if not len(jumps):
-        return []
-    first = int(jumps[0])
-    factor, day = float(np.exp(steps[first])), _moment(panel, first)
-    return [f"{len(jumps):,} jump(s) like a share split, the first by a factor of {factor:.3g} on {day}."]
+    if len(jumps):
+        factor, day = float(np.exp(steps[jumps[0]])), _moment(panel, int(jumps[0]))
+        findings.append(f"{len(jumps):,} jump(s) like a share split, the first by a factor of {factor:.3g} on {day}.")
+    falls = np.flatnonzero(~like_split & (steps < -10 * usual))
+    if len(falls):
+        share, day = 1 - float(np.exp(steps[falls[0]])), _moment(panel, int(falls[0]))
+        findings.append(
+            f"{len(falls):,} fall(s) beyond ten of its usual steps, the first by {share:.2g} of the price on {day} "
+            "(a dividend that the prices are not adjusted for, or news?)."
+        )
+    return findings
 
 
 def _gap_warnings(panel: Panel) -> tuple[str, ...]:

@@ -28,9 +28,9 @@ Way = Literal["fused", "unrolled", "keras"]
 # operations, so its loops may be longer.
 LONGEST_UNROLLED, LONGEST_UNROLLED_RNN = 32, 192
 
-# The kernel does not share its products among the cores, so it is ahead only of small ones: B * U * (F + U) of a step,
-# on each core.
-LARGEST_FUSED = 400_000
+# The kernel is ahead in layers of up to so many units, whose weights stay in a core's cache; and in wider ones where a
+# step of what each core takes, B * U * (F + U), is small.
+WIDEST_FUSED, LARGEST_FUSED = 64, 400_000
 
 # Fewer windows than these do not keep a core busy.
 FEWEST_IN_PART = 16
@@ -87,7 +87,8 @@ class Recurrence(keras.layers.RNN):  # type: ignore[misc]
         if self.way is not None:
             return self.way
         size = _size_of_step(self.cell, shape)
-        if can_be_fused(self.cell) and size <= LARGEST_FUSED * _parts(shape[0]):
+        small = self.cell.units <= WIDEST_FUSED or size <= LARGEST_FUSED * parts_of(shape[0])
+        if can_be_fused(self.cell) and small:
             return "fused"
         longest = LONGEST_UNROLLED_RNN if isinstance(self.cell, SimpleRNNCell) else LONGEST_UNROLLED
         short = shape[1] is not None and shape[1] <= longest
@@ -126,7 +127,7 @@ def _fused(cell: Any, sequences: Any, states: list[Any]) -> tuple[Any, list[Any]
     bias = tf.zeros(4 * units) if cell.bias is None else tf.convert_to_tensor(cell.bias)
     seen = isinstance(cell, PeepholeLSTMCell)
     i, f, o = tf.unstack(cell.peephole_kernel) if seen else [tf.zeros(units)] * 3
-    parts = _parts(sequences.shape[0])
+    parts = parts_of(sequences.shape[0])
     steps = tf.split(tf.transpose(sequences, [1, 0, 2]), parts, axis=1)
     h, c = zip(
         *(
@@ -135,11 +136,12 @@ def _fused(cell: Any, sequences: Any, states: list[Any]) -> tuple[Any, list[Any]
         ),
         strict=True,
     )
-    outputs, cell = tf.concat(h, axis=1), tf.concat(c, axis=0)
-    return tf.transpose(outputs, [1, 0, 2]), [outputs[-1], cell]
+    # The last outputs are taken before the parts are joined: joining all would copy every step, and its gradient again.
+    last = tf.concat([part[-1] for part in h], axis=0)
+    return tf.transpose(tf.concat(h, axis=1), [1, 0, 2]), [last, tf.concat(c, axis=0)]
 
 
-def _parts(batch_size: int | None) -> int:
+def parts_of(batch_size: int | None) -> int:
     """Into how many parts a batch is cut, each of which the kernel takes through the whole sequence on its own core."""
     cores = os.cpu_count() or 1
     most = 1 if batch_size is None else min(cores, batch_size // FEWEST_IN_PART)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +16,15 @@ import pandas as pd
 
 from forecast.config import NetworkConfig, chosen
 from forecast.data.prepare import Prepared, Rows, in_units
+from forecast.data.reading.memory import available_memory, megabytes
 from forecast.data.scaling import Scaler
 from forecast.data.windows import InUnits, Windows
+from forecast.errors import MachineError
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import judge
 from forecast.evaluation.verdict import PLAIN, significance
 from forecast.inference.network import Network
+from forecast.models.footprint import training_bytes
 from forecast.models.shape import shape_of
 from forecast.runs import RunWriter
 from forecast.training.state import Arrays
@@ -37,6 +43,9 @@ if TYPE_CHECKING:
     from forecast.models.backend import keras
     from forecast.training.trainer import Fit
 
+# Bytes of rows that are let go at once after a training; to look for fewer takes longer than they are worth.
+_LARGE = 1 << 26
+
 
 @dataclass(frozen=True)
 class Workshop:
@@ -45,6 +54,12 @@ class Workshop:
     prepared: Prepared
     writer: RunWriter
     listener: Listener
+
+    @cached_property
+    def origin(self) -> str:
+        """A digest of the data and the configuration, by which checkpoints know what they belong to."""
+        panel, config = self.prepared.rows.panel, self.prepared.config
+        return hashlib.sha256(f"{panel.fingerprint()} {config.to_json()}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -215,11 +230,13 @@ def fit_network(
         epochs: Epochs after which each member stops, validation or not; None for early stopping.
     """
     started = time.monotonic()
-    members = tuple(
-        _fit_member(workshop, name, number, parts, windows, epochs[number] if epochs is not None else None)
-        for number in range(workshop.prepared.config.training.ensemble)
-    )
-    return Trained(members, time.monotonic() - started)
+    members = []
+    for number in range(workshop.prepared.config.training.ensemble):
+        stop = epochs[number] if epochs is not None else None
+        members.append(_fit_member(workshop, name, number, parts, windows, stop))
+        if workshop.prepared.rows.inputs.nbytes > _LARGE:
+            gc.collect()  # a training refers to itself, and holds a copy of all rows until it is found to be unused
+    return Trained(tuple(members), time.monotonic() - started)
 
 
 def _fit_member(
@@ -233,6 +250,7 @@ def _fit_member(
     prepared, config = workshop.prepared, workshop.prepared.config
     training = config.training.model_copy(update={"seed": config.training.seed + number})
     shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
+    _check_memory(parts, training_bytes(parts, shape, min(chosen(training.batch_size), len(windows))))
     if parts.stateful:
         batch_size = lanes_or_windows(windows, training, carries_state=True).batch_size
         network = build_network(parts, shape, training.seed, batch_size)
@@ -241,7 +259,7 @@ def _fit_member(
         network, twin = build_network(parts, shape, training.seed), None
     fit = Fit(network, prepared, training, windows, epochs, twin)
     checkpoint = f"{name}.{number + 1}"
-    saved = load_checkpoint(workshop.writer.checkpoints, checkpoint)
+    saved = load_checkpoint(workshop.writer.checkpoints, checkpoint, workshop.origin)
     if saved is not None:
         arrays, progress, warnings = saved
         for warning in warnings:
@@ -268,6 +286,16 @@ def _fit_member(
     )
 
 
+def _check_memory(parts: NetworkConfig, needed: int) -> None:
+    available = available_memory()
+    if needed > available:
+        raise MachineError(
+            f"Training {parts.cell} of {', '.join(map(str, parts.units))} units would take at least "
+            f"{megabytes(needed)} of memory; {megabytes(available)} are available.",
+            "Try fewer --units, a smaller --batch-size or a shorter --lookback.",
+        )
+
+
 def _forecaster_of(
     network: keras.Model, parts: NetworkConfig, prepared: Prepared, windows: Windows
 ) -> tuple[Network, str | None]:
@@ -275,12 +303,17 @@ def _forecaster_of(
     return without_tensorflow(network, parts, shape, prepared.rows, windows)
 
 
-@dataclass(frozen=True)
+# A checkpoint after every epoch, and within a long one after so many seconds. Saving takes a fraction of one.
+_SECONDS_BETWEEN_CHECKPOINTS = 60.0
+
+
+@dataclass
 class _Keeper:
-    """Saves a checkpoint after every epoch, and when the user asks to stop."""
+    """Saves a checkpoint after every epoch, now and then within one, and when the user asks to stop."""
 
     workshop: Workshop
     name: str
+    saved: float = field(default_factory=time.monotonic)
 
     def after_step(self, fit: Fit) -> None:
         """Tell the listener; on a request to stop, save first."""
@@ -289,9 +322,13 @@ class _Keeper:
         except StopRequested:
             self.after_epoch(fit)
             raise
+        if time.monotonic() - self.saved >= _SECONDS_BETWEEN_CHECKPOINTS:
+            self.after_epoch(fit)
 
     def after_epoch(self, fit: Fit) -> None:
         """Save."""
         from forecast.training.checkpoint import save_checkpoint
 
-        save_checkpoint(self.workshop.writer.checkpoints, self.name, fit.arrays(), fit.progress)
+        workshop = self.workshop
+        save_checkpoint(workshop.writer.checkpoints, self.name, fit.arrays(), fit.progress, workshop.origin)
+        self.saved = time.monotonic()

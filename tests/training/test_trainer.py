@@ -131,8 +131,8 @@ def test_stopped_and_continued_is_never_stopped(
     interrupted = fit_of(prepared)
     with pytest.raises(Stopped):
         interrupted.run(Watching(each_step=stop_at(stopped_at)))
-    save_checkpoint(tmp_path, "model", interrupted.arrays(), interrupted.progress)
-    loaded = load_checkpoint(tmp_path, "model")
+    save_checkpoint(tmp_path, "model", interrupted.arrays(), interrupted.progress, "a1")
+    loaded = load_checkpoint(tmp_path, "model", "a1")
     assert loaded is not None
     continued = fit_of(prepared)
     continued.restore(*loaded[:2])

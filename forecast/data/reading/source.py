@@ -50,6 +50,7 @@ class Source:
         path: What the user would type for it, quoted for a shell; empty for a table in memory.
         name: Its stem: what the panel will be called.
         warnings: What was mended, one sentence each.
+        unpack: The program that prints the text of a packed file; empty where the file is the text.
     """
 
     data: bytes
@@ -57,12 +58,23 @@ class Source:
     path: str
     name: str
     warnings: tuple[str, ...] = ()
+    unpack: str = ""
 
     def command(self, option: str) -> str:
         """The next command to type: this source inspected with one more option."""
         if not self.path:
             return f"Try the option that the command line calls {option}"
         return f"Try: forecast inspect {self.path} {option}"
+
+    def piped(self, program: str) -> str:
+        """What the user types to see the text of this source pass through a program such as ``sed -n 3p``."""
+        if self.path == "-":
+            return f"… | {program}"
+        return f"{self.unpack} {self.path} | {program}" if self.unpack else f"{program} {self.path}"
+
+    def through(self, program: str) -> str:
+        """The next command to type: this source mended by a program and inspected again."""
+        return f"{self.piped(program)} | forecast inspect -"
 
     @property
     def is_parquet(self) -> bool:
@@ -91,14 +103,17 @@ def read_source(source: str | Path) -> Source:
         data = _read_stream(sys.stdin.buffer, origin.label)
     else:
         _refuse_url(text)
-        stem = re.sub(r"\.(gz|zip)$", "", Path(text).name, flags=re.IGNORECASE)
-        origin = Source(
-            b"", shlex.quote(text) if text.isprintable() else show(text), shlex.quote(text), Path(stem).stem
-        )
-        data, origin = _read_path(Path(text), origin)
+        data, origin = _read_path(Path(text), origin_of(text))
     if not data:
         raise DataError(f"{origin.label} is empty (0 bytes).", "Give a CSV or Parquet file: forecast inspect data.csv")
-    return replace(origin, data=_unpack(data, origin))
+    unpack = "zcat" if data[:2] == b"\x1f\x8b" else "unzip -p" if data[:4] == b"PK\x03\x04" else ""
+    return replace(origin, data=_unpack(data, origin), unpack=unpack)
+
+
+def origin_of(path: str) -> Source:
+    """How messages name a file, and what its panel will be called."""
+    stem = re.sub(r"\.(gz|zip)$", "", Path(path).name, flags=re.IGNORECASE)
+    return Source(b"", shlex.quote(path) if path.isprintable() else show(path), shlex.quote(path), Path(stem).stem)
 
 
 def _refuse_url(text: str) -> None:

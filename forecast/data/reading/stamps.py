@@ -32,6 +32,7 @@ _PART_NAMES = {
     "minute": ("minute", "minutes"),
 }
 _OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp][Mm])?")
+_CLOCKLIKE = re.compile("time|hour|hora|heure|zeit|uhr", re.I)
 _SAMPLE = 60
 
 
@@ -125,8 +126,7 @@ def _number_words(table: Table, name: str) -> str | None:
 
 
 def _cells(table: Table, name: str) -> timeparse.Cells:
-    text = pc.ascii_trim_whitespace(as_text(table[name]))
-    return timeparse.Cells(text, lambda row: table.cell(row, name), table.source.command)
+    return timeparse.Cells(pc.ascii_trim_whitespace(as_text(table[name])), table, f"column {show(name)}")
 
 
 def _one(table: Table, name: str, date_format: str | None) -> Stamps:
@@ -197,7 +197,7 @@ def _with_clock(table: Table, name: str, stamps: Stamps) -> Stamps:
         return stamps
     for other in table.names:
         column = table[other]
-        named = other != name and re.search("time|hour|hora|heure|zeit|uhr", other, re.I)
+        named = other != name and _CLOCKLIKE.search(other)
         if named and isinstance(column, pa.Array) and all(map(_OF_DAY.fullmatch, _sample(column))):
             return _joined(table, name, other)
     hour = _parts(table).get("hour")
@@ -211,12 +211,15 @@ def _with_clock(table: Table, name: str, stamps: Stamps) -> Stamps:
     return Stamps(times, stamps.used | {hour}, stamps.zoned, False, (*stamps.notes, note), stamps.warnings)
 
 
+def names_a_clock(name: str) -> bool:
+    """Whether a column is called as one of the time of day."""
+    return _CLOCKLIKE.search(name) is not None or name.casefold() in _PART_NAMES["hour"]
+
+
 def _joined(table: Table, date: str, clock: str) -> Stamps:
     """Times from a column of dates and one of the time of day."""
     joined = pc.binary_join_element_wise(_cells(table, date).text, _cells(table, clock).text, " ")
-    cells = timeparse.Cells(
-        joined, lambda row: f"{table.place(row)}, columns {show(date)} and {show(clock)}", table.source.command
-    )
+    cells = timeparse.Cells(joined, table, f"columns {show(date)} and {show(clock)}")
     words = guess(_sample(joined))
     if words is None:
         raise DataError(f"{cells.at(0)} is not a time.", table.source.command("--time-column NAME"))
