@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from forecast.workflows.backtesting import backtest
     from forecast.workflows.comparing import compare
     from forecast.workflows.explaining import explain
+    from forecast.workflows.exporting import export
     from forecast.workflows.forecasting import all_runs, evaluate, find, predict, sample_paths
     from forecast.workflows.reading import read
     from forecast.workflows.streaming import Stream
@@ -62,6 +63,7 @@ _HOMES = {
     "backtest": "workflows.backtesting",
     "compare": "workflows.comparing",
     "explain": "workflows.explaining",
+    "export": "workflows.exporting",
     "Stream": "workflows.streaming",
     "all_runs": "workflows.forecasting",
     "evaluate": "workflows.forecasting",
@@ -97,6 +99,7 @@ __all__ = [
     "configure",
     "evaluate",
     "explain",
+    "export",
     "find",
     "metrics",
     "plots",

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -88,7 +89,7 @@ class Run:
         check_metrics(metrics)
         return metrics
 
-    @property
+    @cached_property
     def scaler(self) -> Scaler:
         """The fitted scaler.
 
@@ -184,7 +185,7 @@ class Run:
             raise RunError(f"{self.path / _WEIGHTS[network]} does not hold {min(missing)!r}.", "Train the run again.")
         return arrays
 
-    @property
+    @cached_property
     def calibration(self) -> Arrays:
         """What the intervals were calibrated to, by name; empty if the run has none.
 

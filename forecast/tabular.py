@@ -56,6 +56,15 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
 
 
+def records(forecast: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a forecast as JSON takes them."""
+    columns = [
+        (column.astype(str) if name in ("ds", "cutoff") else column.astype(object).where(column.notna(), None)).tolist()
+        for name, column in forecast.items()
+    ]
+    return [dict(zip(forecast.columns, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
 def frame_from_csv(file: IO[bytes], path: Path) -> pd.DataFrame:
     """The table in long format that `frame_to_csv` wrote: ``unique_id`` as text, ``ds`` and ``cutoff`` as times.
 

@@ -1,9 +1,9 @@
-"""Commands about runs that are there: predict, evaluate, runs."""
+"""Commands about runs that are there: predict, evaluate, export, runs."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -32,11 +32,11 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Forecast the steps after the last row: of the data that a run was trained on, or of new ones."""
-    from forecast.cli.console import Speaker, print_csv, print_json, records
+    from forecast.cli.console import Speaker, print_csv, print_json
     from forecast.data.panel import moment
     from forecast.errors import ConfigError
     from forecast.storage import check_output, write_output
-    from forecast.tabular import frame_to_csv
+    from forecast.tabular import frame_to_csv, records
     from forecast.workflows import forecasting
 
     speaker = Speaker(quiet)
@@ -95,6 +95,27 @@ def evaluate(
         say(metrics["verdict"], strong=True)
         out.print(scores(metrics, f"{found.name}: {metrics['n_windows']:,} windows, {metrics['horizon']} steps ahead"))
     demand(requirements, metrics)
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    format: Annotated[
+        Literal["onnx", "keras", "saved-model"], typer.Option(help="What the networks are written as.")
+    ] = "onnx",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The folder to write. (default: RUN-FORMAT)")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder that was exported before.")] = False,
+    runs_dir: RunsDir = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write a run's networks for other programs, with a README, an example, and a program that uses them."""
+    from forecast.cli.console import Speaker, say
+    from forecast.workflows import exporting
+
+    with Speaker(quiet).heeding_signals():
+        say(str(exporting.export(run, output, format=format, overwrite=overwrite, runs_dir=runs_dir)))
 
 
 @app.command()

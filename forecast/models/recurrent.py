@@ -164,7 +164,7 @@ class _Builder:
         """
         del window
         width = self.config.units[0] if self.embed is not None else self.shape.features
-        queries = _Queries(self.n_future, self.shape.series, width, next(self.seeds), name="queries")(series)
+        queries = Queries(self.n_future, self.shape.series, width, next(self.seeds), name="queries")(series)
         if self.shape.known:
             queries = queries + self.dense(width, "known", use_bias=False)(self.cut(future))
         flat = ops.reshape(queries, (-1, 1, width))
@@ -267,14 +267,21 @@ class _Builder:
         return kind() if name in ("zeros", "ones") else kind(seed=next(self.seeds))
 
 
-class _Queries(keras.layers.Layer):  # type: ignore[misc]
+@keras.saving.register_keras_serializable("forecast")
+class Queries(keras.layers.Layer):  # type: ignore[misc]
     """What the decoder asks for each output segment, [B, m, width]: its position and the series that it is for."""
 
-    def __init__(self, segments: int, series: int, width: int, seed: int, name: str) -> None:
-        super().__init__(name=name)
+    def __init__(self, segments: int, series: int, width: int, seed: int, **arguments: Any) -> None:
+        super().__init__(**arguments)
         self.segments, self.series, self.width, self.seed = segments, series, width, seed
 
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs."""
+        own = {"segments": self.segments, "series": self.series, "width": self.width, "seed": self.seed}
+        return super().get_config() | own
+
     def build(self, input_shape: object) -> None:
+        """Make the weights."""
         del input_shape
         of_series = self.width // 2 if self.series > 1 else 0
         start = keras.initializers.RandomNormal(stddev=0.5, seed=self.seed)
@@ -284,6 +291,7 @@ class _Queries(keras.layers.Layer):  # type: ignore[misc]
             self.identities = self.add_weight((self.series, of_series), start, name="identities")
 
     def call(self, series: Any) -> Any:
+        """The questions of a batch of series [B]."""
         batch = ops.shape(series)[0]
         queries = ops.broadcast_to(self.positions[None], (batch, *self.positions.shape))
         if self.positions.shape[1] == self.width:

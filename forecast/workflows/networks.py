@@ -76,7 +76,7 @@ def networks_of(
             OnnxNetwork(_graph_of(run, parts, shape, member, carrying), shape)
             if run.manifest.get("runtimes", {}).get(which) == ONNX
             else _on_keras(parts, shape, member, config.training.seed, carrying)
-            for member in _members(run, which)
+            for member in members_of(run, which)
         ]
     return found
 
@@ -85,13 +85,17 @@ def keras_networks_of(run: Run, shape: Shape) -> dict[str, keras.Model]:
     """The first member of each network of a run by column, as Keras's own, which can be looked into."""
     names = column_names(run.config)
     return {
-        names[network]: _in_keras(parts, shape, _members(run, network)[0], run.config.training.seed, None)
+        names[network]: in_keras(parts, shape, members_of(run, network)[0], run.config.training.seed, None)
         for network, parts in network_configs(run.config).items()
     }
 
 
-def _members(run: Run, which: str) -> list[Arrays]:
-    """The weights of each member of a network."""
+def members_of(run: Run, which: str) -> list[Arrays]:
+    """The weights of each member of a network of a run: of ``model``, ``baseline`` or ``refit``.
+
+    Raises:
+        RunError: If they are not those of this network.
+    """
     weights = run.weights(which)
     return [weights_of_member(weights, number) for number in range(run.config.training.ensemble)]
 
@@ -106,7 +110,16 @@ def _graph_of(run: Run, parts: NetworkConfig, shape: Shape, weights: Arrays, car
         ) from None
 
 
-def _in_keras(parts: NetworkConfig, shape: Shape, weights: Arrays, seed: int, carrying: int | None) -> keras.Model:
+def in_keras(parts: NetworkConfig, shape: Shape, weights: Arrays, seed: int, carrying: int | None) -> keras.Model:
+    """A trained network as Keras's own.
+
+    Args:
+        parts: Its configuration.
+        shape: Sizes of its windows.
+        weights: One member's weights.
+        seed: What else is random in it: dropout.
+        carrying: For how many series side by side it carries its state; None if it carries none.
+    """
     from forecast.models.recurrent import build_network, set_weights
 
     network = build_network(parts.model_copy(update={"stateful": carrying is not None}), shape, seed, carrying)
@@ -117,7 +130,7 @@ def _in_keras(parts: NetworkConfig, shape: Shape, weights: Arrays, seed: int, ca
 def _on_keras(parts: NetworkConfig, shape: Shape, weights: Arrays, seed: int, carrying: int | None) -> Network:
     from forecast.models.feeding import KerasNetwork
 
-    return KerasNetwork(_in_keras(parts, shape, weights, seed, carrying), shape, carrying)
+    return KerasNetwork(in_keras(parts, shape, weights, seed, carrying), shape, carrying)
 
 
 def without_tensorflow(
