@@ -21,8 +21,8 @@ PARTS = ("train", "validation", "test")
 NEWEST, TIME = "newest.csv", "time"
 NEWEST_LOOKBACKS = 8
 
-# Where this program keeps its run.
-RUNS, RUN = "runs", "trained"
+# Where this program keeps its runs, and which of them is the network of the peers.
+RUNS, RUN = "runs", "same-network"
 
 # Windows that are scored at once, and how often: the first time is warm-up.
 SCORED_AT_ONCE, TURNS = 1024, 4

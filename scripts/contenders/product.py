@@ -86,9 +86,8 @@ class Product:
                 "patience": epochs,
             }
         listener = Epochs(log)
-        run = forecast.train(
-            panel, settings, run=RUN, runs_dir=contest.folder / RUNS, overwrite=True, listener=listener
-        )
+        name, folder = "default" if self.default else RUN, contest.folder / RUNS
+        run = forecast.train(panel, settings, run=name, runs_dir=folder, overwrite=True, listener=listener)
         assert listener.fit is not None
         self.fit = listener.fit
         self.prepared = forecast.prepare(panel, run.config)
