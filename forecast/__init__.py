@@ -11,7 +11,7 @@ print(forecast.predict(run))
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from forecast.workflows.streaming import Stream
     from forecast.workflows.training import resume, train
 
-__version__ = metadata.version("forecast")
+    __version__: str
 
 # Where each public name lives; it is imported when it is first used, so that `import forecast` takes no time.
 _HOMES = {
@@ -111,6 +111,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("forecast")
     if name not in _HOMES:
         raise AttributeError(f"module 'forecast' has no attribute {name!r}")
     module = import_module(f"forecast.{_HOMES[name]}")

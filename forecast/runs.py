@@ -9,7 +9,10 @@ import os
 import re
 import shlex
 import shutil
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ import pandas as pd
 from forecast.config import Config, config_from_json
 from forecast.data.scaling import Scaler, scaler_from_json
 from forecast.errors import ConfigError, MachineError, RunError
-from forecast.storage import sync_folder, write_atomically
+from forecast.storage import exchange_folders, set_aside, sync_folder, write_atomically
 from forecast.tabular import frame_from_csv, frame_to_csv
 from forecast.training.checkpoint import arrays_from_bytes, arrays_to_bytes
 from forecast.training.state import Arrays
@@ -36,11 +39,13 @@ class Run:
         path: The run folder.
         manifest: The content of manifest.json.
         config: The resolved configuration.
+        held: The bytes of files that were read when it was opened, all of one version of the run.
     """
 
     path: Path
     manifest: dict[str, Any]
     config: Config
+    held: Mapping[str, bytes] = field(default_factory=dict, compare=False)
 
     def __repr__(self) -> str:
         return f"<Run {self.name}: {self.config.network.model} on {self.manifest['title']}>"
@@ -141,7 +146,13 @@ class Run:
         return arrays
 
     def _read(self, name: str) -> bytes:
-        return _read_checked(self.path, name, self.manifest["files"])
+        try:
+            return self.held[name] if name in self.held else _read_checked(self.path, name, self.manifest["files"])
+        except RunError:
+            with suppress(OSError, ValueError):
+                if json.loads((self.path / "manifest.json").read_bytes()) != self.manifest:
+                    raise RunError(f"The run {self.name} was replaced since it was opened.", "Open it again.") from None
+            raise
 
 
 _DATA_FACTS = {"freq", "columns", "series_ids", "test_from", "last"}
@@ -185,22 +196,32 @@ class RunWriter:
                 f"There is a run {self.name!r} already, in {self.place.parent}.",
                 "Name another with --run NAME, or replace it with --overwrite.",
             )
+        if self.place.exists() and not (self.place / "manifest.json").is_file():
+            raise ConfigError(f"{self.place} is no run, so it is not replaced.", "Name another with --run NAME.")
         if self.name in unfinished_runs(self.place.parent) and not overwrite:
             raise ConfigError(
                 f"An unfinished training of {self.name!r} is there.",
                 f"Continue it with: {self.resume_command}\nOr start anew with --overwrite.",
             )
         try:
+            self.sweep()
+            # The manifest first: without it, what a kill leaves of the folder is no training that could be resumed.
+            (self.folder / "manifest.json").unlink(missing_ok=True)
             if self.folder.exists():
                 shutil.rmtree(self.folder)
             self.checkpoints.mkdir(parents=True)
+            sync_folder(self.place.parent)
         except OSError as error:
             raise MachineError(
                 f"Cannot write {self.folder}: {error.strerror}.",
                 "Choose a folder that you may write to with --runs-dir.",
             ) from None
-        self.write("config.json", config.to_json())
-        self.write("manifest.json", _pretty({**manifest, "schema": SCHEMA, "state": "training"}))
+        try:
+            self.write("config.json", config.to_json())
+            self.write("manifest.json", _pretty({**manifest, "schema": SCHEMA, "state": "training"}))
+        except BaseException:
+            self.discard_untrained()
+            raise
 
     def begun(self) -> tuple[dict[str, Any], Config]:
         """The manifest and the configuration of a training that was interrupted.
@@ -208,7 +229,7 @@ class RunWriter:
         Raises:
             RunError: If there is none of that name.
         """
-        if not (self.folder / "manifest.json").exists():
+        if self.name not in unfinished_runs(self.place.parent):
             if (self.place / "manifest.json").exists():
                 raise RunError(f"The run {self.name!r} is finished.", f"See it with: forecast report {self.name}")
             known = unfinished_runs(self.place.parent)
@@ -260,42 +281,60 @@ class RunWriter:
         self.write(name, frame_to_csv(frame))
 
     def finish(self, manifest: dict[str, Any]) -> Run:
-        """Hash every file, write the manifest, and move the folder to its place."""
-        for left_over in self.folder.rglob(".*.tmp"):  # of a process that was killed while it wrote
-            left_over.unlink()
-        files = {
-            path.relative_to(self.folder).as_posix(): {
-                "bytes": path.stat().st_size,
-                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        """Hash every file, write the manifest, and move the folder to its place.
+
+        Raises:
+            MachineError: If a file cannot be read again, or the folder cannot be moved.
+        """
+        try:
+            for left_over in self.folder.rglob(".*.tmp"):  # of a process that was killed while it wrote
+                left_over.unlink()
+            files = {
+                path.relative_to(self.folder).as_posix(): {
+                    "bytes": path.stat().st_size,
+                    "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                }
+                for path in sorted(self.folder.rglob("*"))
+                if path.is_file() and path.name != "manifest.json" and self.checkpoints not in path.parents
             }
-            for path in sorted(self.folder.rglob("*"))
-            if path.is_file() and path.name != "manifest.json" and self.checkpoints not in path.parents
-        }
+        except OSError as error:
+            raise MachineError(f"Cannot read what was written to {self.folder}: {error.strerror}.") from None
         self.write("manifest.json", _pretty({**manifest, "schema": SCHEMA, "state": "finished", "files": files}))
         return self.settle()
 
     def settle(self) -> Run:
-        """Move a folder that is whole to its place; a run of the same name is replaced in two renames.
-
-        Only then are the checkpoints and the replaced run deleted, so that a failure at any moment loses neither.
+        """Move a folder that is whole to its place; a run of the same name changes places with it, and is deleted.
 
         Raises:
-            MachineError: If it cannot be moved.
+            MachineError: If it cannot be moved; then nothing is lost.
         """
-        replaced = self.place.with_name(f".{self.name}.replaced")
         try:
             if self.place.exists():
-                shutil.rmtree(replaced, ignore_errors=True)
-                os.rename(self.place, replaced)
-            os.rename(self.folder, self.place)
+                exchange_folders(self.folder, self.place)
+            else:
+                os.rename(self.folder, self.place)
             sync_folder(self.place.parent)
         except OSError as error:
-            if replaced.exists() and not self.place.exists():
-                os.rename(replaced, self.place)
-            raise MachineError(f"Cannot move the run to {self.place}: {error.strerror}.") from None
-        shutil.rmtree(self.place / self.checkpoints.name, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
+            raise MachineError(
+                f"Cannot move the run to {self.place}: {error.strerror}.", f"Try again with: {self.resume_command}"
+            ) from None
+        self.sweep()
         return open_run(self.place)
+
+    def sweep(self) -> None:
+        """Delete what is left once a run is in its place, also by a process that was killed before it could.
+
+        A finished run that still has its checkpoints is the newer of two: they are the last to be deleted.
+        """
+        aside = set_aside(self.place)
+        if aside.exists() and not self.place.exists():
+            with suppress(OSError):
+                os.rename(aside, self.place)
+        if self.place.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+            if not self.checkpoints.exists():
+                shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(self.place / self.checkpoints.name, ignore_errors=True)
 
 
 def runs_folder(chosen: Path | None) -> Path:
@@ -316,7 +355,7 @@ def find_run(name: str, runs_dir: Path) -> Run:
         return runs[-1]
     place = _place_of(name, runs_dir)
     if place is not None:
-        return open_run(place)
+        return _of_one_version(place)
     if name in unfinished_runs(runs_dir):
         raise RunError(
             f"The training of {name!r} is not finished.", f"Continue it with: forecast train --resume {name}"
@@ -332,7 +371,10 @@ def is_run(name: str, runs_dir: Path) -> bool:
 
 def _place_of(name: str, runs_dir: Path) -> Path | None:
     # os.path, because Path.is_file raises on a name that is too long to be one.
-    return next((path for path in (runs_dir / name, Path(name)) if os.path.isfile(path / "manifest.json")), None)
+    for path in (runs_dir / name, Path(name)):
+        if os.path.isfile(path / "manifest.json"):
+            return path
+    return runs_dir / name if _NAME.fullmatch(name) and _manifest_of(runs_dir / name) else None
 
 
 def open_run(path: Path) -> Run:
@@ -359,13 +401,52 @@ def open_run(path: Path) -> Run:
     return Run(path, manifest, config_from_json(_read_checked(path, "config.json", manifest["files"]).decode()))
 
 
+# Versions of a run that may follow one another while it is opened.
+_MOST_VERSIONS = 100
+
+
+def _of_one_version(path: Path, holding: bool = True) -> Run:
+    """Open a run that a training may be replacing, and read now what would be gone then: all but the large files."""
+    for _ in range(_MOST_VERSIONS):
+        before = _manifest_of(path)
+        try:
+            run = open_run(path)
+            held = _small_files(run) if holding else {}
+        except RunError:
+            if _manifest_of(path) == before:
+                raise
+        else:
+            if _manifest_of(path) == before:
+                return replace(run, held=held)
+    raise RunError(f"The run {path} is replaced again and again.", "Wait until the trainings of it are over.")
+
+
+def _manifest_of(path: Path) -> bytes:
+    for _ in range(_MOST_VERSIONS):
+        with suppress(OSError):
+            return (path / "manifest.json").read_bytes()
+        if not set_aside(path).exists():
+            break
+        time.sleep(0.01)  # the old one has left its place, and the new one has not moved in
+    return b""
+
+
+def _small_files(run: Run) -> dict[str, bytes]:
+    held = {}
+    for name in run.manifest["files"]:
+        if not name.startswith("plots/") and name not in ("report.html", "test_forecasts.csv"):
+            with suppress(RunError):  # a damaged file matters to those who need it
+                held[name] = _read_checked(run.path, name, run.manifest["files"])
+    return held
+
+
 def list_runs(runs_dir: Path) -> list[Run]:
     """Every finished run of a folder, the newest last. Folders that are no runs are passed over."""
     runs = []
     for path in sorted(runs_dir.iterdir()) if runs_dir.is_dir() else []:
         if not path.name.startswith(".") and (path / "manifest.json").is_file():
             try:
-                runs.append(open_run(path))
+                runs.append(_of_one_version(path, holding=False))
             except (RunError, ConfigError):
                 continue
     return sorted(runs, key=lambda run: str(run.manifest.get("finished", "")))
@@ -379,7 +460,9 @@ def resume_command(name: str, runs_dir: Path) -> str:
 
 def unfinished_runs(runs_dir: Path) -> list[str]:
     """Names of the trainings that can be resumed."""
-    return sorted(path.parent.name[1 : -len(".training")] for path in runs_dir.glob(".*.training/manifest.json"))
+    begun = (path.parent for path in runs_dir.glob(".*.training/manifest.json"))
+    # Without checkpoints it is a run that has been replaced, and that a kill kept from being deleted.
+    return sorted(path.name[1 : -len(".training")] for path in begun if (path / "checkpoints").is_dir())
 
 
 def _lists_files(files: object) -> bool:

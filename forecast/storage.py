@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -83,6 +84,46 @@ def _unwritable(path: Path, content: bytes, error: OSError) -> MachineError:
     )
 
 
+# From Linux's fcntl.h and fs.h: paths are taken from the working folder, and both names change hands.
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+
+
+def exchange_folders(new: Path, place: Path) -> None:
+    """Let two folders change places; afterwards the new one is in its place, and the old one where the new one was.
+
+    In one step where system and disk can, so that nobody ever finds the place empty; else by way of `set_aside`.
+
+    Raises:
+        OSError: If they cannot be moved; then both are where they were.
+    """
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:  # not Linux, or a C library without it
+        return _exchange_in_steps(new, place)
+    if renameat2(_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(place), _RENAME_EXCHANGE) == 0:
+        return None
+    number = ctypes.get_errno()
+    if number in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):  # a disk that cannot, such as a network's
+        return _exchange_in_steps(new, place)
+    raise OSError(number, os.strerror(number))
+
+
+def set_aside(place: Path) -> Path:
+    """Where the old folder of a place waits while the new one moves in, if that takes more than one step."""
+    return place.with_name(f".{place.name}.replaced")
+
+
+def _exchange_in_steps(new: Path, place: Path) -> None:
+    aside = set_aside(place)
+    os.rename(place, aside)
+    try:
+        os.rename(new, place)
+    except OSError:
+        os.rename(aside, place)
+        raise
+    os.rename(aside, new)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a renamed entry of a folder survive a loss of power."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -106,12 +147,14 @@ def locked(path: Path, what: str, otherwise: str = "name another with --run") ->
     """
     with _hold(path, what, otherwise) as file:
         try:
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+            # A full disk keeps nobody from holding the lock; it only goes without a name.
+            with suppress(OSError):
+                os.ftruncate(file.fileno(), 0)
+                os.write(file.fileno(), str(os.getpid()).encode())
             yield
         finally:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
 
 def _hold(path: Path, what: str, otherwise: str) -> IO[str]:

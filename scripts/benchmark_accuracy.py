@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 import forecast
+from forecast.storage import write_atomically
 from records import Record, keep_records, markdown, read_records
 
 HORIZONS = (96, 192, 336, 720)
@@ -267,7 +268,7 @@ def main() -> None:
             for record in found:
                 print(json.dumps(record), flush=True)
     made = table(records)
-    options.table.write_text(made)
+    write_atomically(options.table, made.encode())
     print(made, file=sys.stderr)
 
 

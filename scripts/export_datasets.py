@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.datasets import co2, elnino
 
+from forecast.storage import write_atomically
 from generate_station import generate
 
 DATA = Path(__file__).parents[1] / "data"
@@ -55,7 +56,7 @@ def export(folder: Path = DATA) -> dict[str, str]:
         frame = series()
         frame["ds"] = frame["ds"].dt.strftime("%Y-%m-%d %H:%M" if name == "station" else "%Y-%m-%d")
         content = frame.to_csv(index=False, lineterminator="\n").encode()
-        (folder / f"{name}.csv").write_bytes(content)
+        write_atomically(folder / f"{name}.csv", content)
         digests[f"{name}.csv"] = hashlib.sha256(content).hexdigest()
     return digests
 

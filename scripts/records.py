@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from forecast.storage import write_atomically
+
 Record = dict[str, object]
 
 
@@ -16,9 +18,8 @@ def read_records(path: Path) -> list[Record]:
 
 def keep_records(path: Path, records: Iterable[Record]) -> None:
     """Append records to a file, one line of JSON each."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        file.writelines(json.dumps(record) + "\n" for record in records)
+    before = path.read_bytes() if path.exists() else b""
+    write_atomically(path, before + "".join(json.dumps(record) + "\n" for record in records).encode())
 
 
 def markdown(rows: Iterable[Sequence[object]]) -> str:

@@ -14,7 +14,7 @@ from forecast.data.prepare import prepare
 from forecast.errors import ConfigError, DataError
 from forecast.inference.newest import Newest, newest_rows
 from forecast.models.defaults import resolve
-from forecast.models.feeding import shape_of
+from forecast.models.shape import shape_of
 
 
 def frame_of(n_rows: int, ahead: int = 0) -> pd.DataFrame:

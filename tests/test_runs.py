@@ -294,10 +294,71 @@ def test_when_the_new_run_cannot_take_its_place_the_old_one_has_it(
             raise OSError(5, "Input/output error")
         rename(source, target)
 
+    monkeypatch.setattr("forecast.storage.ctypes.CDLL", lambda *_, **__: None)  # a system that moves in steps
     monkeypatch.setattr("forecast.runs.os.rename", failing)
     with pytest.raises(MachineError, match="Cannot move the run"):
         writer.finish({"finished": "2022"})
+    assert find_run("run", tmp_path).manifest["finished"] == "2021-01-01"
+    monkeypatch.undo()
+    writer.settle()
+    assert find_run("run", tmp_path).manifest["finished"] == "2022"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("moves", ["at once", "in steps"])
+def test_a_run_that_is_replaced_while_it_is_read_is_read_as_it_was(
+    tmp_path: Path, moves: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if moves == "in steps":
+        monkeypatch.setattr("forecast.storage.ctypes.CDLL", lambda *_, **__: None)
+    make_run(tmp_path, "run", "first")
+    opened, listed = find_run("run", tmp_path), list_runs(tmp_path)[0]
+    make_run(tmp_path, "run", "second", finished="2022", overwrite=True)
+    assert opened.metrics == {"text": "first"}
+    with pytest.raises(RunError, match="The run run was replaced since it was opened"):
+        _ = listed.metrics  # listing reads no more than it shows
+    assert find_run("run", tmp_path).metrics == {"text": "second"}
+
+
+def test_a_run_that_changes_while_it_is_opened_is_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run(tmp_path, "run", "first")
+    others = ["second", "third"]
+
+    def opened_late(path: Path) -> Run:
+        run = open_run(path)
+        if others:
+            make_run(tmp_path, "run", others.pop(0), finished="2022", overwrite=True)
+        return run
+
+    with monkeypatch.context() as patch:
+        patch.setattr("forecast.runs.open_run", opened_late)
+        assert find_run("run", tmp_path).metrics == {"text": "third"}
+
+
+def test_what_a_kill_left_beside_a_finished_run_is_taken_away(tmp_path: Path) -> None:
+    make_run(tmp_path, "run", "second")
+    (tmp_path / "run" / "checkpoints").mkdir()
+    make_run(tmp_path, "first").path.rename(tmp_path / ".run.training")  # has no checkpoints: it is the replaced one
+    assert unfinished_runs(tmp_path) == []
+    with pytest.raises(RunError, match="is finished"):
+        RunWriter(tmp_path, "run").begun()
+    RunWriter(tmp_path, "run").sweep()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_what_a_kill_set_aside_comes_back(tmp_path: Path) -> None:
+    make_run(tmp_path, "run", "first").path.rename(tmp_path / ".run.replaced")
+    RunWriter(tmp_path, "run").begin({}, Config(), overwrite=True)
     assert find_run("run", tmp_path).metrics == {"text": "first"}
+
+
+def test_a_folder_that_is_no_run_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(ConfigError, match="is no run, so it is not replaced"):
+        RunWriter(tmp_path, "mine").begin({}, Config(), overwrite=True)
+    assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
 
 
 def test_a_folder_that_may_not_be_written_is_the_machines_fault(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -27,9 +29,25 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def plain(text: str, longest: int = 10_000) -> str:
+    """A text as a terminal may show it: markup and control characters escaped, so that no name can give orders."""
+    clean = _harmless(text)
+    return escape(clean if len(clean) <= longest else clean[: longest - 1] + "…")
+
+
+def _harmless(text: str) -> str:
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
+
+
+def print_csv(content: bytes) -> None:
+    """A table on standard output: as it is into a file or a pipe, control characters escaped on a terminal."""
+    text = content.decode()
+    sys.stdout.write(_harmless(text) if sys.stdout.isatty() else text)
+
+
 def say(sentence: str, strong: bool = False) -> None:
     """One line on standard output, whatever its length: nothing is broken that someone may want to copy."""
-    out.print(escape(sentence), style="bold" if strong else None, soft_wrap=True)
+    out.print(plain(sentence), style="bold" if strong else None, soft_wrap=True)
 
 
 def print_json(value: object) -> None:
@@ -45,10 +63,14 @@ def records(forecast: pd.DataFrame) -> list[dict[str, Any]]:
 def print_error(error: ForecastError) -> None:
     """An error and what to do about it, on standard error."""
     err.print(
-        escape(error.message) if isinstance(error, StopRequested) else f"[bold red]error:[/] {escape(error.message)}"
+        plain(error.message) if isinstance(error, StopRequested) else f"[bold red]error:[/] {plain(error.message)}"
     )
     if error.hint:
-        err.print(escape(error.hint))
+        err.print(plain(error.hint))
+
+
+# After a first signal the process has so long to end in good order; a step that takes longer is not waited for.
+_SECONDS_TO_STOP = 4.0
 
 
 class Speaker:
@@ -64,16 +86,21 @@ class Speaker:
         self._task = TaskID(0)
         self._count: Progress | None = None
         self._signal: int | None = None
+        self._resume_command = ""
 
     def note(self, text: str) -> None:
         """Something was inferred or chosen."""
         if not self.quiet:
-            err.print(f"[dim]{escape(text)}[/]")
+            err.print(f"[dim]{plain(text)}[/]")
 
     def warn(self, text: str) -> None:
         """Something was mended, or deserves a second look."""
         if not self.quiet:
-            err.print(f"[yellow]warning:[/] {escape(text)}")
+            err.print(f"[yellow]warning:[/] {plain(text)}")
+
+    def resumable(self, command: str) -> None:
+        """Remember the command, to name it when the process ends early."""
+        self._resume_command = command
 
     def started(self, network: str, fit: Fit) -> None:
         """Show the bar; without a terminal, one line."""
@@ -138,23 +165,44 @@ class Speaker:
 
     @contextmanager
     def heeding_signals(self) -> Iterator[None]:
-        """While training, a first SIGINT or SIGTERM ends it at the next step; a second one ends the process at once."""
+        """While training, a first SIGINT or SIGTERM ends it at the next step; a second one ends the process at once.
+
+        So does the time, if the first has not ended it: all that is written is whole at any moment.
+        """
 
         def heed(number: int, frame: FrameType | None) -> None:
             if self._signal is not None:
-                os._exit(128 + number)
+                return
             self._signal = number
             if self._count is not None:
                 self._count.stop()
             if self._bar is None:  # nothing is being trained, so nothing can be torn
                 raise StopRequested(number)
 
+        # Python calls a handler between two of its own instructions; within a long call of TensorFlow only this pipe
+        # learns of a signal.
+        told, telling = os.pipe()
+        os.set_blocking(telling, False)
+        threading.Thread(target=self._enforce, args=(told,), daemon=True).start()
+        told_before = signal.set_wakeup_fd(telling, warn_on_full_buffer=False)
         before = {number: signal.signal(number, heed) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            signal.set_wakeup_fd(told_before)
+            os.close(telling)
+
+    def _enforce(self, told: int) -> None:
+        """End the process at a second signal, or when time is up after a first; return when the pipe is closed."""
+        with open(told, "rb", buffering=0) as signals:
+            first = signals.read(1)
+            if first and (not select.select([signals], [], [], _SECONDS_TO_STOP)[0] or signals.read(1)):
+                shown_again = "\x1b[?25h" if err.is_terminal else ""  # the bar hides the cursor
+                goes_on = f"Continue with: {self._resume_command}\n" if self._resume_command else ""
+                os.write(2, f"{shown_again}Stopped.\n{goes_on}".encode())
+                os._exit(128 + first[0])
 
 
 def _state(fit: Fit) -> str:

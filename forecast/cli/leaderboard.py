@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 
+from forecast.cli.console import plain
 from forecast.evaluation.leaderboard import with_spread
 
 # Narrower terminals do without the second column of errors and the size.
@@ -40,7 +40,7 @@ def _board(
     unit, measure = summary["unit"] and f" {summary['unit']}", summary["measure"]
     table = Table(
         box=SIMPLE_HEAD,
-        title=escape(title),
+        title=plain(title),
         title_justify="left",
         title_style="bold",
         padding=(0, 1, 0, 0),
@@ -59,10 +59,10 @@ def _board(
     }
     heads = {name: head for name, head in heads.items() if head}
     for head in heads.values():
-        table.add_column(escape(head), justify="right", no_wrap=head.startswith(("MAE", "validation")))
+        table.add_column(plain(head), justify="right", no_wrap=head.startswith(("MAE", "validation")))
     for name, line in lines.items():
         mark, style = (" *", "bold") if name == summary["chosen"] else ("", "")
-        table.add_row(escape(name) + mark, *(_cell(line, column) for column in heads), style=style)
+        table.add_row(plain(name) + mark, *(_cell(line, column) for column in heads), style=style)
     return table
 
 

@@ -33,7 +33,7 @@ def stream(
     quiet: Quiet = False,
 ) -> None:
     """Forecast after each new row, remembering the rows before between calls."""
-    from forecast.cli.console import Speaker, records
+    from forecast.cli.console import Speaker, print_csv, records
     from forecast.storage import locked
     from forecast.tabular import frame_to_csv
     from forecast.workflows.forecasting import find
@@ -57,8 +57,8 @@ def stream(
                 if as_json:
                     sys.stdout.write(json.dumps(records(forecast), allow_nan=False, ensure_ascii=False) + "\n")
                 else:
-                    text = frame_to_csv(forecast).decode()
-                    sys.stdout.write(text.split("\n", 1)[1] if headed else text)
+                    content = frame_to_csv(forecast)
+                    print_csv(content.split(b"\n", 1)[1] if headed else content)
                     headed = True
                 sys.stdout.flush()
         except BrokenPipeError:  # whoever read the forecasts has seen enough

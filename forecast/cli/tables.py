@@ -8,15 +8,18 @@ from typing import Any
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 
+from forecast.cli.console import plain
 from forecast.data.panel import Panel
 from forecast.data.quality import ColumnReport
 from forecast.evaluation.figures import some_steps
 
 # Longer lists of series are in metrics.json.
 _MOST_SERIES = 12
+
+# A name in a table; what is longer would leave no room for the figures.
+_LONGEST_NAME = 40
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -36,10 +39,10 @@ def scores(metrics: Mapping[str, Any], title: str) -> Group:
 def _overall(metrics: Mapping[str, Any], title: str) -> Table:
     """Every model's scores, the best of each column in bold; in a reference's line, the model's skill against it."""
     unit = f" {metrics['unit']}" if metrics["unit"] else ""
-    table = Table(box=SIMPLE_HEAD, title=escape(title), title_justify="left", title_style="bold")
+    table = Table(box=SIMPLE_HEAD, title=plain(title), title_justify="left", title_style="bold")
     table.add_column("model", no_wrap=True)
     for name in (f"MAE{unit}", f"RMSE{unit}", "MASE", "sMAPE %", "skill", "p"):
-        table.add_column(escape(name), justify="right", no_wrap=True)
+        table.add_column(plain(name), justify="right", no_wrap=True)
     best = {
         name: min((v[name] for v in metrics["models"].values() if v[name] is not None), default=None)
         for name in ("mae", "rmse", "mase", "smape")
@@ -52,7 +55,7 @@ def _overall(metrics: Mapping[str, Any], title: str) -> Table:
             for name in ("mae", "rmse", "mase", "smape")
         ]
         gain, p = metrics["skill"].get(model), metrics["p_value"].get(model)
-        table.add_row(escape(model), *cells, "" if gain is None else f"{gain:+.1%}", "" if p is None else _p(p))
+        table.add_row(plain(model), *cells, "" if gain is None else f"{gain:+.1%}", "" if p is None else _p(p))
     return table
 
 
@@ -67,9 +70,9 @@ def _intervals(metrics: Mapping[str, Any]) -> Table:
     levels, steps = metrics["intervals"]["levels"], some_steps(metrics["horizon"])
     unit = f" {metrics['unit']}" if metrics["unit"] else ""
     table = Table(box=SIMPLE_HEAD)
-    table.add_column(f"interval of {escape(metrics['model'])}", no_wrap=True)
+    table.add_column(f"interval of {plain(metrics['model'])}", no_wrap=True)
     for name in ("held", *(f"at step {step}" for step in steps if len(steps) > 1), f"width{unit}"):
-        table.add_column(escape(name), justify="right", no_wrap=True)
+        table.add_column(plain(name), justify="right", no_wrap=True)
     for level in levels:
         found = metrics["intervals"]["models"][metrics["model"]][str(level)]
         shares = [found["coverage"], *(found["coverage_by_step"][step - 1] for step in steps if len(steps) > 1)]
@@ -82,9 +85,9 @@ def _by_part(metrics: Mapping[str, Any], title: str, parts: Mapping[str, Mapping
     table = Table(box=SIMPLE_HEAD)
     table.add_column(title, no_wrap=True)
     for model in metrics["models"]:
-        table.add_column(escape(model), justify="right", no_wrap=True)
+        table.add_column(plain(model), justify="right", no_wrap=True)
     for name, errors in parts.items():
-        table.add_row(escape(name), *(_number(errors[model]) for model in metrics["models"]))
+        table.add_row(plain(name, _LONGEST_NAME), *(_number(errors[model]) for model in metrics["models"]))
     return table
 
 
@@ -95,8 +98,9 @@ def columns_table(reports: tuple[ColumnReport, ...], panel: Panel) -> Table:
         table.add_column(name, justify="left" if name in ("column", "course") else "right")
     for number, report in enumerate(reports):
         table.add_row(
-            escape(
-                report.name + (f" ({report.unit})" if report.unit and f"({report.unit})" not in report.name else "")
+            plain(
+                report.name + (f" ({report.unit})" if report.unit and f"({report.unit})" not in report.name else ""),
+                _LONGEST_NAME,
             ),
             f"{report.missing:,}",
             f"{report.longest_missing:,}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -30,14 +29,16 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Forecast the steps after the last row: of the data that a run was trained on, or of new ones."""
-    from forecast.cli.console import Speaker, print_json, records
+    from forecast.cli.console import Speaker, print_csv, print_json, records
     from forecast.data.panel import moment
     from forecast.errors import ConfigError
-    from forecast.storage import write_output
+    from forecast.storage import check_output, write_output
     from forecast.tabular import frame_to_csv
     from forecast.workflows import forecasting
 
     speaker = Speaker(quiet)
+    check_output(output)
+    check_output(plot)
     if plot is not None and paths is not None:
         raise ConfigError(
             "--plot draws the forecast, and --paths asks for paths instead.", "Give one of them at a time."
@@ -63,7 +64,7 @@ def predict(
     if as_json:
         print_json(records(forecast))
     elif output is None:
-        sys.stdout.write(frame_to_csv(forecast).decode())
+        print_csv(frame_to_csv(forecast))
 
 
 @app.command()
@@ -99,7 +100,7 @@ def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from forecast.cli.console import out, print_json, say
+    from forecast.cli.console import out, plain, print_json, say
     from forecast.errors import RunError
     from forecast.runs import resume_command, runs_folder, unfinished_runs
     from forecast.workflows import forecasting
@@ -119,14 +120,14 @@ def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
             try:
                 metrics = run.metrics
             except RunError:
-                table.add_row(run.name, run.manifest["title"], "damaged")
+                table.add_row(plain(run.name), plain(run.manifest["title"], 40), "damaged")
                 continue
             gains = [metrics["skill"].get(name) for name in ("rnn", "persistence")]
             table.add_row(
-                run.name,
-                run.manifest["title"],
-                metrics["model"],
-                f"{metrics['models'][metrics['model']]['mae']:.4g} {metrics['unit']}",
+                plain(run.name),
+                plain(run.manifest["title"], 40),
+                plain(metrics["model"]),
+                f"{metrics['models'][metrics['model']]['mae']:.4g} {plain(metrics['unit'])}",
                 *("–" if gain is None else f"{gain:+.1%}" for gain in gains),
                 run.manifest["finished"][:16].replace("T", " "),
             )

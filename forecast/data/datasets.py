@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-
-from forecast.data.panel import Clock, Panel
-from forecast.data.quality import warnings_of
 from forecast.errors import DataError
+
+if TYPE_CHECKING:
+    from forecast.data.panel import Panel
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,13 @@ def load_dataset(name: str) -> Panel:
     Raises:
         DataError: If there is no built-in series of that name; lists those that exist.
     """
+    # Late, so that listing the series takes no time.
+    import numpy as np
+    import pandas as pd
+
+    from forecast.data.panel import Clock, Panel
+    from forecast.data.quality import warnings_of
+
     if name not in DATASETS:
         near = get_close_matches(name, DATASETS, n=1)
         raise DataError(

@@ -30,6 +30,9 @@ _UNITS = {
     },
 }
 
+# The most units in a step, about a century: longer ones do not fit into the nanoseconds that pandas counts.
+_LONGEST = {"s": 3e9, "min": 5e7, "h": 876_600, "D": 36_525, "B": 26_000, "W": 5_218, "M": 1_200, "Q": 400, "Y": 100}
+
 _WORDS = {
     "s": ("second", "seconds"),
     "min": ("minute", "minutes"),
@@ -48,7 +51,7 @@ class Clock:
     """The regular beat of a series, as a pandas offset alias such as ``h``, ``15min``, ``B``, ``W-SAT`` or ``MS``.
 
     Raises:
-        DataError: If the alias is not one that pandas knows.
+        DataError: If the alias is not one that pandas knows, or its step is longer than a century.
     """
 
     freq: str
@@ -114,7 +117,7 @@ def normalise_freq(freq: str) -> str:
     """The present spelling of a pandas offset alias, from an old or a new one (``H`` and ``h``, ``M`` and ``ME``).
 
     Raises:
-        DataError: If pandas knows neither spelling.
+        DataError: If pandas knows neither spelling, or the step is longer than a century.
     """
     old = {"H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "d": "D"}
     old |= {"M": "ME", "Q": "QE", "A": "YE", "Y": "YE", "BM": "BME", "BQ": "BQE", "BA": "BYE", "BY": "BYE"}
@@ -124,8 +127,13 @@ def normalise_freq(freq: str) -> str:
     alias = digits + old.get(head[len(digits) :], head[len(digits) :]) + (f"-{anchor}" if anchor else "")
     try:
         offset = pd.tseries.frequencies.to_offset(alias)
-    except ValueError:
+    except (ValueError, OverflowError):
         offset = None
+    if offset is not None and offset.n > _LONGEST[_UNITS.get(_base(offset), "s")]:
+        raise DataError(
+            f"A step of {freq} is longer than a century, the longest that a clock can have.",
+            "Look at the first and the last time, or name the clock: --freq D",
+        )
     if offset is None or offset.n < 1 or _base(offset) not in _UNITS:
         raise DataError(
             f"{freq!r} is not a frequency.", "Use a pandas offset alias: 15min, h, D, B (business days), W, MS, QS, YS."
@@ -157,6 +165,7 @@ class Panel:
         default_target: The column that is forecast when the user names none.
         notes: What was inferred while reading, one sentence each.
         warnings: What was mended while reading, one counted sentence each.
+        left_out: Columns of the table that are no measurements, and why.
     """
 
     values: Floats
@@ -170,6 +179,7 @@ class Panel:
     default_target: str | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "times", np.asarray(self.times).astype("datetime64[us]"))
@@ -220,10 +230,11 @@ class Panel:
         """The position of a column.
 
         Raises:
-            DataError: If there is none of that name; lists those that exist.
+            DataError: If there is none of that name, or it holds no numbers; lists those that do.
         """
         if name not in self.columns:
-            raise DataError(f"There is no column {name!r}.", f"Columns: {', '.join(map(repr, self.columns))}.")
+            what = f"Column {name!r} was left out. {self.left_out[name]}" if name in self.left_out else ""
+            raise DataError(what or f"There is no column {name!r}.", f"Columns: {', '.join(map(repr, self.columns))}.")
         return self.columns.index(name)
 
     def select(self, names: tuple[str, ...]) -> Panel:

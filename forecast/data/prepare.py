@@ -215,23 +215,41 @@ def prepare(panel: Panel, config: Config) -> Prepared:
     return Prepared(config, rows, scaler, split, *windows)
 
 
-def doubts(prepared: Prepared) -> tuple[str, ...]:
-    """What deserves a second look before training: series that cannot be scored, covariates that are the target again.
+def doubts(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
+    """What deserves a second look before training.
+
+    Series that cannot be scored, columns that begin to move after training, covariates that are the target again.
 
     Args:
+        panel: What was read.
         prepared: What is to be trained on.
     """
-    rows, panel = prepared.rows, prepared.rows.panel
+    rows, arranged = prepared.rows, prepared.rows.panel
     scored = set(rows.series[prepared.test.starts])
-    silent = [name for number, name in enumerate(panel.series_ids) if number not in scored]
+    silent = [name for number, name in enumerate(arranged.series_ids) if number not in scored]
     found = []
     if silent:
         found.append(
-            f"{len(silent)} of {panel.n_series} series have no test window and are not scored: {', '.join(silent[:10])}"
+            f"{len(silent)} of {arranged.n_series} series have no test window and are not scored: "
+            f"{', '.join(silent[:10])}"
         )
+    used = prepared.config.data.target + chosen(prepared.config.data.covariates) + prepared.config.data.known
+    for name in _waking(panel, prepared.split.part_of(panel.times) == TRAIN):
+        what = "nothing can be learnt about it" if name in used else "it is left out"
+        found.append(f"column {name!r} has one value in all training rows and others later: {what}")
     n_known = len(prepared.config.data.known)
-    found += disguises(panel, prepared.training_rows, rows.n_targets, n_known, prepared.train.horizon)
+    found += disguises(arranged, prepared.training_rows, rows.n_targets, n_known, prepared.train.horizon)
     return tuple(found)
+
+
+def _waking(panel: Panel, training_rows: Flags) -> list[str]:
+    """The columns of one value in the training rows and of others later."""
+
+    def moves(values: Floats) -> bool:
+        return bool(np.fmin.reduce(values, initial=np.inf) < np.fmax.reduce(values, initial=-np.inf))
+
+    columns = zip(panel.columns, panel.values.T, strict=True)
+    return [name for name, values in columns if moves(values) and not moves(values[training_rows])]
 
 
 def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:

@@ -136,7 +136,7 @@ def _report(panel: Panel, position: int) -> ColumnReport:
         return ColumnReport(name, panel.units.get(name, ""), len(values), run, np.nan, np.nan, np.nan, tuple(findings))
     low, high = float(present.min()), float(present.max())
     if low == high and len(present) > 1:
-        findings.append(f"every value is {low:g}.")
+        findings.append(f"every value is {low:g}; it is no input unless named.")
     elif low < high:
         findings += _impossible(name, present)
         findings += _odd_numbers(present)
@@ -213,7 +213,7 @@ def _stuck(panel: Panel, position: int, low: float, high: float) -> list[str]:
 
 
 def _jumps(panel: Panel, position: int) -> list[str]:
-    """Steps of a price by the ratio of a share split, far beyond its usual moves."""
+    """Steps of a price far beyond its usual ones: by the ratio of a share split, or down as after a dividend."""
     prices = np.log(panel.values[:, position])
     steps = np.diff(prices, prepend=np.nan)
     steps[np.asarray(panel.offsets[:-1])] = np.nan
@@ -223,12 +223,19 @@ def _jumps(panel: Panel, position: int) -> list[str]:
     usual = float(np.quantile(known, 0.9))
     ratio = np.exp(np.abs(steps))
     like_split = np.min(np.abs(ratio[:, None] / _SPLITS - 1), axis=1) < 0.03
+    findings = []
     jumps = np.flatnonzero(like_split & (np.abs(steps) > 8 * usual))
-    if not len(jumps):
-        return []
-    first = int(jumps[0])
-    factor, day = float(np.exp(steps[first])), _moment(panel, first)
-    return [f"{len(jumps):,} jump(s) like a share split, the first by a factor of {factor:.3g} on {day}."]
+    if len(jumps):
+        factor, day = float(np.exp(steps[jumps[0]])), _moment(panel, int(jumps[0]))
+        findings.append(f"{len(jumps):,} jump(s) like a share split, the first by a factor of {factor:.3g} on {day}.")
+    falls = np.flatnonzero(~like_split & (steps < -10 * usual))
+    if len(falls):
+        share, day = 1 - float(np.exp(steps[falls[0]])), _moment(panel, int(falls[0]))
+        findings.append(
+            f"{len(falls):,} fall(s) beyond ten of its usual steps, the first by {share:.2g} of the price on {day} "
+            "(a dividend that the prices are not adjusted for, or news?)."
+        )
+    return findings
 
 
 def _gap_warnings(panel: Panel) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,8 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         warnings += doubles
     else:
         rows = rows.take(np.lexsort((rows.times, rows.series)))
+    left_out = dict.fromkeys(stamps.used, "It tells the time.") | measured.texts
+    left_out |= dict.fromkeys(names, "Every value is missing.")
     names, values, mended = _cleaned(table, names, rows.values, options)
     rows, clock, clock_notes, moves = _on_clock(table, replace(rows, values=values), names, options)
     panel = Panel(
@@ -78,6 +81,7 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         units=_units(names),
         default_target=_default_target(names),
         notes=(*notes, *clock_notes),
+        left_out=left_out,
     )
     return replace(panel, warnings=(*warnings, *mended, *moves, *quality.warnings_of(panel)))
 
@@ -87,6 +91,12 @@ def _load(source: str | Path | pd.DataFrame, options: ReadOptions) -> Table:
         return from_frame(source, Source(b"", "the table", "", "series"))
     raw = read_source(source)
     if raw.is_parquet:
+        if Path(source).suffix.lower() in (".csv", ".tsv", ".txt"):
+            other = shlex.quote(str(Path(source).with_suffix(".parquet")))
+            raise DataError(
+                f"{raw.label} is a Parquet file by another name.",
+                f"Rename it: mv {raw.path} {other} && forecast inspect {other}",
+            )
         return from_parquet(raw)
     text = decode(raw, options.encoding)
     cells = scan.read_cells(text, options.delimiter, options.skip_rows)
@@ -161,7 +171,7 @@ def _on_clock(
         found: Clock | None = cadence.named_clock(options.freq, rows.times)
     else:
         found = cadence.infer_clock(rows.times, rows.series)
-    again = table.source.command("--resample h") + " to average onto an hourly clock (or --freq h to name it)"
+    again = table.source.command("--resample h") + " (the mean of each hour; or --freq h to name the clock)"
     if found is None:
         raise cadence.irregular(rows.times, rows.series, label, again)
     placed = cadence.place(rows.times, rows.series, found)

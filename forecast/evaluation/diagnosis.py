@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import fft
 
 from forecast.data.panel import Clock, Floats, Times
 from forecast.evaluation.figures import naive_errors_of
@@ -140,6 +139,8 @@ def _autocorrelation(values: Floats, places: np.ndarray, lags: int) -> tuple[Flo
 
     It is NaN where there is no pair.
     """
+    from scipy import fft
+
     known = np.isfinite(values)
     if lags < 1 or not known.any():
         return np.full(lags, np.nan), np.zeros(lags)

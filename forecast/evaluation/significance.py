@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import fft, stats
 
 from forecast.data.panel import Floats
 
@@ -38,6 +37,8 @@ def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
     Reference: Diebold & Mariano 1995; the correction is that of Harvey, Leybourne & Newbold 1997, the variance that of
     Lazarus, Lewis, Stock & Watson 2018.
     """
+    from scipy.stats import t as students_t  # takes a second to import, which a forecast without a score need not wait
+
     n = len(loss)
     if n < FEWEST_ORIGINS:
         return math.nan
@@ -47,7 +48,7 @@ def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
     if not np.any(difference - difference.mean()):
         return 0.0
     error, n_waves = _standard_error(difference, horizon)
-    return float(2 * stats.t.sf(abs(difference.mean()) / error, n_waves)) if error < math.inf else 1.0
+    return float(2 * students_t.sf(abs(difference.mean()) / error, n_waves)) if error < math.inf else 1.0
 
 
 def _standard_error(values: Floats, horizon: int) -> tuple[float, int]:
@@ -55,9 +56,11 @@ def _standard_error(values: Floats, horizon: int) -> tuple[float, int]:
 
     With no more origins than steps there is but one independent forecast, and the error is infinite.
     """
+    from scipy.fft import dct
+
     n, overlap = len(values), min(horizon, len(values))
     n_waves = max(1, min(int(0.4 * n ** (2 / 3)), n // (2 * horizon)))
-    variance = np.mean(fft.dct(values, norm="ortho")[1 : n_waves + 1] ** 2)
+    variance = np.mean(dct(values, norm="ortho")[1 : n_waves + 1] ** 2)
     correction = (n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n
     return math.sqrt(variance / n / correction) if correction > 0 else math.inf, n_waves
 
@@ -75,10 +78,12 @@ def by_step(loss: Floats, reference: Floats, spacing: int = 1) -> Floats:
 
     Reference: Benjamini & Hochberg 1995; Benjamini & Yekutieli 2001.
     """
+    from scipy.stats import false_discovery_control
+
     p = np.array(
         [diebold_mariano(loss[:, step], reference[:, step], -(-(step + 1) // spacing)) for step in range(loss.shape[1])]
     )
-    return p if np.isnan(p).any() else np.asarray(stats.false_discovery_control(p))
+    return p if np.isnan(p).any() else np.asarray(false_discovery_control(p))
 
 
 def skill_interval(loss: Floats, reference: Floats, horizon: int, level: float = 0.95) -> tuple[float, float]:
@@ -99,6 +104,8 @@ def skill_interval(loss: Floats, reference: Floats, horizon: int, level: float =
 
     Reference: the circular block bootstrap, Politis & Romano 1992.
     """
+    from scipy.stats import t as students_t
+
     n = len(loss)
     if n < FEWEST_ORIGINS or not np.mean(reference) > 0:
         return math.nan, math.nan
@@ -114,7 +121,7 @@ def skill_interval(loss: Floats, reference: Floats, horizon: int, level: float =
     gain, tail = 1 - float(np.mean(loss) / np.mean(reference)), (1 - level) / 2
     below, above = np.nanquantile(drawn, [tail, 1 - tail]) - gain
     error, n_waves = _standard_error((loss - (1 - gain) * reference) / np.mean(reference), horizon)
-    reach = float(stats.t.isf(tail, n_waves)) * error
+    reach = float(students_t.isf(tail, n_waves)) * error
     if not reach < math.inf:
         return math.nan, math.nan
     # No forecast avoids more than the whole error.

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from forecast.data.panel import Floats
 from forecast.data.windows import Ints, middle
@@ -111,8 +110,10 @@ class Calibration:
 
         Reference: Clark et al. 2004 (the Schaake shuffle).
         """
-        quantiles, knots = self.transformed(fan), stats.norm.ppf(self.probabilities)
-        drawn = stats.norm.ppf(self.ranks[rng.integers(len(self.ranks), size=(count, len(fan)))])
+        from scipy.special import ndtri  # the quantiles of a normal distribution
+
+        quantiles, knots = self.transformed(fan), ndtri(self.probabilities)
+        drawn = ndtri(self.ranks[rng.integers(len(self.ranks), size=(count, len(fan)))])
         right = np.clip(np.searchsorted(knots, drawn), 1, len(knots) - 1)
         share = (drawn - knots[right - 1]) / (knots[right] - knots[right - 1])
         low, high = (
@@ -230,8 +231,10 @@ def calibrate(
         if np.count_nonzero(own) < _ENOUGH_WINDOWS:
             own[:] = True
         calibration.offsets[number] = _conformal(errors[own], probabilities)
+    from scipy.stats import rankdata  # takes a second to import, and forecasts do without
+
     some = (of_point / known)[:: -(-len(of_point) // _REMEMBERED)]
-    return replace(calibration, ranks=(stats.rankdata(some, axis=0) - 0.5) / len(some))
+    return replace(calibration, ranks=(rankdata(some, axis=0) - 0.5) / len(some))
 
 
 def _conformal(errors: Floats, probabilities: Sequence[float]) -> Floats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import signal
 
 from forecast.data.panel import Floats
 from forecast.data.windows import Ints
@@ -34,9 +33,11 @@ def averaged_sizes(absolute: Floats, before: Floats, spacing: int) -> Floats:
         before: The averages after each of the w windows before them, [..., w, H, D].
         spacing: Rows from one window to the next, at least.
     """
+    from scipy.signal import lfilter
+
     share = 1 - 0.5 ** (spacing / _HALF_LIFE)
     held = (1 - share) * before[..., -1:, :, :]
-    after, _ = signal.lfilter([share], [1, share - 1], absolute, axis=-3, zi=held)
+    after, _ = lfilter([share], [1, share - 1], absolute, axis=-3, zi=held)
     return np.concatenate([before, after], axis=-3)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -11,15 +12,10 @@ from numpy.typing import NDArray
 from forecast.data.prepare import Rows
 from forecast.data.windows import Forecasting, Ints
 from forecast.models.backend import keras, tf
-from forecast.models.recurrent import Shape
+from forecast.models.shape import Shape
 
 # Windows that are scored at once. Larger batches gain nothing on a CPU and cost memory.
 _SCORED_AT_ONCE = 1024
-
-
-def shape_of(rows: Rows, lookback: int, horizon: int) -> Shape:
-    """The sizes of a network that is fed these rows."""
-    return Shape(lookback, horizon, rows.n_targets, rows.n_covariates, rows.n_known, rows.n_identities)
 
 
 class Feeder:
@@ -78,3 +74,43 @@ class Forecaster:
             picked = tf.constant(starts[first : first + _SCORED_AT_ONCE].astype(np.int32))
             result[first : first + len(picked)] = self._forecast(feeder.inputs, feeder.series, picked).numpy()
         return result
+
+
+class KerasNetwork:
+    """A network as Keras computes it, over any rows: for cells that the graph of `forecast.models.graph` has not.
+
+    Args:
+        network: What `build_network` returned.
+        shape: Sizes of its windows.
+        batch_size: For how many series it carries a state; None if it carries none.
+    """
+
+    def __init__(self, network: keras.Model, shape: Shape, batch_size: int | None = None) -> None:
+        self._network, self._forecaster = network, Forecaster(network, shape, batch_size)
+
+    def over(self, rows: Rows) -> Forecasting:
+        """The function from first rows of windows [N] to scaled forecasts [N, H, D] or [N, H, D, Q]."""
+        return self._forecaster.over(Feeder(rows.inputs, rows.identity))
+
+    def state_shapes(self, n_series: int) -> list[tuple[int, ...]]:
+        """The shapes of the states; the number of series is that which the network was built for."""
+        del n_series
+        return [tuple(part.shape) for part in self._carried]
+
+    @property
+    def _carried(self) -> list[Any]:
+        return [part for layer in self._network.layers for part in getattr(layer, "states", None) or ()]
+
+    def step(
+        self, rows: Rows, starts: Ints, states: Sequence[NDArray[np.float32]] | None
+    ) -> tuple[NDArray[np.float32], Sequence[NDArray[np.float32]]]:
+        """The forecasts of windows [B], and the states after them, each [B, U].
+
+        Args:
+            rows: What it is fed.
+            starts: First rows of the windows, one for each series that it follows, [B].
+            states: Those before the windows; None for those of a network that has seen nothing.
+        """
+        for number, part in enumerate(self._carried):
+            part.assign(np.zeros(part.shape, np.float32) if states is None else states[number])
+        return self.over(rows)(starts), [part.numpy() for part in self._carried]

@@ -10,6 +10,7 @@ All ways compute the same function of the same weights, so that a run trained on
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -27,8 +28,12 @@ Way = Literal["fused", "unrolled", "keras"]
 # operations, so its loops may be longer.
 LONGEST_UNROLLED, LONGEST_UNROLLED_RNN = 32, 192
 
-# The kernel does not share its products among the cores, so it is ahead only of small ones: B * U * (F + U) of a step.
-LARGEST_FUSED = 400_000
+# The kernel is ahead in layers of up to so many units, whose weights stay in a core's cache; and in wider ones where a
+# step of what each core takes, B * U * (F + U), is small.
+WIDEST_FUSED, LARGEST_FUSED = 64, 400_000
+
+# Fewer windows than these do not keep a core busy.
+FEWEST_IN_PART = 16
 
 # Larger steps of an LSTM leave Keras's loop nothing to wait for, and it holds fewer of them in memory at once.
 LARGEST_UNROLLED_LSTM = 8_000_000
@@ -82,7 +87,8 @@ class Recurrence(keras.layers.RNN):  # type: ignore[misc]
         if self.way is not None:
             return self.way
         size = _size_of_step(self.cell, shape)
-        if can_be_fused(self.cell) and size <= LARGEST_FUSED:
+        small = self.cell.units <= WIDEST_FUSED or size <= LARGEST_FUSED * parts_of(shape[0])
+        if can_be_fused(self.cell) and small:
             return "fused"
         longest = LONGEST_UNROLLED_RNN if isinstance(self.cell, SimpleRNNCell) else LONGEST_UNROLLED
         short = shape[1] is not None and shape[1] <= longest
@@ -121,8 +127,25 @@ def _fused(cell: Any, sequences: Any, states: list[Any]) -> tuple[Any, list[Any]
     bias = tf.zeros(4 * units) if cell.bias is None else tf.convert_to_tensor(cell.bias)
     seen = isinstance(cell, PeepholeLSTMCell)
     i, f, o = tf.unstack(cell.peephole_kernel) if seen else [tf.zeros(units)] * 3
-    h, c = _lstm_sequence(seen)(tf.transpose(sequences, [1, 0, 2]), *states, weights, bias, i, f, o)
-    return tf.transpose(h, [1, 0, 2]), [h[-1], c]
+    parts = parts_of(sequences.shape[0])
+    steps = tf.split(tf.transpose(sequences, [1, 0, 2]), parts, axis=1)
+    h, c = zip(
+        *(
+            _lstm_sequence(seen)(part, *of_part, weights, bias, i, f, o)
+            for part, *of_part in zip(steps, *(tf.split(state, parts) for state in states), strict=True)
+        ),
+        strict=True,
+    )
+    # The last outputs are taken before the parts are joined: joining all would copy every step, and its gradient again.
+    last = tf.concat([part[-1] for part in h], axis=0)
+    return tf.transpose(tf.concat(h, axis=1), [1, 0, 2]), [last, tf.concat(c, axis=0)]
+
+
+def parts_of(batch_size: int | None) -> int:
+    """Into how many parts a batch is cut, each of which the kernel takes through the whole sequence on its own core."""
+    cores = os.cpu_count() or 1
+    most = 1 if batch_size is None else min(cores, batch_size // FEWEST_IN_PART)
+    return max(part for part in range(1, max(1, most) + 1) if (batch_size or 1) % part == 0)
 
 
 def is_worth_compiling(network: keras.Model, decode: str, batch_size: int) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from forecast.errors import ConfigError, RunError
 from forecast.models.backend import HAS_GPU, keras
 from forecast.models.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell, SLSTMCell
 from forecast.models.loops import Recurrence
+from forecast.models.shape import SMALLEST_SCALE, Shape
 
 ops, layers = keras.ops, keras.layers
 
@@ -42,35 +42,6 @@ _MOST_FED_BACK = 192
 # The head starts a tenth as large as usual, so that training starts near the normalised zero: the last value, or the
 # mean. What is learned is what is added to it, and on a series that says nothing it stays small.
 _HEAD_SCALE = 0.01
-
-# Smallest scale of a window, in units of the training rows' spread: noise on a flat window must not be blown up.
-_SMALLEST_SCALE = 0.1
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a network is fed and what it returns.
-
-    Args:
-        lookback: L.
-        horizon: H.
-        targets: D, the first columns of the window.
-        covariates: P, the columns after them, seen up to the cut-off.
-        known: K, the last columns, known ahead: the user's own and the calendar.
-        series: S.
-    """
-
-    lookback: int
-    horizon: int
-    targets: int
-    covariates: int
-    known: int
-    series: int
-
-    @property
-    def features(self) -> int:
-        """F, the columns of the window."""
-        return self.targets + self.covariates + self.known
 
 
 def build_network(config: NetworkConfig, shape: Shape, seed: int, batch_size: int | None = None) -> keras.Model:
@@ -138,7 +109,7 @@ class _Builder:
         if kind == "standard":
             centre = ops.mean(measured, axis=1, keepdims=True)
         if kind in ("standard", "last-scaled"):
-            scale = ops.sqrt(ops.var(measured, axis=1, keepdims=True) + _SMALLEST_SCALE**2)
+            scale = ops.sqrt(ops.var(measured, axis=1, keepdims=True) + SMALLEST_SCALE**2)
         window = ops.concatenate([(measured - centre) / scale, known], axis=-1)
         return layers.Identity(name=WINDOW)(window), centre, scale
 

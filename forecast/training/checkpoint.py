@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,30 +44,45 @@ def arrays_from_bytes(content: bytes) -> Arrays:
         raise RunError(f"The weights are damaged: {error}.") from None
 
 
-def save_checkpoint(folder: Path, network: str, arrays: Arrays, progress: Progress) -> None:
-    """Write a checkpoint, then remove all but the newest two of the same network.
+def save_checkpoint(folder: Path, network: str, arrays: Arrays, progress: Progress, origin: str) -> None:
+    """Write a checkpoint, then remove all but it and the one before of the same network.
 
     Args:
         folder: The run's folder of checkpoints.
         network: Which network of the run, such as ``model.1``.
         arrays: What `Fit.arrays` returned.
         progress: Where the training stands.
+        origin: What the training began from: a digest of its data and its configuration.
+
+    Raises:
+        MachineError: If it cannot be written; the older ones are whole.
     """
-    payload = arrays_to_bytes({**arrays, "progress": _text(progress.to_dict())})
+    payload = arrays_to_bytes({**arrays, "progress": _text({"origin": origin, **progress.to_dict()})})
     digest = hashlib.sha256(payload).digest()
-    write_atomically(folder / f"{network}-{progress.step:09d}.ckpt", digest + payload)
-    for old in _checkpoints(folder, network)[_KEPT:]:
-        old.unlink(missing_ok=True)
+    path = folder / f"{network}-{progress.step:09d}.ckpt"
+    write_atomically(path, digest + payload)
+    found = _checkpoints(folder, network)
+    # Those of later steps are damaged, or training would not have come by here again.
+    kept = found[found.index(path) :][:_KEPT]
+    for other in found:
+        if other not in kept:
+            with suppress(OSError):  # one too many does no harm
+                other.unlink()
 
 
-def load_checkpoint(folder: Path, network: str) -> tuple[Arrays, Progress, tuple[str, ...]] | None:
+def load_checkpoint(folder: Path, network: str, origin: str) -> tuple[Arrays, Progress, tuple[str, ...]] | None:
     """The newest sound checkpoint of a network, and a warning for each damaged one that was passed over.
+
+    Args:
+        folder: The run's folder of checkpoints.
+        network: Which network of the run.
+        origin: What the training begins from, as `save_checkpoint` was told.
 
     Returns:
         None if there is no checkpoint at all.
 
     Raises:
-        RunError: If there are checkpoints and every one is damaged.
+        RunError: If there are checkpoints and every one is damaged, or the newest sound one is of another origin.
     """
     warnings: list[str] = []
     found = _checkpoints(folder, network)
@@ -79,8 +95,12 @@ def load_checkpoint(folder: Path, network: str) -> tuple[Arrays, Progress, tuple
             warnings.append(f"checkpoint {path.name} is damaged; going on from the one before")
             continue
         arrays = arrays_from_bytes(content[32:])
-        progress = progress_from_dict(json.loads(arrays.pop("progress").tobytes()))
-        return arrays, progress, tuple(warnings)
+        raw = json.loads(arrays.pop("progress").tobytes())
+        if raw.pop("origin", None) != origin:
+            raise RunError(
+                f"The checkpoint {path} is of other data or another configuration.", "Train again with --overwrite."
+            )
+        return arrays, progress_from_dict(raw), tuple(warnings)
     if found:
         raise RunError(
             f"Every checkpoint in {folder} is damaged ({', '.join(path.name for path in found)}).",

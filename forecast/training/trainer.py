@@ -15,8 +15,9 @@ from forecast.data.prepare import Prepared
 from forecast.data.windows import Windows, middle
 from forecast.errors import ConfigError, RunError
 from forecast.models.backend import keras, tf
-from forecast.models.feeding import Feeder, Forecaster, gather, shape_of
+from forecast.models.feeding import Feeder, Forecaster, gather
 from forecast.models.loops import is_worth_compiling
+from forecast.models.shape import shape_of
 from forecast.models.tracing import Opened, gradient_by_lag
 from forecast.training.schedule import LaneOrder, WindowOrder, averaging_momentum, learning_rate
 from forecast.training.state import Arrays, Epoch, Progress
@@ -131,14 +132,17 @@ class Fit:
         arguments = (progress.step, starts, rate, momentum)
         loss, mae = self._step(*map(tf.constant, arguments)).numpy().tolist()
         if not loss < _DIVERGED:
-            raise ConfigError(
-                f"The loss is {loss} at step {progress.step + 1} (epoch {self.epoch}): training has diverged.",
-                f"Try --overwrite with a smaller --learning-rate than {self.config.learning_rate:g}, "
-                f"or a smaller --clip-norm than {self.config.clip_norm:g}.",
-            )
+            raise self._diverged(f"The loss is {loss} at step {progress.step + 1}")
         progress.step += 1
         progress.loss_sum += loss
         progress.mae_sum += mae
+
+    def _diverged(self, sign: str) -> ConfigError:
+        return ConfigError(
+            f"{sign} (epoch {self.epoch}): training has diverged.",
+            f"Try --overwrite with a smaller --learning-rate than {self.config.learning_rate:g}, "
+            f"or a smaller --clip-norm than {self.config.clip_norm:g}.",
+        )
 
     def _one_step(self, step: Any, starts: Any, rate: Any, momentum: Any) -> Any:
         inputs, y_true = gather(self.feeder.inputs, self.feeder.series, starts, self.shape)
@@ -247,12 +251,18 @@ class Fit:
         _assign(self.network, raw)
 
     def arrays(self) -> Arrays:
-        """Everything that changes while training, by name: weights, seeds of the dropout, optimiser, averages, best."""
+        """Everything that changes while training, by name: weights, seeds of the dropout, optimiser, averages, best.
+
+        Raises:
+            ConfigError: If some of it is no longer a number, which the loss shows only one step later.
+        """
         held = {f"network/{number}": variable.numpy() for number, variable in enumerate(self._state())}
         held |= {f"optimizer/{number}": variable.numpy() for number, variable in enumerate(self.optimizer.variables)}
         for number, (average, best) in enumerate(zip(self.averages, self.best, strict=True)):
             held[f"average/{number}"] = average.numpy()
             held[f"best/{number}"] = best
+        if not all(np.isfinite(array).all() for array in held.values()):
+            raise self._diverged(f"The weights are no longer finite after step {self.progress.step}")
         return held
 
     def _state(self) -> list[Any]:

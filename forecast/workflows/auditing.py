@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,14 +23,13 @@ from forecast.evaluation.audit import (
     first_unequal,
 )
 from forecast.evaluation.tampering import Origin, Tampered, tried_origins, with_wild_values
+from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_rows
 from forecast.runs import Run
-from forecast.workflows.forecasting import find, forecasters_over, networks_of, unseen_windows
+from forecast.workflows.forecasting import find, forecasters_over, unseen_windows
 from forecast.workflows.listening import Listener, Silence
+from forecast.workflows.networks import networks_of
 from forecast.workflows.reading import Source, fitting_panel, read, training_panel
-
-if TYPE_CHECKING:
-    from forecast.models.feeding import Forecaster
 
 # Origins that are tried, evenly spaced over the windows.
 _ORIGINS = 8
@@ -227,7 +225,7 @@ class _Trial:
         return encode(panel, self.config, self.run.scaler)
 
     def over(
-        self, rows: Rows, networks: Mapping[str, list[Forecaster]] | None = None
+        self, rows: Rows, networks: Mapping[str, list[Network]] | None = None
     ) -> Callable[[Ints], dict[str, Floats]]:
         """Every network over these rows: from first rows of windows [n] to what it forecasts of them, by its name."""
         models: Mapping[str, InUnits] = forecasters_over(rows, self.run, networks or self.networks)

@@ -109,7 +109,7 @@ def compare(
     tell(panel, listener)
     entrants = {name: prepare(panel, config) for name, config in _resolved(configs, panel, listener).items()}
     field = _field(list(entrants.values()))
-    for warning in doubts(entrants["rnn"]):
+    for warning in doubts(panel, entrants["rnn"]):
         listener.warn(warning)
     references = _references(field, classical_seconds, listener)
     return _comparison(panel, field, _try_all(field, entrants, seeds, references, listener), references)

@@ -26,7 +26,7 @@ from forecast.runs import Run
 from forecast.storage import write_atomically
 from forecast.workflows.forecasting import find, forecasters_of, judged, unseen_windows
 from forecast.workflows.listening import Listener, Silence
-from forecast.workflows.networks import column_names, rebuilt
+from forecast.workflows.networks import keras_networks_of
 from forecast.workflows.reading import Source, fitting_panel, training_panel
 from forecast.workflows.training import train
 
@@ -164,7 +164,8 @@ class _View:
     """A run over rows: its networks, and the windows through which one looks into them."""
 
     def __init__(self, run: Run, panel: Panel) -> None:
-        from forecast.models.feeding import Feeder, shape_of
+        from forecast.models.feeding import Feeder
+        from forecast.models.shape import shape_of
         from forecast.models.tracing import Opened
 
         self.run, self.panel, self.model = run, panel, run.config.network.model
@@ -173,8 +174,7 @@ class _View:
         self.windows = unseen_windows(run, self.rows)
         self.shape = shape_of(self.rows, self.windows.lookback, self.windows.horizon)
         self.feeder = Feeder(self.rows.inputs, self.rows.identity)
-        networks = rebuilt(run, self.shape, "model")
-        self.networks = {column_names(run.config)[name]: members[0] for name, members in networks.items()}
+        self.networks = keras_networks_of(run, self.shape)
         self.opened = {name: Opened(network) for name, network in self.networks.items()}
 
     @property

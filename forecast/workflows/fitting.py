@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,19 +15,31 @@ import pandas as pd
 
 from forecast.config import NetworkConfig, chosen
 from forecast.data.prepare import Prepared, Rows, in_units
+from forecast.data.reading.memory import available_memory, megabytes
 from forecast.data.scaling import Scaler
 from forecast.data.windows import InUnits, Windows
+from forecast.errors import MachineError
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import judge
 from forecast.evaluation.verdict import PLAIN, significance
+from forecast.inference.network import Network
+from forecast.models.footprint import training_bytes
+from forecast.models.shape import shape_of
 from forecast.runs import RunWriter
 from forecast.training.state import Arrays
 from forecast.workflows.listening import Listener, StopRequested
-from forecast.workflows.networks import averaged, column_names, member_weights, network_configs
+from forecast.workflows.networks import (
+    KERAS,
+    ONNX,
+    averaged,
+    column_names,
+    member_weights,
+    network_configs,
+    without_tensorflow,
+)
 
 if TYPE_CHECKING:
     from forecast.models.backend import keras
-    from forecast.models.feeding import Feeder, Forecaster
     from forecast.training.trainer import Fit
 
 
@@ -37,13 +51,29 @@ class Workshop:
     writer: RunWriter
     listener: Listener
 
+    @cached_property
+    def origin(self) -> str:
+        """A digest of the data and the configuration, by which checkpoints know what they belong to."""
+        panel, config = self.prepared.rows.panel, self.prepared.config
+        return hashlib.sha256(f"{panel.fingerprint()} {config.to_json()}".encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class Member:
-    """One trained network of an ensemble."""
+    """One trained network of an ensemble.
+
+    Args:
+        network: As Keras has it.
+        forecaster: The same network, as it forecasts.
+        on_keras: Why it forecasts with Keras; None if it needs no TensorFlow for it.
+        history: Its losses by epoch.
+        gradients: How far back its gradient reached after each epoch; empty if that was not tracked.
+        best_epoch: The epoch whose weights were kept.
+    """
 
     network: keras.Model
-    forecaster: Forecaster
+    forecaster: Network
+    on_keras: str | None
     history: pd.DataFrame
     gradients: list[list[float]]
     best_epoch: int
@@ -61,6 +91,11 @@ class Trained:
     def parameters(self) -> int:
         """The trainable weights of all members."""
         return sum(member.network.count_params() for member in self.members)
+
+    @property
+    def runtime(self) -> str:
+        """What computes its forecasts, as manifests call it."""
+        return KERAS if any(member.on_keras for member in self.members) else ONNX
 
     @property
     def best_epochs(self) -> list[int]:
@@ -85,38 +120,35 @@ class Trained:
             [member.history.assign(member=number + 1) for number, member in enumerate(self.members)], ignore_index=True
         )
 
-    def over(self, feeder: Feeder, rows: Rows, scaler: Scaler) -> InUnits:
+    def over(self, rows: Rows, scaler: Scaler) -> InUnits:
         """The function from first rows of windows to forecasts in the targets' own units.
 
         Args:
-            feeder: The rows on the device.
-            rows: The same rows.
+            rows: What it is fed.
             scaler: The run's scaler.
         """
-        return in_units(averaged([member.forecaster.over(feeder) for member in self.members]), rows, scaler)
+        return in_units(averaged([member.forecaster.over(rows) for member in self.members]), rows, scaler)
 
 
-def or_last_value(
-    trained: Trained, name: str, workshop: Workshop, feeder: Feeder, naive_error: Mapping[str, NaiveError]
-) -> Trained:
+def or_last_value(trained: Trained, network: str, workshop: Workshop, naive_error: Mapping[str, NaiveError]) -> Trained:
     """The network, if it beats the last value on the validation span; if not, one that repeats that value.
 
     It beats it if it is better significantly, or by a twentieth.
 
     Args:
         trained: A network that counts from the last value.
-        name: Its column.
+        network: Which of the run's networks it is.
         workshop: What the run shares.
-        feeder: The run's rows.
         naive_error: What scaled errors are divided by, for each unique id.
     """
     from forecast.models.recurrent import repeat_last_value
 
     prepared = workshop.prepared
+    name = column_names(prepared.config)[network]
     scores = judge(
         prepared.rows,
         prepared.validation,
-        {name: trained.over(feeder, prepared.rows, prepared.scaler)},
+        {name: trained.over(prepared.rows, prepared.scaler)},
         chosen(prepared.config.data.season),
         naive_error,
     ).metrics
@@ -127,30 +159,30 @@ def or_last_value(
     measured = "no skill can be measured" if gain is None else f"skill {gain:.1%}"
     measured += ", too few windows to test" if p is None else f", p = {p:.2g}"
     workshop.listener.warn(f"on the validation span {name} does not beat the last value ({measured}), so it repeats it")
+    members = []
+    parts = network_configs(prepared.config)[network]
     for member in trained.members:
         repeat_last_value(member.network)
-    return replace(trained, fell_back=True)
+        forecaster, on_keras = _forecaster_of(member.network, parts, prepared, prepared.validation)
+        members.append(replace(member, forecaster=forecaster, on_keras=on_keras))
+    return Trained(tuple(members), trained.seconds, fell_back=True)
 
 
-def fit_networks(workshop: Workshop, feeder: Feeder, naive_error: Mapping[str, NaiveError]) -> dict[str, Trained]:
+def fit_networks(workshop: Workshop, naive_error: Mapping[str, NaiveError]) -> dict[str, Trained]:
     """Train the networks of a configuration: the model, and the vanilla RNN if one stands beside it.
 
     Args:
         workshop: What the run shares.
-        feeder: The run's rows.
         naive_error: What scaled errors are divided by, for each unique id.
     """
-    config, names = workshop.prepared.config, column_names(workshop.prepared.config)
+    config = workshop.prepared.config
     trained = {
         network: fit_network(workshop, network, parts, workshop.prepared.train)
         for network, parts in network_configs(config).items()
     }
     if not config.training.fall_back:
         return trained
-    return {
-        network: or_last_value(result, names[network], workshop, feeder, naive_error)
-        for network, result in trained.items()
-    }
+    return {network: or_last_value(result, network, workshop, naive_error) for network, result in trained.items()}
 
 
 @dataclass(frozen=True)
@@ -174,14 +206,10 @@ def fit_aside(prepared: Prepared, naive_error: Mapping[str, NaiveError], listene
         naive_error: What scaled errors are divided by, for each unique id.
         listener: Is told what goes on.
     """
-    from forecast.models.feeding import Feeder
-
-    feeder, names = Feeder(prepared.rows.inputs, prepared.rows.identity), column_names(prepared.config)
+    names = column_names(prepared.config)
     with tempfile.TemporaryDirectory() as place:
-        trained = fit_networks(Workshop(prepared, RunWriter(Path(place), "aside"), listener), feeder, naive_error)
-    models = {
-        names[network]: result.over(feeder, prepared.rows, prepared.scaler) for network, result in trained.items()
-    }
+        trained = fit_networks(Workshop(prepared, RunWriter(Path(place), "aside"), listener), naive_error)
+    models = {names[network]: result.over(prepared.rows, prepared.scaler) for network, result in trained.items()}
     return Fitted(trained, models)
 
 
@@ -209,7 +237,6 @@ def _fit_member(
     workshop: Workshop, name: str, number: int, parts: NetworkConfig, windows: Windows, epochs: int | None
 ) -> Member:
     from forecast.models.backend import HAS_GPU
-    from forecast.models.feeding import shape_of
     from forecast.models.recurrent import build_network, leaves_cudnn
     from forecast.training.checkpoint import load_checkpoint
     from forecast.training.trainer import Fit, lanes_or_windows
@@ -217,6 +244,7 @@ def _fit_member(
     prepared, config = workshop.prepared, workshop.prepared.config
     training = config.training.model_copy(update={"seed": config.training.seed + number})
     shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
+    _check_memory(parts, training_bytes(parts, shape, min(chosen(training.batch_size), len(windows))))
     if parts.stateful:
         batch_size = lanes_or_windows(windows, training, carries_state=True).batch_size
         network = build_network(parts, shape, training.seed, batch_size)
@@ -225,7 +253,7 @@ def _fit_member(
         network, twin = build_network(parts, shape, training.seed), None
     fit = Fit(network, prepared, training, windows, epochs, twin)
     checkpoint = f"{name}.{number + 1}"
-    saved = load_checkpoint(workshop.writer.checkpoints, checkpoint)
+    saved = load_checkpoint(workshop.writer.checkpoints, checkpoint, workshop.origin)
     if saved is not None:
         arrays, progress, warnings = saved
         for warning in warnings:
@@ -239,21 +267,47 @@ def _fit_member(
     workshop.listener.started(title, fit)
     fit.run(_Keeper(workshop, checkpoint))
     workshop.listener.ended(title, fit)
+    forecaster, on_keras = _forecaster_of(fit.scored, parts, prepared, windows)
+    if on_keras is not None and number == 0:
+        workshop.listener.note(f"{column} forecasts with TensorFlow, which takes seconds to start: {on_keras}")
     return Member(
         network=fit.scored,
-        forecaster=fit.forecaster,
+        forecaster=forecaster,
+        on_keras=on_keras,
         history=pd.DataFrame([vars(epoch) for epoch in fit.progress.history]),
         gradients=fit.progress.gradients,
         best_epoch=fit.progress.best_epoch,
     )
 
 
-@dataclass(frozen=True)
+def _check_memory(parts: NetworkConfig, needed: int) -> None:
+    available = available_memory()
+    if needed > available:
+        raise MachineError(
+            f"Training {parts.cell} of {', '.join(map(str, parts.units))} units would take at least "
+            f"{megabytes(needed)} of memory; {megabytes(available)} are available.",
+            "Try fewer --units, a smaller --batch-size or a shorter --lookback.",
+        )
+
+
+def _forecaster_of(
+    network: keras.Model, parts: NetworkConfig, prepared: Prepared, windows: Windows
+) -> tuple[Network, str | None]:
+    shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
+    return without_tensorflow(network, parts, shape, prepared.rows, windows)
+
+
+# A checkpoint after every epoch, and within a long one after so many seconds. Saving takes a fraction of one.
+_SECONDS_BETWEEN_CHECKPOINTS = 60.0
+
+
+@dataclass
 class _Keeper:
-    """Saves a checkpoint after every epoch, and when the user asks to stop."""
+    """Saves a checkpoint after every epoch, now and then within one, and when the user asks to stop."""
 
     workshop: Workshop
     name: str
+    saved: float = field(default_factory=time.monotonic)
 
     def after_step(self, fit: Fit) -> None:
         """Tell the listener; on a request to stop, save first."""
@@ -262,9 +316,13 @@ class _Keeper:
         except StopRequested:
             self.after_epoch(fit)
             raise
+        if time.monotonic() - self.saved >= _SECONDS_BETWEEN_CHECKPOINTS:
+            self.after_epoch(fit)
 
     def after_epoch(self, fit: Fit) -> None:
         """Save."""
         from forecast.training.checkpoint import save_checkpoint
 
-        save_checkpoint(self.workshop.writer.checkpoints, self.name, fit.arrays(), fit.progress)
+        workshop = self.workshop
+        save_checkpoint(workshop.writer.checkpoints, self.name, fit.arrays(), fit.progress, workshop.origin)
+        self.saved = time.monotonic()

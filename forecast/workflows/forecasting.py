@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,14 +18,12 @@ from forecast.errors import DataError, RunError
 from forecast.evaluation.figures import naive_errors_of
 from forecast.evaluation.scoring import Evaluation, followed, judge
 from forecast.inference.intervals import Intervals, intervals_of
+from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_forecast, newest_paths, newest_rows
 from forecast.runs import Run, find_run, list_runs, runs_folder
 from forecast.workflows.listening import Listener, Silence
-from forecast.workflows.networks import averaged, column_names, rebuilt
+from forecast.workflows.networks import averaged, networks_of
 from forecast.workflows.reading import Source, fitting_panel, training_panel
-
-if TYPE_CHECKING:
-    from forecast.models.feeding import Forecaster
 
 
 def find(name: str = "latest", *, runs_dir: Path | None = None) -> Run:
@@ -215,7 +213,7 @@ def _ready(run: Run, source: Source, listener: Listener) -> _Ready:
     return _Ready(newest, forecasters_over(newest.rows, run, networks), _caught_up(run, panel, networks))
 
 
-def _caught_up(run: Run, panel: Panel, networks: Mapping[str, list[Forecaster]]) -> Intervals | None:
+def _caught_up(run: Run, panel: Panel, networks: Mapping[str, list[Network]]) -> Intervals | None:
     """The intervals of these series, after they have followed the errors since the rows that the run was made from."""
     intervals = intervals_of(run, "end")
     if intervals is None:
@@ -240,24 +238,7 @@ def forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, InUnit
     return forecasters_over(rows, run, networks_of(run, rows, model_weights))
 
 
-def networks_of(run: Run, rows: Rows, model_weights: str) -> dict[str, list[Forecaster]]:
-    """The networks of a run, the members of each, to be fed any rows of the shape of these.
-
-    Args:
-        run: A run.
-        rows: Rows of that shape.
-        model_weights: Which weights the model gets: ``model`` or ``refit``.
-    """
-    from forecast.models.feeding import Forecaster, shape_of
-
-    shape = shape_of(rows, chosen(run.config.data.lookback), chosen(run.config.data.horizon))
-    return {
-        column_names(run.config)[network]: [Forecaster(member, shape) for member in members]
-        for network, members in rebuilt(run, shape, model_weights).items()
-    }
-
-
-def forecasters_over(rows: Rows, run: Run, networks: Mapping[str, list[Forecaster]]) -> dict[str, InUnits]:
+def forecasters_over(rows: Rows, run: Run, networks: Mapping[str, list[Network]]) -> dict[str, InUnits]:
     """Networks of a run over new rows, in the targets' own units.
 
     Args:
@@ -265,11 +246,8 @@ def forecasters_over(rows: Rows, run: Run, networks: Mapping[str, list[Forecaste
         run: The run.
         networks: What `networks_of` returned.
     """
-    from forecast.models.feeding import Feeder
-
-    feeder = Feeder(rows.inputs, rows.identity)
     return {
-        name: in_units(averaged([member.over(feeder) for member in members]), rows, run.scaler)
+        name: in_units(averaged([member.over(rows) for member in members]), rows, run.scaler)
         for name, members in networks.items()
     }
 

@@ -19,6 +19,9 @@ class Listener(Protocol):
     def warn(self, text: str) -> None:
         """Something was mended, or deserves a second look."""
 
+    def resumable(self, command: str) -> None:
+        """From here on, a training that ends early is continued by a command."""
+
     def started(self, network: str, fit: Fit) -> None:
         """The training of a network begins, or goes on."""
 
@@ -53,6 +56,9 @@ class Silence:
     def warn(self, text: str) -> None:
         """Say nothing."""
 
+    def resumable(self, command: str) -> None:
+        """Say nothing."""
+
     def started(self, network: str, fit: Fit) -> None:
         """Say nothing."""
 
@@ -84,6 +90,10 @@ class Numbered:
     def warn(self, text: str) -> None:
         """Pass on."""
         self.listener.warn(text)
+
+    def resumable(self, command: str) -> None:
+        """Pass on."""
+        self.listener.resumable(command)
 
     def started(self, network: str, fit: Fit) -> None:
         """Pass on, with the number."""

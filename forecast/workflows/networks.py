@@ -8,15 +8,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.config import Config, NetworkConfig
-from forecast.data.windows import Forecasting, Ints
+from forecast.config import Config, NetworkConfig, chosen
+from forecast.data.prepare import Rows
+from forecast.data.windows import Forecasting, Ints, Windows
+from forecast.errors import RunError
+from forecast.inference.network import Network, OnnxNetwork
+from forecast.models.graph import NotInGraph, graph_of
 from forecast.models.naive import NAIVE
+from forecast.models.shape import Shape, shape_of, weight_shapes
 from forecast.runs import Run
 from forecast.training.state import Arrays
 
 if TYPE_CHECKING:
     from forecast.models.backend import keras
-    from forecast.models.recurrent import Shape
+
+# What a run's manifest calls the two ways to compute a network.
+ONNX, KERAS = "onnxruntime", "tensorflow"
+
+# On how many windows a trained network is compared with its graph, and by how much the scaled forecasts may differ.
+_COMPARED, _ROUNDING = 64, 1e-5
 
 
 def network_configs(config: Config) -> dict[str, NetworkConfig]:
@@ -49,30 +59,97 @@ def weights_of_member(weights: Mapping[str, NDArray[np.float32]], number: int) -
     return {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}
 
 
-def rebuilt(run: Run, shape: Shape, model_weights: str, carrying: int | None = None) -> dict[str, list[keras.Model]]:
-    """The networks of a run with their weights, the members of each.
+def networks_of(
+    run: Run, rows: Rows, model_weights: str, lookback: int | None = None, carrying: int | None = None
+) -> dict[str, list[Network]]:
+    """The networks of a run by column, the members of each, to be fed any rows of the shape of these.
 
     Args:
         run: A run.
-        shape: The sizes of its windows.
+        rows: Rows of that shape.
         model_weights: Which weights the model gets: ``model`` or ``refit``.
+        lookback: Steps that they see; None for the run's own.
         carrying: For how many series side by side the networks carry their state; None if they carry none.
+
+    Raises:
+        RunError: If the weights are not those of these networks.
     """
+    config, names = run.config, column_names(run.config)
+    shape = shape_of(rows, lookback or chosen(config.data.lookback), chosen(config.data.horizon))
+    found: dict[str, list[Network]] = {}
+    for network, parts in network_configs(config).items():
+        which = model_weights if network == "model" else network
+        weights = _checked_weights(run, which, parts, shape)
+        found[names[network]] = [
+            OnnxNetwork(graph_of(parts, shape, member, carrying is not None), shape)
+            if run.manifest.get("runtimes", {}).get(which) == ONNX
+            else _on_keras(parts, shape, member, config.training.seed, carrying)
+            for member in weights
+        ]
+    return found
+
+
+def keras_networks_of(run: Run, shape: Shape) -> dict[str, keras.Model]:
+    """The first member of each network of a run by column, as Keras's own, which can be looked into."""
+    names = column_names(run.config)
+    return {
+        names[network]: _in_keras(
+            parts, shape, _checked_weights(run, network, parts, shape)[0], run.config.training.seed, None
+        )
+        for network, parts in network_configs(run.config).items()
+    }
+
+
+def _checked_weights(run: Run, which: str, parts: NetworkConfig, shape: Shape) -> list[Arrays]:
+    """The weights of each member of a network."""
+    weights, expected = run.weights(which), weight_shapes(parts, shape)
+    members = [weights_of_member(weights, number) for number in range(run.config.training.ensemble)]
+    shapes = [{name: array.shape for name, array in member.items()} for member in members]
+    if shapes != [expected] * len(members) or len(weights) != len(members) * len(expected):
+        raise RunError(f"The weights of {run.name} are not those of its network.", "Train the run again.")
+    return members
+
+
+def _in_keras(parts: NetworkConfig, shape: Shape, weights: Arrays, seed: int, carrying: int | None) -> keras.Model:
     from forecast.models.recurrent import build_network, set_weights
 
-    config = run.config
-    found: dict[str, list[keras.Model]] = {}
-    for network, parts in network_configs(config).items():
-        weights = run.weights(model_weights if network == "model" else network)
-        found[network] = [
-            build_network(
-                parts.model_copy(update={"stateful": carrying is not None}), shape, config.training.seed, carrying
-            )
-            for _ in range(config.training.ensemble)
-        ]
-        for number, member in enumerate(found[network]):
-            set_weights(member, weights_of_member(weights, number))
-    return found
+    network = build_network(parts.model_copy(update={"stateful": carrying is not None}), shape, seed, carrying)
+    set_weights(network, weights)
+    return network
+
+
+def _on_keras(parts: NetworkConfig, shape: Shape, weights: Arrays, seed: int, carrying: int | None) -> Network:
+    from forecast.models.feeding import KerasNetwork
+
+    return KerasNetwork(_in_keras(parts, shape, weights, seed, carrying), shape, carrying)
+
+
+def without_tensorflow(
+    network: keras.Model, parts: NetworkConfig, shape: Shape, rows: Rows, windows: Windows
+) -> tuple[Network, str | None]:
+    """A trained network as a graph, if that forecasts as Keras does; else as it is, and why.
+
+    Args:
+        network: What was trained.
+        parts: Its configuration.
+        shape: Sizes of its windows.
+        rows: Rows to compare the two on.
+        windows: Windows of these rows.
+    """
+    from forecast.models.feeding import KerasNetwork
+    from forecast.models.recurrent import weights_of
+
+    in_keras = KerasNetwork(network, shape)
+    try:
+        graph = OnnxNetwork(graph_of(parts, shape, weights_of(network)), shape)
+    except NotInGraph as reason:
+        return in_keras, str(reason)
+    starts = windows.every(_COMPARED).starts
+    expected = in_keras.over(rows)(starts)
+    apart = float(np.abs(graph.over(rows)(starts) - expected).max(initial=0.0))
+    if apart <= _ROUNDING * max(1.0, float(np.abs(expected).max(initial=0.0))):
+        return graph, None
+    return in_keras, f"ONNX Runtime and Keras differ by {apart:.2g} on the same windows"
 
 
 def averaged(members: Sequence[Forecasting]) -> Forecasting:

@@ -33,7 +33,7 @@ def read(source: Source, options: ReadOptions | None = None) -> Panel:
         return load_dataset(str(source))
     if isinstance(source, pd.Series):
         return read_panel(source.to_frame("value" if source.name is None else str(source.name)), options)
-    if isinstance(source, str) and source != "-" and not os.path.exists(source):
+    if isinstance(source, str) and source != "-" and not os.path.splitext(source)[1] and not os.path.exists(source):
         near = get_close_matches(source, DATASETS, 1)
         if near:
             raise DataError(

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -23,18 +23,15 @@ from forecast.data.reading.source import Source as TextSource
 from forecast.data.windows import Forecasting, Ints
 from forecast.errors import DataError, MachineError, RunError
 from forecast.inference.intervals import Intervals, intervals_of
+from forecast.inference.network import Network
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.inference.tail import Tail
 from forecast.runs import Run
 from forecast.storage import write_atomically
 from forecast.workflows.forecasting import find
 from forecast.workflows.listening import Listener, Silence
-from forecast.workflows.networks import averaged, column_names, rebuilt
+from forecast.workflows.networks import averaged, networks_of
 from forecast.workflows.reading import Source, read
-
-if TYPE_CHECKING:
-    from forecast.models.backend import keras
-    from forecast.models.feeding import Forecaster
 
 # A state file is a few hundred rows; one larger than this is none.
 _LARGEST_STATE = 256 * 1024**2
@@ -86,7 +83,7 @@ class Stream:
         self._empty = Tail(np.zeros(0, "datetime64[us]"), np.zeros((0, len(self.columns))), n_known)
         self._tails: dict[str, Tail] = {}
         self._grown: set[str] = set()
-        self._networks: dict[str, Any] = {}
+        self._networks: dict[str, list[Network]] = {}
         self.refused: tuple[str, ...] = ()
         if state is not None and state.exists():
             self._tails = self._loaded(state)
@@ -240,12 +237,9 @@ class Stream:
 
     def _windowed(self, rows: Rows) -> dict[str, Forecasting]:
         """The networks over the newest rows, each of which sees its window."""
-        from forecast.models.feeding import Feeder
-
-        feeder = Feeder(rows.inputs, rows.identity)
         return {
-            name: averaged([forecaster.over(feeder) for _, forecaster in members])
-            for name, members in self._forecasters(rows, chosen(self.run.config.data.lookback)).items()
+            name: averaged([member.over(rows) for member in members])
+            for name, members in self._networks_for(rows).items()
         }
 
     def _intervals_of(self, rows: Rows) -> Intervals | None:
@@ -258,9 +252,8 @@ class Stream:
 
         Raises:
             DataError: If the row cannot be fed, because a value is missing for too long.
+            RunError: If what was remembered is of another network.
         """
-        from forecast.models.feeding import Feeder
-
         cutoffs = np.array(rows.panel.offsets[1:]) - chosen(self.run.config.data.horizon) - 1
         if not rows.usable[cutoffs].all():
             raise DataError(
@@ -268,32 +261,26 @@ class Stream:
                 f"{self.run.config.data.longest_fill} rows, and the state cannot go on without it.",
                 "Fill it in, or forget all before with --restart.",
             )
-        feeder = Feeder(rows.inputs, rows.identity)
         states: dict[str, tuple[NDArray[np.float32], ...]] = {}
         carried: dict[str, Forecasting] = {}
-        for name, members in self._forecasters(rows, 1).items():
+        for name, members in self._networks_for(rows).items():
             answers = []
-            for number, (network, forecaster) in enumerate(members):
+            for number, member in enumerate(members):
                 key = f"{name}/{number + 1}"
-                parts = [part for layer in network.layers for part in getattr(layer, "states", None) or ()]
-                _restore(parts, tail.states.get(key), key)
-                answers.append(forecaster.over(feeder)(cutoffs))
-                states[key] = tuple(part.numpy() for part in parts)
+                before = tail.states.get(key)
+                if before is not None and [part.shape for part in before] != member.state_shapes(len(cutoffs)):
+                    raise RunError(f"The saved state {key} is not of this network.", "Begin anew with --restart.")
+                answer, after = member.step(rows, cutoffs, before)
+                answers.append(answer)
+                states[key] = tuple(after)
             carried[name] = _of_series(np.mean(answers, axis=0), rows)
         return replace(tail, states=states), carried
 
-    def _forecasters(self, rows: Rows, lookback: int) -> dict[str, list[tuple[keras.Model, Forecaster]]]:
-        """The networks by column, each with its compiled function; built at the first row."""
-        from forecast.models.feeding import Forecaster, shape_of
-
+    def _networks_for(self, rows: Rows) -> dict[str, list[Network]]:
+        """The networks by column; built at the first row."""
         if not self._networks:
-            shape = shape_of(rows, lookback, chosen(self.run.config.data.horizon))
-            carrying = rows.panel.n_series if self.carries else None
-            names = column_names(self.run.config)
-            self._networks = {
-                names[network]: [(member, Forecaster(member, shape, carrying)) for member in members]
-                for network, members in rebuilt(self.run, shape, self.run.forecast_weights, carrying).items()
-            }
+            lookback, carrying = (1, rows.panel.n_series) if self.carries else (None, None)
+            self._networks = networks_of(self.run, rows, self.run.forecast_weights, lookback, carrying)
         return self._networks
 
 
@@ -371,19 +358,6 @@ def _without_sentinels(tail: Tail, row: Floats) -> Floats:
     for column in range(len(row)):
         mask_sentinels(seen[:, column])
     return seen[-1]
-
-
-def _restore(parts: list[Any], saved: tuple[NDArray[np.float32], ...] | None, key: str) -> None:
-    """Put what was remembered into a network; nothing, before the first row.
-
-    Raises:
-        RunError: If it does not fit.
-    """
-    saved = tuple(np.zeros(part.shape, np.float32) for part in parts) if saved is None else saved
-    if [part.shape for part in saved] != [tuple(part.shape) for part in parts]:
-        raise RunError(f"The saved state {key} is not of this network.", "Begin anew with --restart.")
-    for part, value in zip(parts, saved, strict=True):
-        part.assign(value)
 
 
 def _of_series(answers: NDArray[np.float32], rows: Rows) -> Forecasting:

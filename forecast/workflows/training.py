@@ -16,7 +16,7 @@ import numpy as np
 from forecast.config import Config, chosen
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, doubts, prepare, windows_of
-from forecast.errors import DataError, ForecastError
+from forecast.errors import DataError, ForecastError, MachineError
 from forecast.evaluation.scoring import calibrated, judge, naive_errors, rough_intervals
 from forecast.inference.intervals import intervals_to_arrays
 from forecast.inference.newest import newest_forecast, newest_rows
@@ -62,14 +62,15 @@ def train(
     for note in choices:
         listener.note(note)
     prepared = prepare(panel, resolved)
-    for warning in doubts(prepared):
+    doubtful = doubts(panel, prepared)
+    for warning in doubtful:
         listener.warn(warning)
     folder = runs_folder(runs_dir)
     name = run if run is not None else _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
-        writer.begin(_first_manifest(source, panel, command), resolved, overwrite)
-        with _tidied(writer):
+        writer.begin(_first_manifest(source, panel, doubtful, command), resolved, overwrite)
+        with _tidied(writer, listener):
             return _make(Workshop(prepared, writer, listener))
 
 
@@ -86,10 +87,14 @@ def resume(
 
     Raises:
         RunError: If there is nothing to resume, or every checkpoint is damaged.
+        MachineError: If another process is training it.
         DataError: If the data are no longer those that training began with.
     """
     listener = listener or Silence()
     writer = RunWriter(runs_folder(runs_dir), name)
+    if writer.place.exists():  # finished, perhaps by a process that was killed while it tidied up
+        with locked(writer.lock, f"The run {name}"):
+            writer.sweep()
     manifest, config = writer.begun()
     if manifest["state"] == "finished":  # all is done but the move to its place
         with locked(writer.lock, f"The run {name}"):
@@ -103,13 +108,14 @@ def resume(
             f"{again} has changed since the training began ({panel.n_rows} rows now, {manifest['data']['rows']} then).",
             f"Bring the old file back, or train anew with --run {name} --overwrite.",
         )
-    with locked(writer.lock, f"The run {name}"), _tidied(writer):
+    with locked(writer.lock, f"The run {name}"), _tidied(writer, listener):
         return _make(Workshop(prepare(panel, config), writer, listener))
 
 
 @contextmanager
-def _tidied(writer: RunWriter) -> Iterator[None]:
+def _tidied(writer: RunWriter, listener: Listener) -> Iterator[None]:
     """After a request to stop, name the command that goes on; after a refusal, leave nothing behind."""
+    listener.resumable(writer.resume_command)
     try:
         yield
     except StopRequested as stop:
@@ -121,7 +127,6 @@ def _tidied(writer: RunWriter) -> Iterator[None]:
 
 
 def _make(workshop: Workshop) -> Run:
-    from forecast.models.feeding import Feeder
     from forecast.report.draw import draw_run
     from forecast.report.facts import Facts
     from forecast.report.page import report_page
@@ -133,10 +138,9 @@ def _make(workshop: Workshop) -> Run:
     newest = newest_rows(rows.panel, config.data, prepared.scaler)
     for warning in newest.refused + newest.filled:  # told before the time is spent, and no reason not to train
         workshop.listener.warn(warning)
-    feeder = Feeder(rows.inputs, rows.identity)
     naive_error = naive_errors(rows, prepared.training_rows, season)
-    trained = fit_networks(workshop, feeder, naive_error)
-    units = {names[network]: result.over(feeder, rows, prepared.scaler) for network, result in trained.items()}
+    trained = fit_networks(workshop, naive_error)
+    units = {names[network]: result.over(rows, prepared.scaler) for network, result in trained.items()}
     intervals = calibrated(rows, prepared.validation, units, season, config)
     for warning in rough_intervals(config, len(prepared.validation)):
         workshop.listener.warn(warning)
@@ -149,8 +153,7 @@ def _make(workshop: Workshop) -> Run:
         refitted = fit_network(workshop, "refit", config.network, every_row, trained["model"].best_epochs)
         writer.write_weights("refit", refitted.weights)
         forecasting[names["model"]] = refitted
-    newest_feeder = Feeder(newest.rows.inputs, newest.rows.identity)
-    models = {name: result.over(newest_feeder, newest.rows, prepared.scaler) for name, result in forecasting.items()}
+    models = {name: result.over(newest.rows, prepared.scaler) for name, result in forecasting.items()}
     forecast = newest_forecast(newest, models, season, evaluation.intervals)
 
     writer.write("scaler.json", prepared.scaler.to_json())
@@ -173,7 +176,7 @@ def _make(workshop: Workshop) -> Run:
     return writer.finish(manifest)
 
 
-def _first_manifest(source: Source, panel: Panel, command: str) -> dict[str, Any]:
+def _first_manifest(source: Source, panel: Panel, doubtful: tuple[str, ...], command: str) -> dict[str, Any]:
     if is_built_in(source):
         again: str | None = str(source)
     elif isinstance(source, (str, Path)) and str(source) != "-":
@@ -194,7 +197,7 @@ def _first_manifest(source: Source, panel: Panel, command: str) -> dict[str, Any
             "first": str(panel.times.min()),
             "last": str(panel.times.max()),
             "notes": panel.notes,
-            "warnings": panel.warnings,
+            "warnings": panel.warnings + doubtful,
         },
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -205,6 +208,7 @@ def _first_manifest(source: Source, panel: Panel, command: str) -> dict[str, Any
 def _outcome(
     prepared: Prepared, trained: dict[str, Trained], refitted: Trained | None, data: dict[str, Any]
 ) -> dict[str, Any]:
+    made_again = {} if refitted is None else {"refit": refitted}
     cuts = {"validation_from": str(prepared.split.validation_from), "test_from": str(prepared.split.test_from)}
     return {
         "finished": _now(),
@@ -222,6 +226,7 @@ def _outcome(
             for name, result in trained.items()
         },
         "forecast_weights": "refit" if refitted else "model",
+        "runtimes": {name: result.runtime for name, result in (trained | made_again).items()},
     }
 
 
@@ -236,7 +241,12 @@ def _slug(source: Source) -> str:
 
 def _free_name(folder: Path, name: str, overwrite: bool) -> str:
     """The name itself, or the first of name-2, name-3 … that no run has."""
-    taken = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    try:
+        taken = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    except OSError as error:
+        raise MachineError(
+            f"Cannot read {folder}: {error.strerror}.", "Choose a folder that you may read with --runs-dir."
+        ) from None
     number, free = 1, name
     while not overwrite and (free in taken or f".{free}.training" in taken):
         number += 1

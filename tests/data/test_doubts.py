@@ -13,13 +13,15 @@ from forecast.models.defaults import resolve
 RNG = np.random.default_rng(0)
 
 
-def told(values: np.ndarray, columns: tuple[str, ...], lengths: tuple[int, ...] = (120,)) -> tuple[str, ...]:
+def told(
+    values: np.ndarray, columns: tuple[str, ...], lengths: tuple[int, ...] = (120,), **data: str
+) -> tuple[str, ...]:
     start = np.datetime64("2020-01-01", "us")
     times = np.concatenate([start + np.arange(n) * np.timedelta64(1, "D") for n in lengths])
     ids = ("",) if len(lengths) == 1 else tuple(f"s{number}" for number in range(len(lengths)))
     panel = Panel(values, times, columns, Clock("D"), ids, tuple(np.cumsum([0, *lengths]).tolist()))
-    config = forecast.configure(target="y", lookback=6, horizon=3, calendar=False)
-    return doubts(prepare(panel, resolve(config, panel)[0]))
+    config = forecast.configure(target="y", lookback=6, horizon=3, calendar=False, **data)
+    return doubts(panel, prepare(panel, resolve(config, panel)[0]))
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,10 @@ def test_series_that_end_before_the_test_span_are_told() -> None:
     values = RNG.normal(size=(250, 1))
     (sentence,) = told(values, ("y",), (120, 30, 100))
     assert sentence == "1 of 3 series have no test window and are not scored: s1"
+
+
+@pytest.mark.parametrize(("covariates", "what"), [("none", "it is left out"), ("x", "nothing can be learnt about it")])
+def test_a_column_that_begins_to_move_after_training_is_told(covariates: str, what: str) -> None:
+    values = np.column_stack([RNG.normal(size=120), np.r_[np.full(100, 5.0), np.arange(20)]])
+    sentences = told(values, ("y", "x"), covariates=covariates)
+    assert sentences == (f"column 'x' has one value in all training rows and others later: {what}",)

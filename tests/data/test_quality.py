@@ -46,27 +46,6 @@ def test_a_sound_column_has_no_findings(name, values):
     assert check_columns(panel_of(values, name)) == ()
 
 
-@pytest.mark.parametrize(
-    ("name", "values", "finding"),
-    [
-        ("v", np.full(50, 7.0), "every value is 7"),
-        ("volume", WAVE - 11, "negative"),
-        ("wind_speed", WAVE - 11, "negative"),
-        ("rh (%)", WAVE + 75, "above 100 %"),
-        ("v", np.where(STEP == 90, 1e6, WAVE), "1 value(s) lie more than 200 standard deviations"),
-        ("v", np.where((STEP > 99) & (STEP < 200), 21.5, WAVE), "21.5 for 100 rows from 2020-01-05 04:00"),
-        ("close", (100 + WAVE) / np.where(STEP > 200, 2, 1), "1 jump(s) like a share split"),
-        ("v", WAVE * 1e30, "1e30 or larger"),
-        ("v", 2.0**53 + 2 * np.arange(1.0, 50), "49 integer(s) above 2^53"),
-        ("v", 1e9 + WAVE / 1e3, "vary by only"),
-    ],
-)  # fmt: skip
-def test_an_odd_column_is_described(name, values, finding):
-    findings = check_columns(panel_of(values, name))
-    assert any(finding in sentence for sentence in findings)
-    assert all(sentence.startswith(f"'{name}': ") for sentence in findings)
-
-
 def test_absent_rows_are_counted_with_the_longest_gap():
     panel = panel_of(WAVE)
     kept = np.r_[0:100, 103:200, 210:400]

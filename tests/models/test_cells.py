@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from forecast.models import loops
 from forecast.models.backend import keras, tf
 from forecast.models.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell, SLSTMCell
 from forecast.models.loops import Recurrence
@@ -114,8 +115,12 @@ def test_gradients_are_those_of_finite_differences(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["lstm", "peephole"])
-@pytest.mark.parametrize("use_bias", [True, False])
-def test_the_fused_kernel_computes_the_same_forwards_and_backwards(kind: str, use_bias: bool) -> None:
+@pytest.mark.parametrize(("use_bias", "cores"), [(True, 1), (False, 1), (True, BATCH)])
+def test_the_fused_kernel_computes_the_same_forwards_and_backwards(
+    kind: str, use_bias: bool, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loops, "FEWEST_IN_PART", 1)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
     cell = CELLS[kind][0]
     layers = []
     for way in ("unrolled", "fused"):
@@ -135,14 +140,35 @@ def test_the_fused_kernel_computes_the_same_forwards_and_backwards(kind: str, us
         np.testing.assert_allclose(fast[name], gradient, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
-def test_the_fastest_way_is_chosen_by_shape() -> None:
+def test_the_kernel_takes_equal_parts_of_a_batch_on_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    def parts(cores: int, batch: int | None) -> int:
+        monkeypatch.setattr("os.cpu_count", lambda: cores)
+        return loops.parts_of(batch)
+
+    assert [parts(2, batch) for batch in (64, 33, 32, 31, None)] == [2, 1, 2, 1, 1]
+    assert [parts(8, 64), parts(3, 64), parts(1, 64)] == [4, 2, 1]
+
+
+def test_a_larger_batch_is_fused_where_more_cores_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def way(cores: int) -> str:
+        monkeypatch.setattr("os.cpu_count", lambda: cores)
+        return Recurrence(LSTMCell(128)).way_for((32, 168, 8), masked=False, training=True)
+
+    assert [way(1), way(2)] == ["keras", "fused"]
+
+
+def test_the_fastest_way_is_chosen_by_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+
     def way(cell: Any, batch: int | None, steps: int | None, features: int, **state: bool) -> str:
         return Recurrence(cell).way_for((batch, steps, features), **{"masked": False, "training": False, **state})
 
     assert way(LSTMCell(64), 64, 168, 8) == way(PeepholeLSTMCell(32), 32, 24, 8) == "fused"
-    assert way(LSTMCell(64), None, 168, 8) == "fused"
-    assert way(LSTMCell(64), 64, 168, 64) == way(LSTMCell(128), 64, 168, 8) == way(LSTMCell(64), 512, 168, 8) == "keras"
-    assert way(LSTMCell(64), 64, 15, 64) == way(LSTMCell(128), 64, 15, 8) == "unrolled"
+    assert (
+        way(LSTMCell(64), None, 168, 8) == way(LSTMCell(64), 512, 21, 64) == way(LSTMCell(128), 16, 168, 8) == "fused"
+    )
+    assert way(LSTMCell(128), 64, 168, 8) == way(LSTMCell(65), 512, 168, 8) == "keras"
+    assert way(LSTMCell(128), 64, 15, 8) == "unrolled"
     assert way(GRUCell(4), 64, 168, 8) == way(LSTMCell(4, activation="relu"), 64, 168, 8) == "keras"
     assert way(CoupledLSTMCell(4), 64, 12, 8) == way(SimpleRNNCell(4), 64, 168, 8) == "unrolled"
     assert way(LSTMCell(128), 512, 15, 128) == way(GRUCell(4), 64, None, 8) == "keras"

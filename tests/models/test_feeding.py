@@ -10,8 +10,9 @@ from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import prepare
 from forecast.models.backend import tf
 from forecast.models.catalogue import configure
-from forecast.models.feeding import Feeder, Forecaster, gather, shape_of
-from forecast.models.recurrent import Shape, build_network
+from forecast.models.feeding import Feeder, Forecaster, gather
+from forecast.models.recurrent import build_network
+from forecast.models.shape import Shape, shape_of
 
 SHAPE = Shape(lookback=4, horizon=3, targets=2, covariates=1, known=2, series=2)
 

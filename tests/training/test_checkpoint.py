@@ -21,12 +21,15 @@ ARRAYS = {
     "optimizer/0": np.array(7, np.int64),
     "seed": np.array([2**32 - 1, 3], np.uint32),
 }
+ORIGIN = "a1"
 EPOCH = Epoch(1, 5, 0.1, 1 / 3, 2.0, 0.7, float("nan"))
 
 
 def save(folder: Path, *steps: int, network: str = "model") -> None:
     for step in steps:
-        save_checkpoint(folder, network, ARRAYS | {"step": np.array(step)}, Progress(step, 0.1, 0.2, [EPOCH], 1))
+        save_checkpoint(
+            folder, network, ARRAYS | {"step": np.array(step)}, Progress(step, 0.1, 0.2, [EPOCH], 1), ORIGIN
+        )
 
 
 def files(folder: Path) -> list[str]:
@@ -56,7 +59,7 @@ def emptied(content: bytes) -> bytes:
 
 def test_every_bit_comes_back(tmp_path: Path) -> None:
     save(tmp_path, 12)
-    loaded = load_checkpoint(tmp_path, "model")
+    loaded = load_checkpoint(tmp_path, "model", ORIGIN)
     assert loaded is not None
     arrays, progress, warnings = loaded
     assert arrays.pop("step") == 12
@@ -78,10 +81,24 @@ def test_the_newest_two_are_kept(tmp_path: Path) -> None:
     assert files(tmp_path) == ["model-000000010.ckpt", "model-000000015.ckpt"]
 
 
+def test_damaged_ones_take_no_sound_ones_place(tmp_path: Path) -> None:
+    save(tmp_path, 5, 10)
+    path = newest(tmp_path)
+    path.write_bytes(cut(path.read_bytes()))
+    save(tmp_path, 7)  # training went on from 5
+    assert files(tmp_path) == ["model-000000005.ckpt", "model-000000007.ckpt"]
+
+
+def test_one_that_belongs_to_another_training_is_refused(tmp_path: Path) -> None:
+    save(tmp_path, 5)
+    with pytest.raises(RunError, match="of other data or another configuration"):
+        load_checkpoint(tmp_path, "model", "b2")
+
+
 def test_newest_means_the_highest_step_whatever_the_clock_says(tmp_path: Path) -> None:
     save(tmp_path, 999, 1000)
     os.utime(newest(tmp_path), (0, 0))
-    loaded = load_checkpoint(tmp_path, "model")
+    loaded = load_checkpoint(tmp_path, "model", ORIGIN)
     assert loaded is not None
     assert loaded[1].step == 1000
 
@@ -89,14 +106,14 @@ def test_newest_means_the_highest_step_whatever_the_clock_says(tmp_path: Path) -
 def test_networks_do_not_mix(tmp_path: Path) -> None:
     save(tmp_path, 5, 10, network="model")
     save(tmp_path, 20, 30, 40, network="baseline")
-    loaded = load_checkpoint(tmp_path, "model")
+    loaded = load_checkpoint(tmp_path, "model", ORIGIN)
     assert loaded is not None
     assert loaded[1].step == 10
-    assert load_checkpoint(tmp_path, "refit") is None
+    assert load_checkpoint(tmp_path, "refit", ORIGIN) is None
 
 
 def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:
-    assert load_checkpoint(tmp_path / "nowhere", "model") is None
+    assert load_checkpoint(tmp_path / "nowhere", "model", ORIGIN) is None
 
 
 @pytest.mark.parametrize("damage", [cut, flipped, zeroed, emptied])
@@ -104,7 +121,7 @@ def test_a_damaged_one_is_passed_over_with_a_warning(tmp_path: Path, damage: Cal
     save(tmp_path, 5, 10)
     path = newest(tmp_path)
     path.write_bytes(damage(path.read_bytes()))
-    loaded = load_checkpoint(tmp_path, "model")
+    loaded = load_checkpoint(tmp_path, "model", ORIGIN)
     assert loaded is not None
     assert loaded[1].step == 5
     assert loaded[2] == ("checkpoint model-000000010.ckpt is damaged; going on from the one before",)
@@ -116,7 +133,7 @@ def test_training_never_starts_again_in_silence(tmp_path: Path, damage: Callable
     for path in tmp_path.iterdir():
         path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(RunError) as caught:
-        load_checkpoint(tmp_path, "model")
+        load_checkpoint(tmp_path, "model", ORIGIN)
     assert "model-000000010.ckpt, model-000000005.ckpt" in caught.value.message
     assert caught.value.exit_code == 2
 
@@ -132,7 +149,7 @@ def test_a_failing_disk_leaves_the_older_ones_whole(tmp_path: Path, call: str, m
     with pytest.raises(MachineError, match=r"Cannot write .*model-000000015\.ckpt \([\d,]+ bytes\): No space left"):
         save(tmp_path, 15)
     assert files(tmp_path) == ["model-000000005.ckpt", "model-000000010.ckpt"]
-    loaded = load_checkpoint(tmp_path, "model")
+    loaded = load_checkpoint(tmp_path, "model", ORIGIN)
     assert loaded is not None
     assert (loaded[1].step, loaded[2]) == (10, ())
 

@@ -10,8 +10,8 @@ from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Prepared, prepare
 from forecast.models.backend import tf
 from forecast.models.defaults import resolve
-from forecast.models.feeding import shape_of
 from forecast.models.recurrent import build_network
+from forecast.models.shape import shape_of
 from forecast.training.trainer import Fit
 
 

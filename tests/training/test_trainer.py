@@ -16,8 +16,9 @@ from forecast.data.prepare import Prepared, prepare
 from forecast.errors import ConfigError, RunError
 from forecast.models.backend import tf
 from forecast.models.catalogue import configure
-from forecast.models.feeding import gather, shape_of
+from forecast.models.feeding import gather
 from forecast.models.recurrent import build_network, weights_of
+from forecast.models.shape import shape_of
 from forecast.training import trainer
 from forecast.training.checkpoint import load_checkpoint, save_checkpoint
 from forecast.training.schedule import averaging_momentum, learning_rate
@@ -130,8 +131,8 @@ def test_stopped_and_continued_is_never_stopped(
     interrupted = fit_of(prepared)
     with pytest.raises(Stopped):
         interrupted.run(Watching(each_step=stop_at(stopped_at)))
-    save_checkpoint(tmp_path, "model", interrupted.arrays(), interrupted.progress)
-    loaded = load_checkpoint(tmp_path, "model")
+    save_checkpoint(tmp_path, "model", interrupted.arrays(), interrupted.progress, "a1")
+    loaded = load_checkpoint(tmp_path, "model", "a1")
     assert loaded is not None
     continued = fit_of(prepared)
     continued.restore(*loaded[:2])

@@ -22,7 +22,7 @@ from forecast.errors import DataError, LeakError
 from forecast.evaluation.audit import Audit
 from forecast.models import feeding
 from forecast.models.backend import tf
-from forecast.models.recurrent import Shape
+from forecast.models.shape import Shape
 from forecast.workflows import auditing
 from forecast.workflows.listening import Silence
 

@@ -18,6 +18,7 @@ _COUNTABLE = ("us", "ms", "s", "min", "h", "D", "B", "W", "MS", "ME", "QS", "QE"
 _MICROSECONDS = {"D": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}
 _DAY = np.timedelta64(1, "D")
 _WEEK = np.timedelta64(7, "D")
+_CENTURY = np.timedelta64(36_525, "D")
 
 # A regular series loses some rows and gains none between; with fewer usual steps than this it has no clock.
 _LEAST_USUAL = 0.5
@@ -47,7 +48,7 @@ class Placed:
 
 
 def infer_clock(times: Times, series: NDArray[np.int64]) -> Clock | None:
-    """The clock of timestamps, or None where most steps differ.
+    """The clock of timestamps, or None where most steps differ or are longer than a century.
 
     Args:
         times: Timestamps [T], ascending within each series.
@@ -58,6 +59,8 @@ def infer_clock(times: Times, series: NDArray[np.int64]) -> Clock | None:
         return None
     lengths, counts = np.unique(steps, return_counts=True)
     usual = lengths[counts.argmax()]
+    if usual > _CENTURY:
+        return None
     if calendar := _calendar_alias(times, steps):
         return Clock(calendar)
     # Friday to Monday is one step of a business-day clock.

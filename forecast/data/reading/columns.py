@@ -28,12 +28,12 @@ class Measured:
 
     Args:
         numeric: Float64 [R] by name, in the order of the table; NaN where missing.
-        texts: Names of the columns of words, which could tell series apart.
+        texts: The columns of words, which could tell series apart, and why each is no measurement.
         notes: What was inferred, one sentence each.
     """
 
     numeric: dict[str, Floats]
-    texts: tuple[str, ...]
+    texts: dict[str, str]
     notes: tuple[str, ...]
 
 
@@ -52,13 +52,13 @@ def read_columns(table: Table, stamps: Stamps, series_id: str | None, options: R
     candidates = [name for name in table.names if name not in stamps.used and name != series_id]
     read, notes = _numbers(table, [name for name in candidates if isinstance(table[name], pa.Array)], options)
     numeric: dict[str, Floats] = {}
-    texts: list[str] = []
+    texts: dict[str, int] = {}
     for name in candidates:
         if name in read:
             if _is_numeric(table[name], read[name]):
                 numeric[name] = checked(table, name, read[name])
             else:
-                texts.append(name)
+                texts[name] = int(read[name].words[0])
         elif table[name].dtype.kind == "f":
             numeric[name] = _finite(table, name)
         else:
@@ -74,7 +74,8 @@ def read_columns(table: Table, stamps: Stamps, series_id: str | None, options: R
     if not numeric:
         raise _nothing_numeric(table, texts)
     _refuse_headless(table, numeric, stamps)
-    return Measured(numeric, tuple(texts), tuple(notes))
+    why = {name: f"{table.cell(row, name)}: {explain(table, row, name)[0]}" for name, row in texts.items()}
+    return Measured(numeric, why, tuple(notes))
 
 
 def _numbers(table: Table, names: list[str], options: ReadOptions) -> tuple[dict[str, Numbers], list[str]]:
@@ -123,7 +124,7 @@ def checked(table: Table, name: str, numbers: Numbers) -> Floats:
     """
     if len(numbers.words):
         row = int(numbers.words[0])
-        why, hint = explain(table[name][row].as_py().strip(), table.source.path)
+        why, hint = explain(table, row, name)
         others = len(numbers.words) - 1
         more = f" {others:,} more cell(s) of the column cannot be read either." if others else ""
         raise DataError(f"{table.cell(row, name)}: {why}{more}", hint)
@@ -155,14 +156,13 @@ def _counts_rows(name: str, values: Floats) -> bool:
     return bool(whole and len(unique) > 0.9 * len(values) and unique[-1] - unique[0] == len(unique) - 1)
 
 
-def _nothing_numeric(table: Table, texts: list[str]) -> DataError:
+def _nothing_numeric(table: Table, texts: dict[str, int]) -> DataError:
     what = f"{table.source.label} has no numeric column beside its time."
-    for name in texts:
-        first = next((row for row, text in enumerate(table[name].to_pylist()) if text.strip()), None)
-        if first is not None:
-            why, hint = explain(table[name][first].as_py().strip(), table.source.path)
-            return DataError(f"{what} {table.cell(first, name)}: {why}", hint)
-    return DataError(what, "Add the values to forecast as a further column.")
+    if not texts:
+        return DataError(what, "Add the values to forecast as a further column.")
+    name, row = next(iter(texts.items()))
+    why, hint = explain(table, row, name)
+    return DataError(f"{what} {table.cell(row, name)}: {why}", hint)
 
 
 def _refuse_headless(table: Table, numeric: dict[str, Floats], stamps: Stamps) -> None:
@@ -174,5 +174,5 @@ def _refuse_headless(table: Table, numeric: dict[str, Floats], stamps: Stamps) -
         header = ",".join(["time", *(f"value{i}" for i in range(1, len(table.names)))])
         raise DataError(
             f"{table.source.label} has no header: its first line is {show(', '.join(table.names))}.",
-            f"Name the columns: (echo '{header}'; cat {table.source.path}) | forecast inspect -",
+            f"Name the columns: (echo '{header}'; {table.source.piped('cat')}) | forecast inspect -",
         )

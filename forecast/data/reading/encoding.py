@@ -88,5 +88,5 @@ def _refuse_nul(origin: Source, data: bytes) -> None:
     line = data.count(b"\n", 0, offset) + 1
     raise DataError(
         f"{origin.label}, line {line}: NUL byte at offset {offset}. The file is binary or damaged.",
-        f"If only stray NULs are in it: tr -d '\\000' < {origin.path} | forecast inspect -",
+        f"If only stray NULs are in it: {origin.piped('cat')} | tr -d '\\000' | forecast inspect -",
     )

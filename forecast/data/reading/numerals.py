@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from forecast.data.panel import Floats
 from forecast.data.reading.source import show
+from forecast.data.reading.table import Table
 
 # How tables write "nothing was measured", in lower case.
 MISSING = ("", "-", "--", "?", ".", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "nil", "nat", "(null)")
@@ -128,51 +129,52 @@ def _foreign(text: str) -> str:
     return ""
 
 
-def explain(text: str, path: str) -> tuple[str, str]:
-    """Why a cell is not a number, and the command that makes it one.
-
-    Args:
-        text: The cell.
-        path: The file, quoted for a shell.
-    """
-    shown, retry = show(text), f"{path} | forecast inspect -"
+def explain(table: Table, row: int, name: str) -> tuple[str, str]:
+    """Why a cell is not a number, and the command that makes it one."""
+    text = table[name][row].as_py().strip()
+    shown = show(text)
     foreign = _foreign(text)
     if foreign and re.search(r"\d", text):
         name = unicodedata.name(foreign).lower()
         with_ascii = "-" if unicodedata.category(foreign) == "Pd" or foreign == "\u2212" else ""
         if unicodedata.category(foreign) == "Nd":
             with_ascii = str(unicodedata.decimal(foreign))
+        # A space of another kind would not outlive being copied.
+        spelled = "".join(rf"\x{byte:02x}" for byte in foreign.encode()) if foreign.isspace() else foreign
         return (
             f"{shown} contains {name} (U+{ord(foreign):04X}), not ASCII.",
-            f"Try: sed 's/{foreign}/{with_ascii}/g' {retry}",
+            table.mend(f"sed 's/{spelled}/{with_ascii}/g'"),
         )
     if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", text):
         either = "" if "." in text or text.count(",") > 1 else " (or --decimal , if it is a fraction)"
-        return f"{shown} is written with a thousands comma.", f"Try: forecast inspect {path} --thousands ,{either}"
+        return f"{shown} is written with a thousands comma.", table.source.command("--thousands ,") + either
     if re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+,\d*", text):
-        return f"{shown} groups its digits by points.", f"Try: forecast inspect {path} --thousands . --decimal ,"
+        return f"{shown} groups its digits by points.", table.source.command("--thousands . --decimal ,")
     if re.fullmatch(r"[+-]?\d+\.\d*", text):
-        return (
-            f"{shown} has a decimal point where --decimal asks for a comma.",
-            f"Try: forecast inspect {path} --decimal .",
-        )
+        return f"{shown} has a decimal point where --decimal asks for a comma.", table.source.command("--decimal .")
     if re.fullmatch(_COMMA, text):
-        return f"{shown} is written with a decimal comma.", f"Try: forecast inspect {path} --decimal ,"
+        return f"{shown} is written with a decimal comma.", table.source.command("--decimal ,")
     if "%" in text and decorated(text):
-        return f"{shown} is a percentage, not a number.", f"Try: sed 's/%//g' {retry}"
+        return f"{shown} is a percentage, not a number.", table.mend("sed 's/%//g'")
     sign = re.search(r"[$€£¥]", text)
     if sign and decorated(text):
-        return f"{shown} carries a currency.", f"Try: sed 's/[{sign[0]}]//g' {retry}"
+        return f"{shown} carries a currency.", table.mend(f"sed 's/[{sign[0]}]//g'")
     unit = re.search(r"[A-Za-z°/]+$", text)
     if unit and decorated(text):
         return (
-            f"{shown} carries a unit.",
-            f"Put it into the header and remove it: sed -E 's/ ?{unit[0].replace('/', '.')}\\b//g' {retry}",
+            f"{shown} carries a unit, which belongs into the header.",
+            table.mend(rf"sed -E 's/([0-9]) ?{_literal(unit[0])}\b/\1/g'"),
         )
     if text.lower() in ("true", "false"):
-        return f"{shown} is a truth value, not a number.", "Write 1 and 0 instead."
-    return (
-        f"{shown} is not a number.",
-        "A missing value is written as an empty cell, NA, null, ? or -; replace other words: "
-        + f"sed 's/{re.sub(r'[^A-Za-z0-9 _]', '.', text[:30])}//g' {retry}",
-    )
+        return f"{shown} is a truth value, not a number.", table.mend("sed 's/true/1/gi; s/false/0/gi'")
+    missing = "A missing value is written as an empty cell, NA, null, ? or -."
+    if not text.isprintable() or len(text) > 30 or re.search(r"\d", text):
+        return f"{shown} is not a number.", f"{missing} {table.look(row)}"
+    word = re.sub(r"^(?=\w)|(?<=\w)$", r"\\b", _literal(text))
+    mended = table.mend(f"sed 's/{word}/NA/g'")
+    return f"{shown} is not a number.", f"{missing} {mended}"
+
+
+def _literal(text: str) -> str:
+    """A text as a pattern of ``sed`` that matches it alone, within single quotes."""
+    return re.sub(r"([\\/.*\[\]^$])", r"\\\1", text).replace("'", "'\\''")

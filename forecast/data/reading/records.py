@@ -59,7 +59,7 @@ def find_records(source: Source, text: bytes, mark: str, skipped: int) -> Record
             row = text[begin : begin + 200].split(b"\n")[0].decode("utf-8", "replace")
             raise DataError(
                 f"{source.label}, line {line}: a quotation mark does not open and close a whole field: {show(row)}.",
-                f"Look at it: sed -n {line}p {source.path}",
+                f"Look at it: {source.piped(f'sed -n {line}p')}",
             )
         parts.append((ends, lines, fields))
     ends, line_of_end, fields = (np.concatenate(column).astype(np.int64) for column in zip(*parts, strict=True))

@@ -81,6 +81,7 @@ def find_series(table: Table, times: Times, measured: Measured, named: str | Non
     frame = frame[repeated].drop_duplicates()
     if not frame.duplicated("time").any():
         return single
+    texts = tuple(measured.texts)
     telling = [name for name in measured.texts if not frame.duplicated(["time", ("t", name)]).any()]
     series = [_by_column(table, name) for name in telling]
     # A code and a name of the same stations divide the rows alike: either will do.
@@ -89,7 +90,7 @@ def find_series(table: Table, times: Times, measured: Measured, named: str | Non
     numbers = [
         n for n, v in measured.numeric.items() if _few_integers(v) and not frame.duplicated(["time", ("v", n)]).any()
     ]
-    raise _untold(table, times, telling, measured.texts, numbers)
+    raise _untold(table, times, telling, texts, numbers)
 
 
 def _by_column(table: Table, name: str) -> Series:

@@ -68,7 +68,10 @@ def read_cells(source: Source, delimiter: str | None = None, skip_rows: int = 0)
     blank, text = find_blank(text, records)
     warnings = source.warnings
     filled = np.flatnonzero(~blank)
-    if inner := int(blank[filled[0] : filled[-1]].sum()):
+    last = len(filled) - 1
+    while last > 0 and not text[records.starts[filled[last]] : records.ends[filled[last]]].strip(mark.encode() + b" "):
+        last -= 1  # a row of delimiters alone is as blank as the lines before it
+    if inner := int(blank[filled[0] : filled[last]].sum()):
         warnings += (f"{inner:,} blank line(s) between the rows are left out.",)
     records = records.keep(~blank)
     _check_counts(source, text, records, mark)
@@ -129,7 +132,7 @@ def _delimiter(source: Source, text: bytes) -> str:
     if len(line.split()) > 1:
         raise DataError(
             f"{source.label} has no comma, semicolon, tab or bar between its fields; its first line is {show(line)}.",
-            f"If blanks divide the fields: tr -s ' ' ',' < {source.path} | forecast inspect -",
+            "If blanks divide the fields: " + source.through("sed -E 's/ +/,/g'"),
         )
     return ","
 
@@ -142,7 +145,7 @@ def _check_counts(source: Source, text: bytes, records: Records, mark: str) -> N
     if header > MAX_COLUMNS:
         raise DataError(
             f"{source.label} has {header:,} columns; the limit is {MAX_COLUMNS:,}.",
-            f"Keep those that matter: cut -d'{mark}' -f1-20 {source.path} | forecast inspect -",
+            "Keep those that matter: " + source.through(f"cut -d'{mark}' -f1-20"),
         )
 
 
@@ -169,14 +172,14 @@ def _uneven(source: Source, text: bytes, records: Records, mark: str) -> DataErr
         if all(cell.endswith(mark.encode()) for cell in cells):
             return DataError(
                 f"{what} Every row ends in a {_NAMES.get(mark, 'delimiter')}.",
-                f"Remove it: sed 's/{mark}$//' {source.path} | forecast inspect -",
+                "Remove it: " + source.through(f"sed 's/{mark}$//'"),
             )
         if mark == "," and modal > header and all(re.search(rb"\d,\d", cell) for cell in cells):
             return DataError(
                 f"{what} It may be written with decimal commas, which a comma-delimited file cannot hold.",
-                "Export it with semicolons, then: forecast inspect data.csv --delimiter ';' --decimal ,",
+                "Export it with semicolons. " + source.command("--delimiter ';' --decimal ,"),
             )
-        return DataError(what, f"Give every column a name: sed -n 1,2p {source.path}")
+        return DataError(what, f"Give every column a name: {source.piped('sed -n 1,2p')}")
     record = int(np.flatnonzero(fields != header)[0])
     count = int(fields[record])
     others = int(np.sum(fields != header)) - 1
@@ -184,11 +187,11 @@ def _uneven(source: Source, text: bytes, records: Records, mark: str) -> DataErr
     what = f"{source.label}, line {lines[record]}: {count} field(s) where the header has {header}: {row(record)}.{more}"
     if record == len(fields) - 1 and count < header:
         return DataError(
-            f"{what} The file may be cut off, or end in a footer.", f"Look at its end: tail -n 3 {source.path}"
+            f"{what} The file may be cut off, or end in a footer.", f"Look at its end: {source.piped('tail -n 3')}"
         )
     if count > header:
         what += " A comma inside a field (a decimal comma, a thousands comma, a text) must be quoted." * (mark == ",")
-    return DataError(what, f"Look at it: sed -n {lines[record]}p {source.path}")
+    return DataError(what, f"Look at it: {source.piped(f'sed -n {lines[record]}p')}")
 
 
 def _names(source: Source, text: bytes, records: Records, mark: str) -> tuple[str, ...]:
@@ -198,9 +201,15 @@ def _names(source: Source, text: bytes, records: Records, mark: str) -> tuple[st
     except (csv.Error, StopIteration) as error:
         raise DataError(
             f"{source.label}, line {records.lines[0]}: the header cannot be read: {error}.",
-            f"Look at it: head -n 1 {source.path}",
+            f"Look at it: {source.piped('head -n 1')}",
         ) from None
     names = tuple(cell.strip() for cell in cells)
+    if names[-1] == "" and "" not in names[:-1] and text.count(mark.encode() + b"\n") >= len(records.starts) - 1:
+        raise DataError(
+            f"{source.label}, line {records.lines[0]}: every row ends in a {_NAMES.get(mark, 'delimiter')}, "
+            "and so the last column has no name.",
+            "Remove it: " + source.through(f"sed 's/{mark}$//'"),
+        )
     check_names(names, f"{source.label}, line {records.lines[0]}")
     return names
 
@@ -256,7 +265,7 @@ def _check_swallowed(source: Source, text: bytes, records: Records, mark: str) -
             raise DataError(
                 f"{source.label}, line {records.lines[record]}: a quoted field swallows the next row: "
                 f"{show(raw.decode('utf-8', 'replace'))}.",
-                f"Look at it: sed -n {records.lines[record]},{records.last[record]}p {source.path}",
+                f"Look at it: {source.piped(f'sed -n {records.lines[record]},{records.last[record]}p')}",
             )
 
 
@@ -264,11 +273,13 @@ def _check_repeated(source: Source, text: bytes, records: Records) -> None:
     """Refuse a header that stands again among the rows, where two files were joined."""
     header = text[records.starts[0] : records.ends[0]]
     again = text.find(b"\n" + header + b"\n", int(records.ends[0]))
-    if again >= 0:
+    if again < 0 and text.endswith(b"\n" + header):
+        again = len(text) - len(header) - 1
+    if again >= int(records.ends[0]):
         line = records.lines[np.searchsorted(records.starts, again + 1)]
         raise DataError(
             f"{source.label}, line {line}: the header stands here a second time: {show(header.decode())}.",
-            f"Remove it: sed {line}d {source.path} | forecast inspect -",
+            "Remove it: " + source.through(f"sed {line}d"),
         )
 
 

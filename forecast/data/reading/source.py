@@ -50,6 +50,7 @@ class Source:
         path: What the user would type for it, quoted for a shell; empty for a table in memory.
         name: Its stem: what the panel will be called.
         warnings: What was mended, one sentence each.
+        unpack: The program that prints the text of a packed file; empty where the file is the text.
     """
 
     data: bytes
@@ -57,12 +58,23 @@ class Source:
     path: str
     name: str
     warnings: tuple[str, ...] = ()
+    unpack: str = ""
 
     def command(self, option: str) -> str:
         """The next command to type: this source inspected with one more option."""
         if not self.path:
             return f"Try the option that the command line calls {option}"
         return f"Try: forecast inspect {self.path} {option}"
+
+    def piped(self, program: str) -> str:
+        """What the user types to see the text of this source pass through a program such as ``sed -n 3p``."""
+        if self.path == "-":
+            return f"… | {program}"
+        return f"{self.unpack} {self.path} | {program}" if self.unpack else f"{program} {self.path}"
+
+    def through(self, program: str) -> str:
+        """The next command to type: this source mended by a program and inspected again."""
+        return f"{self.piped(program)} | forecast inspect -"
 
     @property
     def is_parquet(self) -> bool:
@@ -98,7 +110,8 @@ def read_source(source: str | Path) -> Source:
         data, origin = _read_path(Path(text), origin)
     if not data:
         raise DataError(f"{origin.label} is empty (0 bytes).", "Give a CSV or Parquet file: forecast inspect data.csv")
-    return replace(origin, data=_unpack(data, origin))
+    unpack = {b"\x1f\x8b": "zcat", b"PK": "unzip -p"}.get(data[:2], "")
+    return replace(origin, data=_unpack(data, origin), unpack=unpack)
 
 
 def _refuse_url(text: str) -> None:

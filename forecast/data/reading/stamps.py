@@ -125,8 +125,7 @@ def _number_words(table: Table, name: str) -> str | None:
 
 
 def _cells(table: Table, name: str) -> timeparse.Cells:
-    text = pc.ascii_trim_whitespace(as_text(table[name]))
-    return timeparse.Cells(text, lambda row: table.cell(row, name), table.source.command)
+    return timeparse.Cells(pc.ascii_trim_whitespace(as_text(table[name])), table, f"column {show(name)}")
 
 
 def _one(table: Table, name: str, date_format: str | None) -> Stamps:
@@ -214,9 +213,7 @@ def _with_clock(table: Table, name: str, stamps: Stamps) -> Stamps:
 def _joined(table: Table, date: str, clock: str) -> Stamps:
     """Times from a column of dates and one of the time of day."""
     joined = pc.binary_join_element_wise(_cells(table, date).text, _cells(table, clock).text, " ")
-    cells = timeparse.Cells(
-        joined, lambda row: f"{table.place(row)}, columns {show(date)} and {show(clock)}", table.source.command
-    )
+    cells = timeparse.Cells(joined, table, f"columns {show(date)} and {show(clock)}")
     words = guess(_sample(joined))
     if words is None:
         raise DataError(f"{cells.at(0)} is not a time.", table.source.command("--time-column NAME"))

@@ -58,9 +58,13 @@ class Table:
 
     def look(self, row: int) -> str:
         """The command that shows a row."""
-        if self.lines is None or self.source.path == "-":
+        if self.lines is None:
             return "Correct the row, then try again."
-        return f"Look at it: sed -n {self.lines[row]}p {self.source.path}"
+        return f"Look at it: {self.source.piped(f'sed -n {self.lines[row]}p')}"
+
+    def mend(self, program: str) -> str:
+        """The command that mends the text by a program, where there is a text."""
+        return "Correct it, then try again." if self.lines is None else f"Try: {self.source.through(program)}"
 
     def take(self, rows: NDArray[np.int64]) -> Table:
         """These rows in this order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 
 from forecast.data.panel import Times
 from forecast.data.reading.source import show
+from forecast.data.reading.table import Table
 from forecast.data.reading.timeformats import MONTHS, directives, format_of, formats
 from forecast.errors import DataError
 
 _US = 1_000_000
+
+# Rows before the header that are looked through for where it begins.
+_PREAMBLE = 50
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,17 @@ class Cells:
 
     Args:
         text: R strings without blanks about them.
-        cell: Gives the place of a row in words.
-        command: Gives the next command to type, for an option.
+        table: Where it stands.
+        columns: The columns that it was made from, in words.
     """
 
     text: pa.Array
-    cell: Callable[[int], str] = field(repr=False)
-    command: Callable[[str], str] = field(repr=False)
+    table: Table
+    columns: str
+
+    def cell(self, row: int) -> str:
+        """A cell as messages name it."""
+        return f"{self.table.place(row)}, {self.columns}"
 
     def at(self, row: int) -> str:
         """A row and its value, as messages begin."""
@@ -116,14 +124,21 @@ def _refuse_other(cells: Cells, row: int, words: str) -> None:
             f"{cells.at(row)} is written as {other}, the column as {words}: mixed formats.",
             "Write every time in one format, best as YYYY-MM-DD HH:MM.",
         )
-    if row == len(cells.text) - 1:
+    lines = cells.table.lines
+    if row == len(cells.text) - 1 and lines is not None:
         raise DataError(
             f"{cells.at(row)} is not a time of the form {words}; it is the last row, so perhaps a footer.",
-            "Remove it: sed '$d' data.csv | forecast inspect -",
+            f"Remove it: {cells.table.source.through(f'sed {lines[row]}d')}",
+        )
+    good = next((r for r, text in enumerate(cells.text.slice(0, _PREAMBLE).to_pylist()) if format_of(text)), 0)
+    if row == 0 < good and lines is not None:
+        raise DataError(
+            f"{cells.at(row)} is not a time of the form {words}; the times begin in line {lines[good]}.",
+            cells.table.source.command(f"--skip-rows {lines[good - 1] - 1}"),
         )
     raise DataError(
         f"{cells.at(row)} is not a time of the form {words}.",
-        "Correct or remove the row, or name another --time-column.",
+        f"Correct the row, or name another --time-column. {cells.table.look(row)}",
     )
 
 
@@ -149,10 +164,10 @@ def _ordered(cells: Cells, text: dict[str, pa.Array], words: str) -> Parsed:
         if regular[chosen] == 1 > regular[other] or (regular[chosen] > 0.99 and regular[other] < 0.95):
             note = f"Day and month could be either way; only {readings[chosen].words} gives a regular cadence."
             return replace(readings[chosen], notes=(*readings[chosen].notes, note))
+    day_first = cells.table.source.command(f"--date-format {directives(words)!r}").removeprefix("Try: ")
     raise DataError(
         f"{cells.at(0)}: day and month cannot be told apart; no number in the column is above 12.",
-        f"If the day comes first: {cells.command(f'--date-format {directives(words)!r}').removeprefix('Try: ')}\n"
-        f"If the month comes first: --date-format {directives(month_first)!r}",
+        f"If the day comes first: {day_first}\nIf the month comes first: --date-format {directives(month_first)!r}",
     )
 
 
@@ -362,7 +377,7 @@ def parse_with(cells: Cells, date_format: str) -> Parsed:
     if wrong.any():
         raise DataError(
             f"{cells.at(int(np.argmax(wrong)))} does not have the format {show(date_format)}.",
-            cells.command("--date-format '%Y-%m-%d %H:%M'"),
+            cells.table.source.command("--date-format '%Y-%m-%d %H:%M'"),
         )
     refuse_far(times, cells.at)
     whole_days = not re.search(r"%[HIXcTfs]", date_format)

@@ -1,0 +1,351 @@
+"""The network of a configuration and its weights as an ONNX graph: what forecasts are made with, without TensorFlow.
+
+The parts are those of `forecast.models.recurrent`, one for one, and compute the same to float32 rounding. The graph is
+written anew from the weights whenever it is needed, so that none is ever read from a file that someone else made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from forecast.config import NetworkConfig, chosen
+from forecast.models.graph_cells import STATES, as_node, refusal
+from forecast.models.shape import SMALLEST_SCALE, Shape
+
+# An old set of operators, and a format as old: other programs read it for sure.
+_OPSET, _FORMAT = 17, 8
+
+_FLOAT, _INT = TensorProto.FLOAT, TensorProto.INT64
+
+Weights = Mapping[str, NDArray[np.float32]]
+
+
+class NotInGraph(Exception):
+    """A network that this module cannot write down; the text says why."""
+
+
+def graph_of(config: NetworkConfig, shape: Shape, weights: Weights, carrying: bool = False) -> bytes:
+    """The network as the bytes of an ONNX model.
+
+    Inputs are ``past`` [B, L, F], ``future`` [B, H, K] where K > 0, and ``series`` [B] where the network knows its
+    series apart; the output is ``forecast``, [B, H, D] or [B, H, D, Q]; all scaled.
+
+    Args:
+        config: A resolved configuration.
+        shape: Sizes of input and output.
+        weights: By name, as `weights_of` in `forecast.models.recurrent` returns them.
+        carrying: Whether the states of the layers before the first step are inputs too, ``state_1`` …, each [B, U],
+            and those after the last step outputs, ``new_state_1`` ….
+
+    Raises:
+        NotInGraph: If ONNX has no node for the cell with these arguments.
+    """
+    reason = refusal(config)
+    if reason is not None:
+        raise NotInGraph(reason)
+    return _Writer(config, shape, weights, carrying).written()
+
+
+class _Graph:
+    """Nodes and constants, each under a name of its own."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self._names: dict[bytes, str] = {}
+        self._count = 0
+
+    def node(self, kind: str, *inputs: str | NDArray[Any], outputs: int = 1, **attributes: Any) -> Any:
+        """The name of a new node's output, or the list of them; arrays among its inputs become constants."""
+        names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
+        made = [self.fresh(kind.lower()) for _ in range(outputs)]
+        self.nodes.append(helper.make_node(kind, names, made, **attributes))
+        return made[0] if outputs == 1 else made
+
+    def constant(self, array: NDArray[Any]) -> str:
+        """The name of an array; one that is there already is not written twice."""
+        array = np.asarray(array, order="C")
+        content = f"{array.dtype}{array.shape}".encode() + array.tobytes()
+        if content not in self._names:
+            self._names[content] = self.fresh("constant")
+            self.constants.append(numpy_helper.from_array(array, self._names[content]))
+        return self._names[content]
+
+    def fresh(self, word: str) -> str:
+        self._count += 1
+        return f"{word}_{self._count}"
+
+    @contextmanager
+    def inside(self) -> Iterator[list[Any]]:
+        """Nodes that are made meanwhile go into the list that is given, for the body of a loop."""
+        outer, self.nodes = self.nodes, []
+        yield self.nodes
+        self.nodes = outer
+
+
+class _Writer:
+    """Writes one network down; its methods are those of the builder."""
+
+    def __init__(self, config: NetworkConfig, shape: Shape, weights: Weights, carrying: bool) -> None:
+        self.config, self.shape, self.weights, self.carrying = config, shape, weights, carrying
+        self.graph = _Graph()
+        self.node = self.graph.node
+        self.segment = min(chosen(config.segment), shape.lookback)
+        self.n_past = -(-shape.lookback // self.segment)
+        self.n_future = -(-shape.horizon // self.segment)
+        self.n_quantiles = max(1, len(config.quantiles))
+        self.inputs = [helper.make_tensor_value_info("past", _FLOAT, ["B", shape.lookback, shape.features])]
+        self.outputs: list[Any] = []
+
+    def written(self) -> bytes:
+        shape, config = self.shape, self.config
+        window, centre, scale = self.normalise()
+        states = self.encode(self.tokens(window))
+        decode = {"direct": self.direct, "parallel": self.parallel, "recursive": self.recursive}[config.decode]
+        scaled = decode(window, states)
+        size = [shape.horizon, shape.targets]
+        if config.quantiles:
+            scaled = self.ascending(scaled)
+            size.append(self.n_quantiles)
+        if scale is not None:
+            scaled = self.node("Mul", scaled, self.of_targets(scale))
+        if centre is not None:
+            scaled = self.node("Add", scaled, self.of_targets(centre))
+        self.node("Identity", scaled)
+        self.graph.nodes[-1].output[0] = "forecast"
+        self.outputs.insert(0, helper.make_tensor_value_info("forecast", _FLOAT, ["B", *size]))
+        graph = helper.make_graph(self.graph.nodes, "forecast", self.inputs, self.outputs, self.graph.constants)
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_FORMAT, producer_name="forecast"
+        )
+        return bytes(model.SerializeToString())
+
+    def normalise(self) -> tuple[str, str | None, str | None]:
+        """The window with each measured channel centred and scaled, and what was taken away, [B, 1, D + P]."""
+        kind, measured = self.config.normalise, self.shape.targets + self.shape.covariates
+        if kind == "none":
+            return "past", None, None
+        values, known = self.cut("past", 0, measured, 2), self.cut("past", measured, self.shape.features, 2)
+        centre, scale = self.cut(values, -1, None, 1), None
+        mean = self.node("ReduceMean", values, axes=[1]) if kind != "last" else None
+        if mean is not None:
+            away = self.node("Sub", values, mean)
+            variance = self.node("ReduceMean", self.node("Mul", away, away), axes=[1])
+            scale = self.node("Sqrt", self.node("Add", variance, np.array(SMALLEST_SCALE**2, np.float32)))
+        if kind == "standard":
+            centre = str(mean)
+        values = self.node("Sub", values, centre)
+        if scale is not None:
+            values = self.node("Div", values, scale)
+        return self.node("Concat", values, known, axis=2) if self.shape.known else values, centre, scale
+
+    def of_targets(self, statistic: str) -> str:
+        """Centre or scale of the targets, as it stands beside the forecast."""
+        statistic = self.cut(statistic, 0, self.shape.targets, 2)
+        return self.node("Unsqueeze", statistic, np.array([3])) if self.config.quantiles else statistic
+
+    def tokens(self, window: str) -> str:
+        """What the cell is fed, time first: [n, B, U]."""
+        if self.segment > 1:
+            missing = self.n_past * self.segment - self.shape.lookback
+            if missing:
+                oldest = self.cut(window, 0, 1, 1)
+                window = self.node("Concat", *[oldest] * missing, window, axis=1)
+            window = self.reshaped(window, -1, self.n_past, self.segment * self.shape.features)
+            window = self.node("Relu", self.dense(window, "embed"))
+        return self.node("Transpose", window, perm=[1, 0, 2])
+
+    def encode(self, tokens: str) -> list[list[str]]:
+        """Run the stack over the tokens; the final states of each layer, each [B, U]."""
+        states, deep = [], len(self.config.units)
+        for number in range(deep):
+            before, initial = tokens, self.carried_in(number)
+            if self.config.go_backwards:
+                before = self.flipped(tokens)
+            outputs, state = self.layer(f"recurrent_{number + 1}", number, before, initial)
+            if self.config.bidirectional:
+                backward, state_backward = self.layer(f"backward_{number + 1}", number, self.flipped(tokens), None)
+                outputs = self.node("Concat", outputs, self.flipped(backward), axis=2)
+                state = [self.node("Concat", *pair, axis=1) for pair in zip(state, state_backward, strict=True)]
+            tokens = outputs
+            self.carry_out(state)
+            states.append(state)
+        return states
+
+    def layer(self, name: str, number: int, tokens: str, states: list[str] | None) -> tuple[str, list[str]]:
+        """One recurrent layer over [n, B, F]: all outputs [n, B, U], and the last states [B, U]."""
+        arrays = {key.removeprefix(f"{name}/"): value for key, value in self.weights.items() if key.startswith(name)}
+        units = self.config.units[number]
+        if self.config.cell == "slstm":
+            return self.slstm(arrays, units, tokens, states)
+        kind, weights, attributes = as_node(self.config, arrays, units)
+        initial = ["", *(self.node("Unsqueeze", state, np.array([0])) for state in states or ())]
+        peepholes = [weights.pop()] if len(weights) == 4 else []
+        if peepholes and states is None:
+            initial += [""] * len(STATES[self.config.cell])
+        made = self.node(
+            kind, tokens, *weights, *(initial if states or peepholes else ()), *peepholes,
+            outputs=1 + len(STATES[self.config.cell]), hidden_size=units, **attributes,
+        )  # fmt: skip
+        squeezed = [self.node("Squeeze", made[0], np.array([1]))]
+        return squeezed[0], [self.node("Squeeze", state, np.array([0])) for state in made[1:]]
+
+    def slstm(self, arrays: Weights, units: int, tokens: str, states: list[str] | None) -> tuple[str, list[str]]:
+        """An sLSTM layer, for which ONNX has no node: a loop over the steps."""
+        projected = self.node("MatMul", tokens, arrays["kernel"])
+        if "bias" in arrays:
+            projected = self.node("Add", projected, arrays["bias"])
+        if states is None:
+            like = self.cut(self.node("Gather", projected, np.array(0), axis=0), 0, units, 1)
+            states = [self.node("Mul", like, np.array(0, np.float32))] * 4
+        with self.graph.inside() as body:
+            h, c, n, m = (self.graph.fresh("state") for _ in range(4))
+            step = self.graph.fresh("step")
+            gates = self.node("Add", step, self.node("MatMul", h, arrays["recurrent_kernel"]))
+            i, f, candidate, o = self.node("Split", gates, np.array([units] * 4), outputs=4, axis=1)
+            f = self.node("Add", f, m)
+            new_m = self.node("Max", f, i)
+            i, f = (self.node("Exp", self.node("Sub", gate, new_m)) for gate in (i, f))
+            new_c = self.node("Mul", i, self.node("Tanh", candidate))
+            new_c = self.node("Add", self.node("Mul", f, c), new_c)
+            new_n = self.node("Add", self.node("Mul", f, n), i)
+            whole = self.node("Max", new_n, np.array(1e-30, np.float32))
+            new_h = self.node("Div", self.node("Mul", self.node("Sigmoid", o), new_c), whole)
+            said = self.node("Identity", new_h)
+        one_step = helper.make_graph(
+            body,
+            self.graph.fresh("slstm"),
+            [helper.make_tensor_value_info(name, _FLOAT, None) for name in (h, c, n, m, step)],
+            [helper.make_tensor_value_info(name, _FLOAT, None) for name in (new_h, new_c, new_n, new_m, said)],
+        )
+        *last, outputs = self.node("Scan", *states, projected, outputs=5, body=one_step, num_scan_inputs=1)
+        return outputs, last
+
+    def direct(self, window: str, states: list[list[str]]) -> str:
+        """One dense map from the last state to all H steps."""
+        del window
+        return self.reshaped(self.dense(states[-1][0], "head"), -1, self.shape.horizon, self.outputs_per_step)
+
+    def parallel(self, window: str, states: list[list[str]]) -> str:
+        """The stack asked once for each output segment, all at once from the last state."""
+        del window
+        positions = self.weights["queries/positions"]
+        width, m = self.config.units[0] if self.segment > 1 else self.shape.features, self.n_future
+        windows = self.node("Gather", self.node("Shape", "past"), np.array([0]), axis=0)
+
+        def repeated(part: str, size: int) -> str:  # [B, size] for each of the m segments
+            rows = self.node("Concat", windows, np.array([m, size]), axis=0)
+            return self.node("Expand", self.node("Unsqueeze", part, np.array([1])), rows)
+
+        rows = self.node("Concat", windows, np.array(positions.shape), axis=0)
+        queries = self.node("Expand", positions[None], rows)
+        if "queries/identities" in self.weights:
+            self.inputs.append(helper.make_tensor_value_info("series", _INT, ["B"]))
+            identities = self.weights["queries/identities"]
+            of_series = repeated(self.node("Gather", identities, "series", axis=0), identities.shape[1])
+            queries = self.node("Concat", queries, of_series, axis=2)
+        if self.shape.known:
+            known = self.node("MatMul", self.known_segments(), self.weights["known/kernel"])
+            queries = self.node("Add", queries, known)
+        flat = self.reshaped(queries, 1, -1, width)
+        for number, state in enumerate(states):
+            units = self.config.units[number]
+            start = [self.reshaped(repeated(part, units), -1, units) for part in state]
+            flat, _ = self.layer(f"recurrent_{number + 1}", number, flat, start)
+        answers = self.reshaped(flat, -1, m, self.config.units[-1])
+        steps = self.reshaped(self.dense(answers, "head"), -1, m * self.segment, self.outputs_per_step)
+        return self.cut(steps, 0, self.shape.horizon, 1)
+
+    def recursive(self, window: str, states: list[list[str]]) -> str:
+        """Each forecast segment fed back as the next input; covariates keep their last value."""
+        shape, answer, forecasts = self.shape, states[-1][0], []
+        measured = shape.targets + shape.covariates
+        last = self.cut(self.cut(window, -1, None, 1), shape.targets, measured, 2)
+        held = self.node("Concat", *[last] * self.segment, axis=1)
+        known = self.known_segments() if shape.known else ""
+        for number in range(self.n_future):
+            ahead = ""
+            if shape.known:
+                ahead = self.node("Gather", known, np.array(number), axis=1)
+                answer = self.node("Concat", answer, ahead, axis=1)
+            steps = self.reshaped(self.dense(answer, "head"), -1, self.segment, self.outputs_per_step)
+            forecasts.append(steps)
+            if number == self.n_future - 1:
+                break
+            medians = np.arange(self.n_quantiles // 2, self.outputs_per_step, self.n_quantiles)
+            token = self.node("Concat", self.node("Gather", steps, medians, axis=2), held, axis=2)
+            if shape.known:
+                ahead = self.reshaped(ahead, -1, self.segment, shape.known)
+                token = self.node("Concat", token, ahead, axis=2)
+            token = self.reshaped(token, 1, -1, self.segment * shape.features)
+            if self.segment > 1:
+                token = self.node("Relu", self.dense(token, "embed"))
+            for depth in range(len(states)):
+                token, states[depth] = self.layer(f"recurrent_{depth + 1}", depth, token, states[depth])
+            answer = self.node("Squeeze", token, np.array([0]))
+        forecast = self.node("Concat", *forecasts, axis=1) if len(forecasts) > 1 else forecasts[0]
+        return self.cut(forecast, 0, shape.horizon, 1)
+
+    def ascending(self, raw: str) -> str:
+        """Quantiles [B, H, D, Q] that cannot cross: the median, and positive distances outward from it."""
+        raw = self.reshaped(raw, -1, self.shape.horizon, self.shape.targets, self.n_quantiles)
+        middle = self.n_quantiles // 2
+        median, away, axis = self.cut(raw, middle, middle + 1, 3), self.node("Softplus", raw), np.array(3)
+        above = self.node("CumSum", self.cut(away, middle + 1, self.n_quantiles, 3), axis)
+        below = self.node("CumSum", self.cut(away, 0, middle, 3), axis, reverse=1)
+        ends = self.node("Sub", median, below), median, self.node("Add", median, above)
+        return self.node("Concat", *ends, axis=3)
+
+    def known_segments(self) -> str:
+        """What is known of each output segment, [B, m, w * K]; beyond the horizon the last step is repeated."""
+        size = self.shape.horizon, self.shape.known
+        self.inputs.append(helper.make_tensor_value_info("future", _FLOAT, ["B", *size]))
+        future, missing = "future", self.n_future * self.segment - self.shape.horizon
+        if missing:
+            future = self.node("Concat", future, *[self.cut(future, -1, None, 1)] * missing, axis=1)
+        return self.reshaped(future, -1, self.n_future, self.segment * self.shape.known)
+
+    def carried_in(self, number: int) -> list[str] | None:
+        """The states of a layer before the first step, where they are inputs."""
+        if not self.carrying:
+            return None
+        first, states = len(self.inputs), STATES[self.config.cell]
+        names = [f"state_{first + place}" for place in range(len(states))]
+        size: list[str | int | None] = ["B", self.config.units[number]]
+        self.inputs += [helper.make_tensor_value_info(name, _FLOAT, size) for name in names]
+        return names
+
+    def carry_out(self, state: Sequence[str]) -> None:
+        """Make the states of a layer after the last step outputs, where they are carried."""
+        for part in state if self.carrying else ():
+            name = f"new_state_{len(self.outputs) + 1}"
+            self.graph.nodes.append(helper.make_node("Identity", [part], [name]))
+            self.outputs.append(helper.make_tensor_value_info(name, _FLOAT, None))
+
+    @property
+    def outputs_per_step(self) -> int:
+        return self.shape.targets * self.n_quantiles
+
+    def dense(self, value: str, name: str) -> str:
+        return self.node(
+            "Add", self.node("MatMul", value, self.weights[f"{name}/kernel"]), self.weights[f"{name}/bias"]
+        )
+
+    def reshaped(self, value: str, *size: int) -> str:
+        return self.node("Reshape", value, np.array(size))
+
+    def cut(self, value: str, first: int, last: int | None, axis: int) -> str:
+        """The slice ``first:last`` along an axis."""
+        end = np.iinfo(np.int64).max if last is None else last
+        return self.node("Slice", value, *(np.array([number]) for number in (first, end, axis)))
+
+    def flipped(self, value: str) -> str:
+        """[n, B, U] with the last step first."""
+        least = np.iinfo(np.int64).min
+        return self.node("Slice", value, *(np.array([number]) for number in (-1, least, 0, -1)))

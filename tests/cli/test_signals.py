@@ -1,0 +1,58 @@
+"""Signals that come while the process is deep in a call, or twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+# Deriving a key takes minutes, and Python calls no handler before it is over. The other thread gets its turn, and tells
+# of it, only when the first is in that call.
+STUCK = """
+import hashlib, sys, threading
+from forecast.cli import console
+console._SECONDS_TO_STOP = float(sys.argv[1])
+speaker = console.Speaker()
+speaker.resumable("forecast train --resume long")
+deep = threading.Event()
+with speaker.heeding_signals():
+    threading.Thread(target=lambda: deep.wait() and print("stuck", flush=True)).start()
+    sys.setswitchinterval(1000)
+    deep.set()
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "numbers"),
+    [(0.1, [signal.SIGTERM]), (0.1, [signal.SIGINT]), (600.0, [signal.SIGTERM, signal.SIGINT])],
+    ids=["time is up", "time is up for SIGINT", "a second signal"],
+)
+def test_a_process_that_is_stuck_in_a_call_ends_all_the_same(seconds: float, numbers: list[signal.Signals]) -> None:
+    command = [sys.executable, "-c", STUCK, str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            for number in numbers:
+                process.send_signal(number)
+            assert process.wait(timeout=60) == 128 + numbers[0]
+            assert process.stderr is not None
+            assert process.stderr.read() == "Stopped.\nContinue with: forecast train --resume long\n"
+        finally:
+            process.kill()
+
+
+def test_after_the_work_nothing_ends_the_process_and_no_pipe_is_left() -> None:
+    from forecast.cli import console
+
+    before, opened = signal.getsignal(signal.SIGTERM), len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with console.Speaker().heeding_signals():
+            assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.set_wakeup_fd(-1) == -1
+    assert len(os.listdir("/proc/self/fd")) <= opened + 3  # the threads are closing theirs
