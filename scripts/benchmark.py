@@ -98,7 +98,16 @@ def peers_python(cache: Path) -> str:
     if not stamp.exists() or stamp.read_text() != wanted:
         say("making the environment of the peers: some minutes")
         venv.create(folder, clear=True, with_pip=True)
-        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(SCRIPTS / "peers.txt")]
+        install = [
+            "-I",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-r",
+            str(SCRIPTS / "peers.txt"),
+        ]
         if subprocess.run([str(python), *install]).returncode:
             sys.exit(f"The packages of {SCRIPTS / 'peers.txt'} could not be installed: pip says why above.")
         stamp.write_text(wanted)
@@ -166,11 +175,12 @@ def time_commands(field: Field, repeats: int) -> dict[str, list[float]]:
     folder = field.contest.folder
     forecast = [sys.executable, "-m", "forecast"]
     predict = [*forecast, "predict", str(folder / RUNS / RUN)]
+    listed = [*forecast, "runs", "--runs-dir", str(folder / RUNS)]
     steps = f"load, read a CSV, forecast {field.contest.horizon} steps"
     commands = {
         IMPORT: [sys.executable, "-c", "import tensorflow"],
         PREDICT: predict,
-        **{command: [*forecast, *command.split()[1:]] for command in INSTANT},
+        **dict(zip(INSTANT, ([*forecast, "--help"], listed, [*forecast, "datasets"]), strict=True)),
         f"{SAME}: {steps}": [*predict, str(folder / NEWEST)],
         **{f"{name}: {steps}": [*field.command(name), "--newest"] for name in PEERS.values()},
     }

@@ -17,6 +17,7 @@ from forecast.data.prepare import in_units
 from forecast.models.backend import tf
 from forecast.models.feeding import gather
 from forecast.training.trainer import Fit
+from forecast.workflows.forecasting import forecasters_of
 from forecast.workflows.listening import Silence
 
 # The network of the peers: each step is fed to the cell, one dense layer maps the last state to the horizon.
@@ -87,10 +88,10 @@ class Product:
             }
         listener = Epochs(log)
         name, folder = "default" if self.default else RUN, contest.folder / RUNS
-        run = forecast.train(panel, settings, run=name, runs_dir=folder, overwrite=True, listener=listener)
+        self.run = forecast.train(panel, settings, run=name, runs_dir=folder, overwrite=True, listener=listener)
         assert listener.fit is not None
         self.fit = listener.fit
-        self.prepared = forecast.prepare(panel, run.config)
+        self.prepared = forecast.prepare(panel, self.run.config)
 
     def set_weights(self, weights: Any) -> None:
         """Put them into the network that is scored."""
@@ -98,9 +99,12 @@ class Product:
             variable.assign(value)
 
     def forecaster(self, part: str) -> Callable[[], NDArray[np.floating]]:
-        """By the function that the program scores with."""
+        """Test windows by the network as `forecast evaluate` opens it, others by the one whose weights can be set."""
         rows, starts = self.prepared.rows, getattr(self.prepared, part).starts
-        forecaster = in_units(self.fit.forecaster.over(self.fit.feeder), rows, self.prepared.scaler)
+        if part == "test":
+            forecaster = forecasters_of(self.run, rows, "model")[self.run.config.network.model]
+        else:
+            forecaster = in_units(self.fit.forecaster.over(self.fit.feeder), rows, self.prepared.scaler)
         return lambda: forecaster(starts)[:, :, 0]
 
     def save(self) -> None:
