@@ -77,7 +77,7 @@ def test_an_inspection_tells_each_warning_once_and_obeys_no_name(
     assert warned(told) == list(panel.warnings)
     for part in ("Ctrl-Z", "identical row(s)", "-9999 are read as missing", "absent in 3 gap(s)"):
         assert [part in warning for warning in panel.warnings].count(True) == 1, part
-    assert r"\x1b[31mred" in out
+    assert r"\x1b[31mred\nline" in out
     out, _ = tell(capsys, "inspect", SOURCE, "--json")
     assert json.loads(out)["series"] == sorted(SERIES)
     # A pipe gets names as they are, a terminal nothing that it would obey.

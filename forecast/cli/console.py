@@ -30,8 +30,8 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def plain(text: str, longest: int = 10_000) -> str:
-    """A text as a terminal may show it: markup and control characters escaped, so that no name can give orders."""
-    clean = _harmless(text)
+    """A text as a line on a terminal: markup and control characters escaped, so that no name can give orders."""
+    clean = _harmless(text).replace("\n", r"\n")
     return escape(clean if len(clean) <= longest else clean[: longest - 1] + "…")
 
 
@@ -47,7 +47,7 @@ def print_csv(content: bytes) -> None:
 
 def say(sentence: str, strong: bool = False) -> None:
     """One line on standard output, whatever its length: nothing is broken that someone may want to copy."""
-    out.print(plain(sentence), style="bold" if strong else None, soft_wrap=True)
+    out.print(escape(_harmless(sentence)), style="bold" if strong else None, soft_wrap=True)
 
 
 def print_json(value: object) -> None:
@@ -62,11 +62,10 @@ def records(forecast: pd.DataFrame) -> list[dict[str, Any]]:
 
 def print_error(error: ForecastError) -> None:
     """An error and what to do about it, on standard error."""
-    err.print(
-        plain(error.message) if isinstance(error, StopRequested) else f"[bold red]error:[/] {plain(error.message)}"
-    )
+    mark = "" if isinstance(error, StopRequested) else "[bold red]error:[/] "
+    err.print(mark + escape(_harmless(error.message)))
     if error.hint:
-        err.print(plain(error.hint))
+        err.print(escape(_harmless(error.hint)))
 
 
 # After a first signal the process has so long to end in good order; a step that takes longer is not waited for.

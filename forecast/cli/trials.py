@@ -62,6 +62,7 @@ def backtest(
     from forecast.cli.console import Speaker, out, print_json, say
     from forecast.cli.tables import scores
     from forecast.evaluation.requirements import check_references, demand, requirement_of
+    from forecast.evaluation.scoring import kept_origins
     from forecast.models.catalogue import configure
     from forecast.storage import check_output, write_output
     from forecast.tabular import frame_to_csv
@@ -90,9 +91,7 @@ def backtest(
     metrics = evaluation.metrics
     if output is not None:
         write_output(output, frame_to_csv(evaluation.forecasts))
-        every = metrics["forecasts_every"]
-        some = f", of one origin in {every}: all would be more than a million rows" if every > 1 else ""
-        speaker.note(f"forecasts: {output}, {len(evaluation.forecasts):,} rows{some}")
+        speaker.note(f"forecasts: {output}, {len(evaluation.forecasts):,} rows{kept_origins(metrics)}")
     if as_json:
         print_json(metrics)
     else:

@@ -94,21 +94,19 @@ def unrolled(panel: Panel, bounds: Bounds) -> Panel:
 
 def infer_circular(panel: Panel, targets: Sequence[str], training_rows: Flags) -> tuple[str, ...]:
     """The targets that are angles, by their names and training values."""
-    trained = _only(panel, training_rows)
-    return tuple(name for name in targets if is_angle(name, trained.values[:, trained.column(name)]))
+    return tuple(name for name in targets if is_angle(name, _trained(panel, name, training_rows)))
 
 
 def infer_limits(panel: Panel, targets: Sequence[str], training_rows: Flags) -> tuple[str, ...]:
     """The limits of the targets, by their names, units and training values: such as ``humidity=0:100``."""
     found = []
-    trained = _only(panel, training_rows)
     for name in targets:
         unit = panel.units.get(name, "")
         percent = PERCENT.search(name) is not None or unit == "%"
-        if percent and _spans(trained, name, 0, 100, at_least=2):
+        if percent and _spans(_trained(panel, name, training_rows), 0, 100, at_least=2):
             found.append(f"{name}=0:100")
         elif (percent or unit in _AMOUNT_UNITS or NOT_NEGATIVE.search(name) or _AMOUNT.search(name)) and _spans(
-            trained, name, 0, math.inf
+            _trained(panel, name, training_rows), 0, math.inf
         ):
             found.append(f"{name}=0:")
     return tuple(found)
@@ -148,13 +146,12 @@ def check_limits(panel: Panel, config: DataConfig, stated: Sequence[str]) -> Non
             )
 
 
-def _only(panel: Panel, rows: Flags) -> Panel:
-    return replace(panel, values=np.where(rows[:, None], panel.values, math.nan))
+def _trained(panel: Panel, name: str, training_rows: Flags) -> Floats:
+    return panel.values[training_rows, panel.column(name)]
 
 
-def _spans(panel: Panel, name: str, low: float, high: float, at_least: float = 0.0) -> bool:
-    """Whether a column's values lie within limits, and reach ``at_least``."""
-    values = panel.values[:, panel.column(name)]
+def _spans(values: Floats, low: float, high: float, at_least: float = 0.0) -> bool:
+    """Whether values lie within limits, and reach ``at_least``; NaN is passed over."""
     seen = values[~np.isnan(values)]
     return len(seen) > 0 and bool(seen.min() >= low and seen.max() <= high and seen.max() >= at_least)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -22,6 +23,9 @@ _LEFT_OPEN = 0.25
 # Fewer pairs than these correlate by chance.
 _FEWEST_PAIRS = 20
 
+# Places of the line whose spectra are held at once.
+_PIECE = 1 << 18
+
 # Variance of what does not move, in units of the column's own.
 _STILL = 1e-9
 
@@ -40,15 +44,16 @@ def disguises(
         n_known: The last columns, known ahead.
         horizon: H.
     """
-    places = _places(panel, horizon)
-    size = _fast_length(int(places[-1]) + 1 + horizon)
-    spectra = [_spectra(panel.values[:, column], looked_at, places, size) for column in range(len(panel.columns))]
-    own = [_correlations(target, target, horizon) for target in spectra[:n_targets]]
+    n_columns = len(panel.columns)
+    pairs = [(target, target) for target in range(n_targets)]
+    pairs += product(range(n_targets, n_columns), range(n_targets))
+    alike = _alike(panel, looked_at, horizon, pairs)
+    own = [alike[target, target] for target in range(n_targets)]
     found = []
-    for target, column in product(range(n_targets), range(n_targets, len(panel.columns))):
-        ahead = column >= len(panel.columns) - n_known
+    for target, column in product(range(n_targets), range(n_targets, n_columns)):
+        ahead = column >= n_columns - n_known
         shifts = np.arange(1 - horizon if ahead else 0, horizon + 1)
-        close = _correlations(spectra[column], spectra[target], horizon)[shifts]
+        close = alike[column, target][shifts]
         suspect = (close > _TWIN) & ((shifts == 0) | (1 - close < _LEFT_OPEN * (1 - own[target][shifts])))
         if suspect.any():
             shift = int(shifts[np.argmax(np.where(suspect, close, 0))])
@@ -68,10 +73,15 @@ def _places(panel: Panel, horizon: int) -> NDArray[np.int64]:
 
     Places stay empty where rows are absent, and between series.
     """
-    empty = np.where(np.diff(panel.stretches(), prepend=0) > 0, np.minimum(panel.absent_before(), horizon), 0)
-    firsts = np.asarray(panel.offsets[1:-1], np.int64)
-    empty[firsts[firsts < panel.n_rows]] = horizon
-    return np.arange(panel.n_rows) + np.cumsum(empty)
+    stretches = panel.stretches()
+    breaks = np.flatnonzero(stretches[1:] != stretches[:-1]) + 1
+    places = np.arange(panel.n_rows)
+    if not len(breaks):
+        return places
+    empty = np.minimum(panel.absent_before()[breaks], horizon)
+    empty[np.isin(breaks, panel.offsets)] = horizon
+    places += np.repeat(np.cumsum([0, *empty]), np.diff([0, *breaks, panel.n_rows]))
+    return places
 
 
 def _fast_length(length: int) -> int:
@@ -87,39 +97,91 @@ class _Spectra:
     seen: Spectrum
     values: Spectrum
     squares: Spectrum
-    size: int
 
 
-def _spectra(values: Floats, looked_at: NDArray[np.bool_], places: NDArray[np.int64], size: int) -> _Spectra:
+def _alike(
+    panel: Panel, looked_at: NDArray[np.bool_], horizon: int, pairs: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], Floats]:
+    """Size of the correlation of one column with another s steps later, [2 H + 1] by pair.
+
+    The shift s counts from the end where it is negative. The line is taken piece by piece, as the spectra of a long
+    one would take many times the memory of the panel; beside a piece of the one column lie H more places of the other.
+    """
+    places = _places(panel, horizon)
+    moments = [_mean_and_spread(values[looked_at & ~np.isnan(values)]) for values in panel.values.T]
+    sums = {pair: np.zeros((6, 2 * horizon + 1)) for pair in pairs}
+    end = int(places[-1]) + 1
+    for first in range(0, end, _PIECE):
+        low, high = max(first - horizon, 0), min(first + _PIECE + horizon, end)
+        rows = slice(*np.searchsorted(places, [low, high]))
+        inside = (places[rows] >= first) & (places[rows] < first + _PIECE)
+        size = _fast_length(high - low + horizon)
+
+        def spectra(column: int, where: NDArray[np.bool_]) -> _Spectra:
+            return _spectra(panel.values[rows, column], where, places[rows] - low, size, moments[column])  # noqa: B023
+
+        wide = {other: spectra(other, looked_at[rows]) for other in {other for _, other in pairs}}
+        for column in {column for column, _ in pairs}:
+            whole = column in wide and inside.all()
+            one = wide[column] if whole else spectra(column, looked_at[rows] & inside)
+            for other in [other for first_of_pair, other in pairs if first_of_pair == column]:
+                sums[column, other] += _products(one, wide[other], size, horizon)
+    return {pair: _correlations(*of_pair) for pair, of_pair in sums.items()}
+
+
+def _mean_and_spread(present: Floats) -> tuple[float, float]:
+    if not len(present):
+        return 0.0, 0.0
+    mean = float(np.mean(present))
+    present -= mean
+    return mean, float(np.sqrt(np.mean(np.square(present, out=present))))
+
+
+def _spectra(
+    values: Floats, looked_at: NDArray[np.bool_], places: NDArray[np.int64], size: int, moments: tuple[float, float]
+) -> _Spectra:
     seen = looked_at & ~np.isnan(values)
     present = values[seen]
-    spread = float(np.std(present)) if len(present) else 0.0
-    standardised = (present - np.mean(present)) / spread if spread > 0 else np.zeros_like(present)
+    mean, spread = moments
+    standardised = (present - mean) / spread if spread > 0 else np.zeros_like(present)
 
     def spectrum(of: Floats) -> Spectrum:
         line = np.zeros(size)
         line[places[seen]] = of
         return np.fft.rfft(line)
 
-    return _Spectra(spectrum(np.ones_like(present)), spectrum(standardised), spectrum(standardised**2), size)
+    return _Spectra(spectrum(np.ones_like(present)), spectrum(standardised), spectrum(standardised**2))
 
 
-def _correlations(covariate: _Spectra, target: _Spectra, horizon: int) -> Floats:
-    """Size of the correlation with the target s steps later, [2 H + 1]; s counts from the end where it is negative.
+def _products(covariate: _Spectra, target: _Spectra, size: int, horizon: int) -> Floats:
+    """Sums over products of shifted rows, of which there are six kinds, [6, 2 H + 1].
 
     Every shift at once: a sum over products of shifted rows is a product of spectra.
     """
 
     def sums(one: Spectrum, other: Spectrum) -> Floats:
-        every = np.fft.irfft(np.conj(one) * other, covariate.size)
+        every = np.fft.irfft(np.conj(one) * other, size)
         return np.concatenate([every[: horizon + 1], every[-horizon:]])
 
-    pairs = np.rint(sums(covariate.seen, target.seen))
+    return np.stack(
+        [
+            sums(covariate.seen, target.seen),
+            sums(covariate.values, target.seen),
+            sums(covariate.seen, target.values),
+            sums(covariate.squares, target.seen),
+            sums(covariate.seen, target.squares),
+            sums(covariate.values, target.values),
+        ]
+    )
+
+
+def _correlations(seen: Floats, x: Floats, y: Floats, xx: Floats, yy: Floats, xy: Floats) -> Floats:
+    """Size of the correlation at each shift, [2 H + 1], from the sums of `_products`."""
+    pairs = np.rint(seen)
     n = np.maximum(pairs, 1)
-    mean_x, mean_y = sums(covariate.values, target.seen) / n, sums(covariate.seen, target.values) / n
-    variance_x = sums(covariate.squares, target.seen) / n - mean_x**2
-    variance_y = sums(covariate.seen, target.squares) / n - mean_y**2
+    mean_x, mean_y = x / n, y / n
+    variance_x, variance_y = xx / n - mean_x**2, yy / n - mean_y**2
     moves = (pairs >= _FEWEST_PAIRS) & (variance_x > _STILL) & (variance_y > _STILL)
-    covariance = sums(covariate.values, target.values) / n - mean_x * mean_y
+    covariance = xy / n - mean_x * mean_y
     spread = np.sqrt(np.where(moves, variance_x * variance_y, 1))
     return np.where(moves, np.abs(covariance) / spread, 0)

@@ -94,8 +94,8 @@ class Clock:
             months = {"M": 1, "Q": 3, "Y": 12}[self.unit] * self.multiple
             number = times.astype("datetime64[M]").astype(np.int64)
             return (number - (number[0] if len(number) else 0)) // months
-        since = (times - times[0]).astype(np.int64) if len(times) else np.zeros(0, np.int64)
-        return np.rint(since / self.step.astype(np.int64)).astype(np.int64)
+        places = (times - times[0]).astype(np.int64) / self.step.astype(np.int64) if len(times) else np.zeros(0)
+        return np.rint(places, out=places).astype(np.int64)
 
     def future(self, last: np.datetime64, steps: int) -> Times:
         """The ``steps`` timestamps that follow ``last`` on the clock."""
@@ -182,7 +182,7 @@ class Panel:
     left_out: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "times", np.asarray(self.times).astype("datetime64[us]"))
+        object.__setattr__(self, "times", np.asarray(self.times).astype("datetime64[us]", copy=False))
         object.__setattr__(self, "values", np.asarray(self.values, np.float64))
         if not self.offsets:
             object.__setattr__(self, "offsets", (0, len(self.values)))
@@ -224,7 +224,13 @@ class Panel:
 
     def series_of_row(self) -> NDArray[np.int64]:
         """The number of the series that owns each row, [T]."""
-        return np.repeat(np.arange(self.n_series), np.diff(self.offsets))
+        return self.per_row(np.arange(self.n_series))
+
+    def per_row(self, of_series: NDArray[np.int64]) -> NDArray[np.int64]:
+        """What is said of each series [S], of each row [T]; not to be written to."""
+        if self.n_series == 1:
+            return np.broadcast_to(of_series, (self.n_rows,))  # takes no memory
+        return np.repeat(of_series, np.diff(self.offsets))
 
     def column(self, name: str) -> int:
         """The position of a column.
@@ -238,7 +244,9 @@ class Panel:
         return self.columns.index(name)
 
     def select(self, names: tuple[str, ...]) -> Panel:
-        """The same rows with these columns, in this order."""
+        """The same rows with these columns, in this order; the panel itself if they are its own."""
+        if tuple(names) == self.columns:
+            return self
         picked = [self.column(name) for name in names]
         return replace(self, values=np.ascontiguousarray(self.values[:, picked]), columns=tuple(names))
 
@@ -253,10 +261,12 @@ class Panel:
         absent = np.zeros(self.n_rows, np.int64)
         for series in range(self.n_series):
             rows = self.rows(series)
-            absent[rows][1:] = np.diff(self.clock.ordinals(self.times[rows])) - 1
+            ordinals = self.clock.ordinals(self.times[rows])
+            np.subtract(ordinals[1:], ordinals[:-1], out=absent[rows][1:])
+            absent[rows][1:] -= 1
         return absent
 
-    def stretches(self) -> NDArray[np.int64]:
+    def stretches(self) -> NDArray[np.int32]:
         """The number of the unbroken stretch that each row lies in, [T].
 
         A stretch ends with its series or at an absent row. On a clock of business days up to
@@ -265,16 +275,20 @@ class Panel:
         return self._stretches
 
     @cached_property
-    def _stretches(self) -> NDArray[np.int64]:
+    def _stretches(self) -> NDArray[np.int32]:
         starts = self.absent_before() > (LONGEST_CLOSURE if self.clock.unit == "B" else 0)
+        if self.n_series == 1 and not starts.any():
+            return np.broadcast_to(np.int32(0), (self.n_rows,))
         starts[np.asarray(self.offsets[:-1])] = True
-        return np.cumsum(starts) - 1
+        numbers = np.cumsum(starts, dtype=np.int32)
+        numbers -= 1
+        return numbers
 
     def fingerprint(self) -> str:
         """SHA-256 of names, times and values: two panels with the same one give the same training."""
         digest = hashlib.sha256(repr((self.columns, self.series_ids, self.offsets, self.clock.freq)).encode())
-        digest.update(np.ascontiguousarray(self.times.astype("datetime64[us]")).tobytes())
-        digest.update(np.ascontiguousarray(self.values).tobytes())
+        digest.update(np.ascontiguousarray(self.times).view(np.uint8).data)
+        digest.update(np.ascontiguousarray(self.values).view(np.uint8).data)
         return digest.hexdigest()
 
 

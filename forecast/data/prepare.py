@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from forecast.config import Config, DataConfig, chosen
 from forecast.data.bounds import Bounds, bounds_of, unrolled
 from forecast.data.disguise import disguises
-from forecast.data.features import calendar_features
+from forecast.data.features import calendar_features, calendar_names
 from forecast.data.panel import Floats, Panel
 from forecast.data.quality import TURN
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_time
 from forecast.data.windows import Flags, Forecasting, Ints, InUnits, Windows, fill_forward, index_windows
 from forecast.errors import DataError
+
+# Rows whose calendar is made at once.
+_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Rows:
         panel: Targets first, then past covariates, then those that are known ahead.
         n_targets: D, how many of the columns are targets.
         n_covariates: P, how many of the columns after them are past covariates.
-        filled: Values in their own units with short holes filled forward, [T, C].
+        filled: Targets in their own units with short holes filled forward, [T, D].
         inputs: Scaled float32 rows [T, F]: the panel's columns, then the calendar; 0 where unusable.
         usable: Which rows can be fed, [T].
         seen: Which rows a horizon may hold: every target was observed, and what is known ahead is there, [T].
@@ -168,25 +171,38 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         scaler: The run's scaler.
     """
     n_targets = count_targets(config)
-    filled, usable = fill_forward(panel, config.longest_fill)
+    n_columns, n_covariates = len(panel.columns), len(chosen(config.covariates))
+    calendar = len(calendar_names(panel.clock)) if config.calendar else 0
     series, identity = panel.series_of_row(), scaler.positions(panel.series_ids)
-    scaled = scaler.for_series(panel.series_ids).transform(filled, series)
-    calendar = calendar_features(panel.times, panel.clock) if config.calendar else np.zeros((panel.n_rows, 0))
-    n_covariates = len(chosen(config.covariates))
-    seen_ahead = np.ones(len(panel.columns), bool)
-    seen_ahead[n_targets : n_targets + n_covariates] = False
+    own_scaler = scaler.for_series(panel.series_ids)
+    # Column by column and span by span: copies of all in float64 would take many times the memory of the panel.
+    inputs = np.empty((panel.n_rows, n_columns + calendar), np.float32)
+    usable, seen = np.ones(panel.n_rows, bool), np.ones(panel.n_rows, bool)
+    targets = []
+    for column in range(n_columns):
+        filled, fed = fill_forward(panel, config.longest_fill, column)
+        inputs[:, column] = np.nan_to_num(own_scaler.transform(filled, series, column), copy=False)
+        usable &= fed
+        if not n_targets <= column < n_targets + n_covariates:
+            seen &= ~np.isnan(panel.values[:, column])
+        if column < n_targets:
+            targets.append(filled)
+    for first in range(0, panel.n_rows if calendar else 0, _AT_ONCE):
+        span = slice(first, first + _AT_ONCE)
+        inputs[span, n_columns:] = calendar_features(panel.times[span], panel.clock)
+    untouched = all(np.shares_memory(filled, panel.values) for filled in targets)
     return Rows(
         panel=panel,
         n_targets=n_targets,
         n_covariates=n_covariates,
-        filled=filled,
-        inputs=np.nan_to_num(np.concatenate([scaled, calendar], axis=1)).astype(np.float32),
-        usable=np.logical_and.reduce(usable, axis=1),
-        seen=~np.logical_or.reduce(np.isnan(panel.values[:, seen_ahead]), axis=1),
+        filled=panel.values[:, :n_targets] if untouched else np.stack(targets, axis=1),
+        inputs=inputs,
+        usable=usable,
+        seen=seen,
         logged=config.transform == "log",
         bounds=bounds_of(identity, config),
         series=series,
-        identity=identity[series],
+        identity=panel.per_row(identity),
         n_identities=len(scaler.series_ids),
     )
 

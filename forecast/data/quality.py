@@ -134,16 +134,15 @@ def _report(panel: Panel, position: int) -> ColumnReport:
         findings.append(f"{missing.sum():,} of {len(values):,} values are missing, at most {run:,} in a row.")
     if not len(present):
         return ColumnReport(name, panel.units.get(name, ""), len(values), run, np.nan, np.nan, np.nan, tuple(findings))
-    low, high = float(present.min()), float(present.max())
+    low, high, median = float(present.min()), float(present.max()), float(np.median(present))
     if low == high and len(present) > 1:
         findings.append(f"every value is {low:g}; it is no input unless named.")
     elif low < high:
         findings += _impossible(name, present)
-        findings += _odd_numbers(present)
+        findings += _odd_numbers(present, median)
         findings += _stuck(panel, position, low, high)
         if _PRICE.search(name) and low > 0:
             findings += _jumps(panel, position)
-    median = float(np.median(present))
     return ColumnReport(name, panel.units.get(name, ""), int(missing.sum()), run, low, median, high, tuple(findings))
 
 
@@ -168,17 +167,23 @@ def _impossible(name: str, present: Floats) -> list[str]:
     return findings
 
 
-def _odd_numbers(present: Floats) -> list[str]:
+def _odd_numbers(present: Floats, middle: float) -> list[str]:
     findings = []
     size = np.abs(present)
+    inexact = int(((size > 2.0**53) & (present == np.rint(present))).sum()) if size.max() > 2.0**53 else 0
     if huge := int((size >= 1e30).sum()):
         findings.append(f"{huge:,} value(s) are 1e30 or larger.")
-    elif inexact := int(((size > 2.0**53) & (present == np.rint(present))).sum()):
+    elif inexact:
         findings.append(f"{inexact:,} integer(s) above 2^53 are rounded.")
-    middle = float(np.median(present))
-    distance = np.abs(present - middle)
+    # In one array, as every copy of a long column is as large as the column.
+    distance = np.subtract(present, middle, out=size)
+    np.abs(distance, out=distance)
     rest = np.sort(distance)[: max(1, len(distance) - 5)]
-    spread = float(np.sqrt(np.mean(np.square(rest / rest[-1])))) * float(rest[-1]) if rest[-1] > 0 else 0.0
+    longest = float(rest[-1])
+    spread = 0.0
+    if longest > 0:
+        rest /= longest
+        spread = float(np.sqrt(np.mean(np.square(rest, out=rest)))) * longest
     if spread > 0:
         if len(present) > 20 and (far := int((distance > _OUTLIER * spread).sum())):
             odd = float(present[distance.argmax()])

@@ -9,18 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 
 from forecast.config import ReadOptions
 from forecast.data import quality
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.reading import cadence, scan
-from forecast.data.reading.columns import read_columns
+from forecast.data.reading.blocks import gather_blocks, gather_whole
 from forecast.data.reading.encoding import decode
-from forecast.data.reading.rows import SERIES_IDS, Rows, find_series, in_order
+from forecast.data.reading.rows import Rows, in_order
 from forecast.data.reading.source import Source, read_source, show
-from forecast.data.reading.stamps import find_stamps, localise
-from forecast.data.reading.table import Table, from_frame, from_parquet
+from forecast.data.reading.stamps import localise
+from forecast.data.reading.table import Table, from_frame, from_parquet, without_empty_rows
 from forecast.errors import DataError
 
 __all__ = ["ReadOptions", "read_panel"]
@@ -44,14 +43,12 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         MachineError: If the disk fails while reading.
     """
     options = options or ReadOptions()
-    table = _load(source, options)
-    named = _named_series(table, options)
-    stamps = find_stamps(table, options.time_column, options.date_format)
-    measured = read_columns(table, stamps, named, options)
-    series = find_series(table, stamps.times, measured, named)
+    found = None if isinstance(source, pd.DataFrame) else gather_blocks(source, options)
+    found = found or gather_whole(_load(source, options), options)
+    table, stamps, measured, series = found.table, found.stamps, found.measured, found.series
     times, tz_warnings = localise(stamps, series.codes, options.tz, table.source)
-    names = tuple(measured.numeric)
-    rows = Rows(times, series.codes, np.column_stack(list(measured.numeric.values())))
+    names = measured.names
+    rows = Rows(times, series.codes, measured.values)
     if np.isnat(times).any():
         rows = rows.take(np.flatnonzero(~np.isnat(times)))
     notes = [*stamps.notes, *measured.notes]
@@ -101,40 +98,15 @@ def _load(source: str | Path | pd.DataFrame, options: ReadOptions) -> Table:
     text = decode(raw, options.encoding)
     cells = scan.read_cells(text, options.delimiter, options.skip_rows)
     table = Table(replace(text, data=b""), cells.names, cells.columns, cells.lines, warnings=cells.warnings)
-    return _without_empty_rows(table)
-
-
-def _without_empty_rows(table: Table) -> Table:
-    """The table without rows of delimiters alone, which a spreadsheet leaves at its end."""
-    empty = np.ones(len(table), bool)
-    for column in table.columns:
-        empty &= pc.equal(pc.ascii_trim_whitespace(column), "").to_numpy(zero_copy_only=False)
-        if not empty.any():
-            return table
-    kept = np.flatnonzero(~empty)
-    if not len(kept):
-        raise DataError(f"{table.source.label} holds a header and only empty rows.", "Give at least a few dozen rows.")
-    inner = int(empty[: kept[-1]].sum())
-    warning = (f"{inner:,} row(s) of empty fields are left out.",) if inner else ()
-    return replace(table.take(kept), warnings=table.warnings + warning)
-
-
-def _named_series(table: Table, options: ReadOptions) -> str | None:
-    if options.series_id is None:
-        return next((name for name in table.names if name.casefold() in SERIES_IDS), None)
-    if options.series_id not in table.names:
-        listed = ", ".join(map(show, table.names[:20]))
-        raise DataError(f"There is no column {show(options.series_id)} for --series-id.", f"Columns: {listed}.")
-    return options.series_id
+    return without_empty_rows(table)
 
 
 def _cleaned(
     table: Table, names: tuple[str, ...], values: Floats, options: ReadOptions
 ) -> tuple[tuple[str, ...], Floats, list[str]]:
-    """The columns that hold a value, sentinels turned into NaN, and what was mended."""
+    """The columns that hold a value, sentinels turned into NaN in place, and what was mended."""
     warnings: list[str] = []
     if not options.keep_sentinels:
-        values = values.copy()
         for position, name in enumerate(names):
             for sentinel, count in quality.mask_sentinels(values[:, position]):
                 warnings.append(
@@ -149,7 +121,8 @@ def _cleaned(
     if empty.any():
         listed = ", ".join(show(names[i]) for i in np.flatnonzero(empty))
         warnings.append(f"Left out, as every value is missing: {listed}.")
-    return tuple(names[i] for i in np.flatnonzero(~empty)), values[:, ~empty], warnings
+        values = values[:, ~empty]
+    return tuple(names[i] for i in np.flatnonzero(~empty)), values, warnings
 
 
 def _on_clock(
@@ -189,13 +162,13 @@ def _on_clock(
             f"{placed.dropped:,} row(s) are left out: another row is nearer to the same place on the clock."
         )
     notes = [] if options.freq else [f"One row each {found.describe()} ({found.freq})."]
-    if not placed.moved and (placed.times != rows.times[placed.rows]).any():
+    if len(placed.rows) < count:
+        rows = rows.take(placed.rows)
+    if not placed.moved and (placed.times != rows.times).any():
         first = placed.times[0].astype("datetime64[D]")
         notes.append(
             f"Each time stands for its period and is moved to its place on {found.freq}, the first to {first}."
         )
-    if len(placed.rows) < count:
-        rows = rows.take(placed.rows)
     return replace(rows, times=placed.times), found, notes, warnings
 
 

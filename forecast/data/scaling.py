@@ -13,6 +13,9 @@ from forecast.errors import DataError, RunError
 
 Ints = NDArray[np.int64]
 
+# Rows of a longer series are fitted column by column.
+_FITTED_AT_ONCE = 1 << 20
+
 
 @dataclass(frozen=True)
 class Scaler:
@@ -32,22 +35,23 @@ class Scaler:
     columns: tuple[str, ...]
     series_ids: tuple[str, ...]
 
-    def transform(self, values: Floats, series: Ints) -> Floats:
-        """Scaled values.
+    def transform(self, values: Floats, series: Ints, column: int) -> Floats:
+        """Scaled values of one column.
 
         Args:
-            values: [T, C] in the columns' own units.
+            values: [T] in the column's own units.
             series: The series of each row, [T].
+            column: Which of the columns.
 
         Raises:
-            DataError: If a column under a log transform holds a value that is not positive.
+            DataError: If the column is under a log transform and holds a value that is not positive.
         """
-        scaled = values.astype(np.float64, copy=True)
-        for column in np.flatnonzero(self.logged):
-            _refuse_non_positive(scaled[:, column], self.columns[column])
-            scaled[:, column] = np.log(scaled[:, column])
-        scaled -= self.mean[series]
-        scaled /= self.scale[series]
+        if self.logged[column]:
+            _refuse_non_positive(values, self.columns[column])
+            values = np.log(values)
+        one = len(self.series_ids) == 1
+        scaled: Floats = values - (self.mean[0, column] if one else self.mean[series, column])
+        scaled /= self.scale[0, column] if one else self.scale[series, column]
         return scaled
 
     def inverse(self, scaled: NDArray[np.floating], series: Ints) -> Floats:
@@ -139,17 +143,23 @@ def fit_scaler(
         rows = panel.rows(series)
         for column in np.flatnonzero(is_logged):
             _refuse_non_positive(panel.values[rows, column], panel.columns[column])
-        seen = panel.values[rows][training_rows[rows]]
-        empty = np.isnan(seen).all(axis=0)
-        if empty.any():
-            of_series = f" of series {panel.series_ids[series]!r}" if panel.n_series > 1 else ""
-            raise DataError(
-                f"Column {panel.columns[int(np.argmax(empty))]!r}{of_series} has no value in the training span.",
-                "Leave it out (--covariates), or move the training span with --validation-from and --test-from.",
-            )
-        seen[:, is_logged] = np.log(seen[:, is_logged])
-        fitted = StandardScaler().fit(seen)
-        mean[series], scale[series] = fitted.mean_, fitted.scale_
+        # Its temporary arrays are as large as what it is fitted to; the last bits depend on what is fitted together.
+        width = len(panel.columns) if rows.stop - rows.start <= _FITTED_AT_ONCE else 1
+        for first in range(0, len(panel.columns), width):
+            together = slice(first, first + width)
+            seen = panel.values[rows, together][training_rows[rows]]
+            empty = np.isnan(seen).all(axis=0)
+            if empty.any():
+                of_series = f" of series {panel.series_ids[series]!r}" if panel.n_series > 1 else ""
+                raise DataError(
+                    f"Column {panel.columns[first + int(np.argmax(empty))]!r}{of_series} has no value in the "
+                    "training span.",
+                    "Leave it out (--covariates), or move the training span with --validation-from and --test-from.",
+                )
+            logs = is_logged[together]
+            seen[:, logs] = np.log(seen[:, logs])
+            fitted = StandardScaler().fit(seen)
+            mean[series, together], scale[series, together] = fitted.mean_, fitted.scale_
     if circular is not None and circular.any():
         mean[:, : circular.shape[1]][circular], scale[:, : circular.shape[1]][circular] = 0.0, 90.0
     shared = [panel.column(name) for name in pooled]

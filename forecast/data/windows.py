@@ -86,18 +86,20 @@ def index_windows(
         lookback: L.
         horizon: H.
     """
-    length = lookback + horizon
-    starts = np.arange(max(0, panel.n_rows - length + 1))
+    n_starts = max(0, panel.n_rows - lookback - horizon + 1)
     stretches = panel.stretches()
-    whole = stretches[starts] == stretches[starts + length - 1]
-    fed = _count_in(inputs_usable, starts, lookback) == lookback
-    scored = _count_in(targets_seen & part_rows, starts + lookback, horizon) == horizon
-    return Windows(starts[whole & fed & scored], lookback, horizon)
+    good = stretches[:n_starts] == stretches[panel.n_rows - n_starts :]
+    good &= _all_in(inputs_usable, lookback)[:n_starts]
+    good &= _all_in(targets_seen & part_rows, horizon)[lookback : lookback + n_starts]
+    return Windows(np.flatnonzero(good), lookback, horizon)
 
 
-def _count_in(flags: Flags, starts: Ints, length: int) -> Ints:
-    total = np.concatenate([[0], np.cumsum(flags)])
-    return total[starts + length] - total[starts]
+def _all_in(flags: Flags, length: int) -> Flags:
+    """Whether ``length`` flags are all set, those from each place on; [T - length + 1]."""
+    total = np.zeros(len(flags) + 1, np.int32)
+    np.cumsum(flags, out=total[1:])
+    every: Flags = total[length:] - total[:-length] == length
+    return every
 
 
 def remembered(windows: Windows, forecasts: Floats) -> InUnits:
@@ -110,27 +112,27 @@ def remembered(windows: Windows, forecasts: Floats) -> InUnits:
     return lambda starts: forecasts[np.searchsorted(windows.starts, starts)]
 
 
-def fill_forward(panel: Panel, longest: int) -> tuple[Floats, Flags]:
-    """Carry the last seen value over short holes; knows nothing of what comes after.
+def fill_forward(panel: Panel, longest: int, column: int) -> tuple[Floats, Flags]:
+    """Carry the last seen value of a column over short holes; knows nothing of what comes after.
 
     Args:
         panel: S series of T rows in all.
         longest: Missing values in a row that may be filled.
+        column: Which of the columns.
 
     Returns:
-        The filled values [T, C], and which of them are usable [T, C].
+        Its filled values [T], the panel's own where none is missing; and which of them are usable [T].
     """
+    values = panel.values[:, column]
+    usable = ~np.isnan(values)
+    missing = np.flatnonzero(~usable)
+    if not len(missing):
+        return values, usable
     stretches = panel.stretches()
-    first_of_stretch = np.searchsorted(stretches, stretches)
-    rows = np.arange(panel.n_rows)
-    filled = panel.values.copy()
-    usable = ~np.isnan(filled)
-    for column in range(filled.shape[1]):
-        missing = np.flatnonzero(~usable[:, column])
-        if not len(missing):
-            continue
-        last_seen = np.maximum.accumulate(np.where(usable[:, column], rows, -1))[missing]
-        near = (last_seen >= first_of_stretch[missing]) & (missing - last_seen <= longest)
-        filled[missing[near], column] = filled[last_seen[near], column]
-        usable[missing[near], column] = True
+    first_of_stretch = np.searchsorted(stretches, stretches[missing])
+    last_seen = np.maximum.accumulate(np.where(usable, np.arange(panel.n_rows), -1))[missing]
+    near = (last_seen >= first_of_stretch) & (missing - last_seen <= longest)
+    filled = values.copy()
+    filled[missing[near]] = values[last_seen[near]]
+    usable[missing[near]] = True
     return filled, usable

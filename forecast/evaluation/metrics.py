@@ -187,7 +187,7 @@ class NaiveError(NamedTuple):
 
 
 def seasonal_naive_error(
-    y: Floats, season: int, stretches: NDArray[np.int64] | None = None, turn: float | None = None
+    y: Floats, season: int, stretches: NDArray[np.integer] | None = None, turn: float | None = None
 ) -> NaiveError:
     """Mean absolute and root mean squared difference of values one season apart; NaN where no pair was observed.
 
@@ -197,15 +197,19 @@ def seasonal_naive_error(
         stretches: The unbroken stretch of each row, [T]; pairs across a gap are not a season apart.
         turn: Of angles, what makes a whole one.
     """
-    differences = np.abs(y[season:] - y[:-season]) if len(y) > season else np.zeros(0)
+    differences = y[season:] - y[:-season] if len(y) > season else np.zeros(0)
+    np.abs(differences, out=differences)
+    known = ~np.isnan(differences)
     if stretches is not None and len(y) > season:
-        differences = differences[stretches[season:] == stretches[:-season]]
-    differences = differences[~np.isnan(differences)]
+        known &= stretches[season:] == stretches[:-season]
+    if not known.all():
+        differences = differences[known]
     if turn is not None:
         differences = np.abs(differences - turn * np.rint(differences / turn))
     if not len(differences):
         return NaiveError(float("nan"), float("nan"))
-    return NaiveError(float(differences.mean()), float(np.sqrt(np.mean(differences**2))))
+    mean = float(differences.mean())
+    return NaiveError(mean, float(np.sqrt(np.mean(np.square(differences, out=differences)))))
 
 
 def _errors(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:

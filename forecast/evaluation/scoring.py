@@ -127,6 +127,12 @@ def rough_intervals(config: Config, n_windows: int) -> tuple[str, ...]:
     return (f"{n_windows} validation windows are too few for intervals of {' and '.join(rough)}: they will hold less",)
 
 
+def kept_origins(metrics: Mapping[str, Any]) -> str:
+    """What to know of a table of forecasts that was too long to be kept whole, to stand behind its number of rows."""
+    every = metrics["forecasts_every"]
+    return f", of one origin in {every}: all would be more than a million rows" if every > 1 else ""
+
+
 def judge(
     rows: Rows,
     windows: Windows,

@@ -12,7 +12,7 @@ from forecast.config import DataConfig, chosen
 from forecast.data.panel import Floats, Panel, Times
 from forecast.data.prepare import Rows, encode, long_format
 from forecast.data.scaling import Scaler
-from forecast.data.windows import InUnits, Windows, middle
+from forecast.data.windows import InUnits, Windows, fill_forward, middle
 from forecast.inference.intervals import Intervals, interval_columns
 from forecast.models.naive import naive_forecasts
 
@@ -64,9 +64,13 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> Newest:
             refused.append(f"A gap breaks {seen}.")
         elif not rows.usable[start : cutoff + 1].all():
             bad = start + int(np.argmin(rows.usable[start : cutoff + 1]))
-            missing = [name for name, value in zip(panel.columns, rows.filled[bad], strict=True) if np.isnan(value)]
+            missing = next(
+                name
+                for column, name in enumerate(panel.columns)
+                if not fill_forward(rows.panel, config.longest_fill, column)[1][bad]
+            )
             refused.append(
-                f"In {seen}, {missing[0]!r} is missing at {pd.Timestamp(rows.panel.times[bad])} and for "
+                f"In {seen}, {missing!r} is missing at {pd.Timestamp(rows.panel.times[bad])} and for "
                 f"{config.longest_fill} rows before."
             )
         elif unknown.any():

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.dates import date2num
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from forecast.data.panel import Floats, Times
 from forecast.data.prepare import Rows
@@ -60,7 +61,7 @@ def plot_data(rows: Rows, drawn: Sequence[Drawn], split: Split, labels: Labels, 
     return figure
 
 
-def holes(times: Times, values: Floats, stretches: Ints) -> list[tuple[np.datetime64, np.datetime64]]:
+def holes(times: Times, values: Floats, stretches: NDArray[np.integer]) -> list[tuple[np.datetime64, np.datetime64]]:
     """From when to when nothing is known: rows that are absent, and rows without a value.
 
     Args:
@@ -75,7 +76,7 @@ def holes(times: Times, values: Floats, stretches: Ints) -> list[tuple[np.dateti
     return [(times[seen[place]], times[seen[place + 1]]) for place in np.flatnonzero(broken)]
 
 
-def _draw_series(axes: Axes, times: Times, values: Floats, stretches: Ints) -> bool:
+def _draw_series(axes: Axes, times: Times, values: Floats, stretches: NDArray[np.integer]) -> bool:
     """Draw the observed values and mark what is missing; whether anything is."""
     if len(values) <= _MOST_POINTS:
         draw(axes, times, values, OBSERVED, "observed", _breaks(stretches)).set_linewidth(0.9)
@@ -91,7 +92,7 @@ def _draw_series(axes: Axes, times: Times, values: Floats, stretches: Ints) -> b
     return len(lines) > 0
 
 
-def _breaks(stretches: Ints) -> Ints:
+def _breaks(stretches: NDArray[np.integer]) -> Ints:
     return np.flatnonzero(np.diff(stretches)) + 1
 
 

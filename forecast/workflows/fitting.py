@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import tempfile
 import time
@@ -41,6 +42,9 @@ from forecast.workflows.networks import (
 if TYPE_CHECKING:
     from forecast.models.backend import keras
     from forecast.training.trainer import Fit
+
+# Bytes of rows that are let go at once after a training; to look for fewer takes longer than they are worth.
+_LARGE = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -226,11 +230,13 @@ def fit_network(
         epochs: Epochs after which each member stops, validation or not; None for early stopping.
     """
     started = time.monotonic()
-    members = tuple(
-        _fit_member(workshop, name, number, parts, windows, epochs[number] if epochs is not None else None)
-        for number in range(workshop.prepared.config.training.ensemble)
-    )
-    return Trained(members, time.monotonic() - started)
+    members = []
+    for number in range(workshop.prepared.config.training.ensemble):
+        stop = epochs[number] if epochs is not None else None
+        members.append(_fit_member(workshop, name, number, parts, windows, stop))
+        if workshop.prepared.rows.inputs.nbytes > _LARGE:
+            gc.collect()  # a training refers to itself, and holds a copy of all rows until it is found to be unused
+    return Trained(tuple(members), time.monotonic() - started)
 
 
 def _fit_member(

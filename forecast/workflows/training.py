@@ -17,7 +17,7 @@ from forecast.config import Config, chosen
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, doubts, prepare, windows_of
 from forecast.errors import DataError, ForecastError, MachineError
-from forecast.evaluation.scoring import calibrated, judge, naive_errors, rough_intervals
+from forecast.evaluation.scoring import calibrated, judge, kept_origins, naive_errors, rough_intervals
 from forecast.inference.intervals import intervals_to_arrays
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.models.catalogue import configure
@@ -70,6 +70,7 @@ def train(
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
         writer.begin(_first_manifest(source, panel, doubtful, command), resolved, overwrite)
+        del panel  # the columns that it has beside those of the run are as large as these
         with _tidied(writer, listener):
             return _make(Workshop(prepared, writer, listener))
 
@@ -145,6 +146,8 @@ def _make(workshop: Workshop) -> Run:
     for warning in rough_intervals(config, len(prepared.validation)):
         workshop.listener.warn(warning)
     evaluation = judge(rows, prepared.test, units, season, naive_error, intervals)
+    if some := kept_origins(evaluation.metrics):
+        workshop.listener.note(f"test_forecasts.csv: {len(evaluation.forecasts):,} rows{some}; every window is scored")
 
     forecasting = {names[network]: result for network, result in trained.items()}
     refitted = None

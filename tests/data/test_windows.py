@@ -134,25 +134,25 @@ def test_every_thins_evenly(most: int, expected: list[int]) -> None:
 def test_fill_carries_the_last_seen_value_as_far_as_allowed() -> None:
     nan = np.nan
     panel = panel_at(np.arange(9), values=np.array([nan, 1, nan, 3, nan, nan, nan, 7, nan]))
-    filled, usable = fill_forward(panel, longest=2)
-    np.testing.assert_array_equal(filled[:, 0], [nan, 1, 1, 3, 3, 3, nan, 7, 7])
-    assert usable[:, 0].tolist() == [False, True, True, True, True, True, False, True, True]
+    filled, usable = fill_forward(panel, longest=2, column=0)
+    np.testing.assert_array_equal(filled, [nan, 1, 1, 3, 3, 3, nan, 7, 7])
+    assert usable.tolist() == [False, True, True, True, True, True, False, True, True]
     assert np.isnan(panel.values[2, 0])  # the panel itself keeps what was observed
 
 
 def test_no_fill_when_none_is_allowed() -> None:
     panel = panel_at(np.arange(3), values=np.array([1.0, np.nan, 3.0]))
-    filled, usable = fill_forward(panel, longest=0)
-    assert np.isnan(filled[1, 0])
-    assert usable[:, 0].tolist() == [True, False, True]
+    filled, usable = fill_forward(panel, longest=0, column=0)
+    assert np.isnan(filled[1])
+    assert usable.tolist() == [True, False, True]
 
 
 def test_fill_stays_within_its_series_and_stretch() -> None:
     nan = np.nan
     days = np.array([0, 1, 2, 4, 5, 0, 1])  # day 3 is absent, then another series begins
     panel = panel_at(days, sizes=(5, 2), values=np.array([1, 2, nan, nan, 5, nan, 7]))
-    filled, _ = fill_forward(panel, longest=6)
-    np.testing.assert_array_equal(filled[:, 0], [1, 2, 2, nan, 5, nan, 7])
+    filled, _ = fill_forward(panel, longest=6, column=0)
+    np.testing.assert_array_equal(filled, [1, 2, 2, nan, 5, nan, 7])
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -160,9 +160,11 @@ def test_fill_never_looks_ahead(seed: int) -> None:
     rng = np.random.default_rng(seed)
     values = np.where(rng.random((40, 2)) < 0.4, np.nan, rng.random((40, 2)))
     panel = Panel(values, np.datetime64("2020-01-01", "us") + np.arange(40) * DAY, ("a", "b"), Clock("D"))
-    filled, usable = fill_forward(panel, longest=3)
+    before = [fill_forward(panel, 3, column) for column in range(2)]
+    before = [(filled.copy(), usable) for filled, usable in before]
     now = int(rng.integers(5, 35))
     panel.values[now + 1 :] = rng.choice([np.nan, 1e9], (39 - now, 2))
-    changed, still_usable = fill_forward(panel, longest=3)
-    np.testing.assert_array_equal(changed[: now + 1], filled[: now + 1])
-    np.testing.assert_array_equal(still_usable[: now + 1], usable[: now + 1])
+    for column, (filled, usable) in enumerate(before):
+        changed, still_usable = fill_forward(panel, 3, column)
+        np.testing.assert_array_equal(changed[: now + 1], filled[: now + 1])
+        np.testing.assert_array_equal(still_usable[: now + 1], usable[: now + 1])

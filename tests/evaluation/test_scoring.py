@@ -213,6 +213,8 @@ def test_a_table_that_would_be_too_long_keeps_evenly_spaced_origins(monkeypatch:
     part = score(ready)
     # 16 windows of 6 points are 96 rows; every third window gives 6 × 6 = 36.
     assert part.metrics["forecasts_every"] == 3
+    assert scoring.kept_origins(part.metrics) == ", of one origin in 3: all would be more than a million rows"
+    assert scoring.kept_origins(whole.metrics) == ""
     assert part.metrics == whole.metrics | {"forecasts_every": 3}
     cutoffs = whole.forecasts["cutoff"].unique()[::3]
     expected = whole.forecasts[whole.forecasts["cutoff"].isin(cutoffs)].reset_index(drop=True)

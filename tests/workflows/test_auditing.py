@@ -162,9 +162,9 @@ def test_a_scaler_on_all_rows_is_caught(days: Path, tmp_path: Path, brief: pytes
 
 
 def test_back_filling_is_caught(fed: Run, brief: pytest.MonkeyPatch) -> None:
-    def back_filled(panel: Panel, longest: int) -> tuple[windows.Floats, windows.Flags]:
-        filled, usable = windows.fill_forward(panel, longest)
-        return pd.DataFrame(filled).bfill().to_numpy(), np.ones_like(usable)
+    def back_filled(panel: Panel, longest: int, column: int) -> tuple[windows.Floats, windows.Flags]:
+        filled, usable = windows.fill_forward(panel, longest, column)
+        return pd.Series(filled).bfill().to_numpy(), np.ones_like(usable)
 
     brief.setattr(prepare, "fill_forward", back_filled)
     found = forecast.audit(fed)
@@ -204,9 +204,10 @@ def test_windows_that_are_shuffled_into_parts_are_caught(fed: Run, brief: pytest
 def centred(brief: pytest.MonkeyPatch) -> None:
     """What the network is fed of the target is a centred rolling mean."""
 
-    def smoothed(panel: Panel, longest: int) -> tuple[windows.Floats, windows.Flags]:
-        filled, usable = windows.fill_forward(panel, longest)
-        filled[:, 0] = pd.Series(filled[:, 0]).rolling(3, center=True, min_periods=1).mean()
+    def smoothed(panel: Panel, longest: int, column: int) -> tuple[windows.Floats, windows.Flags]:
+        filled, usable = windows.fill_forward(panel, longest, column)
+        if column == 0:
+            filled = pd.Series(filled).rolling(3, center=True, min_periods=1).mean().to_numpy()
         return filled, usable
 
     brief.setattr(prepare, "fill_forward", smoothed)
@@ -223,9 +224,10 @@ def test_a_centred_rolling_mean_is_caught(fed: Run) -> None:
 
 
 def test_a_covariate_from_the_future_is_caught(fed: Run, brief: pytest.MonkeyPatch) -> None:
-    def shifted(panel: Panel, longest: int) -> tuple[windows.Floats, windows.Flags]:
-        filled, usable = windows.fill_forward(panel, longest)
-        filled[:-2, 1] = filled[2:, 1]
+    def shifted(panel: Panel, longest: int, column: int) -> tuple[windows.Floats, windows.Flags]:
+        filled, usable = windows.fill_forward(panel, longest, column)
+        if column == 1:
+            filled = np.concatenate([filled[2:], filled[-2:]])
         return filled, usable
 
     brief.setattr(prepare, "fill_forward", shifted)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +15,11 @@ import pytest
 
 import forecast
 from forecast import Config, ConfigError, DataError, ForecastError, Run, RunError
+from forecast.evaluation import scoring
+from forecast.models.feeding import Feeder
 from forecast.report.draw import draw_forecast
 from forecast.runs import list_runs
+from forecast.workflows import fitting
 from forecast.workflows.listening import Silence, StopRequested
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -516,6 +521,37 @@ def test_what_was_inferred_and_mended_is_told_and_kept(tmp_path: Path, monthly: 
     assert set(run.manifest["data"]["notes"]) < set(ears.notes)
     rough = "18 validation windows are too few for intervals of 95%: they will hold less"
     assert ears.warnings == [*run.manifest["data"]["warnings"], rough]
+
+
+@pytest.mark.thorough
+def test_what_a_large_training_held_is_let_go(
+    tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[weakref.ref[Feeder]] = []
+    true = Feeder.__init__
+
+    def watched(feeder: Feeder, *rows: Any) -> None:
+        made.append(weakref.ref(feeder))
+        true(feeder, *rows)
+
+    monkeypatch.setattr(Feeder, "__init__", watched)
+    monkeypatch.setattr(fitting, "_LARGE", 0)
+    forecast.train(monthly, tiny(epochs=1), run="run", runs_dir=tmp_path)
+    assert len(made) >= 2
+    assert all(feeder() is None for feeder in made)
+
+
+def test_a_table_of_forecasts_that_is_not_whole_is_said_to_be_thinned(
+    tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ears = Ears()
+    monkeypatch.setattr(scoring, "_ROWS_OF_FORECASTS", 40)
+    run = forecast.train(monthly, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, listener=ears)
+    assert run.metrics["forecasts_every"] > 1
+    assert len(run.test_forecasts) < run.metrics["n_windows"] * run.metrics["horizon"]
+    (said,) = [note for note in ears.notes if note.startswith("test_forecasts.csv: ")]
+    assert said.startswith(f"test_forecasts.csv: {len(run.test_forecasts)} rows, of one origin in ")
+    assert said.endswith("; every window is scored")
 
 
 def test_a_training_that_diverges_says_what_to_try(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:

@@ -54,7 +54,8 @@ def infer_clock(times: Times, series: NDArray[np.int64]) -> Clock | None:
         times: Timestamps [T], ascending within each series.
         series: The series of each row, [T], ascending.
     """
-    steps = np.diff(times)[np.diff(series) == 0]
+    within = series[1:] == series[:-1]
+    steps = np.diff(times) if within.all() else np.diff(times)[within]
     if not len(steps):
         return None
     lengths, counts = np.unique(steps, return_counts=True)
@@ -156,6 +157,8 @@ def place(times: Times, series: NDArray[np.int64], clock: Clock) -> Placed:
     else:
         spots = _nearest(times, series, clock)
         off = spots != times
+    if ((spots[1:] > spots[:-1]) | (series[1:] > series[:-1])).all():
+        return Placed(np.arange(len(times)), spots, int(off.sum()), 0)
     distance = np.abs(times - spots).astype(np.int64)
     order = np.lexsort((times, distance, spots, series))
     first = np.ones(len(order), bool)

@@ -27,12 +27,14 @@ class Measured:
     """The columns of a table beside its time.
 
     Args:
-        numeric: Float64 [R] by name, in the order of the table; NaN where missing.
+        names: C names, in the order of the table.
+        values: Float64 [R, C], NaN where missing.
         texts: The columns of words, which could tell series apart, and why each is no measurement.
         notes: What was inferred, one sentence each.
     """
 
-    numeric: dict[str, Floats]
+    names: tuple[str, ...]
+    values: Floats
     texts: dict[str, str]
     notes: tuple[str, ...]
 
@@ -75,7 +77,7 @@ def read_columns(table: Table, stamps: Stamps, series_id: str | None, options: R
         raise _nothing_numeric(table, texts)
     _refuse_headless(table, numeric, stamps)
     why = {name: f"{table.cell(row, name)}: {explain(table, row, name)[0]}" for name, row in texts.items()}
-    return Measured(numeric, why, tuple(notes))
+    return Measured(tuple(numeric), np.column_stack(list(numeric.values())), why, tuple(notes))
 
 
 def _numbers(table: Table, names: list[str], options: ReadOptions) -> tuple[dict[str, Numbers], list[str]]:
@@ -147,9 +149,14 @@ def _finite(table: Table, name: str) -> Floats:
     return values
 
 
+def names_a_counter(name: str) -> bool:
+    """Whether a column is called as one that numbers the rows."""
+    return name.casefold().replace(" ", "") in _COUNTERS
+
+
 def _counts_rows(name: str, values: Floats) -> bool:
     """Whether a column numbers the rows, in whatever order they stand."""
-    if name.casefold().replace(" ", "") not in _COUNTERS or np.isnan(values).any():
+    if not names_a_counter(name) or np.isnan(values).any():
         return False
     unique = np.unique(values)
     whole = (unique == np.rint(unique)).all()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from forecast.errors import DataError
 
-# Raw bytes, decoded text, text cells, numbers, the sorted copy and the panel stand in memory together.
+# Of a file that is read whole, raw bytes, decoded text, text cells, numbers, the sorted copy and the panel stand in
+# memory together.
 COPIES = 6
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from forecast.config import ReadOptions
 from forecast.data.panel import Floats, Times
 from forecast.data.reading.columns import Measured
 from forecast.data.reading.numerals import is_missing
@@ -69,38 +71,71 @@ def find_series(table: Table, times: Times, measured: Measured, named: str | Non
         DataError: If times repeat and no column, or several, tell the series apart; or an id is missing.
     """
     if named is not None:
-        return _by_column(table, named)
-    single = Series(None, ("",), np.zeros(len(table), np.int64))
-    if (times[1:] > times[:-1]).all():
+        return by_column(table, named)
+    single = single_series(len(times))
+    if are_one_series(times):
         return single
     repeated = pd.Series(times).duplicated(keep=False).to_numpy()
-    if repeated.mean() <= _STACKED:
-        return single
+    numeric = dict(zip(measured.names, measured.values.T, strict=True))
     frame = pd.DataFrame({"time": times} | {("t", n): as_text(table[n]).to_pylist() for n in measured.texts})
-    frame = pd.concat([frame, pd.DataFrame({("v", n): values for n, values in measured.numeric.items()})], axis=1)
+    frame = pd.concat(
+        [frame, pd.DataFrame({("v", n): values for n, values in numeric.items()})],
+        axis=1,
+    )
     frame = frame[repeated].drop_duplicates()
     if not frame.duplicated("time").any():
         return single
     texts = tuple(measured.texts)
     telling = [name for name in measured.texts if not frame.duplicated(["time", ("t", name)]).any()]
-    series = [_by_column(table, name) for name in telling]
+    series = [by_column(table, name) for name in telling]
     # A code and a name of the same stations divide the rows alike: either will do.
     if series and all(_same_division(one.codes, series[0].codes) for one in series):
         return series[0]
-    numbers = [
-        n for n, v in measured.numeric.items() if _few_integers(v) and not frame.duplicated(["time", ("v", n)]).any()
-    ]
+    numbers = [n for n, v in numeric.items() if _few_integers(v) and not frame.duplicated(["time", ("v", n)]).any()]
     raise _untold(table, times, telling, texts, numbers)
 
 
-def _by_column(table: Table, name: str) -> Series:
-    text = as_text(table[name])
-    missing = is_missing(text)
+def are_one_series(times: Times) -> bool:
+    """Whether no more rows share their time than one series has by mistake."""
+    if (times[1:] > times[:-1]).all():
+        return True
+    return bool(pd.Series(times).duplicated(keep=False).to_numpy().mean() <= _STACKED)
+
+
+def single_series(n_rows: int) -> Series:
+    """All rows as one series."""
+    return Series(None, ("",), np.broadcast_to(np.int64(0), (n_rows,)))  # takes no memory
+
+
+def named_series(table: Table, options: ReadOptions) -> str | None:
+    """The column that tells series apart by its name, or is said to; None if there is none.
+
+    Raises:
+        DataError: If there is no column of the name that the user gave.
+    """
+    if options.series_id is None:
+        return next((name for name in table.names if name.casefold() in SERIES_IDS), None)
+    if options.series_id not in table.names:
+        listed = ", ".join(map(show, table.names[:20]))
+        raise DataError(f"There is no column {show(options.series_id)} for --series-id.", f"Columns: {listed}.")
+    return options.series_id
+
+
+def by_column(table: Table, name: str) -> Series:
+    """The series as a column names them.
+
+    Raises:
+        DataError: If a name is missing.
+    """
+    cells = pc.dictionary_encode(as_text(table[name]))
+    codes = cells.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    missing = is_missing(cells.dictionary)[codes]
     if missing.any():
         row = int(np.argmax(missing))
         raise DataError(f"{table.cell(row, name)}: the series id is empty.", table.look(row))
-    codes, ids = pd.factorize(np.asarray([cell.strip() for cell in text.to_pylist()], object), sort=True)
-    return Series(name, tuple(map(str, ids)), codes.astype(np.int64))
+    stripped = [text.strip() for text in cells.dictionary.to_pylist()]
+    ids = sorted(set(stripped))
+    return Series(name, tuple(ids), np.searchsorted(np.array(ids, object), np.array(stripped, object))[codes])
 
 
 def _same_division(one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
@@ -135,6 +170,8 @@ def in_order(table: Table, rows: Rows, ids: tuple[str, ...], names: tuple[str, .
     Raises:
         DataError: If a time stands twice in a series with other values; names both rows.
     """
+    if _ascend(rows):
+        return rows, ()
     warnings: list[str] = []
     steps = np.diff(rows.times).astype(np.int64)[np.diff(rows.series) == 0]
     backward = int((steps < 0).sum())
@@ -161,6 +198,12 @@ def in_order(table: Table, rows: Rows, ids: tuple[str, ...], names: tuple[str, .
         )
     warnings.append(f"{len(double):,} identical row(s) are left out.")
     return rows.take(np.setdiff1d(np.arange(len(rows.times)), double)), tuple(warnings)
+
+
+def _ascend(rows: Rows) -> bool:
+    """Whether rows stand by series and time, each time once."""
+    before, after = rows.series[:-1], rows.series[1:]
+    return bool(((after > before) | ((after == before) & (rows.times[1:] > rows.times[:-1]))).all())
 
 
 def _hint_double(table: Table, times: Times) -> str:

@@ -103,15 +103,17 @@ def read_source(source: str | Path) -> Source:
         data = _read_stream(sys.stdin.buffer, origin.label)
     else:
         _refuse_url(text)
-        stem = re.sub(r"\.(gz|zip)$", "", Path(text).name, flags=re.IGNORECASE)
-        origin = Source(
-            b"", shlex.quote(text) if text.isprintable() else show(text), shlex.quote(text), Path(stem).stem
-        )
-        data, origin = _read_path(Path(text), origin)
+        data, origin = _read_path(Path(text), origin_of(text))
     if not data:
         raise DataError(f"{origin.label} is empty (0 bytes).", "Give a CSV or Parquet file: forecast inspect data.csv")
-    unpack = {b"\x1f\x8b": "zcat", b"PK": "unzip -p"}.get(data[:2], "")
+    unpack = "zcat" if data[:2] == b"\x1f\x8b" else "unzip -p" if data[:4] == b"PK\x03\x04" else ""
     return replace(origin, data=_unpack(data, origin), unpack=unpack)
+
+
+def origin_of(path: str) -> Source:
+    """How messages name a file, and what its panel will be called."""
+    stem = re.sub(r"\.(gz|zip)$", "", Path(path).name, flags=re.IGNORECASE)
+    return Source(b"", shlex.quote(path) if path.isprintable() else show(path), shlex.quote(path), Path(stem).stem)
 
 
 def _refuse_url(text: str) -> None:

@@ -32,6 +32,7 @@ _PART_NAMES = {
     "minute": ("minute", "minutes"),
 }
 _OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp][Mm])?")
+_CLOCKLIKE = re.compile("time|hour|hora|heure|zeit|uhr", re.I)
 _SAMPLE = 60
 
 
@@ -196,7 +197,7 @@ def _with_clock(table: Table, name: str, stamps: Stamps) -> Stamps:
         return stamps
     for other in table.names:
         column = table[other]
-        named = other != name and re.search("time|hour|hora|heure|zeit|uhr", other, re.I)
+        named = other != name and _CLOCKLIKE.search(other)
         if named and isinstance(column, pa.Array) and all(map(_OF_DAY.fullmatch, _sample(column))):
             return _joined(table, name, other)
     hour = _parts(table).get("hour")
@@ -208,6 +209,11 @@ def _with_clock(table: Table, name: str, stamps: Stamps) -> Stamps:
     note = f"The hour is taken from column {show(hour)}."
     times = stamps.times + since.astype("timedelta64[us]")
     return Stamps(times, stamps.used | {hour}, stamps.zoned, False, (*stamps.notes, note), stamps.warnings)
+
+
+def names_a_clock(name: str) -> bool:
+    """Whether a column is called as one of the time of day."""
+    return _CLOCKLIKE.search(name) is not None or name.casefold() in _PART_NAMES["hour"]
 
 
 def _joined(table: Table, date: str, clock: str) -> Stamps:

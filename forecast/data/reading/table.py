@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet
 from numpy.typing import NDArray
 
@@ -36,7 +37,7 @@ class Table:
     source: Source
     names: tuple[str, ...]
     columns: tuple[Column, ...]
-    lines: NDArray[np.int64] | None = None
+    lines: NDArray[np.int64] | range | None = None
     zoned: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
@@ -69,8 +70,27 @@ class Table:
     def take(self, rows: NDArray[np.int64]) -> Table:
         """These rows in this order."""
         columns = tuple(c.take(pa.array(rows)) if isinstance(c, pa.Array) else c[rows] for c in self.columns)
-        lines = None if self.lines is None else self.lines[rows]
+        lines = None if self.lines is None else np.asarray(self.lines)[rows]
         return Table(self.source, self.names, columns, lines, self.zoned, self.warnings)
+
+
+def without_empty_rows(table: Table) -> Table:
+    """The table without rows of delimiters alone, which a spreadsheet leaves at its end.
+
+    Raises:
+        DataError: If there is no other row.
+    """
+    empty = np.ones(len(table), bool)
+    for column in table.columns:
+        empty &= pc.equal(pc.ascii_trim_whitespace(column), "").to_numpy(zero_copy_only=False)
+        if not empty.any():
+            return table
+    kept = np.flatnonzero(~empty)
+    if not len(kept):
+        raise DataError(f"{table.source.label} holds a header and only empty rows.", "Give at least a few dozen rows.")
+    inner = int(empty[: kept[-1]].sum())
+    warning = (f"{inner:,} row(s) of empty fields are left out.",) if inner else ()
+    return replace(table.take(kept), warnings=table.warnings + warning)
 
 
 def as_text(column: Column) -> pa.Array:

@@ -1,0 +1,181 @@
+"""What ten million rows cost on one machine: seconds and memory of each stage, and whether they grow with the rows.
+
+    python scripts/benchmark_scale.py [--rows 100000 1000000 10000000] [--formats csv parquet]
+
+A simulated series of minutes, with four columns and a few missing values, is written to a file. A process of its own
+reads and checks it, prepares its windows, trains one epoch on a sample of them, makes the newest forecast, and scores
+the test span. Memory is the most that the process holds during a stage, above what it held when it had imported
+TensorFlow and nothing else; it needs Linux. Two bars are judged on the largest number of rows: no stage holds more than
+three times the array of the values in float64, and no row costs more than half as much again as one of a tenth as many.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from records import Record, markdown
+
+COLUMNS = 4
+MOST_MEMORY, MOST_GROWTH = 3.0, 1.5
+SETTINGS = {"target": "y0", "lookback": 60, "horizon": 12, "units": 16, "epochs": 1, "validation": 0.01, "test": 0.01}
+
+# With fewer rows than these the libraries weigh more than the data.
+_FEWEST_ROWS = 1_000_000
+
+_MISSING = 0.001
+
+T = TypeVar("T")
+
+
+def write_simulated(path: Path, n_rows: int) -> None:
+    """A daily cycle of minutes with noise in each column, as CSV or Parquet by the name of the file."""
+    rng, minutes = np.random.default_rng(0), np.arange(n_rows)
+    cycle = 10 * np.sin(2 * np.pi * minutes / 1440)
+    columns = {"ds": pa.array(np.datetime64("2000-01-01T00:00", "s") + minutes * np.timedelta64(60, "s"))}
+    for number in range(COLUMNS):
+        values = np.round(cycle + rng.normal(0, 2, n_rows), 3)
+        columns[f"y{number}"] = pa.array(values, mask=rng.random(n_rows) < _MISSING)
+    table = pa.table(columns)
+    if path.suffix == ".csv":
+        pa.csv.write_csv(table, path, pa.csv.WriteOptions(quoting_style="none"))
+    else:
+        pa.parquet.write_table(table, path)
+
+
+def stages(path: Path) -> list[Record]:
+    """Seconds and peak megabytes of each stage, in this process."""
+    import tensorflow  # noqa: F401 - what it takes by itself is no cost of a stage
+
+    bare = _megabytes("VmRSS")
+    records: list[Record] = []
+
+    def stage(name: str, do: Callable[[], T]) -> T:
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        started = time.perf_counter()
+        result = do()
+        seconds = time.perf_counter() - started
+        records.append({"stage": name, "seconds": seconds, "megabytes": _megabytes("VmHWM") - bare})
+        return result
+
+    panel = stage("read and check", lambda: _read(path))
+    prepared = stage("prepare", lambda: _prepared(panel))
+    fitted, naive_error = stage("train an epoch", lambda: _trained(prepared))
+    stage("newest forecast", lambda: _newest(prepared, fitted))
+    stage("score", lambda: _scored(prepared, fitted, naive_error))
+    return records
+
+
+def _read(path: Path) -> Any:
+    import forecast
+
+    return forecast.read(path)
+
+
+def _prepared(panel: Any) -> Any:
+    import forecast
+    from forecast.data.prepare import doubts, prepare
+    from forecast.models.defaults import resolve
+
+    prepared = prepare(panel, resolve(forecast.configure(SETTINGS | {"baseline": False}), panel)[0])
+    doubts(panel, prepared)
+    return prepared
+
+
+def _trained(prepared: Any) -> Any:
+    from forecast.evaluation.scoring import naive_errors
+    from forecast.workflows.fitting import fit_aside
+    from forecast.workflows.listening import Silence
+
+    naive_error = naive_errors(prepared.rows, prepared.training_rows, prepared.config.data.season)
+    return fit_aside(prepared, naive_error, Silence()), naive_error
+
+
+def _newest(prepared: Any, fitted: Any) -> Any:
+    from forecast.inference.newest import newest_forecast, newest_rows
+
+    newest = newest_rows(prepared.rows.panel, prepared.config.data, prepared.scaler)
+    models = {"model": fitted.trained["model"].over(newest.rows, prepared.scaler)}
+    return newest_forecast(newest, models, prepared.config.data.season)
+
+
+def _scored(prepared: Any, fitted: Any, naive_error: Any) -> Any:
+    from forecast.evaluation.scoring import judge
+
+    return judge(prepared.rows, prepared.test, fitted.models, prepared.config.data.season, naive_error)
+
+
+def _megabytes(key: str) -> float:
+    """``VmRSS``, what this process holds, or ``VmHWM``, the most that it has held."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
+
+
+def measured(rows: Sequence[int], formats: Sequence[str]) -> list[Record]:
+    """The records of every number of rows and format, each from a process of its own; told as they come."""
+    records: list[Record] = []
+    with tempfile.TemporaryDirectory() as place:
+        for form in formats:
+            for n_rows in sorted(rows):
+                path = Path(place) / f"table.{form}"
+                write_simulated(path, n_rows)
+                with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+                    found = alone.submit(stages, path).result()
+                records += [{"format": form, "rows": n_rows} | record for record in found]
+                print(*map(json.dumps, records[-len(found) :]), sep="\n", file=sys.stderr, flush=True)
+    return records
+
+
+def table(records: Sequence[Record]) -> str:
+    """The table in Markdown; on the largest number of rows, whether each stage keeps to the bars."""
+    most = max(_float(record, "rows") for record in records)
+    cost = {
+        (record["format"], record["rows"], record["stage"]): _float(record, "seconds") / _float(record, "rows")
+        for record in records
+    }
+    head = ["format", "rows", "stage", "seconds", "seconds per million rows", "peak MB", "× the array", "bars"]
+    lines: list[Sequence[object]] = [head]
+    for record in records:
+        n_rows, seconds = _float(record, "rows"), _float(record, "seconds")
+        share = _float(record, "megabytes") * 1024**2 / (n_rows * COLUMNS * 8)
+        missed = []
+        if n_rows == most >= _FEWEST_ROWS:
+            before = cost.get((record["format"], record["rows"] // 10, record["stage"]))  # type: ignore[operator]
+            if share > MOST_MEMORY:
+                missed.append(f"memory over {MOST_MEMORY:g} ×")
+            if before is not None and seconds / n_rows > MOST_GROWTH * before:
+                missed.append(f"a row costs {seconds / n_rows / before:.1f} × as much")
+        bars = (", ".join(missed) or "kept") if n_rows == most >= _FEWEST_ROWS else ""
+        figures = [f"{seconds:.1f}", f"{seconds / n_rows * 1e6:.2f}", f"{_float(record, 'megabytes'):,.0f}"]
+        lines.append([record["format"], f"{int(n_rows):,}", record["stage"], *figures, f"{share:.2f}", bars])
+    return markdown(lines)
+
+
+def _float(record: Record, key: str) -> float:
+    return float(str(record[key]))
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
+    parser.add_argument("--formats", nargs="+", choices=("csv", "parquet"), default=["csv", "parquet"])
+    given = parser.parse_args()
+    print(table(measured(given.rows, given.formats)))
+
+
+if __name__ == "__main__":
+    main()
