@@ -28,7 +28,8 @@ from forecast import ForecastError, Run, RunError
 from forecast.artefacts.archives import arrays_to_bytes, forms_of
 from forecast.cli.main import main
 from forecast.inference.intervals import intervals_of
-from forecast.runs import RunWriter, list_runs, open_run
+from forecast.runs.place import list_runs, open_run
+from forecast.runs.writer import RunWriter
 from forecast.training.checkpoint import load_checkpoint, save_checkpoint
 from forecast.training.state import Progress
 from forecast.workflows.explaining import explain, found_before
@@ -417,7 +418,7 @@ def test_memory_is_short_and_the_refusal_comes_all_the_same(folder: Path) -> Non
     code = """
         import resource, sys
         from pathlib import Path
-        from forecast.runs import open_run
+        from forecast.runs.place import open_run
         from forecast.errors import RunError
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 100 * 1024**2,) * 2)

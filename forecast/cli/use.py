@@ -11,7 +11,7 @@ from forecast.cli.main import app
 from forecast.cli.options import AsJson, Quiet, RequireSkill, RunsDir
 
 if TYPE_CHECKING:
-    from forecast.runs import Run
+    from forecast.runs.run import Run
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name or path of a run, or latest.")]
 NewSource = Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="New rows: a built-in name, a file, or -.")]
@@ -126,11 +126,10 @@ def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
 
     from forecast.cli.console import out, plain, print_json, say
     from forecast.errors import RunError
-    from forecast.runs import resume_command, runs_folder, unfinished_runs
-    from forecast.workflows import forecasting
+    from forecast.runs.place import list_runs, resume_command, runs_folder, unfinished_runs
 
     folder = runs_folder(runs_dir)
-    found = forecasting.all_runs(runs_dir=runs_dir)
+    found = list_runs(folder)
     if as_json:
         print_json([_listed(run) for run in found])
         return

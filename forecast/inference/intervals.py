@@ -18,7 +18,7 @@ from forecast.data.panel import Floats
 from forecast.data.windows import Ints, middle
 from forecast.errors import RunError
 from forecast.inference.sizes import averaged_sizes, delays_of, known_sizes
-from forecast.runs import REMEMBERED, Run
+from forecast.runs.run import REMEMBERED, Run
 from forecast.training.state import Arrays
 
 # A series with fewer calibration windows than these borrows from all.

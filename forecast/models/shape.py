@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import NetworkConfig, chosen
-from forecast.data.prepare import Rows
+
+if TYPE_CHECKING:
+    from forecast.data.prepare import Rows
 from forecast.data.windows import Ints
 
 # Smallest scale of a window, in units of the training rows' spread: noise on a flat window must not be blown up.

@@ -24,7 +24,7 @@ from forecast.inside import words
 from forecast.inside.importance import Importance, Place, importances, parts_of
 from forecast.inside.memory import Memory, memory_of, reach
 from forecast.models.trace import Trace
-from forecast.runs import Run
+from forecast.runs.run import Run
 from forecast.storage import write_atomically
 from forecast.workflows.forecasting import find, forecasters_of, judged, unseen_windows
 from forecast.workflows.listening import Listener, Silence

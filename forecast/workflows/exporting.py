@@ -24,7 +24,7 @@ from forecast.models.graph import graph_of
 from forecast.models.graph_cells import refusal
 from forecast.models.shape import Shape, shape_of
 from forecast.report.handout import program, readme
-from forecast.runs import Run
+from forecast.runs.run import Run
 from forecast.storage import folder_written
 from forecast.workflows.forecasting import find
 from forecast.workflows.networks import ONNX, in_keras, members_of

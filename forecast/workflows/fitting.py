@@ -28,7 +28,7 @@ from forecast.inference.network import Network
 from forecast.models.catalogue import network_configs
 from forecast.models.footprint import training_bytes
 from forecast.models.shape import shape_of
-from forecast.runs import RunWriter
+from forecast.runs.writer import RunWriter
 from forecast.training.state import Arrays
 from forecast.workflows.listening import Listener, StopRequested
 from forecast.workflows.networks import (

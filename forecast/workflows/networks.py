@@ -17,7 +17,7 @@ from forecast.models.catalogue import network_configs
 from forecast.models.graph import NotInGraph, graph_of
 from forecast.models.naive import NAIVE
 from forecast.models.shape import Shape, shape_of
-from forecast.runs import Run
+from forecast.runs.run import Run
 from forecast.training.state import Arrays
 
 if TYPE_CHECKING:

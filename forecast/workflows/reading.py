@@ -16,7 +16,7 @@ from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import arrange
 from forecast.data.readers import read_panel
 from forecast.errors import DataError
-from forecast.runs import Run
+from forecast.runs.run import Run
 from forecast.workflows.listening import Listener
 
 Source = str | Path | pd.DataFrame | pd.Series | Panel

@@ -28,7 +28,7 @@ from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.network import Network
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.inference.tail import Tail
-from forecast.runs import Run
+from forecast.runs.run import Run
 from forecast.storage import write_atomically
 from forecast.workflows.forecasting import find
 from forecast.workflows.listening import Listener, Silence

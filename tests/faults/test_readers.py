@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 import forecast
-from forecast.runs import find_run, list_runs
+from forecast.runs.place import find_run, list_runs
 
 WRITE = """
 import itertools, json, sys
 from pathlib import Path
 from forecast import storage
 from forecast.config import Config
-from forecast.runs import RunWriter
+from forecast.runs.writer import RunWriter
 if sys.argv[2] == "in steps":
     storage.ctypes.CDLL = lambda *_, **__: None
 for number in itertools.count():

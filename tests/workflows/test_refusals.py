@@ -16,7 +16,7 @@ import pytest
 
 import forecast
 from forecast import Config, ConfigError, MachineError, RunError
-from forecast.runs import unfinished_runs
+from forecast.runs.place import unfinished_runs
 from forecast.storage import locked
 from forecast.workflows.listening import Silence, StopRequested
 
