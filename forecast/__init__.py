@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from forecast.models.defaults import resolve
     from forecast.models.recurrent import build_network
     from forecast.report import plots
-    from forecast.runs import Run
+    from forecast.runs.run import Run
     from forecast.workflows.auditing import audit
     from forecast.workflows.backtesting import backtest
     from forecast.workflows.comparing import compare
     from forecast.workflows.explaining import explain
+    from forecast.workflows.exporting import export
     from forecast.workflows.forecasting import all_runs, evaluate, find, predict, sample_paths
     from forecast.workflows.reading import read
     from forecast.workflows.streaming import Stream
@@ -57,11 +58,12 @@ _HOMES = {
     "configure": "models.catalogue",
     "resolve": "models.defaults",
     "build_network": "models.recurrent",
-    "Run": "runs",
+    "Run": "runs.run",
     "audit": "workflows.auditing",
     "backtest": "workflows.backtesting",
     "compare": "workflows.comparing",
     "explain": "workflows.explaining",
+    "export": "workflows.exporting",
     "Stream": "workflows.streaming",
     "all_runs": "workflows.forecasting",
     "evaluate": "workflows.forecasting",
@@ -97,6 +99,7 @@ __all__ = [
     "configure",
     "evaluate",
     "explain",
+    "export",
     "find",
     "metrics",
     "plots",

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -122,6 +123,39 @@ def _exchange_in_steps(new: Path, place: Path) -> None:
         os.rename(aside, place)
         raise
     os.rename(aside, new)
+
+
+@contextmanager
+def folder_written(place: Path) -> Iterator[Path]:
+    """A folder to fill, which moves to its place once it is whole, and is deleted if that fails.
+
+    A folder that is at the place is replaced.
+
+    Args:
+        place: Where it belongs.
+
+    Raises:
+        MachineError: If the disk is full, or the folder above cannot be written.
+    """
+    beside = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        for path in beside.rglob("*"):
+            if path.is_dir():
+                sync_folder(path)
+                continue
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+        if place.exists():
+            exchange_folders(beside, place)
+        else:
+            os.rename(beside, place)
+        sync_folder(place.parent)
+    except OSError as error:
+        raise MachineError(f"Cannot write {place}: {error.strerror or error}.", "Choose another place.") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def sync_folder(folder: Path) -> None:

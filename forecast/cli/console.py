@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,8 +21,6 @@ from forecast.errors import ForecastError
 from forecast.workflows.listening import StopRequested
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from forecast.training.trainer import Fit
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
@@ -53,11 +51,6 @@ def say(sentence: str, strong: bool = False) -> None:
 def print_json(value: object) -> None:
     """One JSON document on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False, default=str) + "\n")
-
-
-def records(forecast: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a forecast as JSON takes them."""
-    return forecast.astype({"ds": str, "cutoff": str}).to_dict(orient="records")  # type: ignore[return-value]
 
 
 def print_error(error: ForecastError) -> None:

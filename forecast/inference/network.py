@@ -12,9 +12,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from forecast.data.prepare import Rows
 from forecast.data.windows import Forecasting, Ints
-from forecast.models.shape import Shape
+from forecast.models.shape import Fed, Shape
 
 States = Sequence[NDArray[np.float32]]
 
@@ -25,13 +24,13 @@ _AT_ONCE = 128
 class Network(Protocol):
     """A trained network, whoever computes it."""
 
-    def over(self, rows: Rows) -> Forecasting:
+    def over(self, rows: Fed) -> Forecasting:
         """The function from first rows of windows [N] to scaled forecasts [N, H, D] or [N, H, D, Q]."""
 
     def state_shapes(self, n_series: int) -> list[tuple[int, ...]]:
         """The shapes of the states of a network that carries them for some series."""
 
-    def step(self, rows: Rows, starts: Ints, states: States | None) -> tuple[NDArray[np.float32], States]:
+    def step(self, rows: Fed, starts: Ints, states: States | None) -> tuple[NDArray[np.float32], States]:
         """The forecasts of windows [B] of a network that carries its state, and the states after them.
 
         Args:
@@ -47,6 +46,8 @@ class OnnxNetwork:
     Args:
         graph: The bytes of an ONNX model.
         shape: Sizes of its windows.
+
+    ``takes`` are the names of its inputs.
     """
 
     def __init__(self, graph: bytes, shape: Shape) -> None:
@@ -55,15 +56,15 @@ class OnnxNetwork:
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        self._takes = [taken.name for taken in self._session.get_inputs()]
+        self.takes = [taken.name for taken in self._session.get_inputs()]
         self._states = [taken.shape[1] for taken in self._session.get_inputs() if taken.name.startswith("state_")]
         self._shape, self._answer = shape, self._session.get_outputs()[0].shape[1:]
 
-    def over(self, rows: Rows) -> Forecasting:
+    def over(self, rows: Fed) -> Forecasting:
         """The function from first rows of windows [N] to scaled forecasts [N, H, D] or [N, H, D, Q]."""
         return partial(self._all, rows)
 
-    def _all(self, rows: Rows, starts: Ints) -> NDArray[np.float32]:
+    def _all(self, rows: Fed, starts: Ints) -> NDArray[np.float32]:
         result = np.empty((len(starts), *self._answer), np.float32)
 
         def fill(first: int) -> None:
@@ -82,7 +83,7 @@ class OnnxNetwork:
         """The shapes of the states of a network that carries them for some series."""
         return [(n_series, units) for units in self._states]
 
-    def step(self, rows: Rows, starts: Ints, states: States | None) -> tuple[NDArray[np.float32], States]:
+    def step(self, rows: Fed, starts: Ints, states: States | None) -> tuple[NDArray[np.float32], States]:
         """The forecasts of windows of a network that carries its state, and the states after them; see `Network`."""
         if states is None:
             states = [np.zeros(shape, np.float32) for shape in self.state_shapes(len(starts))]
@@ -90,7 +91,7 @@ class OnnxNetwork:
         forecast, *after = self._session.run(None, self._fed(rows, starts) | fed)
         return forecast, after
 
-    def _fed(self, rows: Rows, starts: Ints) -> dict[str, NDArray[np.generic]]:
+    def _fed(self, rows: Fed, starts: Ints) -> dict[str, NDArray[np.generic]]:
         shape = self._shape
         window = rows.inputs[starts[:, None] + np.arange(shape.lookback + shape.horizon)]
         fed = {
@@ -98,4 +99,4 @@ class OnnxNetwork:
             "future": window[:, shape.lookback :, shape.features - shape.known :],
             "series": rows.identity[starts],
         }
-        return {name: fed[name] for name in self._takes if name in fed}
+        return {name: fed[name] for name in self.takes if name in fed}

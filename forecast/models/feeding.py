@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.prepare import Rows
 from forecast.data.windows import Forecasting, Ints
 from forecast.models.backend import keras, tf
-from forecast.models.shape import Shape
+from forecast.models.shape import Fed, Shape
 
 # Windows that are scored at once. Larger batches gain nothing on a CPU and cost memory.
 _SCORED_AT_ONCE = 1024
@@ -88,7 +87,7 @@ class KerasNetwork:
     def __init__(self, network: keras.Model, shape: Shape, batch_size: int | None = None) -> None:
         self._network, self._forecaster = network, Forecaster(network, shape, batch_size)
 
-    def over(self, rows: Rows) -> Forecasting:
+    def over(self, rows: Fed) -> Forecasting:
         """The function from first rows of windows [N] to scaled forecasts [N, H, D] or [N, H, D, Q]."""
         return self._forecaster.over(Feeder(rows.inputs, rows.identity))
 
@@ -102,7 +101,7 @@ class KerasNetwork:
         return [part for layer in self._network.layers for part in getattr(layer, "states", None) or ()]
 
     def step(
-        self, rows: Rows, starts: Ints, states: Sequence[NDArray[np.float32]] | None
+        self, rows: Fed, starts: Ints, states: Sequence[NDArray[np.float32]] | None
     ) -> tuple[NDArray[np.float32], Sequence[NDArray[np.float32]]]:
         """The forecasts of windows [B], and the states after them, each [B, U].
 

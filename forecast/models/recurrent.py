@@ -17,7 +17,7 @@ from forecast.errors import ConfigError, RunError
 from forecast.models.backend import HAS_GPU, keras
 from forecast.models.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell, SLSTMCell
 from forecast.models.loops import Recurrence
-from forecast.models.shape import SMALLEST_SCALE, Shape
+from forecast.models.shape import MOST_FED_BACK, SMALLEST_SCALE, Shape
 
 ops, layers = keras.ops, keras.layers
 
@@ -35,9 +35,6 @@ _ON_CUDNN = {"gru": layers.GRU, "lstm": layers.LSTM}
 
 # The layer that hands on the normalised window, by which it can be found.
 WINDOW = "window"
-
-# Feeding forecasts back is a loop in the graph, one turn a segment.
-_MOST_FED_BACK = 192
 
 # The head starts a tenth as large as usual, so that training starts near the normalised zero: the last value, or the
 # mean. What is learned is what is added to it, and on a series that says nothing it stays small.
@@ -167,7 +164,7 @@ class _Builder:
         """
         del window
         width = self.config.units[0] if self.embed is not None else self.shape.features
-        queries = _Queries(self.n_future, self.shape.series, width, next(self.seeds), name="queries")(series)
+        queries = Queries(self.n_future, self.shape.series, width, next(self.seeds), name="queries")(series)
         if self.shape.known:
             queries = queries + self.dense(width, "known", use_bias=False)(self.cut(future))
         flat = ops.reshape(queries, (-1, 1, width))
@@ -185,10 +182,10 @@ class _Builder:
         """
         del series
         shape = self.shape
-        if self.n_future > _MOST_FED_BACK:
+        if self.n_future > MOST_FED_BACK:
             raise ConfigError(
-                f"decode = recursive would feed back {self.n_future} times; at most {_MOST_FED_BACK} are allowed.",
-                f"Use --segment {-(-shape.horizon // _MOST_FED_BACK)} or more, or --decode direct.",
+                f"decode = recursive would feed back {self.n_future} times; at most {MOST_FED_BACK} are allowed.",
+                f"Use --segment {-(-shape.horizon // MOST_FED_BACK)} or more, or --decode direct.",
             )
         held = ops.repeat(window[:, -1:, shape.targets : shape.targets + shape.covariates], self.segment, axis=1)
         known = self.cut(future)
@@ -270,14 +267,21 @@ class _Builder:
         return kind() if name in ("zeros", "ones") else kind(seed=next(self.seeds))
 
 
-class _Queries(keras.layers.Layer):  # type: ignore[misc]
+@keras.saving.register_keras_serializable("forecast")
+class Queries(keras.layers.Layer):  # type: ignore[misc]
     """What the decoder asks for each output segment, [B, m, width]: its position and the series that it is for."""
 
-    def __init__(self, segments: int, series: int, width: int, seed: int, name: str) -> None:
-        super().__init__(name=name)
+    def __init__(self, segments: int, series: int, width: int, seed: int, **arguments: Any) -> None:
+        super().__init__(**arguments)
         self.segments, self.series, self.width, self.seed = segments, series, width, seed
 
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs."""
+        own = {"segments": self.segments, "series": self.series, "width": self.width, "seed": self.seed}
+        return super().get_config() | own
+
     def build(self, input_shape: object) -> None:
+        """Make the weights."""
         del input_shape
         of_series = self.width // 2 if self.series > 1 else 0
         start = keras.initializers.RandomNormal(stddev=0.5, seed=self.seed)
@@ -287,6 +291,7 @@ class _Queries(keras.layers.Layer):  # type: ignore[misc]
             self.identities = self.add_weight((self.series, of_series), start, name="identities")
 
     def call(self, series: Any) -> Any:
+        """The questions of a batch of series [B]."""
         batch = ops.shape(series)[0]
         queries = ops.broadcast_to(self.positions[None], (batch, *self.positions.shape))
         if self.positions.shape[1] == self.width:

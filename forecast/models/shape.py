@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from forecast.config import NetworkConfig, chosen
-from forecast.data.prepare import Rows
+
+if TYPE_CHECKING:
+    from forecast.data.prepare import Rows
+from forecast.data.windows import Ints
 
 # Smallest scale of a window, in units of the training rows' spread: noise on a flat window must not be blown up.
 SMALLEST_SCALE = 0.1
+
+# Feeding forecasts back is a loop in the graph, one turn a segment.
+MOST_FED_BACK = 192
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,18 @@ class Shape:
     def features(self) -> int:
         """F, the columns of the window."""
         return self.targets + self.covariates + self.known
+
+
+class Fed(Protocol):
+    """The part of `Rows` that a network is fed."""
+
+    @property
+    def inputs(self) -> NDArray[np.float32]:
+        """Scaled, [T, F]."""
+
+    @property
+    def identity(self) -> Ints:
+        """Where the series of each row stands among the S, [T]."""
 
 
 def shape_of(rows: Rows, lookback: int, horizon: int) -> Shape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,20 @@ import pandas as pd
 from forecast.config import chosen
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Rows, encode, in_units, windows_of
-from forecast.data.windows import InUnits, Windows
+from forecast.data.windows import Ints, InUnits, Windows
 from forecast.errors import DataError, RunError
 from forecast.evaluation.figures import naive_errors_of
 from forecast.evaluation.scoring import Evaluation, followed, judge
 from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_forecast, newest_paths, newest_rows
-from forecast.runs import Run, find_run, list_runs, runs_folder
+from forecast.runs.place import find_run, list_runs, runs_folder
+from forecast.runs.run import Run
 from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import averaged, networks_of
 from forecast.workflows.reading import Source, fitting_panel, training_panel
+
+Networks = Mapping[str, Sequence[Network]]
 
 
 def find(name: str = "latest", *, runs_dir: Path | None = None) -> Run:
@@ -57,7 +60,8 @@ def predict(
     listener = listener or Silence()
     run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
     if source is not None:
-        return _newest(run, source, listener)[0]
+        question = question_of(run, source, listener)
+        return question.answered(networks_of(run, question.newest.rows, run.forecast_weights))
     forecast = run.forecast
     if forecast.empty:
         known = run.config.data.known
@@ -96,10 +100,12 @@ def sample_paths(
         DataError: If the rows do not fit the run.
     """
     run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
-    ready = _ready(run, training_panel(run) if source is None else source, listener or Silence())
-    if ready.intervals is None:
+    question = question_of(run, training_panel(run) if source is None else source, listener or Silence())
+    networks = networks_of(run, question.newest.rows, run.forecast_weights)
+    intervals = question.caught_up(networks)
+    if intervals is None:
         raise RunError(f"{run.name} has no intervals to draw paths from.", "Train it again with --levels 80,95.")
-    return newest_paths(ready.newest, ready.models, ready.intervals, count, seed)
+    return newest_paths(question.newest, question.models(networks), intervals, count, seed)
 
 
 def predict_and_draw(
@@ -115,8 +121,10 @@ def predict_and_draw(
     from forecast.report.draw import draw_forecast
 
     if source is None:
-        return predict(run), [path.read_bytes() for path in run.plots if path.name.startswith("5-forecast")]
-    forecast, rows = _newest(run, source, listener or Silence())
+        return predict(run), [run.picture(path) for path in run.plots if path.name.startswith("5-forecast")]
+    question = question_of(run, source, listener or Silence())
+    rows = question.newest.rows
+    forecast = question.answered(networks_of(run, rows, run.forecast_weights))
     pictures = draw_forecast(rows, forecast, run.config.network.model, chosen(run.config.data.lookback))
     return forecast, list(pictures.values())
 
@@ -188,43 +196,84 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
 
 
 @dataclass(frozen=True)
-class _Ready:
-    """Everything that the newest forecast is made of."""
+class Question:
+    """What the newest forecast of a run from some rows asks its networks.
 
+    Args:
+        run: The run.
+        newest: The newest rows, and a window of each series.
+        intervals: Those of these series as they stood when the run was made; None if it has none.
+        since: All rows, and the windows since the run was made, whose errors the intervals follow; None if they do not.
+    """
+
+    run: Run
     newest: Newest
-    models: Mapping[str, InUnits]
     intervals: Intervals | None
+    since: tuple[Rows, Windows] | None
+
+    @property
+    def asked(self) -> list[tuple[Rows, Ints]]:
+        """The first rows of all windows that the networks are asked for, with the rows that they point into."""
+        pairs = [(self.newest.rows, self.newest.windows), *([] if self.since is None else [self.since])]
+        return [(rows, windows.starts) for rows, windows in pairs]
+
+    def models(self, networks: Networks) -> dict[str, InUnits]:
+        """The networks over the newest rows, in the targets' own units."""
+        return forecasters_over(self.newest.rows, self.run, networks)
+
+    def caught_up(self, networks: Networks) -> Intervals | None:
+        """The intervals, after they have followed the errors since the run was made."""
+        if self.intervals is None or self.since is None:
+            return self.intervals
+        rows, windows = self.since
+        models = forecasters_over(rows, self.run, networks)
+        return followed(rows, windows, models, chosen(self.run.config.data.season), self.intervals.only(models))
+
+    def answered(self, networks: Networks) -> pd.DataFrame:
+        """The forecast, as from `predict`.
+
+        Args:
+            networks: What `networks_of` returned for the run and its `forecast_weights`.
+
+        Raises:
+            DataError: If the rows lead the network beyond all numbers.
+        """
+        season, models = chosen(self.run.config.data.season), self.models(networks)
+        forecast = newest_forecast(self.newest, models, season, self.caught_up(networks))
+        if not np.isfinite(forecast.drop(columns=["unique_id", "ds", "cutoff"])).all(axis=None):
+            raise DataError(
+                f"The rows are so far from those that {self.run.name} was trained on that its forecast is no number.",
+                "Are they in the same units?",
+            )
+        return forecast
 
 
-def _newest(run: Run, source: Source, listener: Listener) -> tuple[pd.DataFrame, Rows]:
-    ready = _ready(run, source, listener)
-    season = chosen(run.config.data.season)
-    return newest_forecast(ready.newest, ready.models, season, ready.intervals), ready.newest.rows
+def question_of(run: Run, source: Source, listener: Listener) -> Question:
+    """Read new rows, and find out what a forecast from them takes.
 
+    Args:
+        run: A run.
+        source: New rows.
+        listener: Is told what was inferred and mended.
 
-def _ready(run: Run, source: Source, listener: Listener) -> _Ready:
+    Raises:
+        DataError: If they do not fit the run.
+    """
     panel = fitting_panel(run, source, listener)
     newest = newest_rows(panel, run.config.data, run.scaler)
     if not len(newest.windows):
         raise DataError(newest.refused[0], "Give more of the newest rows, without such holes.")
     for warning in newest.refused + newest.filled:
         listener.warn(warning)
-    networks = networks_of(run, newest.rows, run.forecast_weights)
-    return _Ready(newest, forecasters_over(newest.rows, run, networks), _caught_up(run, panel, networks))
-
-
-def _caught_up(run: Run, panel: Panel, networks: Mapping[str, list[Network]]) -> Intervals | None:
-    """The intervals of these series, after they have followed the errors since the rows that the run was made from."""
     intervals = intervals_of(run, "end")
     if intervals is None:
-        return None
+        return Question(run, newest, None, None)
     intervals = intervals.of_series(run.scaler.positions(panel.series_ids))
-    since = panel.times > np.datetime64(run.data["last"])
-    if not intervals.adaptive or not since.any():
-        return intervals
+    later = panel.times > np.datetime64(run.data["last"])
+    if not intervals.adaptive or not later.any():
+        return Question(run, newest, intervals, None)
     rows = encode(panel, run.config.data, run.scaler)
-    windows, models = windows_of(rows, since, run.config.data), forecasters_over(rows, run, networks)
-    return followed(rows, windows, models, chosen(run.config.data.season), intervals.only(models))
+    return Question(run, newest, intervals, (rows, windows_of(rows, later, run.config.data)))
 
 
 def forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, InUnits]:
@@ -238,7 +287,7 @@ def forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, InUnit
     return forecasters_over(rows, run, networks_of(run, rows, model_weights))
 
 
-def forecasters_over(rows: Rows, run: Run, networks: Mapping[str, list[Network]]) -> dict[str, InUnits]:
+def forecasters_over(rows: Rows, run: Run, networks: Networks) -> dict[str, InUnits]:
     """Networks of a run over new rows, in the targets' own units.
 
     Args:

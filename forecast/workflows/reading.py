@@ -7,15 +7,16 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from forecast.config import ReadOptions
+from forecast.config import ReadOptions, chosen
 from forecast.data.datasets import DATASETS, load_dataset
-from forecast.data.panel import Panel
+from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import arrange
 from forecast.data.readers import read_panel
 from forecast.errors import DataError
-from forecast.runs import Run
+from forecast.runs.run import Run
 from forecast.workflows.listening import Listener
 
 Source = str | Path | pd.DataFrame | pd.Series | Panel
@@ -63,7 +64,7 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
         raise DataError(
             f"{run.name} was trained on rows that cannot be read again.", "Give them as SOURCE behind the run."
         )
-    if source is None and not is_built_in(again) and not os.path.exists(str(again)):
+    if source is None and not is_built_in(again) and not os.path.isfile(str(again)):  # no pipe either
         raise DataError(
             f"{again}, which {run.name} was trained on, is no longer there.", "Give its rows as SOURCE behind the run."
         )
@@ -80,6 +81,35 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
     raise DataError(
         f"{again} has changed since {run.name} was trained on it.",
         "Bring the old file back, or give the rows that it holds now as SOURCE behind the run.",
+    )
+
+
+def typical_panel(run: Run, n_series: int | None = None) -> Panel:
+    """Rows of the form that a run's network takes, arranged, each value its mean over the training rows.
+
+    Args:
+        run: A run.
+        n_series: How many of its series; None for all.
+
+    Returns:
+        Of each series as many rows as a window sees, the last at the end of the run's data; where something is known
+        ahead, also the rows of the horizon, which hold that alone.
+    """
+    data, scaler, clock = run.config.data, run.scaler, Clock(run.data["freq"])
+    last, n_known, lookback = pd.Timestamp(run.data["last"]), len(data.known), chosen(data.lookback)
+    past = pd.date_range(end=last, periods=lookback, freq=clock.freq).to_numpy().astype("datetime64[us]")
+    times = np.concatenate([past, clock.future(past[-1], chosen(data.horizon) if n_known else 0)])
+    means = np.where(scaler.logged, np.exp(np.where(scaler.logged, scaler.mean, 0.0)), scaler.mean)[:n_series]
+    values = np.repeat(means[:, None], len(times), axis=1)
+    values[:, lookback:, : len(scaler.columns) - n_known] = np.nan
+    return Panel(
+        values=values.reshape(-1, len(scaler.columns)),
+        times=np.tile(times, len(means)),
+        columns=scaler.columns,
+        clock=clock,
+        series_ids=scaler.series_ids[:n_series],
+        offsets=tuple(range(0, values.size // len(scaler.columns) + 1, len(times))),
+        name=run.name,
     )
 
 

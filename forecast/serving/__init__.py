@@ -1,0 +1,1 @@
+"""Forecasts of a run over HTTP."""

@@ -1,0 +1,116 @@
+"""What a client may ask: the body of a request, checked before anything is computed, as the table that is forecast."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Required
+
+import pandas as pd
+from pydantic import ConfigDict, FailFast, Field, FiniteFloat, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from forecast.config import chosen
+from forecast.errors import ConfigError, DataError
+from forecast.runs.run import Run
+
+# What the long format of the field calls the time and the series; a run that was told other names keeps to those.
+_TIME, _SERIES = "ds", "unique_id"
+
+# Unless a run needs more, a request may hold so many rows.
+_ROWS = 10_000
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+class RequestReader:
+    """Reads the requests that a run can take: ``{"rows": [{"ds": "2024-01-01", "y": 1.5}, …]}``.
+
+    Args:
+        run: A run.
+        max_rows: The most rows of a request; None for ten thousand, or twice what the run needs if that is more.
+
+    Raises:
+        ConfigError: If the run needs more rows than that.
+    """
+
+    def __init__(self, run: Run, max_rows: int | None = None) -> None:
+        data, read, series_ids = run.config.data, run.config.read, run.data["series_ids"]
+        self._run = run
+        self.time, self.series = read.time_column or _TIME, read.series_id or _SERIES
+        needed = (chosen(data.lookback) + chosen(data.horizon) * bool(data.known)) * len(series_ids)
+        self.max_rows = max_rows or max(_ROWS, 2 * needed)
+        if self.max_rows < needed:
+            raise ConfigError(
+                f"--max-rows {max_rows} is too few: a forecast of {run.name} needs {needed:,} rows.",
+                f"Allow at least --max-rows {needed}.",
+            )
+        columns: dict[str, Any] = dict.fromkeys(run.data["columns"], FiniteFloat | None)
+        if len(series_ids) > 1:
+            columns[self.series] = Required[Annotated[str, Field(description=f"Series, such as {series_ids[0]!r}.")]]
+        columns[self.time] = Required[
+            Annotated[str, Field(description="Time, as ISO 8601 or as the run was given it.")]
+        ]
+        row = with_config(_STRICT)(TypedDict("Row", columns, total=False))  # type: ignore[operator]
+        rows = Annotated[list[row], Field(min_length=1, max_length=self.max_rows), FailFast()]  # type: ignore[valid-type]
+        request = with_config(_STRICT)(TypedDict("Request", {"rows": rows}))  # type: ignore[operator]
+        self._adapter: TypeAdapter[Any] = TypeAdapter(request)
+        self.columns = tuple(columns)
+
+    def read(self, body: bytes) -> pd.DataFrame:
+        """The table of a request's rows.
+
+        Args:
+            body: JSON.
+
+        Raises:
+            DataError: If it is not JSON, holds too many rows, a field that the run does not know, or a value that is
+                no finite number.
+        """
+        try:
+            rows = self._adapter.validate_json(body)["rows"]
+        except ValidationError as error:
+            raise self._refusal(error) from None
+        return pd.DataFrame.from_records(rows, columns=[name for name in self.columns if any(name in r for r in rows)])
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of a request, without references."""
+        schema = self._adapter.json_schema()
+        schema["properties"]["rows"]["items"] = schema.pop("$defs")["Row"]
+        return schema
+
+    def _refusal(self, error: ValidationError) -> DataError:
+        first = error.errors(include_url=False)[0]
+        kind, place = first["type"], first["loc"]
+        listed = ", ".join(map(repr, self.columns))
+        if kind == "json_invalid":
+            return DataError(f"The body is not JSON: {first['ctx']['error']}.", 'Send {"rows": [{…}, …]}.')
+        if kind == "too_long":
+            return DataError(
+                f"The table has more than {self.max_rows:,} rows.", "Send the newest ones, or serve with --max-rows."
+            )
+        if kind == "too_short":
+            return DataError("The table has no rows.", 'Send {"rows": [{…}, …]}.')
+        if len(place) < 2:
+            where = f"{place[0]!r}" if place else "The body"
+            return DataError(f"{where}: {_plain(first['msg'])}.", 'Send {"rows": [{…}, …]} and nothing beside it.')
+        where = f"the table, row {int(place[1]) + 1}"
+        if len(place) < 3:
+            return DataError(
+                f"{where}: {_plain(first['msg'])}. Received: {_shown(first['input'])}.", f"Fields: {listed}."
+            )
+        if kind == "extra_forbidden":
+            return DataError(f"{where}: the run {self._run.name} knows no column {place[2]!r}.", f"It knows {listed}.")
+        if kind == "missing":
+            return DataError(f"{where}: column {place[2]!r} is missing.", f"Fields: {listed}.")
+        return DataError(
+            f"{where}, column {place[2]!r}: {_plain(first['msg'])}. Received: {_shown(first['input'])}.",
+            "Write a missing value as null.",
+        )
+
+
+def _plain(message: str) -> str:
+    return message.replace("Input should be", "must be").replace("Extra inputs are not permitted", "no such field")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
