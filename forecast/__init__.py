@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from forecast.models.defaults import resolve
     from forecast.models.recurrent import build_network
     from forecast.report import plots
-    from forecast.runs import Run
+    from forecast.runs.run import Run
     from forecast.workflows.auditing import audit
     from forecast.workflows.backtesting import backtest
     from forecast.workflows.comparing import compare
@@ -58,7 +58,7 @@ _HOMES = {
     "configure": "models.catalogue",
     "resolve": "models.defaults",
     "build_network": "models.recurrent",
-    "Run": "runs",
+    "Run": "runs.run",
     "audit": "workflows.auditing",
     "backtest": "workflows.backtesting",
     "compare": "workflows.comparing",

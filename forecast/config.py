@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from forecast.artefacts.documents import record_of
 from forecast.errors import ConfigError
 
 Activation = Literal["tanh", "sigmoid", "relu", "elu", "selu", "softplus", "softsign", "swish", "gelu", "linear",
@@ -51,10 +52,16 @@ def _paired(quantiles: tuple[float, ...]) -> tuple[float, ...]:
     return quantiles
 
 
+# Every step of an unrolled loop is a part of the graph, and a graph of many thousands fills the memory.
+_LONGEST_UNROLLED = 1000
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
-Levels = Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], BeforeValidator(_split_commas)]
+Levels = Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], Field(max_length=99), BeforeValidator(_split_commas)]
 Quantiles = Annotated[
-    tuple[Annotated[float, Field(gt=0, lt=1)], ...], BeforeValidator(_split_commas), AfterValidator(_paired)
+    tuple[Annotated[float, Field(gt=0, lt=1)], ...],
+    Field(max_length=99),
+    BeforeValidator(_split_commas),
+    AfterValidator(_paired),
 ]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split_commas)]
 Penalty = Annotated[float, Field(ge=0, le=10)]
@@ -149,7 +156,9 @@ class NetworkConfig(Section):
     model: str = Field("lstm", description="Preset from the catalogue; the other options change its parts.")
     cell: Literal["rnn", "gru", "lstm", "peephole", "coupled", "slstm"] = Field("lstm", description="Recurrent cell.")
     bidirectional: bool = Field(False, description="Read the window from both ends.")
-    units: Sizes = Field((64,), min_length=1, description="Units of each recurrent layer, such as 64 or 64,32.")
+    units: Sizes = Field(
+        (64,), min_length=1, max_length=64, description="Units of each recurrent layer, such as 64 or 64,32."
+    )
     normalise: Literal["none", "last", "standard", "last-scaled"] | None = Field(
         None, description="Per window: subtract the last value, its mean and scale, or the last value and its scale."
     )
@@ -252,6 +261,9 @@ class Config(Section):
     def _sections_fit(self) -> Config:
         if self.network.stateful and self.training.mirror:
             raise ValueError("stateful cannot be used with mirror: a state that is carried on has one direction")
+        steps = -(-(self.data.lookback or 1) // (self.network.segment or 1))
+        if self.network.unroll and steps > _LONGEST_UNROLLED:
+            raise ValueError(f"unroll takes up to {_LONGEST_UNROLLED:,} steps or segments. Received: {steps:,}")
         if self.network.quantiles and self.training.loss != "mae":
             raise ValueError(f"quantiles are learned by their own loss. Received: loss {self.training.loss}")
         if self.training.fall_back and self.network.normalise in ("none", "standard"):
@@ -334,16 +346,18 @@ def build_config(nested: Mapping[str, Any]) -> Config:
         raise ConfigError(_explain(error), "forecast train --help lists every option.") from None
 
 
-def config_from_json(text: str) -> Config:
+def config_from_json(content: bytes, path: Path) -> Config:
     """The configuration that `Config.to_json` wrote.
 
+    Args:
+        content: The file.
+        path: Where it is, for messages.
+
     Raises:
-        ConfigError: If it is not JSON, or not a configuration.
+        RunError: If it is not JSON.
+        ConfigError: If it is not a configuration.
     """
-    try:
-        return build_config(json.loads(text))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ConfigError(f"The configuration is not JSON: {error}.") from None
+    return build_config(record_of(content, path))
 
 
 def settings_from_toml(path: Path) -> dict[str, object]:

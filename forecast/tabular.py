@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Any
+from csv import reader as csv_reader
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +14,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv
 
-# What a spreadsheet takes for the beginning of a formula.
-_FORMULA = re.compile(r"[=+\-@\t\r]")
+from forecast.errors import RunError
+
+# What a spreadsheet takes for the beginning of a formula; and what looks like one that was made harmless, so that
+# reading takes away what writing added.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NEEDS_QUOTES = re.compile(r'[",\n\r]')
 
 _DIGITS = 12
@@ -32,8 +37,8 @@ def frame_to_csv(frame: pd.DataFrame) -> bytes:
             columns.append(pa.array(column))
         else:  # a few texts and times, many times over
             codes, values = pd.factorize(column)
-            few = values.astype(str).tolist()
-            few = few if pd.api.types.is_datetime64_any_dtype(column) else [_harmless(text) for text in few]
+            few = values.astype(str).tolist()  # all at once: times are as short as all of them can be
+            few = [_harmless(text) if isinstance(value, str) else text for value, text in zip(values, few, strict=True)]
             texts += few
             columns.append(
                 pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(few, pa.string())).cast(
@@ -54,18 +59,78 @@ def _quoted(text: str) -> str:
 def records(forecast: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a forecast as JSON takes them."""
     columns = [
-        (column.astype(str) if name in ("ds", "cutoff") else column).tolist() for name, column in forecast.items()
+        (column.astype(str) if name in ("ds", "cutoff") else column.astype(object).where(column.notna(), None)).tolist()
+        for name, column in forecast.items()
     ]
     return [dict(zip(forecast.columns, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def frame_from_csv(content: bytes) -> pd.DataFrame:
-    """The table in long format that `frame_to_csv` wrote: ``unique_id`` as text, ``ds`` and ``cutoff`` as times."""
-    frame = pd.read_csv(io.BytesIO(content), dtype={"unique_id": str}, keep_default_na=False, na_values=[""])
-    frame["unique_id"] = frame["unique_id"].str.replace(rf"^'(?={_FORMULA.pattern})", "", regex=True)
-    for column in ("ds", "cutoff"):
-        frame[column] = pd.to_datetime(frame[column])
+def frame_from_csv(file: IO[bytes], path: Path) -> pd.DataFrame:
+    """The table in long format that `frame_to_csv` wrote: ``unique_id`` as text, ``ds`` and ``cutoff`` as times.
+
+    Args:
+        file: The file, at its beginning.
+        path: Where it is, for messages.
+
+    Raises:
+        RunError: If it is no such table: other columns, text among the numbers, times that are none.
+    """
+    names = _head(file, path)
+    if tuple(names[: len(_KEYS)]) != _KEYS:
+        raise _damaged(path, f"it does not begin with the columns {', '.join(_KEYS)}")
+    frame = _rows(file, path, names, dict.fromkeys(_KEYS, "str") | dict.fromkeys(names[len(_KEYS) :], "float64"))
+    try:
+        frame["unique_id"] = frame["unique_id"].str.replace(rf"^'(?={_FORMULA.pattern})", "", regex=True)
+        for column in ("ds", "cutoff"):
+            frame[column] = pd.to_datetime(frame[column], format="ISO8601")
+    except (ValueError, OverflowError) as error:
+        raise _damaged(path, error) from None
+    if not all(pd.api.types.is_datetime64_dtype(frame[column]) for column in ("ds", "cutoff")):
+        raise _damaged(path, "its times have zones")
     return frame
+
+
+def numbers_from_csv(file: IO[bytes], path: Path) -> pd.DataFrame:
+    """A table of nothing but numbers that `frame_to_csv` wrote.
+
+    Args:
+        file: The file, at its beginning.
+        path: Where it is, for messages.
+
+    Raises:
+        RunError: If it is no such table.
+    """
+    frame = _rows(file, path, _head(file, path), {})
+    if not all(pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes):
+        raise _damaged(path, "there is text among its numbers")
+    return frame
+
+
+_KEYS = ("unique_id", "ds", "cutoff")
+
+# A table of ours has a column for each model and two for each of its intervals.
+_LONGEST_HEAD = 64 * 1024
+
+
+def _head(file: IO[bytes], path: Path) -> list[str]:
+    head = file.readline(_LONGEST_HEAD)
+    names = next(csv_reader([head.decode(errors="replace")]), [])
+    if not head.endswith(b"\n") or len(set(names)) < len(names):
+        raise _damaged(path, "its head is no row of names")
+    return names
+
+
+def _rows(file: IO[bytes], path: Path, names: list[str], kinds: dict[str, str]) -> pd.DataFrame:
+    """The rows behind the head; read part by part, so that what is no number is met early."""
+    options: dict[str, Any] = {"dtype": kinds, "keep_default_na": False, "na_values": [""]}
+    try:
+        return pd.read_csv(file, names=names, header=None, index_col=False, **options)
+    except (ValueError, OverflowError) as error:  # which is also what pandas and Python call what they cannot read
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, reason: object) -> RunError:
+    return RunError(f"{path} is damaged: {reason}.", "Train the run again.")
 
 
 def _harmless(text: str) -> str:

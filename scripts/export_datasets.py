@@ -35,7 +35,7 @@ def carbon_dioxide() -> pd.DataFrame:
 
 def stocks() -> pd.DataFrame:
     """Daily GOOG: open, high, low, close and adjusted close [USD], and volume [shares]."""
-    prices = pd.DataFrame(np.load(cbook.get_sample_data("goog.npz", asfileobj=False))["price_data"])
+    prices = pd.DataFrame(np.load(cbook.get_sample_data("goog.npz", asfileobj=False), allow_pickle=False)["price_data"])
     return prices.rename(columns={"date": "ds"})[["ds", "open", "high", "low", "close", "volume", "adj_close"]]
 
 

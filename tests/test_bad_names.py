@@ -18,7 +18,7 @@ import pytest
 from forecast.cli import console
 from forecast.cli.main import main
 from forecast.data.readers import read_panel
-from forecast.runs import open_run
+from forecast.runs.place import open_run
 from forecast.tabular import frame_to_csv
 
 TARGET = "Ba$$in"

@@ -17,7 +17,7 @@ from forecast.config import (
     option_fields,
     settings_from_toml,
 )
-from forecast.errors import ConfigError
+from forecast.errors import ConfigError, RunError
 
 
 def test_json_keeps_everything() -> None:
@@ -29,14 +29,14 @@ def test_json_keeps_everything() -> None:
             "training": {"learning_rate": 1 / 3, "seed": 2**31 - 1},
         }
     )
-    assert config_from_json(changed.to_json()) == changed
-    assert config_from_json(Config().to_json()) == Config()
+    assert config_from_json(changed.to_json().encode(), Path("config.json")) == changed
+    assert config_from_json(Config().to_json().encode(), Path("config.json")) == Config()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "3", '{"data": 5}', '{"data": {"lookbak": 5}}', "[" * 100_000])
 def test_what_is_no_configuration_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError):
-        config_from_json(text)
+    with pytest.raises((ConfigError, RunError)):
+        config_from_json(text.encode(), Path("config.json"))
 
 
 def test_every_option_has_one_section_and_a_description() -> None:

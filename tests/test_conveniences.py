@@ -10,7 +10,8 @@ import pytest
 
 import forecast
 from forecast.errors import ConfigError, RunError
-from forecast.runs import RunWriter, find_run
+from forecast.runs.place import find_run
+from forecast.runs.writer import RunWriter
 
 
 def test_settings_may_be_keywords_or_a_mapping() -> None:
@@ -47,7 +48,7 @@ def test_a_training_that_was_killed_before_its_last_move_is_finished_by_resuming
     writer.begin({"data": {}}, forecast.Config(), overwrite=False)
     writer.write_json("metrics.json", {"verdict": "fine"})
     with monkeypatch.context() as broken:
-        broken.setattr("forecast.runs.RunWriter.settle", lambda self: None)
+        broken.setattr("forecast.runs.writer.RunWriter.settle", lambda self: None)
         writer.finish({"data": {}})
     with pytest.raises(RunError, match="is not finished"):
         find_run("run", tmp_path)

@@ -17,16 +17,9 @@ import pytest
 
 from forecast.config import Config
 from forecast.errors import ConfigError, ForecastError, MachineError, RunError
-from forecast.runs import (
-    SCHEMA,
-    Run,
-    RunWriter,
-    find_run,
-    list_runs,
-    open_run,
-    runs_folder,
-    unfinished_runs,
-)
+from forecast.runs.place import find_run, list_runs, open_run, runs_folder, unfinished_runs
+from forecast.runs.run import SCHEMA, Run
+from forecast.runs.writer import RunWriter
 
 READERS: dict[str, Callable[[Run], object]] = {
     "metrics.json": lambda run: run.metrics,
@@ -295,7 +288,7 @@ def test_when_the_new_run_cannot_take_its_place_the_old_one_has_it(
         rename(source, target)
 
     monkeypatch.setattr("forecast.storage.ctypes.CDLL", lambda *_, **__: None)  # a system that moves in steps
-    monkeypatch.setattr("forecast.runs.os.rename", failing)
+    monkeypatch.setattr("forecast.runs.writer.os.rename", failing)
     with pytest.raises(MachineError, match="Cannot move the run"):
         writer.finish({"finished": "2022"})
     assert find_run("run", tmp_path).manifest["finished"] == "2021-01-01"
@@ -331,7 +324,7 @@ def test_a_run_that_changes_while_it_is_opened_is_opened_again(tmp_path: Path, m
         return run
 
     with monkeypatch.context() as patch:
-        patch.setattr("forecast.runs.open_run", opened_late)
+        patch.setattr("forecast.runs.place.open_run", opened_late)
         assert find_run("run", tmp_path).metrics == {"text": "third"}
 
 

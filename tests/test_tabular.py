@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,20 @@ def test_text_that_a_spreadsheet_would_run_is_made_harmless() -> None:
         ["plain", "-1.5"],
         ["a=b", "-1.5"],
     ]
+
+
+def test_numbers_among_texts_stay_numbers() -> None:
+    frame = pd.DataFrame({"mixed": pd.Series([-1.5, None, "-x"], dtype=object)})
+    assert frame_to_csv(frame).decode().splitlines() == ["mixed", "-1.5", "", "'-x"]
+
+
+@pytest.mark.parametrize("name", ["=x", "'=x", "''-x", "'x", "-5", "\tx", "@", "a'=b"])
+def test_names_come_back_as_they_were(name: str) -> None:
+    times = pd.date_range("2024-01-01", periods=1)
+    frame = pd.DataFrame({"unique_id": [name], "ds": times, "cutoff": times, "lstm": 1.0})
+    written = frame_to_csv(frame)
+    assert not written.splitlines()[1].lstrip(b'"').startswith((b"=", b"+", b"-", b"@", b"\t", b"\r"))
+    assert frame_from_csv(io.BytesIO(written), Path("forecast.csv"))["unique_id"].tolist() == [name]
 
 
 def test_numbers_have_twelve_digits_and_no_more() -> None:
@@ -62,7 +77,9 @@ def test_text_with_commas_quotes_and_lines_comes_back() -> None:
     names = ["a,b", 'say "x"', "two\nlines", "plain", "ümläut €"]
     times = pd.date_range("2024-01-01", periods=5)
     frame = pd.DataFrame({"unique_id": names, "ds": times, "cutoff": times, "lstm": np.arange(5.0)})
-    pd.testing.assert_frame_equal(frame_from_csv(frame_to_csv(frame)), frame, check_dtype=False)
+    pd.testing.assert_frame_equal(
+        frame_from_csv(io.BytesIO(frame_to_csv(frame)), Path("forecast.csv")), frame, check_dtype=False
+    )
 
 
 def test_an_empty_table_keeps_its_columns() -> None:

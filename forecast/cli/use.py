@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from forecast.cli.main import app
 from forecast.cli.options import AsJson, Quiet, RequireSkill, RunsDir
+
+if TYPE_CHECKING:
+    from forecast.runs.run import Run
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name or path of a run, or latest.")]
 NewSource = Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="New rows: a built-in name, a file, or -.")]
@@ -123,13 +126,12 @@ def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
 
     from forecast.cli.console import out, plain, print_json, say
     from forecast.errors import RunError
-    from forecast.runs import resume_command, runs_folder, unfinished_runs
-    from forecast.workflows import forecasting
+    from forecast.runs.place import list_runs, resume_command, runs_folder, unfinished_runs
 
     folder = runs_folder(runs_dir)
-    found = forecasting.all_runs(runs_dir=runs_dir)
+    found = list_runs(folder)
     if as_json:
-        print_json([{"run": run.name, "finished": run.manifest["finished"], **run.metrics} for run in found])
+        print_json([_listed(run) for run in found])
         return
     if not found:
         say(f"No runs in {folder}. Make one with: forecast train weather")
@@ -139,19 +141,33 @@ def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
             table.add_column(column, justify="right" if column.startswith(("MAE", "vs")) else "left")
         for run in found:
             try:
-                metrics = run.metrics
+                cells = _cells(run)
             except RunError:
-                table.add_row(plain(run.name), plain(run.manifest["title"], 40), "damaged")
-                continue
-            gains = [metrics["skill"].get(name) for name in ("rnn", "persistence")]
-            table.add_row(
-                plain(run.name),
-                plain(run.manifest["title"], 40),
-                plain(metrics["model"]),
-                f"{metrics['models'][metrics['model']]['mae']:.4g} {plain(metrics['unit'])}",
-                *("–" if gain is None else f"{gain:+.1%}" for gain in gains),
-                run.manifest["finished"][:16].replace("T", " "),
-            )
+                cells = [run.name, run.manifest.get("title", ""), "damaged"]
+            table.add_row(*(plain(cell, 40) for cell in cells))
         out.print(table)
     for name in unfinished_runs(folder):
         say(f"unfinished: {name}, continue with: {resume_command(name, folder)}")
+
+
+def _cells(run: Run) -> list[str]:
+    metrics = run.metrics
+    gains = [metrics["skill"].get(name) for name in ("rnn", "persistence")]
+    mae = metrics["models"][metrics["model"]]["mae"]
+    return [
+        run.name,
+        run.manifest["title"],
+        metrics["model"],
+        "–" if mae is None else f"{mae:.4g} {metrics['unit']}",
+        *("–" if gain is None else f"{gain:+.1%}" for gain in gains),
+        run.manifest["finished"][:16].replace("T", " "),
+    ]
+
+
+def _listed(run: Run) -> dict[str, Any]:
+    from forecast.errors import RunError
+
+    try:
+        return {"run": run.name, "finished": run.manifest["finished"], **run.metrics}
+    except RunError as error:
+        return {"run": run.name, "damaged": error.message}

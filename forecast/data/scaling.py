@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from forecast.artefacts.documents import record_of
 from forecast.data.panel import Floats, Panel
 from forecast.errors import DataError, RunError
 
@@ -175,24 +179,38 @@ def unscaled(panel: Panel) -> Scaler:
     return Scaler(np.zeros(shape), np.ones(shape), np.zeros(shape[1], bool), panel.columns, panel.series_ids)
 
 
-def scaler_from_json(text: str) -> Scaler:
+class _Saved(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    columns: list[str]
+    series_ids: list[str]
+    logged: list[bool]
+    mean: list[list[FiniteFloat]]
+    scale: list[list[Annotated[FiniteFloat, Field(gt=0)]]]
+
+
+def scaler_from_json(content: bytes, path: Path) -> Scaler:
     """The scaler that `Scaler.to_json` wrote.
+
+    Args:
+        content: The file.
+        path: Where it is, for messages.
 
     Raises:
         RunError: If it is damaged: other keys, other shapes, a scale that is not positive and finite.
     """
+    again = "Train the run again."
     try:
-        raw = json.loads(text)
-        mean, scale = np.asarray(raw["mean"], np.float64), np.asarray(raw["scale"], np.float64)
-        columns, series_ids = tuple(raw["columns"]), tuple(raw["series_ids"])
-        logged = np.asarray(raw["logged"], bool)
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        raise RunError(f"scaler.json is damaged: {error!r}.", "Train the run again.") from None
-    shape = (len(series_ids), len(columns))
-    sound = mean.shape == scale.shape == shape and logged.shape == shape[1:]
-    if not sound or not np.isfinite(mean).all() or not np.isfinite(scale).all() or (scale <= 0).any():
-        raise RunError("scaler.json is damaged: its statistics are not finite, positive and complete.")
-    return Scaler(mean, scale, logged, columns, series_ids)
+        saved = _Saved.model_validate(record_of(content, path))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))[:100]
+        raise RunError(f"{path} is damaged: {where}: {first['msg']}.", again) from None
+    n_columns, n_series = len(saved.columns), len(saved.series_ids)
+    complete = len(saved.logged) == len(set(saved.columns)) == n_columns and len(set(saved.series_ids)) == n_series
+    if not complete or any([len(row) for row in rows] != [n_columns] * n_series for rows in (saved.mean, saved.scale)):
+        raise RunError(f"{path} is damaged: it has not one statistic for each series and column.", again)
+    mean, scale = (np.array(rows, np.float64).reshape(n_series, n_columns) for rows in (saved.mean, saved.scale))
+    return Scaler(mean, scale, np.array(saved.logged, bool), tuple(saved.columns), tuple(saved.series_ids))
 
 
 def _refuse_non_positive(values: Floats, name: str) -> None:

@@ -18,14 +18,11 @@ from forecast.data.panel import Floats
 from forecast.data.windows import Ints, middle
 from forecast.errors import RunError
 from forecast.inference.sizes import averaged_sizes, delays_of, known_sizes
-from forecast.runs import Run
+from forecast.runs.run import REMEMBERED, Run
 from forecast.training.state import Arrays
 
 # A series with fewer calibration windows than these borrows from all.
 _ENOUGH_WINDOWS = 50
-
-# Windows, at most, whose errors' ranks are kept to draw paths from.
-_REMEMBERED = 500
 
 DECILES = tuple(number / 10 for number in range(1, 10))
 
@@ -233,7 +230,7 @@ def calibrate(
         calibration.offsets[number] = _conformal(errors[own], probabilities)
     from scipy.stats import rankdata  # takes a second to import, and forecasts do without
 
-    some = (of_point / known)[:: -(-len(of_point) // _REMEMBERED)]
+    some = (of_point / known)[:: -(-len(of_point) // REMEMBERED)]
     return replace(calibration, ranks=(rankdata(some, axis=0) - 0.5) / len(some))
 
 

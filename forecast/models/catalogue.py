@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from forecast.config import Config, build_config, nest, settings_from_toml
+from forecast.config import Config, NetworkConfig, build_config, nest, settings_from_toml
 from forecast.errors import ConfigError
 
 
@@ -57,6 +57,14 @@ def configure(settings: Mapping[str, object] | None = None, file: Path | None = 
     for section, values in chosen.items():
         merged.setdefault(section, {}).update(values)
     return build_config(merged)
+
+
+def network_configs(config: Config) -> dict[str, NetworkConfig]:
+    """The networks of a run: the model, and beside it the vanilla RNN of the same design unless the model is one."""
+    networks = {"model": config.network}
+    if config.training.baseline and config.network.cell != "rnn":
+        networks["baseline"] = config.replace(network={"cell": "rnn"}).network
+    return networks
 
 
 # Segments make a long memory cheap: a week of hours is 21 turns of the cell (Lin et al. 2023, SegRNN). Each channel

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from forecast.config import NetworkConfig, chosen
 from forecast.models.graph_cells import STATES, as_node, refusal
-from forecast.models.shape import SMALLEST_SCALE, Shape
+from forecast.models.shape import MOST_FED_BACK, SMALLEST_SCALE, Shape
 
 # An old set of operators, and a format as old: other programs read it for sure.
 _OPSET, _FORMAT = 17, 8
@@ -264,6 +264,8 @@ class _Writer:
 
     def recursive(self, window: str, states: list[list[str]]) -> str:
         """Each forecast segment fed back as the next input; covariates keep their last value."""
+        if self.n_future > MOST_FED_BACK:
+            raise NotInGraph(f"forecasts would be fed back {self.n_future} times, and {MOST_FED_BACK} are the most")
         shape, answer, forecasts = self.shape, states[-1][0], []
         measured = shape.targets + shape.covariates
         last = self.cut(self.cut(window, -1, None, 1), shape.targets, measured, 2)

@@ -17,7 +17,7 @@ from forecast.errors import ConfigError, RunError
 from forecast.models.backend import HAS_GPU, keras
 from forecast.models.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell, SLSTMCell
 from forecast.models.loops import Recurrence
-from forecast.models.shape import SMALLEST_SCALE, Shape
+from forecast.models.shape import MOST_FED_BACK, SMALLEST_SCALE, Shape
 
 ops, layers = keras.ops, keras.layers
 
@@ -35,9 +35,6 @@ _ON_CUDNN = {"gru": layers.GRU, "lstm": layers.LSTM}
 
 # The layer that hands on the normalised window, by which it can be found.
 WINDOW = "window"
-
-# Feeding forecasts back is a loop in the graph, one turn a segment.
-_MOST_FED_BACK = 192
 
 # The head starts a tenth as large as usual, so that training starts near the normalised zero: the last value, or the
 # mean. What is learned is what is added to it, and on a series that says nothing it stays small.
@@ -187,10 +184,10 @@ class _Builder:
         """
         del series
         shape = self.shape
-        if self.n_future > _MOST_FED_BACK:
+        if self.n_future > MOST_FED_BACK:
             raise ConfigError(
-                f"decode = recursive would feed back {self.n_future} times; at most {_MOST_FED_BACK} are allowed.",
-                f"Use --segment {-(-shape.horizon // _MOST_FED_BACK)} or more, or --decode direct.",
+                f"decode = recursive would feed back {self.n_future} times; at most {MOST_FED_BACK} are allowed.",
+                f"Use --segment {-(-shape.horizon // MOST_FED_BACK)} or more, or --decode direct.",
             )
         held = ops.repeat(window[:, -1:, shape.targets : shape.targets + shape.covariates], self.segment, axis=1)
         known = self.cut(future)

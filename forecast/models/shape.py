@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import NetworkConfig, chosen
-from forecast.data.prepare import Rows
+
+if TYPE_CHECKING:
+    from forecast.data.prepare import Rows
 from forecast.data.windows import Ints
 
 # Smallest scale of a window, in units of the training rows' spread: noise on a flat window must not be blown up.
 SMALLEST_SCALE = 0.1
+
+# Feeding forecasts back is a loop in the graph, one turn a segment.
+MOST_FED_BACK = 192
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from forecast.config import chosen
 from forecast.errors import ConfigError, DataError
-from forecast.runs import Run
+from forecast.runs.run import Run
 
 # What the long format of the field calls the time and the series; a run that was told other names keeps to those.
 _TIME, _SERIES = "ds", "unique_id"

@@ -3,45 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
-import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from forecast.errors import MachineError, RunError
+from forecast.artefacts.archives import Form, Forms, arrays_of, arrays_to_bytes, largest_archive
+from forecast.artefacts.files import open_within, sha256_of
+from forecast.errors import RunError
 from forecast.storage import write_atomically
-from forecast.training.state import Arrays, Progress, progress_from_dict
-
-# What NumPy and zipfile raise on bytes that are not the archive they seem to be.
-_NOT_AN_ARCHIVE = (ValueError, OSError, EOFError, KeyError, TypeError, NotImplementedError, RuntimeError)
+from forecast.training.state import Arrays, Progress, progress_from_json
 
 # The newest, and one to fall back on.
 _KEPT = 2
 
+# The SHA-256 before the archive.
+_DIGEST = 32
 
-def arrays_to_bytes(arrays: Arrays) -> bytes:
-    """Arrays by name as the bytes of an .npz file; the same arrays give the same bytes."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
-
-
-def arrays_from_bytes(content: bytes) -> Arrays:
-    """The arrays that `arrays_to_bytes` wrote; never unpickles.
-
-    Raises:
-        RunError: If they are damaged.
-    """
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (*_NOT_AN_ARCHIVE, zipfile.BadZipFile, zlib.error) as error:
-        raise RunError(f"The weights are damaged: {error}.") from None
+# The progress is an array of bytes among the others.
+_PROGRESS = Form("|u1", (range(1, 64 * 1024**2),))
 
 
 def save_checkpoint(folder: Path, network: str, arrays: Arrays, progress: Progress, origin: str) -> None:
@@ -57,7 +39,7 @@ def save_checkpoint(folder: Path, network: str, arrays: Arrays, progress: Progre
     Raises:
         MachineError: If it cannot be written; the older ones are whole.
     """
-    payload = arrays_to_bytes({**arrays, "progress": _text({"origin": origin, **progress.to_dict()})})
+    payload = arrays_to_bytes({**arrays, "progress": _text({"origin": origin, "progress": progress.to_dict()})})
     digest = hashlib.sha256(payload).digest()
     path = folder / f"{network}-{progress.step:09d}.ckpt"
     write_atomically(path, digest + payload)
@@ -70,37 +52,41 @@ def save_checkpoint(folder: Path, network: str, arrays: Arrays, progress: Progre
                 other.unlink()
 
 
-def load_checkpoint(folder: Path, network: str, origin: str) -> tuple[Arrays, Progress, tuple[str, ...]] | None:
+def load_checkpoint(
+    folder: Path, network: str, forms: Forms, origin: str
+) -> tuple[Arrays, Progress, tuple[str, ...]] | None:
     """The newest sound checkpoint of a network, and a warning for each damaged one that was passed over.
 
     Args:
         folder: The run's folder of checkpoints.
-        network: Which network of the run.
+        network: Which network of the run, such as ``model.1``.
+        forms: Those of the arrays that `Fit.arrays` returns.
         origin: What the training begins from, as `save_checkpoint` was told.
 
     Returns:
         None if there is no checkpoint at all.
 
     Raises:
-        RunError: If there are checkpoints and every one is damaged, or the newest sound one is of another origin.
+        RunError: If there are checkpoints and every one is damaged, or the newest sound one is of another origin or of
+            another network.
     """
     warnings: list[str] = []
     found = _checkpoints(folder, network)
+    held = {**forms, "progress": _PROGRESS}
     for path in found:
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise MachineError(f"Cannot read {path}: {error.strerror}.") from None
-        if hashlib.sha256(content[32:]).digest() != content[:32]:
-            warnings.append(f"checkpoint {path.name} is damaged; going on from the one before")
-            continue
-        arrays = arrays_from_bytes(content[32:])
-        raw = json.loads(arrays.pop("progress").tobytes())
-        if raw.pop("origin", None) != origin:
+        with open_within(folder.parent, f"{folder.name}/{path.name}", _DIGEST + largest_archive(held)) as file:
+            if file.read(_DIGEST) != sha256_of(file, _DIGEST):
+                warnings.append(f"checkpoint {path.name} is damaged; going on from the one before")
+                continue
+            arrays = arrays_of(file, held, f"The checkpoint {path}", _DIGEST)
+        if arrays.keys() != held.keys():
+            raise RunError("The checkpoint is of another network.", "Train the run again with --overwrite.")
+        begun_from, progress = progress_from_json(arrays.pop("progress").tobytes(), path)
+        if begun_from != origin:
             raise RunError(
                 f"The checkpoint {path} is of other data or another configuration.", "Train again with --overwrite."
             )
-        return arrays, progress_from_dict(raw), tuple(warnings)
+        return arrays, progress, tuple(warnings)
     if found:
         raise RunError(
             f"Every checkpoint in {folder} is damaged ({', '.join(path.name for path in found)}).",

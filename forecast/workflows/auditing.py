@@ -25,7 +25,7 @@ from forecast.evaluation.audit import (
 from forecast.evaluation.tampering import Origin, Tampered, tried_origins, with_wild_values
 from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_rows
-from forecast.runs import Run
+from forecast.runs.run import Run
 from forecast.workflows.forecasting import find, forecasters_over, unseen_windows
 from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import networks_of

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.artefacts.documents import LARGEST_DOCUMENT, record_of
+from forecast.artefacts.files import read_within, refuse_links
 from forecast.config import chosen
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
@@ -22,7 +24,7 @@ from forecast.inside import words
 from forecast.inside.importance import Importance, Place, importances, parts_of
 from forecast.inside.memory import Memory, memory_of, reach
 from forecast.models.trace import Trace
-from forecast.runs import Run
+from forecast.runs.run import Run
 from forecast.storage import write_atomically
 from forecast.workflows.forecasting import find, forecasters_of, judged, unseen_windows
 from forecast.workflows.listening import Listener, Silence
@@ -42,6 +44,8 @@ _TRACE_BYTES = 256 * 1024**2
 
 # In the run; its files are not the manifest's, because they come later.
 _FOLDER = "explain"
+
+_LARGEST_PICTURE = 64 * 1024**2  # bytes
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,14 @@ class Explanation:
     def plots(self) -> tuple[Path, ...]:
         """The plots, in the order of their names."""
         return tuple(sorted(self.folder.glob("*.png")))
+
+    def picture(self, plot: Path) -> bytes:
+        """One of the `plots` as a PNG file.
+
+        Raises:
+            RunError: If it is a link, or too large for a plot.
+        """
+        return read_within(self.folder, plot.name, _LARGEST_PICTURE)
 
 
 def explain(
@@ -94,6 +106,9 @@ def explain(
 
     listener = listener or Silence()
     run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    folder = output or run.path / _FOLDER
+    if output is None:
+        refuse_links(folder)
     if run.manifest["networks"]["model"]["fell_back"]:
         raise RunError(
             f"{run.name} repeats the last value: its network was no better, and its head is empty.",
@@ -132,7 +147,6 @@ def explain(
         sentences.append(said)
     inside = Inside(view.rows, view.newest, newest, view.segment, gradients, columns, parts, run.tracked_gradients)
     pictures = draw_inside(inside, view.model)
-    folder = output or run.path / _FOLDER
     summary["sentences"] = sentences
     write_atomically(folder / "explain.json", (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
     for name, picture in pictures.items():
@@ -147,16 +161,16 @@ def found_before(run: Run) -> Explanation | None:
         RunError: If explain.json is damaged.
     """
     folder = run.path / _FOLDER
-    try:
-        summary = json.loads((folder / "explain.json").read_bytes())
-    except FileNotFoundError:
+    if not folder.exists():
         return None
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"Cannot read {folder / 'explain.json'}: {error}.", f"Type: forecast explain {run.name}"
-        ) from None
-    if not (isinstance(summary, dict) and isinstance(summary.get("sentences"), list)):
-        raise RunError(f"{folder / 'explain.json'} is damaged.", f"Type: forecast explain {run.name}")
+    again = f"Type: forecast explain {run.name}"
+    try:
+        summary = record_of(read_within(folder, "explain.json", LARGEST_DOCUMENT), folder / "explain.json")
+    except RunError as error:
+        raise RunError(error.message, again) from None
+    sentences = summary.get("sentences")
+    if not (isinstance(sentences, list) and all(isinstance(sentence, str) for sentence in sentences)):
+        raise RunError(f"{folder / 'explain.json'} is damaged.", again)
     return Explanation(summary, folder)
 
 

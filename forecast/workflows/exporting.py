@@ -24,10 +24,10 @@ from forecast.models.graph import graph_of
 from forecast.models.graph_cells import refusal
 from forecast.models.shape import Shape, shape_of
 from forecast.report.handout import program, readme
-from forecast.runs import Run
+from forecast.runs.run import Run
 from forecast.storage import folder_written
 from forecast.workflows.forecasting import find
-from forecast.workflows.networks import ONNX, checked_weights, in_keras
+from forecast.workflows.networks import ONNX, in_keras, members_of
 from forecast.workflows.reading import training_panel, typical_panel
 
 Format = Literal["onnx", "keras", "saved-model"]
@@ -130,7 +130,7 @@ def _write_networks(run: Run, shape: Shape, format: Format, folder: Path) -> tup
             f"The network of {run.name} is not written as ONNX: {reason}.",
             f"Take another format: forecast export {run.name} --format saved-model",
         )
-    members = checked_weights(run, which, parts, shape)
+    members = members_of(run, which)
     ending = {"onnx": ".onnx", "keras": ".keras", "saved-model": ""}[format]
     names = [f"network{f'-{number}' if len(members) > 1 else ''}{ending}" for number in range(1, len(members) + 1)]
     sizes = {"past": [shape.lookback, shape.features], "future": [shape.horizon, shape.known], "series": []}

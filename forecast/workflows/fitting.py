@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from forecast.artefacts.archives import forms_of
 from forecast.config import NetworkConfig, chosen
 from forecast.data.prepare import Prepared, Rows, in_units
 from forecast.data.reading.memory import available_memory, megabytes
@@ -24,9 +25,10 @@ from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import judge
 from forecast.evaluation.verdict import PLAIN, significance
 from forecast.inference.network import Network
+from forecast.models.catalogue import network_configs
 from forecast.models.footprint import training_bytes
 from forecast.models.shape import shape_of
-from forecast.runs import RunWriter
+from forecast.runs.writer import RunWriter
 from forecast.training.state import Arrays
 from forecast.workflows.listening import Listener, StopRequested
 from forecast.workflows.networks import (
@@ -35,7 +37,6 @@ from forecast.workflows.networks import (
     averaged,
     column_names,
     member_weights,
-    network_configs,
     without_tensorflow,
 )
 
@@ -259,7 +260,7 @@ def _fit_member(
         network, twin = build_network(parts, shape, training.seed), None
     fit = Fit(network, prepared, training, windows, epochs, twin)
     checkpoint = f"{name}.{number + 1}"
-    saved = load_checkpoint(workshop.writer.checkpoints, checkpoint, workshop.origin)
+    saved = load_checkpoint(workshop.writer.checkpoints, checkpoint, forms_of(fit.arrays()), workshop.origin)
     if saved is not None:
         arrays, progress, warnings = saved
         for warning in warnings:

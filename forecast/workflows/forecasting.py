@@ -20,7 +20,8 @@ from forecast.evaluation.scoring import Evaluation, followed, judge
 from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_forecast, newest_paths, newest_rows
-from forecast.runs import Run, find_run, list_runs, runs_folder
+from forecast.runs.place import find_run, list_runs, runs_folder
+from forecast.runs.run import Run
 from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import averaged, networks_of
 from forecast.workflows.reading import Source, fitting_panel, training_panel
@@ -120,7 +121,7 @@ def predict_and_draw(
     from forecast.report.draw import draw_forecast
 
     if source is None:
-        return predict(run), [path.read_bytes() for path in run.plots if path.name.startswith("5-forecast")]
+        return predict(run), [run.picture(path) for path in run.plots if path.name.startswith("5-forecast")]
     question = question_of(run, source, listener or Silence())
     rows = question.newest.rows
     forecast = question.answered(networks_of(run, rows, run.forecast_weights))

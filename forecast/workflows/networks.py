@@ -13,10 +13,11 @@ from forecast.data.prepare import Rows
 from forecast.data.windows import Forecasting, Ints, Windows
 from forecast.errors import RunError
 from forecast.inference.network import Network, OnnxNetwork
+from forecast.models.catalogue import network_configs
 from forecast.models.graph import NotInGraph, graph_of
 from forecast.models.naive import NAIVE
-from forecast.models.shape import Shape, shape_of, weight_shapes
-from forecast.runs import Run
+from forecast.models.shape import Shape, shape_of
+from forecast.runs.run import Run
 from forecast.training.state import Arrays
 
 if TYPE_CHECKING:
@@ -27,14 +28,6 @@ ONNX, KERAS = "onnxruntime", "tensorflow"
 
 # On how many windows a trained network is compared with its graph, and by how much the scaled forecasts may differ.
 _COMPARED, _ROUNDING = 64, 1e-5
-
-
-def network_configs(config: Config) -> dict[str, NetworkConfig]:
-    """The networks of a run: the model, and beside it the vanilla RNN of the same design unless the model is one."""
-    networks = {"model": config.network}
-    if config.training.baseline and config.network.cell != "rnn":
-        networks["baseline"] = config.replace(network={"cell": "rnn"}).network
-    return networks
 
 
 def column_names(config: Config) -> dict[str, str]:
@@ -79,12 +72,11 @@ def networks_of(
     found: dict[str, list[Network]] = {}
     for network, parts in network_configs(config).items():
         which = model_weights if network == "model" else network
-        weights = checked_weights(run, which, parts, shape)
         found[names[network]] = [
-            OnnxNetwork(graph_of(parts, shape, member, carrying is not None), shape)
+            OnnxNetwork(_graph_of(run, parts, shape, member, carrying), shape)
             if run.manifest.get("runtimes", {}).get(which) == ONNX
             else _on_keras(parts, shape, member, config.training.seed, carrying)
-            for member in weights
+            for member in members_of(run, which)
         ]
     return found
 
@@ -93,31 +85,29 @@ def keras_networks_of(run: Run, shape: Shape) -> dict[str, keras.Model]:
     """The first member of each network of a run by column, as Keras's own, which can be looked into."""
     names = column_names(run.config)
     return {
-        names[network]: in_keras(
-            parts, shape, checked_weights(run, network, parts, shape)[0], run.config.training.seed, None
-        )
+        names[network]: in_keras(parts, shape, members_of(run, network)[0], run.config.training.seed, None)
         for network, parts in network_configs(run.config).items()
     }
 
 
-def checked_weights(run: Run, which: str, parts: NetworkConfig, shape: Shape) -> list[Arrays]:
-    """The weights of each member of a network of a run.
-
-    Args:
-        run: A run.
-        which: Which weights: ``model``, ``baseline`` or ``refit``.
-        parts: The configuration of the network.
-        shape: Sizes of its windows.
+def members_of(run: Run, which: str) -> list[Arrays]:
+    """The weights of each member of a network of a run: of ``model``, ``baseline`` or ``refit``.
 
     Raises:
         RunError: If they are not those of this network.
     """
-    weights, expected = run.weights(which), weight_shapes(parts, shape)
-    members = [weights_of_member(weights, number) for number in range(run.config.training.ensemble)]
-    shapes = [{name: array.shape for name, array in member.items()} for member in members]
-    if shapes != [expected] * len(members) or len(weights) != len(members) * len(expected):
-        raise RunError(f"The weights of {run.name} are not those of its network.", "Train the run again.")
-    return members
+    weights = run.weights(which)
+    return [weights_of_member(weights, number) for number in range(run.config.training.ensemble)]
+
+
+def _graph_of(run: Run, parts: NetworkConfig, shape: Shape, weights: Arrays, carrying: int | None) -> bytes:
+    try:
+        return graph_of(parts, shape, weights, carrying is not None)
+    except NotInGraph as reason:
+        raise RunError(
+            f"The manifest of {run.name} says that its networks run on ONNX Runtime, which they cannot: {reason}.",
+            "Train the run again.",
+        ) from None
 
 
 def in_keras(parts: NetworkConfig, shape: Shape, weights: Arrays, seed: int, carrying: int | None) -> keras.Model:

@@ -16,7 +16,7 @@ from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import arrange
 from forecast.data.readers import read_panel
 from forecast.errors import DataError
-from forecast.runs import Run
+from forecast.runs.run import Run
 from forecast.workflows.listening import Listener
 
 Source = str | Path | pd.DataFrame | pd.Series | Panel
@@ -64,7 +64,7 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
         raise DataError(
             f"{run.name} was trained on rows that cannot be read again.", "Give them as SOURCE behind the run."
         )
-    if source is None and not is_built_in(again) and not os.path.exists(str(again)):
+    if source is None and not is_built_in(again) and not os.path.isfile(str(again)):  # no pipe either
         raise DataError(
             f"{again}, which {run.name} was trained on, is no longer there.", "Give its rows as SOURCE behind the run."
         )

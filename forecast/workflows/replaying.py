@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from forecast.errors import ReplayError
-from forecast.runs import Run
+from forecast.runs.run import Run
 from forecast.workflows.forecasting import find
 from forecast.workflows.listening import Listener, StopRequested
 from forecast.workflows.reading import Source, training_panel

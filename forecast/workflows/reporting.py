@@ -7,13 +7,14 @@ from pathlib import Path
 from forecast.data.panel import Panel
 from forecast.data.prepare import prepare
 from forecast.evaluation.scoring import Evaluation
+from forecast.models.catalogue import network_configs
 from forecast.report.facts import Explained, Facts
 from forecast.report.page import report_page
-from forecast.runs import Run
+from forecast.runs.run import Run
 from forecast.storage import write_atomically
 from forecast.workflows.explaining import found_before
 from forecast.workflows.forecasting import find
-from forecast.workflows.networks import column_names, network_configs
+from forecast.workflows.networks import column_names
 from forecast.workflows.reading import Source, training_panel
 
 
@@ -45,7 +46,7 @@ def facts_of(run: Run, panel: Panel) -> Facts:
     names = column_names(run.config)
     histories = {names[network]: run.history_of(network) for network in network_configs(run.config)}
     found = found_before(run)
-    pictures = {} if found is None else {path.name: path.read_bytes() for path in found.plots}
+    pictures = {} if found is None else {path.name: found.picture(path) for path in found.plots}
     return Facts(
         name=run.name,
         manifest=run.manifest,

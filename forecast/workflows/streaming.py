@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,8 +13,9 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from forecast.artefacts.files import read_within
 from forecast.config import chosen
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Rows, arrange, in_units
@@ -21,20 +23,21 @@ from forecast.data.quality import mask_sentinels
 from forecast.data.reading.lines import LineReader, lines_of
 from forecast.data.reading.source import Source as TextSource
 from forecast.data.windows import Forecasting, Ints
-from forecast.errors import DataError, MachineError, RunError
+from forecast.errors import DataError, RunError
 from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.network import Network
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.inference.tail import Tail
-from forecast.runs import Run
+from forecast.runs.run import Run
 from forecast.storage import write_atomically
 from forecast.workflows.forecasting import find
 from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import averaged, networks_of
 from forecast.workflows.reading import Source, read
 
-# A state file is a few hundred rows; one larger than this is none.
-_LARGEST_STATE = 256 * 1024**2
+# Bytes of a number or a time in a state file, and the states that a unit of the largest cell has.
+_LONGEST_NUMBER = 40
+_MOST_STATES = 4
 
 
 class _SavedTail(BaseModel):
@@ -215,9 +218,8 @@ class Stream:
     def _loaded(self, path: Path) -> dict[str, Tail]:
         again = "Begin anew with --restart."
         try:
-            if path.stat().st_size > _LARGEST_STATE:
-                raise RunError(f"{path} is too large for the state of a stream.", again)
-            saved = _Saved.model_validate_json(path.read_bytes())
+            content = read_within(Path(os.path.realpath(path.parent)), path.name, self._largest_state())
+            saved = _Saved.model_validate_json(content)
             tails = {
                 name: Tail(
                     np.array(tail.times, dtype="datetime64[us]"),
@@ -227,13 +229,19 @@ class Stream:
                 )
                 for name, tail in saved.tails.items()
             }
-        except OSError as error:
-            raise MachineError(f"Cannot read {path}: {error.strerror}.") from None
-        except (ValidationError, ValueError):
+        except RunError as error:
+            raise RunError(error.message, again) from None
+        except ValueError:
             raise RunError(f"{path} is no state of a stream, or is damaged.", again) from None
         if saved.weights != self._identity() or not set(tails) <= set(self.series_ids):
             raise RunError(f"{path} is the state of another training than {self.run.name}.", again)
         return tails
+
+    def _largest_state(self) -> int:
+        """Bytes that the state of this run has at most: of each series its rows, and what every network carries."""
+        config, rows = self.run.config, self._longest * (2 + len(self.columns))
+        carried = 2 * config.training.ensemble * _MOST_STATES * sum(config.network.units) if self.carries else 0
+        return _LONGEST_NUMBER * (1000 + len(self.series_ids) * (rows + carried))
 
     def _windowed(self, rows: Rows) -> dict[str, Forecasting]:
         """The networks over the newest rows, each of which sees its window."""

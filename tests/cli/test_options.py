@@ -13,7 +13,7 @@ from forecast.cli.main import whole_app
 from forecast.config import Config, build_config, nest, option_fields
 from forecast.errors import ConfigError
 from forecast.models.catalogue import DEFAULT_MODEL, MODELS
-from forecast.runs import Run
+from forecast.runs.run import Run
 from forecast.workflows import training
 
 COMMANDS: dict[str, Any] = typer.main.get_command(whole_app()).commands  # type: ignore[attr-defined]

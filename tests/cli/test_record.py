@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from forecast.cli.main import whole_app
 from forecast.errors import ConfigError, ReplayError
-from forecast.runs import Run
+from forecast.runs.run import Run
 from forecast.workflows.replaying import Difference, Replay
 
 

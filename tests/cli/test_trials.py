@@ -15,7 +15,7 @@ from forecast.cli.leaderboard import leaderboard
 from forecast.cli.main import whole_app
 from forecast.errors import ConfigError, SkillError
 from forecast.models.catalogue import COMPARED, MODELS
-from forecast.runs import Run
+from forecast.runs.run import Run
 
 TINY = [f"--{name}" for name in ("units=8", "epochs=1", "batch-size=16", "lookback=6", "horizon=3")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -154,7 +155,7 @@ def test_a_lone_series_may_have_another_name() -> None:
 
 def test_json_keeps_every_bit() -> None:
     scaler = fit(panel_of((np.random.default_rng(1).random(20) + 1).tolist(), series={"x": 8, "y": 12}), logged=("a",))
-    again = scaler_from_json(scaler.to_json())
+    again = scaler_from_json(scaler.to_json().encode(), Path("scaler.json"))
     assert again.mean.tobytes() == scaler.mean.tobytes()
     assert again.scale.tobytes() == scaler.scale.tobytes()
     assert (again.columns, again.series_ids, again.logged.tolist()) == (("a",), ("x", "y"), [True])
@@ -179,12 +180,21 @@ def test_json_keeps_every_bit() -> None:
 )
 def test_a_damaged_scaler_is_refused(change: dict[str, object]) -> None:
     sound = {"columns": ["a"], "series_ids": [""], "logged": [False], "mean": [[0.0]], "scale": [[1.0]]}
-    scaler_from_json(json.dumps(sound))
-    with pytest.raises(RunError, match=r"scaler\.json is damaged"):
-        scaler_from_json(json.dumps(sound | change))
+    scaler_from_json(json.dumps(sound).encode(), Path("scaler.json"))
+    with pytest.raises(RunError, match=r"scaler\.json is (damaged|not JSON|not a JSON object)"):
+        scaler_from_json(json.dumps(sound | change).encode(), Path("scaler.json"))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", "1", '"scaler"', "[" * 100_000])
 def test_what_is_no_scaler_is_refused(text: str) -> None:
-    with pytest.raises(RunError, match=r"scaler\.json is damaged"):
-        scaler_from_json(text)
+    with pytest.raises(RunError, match=r"scaler\.json is (damaged|not JSON|not a JSON object)"):
+        scaler_from_json(text.encode(), Path("scaler.json"))
+
+
+def test_a_long_series_is_fitted_column_by_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = panel_of([*EIGHT, np.nan], [10 * value for value in EIGHT] + [1.0])
+    together = fit(panel, logged=("b",))
+    monkeypatch.setattr("forecast.data.scaling._FITTED_AT_ONCE", 2)
+    alone = fit(panel, logged=("b",))
+    np.testing.assert_allclose(alone.mean, together.mean, rtol=1e-14)
+    np.testing.assert_allclose(alone.scale, together.scale, rtol=1e-14)

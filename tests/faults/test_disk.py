@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from forecast.runs import Run, open_run
+from forecast.runs.place import open_run
+from forecast.runs.run import Run
 
 TRAIN = "-m forecast train {source} --model rnn --units 16 --epochs 2 --lookback 6 --horizon 3 --run months --overwrite"
 

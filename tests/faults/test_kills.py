@@ -27,8 +27,9 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import MachineError, Run, RunError, runs
-from forecast.runs import unfinished_runs
+from forecast import MachineError, Run, RunError
+from forecast.runs import writer
+from forecast.runs.place import unfinished_runs
 
 CONFIG = {"model": "lstm", "units": 2, "epochs": 2, "steps_per_epoch": 2, "batch_size": 16, "lookback": 4, "horizon": 2}
 CONFIG |= {"normalise": "none", "head_dropout": 0.2, "baseline": False}
@@ -107,7 +108,7 @@ def faults(
     made = Faults(number, strike, names, lasting)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecast.storage.open", made.opened, raising=False)
-        patch.setattr("forecast.runs.exchange_folders", made.counted("exchange", runs.exchange_folders))
+        patch.setattr("forecast.runs.writer.exchange_folders", made.counted("exchange", writer.exchange_folders))
         for name in IN_OS:
             patch.setattr(os, name, made.counted(name, getattr(os, name)))
         yield made

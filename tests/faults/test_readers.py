@@ -11,22 +11,22 @@ from pathlib import Path
 import pytest
 
 import forecast
-from forecast.runs import find_run, list_runs
+from forecast.runs.place import find_run, list_runs
 
 WRITE = """
 import itertools, json, sys
 from pathlib import Path
 from forecast import storage
 from forecast.config import Config
-from forecast.runs import RunWriter
+from forecast.runs.writer import RunWriter
 if sys.argv[2] == "in steps":
     storage.ctypes.CDLL = lambda *_, **__: None
 for number in itertools.count():
     writer = RunWriter(Path(sys.argv[1]), "run")
     writer.begin({}, Config(), overwrite=True)
-    writer.write("metrics.json", json.dumps({"number": number}))
-    writer.write("gradients.json", json.dumps({"number": number}))
-    writer.finish({"number": number})
+    writer.write("metrics.json", json.dumps({"seed": number}))
+    writer.write("gradients.json", json.dumps({"seed": number}))
+    writer.finish({"seed": number})
     print(number, flush=True)
 """
 
@@ -60,8 +60,8 @@ def test_a_run_is_always_there_and_of_one_version(tmp_path: Path, moves: str) ->
     with writing(WRITE, tmp_path, moves):
         while len(seen) < 30:
             run = find_run("run", tmp_path)
-            number = run.manifest["number"]
-            assert run.metrics == run.tracked_gradients == {"number": number}
+            number = run.manifest["seed"]
+            assert run.metrics == run.tracked_gradients == {"seed": number}
             if moves == "at once":
                 assert [listed.name for listed in list_runs(tmp_path)] == ["run"]
             seen.add(number)

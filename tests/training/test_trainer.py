@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from forecast.artefacts.archives import forms_of
 from forecast.config import Config
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Prepared, prepare
@@ -132,9 +133,9 @@ def test_stopped_and_continued_is_never_stopped(
     with pytest.raises(Stopped):
         interrupted.run(Watching(each_step=stop_at(stopped_at)))
     save_checkpoint(tmp_path, "model", interrupted.arrays(), interrupted.progress, "a1")
-    loaded = load_checkpoint(tmp_path, "model", "a1")
-    assert loaded is not None
     continued = fit_of(prepared)
+    loaded = load_checkpoint(tmp_path, "model", forms_of(continued.arrays()), "a1")
+    assert loaded is not None
     continued.restore(*loaded[:2])
     watching = Watching()
     continued.run(watching)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
@@ -15,9 +16,8 @@ import pytest
 
 import forecast
 from forecast import Config, ConfigError, MachineError, RunError
-from forecast.runs import unfinished_runs
+from forecast.runs.place import unfinished_runs
 from forecast.storage import locked
-from forecast.training.checkpoint import arrays_from_bytes
 from forecast.workflows.listening import Silence, StopRequested
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -112,7 +112,7 @@ def test_the_last_finite_checkpoint_outlives_a_divergence(
     assert "--learning-rate" in stopped.value.hint
     newest = max((tmp_path / ".run.training" / "checkpoints").iterdir())
     assert newest.name == f"model.1-{10 if seconds else 12:09d}.ckpt"
-    assert all(np.isfinite(array).all() for array in arrays_from_bytes(newest.read_bytes()[32:]).values())
+    assert all(np.isfinite(array).all() for array in np.load(io.BytesIO(newest.read_bytes()[32:])).values())
     assert forecast.resume("run", runs_dir=tmp_path).name == "run"
 
 

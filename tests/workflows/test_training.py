@@ -18,7 +18,7 @@ from forecast import Config, ConfigError, DataError, ForecastError, Run, RunErro
 from forecast.evaluation import scoring
 from forecast.models.feeding import Feeder
 from forecast.report.draw import draw_forecast
-from forecast.runs import list_runs
+from forecast.runs.place import list_runs
 from forecast.workflows import fitting
 from forecast.workflows.listening import Silence, StopRequested
 

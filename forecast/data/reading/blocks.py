@@ -82,8 +82,11 @@ def gather_blocks(path: str | Path, options: ReadOptions) -> Gathered | None:
             return None
         with open(path, "rb") as file:
             header = file.readline(_LONGEST_LINE)
-        if header.startswith((b"\x1f\x8b", b"PK")):
+        named_text = Path(path).suffix.lower() in (".csv", ".tsv", ".txt")
+        if header.startswith((b"\x1f\x8b", b"PK")) or (header.startswith(b"PAR1") and named_text):
             return None
+        if b"\0" in header and not header.startswith(b"PAR1"):
+            return None  # no text, and its lines need not be counted to be refused
         origin = origin_of(str(path))
         if header.startswith(b"PAR1"):
             parquet = pa.parquet.ParquetFile(path)

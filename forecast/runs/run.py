@@ -1,0 +1,308 @@
+"""A finished run, read: what its files hold, checked before any of it is believed.
+
+What reads arrays and tables is imported where it is used, so that a list of the runs does not wait for pandas.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from forecast.artefacts.documents import LARGEST_DOCUMENT, Record, record_of
+from forecast.artefacts.files import open_within, read_within, sha256_of
+from forecast.artefacts.schemas import check_manifest, check_metrics
+from forecast.config import Config, chosen
+from forecast.errors import RunError
+from forecast.models.catalogue import network_configs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from forecast.artefacts.archives import Forms
+    from forecast.data.scaling import Scaler
+    from forecast.models.shape import Shape
+    from forecast.training.state import Arrays
+
+SCHEMA = 1
+
+_DATA_FACTS = {"freq", "columns", "series_ids", "test_from", "last"}
+
+WEIGHTS = {"model": "weights.npz", "baseline": "baseline/weights.npz", "refit": "refit.npz"}
+CALIBRATION = "calibration.npz"
+HISTORY = {"model": "history.csv", "baseline": "baseline/history.csv"}
+
+# Windows, at most, whose errors' ranks are kept to draw paths from.
+REMEMBERED = 500
+
+OTHERS = ("scaler.json", "metrics.json", "gradients.json", "forecast.csv")
+
+# Bytes: of each file that is held in memory; of a line of the history; of the forecasts of a test span, which are a
+# million lines at most; of a plot.
+LARGEST_HELD = 8 * 1024**2
+_LONGEST_LINE = 1024
+_LARGEST_TABLE = 1024**3
+_LARGEST_PICTURE = 64 * 1024**2
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, opened for reading. Files are checked against the manifest's hashes when they are read.
+
+    Args:
+        path: The run folder.
+        manifest: The content of manifest.json.
+        config: The resolved configuration.
+        held: The bytes of files that were read when it was opened, all of one version of the run.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+    config: Config
+    held: Mapping[str, bytes] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        return f"<Run {self.name}: {self.config.network.model} on {self.manifest['title']}>"
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the manifest says of the data: clock, columns, series, dates of the split.
+
+        Raises:
+            RunError: If it does not say all of that.
+        """
+        data = self.manifest.get("data")
+        missing = _DATA_FACTS - set(data if isinstance(data, dict) else ())
+        if missing:
+            raise RunError(
+                f"The manifest of {self.path} does not say {min(missing)!r} of its data: it is damaged, or of another "
+                "version.",
+                "Train the run again.",
+            )
+        return dict(self.manifest["data"])
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The content of metrics.json."""
+        metrics = self._record("metrics.json")
+        check_metrics(metrics)
+        return metrics
+
+    @cached_property
+    def scaler(self) -> Scaler:
+        """The fitted scaler.
+
+        Raises:
+            RunError: If it is damaged, or its columns are not those that the configuration names.
+        """
+        from forecast.data.prepare import count_targets
+        from forecast.data.scaling import scaler_from_json
+
+        scaler = scaler_from_json(self._read("scaler.json", LARGEST_DOCUMENT), self.path / "scaler.json")
+        data, series = self.config.data, self.shape.series
+        columns = count_targets(data) + len(chosen(data.covariates)) + len(data.known)
+        if scaler.mean.shape != (series, columns):
+            raise RunError(
+                f"The scaler of {self.path} is of {scaler.mean.shape[0]} series and {scaler.mean.shape[1]} columns, "
+                f"where the run has {series} and {columns}.",
+                "Train the run again.",
+            )
+        return scaler
+
+    @property
+    def shape(self) -> Shape:
+        """The sizes of the windows that its networks were trained on."""
+        from forecast.data.features import calendar_names
+        from forecast.data.panel import Clock
+        from forecast.data.prepare import count_targets
+        from forecast.models.shape import Shape
+
+        data, told = self.config.data, self.data
+        n_targets = count_targets(data)
+        return Shape(
+            lookback=chosen(data.lookback),
+            horizon=chosen(data.horizon),
+            targets=n_targets,
+            covariates=len(chosen(data.covariates)),
+            known=len(data.known) + (len(calendar_names(Clock(told["freq"]))) if data.calendar else 0),
+            series=len(told["series_ids"]) * len(data.target) // n_targets,
+        )
+
+    @property
+    def forecast(self) -> pd.DataFrame:
+        """The newest forecast, as it was made when the run ended: unique_id, ds, cutoff and a column for each model."""
+        return self._frame("forecast.csv")
+
+    @property
+    def test_forecasts(self) -> pd.DataFrame:
+        """The forecasts of the test span, long format."""
+        return self._frame("test_forecasts.csv")
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """Losses of the model by epoch."""
+        return self.history_of("model")
+
+    def history_of(self, network: str) -> pd.DataFrame:
+        """Losses of ``model`` or ``baseline`` by epoch."""
+        from forecast.tabular import numbers_from_csv
+
+        name, training = HISTORY[network], self.config.training
+        with self._opened(name, _LONGEST_LINE * (1 + training.epochs * training.ensemble)) as file:
+            return numbers_from_csv(file, self.path / name)
+
+    @property
+    def tracked_gradients(self) -> dict[str, Any]:
+        """By network, how far back its gradient reached after each epoch, [E, L]; empty if that was not tracked."""
+        name = "gradients.json"
+        return self._record(name) if name in self.manifest["files"] else {}
+
+    @property
+    def plots(self) -> tuple[Path, ...]:
+        """The plots, in the order of their names."""
+        names = sorted(name for name in self.manifest["files"] if name.startswith("plots/") and name.endswith(".png"))
+        return tuple(self.path / name for name in names if (self.path / name).exists())
+
+    def picture(self, plot: Path) -> bytes:
+        """One of the `plots` as a PNG file.
+
+        Raises:
+            RunError: If it is damaged.
+        """
+        return self._read(f"plots/{plot.name}", _LARGEST_PICTURE)
+
+    @property
+    def report(self) -> Path | None:
+        """The report as it was written when the run ended; None for a run of a version that wrote none."""
+        return self.path / "report.html" if "report.html" in self.manifest["files"] else None
+
+    def weights(self, network: str) -> Arrays:
+        """The weights of ``model``, ``baseline`` or ``refit``, by name.
+
+        Raises:
+            RunError: If they are damaged, not those of the run's network, or not finite.
+        """
+        from forecast.artefacts.archives import Form
+        from forecast.models.shape import weight_shapes
+
+        networks = network_configs(self.config)
+        shapes = weight_shapes(networks.get(network, self.config.network), self.shape)
+        forms = {
+            f"{member}/{name}": Form("<f4", shape)
+            for member in range(1, self.config.training.ensemble + 1)
+            for name, shape in shapes.items()
+        }
+        arrays = self._arrays(WEIGHTS[network], forms)
+        if missing := forms.keys() - arrays.keys():
+            raise RunError(f"{self.path / WEIGHTS[network]} does not hold {min(missing)!r}.", "Train the run again.")
+        return arrays
+
+    @cached_property
+    def calibration(self) -> Arrays:
+        """What the intervals were calibrated to, by name; empty if the run has none.
+
+        Raises:
+            RunError: If it is damaged, or not finite.
+        """
+        from forecast.artefacts.archives import Form
+        from forecast.models.naive import NAIVE
+
+        if CALIBRATION not in self.manifest["files"]:
+            return {}
+        shape, quantiles = self.shape, len(self.config.network.quantiles)
+        each = (shape.series, shape.horizon, shape.targets)
+        offsets = Form("<f8", (*each, range(1, 10 + 2 * len(self.config.intervals.levels))))
+        forms = {
+            "heads": Form("<f8", (range(quantiles + 1),)),
+            "ranks": Form("<f8", (range(1, REMEMBERED + 1), *each[1:])),
+            "usual": Form("<f8", each),
+        }
+        for moment in ("start", "end"):
+            forms |= {moment: offsets, f"{moment}/size": Form("<f8", each)}
+        forecasters = (self.config.network.model, "rnn", *NAIVE)
+        return self._arrays(
+            CALIBRATION, {f"{name}/{part}": form for name in forecasters for part, form in forms.items()}
+        )
+
+    @property
+    def forecast_weights(self) -> str:
+        """Which weights make forecasts: ``refit`` if the run was refitted on every row, else ``model``."""
+        return "refit" if self.manifest.get("forecast_weights") == "refit" else "model"
+
+    def _arrays(self, name: str, forms: Forms) -> Arrays:
+        import numpy as np
+
+        from forecast.artefacts.archives import arrays_of, largest_archive
+
+        with self._opened(name, largest_archive(forms)) as file:
+            arrays = arrays_of(file, forms, str(self.path / name))
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise RunError(f"{self.path / name} holds numbers that are not finite.", "Train the run again.")
+        return arrays
+
+    def _frame(self, name: str) -> pd.DataFrame:
+        from forecast.tabular import frame_from_csv
+
+        with self._opened(name, _LARGEST_TABLE) as file:
+            return frame_from_csv(file, self.path / name)
+
+    def _record(self, name: str) -> Record:
+        return record_of(self._read(name, LARGEST_DOCUMENT), self.path / name)
+
+    def _read(self, name: str, largest: int) -> bytes:
+        with self._opened(name, largest) as file:
+            return file.read()
+
+    def _opened(self, name: str, largest: int) -> IO[bytes]:
+        if len(self.held.get(name, b"")) > largest:
+            raise RunError(f"{self.path / name} is too large: at most {largest:,} bytes make sense.")
+        try:
+            if name in self.held:
+                return io.BytesIO(self.held[name])
+            return open_checked(self.path, name, self.manifest["files"], largest)
+        except RunError:
+            now = self.manifest
+            with suppress(RunError):
+                now = read_manifest(self.path)
+            if now != self.manifest:
+                raise RunError(f"The run {self.name} was replaced since it was opened.", "Open it again.") from None
+            raise
+
+
+def read_manifest(folder: Path) -> Record:
+    """The manifest of a run folder, finished or not.
+
+    Raises:
+        RunError: If it is absent, damaged, or of a newer schema.
+    """
+    manifest = record_of(read_within(folder, "manifest.json", LARGEST_DOCUMENT), folder / "manifest.json")
+    schema = manifest.get("schema")
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise RunError(f"{folder} has schema {schema!r}; this version reads up to {SCHEMA}.", "Update forecast.")
+    check_manifest(manifest)
+    return manifest
+
+
+def open_checked(folder: Path, name: str, files: dict[str, Any], largest: int) -> IO[bytes]:
+    """A run's file, opened at its beginning, if it is the one that the manifest speaks of."""
+    expected = files.get(name)
+    if expected is None:
+        raise RunError(f"The run {folder.name} has no {name}.")
+    file = open_within(folder, name, largest)
+    if os.fstat(file.fileno()).st_size != expected["bytes"] or sha256_of(file).hex() != expected["sha256"]:
+        file.close()
+        raise RunError(
+            f"{folder / name} is not what the manifest says: it was changed or damaged.", "Train the run again."
+        )
+    file.seek(0)
+    return file

@@ -1,0 +1,132 @@
+"""This program, by way of `forecast.train`, with the network of the peers; `contenders.default` has its own default."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib import metadata
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import forecast
+from contenders.contest import RUN, RUNS, Contest, Log, main
+from forecast.data.prepare import in_units
+from forecast.models.backend import tf
+from forecast.models.feeding import gather
+from forecast.training.trainer import Fit
+from forecast.workflows.forecasting import forecasters_of
+from forecast.workflows.listening import Silence
+
+# The network of the peers: each step is fed to the cell, one dense layer maps the last state to the horizon.
+SAME = {"model": "lstm", "segment": 1, "decode": "direct", "normalise": "none", "calendar": False, "limits": "none"}
+
+STEPS_OF_INPUT = 200
+
+
+class Epochs(Silence):
+    """Notes each epoch in the log. Between its first and its last step there is no validation and no checkpoint.
+
+    Args:
+        log: Where.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.fit: Fit | None = None
+        self._began = self._learned = 0.0
+
+    def step(self, fit: Fit) -> None:
+        """Note the time of the first and of the last step, and then the best weights so far."""
+        self.fit = fit
+        place = fit.progress.step % fit.steps_per_epoch
+        now = time.perf_counter()
+        if place == 1:
+            self._began = now
+        elif place == fit.steps_per_epoch - 1:
+            self._learned = now - self._began
+        elif place == 0:
+            windows = (fit.steps_per_epoch - 2) * fit.order.batch_size
+            self.log.epoch(windows, [array.copy() for array in fit.best], self._learned)
+
+
+class Product:
+    """See `contest.Contender`.
+
+    Args:
+        default: Train the default model with the default recipe, and not the peers' network for so many epochs.
+    """
+
+    def __init__(self, default: bool) -> None:
+        self.default = default
+
+    def train(self, contest: Contest, epochs: int, log: Log) -> None:
+        """Train by the public way, which also judges, draws, and leaves a run."""
+        self.log = log
+        times = contest.times
+        panel = forecast.Panel(contest.values.astype(np.float64), times, contest.columns, forecast.Clock("h"))
+        settings = {
+            "target": contest.columns[0],
+            "horizon": contest.horizon,
+            "validation_from": str(times[contest.validation_from]),
+            "test_from": str(times[contest.test_from]),
+            "baseline": False,
+            "seed": contest.seed,
+        }
+        if not self.default:
+            settings |= {
+                **SAME,
+                "covariates": contest.columns[1:],
+                "lookback": contest.lookback,
+                "units": contest.units,
+                "batch_size": contest.batch_size,
+                "epochs": epochs,
+                "steps_per_epoch": -(-len(contest.starts("train")) // contest.batch_size),
+                "patience": epochs,
+            }
+        listener = Epochs(log)
+        name, folder = "default" if self.default else RUN, contest.folder / RUNS
+        self.run = forecast.train(panel, settings, run=name, runs_dir=folder, overwrite=True, listener=listener)
+        assert listener.fit is not None
+        self.fit = listener.fit
+        self.prepared = forecast.prepare(panel, self.run.config)
+
+    def set_weights(self, weights: Any) -> None:
+        """Put them into the network that is scored."""
+        for variable, value in zip(self.fit.scored.trainable_variables, weights, strict=True):
+            variable.assign(value)
+
+    def forecaster(self, part: str) -> Callable[[], NDArray[np.floating]]:
+        """Test windows by the network as `forecast evaluate` opens it, others by the one whose weights can be set."""
+        rows, starts = self.prepared.rows, getattr(self.prepared, part).starts
+        if part == "test":
+            forecaster = forecasters_of(self.run, rows, "model")[self.run.config.network.model]
+        else:
+            forecaster = in_units(self.fit.forecaster.over(self.fit.feeder), rows, self.prepared.scaler)
+        return lambda: forecaster(starts)[:, :, 0]
+
+    def save(self) -> None:
+        """Nothing: the run is there."""
+
+    def facts(self) -> dict[str, Any]:
+        """Versions, parameters, and the share of a step that is spent on making its batch."""
+        versions = {name: metadata.version(name) for name in ("forecast", "tensorflow")}
+        parameters = self.fit.scored.count_params()
+        return {"parameters": parameters, "versions": versions, "input_share": self._input_share()}
+
+    def _input_share(self) -> float:
+        """Choosing and gathering a batch by itself, which it never is in a step, over a step: an upper bound."""
+        fit = self.fit
+        gathered = tf.function(lambda starts: gather(fit.feeder.inputs, fit.feeder.series, starts, fit.shape))
+        gathered(tf.constant(fit.order.starts(0).astype(np.int32)))
+        began = time.perf_counter()
+        for step in range(STEPS_OF_INPUT):
+            gathered(tf.constant(fit.order.starts(step).astype(np.int32)))
+        seconds = (time.perf_counter() - began) / STEPS_OF_INPUT
+        return seconds * median(self.log.rates) / fit.order.batch_size
+
+
+if __name__ == "__main__":
+    main(Product(default=False))
