@@ -60,7 +60,7 @@ def two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_there_are_commands() -> None:
     assert {shlex.split(command)[1] for command in COMMANDS} == {
         "train", "predict", "report", "inspect", "evaluate", "runs", "explain", "stream",
-        "audit", "replay", "backtest", "compare",
+        "audit", "replay", "backtest", "compare", "export",
     }  # fmt: skip
 
 
