@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from forecast.data import disguise
 from forecast.data.disguise import disguises
 from forecast.data.panel import Clock, Panel
 
@@ -86,3 +87,17 @@ def test_only_the_rows_in_question_count() -> None:
 @pytest.mark.parametrize("x", [np.ones(100), np.full(100, np.nan), np.r_[np.full(90, np.nan), noise(10)]])
 def test_what_does_not_move_or_is_hardly_seen_is_none(x: np.ndarray) -> None:
     assert found(panel_of(noise(100), x)) == ()
+
+
+@pytest.mark.parametrize("gap", [0, 3, 60])
+def test_pieces_of_the_line_say_what_the_whole_says(gap: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    values = np.where(rng.random((300, 3)) < 0.1, np.nan, rng.normal(size=(300, 3)).cumsum(axis=0))
+    days = np.arange(300) + gap * (np.arange(300) >= 120)
+    panel = Panel(values, np.datetime64("2020-01-01", "us") + days * np.timedelta64(1, "D"), tuple("yab"), Clock("D"))
+    looked_at, pairs = np.arange(300) < 250, [(0, 0), (1, 0), (2, 0)]
+    whole = disguise._alike(panel, looked_at, 7, pairs)
+    monkeypatch.setattr(disguise, "_PIECE", 40)
+    pieces = disguise._alike(panel, looked_at, 7, pairs)
+    for pair in pairs:
+        np.testing.assert_allclose(pieces[pair], whole[pair], rtol=1e-9)

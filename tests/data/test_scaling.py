@@ -189,3 +189,12 @@ def test_a_damaged_scaler_is_refused(change: dict[str, object]) -> None:
 def test_what_is_no_scaler_is_refused(text: str) -> None:
     with pytest.raises(RunError, match=r"scaler\.json is (damaged|not JSON|not a JSON object)"):
         scaler_from_json(text.encode(), Path("scaler.json"))
+
+
+def test_a_long_series_is_fitted_column_by_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = panel_of([*EIGHT, np.nan], [10 * value for value in EIGHT] + [1.0])
+    together = fit(panel, logged=("b",))
+    monkeypatch.setattr("forecast.data.scaling._FITTED_AT_ONCE", 2)
+    alone = fit(panel, logged=("b",))
+    np.testing.assert_allclose(alone.mean, together.mean, rtol=1e-14)
+    np.testing.assert_allclose(alone.scale, together.scale, rtol=1e-14)
