@@ -18,11 +18,11 @@ from forecast.cli.main import main
 from forecast.data import prepare, scaling, windows
 from forecast.data.panel import Panel
 from forecast.data.split import Split
+from forecast.data.windows import Ints
 from forecast.errors import DataError, LeakError
 from forecast.evaluation.audit import Audit
-from forecast.models import feeding
-from forecast.models.backend import tf
-from forecast.models.shape import Shape
+from forecast.inference.network import OnnxNetwork
+from forecast.models.shape import Fed
 from forecast.workflows import auditing
 from forecast.workflows.listening import Silence
 
@@ -237,14 +237,14 @@ def test_a_covariate_from_the_future_is_caught(fed: Run, brief: pytest.MonkeyPat
 
 
 def test_a_window_that_reaches_into_the_horizon_is_caught(fed: Run, brief: pytest.MonkeyPatch) -> None:
-    true = feeding.gather
+    true = OnnxNetwork._fed
 
-    def one_row_late(inputs: Any, series: Any, starts: Any, shape: Shape) -> tuple[dict[str, Any], Any]:
-        fed, ahead = true(inputs, series, starts, shape)
-        next_row = tf.gather(inputs, starts + shape.lookback)[:, None]
-        return fed | {"past": tf.concat([fed["past"][:, 1:], next_row], axis=1)}, ahead
+    def one_row_late(network: OnnxNetwork, rows: Fed, starts: Ints) -> dict[str, Any]:
+        next_row = rows.inputs[starts + fed.config.data.lookback][:, None]
+        sound = true(network, rows, starts)
+        return sound | {"past": np.concatenate([sound["past"][:, 1:], next_row], axis=1)}
 
-    brief.setattr(feeding, "gather", one_row_late)
+    brief.setattr(OnnxNetwork, "_fed", one_row_late)
     found = forecast.audit(fed)
     ways = {"future changed", "future deleted", "future shuffled", "covariates", "newest rows"}
     assert failed_in(found) - {"scored"} == ways  # what it is fed is sound, which rows of it is not
