@@ -18,11 +18,11 @@ from forecast.cli.main import main
 from forecast.data import prepare, scaling, windows
 from forecast.data.panel import Panel
 from forecast.data.split import Split
+from forecast.data.windows import Ints
 from forecast.errors import DataError, LeakError
 from forecast.evaluation.audit import Audit
-from forecast.models import feeding
-from forecast.models.backend import tf
-from forecast.models.shape import Shape
+from forecast.inference.network import OnnxNetwork
+from forecast.models.shape import Fed
 from forecast.workflows import auditing
 from forecast.workflows.listening import Silence
 
@@ -47,6 +47,7 @@ def frame_of(n_rows: int = 200) -> pd.DataFrame:
 def plotless() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecast.report.draw.draw_run", lambda *_: {})
+        patch.setattr("forecast.report.page.report_page", lambda _: "")
         yield patch
 
 
@@ -144,13 +145,13 @@ def test_on_business_days_what_hangs_on_a_holiday_is_left_out(
 # The five planted leaks.
 
 
+@pytest.mark.usefixtures("plotless")
 def test_a_scaler_on_all_rows_is_caught(days: Path, tmp_path: Path, brief: pytest.MonkeyPatch) -> None:
     def on_all_rows(panel: Panel, training_rows: windows.Flags, *more: tuple[str, ...]) -> scaling.Scaler:
         return scaling.fit_scaler(panel, np.ones_like(training_rows), *more)
 
     with pytest.MonkeyPatch.context() as planted:
         planted.setattr(prepare, "fit_scaler", on_all_rows)
-        planted.setattr("forecast.report.draw.draw_run", lambda *_: {})
         run = forecast.train(days, covaried(), run="scaled", runs_dir=tmp_path)
         found = forecast.audit(run)
         assert failed_in(found) == {"scaler, future changed", "training windows"}
@@ -237,14 +238,14 @@ def test_a_covariate_from_the_future_is_caught(fed: Run, brief: pytest.MonkeyPat
 
 
 def test_a_window_that_reaches_into_the_horizon_is_caught(fed: Run, brief: pytest.MonkeyPatch) -> None:
-    true = feeding.gather
+    true = OnnxNetwork._fed
 
-    def one_row_late(inputs: Any, series: Any, starts: Any, shape: Shape) -> tuple[dict[str, Any], Any]:
-        fed, ahead = true(inputs, series, starts, shape)
-        next_row = tf.gather(inputs, starts + shape.lookback)[:, None]
-        return fed | {"past": tf.concat([fed["past"][:, 1:], next_row], axis=1)}, ahead
+    def one_row_late(network: OnnxNetwork, rows: Fed, starts: Ints) -> dict[str, Any]:
+        next_row = rows.inputs[starts + fed.config.data.lookback][:, None]
+        sound = true(network, rows, starts)
+        return sound | {"past": np.concatenate([sound["past"][:, 1:], next_row], axis=1)}
 
-    brief.setattr(feeding, "gather", one_row_late)
+    brief.setattr(OnnxNetwork, "_fed", one_row_late)
     found = forecast.audit(fed)
     ways = {"future changed", "future deleted", "future shuffled", "covariates", "newest rows"}
     assert failed_in(found) - {"scored"} == ways  # what it is fed is sound, which rows of it is not
