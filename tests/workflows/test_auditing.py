@@ -18,11 +18,12 @@ from forecast.cli.main import main
 from forecast.data import prepare, scaling, windows
 from forecast.data.panel import Panel
 from forecast.data.split import Split
+from forecast.data.windows import Ints
 from forecast.errors import DataError, LeakError
 from forecast.evaluation.audit import Audit
 from forecast.models import feeding
 from forecast.models.backend import tf
-from forecast.models.shape import Shape
+from forecast.models.shape import Fed, Shape
 from forecast.workflows import auditing
 from forecast.workflows.listening import Silence
 
@@ -239,10 +240,10 @@ def test_a_covariate_from_the_future_is_caught(fed: Run, brief: pytest.MonkeyPat
 def test_a_window_that_reaches_into_the_horizon_is_caught(fed: Run, brief: pytest.MonkeyPatch) -> None:
     true = feeding.gather
 
-    def one_row_late(inputs: Any, series: Any, starts: Any, shape: Shape) -> tuple[dict[str, Any], Any]:
-        fed, ahead = true(inputs, series, starts, shape)
-        next_row = tf.gather(inputs, starts + shape.lookback)[:, None]
-        return fed | {"past": tf.concat([fed["past"][:, 1:], next_row], axis=1)}, ahead
+    def one_row_late(rows: Fed, starts: Ints, shape: Shape) -> tuple[dict[str, Any], Any]:
+        inputs, ahead = true(rows, starts, shape)
+        next_row = rows.inputs_at(starts[:, None] + shape.lookback)
+        return inputs | {"past": tf.concat([inputs["past"][:, 1:], next_row], axis=1)}, ahead
 
     brief.setattr(feeding, "gather", one_row_late)
     found = forecast.audit(fed)
