@@ -29,7 +29,7 @@ class Rows:
         panel: Targets first, then past covariates, then those that are known ahead.
         n_targets: D, how many of the columns are targets.
         n_covariates: P, how many of the columns after them are past covariates.
-        filled: Targets in their own units with short holes filled forward, [T, D].
+        carried: Of each target, the rows of the holes that are filled forward, ascending, and the values there.
         scaled: The panel's columns as they are fed, float32 [T, C]; 0 where unusable.
         calendar: What is fed beside them.
         usable: Which rows can be fed, [T].
@@ -44,7 +44,7 @@ class Rows:
     panel: Panel
     n_targets: int
     n_covariates: int
-    filled: Floats
+    carried: tuple[tuple[Ints, Floats], ...]
     scaled: NDArray[np.float32]
     calendar: Calendar
     usable: Flags
@@ -59,6 +59,20 @@ class Rows:
     def n_known(self) -> int:
         """K, how many of the F inputs are known ahead."""
         return self.scaled.shape[1] + self.calendar.width - self.n_targets - self.n_covariates
+
+    @property
+    def filled(self) -> Floats:
+        """Targets of all rows in their own units with short holes filled forward, [T, D]; a copy."""
+        return self.filled_at(np.arange(self.panel.n_rows))
+
+    def filled_at(self, rows: Ints) -> Floats:
+        """Targets at these rows [...] in their own units with short holes filled forward, [..., D]."""
+        values = self.observed(rows)
+        for target, (holes, carried) in enumerate(self.carried):
+            if len(holes):
+                place = np.minimum(np.searchsorted(holes, rows), len(holes) - 1)
+                values[..., target] = np.where(holes[place] == rows, carried[place], values[..., target])
+        return values
 
     @property
     def inputs(self) -> NDArray[np.float32]:
@@ -185,7 +199,7 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
     # Column by column: copies of all in float64 would take many times the memory of the panel.
     scaled = np.empty((panel.n_rows, n_columns), np.float32)
     usable, seen = np.ones(panel.n_rows, bool), np.ones(panel.n_rows, bool)
-    targets = []
+    carried = []
     for column in range(n_columns):
         filled, fed = fill_forward(panel, config.longest_fill, column)
         scaled[:, column] = np.nan_to_num(own_scaler.transform(filled, series, column), copy=False)
@@ -193,13 +207,13 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         if not n_targets <= column < n_targets + n_covariates:
             seen &= ~np.isnan(panel.values[:, column])
         if column < n_targets:
-            targets.append(filled)
-    untouched = all(np.shares_memory(filled, panel.values) for filled in targets)
+            holes = np.flatnonzero(fed & np.isnan(panel.values[:, column]))
+            carried.append((holes, filled[holes]))
     return Rows(
         panel=panel,
         n_targets=n_targets,
         n_covariates=n_covariates,
-        filled=panel.values[:, :n_targets] if untouched else np.stack(targets, axis=1),
+        carried=tuple(carried),
         scaled=scaled,
         calendar=Calendar(panel.times, panel.clock if config.calendar else None),
         usable=usable,

@@ -256,7 +256,7 @@ class _Judgement:
         """Add one chunk, and return those of its forecasts that are kept, in the long format."""
         rows, windows = self._rows, self._windows
         y_pred = {name: middle(values) for name, values in chunk.forecasts.items()}
-        last = rows.filled[windows.cutoffs[chunk.number], : rows.n_targets]
+        last = rows.filled_at(windows.cutoffs[chunk.number])
         self.sums.add(Seen(chunk.number, chunk.series, chunk.y_true, last), y_pred, self._models[0])
         columns = {"y": chunk.y_true} | y_pred
         if self._follower is not None and self._intervals is not None:
