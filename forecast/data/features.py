@@ -57,7 +57,7 @@ class Calendar:
     def at(self, rows: NDArray[np.signedinteger]) -> NDArray[np.float32]:
         """The features of these rows [...]: [..., K]."""
         if self._held is not None:
-            return self._held[rows]
+            return self._held.take(rows, axis=0)
         first, end = int(rows.min(initial=len(self._times))), int(rows.max(initial=-1)) + 1
         if end - first < rows.size:  # windows that overlap
             return self._features(self._times[first:end])[rows - first]

@@ -81,7 +81,7 @@ class Rows:
 
     def inputs_at(self, rows: Ints) -> NDArray[np.float32]:
         """What a network is fed of these rows [...], scaled columns and then the calendar: [..., F]."""
-        return np.concatenate([self.scaled[rows], self.calendar.at(rows)], axis=-1)
+        return np.concatenate([self.scaled.take(rows, axis=0), self.calendar.at(rows)], axis=-1)
 
     @property
     def targets(self) -> tuple[str, ...]:
