@@ -27,7 +27,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as file:
+        with open(beside, "wb", opener=_not_through_a_link) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -40,6 +40,11 @@ def write_atomically(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def _not_through_a_link(path: str, flags: int) -> int:
+    # In a folder from a stranger, a link of a known name would send what is written to a file elsewhere.
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def write_output(path: Path, content: bytes) -> None:
@@ -195,7 +200,7 @@ def _hold(path: Path, what: str, otherwise: str) -> IO[str]:
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = open(path, "a+")  # noqa: SIM115 - the caller closes it, and so lets the lock go
+            file = open(path, "a+", opener=_not_through_a_link)  # noqa: SIM115 - the caller closes it, and so lets the lock go
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             with file:

@@ -246,3 +246,15 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Pat
     check_output(None)
     check_output(tmp_path / "new" / "deep" / "a.csv")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_planted_link_leads_nowhere(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("kept")
+    (tmp_path / ".run.lock").symlink_to(elsewhere)
+    with pytest.raises(MachineError, match="Cannot lock"), locked(tmp_path / ".run.lock", "The run"):
+        pass
+    (tmp_path / f".file.{os.getpid()}.tmp").symlink_to(elsewhere)
+    with pytest.raises(MachineError, match="Cannot write"):
+        write_atomically(tmp_path / "file", b"new")
+    assert elsewhere.read_text() == "kept"

@@ -36,6 +36,8 @@ class Bounds:
 
     def within(self, values: Floats, series: Ints) -> Floats:
         """Forecasts [n, H, D], or quantiles [n, H, D, Q], of these series [n], held between the limits."""
+        if not (np.isfinite(self.low).any() or np.isfinite(self.high).any()):
+            return values
         low, high = (_beside(limit[series], values) for limit in (self.low, self.high))
         return np.clip(values, low, high)
 

@@ -43,12 +43,11 @@ class RequestReader:
                 f"--max-rows {max_rows} is too few: a forecast of {run.name} needs {needed:,} rows.",
                 f"Allow at least --max-rows {needed}.",
             )
-        columns: dict[str, Any] = dict.fromkeys(run.data["columns"], FiniteFloat | None)
+        time = Annotated[str, Field(description="Time, as ISO 8601 or as the run was given it.")]
+        columns: dict[str, Any] = {self.time: Required[time]}
         if len(series_ids) > 1:
             columns[self.series] = Required[Annotated[str, Field(description=f"Series, such as {series_ids[0]!r}.")]]
-        columns[self.time] = Required[
-            Annotated[str, Field(description="Time, as ISO 8601 or as the run was given it.")]
-        ]
+        columns |= dict.fromkeys(run.data["columns"], FiniteFloat | None)
         row = with_config(_STRICT)(TypedDict("Row", columns, total=False))  # type: ignore[operator]
         rows = Annotated[list[row], Field(min_length=1, max_length=self.max_rows), FailFast()]  # type: ignore[valid-type]
         request = with_config(_STRICT)(TypedDict("Request", {"rows": rows}))  # type: ignore[operator]
