@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from forecast.data.panel import Clock, Floats, Times
 
+# Rows whose calendar is held. That of more takes nearly as much memory as their values, and is made when asked for.
+_HELD = 1 << 20
+
 _DAY = 86_400_000_000  # microseconds
 _YEAR = 365.2425 * _DAY
 
@@ -18,20 +21,52 @@ def calendar_features(times: Times, clock: Clock) -> Floats:
     the year.
 
     Args:
-        times: Timestamps [T].
+        times: Timestamps [...].
         clock: The beat of the rows.
 
     Returns:
-        [T, K] within -1 … 1; K is 0 on a yearly clock.
+        [..., K] within -1 … 1; K is 0 on a yearly clock.
     """
     phases = _phases(times, clock)
     waves = [wave(2 * np.pi * phase) for phase in phases for wave in (np.sin, np.cos)]
-    return np.stack(waves, axis=1) if waves else np.zeros((len(times), 0))
+    return np.stack(waves, axis=-1) if waves else np.zeros((*times.shape, 0))
 
 
 def calendar_names(clock: Clock) -> tuple[str, ...]:
     """Names of the K features, in their order."""
     return tuple(f"{wave} of {cycle}" for cycle in _cycles(clock) for wave in ("sine", "cosine"))
+
+
+class Calendar:
+    """The calendar features of T rows, in float32.
+
+    Args:
+        times: Timestamps [T].
+        clock: The beat of the rows; None for no features at all.
+    """
+
+    def __init__(self, times: Times, clock: Clock | None) -> None:
+        self._times, self._clock = times, clock
+        self._held = self._features(times) if clock is None or len(times) <= _HELD else None
+
+    @property
+    def width(self) -> int:
+        """K, how many features there are."""
+        return len(calendar_names(self._clock)) if self._clock else 0
+
+    def at(self, rows: NDArray[np.signedinteger]) -> NDArray[np.float32]:
+        """The features of these rows [...]: [..., K]."""
+        if self._held is not None:
+            return self._held.take(rows, axis=0)
+        first, end = int(rows.min(initial=len(self._times))), int(rows.max(initial=-1)) + 1
+        if end - first < rows.size:  # windows that overlap
+            return self._features(self._times[first:end])[rows - first]
+        return self._features(self._times[rows])
+
+    def _features(self, times: Times) -> NDArray[np.float32]:
+        if self._clock is None:
+            return np.zeros((*times.shape, 0), np.float32)
+        return calendar_features(times, self._clock).astype(np.float32)
 
 
 def _cycles(clock: Clock) -> tuple[str, ...]:

@@ -12,16 +12,13 @@ from numpy.typing import NDArray
 from forecast.config import Config, DataConfig, chosen
 from forecast.data.bounds import Bounds, bounds_of, unrolled
 from forecast.data.disguise import disguises
-from forecast.data.features import calendar_features, calendar_names
+from forecast.data.features import Calendar
 from forecast.data.panel import Floats, Panel
 from forecast.data.quality import TURN
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_time
 from forecast.data.windows import Flags, Forecasting, Ints, InUnits, Windows, fill_forward, index_windows
 from forecast.errors import DataError
-
-# Rows whose calendar is made at once.
-_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -32,8 +29,9 @@ class Rows:
         panel: Targets first, then past covariates, then those that are known ahead.
         n_targets: D, how many of the columns are targets.
         n_covariates: P, how many of the columns after them are past covariates.
-        filled: Targets in their own units with short holes filled forward, [T, D].
-        inputs: Scaled float32 rows [T, F]: the panel's columns, then the calendar; 0 where unusable.
+        carried: Of each target, the rows of the holes that are filled forward, ascending, and the values there.
+        scaled: The panel's columns as they are fed, float32 [T, C]; 0 where unusable.
+        calendar: What is fed beside them.
         usable: Which rows can be fed, [T].
         seen: Which rows a horizon may hold: every target was observed, and what is known ahead is there, [T].
         logged: Whether the targets are logged before they are scaled.
@@ -46,8 +44,9 @@ class Rows:
     panel: Panel
     n_targets: int
     n_covariates: int
-    filled: Floats
-    inputs: NDArray[np.float32]
+    carried: tuple[tuple[Ints, Floats], ...]
+    scaled: NDArray[np.float32]
+    calendar: Calendar
     usable: Flags
     seen: Flags
     logged: bool
@@ -59,7 +58,30 @@ class Rows:
     @property
     def n_known(self) -> int:
         """K, how many of the F inputs are known ahead."""
-        return self.inputs.shape[1] - self.n_targets - self.n_covariates
+        return self.scaled.shape[1] + self.calendar.width - self.n_targets - self.n_covariates
+
+    @property
+    def filled(self) -> Floats:
+        """Targets of all rows in their own units with short holes filled forward, [T, D]; a copy."""
+        return self.filled_at(np.arange(self.panel.n_rows))
+
+    def filled_at(self, rows: Ints) -> Floats:
+        """Targets at these rows [...] in their own units with short holes filled forward, [..., D]."""
+        values = self.observed(rows)
+        for target, (holes, carried) in enumerate(self.carried):
+            if len(holes):
+                place = np.minimum(np.searchsorted(holes, rows), len(holes) - 1)
+                values[..., target] = np.where(holes[place] == rows, carried[place], values[..., target])
+        return values
+
+    @property
+    def inputs(self) -> NDArray[np.float32]:
+        """What a network is fed of all rows, [T, F]; takes as much memory again."""
+        return self.inputs_at(np.arange(self.panel.n_rows))
+
+    def inputs_at(self, rows: Ints) -> NDArray[np.float32]:
+        """What a network is fed of these rows [...], scaled columns and then the calendar: [..., F]."""
+        return np.concatenate([self.scaled.take(rows, axis=0), self.calendar.at(rows)], axis=-1)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -172,31 +194,28 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
     """
     n_targets = count_targets(config)
     n_columns, n_covariates = len(panel.columns), len(chosen(config.covariates))
-    calendar = len(calendar_names(panel.clock)) if config.calendar else 0
     series, identity = panel.series_of_row(), scaler.positions(panel.series_ids)
     own_scaler = scaler.for_series(panel.series_ids)
-    # Column by column and span by span: copies of all in float64 would take many times the memory of the panel.
-    inputs = np.empty((panel.n_rows, n_columns + calendar), np.float32)
+    # Column by column: copies of all in float64 would take many times the memory of the panel.
+    scaled = np.empty((panel.n_rows, n_columns), np.float32)
     usable, seen = np.ones(panel.n_rows, bool), np.ones(panel.n_rows, bool)
-    targets = []
+    carried = []
     for column in range(n_columns):
         filled, fed = fill_forward(panel, config.longest_fill, column)
-        inputs[:, column] = np.nan_to_num(own_scaler.transform(filled, series, column), copy=False)
+        scaled[:, column] = np.nan_to_num(own_scaler.transform(filled, series, column), copy=False)
         usable &= fed
         if not n_targets <= column < n_targets + n_covariates:
             seen &= ~np.isnan(panel.values[:, column])
         if column < n_targets:
-            targets.append(filled)
-    for first in range(0, panel.n_rows if calendar else 0, _AT_ONCE):
-        span = slice(first, first + _AT_ONCE)
-        inputs[span, n_columns:] = calendar_features(panel.times[span], panel.clock)
-    untouched = all(np.shares_memory(filled, panel.values) for filled in targets)
+            holes = np.flatnonzero(fed & np.isnan(panel.values[:, column]))
+            carried.append((holes, filled[holes]))
     return Rows(
         panel=panel,
         n_targets=n_targets,
         n_covariates=n_covariates,
-        filled=panel.values[:, :n_targets] if untouched else np.stack(targets, axis=1),
-        inputs=inputs,
+        carried=tuple(carried),
+        scaled=scaled,
+        calendar=Calendar(panel.times, panel.clock if config.calendar else None),
         usable=usable,
         seen=seen,
         logged=config.transform == "log",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from forecast.config import ReadOptions
 from forecast.data import quality
@@ -80,6 +81,7 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         notes=(*notes, *clock_notes),
         left_out=left_out,
     )
+    pa.default_memory_pool().release_unused()  # which would be kept for tables that do not come
     return replace(panel, warnings=(*warnings, *mended, *moves, *quality.warnings_of(panel)))
 
 

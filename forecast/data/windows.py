@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from forecast.data.panel import Floats, Panel
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.signedinteger]
 Flags = NDArray[np.bool_]
 
 # A network seen from outside: scaled forecasts of the windows that start at these rows [n]. They are points [n, H, D],
@@ -91,7 +91,9 @@ def index_windows(
     good = stretches[:n_starts] == stretches[panel.n_rows - n_starts :]
     good &= _all_in(inputs_usable, lookback)[:n_starts]
     good &= _all_in(targets_seen & part_rows, horizon)[lookback : lookback + n_starts]
-    return Windows(np.flatnonzero(good), lookback, horizon)
+    # Half the memory, where no sum of two rows can overflow.
+    narrow = np.int32 if panel.n_rows < 1 << 30 else np.int64
+    return Windows(np.flatnonzero(good).astype(narrow), lookback, horizon)
 
 
 def _all_in(flags: Flags, length: int) -> Flags:
@@ -130,7 +132,8 @@ def fill_forward(panel: Panel, longest: int, column: int) -> tuple[Floats, Flags
         return values, usable
     stretches = panel.stretches()
     first_of_stretch = np.searchsorted(stretches, stretches[missing])
-    last_seen = np.maximum.accumulate(np.where(usable, np.arange(panel.n_rows), -1))[missing]
+    begins = np.diff(missing, prepend=-2) != 1
+    last_seen = (missing[begins] - 1)[np.cumsum(begins) - 1]
     near = (last_seen >= first_of_stretch) & (missing - last_seen <= longest)
     filled = values.copy()
     filled[missing[near]] = values[last_seen[near]]

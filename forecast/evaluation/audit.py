@@ -138,10 +138,10 @@ def differing_rows(true: Rows, other: Rows, tampered: Tampered, before: NDArray[
     """
     there = tampered.places(before)
     parts: Mapping[str, tuple[NDArray[Any], NDArray[Any]]] = {
-        "the filled value": (true.filled[before], other.filled[there]),
+        "the filled value": (true.filled_at(before), other.filled_at(there)),
         "whether the row can be fed": (true.usable[before], other.usable[there]),
         "whether the row was observed": (true.seen[before], other.seen[there]),
-        "the input": (true.inputs[before], other.inputs[there]),
+        "the input": (true.inputs_at(before), other.inputs_at(there)),
     }
     for what, (one, two) in parts.items():
         place = first_unequal(one, two)

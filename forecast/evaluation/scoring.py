@@ -55,15 +55,22 @@ def naive_errors(rows: Rows, training_rows: Flags, season: int) -> dict[str, Nai
     stretches = rows.panel.stretches()
     return {
         name: seasonal_naive_error(
-            rows.panel.values[span, target][training_rows[span]],
+            rows.panel.values[span, target][learned],
             season,
-            stretches[span][training_rows[span]],
+            stretches[span][learned],
             TURN if rows.bounds.circular[series, target] else None,
         )
         for series, of_series in enumerate(rows.unique_ids)
         for span in [rows.panel.rows(series)]
+        for learned in [_without_copy(training_rows[span])]
         for target, name in enumerate(of_series)
     }
+
+
+def _without_copy(flags: Flags) -> Flags | slice:
+    """What picks these rows: a slice where they are the first ones, as training rows are."""
+    count = int(flags.sum())
+    return slice(count) if flags[:count].all() else flags
 
 
 def calibrated(
@@ -249,7 +256,7 @@ class _Judgement:
         """Add one chunk, and return those of its forecasts that are kept, in the long format."""
         rows, windows = self._rows, self._windows
         y_pred = {name: middle(values) for name, values in chunk.forecasts.items()}
-        last = rows.filled[windows.cutoffs[chunk.number], : rows.n_targets]
+        last = rows.filled_at(windows.cutoffs[chunk.number])
         self.sums.add(Seen(chunk.number, chunk.series, chunk.y_true, last), y_pred, self._models[0])
         columns = {"y": chunk.y_true} | y_pred
         if self._follower is not None and self._intervals is not None:

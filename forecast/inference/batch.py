@@ -20,6 +20,9 @@ class _Together:
     inputs: NDArray[np.float32]
     identity: Ints
 
+    def inputs_at(self, rows: Ints) -> NDArray[np.float32]:
+        return self.inputs[rows]
+
 
 class Batch:
     """A network that has been asked for some windows of some rows, and knows their forecasts.
@@ -30,8 +33,12 @@ class Batch:
     """
 
     def __init__(self, network: Network, asked: Sequence[tuple[Fed, Ints]]) -> None:
-        rows = _Together(*(np.concatenate([getattr(fed, part) for fed, _ in asked]) for part in ("inputs", "identity")))
-        offsets = np.cumsum([0, *(len(fed.inputs) for fed, _ in asked[:-1])])
+        counts = [len(fed.identity) for fed, _ in asked]
+        rows = _Together(
+            np.concatenate([fed.inputs_at(np.arange(n_rows)) for (fed, _), n_rows in zip(asked, counts, strict=True)]),
+            np.concatenate([fed.identity for fed, _ in asked]),
+        )
+        offsets = np.cumsum([0, *counts[:-1]])
         starts = [own + offset for (_, own), offset in zip(asked, offsets, strict=True)]
         answers = network.over(rows)(np.concatenate(starts))
         ends = np.cumsum([len(own) for own in starts])

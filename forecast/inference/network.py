@@ -13,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from forecast.data.windows import Forecasting, Ints
-from forecast.models.shape import Fed, Shape
+from forecast.models.shape import Fed, Shape, fed_windows
 
 States = Sequence[NDArray[np.float32]]
 
@@ -93,11 +93,6 @@ class OnnxNetwork:
         return forecast, after
 
     def _fed(self, rows: Fed, starts: Ints) -> dict[str, NDArray[np.generic]]:
-        shape = self._shape
-        window = rows.inputs[starts[:, None] + np.arange(shape.lookback + shape.horizon)]
-        fed = {
-            "past": window[:, : shape.lookback],
-            "future": window[:, shape.lookback :, shape.features - shape.known :],
-            "series": rows.identity[starts],
-        }
+        past, future, _ = fed_windows(rows, starts, self._shape)
+        fed = {"past": past, "future": future, "series": rows.identity[starts]}
         return {name: fed[name] for name in self.takes if name in fed}

@@ -253,7 +253,7 @@ def history_until(rows: Rows, cutoff: int, target: int, season: int) -> Floats:
     stretches = rows.panel.stretches()
     most = min(max(_SEASONS * season, _LEAST_ROWS), _MOST_ROWS)
     begin = max(int(np.searchsorted(stretches, stretches[cutoff])), cutoff + 1 - most)
-    history = rows.filled[begin : cutoff + 1, target]
+    history = rows.filled_at(np.arange(begin, cutoff + 1))[:, target]
     missing = np.flatnonzero(np.isnan(history))
     return history[missing[-1] + 1 :] if len(missing) else history
 

@@ -1,4 +1,4 @@
-"""Feeding a network: windows are gathered on the device, batch by batch, from the one array of rows."""
+"""Feeding a network: windows are gathered batch by batch from the rows, which are never copied as a whole."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from numpy.typing import NDArray
 
 from forecast.data.windows import Forecasting, Ints
 from forecast.models.backend import keras, tf
-from forecast.models.shape import Fed, Shape
+from forecast.models.shape import Fed, Shape, fed_windows
 
 # Windows that are scored at once. Larger batches gain nothing on a CPU and cost memory.
 _SCORED_AT_ONCE = 1024
 
 
-class Feeder:
-    """Rows on the device, and how a batch of windows is gathered from them.
+def gather(rows: Fed, starts: Ints, shape: Shape) -> tuple[dict[str, Any], Any]:
+    """The network's inputs and the scaled targets [B, H, D] of the windows that start at some rows, on the device.
 
     Args:
-        inputs: Float32 [T, F].
-        identity: Where the series of each row stands among those that the network was trained on, [T].
-    """
-
-    def __init__(self, inputs: NDArray[np.float32], identity: Ints) -> None:
-        self.inputs = tf.constant(inputs)
-        self.series = tf.constant(identity.astype(np.int32))
-
-
-def gather(inputs: Any, series: Any, starts: Any, shape: Shape) -> tuple[dict[str, Any], Any]:
-    """The network's inputs and the scaled targets [B, H, D] of the windows that start at some rows.
-
-    Args:
-        inputs: Rows on the device, [T, F].
-        series: The series of each row, [T].
+        rows: What they are taken from.
         starts: First row of each window, [B].
         shape: Sizes of the windows.
     """
-    window = tf.gather(inputs, starts[:, None] + tf.range(shape.lookback + shape.horizon))
-    past, ahead = window[:, : shape.lookback], window[:, shape.lookback :]
-    known = ahead[:, :, shape.features - shape.known :]
-    return {"past": past, "future": known, "series": tf.gather(series, starts)}, ahead[:, :, : shape.targets]
+    past, future, y_true = fed_windows(rows, starts, shape)
+    series = rows.identity[starts].astype(np.int32)
+    inputs = {"past": tf.constant(past), "future": tf.constant(future), "series": tf.constant(series)}
+    return inputs, tf.constant(y_true)
+
+
+def input_specs(shape: Shape, batch_size: int | None) -> dict[str, tf.TensorSpec]:
+    """What `gather` returns as the network's inputs, by name.
+
+    Args:
+        shape: Sizes of the windows.
+        batch_size: B; None for any number.
+    """
+    return {
+        "past": tf.TensorSpec([batch_size, shape.lookback, shape.features], tf.float32),
+        "future": tf.TensorSpec([batch_size, shape.horizon, shape.known], tf.float32),
+        "series": tf.TensorSpec([batch_size], tf.int32),
+    }
 
 
 class Forecaster:
@@ -55,23 +55,21 @@ class Forecaster:
     """
 
     def __init__(self, network: keras.Model, shape: Shape, batch_size: int | None = None) -> None:
-        def forecast(inputs: Any, series: Any, starts: Any) -> Any:
-            return network(gather(inputs, series, starts, shape)[0], training=False)
+        def forecast(inputs: dict[str, Any]) -> Any:
+            return network(inputs, training=False)
 
-        rows, ints = tf.TensorSpec([None, shape.features], tf.float32), tf.TensorSpec([None], tf.int32)
-        starts = tf.TensorSpec([batch_size], tf.int32)
-        self._forecast = tf.function(forecast, input_signature=[rows, ints, starts])
-        self._shape = network.output_shape[1:]
+        self._forecast = tf.function(forecast, input_signature=[input_specs(shape, batch_size)])
+        self._shape, self._answer = shape, network.output_shape[1:]
 
-    def over(self, feeder: Feeder) -> Forecasting:
+    def over(self, rows: Fed) -> Forecasting:
         """The function from first rows of windows [N] of some rows to scaled forecasts [N, H, D] or [N, H, D, Q]."""
-        return partial(self._all, feeder)
+        return partial(self._all, rows)
 
-    def _all(self, feeder: Feeder, starts: Ints) -> NDArray[np.float32]:
-        result = np.empty((len(starts), *self._shape), np.float32)
+    def _all(self, rows: Fed, starts: Ints) -> NDArray[np.float32]:
+        result = np.empty((len(starts), *self._answer), np.float32)
         for first in range(0, len(starts), _SCORED_AT_ONCE):
-            picked = tf.constant(starts[first : first + _SCORED_AT_ONCE].astype(np.int32))
-            result[first : first + len(picked)] = self._forecast(feeder.inputs, feeder.series, picked).numpy()
+            part = slice(first, first + _SCORED_AT_ONCE)
+            result[part] = self._forecast(gather(rows, starts[part], self._shape)[0]).numpy()
         return result
 
 
@@ -89,7 +87,7 @@ class KerasNetwork:
 
     def over(self, rows: Fed) -> Forecasting:
         """The function from first rows of windows [N] to scaled forecasts [N, H, D] or [N, H, D, Q]."""
-        return self._forecaster.over(Feeder(rows.inputs, rows.identity))
+        return self._forecaster.over(rows)
 
     def state_shapes(self, n_series: int) -> list[tuple[int, ...]]:
         """The shapes of the states; the number of series is that which the network was built for."""

@@ -63,6 +63,6 @@ def _linear_error(prepared: Prepared, lookback: int) -> float:
 
 def _pairs(prepared: Prepared, windows: Windows, lookback: int) -> tuple[Floats, Floats]:
     """Lookback [N, L] and horizon [N, H] of the first target, scaled and counted from the last value."""
-    first = prepared.rows.inputs[:, 0].astype(np.float64)
+    first = prepared.rows.scaled[:, 0].astype(np.float64)
     past, future = first[windows.past()[:, -lookback:]], first[windows.future()]
     return past - past[:, -1:], future - past[:, -1:]

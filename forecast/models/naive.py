@@ -23,11 +23,10 @@ def naive_forecasts(rows: Rows, windows: Windows, picked: slice | Ints, season: 
     Returns:
         [n, H, D] by name.
     """
-    targets = rows.filled[:, : rows.n_targets]
     cutoffs = windows.cutoffs[picked]
     steps = np.arange(1, windows.horizon + 1)
-    last = targets[cutoffs][:, None, :]
-    first = targets[windows.starts[picked]][:, None, :]
+    last = rows.filled_at(cutoffs)[:, None, :]
+    first = rows.filled_at(windows.starts[picked])[:, None, :]
     drift = _extended(np.log(first), np.log(last), windows.lookback, steps) if rows.logged else None
     drift = _extended(first, last, windows.lookback, steps) if drift is None else np.exp(drift)
     return {
@@ -44,11 +43,10 @@ def _extended(first: Floats, last: Floats, lookback: int, steps: Ints) -> Floats
 
 def _seasonal(rows: Rows, cutoffs: Ints, steps: Ints, season: int) -> Floats:
     # The same phase of the newest cycle that lies wholly before the horizon step: y[t + h - m * ceil(h / m)].
-    targets = rows.filled[:, : rows.n_targets]
     source = cutoffs[:, None] + steps - season * -(-steps // season)
     same_stretch = rows.panel.stretches()
     reachable = same_stretch[np.maximum(source, 0)] == same_stretch[cutoffs][:, None]
-    value = targets[np.maximum(source, 0)]
+    value = rows.filled_at(np.maximum(source, 0))
     found = (reachable & (source >= 0))[..., None] & ~np.isnan(value)
     # Where the data do not reach back a season, the last value is the best that a naive forecast can do.
-    return np.where(found, value, targets[cutoffs][:, None, :])
+    return np.where(found, value, rows.filled_at(cutoffs)[:, None, :])

@@ -50,13 +50,30 @@ class Shape:
 class Fed(Protocol):
     """The part of `Rows` that a network is fed."""
 
-    @property
-    def inputs(self) -> NDArray[np.float32]:
-        """Scaled, [T, F]."""
+    def inputs_at(self, rows: Ints) -> NDArray[np.float32]:
+        """What it is fed of these rows [...]: [..., F]."""
 
     @property
     def identity(self) -> Ints:
         """Where the series of each row stands among the S, [T]."""
+
+
+def fed_windows(
+    rows: Fed, starts: Ints, shape: Shape
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """The windows that start at some rows.
+
+    Args:
+        rows: What they are taken from.
+        starts: First row of each window, [B].
+        shape: Sizes of the windows.
+
+    Returns:
+        The past [B, L, F]; of the horizon, what is known ahead [B, H, K], and the scaled targets [B, H, D].
+    """
+    window = rows.inputs_at(starts[:, None] + np.arange(shape.lookback + shape.horizon))
+    past, ahead = window[:, : shape.lookback], window[:, shape.lookback :]
+    return past, ahead[:, :, shape.features - shape.known :], ahead[:, :, : shape.targets]
 
 
 def shape_of(rows: Rows, lookback: int, horizon: int) -> Shape:

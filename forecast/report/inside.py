@@ -92,7 +92,7 @@ def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> Drawing:
     figure = Drawing(height=2.6 + 1.45 * len(maps))
     axes = figure.subplots(1 + len(maps), 1, sharex=True, height_ratios=[1.2] + [1] * len(maps))
     times = rows.panel.times[past]
-    series = draw(axes[0], times, rows.filled[past, 0], OBSERVED, "observed", NO_BREAKS)
+    series = draw(axes[0], times, rows.filled_at(past)[:, 0], OBSERVED, "observed", NO_BREAKS)
     axes[0].set_ylabel(labels.axis(labels.target))
     order = _slowest_first(trace)
     edges = _edges(times, inside.segment)

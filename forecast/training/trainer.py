@@ -15,7 +15,7 @@ from forecast.data.prepare import Prepared
 from forecast.data.windows import Windows, middle
 from forecast.errors import ConfigError, RunError
 from forecast.models.backend import keras, tf
-from forecast.models.feeding import Feeder, Forecaster, gather
+from forecast.models.feeding import Forecaster, gather, input_specs
 from forecast.models.loops import is_worth_compiling
 from forecast.models.shape import shape_of
 from forecast.models.tracing import Opened, gradient_by_lag
@@ -76,7 +76,6 @@ class Fit:
         rows = prepared.rows
         self.network, self.config, self.windows, self.unit = network, config, windows, rows.unit
         self.shape = shape_of(rows, windows.lookback, windows.horizon)
-        self.feeder = Feeder(rows.inputs, rows.identity)
         self.order = lanes_or_windows(windows, config, carries_state=twin is not None)
         self.steps_per_epoch = min(max(self.order.steps_per_pass, _SHORTEST_EPOCH), config.steps_per_epoch)
         self.last_epoch = epochs or config.epochs
@@ -94,7 +93,8 @@ class Fit:
             self._one_step,
             input_signature=[
                 tf.TensorSpec([], tf.int32),
-                tf.TensorSpec([self.order.batch_size], tf.int32),
+                input_specs(self.shape, self.order.batch_size),
+                tf.TensorSpec([self.order.batch_size, self.shape.horizon, self.shape.targets], tf.float32),
                 tf.TensorSpec([], tf.float32),
                 tf.TensorSpec([], tf.float32),
             ],
@@ -127,10 +127,10 @@ class Fit:
         rate = learning_rate(progress.step, self.config.epochs * self.steps_per_epoch, self.config)
         if self.order.forgets(progress.step):
             _forget(self.network)
-        starts = self.order.starts(progress.step).astype(np.int32)
+        inputs, y_true = gather(self._rows, self.order.starts(progress.step), self.shape)
         momentum = averaging_momentum(progress.step, self.config.ema)
-        arguments = (progress.step, starts, rate, momentum)
-        loss, mae = self._step(*map(tf.constant, arguments)).numpy().tolist()
+        numbers = map(tf.constant, (rate, momentum))
+        loss, mae = self._step(tf.constant(progress.step), inputs, y_true, *numbers).numpy().tolist()
         if not loss < _DIVERGED:
             raise self._diverged(f"The loss is {loss} at step {progress.step + 1}")
         progress.step += 1
@@ -144,8 +144,7 @@ class Fit:
             f"or a smaller --clip-norm than {self.config.clip_norm:g}.",
         )
 
-    def _one_step(self, step: Any, starts: Any, rate: Any, momentum: Any) -> Any:
-        inputs, y_true = gather(self.feeder.inputs, self.feeder.series, starts, self.shape)
+    def _one_step(self, step: Any, inputs: dict[str, Any], y_true: Any, rate: Any, momentum: Any) -> Any:
         if self.config.mirror:
             inputs, y_true = self._half_mirrored(step, inputs, y_true)
         with tf.GradientTape() as tape:
@@ -222,9 +221,9 @@ class Fit:
             return np.nan, np.nan
         rows, windows = self._rows, self.validation
         with self._averaged():
-            y_pred = self.forecaster.over(self.feeder)(windows.starts)
+            y_pred = self.forecaster.over(rows)(windows.starts)
         future, series = windows.future(), rows.series[windows.starts]
-        scaled = rows.inputs[future, : rows.n_targets]
+        scaled = rows.scaled[future, : rows.n_targets]
         loss = float(self._loss(tf.constant(scaled, tf.float64), tf.constant(y_pred, tf.float64)))
         observed = rows.observed(future)
         in_units = self._scaler.inverse(middle(y_pred).astype(np.float64), series)
@@ -237,8 +236,7 @@ class Fit:
 
     def _gradient_by_lag(self) -> list[float]:
         """How far back the gradient of the averaged weights reaches, over some training windows; six digits of it."""
-        starts = self.windows.every(_GRADIENT_WINDOWS).starts.astype(np.int32)
-        inputs, _ = gather(self.feeder.inputs, self.feeder.series, starts, self.shape)
+        inputs, _ = gather(self._rows, self.windows.every(_GRADIENT_WINDOWS).starts, self.shape)
         with self._averaged():
             return [float(f"{norm:.6g}") for norm in gradient_by_lag(self._opened, inputs)]
 

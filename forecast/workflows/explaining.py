@@ -178,7 +178,6 @@ class _View:
     """A run over rows: its networks, and the windows through which one looks into them."""
 
     def __init__(self, run: Run, panel: Panel) -> None:
-        from forecast.models.feeding import Feeder
         from forecast.models.shape import shape_of
         from forecast.models.tracing import Opened
 
@@ -187,7 +186,6 @@ class _View:
         self.rows: Rows = encode(panel, run.config.data, run.scaler)
         self.windows = unseen_windows(run, self.rows)
         self.shape = shape_of(self.rows, self.windows.lookback, self.windows.horizon)
-        self.feeder = Feeder(self.rows.inputs, self.rows.identity)
         self.networks = keras_networks_of(run, self.shape)
         self.opened = {name: Opened(network) for name, network in self.networks.items()}
 
@@ -200,7 +198,7 @@ class _View:
         """What the networks take of some windows, and the scaled targets [B, H, D]."""
         from forecast.models.feeding import gather
 
-        return gather(self.feeder.inputs, self.feeder.series, windows.starts.astype(np.int32), self.shape)
+        return gather(self.rows, windows.starts, self.shape)
 
     def memories(self) -> tuple[list[Memory], list[Trace]]:
         """What each layer of the model remembers, and what it did with the newest window."""

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from forecast.models.backend import keras
     from forecast.training.trainer import Fit
 
-# Bytes of rows that are let go at once after a training; to look for fewer takes longer than they are worth.
-_LARGE = 1 << 26
+# Windows whose order is let go at once after a training; to look for that of fewer takes longer than it is worth.
+_LARGE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -235,8 +235,8 @@ def fit_network(
     for number in range(workshop.prepared.config.training.ensemble):
         stop = epochs[number] if epochs is not None else None
         members.append(_fit_member(workshop, name, number, parts, windows, stop))
-        if workshop.prepared.rows.inputs.nbytes > _LARGE:
-            gc.collect()  # a training refers to itself, and holds a copy of all rows until it is found to be unused
+        if len(windows) > _LARGE:
+            gc.collect()  # a training refers to itself, and holds its order until it is found to be unused
     return Trained(tuple(members), time.monotonic() - started)
 
 

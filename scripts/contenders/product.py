@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 import forecast
 from contenders.contest import RUN, RUNS, Contest, Log, main
 from forecast.data.prepare import in_units
-from forecast.models.backend import tf
 from forecast.models.feeding import gather
 from forecast.training.trainer import Fit
 from forecast.workflows.forecasting import forecasters_of
@@ -104,7 +103,7 @@ class Product:
         if part == "test":
             forecaster = forecasters_of(self.run, rows, "model")[self.run.config.network.model]
         else:
-            forecaster = in_units(self.fit.forecaster.over(self.fit.feeder), rows, self.prepared.scaler)
+            forecaster = in_units(self.fit.forecaster.over(rows), rows, self.prepared.scaler)
         return lambda: forecaster(starts)[:, :, 0]
 
     def save(self) -> None:
@@ -118,12 +117,10 @@ class Product:
 
     def _input_share(self) -> float:
         """Choosing and gathering a batch by itself, which it never is in a step, over a step: an upper bound."""
-        fit = self.fit
-        gathered = tf.function(lambda starts: gather(fit.feeder.inputs, fit.feeder.series, starts, fit.shape))
-        gathered(tf.constant(fit.order.starts(0).astype(np.int32)))
+        fit, rows = self.fit, self.prepared.rows
         began = time.perf_counter()
         for step in range(STEPS_OF_INPUT):
-            gathered(tf.constant(fit.order.starts(step).astype(np.int32)))
+            gather(rows, fit.order.starts(step), fit.shape)
         seconds = (time.perf_counter() - began) / STEPS_OF_INPUT
         return seconds * median(self.log.rates) / fit.order.batch_size
 

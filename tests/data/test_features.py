@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecast.data.features import calendar_features, calendar_names
+from forecast.data import features
+from forecast.data.features import Calendar, calendar_features, calendar_names
 from forecast.data.panel import Clock
 
 DAY, WEEK, YEAR = ((f"sine of {cycle}", f"cosine of {cycle}") for cycle in ("day", "week", "year"))
@@ -71,3 +72,16 @@ def test_features_depend_on_nothing_but_the_clock() -> None:
     times = Clock("h").future(np.datetime64("1999-12-30", "us"), 100)
     whole = calendar_features(times, Clock("h"))
     assert whole[40:60].tobytes() == calendar_features(times[40:60], Clock("h")).tobytes()
+
+
+@pytest.mark.parametrize("rows", [[[3, 4, 5], [4, 5, 6], [4, 5, 6]], [[70, 71], [2, 3]], np.zeros((0, 5), int)])
+def test_the_calendar_of_a_long_table_is_that_of_a_short_one(monkeypatch: pytest.MonkeyPatch, rows: object) -> None:
+    times = np.datetime64("2020-02-27", "us") + np.arange(80) * np.timedelta64(1, "h")
+    held = Calendar(times, Clock("h"))
+    monkeypatch.setattr(features, "_HELD", 79)
+    made = Calendar(times, Clock("h"))
+    assert held.width == made.width == 6
+    found = made.at(np.array(rows))
+    assert found.shape == (*np.shape(rows), 6)
+    assert found.dtype == np.float32
+    assert found.tobytes() == held.at(np.array(rows)).tobytes()

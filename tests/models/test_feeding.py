@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from forecast.config import build_config
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import prepare
-from forecast.models.backend import tf
 from forecast.models.catalogue import configure
-from forecast.models.feeding import Feeder, Forecaster, gather
+from forecast.models.feeding import Forecaster, gather
 from forecast.models.recurrent import build_network
 from forecast.models.shape import Shape, shape_of
 
 SHAPE = Shape(lookback=4, horizon=3, targets=2, covariates=1, known=2, series=2)
+
+
+@dataclass
+class Counted:
+    """Rows that are an array."""
+
+    inputs: np.ndarray
+    identity: np.ndarray
+
+    def inputs_at(self, rows: np.ndarray) -> np.ndarray:
+        return self.inputs[rows]
 
 
 def counted(n_rows: int) -> np.ndarray:
@@ -24,8 +36,7 @@ def counted(n_rows: int) -> np.ndarray:
 
 def test_windows_hold_the_rows_that_they_should() -> None:
     series = np.repeat([0, 1], 20)
-    feeder = Feeder(counted(40), series)
-    inputs, y_true = gather(feeder.inputs, feeder.series, tf.constant([2, 30]), SHAPE)
+    inputs, y_true = gather(Counted(counted(40), series), np.array([2, 30]), SHAPE)
     assert {name: array.dtype.name for name, array in inputs.items()} == {
         "past": "float32",
         "future": "float32",
@@ -40,8 +51,7 @@ def test_windows_hold_the_rows_that_they_should() -> None:
 
 def test_without_a_calendar_nothing_is_known_ahead() -> None:
     shape = Shape(lookback=4, horizon=3, targets=2, covariates=3, known=0, series=1)
-    feeder = Feeder(counted(10), np.zeros(10, int))
-    inputs, y_true = gather(feeder.inputs, feeder.series, tf.constant([3]), shape)
+    inputs, y_true = gather(Counted(counted(10), np.zeros(10, int)), np.array([3]), shape)
     assert inputs["future"].shape == (1, 3, 0)
     assert y_true.numpy().tolist() == [counted(10)[7:10, :2].tolist()]
 
@@ -72,7 +82,7 @@ def test_many_windows_are_forecast_in_their_order_whatever_the_batch() -> None:
     rng = np.random.default_rng(0)
     inputs, series = rng.normal(size=(2500, 5)).astype(np.float32), np.repeat([0, 1], 1250)
     starts = rng.permutation(2400)[:2100]  # three batches, the last one short
-    y_pred = Forecaster(network, SHAPE).over(Feeder(inputs, series))(starts)
+    y_pred = Forecaster(network, SHAPE).over(Counted(inputs, series))(starts)
     past = inputs[starts[:, None] + np.arange(4)]
     future = inputs[starts[:, None] + np.arange(4, 7)][:, :, 3:]
     at_once = network({"past": past, "future": future, "series": series[starts]}, training=False).numpy()
@@ -83,5 +93,5 @@ def test_many_windows_are_forecast_in_their_order_whatever_the_batch() -> None:
 
 def test_no_window_gives_no_forecast() -> None:
     network = build_network(configure({"units": (3,), "normalise": "none", "segment": 1}).network, SHAPE, seed=0)
-    y_pred = Forecaster(network, SHAPE).over(Feeder(counted(20), np.zeros(20, int)))(np.zeros(0, int))
+    y_pred = Forecaster(network, SHAPE).over(Counted(counted(20), np.zeros(20, int)))(np.zeros(0, int))
     assert y_pred.shape == (0, 3, 2)

@@ -210,7 +210,7 @@ def test_the_figures_of_the_best_epoch_are_those_of_its_weights(loss: str, trans
     fit = fit_of(prepared)
     fit.run(Watching())
     windows = prepared.validation
-    y_pred = fit.forecaster.over(fit.feeder)(windows.starts)[:, :, 0].astype(np.float64)
+    y_pred = fit.forecaster.over(prepared.rows)(windows.starts)[:, :, 0].astype(np.float64)
     logged = np.log(values) if transform == "log" else values
     mean, scale = logged[:84].mean(), logged[:84].std()
     error = (logged[windows.future()] - mean) / scale - y_pred
@@ -236,7 +236,7 @@ def test_training_errors_of_logged_targets_are_in_their_units_too() -> None:
     values = 50 * np.exp(0.3 * noisy())
     prepared = prepared_of(values, transform="log", epochs=1, steps_per_epoch=1, batch_size=1000)
     fit = fit_of(prepared)
-    fresh = fit.forecaster.over(fit.feeder)(fit.windows.starts)  # the whole of the first and only batch
+    fresh = fit.forecaster.over(prepared.rows)(fit.windows.starts)  # the whole of the first and only batch
     fit.run(Watching())
     y_pred = np.exp(fresh[:, :, 0] * prepared.scaler.scale[0, 0] + prepared.scaler.mean[0, 0])
     expected = np.abs(values[fit.windows.future()] - y_pred).mean()
@@ -308,9 +308,10 @@ def test_a_loss_of_a_million_is_no_forecast_any_more(
 
 
 def test_half_of_the_windows_are_mirrored_about_their_last_value() -> None:
-    fit = fit_of(prepared_of(noisy(400), calendar=True, mirror=True))
-    picked = fit.windows.starts[:200].astype(np.int32)
-    inputs, y_true = gather(fit.feeder.inputs, fit.feeder.series, picked, fit.shape)
+    prepared = prepared_of(noisy(400), calendar=True, mirror=True)
+    fit = fit_of(prepared)
+    picked = fit.windows.starts[:200]
+    inputs, y_true = gather(prepared.rows, picked, fit.shape)
     seen, past, y = [], inputs["past"].numpy(), y_true.numpy()
     for step in (0, 0, 1):
         changed, targets = fit._half_mirrored(step, inputs, y_true)
@@ -355,7 +356,7 @@ def test_a_noiseless_sine_is_learned() -> None:
     fit.run(Watching())
     windows = prepared.test
     y_pred = prepared.scaler.inverse(
-        fit.forecaster.over(fit.feeder)(windows.starts).astype(np.float64), np.zeros(len(windows), int)
+        fit.forecaster.over(prepared.rows)(windows.starts).astype(np.float64), np.zeros(len(windows), int)
     )
     error = np.abs(wave[windows.future()] - y_pred[:, :, 0]).mean()
     # Scaled by a step of persistence: a seasonal naive forecast of a noiseless sine makes no error at all.

@@ -241,7 +241,7 @@ def test_a_window_that_reaches_into_the_horizon_is_caught(fed: Run, brief: pytes
     true = OnnxNetwork._fed
 
     def one_row_late(network: OnnxNetwork, rows: Fed, starts: Ints) -> dict[str, Any]:
-        next_row = rows.inputs[starts + fed.config.data.lookback][:, None]
+        next_row = rows.inputs_at(starts[:, None] + fed.config.data.lookback)
         sound = true(network, rows, starts)
         return sound | {"past": np.concatenate([sound["past"][:, 1:], next_row], axis=1)}
 

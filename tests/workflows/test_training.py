@@ -16,9 +16,9 @@ import pytest
 import forecast
 from forecast import Config, ConfigError, DataError, ForecastError, Run, RunError
 from forecast.evaluation import scoring
-from forecast.models.feeding import Feeder
 from forecast.report.draw import draw_forecast
 from forecast.runs.place import list_runs
+from forecast.training.schedule import WindowOrder
 from forecast.workflows import fitting
 from forecast.workflows.listening import Silence, StopRequested
 
@@ -527,18 +527,18 @@ def test_what_was_inferred_and_mended_is_told_and_kept(tmp_path: Path, monthly: 
 def test_what_a_large_training_held_is_let_go(
     tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[weakref.ref[Feeder]] = []
-    true = Feeder.__init__
+    made: list[weakref.ref[WindowOrder]] = []
+    true = WindowOrder.__init__
 
-    def watched(feeder: Feeder, *rows: Any) -> None:
-        made.append(weakref.ref(feeder))
-        true(feeder, *rows)
+    def watched(order: WindowOrder, *of: Any) -> None:
+        made.append(weakref.ref(order))
+        true(order, *of)
 
-    monkeypatch.setattr(Feeder, "__init__", watched)
+    monkeypatch.setattr(WindowOrder, "__init__", watched)
     monkeypatch.setattr(fitting, "_LARGE", 0)
     forecast.train(monthly, tiny(epochs=1), run="run", runs_dir=tmp_path)
     assert len(made) >= 2
-    assert all(feeder() is None for feeder in made)
+    assert all(order() is None for order in made)
 
 
 def test_a_table_of_forecasts_that_is_not_whole_is_said_to_be_thinned(

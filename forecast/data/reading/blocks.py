@@ -104,8 +104,6 @@ def gather_blocks(path: str | Path, options: ReadOptions) -> Gathered | None:
         return _gathered(blocks, n_rows, origin, options)
     except (DataError, OSError, pa.ArrowException):
         return None
-    finally:
-        pa.default_memory_pool().release_unused()  # which would be kept for tables that do not come
 
 
 def _count_lines(path: Path) -> int:
