@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -62,5 +62,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory, monthly_csv: Path, tiny: C
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the plots and the report of a training out: they take longer than it does."""
-    monkeypatch.setattr("forecast.report.draw.draw_run", lambda *_: {})
-    monkeypatch.setattr("forecast.report.page.report_page", lambda _: "")
+    _draw_nothing(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def plotless() -> Iterator[None]:
+    """As `no_plots`, for runs that the tests of a file share: until its end."""
+    with pytest.MonkeyPatch.context() as patch:
+        _draw_nothing(patch)
+        yield
+
+
+def _draw_nothing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("forecast.report.draw.draw_run", lambda *_: {})
+    patch.setattr("forecast.report.page.report_page", lambda _: "")

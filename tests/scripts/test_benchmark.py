@@ -94,6 +94,7 @@ def test_the_keras_recipe_learns_from_the_windows_of_the_contest(contest: Contes
     assert starts[-1] + 16 == contest.test_from
 
 
+@pytest.mark.usefixtures("no_plots")
 def test_this_program_is_measured_on_the_windows_of_the_contest(contest: Contest) -> None:
     product = Product(default=False)
     found = answer(product, read_contest(contest.folder), epochs=2)

@@ -27,8 +27,9 @@ def test_the_validation_span_chooses_and_the_test_span_is_reported() -> None:
     assert row == "| WTI | 3 / 7 | 2 / 8 * | 2.5 / 7.5 | 4 / 6 | 5 / 5 | 9 | 9 | 9 | 8 (7.5) |"
 
 
+@pytest.mark.usefixtures("no_plots")
 def test_ets_forecasts_the_same_windows(tmp_path: Path, monthly: pd.DataFrame, tiny: Callable[..., Config]) -> None:
-    settings = tiny(model="segment-lstm", segment=3, baseline=False, season=12)
+    settings = tiny(model="segment-lstm", segment=3, baseline=False, season=12, test=0.08)
     panel = forecast.read(monthly)
     run = forecast.train(panel, settings, run="months", runs_dir=tmp_path)
     record = benchmark._ets("months", panel, run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +44,6 @@ def frame_of(n_rows: int = 200) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def plotless() -> Iterator[pytest.MonkeyPatch]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("forecast.report.draw.draw_run", lambda *_: {})
-        patch.setattr("forecast.report.page.report_page", lambda _: "")
-        yield patch
-
-
-@pytest.fixture(scope="module")
 def days(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("days") / "days.csv"
     frame_of().to_csv(path, index=False)
@@ -59,7 +51,7 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def fed(days: Path, plotless: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def fed(days: Path, plotless: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A network that is fed two covariates. Only to be read."""
     return forecast.train(days, covaried(), run="fed", runs_dir=tmp_path_factory.mktemp("runs"))
 
@@ -131,7 +123,7 @@ def test_what_is_known_ahead_is_kept_also_where_channels_are_series(
 
 
 def test_on_business_days_what_hangs_on_a_holiday_is_left_out(
-    tiny: Callable[..., Config], plotless: pytest.MonkeyPatch, tmp_path: Path
+    tiny: Callable[..., Config], plotless: None, tmp_path: Path
 ) -> None:
     frame = frame_of(260)[["ds", "y"]].assign(ds=pd.bdate_range("2021-01-04", periods=260)).ffill()
     holidays = frame.drop(index=range(210, 260, 4)).reset_index(drop=True)

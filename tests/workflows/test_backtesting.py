@@ -219,6 +219,7 @@ def test_nothing_is_left_behind_not_even_after_a_request_to_stop(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("no_plots")
 def test_memory_does_not_grow_with_origins_times_lookback(tmp_path: Path) -> None:
     lookback, n = 400, 12_000
     rng = np.random.default_rng(2)
@@ -226,7 +227,6 @@ def test_memory_does_not_grow_with_origins_times_lookback(tmp_path: Path) -> Non
     settings = {"model": "segment-rnn", "units": 4, "epochs": 1, "steps_per_epoch": 1, "batch_size": 8}
     settings |= {"lookback": lookback, "horizon": 1, "segment": 100, "validation": 0.05, "test": 0.85}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("forecast.report.draw.draw_run", lambda *_: {})
         # Quantiles are summed up chunk by chunk; in this short series one chunk would be all of it.
         patch.setattr("forecast.evaluation.scoring._POINTS_AT_ONCE", 20_000)
         run = forecast.train(table, forecast.configure(settings), run="long", runs_dir=tmp_path)

@@ -14,6 +14,8 @@ from forecast.errors import ConfigError
 from forecast.evaluation.significance import diebold_mariano
 from forecast.workflows.listening import Silence
 
+pytestmark = pytest.mark.usefixtures("plotless")
+
 
 class Ears(Silence):
     """Keeps what it is told."""
@@ -37,7 +39,7 @@ def configured(**settings: object) -> Config:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(plotless: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return forecast.train(walk(), configured(refit=True, ensemble=2), run="walk", runs_dir=tmp_path_factory.mktemp("r"))
 
 

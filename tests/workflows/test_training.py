@@ -67,16 +67,13 @@ def results(run: Run) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def everything(tiny: Tiny) -> Config:
     """Three trainings in one: the model, the baseline, and the model on every row; dropout, so that its seeds count."""
-    return tiny(refit=True, dropout=0.2, lookback=3)
+    return tiny(refit=True, head_dropout=0.2, lookback=3)
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory, monthly_csv: Path, everything: Config) -> Run:
+def straight(tmp_path_factory: pytest.TempPathFactory, monthly_csv: Path, everything: Config, plotless: None) -> Run:
     """The run that was never interrupted."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("forecast.report.draw.draw_run", lambda *_: {})
-        patch.setattr("forecast.report.page.report_page", lambda _: "")
-        return forecast.train(monthly_csv, everything, run="run", runs_dir=tmp_path_factory.mktemp("straight"))
+    return forecast.train(monthly_csv, everything, run="run", runs_dir=tmp_path_factory.mktemp("straight"))
 
 
 def test_the_same_seed_gives_the_same_bytes(
@@ -114,6 +111,7 @@ def test_an_interrupted_training_ends_with_the_same_bytes(
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+@pytest.mark.thorough
 def test_a_training_may_be_interrupted_again_and_again(
     tmp_path: Path, monthly_csv: Path, straight: Run, everything: Config
 ) -> None:
