@@ -6,11 +6,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 import forecast
 from forecast import Config, Run
@@ -21,8 +21,8 @@ from forecast.data.split import Split
 from forecast.data.windows import Ints
 from forecast.errors import DataError, LeakError
 from forecast.evaluation.audit import Audit
-from forecast.models import feeding
-from forecast.models.backend import tf
+from forecast.inference import network
+from forecast.models import feeding, shape
 from forecast.models.shape import Fed, Shape
 from forecast.workflows import auditing
 from forecast.workflows.listening import Silence
@@ -238,14 +238,15 @@ def test_a_covariate_from_the_future_is_caught(fed: Run, brief: pytest.MonkeyPat
 
 
 def test_a_window_that_reaches_into_the_horizon_is_caught(fed: Run, brief: pytest.MonkeyPatch) -> None:
-    true = feeding.gather
+    true = shape.fed_windows
 
-    def one_row_late(rows: Fed, starts: Ints, shape: Shape) -> tuple[dict[str, Any], Any]:
-        inputs, ahead = true(rows, starts, shape)
-        next_row = rows.inputs_at(starts[:, None] + shape.lookback)
-        return inputs | {"past": tf.concat([inputs["past"][:, 1:], next_row], axis=1)}, ahead
+    def one_row_late(rows: Fed, starts: Ints, sizes: Shape) -> tuple[NDArray[np.float32], ...]:
+        past, *ahead = true(rows, starts, sizes)
+        next_row = rows.inputs_at(starts[:, None] + sizes.lookback)
+        return np.concatenate([past[:, 1:], next_row], axis=1), *ahead
 
-    brief.setattr(feeding, "gather", one_row_late)
+    for runtime in (feeding, network):
+        brief.setattr(runtime, "fed_windows", one_row_late)
     found = forecast.audit(fed)
     ways = {"future changed", "future deleted", "future shuffled", "covariates", "newest rows"}
     assert failed_in(found) - {"scored"} == ways  # what it is fed is sound, which rows of it is not
