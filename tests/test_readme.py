@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 
 from forecast.cli.main import whole_app
-from forecast.models import loops
+from forecast.models.backend import tf
 from forecast.report import draw, inside, pictures
 from forecast.training import trainer
 
@@ -36,13 +37,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     rows = station(1000)
     rows.iloc[:900].to_csv(folder / "mine.csv", index=False)
-    rows.to_csv(folder / "newer.csv", index=False)
+    rows.iloc[600:].to_csv(folder / "newer.csv", index=False)
     return folder
 
 
 @pytest.fixture
-def two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the README trains and draws in minutes is done in seconds: two steps, short loops, pictures of nothing."""
+def two_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the README trains and draws in minutes is done in seconds: two steps, no graphs, pictures of nothing."""
     whole = trainer.Fit.__init__
 
     def begin(fit: trainer.Fit, *arguments: Any) -> None:
@@ -50,17 +51,18 @@ def two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         fit.steps_per_epoch, fit.last_epoch = 2, 1
 
     monkeypatch.setattr(trainer.Fit, "__init__", begin)
-    monkeypatch.setattr(loops, "LONGEST_UNROLLED", 0)
-    monkeypatch.setattr(loops, "LONGEST_UNROLLED_RNN", 0)
     for module in (draw, inside):
         monkeypatch.setattr(module, "to_png", lambda figure: b"")
     monkeypatch.setattr(pictures, "to_svg", lambda figure: b"")
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 def test_there_are_commands() -> None:
     assert {shlex.split(command)[1] for command in COMMANDS} == {
         "train", "predict", "report", "inspect", "evaluate", "runs", "explain", "stream",
-        "audit", "replay", "backtest", "compare",
+        "audit", "replay", "backtest", "compare", "export",
     }  # fmt: skip
 
 

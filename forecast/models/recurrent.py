@@ -92,7 +92,9 @@ class _Builder:
         centre, scale = centre[:, :, : shape.targets], scale[:, :, : shape.targets]
         if self.config.quantiles:
             scaled, centre, scale = self.ascending(scaled), centre[..., None], scale[..., None]
-        forecast = scaled * scale + centre
+        # The centre first: what Keras's sum finds second it takes for a bias along the second axis, where the batch has
+        # as many windows as the horizon has steps.
+        forecast = centre + scaled * scale
         return keras.Model({"past": past, "future": future, "series": series}, forecast, name="forecast")
 
     def normalise(self, past: Any) -> tuple[Any, Any, Any]:

@@ -107,18 +107,9 @@ def create_app(service: Service, limits: Limits) -> FastAPI:
     async def make_forecast(request: Request) -> Response:
         """Forecast the steps after the last of these rows."""
         try:
-            async with asyncio.timeout(limits.seconds):
-                body = await _body(request, limits.body)
-        except TimeoutError:
-            raise _refused(408, f"The body took longer than {limits.seconds:g} s to arrive.") from None
-        try:
-            async with asyncio.timeout(limits.seconds):
-                answer = await asyncio.wrap_future(service.submit(body))
-        except TimeoutError:
-            raise _refused(
-                504, f"The forecast took longer than {limits.seconds:g} s.", "Send fewer rows, or try again later."
-            ) from None
-        return Response(answer, media_type="application/json")
+            return Response(await _answer(request, service, limits), media_type="application/json")
+        except asyncio.CancelledError:  # the server stops, and has waited for this one as long as it may
+            raise _refused(503, "The server is stopping.", "Try again later.") from None
 
     app.add_exception_handler(ForecastError, _explained)
     app.add_exception_handler(StarletteHTTPException, _explained)
@@ -150,6 +141,27 @@ def described(service: Service) -> Model:
         finished=run.manifest["finished"],
         version=forecast.__version__,
     )
+
+
+async def _answer(request: Request, service: Service, limits: Limits) -> bytes:
+    """The forecast that is asked for, within the limits.
+
+    Raises:
+        HTTPException: If a limit is passed.
+        ForecastError: If the request cannot be answered.
+    """
+    try:
+        async with asyncio.timeout(limits.seconds):
+            body = await _body(request, limits.body)
+    except TimeoutError:
+        raise _refused(408, f"The body took longer than {limits.seconds:g} s to arrive.") from None
+    try:
+        async with asyncio.timeout(limits.seconds):
+            return await asyncio.wrap_future(service.submit(body))
+    except TimeoutError:
+        raise _refused(
+            504, f"The forecast took longer than {limits.seconds:g} s.", "Send fewer rows, or try again later."
+        ) from None
 
 
 async def _body(request: Request, most: int) -> bytes:

@@ -98,7 +98,11 @@ def write_contest(contest: Contest) -> None:
 def read_contest(folder: Path) -> Contest:
     """The contest that `write_contest` kept."""
     settings = json.loads((folder / "contest.json").read_text())
-    return Contest(folder, np.load(folder / "values.npy"), **{**settings, "columns": tuple(settings["columns"])})
+    return Contest(
+        folder,
+        np.load(folder / "values.npy", allow_pickle=False),
+        **{**settings, "columns": tuple(settings["columns"])},
+    )
 
 
 class Log:

@@ -11,6 +11,7 @@ import pytest
 
 from forecast.runs.place import open_run
 from forecast.runs.run import Run
+from injection import results
 
 TRAIN = "-m forecast train {source} --model rnn --units 16 --epochs 2 --lookback 6 --horizon 3 --run months --overwrite"
 
@@ -54,8 +55,7 @@ def test_a_full_disk_ends_with_three_and_leaves_the_older_run(
     done = trains(setting.format(folder=folder, bytes=used + 60_000), monthly_csv, folder)
     left = Path(f"{folder}.left") / "models"
     run = open_run(left / "months")
-    for name in run.manifest["files"]:
-        run._read(name)
+    results(run)
     assert [path for path in left.rglob("*") if path.name.endswith(".tmp")] == []
     assert done.returncode == 3, done.stderr
     assert f"bytes): {reason}." in done.stderr

@@ -146,6 +146,14 @@ def test_windows_do_not_see_each_other(decode: str, segment: int) -> None:
     np.testing.assert_allclose(forecast(network, alone)[0], forecast(network, inputs)[2], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("normalise", ["last", "standard"])
+def test_a_batch_of_as_many_windows_as_steps_is_one_like_any_other(normalise: str) -> None:
+    shape = Shape(lookback=4, horizon=3, targets=1, covariates=0, known=0, series=1)
+    network, inputs = build_network(parts(normalise=normalise), shape, seed=0), inputs_of(shape, batch=3)
+    alone = [forecast(network, {name: part[[number]] for name, part in inputs.items()}) for number in range(3)]
+    np.testing.assert_allclose(forecast(network, inputs), np.concatenate(alone), rtol=1e-5, atol=1e-6)
+
+
 def centre_and_scale(kind: str, measured: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What each normalisation subtracts and divides by, per window and channel: [B, 1, D + P] each."""
     spread = np.sqrt(measured.var(axis=1, keepdims=True) + 0.1**2)

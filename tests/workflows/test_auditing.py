@@ -48,6 +48,7 @@ def frame_of(n_rows: int = 200) -> pd.DataFrame:
 def plotless() -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecast.report.draw.draw_run", lambda *_: {})
+        patch.setattr("forecast.report.page.report_page", lambda _: "")
         yield patch
 
 
@@ -145,13 +146,13 @@ def test_on_business_days_what_hangs_on_a_holiday_is_left_out(
 # The five planted leaks.
 
 
+@pytest.mark.usefixtures("plotless")
 def test_a_scaler_on_all_rows_is_caught(days: Path, tmp_path: Path, brief: pytest.MonkeyPatch) -> None:
     def on_all_rows(panel: Panel, training_rows: windows.Flags, *more: tuple[str, ...]) -> scaling.Scaler:
         return scaling.fit_scaler(panel, np.ones_like(training_rows), *more)
 
     with pytest.MonkeyPatch.context() as planted:
         planted.setattr(prepare, "fit_scaler", on_all_rows)
-        planted.setattr("forecast.report.draw.draw_run", lambda *_: {})
         run = forecast.train(days, covaried(), run="scaled", runs_dir=tmp_path)
         found = forecast.audit(run)
         assert failed_in(found) == {"scaler, future changed", "training windows"}

@@ -11,7 +11,7 @@ import pytest
 
 import forecast
 from forecast import Config, DataError, Run, RunError
-from forecast.workflows.forecasting import age_in_steps, predict_and_draw
+from forecast.workflows.forecasting import age_in_steps, predict_and_draw, question_of
 from forecast.workflows.listening import Silence
 
 Tiny = Callable[..., Config]
@@ -299,3 +299,13 @@ def test_age_is_counted_in_steps_of_the_clock(trained: Run) -> None:
     now = pd.Timestamp.now("UTC").tz_localize(None)
     fresh = trained.forecast.assign(cutoff=now - pd.Timedelta(days=40))
     assert age_in_steps(fresh, trained) == 1
+
+
+def test_a_forecast_that_is_no_number_is_refused(trained: Run, monthly: pd.DataFrame) -> None:
+    class Overflown:
+        def over(self, rows: object) -> Callable[[np.ndarray], np.ndarray]:
+            return lambda starts: np.full((len(starts), 3, 1), np.nan, np.float32)
+
+    question = question_of(trained, monthly, Silence())
+    with pytest.raises(DataError, match="so far from those that months was trained on that its forecast is no number"):
+        question.answered({"lstm": [Overflown()]})  # type: ignore[list-item]
