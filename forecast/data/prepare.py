@@ -207,8 +207,8 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         if not n_targets <= column < n_targets + n_covariates:
             seen &= ~np.isnan(panel.values[:, column])
         if column < n_targets:
-            holes = np.flatnonzero(fed & np.isnan(panel.values[:, column]))
-            carried.append((holes, filled[holes]))
+            differs = np.flatnonzero((filled != panel.values[:, column]) & ~np.isnan(filled))
+            carried.append((differs, filled[differs]))
     return Rows(
         panel=panel,
         n_targets=n_targets,

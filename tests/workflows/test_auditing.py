@@ -6,11 +6,11 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 import forecast
 from forecast import Config, Run
@@ -21,8 +21,9 @@ from forecast.data.split import Split
 from forecast.data.windows import Ints
 from forecast.errors import DataError, LeakError
 from forecast.evaluation.audit import Audit
-from forecast.inference.network import OnnxNetwork
-from forecast.models.shape import Fed
+from forecast.inference import network
+from forecast.models import feeding, shape
+from forecast.models.shape import Fed, Shape
 from forecast.workflows import auditing
 from forecast.workflows.listening import Silence
 
@@ -230,14 +231,15 @@ def test_a_covariate_from_the_future_is_caught(fed: Run, brief: pytest.MonkeyPat
 
 
 def test_a_window_that_reaches_into_the_horizon_is_caught(fed: Run, brief: pytest.MonkeyPatch) -> None:
-    true = OnnxNetwork._fed
+    true = shape.fed_windows
 
-    def one_row_late(network: OnnxNetwork, rows: Fed, starts: Ints) -> dict[str, Any]:
-        next_row = rows.inputs_at(starts[:, None] + fed.config.data.lookback)
-        sound = true(network, rows, starts)
-        return sound | {"past": np.concatenate([sound["past"][:, 1:], next_row], axis=1)}
+    def one_row_late(rows: Fed, starts: Ints, sizes: Shape) -> tuple[NDArray[np.float32], ...]:
+        past, *ahead = true(rows, starts, sizes)
+        next_row = rows.inputs_at(starts[:, None] + sizes.lookback)
+        return np.concatenate([past[:, 1:], next_row], axis=1), *ahead
 
-    brief.setattr(OnnxNetwork, "_fed", one_row_late)
+    for runtime in (feeding, network):
+        brief.setattr(runtime, "fed_windows", one_row_late)
     found = forecast.audit(fed)
     ways = {"future changed", "future deleted", "future shuffled", "covariates", "newest rows"}
     assert failed_in(found) - {"scored"} == ways  # what it is fed is sound, which rows of it is not
