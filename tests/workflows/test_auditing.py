@@ -211,7 +211,7 @@ def centred(brief: pytest.MonkeyPatch) -> None:
 def test_a_centred_rolling_mean_is_caught(fed: Run) -> None:
     found = forecast.audit(fed)
     assert {"inputs", "future changed", "future deleted", "future shuffled", "newest rows"} <= failed_in(found)
-    assert "the input 'y' at " in detail_of(found, "inputs")
+    assert "the filled value 'y' at " in detail_of(found, "inputs")
     assert "covariates" not in found.failed
     # The run was trained and scored without it: its forecasts on file are others.
     assert "scored" in found.failed
