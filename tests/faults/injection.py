@@ -48,9 +48,9 @@ class Faults:
 
         return counting
 
-    def opened(self, path: Path, mode: str) -> Any:
+    def opened(self, path: Path, mode: str, **more: Any) -> Any:
         self.count("open")
-        file = open(path, mode)  # noqa: SIM115 - who asked for it closes it
+        file = open(path, mode, **more)  # noqa: SIM115 - who asked for it closes it
         if "b" in mode:
             write = file.write
 
