@@ -384,6 +384,9 @@ def test_a_network_that_cannot_be_computed_is_refused_before_it_is_built(
         configure("data", horizon=100_000)(folder)
         for name in ("weights.npz", "baseline/weights.npz"):
             arrays(name, one_step)(folder)
+        manifest = manifest_of(folder)
+        del manifest["files"]["calibration.npz"]  # whose shapes would be refused first
+        write_manifest(folder, manifest)
     with pytest.raises(RunError, match=said):
         forecast.predict(open_run(folder), monthly_csv)
 
@@ -418,6 +421,7 @@ def test_memory_is_short_and_the_refusal_comes_all_the_same(folder: Path) -> Non
     code = """
         import resource, sys
         from pathlib import Path
+        import forecast.data.prepare, forecast.artefacts.archives  # which bring NumPy and pandas
         from forecast.runs.place import open_run
         from forecast.errors import RunError
         pages = int(Path("/proc/self/statm").read_text().split()[0])
