@@ -19,7 +19,7 @@ States = Sequence[NDArray[np.float32]]
 
 # Windows that one core takes at once. With more, what the gates take of a week of hours no longer fits its cache, which
 # costs a third of the speed.
-_AT_ONCE = 32
+_AT_ONCE = 24
 
 
 class Network(Protocol):

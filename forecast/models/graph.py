@@ -171,7 +171,8 @@ class _Writer:
             outputs, state = self.layer(f"recurrent_{number + 1}", number, before, initial)
             if self.config.bidirectional:
                 backward, state_backward = self.layer(f"backward_{number + 1}", number, self.flipped(tokens), None)
-                outputs = self.node("Concat", outputs, self.flipped(backward), axis=2)
+                if outputs:
+                    outputs = self.node("Concat", outputs, self.flipped(backward), axis=2)
                 state = [self.node("Concat", *pair, axis=1) for pair in zip(state, state_backward, strict=True)]
             tokens = outputs
             self.carry_out(state)
@@ -179,7 +180,10 @@ class _Writer:
         return states
 
     def layer(self, name: str, number: int, tokens: str, states: list[str] | None) -> tuple[str, list[str]]:
-        """One recurrent layer over [n, B, F]: all outputs [n, B, U], and the last states [B, U]."""
+        """One recurrent layer over [n, B, F]: all outputs [n, B, U], and the last states [B, U].
+
+        Of the last layer nobody reads more than the states, so its outputs are not even written, and have no name.
+        """
         arrays = {key.removeprefix(f"{name}/"): value for key, value in self.weights.items() if key.startswith(name)}
         units = self.config.units[number]
         if self.config.cell == "slstm":
@@ -193,8 +197,11 @@ class _Writer:
             kind, tokens, *weights, *(initial if states or peepholes else ()), *peepholes,
             outputs=1 + len(STATES[self.config.cell]), hidden_size=units, **attributes,
         )  # fmt: skip
-        squeezed = [self.node("Squeeze", made[0], np.array([1]))]
-        return squeezed[0], [self.node("Squeeze", state, np.array([0])) for state in made[1:]]
+        last = number == len(self.config.units) - 1
+        if last:
+            self.graph.nodes[-1].output[0] = ""
+        outputs = "" if last else self.node("Squeeze", made[0], np.array([1]))
+        return outputs, [self.node("Squeeze", state, np.array([0])) for state in made[1:]]
 
     def slstm(self, arrays: Weights, units: int, tokens: str, states: list[str] | None) -> tuple[str, list[str]]:
         """An sLSTM layer, for which ONNX has no node: a loop over the steps."""
@@ -257,8 +264,8 @@ class _Writer:
         for number, state in enumerate(states):
             units = self.config.units[number]
             start = [self.reshaped(repeated(part, units), -1, units) for part in state]
-            flat, _ = self.layer(f"recurrent_{number + 1}", number, flat, start)
-        answers = self.reshaped(flat, -1, m, self.config.units[-1])
+            flat, last = self.layer(f"recurrent_{number + 1}", number, flat, start)
+        answers = self.reshaped(last[0], -1, m, self.config.units[-1])
         steps = self.reshaped(self.dense(answers, "head"), -1, m * self.segment, self.outputs_per_step)
         return self.cut(steps, 0, self.shape.horizon, 1)
 
@@ -290,7 +297,7 @@ class _Writer:
                 token = self.node("Relu", self.dense(token, "embed"))
             for depth in range(len(states)):
                 token, states[depth] = self.layer(f"recurrent_{depth + 1}", depth, token, states[depth])
-            answer = self.node("Squeeze", token, np.array([0]))
+            answer = states[-1][0]
         forecast = self.node("Concat", *forecasts, axis=1) if len(forecasts) > 1 else forecasts[0]
         return self.cut(forecast, 0, shape.horizon, 1)
 
