@@ -126,3 +126,11 @@ def test_a_training_with_bad_names(
     listed, _ = tell(capsys, "runs")
     assert run.name in listed
     assert {path.name for path in folder.iterdir()} == {SOURCE, "models"}
+
+
+def test_no_letters_of_a_name_become_a_picture() -> None:
+    from forecast.cli.console import err, print_error
+
+    with err.capture() as held:
+        print_error(DataError("postgres:x:101", "See:x:"))
+    assert held.get() == "error: postgres:x:101\nSee:x:\n"

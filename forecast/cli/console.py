@@ -23,8 +23,8 @@ from forecast.workflows.listening import StopRequested
 if TYPE_CHECKING:
     from forecast.training.trainer import Fit
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 def plain(text: str, longest: int = 10_000) -> str:
