@@ -18,6 +18,7 @@ import pytest
 from forecast.cli import console
 from forecast.cli.main import main
 from forecast.data.readers import read_panel
+from forecast.errors import DataError
 from forecast.runs.place import open_run
 from forecast.tabular import frame_to_csv
 
@@ -129,8 +130,6 @@ def test_a_training_with_bad_names(
 
 
 def test_no_letters_of_a_name_become_a_picture() -> None:
-    from forecast.cli.console import err, print_error
-
-    with err.capture() as held:
-        print_error(DataError("postgres:x:101", "See:x:"))
+    with console.err.capture() as held:
+        console.print_error(DataError("postgres:x:101", "See:x:"))
     assert held.get() == "error: postgres:x:101\nSee:x:\n"
