@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from forecast.artefacts.archives import forms_of
 from forecast.errors import RunError
 from forecast.training.checkpoint import load_checkpoint, save_checkpoint
 from forecast.training.state import Progress
@@ -38,18 +39,19 @@ def zeroed(content: bytes, chance: random.Random) -> bytes:
 def test_no_damage_is_taken_for_a_checkpoint(tmp_path: Path, damage: Callable[[bytes, random.Random], bytes]) -> None:
     chance = random.Random(0)
     weights = np.random.default_rng(0).normal(size=200)
+    forms = forms_of({"w": weights})
     for step in (5, 10):
         save_checkpoint(tmp_path, "model", {"w": weights * step}, Progress(step), ORIGIN)
     older, newer = sorted(tmp_path.iterdir())
     sound = {path: path.read_bytes() for path in (older, newer)}
     for _ in range(TRIALS):
         newer.write_bytes(damage(sound[newer], chance))
-        loaded = load_checkpoint(tmp_path, "model", ORIGIN)
+        loaded = load_checkpoint(tmp_path, "model", forms, ORIGIN)
         assert loaded is not None
         assert (loaded[0]["w"] == weights * 5).all()
         assert loaded[1].step == 5
         assert loaded[2] == (f"checkpoint {newer.name} is damaged; going on from the one before",)
         older.write_bytes(damage(sound[older], chance))
         with pytest.raises(RunError, match=r"Every checkpoint in .* is damaged"):
-            load_checkpoint(tmp_path, "model", ORIGIN)
+            load_checkpoint(tmp_path, "model", forms, ORIGIN)
         older.write_bytes(sound[older])
