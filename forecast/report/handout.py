@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from forecast.report.render import templates
 
 # Of more series the page would be a long list of numbers, which export.json has too.
 _MOST_LISTED = 10
@@ -40,14 +40,6 @@ def program(about: Mapping[str, Any]) -> str:
 
 
 def _filled(template: str, **values: object) -> str:
-    # Not the environment of the pages: what is text there, never markup, is neither HTML here.
-    environment = Environment(
-        loader=PackageLoader("forecast", "report/templates"),
-        autoescape=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates(autoescape=False)  # these are no HTML
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
     return environment.get_template(template).render(values)

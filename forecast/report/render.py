@@ -59,18 +59,26 @@ def render(template: str, **values: object) -> str:
     return environment.get_template(template).render(style=style, style_hash=_hash(style), **values)
 
 
-@cache
-def _style() -> tuple[Markup, Environment]:
-    environment = Environment(
+def templates(autoescape: bool) -> Environment:
+    """The templates of pages and of other texts.
+
+    Args:
+        autoescape: Whether what they are filled with is made safe for HTML.
+    """
+    return Environment(
         loader=PackageLoader("forecast", "report/templates"),
-        autoescape=True,
+        autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+@cache
+def _style() -> tuple[Markup, Environment]:
     css = resources.files("forecast").joinpath("report/templates/page.css").read_text(encoding="utf-8")
-    return Markup(css), environment
+    return Markup(css), templates(autoescape=True)
 
 
 def _hash(style: str) -> str:
