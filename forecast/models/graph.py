@@ -6,20 +6,17 @@ written anew from the weights whenever it is needed, so that none is ever read f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from forecast.config import NetworkConfig, chosen
 from forecast.models.graph_cells import STATES, as_node, refusal
+from forecast.models.graph_nodes import Graph
 from forecast.models.shape import MOST_FED_BACK, SMALLEST_SCALE, Shape
-
-# An old set of operators, and a format as old: other programs read it for sure.
-_OPSET, _FORMAT = 17, 8
 
 _FLOAT, _INT = TensorProto.FLOAT, TensorProto.INT64
 
@@ -46,56 +43,43 @@ def graph_of(config: NetworkConfig, shape: Shape, weights: Weights, carrying: bo
     Raises:
         NotInGraph: If ONNX has no node for the cell with these arguments.
     """
-    reason = refusal(config)
-    if reason is not None:
-        raise NotInGraph(reason)
-    return _Writer(config, shape, weights, carrying).written()
+    names = ("past", "future", "series")
+    return _Writer(Graph(), dict(zip(names, names, strict=True)), config, shape, weights, carrying).written()
 
 
-class _Graph:
-    """Nodes and constants, each under a name of its own."""
+def written_into(graph: Graph, fed: Mapping[str, str], config: NetworkConfig, shape: Shape, weights: Weights) -> str:
+    """The name of a network's scaled forecast, which is added to a graph.
 
-    def __init__(self) -> None:
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-        self._names: dict[bytes, str] = {}
-        self._count = 0
+    Args:
+        graph: Where to.
+        fed: The names that the graph has for what `graph_of` takes.
+        config: A resolved configuration.
+        shape: Sizes of input and output.
+        weights: By name.
 
-    def node(self, kind: str, *inputs: str | NDArray[Any], outputs: int = 1, **attributes: Any) -> Any:
-        """The name of a new node's output, or the list of them; arrays among its inputs become constants."""
-        names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
-        made = [self.fresh(kind.lower()) for _ in range(outputs)]
-        self.nodes.append(helper.make_node(kind, names, made, **attributes))
-        return made[0] if outputs == 1 else made
-
-    def constant(self, array: NDArray[Any]) -> str:
-        """The name of an array; one that is there already is not written twice."""
-        array = np.asarray(array, order="C")
-        content = f"{array.dtype}{array.shape}".encode() + array.tobytes()
-        if content not in self._names:
-            self._names[content] = self.fresh("constant")
-            self.constants.append(numpy_helper.from_array(array, self._names[content]))
-        return self._names[content]
-
-    def fresh(self, word: str) -> str:
-        self._count += 1
-        return f"{word}_{self._count}"
-
-    @contextmanager
-    def inside(self) -> Iterator[list[Any]]:
-        """Nodes that are made meanwhile go into the list that is given, for the body of a loop."""
-        outer, self.nodes = self.nodes, []
-        yield self.nodes
-        self.nodes = outer
+    Raises:
+        NotInGraph: If ONNX has no node for the cell with these arguments.
+    """
+    return _Writer(graph, fed, config, shape, weights).forecast()
 
 
 class _Writer:
     """Writes one network down; its methods are those of the builder."""
 
-    def __init__(self, config: NetworkConfig, shape: Shape, weights: Weights, carrying: bool) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        fed: Mapping[str, str],
+        config: NetworkConfig,
+        shape: Shape,
+        weights: Weights,
+        carrying: bool = False,
+    ) -> None:
+        reason = refusal(config)
+        if reason is not None:
+            raise NotInGraph(reason)
         self.config, self.shape, self.weights, self.carrying = config, shape, weights, carrying
-        self.graph = _Graph()
-        self.node = self.graph.node
+        self.graph, self.node, self.cut, self.fed = graph, graph.node, graph.cut, fed
         self.segment = min(chosen(config.segment), shape.lookback)
         self.n_past = -(-shape.lookback // self.segment)
         self.n_future = -(-shape.horizon // self.segment)
@@ -104,34 +88,31 @@ class _Writer:
         self.outputs: list[Any] = []
 
     def written(self) -> bytes:
-        shape, config = self.shape, self.config
+        self.graph.name("forecast", self.forecast())
+        size = [self.shape.horizon, self.shape.targets, *([self.n_quantiles] if self.config.quantiles else [])]
+        self.outputs.insert(0, helper.make_tensor_value_info("forecast", _FLOAT, ["B", *size]))
+        return self.graph.model(self.inputs, self.outputs)
+
+    def forecast(self) -> str:
         window, centre, scale = self.normalise()
         states = self.encode(self.tokens(window))
-        decode = {"direct": self.direct, "parallel": self.parallel, "recursive": self.recursive}[config.decode]
+        decode = {"direct": self.direct, "parallel": self.parallel, "recursive": self.recursive}[self.config.decode]
         scaled = decode(window, states)
-        size = [shape.horizon, shape.targets]
-        if config.quantiles:
+        if self.config.quantiles:
             scaled = self.ascending(scaled)
-            size.append(self.n_quantiles)
         if scale is not None:
             scaled = self.node("Mul", scaled, self.of_targets(scale))
         if centre is not None:
             scaled = self.node("Add", scaled, self.of_targets(centre))
-        self.node("Identity", scaled)
-        self.graph.nodes[-1].output[0] = "forecast"
-        self.outputs.insert(0, helper.make_tensor_value_info("forecast", _FLOAT, ["B", *size]))
-        graph = helper.make_graph(self.graph.nodes, "forecast", self.inputs, self.outputs, self.graph.constants)
-        model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_FORMAT, producer_name="forecast"
-        )
-        return bytes(model.SerializeToString())
+        return scaled
 
     def normalise(self) -> tuple[str, str | None, str | None]:
         """The window with each measured channel centred and scaled, and what was taken away, [B, 1, D + P]."""
         kind, measured = self.config.normalise, self.shape.targets + self.shape.covariates
         if kind == "none":
-            return "past", None, None
-        values, known = self.cut("past", 0, measured, 2), self.cut("past", measured, self.shape.features, 2)
+            return self.fed["past"], None, None
+        past = self.fed["past"]
+        values, known = self.cut(past, 0, measured, 2), self.cut(past, measured, self.shape.features, 2)
         centre, scale = self.cut(values, -1, None, 1), None
         mean = self.node("ReduceMean", values, axes=[1]) if kind != "last" else None
         if mean is not None:
@@ -244,7 +225,7 @@ class _Writer:
         del window
         positions = self.weights["queries/positions"]
         width, m = self.config.units[0] if self.segment > 1 else self.shape.features, self.n_future
-        windows = self.node("Gather", self.node("Shape", "past"), np.array([0]), axis=0)
+        windows = self.node("Gather", self.node("Shape", self.fed["past"]), np.array([0]), axis=0)
 
         def repeated(part: str, size: int) -> str:  # [B, size] for each of the m segments
             rows = self.node("Concat", windows, np.array([m, size]), axis=0)
@@ -255,7 +236,7 @@ class _Writer:
         if "queries/identities" in self.weights:
             self.inputs.append(helper.make_tensor_value_info("series", _INT, ["B"]))
             identities = self.weights["queries/identities"]
-            of_series = repeated(self.node("Gather", identities, "series", axis=0), identities.shape[1])
+            of_series = repeated(self.node("Gather", identities, self.fed["series"], axis=0), identities.shape[1])
             queries = self.node("Concat", queries, of_series, axis=2)
         if self.shape.known:
             known = self.node("MatMul", self.known_segments(), self.weights["known/kernel"])
@@ -315,7 +296,7 @@ class _Writer:
         """What is known of each output segment, [B, m, w * K]; beyond the horizon the last step is repeated."""
         size = self.shape.horizon, self.shape.known
         self.inputs.append(helper.make_tensor_value_info("future", _FLOAT, ["B", *size]))
-        future, missing = "future", self.n_future * self.segment - self.shape.horizon
+        future, missing = self.fed["future"], self.n_future * self.segment - self.shape.horizon
         if missing:
             future = self.node("Concat", future, *[self.cut(future, -1, None, 1)] * missing, axis=1)
         return self.reshaped(future, -1, self.n_future, self.segment * self.shape.known)
@@ -334,7 +315,7 @@ class _Writer:
         """Make the states of a layer after the last step outputs, where they are carried."""
         for part in state if self.carrying else ():
             name = f"new_state_{len(self.outputs) + 1}"
-            self.graph.nodes.append(helper.make_node("Identity", [part], [name]))
+            self.graph.name(name, part)
             self.outputs.append(helper.make_tensor_value_info(name, _FLOAT, None))
 
     @property
@@ -348,11 +329,6 @@ class _Writer:
 
     def reshaped(self, value: str, *size: int) -> str:
         return self.node("Reshape", value, np.array(size))
-
-    def cut(self, value: str, first: int, last: int | None, axis: int) -> str:
-        """The slice ``first:last`` along an axis."""
-        end = np.iinfo(np.int64).max if last is None else last
-        return self.node("Slice", value, *(np.array([number]) for number in (first, end, axis)))
 
     def flipped(self, value: str) -> str:
         """[n, B, U] with the last step first."""
