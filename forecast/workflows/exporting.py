@@ -1,10 +1,10 @@
-"""A run's networks as files for other programs, with all that these must know."""
+"""A run's network as a file for other programs, with all that these must know."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,17 +12,17 @@ import numpy as np
 import pandas as pd
 
 import forecast
-from forecast.config import chosen
-from forecast.data.bounds import bounds_of
+from forecast.config import DataConfig, chosen
 from forecast.data.features import calendar_names
-from forecast.data.panel import Clock, Floats
+from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import arrange
+from forecast.data.windows import fill_forward
 from forecast.errors import ConfigError, DataError
-from forecast.inference.network import OnnxNetwork
 from forecast.inference.newest import Newest, newest_rows
-from forecast.models.graph import graph_of
 from forecast.models.graph_cells import refusal
+from forecast.models.graph_units import graph_in_units
 from forecast.models.shape import Shape, shape_of
+from forecast.models.units import Units, inputs_in_units, units_of
 from forecast.report.handout import program, readme
 from forecast.runs.run import Run
 from forecast.storage import folder_written
@@ -46,9 +46,10 @@ def export(
     overwrite: bool = False,
     runs_dir: Path | None = None,
 ) -> Path:
-    """Write the networks that make a run's forecasts into a folder of their own, for other programs.
+    """Write the network that makes a run's forecasts into a folder of its own, for other programs.
 
-    Beside the networks stand a README, the same as ``export.json``, an example, and a program that forecasts it.
+    It takes rows and returns forecasts in the columns' own units. Beside it stand a README, the same as
+    ``export.json``, an example, and a program that forecasts it.
 
     Args:
         run: A run or its name.
@@ -72,12 +73,13 @@ def export(
     newest, source = _example_rows(run)
     shape = shape_of(newest.rows, chosen(run.config.data.lookback), chosen(run.config.data.horizon))
     with folder_written(place) as beside:
-        names, inputs = _write_networks(run, shape, format, beside)
-        about = _about(run, shape, newest, format) | {"networks": names, "inputs": inputs}
+        units = units_of(run.scaler, run.config.data, shape)
+        network = _write_network(run, shape, units, format, beside)
+        about = _about(run, shape, units, newest.rows.panel, format) | {"network": network}
         texts = {
             "README.md": readme(about, source),
             "use.py": program(about),
-            "example.json": _json(_example(newest)),
+            "example.json": _json(_example(newest, run.config.data, about["inputs"])),
         }
         for name, text in texts.items():
             (beside / name).write_text(text, encoding="utf-8")
@@ -108,7 +110,7 @@ def _files_of(folder: Path) -> Iterator[str]:
 
 
 def _example_rows(run: Run) -> tuple[Newest, str]:
-    """Rows to show how the networks are used, and what they are."""
+    """Rows to show how the network is used, and what they are."""
     try:
         newest = newest_rows(arrange(training_panel(run), run.config.data), run.config.data, run.scaler)
         if len(newest.windows):
@@ -120,8 +122,8 @@ def _example_rows(run: Run) -> tuple[Newest, str]:
     return typical, f"the mean of each column, because the run's own rows cannot be used: {reason}"
 
 
-def _write_networks(run: Run, shape: Shape, format: Format, folder: Path) -> tuple[list[str], dict[str, Any]]:
-    """Write every member of the network; their files, and what they are fed."""
+def _write_network(run: Run, shape: Shape, units: Units, format: Format, folder: Path) -> str:
+    """Write the network, all members of an ensemble in one; its file or folder."""
     parts, which = run.config.network, run.forecast_weights
     runtime = run.manifest.get("runtimes", {}).get(which)
     if format == "onnx" and runtime != ONNX:
@@ -131,36 +133,24 @@ def _write_networks(run: Run, shape: Shape, format: Format, folder: Path) -> tup
             f"Take another format: forecast export {run.name} --format saved-model",
         )
     members = members_of(run, which)
-    ending = {"onnx": ".onnx", "keras": ".keras", "saved-model": ""}[format]
-    names = [f"network{f'-{number}' if len(members) > 1 else ''}{ending}" for number in range(1, len(members) + 1)]
-    sizes = {"past": [shape.lookback, shape.features], "future": [shape.horizon, shape.known], "series": []}
-    taken = list(sizes)
-    for name, weights in zip(names, members, strict=True):
-        if format == "onnx":
-            graph = graph_of(parts, shape, weights)
-            (folder / name).write_bytes(graph)
-            taken = OnnxNetwork(graph, shape).takes
-        else:
-            network = in_keras(parts, shape, weights, run.config.training.seed, None)
-            if format == "keras":
-                network.save(folder / name)
-            else:
-                network.export(folder / name, verbose=False)
-    whole = "int64" if format == "onnx" else "int32"
-    inputs = {
-        name: {"shape": ["B", *size], "dtype": whole if name == "series" else "float32"}
-        for name, size in sizes.items()
-        if name in taken
-    }
-    return names, inputs
+    if format == "onnx":
+        (folder / "network.onnx").write_bytes(graph_in_units(parts, shape, members, units))
+        return "network.onnx"
+    from forecast.models.recurrent_units import network_in_units
+
+    networks = [in_keras(parts, shape, weights, run.config.training.seed, None) for weights in members]
+    network = network_in_units(parts, shape, networks, units)
+    if format == "keras":
+        network.save(folder / "network.keras")
+        return "network.keras"
+    network.export(folder / "network", verbose=False)
+    return "network"
 
 
-def _about(run: Run, shape: Shape, newest: Newest, format: Format) -> dict[str, Any]:
-    """What a program must know to use the networks: `README.md` says the same in words."""
-    rows, scaler, data, parts = newest.rows, run.scaler, run.config.data, run.config.network
+def _about(run: Run, shape: Shape, units: Units, panel: Panel, format: Format) -> dict[str, Any]:
+    """What a program must know to use the network: `README.md` says the same in words."""
+    scaler, data, parts = run.scaler, run.config.data, run.config.network
     calendar = calendar_names(Clock(run.data["freq"])) if data.calendar else ()
-    n_series, unscaled = len(scaler.series_ids), len(calendar)
-    bounds = bounds_of(np.arange(n_series), data)
     kinds = ["target"] * shape.targets + ["covariate"] * shape.covariates + ["known ahead"] * len(data.known)
     output = [shape.horizon, shape.targets, *([len(parts.quantiles)] if parts.quantiles else [])]
     return {
@@ -169,21 +159,22 @@ def _about(run: Run, shape: Shape, newest: Newest, format: Format) -> dict[str, 
         "format": format,
         "version": forecast.__version__,
         "model": parts.model,
-        "output": {"name": "forecast", "shape": ["B", *output], "dtype": "float32"},
+        "members": run.config.training.ensemble,
+        "inputs": {
+            name: {"shape": ["B", *size], "dtype": "int64" if name == "series" else "float64"}
+            for name, size in inputs_in_units(parts, shape).items()
+        },
+        "output": {"name": "forecast", "shape": ["B", *output], "dtype": "float64"},
         "clock": run.data["freq"],
-        "units": {name: unit for name, unit in rows.panel.units.items() if name in scaler.columns},
+        "units": {name: unit for name, unit in panel.units.items() if name in scaler.columns},
         "columns": [*scaler.columns, *calendar],
         "kinds": kinds + ["calendar"] * len(calendar),
-        "n_targets": shape.targets,
-        "n_known": shape.known,
         "quantiles": parts.quantiles,
         "series": scaler.series_ids,
-        "logged": [*scaler.logged.tolist(), *[False] * unscaled],
-        "mean": np.pad(scaler.mean, ((0, 0), (0, unscaled))).tolist(),
-        "scale": np.pad(scaler.scale, ((0, 0), (0, unscaled)), constant_values=1.0).tolist(),
-        "low": _known(bounds.low),
-        "high": _known(bounds.high),
-        "circular": bounds.circular.tolist(),
+        "logged": [name for name, is_logged in zip(scaler.columns, scaler.logged, strict=True) if is_logged],
+        "low": _known(units.bounds.low),
+        "high": _known(units.bounds.high),
+        "circular": units.bounds.circular.tolist(),
     }
 
 
@@ -191,20 +182,23 @@ def _known(limits: Floats) -> list[list[float | None]]:
     return [[value if np.isfinite(value) else None for value in row] for row in limits.tolist()]
 
 
-def _example(newest: Newest) -> dict[str, Any]:
-    """What the networks are fed for a forecast, before it is scaled."""
+def _example(newest: Newest, config: DataConfig, inputs: Collection[str]) -> dict[str, Any]:
+    """What the network is fed for a forecast, and of what series and steps that is."""
     rows, windows = newest.rows, newest.windows
     picked = np.arange(min(len(windows), _SHOWN))
-    n_columns = rows.filled.shape[1]
-    values = np.concatenate([rows.filled, rows.inputs[:, n_columns:]], axis=1)
-    series = rows.series[windows.starts[picked]]
+    filled = [fill_forward(rows.panel, config.longest_fill, column)[0] for column in range(len(rows.panel.columns))]
+    values = np.column_stack([*filled, rows.calendar.at(np.arange(rows.panel.n_rows))])
+    starts = windows.starts[picked]
+    fed = {
+        "past": values[windows.past(picked)],
+        "future": values[windows.future(picked)][..., values.shape[1] - rows.n_known :],
+        "series": rows.identity[starts],
+    }
     return {
-        "series": [rows.panel.series_ids[number] for number in series],
-        "unique_id": [rows.unique_ids[number] for number in series],
+        "inputs": {name: fed[name].tolist() for name in inputs},
+        "unique_id": [rows.unique_ids[number] for number in rows.series[starts]],
         "cutoff": [str(pd.Timestamp(time)) for time in rows.panel.times[windows.cutoffs[picked]]],
         "ds": [[str(pd.Timestamp(time)) for time in times] for times in rows.panel.times[windows.future(picked)]],
-        "past": values[windows.past(picked)].tolist(),
-        "future": values[windows.future(picked)][..., values.shape[1] - rows.n_known :].tolist(),
     }
 
 

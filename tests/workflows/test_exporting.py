@@ -54,11 +54,11 @@ def test_the_program_forecasts_what_predict_does(trained: Run, tmp_path: Path) -
     agrees(found, forecast.predict(trained), "forecast", "lstm")
 
 
-def test_the_page_says_how_the_columns_are_scaled(trained: Run, tmp_path: Path) -> None:
+def test_the_page_says_what_the_network_takes(trained: Run, tmp_path: Path) -> None:
     folder = forecast.export(trained, tmp_path / "onnx")
     page, about = (folder / "README.md").read_text(), json.loads((folder / "export.json").read_text())
-    assert f"| y | {trained.scaler.mean[0, 0]} | {trained.scaler.scale[0, 0]} |" in page
-    assert "| input | `past` | [B, 6, 3] | float32 |" in page
+    assert "| input | `past` | [B, 6, 3] | float64 |" in page
+    assert "| output | `forecast` | [B, 3, 1] | float64 |" in page
     assert "the last rows that the run was trained on" in page
     assert about["files"] == sorted(path.name for path in folder.iterdir())
     assert list(tmp_path.iterdir()) == [folder]
@@ -68,11 +68,11 @@ def test_only_an_export_is_replaced_and_only_if_that_is_asked_for(trained: Run, 
     folder = forecast.export(trained, tmp_path / "mine")
     with pytest.raises(ConfigError, match="is there already"):
         forecast.export(trained, folder)
-    (folder / "network-7.onnx").write_text("old")
+    (folder / "network.keras").write_text("old")
     about = json.loads((folder / "export.json").read_text())
-    (folder / "export.json").write_text(json.dumps(about | {"files": [*about["files"], "network-7.onnx"]}))
+    (folder / "export.json").write_text(json.dumps(about | {"files": [*about["files"], "network.keras"]}))
     forecast.export(trained, folder, overwrite=True)
-    assert not (folder / "network-7.onnx").exists()
+    assert not (folder / "network.keras").exists()
     (folder / "thesis.txt").write_text("years of work")
     with pytest.raises(ConfigError, match=r"holds 'thesis\.txt', which no export put there"):
         forecast.export(trained, folder, overwrite=True)
@@ -115,7 +115,7 @@ def test_a_run_whose_rows_are_gone_is_exported_with_typical_ones(trained: Run, t
     folder = forecast.export(gone, tmp_path / "onnx")
     assert "the mean of each column, because the run's own rows cannot be used" in (folder / "README.md").read_text()
     example = json.loads((folder / "example.json").read_text())
-    assert np.unique(np.array(example["past"])[..., 0]).tolist() == [trained.scaler.mean[0, 0]]
+    assert np.unique(np.array(example["inputs"]["past"])[..., 0]).tolist() == [trained.scaler.mean[0, 0]]
     assert printed(folder)["ds"].tolist() == trained.forecast["ds"].tolist()
 
 
