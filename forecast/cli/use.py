@@ -101,7 +101,7 @@ def evaluate(
 def export(
     run: RunArgument,
     format: Annotated[
-        Literal["onnx", "keras", "saved-model"], typer.Option(help="What the networks are written as.")
+        Literal["onnx", "keras", "saved-model"], typer.Option(help="What the network is written as.")
     ] = "onnx",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The folder to write. (default: RUN-FORMAT)")
@@ -110,7 +110,7 @@ def export(
     runs_dir: RunsDir = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write a run's networks for other programs, with a README, an example, and a program that uses them."""
+    """Write a run's network for other programs, in the columns' own units: with a README, an example, and a program."""
     from forecast.cli.console import Speaker, say
     from forecast.workflows import exporting
 

@@ -64,6 +64,27 @@ def test_the_page_says_what_the_network_takes(trained: Run, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == [folder]
 
 
+@pytest.mark.usefixtures("no_plots")
+def test_angles_and_columns_of_every_kind(three: pd.DataFrame, tiny: Callable[..., Config], tmp_path: Path) -> None:
+    wind, plan = np.random.default_rng(9).normal(50, 30, (2, len(three)))
+    table = three.assign(y=three["y"] * 15 % 360, wind=wind, plan=plan)
+    table.loc[table.groupby("unique_id").tail(3).index, ["y", "wind"]] = np.nan
+    table.to_csv(tmp_path / "three.csv", index=False)
+    kinds = {"target": ("y",), "covariates": ("wind",), "known": ("plan",), "circular": ("y",)}
+    config = tiny(model="segment-gru", segment=3, normalise="last", epochs=1, baseline=False, **kinds)
+    run = forecast.train(tmp_path / "three.csv", config, run="three", runs_dir=tmp_path)
+    folder = forecast.export(run, tmp_path / "onnx")
+    agrees(printed(folder), run.forecast, "forecast", "segment-gru")
+    example = json.loads((folder / "example.json").read_text())
+    east, fed = example["unique_id"].index(["east"]), example["inputs"]
+    assert fed["past"][east][-1][1] == pytest.approx(wind[-4])
+    np.testing.assert_allclose(np.array(fed["future"])[east, :, 0], plan[-3:])
+    page = (folder / "README.md").read_text()
+    assert "| 2 | plan | known ahead |  |" in page
+    assert f"| {fed['series'][east]} | east |" in page
+    assert "Angles are in degrees." in page
+
+
 def test_only_an_export_is_replaced_and_only_if_that_is_asked_for(trained: Run, tmp_path: Path) -> None:
     folder = forecast.export(trained, tmp_path / "mine")
     with pytest.raises(ConfigError, match="is there already"):
