@@ -197,7 +197,7 @@ def test_what_is_no_scaler_is_refused(text: str) -> None:
 def test_a_long_series_is_fitted_column_by_column(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = panel_of([*EIGHT, np.nan], [10 * value for value in EIGHT] + [1.0])
     together = fit(panel, logged=("b",))
-    monkeypatch.setattr("forecast.data.scaling._FITTED_AT_ONCE", 2)
+    monkeypatch.setattr("forecast.data.scaling._AT_ONCE", 2)
     alone = fit(panel, logged=("b",))
     np.testing.assert_allclose(alone.mean, together.mean, rtol=1e-14)
     np.testing.assert_allclose(alone.scale, together.scale, rtol=1e-14)
