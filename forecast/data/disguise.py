@@ -107,8 +107,9 @@ def _alike(
     The shift s counts from the end where it is negative. The line is taken piece by piece, as the spectra of a long
     one would take many times the memory of the panel; beside a piece of the one column lie H more places of the other.
     """
-    places = _places(panel, horizon)
+    # In this order: what the moments are taken of is gone again when the places come, which take as much memory.
     moments = [_mean_and_spread(values[looked_at & ~np.isnan(values)]) for values in panel.values.T]
+    places = _places(panel, horizon)
     sums = {pair: np.zeros((6, 2 * horizon + 1)) for pair in pairs}
     end = int(places[-1]) + 1
     for first in range(0, end, _PIECE):

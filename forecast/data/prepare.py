@@ -202,7 +202,7 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
     carried = []
     for column in range(n_columns):
         filled, fed = fill_forward(panel, config.longest_fill, column)
-        scaled[:, column] = np.nan_to_num(own_scaler.transform(filled, series, column), copy=False)
+        own_scaler.transform(filled, series, column, scaled[:, column])
         usable &= fed
         if not n_targets <= column < n_targets + n_covariates:
             seen &= ~np.isnan(panel.values[:, column])

@@ -17,8 +17,8 @@ from forecast.errors import DataError, RunError
 
 Ints = NDArray[np.int64]
 
-# Rows of a longer series are fitted column by column.
-_FITTED_AT_ONCE = 1 << 20
+# Rows that are transformed together; those of a longer series are fitted column by column.
+_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -39,24 +39,27 @@ class Scaler:
     columns: tuple[str, ...]
     series_ids: tuple[str, ...]
 
-    def transform(self, values: Floats, series: Ints, column: int) -> Floats:
-        """Scaled values of one column.
+    def transform(self, values: Floats, series: Ints, column: int, out: NDArray[np.floating]) -> None:
+        """Write the scaled values of one column, and 0 where none is known, into an array of any precision.
 
         Args:
             values: [T] in the column's own units.
             series: The series of each row, [T].
             column: Which of the columns.
+            out: [T].
 
         Raises:
             DataError: If the column is under a log transform and holds a value that is not positive.
         """
         if self.logged[column]:
             _refuse_non_positive(values, self.columns[column])
-            values = np.log(values)
         one = len(self.series_ids) == 1
-        scaled: Floats = values - (self.mean[0, column] if one else self.mean[series, column])
-        scaled /= self.scale[0, column] if one else self.scale[series, column]
-        return scaled
+        for first in range(0, len(values), _AT_ONCE):  # in float64, so that a whole copy would weigh
+            block = slice(first, first + _AT_ONCE)
+            of_series = 0 if one else series[block]
+            scaled = np.log(values[block]) if self.logged[column] else values[block]
+            scaled = (scaled - self.mean[of_series, column]) / self.scale[of_series, column]
+            out[block] = np.nan_to_num(scaled, copy=False)
 
     def inverse(self, scaled: NDArray[np.floating], series: Ints) -> Floats:
         """Values in the columns' own units, of the first D columns.
@@ -148,7 +151,7 @@ def fit_scaler(
         for column in np.flatnonzero(is_logged):
             _refuse_non_positive(panel.values[rows, column], panel.columns[column])
         # Its temporary arrays are as large as what it is fitted to; the last bits depend on what is fitted together.
-        width = len(panel.columns) if rows.stop - rows.start <= _FITTED_AT_ONCE else 1
+        width = len(panel.columns) if rows.stop - rows.start <= _AT_ONCE else 1
         for first in range(0, len(panel.columns), width):
             together = slice(first, first + width)
             seen = panel.values[rows, together][training_rows[rows]]

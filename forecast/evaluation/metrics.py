@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from forecast.data.panel import Floats
 
+# Pairs of values whose differences are held together.
+_PAIRS_AT_ONCE = 1 << 20
+
 
 def mae(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     """Mean absolute error."""
@@ -197,19 +200,23 @@ def seasonal_naive_error(
         stretches: The unbroken stretch of each row, [T]; pairs across a gap are not a season apart.
         turn: Of angles, what makes a whole one.
     """
-    differences = y[season:] - y[:-season] if len(y) > season else np.zeros(0)
-    np.abs(differences, out=differences)
-    known = ~np.isnan(differences)
-    if stretches is not None and len(y) > season:
-        known &= stretches[season:] == stretches[:-season]
-    if not known.all():
+    n_pairs, absolute, squared = 0, 0.0, 0.0
+    for first in range(season, len(y), _PAIRS_AT_ONCE):
+        later = slice(first, min(first + _PAIRS_AT_ONCE, len(y)))
+        earlier = slice(first - season, later.stop - season)
+        differences = np.abs(y[later] - y[earlier])
+        known = ~np.isnan(differences)
+        if stretches is not None:
+            known &= stretches[later] == stretches[earlier]
         differences = differences[known]
-    if turn is not None:
-        differences = np.abs(differences - turn * np.rint(differences / turn))
-    if not len(differences):
+        if turn is not None:
+            differences = np.abs(differences - turn * np.rint(differences / turn))
+        n_pairs += len(differences)
+        absolute += float(differences.sum())
+        squared += float(np.square(differences).sum())
+    if not n_pairs:
         return NaiveError(float("nan"), float("nan"))
-    mean = float(differences.mean())
-    return NaiveError(mean, float(np.sqrt(np.mean(np.square(differences, out=differences)))))
+    return NaiveError(absolute / n_pairs, float(np.sqrt(squared / n_pairs)))
 
 
 def _errors(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from forecast.data import scaling
 from forecast.data.panel import Clock, Panel
 from forecast.data.scaling import Scaler, fit_scaler, scaler_from_json
 from forecast.errors import DataError, RunError
@@ -28,8 +29,10 @@ def fit(panel: Panel, logged: tuple[str, ...] = ()) -> Scaler:
 
 
 def transformed(scaler: Scaler, values: np.ndarray, series: np.ndarray) -> np.ndarray:
-    columns = [scaler.transform(values[:, column], series, column) for column in range(values.shape[1])]
-    return np.stack(columns, axis=1)
+    scaled = np.empty_like(values)
+    for column in range(values.shape[1]):
+        scaler.transform(values[:, column], series, column, scaled[:, column])
+    return scaled
 
 
 def test_mean_and_scale_by_hand() -> None:
@@ -47,10 +50,10 @@ def test_each_series_has_its_own_statistics() -> None:
     assert transformed(scaler, np.array([[7.0], [7.0]]), np.array([0, 1])).tolist() == [[1], [6]]
 
 
-def test_missing_values_are_passed_over_and_stay_missing() -> None:
+def test_missing_values_are_passed_over_and_fed_as_the_mean() -> None:
     scaler = fit(panel_of([*EIGHT, np.nan]))
     assert (scaler.mean[0, 0], scaler.scale[0, 0]) == (5, 2)
-    assert np.isnan(transformed(scaler, np.array([[np.nan]]), np.array([0]))).all()
+    assert transformed(scaler, np.array([[np.nan]]), np.array([0])).tolist() == [[0]]
 
 
 def test_a_constant_column_is_only_shifted() -> None:
@@ -194,7 +197,14 @@ def test_what_is_no_scaler_is_refused(text: str) -> None:
 def test_a_long_series_is_fitted_column_by_column(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = panel_of([*EIGHT, np.nan], [10 * value for value in EIGHT] + [1.0])
     together = fit(panel, logged=("b",))
-    monkeypatch.setattr("forecast.data.scaling._FITTED_AT_ONCE", 2)
+    monkeypatch.setattr("forecast.data.scaling._AT_ONCE", 2)
     alone = fit(panel, logged=("b",))
     np.testing.assert_allclose(alone.mean, together.mean, rtol=1e-14)
     np.testing.assert_allclose(alone.scale, together.scale, rtol=1e-14)
+
+
+def test_blocks_of_a_long_column_are_scaled_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, series = np.array([[7.0], [9.0], [np.nan], [7.0], [3.0]]), np.array([0, 0, 0, 1, 1])
+    scaler = Scaler(np.array([[5.0], [1.0]]), np.array([[2.0], [1.0]]), np.array([False]), ("a",), ("one", "two"))
+    monkeypatch.setattr(scaling, "_AT_ONCE", 2)
+    assert transformed(scaler, values, series).ravel().tolist() == [1, 2, 0, 6, 2]

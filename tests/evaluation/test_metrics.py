@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from forecast.evaluation import metrics
 from forecast.evaluation.metrics import (
     bias,
     coverage,
@@ -132,6 +133,14 @@ def test_squared_scaled_error() -> None:
 
 def test_errors_of_angles_take_the_short_way() -> None:
     assert seasonal_naive_error(np.array([0.0, 350.0, 720.0]), 1, turn=360).mae == pytest.approx(10)
+
+
+def test_pieces_of_a_long_series_give_the_same_seasonal_naive_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    y, stretches = np.random.default_rng(0).normal(size=100), np.repeat([0, 1], [41, 59])
+    y[[13, 77]] = np.nan
+    whole = seasonal_naive_error(y, 7, stretches)
+    monkeypatch.setattr(metrics, "_PAIRS_AT_ONCE", 9)
+    assert seasonal_naive_error(y, 7, stretches) == pytest.approx(whole)
 
 
 def test_quantile_losses() -> None:
