@@ -33,7 +33,10 @@ def network_in_units(config: NetworkConfig, shape: Shape, members: Sequence[kera
         for name, size in inputs_in_units(config, shape).items()
     }
     past = inputs["past"]
-    series = ops.cast(inputs["series"] if "series" in inputs else ops.zeros_like(past[:, 0, 0]), "int32")
+    lone = ops.zeros_like(
+        past[:, 0, 0]
+    )  # [B], of which even a network for one series learns how many windows there are
+    series = ops.cast(inputs.get("series", lone), "int32")
     statistics = units.mean, units.scale, units.logged, units.turns
     fed = {"past": Scale(*statistics, name="scale_past")(past, series), "series": series}
     if "future" in inputs:

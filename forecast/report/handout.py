@@ -39,7 +39,7 @@ def _limits(about: Mapping[str, Any]) -> list[str]:
     said = []
     for series, own in zip(about["series"], pairs[:1] if alike else pairs[:_MOST_LISTED], strict=False):
         for column, (low, high) in zip(about["columns"], own, strict=False):
-            ends = [f"{word} {end:g}" for word, end in (("at least", low), ("at most", high)) if end is not None]
+            ends = [f"{word} {end:.15g}" for word, end in (("at least", low), ("at most", high)) if end is not None]
             if ends:
                 said.append(f"{column if alike else series} {' and '.join(ends)}")
     return said
