@@ -33,9 +33,8 @@ def network_in_units(config: NetworkConfig, shape: Shape, members: Sequence[kera
         for name, size in inputs_in_units(config, shape).items()
     }
     past = inputs["past"]
-    lone = ops.zeros_like(
-        past[:, 0, 0]
-    )  # [B], of which even a network for one series learns how many windows there are
+    # Even the network of one series learns from it how many windows there are.
+    lone = ops.zeros_like(past[:, 0, 0])
     series = ops.cast(inputs.get("series", lone), "int32")
     statistics = units.mean, units.scale, units.logged, units.turns
     fed = {"past": Scale(*statistics, name="scale_past")(past, series), "series": series}
