@@ -13,13 +13,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from forecast.data.windows import Forecasting, Ints
+from forecast.models.graph import WINDOWS_AT_ONCE
 from forecast.models.shape import Fed, Shape, fed_windows
 
 States = Sequence[NDArray[np.float32]]
-
-# Windows that one core takes at once. With more, what the gates take of a week of hours no longer fits its cache, which
-# costs a third of the speed.
-_AT_ONCE = 24
 
 
 class Network(Protocol):
@@ -69,10 +66,10 @@ class OnnxNetwork:
         result = np.empty((len(starts), *self._answer), np.float32)
 
         def fill(first: int) -> None:
-            part = slice(first, first + _AT_ONCE)
+            part = slice(first, first + WINDOWS_AT_ONCE)
             (result[part],) = self._session.run(["forecast"], self._fed(rows, starts[part]))
 
-        firsts = range(0, len(starts), _AT_ONCE)
+        firsts = range(0, len(starts), WINDOWS_AT_ONCE)
         if len(firsts) == 1:
             fill(0)
         else:

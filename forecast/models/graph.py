@@ -20,6 +20,13 @@ from forecast.models.shape import MOST_FED_BACK, SMALLEST_SCALE, Shape
 
 _FLOAT, _INT = TensorProto.FLOAT, TensorProto.INT64
 
+# ONNX Runtime projects every step of a layer's input before the first of its turns. Of the windows that a core takes at
+# once, what that writes of so many gates still lies in its cache when they are read.
+WINDOWS_AT_ONCE = 48
+_GATES_AT_ONCE = 160_000
+# Each piece of a sequence has a copy of the weights.
+_MOST_PIECES = 16
+
 Weights = Mapping[str, NDArray[np.float32]]
 
 
@@ -149,9 +156,10 @@ class _Writer:
             before, initial = tokens, self.carried_in(number)
             if self.config.go_backwards:
                 before = self.flipped(tokens)
-            outputs, state = self.layer(f"recurrent_{number + 1}", number, before, initial)
+            outputs, state = self.layer(f"recurrent_{number + 1}", number, before, initial, self.n_past)
             if self.config.bidirectional:
-                backward, state_backward = self.layer(f"backward_{number + 1}", number, self.flipped(tokens), None)
+                name = f"backward_{number + 1}"
+                backward, state_backward = self.layer(name, number, self.flipped(tokens), None, self.n_past)
                 if outputs:
                     outputs = self.node("Concat", outputs, self.flipped(backward), axis=2)
                 state = [self.node("Concat", *pair, axis=1) for pair in zip(state, state_backward, strict=True)]
@@ -160,29 +168,37 @@ class _Writer:
             states.append(state)
         return states
 
-    def layer(self, name: str, number: int, tokens: str, states: list[str] | None) -> tuple[str, list[str]]:
+    def layer(
+        self, name: str, number: int, tokens: str, states: list[str] | None, n_tokens: int = 1
+    ) -> tuple[str, list[str]]:
         """One recurrent layer over [n, B, F]: all outputs [n, B, U], and the last states [B, U].
 
         Of the last layer nobody reads more than the states, so its outputs are not even written, and have no name.
         """
         arrays = {key.removeprefix(f"{name}/"): value for key, value in self.weights.items() if key.startswith(name)}
-        units = self.config.units[number]
+        units, last = self.config.units[number], number == len(self.config.units) - 1
         if self.config.cell == "slstm":
             return self.slstm(arrays, units, tokens, states)
         kind, weights, attributes = as_node(self.config, arrays, units)
-        initial = ["", *(self.node("Unsqueeze", state, np.array([0])) for state in states or ())]
         peepholes = [weights.pop()] if len(weights) == 4 else []
-        if peepholes and states is None:
-            initial += [""] * len(STATES[self.config.cell])
-        made = self.node(
-            kind, tokens, *weights, *(initial if states or peepholes else ()), *peepholes,
-            outputs=1 + len(STATES[self.config.cell]), hidden_size=units, **attributes,
-        )  # fmt: skip
-        last = number == len(self.config.units) - 1
-        if last:
-            self.graph.nodes[-1].output[0] = ""
-        outputs = "" if last else self.node("Squeeze", made[0], np.array([1]))
-        return outputs, [self.node("Squeeze", state, np.array([0])) for state in made[1:]]
+        carried = [self.node("Unsqueeze", state, np.array([0])) for state in states or ()]
+        length = max(_GATES_AT_ONCE // (WINDOWS_AT_ONCE * 4 * units), -(-n_tokens // _MOST_PIECES))
+        outputs = []
+        for first in range(0, n_tokens, length):
+            piece = self.cut(tokens, first, first + length, 0) if length < n_tokens else tokens
+            initial = carried or [""] * (len(STATES[self.config.cell]) if peepholes else 0)
+            output, *carried = self.node(
+                kind, piece, *weights, *(["", *initial] if initial else ()), *peepholes,
+                outputs=1 + len(STATES[self.config.cell]), hidden_size=units, **attributes,
+            )  # fmt: skip
+            if last:
+                self.graph.nodes[-1].output[0] = ""
+            outputs.append(output)
+        whole = self.node("Concat", *outputs, axis=0) if len(outputs) > 1 and not last else outputs[0]
+        return (
+            "" if last else self.node("Squeeze", whole, np.array([1])),
+            [self.node("Squeeze", state, np.array([0])) for state in carried],
+        )
 
     def slstm(self, arrays: Weights, units: int, tokens: str, states: list[str] | None) -> tuple[str, list[str]]:
         """An sLSTM layer, for which ONNX has no node: a loop over the steps."""

@@ -41,7 +41,7 @@ def test_batches_and_cores_change_nothing_but_rounding(
     (member,) = networks_of(trained, rows, "model")["lstm"]
     starts = windows_of(rows, np.ones(rows.panel.n_rows, bool), trained.config.data).starts
     whole = member.over(rows)(starts)
-    monkeypatch.setattr(inference, "_AT_ONCE", 7)
+    monkeypatch.setattr(inference, "WINDOWS_AT_ONCE", 7)
     np.testing.assert_allclose(member.over(rows)(starts), whole, rtol=0, atol=1e-6)
     assert member.over(rows)(starts[:0]).shape == (0, *whole.shape[1:])
 

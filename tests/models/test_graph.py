@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 
 from forecast.config import NetworkConfig
+from forecast.models import graph
 from forecast.models.catalogue import MODELS, configure
 from forecast.models.graph import NotInGraph, graph_of
 from forecast.models.recurrent import build_network, weights_of
@@ -38,9 +39,9 @@ def compared(config: NetworkConfig, shape: Shape) -> tuple[np.ndarray, np.ndarra
         "future": rng.normal(size=(5, shape.horizon, shape.known)).astype(np.float32),
         "series": rng.integers(0, shape.series, 5),
     }
-    graph = graph_of(config, shape, weights)
-    onnx.checker.check_model(onnx.load_from_string(graph), full_check=True)
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    written = graph_of(config, shape, weights)
+    onnx.checker.check_model(onnx.load_from_string(written), full_check=True)
+    session = onnxruntime.InferenceSession(written, providers=["CPUExecutionProvider"])
     (answer,) = session.run(None, {taken.name: fed[taken.name] for taken in session.get_inputs()})
     return network(fed, training=False).numpy(), answer
 
@@ -56,6 +57,17 @@ def assert_same(config: NetworkConfig, shape: Shape = SHAPE) -> None:
 @pytest.mark.parametrize("model", [name for name in MODELS if not name.startswith(("segment", "bi"))])
 def test_every_cell_under_every_decoder(model: str, decode: str) -> None:
     assert_same(network_config(model, decode=decode, quantiles="0.1,0.5,0.9"))
+
+
+@pytest.mark.parametrize("model", ["rnn", "gru", "lstm", "peephole-lstm", "coupled-lstm", "slstm", "bi-lstm"])
+def test_a_long_sequence_in_pieces(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph, "_GATES_AT_ONCE", 4 * 4 * 6 * graph.WINDOWS_AT_ONCE)
+    config = network_config(model)
+    weights = {name: np.zeros(shape, np.float32) for name, shape in weight_shapes(config, SHAPE).items()}
+    nodes = [node.op_type for node in onnx.load_from_string(graph_of(config, SHAPE, weights)).graph.node]
+    # Thirteen steps make four pieces of each layer; an sLSTM is a loop of its own.
+    assert sum(kind in ("RNN", "GRU", "LSTM") for kind in nodes) == {"slstm": 0, "bi-lstm": 16}.get(model, 8)
+    assert_same(config)
 
 
 @pytest.mark.parametrize("decode", ["direct", "parallel", "recursive"])
