@@ -25,7 +25,7 @@ NEWEST_LOOKBACKS = 8
 RUNS, RUN = "runs", "same-network"
 
 # Windows that are scored at once, and how often: the first time is warm-up.
-SCORED_AT_ONCE, TURNS = 1024, 4
+SCORED_AT_ONCE, TURNS = 1024, 8
 
 
 @dataclass(frozen=True)
