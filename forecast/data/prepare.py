@@ -60,11 +60,6 @@ class Rows:
         """K, how many of the F inputs are known ahead."""
         return self.scaled.shape[1] + self.calendar.width - self.n_targets - self.n_covariates
 
-    @property
-    def filled(self) -> Floats:
-        """Targets of all rows in their own units with short holes filled forward, [T, D]; a copy."""
-        return self.filled_at(np.arange(self.panel.n_rows))
-
     def filled_at(self, rows: Ints) -> Floats:
         """Targets at these rows [...] in their own units with short holes filled forward, [..., D]."""
         values = self.observed(rows)

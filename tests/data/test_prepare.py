@@ -154,7 +154,7 @@ def test_a_missing_target_is_fed_but_never_scored() -> None:
     prepared = prepare(panel, config(covariates="x"))
     assert not prepared.rows.seen[40]
     assert prepared.rows.usable[40]
-    assert prepared.rows.filled[40, 0] == 39
+    assert prepared.rows.filled_at(np.array([40]))[0, 0] == 39
     assert prepared.rows.inputs[40, 0] == prepared.rows.inputs[39, 0]
     assert len(prepared.train) == 62 - 3  # three horizons hold row 40
     assert 40 not in prepared.train.future()

@@ -63,7 +63,13 @@ def test_the_window_ends_with_the_last_row() -> None:
     newest = newest_of(make_panel(20))
     past = newest.windows.past()[0]
     assert newest.rows.panel.values[past, 0].tolist() == [15, 16, 17, 18, 19]
-    assert newest.rows.inputs[past].tolist() == [[2.5, -12.5], [3.0, -13.0], [3.5, -13.5], [4.0, -14.0], [4.5, -14.5]]
+    assert newest.rows.inputs_at(past).tolist() == [
+        [2.5, -12.5],
+        [3.0, -13.0],
+        [3.5, -13.5],
+        [4.0, -14.0],
+        [4.5, -14.5],
+    ]
     assert np.isnan(newest.rows.panel.values[newest.windows.future()[0]]).all()
     assert (newest.refused, newest.filled) == ((), ())
 
@@ -86,7 +92,7 @@ def test_exactly_the_lookback_is_enough() -> None:
 def test_calendar_of_the_future_is_known() -> None:
     newest = newest_of(make_panel(20), calendar=True)
     # The row after 19:00 is 20:00: the sine of 20/24 of a day, in the first column after target and covariate.
-    assert newest.rows.inputs[newest.windows.future()[0, 0], 2] == pytest.approx(
+    assert newest.rows.inputs_at(newest.windows.future()[0, 0])[2] == pytest.approx(
         math.sin(2 * math.pi * 20 / 24), abs=1e-6
     )
 
@@ -172,8 +178,8 @@ def test_an_absent_row_is_carried_forward(freq: str) -> None:
     newest = newest_of(without_rows(panel, 17))
     past = newest.windows.past()[0]
     assert newest.rows.panel.times[past].tolist() == panel.times[15:].tolist()
-    assert newest.rows.filled[past, 0].tolist() == [15, 16, 16, 18, 19]
-    assert newest.rows.inputs[past, 0].tolist() == [2.5, 3, 3, 4, 4.5]
+    assert newest.rows.filled_at(past)[:, 0].tolist() == [15, 16, 16, 18, 19]
+    assert newest.rows.inputs_at(past)[:, 0].tolist() == [2.5, 3, 3, 4, 4.5]
     assert newest.filled == (ONE_CARRIED,)
     assert newest.refused == ()
 
@@ -200,7 +206,7 @@ def test_absent_rows_are_carried_as_far_as_missing_values_and_no_farther(
     assert bool(newest.refused) == bool(with_missing.refused) == (filled is None)
     if filled is not None:
         for found in (newest, with_missing):
-            assert found.rows.filled[found.windows.past()[0], 0].tolist() == filled
+            assert found.rows.filled_at(found.windows.past()[0])[:, 0].tolist() == filled
         assert newest.filled == with_missing.filled
 
 
@@ -209,7 +215,7 @@ def test_an_absent_row_of_one_of_several_series_names_it() -> None:
     gappy = replace(panel, values=np.delete(panel.values, 27, 0), times=np.delete(panel.times, 27), offsets=(0, 20, 28))
     newest = newest_of(gappy)
     assert newest.filled == (ONE_CARRIED.replace("rows", "rows of series 's1'"),)
-    assert newest.rows.filled[newest.windows.past()[1], 0].tolist() == [1004, 1005, 1006, 1006, 1008]
+    assert newest.rows.filled_at(newest.windows.past()[1])[:, 0].tolist() == [1004, 1005, 1006, 1006, 1008]
 
 
 def test_the_seasonal_naive_reaches_back_over_an_absent_row() -> None:
@@ -238,7 +244,7 @@ def test_a_holiday_is_no_gap_but_a_closed_exchange_is() -> None:
 
 def test_a_short_hole_is_filled_from_before() -> None:
     newest = newest_of(with_values(make_panel(20), [18, 19], 1, math.nan))
-    assert (newest.rows.inputs[newest.windows.past()[0], 1] * 2 + 10).tolist() == [-15, -16, -17, -17, -17]
+    assert (newest.rows.inputs_at(newest.windows.past()[0])[:, 1] * 2 + 10).tolist() == [-15, -16, -17, -17, -17]
     assert newest.filled == (ONE_CARRIED.replace("1 of", "2 of"),)
 
 

@@ -208,7 +208,7 @@ def test_a_fit_that_fails_repeats_the_last_value_and_is_counted(outcome: float |
     found = classical_references(rows, windows_over(rows, 5), SEASON, 60, fittings={"broken": fail})
     forecasts = found.models["broken"](found.windows.starts)
     assert found.failed == {"broken": 5}
-    assert forecasts[:, :, 0].tolist() == [[rows.filled[cutoff, 0]] * HORIZON for cutoff in found.windows.cutoffs]
+    assert forecasts[:, :, 0].tolist() == [[last] * HORIZON for last in rows.filled_at(found.windows.cutoffs)[:, 0]]
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 64, 1000])

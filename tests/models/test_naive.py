@@ -36,14 +36,14 @@ def windows_of(rows: Rows) -> Windows:
 
 def seasonal_by_loop(rows: Rows, cutoff: int, season: int) -> list[list[float]]:
     """The newest value of the same phase that is known at the cut-off; the last value where there is none."""
-    stretch = rows.panel.stretches()
+    stretch, filled = rows.panel.stretches(), rows.filled_at(np.arange(rows.panel.n_rows))
     forecast = []
     for step in range(1, HORIZON + 1):
         source = cutoff + step
         while source > cutoff:
             source -= season
-        known = source >= 0 and stretch[source] == stretch[cutoff] and not np.isnan(rows.filled[source]).any()
-        forecast.append(rows.filled[source if known else cutoff].tolist())
+        known = source >= 0 and stretch[source] == stretch[cutoff] and not np.isnan(filled[source]).any()
+        forecast.append(filled[source if known else cutoff].tolist())
     return forecast
 
 
