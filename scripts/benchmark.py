@@ -63,6 +63,8 @@ DATASETS: Mapping[str, tuple[str, str, tuple[str, ...] | None, str]] = {
     "JFK": ("jfk_weather/jfk_weather_cleaned.csv", "DRYBULBTEMPF", None, "%d-%m-%Y %H:%M"),
 }
 
+SIZES = {"lookback": 168, "horizon": 24, "units": 64}
+
 MODULES = {SAME: "product", DEFAULT: "default"} | {name: module for module, name in PEERS.items()}
 ELSEWHERE = {PEERS["darts"], PEERS["neuralforecast"]}
 
@@ -248,9 +250,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="rounds")
     parser.add_argument("--epochs", type=int, default=20, help="of the first round; the others take three")
     parser.add_argument("--rows", type=int, help="only the first rows of each dataset, for a trial")
-    parser.add_argument("--lookback", type=int, default=168)
-    parser.add_argument("--horizon", type=int, default=24)
-    parser.add_argument("--units", type=int, default=64)
+    parser.add_argument("--lookback", type=int, default=SIZES["lookback"])
+    parser.add_argument("--horizon", type=int, default=SIZES["horizon"])
+    parser.add_argument("--units", type=int, default=SIZES["units"])
     parser.add_argument("--cache", type=Path, default=Path(".benchmark_cache"), help="the peers' environment and runs")
     parser.add_argument("--kept", type=Path, default=Path("models/benchmark.json"), help="where the figures go")
     options = parser.parse_args()

@@ -7,9 +7,6 @@ from numpy.typing import NDArray
 
 from forecast.data.panel import Clock, Floats, Times
 
-# Rows whose calendar is held. That of more takes nearly as much memory as their values, and is made when asked for.
-_HELD = 1 << 20
-
 _DAY = 86_400_000_000  # microseconds
 _YEAR = 365.2425 * _DAY
 
@@ -38,7 +35,7 @@ def calendar_names(clock: Clock) -> tuple[str, ...]:
 
 
 class Calendar:
-    """The calendar features of T rows, in float32.
+    """The calendar features of T rows, in float32, made when they are asked for.
 
     Args:
         times: Timestamps [T].
@@ -47,7 +44,6 @@ class Calendar:
 
     def __init__(self, times: Times, clock: Clock | None) -> None:
         self._times, self._clock = times, clock
-        self._held = self._features(times) if clock is None or len(times) <= _HELD else None
 
     @property
     def width(self) -> int:
@@ -56,8 +52,6 @@ class Calendar:
 
     def at(self, rows: NDArray[np.signedinteger]) -> NDArray[np.float32]:
         """The features of these rows [...]: [..., K]."""
-        if self._held is not None:
-            return self._held.take(rows, axis=0)
         first, end = int(rows.min(initial=len(self._times))), int(rows.max(initial=-1)) + 1
         if end - first < rows.size:  # windows that overlap
             return self._features(self._times[first:end])[rows - first]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,10 @@ from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_time
 from forecast.data.windows import Flags, Forecasting, Ints, InUnits, Windows, fill_forward, index_windows
 from forecast.errors import DataError
+
+# Rows whose inputs are held as they are fed. Those of more take more memory than their values, with the calendar, and
+# are put together when they are asked for.
+_HELD = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,17 @@ class Rows:
 
     def inputs_at(self, rows: Ints) -> NDArray[np.float32]:
         """What a network is fed of these rows [...], scaled columns and then the calendar: [..., F]."""
+        if self.panel.n_rows <= _HELD:
+            return self._held.take(rows, axis=0)
+        return self._fed(rows)
+
+    @cached_property
+    def _held(self) -> NDArray[np.float32]:
+        return self._fed(np.arange(self.panel.n_rows))
+
+    def _fed(self, rows: Ints) -> NDArray[np.float32]:
+        if not self.calendar.width:
+            return self.scaled.take(rows, axis=0)
         return np.concatenate([self.scaled.take(rows, axis=0), self.calendar.at(rows)], axis=-1)
 
     @property

@@ -25,6 +25,31 @@ SAME = {"model": "lstm", "segment": 1, "decode": "direct", "normalise": "none", 
 STEPS_OF_INPUT = 200
 
 
+def asked(contest: Contest, epochs: int, default: bool) -> tuple[forecast.Panel, dict[str, object]]:
+    """The rows of a contest, and the settings: those of the default recipe, or of the peers' network and epochs."""
+    times = contest.times
+    panel = forecast.Panel(contest.values.astype(np.float64), times, contest.columns, forecast.Clock("h"))
+    settings: dict[str, object] = {
+        "target": contest.columns[0],
+        "horizon": contest.horizon,
+        "validation_from": str(times[contest.validation_from]),
+        "test_from": str(times[contest.test_from]),
+        "baseline": False,
+        "seed": contest.seed,
+    }
+    same_network = {
+        **SAME,
+        "covariates": contest.columns[1:],
+        "lookback": contest.lookback,
+        "units": contest.units,
+        "batch_size": contest.batch_size,
+        "epochs": epochs,
+        "steps_per_epoch": -(-len(contest.starts("train")) // contest.batch_size),
+        "patience": epochs,
+    }
+    return panel, settings if default else settings | same_network
+
+
 class Epochs(Silence):
     """Notes each epoch in the log. Between its first and its last step there is no validation and no checkpoint.
 
@@ -64,27 +89,7 @@ class Product:
     def train(self, contest: Contest, epochs: int, log: Log) -> None:
         """Train by the public way, which also judges, draws, and leaves a run."""
         self.log = log
-        times = contest.times
-        panel = forecast.Panel(contest.values.astype(np.float64), times, contest.columns, forecast.Clock("h"))
-        settings = {
-            "target": contest.columns[0],
-            "horizon": contest.horizon,
-            "validation_from": str(times[contest.validation_from]),
-            "test_from": str(times[contest.test_from]),
-            "baseline": False,
-            "seed": contest.seed,
-        }
-        if not self.default:
-            settings |= {
-                **SAME,
-                "covariates": contest.columns[1:],
-                "lookback": contest.lookback,
-                "units": contest.units,
-                "batch_size": contest.batch_size,
-                "epochs": epochs,
-                "steps_per_epoch": -(-len(contest.starts("train")) // contest.batch_size),
-                "patience": epochs,
-            }
+        panel, settings = asked(contest, epochs, self.default)
         listener = Epochs(log)
         name, folder = "default" if self.default else RUN, contest.folder / RUNS
         self.run = forecast.train(panel, settings, run=name, runs_dir=folder, overwrite=True, listener=listener)

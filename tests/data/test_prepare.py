@@ -148,6 +148,18 @@ def test_inputs_are_scaled_targets_then_covariates_then_calendar() -> None:
     assert (prepared.rows.n_targets, prepared.rows.n_known) == (1, 4)
 
 
+@pytest.mark.parametrize("calendar", [True, False])
+def test_inputs_of_a_long_table_are_put_together_as_those_that_are_held(
+    calendar: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = prepare(panel_of(np.random.default_rng(0).normal(5, 3, (100, 2))), config(calendar=calendar)).rows
+    picked = np.array([[3, 4, 5], [4, 5, 6], [90, 91, 92]])
+    held = rows.inputs_at(picked)
+    monkeypatch.setattr("forecast.data.prepare._HELD", 99)
+    assert held.tobytes() == rows.inputs_at(picked).tobytes()
+    assert held.shape == (3, 3, 1 + 4 * calendar)
+
+
 def test_a_missing_target_is_fed_but_never_scored() -> None:
     panel = counted(100, 2)
     panel.values[40, 0] = np.nan
