@@ -27,7 +27,7 @@ from forecast.workflows.listening import Silence
 from records import markdown
 
 # The functions that do the parts of an epoch, by the file that they stand in.
-LEARNING, GATHERING = ("trainer.py", "step"), ("feeding.py", "gather")
+LEARNING, GATHERING = ("trainer.py", "step"), ("trainer.py", "_batch")
 PARTS = {("trainer.py", "_validate"): "validation", ("checkpoint.py", "save_checkpoint"): "checkpoint"}
 
 # The kernels of a recurrent layer.
@@ -63,10 +63,8 @@ class SecondEpoch(Silence):
         """Seconds of each part of the epoch as Python sees it."""
         whole = {(Path(file).name, name): row for (file, _, name), row in pstats.Stats(self.python).stats.items()}  # type: ignore[attr-defined]
         learning = whole[LEARNING][3]
-        # Validation gathers, too: only what a step asks for counts.
-        callers = whole[GATHERING][4]
-        gathering = sum(row[3] for (file, _, name), row in callers.items() if (Path(file).name, name) == LEARNING)
-        found = {"compiled steps": learning - gathering, "gathering the batches": gathering}
+        gathering = whole[GATHERING][3]
+        found = {"compiled steps": learning - gathering, "waiting for the batches": gathering}
         found |= {part: whole[function][3] for function, part in PARTS.items()}
         return found | {"the rest": self.seconds - sum(found.values())}
 

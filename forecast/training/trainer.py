@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Protocol
@@ -88,6 +89,8 @@ class Fit:
         self._scaler, self._rows, self._quantiles = prepared.scaler, rows, prepared.config.network.quantiles
         self.scored = twin or network
         self.forecaster = Forecaster(self.scored, self.shape)
+        self._gatherer = ThreadPoolExecutor(1)
+        self._ahead: dict[int, Future[Any]] = {}
         # Every batch is full; with its size the layers choose the fastest way through their loops.
         self._step = tf.function(
             self._one_step,
@@ -127,7 +130,7 @@ class Fit:
         rate = learning_rate(progress.step, self.config.epochs * self.steps_per_epoch, self.config)
         if self.order.forgets(progress.step):
             _forget(self.network)
-        inputs, y_true = gather(self._rows, self.order.starts(progress.step), self.shape)
+        inputs, y_true = self._batch(progress.step)
         momentum = averaging_momentum(progress.step, self.config.ema)
         numbers = map(tf.constant, (rate, momentum))
         loss, mae = self._step(tf.constant(progress.step), inputs, y_true, *numbers).numpy().tolist()
@@ -136,6 +139,16 @@ class Fit:
         progress.step += 1
         progress.loss_sum += loss
         progress.mae_sum += mae
+
+    def _batch(self, step: int) -> Any:
+        """The inputs and targets of a step; those of the next are gathered while this one is learned from."""
+        ahead = self._ahead.pop(step, None)
+        batch = self._gathered(step) if ahead is None else ahead.result()
+        self._ahead = {step + 1: self._gatherer.submit(self._gathered, step + 1)}
+        return batch
+
+    def _gathered(self, step: int) -> Any:
+        return gather(self._rows, self.order.starts(step), self.shape)
 
     def _diverged(self, sign: str) -> ConfigError:
         return ConfigError(
