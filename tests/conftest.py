@@ -66,8 +66,9 @@ def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def plotless() -> Iterator[None]:
+def plotless(trained: Run) -> Iterator[None]:
     """As `no_plots`, for runs that the tests of a file share: until its end."""
+    del trained  # made before, because it has plots
     with pytest.MonkeyPatch.context() as patch:
         _draw_nothing(patch)
         yield
