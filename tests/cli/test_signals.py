@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +29,13 @@ with speaker.heeding_signals():
 """
 
 
+def until_delivered(pid: int) -> None:
+    """Wait until no signal is pending: of two that are, the kernel delivers the one with the lower number first."""
+    status = Path(f"/proc/{pid}/status")
+    while status.exists() and re.search(r"^(Sig|Shd)Pnd:\s*0*[1-9a-f]", status.read_text(), re.MULTILINE):
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize(
     ("seconds", "numbers"),
     [(0.1, [signal.SIGTERM]), (0.1, [signal.SIGINT]), (600.0, [signal.SIGTERM, signal.SIGINT])],
@@ -39,6 +49,7 @@ def test_a_process_that_is_stuck_in_a_call_ends_all_the_same(seconds: float, num
             process.stdout.readline()
             for number in numbers:
                 process.send_signal(number)
+                until_delivered(process.pid)
             assert process.wait(timeout=60) == 128 + numbers[0]
             assert process.stderr is not None
             assert process.stderr.read() == "Stopped.\nContinue with: forecast train --resume long\n"
