@@ -87,7 +87,7 @@ class Rows:
 
     @cached_property
     def _held(self) -> NDArray[np.float32]:
-        return self._fed(np.arange(self.panel.n_rows))
+        return self._fed(np.arange(self.panel.n_rows)) if self.calendar.width else self.scaled
 
     def _fed(self, rows: Ints) -> NDArray[np.float32]:
         if not self.calendar.width:
