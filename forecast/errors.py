@@ -1,6 +1,54 @@
-"""The errors that a user can meet: each says what is wrong, what to type next, and how the process ends."""
+"""The errors that a user can meet: each says what is wrong, what to do next, and how the process ends.
+
+A message may name a setting, and advice may name a call to make. The command line, Python and the server write these
+differently: ``--lookback 48``, ``lookback=48``, ``"lookback": 48``. So a message holds all the forms, and `rendered`
+picks those of one surface.
+"""
 
 from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import Literal
+
+Surface = Literal["shell", "python", "json"]
+
+# Around the forms of one phrase; private-use characters, which no text of a user means anything by.
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_PHRASE = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
+
+
+def phrase(shell: str, python: str, json_: str | None = None) -> str:
+    """A part of a message that each surface writes in its own way.
+
+    Args:
+        shell: As typed after a prompt.
+        python: As written in a program.
+        json_: As written in a request to the server; as in Python if left out.
+    """
+    forms = {"shell": shell, "python": python, "json": python if json_ is None else json_}
+    return _OPEN + json.dumps(forms).replace(_CLOSE, "") + _CLOSE
+
+
+def setting(name: str, value: object = None) -> str:
+    """A setting within a message, such as ``setting("lookback", 48)``.
+
+    Args:
+        name: A field of the configuration, or an argument of a public function.
+        value: The value to give it; None to name the setting alone.
+    """
+    option = "--" + name.replace("_", "-")
+    if value is None:
+        return phrase(option, name, f'"{name}"')
+    if isinstance(value, bool):
+        return phrase(option if value else f"--no-{option[2:]}", f"{name}={value}", f'"{name}": {json.dumps(value)}')
+    return phrase(f"{option} {shlex.quote(str(value))}", f"{name}={value!r}", f'"{name}": {json.dumps(value)}')
+
+
+def rendered(text: str, surface: Surface) -> str:
+    """A message or advice as one surface writes it."""
+    return _PHRASE.sub(lambda match: str(json.loads(match[1])[surface]), text)
 
 
 class ForecastError(Exception):
@@ -8,18 +56,36 @@ class ForecastError(Exception):
 
     Args:
         message: What is wrong, with the value received and what is allowed.
-        hint: What to do next, usually a command to type. Empty when the message says it all.
+        advice: What to do next. Empty when the message says it all.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message, advice)  # both, so that a copy made by pickle has both
+
+    @property
+    def message(self) -> str:
+        """What is wrong, as Python writes it."""
+        return self.text("python")[0]
+
+    @property
+    def advice(self) -> str:
+        """What to do next, as Python writes it."""
+        return self.text("python")[1]
+
+    def text(self, surface: Surface) -> tuple[str, str]:
+        """The message and the advice as one surface writes them."""
+        message, advice = self.args
+        return rendered(message, surface), rendered(advice, surface)
+
+    def and_advise(self, more: str) -> None:
+        """Add to the advice."""
+        message, advice = self.args
+        self.args = (message, f"{advice} {more}".strip())
 
     def __str__(self) -> str:
-        return f"{self.message}\n{self.hint}" if self.hint else self.message
+        return "\n".join(filter(None, self.text("python")))
 
 
 class DataError(ForecastError):

@@ -95,7 +95,7 @@ def test_a_message_echoes_the_value_and_lists_what_is_allowed() -> None:
         "cell: must be 'rnn', 'gru', 'lstm', 'peephole', 'coupled' or 'slstm'. Received: 'lsmt'.",
         "units: must be greater than or equal to 1. Received: '0'.",
     ]
-    assert caught.value.hint == "forecast train --help lists every option."
+    assert caught.value.advice == "forecast train --help lists every option."
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_an_unknown_setting_lists_those_that_exist() -> None:
     with pytest.raises(ConfigError) as caught:
         nest({"lookbak": 5})
     assert caught.value.message == "There is no setting 'lookbak'."
-    assert "lookback" in caught.value.hint
+    assert "lookback" in caught.value.advice
 
 
 def test_an_open_field_is_refused_where_it_is_needed() -> None:

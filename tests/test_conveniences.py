@@ -22,7 +22,7 @@ def test_settings_may_be_keywords_or_a_mapping() -> None:
 def test_a_misspelt_setting_is_put_right() -> None:
     with pytest.raises(ConfigError, match="no setting 'epohcs'") as caught:
         forecast.configure(epohcs=3)
-    assert caught.value.hint.startswith("Did you mean epochs? Settings: ")
+    assert caught.value.advice.startswith("Did you mean epochs? Settings: ")
 
 
 def test_a_cell_that_is_not_the_models_is_refused() -> None:
@@ -62,4 +62,4 @@ def test_a_manifest_of_another_version_is_refused_in_words(tmp_path: Path) -> No
     run = writer.finish({"data": {"freq": "h", "columns": ["y"], "test_from": "2020-01-01"}})
     with pytest.raises(RunError, match="does not say 'last' of its data") as caught:
         _ = run.data
-    assert caught.value.hint == "Train the run again."
+    assert caught.value.advice == "Train the run again."

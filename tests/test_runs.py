@@ -136,7 +136,7 @@ def test_a_newer_schema_is_refused(copy: Path) -> None:
     edit_manifest(copy, schema=SCHEMA + 1)
     with pytest.raises(RunError, match=f"schema {SCHEMA + 1}.*reads up to {SCHEMA}") as caught:
         open_run(copy)
-    assert caught.value.hint == "Update forecast."
+    assert caught.value.advice == "Update forecast."
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_an_unfinished_run_is_refused_with_the_command_that_continues_it(tmp_pat
     assert list_runs(tmp_path) == []
     with pytest.raises(RunError, match="not finished") as caught:
         find_run("half", tmp_path)
-    assert "forecast train --resume half" in caught.value.hint
+    assert "forecast train --resume half" in caught.value.advice
 
 
 def test_an_unfinished_run_is_refused_by_its_path_too(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_an_unfinished_run_is_refused_by_its_path_too(tmp_path: Path) -> None:
     writer.begin({}, Config(), overwrite=False)
     with pytest.raises(RunError, match="not finished") as caught:
         find_run(str(writer.folder), tmp_path)
-    assert "forecast train --resume half" in caught.value.hint
+    assert "forecast train --resume half" in caught.value.advice
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_run_that_is_not_there_is_refused_and_the_others_are_listed(
     make_run(tmp_path / "runs", "here")
     with pytest.raises(RunError, match="There is no run") as caught:
         find_run(name, tmp_path / "runs")
-    assert "here" in caught.value.hint
+    assert "here" in caught.value.advice
 
 
 def test_a_run_is_found_by_name_and_by_path(trained: Run, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_without_runs_latest_says_how_to_make_one(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "absent"):
         with pytest.raises(RunError, match="There is no run") as caught:
             find_run("latest", folder)
-        assert "forecast train weather" in caught.value.hint
+        assert "forecast train weather" in caught.value.advice
         assert list_runs(folder) == []
         assert unfinished_runs(folder) == []
 
@@ -250,7 +250,7 @@ def test_an_existing_run_is_kept_unless_it_is_to_be_overwritten(tmp_path: Path) 
     make_run(tmp_path, "run", "first")
     with pytest.raises(ConfigError, match="There is a run 'run' already") as caught:
         RunWriter(tmp_path, "run").begin({}, Config(), overwrite=False)
-    assert "--overwrite" in caught.value.hint
+    assert "--overwrite" in caught.value.advice
     assert find_run("run", tmp_path).metrics == {"text": "first"}
 
 
@@ -259,7 +259,7 @@ def test_an_unfinished_training_is_not_begun_anew_by_accident(tmp_path: Path) ->
     writer.begin({}, Config(), overwrite=False)
     with pytest.raises(ConfigError, match="unfinished training of 'run'") as caught:
         writer.begin({}, Config(), overwrite=False)
-    assert "forecast train --resume run" in caught.value.hint
+    assert "forecast train --resume run" in caught.value.advice
     writer.begin({}, Config(), overwrite=True)
 
 
@@ -359,7 +359,7 @@ def test_a_folder_that_may_not_be_written_is_the_machines_fault(tmp_path: Path) 
     with pytest.raises(MachineError) as caught:
         RunWriter(tmp_path / "file", "run").begin({}, Config(), overwrite=False)
     assert caught.value.exit_code == 3
-    assert "--runs-dir" in caught.value.hint
+    assert "--runs-dir" in caught.value.advice
 
 
 def test_nan_does_not_get_into_json(tmp_path: Path) -> None:

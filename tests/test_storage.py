@@ -233,7 +233,7 @@ def test_an_output_goes_through_links_and_pipes(tmp_path: Path) -> None:
 def test_a_full_device_is_told_and_stays_what_it_is() -> None:
     with pytest.raises(MachineError, match="No space left") as refused:
         write_output(Path("/dev/full"), b"x")
-    assert refused.value.hint.startswith("Free some space")
+    assert refused.value.advice.startswith("Free some space")
     assert not Path("/dev/full").is_file()
 
 
@@ -242,7 +242,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path: Pat
     for place in (tmp_path, tmp_path / "file" / "below.csv", Path("/proc/x/a.csv")):
         with pytest.raises(MachineError) as refused:
             check_output(place)
-        assert refused.value.hint == "Choose another place."
+        assert refused.value.advice == "Choose another place."
     check_output(None)
     check_output(tmp_path / "new" / "deep" / "a.csv")
     assert not (tmp_path / "new").exists()

@@ -56,9 +56,10 @@ def print_json(value: object) -> None:
 def print_error(error: ForecastError) -> None:
     """An error and what to do about it, on standard error."""
     mark = "" if isinstance(error, StopRequested) else "[bold red]error:[/] "
-    err.print(mark + escape(_harmless(error.message)))
-    if error.hint:
-        err.print(escape(_harmless(error.hint)))
+    message, advice = error.text("shell")
+    err.print(mark + escape(_harmless(message)))
+    if advice:
+        err.print(escape(_harmless(advice)))
 
 
 # After a first signal the process has so long to end in good order; a step that takes longer is not waited for.

@@ -35,7 +35,7 @@ class Refusal(BaseModel):
     """Why a request was refused, and what to do."""
 
     error: str
-    hint: str = ""
+    advice: str = ""
 
 
 class Health(BaseModel):
@@ -184,25 +184,26 @@ async def _body(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-def _refused(status: int, error: str, hint: str = "") -> HTTPException:
-    return HTTPException(status, {"error": error, "hint": hint})
+def _refused(status: int, error: str, advice: str = "") -> HTTPException:
+    return HTTPException(status, {"error": error, "advice": advice})
 
 
 async def _explained(request: Request, error: Exception) -> Response:
     """Any error as a client is told it: never a traceback."""
     headers = None
     if isinstance(error, ForecastError):
-        status, refusal = 422 if error.exit_code == 2 else 503, {"error": error.message, "hint": error.hint}
+        status = 422 if error.exit_code == 2 else 503
+        refusal = dict(zip(("error", "advice"), error.text("json"), strict=True))
     elif isinstance(error, StarletteHTTPException):
         status, headers = error.status_code, error.headers
         where = "/forecast (POST), /model, /health, /openapi.json"
         said = {
             "error": f"{HTTPStatus(status).phrase}: {request.method} {request.url.path}.",
-            "hint": f"There are {where}.",
+            "advice": f"There are {where}.",
         }
         refusal = error.detail if isinstance(error.detail, dict) else said
     elif isinstance(error, ClientDisconnect):
-        status, refusal = 400, {"error": "The client went away.", "hint": ""}
+        status, refusal = 400, {"error": "The client went away.", "advice": ""}
     else:
-        status, refusal = 500, {"error": "The forecast failed; the server's log says why.", "hint": ""}
+        status, refusal = 500, {"error": "The forecast failed; the server's log says why.", "advice": ""}
     return Response(as_json(refusal), status, headers, "application/json")

@@ -20,7 +20,7 @@ from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, wind
 from forecast.data.scaling import unscaled
 from forecast.data.split import Split, split_by_time
 from forecast.data.windows import Ints, Windows, remembered
-from forecast.errors import ConfigError, DataError
+from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.origins import SPANS, FitSpan, Span, fit_spans, origins_of, rolling_origins
 from forecast.evaluation.scoring import Evaluation, calibrated, judge, naive_errors
 from forecast.models.catalogue import configure
@@ -233,7 +233,9 @@ def _prepared(panel: Panel, plan: _Plan, span: FitSpan) -> tuple[Prepared, Ints]
     try:
         prepared = prepare(panel.between(span.first, last), plan.config.replace(data=_dates(span)))
     except DataError as error:
-        error.hint += " Or ask for fewer --windows: the earlier the first origin, the less there is to learn from."
+        error.and_advise(
+            f"Or ask for fewer {setting('windows')}: the earlier the first origin, the less there is to learn from."
+        )
         raise
     return prepared, (np.cumsum(kept) - 1)[starts]
 

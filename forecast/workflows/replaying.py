@@ -111,7 +111,7 @@ def replay(
         try:
             again = train(panel, run.config, run="replay", runs_dir=Path(place), listener=listener)
         except StopRequested as stop:
-            stop.hint = ""  # what was trained so far goes with the folder
+            stop.args = (*stop.args[:1], "")  # what was trained so far goes with the folder
             raise
         recorded, replayed = dict(_figures(run.metrics)), dict(_figures(again.metrics))
         changed = _changed(run.manifest, again.manifest)

@@ -337,7 +337,8 @@ def stream_rows(
             try:
                 forecast = stream.take(row.time, row.values, stream.known_series(row.series if several else None))
             except DataError as error:
-                raise DataError(f"{label}, line {number}: {error.message}", error.hint) from None
+                message, advice = error.args
+                raise DataError(f"{label}, line {number}: {message}", advice) from None
             if forecast is not None:
                 yield forecast
             elif stream.refused and not waiting:

@@ -122,7 +122,7 @@ def _tidied(writer: RunWriter, listener: Listener) -> Iterator[None]:
     try:
         yield
     except StopRequested as stop:
-        stop.hint = f"Continue with: {writer.resume_command}"
+        stop.and_advise(f"Continue with: {writer.resume_command}")
         raise
     except ForecastError:
         writer.discard_untrained()

@@ -174,7 +174,7 @@ def test_resume_after_a_signal_finishes_the_run(
     assert isinstance(stopped, ForecastError)
     assert stopped.exit_code == code
     # What is to be typed must work as it stands, in the folder where the training was begun.
-    typed = stopped.hint.removeprefix("Continue with: forecast ")
+    typed = stopped.advice.removeprefix("Continue with: forecast ")
     assert typed.startswith("train --resume part")
     assert ("--runs-dir" in typed) == bool(place)
     resumed = CliRunner().invoke(whole_app(), [*shlex.split(typed), "--json"])
@@ -385,7 +385,7 @@ def test_resume_takes_no_other_setting(quick: Callable[..., Result]) -> None:
     done = quick("train", "--resume", "x", "--epochs", "3")
     assert isinstance(done.exception, ForecastError)
     assert done.exception.exit_code == 2
-    assert done.exception.hint == "Type: forecast train --resume x"
+    assert done.exception.advice == "Type: forecast train --resume x"
 
 
 def test_resume_of_what_is_not_there(quick: Callable[..., Result]) -> None:

@@ -145,7 +145,7 @@ def test_what_is_not_allowed_is_echoed_with_what_is(configured: Callable[..., Co
 def test_an_unknown_model_lists_those_there_are(configured: Callable[..., Config]) -> None:
     with pytest.raises(ConfigError) as caught:
         configured("--model", "lstn")
-    assert caught.value.hint == f"Models: {', '.join(MODELS)}."
+    assert caught.value.advice == f"Models: {', '.join(MODELS)}."
 
 
 def test_an_unknown_setting_in_a_file_lists_those_there_are(configured: Callable[..., Config], tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_an_unknown_setting_in_a_file_lists_those_there_are(configured: Callable
     file.write_text("loockback = 48\n")
     with pytest.raises(ConfigError, match="no setting 'loockback'") as caught:
         configured("--config", str(file))
-    assert "lookback" in caught.value.hint
+    assert "lookback" in caught.value.advice
 
 
 @pytest.mark.parametrize("text", ["lookback = ", "[data]\nlookbak = 3\n", "[data\n", 'lookback = "48 hours"\n'])

@@ -33,7 +33,7 @@ def test_report_is_written_anew_and_opened(trained: Run, tmp_path: Path, monkeyp
 def test_a_source_without_an_output_is_refused(trained: Run) -> None:
     done = typed(trained, "report", trained.name, "rows.csv")
     assert isinstance(done.exception, ConfigError)
-    assert "--output" in done.exception.hint
+    assert "--output" in done.exception.advice
 
 
 @pytest.mark.parametrize("same", [True, False])

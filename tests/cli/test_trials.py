@@ -58,7 +58,7 @@ def test_a_bar_that_is_missed_fails_and_the_file_is_there(quick: Callable[..., R
     done = quick("backtest", "months", "--require-skill", "persistence:0.99", "-o", file)
     assert isinstance(done.exception, SkillError)
     assert done.exception.exit_code == 4
-    assert done.exception.hint == f"The forecasts are in {file}."
+    assert done.exception.advice == f"The forecasts are in {file}."
     assert file.exists()
 
 

@@ -78,9 +78,9 @@ def refused(source: object, settings: dict[str, object]) -> str:
         forecast.train(source, settings, runs_dir=Path("models"))  # type: ignore[arg-type]
     assert caught.value.exit_code == 2
     assert caught.value.message
-    assert caught.value.hint
+    assert caught.value.advice
     assert sorted(Path.cwd().rglob("*")) == before
-    return str(caught.value)
+    return "\n".join(caught.value.text("shell"))
 
 
 def followed(message: str) -> Panel | None:

@@ -178,4 +178,4 @@ def test_a_table_in_memory_is_refused_by_its_row() -> None:
     frame.loc[3, "v"] = "calm"
     with pytest.raises(DataError, match=r"the table, row 4, column 'v': 'calm' is not a number") as caught:
         read_panel(frame)
-    assert "sed" not in caught.value.hint
+    assert "sed" not in caught.value.advice

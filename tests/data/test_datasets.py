@@ -83,7 +83,7 @@ def test_unknown_name_lists_the_valid_ones() -> None:
     with pytest.raises(DataError) as caught:
         load_dataset("stock")
     assert caught.value.message == "There is no built-in series 'stock'."
-    assert caught.value.hint == "Did you mean 'stocks'? Built in: weather, co2, stocks, station."
+    assert caught.value.advice == "Did you mean 'stocks'? Built in: weather, co2, stocks, station."
     assert caught.value.exit_code == 2
 
 

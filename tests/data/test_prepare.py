@@ -248,7 +248,7 @@ def test_too_few_rows_says_how_many_are_needed() -> None:
     # Of 12 rows 8 train, and 6 + 3 are needed; 9 / 0.7 is 12.9.
     assert "the train span needs at least 9 rows" in caught.value.message
     assert "has 8; that takes about 13 rows in all, there are 12." in caught.value.message
-    assert "--lookback" in caught.value.hint
+    assert "--lookback" in caught.value.advice
 
 
 @pytest.mark.parametrize(("share", "part"), [({"validation": 0.02}, "validation"), ({"test": 0.02}, "test")])

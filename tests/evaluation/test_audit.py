@@ -113,13 +113,13 @@ def test_a_failed_check_is_an_error_that_names_it() -> None:
     with pytest.raises(LeakError, match=r"run leaks: 1 of 2 checks failed\. Failed: scaler\.") as error:
         demand_no_leak(Audit("run", (), (passed, failed), ()))
     assert error.value.exit_code == 4
-    assert "forecast train" in error.value.hint
+    assert "forecast train" in error.value.advice
 
 
 def test_where_forecasts_vary_by_themselves_nothing_is_proved() -> None:
     with pytest.raises(LeakError, match="nothing can be proved") as error:
         demand_no_leak(Audit("run", (), (check("repeatable", "done", ["this differs"]),), ()))
-    assert "without it" in error.value.hint
+    assert "without it" in error.value.advice
 
 
 def test_the_summary_is_json(prepared: Prepared) -> None:

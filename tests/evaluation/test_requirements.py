@@ -37,7 +37,7 @@ def test_an_unknown_reference_is_refused_before_the_work() -> None:
     check_references([Requirement("rnn", 0)], ("persistence", "rnn"))
     with pytest.raises(ConfigError, match="no reference 'naive'") as refused:
         check_references([Requirement("naive", 0)], ("persistence", "rnn"))
-    assert refused.value.hint == "References: persistence, rnn."
+    assert refused.value.advice == "References: persistence, rnn."
 
 
 def test_bars_that_are_cleared_say_nothing() -> None:

@@ -54,7 +54,7 @@ def test_nothing_chosen_is_the_default_model() -> None:
 def test_a_model_is_made_of_its_own_cells(model: str, cell: str) -> None:
     with pytest.raises(ConfigError, match=f"the model {model} is made of .* cells. Received: '{cell}'") as caught:
         configure({"model": model, "cell": cell})
-    assert all(name in caught.value.hint for name in MODELS)
+    assert all(name in caught.value.advice for name in MODELS)
     own = configure({"model": model}).network.cell
     assert configure({"model": model, "cell": own}) == configure({"model": model})
 
@@ -96,7 +96,7 @@ def test_an_unknown_model_lists_those_that_exist(name: object) -> None:
     with pytest.raises(ConfigError) as caught:
         configure({"model": name})
     assert caught.value.message == f"There is no model {name!r}."
-    assert caught.value.hint == f"Models: {', '.join(MODELS)}."
+    assert caught.value.advice == f"Models: {', '.join(MODELS)}."
 
 
 @pytest.mark.parametrize("settings", [{"lookbak": 3}, {"data": {"lookbak": 3}}, {"networks": {"units": 3}}])

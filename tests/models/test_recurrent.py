@@ -557,7 +557,7 @@ def test_feeding_back_too_often_is_refused_with_a_segment_that_works() -> None:
     with pytest.raises(ConfigError) as caught:
         build_network(parts(decode="recursive", cell="rnn"), shape, seed=0)
     assert caught.value.message == "decode = recursive would feed back 385 times; at most 192 are allowed."
-    assert "--segment 3 " in caught.value.hint  # 385 / 192 is a little more than 2
+    assert "--segment 3 " in caught.value.advice  # 385 / 192 is a little more than 2
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_a_request_that_makes_no_sense_is_refused_in_words(port: int, body: Any,
     status, answer = asked(port, body=body)
     assert status == 422
     assert said in answer["error"]
-    assert answer["hint"]
+    assert answer["advice"]
 
 
 @pytest.mark.parametrize("spoilt", ["short", "daily", "twice", "nameless", "far"])
@@ -97,7 +97,10 @@ def test_bad_rows_are_refused_in_the_words_of_predict(
     }[spoilt]
     with pytest.raises(DataError) as refused:
         forecast.predict(trained, table)
-    assert asked(port, body=rows_of(table)) == (422, {"error": refused.value.message, "hint": refused.value.hint})
+    assert asked(port, body=rows_of(table)) == (
+        422,
+        dict(zip(("error", "advice"), refused.value.text("json"), strict=True)),
+    )
 
 
 def test_too_many_rows_are_refused_with_the_limit(trained: Run) -> None:
@@ -205,7 +208,7 @@ def test_a_failure_of_ours_is_told_without_a_traceback(
         raise ZeroDivisionError("a secret")
 
     monkeypatch.setattr(service, "question_of", fail)
-    said = {"error": "The forecast failed; the server's log says why.", "hint": ""}
+    said = {"error": "The forecast failed; the server's log says why.", "advice": ""}
     assert asked(port, body=rows_of(monthly)) == (500, said)
 
 

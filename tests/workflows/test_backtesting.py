@@ -149,7 +149,7 @@ def test_a_word_that_names_nothing_is_told_what_is_near(trained: Run) -> None:
     runs_dir = trained.path.parent
     with pytest.raises(DataError, match="neither a run, nor a file, nor a built-in series 'month'") as caught:
         forecast.backtest("month", runs_dir=runs_dir)
-    assert "Did you mean months?" in caught.value.hint
+    assert "Did you mean months?" in caught.value.advice
     with pytest.raises(RunError):
         forecast.backtest("latest", runs_dir=runs_dir / "nowhere")
     with pytest.raises(DataError, match="no file"):
@@ -184,7 +184,7 @@ def test_more_origins_than_there_are(monthly: pd.DataFrame, trained: Run, tiny: 
         forecast.backtest(trained, windows=14, step=3)
     with pytest.raises(DataError, match="Too short") as caught:
         forecast.backtest(monthly, tiny(), windows=190)
-    assert "fewer --windows" in caught.value.hint
+    assert "fewer windows" in caught.value.advice
 
 
 def test_what_is_left_open_is_chosen_by_what_comes_before_the_first_origin(tiny: Tiny) -> None:

@@ -125,7 +125,7 @@ def test_a_network_without_a_graph_names_another_format(trained: Run, tmp_path: 
     on_keras = replace(trained, config=swish, manifest=trained.manifest | {"runtimes": {"model": "tensorflow"}})
     with pytest.raises(ConfigError, match="ONNX's recurrent nodes know no activation swish") as refused:
         forecast.export(on_keras, tmp_path / "onnx")
-    assert refused.value.hint == "Take another format: forecast export months --format saved-model"
+    assert refused.value.advice == "Take another format: forecast export months --format saved-model"
     with pytest.raises(ConfigError, match="There is no format 'tflite'"):
         forecast.export(trained, tmp_path / "onnx", format="tflite")  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []

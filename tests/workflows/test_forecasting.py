@@ -124,7 +124,7 @@ def test_new_rows_are_scaled_as_those_of_the_training_were(trained: Run, monthly
 def test_a_missing_column_is_refused_by_name(with_covariate: Run, monthly: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="Column 'x' is missing: the run run was trained on 'y', 'x'") as caught:
         forecast.predict(with_covariate, monthly)
-    assert caught.value.hint == "The source has 'y'."
+    assert caught.value.advice == "The source has 'y'."
 
 
 def test_extra_columns_are_passed_over_with_a_warning(with_covariate: Run, wide: pd.DataFrame) -> None:
@@ -165,7 +165,7 @@ def test_a_gap_that_is_too_long_is_refused_with_its_time(trained: Run, monthly: 
     forecast.predict(trained, monthly.drop(index=range(192, 198)))
     with pytest.raises(DataError, match=r"'y' is missing at 2006-06.* and for 6 rows before") as caught:
         forecast.predict(trained, monthly.drop(index=range(191, 198)))
-    assert caught.value.hint
+    assert caught.value.advice
     with pytest.raises(DataError, match=r"A gap breaks the last 6 rows \(the lookback\)\."):
         forecast.predict(trained, monthly.drop(index=range(170, 198)))
 
@@ -292,7 +292,7 @@ def test_runs_are_listed_and_found(trained: Run) -> None:
     assert forecast.find(runs_dir=folder).name == "months"
     with pytest.raises(RunError, match="There is no run 'other'") as caught:
         forecast.find("other", runs_dir=folder)
-    assert "months" in caught.value.hint
+    assert "months" in caught.value.advice
 
 
 def test_age_is_counted_in_steps_of_the_clock(trained: Run) -> None:

@@ -85,7 +85,7 @@ def test_a_read_only_place_is_refused_before_training(read_only: Path, monthly: 
     for name in ("run", None):
         with pytest.raises(MachineError, match=r"Cannot lock .*: Permission denied") as refused:
             forecast.train(monthly, tiny(), run=name, runs_dir=read_only, listener=AtStep(1, stop))
-        assert "--runs-dir" in refused.value.hint
+        assert "--runs-dir" in refused.value.advice
 
 
 def test_too_little_memory_is_told_before_training(
@@ -97,7 +97,7 @@ def test_too_little_memory_is_told_before_training(
     with pytest.raises(MachineError, match=r"lstm of 8 units would take at least 0\.1 MB .*; 0\.1 MB are") as refused:
         forecast.train(monthly, tiny(), run="run", runs_dir=tmp_path)
     assert refused.value.exit_code == 3
-    assert "--units" in refused.value.hint
+    assert "--units" in refused.value.advice
     assert list(tmp_path.iterdir()) == []
 
 
@@ -109,7 +109,7 @@ def test_the_last_finite_checkpoint_outlives_a_divergence(
     config = tiny(steps_per_epoch=10)
     with pytest.raises(ConfigError, match=f"{sign}.*: training has diverged") as stopped:
         forecast.train(monthly_csv, config, run="run", runs_dir=tmp_path, listener=AtStep(13, spoil))
-    assert "--learning-rate" in stopped.value.hint
+    assert "--learning-rate" in stopped.value.advice
     newest = max((tmp_path / ".run.training" / "checkpoints").iterdir())
     assert newest.name == f"model.1-{10 if seconds else 12:09d}.ckpt"
     assert all(np.isfinite(array).all() for array in np.load(io.BytesIO(newest.read_bytes()[32:])).values())

@@ -38,7 +38,7 @@ def test_a_figure_that_differs_is_named_with_the_likely_reason(trained: Run, tmp
     assert refused.value.exit_code == 4
     assert f"2 of {found.n_figures} figures of months did not come out the same" in refused.value.message
     assert "models.lstm.mae was " in refused.value.message
-    assert refused.value.hint.startswith("Likely because keras was 2.0.0 and is 3.")
+    assert refused.value.advice.startswith("Likely because keras was 2.0.0 and is 3.")
 
 
 def told_otherwise(run: Run, place: Path) -> Run:
@@ -65,5 +65,5 @@ def test_a_long_list_is_cut_and_an_unexplained_difference_is_owned_up_to() -> No
     many = tuple(Difference(f"by_step.lstm.{step}", 1.0, None) for step in range(9))
     with pytest.raises(ReplayError, match="and 4 more") as refused:
         Replay("months", 9, many, {}).demand()
-    assert "another processor" in refused.value.hint
+    assert "another processor" in refused.value.advice
     assert "was 1.0 and is undefined" in refused.value.message

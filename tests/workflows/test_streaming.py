@@ -289,7 +289,7 @@ def test_a_bad_line_is_named_and_the_rows_before_are_kept(
     with pytest.raises(DataError) as refused:
         list(stream_rows(Stream(runs["window"], state), str(path)))
     assert said in refused.value.message
-    assert refused.value.hint
+    assert refused.value.advice
     assert Stream(runs["window"], state).newest() == rows["ds"].iloc[-1]
 
 
@@ -307,5 +307,5 @@ def test_a_date_that_could_be_two_needs_its_format(runs: dict[str, Run], rows: p
     rows.to_csv(path, index=False, date_format="%d.%m.%Y")
     with pytest.raises(DataError, match="line 2") as refused:
         list(stream_rows(Stream(runs["window"]), str(path)))
-    assert "--date-format" in refused.value.hint
+    assert "--date-format" in refused.value.advice
     assert len(list(stream_rows(Stream(runs["window"]), str(path), date_format="%d.%m.%Y"))) == N - 5

@@ -104,7 +104,7 @@ def test_an_interrupted_training_ends_with_the_same_bytes(
     with pytest.raises(StopRequested) as caught:
         forecast.train(monthly_csv, everything, run="run", runs_dir=tmp_path, listener=Stop(network, step))
     assert caught.value.exit_code == 130
-    assert caught.value.hint == f"Continue with: forecast train --resume run --runs-dir {tmp_path}"
+    assert caught.value.advice == f"Continue with: forecast train --resume run --runs-dir {tmp_path}"
     assert list_runs(tmp_path) == []
     resumed = forecast.resume("run", runs_dir=tmp_path)
     assert results(resumed) == results(straight)
@@ -132,7 +132,7 @@ def test_a_stop_between_two_networks_names_the_command_that_continues(
 
     with pytest.raises(StopRequested) as caught:
         forecast.train(monthly, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, listener=Between())
-    assert "forecast train --resume run" in caught.value.hint
+    assert "forecast train --resume run" in caught.value.advice
 
 
 def interrupted(folder: Path, source: object, config: Config) -> None:
@@ -147,7 +147,7 @@ def test_resume_refuses_data_that_changed(tmp_path: Path, monthly: pd.DataFrame,
     pd.concat([monthly, monthly.tail(1).assign(ds=pd.Timestamp("2006-09-01"))]).to_csv(source, index=False)
     with pytest.raises(DataError, match=r"has changed since .*201 rows now, 200 then") as caught:
         forecast.resume("run", runs_dir=tmp_path / "runs")
-    assert "--run run --overwrite" in caught.value.hint
+    assert "--run run --overwrite" in caught.value.advice
     monthly.assign(y=monthly["y"].where(monthly.index != 100, 3.0)).to_csv(source, index=False)
     with pytest.raises(DataError, match="has changed since"):
         forecast.resume("run", runs_dir=tmp_path / "runs")
@@ -190,7 +190,7 @@ def test_resume_of_nothing_lists_what_can_be_resumed(
     interrupted(tmp_path, monthly, tiny(model="rnn"))
     with pytest.raises(RunError, match="no unfinished training 'other'") as caught:
         forecast.resume("other", runs_dir=tmp_path)
-    assert "Unfinished: run" in caught.value.hint
+    assert "Unfinished: run" in caught.value.advice
 
 
 def test_an_unfinished_folder_that_is_damaged_is_refused(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
@@ -402,7 +402,7 @@ def test_a_run_without_a_newest_forecast(tmp_path: Path, monthly: pd.DataFrame, 
     assert run.metrics["verdict"]
     with pytest.raises(DataError, match="end in a gap, so no forecast follows them") as caught:
         forecast.predict(run)
-    assert "forecast predict run FILE" in caught.value.hint
+    assert "forecast predict run FILE" in caught.value.advice
 
 
 @pytest.fixture
@@ -556,5 +556,5 @@ def test_a_training_that_diverges_says_what_to_try(tmp_path: Path, monthly: pd.D
     huge = tiny(learning_rate=1e32, model="rnn", epochs=20, warmup=0, schedule="constant", activation="linear")
     with pytest.raises(ConfigError, match=r"The loss is .* at step \d+") as caught:
         forecast.train(monthly, huge, run="run", runs_dir=tmp_path)
-    assert "--learning-rate" in caught.value.hint
+    assert "--learning-rate" in caught.value.advice
     assert list(tmp_path.iterdir()) == []
