@@ -28,10 +28,10 @@ from forecast import ForecastError, Run, RunError
 from forecast.artefacts.archives import arrays_to_bytes, forms_of
 from forecast.cli.main import main
 from forecast.inference.intervals import intervals_of
+from forecast.progress import TrainingState
 from forecast.runs.place import list_runs, open_run
 from forecast.runs.writer import RunWriter
 from forecast.training.checkpoint import load_checkpoint, save_checkpoint
-from forecast.training.state import Progress
 from forecast.workflows.explaining import explain, found_before
 from forecast.workflows.forecasting import predict_and_draw
 from forecast.workflows.streaming import Stream
@@ -470,7 +470,7 @@ ARRAYS = {"network/0": np.zeros((2, 3), np.float32)}
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> Path:
     """The checkpoints of a training that was interrupted."""
-    save_checkpoint(tmp_path / "checkpoints", "model.1", ARRAYS, Progress(5), "a1")
+    save_checkpoint(tmp_path / "checkpoints", "model.1", ARRAYS, TrainingState(5), "a1")
     return tmp_path / "checkpoints"
 
 
@@ -478,7 +478,7 @@ def resign(path: Path, content: bytes) -> None:
     path.write_bytes(hashlib.sha256(content).digest() + content)
 
 
-PROGRESS = json.dumps({"origin": "a1", "progress": Progress(5).to_dict()})
+PROGRESS = json.dumps({"origin": "a1", "progress": TrainingState(5).to_dict()})
 
 CHECKPOINTS: dict[str, tuple[Harm, str]] = {
     "huge": (lambda path: resign(path, archive(("network/0.npy", npy(HUGE)))), "1000000, 1000000"),

@@ -27,12 +27,12 @@ def explain(
     quiet: Quiet = False,
 ) -> None:
     """Show what a run remembers: its gates, how far back its gradient reaches, what its inputs are worth."""
-    from forecast.cli.console import Speaker, print_json, say
+    from forecast.cli.console import ConsoleProgress, print_json, say
     from forecast.workflows.explaining import explain
 
-    speaker = Speaker(quiet)
-    with speaker.heeding_signals():
-        found = explain(run, source, check_lookback=check_lookback, output=output, runs_dir=runs_dir, listener=speaker)
+    progress = ConsoleProgress(quiet)
+    with progress.heeding_signals():
+        found = explain(run, source, check_lookback=check_lookback, output=output, runs_dir=runs_dir, progress=progress)
     if as_json:
         print_json(found.summary)
         return

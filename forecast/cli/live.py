@@ -33,19 +33,19 @@ def stream(
     quiet: Quiet = False,
 ) -> None:
     """Forecast after each new row, remembering the rows before between calls."""
-    from forecast.cli.console import Speaker, print_csv
+    from forecast.cli.console import ConsoleProgress, print_csv
     from forecast.storage import locked
     from forecast.tabular import frame_to_csv, records
     from forecast.workflows.forecasting import find
     from forecast.workflows.streaming import Stream, stream_rows
 
-    speaker = Speaker(quiet)
+    progress = ConsoleProgress(quiet)
     found = find(run, runs_dir=runs_dir)
     kept = state or found.path.with_name(f"{found.name}.stream.json")
     headed = False
     with (
         locked(kept.with_name(f".{kept.name}.lock"), f"The stream {kept}", "name another state with --state"),
-        speaker.heeding_signals(),
+        progress.heeding_signals(),
     ):
         if restart:
             kept.unlink(missing_ok=True)
@@ -53,7 +53,7 @@ def stream(
         if history is not None:
             growing.remember(history)
         try:
-            for forecast in stream_rows(growing, source, follow=follow, date_format=date_format, listener=speaker):
+            for forecast in stream_rows(growing, source, follow=follow, date_format=date_format, progress=progress):
                 if as_json:
                     sys.stdout.write(json.dumps(records(forecast), allow_nan=False, ensure_ascii=False) + "\n")
                 else:
@@ -81,7 +81,7 @@ def serve(
     quiet: Quiet = False,
 ) -> None:
     """Answer requests over HTTP: POST /forecast, GET /model, /health and /openapi.json."""
-    from forecast.cli.console import Speaker
+    from forecast.cli.console import ConsoleProgress
     from forecast.errors import MachineError
     from forecast.workflows.forecasting import find
 
@@ -95,8 +95,8 @@ def serve(
     from forecast.serving.requests import RequestReader
     from forecast.serving.service import Service
 
-    speaker, found = Speaker(quiet), find(run, runs_dir=runs_dir)
+    progress, found = ConsoleProgress(quiet), find(run, runs_dir=runs_dir)
     web = create_app(Service(found, RequestReader(found, max_rows)), Limits(max_body, timeout))
-    answer(web, host, port, lambda address: speaker.note(f"serving {found.name} at {address}; Ctrl-C ends it"))
+    answer(web, host, port, lambda address: progress.note(f"serving {found.name} at {address}; Ctrl-C ends it"))
     sys.stderr.flush()
     os._exit(0)  # a forecast that is still being made has no client any more, and is not waited for

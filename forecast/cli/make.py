@@ -30,7 +30,7 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a network and a vanilla RNN, judge both on the test span, forecast the future, and draw it all."""
-    from forecast.cli.console import Speaker, out, print_json, say
+    from forecast.cli.console import ConsoleProgress, out, print_json, say
     from forecast.cli.tables import scores
     from forecast.errors import ConfigError
     from forecast.evaluation.requirements import check_references, demand, requirement_of
@@ -39,9 +39,9 @@ def train(
     from forecast.workflows import training
     from forecast.workflows.networks import references_of
 
-    speaker = Speaker(quiet)
+    progress = ConsoleProgress(quiet)
     requirements = [requirement_of(text) for text in require_skill or ()]
-    with speaker.heeding_signals():
+    with progress.heeding_signals():
         if resume is not None:
             if settings or run or config or overwrite:
                 raise ConfigError(
@@ -49,7 +49,7 @@ def train(
                     f"Type: forecast train --resume {resume}",
                 )
             check_references(requirements, (*NAIVE, "rnn"))
-            made = training.resume(resume, runs_dir=runs_dir, source=source, listener=speaker)
+            made = training.resume(resume, runs_dir=runs_dir, source=source, progress=progress)
         elif source is None:
             raise ConfigError(
                 "Train on what?", "Type: forecast train weather\nforecast datasets lists the built-in series."
@@ -63,7 +63,7 @@ def train(
                 run=run,
                 runs_dir=runs_dir,
                 overwrite=overwrite,
-                listener=speaker,
+                progress=progress,
                 command=shlex.join(["forecast", *sys.argv[1:]]),
             )
     if as_json:

@@ -40,7 +40,7 @@ def datasets(as_json: AsJson = False) -> None:
 @with_settings("read", "data")
 def inspect(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Show what is in a source: clock, gaps, missing and suspicious values, and what train would do with it."""
-    from forecast.cli.console import Speaker, out, print_json, say
+    from forecast.cli.console import ConsoleProgress, out, print_json, say
     from forecast.cli.tables import columns_table
     from forecast.data.panel import moment
     from forecast.data.quality import inspect_columns
@@ -80,9 +80,9 @@ def inspect(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
             }
         )
         return
-    speaker = Speaker(quiet)
+    progress = ConsoleProgress(quiet)
     for warning in panel.warnings:
-        speaker.warn(warning)
+        progress.warn(warning)
     series = f" in {panel.n_series} series" if panel.n_series > 1 else ""
     say(
         f"{panel.name}: {panel.n_rows:,} rows{series}, one every {panel.clock.describe().removeprefix('1 ')}, "

@@ -59,7 +59,7 @@ def backtest(
 
     Without options these are all origins of the test span, one step apart, forecast by one fit to what lies before it.
     """
-    from forecast.cli.console import Speaker, out, print_json, say
+    from forecast.cli.console import ConsoleProgress, out, print_json, say
     from forecast.cli.tables import scores
     from forecast.evaluation.requirements import check_references, demand, requirement_of
     from forecast.evaluation.scoring import kept_origins
@@ -71,9 +71,9 @@ def backtest(
     from forecast.workflows.networks import references_of
 
     check_output(output)
-    speaker = Speaker(quiet)
+    progress = ConsoleProgress(quiet)
     requirements = [requirement_of(text) for text in require_skill or ()]
-    with speaker.heeding_signals():
+    with progress.heeding_signals():
         given = settings or config or not backtesting.names_run(source, runs_dir)
         asked = configure(settings, config) if given else None
         check_references(requirements, references_of(asked or find(source, runs_dir=runs_dir).config))
@@ -86,12 +86,12 @@ def backtest(
             refit=_refit(refit),
             new_rows=new_rows,
             runs_dir=runs_dir,
-            listener=speaker,
+            progress=progress,
         )
     metrics = evaluation.metrics
     if output is not None:
         write_output(output, frame_to_csv(evaluation.forecasts))
-        speaker.note(f"forecasts: {output}, {len(evaluation.forecasts):,} rows{kept_origins(metrics)}")
+        progress.note(f"forecasts: {output}, {len(evaluation.forecasts):,} rows{kept_origins(metrics)}")
     if as_json:
         print_json(metrics)
     else:
@@ -154,7 +154,7 @@ def compare(
 
     Classical forecasts are fitted anew for each window, so they are judged on as many as their time allows.
     """
-    from forecast.cli.console import Speaker, out, print_json, say
+    from forecast.cli.console import ConsoleProgress, out, print_json, say
     from forecast.cli.leaderboard import leaderboard, notes
     from forecast.storage import check_output, write_output
     from forecast.tabular import frame_to_csv
@@ -163,8 +163,8 @@ def compare(
     check_output(output)
     check_output(plot)
     check_output(report)
-    speaker = Speaker(quiet)
-    with speaker.heeding_signals():
+    progress = ConsoleProgress(quiet)
+    with progress.heeding_signals():
         found = comparing.compare(
             source,
             models,
@@ -172,21 +172,21 @@ def compare(
             seeds=seeds,
             classical_seconds=classical_seconds,
             file=config,
-            listener=speaker,
+            progress=progress,
         )
     if output is not None:
         write_output(output, frame_to_csv(found.leaderboard))
-        speaker.note(f"leaderboard: {output}")
+        progress.note(f"leaderboard: {output}")
     if plot is not None:
         from forecast.report import plots
 
         write_output(plot, plots.to_png(plots.plot_leaderboard(found.summary)))
-        speaker.note(f"plot: {plot}")
+        progress.note(f"plot: {plot}")
     if report is not None:
         from forecast.report.comparison import comparison_page
 
         write_output(report, comparison_page(found.summary, shlex.join(["forecast", *sys.argv[1:]])).encode())
-        speaker.note(f"report: {report}")
+        progress.note(f"report: {report}")
     if as_json:
         print_json(found.summary)
         return

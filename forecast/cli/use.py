@@ -32,14 +32,14 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Forecast the steps after the last row: of the data that a run was trained on, or of new ones."""
-    from forecast.cli.console import Speaker, print_csv, print_json
+    from forecast.cli.console import ConsoleProgress, print_csv, print_json
     from forecast.data.panel import moment
     from forecast.errors import ConfigError
     from forecast.storage import check_output, write_output
     from forecast.tabular import frame_to_csv, records
     from forecast.workflows import forecasting
 
-    speaker = Speaker(quiet)
+    progress = ConsoleProgress(quiet)
     check_output(output)
     check_output(plot)
     if plot is not None and paths is not None:
@@ -48,22 +48,22 @@ def predict(
         )
     found = forecasting.find(run, runs_dir=runs_dir)
     if paths is not None:
-        forecast = forecasting.sample_paths(found, source, count=paths, seed=seed, listener=speaker)
+        forecast = forecasting.sample_paths(found, source, count=paths, seed=seed, progress=progress)
     elif plot is None:
-        forecast = forecasting.predict(found, source, listener=speaker)
+        forecast = forecasting.predict(found, source, progress=progress)
     else:
-        forecast, pictures = forecasting.predict_and_draw(found, source, listener=speaker)
+        forecast, pictures = forecasting.predict_and_draw(found, source, progress=progress)
         for number, picture in enumerate(pictures):
             path = plot if number == 0 else plot.with_stem(f"{plot.stem}-{number + 1}")
             write_output(path, picture)
-            speaker.note(f"plot: {path}")
+            progress.note(f"plot: {path}")
     age = forecasting.age_in_steps(forecast, found)
     if age > 2:
         newest = moment(forecast["cutoff"].max())
-        speaker.warn(f"the newest row is of {newest}, {age:,} steps ago; the forecast follows that row")
+        progress.warn(f"the newest row is of {newest}, {age:,} steps ago; the forecast follows that row")
     if output is not None:
         write_output(output, frame_to_csv(forecast))
-        speaker.note(f"forecast: {output}")
+        progress.note(f"forecast: {output}")
     if as_json:
         print_json(records(forecast))
     elif output is None:
@@ -80,7 +80,7 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Score a run on its test span, or on new rows that come after those that it was trained on."""
-    from forecast.cli.console import Speaker, out, print_json, say
+    from forecast.cli.console import ConsoleProgress, out, print_json, say
     from forecast.cli.tables import scores
     from forecast.evaluation.requirements import check_references, demand, requirement_of
     from forecast.workflows import forecasting
@@ -88,7 +88,7 @@ def evaluate(
     requirements = [requirement_of(text) for text in require_skill or ()]
     found = forecasting.find(run, runs_dir=runs_dir)
     check_references(requirements, tuple(found.metrics["skill"]))
-    metrics = forecasting.evaluate(found, source, listener=Speaker(quiet))
+    metrics = forecasting.evaluate(found, source, progress=ConsoleProgress(quiet))
     if as_json:
         print_json(metrics)
     else:
@@ -111,10 +111,10 @@ def export(
     quiet: Quiet = False,
 ) -> None:
     """Write a run's network for other programs, in the columns' own units: with a README, an example, and a program."""
-    from forecast.cli.console import Speaker, say
+    from forecast.cli.console import ConsoleProgress, say
     from forecast.workflows import exporting
 
-    with Speaker(quiet).heeding_signals():
+    with ConsoleProgress(quiet).heeding_signals():
         say(str(exporting.export(run, output, format=format, overwrite=overwrite, runs_dir=runs_dir)))
 
 
