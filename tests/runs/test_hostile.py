@@ -17,6 +17,7 @@ import textwrap
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,12 @@ import pytest
 
 import forecast
 from forecast import ForecastError, Run, RunError
-from forecast.artefacts.archives import arrays_to_bytes, forms_of
 from forecast.cli.main import main
 from forecast.inference.intervals import intervals_of
-from forecast.runs.place import list_runs, open_run
+from forecast.runs.arrays import arrays_to_bytes, forms_of
+from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
+from forecast.runs.find import list_runs, open_run
 from forecast.runs.writer import RunWriter
-from forecast.training.checkpoint import load_checkpoint, save_checkpoint
 from forecast.training.state import Progress
 from forecast.workflows.explaining import explain, found_before
 from forecast.workflows.forecasting import predict_and_draw
@@ -421,8 +422,8 @@ def test_memory_is_short_and_the_refusal_comes_all_the_same(folder: Path) -> Non
     code = """
         import resource, sys
         from pathlib import Path
-        import forecast.data.prepare, forecast.artefacts.archives  # which bring NumPy and pandas
-        from forecast.runs.place import open_run
+        import forecast.data.prepare, forecast.runs.arrays  # which bring NumPy and pandas
+        from forecast.runs.find import open_run
         from forecast.errors import RunError
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 100 * 1024**2,) * 2)
@@ -478,7 +479,7 @@ def resign(path: Path, content: bytes) -> None:
     path.write_bytes(hashlib.sha256(content).digest() + content)
 
 
-PROGRESS = json.dumps({"origin": "a1", "progress": Progress(5).to_dict()})
+PROGRESS = json.dumps({"origin": "a1", "progress": asdict(Progress(5))})
 
 CHECKPOINTS: dict[str, tuple[Harm, str]] = {
     "huge": (lambda path: resign(path, archive(("network/0.npy", npy(HUGE)))), "1000000, 1000000"),

@@ -1,15 +1,20 @@
-"""What manifest.json and metrics.json may say: keys and the kinds of their values."""
+"""The documents of a run: what they may say, and what is made of it."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from forecast.artefacts.documents import Record
+from forecast.config import Config, build_config
 from forecast.errors import RunError
+from forecast.runs.documents import Record, record_of
+
+if TYPE_CHECKING:
+    from forecast.data.scaling import Scaler
 
 _EXACT = ConfigDict(extra="forbid", strict=True)
 _OPEN = ConfigDict(extra="allow", strict=True)
@@ -118,6 +123,38 @@ def check_metrics(metrics: Record) -> None:
     _check(metrics, TypeAdapter(_Metrics))
 
 
+def config_from_json(content: bytes, path: Path) -> Config:
+    """The configuration that `Config.to_json` wrote.
+
+    Args:
+        content: The file.
+        path: Where it is, for messages.
+
+    Raises:
+        RunError: If it is not JSON.
+        ConfigError: If it is not a configuration.
+    """
+    return build_config(record_of(content, path))
+
+
+def scaler_from_json(content: bytes, path: Path) -> Scaler:
+    """The scaler that `Scaler.to_json` wrote.
+
+    Args:
+        content: The file.
+        path: Where it is, for messages.
+
+    Raises:
+        RunError: If it is damaged: other keys, other shapes, a scale that is not positive and finite.
+    """
+    from forecast.data.scaling import scaler_from_record  # which brings pandas
+
+    try:
+        return scaler_from_record(record_of(content, path))
+    except ValueError as error:
+        raise _damaged(path, error) from None
+
+
 _AGAIN = "Train the run again."
 
 
@@ -125,6 +162,12 @@ def _check(record: Record, kind: TypeAdapter[Any]) -> None:
     try:
         kind.validate_python(record)
     except ValidationError as error:
+        raise _damaged(record.path, error) from None
+
+
+def _damaged(path: Path, error: ValueError) -> RunError:
+    reason = str(error)
+    if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])[:100]
-        raise RunError(f"{record.path} is damaged: {where}: {first['msg']}.", _AGAIN) from None
+        reason = f"{'.'.join(map(str, first['loc']))[:100]}: {first['msg']}"
+    return RunError(f"{path} is damaged: {reason}.", _AGAIN)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from forecast.errors import MachineError
-from forecast.storage import check_output, locked, write_atomically, write_output
+from forecast.runs.files import check_output, locked, write_atomically, write_output
 
 OLD, NEW = b"old" * 100, b"new" * 5000
 
@@ -96,7 +96,7 @@ def test_a_limit_of_file_size_leaves_the_old_whole(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 from forecast.errors import MachineError
-from forecast.storage import write_atomically
+from forecast.runs.files import write_atomically
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
     write_atomically(Path(sys.argv[1]), b"new" * 5000)
@@ -113,7 +113,7 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_whole(tmp_path: Path) ->
     script = """
 import itertools, sys
 from pathlib import Path
-from forecast.storage import write_atomically
+from forecast.runs.files import write_atomically
 for number in itertools.count():
     write_atomically(Path(sys.argv[1]), bytes([number % 256]) * 1_000_000)
     print(number, flush=True)
@@ -156,7 +156,7 @@ def test_a_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from forecast.storage import locked
+from forecast.runs.files import locked
 with locked(Path(sys.argv[1]), "The run x"):
     print("held", flush=True)
     sys.stdin.read()

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.tabular import frame_from_csv, frame_to_csv
+from forecast.runs.csv_tables import frame_from_csv, frame_to_csv
 
 
 def test_text_that_a_spreadsheet_would_run_is_made_harmless() -> None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from forecast.artefacts.archives import Form, Forms, arrays_of, arrays_to_bytes, largest_archive
-from forecast.artefacts.files import open_within, sha256_of
 from forecast.errors import RunError
-from forecast.storage import write_atomically
-from forecast.training.state import Arrays, Progress, progress_from_json
+from forecast.runs.arrays import Form, Forms, arrays_of, arrays_to_bytes, largest_archive
+from forecast.runs.files import open_within, sha256_of, write_atomically
+from forecast.training.state import Arrays, Progress
 
 # The newest, and one to fall back on.
 _KEPT = 2
@@ -39,7 +40,7 @@ def save_checkpoint(folder: Path, network: str, arrays: Arrays, progress: Progre
     Raises:
         MachineError: If it cannot be written; the older ones are whole.
     """
-    payload = arrays_to_bytes({**arrays, "progress": _text({"origin": origin, "progress": progress.to_dict()})})
+    payload = arrays_to_bytes({**arrays, "progress": _text({"origin": origin, "progress": asdict(progress)})})
     digest = hashlib.sha256(payload).digest()
     path = folder / f"{network}-{progress.step:09d}.ckpt"
     write_atomically(path, digest + payload)
@@ -81,7 +82,7 @@ def load_checkpoint(
             arrays = arrays_of(file, held, f"The checkpoint {path}", _DIGEST)
         if arrays.keys() != held.keys():
             raise RunError("The checkpoint is of another network.", "Train the run again with --overwrite.")
-        begun_from, progress = progress_from_json(arrays.pop("progress").tobytes(), path)
+        begun_from, progress = _progress_of(arrays.pop("progress").tobytes(), path)
         if begun_from != origin:
             raise RunError(
                 f"The checkpoint {path} is of other data or another configuration.", "Train again with --overwrite."
@@ -102,3 +103,21 @@ def _checkpoints(folder: Path, network: str) -> list[Path]:
 
 def _text(value: Any) -> np.ndarray:
     return np.frombuffer(json.dumps(value).encode(), np.uint8)
+
+
+class _Saved(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    origin: str
+    progress: Progress
+
+
+def _progress_of(content: bytes, path: Path) -> tuple[str, Progress]:
+    """What the training began from, and the progress; a loss may be NaN, where there is no validation."""
+    try:
+        saved = _Saved.model_validate_json(content)
+    except ValidationError as error:
+        raise RunError(
+            f"{path} is damaged: its progress is none ({error.errors(include_url=False)[0]['msg']}).",
+            "Train again with --overwrite.",
+        ) from None
+    return saved.origin, saved.progress

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecast.artefacts.archives import Forms, arrays_of, arrays_to_bytes, forms_of
 from forecast.errors import MachineError, RunError
-from forecast.training.checkpoint import load_checkpoint, save_checkpoint
+from forecast.runs.arrays import Forms, arrays_of, arrays_to_bytes, forms_of
+from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.training.state import Epoch, Progress
 
 ARRAYS = {

@@ -10,12 +10,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from forecast.artefacts.documents import LARGEST_DOCUMENT
-from forecast.artefacts.files import read_within
-from forecast.config import config_from_json
 from forecast.errors import ConfigError, RunError
+from forecast.runs.documents import LARGEST_DOCUMENT
+from forecast.runs.files import read_within, set_aside
 from forecast.runs.run import CALIBRATION, HISTORY, LARGEST_HELD, OTHERS, WEIGHTS, Run, open_checked, read_manifest
-from forecast.storage import set_aside
+from forecast.runs.schemas import config_from_json
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

@@ -17,7 +17,7 @@ import pytest
 
 from forecast.config import Config
 from forecast.errors import ConfigError, ForecastError, MachineError, RunError
-from forecast.runs.place import find_run, list_runs, open_run, runs_folder, unfinished_runs
+from forecast.runs.find import find_run, list_runs, open_run, runs_folder, unfinished_runs
 from forecast.runs.run import SCHEMA, Run
 from forecast.runs.writer import RunWriter
 
@@ -287,7 +287,7 @@ def test_when_the_new_run_cannot_take_its_place_the_old_one_has_it(
             raise OSError(5, "Input/output error")
         rename(source, target)
 
-    monkeypatch.setattr("forecast.storage.ctypes.CDLL", lambda *_, **__: None)  # a system that moves in steps
+    monkeypatch.setattr("forecast.runs.files.ctypes.CDLL", lambda *_, **__: None)  # a system that moves in steps
     monkeypatch.setattr("forecast.runs.writer.os.rename", failing)
     with pytest.raises(MachineError, match="Cannot move the run"):
         writer.finish({"finished": "2022"})
@@ -303,7 +303,7 @@ def test_a_run_that_is_replaced_while_it_is_read_is_read_as_it_was(
     tmp_path: Path, moves: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if moves == "in steps":
-        monkeypatch.setattr("forecast.storage.ctypes.CDLL", lambda *_, **__: None)
+        monkeypatch.setattr("forecast.runs.files.ctypes.CDLL", lambda *_, **__: None)
     make_run(tmp_path, "run", "first")
     opened, listed = find_run("run", tmp_path), list_runs(tmp_path)[0]
     make_run(tmp_path, "run", "second", finished="2022", overwrite=True)
@@ -324,7 +324,7 @@ def test_a_run_that_changes_while_it_is_opened_is_opened_again(tmp_path: Path, m
         return run
 
     with monkeypatch.context() as patch:
-        patch.setattr("forecast.runs.place.open_run", opened_late)
+        patch.setattr("forecast.runs.find.open_run", opened_late)
         assert find_run("run", tmp_path).metrics == {"text": "third"}
 
 
