@@ -17,15 +17,15 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from forecast.config import ReadOptions
-from forecast.data.reading import scan
-from forecast.data.reading.columns import Measured, names_a_counter, read_columns
-from forecast.data.reading.encoding import decode
-from forecast.data.reading.memory import check_memory
-from forecast.data.reading.rows import Series, are_one_series, by_column, find_series, named_series, single_series
-from forecast.data.reading.source import Source, origin_of
-from forecast.data.reading.stamps import Stamps, find_stamps, names_a_clock
-from forecast.data.reading.table import Table, from_frame, without_empty_rows
+from forecast.data.rows import Series, are_one_series, by_column, find_series, named_series, single_series
 from forecast.errors import DataError
+from forecast.memory import check_memory
+from forecast.tables import scan
+from forecast.tables.columns import Measured, names_a_counter, read_columns
+from forecast.tables.encoding import decode
+from forecast.tables.source import Source, origin_of
+from forecast.tables.stamps import Stamps, find_stamps, names_a_clock
+from forecast.tables.table import Table, from_frame, without_empty_rows
 
 # A shorter file is read whole, in bytes.
 LONG = 1 << 25
@@ -66,7 +66,7 @@ def gather_whole(table: Table, options: ReadOptions) -> Gathered:
     """
     named = named_series(table, options)
     stamps = find_stamps(table, options.time_column, options.date_format)
-    measured = read_columns(table, stamps, named, options)
+    measured = read_columns(table, stamps, named, options.decimal, options.thousands)
     series = find_series(table, stamps.times, measured, named)
     return Gathered(replace(table, columns=()), stamps, measured, series)
 
@@ -155,7 +155,7 @@ def _gathered(blocks: Iterable[Table], n_rows: int, origin: Source, options: Rea
     for table in blocks:
         named = named_series(table, options)
         stamps = find_stamps(table, options.time_column, options.date_format)
-        measured = read_columns(table, stamps, named, options)
+        measured = read_columns(table, stamps, named, options.decimal, options.thousands)
         columns = table.names, measured.names, tuple(measured.texts), named
         said = (*columns, measured.notes, stamps.used, stamps.zoned, stamps.whole_days, stamps.notes)
         if not agreed:

@@ -11,13 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from forecast.data.panel import Times
-from forecast.data.reading import timeparse
-from forecast.data.reading.numerals import parse_numbers
-from forecast.data.reading.source import Source, show
-from forecast.data.reading.table import Table, as_text
-from forecast.data.reading.timeformats import guess, guess_number
 from forecast.errors import DataError
+from forecast.tables import timeparse
+from forecast.tables.numerals import parse_numbers
+from forecast.tables.source import Source, show
+from forecast.tables.table import Table, Times, as_text
+from forecast.tables.timeformats import guess, guess_number
 
 # The likeliest names first.
 _NAMES = ("ds", "datetime", "date_time", "timestamp", "time", "date", "valid", "utc", "time_utc")

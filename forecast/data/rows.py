@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
 from forecast.data.panel import Floats, Times
-from forecast.data.reading.columns import Measured
-from forecast.data.reading.numerals import is_missing
-from forecast.data.reading.source import show
-from forecast.data.reading.table import Table, as_text
 from forecast.errors import DataError
+from forecast.tables.columns import Measured
+from forecast.tables.numerals import is_missing
+from forecast.tables.source import show
+from forecast.tables.table import Table, as_text
 
 # Names of a column that tells series apart.
 SERIES_IDS = ("unique_id", "series_id", "item_id")

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.data import blocks
 from forecast.data.panel import Panel
 from forecast.data.readers import ReadOptions, read_panel
-from forecast.data.reading import blocks
 from forecast.errors import DataError
 
 HOURS = pd.date_range("2020-01-01", periods=400, freq="h")
@@ -148,8 +148,8 @@ def test_what_would_not_fit_is_refused_before_it_is_read(
 ) -> None:
     path = tmp_path / "table.csv"
     path.write_text(frame().to_csv(index=False))
-    monkeypatch.setattr("forecast.data.reading.memory.available_memory", lambda: 401 * (2 * 8 + 64) - 1)
+    monkeypatch.setattr("forecast.memory.available_memory", lambda: 401 * (2 * 8 + 64) - 1)
     with pytest.raises(DataError, match=r"would need about"):
         read_panel(path)
-    monkeypatch.setattr("forecast.data.reading.memory.available_memory", lambda: 402 * (2 * 8 + 64))
+    monkeypatch.setattr("forecast.memory.available_memory", lambda: 402 * (2 * 8 + 64))
     assert len(read_panel(path).values) == 400

@@ -12,13 +12,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from forecast.data.reading.memory import check_memory
-from forecast.data.reading.scan import check_names
-from forecast.data.reading.source import Source, show
 from forecast.errors import DataError
+from forecast.memory import check_memory
+from forecast.tables.scan import check_names
+from forecast.tables.source import Source, show
 
 # Text is an Arrow array of strings (which has no types), numbers float64, timestamps datetime64[us] in UTC or zoneless.
 Column: TypeAlias = Any
+
+Times: TypeAlias = NDArray[np.datetime64]
+Floats: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.reading.source import Source, show
 from forecast.errors import DataError
+from forecast.tables.source import Source, show
 
 _CHUNK = 1 << 23
 _QUOTE, _NEWLINE = 34, 10

@@ -12,11 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from forecast.data.panel import Times
-from forecast.data.reading.source import show
-from forecast.data.reading.table import Table
-from forecast.data.reading.timeformats import MONTHS, directives, format_of, formats
 from forecast.errors import DataError
+from forecast.tables.source import show
+from forecast.tables.table import Table, Times
+from forecast.tables.timeformats import MONTHS, directives, format_of, formats
 
 _US = 1_000_000
 

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from forecast.data.reading.records import Records, count_fields, find_blank, find_records
-from forecast.data.reading.source import Source, show
 from forecast.errors import DataError
+from forecast.tables.records import Records, count_fields, find_blank, find_records
+from forecast.tables.source import Source, show
 
 MAX_COLUMNS = 2000
 _DELIMITERS = (",", ";", "\t", "|")

@@ -11,9 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from forecast.data.panel import Floats
-from forecast.data.reading.source import show
-from forecast.data.reading.table import Table
+from forecast.tables.source import show
+from forecast.tables.table import Floats, Table
 
 # How tables write "nothing was measured", in lower case.
 MISSING = ("", "-", "--", "?", ".", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "nil", "nat", "(null)")

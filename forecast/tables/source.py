@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from forecast.data.reading.memory import COPIES, available_memory, check_memory, megabytes
 from forecast.errors import DataError, MachineError
+from forecast.memory import COPIES, available_memory, check_memory, megabytes
 
 # The end of a pipe or a device cannot be known before it is read.
 PIPE_CAP = 1 << 30

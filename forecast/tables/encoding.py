@@ -6,8 +6,8 @@ import codecs
 import re
 from dataclasses import replace
 
-from forecast.data.reading.source import Source, show
 from forecast.errors import DataError
+from forecast.tables.source import Source, show
 
 # The mark of UTF-32 begins with that of UTF-16.
 _MARKS = (

@@ -13,15 +13,15 @@ import numpy as np
 import pyarrow as pa
 
 from forecast.config import ReadOptions
+from forecast.data.cadence import place
 from forecast.data.panel import Clock, Floats
-from forecast.data.reading.cadence import place
-from forecast.data.reading.columns import checked
-from forecast.data.reading.numerals import parse_numbers
-from forecast.data.reading.rows import SERIES_IDS
-from forecast.data.reading.source import Source, show
-from forecast.data.reading.stamps import find_stamps, localise
-from forecast.data.reading.table import Table
+from forecast.data.rows import SERIES_IDS
 from forecast.errors import DataError
+from forecast.tables.columns import checked
+from forecast.tables.numerals import parse_numbers
+from forecast.tables.source import Source, show
+from forecast.tables.stamps import find_stamps, localise
+from forecast.tables.table import Table
 
 # Bytes that are read at once, at most.
 _AT_ONCE = 65_536

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from forecast.config import ReadOptions
-from forecast.data.panel import Floats
-from forecast.data.reading.numerals import Numbers, comma_role, decorated, explain, parse_numbers
-from forecast.data.reading.source import show
-from forecast.data.reading.stamps import Stamps
-from forecast.data.reading.table import Table
-from forecast.data.reading.timeformats import guess
 from forecast.errors import DataError
+from forecast.tables.numerals import Numbers, comma_role, decorated, explain, parse_numbers
+from forecast.tables.source import show
+from forecast.tables.stamps import Stamps
+from forecast.tables.table import Floats, Table
+from forecast.tables.timeformats import guess
 
 _COUNTERS = ("no", "no.", "nr", "id", "index", "idx", "row", "rownum", "rowid", "row_id", "row_number", "#", "num",
              "number", "obs", "record", "seq", "sno", "unnamed:0")  # fmt: skip
@@ -39,20 +37,25 @@ class Measured:
     notes: tuple[str, ...]
 
 
-def read_columns(table: Table, stamps: Stamps, series_id: str | None, options: ReadOptions) -> Measured:
+def read_columns(
+    table: Table, stamps: Stamps, series_id: str | None, decimal: str | None = None, thousands: str | None = None
+) -> Measured:
     """The measurements of a table; words, row counters and parts of the date are left out.
 
     Args:
         table: R rows.
         stamps: Their times; the columns that these were made from are left out.
         series_id: The column that names the series, left out as well.
-        options: Decimal and thousands marks.
+        decimal: What stands before the fraction; None infers it.
+        thousands: What groups the digits by three; None for nothing.
 
     Raises:
         DataError: If a cell of a numeric column is not a finite number, or no column is numeric.
     """
     candidates = [name for name in table.names if name not in stamps.used and name != series_id]
-    read, notes = _numbers(table, [name for name in candidates if isinstance(table[name], pa.Array)], options)
+    read, notes = _numbers(
+        table, [name for name in candidates if isinstance(table[name], pa.Array)], decimal, thousands
+    )
     numeric: dict[str, Floats] = {}
     texts: dict[str, int] = {}
     for name in candidates:
@@ -80,9 +83,11 @@ def read_columns(table: Table, stamps: Stamps, series_id: str | None, options: R
     return Measured(tuple(numeric), np.column_stack(list(numeric.values())), why, tuple(notes))
 
 
-def _numbers(table: Table, names: list[str], options: ReadOptions) -> tuple[dict[str, Numbers], list[str]]:
+def _numbers(
+    table: Table, names: list[str], decimal_mark: str | None, thousands_mark: str | None
+) -> tuple[dict[str, Numbers], list[str]]:
     """Each text column read as numbers; decimal commas are taken where a column leaves no other reading."""
-    decimal, thousands = options.decimal or ".", options.thousands or ""
+    decimal, thousands = decimal_mark or ".", thousands_mark or ""
     if decimal not in (".", ","):
         raise DataError(
             f"--decimal {show(decimal)} is neither a point nor a comma.", table.source.command("--decimal ,")
@@ -93,7 +98,7 @@ def _numbers(table: Table, names: list[str], options: ReadOptions) -> tuple[dict
             table.source.command("--thousands ,"),
         )
     read = {name: parse_numbers(table[name], decimal, thousands) for name in names}
-    if options.decimal is not None or options.thousands is not None:
+    if decimal_mark is not None or thousands_mark is not None:
         return read, []
     roles = {name: comma_role(table[name], numbers.words) for name, numbers in read.items() if len(numbers.words)}
     if "decimal" not in roles.values():

@@ -90,12 +90,12 @@ def test_a_file_without_permission_is_refused() -> None:
 def test_a_file_beyond_memory_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     with open("table.csv", "wb") as stream:
         stream.truncate(10_000_000_000)
-    monkeypatch.setattr("forecast.data.reading.memory.available_memory", lambda: 8_000_000_000)
+    monkeypatch.setattr("forecast.memory.available_memory", lambda: 8_000_000_000)
     assert "need about 60.0 GB of memory; 8.0 GB are available" in refused("table.csv", {})
 
 
 def test_a_pipe_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("forecast.data.reading.source.PIPE_CAP", 1000)
+    monkeypatch.setattr("forecast.tables.source.PIPE_CAP", 1000)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(table(100).encode())))
     assert "standard input goes on after 0.0 MB" in refused("-", {})
 
@@ -153,7 +153,7 @@ def test_a_file_that_grows_is_read_up_to_its_last_whole_line(monkeypatch: pytest
             stream.write("0.5\n")
         return state
 
-    monkeypatch.setattr("forecast.data.reading.source.os.fstat", growing)
+    monkeypatch.setattr("forecast.tables.source.os.fstat", growing)
     panel = read_panel(path)
     assert panel.n_rows == 40
     assert panel.warnings == (f"table.csv grew while it was read; its first {len(table()):,} bytes are used.",)
