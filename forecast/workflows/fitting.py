@@ -17,7 +17,6 @@ import pandas as pd
 from forecast.artefacts.archives import forms_of
 from forecast.config import NetworkConfig, chosen
 from forecast.data.prepare import Prepared, Rows, in_units
-from forecast.data.reading.memory import available_memory, megabytes
 from forecast.data.scaling import Scaler
 from forecast.data.windows import InUnits, Windows
 from forecast.errors import MachineError
@@ -25,6 +24,7 @@ from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import judge
 from forecast.evaluation.verdict import PLAIN, significance
 from forecast.inference.network import Network
+from forecast.memory import available_memory, megabytes
 from forecast.models.catalogue import network_configs
 from forecast.models.footprint import training_bytes
 from forecast.models.shape import shape_of
