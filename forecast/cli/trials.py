@@ -178,12 +178,12 @@ def compare(
         write_output(output, frame_to_csv(found.leaderboard))
         speaker.note(f"leaderboard: {output}")
     if plot is not None:
-        from forecast.report import plots
+        from forecast import plots
 
         write_output(plot, plots.to_png(plots.plot_leaderboard(found.summary)))
         speaker.note(f"plot: {plot}")
     if report is not None:
-        from forecast.report.comparison import comparison_page
+        from forecast.plots.comparison import comparison_page
 
         write_output(report, comparison_page(found.summary, shlex.join(["forecast", *sys.argv[1:]])).encode())
         speaker.note(f"report: {report}")

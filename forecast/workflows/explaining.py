@@ -101,7 +101,7 @@ def explain(
         RunError: If the run repeats the last value, so that there is nothing to look into.
         DataError: If the rows cannot be read again, or hold no window.
     """
-    from forecast.report.inside import Inside, draw_inside
+    from forecast.plots.inside import Inside, draw_inside
 
     listener = listener or Silence()
     run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)

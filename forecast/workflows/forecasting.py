@@ -118,7 +118,7 @@ def predict_and_draw(
         source: New rows to forecast from; None for the rows that it was trained on.
         listener: Is told what goes on.
     """
-    from forecast.report.draw import draw_forecast
+    from forecast.plots.draw import draw_forecast
 
     if source is None:
         return predict(run), [run.picture(path) for path in run.plots if path.name.startswith("5-forecast")]

@@ -130,9 +130,9 @@ def _tidied(writer: RunWriter, listener: Listener) -> Iterator[None]:
 
 
 def _make(workshop: Workshop) -> Run:
-    from forecast.report.draw import draw_run
-    from forecast.report.facts import Facts
-    from forecast.report.page import report_page
+    from forecast.plots.draw import draw_run
+    from forecast.plots.facts import Facts
+    from forecast.plots.page import report_page
 
     prepared, writer = workshop.prepared, workshop.writer
     config, rows, names = prepared.config, prepared.rows, column_names(prepared.config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from forecast.report.render import templates
+from forecast.plots.render import templates
 
 # Of more series the page would be a long list of names, which export.json has too.
 _MOST_LISTED = 10

@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from forecast.report.canvas import FILE, NO_BREAKS, Drawing, Sheet, add_head, draw, dress, gaps, styled, wrapped
-from forecast.report.selection import Ints, of_series, one_after_the_other, steps_in_a_mean, typical_stretch
-from forecast.report.style import OBSERVED, Labels, model_name
+from forecast.plots.canvas import FILE, NO_BREAKS, Drawing, Sheet, add_head, draw, dress, gaps, styled, wrapped
+from forecast.plots.selection import Ints, of_series, one_after_the_other, steps_in_a_mean, typical_stretch
+from forecast.plots.style import OBSERVED, Labels, model_name
 
 # A longer span is a blot.
 MOST_STEPS = 500

@@ -13,12 +13,12 @@ from forecast.config import chosen
 from forecast.data.prepare import Prepared
 from forecast.evaluation.diagnosis import Diagnosis
 from forecast.evaluation.scoring import Evaluation
-from forecast.report.canvas import DPI, PHONE, SCREEN, Drawing, to_svg
-from forecast.report.diagnosis import plot_coverage, plot_error_by_clock, plot_reliability, plot_residuals
-from forecast.report.draw import Drawn, drawn, labels_of, observed_series, pooled_labels_of
-from forecast.report.plots import plot_error_by_step, plot_examples, plot_forecast, plot_test_span, plot_training
-from forecast.report.style import Labels, shown
-from forecast.report.timeline import plot_data
+from forecast.plots.canvas import DPI, PHONE, SCREEN, Drawing, to_svg
+from forecast.plots.diagnosis import plot_coverage, plot_error_by_clock, plot_reliability, plot_residuals
+from forecast.plots.draw import Drawn, drawn, labels_of, observed_series, pooled_labels_of
+from forecast.plots.plots import plot_error_by_step, plot_examples, plot_forecast, plot_test_span, plot_training
+from forecast.plots.style import Labels, shown
+from forecast.plots.timeline import plot_data
 
 _CURVE = re.compile(rb' d="[^"]*"')
 _BEYOND_HUNDREDTHS = re.compile(rb"(?<=\.\d\d)\d+")

@@ -13,8 +13,8 @@ import pandas as pd
 from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared
 from forecast.evaluation.figures import some_steps
-from forecast.report.plots import interval_levels
-from forecast.report.style import Labels, model_name, number, shown
+from forecast.plots.plots import interval_levels
+from forecast.plots.style import Labels, model_name, number, shown
 
 # Longer tables are in the files of the run.
 MOST_SERIES, _MOST_STEPS = 12, 48

@@ -10,8 +10,8 @@ import pandas as pd
 
 from forecast.data.prepare import Prepared
 from forecast.evaluation.scoring import Evaluation
-from forecast.report.draw import pooled_labels_of
-from forecast.report.style import Labels
+from forecast.plots.draw import pooled_labels_of
+from forecast.plots.style import Labels
 
 
 @dataclass(frozen=True)

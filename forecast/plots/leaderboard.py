@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from forecast.evaluation.leaderboard import with_spread
-from forecast.report.canvas import DIM, FILE, Drawing, Sheet, add_head, styled
-from forecast.report.style import BASELINE, MODEL, NAIVE, OTHER, Look, model_name, shown
+from forecast.plots.canvas import DIM, FILE, Drawing, Sheet, add_head, styled
+from forecast.plots.style import BASELINE, MODEL, NAIVE, OTHER, Look, model_name, shown
 
 # A naive forecast that is farther off than so many times the worst network would press all others together.
 _FARTHEST = 1.25

@@ -18,9 +18,9 @@ from forecast.inside.importance import Importance
 from forecast.inside.memory import reach
 from forecast.inside.words import MOST, span
 from forecast.models.trace import Trace
-from forecast.report.canvas import DIM, NO_BREAKS, Drawing, add_head, draw, dress, styled, to_png
-from forecast.report.draw import labels_of
-from forecast.report.style import MODEL, OBSERVED, Labels, model_name, shown
+from forecast.plots.canvas import DIM, NO_BREAKS, Drawing, add_head, draw, dress, styled, to_png
+from forecast.plots.draw import labels_of
+from forecast.plots.style import MODEL, OBSERVED, Labels, model_name, shown
 
 # In teaching texts these gates have other names.
 _ALSO = {"forget": "keep", "input": "write", "output": "read", "update": "keep", "cell": "memory"}

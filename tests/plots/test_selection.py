@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.report.selection import one_after_the_other, pick_examples, steps_in_a_mean, typical_stretch
+from forecast.plots.selection import one_after_the_other, pick_examples, steps_in_a_mean, typical_stretch
 
 
 def test_forecasts_one_after_the_other_skip_what_a_gap_leaves_out() -> None:

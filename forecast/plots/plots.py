@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from forecast.data.panel import Floats
-from forecast.report.canvas import (
+from forecast.plots.canvas import (
     DIM,
     FILE,
     NO_BREAKS,
@@ -26,10 +26,10 @@ from forecast.report.canvas import (
     to_svg,
     wrapped,
 )
-from forecast.report.leaderboard import plot_leaderboard
-from forecast.report.selection import of_series, pick_examples, window_errors
-from forecast.report.span import plot_test_span
-from forecast.report.style import NAIVE, OBSERVED, Labels, model_name
+from forecast.plots.leaderboard import plot_leaderboard
+from forecast.plots.selection import of_series, pick_examples, window_errors
+from forecast.plots.span import plot_test_span
+from forecast.plots.style import NAIVE, OBSERVED, Labels, model_name
 
 __all__ = [
     "Labels",

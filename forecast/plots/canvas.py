@@ -23,8 +23,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import ScalarFormatter
 
 from forecast.data.panel import LONGEST_CLOSURE, Floats, Times
-from forecast.report.selection import Ints
-from forecast.report.style import Look, shown
+from forecast.plots.selection import Ints
+from forecast.plots.style import Look, shown
 
 DPI = 130
 MARGIN = 0.12  # inches between the figure's edge and its head

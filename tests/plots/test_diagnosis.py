@@ -8,9 +8,9 @@ import pytest
 
 from forecast.data.panel import Clock
 from forecast.evaluation.diagnosis import errors_by_clock, reliability_of, residuals_of
-from forecast.report.canvas import FILE, PHONE, SCREEN, Drawing, Sheet, to_svg
-from forecast.report.diagnosis import plot_coverage, plot_error_by_clock, plot_reliability, plot_residuals
-from forecast.report.style import Labels
+from forecast.plots.canvas import FILE, PHONE, SCREEN, Drawing, Sheet, to_svg
+from forecast.plots.diagnosis import plot_coverage, plot_error_by_clock, plot_reliability, plot_residuals
+from forecast.plots.style import Labels
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from forecast.evaluation.leaderboard import with_spread
-from forecast.report.canvas import PHONE, SCREEN
-from forecast.report.leaderboard import plot_leaderboard
-from forecast.report.pictures import Picture, image_of
-from forecast.report.render import Section, render
-from forecast.report.style import model_name, number, shown
-from forecast.report.tables import Cell, Table, share
+from forecast.plots.canvas import PHONE, SCREEN
+from forecast.plots.leaderboard import plot_leaderboard
+from forecast.plots.pictures import Picture, image_of
+from forecast.plots.render import Section, render
+from forecast.plots.style import model_name, number, shown
+from forecast.plots.tables import Cell, Table, share
 
 _AGAINST = ("rnn", "persistence", "seasonal-naive")
 

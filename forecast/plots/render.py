@@ -11,8 +11,8 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from forecast.report.pictures import Picture
-from forecast.report.tables import Table
+from forecast.plots.pictures import Picture
+from forecast.plots.tables import Table
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def templates(autoescape: bool) -> Environment:
         autoescape: Whether what they are filled with is made safe for HTML.
     """
     return Environment(
-        loader=PackageLoader("forecast", "report/templates"),
+        loader=PackageLoader("forecast", "plots/templates"),
         autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -77,7 +77,7 @@ def templates(autoescape: bool) -> Environment:
 
 @cache
 def _style() -> tuple[Markup, Environment]:
-    css = resources.files("forecast").joinpath("report/templates/page.css").read_text(encoding="utf-8")
+    css = resources.files("forecast").joinpath("plots/templates/page.css").read_text(encoding="utf-8")
     return Markup(css), templates(autoescape=True)
 
 

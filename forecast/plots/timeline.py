@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from forecast.data.panel import Floats, Times
 from forecast.data.prepare import Rows
 from forecast.data.split import Split
-from forecast.report.canvas import DIM, FILE, Drawing, Sheet, add_head, draw, dress, styled
-from forecast.report.draw import Drawn
-from forecast.report.selection import Ints, ranges
-from forecast.report.style import OBSERVED, Labels, shown
+from forecast.plots.canvas import DIM, FILE, Drawing, Sheet, add_head, draw, dress, styled
+from forecast.plots.draw import Drawn
+from forecast.plots.selection import Ints, ranges
+from forecast.plots.style import OBSERVED, Labels, shown
 
 # More rows are drawn as the range and the mean of so many groups.
 _MOST_POINTS = 700

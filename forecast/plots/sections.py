@@ -10,11 +10,11 @@ import pandas as pd
 from forecast.config import chosen
 from forecast.evaluation.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.evaluation.verdict import SIGNIFICANT, reference_name
-from forecast.report.facts import Explained, Facts
-from forecast.report.pictures import Album, Picture, png_image
-from forecast.report.render import Section
-from forecast.report.style import Labels, model_name, number, shown
-from forecast.report.tables import (
+from forecast.plots.facts import Explained, Facts
+from forecast.plots.pictures import Album, Picture, png_image
+from forecast.plots.render import Section
+from forecast.plots.style import Labels, model_name, number, shown
+from forecast.plots.tables import (
     PROBABILISTIC,
     SCORES,
     Cell,

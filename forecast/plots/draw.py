@@ -14,7 +14,7 @@ from forecast.config import chosen
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.quality import TURN
 from forecast.evaluation.scoring import Evaluation
-from forecast.report.plots import (
+from forecast.plots.plots import (
     Labels,
     plot_error_by_step,
     plot_examples,

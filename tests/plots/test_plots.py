@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
 
-from forecast.report.canvas import Drawing, dress, gaps
-from forecast.report.plots import (
+from forecast.plots.canvas import Drawing, dress, gaps
+from forecast.plots.plots import (
     Labels,
     plot_error_by_step,
     plot_examples,
@@ -29,7 +29,7 @@ from forecast.report.plots import (
     to_png,
     to_svg,
 )
-from forecast.report.style import MODEL, NAIVE
+from forecast.plots.style import MODEL, NAIVE
 
 LABELS = Labels("weather", "temperature", "°C", "month", "stacked-lstm", "rnn")
 MODELS = ("stacked-lstm", "rnn", "persistence", "seasonal-naive", "drift")
@@ -299,5 +299,5 @@ def test_same_numbers_give_the_same_bytes_and_leave_matplotlib_alone() -> None:
 
 
 def test_no_window_system_is_touched() -> None:
-    code = "import sys, forecast.report.plots; assert not {'matplotlib.pyplot', 'tensorflow'} & set(sys.modules)"
+    code = "import sys, forecast.plots.plots; assert not {'matplotlib.pyplot', 'tensorflow'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -12,9 +12,9 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from forecast.data.panel import Floats
 from forecast.evaluation.diagnosis import ClockErrors, Reliability, Residuals
-from forecast.report.canvas import DIM, FILE, NO_BREAKS, Drawing, Sheet, add_head, draw, dress, gaps, styled
-from forecast.report.selection import ranges
-from forecast.report.style import MODEL, OBSERVED, Labels, model_name
+from forecast.plots.canvas import DIM, FILE, NO_BREAKS, Drawing, Sheet, add_head, draw, dress, gaps, styled
+from forecast.plots.selection import ranges
+from forecast.plots.style import MODEL, OBSERVED, Labels, model_name
 
 # More residuals are drawn as the range and the mean of so many groups.
 _MOST_POINTS = 600

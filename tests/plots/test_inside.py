@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.dates import date2num
 
-from forecast.report.inside import _edges
+from forecast.plots.inside import _edges
 
 
 def test_turns_of_the_cell_begin_where_their_segment_does() -> None:

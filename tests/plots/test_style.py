@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from forecast.report.style import BASELINE, MODEL, NAIVE, OBSERVED, OTHER, Labels, model_name, number, shown
+from forecast.plots.style import BASELINE, MODEL, NAIVE, OBSERVED, OTHER, Labels, model_name, number, shown
 
 LABELS = Labels("weather", "temperature", "°C", "month", "stacked-lstm", "rnn")
 

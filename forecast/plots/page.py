@@ -9,13 +9,13 @@ import numpy as np
 
 from forecast.evaluation.diagnosis import diagnose
 from forecast.evaluation.verdict import reference_name
-from forecast.report import sections
-from forecast.report.draw import beside_observed, drawn
-from forecast.report.facts import Facts
-from forecast.report.pictures import Album
-from forecast.report.render import render
-from forecast.report.style import Labels, model_name, shown
-from forecast.report.tables import Cell, share
+from forecast.plots import sections
+from forecast.plots.draw import beside_observed, drawn
+from forecast.plots.facts import Facts
+from forecast.plots.pictures import Album
+from forecast.plots.render import render
+from forecast.plots.style import Labels, model_name, shown
+from forecast.plots.tables import Cell, share
 
 
 def report_page(facts: Facts) -> str:

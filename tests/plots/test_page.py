@@ -18,14 +18,14 @@ import pytest
 from forecast import Run
 from forecast.data.prepare import prepare
 from forecast.evaluation.scoring import Evaluation
-from forecast.report.canvas import Drawing
-from forecast.report.facts import Explained, Facts
-from forecast.report.page import report_page
-from forecast.report.pictures import Image
-from forecast.report.plots import to_png
-from forecast.report.style import Labels
-from forecast.report.tables import forecast_table, interval_table, score_table
-from forecast.report.timeline import holes
+from forecast.plots.canvas import Drawing
+from forecast.plots.facts import Explained, Facts
+from forecast.plots.page import report_page
+from forecast.plots.pictures import Image
+from forecast.plots.plots import to_png
+from forecast.plots.style import Labels
+from forecast.plots.tables import forecast_table, interval_table, score_table
+from forecast.plots.timeline import holes
 from forecast.workflows.reading import training_panel
 from forecast.workflows.reporting import facts_of
 
@@ -73,7 +73,7 @@ def drawn(facts: Facts) -> str:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what takes time and says nothing in words."""
-    monkeypatch.setattr("forecast.report.pictures.image_of", lambda _: Image("data:image/png;base64,", 1, 1))
+    monkeypatch.setattr("forecast.plots.pictures.image_of", lambda _: Image("data:image/png;base64,", 1, 1))
 
 
 def with_everything(facts: Facts) -> Facts:
