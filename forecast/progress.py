@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from forecast.errors import ForecastError
 
@@ -42,10 +42,6 @@ class TrainingState:
     best_epoch: int = 0
     finished: bool = False
     gradients: list[list[float]] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The state as JSON types; `training.state.state_from_json` reads them back."""
-        return asdict(self)
 
 
 class Training(Protocol):

@@ -34,8 +34,8 @@ def stream(
 ) -> None:
     """Forecast after each new row, remembering the rows before between calls."""
     from forecast.cli.console import ConsoleProgress, print_csv
-    from forecast.storage import locked
-    from forecast.tabular import frame_to_csv, records
+    from forecast.runs.csv_tables import frame_to_csv, records
+    from forecast.runs.files import locked
     from forecast.workflows.forecasting import find
     from forecast.workflows.streaming import Stream, stream_rows
 

@@ -64,8 +64,8 @@ def backtest(
     from forecast.evaluation.requirements import check_references, demand, requirement_of
     from forecast.evaluation.scoring import kept_origins
     from forecast.models.catalogue import configure
-    from forecast.storage import check_output, write_output
-    from forecast.tabular import frame_to_csv
+    from forecast.runs.csv_tables import frame_to_csv
+    from forecast.runs.files import check_output, write_output
     from forecast.workflows import backtesting
     from forecast.workflows.forecasting import find
     from forecast.workflows.networks import references_of
@@ -156,8 +156,8 @@ def compare(
     """
     from forecast.cli.console import ConsoleProgress, out, print_json, say
     from forecast.cli.leaderboard import leaderboard, notes
-    from forecast.storage import check_output, write_output
-    from forecast.tabular import frame_to_csv
+    from forecast.runs.csv_tables import frame_to_csv
+    from forecast.runs.files import check_output, write_output
     from forecast.workflows import comparing
 
     check_output(output)
@@ -178,12 +178,12 @@ def compare(
         write_output(output, frame_to_csv(found.leaderboard))
         progress.note(f"leaderboard: {output}")
     if plot is not None:
-        from forecast.report import plots
+        from forecast import plots
 
         write_output(plot, plots.to_png(plots.plot_leaderboard(found.summary)))
         progress.note(f"plot: {plot}")
     if report is not None:
-        from forecast.report.comparison import comparison_page
+        from forecast.plots.comparison import comparison_page
 
         write_output(report, comparison_page(found.summary, shlex.join(["forecast", *sys.argv[1:]])).encode())
         progress.note(f"report: {report}")

@@ -35,8 +35,8 @@ def predict(
     from forecast.cli.console import ConsoleProgress, print_csv, print_json
     from forecast.data.panel import moment
     from forecast.errors import ConfigError
-    from forecast.storage import check_output, write_output
-    from forecast.tabular import frame_to_csv, records
+    from forecast.runs.csv_tables import frame_to_csv, records
+    from forecast.runs.files import check_output, write_output
     from forecast.workflows import forecasting
 
     progress = ConsoleProgress(quiet)
@@ -126,7 +126,7 @@ def runs(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
 
     from forecast.cli.console import out, plain, print_json, say
     from forecast.errors import RunError
-    from forecast.runs.place import list_runs, resume_command, runs_folder, unfinished_runs
+    from forecast.runs.find import list_runs, resume_command, runs_folder, unfinished_runs
 
     folder = runs_folder(runs_dir)
     found = list_runs(folder)

@@ -11,9 +11,9 @@ from forecast.inference.batch import Batch
 from forecast.inference.network import Network
 from forecast.inference.newest import newest_rows
 from forecast.progress import NullProgress
+from forecast.runs.csv_tables import records
 from forecast.runs.run import Run
 from forecast.serving.requests import RequestReader
-from forecast.tabular import records
 from forecast.workflows.forecasting import Question, question_of
 from forecast.workflows.networks import networks_of
 from forecast.workflows.reading import typical_panel

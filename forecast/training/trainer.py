@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import TrainingConfig, chosen
+from forecast.data.panel import Arrays
 from forecast.data.prepare import Prepared
 from forecast.data.windows import Windows, middle
 from forecast.errors import ConfigError, RunError
@@ -22,7 +23,6 @@ from forecast.models.shape import shape_of
 from forecast.models.tracing import Opened, gradient_by_lag
 from forecast.progress import Epoch, TrainingState
 from forecast.training.schedule import LaneOrder, WindowOrder, averaging_momentum, learning_rate
-from forecast.training.state import Arrays
 
 # Validation looks at no more windows than these, evenly spaced: enough to choose by, cheap enough to do each epoch.
 _VALIDATION_WINDOWS = 2048

@@ -21,7 +21,7 @@ from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_forecast, newest_paths, newest_rows
 from forecast.progress import NullProgress, Progress
-from forecast.runs.place import find_run, list_runs, runs_folder
+from forecast.runs.find import find_run, list_runs, runs_folder
 from forecast.runs.run import Run
 from forecast.workflows.networks import averaged, networks_of
 from forecast.workflows.reading import Source, fitting_panel, training_panel
@@ -118,7 +118,7 @@ def predict_and_draw(
         source: New rows to forecast from; None for the rows that it was trained on.
         progress: Receives notes, warnings and progress.
     """
-    from forecast.report.draw import draw_forecast
+    from forecast.plots.draw import draw_forecast
 
     if source is None:
         return predict(run), [run.picture(path) for path in run.plots if path.name.startswith("5-forecast")]
