@@ -26,7 +26,7 @@ import pytest
 import forecast
 from forecast import ForecastError, Run, RunError
 from forecast.artefacts.archives import arrays_to_bytes, forms_of
-from forecast.cli.main import main
+from forecast.cli import main
 from forecast.inference.intervals import intervals_of
 from forecast.runs.place import list_runs, open_run
 from forecast.runs.writer import RunWriter
