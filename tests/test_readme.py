@@ -14,7 +14,7 @@ import pytest
 
 from forecast.cli import build_program
 from forecast.models.backend import tf
-from forecast.report import draw, inside, pictures
+from forecast.plots import draw, inside, pictures
 from forecast.training import trainer
 
 ROOT = Path(__file__).parent.parent

@@ -53,8 +53,8 @@ def command(
     from forecast.evaluation.requirements import check_references, demand, requirement_of
     from forecast.evaluation.scoring import kept_origins
     from forecast.models.catalogue import configure
-    from forecast.storage import check_output, write_output
-    from forecast.tabular import frame_to_csv
+    from forecast.runs.csv_tables import frame_to_csv
+    from forecast.runs.files import check_output, write_output
     from forecast.workflows import backtesting
     from forecast.workflows.forecasting import find
     from forecast.workflows.networks import references_of

@@ -40,8 +40,8 @@ def command(
     from forecast.commands.console import Speaker, out, print_json, say
     from forecast.commands.leaderboard_table import leaderboard, notes
     from forecast.commands.tables import origins_span
-    from forecast.storage import check_output, write_output
-    from forecast.tabular import frame_to_csv
+    from forecast.runs.csv_tables import frame_to_csv
+    from forecast.runs.files import check_output, write_output
     from forecast.workflows import comparing
 
     check_output(output)
@@ -62,12 +62,12 @@ def command(
         write_output(output, frame_to_csv(found.leaderboard))
         speaker.note(f"leaderboard: {output}")
     if plot is not None:
-        from forecast.report import plots
+        from forecast import plots
 
         write_output(plot, plots.to_png(plots.plot_leaderboard(found.summary)))
         speaker.note(f"plot: {plot}")
     if report is not None:
-        from forecast.report.comparison import comparison_page
+        from forecast.plots.comparison import comparison_page
 
         write_output(report, comparison_page(found.summary, shlex.join(["forecast", *sys.argv[1:]])).encode())
         speaker.note(f"report: {report}")

@@ -27,8 +27,8 @@ def command(
     from forecast.commands.console import Speaker, print_csv, print_json
     from forecast.data.panel import moment
     from forecast.errors import ConfigError
-    from forecast.storage import check_output, write_output
-    from forecast.tabular import frame_to_csv, records
+    from forecast.runs.csv_tables import frame_to_csv, records
+    from forecast.runs.files import check_output, write_output
     from forecast.workflows import forecasting
 
     speaker = Speaker(quiet)

@@ -31,8 +31,8 @@ def command(
 ) -> None:
     """Forecast after each new row, remembering the rows before between calls."""
     from forecast.commands.console import Speaker, print_csv
-    from forecast.storage import locked
-    from forecast.tabular import frame_to_csv, records
+    from forecast.runs.csv_tables import frame_to_csv, records
+    from forecast.runs.files import locked
     from forecast.workflows.forecasting import find
     from forecast.workflows.streaming import Stream, stream_rows
 

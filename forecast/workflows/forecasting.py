@@ -20,7 +20,7 @@ from forecast.evaluation.scoring import Evaluation, followed, judge
 from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_forecast, newest_paths, newest_rows
-from forecast.runs.place import find_run, list_runs, runs_folder
+from forecast.runs.find import find_run, list_runs, runs_folder
 from forecast.runs.run import Run
 from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import averaged, networks_of
@@ -118,7 +118,7 @@ def predict_and_draw(
         source: New rows to forecast from; None for the rows that it was trained on.
         listener: Is told what goes on.
     """
-    from forecast.report.draw import draw_forecast
+    from forecast.plots.draw import draw_forecast
 
     if source is None:
         return predict(run), [run.picture(path) for path in run.plots if path.name.startswith("5-forecast")]

@@ -26,7 +26,7 @@ from typer.testing import CliRunner, Result
 from forecast.cli import build_program, main
 from forecast.commands import console
 from forecast.errors import ForecastError
-from forecast.runs.place import open_run
+from forecast.runs.find import open_run
 from forecast.runs.run import Run
 
 TINY = [f"--{name}" for name in ("model=lstm", "units=8", "epochs=2", "batch-size=16", "lookback=6", "horizon=3")]

@@ -46,6 +46,17 @@ def test_batches_and_cores_change_nothing_but_rounding(
     assert member.over(rows)(starts[:0]).shape == (0, *whole.shape[1:])
 
 
+def test_a_window_has_the_same_forecast_alone_and_among_others_to_the_last_bit(trained: Run, rows: Rows) -> None:
+    starts = windows_of(rows, np.ones(rows.panel.n_rows, bool), trained.config.data).starts
+    for members in networks_of(trained, rows, "model").values():
+        forecast_of = members[0].over(rows)
+        whole = forecast_of(starts)
+        for count in (1, 2, 3, 5, 48, 49):  # 49: the last one is computed by itself
+            np.testing.assert_array_equal(forecast_of(starts[:count]), whole[:count])
+        alone = np.concatenate([forecast_of(starts[number : number + 1]) for number in range(len(starts))])
+        np.testing.assert_array_equal(alone, whole)
+
+
 @pytest.mark.parametrize("model", ["gru", "slstm"])
 def test_a_carried_state_is_carried_as_in_keras(model: str, rows: Rows) -> None:
     parts = forecast.configure(model=model, units="4,3", normalise="none", segment=1, stateful=True).network

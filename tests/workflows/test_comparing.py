@@ -15,7 +15,7 @@ import forecast
 from forecast import Config, ConfigError, DataError, Run
 from forecast.data.windows import Windows
 from forecast.models import classical
-from forecast.report.comparison import comparison_page
+from forecast.plots.comparison import comparison_page
 from forecast.workflows import comparing
 from forecast.workflows.comparing import Comparison, _common, compare
 from forecast.workflows.listening import Silence
@@ -132,7 +132,7 @@ def test_the_plot_is_drawn(compared: tuple[Comparison, Ears, Path]) -> None:
     figure = forecast.plots.plot_leaderboard(compared[0].summary)
     above, below = figure.axes
     assert [label.get_text() for label in above.get_yticklabels()][:2] == [
-        forecast.report.style.model_name(name) for name in list(compared[0].summary["models"])[:2]  # type: ignore[attr-defined]
+        forecast.plots.style.model_name(name) for name in list(compared[0].summary["models"])[:2]  # type: ignore[attr-defined]
     ]  # fmt: skip
     assert len(below.get_yticks()) == 7
     assert len(forecast.plots.to_png(figure)) > 10_000

@@ -34,8 +34,8 @@ class Ears(Silence):
 def train_plain(folder: pytest.TempPathFactory, source: pd.DataFrame, config: Config) -> Run:
     """Train without plots, in a folder of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("forecast.report.draw.draw_run", lambda *_: {})
-        patch.setattr("forecast.report.page.report_page", lambda _: "")
+        patch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
+        patch.setattr("forecast.plots.page.report_page", lambda _: "")
         return forecast.train(source, config, run="run", runs_dir=folder.mktemp("runs"))
 
 

@@ -31,8 +31,8 @@ def runs(
     """A run that sees windows, two that carry their state, and one of three series."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("forecast.report.draw.draw_run", lambda *_: {})
-        patch.setattr("forecast.report.page.report_page", lambda _: "")
+        patch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
+        patch.setattr("forecast.plots.page.report_page", lambda _: "")
         designs = {
             "window": tiny(model="segment-lstm", segment=2, normalise="last", epochs=1, baseline=False),
             "carried": tiny(model="stacked-lstm", units=(5, 3), stateful=True, batch_size=4, epochs=1),
