@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.cli import console
-from forecast.cli.main import main
+from forecast.cli import main
+from forecast.commands import console
 from forecast.data.readers import read_panel
 from forecast.errors import DataError
 from forecast.runs.csv_tables import frame_to_csv

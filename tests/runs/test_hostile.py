@@ -26,7 +26,7 @@ import pytest
 
 import forecast
 from forecast import ForecastError, Run, RunError
-from forecast.cli.main import main
+from forecast.cli import main
 from forecast.inference.intervals import intervals_of
 from forecast.progress import TrainingState
 from forecast.runs.arrays import arrays_to_bytes, forms_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from forecast.cli.main import whole_app
+from forecast.cli import build_program
 from forecast.errors import ConfigError, ReplayError
 from forecast.runs.run import Run
 from forecast.workflows.replaying import Difference, Replay
@@ -16,7 +16,7 @@ from forecast.workflows.replaying import Difference, Replay
 
 def typed(run: Run, *arguments: object) -> Result:
     where = {"FORECAST_RUNS": str(run.path.parent)}
-    return CliRunner().invoke(whole_app(), [str(argument) for argument in arguments], env=where)
+    return CliRunner().invoke(build_program(), [str(argument) for argument in arguments], env=where)
 
 
 def test_report_is_written_anew_and_opened(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,24 +1,16 @@
-"""Commands about the record of a run: report, replay."""
+"""Report: say what a run found, and where its page is."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from forecast.cli.main import app
-from forecast.cli.options import AsJson, Quiet, RunsDir
-from forecast.cli.use import RunArgument
-
-SameSource = Annotated[
-    str | None, typer.Argument(metavar="[SOURCE]", help="The rows that it was trained on, if they have moved.")
-]
+from forecast.commands.options import AsJson, RunArgument, RunsDir, SameSource
 
 
-@app.command()
-def report(
+def command(
     run: RunArgument = "latest",
     source: SameSource = None,
     output: Annotated[
@@ -30,7 +22,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Say what a run found, and where its report and its plots are."""
-    from forecast.cli.console import print_json, say
+    from forecast.commands.console import print_json, say
     from forecast.errors import ConfigError
     from forecast.workflows import forecasting
     from forecast.workflows.reporting import write_report
@@ -62,30 +54,3 @@ def report(
                 f"Type: forecast report {found.name} --output report.html --open",
             )
         typer.launch(str(path))
-
-
-@app.command()
-def replay(
-    run: RunArgument = "latest",
-    source: SameSource = None,
-    runs_dir: RunsDir = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Train a run again from its record, and say whether every figure came out the same; exit code 4 if not."""
-    from forecast.cli.console import ConsoleProgress, print_json, say
-    from forecast.workflows import replaying
-
-    progress = ConsoleProgress(quiet)
-    with progress.heeding_signals():
-        found = replaying.replay(run, source, runs_dir=runs_dir, progress=progress)
-    if as_json:
-        changed = {name: {"recorded": was, "replayed": now} for name, (was, now) in found.changed.items()}
-        differences = [asdict(difference) | {"share": difference.share} for difference in found.differences]
-        print_json({"run": found.run, "same": found.same, "figures": found.n_figures, "differences": differences,
-                    "changed": changed})  # fmt: skip
-    elif found.same:
-        say(f"All {found.n_figures:,} figures of {found.run} came out the same.", strong=True)
-        for name, (was, now) in found.changed.items():
-            say(f"although {name} was {was} and is {now}")
-    found.demand()

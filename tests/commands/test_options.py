@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import typer
 
-from forecast.cli.main import whole_app
+from forecast.cli import build_program
 from forecast.config import Config, build_config, nest, option_fields
 from forecast.errors import ConfigError
 from forecast.models.catalogue import DEFAULT_MODEL, MODELS
 from forecast.runs.run import Run
 from forecast.workflows import training
 
-COMMANDS: dict[str, Any] = typer.main.get_command(whole_app()).commands  # type: ignore[attr-defined]
+COMMANDS: dict[str, Any] = typer.main.get_command(build_program()).commands  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 # of it, only when the first is in that call.
 STUCK = """
 import hashlib, sys, threading
-from forecast.cli import console
+from forecast.commands import console
 console._SECONDS_TO_STOP = float(sys.argv[1])
 progress = console.ConsoleProgress()
 progress.resumable("forecast train --resume long")
@@ -58,7 +58,7 @@ def test_a_process_that_is_stuck_in_a_call_ends_all_the_same(seconds: float, num
 
 
 def test_after_the_work_nothing_ends_the_process_and_no_pipe_is_left() -> None:
-    from forecast.cli import console
+    from forecast.commands import console
 
     before, opened = signal.getsignal(signal.SIGTERM), len(os.listdir("/proc/self/fd"))
     for _ in range(3):

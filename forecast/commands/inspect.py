@@ -1,47 +1,17 @@
-"""Commands about series: datasets, inspect."""
+"""Inspect: show what is in a source."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from forecast.cli.main import app
-from forecast.cli.options import AsJson, Quiet, with_settings
-
-SourceArgument = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="A built-in name, a file, or - for standard input.")
-]
+from forecast.commands.options import AsJson, Quiet, SourceArgument, with_settings
 
 
-@app.command()
-def datasets(as_json: AsJson = False) -> None:
-    """List the series that come with the program."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    from forecast.cli.console import out, print_json, say
-    from forecast.data.datasets import DATASETS
-
-    if as_json:
-        print_json([{"name": name} | vars(dataset) for name, dataset in DATASETS.items()])
-        return
-    table = Table(box=SIMPLE_HEAD)
-    for column in ("name", "clock", "target", "what"):
-        table.add_column(column, no_wrap=column != "what")
-    for dataset in DATASETS.values():
-        what = f"{dataset.description}, {dataset.span}. {dataset.source}."
-        table.add_row(dataset.title, dataset.freq, f"{dataset.target} {dataset.units[dataset.target]}", what)
-    out.print(table)
-    say("Train on one with: forecast train weather")
-
-
-@app.command()
 @with_settings("read", "data")
-def inspect(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = False, quiet: Quiet = False) -> None:
+def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Show what is in a source: clock, gaps, missing and suspicious values, and what train would do with it."""
-    from forecast.cli.console import ConsoleProgress, out, print_json, say
-    from forecast.cli.tables import columns_table
+    from forecast.commands.console import ConsoleProgress, out, print_json, say
+    from forecast.commands.tables import columns_table
     from forecast.data.panel import moment
     from forecast.data.quality import inspect_columns
     from forecast.errors import DataError

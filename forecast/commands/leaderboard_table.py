@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 
-from forecast.cli.console import plain
+from forecast.commands.console import plain
 from forecast.evaluation.leaderboard import with_spread
 
 # Narrower terminals do without the second column of errors and the size.

@@ -1,4 +1,4 @@
-"""Commands that look inside a run: explain."""
+"""Explain: show what a run's networks remember."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from typing import Annotated
 
 import typer
 
-from forecast.cli.main import app
-from forecast.cli.options import AsJson, Quiet, RunsDir
-from forecast.cli.use import NewSource, RunArgument
+from forecast.commands.options import AsJson, NewSource, Quiet, RunArgument, RunsDir
 
 
-@app.command()
-def explain(
+def command(
     run: RunArgument = "latest",
     source: NewSource = None,
     check_lookback: Annotated[
@@ -27,7 +24,7 @@ def explain(
     quiet: Quiet = False,
 ) -> None:
     """Show what a run remembers: its gates, how far back its gradient reaches, what its inputs are worth."""
-    from forecast.cli.console import ConsoleProgress, print_json, say
+    from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.workflows.explaining import explain
 
     progress = ConsoleProgress(quiet)

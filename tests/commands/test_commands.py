@@ -23,8 +23,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from forecast.cli import console
-from forecast.cli.main import main, whole_app
+from forecast.cli import build_program, main
+from forecast.commands import console
 from forecast.errors import ForecastError
 from forecast.runs.find import open_run
 from forecast.runs.run import Run
@@ -52,7 +52,7 @@ def quick(trained: Run) -> Callable[..., Result]:
 
     def run(*arguments: object, stdin: str | None = None) -> Result:
         where = {"FORECAST_RUNS": str(trained.path.parent)}
-        return CliRunner().invoke(whole_app(), [str(argument) for argument in arguments], input=stdin, env=where)
+        return CliRunner().invoke(build_program(), [str(argument) for argument in arguments], input=stdin, env=where)
 
     return run
 
@@ -140,7 +140,7 @@ def test_a_signal_ends_training_with_a_command_that_continues_it(tmp_path: Path,
     assert "Traceback" not in stderr
     assert ESCAPE not in stderr  # this is no terminal
     assert stderr.splitlines()[-1] == "Continue with: forecast train --resume long"
-    listed = CliRunner().invoke(whole_app(), ["runs", "--runs-dir", str(tmp_path / "models")])
+    listed = CliRunner().invoke(build_program(), ["runs", "--runs-dir", str(tmp_path / "models")])
     assert f"forecast train --resume long --runs-dir {tmp_path / 'models'}" in listed.stdout
 
 
@@ -170,14 +170,14 @@ def test_resume_after_a_signal_finishes_the_run(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(console.ConsoleProgress, "step", signalled)
         begin = ["train", str(monthly_csv), *TINY, "--model=rnn", "--run=part", *place]
-        stopped = CliRunner().invoke(whole_app(), begin).exception
+        stopped = CliRunner().invoke(build_program(), begin).exception
     assert isinstance(stopped, ForecastError)
     assert stopped.exit_code == code
     # What is to be typed must work as it stands, in the folder where the training was begun.
     typed = stopped.advice.removeprefix("Continue with: forecast ")
     assert typed.startswith("train --resume part")
     assert ("--runs-dir" in typed) == bool(place)
-    resumed = CliRunner().invoke(whole_app(), [*shlex.split(typed), "--json"])
+    resumed = CliRunner().invoke(build_program(), [*shlex.split(typed), "--json"])
     assert resumed.exit_code == 0, resumed.stderr
     assert parsed(resumed.stdout)["run"] == "part"  # type: ignore[index]
     assert [path.name for path in (tmp_path / ("my runs" if place else "models")).iterdir()] == ["part"]
@@ -186,7 +186,7 @@ def test_resume_after_a_signal_finishes_the_run(
 def test_help_is_instant_and_imports_no_tensorflow() -> None:
     code = (
         "import sys\n"
-        "from forecast.cli.main import main\n"
+        "from forecast.cli import main\n"
         "sys.argv = ['forecast', *sys.argv[1:]]\n"
         "try:\n    main()\n"
         "finally:\n"

@@ -1,14 +1,11 @@
-"""Commands that prove something of a run: audit."""
+"""Audit: prove that nothing leaked."""
 
 from __future__ import annotations
 
-from forecast.cli.main import app
-from forecast.cli.options import AsJson, Quiet, RunsDir
-from forecast.cli.use import NewSource, RunArgument
+from forecast.commands.options import AsJson, NewSource, Quiet, RunArgument, RunsDir
 
 
-@app.command()
-def audit(
+def command(
     run: RunArgument = "latest",
     source: NewSource = None,
     runs_dir: RunsDir = None,
@@ -16,7 +13,7 @@ def audit(
     quiet: Quiet = False,
 ) -> None:
     """Prove that nothing leaked: change, delete and shuffle all that is later, and demand the same forecasts."""
-    from forecast.cli.console import ConsoleProgress, print_json, say
+    from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.evaluation.audit import demand_no_leak
     from forecast.workflows.auditing import audit
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 
-from forecast.cli.console import plain
-from forecast.data.panel import Panel
+from forecast.commands.console import plain
+from forecast.data.panel import Panel, moment
 from forecast.data.quality import ColumnReport
 from forecast.evaluation.figures import some_steps
 
@@ -120,6 +121,16 @@ def sketch(values: pd.Series, width: int = 32) -> str:
         return "·" * len(groups)
     span = (high - low) or 1.0
     return "".join("·" if pd.isna(v) else _BARS[int((v - low) / span * (len(_BARS) - 1))] for v in groups)
+
+
+def origins_span(about: Mapping[str, Any]) -> str:
+    """From the first origin to the last.
+
+    Args:
+        about: What holds ``first_origin`` and ``last_origin``.
+    """
+    first, last = (moment(np.datetime64(about[name])) for name in ("first_origin", "last_origin"))
+    return f"{first} … {last}" if first != last else first
 
 
 def _number(value: float | None) -> str:

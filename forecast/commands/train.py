@@ -1,28 +1,25 @@
-"""The command that makes a run: train."""
+"""Train: make a run."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from forecast.cli.main import app
-from forecast.cli.options import AsJson, Quiet, RequireSkill, RunsDir, with_settings
+from forecast.commands.options import AsJson, Quiet, RequireSkill, RunsDir, SettingsFile, with_settings
 
 
-@app.command()
 @with_settings("data", "training", "network", "intervals", "read")
-def train(
+def command(
     settings: dict[str, Any],
     source: Annotated[
         str | None, typer.Argument(metavar="SOURCE", help="A built-in name, a file, or - for standard input.")
     ] = None,
     run: Annotated[str | None, typer.Option(help="Name of the run. (default: from source and model)")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an interrupted training.")] = None,
-    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")] = None,
+    config: SettingsFile = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of that name.")] = False,
     require_skill: RequireSkill = None,
     runs_dir: RunsDir = None,
@@ -30,8 +27,8 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a network and a vanilla RNN, judge both on the test span, forecast the future, and draw it all."""
-    from forecast.cli.console import ConsoleProgress, out, print_json, say
-    from forecast.cli.tables import scores
+    from forecast.commands.console import ConsoleProgress, out, print_json, say
+    from forecast.commands.tables import scores
     from forecast.errors import ConfigError
     from forecast.evaluation.requirements import check_references, demand, requirement_of
     from forecast.models.catalogue import configure

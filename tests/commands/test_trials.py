@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from forecast.cli.leaderboard import leaderboard
-from forecast.cli.main import whole_app
+from forecast.cli import build_program
+from forecast.commands.leaderboard_table import leaderboard
 from forecast.errors import ConfigError, SkillError
 from forecast.models.catalogue import COMPARED, MODELS
 from forecast.runs.run import Run
@@ -26,7 +26,7 @@ def quick(trained: Run) -> Callable[..., Result]:
 
     def run(*arguments: object) -> Result:
         where = {"FORECAST_RUNS": str(trained.path.parent)}
-        return CliRunner().invoke(whole_app(), [str(argument) for argument in arguments], env=where)
+        return CliRunner().invoke(build_program(), [str(argument) for argument in arguments], env=where)
 
     return run
 
@@ -100,7 +100,7 @@ def test_compare_in_json(quick: Callable[..., Result], monthly_csv: Path) -> Non
 
 def test_help_names_the_default_models() -> None:
     assert set(COMPARED) <= set(MODELS)
-    done = CliRunner().invoke(whole_app(), ["compare", "--help"], env={"COLUMNS": "200"})
+    done = CliRunner().invoke(build_program(), ["compare", "--help"], env={"COLUMNS": "200"})
     assert ",".join(COMPARED) in done.stdout
     for flag in ("--model ", "--cell", "--baseline", "--refit", "--track-gradients"):
         assert flag not in done.stdout

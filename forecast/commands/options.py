@@ -14,13 +14,26 @@ import typer
 from forecast.config import Config
 from forecast.models.catalogue import DEFAULT_MODEL, MODELS
 
+SourceArgument = Annotated[
+    str, typer.Argument(metavar="SOURCE", help="A built-in name, a file, or - for standard input.")
+]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name or path of a run, or latest.")]
+NewSource = Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="New rows: a built-in name, a file, or -.")]
+SameSource = Annotated[
+    str | None, typer.Argument(metavar="[SOURCE]", help="The rows that it was trained on, if they have moved.")
+]
+
 RunsDir = Annotated[Path | None, typer.Option(help="Where runs live. (default: FORECAST_RUNS or ./models)")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 RequireSkill = Annotated[
     list[str] | None,
     typer.Option(metavar="REFERENCE[:SHARE]", help="Exit with 4 unless the skill is at least this; may be repeated."),
 ]
+SettingsFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
+
+# Settings that a command has no use for which keeps no run: it makes no newest forecast, and nobody looks inside.
+NOT_FOR_TRIALS = ("refit", "track_gradients")
 
 _PANELS = {"read": "Reading", "data": "Data", "network": "Network", "training": "Training", "intervals": "Intervals"}
 
