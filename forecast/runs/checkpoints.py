@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from forecast.data.panel import Arrays
 from forecast.errors import RunError
+from forecast.progress import TrainingState
 from forecast.runs.arrays import Form, Forms, arrays_of, arrays_to_bytes, largest_archive
 from forecast.runs.files import open_within, sha256_of, write_atomically
-from forecast.state import TrainingState
 
 # The newest, and one to fall back on.
 _KEPT = 2
@@ -109,7 +109,7 @@ def _text(value: Any) -> np.ndarray:
 class _Saved(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     origin: str
-    state: TrainingState
+    progress: TrainingState
 
 
 def _state_of(content: bytes, path: Path) -> tuple[str, TrainingState]:
@@ -118,7 +118,7 @@ def _state_of(content: bytes, path: Path) -> tuple[str, TrainingState]:
         saved = _Saved.model_validate_json(content)
     except ValidationError as error:
         raise RunError(
-            f"{path} is damaged: its state is none ({error.errors(include_url=False)[0]['msg']}).",
+            f"{path} is damaged: its progress is none ({error.errors(include_url=False)[0]['msg']}).",
             "Train again with --overwrite.",
         ) from None
-    return saved.origin, saved.state
+    return saved.origin, saved.progress

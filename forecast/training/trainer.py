@@ -21,7 +21,7 @@ from forecast.models.feeding import Forecaster, gather, input_specs
 from forecast.models.loops import is_worth_compiling
 from forecast.models.shape import shape_of
 from forecast.models.tracing import Opened, gradient_by_lag
-from forecast.state import Epoch, TrainingState
+from forecast.progress import Epoch, TrainingState
 from forecast.training.schedule import LaneOrder, WindowOrder, averaging_momentum, learning_rate
 
 # Validation looks at no more windows than these, evenly spaced: enough to choose by, cheap enough to do each epoch.
@@ -45,7 +45,7 @@ _LOSSES: dict[str, Callable[[Any], Any]] = {
 
 
 class Watcher(Protocol):
-    """What looks on while a network is trained: shows state, saves checkpoints, asks to stop."""
+    """What looks on while a network is trained: shows progress, saves checkpoints, asks to stop."""
 
     def after_step(self, fit: Fit) -> None:
         """Called after every step; may raise to end the training."""
