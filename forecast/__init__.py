@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from forecast import plots
     from forecast.config import Config, ReadOptions
     from forecast.data.datasets import DATASETS
     from forecast.data.panel import Clock, Panel
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from forecast.models.catalogue import MODELS, configure
     from forecast.models.defaults import resolve
     from forecast.models.recurrent import build_network
-    from forecast.report import plots
     from forecast.runs.run import Run
     from forecast.workflows.auditing import audit
     from forecast.workflows.backtesting import backtest
@@ -53,7 +53,7 @@ _HOMES = {
     "MachineError": "errors",
     "RunError": "errors",
     "metrics": "evaluation.metrics",
-    "plots": "report.plots",
+    "plots": "plots",
     "MODELS": "models.catalogue",
     "configure": "models.catalogue",
     "resolve": "models.defaults",

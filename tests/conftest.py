@@ -75,5 +75,5 @@ def plotless(trained: Run) -> Iterator[None]:
 
 
 def _draw_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("forecast.report.draw.draw_run", lambda *_: {})
-    patch.setattr("forecast.report.page.report_page", lambda _: "")
+    patch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
+    patch.setattr("forecast.plots.page.report_page", lambda _: "")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.panel import LONGEST_CLOSURE, Floats, Panel
-from forecast.data.reading.source import show
+from forecast.tables.source import show
 
 # Codes that loggers, archives and NetCDF write for "no value". The first kind has no other use.
 _ALWAYS = (-9999.0, -9999.9, -9999.99, -99999.0, -99999.9, -999999.0, -999.9, -999.99, -999.0, -99999999.0, -32768.0)

@@ -12,16 +12,16 @@ import pandas as pd
 import pyarrow as pa
 
 from forecast.config import ReadOptions
-from forecast.data import quality
+from forecast.data import cadence, quality
+from forecast.data.blocks import gather_blocks, gather_whole
 from forecast.data.panel import Clock, Floats, Panel
-from forecast.data.reading import cadence, scan
-from forecast.data.reading.blocks import gather_blocks, gather_whole
-from forecast.data.reading.encoding import decode
-from forecast.data.reading.rows import Rows, in_order
-from forecast.data.reading.source import Source, read_source, show
-from forecast.data.reading.stamps import localise
-from forecast.data.reading.table import Table, from_frame, from_parquet, without_empty_rows
+from forecast.data.rows import Rows, in_order
 from forecast.errors import DataError
+from forecast.tables import scan
+from forecast.tables.encoding import decode
+from forecast.tables.source import Source, read_source, show
+from forecast.tables.stamps import localise
+from forecast.tables.table import Table, from_frame, from_parquet, without_empty_rows
 
 __all__ = ["ReadOptions", "read_panel"]
 

@@ -19,14 +19,14 @@ from forecast.models.feeding import KerasNetwork
 from forecast.models.graph import graph_of
 from forecast.models.recurrent import build_network, weights_of
 from forecast.models.shape import shape_of
-from forecast.workflows.listening import Silence
+from forecast.progress import NullProgress
 from forecast.workflows.networks import KERAS, ONNX, networks_of
 from forecast.workflows.reading import fitting_panel
 
 
 @pytest.fixture(scope="module")
 def rows(trained: Run, monthly_csv: Path) -> Rows:
-    return encode(fitting_panel(trained, monthly_csv, Silence()), trained.config.data, trained.scaler)
+    return encode(fitting_panel(trained, monthly_csv, NullProgress()), trained.config.data, trained.scaler)
 
 
 def test_a_run_says_what_computes_it(trained: Run, rows: Rows) -> None:
@@ -44,6 +44,17 @@ def test_batches_and_cores_change_nothing_but_rounding(
     monkeypatch.setattr(inference, "WINDOWS_AT_ONCE", 7)
     np.testing.assert_allclose(member.over(rows)(starts), whole, rtol=0, atol=1e-6)
     assert member.over(rows)(starts[:0]).shape == (0, *whole.shape[1:])
+
+
+def test_a_window_has_the_same_forecast_alone_and_among_others_to_the_last_bit(trained: Run, rows: Rows) -> None:
+    starts = windows_of(rows, np.ones(rows.panel.n_rows, bool), trained.config.data).starts
+    for members in networks_of(trained, rows, "model").values():
+        forecast_of = members[0].over(rows)
+        whole = forecast_of(starts)
+        for count in (1, 2, 3, 5, 48, 49):  # 49: the last one is computed by itself
+            np.testing.assert_array_equal(forecast_of(starts[:count]), whole[:count])
+        alone = np.concatenate([forecast_of(starts[number : number + 1]) for number in range(len(starts))])
+        np.testing.assert_array_equal(alone, whole)
 
 
 @pytest.mark.parametrize("model", ["gru", "slstm"])

@@ -61,7 +61,7 @@ def test_the_run_itself_is_left_as_it_was(trained: Run) -> None:
 @pytest.fixture
 def blank(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw the figures, but leave out what takes longest: to turn them into pictures."""
-    monkeypatch.setattr("forecast.report.inside.to_png", lambda figure: b"")
+    monkeypatch.setattr("forecast.plots.inside.to_png", lambda figure: b"")
 
 
 @pytest.mark.usefixtures("no_plots", "blank")

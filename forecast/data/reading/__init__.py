@@ -1,1 +1,0 @@
-"""The stages of reading a table: bytes, text, records, cells, numbers and times, series, clock."""

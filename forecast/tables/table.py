@@ -1,0 +1,184 @@
+"""A table as it came: text, numbers or timestamps by column, and where each row stands in its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from forecast.errors import DataError
+from forecast.memory import check_memory
+from forecast.tables.scan import check_names
+from forecast.tables.source import Source, show
+
+# Text is an Arrow array of strings (which has no types), numbers float64, timestamps datetime64[us] in UTC or zoneless.
+Column: TypeAlias = Any
+
+Times: TypeAlias = NDArray[np.datetime64]
+Floats: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Table:
+    """R rows of C named columns.
+
+    Args:
+        source: Where it came from, for messages.
+        names: C names.
+        columns: C arrays of length R.
+        lines: The line of each row in the file, [R]; None for a table without lines.
+        zoned: Names of the timestamp columns that carried a time zone.
+        warnings: What was mended, one sentence each.
+    """
+
+    source: Source
+    names: tuple[str, ...]
+    columns: tuple[Column, ...]
+    lines: NDArray[np.int64] | range | None = None
+    zoned: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> Column:
+        return self.columns[self.names.index(name)]
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def place(self, row: int) -> str:
+        """A row as messages name it: ``data.csv, line 17``."""
+        if self.lines is None:
+            return f"{self.source.label}, row {row + 1}"
+        return f"{self.source.label}, line {self.lines[row]}"
+
+    def cell(self, row: int, name: str) -> str:
+        """A cell as messages name it: ``data.csv, line 17, column 'T'``."""
+        return f"{self.place(row)}, column {show(name)}"
+
+    def look(self, row: int) -> str:
+        """The command that shows a row."""
+        if self.lines is None:
+            return "Correct the row, then try again."
+        return f"Look at it: {self.source.piped(f'sed -n {self.lines[row]}p')}"
+
+    def mend(self, program: str) -> str:
+        """The command that mends the text by a program, where there is a text."""
+        return "Correct it, then try again." if self.lines is None else f"Try: {self.source.through(program)}"
+
+    def take(self, rows: NDArray[np.int64]) -> Table:
+        """These rows in this order."""
+        columns = tuple(c.take(pa.array(rows)) if isinstance(c, pa.Array) else c[rows] for c in self.columns)
+        lines = None if self.lines is None else np.asarray(self.lines)[rows]
+        return Table(self.source, self.names, columns, lines, self.zoned, self.warnings)
+
+
+def without_empty_rows(table: Table) -> Table:
+    """The table without rows of delimiters alone, which a spreadsheet leaves at its end.
+
+    Raises:
+        DataError: If there is no other row.
+    """
+    empty = np.ones(len(table), bool)
+    for column in table.columns:
+        empty &= pc.equal(pc.ascii_trim_whitespace(column), "").to_numpy(zero_copy_only=False)
+        if not empty.any():
+            return table
+    kept = np.flatnonzero(~empty)
+    if not len(kept):
+        raise DataError(f"{table.source.label} holds a header and only empty rows.", "Give at least a few dozen rows.")
+    inner = int(empty[: kept[-1]].sum())
+    warning = (f"{inner:,} row(s) of empty fields are left out.",) if inner else ()
+    return replace(table.take(kept), warnings=table.warnings + warning)
+
+
+def as_text(column: Column) -> pa.Array:
+    """A column as text, as it would stand in a file."""
+    if isinstance(column, pa.Array):
+        return column
+    if column.dtype.kind == "M":
+        return pa.array(np.datetime_as_string(column, unit="s"))
+    whole = np.isfinite(column) & (column == np.rint(column)) & (np.abs(column) < 2**53)
+    return pa.array(
+        [str(int(v)) if w else ("" if v != v else repr(float(v))) for v, w in zip(column, whole, strict=True)]
+    )
+
+
+def from_parquet(source: Source) -> Table:
+    """The table of a Parquet file.
+
+    Raises:
+        DataError: If it is damaged or larger than memory allows.
+    """
+    try:
+        file = pa.parquet.ParquetFile(pa.BufferReader(source.data))
+        # The file declares its size; a damaged or hostile one may declare any.
+        check_memory(file.metadata.num_rows * max(1, file.metadata.num_columns) * 24, source.label)
+        frame = file.read().to_pandas()
+    except DataError:
+        raise
+    except Exception as error:  # Arrow raises a dozen kinds on damaged bytes, OSError and KeyError among them
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(
+            f"{source.label} is a damaged Parquet file: {first}", "Write it again, or export CSV."
+        ) from None
+    return from_frame(frame, source)
+
+
+def from_frame(frame: pd.DataFrame, source: Source) -> Table:
+    """The columns of a DataFrame, its index first where that carries time.
+
+    Raises:
+        DataError: If it is empty, its names are not plain, or a type cannot be read.
+    """
+    if isinstance(frame.columns, pd.MultiIndex) or isinstance(frame.index, pd.MultiIndex):
+        raise DataError(f"{source.label} has names or rows in several levels.", "Flatten it: frame.reset_index()")
+    if frame.empty:
+        raise DataError(
+            f"{source.label} has {len(frame)} rows and {len(frame.columns)} columns.", "Give a table with rows."
+        )
+    if (
+        isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex))
+        or not pd.api.types.is_numeric_dtype(frame.index.dtype)
+        or frame.index.name
+    ):
+        name = str(frame.index.name or "time")
+        if name not in map(str, frame.columns):
+            frame = frame.reset_index(names=name)
+    names = tuple(str(name).strip() for name in frame.columns)
+    check_names(names, source.label)
+    zoned = frozenset(n for i, n in enumerate(names) if isinstance(frame.dtypes.iloc[i], pd.DatetimeTZDtype))
+    columns = tuple(_column(frame.iloc[:, i], names[i], source) for i in range(len(names)))
+    return Table(source, names, columns, zoned=zoned, warnings=source.warnings)
+
+
+def _column(series: pd.Series, name: str, source: Source) -> Column:
+    kind = series.dtype
+    try:
+        if isinstance(kind, pd.PeriodDtype):
+            series = series.dt.to_timestamp()
+            kind = series.dtype
+        if isinstance(kind, pd.DatetimeTZDtype):
+            return _local_midnights(series).to_numpy().astype("datetime64[us]")
+        if getattr(kind, "kind", "O") == "M":
+            return series.to_numpy().astype("datetime64[us]")
+        if pd.api.types.is_bool_dtype(kind) or not pd.api.types.is_numeric_dtype(kind) or kind.kind == "c":
+            return pa.array(
+                ["" if missing else str(v) for v, missing in zip(series, series.isna(), strict=True)], pa.string()
+            )
+        return np.array(series.to_numpy(dtype=np.float64, na_value=np.nan))
+    except (TypeError, ValueError, OverflowError, pa.ArrowException) as error:
+        raise DataError(
+            f"{source.label}, column {show(name)} of type {kind} cannot be read: {error}.",
+            "Convert it to numbers or text.",
+        ) from None
+
+
+def _local_midnights(series: pd.Series) -> pd.Series:
+    """Zoned timestamps in UTC; but days, which all begin at local midnight, keep their local date."""
+    local = series.dt.tz_localize(None)
+    return local if (local.dropna() == local.dropna().dt.normalize()).all() else series.dt.tz_convert(None)

@@ -1,0 +1,34 @@
+"""Selection: hand-counted choices of the forecasts that a plot shows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.plots.selection import one_after_the_other, pick_examples, steps_in_a_mean, typical_stretch
+
+
+def test_forecasts_one_after_the_other_skip_what_a_gap_leaves_out() -> None:
+    ds = pd.to_datetime(["2024-01-02", "2024-01-03", "2024-01-03", "2024-01-04", "2024-02-02", "2024-02-03"])
+    cutoff = pd.to_datetime(["2024-01-01", "2024-01-01", "2024-01-02", "2024-01-02", "2024-02-01", "2024-02-01"])
+    assert one_after_the_other(pd.DataFrame({"ds": ds, "cutoff": cutoff}), 2).tolist() == [0, 1, 4, 5]
+
+
+@pytest.mark.parametrize(("steps", "horizon", "size"), [(5000, 24, 24), (12000, 24, 48), (4872, 168, 20), (900, 1, 4)])
+def test_means_are_of_whole_horizons_where_there_are_many(steps: int, horizon: int, size: int) -> None:
+    assert steps_in_a_mean(steps, horizon) == size
+
+
+def test_typical_stretch_of_nothing_observed_is_the_first() -> None:
+    span = pd.DataFrame({"y": np.full(12, np.nan), "m": 1.0})
+    assert typical_stretch(span, "m", 2) == slice(0, 4)
+
+
+def test_picked_windows() -> None:
+    assert pick_examples(np.array([3.0])) == [(0, "the only one")]
+    assert pick_examples(np.array([np.nan, np.nan])) == [(0, "not observed")]
+    assert pick_examples(np.array([2.0, np.nan, 1.0])) == [(2, "best"), (0, "worst")]
+    assert pick_examples(np.ones(3)) == [(0, "best"), (1, "typical"), (2, "worst")]
+    # Of 100 errors in order of time, the middle fifth is 40 … 59.
+    assert [row for row, _ in pick_examples(np.arange(100.0))] == [0, 40, 46, 53, 59, 99]
