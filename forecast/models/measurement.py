@@ -1,11 +1,10 @@
-"""From the columns' own units of measurement to what a network is fed, and back: written once over a back end's ops.
+"""Around a network that is exported: from the columns' own units of measurement to what it is fed, and back.
 
-The same lines scale the rows that are trained on (NumPy) and stand in the networks that are exported (Keras, ONNX).
+Written once over a back end's operations; the arithmetic is that of `forecast.data.scaling`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from forecast.config import DataConfig, NetworkConfig
 from forecast.data.bounds import Bounds, bounds_of
 from forecast.data.panel import Floats
 from forecast.data.quality import TURN
-from forecast.data.scaling import Scaler
+from forecast.data.scaling import Scaler, scale, unscale, unwrap_angles
 from forecast.data.windows import Flags
 from forecast.models.network import Shape
 
@@ -82,41 +81,6 @@ def inputs_in_units(config: NetworkConfig, shape: Shape) -> dict[str, tuple[int,
     return sizes
 
 
-def _where(ops: Any, mask: Flags, function: Callable[[Array], Array], values: Array) -> Array:
-    """A function of the columns of a mask, and the others as they are."""
-    return ops.where(mask, function(values), values) if mask.any() else values
-
-
-def unwrap_angles(ops: Any, rows: Array, turns: Array) -> Array:
-    """Rows [B, n, C] with each angle followed round its circle: 350, 10, 30 becomes 350, 370, 390.
-
-    Args:
-        ops: Of a back end.
-        rows: In measurement units.
-        turns: 360 where a column is an angle, and 0 elsewhere, [B, 1, C].
-    """
-    before = ops.concat([rows[:, :1], rows[:, :-1]], axis=1)
-    return rows - ops.cumsum(ops.round((rows - before) / TURN), axis=1) * turns
-
-
-def scale(ops: Any, values: Array, mean: Array, scale: Array, logged: Flags) -> Array:
-    """What a network is fed of values in measurement units: ``(log(x) or x − mean) / scale``.
-
-    Args:
-        ops: Of a back end.
-        values: [..., C].
-        mean: Broadcasts with them, and so do the others.
-        scale: Positive.
-        logged: Which of the columns are logged.
-    """
-    return (_where(ops, logged, ops.log, values) - mean) / scale
-
-
-def unscale(ops: Any, values: Array, mean: Array, scale: Array, logged: Flags) -> Array:
-    """The reverse of `scale`: forecasts in measurement units from what a network returns."""
-    return _where(ops, logged, ops.exp, values * scale + mean)
-
-
 def within_bounds(ops: Any, values: Array, low: Array, high: Array, circular: Flags | Array, bounds: Bounds) -> Array:
     """Forecasts held between their limits, and angles turned into 0 … 360.
 
@@ -135,44 +99,59 @@ def within_bounds(ops: Any, values: Array, low: Array, high: Array, circular: Fl
     return ops.where(circular, ops.mod(values, TURN), values) if bounds.circular.any() else values
 
 
-def in_measurement_units(
-    ops: Any,
-    config: NetworkConfig,
-    shape: Shape,
-    statistics: Statistics,
-    inputs: dict[str, Array],
-    forecast: Callable[[Array, Array | None, Array], Array],
-) -> Array:
-    """A forecast in measurement units [B, H, D] or [B, H, D, Q] from inputs in measurement units, in float64.
+def scaled_inputs(ops: Any, shape: Shape, statistics: Statistics, inputs: dict[str, Array]) -> dict[str, Array]:
+    """What a network is fed of the inputs of `inputs_in_units`: ``past`` and ``future`` in float32, scaled.
 
     Args:
         ops: Of a back end.
-        config: The network's configuration.
         shape: Sizes of its windows.
         statistics: Of each series and column.
-        inputs: Those of `inputs_in_units`.
-        forecast: From the scaled past, what is known ahead, and the series to the scaled forecast, all in float32.
+        inputs: In measurement units, in float64; ``series`` where there are several.
     """
-    series = inputs.get("series")
-
-    def of_series(statistic: Floats | Flags, axes: int = 3) -> Array:
-        """A statistic [S, C] of each window's series, [B, 1, C] with 1s behind up to so many axes."""
-        beside = statistic.reshape(len(statistic), 1, -1, *[1] * (axes - 3))
-        return ops.take(beside, series) if series is not None else beside
 
     def scaled(rows: Array, columns: slice) -> Array:
-        mean, deviation = of_series(statistics.mean[:, columns]), of_series(statistics.scale[:, columns])
-        return ops.cast(scale(ops, rows, mean, deviation, statistics.logged[columns]), np.float32)
+        mean, deviation = (
+            _of_windows(ops, part[:, columns], inputs.get("series")) for part in (statistics.mean, statistics.scale)
+        )
+        return ops.cast(scale(ops, rows, mean, deviation, statistics.logged[columns]), "float32")
 
-    past, future = inputs["past"], inputs.get("future")
+    past = inputs["past"]
     if statistics.turns.any():
-        past = unwrap_angles(ops, past, of_series(statistics.turns))
-    known = slice(shape.features - shape.known, None)
-    answer = forecast(scaled(past, slice(None)), None if future is None else scaled(future, known), series)
+        past = unwrap_angles(ops, past, _of_windows(ops, statistics.turns, inputs.get("series")))
+    fed = {"past": scaled(past, slice(None))}
+    if "future" in inputs:
+        fed["future"] = scaled(inputs["future"], slice(shape.features - shape.known, None))
+    return fed
 
-    axes, d, bounds = 4 if config.quantiles else 3, shape.targets, statistics.bounds
-    logged = statistics.logged[:d].reshape(-1, *[1] * (axes - 3))
-    mean, deviation = of_series(statistics.mean[:, :d], axes), of_series(statistics.scale[:, :d], axes)
-    values = unscale(ops, ops.cast(answer, np.float64), mean, deviation, logged)
-    limits = (of_series(part, axes) for part in (bounds.low, bounds.high, bounds.circular))
-    return within_bounds(ops, values, *limits, bounds)
+
+def forecast_in_units(
+    ops: Any, shape: Shape, statistics: Statistics, forecast: Array, series: Array | None, quantiles: bool
+) -> Array:
+    """Forecasts in measurement units, in float64, from scaled ones; held within limits, angles within 0 … 360.
+
+    Args:
+        ops: Of a back end.
+        shape: Sizes of its windows.
+        statistics: Of each series and column.
+        forecast: [B, H, D], or quantiles [B, H, D, Q].
+        series: The index of each window's series, [B]; None where there is one.
+        quantiles: Whether they are quantiles.
+    """
+    d, bounds, behind = shape.targets, statistics.bounds, [1] if quantiles else []
+    mean, deviation, low, high, circular = (
+        _of_windows(ops, part[:, :d].reshape(-1, d, *behind), series)
+        for part in (statistics.mean, statistics.scale, bounds.low, bounds.high, bounds.circular)
+    )
+    logged = statistics.logged[:d].reshape(-1, *behind)
+    values = unscale(ops, ops.cast(forecast, "float64"), mean, deviation, logged)
+    if np.isfinite(bounds.low).any():
+        values = ops.maximum(values, low)
+    if np.isfinite(bounds.high).any():
+        values = ops.minimum(values, high)
+    return ops.where(circular, ops.mod(values, TURN), values) if bounds.circular.any() else values
+
+
+def _of_windows(ops: Any, statistic: Floats | Flags, series: Array | None) -> Array:
+    """A statistic [S, C, ...] of each window's series, [B, 1, C, ...]."""
+    beside = statistic[:, None]
+    return beside if series is None else ops.take(beside, series, axis=0)

@@ -157,10 +157,23 @@ class NumpyRuntime:
     """
 
     def __init__(self, config: NetworkConfig, shape: Shape, weights: Mapping[str, Array]) -> None:
-        self._shape, self._network = shape, Network(config, shape, NumpyOps(config, weights))
+        self._config, self._shape = config, shape
+        self._network = Network(config, shape, NumpyOps(config, weights))
 
     def forecast(self, rows: RowSource, starts: Ints) -> NDArray[np.float32]:
         """Scaled forecasts [N, H, D] or [N, H, D, Q] of windows with these first rows [N]."""
+        return self.step(rows, starts, None)[0]
+
+    def state_shapes(self, n_series: int) -> list[tuple[int, ...]]:
+        """The shapes of the states of the layers, for some series side by side."""
+        return [(n_series, units) for units in self._config.units for _ in cell_of(self._config).states]
+
+    def step(
+        self, rows: RowSource, starts: Ints, states: Sequence[NDArray[np.float32]] | None
+    ) -> tuple[NDArray[np.float32], Sequence[NDArray[np.float32]]]:
+        """The forecasts of windows [B], and the states after them, each [B, U]."""
         past, future, _ = gather_windows(rows, starts, self._shape)
-        forecast, _ = self._network.forecast(past, future, rows.identity[starts])
-        return np.asarray(forecast, np.float32)
+        count = len(cell_of(self._config).states)
+        by_layer = [list(states[first : first + count]) for first in range(0, len(states), count)] if states else None
+        forecast, last = self._network.forecast(past, future, rows.identity[starts], by_layer)
+        return np.asarray(forecast, np.float32), [part for layer in last for part in layer]

@@ -23,6 +23,7 @@ from forecast.config import NetworkConfig
 from forecast.data.windows import Ints
 from forecast.models.activations import ACTIVATIONS
 from forecast.models.cells import GRU, cell_of
+from forecast.models.measurement import Statistics, forecast_in_units, inputs_in_units, scaled_inputs
 from forecast.models.network import Network, RowSource, Shape, gather_windows
 
 Array = NDArray[Any]
@@ -296,13 +297,14 @@ class GraphOps:
         """The one where the condition holds, the other elsewhere."""
         return self.graph.node("Where", condition, value, other, dtype=value.dtype)
 
-    def cast(self, value: Value, dtype: type) -> Value:
+    def cast(self, value: Value, dtype: str) -> Value:
         """The value in another precision."""
-        return self.graph.node("Cast", value, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), dtype=dtype)
+        kind = np.dtype(dtype)
+        return self.graph.node("Cast", value, to=helper.np_dtype_to_tensor_dtype(kind), dtype=kind.type)
 
-    def take(self, table: Array, index: Value) -> Value:
+    def take(self, table: Array, index: Value, axis: int) -> Value:
         """Rows of a table [S, ...] by index [B], [B, ...]."""
-        return self.graph.node("Gather", table, index, axis=0, dtype=table.dtype.type)
+        return self.graph.node("Gather", table, index, axis=axis, dtype=table.dtype.type)
 
 
 class OnnxOps(GraphOps):
@@ -343,7 +345,7 @@ class OnnxOps(GraphOps):
         queries = self.graph.node("Expand", positions[None], size)
         if identities is None:
             return queries
-        identity = self._node("Unsqueeze", self.take(identities, series), np.array([1]))
+        identity = self._node("Unsqueeze", self.take(identities, series, axis=0), np.array([1]))
         return self.concat([queries, self.repeat(identity, len(positions), axis=1)], axis=2)
 
     def dropout(self, value: Value) -> Value:
@@ -554,6 +556,40 @@ def graph_of(config: NetworkConfig, shape: Shape, weights: Weights, carrying: bo
         ),
     ]
     return graph.model(inputs, outputs)
+
+
+def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Weights], statistics: Statistics) -> bytes:
+    """The mean of an ensemble's networks as the bytes of an ONNX model, in the columns' own units of measurement.
+
+    Inputs are those of `inputs_in_units`; the output is ``forecast``, [B, H, D] or [B, H, D, Q]; all in float64, but
+    that ``series`` is a number from 0 on.
+
+    Args:
+        config: A resolved configuration.
+        shape: Sizes of input and output.
+        members: The weights of each member by name.
+        statistics: Of each series and column.
+    """
+    graph, sizes = Graph(), inputs_in_units(config, shape)
+    types = {name: np.int64 if name == "series" else np.float64 for name in sizes}
+    inputs = {name: Value(graph, name, dtype) for name, dtype in types.items()}
+    fed = scaled_inputs(GraphOps(graph), shape, statistics, inputs)
+    series = inputs.get("series", fed["past"])
+    answers = [
+        Network(config, shape, OnnxOps(graph, config, shape, weights)).forecast(fed["past"], fed.get("future"), series)[0]
+        for weights in members
+    ]
+    mean = graph.node("Mean", *answers) if len(answers) > 1 else answers[0]
+    values = forecast_in_units(GraphOps(graph), shape, statistics, mean, inputs.get("series"), bool(config.quantiles))
+    graph.name("forecast", values)
+    quantiles = [len(config.quantiles)] if config.quantiles else []
+    return graph.model(
+        [
+            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(types[name])), ["B", *size])
+            for name, size in sizes.items()
+        ],
+        [helper.make_tensor_value_info("forecast", TensorProto.DOUBLE, ["B", shape.horizon, shape.targets, *quantiles])],
+    )
 
 
 class OnnxRuntime:
