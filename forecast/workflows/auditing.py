@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from forecast.data.disguise import disguises
+from forecast.data.near_copies import near_copies_of_target
 from forecast.data.panel import Floats, Panel, moment
 from forecast.data.prepare import Rows, encode, long_format, prepare
 from forecast.data.quality import TURN
@@ -78,7 +78,7 @@ def audit(
             f"these are not the rows that {run.name} was trained on: its scaler, the parts and the forecasts that it "
             "was scored by are not checked"
         )
-    return Audit(run.name, moments, tuple(checks), trial.disguises())
+    return Audit(run.name, moments, tuple(checks), trial.near_copies())
 
 
 class _Trial:
@@ -215,10 +215,12 @@ class _Trial:
         first = differing[0] if differing else "the same but for rounding"
         return Check("scored", not differing, f"{len(both):,} values that the run was scored by, made again: {first}.")
 
-    def disguises(self) -> tuple[str, ...]:
+    def near_copies(self) -> tuple[str, ...]:
         """What is in the data, and no check of the run can decide."""
         every = np.ones(self.panel.n_rows, bool)
-        return disguises(self.panel, every, self.rows.n_targets, len(self.config.known), self.windows.horizon)
+        return near_copies_of_target(
+            self.panel, every, self.rows.n_targets, len(self.config.known), self.windows.horizon
+        )
 
     def encoded(self, panel: Panel) -> Rows:
         """Rows as the networks are fed them."""

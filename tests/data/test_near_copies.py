@@ -1,12 +1,12 @@
-"""Covariates that are the target in disguise: at which shift, across what, and what is none."""
+"""Covariates that are nearly the target: at which shift, across what, and which are not."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from forecast.data import disguise
-from forecast.data.disguise import disguises
+from forecast.data import near_copies
+from forecast.data.near_copies import near_copies_of_target
 from forecast.data.panel import Clock, Panel
 
 HORIZON = 6
@@ -25,10 +25,10 @@ def panel_of(y: np.ndarray, x: np.ndarray, days: np.ndarray | None = None, *leng
     )
 
 
-def found(panel: Panel, n_known: int = 0, looked_at: slice = slice(None)) -> tuple[str, ...]:
+def found(panel: Panel, n_known: int = 0, compared: slice = slice(None)) -> tuple[str, ...]:
     rows = np.zeros(panel.n_rows, bool)
-    rows[looked_at] = True
-    return disguises(panel, rows, 1, n_known, HORIZON)
+    rows[compared] = True
+    return near_copies_of_target(panel, rows, 1, n_known, HORIZON)
 
 
 def noise(n_rows: int, seed: int = 0) -> np.ndarray:
@@ -80,8 +80,8 @@ def test_what_is_known_ahead_may_not_be_a_target_of_fewer_than_h_steps_ago() -> 
 def test_only_the_rows_in_question_count() -> None:
     y = noise(300)
     x = np.r_[noise(150, seed=1), y[150:]]
-    assert found(panel_of(y, x), looked_at=slice(150)) == ()
-    assert len(found(panel_of(y, x), looked_at=slice(150, None))) == 1
+    assert found(panel_of(y, x), compared=slice(150)) == ()
+    assert len(found(panel_of(y, x), compared=slice(150, None))) == 1
 
 
 @pytest.mark.parametrize("x", [np.ones(100), np.full(100, np.nan), np.r_[np.full(90, np.nan), noise(10)]])
@@ -89,15 +89,43 @@ def test_what_does_not_move_or_is_hardly_seen_is_none(x: np.ndarray) -> None:
     assert found(panel_of(noise(100), x)) == ()
 
 
-@pytest.mark.parametrize("gap", [0, 3, 60])
-def test_pieces_of_the_line_say_what_the_whole_says(gap: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def correlations_by_loop(panel: Panel, compared: np.ndarray, horizon: int, one: int, other: int) -> np.ndarray:
+    """What `_correlations` computes by Fourier transforms, from every pair of rows: [2 H + 1], indexed by the shift."""
+    steps, series = panel.clock.ordinals(panel.times), panel.series_of_row()
+    found = np.zeros(2 * horizon + 1)
+    for shift in range(-horizon, horizon + 1):
+        x, y = [], []
+        for first in range(panel.n_rows):
+            for second in range(panel.n_rows):
+                values = panel.values[first, one], panel.values[second, other]
+                apart = series[first] == series[second] and steps[second] - steps[first] == shift
+                if apart and compared[first] and compared[second] and not np.isnan(values).any():
+                    x.append(values[0])
+                    y.append(values[1])
+        if len(x) >= 20 and min(np.std(x), np.std(y)) > 1e-4:
+            found[shift] = abs(np.corrcoef(x, y)[0, 1])
+    return found
+
+
+def broken_panel(gap: int) -> Panel:
+    """Two walks with missing values, a column that does not move, ``gap`` absent rows, and two series."""
     rng = np.random.default_rng(0)
-    values = np.where(rng.random((300, 3)) < 0.1, np.nan, rng.normal(size=(300, 3)).cumsum(axis=0))
-    days = np.arange(300) + gap * (np.arange(300) >= 120)
-    panel = Panel(values, np.datetime64("2020-01-01", "us") + days * np.timedelta64(1, "D"), tuple("yab"), Clock("D"))
-    looked_at, pairs = np.arange(300) < 250, [(0, 0), (1, 0), (2, 0)]
-    whole = disguise._alike(panel, looked_at, 7, pairs)
-    monkeypatch.setattr(disguise, "_PIECE", 40)
-    pieces = disguise._alike(panel, looked_at, 7, pairs)
-    for pair in pairs:
-        np.testing.assert_allclose(pieces[pair], whole[pair], rtol=1e-9)
+    values = np.where(rng.random((200, 3)) < 0.1, np.nan, rng.normal(size=(200, 3)).cumsum(axis=0))
+    values[:, 2] = 4.0
+    days = np.arange(200) + gap * (np.arange(200) >= 60)
+    days[150:] = np.arange(50)
+    times = np.datetime64("2020-01-01", "us") + days * np.timedelta64(1, "D")
+    return Panel(values, times, tuple("yab"), Clock("D"), ("s", "t"), (0, 150, 200))
+
+
+@pytest.mark.parametrize("gap", [0, 3, 60])
+@pytest.mark.parametrize("piece", [40, near_copies._PIECE])
+def test_fourier_transforms_say_what_a_loop_over_pairs_of_rows_says(
+    gap: int, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near_copies, "_PIECE", piece)
+    panel, compared = broken_panel(gap), np.arange(200) % 50 < 45
+    found = near_copies._correlations(panel, compared, 5, [(0, 0), (1, 0), (2, 0)])
+    for (one, other), correlations in found.items():
+        expected = correlations_by_loop(panel, compared, 5, one, other)
+        np.testing.assert_allclose(correlations, expected, rtol=1e-9)
