@@ -1,5 +1,5 @@
 """``python -m forecast``."""
 
-from forecast.cli.main import main
+from forecast.cli import main
 
 main()

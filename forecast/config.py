@@ -23,7 +23,6 @@ from pydantic import (
     model_validator,
 )
 
-from forecast.artefacts.documents import record_of
 from forecast.errors import ConfigError
 
 Activation = Literal["tanh", "sigmoid", "relu", "elu", "selu", "softplus", "softsign", "swish", "gelu", "linear",
@@ -271,7 +270,7 @@ class Config(Section):
         return self
 
     def to_json(self) -> str:
-        """The configuration as JSON; `config_from_json` reads it back."""
+        """The configuration as JSON; `build_config` makes it again from what it says."""
         return self.model_dump_json(indent=2) + "\n"
 
     def to_toml(self) -> str:
@@ -344,20 +343,6 @@ def build_config(nested: Mapping[str, Any]) -> Config:
         return Config.model_validate(nested)
     except ValidationError as error:
         raise ConfigError(_explain(error), "forecast train --help lists every option.") from None
-
-
-def config_from_json(content: bytes, path: Path) -> Config:
-    """The configuration that `Config.to_json` wrote.
-
-    Args:
-        content: The file.
-        path: Where it is, for messages.
-
-    Raises:
-        RunError: If it is not JSON.
-        ConfigError: If it is not a configuration.
-    """
-    return build_config(record_of(content, path))
 
 
 def settings_from_toml(path: Path) -> dict[str, object]:

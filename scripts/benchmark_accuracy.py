@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 import forecast
-from forecast.storage import write_atomically
+from forecast.runs.files import write_atomically
 from records import Record, keep_records, markdown, read_records
 
 HORIZONS = (96, 192, 336, 720)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.datasets import co2, elnino
 
-from forecast.storage import write_atomically
+from forecast.runs.files import write_atomically
 from generate_station import generate
 
 DATA = Path(__file__).parents[1] / "data"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from forecast.storage import write_atomically
+from forecast.runs.files import write_atomically
 
 Record = dict[str, object]
 

@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.cli import console
-from forecast.cli.main import main
+from forecast.cli import main
+from forecast.commands import console
 from forecast.data.readers import read_panel
 from forecast.errors import DataError
-from forecast.runs.place import open_run
-from forecast.tabular import frame_to_csv
+from forecast.runs.csv_tables import frame_to_csv
+from forecast.runs.find import open_run
 
 TARGET = "Ba$$in"
 COVARIATES = ("=cmd|' /C calc'!A0", "<script>alert(1)</script>", "_x", "温度", "\x1b[31mred\nline", "x" * 300, "🌡")

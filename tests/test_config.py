@@ -12,12 +12,12 @@ from forecast.config import (
     Config,
     build_config,
     chosen,
-    config_from_json,
     nest,
     option_fields,
     settings_from_toml,
 )
 from forecast.errors import ConfigError, RunError
+from forecast.runs.schemas import config_from_json
 
 
 def test_json_keeps_everything() -> None:

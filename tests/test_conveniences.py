@@ -10,7 +10,7 @@ import pytest
 
 import forecast
 from forecast.errors import ConfigError, RunError
-from forecast.runs.place import find_run
+from forecast.runs.find import find_run
 from forecast.runs.writer import RunWriter
 
 

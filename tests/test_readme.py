@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.cli.main import whole_app
+from forecast.cli import build_program
 from forecast.models.backend import tf
 from forecast.plots import draw, inside, pictures
 from forecast.training import trainer
@@ -75,7 +75,7 @@ def test_every_command_works_in_its_order(
     for command in COMMANDS:
         monkeypatch.setattr("sys.argv", shlex.split(command))
         with pytest.raises(SystemExit) as ended:
-            whole_app()(shlex.split(command)[1:])
+            build_program()(shlex.split(command)[1:])
         assert ended.value.code == 0, f"{command}\n{capsys.readouterr().err}"
         printed = capsys.readouterr().out
         assert printed or "-o " in command, f"{command} prints nothing"

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from forecast.artefacts.documents import record_of
 from forecast.data.panel import Floats, Panel
-from forecast.errors import DataError, RunError
+from forecast.errors import DataError
 
 Ints = NDArray[np.int64]
 
@@ -191,27 +190,20 @@ class _Saved(BaseModel):
     scale: list[list[Annotated[FiniteFloat, Field(gt=0)]]]
 
 
-def scaler_from_json(content: bytes, path: Path) -> Scaler:
+def scaler_from_record(record: Mapping[str, Any]) -> Scaler:
     """The scaler that `Scaler.to_json` wrote.
 
     Args:
-        content: The file.
-        path: Where it is, for messages.
+        record: What the JSON says.
 
     Raises:
-        RunError: If it is damaged: other keys, other shapes, a scale that is not positive and finite.
+        ValueError: If it has other keys or other shapes, or a scale that is not positive and finite.
     """
-    again = "Train the run again."
-    try:
-        saved = _Saved.model_validate(record_of(content, path))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))[:100]
-        raise RunError(f"{path} is damaged: {where}: {first['msg']}.", again) from None
+    saved = _Saved.model_validate(record)
     n_columns, n_series = len(saved.columns), len(saved.series_ids)
     complete = len(saved.logged) == len(set(saved.columns)) == n_columns and len(set(saved.series_ids)) == n_series
     if not complete or any([len(row) for row in rows] != [n_columns] * n_series for rows in (saved.mean, saved.scale)):
-        raise RunError(f"{path} is damaged: it has not one statistic for each series and column.", again)
+        raise ValueError("it has not one statistic for each series and column")
     mean, scale = (np.array(rows, np.float64).reshape(n_series, n_columns) for rows in (saved.mean, saved.scale))
     return Scaler(mean, scale, np.array(saved.logged, bool), tuple(saved.columns), tuple(saved.series_ids))
 

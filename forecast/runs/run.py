@@ -14,19 +14,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from forecast.artefacts.documents import LARGEST_DOCUMENT, Record, record_of
-from forecast.artefacts.files import open_within, read_within, sha256_of
-from forecast.artefacts.schemas import check_manifest, check_metrics
 from forecast.config import Config, chosen
 from forecast.errors import RunError
 from forecast.models.catalogue import network_configs
+from forecast.runs.documents import LARGEST_DOCUMENT, Record, record_of
+from forecast.runs.files import open_within, read_within, sha256_of
+from forecast.runs.schemas import check_manifest, check_metrics, scaler_from_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.artefacts.archives import Forms
     from forecast.data.scaling import Scaler
     from forecast.models.shape import Shape
+    from forecast.runs.arrays import Forms
     from forecast.training.state import Arrays
 
 SCHEMA = 1
@@ -106,7 +106,6 @@ class Run:
             RunError: If it is damaged, or its columns are not those that the configuration names.
         """
         from forecast.data.prepare import count_targets
-        from forecast.data.scaling import scaler_from_json
 
         scaler = scaler_from_json(self._read("scaler.json", LARGEST_DOCUMENT), self.path / "scaler.json")
         data, series = self.config.data, self.shape.series
@@ -155,7 +154,7 @@ class Run:
 
     def history_of(self, network: str) -> pd.DataFrame:
         """Losses of ``model`` or ``baseline`` by epoch."""
-        from forecast.tabular import numbers_from_csv
+        from forecast.runs.csv_tables import numbers_from_csv
 
         name, training = HISTORY[network], self.config.training
         with self._opened(name, _LONGEST_LINE * (1 + training.epochs * training.ensemble)) as file:
@@ -192,8 +191,8 @@ class Run:
         Raises:
             RunError: If they are damaged, not those of the run's network, or not finite.
         """
-        from forecast.artefacts.archives import Form
         from forecast.models.shape import weight_shapes
+        from forecast.runs.arrays import Form
 
         networks = network_configs(self.config)
         shapes = weight_shapes(networks.get(network, self.config.network), self.shape)
@@ -214,8 +213,8 @@ class Run:
         Raises:
             RunError: If it is damaged, or not finite.
         """
-        from forecast.artefacts.archives import Form
         from forecast.models.naive import NAIVE
+        from forecast.runs.arrays import Form
 
         if CALIBRATION not in self.manifest["files"]:
             return {}
@@ -242,7 +241,7 @@ class Run:
     def _arrays(self, name: str, forms: Forms) -> Arrays:
         import numpy as np
 
-        from forecast.artefacts.archives import arrays_of, largest_archive
+        from forecast.runs.arrays import arrays_of, largest_archive
 
         with self._opened(name, largest_archive(forms)) as file:
             arrays = arrays_of(file, forms, str(self.path / name))
@@ -251,7 +250,7 @@ class Run:
         return arrays
 
     def _frame(self, name: str) -> pd.DataFrame:
-        from forecast.tabular import frame_from_csv
+        from forecast.runs.csv_tables import frame_from_csv
 
         with self._opened(name, _LARGEST_TABLE) as file:
             return frame_from_csv(file, self.path / name)

@@ -10,15 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forecast.artefacts.archives import arrays_to_bytes
-from forecast.artefacts.documents import LARGEST_DOCUMENT
-from forecast.artefacts.files import read_within, refuse_links
-from forecast.config import Config, config_from_json
+from forecast.config import Config
 from forecast.errors import ConfigError, MachineError, RunError
-from forecast.runs.place import NAME, open_run, resume_command, unfinished_runs
+from forecast.runs.arrays import arrays_to_bytes
+from forecast.runs.csv_tables import frame_to_csv
+from forecast.runs.documents import LARGEST_DOCUMENT
+from forecast.runs.files import exchange_folders, read_within, refuse_links, set_aside, sync_folder, write_atomically
+from forecast.runs.find import NAME, open_run, resume_command, unfinished_runs
 from forecast.runs.run import CALIBRATION, HISTORY, SCHEMA, WEIGHTS, Run, read_manifest
-from forecast.storage import exchange_folders, set_aside, sync_folder, write_atomically
-from forecast.tabular import frame_to_csv
+from forecast.runs.schemas import config_from_json
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,9 +10,9 @@ from threading import Thread
 from forecast.inference.batch import Batch
 from forecast.inference.network import Network
 from forecast.inference.newest import newest_rows
+from forecast.runs.csv_tables import records
 from forecast.runs.run import Run
 from forecast.serving.requests import RequestReader
-from forecast.tabular import records
 from forecast.workflows.forecasting import Question, question_of
 from forecast.workflows.listening import Silence
 from forecast.workflows.networks import networks_of

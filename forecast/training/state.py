@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from forecast.errors import RunError
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -48,33 +44,3 @@ class Progress:
     best_epoch: int = 0
     finished: bool = False
     gradients: list[list[float]] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The progress as JSON types; `progress_from_json` reads them back."""
-        return asdict(self)
-
-
-class _Saved(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    origin: str
-    progress: Progress
-
-
-def progress_from_json(content: bytes, path: Path) -> tuple[str, Progress]:
-    """What the training began from, and the progress; a loss may be NaN, where there is no validation.
-
-    Args:
-        content: ``origin`` and ``progress`` as JSON.
-        path: Where it was, for messages.
-
-    Raises:
-        RunError: If it is damaged.
-    """
-    try:
-        saved = _Saved.model_validate_json(content)
-    except ValidationError as error:
-        raise RunError(
-            f"{path} is damaged: its progress is none ({error.errors(include_url=False)[0]['msg']}).",
-            "Train again with --overwrite.",
-        ) from None
-    return saved.origin, saved.progress

@@ -25,7 +25,7 @@ from forecast.evaluation.origins import SPANS, FitSpan, Span, fit_spans, origins
 from forecast.evaluation.scoring import Evaluation, calibrated, judge, naive_errors
 from forecast.models.catalogue import configure
 from forecast.models.defaults import resolve
-from forecast.runs.place import is_run, list_runs, runs_folder
+from forecast.runs.find import is_run, list_runs, runs_folder
 from forecast.runs.run import Run
 from forecast.workflows.fitting import Fitted, fit_aside
 from forecast.workflows.forecasting import find, forecasters_of, intervals_at_start, judged, unseen_windows

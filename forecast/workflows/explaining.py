@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.artefacts.documents import LARGEST_DOCUMENT, record_of
-from forecast.artefacts.files import read_within, refuse_links
 from forecast.config import chosen
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
@@ -24,8 +22,9 @@ from forecast.inside import words
 from forecast.inside.importance import Importance, Place, importances, parts_of
 from forecast.inside.memory import Memory, memory_of, reach
 from forecast.models.trace import Trace
+from forecast.runs.documents import LARGEST_DOCUMENT, record_of
+from forecast.runs.files import read_within, refuse_links, write_atomically
 from forecast.runs.run import Run
-from forecast.storage import write_atomically
 from forecast.workflows.forecasting import find, forecasters_of, judged, unseen_windows
 from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import keras_networks_of

@@ -24,8 +24,8 @@ from forecast.models.graph_units import graph_in_units
 from forecast.models.shape import Shape, shape_of
 from forecast.models.units import Units, inputs_in_units, units_of
 from forecast.plots.handout import program, readme
+from forecast.runs.files import folder_written
 from forecast.runs.run import Run
-from forecast.storage import folder_written
 from forecast.workflows.forecasting import find
 from forecast.workflows.networks import ONNX, in_keras, members_of
 from forecast.workflows.reading import training_panel, typical_panel

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from forecast.artefacts.archives import forms_of
 from forecast.config import NetworkConfig, chosen
 from forecast.data.prepare import Prepared, Rows, in_units
 from forecast.data.scaling import Scaler
@@ -28,6 +27,7 @@ from forecast.memory import available_memory, megabytes
 from forecast.models.catalogue import network_configs
 from forecast.models.footprint import training_bytes
 from forecast.models.shape import shape_of
+from forecast.runs.arrays import forms_of
 from forecast.runs.writer import RunWriter
 from forecast.training.state import Arrays
 from forecast.workflows.listening import Listener, StopRequested
@@ -245,7 +245,7 @@ def _fit_member(
 ) -> Member:
     from forecast.models.backend import HAS_GPU
     from forecast.models.recurrent import build_network, leaves_cudnn
-    from forecast.training.checkpoint import load_checkpoint
+    from forecast.runs.checkpoints import load_checkpoint
     from forecast.training.trainer import Fit, lanes_or_windows
 
     prepared, config = workshop.prepared, workshop.prepared.config
@@ -328,7 +328,7 @@ class _Keeper:
 
     def after_epoch(self, fit: Fit) -> None:
         """Save."""
-        from forecast.training.checkpoint import save_checkpoint
+        from forecast.runs.checkpoints import save_checkpoint
 
         workshop = self.workshop
         save_checkpoint(workshop.writer.checkpoints, self.name, fit.arrays(), fit.progress, workshop.origin)

@@ -20,7 +20,7 @@ from forecast.evaluation.scoring import Evaluation, followed, judge
 from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_forecast, newest_paths, newest_rows
-from forecast.runs.place import find_run, list_runs, runs_folder
+from forecast.runs.find import find_run, list_runs, runs_folder
 from forecast.runs.run import Run
 from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import averaged, networks_of

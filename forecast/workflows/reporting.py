@@ -10,8 +10,8 @@ from forecast.evaluation.scoring import Evaluation
 from forecast.models.catalogue import network_configs
 from forecast.plots.facts import Explained, Facts
 from forecast.plots.page import report_page
+from forecast.runs.files import write_atomically
 from forecast.runs.run import Run
-from forecast.storage import write_atomically
 from forecast.workflows.explaining import found_before
 from forecast.workflows.forecasting import find
 from forecast.workflows.networks import column_names

@@ -15,7 +15,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from forecast.artefacts.files import read_within
 from forecast.config import chosen
 from forecast.data.lines import LineReader, lines_of
 from forecast.data.panel import Clock, Floats, Panel
@@ -27,8 +26,8 @@ from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.network import Network
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.inference.tail import Tail
+from forecast.runs.files import read_within, write_atomically
 from forecast.runs.run import Run
-from forecast.storage import write_atomically
 from forecast.tables.source import Source as TextSource
 from forecast.workflows.forecasting import find
 from forecast.workflows.listening import Listener, Silence

@@ -22,10 +22,10 @@ from forecast.inference.intervals import intervals_to_arrays
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.models.catalogue import configure
 from forecast.models.defaults import resolve
-from forecast.runs.place import runs_folder
+from forecast.runs.files import locked
+from forecast.runs.find import runs_folder
 from forecast.runs.run import Run
 from forecast.runs.writer import RunWriter
-from forecast.storage import locked
 from forecast.workflows.fitting import Trained, Workshop, fit_network, fit_networks
 from forecast.workflows.listening import Listener, Silence, StopRequested
 from forecast.workflows.networks import column_names

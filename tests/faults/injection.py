@@ -14,7 +14,7 @@ import pytest
 import forecast
 from forecast import Run, RunError
 from forecast.runs import writer
-from forecast.runs.place import unfinished_runs
+from forecast.runs.find import unfinished_runs
 
 CONFIG = {"model": "lstm", "units": 2, "epochs": 2, "steps_per_epoch": 2, "batch_size": 16, "lookback": 4, "horizon": 2}
 CONFIG |= {"normalise": "none", "head_dropout": 0.2, "baseline": False}
@@ -87,7 +87,7 @@ def faults(
     """Count the calls that change the disk within a block, and strike at one of them."""
     made = Faults(number, strike, names, lasting)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("forecast.storage.open", made.opened, raising=False)
+        patch.setattr("forecast.runs.files.open", made.opened, raising=False)
         patch.setattr("forecast.runs.writer.exchange_folders", made.counted("exchange", writer.exchange_folders))
         for name in IN_OS:
             patch.setattr(os, name, made.counted(name, getattr(os, name)))

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecast.artefacts.archives import forms_of
 from forecast.errors import RunError
-from forecast.training.checkpoint import load_checkpoint, save_checkpoint
+from forecast.runs.arrays import forms_of
+from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.training.state import Progress
 
 ORIGIN, TRIALS = "a1", 150

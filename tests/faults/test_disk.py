@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from forecast.runs.place import open_run
+from forecast.runs.find import open_run
 from forecast.runs.run import Run
 from injection import results
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 import forecast
-from forecast.runs.place import find_run, list_runs
+from forecast.runs.find import find_run, list_runs
 
 WRITE = """
 import itertools, json, sys
 from pathlib import Path
-from forecast import storage
+from forecast.runs import files
 from forecast.config import Config
 from forecast.runs.writer import RunWriter
 if sys.argv[2] == "in steps":
-    storage.ctypes.CDLL = lambda *_, **__: None
+    files.ctypes.CDLL = lambda *_, **__: None
 for number in itertools.count():
     writer = RunWriter(Path(sys.argv[1]), "run")
     writer.begin({}, Config(), overwrite=True)

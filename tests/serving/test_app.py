@@ -19,11 +19,11 @@ import forecast
 from clients import asked, rows_of, served
 from forecast import Config, Run
 from forecast.errors import ConfigError, DataError
+from forecast.runs.csv_tables import records
 from forecast.serving import service
 from forecast.serving.app import Limits
 from forecast.serving.requests import RequestReader
 from forecast.serving.service import Service
-from forecast.tabular import records
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from clients import asked, rows_of
 from forecast import Run
-from forecast.cli.main import whole_app
+from forecast.cli import build_program
 from forecast.errors import MachineError
 from forecast.serving.server import serve
 
@@ -101,6 +101,6 @@ def invoked() -> Callable[..., BaseException | None]:
     """Run a command in this process; what it raised."""
 
     def run(*arguments: object) -> BaseException | None:
-        return CliRunner().invoke(whole_app(), [str(argument) for argument in arguments]).exception
+        return CliRunner().invoke(build_program(), [str(argument) for argument in arguments]).exception
 
     return run

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecast.artefacts.archives import forms_of
 from forecast.config import Config
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Prepared, prepare
@@ -20,8 +19,9 @@ from forecast.models.catalogue import configure
 from forecast.models.feeding import gather
 from forecast.models.recurrent import build_network, weights_of
 from forecast.models.shape import shape_of
+from forecast.runs.arrays import forms_of
+from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.training import trainer
-from forecast.training.checkpoint import load_checkpoint, save_checkpoint
 from forecast.training.schedule import averaging_momentum, learning_rate
 from forecast.training.trainer import Fit, lanes_or_windows
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import forecast
 from forecast import Config, Run
-from forecast.cli.main import main
+from forecast.cli import main
 from forecast.data import prepare, scaling, windows
 from forecast.data.panel import Panel
 from forecast.data.split import Split

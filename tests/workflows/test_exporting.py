@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import forecast
 from forecast import Config, Run
-from forecast.cli.main import whole_app
+from forecast.cli import build_program
 from forecast.errors import ConfigError, MachineError
 from forecast.workflows import exporting
 
@@ -142,7 +142,7 @@ def test_a_run_whose_rows_are_gone_is_exported_with_typical_ones(trained: Run, t
 
 def test_the_command_prints_the_folder(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(whole_app(), ["export", str(trained.path)])
+    done = CliRunner().invoke(build_program(), ["export", str(trained.path)])
     assert done.exit_code == 0, done.output
     assert done.stdout == f"{tmp_path.resolve() / 'months-onnx'}\n"
     assert (tmp_path / "months-onnx" / "network.onnx").exists()

@@ -16,8 +16,8 @@ import pytest
 
 import forecast
 from forecast import Config, ConfigError, MachineError, RunError
-from forecast.runs.place import unfinished_runs
-from forecast.storage import locked
+from forecast.runs.files import locked
+from forecast.runs.find import unfinished_runs
 from forecast.workflows.listening import Silence, StopRequested
 
 pytestmark = pytest.mark.usefixtures("no_plots")

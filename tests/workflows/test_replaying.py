@@ -13,7 +13,7 @@ import pytest
 
 from forecast import Run
 from forecast.errors import DataError, ReplayError
-from forecast.runs.place import open_run
+from forecast.runs.find import open_run
 from forecast.workflows.replaying import Difference, Replay, replay
 
 pytestmark = pytest.mark.usefixtures("trained", "no_plots")

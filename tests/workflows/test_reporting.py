@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from forecast import DataError, Run, RunError
-from forecast.runs.place import open_run
+from forecast.runs.find import open_run
 from forecast.workflows.reporting import write_report
 
 

@@ -17,7 +17,7 @@ import forecast
 from forecast import Config, ConfigError, DataError, ForecastError, Run, RunError
 from forecast.evaluation import scoring
 from forecast.plots.draw import draw_forecast
-from forecast.runs.place import list_runs
+from forecast.runs.find import list_runs
 from forecast.training.schedule import WindowOrder
 from forecast.workflows import fitting
 from forecast.workflows.listening import Silence, StopRequested

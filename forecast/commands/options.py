@@ -1,0 +1,132 @@
+"""Command-line options from the configuration's fields: one name, one default, one help text, in one place."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+
+from forecast.config import Config
+from forecast.models.catalogue import DEFAULT_MODEL, MODELS
+
+SourceArgument = Annotated[
+    str, typer.Argument(metavar="SOURCE", help="A built-in name, a file, or - for standard input.")
+]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name or path of a run, or latest.")]
+NewSource = Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="New rows: a built-in name, a file, or -.")]
+SameSource = Annotated[
+    str | None, typer.Argument(metavar="[SOURCE]", help="The rows that it was trained on, if they have moved.")
+]
+
+RunsDir = Annotated[Path | None, typer.Option(help="Where runs live. (default: FORECAST_RUNS or ./models)")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+RequireSkill = Annotated[
+    list[str] | None,
+    typer.Option(metavar="REFERENCE[:SHARE]", help="Exit with 4 unless the skill is at least this; may be repeated."),
+]
+SettingsFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
+
+# Settings that a command has no use for which keeps no run: it makes no newest forecast, and nobody looks inside.
+NOT_FOR_TRIALS = ("refit", "track_gradients")
+
+_PANELS = {"read": "Reading", "data": "Data", "network": "Network", "training": "Training", "intervals": "Intervals"}
+
+
+def with_settings(
+    *sections: str, without: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for every field of these sections, in place of its parameter ``settings``.
+
+    The command receives, as ``settings``, the fields that the user did give.
+
+    Args:
+        sections: Sections of the configuration.
+        without: Fields that make no sense with the command.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
+        options = [option for section in sections for option in _options_of(section) if option.name not in without]
+        names = {option.name for option in options}
+
+        @functools.wraps(command)
+        def parsed(**given: Any) -> None:
+            settings = {name: given.pop(name) for name in names & given.keys()}
+            command(**given, settings={name: value for name, value in settings.items() if value is not None})
+
+        parsed.__signature__ = inspect.Signature([*own, *options])  # type: ignore[attr-defined]
+        parsed.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *options]}
+        return parsed
+
+    return decorate
+
+
+def _options_of(section: str) -> list[inspect.Parameter]:
+    model = Config.model_fields[section].annotation
+    assert model is not None
+    options = []
+    for name, field in model.model_fields.items():
+        flag = "--" + name.replace("_", "-")
+        kind = _kind(field.annotation)
+        default = DEFAULT_MODEL if name == "model" else field.default
+        option = typer.Option(
+            f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
+            help=f"{field.description}{_choices(name, field.annotation)}{_default(default)}",
+            show_default=False,
+            metavar=_metavar(field.annotation),
+            rich_help_panel=_PANELS[section],
+        )
+        options.append(
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+            )
+        )
+    return options
+
+
+def _kind(annotation: Any) -> type:
+    """What the shell's word is parsed to: the configuration reads numbers itself, and its errors echo the word."""
+    return bool if set(_leaves(annotation)) - {type(None)} == {bool} else str
+
+
+def _metavar(annotation: Any) -> str | None:
+    leaves = set(_leaves(annotation)) - {type(None)}
+    return {frozenset({int}): "INTEGER", frozenset({float}): "NUMBER", frozenset({bool}): None}.get(
+        frozenset(leaves), "TEXT"
+    )
+
+
+def _leaves(annotation: Any) -> list[Any]:
+    origin = get_origin(annotation)
+    if origin is Literal or origin is tuple:
+        return [str]
+    if origin is Annotated:
+        return _leaves(get_args(annotation)[0])
+    if origin is types.UnionType:
+        return [leaf for part in get_args(annotation) for leaf in _leaves(part)]
+    return [annotation]
+
+
+def _choices(name: str, annotation: Any) -> str:
+    if name == "model":
+        return f" One of {', '.join(MODELS)}."
+    for part in (annotation, *get_args(annotation)):
+        if get_origin(part) is Literal:
+            return f" One of {', '.join(get_args(part))}."
+    return ""
+
+
+def _default(value: Any) -> str:
+    if value is None or value == ():
+        return ""
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    elif isinstance(value, tuple):
+        value = ",".join(map(str, value))
+    return f" (default: {value})"
