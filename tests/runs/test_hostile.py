@@ -27,15 +27,15 @@ import pytest
 import forecast
 from forecast import ForecastError, Run, RunError
 from forecast.cli import main
+from forecast.commands.explain.explanation import explain, found_before
+from forecast.commands.stream.stream import Stream
 from forecast.inference.intervals import intervals_of
 from forecast.runs.arrays import arrays_to_bytes, forms_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.runs.find import list_runs, open_run
 from forecast.runs.writer import RunWriter
 from forecast.training.state import Progress
-from forecast.workflows.explaining import explain, found_before
 from forecast.workflows.forecasting import predict_and_draw
-from forecast.workflows.streaming import Stream
 
 Harm = Callable[[Path], object]
 
