@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import forecast
 from forecast import Config, Run
 from forecast.commands.explain.explanation import Explanation
 from forecast.errors import DataError, RunError
+from forecast.runs.find import open_run
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +51,14 @@ def test_it_says_what_it_found(found: Explanation) -> None:
 
 
 @pytest.mark.usefixtures("blank")
-def test_the_run_itself_is_left_as_it_was(trained: Run) -> None:
-    before = {path: path.stat().st_mtime_ns for path in trained.path.rglob("*") if path.is_file()}
-    found = forecast.explain(trained)
-    assert found.folder == trained.path / "explain"
-    after = {path: path.stat().st_mtime_ns for path in trained.path.rglob("*") if path.is_file()}
+def test_the_run_itself_is_left_as_it_was(trained: Run, tmp_path: Path) -> None:
+    run = open_run(Path(shutil.copytree(trained.path, tmp_path / "months")))
+    before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*") if path.is_file()}
+    found = forecast.explain(run)
+    assert found.folder == run.path / "explain"
+    after = {path: path.stat().st_mtime_ns for path in run.path.rglob("*") if path.is_file()}
     assert {path: after[path] for path in before} == before
-    assert forecast.find(str(trained.path)).metrics == trained.metrics
+    assert open_run(run.path).metrics == trained.metrics
 
 
 @pytest.fixture
