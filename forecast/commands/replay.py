@@ -12,8 +12,8 @@ from forecast.commands.options import AsJson, Quiet, RunArgument, RunsDir, SameS
 from forecast.errors import ReplayError
 
 if TYPE_CHECKING:
+    from forecast.progress import Progress
     from forecast.runs.run import Run
-    from forecast.workflows.listening import Listener
     from forecast.workflows.reading import Source
 
 Figure = float | int | bool | None
@@ -30,11 +30,11 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Train a run again from its record, and say whether every figure came out the same; exit code 4 if not."""
-    from forecast.commands.console import Speaker, print_json, say
+    from forecast.commands.console import ConsoleProgress, print_json, say
 
-    speaker = Speaker(quiet)
-    with speaker.heeding_signals():
-        found = replay(run, source, runs_dir=runs_dir, listener=speaker)
+    progress = ConsoleProgress(quiet)
+    with progress.heeding_signals():
+        found = replay(run, source, runs_dir=runs_dir, progress=progress)
     if as_json:
         print_json(found.to_json())
     elif found.same:
@@ -123,7 +123,7 @@ class Replay:
 
 
 def replay(
-    run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, listener: Listener | None = None
+    run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, progress: Progress | None = None
 ) -> Replay:
     """Train a run again in a folder that is deleted afterwards, and compare every figure of its metrics.json.
 
@@ -131,13 +131,13 @@ def replay(
         run: A run or its name.
         source: The rows that it was trained on; None to read them again from where they were.
         runs_dir: Where runs live.
-        listener: Is told what goes on.
+        progress: Receives notes, warnings and progress.
 
     Raises:
         DataError: If the rows cannot be read again, or are others.
     """
+    from forecast.progress import StopRequested
     from forecast.workflows.forecasting import find
-    from forecast.workflows.listening import StopRequested
     from forecast.workflows.reading import training_panel
     from forecast.workflows.training import train
 
@@ -145,7 +145,7 @@ def replay(
     panel = training_panel(run, source)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            again = train(panel, run.config, run="replay", runs_dir=Path(folder), listener=listener)
+            again = train(panel, run.config, run="replay", runs_dir=Path(folder), progress=progress)
         except StopRequested as stop:
             stop.args = (*stop.args[:1], "")  # what was trained so far goes with the folder
             raise

@@ -27,14 +27,15 @@ import pytest
 import forecast
 from forecast import ForecastError, Run, RunError
 from forecast.cli import main
-from forecast.commands.explain.explanation import explain, found_before
+from forecast.commands.explain.explanation import explain
 from forecast.commands.stream.stream import Stream
 from forecast.inference.intervals import intervals_of
+from forecast.progress import TrainingState
 from forecast.runs.arrays import arrays_to_bytes, forms_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
+from forecast.runs.explanation import read_explanation
 from forecast.runs.find import list_runs, open_run
 from forecast.runs.writer import RunWriter
-from forecast.training.state import Progress
 from forecast.workflows.forecasting import predict_and_draw
 
 Harm = Callable[[Path], object]
@@ -461,7 +462,7 @@ def test_what_was_found_inside_is_neither_read_nor_written_through_a_link(
     with pytest.raises(RunError, match="is a link"):
         explain(run)
     with pytest.raises(RunError, match="is a link"):  # the sentences at once, the plots when they are shown
-        [found.picture(plot) for found in [found_before(run)] if found for plot in found.plots]
+        [found.picture(plot) for found in [read_explanation(run)] if found for plot in found.plots]
     assert places(outside) == before
 
 
@@ -471,7 +472,7 @@ ARRAYS = {"network/0": np.zeros((2, 3), np.float32)}
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> Path:
     """The checkpoints of a training that was interrupted."""
-    save_checkpoint(tmp_path / "checkpoints", "model.1", ARRAYS, Progress(5), "a1")
+    save_checkpoint(tmp_path / "checkpoints", "model.1", ARRAYS, TrainingState(5), "a1")
     return tmp_path / "checkpoints"
 
 
@@ -479,7 +480,7 @@ def resign(path: Path, content: bytes) -> None:
     path.write_bytes(hashlib.sha256(content).digest() + content)
 
 
-PROGRESS = json.dumps({"origin": "a1", "progress": asdict(Progress(5))})
+PROGRESS = json.dumps({"origin": "a1", "progress": asdict(TrainingState(5))})
 
 CHECKPOINTS: dict[str, tuple[Harm, str]] = {
     "huge": (lambda path: resign(path, archive(("network/0.npy", npy(HUGE)))), "1000000, 1000000"),

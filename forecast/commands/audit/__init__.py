@@ -15,12 +15,12 @@ def command(
     """Prove that nothing leaked: change, delete and shuffle all that is later, and demand the same forecasts."""
     from forecast.commands.audit.audit import audit
     from forecast.commands.audit.checks import demand_no_leak
-    from forecast.commands.console import Speaker, print_json, say
+    from forecast.commands.console import ConsoleProgress, print_json, say
 
-    speaker = Speaker(quiet)
-    found = audit(run, source, runs_dir=runs_dir, listener=speaker)
+    progress = ConsoleProgress(quiet)
+    found = audit(run, source, runs_dir=runs_dir, progress=progress)
     for warning in found.warnings:
-        speaker.warn(warning)
+        progress.warn(warning)
     if as_json:
         print_json(found.summary)
     else:
