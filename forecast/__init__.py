@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from forecast.data.prepare import Prepared, prepare
     from forecast.errors import ConfigError, DataError, ForecastError, MachineError, RunError
     from forecast.evaluation import metrics
+    from forecast.models.backends.keras import build_network
     from forecast.models.catalogue import MODELS, configure
     from forecast.models.defaults import resolve
-    from forecast.models.recurrent import build_network
     from forecast.runs.run import Run
     from forecast.workflows.backtesting import backtest
     from forecast.workflows.comparing import compare
@@ -57,7 +57,7 @@ _HOMES = {
     "MODELS": "models.catalogue",
     "configure": "models.catalogue",
     "resolve": "models.defaults",
-    "build_network": "models.recurrent",
+    "build_network": "models.backends.keras",
     "Run": "runs.run",
     "audit": "commands.audit.audit",
     "backtest": "workflows.backtesting",

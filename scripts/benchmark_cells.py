@@ -13,10 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
 from forecast.models.backend import keras, tf
-from forecast.models.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell, SLSTMCell
 from forecast.models.loops import Recurrence, can_be_fused, is_worth_compiling
+
+from forecast.models.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell, SLSTMCell
 from records import markdown
 
 # Units, steps, features, batch. The first four are the small and middle shapes.

@@ -10,11 +10,11 @@ import unicodedata
 from typing import Any
 
 import numpy as np
+from forecast.models.backend import keras, tf
+from forecast.models.loops import Recurrence
 from numpy.typing import NDArray
 
-from forecast.models.backend import keras, tf
 from forecast.models.cells import LSTMCell
-from forecast.models.loops import Recurrence
 
 Floats = NDArray[np.float64]
 

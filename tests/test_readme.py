@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from forecast.models.backend import tf
 
 from forecast.cli import build_program
-from forecast.models.backend import tf
 from forecast.plots import draw, inside, pictures
 from forecast.training import trainer
 

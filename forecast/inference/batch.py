@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.windows import Forecasting, Ints
-from forecast.inference.network import Network, States
-from forecast.models.shape import Fed
+from forecast.data.windows import Ints
+from forecast.models.network import RowSource
+from forecast.models.runtimes import Runtime, States
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Batch:
         asked: Rows, each with the first rows of windows, ascending.
     """
 
-    def __init__(self, network: Network, asked: Sequence[tuple[Fed, Ints]]) -> None:
+    def __init__(self, network: Runtime, asked: Sequence[tuple[RowSource, Ints]]) -> None:
         counts = [len(fed.identity) for fed, _ in asked]
         rows = _Together(
             np.concatenate([fed.inputs_at(np.arange(n_rows)) for (fed, _), n_rows in zip(asked, counts, strict=True)]),
@@ -40,24 +40,20 @@ class Batch:
         )
         offsets = np.cumsum([0, *counts[:-1]])
         starts = [own + offset for (_, own), offset in zip(asked, offsets, strict=True)]
-        answers = network.over(rows)(np.concatenate(starts))
+        answers = network.forecast(rows, np.concatenate(starts))
         ends = np.cumsum([len(own) for own in starts])
         self._network = network
         self._known = [(*pair, own) for pair, own in zip(asked, np.split(answers, ends[:-1]), strict=True)]
 
-    def over(self, rows: Fed) -> Forecasting:
-        """The function from first rows of windows [N] to their scaled forecasts [N, H, D] or [N, H, D, Q]."""
-        starts, answers = next((starts, answers) for fed, starts, answers in self._known if fed is rows)
-
-        def forecast(picked: Ints) -> NDArray[np.float32]:
-            return answers[np.searchsorted(starts, picked)]
-
-        return forecast
+    def forecast(self, rows: RowSource, starts: Ints) -> NDArray[np.float32]:
+        """Scaled forecasts [N, H, D] or [N, H, D, Q] of windows with these first rows [N], which were asked for."""
+        known, answers = next((known, answers) for source, known, answers in self._known if source is rows)
+        return answers[np.searchsorted(known, starts)]
 
     def state_shapes(self, n_series: int) -> list[tuple[int, ...]]:
         """The shapes of the states of a network that carries them for some series."""
         return self._network.state_shapes(n_series)
 
-    def step(self, rows: Fed, starts: Ints, states: States | None) -> tuple[NDArray[np.float32], States]:
-        """The forecasts of windows of a network that carries its state, and the states after them; see `Network`."""
+    def step(self, rows: RowSource, starts: Ints, states: States | None) -> tuple[NDArray[np.float32], States]:
+        """The forecasts of windows of a network that carries its state, and the states after them; see `Runtime`."""
         return self._network.step(rows, starts, states)

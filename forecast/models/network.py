@@ -127,7 +127,7 @@ class Ops(Protocol):
         """Running sums along an axis."""
 
     def dense(self, name: str, value: Array, relu: bool = False) -> Array:
-        """The product with the weight ``name/kernel``, plus ``name/bias`` if there is one; with relu, its positive part."""
+        """The product with ``name/kernel``, plus ``name/bias`` if there is one; with relu, its positive part."""
 
     def recurrent(
         self, name: str, inputs: Array, states: list[Array] | None, backwards: bool = False

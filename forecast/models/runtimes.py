@@ -61,8 +61,8 @@ def _numpy(config: NetworkConfig, shape: Shape, weights: Weights, carried: int |
     return NumpyRuntime(config, shape, weights)
 
 
-# From a resolved configuration, the sizes of the windows, the weights by name, and the number of series side by side for
-# which a state is carried (None if none is). The names stand in manifests.
+# From a resolved configuration, the sizes of the windows, the weights by name, and the number of series side by side
+# for which a state is carried (None if none is). The names stand in manifests.
 ONNX, KERAS, NUMPY = "onnxruntime", "tensorflow", "numpy"
 RUNTIMES: dict[str, Callable[[NetworkConfig, Shape, Weights, int | None], Runtime]] = {
     ONNX: _onnx,

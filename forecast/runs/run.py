@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from forecast.data.panel import Arrays
     from forecast.data.scaling import Scaler
-    from forecast.models.shape import Shape
+    from forecast.models.network import Shape
     from forecast.runs.arrays import Forms
 
 SCHEMA = 1
@@ -124,7 +124,7 @@ class Run:
         from forecast.data.features import calendar_names
         from forecast.data.panel import Clock
         from forecast.data.prepare import count_targets
-        from forecast.models.shape import Shape
+        from forecast.models.network import Shape
 
         data, told = self.config.data, self.data
         n_targets = count_targets(data)
@@ -191,7 +191,7 @@ class Run:
         Raises:
             RunError: If they are damaged, not those of the run's network, or not finite.
         """
-        from forecast.models.shape import weight_shapes
+        from forecast.models.network import weight_shapes
         from forecast.runs.arrays import Form
 
         networks = network_configs(self.config)

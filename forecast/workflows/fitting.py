@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,17 +23,14 @@ from forecast.errors import MachineError
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.verdict import PLAIN, significance
-from forecast.inference.network import Network
 from forecast.memory import available_memory, megabytes
 from forecast.models.catalogue import network_configs
-from forecast.models.footprint import training_bytes
-from forecast.models.shape import shape_of
+from forecast.models.network import shape_of, training_bytes
+from forecast.models.runtimes import KERAS, ONNX, Runtime
 from forecast.progress import Progress, StopRequested
 from forecast.runs.arrays import forms_of
 from forecast.runs.writer import RunWriter
 from forecast.workflows.networks import (
-    KERAS,
-    ONNX,
     averaged,
     column_names,
     member_weights,
@@ -41,7 +38,7 @@ from forecast.workflows.networks import (
 )
 
 if TYPE_CHECKING:
-    from forecast.models.backend import keras
+    from forecast.models.backends.tensorflow import keras
     from forecast.training.trainer import Fit
 
 # Windows whose order is let go at once after a training; to look for that of fewer takes longer than it is worth.
@@ -77,7 +74,7 @@ class Member:
     """
 
     network: keras.Model
-    forecaster: Network
+    forecaster: Runtime
     on_keras: str | None
     history: pd.DataFrame
     gradients: list[list[float]]
@@ -110,7 +107,7 @@ class Trained:
     @property
     def weights(self) -> Arrays:
         """The weights of all members, by member and name."""
-        from forecast.models.recurrent import weights_of
+        from forecast.models.backends.keras import weights_of
 
         return {
             name: array
@@ -132,7 +129,7 @@ class Trained:
             rows: What it is fed.
             scaler: The run's scaler.
         """
-        return in_units(averaged([member.forecaster.over(rows) for member in self.members]), rows, scaler)
+        return in_units(averaged([partial(member.forecaster.forecast, rows) for member in self.members]), rows, scaler)
 
 
 def or_last_value(trained: Trained, network: str, workshop: Workshop, naive_error: Mapping[str, NaiveError]) -> Trained:
@@ -146,7 +143,7 @@ def or_last_value(trained: Trained, network: str, workshop: Workshop, naive_erro
         workshop: What the run shares.
         naive_error: What scaled errors are divided by, for each unique id.
     """
-    from forecast.models.recurrent import repeat_last_value
+    from forecast.models.backends.keras import repeat_last_value
 
     prepared = workshop.prepared
     name = column_names(prepared.config)[network]
@@ -243,8 +240,8 @@ def fit_network(
 def _fit_member(
     workshop: Workshop, name: str, number: int, parts: NetworkConfig, windows: Windows, epochs: int | None
 ) -> Member:
-    from forecast.models.backend import HAS_GPU
-    from forecast.models.recurrent import build_network, leaves_cudnn
+    from forecast.models.backends.keras import build_network, leaves_cudnn
+    from forecast.models.backends.tensorflow import HAS_GPU
     from forecast.runs.checkpoints import load_checkpoint
     from forecast.training.trainer import Fit, lanes_or_windows
 
@@ -299,7 +296,7 @@ def _check_memory(parts: NetworkConfig, needed: int) -> None:
 
 def _forecaster_of(
     network: keras.Model, parts: NetworkConfig, prepared: Prepared, windows: Windows
-) -> tuple[Network, str | None]:
+) -> tuple[Runtime, str | None]:
     shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
     return without_tensorflow(network, parts, shape, prepared.rows, windows)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,15 @@ from forecast.data.windows import Ints, InUnits, Windows
 from forecast.errors import DataError, RunError
 from forecast.evaluation.scoring import Evaluation, read_naive_errors, score_models, update_intervals
 from forecast.inference.intervals import Intervals, intervals_of
-from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_forecast, newest_paths, newest_rows
+from forecast.models.runtimes import Runtime
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find_run, list_runs, runs_folder
 from forecast.runs.run import Run
 from forecast.workflows.networks import averaged, networks_of
 from forecast.workflows.reading import Source, fitting_panel, training_panel
 
-Networks = Mapping[str, Sequence[Network]]
+Networks = Mapping[str, Sequence[Runtime]]
 
 
 def find(name: str = "latest", *, runs_dir: Path | None = None) -> Run:
@@ -295,7 +296,7 @@ def forecasters_over(rows: Rows, run: Run, networks: Networks) -> dict[str, InUn
         networks: What `networks_of` returned.
     """
     return {
-        name: in_units(averaged([member.over(rows) for member in members]), rows, run.scaler)
+        name: in_units(averaged([partial(member.forecast, rows) for member in members]), rows, run.scaler)
         for name, members in networks.items()
     }
 

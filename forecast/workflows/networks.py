@@ -12,19 +12,14 @@ from forecast.config import Config, NetworkConfig, chosen
 from forecast.data.panel import Arrays
 from forecast.data.prepare import Rows
 from forecast.data.windows import Forecasting, Ints, Windows
-from forecast.errors import RunError
-from forecast.inference.network import Network, OnnxNetwork
 from forecast.models.catalogue import network_configs
-from forecast.models.graph import NotInGraph, graph_of
 from forecast.models.naive import NAIVE
-from forecast.models.shape import Shape, shape_of
+from forecast.models.network import Shape, shape_of
+from forecast.models.runtimes import KERAS, ONNX, RUNTIMES, Runtime
 from forecast.runs.run import Run
 
 if TYPE_CHECKING:
-    from forecast.models.backend import keras
-
-# What a run's manifest calls the two ways to compute a network.
-ONNX, KERAS = "onnxruntime", "tensorflow"
+    from forecast.models.backends.tensorflow import keras
 
 # On how many windows a trained network is compared with its graph, and by how much the scaled forecasts may differ.
 _COMPARED, _ROUNDING = 64, 1e-5
@@ -54,7 +49,7 @@ def weights_of_member(weights: Mapping[str, NDArray[np.float32]], number: int) -
 
 def networks_of(
     run: Run, rows: Rows, model_weights: str, lookback: int | None = None, carrying: int | None = None
-) -> dict[str, list[Network]]:
+) -> dict[str, list[Runtime]]:
     """The networks of a run by column, the members of each, to be fed any rows of the shape of these.
 
     Args:
@@ -69,13 +64,11 @@ def networks_of(
     """
     config, names = run.config, column_names(run.config)
     shape = shape_of(rows, lookback or chosen(config.data.lookback), chosen(config.data.horizon))
-    found: dict[str, list[Network]] = {}
+    found: dict[str, list[Runtime]] = {}
     for network, parts in network_configs(config).items():
         which = model_weights if network == "model" else network
         found[names[network]] = [
-            OnnxNetwork(_graph_of(run, parts, shape, member, carrying), shape)
-            if run.manifest.get("runtimes", {}).get(which) == ONNX
-            else _on_keras(parts, shape, member, config.training.seed, carrying)
+            RUNTIMES[run.manifest.get("runtimes", {}).get(which, KERAS)](parts, shape, member, carrying)
             for member in members_of(run, which)
         ]
     return found
@@ -100,16 +93,6 @@ def members_of(run: Run, which: str) -> list[Arrays]:
     return [weights_of_member(weights, number) for number in range(run.config.training.ensemble)]
 
 
-def _graph_of(run: Run, parts: NetworkConfig, shape: Shape, weights: Arrays, carrying: int | None) -> bytes:
-    try:
-        return graph_of(parts, shape, weights, carrying is not None)
-    except NotInGraph as reason:
-        raise RunError(
-            f"The manifest of {run.name} says that its networks run on ONNX Runtime, which they cannot: {reason}.",
-            "Train the run again.",
-        ) from None
-
-
 def in_keras(parts: NetworkConfig, shape: Shape, weights: Arrays, seed: int, carrying: int | None) -> keras.Model:
     """A trained network as Keras's own.
 
@@ -120,23 +103,17 @@ def in_keras(parts: NetworkConfig, shape: Shape, weights: Arrays, seed: int, car
         seed: What else is random in it: dropout.
         carrying: For how many series side by side it carries its state; None if it carries none.
     """
-    from forecast.models.recurrent import build_network, set_weights
+    from forecast.models.backends.keras import build_network, set_weights
 
     network = build_network(parts.model_copy(update={"stateful": carrying is not None}), shape, seed, carrying)
     set_weights(network, weights)
     return network
 
 
-def _on_keras(parts: NetworkConfig, shape: Shape, weights: Arrays, seed: int, carrying: int | None) -> Network:
-    from forecast.models.feeding import KerasNetwork
-
-    return KerasNetwork(in_keras(parts, shape, weights, seed, carrying), shape, carrying)
-
-
 def without_tensorflow(
     network: keras.Model, parts: NetworkConfig, shape: Shape, rows: Rows, windows: Windows
-) -> tuple[Network, str | None]:
-    """A trained network as a graph, if that forecasts as Keras does; else as it is, and why.
+) -> tuple[Runtime, str | None]:
+    """A trained network on ONNX Runtime, if it forecasts there as in Keras; else as it is, and why.
 
     Args:
         network: What was trained.
@@ -145,19 +122,14 @@ def without_tensorflow(
         rows: Rows to compare the two on.
         windows: Windows of these rows.
     """
-    from forecast.models.feeding import KerasNetwork
-    from forecast.models.recurrent import weights_of
+    from forecast.models.backends.keras import KerasRuntime, weights_of
 
-    in_keras = KerasNetwork(network, shape)
-    try:
-        graph = OnnxNetwork(graph_of(parts, shape, weights_of(network)), shape)
-    except NotInGraph as reason:
-        return in_keras, str(reason)
+    in_keras, in_onnx = KerasRuntime(network, shape), RUNTIMES[ONNX](parts, shape, weights_of(network), None)
     starts = windows.every(_COMPARED).starts
-    expected = in_keras.over(rows)(starts)
-    apart = float(np.abs(graph.over(rows)(starts) - expected).max(initial=0.0))
+    expected = in_keras.forecast(rows, starts)
+    apart = float(np.abs(in_onnx.forecast(rows, starts) - expected).max(initial=0.0))
     if apart <= _ROUNDING * max(1.0, float(np.abs(expected).max(initial=0.0))):
-        return graph, None
+        return in_onnx, None
     return in_keras, f"ONNX Runtime and Keras differ by {apart:.2g} on the same windows"
 
 

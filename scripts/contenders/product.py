@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import metadata
 from statistics import median
 from typing import Any
 
 import numpy as np
+from forecast.models.backends.keras import gather
 from numpy.typing import NDArray
 
 import forecast
 from contenders.contest import RUN, RUNS, Contest, Log, main
 from forecast.data.prepare import in_units
-from forecast.models.feeding import gather
 from forecast.progress import NullProgress, Training
 from forecast.training.trainer import Fit
 from forecast.workflows.forecasting import forecasters_of
@@ -109,7 +110,7 @@ class Product:
         if part == "test":
             forecaster = forecasters_of(self.run, rows, "model")[self.run.config.network.model]
         else:
-            forecaster = in_units(self.fit.forecaster.over(rows), rows, self.prepared.scaler)
+            forecaster = in_units(partial(self.fit.runtime.forecast, rows), rows, self.prepared.scaler)
         return lambda: forecaster(starts)[:, :, 0]
 
     def save(self) -> None:

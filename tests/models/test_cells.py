@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forecast.models.backend import keras, tf
+from forecast.models.loops import Recurrence
 
 from forecast.models import loops
-from forecast.models.backend import keras, tf
 from forecast.models.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell, SLSTMCell
-from forecast.models.loops import Recurrence
 from references import Array, Weights, coupled, gru, gru_reset_before, lstm, peephole, rnn, slstm
 
 FEATURES, UNITS, BATCH, STEPS = 3, 4, 5, 9

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from forecast.models.loops import Recurrence
 
 import benchmark_cells as benchmark
 from forecast.models.cells import GRUCell
-from forecast.models.loops import Recurrence
 
 
 def test_operations_are_those_of_the_matrix_products() -> None:

@@ -23,8 +23,8 @@ from forecast.data.panel import Floats, Panel, moment
 from forecast.data.prepare import Rows, encode, long_format, prepare
 from forecast.data.quality import TURN
 from forecast.data.windows import Ints, InUnits, Windows, middle
-from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_rows
+from forecast.models.runtimes import Runtime
 from forecast.progress import NullProgress, Progress
 from forecast.runs.run import Run
 from forecast.workflows.forecasting import find, forecasters_over, unseen_windows
@@ -227,7 +227,7 @@ class _Trial:
         return encode(panel, self.config, self.run.scaler)
 
     def over(
-        self, rows: Rows, networks: Mapping[str, list[Network]] | None = None
+        self, rows: Rows, networks: Mapping[str, list[Runtime]] | None = None
     ) -> Callable[[Ints], dict[str, Floats]]:
         """Every network over these rows: from first rows of windows [n] to what it forecasts of them, by its name."""
         models: Mapping[str, InUnits] = forecasters_over(rows, self.run, networks or self.networks)

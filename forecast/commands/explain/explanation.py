@@ -20,18 +20,19 @@ from forecast.data.prepare import Rows, encode
 from forecast.data.windows import Windows
 from forecast.errors import RunError
 from forecast.evaluation.verdict import significance
-from forecast.models.trace import Trace
+from forecast.models.backends.numpy import Trace, trace_layers
+from forecast.models.network import gather_windows, shape_of
 from forecast.progress import NullProgress, Progress
 from forecast.runs.explanation import FOLDER, Explanation
 from forecast.runs.files import refuse_links, write_atomically
 from forecast.runs.run import Run
 from forecast.workflows.forecasting import find, forecasters_of, judged, unseen_windows
-from forecast.workflows.networks import keras_networks_of
+from forecast.workflows.networks import keras_networks_of, members_of
 from forecast.workflows.reading import Source, fitting_panel, training_panel
 from forecast.workflows.training import train
 
 if TYPE_CHECKING:
-    from forecast.models.tracing import Opened
+    from forecast.models.gradients import SplitNetwork
 
 # Windows that are looked at, evenly spaced over the test span: means over them are steady to a percent or two.
 _TRACED, _DIFFERENTIATED, _SHUFFLED = 64, 128, 512
@@ -81,7 +82,7 @@ def explain(
     panel = fitting_panel(run, training_panel(run) if source is None else source, progress)
     view = _View(run, panel)
     memories, newest = view.memories()
-    gradients = {name: view.gradient(opened) for name, opened in view.opened.items()}
+    gradients = {name: view.gradient(split) for name, split in view.split.items()}
     columns, parts = view.importance()
     clock, lookback = panel.clock, view.windows.lookback
     said = [
@@ -119,16 +120,14 @@ class _View:
     """A run over rows: its networks, and the windows through which one looks into them."""
 
     def __init__(self, run: Run, panel: Panel) -> None:
-        from forecast.models.shape import shape_of
-        from forecast.models.tracing import Opened
+        from forecast.models.gradients import SplitNetwork
 
         self.run, self.panel, self.model = run, panel, run.config.network.model
         self.segment = min(chosen(run.config.network.segment), chosen(run.config.data.lookback))
         self.rows: Rows = encode(panel, run.config.data, run.scaler)
         self.windows = unseen_windows(run, self.rows)
         self.shape = shape_of(self.rows, self.windows.lookback, self.windows.horizon)
-        self.networks = keras_networks_of(run, self.shape)
-        self.opened = {name: Opened(network) for name, network in self.networks.items()}
+        self.split = {name: SplitNetwork(network) for name, network in keras_networks_of(run, self.shape).items()}
 
     @property
     def newest(self) -> Windows:
@@ -137,35 +136,38 @@ class _View:
 
     def inputs(self, windows: Windows) -> tuple[dict[str, Any], Any]:
         """What the networks take of some windows, and the scaled targets [B, H, D]."""
-        from forecast.models.feeding import gather
+        from forecast.models.backends.keras import gather
 
         return gather(self.rows, windows.starts, self.shape)
 
     def memories(self) -> tuple[list[Memory], list[Trace]]:
         """What each layer of the model remembers, and what it did with the newest window."""
-        from forecast.models.tracing import trace_gates
-
         of_window = 4 * 8 * sum(self.run.config.network.units) * -(-self.windows.lookback // self.segment)
-        network = self.networks[self.model]
-        seen = trace_gates(network, self.inputs(self.windows.every(min(_TRACED, max(1, _TRACE_BYTES // of_window))))[0])
-        memories = [memory_of(trace, self.segment) for trace in seen]
-        return memories, trace_gates(network, self.inputs(self.newest)[0])
+        seen = self._traces(self.windows.every(min(_TRACED, max(1, _TRACE_BYTES // of_window))))
+        return [memory_of(trace, self.segment) for trace in seen], self._traces(self.newest)
 
-    def gradient(self, opened: Opened) -> Floats:
+    def _traces(self, windows: Windows) -> list[Trace]:
+        """What each layer of the model's first member does with some windows."""
+        weights, starts = members_of(self.run, "model")[0], windows.starts
+        past, future, _ = gather_windows(self.rows, starts, self.shape)
+        fed = {"past": past, "future": future, "series": self.rows.identity[starts]}
+        return trace_layers(self.run.config.network, self.shape, weights, fed)
+
+    def gradient(self, split: SplitNetwork) -> Floats:
         """The norm of the gradient by lag, [L]."""
-        from forecast.models.tracing import gradient_by_lag
+        from forecast.models.gradients import gradient_by_lag
 
-        return gradient_by_lag(opened, self.inputs(self.windows.every(_DIFFERENTIATED))[0])
+        return gradient_by_lag(split, self.inputs(self.windows.every(_DIFFERENTIATED))[0])
 
     def importance(self) -> tuple[dict[str, Importance], dict[str, Importance]]:
         """What the model's inputs are worth, and what the parts of its lookback are."""
-        opened, rows, clock = self.opened[self.model], self.rows, self.panel.clock
+        split, rows, clock = self.split[self.model], self.rows, self.panel.clock
         inputs, y_true = self.inputs(self.windows.every(_SHUFFLED))
 
         def forecast(window: NDArray[np.float32], future: NDArray[np.float32]) -> NDArray[np.float32]:
-            return opened.forecast(window, inputs | {"future": future}).numpy()
+            return split.forecast(window, inputs | {"future": future}).numpy()
 
-        window, future = opened.window(inputs).numpy(), inputs["future"].numpy()
+        window, future = split.window(inputs).numpy(), inputs["future"].numpy()
         n_columns, measured = len(self.panel.columns), rows.n_targets + rows.n_covariates
         columns = {
             name: Place([number], ahead=[number - measured] if number >= measured else ())

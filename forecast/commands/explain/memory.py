@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.data.panel import Floats
-from forecast.models.trace import Trace
+from forecast.models.backends.numpy import Trace
 
 # A gate beyond these is as good as closed or open (Karpathy, Johnson & Fei-Fei 2015).
 CLOSED, OPEN = 0.1, 0.9
@@ -54,9 +54,9 @@ def memory_of(trace: Trace, segment: int) -> Memory:
         segment: Steps of the clock in one turn of the cell.
     """
     half_lives = None
-    if trace.keeping is not None and trace.values[trace.keeping].shape[1] > 1:
+    if trace.forget_gate is not None and trace.values[trace.forget_gate].shape[1] > 1:
         # A product of gates is what is kept, so their logarithms are averaged. The first turn has nothing to keep.
-        kept = np.clip(trace.values[trace.keeping][:, 1:].astype(np.float64), _LEAST_KEPT, _MOST_KEPT)
+        kept = np.clip(trace.values[trace.forget_gate][:, 1:].astype(np.float64), _LEAST_KEPT, _MOST_KEPT)
         half_lives = segment * np.log(0.5) / np.log(kept).mean(axis=(0, 1))
     saturation = {}
     for gate in trace.gates:

@@ -17,7 +17,7 @@ from forecast.commands.explain.sentences import MOST, span
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.windows import Windows
-from forecast.models.trace import Trace
+from forecast.models.backends.numpy import Trace
 from forecast.plots.canvas import DIM, NO_BREAKS, Drawing, add_head, draw, dress, styled, to_png
 from forecast.plots.draw import labels_of
 from forecast.plots.style import MODEL, OBSERVED, Labels, model_name, shown
@@ -114,7 +114,7 @@ def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> Drawing:
         below.grid(False)
     dress(axes[0], times)
     axes[0].set_xlim(edges[0], edges[-1])
-    note = "Each line is a unit, the one that forgets most slowly at the bottom. " if trace.keeping else ""
+    note = "Each line is a unit, the one that forgets most slowly at the bottom. " if trace.forget_gate else ""
     add_head(
         figure,
         f"{labels.subject(unique_id)}: what {trace.layer} of the {model_name(labels.model)} did",
@@ -126,9 +126,9 @@ def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> Drawing:
 
 
 def _slowest_first(trace: Trace) -> Sequence[int]:
-    if trace.keeping is None:
+    if trace.forget_gate is None:
         return range(trace.values["hidden"].shape[2])
-    return np.argsort(-trace.values[trace.keeping][-1].mean(axis=0)).tolist()
+    return np.argsort(-trace.values[trace.forget_gate][-1].mean(axis=0)).tolist()
 
 
 def _edges(times: np.ndarray, segment: int) -> Floats:

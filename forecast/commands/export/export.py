@@ -20,14 +20,13 @@ from forecast.data.prepare import arrange
 from forecast.data.windows import fill_forward
 from forecast.errors import ConfigError, DataError
 from forecast.inference.newest import Newest, newest_rows
-from forecast.models.graph_cells import refusal
-from forecast.models.graph_units import graph_in_units
-from forecast.models.shape import Shape, shape_of
-from forecast.models.units import Units, inputs_in_units, units_of
+from forecast.models.measurement import Statistics, inputs_in_units, statistics_of
+from forecast.models.network import Shape, shape_of
+from forecast.models.runtimes import ONNX
 from forecast.runs.files import folder_written
 from forecast.runs.run import Run
 from forecast.workflows.forecasting import find
-from forecast.workflows.networks import ONNX, in_keras, members_of
+from forecast.workflows.networks import in_keras, members_of
 from forecast.workflows.reading import training_panel, typical_panel
 
 Format = Literal["onnx", "keras", "saved-model"]
@@ -73,9 +72,9 @@ def export(
     newest, source = _example_rows(run)
     shape = shape_of(newest.rows, chosen(run.config.data.lookback), chosen(run.config.data.horizon))
     with folder_written(place) as beside:
-        units = units_of(run.scaler, run.config.data, shape)
-        network = _write_network(run, shape, units, format, beside)
-        about = _about(run, shape, units, newest.rows.panel, format) | {"network": network}
+        statistics = statistics_of(run.scaler, run.config.data, shape)
+        network = _write_network(run, shape, statistics, format, beside)
+        about = _about(run, shape, statistics, newest.rows.panel, format) | {"network": network}
         texts = {
             "README.md": readme(about, source),
             "use.py": program(about),
@@ -122,24 +121,26 @@ def _example_rows(run: Run) -> tuple[Newest, str]:
     return typical, f"the mean of each column, because the run's own rows cannot be used: {reason}"
 
 
-def _write_network(run: Run, shape: Shape, units: Units, format: Format, folder: Path) -> str:
+def _write_network(run: Run, shape: Shape, statistics: Statistics, format: Format, folder: Path) -> str:
     """Write the network, all members of an ensemble in one; its file or folder."""
     parts, which = run.config.network, run.forecast_weights
     runtime = run.manifest.get("runtimes", {}).get(which)
     if format == "onnx" and runtime != ONNX:
-        reason = refusal(parts) or "it was not seen to forecast the same with ONNX Runtime when the run was made"
+        reason = "it was not seen to forecast the same with ONNX Runtime when the run was made"
         raise ConfigError(
             f"The network of {run.name} is not written as ONNX: {reason}.",
             f"Take another format: forecast export {run.name} --format saved-model",
         )
     members = members_of(run, which)
     if format == "onnx":
-        (folder / "network.onnx").write_bytes(graph_in_units(parts, shape, members, units))
+        from forecast.models.backends.onnx import graph_in_units
+
+        (folder / "network.onnx").write_bytes(graph_in_units(parts, shape, members, statistics))
         return "network.onnx"
-    from forecast.models.recurrent_units import network_in_units
+    from forecast.models.backends.keras import network_in_units
 
     networks = [in_keras(parts, shape, weights, run.config.training.seed, None) for weights in members]
-    network = network_in_units(parts, shape, networks, units)
+    network = network_in_units(parts, shape, networks, statistics)
     if format == "keras":
         network.save(folder / "network.keras")
         return "network.keras"
@@ -147,7 +148,7 @@ def _write_network(run: Run, shape: Shape, units: Units, format: Format, folder:
     return "network"
 
 
-def _about(run: Run, shape: Shape, units: Units, panel: Panel, format: Format) -> dict[str, Any]:
+def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format: Format) -> dict[str, Any]:
     """What a program must know to use the network: `README.md` says the same in words."""
     scaler, data, parts = run.scaler, run.config.data, run.config.network
     calendar = calendar_names(Clock(run.data["freq"])) if data.calendar else ()
@@ -172,9 +173,9 @@ def _about(run: Run, shape: Shape, units: Units, panel: Panel, format: Format) -
         "quantiles": parts.quantiles,
         "series": scaler.series_ids,
         "logged": [name for name, is_logged in zip(scaler.columns, scaler.logged, strict=True) if is_logged],
-        "low": _known(units.bounds.low),
-        "high": _known(units.bounds.high),
-        "circular": units.bounds.circular.tolist(),
+        "low": _known(statistics.bounds.low),
+        "high": _known(statistics.bounds.high),
+        "circular": statistics.bounds.circular.tolist(),
     }
 
 

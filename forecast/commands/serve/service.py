@@ -9,8 +9,8 @@ from threading import Thread
 
 from forecast.commands.serve.requests import RequestReader
 from forecast.inference.batch import Batch
-from forecast.inference.network import Network
 from forecast.inference.newest import newest_rows
+from forecast.models.runtimes import Runtime
 from forecast.progress import NullProgress
 from forecast.runs.csv_tables import records
 from forecast.runs.run import Run
@@ -92,7 +92,7 @@ class Service:
             return
         asked = [pair for _, question, _ in ready for pair in question.asked]
         try:
-            networks: dict[str, list[Network]] = {
+            networks: dict[str, list[Runtime]] = {
                 name: [Batch(member, asked) for member in members] for name, members in self._networks.items()
             }
         except Exception as error:

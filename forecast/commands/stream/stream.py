@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,8 +25,8 @@ from forecast.data.quality import mask_sentinels
 from forecast.data.windows import Forecasting, Ints
 from forecast.errors import DataError, RunError
 from forecast.inference.intervals import Intervals, intervals_of
-from forecast.inference.network import Network
 from forecast.inference.newest import newest_forecast, newest_rows
+from forecast.models.runtimes import Runtime
 from forecast.progress import NullProgress, Progress
 from forecast.runs.files import read_within, write_atomically
 from forecast.runs.run import Run
@@ -85,7 +86,7 @@ class Stream:
         self._empty = Tail(np.zeros(0, "datetime64[us]"), np.zeros((0, len(self.columns))), n_known)
         self._tails: dict[str, Tail] = {}
         self._grown: set[str] = set()
-        self._networks: dict[str, list[Network]] = {}
+        self._networks: dict[str, list[Runtime]] = {}
         self.refused: tuple[str, ...] = ()
         if state is not None and state.exists():
             self._tails = self._loaded(state)
@@ -245,7 +246,7 @@ class Stream:
     def _windowed(self, rows: Rows) -> dict[str, Forecasting]:
         """The networks over the newest rows, each of which sees its window."""
         return {
-            name: averaged([member.over(rows) for member in members])
+            name: averaged([partial(member.forecast, rows) for member in members])
             for name, members in self._networks_for(rows).items()
         }
 
@@ -283,7 +284,7 @@ class Stream:
             carried[name] = _of_series(np.mean(answers, axis=0), rows)
         return replace(tail, states=states), carried
 
-    def _networks_for(self, rows: Rows) -> dict[str, list[Network]]:
+    def _networks_for(self, rows: Rows) -> dict[str, list[Runtime]]:
         """The networks by column; built at the first row."""
         if not self._networks:
             lookback, carrying = (1, rows.panel.n_series) if self.carries else (None, None)

@@ -151,9 +151,9 @@ class KerasOps(ArrayOps):
         regularizers = {kind: keras.regularizers.L2(penalty) for kind, penalty in penalties.items() if penalty}
         named = {kind: getattr(config, f"{kind}_constraint") for kind in kinds}
         constraints = {kind: keras.constraints.get(value) for kind, value in named.items() if value != "none"}
-        of_cell = {"activation": config.activation, "recurrent_activation": config.recurrent_activation,
+        of_cell: dict[str, Any] = {"activation": config.activation, "recurrent_activation": config.recurrent_activation,
                    "use_bias": config.use_bias}  # fmt: skip
-        of_layer = {
+        of_layer: dict[str, Any] = {
             "dropout": config.dropout,
             "recurrent_dropout": config.recurrent_dropout,
             "seed": next(self.seeds),
@@ -188,7 +188,7 @@ class KerasOps(ArrayOps):
 
 
 @keras.saving.register_keras_serializable("forecast")
-class Queries(layers.Layer):  # type: ignore[misc]
+class Queries(keras.layers.Layer):  # type: ignore[misc]
     """What the parallel decoder asks for each output segment, [B, m, width]: its position, and the window's series.
 
     Args:
@@ -231,7 +231,11 @@ class Queries(layers.Layer):  # type: ignore[misc]
         return ops.concatenate([queries, ops.repeat(identity[:, None], self.positions.shape[0], axis=1)], axis=-1)
 
 
-class _WithStatistics(layers.Layer):  # type: ignore[misc]
+# The arrays that `_WithStatistics` saves.
+_STATISTICS = ("mean", "scale", "logged", "low", "high", "circular")
+
+
+class _WithStatistics(keras.layers.Layer):  # type: ignore[misc]
     """A layer that holds the statistics of a run, which are saved with it.
 
     Args:
@@ -245,9 +249,8 @@ class _WithStatistics(layers.Layer):  # type: ignore[misc]
         super().__init__(**arguments | {"dtype": "float64"})
         self.arrays = {name: np.asarray(array) for name, array in statistics.items()}
         self.windows = Shape(**shape)
-        low, high, circular = (self.arrays[name] for name in ("low", "high", "circular"))
-        own = (self.arrays[name] for name in ("mean", "scale", "logged"))
-        self.statistics = Statistics(*own, Bounds(low, high, circular))
+        mean, scale, logged, low, high, circular = (self.arrays[name] for name in _STATISTICS)
+        self.statistics = Statistics(mean, scale, logged, Bounds(low, high, circular))
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs."""
@@ -304,7 +307,9 @@ def network_in_units(
         answers.append(network(fed))
     scaled = layers.average(answers) if len(answers) > 1 else answers[0]
     return keras.Model(
-        inputs, {"forecast": ForecastInUnits(vars(shape), arrays, name="unscale")(scaled, fed["series"])}, name="forecast"
+        inputs,
+        {"forecast": ForecastInUnits(vars(shape), arrays, name="unscale")(scaled, fed["series"])},
+        name="forecast",
     )
 
 

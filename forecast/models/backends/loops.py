@@ -126,7 +126,7 @@ class RecurrentCell(keras.layers.Layer):  # type: ignore[misc]
 
     def tensors(self) -> dict[str, Any]:
         """The weights by name, as they are now."""
-        return {name: ops.convert_to_tensor(variable) for name, variable in self.weights_by_name.items()}
+        return {name: tf.convert_to_tensor(variable) for name, variable in self.weights_by_name.items()}
 
     # The operations of a declared step, as `forecast.models.cells` names them.
 

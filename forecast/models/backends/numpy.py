@@ -44,15 +44,9 @@ class NumpyOps:
         weights: By name, as `forecast.models.network.weight_shapes` lists them.
     """
 
-    reshape, sqrt, exp, log = (
-        staticmethod(np.reshape),
-        staticmethod(np.sqrt),
-        staticmethod(np.exp),
-        staticmethod(np.log),
-    )
-    repeat, flip, cumsum = staticmethod(np.repeat), staticmethod(np.flip), staticmethod(np.cumsum)
-    tanh, sigmoid, erf = staticmethod(np.tanh), staticmethod(expit), staticmethod(erf)
+    sqrt, exp, tanh, sigmoid, erf = np.sqrt, np.exp, np.tanh, expit, erf
     maximum, minimum, matmul, recurrent_matmul = np.maximum, np.minimum, np.matmul, np.matmul
+    flip, cumsum = staticmethod(np.flip), staticmethod(np.cumsum)
 
     def __init__(self, config: NetworkConfig, weights: Mapping[str, Array]) -> None:
         self.config, self.weights, self.cell = config, weights, cell_of(config)
@@ -61,6 +55,14 @@ class NumpyOps:
     def concat(self, values: Sequence[Array], axis: int) -> Array:
         """Arrays joined along an axis."""
         return np.concatenate(values, axis=axis)
+
+    def reshape(self, value: Array, shape: tuple[int, ...]) -> Array:
+        """The same numbers in another shape."""
+        return value.reshape(shape)
+
+    def repeat(self, value: Array, times: int, axis: int) -> Array:
+        """Each entry along an axis repeated."""
+        return value.repeat(times, axis)
 
     def split(self, value: Array, parts: int) -> list[Array]:
         """Equal parts along the last axis."""
@@ -143,7 +145,7 @@ def trace_layers(
         A trace for each layer, from the first on; layers that read from the end come after the others.
     """
     ops = NumpyOps(config, weights)
-    Network(config, shape, ops).forecast(**inputs)
+    Network(config, shape, ops).forecast(inputs["past"], inputs["future"], inputs["series"])
     return sorted(ops.traces.values(), key=lambda trace: trace.layer.startswith("backward"))
 
 

@@ -289,7 +289,7 @@ class GraphOps:
 
     def mod(self, value: Value, divisor: float) -> Value:
         """The remainder, between 0 and the divisor."""
-        by = np.array(divisor, value.dtype)
+        by: Array = np.array(divisor, value.dtype)
         # ONNX's remainder of a negative number is negative, so it is taken again.
         return self._node("Mod", self._node("Mod", value, by, fmod=1) + divisor, by, fmod=1)
 
@@ -576,7 +576,9 @@ def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Weight
     fed = scaled_inputs(GraphOps(graph), shape, statistics, inputs)
     series = inputs.get("series", fed["past"])
     answers = [
-        Network(config, shape, OnnxOps(graph, config, shape, weights)).forecast(fed["past"], fed.get("future"), series)[0]
+        Network(config, shape, OnnxOps(graph, config, shape, weights)).forecast(fed["past"], fed.get("future"), series)[
+            0
+        ]
         for weights in members
     ]
     mean = graph.node("Mean", *answers) if len(answers) > 1 else answers[0]
@@ -588,7 +590,11 @@ def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Weight
             helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(types[name])), ["B", *size])
             for name, size in sizes.items()
         ],
-        [helper.make_tensor_value_info("forecast", TensorProto.DOUBLE, ["B", shape.horizon, shape.targets, *quantiles])],
+        [
+            helper.make_tensor_value_info(
+                "forecast", TensorProto.DOUBLE, ["B", shape.horizon, shape.targets, *quantiles]
+            )
+        ],
     )
 
 
