@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from forecast import plots
+    from forecast.commands.backtest.backtest import backtest
+    from forecast.commands.compare.compare import compare
+    from forecast.commands.train.train import resume, train
     from forecast.config import Config, ReadOptions
     from forecast.data.datasets import DATASETS
     from forecast.data.panel import Clock, Panel
@@ -25,16 +28,14 @@ if TYPE_CHECKING:
     from forecast.models.catalogue import MODELS, configure
     from forecast.models.defaults import resolve
     from forecast.models.recurrent import build_network
+    from forecast.runs.find import all_runs, find
     from forecast.runs.run import Run
     from forecast.workflows.auditing import audit
-    from forecast.workflows.backtesting import backtest
-    from forecast.workflows.comparing import compare
     from forecast.workflows.explaining import explain
     from forecast.workflows.exporting import export
-    from forecast.workflows.forecasting import all_runs, evaluate, find, predict, sample_paths
+    from forecast.workflows.forecasting import evaluate, predict, sample_paths
     from forecast.workflows.reading import read
     from forecast.workflows.streaming import Stream
-    from forecast.workflows.training import resume, train
 
     __version__: str
 
@@ -60,19 +61,19 @@ _HOMES = {
     "build_network": "models.recurrent",
     "Run": "runs.run",
     "audit": "workflows.auditing",
-    "backtest": "workflows.backtesting",
-    "compare": "workflows.comparing",
+    "backtest": "commands.backtest.backtest",
+    "compare": "commands.compare.compare",
     "explain": "workflows.explaining",
     "export": "workflows.exporting",
     "Stream": "workflows.streaming",
-    "all_runs": "workflows.forecasting",
+    "all_runs": "runs.find",
     "evaluate": "workflows.forecasting",
-    "find": "workflows.forecasting",
+    "find": "runs.find",
     "predict": "workflows.forecasting",
     "sample_paths": "workflows.forecasting",
     "read": "workflows.reading",
-    "resume": "workflows.training",
-    "train": "workflows.training",
+    "resume": "commands.train.train",
+    "train": "commands.train.train",
 }
 
 __all__ = [

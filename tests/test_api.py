@@ -44,7 +44,7 @@ def test_every_public_name_is_there() -> None:
 def test_functions_are_functions_whatever_was_imported_before() -> None:
     # A module of the same name, once imported, must not take a function's place.
     names = ["read", "configure", "train", "resume", "predict", "evaluate", "find", "all_runs", "prepare", "resolve"]
-    code = f"import forecast, forecast.commands.train, forecast.workflows.training as t; forecast.Run; t.train; \
+    code = f"import forecast, forecast.commands.train, forecast.commands.train.train as t; forecast.Run; t.train; \
 from forecast import all_runs; print([n for n in {names!r} if not callable(getattr(forecast, n))])"
     assert in_a_fresh_process(code).strip() == "[]"
     assert callable(forecast.all_runs)

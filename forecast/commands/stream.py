@@ -33,7 +33,7 @@ def command(
     from forecast.commands.console import Speaker, print_csv
     from forecast.runs.csv_tables import frame_to_csv, records
     from forecast.runs.files import locked
-    from forecast.workflows.forecasting import find
+    from forecast.runs.find import find
     from forecast.workflows.streaming import Stream, stream_rows
 
     speaker = Speaker(quiet)

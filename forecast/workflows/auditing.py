@@ -25,8 +25,9 @@ from forecast.evaluation.audit import (
 from forecast.evaluation.tampering import Origin, Tampered, tried_origins, with_wild_values
 from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_rows
+from forecast.runs.find import find
 from forecast.runs.run import Run
-from forecast.workflows.forecasting import find, forecasters_over, unseen_windows
+from forecast.workflows.forecasting import forecasters_over, unseen_windows
 from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import networks_of
 from forecast.workflows.reading import Source, fitting_panel, read, training_panel
@@ -64,7 +65,7 @@ def audit(
         DataError: If the rows cannot be read again, or hold no window after those that the run was trained on.
     """
     listener = listener or Silence()
-    run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    run = find(run, runs_dir=runs_dir)
     panel = training_panel(run) if source is None else read(source, run.config.read)
     trial = _Trial(run, fitting_panel(run, panel, listener))
     moments = tuple(origin.moment for origin, _ in trial.origins)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.commands.train.train import train
 from forecast.config import chosen
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
@@ -24,12 +25,12 @@ from forecast.inside.memory import Memory, memory_of, reach
 from forecast.models.trace import Trace
 from forecast.runs.documents import LARGEST_DOCUMENT, record_of
 from forecast.runs.files import read_within, refuse_links, write_atomically
+from forecast.runs.find import find
 from forecast.runs.run import Run
-from forecast.workflows.forecasting import find, forecasters_of, judged, unseen_windows
+from forecast.workflows.forecasting import forecasters_of, judged, unseen_windows
 from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import keras_networks_of
 from forecast.workflows.reading import Source, fitting_panel, training_panel
-from forecast.workflows.training import train
 
 if TYPE_CHECKING:
     from forecast.models.tracing import Opened
@@ -104,7 +105,7 @@ def explain(
     from forecast.plots.inside import Inside, draw_inside
 
     listener = listener or Silence()
-    run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    run = find(run, runs_dir=runs_dir)
     folder = output or run.path / _FOLDER
     if output is None:
         refuse_links(folder)

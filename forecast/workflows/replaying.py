@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from forecast.commands.train.train import train
 from forecast.errors import ReplayError
+from forecast.runs.find import find
 from forecast.runs.run import Run
-from forecast.workflows.forecasting import find
 from forecast.workflows.listening import Listener, StopRequested
 from forecast.workflows.reading import Source, training_panel
-from forecast.workflows.training import train
 
 Figure = float | int | bool | None
 
@@ -105,7 +105,7 @@ def replay(
     Raises:
         DataError: If the rows cannot be read again, or are others.
     """
-    run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    run = find(run, runs_dir=runs_dir)
     panel = training_panel(run, source)
     with tempfile.TemporaryDirectory() as place:
         try:
