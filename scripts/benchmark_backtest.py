@@ -20,8 +20,8 @@ import pandas as pd
 
 import forecast
 from forecast.data.prepare import encode
+from forecast.progress import NullProgress
 from forecast.workflows.forecasting import forecasters_of, unseen_windows
-from forecast.workflows.listening import Silence
 from forecast.workflows.reading import fitting_panel
 
 COLUMNS = 4
@@ -55,7 +55,7 @@ def main() -> None:
         metrics = forecast.backtest(run, new_rows=table).metrics
         seconds, grown = time.perf_counter() - started, peak_megabytes() - before
 
-        rows = encode(fitting_panel(run, table, Silence()), run.config.data, run.scaler)
+        rows = encode(fitting_panel(run, table, NullProgress()), run.config.data, run.scaler)
         windows, models = unseen_windows(run, rows), forecasters_of(run, rows, "model")
         for model in models.values():
             model(windows.starts[:1])

@@ -108,11 +108,11 @@ def _prepared(panel: Any) -> Any:
 
 def _trained(prepared: Any) -> Any:
     from forecast.evaluation.scoring import naive_errors
+    from forecast.progress import NullProgress
     from forecast.workflows.fitting import fit_aside
-    from forecast.workflows.listening import Silence
 
     naive_error = naive_errors(prepared.rows, prepared.training_rows, prepared.config.data.season)
-    return fit_aside(prepared, naive_error, Silence()), naive_error
+    return fit_aside(prepared, naive_error, NullProgress()), naive_error
 
 
 def _newest(prepared: Any, fitted: Any) -> Any:

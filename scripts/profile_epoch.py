@@ -22,8 +22,7 @@ import forecast
 from benchmark import DATASETS, SIZES, load
 from contenders.contest import Contest
 from contenders.product import asked
-from forecast.training.trainer import Fit
-from forecast.workflows.listening import Silence
+from forecast.progress import NullProgress, Training
 from records import markdown
 
 # The functions that do the parts of an epoch, by the file that they stand in.
@@ -37,7 +36,7 @@ KERNELS = {"BlockLSTMV2": "the recurrence, forwards", "BlockLSTMGradV2": "the re
 MOST_LISTED = 4
 
 
-class SecondEpoch(Silence):
+class SecondEpoch(NullProgress):
     """Profiles the second epoch of a training.
 
     Args:
@@ -48,13 +47,13 @@ class SecondEpoch(Silence):
         self.folder, self.python = folder, cProfile.Profile()
         self.seconds = 0.0
 
-    def step(self, fit: Fit) -> None:
+    def step(self, fit: Training) -> None:
         """Begin after the last step of the first epoch, and end after that of the second, with all that follows it."""
-        if fit.progress.step == fit.steps_per_epoch:
+        if fit.state.step == fit.steps_per_epoch:
             tf.profiler.experimental.start(str(self.folder))
             self.python.enable()
             self.seconds = -time.perf_counter()
-        elif fit.progress.step == 2 * fit.steps_per_epoch:
+        elif fit.state.step == 2 * fit.steps_per_epoch:
             self.seconds += time.perf_counter()
             self.python.disable()
             tf.profiler.experimental.stop()
@@ -87,7 +86,7 @@ def tables(contest: Contest, default: bool) -> str:
     panel, settings = asked(contest, 2, default)
     with tempfile.TemporaryDirectory() as place:
         watch = SecondEpoch(Path(place) / "profile")
-        forecast.train(panel, settings | {"epochs": 2}, run="profiled", runs_dir=Path(place), listener=watch)
+        forecast.train(panel, settings | {"epochs": 2}, run="profiled", runs_dir=Path(place), progress=watch)
         operations = watch.operations()
     parts, cores = watch.parts(), os.cpu_count() or 1
     within = watch.seconds * cores

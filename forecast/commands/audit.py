@@ -13,14 +13,14 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Prove that nothing leaked: change, delete and shuffle all that is later, and demand the same forecasts."""
-    from forecast.commands.console import Speaker, print_json, say
+    from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.evaluation.audit import demand_no_leak
     from forecast.workflows.auditing import audit
 
-    speaker = Speaker(quiet)
-    found = audit(run, source, runs_dir=runs_dir, listener=speaker)
+    progress = ConsoleProgress(quiet)
+    found = audit(run, source, runs_dir=runs_dir, progress=progress)
     for warning in found.warnings:
-        speaker.warn(warning)
+        progress.warn(warning)
     if as_json:
         print_json(found.summary)
     else:

@@ -11,17 +11,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
 
 from forecast.errors import ForecastError
-from forecast.workflows.listening import StopRequested
-
-if TYPE_CHECKING:
-    from forecast.training.trainer import Fit
+from forecast.progress import StopRequested, Training
 
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
@@ -66,8 +63,8 @@ def print_error(error: ForecastError) -> None:
 _SECONDS_TO_STOP = 4.0
 
 
-class Speaker:
-    """Tells the user what goes on, shows progress while training, and passes signals on as requests to stop.
+class ConsoleProgress:
+    """Prints notes and warnings, shows bars, and turns signals into requests to stop.
 
     Args:
         quiet: Keep notes, warnings and progress to itself.
@@ -75,9 +72,9 @@ class Speaker:
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
-        self._bar: Progress | None = None
+        self._bar: ProgressBar | None = None
         self._task = TaskID(0)
-        self._count: Progress | None = None
+        self._count: ProgressBar | None = None
         self._signal: int | None = None
         self._resume_command = ""
 
@@ -95,9 +92,9 @@ class Speaker:
         """Remember the command, to name it when the process ends early."""
         self._resume_command = command
 
-    def started(self, network: str, fit: Fit) -> None:
+    def started(self, network: str, fit: Training) -> None:
         """Show the bar; without a terminal, one line."""
-        self._bar = Progress(
+        self._bar = ProgressBar(
             TextColumn("[bold]{task.description}"),
             BarColumn(24),
             TextColumn("{task.fields[state]}"),
@@ -107,23 +104,23 @@ class Speaker:
             disable=self.quiet or not err.is_terminal,
         )
         total = fit.last_epoch * fit.steps_per_epoch
-        self._task = self._bar.add_task(network, total=total, completed=fit.progress.step, state="")
+        self._task = self._bar.add_task(network, total=total, completed=fit.state.step, state="")
         self._bar.start()
 
-    def step(self, fit: Fit) -> None:
+    def step(self, fit: Training) -> None:
         """Move the bar; give way to a signal."""
         if self._bar is not None and not self._bar.disable:
-            self._bar.update(self._task, completed=fit.progress.step, state=_state(fit))
+            self._bar.update(self._task, completed=fit.state.step, state=_state(fit))
         if self._signal is not None:
             self._end_bar()
             raise StopRequested(self._signal)
 
-    def ended(self, network: str, fit: Fit) -> None:
+    def ended(self, network: str, fit: Training) -> None:
         """Take the bar away, and say in a line what came of it."""
         self._end_bar()
-        history = fit.progress.history
-        if history and fit.progress.best_epoch:
-            best = history[fit.progress.best_epoch - 1]
+        history = fit.state.history
+        if history and fit.state.best_epoch:
+            best = history[fit.state.best_epoch - 1]
             error = (
                 f", validation MAE {best.validation_mae:.4g} {fit.unit}"
                 if best.validation_mae == best.validation_mae
@@ -136,7 +133,7 @@ class Speaker:
         if self.quiet or not err.is_terminal:
             return
         if self._count is None:
-            self._count = Progress(
+            self._count = ProgressBar(
                 TextColumn("[bold]{task.description}"),
                 BarColumn(24),
                 TextColumn("{task.completed}/{task.total}"),
@@ -198,9 +195,9 @@ class Speaker:
                 os._exit(128 + first[0])
 
 
-def _state(fit: Fit) -> str:
-    progress = fit.progress
-    done = progress.step % fit.steps_per_epoch
-    mae = progress.mae_sum / done if done else (progress.history[-1].mae if progress.history else float("nan"))
-    validation = f", validation {progress.history[-1].validation_mae:.4g}" if progress.history else ""
+def _state(fit: Training) -> str:
+    state = fit.state
+    done = state.step % fit.steps_per_epoch
+    mae = state.mae_sum / done if done else (state.history[-1].mae if state.history else float("nan"))
+    validation = f", validation {state.history[-1].validation_mae:.4g}" if state.history else ""
     return f"epoch {fit.epoch}/{fit.last_epoch}  MAE {mae:.4g}{validation} {fit.unit}"

@@ -24,12 +24,12 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Show what a run remembers: its gates, how far back its gradient reaches, what its inputs are worth."""
-    from forecast.commands.console import Speaker, print_json, say
+    from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.workflows.explaining import explain
 
-    speaker = Speaker(quiet)
-    with speaker.heeding_signals():
-        found = explain(run, source, check_lookback=check_lookback, output=output, runs_dir=runs_dir, listener=speaker)
+    progress = ConsoleProgress(quiet)
+    with progress.heeding_signals():
+        found = explain(run, source, check_lookback=check_lookback, output=output, runs_dir=runs_dir, progress=progress)
     if as_json:
         print_json(found.summary)
         return

@@ -23,8 +23,8 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Write a run's network for other programs, in the columns' own units: with a README, an example, and a program."""
-    from forecast.commands.console import Speaker, say
+    from forecast.commands.console import ConsoleProgress, say
     from forecast.workflows import exporting
 
-    with Speaker(quiet).heeding_signals():
+    with ConsoleProgress(quiet).heeding_signals():
         say(str(exporting.export(run, output, format=format, overwrite=overwrite, runs_dir=runs_dir)))

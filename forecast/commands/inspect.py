@@ -10,7 +10,7 @@ from forecast.commands.options import AsJson, Quiet, SourceArgument, with_settin
 @with_settings("read", "data")
 def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Show what is in a source: clock, gaps, missing and suspicious values, and what train would do with it."""
-    from forecast.commands.console import Speaker, out, print_json, say
+    from forecast.commands.console import ConsoleProgress, out, print_json, say
     from forecast.commands.tables import columns_table
     from forecast.data.panel import moment
     from forecast.data.quality import inspect_columns
@@ -50,9 +50,9 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
             }
         )
         return
-    speaker = Speaker(quiet)
+    progress = ConsoleProgress(quiet)
     for warning in panel.warnings:
-        speaker.warn(warning)
+        progress.warn(warning)
     series = f" in {panel.n_series} series" if panel.n_series > 1 else ""
     say(
         f"{panel.name}: {panel.n_rows:,} rows{series}, one every {panel.clock.describe().removeprefix('1 ')}, "

@@ -15,12 +15,12 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Train a run again from its record, and say whether every figure came out the same; exit code 4 if not."""
-    from forecast.commands.console import Speaker, print_json, say
+    from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.workflows import replaying
 
-    speaker = Speaker(quiet)
-    with speaker.heeding_signals():
-        found = replaying.replay(run, source, runs_dir=runs_dir, listener=speaker)
+    progress = ConsoleProgress(quiet)
+    with progress.heeding_signals():
+        found = replaying.replay(run, source, runs_dir=runs_dir, progress=progress)
     if as_json:
         changed = {name: {"recorded": was, "replayed": now} for name, (was, now) in found.changed.items()}
         differences = [asdict(difference) | {"share": difference.share} for difference in found.differences]

@@ -26,7 +26,7 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Answer requests over HTTP: POST /forecast, GET /model, /health and /openapi.json."""
-    from forecast.commands.console import Speaker
+    from forecast.commands.console import ConsoleProgress
     from forecast.errors import MachineError
     from forecast.runs.find import find
 
@@ -40,8 +40,8 @@ def command(
     from forecast.serving.requests import RequestReader
     from forecast.serving.service import Service
 
-    speaker, found = Speaker(quiet), find(run, runs_dir=runs_dir)
+    progress, found = ConsoleProgress(quiet), find(run, runs_dir=runs_dir)
     web = create_app(Service(found, RequestReader(found, max_rows)), Limits(max_body, timeout))
-    answer(web, host, port, lambda address: speaker.note(f"serving {found.name} at {address}; Ctrl-C ends it"))
+    answer(web, host, port, lambda address: progress.note(f"serving {found.name} at {address}; Ctrl-C ends it"))
     sys.stderr.flush()
     os._exit(0)  # a forecast that is still being made has no client any more, and is not waited for

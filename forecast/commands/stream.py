@@ -30,19 +30,19 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Forecast after each new row, remembering the rows before between calls."""
-    from forecast.commands.console import Speaker, print_csv
+    from forecast.commands.console import ConsoleProgress, print_csv
     from forecast.runs.csv_tables import frame_to_csv, records
     from forecast.runs.files import locked
     from forecast.runs.find import find
     from forecast.workflows.streaming import Stream, stream_rows
 
-    speaker = Speaker(quiet)
+    progress = ConsoleProgress(quiet)
     found = find(run, runs_dir=runs_dir)
     kept = state or found.path.with_name(f"{found.name}.stream.json")
     headed = False
     with (
         locked(kept.with_name(f".{kept.name}.lock"), f"The stream {kept}", "name another state with --state"),
-        speaker.heeding_signals(),
+        progress.heeding_signals(),
     ):
         if restart:
             kept.unlink(missing_ok=True)
@@ -50,7 +50,7 @@ def command(
         if history is not None:
             growing.remember(history)
         try:
-            for forecast in stream_rows(growing, source, follow=follow, date_format=date_format, listener=speaker):
+            for forecast in stream_rows(growing, source, follow=follow, date_format=date_format, progress=progress):
                 if as_json:
                     sys.stdout.write(json.dumps(records(forecast), allow_nan=False, ensure_ascii=False) + "\n")
                 else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from forecast.errors import DataError
 
 Times = NDArray[np.datetime64]
 Floats = NDArray[np.float64]
+Arrays = dict[str, NDArray[Any]]  # such as a network's weights, by name
 
 # A closed exchange is not a hole in the data. The longest closures of the last sixty years on the large exchanges
 # (September 2001, four days) stay below this many absent business days.

@@ -14,12 +14,11 @@ from typing import Literal
 
 import numpy as np
 
-from forecast.data.panel import Floats
+from forecast.data.panel import Arrays, Floats
 from forecast.data.windows import Ints, middle
 from forecast.errors import RunError
 from forecast.inference.sizes import averaged_sizes, delays_of, known_sizes
 from forecast.runs.run import REMEMBERED, Run
-from forecast.training.state import Arrays
 
 # A series with fewer calibration windows than these borrows from all.
 _ENOUGH_WINDOWS = 50

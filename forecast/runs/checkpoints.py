@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from forecast.data.panel import Arrays
 from forecast.errors import RunError
+from forecast.progress import TrainingState
 from forecast.runs.arrays import Form, Forms, arrays_of, arrays_to_bytes, largest_archive
 from forecast.runs.files import open_within, sha256_of, write_atomically
-from forecast.training.state import Arrays, Progress
 
 # The newest, and one to fall back on.
 _KEPT = 2
@@ -23,26 +24,26 @@ _KEPT = 2
 # The SHA-256 before the archive.
 _DIGEST = 32
 
-# The progress is an array of bytes among the others.
+# The training state is an array of bytes among the others.
 _PROGRESS = Form("|u1", (range(1, 64 * 1024**2),))
 
 
-def save_checkpoint(folder: Path, network: str, arrays: Arrays, progress: Progress, origin: str) -> None:
+def save_checkpoint(folder: Path, network: str, arrays: Arrays, state: TrainingState, origin: str) -> None:
     """Write a checkpoint, then remove all but it and the one before of the same network.
 
     Args:
         folder: The run's folder of checkpoints.
         network: Which network of the run, such as ``model.1``.
         arrays: What `Fit.arrays` returned.
-        progress: Where the training stands.
+        state: Where the training stands.
         origin: What the training began from: a digest of its data and its configuration.
 
     Raises:
         MachineError: If it cannot be written; the older ones are whole.
     """
-    payload = arrays_to_bytes({**arrays, "progress": _text({"origin": origin, "progress": asdict(progress)})})
+    payload = arrays_to_bytes({**arrays, "progress": _text({"origin": origin, "progress": asdict(state)})})
     digest = hashlib.sha256(payload).digest()
-    path = folder / f"{network}-{progress.step:09d}.ckpt"
+    path = folder / f"{network}-{state.step:09d}.ckpt"
     write_atomically(path, digest + payload)
     found = _checkpoints(folder, network)
     # Those of later steps are damaged, or training would not have come by here again.
@@ -55,7 +56,7 @@ def save_checkpoint(folder: Path, network: str, arrays: Arrays, progress: Progre
 
 def load_checkpoint(
     folder: Path, network: str, forms: Forms, origin: str
-) -> tuple[Arrays, Progress, tuple[str, ...]] | None:
+) -> tuple[Arrays, TrainingState, tuple[str, ...]] | None:
     """The newest sound checkpoint of a network, and a warning for each damaged one that was passed over.
 
     Args:
@@ -82,12 +83,12 @@ def load_checkpoint(
             arrays = arrays_of(file, held, f"The checkpoint {path}", _DIGEST)
         if arrays.keys() != held.keys():
             raise RunError("The checkpoint is of another network.", "Train the run again with --overwrite.")
-        begun_from, progress = _progress_of(arrays.pop("progress").tobytes(), path)
+        begun_from, state = _state_of(arrays.pop("progress").tobytes(), path)
         if begun_from != origin:
             raise RunError(
                 f"The checkpoint {path} is of other data or another configuration.", "Train again with --overwrite."
             )
-        return arrays, progress, tuple(warnings)
+        return arrays, state, tuple(warnings)
     if found:
         raise RunError(
             f"Every checkpoint in {folder} is damaged ({', '.join(path.name for path in found)}).",
@@ -108,11 +109,11 @@ def _text(value: Any) -> np.ndarray:
 class _Saved(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     origin: str
-    progress: Progress
+    progress: TrainingState
 
 
-def _progress_of(content: bytes, path: Path) -> tuple[str, Progress]:
-    """What the training began from, and the progress; a loss may be NaN, where there is no validation."""
+def _state_of(content: bytes, path: Path) -> tuple[str, TrainingState]:
+    """What the training began from, and the state; a loss may be NaN, where there is no validation."""
     try:
         saved = _Saved.model_validate_json(content)
     except ValidationError as error:

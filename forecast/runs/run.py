@@ -24,10 +24,10 @@ from forecast.runs.schemas import check_manifest, check_metrics, scaler_from_jso
 if TYPE_CHECKING:
     import pandas as pd
 
+    from forecast.data.panel import Arrays
     from forecast.data.scaling import Scaler
     from forecast.models.shape import Shape
     from forecast.runs.arrays import Forms
-    from forecast.training.state import Arrays
 
 SCHEMA = 1
 

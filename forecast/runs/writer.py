@@ -23,7 +23,7 @@ from forecast.runs.schemas import config_from_json
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.training.state import Arrays
+    from forecast.data.panel import Arrays
 
 
 class RunWriter:

@@ -10,11 +10,11 @@ from threading import Thread
 from forecast.inference.batch import Batch
 from forecast.inference.network import Network
 from forecast.inference.newest import newest_rows
+from forecast.progress import NullProgress
 from forecast.runs.csv_tables import records
 from forecast.runs.run import Run
 from forecast.serving.requests import RequestReader
 from forecast.workflows.forecasting import Question, question_of
-from forecast.workflows.listening import Silence
 from forecast.workflows.networks import networks_of
 from forecast.workflows.reading import typical_panel
 
@@ -22,7 +22,7 @@ from forecast.workflows.reading import typical_panel
 _MOST_AT_ONCE = 32
 
 
-class _Warnings(Silence):
+class _Warnings(NullProgress):
     """Keeps the warnings."""
 
     def __init__(self) -> None:
@@ -81,13 +81,13 @@ class Service:
         ready: list[tuple[Future[bytes], Question, list[str]]] = []
         for body, answer in batch:
             if answer.set_running_or_notify_cancel():
-                listener = _Warnings()
+                progress = _Warnings()
                 try:
-                    question = question_of(self.run, self.reader.read(body), listener)
+                    question = question_of(self.run, self.reader.read(body), progress)
                 except Exception as error:
                     answer.set_exception(error)
                 else:
-                    ready.append((answer, question, listener.kept))
+                    ready.append((answer, question, progress.kept))
         if not ready:
             return
         asked = [pair for _, question, _ in ready for pair in question.asked]

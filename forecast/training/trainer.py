@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import TrainingConfig, chosen
+from forecast.data.panel import Arrays
 from forecast.data.prepare import Prepared
 from forecast.data.windows import Windows, middle
 from forecast.errors import ConfigError, RunError
@@ -20,8 +21,8 @@ from forecast.models.feeding import Forecaster, gather, input_specs
 from forecast.models.loops import is_worth_compiling
 from forecast.models.shape import shape_of
 from forecast.models.tracing import Opened, gradient_by_lag
+from forecast.progress import Epoch, TrainingState
 from forecast.training.schedule import LaneOrder, WindowOrder, averaging_momentum, learning_rate
-from forecast.training.state import Arrays, Epoch, Progress
 
 # Validation looks at no more windows than these, evenly spaced: enough to choose by, cheap enough to do each epoch.
 _VALIDATION_WINDOWS = 2048
@@ -81,7 +82,7 @@ class Fit:
         self.steps_per_epoch = min(max(self.order.steps_per_pass, _SHORTEST_EPOCH), config.steps_per_epoch)
         self.last_epoch = epochs or config.epochs
         self.validation = prepared.validation.every(_VALIDATION_WINDOWS) if epochs is None else None
-        self.progress = Progress()
+        self.state = TrainingState()
         self.optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm)
         self.optimizer.build(network.trainable_variables)
         self.averages = [tf.Variable(variable) for variable in network.trainable_variables]
@@ -107,7 +108,7 @@ class Fit:
     @property
     def epoch(self) -> int:
         """The epoch that is under way, from 1."""
-        return min(self.progress.step // self.steps_per_epoch + 1, self.last_epoch)
+        return min(self.state.step // self.steps_per_epoch + 1, self.last_epoch)
 
     def run(self, watcher: Watcher) -> None:
         """Train until the schedule ends or validation stops improving, then put the best weights into ``scored``.
@@ -115,9 +116,9 @@ class Fit:
         Raises:
             ConfigError: If the loss is no longer a number.
         """
-        while not self.progress.finished:
+        while not self.state.finished:
             self.step()
-            if self.progress.step % self.steps_per_epoch == 0:
+            if self.state.step % self.steps_per_epoch == 0:
                 self._end_epoch()
                 watcher.after_epoch(self)
             # After the epoch's end, so that a training that stops here has nothing left half done.
@@ -126,19 +127,19 @@ class Fit:
 
     def step(self) -> None:
         """Learn from one batch."""
-        progress = self.progress
-        rate = learning_rate(progress.step, self.config.epochs * self.steps_per_epoch, self.config)
-        if self.order.forgets(progress.step):
+        state = self.state
+        rate = learning_rate(state.step, self.config.epochs * self.steps_per_epoch, self.config)
+        if self.order.forgets(state.step):
             _forget(self.network)
-        inputs, y_true = self._batch(progress.step)
-        momentum = averaging_momentum(progress.step, self.config.ema)
+        inputs, y_true = self._batch(state.step)
+        momentum = averaging_momentum(state.step, self.config.ema)
         numbers = map(tf.constant, (rate, momentum))
-        loss, mae = self._step(tf.constant(progress.step), inputs, y_true, *numbers).numpy().tolist()
+        loss, mae = self._step(tf.constant(state.step), inputs, y_true, *numbers).numpy().tolist()
         if not loss < _DIVERGED:
-            raise self._diverged(f"The loss is {loss} at step {progress.step + 1}")
-        progress.step += 1
-        progress.loss_sum += loss
-        progress.mae_sum += mae
+            raise self._diverged(f"The loss is {loss} at step {state.step + 1}")
+        state.step += 1
+        state.loss_sum += loss
+        state.mae_sum += mae
 
     def _batch(self, step: int) -> Any:
         """The inputs and targets of a step; those of the next are gathered while this one is learned from."""
@@ -204,29 +205,29 @@ class Fit:
         return tf.reduce_mean(tf.abs(tf.where(logged, exponential(y_true) - exponential(y_pred), linear)))
 
     def _end_epoch(self) -> None:
-        progress = self.progress
+        state = self.state
         loss, mae = self._validate()
-        last_step = progress.step - 1
-        progress.history.append(
+        last_step = state.step - 1
+        state.history.append(
             Epoch(
-                epoch=len(progress.history) + 1,
-                steps=progress.step,
+                epoch=len(state.history) + 1,
+                steps=state.step,
                 learning_rate=learning_rate(last_step, self.config.epochs * self.steps_per_epoch, self.config),
-                loss=progress.loss_sum / self.steps_per_epoch,
-                mae=progress.mae_sum / self.steps_per_epoch,
+                loss=state.loss_sum / self.steps_per_epoch,
+                mae=state.mae_sum / self.steps_per_epoch,
                 validation_loss=loss,
                 validation_mae=mae,
             )
         )
         if self.config.track_gradients:
-            progress.gradients.append(self._gradient_by_lag())
-        progress.loss_sum = progress.mae_sum = 0.0
-        best = progress.history[progress.best_epoch - 1].validation_loss if progress.best_epoch else np.inf
+            state.gradients.append(self._gradient_by_lag())
+        state.loss_sum = state.mae_sum = 0.0
+        best = state.history[state.best_epoch - 1].validation_loss if state.best_epoch else np.inf
         if self.validation is None or loss < best:
-            progress.best_epoch = len(progress.history)
+            state.best_epoch = len(state.history)
             self.best = [average.numpy() for average in self.averages]
-        tired = len(progress.history) - progress.best_epoch >= self.config.patience
-        progress.finished = len(progress.history) >= self.last_epoch or tired
+        tired = len(state.history) - state.best_epoch >= self.config.patience
+        state.finished = len(state.history) >= self.last_epoch or tired
 
     def _validate(self) -> tuple[float, float]:
         """Loss on the scaled validation windows and error in the targets' own units, both of the averaged weights."""
@@ -273,7 +274,7 @@ class Fit:
             held[f"average/{number}"] = average.numpy()
             held[f"best/{number}"] = best
         if not all(np.isfinite(array).all() for array in held.values()):
-            raise self._diverged(f"The weights are no longer finite after step {self.progress.step}")
+            raise self._diverged(f"The weights are no longer finite after step {self.state.step}")
         return held
 
     def _state(self) -> list[Any]:
@@ -281,8 +282,8 @@ class Fit:
         carried = [state for layer in self.network.layers if _is_stateful(layer) for state in layer.states]
         return [*self.network.variables, *carried]
 
-    def restore(self, arrays: Arrays, progress: Progress) -> None:
-        """Continue from what `arrays` and `progress` held.
+    def restore(self, arrays: Arrays, state: TrainingState) -> None:
+        """Continue from arrays and a state that were saved.
 
         Raises:
             RunError: If the arrays are not those of this network.
@@ -298,7 +299,7 @@ class Fit:
         for number, average in enumerate(self.averages):
             average.assign(arrays[f"average/{number}"])
             self.best[number] = arrays[f"best/{number}"]
-        self.progress = progress
+        self.state = state
 
 
 def lanes_or_windows(windows: Windows, config: TrainingConfig, carries_state: bool) -> LaneOrder | WindowOrder:

@@ -25,10 +25,10 @@ from forecast.evaluation.audit import (
 from forecast.evaluation.tampering import Origin, Tampered, tried_origins, with_wild_values
 from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_rows
+from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
 from forecast.runs.run import Run
 from forecast.workflows.forecasting import forecasters_over, unseen_windows
-from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import networks_of
 from forecast.workflows.reading import Source, fitting_panel, read, training_panel
 
@@ -50,7 +50,7 @@ _OTHER_FUTURES: Mapping[str, Callable[[Origin], Tampered]] = {
 
 
 def audit(
-    run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, listener: Listener | None = None
+    run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, progress: Progress | None = None
 ) -> Audit:
     """Prove that no forecast, and nothing that it is made from, knows what comes after its origin.
 
@@ -59,23 +59,23 @@ def audit(
         source: New rows to audit on; None for those that it was trained on, which are read again. Scaler, parts and
             the forecasts that it was scored by can be checked only on these.
         runs_dir: Where runs live.
-        listener: Is told what goes on.
+        progress: Receives notes, warnings and progress.
 
     Raises:
         DataError: If the rows cannot be read again, or hold no window after those that the run was trained on.
     """
-    listener = listener or Silence()
+    progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
     panel = training_panel(run) if source is None else read(source, run.config.read)
-    trial = _Trial(run, fitting_panel(run, panel, listener))
+    trial = _Trial(run, fitting_panel(run, panel, progress))
     moments = tuple(origin.moment for origin, _ in trial.origins)
-    listener.note(f"{len(moments)} origins from {moment(moments[0])} to {moment(moments[-1])}")
+    progress.note(f"{len(moments)} origins from {moment(moments[0])} to {moment(moments[-1])}")
     checks = [*trial.futures(), trial.covariates(), trial.imputation()]
-    checks += trial.newest_rows(listener)
+    checks += trial.newest_rows(progress)
     if panel.fingerprint() == run.data.get("fingerprint"):
         checks += [*_of_training(run, panel), trial.scored()]
     else:
-        listener.note(
+        progress.note(
             f"these are not the rows that {run.name} was trained on: its scaler, the parts and the forecasts that it "
             "was scored by are not checked"
         )
@@ -155,7 +155,7 @@ class _Trial:
         holes = f"holes of {length} {'row' if length == 1 else 'rows'} made before each origin"
         return check("imputation", f"{holes}, with all that is later changed and deleted", differing)
 
-    def newest_rows(self, listener: Listener) -> list[Check]:
+    def newest_rows(self, progress: Progress) -> list[Check]:
         """Whether `forecast predict` forecasts the same from rows that end at the origin."""
         weights = self.run.forecast_weights
         networks = self.networks if weights == "model" else networks_of(self.run, self.rows, weights)
@@ -171,7 +171,7 @@ class _Trial:
             left_out += len(starts) - len(mine)
         others = f"{left_out:,} whose steps are not the next ones of the clock, as around holidays"
         if not compared:
-            listener.note(
+            progress.note(
                 f"what forecast predict makes of rows that end at an origin is not checked: there are {others}"
             )
             return []

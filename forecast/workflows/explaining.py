@@ -23,12 +23,12 @@ from forecast.inside import words
 from forecast.inside.importance import Importance, Place, importances, parts_of
 from forecast.inside.memory import Memory, memory_of, reach
 from forecast.models.trace import Trace
+from forecast.progress import NullProgress, Progress
 from forecast.runs.documents import LARGEST_DOCUMENT, record_of
 from forecast.runs.files import read_within, refuse_links, write_atomically
 from forecast.runs.find import find
 from forecast.runs.run import Run
 from forecast.workflows.forecasting import forecasters_of, judged, unseen_windows
-from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import keras_networks_of
 from forecast.workflows.reading import Source, fitting_panel, training_panel
 
@@ -86,7 +86,7 @@ def explain(
     check_lookback: bool = False,
     output: Path | None = None,
     runs_dir: Path | None = None,
-    listener: Listener | None = None,
+    progress: Progress | None = None,
 ) -> Explanation:
     """Show what a run's networks remember and what moves their forecasts, on windows that they were not trained on.
 
@@ -96,7 +96,7 @@ def explain(
         check_lookback: Train again with the lookback that seems enough, and compare.
         output: Where the plots and explain.json go; None for the folder ``explain`` in the run.
         runs_dir: Where runs live.
-        listener: Is told what goes on.
+        progress: Receives notes, warnings and progress.
 
     Raises:
         RunError: If the run repeats the last value, so that there is nothing to look into.
@@ -104,7 +104,7 @@ def explain(
     """
     from forecast.plots.inside import Inside, draw_inside
 
-    listener = listener or Silence()
+    progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
     folder = output or run.path / _FOLDER
     if output is None:
@@ -115,9 +115,9 @@ def explain(
             "Train without --fall-back to look into one that forecasts by itself.",
         )
     if run.config.training.ensemble > 1:
-        listener.note(f"an ensemble of {run.config.training.ensemble}: the first network is shown")
+        progress.note(f"an ensemble of {run.config.training.ensemble}: the first network is shown")
     original = training_panel(run) if check_lookback else None  # refused before the work is done, if it cannot be had
-    panel = fitting_panel(run, training_panel(run) if source is None else source, listener)
+    panel = fitting_panel(run, training_panel(run) if source is None else source, progress)
     view = _View(run, panel)
     memories, newest = view.memories()
     gradients = {name: view.gradient(opened) for name, opened in view.opened.items()}
@@ -143,7 +143,7 @@ def explain(
         "importance": {"columns": _of_importance(columns), "lookback": _of_importance(parts)},
     }  # fmt: skip
     if original is not None:
-        summary["check"], said = _check(view, original, reach(gradients[view.model], words.ALL), listener)
+        summary["check"], said = _check(view, original, reach(gradients[view.model], words.ALL), progress)
         sentences.append(said)
     inside = Inside(view.rows, view.newest, newest, view.segment, gradients, columns, parts, run.tracked_gradients)
     pictures = draw_inside(inside, view.model)
@@ -241,7 +241,7 @@ class _View:
         return {name: found[name] for name in columns}, {name: found[name] for name in parts}
 
 
-def _check(view: _View, original: Panel, enough: int, listener: Listener) -> tuple[dict[str, Any], str]:
+def _check(view: _View, original: Panel, enough: int, progress: Progress) -> tuple[dict[str, Any], str]:
     """Train again with a shorter lookback, and compare both on the same windows."""
     run, clock, lookback = view.run, view.panel.clock, view.windows.lookback
     shorter = min(-(-enough // view.segment) * view.segment, lookback)
@@ -250,7 +250,7 @@ def _check(view: _View, original: Panel, enough: int, listener: Listener) -> tup
         return {"lookback": shorter}, said
     config = run.config.replace(data={"lookback": shorter}, training={"baseline": False, "ensemble": 1})
     with tempfile.TemporaryDirectory() as place:
-        again = train(original, config, run="shorter", runs_dir=Path(place), listener=listener)
+        again = train(original, config, run="shorter", runs_dir=Path(place), progress=progress)
         brief = forecasters_of(again, view.rows, "model")[view.model]
     cut = lookback - shorter
     models = {

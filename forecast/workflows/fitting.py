@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from forecast.config import NetworkConfig, chosen
+from forecast.data.panel import Arrays
 from forecast.data.prepare import Prepared, Rows, in_units
 from forecast.data.scaling import Scaler
 from forecast.data.windows import InUnits, Windows
@@ -27,10 +28,9 @@ from forecast.memory import available_memory, megabytes
 from forecast.models.catalogue import network_configs
 from forecast.models.footprint import training_bytes
 from forecast.models.shape import shape_of
+from forecast.progress import Progress, StopRequested
 from forecast.runs.arrays import forms_of
 from forecast.runs.writer import RunWriter
-from forecast.training.state import Arrays
-from forecast.workflows.listening import Listener, StopRequested
 from forecast.workflows.networks import (
     KERAS,
     ONNX,
@@ -54,7 +54,7 @@ class Workshop:
 
     prepared: Prepared
     writer: RunWriter
-    listener: Listener
+    progress: Progress
 
     @cached_property
     def origin(self) -> str:
@@ -163,7 +163,7 @@ def or_last_value(trained: Trained, network: str, workshop: Workshop, naive_erro
         return trained
     measured = "no skill can be measured" if gain is None else f"skill {gain:.1%}"
     measured += ", too few windows to test" if p is None else f", p = {p:.2g}"
-    workshop.listener.warn(f"on the validation span {name} does not beat the last value ({measured}), so it repeats it")
+    workshop.progress.warn(f"on the validation span {name} does not beat the last value ({measured}), so it repeats it")
     members = []
     parts = network_configs(prepared.config)[network]
     for member in trained.members:
@@ -203,17 +203,17 @@ class Fitted:
     models: Mapping[str, InUnits]
 
 
-def fit_aside(prepared: Prepared, naive_error: Mapping[str, NaiveError], listener: Listener) -> Fitted:
+def fit_aside(prepared: Prepared, naive_error: Mapping[str, NaiveError], progress: Progress) -> Fitted:
     """Train the networks of a configuration and leave nothing behind: neither a run nor a plot.
 
     Args:
         prepared: Rows, scaler and windows.
         naive_error: What scaled errors are divided by, for each unique id.
-        listener: Is told what goes on.
+        progress: Receives notes, warnings and progress.
     """
     names = column_names(prepared.config)
     with tempfile.TemporaryDirectory() as place:
-        trained = fit_networks(Workshop(prepared, RunWriter(Path(place), "aside"), listener), naive_error)
+        trained = fit_networks(Workshop(prepared, RunWriter(Path(place), "aside"), progress), naive_error)
     models = {names[network]: result.over(prepared.rows, prepared.scaler) for network, result in trained.items()}
     return Fitted(trained, models)
 
@@ -262,28 +262,28 @@ def _fit_member(
     checkpoint = f"{name}.{number + 1}"
     saved = load_checkpoint(workshop.writer.checkpoints, checkpoint, forms_of(fit.arrays()), workshop.origin)
     if saved is not None:
-        arrays, progress, warnings = saved
+        arrays, state, warnings = saved
         for warning in warnings:
-            workshop.listener.warn(warning)
-        fit.restore(arrays, progress)
+            workshop.progress.warn(warning)
+        fit.restore(arrays, state)
     column = column_names(config).get(name, f"{parts.model} on every row")
     title = f"{column} {number + 1}/{config.training.ensemble}" if config.training.ensemble > 1 else column
     off_path = leaves_cudnn(parts) if HAS_GPU and name == "model" else None
     if off_path is not None:
-        workshop.listener.note(off_path)
-    workshop.listener.started(title, fit)
+        workshop.progress.note(off_path)
+    workshop.progress.started(title, fit)
     fit.run(_Keeper(workshop, checkpoint))
-    workshop.listener.ended(title, fit)
+    workshop.progress.ended(title, fit)
     forecaster, on_keras = _forecaster_of(fit.scored, parts, prepared, windows)
     if on_keras is not None and number == 0:
-        workshop.listener.note(f"{column} forecasts with TensorFlow, which takes seconds to start: {on_keras}")
+        workshop.progress.note(f"{column} forecasts with TensorFlow, which takes seconds to start: {on_keras}")
     return Member(
         network=fit.scored,
         forecaster=forecaster,
         on_keras=on_keras,
-        history=pd.DataFrame([vars(epoch) for epoch in fit.progress.history]),
-        gradients=fit.progress.gradients,
-        best_epoch=fit.progress.best_epoch,
+        history=pd.DataFrame([vars(epoch) for epoch in fit.state.history]),
+        gradients=fit.state.gradients,
+        best_epoch=fit.state.best_epoch,
     )
 
 
@@ -317,9 +317,9 @@ class _Keeper:
     saved: float = field(default_factory=time.monotonic)
 
     def after_step(self, fit: Fit) -> None:
-        """Tell the listener; on a request to stop, save first."""
+        """Report the step; on a request to stop, save first."""
         try:
-            self.workshop.listener.step(fit)
+            self.workshop.progress.step(fit)
         except StopRequested:
             self.after_epoch(fit)
             raise
@@ -331,5 +331,5 @@ class _Keeper:
         from forecast.runs.checkpoints import save_checkpoint
 
         workshop = self.workshop
-        save_checkpoint(workshop.writer.checkpoints, self.name, fit.arrays(), fit.progress, workshop.origin)
+        save_checkpoint(workshop.writer.checkpoints, self.name, fit.arrays(), fit.state, workshop.origin)
         self.saved = time.monotonic()

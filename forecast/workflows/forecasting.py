@@ -20,9 +20,9 @@ from forecast.evaluation.scoring import Evaluation, followed, judge
 from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_forecast, newest_paths, newest_rows
+from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
 from forecast.runs.run import Run
-from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import averaged, networks_of
 from forecast.workflows.reading import Source, fitting_panel, training_panel
 
@@ -30,7 +30,7 @@ Networks = Mapping[str, Sequence[Network]]
 
 
 def predict(
-    run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, listener: Listener | None = None
+    run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, progress: Progress | None = None
 ) -> pd.DataFrame:
     """The forecast of the H steps after the last row: unique_id, ds, cutoff and a column for each model.
 
@@ -38,15 +38,15 @@ def predict(
         run: A run or its name.
         source: New rows to forecast from, with the run's own scaler; None for the rows that it was trained on.
         runs_dir: Where runs live.
-        listener: Is told what goes on.
+        progress: Receives notes, warnings and progress.
 
     Raises:
         DataError: If the new rows do not fit the run.
     """
-    listener = listener or Silence()
+    progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
     if source is not None:
-        question = question_of(run, source, listener)
+        question = question_of(run, source, progress)
         return question.answered(networks_of(run, question.newest.rows, run.forecast_weights))
     forecast = run.forecast
     if forecast.empty:
@@ -66,7 +66,7 @@ def sample_paths(
     count: int = 100,
     seed: int = 0,
     runs_dir: Path | None = None,
-    listener: Listener | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Ways in which the H steps after the last row may go: unique_id, ds, cutoff, path and a column for each network.
 
@@ -79,14 +79,14 @@ def sample_paths(
         count: Paths of each series and target.
         seed: Decides which.
         runs_dir: Where runs live.
-        listener: Is told what goes on.
+        progress: Receives notes, warnings and progress.
 
     Raises:
         RunError: If the run has no intervals.
         DataError: If the rows do not fit the run.
     """
     run = find(run, runs_dir=runs_dir)
-    question = question_of(run, training_panel(run) if source is None else source, listener or Silence())
+    question = question_of(run, training_panel(run) if source is None else source, progress or NullProgress())
     networks = networks_of(run, question.newest.rows, run.forecast_weights)
     intervals = question.caught_up(networks)
     if intervals is None:
@@ -95,20 +95,20 @@ def sample_paths(
 
 
 def predict_and_draw(
-    run: Run, source: Source | None = None, *, listener: Listener | None = None
+    run: Run, source: Source | None = None, *, progress: Progress | None = None
 ) -> tuple[pd.DataFrame, list[bytes]]:
     """The forecast as from `predict`, and its plots as PNG, one for each series and target.
 
     Args:
         run: A run.
         source: New rows to forecast from; None for the rows that it was trained on.
-        listener: Is told what goes on.
+        progress: Receives notes, warnings and progress.
     """
     from forecast.plots.draw import draw_forecast
 
     if source is None:
         return predict(run), [run.picture(path) for path in run.plots if path.name.startswith("5-forecast")]
-    question = question_of(run, source, listener or Silence())
+    question = question_of(run, source, progress or NullProgress())
     rows = question.newest.rows
     forecast = question.answered(networks_of(run, rows, run.forecast_weights))
     pictures = draw_forecast(rows, forecast, run.config.network.model, chosen(run.config.data.lookback))
@@ -116,7 +116,7 @@ def predict_and_draw(
 
 
 def evaluate(
-    run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, listener: Listener | None = None
+    run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
     """The scores of a run, as in metrics.json.
 
@@ -124,21 +124,21 @@ def evaluate(
         run: A run or its name.
         source: New rows to score on; None for the test span of the rows that it was trained on.
         runs_dir: Where runs live.
-        listener: Is told what goes on.
+        progress: Receives notes, warnings and progress.
 
     Raises:
         DataError: If no window of the new rows lies after the rows that the run was fitted to.
     """
-    listener = listener or Silence()
+    progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
     if source is None:
         return run.metrics
-    panel = fitting_panel(run, source, listener)
+    panel = fitting_panel(run, source, progress)
     rows = encode(panel, run.config.data, run.scaler)
     windows = unseen_windows(run, rows)
     first = pd.Timestamp(panel.times[windows.cutoffs + 1].min())
     known_until = pd.Timestamp(run.data["test_from"])
-    listener.note(f"scored on {len(windows)} windows from {first} on; rows before {known_until} were trained on")
+    progress.note(f"scored on {len(windows)} windows from {first} on; rows before {known_until} were trained on")
     return judged(run, rows, windows, forecasters_of(run, rows, "model"), intervals_at_start(run, panel)).metrics
 
 
@@ -234,23 +234,23 @@ class Question:
         return forecast
 
 
-def question_of(run: Run, source: Source, listener: Listener) -> Question:
+def question_of(run: Run, source: Source, progress: Progress) -> Question:
     """Read new rows, and find out what a forecast from them takes.
 
     Args:
         run: A run.
         source: New rows.
-        listener: Is told what was inferred and mended.
+        progress: Is told what was inferred and mended.
 
     Raises:
         DataError: If they do not fit the run.
     """
-    panel = fitting_panel(run, source, listener)
+    panel = fitting_panel(run, source, progress)
     newest = newest_rows(panel, run.config.data, run.scaler)
     if not len(newest.windows):
         raise DataError(newest.refused[0], "Give more of the newest rows, without such holes.")
     for warning in newest.refused + newest.filled:
-        listener.warn(warning)
+        progress.warn(warning)
     intervals = intervals_of(run, "end")
     if intervals is None:
         return Question(run, newest, None, None)

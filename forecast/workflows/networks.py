@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import Config, NetworkConfig, chosen
+from forecast.data.panel import Arrays
 from forecast.data.prepare import Rows
 from forecast.data.windows import Forecasting, Ints, Windows
 from forecast.errors import RunError
@@ -18,7 +19,6 @@ from forecast.models.graph import NotInGraph, graph_of
 from forecast.models.naive import NAIVE
 from forecast.models.shape import Shape, shape_of
 from forecast.runs.run import Run
-from forecast.training.state import Arrays
 
 if TYPE_CHECKING:
     from forecast.models.backend import keras

@@ -16,8 +16,8 @@ from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import arrange
 from forecast.data.readers import read_panel
 from forecast.errors import DataError
+from forecast.progress import Progress
 from forecast.runs.run import Run
-from forecast.workflows.listening import Listener
 
 Source = str | Path | pd.DataFrame | pd.Series | Panel
 
@@ -113,7 +113,7 @@ def typical_panel(run: Run, n_series: int | None = None) -> Panel:
     )
 
 
-def fitting_panel(run: Run, source: Source, listener: Listener) -> Panel:
+def fitting_panel(run: Run, source: Source, progress: Progress) -> Panel:
     """New rows, arranged as the run's network takes them.
 
     Raises:
@@ -121,7 +121,7 @@ def fitting_panel(run: Run, source: Source, listener: Listener) -> Panel:
     """
     config = run.config
     panel = read(source, config.read)
-    tell(panel, listener)
+    tell(panel, progress)
     needed = config.data.target + (config.data.covariates or ()) + config.data.known
     missing = [name for name in needed if name not in panel.columns]
     if missing:
@@ -131,7 +131,7 @@ def fitting_panel(run: Run, source: Source, listener: Listener) -> Panel:
         )
     extra = [name for name in panel.columns if name not in run.data["columns"]]
     if extra:
-        listener.warn(f"{len(extra)} columns that the run does not know were passed over: {', '.join(extra)}")
+        progress.warn(f"{len(extra)} columns that the run does not know were passed over: {', '.join(extra)}")
     freq = run.data["freq"]
     if panel.clock.freq != freq:
         raise DataError(
@@ -146,9 +146,9 @@ def fitting_panel(run: Run, source: Source, listener: Listener) -> Panel:
     return arranged
 
 
-def tell(panel: Panel, listener: Listener) -> None:
+def tell(panel: Panel, progress: Progress) -> None:
     """Pass on what was inferred and what was mended while reading."""
     for note in panel.notes:
-        listener.note(note)
+        progress.note(note)
     for warning in panel.warnings:
-        listener.warn(warning)
+        progress.warn(warning)

@@ -10,9 +10,9 @@ from typing import Any
 
 from forecast.commands.train.train import train
 from forecast.errors import ReplayError
+from forecast.progress import Progress, StopRequested
 from forecast.runs.find import find
 from forecast.runs.run import Run
-from forecast.workflows.listening import Listener, StopRequested
 from forecast.workflows.reading import Source, training_panel
 
 Figure = float | int | bool | None
@@ -92,7 +92,7 @@ def replay(
     source: Source | None = None,
     *,
     runs_dir: Path | None = None,
-    listener: Listener | None = None,
+    progress: Progress | None = None,
 ) -> Replay:
     """Train a run again in a folder that is taken away afterwards, and compare every figure of its metrics.json.
 
@@ -100,7 +100,7 @@ def replay(
         run: A run or its name.
         source: The rows that it was trained on; None to read them again from where they were.
         runs_dir: Where runs live.
-        listener: Is told what goes on.
+        progress: Receives notes, warnings and progress.
 
     Raises:
         DataError: If the rows cannot be read again, or are others.
@@ -109,7 +109,7 @@ def replay(
     panel = training_panel(run, source)
     with tempfile.TemporaryDirectory() as place:
         try:
-            again = train(panel, run.config, run="replay", runs_dir=Path(place), listener=listener)
+            again = train(panel, run.config, run="replay", runs_dir=Path(place), progress=progress)
         except StopRequested as stop:
             stop.args = (*stop.args[:1], "")  # what was trained so far goes with the folder
             raise

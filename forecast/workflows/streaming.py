@@ -26,11 +26,11 @@ from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.network import Network
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.inference.tail import Tail
+from forecast.progress import NullProgress, Progress
 from forecast.runs.files import read_within, write_atomically
 from forecast.runs.find import find
 from forecast.runs.run import Run
 from forecast.tables.source import Source as TextSource
-from forecast.workflows.listening import Listener, Silence
 from forecast.workflows.networks import averaged, networks_of
 from forecast.workflows.reading import Source, read
 
@@ -297,7 +297,7 @@ def stream_rows(
     *,
     follow: bool = False,
     date_format: str | None = None,
-    listener: Listener | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Read rows as they come, and yield the forecast after each; what is remembered is saved at every pause.
 
@@ -306,12 +306,12 @@ def stream_rows(
         source: A CSV file with a header, or ``-`` for standard input.
         follow: Wait at the end of a file for it to grow.
         date_format: How the time is written; None infers it from each line, or takes what the run was given.
-        listener: Is told why rows get no forecast.
+        progress: Is told why rows get no forecast.
 
     Raises:
         DataError: If a line cannot be read or does not follow; the rows before it are saved.
     """
-    listener = listener or Silence()
+    progress = progress or NullProgress()
     options, several = stream.run.config.read, len(stream.series_ids) > 1
     if date_format is not None:
         options = options.model_copy(update={"date_format": date_format})
@@ -341,7 +341,7 @@ def stream_rows(
             if forecast is not None:
                 yield forecast
             elif stream.refused and not waiting:
-                listener.warn(f"no forecast yet: {stream.refused[0]}")
+                progress.warn(f"no forecast yet: {stream.refused[0]}")
             waiting = forecast is None
     finally:
         stream.save()

@@ -15,9 +15,9 @@ import forecast
 from contenders.contest import RUN, RUNS, Contest, Log, main
 from forecast.data.prepare import in_units
 from forecast.models.feeding import gather
+from forecast.progress import NullProgress, Training
 from forecast.training.trainer import Fit
 from forecast.workflows.forecasting import forecasters_of
-from forecast.workflows.listening import Silence
 
 # The network of the peers: each step is fed to the cell, one dense layer maps the last state to the horizon.
 SAME = {"model": "lstm", "segment": 1, "decode": "direct", "normalise": "none", "calendar": False, "limits": "none"}
@@ -50,7 +50,7 @@ def asked(contest: Contest, epochs: int, default: bool) -> tuple[forecast.Panel,
     return panel, settings if default else settings | same_network
 
 
-class Epochs(Silence):
+class Epochs(NullProgress):
     """Notes each epoch in the log. Between its first and its last step there is no validation and no checkpoint.
 
     Args:
@@ -62,10 +62,11 @@ class Epochs(Silence):
         self.fit: Fit | None = None
         self._began = self._learned = 0.0
 
-    def step(self, fit: Fit) -> None:
+    def step(self, fit: Training) -> None:
         """Note the time of the first and of the last step, and then the best weights so far."""
+        assert isinstance(fit, Fit)
         self.fit = fit
-        place = fit.progress.step % fit.steps_per_epoch
+        place = fit.state.step % fit.steps_per_epoch
         now = time.perf_counter()
         if place == 1:
             self._began = now
@@ -90,11 +91,11 @@ class Product:
         """Train by the public way, which also judges, draws, and leaves a run."""
         self.log = log
         panel, settings = asked(contest, epochs, self.default)
-        listener = Epochs(log)
+        progress = Epochs(log)
         name, folder = "default" if self.default else RUN, contest.folder / RUNS
-        self.run = forecast.train(panel, settings, run=name, runs_dir=folder, overwrite=True, listener=listener)
-        assert listener.fit is not None
-        self.fit = listener.fit
+        self.run = forecast.train(panel, settings, run=name, runs_dir=folder, overwrite=True, progress=progress)
+        assert progress.fit is not None
+        self.fit = progress.fit
         self.prepared = forecast.prepare(panel, self.run.config)
 
     def set_weights(self, weights: Any) -> None:

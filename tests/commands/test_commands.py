@@ -158,17 +158,17 @@ def test_resume_after_a_signal_finishes_the_run(
     code: int,
     place: list[str],
 ) -> None:
-    step = console.Speaker.step
+    step = console.ConsoleProgress.step
 
-    def signalled(self: console.Speaker, fit: Any) -> None:
-        if fit.progress.step == 4:
+    def signalled(self: console.ConsoleProgress, fit: Any) -> None:
+        if fit.state.step == 4:
             os.kill(os.getpid(), number)
         step(self, fit)
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FORECAST_RUNS", raising=False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(console.Speaker, "step", signalled)
+        patch.setattr(console.ConsoleProgress, "step", signalled)
         begin = ["train", str(monthly_csv), *TINY, "--model=rnn", "--run=part", *place]
         stopped = CliRunner().invoke(build_program(), begin).exception
     assert isinstance(stopped, ForecastError)

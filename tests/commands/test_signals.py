@@ -18,10 +18,10 @@ STUCK = """
 import hashlib, sys, threading
 from forecast.commands import console
 console._SECONDS_TO_STOP = float(sys.argv[1])
-speaker = console.Speaker()
-speaker.resumable("forecast train --resume long")
+progress = console.ConsoleProgress()
+progress.resumable("forecast train --resume long")
 deep = threading.Event()
-with speaker.heeding_signals():
+with progress.heeding_signals():
     threading.Thread(target=lambda: deep.wait() and print("stuck", flush=True)).start()
     sys.setswitchinterval(1000)
     deep.set()
@@ -62,7 +62,7 @@ def test_after_the_work_nothing_ends_the_process_and_no_pipe_is_left() -> None:
 
     before, opened = signal.getsignal(signal.SIGTERM), len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        with console.Speaker().heeding_signals():
+        with console.ConsoleProgress().heeding_signals():
             assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
     assert signal.set_wakeup_fd(-1) == -1

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from forecast.errors import RunError
+from forecast.progress import TrainingState
 from forecast.runs.arrays import forms_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
-from forecast.training.state import Progress
 
 ORIGIN, TRIALS = "a1", 150
 
@@ -41,7 +41,7 @@ def test_no_damage_is_taken_for_a_checkpoint(tmp_path: Path, damage: Callable[[b
     weights = np.random.default_rng(0).normal(size=200)
     forms = forms_of({"w": weights})
     for step in (5, 10):
-        save_checkpoint(tmp_path, "model", {"w": weights * step}, Progress(step), ORIGIN)
+        save_checkpoint(tmp_path, "model", {"w": weights * step}, TrainingState(step), ORIGIN)
     older, newer = sorted(tmp_path.iterdir())
     sound = {path: path.read_bytes() for path in (older, newer)}
     for _ in range(TRIALS):

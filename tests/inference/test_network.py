@@ -19,14 +19,14 @@ from forecast.models.feeding import KerasNetwork
 from forecast.models.graph import graph_of
 from forecast.models.recurrent import build_network, weights_of
 from forecast.models.shape import shape_of
-from forecast.workflows.listening import Silence
+from forecast.progress import NullProgress
 from forecast.workflows.networks import KERAS, ONNX, networks_of
 from forecast.workflows.reading import fitting_panel
 
 
 @pytest.fixture(scope="module")
 def rows(trained: Run, monthly_csv: Path) -> Rows:
-    return encode(fitting_panel(trained, monthly_csv, Silence()), trained.config.data, trained.scaler)
+    return encode(fitting_panel(trained, monthly_csv, NullProgress()), trained.config.data, trained.scaler)
 
 
 def test_a_run_says_what_computes_it(trained: Run, rows: Rows) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from forecast.errors import MachineError, RunError
+from forecast.progress import Epoch, TrainingState
 from forecast.runs.arrays import Forms, arrays_of, arrays_to_bytes, forms_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
-from forecast.training.state import Epoch, Progress
 
 ARRAYS = {
     "network/0": np.array([[1.5, -0.0], [np.nan, np.inf]], np.float32),
@@ -30,7 +30,7 @@ EPOCH = Epoch(1, 5, 0.1, 1 / 3, 2.0, 0.7, float("nan"))
 def save(folder: Path, *steps: int, network: str = "model") -> None:
     for step in steps:
         save_checkpoint(
-            folder, network, ARRAYS | {"step": np.array(step)}, Progress(step, 0.1, 0.2, [EPOCH], 1), ORIGIN
+            folder, network, ARRAYS | {"step": np.array(step)}, TrainingState(step, 0.1, 0.2, [EPOCH], 1), ORIGIN
         )
 
 

@@ -28,11 +28,11 @@ import forecast
 from forecast import ForecastError, Run, RunError
 from forecast.cli import main
 from forecast.inference.intervals import intervals_of
+from forecast.progress import TrainingState
 from forecast.runs.arrays import arrays_to_bytes, forms_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.runs.find import all_runs, open_run
 from forecast.runs.writer import RunWriter
-from forecast.training.state import Progress
 from forecast.workflows.explaining import explain, found_before
 from forecast.workflows.forecasting import predict_and_draw
 from forecast.workflows.streaming import Stream
@@ -471,7 +471,7 @@ ARRAYS = {"network/0": np.zeros((2, 3), np.float32)}
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> Path:
     """The checkpoints of a training that was interrupted."""
-    save_checkpoint(tmp_path / "checkpoints", "model.1", ARRAYS, Progress(5), "a1")
+    save_checkpoint(tmp_path / "checkpoints", "model.1", ARRAYS, TrainingState(5), "a1")
     return tmp_path / "checkpoints"
 
 
@@ -479,7 +479,7 @@ def resign(path: Path, content: bytes) -> None:
     path.write_bytes(hashlib.sha256(content).digest() + content)
 
 
-PROGRESS = json.dumps({"origin": "a1", "progress": asdict(Progress(5))})
+PROGRESS = json.dumps({"origin": "a1", "progress": asdict(TrainingState(5))})
 
 CHECKPOINTS: dict[str, tuple[Harm, str]] = {
     "huge": (lambda path: resign(path, archive(("network/0.npy", npy(HUGE)))), "1000000, 1000000"),

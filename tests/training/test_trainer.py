@@ -83,17 +83,17 @@ class Watching:
     epochs: list[int] = field(default_factory=list)
 
     def after_step(self, fit: Fit) -> None:
-        self.steps.append(fit.progress.step)
+        self.steps.append(fit.state.step)
         self.each_step(fit)
 
     def after_epoch(self, fit: Fit) -> None:
-        self.epochs.append(len(fit.progress.history))
+        self.epochs.append(len(fit.state.history))
         self.each_epoch(fit)
 
 
 def stop_at(step: int) -> Callable[[Fit], None]:
     def stop(fit: Fit) -> None:
-        if fit.progress.step == step:
+        if fit.state.step == step:
             raise Stopped
 
     return stop
@@ -132,7 +132,7 @@ def test_stopped_and_continued_is_never_stopped(
     interrupted = fit_of(prepared)
     with pytest.raises(Stopped):
         interrupted.run(Watching(each_step=stop_at(stopped_at)))
-    save_checkpoint(tmp_path, "model", interrupted.arrays(), interrupted.progress, "a1")
+    save_checkpoint(tmp_path, "model", interrupted.arrays(), interrupted.state, "a1")
     continued = fit_of(prepared)
     loaded = load_checkpoint(tmp_path, "model", forms_of(continued.arrays()), "a1")
     assert loaded is not None
@@ -140,17 +140,17 @@ def test_stopped_and_continued_is_never_stopped(
     watching = Watching()
     continued.run(watching)
     assert watching.steps == list(range(stopped_at + 1, 13))
-    assert continued.progress == never_stopped.progress
+    assert continued.state == never_stopped.state
     assert bits(continued) == bits(never_stopped)
     tracked = prepared.config.training.track_gradients
-    assert [len(norms) for norms in continued.progress.gradients] == ([6, 6, 6] if tracked else [])
+    assert [len(norms) for norms in continued.state.gradients] == ([6, 6, 6] if tracked else [])
 
 
 @pytest.mark.parametrize("straight", ["plain"], indirect=True)
 def test_continued_after_the_end_is_the_end(straight: tuple[Prepared, Fit]) -> None:
     prepared, finished = straight
     continued = fit_of(prepared)
-    continued.restore(finished.arrays(), finished.progress)
+    continued.restore(finished.arrays(), finished.state)
     watching = Watching()
     continued.run(watching)
     assert watching.steps == []
@@ -162,7 +162,7 @@ def test_the_seed_decides_the_training() -> None:
     for fit in (one, same, other):
         fit.run(Watching())
     assert bits(same) == bits(one)
-    assert same.progress == one.progress
+    assert same.state == one.state
     assert bits(other).keys() == bits(one).keys()
     assert all(bits(other)[name] != array for name, array in bits(one).items() if name.startswith("network/"))
 
@@ -172,7 +172,7 @@ def test_the_watcher_sees_every_step_and_epoch() -> None:
     fit.run(watching)
     assert watching.steps == list(range(1, 13))
     assert watching.epochs == [1, 2, 3]
-    history = fit.progress.history
+    history = fit.state.history
     assert [epoch.steps for epoch in history] == [4, 8, 12]
     rates = [learning_rate(step, 12, fit.config) for step in (3, 7, 11)]
     assert [epoch.learning_rate for epoch in history] == rates
@@ -194,11 +194,11 @@ def test_the_best_weights_are_kept_and_training_stops_when_tired() -> None:
     prepared = prepared_of(rng.normal(size=120), patience=2, epochs=40, learning_rate=0.1, schedule="constant", ema=0)
     fit, after = fit_of(prepared), []
     fit.run(Watching(each_epoch=lambda fit: after.append([array.numpy() for array in fit.averages])))
-    losses = [epoch.validation_loss for epoch in fit.progress.history]
+    losses = [epoch.validation_loss for epoch in fit.state.history]
     best = int(np.argmin(losses)) + 1
-    assert fit.progress.best_epoch == best
+    assert fit.state.best_epoch == best
     assert len(losses) == best + 2 < 40
-    assert fit.progress.finished
+    assert fit.state.finished
     for kept, array in zip(after[best - 1], weights_of(fit.scored).values(), strict=True):
         assert kept.tobytes() == array.tobytes()
 
@@ -218,7 +218,7 @@ def test_the_figures_of_the_best_epoch_are_those_of_its_weights(loss: str, trans
     by_loss = {"mae": np.abs(error), "mse": error**2, "huber": np.where(small, error**2 / 2, np.abs(error) - 0.5)}
     unscaled = y_pred * scale + mean
     in_units = values[windows.future()] - (np.exp(unscaled) if transform == "log" else unscaled)
-    best = fit.progress.history[fit.progress.best_epoch - 1]
+    best = fit.state.history[fit.state.best_epoch - 1]
     assert best.validation_loss == pytest.approx(by_loss[loss].mean(), rel=1e-5)
     assert best.validation_mae == pytest.approx(np.abs(in_units).mean(), rel=1e-5)
 
@@ -228,7 +228,7 @@ def test_training_errors_are_in_the_units_of_the_target(mean: float, spread: flo
     prepared = prepared_of(mean + spread * noisy())
     fit = fit_of(prepared)
     fit.run(Watching())
-    for epoch in fit.progress.history:
+    for epoch in fit.state.history:
         assert epoch.mae == pytest.approx(epoch.loss * prepared.scaler.scale[0, 0], rel=1e-4)
 
 
@@ -240,7 +240,7 @@ def test_training_errors_of_logged_targets_are_in_their_units_too() -> None:
     fit.run(Watching())
     y_pred = np.exp(fresh[:, :, 0] * prepared.scaler.scale[0, 0] + prepared.scaler.mean[0, 0])
     expected = np.abs(values[fit.windows.future()] - y_pred).mean()
-    assert fit.progress.history[0].mae == pytest.approx(expected, rel=1e-4)
+    assert fit.state.history[0].mae == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.5])
@@ -249,7 +249,7 @@ def test_averages_follow_the_weights(ema: float) -> None:
     expected = weights_of(fit.network)
 
     def follow(fit: Fit) -> None:
-        momentum = averaging_momentum(fit.progress.step - 1, ema)
+        momentum = averaging_momentum(fit.state.step - 1, ema)
         for name, array in weights_of(fit.network).items():
             expected[name] = momentum * expected[name] + (1 - momentum) * array
 
@@ -276,12 +276,12 @@ def test_a_refit_follows_the_schedule_that_was_judged_and_needs_no_validation() 
     judged.run(Watching())
     last: list[dict[str, np.ndarray]] = []
     refit.run(Watching(each_epoch=lambda fit: last.append({str(n): a.numpy() for n, a in enumerate(fit.averages)})))
-    history = refit.progress.history
+    history = refit.state.history
     assert [(epoch.learning_rate, epoch.loss) for epoch in history] == [
-        (epoch.learning_rate, epoch.loss) for epoch in judged.progress.history[:2]
+        (epoch.learning_rate, epoch.loss) for epoch in judged.state.history[:2]
     ]
     assert np.isnan([epoch.validation_loss for epoch in history]).all()
-    assert refit.progress.best_epoch == 2
+    assert refit.state.best_epoch == 2
     assert [array.tobytes() for array in weights_of(refit.scored).values()] == [a.tobytes() for a in last[-1].values()]
 
 
@@ -304,7 +304,7 @@ def test_a_loss_of_a_million_is_no_forecast_any_more(
     monkeypatch.setattr(fit, "_step", lambda *_: tf.constant([loss, 1.0], tf.float64))
     with pytest.raises(ConfigError, match="diverged") if diverged else nullcontext():
         fit.step()
-    assert fit.progress.step == (0 if diverged else 1)
+    assert fit.state.step == (0 if diverged else 1)
 
 
 def test_half_of_the_windows_are_mirrored_about_their_last_value() -> None:
@@ -331,7 +331,7 @@ def test_a_checkpoint_of_another_network_is_refused() -> None:
     small, large = fit_of(prepared_of(noisy())), fit_of(prepared_of(noisy(), units=(4,)))
     before = bits(small)
     with pytest.raises(RunError, match="another network"):
-        small.restore(large.arrays(), large.progress)
+        small.restore(large.arrays(), large.state)
     assert bits(small) == before
 
 
@@ -342,7 +342,7 @@ def test_penalties_shrink_the_weights_and_are_no_part_of_the_loss_that_is_told()
         fit = fit_of(prepared_of(noisy(), **options))
         fit.run(Watching())
         norms.append(np.linalg.norm(fit.network.get_weights()[0]))
-        losses.append(fit.progress.history[0].loss)
+        losses.append(fit.state.history[0].loss)
     assert norms[1] < norms[0] / 2
     assert losses[1] < 2  # the penalty of the first epoch alone is above 10
 
@@ -383,7 +383,7 @@ def test_a_compiled_step_learns_what_a_plain_one_does(
     for _ in range(4):
         fast.step()
         slow.step()
-    assert fast.progress.loss_sum == pytest.approx(slow.progress.loss_sum, rel=1e-5)
+    assert fast.state.loss_sum == pytest.approx(slow.state.loss_sum, rel=1e-5)
     for name, weights in weights_of(slow.network).items():
         np.testing.assert_allclose(weights_of(fast.network)[name], weights, rtol=1e-3, atol=1e-5, err_msg=name)
 
@@ -398,7 +398,7 @@ def test_a_compiled_step_draws_the_same_chances_each_time(options: dict[str, obj
     for _ in range(3):
         one.step()
         other.step()
-    assert one.progress.loss_sum == other.progress.loss_sum
+    assert one.state.loss_sum == other.state.loss_sum
 
 
 def test_what_xla_does_not_speed_up_is_not_compiled() -> None:

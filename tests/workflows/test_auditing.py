@@ -25,7 +25,7 @@ from forecast.inference import network
 from forecast.models import feeding, shape
 from forecast.models.shape import Fed, Shape
 from forecast.workflows import auditing
-from forecast.workflows.listening import Silence
+from recording import RecordingProgress
 
 ON_ANY_ROWS = ["repeatable", "future changed", "future deleted", "future shuffled", "inputs", "covariates",
                "imputation", "newest rows"]  # fmt: skip
@@ -252,22 +252,12 @@ def test_a_covariate_that_is_the_target_some_steps_later_is_told(fed: Run, brief
     assert found.warnings == ("covariate 'x' is nearly the target 'y' 2 steps later: a leak?",)
 
 
-class Ear(Silence):
-    """Keeps the notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-
 def test_new_rows_are_audited_as_far_as_they_go(fed: Run, brief: pytest.MonkeyPatch) -> None:
-    ear = Ear()
-    found = forecast.audit(fed, frame_of(230), listener=ear)
+    progress = RecordingProgress()
+    found = forecast.audit(fed, frame_of(230), progress=progress)
     assert [check.name for check in found.checks] == ON_ANY_ROWS
     assert found.failed == ()
-    assert ear.notes[-1].startswith("these are not the rows that fed was trained on")
+    assert progress.notes[-1].startswith("these are not the rows that fed was trained on")
     with pytest.raises(DataError, match="There is no window to score"):
         forecast.audit(fed, frame_of()[:100])
 

@@ -11,24 +11,11 @@ import pytest
 
 import forecast
 from forecast import Config, DataError, Run, RunError
+from forecast.progress import NullProgress
 from forecast.workflows.forecasting import age_in_steps, predict_and_draw, question_of
-from forecast.workflows.listening import Silence
+from recording import RecordingProgress
 
 Tiny = Callable[..., Config]
-
-
-class Ears(Silence):
-    """Remembers what was said."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.warnings: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
 
 
 def train_plain(folder: pytest.TempPathFactory, source: pd.DataFrame, config: Config) -> Run:
@@ -128,10 +115,10 @@ def test_a_missing_column_is_refused_by_name(with_covariate: Run, monthly: pd.Da
 
 
 def test_extra_columns_are_passed_over_with_a_warning(with_covariate: Run, wide: pd.DataFrame) -> None:
-    ears = Ears()
-    made = forecast.predict(with_covariate, wide.assign(extra=np.arange(200.0)), listener=ears)
+    progress = RecordingProgress()
+    made = forecast.predict(with_covariate, wide.assign(extra=np.arange(200.0)), progress=progress)
     close(made, with_covariate.forecast)
-    assert any("extra" in warning for warning in ears.warnings)
+    assert any("extra" in warning for warning in progress.warnings)
 
 
 def test_the_order_of_columns_and_rows_does_not_matter(with_covariate: Run, wide: pd.DataFrame) -> None:
@@ -152,11 +139,11 @@ def test_another_clock_is_refused_with_both_names(trained: Run, monthly: pd.Data
 
 
 def test_absent_rows_are_carried_forward_and_told(trained: Run, monthly: pd.DataFrame) -> None:
-    ears = Ears()
-    made = forecast.predict(trained, monthly.drop(index=[196, 197]), listener=ears)
+    progress = RecordingProgress()
+    made = forecast.predict(trained, monthly.drop(index=[196, 197]), progress=progress)
     carried = monthly["y"].where(~monthly.index.isin([196, 197]), monthly["y"][195])
     close(made, forecast.predict(trained, monthly.assign(y=carried)))
-    assert any(warning.startswith("2 of the last 6 rows (the lookback) are absent") for warning in ears.warnings)
+    assert any(warning.startswith("2 of the last 6 rows (the lookback) are absent") for warning in progress.warnings)
     # Earlier ones change nothing.
     close(forecast.predict(trained, monthly.drop(index=150)), trained.forecast)
 
@@ -172,9 +159,9 @@ def test_a_gap_that_is_too_long_is_refused_with_its_time(trained: Run, monthly: 
 
 def test_a_series_with_too_long_a_gap_is_named_and_left_out(of_three: Run, three: pd.DataFrame) -> None:
     holed = three.drop(index=three.index[(three["unique_id"] == "east")][190:198])
-    ears = Ears()
-    made = forecast.predict(of_three, holed, listener=ears)
-    assert any("of series 'east'" in warning for warning in ears.warnings)
+    progress = RecordingProgress()
+    made = forecast.predict(of_three, holed, progress=progress)
+    assert any("of series 'east'" in warning for warning in progress.warnings)
     written = of_three.forecast
     close(made, written[written["unique_id"] != "east"].reset_index(drop=True))
     with pytest.raises(DataError, match="is missing at 2006-05-01"):
@@ -255,10 +242,10 @@ def test_only_rows_that_were_not_trained_on_are_scored(trained: Run, monthly: pd
     rng = np.random.default_rng(9)
     times = pd.date_range("2006-09-01", periods=20, freq="MS")
     later = pd.concat([monthly, pd.DataFrame({"ds": times, "y": rng.normal(20, 3, 20)})], ignore_index=True)
-    ears = Ears()
-    scored = forecast.evaluate(trained, later, listener=ears)
+    progress = RecordingProgress()
+    scored = forecast.evaluate(trained, later, progress=progress)
     assert scored["n_windows"] == 58  # 60 rows after the training and validation spans hold 58 horizons of 3
-    assert any("58 windows" in note for note in ears.notes)
+    assert any("58 windows" in note for note in progress.notes)
     # Persistence, by hand, over those rows.
     y = later["y"].to_numpy()
     errors = [abs(y[origin + step] - y[origin]) for origin in range(159, 217) for step in (1, 2, 3)]
@@ -306,6 +293,6 @@ def test_a_forecast_that_is_no_number_is_refused(trained: Run, monthly: pd.DataF
         def over(self, rows: object) -> Callable[[np.ndarray], np.ndarray]:
             return lambda starts: np.full((len(starts), 3, 1), np.nan, np.float32)
 
-    question = question_of(trained, monthly, Silence())
+    question = question_of(trained, monthly, NullProgress())
     with pytest.raises(DataError, match="so far from those that months was trained on that its forecast is no number"):
         question.answered({"lstm": [Overflown()]})  # type: ignore[list-item]

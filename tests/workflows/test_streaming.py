@@ -13,8 +13,8 @@ import pytest
 import forecast
 from forecast import Config, Run, Stream
 from forecast.errors import DataError, RunError
-from forecast.workflows.listening import Silence
 from forecast.workflows.streaming import stream_rows
+from recording import RecordingProgress
 
 N = 40
 
@@ -252,22 +252,12 @@ def test_lines_are_read_as_they_come_and_saved(
     assert len(got) + len(list(stream_rows(Stream(runs["window"], state)))) == N - 5
 
 
-class Ears(Silence):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.heard.append(text)
-
-
 def test_a_file_is_read_line_by_line(runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes(b"\xef\xbb\xbf" + rows.to_csv(index=False, sep=";").replace("\n", "\r\n").encode().rstrip())
-    ears = Ears()
-    assert len(list(stream_rows(Stream(runs["window"]), str(path), listener=ears))) == N - 5
-    assert ears.heard == ["no forecast yet: The newest forecast needs 6 rows (the lookback), there are 1."]
+    progress = RecordingProgress()
+    assert len(list(stream_rows(Stream(runs["window"]), str(path), progress=progress))) == N - 5
+    assert progress.warnings == ["no forecast yet: The newest forecast needs 6 rows (the lookback), there are 1."]
 
 
 @pytest.mark.parametrize(

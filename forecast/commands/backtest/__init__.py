@@ -49,7 +49,7 @@ def command(
     Without options these are all origins of the test span, one step apart, forecast by one fit to what lies before it.
     """
     from forecast.commands.backtest.backtest import backtest, names_run
-    from forecast.commands.console import Speaker, out, print_json, say
+    from forecast.commands.console import ConsoleProgress, out, print_json, say
     from forecast.commands.requirements import check_references, demand, requirement_of
     from forecast.commands.tables import scores
     from forecast.evaluation.scoring import kept_origins
@@ -60,9 +60,9 @@ def command(
     from forecast.workflows.networks import references_of
 
     check_output(output)
-    speaker = Speaker(quiet)
+    progress = ConsoleProgress(quiet)
     requirements = [requirement_of(text) for text in require_skill or ()]
-    with speaker.heeding_signals():
+    with progress.heeding_signals():
         given = settings or config or not names_run(source, runs_dir)
         asked = configure(settings, config) if given else None
         check_references(requirements, references_of(asked or find(source, runs_dir=runs_dir).config))
@@ -75,12 +75,12 @@ def command(
             refit=_refit(refit),
             new_rows=new_rows,
             runs_dir=runs_dir,
-            listener=speaker,
+            progress=progress,
         )
     metrics = evaluation.metrics
     if output is not None:
         write_output(output, frame_to_csv(evaluation.forecasts))
-        speaker.note(f"forecasts: {output}, {len(evaluation.forecasts):,} rows{kept_origins(metrics)}")
+        progress.note(f"forecasts: {output}, {len(evaluation.forecasts):,} rows{kept_origins(metrics)}")
     if as_json:
         print_json(metrics)
     else:

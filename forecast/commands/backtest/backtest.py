@@ -25,11 +25,11 @@ from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.scoring import Evaluation, calibrated, judge, naive_errors
 from forecast.models.catalogue import configure
 from forecast.models.defaults import resolve
+from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.runs.find import all_runs, find, is_run, runs_folder
 from forecast.runs.run import Run
 from forecast.workflows.fitting import Fitted, fit_aside
 from forecast.workflows.forecasting import forecasters_of, intervals_at_start, judged, unseen_windows
-from forecast.workflows.listening import Listener, Numbered, Silence
 from forecast.workflows.reading import Source, fitting_panel, is_built_in, read, tell, training_panel
 
 
@@ -43,7 +43,7 @@ def backtest(
     refit: int | None = None,
     new_rows: Source | None = None,
     runs_dir: Path | None = None,
-    listener: Listener | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Forecast from many origins, each time knowing only the rows up to it, and score all of that.
 
@@ -60,7 +60,7 @@ def backtest(
         new_rows: For a run, the rows to forecast; None for those that it was trained on. Either way, only from
             origins that came after its training.
         runs_dir: Where runs live.
-        listener: Is told what goes on.
+        progress: Receives notes, warnings and progress.
 
     Returns:
         Scores as in metrics.json, with ``backtest`` beside them; forecasts in the long format.
@@ -69,7 +69,7 @@ def backtest(
         ConfigError: If a number is below one, or a run is given what only a source takes.
         DataError: If there are fewer origins, or too few rows before the first.
     """
-    listener = listener or Silence()
+    progress = progress or NullProgress()
     for name, value in (("windows", windows), ("step", step), ("refit", refit)):
         if value is not None and value < 1:
             raise ConfigError(f"{name}: must be at least 1. Received: {value}.")
@@ -83,15 +83,15 @@ def backtest(
                 "Give a series as SOURCE to fit networks to it.",
             )
         if isinstance(source, str) and (is_built_in(source) or os.path.isfile(source)):
-            listener.note(f"{source} names a run and a series: the run is taken")
-        return _of_run(run, training_panel(run) if new_rows is None else new_rows, windows, step, listener)
+            progress.note(f"{source} names a run and a series: the run is taken")
+        return _of_run(run, training_panel(run) if new_rows is None else new_rows, windows, step, progress)
     if new_rows is not None:
         raise ConfigError(f"There is no run {source!r} to forecast new rows with.", "forecast runs lists the runs.")
     config = config if isinstance(config, Config) else configure(config)
     panel = read(source, config.read)
-    tell(panel, listener)
-    plan = _plan(panel, config, windows, step, listener)
-    return _of_fits(panel, plan, fit_spans(plan.rows.panel, plan.windows, plan.split, span, refit), listener)
+    tell(panel, progress)
+    plan = _plan(panel, config, windows, step, progress)
+    return _of_fits(panel, plan, fit_spans(plan.rows.panel, plan.windows, plan.split, span, refit), progress)
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def names_run(name: str, runs_dir: Path | None = None) -> bool:
     )
 
 
-def _plan(panel: Panel, config: Config, most: int | None, step: int, listener: Listener) -> _Plan:
+def _plan(panel: Panel, config: Config, most: int | None, step: int, progress: Progress) -> _Plan:
     """Find the origins, and choose what was left open by the rows before the first of them."""
     asked = config
     while True:
@@ -149,7 +149,7 @@ def _plan(panel: Panel, config: Config, most: int | None, step: int, listener: L
         earlier = fit_spans(arranged, windows, split, "expanding", None)[0]
         asked = config.replace(data={"horizon": resolved.data.horizon, **_cut_at(earlier, arranged)})
     for note in notes:
-        listener.note(note)
+        progress.note(note)
     return _Plan(resolved, split, rows, windows, step)
 
 
@@ -181,8 +181,8 @@ def _origins(config: Config, panel: Panel, windows: Windows, most: int | None, s
     return found
 
 
-def _of_run(run: Run, source: Source, most: int | None, step: int, listener: Listener) -> Evaluation:
-    panel = fitting_panel(run, source, listener)
+def _of_run(run: Run, source: Source, most: int | None, step: int, progress: Progress) -> Evaluation:
+    panel = fitting_panel(run, source, progress)
     rows = encode(panel, run.config.data, run.scaler)
     windows = _origins(run.config, panel, unseen_windows(run, rows), most, step)
     intervals = intervals_at_start(run, panel)
@@ -190,17 +190,17 @@ def _of_run(run: Run, source: Source, most: int | None, step: int, listener: Lis
     return _with_origins(evaluation, panel, windows, {"run": run.name, "step": step, "fits": []})
 
 
-def _of_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], listener: Listener) -> Evaluation:
+def _of_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) -> Evaluation:
     """Fit, forecast the windows that the fit is for, let go of the networks, and so on; then judge all forecasts."""
     rows, windows, season = plan.rows, plan.windows, chosen(plan.config.data.season)
     forecasts: dict[str, Floats] = {}
     told, intervals = [], None
     if len(spans) > 1:
-        listener.note(f"{len(origins_of(rows.panel, windows)):,} origins, {len(spans)} fits")
+        progress.note(f"{len(origins_of(rows.panel, windows)):,} origins, {len(spans)} fits")
     for number, span in enumerate(spans, start=1):
         prepared, starts = _prepared(panel, plan, span)
         naive_error = naive_errors(prepared.rows, prepared.training_rows, season)
-        which = Numbered(listener, f"fit {number} of {len(spans)}") if len(spans) > 1 else listener
+        which = LabelledProgress(progress, f"fit {number} of {len(spans)}") if len(spans) > 1 else progress
         fitted = fit_aside(prepared, naive_error, which)
         for name, model in fitted.models.items():
             made = model(starts)

@@ -39,7 +39,7 @@ def command(
     """
     from forecast.commands.compare.compare import compare
     from forecast.commands.compare.table import leaderboard, notes
-    from forecast.commands.console import Speaker, out, print_json, say
+    from forecast.commands.console import ConsoleProgress, out, print_json, say
     from forecast.commands.tables import origins_span
     from forecast.runs.csv_tables import frame_to_csv
     from forecast.runs.files import check_output, write_output
@@ -47,8 +47,8 @@ def command(
     check_output(output)
     check_output(plot)
     check_output(report)
-    speaker = Speaker(quiet)
-    with speaker.heeding_signals():
+    progress = ConsoleProgress(quiet)
+    with progress.heeding_signals():
         found = compare(
             source,
             models,
@@ -56,21 +56,21 @@ def command(
             seeds=seeds,
             classical_seconds=classical_seconds,
             file=config,
-            listener=speaker,
+            progress=progress,
         )
     if output is not None:
         write_output(output, frame_to_csv(found.leaderboard))
-        speaker.note(f"leaderboard: {output}")
+        progress.note(f"leaderboard: {output}")
     if plot is not None:
         from forecast.plots import to_png
 
         write_output(plot, to_png(found.plot()))
-        speaker.note(f"plot: {plot}")
+        progress.note(f"plot: {plot}")
     if report is not None:
         from forecast.commands.compare.page import comparison_page
 
         write_output(report, comparison_page(found.summary, shlex.join(["forecast", *sys.argv[1:]])).encode())
-        speaker.note(f"report: {report}")
+        progress.note(f"report: {report}")
     if as_json:
         print_json(found.summary)
         return

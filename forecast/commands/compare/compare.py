@@ -22,8 +22,8 @@ from forecast.evaluation.scoring import judge, naive_errors
 from forecast.models.catalogue import COMPARED, MODELS, configure
 from forecast.models.classical import References, classical_references
 from forecast.models.defaults import resolve
+from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.workflows.fitting import fit_aside
-from forecast.workflows.listening import Listener, Numbered, Silence
 from forecast.workflows.reading import Source, read, tell
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def compare(
     seeds: int = 3,
     classical_seconds: float = 30.0,
     file: Path | None = None,
-    listener: Listener | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Train models with several seeds each on the same rows, and score all on the same windows.
 
@@ -100,13 +100,13 @@ def compare(
         seeds: How many seeds; the first is that of the settings.
         classical_seconds: Seconds for each classical reference; 0 leaves them out.
         file: A TOML file of more settings.
-        listener: Is told what goes on.
+        progress: Receives notes, warnings and progress.
 
     Raises:
         ConfigError: If a model or setting does not exist, or a number is out of range.
         DataError: If a part holds no window that all models can forecast.
     """
-    listener = listener or Silence()
+    progress = progress or NullProgress()
     if seeds < 1 or not classical_seconds >= 0:
         raise ConfigError(
             f"seeds must be at least 1, and classical_seconds at least 0. Received: {seeds}, {classical_seconds}."
@@ -114,13 +114,13 @@ def compare(
     names = _names(models)
     configs = {name: configure({**(settings or {}), "model": name}, file) for name in names}
     panel = read(source, configs["rnn"].read)
-    tell(panel, listener)
-    entrants = {name: prepare(panel, config) for name, config in _resolved(configs, panel, listener).items()}
+    tell(panel, progress)
+    entrants = {name: prepare(panel, config) for name, config in _resolved(configs, panel, progress).items()}
     field = _field(list(entrants.values()))
     for warning in doubts(panel, entrants["rnn"]):
-        listener.warn(warning)
-    references = _references(field, classical_seconds, listener)
-    return _comparison(panel, field, _try_all(field, entrants, seeds, references, listener), references)
+        progress.warn(warning)
+    references = _references(field, classical_seconds, progress)
+    return _comparison(panel, field, _try_all(field, entrants, seeds, references, progress), references)
 
 
 def _names(models: str | Sequence[str]) -> tuple[str, ...]:
@@ -129,14 +129,14 @@ def _names(models: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(("rnn", *(MODELS if wanted == ["all"] else wanted))))
 
 
-def _resolved(configs: Mapping[str, Config], panel: Panel, listener: Listener) -> dict[str, Config]:
+def _resolved(configs: Mapping[str, Config], panel: Panel, progress: Progress) -> dict[str, Config]:
     """The configurations without open fields; tells what was chosen, and for whom where that differs."""
     alone = {"baseline": False, "refit": False, "track_gradients": False}
     configs = {name: config.replace(training=alone) for name, config in configs.items()}
     resolved = {name: resolve(config, panel) for name, config in configs.items()}
     layouts = {config.data.channels for config, _ in resolved.values()}
     if len(layouts) > 1 and any(len(config.data.target) > 1 for config, _ in resolved.values()):
-        listener.note("several targets: all models forecast them jointly; --channels independent gives each its own")
+        progress.note("several targets: all models forecast them jointly; --channels independent gives each its own")
         joint = {name: config.replace(data={"channels": "joint"}) for name, config in configs.items()}
         resolved = {name: resolve(config, panel) for name, config in joint.items()}
     said: dict[str, list[str]] = {}
@@ -144,7 +144,7 @@ def _resolved(configs: Mapping[str, Config], panel: Panel, listener: Listener) -
         for note in notes:
             said.setdefault(note, []).append(name)
     for note, names in said.items():
-        listener.note(note if len(names) == len(resolved) else f"{', '.join(names)}: {note}")
+        progress.note(note if len(names) == len(resolved) else f"{', '.join(names)}: {note}")
     return {name: config for name, (config, _) in resolved.items()}
 
 
@@ -169,23 +169,23 @@ def _common(windows: Sequence[Windows], part: str) -> Windows:
     return Windows(cutoffs - lookback + 1, lookback, windows[0].horizon)
 
 
-def _references(field: _Field, seconds: float, listener: Listener) -> References | None:
+def _references(field: _Field, seconds: float, progress: Progress) -> References | None:
     """The classical references, or None if there are none; tells which failed or were too slow."""
     if not seconds:
         return None
-    listener.note(f"classical references: at most {seconds:g} seconds for each")
+    progress.note(f"classical references: at most {seconds:g} seconds for each")
     found = classical_references(
         field.rows,
         field.test,
         field.season,
         seconds,
-        counted=lambda done, total: listener.counted("classical references", done, total),
+        counted=lambda done, total: progress.counted("classical references", done, total),
     )
     for name in found.left_out:
-        listener.warn(f"{name} is left out: one fit takes {found.seconds[name]:.1f} seconds")
+        progress.warn(f"{name} is left out: one fit takes {found.seconds[name]:.1f} seconds")
     for name, count in found.failed.items():
         if count:
-            listener.warn(f"{name} failed at {count} of {len(found.windows)} cut-offs and repeats the last value there")
+            progress.warn(f"{name} failed at {count} of {len(found.windows)} cut-offs and repeats the last value there")
     return found if found.models else None
 
 
@@ -216,7 +216,7 @@ def _try_all(
     entrants: Mapping[str, Prepared],
     n_seeds: int,
     references: References | None,
-    listener: Listener,
+    progress: Progress,
 ) -> dict[str, list[_Try]]:
     """Train every model with every seed, and score each beside the vanilla RNN of the same seed."""
     training = entrants["rnn"].config.training
@@ -227,7 +227,7 @@ def _try_all(
         for place, (name, prepared) in enumerate(entrants.items(), start=1):
             which = f"seed {seed}, {number * len(entrants) + place} of {len(entrants) * n_seeds}"
             seeded = replace(prepared, config=prepared.config.replace(training={"seed": seed}))
-            found, made = _tried(field, seeded, baseline, references, Numbered(listener, which))
+            found, made = _tried(field, seeded, baseline, references, LabelledProgress(progress, which))
             baseline = baseline or {"rnn": made}
             tries[name].append(found)
     return tries
@@ -238,11 +238,11 @@ def _tried(
     prepared: Prepared,
     baseline: Mapping[str, InUnits],
     references: References | None,
-    listener: Listener,
+    progress: Progress,
 ) -> tuple[_Try, InUnits]:
     """Train one model with one seed and score it; and its forecasts of the test windows."""
     name, cut = prepared.config.network.model, field.test.lookback - prepared.test.lookback
-    fitted = fit_aside(prepared, field.naive_error, listener)
+    fitted = fit_aside(prepared, field.naive_error, progress)
     brief = fitted.models[name]
 
     def model(starts: Ints) -> Floats:

@@ -24,7 +24,7 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Forecast the steps after the last row: of the data that a run was trained on, or of new ones."""
-    from forecast.commands.console import Speaker, print_csv, print_json
+    from forecast.commands.console import ConsoleProgress, print_csv, print_json
     from forecast.data.panel import moment
     from forecast.errors import ConfigError
     from forecast.runs.csv_tables import frame_to_csv, records
@@ -32,7 +32,7 @@ def command(
     from forecast.runs.find import find
     from forecast.workflows import forecasting
 
-    speaker = Speaker(quiet)
+    progress = ConsoleProgress(quiet)
     check_output(output)
     check_output(plot)
     if plot is not None and paths is not None:
@@ -41,22 +41,22 @@ def command(
         )
     found = find(run, runs_dir=runs_dir)
     if paths is not None:
-        forecast = forecasting.sample_paths(found, source, count=paths, seed=seed, listener=speaker)
+        forecast = forecasting.sample_paths(found, source, count=paths, seed=seed, progress=progress)
     elif plot is None:
-        forecast = forecasting.predict(found, source, listener=speaker)
+        forecast = forecasting.predict(found, source, progress=progress)
     else:
-        forecast, pictures = forecasting.predict_and_draw(found, source, listener=speaker)
+        forecast, pictures = forecasting.predict_and_draw(found, source, progress=progress)
         for number, picture in enumerate(pictures):
             path = plot if number == 0 else plot.with_stem(f"{plot.stem}-{number + 1}")
             write_output(path, picture)
-            speaker.note(f"plot: {path}")
+            progress.note(f"plot: {path}")
     age = forecasting.age_in_steps(forecast, found)
     if age > 2:
         newest = moment(forecast["cutoff"].max())
-        speaker.warn(f"the newest row is of {newest}, {age:,} steps ago; the forecast follows that row")
+        progress.warn(f"the newest row is of {newest}, {age:,} steps ago; the forecast follows that row")
     if output is not None:
         write_output(output, frame_to_csv(forecast))
-        speaker.note(f"forecast: {output}")
+        progress.note(f"forecast: {output}")
     if as_json:
         print_json(records(forecast))
     elif output is None:

@@ -27,7 +27,7 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Train a network and a vanilla RNN, judge both on the test span, forecast the future, and draw it all."""
-    from forecast.commands.console import Speaker, out, print_json, say
+    from forecast.commands.console import ConsoleProgress, out, print_json, say
     from forecast.commands.requirements import check_references, demand, requirement_of
     from forecast.commands.tables import scores
     from forecast.commands.train import train
@@ -36,9 +36,9 @@ def command(
     from forecast.models.naive import NAIVE
     from forecast.workflows.networks import references_of
 
-    speaker = Speaker(quiet)
+    progress = ConsoleProgress(quiet)
     requirements = [requirement_of(text) for text in require_skill or ()]
-    with speaker.heeding_signals():
+    with progress.heeding_signals():
         if resume is not None:
             if settings or run or config or overwrite:
                 raise ConfigError(
@@ -46,7 +46,7 @@ def command(
                     f"Type: forecast train --resume {resume}",
                 )
             check_references(requirements, (*NAIVE, "rnn"))
-            made = train.resume(resume, runs_dir=runs_dir, source=source, listener=speaker)
+            made = train.resume(resume, runs_dir=runs_dir, source=source, progress=progress)
         elif source is None:
             raise ConfigError(
                 "Train on what?", "Type: forecast train weather\nforecast datasets lists the built-in series."
@@ -60,7 +60,7 @@ def command(
                 run=run,
                 runs_dir=runs_dir,
                 overwrite=overwrite,
-                listener=speaker,
+                progress=progress,
                 command=shlex.join(["forecast", *sys.argv[1:]]),
             )
     if as_json:

@@ -22,12 +22,12 @@ from forecast.inference.intervals import intervals_to_arrays
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.models.catalogue import configure
 from forecast.models.defaults import resolve
+from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.files import locked
 from forecast.runs.find import runs_folder
 from forecast.runs.run import Run
 from forecast.runs.writer import RunWriter
 from forecast.workflows.fitting import Trained, Workshop, fit_network, fit_networks
-from forecast.workflows.listening import Listener, Silence, StopRequested
 from forecast.workflows.networks import column_names
 from forecast.workflows.reading import Source, is_built_in, read, tell
 
@@ -39,7 +39,7 @@ def train(
     run: str | None = None,
     runs_dir: Path | None = None,
     overwrite: bool = False,
-    listener: Listener | None = None,
+    progress: Progress | None = None,
     command: str = "",
 ) -> Run:
     """Train the model and the vanilla RNN, judge both on every test window, forecast the future, draw the plots.
@@ -50,35 +50,35 @@ def train(
         run: Name of the run; None for the source's and the model's.
         runs_dir: Where runs live; None for FORECAST_RUNS or ./models.
         overwrite: Replace a run of that name.
-        listener: Is told what goes on.
+        progress: Receives notes, warnings and progress.
         command: The command line that asked for it, for the record.
 
     Raises:
         ForecastError: Of the kind that fits; nothing is left behind after a refusal.
     """
-    listener = listener or Silence()
+    progress = progress or NullProgress()
     config = config if isinstance(config, Config) else configure(config)
     panel = read(source, config.read)
-    tell(panel, listener)
+    tell(panel, progress)
     resolved, choices = resolve(config, panel)
     for note in choices:
-        listener.note(note)
+        progress.note(note)
     prepared = prepare(panel, resolved)
     doubtful = doubts(panel, prepared)
     for warning in doubtful:
-        listener.warn(warning)
+        progress.warn(warning)
     folder = runs_folder(runs_dir)
     name = run if run is not None else _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
         writer.begin(_first_manifest(source, panel, doubtful, command), resolved, overwrite)
         del panel  # the columns that it has beside those of the run are as large as these
-        with _tidied(writer, listener):
-            return _make(Workshop(prepared, writer, listener))
+        with _tidied(writer, progress):
+            return _make(Workshop(prepared, writer, progress))
 
 
 def resume(
-    name: str, *, runs_dir: Path | None = None, source: Source | None = None, listener: Listener | None = None
+    name: str, *, runs_dir: Path | None = None, source: Source | None = None, progress: Progress | None = None
 ) -> Run:
     """Continue an interrupted training; ends with the same bits as one that was never interrupted.
 
@@ -86,14 +86,14 @@ def resume(
         name: Name of the run.
         runs_dir: Where runs live.
         source: The data, if they cannot be read again from where they were.
-        listener: Is told what goes on.
+        progress: Receives notes, warnings and progress.
 
     Raises:
         RunError: If there is nothing to resume, or every checkpoint is damaged.
         MachineError: If another process is training it.
         DataError: If the data are no longer those that training began with.
     """
-    listener = listener or Silence()
+    progress = progress or NullProgress()
     writer = RunWriter(runs_folder(runs_dir), name)
     if writer.place.exists():  # finished, perhaps by a process that was killed while it tidied up
         with locked(writer.lock, f"The run {name}"):
@@ -111,14 +111,14 @@ def resume(
             f"{again} has changed since the training began ({panel.n_rows} rows now, {manifest['data']['rows']} then).",
             f"Bring the old file back, or train anew with --run {name} --overwrite.",
         )
-    with locked(writer.lock, f"The run {name}"), _tidied(writer, listener):
-        return _make(Workshop(prepare(panel, config), writer, listener))
+    with locked(writer.lock, f"The run {name}"), _tidied(writer, progress):
+        return _make(Workshop(prepare(panel, config), writer, progress))
 
 
 @contextmanager
-def _tidied(writer: RunWriter, listener: Listener) -> Iterator[None]:
+def _tidied(writer: RunWriter, progress: Progress) -> Iterator[None]:
     """After a request to stop, name the command that goes on; after a refusal, leave nothing behind."""
-    listener.resumable(writer.resume_command)
+    progress.resumable(writer.resume_command)
     try:
         yield
     except StopRequested as stop:
@@ -140,16 +140,16 @@ def _make(workshop: Workshop) -> Run:
     manifest, _ = writer.begun()
     newest = newest_rows(rows.panel, config.data, prepared.scaler)
     for warning in newest.refused + newest.filled:  # told before the time is spent, and no reason not to train
-        workshop.listener.warn(warning)
+        workshop.progress.warn(warning)
     naive_error = naive_errors(rows, prepared.training_rows, season)
     trained = fit_networks(workshop, naive_error)
     units = {names[network]: result.over(rows, prepared.scaler) for network, result in trained.items()}
     intervals = calibrated(rows, prepared.validation, units, season, config)
     for warning in rough_intervals(config, len(prepared.validation)):
-        workshop.listener.warn(warning)
+        workshop.progress.warn(warning)
     evaluation = judge(rows, prepared.test, units, season, naive_error, intervals)
     if some := kept_origins(evaluation.metrics):
-        workshop.listener.note(f"test_forecasts.csv: {len(evaluation.forecasts):,} rows{some}; every window is scored")
+        workshop.progress.note(f"test_forecasts.csv: {len(evaluation.forecasts):,} rows{some}; every window is scored")
 
     forecasting = {names[network]: result for network, result in trained.items()}
     refitted = None

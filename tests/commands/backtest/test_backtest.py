@@ -15,33 +15,20 @@ import pytest
 import forecast
 from forecast import Config, ConfigError, DataError, Run, RunError
 from forecast.evaluation.scoring import Evaluation
-from forecast.workflows.listening import Silence, StopRequested
+from forecast.progress import NullProgress, StopRequested
+from recording import RecordingProgress
 
 Tiny = Callable[..., Config]
 
 NETWORKS = ["lstm", "rnn"]
 
 
-class Ears(Silence):
-    """Remembers what was said and which networks were trained."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.networks: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def started(self, network: str, fit: object) -> None:
-        self.networks.append(network)
-
-
 @pytest.fixture(scope="module")
 def rolled(monthly: pd.DataFrame, tiny: Tiny) -> tuple[Evaluation, list[str]]:
     """Seven origins, two months apart, a fit for each three of them; and what was trained."""
-    ears = Ears()
-    found = forecast.backtest(monthly, tiny(), windows=7, step=2, refit=3, span="sliding", listener=ears)
-    return found, ears.networks
+    progress = RecordingProgress()
+    found = forecast.backtest(monthly, tiny(), windows=7, step=2, refit=3, span="sliding", progress=progress)
+    return found, progress.networks
 
 
 def origins(found: Evaluation) -> list[str]:
@@ -140,9 +127,9 @@ def test_a_name_is_first_a_run_then_a_source(
     shutil.copytree(trained.path, tmp_path / "models" / "weather")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FORECAST_RUNS", raising=False)
-    ears = Ears()
-    assert forecast.backtest("weather", windows=1, listener=ears).metrics["backtest"]["run"] == "weather"
-    assert "weather names a run and a series: the run is taken" in ears.notes
+    progress = RecordingProgress()
+    assert forecast.backtest("weather", windows=1, progress=progress).metrics["backtest"]["run"] == "weather"
+    assert "weather names a run and a series: the run is taken" in progress.notes
 
 
 def test_a_word_that_names_nothing_is_told_what_is_near(trained: Run) -> None:
@@ -192,9 +179,9 @@ def test_what_is_left_open_is_chosen_by_what_comes_before_the_first_origin(tiny:
     rng = np.random.default_rng(1)
     table = pd.DataFrame({"ds": pd.date_range("2000-01-01", periods=200, freq="MS"), "y": rng.normal(size=200)})
     table["late"] = np.where(np.arange(200) < 100, np.nan, rng.normal(size=200))
-    ears = Ears()
-    forecast.backtest(table, tiny(model="rnn", target="y", longest_fill=0), windows=90, listener=ears)
-    assert "target: y" in ears.notes
+    progress = RecordingProgress()
+    forecast.backtest(table, tiny(model="rnn", target="y", longest_fill=0), windows=90, progress=progress)
+    assert "target: y" in progress.notes
 
 
 def test_series_are_forecast_from_the_same_moments(three: pd.DataFrame, tiny: Tiny) -> None:
@@ -208,14 +195,14 @@ def test_series_are_forecast_from_the_same_moments(three: pd.DataFrame, tiny: Ti
 def test_nothing_is_left_behind_not_even_after_a_request_to_stop(
     monthly: pd.DataFrame, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Stop(Silence):
+    class Stop(NullProgress):
         def ended(self, network: str, fit: object) -> None:
             raise StopRequested(2)
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StopRequested):
-        forecast.backtest(monthly, tiny(), windows=2, listener=Stop())
+        forecast.backtest(monthly, tiny(), windows=2, progress=Stop())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -19,29 +19,13 @@ from forecast.commands.compare.page import comparison_page
 from forecast.commands.compare.plot import plot_leaderboard
 from forecast.data.windows import Windows
 from forecast.models import classical
-from forecast.workflows.listening import Silence
+from forecast.progress import NullProgress
+from recording import RecordingProgress
 
 Tiny = Callable[..., Config]
+Compared = tuple[Comparison, RecordingProgress, Path]
 
 SMALL = {"units": 8, "epochs": 2, "batch_size": 16, "lookback": 6, "horizon": 3, "normalise": "none"}
-
-
-class Ears(Silence):
-    """Remembers what was said and which networks were trained."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.warnings: list[str] = []
-        self.networks: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
-
-    def started(self, network: str, fit: object) -> None:
-        self.networks.append(network)
 
 
 @pytest.fixture(scope="module")
@@ -61,18 +45,16 @@ def quick_references() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def compared(
-    monthly_csv: Path, tmp_path_factory: pytest.TempPathFactory, quick_references: None
-) -> tuple[Comparison, Ears, Path]:
+def compared(monthly_csv: Path, tmp_path_factory: pytest.TempPathFactory, quick_references: None) -> Compared:
     """An LSTM beside the vanilla RNN, two seeds each; what was said; and the folder for what is temporary."""
-    ears, place = Ears(), tmp_path_factory.mktemp("aside")
+    progress, place = RecordingProgress(), tmp_path_factory.mktemp("aside")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(place))
-        found = compare(monthly_csv, ["lstm"], SMALL, seeds=2, classical_seconds=60, listener=ears)
-    return found, ears, place
+        found = compare(monthly_csv, ["lstm"], SMALL, seeds=2, classical_seconds=60, progress=progress)
+    return found, progress, place
 
 
-def test_each_training_is_that_of_train(compared: tuple[Comparison, Ears, Path], trained: Run) -> None:
+def test_each_training_is_that_of_train(compared: tuple[Comparison, RecordingProgress, Path], trained: Run) -> None:
     first = compared[0].summary["models"]["lstm"]["by_seed"][0]
     told = trained.metrics
     assert first["seed"] == trained.config.training.seed
@@ -84,7 +66,7 @@ def test_each_training_is_that_of_train(compared: tuple[Comparison, Ears, Path],
     assert naive["mae"] == told["models"]["seasonal-naive"]["mae"]
 
 
-def test_the_vanilla_rnn_always_stands_in_the_table(compared: tuple[Comparison, Ears, Path]) -> None:
+def test_the_vanilla_rnn_always_stands_in_the_table(compared: Compared) -> None:
     summary = compared[0].summary
     assert set(summary["models"]) == {"rnn", "lstm", "persistence", "seasonal-naive", "drift"}
     assert set(summary["models"]["lstm"]["skill"]) == {"rnn", "persistence", "seasonal-naive", "drift"}
@@ -94,14 +76,14 @@ def test_the_vanilla_rnn_always_stands_in_the_table(compared: tuple[Comparison, 
     ]  # fmt: skip
 
 
-def test_the_lowest_validation_error_is_chosen(compared: tuple[Comparison, Ears, Path]) -> None:
+def test_the_lowest_validation_error_is_chosen(compared: Compared) -> None:
     summary = compared[0].summary
     networks = {name: line for name, line in summary["models"].items() if line["kind"] == "network"}
     assert summary["chosen"] == min(networks, key=lambda name: networks[name]["validation"]) == next(iter(networks))
     assert summary["chosen"] in compared[0].verdict
 
 
-def test_the_classical_stand_beside_all_others_on_their_own_windows(compared: tuple[Comparison, Ears, Path]) -> None:
+def test_the_classical_stand_beside_all_others_on_their_own_windows(compared: Compared) -> None:
     beside = compared[0].summary["classical"]
     assert list(beside["models"])[2:4] == ["theta", "sarima"]
     assert beside["n_windows"] == compared[0].summary["n_windows"]  # they were fast enough for all of them
@@ -111,7 +93,7 @@ def test_the_classical_stand_beside_all_others_on_their_own_windows(compared: tu
     assert any(f"sarima failed at {beside['failed']['sarima']} of" in said for said in compared[1].warnings)
 
 
-def test_the_table_holds_both(compared: tuple[Comparison, Ears, Path]) -> None:
+def test_the_table_holds_both(compared: Compared) -> None:
     frame = compared[0].leaderboard
     assert len(frame) == 5 + 7
     assert {"windows", "model", "kind", "chosen", "validation", "mae", "mae_spread", "parameters", "seconds"} <= set(
@@ -124,12 +106,12 @@ def test_the_table_holds_both(compared: tuple[Comparison, Ears, Path]) -> None:
     assert seeds[0] != seeds[1]
 
 
-def test_the_summary_is_json_and_nothing_is_left_behind(compared: tuple[Comparison, Ears, Path]) -> None:
+def test_the_summary_is_json_and_nothing_is_left_behind(compared: Compared) -> None:
     assert json.loads(json.dumps(compared[0].summary, allow_nan=False)) == compared[0].summary
     assert list(compared[2].iterdir()) == []
 
 
-def test_the_plot_is_drawn(compared: tuple[Comparison, Ears, Path]) -> None:
+def test_the_plot_is_drawn(compared: Compared) -> None:
     figure = compared[0].plot()
     above, below = figure.axes
     assert [label.get_text() for label in above.get_yticklabels()][:2] == [
@@ -147,9 +129,9 @@ def test_lookbacks_may_differ_and_the_windows_are_the_same(
     monkeypatch.setattr("forecast.models.defaults.longer_memory", lambda *_: (40, "it is longer"))
     gapped = monthly.drop(index=155)  # followed by windows of 36 rows sooner than by those of 40
     settings = {name: value for name, value in SMALL.items() if name != "lookback"} | {"epochs": 1}
-    ears = Ears()
-    found = compare(gapped, ["segment-rnn"], settings, seeds=1, classical_seconds=0, listener=ears)
-    lookbacks = [note for note in ears.notes if "lookback" in note]
+    progress = RecordingProgress()
+    found = compare(gapped, ["segment-rnn"], settings, seeds=1, classical_seconds=0, progress=progress)
+    lookbacks = [note for note in progress.notes if "lookback" in note]
     assert [note.split(" months")[0] for note in lookbacks] == ["rnn: lookback 36", "segment-rnn: lookback 40"]
     assert found.summary["first_origin"][:10] == "2006-04-01"  # 40 rows after the gap
     assert found.summary["n_windows"] == 2
@@ -177,16 +159,16 @@ def test_an_ensemble_takes_seeds_of_its_own(monthly: pd.DataFrame, tiny: Tiny, m
         return None, None
 
     monkeypatch.setattr(comparing, "_tried", note)
-    comparing._try_all(None, {"rnn": prepared}, 3, None, Silence())  # type: ignore[arg-type]
+    comparing._try_all(None, {"rnn": prepared}, 3, None, NullProgress())  # type: ignore[arg-type]
     assert seeds == [5, 7, 9]
 
 
 def test_several_targets_are_forecast_in_one_way_by_all(monthly: pd.DataFrame) -> None:
     two = monthly.assign(z=monthly["y"] * 2 + np.arange(len(monthly)) % 5)
-    ears = Ears()
+    progress = RecordingProgress()
     settings = SMALL | {"target": "y,z", "epochs": 1}
-    found = compare(two, ["segment-rnn"], settings, seeds=1, classical_seconds=0, listener=ears)
-    assert any("several targets" in note for note in ears.notes)
+    found = compare(two, ["segment-rnn"], settings, seeds=1, classical_seconds=0, progress=progress)
+    assert any("several targets" in note for note in progress.notes)
     assert found.summary["target"] == ["y", "z"]
     assert found.summary["measure"] == "MASE"
     assert "MASE" in found.verdict
@@ -201,7 +183,7 @@ def test_what_cannot_be_compared_is_refused_before_any_training(monthly: pd.Data
         compare(monthly, classical_seconds=float("nan"))
 
 
-def test_the_page_of_a_comparison(compared: tuple[Comparison, Ears, Path]) -> None:
+def test_the_page_of_a_comparison(compared: Compared) -> None:
     summary = compared[0].summary | {"title": "<script>alert(1)</script>"}
     page = comparison_page(summary, "forecast compare x --models lstm")
     assert (

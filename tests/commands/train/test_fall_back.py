@@ -12,19 +12,9 @@ import forecast
 from forecast import Config, Run
 from forecast.errors import ConfigError
 from forecast.evaluation.significance import diebold_mariano
-from forecast.workflows.listening import Silence
+from recording import RecordingProgress
 
 pytestmark = pytest.mark.usefixtures("plotless")
-
-
-class Ears(Silence):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.heard.append(text)
 
 
 def walk() -> pd.DataFrame:
@@ -62,9 +52,9 @@ def test_new_rows_get_their_last_value_too_and_nothing_is_refitted(run: Run) -> 
 
 
 def test_it_is_said_while_training(tmp_path: Path) -> None:
-    ears = Ears()
-    forecast.train(walk(), configured(), run="said", runs_dir=tmp_path, listener=ears)
-    assert [text.split("(")[0] for text in ears.heard] == [
+    progress = RecordingProgress()
+    forecast.train(walk(), configured(), run="said", runs_dir=tmp_path, progress=progress)
+    assert [text.split("(")[0] for text in progress.warnings] == [
         "on the validation span segment-lstm does not beat the last value ",
         "on the validation span rnn does not beat the last value ",
     ]

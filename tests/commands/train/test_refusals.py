@@ -16,16 +16,16 @@ import pytest
 
 import forecast
 from forecast import Config, ConfigError, MachineError, RunError
+from forecast.progress import NullProgress, StopRequested
 from forecast.runs.files import locked
 from forecast.runs.find import unfinished_runs
-from forecast.workflows.listening import Silence, StopRequested
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
 Tiny = Callable[..., Config]
 
 
-class AtStep(Silence):
+class AtStep(NullProgress):
     """Does something after a step."""
 
     def __init__(self, step: int, act: Callable[[Any], None]) -> None:
@@ -36,7 +36,7 @@ class AtStep(Silence):
         self.warnings.append(text)
 
     def step(self, fit: Any) -> None:
-        if fit.progress.step == self.at:
+        if fit.state.step == self.at:
             self.act(fit)
 
 
@@ -50,7 +50,7 @@ def spoil(fit: Any) -> None:
 
 def interrupted(folder: Path, source: object, config: Config, step: int) -> None:
     with pytest.raises(StopRequested):
-        forecast.train(source, config, run="run", runs_dir=folder, listener=AtStep(step, stop))  # type: ignore[arg-type]
+        forecast.train(source, config, run="run", runs_dir=folder, progress=AtStep(step, stop))  # type: ignore[arg-type]
 
 
 def test_a_second_training_of_one_run_names_the_first(tmp_path: Path, monthly_csv: Path, tiny: Tiny) -> None:
@@ -84,7 +84,7 @@ def read_only() -> Iterator[Path]:
 def test_a_read_only_place_is_refused_before_training(read_only: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
     for name in ("run", None):
         with pytest.raises(MachineError, match=r"Cannot lock .*: Permission denied") as refused:
-            forecast.train(monthly, tiny(), run=name, runs_dir=read_only, listener=AtStep(1, stop))
+            forecast.train(monthly, tiny(), run=name, runs_dir=read_only, progress=AtStep(1, stop))
         assert "--runs-dir" in refused.value.advice
 
 
@@ -108,7 +108,7 @@ def test_the_last_finite_checkpoint_outlives_a_divergence(
     monkeypatch.setattr("forecast.workflows.fitting._SECONDS_BETWEEN_CHECKPOINTS", seconds)
     config = tiny(steps_per_epoch=10)
     with pytest.raises(ConfigError, match=f"{sign}.*: training has diverged") as stopped:
-        forecast.train(monthly_csv, config, run="run", runs_dir=tmp_path, listener=AtStep(13, spoil))
+        forecast.train(monthly_csv, config, run="run", runs_dir=tmp_path, progress=AtStep(13, spoil))
     assert "--learning-rate" in stopped.value.advice
     newest = max((tmp_path / ".run.training" / "checkpoints").iterdir())
     assert newest.name == f"model.1-{10 if seconds else 12:09d}.ckpt"
@@ -135,9 +135,9 @@ def test_damaged_checkpoints_are_passed_over_or_refused(tmp_path: Path, monthly_
     assert refused.value.exit_code == 2
     assert unfinished_runs(tmp_path) == ["run"]
     older.write_bytes(sound)
-    ears = AtStep(0, stop)
-    resumed = forecast.resume("run", runs_dir=tmp_path, listener=ears)
-    assert f"checkpoint {newer.name} is damaged; going on from the one before" in ears.warnings
+    progress = AtStep(0, stop)
+    resumed = forecast.resume("run", runs_dir=tmp_path, progress=progress)
+    assert f"checkpoint {newer.name} is damaged; going on from the one before" in progress.warnings
     straight = forecast.train(monthly_csv, config, run="straight", runs_dir=tmp_path)
     assert resumed.manifest["files"]["weights.npz"] == straight.manifest["files"]["weights.npz"]
 

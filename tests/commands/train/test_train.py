@@ -17,35 +17,18 @@ import forecast
 from forecast import Config, ConfigError, DataError, ForecastError, Run, RunError
 from forecast.evaluation import scoring
 from forecast.plots.draw import draw_forecast
+from forecast.progress import NullProgress, StopRequested
 from forecast.runs.find import all_runs
 from forecast.training.schedule import WindowOrder
 from forecast.workflows import fitting
-from forecast.workflows.listening import Silence, StopRequested
+from recording import RecordingProgress
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
 Tiny = Callable[..., Config]
 
 
-class Ears(Silence):
-    """Remembers what was said and which networks were trained."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.warnings: list[str] = []
-        self.networks: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
-
-    def started(self, network: str, fit: object) -> None:
-        self.networks.append(network)
-
-
-class Stop(Silence):
+class Stop(NullProgress):
     """Asks to stop when the numbered network has done so many steps."""
 
     def __init__(self, network: int, step: int) -> None:
@@ -55,7 +38,7 @@ class Stop(Silence):
         self.seen += 1
 
     def step(self, fit: forecast.training.trainer.Fit) -> None:  # type: ignore[name-defined]
-        if self.seen == self.network and fit.progress.step == self.stop_at:
+        if self.seen == self.network and fit.state.step == self.stop_at:
             raise StopRequested(2)
 
 
@@ -102,7 +85,7 @@ def test_an_interrupted_training_ends_with_the_same_bytes(
     tmp_path: Path, monthly_csv: Path, straight: Run, everything: Config, network: int, step: int
 ) -> None:
     with pytest.raises(StopRequested) as caught:
-        forecast.train(monthly_csv, everything, run="run", runs_dir=tmp_path, listener=Stop(network, step))
+        forecast.train(monthly_csv, everything, run="run", runs_dir=tmp_path, progress=Stop(network, step))
     assert caught.value.exit_code == 130
     assert caught.value.advice == f"Continue with: forecast train --resume run --runs-dir {tmp_path}"
     assert all_runs(runs_dir=tmp_path) == []
@@ -116,28 +99,28 @@ def test_a_training_may_be_interrupted_again_and_again(
     tmp_path: Path, monthly_csv: Path, straight: Run, everything: Config
 ) -> None:
     with pytest.raises(StopRequested):
-        forecast.train(monthly_csv, everything, run="run", runs_dir=tmp_path, listener=Stop(1, 3))
+        forecast.train(monthly_csv, everything, run="run", runs_dir=tmp_path, progress=Stop(1, 3))
     for stop in (Stop(1, 11), Stop(2, 9)):
         with pytest.raises(StopRequested):
-            forecast.resume("run", runs_dir=tmp_path, listener=stop)
+            forecast.resume("run", runs_dir=tmp_path, progress=stop)
     assert results(forecast.resume("run", runs_dir=tmp_path)) == results(straight)
 
 
 def test_a_stop_between_two_networks_names_the_command_that_continues(
     tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny
 ) -> None:
-    class Between(Silence):
+    class Between(NullProgress):
         def ended(self, network: str, fit: object) -> None:
             raise StopRequested(15)  # as the command line does when a signal comes while nothing is trained
 
     with pytest.raises(StopRequested) as caught:
-        forecast.train(monthly, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, listener=Between())
+        forecast.train(monthly, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, progress=Between())
     assert "forecast train --resume run" in caught.value.advice
 
 
 def interrupted(folder: Path, source: object, config: Config) -> None:
     with pytest.raises(StopRequested):
-        forecast.train(source, config, run="run", runs_dir=folder, listener=Stop(1, 3))  # type: ignore[arg-type]
+        forecast.train(source, config, run="run", runs_dir=folder, progress=Stop(1, 3))  # type: ignore[arg-type]
 
 
 def test_resume_refuses_data_that_changed(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
@@ -203,16 +186,16 @@ def test_an_unfinished_folder_that_is_damaged_is_refused(tmp_path: Path, monthly
 
 def test_the_model_was_restored_and_not_trained_again(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
     with pytest.raises(StopRequested):
-        forecast.train(monthly, tiny(), run="run", runs_dir=tmp_path, listener=Stop(2, 3))
+        forecast.train(monthly, tiny(), run="run", runs_dir=tmp_path, progress=Stop(2, 3))
 
-    class Count(Silence):
+    class Count(NullProgress):
         steps = 0
 
         def step(self, fit: object) -> None:
             self.steps += 1
 
     count = Count()
-    forecast.resume("run", runs_dir=tmp_path, source=monthly, listener=count)
+    forecast.resume("run", runs_dir=tmp_path, source=monthly, progress=count)
     assert count.steps == 2 * 20 - 3  # what was left of the baseline's two epochs
 
 
@@ -242,10 +225,10 @@ def test_an_existing_run_is_refused_before_training(
     tmp_path: Path, trained: Run, monthly: pd.DataFrame, tiny: Tiny
 ) -> None:
     shutil.copytree(trained.path, tmp_path / "run")
-    ears = Ears()
+    progress = RecordingProgress()
     with pytest.raises(ConfigError, match="There is a run 'run' already"):
-        forecast.train(monthly, tiny(), run="run", runs_dir=tmp_path, listener=ears)
-    assert ears.networks == []
+        forecast.train(monthly, tiny(), run="run", runs_dir=tmp_path, progress=progress)
+    assert progress.networks == []
     assert forecast.find("run", runs_dir=tmp_path).manifest == trained.manifest
     assert [path.name for path in tmp_path.iterdir()] == ["run"]  # and no lock
 
@@ -256,7 +239,7 @@ def test_an_overwritten_run_is_there_until_the_new_one_is_whole(
     shutil.copytree(trained.path, tmp_path / "run")
     config = tiny(model="rnn", seed=5)
     with pytest.raises(StopRequested):
-        forecast.train(monthly_csv, config, run="run", runs_dir=tmp_path, overwrite=True, listener=Stop(1, 4))
+        forecast.train(monthly_csv, config, run="run", runs_dir=tmp_path, overwrite=True, progress=Stop(1, 4))
     assert forecast.find("run", runs_dir=tmp_path).manifest == trained.manifest
     forecast.resume("run", runs_dir=tmp_path)
     assert forecast.find("run", runs_dir=tmp_path).config.training.seed == 5
@@ -386,9 +369,9 @@ def test_several_series_are_forecast_by_one_network(tmp_path: Path, three: pd.Da
 
 def test_a_series_that_cannot_be_forecast_is_told_and_left_out(tmp_path: Path, three: pd.DataFrame, tiny: Tiny) -> None:
     holed = three.drop(index=three.index[three["unique_id"] == "east"][190:198])
-    ears = Ears()
-    run = forecast.train(holed, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, listener=ears)
-    assert any("last 6 rows of series 'east'" in warning for warning in ears.warnings)
+    progress = RecordingProgress()
+    run = forecast.train(holed, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, progress=progress)
+    assert any("last 6 rows of series 'east'" in warning for warning in progress.warnings)
     assert run.forecast["unique_id"].tolist() == ["north"] * 3 + ["south"] * 3
     assert set(run.metrics["by_series"]) == {"north", "south", "east"}
     rows = forecast.prepare(forecast.read(holed), run.config).rows
@@ -477,9 +460,9 @@ def test_refit_does_not_change_the_scores(tmp_path: Path, monthly_csv: Path, str
 
 
 def test_no_baseline(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
-    ears = Ears()
-    run = forecast.train(monthly, tiny(epochs=1, baseline=False), run="run", runs_dir=tmp_path, listener=ears)
-    assert ears.networks == ["lstm"]
+    progress = RecordingProgress()
+    run = forecast.train(monthly, tiny(epochs=1, baseline=False), run="run", runs_dir=tmp_path, progress=progress)
+    assert progress.networks == ["lstm"]
     assert "baseline/weights.npz" not in run.manifest["files"]
     assert not (run.path / "baseline").exists()
     assert list(run.metrics["models"]) == ["lstm", "persistence", "seasonal-naive", "drift"]
@@ -488,9 +471,9 @@ def test_no_baseline(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
 
 
 def test_a_vanilla_rnn_has_no_second_one_beside_it(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
-    ears = Ears()
-    run = forecast.train(monthly, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, listener=ears)
-    assert ears.networks == ["rnn"]
+    progress = RecordingProgress()
+    run = forecast.train(monthly, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, progress=progress)
+    assert progress.networks == ["rnn"]
     assert "rnn" not in run.metrics["skill"]
     assert run.metrics["model"] == "rnn"
 
@@ -511,14 +494,14 @@ def test_the_baseline_has_the_models_design(tmp_path: Path, monthly: pd.DataFram
 
 
 def test_what_was_inferred_and_mended_is_told_and_kept(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
-    ears = Ears()
+    progress = RecordingProgress()
     mixed = monthly.iloc[::-1]
-    run = forecast.train(mixed, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, listener=ears)
-    assert "target: y" in ears.notes
-    assert "lookback 6 months, horizon 3 months, season 12 months" in ears.notes
-    assert set(run.manifest["data"]["notes"]) < set(ears.notes)
+    run = forecast.train(mixed, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, progress=progress)
+    assert "target: y" in progress.notes
+    assert "lookback 6 months, horizon 3 months, season 12 months" in progress.notes
+    assert set(run.manifest["data"]["notes"]) < set(progress.notes)
     rough = "18 validation windows are too few for intervals of 95%: they will hold less"
-    assert ears.warnings == [*run.manifest["data"]["warnings"], rough]
+    assert progress.warnings == [*run.manifest["data"]["warnings"], rough]
 
 
 @pytest.mark.thorough
@@ -542,12 +525,12 @@ def test_what_a_large_training_held_is_let_go(
 def test_a_table_of_forecasts_that_is_not_whole_is_said_to_be_thinned(
     tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ears = Ears()
+    progress = RecordingProgress()
     monkeypatch.setattr(scoring, "_ROWS_OF_FORECASTS", 40)
-    run = forecast.train(monthly, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, listener=ears)
+    run = forecast.train(monthly, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, progress=progress)
     assert run.metrics["forecasts_every"] > 1
     assert len(run.test_forecasts) < run.metrics["n_windows"] * run.metrics["horizon"]
-    (said,) = [note for note in ears.notes if note.startswith("test_forecasts.csv: ")]
+    (said,) = [note for note in progress.notes if note.startswith("test_forecasts.csv: ")]
     assert said.startswith(f"test_forecasts.csv: {len(run.test_forecasts)} rows, of one origin in ")
     assert said.endswith("; every window is scored")
 
