@@ -15,8 +15,7 @@ from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Rows, encode, in_units, windows_of
 from forecast.data.windows import Ints, InUnits, Windows
 from forecast.errors import DataError, RunError
-from forecast.evaluation.figures import naive_errors_of
-from forecast.evaluation.scoring import Evaluation, followed, judge
+from forecast.evaluation.scoring import Evaluation, read_naive_errors, score_models, update_intervals
 from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_forecast, newest_paths, newest_rows
@@ -160,8 +159,8 @@ def judged(
         models: By name, the judged one first.
         intervals: Those of the models before the first window.
     """
-    season, naive_error = chosen(run.config.data.season), naive_errors_of(run.metrics)
-    return judge(rows, windows, models, season, naive_error, intervals)
+    season, naive_error = chosen(run.config.data.season), read_naive_errors(run.metrics)
+    return score_models(rows, windows, models, season, naive_error, intervals)
 
 
 def unseen_windows(run: Run, rows: Rows) -> Windows:
@@ -213,7 +212,7 @@ class Question:
             return self.intervals
         rows, windows = self.since
         models = forecasters_over(rows, self.run, networks)
-        return followed(rows, windows, models, chosen(self.run.config.data.season), self.intervals.only(models))
+        return update_intervals(rows, windows, models, chosen(self.run.config.data.season), self.intervals.only(models))
 
     def answered(self, networks: Networks) -> pd.DataFrame:
         """The forecast, as from `predict`.

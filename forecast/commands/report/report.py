@@ -10,10 +10,10 @@ from forecast.evaluation.scoring import Evaluation
 from forecast.models.catalogue import network_configs
 from forecast.plots.facts import Explained, Facts
 from forecast.plots.page import report_page
+from forecast.runs.explanation import read_explanation
 from forecast.runs.files import write_atomically
 from forecast.runs.find import find
 from forecast.runs.run import Run
-from forecast.workflows.explaining import found_before
 from forecast.workflows.networks import column_names
 from forecast.workflows.reading import Source, training_panel
 
@@ -45,7 +45,7 @@ def facts_of(run: Run, panel: Panel) -> Facts:
     """
     names = column_names(run.config)
     histories = {names[network]: run.history_of(network) for network in network_configs(run.config)}
-    found = found_before(run)
+    found = read_explanation(run)
     pictures = {} if found is None else {path.name: found.picture(path) for path in found.plots}
     return Facts(
         name=run.name,
