@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from forecast.models.backend import keras, tf
-from forecast.models.loops import Recurrence, can_be_fused, is_worth_compiling
 
+from forecast.models.backends.loops import Recurrence, can_be_fused, is_worth_compiling
+from forecast.models.backends.tensorflow import keras, tf
 from forecast.models.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell, SLSTMCell
 from records import markdown
 

@@ -10,10 +10,10 @@ import unicodedata
 from typing import Any
 
 import numpy as np
-from forecast.models.backend import keras, tf
-from forecast.models.loops import Recurrence
 from numpy.typing import NDArray
 
+from forecast.models.backends.loops import Recurrence
+from forecast.models.backends.tensorflow import keras, tf
 from forecast.models.cells import LSTMCell
 
 Floats = NDArray[np.float64]

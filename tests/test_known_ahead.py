@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from forecast.models.shape import shape_of
 
 import forecast
 from forecast.data.panel import Clock, Panel
@@ -15,6 +14,7 @@ from forecast.data.prepare import prepare
 from forecast.errors import ConfigError, DataError
 from forecast.inference.newest import Newest, newest_rows
 from forecast.models.defaults import resolve
+from forecast.models.network import shape_of
 
 
 def frame_of(n_rows: int, ahead: int = 0) -> pd.DataFrame:

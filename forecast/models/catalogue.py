@@ -96,6 +96,10 @@ MODELS: dict[str, Preset] = {
     "slstm": Preset(
         "One sLSTM layer: exponential gates, normalised (Beck et al. 2024, xLSTM).", {"cell": "slstm", "units": (64,)}
     ),
+    "mingru": Preset(
+        "One minGRU layer: a GRU whose gate does not see the state (Feng et al. 2024).",
+        {"cell": "mingru", "units": (64,), "activation": "linear"},
+    ),
     "bi-lstm": Preset(
         "An LSTM layer from each end of the window (Schuster & Paliwal 1997).",
         {"cell": "lstm", "units": (64,), "bidirectional": True},

@@ -10,12 +10,12 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from forecast.models.backends.keras import gather
 from numpy.typing import NDArray
 
 import forecast
 from contenders.contest import RUN, RUNS, Contest, Log, main
 from forecast.data.prepare import in_units
+from forecast.models.backends.keras import gather
 from forecast.progress import NullProgress, Training
 from forecast.training.trainer import Fit
 from forecast.workflows.forecasting import forecasters_of

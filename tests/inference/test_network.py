@@ -10,15 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from forecast.models.feeding import KerasNetwork
-from forecast.models.graph import graph_of
-from forecast.models.recurrent import build_network, weights_of
-from forecast.models.shape import shape_of
 
 import forecast
 from forecast import Config, Run
 from forecast.data.prepare import Rows, encode, windows_of
 from forecast.inference import network as inference
+from forecast.models.backends.keras import build_network, weights_of
+from forecast.models.backends.onnx import graph_of
+from forecast.models.network import shape_of
 from forecast.progress import NullProgress
 from forecast.workflows.networks import KERAS, ONNX, networks_of
 from forecast.workflows.reading import fitting_panel

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forecast.models.backend import keras, tf
-from forecast.models.loops import Recurrence
 
-from forecast.models import loops
+from forecast.models.backends import loops
+from forecast.models.backends.loops import Recurrence
+from forecast.models.backends.tensorflow import keras, tf
 from forecast.models.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell, SLSTMCell
 from references import Array, Weights, coupled, gru, gru_reset_before, lstm, peephole, rnn, slstm
 

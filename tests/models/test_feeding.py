@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from forecast.models.feeding import Forecaster, gather
-from forecast.models.recurrent import build_network
-from forecast.models.shape import Shape, shape_of
 
 from forecast.config import build_config
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import prepare
+from forecast.models.backends.keras import build_network
 from forecast.models.catalogue import configure
+from forecast.models.network import Shape, shape_of
 
 SHAPE = Shape(lookback=4, horizon=3, targets=2, covariates=1, known=2, series=2)
 

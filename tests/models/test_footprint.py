@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from forecast.models.footprint import training_bytes
-from forecast.models.recurrent import build_network
-from forecast.models.shape import Shape
 
 from forecast.config import NetworkConfig
+from forecast.models.backends.keras import build_network
+from forecast.models.network import Shape, training_bytes
 
 SHAPE = Shape(lookback=24, horizon=12, targets=2, covariates=1, known=2, series=1)
 

@@ -8,13 +8,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from forecast.models.graph import NotInGraph, graph_of
-from forecast.models.recurrent import build_network, weights_of
-from forecast.models.shape import Shape, weight_shapes
 
 from forecast.config import NetworkConfig
-from forecast.models import graph
+from forecast.models.backends import onnx as graph
+from forecast.models.backends.keras import build_network, weights_of
+from forecast.models.backends.onnx import graph_of
 from forecast.models.catalogue import MODELS, configure
+from forecast.models.network import Shape, weight_shapes
 
 # A lookback that is no multiple of the segment, two targets, a covariate, three columns known ahead, four series.
 SHAPE = Shape(lookback=13, horizon=7, targets=2, covariates=1, known=3, series=4)

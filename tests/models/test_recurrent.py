@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forecast.models.backend import keras, tf
-from forecast.models.recurrent import build_network, leaves_cudnn, set_weights, weights_of
-from forecast.models.shape import Shape
 
 import references
 from forecast.config import Config, NetworkConfig
 from forecast.errors import ConfigError, RunError
+from forecast.models.backends.keras import build_network, leaves_cudnn, set_weights, weights_of
+from forecast.models.backends.tensorflow import keras, tf
 from forecast.models.catalogue import MODELS, configure
+from forecast.models.network import Shape
 from references import Weights
 
 SHAPE = Shape(lookback=8, horizon=4, targets=2, covariates=1, known=2, series=2)

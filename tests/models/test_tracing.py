@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forecast.models.backend import keras, tf
-from forecast.models.recurrent import build_network
-from forecast.models.shape import Shape
-from forecast.models.tracing import Opened, gradient_by_lag, trace_gates
 
+from forecast.models.backends.keras import build_network
+from forecast.models.backends.tensorflow import keras, tf
 from forecast.models.catalogue import configure
+from forecast.models.gradients import gradient_by_lag
+from forecast.models.network import Shape
 
 SHAPE = Shape(lookback=20, horizon=4, targets=1, covariates=1, known=1, series=1)
 

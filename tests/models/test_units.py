@@ -9,16 +9,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from forecast.models.graph import graph_of
-from forecast.models.graph_units import graph_in_units
-from forecast.models.recurrent import build_network, set_weights
-from forecast.models.recurrent_units import keras, network_in_units
-from forecast.models.shape import Shape, weight_shapes
-from forecast.models.units import Units
 
 from forecast.config import NetworkConfig
 from forecast.data.bounds import Bounds
+from forecast.models.backends.keras import build_network, keras, network_in_units, set_weights
+from forecast.models.backends.onnx import graph_in_units, graph_of
 from forecast.models.catalogue import configure
+from forecast.models.network import Shape, weight_shapes
 
 SEVERAL = Shape(lookback=6, horizon=4, targets=2, covariates=1, known=2, series=3)
 LONE = Shape(lookback=6, horizon=4, targets=2, covariates=0, known=0, series=1)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from forecast.models.loops import Recurrence
 
 import benchmark_cells as benchmark
+from forecast.models.backends.loops import Recurrence
 from forecast.models.cells import GRUCell
 
 

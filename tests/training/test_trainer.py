@@ -9,16 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from forecast.models.backend import tf
-from forecast.models.feeding import gather
-from forecast.models.recurrent import build_network, weights_of
-from forecast.models.shape import shape_of
 
 from forecast.config import Config
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Prepared, prepare
 from forecast.errors import ConfigError, RunError
+from forecast.models.backends.keras import build_network, gather, weights_of
+from forecast.models.backends.tensorflow import tf
 from forecast.models.catalogue import configure
+from forecast.models.network import shape_of
 from forecast.runs.arrays import forms_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.training import trainer

@@ -24,8 +24,8 @@ from forecast.models.measurement import Statistics, inputs_in_units, statistics_
 from forecast.models.network import Shape, shape_of
 from forecast.models.runtimes import ONNX
 from forecast.runs.files import folder_written
+from forecast.runs.find import find
 from forecast.runs.run import Run
-from forecast.workflows.forecasting import find
 from forecast.workflows.networks import in_keras, members_of
 from forecast.workflows.reading import training_panel, typical_panel
 
@@ -66,7 +66,7 @@ def export(
     """
     if format not in get_args(Format):
         raise ConfigError(f"There is no format {format!r}.", f"Formats: {', '.join(get_args(Format))}.")
-    run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    run = find(run, runs_dir=runs_dir)
     place = Path(os.path.realpath(folder or f"{run.name}-{format}"))
     _check_place(place, overwrite)
     newest, source = _example_rows(run)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from forecast.models.trace import Trace
 
 from forecast.commands.explain.memory import Saturation, fading, memory_of, reach
+from forecast.models.backends.numpy import Trace
 
 
 def trace_of(kept: np.ndarray, hidden: np.ndarray | None = None) -> Trace:
