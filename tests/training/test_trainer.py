@@ -209,7 +209,7 @@ def test_the_figures_of_the_best_epoch_are_those_of_its_weights(loss: str, trans
     fit = fit_of(prepared)
     fit.run(Watching())
     windows = prepared.validation
-    y_pred = fit.forecaster.over(prepared.rows)(windows.starts)[:, :, 0].astype(np.float64)
+    y_pred = fit.runtime.forecast(prepared.rows, windows.starts)[:, :, 0].astype(np.float64)
     logged = np.log(values) if transform == "log" else values
     mean, scale = logged[:84].mean(), logged[:84].std()
     error = (logged[windows.future()] - mean) / scale - y_pred
@@ -235,7 +235,7 @@ def test_training_errors_of_logged_targets_are_in_their_units_too() -> None:
     values = 50 * np.exp(0.3 * noisy())
     prepared = prepared_of(values, transform="log", epochs=1, steps_per_epoch=1, batch_size=1000)
     fit = fit_of(prepared)
-    fresh = fit.forecaster.over(prepared.rows)(fit.windows.starts)  # the whole of the first and only batch
+    fresh = fit.runtime.forecast(prepared.rows, fit.windows.starts)  # the whole of the first and only batch
     fit.run(Watching())
     y_pred = np.exp(fresh[:, :, 0] * prepared.scaler.scale[0, 0] + prepared.scaler.mean[0, 0])
     expected = np.abs(values[fit.windows.future()] - y_pred).mean()
@@ -355,7 +355,7 @@ def test_a_noiseless_sine_is_learned() -> None:
     fit.run(Watching())
     windows = prepared.test
     y_pred = prepared.scaler.inverse(
-        fit.forecaster.over(prepared.rows)(windows.starts).astype(np.float64), np.zeros(len(windows), int)
+        fit.runtime.forecast(prepared.rows, windows.starts).astype(np.float64), np.zeros(len(windows), int)
     )
     error = np.abs(wave[windows.future()] - y_pred[:, :, 0]).mean()
     # Scaled by a step of persistence: a seasonal naive forecast of a noiseless sine makes no error at all.
@@ -383,12 +383,25 @@ def test_a_compiled_step_learns_what_a_plain_one_does(
         fast.step()
         slow.step()
     assert fast.state.loss_sum == pytest.approx(slow.state.loss_sum, rel=1e-5)
-    for name, weights in weights_of(slow.network).items():
-        np.testing.assert_allclose(weights_of(fast.network)[name], weights, rtol=1e-3, atol=1e-5, err_msg=name)
+    # A gradient is a sum over 8 windows of 40 steps. In float32 each term may be off by half of 2**-23, and the sum by the
+    # root of their number times that (Higham & Mary 2019), in other ways on each processor. Adam divides by the gradient's
+    # own size, so a step moves a weight by so much more the smaller its gradient is; that of the bias of an sLSTM's input
+    # gate, which scales c and n alike, is 0 but for rounding.
+    rounding = (8 * 40) ** 0.5 / 2**24
+    moved = 4 * PLAIN["learning_rate"] * rounding
+    sizes = [np.sqrt(velocity.numpy() / (1 - 0.999**4)) for velocity in slow.optimizer._velocities]
+    before, after = weights_of(slow.network), weights_of(fast.network)
+    for (name, weights), size in zip(before.items(), sizes, strict=True):
+        np.testing.assert_array_less(np.abs(after[name] - weights) * size, moved, err_msg=name)
 
 
 @pytest.mark.parametrize(
-    "options", [{"model": "lstm", "dropout": 0.1}, {"model": "gru", "normalise": "last", "mirror": True}]
+    "options",
+    [
+        {"model": "gru", "dropout": 0.1},
+        {"model": "lstm", "recurrent_dropout": 0.1},
+        {"model": "gru", "normalise": "last", "mirror": True},
+    ],
 )
 def test_a_compiled_step_draws_the_same_chances_each_time(options: dict[str, object]) -> None:
     prepared = prepared_of(noisy(300), **options, lookback=40)
