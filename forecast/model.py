@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.config import Config, NetworkConfig, chosen
+from forecast.config import NetworkConfig, chosen
 from forecast.data.panel import Arrays, Floats
-from forecast.data.prepare import Prepared, Rows
+from forecast.data.prepare import Prepared, Rows, forecasts_in_units
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Ints, Windows
 from forecast.errors import MachineError, setting
@@ -66,10 +66,10 @@ class TrainingRecord:
         seconds: How long it took.
     """
 
-    histories: tuple[pd.DataFrame, ...]
-    gradients: tuple[list[list[float]], ...]
-    best_epochs: tuple[int, ...]
-    seconds: float
+    histories: tuple[pd.DataFrame, ...] = ()
+    gradients: tuple[list[list[float]], ...] = ()
+    best_epochs: tuple[int, ...] = ()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Model:
         shape: Sizes of its windows.
         scaler: The run's scaler.
         members: At least one.
-        record: How it was trained; None for a model that was loaded.
+        record: How it was trained; empty for a model that was loaded.
         fell_back: Whether it repeats the last value, because it was not better than that.
     """
 
@@ -110,7 +110,7 @@ class Model:
     shape: Shape
     scaler: Scaler
     members: tuple[Member, ...]
-    record: TrainingRecord | None = None
+    record: TrainingRecord = TrainingRecord()
     fell_back: bool = False
 
     @property
@@ -139,7 +139,7 @@ class Model:
             Points [N, H, D], or quantiles [N, H, D, Q] that ascend, with the median in the middle.
         """
         members = [member.runtime.forecast(rows, starts) for member in self.members]
-        scaled = np.mean(members, axis=0, dtype=np.float32) if len(members) > 1 else members[0]
+        scaled = np.asarray(np.mean(members, axis=0, dtype=np.float32)) if len(members) > 1 else members[0]
         return self.in_units(scaled, rows, starts)
 
     def over(self, rows: Rows) -> Callable[[Ints], Floats]:
@@ -154,16 +154,13 @@ class Model:
             starts: First row of the window of each series that it carries a state for, [B].
             states: Of each member, those before the windows, each [B, U]; None for a network that has seen nothing.
         """
-        steps = [
-            member.runtime.step(rows, starts, before) for member, before in zip(self.members, states, strict=True)
-        ]
+        steps = [member.runtime.step(rows, starts, before) for member, before in zip(self.members, states, strict=True)]
         scaled = np.mean([forecast for forecast, _ in steps], axis=0)
         return self.in_units(scaled, rows, starts), [after for _, after in steps]
 
     def in_units(self, scaled: NDArray[np.float32], rows: Rows, starts: Ints) -> Floats:
         """Scaled forecasts of windows in the targets' own units, within their limits."""
-        values = self.scaler.inverse(scaled.astype(np.float64), rows.identity[starts])
-        return rows.bounds.within(values, rows.series[starts])
+        return forecasts_in_units(scaled, rows, starts, self.scaler)
 
     def repeating_last_value(self) -> Model:
         """A model that counts from the last value and adds nothing to it: its heads are empty."""
@@ -178,7 +175,7 @@ class Model:
         return RUNTIMES[runs_on](self.config, self.shape, weights, None)
 
     def save(self, writer: RunWriter, network: str) -> None:
-        """Write the weights, and the losses where there are any, into a run's folder.
+        """Write the weights and the losses into a run's folder.
 
         Args:
             writer: Of the run.
@@ -189,7 +186,7 @@ class Model:
             for number, member in enumerate(self.members, 1)
             for name, array in member.weights.items()
         }
-        if self.record is None or network == "refit":
+        if network == "refit":  # whose losses no span judges
             writer.write_weights(network, weights)
         else:
             histories = [history.assign(member=n) for n, history in enumerate(self.record.histories, 1)]
@@ -256,7 +253,9 @@ class Model:
         return cls(config, shape, prepared.scaler, tuple(members), record)
 
 
-def load_models(run: Run, network: str = "model", lookback: int | None = None, carried: int | None = None) -> dict[str, Model]:
+def load_models(
+    run: Run, network: str = "model", lookback: int | None = None, carried: int | None = None
+) -> dict[str, Model]:
     """The models of a run by column: the model, and the vanilla RNN if one stands beside it.
 
     Args:

@@ -18,7 +18,7 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.quality import TURN
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_time
-from forecast.data.windows import Flags, Forecasting, Ints, InUnits, Windows, fill_forward, index_windows
+from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows
 from forecast.errors import DataError
 
 # Rows whose inputs are held as they are fed. Those of more take more memory than their values, with the calendar, and
@@ -304,21 +304,17 @@ def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
     return index_windows(rows.panel, part_rows, rows.usable, rows.seen, lookback, horizon)
 
 
-def in_units(model: Forecasting, rows: Rows, scaler: Scaler) -> InUnits:
-    """A network's forecasts in the targets' own units, within their limits.
+def forecasts_in_units(scaled: NDArray[np.floating], rows: Rows, starts: Ints, scaler: Scaler) -> Floats:
+    """Scaled forecasts in the targets' own units, within their limits.
 
     Args:
-        model: Scaled forecasts.
-        rows: The rows that its windows point into.
+        scaled: [N, H, D], or quantiles [N, H, D, Q].
+        rows: The rows that the windows point into.
+        starts: First row of each window, [N].
         scaler: The run's scaler.
     """
-    scaler = scaler.for_series(rows.panel.series_ids)
-
-    def forecast(starts: Ints) -> Floats:
-        series = rows.series[starts]
-        return rows.bounds.within(scaler.inverse(model(starts).astype(np.float64), series), series)
-
-    return forecast
+    values = scaler.inverse(scaled.astype(np.float64), rows.identity[starts])
+    return rows.bounds.within(values, rows.series[starts])
 
 
 def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str, Floats]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from forecast.config import Config, NetworkConfig, build_config, nest, settings_from_toml
 from forecast.errors import ConfigError
+from forecast.models.naive import NAIVE
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,19 @@ def configure(settings: Mapping[str, object] | None = None, file: Path | None = 
 
 
 def network_configs(config: Config) -> dict[str, NetworkConfig]:
-    """The networks of a run: the model, and beside it the vanilla RNN of the same design unless the model is one."""
+    """The networks of a run: the model, and beside it the vanilla RNN of the same design unless the model is one.
+
+    The field ``model`` of each is its column in tables and plots.
+    """
     networks = {"model": config.network}
     if config.training.baseline and config.network.cell != "rnn":
-        networks["baseline"] = config.replace(network={"cell": "rnn"}).network
+        networks["baseline"] = config.replace(network={"model": "rnn", "cell": "rnn"}).network
     return networks
+
+
+def references_of(config: Config) -> tuple[str, ...]:
+    """What the model of a run is scored against: the naive forecasts, and the vanilla RNN if one stands beside it."""
+    return (*NAIVE, *(parts.model for network, parts in network_configs(config).items() if network != "model"))
 
 
 # Segments make a long memory cheap: a week of hours is 21 turns of the cell (Lin et al. 2023, SegRNN). Each channel

@@ -233,6 +233,12 @@ class Run:
             CALIBRATION, {f"{name}/{part}": form for name in forecasters for part, form in forms.items()}
         )
 
+    def runtime_of(self, network: str) -> str:
+        """What computes the forecasts of ``model``, ``baseline`` or ``refit``: a key of `RUNTIMES`."""
+        from forecast.models.runtimes import KERAS
+
+        return str(self.manifest.get("runtimes", {}).get(network, KERAS))
+
     @property
     def forecast_weights(self) -> str:
         """Which weights make forecasts: ``refit`` if the run was refitted on every row, else ``model``."""

@@ -14,7 +14,7 @@ import pytest
 from forecast.config import Config
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Prepared, prepare
-from forecast.data.prepare import in_units as prepare_in_units
+from forecast.data.prepare import forecasts_in_units
 from forecast.data.split import TRAIN
 from forecast.data.windows import Forecasting, Ints, InUnits
 from forecast.evaluation import scoring
@@ -83,7 +83,10 @@ def score(ready: Prepared, models: dict[str, Forecasting] | None = None) -> Eval
 
 
 def models_in_units(ready: Prepared, models: dict[str, Forecasting]) -> dict[str, InUnits]:
-    return {name: prepare_in_units(model, ready.rows, ready.scaler) for name, model in models.items()}
+    def over(model: Forecasting) -> InUnits:
+        return lambda starts: forecasts_in_units(model(starts), ready.rows, starts, ready.scaler)
+
+    return {name: over(model) for name, model in models.items()}
 
 
 def in_units(ready: Prepared, model: Forecasting) -> Floats:

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from forecast.model import load_models
+from forecast.models.runtimes import KERAS, ONNX
 
 import forecast
 from forecast import Config, Run
@@ -19,13 +21,12 @@ from forecast.models.backends.keras import build_network, weights_of
 from forecast.models.backends.onnx import graph_of
 from forecast.models.network import shape_of
 from forecast.progress import NullProgress
-from forecast.workflows.networks import KERAS, ONNX, networks_of
-from forecast.workflows.reading import fitting_panel
+from forecast.runs.rows import new_panel
 
 
 @pytest.fixture(scope="module")
 def rows(trained: Run, monthly_csv: Path) -> Rows:
-    return encode(fitting_panel(trained, monthly_csv, NullProgress()), trained.config.data, trained.scaler)
+    return encode(new_panel(trained, monthly_csv, NullProgress()), trained.config.data, trained.scaler)
 
 
 def test_a_run_says_what_computes_it(trained: Run, rows: Rows) -> None:
@@ -84,7 +85,7 @@ def test_a_run_that_onnx_cannot_compute_says_so_and_forecasts_with_keras(
 def test_a_graph_that_differs_from_keras_is_not_used(
     monthly_csv: Path, tiny: Callable[..., Config], tmp_path: Path, no_plots: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("forecast.workflows.networks._ROUNDING", 0.0)
+    monkeypatch.setattr("forecast.model._ROUNDING", 0.0)
     run = forecast.train(monthly_csv, tiny(baseline=False), run="apart", runs_dir=tmp_path)
     assert run.manifest["runtimes"] == {"model": KERAS}
 

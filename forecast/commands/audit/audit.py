@@ -22,15 +22,15 @@ from forecast.data.near_copies import near_copies_of_target
 from forecast.data.panel import Floats, Panel, moment
 from forecast.data.prepare import Rows, encode, long_format, prepare
 from forecast.data.quality import TURN
-from forecast.data.windows import Ints, InUnits, Windows, middle
+from forecast.data.read import Source, read
+from forecast.data.windows import Ints, Windows, middle
 from forecast.inference.newest import Newest, newest_rows
-from forecast.models.runtimes import Runtime
+from forecast.model import Model, forecasters, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
+from forecast.runs.rows import new_panel, training_panel
 from forecast.runs.run import Run
-from forecast.workflows.forecasting import forecasters_over, unseen_windows
-from forecast.workflows.networks import networks_of
-from forecast.workflows.reading import Source, fitting_panel, read, training_panel
+from forecast.workflows.scoring import unseen_windows
 
 # Origins that are tried, evenly spaced over the windows.
 _ORIGINS = 8
@@ -67,7 +67,7 @@ def audit(
     progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
     panel = training_panel(run) if source is None else read(source, run.config.read)
-    trial = _Trial(run, fitting_panel(run, panel, progress))
+    trial = _Trial(run, new_panel(run, panel, progress))
     moments = tuple(origin.moment for origin, _ in trial.origins)
     progress.note(f"{len(moments)} origins from {moment(moments[0])} to {moment(moments[-1])}")
     checks = [*trial.futures(), trial.covariates(), trial.imputation()]
@@ -95,10 +95,10 @@ class _Trial:
         self.rows = self.encoded(panel)
         self.windows = unseen_windows(run, self.rows)
         self.origins = self.origins_among(self.windows)
-        self.networks = networks_of(run, self.rows, "model")
+        self.models = load_models(run)
         self.true = self.over(self.rows)
         n_windows = sum(len(starts) for _, starts in self.origins)
-        self.made = f"{n_windows:,} forecasts of {' and '.join(self.networks)}"
+        self.made = f"{n_windows:,} forecasts of {' and '.join(self.models)}"
         known = ", ".join(map(repr, self.config.known))
         self.kept = f"; {known}, known ahead, {'is' if len(self.config.known) == 1 else 'are'} kept" if known else ""
 
@@ -158,15 +158,15 @@ class _Trial:
     def newest_rows(self, progress: Progress) -> list[Check]:
         """Whether `forecast predict` forecasts the same from rows that end at the origin."""
         weights = self.run.forecast_weights
-        networks = self.networks if weights == "model" else networks_of(self.run, self.rows, weights)
-        true = self.over(self.rows, networks)
+        models = self.models if weights == "model" else load_models(self.run, weights)
+        true = self.over(self.rows, models)
         differing: list[str] = []
         compared, left_out = 0, 0
         for origin, starts in self.origins:
             cut = origin.of_series(self.rows.series[starts]).as_it_was().panel
             newest = newest_rows(cut, self.config, self.run.scaler)
             mine, theirs = self.same_steps(newest, starts)
-            differing += self.differing(mine, true(mine), self.over(newest.rows, networks)(theirs))
+            differing += self.differing(mine, true(mine), self.over(newest.rows, models)(theirs))
             compared += len(mine)
             left_out += len(starts) - len(mine)
         others = f"{left_out:,} whose steps are not the next ones of the clock, as around holidays"
@@ -204,7 +204,7 @@ class _Trial:
         again = long_format(self.rows, self.windows_at(starts), np.arange(len(starts)), columns)
         both = again.merge(on_file, on=["unique_id", "ds", "cutoff"], suffixes=("", " on file"))
         differing = [] if len(both) else ["none of them is of these series and times"]
-        for name in self.networks:
+        for name in self.models:
             apart = (both[name] - both[f"{name} on file"]).abs()
             apart = apart.where(~both["unique_id"].isin(self.rows.angles), np.minimum(apart, TURN - apart))
             size = both["spread"] * (both[name].abs() if self.rows.logged else 1)
@@ -227,12 +227,10 @@ class _Trial:
         """Rows as the networks are fed them."""
         return encode(panel, self.config, self.run.scaler)
 
-    def over(
-        self, rows: Rows, networks: Mapping[str, list[Runtime]] | None = None
-    ) -> Callable[[Ints], dict[str, Floats]]:
-        """Every network over these rows: from first rows of windows [n] to what it forecasts of them, by its name."""
-        models: Mapping[str, InUnits] = forecasters_over(rows, self.run, networks or self.networks)
-        return lambda starts: {name: model(starts) for name, model in models.items()}
+    def over(self, rows: Rows, models: Mapping[str, Model] | None = None) -> Callable[[Ints], dict[str, Floats]]:
+        """Every model over these rows: from first rows of windows [n] to what it forecasts of them, by its name."""
+        forecasts = forecasters(models or self.models, rows)
+        return lambda starts: {name: forecast(starts) for name, forecast in forecasts.items()}
 
     def windows_at(self, starts: Ints) -> Windows:
         """The windows that start at these rows."""

@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from forecast.commands.compare.leaderboard import beside_classical, choice, finding, line_of, ordered, scores_of, table
+from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, chosen
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, doubts, prepare
+from forecast.data.read import Source, read, report_notes
 from forecast.data.windows import Ints, InUnits, Windows, origins_of, remembered
 from forecast.errors import ConfigError, DataError
 from forecast.evaluation.metrics import NaiveError
@@ -23,8 +25,6 @@ from forecast.models.catalogue import COMPARED, MODELS, configure
 from forecast.models.classical import References, classical_references
 from forecast.models.defaults import resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
-from forecast.workflows.fitting import fit_aside
-from forecast.workflows.reading import Source, read, tell
 
 if TYPE_CHECKING:
     from forecast.plots.canvas import Drawing
@@ -114,7 +114,7 @@ def compare(
     names = _names(models)
     configs = {name: configure({**(settings or {}), "model": name}, file) for name in names}
     panel = read(source, configs["rnn"].read)
-    tell(panel, progress)
+    report_notes(panel, progress)
     entrants = {name: prepare(panel, config) for name, config in _resolved(configs, panel, progress).items()}
     field = _field(list(entrants.values()))
     for warning in doubts(panel, entrants["rnn"]):
@@ -242,22 +242,20 @@ def _tried(
 ) -> tuple[_Try, InUnits]:
     """Train one model with one seed and score it; and its forecasts of the test windows."""
     name, cut = prepared.config.network.model, field.test.lookback - prepared.test.lookback
-    fitted = fit_aside(prepared, field.naive_error, progress)
-    brief = fitted.models[name]
+    trained = fit_without_saving(prepared, field.naive_error, progress)["model"]
 
     def model(starts: Ints) -> Floats:
-        return brief(starts + cut)
+        return trained.forecast(prepared.rows, starts + cut)
 
     made = remembered(field.test, model(field.test.starts))
     validation = field.scores(field.validation, {name: model})
     test = field.scores(field.test, {name: made, **baseline})
     some = None if references is None else field.scores(references.windows, {name: made, **references.models})
-    network = fitted.trained["model"]
     told = {
         "seed": prepared.config.training.seed,
-        "parameters": network.parameters,
-        "seconds": round(network.seconds, 2),
-        "best_epochs": network.best_epochs,
+        "parameters": trained.n_parameters,
+        "seconds": round(trained.record.seconds, 2),
+        "best_epochs": list(trained.record.best_epochs),
     }
     return _Try(told, validation, test, some), made
 

@@ -20,14 +20,14 @@ from forecast.data.prepare import arrange
 from forecast.data.windows import fill_forward
 from forecast.errors import ConfigError, DataError
 from forecast.inference.newest import Newest, newest_rows
+from forecast.model import Model
 from forecast.models.measurement import Statistics, inputs_in_units, statistics_of
 from forecast.models.network import Shape, shape_of
 from forecast.models.runtimes import ONNX
 from forecast.runs.files import folder_written
 from forecast.runs.find import find
+from forecast.runs.rows import training_panel, typical_panel
 from forecast.runs.run import Run
-from forecast.workflows.networks import in_keras, members_of
-from forecast.workflows.reading import training_panel, typical_panel
 
 Format = Literal["onnx", "keras", "saved-model"]
 
@@ -124,22 +124,21 @@ def _example_rows(run: Run) -> tuple[Newest, str]:
 def _write_network(run: Run, shape: Shape, statistics: Statistics, format: Format, folder: Path) -> str:
     """Write the network, all members of an ensemble in one; its file or folder."""
     parts, which = run.config.network, run.forecast_weights
-    runtime = run.manifest.get("runtimes", {}).get(which)
-    if format == "onnx" and runtime != ONNX:
+    if format == "onnx" and run.runtime_of(which) != ONNX:
         reason = "it was not seen to forecast the same with ONNX Runtime when the run was made"
         raise ConfigError(
             f"The network of {run.name} is not written as ONNX: {reason}.",
             f"Take another format: forecast export {run.name} --format saved-model",
         )
-    members = members_of(run, which)
+    members = [member.weights for member in Model.load(run, which).members]
     if format == "onnx":
         from forecast.models.backends.onnx import graph_in_units
 
         (folder / "network.onnx").write_bytes(graph_in_units(parts, shape, members, statistics))
         return "network.onnx"
-    from forecast.models.backends.keras import network_in_units
+    from forecast.models.backends.keras import filled_network, network_in_units
 
-    networks = [in_keras(parts, shape, weights, run.config.training.seed, None) for weights in members]
+    networks = [filled_network(parts, shape, weights) for weights in members]
     network = network_in_units(parts, shape, networks, statistics)
     if format == "keras":
         network.save(folder / "network.keras")

@@ -81,11 +81,10 @@ def test_a_carried_state_is_that_of_one_long_window(runs: dict[str, Run], rows: 
     long = run.config.replace(data={"lookback": N}, network={"stateful": False})
     from forecast.models.backends.keras import build_network, set_weights
     from forecast.models.network import Shape
-    from forecast.workflows.networks import weights_of_member
 
     features = 1 + (2 if run.config.data.calendar else 0)
     network = build_network(long.network, Shape(N, 3, 1, 0, features - 1, 1), 0)
-    set_weights(network, weights_of_member(run.weights("model"), 0))
+    set_weights(network, forecast.model.Model.load(run).members[0].weights)
     from forecast.data.prepare import encode
 
     panel = forecast.read(rows)
