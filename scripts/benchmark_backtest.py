@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from forecast.model import forecasters, load_models
 
 import forecast
 from forecast.data.prepare import encode
+from forecast.model import forecasters, load_models
 from forecast.progress import NullProgress
 from forecast.runs.rows import new_panel
 from forecast.workflows.scoring import unseen_windows

@@ -13,8 +13,7 @@ import pytest
 
 from forecast.config import Config
 from forecast.data.panel import Clock, Floats, Panel
-from forecast.data.prepare import Prepared, prepare
-from forecast.data.prepare import forecasts_in_units
+from forecast.data.prepare import Prepared, forecasts_in_units, prepare
 from forecast.data.split import TRAIN
 from forecast.data.windows import Forecasting, Ints, InUnits
 from forecast.evaluation import scoring

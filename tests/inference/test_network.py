@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from forecast.model import load_models
-from forecast.models.runtimes import KERAS, ONNX
 
 import forecast
 from forecast import Config, Run
@@ -20,6 +18,7 @@ from forecast.inference import network as inference
 from forecast.models.backends.keras import build_network, weights_of
 from forecast.models.backends.onnx import graph_of
 from forecast.models.network import shape_of
+from forecast.models.runtimes import KERAS, ONNX
 from forecast.progress import NullProgress
 from forecast.runs.rows import new_panel
 

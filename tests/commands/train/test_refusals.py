@@ -97,7 +97,7 @@ def test_too_little_memory_is_told_before_training(
     with pytest.raises(MachineError, match=r"lstm of 8 units would take at least 0\.1 MB .*; 0\.1 MB are") as refused:
         forecast.train(monthly, tiny(), run="run", runs_dir=tmp_path)
     assert refused.value.exit_code == 3
-    assert "--units" in refused.value.advice
+    assert "--units" in refused.value.text("shell")[1]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -15,12 +15,12 @@ import pytest
 
 import forecast
 from forecast import Config, ConfigError, DataError, ForecastError, Run, RunError
+from forecast import model as trained_model
 from forecast.evaluation import scoring
 from forecast.plots.draw import draw_forecast
 from forecast.progress import NullProgress, StopRequested
 from forecast.runs.find import all_runs
 from forecast.training.schedule import WindowOrder
-from forecast.workflows import fitting
 from recording import RecordingProgress
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -516,7 +516,7 @@ def test_what_a_large_training_held_is_let_go(
         true(order, *of)
 
     monkeypatch.setattr(WindowOrder, "__init__", watched)
-    monkeypatch.setattr(fitting, "_LARGE", 0)
+    monkeypatch.setattr(trained_model, "_LARGE", 0)
     forecast.train(monthly, tiny(epochs=1), run="run", runs_dir=tmp_path)
     assert len(made) >= 2
     assert all(order() is None for order in made)
