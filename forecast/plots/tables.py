@@ -13,8 +13,8 @@ import pandas as pd
 from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared
 from forecast.evaluation.figures import some_steps
-from forecast.plots.plots import interval_levels
-from forecast.plots.style import Labels, model_name, number, shown
+from forecast.plots.run_plots import interval_levels
+from forecast.plots.style import Labels, format_number, model_name, printable
 
 # Longer tables are in the files of the run.
 MOST_SERIES, _MOST_STEPS = 12, 48
@@ -193,7 +193,7 @@ def step_table(metrics: Mapping[str, Any], labels: Labels) -> Table:
     p_by_step = metrics.get("p_by_step", {})
     steps = some_steps(metrics["horizon"])
     against = [name for name, values in p_by_step.items() if values]
-    columns = [f"{labels.duration(2).split(' ', 1)[1]} ahead", *map(model_name, metrics["by_step"])]
+    columns = [f"{labels.steps} ahead", *map(model_name, metrics["by_step"])]
     columns += [f"p, {model_name(name)}" for name in against]
     table = Table(f"MAE{_unit(labels)} by how far ahead, and p against each reference", columns)
     for step in steps:
@@ -226,13 +226,13 @@ def forecast_table(forecast: pd.DataFrame, name: str, labels: Labels) -> Table:
     models = [column for column in columns[3:] if not _is_bound(column, columns)]
     others = [model for model in models if model != labels.model]
     table = Table(
-        f"{labels.axis(name)}: the figures of the newest forecast",
+        f"{labels.with_unit(name)}: the figures of the newest forecast",
         ["time", model_name(labels.model), *(f"{level} % interval" for level in levels), *map(model_name, others)],
     )
     for _, row in rows.head(_MOST_STEPS).iterrows():
         bounds = [(row[f"{labels.model}-lo-{level}"], row[f"{labels.model}-hi-{level}"]) for level in levels]
         table.rows.append([
-            Cell(labels.moment(np.datetime64(row["ds"]))),
+            Cell(labels.format_time(np.datetime64(row["ds"]))),
             _value(table, row[labels.model]),
             *(Cell(f"{number(low)} to {number(high)}") if math.isfinite(low) and math.isfinite(high)
               else table.undefined("too few errors to tell") for low, high in bounds),
