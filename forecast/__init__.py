@@ -16,6 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from forecast import plots
+    from forecast.commands.audit.audit import audit
+    from forecast.commands.explain.explanation import explain
+    from forecast.commands.export.export import export
+    from forecast.commands.stream.stream import Stream
     from forecast.config import Config, ReadOptions
     from forecast.data.datasets import DATASETS
     from forecast.data.panel import Clock, Panel
@@ -26,14 +30,10 @@ if TYPE_CHECKING:
     from forecast.models.defaults import resolve
     from forecast.models.recurrent import build_network
     from forecast.runs.run import Run
-    from forecast.workflows.auditing import audit
     from forecast.workflows.backtesting import backtest
     from forecast.workflows.comparing import compare
-    from forecast.workflows.explaining import explain
-    from forecast.workflows.exporting import export
     from forecast.workflows.forecasting import all_runs, evaluate, find, predict, sample_paths
     from forecast.workflows.reading import read
-    from forecast.workflows.streaming import Stream
     from forecast.workflows.training import resume, train
 
     __version__: str
@@ -59,12 +59,12 @@ _HOMES = {
     "resolve": "models.defaults",
     "build_network": "models.recurrent",
     "Run": "runs.run",
-    "audit": "workflows.auditing",
+    "audit": "commands.audit.audit",
     "backtest": "workflows.backtesting",
     "compare": "workflows.comparing",
-    "explain": "workflows.explaining",
-    "export": "workflows.exporting",
-    "Stream": "workflows.streaming",
+    "explain": "commands.explain.explanation",
+    "export": "commands.export.export",
+    "Stream": "commands.stream.stream",
     "all_runs": "workflows.forecasting",
     "evaluate": "workflows.forecasting",
     "find": "workflows.forecasting",

@@ -51,7 +51,7 @@ def command(
     from forecast.commands.console import ConsoleProgress, out, print_json, say
     from forecast.commands.tables import scores
     from forecast.evaluation.requirements import check_references, demand, requirement_of
-    from forecast.evaluation.scoring import kept_origins
+    from forecast.evaluation.scoring import thinning_note
     from forecast.models.catalogue import configure
     from forecast.runs.csv_tables import frame_to_csv
     from forecast.runs.files import check_output, write_output
@@ -80,7 +80,7 @@ def command(
     metrics = evaluation.metrics
     if output is not None:
         write_output(output, frame_to_csv(evaluation.forecasts))
-        progress.note(f"forecasts: {output}, {len(evaluation.forecasts):,} rows{kept_origins(metrics)}")
+        progress.note(f"forecasts: {output}, {len(evaluation.forecasts):,} rows{thinning_note(metrics)}")
     if as_json:
         print_json(metrics)
     else:

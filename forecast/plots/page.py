@@ -1,4 +1,4 @@
-"""What an HTML page is made of: sections, pictures, and the templates that turn them into one file that works offline."""
+"""What an HTML page is made of: sections, pictures and templates. The page is one file, and works offline."""
 
 from __future__ import annotations
 

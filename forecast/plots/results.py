@@ -146,7 +146,7 @@ class PlotInputs:
     @property
     def unique_id(self) -> str | None:
         """The id of the series. A plot that needs it is drawn once for each series."""
-        return self.series and self.series.unique_id
+        return None if self.series is None else self.series.unique_id
 
     @property
     def plotted_series(self) -> Sequence[PlottedSeries]:
@@ -166,7 +166,7 @@ class PlotInputs:
     @property
     def observed(self) -> pd.DataFrame | None:
         """``unique_id, ds, y``: the series as it was observed."""
-        return self.series and observed_series(self.rows, self.series)
+        return None if self.series is None else observed_series(self.rows, self.series)
 
     @property
     def test_forecasts(self) -> pd.DataFrame | None:
@@ -207,12 +207,12 @@ class PlotInputs:
     @property
     def residuals(self) -> Residuals | None:
         """Observed minus forecast, of the model."""
-        return self.series and self.run.diagnosis.residuals.get(self.series.unique_id)
+        return self.run.diagnosis.residuals.get(self.unique_id or "")
 
     @property
     def reliability(self) -> Mapping[str, Reliability] | None:
         """What was observed on average when about so much was forecast, by model."""
-        return self.series and self.run.diagnosis.reliability.get(self.series.unique_id)
+        return self.run.diagnosis.reliability.get(self.unique_id or "")
 
     def _of_series(self, forecasts: pd.DataFrame) -> pd.DataFrame | None:
         rows = forecasts if self.series is None else forecasts[forecasts["unique_id"] == self.series.unique_id]

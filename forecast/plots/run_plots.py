@@ -6,9 +6,9 @@ shows, drawn below the title; ``size`` is the space that it has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -226,7 +226,7 @@ def _note_on_lookback(labels: Labels, n_before: int, lookback: int) -> str:
 
 def _write_above(axes: Axes, time: np.datetime64, text: str, ha: str) -> None:
     axes.annotate(text, (time, 1.01), xycoords=axes.get_xaxis_transform(), ha=ha, va="bottom", size=8.5,
-                  color=DARK_GREY)  # type: ignore[arg-type] # fmt: skip
+                  color=DARK_GREY)  # fmt: skip
 
 
 # The test span
@@ -357,6 +357,7 @@ def plot_error_by_clock(
         size: The space that it has.
     """
     names = [part.part for part in parts]
+    mosaic: list[Any]
     if size.columns < 3:
         mosaic, height = [[name] for name in names], 0.8 + 1.7 * len(names)
     elif len(names) < 3:
@@ -716,12 +717,6 @@ def _merged(spans: Sequence[tuple[np.datetime64, np.datetime64]], times: Times) 
 # The list of plots, and the files that are drawn from it
 
 
-class PlotFunction(Protocol):
-    """A function that draws a plot: what the plot needs, in that order, then a verdict and a size."""
-
-    def __call__(self, *needs: Any, verdict: str, size: PageSize) -> PlotFigure: ...
-
-
 @dataclass(frozen=True)
 class Plot:
     """A plot of a run. It is left out where the run does not have what it needs.
@@ -729,14 +724,14 @@ class Plot:
     Args:
         number: The number of its file; None for a plot that is only on the page.
         section: The key of its section of the page; None for a plot that is only a file.
-        function: What draws it.
-        needs: Names of properties of `PlotInputs`: the function's arguments. With ``unique_id`` among them it is drawn
-            once for each series and target, otherwise once for all of them.
+        function: What draws it, from what it needs, and the keywords ``verdict`` and ``size``.
+        needs: Names of properties of `PlotInputs`, in the order of the function's arguments. With ``unique_id`` among
+            them it is drawn once for each series and target, otherwise once for all of them.
     """
 
     number: int | None
     section: str | None
-    function: PlotFunction
+    function: Callable[..., PlotFigure]
     needs: tuple[str, ...]
 
     def figures(self, run: RunResults, size: PageSize) -> Iterator[tuple[PlottedSeries | None, PlotFigure]]:
@@ -784,13 +779,9 @@ def draw_forecasts(rows: Rows, forecast: pd.DataFrame, model: str, lookback: int
 
 # The files in the folder are numbered; a section of the page has its plots in the order of this list.
 PLOTS = {
-    "forecast": Plot(
-        5, "forecast", plot_forecast, ("observed", "newest_forecast", "unique_id", "labels", "lookback")
-    ),
+    "forecast": Plot(5, "forecast", plot_forecast, ("observed", "newest_forecast", "unique_id", "labels", "lookback")),
     "test-span": Plot(1, "origins", plot_test_span, ("test_forecasts", "unique_id", "labels")),
-    "examples": Plot(
-        2, "origins", plot_examples, ("test_forecasts", "observed", "unique_id", "labels", "lookback")
-    ),
+    "examples": Plot(2, "origins", plot_examples, ("test_forecasts", "observed", "unique_id", "labels", "lookback")),
     "error-by-step": Plot(3, "errors", plot_error_by_step, ("errors_by_step", "labels")),
     "error-by-clock": Plot(None, "errors", plot_error_by_clock, ("errors_by_clock", "labels", "clock_measure")),
     "coverage": Plot(None, "calibration", plot_coverage, ("intervals", "labels")),

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs nothing but itself. Each section has a function; `SECTIONS` lists them."""
+"""The report of a run, one HTML file: a function for each section, and `SECTIONS`, the list of them."""
 
 from __future__ import annotations
 
@@ -119,9 +119,7 @@ def _scores(run: RunResults) -> Section:
         "both were equally good."
     ]
     if metrics.get("skill_interval"):
-        sentences[0] += (
-            " Below the skill: its 95% interval, by block bootstrap, at least as wide as the test says."
-        )
+        sentences[0] += " Below the skill: its 95% interval, by block bootstrap, at least as wide as the test says."
     if (metrics.get("echo") or {}).get("delayed"):
         sentences.append(
             "The forecasts are an echo: they fit what was observed best when they are moved back in time, so that they "
@@ -209,9 +207,7 @@ def _calibration(run: RunResults) -> Section:
         if one.unique_id in reliability
     ]
     meanings = {score.name: score.meaning for score in PROBABILISTIC.values()} | {"Winkler": _WINKLER}
-    return Section(
-        "Calibration", sentences, tables=[table] if table else [], glossary=meanings if table else {}
-    )
+    return Section("Calibration", sentences, tables=[table] if table else [], glossary=meanings if table else {})
 
 
 def _slope_and_bias(reliability: Reliability, labels: Labels) -> str:

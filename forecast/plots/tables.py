@@ -12,7 +12,7 @@ import pandas as pd
 
 from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared
-from forecast.evaluation.figures import some_steps
+from forecast.evaluation.scoring import steps_in_tables
 from forecast.plots.run_plots import interval_levels
 from forecast.plots.style import Labels, format_number, model_name, printable
 
@@ -79,12 +79,12 @@ class Score:
     meaning: str
     in_units: bool = False
     cost: Callable[[float], float] = abs
-    text: Callable[[float], str] = number
+    text: Callable[[float], str] = format_number
 
 
 def signed(value: float) -> str:
     """A number to three digits with its sign: "+0.420", "−1.20"."""
-    return f"{'+' if value > 0 else _MINUS if value < 0 else ''}{number(abs(value))}"
+    return f"{'+' if value > 0 else _MINUS if value < 0 else ''}{format_number(abs(value))}"
 
 
 def share(value: float) -> str:
@@ -166,8 +166,8 @@ def interval_table(metrics: Mapping[str, Any], labels: Labels) -> Table | None:
     levels = [str(level) for level in intervals["levels"]]
     of_level = {
         "coverage": ("inside {} %", _percent),
-        "width": ("width {} %", number),
-        "winkler": ("Winkler {} %", number),
+        "width": ("width {} %", format_number),
+        "winkler": ("Winkler {} %", format_number),
     }
     columns = ["model", *(_head(score, labels) for score in PROBABILISTIC.values())]
     for level in levels:
@@ -191,14 +191,15 @@ def interval_table(metrics: Mapping[str, Any], labels: Labels) -> Table | None:
 def step_table(metrics: Mapping[str, Any], labels: Labels) -> Table:
     """Every model's MAE at the first step, the last one and some between, and where the model is really better."""
     p_by_step = metrics.get("p_by_step", {})
-    steps = some_steps(metrics["horizon"])
+    steps = steps_in_tables(metrics["horizon"])
     against = [name for name, values in p_by_step.items() if values]
     columns = [f"{labels.steps} ahead", *map(model_name, metrics["by_step"])]
     columns += [f"p, {model_name(name)}" for name in against]
     table = Table(f"MAE{_unit(labels)} by how far ahead, and p against each reference", columns)
     for step in steps:
         errors = [values[step - 1] for values in metrics["by_step"].values()]
-        cells = [table.undefined("nothing was observed") if v is None else Cell(number(v), best=v == _best(errors, abs))
+        least = _best(errors, abs)
+        cells = [table.undefined("nothing was observed") if v is None else Cell(format_number(v), best=v == least)
                  for v in errors]  # fmt: skip
         chances = [p_by_step[name][step - 1] for name in against]
         cells += [table.undefined("too few origins to test") if p is None else Cell(chance(p)) for p in chances]
@@ -213,9 +214,9 @@ def series_table(metrics: Mapping[str, Any]) -> Table | None:
     table = Table("MAE by series, each in its own units", ["series", *map(model_name, metrics["models"])])
     for name, errors in list(metrics["by_series"].items())[:MOST_SERIES]:
         least = _best(list(errors.values()), abs)
-        cells = [table.undefined("it has no test window") if v is None else Cell(number(v), best=v == least)
+        cells = [table.undefined("it has no test window") if v is None else Cell(format_number(v), best=v == least)
                  for v in (errors[model] for model in metrics["models"])]  # fmt: skip
-        table.rows.append([Cell(shown(name, 60)), *cells])
+        table.rows.append([Cell(printable(name, 60)), *cells])
     return table
 
 
@@ -234,7 +235,7 @@ def forecast_table(forecast: pd.DataFrame, name: str, labels: Labels) -> Table:
         table.rows.append([
             Cell(labels.format_time(np.datetime64(row["ds"]))),
             _value(table, row[labels.model]),
-            *(Cell(f"{number(low)} to {number(high)}") if math.isfinite(low) and math.isfinite(high)
+            *(Cell(f"{format_number(low)} to {format_number(high)}") if math.isfinite(low) and math.isfinite(high)
               else table.undefined("too few errors to tell") for low, high in bounds),
             *(_value(table, row[model]) for model in others),
         ])  # fmt: skip
@@ -263,9 +264,9 @@ def column_table(prepared: Prepared, apart: int) -> Table:
 
 def _add_column(table: Table, name: str, unit: str, part: str, values: Floats) -> None:
     seen = values[np.isfinite(values)]
-    measured = [Cell(number(float(of(seen)))) if len(seen) else table.undefined("every value is missing")
+    measured = [Cell(format_number(float(of(seen)))) if len(seen) else table.undefined("every value is missing")
                 for of in (np.min, np.median, np.max)]  # fmt: skip
-    full = shown(name, 60) + (f" ({shown(unit, 10)})" if unit and f"({unit})" not in name else "")
+    full = printable(name, 60) + (f" ({printable(unit, 10)})" if unit and f"({unit})" not in name else "")
     table.rows.append([Cell(full), Cell(part), Cell(f"{len(values) - len(seen):,}"), *measured])
 
 
@@ -275,7 +276,7 @@ def _is_bound(column: str, columns: Sequence[str]) -> bool:
 
 
 def _value(table: Table, value: float) -> Cell:
-    return Cell(number(value)) if math.isfinite(value) else table.undefined("no value is known to start from")
+    return Cell(format_number(value)) if math.isfinite(value) else table.undefined("no value is known to start from")
 
 
 def _head(score: Score, labels: Labels) -> str:
@@ -283,7 +284,7 @@ def _head(score: Score, labels: Labels) -> str:
 
 
 def _unit(labels: Labels) -> str:
-    return f" {shown(labels.unit, 10)}" if labels.unit else ""
+    return f" {printable(labels.unit, 10)}" if labels.unit else ""
 
 
 def _figure(table: Table, value: float | None, score: Score, best: float | None, reason: str | None) -> Cell:

@@ -22,7 +22,7 @@ from forecast.data.split import Split, split_by_time
 from forecast.data.windows import Ints, Windows, remembered
 from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.origins import SPANS, FitSpan, Span, fit_spans, origins_of, rolling_origins
-from forecast.evaluation.scoring import Evaluation, calibrated, judge, naive_errors
+from forecast.evaluation.scoring import Evaluation, calibrate_intervals, naive_errors, score_models
 from forecast.models.catalogue import configure
 from forecast.models.defaults import resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
@@ -206,11 +206,11 @@ def _of_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progress: Pr
             made = model(starts)
             forecasts.setdefault(name, np.empty((len(windows), *made.shape[1:])))[span.picked] = made
         if number == 1:  # along the origins they follow the errors by themselves
-            intervals = calibrated(prepared.rows, prepared.validation, fitted.models, season, plan.config)
+            intervals = calibrate_intervals(prepared.rows, prepared.validation, fitted.models, season, plan.config)
         told.append(_told(span, fitted))
     learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
     models = {name: remembered(windows, made) for name, made in forecasts.items()}
-    evaluation = judge(rows, windows, models, season, naive_errors(rows, learned, season), intervals)
+    evaluation = score_models(rows, windows, models, season, naive_errors(rows, learned, season), intervals)
     return _with_origins(evaluation, rows.panel, windows, {"run": None, "step": plan.step, "fits": told})
 
 

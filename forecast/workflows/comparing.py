@@ -19,7 +19,7 @@ from forecast.errors import ConfigError, DataError
 from forecast.evaluation.leaderboard import beside_classical, choice, finding, line_of, ordered, scores_of, table
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.origins import origins_of
-from forecast.evaluation.scoring import judge, naive_errors
+from forecast.evaluation.scoring import naive_errors, score_models
 from forecast.models.catalogue import COMPARED, MODELS, configure
 from forecast.models.classical import References, classical_references
 from forecast.models.defaults import resolve
@@ -66,8 +66,8 @@ class _Field:
     naive_error: Mapping[str, NaiveError]
 
     def scores(self, windows: Windows, models: Mapping[str, InUnits]) -> dict[str, Any]:
-        """Scores as in metrics.json; the first of the models is judged against the others."""
-        return judge(self.rows, windows, models, self.season, self.naive_error).metrics
+        """Scores as in metrics.json; the first of the models is score_modelsd against the others."""
+        return score_models(self.rows, windows, models, self.season, self.naive_error).metrics
 
 
 def compare(

@@ -15,8 +15,7 @@ from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Rows, encode, in_units, windows_of
 from forecast.data.windows import Ints, InUnits, Windows
 from forecast.errors import DataError, RunError
-from forecast.evaluation.figures import naive_errors_of
-from forecast.evaluation.scoring import Evaluation, followed, judge
+from forecast.evaluation.scoring import Evaluation, read_naive_errors, score_models, update_intervals
 from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_forecast, newest_paths, newest_rows
@@ -118,15 +117,14 @@ def predict_and_draw(
         source: New rows to forecast from; None for the rows that it was trained on.
         progress: Receives notes, warnings and progress.
     """
-    from forecast.plots.draw import draw_forecast
+    from forecast.plots.run_plots import draw_forecasts
 
     if source is None:
         return predict(run), [run.picture(path) for path in run.plots if path.name.startswith("5-forecast")]
     question = question_of(run, source, progress or NullProgress())
     rows = question.newest.rows
     forecast = question.answered(networks_of(run, rows, run.forecast_weights))
-    pictures = draw_forecast(rows, forecast, run.config.network.model, chosen(run.config.data.lookback))
-    return forecast, list(pictures.values())
+    return forecast, draw_forecasts(rows, forecast, run.config.network.model, chosen(run.config.data.lookback))
 
 
 def evaluate(
@@ -174,8 +172,8 @@ def judged(
         models: By name, the judged one first.
         intervals: Those of the models before the first window.
     """
-    season, naive_error = chosen(run.config.data.season), naive_errors_of(run.metrics)
-    return judge(rows, windows, models, season, naive_error, intervals)
+    season, naive_error = chosen(run.config.data.season), read_naive_errors(run.metrics)
+    return score_models(rows, windows, models, season, naive_error, intervals)
 
 
 def unseen_windows(run: Run, rows: Rows) -> Windows:
@@ -227,7 +225,7 @@ class Question:
             return self.intervals
         rows, windows = self.since
         models = forecasters_over(rows, self.run, networks)
-        return followed(rows, windows, models, chosen(self.run.config.data.season), self.intervals.only(models))
+        return update_intervals(rows, windows, models, chosen(self.run.config.data.season), self.intervals.only(models))
 
     def answered(self, networks: Networks) -> pd.DataFrame:
         """The forecast, as from `predict`.

@@ -17,7 +17,13 @@ from forecast.config import Config, chosen
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, doubts, prepare, windows_of
 from forecast.errors import DataError, ForecastError, MachineError
-from forecast.evaluation.scoring import calibrated, judge, kept_origins, naive_errors, rough_intervals
+from forecast.evaluation.scoring import (
+    calibrate_intervals,
+    calibration_warnings,
+    naive_errors,
+    score_models,
+    thinning_note,
+)
 from forecast.inference.intervals import intervals_to_arrays
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.models.catalogue import configure
@@ -130,9 +136,9 @@ def _tidied(writer: RunWriter, progress: Progress) -> Iterator[None]:
 
 
 def _make(workshop: Workshop) -> Run:
-    from forecast.plots.draw import draw_run
-    from forecast.plots.facts import Facts
-    from forecast.plots.page import report_page
+    from forecast.plots.results import RunResults
+    from forecast.plots.run_plots import draw_files
+    from forecast.plots.run_report import report_page
 
     prepared, writer = workshop.prepared, workshop.writer
     config, rows, names = prepared.config, prepared.rows, column_names(prepared.config)
@@ -144,11 +150,11 @@ def _make(workshop: Workshop) -> Run:
     naive_error = naive_errors(rows, prepared.training_rows, season)
     trained = fit_networks(workshop, naive_error)
     units = {names[network]: result.over(rows, prepared.scaler) for network, result in trained.items()}
-    intervals = calibrated(rows, prepared.validation, units, season, config)
-    for warning in rough_intervals(config, len(prepared.validation)):
+    intervals = calibrate_intervals(rows, prepared.validation, units, season, config)
+    for warning in calibration_warnings(config, len(prepared.validation)):
         workshop.progress.warn(warning)
-    evaluation = judge(rows, prepared.test, units, season, naive_error, intervals)
-    if some := kept_origins(evaluation.metrics):
+    evaluation = score_models(rows, prepared.test, units, season, naive_error, intervals)
+    if some := thinning_note(evaluation.metrics):
         workshop.progress.note(f"test_forecasts.csv: {len(evaluation.forecasts):,} rows{some}; every window is scored")
 
     forecasting = {names[network]: result for network, result in trained.items()}
@@ -174,10 +180,11 @@ def _make(workshop: Workshop) -> Run:
     writer.write_frame("test_forecasts.csv", evaluation.forecasts)
     writer.write_frame("forecast.csv", forecast)
     histories = {names[network]: result.members[0].history for network, result in trained.items()}
-    for name, picture in draw_run(prepared, evaluation, histories, forecast).items():
-        writer.write(f"plots/{name}", picture)
     manifest |= _outcome(prepared, trained, refitted, manifest["data"])
-    writer.write("report.html", report_page(Facts(writer.name, manifest, prepared, evaluation, histories, forecast)))
+    results = RunResults(writer.name, manifest, prepared, evaluation, histories, forecast)
+    for name, picture in draw_files(results).items():
+        writer.write(f"plots/{name}", picture)
+    writer.write("report.html", report_page(results))
     return writer.finish(manifest)
 
 

@@ -99,8 +99,8 @@ def cheap() -> Iterator[None]:
     """A checkpoint after every step; and pictures that are written, but not drawn."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecast.workflows.fitting._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-        patch.setattr("forecast.plots.draw.draw_run", lambda *_: {"1.png": b"picture" * 99})
-        patch.setattr("forecast.plots.page.report_page", lambda _: "page")
+        patch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {"1.png": b"picture" * 99})
+        patch.setattr("forecast.plots.run_report.report_page", lambda _: "page")
         yield
 
 

@@ -16,7 +16,7 @@ import pytest
 import forecast
 from forecast import Config, ConfigError, DataError, ForecastError, Run, RunError
 from forecast.evaluation import scoring
-from forecast.plots.draw import draw_forecast
+from forecast.plots.run_plots import draw_forecasts
 from forecast.progress import NullProgress, StopRequested
 from forecast.runs.find import list_runs
 from forecast.training.schedule import WindowOrder
@@ -375,7 +375,7 @@ def test_a_series_that_cannot_be_forecast_is_told_and_left_out(tmp_path: Path, t
     assert run.forecast["unique_id"].tolist() == ["north"] * 3 + ["south"] * 3
     assert set(run.metrics["by_series"]) == {"north", "south", "east"}
     rows = forecast.prepare(forecast.read(holed), run.config).rows
-    assert len(draw_forecast(rows, run.forecast, "rnn", 6)) == 2
+    assert len(draw_forecasts(rows, run.forecast, "rnn", 6)) == 2
 
 
 def test_a_run_without_a_newest_forecast(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
