@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from forecast import plots
-    from forecast.config import Config, ReadOptions
+    from forecast.config import Config, ReadOptions, Settings
     from forecast.data.datasets import DATASETS
     from forecast.data.panel import Clock, Panel
     from forecast.data.prepare import Prepared, prepare
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Config": "config",
     "ReadOptions": "config",
+    "Settings": "config",
     "DATASETS": "data.datasets",
     "Clock": "data.panel",
     "Panel": "data.panel",
@@ -89,6 +90,7 @@ __all__ = [
     "ReadOptions",
     "Run",
     "RunError",
+    "Settings",
     "Stream",
     "__version__",
     "all_runs",

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.config import chosen
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.windows import Windows
@@ -181,7 +180,7 @@ class _View:
         from forecast.models.tracing import Opened
 
         self.run, self.panel, self.model = run, panel, run.config.network.model
-        self.segment = min(chosen(run.config.network.segment), chosen(run.config.data.lookback))
+        self.segment = min(run.config.network.segment, run.config.data.lookback)
         self.rows: Rows = encode(panel, run.config.data, run.scaler)
         self.windows = unseen_windows(run, self.rows)
         self.shape = shape_of(self.rows, self.windows.lookback, self.windows.horizon)

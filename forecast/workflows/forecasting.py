@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.config import chosen
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Rows, encode, in_units, windows_of
 from forecast.data.windows import Ints, InUnits, Windows
@@ -125,7 +124,7 @@ def predict_and_draw(
     question = question_of(run, source, progress or NullProgress())
     rows = question.newest.rows
     forecast = question.answered(networks_of(run, rows, run.forecast_weights))
-    pictures = draw_forecast(rows, forecast, run.config.network.model, chosen(run.config.data.lookback))
+    pictures = draw_forecast(rows, forecast, run.config.network.model, run.config.data.lookback)
     return forecast, list(pictures.values())
 
 
@@ -174,7 +173,7 @@ def judged(
         models: By name, the judged one first.
         intervals: Those of the models before the first window.
     """
-    season, naive_error = chosen(run.config.data.season), naive_errors_of(run.metrics)
+    season, naive_error = run.config.data.season, naive_errors_of(run.metrics)
     return judge(rows, windows, models, season, naive_error, intervals)
 
 
@@ -227,7 +226,7 @@ class Question:
             return self.intervals
         rows, windows = self.since
         models = forecasters_over(rows, self.run, networks)
-        return followed(rows, windows, models, chosen(self.run.config.data.season), self.intervals.only(models))
+        return followed(rows, windows, models, self.run.config.data.season, self.intervals.only(models))
 
     def answered(self, networks: Networks) -> pd.DataFrame:
         """The forecast, as from `predict`.
@@ -238,7 +237,7 @@ class Question:
         Raises:
             DataError: If the rows lead the network beyond all numbers.
         """
-        season, models = chosen(self.run.config.data.season), self.models(networks)
+        season, models = self.run.config.data.season, self.models(networks)
         forecast = newest_forecast(self.newest, models, season, self.caught_up(networks))
         if not np.isfinite(forecast.drop(columns=["unique_id", "ds", "cutoff"])).all(axis=None):
             raise DataError(

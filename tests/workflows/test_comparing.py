@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, ConfigError, DataError, Run
+from forecast import ConfigError, DataError, Run, Settings
 from forecast.data.windows import Windows
 from forecast.models import classical
 from forecast.plots.comparison import comparison_page
@@ -21,7 +21,7 @@ from forecast.workflows import comparing
 from forecast.workflows.comparing import Comparison, _common, compare
 from recording import RecordingProgress
 
-Tiny = Callable[..., Config]
+Tiny = Callable[..., Settings]
 Compared = tuple[Comparison, RecordingProgress, Path]
 
 SMALL = {"units": 8, "epochs": 2, "batch_size": 16, "lookback": 6, "horizon": 3, "normalise": "none"}

@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, DataError, Run, RunError
+from forecast import DataError, Run, RunError, Settings
 from forecast.progress import NullProgress
 from forecast.workflows.forecasting import age_in_steps, predict_and_draw, question_of
 from recording import RecordingProgress
 
-Tiny = Callable[..., Config]
+Tiny = Callable[..., Settings]
 
 
-def train_plain(folder: pytest.TempPathFactory, source: pd.DataFrame, config: Config) -> Run:
+def train_plain(folder: pytest.TempPathFactory, source: pd.DataFrame, config: Settings) -> Run:
     """Train without plots, in a folder of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
