@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.config import chosen
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.quality import TURN
 from forecast.data.split import Split
@@ -141,7 +140,7 @@ class PlotInputs:
     @property
     def lookback(self) -> int:
         """L, the steps that the model sees."""
-        return chosen(self.run.prepared.config.data.lookback)
+        return self.run.prepared.config.data.lookback
 
     @property
     def unique_id(self) -> str | None:

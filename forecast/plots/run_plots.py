@@ -57,6 +57,7 @@ from forecast.plots.selection import (
     window_errors,
 )
 from forecast.plots.style import MODEL, NAIVE, OBSERVED, Labels, model_name, printable
+from forecast.plots.tables import interval_levels
 
 # Across a whole figure; with more, markers touch each other.
 _MOST_MARKERS = 64
@@ -173,13 +174,6 @@ def plot_examples(
         note=note + _note_on_intervals(forecasts.columns, labels.model),
     )
     return figure
-
-
-def interval_levels(columns: Iterable[str], model: str) -> list[int]:
-    """The levels of a model's intervals in a table, in percent, the widest first: [95, 80]; empty if it has none."""
-    start = f"{model}-lo-"
-    levels = [name.removeprefix(start) for name in columns if name.startswith(start)]
-    return sorted((int(level) for level in levels if level.isdecimal()), reverse=True)
 
 
 def _draw_forecast(

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from forecast.config import chosen
 from forecast.evaluation.diagnosis import ClockErrors, Reliability, Residuals
+from forecast.evaluation.metrics import METRICS, PointForecast
 from forecast.evaluation.verdict import SIGNIFICANT, reference_name
 from forecast.plots.figure import PHONE, SCREEN
 from forecast.plots.page import Picture, Section, picture_of, png_image, render
@@ -17,8 +17,6 @@ from forecast.plots.results import PlotInputs, RunResults
 from forecast.plots.run_plots import PLOTS
 from forecast.plots.style import Labels, format_number, model_name, printable
 from forecast.plots.tables import (
-    PROBABILISTIC,
-    SCORES,
     Cell,
     Table,
     column_table,
@@ -38,8 +36,6 @@ _EXPLAIN_TITLES = {
     "3": "What the inputs are worth",
     "4": "The gradient's reach while training",
 }
-
-_WINKLER = "the width of an interval, and for a value outside 2 / (1 - level) times how far outside it lies"
 
 _WHEN = {"hour": "at {}:00", "weekday": "on {}", "month": "in {}"}
 
@@ -127,7 +123,7 @@ def _scores(run: RunResults) -> Section:
         )
     series = series_table(metrics)
     keys = {key for scores in metrics["models"].values() for key in scores}
-    glossary = {score.name: score.meaning for key, score in SCORES.items() if key in keys} | {
+    glossary = {metric.head(""): metric.meaning for key, metric in METRICS.items() if key in keys} | {
         "skill": f"the share of that model's {metrics['skill_of']} that the {name} avoids",
         "p": "of Diebold and Mariano's test, whose variance knows that windows overlap",
     }
@@ -206,7 +202,7 @@ def _calibration(run: RunResults) -> Section:
         for one in run.series
         if one.unique_id in reliability
     ]
-    meanings = {score.name: score.meaning for score in PROBABILISTIC.values()} | {"Winkler": _WINKLER}
+    meanings = {metric.name: metric.meaning for metric in METRICS.values() if metric.of is not PointForecast}
     return Section("Calibration", sentences, tables=[table] if table else [], glossary=meanings if table else {})
 
 
@@ -312,9 +308,9 @@ def _reproduction(run: RunResults) -> Section:
         "data fingerprint": f"SHA-256 {manifest['data']['fingerprint']}",
         "versions": ", ".join([f"Python {manifest['python']}", *versions]),
         "system": manifest["platform"],
-        "lookback": f"{chosen(config.data.lookback):,} steps",
-        "horizon": f"{chosen(config.data.horizon):,} steps",
-        "season": f"{chosen(config.data.season):,} steps",
+        "lookback": f"{config.data.lookback:,} steps",
+        "horizon": f"{config.data.horizon:,} steps",
+        "season": f"{config.data.season:,} steps",
         "started": _format_stamp(manifest["started"]),
     }
     commands = {"Made by": manifest["command"]} if manifest["command"] else {}

@@ -11,19 +11,18 @@ from pathlib import Path
 import pytest
 
 import forecast
-from forecast.runs.find import find_run, list_runs
+from forecast.runs.find import all_runs, find
 
 WRITE = """
 import itertools, json, sys
 from pathlib import Path
 from forecast.runs import files
-from forecast.config import Config
 from forecast.runs.writer import RunWriter
 if sys.argv[2] == "in steps":
     files.ctypes.CDLL = lambda *_, **__: None
 for number in itertools.count():
     writer = RunWriter(Path(sys.argv[1]), "run")
-    writer.begin({}, Config(), overwrite=True)
+    writer.begin({}, plain_config(), overwrite=True)
     writer.write("metrics.json", json.dumps({"seed": number}))
     writer.write("gradients.json", json.dumps({"seed": number}))
     writer.finish({"seed": number})
@@ -59,11 +58,11 @@ def test_a_run_is_always_there_and_of_one_version(tmp_path: Path, moves: str) ->
     seen = set()
     with writing(WRITE, tmp_path, moves):
         while len(seen) < 30:
-            run = find_run("run", tmp_path)
+            run = find("run", runs_dir=tmp_path)
             number = run.manifest["seed"]
             assert run.metrics == run.tracked_gradients == {"seed": number}
             if moves == "at once":
-                assert [listed.name for listed in list_runs(tmp_path)] == ["run"]
+                assert [listed.name for listed in all_runs(runs_dir=tmp_path)] == ["run"]
             seen.add(number)
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from forecast import Run
+from forecast.commands.report.report import results_of
 from forecast.data.prepare import prepare
 from forecast.evaluation.scoring import Evaluation
 from forecast.plots import PLOTS, Labels, PageSize, Plot, PlotFigure, format_axes, styled, to_png
@@ -25,8 +26,7 @@ from forecast.plots.results import Explained, PlotInputs, RunResults
 from forecast.plots.run_plots import draw_files, missing_spans
 from forecast.plots.run_report import report_page
 from forecast.plots.tables import forecast_table, interval_table, score_table
-from forecast.workflows.reading import training_panel
-from forecast.workflows.reporting import results_of
+from forecast.runs.rows import training_panel
 
 HOSTILE = """<script>document.title='taken'</script>"><img src=x onerror="document.title='taken'">{{7*7}}"""
 SECTIONS = ["verdict", "scores", "forecast", "origins", "errors", "calibration", "residuals", "training", "inside",

@@ -25,18 +25,19 @@ import numpy as np
 import pytest
 
 import forecast
+from configs import plain_config
 from forecast import ForecastError, Run, RunError
 from forecast.cli import main
 from forecast.commands.explain.explanation import explain
+from forecast.commands.predict.predict import predict_and_draw
 from forecast.commands.stream.stream import Stream
 from forecast.inference.intervals import intervals_of
 from forecast.progress import TrainingState
 from forecast.runs.arrays import arrays_to_bytes, forms_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.runs.explanation import read_explanation
-from forecast.runs.find import list_runs, open_run
+from forecast.runs.find import all_runs, open_run
 from forecast.runs.writer import RunWriter
-from forecast.workflows.forecasting import predict_and_draw
 
 Harm = Callable[[Path], object]
 
@@ -397,7 +398,7 @@ def test_a_folder_that_is_a_link_is_refused_and_not_listed(folder: Path) -> None
     (folder.parent / "linked").symlink_to(folder)
     with pytest.raises(RunError, match="linked is a link"):
         open_run(folder.parent / "linked")
-    assert [run.name for run in list_runs(folder.parent)] == ["months"]
+    assert [run.name for run in all_runs(runs_dir=folder.parent)] == ["months"]
 
 
 def test_a_run_of_an_older_version_is_read(folder: Path) -> None:
@@ -526,7 +527,7 @@ def test_a_hostile_checkpoint_is_refused(checkpoints: Path, name: str) -> None:
 
 def test_a_linked_folder_of_checkpoints_is_not_written_into(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, "half")
-    writer.begin({}, forecast.Config(), overwrite=False)
+    writer.begin({}, plain_config(), overwrite=False)
     writer.begun()
     outside = tmp_path / "outside"
     writer.checkpoints.rename(outside)
@@ -539,7 +540,7 @@ def test_a_linked_folder_of_checkpoints_is_not_written_into(tmp_path: Path) -> N
                                   swap("manifest.json", "{", '{"code": 1,')])  # fmt: skip
 def test_an_unfinished_training_of_a_stranger_is_refused(tmp_path: Path, harm: Harm) -> None:
     writer = RunWriter(tmp_path / "runs", "half")
-    writer.begin({}, forecast.Config(), overwrite=False)
+    writer.begin({}, plain_config(), overwrite=False)
     harm(writer.folder)
     with pytest.raises(RunError, match="cannot be continued"):
         writer.begun()

@@ -1,0 +1,226 @@
+"""Backtest: the origins that were asked for, fits that know only what came before, and nothing left behind."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import forecast
+from forecast import ConfigError, DataError, Run, RunError, Settings
+from forecast.evaluation.scoring import Evaluation
+from forecast.progress import NullProgress, StopRequested
+from recording import RecordingProgress
+
+Tiny = Callable[..., Settings]
+
+NETWORKS = ["lstm", "rnn"]
+
+
+@pytest.fixture(scope="module")
+def rolled(monthly: pd.DataFrame, tiny: Tiny) -> tuple[Evaluation, list[str]]:
+    """Seven origins, two months apart, a fit for each three of them; and what was trained."""
+    progress = RecordingProgress()
+    found = forecast.backtest(monthly, tiny(), windows=7, step=2, refit=3, span="sliding", progress=progress)
+    return found, progress.networks
+
+
+def origins(found: Evaluation) -> list[str]:
+    return [str(moment.date()) for moment in found.forecasts["cutoff"].drop_duplicates()]
+
+
+def test_the_long_format(rolled: tuple[Evaluation, list[str]]) -> None:
+    frame = rolled[0].forecasts
+    assert list(frame.columns)[:6] == ["unique_id", "ds", "cutoff", "y", *NETWORKS]
+    assert len(frame) == 7 * 3
+    assert origins(rolled[0]) == [
+        "2005-05-01", "2005-07-01", "2005-09-01", "2005-11-01", "2006-01-01", "2006-03-01", "2006-05-01",
+    ]  # fmt: skip
+    ahead = frame["ds"].dt.to_period("M").astype("int64") - frame["cutoff"].dt.to_period("M").astype("int64")
+    assert ahead.tolist() == [1, 2, 3] * 7
+
+
+def test_observed_values_stand_beside_the_forecasts(
+    rolled: tuple[Evaluation, list[str]], monthly: pd.DataFrame
+) -> None:
+    seen = monthly.set_index("ds")["y"]
+    frame = rolled[0].forecasts
+    assert frame["y"].tolist() == seen[frame["ds"]].tolist()
+    assert frame["persistence"].tolist() == seen[frame["cutoff"]].tolist()
+
+
+def test_a_fit_for_each_k_origins_and_each_knows_what_came_before(rolled: tuple[Evaluation, list[str]]) -> None:
+    found, trained = rolled
+    about = found.metrics["backtest"]
+    assert [fit["n_windows"] for fit in about["fits"]] == [3, 3, 1]
+    assert [fit["test_from"][:10] for fit in about["fits"]] == ["2005-06-01", "2005-12-01", "2006-06-01"]
+    assert trained == [f"{name}, fit {number} of 3" for number in (1, 2, 3) for name in NETWORKS]
+    assert about["origins"] == found.metrics["n_windows"] == 7
+
+
+def test_a_sliding_span_is_always_as_long(rolled: tuple[Evaluation, list[str]]) -> None:
+    for begins, ends in (("train_from", "validation_from"), ("validation_from", "test_from")):
+        months = {
+            pd.Period(fit[ends], "M").ordinal - pd.Period(fit[begins], "M").ordinal
+            for fit in rolled[0].metrics["backtest"]["fits"]
+        }
+        assert len(months) == 1
+
+
+def test_scores_are_those_of_judge(rolled: tuple[Evaluation, list[str]]) -> None:
+    frame, metrics = rolled[0].forecasts, rolled[0].metrics
+    for name in (*NETWORKS, "persistence", "seasonal-naive"):
+        assert metrics["models"][name]["mae"] == pytest.approx(forecast.metrics.mae(frame["y"], frame[name]))
+    assert set(metrics["skill"]) == {"rnn", "persistence", "seasonal-naive", "drift"}
+
+
+def test_changing_the_future_changes_no_forecast(
+    rolled: tuple[Evaluation, list[str]], monthly: pd.DataFrame, tiny: Tiny
+) -> None:
+    last = pd.Timestamp("2005-11-01")  # the first origin of the second fit
+    changed = monthly.assign(y=monthly["y"].where(monthly["ds"] <= last, monthly["y"] * 3 + 50))
+    found = forecast.backtest(changed, tiny(baseline=False), windows=7, step=2, refit=3, span="sliding")
+    before, after = (part.forecasts.loc[part.forecasts["cutoff"] <= last, "lstm"] for part in (rolled[0], found))
+    assert len(before) == 4 * 3
+    assert before.to_numpy().tolist() == after.to_numpy().tolist()
+    later = found.forecasts["cutoff"] > last
+    assert (found.forecasts.loc[later, "lstm"] != rolled[0].forecasts.loc[later, "lstm"]).all()
+
+
+def test_by_itself_it_is_what_train_makes_of_the_test_span(trained: Run, monthly_csv: Path, tiny: Tiny) -> None:
+    found = forecast.backtest(monthly_csv, tiny())
+    assert found.metrics["models"] == trained.metrics["models"]
+    assert found.metrics["verdict"] == trained.metrics["verdict"]
+    pd.testing.assert_frame_equal(found.forecasts, trained.test_forecasts, check_dtype=False, rtol=1e-9)
+    assert len(found.metrics["backtest"]["fits"]) == 1
+
+
+def test_a_run_is_taken_as_it_is(trained: Run) -> None:
+    found = forecast.backtest(trained, windows=4, step=3)
+    told = trained.test_forecasts
+    same = told[told["cutoff"].isin(found.forecasts["cutoff"])].reset_index(drop=True)
+    assert len(same) == 4 * 3
+    # Intervals follow the errors of the origins that are forecast, and here those are fewer.
+    points = same.columns[:9]
+    pd.testing.assert_frame_equal(found.forecasts[points], same[points], check_dtype=False, rtol=1e-6)
+    assert list(found.forecasts) == list(told)
+    assert found.metrics["backtest"]["run"] == "months"
+    assert found.metrics["backtest"]["fits"] == []
+
+
+def test_a_run_forecasts_new_rows_after_its_training(trained: Run, monthly: pd.DataFrame) -> None:
+    newer = pd.concat([monthly, monthly.tail(12).assign(ds=lambda rows: rows["ds"] + pd.DateOffset(years=1))])
+    newer = newer.drop_duplicates("ds")
+    found = forecast.backtest(trained.path, new_rows=newer)
+    assert found.metrics["n_windows"] == trained.metrics["n_windows"] + 12
+
+
+def test_a_name_is_first_a_run_then_a_source(
+    trained: Run, monthly_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(trained.path, tmp_path / "models" / "weather")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FORECAST_RUNS", raising=False)
+    progress = RecordingProgress()
+    assert forecast.backtest("weather", windows=1, progress=progress).metrics["backtest"]["run"] == "weather"
+    assert "weather names a run and a series: the run is taken" in progress.notes
+
+
+def test_a_word_that_names_nothing_is_told_what_is_near(trained: Run) -> None:
+    runs_dir = trained.path.parent
+    with pytest.raises(DataError, match="neither a run, nor a file, nor a built-in series 'month'") as caught:
+        forecast.backtest("month", runs_dir=runs_dir)
+    assert "Did you mean months?" in caught.value.advice
+    with pytest.raises(RunError):
+        forecast.backtest("latest", runs_dir=runs_dir / "nowhere")
+    with pytest.raises(DataError, match="no file"):
+        forecast.backtest("nothing.csv", runs_dir=runs_dir)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"windows": 0}, "windows: must be at least 1. Received: 0"),
+        ({"step": 0}, "step: must be at least 1"),
+        ({"refit": -1}, "refit: must be at least 1"),
+        ({"span": "rolling"}, "span: must be expanding or sliding. Received: 'rolling'"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(monthly: pd.DataFrame, options: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        forecast.backtest(monthly, **options)  # type: ignore[arg-type]
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{"config": {"units": 8}}, {"refit": 3}, {"span": "sliding"}])
+def test_a_run_takes_nothing_that_would_fit_it_again(trained: Run, options: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="is a run, which is not fitted again"):
+        forecast.backtest(trained, **options)  # type: ignore[arg-type]
+
+
+def test_more_origins_than_there_are(monthly: pd.DataFrame, trained: Run, tiny: Tiny) -> None:
+    with pytest.raises(DataError, match="There are 192 origins, not 500"):
+        forecast.backtest(monthly, tiny(), windows=500)
+    with pytest.raises(DataError, match="There are 13 origins at every 3 steps, not 14"):
+        forecast.backtest(trained, windows=14, step=3)
+    with pytest.raises(DataError, match="Too short") as caught:
+        forecast.backtest(monthly, tiny(), windows=190)
+    assert "fewer windows" in caught.value.advice
+
+
+def test_what_is_left_open_is_chosen_by_what_comes_before_the_first_origin(tiny: Tiny) -> None:
+    # A covariate that is there only lately is no input of fits that begin before it.
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame({"ds": pd.date_range("2000-01-01", periods=200, freq="MS"), "y": rng.normal(size=200)})
+    table["late"] = np.where(np.arange(200) < 100, np.nan, rng.normal(size=200))
+    progress = RecordingProgress()
+    forecast.backtest(table, tiny(model="rnn", target="y", longest_fill=0), windows=90, progress=progress)
+    assert "target: y" in progress.notes
+
+
+def test_series_are_forecast_from_the_same_moments(three: pd.DataFrame, tiny: Tiny) -> None:
+    found = forecast.backtest(three, tiny(model="rnn"), windows=3, refit=2)
+    counts = found.forecasts.groupby("unique_id")["cutoff"].unique()
+    assert set(counts.index) == {"north", "south", "east"}
+    assert len({tuple(moments) for moments in counts}) == 1
+    assert found.metrics["n_windows"] == 9
+
+
+def test_nothing_is_left_behind_not_even_after_a_request_to_stop(
+    monthly: pd.DataFrame, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stop(NullProgress):
+        def ended(self, network: str, fit: object) -> None:
+            raise StopRequested(2)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StopRequested):
+        forecast.backtest(monthly, tiny(), windows=2, progress=Stop())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_memory_does_not_grow_with_origins_times_lookback(tmp_path: Path) -> None:
+    lookback, n = 400, 12_000
+    rng = np.random.default_rng(2)
+    table = pd.DataFrame({"ds": pd.date_range("2000-01-01", periods=n, freq="h"), "y": rng.normal(size=n)})
+    settings = {"model": "segment-rnn", "units": 4, "epochs": 1, "steps_per_epoch": 1, "batch_size": 8}
+    settings |= {"lookback": lookback, "horizon": 1, "segment": 100, "validation": 0.05, "test": 0.85}
+    with pytest.MonkeyPatch.context() as patch:
+        # Quantiles are summed up chunk by chunk; in this short series one chunk would be all of it.
+        patch.setattr("forecast.evaluation.scoring._POINTS_AT_ONCE", 20_000)
+        run = forecast.train(table, forecast.configure(settings), run="long", runs_dir=tmp_path)
+        forecast.backtest(run, windows=10, new_rows=table)  # what is imported and built once does not count
+        tracemalloc.start()
+        found = forecast.backtest(run, new_rows=table)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert found.metrics["n_windows"] > 10_000
+    assert peak < 0.6 * 4 * found.metrics["n_windows"] * lookback  # of one float32 array of all windows
