@@ -17,7 +17,7 @@ from forecast.config import (
     settings_from_toml,
 )
 from forecast.errors import ConfigError, RunError
-from forecast.runs.schemas import config_from_json
+from forecast.runs.documents import config_from_json
 
 
 def test_json_keeps_everything() -> None:

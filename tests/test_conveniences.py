@@ -48,7 +48,7 @@ def test_a_training_that_was_killed_before_its_last_move_is_finished_by_resuming
     writer.begin({"data": {}}, forecast.Config(), overwrite=False)
     writer.write_json("metrics.json", {"verdict": "fine"})
     with monkeypatch.context() as broken:
-        broken.setattr("forecast.runs.writer.RunWriter.settle", lambda self: None)
+        broken.setattr("forecast.runs.writer.RunWriter.move_into_place", lambda self: None)
         writer.finish({"data": {}})
     with pytest.raises(RunError, match="is not finished"):
         find_run("run", tmp_path)

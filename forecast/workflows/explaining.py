@@ -23,7 +23,7 @@ from forecast.inside.importance import Importance, Place, importances, parts_of
 from forecast.inside.memory import Memory, memory_of, reach
 from forecast.models.trace import Trace
 from forecast.progress import NullProgress, Progress
-from forecast.runs.documents import LARGEST_DOCUMENT, record_of
+from forecast.runs.documents import LARGEST_DOCUMENT, parse_json
 from forecast.runs.files import read_within, refuse_links, write_atomically
 from forecast.runs.run import Run
 from forecast.workflows.forecasting import find, forecasters_of, judged, unseen_windows
@@ -164,7 +164,7 @@ def found_before(run: Run) -> Explanation | None:
         return None
     again = f"Type: forecast explain {run.name}"
     try:
-        summary = record_of(read_within(folder, "explain.json", LARGEST_DOCUMENT), folder / "explain.json")
+        summary = parse_json(read_within(folder, "explain.json", LARGEST_DOCUMENT), folder / "explain.json")
     except RunError as error:
         raise RunError(error.message, again) from None
     sentences = summary.get("sentences")

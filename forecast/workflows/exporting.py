@@ -24,7 +24,7 @@ from forecast.models.graph_units import graph_in_units
 from forecast.models.shape import Shape, shape_of
 from forecast.models.units import Units, inputs_in_units, units_of
 from forecast.plots.handout import program, readme
-from forecast.runs.files import folder_written
+from forecast.runs.files import write_folder
 from forecast.runs.run import Run
 from forecast.workflows.forecasting import find
 from forecast.workflows.networks import ONNX, in_keras, members_of
@@ -72,7 +72,7 @@ def export(
     _check_place(place, overwrite)
     newest, source = _example_rows(run)
     shape = shape_of(newest.rows, chosen(run.config.data.lookback), chosen(run.config.data.horizon))
-    with folder_written(place) as beside:
+    with write_folder(place) as beside:
         units = units_of(run.scaler, run.config.data, shape)
         network = _write_network(run, shape, units, format, beside)
         about = _about(run, shape, units, newest.rows.panel, format) | {"network": network}

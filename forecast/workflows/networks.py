@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,7 @@ from forecast.models.catalogue import network_configs
 from forecast.models.graph import NotInGraph, graph_of
 from forecast.models.naive import NAIVE
 from forecast.models.shape import Shape, shape_of
-from forecast.runs.run import Run
+from forecast.runs.run import Run, split_members
 
 if TYPE_CHECKING:
     from forecast.models.backend import keras
@@ -39,17 +39,6 @@ def references_of(config: Config) -> tuple[str, ...]:
     """What the model of a run is judged against: the naive forecasts, and the vanilla RNN if one stands beside it."""
     beside = [column_names(config)[network] for network in network_configs(config) if network != "model"]
     return (*NAIVE, *beside)
-
-
-def member_weights(weights: Arrays, number: int) -> Arrays:
-    """The weights of one member of an ensemble under their names among those of all members."""
-    return {f"{number + 1}/{name}": array for name, array in weights.items()}
-
-
-def weights_of_member(weights: Mapping[str, NDArray[np.float32]], number: int) -> Arrays:
-    """The reverse of `member_weights`: one member's weights out of those of all."""
-    prefix = f"{number + 1}/"
-    return {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}
 
 
 def networks_of(
@@ -96,8 +85,7 @@ def members_of(run: Run, which: str) -> list[Arrays]:
     Raises:
         RunError: If they are not those of this network.
     """
-    weights = run.weights(which)
-    return [weights_of_member(weights, number) for number in range(run.config.training.ensemble)]
+    return split_members(run.weights(which), run.config.training.ensemble)
 
 
 def _graph_of(run: Run, parts: NetworkConfig, shape: Shape, weights: Arrays, carrying: int | None) -> bytes:

@@ -11,6 +11,7 @@ import pytest
 
 import forecast
 from forecast import Config, ConfigError, DataError, Run, RunError
+from forecast.inference.intervals import intervals_of
 from forecast.workflows.reporting import write_report
 
 Tiny = Callable[..., Config]
@@ -166,7 +167,7 @@ def test_paths_are_drawn_from_the_intervals(trained: Run, monthly_csv: Path) -> 
 def test_a_run_without_intervals_has_none_anywhere(runs: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
     run = forecast.train(monthly, tiny(levels="none", epochs=1, baseline=False), run="none", runs_dir=runs)
     assert run.metrics["intervals"] is None
-    assert not run.calibration
+    assert intervals_of(run, "end") is None
     assert not [name for name in forecast.predict(run, monthly) if "-lo-" in name]
     with pytest.raises(RunError, match="has no intervals to draw paths from"):
         forecast.sample_paths(run, monthly)
