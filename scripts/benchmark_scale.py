@@ -124,9 +124,9 @@ def _newest(prepared: Any, fitted: Any) -> Any:
 
 
 def _scored(prepared: Any, fitted: Any, naive_error: Any) -> Any:
-    from forecast.evaluation.scoring import judge
+    from forecast.evaluation.scoring import score_models
 
-    return judge(prepared.rows, prepared.test, fitted.models, prepared.config.data.season, naive_error)
+    return score_models(prepared.rows, prepared.test, fitted.models, prepared.config.data.season, naive_error)
 
 
 def _megabytes(key: str) -> float:

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from forecast.cli import build_program
+from forecast.commands.explain import plots as explain_plots
 from forecast.models.backend import tf
-from forecast.plots import draw, inside, pictures
+from forecast.plots import draw, pictures
 from forecast.training import trainer
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +52,7 @@ def two_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         fit.steps_per_epoch, fit.last_epoch = 2, 1
 
     monkeypatch.setattr(trainer.Fit, "__init__", begin)
-    for module in (draw, inside):
+    for module in (draw, explain_plots):
         monkeypatch.setattr(module, "to_png", lambda figure: b"")
     monkeypatch.setattr(pictures, "to_svg", lambda figure: b"")
     tf.config.run_functions_eagerly(True)

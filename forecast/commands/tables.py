@@ -14,7 +14,7 @@ from rich.table import Table
 from forecast.commands.console import plain
 from forecast.data.panel import Panel, moment
 from forecast.data.quality import ColumnReport
-from forecast.evaluation.figures import some_steps
+from forecast.evaluation.scoring import steps_in_tables
 
 # Longer lists of series are in metrics.json.
 _MOST_SERIES = 12
@@ -62,13 +62,13 @@ def _overall(metrics: Mapping[str, Any], title: str) -> Table:
 
 def _steps(metrics: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
     """Every model's MAE at the first step, the last one and some between, by step."""
-    steps = some_steps(metrics["horizon"])
+    steps = steps_in_tables(metrics["horizon"])
     return {str(step): {model: errors[step - 1] for model, errors in metrics["by_step"].items()} for step in steps}
 
 
 def _intervals(metrics: Mapping[str, Any]) -> Table:
     """What share of the observations the judged model's intervals held, over all and by step ahead."""
-    levels, steps = metrics["intervals"]["levels"], some_steps(metrics["horizon"])
+    levels, steps = metrics["intervals"]["levels"], steps_in_tables(metrics["horizon"])
     unit = f" {metrics['unit']}" if metrics["unit"] else ""
     table = Table(box=SIMPLE_HEAD)
     table.add_column(f"interval of {plain(metrics['model'])}", no_wrap=True)

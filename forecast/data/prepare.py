@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from forecast.config import Config, DataConfig, chosen
 from forecast.data.bounds import Bounds, bounds_of, unrolled
-from forecast.data.disguise import disguises
 from forecast.data.features import Calendar
+from forecast.data.near_copies import near_copies_of_target
 from forecast.data.panel import Floats, Panel
 from forecast.data.quality import TURN
 from forecast.data.scaling import Scaler, fit_scaler
@@ -284,7 +284,7 @@ def doubts(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
         what = "nothing can be learnt about it" if name in used else "it is left out"
         found.append(f"column {name!r} has one value in all training rows and others later: {what}")
     n_known = len(prepared.config.data.known)
-    found += disguises(arranged, prepared.training_rows, rows.n_targets, n_known, prepared.train.horizon)
+    found += near_copies_of_target(arranged, prepared.training_rows, rows.n_targets, n_known, prepared.train.horizon)
     return tuple(found)
 
 

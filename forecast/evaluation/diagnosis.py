@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.panel import Clock, Floats, Times
-from forecast.evaluation.figures import naive_errors_of
+from forecast.evaluation.scoring import read_naive_errors
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -230,7 +230,7 @@ def diagnose(forecasts: pd.DataFrame, metrics: Mapping[str, Any], clock: Clock, 
     model, season, horizon = metrics["model"], metrics["season"], metrics["horizon"]
     networks = [name for name in (model, "rnn") if name in forecasts]
     scaled = metrics["skill_of"] == "MASE"
-    scale = {name: error.mae for name, error in naive_errors_of(metrics).items()} if scaled else None
+    scale = {name: error.mae for name, error in read_naive_errors(metrics).items()} if scaled else None
     own = {name: forecasts[forecasts["unique_id"] == name] for name in names}
     own = {name: of_series for name, of_series in own.items() if len(of_series)}
     return Diagnosis(

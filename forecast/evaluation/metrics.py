@@ -1,70 +1,184 @@
-"""Flat metric functions on arrays, in the targets' own units, pooled over every point."""
+"""The metrics: one entry of `METRICS` each, at the end of this file.
+
+A flat function, the scores in metrics.json and the tables follow from the entry. `mae(y_true, y_pred)`, and any other
+metric that needs only these two arrays, is a function of this module; those that need more have a function of their
+own. All scores are calculated in float64, in the target's own units, and pooled over every point.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import math
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from forecast.data.panel import Floats
+from forecast.data.windows import Flags, Ints
 
-# Pairs of values whose differences are held together.
+# Pairs of values whose differences are in memory at the same time.
 _PAIRS_AT_ONCE = 1 << 20
 
 
-def mae(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Mean absolute error."""
-    return float(np.mean(np.abs(_errors(y_true, y_pred))))
-
-
-def rmse(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Root of the mean squared error."""
-    return float(np.sqrt(np.mean(np.square(_errors(y_true, y_pred)))))
-
-
-def smape(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Symmetric mean absolute percentage error, 0 … 200 %; a point where both are zero counts as no error.
-
-    Reference: Makridakis 1993, in the form of the M4 competition.
-    """
-    _errors(y_true, y_pred)
-    return float(np.mean(symmetric_errors(np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64))))
-
-
-def wape(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Weighted absolute percentage error: the sum of errors over the sum of |observed|, in %; NaN where that is zero.
-
-    Reference: Kolassa & Schütz 2007, as MAD/mean ratio.
-    """
-    total = float(np.abs(np.asarray(y_true, np.float64)).sum())
-    errors = float(np.abs(_errors(y_true, y_pred)).sum())
-    return 100 * errors / total if total > 0 else float("nan")
-
-
-def bias(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Mean of forecast minus observed: positive where forecasts are too high."""
-    return float(-np.mean(_errors(y_true, y_pred)))
-
-
-def directional_accuracy(y_true: ArrayLike, y_pred: ArrayLike, last: ArrayLike, still: float = 0.0) -> float:
-    """Share of points that moved, from the last seen value, to the side that was forecast, in %.
+@dataclass(frozen=True)
+class PointForecast:
+    """One forecast of each point, beside what was observed.
 
     Args:
-        y_true: Observed, [N, H].
-        y_pred: Forecast, of the same shape.
-        last: The last value seen before each forecast, [N].
-        still: Changes up to this size are none: networks calculate in float32.
-
-    Returns:
-        The share among the points where both observation and forecast moved; NaN where there is none, as for
-        persistence.
+        y_true: Observed, [n, H, D].
+        y_pred: Forecast, [n, H, D].
+        last: The last value seen before each window, [n, 1, D]; NaN where it is unknown.
+        tolerance: Changes up to this size count as none, [n, 1, D].
     """
-    _errors(y_true, y_pred)
-    seen = np.asarray(last, np.float64)[:, None]
-    told, right = directions(np.asarray(y_true, np.float64) - seen, np.asarray(y_pred, np.float64) - seen, still)
-    return 100 * float(right.sum() / told.sum()) if told.any() else float("nan")
+
+    y_true: Floats
+    y_pred: Floats
+    last: Floats | float = math.nan
+    tolerance: Floats | float = 0.0
+
+    @cached_property
+    def error(self) -> Floats:
+        """Forecast minus observed, [n, H, D]."""
+        return self.y_pred - self.y_true
+
+    @cached_property
+    def moves(self) -> Flags:
+        """Where both the observation and the forecast differ from the last value, [n, H, D]."""
+        moved: Flags = (np.abs(self.y_true - self.last) > self.tolerance) & (
+            np.abs(self.y_pred - self.last) > self.tolerance
+        )
+        return moved
+
+
+@dataclass(frozen=True)
+class QuantileForecast:
+    """A quantile of each point, beside what was observed.
+
+    Args:
+        y_true: Observed, [n, H, D].
+        y_quantile: Forecast of the quantile, [n, H, D].
+        probability: Of the quantile, within 0 … 1.
+    """
+
+    y_true: Floats
+    y_quantile: Floats
+    probability: float
+
+
+@dataclass(frozen=True)
+class IntervalForecast:
+    """An interval for each point, beside what was observed.
+
+    Args:
+        y_true: Observed, [n, H, D].
+        low: Lower ends, [n, H, D].
+        high: Upper ends, [n, H, D].
+    """
+
+    y_true: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class ScoredPoints:
+    """What all forecasts of the same points share; a metric is pooled with it.
+
+    Args:
+        count: The number of points.
+        windows: Windows of each series, [S].
+        observed: The sum of the absolute observations.
+        naive_mae: The mean absolute error of the naive forecast by series and target, [S, D]; NaN where unknown.
+        naive_rmse: The root of its mean squared error, [S, D].
+        circular: Whether a target is an angle, so that errors relative to its value mean nothing.
+        season: m, the steps between the two values of a naive error.
+        level: Of the interval that is scored, in %.
+    """
+
+    count: int
+    windows: Ints
+    observed: float
+    naive_mae: Floats
+    naive_rmse: Floats
+    circular: bool = False
+    season: int = 1
+    level: float = math.nan
+
+
+@dataclass(frozen=True)
+class Metric:
+    """All that is known of a metric.
+
+    Args:
+        name: What tables call it.
+        meaning: What it says, for a reader who does not know it.
+        formula: With y observed, ŷ forecast, [l, u] an interval and q a quantile.
+        unit: The target's own unit, percent, a share of 1, or a ratio without a unit.
+        parts: Its pointwise parts: functions of a forecast that return a value for each point, [n, H, D].
+        pool: The score, from the scored points and the sum of each part. The sums of a `PointForecast` are kept by
+            series, step and target, [S, H, D]; those of an `IntervalForecast` by step, [H], if ``by_step``; others
+            are one number.
+        undefined: Why there is no score, from the same arguments; empty where there is one.
+        of: The kind of forecast that it scores.
+        by_step: Whether an interval's metric is reported for each step of the horizon, too.
+        cost: The best forecast has least of this; None where no value is best by itself.
+        signed: Whether tables write a plus sign.
+        shown: Which tables show it: the report's, those of a run on the terminal, too, or leaderboards as well.
+        reference: The paper.
+    """
+
+    name: str
+    meaning: str
+    formula: str
+    unit: Literal["target", "percent", "share", "ratio"]
+    parts: tuple[Callable[[Any], NDArray[Any]], ...]
+    pool: Callable[..., float]
+    undefined: Callable[..., str] = lambda *_: ""
+    of: type[PointForecast | QuantileForecast | IntervalForecast] = PointForecast
+    by_step: bool = False
+    cost: Callable[[float], float] | None = abs
+    signed: bool = False
+    shown: Literal["report", "run", "leaderboard"] = "run"
+    reference: str = ""
+
+    def score(self, points: ScoredPoints, sums: Mapping[Callable[..., Any], Floats]) -> tuple[float, str]:
+        """The score, or NaN and the reason why it is undefined.
+
+        Args:
+            points: The points that were scored.
+            sums: The sum of each part.
+        """
+        values = [sums[part] for part in self.parts]
+        reason = self.undefined(points, *values)
+        return (math.nan, reason) if reason else (float(self.pool(points, *values)), "")
+
+    def head(self, unit: str) -> str:
+        """The head of its column: "MAE °C", "sMAPE %".
+
+        Args:
+            unit: The target's; empty where it is unknown.
+        """
+        return f"{self.name} {unit if self.unit == 'target' else '%' if self.unit == 'percent' else ''}".rstrip()
+
+
+def metrics_of(kind: type) -> dict[str, Metric]:
+    """The metrics that score a kind of forecast, by their names in metrics.json."""
+    return {name: metric for name, metric in METRICS.items() if metric.of is kind}
+
+
+def __getattr__(name: str) -> Callable[[ArrayLike, ArrayLike], float]:
+    """The flat function of a metric that needs nothing but observations and forecasts: `mae(y_true, y_pred)`."""
+    if name.startswith("__") or name not in metrics_of(PointForecast):
+        raise AttributeError(f"there is no metric {name!r}; there are {', '.join(METRICS)}")
+    return partial(_score_points, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *metrics_of(PointForecast)})
 
 
 def mase(y_true: ArrayLike, y_pred: ArrayLike, naive_error: float) -> float:
@@ -77,18 +191,30 @@ def mase(y_true: ArrayLike, y_pred: ArrayLike, naive_error: float) -> float:
 
     Returns:
         The error, or NaN where ``naive_error`` is zero or unknown.
-
-    Reference: Hyndman & Koehler 2006.
     """
-    return mae(y_true, y_pred) / naive_error if naive_error > 0 else float("nan")
+    return _score_points("mase", y_true, y_pred, naive_error=naive_error)
 
 
 def rmsse(y_true: ArrayLike, y_pred: ArrayLike, naive_error: float) -> float:
-    """Root mean squared scaled error: as `mase`, of squares; ``naive_error`` is the ``rmse`` of the naive forecast.
+    """Root mean squared scaled error: as `mase`, of squares; ``naive_error`` is the ``rmse`` of the naive forecast."""
+    return _score_points("rmsse", y_true, y_pred, naive_error=naive_error)
 
-    Reference: Hyndman & Koehler 2006; the M5 competition.
+
+def directional_accuracy(y_true: ArrayLike, y_pred: ArrayLike, last: ArrayLike, tolerance: float = 0.0) -> float:
+    """Share of points that moved from the last seen value to the side that was forecast, in %.
+
+    Args:
+        y_true: Observed, [N, H].
+        y_pred: Forecast, of the same shape.
+        last: The last value seen before each forecast, [N].
+        tolerance: Changes up to this size count as none: networks calculate in float32.
+
+    Returns:
+        The share among the points where both observation and forecast moved; NaN where there is none, as for
+        persistence.
     """
-    return rmse(y_true, y_pred) / naive_error if naive_error > 0 else float("nan")
+    seen = np.asarray(last, np.float64)[:, None]
+    return _score_points("directional_accuracy", y_true, y_pred, last=seen, tolerance=tolerance)
 
 
 def quantile_loss(y_true: ArrayLike, y_quantile: ArrayLike, probability: float) -> float:
@@ -96,7 +222,7 @@ def quantile_loss(y_true: ArrayLike, y_quantile: ArrayLike, probability: float) 
 
     Reference: Koenker & Bassett 1978.
     """
-    return float(np.mean(pinball(_errors(y_true, y_quantile), probability)))
+    return crps(y_true, np.asarray(y_quantile)[..., None], [probability])
 
 
 def weighted_quantile_loss(y_true: ArrayLike, y_quantiles: ArrayLike, probabilities: Sequence[float]) -> float:
@@ -106,11 +232,8 @@ def weighted_quantile_loss(y_true: ArrayLike, y_quantiles: ArrayLike, probabilit
         y_true: Observed, [...].
         y_quantiles: Quantiles of the forecast, [..., Q].
         probabilities: Of which probability each is, Q within 0 … 1.
-
-    Reference: Salinas et al. 2020, DeepAR.
     """
-    total = float(np.abs(np.asarray(y_true, np.float64)).mean())
-    return crps(y_true, y_quantiles, probabilities) / total if total > 0 else float("nan")
+    return _score_quantiles("wql", y_true, y_quantiles, probabilities)
 
 
 def crps(y_true: ArrayLike, y_quantiles: ArrayLike, probabilities: Sequence[float]) -> float:
@@ -122,21 +245,18 @@ def crps(y_true: ArrayLike, y_quantiles: ArrayLike, probabilities: Sequence[floa
         y_true: Observed, [...].
         y_quantiles: Quantiles of the forecast, [..., Q].
         probabilities: Of which probability each is, Q within 0 … 1.
-
-    Reference: Gneiting & Raftery 2007.
     """
-    values = np.asarray(y_quantiles, np.float64)
-    return float(np.mean([quantile_loss(y_true, values[..., n], p) for n, p in enumerate(probabilities)]))
+    return _score_quantiles("crps", y_true, y_quantiles, probabilities)
 
 
 def coverage(y_true: ArrayLike, low: ArrayLike, high: ArrayLike) -> float:
     """Share of points that lie within their interval, 0 … 1."""
-    return float(np.mean((_errors(y_true, low) >= 0) & (_errors(y_true, high) <= 0)))
+    return _score_intervals("coverage", y_true, low, high)
 
 
 def interval_width(low: ArrayLike, high: ArrayLike) -> float:
     """Mean width of the intervals, in the target's units."""
-    return float(np.mean(_errors(high, low)))
+    return _score_intervals("width", low, low, high)  # whatever was observed
 
 
 def winkler(y_true: ArrayLike, low: ArrayLike, high: ArrayLike, level: float) -> float:
@@ -147,43 +267,17 @@ def winkler(y_true: ArrayLike, low: ArrayLike, high: ArrayLike, level: float) ->
         low: Lower ends, of the same shape.
         high: Upper ends.
         level: The share of points that the interval should hold, such as 0.8.
-
-    Reference: Winkler 1972; Gneiting & Raftery 2007.
     """
-    below, above = np.maximum(-_errors(y_true, low), 0), np.maximum(_errors(y_true, high), 0)
-    return interval_width(low, high) + float(np.mean(2 / (1 - level) * (below + above)))
+    return _score_intervals("winkler", y_true, low, high, 100 * level)
 
 
 def skill(error: float, reference: float) -> float:
     """1 - error / reference: the share of the reference's error that is avoided; NaN where the reference is perfect."""
-    return 1 - error / reference if reference > 0 else float("nan")
-
-
-def symmetric_errors(y_true: Floats, y_pred: Floats) -> Floats:
-    """The percentage error of each point, 0 … 200; 0 where both are zero."""
-    total = np.abs(y_true) + np.abs(y_pred)
-    return 200 * np.divide(np.abs(y_true - y_pred), total, out=np.zeros_like(total), where=total > 0)
-
-
-def directions(moved: Floats, forecast: Floats, still: Floats | float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which points moved where a move was forecast, and which of those to the side that was forecast.
-
-    Args:
-        moved: Observed minus the last value seen.
-        forecast: The same of the forecast.
-        still: Changes up to this size are none.
-    """
-    told = (np.abs(moved) > still) & (np.abs(forecast) > still)
-    return told, told & (np.sign(moved) == np.sign(forecast))
-
-
-def pinball(error: Floats, probability: float) -> Floats:
-    """Twice the pinball loss of each error, observed minus forecast: |error| at the median."""
-    return 2 * np.maximum(probability * error, (probability - 1) * error)
+    return 1 - error / reference if reference > 0 else math.nan
 
 
 class NaiveError(NamedTuple):
-    """How wrong the seasonal naive is, one step ahead, on the training rows: what scaled errors are divided by."""
+    """The error of the seasonal naive, one step ahead, on the training rows: scaled errors are divided by it."""
 
     mae: float
     rmse: float
@@ -198,7 +292,7 @@ def seasonal_naive_error(
         y: The training rows of one series, [T]; NaN is passed over.
         season: m.
         stretches: The unbroken stretch of each row, [T]; pairs across a gap are not a season apart.
-        turn: Of angles, what makes a whole one.
+        turn: A full turn, where values are angles.
     """
     n_pairs, absolute, squared = 0, 0.0, 0.0
     for first in range(season, len(y), _PAIRS_AT_ONCE):
@@ -215,14 +309,273 @@ def seasonal_naive_error(
         absolute += float(differences.sum())
         squared += float(np.square(differences).sum())
     if not n_pairs:
-        return NaiveError(float("nan"), float("nan"))
+        return NaiveError(math.nan, math.nan)
     return NaiveError(absolute / n_pairs, float(np.sqrt(squared / n_pairs)))
 
 
-def _errors(y_true: ArrayLike, y_pred: ArrayLike) -> Floats:
-    observed, forecast = np.asarray(y_true, np.float64), np.asarray(y_pred, np.float64)
-    if observed.shape != forecast.shape:
-        raise ValueError(f"y_true and y_pred differ in shape: {observed.shape} and {forecast.shape}")
+def _score_points(
+    name: str,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    naive_error: float = math.nan,
+    last: Floats | float = math.nan,
+    tolerance: float = 0.0,
+) -> float:
+    observed, forecast = _same_shape(y_true, y_pred)
+    found = PointForecast(observed, forecast, last, tolerance)
+    sums = {part: np.reshape(part(found).sum(), (1, 1, 1)) for part in METRICS[name].parts}
+    return METRICS[name].score(_all_points(observed, naive_error=naive_error), sums)[0]
+
+
+def _score_quantiles(name: str, y_true: ArrayLike, y_quantiles: ArrayLike, probabilities: Sequence[float]) -> float:
+    values = np.moveaxis(np.asarray(y_quantiles, np.float64), -1, 0)
+    observed, *quantiles = _same_shape(y_true, *values)
+    found = [QuantileForecast(observed, *pair) for pair in zip(quantiles, probabilities, strict=True)]
+    sums = {part: np.mean([part(one).sum() for one in found]) for part in METRICS[name].parts}
+    return METRICS[name].score(_all_points(observed), sums)[0]
+
+
+def _score_intervals(name: str, y_true: ArrayLike, low: ArrayLike, high: ArrayLike, level: float = math.nan) -> float:
+    found = IntervalForecast(*_same_shape(y_true, low, high))
+    sums = {part: part(found).sum() for part in METRICS[name].parts}
+    return METRICS[name].score(_all_points(found.y_true, level=level), sums)[0]
+
+
+def _same_shape(y_true: ArrayLike, *forecasts: ArrayLike) -> list[Floats]:
+    observed, *others = (np.asarray(values, np.float64) for values in (y_true, *forecasts))
+    for other in others:
+        if observed.shape != other.shape:
+            raise ValueError(f"y_true and y_pred differ in shape: {observed.shape} and {other.shape}")
     if not observed.size:
         raise ValueError("there is no point to score")
-    return observed - forecast
+    return [observed, *others]
+
+
+def _all_points(y_true: Floats, naive_error: float = math.nan, level: float = math.nan) -> ScoredPoints:
+    """The points of a whole array, as windows of one step of one series."""
+    naive = np.full((1, 1), naive_error)
+    total = float(np.abs(y_true).sum())
+    return ScoredPoints(y_true.size, np.array([y_true.size]), total, naive, naive, level=level)
+
+
+def absolute_error(forecast: PointForecast) -> Floats:
+    """|ŷ - y| of each point."""
+    return np.abs(forecast.error)
+
+
+def _squared_error(forecast: PointForecast) -> Floats:
+    return forecast.error**2
+
+
+def _signed_error(forecast: PointForecast) -> Floats:
+    return forecast.error
+
+
+def _symmetric_error(forecast: PointForecast) -> Floats:
+    """The percentage error of each point, 0 … 200; 0 where both are zero."""
+    size = np.abs(forecast.y_true) + np.abs(forecast.y_pred)
+    return 200 * np.divide(absolute_error(forecast), size, out=np.zeros_like(size), where=size > 0)
+
+
+def _moves(forecast: PointForecast) -> Flags:
+    return forecast.moves
+
+
+def _right_moves(forecast: PointForecast) -> Flags:
+    observed, expected = np.sign(forecast.y_true - forecast.last), np.sign(forecast.y_pred - forecast.last)
+    return forecast.moves & (observed == expected)
+
+
+def _pinball(forecast: QuantileForecast) -> Floats:
+    """Twice the pinball loss of each point: its absolute error, at the median."""
+    error, p = forecast.y_true - forecast.y_quantile, forecast.probability
+    return 2 * np.maximum(p * error, (p - 1) * error)
+
+
+def _inside(forecast: IntervalForecast) -> Flags:
+    held: Flags = (forecast.low <= forecast.y_true) & (forecast.y_true <= forecast.high)
+    return held
+
+
+def _width(forecast: IntervalForecast) -> Floats:
+    return forecast.high - forecast.low
+
+
+def _distance(forecast: IntervalForecast) -> Floats:
+    """How far each point lies outside its interval."""
+    return np.maximum(forecast.low - forecast.y_true, 0) + np.maximum(forecast.y_true - forecast.high, 0)
+
+
+def mean(points: ScoredPoints, total: Floats) -> float:
+    """The mean over points."""
+    return total.sum() / points.count
+
+
+def _scaled(errors: Floats, scales: Floats, windows: Ints) -> float:
+    """The mean error in units of each series' and target's scale, over those that have one."""
+    usable = _usable(scales, windows)
+    scaled = errors.sum(axis=1)[usable] / scales[usable]
+    points = np.broadcast_to(windows[:, None], scales.shape)[usable].sum() * errors.shape[1]
+    return float(scaled.sum() / points)
+
+
+def _usable(scales: Floats, windows: Ints) -> Flags:
+    return (scales > 0) & (windows > 0)[:, None]
+
+
+def _no_scale(points: ScoredPoints, errors: Floats) -> str:
+    if _usable(points.naive_mae, points.windows).any():
+        return ""
+    return f"values {points.season} steps apart never differ, or are never both observed, in the training rows"
+
+
+def _no_zero(points: ScoredPoints, *_: Floats) -> str:
+    return "an angle has no zero" if points.circular else ""
+
+
+def _nothing_observed(points: ScoredPoints, *_: Floats) -> str:
+    return _no_zero(points) or ("" if points.observed > 0 else "everything observed is zero")
+
+
+def _no_moves(points: ScoredPoints, right: Floats, moves: Floats) -> str:
+    return "" if moves.sum() > 0 else "it never forecasts a change, or nothing ever changed"
+
+
+METRICS: dict[str, Metric] = {
+    "mae": Metric(
+        "MAE",
+        "mean absolute error",
+        formula="mean |ŷ − y|",
+        unit="target",
+        parts=(absolute_error,),
+        pool=mean,
+        shown="leaderboard",
+    ),
+    "rmse": Metric(
+        "RMSE",
+        "root of the mean squared error, which large errors dominate",
+        formula="√ mean (ŷ − y)²",
+        unit="target",
+        parts=(_squared_error,),
+        pool=lambda points, squares: math.sqrt(mean(points, squares)),
+        shown="leaderboard",
+    ),
+    "mase": Metric(
+        "MASE",
+        "MAE divided by that of the seasonal naive, one step ahead, on the training span",
+        formula="mean (|ŷ − y| / naive MAE of the series)",
+        unit="ratio",
+        parts=(absolute_error,),
+        pool=lambda points, errors: _scaled(errors, points.naive_mae, points.windows),
+        undefined=_no_scale,
+        shown="leaderboard",
+        reference="Hyndman & Koehler 2006",
+    ),
+    "rmsse": Metric(
+        "RMSSE",
+        "the same of RMSE",
+        formula="√ mean ((ŷ − y)² / naive MSE of the series)",
+        unit="ratio",
+        parts=(_squared_error,),
+        pool=lambda points, squares: math.sqrt(_scaled(squares, points.naive_rmse**2, points.windows)),
+        undefined=_no_scale,
+        shown="report",
+        reference="Hyndman & Koehler 2006; the M5 competition",
+    ),
+    "smape": Metric(
+        "sMAPE",
+        "absolute error in percent of the mean of forecast and observed",
+        formula="200 mean (|ŷ − y| / (|y| + |ŷ|)), 0 where both are zero",
+        unit="percent",
+        parts=(_symmetric_error,),
+        pool=mean,
+        undefined=_no_zero,
+        reference="Makridakis 1993, in the form of the M4 competition",
+    ),
+    "wape": Metric(
+        "WAPE",
+        "sum of the absolute errors in percent of the sum of what was observed",
+        formula="100 Σ |ŷ − y| / Σ |y|",
+        unit="percent",
+        parts=(absolute_error,),
+        pool=lambda points, errors: 100 * errors.sum() / points.observed,
+        undefined=_nothing_observed,
+        shown="report",
+        reference="Kolassa & Schütz 2007, as MAD/mean ratio",
+    ),
+    "bias": Metric(
+        "bias",
+        "mean of forecast minus observed",
+        formula="mean (ŷ − y)",
+        unit="target",
+        parts=(_signed_error,),
+        pool=mean,
+        signed=True,
+        shown="report",
+    ),
+    "directional_accuracy": Metric(
+        "direction",
+        "how often the change from the last value had the right sign",
+        formula="100 × share of sign(ŷ − last) = sign(y − last), where both changed",
+        unit="percent",
+        parts=(_right_moves, _moves),
+        pool=lambda points, right, moves: 100 * right.sum() / moves.sum(),
+        undefined=_no_moves,
+        cost=operator.neg,
+        shown="report",
+    ),
+    "crps": Metric(
+        "CRPS",
+        "the mean loss of the nine deciles, doubled: the error of the whole distribution; of one value, the MAE",
+        formula="mean 2 max(p (y − q), (p − 1) (y − q)), over points and quantiles q of probability p",
+        unit="target",
+        parts=(_pinball,),
+        pool=mean,
+        of=QuantileForecast,
+        reference="Gneiting & Raftery 2007",
+    ),
+    "wql": Metric(
+        "WQL",
+        "CRPS over the mean size of what was observed",
+        formula="CRPS / mean |y|",
+        unit="ratio",
+        parts=(_pinball,),
+        pool=lambda points, losses: losses / points.observed,
+        undefined=_nothing_observed,
+        of=QuantileForecast,
+        reference="Salinas et al. 2020, DeepAR",
+    ),
+    "coverage": Metric(
+        "inside",
+        "the share of the observations that lie within their interval, its ends included",
+        formula="share of l ≤ y ≤ u",
+        unit="share",
+        parts=(_inside,),
+        pool=mean,
+        of=IntervalForecast,
+        by_step=True,
+        cost=None,
+    ),
+    "width": Metric(
+        "width",
+        "the mean width of the intervals",
+        formula="mean (u − l)",
+        unit="target",
+        parts=(_width,),
+        pool=mean,
+        of=IntervalForecast,
+        by_step=True,
+        cost=None,
+    ),
+    "winkler": Metric(
+        "Winkler",
+        "the width of an interval, and for a value outside 2 / (1 - level) times how far outside it lies",
+        formula="mean (u − l + 2 / (1 − level) × distance of y from [l, u])",
+        unit="target",
+        parts=(_width, _distance),
+        pool=lambda points, width, outside: mean(points, width) + 2 / (1 - points.level / 100) * outside / points.count,
+        of=IntervalForecast,
+        reference="Winkler 1972; Gneiting & Raftery 2007",
+    ),
+}

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from forecast.config import Config
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
 from forecast.data.quality import TURN
 from forecast.data.windows import Flags, Ints, InUnits, Windows, middle
-from forecast.evaluation.figures import figures
-from forecast.evaluation.metrics import NaiveError, seasonal_naive_error
-from forecast.evaluation.sums import Seen, new_sums
+from forecast.evaluation.echo import EchoTally
+from forecast.evaluation.metrics import (
+    IntervalForecast,
+    NaiveError,
+    PointForecast,
+    QuantileForecast,
+    ScoredPoints,
+    absolute_error,
+    metrics_of,
+    seasonal_naive_error,
+    skill,
+)
+from forecast.evaluation.significance import FEWEST_ORIGINS, by_step, diebold_mariano, skill_interval
+from forecast.evaluation.verdict import is_echo, verdict
 from forecast.inference.following import Follower
-from forecast.inference.intervals import Intervals, calibrate, interval_columns
-from forecast.models.naive import naive_forecasts
+from forecast.inference.intervals import DECILES, Intervals, calibrate, interval, interval_columns
+from forecast.models.naive import NAIVE, naive_forecasts
+
+SCHEMA = 1
 
 _POINTS_AT_ONCE = 2_000_000
 _ROWS_OF_FORECASTS = 1_000_000
@@ -33,10 +48,17 @@ _POINTS_OF_CALIBRATION = 2_000_000
 # With fewer windows an interval would be the range of what little was seen.
 _FEWEST_WINDOWS = 10
 
+# A forecast or observation that differs from the last value by less than this share of a usual change has not moved:
+# networks calculate in float32.
+_TOLERANCE = 1e-3
+
+# The sum over points of each pointwise part of a metric.
+_Sums = dict[Callable[..., NDArray[Any]], Floats]
+
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What became of a judgement.
+    """The scores of several models on the same windows, and their forecasts.
 
     Args:
         metrics: The content of metrics.json.
@@ -50,8 +72,34 @@ class Evaluation:
     intervals: Intervals | None = None
 
 
+def score_models(
+    rows: Rows,
+    windows: Windows,
+    models: Mapping[str, InUnits],
+    season: int,
+    naive_error: Mapping[str, NaiveError],
+    intervals: Intervals | None = None,
+) -> Evaluation:
+    """Score models and naive forecasts side by side, on the same windows.
+
+    Args:
+        rows: The rows that the windows point into.
+        windows: Every window to score; none is dropped.
+        models: The judged model first, then the baseline if there is one, then others.
+        season: m.
+        naive_error: What scaled errors are divided by, for each unique id (see `naive_errors`).
+        intervals: The intervals of all models, as they stood before the first window; None for none.
+    """
+    scorer = _Scorer(rows, windows, tuple(models), season, naive_error, intervals)
+    frames = [scorer.add(chunk) for chunk in _chunks(rows, windows, models, season, _points_at_once(intervals))]
+    forecasts = pd.concat(frames, ignore_index=True).sort_values(
+        ["unique_id", "cutoff"], kind="stable", ignore_index=True
+    )
+    return Evaluation(scorer.metrics(), forecasts, scorer.intervals_at_end())
+
+
 def naive_errors(rows: Rows, training_rows: Flags, season: int) -> dict[str, NaiveError]:
-    """The seasonal naive's one-step error on the training rows, for each unique id; NaN where it cannot be told."""
+    """The seasonal naive's one-step error on the training rows, for each unique id; NaN where it is undefined."""
     stretches = rows.panel.stretches()
     return {
         name: seasonal_naive_error(
@@ -60,10 +108,10 @@ def naive_errors(rows: Rows, training_rows: Flags, season: int) -> dict[str, Nai
             stretches[span][learned],
             TURN if rows.bounds.circular[series, target] else None,
         )
-        for series, of_series in enumerate(rows.unique_ids)
+        for series, unique_ids in enumerate(rows.unique_ids)
         for span in [rows.panel.rows(series)]
         for learned in [_without_copy(training_rows[span])]
-        for target, name in enumerate(of_series)
+        for target, name in enumerate(unique_ids)
     }
 
 
@@ -73,7 +121,26 @@ def _without_copy(flags: Flags) -> Flags | slice:
     return slice(count) if flags[:count].all() else flags
 
 
-def calibrated(
+def read_naive_errors(metrics: Mapping[str, Any]) -> dict[str, NaiveError]:
+    """The naive errors that the scores in a metrics.json were scaled by."""
+    return {
+        name: NaiveError(*(math.nan if error[kind] is None else error[kind] for kind in NaiveError._fields))
+        for name, error in metrics["naive_error"].items()
+    }
+
+
+def thinning_note(metrics: Mapping[str, Any]) -> str:
+    """Which origins a table of forecasts keeps, to stand behind its number of rows; empty if it keeps all."""
+    every = metrics["forecasts_every"]
+    return f", of one origin in {every}: all would be more than a million rows" if every > 1 else ""
+
+
+def steps_in_tables(horizon: int) -> list[int]:
+    """The steps that tables show: the first, the last and some between."""
+    return sorted({max(1, round(share * horizon)) for share in (0, 0.25, 0.5, 0.75, 1)})
+
+
+def calibrate_intervals(
     rows: Rows,
     windows: Windows,
     models: Mapping[str, InUnits],
@@ -99,14 +166,14 @@ def calibrated(
     chunks = list(_chunks(rows, windows, models, season, _POINTS_AT_ONCE))
     y_true = np.concatenate([chunk.y_true for chunk in chunks])
     series = np.concatenate([chunk.series for chunk in chunks])
-    of_series, logged = rows.panel.n_series, rows.logged
+    n_series, logged = rows.panel.n_series, rows.logged
     spacing = windows.spacing if config.intervals.adaptive else None
     calibrations = {
         name: calibrate(
             y_true,
             np.concatenate([c.forecasts[name] for c in chunks]),
             series,
-            of_series,
+            n_series,
             levels,
             heads,
             logged,
@@ -117,7 +184,7 @@ def calibrated(
     return Intervals(levels, config.intervals.adaptive, calibrations)
 
 
-def rough_intervals(config: Config, n_windows: int) -> tuple[str, ...]:
+def calibration_warnings(config: Config, n_windows: int) -> tuple[str, ...]:
     """What to know of intervals that were calibrated on few windows, a sentence each.
 
     Args:
@@ -134,47 +201,14 @@ def rough_intervals(config: Config, n_windows: int) -> tuple[str, ...]:
     return (f"{n_windows} validation windows are too few for intervals of {' and '.join(rough)}: they will hold less",)
 
 
-def kept_origins(metrics: Mapping[str, Any]) -> str:
-    """What to know of a table of forecasts that was too long to be kept whole, to stand behind its number of rows."""
-    every = metrics["forecasts_every"]
-    return f", of one origin in {every}: all would be more than a million rows" if every > 1 else ""
-
-
-def judge(
-    rows: Rows,
-    windows: Windows,
-    models: Mapping[str, InUnits],
-    season: int,
-    naive_error: Mapping[str, NaiveError],
-    intervals: Intervals | None = None,
-) -> Evaluation:
-    """Score models and naive forecasts side by side, on the same windows.
-
-    Args:
-        rows: The rows that the windows point into.
-        windows: Every window to score; none is dropped.
-        models: The judged model first, then the baseline if there is one, then others.
-        season: m.
-        naive_error: What scaled errors are divided by, for each unique id (see `naive_errors`).
-        intervals: The intervals of all models, as they stood before the first window; None for none.
-    """
-    judgement = _Judgement(rows, windows, tuple(models), season, naive_error, intervals)
-    frames = [judgement.add(chunk) for chunk in _chunks(rows, windows, models, season, _points_at_once(intervals))]
-    forecasts = pd.concat(frames, ignore_index=True).sort_values(
-        ["unique_id", "cutoff"], kind="stable", ignore_index=True
-    )
-    metrics = figures(rows, windows, judgement.sums, season, tuple(models)) | {"forecasts_every": judgement.kept_every}
-    return Evaluation(metrics, forecasts, judgement.intervals_at_the_end())
-
-
-def followed(
+def update_intervals(
     rows: Rows, windows: Windows, models: Mapping[str, InUnits], season: int, intervals: Intervals
 ) -> Intervals:
     """The intervals of some models after these windows, whose outcomes are known.
 
     Args:
         rows: The rows that the windows point into.
-        windows: The windows to follow.
+        windows: The windows to learn from.
         models: By name.
         season: m.
         intervals: The models' intervals before the first window.
@@ -191,21 +225,28 @@ def _follower(rows: Rows, windows: Windows, intervals: Intervals) -> Follower:
     return Follower(intervals, windows.spacing, longest=int(np.bincount(rows.series[windows.starts]).max()))
 
 
-def _points_at_once(intervals: Intervals | None) -> int:
-    """Points in a chunk; fewer where each has quantiles of every forecaster beside it."""
-    if intervals is None:
-        return _POINTS_AT_ONCE
-    return _POINTS_AT_ONCE // (len(intervals.calibrations) * len(intervals.probabilities))
-
-
 @dataclass(frozen=True)
 class _Chunk:
-    """Some windows and what was forecast of them: [n, H, D], or [n, H, D, Q] of a quantile head, by name."""
+    """Some windows and their forecasts.
+
+    Args:
+        number: Their numbers among all windows, [n].
+        series: Their series, ascending, [n].
+        y_true: Observed, [n, H, D].
+        forecasts: By model, [n, H, D], or [n, H, D, Q] of a quantile head.
+    """
 
     number: Ints
     series: Ints
     y_true: Floats
     forecasts: Mapping[str, Floats]
+
+
+def _points_at_once(intervals: Intervals | None) -> int:
+    """Points in a chunk; fewer where each has quantiles of every forecaster beside it."""
+    if intervals is None:
+        return _POINTS_AT_ONCE
+    return _POINTS_AT_ONCE // (len(intervals.calibrations) * len(intervals.probabilities))
 
 
 def _chunks(
@@ -225,8 +266,27 @@ def _chunks(
         )
 
 
-class _Judgement:
-    """Adds up chunk after chunk.
+@dataclass
+class _ModelSums:
+    """What is summed over the windows of one model.
+
+    Args:
+        points: Parts of the metrics of points, by series, step and target, [S, H, D].
+        quantiles: Parts of the metrics of quantiles, averaged over the deciles: a number each.
+        intervals: By level, parts of the metrics of intervals: by step, [H], or a number.
+        loss_by_window: The weighted mean absolute error of each window, chunk by chunk, [n].
+        loss_by_step: The same by step, of the windows that are tested by step, [k, H].
+    """
+
+    points: _Sums = field(default_factory=dict)
+    quantiles: _Sums = field(default_factory=dict)
+    intervals: dict[int, _Sums] = field(default_factory=dict)
+    loss_by_window: list[Floats] = field(default_factory=list)
+    loss_by_step: list[Floats] = field(default_factory=list)
+
+
+class _Scorer:
+    """Sums over chunks of windows, and the scores that follow from them.
 
     Args:
         rows: The rows that the windows point into.
@@ -246,27 +306,256 @@ class _Judgement:
         naive_error: Mapping[str, NaiveError],
         intervals: Intervals | None,
     ) -> None:
-        self._rows, self._windows, self._models, self._intervals = rows, windows, models, intervals
-        points = len(windows) * windows.horizon * rows.n_targets
-        self.kept_every = max(1, -(-points // _ROWS_OF_FORECASTS))
-        self.sums = new_sums(rows, windows, naive_error, max(1, -(-points // _STEPS_TESTED)))
+        self._rows, self._windows, self._models, self._season = rows, windows, models, season
+        self._intervals = intervals
         self._follower = None if intervals is None else _follower(rows, windows, intervals)
+        n_points = len(windows) * windows.horizon * rows.n_targets
+        self._kept_every = max(1, -(-n_points // _ROWS_OF_FORECASTS))
+        # The steps of every so many cutoffs are tested for significance.
+        self._tested_every = max(1, -(-n_points // _STEPS_TESTED))
+        cutoff_numbers = np.unique(rows.panel.times[windows.cutoffs], return_inverse=True)[1]
+        self._tested = cutoff_numbers % self._tested_every == 0  # [N]
+        naive = np.array([[naive_error[name] for name in unique_ids] for unique_ids in rows.unique_ids])
+        self._naive_mae, self._naive_rmse = naive[..., 0], naive[..., 1]  # [S, D]
+        self._weights = _loss_weights(self._naive_mae)
+        self._n_windows = np.zeros(rows.panel.n_series, np.int64)  # [S]
+        self._observed = 0.0
+        self._sums: dict[str, _ModelSums] = {}
+        self._echo = EchoTally(windows.horizon)
+        # The last value before the first window of each series and target, [S, D].
+        self._origins = np.full(self._naive_mae.shape, np.nan)
 
     def add(self, chunk: _Chunk) -> pd.DataFrame:
         """Add one chunk, and return those of its forecasts that are kept, in the long format."""
         rows, windows = self._rows, self._windows
         y_pred = {name: middle(values) for name, values in chunk.forecasts.items()}
         last = rows.filled_at(windows.cutoffs[chunk.number])
-        self.sums.add(Seen(chunk.number, chunk.series, chunk.y_true, last), y_pred, self._models[0])
+        np.add.at(self._n_windows, chunk.series, 1)
+        self._observed += float(np.abs(chunk.y_true).sum())
+        for name, values in y_pred.items():
+            self._add_points(self._sums.setdefault(name, _ModelSums()), chunk, values, last)
+        self._add_echo(chunk, y_pred[self._models[0]], last)
         columns = {"y": chunk.y_true} | y_pred
         if self._follower is not None and self._intervals is not None:
-            fans = self._follower.fans(chunk.y_true, chunk.forecasts, chunk.series)
-            fans = {name: rows.bounds.within(fan, chunk.series) for name, fan in fans.items()}
-            self.sums.add_fans(chunk.y_true, fans, self._intervals)
-            columns |= interval_columns({name: fans[name] for name in self._models}, self._intervals)
-        kept = chunk.number % self.kept_every == 0
+            quantiles = self._follower.fans(chunk.y_true, chunk.forecasts, chunk.series)
+            quantiles = {name: rows.bounds.within(values, chunk.series) for name, values in quantiles.items()}
+            for name, values in quantiles.items():
+                self._add_quantiles(self._sums[name], chunk.y_true, values, self._intervals)
+            columns |= interval_columns({name: quantiles[name] for name in self._models}, self._intervals)
+        kept = chunk.number % self._kept_every == 0
         return long_format(rows, windows, chunk.number[kept], {name: values[kept] for name, values in columns.items()})
 
-    def intervals_at_the_end(self) -> Intervals | None:
+    def _add_points(self, sums: _ModelSums, chunk: _Chunk, y_pred: Floats, last: Floats) -> None:
+        tolerance = _TOLERANCE * np.nan_to_num(self._naive_mae)[chunk.series][:, None]
+        forecast = PointForecast(chunk.y_true, y_pred, last[:, None], tolerance)
+        firsts = np.flatnonzero(np.diff(chunk.series, prepend=-1))
+        for part in _parts(PointForecast):
+            if part not in sums.points:
+                sums.points[part] = np.zeros((len(self._n_windows), *y_pred.shape[1:]))
+            values = np.asarray(part(forecast), np.float64)
+            sums.points[part][chunk.series[firsts]] += np.add.reduceat(values, firsts)
+        losses = absolute_error(forecast) * self._weights[chunk.series][:, None, :]
+        sums.loss_by_window.append(losses.mean(axis=(1, 2)))
+        sums.loss_by_step.append(losses[self._tested[chunk.number]].mean(axis=2))
+
+    def _add_echo(self, chunk: _Chunk, y_pred: Floats, last: Floats) -> None:
+        # Series and targets on different levels and scales are pooled: each counts from where it was first seen.
+        firsts = np.flatnonzero(np.diff(chunk.series, prepend=-1))
+        begun = chunk.series[firsts]
+        self._origins[begun] = np.where(np.isnan(self._origins[begun]), last[firsts], self._origins[begun])
+        scale = np.where(self._naive_mae > 0, self._naive_mae, 1.0)
+
+        def centred(values: Floats) -> Floats:
+            return (values - self._origins[chunk.series][:, None]) / scale[chunk.series][:, None]
+
+        parts = [centred(values) for values in (chunk.y_true, y_pred, last[:, None])]
+        for target in range(y_pred.shape[2]):
+            observed, forecast, before = (part[..., target] for part in parts)
+            self._echo.add(observed, forecast, before[:, 0])
+
+    def _add_quantiles(self, sums: _ModelSums, y_true: Floats, values: Floats, intervals: Intervals) -> None:
+        """Add quantiles of some windows, [n, H, D, P]."""
+        probabilities, stepwise = intervals.probabilities, _parts(IntervalForecast, by_step=True)
+        for level in intervals.levels:
+            at_level = IntervalForecast(y_true, *interval(values, probabilities, level))
+            totals = sums.intervals.setdefault(level, {})
+            for part in _parts(IntervalForecast):
+                total = part(at_level).sum(axis=(0, 2) if part in stepwise else None)
+                totals[part] = totals.get(part, 0.0) + total
+        deciles = [QuantileForecast(y_true, values[..., probabilities.index(p)], p) for p in DECILES]
+        for part in _parts(QuantileForecast):
+            sums.quantiles[part] = sums.quantiles.get(part, 0.0) + np.mean([part(one).sum() for one in deciles])
+
+    def intervals_at_end(self) -> Intervals | None:
         """The intervals after the last window."""
         return self._follower.intervals() if self._follower is not None else None
+
+    def metrics(self) -> dict[str, Any]:
+        """The content of metrics.json; a figure that is undefined is None, with a reason beside it."""
+        rows, reasons = self._rows, dict[str, str]()
+        model, *others = self._models
+        references = [name for name in [*others, *NAIVE] if name in self._sums]
+        compared = self._compared(model, references, reasons)
+        echo = self._echo.echo()
+        if math.isnan(echo.difference_skill):
+            reasons["echo.difference_skill"] = "nothing ever changes from step to step"
+        n_windows = int(self._n_windows.sum())
+        points = ScoredPoints(
+            count=n_windows * self._windows.horizon * rows.n_targets,
+            windows=self._n_windows,
+            observed=self._observed,
+            naive_mae=self._naive_mae,
+            naive_rmse=self._naive_rmse,
+            circular=bool(rows.bounds.circular.any()),
+            season=self._season,
+        )
+        metrics: dict[str, Any] = {
+            "schema": SCHEMA,
+            "n_windows": n_windows,
+            "horizon": self._windows.horizon,
+            "unit": rows.unit,
+            "season": self._season,
+            "model": model,
+            "models": {
+                name: _scores(PointForecast, points, sums.points, f"models.{name}", reasons)
+                for name, sums in self._sums.items()
+            },
+            **compared,
+            "by_step": {
+                name: _known_list(sums.points[absolute_error].sum(axis=(0, 2)) / (n_windows * rows.n_targets))
+                for name, sums in self._sums.items()
+            },
+            "echo": {
+                "best_lag": echo.best_lag,
+                "difference_skill": _known(echo.difference_skill),
+                "delayed": echo.delayed and is_echo(compared["skill"], compared["p_value"], n_windows),
+            },
+            "intervals": self._interval_scores(points, reasons),
+            "skill_of": "MASE" if _several_scales(self._naive_mae) else "MAE",
+            "reasons": reasons,
+            "naive_error": {
+                name: {"mae": _known(mae), "rmse": _known(rmse)}
+                for unique_ids, *errors in zip(rows.unique_ids, self._naive_mae, self._naive_rmse, strict=True)
+                for name, mae, rmse in zip(unique_ids, *errors, strict=True)
+            },
+        }
+        if self._naive_mae.size > 1:
+            metrics["by_series"] = self._by_series()
+        return metrics | {"verdict": verdict(metrics), "forecasts_every": self._kept_every}
+
+    def _compared(self, model: str, references: list[str], reasons: dict[str, str]) -> dict[str, Any]:
+        """Skill against each reference, how sure it is, and at which steps."""
+        horizon = -(-self._windows.horizon // self._windows.spacing)  # in origins
+        spacing = self._windows.spacing * self._tested_every
+        losses = {name: self._losses(self._sums[name]) for name in (model, *references)}
+        own, own_steps = losses[model]
+        gains = {name: skill(float(own.mean()), float(losses[name][0].mean())) for name in references}
+        p_values = {name: diebold_mariano(own, losses[name][0], horizon) for name in references}
+        intervals = {name: skill_interval(own, losses[name][0], horizon) for name in references}
+        p_by_step = {name: by_step(own_steps, losses[name][1], spacing) for name in references}
+        reasons |= {f"skill.{name}": f"{name} makes no error here" for name, gain in gains.items() if math.isnan(gain)}
+        reasons |= {f"p_value.{name}": "fewer than eight origins" for name, p in p_values.items() if math.isnan(p)}
+        few = "no more origins than steps ahead" if len(own) >= FEWEST_ORIGINS else "fewer than eight origins"
+        reasons |= {f"skill_interval.{name}": few for name, ends in intervals.items() if math.isnan(ends[0])}
+        return {
+            "skill": {name: _known(gain) for name, gain in gains.items()},
+            "skill_interval": {name: None if math.isnan(ends[0]) else list(ends) for name, ends in intervals.items()},
+            "skill_by_step": {
+                name: [_known(skill(*means)) for means in zip(own_steps.mean(axis=0), steps.mean(axis=0), strict=True)]
+                for name, (_, steps) in losses.items()
+                if name != model
+            },
+            "p_value": {name: _known(p) for name, p in p_values.items()},
+            "p_by_step": {name: _known_list(p) for name, p in p_by_step.items()},
+        }
+
+    def _losses(self, sums: _ModelSums) -> tuple[Floats, Floats]:
+        """Losses by origin, [N'], and by origin and step, [K', H], in order of time, of the same mean as by window."""
+        cutoffs = self._rows.panel.times[self._windows.cutoffs]
+        return (
+            _summed_by_time(np.concatenate(sums.loss_by_window), cutoffs),
+            _summed_by_time(np.concatenate(sums.loss_by_step), cutoffs[self._tested]),
+        )
+
+    def _interval_scores(self, points: ScoredPoints, reasons: dict[str, str]) -> dict[str, Any] | None:
+        """Coverage, width and scores of the intervals; None where there are none."""
+        if self._intervals is None:
+            return None
+        horizon, found = self._windows.horizon, dict[str, Any]()
+        one_step = replace(points, count=points.count // horizon)
+        for name in self._intervals.calibrations:
+            sums, where = self._sums[name], f"intervals.models.{name}"
+            found[name] = _scores(QuantileForecast, points, sums.quantiles, where, reasons)
+            for level, totals in sums.intervals.items():
+                at_level = replace(points, level=level)
+                scores = _scores(IntervalForecast, at_level, totals, f"{where}.{level}", reasons)
+                found[name][str(level)] = scores | {
+                    f"{key}_by_step": [
+                        metric.score(one_step, {part: totals[part][step] for part in metric.parts})[0]
+                        for step in range(horizon)
+                    ]
+                    for key, metric in metrics_of(IntervalForecast).items()
+                    if metric.by_step
+                }
+        return {"levels": list(self._intervals.levels), "adaptive": self._intervals.adaptive, "models": found}
+
+    def _by_series(self) -> dict[str, dict[str, float | None]]:
+        """The mean absolute error of each series and target that has a window, by model."""
+        return {
+            self._rows.unique_ids[series][target]: {
+                name: _known(
+                    sums.points[absolute_error][series, :, target].sum()
+                    / (self._n_windows[series] * self._windows.horizon)
+                )
+                for name, sums in self._sums.items()
+            }
+            for series in np.flatnonzero(self._n_windows)
+            for target in range(self._rows.n_targets)
+        }
+
+
+def _parts(kind: type, by_step: bool = False) -> list[Callable[..., NDArray[Any]]]:
+    """The parts of all metrics of a kind of forecast, each once; only of those that are reported by step."""
+    metrics = [metric for metric in metrics_of(kind).values() if metric.by_step or not by_step]
+    return list(dict.fromkeys(part for metric in metrics for part in metric.parts))
+
+
+def _scores(
+    kind: type, points: ScoredPoints, sums: _Sums, where: str, reasons: dict[str, str]
+) -> dict[str, float | None]:
+    """Every metric of a kind of forecast; None where it is undefined, and why, under ``where``, in ``reasons``."""
+    scores = {key: metric.score(points, sums) for key, metric in metrics_of(kind).items()}
+    reasons |= {f"{where}.{key}": reason for key, (_, reason) in scores.items() if reason}
+    return {key: _known(value) for key, (value, _) in scores.items()}
+
+
+def _loss_weights(naive_mae: Floats) -> Floats:
+    """The weight of each series' and target's errors in skill and p-value, [S, D].
+
+    One series counts as it is. Several would be decided by the largest numbers alone, so each is divided by its own
+    naive error, as in MASE; one that has none counts nothing.
+    """
+    if not _several_scales(naive_mae):
+        return np.ones_like(naive_mae)
+    return np.divide(1.0, naive_mae, out=np.zeros_like(naive_mae), where=naive_mae > 0)
+
+
+def _several_scales(naive_mae: Floats) -> bool:
+    """Whether skill is judged on scaled errors: of several series or targets, with a naive error to scale by."""
+    return naive_mae.size > 1 and bool((naive_mae > 0).any())
+
+
+def _summed_by_time(values: Floats, times: NDArray[np.datetime64]) -> Floats:
+    """Sums over the series at one time, which are no independent witnesses, over the mean number of series."""
+    order = np.argsort(times, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(times[order]).astype(np.int64) > 0])
+    return np.add.reduceat(values[order], starts, axis=0) / (len(values) / len(starts))
+
+
+def _known_list(values: Floats) -> list[float | None]:
+    return [_known(value) for value in values]
+
+
+def _known(value: float) -> float | None:
+    """The value as JSON takes it: None where it is not finite."""
+    return float(value) if math.isfinite(value) else None

@@ -12,7 +12,7 @@ import pandas as pd
 
 from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared
-from forecast.evaluation.figures import some_steps
+from forecast.evaluation.scoring import steps_in_tables
 from forecast.plots.plots import interval_levels
 from forecast.plots.style import Labels, model_name, number, shown
 
@@ -191,7 +191,7 @@ def interval_table(metrics: Mapping[str, Any], labels: Labels) -> Table | None:
 def step_table(metrics: Mapping[str, Any], labels: Labels) -> Table:
     """Every model's MAE at the first step, the last one and some between, and where the model is really better."""
     p_by_step = metrics.get("p_by_step", {})
-    steps = some_steps(metrics["horizon"])
+    steps = steps_in_tables(metrics["horizon"])
     against = [name for name, values in p_by_step.items() if values]
     columns = [f"{labels.duration(2).split(' ', 1)[1]} ahead", *map(model_name, metrics["by_step"])]
     columns += [f"p, {model_name(name)}" for name in against]

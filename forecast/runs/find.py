@@ -23,14 +23,21 @@ def runs_folder(chosen: Path | None) -> Path:
     return chosen or Path(os.environ.get("FORECAST_RUNS") or "models")
 
 
-def find_run(name: str, runs_dir: Path) -> Run:
-    """The run of a name or path; ``latest`` is the one that was finished last.
+def find(run: Run | str = "latest", *, runs_dir: Path | None = None) -> Run:
+    """The run of a name or path; ``latest`` is the one that was finished last. A run is returned as it is.
+
+    Args:
+        run: Its name or path.
+        runs_dir: Where runs live; None for FORECAST_RUNS or ./models.
 
     Raises:
         RunError: If there is none; lists those that exist.
     """
+    if isinstance(run, Run):
+        return run
+    name, runs_dir = run, runs_folder(runs_dir)
     if name == "latest":
-        runs = list_runs(runs_dir)
+        runs = all_runs(runs_dir=runs_dir)
         if not runs:
             first = phrase("forecast train weather", "forecast.train('weather')")
             raise RunError(f"There is no run in {runs_dir}.", f"Make one with: {first}")
@@ -42,7 +49,7 @@ def find_run(name: str, runs_dir: Path) -> Run:
         raise RunError(
             f"The training of {name!r} is not finished.", f"Continue it with: {resume_command(name, runs_dir)}"
         )
-    known = [run.name for run in list_runs(runs_dir)]
+    known = [known.name for known in all_runs(runs_dir=runs_dir)]
     raise RunError(f"There is no run {name!r} in {runs_dir}.", f"Runs: {', '.join(known) or 'none'}.")
 
 
@@ -65,9 +72,9 @@ def open_run(path: Path) -> Run:
         return Run(path, manifest, config_from_json(file.read(), path / "config.json"))
 
 
-def list_runs(runs_dir: Path) -> list[Run]:
-    """Every finished run of a folder, the newest last. Other folders are passed over, and so are damaged runs."""
-    runs = []
+def all_runs(*, runs_dir: Path | None = None) -> list[Run]:
+    """Every finished run, the newest last. Other folders are passed over, and so are damaged runs."""
+    runs_dir, runs = runs_folder(runs_dir), []
     for path in sorted(runs_dir.iterdir()) if runs_dir.is_dir() else []:
         if not path.name.startswith(".") and (path / "manifest.json").is_file():
             with suppress(RunError, ConfigError):

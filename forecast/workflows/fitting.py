@@ -21,7 +21,7 @@ from forecast.data.scaling import Scaler
 from forecast.data.windows import InUnits, Windows
 from forecast.errors import MachineError
 from forecast.evaluation.metrics import NaiveError
-from forecast.evaluation.scoring import judge
+from forecast.evaluation.scoring import score_models
 from forecast.evaluation.verdict import PLAIN, significance
 from forecast.inference.network import Network
 from forecast.memory import available_memory, megabytes
@@ -146,7 +146,7 @@ def or_last_value(trained: Trained, network: str, workshop: Workshop, naive_erro
 
     prepared = workshop.prepared
     name = column_names(prepared.config)[network]
-    scores = judge(
+    scores = score_models(
         prepared.rows,
         prepared.validation,
         {name: trained.over(prepared.rows, prepared.scaler)},

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from forecast.cli import build_program
+from forecast.commands.replay import Difference, Replay
 from forecast.errors import ConfigError, ReplayError
 from forecast.runs.run import Run
-from forecast.workflows.replaying import Difference, Replay
 
 
 def typed(run: Run, *arguments: object) -> Result:
@@ -22,7 +22,7 @@ def typed(run: Run, *arguments: object) -> Result:
 def test_report_is_written_anew_and_opened(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr("typer.launch", opened.append)
-    monkeypatch.setattr("forecast.workflows.reporting.report_page", lambda facts: f"<p>{facts.name}")
+    monkeypatch.setattr("forecast.commands.report.report.report_page", lambda facts: f"<p>{facts.name}")
     path = tmp_path / "new.html"
     done = typed(trained, "report", trained.name, "--output", path, "--open")
     assert done.exit_code == 0
@@ -40,7 +40,7 @@ def test_a_source_without_an_output_is_refused(trained: Run) -> None:
 def test_replay_says_whether_it_came_out_the_same(trained: Run, monkeypatch: pytest.MonkeyPatch, same: bool) -> None:
     differences = () if same else (Difference("models.lstm.mae", 1.0, 1.5),)
     found = Replay("months", 96, differences, {"keras": ("3.0", "3.1")})
-    monkeypatch.setattr("forecast.workflows.replaying.replay", lambda *_, **__: found)
+    monkeypatch.setattr("forecast.commands.replay.replay", lambda *_, **__: found)
     done = typed(trained, "replay", trained.name)
     said = typed(trained, "replay", trained.name, "--json")
     assert json.loads(said.stdout) == {

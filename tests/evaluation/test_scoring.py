@@ -31,7 +31,13 @@ from forecast.evaluation.metrics import (
     weighted_quantile_loss,
     winkler,
 )
-from forecast.evaluation.scoring import Evaluation, calibrated, judge, naive_errors, rough_intervals
+from forecast.evaluation.scoring import (
+    Evaluation,
+    calibrate_intervals,
+    calibration_warnings,
+    naive_errors,
+    score_models,
+)
 from forecast.evaluation.significance import by_step, diebold_mariano
 from forecast.inference.intervals import interval
 from forecast.models.defaults import resolve
@@ -73,7 +79,7 @@ def score(ready: Prepared, models: dict[str, Forecasting] | None = None) -> Eval
     training = ready.split.part_of(ready.rows.panel.times) == TRAIN
     yardsticks = naive_errors(ready.rows, training, SEASON)
     models = models or {"lstm": guesses(ready, 1), "rnn": guesses(ready, 2)}
-    return judge(ready.rows, ready.test, models_in_units(ready, models), SEASON, yardsticks)
+    return score_models(ready.rows, ready.test, models_in_units(ready, models), SEASON, yardsticks)
 
 
 def models_in_units(ready: Prepared, models: dict[str, Forecasting]) -> dict[str, InUnits]:
@@ -213,8 +219,8 @@ def test_a_table_that_would_be_too_long_keeps_evenly_spaced_origins(monkeypatch:
     part = score(ready)
     # 16 windows of 6 points are 96 rows; every third window gives 6 × 6 = 36.
     assert part.metrics["forecasts_every"] == 3
-    assert scoring.kept_origins(part.metrics) == ", of one origin in 3: all would be more than a million rows"
-    assert scoring.kept_origins(whole.metrics) == ""
+    assert scoring.thinning_note(part.metrics) == ", of one origin in 3: all would be more than a million rows"
+    assert scoring.thinning_note(whole.metrics) == ""
     assert part.metrics == whole.metrics | {"forecasts_every": 3}
     cutoffs = whole.forecasts["cutoff"].unique()[::3]
     expected = whole.forecasts[whole.forecasts["cutoff"].isin(cutoffs)].reset_index(drop=True)
@@ -344,11 +350,11 @@ def test_every_window_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None
 def test_intervals_are_scored_as_the_flat_metrics_score_them() -> None:
     ready = make_ready(make_panel(n_rows=300))
     models = models_in_units(ready, {"lstm": guesses(ready, 1)})
-    intervals = calibrated(ready.rows, ready.validation, models, SEASON, ready.config)
+    intervals = calibrate_intervals(ready.rows, ready.validation, models, SEASON, ready.config)
     assert intervals is not None
     yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
     still = replace(intervals, adaptive=False)
-    evaluation = judge(ready.rows, ready.test, models, SEASON, yardsticks, still)
+    evaluation = score_models(ready.rows, ready.test, models, SEASON, yardsticks, still)
     y_true, y_pred = observed(ready), in_units(ready, guesses(ready, 1))
     series = ready.rows.series[ready.test.starts]
     one = intervals.calibrations["lstm"]
@@ -374,12 +380,12 @@ def test_intervals_are_scored_as_the_flat_metrics_score_them() -> None:
 def test_chunks_change_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     ready = make_ready(make_panel(n_rows=200))
     models = models_in_units(ready, {"lstm": guesses(ready, 1)})
-    intervals = calibrated(ready.rows, ready.validation, models, SEASON, ready.config)
+    intervals = calibrate_intervals(ready.rows, ready.validation, models, SEASON, ready.config)
     yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
     found = []
     for points in (2_000_000, 3_000, 1):
         monkeypatch.setattr(scoring, "_POINTS_AT_ONCE", points)
-        found.append(judge(ready.rows, ready.test, models, SEASON, yardsticks, intervals))
+        found.append(score_models(ready.rows, ready.test, models, SEASON, yardsticks, intervals))
     for other in found[1:]:
         pd.testing.assert_frame_equal(found[0].forecasts, other.forecasts)
         for one, two in zip(
@@ -393,10 +399,10 @@ def test_a_span_of_few_windows_gives_no_interval() -> None:
     ready = make_ready(make_panel(n_series=1, n_rows=60), target=("a",))
     models = models_in_units(ready, {"lstm": guesses(ready, 1)})
     assert len(ready.validation) < 10
-    assert calibrated(ready.rows, ready.validation, models, SEASON, ready.config) is None
+    assert calibrate_intervals(ready.rows, ready.validation, models, SEASON, ready.config) is None
     none = ready.config.replace(intervals={"levels": "none"})
     wide = make_ready(make_panel(n_rows=300))
-    assert calibrated(wide.rows, wide.validation, models_in_units(wide, {}), SEASON, none) is None
+    assert calibrate_intervals(wide.rows, wide.validation, models_in_units(wide, {}), SEASON, none) is None
 
 
 def test_steps_are_tested_on_evenly_spaced_origins_where_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -458,9 +464,9 @@ def test_a_line_that_falls_below_zero_does_not_break_logarithms() -> None:
     ready = make_ready(replace(panel, values=values), target=("a",), covariates=(), transform="log", horizon=14)
     assert ready.rows.logged
     models = models_in_units(ready, {"lstm": lambda starts: np.zeros((len(starts), 14, 1), np.float32)})
-    intervals = calibrated(ready.rows, ready.validation, models, SEASON, ready.config)
+    intervals = calibrate_intervals(ready.rows, ready.validation, models, SEASON, ready.config)
     yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
-    evaluation = judge(ready.rows, ready.test, models, SEASON, yardsticks, intervals)
+    evaluation = score_models(ready.rows, ready.test, models, SEASON, yardsticks, intervals)
     json.dumps(evaluation.metrics, allow_nan=False)
     assert (evaluation.forecasts["drift"] > 0).all()
 
@@ -470,6 +476,6 @@ def test_a_line_that_falls_below_zero_does_not_break_logarithms() -> None:
     [(9, "no intervals: the validation span has 9 windows"), (20, "too few for intervals of 95%"), (39, None)],
 )
 def test_intervals_of_few_windows_are_told(n_windows: int, said: str | None) -> None:
-    warnings = rough_intervals(Config(), n_windows)
+    warnings = calibration_warnings(Config(), n_windows)
     assert (said is None and not warnings) or (said is not None and said in warnings[0])
-    assert not rough_intervals(Config().replace(intervals={"levels": "none"}), n_windows)
+    assert not calibration_warnings(Config().replace(intervals={"levels": "none"}), n_windows)

@@ -27,15 +27,16 @@ import pytest
 import forecast
 from forecast import ForecastError, Run, RunError
 from forecast.cli import main
+from forecast.commands.explain.explanation import explain
+from forecast.commands.stream.stream import Stream
 from forecast.inference.intervals import intervals_of
 from forecast.progress import TrainingState
 from forecast.runs.arrays import arrays_to_bytes, specs_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
-from forecast.runs.find import list_runs, open_run
+from forecast.runs.explanation import read_explanation
+from forecast.runs.find import all_runs, open_run
 from forecast.runs.writer import RunWriter
-from forecast.workflows.explaining import explain, found_before
 from forecast.workflows.forecasting import predict_and_draw
-from forecast.workflows.streaming import Stream
 
 Harm = Callable[[Path], object]
 
@@ -396,7 +397,7 @@ def test_a_folder_that_is_a_link_is_refused_and_not_listed(folder: Path) -> None
     (folder.parent / "linked").symlink_to(folder)
     with pytest.raises(RunError, match="linked is a link"):
         open_run(folder.parent / "linked")
-    assert [run.name for run in list_runs(folder.parent)] == ["months"]
+    assert [run.name for run in all_runs(runs_dir=folder.parent)] == ["months"]
 
 
 def test_a_run_of_an_older_version_is_read(folder: Path) -> None:
@@ -461,7 +462,7 @@ def test_what_was_found_inside_is_neither_read_nor_written_through_a_link(
     with pytest.raises(RunError, match="is a link"):
         explain(run)
     with pytest.raises(RunError, match="is a link"):  # the sentences at once, the plots when they are shown
-        [found.picture(plot) for found in [found_before(run)] if found for plot in found.plots]
+        [found.picture(plot) for found in [read_explanation(run)] if found for plot in found.plots]
     assert places(outside) == before
 
 

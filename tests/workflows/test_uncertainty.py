@@ -11,8 +11,8 @@ import pytest
 
 import forecast
 from forecast import Config, ConfigError, DataError, Run, RunError
+from forecast.commands.report.report import write_report
 from forecast.inference.intervals import intervals_of
-from forecast.workflows.reporting import write_report
 
 Tiny = Callable[..., Config]
 

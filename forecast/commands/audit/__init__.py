@@ -1,0 +1,30 @@
+"""Audit: prove that nothing leaked."""
+
+from __future__ import annotations
+
+from forecast.commands.options import AsJson, NewSource, Quiet, RunArgument, RunsDir
+
+
+def command(
+    run: RunArgument = "latest",
+    source: NewSource = None,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Prove that nothing leaked: change, delete and shuffle all that is later, and demand the same forecasts."""
+    from forecast.commands.audit.audit import audit
+    from forecast.commands.audit.checks import demand_no_leak
+    from forecast.commands.console import ConsoleProgress, print_json, say
+
+    progress = ConsoleProgress(quiet)
+    found = audit(run, source, runs_dir=runs_dir, progress=progress)
+    for warning in found.warnings:
+        progress.warn(warning)
+    if as_json:
+        print_json(found.summary)
+    else:
+        for check in found.checks:
+            say(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.detail}", strong=not check.passed)
+        say(found.verdict, strong=True)
+    demand_no_leak(found)

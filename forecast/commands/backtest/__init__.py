@@ -1,0 +1,110 @@
+"""Backtest: forecast from many origins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from forecast.commands.options import NOT_FOR_TRIALS, AsJson, Quiet, RequireSkill, RunsDir, SettingsFile, with_settings
+
+
+@with_settings("data", "training", "network", "intervals", "read", without=NOT_FOR_TRIALS)
+def command(
+    settings: dict[str, Any],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE|RUN",
+            help="A run, which is taken as it is; or a built-in name, a file, or - for standard input, to which "
+            "networks are fitted. A name that both have is the run's.",
+        ),
+    ],
+    new_rows: Annotated[
+        str | None, typer.Argument(metavar="[ROWS]", help="For a run: rows to forecast, if not its own.")
+    ] = None,
+    windows: Annotated[
+        int | None, typer.Option(min=1, help="Origins, the newest. (default: all of the test span)", show_default=False)
+    ] = None,
+    step: Annotated[int, typer.Option(min=1, help="Steps of the clock from one origin to the next.")] = 1,
+    span: Annotated[
+        str, typer.Option(help="What a later fit learns from: expanding (all rows before) or sliding (as many).")
+    ] = "expanding",
+    refit: Annotated[
+        str, typer.Option(metavar="never|K", help="Fit anew after every K origins; a run is never fitted again.")
+    ] = "never",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write every forecast here, as CSV in the long format.")
+    ] = None,
+    config: SettingsFile = None,
+    require_skill: RequireSkill = None,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Forecast from many origins, each time knowing only what came before, and score all of that.
+
+    Without options these are all origins of the test span, one step apart, forecast by one fit to what lies before it.
+    """
+    from forecast.commands.backtest.backtest import backtest, names_run
+    from forecast.commands.console import ConsoleProgress, out, print_json, say
+    from forecast.commands.requirements import check_references, demand, requirement_of
+    from forecast.commands.tables import scores
+    from forecast.evaluation.scoring import thinning_note
+    from forecast.models.catalogue import configure
+    from forecast.runs.csv_tables import frame_to_csv
+    from forecast.runs.files import check_output, write_output
+    from forecast.runs.find import find
+    from forecast.workflows.networks import references_of
+
+    check_output(output)
+    progress = ConsoleProgress(quiet)
+    requirements = [requirement_of(text) for text in require_skill or ()]
+    with progress.heeding_signals():
+        given = settings or config or not names_run(source, runs_dir)
+        asked = configure(settings, config) if given else None
+        check_references(requirements, references_of(asked or find(source, runs_dir=runs_dir).config))
+        evaluation = backtest(
+            source,
+            asked,
+            windows=windows,
+            step=step,
+            span=span,  # type: ignore[arg-type]  # checked there
+            refit=_refit(refit),
+            new_rows=new_rows,
+            runs_dir=runs_dir,
+            progress=progress,
+        )
+    metrics = evaluation.metrics
+    if output is not None:
+        write_output(output, frame_to_csv(evaluation.forecasts))
+        progress.note(f"forecasts: {output}, {len(evaluation.forecasts):,} rows{thinning_note(metrics)}")
+    if as_json:
+        print_json(metrics)
+    else:
+        say(metrics["verdict"], strong=True)
+        out.print(scores(metrics, f"{source}: {_origins(metrics)}"))
+    demand(requirements, metrics, "" if output is None else f"The forecasts are in {output}.")
+
+
+def _refit(text: str) -> int | None:
+    """After how many origins to fit anew; None for never."""
+    from forecast.errors import ConfigError
+
+    if text == "never":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise ConfigError(f"--refit takes never or a number of origins. Received: {text!r}.", "For example: --refit 30")
+    return int(text)
+
+
+def _origins(metrics: Mapping[str, Any]) -> str:
+    """From where was forecast, in words."""
+    from forecast.commands.tables import origins_span
+
+    about, horizon = metrics["backtest"], metrics["horizon"]
+    origins = f"{about['origins']:,} origin{'s' if about['origins'] > 1 else ''}"
+    fits = "" if about["run"] else ", one fit" if len(about["fits"]) == 1 else f", {len(about['fits'])} fits"
+    return f"{origins}, {origins_span(about)}, {horizon} step{'s' if horizon > 1 else ''} ahead{fits}"

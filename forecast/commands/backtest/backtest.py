@@ -1,0 +1,258 @@
+"""Backtest: forecasts from rolling origins, of a run that is there or of fits that each know only what came before."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.commands.backtest.origins import SPANS, FitSpan, Span, fit_spans, rolling_origins
+from forecast.config import Config, chosen
+from forecast.data.datasets import DATASETS
+from forecast.data.panel import Floats, Panel
+from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, windows_of
+from forecast.data.scaling import unscaled
+from forecast.data.split import Split, split_by_time
+from forecast.data.windows import Ints, Windows, origins_of, remembered
+from forecast.errors import ConfigError, DataError, setting
+from forecast.evaluation.scoring import Evaluation, calibrate_intervals, naive_errors, score_models
+from forecast.models.catalogue import configure
+from forecast.models.defaults import resolve
+from forecast.progress import LabelledProgress, NullProgress, Progress
+from forecast.runs.find import all_runs, find, is_run, runs_folder
+from forecast.runs.run import Run
+from forecast.workflows.fitting import Fitted, fit_aside
+from forecast.workflows.forecasting import forecasters_of, intervals_at_start, judged, unseen_windows
+from forecast.workflows.reading import Source, fitting_panel, is_built_in, read, tell, training_panel
+
+
+def backtest(
+    source: Source | Run,
+    config: Config | Mapping[str, object] | None = None,
+    *,
+    windows: int | None = None,
+    step: int = 1,
+    span: Span = "expanding",
+    refit: int | None = None,
+    new_rows: Source | None = None,
+    runs_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Forecast from many origins, each time knowing only the rows up to it, and score all of that.
+
+    A run is taken as it is. On a source, the networks are fitted to the rows before the first origin, and again
+    after every ``refit`` origins; nothing is kept but what is returned.
+
+    Args:
+        source: A run or its name; or anything that `read` takes. A name that both have is the run's.
+        config: As in `train`; a run has its own.
+        windows: How many origins, the newest; None for all of the test span.
+        step: Steps of the clock from one origin to the next.
+        span: What a later fit learns from: all rows before it, or as many of them as the first did.
+        refit: After how many origins the networks are fitted anew; None for never.
+        new_rows: For a run, the rows to forecast; None for those that it was trained on. Either way, only from
+            origins that came after its training.
+        runs_dir: Where runs live.
+        progress: Receives notes, warnings and progress.
+
+    Returns:
+        Scores as in metrics.json, with ``backtest`` beside them; forecasts in the long format.
+
+    Raises:
+        ConfigError: If a number is below one, or a run is given what only a source takes.
+        DataError: If there are fewer origins, or too few rows before the first.
+    """
+    progress = progress or NullProgress()
+    for name, value in (("windows", windows), ("step", step), ("refit", refit)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{name}: must be at least 1. Received: {value}.")
+    if span not in SPANS:
+        raise ConfigError(f"span: must be {' or '.join(SPANS)}. Received: {span!r}.")
+    if isinstance(source, Run) or (isinstance(source, (str, Path)) and names_run(str(source), runs_dir)):
+        run = find(source if isinstance(source, Run) else str(source), runs_dir=runs_dir)
+        if config is not None or refit is not None or span != "expanding":
+            raise ConfigError(
+                f"{run.name} is a run, which is not fitted again: it takes no setting, no refit and no span.",
+                "Give a series as SOURCE to fit networks to it.",
+            )
+        if isinstance(source, str) and (is_built_in(source) or os.path.isfile(source)):
+            progress.note(f"{source} names a run and a series: the run is taken")
+        return _of_run(run, training_panel(run) if new_rows is None else new_rows, windows, step, progress)
+    if new_rows is not None:
+        raise ConfigError(f"There is no run {source!r} to forecast new rows with.", "forecast runs lists the runs.")
+    config = config if isinstance(config, Config) else configure(config)
+    panel = read(source, config.read)
+    tell(panel, progress)
+    plan = _plan(panel, config, windows, step, progress)
+    return _of_fits(panel, plan, fit_spans(plan.rows.panel, plan.windows, plan.split, span, refit), progress)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be forecast, before anything is fitted.
+
+    Args:
+        config: Resolved from the rows before the first origin.
+        split: Where the test span begins, and the validation span before it.
+        rows: All rows, unscaled: each fit has a scaler of its own.
+        windows: The windows of all origins.
+        step: Steps of the clock from one origin to the next.
+    """
+
+    config: Config
+    split: Split
+    rows: Rows
+    windows: Windows
+    step: int
+
+
+def names_run(name: str, runs_dir: Path | None = None) -> bool:
+    """Whether a word names a run rather than a source; a run comes first.
+
+    Raises:
+        DataError: If it names neither; says what is near.
+    """
+    folder = runs_folder(runs_dir)
+    if is_run(name, folder):
+        return True
+    if not re.fullmatch(r"[\w-]+", name) or name == "-" or is_built_in(name) or os.path.exists(name):
+        return False  # whatever else is wrong with it, `read` says
+    runs = [run.name for run in all_runs(runs_dir=folder)]
+    near = get_close_matches(name, [*runs, *DATASETS], 1)
+    raise DataError(
+        f"There is neither a run, nor a file, nor a built-in series {name!r}.",
+        (f"Did you mean {near[0]}? " if near else "") + f"Runs: {', '.join(runs) or 'none'}. See: forecast datasets",
+    )
+
+
+def _plan(panel: Panel, config: Config, most: int | None, step: int, progress: Progress) -> _Plan:
+    """Find the origins, and choose what was left open by the rows before the first of them."""
+    asked = config
+    while True:
+        resolved, notes = resolve(asked, panel)
+        arranged = arrange(panel, resolved.data)
+        split = split_by_time(arranged, asked.data)
+        rows = encode(arranged, resolved.data, unscaled(arranged))
+        judged_rows = np.ones(arranged.n_rows, bool) if most else arranged.times >= split.test_from
+        windows = _origins(resolved, arranged, windows_of(rows, judged_rows, resolved.data), most, step)
+        first = origins_of(arranged, windows)[0]
+        if not ((arranged.times > first) & (arranged.times < split.test_from)).any():
+            break
+        # Some of the rows that the choices were made by lie behind the first origin: choose again, by fewer.
+        earlier = fit_spans(arranged, windows, split, "expanding", None)[0]
+        asked = config.replace(data={"horizon": resolved.data.horizon, **_cut_at(earlier, arranged)})
+    for note in notes:
+        progress.note(note)
+    return _Plan(resolved, split, rows, windows, step)
+
+
+def _cut_at(span: FitSpan, panel: Panel) -> dict[str, object]:
+    """The settings that divide a panel as this fit does."""
+    known, learned = (np.mean(panel.times < border) for border in (span.test_from, span.validation_from))
+    return {"test": 1 - known, "validation": known - learned} | _dates(span)
+
+
+def _dates(span: FitSpan) -> dict[str, object]:
+    return {"validation_from": str(span.validation_from), "test_from": str(span.test_from)}
+
+
+def _origins(config: Config, panel: Panel, windows: Windows, most: int | None, step: int) -> Windows:
+    """As many of the windows as were asked for.
+
+    Raises:
+        DataError: If there are fewer.
+    """
+    found = rolling_origins(panel, windows, most, step)
+    count = len(origins_of(panel, found))
+    if count < (most or 1):
+        every = f" at every {step} steps" if step > 1 else ""
+        raise DataError(
+            f"There are {count} origins{every}, not {most or 1}: each needs an unbroken window of "
+            f"{config.data.lookback} rows before it and {config.data.horizon} after.",
+            "Ask for fewer --windows, or use a shorter --step, --lookback or --horizon.",
+        )
+    return found
+
+
+def _of_run(run: Run, source: Source, most: int | None, step: int, progress: Progress) -> Evaluation:
+    panel = fitting_panel(run, source, progress)
+    rows = encode(panel, run.config.data, run.scaler)
+    windows = _origins(run.config, panel, unseen_windows(run, rows), most, step)
+    intervals = intervals_at_start(run, panel)
+    evaluation = judged(run, rows, windows, forecasters_of(run, rows, "model"), intervals)
+    return _with_origins(evaluation, panel, windows, {"run": run.name, "step": step, "fits": []})
+
+
+def _of_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) -> Evaluation:
+    """Fit, forecast the windows that the fit is for, let go of the networks, and so on; then judge all forecasts."""
+    rows, windows, season = plan.rows, plan.windows, chosen(plan.config.data.season)
+    forecasts: dict[str, Floats] = {}
+    told, intervals = [], None
+    if len(spans) > 1:
+        progress.note(f"{len(origins_of(rows.panel, windows)):,} origins, {len(spans)} fits")
+    for number, span in enumerate(spans, start=1):
+        prepared, starts = _prepared(panel, plan, span)
+        naive_error = naive_errors(prepared.rows, prepared.training_rows, season)
+        which = LabelledProgress(progress, f"fit {number} of {len(spans)}") if len(spans) > 1 else progress
+        fitted = fit_aside(prepared, naive_error, which)
+        for name, model in fitted.models.items():
+            made = model(starts)
+            forecasts.setdefault(name, np.empty((len(windows), *made.shape[1:])))[span.picked] = made
+        if number == 1:  # along the origins they follow the errors by themselves
+            intervals = calibrate_intervals(prepared.rows, prepared.validation, fitted.models, season, plan.config)
+        told.append(_told(span, fitted))
+    learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
+    models = {name: remembered(windows, made) for name, made in forecasts.items()}
+    evaluation = score_models(rows, windows, models, season, naive_errors(rows, learned, season), intervals)
+    return _with_origins(evaluation, rows.panel, windows, {"run": None, "step": plan.step, "fits": told})
+
+
+def _prepared(panel: Panel, plan: _Plan, span: FitSpan) -> tuple[Prepared, Ints]:
+    """What one fit is made from: no row before its span, nor any after the last horizon that it forecasts.
+
+    Returns:
+        What to train on, and where the first rows of its windows are in that.
+    """
+    windows, times = plan.windows, plan.rows.panel.times
+    last = times[windows.future(span.picked)].max()
+    kept = (times >= span.first) & (times <= last)
+    starts = windows.starts[span.picked]
+    if not kept[starts].all():
+        raise DataError(
+            f"A training span from {pd.Timestamp(span.first)} to {pd.Timestamp(span.test_from)} is shorter than the "
+            f"lookback of {windows.lookback} rows.",
+            "Use a shorter --lookback, fewer --windows, or --span expanding.",
+        )
+    try:
+        prepared = prepare(panel.between(span.first, last), plan.config.replace(data=_dates(span)))
+    except DataError as error:
+        error.and_advise(
+            f"Or ask for fewer {setting('windows')}: the earlier the first origin, the less there is to learn from."
+        )
+        raise
+    return prepared, (np.cumsum(kept) - 1)[starts]
+
+
+def _told(span: FitSpan, fitted: Fitted) -> dict[str, Any]:
+    """What is told of one fit."""
+    return {
+        "train_from": str(span.first),
+        "validation_from": str(span.validation_from),
+        "test_from": str(span.test_from),
+        "n_windows": len(span.picked),
+        "best_epochs": fitted.trained["model"].best_epochs,
+        "seconds": round(sum(network.seconds for network in fitted.trained.values()), 1),
+    }
+
+
+def _with_origins(evaluation: Evaluation, panel: Panel, windows: Windows, about: Mapping[str, Any]) -> Evaluation:
+    origins = origins_of(panel, windows)
+    seen = {"origins": len(origins), "first_origin": str(origins[0]), "last_origin": str(origins[-1])}
+    return replace(evaluation, metrics=evaluation.metrics | {"backtest": {**about, **seen}})

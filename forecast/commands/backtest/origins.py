@@ -1,0 +1,75 @@
+"""Rolling origins: from which moments is forecast, and which rows each fit may know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from forecast.data.panel import Panel
+from forecast.data.split import Split
+from forecast.data.windows import Ints, Windows, origins_of
+
+Span = Literal["expanding", "sliding"]
+SPANS: tuple[Span, ...] = ("expanding", "sliding")
+
+
+@dataclass(frozen=True)
+class FitSpan:
+    """The rows that one fit may know, and the windows that it then forecasts.
+
+    Args:
+        first: First timestamp of the training span.
+        validation_from: First timestamp of the validation span, which ends at the first origin.
+        test_from: First timestamp after the first origin: nothing from here on is known.
+        picked: Which of the windows it forecasts, ascending.
+    """
+
+    first: np.datetime64
+    validation_from: np.datetime64
+    test_from: np.datetime64
+    picked: Ints
+
+
+def rolling_origins(panel: Panel, windows: Windows, most: int | None = None, step: int = 1) -> Windows:
+    """The windows at every ``step``-th moment of the clock, counted back from the newest.
+
+    All series share the moments. One at which no window is whole is passed over.
+
+    Args:
+        panel: The rows that the windows point into.
+        windows: N windows of stride 1.
+        most: How many moments, the newest; None for all.
+        step: Steps of the clock from one origin to the next.
+    """
+    if not len(windows):
+        return windows
+    ordinals = panel.clock.ordinals(panel.times[windows.cutoffs])
+    back = ordinals.max() - ordinals
+    moments = np.unique(back[back % step == 0])[:most]
+    return Windows(windows.starts[np.isin(back, moments)], windows.lookback, windows.horizon)
+
+
+def fit_spans(panel: Panel, windows: Windows, split: Split, span: Span, refit: int | None) -> tuple[FitSpan, ...]:
+    """Which rows each fit may know: those up to the first of its origins.
+
+    The newest of them are its validation span, by the share that the split gives to it.
+
+    Args:
+        panel: The rows that the windows point into.
+        windows: The windows of all origins.
+        split: Says the share of the validation span in what comes before the test span.
+        span: ``expanding`` starts at the first row; ``sliding`` is as long as that of the first fit.
+        refit: Origins of each fit; None for one fit.
+    """
+    times, origins = np.unique(panel.times), origins_of(panel, windows)
+    share = np.searchsorted(times, split.validation_from) / np.searchsorted(times, split.test_from)
+    group = np.searchsorted(origins, panel.times[windows.cutoffs]) // (refit or len(origins))
+    known = np.searchsorted(times, origins[:: refit or len(origins)], side="right")
+    spans = []
+    for number, end in enumerate(known):
+        first = end - known[0] if span == "sliding" else 0
+        border = first + min(max(round(share * (end - first)), 1), end - first - 1)
+        spans.append(FitSpan(times[first], times[border], times[end], np.flatnonzero(group == number)))
+    return tuple(spans)

@@ -1,0 +1,87 @@
+"""Compare: train several models with several seeds."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from forecast.commands.options import NOT_FOR_TRIALS, AsJson, Quiet, SettingsFile, SourceArgument, with_settings
+from forecast.models.catalogue import COMPARED
+
+
+@with_settings("data", "training", "network", "read", without=(*NOT_FOR_TRIALS, "model", "cell", "baseline"))
+def command(
+    source: SourceArgument,
+    settings: dict[str, Any],
+    models: Annotated[
+        str, typer.Option(help="Presets with commas between them, or all; the vanilla RNN is always among them.")
+    ] = ",".join(COMPARED),
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model, which differ by their seed.")] = 3,
+    classical_seconds: Annotated[
+        float, typer.Option(min=0, help="Seconds for each of ETS, Theta and seasonal ARIMA; 0 leaves them out.")
+    ] = 30.0,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the leaderboard here, as CSV.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the leaderboard into this PNG file.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page into this HTML file.")] = None,
+    config: SettingsFile = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train several models with several seeds on the same rows, and score all on the same windows.
+
+    The validation error chooses, the test error is reported. Naive forecasts stand beside them. No run is kept.
+
+    Classical forecasts are fitted anew for each window, so they are judged on as many as their time allows.
+    """
+    from forecast.commands.compare.compare import compare
+    from forecast.commands.compare.table import leaderboard, notes
+    from forecast.commands.console import ConsoleProgress, out, print_json, say
+    from forecast.commands.tables import origins_span
+    from forecast.runs.csv_tables import frame_to_csv
+    from forecast.runs.files import check_output, write_output
+
+    check_output(output)
+    check_output(plot)
+    check_output(report)
+    progress = ConsoleProgress(quiet)
+    with progress.heeding_signals():
+        found = compare(
+            source,
+            models,
+            settings,
+            seeds=seeds,
+            classical_seconds=classical_seconds,
+            file=config,
+            progress=progress,
+        )
+    if output is not None:
+        write_output(output, frame_to_csv(found.leaderboard))
+        progress.note(f"leaderboard: {output}")
+    if plot is not None:
+        from forecast.plots import to_png
+
+        write_output(plot, to_png(found.plot()))
+        progress.note(f"plot: {plot}")
+    if report is not None:
+        from forecast.commands.compare.page import comparison_page
+
+        write_output(report, comparison_page(found.summary, shlex.join(["forecast", *sys.argv[1:]])).encode())
+        progress.note(f"report: {report}")
+    if as_json:
+        print_json(found.summary)
+        return
+    summary = found.summary
+    say(found.verdict, strong=True)
+    if summary["classical"] is not None:
+        say(summary["classical"]["verdict"])
+    title = (
+        f"{summary['title']}, {', '.join(summary['target'])}: {summary['n_windows']:,} test windows, "
+        f"{origins_span(summary)}, {summary['horizon']} step{'s' if summary['horizon'] > 1 else ''} ahead"
+    )
+    out.print(leaderboard(summary, title, out.width))
+    for note in notes(summary):
+        say(note)

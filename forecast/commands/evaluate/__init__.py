@@ -1,0 +1,32 @@
+"""Evaluate: score a run."""
+
+from __future__ import annotations
+
+from forecast.commands.options import AsJson, NewSource, Quiet, RequireSkill, RunArgument, RunsDir
+
+
+def command(
+    run: RunArgument,
+    source: NewSource = None,
+    require_skill: RequireSkill = None,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Score a run on its test span, or on new rows that come after those that it was trained on."""
+    from forecast.commands.console import ConsoleProgress, out, print_json, say
+    from forecast.commands.requirements import check_references, demand, requirement_of
+    from forecast.commands.tables import scores
+    from forecast.runs.find import find
+    from forecast.workflows import forecasting
+
+    requirements = [requirement_of(text) for text in require_skill or ()]
+    found = find(run, runs_dir=runs_dir)
+    check_references(requirements, tuple(found.metrics["skill"]))
+    metrics = forecasting.evaluate(found, source, progress=ConsoleProgress(quiet))
+    if as_json:
+        print_json(metrics)
+    else:
+        say(metrics["verdict"], strong=True)
+        out.print(scores(metrics, f"{found.name}: {metrics['n_windows']:,} windows, {metrics['horizon']} steps ahead"))
+    demand(requirements, metrics)

@@ -1,0 +1,255 @@
+"""What was found inside a network, as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.dates import date2num
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+from forecast.commands.explain.importance import Importance
+from forecast.commands.explain.memory import reach
+from forecast.commands.explain.sentences import MOST, span
+from forecast.data.panel import Floats
+from forecast.data.prepare import Rows
+from forecast.data.windows import Windows
+from forecast.models.trace import Trace
+from forecast.plots.canvas import DIM, NO_BREAKS, Drawing, add_head, draw, dress, styled, to_png
+from forecast.plots.draw import labels_of
+from forecast.plots.style import MODEL, OBSERVED, Labels, model_name, shown
+
+# In teaching texts these gates have other names.
+_ALSO = {"forget": "keep", "input": "write", "output": "read", "update": "keep", "cell": "memory"}
+
+# How far below the largest gradient the axis goes, in decades: float32 has no more.
+_DECADES = 8
+
+# Without mathematical notation, which the style has switched off.
+_plain_power = FuncFormatter(lambda value, _: f"{value:g}")
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What was found inside a run.
+
+    Args:
+        rows: The rows that its networks were fed.
+        newest: The window whose gates are drawn, alone.
+        traces: What each layer of the model did with it.
+        segment: Steps of the clock in one turn of the cell.
+        gradients: The norm of the gradient by lag, the newest step first, by network, [L].
+        columns: What each input is worth.
+        parts: What each part of the lookback is worth.
+        tracked: The same as ``gradients`` after each epoch of the training, [E, L]; may be empty.
+    """
+
+    rows: Rows
+    newest: Windows
+    traces: Sequence[Trace]
+    segment: int
+    gradients: Mapping[str, Floats]
+    columns: Mapping[str, Importance]
+    parts: Mapping[str, Importance]
+    tracked: Mapping[str, Sequence[Sequence[float]]]
+
+
+def draw_inside(inside: Inside, model: str) -> dict[str, bytes]:
+    """The pictures as PNG, by file name.
+
+    Args:
+        inside: What was found.
+        model: The model's name.
+    """
+    labels = labels_of(inside.rows, 0, model, inside.gradients)
+    pictures = {}
+    for number, trace in enumerate(inside.traces, start=1):
+        part = f"-{number}" if len(inside.traces) > 1 else ""
+        pictures[f"1-gates{part}.png"] = to_png(plot_gates(trace, inside, labels))
+    pictures["2-gradient.png"] = to_png(plot_gradient(inside, labels))
+    pictures["3-importance.png"] = to_png(plot_importance(inside, labels))
+    if inside.tracked:
+        pictures["4-gradient-in-training.png"] = to_png(plot_tracked(inside.tracked, labels))
+    return pictures
+
+
+@styled()
+def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> Drawing:
+    """What a layer did with one window: the series, and below it every gate and the memory, unit by unit.
+
+    Args:
+        trace: What the layer did; of several windows, the last.
+        inside: The window and its rows.
+        labels: What the plot says about the series.
+    """
+    rows, past = inside.rows, inside.newest.past()[-1]
+    unique_id = rows.unique_ids[rows.series[past[0]]][0]
+    memory = "cell" if "cell" in trace.values else "hidden"
+    maps = [*trace.gates, memory]
+    figure = Drawing(height=2.6 + 1.45 * len(maps))
+    axes = figure.subplots(1 + len(maps), 1, sharex=True, height_ratios=[1.2] + [1] * len(maps))
+    times = rows.panel.times[past]
+    series = draw(axes[0], times, rows.filled_at(past)[:, 0], OBSERVED, "observed", NO_BREAKS)
+    axes[0].set_ylabel(labels.axis(labels.target))
+    order = _slowest_first(trace)
+    edges = _edges(times, inside.segment)
+    for below, name in zip(axes[1:], maps, strict=True):
+        values = trace.values[name][-1][:, order].T
+        largest = float(np.quantile(np.abs(values), 0.99)) or 1.0
+        gate = name in trace.gates
+        mesh = below.pcolormesh(
+            edges,
+            np.arange(len(values) + 1),
+            values,
+            cmap="viridis" if gate else "RdBu_r",
+            norm=Normalize(0, 1) if gate else Normalize(-largest, largest),
+            rasterized=True,
+        )
+        figure.colorbar(mesh, ax=below, pad=0.01, aspect=12, extend="neither" if gate else "both", use_gridspec=False)
+        also = f"\n({_ALSO[name]})" if name in _ALSO else ""
+        below.set_ylabel(f"{name}{' gate' if gate else ' state'}{also}\nunit")
+        below.grid(False)
+    dress(axes[0], times)
+    axes[0].set_xlim(edges[0], edges[-1])
+    note = "Each line is a unit, the one that forgets most slowly at the bottom. " if trace.keeping else ""
+    add_head(
+        figure,
+        f"{labels.subject(unique_id)}: what {trace.layer} of the {model_name(labels.model)} did",
+        "",
+        f"{note}One window of the test span, from an empty memory to the cut-off {labels.moment(times[-1])}.",
+        [series],
+    )
+    return figure
+
+
+def _slowest_first(trace: Trace) -> Sequence[int]:
+    if trace.keeping is None:
+        return range(trace.values["hidden"].shape[2])
+    return np.argsort(-trace.values[trace.keeping][-1].mean(axis=0)).tolist()
+
+
+def _edges(times: np.ndarray, segment: int) -> Floats:
+    """Where each turn of the cell begins on the axis of time, and where the last one ends."""
+    numbers: Floats = date2num(times)  # type: ignore[no-untyped-call]
+    step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1) or 1.0
+    turns = -(-len(times) // segment)
+    firsts = np.maximum(len(times) - segment * np.arange(turns, 0, -1), 0)  # the oldest segment may be filled up
+    return np.append(numbers[firsts], numbers[-1] + step) - step / 2
+
+
+@styled()
+def plot_gradient(inside: Inside, labels: Labels) -> Drawing:
+    """How far back a change of the input moves the forecast, for the model and the vanilla RNN.
+
+    Args:
+        inside: What was found.
+        labels: What the plot says about the series.
+    """
+    figure = Drawing()
+    axes = figure.subplots()
+    curves = []
+    for name, norms in inside.gradients.items():
+        lags = np.arange(1, len(norms) + 1)
+        curves.append(draw(axes, lags, np.where(norms > 0, norms, np.nan), labels.look(name), model_name(name),
+                           NO_BREAKS, markers=False))  # fmt: skip
+        if norms.any():
+            axes.axvline(reach(norms, MOST), color=labels.look(name).color, linewidth=0.9, linestyle=":")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(_plain_power)
+    largest = max((float(norms.max()) for norms in inside.gradients.values()), default=1.0)
+    lowest = min((float(norms[norms > 0].min()) for norms in inside.gradients.values() if norms.any()), default=1.0)
+    if largest > 0:
+        axes.set_ylim(max(lowest / 2, largest * 10.0**-_DECADES), 2 * largest)
+    axes.set_xlabel(f"{labels.duration(2).split(' ', 1)[1]} before the forecast")
+    axes.set_ylabel("‖∂ forecast / ∂ input‖")
+    clock = inside.rows.panel.clock
+    reaches = [f"{model_name(name)} {span(clock, reach(norms, MOST))}" for name, norms in inside.gradients.items()]
+    add_head(
+        figure,
+        f"{labels.subject()}: how far back the gradient reaches",
+        f"{MOST:.0%} of what moves the forecast lies in the newest: {'; '.join(reaches)} (dotted).",
+        "The input is the normalised window. A straight fall on this axis is a gradient that vanishes exponentially.",
+        curves,
+    )
+    return figure
+
+
+@styled()
+def plot_importance(inside: Inside, labels: Labels) -> Drawing:
+    """How much the error grows when an input, or a part of the lookback, is shuffled between windows.
+
+    Args:
+        inside: What was found.
+        labels: What the plot says about the series.
+    """
+    columns = dict(sorted(inside.columns.items(), key=lambda item: -item[1].growth)[:12])
+    figure = Drawing(height=max(4.2, 1.9 + 0.34 * max(len(columns), len(inside.parts))))
+    left, right = figure.subplots(1, 2)
+    _bars(left, columns)
+    left.set_title("each input, in the whole window and ahead")
+    _bars(right, inside.parts)
+    right.set_title("all measured inputs, in a part of the lookback")
+    add_head(
+        figure,
+        f"{labels.subject()}: what the {model_name(labels.model)}'s inputs are worth",
+        "",
+        "Growth of the mean absolute error when the input is exchanged between windows (mean of three shuffles, "
+        "with their spread).",
+        [],
+    )
+    return figure
+
+
+def _bars(axes: Axes, found: Mapping[str, Importance]) -> None:
+    places = np.arange(len(found))
+    growths, spreads = ([getattr(place, part) for place in found.values()] for part in ("growth", "spread"))
+    axes.barh(places, growths, xerr=spreads, color=MODEL.color, ecolor=DIM, height=0.65, capsize=2)
+    axes.set_yticks(places, [shown(name, 28) for name in found])
+    axes.invert_yaxis()
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.grid(False, axis="y")
+    axes.axvline(0, color=DIM, linewidth=0.8)
+
+
+@styled()
+def plot_tracked(tracked: Mapping[str, Sequence[Sequence[float]]], labels: Labels) -> Drawing:
+    """How far back the gradient reached after each epoch of the training, for the model and the vanilla RNN.
+
+    Args:
+        tracked: By network, the norm of the gradient after each epoch, the newest step first, [E, L].
+        labels: What the plot says about the series.
+    """
+    figure = Drawing()
+    row = figure.subplots(1, len(tracked), sharey=True, squeeze=False)[0]
+    every = {name: np.array(norms, float) for name, norms in tracked.items()}
+    largest = max(float(norms.max()) for norms in every.values()) or 1.0
+    smallest = largest * 1e-5
+    scale = LogNorm(smallest, largest)
+    for axes, (name, norms) in zip(row, every.items(), strict=True):
+        epochs, lags = (np.arange(size + 1) + 0.5 for size in norms.shape)
+        mesh = axes.pcolormesh(epochs, lags, np.maximum(norms.T, smallest), cmap="magma", norm=scale, rasterized=True)
+        axes.set_title(model_name(name))
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+        axes.grid(False)
+    row[0].set_ylabel(f"{labels.duration(2).split(' ', 1)[1]} before the forecast")
+    figure.colorbar(
+        mesh,
+        ax=row.tolist(),
+        pad=0.01,
+        label="‖∂ forecast / ∂ input‖",
+        extend="min",
+        format=_plain_power,
+        use_gridspec=False,
+    )
+    add_head(
+        figure,
+        f"{labels.subject()}: the gradient's reach while training",
+        "",
+        "Bright where a change of the input moves the forecast. Both networks on the same scale.",
+        [],
+    )
+    return figure

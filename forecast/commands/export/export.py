@@ -1,0 +1,203 @@
+"""A run's network as a file for other programs, with all that these must know."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from forecast.commands.export.handout import program, readme
+from forecast.config import DataConfig, chosen
+from forecast.data.features import calendar_names
+from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.prepare import arrange
+from forecast.data.windows import fill_forward
+from forecast.errors import ConfigError, DataError
+from forecast.inference.newest import Newest, newest_rows
+from forecast.models.graph_cells import refusal
+from forecast.models.graph_units import graph_in_units
+from forecast.models.shape import Shape, shape_of
+from forecast.models.units import Units, inputs_in_units, units_of
+from forecast.runs.documents import to_json
+from forecast.runs.files import write_folder
+from forecast.runs.find import find
+from forecast.runs.run import Run
+from forecast.workflows.networks import ONNX, in_keras, members_of
+from forecast.workflows.reading import training_panel, typical_panel
+
+Format = Literal["onnx", "keras", "saved-model"]
+
+_ABOUT = "export.json"
+
+# Series in the example; more would say no more.
+_SHOWN = 8
+
+
+def export(
+    run: Run | str,
+    folder: Path | None = None,
+    *,
+    format: Format = "onnx",
+    overwrite: bool = False,
+    runs_dir: Path | None = None,
+) -> Path:
+    """Write the network that makes a run's forecasts into a folder of its own, for other programs.
+
+    It takes rows and returns forecasts in the columns' own units. Beside it stand a README, the same as
+    ``export.json``, an example, and a program that forecasts it.
+
+    Args:
+        run: A run or its name.
+        folder: Where to; None for the run's name and the format, in the working folder.
+        format: ``onnx``; ``keras``, whose layers need this package; or ``saved-model``, which needs TensorFlow.
+        overwrite: Replace a folder that was exported before.
+        runs_dir: Where runs live.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: If the network cannot be written in this format, or the folder is there and not to be replaced.
+        MachineError: If it cannot be written; then nothing is left of it.
+    """
+    if format not in get_args(Format):
+        raise ConfigError(f"There is no format {format!r}.", f"Formats: {', '.join(get_args(Format))}.")
+    run = find(run, runs_dir=runs_dir)
+    place = Path(os.path.realpath(folder or f"{run.name}-{format}"))
+    _check_place(place, overwrite)
+    newest, source = _example_rows(run)
+    shape = shape_of(newest.rows, chosen(run.config.data.lookback), chosen(run.config.data.horizon))
+    with write_folder(place) as beside:
+        units = units_of(run.scaler, run.config.data, shape)
+        network = _write_network(run, shape, units, format, beside)
+        about = _about(run, shape, units, newest.rows.panel, format) | {"network": network}
+        texts = {
+            "README.md": readme(about, source),
+            "use.py": program(about),
+            "example.json": to_json(_example(newest, run.config.data, about["inputs"])),
+        }
+        for name, text in texts.items():
+            (beside / name).write_text(text, encoding="utf-8")
+        files = sorted([*_files_of(beside), _ABOUT])
+        (beside / _ABOUT).write_text(to_json(about | {"files": files}), encoding="utf-8")
+    return place
+
+
+def _check_place(place: Path, overwrite: bool) -> None:
+    if not os.path.lexists(place):
+        return
+    if not overwrite:
+        raise ConfigError(f"{place} is there already.", "Name another with --output, or replace it with --overwrite.")
+    try:
+        listed = json.loads((place / _ABOUT).read_bytes())["files"]
+        strange = sorted(set(_files_of(place)) - set(listed))
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ConfigError(f"{place} is no export, so it is not replaced.", "Name another with --output.") from None
+    if strange:
+        raise ConfigError(
+            f"{place} holds {strange[0]!r}, which no export put there, so it is not replaced.",
+            "Move that elsewhere, or name another folder with --output.",
+        )
+
+
+def _files_of(folder: Path) -> Iterator[str]:
+    return (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+def _example_rows(run: Run) -> tuple[Newest, str]:
+    """Rows to show how the network is used, and what they are."""
+    try:
+        newest = newest_rows(arrange(training_panel(run), run.config.data), run.config.data, run.scaler)
+        if len(newest.windows):
+            return newest, "the last rows that the run was trained on"
+        reason = newest.refused[0]
+    except DataError as error:
+        reason = error.message
+    typical = newest_rows(typical_panel(run), run.config.data, run.scaler)
+    return typical, f"the mean of each column, because the run's own rows cannot be used: {reason}"
+
+
+def _write_network(run: Run, shape: Shape, units: Units, format: Format, folder: Path) -> str:
+    """Write the network, all members of an ensemble in one; its file or folder."""
+    parts, which = run.config.network, run.forecast_weights
+    runtime = run.manifest.get("runtimes", {}).get(which)
+    if format == "onnx" and runtime != ONNX:
+        reason = refusal(parts) or "it was not seen to forecast the same with ONNX Runtime when the run was made"
+        raise ConfigError(
+            f"The network of {run.name} is not written as ONNX: {reason}.",
+            f"Take another format: forecast export {run.name} --format saved-model",
+        )
+    members = members_of(run, which)
+    if format == "onnx":
+        (folder / "network.onnx").write_bytes(graph_in_units(parts, shape, members, units))
+        return "network.onnx"
+    from forecast.models.recurrent_units import network_in_units
+
+    networks = [in_keras(parts, shape, weights, run.config.training.seed, None) for weights in members]
+    network = network_in_units(parts, shape, networks, units)
+    if format == "keras":
+        network.save(folder / "network.keras")
+        return "network.keras"
+    network.export(folder / "network", verbose=False)
+    return "network"
+
+
+def _about(run: Run, shape: Shape, units: Units, panel: Panel, format: Format) -> dict[str, Any]:
+    """What a program must know to use the network: `README.md` says the same in words."""
+    scaler, data, parts = run.scaler, run.config.data, run.config.network
+    calendar = calendar_names(Clock(run.data["freq"])) if data.calendar else ()
+    kinds = ["target"] * shape.targets + ["covariate"] * shape.covariates + ["known ahead"] * len(data.known)
+    output = [shape.horizon, shape.targets, *([len(parts.quantiles)] if parts.quantiles else [])]
+    return {
+        "schema": 1,
+        "run": run.name,
+        "format": format,
+        "version": version("forecast"),
+        "model": parts.model,
+        "members": run.config.training.ensemble,
+        "inputs": {
+            name: {"shape": ["B", *size], "dtype": "int64" if name == "series" else "float64"}
+            for name, size in inputs_in_units(parts, shape).items()
+        },
+        "output": {"name": "forecast", "shape": ["B", *output], "dtype": "float64"},
+        "clock": run.data["freq"],
+        "units": {name: unit for name, unit in panel.units.items() if name in scaler.columns},
+        "columns": [*scaler.columns, *calendar],
+        "kinds": kinds + ["calendar"] * len(calendar),
+        "quantiles": parts.quantiles,
+        "series": scaler.series_ids,
+        "logged": [name for name, is_logged in zip(scaler.columns, scaler.logged, strict=True) if is_logged],
+        "low": _known(units.bounds.low),
+        "high": _known(units.bounds.high),
+        "circular": units.bounds.circular.tolist(),
+    }
+
+
+def _known(limits: Floats) -> list[list[float | None]]:
+    return [[value if np.isfinite(value) else None for value in row] for row in limits.tolist()]
+
+
+def _example(newest: Newest, config: DataConfig, inputs: Collection[str]) -> dict[str, Any]:
+    """What the network is fed for a forecast, and of what series and steps that is."""
+    rows, windows = newest.rows, newest.windows
+    picked = np.arange(min(len(windows), _SHOWN))
+    filled = [fill_forward(rows.panel, config.longest_fill, column)[0] for column in range(len(rows.panel.columns))]
+    values = np.column_stack([*filled, rows.calendar.at(np.arange(rows.panel.n_rows))])
+    starts = windows.starts[picked]
+    fed = {
+        "past": values[windows.past(picked)],
+        "future": values[windows.future(picked)][..., values.shape[1] - rows.n_known :],
+        "series": rows.identity[starts],
+    }
+    return {
+        "inputs": {name: fed[name].tolist() for name in inputs},
+        "unique_id": [rows.unique_ids[number] for number in rows.series[starts]],
+        "cutoff": [str(pd.Timestamp(time)) for time in rows.panel.times[windows.cutoffs[picked]]],
+        "ds": [[str(pd.Timestamp(time)) for time in times] for times in rows.panel.times[windows.future(picked)]],
+    }

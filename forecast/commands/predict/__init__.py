@@ -1,0 +1,63 @@
+"""Predict: forecast what follows the newest rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from forecast.commands.options import AsJson, NewSource, Quiet, RunArgument, RunsDir
+
+
+def command(
+    run: RunArgument,
+    source: NewSource = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the CSV here.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the forecast into this PNG file.")] = None,
+    paths: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Draw this many sample paths instead of the forecast.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides which paths.")] = 0,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Forecast the steps after the last row: of the data that a run was trained on, or of new ones."""
+    from forecast.commands.console import ConsoleProgress, print_csv, print_json
+    from forecast.data.panel import moment
+    from forecast.errors import ConfigError
+    from forecast.runs.csv_tables import frame_to_csv, to_records
+    from forecast.runs.files import check_output, write_output
+    from forecast.runs.find import find
+    from forecast.workflows import forecasting
+
+    progress = ConsoleProgress(quiet)
+    check_output(output)
+    check_output(plot)
+    if plot is not None and paths is not None:
+        raise ConfigError(
+            "--plot draws the forecast, and --paths asks for paths instead.", "Give one of them at a time."
+        )
+    found = find(run, runs_dir=runs_dir)
+    if paths is not None:
+        forecast = forecasting.sample_paths(found, source, count=paths, seed=seed, progress=progress)
+    elif plot is None:
+        forecast = forecasting.predict(found, source, progress=progress)
+    else:
+        forecast, pictures = forecasting.predict_and_draw(found, source, progress=progress)
+        for number, picture in enumerate(pictures):
+            path = plot if number == 0 else plot.with_stem(f"{plot.stem}-{number + 1}")
+            write_output(path, picture)
+            progress.note(f"plot: {path}")
+    age = forecasting.age_in_steps(forecast, found)
+    if age > 2:
+        newest = moment(forecast["cutoff"].max())
+        progress.warn(f"the newest row is of {newest}, {age:,} steps ago; the forecast follows that row")
+    if output is not None:
+        write_output(output, frame_to_csv(forecast))
+        progress.note(f"forecast: {output}")
+    if as_json:
+        print_json(to_records(forecast))
+    elif output is None:
+        print_csv(frame_to_csv(forecast))

@@ -1,0 +1,58 @@
+"""The report of a run that is there, written anew: with what was found inside its network since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from forecast.data.panel import Panel
+from forecast.data.prepare import prepare
+from forecast.evaluation.scoring import Evaluation
+from forecast.models.catalogue import network_configs
+from forecast.plots.facts import Explained, Facts
+from forecast.plots.page import report_page
+from forecast.runs.explanation import read_explanation
+from forecast.runs.files import write_atomically
+from forecast.runs.find import find
+from forecast.runs.run import Run
+from forecast.workflows.networks import column_names
+from forecast.workflows.reading import Source, training_panel
+
+
+def write_report(run: Run | str, output: Path, source: Source | None = None, *, runs_dir: Path | None = None) -> Path:
+    """Write a run's report into a file; the one in its folder stays as it was when the run ended.
+
+    Args:
+        run: A run or its name.
+        output: The file.
+        source: The rows that it was trained on; None to read them again from where they were.
+        runs_dir: Where runs live.
+
+    Raises:
+        DataError: If the rows cannot be read again.
+        MachineError: If the file cannot be written.
+    """
+    run = find(run, runs_dir=runs_dir)
+    write_atomically(output, report_page(facts_of(run, training_panel(run, source))).encode())
+    return output
+
+
+def facts_of(run: Run, panel: Panel) -> Facts:
+    """What a report says of a run.
+
+    Args:
+        run: A run.
+        panel: The rows that it was trained on.
+    """
+    names = column_names(run.config)
+    histories = {names[network]: run.history_of(network) for network in network_configs(run.config)}
+    found = read_explanation(run)
+    pictures = {} if found is None else {path.name: found.picture(path) for path in found.plots}
+    return Facts(
+        name=run.name,
+        manifest=run.manifest,
+        prepared=prepare(panel, run.config),
+        evaluation=Evaluation(run.metrics, run.test_forecasts),
+        histories={name: history[history["member"] == 1] for name, history in histories.items()},
+        forecast=run.forecast,
+        explained=None if found is None else Explained(found.sentences, pictures),
+    )

@@ -1,0 +1,47 @@
+"""Serve: answer requests over HTTP."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from forecast.commands.options import Quiet, RunArgument, RunsDir
+
+
+def command(
+    run: RunArgument,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 for any that is free.")] = 8000,
+    max_rows: Annotated[
+        int | None, typer.Option(min=1, help="Most rows of a request. (default: 10,000, or what the run needs)")
+    ] = None,
+    max_body: Annotated[int, typer.Option(min=1, help="Most bytes of a request.")] = 16 * 1024**2,
+    timeout: Annotated[
+        float, typer.Option(min=0.001, max=86_400, help="Seconds that a body may take to arrive, and a forecast.")
+    ] = 10.0,
+    runs_dir: RunsDir = None,
+    quiet: Quiet = False,
+) -> None:
+    """Answer requests over HTTP: POST /forecast, GET /model, /health and /openapi.json."""
+    from forecast.commands.console import ConsoleProgress
+    from forecast.errors import MachineError
+    from forecast.runs.find import find
+
+    try:
+        from forecast.commands.serve.app import Limits, create_app
+        from forecast.commands.serve.server import serve as answer
+    except ModuleNotFoundError as error:
+        raise MachineError(
+            f"forecast serve needs {error.name}, which is not installed.", "Install it: pip install 'forecast[serve]'"
+        ) from None
+    from forecast.commands.serve.requests import RequestReader
+    from forecast.commands.serve.service import Service
+
+    progress, found = ConsoleProgress(quiet), find(run, runs_dir=runs_dir)
+    web = create_app(Service(found, RequestReader(found, max_rows)), Limits(max_body, timeout))
+    answer(web, host, port, lambda address: progress.note(f"serving {found.name} at {address}; Ctrl-C ends it"))
+    sys.stderr.flush()
+    os._exit(0)  # a forecast that is still being made has no client any more, and is not waited for

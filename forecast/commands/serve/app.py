@@ -1,0 +1,209 @@
+"""The web application: what is asked for where, within which limits, and what is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
+
+from forecast.commands.serve.service import Service, as_json
+from forecast.config import chosen
+from forecast.errors import ForecastError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a client may ask for.
+
+    Args:
+        body: The most bytes of a request.
+        seconds: The longest that a body may take to arrive, and a forecast to be made.
+    """
+
+    body: int
+    seconds: float
+
+
+class Refusal(BaseModel):
+    """Why a request was refused, and what to do."""
+
+    error: str
+    advice: str = ""
+
+
+class Health(BaseModel):
+    """Whether forecasts are made."""
+
+    status: Literal["ok"]
+
+
+class Answer(BaseModel):
+    """A forecast."""
+
+    forecast: Annotated[
+        list[dict[str, str | float]],
+        Field(description="As from forecast predict --json: unique_id, ds, cutoff and a column for each model."),
+    ]
+    warnings: Annotated[list[str], Field(description="What was mended or left out of the rows.")]
+
+
+class Model(BaseModel):
+    """What is served."""
+
+    name: Annotated[str, Field(description="Name of the run.")]
+    model: Annotated[str, Field(description="Name of the network, and of its column in forecasts.")]
+    time: Annotated[str, Field(description="Field that holds the time.")]
+    series: Annotated[str | None, Field(description="Field that tells the series apart; null where there is one.")]
+    series_ids: Annotated[list[str], Field(description="Its values.")]
+    targets: list[str]
+    covariates: Annotated[list[str], Field(description="Other columns that the network sees.")]
+    known: Annotated[list[str], Field(description="Columns that must be known for the steps ahead.")]
+    unit: Annotated[str, Field(description="Of the targets; empty where it is unknown.")]
+    clock: Annotated[str, Field(description="Step between two rows, as a pandas offset alias.")]
+    lookback: Annotated[int, Field(description="Rows that a forecast needs, of each series.")]
+    horizon: Annotated[int, Field(description="Steps that it reaches ahead.")]
+    max_rows: Annotated[int, Field(description="The most rows of a request.")]
+    verdict: Annotated[str, Field(description="Whether the model is better than simple forecasts.")]
+    scores: Annotated[dict[str, dict[str, Any]], Field(description="On the test span, by model.")]
+    finished: Annotated[str, Field(description="When the run was made.")]
+    version: Annotated[str, Field(description="Of forecast.")]
+
+
+def create_app(service: Service, limits: Limits) -> FastAPI:
+    """The application that serves one run.
+
+    Args:
+        service: The run.
+        limits: How much a client may ask for.
+    """
+    # Pages for /docs would be fetched from elsewhere; /openapi.json says the same.
+    app = FastAPI(title=f"Forecasts of {service.run.name}", version=version("forecast"), docs_url=None, redoc_url=None)
+
+    @app.get("/health")
+    async def health() -> Health:
+        """Say that forecasts are made."""
+        return Health(status="ok")
+
+    @app.get("/model")
+    async def model() -> Model:
+        """Say what is served, and how good it was."""
+        return described(service)
+
+    @app.post(
+        "/forecast",
+        response_model=Answer,
+        responses={code: {"model": Refusal} for code in (408, 413, 422, 503, 504)},
+        openapi_extra={
+            "requestBody": {"required": True, "content": {"application/json": {"schema": service.reader.schema()}}}
+        },
+    )
+    async def make_forecast(request: Request) -> Response:
+        """Forecast the steps after the last of these rows."""
+        try:
+            return Response(await _answer(request, service, limits), media_type="application/json")
+        except asyncio.CancelledError:  # the server stops, and has waited for this one as long as it may
+            raise _refused(503, "The server is stopping.", "Try again later.") from None
+
+    app.add_exception_handler(ForecastError, _explained)
+    app.add_exception_handler(StarletteHTTPException, _explained)
+    app.add_exception_handler(ClientDisconnect, _explained)
+    app.add_exception_handler(Exception, _explained)
+    return app
+
+
+def described(service: Service) -> Model:
+    """What `/model` answers."""
+    run, reader, metrics, data = service.run, service.reader, service.metrics, service.run.config.data
+    several = len(run.data["series_ids"]) > 1
+    return Model(
+        name=run.name,
+        model=metrics["model"],
+        time=reader.time,
+        series=reader.series if several else None,
+        series_ids=run.data["series_ids"] if several else [],
+        targets=list(data.target),
+        covariates=list(data.covariates or ()),
+        known=list(data.known),
+        unit=metrics["unit"],
+        clock=run.data["freq"],
+        lookback=chosen(data.lookback),
+        horizon=chosen(data.horizon),
+        max_rows=reader.max_rows,
+        verdict=metrics["verdict"],
+        scores=metrics["models"],
+        finished=run.manifest["finished"],
+        version=version("forecast"),
+    )
+
+
+async def _answer(request: Request, service: Service, limits: Limits) -> bytes:
+    """The forecast that is asked for, within the limits.
+
+    Raises:
+        HTTPException: If a limit is passed.
+        ForecastError: If the request cannot be answered.
+    """
+    try:
+        async with asyncio.timeout(limits.seconds):
+            body = await _body(request, limits.body)
+    except TimeoutError:
+        raise _refused(408, f"The body took longer than {limits.seconds:g} s to arrive.") from None
+    try:
+        async with asyncio.timeout(limits.seconds):
+            return await asyncio.wrap_future(service.submit(body))
+    except TimeoutError:
+        raise _refused(
+            504, f"The forecast took longer than {limits.seconds:g} s.", "Send fewer rows, or try again later."
+        ) from None
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """The body of a request, if it is not larger than allowed; what a client says of its size is only believed so far.
+
+    Raises:
+        HTTPException: If it is larger.
+    """
+    declared = request.headers.get("content-length", "")
+    body = bytearray()
+    too_large = declared.isdecimal() and int(declared) > most
+    if not too_large:
+        async for part in request.stream():
+            body += part
+            if len(body) > most:
+                too_large = True
+                break
+    if too_large:
+        raise _refused(413, f"The body is larger than {most:,} bytes.", "Send fewer rows, or serve with --max-body.")
+    return bytes(body)
+
+
+def _refused(status: int, error: str, advice: str = "") -> HTTPException:
+    return HTTPException(status, {"error": error, "advice": advice})
+
+
+async def _explained(request: Request, error: Exception) -> Response:
+    """Any error as a client is told it: never a traceback."""
+    headers = None
+    if isinstance(error, ForecastError):
+        status = 422 if error.exit_code == 2 else 503
+        refusal = dict(zip(("error", "advice"), error.text("json"), strict=True))
+    elif isinstance(error, StarletteHTTPException):
+        status, headers = error.status_code, error.headers
+        where = "/forecast (POST), /model, /health, /openapi.json"
+        said = {
+            "error": f"{HTTPStatus(status).phrase}: {request.method} {request.url.path}.",
+            "advice": f"There are {where}.",
+        }
+        refusal = error.detail if isinstance(error.detail, dict) else said
+    elif isinstance(error, ClientDisconnect):
+        status, refusal = 400, {"error": "The client went away.", "advice": ""}
+    else:
+        status, refusal = 500, {"error": "The forecast failed; the server's log says why.", "advice": ""}
+    return Response(as_json(refusal), status, headers, "application/json")

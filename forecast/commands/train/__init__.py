@@ -1,0 +1,83 @@
+"""Train: make a run."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from forecast.commands.options import AsJson, Quiet, RequireSkill, RunsDir, SettingsFile, with_settings
+
+
+@with_settings("data", "training", "network", "intervals", "read")
+def command(
+    settings: dict[str, Any],
+    source: Annotated[
+        str | None, typer.Argument(metavar="SOURCE", help="A built-in name, a file, or - for standard input.")
+    ] = None,
+    run: Annotated[str | None, typer.Option(help="Name of the run. (default: from source and model)")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an interrupted training.")] = None,
+    config: SettingsFile = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of that name.")] = False,
+    require_skill: RequireSkill = None,
+    runs_dir: RunsDir = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a network and a vanilla RNN, judge both on the test span, forecast the future, and draw it all."""
+    from forecast.commands.console import ConsoleProgress, out, print_json, say
+    from forecast.commands.requirements import check_references, demand, requirement_of
+    from forecast.commands.tables import scores
+    from forecast.commands.train import train
+    from forecast.errors import ConfigError
+    from forecast.models.catalogue import configure
+    from forecast.models.naive import NAIVE
+    from forecast.workflows.networks import references_of
+
+    progress = ConsoleProgress(quiet)
+    requirements = [requirement_of(text) for text in require_skill or ()]
+    with progress.heeding_signals():
+        if resume is not None:
+            if settings or run or config or overwrite:
+                raise ConfigError(
+                    "--resume takes everything from the run; no other setting goes with it.",
+                    f"Type: forecast train --resume {resume}",
+                )
+            check_references(requirements, (*NAIVE, "rnn"))
+            made = train.resume(resume, runs_dir=runs_dir, source=source, progress=progress)
+        elif source is None:
+            raise ConfigError(
+                "Train on what?", "Type: forecast train weather\nforecast datasets lists the built-in series."
+            )
+        else:
+            asked = configure(settings, config)
+            check_references(requirements, references_of(asked))
+            made = train.train(
+                source,
+                asked,
+                run=run,
+                runs_dir=runs_dir,
+                overwrite=overwrite,
+                progress=progress,
+                command=shlex.join(["forecast", *sys.argv[1:]]),
+            )
+    if as_json:
+        print_json({"run": made.name, "path": str(made.path)} | made.metrics)
+        demand(requirements, made.metrics)
+        return
+    metrics = made.metrics
+    data, plural = made.config.data, "s" if metrics["horizon"] > 1 else ""
+    say(metrics["verdict"], strong=True)
+    title = (
+        f"{made.manifest['title']}, {', '.join(data.target)}: {metrics['n_windows']:,} test windows from "
+        f"{made.data['test_from'][:10]}, {metrics['horizon']} step{plural} ahead"
+    )
+    out.print(scores(metrics, title))
+    say(f"run: {made.path}")
+    say(f"report: {made.report}")
+    say(f"plots: {made.path / 'plots'}")
+    again = made.name if runs_dir is None else shlex.quote(str(made.path))
+    say(f"next: forecast {'report' if made.forecast.empty else 'predict'} {again}")
+    demand(requirements, metrics)

@@ -1,0 +1,266 @@
+"""Train, judge, forecast, draw: one run from its source to its folder."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecast.config import Config, chosen
+from forecast.data.panel import Panel
+from forecast.data.prepare import Prepared, doubts, prepare, windows_of
+from forecast.errors import DataError, ForecastError, MachineError, rendered
+from forecast.evaluation.scoring import (
+    calibrate_intervals,
+    calibration_warnings,
+    naive_errors,
+    score_models,
+    thinning_note,
+)
+from forecast.inference.intervals import intervals_to_arrays
+from forecast.inference.newest import newest_forecast, newest_rows
+from forecast.models.catalogue import configure
+from forecast.models.defaults import resolve
+from forecast.progress import NullProgress, Progress, StopRequested
+from forecast.runs.files import locked
+from forecast.runs.find import runs_folder
+from forecast.runs.run import CALIBRATION, Run
+from forecast.runs.writer import RunWriter
+from forecast.workflows.fitting import Trained, Workshop, fit_network, fit_networks
+from forecast.workflows.networks import column_names
+from forecast.workflows.reading import Source, is_built_in, read, tell
+
+
+def train(
+    source: Source,
+    config: Config | Mapping[str, object] | None = None,
+    *,
+    run: str | None = None,
+    runs_dir: Path | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    command: str = "",
+) -> Run:
+    """Train the model and the vanilla RNN, judge both on every test window, forecast the future, draw the plots.
+
+    Args:
+        source: Anything that `read` takes.
+        config: What to do, as a configuration or as the settings of one; open fields are chosen from the data.
+        run: Name of the run; None for the source's and the model's.
+        runs_dir: Where runs live; None for FORECAST_RUNS or ./models.
+        overwrite: Replace a run of that name.
+        progress: Receives notes, warnings and progress.
+        command: The command line that asked for it, for the record.
+
+    Raises:
+        ForecastError: Of the kind that fits; nothing is left behind after a refusal.
+    """
+    progress = progress or NullProgress()
+    config = config if isinstance(config, Config) else configure(config)
+    panel = read(source, config.read)
+    tell(panel, progress)
+    resolved, choices = resolve(config, panel)
+    for note in choices:
+        progress.note(note)
+    prepared = prepare(panel, resolved)
+    doubtful = doubts(panel, prepared)
+    for warning in doubtful:
+        progress.warn(warning)
+    folder = runs_folder(runs_dir)
+    name = run if run is not None else _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
+    writer = RunWriter(folder, name)
+    with locked(writer.lock, f"The run {name}"):
+        writer.begin(_first_manifest(source, panel, doubtful, command), resolved, overwrite)
+        del panel  # the columns that it has beside those of the run are as large as these
+        with _tidied(writer, progress):
+            return _make(Workshop(prepared, writer, progress))
+
+
+def resume(
+    name: str, *, runs_dir: Path | None = None, source: Source | None = None, progress: Progress | None = None
+) -> Run:
+    """Continue an interrupted training; ends with the same bits as one that was never interrupted.
+
+    Args:
+        name: Name of the run.
+        runs_dir: Where runs live.
+        source: The data, if they cannot be read again from where they were.
+        progress: Receives notes, warnings and progress.
+
+    Raises:
+        RunError: If there is nothing to resume, or every checkpoint is damaged.
+        MachineError: If another process is training it.
+        DataError: If the data are no longer those that training began with.
+    """
+    progress = progress or NullProgress()
+    writer = RunWriter(runs_folder(runs_dir), name)
+    if writer.path.exists():  # finished, perhaps by a process that was killed while it tidied up
+        with locked(writer.lock, f"The run {name}"):
+            writer.delete_leftovers()
+    manifest, config = writer.read_unfinished()
+    if manifest["state"] == "finished":  # all is done but the move to its place
+        with locked(writer.lock, f"The run {name}"):
+            return writer.move_into_place()
+    again = source if source is not None else manifest["source"]
+    if again is None:
+        raise DataError("The training was fed data that cannot be read again.", "Give them as SOURCE beside --resume.")
+    panel = read(again, config.read)
+    if panel.fingerprint() != manifest["data"]["fingerprint"]:
+        raise DataError(
+            f"{again} has changed since the training began ({panel.n_rows} rows now, {manifest['data']['rows']} then).",
+            f"Bring the old file back, or train anew with --run {name} --overwrite.",
+        )
+    with locked(writer.lock, f"The run {name}"), _tidied(writer, progress):
+        return _make(Workshop(prepare(panel, config), writer, progress))
+
+
+@contextmanager
+def _tidied(writer: RunWriter, progress: Progress) -> Iterator[None]:
+    """After a request to stop, name the command that goes on; after a refusal, leave nothing behind."""
+    progress.resumable(rendered(writer.resume_command, "shell"))
+    try:
+        yield
+    except StopRequested as stop:
+        stop.and_advise(f"Continue with: {writer.resume_command}")
+        raise
+    except ForecastError:
+        writer.discard_untrained()
+        raise
+
+
+def _make(workshop: Workshop) -> Run:
+    from forecast.plots.draw import draw_run
+    from forecast.plots.facts import Facts
+    from forecast.plots.page import report_page
+
+    prepared, writer = workshop.prepared, workshop.writer
+    config, rows, names = prepared.config, prepared.rows, column_names(prepared.config)
+    season = chosen(config.data.season)
+    manifest, _ = writer.read_unfinished()
+    newest = newest_rows(rows.panel, config.data, prepared.scaler)
+    for warning in newest.refused + newest.filled:  # told before the time is spent, and no reason not to train
+        workshop.progress.warn(warning)
+    naive_error = naive_errors(rows, prepared.training_rows, season)
+    trained = fit_networks(workshop, naive_error)
+    units = {names[network]: result.over(rows, prepared.scaler) for network, result in trained.items()}
+    intervals = calibrate_intervals(rows, prepared.validation, units, season, config)
+    for warning in calibration_warnings(config, len(prepared.validation)):
+        workshop.progress.warn(warning)
+    evaluation = score_models(rows, prepared.test, units, season, naive_error, intervals)
+    if some := thinning_note(evaluation.metrics):
+        workshop.progress.note(f"test_forecasts.csv: {len(evaluation.forecasts):,} rows{some}; every window is scored")
+
+    forecasting = {names[network]: result for network, result in trained.items()}
+    refitted = None
+    if config.training.refit and not trained["model"].fell_back:
+        every_row = windows_of(rows, np.ones(rows.panel.n_rows, bool), config.data)
+        refitted = fit_network(workshop, "refit", config.network, every_row, trained["model"].best_epochs)
+        writer.write_weights("refit", refitted.weights)
+        forecasting[names["model"]] = refitted
+    models = {name: result.over(newest.rows, prepared.scaler) for name, result in forecasting.items()}
+    forecast = newest_forecast(newest, models, season, evaluation.intervals)
+
+    writer.write("scaler.json", prepared.scaler.to_json())
+    for network, result in trained.items():
+        writer.write_weights(network, result.weights)
+        writer.write_history(network, result.history)
+    if config.training.track_gradients:
+        writer.write_json(
+            "gradients.json", {names[network]: result.members[0].gradients for network, result in trained.items()}
+        )
+    if intervals is not None and evaluation.intervals is not None:
+        writer.write_arrays(CALIBRATION, intervals_to_arrays(intervals, evaluation.intervals))
+    writer.write_json("metrics.json", evaluation.metrics)
+    writer.write_frame("test_forecasts.csv", evaluation.forecasts)
+    writer.write_frame("forecast.csv", forecast)
+    histories = {names[network]: result.members[0].history for network, result in trained.items()}
+    for name, picture in draw_run(prepared, evaluation, histories, forecast).items():
+        writer.write(f"plots/{name}", picture)
+    manifest |= _outcome(prepared, trained, refitted, manifest["data"])
+    writer.write("report.html", report_page(Facts(writer.name, manifest, prepared, evaluation, histories, forecast)))
+    return writer.finish(manifest)
+
+
+def _first_manifest(source: Source, panel: Panel, doubtful: tuple[str, ...], command: str) -> dict[str, Any]:
+    if is_built_in(source):
+        again: str | None = str(source)
+    elif isinstance(source, (str, Path)) and str(source) != "-":
+        again = str(Path(source).resolve())
+    else:
+        again = None
+    return {
+        "started": _now(),
+        "command": command,
+        "source": again,
+        "title": panel.name,
+        "data": {
+            "fingerprint": panel.fingerprint(),
+            "rows": panel.n_rows,
+            "columns": panel.columns,
+            "series_ids": panel.series_ids,
+            "freq": panel.clock.freq,
+            "first": str(panel.times.min()),
+            "last": str(panel.times.max()),
+            "notes": panel.notes,
+            "warnings": panel.warnings + doubtful,
+        },
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: metadata.version(name) for name in ("forecast", "tensorflow", "keras", "numpy", "pandas")},
+    }
+
+
+def _outcome(
+    prepared: Prepared, trained: dict[str, Trained], refitted: Trained | None, data: dict[str, Any]
+) -> dict[str, Any]:
+    made_again = {} if refitted is None else {"refit": refitted}
+    cuts = {"validation_from": str(prepared.split.validation_from), "test_from": str(prepared.split.test_from)}
+    return {
+        "finished": _now(),
+        "seed": prepared.config.training.seed,
+        "data": data | cuts,
+        "windows": {"train": len(prepared.train), "validation": len(prepared.validation), "test": len(prepared.test)},
+        "networks": {
+            name: {
+                "parameters": result.parameters,
+                "members": len(result.members),
+                "best_epochs": result.best_epochs,
+                "seconds": round(result.seconds, 1),
+                "fell_back": result.fell_back,
+            }
+            for name, result in trained.items()
+        },
+        "forecast_weights": "refit" if refitted else "model",
+        "runtimes": {name: result.runtime for name, result in (trained | made_again).items()},
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _slug(source: Source) -> str:
+    stem = Path(source).name.split(".")[0] if isinstance(source, (str, Path)) else ""
+    return re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:60] or "series"
+
+
+def _free_name(folder: Path, name: str, overwrite: bool) -> str:
+    """The name itself, or the first of name-2, name-3 … that no run has."""
+    try:
+        taken = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    except OSError as error:
+        raise MachineError(
+            f"Cannot read {folder}: {error.strerror}.", "Choose a folder that you may read with --runs-dir."
+        ) from None
+    number, free = 1, name
+    while not overwrite and (free in taken or f".{free}.training" in taken):
+        number += 1
+        free = f"{name}-{number}"
+    return free

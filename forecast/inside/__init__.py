@@ -1,1 +1,0 @@
-"""What a trained network remembers, and what moves its forecasts."""

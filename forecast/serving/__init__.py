@@ -1,1 +1,0 @@
-"""Forecasts of a run over HTTP."""

@@ -1,0 +1,49 @@
+"""Servers on a free port, and a client that is as short as can be."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pandas as pd
+import uvicorn
+
+from forecast import Run
+from forecast.commands.serve.app import Limits, create_app
+from forecast.commands.serve.requests import RequestReader
+from forecast.commands.serve.service import Service
+
+
+@contextmanager
+def served(run: Run, limits: Limits) -> Iterator[int]:
+    """A server in a thread; its port."""
+    app = create_app(Service(run, RequestReader(run)), limits)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield listening.getsockname()[1]
+    server.should_exit = True
+    thread.join()
+
+
+def asked(port: int, path: str = "/forecast", body: Any = None, method: str | None = None) -> tuple[int, Any]:
+    """Status and answer of one request; what is not bytes is sent as JSON."""
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        content = body if body is None or isinstance(body, bytes) else json.dumps(body)
+        client.request(method or ("GET" if body is None else "POST"), path, content)
+        answer = client.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        client.close()
+
+
+def rows_of(frame: pd.DataFrame) -> dict[str, Any]:
+    """A request with the rows of a table."""
+    return {"rows": frame.assign(ds=frame["ds"].astype(str)).to_dict(orient="records")}

@@ -1,0 +1,106 @@
+"""The command ``forecast serve`` as a process: what it loads, where it listens, how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+from fastapi import FastAPI
+from typer.testing import CliRunner
+
+from clients import asked, rows_of
+from forecast import Run
+from forecast.cli import build_program
+from forecast.commands.serve.server import serve
+from forecast.errors import MachineError
+
+
+def started(run: Run) -> tuple[subprocess.Popen[str], int]:
+    """A server that says what it imports, and its port."""
+    command = [sys.executable, "-X", "importtime", "-m", "forecast", "serve", str(run.path), "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert process.stderr is not None
+    for line in process.stderr:
+        assert "tensorflow" not in line
+        assert "keras" not in line
+        address = re.search(r"serving months at http://127\.0\.0\.1:(\d+);", line)
+        if address:
+            return process, int(address[1])
+    raise AssertionError("The server ended before it listened.")
+
+
+def test_it_needs_no_tensorflow_and_ends_in_good_order(trained: Run, monthly: pd.DataFrame) -> None:
+    process, port = started(trained)
+    assert process.stderr is not None
+    answers: list[tuple[int, Any]] = []
+    client = threading.Thread(target=lambda: answers.append(asked(port, body=rows_of(monthly))))
+    client.start()
+    with socket.create_connection(("127.0.0.1", port)) as idle:
+        idle.sendall(b"POST /forecast HTTP/1.1\r\n")
+        client.join()
+        process.send_signal(signal.SIGTERM)
+        rest = process.communicate(timeout=20)[1]
+    assert process.returncode == 0
+    assert [status for status, _ in answers] == [200]
+    assert len(answers[0][1]["forecast"]) == 3
+    assert not re.search("tensorflow|keras|Traceback", rest)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lets_requests_end(trained: Run, monthly: pd.DataFrame, number: signal.Signals) -> None:
+    process, port = started(trained)
+    answers: list[int] = []
+    table = rows_of(monthly)
+    clients = [threading.Thread(target=lambda: answers.append(asked(port, body=table)[0])) for _ in range(16)]
+    for client in clients:
+        client.start()
+    while not answers:
+        pass
+    process.send_signal(number)
+    for client in clients:
+        client.join()
+    assert process.wait(20) == 0
+    assert set(answers) == {200}
+
+
+def test_a_port_in_use_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(MachineError, match=f"Cannot listen on 127.0.0.1, port {port}: ") as refused:
+            serve(FastAPI(), "127.0.0.1", port, print)
+    assert refused.value.exit_code == 3
+    with pytest.raises(MachineError, match="Cannot listen on no such host"):
+        serve(FastAPI(), "no such host", 0, print)
+
+
+@pytest.mark.parametrize("missing", ["fastapi", "uvicorn"])
+def test_without_the_extra_it_says_what_to_install(
+    trained: Run, missing: str, monkeypatch: pytest.MonkeyPatch, invoked: Callable[..., BaseException | None]
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    for name in ("app", "server"):
+        monkeypatch.delitem(sys.modules, f"forecast.commands.serve.{name}", raising=False)
+    error = invoked("serve", trained.path)
+    assert isinstance(error, MachineError)
+    assert f"needs {missing}" in error.message
+    assert error.advice == "Install it: pip install 'forecast[serve]'"
+
+
+@pytest.fixture
+def invoked() -> Callable[..., BaseException | None]:
+    """Run a command in this process; what it raised."""
+
+    def run(*arguments: object) -> BaseException | None:
+        return CliRunner().invoke(build_program(), [str(argument) for argument in arguments]).exception
+
+    return run

@@ -1,0 +1,301 @@
+"""A stream: the forecasts of an uninterrupted one, whatever happens between its rows, and nothing lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import forecast
+from forecast import Config, Run, Stream
+from forecast.commands.stream.stream import stream_rows
+from forecast.errors import DataError, RunError
+from recording import RecordingProgress
+
+N = 40
+
+
+@pytest.fixture(scope="module")
+def rows(monthly: pd.DataFrame) -> pd.DataFrame:
+    return monthly.tail(N).reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def runs(
+    monthly: pd.DataFrame, three: pd.DataFrame, tiny: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Run]:
+    """A run that sees windows, two that carry their state, and one of three series."""
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
+        patch.setattr("forecast.plots.page.report_page", lambda _: "")
+        designs = {
+            "window": tiny(model="segment-lstm", segment=2, normalise="last", epochs=1, baseline=False),
+            "carried": tiny(model="stacked-lstm", units=(5, 3), stateful=True, batch_size=4, epochs=1),
+            "ensemble": tiny(model="gru", stateful=True, batch_size=4, ensemble=2, baseline=False, epochs=1),
+        }
+        made = {name: forecast.train(monthly, config, run=name, runs_dir=folder) for name, config in designs.items()}
+        made["three"] = forecast.train(three, tiny(epochs=1, baseline=False), run="three", runs_dir=folder)
+    return made
+
+
+EVERY_RUN = pytest.mark.parametrize("name", ["window", "carried", "ensemble"])
+
+
+def pushed(stream: Stream, rows: pd.DataFrame) -> list[pd.DataFrame]:
+    found = (stream.push(row.ds, {"y": row.y}) for row in rows.itertuples())
+    return [frame for frame in found if frame is not None]
+
+
+@EVERY_RUN
+def test_every_row_after_the_lookback_gets_a_forecast(name: str, runs: dict[str, Run], rows: pd.DataFrame) -> None:
+    frames = pushed(Stream(runs[name]), rows)
+    assert len(frames) == N - 5  # the lookback is 6
+    assert [frame["cutoff"].iloc[0] for frame in frames] == rows["ds"].tolist()[5:]
+    assert all(len(frame) == 3 for frame in frames)
+    assert np.isfinite(frames[-1][runs[name].config.network.model]).all()
+
+
+def test_a_window_says_what_predict_says(runs: dict[str, Run], rows: pd.DataFrame) -> None:
+    last = pushed(Stream(runs["window"]), rows)[-1]
+    pd.testing.assert_frame_equal(last, forecast.predict(runs["window"], rows), rtol=1e-6)
+
+
+def test_a_state_that_is_carried_remembers_more_than_the_window(runs: dict[str, Run], rows: pd.DataFrame) -> None:
+    assert Stream(runs["carried"]).carries
+    assert not Stream(runs["window"]).carries
+    other = rows.copy()
+    other.loc[: N - 20, "y"] += 30  # long before the last window
+    for name, differs in (("carried", True), ("window", False)):
+        one, two = (pushed(Stream(runs[name]), given)[-1] for given in (rows, other))
+        model = runs[name].config.network.model
+        assert (one[model] != two[model]).any() == differs, name
+
+
+def test_a_carried_state_is_that_of_one_long_window(runs: dict[str, Run], rows: pd.DataFrame) -> None:
+    run = runs["carried"]
+    long = run.config.replace(data={"lookback": N}, network={"stateful": False})
+    from forecast.models.recurrent import build_network, set_weights
+    from forecast.models.shape import Shape
+    from forecast.runs.run import split_members
+
+    features = 1 + (2 if run.config.data.calendar else 0)
+    network = build_network(long.network, Shape(N, 3, 1, 0, features - 1, 1), 0)
+    set_weights(network, split_members(run.weights("model"), 1)[0])
+    from forecast.data.prepare import encode
+
+    panel = forecast.read(rows)
+    encoded = encode(panel, run.config.data, run.scaler)
+    past = encoded.inputs[None]
+    future = np.zeros((1, 3, features - 1), np.float32)
+    scaled = network({"past": past, "future": future, "series": np.zeros(1, np.int32)}).numpy()
+    wanted = run.scaler.inverse(scaled.astype(np.float64), np.zeros(1, np.int64))[0, :, 0]
+    np.testing.assert_allclose(pushed(Stream(run), rows)[-1]["stacked-lstm"], wanted, rtol=1e-5)
+
+
+@EVERY_RUN
+def test_stopped_and_continued_it_forecasts_the_same(
+    name: str, runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    whole = pushed(Stream(runs[name]), rows)
+    parts = []
+    for first, last in ((0, 3), (3, 17), (17, 18), (18, N)):
+        stream = Stream(runs[name], tmp_path / "state.json")
+        parts += pushed(stream, rows[first:last])
+        stream.save()
+    for one, other in zip(whole, parts, strict=True):
+        pd.testing.assert_frame_equal(one, other, rtol=1e-6)
+
+
+@EVERY_RUN
+def test_a_refused_row_changes_nothing(name: str, runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path) -> None:
+    stream = Stream(runs[name], tmp_path / "state.json")
+    pushed(stream, rows[:30])
+    stream.save()
+    before = (tmp_path / "state.json").read_bytes()
+    late, gap, off = rows["ds"][10], rows["ds"][31], rows["ds"][29] + pd.Timedelta("3D")
+    for time, values, said in (
+        (late, {"y": 1.0}, "comes too late"),
+        (gap, {"y": 1.0}, "leaves a gap"),
+        (off, {"y": 1.0}, "is not on the clock"),
+        (rows["ds"][30], {"z": 1.0}, "Column 'y' is missing"),
+        (rows["ds"][30], {"y": np.inf}, "is infinite"),
+    ):
+        with pytest.raises(DataError, match=said):
+            stream.push(time, values)
+        stream.save()
+        assert (tmp_path / "state.json").read_bytes() == before
+    pd.testing.assert_frame_equal(pushed(stream, rows[30:])[-1], pushed(Stream(runs[name]), rows)[-1], rtol=1e-6)
+
+
+def test_a_row_that_was_there_is_passed_over(runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path) -> None:
+    stream = Stream(runs["window"], tmp_path / "state.json")
+    pushed(stream, rows)
+    assert pushed(stream, rows[30:]) == []
+    stream.save()
+    # The same source from its beginning, most of which has been let go.
+    again = Stream(runs["window"], tmp_path / "state.json")
+    assert pushed(again, rows) == []
+    assert again.newest() == rows["ds"].iloc[-1]
+
+
+@EVERY_RUN
+def test_missing_values_are_carried_forward_for_a_while(name: str, runs: dict[str, Run], rows: pd.DataFrame) -> None:
+    stream = Stream(runs[name])
+    pushed(stream, rows[:20])
+    empty = rows[20:].assign(y=np.nan)
+    assert len(pushed(stream, empty[:6])) == 6
+    if stream.carries:
+        with pytest.raises(DataError, match="missing for more than 6 rows"):
+            pushed(stream, empty[6:7])
+    else:
+        assert pushed(stream, empty[6:7]) == []
+        assert "'y' is missing" in stream.refused[0]
+
+
+def test_a_sentinel_is_a_missing_value(runs: dict[str, Run], rows: pd.DataFrame) -> None:
+    said = [
+        pushed(Stream(runs["window"]), rows.assign(y=rows["y"].where(rows.index < N - 1, code)))[-1]
+        for code in (-9999.0, np.nan)
+    ]
+    pd.testing.assert_frame_equal(*said)
+
+
+def test_a_history_is_remembered_without_forecasts(runs: dict[str, Run], rows: pd.DataFrame) -> None:
+    for name in ("window", "carried"):
+        stream = Stream(runs[name])
+        stream.remember(rows[:-1])
+        (last,) = pushed(stream, rows)  # the source holds the history as well
+        pd.testing.assert_frame_equal(last, pushed(Stream(runs[name]), rows)[-1], rtol=1e-6)
+
+
+def test_series_grow_side_by_side(runs: dict[str, Run], three: pd.DataFrame) -> None:
+    stream, newest = Stream(runs["three"]), {}
+    for row in three.sort_values(["ds", "unique_id"]).tail(60).itertuples():
+        newest[row.unique_id] = stream.push(row.ds, {"y": row.y}, row.unique_id)
+    together = pd.concat([newest[name] for name in sorted(newest)], ignore_index=True)
+    wanted = forecast.predict(runs["three"], three).sort_values(["unique_id", "ds"], ignore_index=True)
+    pd.testing.assert_frame_equal(together, wanted, rtol=1e-6)
+    with pytest.raises(DataError, match="knows no series 'west'"):
+        stream.push("2020-01-01", {"y": 1.0}, "west")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace('"schema": 1', '"schema": 9'),
+        lambda text: text.replace('"values": [[', '"values": [[0.0, '),
+        lambda text: text.replace('"times": ["', '"times": ["yesterday'),
+        lambda text: "[]",
+        lambda text: text.replace('"weights"', '"waits"'),
+    ],
+)
+def test_a_damaged_state_is_refused(
+    harm: Callable[[str], str], runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / "state.json"
+    stream = Stream(runs["carried"], path)
+    pushed(stream, rows[:10])
+    stream.save()
+    path.write_text(harm(path.read_text()))
+    with pytest.raises(RunError, match="is no state of a stream, or is damaged"):
+        Stream(runs["carried"], path)
+
+
+def test_a_state_of_another_training_is_refused(runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path) -> None:
+    stream = Stream(runs["carried"], tmp_path / "state.json")
+    pushed(stream, rows[:10])
+    stream.save()
+    with pytest.raises(RunError, match="another training"):
+        Stream(runs["ensemble"], tmp_path / "state.json")
+
+
+def test_a_state_that_does_not_fit_the_network_is_refused(
+    runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / "state.json"
+    stream = Stream(runs["carried"], path)
+    pushed(stream, rows[:10])
+    stream.save()
+    saved = json.loads(path.read_text())
+    (tail,) = saved["tails"].values()
+    tail["states"]["stacked-lstm/1"].pop()
+    path.write_text(json.dumps(saved))
+    with pytest.raises(RunError, match="is not of this network"):
+        pushed(Stream(runs["carried"], path), rows[10:])
+
+
+def test_lines_are_read_as_they_come_and_saved(
+    runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = rows.to_csv(index=False).encode()
+    state = tmp_path / "state.json"
+
+    def dripping(path: str, follow: bool) -> Iterator[bytes | None]:
+        del path, follow
+        for line in text.splitlines():
+            yield line
+            yield None
+
+    monkeypatch.setattr("forecast.commands.stream.stream.lines_of", dripping)
+    got = []
+    for frame in stream_rows(Stream(runs["window"], state)):
+        got.append(frame)
+        if len(got) == 3:
+            break
+    assert Stream(runs["window"], state).newest() == rows["ds"][7]
+    assert len(got) + len(list(stream_rows(Stream(runs["window"], state)))) == N - 5
+
+
+def test_a_file_is_read_line_by_line(runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + rows.to_csv(index=False, sep=";").replace("\n", "\r\n").encode().rstrip())
+    progress = RecordingProgress()
+    assert len(list(stream_rows(Stream(runs["window"]), str(path), progress=progress))) == N - 5
+    assert progress.warnings == ["no forecast yet: The newest forecast needs 6 rows (the lookback), there are 1."]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("2006-09-01,eleven", "rows.csv, line 42, column 'y'"),
+        ("2006-09-01,1,2", "rows.csv, line 42: 3 fields, the header has 2"),
+        ("soon,1", "rows.csv"),
+        ("2007-01-01,1", "rows.csv, line 42: The row of 2007-01-01 00:00:00 leaves a gap"),
+        ("1999-01-01,1", "rows.csv, line 42: The row of 1999-01-01 00:00:00 comes too late"),
+        ("2006-09-01,inf", "rows.csv, line 42, column 'y': 'inf' is infinite"),
+    ],
+)
+def test_a_bad_line_is_named_and_the_rows_before_are_kept(
+    line: str, said: str, runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    path, state = tmp_path / "rows.csv", tmp_path / "state.json"
+    path.write_text(rows.to_csv(index=False) + line + "\n")
+    with pytest.raises(DataError) as refused:
+        list(stream_rows(Stream(runs["window"], state), str(path)))
+    assert said in refused.value.message
+    assert refused.value.advice
+    assert Stream(runs["window"], state).newest() == rows["ds"].iloc[-1]
+
+
+def test_another_header_is_refused(runs: dict[str, Run], tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("ds,z\n2000-01-01,1\n")
+    with pytest.raises(DataError, match=r"rows.csv, line 1: column 'y' is missing; there are 'ds', 'z'"):
+        list(stream_rows(Stream(runs["window"]), str(path)))
+    with pytest.raises(DataError, match="Cannot read"):
+        list(stream_rows(Stream(runs["window"]), str(tmp_path / "nowhere.csv")))
+
+
+def test_a_date_that_could_be_two_needs_its_format(runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    rows.to_csv(path, index=False, date_format="%d.%m.%Y")
+    with pytest.raises(DataError, match="line 2") as refused:
+        list(stream_rows(Stream(runs["window"]), str(path)))
+    assert "--date-format" in refused.value.advice
+    assert len(list(stream_rows(Stream(runs["window"]), str(path), date_format="%d.%m.%Y"))) == N - 5
