@@ -22,15 +22,16 @@ from forecast.data.near_copies import near_copies_of_target
 from forecast.data.panel import Floats, Panel, moment
 from forecast.data.prepare import Rows, encode, long_format, prepare
 from forecast.data.quality import TURN
+from forecast.data.read import Source, read
 from forecast.data.windows import Ints, InUnits, Windows, middle
 from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_rows
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
+from forecast.runs.rows import new_panel, training_panel
 from forecast.runs.run import Run
-from forecast.workflows.forecasting import forecasters_over, unseen_windows
-from forecast.workflows.networks import networks_of
-from forecast.workflows.reading import Source, fitting_panel, read, training_panel
+from forecast.workflows.networks import forecasters_over, networks_of
+from forecast.workflows.scoring import unseen_windows
 
 # Origins that are tried, evenly spaced over the windows.
 _ORIGINS = 8
@@ -67,7 +68,7 @@ def audit(
     progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
     panel = training_panel(run) if source is None else read(source, run.config.read)
-    trial = _Trial(run, fitting_panel(run, panel, progress))
+    trial = _Trial(run, new_panel(run, panel, progress))
     moments = tuple(origin.moment for origin, _ in trial.origins)
     progress.note(f"{len(moments)} origins from {moment(moments[0])} to {moment(moments[-1])}")
     checks = [*trial.futures(), trial.covariates(), trial.imputation()]
