@@ -14,31 +14,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from forecast import plots
-    from forecast.commands.audit.audit import audit
-    from forecast.commands.explain.explanation import explain
-    from forecast.commands.export.export import export
-    from forecast.commands.stream.stream import Stream
-    from forecast.config import Config, ReadOptions
-    from forecast.data.datasets import DATASETS
-    from forecast.data.panel import Clock, Panel
-    from forecast.data.prepare import Prepared, prepare
-    from forecast.errors import ConfigError, DataError, ForecastError, MachineError, RunError
-    from forecast.evaluation import metrics
-    from forecast.models.catalogue import MODELS, configure
-    from forecast.models.defaults import resolve
-    from forecast.models.recurrent import build_network
-    from forecast.runs.run import Run
-    from forecast.workflows.backtesting import backtest
-    from forecast.workflows.comparing import compare
-    from forecast.workflows.forecasting import all_runs, evaluate, find, predict, sample_paths
-    from forecast.workflows.reading import read
-    from forecast.workflows.training import resume, train
-
-    __version__: str
-
-# Where each public name lives; it is imported when it is first used, so that `import forecast` takes no time.
+# Where each public name lives: the only list. A name is imported when it is first used, so that `import forecast` takes
+# no time.
 _HOMES = {
     "Config": "config",
     "ReadOptions": "config",
@@ -59,58 +36,23 @@ _HOMES = {
     "resolve": "models.defaults",
     "build_network": "models.recurrent",
     "Run": "runs.run",
-    "audit": "commands.audit.audit",
-    "backtest": "workflows.backtesting",
-    "compare": "workflows.comparing",
-    "explain": "commands.explain.explanation",
-    "export": "commands.export.export",
-    "Stream": "commands.stream.stream",
-    "all_runs": "workflows.forecasting",
-    "evaluate": "workflows.forecasting",
-    "find": "workflows.forecasting",
+    "all_runs": "runs.find",
+    "find": "runs.find",
+    "read": "workflows.reading",
+    "resume": "commands.train.train",
+    "train": "commands.train.train",
     "predict": "workflows.forecasting",
     "sample_paths": "workflows.forecasting",
-    "read": "workflows.reading",
-    "resume": "workflows.training",
-    "train": "workflows.training",
+    "evaluate": "workflows.forecasting",
+    "backtest": "commands.backtest.backtest",
+    "compare": "commands.compare.compare",
+    "explain": "commands.explain.explanation",
+    "audit": "commands.audit.audit",
+    "Stream": "commands.stream.stream",
+    "export": "commands.export.export",
 }
 
-__all__ = [
-    "DATASETS",
-    "MODELS",
-    "Clock",
-    "Config",
-    "ConfigError",
-    "DataError",
-    "ForecastError",
-    "MachineError",
-    "Panel",
-    "Prepared",
-    "ReadOptions",
-    "Run",
-    "RunError",
-    "Stream",
-    "__version__",
-    "all_runs",
-    "audit",
-    "backtest",
-    "build_network",
-    "compare",
-    "configure",
-    "evaluate",
-    "explain",
-    "export",
-    "find",
-    "metrics",
-    "plots",
-    "predict",
-    "prepare",
-    "read",
-    "resolve",
-    "resume",
-    "sample_paths",
-    "train",
-]
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
@@ -121,8 +63,47 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'forecast' has no attribute {name!r}")
     module = import_module(f"forecast.{_HOMES[name]}")
-    return module if name in ("metrics", "plots") else getattr(module, name)
+    return getattr(module, name, module)  # metrics and plots are modules
 
 
 def __dir__() -> list[str]:
     return __all__
+
+
+# The same for those who check types, who run nothing; a test keeps the two alike.
+if TYPE_CHECKING:
+    from forecast import plots as plots
+    from forecast.commands.audit.audit import audit as audit
+    from forecast.commands.backtest.backtest import backtest as backtest
+    from forecast.commands.compare.compare import compare as compare
+    from forecast.commands.explain.explanation import explain as explain
+    from forecast.commands.export.export import export as export
+    from forecast.commands.stream.stream import Stream as Stream
+    from forecast.commands.train.train import resume as resume
+    from forecast.commands.train.train import train as train
+    from forecast.config import Config as Config
+    from forecast.config import ReadOptions as ReadOptions
+    from forecast.data.datasets import DATASETS as DATASETS
+    from forecast.data.panel import Clock as Clock
+    from forecast.data.panel import Panel as Panel
+    from forecast.data.prepare import Prepared as Prepared
+    from forecast.data.prepare import prepare as prepare
+    from forecast.errors import ConfigError as ConfigError
+    from forecast.errors import DataError as DataError
+    from forecast.errors import ForecastError as ForecastError
+    from forecast.errors import MachineError as MachineError
+    from forecast.errors import RunError as RunError
+    from forecast.evaluation import metrics as metrics
+    from forecast.models.catalogue import MODELS as MODELS
+    from forecast.models.catalogue import configure as configure
+    from forecast.models.defaults import resolve as resolve
+    from forecast.models.recurrent import build_network as build_network
+    from forecast.runs.find import all_runs as all_runs
+    from forecast.runs.find import find as find
+    from forecast.runs.run import Run as Run
+    from forecast.workflows.forecasting import evaluate as evaluate
+    from forecast.workflows.forecasting import predict as predict
+    from forecast.workflows.forecasting import sample_paths as sample_paths
+    from forecast.workflows.reading import read as read
+
+    __version__: str

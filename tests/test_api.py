@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import subprocess
 import sys
-from importlib import metadata, resources
+from importlib import import_module, metadata, resources
+from pathlib import Path
 
 import pytest
 
@@ -41,10 +43,22 @@ def test_every_public_name_is_there() -> None:
     assert set(forecast.__all__) <= set(namespace)
 
 
+def test_a_type_checker_sees_the_same_names_in_the_same_places() -> None:
+    tree = ast.parse(Path(forecast.__file__).read_text())
+    (block,) = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    declared = {alias.asname: f"{node.module}.{alias.name}" for node in imports for alias in node.names}
+    places = {name: getattr(forecast, name) for name in forecast.__all__ if name != "__version__"}
+    assert declared.keys() == places.keys()
+    for name, place in declared.items():
+        module, _, attribute = place.rpartition(".")
+        assert getattr(import_module(module), attribute) is places[name], name
+
+
 def test_functions_are_functions_whatever_was_imported_before() -> None:
     # A module of the same name, once imported, must not take a function's place.
     names = ["read", "configure", "train", "resume", "predict", "evaluate", "find", "all_runs", "prepare", "resolve"]
-    code = f"import forecast, forecast.commands.train, forecast.workflows.training as t; forecast.Run; t.train; \
+    code = f"import forecast, forecast.commands.train.train as t; forecast.Run; t.train; \
 from forecast import all_runs; print([n for n in {names!r} if not callable(getattr(forecast, n))])"
     assert in_a_fresh_process(code).strip() == "[]"
     assert callable(forecast.all_runs)

@@ -10,7 +10,7 @@ import pytest
 
 import forecast
 from forecast.errors import ConfigError, RunError
-from forecast.runs.find import find_run
+from forecast.runs.find import find
 from forecast.runs.writer import RunWriter
 
 
@@ -51,7 +51,7 @@ def test_a_training_that_was_killed_before_its_last_move_is_finished_by_resuming
         broken.setattr("forecast.runs.writer.RunWriter.settle", lambda self: None)
         writer.finish({"data": {}})
     with pytest.raises(RunError, match="is not finished"):
-        find_run("run", tmp_path)
+        find("run", runs_dir=tmp_path)
     assert forecast.resume("run", runs_dir=tmp_path).metrics == {"verdict": "fine"}
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 

@@ -136,12 +136,12 @@ def replay(
     Raises:
         DataError: If the rows cannot be read again, or are others.
     """
+    from forecast.commands.train.train import train
     from forecast.progress import StopRequested
-    from forecast.workflows.forecasting import find
+    from forecast.runs.find import find
     from forecast.workflows.reading import training_panel
-    from forecast.workflows.training import train
 
-    run = find(run, runs_dir=runs_dir) if isinstance(run, str) else run
+    run = find(run, runs_dir=runs_dir)
     panel = training_panel(run, source)
     with tempfile.TemporaryDirectory() as folder:
         try:

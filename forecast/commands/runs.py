@@ -17,10 +17,10 @@ def command(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
 
     from forecast.commands.console import out, plain, print_json, say
     from forecast.errors import RunError
-    from forecast.runs.find import list_runs, resume_command, runs_folder, unfinished_runs
+    from forecast.runs.find import all_runs, resume_command, runs_folder, unfinished_runs
 
     folder = runs_folder(runs_dir)
-    found = list_runs(folder)
+    found = all_runs(runs_dir=folder)
     if as_json:
         print_json([_listed(run) for run in found])
         return

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.panel import Floats, Panel
+from forecast.data.panel import Floats, Panel, Times
 
 Ints = NDArray[np.signedinteger]
 Flags = NDArray[np.bool_]
@@ -139,3 +139,8 @@ def fill_forward(panel: Panel, longest: int, column: int) -> tuple[Floats, Flags
     filled[missing[near]] = values[last_seen[near]]
     usable[missing[near]] = True
     return filled, usable
+
+
+def origins_of(panel: Panel, windows: Windows) -> Times:
+    """The distinct moments from which these windows forecast, ascending."""
+    return np.unique(panel.times[windows.cutoffs])

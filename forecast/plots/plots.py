@@ -1,4 +1,4 @@
-"""The five plots of a run, and that of a comparison: functions from tables to figures."""
+"""The five plots of a run: functions from tables to figures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from forecast.plots.canvas import (
     to_svg,
     wrapped,
 )
-from forecast.plots.leaderboard import plot_leaderboard
 from forecast.plots.selection import of_series, pick_examples, window_errors
 from forecast.plots.span import plot_test_span
 from forecast.plots.style import NAIVE, OBSERVED, Labels, model_name
@@ -36,7 +35,6 @@ __all__ = [
     "plot_error_by_step",
     "plot_examples",
     "plot_forecast",
-    "plot_leaderboard",
     "plot_test_span",
     "plot_training",
     "to_png",

@@ -24,14 +24,21 @@ def runs_folder(chosen: Path | None) -> Path:
     return chosen or Path(os.environ.get("FORECAST_RUNS") or "models")
 
 
-def find_run(name: str, runs_dir: Path) -> Run:
-    """The run of a name or path; ``latest`` is the one that was finished last.
+def find(run: Run | str = "latest", *, runs_dir: Path | None = None) -> Run:
+    """The run of a name or path; ``latest`` is the one that was finished last. A run is returned as it is.
+
+    Args:
+        run: Its name or path.
+        runs_dir: Where runs live; None for FORECAST_RUNS or ./models.
 
     Raises:
         RunError: If there is none; lists those that exist.
     """
+    if isinstance(run, Run):
+        return run
+    name, runs_dir = run, runs_folder(runs_dir)
     if name == "latest":
-        runs = list_runs(runs_dir)
+        runs = all_runs(runs_dir=runs_dir)
         if not runs:
             raise RunError(f"There is no run in {runs_dir}.", "Make one with: forecast train weather")
         return runs[-1]
@@ -42,12 +49,12 @@ def find_run(name: str, runs_dir: Path) -> Run:
         raise RunError(
             f"The training of {name!r} is not finished.", f"Continue it with: forecast train --resume {name}"
         )
-    known = [run.name for run in list_runs(runs_dir)]
+    known = [known.name for known in all_runs(runs_dir=runs_dir)]
     raise RunError(f"There is no run {name!r} in {runs_dir}.", f"Runs: {', '.join(known) or 'none'}.")
 
 
 def is_run(name: str, runs_dir: Path) -> bool:
-    """Whether `find_run` would look for a run of this name or path: it is there, unfinished, or ``latest``."""
+    """Whether `find` would look for a run of this name or path: it is there, unfinished, or ``latest``."""
     return name == "latest" or _place_of(name, runs_dir) is not None or name in unfinished_runs(runs_dir)
 
 
@@ -75,9 +82,9 @@ def open_run(path: Path) -> Run:
         return Run(path, manifest, config_from_json(file.read(), path / "config.json"))
 
 
-def list_runs(runs_dir: Path) -> list[Run]:
-    """Every finished run of a folder, the newest last. Folders that are no runs are passed over."""
-    runs = []
+def all_runs(*, runs_dir: Path | None = None) -> list[Run]:
+    """Every finished run, the newest last. Folders that are no runs are passed over."""
+    runs_dir, runs = runs_folder(runs_dir), []
     for path in sorted(runs_dir.iterdir()) if runs_dir.is_dir() else []:
         if not path.name.startswith(".") and (path / "manifest.json").is_file():
             try:

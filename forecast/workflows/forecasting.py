@@ -20,26 +20,12 @@ from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.network import Network
 from forecast.inference.newest import Newest, newest_forecast, newest_paths, newest_rows
 from forecast.progress import NullProgress, Progress
-from forecast.runs.find import find_run, list_runs, runs_folder
+from forecast.runs.find import find
 from forecast.runs.run import Run
 from forecast.workflows.networks import averaged, networks_of
 from forecast.workflows.reading import Source, fitting_panel, training_panel
 
 Networks = Mapping[str, Sequence[Network]]
-
-
-def find(name: str = "latest", *, runs_dir: Path | None = None) -> Run:
-    """The run of a name or path; ``latest`` is the one that was finished last.
-
-    Raises:
-        RunError: If there is none; lists those that exist.
-    """
-    return find_run(name, runs_folder(runs_dir))
-
-
-def all_runs(*, runs_dir: Path | None = None) -> list[Run]:
-    """Every finished run, the newest last."""
-    return list_runs(runs_folder(runs_dir))
 
 
 def predict(
@@ -57,7 +43,7 @@ def predict(
         DataError: If the new rows do not fit the run.
     """
     progress = progress or NullProgress()
-    run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    run = find(run, runs_dir=runs_dir)
     if source is not None:
         question = question_of(run, source, progress)
         return question.answered(networks_of(run, question.newest.rows, run.forecast_weights))
@@ -98,7 +84,7 @@ def sample_paths(
         RunError: If the run has no intervals.
         DataError: If the rows do not fit the run.
     """
-    run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    run = find(run, runs_dir=runs_dir)
     question = question_of(run, training_panel(run) if source is None else source, progress or NullProgress())
     networks = networks_of(run, question.newest.rows, run.forecast_weights)
     intervals = question.caught_up(networks)
@@ -143,7 +129,7 @@ def evaluate(
         DataError: If no window of the new rows lies after the rows that the run was fitted to.
     """
     progress = progress or NullProgress()
-    run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    run = find(run, runs_dir=runs_dir)
     if source is None:
         return run.metrics
     panel = fitting_panel(run, source, progress)

@@ -10,11 +10,11 @@ import pytest
 import typer
 
 from forecast.cli import build_program
+from forecast.commands.train import train
 from forecast.config import Config, build_config, nest, option_fields
 from forecast.errors import ConfigError
 from forecast.models.catalogue import DEFAULT_MODEL, MODELS
 from forecast.runs.run import Run
-from forecast.workflows import training
 
 COMMANDS: dict[str, Any] = typer.main.get_command(build_program()).commands  # type: ignore[attr-defined]
 
@@ -30,7 +30,7 @@ def configured(monkeypatch: pytest.MonkeyPatch, trained: Run) -> Callable[..., C
             seen.append(config)
             return trained
 
-        monkeypatch.setattr(training, "train", note)
+        monkeypatch.setattr(train, "train", note)
         with COMMANDS["train"].make_context("train", ["weather", *options]) as context:
             COMMANDS["train"].invoke(context)
         return seen[0]

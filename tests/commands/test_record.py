@@ -22,7 +22,7 @@ def typed(run: Run, *arguments: object) -> Result:
 def test_report_is_written_anew_and_opened(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr("typer.launch", opened.append)
-    monkeypatch.setattr("forecast.workflows.reporting.report_page", lambda facts: f"<p>{facts.name}")
+    monkeypatch.setattr("forecast.commands.report.report.report_page", lambda facts: f"<p>{facts.name}")
     path = tmp_path / "new.html"
     done = typed(trained, "report", trained.name, "--output", path, "--open")
     assert done.exit_code == 0

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from forecast.cli import build_program
-from forecast.commands.leaderboard_table import leaderboard
+from forecast.commands.compare.table import leaderboard
 from forecast.errors import ConfigError, SkillError
 from forecast.models.catalogue import COMPARED, MODELS
 from forecast.runs.run import Run

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import forecast
-from forecast.runs.find import find_run, list_runs
+from forecast.runs.find import all_runs, find
 
 WRITE = """
 import itertools, json, sys
@@ -59,11 +59,11 @@ def test_a_run_is_always_there_and_of_one_version(tmp_path: Path, moves: str) ->
     seen = set()
     with writing(WRITE, tmp_path, moves):
         while len(seen) < 30:
-            run = find_run("run", tmp_path)
+            run = find("run", runs_dir=tmp_path)
             number = run.manifest["seed"]
             assert run.metrics == run.tracked_gradients == {"seed": number}
             if moves == "at once":
-                assert [listed.name for listed in list_runs(tmp_path)] == ["run"]
+                assert [listed.name for listed in all_runs(runs_dir=tmp_path)] == ["run"]
             seen.add(number)
 
 

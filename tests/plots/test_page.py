@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from forecast import Run
+from forecast.commands.report.report import facts_of
 from forecast.data.prepare import prepare
 from forecast.evaluation.scoring import Evaluation
 from forecast.plots.canvas import Drawing
@@ -27,7 +28,6 @@ from forecast.plots.style import Labels
 from forecast.plots.tables import forecast_table, interval_table, score_table
 from forecast.plots.timeline import holes
 from forecast.workflows.reading import training_panel
-from forecast.workflows.reporting import facts_of
 
 HOSTILE = """<script>document.title='taken'</script>"><img src=x onerror="document.title='taken'">{{7*7}}"""
 SECTIONS = ["verdict", "scores", "forecast", "origins", "errors", "calibration", "residuals", "training", "inside",

@@ -34,7 +34,7 @@ from forecast.progress import TrainingState
 from forecast.runs.arrays import arrays_to_bytes, forms_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.runs.explanation import read_explanation
-from forecast.runs.find import list_runs, open_run
+from forecast.runs.find import all_runs, open_run
 from forecast.runs.writer import RunWriter
 from forecast.workflows.forecasting import predict_and_draw
 
@@ -397,7 +397,7 @@ def test_a_folder_that_is_a_link_is_refused_and_not_listed(folder: Path) -> None
     (folder.parent / "linked").symlink_to(folder)
     with pytest.raises(RunError, match="linked is a link"):
         open_run(folder.parent / "linked")
-    assert [run.name for run in list_runs(folder.parent)] == ["months"]
+    assert [run.name for run in all_runs(runs_dir=folder.parent)] == ["months"]
 
 
 def test_a_run_of_an_older_version_is_read(folder: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from forecast.config import Config
 from forecast.errors import ConfigError, ForecastError, MachineError, RunError
-from forecast.runs.find import find_run, list_runs, open_run, runs_folder, unfinished_runs
+from forecast.runs.find import all_runs, find, open_run, runs_folder, unfinished_runs
 from forecast.runs.run import SCHEMA, Run
 from forecast.runs.writer import RunWriter
 
@@ -151,15 +151,15 @@ def test_a_manifest_that_makes_no_sense_is_refused_and_the_list_goes_on(copy: Pa
     make_run(copy.parent, "sound")
     with pytest.raises(RunError):
         open_run(copy)
-    assert [run.name for run in list_runs(copy.parent)] == ["sound"]
+    assert [run.name for run in all_runs(runs_dir=copy.parent)] == ["sound"]
 
 
 def test_an_unfinished_run_is_refused_with_the_command_that_continues_it(tmp_path: Path) -> None:
     RunWriter(tmp_path, "half").begin({}, Config(), overwrite=False)
     assert unfinished_runs(tmp_path) == ["half"]
-    assert list_runs(tmp_path) == []
+    assert all_runs(runs_dir=tmp_path) == []
     with pytest.raises(RunError, match="not finished") as caught:
-        find_run("half", tmp_path)
+        find("half", runs_dir=tmp_path)
     assert "forecast train --resume half" in caught.value.advice
 
 
@@ -167,7 +167,7 @@ def test_an_unfinished_run_is_refused_by_its_path_too(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, "half")
     writer.begin({}, Config(), overwrite=False)
     with pytest.raises(RunError, match="not finished") as caught:
-        find_run(str(writer.folder), tmp_path)
+        find(str(writer.folder), runs_dir=tmp_path)
     assert "forecast train --resume half" in caught.value.advice
 
 
@@ -183,7 +183,7 @@ def test_names_that_are_no_names_are_refused(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["a", "2021", "a.b_c-d", "x" * 100, "latest-2"])
 def test_plain_names_are_taken(tmp_path: Path, name: str) -> None:
     assert make_run(tmp_path, name).name == name
-    assert find_run(name, tmp_path).path == tmp_path / name
+    assert find(name, runs_dir=tmp_path).path == tmp_path / name
 
 
 @pytest.mark.parametrize(
@@ -204,28 +204,28 @@ def test_a_run_that_is_not_there_is_refused_and_the_others_are_listed(
     monkeypatch.chdir(tmp_path)
     make_run(tmp_path / "runs", "here")
     with pytest.raises(RunError, match="There is no run") as caught:
-        find_run(name, tmp_path / "runs")
+        find(name, runs_dir=tmp_path / "runs")
     assert "here" in caught.value.advice
 
 
 def test_a_run_is_found_by_name_and_by_path(trained: Run, tmp_path: Path) -> None:
-    assert find_run("months", trained.path.parent).path == trained.path
-    assert find_run(str(trained.path), tmp_path).manifest == trained.manifest
+    assert find("months", runs_dir=trained.path.parent).path == trained.path
+    assert find(str(trained.path), runs_dir=tmp_path).manifest == trained.manifest
 
 
 def test_latest_is_the_one_that_was_finished_last(tmp_path: Path) -> None:
     for name, finished in (("a", "2021-01-02"), ("b", "2021-01-03"), ("c", "2021-01-01")):
         make_run(tmp_path, name, finished=finished)
-    assert [run.name for run in list_runs(tmp_path)] == ["c", "a", "b"]
-    assert find_run("latest", tmp_path).name == "b"
+    assert [run.name for run in all_runs(runs_dir=tmp_path)] == ["c", "a", "b"]
+    assert find("latest", runs_dir=tmp_path).name == "b"
 
 
 def test_without_runs_latest_says_how_to_make_one(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "absent"):
         with pytest.raises(RunError, match="There is no run") as caught:
-            find_run("latest", folder)
+            find("latest", runs_dir=folder)
         assert "forecast train weather" in caught.value.advice
-        assert list_runs(folder) == []
+        assert all_runs(runs_dir=folder) == []
         assert unfinished_runs(folder) == []
 
 
@@ -233,7 +233,7 @@ def test_what_is_no_run_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "README.md").write_text("Trained runs lie here.")
     make_run(tmp_path, "run")
-    assert [run.name for run in list_runs(tmp_path)] == ["run"]
+    assert [run.name for run in all_runs(runs_dir=tmp_path)] == ["run"]
 
 
 def test_where_runs_live(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +251,7 @@ def test_an_existing_run_is_kept_unless_it_is_to_be_overwritten(tmp_path: Path) 
     with pytest.raises(ConfigError, match="There is a run 'run' already") as caught:
         RunWriter(tmp_path, "run").begin({}, Config(), overwrite=False)
     assert "--overwrite" in caught.value.advice
-    assert find_run("run", tmp_path).metrics == {"text": "first"}
+    assert find("run", runs_dir=tmp_path).metrics == {"text": "first"}
 
 
 def test_an_unfinished_training_is_not_begun_anew_by_accident(tmp_path: Path) -> None:
@@ -268,9 +268,9 @@ def test_an_overwritten_run_stays_until_the_new_one_is_whole(tmp_path: Path) -> 
     writer = RunWriter(tmp_path, "run")
     writer.begin({}, Config(), overwrite=True)
     writer.write("metrics.json", '{"text": "second"}')
-    assert find_run("run", tmp_path).metrics == {"text": "first"}
+    assert find("run", runs_dir=tmp_path).metrics == {"text": "first"}
     writer.finish({"finished": "2022"})
-    assert find_run("run", tmp_path).metrics == {"text": "second"}
+    assert find("run", runs_dir=tmp_path).metrics == {"text": "second"}
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
@@ -291,10 +291,10 @@ def test_when_the_new_run_cannot_take_its_place_the_old_one_has_it(
     monkeypatch.setattr("forecast.runs.writer.os.rename", failing)
     with pytest.raises(MachineError, match="Cannot move the run"):
         writer.finish({"finished": "2022"})
-    assert find_run("run", tmp_path).manifest["finished"] == "2021-01-01"
+    assert find("run", runs_dir=tmp_path).manifest["finished"] == "2021-01-01"
     monkeypatch.undo()
     writer.settle()
-    assert find_run("run", tmp_path).manifest["finished"] == "2022"
+    assert find("run", runs_dir=tmp_path).manifest["finished"] == "2022"
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
@@ -305,12 +305,12 @@ def test_a_run_that_is_replaced_while_it_is_read_is_read_as_it_was(
     if moves == "in steps":
         monkeypatch.setattr("forecast.runs.files.ctypes.CDLL", lambda *_, **__: None)
     make_run(tmp_path, "run", "first")
-    opened, listed = find_run("run", tmp_path), list_runs(tmp_path)[0]
+    opened, listed = find("run", runs_dir=tmp_path), all_runs(runs_dir=tmp_path)[0]
     make_run(tmp_path, "run", "second", finished="2022", overwrite=True)
     assert opened.metrics == {"text": "first"}
     with pytest.raises(RunError, match="The run run was replaced since it was opened"):
         _ = listed.metrics  # listing reads no more than it shows
-    assert find_run("run", tmp_path).metrics == {"text": "second"}
+    assert find("run", runs_dir=tmp_path).metrics == {"text": "second"}
 
 
 def test_a_run_that_changes_while_it_is_opened_is_opened_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,7 +325,7 @@ def test_a_run_that_changes_while_it_is_opened_is_opened_again(tmp_path: Path, m
 
     with monkeypatch.context() as patch:
         patch.setattr("forecast.runs.find.open_run", opened_late)
-        assert find_run("run", tmp_path).metrics == {"text": "third"}
+        assert find("run", runs_dir=tmp_path).metrics == {"text": "third"}
 
 
 def test_what_a_kill_left_beside_a_finished_run_is_taken_away(tmp_path: Path) -> None:
@@ -343,7 +343,7 @@ def test_what_a_kill_left_beside_a_finished_run_is_taken_away(tmp_path: Path) ->
 def test_what_a_kill_set_aside_comes_back(tmp_path: Path) -> None:
     make_run(tmp_path, "run", "first").path.rename(tmp_path / ".run.replaced")
     RunWriter(tmp_path, "run").begin({}, Config(), overwrite=True)
-    assert find_run("run", tmp_path).metrics == {"text": "first"}
+    assert find("run", runs_dir=tmp_path).metrics == {"text": "first"}
 
 
 def test_a_folder_that_is_no_run_is_not_replaced(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import forecast
 from forecast import Config, ConfigError, DataError, Run, RunError
-from forecast.workflows.reporting import write_report
+from forecast.commands.report.report import write_report
 
 Tiny = Callable[..., Config]
 

@@ -25,8 +25,9 @@ from forecast.data.quality import TURN
 from forecast.data.windows import Ints, Windows, middle
 from forecast.inference.newest import Newest, newest_rows
 from forecast.progress import NullProgress, Progress
+from forecast.runs.find import find
 from forecast.runs.run import Run
-from forecast.workflows.forecasting import Networks, find, forecasters_over, unseen_windows
+from forecast.workflows.forecasting import Networks, forecasters_over, unseen_windows
 from forecast.workflows.networks import networks_of
 from forecast.workflows.reading import Source, fitting_panel, read, training_panel
 
@@ -66,7 +67,7 @@ def audit(
         DataError: If the rows cannot be read again, or hold no window after those that the run was trained on.
     """
     progress = progress or NullProgress()
-    run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    run = find(run, runs_dir=runs_dir)
     panel = training_panel(run) if source is None else read(source, run.config.read)
     audited = _AuditedRun(run, fitting_panel(run, panel, progress))
     cutoffs = tuple(origin.cutoff for origin, _ in audited.origins)

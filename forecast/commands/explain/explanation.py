@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from forecast.commands.explain import sentences
 from forecast.commands.explain.importance import Importance, Place, importances, parts_of
 from forecast.commands.explain.memory import Memory, memory_of, reach
+from forecast.commands.train.train import train
 from forecast.config import chosen
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
@@ -24,11 +25,11 @@ from forecast.models.trace import Trace
 from forecast.progress import NullProgress, Progress
 from forecast.runs.explanation import FOLDER, Explanation
 from forecast.runs.files import refuse_links, write_atomically
+from forecast.runs.find import find
 from forecast.runs.run import Run
-from forecast.workflows.forecasting import find, forecasters_of, judged, unseen_windows
+from forecast.workflows.forecasting import forecasters_of, judged, unseen_windows
 from forecast.workflows.networks import keras_networks_of
 from forecast.workflows.reading import Source, fitting_panel, training_panel
-from forecast.workflows.training import train
 
 if TYPE_CHECKING:
     from forecast.models.tracing import Opened
@@ -66,7 +67,7 @@ def explain(
     from forecast.commands.explain.plots import Inside, draw_inside
 
     progress = progress or NullProgress()
-    run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    run = find(run, runs_dir=runs_dir)
     folder = output or run.path / FOLDER
     if output is None:
         refuse_links(folder)

@@ -25,8 +25,8 @@ from forecast.models.graph_units import graph_in_units
 from forecast.models.shape import Shape, shape_of
 from forecast.models.units import Units, inputs_in_units, units_of
 from forecast.runs.files import folder_written
+from forecast.runs.find import find
 from forecast.runs.run import Run
-from forecast.workflows.forecasting import find
 from forecast.workflows.networks import ONNX, in_keras, members_of
 from forecast.workflows.reading import training_panel, typical_panel
 
@@ -67,7 +67,7 @@ def export(
     """
     if format not in get_args(Format):
         raise ConfigError(f"There is no format {format!r}.", f"Formats: {', '.join(get_args(Format))}.")
-    run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    run = find(run, runs_dir=runs_dir)
     place = Path(os.path.realpath(folder or f"{run.name}-{format}"))
     _check_place(place, overwrite)
     newest, source = _example_rows(run)

@@ -28,7 +28,7 @@ def command(
     """Answer requests over HTTP: POST /forecast, GET /model, /health and /openapi.json."""
     from forecast.commands.console import ConsoleProgress
     from forecast.errors import MachineError
-    from forecast.workflows.forecasting import find
+    from forecast.runs.find import find
 
     try:
         from forecast.commands.serve.app import Limits, create_app

@@ -34,7 +34,7 @@ def command(
     from forecast.commands.stream.stream import Stream, stream_rows
     from forecast.runs.csv_tables import frame_to_csv, records
     from forecast.runs.files import locked
-    from forecast.workflows.forecasting import find
+    from forecast.runs.find import find
 
     progress = ConsoleProgress(quiet)
     found = find(run, runs_dir=runs_dir)

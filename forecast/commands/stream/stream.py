@@ -28,9 +28,9 @@ from forecast.inference.network import Network
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.progress import NullProgress, Progress
 from forecast.runs.files import read_within, write_atomically
+from forecast.runs.find import find
 from forecast.runs.run import Run
 from forecast.tables.source import Source as TextSource
-from forecast.workflows.forecasting import find
 from forecast.workflows.networks import averaged, networks_of
 from forecast.workflows.reading import Source, read
 
@@ -72,7 +72,7 @@ class Stream:
     """
 
     def __init__(self, run: Run | str, state: Path | None = None, *, runs_dir: Path | None = None) -> None:
-        self.run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+        self.run = find(run, runs_dir=runs_dir)
         config = self.run.config
         self.columns = config.data.target + chosen(config.data.covariates) + config.data.known
         self.clock, self.state = Clock(self.run.data["freq"]), state

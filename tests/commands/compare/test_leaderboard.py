@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from forecast.evaluation.leaderboard import beside_classical, choice, finding, line_of, ordered, table, with_spread
+from forecast.commands.compare.leaderboard import (
+    beside_classical,
+    choice,
+    finding,
+    line_of,
+    ordered,
+    table,
+    with_spread,
+)
 
 
 def seed(validation: float, mae: float, gain: float, p: float | None = 0.001) -> dict[str, Any]:

@@ -28,12 +28,12 @@ def command(
 ) -> None:
     """Train a network and a vanilla RNN, judge both on the test span, forecast the future, and draw it all."""
     from forecast.commands.console import ConsoleProgress, out, print_json, say
+    from forecast.commands.requirements import check_references, demand, requirement_of
     from forecast.commands.tables import scores
+    from forecast.commands.train import train
     from forecast.errors import ConfigError
-    from forecast.evaluation.requirements import check_references, demand, requirement_of
     from forecast.models.catalogue import configure
     from forecast.models.naive import NAIVE
-    from forecast.workflows import training
     from forecast.workflows.networks import references_of
 
     progress = ConsoleProgress(quiet)
@@ -46,7 +46,7 @@ def command(
                     f"Type: forecast train --resume {resume}",
                 )
             check_references(requirements, (*NAIVE, "rnn"))
-            made = training.resume(resume, runs_dir=runs_dir, source=source, progress=progress)
+            made = train.resume(resume, runs_dir=runs_dir, source=source, progress=progress)
         elif source is None:
             raise ConfigError(
                 "Train on what?", "Type: forecast train weather\nforecast datasets lists the built-in series."
@@ -54,7 +54,7 @@ def command(
         else:
             asked = configure(settings, config)
             check_references(requirements, references_of(asked))
-            made = training.train(
+            made = train.train(
                 source,
                 asked,
                 run=run,

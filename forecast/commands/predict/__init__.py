@@ -29,6 +29,7 @@ def command(
     from forecast.errors import ConfigError
     from forecast.runs.csv_tables import frame_to_csv, records
     from forecast.runs.files import check_output, write_output
+    from forecast.runs.find import find
     from forecast.workflows import forecasting
 
     progress = ConsoleProgress(quiet)
@@ -38,7 +39,7 @@ def command(
         raise ConfigError(
             "--plot draws the forecast, and --paths asks for paths instead.", "Give one of them at a time."
         )
-    found = forecasting.find(run, runs_dir=runs_dir)
+    found = find(run, runs_dir=runs_dir)
     if paths is not None:
         forecast = forecasting.sample_paths(found, source, count=paths, seed=seed, progress=progress)
     elif plot is None:

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from forecast import DataError, Run, RunError
+from forecast.commands.report.report import write_report
 from forecast.runs.find import open_run
-from forecast.workflows.reporting import write_report
 
 
 @pytest.fixture

@@ -23,11 +23,11 @@ def command(
 ) -> None:
     """Say what a run found, and where its report and its plots are."""
     from forecast.commands.console import print_json, say
+    from forecast.commands.report.report import write_report
     from forecast.errors import ConfigError
-    from forecast.workflows import forecasting
-    from forecast.workflows.reporting import write_report
+    from forecast.runs.find import find
 
-    found = forecasting.find(run, runs_dir=runs_dir)
+    found = find(run, runs_dir=runs_dir)
     if source is not None and output is None:
         raise ConfigError(
             "SOURCE is read only to write a report anew.",

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.commands.backtest.origins import fit_spans, rolling_origins
 from forecast.data.panel import Clock, Panel
 from forecast.data.split import Split
-from forecast.data.windows import Windows, index_windows
-from forecast.evaluation.origins import fit_spans, origins_of, rolling_origins
+from forecast.data.windows import Windows, index_windows, origins_of
 
 LOOKBACK, HORIZON = 4, 2
 

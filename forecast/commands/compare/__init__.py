@@ -37,19 +37,19 @@ def command(
 
     Classical forecasts are fitted anew for each window, so they are judged on as many as their time allows.
     """
+    from forecast.commands.compare.compare import compare
+    from forecast.commands.compare.table import leaderboard, notes
     from forecast.commands.console import ConsoleProgress, out, print_json, say
-    from forecast.commands.leaderboard_table import leaderboard, notes
     from forecast.commands.tables import origins_span
     from forecast.runs.csv_tables import frame_to_csv
     from forecast.runs.files import check_output, write_output
-    from forecast.workflows import comparing
 
     check_output(output)
     check_output(plot)
     check_output(report)
     progress = ConsoleProgress(quiet)
     with progress.heeding_signals():
-        found = comparing.compare(
+        found = compare(
             source,
             models,
             settings,
@@ -62,12 +62,12 @@ def command(
         write_output(output, frame_to_csv(found.leaderboard))
         progress.note(f"leaderboard: {output}")
     if plot is not None:
-        from forecast import plots
+        from forecast.plots import to_png
 
-        write_output(plot, plots.to_png(plots.plot_leaderboard(found.summary)))
+        write_output(plot, to_png(found.plot()))
         progress.note(f"plot: {plot}")
     if report is not None:
-        from forecast.plots.comparison import comparison_page
+        from forecast.commands.compare.page import comparison_page
 
         write_output(report, comparison_page(found.summary, shlex.join(["forecast", *sys.argv[1:]])).encode())
         progress.note(f"report: {report}")

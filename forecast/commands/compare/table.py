@@ -9,8 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 
+from forecast.commands.compare.leaderboard import with_spread
 from forecast.commands.console import plain
-from forecast.evaluation.leaderboard import with_spread
 
 # Narrower terminals do without the second column of errors and the size.
 _WIDE = 100

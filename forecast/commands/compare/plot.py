@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from forecast.evaluation.leaderboard import with_spread
+from forecast.commands.compare.leaderboard import with_spread
 from forecast.plots.canvas import DIM, FILE, Drawing, Sheet, add_head, styled
 from forecast.plots.style import BASELINE, MODEL, NAIVE, OTHER, Look, model_name, shown
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from forecast.data.panel import Panel, Times
+from forecast.data.panel import Panel
 from forecast.data.split import Split
-from forecast.data.windows import Ints, Windows
+from forecast.data.windows import Ints, Windows, origins_of
 
 Span = Literal["expanding", "sliding"]
 SPANS: tuple[Span, ...] = ("expanding", "sliding")
@@ -49,11 +49,6 @@ def rolling_origins(panel: Panel, windows: Windows, most: int | None = None, ste
     back = ordinals.max() - ordinals
     moments = np.unique(back[back % step == 0])[:most]
     return Windows(windows.starts[np.isin(back, moments)], windows.lookback, windows.horizon)
-
-
-def origins_of(panel: Panel, windows: Windows) -> Times:
-    """The distinct moments from which these windows forecast, ascending."""
-    return np.unique(panel.times[windows.cutoffs])
 
 
 def fit_spans(panel: Panel, windows: Windows, split: Split, span: Span, refit: int | None) -> tuple[FitSpan, ...]:

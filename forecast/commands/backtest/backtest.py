@@ -13,23 +13,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.commands.backtest.origins import SPANS, FitSpan, Span, fit_spans, rolling_origins
 from forecast.config import Config, chosen
 from forecast.data.datasets import DATASETS
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, windows_of
 from forecast.data.scaling import unscaled
 from forecast.data.split import Split, split_by_time
-from forecast.data.windows import Ints, Windows, remembered
+from forecast.data.windows import Ints, Windows, origins_of, remembered
 from forecast.errors import ConfigError, DataError, setting
-from forecast.evaluation.origins import SPANS, FitSpan, Span, fit_spans, origins_of, rolling_origins
 from forecast.evaluation.scoring import Evaluation, calibrate_intervals, naive_errors, score_models
 from forecast.models.catalogue import configure
 from forecast.models.defaults import resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
-from forecast.runs.find import is_run, list_runs, runs_folder
+from forecast.runs.find import all_runs, find, is_run, runs_folder
 from forecast.runs.run import Run
 from forecast.workflows.fitting import Fitted, fit_aside
-from forecast.workflows.forecasting import find, forecasters_of, intervals_at_start, judged, unseen_windows
+from forecast.workflows.forecasting import forecasters_of, intervals_at_start, judged, unseen_windows
 from forecast.workflows.reading import Source, fitting_panel, is_built_in, read, tell, training_panel
 
 
@@ -76,7 +76,7 @@ def backtest(
     if span not in SPANS:
         raise ConfigError(f"span: must be {' or '.join(SPANS)}. Received: {span!r}.")
     if isinstance(source, Run) or (isinstance(source, (str, Path)) and names_run(str(source), runs_dir)):
-        run = source if isinstance(source, Run) else find(str(source), runs_dir=runs_dir)
+        run = find(source if isinstance(source, Run) else str(source), runs_dir=runs_dir)
         if config is not None or refit is not None or span != "expanding":
             raise ConfigError(
                 f"{run.name} is a run, which is not fitted again: it takes no setting, no refit and no span.",
@@ -124,7 +124,7 @@ def names_run(name: str, runs_dir: Path | None = None) -> bool:
         return True
     if not re.fullmatch(r"[\w-]+", name) or name == "-" or is_built_in(name) or os.path.exists(name):
         return False  # whatever else is wrong with it, `read` says
-    runs = [run.name for run in list_runs(folder)]
+    runs = [run.name for run in all_runs(runs_dir=folder)]
     near = get_close_matches(name, [*runs, *DATASETS], 1)
     raise DataError(
         f"There is neither a run, nor a file, nor a built-in series {name!r}.",

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from forecast.commands.requirements import Requirement, check_references, demand, requirement_of
 from forecast.errors import ConfigError, SkillError
-from forecast.evaluation.requirements import Requirement, check_references, demand, requirement_of
 
 
 def metrics_of(**skill: float | None) -> dict[str, Any]:

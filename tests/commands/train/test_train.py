@@ -18,7 +18,7 @@ from forecast import Config, ConfigError, DataError, ForecastError, Run, RunErro
 from forecast.evaluation import scoring
 from forecast.plots.draw import draw_forecast
 from forecast.progress import NullProgress, StopRequested
-from forecast.runs.find import list_runs
+from forecast.runs.find import all_runs
 from forecast.training.schedule import WindowOrder
 from forecast.workflows import fitting
 from recording import RecordingProgress
@@ -88,7 +88,7 @@ def test_an_interrupted_training_ends_with_the_same_bytes(
         forecast.train(monthly_csv, everything, run="run", runs_dir=tmp_path, progress=Stop(network, step))
     assert caught.value.exit_code == 130
     assert caught.value.advice == f"Continue with: forecast train --resume run --runs-dir {tmp_path}"
-    assert list_runs(tmp_path) == []
+    assert all_runs(runs_dir=tmp_path) == []
     resumed = forecast.resume("run", runs_dir=tmp_path)
     assert results(resumed) == results(straight)
     assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from forecast.evaluation.leaderboard import with_spread
+from forecast.commands.compare.leaderboard import with_spread
+from forecast.commands.compare.plot import plot_leaderboard
 from forecast.plots.canvas import PHONE, SCREEN
-from forecast.plots.leaderboard import plot_leaderboard
 from forecast.plots.pictures import Picture, image_of
 from forecast.plots.render import Section, render
 from forecast.plots.style import model_name, number, shown

@@ -12,8 +12,8 @@ from forecast.plots.facts import Explained, Facts
 from forecast.plots.page import report_page
 from forecast.runs.explanation import read_explanation
 from forecast.runs.files import write_atomically
+from forecast.runs.find import find
 from forecast.runs.run import Run
-from forecast.workflows.forecasting import find
 from forecast.workflows.networks import column_names
 from forecast.workflows.reading import Source, training_panel
 
@@ -31,7 +31,7 @@ def write_report(run: Run | str, output: Path, source: Source | None = None, *, 
         DataError: If the rows cannot be read again.
         MachineError: If the file cannot be written.
     """
-    run = run if isinstance(run, Run) else find(run, runs_dir=runs_dir)
+    run = find(run, runs_dir=runs_dir)
     write_atomically(output, report_page(facts_of(run, training_panel(run, source))).encode())
     return output
 

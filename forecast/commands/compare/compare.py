@@ -6,19 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from forecast.commands.compare.leaderboard import beside_classical, choice, finding, line_of, ordered, scores_of, table
 from forecast.config import Config, chosen
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, doubts, prepare
-from forecast.data.windows import Ints, InUnits, Windows, remembered
+from forecast.data.windows import Ints, InUnits, Windows, origins_of, remembered
 from forecast.errors import ConfigError, DataError
-from forecast.evaluation.leaderboard import beside_classical, choice, finding, line_of, ordered, scores_of, table
 from forecast.evaluation.metrics import NaiveError
-from forecast.evaluation.origins import origins_of
 from forecast.evaluation.scoring import naive_errors, score_models
 from forecast.models.catalogue import COMPARED, MODELS, configure
 from forecast.models.classical import References, classical_references
@@ -26,6 +25,9 @@ from forecast.models.defaults import resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.workflows.fitting import fit_aside
 from forecast.workflows.reading import Source, read, tell
+
+if TYPE_CHECKING:
+    from forecast.plots.canvas import Drawing
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ class Comparison:
     def verdict(self) -> str:
         """What was found, in words."""
         return str(self.summary["verdict"])
+
+    def plot(self) -> Drawing:
+        """The leaderboard, drawn."""
+        from forecast.commands.compare.plot import plot_leaderboard
+
+        return plot_leaderboard(self.summary)
 
 
 @dataclass(frozen=True)

@@ -48,25 +48,25 @@ def command(
 
     Without options these are all origins of the test span, one step apart, forecast by one fit to what lies before it.
     """
+    from forecast.commands.backtest.backtest import backtest, names_run
     from forecast.commands.console import ConsoleProgress, out, print_json, say
+    from forecast.commands.requirements import check_references, demand, requirement_of
     from forecast.commands.tables import scores
-    from forecast.evaluation.requirements import check_references, demand, requirement_of
     from forecast.evaluation.scoring import thinning_note
     from forecast.models.catalogue import configure
     from forecast.runs.csv_tables import frame_to_csv
     from forecast.runs.files import check_output, write_output
-    from forecast.workflows import backtesting
-    from forecast.workflows.forecasting import find
+    from forecast.runs.find import find
     from forecast.workflows.networks import references_of
 
     check_output(output)
     progress = ConsoleProgress(quiet)
     requirements = [requirement_of(text) for text in require_skill or ()]
     with progress.heeding_signals():
-        given = settings or config or not backtesting.names_run(source, runs_dir)
+        given = settings or config or not names_run(source, runs_dir)
         asked = configure(settings, config) if given else None
         check_references(requirements, references_of(asked or find(source, runs_dir=runs_dir).config))
-        evaluation = backtesting.backtest(
+        evaluation = backtest(
             source,
             asked,
             windows=windows,

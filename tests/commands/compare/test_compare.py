@@ -13,12 +13,13 @@ import pytest
 
 import forecast
 from forecast import Config, ConfigError, DataError, Run
+from forecast.commands.compare import compare as comparing
+from forecast.commands.compare.compare import Comparison, _common, compare
+from forecast.commands.compare.page import comparison_page
+from forecast.commands.compare.plot import plot_leaderboard
 from forecast.data.windows import Windows
 from forecast.models import classical
-from forecast.plots.comparison import comparison_page
 from forecast.progress import NullProgress
-from forecast.workflows import comparing
-from forecast.workflows.comparing import Comparison, _common, compare
 from recording import RecordingProgress
 
 Tiny = Callable[..., Config]
@@ -111,7 +112,7 @@ def test_the_summary_is_json_and_nothing_is_left_behind(compared: Compared) -> N
 
 
 def test_the_plot_is_drawn(compared: Compared) -> None:
-    figure = forecast.plots.plot_leaderboard(compared[0].summary)
+    figure = compared[0].plot()
     above, below = figure.axes
     assert [label.get_text() for label in above.get_yticklabels()][:2] == [
         forecast.plots.style.model_name(name) for name in list(compared[0].summary["models"])[:2]  # type: ignore[attr-defined]
@@ -119,7 +120,7 @@ def test_the_plot_is_drawn(compared: Compared) -> None:
     assert len(below.get_yticks()) == 7
     assert len(forecast.plots.to_png(figure)) > 10_000
     alone = compared[0].summary | {"classical": None}
-    assert len(forecast.plots.plot_leaderboard(alone).axes) == 1
+    assert len(plot_leaderboard(alone).axes) == 1
 
 
 def test_lookbacks_may_differ_and_the_windows_are_the_same(
