@@ -14,10 +14,10 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
     from forecast.commands.tables import columns_table
     from forecast.data.panel import moment
     from forecast.data.quality import inspect_columns
+    from forecast.data.read import read
     from forecast.errors import DataError
     from forecast.models.catalogue import configure
     from forecast.models.defaults import resolve
-    from forecast.workflows.reading import read
 
     config = configure(settings)
     panel = read(source, config.read)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from forecast.config import Config, NetworkConfig, chosen
 from forecast.data.panel import Arrays
-from forecast.data.prepare import Rows
-from forecast.data.windows import Forecasting, Ints, Windows
+from forecast.data.prepare import Rows, in_units
+from forecast.data.windows import Forecasting, Ints, InUnits, Windows
 from forecast.errors import RunError
 from forecast.inference.network import Network, OnnxNetwork
 from forecast.models.catalogue import network_configs
@@ -22,6 +22,9 @@ from forecast.runs.run import Run
 
 if TYPE_CHECKING:
     from forecast.models.backend import keras
+
+# The networks of a run by column, the members of each.
+Networks = Mapping[str, Sequence[Network]]
 
 # What a run's manifest calls the two ways to compute a network.
 ONNX, KERAS = "onnxruntime", "tensorflow"
@@ -168,3 +171,28 @@ def averaged(members: Sequence[Forecasting]) -> Forecasting:
         return np.mean([member(starts) for member in members], axis=0, dtype=np.float32)
 
     return forecast if len(members) > 1 else members[0]
+
+
+def forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, InUnits]:
+    """The networks of a run over new rows, in the targets' own units, by the name of their column.
+
+    Args:
+        run: A run.
+        rows: What they are fed.
+        model_weights: Which weights the model gets: ``model`` or ``refit``.
+    """
+    return forecasters_over(rows, run, networks_of(run, rows, model_weights))
+
+
+def forecasters_over(rows: Rows, run: Run, networks: Networks) -> dict[str, InUnits]:
+    """Networks of a run over new rows, in the targets' own units.
+
+    Args:
+        rows: What they are fed.
+        run: The run.
+        networks: What `networks_of` returned.
+    """
+    return {
+        name: in_units(averaged([member.over(rows) for member in members]), rows, run.scaler)
+        for name, members in networks.items()
+    }

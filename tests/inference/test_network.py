@@ -20,13 +20,13 @@ from forecast.models.graph import graph_of
 from forecast.models.recurrent import build_network, weights_of
 from forecast.models.shape import shape_of
 from forecast.progress import NullProgress
+from forecast.runs.rows import new_panel
 from forecast.workflows.networks import KERAS, ONNX, networks_of
-from forecast.workflows.reading import fitting_panel
 
 
 @pytest.fixture(scope="module")
 def rows(trained: Run, monthly_csv: Path) -> Rows:
-    return encode(fitting_panel(trained, monthly_csv, NullProgress()), trained.config.data, trained.scaler)
+    return encode(new_panel(trained, monthly_csv, NullProgress()), trained.config.data, trained.scaler)
 
 
 def test_a_run_says_what_computes_it(trained: Run, rows: Rows) -> None:

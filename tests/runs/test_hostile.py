@@ -28,6 +28,7 @@ import forecast
 from forecast import ForecastError, Run, RunError
 from forecast.cli import main
 from forecast.commands.explain.explanation import explain
+from forecast.commands.predict.predict import predict_and_draw
 from forecast.commands.stream.stream import Stream
 from forecast.inference.intervals import intervals_of
 from forecast.progress import TrainingState
@@ -36,7 +37,6 @@ from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.runs.explanation import read_explanation
 from forecast.runs.find import all_runs, open_run
 from forecast.runs.writer import RunWriter
-from forecast.workflows.forecasting import predict_and_draw
 
 Harm = Callable[[Path], object]
 

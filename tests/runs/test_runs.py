@@ -395,3 +395,12 @@ def test_every_refusal_ends_with_two(copy: Path) -> None:
     with pytest.raises(ForecastError) as caught:
         open_run(copy)
     assert caught.value.exit_code == 2
+
+
+def test_runs_are_listed_and_found(trained: Run) -> None:
+    folder = trained.path.parent
+    assert find("months", runs_dir=folder).manifest == trained.manifest
+    assert find(runs_dir=folder).name == "months"
+    with pytest.raises(RunError, match="There is no run 'other'") as caught:
+        find("other", runs_dir=folder)
+    assert "months" in caught.value.advice

@@ -22,14 +22,15 @@ from forecast.data.near_copies import near_copies_of_target
 from forecast.data.panel import Floats, Panel, moment
 from forecast.data.prepare import Rows, encode, long_format, prepare
 from forecast.data.quality import TURN
+from forecast.data.read import Source, read
 from forecast.data.windows import Ints, Windows, middle
 from forecast.inference.newest import Newest, newest_rows
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
+from forecast.runs.rows import new_panel, training_panel
 from forecast.runs.run import Run
-from forecast.workflows.forecasting import Networks, forecasters_over, unseen_windows
-from forecast.workflows.networks import networks_of
-from forecast.workflows.reading import Source, fitting_panel, read, training_panel
+from forecast.workflows.networks import Networks, forecasters_over, networks_of
+from forecast.workflows.scoring import unseen_windows
 
 # Origins from which forecasts are made, evenly spaced over the windows.
 _ORIGINS = 8
@@ -69,7 +70,7 @@ def audit(
     progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
     panel = training_panel(run) if source is None else read(source, run.config.read)
-    audited = _AuditedRun(run, fitting_panel(run, panel, progress))
+    audited = _AuditedRun(run, new_panel(run, panel, progress))
     cutoffs = tuple(origin.cutoff for origin, _ in audited.origins)
     progress.note(f"{len(cutoffs)} origins from {moment(cutoffs[0])} to {moment(cutoffs[-1])}")
     checks = [*audited.check_futures(), audited.check_covariates(), audited.check_imputation()]

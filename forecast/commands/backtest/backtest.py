@@ -18,6 +18,7 @@ from forecast.config import Config, chosen
 from forecast.data.datasets import DATASETS
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, windows_of
+from forecast.data.read import Source, is_built_in, read, report_notes
 from forecast.data.scaling import unscaled
 from forecast.data.split import Split, split_by_time
 from forecast.data.windows import Ints, Windows, origins_of, remembered
@@ -27,10 +28,11 @@ from forecast.models.catalogue import configure
 from forecast.models.defaults import resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.runs.find import all_runs, find, is_run, runs_folder
+from forecast.runs.rows import new_panel, training_panel
 from forecast.runs.run import Run
 from forecast.workflows.fitting import Fitted, fit_aside
-from forecast.workflows.forecasting import forecasters_of, intervals_at_start, judged, unseen_windows
-from forecast.workflows.reading import Source, fitting_panel, is_built_in, read, tell, training_panel
+from forecast.workflows.networks import forecasters_of
+from forecast.workflows.scoring import intervals_at_start, score_models_of_run, unseen_windows
 
 
 def backtest(
@@ -89,7 +91,7 @@ def backtest(
         raise ConfigError(f"There is no run {source!r} to forecast new rows with.", "forecast runs lists the runs.")
     config = config if isinstance(config, Config) else configure(config)
     panel = read(source, config.read)
-    tell(panel, progress)
+    report_notes(panel, progress)
     plan = _plan(panel, config, windows, step, progress)
     return _of_fits(panel, plan, fit_spans(plan.rows.panel, plan.windows, plan.split, span, refit), progress)
 
@@ -182,11 +184,11 @@ def _origins(config: Config, panel: Panel, windows: Windows, most: int | None, s
 
 
 def _of_run(run: Run, source: Source, most: int | None, step: int, progress: Progress) -> Evaluation:
-    panel = fitting_panel(run, source, progress)
+    panel = new_panel(run, source, progress)
     rows = encode(panel, run.config.data, run.scaler)
     windows = _origins(run.config, panel, unseen_windows(run, rows), most, step)
     intervals = intervals_at_start(run, panel)
-    evaluation = judged(run, rows, windows, forecasters_of(run, rows, "model"), intervals)
+    evaluation = score_models_of_run(run, rows, windows, forecasters_of(run, rows, "model"), intervals)
     return _with_origins(evaluation, panel, windows, {"run": run.name, "step": step, "fits": []})
 
 

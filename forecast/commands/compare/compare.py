@@ -15,6 +15,7 @@ from forecast.commands.compare.leaderboard import beside_classical, choice, find
 from forecast.config import Config, chosen
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, doubts, prepare
+from forecast.data.read import Source, read, report_notes
 from forecast.data.windows import Ints, InUnits, Windows, origins_of, remembered
 from forecast.errors import ConfigError, DataError
 from forecast.evaluation.metrics import NaiveError
@@ -24,7 +25,6 @@ from forecast.models.classical import References, classical_references
 from forecast.models.defaults import resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.workflows.fitting import fit_aside
-from forecast.workflows.reading import Source, read, tell
 
 if TYPE_CHECKING:
     from forecast.plots.canvas import Drawing
@@ -114,7 +114,7 @@ def compare(
     names = _names(models)
     configs = {name: configure({**(settings or {}), "model": name}, file) for name in names}
     panel = read(source, configs["rnn"].read)
-    tell(panel, progress)
+    report_notes(panel, progress)
     entrants = {name: prepare(panel, config) for name, config in _resolved(configs, panel, progress).items()}
     field = _field(list(entrants.values()))
     for warning in doubts(panel, entrants["rnn"]):

@@ -26,9 +26,9 @@ from forecast.models.shape import Shape, shape_of
 from forecast.models.units import Units, inputs_in_units, units_of
 from forecast.runs.files import folder_written
 from forecast.runs.find import find
+from forecast.runs.rows import training_panel, typical_panel
 from forecast.runs.run import Run
 from forecast.workflows.networks import ONNX, in_keras, members_of
-from forecast.workflows.reading import training_panel, typical_panel
 
 Format = Literal["onnx", "keras", "saved-model"]
 

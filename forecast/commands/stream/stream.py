@@ -21,6 +21,7 @@ from forecast.data.lines import LineReader, lines_of
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Rows, arrange, in_units
 from forecast.data.quality import mask_sentinels
+from forecast.data.read import Source, read
 from forecast.data.windows import Forecasting, Ints
 from forecast.errors import DataError, RunError
 from forecast.inference.intervals import Intervals, intervals_of
@@ -32,7 +33,6 @@ from forecast.runs.find import find
 from forecast.runs.run import Run
 from forecast.tables.source import Source as TextSource
 from forecast.workflows.networks import averaged, networks_of
-from forecast.workflows.reading import Source, read
 
 # Bytes of a number or a time in a state file, and the states that a unit of the largest cell has.
 _LONGEST_NUMBER = 40

@@ -16,6 +16,7 @@ import numpy as np
 from forecast.config import Config, chosen
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, doubts, prepare, windows_of
+from forecast.data.read import Source, is_built_in, read, report_notes
 from forecast.errors import DataError, ForecastError, MachineError
 from forecast.evaluation.scoring import (
     calibrate_intervals,
@@ -35,7 +36,6 @@ from forecast.runs.run import Run
 from forecast.runs.writer import RunWriter
 from forecast.workflows.fitting import Trained, Workshop, fit_network, fit_networks
 from forecast.workflows.networks import column_names
-from forecast.workflows.reading import Source, is_built_in, read, tell
 
 
 def train(
@@ -65,7 +65,7 @@ def train(
     progress = progress or NullProgress()
     config = config if isinstance(config, Config) else configure(config)
     panel = read(source, config.read)
-    tell(panel, progress)
+    report_notes(panel, progress)
     resolved, choices = resolve(config, panel)
     for note in choices:
         progress.note(note)

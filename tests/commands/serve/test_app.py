@@ -146,13 +146,13 @@ def test_the_description_names_the_columns_and_needs_nothing_from_elsewhere(port
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Forecasts are not begun before this is set."""
-    released, begin = threading.Event(), service.question_of
+    released, begin = threading.Event(), service.request_forecast
 
     def wait(*arguments: Any) -> Any:
         assert released.wait(20)
         return begin(*arguments)
 
-    monkeypatch.setattr(service, "question_of", wait)
+    monkeypatch.setattr(service, "request_forecast", wait)
     yield released
     released.set()
 
@@ -207,7 +207,7 @@ def test_a_failure_of_ours_is_told_without_a_traceback(
     def fail(*_: Any) -> None:
         raise ZeroDivisionError("a secret")
 
-    monkeypatch.setattr(service, "question_of", fail)
+    monkeypatch.setattr(service, "request_forecast", fail)
     said = {"error": "The forecast failed; the server's log says why.", "advice": ""}
     assert asked(port, body=rows_of(monthly)) == (500, said)
 
