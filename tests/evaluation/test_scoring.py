@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.config import Config
+from configs import plain_config
+from forecast.config import Settings
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Prepared, prepare
 from forecast.data.prepare import in_units as prepare_in_units
@@ -64,7 +65,7 @@ def make_panel(n_series: int = 2, n_rows: int = 90, seed: int = 0) -> Panel:
 
 def make_ready(panel: Panel, **data: object) -> Prepared:
     chosen = {"target": ("a", "b"), "covariates": ("c",), "lookback": LOOKBACK, "horizon": HORIZON, "season": SEASON}
-    config, _ = resolve(Config().replace(data={**chosen, **data}), panel)
+    config, _ = resolve(Settings().replace(data={**chosen, **data}), panel)
     return prepare(panel, config)
 
 
@@ -476,6 +477,6 @@ def test_a_line_that_falls_below_zero_does_not_break_logarithms() -> None:
     [(9, "no intervals: the validation span has 9 windows"), (20, "too few for intervals of 95%"), (39, None)],
 )
 def test_intervals_of_few_windows_are_told(n_windows: int, said: str | None) -> None:
-    warnings = calibration_warnings(Config(), n_windows)
+    warnings = calibration_warnings(plain_config(), n_windows)
     assert (said is None and not warnings) or (said is not None and said in warnings[0])
-    assert not calibration_warnings(Config().replace(intervals={"levels": "none"}), n_windows)
+    assert not calibration_warnings(plain_config(levels="none"), n_windows)
