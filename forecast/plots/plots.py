@@ -29,6 +29,7 @@ from forecast.plots.canvas import (
 from forecast.plots.selection import of_series, pick_examples, window_errors
 from forecast.plots.span import plot_test_span
 from forecast.plots.style import NAIVE, OBSERVED, Labels, model_name
+from forecast.plots.tables import interval_levels
 
 __all__ = [
     "Labels",
@@ -221,13 +222,6 @@ def plot_forecast(
         curves,
     )
     return figure
-
-
-def interval_levels(columns: Iterable[str], model: str) -> list[int]:
-    """The levels of a model's intervals in a table, in percent, the widest first: [95, 80]; empty if it has none."""
-    start = f"{model}-lo-"
-    found = [name.removeprefix(start) for name in columns if name.startswith(start)]
-    return sorted((int(level) for level in found if level.isdecimal()), reverse=True)
 
 
 def _draw_fan(axes: Axes, rows: pd.DataFrame, labels: Labels) -> None:

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from forecast.config import chosen
 from forecast.evaluation.diagnosis import ClockErrors, Reliability, Residuals
+from forecast.evaluation.metrics import METRICS, PointForecast
 from forecast.evaluation.verdict import SIGNIFICANT, reference_name
 from forecast.plots.facts import Explained, Facts
 from forecast.plots.pictures import Album, Picture, png_image
 from forecast.plots.render import Section
 from forecast.plots.style import Labels, model_name, number, shown
 from forecast.plots.tables import (
-    PROBABILISTIC,
-    SCORES,
     Cell,
     Table,
     column_table,
@@ -55,7 +53,7 @@ def scores(facts: Facts) -> Section:
         )
     series = series_table(metrics)
     there = {key for found in metrics["models"].values() for key in found}
-    glossary = {score.name: score.meaning for key, score in SCORES.items() if key in there}
+    glossary = {metric.head(""): metric.meaning for key, metric in METRICS.items() if key in there}
     glossary["skill"] = (
         f"the share of that model's {metrics['skill_of']} that the {model_name(metrics['model'])} avoids"
     )
@@ -129,9 +127,6 @@ def _busiest(part: ClockErrors, model: str) -> str:
 _WHEN = {"hour": "at {}:00", "weekday": "on {}", "month": "in {}"}
 
 
-_WINKLER = "the width of an interval, and for a value outside 2 / (1 - level) times how far outside it lies"
-
-
 def calibration(facts: Facts, album: Album) -> Section:
     """Whether intervals hold what they promise, and forecasts mean what they say."""
     metrics, reliability = facts.evaluation.metrics, album.diagnosis.reliability
@@ -148,7 +143,7 @@ def calibration(facts: Facts, album: Album) -> Section:
     ]
     pictures = album.coverage() + album.reliability()
     tables = [table] if table else []
-    meanings = {score.name: score.meaning for score in PROBABILISTIC.values()} | {"Winkler": _WINKLER}
+    meanings = {metric.name: metric.meaning for metric in METRICS.values() if metric.of is not PointForecast}
     glossary = meanings if table else {}
     return Section("calibration", "Calibration", sentences, pictures=pictures, tables=tables, glossary=glossary)
 
@@ -272,9 +267,9 @@ def reproduction(facts: Facts) -> Section:
         "data fingerprint": f"SHA-256 {manifest['data']['fingerprint']}",
         "versions": ", ".join([f"Python {manifest['python']}", *(f"{name} {made[name]}" for name in made)]),
         "system": manifest["platform"],
-        "lookback": f"{chosen(read.lookback):,} steps",
-        "horizon": f"{chosen(read.horizon):,} steps",
-        "season": f"{chosen(read.season):,} steps",
+        "lookback": f"{read.lookback:,} steps",
+        "horizon": f"{read.horizon:,} steps",
+        "season": f"{read.season:,} steps",
         "started": moment_of(manifest["started"]),
     }
     commands = {"Made by": manifest["command"]} if manifest["command"] else {}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from forecast.config import Config, build_config
+from forecast.config import Config
 from forecast.errors import RunError
 from forecast.runs.files import damaged
 
@@ -249,7 +249,7 @@ def config_from_json(content: bytes, path: Path) -> Config:
         RunError: If it is not JSON.
         ConfigError: If it is no configuration.
     """
-    return build_config(parse_json(content, path))
+    return Config.from_sections(parse_json(content, path))
 
 
 def scaler_from_json(content: bytes, path: Path) -> Scaler:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.config import TrainingConfig, chosen
+from forecast.config import TrainingConfig
 from forecast.data.panel import Arrays
 from forecast.data.prepare import Prepared
 from forecast.data.windows import Windows, middle
@@ -305,8 +305,8 @@ class Fit:
 def lanes_or_windows(windows: Windows, config: TrainingConfig, carries_state: bool) -> LaneOrder | WindowOrder:
     """The order in which windows are learned from: in lanes for a network that carries its state, else at random."""
     if carries_state:
-        return LaneOrder(windows.starts, windows.lookback, chosen(config.batch_size), config.seed)
-    return WindowOrder(windows.starts, chosen(config.batch_size), config.seed)
+        return LaneOrder(windows.starts, windows.lookback, config.batch_size, config.seed)
+    return WindowOrder(windows.starts, config.batch_size, config.seed)
 
 
 def _assign(network: keras.Model, values: list[NDArray[Any]]) -> None:

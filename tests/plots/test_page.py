@@ -27,7 +27,7 @@ from forecast.plots.plots import to_png
 from forecast.plots.style import Labels
 from forecast.plots.tables import forecast_table, interval_table, score_table
 from forecast.plots.timeline import holes
-from forecast.workflows.reading import training_panel
+from forecast.runs.rows import training_panel
 
 HOSTILE = """<script>document.title='taken'</script>"><img src=x onerror="document.title='taken'">{{7*7}}"""
 SECTIONS = ["verdict", "scores", "forecast", "origins", "errors", "calibration", "residuals", "training", "inside",

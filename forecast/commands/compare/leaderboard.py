@@ -8,15 +8,18 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from forecast.evaluation.metrics import METRICS, Metric
 from forecast.evaluation.verdict import significance
 
 Kind = Literal["network", "classical", "naive"]
 
-SCORES = ("mae", "rmse", "mase")
-
-# What a line takes over from the scores of its seeds; those in the second group are means without a spread.
-_WITH_SPREAD = ("validation", *SCORES)
+# What a line states as a mean over the seeds, without a spread.
 _MEANS = ("parameters", "seconds")
+
+
+def compared_metrics() -> dict[str, Metric]:
+    """The metrics that leaderboards show."""
+    return {name: metric for name, metric in METRICS.items() if metric.shown == "leaderboard"}
 
 
 def scores_of(
@@ -31,7 +34,7 @@ def scores_of(
     """
     measure = metrics["skill_of"].lower()
     known = None if validation is None else validation["models"][name][measure]
-    return {"validation": known} | {score: metrics["models"][name][score] for score in SCORES}
+    return {"validation": known} | {score: metrics["models"][name][score] for score in compared_metrics()}
 
 
 def line_of(kind: Kind, by_seed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -43,7 +46,7 @@ def line_of(kind: Kind, by_seed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             entry. None is a figure that is not defined, and so is its mean.
     """
     line: dict[str, Any] = {"kind": kind}
-    for name in _WITH_SPREAD:
+    for name in ("validation", *compared_metrics()):
         values = [scores.get(name) for scores in by_seed]
         line[name] = _mean(values)
         line[f"{name}_spread"] = _spread(values)

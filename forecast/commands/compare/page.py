@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from forecast.commands.compare.leaderboard import with_spread
+from forecast.commands.compare.leaderboard import compared_metrics, with_spread
 from forecast.commands.compare.plot import plot_leaderboard
 from forecast.plots.canvas import PHONE, SCREEN
 from forecast.plots.pictures import Picture, image_of
@@ -68,15 +68,13 @@ def _picture(summary: Mapping[str, Any]) -> Picture:
 def _board(
     summary: Mapping[str, Any], lines: Mapping[str, Mapping[str, Any]], caption: str, against: Sequence[str]
 ) -> Table:
-    unit = f" {summary['unit']}" if summary["unit"] else ""
-    errors = ["validation", f"MAE{unit}", f"RMSE{unit}", "MASE"]
+    errors = ["validation", *(metric.head(summary["unit"]) for metric in compared_metrics().values())]
     table = Table(caption, ["model", *errors, *(f"vs {model_name(name)}" for name in against), "weights", "seconds"])
     for name, line in lines.items():
         chosen = name == summary["chosen"]
-        scores = [line["validation"], line["mae"], line["rmse"], line["mase"]]
-        spreads = [None, line["mae_spread"], line["rmse_spread"], line["mase_spread"]]
         cells = [Cell(f"{model_name(name)}{', chosen' if chosen else ''}", best=chosen)]
-        for value, spread in zip(scores, spreads, strict=True):
+        scores = [(line["validation"], None), *((line[key], line[f"{key}_spread"]) for key in compared_metrics())]
+        for value, spread in scores:
             cells.append(table.undefined("it has none") if value is None else Cell(with_spread(value, spread)))
         for reference in against:
             gain = line["skill"].get(reference)

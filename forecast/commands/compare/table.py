@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 
-from forecast.commands.compare.leaderboard import with_spread
+from forecast.commands.compare.leaderboard import compared_metrics, with_spread
 from forecast.commands.console import plain
 
 # Narrower terminals do without the second column of errors and the size.
@@ -37,7 +37,7 @@ def leaderboard(summary: Mapping[str, Any], title: str, width: int) -> Group:
 def _board(
     summary: Mapping[str, Any], lines: Mapping[str, Mapping[str, Any]], title: str, width: int, validated: bool
 ) -> Table:
-    unit, measure = summary["unit"] and f" {summary['unit']}", summary["measure"]
+    measure = summary["measure"]
     table = Table(
         box=SIMPLE_HEAD,
         title=plain(title),
@@ -50,9 +50,10 @@ def _board(
     against = list(_AGAINST) if validated else [name for name, line in lines.items() if line["kind"] == "classical"]
     heads = {
         "validation": "validation" if validated else "",
-        "mae": f"MAE{unit}",
-        "rmse": f"RMSE{unit}" if width >= _WIDE else "",
-        "mase": "MASE" if width >= _WIDE or measure == "MASE" else "",
+        **{
+            name: metric.head(summary["unit"]) if width >= _WIDE or metric.name in ("MAE", measure) else ""
+            for name, metric in compared_metrics().items()
+        },
         **{name: f"vs {_AGAINST.get(name, name)}" for name in against},
         "parameters": "weights" if validated and width >= _WIDE else "",
         "seconds": "seconds",
@@ -68,7 +69,7 @@ def _board(
 
 def _cell(line: Mapping[str, Any], column: str) -> str:
     """A figure as it stands in the table; what a line has not is left empty."""
-    if column in ("mae", "rmse", "mase"):
+    if column in compared_metrics():
         return with_spread(line[column], line[f"{column}_spread"] if column == "mae" else None)
     value = line[column] if column in line else line["skill"].get(column)
     if value is None:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.commands.export.handout import program, readme
-from forecast.config import DataConfig, chosen
+from forecast.config import DataConfig
 from forecast.data.features import calendar_names
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import arrange
@@ -27,9 +27,9 @@ from forecast.models.units import Units, inputs_in_units, units_of
 from forecast.runs.documents import to_json
 from forecast.runs.files import write_folder
 from forecast.runs.find import find
+from forecast.runs.rows import training_panel, typical_panel
 from forecast.runs.run import Run
 from forecast.workflows.networks import ONNX, in_keras, members_of
-from forecast.workflows.reading import training_panel, typical_panel
 
 Format = Literal["onnx", "keras", "saved-model"]
 
@@ -72,7 +72,7 @@ def export(
     place = Path(os.path.realpath(folder or f"{run.name}-{format}"))
     _check_place(place, overwrite)
     newest, source = _example_rows(run)
-    shape = shape_of(newest.rows, chosen(run.config.data.lookback), chosen(run.config.data.horizon))
+    shape = shape_of(newest.rows, run.config.data.lookback, run.config.data.horizon)
     with write_folder(place) as beside:
         units = units_of(run.scaler, run.config.data, shape)
         network = _write_network(run, shape, units, format, beside)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from forecast.data.panel import Panel
 from forecast.data.prepare import prepare
+from forecast.data.read import Source
 from forecast.evaluation.scoring import Evaluation
 from forecast.models.catalogue import network_configs
 from forecast.plots.facts import Explained, Facts
@@ -13,9 +14,9 @@ from forecast.plots.page import report_page
 from forecast.runs.explanation import read_explanation
 from forecast.runs.files import write_atomically
 from forecast.runs.find import find
+from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
 from forecast.workflows.networks import column_names
-from forecast.workflows.reading import Source, training_panel
 
 
 def write_report(run: Run | str, output: Path, source: Source | None = None, *, runs_dir: Path | None = None) -> Path:

@@ -17,7 +17,7 @@ import pytest
 
 import forecast
 from clients import asked, rows_of, served
-from forecast import Config, Run
+from forecast import Run, Settings
 from forecast.commands.serve import service
 from forecast.commands.serve.app import Limits
 from forecast.commands.serve.requests import RequestReader
@@ -146,13 +146,13 @@ def test_the_description_names_the_columns_and_needs_nothing_from_elsewhere(port
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Forecasts are not begun before this is set."""
-    released, begin = threading.Event(), service.question_of
+    released, begin = threading.Event(), service.request_forecast
 
     def wait(*arguments: Any) -> Any:
         assert released.wait(20)
         return begin(*arguments)
 
-    monkeypatch.setattr(service, "question_of", wait)
+    monkeypatch.setattr(service, "request_forecast", wait)
     yield released
     released.set()
 
@@ -207,7 +207,7 @@ def test_a_failure_of_ours_is_told_without_a_traceback(
     def fail(*_: Any) -> None:
         raise ZeroDivisionError("a secret")
 
-    monkeypatch.setattr(service, "question_of", fail)
+    monkeypatch.setattr(service, "request_forecast", fail)
     said = {"error": "The forecast failed; the server's log says why.", "advice": ""}
     assert asked(port, body=rows_of(monthly)) == (500, said)
 
@@ -215,7 +215,7 @@ def test_a_failure_of_ours_is_told_without_a_traceback(
 @pytest.mark.thorough
 @pytest.mark.usefixtures("no_plots")
 def test_many_clients_of_several_series_get_what_predict_says(
-    three: pd.DataFrame, tiny: Callable[..., Config], tmp_path: Path
+    three: pd.DataFrame, tiny: Callable[..., Settings], tmp_path: Path
 ) -> None:
     settings = tiny(model="segment-lstm", segment=3, ensemble=2, quantiles=(0.1, 0.5, 0.9), transform="log")
     run = forecast.train(three, settings, run="three", runs_dir=tmp_path)

@@ -1,52 +1,19 @@
-"""From what the user names to a panel; and from new rows to those that a run can take."""
+"""The rows of a run: those that it was trained on, read again; new ones that it can take; typical ones."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import replace
-from difflib import get_close_matches
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from forecast.config import ReadOptions, chosen
-from forecast.data.datasets import DATASETS, load_dataset
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import arrange
-from forecast.data.readers import read_panel
+from forecast.data.read import Source, is_built_in, read, report_notes
 from forecast.errors import DataError
 from forecast.progress import Progress
 from forecast.runs.run import Run
-
-Source = str | Path | pd.DataFrame | pd.Series | Panel
-
-
-def read(source: Source, options: ReadOptions | None = None) -> Panel:
-    """A panel from a built-in name, a path, ``-`` for standard input, or a DataFrame.
-
-    Raises:
-        DataError: If it cannot be read, or is ambiguous; says where and what to type.
-    """
-    if isinstance(source, Panel):
-        return source
-    if is_built_in(source):
-        return load_dataset(str(source))
-    if isinstance(source, pd.Series):
-        return read_panel(source.to_frame("value" if source.name is None else str(source.name)), options)
-    if isinstance(source, str) and source != "-" and not os.path.splitext(source)[1] and not os.path.exists(source):
-        near = get_close_matches(source, DATASETS, 1)
-        if near:
-            raise DataError(
-                f"There is neither a file nor a built-in series {source!r}.",
-                f"Did you mean {near[0]}? See: forecast datasets",
-            )
-    return read_panel(source, options or ReadOptions())
-
-
-def is_built_in(source: Source) -> bool:
-    """Whether a source names a built-in series; a file of the same name comes first."""
-    return isinstance(source, str) and source in DATASETS and not os.path.isfile(source)
 
 
 def training_panel(run: Run, source: Source | None = None) -> Panel:
@@ -96,9 +63,9 @@ def typical_panel(run: Run, n_series: int | None = None) -> Panel:
         ahead, also the rows of the horizon, which hold that alone.
     """
     data, scaler, clock = run.config.data, run.scaler, Clock(run.data["freq"])
-    last, n_known, lookback = pd.Timestamp(run.data["last"]), len(data.known), chosen(data.lookback)
+    last, n_known, lookback = pd.Timestamp(run.data["last"]), len(data.known), data.lookback
     past = pd.date_range(end=last, periods=lookback, freq=clock.freq).to_numpy().astype("datetime64[us]")
-    times = np.concatenate([past, clock.future(past[-1], chosen(data.horizon) if n_known else 0)])
+    times = np.concatenate([past, clock.future(past[-1], data.horizon if n_known else 0)])
     means = np.where(scaler.logged, np.exp(np.where(scaler.logged, scaler.mean, 0.0)), scaler.mean)[:n_series]
     values = np.repeat(means[:, None], len(times), axis=1)
     values[:, lookback:, : len(scaler.columns) - n_known] = np.nan
@@ -113,7 +80,7 @@ def typical_panel(run: Run, n_series: int | None = None) -> Panel:
     )
 
 
-def fitting_panel(run: Run, source: Source, progress: Progress) -> Panel:
+def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
     """New rows, arranged as the run's network takes them.
 
     Raises:
@@ -121,7 +88,7 @@ def fitting_panel(run: Run, source: Source, progress: Progress) -> Panel:
     """
     config = run.config
     panel = read(source, config.read)
-    tell(panel, progress)
+    report_notes(panel, progress)
     needed = config.data.target + (config.data.covariates or ()) + config.data.known
     missing = [name for name in needed if name not in panel.columns]
     if missing:
@@ -144,11 +111,3 @@ def fitting_panel(run: Run, source: Source, progress: Progress) -> Panel:
     arranged = arrange(panel, config.data)
     run.scaler.for_series(arranged.series_ids)  # refuses unknown series
     return arranged
-
-
-def tell(panel: Panel, progress: Progress) -> None:
-    """Pass on what was inferred and what was mended while reading."""
-    for note in panel.notes:
-        progress.note(note)
-    for warning in panel.warnings:
-        progress.warn(warning)

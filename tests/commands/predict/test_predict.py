@@ -1,4 +1,4 @@
-"""Forecasts and scores of a run that is there, from rows that fit it and from rows that do not."""
+"""Forecasts of a run, from rows that fit it and from rows that do not."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, DataError, Run, RunError
+from forecast import DataError, Run, Settings
+from forecast.commands.predict.predict import age_in_steps, predict_and_draw
 from forecast.progress import NullProgress
-from forecast.workflows.forecasting import age_in_steps, predict_and_draw, question_of
+from forecast.workflows.requests import request_forecast
 from recording import RecordingProgress
 
-Tiny = Callable[..., Config]
+Tiny = Callable[..., Settings]
 
 
-def train_plain(folder: pytest.TempPathFactory, source: pd.DataFrame, config: Config) -> Run:
+def train_plain(folder: pytest.TempPathFactory, source: pd.DataFrame, config: Settings) -> Run:
     """Train without plots, in a folder of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
@@ -223,47 +224,6 @@ def test_an_ensemble_forecasts_what_it_did(
     close(forecast.predict(run, monthly), run.forecast)
 
 
-def test_scores_of_the_rows_it_was_trained_on_are_those_that_were_written(trained: Run, monthly_csv: Path) -> None:
-    scored = forecast.evaluate(trained, monthly_csv)
-    assert scored.keys() == trained.metrics.keys()
-    assert scored["n_windows"] == 38
-    for name, scores in trained.metrics["models"].items():
-        assert {k: v for k, v in scored["models"][name].items() if v is not None} == pytest.approx(
-            {k: v for k, v in scores.items() if v is not None}, rel=1e-6
-        )
-    for name, scores in trained.metrics["intervals"]["models"].items():
-        found = scored["intervals"]["models"][name]["80"]
-        assert found["coverage_by_step"] == scores["80"]["coverage_by_step"]
-        assert found["winkler"] == pytest.approx(scores["80"]["winkler"], rel=1e-6)
-    assert scored["verdict"] == trained.metrics["verdict"]
-
-
-def test_only_rows_that_were_not_trained_on_are_scored(trained: Run, monthly: pd.DataFrame) -> None:
-    rng = np.random.default_rng(9)
-    times = pd.date_range("2006-09-01", periods=20, freq="MS")
-    later = pd.concat([monthly, pd.DataFrame({"ds": times, "y": rng.normal(20, 3, 20)})], ignore_index=True)
-    progress = RecordingProgress()
-    scored = forecast.evaluate(trained, later, progress=progress)
-    assert scored["n_windows"] == 58  # 60 rows after the training and validation spans hold 58 horizons of 3
-    assert any("58 windows" in note for note in progress.notes)
-    # Persistence, by hand, over those rows.
-    y = later["y"].to_numpy()
-    errors = [abs(y[origin + step] - y[origin]) for origin in range(159, 217) for step in (1, 2, 3)]
-    assert scored["models"]["persistence"]["mae"] == pytest.approx(np.mean(errors), rel=1e-9)
-    # MASE is on the scale of the training rows, which do not change with what is scored.
-    assert scored["naive_error"] == trained.metrics["naive_error"]
-
-
-def test_rows_that_were_trained_on_cannot_be_scored(trained: Run, monthly: pd.DataFrame) -> None:
-    with pytest.raises(DataError, match="no window to score"):
-        forecast.evaluate(trained, monthly.iloc[:150])
-
-
-def test_what_is_scored_must_fit_the_run(with_covariate: Run, monthly: pd.DataFrame) -> None:
-    with pytest.raises(DataError, match="'x' is missing"):
-        forecast.evaluate(with_covariate, monthly)
-
-
 def test_the_forecast_is_drawn(trained: Run, monthly: pd.DataFrame) -> None:
     made, pictures = predict_and_draw(trained, monthly)
     close(made, trained.forecast)
@@ -271,15 +231,6 @@ def test_the_forecast_is_drawn(trained: Run, monthly: pd.DataFrame) -> None:
     written, drawn = predict_and_draw(trained)
     close(written, trained.forecast)
     assert drawn == [(trained.path / "plots" / "5-forecast.png").read_bytes()]
-
-
-def test_runs_are_listed_and_found(trained: Run) -> None:
-    folder = trained.path.parent
-    assert forecast.find("months", runs_dir=folder).manifest == trained.manifest
-    assert forecast.find(runs_dir=folder).name == "months"
-    with pytest.raises(RunError, match="There is no run 'other'") as caught:
-        forecast.find("other", runs_dir=folder)
-    assert "months" in caught.value.advice
 
 
 def test_age_is_counted_in_steps_of_the_clock(trained: Run) -> None:
@@ -293,6 +244,6 @@ def test_a_forecast_that_is_no_number_is_refused(trained: Run, monthly: pd.DataF
         def over(self, rows: object) -> Callable[[np.ndarray], np.ndarray]:
             return lambda starts: np.full((len(starts), 3, 1), np.nan, np.float32)
 
-    question = question_of(trained, monthly, NullProgress())
+    request = request_forecast(trained, monthly, NullProgress())
     with pytest.raises(DataError, match="so far from those that months was trained on that its forecast is no number"):
-        question.answered({"lstm": [Overflown()]})  # type: ignore[list-item]
+        request.forecast({"lstm": [Overflown()]})  # type: ignore[list-item]
