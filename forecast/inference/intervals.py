@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from forecast.data.panel import Arrays, Floats
-from forecast.data.windows import Ints, middle
+from forecast.data.windows import Ints, median
 from forecast.errors import RunError
 from forecast.inference.sizes import averaged_sizes, delays_of, known_sizes
 from forecast.models.naive import NAIVE
@@ -90,7 +90,7 @@ class Calibration:
             offsets: Of each window, in transformed units, [n, H, D, P].
         """
         quantiles = self._untransformed(np.sort(self.bases(forecasts) + offsets, axis=-1))
-        point, p = middle(forecasts)[..., None], np.array(self.probabilities)
+        point, p = median(forecasts)[..., None], np.array(self.probabilities)
         outward = np.where(p < 0.5, np.minimum(quantiles, point), np.maximum(quantiles, point))
         return np.where(p == 0.5, quantiles, outward)
 
@@ -213,7 +213,7 @@ def calibrate(
     sizes, ranks = np.ones(blank.shape[:3]), np.empty((0, n_steps, n_targets))
     calibration = Calibration(probabilities, heads, blank, sizes, sizes.copy(), ranks, logged)
     observed = calibration.transformed(y_true)
-    of_point = observed - calibration.transformed(middle(forecasts))
+    of_point = observed - calibration.transformed(median(forecasts))
     absolute, known = np.abs(of_point), np.empty(of_point.shape)
     for number in range(n_series):
         own = series == number
