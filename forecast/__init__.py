@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 _HOMES = {
     "Config": "config",
     "ReadOptions": "config",
+    "Settings": "config",
     "DATASETS": "data.datasets",
     "Clock": "data.panel",
     "Panel": "data.panel",

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, ConfigError, DataError, Run, RunError
+from forecast import ConfigError, DataError, Run, RunError, Settings
 from forecast.commands.report.report import write_report
 
-Tiny = Callable[..., Config]
+Tiny = Callable[..., Settings]
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from forecast.config import DataConfig, chosen
+from forecast.config import DataConfig
 from forecast.data.panel import Floats, Panel, Times
 from forecast.data.prepare import Rows, encode, long_format
 from forecast.data.scaling import Scaler
@@ -46,8 +46,8 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> Newest:
         config: The run's resolved data configuration.
         scaler: The run's scaler.
     """
-    lookback, horizon = chosen(config.lookback), chosen(config.horizon)
-    reach = max(lookback, chosen(config.season)) + config.longest_fill
+    lookback, horizon = config.lookback, config.horizon
+    reach = max(lookback, config.season) + config.longest_fill
     rows = encode(_newest(panel, reach, horizon, len(config.known)), config, scaler)
     starts, refused, filled = [], [], []
     for series, end in enumerate(rows.panel.offsets[1:]):

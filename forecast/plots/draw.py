@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from forecast.config import chosen
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.quality import TURN
 from forecast.evaluation.scoring import Evaluation
@@ -41,7 +40,7 @@ def draw_run(
     """
     rows, config = prepared.rows, prepared.config
     evaluation = beside_observed(evaluation, rows)
-    verdict, model, lookback = evaluation.metrics["verdict"], config.network.model, chosen(config.data.lookback)
+    verdict, model, lookback = evaluation.metrics["verdict"], config.network.model, config.data.lookback
     pictures = draw_forecast(rows, forecast, model, lookback, verdict)
     for one in drawn(rows):
         of_series = evaluation.forecasts[evaluation.forecasts["unique_id"] == one.name]

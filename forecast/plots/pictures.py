@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from forecast.config import chosen
 from forecast.data.prepare import Prepared
 from forecast.evaluation.diagnosis import Diagnosis
 from forecast.evaluation.scoring import Evaluation
@@ -103,7 +102,7 @@ class Album:
         self.rows, self.split = prepared.rows, prepared.split
         self.metrics, self.forecasts = evaluation.metrics, evaluation.forecasts
         self.histories, self.forecast = histories, forecast
-        self.model, self.lookback = evaluation.metrics["model"], chosen(prepared.config.data.lookback)
+        self.model, self.lookback = evaluation.metrics["model"], prepared.config.data.lookback
         self.pooled = pooled_labels_of(self.rows, self.model, histories)
         self.drawn = drawn(self.rows)
         self.scored = [one for one in self.drawn if one.name in diagnosis.residuals]

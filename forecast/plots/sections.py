@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from forecast.config import chosen
 from forecast.evaluation.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.evaluation.metrics import METRICS, PointForecast
 from forecast.evaluation.verdict import SIGNIFICANT, reference_name
@@ -268,9 +267,9 @@ def reproduction(facts: Facts) -> Section:
         "data fingerprint": f"SHA-256 {manifest['data']['fingerprint']}",
         "versions": ", ".join([f"Python {manifest['python']}", *(f"{name} {made[name]}" for name in made)]),
         "system": manifest["platform"],
-        "lookback": f"{chosen(read.lookback):,} steps",
-        "horizon": f"{chosen(read.horizon):,} steps",
-        "season": f"{chosen(read.season):,} steps",
+        "lookback": f"{read.lookback:,} steps",
+        "horizon": f"{read.horizon:,} steps",
+        "season": f"{read.season:,} steps",
         "started": moment_of(manifest["started"]),
     }
     commands = {"Made by": manifest["command"]} if manifest["command"] else {}

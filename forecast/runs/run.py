@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from forecast.config import Config, chosen
+from forecast.config import Config
 from forecast.errors import RunError
 from forecast.models.catalogue import network_configs
 from forecast.runs.documents import LARGEST_DOCUMENT, Record, record_of
@@ -109,7 +109,7 @@ class Run:
 
         scaler = scaler_from_json(self._read("scaler.json", LARGEST_DOCUMENT), self.path / "scaler.json")
         data, series = self.config.data, self.shape.series
-        columns = count_targets(data) + len(chosen(data.covariates)) + len(data.known)
+        columns = count_targets(data) + len(data.covariates) + len(data.known)
         if scaler.mean.shape != (series, columns):
             raise RunError(
                 f"The scaler of {self.path} is of {scaler.mean.shape[0]} series and {scaler.mean.shape[1]} columns, "
@@ -129,10 +129,10 @@ class Run:
         data, told = self.config.data, self.data
         n_targets = count_targets(data)
         return Shape(
-            lookback=chosen(data.lookback),
-            horizon=chosen(data.horizon),
+            lookback=data.lookback,
+            horizon=data.horizon,
             targets=n_targets,
-            covariates=len(chosen(data.covariates)),
+            covariates=len(data.covariates),
             known=len(data.known) + (len(calendar_names(Clock(told["freq"]))) if data.calendar else 0),
             series=len(told["series_ids"]) * len(data.target) // n_targets,
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from forecast.config import Config, build_config
+from forecast.config import Config
 from forecast.errors import RunError
 from forecast.runs.documents import Record, record_of
 
@@ -134,7 +134,7 @@ def config_from_json(content: bytes, path: Path) -> Config:
         RunError: If it is not JSON.
         ConfigError: If it is not a configuration.
     """
-    return build_config(record_of(content, path))
+    return Config.from_sections(record_of(content, path))
 
 
 def scaler_from_json(content: bytes, path: Path) -> Scaler:

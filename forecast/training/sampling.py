@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from forecast.config import TrainingConfig, chosen
+from forecast.config import TrainingConfig
 from forecast.data.windows import Ints, Windows
 
 
@@ -113,5 +113,5 @@ def _apart(starts: Ints, distance: int) -> Ints:
 def window_order(windows: Windows, config: TrainingConfig, carries_state: bool) -> LaneOrder | WindowOrder:
     """The order in which windows are learned from: in lanes for a network that carries its state, else at random."""
     if carries_state:
-        return LaneOrder(windows.starts, windows.lookback, chosen(config.batch_size), config.seed)
-    return WindowOrder(windows.starts, chosen(config.batch_size), config.seed)
+        return LaneOrder(windows.starts, windows.lookback, config.batch_size, config.seed)
+    return WindowOrder(windows.starts, config.batch_size, config.seed)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from forecast.config import NetworkConfig, chosen
+from forecast.config import NetworkConfig
 from forecast.data.panel import Arrays
 from forecast.data.prepare import Prepared, Rows, in_units
 from forecast.data.scaling import Scaler
@@ -154,7 +154,7 @@ def or_last_value(trained: Trained, network: str, workshop: Workshop, naive_erro
         prepared.rows,
         prepared.validation,
         {name: trained.over(prepared.rows, prepared.scaler)},
-        chosen(prepared.config.data.season),
+        prepared.config.data.season,
         naive_error,
     ).metrics
     gain, p = scores["skill"]["persistence"], scores["p_value"]["persistence"]
@@ -252,7 +252,7 @@ def _fit_member(
     prepared, config = workshop.prepared, workshop.prepared.config
     training = config.training.model_copy(update={"seed": config.training.seed + number})
     shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
-    _check_memory(parts, training_bytes(parts, shape, min(chosen(training.batch_size), len(windows))))
+    _check_memory(parts, training_bytes(parts, shape, min(training.batch_size, len(windows))))
     if parts.stateful:
         batch_size = window_order(windows, training, carries_state=True).batch_size
         network = build_network(parts, shape, training.seed, batch_size)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.config import Config, NetworkConfig, chosen
+from forecast.config import Config, NetworkConfig, Settings
 from forecast.data.panel import Arrays
 from forecast.data.prepare import Rows, in_units
 from forecast.data.windows import Forecasting, Ints, InUnits, Windows
 from forecast.errors import RunError
 from forecast.inference.network import Network, OnnxNetwork
-from forecast.models.catalogue import network_configs
+from forecast.models.catalogue import has_baseline, network_configs
 from forecast.models.graph import NotInGraph, graph_of
 from forecast.models.naive import NAIVE
 from forecast.models.shape import Shape, shape_of
@@ -38,10 +38,9 @@ def column_names(config: Config) -> dict[str, str]:
     return {"model": config.network.model, "baseline": "rnn"}
 
 
-def references_of(config: Config) -> tuple[str, ...]:
-    """What the model of a run is judged against: the naive forecasts, and the vanilla RNN if one stands beside it."""
-    beside = [column_names(config)[network] for network in network_configs(config) if network != "model"]
-    return (*NAIVE, *beside)
+def references_of(settings: Settings) -> tuple[str, ...]:
+    """What the model of a run is judged against: the naive forecasts, and the vanilla RNN if it is the baseline."""
+    return (*NAIVE, *(["rnn"] if has_baseline(settings) else []))
 
 
 def member_weights(weights: Arrays, number: int) -> Arrays:
@@ -71,7 +70,7 @@ def networks_of(
         RunError: If the weights are not those of these networks.
     """
     config, names = run.config, column_names(run.config)
-    shape = shape_of(rows, lookback or chosen(config.data.lookback), chosen(config.data.horizon))
+    shape = shape_of(rows, lookback or config.data.lookback, config.data.horizon)
     found: dict[str, list[Network]] = {}
     for network, parts in network_configs(config).items():
         which = model_weights if network == "model" else network

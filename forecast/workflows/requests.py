@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.config import chosen
 from forecast.data.prepare import Rows, encode, windows_of
 from forecast.data.read import Source
 from forecast.data.windows import Ints, InUnits, Windows
@@ -53,7 +52,7 @@ class ForecastRequest:
             return self.intervals
         rows, windows = self.since
         models = forecasters_over(rows, self.run, networks)
-        return update_intervals(rows, windows, models, chosen(self.run.config.data.season), self.intervals.only(models))
+        return update_intervals(rows, windows, models, self.run.config.data.season, self.intervals.only(models))
 
     def forecast(self, networks: Networks) -> pd.DataFrame:
         """The forecast, as from `predict`.
@@ -64,7 +63,7 @@ class ForecastRequest:
         Raises:
             DataError: If the rows lead the network beyond all numbers.
         """
-        season, models = chosen(self.run.config.data.season), self.models(networks)
+        season, models = self.run.config.data.season, self.models(networks)
         forecast = newest_forecast(self.newest, models, season, self.updated_intervals(networks))
         if not np.isfinite(forecast.drop(columns=["unique_id", "ds", "cutoff"])).all(axis=None):
             raise DataError(

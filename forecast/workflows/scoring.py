@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from forecast.config import chosen
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, windows_of
 from forecast.data.windows import InUnits, Windows
@@ -34,7 +33,7 @@ def score_models_of_run(
         models: By name, the judged one first.
         intervals: Those of the models before the first window.
     """
-    season, naive_error = chosen(run.config.data.season), read_naive_errors(run.metrics)
+    season, naive_error = run.config.data.season, read_naive_errors(run.metrics)
     return score_models(rows, windows, models, season, naive_error, intervals)
 
 

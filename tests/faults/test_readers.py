@@ -17,13 +17,12 @@ WRITE = """
 import itertools, json, sys
 from pathlib import Path
 from forecast.runs import files
-from forecast.config import Config
 from forecast.runs.writer import RunWriter
 if sys.argv[2] == "in steps":
     files.ctypes.CDLL = lambda *_, **__: None
 for number in itertools.count():
     writer = RunWriter(Path(sys.argv[1]), "run")
-    writer.begin({}, Config(), overwrite=True)
+    writer.begin({}, plain_config(), overwrite=True)
     writer.write("metrics.json", json.dumps({"seed": number}))
     writer.write("gradients.json", json.dumps({"seed": number}))
     writer.finish({"seed": number})

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.config import Config, DataConfig
+from configs import plain_config
+from forecast.config import DataConfig
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.scaling import Scaler
 from forecast.inference.newest import Newest, newest_forecast, newest_rows
@@ -33,8 +34,8 @@ def make_panel(*lengths: int, freq: str = "h", first: str = "2021-01-01") -> Pan
 
 
 def make_config(**data: object) -> DataConfig:
-    settings = {"target": ("y",), "covariates": ("x",), "calendar": False, "lookback": 5, "horizon": 3, "season": 2}
-    return Config().replace(data={"longest_fill": 2, **settings, **data}).data
+    settings = {"target": ("y",), "covariates": ("x",), "lookback": 5, "season": 2, "longest_fill": 2}
+    return plain_config(**{**settings, **data}).data
 
 
 def make_scaler(panel: Panel) -> Scaler:

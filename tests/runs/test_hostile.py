@@ -25,6 +25,7 @@ import numpy as np
 import pytest
 
 import forecast
+from configs import plain_config
 from forecast import ForecastError, Run, RunError
 from forecast.cli import main
 from forecast.commands.explain.explanation import explain
@@ -526,7 +527,7 @@ def test_a_hostile_checkpoint_is_refused(checkpoints: Path, name: str) -> None:
 
 def test_a_linked_folder_of_checkpoints_is_not_written_into(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, "half")
-    writer.begin({}, forecast.Config(), overwrite=False)
+    writer.begin({}, plain_config(), overwrite=False)
     writer.begun()
     outside = tmp_path / "outside"
     writer.checkpoints.rename(outside)
@@ -539,7 +540,7 @@ def test_a_linked_folder_of_checkpoints_is_not_written_into(tmp_path: Path) -> N
                                   swap("manifest.json", "{", '{"code": 1,')])  # fmt: skip
 def test_an_unfinished_training_of_a_stranger_is_refused(tmp_path: Path, harm: Harm) -> None:
     writer = RunWriter(tmp_path / "runs", "half")
-    writer.begin({}, forecast.Config(), overwrite=False)
+    writer.begin({}, plain_config(), overwrite=False)
     harm(writer.folder)
     with pytest.raises(RunError, match="cannot be continued"):
         writer.begun()

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.commands.compare.leaderboard import beside_classical, choice, finding, line_of, ordered, scores_of, table
-from forecast.config import Config, chosen
+from forecast.config import Config, Settings
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, doubts, prepare
 from forecast.data.read import Source, read, report_notes
@@ -22,7 +22,7 @@ from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import naive_errors, score_models
 from forecast.models.catalogue import COMPARED, MODELS, configure
 from forecast.models.classical import References, classical_references
-from forecast.models.defaults import resolve
+from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.workflows.fitting import fit_aside
 
@@ -112,10 +112,10 @@ def compare(
             f"seeds must be at least 1, and classical_seconds at least 0. Received: {seeds}, {classical_seconds}."
         )
     names = _names(models)
-    configs = {name: configure({**(settings or {}), "model": name}, file) for name in names}
-    panel = read(source, configs["rnn"].read)
+    asked = {name: configure({**(settings or {}), "model": name}, file) for name in names}
+    panel = read(source, asked["rnn"].read)
     report_notes(panel, progress)
-    entrants = {name: prepare(panel, config) for name, config in _resolved(configs, panel, progress).items()}
+    entrants = {name: prepare(panel, config) for name, config in _resolved(asked, panel, progress).items()}
     field = _field(list(entrants.values()))
     for warning in doubts(panel, entrants["rnn"]):
         progress.warn(warning)
@@ -129,19 +129,19 @@ def _names(models: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(("rnn", *(MODELS if wanted == ["all"] else wanted))))
 
 
-def _resolved(configs: Mapping[str, Config], panel: Panel, progress: Progress) -> dict[str, Config]:
-    """The configurations without open fields; tells what was chosen, and for whom where that differs."""
+def _resolved(asked: Mapping[str, Settings], panel: Panel, progress: Progress) -> dict[str, Config]:
+    """The configurations; reports what was chosen, and for which models where that differs."""
     alone = {"baseline": False, "refit": False, "track_gradients": False}
-    configs = {name: config.replace(training=alone) for name, config in configs.items()}
-    resolved = {name: resolve(config, panel) for name, config in configs.items()}
+    asked = {name: settings.replace(training=alone) for name, settings in asked.items()}
+    resolved = {name: resolve(settings, panel) for name, settings in asked.items()}
     layouts = {config.data.channels for config, _ in resolved.values()}
     if len(layouts) > 1 and any(len(config.data.target) > 1 for config, _ in resolved.values()):
         progress.note("several targets: all models forecast them jointly; --channels independent gives each its own")
-        joint = {name: config.replace(data={"channels": "joint"}) for name, config in configs.items()}
-        resolved = {name: resolve(config, panel) for name, config in joint.items()}
+        joint = {name: settings.replace(data={"channels": "joint"}) for name, settings in asked.items()}
+        resolved = {name: resolve(settings, panel) for name, settings in joint.items()}
     said: dict[str, list[str]] = {}
-    for name, (_, notes) in resolved.items():
-        for note in notes:
+    for name, (config, choices) in resolved.items():
+        for note in plan_in_sentences(config, panel.clock, choices):
             said.setdefault(note, []).append(name)
     for note, names in said.items():
         progress.note(note if len(names) == len(resolved) else f"{', '.join(names)}: {note}")
@@ -150,7 +150,7 @@ def _resolved(configs: Mapping[str, Config], panel: Panel, progress: Progress) -
 
 def _field(entrants: Sequence[Prepared]) -> _Field:
     one = entrants[0]
-    season = chosen(one.config.data.season)
+    season = one.config.data.season
     validation, test = (
         _common([getattr(prepared, part) for prepared in entrants], part) for part in ("validation", "test")
     )

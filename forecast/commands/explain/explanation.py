@@ -15,7 +15,6 @@ from forecast.commands.explain import sentences
 from forecast.commands.explain.importance import Importance, Place, importances, parts_of
 from forecast.commands.explain.memory import Memory, memory_of, reach
 from forecast.commands.train.train import train
-from forecast.config import chosen
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.read import Source
@@ -125,7 +124,7 @@ class _View:
         from forecast.models.tracing import Opened
 
         self.run, self.panel, self.model = run, panel, run.config.network.model
-        self.segment = min(chosen(run.config.network.segment), chosen(run.config.data.lookback))
+        self.segment = min(run.config.network.segment, run.config.data.lookback)
         self.rows: Rows = encode(panel, run.config.data, run.scaler)
         self.windows = unseen_windows(run, self.rows)
         self.shape = shape_of(self.rows, self.windows.lookback, self.windows.horizon)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.commands.export.handout import program, readme
-from forecast.config import DataConfig, chosen
+from forecast.config import DataConfig
 from forecast.data.features import calendar_names
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import arrange
@@ -71,7 +71,7 @@ def export(
     place = Path(os.path.realpath(folder or f"{run.name}-{format}"))
     _check_place(place, overwrite)
     newest, source = _example_rows(run)
-    shape = shape_of(newest.rows, chosen(run.config.data.lookback), chosen(run.config.data.horizon))
+    shape = shape_of(newest.rows, run.config.data.lookback, run.config.data.horizon)
     with folder_written(place) as beside:
         units = units_of(run.scaler, run.config.data, shape)
         network = _write_network(run, shape, units, format, beside)

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from forecast.config import chosen
 from forecast.data.panel import Clock
 from forecast.data.read import Source
 from forecast.errors import DataError, RunError
@@ -102,7 +101,7 @@ def predict_and_draw(
     request = request_forecast(run, source, progress or NullProgress())
     rows = request.newest.rows
     forecast = request.forecast(networks_of(run, rows, run.forecast_weights))
-    pictures = draw_forecast(rows, forecast, run.config.network.model, chosen(run.config.data.lookback))
+    pictures = draw_forecast(rows, forecast, run.config.network.model, run.config.data.lookback)
     return forecast, list(pictures.values())
 
 

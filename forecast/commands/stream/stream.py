@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from forecast.commands.stream.recent_rows import Tail
-from forecast.config import chosen
 from forecast.data.lines import LineReader, lines_of
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Rows, arrange, in_units
@@ -74,14 +73,14 @@ class Stream:
     def __init__(self, run: Run | str, state: Path | None = None, *, runs_dir: Path | None = None) -> None:
         self.run = find(run, runs_dir=runs_dir)
         config = self.run.config
-        self.columns = config.data.target + chosen(config.data.covariates) + config.data.known
+        self.columns = config.data.target + config.data.covariates + config.data.known
         self.clock, self.state = Clock(self.run.data["freq"]), state
         self.series_ids: tuple[str, ...] = tuple(self.run.data["series_ids"])
         self.carries = config.network.stateful and config.network.segment == 1 and config.network.normalise == "none"
         self._scaler, n_known = self.run.scaler, len(config.data.known)
         self._intervals = intervals_of(self.run, "end")
-        self._longest = max(chosen(config.data.lookback), chosen(config.data.season)) + config.data.longest_fill
-        self._longest += chosen(config.data.horizon) if n_known else 0
+        self._longest = max(config.data.lookback, config.data.season) + config.data.longest_fill
+        self._longest += config.data.horizon if n_known else 0
         self._empty = Tail(np.zeros(0, "datetime64[us]"), np.zeros((0, len(self.columns))), n_known)
         self._tails: dict[str, Tail] = {}
         self._grown: set[str] = set()
@@ -147,7 +146,7 @@ class Stream:
                 name: in_units(model, newest.rows, self._scaler)
                 for name, model in (carried or self._windowed(newest.rows)).items()
             }
-            found = newest_forecast(newest, models, chosen(data.season), self._intervals_of(newest.rows))
+            found = newest_forecast(newest, models, data.season, self._intervals_of(newest.rows))
         self.refused = newest.refused
         self._accept(series_id, after)
         return found
@@ -261,7 +260,7 @@ class Stream:
             DataError: If the row cannot be fed, because a value is missing for too long.
             RunError: If what was remembered is of another network.
         """
-        cutoffs = np.array(rows.panel.offsets[1:]) - chosen(self.run.config.data.horizon) - 1
+        cutoffs = np.array(rows.panel.offsets[1:]) - self.run.config.data.horizon - 1
         if not rows.usable[cutoffs].all():
             raise DataError(
                 f"The row of {pd.Timestamp(tail.times[-1])} lacks a value that has been missing for more than "

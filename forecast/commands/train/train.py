@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from forecast.config import Config, chosen
+from forecast.config import Settings
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, doubts, prepare, windows_of
 from forecast.data.read import Source, is_built_in, read, report_notes
@@ -28,7 +28,7 @@ from forecast.evaluation.scoring import (
 from forecast.inference.intervals import intervals_to_arrays
 from forecast.inference.newest import newest_forecast, newest_rows
 from forecast.models.catalogue import configure
-from forecast.models.defaults import resolve
+from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.files import locked
 from forecast.runs.find import runs_folder
@@ -40,7 +40,7 @@ from forecast.workflows.networks import column_names
 
 def train(
     source: Source,
-    config: Config | Mapping[str, object] | None = None,
+    config: Settings | Mapping[str, object] | None = None,
     *,
     run: str | None = None,
     runs_dir: Path | None = None,
@@ -52,7 +52,7 @@ def train(
 
     Args:
         source: Anything that `read` takes.
-        config: What to do, as a configuration or as the settings of one; open fields are chosen from the data.
+        config: What to do, as settings or a mapping of them; open fields are chosen from the data.
         run: Name of the run; None for the source's and the model's.
         runs_dir: Where runs live; None for FORECAST_RUNS or ./models.
         overwrite: Replace a run of that name.
@@ -63,11 +63,11 @@ def train(
         ForecastError: Of the kind that fits; nothing is left behind after a refusal.
     """
     progress = progress or NullProgress()
-    config = config if isinstance(config, Config) else configure(config)
-    panel = read(source, config.read)
+    settings = config if isinstance(config, Settings) else configure(config)
+    panel = read(source, settings.read)
     report_notes(panel, progress)
-    resolved, choices = resolve(config, panel)
-    for note in choices:
+    resolved, choices = resolve(settings, panel)
+    for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
     prepared = prepare(panel, resolved)
     doubtful = doubts(panel, prepared)
@@ -142,7 +142,7 @@ def _make(workshop: Workshop) -> Run:
 
     prepared, writer = workshop.prepared, workshop.writer
     config, rows, names = prepared.config, prepared.rows, column_names(prepared.config)
-    season = chosen(config.data.season)
+    season = config.data.season
     manifest, _ = writer.begun()
     newest = newest_rows(rows.panel, config.data, prepared.scaler)
     for warning in newest.refused + newest.filled:  # told before the time is spent, and no reason not to train

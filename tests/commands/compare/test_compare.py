@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, ConfigError, DataError, Run
+from forecast import ConfigError, DataError, Run, Settings
 from forecast.commands.compare import compare as comparing
 from forecast.commands.compare.compare import Comparison, _common, compare
 from forecast.commands.compare.page import comparison_page
@@ -22,7 +22,7 @@ from forecast.models import classical
 from forecast.progress import NullProgress
 from recording import RecordingProgress
 
-Tiny = Callable[..., Config]
+Tiny = Callable[..., Settings]
 Compared = tuple[Comparison, RecordingProgress, Path]
 
 SMALL = {"units": 8, "epochs": 2, "batch_size": 16, "lookback": 6, "horizon": 3, "normalise": "none"}
@@ -126,7 +126,7 @@ def test_the_plot_is_drawn(compared: Compared) -> None:
 def test_lookbacks_may_differ_and_the_windows_are_the_same(
     monthly: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("forecast.models.defaults.longer_memory", lambda *_: (40, "it is longer"))
+    monkeypatch.setattr("forecast.models.defaults.probe_longer_lookback", lambda *_: (40, "it is longer"))
     gapped = monthly.drop(index=155)  # followed by windows of 36 rows sooner than by those of 40
     settings = {name: value for name, value in SMALL.items() if name != "lookback"} | {"epochs": 1}
     progress = RecordingProgress()

@@ -10,16 +10,16 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, DataError, Run
+from forecast import DataError, Run, Settings
 from forecast.commands.predict.predict import age_in_steps, predict_and_draw
 from forecast.progress import NullProgress
 from forecast.workflows.requests import request_forecast
 from recording import RecordingProgress
 
-Tiny = Callable[..., Config]
+Tiny = Callable[..., Settings]
 
 
-def train_plain(folder: pytest.TempPathFactory, source: pd.DataFrame, config: Config) -> Run:
+def train_plain(folder: pytest.TempPathFactory, source: pd.DataFrame, config: Settings) -> Run:
     """Train without plots, in a folder of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecast.plots.draw.draw_run", lambda *_: {})

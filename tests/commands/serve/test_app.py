@@ -17,7 +17,7 @@ import pytest
 
 import forecast
 from clients import asked, rows_of, served
-from forecast import Config, Run
+from forecast import Run, Settings
 from forecast.commands.serve import service
 from forecast.commands.serve.app import Limits
 from forecast.commands.serve.requests import RequestReader
@@ -215,7 +215,7 @@ def test_a_failure_of_ours_is_told_without_a_traceback(
 @pytest.mark.thorough
 @pytest.mark.usefixtures("no_plots")
 def test_many_clients_of_several_series_get_what_predict_says(
-    three: pd.DataFrame, tiny: Callable[..., Config], tmp_path: Path
+    three: pd.DataFrame, tiny: Callable[..., Settings], tmp_path: Path
 ) -> None:
     settings = tiny(model="segment-lstm", segment=3, ensemble=2, quantiles=(0.1, 0.5, 0.9), transform="log")
     run = forecast.train(three, settings, run="three", runs_dir=tmp_path)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, Run, Stream
+from forecast import Run, Settings, Stream
 from forecast.commands.stream.stream import stream_rows
 from forecast.errors import DataError, RunError
 from recording import RecordingProgress
@@ -26,7 +26,7 @@ def rows(monthly: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def runs(
-    monthly: pd.DataFrame, three: pd.DataFrame, tiny: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory
+    monthly: pd.DataFrame, three: pd.DataFrame, tiny: Callable[..., Settings], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Run]:
     """A run that sees windows, two that carry their state, and one of three series."""
     folder = tmp_path_factory.mktemp("runs")

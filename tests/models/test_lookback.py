@@ -1,4 +1,4 @@
-"""The quick look: a longer memory is taken where it pays on the validation span, and nothing else is looked at."""
+"""A longer lookback is taken where a probe finds that it pays on the validation span, and nowhere else."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 
 import forecast
-from forecast import Panel
+from forecast import Config, Panel, Settings
 from forecast.data.panel import Clock
-from forecast.models.defaults import resolve
+from forecast.models.defaults import plan_in_sentences, resolve
+
+
+def planned(settings: Settings, panel: Panel) -> tuple[Config, list[str]]:
+    """The configuration, and the sentences that are shown before training."""
+    config, choices = resolve(settings, panel)
+    return config, plan_in_sentences(config, panel.clock, choices)
 
 
 def months(values: np.ndarray) -> Panel:
@@ -26,7 +32,7 @@ def five_years(n: int = 900) -> Panel:
 
 
 def test_a_memory_that_pays_is_doubled_and_the_reason_is_told() -> None:
-    config, notes = resolve(forecast.configure(), five_years())
+    config, notes = planned(forecast.configure(), five_years())
     assert config.data.lookback == 72
     (told,) = [note for note in notes if note.startswith("lookback")]
     assert told.startswith("lookback 72 months (a linear map errs ")
@@ -34,14 +40,14 @@ def test_a_memory_that_pays_is_doubled_and_the_reason_is_told() -> None:
 
 
 def test_noise_gets_no_longer_memory() -> None:
-    config, notes = resolve(forecast.configure(), months(np.random.default_rng(1).normal(size=900)))
+    config, notes = planned(forecast.configure(), months(np.random.default_rng(1).normal(size=900)))
     assert config.data.lookback == 36
     assert "linear map" not in " ".join(notes)
 
 
 @pytest.mark.parametrize("settings", [{"lookback": 30}, {"segment": 3}, {"model": "lstm"}])
 def test_what_the_user_chose_is_not_touched(settings: dict[str, object]) -> None:
-    config, notes = resolve(forecast.configure(settings), five_years())
+    config, notes = planned(forecast.configure(settings), five_years())
     assert config.data.lookback == settings.get("lookback", 36)
     assert "linear map" not in " ".join(notes)
 

@@ -1,41 +1,42 @@
-"""A quick look at the validation span: whether a longer memory pays, told by a linear map in a second."""
+"""A probe, of a second, whether a longer lookback pays on the validation span."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from forecast.config import Config, chosen
+from forecast.config import Config
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.data.windows import Windows
 from forecast.errors import DataError
 
-# Windows that are looked at: enough for the normal equations of a few hundred steps, few enough for a second.
+# Windows that the probe uses: enough for the normal equations of a few hundred steps, few enough for a second.
 _TRAINING_WINDOWS, _VALIDATION_WINDOWS = 4000, 1000
 
-# A longer panel is not looked at: preparing it once more would cost more than the look is worth.
+# A longer panel is not probed: preparing it once more would cost more than the probe is worth.
 _MOST_ROWS = 200_000
 
 # Ridge penalty, as a share of the mean variance of the inputs.
 _PENALTY = 0.01
 
-# A memory twice as long costs time, and the windows that a gap breaks; it must gain and keep this much.
+# Twice the lookback costs time, and the windows that a gap breaks: it must reduce the error by this share, and keep
+# this share of the training windows.
 _LEAST_GAIN, _LEAST_KEPT = 0.005, 0.9
 
 
-def longer_memory(panel: Panel, config: Config, most: int) -> tuple[int, str] | None:
+def probe_longer_lookback(panel: Panel, config: Config, longest: int) -> tuple[int, str] | None:
     """Twice the lookback, and why, if that pays on the validation span; None if not.
 
-    A linear map from the lookback to the horizon, both counted from the last value, is fitted to training windows and
-    judged on validation windows, the same ones for both lookbacks. The test span is not looked at.
+    A linear map from the lookback to the horizon, both relative to the last value, is fitted to training windows and
+    scored on validation windows, the same ones for both lookbacks. The test span is not used.
 
     Args:
         panel: What was read.
-        config: A resolved configuration.
-        most: The longest lookback that the series has room for.
+        config: The configuration with the shorter lookback.
+        longest: The longest lookback that the series has room for.
     """
-    short = chosen(config.data.lookback)
-    if 2 * short > most or panel.n_rows > _MOST_ROWS:
+    short = config.data.lookback
+    if 2 * short > longest or panel.n_rows > _MOST_ROWS:
         return None
     try:
         prepared = prepare(panel, config.replace(data={"lookback": 2 * short}))
@@ -62,7 +63,7 @@ def _linear_error(prepared: Prepared, lookback: int) -> float:
 
 
 def _pairs(prepared: Prepared, windows: Windows, lookback: int) -> tuple[Floats, Floats]:
-    """Lookback [N, L] and horizon [N, H] of the first target, scaled and counted from the last value."""
+    """Lookback [N, L] and horizon [N, H] of the first target, scaled and relative to the last value."""
     first = prepared.rows.scaled[:, 0].astype(np.float64)
     past, future = first[windows.past()[:, -lookback:]], first[windows.future()]
     return past - past[:, -1:], future - past[:, -1:]

@@ -1,11 +1,11 @@
-"""Another future: what is later differs, what was declared stays, and nothing up to the origin is touched."""
+"""Altered futures: later values differ, declared ones stay, and nothing up to the origin is touched."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from forecast.commands.audit.futures import Origin, Tampered, tried_origins, with_wild_values
+from forecast.commands.audit.altered import AlteredPanel, Origin, spread_origins, with_changed_values
 from forecast.data.panel import Clock, Panel
 from forecast.data.windows import Windows
 
@@ -33,20 +33,23 @@ ORIGIN = Origin(PANEL, np.datetime64("2020-01-04", "us"), n_known=1, horizon=HOR
 LATER = [[4, 5, 6, 7], [], [15, 16]]
 
 
-@pytest.mark.parametrize("tampered", [ORIGIN.changed(), ORIGIN.shuffled(), ORIGIN.deleted(), ORIGIN.as_it_was()])
-def test_what_a_forecast_may_know_is_left_as_it_is(tampered: Tampered) -> None:
-    before = ORIGIN.before
+@pytest.mark.parametrize(
+    "altered",
+    [ORIGIN.with_changed_future(), ORIGIN.with_shuffled_future(), ORIGIN.with_deleted_future(), ORIGIN.truncated()],
+)
+def test_what_a_forecast_may_know_is_left_as_it_is(altered: AlteredPanel) -> None:
+    before = ORIGIN.past_rows
     assert before.tolist() == [0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14]
-    there = tampered.places(before)
-    np.testing.assert_array_equal(tampered.panel.values[there], PANEL.values[before])
-    assert (tampered.panel.times[there] == PANEL.times[before]).all()
+    there = altered.positions(before)
+    np.testing.assert_array_equal(altered.panel.values[there], PANEL.values[before])
+    assert (altered.panel.times[there] == PANEL.times[before]).all()
     for later in LATER:
-        ahead = tampered.places(np.array(later[:HORIZON], np.int64))
-        np.testing.assert_array_equal(tampered.panel.values[ahead, 2], PANEL.values[later[:HORIZON], 2])
+        ahead = altered.positions(np.array(later[:HORIZON], np.int64))
+        np.testing.assert_array_equal(altered.panel.values[ahead, 2], PANEL.values[later[:HORIZON], 2])
 
 
-def test_whatever_else_is_later_is_wild_and_finite() -> None:
-    changed = ORIGIN.changed().panel.values
+def test_all_other_later_values_are_large_and_finite() -> None:
+    changed = ORIGIN.with_changed_future().panel.values
     later = np.concatenate(LATER).astype(int)
     assert (changed[later, :2] > 5 * np.nanmax(PANEL.values)).all()
     assert (changed[[6, 7], 2] > 5 * np.nanmax(PANEL.values)).all()  # beyond the horizon the plan is not declared
@@ -54,30 +57,30 @@ def test_whatever_else_is_later_is_wild_and_finite() -> None:
 
 
 def test_only_the_columns_in_question_change() -> None:
-    changed = ORIGIN.changed(slice(1, 2)).panel.values
+    changed = ORIGIN.with_changed_future(slice(1, 2)).panel.values
     np.testing.assert_array_equal(changed[:, [0, 2]], PANEL.values[:, [0, 2]])
     assert (changed[[4, 7, 15], 1] != PANEL.values[[4, 7, 15], 1]).all()
 
 
-def test_rows_change_places_within_their_series() -> None:
-    shuffled = ORIGIN.shuffled().panel.values
+def test_rows_are_shuffled_within_their_series() -> None:
+    shuffled = ORIGIN.with_shuffled_future().panel.values
     for later in LATER:
         assert sorted(shuffled[later, 0]) == sorted(PANEL.values[later, 0])
     assert (shuffled[LATER[0], 0] != PANEL.values[LATER[0], 0]).any()
 
 
 def test_nothing_is_left_but_the_times_and_the_plan_of_the_horizon() -> None:
-    deleted = ORIGIN.deleted()
+    deleted = ORIGIN.with_deleted_future()
     assert deleted.kept.tolist() == [0, 1, 2, 3, 4, 5, *range(8, 17)]
     assert deleted.panel.offsets == (0, 6, 9, 15)
-    ahead = deleted.places(np.array([4, 5, 15, 16]))
+    ahead = deleted.positions(np.array([4, 5, 15, 16]))
     assert np.isnan(deleted.panel.values[ahead, :2]).all()
 
 
-def test_as_it_was_no_row_is_later_unless_it_holds_what_was_declared() -> None:
-    undeclared = Origin(PANEL, ORIGIN.moment, n_known=0, horizon=HORIZON).as_it_was()
-    assert undeclared.kept.tolist() == ORIGIN.before.tolist()
-    assert ORIGIN.as_it_was().panel.n_rows == ORIGIN.deleted().panel.n_rows
+def test_a_truncated_panel_has_no_later_row_unless_it_holds_what_was_declared() -> None:
+    undeclared = Origin(PANEL, ORIGIN.cutoff, n_known=0, horizon=HORIZON).truncated()
+    assert undeclared.kept.tolist() == ORIGIN.past_rows.tolist()
+    assert ORIGIN.truncated().panel.n_rows == ORIGIN.with_deleted_future().panel.n_rows
 
 
 def test_a_hole_ends_at_the_origin() -> None:
@@ -96,14 +99,14 @@ def test_some_of_the_series() -> None:
 def test_origins_are_spread_over_the_windows_and_hold_those_of_every_series() -> None:
     panel = panel_of(30, 20)
     starts = np.r_[np.arange(25), np.arange(30, 45)]
-    found = tried_origins(panel, Windows(starts, 3, HORIZON), 0, 4)
-    assert [str(origin.moment)[8:10] for origin, _ in found] == ["03", "11", "19", "27"]
+    found = spread_origins(panel, Windows(starts, 3, HORIZON), 0, 4)
+    assert [str(origin.cutoff)[8:10] for origin, _ in found] == ["03", "11", "19", "27"]
     assert [of_one.tolist() for _, of_one in found] == [[0, 30], [8, 38], [16], [24]]
-    assert len(tried_origins(panel, Windows(starts[:2], 3, HORIZON), 0, 4)) == 2
+    assert len(spread_origins(panel, Windows(starts[:2], 3, HORIZON), 0, 4)) == 2
 
 
-def test_columns_of_zeros_and_columns_without_a_value_can_be_wild() -> None:
+def test_columns_of_zeros_and_columns_without_a_value_can_change() -> None:
     panel = Panel(np.array([[0.0, np.nan]] * 3), PANEL.times[:3], ("a", "b"), Clock("D"))
-    wild = with_wild_values(panel, np.ones((3, 2), bool)).values
-    assert np.isfinite(wild).all()
-    assert (wild >= 10).all()
+    changed = with_changed_values(panel, np.ones((3, 2), bool)).values
+    assert np.isfinite(changed).all()
+    assert (changed >= 10).all()
