@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from forecast.config import TrainingConfig
 from forecast.data.panel import Arrays
 from forecast.data.prepare import Prepared
-from forecast.data.windows import Windows, middle
+from forecast.data.windows import Windows, median
 from forecast.errors import ConfigError, RunError
 from forecast.models.backend import keras, tf
 from forecast.models.feeding import Forecaster, gather, input_specs
@@ -171,7 +171,7 @@ class Fit:
         self.optimizer.apply(tape.gradient(penalised, variables), variables)
         for average, variable in zip(self.averages, variables, strict=True):
             average.assign(momentum * average + (1 - momentum) * variable)
-        return tf.stack([loss, self._mae_in_units(y_true, middle(y_pred), inputs["series"])])
+        return tf.stack([loss, self._mae_in_units(y_true, median(y_pred), inputs["series"])])
 
     def _loss(self, y_true: Any, y_pred: Any) -> Any:
         """The mean loss of points, or of quantiles, which is the absolute error at the median."""
@@ -241,7 +241,7 @@ class Fit:
         scaled = rows.scaled[future, : rows.n_targets]
         loss = float(self._loss(tf.constant(scaled, tf.float64), tf.constant(y_pred, tf.float64)))
         observed = rows.observed(future)
-        in_units = self._scaler.inverse(middle(y_pred).astype(np.float64), series)
+        in_units = self._scaler.inverse(median(y_pred).astype(np.float64), series)
         in_units = rows.bounds.nearest(in_units, observed, series)
         return loss, float(np.mean(np.abs(observed - in_units)))
 

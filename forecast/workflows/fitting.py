@@ -29,14 +29,14 @@ from forecast.models.catalogue import network_configs
 from forecast.models.footprint import training_bytes
 from forecast.models.shape import shape_of
 from forecast.progress import Progress, StopRequested
-from forecast.runs.arrays import forms_of
+from forecast.runs.arrays import specs_of
+from forecast.runs.run import number_members
 from forecast.runs.writer import RunWriter
 from forecast.workflows.networks import (
     KERAS,
     ONNX,
     averaged,
     column_names,
-    member_weights,
     without_tensorflow,
 )
 
@@ -112,11 +112,7 @@ class Trained:
         """The weights of all members, by member and name."""
         from forecast.models.recurrent import weights_of
 
-        return {
-            name: array
-            for number, member in enumerate(self.members)
-            for name, array in member_weights(weights_of(member.network), number).items()
-        }
+        return number_members(weights_of(member.network) for member in self.members)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -261,7 +257,7 @@ def _fit_member(
         network, twin = build_network(parts, shape, training.seed), None
     fit = Fit(network, prepared, training, windows, epochs, twin)
     checkpoint = f"{name}.{number + 1}"
-    saved = load_checkpoint(workshop.writer.checkpoints, checkpoint, forms_of(fit.arrays()), workshop.origin)
+    saved = load_checkpoint(workshop.writer.checkpoints, checkpoint, specs_of(fit.arrays()), workshop.origin)
     if saved is not None:
         arrays, state, warnings = saved
         for warning in warnings:

@@ -13,7 +13,7 @@ import pytest
 
 import forecast
 from forecast import Run, RunError
-from forecast.runs import writer
+from forecast.runs import files
 from forecast.runs.find import unfinished_runs
 
 CONFIG = {"model": "lstm", "units": 2, "epochs": 2, "steps_per_epoch": 2, "batch_size": 16, "lookback": 4, "horizon": 2}
@@ -88,7 +88,7 @@ def faults(
     made = Faults(number, strike, names, lasting)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecast.runs.files.open", made.opened, raising=False)
-        patch.setattr("forecast.runs.writer.exchange_folders", made.counted("exchange", writer.exchange_folders))
+        patch.setattr("forecast.runs.files.exchange_folders", made.counted("exchange", files.exchange_folders))
         for name in IN_OS:
             patch.setattr(os, name, made.counted(name, getattr(os, name)))
         yield made

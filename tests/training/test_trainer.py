@@ -19,7 +19,7 @@ from forecast.models.catalogue import configure
 from forecast.models.feeding import gather
 from forecast.models.recurrent import build_network, weights_of
 from forecast.models.shape import shape_of
-from forecast.runs.arrays import forms_of
+from forecast.runs.arrays import specs_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.training import trainer
 from forecast.training.learning_rate import averaging_momentum, learning_rate
@@ -135,7 +135,7 @@ def test_stopped_and_continued_is_never_stopped(
         interrupted.run(Watching(each_step=stop_at(stopped_at)))
     save_checkpoint(tmp_path, "model", interrupted.arrays(), interrupted.state, "a1")
     continued = fit_of(prepared)
-    loaded = load_checkpoint(tmp_path, "model", forms_of(continued.arrays()), "a1")
+    loaded = load_checkpoint(tmp_path, "model", specs_of(continued.arrays()), "a1")
     assert loaded is not None
     continued.restore(*loaded[:2])
     watching = Watching()

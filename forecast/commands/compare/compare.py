@@ -16,7 +16,7 @@ from forecast.config import Config, Settings
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, doubts, prepare
 from forecast.data.read import Source, read, report_notes
-from forecast.data.windows import Ints, InUnits, Windows, origins_of, remembered
+from forecast.data.windows import Ints, InUnits, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import naive_errors, score_models
@@ -248,7 +248,7 @@ def _tried(
     def model(starts: Ints) -> Floats:
         return brief(starts + cut)
 
-    made = remembered(field.test, model(field.test.starts))
+    made = precomputed(field.test, model(field.test.starts))
     validation = field.scores(field.validation, {name: model})
     test = field.scores(field.test, {name: made, **baseline})
     some = None if references is None else field.scores(references.windows, {name: made, **references.models})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from forecast.errors import RunError
 from forecast.evaluation.verdict import significance
 from forecast.models.trace import Trace
 from forecast.progress import NullProgress, Progress
+from forecast.runs.documents import to_json
 from forecast.runs.explanation import FOLDER, Explanation
 from forecast.runs.files import refuse_links, write_atomically
 from forecast.runs.find import find
@@ -110,7 +110,7 @@ def explain(
     inside = Inside(view.rows, view.newest, newest, view.segment, gradients, columns, parts, run.tracked_gradients)
     pictures = draw_inside(inside, view.model)
     summary["sentences"] = said
-    write_atomically(folder / "explain.json", (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
+    write_atomically(folder / "explain.json", to_json(summary).encode())
     for name, picture in pictures.items():
         write_atomically(folder / name, picture)
     return Explanation(summary, folder)

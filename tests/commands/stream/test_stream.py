@@ -81,11 +81,11 @@ def test_a_carried_state_is_that_of_one_long_window(runs: dict[str, Run], rows: 
     long = run.config.replace(data={"lookback": N}, network={"stateful": False})
     from forecast.models.recurrent import build_network, set_weights
     from forecast.models.shape import Shape
-    from forecast.workflows.networks import weights_of_member
+    from forecast.runs.run import split_members
 
     features = 1 + (2 if run.config.data.calendar else 0)
     network = build_network(long.network, Shape(N, 3, 1, 0, features - 1, 1), 0)
-    set_weights(network, weights_of_member(run.weights("model"), 0))
+    set_weights(network, split_members(run.weights("model"), 1)[0])
     from forecast.data.prepare import encode
 
     panel = forecast.read(rows)

@@ -87,7 +87,7 @@ def test_an_interrupted_training_ends_with_the_same_bytes(
     with pytest.raises(StopRequested) as caught:
         forecast.train(monthly_csv, everything, run="run", runs_dir=tmp_path, progress=Stop(network, step))
     assert caught.value.exit_code == 130
-    assert caught.value.advice == f"Continue with: forecast train --resume run --runs-dir {tmp_path}"
+    assert caught.value.text("shell")[1] == f"Continue with: forecast train --resume run --runs-dir {tmp_path}"
     assert all_runs(runs_dir=tmp_path) == []
     resumed = forecast.resume("run", runs_dir=tmp_path)
     assert results(resumed) == results(straight)
@@ -115,7 +115,7 @@ def test_a_stop_between_two_networks_names_the_command_that_continues(
 
     with pytest.raises(StopRequested) as caught:
         forecast.train(monthly, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, progress=Between())
-    assert "forecast train --resume run" in caught.value.advice
+    assert "forecast train --resume run" in caught.value.text("shell")[1]
 
 
 def interrupted(folder: Path, source: object, config: Settings) -> None:
