@@ -242,14 +242,15 @@ def _fit_member(
     from forecast.models.backend import HAS_GPU
     from forecast.models.recurrent import build_network, leaves_cudnn
     from forecast.runs.checkpoints import load_checkpoint
-    from forecast.training.trainer import Fit, lanes_or_windows
+    from forecast.training.sampling import window_order
+    from forecast.training.trainer import Fit
 
     prepared, config = workshop.prepared, workshop.prepared.config
     training = config.training.model_copy(update={"seed": config.training.seed + number})
     shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
     _check_memory(parts, training_bytes(parts, shape, min(training.batch_size, len(windows))))
     if parts.stateful:
-        batch_size = lanes_or_windows(windows, training, carries_state=True).batch_size
+        batch_size = window_order(windows, training, carries_state=True).batch_size
         network = build_network(parts, shape, training.seed, batch_size)
         twin = build_network(parts.model_copy(update={"stateful": False}), shape, training.seed)
     else:

@@ -22,8 +22,9 @@ from forecast.models.shape import shape_of
 from forecast.runs.arrays import specs_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.training import trainer
-from forecast.training.schedule import averaging_momentum, learning_rate
-from forecast.training.trainer import Fit, lanes_or_windows
+from forecast.training.learning_rate import averaging_momentum, learning_rate
+from forecast.training.sampling import window_order
+from forecast.training.trainer import Fit
 
 PLAIN = {
     "target": "y",
@@ -63,7 +64,7 @@ def fit_of(prepared: Prepared, epochs: int | None = None) -> Fit:
     shape = shape_of(prepared.rows, prepared.train.lookback, prepared.train.horizon)
     if not network.stateful:
         return Fit(build_network(network, shape, training.seed), prepared, training, prepared.train, epochs)
-    lanes = lanes_or_windows(prepared.train, training, carries_state=True).batch_size
+    lanes = window_order(prepared.train, training, carries_state=True).batch_size
     twin = build_network(network.model_copy(update={"stateful": False}), shape, training.seed)
     carrying = build_network(network, shape, training.seed, lanes)
     return Fit(carrying, prepared, training, prepared.train, epochs, twin)

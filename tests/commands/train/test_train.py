@@ -19,7 +19,7 @@ from forecast.evaluation import scoring
 from forecast.plots.run_plots import draw_forecasts
 from forecast.progress import NullProgress, StopRequested
 from forecast.runs.find import all_runs
-from forecast.training.schedule import WindowOrder
+from forecast.training.sampling import WindowOrder
 from forecast.workflows import fitting
 from recording import RecordingProgress
 
