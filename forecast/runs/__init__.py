@@ -1,1 +1,1 @@
-"""Files: atomic writes, locks, bounded reading of JSON, CSV and arrays; checkpoints; the run folder and finding runs."""
+"""Files: atomic writes, locks, bounded reading of JSON, CSV and arrays, checkpoints, and the folders of runs."""
