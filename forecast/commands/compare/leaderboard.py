@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from forecast.evaluation.metrics import METRICS, Metric
-from forecast.evaluation.verdict import significance
+from forecast.evaluation.verdict import significant_sign
 
 Kind = Literal["network", "classical", "naive"]
 
@@ -146,7 +146,7 @@ def _gains(line: Mapping[str, Any], references: Iterable[str]) -> str:
 def _gain(reference: str, share: float, by_seed: Sequence[Mapping[str, Any]]) -> str:
     """A skill in words, and with how many of the seeds it is more than luck."""
     sign = 1 if share > 0 else -1
-    sure = sum(significance(reference, scores["skill"], scores["p_value"]) == sign for scores in by_seed)
+    sure = sum(significant_sign(reference, scores["skill"], scores["p_value"]) == sign for scores in by_seed)
     alone = "significant" if sure else "not significant"
     luck = f"significant with {sure} of {len(by_seed)} seeds" if len(by_seed) > 1 else alone
     return f"{abs(share):.1%} {'lower' if share > 0 else 'higher'} than {reference}'s ({luck})"
