@@ -262,6 +262,9 @@ def _train_one(
         return own(starts + cut)  # its lookback is the end of the common one
 
     forecasts = precomputed(windows, model(windows.starts))
+    classical = None
+    if references is not None:
+        classical = benchmark.scores(references.windows, {name: forecasts, **references.models})
     network = fitted.trained["model"]
     training = _Training(
         about={
@@ -272,7 +275,7 @@ def _train_one(
         },
         validation=benchmark.scores(benchmark.validation, {name: model}),
         test=benchmark.scores(windows, {name: forecasts, **baseline}),
-        classical=references and benchmark.scores(references.windows, {name: forecasts, **references.models}),
+        classical=classical,
     )
     return training, forecasts
 
@@ -340,12 +343,8 @@ def _classical_lines(
         lines[name] = leaderboard_line("network", by_seed)
     for name, model in references.models.items():
         metrics = benchmark.scores(references.windows, {name: model})
-        seconds = round(references.seconds[name], 2)
-        scores = scores_of(name, metrics) | {
-            "seconds": seconds,
-            "skill": metrics["skill"],
-            "p_value": metrics["p_value"],
-        }
+        comparisons = {key: metrics[key] for key in ("skill", "p_value")}
+        scores = scores_of(name, metrics) | {"seconds": round(references.seconds[name], 2)} | comparisons
         lines[name] = leaderboard_line("classical", [scores])
     validation = trainings["rnn"][0].validation
     lines |= {name: leaderboard_line("naive", [scores_of(name, metrics, validation)]) for name in naive}
