@@ -16,9 +16,8 @@ from forecast.commands.console import plain
 from forecast.data.panel import Panel, moment
 from forecast.data.quality import ColumnReport
 from forecast.evaluation.metrics import METRICS
-from forecast.evaluation.scoring import steps_in_tables
 from forecast.plots.style import Labels
-from forecast.plots.tables import MINUS, Cell, Table, TableStyle, score_table, series_table, step_table
+from forecast.plots.tables import MINUS, Cell, Table, TableStyle, score_table, series_table, step_table, steps_in_tables
 
 # A name in a table; what is longer would leave no room for the figures.
 _LONGEST_NAME = 40

@@ -16,7 +16,7 @@ from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
 from forecast.data.quality import TURN
 from forecast.data.windows import Flags, Ints, InUnits, Windows, median
-from forecast.evaluation.echo import EchoTally
+from forecast.evaluation.echo import EchoSums
 from forecast.evaluation.metrics import (
     IntervalForecast,
     NaiveError,
@@ -28,7 +28,7 @@ from forecast.evaluation.metrics import (
     seasonal_naive_error,
     skill,
 )
-from forecast.evaluation.significance import FEWEST_ORIGINS, by_step, diebold_mariano, skill_interval
+from forecast.evaluation.significance import FEWEST_ORIGINS, diebold_mariano, p_values_by_step, skill_interval
 from forecast.evaluation.verdict import is_echo, verdict
 from forecast.inference.following import Follower
 from forecast.inference.intervals import DECILES, Intervals, calibrate, interval, interval_columns
@@ -133,11 +133,6 @@ def thinning_note(metrics: Mapping[str, Any]) -> str:
     """Which origins a table of forecasts keeps, to stand behind its number of rows; empty if it keeps all."""
     every = metrics["forecasts_every"]
     return f", of one origin in {every}: all would be more than a million rows" if every > 1 else ""
-
-
-def steps_in_tables(horizon: int) -> list[int]:
-    """The steps that tables show: the first, the last and some between."""
-    return sorted({max(1, round(share * horizon)) for share in (0, 0.25, 0.5, 0.75, 1)})
 
 
 def calibrate_intervals(
@@ -321,7 +316,7 @@ class _Scorer:
         self._n_windows = np.zeros(rows.panel.n_series, np.int64)  # [S]
         self._observed = 0.0
         self._sums: dict[str, _ModelSums] = {}
-        self._echo = EchoTally(windows.horizon)
+        self._echo = EchoSums(windows.horizon)
         # The last value before the first window of each series and target, [S, D].
         self._origins = np.full(self._naive_mae.shape, np.nan)
 
@@ -452,7 +447,7 @@ class _Scorer:
         gains = {name: skill(float(own.mean()), float(losses[name][0].mean())) for name in references}
         p_values = {name: diebold_mariano(own, losses[name][0], horizon) for name in references}
         intervals = {name: skill_interval(own, losses[name][0], horizon) for name in references}
-        p_by_step = {name: by_step(own_steps, losses[name][1], spacing) for name in references}
+        p_by_step = {name: p_values_by_step(own_steps, losses[name][1], spacing) for name in references}
         reasons |= {f"skill.{name}": f"{name} makes no error here" for name, gain in gains.items() if math.isnan(gain)}
         reasons |= {f"p_value.{name}": "fewer than eight origins" for name, p in p_values.items() if math.isnan(p)}
         few = "no more origins than steps ahead" if len(own) >= FEWEST_ORIGINS else "fewer than eight origins"

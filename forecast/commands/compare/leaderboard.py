@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from forecast.evaluation.metrics import METRICS, Metric
-from forecast.evaluation.verdict import significance
+from forecast.evaluation.verdict import significant_sign
 
 Kind = Literal["network", "classical", "naive"]
 
@@ -146,7 +146,7 @@ def _gains(line: Mapping[str, Any], references: Iterable[str]) -> str:
 def _gain(reference: str, share: float, by_seed: Sequence[Mapping[str, Any]]) -> str:
     """A skill in words, and with how many of the seeds it is significant."""
     sign = 1 if share > 0 else -1
-    count = sum(significance(reference, scores["skill"], scores["p_value"]) == sign for scores in by_seed)
+    count = sum(significant_sign(reference, scores["skill"], scores["p_value"]) == sign for scores in by_seed)
     significant = "significant" if count else "not significant"
     if len(by_seed) > 1:
         significant = f"significant with {count} of {len(by_seed)} seeds"

@@ -19,7 +19,7 @@ from forecast.data.prepare import Rows, encode
 from forecast.data.read import Source
 from forecast.data.windows import Windows
 from forecast.errors import RunError
-from forecast.evaluation.verdict import significance
+from forecast.evaluation.verdict import significant_sign
 from forecast.models.trace import Trace
 from forecast.progress import NullProgress, Progress
 from forecast.runs.documents import to_json
@@ -205,7 +205,7 @@ def _check(view: _View, original: Panel, enough: int, progress: Progress) -> tup
     gain, p = metrics["skill"]["shorter"], metrics["p_value"]["shorter"]
     errors = {name: metrics["models"][name]["mae"] for name in models}
     found = {"lookback": shorter, "mae": errors, "skill": gain, "p_value": p}
-    better = significance("shorter", metrics["skill"], metrics["p_value"]) > 0
+    better = significant_sign("shorter", metrics["skill"], metrics["p_value"]) > 0
     said = (
         f"Trained again with a lookback of {sentences.span(clock, shorter)}: MAE {errors['shorter']:.4g} against "
         f"{errors[view.model]:.4g} with {sentences.span(clock, lookback)}"
