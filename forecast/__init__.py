@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 _HOMES = {
     "Config": "config",
     "ReadOptions": "config",
+    "Settings": "config",
     "DATASETS": "data.datasets",
     "Clock": "data.panel",
     "Panel": "data.panel",
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
     from forecast.commands.train.train import train as train
     from forecast.config import Config as Config
     from forecast.config import ReadOptions as ReadOptions
+    from forecast.config import Settings as Settings
     from forecast.data.datasets import DATASETS as DATASETS
     from forecast.data.panel import Clock as Clock
     from forecast.data.panel import Panel as Panel
@@ -98,10 +100,10 @@ if TYPE_CHECKING:
     from forecast.errors import MachineError as MachineError
     from forecast.errors import RunError as RunError
     from forecast.evaluation import metrics as metrics
+    from forecast.models.backends.keras import build_network as build_network
     from forecast.models.catalogue import MODELS as MODELS
     from forecast.models.catalogue import configure as configure
     from forecast.models.defaults import resolve as resolve
-    from forecast.models.recurrent import build_network as build_network
     from forecast.runs.find import all_runs as all_runs
     from forecast.runs.find import find as find
     from forecast.runs.run import Run as Run

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.config import NetworkConfig, chosen
+from forecast.config import NetworkConfig
 from forecast.data.panel import Arrays, Floats
 from forecast.data.prepare import Prepared, Rows, forecasts_in_units
 from forecast.data.scaling import Scaler
@@ -26,8 +26,8 @@ from forecast.models.catalogue import network_configs
 from forecast.models.network import Shape, shape_of, training_bytes
 from forecast.models.runtimes import KERAS, ONNX, RUNTIMES, Runtime, States
 from forecast.progress import NullProgress, Progress, StopRequested
-from forecast.runs.arrays import forms_of
-from forecast.runs.run import Run
+from forecast.runs.arrays import specs_of
+from forecast.runs.run import Run, number_members, split_members
 from forecast.runs.writer import RunWriter
 
 if TYPE_CHECKING:
@@ -181,16 +181,10 @@ class Model:
             writer: Of the run.
             network: Which of its networks: ``model``, ``baseline`` or ``refit``.
         """
-        weights = {
-            f"{number}/{name}": array
-            for number, member in enumerate(self.members, 1)
-            for name, array in member.weights.items()
-        }
-        if network == "refit":  # whose losses no span judges
-            writer.write_weights(network, weights)
-        else:
+        writer.write_weights(network, number_members(member.weights for member in self.members))
+        if network != "refit":  # whose losses no span judges
             histories = [history.assign(member=n) for n, history in enumerate(self.record.histories, 1)]
-            writer.write_network(network, weights, pd.concat(histories, ignore_index=True))
+            writer.write_history(network, pd.concat(histories, ignore_index=True))
 
     @classmethod
     def load(cls, run: Run, network: str = "model", lookback: int | None = None, carried: int | None = None) -> Model:
@@ -207,11 +201,11 @@ class Model:
         """
         config = network_configs(run.config).get(network, run.config.network)
         shape = run.shape if lookback is None else replace(run.shape, lookback=lookback)
-        runs_on, weights, members = run.runtime_of(network), run.weights(network), []
-        for number in range(1, run.config.training.ensemble + 1):
-            prefix = f"{number}/"
-            own = {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}
-            members.append(Member(own, RUNTIMES[runs_on](config, shape, own, carried), runs_on))
+        runs_on = run.runtime_of(network)
+        members = [
+            Member(weights, RUNTIMES[runs_on](config, shape, weights, carried), runs_on)
+            for weights in split_members(run.weights(network), run.config.training.ensemble)
+        ]
         return cls(config, shape, run.scaler, tuple(members))
 
     @classmethod
@@ -289,21 +283,22 @@ def _fit_member(
     from forecast.models.backends.keras import build_network, leaves_cudnn
     from forecast.models.backends.tensorflow import HAS_GPU
     from forecast.runs.checkpoints import load_checkpoint
-    from forecast.training.trainer import Fit, lanes_or_windows
+    from forecast.training.sampling import window_order
+    from forecast.training.trainer import Fit
 
     prepared, progress = context.prepared, context.progress
     training = prepared.config.training
     training = training.model_copy(update={"seed": training.seed + number})
-    _check_memory(config, training_bytes(config, shape, min(chosen(training.batch_size), len(windows))))
+    _check_memory(config, training_bytes(config, shape, min(training.batch_size, len(windows))))
     if config.stateful:
-        batch_size = lanes_or_windows(windows, training, carries_state=True).batch_size
+        batch_size = window_order(windows, training, carries_state=True).batch_size
         keras_network = build_network(config, shape, training.seed, batch_size)
         twin = build_network(config.model_copy(update={"stateful": False}), shape, training.seed)
     else:
         keras_network, twin = build_network(config, shape, training.seed), None
     fit = Fit(keras_network, prepared, training, windows, epochs, twin)
     checkpoint = f"{network}.{number + 1}"
-    saved = load_checkpoint(context.checkpoints, checkpoint, forms_of(fit.arrays()), context.origin)
+    saved = load_checkpoint(context.checkpoints, checkpoint, specs_of(fit.arrays()), context.origin)
     if saved is not None:
         arrays, state, warnings = saved
         for warning in warnings:

@@ -141,7 +141,7 @@ def replay(
     from forecast.runs.find import find
     from forecast.runs.rows import training_panel
 
-    run = find(run, runs_dir=runs_dir) if isinstance(run, str) else run
+    run = find(run, runs_dir=runs_dir)
     panel = training_panel(run, source)
     with tempfile.TemporaryDirectory() as folder:
         try:

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from forecast.config import chosen
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import arrange
 from forecast.data.read import Source, is_built_in, read, report_notes
@@ -64,9 +63,9 @@ def typical_panel(run: Run, n_series: int | None = None) -> Panel:
         ahead, also the rows of the horizon, which hold that alone.
     """
     data, scaler, clock = run.config.data, run.scaler, Clock(run.data["freq"])
-    last, n_known, lookback = pd.Timestamp(run.data["last"]), len(data.known), chosen(data.lookback)
+    last, n_known, lookback = pd.Timestamp(run.data["last"]), len(data.known), data.lookback
     past = pd.date_range(end=last, periods=lookback, freq=clock.freq).to_numpy().astype("datetime64[us]")
-    times = np.concatenate([past, clock.future(past[-1], chosen(data.horizon) if n_known else 0)])
+    times = np.concatenate([past, clock.future(past[-1], data.horizon if n_known else 0)])
     means = np.where(scaler.logged, np.exp(np.where(scaler.logged, scaler.mean, 0.0)), scaler.mean)[:n_series]
     values = np.repeat(means[:, None], len(times), axis=1)
     values[:, lookback:, : len(scaler.columns) - n_known] = np.nan

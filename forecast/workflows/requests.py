@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.config import chosen
+from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.prepare import Rows, encode, windows_of
 from forecast.data.read import Source
 from forecast.data.windows import Ints, Windows
 from forecast.errors import DataError
 from forecast.evaluation.scoring import update_intervals
-from forecast.inference.intervals import Intervals, intervals_of
-from forecast.inference.newest import Newest, newest_forecast, newest_rows
+from forecast.inference.newest import newest_forecast
+from forecast.intervals.conformal import Intervals
 from forecast.model import Model, forecasters
 from forecast.progress import Progress
+from forecast.runs.calibration import intervals_of
 from forecast.runs.rows import new_panel
 from forecast.runs.run import Run
 
@@ -34,7 +35,7 @@ class ForecastRequest:
     """
 
     run: Run
-    newest: Newest
+    newest: NewestRows
     intervals: Intervals | None
     since: tuple[Rows, Windows] | None
 
@@ -49,7 +50,7 @@ class ForecastRequest:
         if self.intervals is None or self.since is None:
             return self.intervals
         rows, windows = self.since
-        season, intervals = chosen(self.run.config.data.season), self.intervals.only(models)
+        season, intervals = self.run.config.data.season, self.intervals.only(models)
         return update_intervals(rows, windows, forecasters(models, rows), season, intervals)
 
     def forecast(self, models: Mapping[str, Model]) -> pd.DataFrame:
@@ -61,7 +62,7 @@ class ForecastRequest:
         Raises:
             DataError: If the rows lead the network beyond all numbers.
         """
-        season, newest = chosen(self.run.config.data.season), self.newest
+        season, newest = self.run.config.data.season, self.newest
         forecast = newest_forecast(newest, forecasters(models, newest.rows), season, self.updated_intervals(models))
         if not np.isfinite(forecast.drop(columns=["unique_id", "ds", "cutoff"])).all(axis=None):
             raise DataError(

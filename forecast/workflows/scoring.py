@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from forecast.config import chosen
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, windows_of
 from forecast.data.windows import InUnits, Windows
 from forecast.errors import DataError
 from forecast.evaluation.scoring import Evaluation, read_naive_errors, score_models
-from forecast.inference.intervals import Intervals, intervals_of
+from forecast.intervals.conformal import Intervals
+from forecast.runs.calibration import intervals_of
 from forecast.runs.run import Run
 
 
@@ -34,7 +34,7 @@ def score_models_of_run(
         models: By name, the judged one first.
         intervals: Those of the models before the first window.
     """
-    season, naive_error = chosen(run.config.data.season), read_naive_errors(run.metrics)
+    season, naive_error = run.config.data.season, read_naive_errors(run.metrics)
     return score_models(rows, windows, models, season, naive_error, intervals)
 
 

@@ -14,15 +14,16 @@ from forecast.config import Config
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Prepared, prepare
 from forecast.errors import ConfigError, RunError
-from forecast.models.backends.keras import build_network, gather, weights_of
 from forecast.models.backends.tensorflow import tf
 from forecast.models.catalogue import configure
+from forecast.models.backends.keras import build_network, gather, weights_of
 from forecast.models.network import shape_of
-from forecast.runs.arrays import forms_of
+from forecast.runs.arrays import specs_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.training import trainer
-from forecast.training.schedule import averaging_momentum, learning_rate
-from forecast.training.trainer import Fit, lanes_or_windows
+from forecast.training.learning_rate import averaging_momentum, learning_rate
+from forecast.training.sampling import window_order
+from forecast.training.trainer import Fit
 
 PLAIN = {
     "target": "y",
@@ -62,7 +63,7 @@ def fit_of(prepared: Prepared, epochs: int | None = None) -> Fit:
     shape = shape_of(prepared.rows, prepared.train.lookback, prepared.train.horizon)
     if not network.stateful:
         return Fit(build_network(network, shape, training.seed), prepared, training, prepared.train, epochs)
-    lanes = lanes_or_windows(prepared.train, training, carries_state=True).batch_size
+    lanes = window_order(prepared.train, training, carries_state=True).batch_size
     twin = build_network(network.model_copy(update={"stateful": False}), shape, training.seed)
     carrying = build_network(network, shape, training.seed, lanes)
     return Fit(carrying, prepared, training, prepared.train, epochs, twin)
@@ -133,7 +134,7 @@ def test_stopped_and_continued_is_never_stopped(
         interrupted.run(Watching(each_step=stop_at(stopped_at)))
     save_checkpoint(tmp_path, "model", interrupted.arrays(), interrupted.state, "a1")
     continued = fit_of(prepared)
-    loaded = load_checkpoint(tmp_path, "model", forms_of(continued.arrays()), "a1")
+    loaded = load_checkpoint(tmp_path, "model", specs_of(continued.arrays()), "a1")
     assert loaded is not None
     continued.restore(*loaded[:2])
     watching = Watching()
@@ -209,7 +210,7 @@ def test_the_figures_of_the_best_epoch_are_those_of_its_weights(loss: str, trans
     fit = fit_of(prepared)
     fit.run(Watching())
     windows = prepared.validation
-    y_pred = fit.forecaster.over(prepared.rows)(windows.starts)[:, :, 0].astype(np.float64)
+    y_pred = fit.runtime.forecast(prepared.rows, windows.starts)[:, :, 0].astype(np.float64)
     logged = np.log(values) if transform == "log" else values
     mean, scale = logged[:84].mean(), logged[:84].std()
     error = (logged[windows.future()] - mean) / scale - y_pred
@@ -235,7 +236,7 @@ def test_training_errors_of_logged_targets_are_in_their_units_too() -> None:
     values = 50 * np.exp(0.3 * noisy())
     prepared = prepared_of(values, transform="log", epochs=1, steps_per_epoch=1, batch_size=1000)
     fit = fit_of(prepared)
-    fresh = fit.forecaster.over(prepared.rows)(fit.windows.starts)  # the whole of the first and only batch
+    fresh = fit.runtime.forecast(prepared.rows, fit.windows.starts)  # the whole of the first and only batch
     fit.run(Watching())
     y_pred = np.exp(fresh[:, :, 0] * prepared.scaler.scale[0, 0] + prepared.scaler.mean[0, 0])
     expected = np.abs(values[fit.windows.future()] - y_pred).mean()
@@ -355,7 +356,7 @@ def test_a_noiseless_sine_is_learned() -> None:
     fit.run(Watching())
     windows = prepared.test
     y_pred = prepared.scaler.inverse(
-        fit.forecaster.over(prepared.rows)(windows.starts).astype(np.float64), np.zeros(len(windows), int)
+        fit.runtime.forecast(prepared.rows, windows.starts).astype(np.float64), np.zeros(len(windows), int)
     )
     error = np.abs(wave[windows.future()] - y_pred[:, :, 0]).mean()
     # Scaled by a step of persistence: a seasonal naive forecast of a noiseless sine makes no error at all.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,17 +14,17 @@ from forecast.commands.explain import sentences
 from forecast.commands.explain.importance import Importance, Place, importances, parts_of
 from forecast.commands.explain.memory import Memory, memory_of, reach
 from forecast.commands.train.train import train
-from forecast.config import chosen
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.read import Source
 from forecast.data.windows import Windows
 from forecast.errors import RunError
-from forecast.evaluation.verdict import significance
+from forecast.evaluation.verdict import significant_sign
 from forecast.model import Model, load_models
 from forecast.models.backends.numpy import Trace, trace_layers
 from forecast.models.network import gather_windows
 from forecast.progress import NullProgress, Progress
+from forecast.runs.documents import to_json
 from forecast.runs.explanation import FOLDER, Explanation
 from forecast.runs.files import refuse_links, write_atomically
 from forecast.runs.find import find
@@ -112,7 +111,7 @@ def explain(
     inside = Inside(view.rows, view.newest, newest, view.segment, gradients, columns, parts, run.tracked_gradients)
     pictures = draw_inside(inside, view.model)
     summary["sentences"] = said
-    write_atomically(folder / "explain.json", (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
+    write_atomically(folder / "explain.json", to_json(summary).encode())
     for name, picture in pictures.items():
         write_atomically(folder / name, picture)
     return Explanation(summary, folder)
@@ -126,7 +125,7 @@ class _View:
         from forecast.models.gradients import SplitNetwork
 
         self.run, self.panel, self.model = run, panel, run.config.network.model
-        self.segment = min(chosen(run.config.network.segment), chosen(run.config.data.lookback))
+        self.segment = min(run.config.network.segment, run.config.data.lookback)
         self.rows: Rows = encode(panel, run.config.data, run.scaler)
         self.windows = unseen_windows(run, self.rows)
         self.models = load_models(run)
@@ -213,7 +212,7 @@ def _check(view: _View, original: Panel, enough: int, progress: Progress) -> tup
     gain, p = metrics["skill"]["shorter"], metrics["p_value"]["shorter"]
     errors = {name: metrics["models"][name]["mae"] for name in models}
     found = {"lookback": shorter, "mae": errors, "skill": gain, "p_value": p}
-    better = significance("shorter", metrics["skill"], metrics["p_value"]) > 0
+    better = significant_sign("shorter", metrics["skill"], metrics["p_value"]) > 0
     said = (
         f"Trained again with a lookback of {sentences.span(clock, shorter)}: MAE {errors['shorter']:.4g} against "
         f"{errors[view.model]:.4g} with {sentences.span(clock, lookback)}"

@@ -15,7 +15,8 @@ from forecast.data.prepare import Rows
 from forecast.data.windows import Ints
 from forecast.model import Model, load_models
 from forecast.progress import NullProgress
-from forecast.runs.csv_tables import records
+from forecast.runs.calibration import intervals_of
+from forecast.runs.csv_tables import to_records
 from forecast.runs.run import Run
 from forecast.workflows.requests import ForecastRequest, request_forecast
 
@@ -50,7 +51,7 @@ class Service:
     def __init__(self, run: Run, reader: RequestReader) -> None:
         self.run, self.reader, self.metrics = run, reader, run.metrics
         self._models = load_models(run, run.forecast_weights)
-        _ = run.calibration  # read now, not with the first request
+        intervals_of(run, "end")  # read now, and kept for the requests
         self._waiting: Queue[tuple[bytes, Future[bytes]]] = Queue()
         # A daemon, which the end of the process does not wait for: what clients wait for has been answered by then.
         Thread(target=self._work, name="forecasts", daemon=True).start()
@@ -99,7 +100,7 @@ class Service:
             return
         for answer, request, warnings in ready:
             try:
-                found = {"forecast": records(request.forecast(models)), "warnings": warnings}
+                found = {"forecast": to_records(request.forecast(models)), "warnings": warnings}
                 answer.set_result(as_json(found))
             except Exception as error:
                 answer.set_exception(error)

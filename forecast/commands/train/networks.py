@@ -6,11 +6,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from forecast.config import chosen
 from forecast.data.prepare import Prepared
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import score_models
-from forecast.evaluation.verdict import PLAIN, significance
+from forecast.evaluation.verdict import CLEAR_LEAD, significant_sign
 from forecast.model import Model, TrainingContext
 from forecast.models.catalogue import network_configs
 from forecast.progress import Progress
@@ -62,12 +61,12 @@ def fall_back_if_no_better(model: Model, context: TrainingContext, naive_error: 
         prepared.rows,
         prepared.validation,
         {model.name: model.over(prepared.rows)},
-        chosen(prepared.config.data.season),
+        prepared.config.data.season,
         naive_error,
     ).metrics
     gain, p = scores["skill"]["persistence"], scores["p_value"]["persistence"]
-    plain = gain is not None and gain >= PLAIN
-    if plain or significance("persistence", scores["skill"], scores["p_value"]) > 0:
+    plain = gain is not None and gain >= CLEAR_LEAD
+    if plain or significant_sign("persistence", scores["skill"], scores["p_value"]) > 0:
         return model
     measured = "no skill can be measured" if gain is None else f"skill {gain:.1%}"
     measured += ", too few windows to test" if p is None else f", p = {p:.2g}"

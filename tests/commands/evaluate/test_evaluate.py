@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, DataError, Run
+from forecast import DataError, Run, Settings
 from recording import RecordingProgress
 
 
@@ -51,10 +51,10 @@ def test_rows_that_were_trained_on_cannot_be_scored(trained: Run, monthly: pd.Da
 
 
 def test_what_is_scored_must_fit_the_run(
-    tmp_path: Path, monthly: pd.DataFrame, tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monthly: pd.DataFrame, tiny: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
-    monkeypatch.setattr("forecast.plots.page.report_page", lambda _: "")
+    monkeypatch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {})
+    monkeypatch.setattr("forecast.plots.run_report.report_page", lambda _: "")
     wide = monthly.assign(x=np.cos(np.arange(len(monthly))))
     with_covariate = forecast.train(wide, tiny(model="rnn", target="y", covariates="x"), run="run", runs_dir=tmp_path)
     with pytest.raises(DataError, match="'x' is missing"):

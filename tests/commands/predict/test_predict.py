@@ -10,20 +10,20 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, DataError, Run
+from forecast import DataError, Run, Settings
 from forecast.commands.predict.predict import age_in_steps, predict_and_draw
 from forecast.progress import NullProgress
 from forecast.workflows.requests import request_forecast
 from recording import RecordingProgress
 
-Tiny = Callable[..., Config]
+Tiny = Callable[..., Settings]
 
 
-def train_plain(folder: pytest.TempPathFactory, source: pd.DataFrame, config: Config) -> Run:
+def train_plain(folder: pytest.TempPathFactory, source: pd.DataFrame, config: Settings) -> Run:
     """Train without plots, in a folder of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
-        patch.setattr("forecast.plots.page.report_page", lambda _: "")
+        patch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {})
+        patch.setattr("forecast.plots.run_report.report_page", lambda _: "")
         return forecast.train(source, config, run="run", runs_dir=folder.mktemp("runs"))
 
 
