@@ -175,8 +175,10 @@ class Network:
     """
 
     def __init__(self, config: NetworkConfig, shape: Shape, ops: Ops) -> None:
+        if config.normalise is None or config.segment is None:
+            raise ConfigError("The network's configuration must be resolved first: normalise and segment are open.")
         self.config, self.shape, self.ops = config, shape, ops
-        self.segment = min(chosen(config.segment), shape.lookback)
+        self.segment = min(config.segment, shape.lookback)
         self.n_past = -(-shape.lookback // self.segment)
         self.n_future = -(-shape.horizon // self.segment)
         self.n_quantiles = max(1, len(config.quantiles))
