@@ -14,9 +14,9 @@ from forecast.config import Config
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Prepared, prepare
 from forecast.errors import ConfigError, RunError
+from forecast.models.backends.keras import build_network, gather, weights_of
 from forecast.models.backends.tensorflow import tf
 from forecast.models.catalogue import configure
-from forecast.models.backends.keras import build_network, gather, weights_of
 from forecast.models.network import shape_of
 from forecast.runs.arrays import specs_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint

@@ -95,7 +95,7 @@ class RecurrentCell(keras.layers.Layer):  # type: ignore[misc]
         # Which outputs the products of a batch see while training, [B, U]; None for all. Set by the layer.
         self.recurrent_mask: Any = None
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[int, ...]) -> None:
         """Make the weights for inputs [B, F]."""
         self.weights_by_name: dict[str, Any] = {}
         for name, size in self.declared.weight_shapes(input_shape[-1], self.units, self.use_bias).items():
