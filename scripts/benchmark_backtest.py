@@ -20,9 +20,10 @@ import pandas as pd
 
 import forecast
 from forecast.data.prepare import encode
+from forecast.model import forecasters, load_models
 from forecast.progress import NullProgress
-from forecast.workflows.forecasting import forecasters_of, unseen_windows
-from forecast.workflows.reading import fitting_panel
+from forecast.runs.rows import new_panel
+from forecast.workflows.scoring import unseen_windows
 
 COLUMNS = 4
 
@@ -55,8 +56,8 @@ def main() -> None:
         metrics = forecast.backtest(run, new_rows=table).metrics
         seconds, grown = time.perf_counter() - started, peak_megabytes() - before
 
-        rows = encode(fitting_panel(run, table, NullProgress()), run.config.data, run.scaler)
-        windows, models = unseen_windows(run, rows), forecasters_of(run, rows, "model")
+        rows = encode(new_panel(run, table, NullProgress()), run.config.data, run.scaler)
+        windows, models = unseen_windows(run, rows), forecasters(load_models(run), rows)
         for model in models.values():
             model(windows.starts[:1])
         started = time.perf_counter()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from forecast.data.panel import Floats
-from forecast.data.windows import middle
+from forecast.data.windows import median
 from forecast.models.backends.keras import WINDOW
 from forecast.models.backends.tensorflow import keras, tf
 
@@ -35,7 +35,7 @@ class SplitNetwork:
     def forecast(self, window: Any, inputs: Inputs) -> Any:
         """The scaled forecasts [B, H, D] of normalised windows; the inputs give their centre, scale and future."""
         given = [window, *(inputs[name] for name in self._others)]
-        return middle(self._rest([tf.convert_to_tensor(array) for array in given], training=False))
+        return median(self._rest([tf.convert_to_tensor(array) for array in given], training=False))
 
 
 def gradient_by_lag(split: SplitNetwork, inputs: Inputs, seed: int = 0) -> Floats:

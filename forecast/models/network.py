@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.config import NetworkConfig, chosen
+from forecast.config import NetworkConfig
 from forecast.data.windows import Ints
 from forecast.errors import ConfigError, setting
 from forecast.models.cells import cell_of
@@ -366,7 +366,7 @@ def weight_shapes(config: NetworkConfig, shape: Shape) -> dict[str, tuple[int, .
         config: A resolved configuration.
         shape: Sizes of input and output.
     """
-    cell, segment = cell_of(config), min(chosen(config.segment), shape.lookback)
+    cell, segment = cell_of(config), min(config.segment, shape.lookback)
     sides = ("recurrent", "backward") if config.bidirectional else ("recurrent",)
     width = features = config.units[0] if segment > 1 else shape.features
     shapes: dict[str, tuple[int, ...]] = {}
@@ -407,7 +407,7 @@ def training_bytes(config: NetworkConfig, shape: Shape, batch_size: int) -> int:
         batch_size: Windows in a batch.
     """
     weights = sum(int(np.prod(size)) for size in weight_shapes(config, shape).values())
-    cell, segment = cell_of(config), min(chosen(config.segment), shape.lookback)
+    cell, segment = cell_of(config), min(config.segment, shape.lookback)
     directions = 2 if config.bidirectional else 1
     turns = -(-shape.lookback // segment) + (0 if config.decode == "direct" else -(-shape.horizon // segment))
     # Of every step, parts and states wait for the way back, and their gradients come to lie beside them; a step of a

@@ -47,11 +47,9 @@ def _onnx(config: NetworkConfig, shape: Shape, weights: Weights, carried: int | 
 
 
 def _keras(config: NetworkConfig, shape: Shape, weights: Weights, carried: int | None) -> Runtime:
-    from forecast.models.backends.keras import KerasRuntime, build_network, set_weights
+    from forecast.models.backends.keras import KerasRuntime, filled_network
 
-    network = build_network(config.model_copy(update={"stateful": carried is not None}), shape, 0, carried)
-    set_weights(network, weights)
-    return KerasRuntime(network, shape, carried)
+    return KerasRuntime(filled_network(config, shape, weights, carried), shape, carried)
 
 
 def _numpy(config: NetworkConfig, shape: Shape, weights: Weights, carried: int | None) -> Runtime:

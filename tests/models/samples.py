@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from forecast.config import NetworkConfig, build_config
+from forecast.config import NetworkConfig
 from forecast.models.backends.keras import set_weights, weights_of
 from forecast.models.catalogue import configure
 from forecast.models.network import Shape
@@ -25,7 +25,7 @@ SEGMENT = (1, 3)  # which divides neither the lookback nor the horizon
 def parts(**settings: object) -> NetworkConfig:
     """A small network, of a preset or else of any cell."""
     small = {"units": (4,), "normalise": "none", "segment": 1, "decode": "direct"} | settings
-    return configure(small).network if "model" in settings else build_config({"network": small}).network
+    return NetworkConfig(**(configure(small).network.model_dump() if "model" in settings else small))
 
 
 def tiny(model: str, normalise: str, decode: str, segment: int) -> NetworkConfig:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forecast.config import Config, NetworkConfig, build_config
+from configs import plain_config
+from forecast.config import NetworkConfig
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import prepare
 from forecast.errors import ConfigError
@@ -252,11 +253,6 @@ def test_a_carried_state_makes_two_windows_one() -> None:
     np.testing.assert_allclose(last, forecast(whole, inputs), rtol=1e-5, atol=1e-6)
 
 
-def test_an_open_configuration_is_refused() -> None:
-    with pytest.raises(ConfigError, match="normalise and segment are open"):
-        build_network(Config().network, SHAPE, seed=0)
-
-
 def test_feeding_back_too_often_is_refused_with_a_segment_that_works() -> None:
     shape = Shape(lookback=8, horizon=385, targets=1, covariates=0, known=0, series=1)
     with pytest.raises(ConfigError) as caught:
@@ -280,8 +276,7 @@ def test_feeding_back_too_often_is_refused_with_a_segment_that_works() -> None:
 def test_sizes_follow_from_the_rows(options: dict[str, object], expected: tuple[int, ...]) -> None:
     values = np.random.default_rng(0).normal(size=(60, 3))
     times = np.datetime64("2020-01-01", "us") + np.arange(60) * np.timedelta64(1, "D")
-    resolved = {"covariates": "none", "calendar": False, "lookback": 5, "horizon": 2, "season": 7}
-    config = build_config({"data": resolved | {"transform": "none", "channels": "joint"} | options})
+    config = plain_config(**{"lookback": 5, "horizon": 2, **options})
     rows = prepare(Panel(values, times, ("a", "b", "c"), Clock("D")), config).rows
     shape = shape_of(rows, 5, 2)
     assert (shape.targets, shape.covariates, shape.known, shape.series) == expected

@@ -15,9 +15,10 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, Run
+from forecast import Run, Settings
 from forecast.config import NetworkConfig
 from forecast.data.prepare import Rows, encode, windows_of
+from forecast.model import load_models
 from forecast.models.activations import ACTIVATIONS
 from forecast.models.backends import onnx
 from forecast.models.backends.keras import build_network, weights_of
@@ -25,8 +26,7 @@ from forecast.models.backends.onnx import OnnxRuntime
 from forecast.models.network import Shape, weight_shapes
 from forecast.models.runtimes import KERAS, ONNX, RUNTIMES
 from forecast.progress import NullProgress
-from forecast.workflows.networks import networks_of
-from forecast.workflows.reading import fitting_panel
+from forecast.runs.rows import new_panel
 from references import arguments_of, variants
 from samples import DECODE, ArrayRows
 
@@ -137,30 +137,30 @@ def test_a_carried_state_is_carried_by_all(variant: str) -> None:
 
 @pytest.fixture(scope="module")
 def rows(trained: Run, monthly_csv: Path) -> Rows:
-    return encode(fitting_panel(trained, monthly_csv, NullProgress()), trained.config.data, trained.scaler)
+    return encode(new_panel(trained, monthly_csv, NullProgress()), trained.config.data, trained.scaler)
 
 
 def test_a_run_says_what_computes_it(trained: Run, rows: Rows) -> None:
     assert trained.manifest["runtimes"] == {"model": ONNX, "baseline": ONNX}
-    networks = networks_of(trained, rows, "model")
-    assert {type(member) for members in networks.values() for member in members} == {OnnxRuntime}
+    models = load_models(trained)
+    assert {type(member.runtime) for model in models.values() for member in model.members} == {OnnxRuntime}
 
 
 def test_batches_and_cores_change_nothing_but_rounding(
     trained: Run, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (member,) = networks_of(trained, rows, "model")["lstm"]
+    runtime = load_models(trained)["lstm"].members[0].runtime
     starts = windows_of(rows, np.ones(rows.panel.n_rows, bool), trained.config.data).starts
-    whole = member.forecast(rows, starts)
+    whole = runtime.forecast(rows, starts)
     monkeypatch.setattr(onnx, "WINDOWS_AT_ONCE", 7)
-    np.testing.assert_allclose(member.forecast(rows, starts), whole, rtol=0, atol=1e-6)
-    assert member.forecast(rows, starts[:0]).shape == (0, *whole.shape[1:])
+    np.testing.assert_allclose(runtime.forecast(rows, starts), whole, rtol=0, atol=1e-6)
+    assert runtime.forecast(rows, starts[:0]).shape == (0, *whole.shape[1:])
 
 
 def test_a_window_has_the_same_forecast_alone_and_among_others_to_the_last_bit(trained: Run, rows: Rows) -> None:
     starts = windows_of(rows, np.ones(rows.panel.n_rows, bool), trained.config.data).starts
-    for members in networks_of(trained, rows, "model").values():
-        forecast_of = partial(members[0].forecast, rows)
+    for model in load_models(trained).values():
+        forecast_of = partial(model.members[0].runtime.forecast, rows)
         whole = forecast_of(starts)
         for count in (1, 2, 3, 5, 48, 49):  # 49: the last one is computed by itself
             np.testing.assert_array_equal(forecast_of(starts[:count]), whole[:count])
@@ -170,7 +170,7 @@ def test_a_window_has_the_same_forecast_alone_and_among_others_to_the_last_bit(t
 
 @pytest.mark.parametrize("activation", ["gelu", "selu"])  # for which ONNX's own nodes have no name
 def test_a_run_of_any_activation_is_computed_by_onnx(
-    activation: str, monthly_csv: Path, tiny: Callable[..., Config], tmp_path: Path, no_plots: None
+    activation: str, monthly_csv: Path, tiny: Callable[..., Settings], tmp_path: Path, no_plots: None
 ) -> None:
     config = tiny(activation=activation, baseline=False)
     run = forecast.train(monthly_csv, config, run=activation, runs_dir=tmp_path)
@@ -180,9 +180,9 @@ def test_a_run_of_any_activation_is_computed_by_onnx(
 
 
 def test_a_graph_that_differs_from_keras_is_not_used(
-    monthly_csv: Path, tiny: Callable[..., Config], tmp_path: Path, no_plots: None, monkeypatch: pytest.MonkeyPatch
+    monthly_csv: Path, tiny: Callable[..., Settings], tmp_path: Path, no_plots: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("forecast.workflows.networks._ROUNDING", 0.0)
+    monkeypatch.setattr("forecast.model._ROUNDING", 0.0)
     run = forecast.train(monthly_csv, tiny(baseline=False), run="apart", runs_dir=tmp_path)
     assert run.manifest["runtimes"] == {"model": KERAS}
 

@@ -18,11 +18,12 @@ from forecast.models.backends.keras import build_network, gather, weights_of
 from forecast.models.backends.tensorflow import tf
 from forecast.models.catalogue import configure
 from forecast.models.network import shape_of
-from forecast.runs.arrays import forms_of
+from forecast.runs.arrays import specs_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.training import trainer
-from forecast.training.schedule import averaging_momentum, learning_rate
-from forecast.training.trainer import Fit, lanes_or_windows
+from forecast.training.learning_rate import averaging_momentum, learning_rate
+from forecast.training.sampling import window_order
+from forecast.training.trainer import Fit
 
 PLAIN = {
     "target": "y",
@@ -62,7 +63,7 @@ def fit_of(prepared: Prepared, epochs: int | None = None) -> Fit:
     shape = shape_of(prepared.rows, prepared.train.lookback, prepared.train.horizon)
     if not network.stateful:
         return Fit(build_network(network, shape, training.seed), prepared, training, prepared.train, epochs)
-    lanes = lanes_or_windows(prepared.train, training, carries_state=True).batch_size
+    lanes = window_order(prepared.train, training, carries_state=True).batch_size
     twin = build_network(network.model_copy(update={"stateful": False}), shape, training.seed)
     carrying = build_network(network, shape, training.seed, lanes)
     return Fit(carrying, prepared, training, prepared.train, epochs, twin)
@@ -133,7 +134,7 @@ def test_stopped_and_continued_is_never_stopped(
         interrupted.run(Watching(each_step=stop_at(stopped_at)))
     save_checkpoint(tmp_path, "model", interrupted.arrays(), interrupted.state, "a1")
     continued = fit_of(prepared)
-    loaded = load_checkpoint(tmp_path, "model", forms_of(continued.arrays()), "a1")
+    loaded = load_checkpoint(tmp_path, "model", specs_of(continued.arrays()), "a1")
     assert loaded is not None
     continued.restore(*loaded[:2])
     watching = Watching()
@@ -383,10 +384,10 @@ def test_a_compiled_step_learns_what_a_plain_one_does(
         fast.step()
         slow.step()
     assert fast.state.loss_sum == pytest.approx(slow.state.loss_sum, rel=1e-5)
-    # A gradient is a sum over 8 windows of 40 steps. In float32 each term may be off by half of 2**-23, and the sum by the
-    # root of their number times that (Higham & Mary 2019), in other ways on each processor. Adam divides by the gradient's
-    # own size, so a step moves a weight by so much more the smaller its gradient is; that of the bias of an sLSTM's input
-    # gate, which scales c and n alike, is 0 but for rounding.
+    # A gradient is a sum over 8 windows of 40 steps. In float32 each term may be off by half of 2**-23, and the sum by
+    # the root of their number times that (Higham & Mary 2019), on each processor in its own way. Adam divides by the
+    # gradient's own size, so a step moves a weight by so much more the smaller its gradient is; that of the bias of an
+    # sLSTM's input gate, which scales c and n alike, is 0 but for rounding.
     rounding = (8 * 40) ** 0.5 / 2**24
     moved = 4 * PLAIN["learning_rate"] * rounding
     sizes = [np.sqrt(velocity.numpy() / (1 - 0.999**4)) for velocity in slow.optimizer._velocities]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,22 +14,23 @@ from forecast.commands.explain import sentences
 from forecast.commands.explain.importance import Importance, Place, importances, parts_of
 from forecast.commands.explain.memory import Memory, memory_of, reach
 from forecast.commands.train.train import train
-from forecast.config import chosen
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
+from forecast.data.read import Source
 from forecast.data.windows import Windows
 from forecast.errors import RunError
-from forecast.evaluation.verdict import significance
+from forecast.evaluation.verdict import significant_sign
+from forecast.model import Model, load_models
 from forecast.models.backends.numpy import Trace, trace_layers
-from forecast.models.network import gather_windows, shape_of
+from forecast.models.network import gather_windows
 from forecast.progress import NullProgress, Progress
+from forecast.runs.documents import to_json
 from forecast.runs.explanation import FOLDER, Explanation
 from forecast.runs.files import refuse_links, write_atomically
 from forecast.runs.find import find
+from forecast.runs.rows import new_panel, training_panel
 from forecast.runs.run import Run
-from forecast.workflows.forecasting import forecasters_of, judged, unseen_windows
-from forecast.workflows.networks import keras_networks_of, members_of
-from forecast.workflows.reading import Source, fitting_panel, training_panel
+from forecast.workflows.scoring import score_models_of_run, unseen_windows
 
 if TYPE_CHECKING:
     from forecast.models.gradients import SplitNetwork
@@ -80,7 +80,7 @@ def explain(
     if run.config.training.ensemble > 1:
         progress.note(f"an ensemble of {run.config.training.ensemble}: the first network is shown")
     original = training_panel(run) if check_lookback else None  # refused before the work is done, if it cannot be had
-    panel = fitting_panel(run, training_panel(run) if source is None else source, progress)
+    panel = new_panel(run, training_panel(run) if source is None else source, progress)
     view = _View(run, panel)
     memories, newest = view.memories()
     gradients = {name: view.gradient(split) for name, split in view.split.items()}
@@ -111,7 +111,7 @@ def explain(
     inside = Inside(view.rows, view.newest, newest, view.segment, gradients, columns, parts, run.tracked_gradients)
     pictures = draw_inside(inside, view.model)
     summary["sentences"] = said
-    write_atomically(folder / "explain.json", (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
+    write_atomically(folder / "explain.json", to_json(summary).encode())
     for name, picture in pictures.items():
         write_atomically(folder / name, picture)
     return Explanation(summary, folder)
@@ -121,14 +121,19 @@ class _View:
     """A run over rows: its networks, and the windows through which one looks into them."""
 
     def __init__(self, run: Run, panel: Panel) -> None:
+        from forecast.models.backends.keras import filled_network
         from forecast.models.gradients import SplitNetwork
 
         self.run, self.panel, self.model = run, panel, run.config.network.model
-        self.segment = min(chosen(run.config.network.segment), chosen(run.config.data.lookback))
+        self.segment = min(run.config.network.segment, run.config.data.lookback)
         self.rows: Rows = encode(panel, run.config.data, run.scaler)
         self.windows = unseen_windows(run, self.rows)
-        self.shape = shape_of(self.rows, self.windows.lookback, self.windows.horizon)
-        self.split = {name: SplitNetwork(network) for name, network in keras_networks_of(run, self.shape).items()}
+        self.models = load_models(run)
+        # Of an ensemble, the first member.
+        self.split = {
+            name: SplitNetwork(filled_network(model.config, model.shape, model.members[0].weights))
+            for name, model in self.models.items()
+        }
 
     @property
     def newest(self) -> Windows:
@@ -139,7 +144,7 @@ class _View:
         """What the networks take of some windows, and the scaled targets [B, H, D]."""
         from forecast.models.backends.keras import gather
 
-        return gather(self.rows, windows.starts, self.shape)
+        return gather(self.rows, windows.starts, self.models[self.model].shape)
 
     def memories(self) -> tuple[list[Memory], list[Trace]]:
         """What each layer of the model remembers, and what it did with the newest window."""
@@ -149,10 +154,10 @@ class _View:
 
     def _traces(self, windows: Windows) -> list[Trace]:
         """What each layer of the model's first member does with some windows."""
-        weights, starts = members_of(self.run, "model")[0], windows.starts
-        past, future, _ = gather_windows(self.rows, starts, self.shape)
-        fed = {"past": past, "future": future, "series": self.rows.identity[starts]}
-        return trace_layers(self.run.config.network, self.shape, weights, fed)
+        model, starts = self.models[self.model], windows.starts
+        past, future, _ = gather_windows(self.rows, starts, model.shape)
+        inputs = {"past": past, "future": future, "series": self.rows.identity[starts]}
+        return trace_layers(model.config, model.shape, model.members[0].weights, inputs)
 
     def gradient(self, split: SplitNetwork) -> Floats:
         """The norm of the gradient by lag, [L]."""
@@ -197,17 +202,17 @@ def _check(view: _View, original: Panel, enough: int, progress: Progress) -> tup
     config = run.config.replace(data={"lookback": shorter}, training={"baseline": False, "ensemble": 1})
     with tempfile.TemporaryDirectory() as place:
         again = train(original, config, run="shorter", runs_dir=Path(place), progress=progress)
-        brief = forecasters_of(again, view.rows, "model")[view.model]
+        brief = Model.load(again)
     cut = lookback - shorter
     models = {
-        view.model: forecasters_of(run, view.rows, "model")[view.model],
-        "shorter": lambda starts: brief(starts + cut),
+        view.model: view.models[view.model].over(view.rows),
+        "shorter": lambda starts: brief.forecast(view.rows, starts + cut),
     }
-    metrics = judged(run, view.rows, view.windows, models).metrics
+    metrics = score_models_of_run(run, view.rows, view.windows, models).metrics
     gain, p = metrics["skill"]["shorter"], metrics["p_value"]["shorter"]
     errors = {name: metrics["models"][name]["mae"] for name in models}
     found = {"lookback": shorter, "mae": errors, "skill": gain, "p_value": p}
-    better = significance("shorter", metrics["skill"], metrics["p_value"]) > 0
+    better = significant_sign("shorter", metrics["skill"], metrics["p_value"]) > 0
     said = (
         f"Trained again with a lookback of {sentences.span(clock, shorter)}: MAE {errors['shorter']:.4g} against "
         f"{errors[view.model]:.4g} with {sentences.span(clock, lookback)}"

@@ -13,21 +13,22 @@ import numpy as np
 import pandas as pd
 
 from forecast.commands.export.handout import program, readme
-from forecast.config import DataConfig, chosen
+from forecast.config import DataConfig
 from forecast.data.features import calendar_names
+from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import arrange
 from forecast.data.windows import fill_forward
 from forecast.errors import ConfigError, DataError
-from forecast.inference.newest import Newest, newest_rows
+from forecast.model import Model
 from forecast.models.measurement import Statistics, inputs_in_units, statistics_of
-from forecast.models.network import Shape, shape_of
+from forecast.models.network import Shape
 from forecast.models.runtimes import ONNX
-from forecast.runs.files import folder_written
+from forecast.runs.documents import to_json
+from forecast.runs.files import write_folder
 from forecast.runs.find import find
+from forecast.runs.rows import training_panel, typical_panel
 from forecast.runs.run import Run
-from forecast.workflows.networks import in_keras, members_of
-from forecast.workflows.reading import training_panel, typical_panel
 
 Format = Literal["onnx", "keras", "saved-model"]
 
@@ -70,20 +71,20 @@ def export(
     place = Path(os.path.realpath(folder or f"{run.name}-{format}"))
     _check_place(place, overwrite)
     newest, source = _example_rows(run)
-    shape = shape_of(newest.rows, chosen(run.config.data.lookback), chosen(run.config.data.horizon))
-    with folder_written(place) as beside:
+    shape = run.shape
+    with write_folder(place) as beside:
         statistics = statistics_of(run.scaler, run.config.data, shape)
         network = _write_network(run, shape, statistics, format, beside)
         about = _about(run, shape, statistics, newest.rows.panel, format) | {"network": network}
         texts = {
             "README.md": readme(about, source),
             "use.py": program(about),
-            "example.json": _json(_example(newest, run.config.data, about["inputs"])),
+            "example.json": to_json(_example(newest, run.config.data, about["inputs"])),
         }
         for name, text in texts.items():
             (beside / name).write_text(text, encoding="utf-8")
         files = sorted([*_files_of(beside), _ABOUT])
-        (beside / _ABOUT).write_text(_json(about | {"files": files}), encoding="utf-8")
+        (beside / _ABOUT).write_text(to_json(about | {"files": files}), encoding="utf-8")
     return place
 
 
@@ -108,7 +109,7 @@ def _files_of(folder: Path) -> Iterator[str]:
     return (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
 
 
-def _example_rows(run: Run) -> tuple[Newest, str]:
+def _example_rows(run: Run) -> tuple[NewestRows, str]:
     """Rows to show how the network is used, and what they are."""
     try:
         newest = newest_rows(arrange(training_panel(run), run.config.data), run.config.data, run.scaler)
@@ -124,22 +125,21 @@ def _example_rows(run: Run) -> tuple[Newest, str]:
 def _write_network(run: Run, shape: Shape, statistics: Statistics, format: Format, folder: Path) -> str:
     """Write the network, all members of an ensemble in one; its file or folder."""
     parts, which = run.config.network, run.forecast_weights
-    runtime = run.manifest.get("runtimes", {}).get(which)
-    if format == "onnx" and runtime != ONNX:
+    if format == "onnx" and run.runtime_of(which) != ONNX:
         reason = "it was not seen to forecast the same with ONNX Runtime when the run was made"
         raise ConfigError(
             f"The network of {run.name} is not written as ONNX: {reason}.",
             f"Take another format: forecast export {run.name} --format saved-model",
         )
-    members = members_of(run, which)
+    members = [member.weights for member in Model.load(run, which).members]
     if format == "onnx":
         from forecast.models.backends.onnx import graph_in_units
 
         (folder / "network.onnx").write_bytes(graph_in_units(parts, shape, members, statistics))
         return "network.onnx"
-    from forecast.models.backends.keras import network_in_units
+    from forecast.models.backends.keras import filled_network, network_in_units
 
-    networks = [in_keras(parts, shape, weights, run.config.training.seed, None) for weights in members]
+    networks = [filled_network(parts, shape, weights) for weights in members]
     network = network_in_units(parts, shape, networks, statistics)
     if format == "keras":
         network.save(folder / "network.keras")
@@ -183,7 +183,7 @@ def _known(limits: Floats) -> list[list[float | None]]:
     return [[value if np.isfinite(value) else None for value in row] for row in limits.tolist()]
 
 
-def _example(newest: Newest, config: DataConfig, inputs: Collection[str]) -> dict[str, Any]:
+def _example(newest: NewestRows, config: DataConfig, inputs: Collection[str]) -> dict[str, Any]:
     """What the network is fed for a forecast, and of what series and steps that is."""
     rows, windows = newest.rows, newest.windows
     picked = np.arange(min(len(windows), _SHOWN))
@@ -201,7 +201,3 @@ def _example(newest: Newest, config: DataConfig, inputs: Collection[str]) -> dic
         "cutoff": [str(pd.Timestamp(time)) for time in rows.panel.times[windows.cutoffs[picked]]],
         "ds": [[str(pd.Timestamp(time)) for time in times] for times in rows.panel.times[windows.future(picked)]],
     }
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,23 +17,23 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from forecast.commands.stream.recent_rows import Tail
-from forecast.config import chosen
 from forecast.data.lines import LineReader, lines_of
+from forecast.data.newest import newest_rows
 from forecast.data.panel import Clock, Floats, Panel
-from forecast.data.prepare import Rows, arrange, in_units
+from forecast.data.prepare import Rows, arrange
 from forecast.data.quality import mask_sentinels
-from forecast.data.windows import Forecasting, Ints
+from forecast.data.read import Source, read
+from forecast.data.windows import Ints
 from forecast.errors import DataError, RunError
-from forecast.inference.intervals import Intervals, intervals_of
-from forecast.inference.newest import newest_forecast, newest_rows
-from forecast.models.runtimes import Runtime
+from forecast.inference.newest import newest_forecast
+from forecast.intervals.conformal import Intervals
+from forecast.model import Model, forecasters, load_models
 from forecast.progress import NullProgress, Progress
+from forecast.runs.calibration import intervals_of
 from forecast.runs.files import read_within, write_atomically
 from forecast.runs.find import find
 from forecast.runs.run import Run
 from forecast.tables.source import Source as TextSource
-from forecast.workflows.networks import averaged, networks_of
-from forecast.workflows.reading import Source, read
 
 # Bytes of a number or a time in a state file, and the states that a unit of the largest cell has.
 _LONGEST_NUMBER = 40
@@ -75,18 +75,18 @@ class Stream:
     def __init__(self, run: Run | str, state: Path | None = None, *, runs_dir: Path | None = None) -> None:
         self.run = find(run, runs_dir=runs_dir)
         config = self.run.config
-        self.columns = config.data.target + chosen(config.data.covariates) + config.data.known
+        self.columns = config.data.target + config.data.covariates + config.data.known
         self.clock, self.state = Clock(self.run.data["freq"]), state
         self.series_ids: tuple[str, ...] = tuple(self.run.data["series_ids"])
         self.carries = config.network.stateful and config.network.segment == 1 and config.network.normalise == "none"
         self._scaler, n_known = self.run.scaler, len(config.data.known)
         self._intervals = intervals_of(self.run, "end")
-        self._longest = max(chosen(config.data.lookback), chosen(config.data.season)) + config.data.longest_fill
-        self._longest += chosen(config.data.horizon) if n_known else 0
+        self._longest = max(config.data.lookback, config.data.season) + config.data.longest_fill
+        self._longest += config.data.horizon if n_known else 0
         self._empty = Tail(np.zeros(0, "datetime64[us]"), np.zeros((0, len(self.columns))), n_known)
         self._tails: dict[str, Tail] = {}
         self._grown: set[str] = set()
-        self._networks: dict[str, list[Runtime]] = {}
+        self._models: dict[str, Model] = {}
         self.refused: tuple[str, ...] = ()
         if state is not None and state.exists():
             self._tails = self._loaded(state)
@@ -139,16 +139,12 @@ class Stream:
         data = self.run.config.data
         panel = Panel(after.values, after.times, self.columns, self.clock, (series_id,), name=self.run.name)
         newest = newest_rows(arrange(panel, data), data, self._scaler)
-        carried: dict[str, Forecasting] = {}
+        models = forecasters(self._models_of(newest.rows), newest.rows)
         if self.carries:
-            after, carried = self._stepped(after, newest.rows)
+            after, models = self._stepped(after, newest.rows)
         found = None
         if forecast and len(newest.windows):
-            models = {
-                name: in_units(model, newest.rows, self._scaler)
-                for name, model in (carried or self._windowed(newest.rows)).items()
-            }
-            found = newest_forecast(newest, models, chosen(data.season), self._intervals_of(newest.rows))
+            found = newest_forecast(newest, models, data.season, self._intervals_of(newest.rows))
         self.refused = newest.refused
         self._accept(series_id, after)
         return found
@@ -243,26 +239,19 @@ class Stream:
         carried = 2 * config.training.ensemble * _MOST_STATES * sum(config.network.units) if self.carries else 0
         return _LONGEST_NUMBER * (1000 + len(self.series_ids) * (rows + carried))
 
-    def _windowed(self, rows: Rows) -> dict[str, Forecasting]:
-        """The networks over the newest rows, each of which sees its window."""
-        return {
-            name: averaged([partial(member.forecast, rows) for member in members])
-            for name, members in self._networks_for(rows).items()
-        }
-
     def _intervals_of(self, rows: Rows) -> Intervals | None:
         """The intervals of these series as they stood when the run was made: they do not follow the stream."""
         order = self._scaler.positions(rows.panel.series_ids)
         return None if self._intervals is None else self._intervals.of_series(order)
 
-    def _stepped(self, tail: Tail, rows: Rows) -> tuple[Tail, dict[str, Forecasting]]:
+    def _stepped(self, tail: Tail, rows: Rows) -> tuple[Tail, dict[str, Callable[[Ints], Floats]]]:
         """The tail with the states after its newest row, and the forecasts from them.
 
         Raises:
             DataError: If the row cannot be fed, because a value is missing for too long.
             RunError: If what was remembered is of another network.
         """
-        cutoffs = np.array(rows.panel.offsets[1:]) - chosen(self.run.config.data.horizon) - 1
+        cutoffs = np.array(rows.panel.offsets[1:]) - self.run.config.data.horizon - 1
         if not rows.usable[cutoffs].all():
             raise DataError(
                 f"The row of {pd.Timestamp(tail.times[-1])} lacks a value that has been missing for more than "
@@ -270,26 +259,25 @@ class Stream:
                 "Fill it in, or forget all before with --restart.",
             )
         states: dict[str, tuple[NDArray[np.float32], ...]] = {}
-        carried: dict[str, Forecasting] = {}
-        for name, members in self._networks_for(rows).items():
-            answers = []
-            for number, member in enumerate(members):
-                key = f"{name}/{number + 1}"
-                before = tail.states.get(key)
-                if before is not None and [part.shape for part in before] != member.state_shapes(len(cutoffs)):
+        forecasts: dict[str, Callable[[Ints], Floats]] = {}
+        for name, model in self._models_of(rows).items():
+            keys = [f"{name}/{number}" for number, _ in enumerate(model.members, 1)]
+            before = [tail.states.get(key) for key in keys]
+            for key, member, parts in zip(keys, model.members, before, strict=True):
+                shapes = member.runtime.state_shapes(len(cutoffs))
+                if parts is not None and [part.shape for part in parts] != shapes:
                     raise RunError(f"The saved state {key} is not of this network.", "Begin anew with --restart.")
-                answer, after = member.step(rows, cutoffs, before)
-                answers.append(answer)
-                states[key] = tuple(after)
-            carried[name] = _of_series(np.mean(answers, axis=0), rows)
-        return replace(tail, states=states), carried
+            values, after = model.step(rows, cutoffs, before)
+            states |= {key: tuple(parts) for key, parts in zip(keys, after, strict=True)}
+            forecasts[name] = partial(_forecast_of_series, values, rows)
+        return replace(tail, states=states), forecasts
 
-    def _networks_for(self, rows: Rows) -> dict[str, list[Runtime]]:
-        """The networks by column; built at the first row."""
-        if not self._networks:
-            lookback, carrying = (1, rows.panel.n_series) if self.carries else (None, None)
-            self._networks = networks_of(self.run, rows, self.run.forecast_weights, lookback, carrying)
-        return self._networks
+    def _models_of(self, rows: Rows) -> dict[str, Model]:
+        """The models by column; loaded at the first row."""
+        if not self._models:
+            lookback, carried = (1, rows.panel.n_series) if self.carries else (None, None)
+            self._models = load_models(self.run, self.run.forecast_weights, lookback, carried)
+        return self._models
 
 
 def stream_rows(
@@ -369,10 +357,6 @@ def _without_sentinels(tail: Tail, row: Floats) -> Floats:
     return seen[-1]
 
 
-def _of_series(answers: NDArray[np.float32], rows: Rows) -> Forecasting:
-    """Forecasts that are there already, one for each series, as a function of windows."""
-
-    def forecast(starts: Ints) -> NDArray[np.float32]:
-        return answers[rows.series[starts]]
-
-    return forecast
+def _forecast_of_series(forecasts: Floats, rows: Rows, starts: Ints) -> Floats:
+    """Forecasts that were made already, one for each series, of the windows that start at these rows."""
+    return forecasts[rows.series[starts]]

@@ -334,10 +334,23 @@ def set_weights(network: keras.Model, weights: Mapping[str, NDArray[np.float32]]
         variable.assign(weights[name])
 
 
-def repeat_last_value(network: keras.Model) -> None:
-    """Empty the head of a network that counts from the last value: what it adds to that value is then nothing."""
-    head = network.get_layer("head")
-    head.set_weights([np.zeros_like(part) for part in head.get_weights()])
+def filled_network(
+    config: NetworkConfig, shape: Shape, weights: Mapping[str, NDArray[np.float32]], carried: int | None = None
+) -> keras.Model:
+    """A trained network.
+
+    Args:
+        config: A resolved configuration.
+        shape: Sizes of its windows.
+        weights: What `weights_of` returned.
+        carried: For how many series side by side it carries its state; None if it carries none.
+
+    Raises:
+        RunError: If names or shapes of the weights are not those of the network.
+    """
+    network = build_network(config.model_copy(update={"stateful": carried is not None}), shape, 0, carried)
+    set_weights(network, weights)
+    return network
 
 
 def _variables(network: keras.Model) -> dict[str, Any]:

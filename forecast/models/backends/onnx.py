@@ -365,9 +365,7 @@ class OnnxOps(GraphOps):
         if backwards:
             steps = self.flip(steps, axis=0)
         # A layer reads the whole window when it is first asked, and a single query each time after that.
-        n_steps = (
-            1 if name in self._read else -(-self.shape.lookback // min(self.config.segment or 1, self.shape.lookback))
-        )
+        n_steps = 1 if name in self._read else -(-self.shape.lookback // min(self.config.segment, self.shape.lookback))
         self._read.add(name)
         is_last = number == len(self.config.units)
         native = _native(self.config, own)

@@ -15,14 +15,14 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, ConfigError, MachineError, RunError
+from forecast import ConfigError, MachineError, RunError, Settings
 from forecast.progress import NullProgress, StopRequested
 from forecast.runs.files import locked
 from forecast.runs.find import unfinished_runs
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
-Tiny = Callable[..., Config]
+Tiny = Callable[..., Settings]
 
 
 class AtStep(NullProgress):
@@ -48,7 +48,7 @@ def spoil(fit: Any) -> None:
     fit.network.trainable_variables[0].assign(fit.network.trainable_variables[0] * np.nan)
 
 
-def interrupted(folder: Path, source: object, config: Config, step: int) -> None:
+def interrupted(folder: Path, source: object, config: Settings, step: int) -> None:
     with pytest.raises(StopRequested):
         forecast.train(source, config, run="run", runs_dir=folder, progress=AtStep(step, stop))  # type: ignore[arg-type]
 
@@ -85,7 +85,7 @@ def test_a_read_only_place_is_refused_before_training(read_only: Path, monthly: 
     for name in ("run", None):
         with pytest.raises(MachineError, match=r"Cannot lock .*: Permission denied") as refused:
             forecast.train(monthly, tiny(), run=name, runs_dir=read_only, progress=AtStep(1, stop))
-        assert "--runs-dir" in refused.value.advice
+        assert "--runs-dir" in refused.value.text("shell")[1]
 
 
 def test_too_little_memory_is_told_before_training(
@@ -93,11 +93,11 @@ def test_too_little_memory_is_told_before_training(
 ) -> None:
     # 4 gates, each of 3 inputs, 8 states and a bias for 8 units, and a head of 3 steps: 0.04 MB with all their copies.
     # 16 windows of 6 steps, 8 units and 10 floats of each, and of 9 steps of 3 features: 0.03 MB.
-    monkeypatch.setattr("forecast.workflows.fitting.available_memory", lambda: 60_000)
+    monkeypatch.setattr("forecast.model.available_memory", lambda: 60_000)
     with pytest.raises(MachineError, match=r"lstm of 8 units would take at least 0\.1 MB .*; 0\.1 MB are") as refused:
         forecast.train(monthly, tiny(), run="run", runs_dir=tmp_path)
     assert refused.value.exit_code == 3
-    assert "--units" in refused.value.advice
+    assert "--units" in refused.value.text("shell")[1]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -105,7 +105,7 @@ def test_too_little_memory_is_told_before_training(
 def test_the_last_finite_checkpoint_outlives_a_divergence(
     tmp_path: Path, monthly_csv: Path, tiny: Tiny, seconds: float, sign: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("forecast.workflows.fitting._SECONDS_BETWEEN_CHECKPOINTS", seconds)
+    monkeypatch.setattr("forecast.model._SECONDS_BETWEEN_CHECKPOINTS", seconds)
     config = tiny(steps_per_epoch=10)
     with pytest.raises(ConfigError, match=f"{sign}.*: training has diverged") as stopped:
         forecast.train(monthly_csv, config, run="run", runs_dir=tmp_path, progress=AtStep(13, spoil))
