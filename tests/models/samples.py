@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from configs import plain_config
 from forecast.config import NetworkConfig
 from forecast.models.backends.keras import set_weights, weights_of
 from forecast.models.catalogue import configure
@@ -25,7 +26,9 @@ SEGMENT = (1, 3)  # which divides neither the lookback nor the horizon
 def parts(**settings: object) -> NetworkConfig:
     """A small network, of a preset or else of any cell."""
     small = {"units": (4,), "normalise": "none", "segment": 1, "decode": "direct"} | settings
-    return NetworkConfig(**(configure(small).network.model_dump() if "model" in settings else small))
+    if "model" in settings:
+        return NetworkConfig(**configure(small).network.model_dump())
+    return plain_config(**small).network
 
 
 def tiny(model: str, normalise: str, decode: str, segment: int) -> NetworkConfig:
