@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from forecast.commands.train.train import train as train
     from forecast.config import Config as Config
     from forecast.config import ReadOptions as ReadOptions
+    from forecast.config import Settings as Settings
     from forecast.data.datasets import DATASETS as DATASETS
     from forecast.data.panel import Clock as Clock
     from forecast.data.panel import Panel as Panel

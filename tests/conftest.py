@@ -75,5 +75,5 @@ def plotless(trained: Run) -> Iterator[None]:
 
 
 def _draw_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
-    patch.setattr("forecast.plots.page.report_page", lambda _: "")
+    patch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {})
+    patch.setattr("forecast.plots.run_report.report_page", lambda _: "")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from configs import PLAIN, plain_config
 from forecast.config import Config, Settings, nest, option_fields, settings_from_toml
 from forecast.errors import ConfigError, RunError
-from forecast.runs.schemas import config_from_json
+from forecast.runs.documents import config_from_json
 
 
 def test_json_keeps_everything() -> None:

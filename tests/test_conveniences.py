@@ -49,7 +49,7 @@ def test_a_training_that_was_killed_before_its_last_move_is_finished_by_resuming
     writer.begin({"data": {}}, plain_config(), overwrite=False)
     writer.write_json("metrics.json", {"verdict": "fine"})
     with monkeypatch.context() as broken:
-        broken.setattr("forecast.runs.writer.RunWriter.settle", lambda self: None)
+        broken.setattr("forecast.runs.writer.RunWriter.move_into_place", lambda self: None)
         writer.finish({"data": {}})
     with pytest.raises(RunError, match="is not finished"):
         find("run", runs_dir=tmp_path)

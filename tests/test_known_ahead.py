@@ -166,8 +166,8 @@ def test_rows_that_hold_the_plan_alone_are_not_counted_as_seen() -> None:
 
 
 def test_a_stream_forecasts_as_soon_as_the_plan_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
-    monkeypatch.setattr("forecast.plots.page.report_page", lambda _: "")
+    monkeypatch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {})
+    monkeypatch.setattr("forecast.plots.run_report.report_page", lambda _: "")
     fields = {"known": "plan", "lookback": 4, "horizon": 2, "epochs": 1, "units": 4}
     run = forecast.train(frame_of(120), forecast.configure(fields), run="plan", runs_dir=tmp_path)
     stream, rows = forecast.Stream(run), frame_of(30, ahead=2)

@@ -12,6 +12,7 @@ import pytest
 import forecast
 from forecast import ConfigError, DataError, Run, RunError, Settings
 from forecast.commands.report.report import write_report
+from forecast.inference.intervals import intervals_of
 
 Tiny = Callable[..., Settings]
 
@@ -166,7 +167,7 @@ def test_paths_are_drawn_from_the_intervals(trained: Run, monthly_csv: Path) -> 
 def test_a_run_without_intervals_has_none_anywhere(runs: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
     run = forecast.train(monthly, tiny(levels="none", epochs=1, baseline=False), run="none", runs_dir=runs)
     assert run.metrics["intervals"] is None
-    assert not run.calibration
+    assert intervals_of(run, "end") is None
     assert not [name for name in forecast.predict(run, monthly) if "-lo-" in name]
     with pytest.raises(RunError, match="has no intervals to draw paths from"):
         forecast.sample_paths(run, monthly)

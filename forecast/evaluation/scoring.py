@@ -15,7 +15,7 @@ from forecast.config import Config
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
 from forecast.data.quality import TURN
-from forecast.data.windows import Flags, Ints, InUnits, Windows, middle
+from forecast.data.windows import Flags, Ints, InUnits, Windows, median
 from forecast.evaluation.echo import EchoTally
 from forecast.evaluation.metrics import (
     IntervalForecast,
@@ -328,7 +328,7 @@ class _Scorer:
     def add(self, chunk: _Chunk) -> pd.DataFrame:
         """Add one chunk, and return those of its forecasts that are kept, in the long format."""
         rows, windows = self._rows, self._windows
-        y_pred = {name: middle(values) for name, values in chunk.forecasts.items()}
+        y_pred = {name: median(values) for name, values in chunk.forecasts.items()}
         last = rows.filled_at(windows.cutoffs[chunk.number])
         np.add.at(self._n_windows, chunk.series, 1)
         self._observed += float(np.abs(chunk.y_true).sum())

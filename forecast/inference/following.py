@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 
 from forecast.data.panel import Floats
-from forecast.data.windows import Flags, Ints, middle
+from forecast.data.windows import Flags, Ints, median
 from forecast.inference.intervals import Intervals
 from forecast.inference.sizes import averaged_sizes, delays_of, known_sizes
 
@@ -75,7 +75,7 @@ class Follower:
             bases = [np.broadcast_to(one.bases(forecasts[name]), shape) for name, one in calibrations.items()]
             one = next(iter(calibrations.values()))
             observed = one.transformed(y_true)
-            of_points = np.stack([observed - one.transformed(middle(forecasts[name])) for name in calibrations])
+            of_points = np.stack([observed - one.transformed(median(forecasts[name])) for name in calibrations])
             offsets = self._followed(observed[..., None] - np.stack(bases), np.abs(of_points), series)
         else:
             offsets = self._offsets[:, series] * self._size[:, series][..., None]

@@ -15,13 +15,18 @@ from typing import Literal
 import numpy as np
 
 from forecast.data.panel import Arrays, Floats
-from forecast.data.windows import Ints, middle
+from forecast.data.windows import Ints, median
 from forecast.errors import RunError
 from forecast.inference.sizes import averaged_sizes, delays_of, known_sizes
-from forecast.runs.run import REMEMBERED, Run
+from forecast.models.naive import NAIVE
+from forecast.runs.arrays import ArraySpec
+from forecast.runs.run import CALIBRATION, Run
 
 # A series with fewer calibration windows than these borrows from all.
 _ENOUGH_WINDOWS = 50
+
+# The most windows whose errors' ranks are kept to draw paths from.
+_MOST_RANKS = 500
 
 DECILES = tuple(number / 10 for number in range(1, 10))
 
@@ -85,7 +90,7 @@ class Calibration:
             offsets: Of each window, in transformed units, [n, H, D, P].
         """
         quantiles = self._untransformed(np.sort(self.bases(forecasts) + offsets, axis=-1))
-        point, p = middle(forecasts)[..., None], np.array(self.probabilities)
+        point, p = median(forecasts)[..., None], np.array(self.probabilities)
         outward = np.where(p < 0.5, np.minimum(quantiles, point), np.maximum(quantiles, point))
         return np.where(p == 0.5, quantiles, outward)
 
@@ -208,7 +213,7 @@ def calibrate(
     sizes, ranks = np.ones(blank.shape[:3]), np.empty((0, n_steps, n_targets))
     calibration = Calibration(probabilities, heads, blank, sizes, sizes.copy(), ranks, logged)
     observed = calibration.transformed(y_true)
-    of_point = observed - calibration.transformed(middle(forecasts))
+    of_point = observed - calibration.transformed(median(forecasts))
     absolute, known = np.abs(of_point), np.empty(of_point.shape)
     for number in range(n_series):
         own = series == number
@@ -229,7 +234,7 @@ def calibrate(
         calibration.offsets[number] = _conformal(errors[own], probabilities)
     from scipy.stats import rankdata  # takes a second to import, and forecasts do without
 
-    some = (of_point / known)[:: -(-len(of_point) // REMEMBERED)]
+    some = (of_point / known)[:: -(-len(of_point) // _MOST_RANKS)]
     return replace(calibration, ranks=(rankdata(some, axis=0) - 0.5) / len(some))
 
 
@@ -258,15 +263,31 @@ def intervals_to_arrays(start: Intervals, end: Intervals) -> Arrays:
     return arrays
 
 
+def _specs_of(run: Run) -> dict[str, ArraySpec]:
+    """The arrays that `intervals_to_arrays` may make for a run."""
+    shape, n_quantiles = run.shape, len(run.config.network.quantiles)
+    each = (shape.series, shape.horizon, shape.targets)
+    specs = {
+        "heads": ArraySpec("<f8", (range(n_quantiles + 1),)),
+        "ranks": ArraySpec("<f8", (range(1, _MOST_RANKS + 1), *each[1:])),
+        "usual": ArraySpec("<f8", each),
+    }
+    offsets = ArraySpec("<f8", (*each, range(1, 10 + 2 * len(run.config.intervals.levels))))
+    for moment in ("start", "end"):
+        specs |= {moment: offsets, f"{moment}/size": ArraySpec("<f8", each)}
+    forecasters = (run.config.network.model, "rnn", *NAIVE)
+    return {f"{name}/{part}": spec for name in forecasters for part, spec in specs.items()}
+
+
 def intervals_of(run: Run, moment: Literal["start", "end"]) -> Intervals | None:
     """The intervals of a run as they stood at the start or at the end of its test span; None if it has none.
 
     Raises:
         RunError: If they are damaged.
     """
-    arrays, config = run.calibration, run.config
-    if not arrays:
+    if CALIBRATION not in run.manifest["files"]:
         return None
+    arrays, config = run.arrays(CALIBRATION, _specs_of(run), keep=True), run.config
     logged = config.data.transform == "log"
     probabilities = probabilities_of(config.intervals.levels)
     try:

@@ -12,7 +12,7 @@ from forecast.config import DataConfig
 from forecast.data.panel import Floats, Panel, Times
 from forecast.data.prepare import Rows, encode, long_format
 from forecast.data.scaling import Scaler
-from forecast.data.windows import InUnits, Windows, fill_forward, middle
+from forecast.data.windows import InUnits, Windows, fill_forward, median
 from forecast.inference.intervals import Intervals, interval_columns
 from forecast.models.naive import naive_forecasts
 
@@ -100,7 +100,7 @@ def newest_forecast(
     """
     rows, windows = newest.rows, newest.windows
     forecasts = {name: model(windows.starts) for name, model in models.items()}
-    y_pred = {name: middle(values) for name, values in forecasts.items()}
+    y_pred = {name: median(values) for name, values in forecasts.items()}
     y_pred |= naive_forecasts(rows, windows, slice(None), season)
     if intervals is not None:
         series = rows.series[windows.starts]

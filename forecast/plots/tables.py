@@ -14,7 +14,7 @@ from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared
 from forecast.evaluation.metrics import IntervalForecast, Metric, PointForecast, QuantileForecast, metrics_of
 from forecast.evaluation.scoring import steps_in_tables
-from forecast.plots.style import Labels, model_name, number, shown
+from forecast.plots.style import Labels, format_number, model_name, printable
 
 # Longer tables are in the files of the run.
 MOST_SERIES, _MOST_STEPS = 12, 48
@@ -74,7 +74,7 @@ class TableStyle:
     """
 
     model: Callable[[str], str] = model_name
-    number: Callable[[float], str] = number
+    number: Callable[[float], str] = format_number
     narrow: bool = False
 
 
@@ -83,7 +83,7 @@ PAGE = TableStyle()
 
 def signed(value: float) -> str:
     """A number to three digits with its sign: "+0.420", "−1.20"."""
-    return f"{'+' if value > 0 else MINUS if value < 0 else ''}{number(abs(value))}"
+    return f"{'+' if value > 0 else MINUS if value < 0 else ''}{format_number(abs(value))}"
 
 
 def share(value: float) -> str:
@@ -167,7 +167,7 @@ def step_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle = P
     """Every model's MAE at the first step, the last one and some between, and where the model is really better."""
     p_by_step = {} if style.narrow else metrics.get("p_by_step", {})
     against = [name for name, values in p_by_step.items() if values]
-    columns = [f"{labels.duration(2).split(' ', 1)[1]} ahead", *map(style.model, metrics["by_step"])]
+    columns = [f"{labels.steps} ahead", *map(style.model, metrics["by_step"])]
     columns += [f"p, {style.model(name)}" for name in against]
     p_too = ", and p against each reference" if against else ""
     table = Table(f"MAE{_unit(labels)} by how far ahead{p_too}", columns)
@@ -187,7 +187,7 @@ def series_table(metrics: Mapping[str, Any], style: TableStyle = PAGE) -> Table 
     table = Table("MAE by series, each in its own units", ["series", *map(style.model, metrics["models"])])
     for name, errors in list(metrics["by_series"].items())[:MOST_SERIES]:
         cells = _errors(table, [errors[model] for model in metrics["models"]], style, "it has no test window")
-        table.rows.append([Cell(shown(name, 60)), *cells])
+        table.rows.append([Cell(printable(name, 60)), *cells])
     return table
 
 
@@ -206,15 +206,15 @@ def forecast_table(forecast: pd.DataFrame, name: str, labels: Labels) -> Table:
     models = [column for column in columns[3:] if not _is_bound(column, columns)]
     others = [model for model in models if model != labels.model]
     table = Table(
-        f"{labels.axis(name)}: the figures of the newest forecast",
+        f"{labels.with_unit(name)}: the figures of the newest forecast",
         ["time", model_name(labels.model), *(f"{level} % interval" for level in levels), *map(model_name, others)],
     )
     for _, row in rows.head(_MOST_STEPS).iterrows():
         bounds = [(row[f"{labels.model}-lo-{level}"], row[f"{labels.model}-hi-{level}"]) for level in levels]
         table.rows.append([
-            Cell(labels.moment(np.datetime64(row["ds"]))),
+            Cell(labels.format_time(np.datetime64(row["ds"]))),
             _value(table, row[labels.model]),
-            *(Cell(f"{number(low)} to {number(high)}") if math.isfinite(low) and math.isfinite(high)
+            *(Cell(f"{format_number(low)} to {format_number(high)}") if math.isfinite(low) and math.isfinite(high)
               else table.undefined("too few errors to tell") for low, high in bounds),
             *(_value(table, row[model]) for model in others),
         ])  # fmt: skip
@@ -243,9 +243,9 @@ def column_table(prepared: Prepared, apart: int) -> Table:
 
 def _add_column(table: Table, name: str, unit: str, part: str, values: Floats) -> None:
     seen = values[np.isfinite(values)]
-    measured = [Cell(number(float(of(seen)))) if len(seen) else table.undefined("every value is missing")
+    measured = [Cell(format_number(float(of(seen)))) if len(seen) else table.undefined("every value is missing")
                 for of in (np.min, np.median, np.max)]  # fmt: skip
-    full = shown(name, 60) + (f" ({shown(unit, 10)})" if unit and f"({unit})" not in name else "")
+    full = printable(name, 60) + (f" ({printable(unit, 10)})" if unit and f"({unit})" not in name else "")
     table.rows.append([Cell(full), Cell(part), Cell(f"{len(values) - len(seen):,}"), *measured])
 
 
@@ -262,15 +262,15 @@ def _is_bound(column: str, columns: Sequence[str]) -> bool:
 
 
 def _value(table: Table, value: float) -> Cell:
-    return Cell(number(value)) if math.isfinite(value) else table.undefined("no value is known to start from")
+    return Cell(format_number(value)) if math.isfinite(value) else table.undefined("no value is known to start from")
 
 
 def _head(metric: Metric, labels: Labels) -> str:
-    return metric.head(shown(labels.unit, 10))
+    return metric.head(printable(labels.unit, 10))
 
 
 def _unit(labels: Labels) -> str:
-    return f" {shown(labels.unit, 10)}" if labels.unit else ""
+    return f" {printable(labels.unit, 10)}" if labels.unit else ""
 
 
 def _figure(

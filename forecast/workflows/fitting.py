@@ -29,14 +29,14 @@ from forecast.models.catalogue import network_configs
 from forecast.models.footprint import training_bytes
 from forecast.models.shape import shape_of
 from forecast.progress import Progress, StopRequested
-from forecast.runs.arrays import forms_of
+from forecast.runs.arrays import specs_of
+from forecast.runs.run import number_members
 from forecast.runs.writer import RunWriter
 from forecast.workflows.networks import (
     KERAS,
     ONNX,
     averaged,
     column_names,
-    member_weights,
     without_tensorflow,
 )
 
@@ -112,11 +112,7 @@ class Trained:
         """The weights of all members, by member and name."""
         from forecast.models.recurrent import weights_of
 
-        return {
-            name: array
-            for number, member in enumerate(self.members)
-            for name, array in member_weights(weights_of(member.network), number).items()
-        }
+        return number_members(weights_of(member.network) for member in self.members)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -246,21 +242,22 @@ def _fit_member(
     from forecast.models.backend import HAS_GPU
     from forecast.models.recurrent import build_network, leaves_cudnn
     from forecast.runs.checkpoints import load_checkpoint
-    from forecast.training.trainer import Fit, lanes_or_windows
+    from forecast.training.sampling import window_order
+    from forecast.training.trainer import Fit
 
     prepared, config = workshop.prepared, workshop.prepared.config
     training = config.training.model_copy(update={"seed": config.training.seed + number})
     shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
     _check_memory(parts, training_bytes(parts, shape, min(training.batch_size, len(windows))))
     if parts.stateful:
-        batch_size = lanes_or_windows(windows, training, carries_state=True).batch_size
+        batch_size = window_order(windows, training, carries_state=True).batch_size
         network = build_network(parts, shape, training.seed, batch_size)
         twin = build_network(parts.model_copy(update={"stateful": False}), shape, training.seed)
     else:
         network, twin = build_network(parts, shape, training.seed), None
     fit = Fit(network, prepared, training, windows, epochs, twin)
     checkpoint = f"{name}.{number + 1}"
-    saved = load_checkpoint(workshop.writer.checkpoints, checkpoint, forms_of(fit.arrays()), workshop.origin)
+    saved = load_checkpoint(workshop.writer.checkpoints, checkpoint, specs_of(fit.arrays()), workshop.origin)
     if saved is not None:
         arrays, state, warnings = saved
         for warning in warnings:

@@ -18,7 +18,7 @@ from forecast.models.catalogue import has_baseline, network_configs
 from forecast.models.graph import NotInGraph, graph_of
 from forecast.models.naive import NAIVE
 from forecast.models.shape import Shape, shape_of
-from forecast.runs.run import Run
+from forecast.runs.run import Run, split_members
 
 if TYPE_CHECKING:
     from forecast.models.backend import keras
@@ -41,17 +41,6 @@ def column_names(config: Config) -> dict[str, str]:
 def references_of(settings: Settings) -> tuple[str, ...]:
     """What the model of a run is judged against: the naive forecasts, and the vanilla RNN if it is the baseline."""
     return (*NAIVE, *(["rnn"] if has_baseline(settings) else []))
-
-
-def member_weights(weights: Arrays, number: int) -> Arrays:
-    """The weights of one member of an ensemble under their names among those of all members."""
-    return {f"{number + 1}/{name}": array for name, array in weights.items()}
-
-
-def weights_of_member(weights: Mapping[str, NDArray[np.float32]], number: int) -> Arrays:
-    """The reverse of `member_weights`: one member's weights out of those of all."""
-    prefix = f"{number + 1}/"
-    return {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}
 
 
 def networks_of(
@@ -98,8 +87,7 @@ def members_of(run: Run, which: str) -> list[Arrays]:
     Raises:
         RunError: If they are not those of this network.
     """
-    weights = run.weights(which)
-    return [weights_of_member(weights, number) for number in range(run.config.training.ensemble)]
+    return split_members(run.weights(which), run.config.training.ensemble)
 
 
 def _graph_of(run: Run, parts: NetworkConfig, shape: Shape, weights: Arrays, carrying: int | None) -> bytes:

@@ -10,22 +10,29 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from configs import plain_config
+from forecast.commands.tables import scores
 from forecast.config import Settings
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Prepared, prepare
 from forecast.data.prepare import in_units as prepare_in_units
 from forecast.data.split import TRAIN
-from forecast.data.windows import Forecasting, Ints, InUnits
+from forecast.data.windows import Flags, Forecasting, Ints, InUnits
+from forecast.evaluation import metrics as flat
 from forecast.evaluation import scoring
 from forecast.evaluation.metrics import (
+    METRICS,
+    Metric,
+    PointForecast,
     bias,
     coverage,
     crps,
     directional_accuracy,
     interval_width,
     mae,
+    mean,
     rmse,
     smape,
     wape,
@@ -42,6 +49,8 @@ from forecast.evaluation.scoring import (
 from forecast.evaluation.significance import by_step, diebold_mariano
 from forecast.inference.intervals import interval
 from forecast.models.defaults import resolve
+from forecast.plots.style import Labels
+from forecast.plots.tables import score_table
 
 SEASON, LOOKBACK, HORIZON = 4, 6, 3
 
@@ -226,6 +235,37 @@ def test_a_table_that_would_be_too_long_keeps_evenly_spaced_origins(monkeypatch:
     cutoffs = whole.forecasts["cutoff"].unique()[::3]
     expected = whole.forecasts[whole.forecasts["cutoff"].isin(cutoffs)].reset_index(drop=True)
     pd.testing.assert_frame_equal(part.forecasts, expected, check_dtype=False)
+
+
+def test_a_new_metric_is_one_entry_and_stands_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    worst = Metric("worst", "share of errors above 1", formula="", unit="target", parts=(is_large,), pool=mean)
+    monkeypatch.setitem(METRICS, "large", worst)
+    ready = make_ready(make_panel(n_series=1))
+    found = score(ready).metrics
+    y_true, y_pred = observed(ready), in_units(ready, guesses(ready, 1))
+    expected = np.mean(np.abs(y_pred - y_true) > 1)
+    assert found["models"]["lstm"]["large"] == pytest.approx(expected)
+    assert flat.large(y_true, y_pred) == pytest.approx(expected)
+    page = score_table(found, Labels("", "", "m", "hour", "lstm", "rnn"))
+    console = Console(width=120, record=True)
+    console.print(scores(found, "title"))
+    assert "worst m" in page.columns
+    assert "worst m" in console.export_text()
+
+
+def is_large(forecast: PointForecast) -> Flags:
+    large: Flags = np.abs(forecast.error) > 1
+    return large
+
+
+def test_a_new_metric_that_is_undefined_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = Metric(
+        "never", "", formula="", unit="ratio", parts=(), pool=lambda points: 1, undefined=lambda points: "no"
+    )
+    monkeypatch.setitem(METRICS, "never", never)
+    found = score(make_ready(make_panel(n_series=1))).metrics
+    assert found["models"]["drift"]["never"] is None
+    assert found["reasons"]["models.drift.never"] == "no"
 
 
 def test_one_series_and_target_has_no_scores_by_series() -> None:

@@ -160,7 +160,7 @@ def test_an_unfinished_run_is_refused_with_the_command_that_continues_it(tmp_pat
     assert all_runs(runs_dir=tmp_path) == []
     with pytest.raises(RunError, match="not finished") as caught:
         find("half", runs_dir=tmp_path)
-    assert "forecast train --resume half" in caught.value.advice
+    assert "forecast train --resume half" in caught.value.text("shell")[1]
 
 
 def test_an_unfinished_run_is_refused_by_its_path_too(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_an_unfinished_run_is_refused_by_its_path_too(tmp_path: Path) -> None:
     writer.begin({}, plain_config(), overwrite=False)
     with pytest.raises(RunError, match="not finished") as caught:
         find(str(writer.folder), runs_dir=tmp_path)
-    assert "forecast train --resume half" in caught.value.advice
+    assert "forecast train --resume half" in caught.value.text("shell")[1]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_without_runs_latest_says_how_to_make_one(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "absent"):
         with pytest.raises(RunError, match="There is no run") as caught:
             find("latest", runs_dir=folder)
-        assert "forecast train weather" in caught.value.advice
+        assert "forecast train weather" in caught.value.text("shell")[1]
         assert all_runs(runs_dir=folder) == []
         assert unfinished_runs(folder) == []
 
@@ -250,7 +250,7 @@ def test_an_existing_run_is_kept_unless_it_is_to_be_overwritten(tmp_path: Path) 
     make_run(tmp_path, "run", "first")
     with pytest.raises(ConfigError, match="There is a run 'run' already") as caught:
         RunWriter(tmp_path, "run").begin({}, plain_config(), overwrite=False)
-    assert "--overwrite" in caught.value.advice
+    assert "--overwrite" in caught.value.text("shell")[1]
     assert find("run", runs_dir=tmp_path).metrics == {"text": "first"}
 
 
@@ -259,7 +259,7 @@ def test_an_unfinished_training_is_not_begun_anew_by_accident(tmp_path: Path) ->
     writer.begin({}, plain_config(), overwrite=False)
     with pytest.raises(ConfigError, match="unfinished training of 'run'") as caught:
         writer.begin({}, plain_config(), overwrite=False)
-    assert "forecast train --resume run" in caught.value.advice
+    assert "forecast train --resume run" in caught.value.text("shell")[1]
     writer.begin({}, plain_config(), overwrite=True)
 
 
@@ -288,12 +288,12 @@ def test_when_the_new_run_cannot_take_its_place_the_old_one_has_it(
         rename(source, target)
 
     monkeypatch.setattr("forecast.runs.files.ctypes.CDLL", lambda *_, **__: None)  # a system that moves in steps
-    monkeypatch.setattr("forecast.runs.writer.os.rename", failing)
+    monkeypatch.setattr("forecast.runs.files.os.rename", failing)
     with pytest.raises(MachineError, match="Cannot move the run"):
         writer.finish({"finished": "2022"})
     assert find("run", runs_dir=tmp_path).manifest["finished"] == "2021-01-01"
     monkeypatch.undo()
-    writer.settle()
+    writer.move_into_place()
     assert find("run", runs_dir=tmp_path).manifest["finished"] == "2022"
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
@@ -334,8 +334,8 @@ def test_what_a_kill_left_beside_a_finished_run_is_taken_away(tmp_path: Path) ->
     make_run(tmp_path, "first").path.rename(tmp_path / ".run.training")  # has no checkpoints: it is the replaced one
     assert unfinished_runs(tmp_path) == []
     with pytest.raises(RunError, match="is finished"):
-        RunWriter(tmp_path, "run").begun()
-    RunWriter(tmp_path, "run").sweep()
+        RunWriter(tmp_path, "run").read_unfinished()
+    RunWriter(tmp_path, "run").delete_leftovers()
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert not (tmp_path / "run" / "checkpoints").exists()
 
@@ -359,7 +359,7 @@ def test_a_folder_that_may_not_be_written_is_the_machines_fault(tmp_path: Path) 
     with pytest.raises(MachineError) as caught:
         RunWriter(tmp_path / "file", "run").begin({}, plain_config(), overwrite=False)
     assert caught.value.exit_code == 3
-    assert "--runs-dir" in caught.value.advice
+    assert "--runs-dir" in caught.value.text("shell")[1]
 
 
 def test_nan_does_not_get_into_json(tmp_path: Path) -> None:

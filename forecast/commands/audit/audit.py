@@ -23,7 +23,7 @@ from forecast.data.panel import Floats, Panel, moment
 from forecast.data.prepare import Rows, encode, long_format, prepare
 from forecast.data.quality import TURN
 from forecast.data.read import Source, read
-from forecast.data.windows import Ints, Windows, middle
+from forecast.data.windows import Ints, Windows, median
 from forecast.inference.newest import Newest, newest_rows
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
@@ -201,7 +201,7 @@ class _AuditedRun:
         if not scored.any():
             return Check("scored", False, "no forecast that the run was scored by is from an origin in these rows.")
         starts = np.concatenate([starts for _, starts in self.origins_of(self.windows_at(self.windows.starts[scored]))])
-        columns = {name: middle(y_pred) for name, y_pred in self.forecast(self.rows, starts).items()}
+        columns = {name: median(y_pred) for name, y_pred in self.forecast(self.rows, starts).items()}
         spread = self.run.scaler.scale[self.rows.identity[starts], None, : self.rows.n_targets]
         columns["spread"] = np.repeat(spread, self.windows.horizon, axis=1)
         again = long_format(self.rows, self.windows_at(starts), np.arange(len(starts)), columns)

@@ -21,7 +21,7 @@ from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, wind
 from forecast.data.read import Source, is_built_in, read, report_notes
 from forecast.data.scaling import unscaled
 from forecast.data.split import Split, split_by_time
-from forecast.data.windows import Ints, Windows, origins_of, remembered
+from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.scoring import Evaluation, calibrate_intervals, naive_errors, score_models
 from forecast.models.catalogue import configure
@@ -211,7 +211,7 @@ def _of_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progress: Pr
             intervals = calibrate_intervals(prepared.rows, prepared.validation, fitted.models, season, plan.config)
         told.append(_told(span, fitted))
     learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
-    models = {name: remembered(windows, made) for name, made in forecasts.items()}
+    models = {name: precomputed(windows, made) for name, made in forecasts.items()}
     evaluation = score_models(rows, windows, models, season, naive_errors(rows, learned, season), intervals)
     return _with_origins(evaluation, rows.panel, windows, {"run": None, "step": plan.step, "fits": told})
 

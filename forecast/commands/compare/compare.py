@@ -16,7 +16,7 @@ from forecast.config import Config, Settings
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, doubts, prepare
 from forecast.data.read import Source, read, report_notes
-from forecast.data.windows import Ints, InUnits, Windows, origins_of, remembered
+from forecast.data.windows import Ints, InUnits, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import naive_errors, score_models
@@ -27,7 +27,7 @@ from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.workflows.fitting import fit_aside
 
 if TYPE_CHECKING:
-    from forecast.plots.canvas import Drawing
+    from forecast.plots.figure import PlotFigure
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Comparison:
         """What was found, in words."""
         return str(self.summary["verdict"])
 
-    def plot(self) -> Drawing:
+    def plot(self) -> PlotFigure:
         """The leaderboard, drawn."""
         from forecast.commands.compare.plot import plot_leaderboard
 
@@ -248,7 +248,7 @@ def _tried(
     def model(starts: Ints) -> Floats:
         return brief(starts + cut)
 
-    made = remembered(field.test, model(field.test.starts))
+    made = precomputed(field.test, model(field.test.starts))
     validation = field.scores(field.validation, {name: model})
     test = field.scores(field.test, {name: made, **baseline})
     some = None if references is None else field.scores(references.windows, {name: made, **references.models})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from forecast.commands.compare.leaderboard import compared_metrics, with_spread
 from forecast.commands.compare.plot import plot_leaderboard
-from forecast.plots.canvas import PHONE, SCREEN
-from forecast.plots.pictures import Picture, image_of
-from forecast.plots.render import Section, render
-from forecast.plots.style import model_name, number, shown
+from forecast.plots.figure import PHONE, SCREEN
+from forecast.plots.page import Picture, Section, picture_of, render
+from forecast.plots.style import format_number, model_name, printable
 from forecast.plots.tables import Cell, Table, share
 
 _AGAINST = ("rnn", "persistence", "seasonal-naive")
@@ -23,7 +23,7 @@ def comparison_page(summary: Mapping[str, Any], command: str = "") -> str:
         summary: Of a comparison.
         command: The command line that made it.
     """
-    targets = ", ".join(shown(name, 40) for name in summary["target"])
+    targets = ", ".join(printable(name, 40) for name in summary["target"])
     seeds = ", ".join(map(str, summary["seeds"]))
     classical = summary["classical"]
     tables = [_board(summary, summary["models"], f"On all {summary['n_windows']:,} test windows", _AGAINST)]
@@ -33,13 +33,12 @@ def comparison_page(summary: Mapping[str, Any], command: str = "") -> str:
         tables.append(_board(summary, classical["models"], caption, others))
     return render(
         "report.html.j2",
-        title=f"Models compared on {shown(summary['title'], 80)}",
+        title=f"Models compared on {printable(summary['title'], 80)}",
         verdict=summary["verdict"],
         tiles={},
         origin=[f"{targets}, {summary['horizon']:,} steps ahead", f"{summary['n_windows']:,} test windows"],
-        sections=[
-            Section(
-                "leaderboard",
+        sections={
+            "leaderboard": Section(
                 "The leaderboard",
                 [
                     "The validation error chooses; the test error is reported, and never chosen by. All forecasts of a "
@@ -50,19 +49,19 @@ def comparison_page(summary: Mapping[str, Any], command: str = "") -> str:
                 pictures=[_picture(summary)],
                 tables=tables,
             ),
-            Section(
-                "again",
+            "again": Section(
                 "How to make it again",
                 facts={"data fingerprint": f"SHA-256 {summary['fingerprint']}", "seeds": seeds},
                 commands={"Made by": command} if command else {},
             ),
-        ],
+        },
     )
 
 
 def _picture(summary: Mapping[str, Any]) -> Picture:
-    wide, narrow = (image_of(plot_leaderboard(summary, sheet=sheet)) for sheet in (SCREEN, PHONE))
-    return Picture("The error of every forecast", "An arrow is a forecast that is farther right.", wide, narrow)
+    wide, narrow = (plot_leaderboard(summary, size=size) for size in (SCREEN, PHONE))
+    picture = picture_of("The error of every forecast", wide, narrow)
+    return replace(picture, note="An arrow is a forecast that is farther right.")
 
 
 def _board(
@@ -81,6 +80,6 @@ def _board(
             cells.append(Cell("") if gain is None else Cell(share(gain)))
         weights, seconds = line["parameters"], line["seconds"]
         cells.append(Cell("" if weights is None else f"{weights:,}"))
-        cells.append(Cell("" if seconds is None else number(seconds)))
+        cells.append(Cell("" if seconds is None else format_number(seconds)))
         table.rows.append(cells)
     return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from forecast.errors import RunError
 from forecast.evaluation.verdict import significance
 from forecast.models.shape import Shape, shape_of
 from forecast.progress import NullProgress, Progress
+from forecast.runs.documents import to_json
 from forecast.runs.explanation import FOLDER, Explanation
 from forecast.runs.files import refuse_links, write_atomically
 from forecast.runs.find import find
@@ -86,8 +86,7 @@ def explain(
         findings = replace(findings, check=_check_lookback(findings, original, progress))
     explanation = Explanation(findings.to_json(), folder)
     pictures = draw_findings(findings)
-    document = json.dumps(explanation.summary, indent=2, allow_nan=False) + "\n"
-    write_atomically(folder / "explain.json", document.encode())
+    write_atomically(folder / "explain.json", to_json(explanation.summary).encode())
     for name, picture in pictures.items():
         write_atomically(folder / name, picture)
     return explanation

@@ -24,7 +24,8 @@ from forecast.models.graph_cells import refusal
 from forecast.models.graph_units import graph_in_units
 from forecast.models.shape import Shape, shape_of
 from forecast.models.units import Units, inputs_in_units, units_of
-from forecast.runs.files import folder_written
+from forecast.runs.documents import to_json
+from forecast.runs.files import write_folder
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel, typical_panel
 from forecast.runs.run import Run
@@ -72,19 +73,19 @@ def export(
     _check_place(place, overwrite)
     newest, source = _example_rows(run)
     shape = shape_of(newest.rows, run.config.data.lookback, run.config.data.horizon)
-    with folder_written(place) as beside:
+    with write_folder(place) as beside:
         units = units_of(run.scaler, run.config.data, shape)
         network = _write_network(run, shape, units, format, beside)
         about = _about(run, shape, units, newest.rows.panel, format) | {"network": network}
         texts = {
             "README.md": readme(about, source),
             "use.py": program(about),
-            "example.json": _json(_example(newest, run.config.data, about["inputs"])),
+            "example.json": to_json(_example(newest, run.config.data, about["inputs"])),
         }
         for name, text in texts.items():
             (beside / name).write_text(text, encoding="utf-8")
         files = sorted([*_files_of(beside), _ABOUT])
-        (beside / _ABOUT).write_text(_json(about | {"files": files}), encoding="utf-8")
+        (beside / _ABOUT).write_text(to_json(about | {"files": files}), encoding="utf-8")
     return place
 
 
@@ -200,7 +201,3 @@ def _example(newest: Newest, config: DataConfig, inputs: Collection[str]) -> dic
         "cutoff": [str(pd.Timestamp(time)) for time in rows.panel.times[windows.cutoffs[picked]]],
         "ds": [[str(pd.Timestamp(time)) for time in times] for times in rows.panel.times[windows.future(picked)]],
     }
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"

@@ -28,7 +28,7 @@ def command(
     from forecast.commands.predict.predict import age_in_steps, predict, predict_and_draw, sample_paths
     from forecast.data.panel import moment
     from forecast.errors import ConfigError
-    from forecast.runs.csv_tables import frame_to_csv, records
+    from forecast.runs.csv_tables import frame_to_csv, to_records
     from forecast.runs.files import check_output, write_output
     from forecast.runs.find import find
 
@@ -58,6 +58,6 @@ def command(
         write_output(output, frame_to_csv(forecast))
         progress.note(f"forecast: {output}")
     if as_json:
-        print_json(records(forecast))
+        print_json(to_records(forecast))
     elif output is None:
         print_csv(frame_to_csv(forecast))

@@ -94,15 +94,14 @@ def predict_and_draw(
         source: New rows to forecast from; None for the rows that it was trained on.
         progress: Receives notes, warnings and progress.
     """
-    from forecast.plots.draw import draw_forecast
+    from forecast.plots.run_plots import draw_forecasts
 
     if source is None:
         return predict(run), [run.picture(path) for path in run.plots if path.name.startswith("5-forecast")]
     request = request_forecast(run, source, progress or NullProgress())
     rows = request.newest.rows
     forecast = request.forecast(networks_of(run, rows, run.forecast_weights))
-    pictures = draw_forecast(rows, forecast, run.config.network.model, run.config.data.lookback)
-    return forecast, list(pictures.values())
+    return forecast, draw_forecasts(rows, forecast, run.config.network.model, run.config.data.lookback)
 
 
 def age_in_steps(forecast: pd.DataFrame, run: Run) -> int:

@@ -9,10 +9,11 @@ from threading import Thread
 
 from forecast.commands.serve.requests import RequestReader
 from forecast.inference.batch import Batch
+from forecast.inference.intervals import intervals_of
 from forecast.inference.network import Network
 from forecast.inference.newest import newest_rows
 from forecast.progress import NullProgress
-from forecast.runs.csv_tables import records
+from forecast.runs.csv_tables import to_records
 from forecast.runs.rows import typical_panel
 from forecast.runs.run import Run
 from forecast.workflows.networks import networks_of
@@ -50,7 +51,7 @@ class Service:
         self.run, self.reader, self.metrics = run, reader, run.metrics
         rows = newest_rows(typical_panel(run, 1), run.config.data, run.scaler).rows
         self._networks = networks_of(run, rows, run.forecast_weights)
-        _ = run.calibration  # read now, not with the first request
+        intervals_of(run, "end")  # read now, and kept for the requests
         self._waiting: Queue[tuple[bytes, Future[bytes]]] = Queue()
         # A daemon, which the end of the process does not wait for: what clients wait for has been answered by then.
         Thread(target=self._work, name="forecasts", daemon=True).start()
@@ -101,7 +102,7 @@ class Service:
             return
         for answer, request, warnings in ready:
             try:
-                found = {"forecast": records(request.forecast(networks)), "warnings": warnings}
+                found = {"forecast": to_records(request.forecast(networks)), "warnings": warnings}
                 answer.set_result(as_json(found))
             except Exception as error:
                 answer.set_exception(error)

@@ -53,8 +53,8 @@ def test_rows_that_were_trained_on_cannot_be_scored(trained: Run, monthly: pd.Da
 def test_what_is_scored_must_fit_the_run(
     tmp_path: Path, monthly: pd.DataFrame, tiny: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
-    monkeypatch.setattr("forecast.plots.page.report_page", lambda _: "")
+    monkeypatch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {})
+    monkeypatch.setattr("forecast.plots.run_report.report_page", lambda _: "")
     wide = monthly.assign(x=np.cos(np.arange(len(monthly))))
     with_covariate = forecast.train(wide, tiny(model="rnn", target="y", covariates="x"), run="run", runs_dir=tmp_path)
     with pytest.raises(DataError, match="'x' is missing"):

@@ -22,8 +22,8 @@ Tiny = Callable[..., Settings]
 def train_plain(folder: pytest.TempPathFactory, source: pd.DataFrame, config: Settings) -> Run:
     """Train without plots, in a folder of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
-        patch.setattr("forecast.plots.page.report_page", lambda _: "")
+        patch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {})
+        patch.setattr("forecast.plots.run_report.report_page", lambda _: "")
         return forecast.train(source, config, run="run", runs_dir=folder.mktemp("runs"))
 
 

@@ -23,7 +23,7 @@ from forecast.commands.serve.app import Limits
 from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
 from forecast.errors import ConfigError, DataError
-from forecast.runs.csv_tables import records
+from forecast.runs.csv_tables import to_records
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def port(trained: Run) -> Iterator[int]:
 def test_the_answer_is_that_of_predict(port: int, trained: Run, monthly: pd.DataFrame, monthly_csv: Path) -> None:
     status, answer = asked(port, body=rows_of(monthly))
     assert status == 200
-    assert answer["forecast"] == records(forecast.predict(trained, monthly_csv))
+    assert answer["forecast"] == to_records(forecast.predict(trained, monthly_csv))
     assert answer["warnings"] == []
 
 
@@ -46,7 +46,7 @@ def test_newer_rows_move_the_intervals_as_they_do_in_predict(port: int, trained:
     longer.loc[228, "y"] = None
     status, answer = asked(port, body=json.loads(json.dumps(rows_of(longer)).replace("NaN", "null")))
     assert status == 200
-    assert answer["forecast"] == records(forecast.predict(trained, longer))
+    assert answer["forecast"] == to_records(forecast.predict(trained, longer))
     assert "the last seen values are carried on" in answer["warnings"][-1]
 
 
@@ -180,7 +180,7 @@ def test_requests_that_wait_are_computed_together_and_a_bad_one_spoils_none(
     held.set()
     for answer, table in zip(answers, tables, strict=True):
         found = pd.DataFrame(json.loads(answer.result(20))["forecast"])
-        expected = pd.DataFrame(records(forecast.predict(trained, table)))
+        expected = pd.DataFrame(to_records(forecast.predict(trained, table)))
         pd.testing.assert_frame_equal(found, expected, rtol=1e-6)
     with pytest.raises(DataError, match="'rows': Field required"):
         bad.result(20)
@@ -220,7 +220,7 @@ def test_many_clients_of_several_series_get_what_predict_says(
     settings = tiny(model="segment-lstm", segment=3, ensemble=2, quantiles=(0.1, 0.5, 0.9), transform="log")
     run = forecast.train(three, settings, run="three", runs_dir=tmp_path)
     tables = [three[three["unique_id"] != ("south", "")[n % 2]].groupby("unique_id").head(60 + n) for n in range(40)]
-    expected = [pd.DataFrame(records(forecast.predict(run, table))) for table in tables]
+    expected = [pd.DataFrame(to_records(forecast.predict(run, table))) for table in tables]
     with served(run, Limits(body=10**7, seconds=60)) as port, ThreadPoolExecutor(20) as clients:
         for _ in range(5):
             for (status, answer), frame in zip(

@@ -31,8 +31,8 @@ def runs(
     """A run that sees windows, two that carry their state, and one of three series."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
-        patch.setattr("forecast.plots.page.report_page", lambda _: "")
+        patch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {})
+        patch.setattr("forecast.plots.run_report.report_page", lambda _: "")
         designs = {
             "window": tiny(model="segment-lstm", segment=2, normalise="last", epochs=1, baseline=False),
             "carried": tiny(model="stacked-lstm", units=(5, 3), stateful=True, batch_size=4, epochs=1),
@@ -81,11 +81,11 @@ def test_a_carried_state_is_that_of_one_long_window(runs: dict[str, Run], rows: 
     long = run.config.replace(data={"lookback": N}, network={"stateful": False})
     from forecast.models.recurrent import build_network, set_weights
     from forecast.models.shape import Shape
-    from forecast.workflows.networks import weights_of_member
+    from forecast.runs.run import split_members
 
     features = 1 + (2 if run.config.data.calendar else 0)
     network = build_network(long.network, Shape(N, 3, 1, 0, features - 1, 1), 0)
-    set_weights(network, weights_of_member(run.weights("model"), 0))
+    set_weights(network, split_members(run.weights("model"), 1)[0])
     from forecast.data.prepare import encode
 
     panel = forecast.read(rows)

@@ -85,7 +85,7 @@ def test_a_read_only_place_is_refused_before_training(read_only: Path, monthly: 
     for name in ("run", None):
         with pytest.raises(MachineError, match=r"Cannot lock .*: Permission denied") as refused:
             forecast.train(monthly, tiny(), run=name, runs_dir=read_only, progress=AtStep(1, stop))
-        assert "--runs-dir" in refused.value.advice
+        assert "--runs-dir" in refused.value.text("shell")[1]
 
 
 def test_too_little_memory_is_told_before_training(

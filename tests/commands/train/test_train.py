@@ -16,10 +16,10 @@ import pytest
 import forecast
 from forecast import ConfigError, DataError, ForecastError, Run, RunError, Settings
 from forecast.evaluation import scoring
-from forecast.plots.draw import draw_forecast
+from forecast.plots.run_plots import draw_forecasts
 from forecast.progress import NullProgress, StopRequested
 from forecast.runs.find import all_runs
-from forecast.training.schedule import WindowOrder
+from forecast.training.sampling import WindowOrder
 from forecast.workflows import fitting
 from recording import RecordingProgress
 
@@ -87,7 +87,7 @@ def test_an_interrupted_training_ends_with_the_same_bytes(
     with pytest.raises(StopRequested) as caught:
         forecast.train(monthly_csv, everything, run="run", runs_dir=tmp_path, progress=Stop(network, step))
     assert caught.value.exit_code == 130
-    assert caught.value.advice == f"Continue with: forecast train --resume run --runs-dir {tmp_path}"
+    assert caught.value.text("shell")[1] == f"Continue with: forecast train --resume run --runs-dir {tmp_path}"
     assert all_runs(runs_dir=tmp_path) == []
     resumed = forecast.resume("run", runs_dir=tmp_path)
     assert results(resumed) == results(straight)
@@ -115,7 +115,7 @@ def test_a_stop_between_two_networks_names_the_command_that_continues(
 
     with pytest.raises(StopRequested) as caught:
         forecast.train(monthly, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, progress=Between())
-    assert "forecast train --resume run" in caught.value.advice
+    assert "forecast train --resume run" in caught.value.text("shell")[1]
 
 
 def interrupted(folder: Path, source: object, config: Settings) -> None:
@@ -375,7 +375,7 @@ def test_a_series_that_cannot_be_forecast_is_told_and_left_out(tmp_path: Path, t
     assert run.forecast["unique_id"].tolist() == ["north"] * 3 + ["south"] * 3
     assert set(run.metrics["by_series"]) == {"north", "south", "east"}
     rows = forecast.prepare(forecast.read(holed), run.config).rows
-    assert len(draw_forecast(rows, run.forecast, "rnn", 6)) == 2
+    assert len(draw_forecasts(rows, run.forecast, "rnn", 6)) == 2
 
 
 def test_a_run_without_a_newest_forecast(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:

@@ -1,4 +1,4 @@
-"""Learning rate, averaging and the order of windows, each from the step's number alone."""
+"""The order of windows, from the step's number alone."""
 
 from __future__ import annotations
 
@@ -7,47 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from forecast.config import TrainingConfig
-from forecast.training.schedule import LaneOrder, WindowOrder, averaging_momentum, learning_rate
-
-
-@pytest.mark.parametrize(
-    ("step", "share"),
-    [
-        (0, 1 / 5),  # a warm-up of 0.2 × 20 = 4 steps rises by fifths
-        (3, 4 / 5),
-        (4, 1),  # the top, where the cosine begins
-        (8, (1 + math.sqrt(0.5)) / 2),  # a quarter of its 16 steps
-        (12, 1 / 2),
-        (19, (1 + math.cos(math.pi * 15 / 16)) / 2),
-        (20, 0),
-    ],
-)
-def test_cosine(step: int, share: float) -> None:
-    config = TrainingConfig(batch_size=8, mirror=False, learning_rate=0.1, warmup=0.2, schedule="cosine")
-    assert learning_rate(step, 20, config) == pytest.approx(0.1 * share, abs=1e-15)
-
-
-@pytest.mark.parametrize(("step", "share"), [(0, 1 / 5), (3, 4 / 5), (4, 1), (19, 1)])
-def test_constant(step: int, share: float) -> None:
-    config = TrainingConfig(batch_size=8, mirror=False, learning_rate=0.1, warmup=0.2, schedule="constant")
-    assert learning_rate(step, 20, config) == pytest.approx(0.1 * share)
-
-
-@pytest.mark.parametrize("schedule", ["cosine", "constant"])
-@pytest.mark.parametrize(("total", "warmup"), [(1, 0.05), (1, 0.99), (2, 0.5), (7, 0.0)])
-def test_every_step_of_the_shortest_training_learns(schedule: str, total: int, warmup: float) -> None:
-    config = TrainingConfig(batch_size=8, mirror=False, learning_rate=0.1, warmup=warmup, schedule=schedule)
-    rates = [learning_rate(step, total, config) for step in range(total)]
-    assert min(rates) > 0
-    assert max(rates) <= 0.1
-
-
-@pytest.mark.parametrize(("step", "expected"), [(0, 0.1), (8, 0.5), (890, 0.99), (100_000, 0.99)])
-def test_averaging_forgets_the_fresh_weights(step: int, expected: float) -> None:
-    assert averaging_momentum(step, 0.99) == pytest.approx(expected)
-    assert averaging_momentum(step, 0.0) == 0
-
+from forecast.training.sampling import LaneOrder, WindowOrder
 
 SIZES = [(10, 5), (10, 3), (10, 10), (10, 64), (7, 4), (1, 1)]
 
@@ -99,7 +59,7 @@ def test_lanes_are_windows_end_to_end() -> None:
     shift = found[0][0] % 40 or found[1][0] % 40
     # The last lane has no room to be shifted with the others.
     assert sorted(lane[0] for lane in found) == [shift, 40 + shift, 80 + shift, 120 + shift, 160 + shift, 200]
-    assert [step for step in range(30) if order.forgets(step)] == [0, 10, 20]
+    assert [step for step in range(30) if order.resets_state(step)] == [0, 10, 20]
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -1,35 +1,13 @@
-"""What happens at each step, from the step's number alone, so that a resumed training needs no memory of it."""
+"""Which windows each step learns from. The step's number alone decides it, so a resumed training needs no record."""
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import numpy as np
 
 from forecast.config import TrainingConfig
-from forecast.data.windows import Ints
-
-
-def learning_rate(step: int, total: int, config: TrainingConfig) -> float:
-    """The learning rate of a step: a linear warm-up, then a cosine to zero or a constant (Loshchilov & Hutter 2017).
-
-    Args:
-        step: The step's number, from 0.
-        total: Steps of the whole training.
-        config: Highest rate, share of the warm-up, and course.
-    """
-    warmup = int(config.warmup * total)
-    if step < warmup:
-        return config.learning_rate * (step + 1) / (warmup + 1)
-    if config.schedule == "constant":
-        return config.learning_rate
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
-
-
-def averaging_momentum(step: int, momentum: float) -> float:
-    """The momentum of the weights' moving average: small at first, so that the fresh weights are soon forgotten."""
-    return min(momentum, (1 + step) / (10 + step))
+from forecast.data.windows import Ints, Windows
 
 
 class WindowOrder:
@@ -52,13 +30,13 @@ class WindowOrder:
 
     def starts(self, step: int) -> Ints:
         """First rows of a step's windows; a batch at the end of a pass takes its rest from the next pass."""
-        number, place = divmod(step * self.batch_size, len(self._windows))
-        picked = self._order(number)[place : place + self.batch_size]
+        passes, first = divmod(step * self.batch_size, len(self._windows))
+        picked = self._order(passes)[first : first + self.batch_size]
         missing = self.batch_size - len(picked)
-        return np.concatenate([picked, self._order(number + 1)[:missing]]) if missing else picked
+        return np.concatenate([picked, self._order(passes + 1)[:missing]]) if missing else picked
 
-    def forgets(self, step: int) -> bool:
-        """Whether a carried state must be cleared before the step; windows in random order carry none."""
+    def resets_state(self, step: int) -> bool:
+        """Whether the carried state is cleared before the step; windows in random order carry none."""
         del step
         return False
 
@@ -95,11 +73,11 @@ class LaneOrder:
 
     def starts(self, step: int) -> Ints:
         """First rows of a step's windows, one of each lane."""
-        group, place = divmod(step, self.length)
-        return self._heads.starts(group) + place * self._lookback
+        group, in_lane = divmod(step, self.length)
+        return self._heads.starts(group) + in_lane * self._lookback
 
-    def forgets(self, step: int) -> bool:
-        """Whether new lanes begin with this step."""
+    def resets_state(self, step: int) -> bool:
+        """Whether the carried state is cleared before the step, because new lanes begin with it."""
         return step % self.length == 0
 
 
@@ -125,8 +103,15 @@ class _ShiftedOrder(WindowOrder):
 
 def _apart(starts: Ints, distance: int) -> Ints:
     """The first of the starts, and each next one that lies at least a distance behind the one before."""
-    kept, place = [], 0
-    while place < len(starts):
-        kept.append(starts[place])
-        place = int(np.searchsorted(starts, starts[place] + distance))
+    kept, index = [], 0
+    while index < len(starts):
+        kept.append(starts[index])
+        index = int(np.searchsorted(starts, starts[index] + distance))
     return np.array(kept)
+
+
+def window_order(windows: Windows, config: TrainingConfig, carries_state: bool) -> LaneOrder | WindowOrder:
+    """The order in which windows are learned from: in lanes for a network that carries its state, else at random."""
+    if carries_state:
+        return LaneOrder(windows.starts, windows.lookback, config.batch_size, config.seed)
+    return WindowOrder(windows.starts, config.batch_size, config.seed)
