@@ -20,7 +20,7 @@ from forecast.data.prepare import Rows, encode
 from forecast.data.read import Source
 from forecast.data.windows import Windows
 from forecast.errors import RunError
-from forecast.evaluation.verdict import significance
+from forecast.evaluation.verdict import significant_sign
 from forecast.models.shape import Shape, shape_of
 from forecast.progress import NullProgress, Progress
 from forecast.runs.documents import to_json
@@ -173,7 +173,7 @@ def _check_lookback(findings: Findings, original: Panel, progress: Progress) -> 
     metrics = score_models_of_run(run, rows, windows, models).metrics
     mae = {name: metrics["models"][name]["mae"] for name in models}
     skill, p_value = metrics["skill"]["shorter"], metrics["p_value"]["shorter"]
-    helps = significance("shorter", metrics["skill"], metrics["p_value"]) > 0
+    helps = significant_sign("shorter", metrics["skill"], metrics["p_value"]) > 0
     said = (
         f"Trained again with a lookback of {span}: MAE {mae['shorter']:.4g} against {mae[model]:.4g} with "
         f"{describe_span(findings.clock, lookback)}{'' if p_value is None else f' (p = {p_value:.2g})'}: "
