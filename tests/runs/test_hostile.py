@@ -31,9 +31,9 @@ from forecast.cli import main
 from forecast.commands.explain.explanation import explain
 from forecast.commands.predict.predict import predict_and_draw
 from forecast.commands.stream.stream import Stream
-from forecast.inference.intervals import intervals_of
 from forecast.progress import TrainingState
 from forecast.runs.arrays import arrays_to_bytes, specs_of
+from forecast.runs.calibration import intervals_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.runs.explanation import read_explanation
 from forecast.runs.find import all_runs, open_run
