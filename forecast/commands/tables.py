@@ -16,9 +16,8 @@ from forecast.commands.console import plain
 from forecast.data.panel import Panel, moment
 from forecast.data.quality import ColumnReport
 from forecast.evaluation.metrics import METRICS
-from forecast.evaluation.scoring import steps_in_tables
 from forecast.plots.style import Labels
-from forecast.plots.tables import MINUS, Cell, Table, TableStyle, score_table, series_table, step_table
+from forecast.plots.tables import MINUS, Cell, Table, TableStyle, score_table, series_table, step_table, steps_in_tables
 
 # A name in a table; what is longer would leave no room for the figures.
 _LONGEST_NAME = 40
@@ -32,31 +31,39 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.4g}"
 
 
-_TERMINAL = TableStyle(model=str, number=_number, narrow=True)
+TERMINAL = TableStyle(model=str, number=_number, narrow=True)
 
 
 def scores(metrics: Mapping[str, Any], title: str) -> Group:
     """A run's scores: over all windows, by step ahead and by series; and what its intervals held."""
     labels = Labels("", "", metrics["unit"], "step", metrics["model"], None)
-    shown = [replace(score_table(metrics, labels, _TERMINAL), caption=title)]
+    shown = [replace(score_table(metrics, labels, TERMINAL), caption=title)]
     if metrics["horizon"] > 1:
-        shown.append(step_table(metrics, labels, _TERMINAL))
+        shown.append(step_table(metrics, labels, TERMINAL))
     if metrics.get("intervals"):
         shown.append(_coverage_table(metrics))
-    if by_series := series_table(metrics, _TERMINAL):
+    if by_series := series_table(metrics, TERMINAL):
         shown.append(by_series)
     return Group(*map(rich_table, shown))
 
 
-def rich_table(table: Table) -> RichTable:
-    """A table for the terminal, the best of each column in bold."""
+def rich_table(table: Table, tight: bool = False) -> RichTable:
+    """A table for the terminal: the best of each column in bold, and a line whose first cell is marked as the best.
+
+    Args:
+        table: What it holds.
+        tight: Put one space between columns, and let heads wrap.
+    """
     lines = RichTable(box=SIMPLE_HEAD, title=plain(table.caption), title_justify="left", title_style="bold")
-    for number, name in enumerate(table.columns):
-        lines.add_column(plain(name), justify="right" if number else "left", no_wrap=True)
+    if tight:
+        lines.padding, lines.pad_edge = (0, 1, 0, 0), False
+    for index, name in enumerate(table.columns):
+        wraps = tight and name.startswith("vs ")
+        lines.add_column(plain(name), justify="right" if index else "left", no_wrap=not wraps)
     for first, *others in table.rows:
         texts = [plain(cell.text.replace(MINUS, "-")) for cell in others]  # as it is typed
         marked = [f"[bold]{text}[/]" if cell.best else text for cell, text in zip(others, texts, strict=True)]
-        lines.add_row(plain(first.text, _LONGEST_NAME), *marked)
+        lines.add_row(plain(first.text, _LONGEST_NAME), *marked, style="bold" if first.best else None)
     return lines
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from forecast.data.panel import Floats, Times
 from forecast.data.prepare import Rows
 from forecast.data.split import Split
-from forecast.evaluation.diagnosis import ClockErrors, Reliability, Residuals
+from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.plots.figure import (
     DARK_GREY,
     FILE,

@@ -13,7 +13,6 @@ import pandas as pd
 from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared
 from forecast.evaluation.metrics import IntervalForecast, Metric, PointForecast, QuantileForecast, metrics_of
-from forecast.evaluation.scoring import steps_in_tables
 from forecast.plots.style import Labels, format_number, model_name, printable
 
 # Longer tables are in the files of the run.
@@ -161,6 +160,11 @@ def interval_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle
                 cells.append(_figure(table, scores.get(level, {}).get(key), metric, style, None, reason))
         table.rows.append([Cell(style.model(model)), *cells])
     return table
+
+
+def steps_in_tables(horizon: int) -> list[int]:
+    """The steps that tables show: the first, the last and some between."""
+    return sorted({max(1, round(share * horizon)) for share in (0, 0.25, 0.5, 0.75, 1)})
 
 
 def step_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle = PAGE) -> Table:

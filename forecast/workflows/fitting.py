@@ -22,7 +22,7 @@ from forecast.data.windows import InUnits, Windows
 from forecast.errors import MachineError
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import score_models
-from forecast.evaluation.verdict import PLAIN, significance
+from forecast.evaluation.verdict import CLEAR_LEAD, significant_sign
 from forecast.inference.network import Network
 from forecast.memory import available_memory, megabytes
 from forecast.models.catalogue import network_configs
@@ -154,8 +154,8 @@ def or_last_value(trained: Trained, network: str, workshop: Workshop, naive_erro
         naive_error,
     ).metrics
     gain, p = scores["skill"]["persistence"], scores["p_value"]["persistence"]
-    plain = gain is not None and gain >= PLAIN
-    if plain or significance("persistence", scores["skill"], scores["p_value"]) > 0:
+    plain = gain is not None and gain >= CLEAR_LEAD
+    if plain or significant_sign("persistence", scores["skill"], scores["p_value"]) > 0:
         return trained
     measured = "no skill can be measured" if gain is None else f"skill {gain:.1%}"
     measured += ", too few windows to test" if p is None else f", p = {p:.2g}"

@@ -46,8 +46,8 @@ from forecast.evaluation.scoring import (
     naive_errors,
     score_models,
 )
-from forecast.evaluation.significance import by_step, diebold_mariano
-from forecast.inference.intervals import interval
+from forecast.evaluation.significance import diebold_mariano, p_values_by_step
+from forecast.intervals.conformal import interval
 from forecast.models.defaults import resolve
 from forecast.plots.style import Labels
 from forecast.plots.tables import score_table
@@ -399,7 +399,7 @@ def test_intervals_are_scored_as_the_flat_metrics_score_them() -> None:
     y_true, y_pred = observed(ready), in_units(ready, guesses(ready, 1))
     series = ready.rows.series[ready.test.starts]
     one = intervals.calibrations["lstm"]
-    fan = one.fan(y_pred, one.reach(series))
+    fan = one.quantiles(y_pred, one.offsets_of(series))
     found = evaluation.metrics["intervals"]["models"]["lstm"]
     for level in (80, 95):
         low, high = interval(fan, one.probabilities, level)
@@ -452,7 +452,7 @@ def test_steps_are_tested_on_evenly_spaced_origins_where_there_are_many(monkeypa
     metrics = score(ready).metrics
     y_true = observed(ready)
     losses = [np.abs(y_true - in_units(ready, guesses(ready, seed)))[::3, :, 0] for seed in (1, 2)]
-    assert metrics["p_by_step"]["rnn"] == pytest.approx(by_step(*losses, spacing=3).tolist())
+    assert metrics["p_by_step"]["rnn"] == pytest.approx(p_values_by_step(*losses, spacing=3).tolist())
     gains = 1 - losses[0].mean(axis=0) / losses[1].mean(axis=0)
     assert metrics["skill_by_step"]["rnn"] == pytest.approx(gains.tolist())
 
@@ -496,7 +496,7 @@ def test_the_same_cut_offs_of_all_series_are_tested_step_by_step(monkeypatch: py
     for seed in (1, 2):
         error = np.abs(y_true - in_units(ready, guesses(ready, seed)))[:, :, 0] / yardstick[series][:, None]
         losses.append(error.reshape(2, -1, HORIZON).mean(axis=0)[::3])
-    assert metrics["p_by_step"]["rnn"] == pytest.approx(by_step(*losses, spacing=3).tolist())
+    assert metrics["p_by_step"]["rnn"] == pytest.approx(p_values_by_step(*losses, spacing=3).tolist())
 
 
 def test_a_line_that_falls_below_zero_does_not_break_logarithms() -> None:

@@ -95,7 +95,7 @@ def faults(
 
 
 @contextmanager
-def cheap() -> Iterator[None]:
+def without_plots() -> Iterator[None]:
     """A checkpoint after every step; and pictures that are written, but not drawn."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecast.workflows.fitting._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
@@ -109,7 +109,7 @@ def train(folder: Path) -> Run:
     return forecast.train(folder / "rows.csv", CONFIG, run="run", runs_dir=folder / "runs", overwrite=True)
 
 
-def go_on(folder: Path) -> Run:
+def resume_or_train(folder: Path) -> Run:
     """What one does after a crash: continue what is unfinished, else begin anew unless the new run is there."""
     unfinished = unfinished_runs(folder / "runs")
     try:

@@ -55,19 +55,19 @@ def plot_leaderboard(summary: Mapping[str, Any], *, size: PageSize = FILE) -> Pl
 
 
 def _draw_board(axes: Axes, lines: Mapping[str, Mapping[str, Any]], chosen: str, measure: str) -> None:
-    name_of = measure.lower()
-    for place, (name, line) in enumerate(lines.items()):
-        mean, spread, style = line[name_of], line[f"{name_of}_spread"], _line_style(name, line["kind"])
+    key = measure.lower()
+    for row, (name, line) in enumerate(lines.items()):
+        mean, spread, style = line[key], line[f"{key}_spread"], _line_style(name, line["kind"])
         if mean is None:
             continue
-        seeds = [scores[name_of] for scores in line["by_seed"]] if len(line["by_seed"]) > 1 else []
-        axes.plot(seeds, [place] * len(seeds), "|", color=style.color, ms=9, alpha=0.7)
+        seeds = [scores[key] for scores in line["by_seed"]] if len(line["by_seed"]) > 1 else []
+        axes.plot(seeds, [row] * len(seeds), "|", color=style.color, ms=9, alpha=0.7)
         if spread is not None:
-            axes.plot([mean - spread, mean + spread], [place, place], color=style.color, lw=2)
-        axes.plot(mean, place, style.marker, color=style.color, ms=7, mec="white" if style.marker != "x" else None)
+            axes.plot([mean - spread, mean + spread], [row, row], color=style.color, lw=2)
+        axes.plot(mean, row, style.marker, color=style.color, ms=7, mec="white" if style.marker != "x" else None)
         axes.annotate(
             with_spread(mean, spread),
-            (1.0, place),
+            (1.0, row),
             xycoords=axes.get_yaxis_transform(),
             xytext=(6, 0),
             textcoords="offset points",

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from forecast.config import Settings
+from forecast.data.newest import newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, doubts, prepare, windows_of
 from forecast.data.read import Source, is_built_in, read, report_notes
@@ -25,11 +26,11 @@ from forecast.evaluation.scoring import (
     score_models,
     thinning_note,
 )
-from forecast.inference.intervals import intervals_to_arrays
-from forecast.inference.newest import newest_forecast, newest_rows
+from forecast.inference.newest import newest_forecast
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import NullProgress, Progress, StopRequested
+from forecast.runs.calibration import intervals_to_arrays
 from forecast.runs.files import locked
 from forecast.runs.find import runs_folder
 from forecast.runs.run import CALIBRATION, Run
@@ -167,7 +168,7 @@ def _make(workshop: Workshop) -> Run:
     models = {name: result.over(newest.rows, prepared.scaler) for name, result in forecasting.items()}
     forecast = newest_forecast(newest, models, season, evaluation.intervals)
 
-    writer.write("scaler.json", prepared.scaler.to_json())
+    writer.write_json("scaler.json", prepared.scaler.to_record())
     for network, result in trained.items():
         writer.write_weights(network, result.weights)
         writer.write_history(network, result.history)

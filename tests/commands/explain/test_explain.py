@@ -12,8 +12,8 @@ import pytest
 
 import forecast
 from forecast import Run, Settings
-from forecast.commands.explain.explanation import Explanation
 from forecast.errors import DataError, RunError
+from forecast.runs.explanation import Explanation
 from forecast.runs.find import open_run
 
 
@@ -134,7 +134,7 @@ def test_a_network_without_a_head_is_refused(
     monthly: pd.DataFrame, tiny: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("forecast.workflows.fitting.significance", lambda *_: -1)
-    monkeypatch.setattr("forecast.workflows.fitting.PLAIN", 2)
+    monkeypatch.setattr("forecast.workflows.fitting.CLEAR_LEAD", 2)
     run = forecast.train(monthly, tiny(fall_back=True, normalise="last"), run="empty", runs_dir=tmp_path)
     with pytest.raises(RunError, match="repeats the last value"):
         forecast.explain(run, monthly)
