@@ -12,9 +12,9 @@ import pandas as pd
 
 from forecast.config import ReadOptions, chosen
 from forecast.data.datasets import DATASETS, load_dataset
+from forecast.data.from_table import read_panel
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import arrange
-from forecast.data.readers import read_panel
 from forecast.errors import DataError
 from forecast.progress import Progress
 from forecast.runs.run import Run
