@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 _HOMES = {
     "Config": "config",
     "ReadOptions": "config",
+    "Settings": "config",
     "DATASETS": "data.datasets",
     "Clock": "data.panel",
     "Panel": "data.panel",
@@ -38,12 +39,12 @@ _HOMES = {
     "Run": "runs.run",
     "all_runs": "runs.find",
     "find": "runs.find",
-    "read": "workflows.reading",
+    "read": "data.read",
     "resume": "commands.train.train",
     "train": "commands.train.train",
-    "predict": "workflows.forecasting",
-    "sample_paths": "workflows.forecasting",
-    "evaluate": "workflows.forecasting",
+    "predict": "commands.predict.predict",
+    "sample_paths": "commands.predict.predict",
+    "evaluate": "commands.evaluate.evaluate",
     "backtest": "commands.backtest.backtest",
     "compare": "commands.compare.compare",
     "explain": "commands.explain.explanation",
@@ -76,18 +77,23 @@ if TYPE_CHECKING:
     from forecast.commands.audit.audit import audit as audit
     from forecast.commands.backtest.backtest import backtest as backtest
     from forecast.commands.compare.compare import compare as compare
+    from forecast.commands.evaluate.evaluate import evaluate as evaluate
     from forecast.commands.explain.explanation import explain as explain
     from forecast.commands.export.export import export as export
+    from forecast.commands.predict.predict import predict as predict
+    from forecast.commands.predict.predict import sample_paths as sample_paths
     from forecast.commands.stream.stream import Stream as Stream
     from forecast.commands.train.train import resume as resume
     from forecast.commands.train.train import train as train
     from forecast.config import Config as Config
     from forecast.config import ReadOptions as ReadOptions
+    from forecast.config import Settings as Settings
     from forecast.data.datasets import DATASETS as DATASETS
     from forecast.data.panel import Clock as Clock
     from forecast.data.panel import Panel as Panel
     from forecast.data.prepare import Prepared as Prepared
     from forecast.data.prepare import prepare as prepare
+    from forecast.data.read import read as read
     from forecast.errors import ConfigError as ConfigError
     from forecast.errors import DataError as DataError
     from forecast.errors import ForecastError as ForecastError
@@ -101,9 +107,5 @@ if TYPE_CHECKING:
     from forecast.runs.find import all_runs as all_runs
     from forecast.runs.find import find as find
     from forecast.runs.run import Run as Run
-    from forecast.workflows.forecasting import evaluate as evaluate
-    from forecast.workflows.forecasting import predict as predict
-    from forecast.workflows.forecasting import sample_paths as sample_paths
-    from forecast.workflows.reading import read as read
 
     __version__: str

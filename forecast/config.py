@@ -1,6 +1,8 @@
-"""The configuration of a run: frozen, validated, to and from JSON and TOML.
+"""The settings that a user gives and the configuration of a run: validated, unchangeable, to and from JSON and TOML.
 
-Every default and every limit stands here once.
+A setting's description, default and limits stand here once; its option, its help and its place in files follow.
+`Settings` are as asked: a field that is None is open, and `forecast.resolve` chooses it from the data. A `Config` is
+resolved: it restates, with the type that is left, each field that was open.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -23,27 +25,30 @@ from pydantic import (
     model_validator,
 )
 
-from forecast.errors import ConfigError
+from forecast.errors import ConfigError, phrase
 
 Activation = Literal["tanh", "sigmoid", "relu", "elu", "selu", "softplus", "softsign", "swish", "gelu", "linear",
                      "hard_sigmoid", "exponential"]  # fmt: skip
 Initialiser = Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal",
                       "orthogonal", "random_normal", "random_uniform", "truncated_normal", "zeros", "ones"]  # fmt: skip
 Constraint = Literal["none", "max_norm", "non_neg", "unit_norm"]
+Transform = Literal["none", "log"]
+Channels = Literal["joint", "independent"]
+Normalise = Literal["none", "last", "standard", "last-scaled"]
 
 
 def _split_commas(value: object) -> object:
-    """Let ``"64,32"`` stand for ``("64", "32")``, so that options and files read alike."""
+    """``"64,32"`` as ``("64", "32")``, so that options and files are written alike."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return (value,) if isinstance(value, int | float) else value
 
 
-def _paired(quantiles: tuple[float, ...]) -> tuple[float, ...]:
-    """Refuse quantiles that are not the median and pairs about it: those are the ends of intervals."""
+def _check_pairs(quantiles: tuple[float, ...]) -> tuple[float, ...]:
+    """The quantiles, if they are the median and pairs about it, which are the ends of intervals."""
     mirrored = [round(1 - quantile, 6) for quantile in reversed(quantiles)]
-    ascending = list(quantiles) == sorted(set(quantiles))
-    if quantiles and not (ascending and 0.5 in quantiles and mirrored == [round(one, 6) for one in quantiles]):
+    in_pairs = 0.5 in quantiles and mirrored == [round(quantile, 6) for quantile in quantiles]
+    if quantiles and not (in_pairs and list(quantiles) == sorted(set(quantiles))):
         raise ValueError(
             "takes 0.5 and pairs about it, ascending, such as 0.1,0.5,0.9. "
             f"Received: {','.join(f'{quantile:g}' for quantile in quantiles)}"
@@ -51,7 +56,7 @@ def _paired(quantiles: tuple[float, ...]) -> tuple[float, ...]:
     return quantiles
 
 
-# Every step of an unrolled loop is a part of the graph, and a graph of many thousands fills the memory.
+# Every step of an unrolled loop is a part of the graph; a graph of many thousands of parts fills the memory.
 _LONGEST_UNROLLED = 1000
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
@@ -60,14 +65,14 @@ Quantiles = Annotated[
     tuple[Annotated[float, Field(gt=0, lt=1)], ...],
     Field(max_length=99),
     BeforeValidator(_split_commas),
-    AfterValidator(_paired),
+    AfterValidator(_check_pairs),
 ]
+Steps = Annotated[int, Field(ge=1, le=100_000)]
+Season = Annotated[int, Field(ge=1, le=1_000_000)]
+BatchSize = Annotated[int, Field(ge=1, le=65_536)]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split_commas)]
 Penalty = Annotated[float, Field(ge=0, le=10)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-
-
-T = TypeVar("T")
 
 
 def _takes_bool(section: type[BaseModel], name: str) -> bool:
@@ -76,13 +81,13 @@ def _takes_bool(section: type[BaseModel], name: str) -> bool:
 
 
 class Section(BaseModel):
-    """A part of the configuration: its fields cannot be changed, and unknown ones are refused."""
+    """A part of the settings. Its fields cannot be changed, and unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
-    def _yes_is_not_one(cls, values: object) -> object:
+    def _refuse_bool_as_number(cls, values: object) -> object:
         if isinstance(values, Mapping):
             for name, value in values.items():
                 if isinstance(value, bool) and name in cls.model_fields and not _takes_bool(cls, name):
@@ -91,7 +96,7 @@ class Section(BaseModel):
 
 
 class ReadOptions(Section):
-    """How to read a source. Whatever is left out is inferred and reported."""
+    """How to read a source. What is not given is inferred and reported."""
 
     time_column: str | None = Field(None, description="Column that holds the time.")
     date_format: str | None = Field(None, description="Format of the time, such as %d-%m-%Y %H:%M.")
@@ -107,7 +112,7 @@ class ReadOptions(Section):
     keep_sentinels: bool = Field(False, description="Take values such as -9999 for measurements.")
 
 
-class DataConfig(Section):
+class DataSettings(Section):
     """What is forecast, from what, and how the time axis is divided."""
 
     target: Names = Field((), description="Columns to forecast, with commas between them.")
@@ -116,17 +121,15 @@ class DataConfig(Section):
         (), description="Columns that are known ahead, such as holidays or plans, or that never change in a series."
     )
     calendar: bool | None = Field(None, description="Hour, weekday, day of year … as inputs that are known ahead.")
-    lookback: int | None = Field(None, ge=1, le=100_000, description="Steps that it sees. (default: by clock)")
-    horizon: int | None = Field(None, ge=1, le=100_000, description="Steps that it forecasts. (default: by clock)")
-    season: int | None = Field(None, ge=1, le=1_000_000, description="Steps in a cycle; 1: none. (default: by clock)")
-    transform: Literal["none", "log"] | None = Field(
-        None, description="Transform of the targets. (default: log for prices)"
-    )
+    lookback: Steps | None = Field(None, description="Steps that it sees. (default: by clock)")
+    horizon: Steps | None = Field(None, description="Steps that it forecasts. (default: by clock)")
+    season: Season | None = Field(None, description="Steps in a cycle; 1: none. (default: by clock)")
+    transform: Transform | None = Field(None, description="Transform of the targets. (default: log for prices)")
     limits: Names | None = Field(
         None, description="Least and most that a target can be, such as rain=0:,humidity=0:100; auto or none."
     )
     circular: Names | None = Field(None, description="Targets that are angles in degrees: names, auto or none.")
-    channels: Literal["joint", "independent"] | None = Field(
+    channels: Channels | None = Field(
         None, description="Several targets: forecast jointly, or each on its own with shared weights."
     )
     validation: float = Field(0.1, gt=0, lt=1, description="Share of the time axis for validation.")
@@ -139,17 +142,31 @@ class DataConfig(Section):
 
     @field_validator("covariates", "limits", "circular", mode="before")
     @classmethod
-    def _words_are_not_names(cls, value: object) -> object:
+    def _auto_is_open_and_none_is_empty(cls, value: object) -> object:
         return {"auto": None, "none": ()}.get(value, value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _shares_leave_training_rows(self) -> DataConfig:
+    def _check_shares(self) -> Self:
         if self.validation + self.test >= 1:
             raise ValueError(f"validation {self.validation} and test {self.test} leave nothing to train on")
         return self
 
 
-class NetworkConfig(Section):
+class DataConfig(DataSettings):
+    """The same, with every open field chosen."""
+
+    covariates: Names
+    calendar: bool
+    lookback: Steps
+    horizon: Steps
+    season: Season
+    transform: Transform
+    limits: Names
+    circular: Names
+    channels: Channels
+
+
+class NetworkSettings(Section):
     """The recurrent network: a preset's name and its parts. Defaults are those of the Keras LSTM layer."""
 
     model: str = Field("lstm", description="Preset from the catalogue; the other options change its parts.")
@@ -158,12 +175,10 @@ class NetworkConfig(Section):
     units: Sizes = Field(
         (64,), min_length=1, max_length=64, description="Units of each recurrent layer, such as 64 or 64,32."
     )
-    normalise: Literal["none", "last", "standard", "last-scaled"] | None = Field(
+    normalise: Normalise | None = Field(
         None, description="Per window: subtract the last value, its mean and scale, or the last value and its scale."
     )
-    segment: int | None = Field(
-        1, ge=1, le=100_000, description="Steps that are fed to the cell at once; 1 is the textbook."
-    )
+    segment: Steps | None = Field(1, description="Steps that are fed to the cell at once; 1 is the textbook.")
     decode: Literal["direct", "parallel", "recursive"] = Field("direct", description="How the horizon is produced.")
     quantiles: Quantiles = Field(
         (), description="Quantiles that the head forecasts beside the median, such as 0.1,0.5,0.9. (default: points)"
@@ -191,7 +206,7 @@ class NetworkConfig(Section):
     stateful: bool = Field(False, description="Carry the state from window to window while training.")
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> NetworkConfig:
+    def _check_parts(self) -> Self:
         if self.go_backwards and (len(self.units) > 1 or self.stateful or self.decode == "recursive"):
             raise ValueError(
                 "go_backwards works with one layer, without stateful, and not with decode = recursive; "
@@ -207,12 +222,19 @@ class NetworkConfig(Section):
         return self
 
 
-class TrainingConfig(Section):
+class NetworkConfig(NetworkSettings):
+    """The same, with every open field chosen."""
+
+    normalise: Normalise
+    segment: Steps
+
+
+class TrainingSettings(Section):
     """How the network is trained, and what stands beside it."""
 
     epochs: int = Field(30, ge=1, le=100_000, description="Epochs, at most: passes over the training windows.")
     steps_per_epoch: int = Field(100, ge=1, description="Batches in an epoch, at most; a long series is sampled.")
-    batch_size: int | None = Field(None, ge=1, le=65_536, description="Windows in a batch. (default: by length)")
+    batch_size: BatchSize | None = Field(None, description="Windows in a batch. (default: by length)")
     learning_rate: float = Field(2e-3, gt=0, le=1e32, description="Highest rate of Adam's schedule.")
     mirror: bool | None = Field(
         None, description="Learn from each window and, as often, from its mirror image about its last value."
@@ -235,8 +257,15 @@ class TrainingConfig(Section):
     refit: bool = Field(False, description="Train again on every row for the newest forecast.")
 
 
+class TrainingConfig(TrainingSettings):
+    """The same, with every open field chosen."""
+
+    batch_size: BatchSize
+    mirror: bool
+
+
 class IntervalConfig(Section):
-    """How sure a forecast is said to be."""
+    """The prediction intervals."""
 
     levels: Levels = Field((80, 95), description="Levels of the prediction intervals in %, or none.")
     adaptive: bool = Field(True, description="Let the intervals follow the errors along time.")
@@ -247,17 +276,17 @@ class IntervalConfig(Section):
         return () if value == "none" else value
 
 
-class Config(Section):
-    """The whole configuration of a run."""
+class Settings(Section):
+    """All settings of a run, as asked."""
 
     read: ReadOptions = ReadOptions()
-    data: DataConfig = DataConfig()
-    network: NetworkConfig = NetworkConfig()
-    training: TrainingConfig = TrainingConfig()
+    data: DataSettings = DataSettings()
+    network: NetworkSettings = NetworkSettings()
+    training: TrainingSettings = TrainingSettings()
     intervals: IntervalConfig = IntervalConfig()
 
     @model_validator(mode="after")
-    def _sections_fit(self) -> Config:
+    def _check_sections(self) -> Self:
         if self.network.stateful and self.training.mirror:
             raise ValueError("stateful cannot be used with mirror: a state that is carried on has one direction")
         steps = -(-(self.data.lookback or 1) // (self.network.segment or 1))
@@ -269,52 +298,78 @@ class Config(Section):
             raise ValueError(f"fall_back needs normalise = last or last-scaled, not {self.network.normalise}")
         return self
 
+    @classmethod
+    def from_sections(cls, sections: Mapping[str, Any]) -> Self:
+        """Settings from their fields by section.
+
+        Raises:
+            ConfigError: If a field is unknown or missing, or a value is not allowed; echoes it and says what is.
+        """
+        try:
+            return cls.model_validate(sections)
+        except ValidationError as error:
+            raise ConfigError(
+                _explain(error),
+                phrase(
+                    shell="forecast train --help lists every option.",
+                    python="forecast.config.option_fields() lists every setting.",
+                ),
+            ) from None
+
+    def replace(self, **sections: Mapping[str, object]) -> Self:
+        """A copy with these fields of these sections changed, validated again.
+
+        Raises:
+            ConfigError: If a value is not allowed.
+        """
+        return self.from_sections(self._merged(sections))
+
+    def resolved(self, **sections: Mapping[str, object]) -> Config:
+        """The configuration with these fields of these sections changed; no field of it may still be open.
+
+        Raises:
+            ConfigError: If one is, or a value is not allowed.
+        """
+        return Config.from_sections(self._merged(sections))
+
+    def _merged(self, sections: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, object]]:
+        merged = self.model_dump()
+        for section, values in sections.items():
+            merged[section].update(values)
+        return merged
+
     def to_json(self) -> str:
-        """The configuration as JSON; `build_config` makes it again from what it says."""
+        """The settings as JSON; `from_sections` takes what a parser makes of it."""
         return self.model_dump_json(indent=2) + "\n"
 
     def to_toml(self) -> str:
-        """The fields that are not open, as a file for ``--config``; `settings_from_toml` reads it back."""
+        """The fields that are not open as TOML; `settings_from_toml` reads it back."""
         return "\n".join(
             f"[{section}]\n"
             + "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in fields.items())
             for section, fields in self.model_dump(mode="json", exclude_none=True).items()
         )
 
-    def replace(self, **sections: Mapping[str, object]) -> Config:
-        """A copy with these fields of these sections changed, checked anew.
 
-        Raises:
-            ConfigError: If a value is not allowed.
-        """
-        merged = self.model_dump()
-        for section, values in sections.items():
-            merged[section].update(values)
-        return build_config(merged)
+class Config(Settings):
+    """The configuration of a run: settings in which every open field has been chosen."""
 
-
-def chosen(value: T | None) -> T:
-    """A field that a configuration may leave open, of one that has been resolved.
-
-    Raises:
-        ConfigError: If it is still open.
-    """
-    if value is None:
-        raise ConfigError("The configuration leaves a field open that is needed here.", "Pass it to resolve() first.")
-    return value
+    data: DataConfig
+    network: NetworkConfig
+    training: TrainingConfig
 
 
 def option_fields() -> dict[str, str]:
-    """Every option's name, mapped to the section that it belongs to."""
+    """Every setting by name, with the section that it belongs to."""
     return {
         name: section
-        for section, info in Config.model_fields.items()
+        for section, info in Settings.model_fields.items()
         for name in info.annotation.model_fields  # type: ignore[union-attr]
     }
 
 
 def nest(settings: Mapping[str, object]) -> dict[str, dict[str, object]]:
-    """Flat settings such as ``{"lookback": 48}``, or sections of them, put into their sections.
+    """Settings by section, from flat ones such as ``{"lookback": 48}`` or from sections of them.
 
     Raises:
         ConfigError: If there is no such setting.
@@ -322,7 +377,7 @@ def nest(settings: Mapping[str, object]) -> dict[str, dict[str, object]]:
     sections = option_fields()
     nested: dict[str, dict[str, object]] = {}
     for name, value in settings.items():
-        if name in Config.model_fields and isinstance(value, Mapping):
+        if name in Settings.model_fields and isinstance(value, Mapping):
             nested.setdefault(name, {}).update(value)
         elif name in sections:
             nested.setdefault(sections[name], {})[name] = value
@@ -331,18 +386,6 @@ def nest(settings: Mapping[str, object]) -> dict[str, dict[str, object]]:
             meant = f"Did you mean {near[0]}? " if near else ""
             raise ConfigError(f"There is no setting {name!r}.", f"{meant}Settings: {', '.join(sorted(sections))}.")
     return nested
-
-
-def build_config(nested: Mapping[str, Any]) -> Config:
-    """The configuration from nested settings.
-
-    Raises:
-        ConfigError: If a field is unknown or a value is not allowed; echoes it and says what is.
-    """
-    try:
-        return Config.model_validate(nested)
-    except ValidationError as error:
-        raise ConfigError(_explain(error), "forecast train --help lists every option.") from None
 
 
 def settings_from_toml(path: Path) -> dict[str, object]:
@@ -362,12 +405,13 @@ def settings_from_toml(path: Path) -> dict[str, object]:
 def _explain(error: ValidationError) -> str:
     lines: dict[str, str] = {}  # the first complaint about each field says enough
     for item in error.errors(include_url=False):
-        where = [str(part) for part in item["loc"] if str(part) not in Config.model_fields]
+        where = [str(part) for part in item["loc"] if str(part) not in Settings.model_fields]
         name = next((part for part in where if part in option_fields()), ".".join(where))
         message = item["msg"].removeprefix("Value error, ")
         message = message.replace("Input should be", "must be").replace(
             "Extra inputs are not permitted", "no such setting"
         )
-        received = "" if item["type"] == "value_error" else f" Received: {item['input']!r}."
+        message = message.replace("Field required", "is missing")
+        received = "" if item["type"] in ("value_error", "missing") else f" Received: {item['input']!r}."
         lines.setdefault(name or message, f"{name}: {message}.{received}" if name else f"{message}.")
     return "\n".join(lines.values())

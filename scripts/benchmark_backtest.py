@@ -21,8 +21,9 @@ import pandas as pd
 import forecast
 from forecast.data.prepare import encode
 from forecast.progress import NullProgress
-from forecast.workflows.forecasting import forecasters_of, unseen_windows
-from forecast.workflows.reading import fitting_panel
+from forecast.runs.rows import new_panel
+from forecast.workflows.networks import forecasters_of
+from forecast.workflows.scoring import unseen_windows
 
 COLUMNS = 4
 
@@ -55,7 +56,7 @@ def main() -> None:
         metrics = forecast.backtest(run, new_rows=table).metrics
         seconds, grown = time.perf_counter() - started, peak_megabytes() - before
 
-        rows = encode(fitting_panel(run, table, NullProgress()), run.config.data, run.scaler)
+        rows = encode(new_panel(run, table, NullProgress()), run.config.data, run.scaler)
         windows, models = unseen_windows(run, rows), forecasters_of(run, rows, "model")
         for model in models.values():
             model(windows.starts[:1])

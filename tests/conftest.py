@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, Run
+from forecast import Run, Settings
 
 
 @pytest.fixture(scope="session")
@@ -34,10 +34,10 @@ def three(monthly: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def tiny() -> Callable[..., Config]:
+def tiny() -> Callable[..., Settings]:
     """The configuration of a network that is trained in a second, with some settings changed."""
 
-    def configured(**settings: object) -> Config:
+    def configured(**settings: object) -> Settings:
         small = {"model": "lstm", "units": 8, "epochs": 2, "batch_size": 16, "lookback": 6, "horizon": 3}
         small |= {"normalise": "none"}  # whatever suits these series by itself
         return forecast.configure({**small, **settings})
@@ -54,7 +54,7 @@ def monthly_csv(tmp_path_factory: pytest.TempPathFactory, monthly: pd.DataFrame)
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, monthly_csv: Path, tiny: Callable[..., Config]) -> Run:
+def trained(tmp_path_factory: pytest.TempPathFactory, monthly_csv: Path, tiny: Callable[..., Settings]) -> Run:
     """An LSTM and a vanilla RNN trained on the months, with plots. Only to be read."""
     return forecast.train(monthly_csv, tiny(), run="months", runs_dir=tmp_path_factory.mktemp("runs"))
 
@@ -75,5 +75,5 @@ def plotless(trained: Run) -> Iterator[None]:
 
 
 def _draw_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
-    patch.setattr("forecast.plots.page.report_page", lambda _: "")
+    patch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {})
+    patch.setattr("forecast.plots.run_report.report_page", lambda _: "")

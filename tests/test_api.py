@@ -104,9 +104,9 @@ def test_errors_are_caught_as_one_kind_and_carry_their_exit_code() -> None:
 def test_the_steps_by_hand_are_those_of_train(trained: Run) -> None:
     """Each step alone, as the documentation shows them."""
     panel = forecast.read(trained.manifest["source"])
-    config, notes = forecast.resolve(trained.config, panel)
+    config, choices = forecast.resolve(trained.config, panel)
     assert config == trained.config  # a resolved configuration has nothing open
-    assert notes
+    assert choices == []
     prepared = forecast.prepare(panel, config)
     assert len(prepared.test) == trained.metrics["n_windows"]
     assert prepared.scaler.mean.tolist() == trained.scaler.mean.tolist()

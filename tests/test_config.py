@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
-from forecast.config import (
-    Config,
-    build_config,
-    chosen,
-    nest,
-    option_fields,
-    settings_from_toml,
-)
+from configs import PLAIN, plain_config
+from forecast.config import Config, Settings, nest, option_fields, settings_from_toml
 from forecast.errors import ConfigError, RunError
-from forecast.runs.schemas import config_from_json
+from forecast.runs.documents import config_from_json
 
 
 def test_json_keeps_everything() -> None:
-    changed = build_config(
-        {
-            "read": {"tz": "Europe/Berlin", "skip_rows": 2},
-            "data": {"target": "a,b", "covariates": "none", "validation": 0.1 + 0.2, "calendar": True},
-            "network": {"units": "8,4", "dropout": 0.1, "unroll": False},
-            "training": {"learning_rate": 1 / 3, "seed": 2**31 - 1},
-        }
+    changed = plain_config(
+        read={"tz": "Europe/Berlin", "skip_rows": 2},
+        data={"target": "a,b", "validation": 0.1 + 0.2, "calendar": True},
+        network={"units": "8,4", "dropout": 0.1, "unroll": False},
+        training={"learning_rate": 1 / 3, "seed": 2**31 - 1},
     )
     assert config_from_json(changed.to_json().encode(), Path("config.json")) == changed
-    assert config_from_json(Config().to_json().encode(), Path("config.json")) == Config()
+    assert config_from_json(plain_config().to_json().encode(), Path("config.json")) == plain_config()
+    assert Settings.from_sections(json.loads(Settings().to_json())) == Settings()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "3", '{"data": 5}', '{"data": {"lookbak": 5}}', "[" * 100_000])
@@ -40,7 +34,7 @@ def test_what_is_no_configuration_is_refused(text: str) -> None:
 
 
 def test_every_option_has_one_section_and_a_description() -> None:
-    sections = {name: info.annotation.model_fields for name, info in Config.model_fields.items()}
+    sections = {name: info.annotation.model_fields for name, info in Settings.model_fields.items()}
     assert len(option_fields()) == sum(map(len, sections.values()))  # else two sections share a name
     for fields in sections.values():
         assert all(field.description and field.description.endswith((".", "…", ")")) for field in fields.values())
@@ -79,23 +73,23 @@ def test_every_option_has_one_section_and_a_description() -> None:
 )
 def test_limits(section: str, name: str, allowed: list[object], refused: list[object]) -> None:
     for value in allowed:
-        build_config({section: {name: value}})
+        Settings.from_sections({section: {name: value}})
     for value in refused:
         with pytest.raises(ConfigError) as caught:
-            build_config({section: {name: value}})
+            Settings.from_sections({section: {name: value}})
         assert caught.value.message.startswith(f"{name}: "), value
         assert "Received: " in caught.value.message, value
 
 
 def test_a_message_echoes_the_value_and_lists_what_is_allowed() -> None:
     with pytest.raises(ConfigError) as caught:
-        build_config({"network": {"cell": "lsmt", "units": "8,0"}, "data": {"lookback": 0}})
+        Settings.from_sections({"network": {"cell": "lsmt", "units": "8,0"}, "data": {"lookback": 0}})
     assert caught.value.message.splitlines() == [
         "lookback: must be greater than or equal to 1. Received: 0.",
         "cell: must be 'rnn', 'gru', 'lstm', 'peephole', 'coupled' or 'slstm'. Received: 'lsmt'.",
         "units: must be greater than or equal to 1. Received: '0'.",
     ]
-    assert caught.value.advice == "forecast train --help lists every option."
+    assert caught.value.text("shell")[1] == "forecast train --help lists every option."
 
 
 @pytest.mark.parametrize(
@@ -111,7 +105,7 @@ def test_a_message_echoes_the_value_and_lists_what_is_allowed() -> None:
 )
 def test_settings_that_contradict_each_other(nested: dict[str, dict[str, object]], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        build_config(nested)
+        Settings.from_sections(nested)
     assert caught.value.message.startswith(message)
 
 
@@ -127,11 +121,11 @@ def test_settings_that_contradict_each_other(nested: dict[str, dict[str, object]
     ],
 )
 def test_commas_part_names(name: str, given: object, expected: object) -> None:
-    assert getattr(build_config({"data": {name: given}}).data, name) == expected
+    assert getattr(Settings.from_sections({"data": {name: given}}).data, name) == expected
 
 
 def test_a_configuration_does_not_change() -> None:
-    config = Config()
+    config = Settings()
     with pytest.raises(ValidationError, match="frozen"):
         config.data.lookback = 5
     other = config.replace(data={"lookback": 5}, training={"epochs": 2})
@@ -157,10 +151,24 @@ def test_an_unknown_setting_lists_those_that_exist() -> None:
     assert "lookback" in caught.value.advice
 
 
-def test_an_open_field_is_refused_where_it_is_needed() -> None:
-    assert chosen(0) == 0
-    with pytest.raises(ConfigError, match="leaves a field open"):
-        chosen(None)
+def test_a_configuration_has_no_open_field() -> None:
+    for name in PLAIN:
+        with pytest.raises(ConfigError, match=f"^{name}: is missing."):
+            Config.from_sections(nest({other: value for other, value in PLAIN.items() if other != name}))
+        with pytest.raises(ConfigError, match=f"^{name}: must be .* Received: None."):
+            plain_config(**{name: None})
+    assert isinstance(plain_config(), Settings)
+    assert Settings().resolved(**nest(PLAIN)) == plain_config()
+
+
+@pytest.mark.parametrize("section", ["data", "network", "training"])
+def test_settings_and_configuration_have_the_same_fields(section: str) -> None:
+    asked, resolved = (kind.model_fields[section].annotation for kind in (Settings, Config))
+    assert list(asked.model_fields) == list(resolved.model_fields)
+    # What the configuration states again is what may be open, and all of it but the choice to unroll and the dates.
+    stays_open = {"unroll", "validation_from", "test_from"}
+    may_be_open = {name for name, field in asked.model_fields.items() if type(None) in get_args(field.annotation)}
+    assert set(resolved.__annotations__) == may_be_open - stays_open == set(nest(PLAIN)[section])
 
 
 def test_toml(tmp_path: Path) -> None:
@@ -173,12 +181,14 @@ def test_toml(tmp_path: Path) -> None:
 
 
 def test_json_is_readable() -> None:
-    assert json.loads(Config().to_json())["network"]["units"] == [64]
-    assert Config().to_json().endswith("}\n")
+    assert json.loads(Settings().to_json())["network"]["units"] == [64]
+    assert Settings().to_json().endswith("}\n")
 
 
 def test_a_configuration_as_toml_is_read_back_the_same(tmp_path: Path) -> None:
-    config = build_config({"data": {"target": ('a "b"\\ü',), "lookback": 48}, "training": {"learning_rate": 1e-5}})
+    config = Settings.from_sections(
+        {"data": {"target": ('a "b"\\ü',), "lookback": 48}, "training": {"learning_rate": 1e-5}}
+    )
     path = tmp_path / "run.toml"
     path.write_text(config.to_toml(), encoding="utf-8")
-    assert build_config(nest(settings_from_toml(path))) == config
+    assert Settings.from_sections(nest(settings_from_toml(path))) == config

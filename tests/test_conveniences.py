@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import forecast
+from configs import plain_config
 from forecast.errors import ConfigError, RunError
 from forecast.runs.find import find
 from forecast.runs.writer import RunWriter
@@ -45,10 +46,10 @@ def test_a_training_that_was_killed_before_its_last_move_is_finished_by_resuming
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = RunWriter(tmp_path, "run")
-    writer.begin({"data": {}}, forecast.Config(), overwrite=False)
+    writer.begin({"data": {}}, plain_config(), overwrite=False)
     writer.write_json("metrics.json", {"verdict": "fine"})
     with monkeypatch.context() as broken:
-        broken.setattr("forecast.runs.writer.RunWriter.settle", lambda self: None)
+        broken.setattr("forecast.runs.writer.RunWriter.move_into_place", lambda self: None)
         writer.finish({"data": {}})
     with pytest.raises(RunError, match="is not finished"):
         find("run", runs_dir=tmp_path)
@@ -58,7 +59,7 @@ def test_a_training_that_was_killed_before_its_last_move_is_finished_by_resuming
 
 def test_a_manifest_of_another_version_is_refused_in_words(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, "run")
-    writer.begin({}, forecast.Config(), overwrite=False)
+    writer.begin({}, plain_config(), overwrite=False)
     run = writer.finish({"data": {"freq": "h", "columns": ["y"], "test_from": "2020-01-01"}})
     with pytest.raises(RunError, match="does not say 'last' of its data") as caught:
         _ = run.data

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config
+from forecast import Settings
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_no_skill_is_claimed_on_a_random_walk(tmp_path: Path, tiny: Callable[..., Config], seed: int) -> None:
+def test_no_skill_is_claimed_on_a_random_walk(tmp_path: Path, tiny: Callable[..., Settings], seed: int) -> None:
     # Nothing beats the last value of a random walk; who claims to has seen the future, or luck.
     steps = np.random.default_rng(seed).normal(size=500)
     days = pd.date_range("2000-01-01", periods=500, freq="D")
@@ -27,7 +27,7 @@ def test_no_skill_is_claimed_on_a_random_walk(tmp_path: Path, tiny: Callable[...
     assert metrics["skill"]["persistence"] < 0.05
 
 
-def test_the_skill_on_a_season_with_noise_is_nearly_all_there_is(tmp_path: Path, tiny: Callable[..., Config]) -> None:
+def test_the_skill_on_a_season_with_noise_is_nearly_all_there_is(tmp_path: Path, tiny: Callable[..., Settings]) -> None:
     rng = np.random.default_rng(0)
     hours = np.arange(720)
     y = 10 + 5 * np.sin(2 * np.pi * hours / 24) + rng.normal(0, 1, 720)

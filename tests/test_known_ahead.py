@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 import forecast
+from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import prepare
 from forecast.errors import ConfigError, DataError
-from forecast.inference.newest import Newest, newest_rows
 from forecast.models.defaults import resolve
 from forecast.models.shape import shape_of
 
@@ -45,7 +45,7 @@ def prepared_of(panel: Panel, **settings: object) -> forecast.data.prepare.Prepa
     return prepare(panel, resolve(forecast.configure({**fields, **settings}), panel)[0])
 
 
-def newest_of(panel: Panel, **settings: object) -> Newest:
+def newest_of(panel: Panel, **settings: object) -> NewestRows:
     prepared = prepared_of(panel, **settings)
     return newest_rows(prepared.rows.panel, prepared.config.data, prepared.scaler)
 
@@ -166,8 +166,8 @@ def test_rows_that_hold_the_plan_alone_are_not_counted_as_seen() -> None:
 
 
 def test_a_stream_forecasts_as_soon_as_the_plan_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
-    monkeypatch.setattr("forecast.plots.page.report_page", lambda _: "")
+    monkeypatch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {})
+    monkeypatch.setattr("forecast.plots.run_report.report_page", lambda _: "")
     fields = {"known": "plan", "lookback": 4, "horizon": 2, "epochs": 1, "units": 4}
     run = forecast.train(frame_of(120), forecast.configure(fields), run="plan", runs_dir=tmp_path)
     stream, rows = forecast.Stream(run), frame_of(30, ahead=2)

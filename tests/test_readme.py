@@ -15,7 +15,7 @@ import pytest
 from forecast.cli import build_program
 from forecast.commands.explain import plots as explain_plots
 from forecast.models.backend import tf
-from forecast.plots import draw, pictures
+from forecast.plots import page, run_plots
 from forecast.training import trainer
 
 ROOT = Path(__file__).parent.parent
@@ -52,9 +52,9 @@ def two_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         fit.steps_per_epoch, fit.last_epoch = 2, 1
 
     monkeypatch.setattr(trainer.Fit, "__init__", begin)
-    for module in (draw, explain_plots):
+    for module in (run_plots, explain_plots):
         monkeypatch.setattr(module, "to_png", lambda figure: b"")
-    monkeypatch.setattr(pictures, "to_svg", lambda figure: b"")
+    monkeypatch.setattr(page, "to_svg", lambda figure: b"")
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)

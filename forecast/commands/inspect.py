@@ -14,16 +14,17 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
     from forecast.commands.tables import columns_table
     from forecast.data.panel import moment
     from forecast.data.quality import inspect_columns
+    from forecast.data.read import read
     from forecast.errors import DataError
     from forecast.models.catalogue import configure
-    from forecast.models.defaults import resolve
-    from forecast.workflows.reading import read
+    from forecast.models.defaults import plan_in_sentences, resolve
 
-    config = configure(settings)
-    panel = read(source, config.read)
+    asked = configure(settings)
+    panel = read(source, asked.read)
     reports = inspect_columns(panel)
     try:
-        plan = list(resolve(config, panel)[1])
+        config, choices = resolve(asked, panel)
+        plan = plan_in_sentences(config, panel.clock, choices)
     except DataError as error:
         plan = [str(error).replace("\n", " ")]
     absent = panel.absent_before()

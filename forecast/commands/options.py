@@ -7,11 +7,11 @@ import inspect
 import types
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 
-from forecast.config import Config
+from forecast.config import Settings
 from forecast.models.catalogue import DEFAULT_MODEL, MODELS
 
 SourceArgument = Annotated[
@@ -68,7 +68,7 @@ def with_settings(
 
 
 def _options_of(section: str) -> list[inspect.Parameter]:
-    model = Config.model_fields[section].annotation
+    model = Settings.model_fields[section].annotation
     assert model is not None
     options = []
     for name, field in model.model_fields.items():
@@ -108,7 +108,7 @@ def _leaves(annotation: Any) -> list[Any]:
         return [str]
     if origin is Annotated:
         return _leaves(get_args(annotation)[0])
-    if origin is types.UnionType:
+    if origin in (Union, types.UnionType):
         return [leaf for part in get_args(annotation) for leaf in _leaves(part)]
     return [annotation]
 

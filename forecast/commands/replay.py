@@ -12,9 +12,9 @@ from forecast.commands.options import AsJson, Quiet, RunArgument, RunsDir, SameS
 from forecast.errors import ReplayError
 
 if TYPE_CHECKING:
+    from forecast.data.read import Source
     from forecast.progress import Progress
     from forecast.runs.run import Run
-    from forecast.workflows.reading import Source
 
 Figure = float | int | bool | None
 
@@ -139,9 +139,9 @@ def replay(
     from forecast.commands.train.train import train
     from forecast.progress import StopRequested
     from forecast.runs.find import find
-    from forecast.workflows.reading import training_panel
+    from forecast.runs.rows import training_panel
 
-    run = find(run, runs_dir=runs_dir) if isinstance(run, str) else run
+    run = find(run, runs_dir=runs_dir)
     panel = training_panel(run, source)
     with tempfile.TemporaryDirectory() as folder:
         try:

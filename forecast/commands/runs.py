@@ -16,7 +16,7 @@ def command(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
     from rich.table import Table
 
     from forecast.commands.console import out, plain, print_json, say
-    from forecast.errors import RunError
+    from forecast.errors import RunError, rendered
     from forecast.runs.find import all_runs, resume_command, runs_folder, unfinished_runs
 
     folder = runs_folder(runs_dir)
@@ -38,7 +38,7 @@ def command(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
             table.add_row(*(plain(cell, 40) for cell in cells))
         out.print(table)
     for name in unfinished_runs(folder):
-        say(f"unfinished: {name}, continue with: {resume_command(name, folder)}")
+        say(f"unfinished: {name}, continue with: {rendered(resume_command(name, folder), 'shell')}")
 
 
 def _cells(run: Run) -> list[str]:

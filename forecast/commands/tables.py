@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
-from rich.table import Table
+from rich.table import Table as RichTable
 
 from forecast.commands.console import plain
 from forecast.data.panel import Panel, moment
 from forecast.data.quality import ColumnReport
-from forecast.evaluation.scoring import steps_in_tables
-
-# Longer lists of series are in metrics.json.
-_MOST_SERIES = 12
+from forecast.evaluation.metrics import METRICS
+from forecast.plots.style import Labels
+from forecast.plots.tables import MINUS, Cell, Table, TableStyle, score_table, series_table, step_table, steps_in_tables
 
 # A name in a table; what is longer would leave no room for the figures.
 _LONGEST_NAME = 40
@@ -25,76 +25,65 @@ _LONGEST_NAME = 40
 _BARS = "▁▂▃▄▅▆▇█"
 
 
+def _number(value: float | None) -> str:
+    if value is None or value != value:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.4g}"
+
+
+TERMINAL = TableStyle(model=str, number=_number, narrow=True)
+
+
 def scores(metrics: Mapping[str, Any], title: str) -> Group:
-    """A run's scores, over all and by step ahead."""
-    parts = [_overall(metrics, title)]
+    """A run's scores: over all windows, by step ahead and by series; and what its intervals held."""
+    labels = Labels("", "", metrics["unit"], "step", metrics["model"], None)
+    shown = [replace(score_table(metrics, labels, TERMINAL), caption=title)]
     if metrics["horizon"] > 1:
-        parts.append(_by_part(metrics, "MAE by step ahead", _steps(metrics)))
+        shown.append(step_table(metrics, labels, TERMINAL))
     if metrics.get("intervals"):
-        parts.append(_intervals(metrics))
-    if "by_series" in metrics:
-        parts.append(_by_part(metrics, "MAE by series", dict(list(metrics["by_series"].items())[:_MOST_SERIES])))
-    return Group(*parts)
+        shown.append(_coverage_table(metrics))
+    if by_series := series_table(metrics, TERMINAL):
+        shown.append(by_series)
+    return Group(*map(rich_table, shown))
 
 
-def _overall(metrics: Mapping[str, Any], title: str) -> Table:
-    """Every model's scores, the best of each column in bold; in a reference's line, the model's skill against it."""
-    unit = f" {metrics['unit']}" if metrics["unit"] else ""
-    table = Table(box=SIMPLE_HEAD, title=plain(title), title_justify="left", title_style="bold")
-    table.add_column("model", no_wrap=True)
-    for name in (f"MAE{unit}", f"RMSE{unit}", "MASE", "sMAPE %", "skill", "p"):
-        table.add_column(plain(name), justify="right", no_wrap=True)
-    best = {
-        name: min((v[name] for v in metrics["models"].values() if v[name] is not None), default=None)
-        for name in ("mae", "rmse", "mase", "smape")
-    }
-    for model, scores in metrics["models"].items():
-        cells = [
-            f"[bold]{_number(scores[name])}[/]"
-            if scores[name] is not None and scores[name] == best[name]
-            else _number(scores[name])
-            for name in ("mae", "rmse", "mase", "smape")
-        ]
-        gain, p = metrics["skill"].get(model), metrics["p_value"].get(model)
-        table.add_row(plain(model), *cells, "" if gain is None else f"{gain:+.1%}", "" if p is None else _p(p))
-    return table
+def rich_table(table: Table, tight: bool = False) -> RichTable:
+    """A table for the terminal: the best of each column in bold, and a line whose first cell is marked as the best.
+
+    Args:
+        table: What it holds.
+        tight: Put one space between columns, and let heads wrap.
+    """
+    lines = RichTable(box=SIMPLE_HEAD, title=plain(table.caption), title_justify="left", title_style="bold")
+    if tight:
+        lines.padding, lines.pad_edge = (0, 1, 0, 0), False
+    for index, name in enumerate(table.columns):
+        wraps = tight and name.startswith("vs ")
+        lines.add_column(plain(name), justify="right" if index else "left", no_wrap=not wraps)
+    for first, *others in table.rows:
+        texts = [plain(cell.text.replace(MINUS, "-")) for cell in others]  # as it is typed
+        marked = [f"[bold]{text}[/]" if cell.best else text for cell, text in zip(others, texts, strict=True)]
+        lines.add_row(plain(first.text, _LONGEST_NAME), *marked, style="bold" if first.best else None)
+    return lines
 
 
-def _steps(metrics: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
-    """Every model's MAE at the first step, the last one and some between, by step."""
-    steps = steps_in_tables(metrics["horizon"])
-    return {str(step): {model: errors[step - 1] for model, errors in metrics["by_step"].items()} for step in steps}
-
-
-def _intervals(metrics: Mapping[str, Any]) -> Table:
+def _coverage_table(metrics: Mapping[str, Any]) -> Table:
     """What share of the observations the judged model's intervals held, over all and by step ahead."""
-    levels, steps = metrics["intervals"]["levels"], steps_in_tables(metrics["horizon"])
-    unit = f" {metrics['unit']}" if metrics["unit"] else ""
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column(f"interval of {plain(metrics['model'])}", no_wrap=True)
-    for name in ("held", *(f"at step {step}" for step in steps if len(steps) > 1), f"width{unit}"):
-        table.add_column(plain(name), justify="right", no_wrap=True)
-    for level in levels:
+    steps = steps_in_tables(metrics["horizon"]) if metrics["horizon"] > 1 else []
+    width = METRICS["width"].head(metrics["unit"])
+    table = Table(f"Intervals of {metrics['model']}", ["level", "held", *(f"at step {step}" for step in steps), width])
+    for level in metrics["intervals"]["levels"]:
         found = metrics["intervals"]["models"][metrics["model"]][str(level)]
-        shares = [found["coverage"], *(found["coverage_by_step"][step - 1] for step in steps if len(steps) > 1)]
-        table.add_row(f"{level}%", *(f"{share:.1%}" for share in shares), _number(found["width"]))
+        shares = [found["coverage"], *(found["coverage_by_step"][step - 1] for step in steps)]
+        table.rows.append(
+            [Cell(f"{level}%"), *(Cell(f"{share:.1%}") for share in shares), Cell(_number(found["width"]))]
+        )
     return table
 
 
-def _by_part(metrics: Mapping[str, Any], title: str, parts: Mapping[str, Mapping[str, float | None]]) -> Table:
-    """A line for each part of the windows, a column for each model."""
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column(title, no_wrap=True)
-    for model in metrics["models"]:
-        table.add_column(plain(model), justify="right", no_wrap=True)
-    for name, errors in parts.items():
-        table.add_row(plain(name, _LONGEST_NAME), *(_number(errors[model]) for model in metrics["models"]))
-    return table
-
-
-def columns_table(reports: tuple[ColumnReport, ...], panel: Panel) -> Table:
+def columns_table(reports: tuple[ColumnReport, ...], panel: Panel) -> RichTable:
     """What each column holds, with a sketch of its course."""
-    table = Table(box=SIMPLE_HEAD)
+    table = RichTable(box=SIMPLE_HEAD)
     for name in ("column", "missing", "longest", "least", "median", "most", "course"):
         table.add_column(name, justify="left" if name in ("column", "course") else "right")
     for number, report in enumerate(reports):
@@ -131,13 +120,3 @@ def origins_span(about: Mapping[str, Any]) -> str:
     """
     first, last = (moment(np.datetime64(about[name])) for name in ("first_origin", "last_origin"))
     return f"{first} … {last}" if first != last else first
-
-
-def _number(value: float | None) -> str:
-    if value is None or value != value:
-        return "–"
-    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.4g}"
-
-
-def _p(p: float) -> str:
-    return "<0.001" if p < 0.001 else f"{p:.3f}"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.config import Config, DataConfig, chosen
+from forecast.config import Config, DataConfig
 from forecast.data.bounds import Bounds, bounds_of, unrolled
 from forecast.data.features import Calendar
 from forecast.data.near_copies import near_copies_of_target
@@ -159,9 +159,9 @@ def arrange(panel: Panel, config: DataConfig) -> Panel:
     Where channels are independent, each target is a series of its own. Angles are followed round their circle.
     """
     if config.channels == "independent" and len(config.target) > 1:
-        arranged = _melt(panel, config.target, chosen(config.covariates) + config.known)
+        arranged = _melt(panel, config.target, config.covariates + config.known)
     else:
-        arranged = panel.select(config.target + chosen(config.covariates) + config.known)
+        arranged = panel.select(config.target + config.covariates + config.known)
     return unrolled(arranged, bounds_of(np.arange(arranged.n_series), config))
 
 
@@ -204,7 +204,7 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         scaler: The run's scaler.
     """
     n_targets = count_targets(config)
-    n_columns, n_covariates = len(panel.columns), len(chosen(config.covariates))
+    n_columns, n_covariates = len(panel.columns), len(config.covariates)
     series, identity = panel.series_of_row(), scaler.positions(panel.series_ids)
     own_scaler = scaler.for_series(panel.series_ids)
     # Column by column: copies of all in float64 would take many times the memory of the panel.
@@ -279,7 +279,7 @@ def doubts(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
             f"{len(silent)} of {arranged.n_series} series have no test window and are not scored: "
             f"{', '.join(silent[:10])}"
         )
-    used = prepared.config.data.target + chosen(prepared.config.data.covariates) + prepared.config.data.known
+    used = prepared.config.data.target + prepared.config.data.covariates + prepared.config.data.known
     for name in _waking(panel, prepared.split.part_of(panel.times) == TRAIN):
         what = "nothing can be learnt about it" if name in used else "it is left out"
         found.append(f"column {name!r} has one value in all training rows and others later: {what}")
@@ -300,7 +300,7 @@ def _waking(panel: Panel, training_rows: Flags) -> list[str]:
 
 def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
     """The windows whose horizon lies in these rows, under a resolved configuration."""
-    lookback, horizon = chosen(config.lookback), chosen(config.horizon)
+    lookback, horizon = config.lookback, config.horizon
     return index_windows(rows.panel, part_rows, rows.usable, rows.seen, lookback, horizon)
 
 
@@ -345,7 +345,7 @@ def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str
 
 
 def _no_window(rows: Rows, part_rows: Flags, part: str, config: DataConfig) -> DataError:
-    lookback, horizon = chosen(config.lookback), chosen(config.horizon)
+    lookback, horizon = config.lookback, config.horizon
     needed = horizon + (lookback if part == "train" else 0)
     share = {"train": 1 - config.validation - config.test, "validation": config.validation, "test": config.test}[part]
     has = int(part_rows.sum())

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.config import DataConfig
+from forecast.config import DataSettings
 from forecast.data.panel import Panel
 from forecast.errors import DataError
 
@@ -28,7 +28,7 @@ class Split:
         return (times >= self.validation_from).astype(np.int8) + (times >= self.test_from).astype(np.int8)
 
 
-def split_by_time(panel: Panel, config: DataConfig) -> Split:
+def split_by_time(panel: Panel, config: DataSettings) -> Split:
     """Choose the cut-offs, by share of the rows or by date.
 
     Args:

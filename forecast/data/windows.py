@@ -65,7 +65,7 @@ class Windows:
         return Windows(self.starts[::step], self.lookback, self.horizon)
 
 
-def middle(forecasts: NDArray[AnyFloat]) -> NDArray[AnyFloat]:
+def median(forecasts: NDArray[AnyFloat]) -> NDArray[AnyFloat]:
     """The points [n, H, D] of forecasts that may hold quantiles [n, H, D, Q]: the median, which is the middle one."""
     return forecasts if forecasts.ndim == 3 else forecasts[..., forecasts.shape[-1] // 2]
 
@@ -104,7 +104,7 @@ def _all_in(flags: Flags, length: int) -> Flags:
     return every
 
 
-def remembered(windows: Windows, forecasts: Floats) -> InUnits:
+def precomputed(windows: Windows, forecasts: Floats) -> InUnits:
     """Forecasts that were made before, as a function from first rows of windows.
 
     Args:

@@ -174,7 +174,7 @@ def __getattr__(name: str) -> Callable[[ArrayLike, ArrayLike], float]:
     """The flat function of a metric that needs nothing but observations and forecasts: `mae(y_true, y_pred)`."""
     if name.startswith("__") or name not in metrics_of(PointForecast):
         raise AttributeError(f"there is no metric {name!r}; there are {', '.join(METRICS)}")
-    return partial(_score_points, name)
+    return partial(_flat_points, name)
 
 
 def __dir__() -> list[str]:
@@ -192,12 +192,12 @@ def mase(y_true: ArrayLike, y_pred: ArrayLike, naive_error: float) -> float:
     Returns:
         The error, or NaN where ``naive_error`` is zero or unknown.
     """
-    return _score_points("mase", y_true, y_pred, naive_error=naive_error)
+    return _flat_points("mase", y_true, y_pred, naive_error)
 
 
 def rmsse(y_true: ArrayLike, y_pred: ArrayLike, naive_error: float) -> float:
     """Root mean squared scaled error: as `mase`, of squares; ``naive_error`` is the ``rmse`` of the naive forecast."""
-    return _score_points("rmsse", y_true, y_pred, naive_error=naive_error)
+    return _flat_points("rmsse", y_true, y_pred, naive_error)
 
 
 def directional_accuracy(y_true: ArrayLike, y_pred: ArrayLike, last: ArrayLike, tolerance: float = 0.0) -> float:
@@ -213,8 +213,9 @@ def directional_accuracy(y_true: ArrayLike, y_pred: ArrayLike, last: ArrayLike, 
         The share among the points where both observation and forecast moved; NaN where there is none, as for
         persistence.
     """
-    seen = np.asarray(last, np.float64)[:, None]
-    return _score_points("directional_accuracy", y_true, y_pred, last=seen, tolerance=tolerance)
+    observed, forecast = _arrays(y_true, y_pred)
+    before = np.asarray(last, np.float64)[:, None]
+    return _flat("directional_accuracy", PointForecast(observed, forecast, before, tolerance))
 
 
 def quantile_loss(y_true: ArrayLike, y_quantile: ArrayLike, probability: float) -> float:
@@ -233,7 +234,7 @@ def weighted_quantile_loss(y_true: ArrayLike, y_quantiles: ArrayLike, probabilit
         y_quantiles: Quantiles of the forecast, [..., Q].
         probabilities: Of which probability each is, Q within 0 … 1.
     """
-    return _score_quantiles("wql", y_true, y_quantiles, probabilities)
+    return _flat_quantiles("wql", y_true, y_quantiles, probabilities)
 
 
 def crps(y_true: ArrayLike, y_quantiles: ArrayLike, probabilities: Sequence[float]) -> float:
@@ -246,17 +247,17 @@ def crps(y_true: ArrayLike, y_quantiles: ArrayLike, probabilities: Sequence[floa
         y_quantiles: Quantiles of the forecast, [..., Q].
         probabilities: Of which probability each is, Q within 0 … 1.
     """
-    return _score_quantiles("crps", y_true, y_quantiles, probabilities)
+    return _flat_quantiles("crps", y_true, y_quantiles, probabilities)
 
 
 def coverage(y_true: ArrayLike, low: ArrayLike, high: ArrayLike) -> float:
     """Share of points that lie within their interval, 0 … 1."""
-    return _score_intervals("coverage", y_true, low, high)
+    return _flat("coverage", IntervalForecast(*_arrays(y_true, low, high)))
 
 
 def interval_width(low: ArrayLike, high: ArrayLike) -> float:
     """Mean width of the intervals, in the target's units."""
-    return _score_intervals("width", low, low, high)  # whatever was observed
+    return _flat("width", IntervalForecast(*_arrays(low, low, high)))  # whatever was observed
 
 
 def winkler(y_true: ArrayLike, low: ArrayLike, high: ArrayLike, level: float) -> float:
@@ -268,7 +269,7 @@ def winkler(y_true: ArrayLike, low: ArrayLike, high: ArrayLike, level: float) ->
         high: Upper ends.
         level: The share of points that the interval should hold, such as 0.8.
     """
-    return _score_intervals("winkler", y_true, low, high, 100 * level)
+    return _flat("winkler", IntervalForecast(*_arrays(y_true, low, high)), level=100 * level)
 
 
 def skill(error: float, reference: float) -> float:
@@ -313,36 +314,26 @@ def seasonal_naive_error(
     return NaiveError(absolute / n_pairs, float(np.sqrt(squared / n_pairs)))
 
 
-def _score_points(
-    name: str,
-    y_true: ArrayLike,
-    y_pred: ArrayLike,
-    *,
-    naive_error: float = math.nan,
-    last: Floats | float = math.nan,
-    tolerance: float = 0.0,
-) -> float:
-    observed, forecast = _same_shape(y_true, y_pred)
-    found = PointForecast(observed, forecast, last, tolerance)
-    sums = {part: np.reshape(part(found).sum(), (1, 1, 1)) for part in METRICS[name].parts}
-    return METRICS[name].score(_all_points(observed, naive_error=naive_error), sums)[0]
+def _flat(name: str, *forecasts: Any, naive_error: float = math.nan, level: float = math.nan) -> float:
+    """A score of whole arrays, taken as windows of one step of one series; of several quantiles, averaged over them."""
+    metric, y_true = METRICS[name], forecasts[0].y_true
+    sums = {part: np.full((1, 1, 1), np.mean([part(one).sum() for one in forecasts])) for part in metric.parts}
+    naive, observed = np.full((1, 1), naive_error), float(np.abs(y_true).sum())
+    points = ScoredPoints(y_true.size, np.array([y_true.size]), observed, naive, naive, level=level)
+    return metric.score(points, sums)[0]
 
 
-def _score_quantiles(name: str, y_true: ArrayLike, y_quantiles: ArrayLike, probabilities: Sequence[float]) -> float:
-    values = np.moveaxis(np.asarray(y_quantiles, np.float64), -1, 0)
-    observed, *quantiles = _same_shape(y_true, *values)
-    found = [QuantileForecast(observed, *pair) for pair in zip(quantiles, probabilities, strict=True)]
-    sums = {part: np.mean([part(one).sum() for one in found]) for part in METRICS[name].parts}
-    return METRICS[name].score(_all_points(observed), sums)[0]
+def _flat_points(name: str, y_true: ArrayLike, y_pred: ArrayLike, naive_error: float = math.nan) -> float:
+    return _flat(name, PointForecast(*_arrays(y_true, y_pred)), naive_error=naive_error)
 
 
-def _score_intervals(name: str, y_true: ArrayLike, low: ArrayLike, high: ArrayLike, level: float = math.nan) -> float:
-    found = IntervalForecast(*_same_shape(y_true, low, high))
-    sums = {part: part(found).sum() for part in METRICS[name].parts}
-    return METRICS[name].score(_all_points(found.y_true, level=level), sums)[0]
+def _flat_quantiles(name: str, y_true: ArrayLike, y_quantiles: ArrayLike, probabilities: Sequence[float]) -> float:
+    observed, *quantiles = _arrays(y_true, *np.moveaxis(np.asarray(y_quantiles), -1, 0))
+    return _flat(name, *(QuantileForecast(observed, *pair) for pair in zip(quantiles, probabilities, strict=True)))
 
 
-def _same_shape(y_true: ArrayLike, *forecasts: ArrayLike) -> list[Floats]:
+def _arrays(y_true: ArrayLike, *forecasts: ArrayLike) -> list[Floats]:
+    """The arrays in float64, which must be of one shape."""
     observed, *others = (np.asarray(values, np.float64) for values in (y_true, *forecasts))
     for other in others:
         if observed.shape != other.shape:
@@ -350,13 +341,6 @@ def _same_shape(y_true: ArrayLike, *forecasts: ArrayLike) -> list[Floats]:
     if not observed.size:
         raise ValueError("there is no point to score")
     return [observed, *others]
-
-
-def _all_points(y_true: Floats, naive_error: float = math.nan, level: float = math.nan) -> ScoredPoints:
-    """The points of a whole array, as windows of one step of one series."""
-    naive = np.full((1, 1), naive_error)
-    total = float(np.abs(y_true).sum())
-    return ScoredPoints(y_true.size, np.array([y_true.size]), total, naive, naive, level=level)
 
 
 def absolute_error(forecast: PointForecast) -> Floats:
@@ -410,6 +394,10 @@ def _distance(forecast: IntervalForecast) -> Floats:
 def mean(points: ScoredPoints, total: Floats) -> float:
     """The mean over points."""
     return total.sum() / points.count
+
+
+def _width_and_penalty(points: ScoredPoints, width: Floats, distance: Floats) -> float:
+    return mean(points, width) + 2 / (1 - points.level / 100) * distance.sum() / points.count
 
 
 def _scaled(errors: Floats, scales: Floats, windows: Ints) -> float:
@@ -541,7 +529,7 @@ METRICS: dict[str, Metric] = {
         formula="CRPS / mean |y|",
         unit="ratio",
         parts=(_pinball,),
-        pool=lambda points, losses: losses / points.observed,
+        pool=lambda points, losses: losses.sum() / points.observed,
         undefined=_nothing_observed,
         of=QuantileForecast,
         reference="Salinas et al. 2020, DeepAR",
@@ -574,7 +562,9 @@ METRICS: dict[str, Metric] = {
         formula="mean (u − l + 2 / (1 − level) × distance of y from [l, u])",
         unit="target",
         parts=(_width, _distance),
-        pool=lambda points, width, outside: mean(points, width) + 2 / (1 - points.level / 100) * outside / points.count,
+        pool=lambda points, width, outside: (
+            mean(points, width) + 2 / (1 - points.level / 100) * outside.sum() / points.count
+        ),
         of=IntervalForecast,
         reference="Winkler 1972; Gneiting & Raftery 2007",
     ),

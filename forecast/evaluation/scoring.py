@@ -15,8 +15,8 @@ from forecast.config import Config
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
 from forecast.data.quality import TURN
-from forecast.data.windows import Flags, Ints, InUnits, Windows, middle
-from forecast.evaluation.echo import EchoTally
+from forecast.data.windows import Flags, Ints, InUnits, Windows, median
+from forecast.evaluation.echo import EchoSums
 from forecast.evaluation.metrics import (
     IntervalForecast,
     NaiveError,
@@ -28,10 +28,10 @@ from forecast.evaluation.metrics import (
     seasonal_naive_error,
     skill,
 )
-from forecast.evaluation.significance import FEWEST_ORIGINS, by_step, diebold_mariano, skill_interval
+from forecast.evaluation.significance import FEWEST_ORIGINS, diebold_mariano, p_values_by_step, skill_interval
 from forecast.evaluation.verdict import is_echo, verdict
-from forecast.inference.following import Follower
-from forecast.inference.intervals import DECILES, Intervals, calibrate, interval, interval_columns
+from forecast.intervals.adaptive import AdaptiveIntervals
+from forecast.intervals.conformal import DECILES, Intervals, calibrate, interval, interval_columns
 from forecast.models.naive import NAIVE, naive_forecasts
 
 SCHEMA = 1
@@ -135,11 +135,6 @@ def thinning_note(metrics: Mapping[str, Any]) -> str:
     return f", of one origin in {every}: all would be more than a million rows" if every > 1 else ""
 
 
-def steps_in_tables(horizon: int) -> list[int]:
-    """The steps that tables show: the first, the last and some between."""
-    return sorted({max(1, round(share * horizon)) for share in (0, 0.25, 0.5, 0.75, 1)})
-
-
 def calibrate_intervals(
     rows: Rows,
     windows: Windows,
@@ -215,14 +210,14 @@ def update_intervals(
     """
     if not len(windows):
         return intervals
-    follower = _follower(rows, windows, intervals)
+    adaptive = _adaptive(rows, windows, intervals)
     for chunk in _chunks(rows, windows, models, season, _points_at_once(intervals)):
-        follower.fans(chunk.y_true, chunk.forecasts, chunk.series)
-    return follower.intervals()
+        adaptive.quantiles(chunk.y_true, chunk.forecasts, chunk.series)
+    return adaptive.intervals()
 
 
-def _follower(rows: Rows, windows: Windows, intervals: Intervals) -> Follower:
-    return Follower(intervals, windows.spacing, longest=int(np.bincount(rows.series[windows.starts]).max()))
+def _adaptive(rows: Rows, windows: Windows, intervals: Intervals) -> AdaptiveIntervals:
+    return AdaptiveIntervals(intervals, windows.spacing, longest=int(np.bincount(rows.series[windows.starts]).max()))
 
 
 @dataclass(frozen=True)
@@ -308,7 +303,7 @@ class _Scorer:
     ) -> None:
         self._rows, self._windows, self._models, self._season = rows, windows, models, season
         self._intervals = intervals
-        self._follower = None if intervals is None else _follower(rows, windows, intervals)
+        self._adaptive = None if intervals is None else _adaptive(rows, windows, intervals)
         n_points = len(windows) * windows.horizon * rows.n_targets
         self._kept_every = max(1, -(-n_points // _ROWS_OF_FORECASTS))
         # The steps of every so many cutoffs are tested for significance.
@@ -321,14 +316,14 @@ class _Scorer:
         self._n_windows = np.zeros(rows.panel.n_series, np.int64)  # [S]
         self._observed = 0.0
         self._sums: dict[str, _ModelSums] = {}
-        self._echo = EchoTally(windows.horizon)
+        self._echo = EchoSums(windows.horizon)
         # The last value before the first window of each series and target, [S, D].
         self._origins = np.full(self._naive_mae.shape, np.nan)
 
     def add(self, chunk: _Chunk) -> pd.DataFrame:
         """Add one chunk, and return those of its forecasts that are kept, in the long format."""
         rows, windows = self._rows, self._windows
-        y_pred = {name: middle(values) for name, values in chunk.forecasts.items()}
+        y_pred = {name: median(values) for name, values in chunk.forecasts.items()}
         last = rows.filled_at(windows.cutoffs[chunk.number])
         np.add.at(self._n_windows, chunk.series, 1)
         self._observed += float(np.abs(chunk.y_true).sum())
@@ -336,8 +331,8 @@ class _Scorer:
             self._add_points(self._sums.setdefault(name, _ModelSums()), chunk, values, last)
         self._add_echo(chunk, y_pred[self._models[0]], last)
         columns = {"y": chunk.y_true} | y_pred
-        if self._follower is not None and self._intervals is not None:
-            quantiles = self._follower.fans(chunk.y_true, chunk.forecasts, chunk.series)
+        if self._adaptive is not None and self._intervals is not None:
+            quantiles = self._adaptive.quantiles(chunk.y_true, chunk.forecasts, chunk.series)
             quantiles = {name: rows.bounds.within(values, chunk.series) for name, values in quantiles.items()}
             for name, values in quantiles.items():
                 self._add_quantiles(self._sums[name], chunk.y_true, values, self._intervals)
@@ -388,7 +383,7 @@ class _Scorer:
 
     def intervals_at_end(self) -> Intervals | None:
         """The intervals after the last window."""
-        return self._follower.intervals() if self._follower is not None else None
+        return self._adaptive.intervals() if self._adaptive is not None else None
 
     def metrics(self) -> dict[str, Any]:
         """The content of metrics.json; a figure that is undefined is None, with a reason beside it."""
@@ -452,7 +447,7 @@ class _Scorer:
         gains = {name: skill(float(own.mean()), float(losses[name][0].mean())) for name in references}
         p_values = {name: diebold_mariano(own, losses[name][0], horizon) for name in references}
         intervals = {name: skill_interval(own, losses[name][0], horizon) for name in references}
-        p_by_step = {name: by_step(own_steps, losses[name][1], spacing) for name in references}
+        p_by_step = {name: p_values_by_step(own_steps, losses[name][1], spacing) for name in references}
         reasons |= {f"skill.{name}": f"{name} makes no error here" for name, gain in gains.items() if math.isnan(gain)}
         reasons |= {f"p_value.{name}": "fewer than eight origins" for name, p in p_values.items() if math.isnan(p)}
         few = "no more origins than steps ahead" if len(own) >= FEWEST_ORIGINS else "fewer than eight origins"

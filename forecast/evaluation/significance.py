@@ -1,4 +1,4 @@
-"""Is the difference between two forecasts more than luck?"""
+"""Tests of whether one forecast is really better than another, or only by chance."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from forecast.data.panel import Floats
 
-# Networks forecast in float32, so two that say the same differ by as much as this share of their losses.
+# Networks calculate in float32: two that forecast the same differ by up to this share of their losses.
 _NO_DIFFERENCE = 1e-4
 
-# Fewer origins than these say nothing about how much losses vary.
+# From fewer origins the variance of the losses cannot be estimated.
 FEWEST_ORIGINS = 8
 
 _RESAMPLES = 1000
@@ -20,11 +20,11 @@ _RESAMPLES = 1000
 def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
     """The two-sided p-value of equal expected loss; small means that one of the two is really better.
 
-    Windows overlap by up to H - 1 steps, so neighbouring losses are correlated, and slow weather correlates them beyond
-    that. The variance is therefore estimated from the slowest cosine waves in the differences, which makes it robust to
-    heteroscedasticity and autocorrelation (HAC), and the statistic, with the small-sample correction of Harvey,
-    Leybourne and Newbold, compared with Student's t of as many degrees: it keeps its size where a kernel estimate with
-    normal critical values rejects two or three times too often.
+    Windows overlap by up to H - 1 steps, so neighbouring losses are correlated; slow weather correlates them further.
+    The variance is therefore estimated from the slowest cosine waves in the differences, which is robust to
+    heteroscedasticity and autocorrelation (HAC). The statistic has the small-sample correction of Harvey, Leybourne and
+    Newbold, and is compared with Student's t with one degree of freedom for each wave. This keeps the size of the test;
+    a kernel estimate with normal critical values rejects two or three times too often.
 
     Args:
         loss: Loss of each origin in order of time, [N].
@@ -37,7 +37,7 @@ def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
     Reference: Diebold & Mariano 1995; the correction is that of Harvey, Leybourne & Newbold 1997, the variance that of
     Lazarus, Lewis, Stock & Watson 2018.
     """
-    from scipy.stats import t as students_t  # takes a second to import, which a forecast without a score need not wait
+    from scipy.stats import t as students_t  # takes a second to import, and forecasts do without
 
     n = len(loss)
     if n < FEWEST_ORIGINS:
@@ -54,7 +54,7 @@ def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
 def _standard_error(values: Floats, horizon: int) -> tuple[float, int]:
     """The standard error of a mean of overlapping losses, with the small-sample correction; and its degrees of freedom.
 
-    With no more origins than steps there is but one independent forecast, and the error is infinite.
+    With no more origins than steps there is only one independent forecast, and the error is infinite.
     """
     from scipy.fft import dct
 
@@ -65,11 +65,12 @@ def _standard_error(values: Floats, horizon: int) -> tuple[float, int]:
     return math.sqrt(variance / n / correction) if correction > 0 else math.inf, n_waves
 
 
-def by_step(loss: Floats, reference: Floats, spacing: int = 1) -> Floats:
-    """The p-value at each step of the horizon, corrected for there being many of them; [H].
+def p_values_by_step(loss: Floats, reference: Floats, spacing: int = 1) -> Floats:
+    """The p-value at each step of the horizon, corrected for the number of steps, [H].
 
-    What the correction holds down is the share of false finds among the steps that are found to differ. Neighbouring
-    steps are alike, for which it is valid, and which a bound on any false find at all would punish.
+    The correction bounds the expected share of false discoveries among the steps that differ. It is valid for
+    neighbouring steps, whose losses are positively correlated; bounding the chance of any false discovery would cost
+    them most of their power.
 
     Args:
         loss: Loss of each origin and step, in order of time, [N, H].
@@ -89,9 +90,9 @@ def by_step(loss: Floats, reference: Floats, spacing: int = 1) -> Floats:
 def skill_interval(loss: Floats, reference: Floats, horizon: int, level: float = 0.95) -> tuple[float, float]:
     """The interval that holds the true skill, 1 - loss / reference, with a probability of ``level``.
 
-    Blocks of neighbouring origins are drawn anew, twice as long as the horizon or longer, so that what is correlated
-    stays together. A handful of blocks vary less than the truth does, and slow weather outlasts them: the interval is
-    at least as wide as the standard error of `diebold_mariano` and Student's t say.
+    Blocks of neighbouring origins are resampled. A block is at least twice as long as the horizon, so that correlated
+    losses stay together. A few blocks vary too little, and slow weather outlasts them, so the interval is at least as
+    wide as the standard error of `diebold_mariano` and Student's t require.
 
     Args:
         loss: Loss of each origin in order of time, [N].

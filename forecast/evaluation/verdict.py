@@ -1,4 +1,4 @@
-"""Is it better than a vanilla RNN and than the last value? In one sentence."""
+"""The verdict: one sentence that says whether a model beats the naive forecasts and the vanilla RNN."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from forecast.models.naive import NAIVE
 
-# A difference counts when luck alone would show one as large in fewer than one of twenty cases.
+# A difference counts if chance alone would show one as large in fewer than one of twenty cases.
 SIGNIFICANT = 0.05
 
-# A lead of this share over the last value is plain, whether or not few windows can make it significant.
-PLAIN = 0.05
+# A lead of this share over the last value is clear, even where too few windows can make it significant.
+CLEAR_LEAD = 0.05
 
-# Fewer windows than these do not tell an echo.
-_ENOUGH = 30
+# An echo cannot be seen in fewer windows.
+_FEWEST_WINDOWS = 30
 
 _NAMES = {
     "rnn": "the vanilla RNN",
@@ -25,16 +25,16 @@ _NAMES = {
 
 
 def reference_name(reference: str) -> str:
-    """A reference as a sentence speaks of it."""
+    """The name of a reference in a sentence: "the last value"."""
     return _NAMES.get(reference, f"the {reference}")
 
 
 def verdict(metrics: Mapping[str, Any]) -> str:
-    """The sentence that stands at the top of every table and plot.
+    """The sentence at the top of every table and plot.
 
     Args:
-        metrics: The figures of metrics.json: ``model``, ``skill`` and ``p_value`` by reference, None where undefined,
-            and where they are there ``skill_of``, ``skill_by_step``, ``p_by_step`` and ``echo``.
+        metrics: The content of metrics.json: ``model``; ``skill`` and ``p_value`` by reference, None where undefined;
+            and perhaps ``skill_of``, ``skill_by_step``, ``p_by_step`` and ``echo``.
     """
     model, skill, p_value = metrics["model"], metrics["skill"], metrics["p_value"]
     measure = metrics.get("skill_of", "MAE")
@@ -45,16 +45,15 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     if perfect:
         return f"{model} cannot be better than {reference_name(perfect[0])}, which makes no error here."
     hardest = min(naive, key=lambda name: skill[name] or 0.0)
-    how = _compare(hardest, skill, p_value, measure)
-    sign = significance(hardest, skill, p_value)
-    how = {1: f"{model} beats {how}", -1: f"{model} is worse than {how}"}.get(
-        sign, f"No evidence that {model} beats {how}"
-    )
-    if metrics.get("echo", {}).get("delayed"):
-        how += ": this is the last value, delayed"
-    clauses = [how]
+    comparison = _compare(hardest, skill, p_value, measure)
+    sign = significant_sign(hardest, skill, p_value)
+    beginning = {1: f"{model} beats", -1: f"{model} is worse than", 0: f"No evidence that {model} beats"}[sign]
+    echo = ": this is the last value, delayed" if metrics.get("echo", {}).get("delayed") else ""
+    clauses = [f"{beginning} {comparison}{echo}"]
     if skill.get("rnn") is not None:
-        than = {1: "better than", -1: "worse than", 0: "not to be told apart from"}[significance("rnn", skill, p_value)]
+        than = {1: "better than", -1: "worse than", 0: "not to be told apart from"}[
+            significant_sign("rnn", skill, p_value)
+        ]
         clauses.append(f"it is {than} {_compare('rnn', skill, p_value, measure)}")
     if sign > 0:
         clauses += _limit(naive, metrics)
@@ -62,18 +61,18 @@ def verdict(metrics: Mapping[str, Any]) -> str:
 
 
 def _limit(naive: Sequence[str], metrics: Mapping[str, Any]) -> list[str]:
-    """How far ahead the lead over the naive forecasts is shown, if not over the whole horizon; at most one clause."""
+    """The steps at which the lead over the naive forecasts is significant, if not all; at most one clause."""
     reaches = []
     for name in naive:
         gains, p = metrics.get("skill_by_step", {}).get(name, ()), metrics.get("p_by_step", {}).get(name, ())
         shown = [
             step
-            for step, (gain, luck) in enumerate(zip(gains, p, strict=True), 1)
-            if gain is not None and luck is not None and gain > 0 and luck < SIGNIFICANT
+            for step, (gain, chance) in enumerate(zip(gains, p, strict=True), 1)
+            if gain is not None and chance is not None and gain > 0 and chance < SIGNIFICANT
         ]
         if len(shown) < len(gains):
             reaches.append((len(gains), shown, reference_name(name)))
-    # The one that is shown at the fewest steps limits most.
+    # The reference that is beaten at the fewest steps limits most.
     for horizon, shown, name in sorted(reaches, key=lambda reach: len(reach[1])):
         if not shown:
             return [f"at no single step alone is there evidence that it beats {name}"]
@@ -92,20 +91,20 @@ def _limit(naive: Sequence[str], metrics: Mapping[str, Any]) -> list[str]:
 
 
 def is_echo(skill: Mapping[str, float | None], p_value: Mapping[str, float | None], n_windows: int) -> bool:
-    """Whether forecasts that look like the last value, delayed, are not better than it either.
+    """Whether forecasts that lag behind like the last value are no better than it either, on enough windows.
 
     Args:
         skill: By reference.
         p_value: By reference.
-        n_windows: On how many windows: few of them look like anything.
+        n_windows: The number of windows that were scored.
     """
     gain = skill.get("persistence")
-    shown = gain is not None and (gain >= PLAIN or significance("persistence", skill, p_value) > 0)
-    return n_windows >= _ENOUGH and not shown
+    better = gain is not None and (gain >= CLEAR_LEAD or significant_sign("persistence", skill, p_value) > 0)
+    return n_windows >= _FEWEST_WINDOWS and not better
 
 
-def significance(name: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None]) -> int:
-    """Of the judged model against a reference: 1 better, -1 worse, 0 not to be told apart."""
+def significant_sign(name: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None]) -> int:
+    """1 if the judged model is significantly better than a reference, -1 if it is worse, 0 if neither is shown."""
     gain, p = skill[name], p_value.get(name)
     if gain is None or p is None or p >= SIGNIFICANT or gain == 0:
         return 0
@@ -114,5 +113,5 @@ def significance(name: str, skill: Mapping[str, float | None], p_value: Mapping[
 
 def _compare(name: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None], measure: str) -> str:
     gain, p = skill[name] or 0.0, p_value.get(name)
-    luck = "too few windows to test" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-    return f"{reference_name(name)} ({measure} {abs(gain):.1%} {'lower' if gain >= 0 else 'higher'}, {luck})"
+    chance = "too few windows to test" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+    return f"{reference_name(name)} ({measure} {abs(gain):.1%} {'lower' if gain >= 0 else 'higher'}, {chance})"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from forecast.config import Config, NetworkConfig, build_config, nest, settings_from_toml
+from forecast.config import Config, NetworkConfig, Settings, nest, settings_from_toml
 from forecast.errors import ConfigError
 
 
@@ -30,8 +30,8 @@ DEFAULT_MODEL = "segment-lstm"
 COMPARED = ("rnn", "lstm", "stacked-lstm", "gru", DEFAULT_MODEL)
 
 
-def configure(settings: Mapping[str, object] | None = None, file: Path | None = None, **fields: object) -> Config:
-    """The configuration from a preset, a file and settings; the later one wins.
+def configure(settings: Mapping[str, object] | None = None, file: Path | None = None, **fields: object) -> Settings:
+    """Settings from a preset, a TOML file and fields; the later one wins.
 
     Args:
         settings: Fields by name, such as ``{"model": "gru", "lookback": 48}``, or tables of them by section.
@@ -41,28 +41,33 @@ def configure(settings: Mapping[str, object] | None = None, file: Path | None = 
     Raises:
         ConfigError: If a setting or preset does not exist, or a value is not allowed.
     """
-    chosen = nest(settings_from_toml(file)) if file else {}
+    asked = nest(settings_from_toml(file)) if file else {}
     for section, values in nest({**(settings or {}), **fields}).items():
-        chosen.setdefault(section, {}).update(values)
-    name = chosen.setdefault("network", {}).setdefault("model", DEFAULT_MODEL)
+        asked.setdefault(section, {}).update(values)
+    name = asked.setdefault("network", {}).setdefault("model", DEFAULT_MODEL)
     if not isinstance(name, str) or name not in MODELS:
         raise ConfigError(f"There is no model {name!r}.", f"Models: {', '.join(MODELS)}.")
     merged = nest(MODELS[name].parts)
-    cell = chosen["network"].get("cell", merged["network"]["cell"])
+    cell = asked["network"].get("cell", merged["network"]["cell"])
     if cell != merged["network"]["cell"]:
         raise ConfigError(
             f"cell: the model {name} is made of {merged['network']['cell']} cells. Received: {cell!r}.",
             f"Choose another --model: {', '.join(MODELS)}.",
         )
-    for section, values in chosen.items():
+    for section, values in asked.items():
         merged.setdefault(section, {}).update(values)
-    return build_config(merged)
+    return Settings.from_sections(merged)
+
+
+def has_baseline(settings: Settings) -> bool:
+    """Whether the vanilla RNN is trained beside the model."""
+    return settings.training.baseline and settings.network.cell != "rnn"
 
 
 def network_configs(config: Config) -> dict[str, NetworkConfig]:
-    """The networks of a run: the model, and beside it the vanilla RNN of the same design unless the model is one."""
+    """The networks of a run by name: ``model`` and perhaps ``baseline``, the vanilla RNN of the same design."""
     networks = {"model": config.network}
-    if config.training.baseline and config.network.cell != "rnn":
+    if has_baseline(config):
         networks["baseline"] = config.replace(network={"cell": "rnn"}).network
     return networks
 
@@ -71,7 +76,7 @@ def network_configs(config: Config) -> dict[str, NetworkConfig]:
 # stands on its own with shared weights, and the whole horizon is asked for at once.
 _SEGMENTED: Mapping[str, object] = {
     "units": (64,),
-    "segment": None,  # chosen from the season
+    "segment": None,  # asked from the season
     "decode": "parallel",
     "head_dropout": 0.3,
     "channels": "independent",

@@ -1,15 +1,19 @@
-"""Defaults that follow from the series: what the user left open, filled in from clock, season and length, and why."""
+"""Defaults that follow from the series: fields that the user left open, chosen by clock, season and length."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
-from forecast.config import Config, DataConfig, chosen
+from forecast.config import Config, DataSettings, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.panel import Clock, Panel
 from forecast.data.split import TRAIN, Split, split_by_time
-from forecast.errors import ConfigError, DataError
-from forecast.models.look import longer_memory
+from forecast.errors import ConfigError, DataError, phrase, setting
+from forecast.models.lookback import probe_longer_lookback
 
 # Steps seen and steps forecast, by the unit of the clock: a week for a day of hours, three years for a year of months.
 _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4), "Y": (10, 2)}
@@ -59,112 +63,200 @@ def default_batch(n_windows: int, segment: int, carried: int = 0) -> int:
     return int(np.clip(2 ** int(np.log2(max(n_windows // 16, 1))), 32, 512))
 
 
-def resolve(config: Config, panel: Panel) -> tuple[Config, tuple[str, ...]]:
-    """Fill in everything that the configuration leaves open.
+@dataclass(frozen=True)
+class Choice:
+    """A choice that `resolve` made.
 
     Args:
-        config: What the user asked for.
+        field: Name of the setting.
+        value: What it is now.
+        why: The reason.
+    """
+
+    field: str
+    value: object
+    why: str
+
+
+# The reason for what follows from the clock alone.
+_BY_CLOCK = "usual for the clock"
+
+# Why an open field gets the value that it gets.
+_REASONS = {
+    "target": "the column that the source is about",
+    "covariates": "all that vary in the training rows and have few holes there; none beside a price",
+    "season": _BY_CLOCK,
+    "lookback": _BY_CLOCK,
+    "horizon": _BY_CLOCK,
+    "calendar": "yes for a series with a season that is no price",
+    "transform": "log for prices",
+    "channels": "one forecast of all targets",
+    "limits": "by names, units and training values",
+    "circular": "by names, units and training values",
+    "normalise": "from the last value; none with a state that is carried on",
+    "segment": "a part of the season, for about sixteen turns of the cell",
+    "mirror": "yes for prices in logarithms",
+    "batch_size": "large enough for the cores, small enough for a dozen steps in a pass",
+    "levels": "ascending, with those between the quantiles of the head",
+}
+
+
+def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
+    """Choose a value for every field that the settings leave open.
+
+    Args:
+        settings: What the user asked for.
         panel: What was read.
 
     Returns:
-        A configuration without open fields, and a sentence for each choice that was made.
+        The configuration, and each choice by which it differs from the settings.
 
     Raises:
         DataError: If the target is ambiguous or missing, or no row is left to train on.
         ConfigError: If two settings contradict each other.
     """
-    data = config.data
-    targets, covariates = _columns(panel, config)
+    data, network, training = settings.data, settings.network, settings.training
+    targets = data.target or _default_target(panel)
+    _check_columns(panel, settings, targets)
     price = panel.clock.unit == "B" and all(_is_positive(panel, name) for name in targets)
-    if covariates is None:
-        # Open, high and low of a price are the price again; they add noise and no news.
-        usable = () if price else _usable_covariates(panel, split_by_time(panel, data))
-        covariates = tuple(name for name in usable if name not in targets + data.known)
+    covariates = _covariates(panel, data, targets, price)
     season = data.season or default_season(panel.clock)
-    lookback, horizon = default_spans(panel.clock, season)
+    usual_lookback, usual_horizon = default_spans(panel.clock, season)
     longest = max(1, int((1 - data.validation - data.test) * panel.n_rows / panel.n_series) // 3)
     # A price moves in proportion to itself and has no level to return to: its logarithm, counted from the last close,
     # looks the same at 100 and at 700 dollars.
     transform = data.transform or ("log" if price else "none")
     # Rising prices in the training years would otherwise be learned as a law, and forecast into the fall that follows.
-    mirror = price and transform == "log" and not config.network.stateful
+    mirror = price and transform == "log" and not network.stateful
     # Counting each window from its last value won on the validation span of every series that was tried. A state that
     # is carried on has no window of its own to count from.
-    normalise = config.network.normalise or ("none" if config.network.stateful else "last")
+    normalise = network.normalise or ("none" if network.stateful else "last")
     limits, circular = _bounds(panel, data, targets, normalise)
-    resolved = config.replace(
-        data={
-            "target": targets,
-            "covariates": covariates,
-            "calendar": data.calendar if data.calendar is not None else season > 1 and not price,
-            "lookback": data.lookback or min(lookback, longest),
-            "horizon": data.horizon or min(horizon, max(1, longest // 3)),
-            "season": season,
-            "transform": transform,
-            "channels": data.channels or "joint",
-            "limits": limits,
-            "circular": circular,
-        },
-        network={"normalise": normalise},
-        training={"mirror": mirror if config.training.mirror is None else config.training.mirror},
-        intervals={"levels": _levels(config)},
-    )
-    check_limits(panel, resolved.data, stated=data.limits or ())
-    why = ""
-    if data.lookback is None and config.network.segment is None and not price:
-        found = longer_memory(panel, resolved, longest)
-        if found is not None:
-            lookback, why = found
-            resolved = resolved.replace(data={"lookback": lookback})
-    lookback = chosen(resolved.data.lookback)
-    segment = min(config.network.segment or default_segment(lookback, season), lookback)
     n_channels = len(targets) if data.channels == "independent" else 1
     n_windows = int((1 - data.validation - data.test) * panel.n_rows) * n_channels
-    batch_size = default_batch(n_windows, segment, lookback if config.network.stateful else 0)
-    resolved = resolved.replace(
-        network={"segment": segment}, training={"batch_size": config.training.batch_size or batch_size}
-    )
-    return resolved, _notes(panel, resolved, why, price and data.transform is None)
+
+    def with_lookback(lookback: int) -> Config:
+        segment = min(network.segment or default_segment(lookback, season), lookback)
+        batch_size = default_batch(n_windows, segment, lookback if network.stateful else 0)
+        return settings.resolved(
+            data={
+                "target": targets,
+                "covariates": covariates,
+                "calendar": data.calendar if data.calendar is not None else season > 1 and not price,
+                "lookback": lookback,
+                "horizon": data.horizon or min(usual_horizon, max(1, longest // 3)),
+                "season": season,
+                "transform": transform,
+                "channels": data.channels or "joint",
+                "limits": limits,
+                "circular": circular,
+            },
+            network={"normalise": normalise, "segment": segment},
+            training={
+                "mirror": mirror if training.mirror is None else training.mirror,
+                "batch_size": training.batch_size or batch_size,
+            },
+            intervals={"levels": _levels(settings)},
+        )
+
+    config, reasons = with_lookback(data.lookback or min(usual_lookback, longest)), _REASONS
+    check_limits(panel, config.data, stated=data.limits or ())
+    if data.lookback is None and network.segment is None and not price:
+        longer = probe_longer_lookback(panel, config, longest)
+        if longer is not None:
+            lookback, why = longer
+            config, reasons = with_lookback(lookback), {**reasons, "lookback": why}
+    return config, _choices(settings, config, reasons)
 
 
-def _columns(panel: Panel, config: Config) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
-    """Targets and covariates, the latter None where they are left open; each column there, and named once."""
-    data = config.data
-    targets = data.target or _default_target(panel)
-    covariates = data.covariates and tuple(name for name in data.covariates if name not in targets)
-    named = targets + (covariates or ()) + data.known
+def _choices(settings: Settings, config: Config, reasons: Mapping[str, str]) -> list[Choice]:
+    asked, chosen = settings.model_dump(), config.model_dump()
+    return [
+        Choice(field, value, reasons[field])
+        for section, fields in chosen.items()
+        for field, value in fields.items()
+        if value != asked[section][field]
+    ]
+
+
+def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -> list[str]:
+    """What is forecast, from what and how, for the user to read before training.
+
+    Args:
+        config: What `resolve` returned.
+        clock: The panel's.
+        choices: Those that led to it.
+    """
+    data, segment = config.data, config.network.segment
+    reasons = {choice.field: choice.why for choice in choices}
+    why = reasons.get("lookback", _BY_CLOCK)
+    sentences = [
+        f"target: {', '.join(data.target)}"
+        + (f"; other inputs: {', '.join(data.covariates)}" if data.covariates else "")
+        + (f"; known ahead: {', '.join(data.known)}" if data.known else ""),
+        f"lookback {clock.describe(data.lookback)}{f' ({why})' if why != _BY_CLOCK else ''}, "
+        f"horizon {clock.describe(data.horizon)}, "
+        + (f"season {clock.describe(data.season)}" if data.season > 1 else "no season"),
+    ]
+    if data.limits:
+        sentences.append(f"no forecast beyond what can be: {', '.join(map(_limit_in_words, data.limits))}")
+    if data.circular:
+        sentences.append(f"angles in degrees, scored along the circle: {', '.join(data.circular)}")
+    if "transform" in reasons and data.transform == "log" and config.network.normalise == "last":
+        sentences.append(
+            "a positive series on business days is taken for a price: logged, cumulative returns are forecast"
+        )
+    if segment > 1:
+        turns = -(-data.lookback // segment)
+        sentences.append(f"fed in segments of {clock.describe(segment)}, {turns} turns of the cell")
+    return sentences
+
+
+def _check_columns(panel: Panel, settings: Settings, targets: tuple[str, ...]) -> None:
+    """Refuse columns that the panel lacks, that are named twice, or that the network has no use for."""
+    data = settings.data
+    named = [*targets, *(name for name in data.covariates or () if name not in targets), *data.known]
     for name in named:
         panel.column(name)
     twice = [name for name in named if named.count(name) > 1]
     if twice:
-        raise ConfigError(f"Column {twice[0]!r} is named twice.", "Give it to one of --target, --covariates, --known.")
-    if data.known and config.network.decode == "direct":
+        parts = ", ".join(map(setting, ("target", "covariates", "known")))
+        raise ConfigError(f"Column {twice[0]!r} is named twice.", f"Give it to one of {parts}.")
+    if data.known and settings.network.decode == "direct":
         raise ConfigError(
             f"known: decode = direct does not look ahead. Received: {', '.join(data.known)}.",
-            "Add --decode parallel, or use the model segment-lstm.",
+            f"Add {setting('decode', 'parallel')}, or use the model segment-lstm.",
         )
-    return targets, covariates
+
+
+def _covariates(panel: Panel, data: DataSettings, targets: tuple[str, ...], price: bool) -> tuple[str, ...]:
+    if data.covariates is not None:
+        return tuple(name for name in data.covariates if name not in targets)
+    if price:
+        return ()  # open, high and low of a price are the price again; they add noise and no news
+    usable = _usable_covariates(panel, split_by_time(panel, data))
+    return tuple(name for name in usable if name not in targets + data.known)
 
 
 def _bounds(
-    panel: Panel, data: DataConfig, targets: tuple[str, ...], normalise: str
+    panel: Panel, data: DataSettings, targets: tuple[str, ...], normalise: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Limits of the targets, and those that are angles: as stated, else as names, units and training values tell.
+    """The limits of the targets, and the targets that are angles: as stated, else by names, units and training values.
 
     Raises:
         ConfigError: If angles are to be forecast from a level that they do not have.
     """
-    turning = normalise != "none"
+    counted_from_window = normalise != "none"
     training_rows = split_by_time(panel, data).part_of(panel.times) == TRAIN
     limited = {text.rpartition("=")[0] for text in data.limits or ()}
     circular = data.circular
     if circular is None:
-        free = [name for name in targets if name not in limited]
-        circular = infer_circular(panel, free, training_rows) if turning else ()
-    if circular and not turning:
+        unlimited = [name for name in targets if name not in limited]
+        circular = infer_circular(panel, unlimited, training_rows) if counted_from_window else ()
+    if circular and not counted_from_window:
         raise ConfigError(
             f"circular: an angle is counted from the window. Received: normalise none, circular {', '.join(circular)}.",
-            "Use --normalise last, or --circular none.",
+            f"Use {setting('normalise', 'last')}, or {setting('circular', 'none')}.",
         )
     if data.limits == ():
         return (), circular
@@ -172,38 +264,15 @@ def _bounds(
     return (*(data.limits or ()), *infer_limits(panel, others, training_rows)), circular
 
 
-def _levels(config: Config) -> tuple[int, ...]:
+def _levels(settings: Settings) -> tuple[int, ...]:
     """The levels of the intervals: those that were asked for, and those between the quantiles of the head."""
-    quantiles = config.network.quantiles
+    quantiles = settings.network.quantiles
     between = [100 * (high - low) for low, high in zip(quantiles, reversed(quantiles), strict=True) if low < high]
     whole = [round(level) for level in between if abs(level - round(level)) < 1e-6]
-    return tuple(sorted({*config.intervals.levels, *whole}))
+    return tuple(sorted({*settings.intervals.levels, *whole}))
 
 
-def _notes(panel: Panel, resolved: Config, why: str, price: bool) -> tuple[str, ...]:
-    """What was chosen, in sentences."""
-    data, clock = resolved.data, panel.clock
-    lookback, horizon, season = chosen(data.lookback), chosen(data.horizon), chosen(data.season)
-    segment, covariates = chosen(resolved.network.segment), chosen(data.covariates)
-    notes = [
-        f"target: {', '.join(data.target)}"
-        + (f"; other inputs: {', '.join(covariates)}" if covariates else "")
-        + (f"; known ahead: {', '.join(data.known)}" if data.known else ""),
-        f"lookback {clock.describe(lookback)}{f' ({why})' if why else ''}, horizon {clock.describe(horizon)}, "
-        + (f"season {clock.describe(season)}" if season > 1 else "no season"),
-    ]
-    if data.limits:
-        notes.append(f"no forecast beyond what can be: {', '.join(map(_in_words, data.limits))}")
-    if data.circular:
-        notes.append(f"angles in degrees, scored along the circle: {', '.join(data.circular)}")
-    if price and resolved.network.normalise == "last":
-        notes.append("a positive series on business days is taken for a price: logged, cumulative returns are forecast")
-    if segment > 1:
-        notes.append(f"fed in segments of {clock.describe(segment)}, {-(-lookback // segment)} turns of the cell")
-    return tuple(notes)
-
-
-def _in_words(limit: str) -> str:
+def _limit_in_words(limit: str) -> str:
     """``humidity=0:100`` as "humidity 0 … 100", ``rain=0:`` as "rain ≥ 0"."""
     name, _, ends = limit.rpartition("=")
     low, _, high = ends.partition(":")
@@ -212,10 +281,12 @@ def _in_words(limit: str) -> str:
 
 def _default_target(panel: Panel) -> tuple[str, ...]:
     if panel.default_target is None:
+        first = repr(panel.columns[0])
+        example = phrase(f"--target {first}", f"target={first}", f'"target": {json.dumps(panel.columns[0])}')
         raise DataError(
             f"Which column should be forecast? There are {len(panel.columns)}: "
             f"{', '.join(panel.columns[:30])}{' …' if len(panel.columns) > 30 else ''}.",
-            f"Name it with --target, for example --target {panel.columns[0]!r}.",
+            f"Name it with {setting('target')}, for example {example}.",
         )
     return (panel.default_target,)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from forecast.config import NetworkConfig, chosen
+from forecast.config import NetworkConfig
 from forecast.models.graph_cells import STATES, as_node, refusal
 from forecast.models.graph_nodes import Graph
 from forecast.models.shape import MOST_FED_BACK, SMALLEST_SCALE, Shape
@@ -87,7 +87,7 @@ class _Writer:
             raise NotInGraph(reason)
         self.config, self.shape, self.weights, self.carrying = config, shape, weights, carrying
         self.graph, self.node, self.cut, self.fed = graph, graph.node, graph.cut, fed
-        self.segment = min(chosen(config.segment), shape.lookback)
+        self.segment = min(config.segment, shape.lookback)
         self.n_past = -(-shape.lookback // self.segment)
         self.n_future = -(-shape.horizon // self.segment)
         self.n_quantiles = max(1, len(config.quantiles))

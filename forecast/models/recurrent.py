@@ -64,8 +64,6 @@ class _Builder:
     """Holds what the parts of one network share: its configuration, its sizes, and a fresh seed for each part."""
 
     def __init__(self, config: NetworkConfig, shape: Shape, seed: int) -> None:
-        if config.normalise is None or config.segment is None:
-            raise ConfigError("The network's configuration must be resolved first: normalise and segment are open.")
         self.config, self.shape = config, shape
         self.segment = min(config.segment, shape.lookback)
         self.n_past = -(-shape.lookback // self.segment)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.config import NetworkConfig, chosen
+from forecast.config import NetworkConfig
 
 if TYPE_CHECKING:
     from forecast.data.prepare import Rows
@@ -92,7 +92,7 @@ def weight_shapes(config: NetworkConfig, shape: Shape) -> dict[str, tuple[int, .
         config: A resolved configuration.
         shape: Sizes of input and output.
     """
-    segment = min(chosen(config.segment), shape.lookback)
+    segment = min(config.segment, shape.lookback)
     ahead = segment * shape.known
     width = config.units[0] if segment > 1 else shape.features
     sides = ("recurrent", "backward") if config.bidirectional else ("recurrent",)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from forecast.data.panel import Floats
-from forecast.data.windows import middle
+from forecast.data.windows import median
 from forecast.models.backend import keras, tf
 from forecast.models.cells import GRUCell, LSTMCell
 from forecast.models.recurrent import WINDOW
@@ -73,7 +73,7 @@ class Opened:
     def forecast(self, window: Any, inputs: Inputs) -> Any:
         """The scaled forecasts [B, H, D] of normalised windows; the inputs give their centre, scale and future."""
         given = [window, *(inputs[name] for name in self._others)]
-        return middle(self._rest([tf.convert_to_tensor(array) for array in given], training=False))
+        return median(self._rest([tf.convert_to_tensor(array) for array in given], training=False))
 
 
 def gradient_by_lag(opened: Opened, inputs: Inputs, seed: int = 0) -> Floats:

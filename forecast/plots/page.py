@@ -1,74 +1,149 @@
-"""The report of a run: one HTML file that needs nothing but itself."""
+"""What an HTML page is made of: sections, pictures and templates. The page is one file, and works offline."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import base64
+import hashlib
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
 
-import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from forecast.evaluation.diagnosis import diagnose
-from forecast.evaluation.verdict import reference_name
-from forecast.plots import sections
-from forecast.plots.draw import beside_observed, drawn
-from forecast.plots.facts import Facts
-from forecast.plots.pictures import Album
-from forecast.plots.render import render
-from forecast.plots.style import Labels, model_name, shown
-from forecast.plots.tables import Cell, share
+from forecast.plots.figure import DPI, PlotFigure, to_svg
+from forecast.plots.tables import Table
+
+_CURVE = re.compile(rb' d="[^"]*"')
+_BEYOND_HUNDREDTHS = re.compile(rb"(?<=\.\d\d)\d+")
 
 
-def report_page(facts: Facts) -> str:
-    """The report as HTML."""
-    metrics, rows = facts.evaluation.metrics, facts.prepared.rows
-    names = [one.name for one in drawn(rows)]
-    evaluation = beside_observed(facts.evaluation, rows)
-    diagnosis = diagnose(evaluation.forecasts, metrics, rows.panel.clock, names)
-    album = Album(facts.prepared, evaluation, facts.histories, facts.forecast, diagnosis)
-    return render(
-        "report.html.j2",
-        title=f"{model_name(metrics['model'])} on {shown(facts.manifest['title'], 80)}",
-        verdict=metrics["verdict"],
-        tiles=_tiles(metrics, facts.labels),
-        origin=_origin(facts),
-        sections=[
-            sections.scores(facts),
-            sections.newest(facts, album),
-            sections.origins(album, facts.labels),
-            sections.errors(facts, album),
-            sections.calibration(facts, album),
-            sections.residuals(album, facts.labels),
-            sections.training(facts, album),
-            *([sections.inside(facts.explained)] if facts.explained else []),
-            sections.data(facts, album),
-            sections.reproduction(facts),
-        ],
+@dataclass(frozen=True)
+class Image:
+    """A file inside the page.
+
+    Args:
+        uri: Its content, as ``data:`` URI.
+        width: In CSS pixels.
+        height: In CSS pixels.
+    """
+
+    uri: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A plot on the page.
+
+    Args:
+        title: What is shown.
+        note: How to read it; may be empty.
+        wide: For screens and paper.
+        narrow: For phones; None to show the wide one there too, in a box that scrolls.
+        inverts: On a dark page its dark lines turn light; not where colours are a scale.
+    """
+
+    title: str
+    note: str
+    wide: Image
+    narrow: Image | None = None
+    inverts: bool = True
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of a page: what stands in it, from top to bottom; whatever is empty is left out.
+
+    Args:
+        title: Its heading.
+        sentences: What it says.
+        first_tables: Tables before the pictures.
+        pictures: What it shows.
+        facts: Names and what they are.
+        remarks: What else there is to say.
+        tables: Tables behind the pictures.
+        folded_tables: Tables that are opened on demand.
+        glossary: What the names in the tables mean, opened on demand.
+        commands: Text to copy, by its heading.
+        files: The same, opened on demand.
+    """
+
+    title: str
+    sentences: list[str] = field(default_factory=list)
+    first_tables: list[Table] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    folded_tables: list[Table] = field(default_factory=list)
+    glossary: dict[str, str] = field(default_factory=dict)
+    commands: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def picture_of(title: str, wide: PlotFigure, narrow: PlotFigure) -> Picture:
+    """A plot for the page: drawn for screens, and again for phones, on which the letters of the former are too small.
+
+    Args:
+        title: Its title.
+        wide: Drawn in the size of a screen.
+        narrow: Drawn in the size of a phone.
+    """
+    return Picture(title, wide.note, svg_image(wide), svg_image(narrow))
+
+
+def svg_image(figure: PlotFigure) -> Image:
+    """A figure as SVG."""
+    width, height = (round(96 * inches) for inches in figure.get_size_inches())
+    # Curves to a hundredth of a point: a third of the bytes are digits that no eye can see.
+    svg = _CURVE.sub(lambda curve: _BEYOND_HUNDREDTHS.sub(b"", curve[0]), to_svg(figure))
+    return Image(_data_uri(svg, "image/svg+xml"), width, height)
+
+
+def png_image(content: bytes) -> Image:
+    """A PNG file, in the size that its letters were drawn for."""
+    width, height = (int.from_bytes(content[start : start + 4]) for start in (16, 20))  # its first chunk, by the format
+    return Image(_data_uri(content, "image/png"), round(96 * width / DPI), round(96 * height / DPI))
+
+
+def _data_uri(content: bytes, kind: str) -> str:
+    """A file's content as an address that needs no request. A script in an SVG does not run behind one in ``<img>``."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def render(template: str, **values: object) -> str:
+    """A page from one of the templates; whatever is put into it is text, never markup.
+
+    Args:
+        template: File name of a template that extends ``base.html.j2``.
+        values: What it shows.
+    """
+    css, environment = _css(), templates(autoescape=True)
+    # The content security policy names the style sheet by its hash.
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return environment.get_template(template).render(style=css, style_hash=f"sha256-{digest}", **values)
+
+
+@cache
+def templates(autoescape: bool) -> Environment:
+    """The templates of pages and of other texts.
+
+    Args:
+        autoescape: Whether what they are filled with is made safe for HTML.
+    """
+    return Environment(
+        loader=PackageLoader("forecast", "plots/templates"),
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
 
 
-def _tiles(metrics: Mapping[str, Any], labels: Labels) -> dict[str, Cell]:
-    """The few figures that stand at the top, by what they are; an undefined one with its reason."""
-    mae = metrics["models"][metrics["model"]]["mae"]
-    tiles = {"mean absolute error": _tile(mae, labels.amount, "")}
-    of = "" if metrics["skill_of"] == "MAE" else f", by {metrics['skill_of']}"
-    for reference, gain in metrics["skill"].items():
-        name = f"skill against {reference_name(reference)}{of}"
-        tiles[name] = _tile(gain, share, metrics["reasons"].get(f"skill.{reference}", ""))
-    return tiles
-
-
-def _tile(value: float | None, text: Callable[[float], str], reason: str) -> Cell:
-    return Cell("–", aside=reason or "undefined on this test span") if value is None else Cell(text(value))
-
-
-def _origin(facts: Facts) -> list[str]:
-    metrics, labels = facts.evaluation.metrics, facts.labels
-    test_from = labels.moment(np.datetime64(facts.manifest["data"]["test_from"]))
-    windows = f"{metrics['n_windows']:,} test windows" if metrics["n_windows"] != 1 else "one test window"
-    targets = ", ".join(shown(name, 40) for name in facts.prepared.config.data.target)
-    return [
-        f"{targets}, {labels.duration(metrics['horizon'])} ahead",
-        f"{windows} from {test_from} on",
-        f"run {facts.name}",
-        f"finished {sections.moment_of(facts.manifest['finished'])}",
-    ]
+@cache
+def _css() -> Markup:
+    return Markup(resources.files("forecast").joinpath("plots/templates/page.css").read_text(encoding="utf-8"))

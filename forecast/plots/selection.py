@@ -14,13 +14,13 @@ Ints = NDArray[np.int64]
 MOST_MEANS = 250
 
 
-def of_series(forecasts: pd.DataFrame, unique_id: str) -> tuple[pd.DataFrame, int]:
+def rows_of_series(forecasts: pd.DataFrame, unique_id: str) -> tuple[pd.DataFrame, int]:
     """The rows of one series, and H: how many rows each cut-off has."""
     own = forecasts[forecasts["unique_id"] == unique_id]
     return own, int((own["cutoff"] == own["cutoff"].iloc[0]).sum())
 
 
-def one_after_the_other(own: pd.DataFrame, horizon: int) -> Ints:
+def non_overlapping(own: pd.DataFrame, horizon: int) -> Ints:
     """The rows of the first forecast, of the first one made at or after its end, and so on.
 
     Args:
@@ -59,7 +59,7 @@ def pick_examples(errors: Floats) -> list[tuple[int, str]]:
     return [(int(order[0]), "best"), *((int(row), "typical") for row in middle[spread]), (int(order[-1]), "worst")]
 
 
-def steps_in_a_mean(n_steps: int, horizon: int) -> int:
+def steps_per_mean(n_steps: int, horizon: int) -> int:
     """How many steps to average so that a long span stays legible.
 
     Whole horizons where there are many, because a horizon is often a cycle, and a part of it would be a zigzag.
@@ -85,7 +85,7 @@ def typical_stretch(span: pd.DataFrame, model: str, horizon: int) -> slice:
     return slice(middle * length, (middle + 1) * length)
 
 
-def ranges(values: Floats, most: int) -> tuple[Ints, Floats, Floats, Floats]:
+def range_of_groups(values: Floats, most: int) -> tuple[Ints, Floats, Floats, Floats]:
     """Values in at most so many groups of neighbours: the first row of each, its lowest, its highest and its mean.
 
     Args:

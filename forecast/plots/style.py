@@ -1,4 +1,4 @@
-"""What every plot says and how it looks: one colour for each model, and the words for names, numbers and times."""
+"""How plots and tables show things: one line style for each model; names, numbers and times as text."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Look:
-    """How one curve is drawn. Lines and markers differ too, so that a grey print can be read."""
+class LineStyle:
+    """How one curve is drawn. Dashes and markers differ too, so that a grey print can be read."""
 
     color: str
-    linestyle: str | tuple[int, tuple[float, ...]]
+    dashes: str | tuple[int, tuple[float, ...]]
     marker: str
     width: float
     zorder: float
 
 
-# The colours are those of Okabe and Ito, "Color Universal Design" (2008): apart for every kind of colour vision.
-OBSERVED = Look("#1a1a1a", "-", ".", 1.3, 3.0)
-MODEL = Look("#0072B2", "-", "o", 1.8, 3.4)
-BASELINE = Look("#D55E00", (0, (4, 1.3)), "s", 1.5, 3.2)
+# The colours are those of Okabe and Ito, "Color Universal Design" (2008): distinct for every kind of colour vision.
+OBSERVED = LineStyle("#1a1a1a", "-", ".", 1.3, 3.0)
+MODEL = LineStyle("#0072B2", "-", "o", 1.8, 3.4)
+BASELINE = LineStyle("#D55E00", (0, (4, 1.3)), "s", 1.5, 3.2)
 NAIVE = {
-    "persistence": Look("#5a5a5a", (0, (1, 1)), "x", 1.1, 3.6),  # on top: where a network echoes it, both are seen
-    "seasonal-naive": Look("#009E73", (0, (6, 1.5, 1, 1.5)), "^", 1.0, 2.4),
-    "drift": Look("#CC79A7", (0, (6, 1.5, 1, 1.5, 1, 1.5)), "v", 1.0, 2.2),
+    "persistence": LineStyle("#5a5a5a", (0, (1, 1)), "x", 1.1, 3.6),  # on top: if the model echoes it, both are seen
+    "seasonal-naive": LineStyle("#009E73", (0, (6, 1.5, 1, 1.5)), "^", 1.0, 2.4),
+    "drift": LineStyle("#CC79A7", (0, (6, 1.5, 1, 1.5, 1, 1.5)), "v", 1.0, 2.2),
 }
-OTHER = Look("#E69F00", (0, (8, 2)), "D", 1.4, 3.0)
+OTHER = LineStyle("#E69F00", (0, (8, 2)), "D", 1.4, 3.0)
 
 _NAMES = {"rnn": "vanilla RNN", "ets": "ETS", "theta": "Theta", "sarima": "seasonal ARIMA"}
 _ACRONYMS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
@@ -44,7 +44,7 @@ class Labels:
     Args:
         title: What the series is called, such as "station (simulated)".
         target: The column that is forecast.
-        unit: Its physical unit; empty when unknown.
+        unit: Its measurement unit; empty when unknown.
         step: One step of the clock, singular: "hour", "business day", "15 minutes".
         model: The model's column in the forecasts, such as ``stacked-lstm``.
         baseline: The vanilla RNN's column; None when it was left out.
@@ -57,27 +57,32 @@ class Labels:
     model: str
     baseline: str | None
 
-    def axis(self, name: str) -> str:
+    def with_unit(self, name: str) -> str:
         """A name with the target's unit, for an axis: "temperature (°C)"."""
-        return shown(name, 24) + (f" ({shown(self.unit, 10)})" if self.unit else "")
+        return printable(name, 24) + (f" ({printable(self.unit, 10)})" if self.unit else "")
 
     def subject(self, unique_id: str = "") -> str:
         """The series and its target, for a title: "weather, temperature"."""
         # The id of the only series is its target; one of several targets ends with it.
         names = dict.fromkeys((self.title, unique_id.removesuffix(f"/{self.target}"), self.target))
-        return ", ".join(shown(name, 40) for name in names if name)
+        return ", ".join(printable(name, 40) for name in names if name)
 
-    def amount(self, value: float) -> str:
+    def format_amount(self, value: float) -> str:
         """A value of the target to three digits with its unit: "0.420 °C"."""
-        return f"{number(value)} {shown(self.unit, 10)}".rstrip() if math.isfinite(value) else "undefined"
+        return f"{format_number(value)} {printable(self.unit, 10)}".rstrip() if math.isfinite(value) else "undefined"
 
-    def duration(self, steps: int) -> str:
-        """A number of steps in words: "12 months", "96 steps of 15 minutes"."""
-        if self.step[:1].isdigit():
-            return self.step if steps == 1 else f"{steps:,} steps of {self.step}"
-        return f"{steps:,} {self.step}{'' if steps == 1 else 's'}"
+    @property
+    def steps(self) -> str:
+        """The step of the clock, plural: "months", "steps of 15 minutes"."""
+        return f"steps of {self.step}" if self.step[:1].isdigit() else f"{self.step}s"
 
-    def moment(self, time: np.datetime64) -> str:
+    def format_duration(self, steps: int) -> str:
+        """A number of steps in words: "1 hour", "12 months", "96 steps of 15 minutes"."""
+        if steps != 1:
+            return f"{steps:,} {self.steps}"
+        return self.step if self.step[:1].isdigit() else f"1 {self.step}"
+
+    def format_time(self, time: np.datetime64) -> str:
         """A timestamp as exact as the clock: "2010-12-01" of days and longer steps, "2010-12-01 14:00" of hours."""
         unit = "s" if "second" in self.step else "m" if "hour" in self.step or "minute" in self.step else "D"
         return str(time.astype(f"datetime64[{unit}]")).replace("T", " ")
@@ -86,8 +91,8 @@ class Labels:
         """The model, the vanilla RNN and these naive forecasts, as far as there are columns of them."""
         return [name for name in (self.model, self.baseline, *naive) if name is not None and name in columns]
 
-    def look(self, model: str) -> Look:
-        """How a model is drawn: by its part in the comparison, else by its name, the same everywhere."""
+    def line_style(self, model: str) -> LineStyle:
+        """How a model is drawn: by its part in the comparison, else by its name; the same on every plot."""
         if model == self.model:
             return MODEL
         if model == self.baseline:
@@ -95,7 +100,7 @@ class Labels:
         return NAIVE.get(model, OTHER)
 
 
-def shown(text: str, longest: int = 10_000) -> str:
+def printable(text: str, longest: int = 10_000) -> str:
     """A text as it can stand in a figure: on one line, control characters escaped, cut after ``longest``."""
     clean = "".join(
         " " if unicodedata.category(char) == "Zs" else char if char.isprintable() else ascii(char)[1:-1]
@@ -106,12 +111,12 @@ def shown(text: str, longest: int = 10_000) -> str:
 
 def model_name(model: str) -> str:
     """A model's name in words: "stacked LSTM" for ``stacked-lstm``."""
-    words = re.split("([- ])", shown(model, 24))
+    words = re.split("([- ])", printable(model, 24))
     plain = "".join(_ACRONYMS.get(word, " " if word == "-" else word) for word in words)
     return _NAMES.get(model, plain)
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """A number to three digits: "0.420", "1,234", "1.20e-09"."""
     if value == 0:
         return "0"

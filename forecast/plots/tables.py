@@ -1,9 +1,9 @@
-"""The tables of a report, as text in cells; every undefined figure is a dash with its reason below the table."""
+"""Tables as text in cells, for pages and terminals; an undefined figure is a dash with its reason below the table."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,15 +12,14 @@ import pandas as pd
 
 from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared
-from forecast.evaluation.scoring import steps_in_tables
-from forecast.plots.plots import interval_levels
-from forecast.plots.style import Labels, model_name, number, shown
+from forecast.evaluation.metrics import IntervalForecast, Metric, PointForecast, QuantileForecast, metrics_of
+from forecast.plots.style import Labels, format_number, model_name, printable
 
 # Longer tables are in the files of the run.
 MOST_SERIES, _MOST_STEPS = 12, 48
 
 _UNDEFINED = "–"
-_MINUS = "\u2212"
+MINUS = "\u2212"
 
 
 @dataclass(frozen=True)
@@ -64,32 +63,31 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Score:
-    """A column of the table of scores.
+class TableStyle:
+    """How a surface writes tables.
 
     Args:
-        name: Its head; the unit is put behind.
-        meaning: What it says, for the reader who does not know it.
-        in_units: Whether it is in the target's units.
-        cost: What the best model has least of.
-        text: The figure in words.
+        model: The name of a model.
+        number: A number.
+        narrow: Leave out what a terminal has no room for.
     """
 
-    name: str
-    meaning: str
-    in_units: bool = False
-    cost: Callable[[float], float] = abs
-    text: Callable[[float], str] = number
+    model: Callable[[str], str] = model_name
+    number: Callable[[float], str] = format_number
+    narrow: bool = False
+
+
+PAGE = TableStyle()
 
 
 def signed(value: float) -> str:
     """A number to three digits with its sign: "+0.420", "−1.20"."""
-    return f"{'+' if value > 0 else _MINUS if value < 0 else ''}{number(abs(value))}"
+    return f"{'+' if value > 0 else MINUS if value < 0 else ''}{format_number(abs(value))}"
 
 
 def share(value: float) -> str:
     """A share in percent with its sign: "+5.3%"."""
-    return f"{value:+.1%}".replace("-", _MINUS)
+    return f"{value:+.1%}".replace("-", MINUS)
 
 
 def _percent(value: float) -> str:
@@ -101,45 +99,27 @@ def chance(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-SCORES = {
-    "mae": Score("MAE", "mean absolute error", in_units=True),
-    "rmse": Score("RMSE", "root of the mean squared error, which large errors dominate", in_units=True),
-    "mase": Score("MASE", "MAE divided by that of the seasonal naive, one step ahead, on the training span"),
-    "rmsse": Score("RMSSE", "the same of RMSE"),
-    "smape": Score("sMAPE %", "absolute error in percent of the mean of forecast and observed"),
-    "wape": Score("WAPE %", "sum of the absolute errors in percent of the sum of what was observed"),
-    "bias": Score("bias", "mean of forecast minus observed", in_units=True, text=signed),
-    "directional_accuracy": Score(
-        "direction %", "how often the change from the last value had the right sign", cost=lambda value: -value
-    ),
-}
-
-PROBABILISTIC = {
-    "crps": Score(
-        "CRPS",
-        "the mean loss of the nine deciles, doubled: the error of the whole distribution; of one value, the MAE",
-        in_units=True,
-    ),
-    "wql": Score("WQL", "CRPS over the mean size of what was observed"),
-}
-
-
-def score_table(metrics: Mapping[str, Any], labels: Labels) -> Table:
+def score_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle = PAGE) -> Table:
     """Every model's scores, and beside each reference the model's skill against it."""
-    shown_scores = {
-        key: score for key, score in SCORES.items() if any(key in found for found in metrics["models"].values())
+    shown_metrics = {
+        key: metric
+        for key, metric in metrics_of(PointForecast).items()
+        if any(key in scores for scores in metrics["models"].values())
+        and not (style.narrow and metric.shown == "report")
     }
-    heads = [_head(score, labels) for score in shown_scores.values()]
-    table = Table("Scores over the test span", ["model", heads[0], "skill", "p", *heads[1:]])
-    best = {key: _best([found.get(key) for found in metrics["models"].values()], score.cost)
-            for key, score in shown_scores.items()}  # fmt: skip
+    table = Table("Scores over the test span", ["model", *(_head(metric, labels) for metric in shown_metrics.values())])
+    skill_at = len(table.columns) if style.narrow else 2
+    table.columns[skill_at:skill_at] = ["skill", "p"]
+    best = {key: _best([scores.get(key) for scores in metrics["models"].values()], metric.cost)
+            for key, metric in shown_metrics.items()}  # fmt: skip
     reasons = metrics.get("reasons", {})
-    for model, found in metrics["models"].items():
-        cells = [
-            _figure(table, found.get(key), score, best[key], reasons.get(f"models.{model}.{key}"))
-            for key, score in shown_scores.items()
-        ]
-        table.rows.append([Cell(model_name(model)), cells[0], *_skill_cells(table, metrics, model), *cells[1:]])
+    for model, scores in metrics["models"].items():
+        cells = [Cell(style.model(model))]
+        for key, metric in shown_metrics.items():
+            reason = reasons.get(f"models.{model}.{key}")
+            cells.append(_figure(table, scores.get(key), metric, style, best[key], reason))
+        cells[skill_at:skill_at] = _skill_cells(table, metrics, model)
+        table.rows.append(cells)
     return table
 
 
@@ -158,65 +138,69 @@ def _skill_cells(table: Table, metrics: Mapping[str, Any], model: str) -> list[C
     ]
 
 
-def interval_table(metrics: Mapping[str, Any], labels: Labels) -> Table | None:
+def interval_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle = PAGE) -> Table | None:
     """What every model's intervals hold; None for a run without intervals."""
     intervals = metrics.get("intervals")
     if not intervals:
         return None
+    of_quantiles, of_intervals = metrics_of(QuantileForecast), metrics_of(IntervalForecast)
     levels = [str(level) for level in intervals["levels"]]
-    of_level = {
-        "coverage": ("inside {} %", _percent),
-        "width": ("width {} %", number),
-        "winkler": ("Winkler {} %", number),
-    }
-    columns = ["model", *(_head(score, labels) for score in PROBABILISTIC.values())]
-    for level in levels:
-        columns += [name.format(level) for name, _ in of_level.values()]
+    columns = ["model", *(_head(metric, labels) for metric in of_quantiles.values())]
+    columns += [f"{metric.name} {level} %" for level in levels for metric in of_intervals.values()]
     widths = f", widths in{_unit(labels)}" if labels.unit else ""
     table = Table(f"Intervals over the test span{widths}", columns)
     reasons = metrics.get("reasons", {})
-    for model, found in intervals["models"].items():
+    for model, scores in intervals["models"].items():
         where = f"intervals.models.{model}"
-        cells = [_figure(table, found.get(key), score, None, reasons.get(f"{where}.{key}"))
-                 for key, score in PROBABILISTIC.items()]  # fmt: skip
+        cells = [_figure(table, scores.get(key), metric, style, None, reasons.get(f"{where}.{key}"))
+                 for key, metric in of_quantiles.items()]  # fmt: skip
         for level in levels:
-            for key, (_, text) in of_level.items():
-                value = found.get(level, {}).get(key)
+            for key, metric in of_intervals.items():
                 reason = reasons.get(f"{where}.{level}.{key}", "no interval of this level")
-                cells.append(table.undefined(reason) if value is None else Cell(text(value)))
-        table.rows.append([Cell(model_name(model)), *cells])
+                cells.append(_figure(table, scores.get(level, {}).get(key), metric, style, None, reason))
+        table.rows.append([Cell(style.model(model)), *cells])
     return table
 
 
-def step_table(metrics: Mapping[str, Any], labels: Labels) -> Table:
+def steps_in_tables(horizon: int) -> list[int]:
+    """The steps that tables show: the first, the last and some between."""
+    return sorted({max(1, round(share * horizon)) for share in (0, 0.25, 0.5, 0.75, 1)})
+
+
+def step_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle = PAGE) -> Table:
     """Every model's MAE at the first step, the last one and some between, and where the model is really better."""
-    p_by_step = metrics.get("p_by_step", {})
-    steps = steps_in_tables(metrics["horizon"])
+    p_by_step = {} if style.narrow else metrics.get("p_by_step", {})
     against = [name for name, values in p_by_step.items() if values]
-    columns = [f"{labels.duration(2).split(' ', 1)[1]} ahead", *map(model_name, metrics["by_step"])]
-    columns += [f"p, {model_name(name)}" for name in against]
-    table = Table(f"MAE{_unit(labels)} by how far ahead, and p against each reference", columns)
-    for step in steps:
+    columns = [f"{labels.steps} ahead", *map(style.model, metrics["by_step"])]
+    columns += [f"p, {style.model(name)}" for name in against]
+    p_too = ", and p against each reference" if against else ""
+    table = Table(f"MAE{_unit(labels)} by how far ahead{p_too}", columns)
+    for step in steps_in_tables(metrics["horizon"]):
         errors = [values[step - 1] for values in metrics["by_step"].values()]
-        cells = [table.undefined("nothing was observed") if v is None else Cell(number(v), best=v == _best(errors, abs))
-                 for v in errors]  # fmt: skip
         chances = [p_by_step[name][step - 1] for name in against]
+        cells = _errors(table, errors, style, "nothing was observed")
         cells += [table.undefined("too few origins to test") if p is None else Cell(chance(p)) for p in chances]
         table.rows.append([Cell(f"{step:,}"), *cells])
     return table
 
 
-def series_table(metrics: Mapping[str, Any]) -> Table | None:
+def series_table(metrics: Mapping[str, Any], style: TableStyle = PAGE) -> Table | None:
     """Every model's MAE on each series and target, each in its own units; None if there is only one."""
     if "by_series" not in metrics:
         return None
-    table = Table("MAE by series, each in its own units", ["series", *map(model_name, metrics["models"])])
+    table = Table("MAE by series, each in its own units", ["series", *map(style.model, metrics["models"])])
     for name, errors in list(metrics["by_series"].items())[:MOST_SERIES]:
-        least = _best(list(errors.values()), abs)
-        cells = [table.undefined("it has no test window") if v is None else Cell(number(v), best=v == least)
-                 for v in (errors[model] for model in metrics["models"])]  # fmt: skip
-        table.rows.append([Cell(shown(name, 60)), *cells])
+        cells = _errors(table, [errors[model] for model in metrics["models"]], style, "it has no test window")
+        table.rows.append([Cell(printable(name, 60)), *cells])
     return table
+
+
+def _errors(table: Table, errors: Sequence[float | None], style: TableStyle, reason: str) -> list[Cell]:
+    """A row of errors, the least of them marked."""
+    least = _best(errors, abs)
+    return [
+        table.undefined(reason) if error is None else Cell(style.number(error), best=error == least) for error in errors
+    ]
 
 
 def forecast_table(forecast: pd.DataFrame, name: str, labels: Labels) -> Table:
@@ -226,15 +210,15 @@ def forecast_table(forecast: pd.DataFrame, name: str, labels: Labels) -> Table:
     models = [column for column in columns[3:] if not _is_bound(column, columns)]
     others = [model for model in models if model != labels.model]
     table = Table(
-        f"{labels.axis(name)}: the figures of the newest forecast",
+        f"{labels.with_unit(name)}: the figures of the newest forecast",
         ["time", model_name(labels.model), *(f"{level} % interval" for level in levels), *map(model_name, others)],
     )
     for _, row in rows.head(_MOST_STEPS).iterrows():
         bounds = [(row[f"{labels.model}-lo-{level}"], row[f"{labels.model}-hi-{level}"]) for level in levels]
         table.rows.append([
-            Cell(labels.moment(np.datetime64(row["ds"]))),
+            Cell(labels.format_time(np.datetime64(row["ds"]))),
             _value(table, row[labels.model]),
-            *(Cell(f"{number(low)} to {number(high)}") if math.isfinite(low) and math.isfinite(high)
+            *(Cell(f"{format_number(low)} to {format_number(high)}") if math.isfinite(low) and math.isfinite(high)
               else table.undefined("too few errors to tell") for low, high in bounds),
             *(_value(table, row[model]) for model in others),
         ])  # fmt: skip
@@ -263,10 +247,17 @@ def column_table(prepared: Prepared, apart: int) -> Table:
 
 def _add_column(table: Table, name: str, unit: str, part: str, values: Floats) -> None:
     seen = values[np.isfinite(values)]
-    measured = [Cell(number(float(of(seen)))) if len(seen) else table.undefined("every value is missing")
+    measured = [Cell(format_number(float(of(seen)))) if len(seen) else table.undefined("every value is missing")
                 for of in (np.min, np.median, np.max)]  # fmt: skip
-    full = shown(name, 60) + (f" ({shown(unit, 10)})" if unit and f"({unit})" not in name else "")
+    full = printable(name, 60) + (f" ({printable(unit, 10)})" if unit and f"({unit})" not in name else "")
     table.rows.append([Cell(full), Cell(part), Cell(f"{len(values) - len(seen):,}"), *measured])
+
+
+def interval_levels(columns: Iterable[str], model: str) -> list[int]:
+    """The levels of a model's intervals in a table, in percent, the widest first: [95, 80]; empty if it has none."""
+    start = f"{model}-lo-"
+    found = [name.removeprefix(start) for name in columns if name.startswith(start)]
+    return sorted((int(level) for level in found if level.isdecimal()), reverse=True)
 
 
 def _is_bound(column: str, columns: Sequence[str]) -> bool:
@@ -275,23 +266,26 @@ def _is_bound(column: str, columns: Sequence[str]) -> bool:
 
 
 def _value(table: Table, value: float) -> Cell:
-    return Cell(number(value)) if math.isfinite(value) else table.undefined("no value is known to start from")
+    return Cell(format_number(value)) if math.isfinite(value) else table.undefined("no value is known to start from")
 
 
-def _head(score: Score, labels: Labels) -> str:
-    return score.name + (_unit(labels) if score.in_units else "")
+def _head(metric: Metric, labels: Labels) -> str:
+    return metric.head(printable(labels.unit, 10))
 
 
 def _unit(labels: Labels) -> str:
-    return f" {shown(labels.unit, 10)}" if labels.unit else ""
+    return f" {printable(labels.unit, 10)}" if labels.unit else ""
 
 
-def _figure(table: Table, value: float | None, score: Score, best: float | None, reason: str | None) -> Cell:
+def _figure(
+    table: Table, value: float | None, metric: Metric, style: TableStyle, best: float | None, reason: str | None
+) -> Cell:
     if value is None:
         return table.undefined(reason or "undefined on this test span")
-    return Cell(score.text(value), best=value == best)
+    text = signed if metric.signed else _percent if metric.unit == "share" else style.number
+    return Cell(text(value), best=value == best)
 
 
-def _best(values: Sequence[float | None], cost: Callable[[float], float]) -> float | None:
+def _best(values: Sequence[float | None], cost: Callable[[float], float] | None) -> float | None:
     known = [value for value in values if value is not None]
-    return min(known, key=cost) if len(set(known)) > 1 else None  # of equals, none is the best
+    return min(known, key=cost) if cost and len(set(known)) > 1 else None  # of equals, none is the best

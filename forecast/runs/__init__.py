@@ -1,1 +1,1 @@
-"""The run folder: the only code that knows the names of its files."""
+"""Files: atomic writes, locks, bounded reading of JSON, CSV and arrays, checkpoints, and the folders of runs."""

@@ -1,4 +1,4 @@
-"""Checkpoints: exact, atomic, and read only when every bit is as it was written."""
+"""Checkpoints: exact, atomic, and read only if every bit is as it was written."""
 
 from __future__ import annotations
 
@@ -7,63 +7,70 @@ import json
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from forecast.data.panel import Arrays
-from forecast.errors import RunError
+from forecast.errors import RunError, setting
 from forecast.progress import TrainingState
-from forecast.runs.arrays import Form, Forms, arrays_of, arrays_to_bytes, largest_archive
-from forecast.runs.files import open_within, sha256_of, write_atomically
+from forecast.runs.arrays import ArraySpec, ArraySpecs, arrays_to_bytes, largest_archive, read_arrays
+from forecast.runs.files import damaged, open_within, sha256_of, write_atomically
 
-# The newest, and one to fall back on.
+# How many of a network are kept: the newest, and one to fall back on.
 _KEPT = 2
 
-# The SHA-256 before the archive.
+# A checkpoint is the SHA-256 of an archive, in so many bytes, and the archive.
 _DIGEST = 32
 
-# The training state is an array of bytes among the others.
-_PROGRESS = Form("|u1", (range(1, 64 * 1024**2),))
+# The origin and the training state are JSON in an array of bytes among the others.
+_STATE, _STATE_SPEC = "progress", ArraySpec("|u1", (range(1, 64 * 1024**2),))
+
+_OVERWRITE = f"Train again with {setting('overwrite', True)}."
+
+
+class _Saved(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    origin: str
+    progress: TrainingState
 
 
 def save_checkpoint(folder: Path, network: str, arrays: Arrays, state: TrainingState, origin: str) -> None:
-    """Write a checkpoint, then remove all but it and the one before of the same network.
+    """Write a checkpoint, then delete all of the same network but this one and the one before.
 
     Args:
         folder: The run's folder of checkpoints.
         network: Which network of the run, such as ``model.1``.
         arrays: What `Fit.arrays` returned.
-        state: Where the training stands.
-        origin: What the training began from: a digest of its data and its configuration.
+        state: How far the training is. A loss in it may be NaN, where there is no validation.
+        origin: A digest of the data and the configuration that the training began with.
 
     Raises:
         MachineError: If it cannot be written; the older ones are whole.
     """
-    payload = arrays_to_bytes({**arrays, "progress": _text({"origin": origin, "progress": asdict(state)})})
-    digest = hashlib.sha256(payload).digest()
+    saved = json.dumps({"origin": origin, "progress": asdict(state)}).encode()
+    archive = arrays_to_bytes({**arrays, _STATE: np.frombuffer(saved, np.uint8)})
     path = folder / f"{network}-{state.step:09d}.ckpt"
-    write_atomically(path, digest + payload)
-    found = _checkpoints(folder, network)
-    # Those of later steps are damaged, or training would not have come by here again.
-    kept = found[found.index(path) :][:_KEPT]
-    for other in found:
+    write_atomically(path, hashlib.sha256(archive).digest() + archive)
+    checkpoints = _newest_first(folder, network)
+    # Those of later steps are damaged, or the training would have continued from them.
+    kept = checkpoints[checkpoints.index(path) :][:_KEPT]
+    for other in checkpoints:
         if other not in kept:
             with suppress(OSError):  # one too many does no harm
                 other.unlink()
 
 
 def load_checkpoint(
-    folder: Path, network: str, forms: Forms, origin: str
+    folder: Path, network: str, specs: ArraySpecs, origin: str
 ) -> tuple[Arrays, TrainingState, tuple[str, ...]] | None:
     """The newest sound checkpoint of a network, and a warning for each damaged one that was passed over.
 
     Args:
         folder: The run's folder of checkpoints.
         network: Which network of the run, such as ``model.1``.
-        forms: Those of the arrays that `Fit.arrays` returns.
-        origin: What the training begins from, as `save_checkpoint` was told.
+        specs: Those of the arrays that `Fit.arrays` returns.
+        origin: What `save_checkpoint` was given.
 
     Returns:
         None if there is no checkpoint at all.
@@ -73,52 +80,30 @@ def load_checkpoint(
             another network.
     """
     warnings: list[str] = []
-    found = _checkpoints(folder, network)
-    held = {**forms, "progress": _PROGRESS}
-    for path in found:
-        with open_within(folder.parent, f"{folder.name}/{path.name}", _DIGEST + largest_archive(held)) as file:
+    checkpoints = _newest_first(folder, network)
+    specs = {**specs, _STATE: _STATE_SPEC}
+    for path in checkpoints:
+        with open_within(folder.parent, f"{folder.name}/{path.name}", _DIGEST + largest_archive(specs)) as file:
             if file.read(_DIGEST) != sha256_of(file, _DIGEST):
                 warnings.append(f"checkpoint {path.name} is damaged; going on from the one before")
                 continue
-            arrays = arrays_of(file, held, f"The checkpoint {path}", _DIGEST)
-        if arrays.keys() != held.keys():
-            raise RunError("The checkpoint is of another network.", "Train the run again with --overwrite.")
-        begun_from, state = _state_of(arrays.pop("progress").tobytes(), path)
-        if begun_from != origin:
-            raise RunError(
-                f"The checkpoint {path} is of other data or another configuration.", "Train again with --overwrite."
-            )
-        return arrays, state, tuple(warnings)
-    if found:
-        raise RunError(
-            f"Every checkpoint in {folder} is damaged ({', '.join(path.name for path in found)}).",
-            "Train again with --overwrite.",
-        )
+            arrays = read_arrays(file, specs, f"The checkpoint {path}", _DIGEST)
+        if arrays.keys() != specs.keys():
+            raise RunError("The checkpoint is of another network.", _OVERWRITE)
+        try:
+            saved = _Saved.model_validate_json(arrays.pop(_STATE).tobytes())
+        except ValidationError as error:
+            reason = error.errors(include_url=False)[0]["msg"]
+            raise damaged(path, f"its progress is none ({reason})", _OVERWRITE) from None
+        if saved.origin != origin:
+            raise RunError(f"The checkpoint {path} is of other data or another configuration.", _OVERWRITE)
+        return arrays, saved.progress, tuple(warnings)
+    if checkpoints:
+        names = ", ".join(path.name for path in checkpoints)
+        raise RunError(f"Every checkpoint in {folder} is damaged ({names}).", _OVERWRITE)
     return None
 
 
-def _checkpoints(folder: Path, network: str) -> list[Path]:
+def _newest_first(folder: Path, network: str) -> list[Path]:
     # By step, which is in the name, and never by the file's time: clocks are set back.
     return sorted(folder.glob(f"{network}-*.ckpt"), reverse=True)
-
-
-def _text(value: Any) -> np.ndarray:
-    return np.frombuffer(json.dumps(value).encode(), np.uint8)
-
-
-class _Saved(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    origin: str
-    progress: TrainingState
-
-
-def _state_of(content: bytes, path: Path) -> tuple[str, TrainingState]:
-    """What the training began from, and the state; a loss may be NaN, where there is no validation."""
-    try:
-        saved = _Saved.model_validate_json(content)
-    except ValidationError as error:
-        raise RunError(
-            f"{path} is damaged: its progress is none ({error.errors(include_url=False)[0]['msg']}).",
-            "Train again with --overwrite.",
-        ) from None
-    return saved.origin, saved.progress

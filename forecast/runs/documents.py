@@ -1,4 +1,4 @@
-"""JSON as a run's files hold it: bounded, shallow, every key once, every number finite."""
+"""JSON as a run's files hold it: bounded, shallow, every key once, every number finite; and what each file may say."""
 
 from __future__ import annotations
 
@@ -8,30 +8,36 @@ import re
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from forecast.config import Config
 from forecast.errors import RunError
+from forecast.runs.files import damaged
 
-# Bytes that reading a document may take. They are estimated from its characters before it is parsed, by what Python was
-# measured to need at most: for each byte of text, which is wide where one character is; and for what each mark makes.
+if TYPE_CHECKING:
+    from forecast.data.scaling import Scaler
+
+# Bytes of memory that parsing may take. They are estimated from the text before it is parsed, from the most that Python
+# was measured to need: for each byte of text, more where a character takes several; and for what each mark creates.
 _MOST_MEMORY = 90 * 1024**2
 _OF_TEXT, _OF_WIDE_TEXT = 3, 9
 _OF_MARKS = {b",": 40, b'"': 30, b":": 100, b"[": 120, b"{": 120}
 
-# A document of this size can stay below that; a larger one cannot.
+# Bytes of a document. A smaller one may need too much memory, too; a larger one always does.
 LARGEST_DOCUMENT = _MOST_MEMORY // _OF_TEXT
 
-# Ours are six deep.
-_DEEPEST = 20
-
+_MOST_LEVELS = 20  # those of a run have six
 _LARGEST_INTEGER = 2**63
 
-# Escapes one after the other. Half of a pair of surrogates Python takes for a character, and cannot write.
+# Escapes, one after the other. Python reads half of a surrogate pair as a character, and cannot write that character.
 _ESCAPES = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F]|u[dD](?P<half>[89abcdefABCDEF])|.)", re.DOTALL)
 
 
-class Record(dict[str, Any]):
-    """What a document says, by key. A key that is absent is a flaw of the document, not of the code that asks."""
+class JsonObject(dict[str, Any]):
+    """The content of a document. Asking for a key that is absent says that the document is damaged."""
 
     __slots__ = ("path",)
 
@@ -45,8 +51,17 @@ class Record(dict[str, Any]):
         )
 
 
-def record_of(content: bytes, path: Path) -> Record:
-    """What a JSON document says.
+def to_json(value: object) -> str:
+    """A value as a JSON document.
+
+    Raises:
+        ValueError: If it holds NaN or Infinity.
+    """
+    return json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def parse_json(content: bytes, path: Path) -> JsonObject:
+    """The content of a JSON document.
 
     Args:
         content: The document.
@@ -64,54 +79,206 @@ def record_of(content: bytes, path: Path) -> Record:
             raise ValueError("it has half of a character")
         value = json.loads(
             content.decode(),
-            object_pairs_hook=partial(_each_once, path),
-            parse_constant=_refused,
-            parse_float=_finite,
-            parse_int=_limited,
+            object_pairs_hook=partial(_with_unique_keys, path),
+            parse_constant=_refuse_constant,
+            parse_float=_finite_float,
+            parse_int=_bounded_integer,
         )
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is not JSON: {error}.") from None
-    if not isinstance(value, Record):
+    if not isinstance(value, JsonObject):
         raise RunError(f"{path} is not a JSON object.")
-    _refuse_depth(value, path)
+    _check_depth(value, path)
     return value
 
 
-def _each_once(path: Path, pairs: list[tuple[str, Any]]) -> Record:
-    record = Record(path, pairs)
-    if len(record) < len(pairs):
+def _with_unique_keys(path: Path, pairs: list[tuple[str, Any]]) -> JsonObject:
+    value = JsonObject(path, pairs)
+    if len(value) < len(pairs):
         keys = [key for key, _ in pairs]
         raise ValueError(f"it has the key {next(key for key in keys if keys.count(key) > 1)!r} twice")
-    return record
+    return value
 
 
-def _refused(name: str) -> float:
+def _refuse_constant(name: str) -> float:
     raise ValueError(f"it has {name}, which is no number")
 
 
-def _finite(text: str) -> float:
+def _finite_float(text: str) -> float:
     value = float(text)
     if math.isinf(value):
         raise ValueError(f"it has the number {text[:20]}, which is too large")
     return value
 
 
-def _limited(text: str) -> int:
+def _bounded_integer(text: str) -> int:
     value = int(text) if len(text) < 20 else _LARGEST_INTEGER
     if abs(value) >= _LARGEST_INTEGER:
         raise ValueError(f"it has the number {text[:20]}, which is too large")
     return value
 
 
-def _refuse_depth(value: Any, path: Path) -> None:
-    level = [value]
-    for _ in range(_DEEPEST):
+def _check_depth(value: JsonObject, path: Path) -> None:
+    level: list[Any] = [value]
+    for _ in range(_MOST_LEVELS):
         level = [
             part
-            for one in level
-            for part in (one.values() if isinstance(one, dict) else one)
+            for outer in level
+            for part in (outer.values() if isinstance(outer, dict) else outer)
             if isinstance(part, (dict, list))
         ]
         if not level:
             return
-    raise RunError(f"{path} is nested too deeply: more than {_DEEPEST} levels.", "Train the run again.")
+    raise RunError(f"{path} is nested too deeply: more than {_MOST_LEVELS} levels.", "Train the run again.")
+
+
+_exact = with_config(ConfigDict(extra="forbid", strict=True))
+
+Count = Annotated[int, Field(ge=0)]
+
+# A path below the folder: it can hold no "..", no "." and no root.
+_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
+
+
+@_exact
+class _File(TypedDict):
+    bytes: Count
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+@_exact
+class _Data(TypedDict, total=False):
+    fingerprint: str
+    rows: Count
+    columns: list[str]
+    series_ids: list[str]
+    series: Any  # an earlier version wrote it instead of series_ids; it is not read
+    freq: str
+    first: str
+    last: str
+    notes: list[str]
+    warnings: list[str]
+    validation_from: str
+    test_from: str
+
+
+@_exact
+class _Windows(TypedDict, total=False):
+    train: Count
+    validation: Count
+    test: Count
+
+
+@_exact
+class _Network(TypedDict, total=False):
+    parameters: Count
+    members: Count
+    best_epochs: list[Count]
+    seconds: float
+    fell_back: bool
+    best_epoch: Any  # an earlier version wrote these two; they are not read
+    epochs: Any
+
+
+@_exact
+class _Manifest(TypedDict, total=False):
+    schema: int
+    state: Literal["training", "finished"]
+    files: Annotated[dict[str, _File], Field(max_length=10_000)]
+    started: str
+    finished: str
+    command: str
+    source: str | None
+    title: str
+    data: _Data
+    python: str
+    platform: str
+    versions: dict[str, str]
+    seed: int
+    windows: _Windows
+    networks: dict[str, _Network]
+    forecast_weights: Literal["model", "refit"]
+    runtimes: dict[str, Literal["onnxruntime", "tensorflow"]]
+
+
+@with_config(ConfigDict(extra="allow", strict=True))
+class _Metrics(TypedDict, total=False):
+    n_windows: Count
+    horizon: Count
+    unit: str
+    season: Count
+    model: str
+    models: dict[str, dict[str, float | None]]
+    skill: dict[str, float | None]
+    by_step: dict[str, list[float | None]]
+    p_value: dict[str, float | None]
+    reasons: dict[str, str]
+    skill_of: str
+    verdict: str
+
+
+def check_manifest(manifest: JsonObject) -> None:
+    """Check the keys of a manifest.json that are there, and their values.
+
+    Raises:
+        RunError: If a key is unknown, a value is of another kind, or a file lies outside the folder.
+    """
+    _check(manifest, TypeAdapter(_Manifest))
+    strange = next((name for name in manifest.get("files", ()) if not _PATH.fullmatch(name)), None)
+    if strange is not None:
+        raise damaged(manifest.path, f"{strange[:100]!r} is no place of a file in a run")
+
+
+def check_metrics(metrics: JsonObject) -> None:
+    """Check the figures of a metrics.json that every reader uses.
+
+    Raises:
+        RunError: If a value is of another kind; names it.
+    """
+    _check(metrics, TypeAdapter(_Metrics))
+
+
+def config_from_json(content: bytes, path: Path) -> Config:
+    """The configuration that `Config.to_json` wrote.
+
+    Args:
+        content: The file.
+        path: Where it is, for messages.
+
+    Raises:
+        RunError: If it is not JSON.
+        ConfigError: If it is no configuration.
+    """
+    return Config.from_sections(parse_json(content, path))
+
+
+def scaler_from_json(content: bytes, path: Path) -> Scaler:
+    """The scaler that `Scaler.to_json` wrote.
+
+    Args:
+        content: The file.
+        path: Where it is, for messages.
+
+    Raises:
+        RunError: If it has other keys or other shapes, or a scale that is not positive and finite.
+    """
+    from forecast.data.scaling import scaler_from_record  # which imports pandas
+
+    try:
+        return scaler_from_record(parse_json(content, path))
+    except ValueError as error:
+        raise _damaged_document(path, error) from None
+
+
+def _check(value: JsonObject, kind: TypeAdapter[Any]) -> None:
+    try:
+        kind.validate_python(value)
+    except ValidationError as error:
+        raise _damaged_document(value.path, error) from None
+
+
+def _damaged_document(path: Path, error: ValueError) -> RunError:
+    if not isinstance(error, ValidationError):
+        return damaged(path, error)
+    first = error.errors(include_url=False)[0]
+    return damaged(path, f"{'.'.join(map(str, first['loc']))[:100]}: {first['msg']}")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from forecast.errors import RunError
-from forecast.runs.documents import LARGEST_DOCUMENT, record_of
+from forecast.errors import RunError, phrase
+from forecast.runs.documents import LARGEST_DOCUMENT, parse_json
 from forecast.runs.files import read_within
 from forecast.runs.run import Run
 
@@ -57,11 +57,11 @@ def read_explanation(run: Run) -> Explanation | None:
     folder = run.path / FOLDER
     if not folder.exists():
         return None
-    again = f"Type: forecast explain {run.name}"
+    again = f"Type: {phrase(f'forecast explain {run.name}', f'forecast.explain({run.name!r})')}"
     try:
-        summary = record_of(read_within(folder, "explain.json", LARGEST_DOCUMENT), folder / "explain.json")
+        summary = parse_json(read_within(folder, "explain.json", LARGEST_DOCUMENT), folder / "explain.json")
     except RunError as error:
-        raise RunError(error.message, again) from None
+        raise RunError(error.args[0], again) from None
     sentences = summary.get("sentences")
     if not (isinstance(sentences, list) and all(isinstance(sentence, str) for sentence in sentences)):
         raise RunError(f"{folder / 'explain.json'} is damaged.", again)

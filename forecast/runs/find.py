@@ -1,4 +1,4 @@
-"""Where runs live, and how they are found there: by name, by path, or as the latest."""
+"""Where runs live, and how a run is found there: by name, by path, or as the latest."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from forecast.errors import ConfigError, RunError
-from forecast.runs.documents import LARGEST_DOCUMENT
-from forecast.runs.files import read_within, set_aside
-from forecast.runs.run import CALIBRATION, HISTORY, LARGEST_HELD, OTHERS, WEIGHTS, Run, open_checked, read_manifest
-from forecast.runs.schemas import config_from_json
+from forecast.errors import ConfigError, RunError, phrase
+from forecast.runs.documents import LARGEST_DOCUMENT, config_from_json
+from forecast.runs.files import path_aside, read_within
+from forecast.runs.run import LARGEST_PRELOADED, PRELOADED, Run, open_checked, read_manifest
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -40,30 +39,23 @@ def find(run: Run | str = "latest", *, runs_dir: Path | None = None) -> Run:
     if name == "latest":
         runs = all_runs(runs_dir=runs_dir)
         if not runs:
-            raise RunError(f"There is no run in {runs_dir}.", "Make one with: forecast train weather")
+            first = phrase("forecast train weather", "forecast.train('weather')")
+            raise RunError(f"There is no run in {runs_dir}.", f"Make one with: {first}")
         return runs[-1]
-    place = _place_of(name, runs_dir)
-    if place is not None:
-        return _of_one_version(place)
+    folder = _folder_of(name, runs_dir)
+    if folder is not None:
+        return _open_one_version(folder)
     if name in unfinished_runs(runs_dir):
         raise RunError(
-            f"The training of {name!r} is not finished.", f"Continue it with: forecast train --resume {name}"
+            f"The training of {name!r} is not finished.", f"Continue it with: {resume_command(name, runs_dir)}"
         )
     known = [known.name for known in all_runs(runs_dir=runs_dir)]
     raise RunError(f"There is no run {name!r} in {runs_dir}.", f"Runs: {', '.join(known) or 'none'}.")
 
 
 def is_run(name: str, runs_dir: Path) -> bool:
-    """Whether `find` would look for a run of this name or path: it is there, unfinished, or ``latest``."""
-    return name == "latest" or _place_of(name, runs_dir) is not None or name in unfinished_runs(runs_dir)
-
-
-def _place_of(name: str, runs_dir: Path) -> Path | None:
-    # os.path, because Path.is_file raises on a name that is too long to be one.
-    for path in (runs_dir / name, Path(name)):
-        if os.path.isfile(path / "manifest.json"):
-            return path
-    return runs_dir / name if NAME.fullmatch(name) and _manifest_of(runs_dir / name) else None
+    """Whether this is the name or path of a run, finished or not, or ``latest``."""
+    return name == "latest" or _folder_of(name, runs_dir) is not None or name in unfinished_runs(runs_dir)
 
 
 def open_run(path: Path) -> Run:
@@ -74,75 +66,83 @@ def open_run(path: Path) -> Run:
     """
     manifest = read_manifest(path)
     if manifest["state"] != "finished":
-        raise RunError(
-            f"The run {path} is not finished.",
-            f"Continue it with: {resume_command(path.name.removeprefix('.').removesuffix('.training'), path.parent)}",
-        )
+        name = path.name.removeprefix(".").removesuffix(".training")
+        raise RunError(f"The run {path} is not finished.", f"Continue it with: {resume_command(name, path.parent)}")
     with open_checked(path, "config.json", manifest["files"], LARGEST_DOCUMENT) as file:
         return Run(path, manifest, config_from_json(file.read(), path / "config.json"))
 
 
 def all_runs(*, runs_dir: Path | None = None) -> list[Run]:
-    """Every finished run, the newest last. Folders that are no runs are passed over."""
+    """Every finished run, the newest last. Other folders are passed over, and so are damaged runs."""
     runs_dir, runs = runs_folder(runs_dir), []
     for path in sorted(runs_dir.iterdir()) if runs_dir.is_dir() else []:
         if not path.name.startswith(".") and (path / "manifest.json").is_file():
-            try:
-                runs.append(_of_one_version(path, holding=False))
-            except (RunError, ConfigError):
-                continue
+            with suppress(RunError, ConfigError):
+                runs.append(_open_one_version(path, preload=False))
     return sorted(runs, key=lambda run: str(run.manifest.get("finished", "")))
-
-
-def resume_command(name: str, runs_dir: Path) -> str:
-    """What to type to continue an interrupted training."""
-    place = "" if runs_dir == runs_folder(None) else f" --runs-dir {shlex.quote(str(runs_dir))}"
-    return f"forecast train --resume {name}{place}"
 
 
 def unfinished_runs(runs_dir: Path) -> list[str]:
     """Names of the trainings that can be resumed."""
-    begun = (path.parent for path in runs_dir.glob(".*.training/manifest.json"))
-    # Without checkpoints it is a run that has been replaced, and that a kill kept from being deleted.
-    return sorted(path.name[1 : -len(".training")] for path in begun if (path / "checkpoints").is_dir())
+    folders = (path.parent for path in runs_dir.glob(".*.training/manifest.json"))
+    # Without checkpoints it is a run that was replaced, and a kill came before it was deleted.
+    return sorted(path.name[1 : -len(".training")] for path in folders if (path / "checkpoints").is_dir())
+
+
+def resume_command(name: str, runs_dir: Path) -> str:
+    """What continues an interrupted training, in the forms of each surface."""
+    if runs_dir == runs_folder(None):
+        return phrase(f"forecast train --resume {name}", f"forecast.resume({name!r})")
+    return phrase(
+        f"forecast train --resume {name} --runs-dir {shlex.quote(str(runs_dir))}",
+        f"forecast.resume({name!r}, runs_dir=Path({str(runs_dir)!r}))",
+    )
+
+
+def _folder_of(name: str, runs_dir: Path) -> Path | None:
+    # os.path, because Path.is_file raises on a name that is too long.
+    for path in (runs_dir / name, Path(name)):
+        if os.path.isfile(path / "manifest.json"):
+            return path
+    return runs_dir / name if NAME.fullmatch(name) and _manifest_bytes(runs_dir / name) else None
 
 
 # Versions of a run that may follow one another while it is opened.
 _MOST_VERSIONS = 100
 
 
-def _of_one_version(path: Path, holding: bool = True) -> Run:
-    """Open a run that a training may be replacing, and read now what would be gone then: all but the large files."""
+def _open_one_version(path: Path, preload: bool = True) -> Run:
+    """Open a run that a training may be replacing; its small files are read now, because they would be gone then."""
     for _ in range(_MOST_VERSIONS):
-        before = _manifest_of(path)
+        before = _manifest_bytes(path)
         try:
             run = open_run(path)
-            held = _small_files(run) if holding else {}
+            preloaded = _read_small_files(run) if preload else {}
         except RunError:
-            if _manifest_of(path) == before:
+            if _manifest_bytes(path) == before:
                 raise
         else:
-            if _manifest_of(path) == before:
-                return replace(run, held=held)
+            if _manifest_bytes(path) == before:
+                return replace(run, preloaded=preloaded)
     raise RunError(f"The run {path} is replaced again and again.", "Wait until the trainings of it are over.")
 
 
-def _manifest_of(path: Path) -> bytes:
+def _manifest_bytes(path: Path) -> bytes:
     for _ in range(_MOST_VERSIONS):
         with suppress(RunError):
             return read_within(path, "manifest.json", LARGEST_DOCUMENT)
-        if not set_aside(path).exists():
+        if not path_aside(path).exists():
             break
-        time.sleep(0.01)  # the old one has left its place, and the new one has not moved in
+        time.sleep(0.01)  # the old folder has been moved aside, and the new one is not there yet
     return b""
 
 
-def _small_files(run: Run) -> dict[str, bytes]:
-    held = {}
-    for name in (*WEIGHTS.values(), *HISTORY.values(), CALIBRATION, *OTHERS):
+def _read_small_files(run: Run) -> dict[str, bytes]:
+    contents = {}
+    for name in PRELOADED:
         with (
-            suppress(RunError),  # a damaged file matters to those who need it, and a large one is read by them
-            open_checked(run.path, name, run.manifest["files"], LARGEST_HELD) as file,
+            suppress(RunError),  # a damaged file matters only to those who need it, and a large one is read by them
+            open_checked(run.path, name, run.manifest["files"], LARGEST_PRELOADED) as file,
         ):
-            held[name] = file.read()
-    return held
+            contents[name] = file.read()
+    return contents

@@ -1,25 +1,31 @@
-"""A finished run, read: what its files hold, checked before any of it is believed.
+"""A finished run, opened for reading: every file is checked before its content is used.
 
-What reads arrays and tables is imported where it is used, so that a list of the runs does not wait for pandas.
+What reads arrays and tables is imported where it is used, so that a list of runs does not wait for pandas.
 """
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from forecast.config import Config, chosen
+from forecast.config import Config
 from forecast.errors import RunError
 from forecast.models.catalogue import network_configs
-from forecast.runs.documents import LARGEST_DOCUMENT, Record, record_of
+from forecast.runs.documents import (
+    LARGEST_DOCUMENT,
+    JsonObject,
+    check_manifest,
+    check_metrics,
+    parse_json,
+    scaler_from_json,
+)
 from forecast.runs.files import open_within, read_within, sha256_of
-from forecast.runs.schemas import check_manifest, check_metrics, scaler_from_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,27 +33,29 @@ if TYPE_CHECKING:
     from forecast.data.panel import Arrays
     from forecast.data.scaling import Scaler
     from forecast.models.shape import Shape
-    from forecast.runs.arrays import Forms
+    from forecast.runs.arrays import ArraySpecs
+
+T = TypeVar("T")
 
 SCHEMA = 1
 
-_DATA_FACTS = {"freq", "columns", "series_ids", "test_from", "last"}
-
 WEIGHTS = {"model": "weights.npz", "baseline": "baseline/weights.npz", "refit": "refit.npz"}
-CALIBRATION = "calibration.npz"
 HISTORY = {"model": "history.csv", "baseline": "baseline/history.csv"}
+CALIBRATION = "calibration.npz"
 
-# Windows, at most, whose errors' ranks are kept to draw paths from.
-REMEMBERED = 500
+# Files that are read when a run is opened by name, if each has at most so many bytes.
+PRELOADED = (
+    *WEIGHTS.values(), *HISTORY.values(), CALIBRATION, "scaler.json", "metrics.json", "gradients.json", "forecast.csv"
+)  # fmt: skip
+LARGEST_PRELOADED = 8 * 1024**2
 
-OTHERS = ("scaler.json", "metrics.json", "gradients.json", "forecast.csv")
-
-# Bytes: of each file that is held in memory; of a line of the history; of the forecasts of a test span, which are a
-# million lines at most; of a plot.
-LARGEST_HELD = 8 * 1024**2
+# The most bytes of a line of the history; of the forecasts of a test span, which are a million lines at most; and of a
+# plot.
 _LONGEST_LINE = 1024
 _LARGEST_TABLE = 1024**3
 _LARGEST_PICTURE = 64 * 1024**2
+
+_DATA_KEYS = {"freq", "columns", "series_ids", "test_from", "last"}
 
 
 @dataclass(frozen=True)
@@ -58,13 +66,14 @@ class Run:
         path: The run folder.
         manifest: The content of manifest.json.
         config: The resolved configuration.
-        held: The bytes of files that were read when it was opened, all of one version of the run.
+        preloaded: The content of files that were read when it was opened, all of one version of the run.
     """
 
     path: Path
     manifest: dict[str, Any]
     config: Config
-    held: Mapping[str, bytes] = field(default_factory=dict, compare=False)
+    preloaded: Mapping[str, bytes] = field(default_factory=dict, compare=False)
+    _kept: dict[str, Arrays] = field(default_factory=dict, compare=False, init=False)
 
     def __repr__(self) -> str:
         return f"<Run {self.name}: {self.config.network.model} on {self.manifest['title']}>"
@@ -82,7 +91,7 @@ class Run:
             RunError: If it does not say all of that.
         """
         data = self.manifest.get("data")
-        missing = _DATA_FACTS - set(data if isinstance(data, dict) else ())
+        missing = _DATA_KEYS - set(data if isinstance(data, dict) else ())
         if missing:
             raise RunError(
                 f"The manifest of {self.path} does not say {min(missing)!r} of its data: it is damaged, or of another "
@@ -94,7 +103,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """The content of metrics.json."""
-        metrics = self._record("metrics.json")
+        metrics = self._document("metrics.json")
         check_metrics(metrics)
         return metrics
 
@@ -109,7 +118,7 @@ class Run:
 
         scaler = scaler_from_json(self._read("scaler.json", LARGEST_DOCUMENT), self.path / "scaler.json")
         data, series = self.config.data, self.shape.series
-        columns = count_targets(data) + len(chosen(data.covariates)) + len(data.known)
+        columns = count_targets(data) + len(data.covariates) + len(data.known)
         if scaler.mean.shape != (series, columns):
             raise RunError(
                 f"The scaler of {self.path} is of {scaler.mean.shape[0]} series and {scaler.mean.shape[1]} columns, "
@@ -126,26 +135,26 @@ class Run:
         from forecast.data.prepare import count_targets
         from forecast.models.shape import Shape
 
-        data, told = self.config.data, self.data
+        data, facts = self.config.data, self.data
         n_targets = count_targets(data)
         return Shape(
-            lookback=chosen(data.lookback),
-            horizon=chosen(data.horizon),
+            lookback=data.lookback,
+            horizon=data.horizon,
             targets=n_targets,
-            covariates=len(chosen(data.covariates)),
-            known=len(data.known) + (len(calendar_names(Clock(told["freq"]))) if data.calendar else 0),
-            series=len(told["series_ids"]) * len(data.target) // n_targets,
+            covariates=len(data.covariates),
+            known=len(data.known) + (len(calendar_names(Clock(facts["freq"]))) if data.calendar else 0),
+            series=len(facts["series_ids"]) * len(data.target) // n_targets,
         )
 
     @property
     def forecast(self) -> pd.DataFrame:
         """The newest forecast, as it was made when the run ended: unique_id, ds, cutoff and a column for each model."""
-        return self._frame("forecast.csv")
+        return self._forecasts("forecast.csv")
 
     @property
     def test_forecasts(self) -> pd.DataFrame:
         """The forecasts of the test span, long format."""
-        return self._frame("test_forecasts.csv")
+        return self._forecasts("test_forecasts.csv")
 
     @property
     def history(self) -> pd.DataFrame:
@@ -157,14 +166,14 @@ class Run:
         from forecast.runs.csv_tables import numbers_from_csv
 
         name, training = HISTORY[network], self.config.training
-        with self._opened(name, _LONGEST_LINE * (1 + training.epochs * training.ensemble)) as file:
+        with self._open(name, _LONGEST_LINE * (1 + training.epochs * training.ensemble)) as file:
             return numbers_from_csv(file, self.path / name)
 
     @property
     def tracked_gradients(self) -> dict[str, Any]:
         """By network, how far back its gradient reached after each epoch, [E, L]; empty if that was not tracked."""
         name = "gradients.json"
-        return self._record(name) if name in self.manifest["files"] else {}
+        return self._document(name) if name in self.manifest["files"] else {}
 
     @property
     def plots(self) -> tuple[Path, ...]:
@@ -185,89 +194,72 @@ class Run:
         """The report as it was written when the run ended; None for a run of a version that wrote none."""
         return self.path / "report.html" if "report.html" in self.manifest["files"] else None
 
-    def weights(self, network: str) -> Arrays:
-        """The weights of ``model``, ``baseline`` or ``refit``, by name.
-
-        Raises:
-            RunError: If they are damaged, not those of the run's network, or not finite.
-        """
-        from forecast.models.shape import weight_shapes
-        from forecast.runs.arrays import Form
-
-        networks = network_configs(self.config)
-        shapes = weight_shapes(networks.get(network, self.config.network), self.shape)
-        forms = {
-            f"{member}/{name}": Form("<f4", shape)
-            for member in range(1, self.config.training.ensemble + 1)
-            for name, shape in shapes.items()
-        }
-        arrays = self._arrays(WEIGHTS[network], forms)
-        if missing := forms.keys() - arrays.keys():
-            raise RunError(f"{self.path / WEIGHTS[network]} does not hold {min(missing)!r}.", "Train the run again.")
-        return arrays
-
-    @cached_property
-    def calibration(self) -> Arrays:
-        """What the intervals were calibrated to, by name; empty if the run has none.
-
-        Raises:
-            RunError: If it is damaged, or not finite.
-        """
-        from forecast.models.naive import NAIVE
-        from forecast.runs.arrays import Form
-
-        if CALIBRATION not in self.manifest["files"]:
-            return {}
-        shape, quantiles = self.shape, len(self.config.network.quantiles)
-        each = (shape.series, shape.horizon, shape.targets)
-        offsets = Form("<f8", (*each, range(1, 10 + 2 * len(self.config.intervals.levels))))
-        forms = {
-            "heads": Form("<f8", (range(quantiles + 1),)),
-            "ranks": Form("<f8", (range(1, REMEMBERED + 1), *each[1:])),
-            "usual": Form("<f8", each),
-        }
-        for moment in ("start", "end"):
-            forms |= {moment: offsets, f"{moment}/size": Form("<f8", each)}
-        forecasters = (self.config.network.model, "rnn", *NAIVE)
-        return self._arrays(
-            CALIBRATION, {f"{name}/{part}": form for name in forecasters for part, form in forms.items()}
-        )
-
     @property
     def forecast_weights(self) -> str:
         """Which weights make forecasts: ``refit`` if the run was refitted on every row, else ``model``."""
         return "refit" if self.manifest.get("forecast_weights") == "refit" else "model"
 
-    def _arrays(self, name: str, forms: Forms) -> Arrays:
+    def weights(self, network: str) -> Arrays:
+        """The weights of ``model``, ``baseline`` or ``refit``, by the number of the member and their name.
+
+        Raises:
+            RunError: If they are damaged, not those of the run's network, or not finite.
+        """
+        from forecast.models.shape import weight_shapes
+        from forecast.runs.arrays import ArraySpec
+
+        parts = network_configs(self.config).get(network, self.config.network)
+        member = {name: ArraySpec("<f4", shape) for name, shape in weight_shapes(parts, self.shape).items()}
+        specs = number_members([member] * self.config.training.ensemble)
+        weights = self.arrays(WEIGHTS[network], specs)
+        if missing := specs.keys() - weights.keys():
+            raise RunError(f"{self.path / WEIGHTS[network]} does not hold {min(missing)!r}.", "Train the run again.")
+        return weights
+
+    def arrays(self, name: str, specs: ArraySpecs, keep: bool = False) -> Arrays:
+        """The arrays of one of its files; none if the run does not have this file.
+
+        Args:
+            name: The file's path in the folder.
+            specs: What the file may hold.
+            keep: Whether the arrays stay in memory, so that the file is read once only.
+
+        Raises:
+            RunError: If it is damaged, holds anything else, or a number that is not finite.
+        """
         import numpy as np
 
-        from forecast.runs.arrays import arrays_of, largest_archive
+        from forecast.runs.arrays import largest_archive, read_arrays
 
-        with self._opened(name, largest_archive(forms)) as file:
-            arrays = arrays_of(file, forms, str(self.path / name))
+        if name in self._kept:
+            return self._kept[name]
+        with self._open(name, largest_archive(specs)) as file:
+            arrays = read_arrays(file, specs, self.path / name)
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise RunError(f"{self.path / name} holds numbers that are not finite.", "Train the run again.")
+        if keep:
+            self._kept[name] = arrays
         return arrays
 
-    def _frame(self, name: str) -> pd.DataFrame:
-        from forecast.runs.csv_tables import frame_from_csv
+    def _forecasts(self, name: str) -> pd.DataFrame:
+        from forecast.runs.csv_tables import forecasts_from_csv
 
-        with self._opened(name, _LARGEST_TABLE) as file:
-            return frame_from_csv(file, self.path / name)
+        with self._open(name, _LARGEST_TABLE) as file:
+            return forecasts_from_csv(file, self.path / name)
 
-    def _record(self, name: str) -> Record:
-        return record_of(self._read(name, LARGEST_DOCUMENT), self.path / name)
+    def _document(self, name: str) -> JsonObject:
+        return parse_json(self._read(name, LARGEST_DOCUMENT), self.path / name)
 
     def _read(self, name: str, largest: int) -> bytes:
-        with self._opened(name, largest) as file:
+        with self._open(name, largest) as file:
             return file.read()
 
-    def _opened(self, name: str, largest: int) -> IO[bytes]:
-        if len(self.held.get(name, b"")) > largest:
+    def _open(self, name: str, largest: int) -> IO[bytes]:
+        if len(self.preloaded.get(name, b"")) > largest:
             raise RunError(f"{self.path / name} is too large: at most {largest:,} bytes make sense.")
         try:
-            if name in self.held:
-                return io.BytesIO(self.held[name])
+            if name in self.preloaded:
+                return io.BytesIO(self.preloaded[name])
             return open_checked(self.path, name, self.manifest["files"], largest)
         except RunError:
             now = self.manifest
@@ -278,13 +270,27 @@ class Run:
             raise
 
 
-def read_manifest(folder: Path) -> Record:
+def number_members(members: Iterable[Mapping[str, T]]) -> dict[str, T]:
+    """The weights of an ensemble as they are saved: each named by its member's number, from 1, and its own name."""
+    return {f"{number}/{name}": one for number, member in enumerate(members, 1) for name, one in member.items()}
+
+
+def split_members(weights: Arrays, count: int) -> list[Arrays]:
+    """The reverse of `number_members`: the weights of each of the members."""
+    prefixes = [f"{number}/" for number in range(1, count + 1)]
+    return [
+        {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}
+        for prefix in prefixes
+    ]
+
+
+def read_manifest(folder: Path) -> JsonObject:
     """The manifest of a run folder, finished or not.
 
     Raises:
         RunError: If it is absent, damaged, or of a newer schema.
     """
-    manifest = record_of(read_within(folder, "manifest.json", LARGEST_DOCUMENT), folder / "manifest.json")
+    manifest = parse_json(read_within(folder, "manifest.json", LARGEST_DOCUMENT), folder / "manifest.json")
     schema = manifest.get("schema")
     if not isinstance(schema, int) or schema > SCHEMA:
         raise RunError(f"{folder} has schema {schema!r}; this version reads up to {SCHEMA}.", "Update forecast.")
@@ -293,7 +299,7 @@ def read_manifest(folder: Path) -> Record:
 
 
 def open_checked(folder: Path, name: str, files: dict[str, Any], largest: int) -> IO[bytes]:
-    """A run's file, opened at its beginning, if it is the one that the manifest speaks of."""
+    """A file of a run, opened at its beginning, if it has the size and the digest that the manifest says."""
     expected = files.get(name)
     if expected is None:
         raise RunError(f"The run {folder.name} has no {name}.")

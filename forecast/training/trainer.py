@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.config import TrainingConfig, chosen
+from forecast.config import TrainingConfig
 from forecast.data.panel import Arrays
 from forecast.data.prepare import Prepared
-from forecast.data.windows import Windows, middle
+from forecast.data.windows import Windows, median
 from forecast.errors import ConfigError, RunError
 from forecast.models.backend import keras, tf
 from forecast.models.feeding import Forecaster, gather, input_specs
@@ -22,7 +22,8 @@ from forecast.models.loops import is_worth_compiling
 from forecast.models.shape import shape_of
 from forecast.models.tracing import Opened, gradient_by_lag
 from forecast.progress import Epoch, TrainingState
-from forecast.training.schedule import LaneOrder, WindowOrder, averaging_momentum, learning_rate
+from forecast.training.learning_rate import averaging_momentum, learning_rate
+from forecast.training.sampling import window_order
 
 # Validation looks at no more windows than these, evenly spaced: enough to choose by, cheap enough to do each epoch.
 _VALIDATION_WINDOWS = 2048
@@ -78,7 +79,7 @@ class Fit:
         rows = prepared.rows
         self.network, self.config, self.windows, self.unit = network, config, windows, rows.unit
         self.shape = shape_of(rows, windows.lookback, windows.horizon)
-        self.order = lanes_or_windows(windows, config, carries_state=twin is not None)
+        self.order = window_order(windows, config, carries_state=twin is not None)
         self.steps_per_epoch = min(max(self.order.steps_per_pass, _SHORTEST_EPOCH), config.steps_per_epoch)
         self.last_epoch = epochs or config.epochs
         self.validation = prepared.validation.every(_VALIDATION_WINDOWS) if epochs is None else None
@@ -129,8 +130,8 @@ class Fit:
         """Learn from one batch."""
         state = self.state
         rate = learning_rate(state.step, self.config.epochs * self.steps_per_epoch, self.config)
-        if self.order.forgets(state.step):
-            _forget(self.network)
+        if self.order.resets_state(state.step):
+            _reset_states(self.network)
         inputs, y_true = self._batch(state.step)
         momentum = averaging_momentum(state.step, self.config.ema)
         numbers = map(tf.constant, (rate, momentum))
@@ -170,7 +171,7 @@ class Fit:
         self.optimizer.apply(tape.gradient(penalised, variables), variables)
         for average, variable in zip(self.averages, variables, strict=True):
             average.assign(momentum * average + (1 - momentum) * variable)
-        return tf.stack([loss, self._mae_in_units(y_true, middle(y_pred), inputs["series"])])
+        return tf.stack([loss, self._mae_in_units(y_true, median(y_pred), inputs["series"])])
 
     def _loss(self, y_true: Any, y_pred: Any) -> Any:
         """The mean loss of points, or of quantiles, which is the absolute error at the median."""
@@ -240,7 +241,7 @@ class Fit:
         scaled = rows.scaled[future, : rows.n_targets]
         loss = float(self._loss(tf.constant(scaled, tf.float64), tf.constant(y_pred, tf.float64)))
         observed = rows.observed(future)
-        in_units = self._scaler.inverse(middle(y_pred).astype(np.float64), series)
+        in_units = self._scaler.inverse(median(y_pred).astype(np.float64), series)
         in_units = rows.bounds.nearest(in_units, observed, series)
         return loss, float(np.mean(np.abs(observed - in_units)))
 
@@ -302,19 +303,12 @@ class Fit:
         self.state = state
 
 
-def lanes_or_windows(windows: Windows, config: TrainingConfig, carries_state: bool) -> LaneOrder | WindowOrder:
-    """The order in which windows are learned from: in lanes for a network that carries its state, else at random."""
-    if carries_state:
-        return LaneOrder(windows.starts, windows.lookback, chosen(config.batch_size), config.seed)
-    return WindowOrder(windows.starts, chosen(config.batch_size), config.seed)
-
-
 def _assign(network: keras.Model, values: list[NDArray[Any]]) -> None:
     for variable, value in zip(network.trainable_variables, values, strict=True):
         variable.assign(value)
 
 
-def _forget(network: keras.Model) -> None:
+def _reset_states(network: keras.Model) -> None:
     for layer in network.layers:
         if _is_stateful(layer):
             layer.reset_states()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from forecast.config import NetworkConfig, chosen
+from forecast.config import NetworkConfig
 from forecast.data.panel import Arrays
 from forecast.data.prepare import Prepared, Rows, in_units
 from forecast.data.scaling import Scaler
@@ -22,21 +22,21 @@ from forecast.data.windows import InUnits, Windows
 from forecast.errors import MachineError
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import score_models
-from forecast.evaluation.verdict import PLAIN, significance
+from forecast.evaluation.verdict import CLEAR_LEAD, significant_sign
 from forecast.inference.network import Network
 from forecast.memory import available_memory, megabytes
 from forecast.models.catalogue import network_configs
 from forecast.models.footprint import training_bytes
 from forecast.models.shape import shape_of
 from forecast.progress import Progress, StopRequested
-from forecast.runs.arrays import forms_of
+from forecast.runs.arrays import specs_of
+from forecast.runs.run import number_members
 from forecast.runs.writer import RunWriter
 from forecast.workflows.networks import (
     KERAS,
     ONNX,
     averaged,
     column_names,
-    member_weights,
     without_tensorflow,
 )
 
@@ -112,11 +112,7 @@ class Trained:
         """The weights of all members, by member and name."""
         from forecast.models.recurrent import weights_of
 
-        return {
-            name: array
-            for number, member in enumerate(self.members)
-            for name, array in member_weights(weights_of(member.network), number).items()
-        }
+        return number_members(weights_of(member.network) for member in self.members)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -154,12 +150,12 @@ def or_last_value(trained: Trained, network: str, workshop: Workshop, naive_erro
         prepared.rows,
         prepared.validation,
         {name: trained.over(prepared.rows, prepared.scaler)},
-        chosen(prepared.config.data.season),
+        prepared.config.data.season,
         naive_error,
     ).metrics
     gain, p = scores["skill"]["persistence"], scores["p_value"]["persistence"]
-    plain = gain is not None and gain >= PLAIN
-    if plain or significance("persistence", scores["skill"], scores["p_value"]) > 0:
+    plain = gain is not None and gain >= CLEAR_LEAD
+    if plain or significant_sign("persistence", scores["skill"], scores["p_value"]) > 0:
         return trained
     measured = "no skill can be measured" if gain is None else f"skill {gain:.1%}"
     measured += ", too few windows to test" if p is None else f", p = {p:.2g}"
@@ -246,21 +242,22 @@ def _fit_member(
     from forecast.models.backend import HAS_GPU
     from forecast.models.recurrent import build_network, leaves_cudnn
     from forecast.runs.checkpoints import load_checkpoint
-    from forecast.training.trainer import Fit, lanes_or_windows
+    from forecast.training.sampling import window_order
+    from forecast.training.trainer import Fit
 
     prepared, config = workshop.prepared, workshop.prepared.config
     training = config.training.model_copy(update={"seed": config.training.seed + number})
     shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
-    _check_memory(parts, training_bytes(parts, shape, min(chosen(training.batch_size), len(windows))))
+    _check_memory(parts, training_bytes(parts, shape, min(training.batch_size, len(windows))))
     if parts.stateful:
-        batch_size = lanes_or_windows(windows, training, carries_state=True).batch_size
+        batch_size = window_order(windows, training, carries_state=True).batch_size
         network = build_network(parts, shape, training.seed, batch_size)
         twin = build_network(parts.model_copy(update={"stateful": False}), shape, training.seed)
     else:
         network, twin = build_network(parts, shape, training.seed), None
     fit = Fit(network, prepared, training, windows, epochs, twin)
     checkpoint = f"{name}.{number + 1}"
-    saved = load_checkpoint(workshop.writer.checkpoints, checkpoint, forms_of(fit.arrays()), workshop.origin)
+    saved = load_checkpoint(workshop.writer.checkpoints, checkpoint, specs_of(fit.arrays()), workshop.origin)
     if saved is not None:
         arrays, state, warnings = saved
         for warning in warnings:

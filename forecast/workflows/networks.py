@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.config import Config, NetworkConfig, chosen
+from forecast.config import Config, NetworkConfig, Settings
 from forecast.data.panel import Arrays
-from forecast.data.prepare import Rows
-from forecast.data.windows import Forecasting, Ints, Windows
+from forecast.data.prepare import Rows, in_units
+from forecast.data.windows import Forecasting, Ints, InUnits, Windows
 from forecast.errors import RunError
 from forecast.inference.network import Network, OnnxNetwork
-from forecast.models.catalogue import network_configs
+from forecast.models.catalogue import has_baseline, network_configs
 from forecast.models.graph import NotInGraph, graph_of
 from forecast.models.naive import NAIVE
 from forecast.models.shape import Shape, shape_of
-from forecast.runs.run import Run
+from forecast.runs.run import Run, split_members
 
 if TYPE_CHECKING:
     from forecast.models.backend import keras
+
+# The networks of a run by column, the members of each.
+Networks = Mapping[str, Sequence[Network]]
 
 # What a run's manifest calls the two ways to compute a network.
 ONNX, KERAS = "onnxruntime", "tensorflow"
@@ -35,21 +38,9 @@ def column_names(config: Config) -> dict[str, str]:
     return {"model": config.network.model, "baseline": "rnn"}
 
 
-def references_of(config: Config) -> tuple[str, ...]:
-    """What the model of a run is judged against: the naive forecasts, and the vanilla RNN if one stands beside it."""
-    beside = [column_names(config)[network] for network in network_configs(config) if network != "model"]
-    return (*NAIVE, *beside)
-
-
-def member_weights(weights: Arrays, number: int) -> Arrays:
-    """The weights of one member of an ensemble under their names among those of all members."""
-    return {f"{number + 1}/{name}": array for name, array in weights.items()}
-
-
-def weights_of_member(weights: Mapping[str, NDArray[np.float32]], number: int) -> Arrays:
-    """The reverse of `member_weights`: one member's weights out of those of all."""
-    prefix = f"{number + 1}/"
-    return {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}
+def references_of(settings: Settings) -> tuple[str, ...]:
+    """What the model of a run is judged against: the naive forecasts, and the vanilla RNN if it is the baseline."""
+    return (*NAIVE, *(["rnn"] if has_baseline(settings) else []))
 
 
 def networks_of(
@@ -68,7 +59,7 @@ def networks_of(
         RunError: If the weights are not those of these networks.
     """
     config, names = run.config, column_names(run.config)
-    shape = shape_of(rows, lookback or chosen(config.data.lookback), chosen(config.data.horizon))
+    shape = shape_of(rows, lookback or config.data.lookback, config.data.horizon)
     found: dict[str, list[Network]] = {}
     for network, parts in network_configs(config).items():
         which = model_weights if network == "model" else network
@@ -96,8 +87,7 @@ def members_of(run: Run, which: str) -> list[Arrays]:
     Raises:
         RunError: If they are not those of this network.
     """
-    weights = run.weights(which)
-    return [weights_of_member(weights, number) for number in range(run.config.training.ensemble)]
+    return split_members(run.weights(which), run.config.training.ensemble)
 
 
 def _graph_of(run: Run, parts: NetworkConfig, shape: Shape, weights: Arrays, carrying: int | None) -> bytes:
@@ -168,3 +158,28 @@ def averaged(members: Sequence[Forecasting]) -> Forecasting:
         return np.mean([member(starts) for member in members], axis=0, dtype=np.float32)
 
     return forecast if len(members) > 1 else members[0]
+
+
+def forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, InUnits]:
+    """The networks of a run over new rows, in the targets' own units, by the name of their column.
+
+    Args:
+        run: A run.
+        rows: What they are fed.
+        model_weights: Which weights the model gets: ``model`` or ``refit``.
+    """
+    return forecasters_over(rows, run, networks_of(run, rows, model_weights))
+
+
+def forecasters_over(rows: Rows, run: Run, networks: Networks) -> dict[str, InUnits]:
+    """Networks of a run over new rows, in the targets' own units.
+
+    Args:
+        rows: What they are fed.
+        run: The run.
+        networks: What `networks_of` returned.
+    """
+    return {
+        name: in_units(averaged([member.over(rows) for member in members]), rows, run.scaler)
+        for name, members in networks.items()
+    }

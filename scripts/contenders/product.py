@@ -17,7 +17,7 @@ from forecast.data.prepare import in_units
 from forecast.models.feeding import gather
 from forecast.progress import NullProgress, Training
 from forecast.training.trainer import Fit
-from forecast.workflows.forecasting import forecasters_of
+from forecast.workflows.networks import forecasters_of
 
 # The network of the peers: each step is fed to the cell, one dense layer maps the last state to the horizon.
 SAME = {"model": "lstm", "segment": 1, "decode": "direct", "normalise": "none", "calendar": False, "limits": "none"}

@@ -11,7 +11,7 @@ import typer
 
 from forecast.cli import build_program
 from forecast.commands.train import train
-from forecast.config import Config, build_config, nest, option_fields
+from forecast.config import Settings, nest, option_fields
 from forecast.errors import ConfigError
 from forecast.models.catalogue import DEFAULT_MODEL, MODELS
 from forecast.runs.run import Run
@@ -20,13 +20,13 @@ COMMANDS: dict[str, Any] = typer.main.get_command(build_program()).commands  # t
 
 
 @pytest.fixture
-def configured(monkeypatch: pytest.MonkeyPatch, trained: Run) -> Callable[..., Config]:
+def configured(monkeypatch: pytest.MonkeyPatch, trained: Run) -> Callable[..., Settings]:
     """The configuration that `forecast train weather` with some options would train with."""
 
-    def parse(*options: str) -> Config:
-        seen: list[Config] = []
+    def parse(*options: str) -> Settings:
+        seen: list[Settings] = []
 
-        def note(source: str, config: Config, **_: object) -> Run:
+        def note(source: str, config: Settings, **_: object) -> Run:
             seen.append(config)
             return trained
 
@@ -48,7 +48,7 @@ def test_every_field_is_a_flag_of_train(field: str) -> None:
     flag = "--" + field.replace("_", "-")
     assert flag in flags("train")[field]
     section = option_fields()[field]
-    annotation = getattr(Config(), section).__class__.model_fields[field].annotation
+    annotation = getattr(Settings(), section).__class__.model_fields[field].annotation
     assert (f"--no-{flag[2:]}" in flags("train")[field]) == (annotation in (bool, bool | None))
 
 
@@ -73,8 +73,8 @@ def test_help_tells_the_default_and_the_choices() -> None:
     assert all(helps[name] for name in option_fields())
 
 
-def test_nothing_given_is_the_default(configured: Callable[..., Config]) -> None:
-    assert configured() == build_config(nest({"model": DEFAULT_MODEL, **MODELS[DEFAULT_MODEL].parts}))
+def test_nothing_given_is_the_default(configured: Callable[..., Settings]) -> None:
+    assert configured() == Settings.from_sections(nest({"model": DEFAULT_MODEL, **MODELS[DEFAULT_MODEL].parts}))
 
 
 @pytest.mark.parametrize(
@@ -104,12 +104,12 @@ def test_nothing_given_is_the_default(configured: Callable[..., Config]) -> None
     ],
 )
 def test_what_is_typed_becomes_the_field(
-    configured: Callable[..., Config], options: str, section: str, field: str, value: object
+    configured: Callable[..., Settings], options: str, section: str, field: str, value: object
 ) -> None:
     assert getattr(getattr(configured(*options.split()), section), field) == value
 
 
-def test_a_file_is_read_and_what_is_typed_wins(configured: Callable[..., Config], tmp_path: Path) -> None:
+def test_a_file_is_read_and_what_is_typed_wins(configured: Callable[..., Settings], tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text('model = "gru"\nlookback = 48\n[training]\nepochs = 3\nseed = 5\n')
     config = configured("--config", str(file), "--epochs", "4")
@@ -136,19 +136,23 @@ def test_a_file_is_read_and_what_is_typed_wins(configured: Callable[..., Config]
         ("--config nothing.toml", "Cannot read the configuration nothing.toml"),
     ],
 )
-def test_what_is_not_allowed_is_echoed_with_what_is(configured: Callable[..., Config], options: str, said: str) -> None:
+def test_what_is_not_allowed_is_echoed_with_what_is(
+    configured: Callable[..., Settings], options: str, said: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         configured(*options.split())
     assert said in str(caught.value)
 
 
-def test_an_unknown_model_lists_those_there_are(configured: Callable[..., Config]) -> None:
+def test_an_unknown_model_lists_those_there_are(configured: Callable[..., Settings]) -> None:
     with pytest.raises(ConfigError) as caught:
         configured("--model", "lstn")
     assert caught.value.advice == f"Models: {', '.join(MODELS)}."
 
 
-def test_an_unknown_setting_in_a_file_lists_those_there_are(configured: Callable[..., Config], tmp_path: Path) -> None:
+def test_an_unknown_setting_in_a_file_lists_those_there_are(
+    configured: Callable[..., Settings], tmp_path: Path
+) -> None:
     file = tmp_path / "run.toml"
     file.write_text("loockback = 48\n")
     with pytest.raises(ConfigError, match="no setting 'loockback'") as caught:
@@ -158,7 +162,7 @@ def test_an_unknown_setting_in_a_file_lists_those_there_are(configured: Callable
 
 @pytest.mark.parametrize("text", ["lookback = ", "[data]\nlookbak = 3\n", "[data\n", 'lookback = "48 hours"\n'])
 def test_a_file_that_is_wrong_is_a_configuration_error(
-    configured: Callable[..., Config], tmp_path: Path, text: str
+    configured: Callable[..., Settings], tmp_path: Path, text: str
 ) -> None:
     file = tmp_path / "run.toml"
     file.write_text(text)

@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from forecast.cli import build_program
-from forecast.commands.compare.table import leaderboard
+from forecast.commands.compare.tables import leaderboard_tables
+from forecast.commands.tables import TERMINAL, rich_table
 from forecast.errors import ConfigError, SkillError
 from forecast.models.catalogue import COMPARED, MODELS
 from forecast.runs.run import Run
@@ -114,10 +115,10 @@ def test_the_leaderboard_fits_the_terminal(width: int) -> None:
     spread = {f"{name}_spread": 0.0123 for name in scores}
     line = scores | spread | {"kind": "network", "parameters": 12345, "seconds": 12.3}
     line |= {"skill": {"rnn": 0.1, "persistence": -1.234, "seasonal-naive": None}}
-    summary = {"unit": "°C", "measure": "MAE", "chosen": "stacked-lstm", "classical": None}
-    board = leaderboard(summary | {"models": {"stacked-lstm": line, "rnn": line}}, "title", width)
+    summary = {"unit": "°C", "measure": "MAE", "chosen": "stacked-lstm", "classical": None, "n_windows": 9}
+    (board,) = leaderboard_tables(summary | {"models": {"stacked-lstm": line, "rnn": line}}, TERMINAL, width)
     console = Console(width=width, record=True)
-    console.print(board)
+    console.print(rich_table(board, tight=True))
     text = console.export_text()
     assert "0.1235 ± 0.012" in text
     assert "…" not in text

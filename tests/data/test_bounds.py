@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.config import Config, DataConfig
+from configs import plain_config
+from forecast.config import DataConfig
 from forecast.data.bounds import bounds_of, check_limits, infer_circular, infer_limits, unrolled
 from forecast.data.panel import Clock, Panel
 from forecast.errors import ConfigError, DataError
@@ -24,7 +25,7 @@ def panel_of(units: dict[str, str] | None = None, **columns: list[float]) -> Pan
 
 
 def data(**settings: object) -> DataConfig:
-    return Config().replace(data={"covariates": (), **settings}).data
+    return plain_config(**settings).data
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecast.config import Config, build_config
+from configs import plain_config
+from forecast.config import Config
 from forecast.data.features import calendar_features
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Prepared, arrange, encode, prepare
@@ -21,9 +22,7 @@ COLUMNS = ("y", "x", "z")
 
 def config(**data: object) -> Config:
     """A resolved configuration with L = 6 and H = 3."""
-    open_fields = {"target": "y", "covariates": "none", "calendar": False, "lookback": 6, "horizon": 3, "season": 1}
-    closed = {"transform": "none", "channels": "joint"}
-    return build_config({"data": open_fields | closed | data})
+    return plain_config(**{"target": "y", **data})
 
 
 def panel_of(values: np.ndarray, sizes: tuple[int, ...] = ()) -> Panel:

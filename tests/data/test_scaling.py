@@ -12,7 +12,7 @@ from forecast.data import scaling
 from forecast.data.panel import Clock, Panel
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.errors import DataError, RunError
-from forecast.runs.schemas import scaler_from_json
+from forecast.runs.documents import scaler_from_json
 
 EIGHT = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]  # mean 5, standard deviation 2
 

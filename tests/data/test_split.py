@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecast.config import DataConfig
+from forecast.config import DataSettings
 from forecast.data.panel import Clock, Panel
 from forecast.data.split import split_by_time
 from forecast.errors import DataError
@@ -18,7 +18,7 @@ def daily(n_rows: int, start: str = "2020-01-01") -> Panel:
 
 def counts(panel: Panel, **options: object) -> list[int]:
     """Rows for training, validation and test."""
-    split = split_by_time(panel, DataConfig(**options))
+    split = split_by_time(panel, DataSettings(**options))
     return np.bincount(split.part_of(panel.times), minlength=3).tolist()
 
 
@@ -40,7 +40,7 @@ def test_shares(n_rows: int, validation: float, test: float, expected: list[int]
 def test_dates_are_the_first_of_their_part() -> None:
     panel = daily(10)
     options = {"validation_from": "2020-01-05", "test_from": "2020-01-08T00:00"}
-    assert split_by_time(panel, DataConfig(**options)).part_of(panel.times).tolist() == [0] * 4 + [1] * 3 + [2] * 3
+    assert split_by_time(panel, DataSettings(**options)).part_of(panel.times).tolist() == [0] * 4 + [1] * 3 + [2] * 3
 
 
 def test_one_date_and_one_share() -> None:
@@ -57,7 +57,7 @@ def test_every_series_is_cut_at_the_same_moments() -> None:
     panel = Panel(
         np.zeros((30, 1)), np.concatenate([long.times, short.times]), ("y",), Clock("D"), ("long", "short"), (0, 20, 30)
     )
-    split = split_by_time(panel, DataConfig())
+    split = split_by_time(panel, DataSettings())
     # Of 30 rows in all the newest six lie on the last three days, and the three before them on one day and a half.
     assert split.test_from == np.datetime64("2020-01-18")
     assert split.validation_from == np.datetime64("2020-01-16")
@@ -76,19 +76,19 @@ def test_every_series_is_cut_at_the_same_moments() -> None:
 )
 def test_no_part_may_be_empty(options: dict[str, str]) -> None:
     with pytest.raises(DataError) as caught:
-        split_by_time(daily(10), DataConfig(**options))
+        split_by_time(daily(10), DataSettings(**options))
     assert "--validation-from" in caught.value.advice
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 3])
 def test_too_few_rows_for_three_parts(n_rows: int) -> None:
     with pytest.raises(DataError, match=rf"\b{n_rows} rows?\b"):
-        split_by_time(daily(n_rows), DataConfig())
+        split_by_time(daily(n_rows), DataSettings())
 
 
 @pytest.mark.parametrize("option", ["validation_from", "test_from"])
 @pytest.mark.parametrize("text", ["soon", "2020-13-01", ""])
 def test_what_is_no_date_is_refused(option: str, text: str) -> None:
     with pytest.raises(DataError) as caught:
-        split_by_time(daily(10), DataConfig(**{option: text}))
+        split_by_time(daily(10), DataSettings(**{option: text}))
     assert caught.value.message == f"{option}: {text!r} is not a date."

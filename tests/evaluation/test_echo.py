@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from forecast.data.panel import Floats
-from forecast.evaluation.echo import Echo, EchoTally
+from forecast.evaluation.echo import Echo, EchoSums
 
 HORIZON = 6
 
@@ -23,7 +23,7 @@ def cycle(n: int = 800) -> Floats:
 
 def echo_of(series: Floats, y_pred: Floats, chunk: int = 10_000) -> Echo:
     """The echo of forecasts [n, H] from every origin of a series."""
-    tally = EchoTally(HORIZON)
+    tally = EchoSums(HORIZON)
     y_true = np.lib.stride_tricks.sliding_window_view(series[1:], HORIZON)
     last = series[: len(y_true)]
     for first in range(0, len(y_true), chunk):

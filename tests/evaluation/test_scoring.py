@@ -10,21 +10,29 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
-from forecast.config import Config
+from configs import plain_config
+from forecast.commands.tables import scores
+from forecast.config import Settings
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Prepared, prepare
 from forecast.data.prepare import in_units as prepare_in_units
 from forecast.data.split import TRAIN
-from forecast.data.windows import Forecasting, Ints, InUnits
+from forecast.data.windows import Flags, Forecasting, Ints, InUnits
+from forecast.evaluation import metrics as flat
 from forecast.evaluation import scoring
 from forecast.evaluation.metrics import (
+    METRICS,
+    Metric,
+    PointForecast,
     bias,
     coverage,
     crps,
     directional_accuracy,
     interval_width,
     mae,
+    mean,
     rmse,
     smape,
     wape,
@@ -38,9 +46,11 @@ from forecast.evaluation.scoring import (
     naive_errors,
     score_models,
 )
-from forecast.evaluation.significance import by_step, diebold_mariano
-from forecast.inference.intervals import interval
+from forecast.evaluation.significance import diebold_mariano, p_values_by_step
+from forecast.intervals.conformal import interval
 from forecast.models.defaults import resolve
+from forecast.plots.style import Labels
+from forecast.plots.tables import score_table
 
 SEASON, LOOKBACK, HORIZON = 4, 6, 3
 
@@ -64,7 +74,7 @@ def make_panel(n_series: int = 2, n_rows: int = 90, seed: int = 0) -> Panel:
 
 def make_ready(panel: Panel, **data: object) -> Prepared:
     chosen = {"target": ("a", "b"), "covariates": ("c",), "lookback": LOOKBACK, "horizon": HORIZON, "season": SEASON}
-    config, _ = resolve(Config().replace(data={**chosen, **data}), panel)
+    config, _ = resolve(Settings().replace(data={**chosen, **data}), panel)
     return prepare(panel, config)
 
 
@@ -227,6 +237,37 @@ def test_a_table_that_would_be_too_long_keeps_evenly_spaced_origins(monkeypatch:
     pd.testing.assert_frame_equal(part.forecasts, expected, check_dtype=False)
 
 
+def test_a_new_metric_is_one_entry_and_stands_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    worst = Metric("worst", "share of errors above 1", formula="", unit="target", parts=(is_large,), pool=mean)
+    monkeypatch.setitem(METRICS, "large", worst)
+    ready = make_ready(make_panel(n_series=1))
+    found = score(ready).metrics
+    y_true, y_pred = observed(ready), in_units(ready, guesses(ready, 1))
+    expected = np.mean(np.abs(y_pred - y_true) > 1)
+    assert found["models"]["lstm"]["large"] == pytest.approx(expected)
+    assert flat.large(y_true, y_pred) == pytest.approx(expected)
+    page = score_table(found, Labels("", "", "m", "hour", "lstm", "rnn"))
+    console = Console(width=120, record=True)
+    console.print(scores(found, "title"))
+    assert "worst m" in page.columns
+    assert "worst m" in console.export_text()
+
+
+def is_large(forecast: PointForecast) -> Flags:
+    large: Flags = np.abs(forecast.error) > 1
+    return large
+
+
+def test_a_new_metric_that_is_undefined_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = Metric(
+        "never", "", formula="", unit="ratio", parts=(), pool=lambda points: 1, undefined=lambda points: "no"
+    )
+    monkeypatch.setitem(METRICS, "never", never)
+    found = score(make_ready(make_panel(n_series=1))).metrics
+    assert found["models"]["drift"]["never"] is None
+    assert found["reasons"]["models.drift.never"] == "no"
+
+
 def test_one_series_and_target_has_no_scores_by_series() -> None:
     metrics = score(make_ready(make_panel(n_series=1), target=("b",))).metrics
     assert "by_series" not in metrics
@@ -358,7 +399,7 @@ def test_intervals_are_scored_as_the_flat_metrics_score_them() -> None:
     y_true, y_pred = observed(ready), in_units(ready, guesses(ready, 1))
     series = ready.rows.series[ready.test.starts]
     one = intervals.calibrations["lstm"]
-    fan = one.fan(y_pred, one.reach(series))
+    fan = one.quantiles(y_pred, one.offsets_of(series))
     found = evaluation.metrics["intervals"]["models"]["lstm"]
     for level in (80, 95):
         low, high = interval(fan, one.probabilities, level)
@@ -411,7 +452,7 @@ def test_steps_are_tested_on_evenly_spaced_origins_where_there_are_many(monkeypa
     metrics = score(ready).metrics
     y_true = observed(ready)
     losses = [np.abs(y_true - in_units(ready, guesses(ready, seed)))[::3, :, 0] for seed in (1, 2)]
-    assert metrics["p_by_step"]["rnn"] == pytest.approx(by_step(*losses, spacing=3).tolist())
+    assert metrics["p_by_step"]["rnn"] == pytest.approx(p_values_by_step(*losses, spacing=3).tolist())
     gains = 1 - losses[0].mean(axis=0) / losses[1].mean(axis=0)
     assert metrics["skill_by_step"]["rnn"] == pytest.approx(gains.tolist())
 
@@ -455,7 +496,7 @@ def test_the_same_cut_offs_of_all_series_are_tested_step_by_step(monkeypatch: py
     for seed in (1, 2):
         error = np.abs(y_true - in_units(ready, guesses(ready, seed)))[:, :, 0] / yardstick[series][:, None]
         losses.append(error.reshape(2, -1, HORIZON).mean(axis=0)[::3])
-    assert metrics["p_by_step"]["rnn"] == pytest.approx(by_step(*losses, spacing=3).tolist())
+    assert metrics["p_by_step"]["rnn"] == pytest.approx(p_values_by_step(*losses, spacing=3).tolist())
 
 
 def test_a_line_that_falls_below_zero_does_not_break_logarithms() -> None:
@@ -476,6 +517,6 @@ def test_a_line_that_falls_below_zero_does_not_break_logarithms() -> None:
     [(9, "no intervals: the validation span has 9 windows"), (20, "too few for intervals of 95%"), (39, None)],
 )
 def test_intervals_of_few_windows_are_told(n_windows: int, said: str | None) -> None:
-    warnings = calibration_warnings(Config(), n_windows)
+    warnings = calibration_warnings(plain_config(), n_windows)
     assert (said is None and not warnings) or (said is not None and said in warnings[0])
-    assert not calibration_warnings(Config().replace(intervals={"levels": "none"}), n_windows)
+    assert not calibration_warnings(plain_config(levels="none"), n_windows)

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from forecast.data.panel import Floats
-from forecast.evaluation.significance import by_step, diebold_mariano, skill_interval
+from forecast.evaluation.significance import diebold_mariano, p_values_by_step, skill_interval
 
 
 def overlapping(rng: np.random.Generator, n: int, horizon: int, scale: float = 1.0) -> Floats:
@@ -85,8 +85,8 @@ def test_steps_are_corrected_for_their_number() -> None:
     scaled = np.array(single)[order] * 6 / np.arange(1, 7)
     expected = np.empty(6)
     expected[order] = np.minimum.accumulate(scaled[::-1])[::-1]
-    assert by_step(loss, reference) == pytest.approx(expected)
-    assert (by_step(loss, reference)[:2] < 1e-4).all()
+    assert p_values_by_step(loss, reference) == pytest.approx(expected)
+    assert (p_values_by_step(loss, reference)[:2] < 1e-4).all()
 
 
 def test_steps_of_equal_forecasts_are_rarely_told_apart() -> None:
@@ -94,14 +94,14 @@ def test_steps_of_equal_forecasts_are_rarely_told_apart() -> None:
     found = []
     for _ in range(200):
         errors = rng.normal(size=(2, 300, 1)) + 0.5 * rng.normal(size=(2, 300, 12))
-        found.append((by_step(*np.abs(errors)) < 0.05).any())
+        found.append((p_values_by_step(*np.abs(errors)) < 0.05).any())
     assert np.mean(found) < 0.09  # of forecasts, not of steps: one in twenty, give or take 1.5 %
 
 
 def test_steps_of_origins_that_lie_apart_overlap_less() -> None:
     rng = np.random.default_rng(11)
     loss, reference = rng.normal(size=(2, 40, 12)) + np.array([0, 0.5])[:, None, None]
-    assert by_step(loss, reference, spacing=12)[11] < by_step(loss, reference)[11]
+    assert p_values_by_step(loss, reference, spacing=12)[11] < p_values_by_step(loss, reference)[11]
 
 
 @pytest.mark.parametrize(("n", "horizon"), [(120, 1), (200, 6), (500, 12)])

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import forecast
-from injection import CONFIG, cheap, results, train
+from injection import CONFIG, results, train, without_plots
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     y = 20 + 5 * np.sin(2 * np.pi * months / 12) + np.random.default_rng(0).normal(0, 0.5, 80)
     frame = pd.DataFrame({"ds": pd.date_range("1990-01-01", periods=80, freq="MS"), "y": y})
     frame.to_csv(folder / "rows.csv", index=False)
-    with cheap():
+    with without_plots():
         old = {**CONFIG, "epochs": 1, "seed": 1}
         forecast.train(folder / "rows.csv", old, run="run", runs_dir=folder / "runs")
     return folder
@@ -34,7 +34,7 @@ def folder(start: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def straight(start: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def uninterrupted(start: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What the training comes to if nothing happens."""
-    with cheap():
-        return results(train(Path(shutil.copytree(start, tmp_path_factory.mktemp("straight") / "copy"))))
+    with without_plots():
+        return results(train(Path(shutil.copytree(start, tmp_path_factory.mktemp("uninterrupted") / "copy"))))

@@ -13,7 +13,7 @@ import pytest
 
 import forecast
 from forecast import Run, RunError
-from forecast.runs import writer
+from forecast.runs import files
 from forecast.runs.find import unfinished_runs
 
 CONFIG = {"model": "lstm", "units": 2, "epochs": 2, "steps_per_epoch": 2, "batch_size": 16, "lookback": 4, "horizon": 2}
@@ -88,19 +88,19 @@ def faults(
     made = Faults(number, strike, names, lasting)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecast.runs.files.open", made.opened, raising=False)
-        patch.setattr("forecast.runs.writer.exchange_folders", made.counted("exchange", writer.exchange_folders))
+        patch.setattr("forecast.runs.files.exchange_folders", made.counted("exchange", files.exchange_folders))
         for name in IN_OS:
             patch.setattr(os, name, made.counted(name, getattr(os, name)))
         yield made
 
 
 @contextmanager
-def cheap() -> Iterator[None]:
+def without_plots() -> Iterator[None]:
     """A checkpoint after every step; and pictures that are written, but not drawn."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecast.workflows.fitting._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-        patch.setattr("forecast.plots.draw.draw_run", lambda *_: {"1.png": b"picture" * 99})
-        patch.setattr("forecast.plots.page.report_page", lambda _: "page")
+        patch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {"1.png": b"picture" * 99})
+        patch.setattr("forecast.plots.run_report.report_page", lambda _: "page")
         yield
 
 
@@ -109,7 +109,7 @@ def train(folder: Path) -> Run:
     return forecast.train(folder / "rows.csv", CONFIG, run="run", runs_dir=folder / "runs", overwrite=True)
 
 
-def go_on(folder: Path) -> Run:
+def resume_or_train(folder: Path) -> Run:
     """What one does after a crash: continue what is unfinished, else begin anew unless the new run is there."""
     unfinished = unfinished_runs(folder / "runs")
     try:

@@ -11,7 +11,7 @@ import pytest
 
 from forecast.errors import RunError
 from forecast.progress import TrainingState
-from forecast.runs.arrays import forms_of
+from forecast.runs.arrays import specs_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 
 ORIGIN, TRIALS = "a1", 150
@@ -39,7 +39,7 @@ def zeroed(content: bytes, chance: random.Random) -> bytes:
 def test_no_damage_is_taken_for_a_checkpoint(tmp_path: Path, damage: Callable[[bytes, random.Random], bytes]) -> None:
     chance = random.Random(0)
     weights = np.random.default_rng(0).normal(size=200)
-    forms = forms_of({"w": weights})
+    forms = specs_of({"w": weights})
     for step in (5, 10):
         save_checkpoint(tmp_path, "model", {"w": weights * step}, TrainingState(step), ORIGIN)
     older, newer = sorted(tmp_path.iterdir())

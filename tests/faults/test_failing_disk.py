@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import pytest
 
 from forecast import MachineError
-from injection import EVERY_CALL, Faults, cheap, check_whole, faults, go_on, is_old, results, train
+from injection import EVERY_CALL, Faults, check_whole, faults, is_old, results, resume_or_train, train, without_plots
 
 NEEDS_SPACE = ("open", "write", "fsync", "replace", "mkdir")
 
@@ -29,10 +29,10 @@ def left_over(folder: Path) -> list[str]:
     return [str(path) for path in (folder / "runs").rglob("*") if path.name.endswith((".tmp", ".replaced"))]
 
 
-def struck(folder: Path, straight: dict[str, bytes], met: Callable[[], Any]) -> bool:
+def struck(folder: Path, uninterrupted: dict[str, bytes], met: Callable[[], Any]) -> bool:
     """Train while the disk fails; whether it failed. Afterwards, whatever was there goes on to the same bits."""
     refusal = None
-    with cheap():
+    with without_plots():
         try:
             with met():
                 train(folder)
@@ -41,23 +41,23 @@ def struck(folder: Path, straight: dict[str, bytes], met: Callable[[], Any]) -> 
         assert refusal is None or str(folder) in refusal.message
         failed = is_old(check_whole(folder))
         assert left_over(folder) == []
-        assert results(go_on(folder)) == straight
+        assert results(resume_or_train(folder)) == uninterrupted
     assert [path.name for path in (folder / "runs").iterdir()] == ["run"]
     return failed
 
 
 def test_a_disk_that_fills_up_leaves_the_older_checkpoint_and_the_older_run(
-    folder: Path, straight: dict[str, bytes]
+    folder: Path, uninterrupted: dict[str, bytes]
 ) -> None:
     full = failing(errno.ENOSPC)
-    assert struck(folder, straight, lambda: faults(60, full, NEEDS_SPACE))
+    assert struck(folder, uninterrupted, lambda: faults(60, full, NEEDS_SPACE))
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("part", range(4))
 @pytest.mark.parametrize("fault", ["full", "broken once"])
 def test_a_disk_may_fail_at_any_call(
-    start: Path, tmp_path: Path, straight: dict[str, bytes], fault: str, part: int
+    start: Path, tmp_path: Path, uninterrupted: dict[str, bytes], fault: str, part: int
 ) -> None:
     numbers = {"full": [errno.ENOSPC, errno.EDQUOT, errno.EFBIG], "broken once": [errno.EIO, errno.EXDEV]}[fault]
     names = NEEDS_SPACE if fault == "full" else EVERY_CALL
@@ -73,7 +73,7 @@ def test_a_disk_may_fail_at_any_call(
             with faults(number, strike, names, lasting=fault == "full") as made:
                 yield counted.append(made)
 
-        struck(folder, straight, met)
+        struck(folder, uninterrupted, met)
         if counted[0].calls < number:
             return
     pytest.fail("The training never went through.")

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 
-from injection import cheap, check_whole, faults, go_on, results, train
+from injection import check_whole, faults, results, resume_or_train, train, without_plots
 from victim import Victim
 
 
@@ -25,17 +25,17 @@ def kill() -> NoReturn:
 
 
 def test_a_training_that_is_killed_again_and_again_ends_with_the_same_bits(
-    folder: Path, straight: dict[str, bytes]
+    folder: Path, uninterrupted: dict[str, bytes]
 ) -> None:
     step = train
-    with cheap():
+    with without_plots():
         for number in (12, 40, 30, 55):  # the call that it dies at
             with pytest.raises(Killed), faults(number, kill):
                 step(folder)
             check_whole(folder)
-            step = go_on
-        run = go_on(folder)
-    assert results(run) == straight
+            step = resume_or_train
+        run = resume_or_train(folder)
+    assert results(run) == uninterrupted
     assert [path.name for path in (folder / "runs").iterdir()] == ["run"]
 
 
@@ -46,11 +46,11 @@ def victim() -> Iterator[Victim]:
     process.end()
 
 
-def goes_on_to(victim: Victim, folder: Path, straight: dict[str, bytes]) -> None:
+def goes_on_to(victim: Victim, folder: Path, uninterrupted: dict[str, bytes]) -> None:
     """After a kill, something whole is there, and going on ends with the same bits and leaves nothing else."""
     check_whole(folder)
-    assert victim.does("go_on", folder) == 0
-    assert results(check_whole(folder)) == straight
+    assert victim.does("resume_or_train", folder) == 0
+    assert results(check_whole(folder)) == uninterrupted
     left = [path.name for path in (folder / "runs").iterdir()]
     assert set(left) <= {"run", ".run.lock"}  # a dead holder's lock locks nobody out
     shutil.rmtree(folder)
@@ -58,11 +58,13 @@ def goes_on_to(victim: Victim, folder: Path, straight: dict[str, bytes]) -> None
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("part", range(4))
-def test_a_kill_at_any_call(start: Path, tmp_path: Path, straight: dict[str, bytes], victim: Victim, part: int) -> None:
+def test_a_kill_at_any_call(
+    start: Path, tmp_path: Path, uninterrupted: dict[str, bytes], victim: Victim, part: int
+) -> None:
     for number in range(part + 1, 1000, 4):
         folder = Path(shutil.copytree(start, tmp_path / str(number)))
         ended = victim.does("train", folder, number)
-        goes_on_to(victim, folder, straight)
+        goes_on_to(victim, folder, uninterrupted)
         if ended == 0:
             return
         assert ended == -signal.SIGKILL
@@ -71,7 +73,7 @@ def test_a_kill_at_any_call(start: Path, tmp_path: Path, straight: dict[str, byt
 
 @pytest.mark.thorough
 def test_a_kill_at_fifty_random_moments(
-    start: Path, tmp_path: Path, straight: dict[str, bytes], victim: Victim
+    start: Path, tmp_path: Path, uninterrupted: dict[str, bytes], victim: Victim
 ) -> None:
     folder = Path(shutil.copytree(start, tmp_path / "timed"))
     began = time.monotonic()
@@ -80,4 +82,4 @@ def test_a_kill_at_fifty_random_moments(
     for number in range(50):
         folder = Path(shutil.copytree(start, tmp_path / str(number)))
         victim.does("train", folder, seconds=moments.uniform(0.001, longest))
-        goes_on_to(victim, folder, straight)
+        goes_on_to(victim, folder, uninterrupted)

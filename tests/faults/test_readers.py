@@ -11,19 +11,21 @@ from pathlib import Path
 import pytest
 
 import forecast
+from configs import plain_config
 from forecast.runs.find import all_runs, find
 
 WRITE = """
 import itertools, json, sys
 from pathlib import Path
 from forecast.runs import files
-from forecast.config import Config
+from forecast.runs.documents import config_from_json
 from forecast.runs.writer import RunWriter
 if sys.argv[2] == "in steps":
     files.ctypes.CDLL = lambda *_, **__: None
+config = config_from_json(sys.argv[3].encode(), Path("config.json"))
 for number in itertools.count():
     writer = RunWriter(Path(sys.argv[1]), "run")
-    writer.begin({}, Config(), overwrite=True)
+    writer.begin({}, config, overwrite=True)
     writer.write("metrics.json", json.dumps({"seed": number}))
     writer.write("gradients.json", json.dumps({"seed": number}))
     writer.finish({"seed": number})
@@ -57,7 +59,7 @@ def writing(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.parametrize("moves", ["at once", "in steps"])
 def test_a_run_is_always_there_and_of_one_version(tmp_path: Path, moves: str) -> None:
     seen = set()
-    with writing(WRITE, tmp_path, moves):
+    with writing(WRITE, tmp_path, moves, plain_config().to_json()):
         while len(seen) < 30:
             run = find("run", runs_dir=tmp_path)
             number = run.manifest["seed"]

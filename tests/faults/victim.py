@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from injection import cheap, faults, go_on, train
+from injection import faults, resume_or_train, train, without_plots
 
 LONGEST = 120  # seconds of a task; one that hangs is ended by a signal
 
@@ -43,7 +43,7 @@ class Victim:
 
 def obey() -> None:
     """Do one task after the other, each in a fork, and print how it ended."""
-    for module in ("models.recurrent", "report.draw", "report.page", "training.trainer"):
+    for module in ("models.recurrent", "plots.run_plots", "plots.run_report", "training.trainer"):
         import_module(f"forecast.{module}")
 
     def kill_for_good() -> NoReturn:
@@ -57,8 +57,8 @@ def obey() -> None:
             signal.alarm(LONGEST)
             os.dup2(2, 1)
             try:
-                with cheap(), faults(number, kill_for_good):
-                    {"train": train, "go_on": go_on}[task](Path(folder))
+                with without_plots(), faults(number, kill_for_good):
+                    {"train": train, "resume_or_train": resume_or_train}[task](Path(folder))
             except BaseException:
                 traceback.print_exc()
                 os._exit(1)

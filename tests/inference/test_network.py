@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, Run
+from forecast import Run, Settings
 from forecast.data.prepare import Rows, encode, windows_of
 from forecast.inference import network as inference
 from forecast.models.feeding import KerasNetwork
@@ -20,13 +20,13 @@ from forecast.models.graph import graph_of
 from forecast.models.recurrent import build_network, weights_of
 from forecast.models.shape import shape_of
 from forecast.progress import NullProgress
+from forecast.runs.rows import new_panel
 from forecast.workflows.networks import KERAS, ONNX, networks_of
-from forecast.workflows.reading import fitting_panel
 
 
 @pytest.fixture(scope="module")
 def rows(trained: Run, monthly_csv: Path) -> Rows:
-    return encode(fitting_panel(trained, monthly_csv, NullProgress()), trained.config.data, trained.scaler)
+    return encode(new_panel(trained, monthly_csv, NullProgress()), trained.config.data, trained.scaler)
 
 
 def test_a_run_says_what_computes_it(trained: Run, rows: Rows) -> None:
@@ -74,7 +74,7 @@ def test_a_carried_state_is_carried_as_in_keras(model: str, rows: Rows) -> None:
 
 
 def test_a_run_that_onnx_cannot_compute_says_so_and_forecasts_with_keras(
-    monthly_csv: Path, tiny: Callable[..., Config], tmp_path: Path, no_plots: None, capfd: pytest.CaptureFixture[str]
+    monthly_csv: Path, tiny: Callable[..., Settings], tmp_path: Path, no_plots: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = forecast.train(monthly_csv, tiny(activation="gelu", baseline=False), run="gelu", runs_dir=tmp_path)
     assert run.manifest["runtimes"] == {"model": KERAS}
@@ -83,7 +83,7 @@ def test_a_run_that_onnx_cannot_compute_says_so_and_forecasts_with_keras(
 
 
 def test_a_graph_that_differs_from_keras_is_not_used(
-    monthly_csv: Path, tiny: Callable[..., Config], tmp_path: Path, no_plots: None, monkeypatch: pytest.MonkeyPatch
+    monthly_csv: Path, tiny: Callable[..., Settings], tmp_path: Path, no_plots: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("forecast.workflows.networks._ROUNDING", 0.0)
     run = forecast.train(monthly_csv, tiny(baseline=False), run="apart", runs_dir=tmp_path)

@@ -12,7 +12,7 @@ from statsmodels.tsa.forecasting.theta import ThetaModel
 from statsmodels.tsa.holtwinters import ExponentialSmoothing
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 
-from forecast.config import Config
+from configs import plain_config
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.scaling import unscaled
@@ -49,7 +49,7 @@ def rows_of(values: Floats, absent: tuple[int, ...] = ()) -> Rows:
     times = (np.datetime64("2021-01-01", "h") + there).astype("datetime64[us]")
     columns = tuple(f"y{number}" for number in range(values.shape[1]))
     panel = Panel(values=values[there], times=times, columns=columns, clock=Clock("h"))
-    data = Config().replace(data={"target": columns, "covariates": (), "calendar": False, "longest_fill": 2}).data
+    data = plain_config(target=columns, longest_fill=2).data
     return encode(panel, data, unscaled(panel))
 
 

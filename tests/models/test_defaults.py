@@ -5,11 +5,27 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from configs import PLAIN
+from forecast.config import Config, Settings
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import arrange, prepare
 from forecast.errors import ConfigError, DataError
+from forecast.models import defaults
 from forecast.models.catalogue import configure
-from forecast.models.defaults import default_batch, default_season, default_segment, default_spans, resolve
+from forecast.models.defaults import (
+    default_batch,
+    default_season,
+    default_segment,
+    default_spans,
+    plan_in_sentences,
+    resolve,
+)
+
+
+def planned(settings: Settings, panel: Panel) -> tuple[Config, list[str]]:
+    """The configuration, and the sentences that are shown before training."""
+    config, choices = resolve(settings, panel)
+    return config, plan_in_sentences(config, panel.clock, choices)
 
 
 def panel_of(n_rows: int, freq: str = "D", columns: tuple[str, ...] = ("y",), low: float = 1.0) -> Panel:
@@ -64,25 +80,46 @@ def test_spans_of_other_clocks_follow_from_the_season(freq: str, season: int, sp
 
 
 def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
-    resolved, notes = resolve(configure(), panel_of(1000, columns=("y", "x")))
+    resolved, choices = resolve(configure(), panel_of(1000, columns=("y", "x")))
     data = resolved.data
     assert (data.target, data.covariates) == (("y",), ("x",))
     assert (data.lookback, data.horizon, data.season) == (56, 7, 7)
     assert (data.calendar, data.transform, data.channels) == (True, "none", "independent")
     assert (resolved.network.normalise, resolved.network.segment) == ("last", 3)
     assert (resolved.training.batch_size, resolved.training.mirror) == (32, False)
-    assert notes == (
+    assert plan_in_sentences(resolved, Clock("D"), choices) == [
         "target: y; other inputs: x",
         "lookback 56 days, horizon 7 days, season 7 days",
         "fed in segments of 3 days, 19 turns of the cell",
-    )
-    again, _ = resolve(resolved, panel_of(1000, columns=("y", "x")))
+    ]
+    assert {choice.field: choice.value for choice in choices} == {
+        "target": ("y",),
+        "covariates": ("x",),
+        "calendar": True,
+        "lookback": 56,
+        "horizon": 7,
+        "season": 7,
+        "transform": "none",
+        "limits": (),
+        "circular": (),
+        "normalise": "last",
+        "segment": 3,
+        "batch_size": 32,
+        "mirror": False,
+    }
+    assert all(choice.why for choice in choices)
+    again, choices = resolve(resolved, panel_of(1000, columns=("y", "x")))
     assert again == resolved
+    assert choices == []
+
+
+def test_every_field_that_may_be_open_has_a_reason() -> None:
+    assert set(PLAIN) | {"target", "levels"} == set(defaults._REASONS)
 
 
 @pytest.mark.parametrize("model", ["rnn", "lstm", "stacked-lstm", "gru"])
 def test_a_textbook_network_is_fed_one_step_after_another(model: str) -> None:
-    resolved, notes = resolve(configure({"model": model}), panel_of(1000))
+    resolved, notes = planned(configure({"model": model}), panel_of(1000))
     assert (resolved.network.segment, resolved.training.batch_size, resolved.data.channels) == (1, 64, "joint")
     assert not any("segment" in note for note in notes)
 
@@ -144,7 +181,7 @@ def test_what_the_user_chose_is_kept() -> None:
     ("freq", "low", "is_price"), [("B", 1.0, True), ("B", -0.5, False), ("B", 0.0, True), ("D", 1.0, False)]
 )
 def test_positive_values_of_business_days_are_prices(freq: str, low: float, is_price: bool) -> None:
-    resolved, notes = resolve(configure(), panel_of(1000, freq, ("close", "volume"), low))
+    resolved, notes = planned(configure(), panel_of(1000, freq, ("close", "volume"), low))
     expected = ("log", (), False) if is_price else ("none", ("volume",), True)
     assert (resolved.data.transform, resolved.data.covariates, resolved.data.calendar) == expected
     assert resolved.network.normalise == "last"
@@ -154,7 +191,7 @@ def test_positive_values_of_business_days_are_prices(freq: str, low: float, is_p
 
 @pytest.mark.parametrize("choice", [{"transform": "none"}, {"normalise": "standard"}])
 def test_no_note_on_returns_where_the_user_chose_otherwise(choice: dict[str, str]) -> None:
-    _, notes = resolve(configure(choice), panel_of(1000, "B"))
+    _, notes = planned(configure(choice), panel_of(1000, "B"))
     assert not any("returns" in note for note in notes)
 
 
@@ -178,7 +215,7 @@ def test_a_target_is_no_covariate() -> None:
 @pytest.mark.parametrize("target", ["y", "y,x"])
 def test_the_covariates_that_are_told_are_those_that_are_fed(target: str) -> None:
     panel = panel_of(100, columns=("y", "x", "z"))
-    resolved, notes = resolve(configure({"target": target, "channels": "independent"}), panel)
+    resolved, notes = planned(configure({"target": target, "channels": "independent"}), panel)
     assert len(arrange(panel, resolved.data).columns) == 1 + len(resolved.data.covariates)
     assert ("other inputs" in notes[0]) == bool(resolved.data.covariates)
 
@@ -202,7 +239,8 @@ def test_which_column_is_asked_for_where_it_is_not_clear() -> None:
     with pytest.raises(DataError) as caught:
         resolve(configure(), ambiguous)
     assert caught.value.message == "Which column should be forecast? There are 2: a, b."
-    assert caught.value.advice == "Name it with --target, for example --target 'a'."
+    assert caught.value.text("shell")[1] == "Name it with --target, for example --target 'a'."
+    assert caught.value.advice == "Name it with target, for example target='a'."
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from forecast.config import build_config
+from configs import plain_config
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import prepare
 from forecast.models.catalogue import configure
@@ -68,8 +68,7 @@ def test_without_a_calendar_nothing_is_known_ahead() -> None:
 def test_sizes_follow_from_the_rows(options: dict[str, object], expected: tuple[int, ...]) -> None:
     values = np.random.default_rng(0).normal(size=(60, 3))
     times = np.datetime64("2020-01-01", "us") + np.arange(60) * np.timedelta64(1, "D")
-    resolved = {"covariates": "none", "calendar": False, "lookback": 5, "horizon": 2, "season": 7}
-    config = build_config({"data": resolved | {"transform": "none", "channels": "joint"} | options})
+    config = plain_config(**{"lookback": 5, "horizon": 2, **options})
     rows = prepare(Panel(values, times, ("a", "b", "c"), Clock("D")), config).rows
     shape = shape_of(rows, 5, 2)
     assert (shape.targets, shape.covariates, shape.known, shape.series) == expected

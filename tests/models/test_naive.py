@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forecast.config import build_config
+from configs import plain_config
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Rows, arrange, encode
 from forecast.data.scaling import fit_scaler
@@ -25,7 +25,7 @@ def rows_of(values: np.ndarray, days: np.ndarray | None = None, sizes: tuple[int
     names = tuple(f"s{number}" for number in range(len(offsets) - 1))
     times = np.datetime64("2020-01-01", "us") + days * np.timedelta64(1, "D")
     panel = Panel(values, times, columns, Clock("D"), names, offsets)
-    data = build_config({"data": {"target": columns, "covariates": "none", "calendar": False}}).data
+    data = plain_config(target=columns).data
     return encode(arrange(panel, data), data, fit_scaler(panel, np.ones(len(values), bool), ()))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import references
-from forecast.config import Config, NetworkConfig
+from forecast.config import NetworkConfig
 from forecast.errors import ConfigError, RunError
 from forecast.models.backend import keras, tf
 from forecast.models.catalogue import MODELS, configure
@@ -545,11 +545,6 @@ def test_names_of_weights_do_not_depend_on_what_was_built_before() -> None:
     assert (
         set(weights_of(build_network(config, SHAPE, 0))) == set(weights_of(build_network(config, SHAPE, 0))) == expected
     )
-
-
-def test_an_open_configuration_is_refused() -> None:
-    with pytest.raises(ConfigError, match="normalise and segment are open"):
-        build_network(Config().network, SHAPE, seed=0)
 
 
 def test_feeding_back_too_often_is_refused_with_a_segment_that_works() -> None:

@@ -1,4 +1,4 @@
-"""The plots of what is left in the errors: they fit their sheets, whatever the numbers are."""
+"""The plots of what is left in the errors: they fit their sizes, whatever the numbers are."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from forecast.data.panel import Clock
 from forecast.evaluation.diagnosis import errors_by_clock, reliability_of, residuals_of
-from forecast.plots.canvas import FILE, PHONE, SCREEN, Drawing, Sheet, to_svg
-from forecast.plots.diagnosis import plot_coverage, plot_error_by_clock, plot_reliability, plot_residuals
+from forecast.plots.figure import FILE, PHONE, SCREEN, PageSize, PlotFigure, to_svg
+from forecast.plots.run_plots import plot_coverage, plot_error_by_clock, plot_reliability, plot_residuals
 from forecast.plots.style import Labels
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -23,22 +23,22 @@ def frame(values: np.ndarray, freq: str = "h") -> pd.DataFrame:
     return pd.DataFrame({"unique_id": "temperature", "ds": times, "cutoff": times, "y": values, **columns})
 
 
-def every_plot(own: pd.DataFrame, sheet: Sheet) -> list[Drawing]:
+def every_plot(own: pd.DataFrame, size: PageSize) -> list[PlotFigure]:
     clock = Clock("h")
     parts = list(errors_by_clock(own, ["lstm", "rnn", "persistence"], clock))
-    figures = [plot_error_by_clock(parts, LABELS, "MASE", sheet=sheet)] if parts else []
+    figures = [plot_error_by_clock(parts, LABELS, "MASE", size=size)] if parts else []
     level = {"coverage_by_step": [0.7, None], "width_by_step": [1.0, None]}
     return [
         *figures,
-        plot_coverage({"80": level, "95": level}, LABELS, sheet=sheet),
-        plot_reliability({name: reliability_of(own, name) for name in ("lstm", "rnn")}, LABELS, "", sheet=sheet),
-        plot_residuals(residuals_of(own, "lstm", 1, clock, 24), LABELS, "", sheet=sheet),
+        plot_coverage({"80": level, "95": level}, LABELS, size=size),
+        plot_reliability({name: reliability_of(own, name) for name in ("lstm", "rnn")}, LABELS, "", size=size),
+        plot_residuals(residuals_of(own, "lstm", 1, clock, 24), LABELS, "", size=size),
     ]
 
 
-@pytest.mark.parametrize("sheet", [FILE, SCREEN, PHONE], ids=["file", "screen", "phone"])
-def test_nothing_overlaps_or_is_cut(sheet: Sheet) -> None:
-    for figure in every_plot(frame(np.sin(np.arange(2000.0))), sheet):
+@pytest.mark.parametrize("size", [FILE, SCREEN, PHONE], ids=["file", "screen", "phone"])
+def test_nothing_overlaps_or_is_cut(size: PageSize) -> None:
+    for figure in every_plot(frame(np.sin(np.arange(2000.0))), size):
         svg = to_svg(figure)
         assert svg.startswith(b"<?xml")
         assert len(svg) < 200_000
@@ -47,8 +47,8 @@ def test_nothing_overlaps_or_is_cut(sheet: Sheet) -> None:
         for entry in figure.legends:
             assert entry.get_window_extent().x1 <= figure.bbox.x1
             assert max(box.y1 for box in boxes) <= entry.get_window_extent().y0 + 1
-        assert bool(figure.texts) == (not sheet.bare)
-        assert figure.title.startswith("station, temperature: ")
+        assert bool(figure.texts) == (not size.embedded)
+        assert figure.subject == "station, temperature"
 
 
 @pytest.mark.parametrize("values", [[1.0], [1.0, 2.0], [3.0] * 50, [np.nan] * 50, [1e12, -1e12] * 30, [0.0] * 900])
@@ -59,7 +59,7 @@ def test_any_numbers_give_a_picture(values: list[float]) -> None:
 
 def test_the_errors_of_all_parts_fit_their_common_axis() -> None:
     own = frame(np.where(pd.date_range("2001-01-01", periods=3000, freq="h").month == 3, 50.0, 1.0))
-    figure = plot_error_by_clock(list(errors_by_clock(own, ["lstm"], Clock("h"))), LABELS, "MASE", sheet=SCREEN)
+    figure = plot_error_by_clock(list(errors_by_clock(own, ["lstm"], Clock("h"))), LABELS, "MASE", size=SCREEN)
     assert [axes.get_xlabel() for axes in figure.axes] == ["hour", "weekday", "month"]
     assert {axes.get_ylim() for axes in figure.axes} == {figure.axes[0].get_ylim()}
     assert figure.axes[0].get_ylim()[0] == 0

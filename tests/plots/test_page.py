@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,16 @@ import pandas as pd
 import pytest
 
 from forecast import Run
-from forecast.commands.report.report import facts_of
+from forecast.commands.report.report import results_of
 from forecast.data.prepare import prepare
 from forecast.evaluation.scoring import Evaluation
-from forecast.plots.canvas import Drawing
-from forecast.plots.facts import Explained, Facts
-from forecast.plots.page import report_page
-from forecast.plots.pictures import Image
-from forecast.plots.plots import to_png
-from forecast.plots.style import Labels
+from forecast.plots import PLOTS, Labels, PageSize, Plot, PlotFigure, format_axes, styled, to_png
+from forecast.plots.page import Image
+from forecast.plots.results import Explained, PlotInputs, RunResults
+from forecast.plots.run_plots import draw_files, missing_spans
+from forecast.plots.run_report import report_page
 from forecast.plots.tables import forecast_table, interval_table, score_table
-from forecast.plots.timeline import holes
-from forecast.workflows.reading import training_panel
+from forecast.runs.rows import training_panel
 
 HOSTILE = """<script>document.title='taken'</script>"><img src=x onerror="document.title='taken'">{{7*7}}"""
 SECTIONS = ["verdict", "scores", "forecast", "origins", "errors", "calibration", "residuals", "training", "inside",
@@ -60,25 +59,25 @@ class Parsed(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def facts(trained: Run) -> Facts:
-    return facts_of(trained, training_panel(trained))
+def results(trained: Run) -> RunResults:
+    return results_of(trained, training_panel(trained))
 
 
 @pytest.fixture(scope="module")
-def drawn(facts: Facts) -> str:
+def drawn(results: RunResults) -> str:
     """A page with hostile names and everything that can stand in it."""
-    return report_page(hostile(with_everything(facts)))
+    return report_page(hostile(with_everything(results)))
 
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what takes time and says nothing in words."""
-    monkeypatch.setattr("forecast.plots.pictures.image_of", lambda _: Image("data:image/png;base64,", 1, 1))
+    monkeypatch.setattr("forecast.plots.page.svg_image", lambda _: Image("data:image/png;base64,", 1, 1))
 
 
-def with_everything(facts: Facts) -> Facts:
+def with_everything(results: RunResults) -> RunResults:
     """The same with every field that metrics.json may have, intervals, an explanation, and undefined figures."""
-    metrics: dict[str, Any] = json.loads(json.dumps(facts.evaluation.metrics))
+    metrics: dict[str, Any] = json.loads(json.dumps(results.evaluation.metrics))
     steps = metrics["horizon"]
     level = {"coverage": 0.78, "width": 2.0, "winkler": 3.0, "coverage_by_step": [0.8] * steps}
     level["width_by_step"] = list(range(1, steps + 1))
@@ -98,9 +97,9 @@ def with_everything(facts: Facts) -> Facts:
         },
     }
     explained = Explained(["the gate <i>keeps</i>"], {"1-gates.png": some_png()})
-    evaluation = Evaluation(metrics, with_fan(facts.evaluation.forecasts, list(metrics["models"])))
-    forecast = with_fan(facts.forecast, list(metrics["models"]))
-    return replace(facts, evaluation=evaluation, forecast=forecast, explained=explained)
+    evaluation = Evaluation(metrics, with_fan(results.evaluation.forecasts, list(metrics["models"])))
+    forecast = with_fan(results.forecast, list(metrics["models"]))
+    return replace(results, evaluation=evaluation, forecast=forecast, explained=explained)
 
 
 def with_fan(forecasts: pd.DataFrame, models: list[str]) -> pd.DataFrame:
@@ -114,26 +113,26 @@ def with_fan(forecasts: pd.DataFrame, models: list[str]) -> pd.DataFrame:
 
 
 def some_png() -> bytes:
-    figure = Drawing()
+    figure = PlotFigure()
     figure.subplots().plot([1, 2])
     return to_png(figure)
 
 
-def hostile(facts: Facts) -> Facts:
+def hostile(results: RunResults) -> RunResults:
     """The same with a hostile name wherever a name can stand."""
-    prepared, metrics = facts.prepared, dict(facts.evaluation.metrics)
+    prepared, metrics = results.prepared, dict(results.evaluation.metrics)
     panel = replace(prepared.rows.panel, columns=(HOSTILE,), name=HOSTILE, units={HOSTILE: HOSTILE})
     metrics |= {"naive_error": {HOSTILE: {"mae": 1.0, "rmse": 1.0}}, "verdict": HOSTILE, "unit": HOSTILE}
-    manifest = dict(facts.manifest) | {"title": HOSTILE, "source": HOSTILE, "command": HOSTILE, "platform": HOSTILE}
+    manifest = dict(results.manifest) | {"title": HOSTILE, "source": HOSTILE, "command": HOSTILE, "platform": HOSTILE}
     manifest["data"] = dict(manifest["data"]) | {"notes": [HOSTILE], "warnings": [HOSTILE]}
     return replace(
-        facts,
+        results,
         name=HOSTILE,
         manifest=manifest,
         prepared=prepare(panel, prepared.config.replace(data={"target": (HOSTILE,)})),
-        evaluation=Evaluation(metrics, facts.evaluation.forecasts.assign(unique_id=HOSTILE)),
-        forecast=facts.forecast.assign(unique_id=HOSTILE),
-        explained=facts.explained and Explained([HOSTILE], {f"{HOSTILE}.png": some_png()}),
+        evaluation=Evaluation(metrics, results.evaluation.forecasts.assign(unique_id=HOSTILE)),
+        forecast=results.forecast.assign(unique_id=HOSTILE),
+        explained=results.explained and Explained([HOSTILE], {f"{HOSTILE}.png": some_png()}),
     )
 
 
@@ -150,10 +149,10 @@ def test_a_run_has_a_report_that_its_manifest_knows(trained: Run) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_the_report_of_a_folder_is_that_of_the_training(trained: Run, facts: Facts) -> None:
+def test_the_report_of_a_folder_is_that_of_the_training(trained: Run, results: RunResults) -> None:
     assert trained.report is not None
     written = trained.report.read_text(encoding="utf-8")
-    again = report_page(facts)
+    again = report_page(results)
 
     def said(html: str) -> str:
         return re.sub(r"finished [^<]*", "", Parsed(html).text)
@@ -162,8 +161,8 @@ def test_the_report_of_a_folder_is_that_of_the_training(trained: Run, facts: Fac
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_everything_stands_in_its_place(facts: Facts) -> None:
-    page = Parsed(report_page(with_everything(facts)))
+def test_everything_stands_in_its_place(results: RunResults) -> None:
+    page = Parsed(report_page(with_everything(results)))
     assert page.ids() == SECTIONS
     for said in ("80 % interval", "inside 95 %", "Winkler", "CRPS", "RMSSE", "direction %", "are an echo", "adapt",
                  "Undefined: no yardstick.", "Undefined: persistence makes no error here.", "−10.0% to +20.0%",
@@ -232,17 +231,65 @@ def test_forecast_table_has_the_model_its_intervals_and_the_others() -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_run_without_a_newest_forecast_says_so(facts: Facts) -> None:
-    page = Parsed(report_page(replace(facts, forecast=facts.forecast.iloc[:0])))
+def test_a_run_without_a_newest_forecast_says_so(results: RunResults) -> None:
+    page = Parsed(report_page(replace(results, forecast=results.forecast.iloc[:0])))
     assert "The rows end in a gap, so no forecast follows them." in page.text
 
 
 def test_holes_are_absent_rows_and_missing_values() -> None:
     times = np.array(["2001-01-01", "2001-01-02", "2001-01-05", "2001-01-06", "2001-01-07"], "datetime64[us]")
     values = np.array([1.0, 2.0, 3.0, np.nan, 5.0])
-    found = holes(times, values, np.array([0, 0, 1, 1, 1]))
+    found = missing_spans(times, values, np.array([0, 0, 1, 1, 1]))
     days = [tuple(str(day)[:10] for day in hole) for hole in found]
     assert days == [("2001-01-02", "2001-01-05"), ("2001-01-05", "2001-01-07")]
+
+
+@styled()
+def plot_bias_by_step(forecasts: pd.DataFrame, labels: Labels, *, verdict: str, size: PageSize) -> PlotFigure:
+    """A plot that the package does not have."""
+    error = forecasts[labels.model] - forecasts["y"]
+    figure = PlotFigure(size)
+    axes = figure.subplots()
+    axes.plot(error.groupby(forecasts.groupby("cutoff").cumcount() + 1).mean())
+    format_axes(axes)
+    figure.add_head(labels.subject(), "bias by how far ahead", verdict=verdict, note="Zero is right.")
+    return figure
+
+
+def test_a_plot_is_added_by_one_entry(results: RunResults, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = Plot(6, "errors", plot_bias_by_step, ("test_forecasts", "labels"))
+    files, page = draw_files(results), Parsed(report_page(results))
+    monkeypatch.setitem(PLOTS, "bias-by-step", entry)
+    more_files, html = draw_files(results), report_page(results)
+    assert [name for name in more_files if name not in files] == ["6-bias-by-step.png"]
+    assert more_files["6-bias-by-step.png"].startswith(b"\x89PNG")
+    assert len(Parsed(html).images()) == len(page.images()) + 2
+    (section,) = re.findall(r'<section id="errors">.*?</section>', html, re.DOTALL)
+    assert "Bias by how far ahead" in section
+    assert "Zero is right." in section
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_plot_without_what_it_needs_is_left_out(results: RunResults, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PLOTS, "bias-by-step", Plot(6, "errors", plot_bias_by_step, ("test_forecasts", "labels")))
+    nothing = Evaluation(results.metrics, results.evaluation.forecasts.iloc[:0])
+    without = replace(results, evaluation=nothing)
+    assert "6-bias-by-step.png" not in draw_files(without)
+    assert "Bias by how far ahead" not in report_page(without)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_plot_on_no_section_of_the_page_is_refused(results: RunResults, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PLOTS, "bias-by-step", Plot(None, "bias", plot_bias_by_step, ("test_forecasts", "labels")))
+    with pytest.raises(ValueError, match=r"\{'bias'\}.*'errors'"):
+        report_page(results)
+
+
+def test_each_plot_takes_what_it_needs() -> None:
+    for plot in PLOTS.values():
+        arguments = [p for p in signature(plot.function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        assert len(arguments) == len(plot.needs)
+        assert all(hasattr(PlotInputs, name) for name in plot.needs)
 
 
 def test_in_a_browser_nothing_is_asked_for_and_every_picture_is_drawn(drawn: str, browser: Any, tmp_path: Path) -> None:

@@ -18,18 +18,15 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
 
-from forecast.plots.canvas import Drawing, dress, gaps
-from forecast.plots.plots import (
-    Labels,
+from forecast.plots.figure import PlotFigure, format_axes, gap_rows, to_png, to_svg
+from forecast.plots.run_plots import (
     plot_error_by_step,
     plot_examples,
     plot_forecast,
     plot_test_span,
     plot_training,
-    to_png,
-    to_svg,
 )
-from forecast.plots.style import MODEL, NAIVE
+from forecast.plots.style import MODEL, NAIVE, Labels
 
 LABELS = Labels("weather", "temperature", "°C", "month", "stacked-lstm", "rnn")
 MODELS = ("stacked-lstm", "rnn", "persistence", "seasonal-naive", "drift")
@@ -51,7 +48,7 @@ def tables(y: np.ndarray, n: int, horizon: int, freq: str = "MS", uid: str = "")
     return forecasts, past
 
 
-def every_plot(forecasts: pd.DataFrame, past: pd.DataFrame, labels: Labels, verdict: str = "") -> list[Drawing]:
+def every_plot(forecasts: pd.DataFrame, past: pd.DataFrame, labels: Labels, verdict: str = "") -> list[PlotFigure]:
     uid = str(past["unique_id"].iloc[0])
     horizon = int((forecasts["cutoff"] == forecasts["cutoff"].iloc[0]).sum())
     models = list(forecasts.columns[4:])
@@ -155,11 +152,11 @@ def test_missing_values_and_absent_rows_break_the_line() -> None:
 
 def test_weekends_and_holidays_are_no_gap_but_a_closed_exchange_of_two_weeks_is() -> None:
     days = pd.bdate_range("2024-01-01", periods=30).to_numpy()
-    assert gaps(days, "business day").tolist() == []
-    assert gaps(np.delete(days, range(3, 8)), "business day").tolist() == []
-    assert gaps(np.delete(days, range(3, 9)), "business day").tolist() == [3]
-    assert gaps(pd.date_range("2023-01-31", periods=24, freq="ME").to_numpy(), "month").tolist() == []
-    assert gaps(days[:2], "day").tolist() == []
+    assert gap_rows(days, "business day").tolist() == []
+    assert gap_rows(np.delete(days, range(3, 8)), "business day").tolist() == []
+    assert gap_rows(np.delete(days, range(3, 9)), "business day").tolist() == [3]
+    assert gap_rows(pd.date_range("2023-01-31", periods=24, freq="ME").to_numpy(), "month").tolist() == []
+    assert gap_rows(days[:2], "day").tolist() == []
 
 
 def test_examples_are_the_best_typical_and_worst_with_their_lookback() -> None:
@@ -272,7 +269,7 @@ def test_any_numbers_give_a_picture_in_which_nothing_overlaps(name: str, n: int,
         assert max(text.get_window_extent().x1 for text in figure.texts) <= figure.bbox.x1
 
 
-def ink(figure: Drawing) -> float:
+def ink(figure: PlotFigure) -> float:
     """How much the pixels of the lower half differ."""
     pixels = imread(io.BytesIO(to_png(figure)))
     assert pixels.shape == (715, 1300, 4)
@@ -280,11 +277,11 @@ def ink(figure: Drawing) -> float:
 
 
 def test_dates_fit_every_span() -> None:
-    axes = Drawing().subplots()
+    axes = PlotFigure().subplots()
     for seconds in np.geomspace(20, 3e9, 100):
         times = np.datetime64("2001-01-31T13:07:00", "us") + np.array([0, int(seconds * 1e6)]).astype("timedelta64[us]")
         for ticks in (5, 8, 10):
-            dress(axes, times, ticks)
+            format_axes(axes, times, ticks)
             assert 1 <= len(axes.get_xticks()) <= ticks + 2
 
 
@@ -299,5 +296,5 @@ def test_same_numbers_give_the_same_bytes_and_leave_matplotlib_alone() -> None:
 
 
 def test_no_window_system_is_touched() -> None:
-    code = "import sys, forecast.plots.plots; assert not {'matplotlib.pyplot', 'tensorflow'} & set(sys.modules)"
+    code = "import sys, forecast.plots; assert not {'matplotlib.pyplot', 'tensorflow'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

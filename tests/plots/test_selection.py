@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.plots.selection import one_after_the_other, pick_examples, steps_in_a_mean, typical_stretch
+from forecast.plots.selection import non_overlapping, pick_examples, steps_per_mean, typical_stretch
 
 
-def test_forecasts_one_after_the_other_skip_what_a_gap_leaves_out() -> None:
+def test_forecasts_non_overlapping_skip_what_a_gap_leaves_out() -> None:
     ds = pd.to_datetime(["2024-01-02", "2024-01-03", "2024-01-03", "2024-01-04", "2024-02-02", "2024-02-03"])
     cutoff = pd.to_datetime(["2024-01-01", "2024-01-01", "2024-01-02", "2024-01-02", "2024-02-01", "2024-02-01"])
-    assert one_after_the_other(pd.DataFrame({"ds": ds, "cutoff": cutoff}), 2).tolist() == [0, 1, 4, 5]
+    assert non_overlapping(pd.DataFrame({"ds": ds, "cutoff": cutoff}), 2).tolist() == [0, 1, 4, 5]
 
 
 @pytest.mark.parametrize(("steps", "horizon", "size"), [(5000, 24, 24), (12000, 24, 48), (4872, 168, 20), (900, 1, 4)])
 def test_means_are_of_whole_horizons_where_there_are_many(steps: int, horizon: int, size: int) -> None:
-    assert steps_in_a_mean(steps, horizon) == size
+    assert steps_per_mean(steps, horizon) == size
 
 
 def test_typical_stretch_of_nothing_observed_is_the_first() -> None:

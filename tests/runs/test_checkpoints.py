@@ -14,7 +14,7 @@ import pytest
 
 from forecast.errors import MachineError, RunError
 from forecast.progress import Epoch, TrainingState
-from forecast.runs.arrays import Forms, arrays_of, arrays_to_bytes, forms_of
+from forecast.runs.arrays import ArraySpecs, arrays_to_bytes, read_arrays, specs_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 
 ARRAYS = {
@@ -22,7 +22,7 @@ ARRAYS = {
     "optimizer/0": np.array(7, np.int64),
     "seed": np.array([2**32 - 1, 3], np.uint32),
 }
-FORMS = forms_of(ARRAYS | {"step": np.array(0)})
+SPECS = specs_of(ARRAYS | {"step": np.array(0)})
 ORIGIN = "a1"
 EPOCH = Epoch(1, 5, 0.1, 1 / 3, 2.0, 0.7, float("nan"))
 
@@ -61,7 +61,7 @@ def emptied(content: bytes) -> bytes:
 
 def test_every_bit_comes_back(tmp_path: Path) -> None:
     save(tmp_path, 12)
-    loaded = load_checkpoint(tmp_path, "model", FORMS, ORIGIN)
+    loaded = load_checkpoint(tmp_path, "model", SPECS, ORIGIN)
     assert loaded is not None
     arrays, progress, warnings = loaded
     assert arrays.pop("step") == 12
@@ -94,13 +94,13 @@ def test_damaged_ones_take_no_sound_ones_place(tmp_path: Path) -> None:
 def test_one_that_belongs_to_another_training_is_refused(tmp_path: Path) -> None:
     save(tmp_path, 5)
     with pytest.raises(RunError, match="of other data or another configuration"):
-        load_checkpoint(tmp_path, "model", FORMS, "b2")
+        load_checkpoint(tmp_path, "model", SPECS, "b2")
 
 
 def test_newest_means_the_highest_step_whatever_the_clock_says(tmp_path: Path) -> None:
     save(tmp_path, 999, 1000)
     os.utime(newest(tmp_path), (0, 0))
-    loaded = load_checkpoint(tmp_path, "model", FORMS, ORIGIN)
+    loaded = load_checkpoint(tmp_path, "model", SPECS, ORIGIN)
     assert loaded is not None
     assert loaded[1].step == 1000
 
@@ -108,14 +108,14 @@ def test_newest_means_the_highest_step_whatever_the_clock_says(tmp_path: Path) -
 def test_networks_do_not_mix(tmp_path: Path) -> None:
     save(tmp_path, 5, 10, network="model")
     save(tmp_path, 20, 30, 40, network="baseline")
-    loaded = load_checkpoint(tmp_path, "model", FORMS, ORIGIN)
+    loaded = load_checkpoint(tmp_path, "model", SPECS, ORIGIN)
     assert loaded is not None
     assert loaded[1].step == 10
-    assert load_checkpoint(tmp_path, "refit", FORMS, ORIGIN) is None
+    assert load_checkpoint(tmp_path, "refit", SPECS, ORIGIN) is None
 
 
 def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:
-    assert load_checkpoint(tmp_path / "nowhere", "model", FORMS, ORIGIN) is None
+    assert load_checkpoint(tmp_path / "nowhere", "model", SPECS, ORIGIN) is None
 
 
 @pytest.mark.parametrize("damage", [cut, flipped, zeroed, emptied])
@@ -123,7 +123,7 @@ def test_a_damaged_one_is_passed_over_with_a_warning(tmp_path: Path, damage: Cal
     save(tmp_path, 5, 10)
     path = newest(tmp_path)
     path.write_bytes(damage(path.read_bytes()))
-    loaded = load_checkpoint(tmp_path, "model", FORMS, ORIGIN)
+    loaded = load_checkpoint(tmp_path, "model", SPECS, ORIGIN)
     assert loaded is not None
     assert loaded[1].step == 5
     assert loaded[2] == ("checkpoint model-000000010.ckpt is damaged; going on from the one before",)
@@ -135,7 +135,7 @@ def test_training_never_starts_again_in_silence(tmp_path: Path, damage: Callable
     for path in tmp_path.iterdir():
         path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(RunError) as caught:
-        load_checkpoint(tmp_path, "model", FORMS, ORIGIN)
+        load_checkpoint(tmp_path, "model", SPECS, ORIGIN)
     assert "model-000000010.ckpt, model-000000005.ckpt" in caught.value.message
     assert caught.value.exit_code == 2
 
@@ -151,13 +151,13 @@ def test_a_failing_disk_leaves_the_older_ones_whole(tmp_path: Path, call: str, m
     with pytest.raises(MachineError, match=r"Cannot write .*model-000000015\.ckpt \([\d,]+ bytes\): No space left"):
         save(tmp_path, 15)
     assert files(tmp_path) == ["model-000000005.ckpt", "model-000000010.ckpt"]
-    loaded = load_checkpoint(tmp_path, "model", FORMS, ORIGIN)
+    loaded = load_checkpoint(tmp_path, "model", SPECS, ORIGIN)
     assert loaded is not None
     assert (loaded[1].step, loaded[2]) == (10, ())
 
 
-def read(content: bytes, forms: Forms) -> dict[str, np.ndarray]:
-    return arrays_of(io.BytesIO(content), forms, "The archive")
+def read(content: bytes, specs: ArraySpecs) -> dict[str, np.ndarray]:
+    return read_arrays(io.BytesIO(content), specs, "The archive")
 
 
 def test_any_flipped_bit_is_refused_or_harmless() -> None:
@@ -168,7 +168,7 @@ def test_any_flipped_bit_is_refused_or_harmless() -> None:
             content = bytearray(sound)
             content[place] ^= 1 << bit
             with suppress(RunError):
-                assert read(bytes(content), forms_of(arrays))["a"].tolist() == [0, 1, 2]
+                assert read(bytes(content), specs_of(arrays))["a"].tolist() == [0, 1, 2]
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -186,7 +186,7 @@ def pickled() -> bytes:
 @pytest.mark.parametrize("content", [b"", b"PK", b"no archive", npy(np.arange(3)), pickled()])
 def test_what_holds_no_plain_arrays_is_refused(content: bytes) -> None:
     with pytest.raises(RunError, match="The archive is damaged"):
-        read(content, {"a": FORMS["step"]})
+        read(content, {"a": SPECS["step"]})
 
 
 def test_objects_are_not_written() -> None:

@@ -25,18 +25,19 @@ import numpy as np
 import pytest
 
 import forecast
+from configs import plain_config
 from forecast import ForecastError, Run, RunError
 from forecast.cli import main
 from forecast.commands.explain.explanation import explain
+from forecast.commands.predict.predict import predict_and_draw
 from forecast.commands.stream.stream import Stream
-from forecast.inference.intervals import intervals_of
 from forecast.progress import TrainingState
-from forecast.runs.arrays import arrays_to_bytes, forms_of
+from forecast.runs.arrays import arrays_to_bytes, specs_of
+from forecast.runs.calibration import intervals_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.runs.explanation import read_explanation
 from forecast.runs.find import all_runs, open_run
 from forecast.runs.writer import RunWriter
-from forecast.workflows.forecasting import predict_and_draw
 
 Harm = Callable[[Path], object]
 
@@ -518,7 +519,7 @@ def test_a_hostile_checkpoint_is_refused(checkpoints: Path, name: str) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(RunError, match=said):
-            load_checkpoint(checkpoints, "model.1", forms_of(ARRAYS), "a1")
+            load_checkpoint(checkpoints, "model.1", specs_of(ARRAYS), "a1")
         assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
     finally:
         tracemalloc.stop()
@@ -526,23 +527,23 @@ def test_a_hostile_checkpoint_is_refused(checkpoints: Path, name: str) -> None:
 
 def test_a_linked_folder_of_checkpoints_is_not_written_into(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, "half")
-    writer.begin({}, forecast.Config(), overwrite=False)
-    writer.begun()
+    writer.begin({}, plain_config(), overwrite=False)
+    writer.read_unfinished()
     outside = tmp_path / "outside"
     writer.checkpoints.rename(outside)
     writer.checkpoints.symlink_to(outside)
     with pytest.raises(RunError, match=r"cannot be continued: .*checkpoints is a link"):
-        writer.begun()
+        writer.read_unfinished()
 
 
 @pytest.mark.parametrize("harm", [sparse("manifest.json"), pipe("manifest.json"), link_away("manifest.json"),
                                   swap("manifest.json", "{", '{"code": 1,')])  # fmt: skip
 def test_an_unfinished_training_of_a_stranger_is_refused(tmp_path: Path, harm: Harm) -> None:
     writer = RunWriter(tmp_path / "runs", "half")
-    writer.begin({}, forecast.Config(), overwrite=False)
+    writer.begin({}, plain_config(), overwrite=False)
     harm(writer.folder)
     with pytest.raises(RunError, match="cannot be continued"):
-        writer.begun()
+        writer.read_unfinished()
 
 
 @pytest.mark.parametrize(

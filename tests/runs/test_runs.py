@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.config import Config
+from configs import plain_config
 from forecast.errors import ConfigError, ForecastError, MachineError, RunError
 from forecast.runs.find import all_runs, find, open_run, runs_folder, unfinished_runs
 from forecast.runs.run import SCHEMA, Run
@@ -43,7 +43,7 @@ def make_run(
 ) -> Run:
     """A run of one file, without any training."""
     writer = RunWriter(folder, name)
-    writer.begin({}, Config(), overwrite)
+    writer.begin({}, plain_config(), overwrite)
     writer.write("metrics.json", json.dumps({"text": text}))
     return writer.finish({"finished": finished})
 
@@ -155,20 +155,20 @@ def test_a_manifest_that_makes_no_sense_is_refused_and_the_list_goes_on(copy: Pa
 
 
 def test_an_unfinished_run_is_refused_with_the_command_that_continues_it(tmp_path: Path) -> None:
-    RunWriter(tmp_path, "half").begin({}, Config(), overwrite=False)
+    RunWriter(tmp_path, "half").begin({}, plain_config(), overwrite=False)
     assert unfinished_runs(tmp_path) == ["half"]
     assert all_runs(runs_dir=tmp_path) == []
     with pytest.raises(RunError, match="not finished") as caught:
         find("half", runs_dir=tmp_path)
-    assert "forecast train --resume half" in caught.value.advice
+    assert "forecast train --resume half" in caught.value.text("shell")[1]
 
 
 def test_an_unfinished_run_is_refused_by_its_path_too(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, "half")
-    writer.begin({}, Config(), overwrite=False)
+    writer.begin({}, plain_config(), overwrite=False)
     with pytest.raises(RunError, match="not finished") as caught:
         find(str(writer.folder), runs_dir=tmp_path)
-    assert "forecast train --resume half" in caught.value.advice
+    assert "forecast train --resume half" in caught.value.text("shell")[1]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_without_runs_latest_says_how_to_make_one(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "absent"):
         with pytest.raises(RunError, match="There is no run") as caught:
             find("latest", runs_dir=folder)
-        assert "forecast train weather" in caught.value.advice
+        assert "forecast train weather" in caught.value.text("shell")[1]
         assert all_runs(runs_dir=folder) == []
         assert unfinished_runs(folder) == []
 
@@ -249,24 +249,24 @@ def test_where_runs_live(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_existing_run_is_kept_unless_it_is_to_be_overwritten(tmp_path: Path) -> None:
     make_run(tmp_path, "run", "first")
     with pytest.raises(ConfigError, match="There is a run 'run' already") as caught:
-        RunWriter(tmp_path, "run").begin({}, Config(), overwrite=False)
-    assert "--overwrite" in caught.value.advice
+        RunWriter(tmp_path, "run").begin({}, plain_config(), overwrite=False)
+    assert "--overwrite" in caught.value.text("shell")[1]
     assert find("run", runs_dir=tmp_path).metrics == {"text": "first"}
 
 
 def test_an_unfinished_training_is_not_begun_anew_by_accident(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, "run")
-    writer.begin({}, Config(), overwrite=False)
+    writer.begin({}, plain_config(), overwrite=False)
     with pytest.raises(ConfigError, match="unfinished training of 'run'") as caught:
-        writer.begin({}, Config(), overwrite=False)
-    assert "forecast train --resume run" in caught.value.advice
-    writer.begin({}, Config(), overwrite=True)
+        writer.begin({}, plain_config(), overwrite=False)
+    assert "forecast train --resume run" in caught.value.text("shell")[1]
+    writer.begin({}, plain_config(), overwrite=True)
 
 
 def test_an_overwritten_run_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     make_run(tmp_path, "run", "first")
     writer = RunWriter(tmp_path, "run")
-    writer.begin({}, Config(), overwrite=True)
+    writer.begin({}, plain_config(), overwrite=True)
     writer.write("metrics.json", '{"text": "second"}')
     assert find("run", runs_dir=tmp_path).metrics == {"text": "first"}
     writer.finish({"finished": "2022"})
@@ -279,7 +279,7 @@ def test_when_the_new_run_cannot_take_its_place_the_old_one_has_it(
 ) -> None:
     make_run(tmp_path, "run", "first")
     writer = RunWriter(tmp_path, "run")
-    writer.begin({}, Config(), overwrite=True)
+    writer.begin({}, plain_config(), overwrite=True)
     rename = os.rename
 
     def failing(source: Path, target: Path) -> None:
@@ -288,12 +288,12 @@ def test_when_the_new_run_cannot_take_its_place_the_old_one_has_it(
         rename(source, target)
 
     monkeypatch.setattr("forecast.runs.files.ctypes.CDLL", lambda *_, **__: None)  # a system that moves in steps
-    monkeypatch.setattr("forecast.runs.writer.os.rename", failing)
+    monkeypatch.setattr("forecast.runs.files.os.rename", failing)
     with pytest.raises(MachineError, match="Cannot move the run"):
         writer.finish({"finished": "2022"})
     assert find("run", runs_dir=tmp_path).manifest["finished"] == "2021-01-01"
     monkeypatch.undo()
-    writer.settle()
+    writer.move_into_place()
     assert find("run", runs_dir=tmp_path).manifest["finished"] == "2022"
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
@@ -334,15 +334,15 @@ def test_what_a_kill_left_beside_a_finished_run_is_taken_away(tmp_path: Path) ->
     make_run(tmp_path, "first").path.rename(tmp_path / ".run.training")  # has no checkpoints: it is the replaced one
     assert unfinished_runs(tmp_path) == []
     with pytest.raises(RunError, match="is finished"):
-        RunWriter(tmp_path, "run").begun()
-    RunWriter(tmp_path, "run").sweep()
+        RunWriter(tmp_path, "run").read_unfinished()
+    RunWriter(tmp_path, "run").delete_leftovers()
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
 def test_what_a_kill_set_aside_comes_back(tmp_path: Path) -> None:
     make_run(tmp_path, "run", "first").path.rename(tmp_path / ".run.replaced")
-    RunWriter(tmp_path, "run").begin({}, Config(), overwrite=True)
+    RunWriter(tmp_path, "run").begin({}, plain_config(), overwrite=True)
     assert find("run", runs_dir=tmp_path).metrics == {"text": "first"}
 
 
@@ -350,21 +350,21 @@ def test_a_folder_that_is_no_run_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with pytest.raises(ConfigError, match="is no run, so it is not replaced"):
-        RunWriter(tmp_path, "mine").begin({}, Config(), overwrite=True)
+        RunWriter(tmp_path, "mine").begin({}, plain_config(), overwrite=True)
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
 
 
 def test_a_folder_that_may_not_be_written_is_the_machines_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MachineError) as caught:
-        RunWriter(tmp_path / "file", "run").begin({}, Config(), overwrite=False)
+        RunWriter(tmp_path / "file", "run").begin({}, plain_config(), overwrite=False)
     assert caught.value.exit_code == 3
-    assert "--runs-dir" in caught.value.advice
+    assert "--runs-dir" in caught.value.text("shell")[1]
 
 
 def test_nan_does_not_get_into_json(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, "run")
-    writer.begin({}, Config(), overwrite=False)
+    writer.begin({}, plain_config(), overwrite=False)
     with pytest.raises(ValueError, match="not JSON compliant"):
         writer.write_json("metrics.json", {"mae": float("nan")})
 
@@ -375,7 +375,7 @@ def test_tables_come_back_as_they_were(tmp_path: Path) -> None:
         {"unique_id": ["007", "NA", "null"], "ds": times, "cutoff": times[0], "lstm": [1.25, np.nan, -1e-7]}
     )
     writer = RunWriter(tmp_path, "run")
-    writer.begin({}, Config(), overwrite=False)
+    writer.begin({}, plain_config(), overwrite=False)
     writer.write_frame("forecast.csv", frame)
     back = writer.finish({"finished": "2022"}).forecast
     pd.testing.assert_frame_equal(back, frame, check_dtype=False)
@@ -385,7 +385,7 @@ def test_series_names_that_were_made_harmless_come_back_as_they_were(tmp_path: P
     times = pd.date_range("2021-01-01", periods=2, freq="D")
     frame = pd.DataFrame({"unique_id": ["-5", "=x"], "ds": times, "cutoff": times[0], "lstm": 1.0})
     writer = RunWriter(tmp_path, "run")
-    writer.begin({}, Config(), overwrite=False)
+    writer.begin({}, plain_config(), overwrite=False)
     writer.write_frame("forecast.csv", frame)
     assert writer.finish({"finished": "2022"}).forecast["unique_id"].tolist() == ["-5", "=x"]
 
@@ -395,3 +395,12 @@ def test_every_refusal_ends_with_two(copy: Path) -> None:
     with pytest.raises(ForecastError) as caught:
         open_run(copy)
     assert caught.value.exit_code == 2
+
+
+def test_runs_are_listed_and_found(trained: Run) -> None:
+    folder = trained.path.parent
+    assert find("months", runs_dir=folder).manifest == trained.manifest
+    assert find(runs_dir=folder).name == "months"
+    with pytest.raises(RunError, match="There is no run 'other'") as caught:
+        find("other", runs_dir=folder)
+    assert "months" in caught.value.advice

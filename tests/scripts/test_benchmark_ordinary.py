@@ -11,7 +11,7 @@ import pytest
 
 import benchmark_ordinary as benchmark
 import forecast
-from forecast import Config
+from forecast import Settings
 
 
 def test_the_validation_span_chooses_and_the_test_span_is_reported() -> None:
@@ -28,7 +28,7 @@ def test_the_validation_span_chooses_and_the_test_span_is_reported() -> None:
 
 
 @pytest.mark.usefixtures("no_plots")
-def test_ets_forecasts_the_same_windows(tmp_path: Path, monthly: pd.DataFrame, tiny: Callable[..., Config]) -> None:
+def test_ets_forecasts_the_same_windows(tmp_path: Path, monthly: pd.DataFrame, tiny: Callable[..., Settings]) -> None:
     settings = tiny(model="segment-lstm", segment=3, baseline=False, season=12, test=0.08)
     panel = forecast.read(monthly)
     run = forecast.train(panel, settings, run="months", runs_dir=tmp_path)

@@ -19,11 +19,12 @@ from forecast.models.catalogue import configure
 from forecast.models.feeding import gather
 from forecast.models.recurrent import build_network, weights_of
 from forecast.models.shape import shape_of
-from forecast.runs.arrays import forms_of
+from forecast.runs.arrays import specs_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.training import trainer
-from forecast.training.schedule import averaging_momentum, learning_rate
-from forecast.training.trainer import Fit, lanes_or_windows
+from forecast.training.learning_rate import averaging_momentum, learning_rate
+from forecast.training.sampling import window_order
+from forecast.training.trainer import Fit
 
 PLAIN = {
     "target": "y",
@@ -63,7 +64,7 @@ def fit_of(prepared: Prepared, epochs: int | None = None) -> Fit:
     shape = shape_of(prepared.rows, prepared.train.lookback, prepared.train.horizon)
     if not network.stateful:
         return Fit(build_network(network, shape, training.seed), prepared, training, prepared.train, epochs)
-    lanes = lanes_or_windows(prepared.train, training, carries_state=True).batch_size
+    lanes = window_order(prepared.train, training, carries_state=True).batch_size
     twin = build_network(network.model_copy(update={"stateful": False}), shape, training.seed)
     carrying = build_network(network, shape, training.seed, lanes)
     return Fit(carrying, prepared, training, prepared.train, epochs, twin)
@@ -134,7 +135,7 @@ def test_stopped_and_continued_is_never_stopped(
         interrupted.run(Watching(each_step=stop_at(stopped_at)))
     save_checkpoint(tmp_path, "model", interrupted.arrays(), interrupted.state, "a1")
     continued = fit_of(prepared)
-    loaded = load_checkpoint(tmp_path, "model", forms_of(continued.arrays()), "a1")
+    loaded = load_checkpoint(tmp_path, "model", specs_of(continued.arrays()), "a1")
     assert loaded is not None
     continued.restore(*loaded[:2])
     watching = Watching()

@@ -14,7 +14,6 @@ def command(
 ) -> None:
     """Prove that nothing leaked: change, delete and shuffle all that is later, and demand the same forecasts."""
     from forecast.commands.audit.audit import audit
-    from forecast.commands.audit.checks import demand_no_leak
     from forecast.commands.console import ConsoleProgress, print_json, say
 
     progress = ConsoleProgress(quiet)
@@ -22,9 +21,9 @@ def command(
     for warning in found.warnings:
         progress.warn(warning)
     if as_json:
-        print_json(found.summary)
+        print_json(found.to_json())
     else:
         for check in found.checks:
             say(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.detail}", strong=not check.passed)
         say(found.verdict, strong=True)
-    demand_no_leak(found)
+    found.demand()

@@ -1,4 +1,4 @@
-"""Prove on the user's own rows that a run knew nothing too early: change the future, and demand the same forecasts."""
+"""Prove on the user's own rows that a run knew nothing too early: alter the future, and demand the same forecasts."""
 
 from __future__ import annotations
 
@@ -7,46 +7,49 @@ from pathlib import Path
 
 import numpy as np
 
+from forecast.commands.audit.altered import AlteredPanel, Origin, spread_origins, with_changed_values
 from forecast.commands.audit.checks import (
     Audit,
     Check,
-    check,
+    check_identical,
     check_parts,
-    differing_rows,
-    differing_scaler,
-    differing_training,
     first_unequal,
+    row_difference,
+    scaler_difference,
+    training_difference,
 )
-from forecast.commands.audit.futures import Origin, Tampered, tried_origins, with_wild_values
 from forecast.data.near_copies import near_copies_of_target
+from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Floats, Panel, moment
 from forecast.data.prepare import Rows, encode, long_format, prepare
 from forecast.data.quality import TURN
-from forecast.data.windows import Ints, InUnits, Windows, middle
-from forecast.inference.network import Network
-from forecast.inference.newest import Newest, newest_rows
+from forecast.data.read import Source, read
+from forecast.data.windows import Ints, Windows, median
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
+from forecast.runs.rows import new_panel, training_panel
 from forecast.runs.run import Run
-from forecast.workflows.forecasting import forecasters_over, unseen_windows
-from forecast.workflows.networks import networks_of
-from forecast.workflows.reading import Source, fitting_panel, read, training_panel
+from forecast.workflows.networks import Networks, forecasters_over, networks_of
+from forecast.workflows.scoring import unseen_windows
 
-# Origins that are tried, evenly spaced over the windows.
+# Origins from which forecasts are made, evenly spaced over the windows.
 _ORIGINS = 8
 
 # Covariates that are named one by one.
 _NAMED = 6
 
 # How far a forecast on file may be from the one that is made again, as a share of the training rows' spread: another
-# machine rounds otherwise, and a leak is no matter of rounding.
+# machine rounds otherwise, and a leak moves a forecast by far more.
 _ROUNDING = 0.01
 
-_OTHER_FUTURES: Mapping[str, Callable[[Origin], Tampered]] = {
-    "changed": Origin.changed,
-    "deleted": Origin.deleted,
-    "shuffled": Origin.shuffled,
+_ALTERATIONS: Mapping[str, Callable[[Origin], AlteredPanel]] = {
+    "changed": Origin.with_changed_future,
+    "deleted": Origin.with_deleted_future,
+    "shuffled": Origin.with_shuffled_future,
 }
+
+# Forecasts [n, H, D] or [n, H, D, Q] in the targets' own units, by network.
+Forecasts = Mapping[str, Floats]
 
 
 def audit(
@@ -67,23 +70,23 @@ def audit(
     progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
     panel = training_panel(run) if source is None else read(source, run.config.read)
-    trial = _Trial(run, fitting_panel(run, panel, progress))
-    moments = tuple(origin.moment for origin, _ in trial.origins)
-    progress.note(f"{len(moments)} origins from {moment(moments[0])} to {moment(moments[-1])}")
-    checks = [*trial.futures(), trial.covariates(), trial.imputation()]
-    checks += trial.newest_rows(progress)
+    audited = _AuditedRun(run, new_panel(run, panel, progress))
+    cutoffs = tuple(origin.cutoff for origin, _ in audited.origins)
+    progress.note(f"{len(cutoffs)} origins from {moment(cutoffs[0])} to {moment(cutoffs[-1])}")
+    checks = [*audited.check_futures(), audited.check_covariates(), audited.check_imputation()]
+    checks += audited.check_newest_rows(progress)
     if panel.fingerprint() == run.data.get("fingerprint"):
-        checks += [*_of_training(run, panel), trial.scored()]
+        checks += [*_check_training(run, panel), audited.check_scored()]
     else:
         progress.note(
             f"these are not the rows that {run.name} was trained on: its scaler, the parts and the forecasts that it "
             "was scored by are not checked"
         )
-    return Audit(run.name, moments, tuple(checks), trial.near_copies())
+    return Audit(run.name, cutoffs, tuple(checks), audited.near_copies())
 
 
-class _Trial:
-    """A run over rows, and the origins at which it is tried.
+class _AuditedRun:
+    """A run over rows, and the origins from which its forecasts are compared.
 
     Args:
         run: The run.
@@ -92,37 +95,36 @@ class _Trial:
 
     def __init__(self, run: Run, panel: Panel) -> None:
         self.run, self.panel, self.config = run, panel, run.config.data
-        self.rows = self.encoded(panel)
+        self.rows = self.encode(panel)
         self.windows = unseen_windows(run, self.rows)
-        self.origins = self.origins_among(self.windows)
-        self.networks = networks_of(run, self.rows, "model")
-        self.true = self.over(self.rows)
+        self.origins = self.origins_of(self.windows)
+        self.networks: Networks = networks_of(run, self.rows, "model")
         n_windows = sum(len(starts) for _, starts in self.origins)
-        self.made = f"{n_windows:,} forecasts of {' and '.join(self.networks)}"
+        self.done = f"{n_windows:,} forecasts of {' and '.join(self.networks)}"
         known = ", ".join(map(repr, self.config.known))
         self.kept = f"; {known}, known ahead, {'is' if len(self.config.known) == 1 else 'are'} kept" if known else ""
 
-    def futures(self) -> list[Check]:
+    def check_futures(self) -> list[Check]:
         """Whether forecasts, and what they are made from, are the same under every other future."""
-        again = self.over(self.encoded(self.panel))
+        rows_again = self.encode(self.panel)
         repeated: list[str] = []
         inputs: list[str] = []
-        forecasts: dict[str, list[str]] = {way: [] for way in _OTHER_FUTURES}
+        forecasts: dict[str, list[str]] = {alteration: [] for alteration in _ALTERATIONS}
         for origin, starts in self.origins:
-            true = self.true(starts)
-            repeated += self.differing(starts, true, again(starts))
-            for way, tamper in _OTHER_FUTURES.items():
-                tampered = tamper(origin)
-                rows = self.encoded(tampered.panel)
-                forecasts[way] += self.differing(starts, true, self.over(rows)(tampered.places(starts)))
-                inputs += _differing_rows(origin, self.rows, rows, tampered)
+            true = self.forecast(self.rows, starts)
+            repeated += self.differences(starts, true, self.forecast(rows_again, starts))
+            for name, alter in _ALTERATIONS.items():
+                altered = alter(origin)
+                rows = self.encode(altered.panel)
+                forecasts[name] += self.differences(starts, true, self.forecast(rows, altered.positions(starts)))
+                inputs += _input_differences(origin, self.rows, rows, altered)
         return [
-            check("repeatable", f"{self.made}, made twice", repeated),
+            check_identical("repeatable", f"{self.done}, made twice", repeated),
             *(
-                check(f"future {way}", f"{self.made}, with all that is later {way}{self.kept}", differing)
-                for way, differing in forecasts.items()
+                check_identical(f"future {name}", f"{self.done}, with all that is later {name}{self.kept}", differences)
+                for name, differences in forecasts.items()
             ),
-            check(
+            check_identical(
                 "inputs",
                 "filled values, transforms, scaled values and calendar up to each origin, with all that is later "
                 f"changed, deleted and shuffled{self.kept}",
@@ -130,55 +132,57 @@ class _Trial:
             ),
         ]
 
-    def covariates(self) -> Check:
-        """Whether what covariates hold after an origin moves a forecast though nobody declared it to be known."""
+    def check_covariates(self) -> Check:
+        """Whether later values of covariates that nobody declared to be known ahead move a forecast."""
         past = slice(self.rows.n_targets, self.rows.n_targets + self.rows.n_covariates)
         if not self.rows.n_covariates:
             return Check("covariates", True, f"the run is fed no undeclared covariate{self.kept}.")
-        differing: list[str] = []
+        differences: list[str] = []
         for origin, starts in self.origins:
-            other = self.over(self.encoded(origin.changed(past).panel))
-            differing += self.differing(starts, self.true(starts), other(starts))
+            rows = self.encode(origin.with_changed_future(past).panel)
+            differences += self.differences(starts, self.forecast(self.rows, starts), self.forecast(rows, starts))
         names = ", ".join(map(repr, self.panel.columns[past][:_NAMED]))
         more = f" and {self.rows.n_covariates - _NAMED} more" if self.rows.n_covariates > _NAMED else ""
-        return check("covariates", f"{self.made}, with only the later values of {names}{more} changed", differing)
+        done = f"{self.done}, with only the later values of {names}{more} changed"
+        return check_identical("covariates", done, differences)
 
-    def imputation(self) -> Check:
-        """Whether holes that end at an origin are filled from what lies before them."""
+    def check_imputation(self) -> Check:
+        """Whether holes that end at an origin are filled from the rows before them."""
         length = self.config.longest_fill + 1  # one row more than may be filled: it must stay empty
-        differing: list[str] = []
+        differences: list[str] = []
         for true, _ in self.origins:
             origin = true.with_hole(length)
-            rows = self.encoded(origin.panel)
-            for tampered in (origin.changed(), origin.deleted()):
-                differing += _differing_rows(origin, rows, self.encoded(tampered.panel), tampered)
+            rows = self.encode(origin.panel)
+            for altered in (origin.with_changed_future(), origin.with_deleted_future()):
+                differences += _input_differences(origin, rows, self.encode(altered.panel), altered)
         holes = f"holes of {length} {'row' if length == 1 else 'rows'} made before each origin"
-        return check("imputation", f"{holes}, with all that is later changed and deleted", differing)
+        return check_identical("imputation", f"{holes}, with all that is later changed and deleted", differences)
 
-    def newest_rows(self, progress: Progress) -> list[Check]:
-        """Whether `forecast predict` forecasts the same from rows that end at the origin."""
+    def check_newest_rows(self, progress: Progress) -> list[Check]:
+        """Whether `forecast predict` forecasts the same from rows that end at the origin; none if there is no such."""
         weights = self.run.forecast_weights
         networks = self.networks if weights == "model" else networks_of(self.run, self.rows, weights)
-        true = self.over(self.rows, networks)
-        differing: list[str] = []
-        compared, left_out = 0, 0
+        differences: list[str] = []
+        n_compared = n_left_out = 0
         for origin, starts in self.origins:
-            cut = origin.of_series(self.rows.series[starts]).as_it_was().panel
-            newest = newest_rows(cut, self.config, self.run.scaler)
-            mine, theirs = self.same_steps(newest, starts)
-            differing += self.differing(mine, true(mine), self.over(newest.rows, networks)(theirs))
-            compared += len(mine)
-            left_out += len(starts) - len(mine)
-        others = f"{left_out:,} whose steps are not the next ones of the clock, as around holidays"
-        if not compared:
+            truncated = origin.of_series(self.rows.series[starts]).truncated().panel
+            newest = newest_rows(truncated, self.config, self.run.scaler)
+            mine, theirs = self.same_windows(newest, starts)
+            true = self.forecast(self.rows, mine, networks)
+            differences += self.differences(mine, true, self.forecast(newest.rows, theirs, networks))
+            n_compared += len(mine)
+            n_left_out += len(starts) - len(mine)
+        left_out = f"{n_left_out:,} whose steps are not the next ones of the clock, as around holidays"
+        if not n_compared:
             progress.note(
-                f"what forecast predict makes of rows that end at an origin is not checked: there are {others}"
+                f"what forecast predict makes of rows that end at an origin is not checked: there are {left_out}"
             )
             return []
-        done = f"{compared:,} forecasts as forecast predict makes them of rows that end at the origin"
-        return [check("newest rows", done + (f" (without {others})" if left_out else ""), differing)]
+        done = f"{n_compared:,} forecasts as forecast predict makes them of rows that end at the origin"
+        done += f" (without {left_out})" if n_left_out else ""
+        return [check_identical("newest rows", done, differences)]
 
-    def same_steps(self, newest: Newest, starts: Ints) -> tuple[Ints, Ints]:
+    def same_windows(self, newest: NewestRows, starts: Ints) -> tuple[Ints, Ints]:
         """First rows of the windows that end and forecast at the same times here and among the newest rows.
 
         On business days the newest forecast does not know which of the next days will be a holiday.
@@ -190,92 +194,90 @@ class _Trial:
         same = self.panel.times[mine[:, None] + steps] == rows.panel.times[windows.starts[:, None] + steps]
         return mine[same.all(axis=1)], windows.starts[same.all(axis=1)]
 
-    def scored(self) -> Check:
+    def check_scored(self) -> Check:
         """Whether the forecasts that the run was scored by are those that its networks make of these rows."""
         on_file = self.run.test_forecasts
-        kept = np.isin(self.panel.times[self.windows.cutoffs], on_file["cutoff"].to_numpy())
-        if not kept.any():
+        scored = np.isin(self.panel.times[self.windows.cutoffs], on_file["cutoff"].to_numpy())
+        if not scored.any():
             return Check("scored", False, "no forecast that the run was scored by is from an origin in these rows.")
-        origins = self.origins_among(self.windows_at(self.windows.starts[kept]))
-        starts = np.concatenate([starts for _, starts in origins])
+        starts = np.concatenate([starts for _, starts in self.origins_of(self.windows_at(self.windows.starts[scored]))])
+        columns = {name: median(y_pred) for name, y_pred in self.forecast(self.rows, starts).items()}
         spread = self.run.scaler.scale[self.rows.identity[starts], None, : self.rows.n_targets]
-        columns = {name: middle(y_pred) for name, y_pred in self.true(starts).items()}
         columns["spread"] = np.repeat(spread, self.windows.horizon, axis=1)
         again = long_format(self.rows, self.windows_at(starts), np.arange(len(starts)), columns)
         both = again.merge(on_file, on=["unique_id", "ds", "cutoff"], suffixes=("", " on file"))
-        differing = [] if len(both) else ["none of them is of these series and times"]
+        differences = [] if len(both) else ["none of them is of these series and times"]
         for name in self.networks:
             apart = (both[name] - both[f"{name} on file"]).abs()
             apart = apart.where(~both["unique_id"].isin(self.rows.angles), np.minimum(apart, TURN - apart))
             size = both["spread"] * (both[name].abs() if self.rows.logged else 1)
             for _, one in both[~(apart <= _ROUNDING * size)].head(1).iterrows():
-                differing.append(
+                differences.append(
                     f"from the origin {moment(one['cutoff'])}, {name} had forecast {one[f'{name} on file']:.6g} of "
                     f"{one['unique_id']!r} for {moment(one['ds'])}, and now forecasts {one[name]:.6g}"
                 )
-        first = differing[0] if differing else "the same but for rounding"
-        return Check("scored", not differing, f"{len(both):,} values that the run was scored by, made again: {first}.")
-
-    def near_copies(self) -> tuple[str, ...]:
-        """What is in the data, and no check of the run can decide."""
-        every = np.ones(self.panel.n_rows, bool)
-        return near_copies_of_target(
-            self.panel, every, self.rows.n_targets, len(self.config.known), self.windows.horizon
+        first = differences[0] if differences else "the same but for rounding"
+        return Check(
+            "scored", not differences, f"{len(both):,} values that the run was scored by, made again: {first}."
         )
 
-    def encoded(self, panel: Panel) -> Rows:
+    def near_copies(self) -> tuple[str, ...]:
+        """Covariates that are nearly the target; whether they leak, no check can decide."""
+        every, n_known = np.ones(self.panel.n_rows, bool), len(self.config.known)
+        return near_copies_of_target(self.panel, every, self.rows.n_targets, n_known, self.windows.horizon)
+
+    def encode(self, panel: Panel) -> Rows:
         """Rows as the networks are fed them."""
         return encode(panel, self.config, self.run.scaler)
 
-    def over(
-        self, rows: Rows, networks: Mapping[str, list[Network]] | None = None
-    ) -> Callable[[Ints], dict[str, Floats]]:
-        """Every network over these rows: from first rows of windows [n] to what it forecasts of them, by its name."""
-        models: Mapping[str, InUnits] = forecasters_over(rows, self.run, networks or self.networks)
-        return lambda starts: {name: model(starts) for name, model in models.items()}
+    def forecast(self, rows: Rows, starts: Ints, networks: Networks | None = None) -> Forecasts:
+        """What every network forecasts of the windows that start at these rows."""
+        models = forecasters_over(rows, self.run, networks or self.networks)
+        return {name: model(starts) for name, model in models.items()}
 
     def windows_at(self, starts: Ints) -> Windows:
         """The windows that start at these rows."""
         return Windows(starts, self.windows.lookback, self.windows.horizon)
 
-    def origins_among(self, windows: Windows) -> list[tuple[Origin, Ints]]:
+    def origins_of(self, windows: Windows) -> list[tuple[Origin, Ints]]:
         """Some of the origins of these windows, each with the first rows of those that end there."""
-        return tried_origins(self.panel, windows, len(self.config.known), _ORIGINS)
+        return spread_origins(self.panel, windows, len(self.config.known), _ORIGINS)
 
-    def differing(self, starts: Ints, true: Mapping[str, Floats], other: Mapping[str, Floats]) -> Iterator[str]:
+    def differences(self, starts: Ints, true: Forecasts, other: Forecasts) -> Iterator[str]:
         """The first forecast of each network that is not the same, in words."""
         for name, y_pred in true.items():
-            place = first_unequal(y_pred, other[name])
-            if place is not None:
-                window, step, target, *_ = place
+            index = first_unequal(y_pred, other[name])
+            if index is not None:
+                window, step, target, *_ = index
                 series = self.rows.unique_ids[int(self.rows.series[starts[window]])][target]
                 cutoff = self.panel.times[starts[window] + self.windows.lookback - 1]
                 yield (
-                    f"from the origin {moment(cutoff)}, {name} forecasts {y_pred[place]:.6g} of {series!r} at step "
-                    f"{step + 1}, and then {other[name][place]:.6g}"
+                    f"from the origin {moment(cutoff)}, {name} forecasts {y_pred[index]:.6g} of {series!r} at step "
+                    f"{step + 1}, and then {other[name][index]:.6g}"
                 )
 
 
-def _differing_rows(origin: Origin, true: Rows, other: Rows, tampered: Tampered) -> Iterator[str]:
-    found = differing_rows(true, other, tampered, origin.before)
-    if found:
-        yield f"after the origin {moment(origin.moment)}, {found}"
+def _input_differences(origin: Origin, true: Rows, other: Rows, altered: AlteredPanel) -> Iterator[str]:
+    difference = row_difference(true, other, altered, origin.past_rows)
+    if difference:
+        yield f"after the origin {moment(origin.cutoff)}, {difference}"
 
 
-def _of_training(run: Run, panel: Panel) -> list[Check]:
-    """What can be checked only on the rows that the run was trained on: its scaler, what it learned from, its parts."""
+def _check_training(run: Run, panel: Panel) -> list[Check]:
+    """The checks of the rows that the run was trained on: of its scaler, of what it learned from, of the parts."""
     prepared = prepare(panel, run.config)
     since = prepared.split.validation_from
     later = panel.times >= since
-    wild = with_wild_values(panel, np.repeat(later[:, None], len(panel.columns), axis=1))
-    other = prepare(wild, run.config)
-    changed = f"all {int(later.sum()):,} rows from {moment(since)} on changed"
-    refitted, changes = differing_scaler(run.scaler, prepared.scaler), differing_scaler(prepared.scaler, other.scaler)
-    learned = differing_training(prepared, other)
+    changed = with_changed_values(panel, np.repeat(later[:, None], len(panel.columns), axis=1))
+    other = prepare(changed, run.config)
+    done = f"all {int(later.sum()):,} rows from {moment(since)} on changed"
+    refitted = scaler_difference(run.scaler, prepared.scaler)
+    moved = scaler_difference(prepared.scaler, other.scaler)
+    learned = training_difference(prepared, other)
     windows = f"{len(prepared.train):,} training windows and their inputs"
     return [
-        check("scaler", "fitted again to the training rows", [f"{refitted} in the run"] if refitted else []),
-        check("scaler, future changed", f"fitted with {changed}", [f"{changes} before"] if changes else []),
-        check("training windows", f"{windows}, with {changed}", [learned] if learned else []),
+        check_identical("scaler", "fitted again to the training rows", [f"{refitted} in the run"] if refitted else []),
+        check_identical("scaler, future changed", f"fitted with {done}", [f"{moved} before"] if moved else []),
+        check_identical("training windows", f"{windows}, with {done}", [learned] if learned else []),
         *check_parts(prepared, run.manifest),
     ]

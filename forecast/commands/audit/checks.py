@@ -1,8 +1,8 @@
-"""What an audit finds, and those of its checks that compare rows, scalers and windows."""
+"""What an audit finds, and the checks that compare rows, scalers and windows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Any
@@ -10,26 +10,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.commands.audit.futures import Tampered
+from forecast.commands.audit.altered import AlteredPanel
 from forecast.data.panel import Panel, moment
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.scaling import Scaler
 from forecast.data.split import PARTS
-from forecast.data.windows import Flags, Windows
+from forecast.data.windows import Flags, Ints, Windows
 from forecast.errors import LeakError
 
-# The check without which no other says anything: forecasts that vary by themselves cannot be compared to the bit.
+# The check without which no other proves anything: forecasts that vary by themselves cannot be compared to the bit.
 _CONTROL = "repeatable"
 
 
 @dataclass(frozen=True)
 class Check:
-    """One demand of an audit.
+    """One check of an audit.
 
     Args:
         name: Which.
-        passed: Whether it was met.
-        detail: What was done and on how much; after a failure, what differed first.
+        passed: Whether it was passed.
+        detail: What was done and on how much; after a failure, the first difference.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Audit:
 
     Args:
         run: The run's name.
-        origins: The moments at which forecasts were tried.
-        checks: Every demand, in the order in which they were checked.
+        origins: The cut-offs from which forecasts were made.
+        checks: Every check, in the order in which they were made.
         warnings: What no check can decide, one sentence each.
     """
 
@@ -55,12 +55,12 @@ class Audit:
 
     @property
     def passed(self) -> bool:
-        """Whether every demand was met."""
+        """Whether every check was passed."""
         return not self.failed
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """The names of the demands that were not met."""
+        """The names of the checks that were not passed."""
         return tuple(check.name for check in self.checks if not check.passed)
 
     @property
@@ -74,9 +74,8 @@ class Audit:
         doubts = f", {n_doubts} {'doubt' if n_doubts == 1 else 'doubts'} about covariates" if n_doubts else ""
         return f"{self.run}: no leak found by {len(self.checks)} checks{doubts}."
 
-    @property
-    def summary(self) -> dict[str, Any]:
-        """The audit as JSON takes it."""
+    def to_json(self) -> dict[str, Any]:
+        """The audit as ``--json`` prints it."""
         return {
             "schema": 1,
             "run": self.run,
@@ -87,25 +86,24 @@ class Audit:
             "warnings": list(self.warnings),
         }
 
+    def demand(self) -> None:
+        """Nothing if every check was passed.
 
-def demand_no_leak(audit: Audit) -> None:
-    """Fail unless every check was passed.
-
-    Raises:
-        LeakError: If one failed.
-    """
-    if audit.failed:
-        raise LeakError(
-            f"{audit.verdict} Failed: {'; '.join(audit.failed)}.",
-            "On a GPU, audit once more without it: CUDA_VISIBLE_DEVICES=-1 forecast audit RUN"
-            if _CONTROL in audit.failed
-            else "Do not trust the scores of this run. Train it again with this version: forecast train SOURCE\n"
-            "If it leaks again, report it with the lines of this audit.",
-        )
+        Raises:
+            LeakError: If one failed.
+        """
+        if self.failed:
+            raise LeakError(
+                f"{self.verdict} Failed: {'; '.join(self.failed)}.",
+                "On a GPU, audit once more without it: CUDA_VISIBLE_DEVICES=-1 forecast audit RUN"
+                if _CONTROL in self.failed
+                else "Do not trust the scores of this run. Train it again with this version: forecast train SOURCE\n"
+                "If it leaks again, report it with the lines of this audit.",
+            )
 
 
-def check(name: str, done: str, differences: Iterable[str]) -> Check:
-    """A check that is passed if nothing differs.
+def check_identical(name: str, done: str, differences: Iterable[str]) -> Check:
+    """A check that is passed if nothing differs to the bit.
 
     Args:
         name: Its name.
@@ -117,83 +115,91 @@ def check(name: str, done: str, differences: Iterable[str]) -> Check:
 
 
 def first_unequal(one: NDArray[Any], other: NDArray[Any]) -> tuple[int, ...] | None:
-    """Where two arrays differ first, bit for bit; None if nowhere. Two that are both NaN do not differ."""
+    """The index at which two arrays first differ by a bit; None if nowhere. Two values that are both NaN are equal."""
     if one.shape != other.shape:
         return (0,) * max(one.ndim, 1)
     unequal = one != other
     if one.dtype.kind == "f":
         unequal &= ~(np.isnan(one) & np.isnan(other))
         unequal |= np.signbit(one) != np.signbit(other)
-    return tuple(int(place) for place in np.argwhere(unequal)[0]) if unequal.any() else None
+    return tuple(int(index) for index in np.argwhere(unequal)[0]) if unequal.any() else None
 
 
-def differing_rows(true: Rows, other: Rows, tampered: Tampered, before: NDArray[np.int64]) -> str | None:
-    """What the network is fed of the rows up to an origin that is not the same under another future.
+def row_difference(true: Rows, other: Rows, altered: AlteredPanel, past_rows: Ints) -> str | None:
+    """The first thing that the network is fed of the rows up to an origin, and that another future changes.
 
     Args:
         true: The rows as they are.
-        other: The same of another future.
-        tampered: Which rows those are.
-        before: The rows up to the origin.
+        other: The rows of the altered panel.
+        altered: Which rows those are.
+        past_rows: The rows up to the origin.
     """
-    there = tampered.places(before)
-    parts: Mapping[str, tuple[NDArray[Any], NDArray[Any]]] = {
-        "the filled value": (true.filled_at(before), other.filled_at(there)),
-        "whether the row can be fed": (true.usable[before], other.usable[there]),
-        "whether the row was observed": (true.seen[before], other.seen[there]),
-        "the input": (true.inputs_at(before), other.inputs_at(there)),
+    there = altered.positions(past_rows)
+    pairs: Mapping[str, tuple[NDArray[Any], NDArray[Any]]] = {
+        "the filled value": (true.filled_at(past_rows), other.filled_at(there)),
+        "whether the row can be fed": (true.usable[past_rows], other.usable[there]),
+        "whether the row was observed": (true.seen[past_rows], other.seen[there]),
+        "the input": (true.inputs_at(past_rows), other.inputs_at(there)),
     }
-    for what, (one, two) in parts.items():
-        place = first_unequal(one, two)
-        if place is not None:
-            names = true.panel.columns if one.ndim > 1 else ()
-            column = place[1] if one.ndim > 1 else 0
-            of_column = f" {names[column]!r}" if column < len(names) else " of the calendar" if names else ""
-            return f"{what}{of_column} {row_in_words(true.panel, int(before[place[0]]))} is another"
+    for what, (one, two) in pairs.items():
+        index = first_unequal(one, two)
+        if index is not None:
+            of_column, names = "", true.panel.columns
+            if one.ndim > 1:
+                of_column = f" {names[index[1]]!r}" if index[1] < len(names) else " of the calendar"
+            return f"{what}{of_column} {row_in_words(true.panel, int(past_rows[index[0]]))} differs"
     return None
 
 
-def differing_scaler(one: Scaler, other: Scaler) -> str | None:
-    """The first statistic that is not the same in two scalers."""
+def scaler_difference(one: Scaler, other: Scaler) -> str | None:
+    """The first statistic that differs between two scalers."""
     if (one.columns, one.series_ids) != (other.columns, other.series_ids):
-        return "columns or series are others"
+        return "it has other columns or series"
     for what in ("mean", "scale"):
         mine, theirs = getattr(one, what), getattr(other, what)
-        place = first_unequal(mine, theirs)
-        if place is not None:
-            series = one.series_ids[place[0]]
+        index = first_unequal(mine, theirs)
+        if index is not None:
+            series, column = one.series_ids[index[0]], one.columns[index[1]]
             of_series = f" in series {series!r}" if len(one.series_ids) > 1 else ""
-            return f"the {what} of {one.columns[place[1]]!r}{of_series} is {theirs[place]:.6g}, and {mine[place]:.6g}"
-    return None if (one.logged == other.logged).all() else "other columns are logged"
+            return f"the {what} of {column!r}{of_series} is {theirs[index]:.6g}, and {mine[index]:.6g}"
+    return None if (one.logged == other.logged).all() else "it takes the logarithm of other columns"
 
 
-def differing_training(true: Prepared, other: Prepared) -> str | None:
-    """What the network learns from that is not the same where the rows after the training span are others."""
+def training_difference(true: Prepared, other: Prepared) -> str | None:
+    """The first thing that the network learns from, and that other rows after the training span change."""
     if first_unequal(true.train.starts, other.train.starts) is not None:
         return f"there are {len(other.train):,} training windows, not {len(true.train):,}, or others"
-    before = np.flatnonzero(true.rows.panel.times < true.split.validation_from)
-    return differing_rows(true.rows, other.rows, Tampered(other.rows.panel, np.arange(len(true.rows.series))), before)
+    past_rows = np.flatnonzero(true.rows.panel.times < true.split.validation_from)
+    altered = AlteredPanel(other.rows.panel, np.arange(len(true.rows.series)))
+    return row_difference(true.rows, other.rows, altered, past_rows)
 
 
-def check_parts(prepared: Prepared, recorded: Mapping[str, Any]) -> tuple[Check, ...]:
-    """The windows of the parts: whole, in their own span, and none reaching into the target rows of the next.
+def check_parts(prepared: Prepared, manifest: Mapping[str, Any]) -> tuple[Check, ...]:
+    """Checks the windows of the parts: whole, in their own span, none reaching into the target rows of the next part.
 
     Args:
         prepared: The rows that the run was trained on, and their windows.
-        recorded: The manifest: the cut-offs and how many windows there were.
+        manifest: The run's: the cut-offs and how many windows there were.
     """
     panel = prepared.rows.panel
     windows = dict(zip(PARTS, (prepared.train, prepared.validation, prepared.test), strict=True))
     targets = {part: target_rows(found, panel.n_rows) for part, found in windows.items()}
-    counts = ", ".join(f"{len(found):,} {part}" for part, found in windows.items())
-    many = ", ".join(f"{int(rows.sum()):,} {part}" for part, rows in targets.items())
-    gap = _plain("windows", f"{counts} windows, as recorded; none crosses a gap or a series' end",
-                 [*_uncommon(windows, prepared, recorded), *_broken(windows, panel)])  # fmt: skip
-    twice = _plain("parts", f"target rows: {many}; none is in two parts", _shared(targets, panel))
     spans = {part: (panel.times[rows].min(), panel.times[rows].max()) for part, rows in targets.items()}
-    apart = ", ".join(f"{part} {moment(first)} … {moment(last)}" for part, (first, last) in spans.items())
-    late = _plain("purge", f"target rows: {apart}; no part begins before the last has ended", _late(spans))
-    return gap, twice, late
+    counts = ", ".join(f"{len(found):,} {part}" for part, found in windows.items())
+    n_rows = ", ".join(f"{int(rows.sum()):,} {part}" for part, rows in targets.items())
+    ranges = ", ".join(f"{part} {moment(first)} … {moment(last)}" for part, (first, last) in spans.items())
+    demands: dict[str, tuple[str, list[str]]] = {
+        "windows": (
+            f"{counts} windows, as recorded; none crosses a gap or a series' end",
+            [*_not_as_recorded(windows, prepared, manifest), *_across_gaps(windows, panel)],
+        ),
+        "parts": (f"target rows: {n_rows}; none is in two parts", [*_in_two_parts(targets, panel)]),
+        "purge": (f"target rows: {ranges}; no part begins before the last has ended", [*_overlapping(spans)]),
+    }
+    return tuple(
+        Check(name, not violations, f"{violations[0] if violations else met}.")
+        for name, (met, violations) in demands.items()
+    )
 
 
 def target_rows(windows: Windows, n_rows: int) -> Flags:
@@ -210,22 +216,17 @@ def row_in_words(panel: Panel, row: int) -> str:
     return f"at {moment(panel.times[row])}{of_series}"
 
 
-def _plain(name: str, held: str, broken: Iterable[str]) -> Check:
-    first = next(iter(broken), None)
-    return Check(name, first is None, f"{first or held}.")
-
-
-def _uncommon(windows: Mapping[str, Windows], prepared: Prepared, recorded: Mapping[str, Any]) -> Iterable[str]:
+def _not_as_recorded(windows: Mapping[str, Windows], prepared: Prepared, manifest: Mapping[str, Any]) -> Iterator[str]:
     cuts = {"validation_from": prepared.split.validation_from, "test_from": prepared.split.test_from}
     for name, cut in cuts.items():
-        if str(cut) != recorded["data"].get(name):
-            yield f"{name} is {cut}, and the run recorded {recorded['data'].get(name)}"
+        if str(cut) != manifest["data"].get(name):
+            yield f"{name} is {cut}, and the run recorded {manifest['data'].get(name)}"
     for part, found in windows.items():
-        if len(found) != recorded["windows"][part]:
-            yield f"there are {len(found):,} {part} windows, and the run recorded {recorded['windows'][part]:,}"
+        if len(found) != manifest["windows"][part]:
+            yield f"there are {len(found):,} {part} windows, and the run recorded {manifest['windows'][part]:,}"
 
 
-def _broken(windows: Mapping[str, Windows], panel: Panel) -> Iterable[str]:
+def _across_gaps(windows: Mapping[str, Windows], panel: Panel) -> Iterator[str]:
     stretches = panel.stretches()
     for part, found in windows.items():
         last = found.starts + found.lookback + found.horizon - 1
@@ -235,7 +236,7 @@ def _broken(windows: Mapping[str, Windows], panel: Panel) -> Iterable[str]:
             yield f"the {part} window that begins {row_in_words(panel, row)} crosses a gap or a series' end"
 
 
-def _shared(targets: Mapping[str, Flags], panel: Panel) -> Iterable[str]:
+def _in_two_parts(targets: Mapping[str, Flags], panel: Panel) -> Iterator[str]:
     for one, other in combinations(targets, 2):
         both = np.flatnonzero(targets[one] & targets[other])
         if len(both):
@@ -243,7 +244,7 @@ def _shared(targets: Mapping[str, Flags], panel: Panel) -> Iterable[str]:
             yield f"{len(both):,} target rows are in {one} and in {other}, the first is that {first}"
 
 
-def _late(spans: Mapping[str, tuple[np.datetime64, np.datetime64]]) -> Iterable[str]:
+def _overlapping(spans: Mapping[str, tuple[np.datetime64, np.datetime64]]) -> Iterator[str]:
     for one, other in pairwise(spans):
         last, first = spans[one][1], spans[other][0]
         if last >= first:

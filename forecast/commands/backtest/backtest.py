@@ -14,28 +14,30 @@ import numpy as np
 import pandas as pd
 
 from forecast.commands.backtest.origins import SPANS, FitSpan, Span, fit_spans, rolling_origins
-from forecast.config import Config, chosen
+from forecast.config import Config, Settings
 from forecast.data.datasets import DATASETS
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, windows_of
+from forecast.data.read import Source, is_built_in, read, report_notes
 from forecast.data.scaling import unscaled
 from forecast.data.split import Split, split_by_time
-from forecast.data.windows import Ints, Windows, origins_of, remembered
+from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.scoring import Evaluation, calibrate_intervals, naive_errors, score_models
 from forecast.models.catalogue import configure
-from forecast.models.defaults import resolve
+from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.runs.find import all_runs, find, is_run, runs_folder
+from forecast.runs.rows import new_panel, training_panel
 from forecast.runs.run import Run
 from forecast.workflows.fitting import Fitted, fit_aside
-from forecast.workflows.forecasting import forecasters_of, intervals_at_start, judged, unseen_windows
-from forecast.workflows.reading import Source, fitting_panel, is_built_in, read, tell, training_panel
+from forecast.workflows.networks import forecasters_of
+from forecast.workflows.scoring import intervals_at_start, score_models_of_run, unseen_windows
 
 
 def backtest(
     source: Source | Run,
-    config: Config | Mapping[str, object] | None = None,
+    config: Settings | Mapping[str, object] | None = None,
     *,
     windows: int | None = None,
     step: int = 1,
@@ -87,10 +89,10 @@ def backtest(
         return _of_run(run, training_panel(run) if new_rows is None else new_rows, windows, step, progress)
     if new_rows is not None:
         raise ConfigError(f"There is no run {source!r} to forecast new rows with.", "forecast runs lists the runs.")
-    config = config if isinstance(config, Config) else configure(config)
-    panel = read(source, config.read)
-    tell(panel, progress)
-    plan = _plan(panel, config, windows, step, progress)
+    settings = config if isinstance(config, Settings) else configure(config)
+    panel = read(source, settings.read)
+    report_notes(panel, progress)
+    plan = _plan(panel, settings, windows, step, progress)
     return _of_fits(panel, plan, fit_spans(plan.rows.panel, plan.windows, plan.split, span, refit), progress)
 
 
@@ -132,11 +134,11 @@ def names_run(name: str, runs_dir: Path | None = None) -> bool:
     )
 
 
-def _plan(panel: Panel, config: Config, most: int | None, step: int, progress: Progress) -> _Plan:
+def _plan(panel: Panel, settings: Settings, most: int | None, step: int, progress: Progress) -> _Plan:
     """Find the origins, and choose what was left open by the rows before the first of them."""
-    asked = config
+    asked = settings
     while True:
-        resolved, notes = resolve(asked, panel)
+        resolved, choices = resolve(asked, panel)
         arranged = arrange(panel, resolved.data)
         split = split_by_time(arranged, asked.data)
         rows = encode(arranged, resolved.data, unscaled(arranged))
@@ -147,8 +149,8 @@ def _plan(panel: Panel, config: Config, most: int | None, step: int, progress: P
             break
         # Some of the rows that the choices were made by lie behind the first origin: choose again, by fewer.
         earlier = fit_spans(arranged, windows, split, "expanding", None)[0]
-        asked = config.replace(data={"horizon": resolved.data.horizon, **_cut_at(earlier, arranged)})
-    for note in notes:
+        asked = settings.replace(data={"horizon": resolved.data.horizon, **_cut_at(earlier, arranged)})
+    for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
     return _Plan(resolved, split, rows, windows, step)
 
@@ -182,17 +184,17 @@ def _origins(config: Config, panel: Panel, windows: Windows, most: int | None, s
 
 
 def _of_run(run: Run, source: Source, most: int | None, step: int, progress: Progress) -> Evaluation:
-    panel = fitting_panel(run, source, progress)
+    panel = new_panel(run, source, progress)
     rows = encode(panel, run.config.data, run.scaler)
     windows = _origins(run.config, panel, unseen_windows(run, rows), most, step)
     intervals = intervals_at_start(run, panel)
-    evaluation = judged(run, rows, windows, forecasters_of(run, rows, "model"), intervals)
+    evaluation = score_models_of_run(run, rows, windows, forecasters_of(run, rows, "model"), intervals)
     return _with_origins(evaluation, panel, windows, {"run": run.name, "step": step, "fits": []})
 
 
 def _of_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) -> Evaluation:
     """Fit, forecast the windows that the fit is for, let go of the networks, and so on; then judge all forecasts."""
-    rows, windows, season = plan.rows, plan.windows, chosen(plan.config.data.season)
+    rows, windows, season = plan.rows, plan.windows, plan.config.data.season
     forecasts: dict[str, Floats] = {}
     told, intervals = [], None
     if len(spans) > 1:
@@ -209,7 +211,7 @@ def _of_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progress: Pr
             intervals = calibrate_intervals(prepared.rows, prepared.validation, fitted.models, season, plan.config)
         told.append(_told(span, fitted))
     learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
-    models = {name: remembered(windows, made) for name, made in forecasts.items()}
+    models = {name: precomputed(windows, made) for name, made in forecasts.items()}
     evaluation = score_models(rows, windows, models, season, naive_errors(rows, learned, season), intervals)
     return _with_origins(evaluation, rows.panel, windows, {"run": None, "step": plan.step, "fits": told})
 

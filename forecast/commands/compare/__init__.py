@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,9 +39,9 @@ def command(
     Classical forecasts are fitted anew for each window, so they are judged on as many as their time allows.
     """
     from forecast.commands.compare.compare import compare
-    from forecast.commands.compare.table import leaderboard, notes
+    from forecast.commands.compare.tables import leaderboard_tables, reading_notes
     from forecast.commands.console import ConsoleProgress, out, print_json, say
-    from forecast.commands.tables import origins_span
+    from forecast.commands.tables import TERMINAL, origins_span, rich_table
     from forecast.runs.csv_tables import frame_to_csv
     from forecast.runs.files import check_output, write_output
 
@@ -82,6 +83,8 @@ def command(
         f"{summary['title']}, {', '.join(summary['target'])}: {summary['n_windows']:,} test windows, "
         f"{origins_span(summary)}, {summary['horizon']} step{'s' if summary['horizon'] > 1 else ''} ahead"
     )
-    out.print(leaderboard(summary, title, out.width))
-    for note in notes(summary):
+    first, *others = leaderboard_tables(summary, TERMINAL, out.width)
+    for table in (replace(first, caption=title), *others):
+        out.print(rich_table(table, tight=True))
+    for note in reading_notes(summary):
         say(note)

@@ -11,31 +11,39 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from forecast.commands.compare.leaderboard import beside_classical, choice, finding, line_of, ordered, scores_of, table
-from forecast.config import Config, chosen
+from forecast.commands.compare.leaderboard import (
+    best_network,
+    classical_verdict,
+    in_order,
+    leaderboard_line,
+    scores_of,
+    to_frame,
+    verdict,
+)
+from forecast.config import Config, Settings
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, doubts, prepare
-from forecast.data.windows import Ints, InUnits, Windows, origins_of, remembered
-from forecast.errors import ConfigError, DataError
+from forecast.data.read import Source, read, report_notes
+from forecast.data.windows import Ints, InUnits, Windows, origins_of, precomputed
+from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import naive_errors, score_models
 from forecast.models.catalogue import COMPARED, MODELS, configure
 from forecast.models.classical import References, classical_references
-from forecast.models.defaults import resolve
+from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.workflows.fitting import fit_aside
-from forecast.workflows.reading import Source, read, tell
 
 if TYPE_CHECKING:
-    from forecast.plots.canvas import Drawing
+    from forecast.plots.figure import PlotFigure
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What became of a comparison.
+    """The result of a comparison.
 
     Args:
-        summary: Everything that was found, as JSON types.
+        summary: All scores and what they say, as JSON types.
         leaderboard: The same as a table: a line for each forecast on all test windows, then for each on the windows
             of the classical references, as the column ``windows`` says.
     """
@@ -45,10 +53,10 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """What was found, in words."""
+        """What the scores say, in words."""
         return str(self.summary["verdict"])
 
-    def plot(self) -> Drawing:
+    def plot(self) -> PlotFigure:
         """The leaderboard, drawn."""
         from forecast.commands.compare.plot import plot_leaderboard
 
@@ -56,11 +64,11 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class _Field:
-    """What all models have in common.
+class _Benchmark:
+    """The rows and windows that all models are scored on.
 
     Args:
-        rows: The rows; all models are fed the same.
+        rows: The rows; all models see the same.
         validation: The validation windows that all of them can forecast.
         test: The test windows that all of them can forecast.
         season: m.
@@ -74,7 +82,7 @@ class _Field:
     naive_error: Mapping[str, NaiveError]
 
     def scores(self, windows: Windows, models: Mapping[str, InUnits]) -> dict[str, Any]:
-        """Scores as in metrics.json; the first of the models is score_modelsd against the others."""
+        """Scores as in metrics.json; the first of the models is compared with the others."""
         return score_models(self.rows, windows, models, self.season, self.naive_error).metrics
 
 
@@ -112,15 +120,16 @@ def compare(
             f"seeds must be at least 1, and classical_seconds at least 0. Received: {seeds}, {classical_seconds}."
         )
     names = _names(models)
-    configs = {name: configure({**(settings or {}), "model": name}, file) for name in names}
-    panel = read(source, configs["rnn"].read)
-    tell(panel, progress)
-    entrants = {name: prepare(panel, config) for name, config in _resolved(configs, panel, progress).items()}
-    field = _field(list(entrants.values()))
-    for warning in doubts(panel, entrants["rnn"]):
+    asked = {name: configure({**(settings or {}), "model": name}, file) for name in names}
+    panel = read(source, asked["rnn"].read)
+    report_notes(panel, progress)
+    prepared = {name: prepare(panel, config) for name, config in _resolve_all(asked, panel, progress).items()}
+    benchmark = _common_benchmark(list(prepared.values()))
+    for warning in doubts(panel, prepared["rnn"]):
         progress.warn(warning)
-    references = _references(field, classical_seconds, progress)
-    return _comparison(panel, field, _try_all(field, entrants, seeds, references, progress), references)
+    references = _classical_references(benchmark, classical_seconds, progress)
+    trainings = _train_all(benchmark, prepared, seeds, references, progress)
+    return _summarise(panel, benchmark, trainings, references)
 
 
 def _names(models: str | Sequence[str]) -> tuple[str, ...]:
@@ -129,193 +138,214 @@ def _names(models: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(("rnn", *(MODELS if wanted == ["all"] else wanted))))
 
 
-def _resolved(configs: Mapping[str, Config], panel: Panel, progress: Progress) -> dict[str, Config]:
-    """The configurations without open fields; tells what was chosen, and for whom where that differs."""
+def _resolve_all(asked: Mapping[str, Settings], panel: Panel, progress: Progress) -> dict[str, Config]:
+    """The configurations; reports what was chosen, and for which models where that differs."""
     alone = {"baseline": False, "refit": False, "track_gradients": False}
-    configs = {name: config.replace(training=alone) for name, config in configs.items()}
-    resolved = {name: resolve(config, panel) for name, config in configs.items()}
+    asked = {name: settings.replace(training=alone) for name, settings in asked.items()}
+    resolved = {name: resolve(settings, panel) for name, settings in asked.items()}
     layouts = {config.data.channels for config, _ in resolved.values()}
     if len(layouts) > 1 and any(len(config.data.target) > 1 for config, _ in resolved.values()):
         progress.note("several targets: all models forecast them jointly; --channels independent gives each its own")
-        joint = {name: config.replace(data={"channels": "joint"}) for name, config in configs.items()}
-        resolved = {name: resolve(config, panel) for name, config in joint.items()}
+        joint = {name: settings.replace(data={"channels": "joint"}) for name, settings in asked.items()}
+        resolved = {name: resolve(settings, panel) for name, settings in joint.items()}
     said: dict[str, list[str]] = {}
-    for name, (_, notes) in resolved.items():
-        for note in notes:
+    for name, (config, choices) in resolved.items():
+        for note in plan_in_sentences(config, panel.clock, choices):
             said.setdefault(note, []).append(name)
     for note, names in said.items():
         progress.note(note if len(names) == len(resolved) else f"{', '.join(names)}: {note}")
     return {name: config for name, (config, _) in resolved.items()}
 
 
-def _field(entrants: Sequence[Prepared]) -> _Field:
-    one = entrants[0]
-    season = chosen(one.config.data.season)
-    validation, test = (
-        _common([getattr(prepared, part) for prepared in entrants], part) for part in ("validation", "test")
+def _common_benchmark(prepared: Sequence[Prepared]) -> _Benchmark:
+    rows, season = prepared[0].rows, prepared[0].config.data.season
+    return _Benchmark(
+        rows,
+        _common_windows([each.validation for each in prepared], "validation"),
+        _common_windows([each.test for each in prepared], "test"),
+        season,
+        naive_errors(rows, prepared[0].training_rows, season),
     )
-    return _Field(one.rows, validation, test, season, naive_errors(one.rows, one.training_rows, season))
 
 
-def _common(windows: Sequence[Windows], part: str) -> Windows:
-    """The windows with the cut-offs that all have; their lookback is the longest, so that each model finds its own."""
-    cutoffs = reduce(np.intersect1d, [own.cutoffs for own in windows])
+def _common_windows(windows: Sequence[Windows], part: str) -> Windows:
+    """The windows whose cut-offs all models have. Their lookback is the longest: a shorter one lies at their end."""
+    cutoffs = reduce(np.intersect1d, [each.cutoffs for each in windows])
     if not len(cutoffs):
         raise DataError(
             f"No window of the {part} span can be forecast by all models: their lookbacks differ, and gaps break them.",
-            "Give them one --lookback.",
+            f"Give them one {setting('lookback')}.",
         )
-    lookback = max(own.lookback for own in windows)
+    lookback = max(each.lookback for each in windows)
     return Windows(cutoffs - lookback + 1, lookback, windows[0].horizon)
 
 
-def _references(field: _Field, seconds: float, progress: Progress) -> References | None:
-    """The classical references, or None if there are none; tells which failed or were too slow."""
+def _classical_references(benchmark: _Benchmark, seconds: float, progress: Progress) -> References | None:
+    """The classical references, or None if there are none; reports which failed or were too slow."""
     if not seconds:
         return None
     progress.note(f"classical references: at most {seconds:g} seconds for each")
-    found = classical_references(
-        field.rows,
-        field.test,
-        field.season,
+    references = classical_references(
+        benchmark.rows,
+        benchmark.test,
+        benchmark.season,
         seconds,
         counted=lambda done, total: progress.counted("classical references", done, total),
     )
-    for name in found.left_out:
-        progress.warn(f"{name} is left out: one fit takes {found.seconds[name]:.1f} seconds")
-    for name, count in found.failed.items():
+    for name in references.left_out:
+        progress.warn(f"{name} is left out: one fit takes {references.seconds[name]:.1f} seconds")
+    for name, count in references.failed.items():
         if count:
-            progress.warn(f"{name} failed at {count} of {len(found.windows)} cut-offs and repeats the last value there")
-    return found if found.models else None
+            progress.warn(
+                f"{name} failed at {count} of {len(references.windows)} cut-offs and repeats the last value there"
+            )
+    return references if references.models else None
 
 
 @dataclass(frozen=True)
-class _Try:
-    """One training, and the scores of what it forecasts.
+class _Training:
+    """One training of one model, and the scores of its forecasts.
 
     Args:
-        told: Its seed, and what is told of its network.
+        about: Its seed, and the size, the seconds and the best epochs of its network.
         validation: Scores on the validation windows, as in metrics.json.
         test: On the test windows, beside the vanilla RNN of the same seed.
-        some: On the windows of the classical references, beside those; None if there are none.
+        classical: On the windows of the classical references, beside those; None if there are none.
     """
 
-    told: dict[str, Any]
+    about: dict[str, Any]
     validation: dict[str, Any]
     test: dict[str, Any]
-    some: dict[str, Any] | None
+    classical: dict[str, Any] | None
 
     def scores(self, name: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
-        """The network's scores among these metrics."""
-        beside = {key: metrics[key] for key in ("skill", "p_value")}
-        return self.told | scores_of(name, metrics, self.validation) | beside
+        """The network's own scores among these metrics."""
+        comparisons = {key: metrics[key] for key in ("skill", "p_value")}
+        return self.about | scores_of(name, metrics, self.validation) | comparisons
 
 
-def _try_all(
-    field: _Field,
-    entrants: Mapping[str, Prepared],
+def _train_all(
+    benchmark: _Benchmark,
+    prepared: Mapping[str, Prepared],
     n_seeds: int,
     references: References | None,
     progress: Progress,
-) -> dict[str, list[_Try]]:
+) -> dict[str, list[_Training]]:
     """Train every model with every seed, and score each beside the vanilla RNN of the same seed."""
-    training = entrants["rnn"].config.training
-    tries: dict[str, list[_Try]] = {name: [] for name in entrants}
-    for number in range(n_seeds):
-        seed = training.seed + number * training.ensemble  # each member of an ensemble has one, too
+    training = prepared["rnn"].config.training
+    trainings: dict[str, list[_Training]] = {name: [] for name in prepared}
+    for round_ in range(n_seeds):
+        seed = training.seed + round_ * training.ensemble  # each member of an ensemble has one, too
         baseline: dict[str, InUnits] = {}
-        for place, (name, prepared) in enumerate(entrants.items(), start=1):
-            which = f"seed {seed}, {number * len(entrants) + place} of {len(entrants) * n_seeds}"
-            seeded = replace(prepared, config=prepared.config.replace(training={"seed": seed}))
-            found, made = _tried(field, seeded, baseline, references, LabelledProgress(progress, which))
-            baseline = baseline or {"rnn": made}
-            tries[name].append(found)
-    return tries
+        for number, (name, of_model) in enumerate(prepared.items(), start=1):
+            label = f"seed {seed}, {round_ * len(prepared) + number} of {len(prepared) * n_seeds}"
+            seeded = replace(of_model, config=of_model.config.replace(training={"seed": seed}))
+            result, model = _train_one(benchmark, seeded, baseline, references, LabelledProgress(progress, label))
+            baseline = baseline or {"rnn": model}
+            trainings[name].append(result)
+    return trainings
 
 
-def _tried(
-    field: _Field,
+def _train_one(
+    benchmark: _Benchmark,
     prepared: Prepared,
     baseline: Mapping[str, InUnits],
     references: References | None,
     progress: Progress,
-) -> tuple[_Try, InUnits]:
+) -> tuple[_Training, InUnits]:
     """Train one model with one seed and score it; and its forecasts of the test windows."""
-    name, cut = prepared.config.network.model, field.test.lookback - prepared.test.lookback
-    fitted = fit_aside(prepared, field.naive_error, progress)
-    brief = fitted.models[name]
+    name, windows = prepared.config.network.model, benchmark.test
+    fitted = fit_aside(prepared, benchmark.naive_error, progress)
+    own, cut = fitted.models[name], windows.lookback - prepared.test.lookback
 
     def model(starts: Ints) -> Floats:
-        return brief(starts + cut)
+        return own(starts + cut)  # its lookback is the end of the common one
 
-    made = remembered(field.test, model(field.test.starts))
-    validation = field.scores(field.validation, {name: model})
-    test = field.scores(field.test, {name: made, **baseline})
-    some = None if references is None else field.scores(references.windows, {name: made, **references.models})
+    forecasts = precomputed(windows, model(windows.starts))
+    classical = None
+    if references is not None:
+        classical = benchmark.scores(references.windows, {name: forecasts, **references.models})
     network = fitted.trained["model"]
-    told = {
-        "seed": prepared.config.training.seed,
-        "parameters": network.parameters,
-        "seconds": round(network.seconds, 2),
-        "best_epochs": network.best_epochs,
-    }
-    return _Try(told, validation, test, some), made
+    training = _Training(
+        about={
+            "seed": prepared.config.training.seed,
+            "parameters": network.parameters,
+            "seconds": round(network.seconds, 2),
+            "best_epochs": network.best_epochs,
+        },
+        validation=benchmark.scores(benchmark.validation, {name: model}),
+        test=benchmark.scores(windows, {name: forecasts, **baseline}),
+        classical=classical,
+    )
+    return training, forecasts
 
 
-def _comparison(
-    panel: Panel, field: _Field, tries: Mapping[str, Sequence[_Try]], references: References | None
+def _summarise(
+    panel: Panel,
+    benchmark: _Benchmark,
+    trainings: Mapping[str, Sequence[_Training]],
+    references: References | None,
 ) -> Comparison:
-    """Everything that was found, put together."""
-    one = tries["rnn"][0]
-    naive = [name for name in one.test["models"] if name != "rnn"]
-    lines = {name: line_of("network", [own.scores(name, own.test) for own in made]) for name, made in tries.items()}
-    lines |= {name: line_of("naive", [scores_of(name, one.test, one.validation)]) for name in naive}
-    lines = ordered(lines)
-    measure = one.test["skill_of"]
-    leader = choice(lines)
-    origins = origins_of(field.rows.panel, field.test)
-    summary: dict[str, Any] = {
+    first = trainings["rnn"][0]
+    lines = {
+        name: leaderboard_line("network", [training.scores(name, training.test) for training in of_model])
+        for name, of_model in trainings.items()
+    }
+    naive = [name for name in first.test["models"] if name != "rnn"]
+    lines |= {name: leaderboard_line("naive", [scores_of(name, first.test, first.validation)]) for name in naive}
+    lines, measure = in_order(lines), first.test["skill_of"]
+    chosen = best_network(lines)
+    boards = [(len(benchmark.test), lines)]
+    classical: dict[str, Any] | None = None
+    if references is not None:
+        n_windows, beside = len(references.windows), _classical_lines(benchmark, trainings, references, naive)
+        classical = {
+            "n_windows": n_windows,
+            "failed": dict(references.failed),
+            "left_out": list(references.left_out),
+            "models": beside,
+            "verdict": classical_verdict(beside, chosen, measure, n_windows),
+        }
+        boards.append((n_windows, beside))
+    origins = origins_of(benchmark.rows.panel, benchmark.test)
+    summary = {
         "schema": 1,
         "title": panel.name,
-        "target": list(field.rows.targets),
-        "unit": field.rows.unit,
-        "season": field.season,
+        "target": list(benchmark.rows.targets),
+        "unit": benchmark.rows.unit,
+        "season": benchmark.season,
         "fingerprint": panel.fingerprint(),
-        "horizon": field.test.horizon,
-        "n_windows": len(field.test),
-        "n_validation_windows": len(field.validation),
+        "horizon": benchmark.test.horizon,
+        "n_windows": len(benchmark.test),
+        "n_validation_windows": len(benchmark.validation),
         "first_origin": str(origins[0]),
         "last_origin": str(origins[-1]),
-        "seeds": [own.told["seed"] for own in tries["rnn"]],
+        "seeds": [training.about["seed"] for training in trainings["rnn"]],
         "measure": measure,
-        "chosen": leader,
-        "verdict": finding(lines, measure, field.rows.unit, len(field.test)),
+        "chosen": chosen,
+        "verdict": verdict(lines, measure, benchmark.rows.unit, len(benchmark.test)),
         "models": lines,
-        "classical": None if references is None else _classical(field, tries, references, naive),
+        "classical": classical,
     }
-    boards = [(len(field.test), lines)]
-    if references is not None:
-        n_windows, beside = len(references.windows), summary["classical"]["models"]
-        summary["classical"]["verdict"] = beside_classical(beside, leader, measure, n_windows)
-        boards.append((n_windows, beside))
-    return Comparison(summary, table(boards, leader))
+    return Comparison(summary, to_frame(boards, chosen))
 
 
-def _classical(
-    field: _Field, tries: Mapping[str, Sequence[_Try]], references: References, naive: Sequence[str]
-) -> dict[str, Any]:
-    """The classical references, and everything else on their windows."""
+def _classical_lines(
+    benchmark: _Benchmark,
+    trainings: Mapping[str, Sequence[_Training]],
+    references: References,
+    naive: Sequence[str],
+) -> dict[str, dict[str, Any]]:
+    """The leaderboard of the classical references' windows: those, the networks and the naive forecasts."""
     lines = {}
-    for name, made in tries.items():
-        lines[name] = line_of("network", [own.scores(name, own.some) for own in made if own.some is not None])
+    for name, of_model in trainings.items():
+        by_seed = [training.scores(name, training.classical) for training in of_model if training.classical is not None]
+        lines[name] = leaderboard_line("network", by_seed)
     for name, model in references.models.items():
-        metrics = field.scores(references.windows, {name: model})
-        beside = {"seconds": round(references.seconds[name], 2), "skill": metrics["skill"]}
-        lines[name] = line_of("classical", [scores_of(name, metrics) | beside | {"p_value": metrics["p_value"]}])
-    lines |= {name: line_of("naive", [scores_of(name, metrics, tries["rnn"][0].validation)]) for name in naive}
-    return {
-        "n_windows": len(references.windows),
-        "failed": dict(references.failed),
-        "left_out": list(references.left_out),
-        "models": ordered(lines),
-    }
+        metrics = benchmark.scores(references.windows, {name: model})
+        comparisons = {key: metrics[key] for key in ("skill", "p_value")}
+        scores = scores_of(name, metrics) | {"seconds": round(references.seconds[name], 2)} | comparisons
+        lines[name] = leaderboard_line("classical", [scores])
+    validation = trainings["rnn"][0].validation
+    lines |= {name: leaderboard_line("naive", [scores_of(name, metrics, validation)]) for name in naive}
+    return in_order(lines)

@@ -1,4 +1,4 @@
-"""A leaderboard: means and spreads over seeds, who is chosen by validation, and what that says, in a sentence."""
+"""A leaderboard: means and spreads over seeds, the choice by validation, and what that says, in a sentence."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from forecast.evaluation.verdict import significance
+from forecast.evaluation.metrics import METRICS, Metric
+from forecast.evaluation.verdict import significant_sign
 
 Kind = Literal["network", "classical", "naive"]
 
-SCORES = ("mae", "rmse", "mase")
-
-# What a line takes over from the scores of its seeds; those in the second group are means without a spread.
-_WITH_SPREAD = ("validation", *SCORES)
+# What a line states as a mean over the seeds, without a spread.
 _MEANS = ("parameters", "seconds")
+
+
+def compared_metrics() -> dict[str, Metric]:
+    """The metrics that leaderboards show."""
+    return {name: metric for name, metric in METRICS.items() if metric.shown == "leaderboard"}
 
 
 def scores_of(
@@ -30,11 +33,11 @@ def scores_of(
         validation: The same on the validation windows.
     """
     measure = metrics["skill_of"].lower()
-    known = None if validation is None else validation["models"][name][measure]
-    return {"validation": known} | {score: metrics["models"][name][score] for score in SCORES}
+    error = None if validation is None else validation["models"][name][measure]
+    return {"validation": error} | {score: metrics["models"][name][score] for score in compared_metrics()}
 
 
-def line_of(kind: Kind, by_seed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def leaderboard_line(kind: Kind, by_seed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """A line of the leaderboard: means over the seeds, and the standard deviations that go with them.
 
     Args:
@@ -43,7 +46,7 @@ def line_of(kind: Kind, by_seed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             entry. None is a figure that is not defined, and so is its mean.
     """
     line: dict[str, Any] = {"kind": kind}
-    for name in _WITH_SPREAD:
+    for name in ("validation", *compared_metrics()):
         values = [scores.get(name) for scores in by_seed]
         line[name] = _mean(values)
         line[f"{name}_spread"] = _spread(values)
@@ -55,34 +58,34 @@ def line_of(kind: Kind, by_seed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return line | {"by_seed": list(by_seed)}
 
 
-def ordered(lines: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def in_order(lines: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The lines as they are shown: networks by validation error, then classical, then naive forecasts."""
     kinds = ("network", "classical", "naive")
 
-    def place(name: str) -> tuple[int, float]:
+    def rank(name: str) -> tuple[int, float]:
         error = lines[name]["validation"]
         return kinds.index(lines[name]["kind"]), float("inf") if error is None else error
 
-    return {name: lines[name] for name in sorted(lines, key=place)}
+    return {name: lines[name] for name in sorted(lines, key=rank)}
 
 
-def choice(lines: Mapping[str, dict[str, Any]]) -> str:
+def best_network(lines: Mapping[str, dict[str, Any]]) -> str:
     """The network with the lowest validation error. The test error is reported, and never chosen by."""
-    return next(name for name, line in ordered(lines).items() if line["kind"] == "network")
+    return next(name for name, line in in_order(lines).items() if line["kind"] == "network")
 
 
-def finding(lines: Mapping[str, dict[str, Any]], measure: str, unit: str, n_windows: int) -> str:
+def verdict(lines: Mapping[str, dict[str, Any]], measure: str, unit: str, n_windows: int) -> str:
     """What a leaderboard says, in words.
 
     Args:
         lines: Networks and naive forecasts by name.
-        measure: MAE or MASE: what is judged by.
+        measure: MAE or MASE, by which skill is measured.
         unit: The targets' own unit.
         n_windows: Test windows.
     """
-    chosen = choice(lines)
+    chosen = best_network(lines)
     line = lines[chosen]
-    errors = {name: of["validation"] for name, of in lines.items() if of["validation"] is not None}
+    errors = {name: each["validation"] for name, each in lines.items() if each["validation"] is not None}
     best = min(errors, key=errors.__getitem__)
     if lines[best]["kind"] == "network":
         sentence = f"{chosen} is chosen: it has the lowest validation {measure}."
@@ -95,13 +98,13 @@ def finding(lines: Mapping[str, dict[str, Any]], measure: str, unit: str, n_wind
     return f"{sentence} On {n_windows:,} test windows its {measure} is {error}{in_unit}{than}."
 
 
-def beside_classical(lines: Mapping[str, Mapping[str, Any]], chosen: str, measure: str, n_windows: int) -> str:
-    """How the chosen network does beside classical forecasts on their windows, in a sentence.
+def classical_verdict(lines: Mapping[str, Mapping[str, Any]], chosen: str, measure: str, n_windows: int) -> str:
+    """How the chosen network compares with classical forecasts on their windows, in a sentence.
 
     Args:
         lines: All forecasts by name.
         chosen: The network.
-        measure: MAE or MASE: what is judged by.
+        measure: MAE or MASE, by which skill is measured.
         n_windows: How many windows these are.
     """
     references = [name for name, line in lines.items() if line["kind"] == "classical"]
@@ -109,11 +112,11 @@ def beside_classical(lines: Mapping[str, Mapping[str, Any]], chosen: str, measur
     return f"On the {n_windows:,} windows of the classical references its {measure} is {gains}." if gains else ""
 
 
-def table(boards: Sequence[tuple[int, Mapping[str, Mapping[str, Any]]]], chosen: str) -> pd.DataFrame:
-    """Leaderboards below one another.
+def to_frame(boards: Sequence[tuple[int, Mapping[str, Mapping[str, Any]]]], chosen: str) -> pd.DataFrame:
+    """Leaderboards as one table, below one another.
 
     Args:
-        boards: How many windows, and the lines of what was judged on them.
+        boards: The number of windows of each, and its lines.
         chosen: The network that was chosen.
     """
     return pd.DataFrame(
@@ -141,12 +144,13 @@ def _gains(line: Mapping[str, Any], references: Iterable[str]) -> str:
 
 
 def _gain(reference: str, share: float, by_seed: Sequence[Mapping[str, Any]]) -> str:
-    """A skill in words, and with how many of the seeds it is more than luck."""
+    """A skill in words, and with how many of the seeds it is significant."""
     sign = 1 if share > 0 else -1
-    sure = sum(significance(reference, scores["skill"], scores["p_value"]) == sign for scores in by_seed)
-    alone = "significant" if sure else "not significant"
-    luck = f"significant with {sure} of {len(by_seed)} seeds" if len(by_seed) > 1 else alone
-    return f"{abs(share):.1%} {'lower' if share > 0 else 'higher'} than {reference}'s ({luck})"
+    count = sum(significant_sign(reference, scores["skill"], scores["p_value"]) == sign for scores in by_seed)
+    significant = "significant" if count else "not significant"
+    if len(by_seed) > 1:
+        significant = f"significant with {count} of {len(by_seed)} seeds"
+    return f"{abs(share):.1%} {'lower' if share > 0 else 'higher'} than {reference}'s ({significant})"
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from forecast.commands.compare.leaderboard import with_spread
 from forecast.commands.compare.plot import plot_leaderboard
-from forecast.plots.canvas import PHONE, SCREEN
-from forecast.plots.pictures import Picture, image_of
-from forecast.plots.render import Section, render
-from forecast.plots.style import model_name, number, shown
-from forecast.plots.tables import Cell, Table, share
-
-_AGAINST = ("rnn", "persistence", "seasonal-naive")
+from forecast.commands.compare.tables import leaderboard_tables
+from forecast.plots.figure import PHONE, SCREEN
+from forecast.plots.page import Picture, Section, picture_of, render
+from forecast.plots.style import printable
 
 
 def comparison_page(summary: Mapping[str, Any], command: str = "") -> str:
@@ -23,23 +20,17 @@ def comparison_page(summary: Mapping[str, Any], command: str = "") -> str:
         summary: Of a comparison.
         command: The command line that made it.
     """
-    targets = ", ".join(shown(name, 40) for name in summary["target"])
+    targets = ", ".join(printable(name, 40) for name in summary["target"])
     seeds = ", ".join(map(str, summary["seeds"]))
     classical = summary["classical"]
-    tables = [_board(summary, summary["models"], f"On all {summary['n_windows']:,} test windows", _AGAINST)]
-    if classical is not None:
-        others = [name for name, line in classical["models"].items() if line["kind"] == "classical"]
-        caption = f"On the {classical['n_windows']:,} windows of the classical references"
-        tables.append(_board(summary, classical["models"], caption, others))
     return render(
         "report.html.j2",
-        title=f"Models compared on {shown(summary['title'], 80)}",
+        title=f"Models compared on {printable(summary['title'], 80)}",
         verdict=summary["verdict"],
         tiles={},
         origin=[f"{targets}, {summary['horizon']:,} steps ahead", f"{summary['n_windows']:,} test windows"],
-        sections=[
-            Section(
-                "leaderboard",
+        sections={
+            "leaderboard": Section(
                 "The leaderboard",
                 [
                     "The validation error chooses; the test error is reported, and never chosen by. All forecasts of a "
@@ -48,41 +39,18 @@ def comparison_page(summary: Mapping[str, Any], command: str = "") -> str:
                     *([classical["verdict"]] if classical is not None else []),
                 ],
                 pictures=[_picture(summary)],
-                tables=tables,
+                tables=leaderboard_tables(summary),
             ),
-            Section(
-                "again",
+            "again": Section(
                 "How to make it again",
                 facts={"data fingerprint": f"SHA-256 {summary['fingerprint']}", "seeds": seeds},
                 commands={"Made by": command} if command else {},
             ),
-        ],
+        },
     )
 
 
 def _picture(summary: Mapping[str, Any]) -> Picture:
-    wide, narrow = (image_of(plot_leaderboard(summary, sheet=sheet)) for sheet in (SCREEN, PHONE))
-    return Picture("The error of every forecast", "An arrow is a forecast that is farther right.", wide, narrow)
-
-
-def _board(
-    summary: Mapping[str, Any], lines: Mapping[str, Mapping[str, Any]], caption: str, against: Sequence[str]
-) -> Table:
-    unit = f" {summary['unit']}" if summary["unit"] else ""
-    errors = ["validation", f"MAE{unit}", f"RMSE{unit}", "MASE"]
-    table = Table(caption, ["model", *errors, *(f"vs {model_name(name)}" for name in against), "weights", "seconds"])
-    for name, line in lines.items():
-        chosen = name == summary["chosen"]
-        scores = [line["validation"], line["mae"], line["rmse"], line["mase"]]
-        spreads = [None, line["mae_spread"], line["rmse_spread"], line["mase_spread"]]
-        cells = [Cell(f"{model_name(name)}{', chosen' if chosen else ''}", best=chosen)]
-        for value, spread in zip(scores, spreads, strict=True):
-            cells.append(table.undefined("it has none") if value is None else Cell(with_spread(value, spread)))
-        for reference in against:
-            gain = line["skill"].get(reference)
-            cells.append(Cell("") if gain is None else Cell(share(gain)))
-        weights, seconds = line["parameters"], line["seconds"]
-        cells.append(Cell("" if weights is None else f"{weights:,}"))
-        cells.append(Cell("" if seconds is None else number(seconds)))
-        table.rows.append(cells)
-    return table
+    wide, narrow = (plot_leaderboard(summary, size=size) for size in (SCREEN, PHONE))
+    picture = picture_of("The error of every forecast", wide, narrow)
+    return replace(picture, note="An arrow is a forecast that is farther right.")

@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from forecast.commands.compare.leaderboard import with_spread
-from forecast.plots.canvas import DIM, FILE, Drawing, Sheet, add_head, styled
-from forecast.plots.style import BASELINE, MODEL, NAIVE, OTHER, Look, model_name, shown
+from forecast.plots.figure import DARK_GREY, FILE, PageSize, PlotFigure, styled
+from forecast.plots.style import BASELINE, MODEL, NAIVE, OTHER, LineStyle, model_name, printable
 
 # A naive forecast that is farther off than so many times the worst network would press all others together.
 _FARTHEST = 1.25
@@ -22,58 +22,58 @@ _LINE, _AROUND = 0.34, 0.75
 
 
 @styled()
-def plot_leaderboard(summary: Mapping[str, Any], *, sheet: Sheet = FILE) -> Drawing:
+def plot_leaderboard(summary: Mapping[str, Any], *, size: PageSize = FILE) -> PlotFigure:
     """The error of every forecast, the best by validation at the top; below, the same beside classical forecasts.
 
     Args:
         summary: Of a comparison.
-        sheet: What it is drawn on.
+        size: The space that it has.
     """
     boards = [(summary["models"], f"all {summary['n_windows']:,} test windows")]
     if summary["classical"] is not None:
         n_windows = summary["classical"]["n_windows"]
         boards.append((summary["classical"]["models"], f"the {n_windows:,} windows of the classical references"))
     lines = [len(board) for board, _ in boards]
-    figure = Drawing(sheet, 1.1 + sum(_LINE * n + _AROUND for n in lines))
+    figure = PlotFigure(size, 1.1 + sum(_LINE * n + _AROUND for n in lines))
     grid = figure.subplots(len(boards), 1, squeeze=False, height_ratios=lines, sharex=True)
-    measure, unit = summary["measure"], shown(summary["unit"], 10)
+    measure, unit = summary["measure"], printable(summary["unit"], 10)
     for axes, (board, title) in zip(grid[:, 0], boards, strict=True):
         _draw_board(axes, board, summary["chosen"], measure)
         axes.set_title(f"On {title}", size=9)
     _limit(grid[:, 0], summary["models"], measure)
     in_unit = f" ({unit})" if unit and measure == "MAE" else ""
     grid[-1, 0].set_xlabel(("mean absolute error" if measure == "MAE" else "MASE") + in_unit)
-    add_head(
-        figure,
-        f"{shown(summary['title'], 40)}, {shown(', '.join(summary['target']), 40)}: models compared",
-        summary["verdict"],
-        "Networks stand in the order of their validation error, which chooses the one in bold. "
-        "The axis does not begin at zero; an arrow is a forecast that is farther right.",
+    figure.add_head(
+        f"{printable(summary['title'], 40)}, {printable(', '.join(summary['target']), 40)}",
+        "models compared",
         _legend(len(summary["seeds"])),
+        verdict=summary["verdict"],
+        note="Networks stand in the order of their validation error, which chooses the one in bold. "
+        "The axis does not begin at zero; an arrow is a forecast that is farther right.",
     )
     return figure
 
 
 def _draw_board(axes: Axes, lines: Mapping[str, Mapping[str, Any]], chosen: str, measure: str) -> None:
-    name_of = measure.lower()
-    for place, (name, line) in enumerate(lines.items()):
-        mean, spread, look = line[name_of], line[f"{name_of}_spread"], _look(name, line["kind"])
+    key = measure.lower()
+    for row, (name, line) in enumerate(lines.items()):
+        mean, spread, style = line[key], line[f"{key}_spread"], _line_style(name, line["kind"])
         if mean is None:
             continue
-        seeds = [scores[name_of] for scores in line["by_seed"]] if len(line["by_seed"]) > 1 else []
-        axes.plot(seeds, [place] * len(seeds), "|", color=look.color, ms=9, alpha=0.7)
+        seeds = [scores[key] for scores in line["by_seed"]] if len(line["by_seed"]) > 1 else []
+        axes.plot(seeds, [row] * len(seeds), "|", color=style.color, ms=9, alpha=0.7)
         if spread is not None:
-            axes.plot([mean - spread, mean + spread], [place, place], color=look.color, lw=2)
-        axes.plot(mean, place, look.marker, color=look.color, ms=7, mec="white" if look.marker != "x" else None)
+            axes.plot([mean - spread, mean + spread], [row, row], color=style.color, lw=2)
+        axes.plot(mean, row, style.marker, color=style.color, ms=7, mec="white" if style.marker != "x" else None)
         axes.annotate(
             with_spread(mean, spread),
-            (1.0, place),
+            (1.0, row),
             xycoords=axes.get_yaxis_transform(),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
             size=8.5,
-            color=DIM,
+            color=DARK_GREY,
             annotation_clip=False,
         )
     axes.set_yticks(range(len(lines)), [model_name(name) for name in lines])
@@ -104,7 +104,7 @@ def _limit(panels: np.ndarray[Any, Any], lines: Mapping[str, Mapping[str, Any]],
                 axes.plot(edge, y[0], ">", color=dot.get_color(), ms=8, clip_on=False)
 
 
-def _look(name: str, kind: str) -> Look:
+def _line_style(name: str, kind: str) -> LineStyle:
     if name == "rnn":
         return BASELINE
     return NAIVE.get(name, OTHER) if kind != "network" else MODEL
@@ -114,12 +114,15 @@ def _legend(n_seeds: int) -> list[Line2D]:
     """What the marks mean, in the order of the kinds."""
     spread = f": each seed, mean and standard deviation of {n_seeds}" if n_seeds > 1 else ""
     entries = ((f"network{spread}", MODEL), ("vanilla RNN", BASELINE), ("classical", OTHER))
-    curves = [
+    return [
         Line2D(
-            [], [], color=look.color, marker=look.marker, linestyle="" if look is OTHER or n_seeds == 1 else "-", ms=7
+            [],
+            [],
+            color=style.color,
+            marker=style.marker,
+            linestyle="" if style is OTHER or n_seeds == 1 else "-",
+            ms=7,
+            label=text,
         )
-        for _, look in entries
+        for text, style in entries
     ]
-    for curve, (text, _) in zip(curves, entries, strict=True):
-        curve.set_label(text)
-    return curves

@@ -15,15 +15,15 @@ def command(
 ) -> None:
     """Score a run on its test span, or on new rows that come after those that it was trained on."""
     from forecast.commands.console import ConsoleProgress, out, print_json, say
+    from forecast.commands.evaluate.evaluate import evaluate
     from forecast.commands.requirements import check_references, demand, requirement_of
     from forecast.commands.tables import scores
     from forecast.runs.find import find
-    from forecast.workflows import forecasting
 
     requirements = [requirement_of(text) for text in require_skill or ()]
     found = find(run, runs_dir=runs_dir)
     check_references(requirements, tuple(found.metrics["skill"]))
-    metrics = forecasting.evaluate(found, source, progress=ConsoleProgress(quiet))
+    metrics = evaluate(found, source, progress=ConsoleProgress(quiet))
     if as_json:
         print_json(metrics)
     else:

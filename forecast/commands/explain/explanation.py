@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,21 +14,22 @@ from forecast.commands.explain import sentences
 from forecast.commands.explain.importance import Importance, Place, importances, parts_of
 from forecast.commands.explain.memory import Memory, memory_of, reach
 from forecast.commands.train.train import train
-from forecast.config import chosen
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
+from forecast.data.read import Source
 from forecast.data.windows import Windows
 from forecast.errors import RunError
-from forecast.evaluation.verdict import significance
+from forecast.evaluation.verdict import significant_sign
 from forecast.models.trace import Trace
 from forecast.progress import NullProgress, Progress
+from forecast.runs.documents import to_json
 from forecast.runs.explanation import FOLDER, Explanation
 from forecast.runs.files import refuse_links, write_atomically
 from forecast.runs.find import find
+from forecast.runs.rows import new_panel, training_panel
 from forecast.runs.run import Run
-from forecast.workflows.forecasting import forecasters_of, judged, unseen_windows
-from forecast.workflows.networks import keras_networks_of
-from forecast.workflows.reading import Source, fitting_panel, training_panel
+from forecast.workflows.networks import forecasters_of, keras_networks_of
+from forecast.workflows.scoring import score_models_of_run, unseen_windows
 
 if TYPE_CHECKING:
     from forecast.models.tracing import Opened
@@ -79,7 +79,7 @@ def explain(
     if run.config.training.ensemble > 1:
         progress.note(f"an ensemble of {run.config.training.ensemble}: the first network is shown")
     original = training_panel(run) if check_lookback else None  # refused before the work is done, if it cannot be had
-    panel = fitting_panel(run, training_panel(run) if source is None else source, progress)
+    panel = new_panel(run, training_panel(run) if source is None else source, progress)
     view = _View(run, panel)
     memories, newest = view.memories()
     gradients = {name: view.gradient(opened) for name, opened in view.opened.items()}
@@ -110,7 +110,7 @@ def explain(
     inside = Inside(view.rows, view.newest, newest, view.segment, gradients, columns, parts, run.tracked_gradients)
     pictures = draw_inside(inside, view.model)
     summary["sentences"] = said
-    write_atomically(folder / "explain.json", (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode())
+    write_atomically(folder / "explain.json", to_json(summary).encode())
     for name, picture in pictures.items():
         write_atomically(folder / name, picture)
     return Explanation(summary, folder)
@@ -124,7 +124,7 @@ class _View:
         from forecast.models.tracing import Opened
 
         self.run, self.panel, self.model = run, panel, run.config.network.model
-        self.segment = min(chosen(run.config.network.segment), chosen(run.config.data.lookback))
+        self.segment = min(run.config.network.segment, run.config.data.lookback)
         self.rows: Rows = encode(panel, run.config.data, run.scaler)
         self.windows = unseen_windows(run, self.rows)
         self.shape = shape_of(self.rows, self.windows.lookback, self.windows.horizon)
@@ -201,11 +201,11 @@ def _check(view: _View, original: Panel, enough: int, progress: Progress) -> tup
         view.model: forecasters_of(run, view.rows, "model")[view.model],
         "shorter": lambda starts: brief(starts + cut),
     }
-    metrics = judged(run, view.rows, view.windows, models).metrics
+    metrics = score_models_of_run(run, view.rows, view.windows, models).metrics
     gain, p = metrics["skill"]["shorter"], metrics["p_value"]["shorter"]
     errors = {name: metrics["models"][name]["mae"] for name in models}
     found = {"lookback": shorter, "mae": errors, "skill": gain, "p_value": p}
-    better = significance("shorter", metrics["skill"], metrics["p_value"]) > 0
+    better = significant_sign("shorter", metrics["skill"], metrics["p_value"]) > 0
     said = (
         f"Trained again with a lookback of {sentences.span(clock, shorter)}: MAE {errors['shorter']:.4g} against "
         f"{errors[view.model]:.4g} with {sentences.span(clock, lookback)}"

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.dates import date2num
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from forecast.commands.explain.importance import Importance
 from forecast.commands.explain.memory import reach
@@ -18,9 +18,9 @@ from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.windows import Windows
 from forecast.models.trace import Trace
-from forecast.plots.canvas import DIM, NO_BREAKS, Drawing, add_head, draw, dress, styled, to_png
-from forecast.plots.draw import labels_of
-from forecast.plots.style import MODEL, OBSERVED, Labels, model_name, shown
+from forecast.plots.figure import DARK_GREY, PlotFigure, draw_curve, format_axes, styled, to_png, whole_numbers
+from forecast.plots.results import labels_of
+from forecast.plots.style import MODEL, OBSERVED, Labels, model_name, printable
 
 # In teaching texts these gates have other names.
 _ALSO = {"forget": "keep", "input": "write", "output": "read", "update": "keep", "cell": "memory"}
@@ -77,7 +77,7 @@ def draw_inside(inside: Inside, model: str) -> dict[str, bytes]:
 
 
 @styled()
-def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> Drawing:
+def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> PlotFigure:
     """What a layer did with one window: the series, and below it every gate and the memory, unit by unit.
 
     Args:
@@ -89,11 +89,11 @@ def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> Drawing:
     unique_id = rows.unique_ids[rows.series[past[0]]][0]
     memory = "cell" if "cell" in trace.values else "hidden"
     maps = [*trace.gates, memory]
-    figure = Drawing(height=2.6 + 1.45 * len(maps))
+    figure = PlotFigure(height=2.6 + 1.45 * len(maps))
     axes = figure.subplots(1 + len(maps), 1, sharex=True, height_ratios=[1.2] + [1] * len(maps))
     times = rows.panel.times[past]
-    series = draw(axes[0], times, rows.filled_at(past)[:, 0], OBSERVED, "observed", NO_BREAKS)
-    axes[0].set_ylabel(labels.axis(labels.target))
+    series = draw_curve(axes[0], times, rows.filled_at(past)[:, 0], OBSERVED, "observed")
+    axes[0].set_ylabel(labels.with_unit(labels.target))
     order = _slowest_first(trace)
     edges = _edges(times, inside.segment)
     for below, name in zip(axes[1:], maps, strict=True):
@@ -112,15 +112,14 @@ def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> Drawing:
         also = f"\n({_ALSO[name]})" if name in _ALSO else ""
         below.set_ylabel(f"{name}{' gate' if gate else ' state'}{also}\nunit")
         below.grid(False)
-    dress(axes[0], times)
+    format_axes(axes[0], times)
     axes[0].set_xlim(edges[0], edges[-1])
     note = "Each line is a unit, the one that forgets most slowly at the bottom. " if trace.keeping else ""
-    add_head(
-        figure,
-        f"{labels.subject(unique_id)}: what {trace.layer} of the {model_name(labels.model)} did",
-        "",
-        f"{note}One window of the test span, from an empty memory to the cut-off {labels.moment(times[-1])}.",
+    figure.add_head(
+        labels.subject(unique_id),
+        f"what {trace.layer} of the {model_name(labels.model)} did",
         [series],
+        note=f"{note}One window of the test span, from an empty memory to the cut-off {labels.format_time(times[-1])}.",
     )
     return figure
 
@@ -141,44 +140,45 @@ def _edges(times: np.ndarray, segment: int) -> Floats:
 
 
 @styled()
-def plot_gradient(inside: Inside, labels: Labels) -> Drawing:
+def plot_gradient(inside: Inside, labels: Labels) -> PlotFigure:
     """How far back a change of the input moves the forecast, for the model and the vanilla RNN.
 
     Args:
         inside: What was found.
         labels: What the plot says about the series.
     """
-    figure = Drawing()
+    figure = PlotFigure()
     axes = figure.subplots()
     curves = []
     for name, norms in inside.gradients.items():
         lags = np.arange(1, len(norms) + 1)
-        curves.append(draw(axes, lags, np.where(norms > 0, norms, np.nan), labels.look(name), model_name(name),
-                           NO_BREAKS, markers=False))  # fmt: skip
+        style, values = labels.line_style(name), np.where(norms > 0, norms, np.nan)
+        curves.append(draw_curve(axes, lags, values, style, model_name(name)))
         if norms.any():
-            axes.axvline(reach(norms, MOST), color=labels.look(name).color, linewidth=0.9, linestyle=":")
+            axes.axvline(reach(norms, MOST), color=style.color, linewidth=0.9, linestyle=":")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(_plain_power)
     largest = max((float(norms.max()) for norms in inside.gradients.values()), default=1.0)
     lowest = min((float(norms[norms > 0].min()) for norms in inside.gradients.values() if norms.any()), default=1.0)
     if largest > 0:
         axes.set_ylim(max(lowest / 2, largest * 10.0**-_DECADES), 2 * largest)
-    axes.set_xlabel(f"{labels.duration(2).split(' ', 1)[1]} before the forecast")
+    axes.set_xlabel(f"{labels.steps} before the forecast")
     axes.set_ylabel("‖∂ forecast / ∂ input‖")
     clock = inside.rows.panel.clock
     reaches = [f"{model_name(name)} {span(clock, reach(norms, MOST))}" for name, norms in inside.gradients.items()]
-    add_head(
-        figure,
-        f"{labels.subject()}: how far back the gradient reaches",
-        f"{MOST:.0%} of what moves the forecast lies in the newest: {'; '.join(reaches)} (dotted).",
-        "The input is the normalised window. A straight fall on this axis is a gradient that vanishes exponentially.",
+    figure.add_head(
+        labels.subject(),
+        "how far back the gradient reaches",
         curves,
+        verdict=f"{MOST:.0%} of what moves the forecast lies in the newest: {'; '.join(reaches)} (dotted).",
+        note="The input is the normalised window. A straight fall on this axis is a gradient that vanishes "
+        "exponentially.",
     )
     return figure
 
 
 @styled()
-def plot_importance(inside: Inside, labels: Labels) -> Drawing:
+def plot_importance(inside: Inside, labels: Labels) -> PlotFigure:
     """How much the error grows when an input, or a part of the lookback, is shuffled between windows.
 
     Args:
@@ -186,19 +186,17 @@ def plot_importance(inside: Inside, labels: Labels) -> Drawing:
         labels: What the plot says about the series.
     """
     columns = dict(sorted(inside.columns.items(), key=lambda item: -item[1].growth)[:12])
-    figure = Drawing(height=max(4.2, 1.9 + 0.34 * max(len(columns), len(inside.parts))))
+    figure = PlotFigure(height=max(4.2, 1.9 + 0.34 * max(len(columns), len(inside.parts))))
     left, right = figure.subplots(1, 2)
     _bars(left, columns)
     left.set_title("each input, in the whole window and ahead")
     _bars(right, inside.parts)
     right.set_title("all measured inputs, in a part of the lookback")
-    add_head(
-        figure,
-        f"{labels.subject()}: what the {model_name(labels.model)}'s inputs are worth",
-        "",
-        "Growth of the mean absolute error when the input is exchanged between windows (mean of three shuffles, "
+    figure.add_head(
+        labels.subject(),
+        f"what the {model_name(labels.model)}'s inputs are worth",
+        note="Growth of the mean absolute error when the input is exchanged between windows (mean of three shuffles, "
         "with their spread).",
-        [],
     )
     return figure
 
@@ -206,23 +204,23 @@ def plot_importance(inside: Inside, labels: Labels) -> Drawing:
 def _bars(axes: Axes, found: Mapping[str, Importance]) -> None:
     places = np.arange(len(found))
     growths, spreads = ([getattr(place, part) for place in found.values()] for part in ("growth", "spread"))
-    axes.barh(places, growths, xerr=spreads, color=MODEL.color, ecolor=DIM, height=0.65, capsize=2)
-    axes.set_yticks(places, [shown(name, 28) for name in found])
+    axes.barh(places, growths, xerr=spreads, color=MODEL.color, ecolor=DARK_GREY, height=0.65, capsize=2)
+    axes.set_yticks(places, [printable(name, 28) for name in found])
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.grid(False, axis="y")
-    axes.axvline(0, color=DIM, linewidth=0.8)
+    axes.axvline(0, color=DARK_GREY, linewidth=0.8)
 
 
 @styled()
-def plot_tracked(tracked: Mapping[str, Sequence[Sequence[float]]], labels: Labels) -> Drawing:
+def plot_tracked(tracked: Mapping[str, Sequence[Sequence[float]]], labels: Labels) -> PlotFigure:
     """How far back the gradient reached after each epoch of the training, for the model and the vanilla RNN.
 
     Args:
         tracked: By network, the norm of the gradient after each epoch, the newest step first, [E, L].
         labels: What the plot says about the series.
     """
-    figure = Drawing()
+    figure = PlotFigure()
     row = figure.subplots(1, len(tracked), sharey=True, squeeze=False)[0]
     every = {name: np.array(norms, float) for name, norms in tracked.items()}
     largest = max(float(norms.max()) for norms in every.values()) or 1.0
@@ -233,9 +231,9 @@ def plot_tracked(tracked: Mapping[str, Sequence[Sequence[float]]], labels: Label
         mesh = axes.pcolormesh(epochs, lags, np.maximum(norms.T, smallest), cmap="magma", norm=scale, rasterized=True)
         axes.set_title(model_name(name))
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+        axes.xaxis.set_major_locator(whole_numbers(8))
         axes.grid(False)
-    row[0].set_ylabel(f"{labels.duration(2).split(' ', 1)[1]} before the forecast")
+    row[0].set_ylabel(f"{labels.steps} before the forecast")
     figure.colorbar(
         mesh,
         ax=row.tolist(),
@@ -245,11 +243,9 @@ def plot_tracked(tracked: Mapping[str, Sequence[Sequence[float]]], labels: Label
         format=_plain_power,
         use_gridspec=False,
     )
-    add_head(
-        figure,
-        f"{labels.subject()}: the gradient's reach while training",
-        "",
-        "Bright where a change of the input moves the forecast. Both networks on the same scale.",
-        [],
+    figure.add_head(
+        labels.subject(),
+        "the gradient's reach while training",
+        note="Bright where a change of the input moves the forecast. Both networks on the same scale.",
     )
     return figure

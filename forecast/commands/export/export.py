@@ -13,22 +13,23 @@ import numpy as np
 import pandas as pd
 
 from forecast.commands.export.handout import program, readme
-from forecast.config import DataConfig, chosen
+from forecast.config import DataConfig
 from forecast.data.features import calendar_names
+from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import arrange
 from forecast.data.windows import fill_forward
 from forecast.errors import ConfigError, DataError
-from forecast.inference.newest import Newest, newest_rows
 from forecast.models.graph_cells import refusal
 from forecast.models.graph_units import graph_in_units
 from forecast.models.shape import Shape, shape_of
 from forecast.models.units import Units, inputs_in_units, units_of
-from forecast.runs.files import folder_written
+from forecast.runs.documents import to_json
+from forecast.runs.files import write_folder
 from forecast.runs.find import find
+from forecast.runs.rows import training_panel, typical_panel
 from forecast.runs.run import Run
 from forecast.workflows.networks import ONNX, in_keras, members_of
-from forecast.workflows.reading import training_panel, typical_panel
 
 Format = Literal["onnx", "keras", "saved-model"]
 
@@ -71,20 +72,20 @@ def export(
     place = Path(os.path.realpath(folder or f"{run.name}-{format}"))
     _check_place(place, overwrite)
     newest, source = _example_rows(run)
-    shape = shape_of(newest.rows, chosen(run.config.data.lookback), chosen(run.config.data.horizon))
-    with folder_written(place) as beside:
+    shape = shape_of(newest.rows, run.config.data.lookback, run.config.data.horizon)
+    with write_folder(place) as beside:
         units = units_of(run.scaler, run.config.data, shape)
         network = _write_network(run, shape, units, format, beside)
         about = _about(run, shape, units, newest.rows.panel, format) | {"network": network}
         texts = {
             "README.md": readme(about, source),
             "use.py": program(about),
-            "example.json": _json(_example(newest, run.config.data, about["inputs"])),
+            "example.json": to_json(_example(newest, run.config.data, about["inputs"])),
         }
         for name, text in texts.items():
             (beside / name).write_text(text, encoding="utf-8")
         files = sorted([*_files_of(beside), _ABOUT])
-        (beside / _ABOUT).write_text(_json(about | {"files": files}), encoding="utf-8")
+        (beside / _ABOUT).write_text(to_json(about | {"files": files}), encoding="utf-8")
     return place
 
 
@@ -109,7 +110,7 @@ def _files_of(folder: Path) -> Iterator[str]:
     return (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
 
 
-def _example_rows(run: Run) -> tuple[Newest, str]:
+def _example_rows(run: Run) -> tuple[NewestRows, str]:
     """Rows to show how the network is used, and what they are."""
     try:
         newest = newest_rows(arrange(training_panel(run), run.config.data), run.config.data, run.scaler)
@@ -182,7 +183,7 @@ def _known(limits: Floats) -> list[list[float | None]]:
     return [[value if np.isfinite(value) else None for value in row] for row in limits.tolist()]
 
 
-def _example(newest: Newest, config: DataConfig, inputs: Collection[str]) -> dict[str, Any]:
+def _example(newest: NewestRows, config: DataConfig, inputs: Collection[str]) -> dict[str, Any]:
     """What the network is fed for a forecast, and of what series and steps that is."""
     rows, windows = newest.rows, newest.windows
     picked = np.arange(min(len(windows), _SHOWN))
@@ -200,7 +201,3 @@ def _example(newest: Newest, config: DataConfig, inputs: Collection[str]) -> dic
         "cutoff": [str(pd.Timestamp(time)) for time in rows.panel.times[windows.cutoffs[picked]]],
         "ds": [[str(pd.Timestamp(time)) for time in times] for times in rows.panel.times[windows.future(picked)]],
     }
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"

@@ -25,12 +25,12 @@ def command(
 ) -> None:
     """Forecast the steps after the last row: of the data that a run was trained on, or of new ones."""
     from forecast.commands.console import ConsoleProgress, print_csv, print_json
+    from forecast.commands.predict.predict import age_in_steps, predict, predict_and_draw, sample_paths
     from forecast.data.panel import moment
     from forecast.errors import ConfigError
-    from forecast.runs.csv_tables import frame_to_csv, records
+    from forecast.runs.csv_tables import frame_to_csv, to_records
     from forecast.runs.files import check_output, write_output
     from forecast.runs.find import find
-    from forecast.workflows import forecasting
 
     progress = ConsoleProgress(quiet)
     check_output(output)
@@ -41,16 +41,16 @@ def command(
         )
     found = find(run, runs_dir=runs_dir)
     if paths is not None:
-        forecast = forecasting.sample_paths(found, source, count=paths, seed=seed, progress=progress)
+        forecast = sample_paths(found, source, count=paths, seed=seed, progress=progress)
     elif plot is None:
-        forecast = forecasting.predict(found, source, progress=progress)
+        forecast = predict(found, source, progress=progress)
     else:
-        forecast, pictures = forecasting.predict_and_draw(found, source, progress=progress)
+        forecast, pictures = predict_and_draw(found, source, progress=progress)
         for number, picture in enumerate(pictures):
             path = plot if number == 0 else plot.with_stem(f"{plot.stem}-{number + 1}")
             write_output(path, picture)
             progress.note(f"plot: {path}")
-    age = forecasting.age_in_steps(forecast, found)
+    age = age_in_steps(forecast, found)
     if age > 2:
         newest = moment(forecast["cutoff"].max())
         progress.warn(f"the newest row is of {newest}, {age:,} steps ago; the forecast follows that row")
@@ -58,6 +58,6 @@ def command(
         write_output(output, frame_to_csv(forecast))
         progress.note(f"forecast: {output}")
     if as_json:
-        print_json(records(forecast))
+        print_json(to_records(forecast))
     elif output is None:
         print_csv(frame_to_csv(forecast))

@@ -6,16 +6,17 @@ from pathlib import Path
 
 from forecast.data.panel import Panel
 from forecast.data.prepare import prepare
+from forecast.data.read import Source
 from forecast.evaluation.scoring import Evaluation
 from forecast.models.catalogue import network_configs
-from forecast.plots.facts import Explained, Facts
-from forecast.plots.page import report_page
+from forecast.plots.results import Explained, RunResults
+from forecast.plots.run_report import report_page
 from forecast.runs.explanation import read_explanation
 from forecast.runs.files import write_atomically
 from forecast.runs.find import find
+from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
 from forecast.workflows.networks import column_names
-from forecast.workflows.reading import Source, training_panel
 
 
 def write_report(run: Run | str, output: Path, source: Source | None = None, *, runs_dir: Path | None = None) -> Path:
@@ -32,12 +33,12 @@ def write_report(run: Run | str, output: Path, source: Source | None = None, *, 
         MachineError: If the file cannot be written.
     """
     run = find(run, runs_dir=runs_dir)
-    write_atomically(output, report_page(facts_of(run, training_panel(run, source))).encode())
+    write_atomically(output, report_page(results_of(run, training_panel(run, source))).encode())
     return output
 
 
-def facts_of(run: Run, panel: Panel) -> Facts:
-    """What a report says of a run.
+def results_of(run: Run, panel: Panel) -> RunResults:
+    """What the plots and the page of a run show.
 
     Args:
         run: A run.
@@ -47,7 +48,7 @@ def facts_of(run: Run, panel: Panel) -> Facts:
     histories = {names[network]: run.history_of(network) for network in network_configs(run.config)}
     found = read_explanation(run)
     pictures = {} if found is None else {path.name: found.picture(path) for path in found.plots}
-    return Facts(
+    return RunResults(
         name=run.name,
         manifest=run.manifest,
         prepared=prepare(panel, run.config),

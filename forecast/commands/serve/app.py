@@ -14,7 +14,6 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 
 from forecast.commands.serve.service import Service, as_json
-from forecast.config import chosen
 from forecast.errors import ForecastError
 
 
@@ -133,8 +132,8 @@ def described(service: Service) -> Model:
         known=list(data.known),
         unit=metrics["unit"],
         clock=run.data["freq"],
-        lookback=chosen(data.lookback),
-        horizon=chosen(data.horizon),
+        lookback=data.lookback,
+        horizon=data.horizon,
         max_rows=reader.max_rows,
         verdict=metrics["verdict"],
         scores=metrics["models"],

@@ -8,7 +8,6 @@ import pandas as pd
 from pydantic import ConfigDict, FailFast, Field, FiniteFloat, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from forecast.config import chosen
 from forecast.errors import ConfigError, DataError
 from forecast.runs.run import Run
 
@@ -36,7 +35,7 @@ class RequestReader:
         data, read, series_ids = run.config.data, run.config.read, run.data["series_ids"]
         self._run = run
         self.time, self.series = read.time_column or _TIME, read.series_id or _SERIES
-        needed = (chosen(data.lookback) + chosen(data.horizon) * bool(data.known)) * len(series_ids)
+        needed = (data.lookback + data.horizon * bool(data.known)) * len(series_ids)
         self.max_rows = max_rows or max(_ROWS, 2 * needed)
         if self.max_rows < needed:
             raise ConfigError(

@@ -8,15 +8,16 @@ from queue import Empty, Queue
 from threading import Thread
 
 from forecast.commands.serve.requests import RequestReader
+from forecast.data.newest import newest_rows
 from forecast.inference.batch import Batch
 from forecast.inference.network import Network
-from forecast.inference.newest import newest_rows
 from forecast.progress import NullProgress
-from forecast.runs.csv_tables import records
+from forecast.runs.calibration import intervals_of
+from forecast.runs.csv_tables import to_records
+from forecast.runs.rows import typical_panel
 from forecast.runs.run import Run
-from forecast.workflows.forecasting import Question, question_of
 from forecast.workflows.networks import networks_of
-from forecast.workflows.reading import typical_panel
+from forecast.workflows.requests import ForecastRequest, request_forecast
 
 # More requests in one batch gain nothing, and the first of them waits for the last.
 _MOST_AT_ONCE = 32
@@ -50,7 +51,7 @@ class Service:
         self.run, self.reader, self.metrics = run, reader, run.metrics
         rows = newest_rows(typical_panel(run, 1), run.config.data, run.scaler).rows
         self._networks = networks_of(run, rows, run.forecast_weights)
-        _ = run.calibration  # read now, not with the first request
+        intervals_of(run, "end")  # read now, and kept for the requests
         self._waiting: Queue[tuple[bytes, Future[bytes]]] = Queue()
         # A daemon, which the end of the process does not wait for: what clients wait for has been answered by then.
         Thread(target=self._work, name="forecasts", daemon=True).start()
@@ -78,19 +79,19 @@ class Service:
             self._answer(batch)
 
     def _answer(self, batch: list[tuple[bytes, Future[bytes]]]) -> None:
-        ready: list[tuple[Future[bytes], Question, list[str]]] = []
+        ready: list[tuple[Future[bytes], ForecastRequest, list[str]]] = []
         for body, answer in batch:
             if answer.set_running_or_notify_cancel():
                 progress = _Warnings()
                 try:
-                    question = question_of(self.run, self.reader.read(body), progress)
+                    request = request_forecast(self.run, self.reader.read(body), progress)
                 except Exception as error:
                     answer.set_exception(error)
                 else:
-                    ready.append((answer, question, progress.kept))
+                    ready.append((answer, request, progress.kept))
         if not ready:
             return
-        asked = [pair for _, question, _ in ready for pair in question.asked]
+        asked = [pair for _, request, _ in ready for pair in request.windows]
         try:
             networks: dict[str, list[Network]] = {
                 name: [Batch(member, asked) for member in members] for name, members in self._networks.items()
@@ -99,9 +100,9 @@ class Service:
             for answer, _, _ in ready:
                 answer.set_exception(error)
             return
-        for answer, question, warnings in ready:
+        for answer, request, warnings in ready:
             try:
-                found = {"forecast": records(question.answered(networks)), "warnings": warnings}
+                found = {"forecast": to_records(request.forecast(networks)), "warnings": warnings}
                 answer.set_result(as_json(found))
             except Exception as error:
                 answer.set_exception(error)

@@ -32,7 +32,7 @@ def command(
     """Forecast after each new row, remembering the rows before between calls."""
     from forecast.commands.console import ConsoleProgress, print_csv
     from forecast.commands.stream.stream import Stream, stream_rows
-    from forecast.runs.csv_tables import frame_to_csv, records
+    from forecast.runs.csv_tables import frame_to_csv, to_records
     from forecast.runs.files import locked
     from forecast.runs.find import find
 
@@ -52,7 +52,7 @@ def command(
         try:
             for forecast in stream_rows(growing, source, follow=follow, date_format=date_format, progress=progress):
                 if as_json:
-                    sys.stdout.write(json.dumps(records(forecast), allow_nan=False, ensure_ascii=False) + "\n")
+                    sys.stdout.write(json.dumps(to_records(forecast), allow_nan=False, ensure_ascii=False) + "\n")
                 else:
                     content = frame_to_csv(forecast)
                     print_csv(content.split(b"\n", 1)[1] if headed else content)

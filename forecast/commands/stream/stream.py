@@ -15,25 +15,26 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from forecast.commands.stream.recent_rows import Tail
-from forecast.config import chosen
 from forecast.data.clock import snap
 from forecast.data.from_table import dialect_of
+from forecast.data.newest import newest_rows
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Rows, arrange, in_units
 from forecast.data.quality import mask_sentinels
+from forecast.data.read import Source, read
 from forecast.data.windows import Forecasting, Ints
 from forecast.errors import DataError, RunError
-from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.network import Network
-from forecast.inference.newest import newest_forecast, newest_rows
+from forecast.inference.newest import newest_forecast
+from forecast.intervals.conformal import Intervals
 from forecast.progress import NullProgress, Progress
+from forecast.runs.calibration import intervals_of
 from forecast.runs.files import read_within, write_atomically
 from forecast.runs.find import find
 from forecast.runs.run import Run
 from forecast.tables.input import Input
 from forecast.tables.lines import LineReader, lines_of
 from forecast.workflows.networks import averaged, networks_of
-from forecast.workflows.reading import Source, read
 
 # Bytes of a number or a time in a state file, and the states that a unit of the largest cell has.
 _LONGEST_NUMBER = 40
@@ -75,14 +76,14 @@ class Stream:
     def __init__(self, run: Run | str, state: Path | None = None, *, runs_dir: Path | None = None) -> None:
         self.run = find(run, runs_dir=runs_dir)
         config = self.run.config
-        self.columns = config.data.target + chosen(config.data.covariates) + config.data.known
+        self.columns = config.data.target + config.data.covariates + config.data.known
         self.clock, self.state = Clock(self.run.data["freq"]), state
         self.series_ids: tuple[str, ...] = tuple(self.run.data["series_ids"])
         self.carries = config.network.stateful and config.network.segment == 1 and config.network.normalise == "none"
         self._scaler, n_known = self.run.scaler, len(config.data.known)
         self._intervals = intervals_of(self.run, "end")
-        self._longest = max(chosen(config.data.lookback), chosen(config.data.season)) + config.data.longest_fill
-        self._longest += chosen(config.data.horizon) if n_known else 0
+        self._longest = max(config.data.lookback, config.data.season) + config.data.longest_fill
+        self._longest += config.data.horizon if n_known else 0
         self._empty = Tail(np.zeros(0, "datetime64[us]"), np.zeros((0, len(self.columns))), n_known)
         self._tails: dict[str, Tail] = {}
         self._grown: set[str] = set()
@@ -148,7 +149,7 @@ class Stream:
                 name: in_units(model, newest.rows, self._scaler)
                 for name, model in (carried or self._windowed(newest.rows)).items()
             }
-            found = newest_forecast(newest, models, chosen(data.season), self._intervals_of(newest.rows))
+            found = newest_forecast(newest, models, data.season, self._intervals_of(newest.rows))
         self.refused = newest.refused
         self._accept(series_id, after)
         return found
@@ -262,7 +263,7 @@ class Stream:
             DataError: If the row cannot be fed, because a value is missing for too long.
             RunError: If what was remembered is of another network.
         """
-        cutoffs = np.array(rows.panel.offsets[1:]) - chosen(self.run.config.data.horizon) - 1
+        cutoffs = np.array(rows.panel.offsets[1:]) - self.run.config.data.horizon - 1
         if not rows.usable[cutoffs].all():
             raise DataError(
                 f"The row of {pd.Timestamp(tail.times[-1])} lacks a value that has been missing for more than "

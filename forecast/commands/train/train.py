@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from forecast.config import Config, chosen
+from forecast.config import Settings
+from forecast.data.newest import newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, doubts, prepare, windows_of
-from forecast.errors import DataError, ForecastError, MachineError
+from forecast.data.read import Source, is_built_in, read, report_notes
+from forecast.errors import DataError, ForecastError, MachineError, rendered
 from forecast.evaluation.scoring import (
     calibrate_intervals,
     calibration_warnings,
@@ -24,23 +26,22 @@ from forecast.evaluation.scoring import (
     score_models,
     thinning_note,
 )
-from forecast.inference.intervals import intervals_to_arrays
-from forecast.inference.newest import newest_forecast, newest_rows
+from forecast.inference.newest import newest_forecast
 from forecast.models.catalogue import configure
-from forecast.models.defaults import resolve
+from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import NullProgress, Progress, StopRequested
+from forecast.runs.calibration import intervals_to_arrays
 from forecast.runs.files import locked
 from forecast.runs.find import runs_folder
-from forecast.runs.run import Run
+from forecast.runs.run import CALIBRATION, Run
 from forecast.runs.writer import RunWriter
 from forecast.workflows.fitting import Trained, Workshop, fit_network, fit_networks
 from forecast.workflows.networks import column_names
-from forecast.workflows.reading import Source, is_built_in, read, tell
 
 
 def train(
     source: Source,
-    config: Config | Mapping[str, object] | None = None,
+    config: Settings | Mapping[str, object] | None = None,
     *,
     run: str | None = None,
     runs_dir: Path | None = None,
@@ -52,7 +53,7 @@ def train(
 
     Args:
         source: Anything that `read` takes.
-        config: What to do, as a configuration or as the settings of one; open fields are chosen from the data.
+        config: What to do, as settings or a mapping of them; open fields are chosen from the data.
         run: Name of the run; None for the source's and the model's.
         runs_dir: Where runs live; None for FORECAST_RUNS or ./models.
         overwrite: Replace a run of that name.
@@ -63,11 +64,11 @@ def train(
         ForecastError: Of the kind that fits; nothing is left behind after a refusal.
     """
     progress = progress or NullProgress()
-    config = config if isinstance(config, Config) else configure(config)
-    panel = read(source, config.read)
-    tell(panel, progress)
-    resolved, choices = resolve(config, panel)
-    for note in choices:
+    settings = config if isinstance(config, Settings) else configure(config)
+    panel = read(source, settings.read)
+    report_notes(panel, progress)
+    resolved, choices = resolve(settings, panel)
+    for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
     prepared = prepare(panel, resolved)
     doubtful = doubts(panel, prepared)
@@ -101,13 +102,13 @@ def resume(
     """
     progress = progress or NullProgress()
     writer = RunWriter(runs_folder(runs_dir), name)
-    if writer.place.exists():  # finished, perhaps by a process that was killed while it tidied up
+    if writer.path.exists():  # finished, perhaps by a process that was killed while it tidied up
         with locked(writer.lock, f"The run {name}"):
-            writer.sweep()
-    manifest, config = writer.begun()
+            writer.delete_leftovers()
+    manifest, config = writer.read_unfinished()
     if manifest["state"] == "finished":  # all is done but the move to its place
         with locked(writer.lock, f"The run {name}"):
-            return writer.settle()
+            return writer.move_into_place()
     again = source if source is not None else manifest["source"]
     if again is None:
         raise DataError("The training was fed data that cannot be read again.", "Give them as SOURCE beside --resume.")
@@ -124,7 +125,7 @@ def resume(
 @contextmanager
 def _tidied(writer: RunWriter, progress: Progress) -> Iterator[None]:
     """After a request to stop, name the command that goes on; after a refusal, leave nothing behind."""
-    progress.resumable(writer.resume_command)
+    progress.resumable(rendered(writer.resume_command, "shell"))
     try:
         yield
     except StopRequested as stop:
@@ -136,14 +137,14 @@ def _tidied(writer: RunWriter, progress: Progress) -> Iterator[None]:
 
 
 def _make(workshop: Workshop) -> Run:
-    from forecast.plots.draw import draw_run
-    from forecast.plots.facts import Facts
-    from forecast.plots.page import report_page
+    from forecast.plots.results import RunResults
+    from forecast.plots.run_plots import draw_files
+    from forecast.plots.run_report import report_page
 
     prepared, writer = workshop.prepared, workshop.writer
     config, rows, names = prepared.config, prepared.rows, column_names(prepared.config)
-    season = chosen(config.data.season)
-    manifest, _ = writer.begun()
+    season = config.data.season
+    manifest, _ = writer.read_unfinished()
     newest = newest_rows(rows.panel, config.data, prepared.scaler)
     for warning in newest.refused + newest.filled:  # told before the time is spent, and no reason not to train
         workshop.progress.warn(warning)
@@ -169,21 +170,23 @@ def _make(workshop: Workshop) -> Run:
 
     writer.write("scaler.json", prepared.scaler.to_json())
     for network, result in trained.items():
-        writer.write_network(network, result.weights, result.history)
+        writer.write_weights(network, result.weights)
+        writer.write_history(network, result.history)
     if config.training.track_gradients:
         writer.write_json(
             "gradients.json", {names[network]: result.members[0].gradients for network, result in trained.items()}
         )
     if intervals is not None and evaluation.intervals is not None:
-        writer.write_calibration(intervals_to_arrays(intervals, evaluation.intervals))
+        writer.write_arrays(CALIBRATION, intervals_to_arrays(intervals, evaluation.intervals))
     writer.write_json("metrics.json", evaluation.metrics)
     writer.write_frame("test_forecasts.csv", evaluation.forecasts)
     writer.write_frame("forecast.csv", forecast)
     histories = {names[network]: result.members[0].history for network, result in trained.items()}
-    for name, picture in draw_run(prepared, evaluation, histories, forecast).items():
-        writer.write(f"plots/{name}", picture)
     manifest |= _outcome(prepared, trained, refitted, manifest["data"])
-    writer.write("report.html", report_page(Facts(writer.name, manifest, prepared, evaluation, histories, forecast)))
+    results = RunResults(writer.name, manifest, prepared, evaluation, histories, forecast)
+    for name, picture in draw_files(results).items():
+        writer.write(f"plots/{name}", picture)
+    writer.write("report.html", report_page(results))
     return writer.finish(manifest)
 
 

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 import forecast
-from forecast import Config, Run
+from forecast import Run, Settings
 from forecast.cli import main
 from forecast.commands.audit import audit as auditing
 from forecast.commands.audit.checks import Audit
@@ -57,7 +57,7 @@ def fed(days: Path, plotless: None, tmp_path_factory: pytest.TempPathFactory) ->
     return forecast.train(days, covaried(), run="fed", runs_dir=tmp_path_factory.mktemp("runs"))
 
 
-def covaried() -> Config:
+def covaried() -> Settings:
     small = {"model": "lstm", "units": 6, "epochs": 1, "lookback": 6, "horizon": 3, "batch_size": 32}
     return forecast.configure({**small, "target": "y", "covariates": "x,z", "baseline": False, "longest_fill": 2})
 
@@ -97,7 +97,7 @@ def test_a_clean_run_passes_every_check(fed: Run) -> None:
     ],
 )
 def test_designs_over_several_series(
-    three: pd.DataFrame, tiny: Callable[..., Config], tmp_path: Path, settings: dict[str, object]
+    three: pd.DataFrame, tiny: Callable[..., Settings], tmp_path: Path, settings: dict[str, object]
 ) -> None:
     uneven = three.drop(index=range(180, 200)).reset_index(drop=True)
     run = forecast.train(uneven, tiny(epochs=1, baseline=False, **settings), run="three", runs_dir=tmp_path)
@@ -110,7 +110,7 @@ def test_designs_over_several_series(
 
 @pytest.mark.usefixtures("plotless", "brief")
 def test_what_is_known_ahead_is_kept_also_where_channels_are_series(
-    tiny: Callable[..., Config], tmp_path: Path
+    tiny: Callable[..., Settings], tmp_path: Path
 ) -> None:
     frame = frame_of().drop(columns="z").ffill()
     frame["plan"] = np.random.default_rng(1).integers(0, 2, len(frame)).astype(float)
@@ -124,7 +124,7 @@ def test_what_is_known_ahead_is_kept_also_where_channels_are_series(
 
 
 def test_on_business_days_what_hangs_on_a_holiday_is_left_out(
-    tiny: Callable[..., Config], plotless: None, tmp_path: Path
+    tiny: Callable[..., Settings], plotless: None, tmp_path: Path
 ) -> None:
     frame = frame_of(260)[["ds", "y"]].assign(ds=pd.bdate_range("2021-01-04", periods=260)).ffill()
     holidays = frame.drop(index=range(210, 260, 4)).reset_index(drop=True)

@@ -11,11 +11,10 @@ import forecast
 from forecast.commands.audit.checks import (
     Audit,
     Check,
-    check,
+    check_identical,
     check_parts,
-    demand_no_leak,
-    differing_scaler,
     first_unequal,
+    scaler_difference,
     target_rows,
 )
 from forecast.data.panel import Clock, Panel
@@ -48,10 +47,13 @@ def test_target_rows_are_those_of_every_horizon() -> None:
 
 def test_the_first_other_statistic_is_named() -> None:
     scaler = Scaler(np.zeros((2, 2)), np.ones((2, 2)), np.zeros(2, bool), ("y", "x"), ("a", "b"))
-    assert differing_scaler(scaler, scaler) is None
+    assert scaler_difference(scaler, scaler) is None
     other = replace(scaler, scale=np.array([[1, 1], [1, 1.5]]))
-    assert differing_scaler(scaler, other) == "the scale of 'x' in series 'b' is 1.5, and 1"
-    assert differing_scaler(scaler, replace(scaler, logged=np.array([True, False]))) == "other columns are logged"
+    assert scaler_difference(scaler, other) == "the scale of 'x' in series 'b' is 1.5, and 1"
+    assert (
+        scaler_difference(scaler, replace(scaler, logged=np.array([True, False])))
+        == "it takes the logarithm of other columns"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -107,24 +109,27 @@ def test_other_windows_than_the_run_recorded_are_found(prepared: Prepared) -> No
 
 
 def test_a_failed_check_is_an_error_that_names_it() -> None:
-    passed, failed = check("inputs", "done", []), check("scaler", "done", ["this differs", "and this"])
+    passed, failed = (
+        check_identical("inputs", "done", []),
+        check_identical("scaler", "done", ["this differs", "and this"]),
+    )
     assert (passed.detail, failed.detail) == ("done: bit-identical.", "done: this differs.")
-    demand_no_leak(Audit("run", (), (passed,), ()))
+    Audit("run", (), (passed,), ()).demand()
     with pytest.raises(LeakError, match=r"run leaks: 1 of 2 checks failed\. Failed: scaler\.") as error:
-        demand_no_leak(Audit("run", (), (passed, failed), ()))
+        Audit("run", (), (passed, failed), ()).demand()
     assert error.value.exit_code == 4
     assert "forecast train" in error.value.advice
 
 
 def test_where_forecasts_vary_by_themselves_nothing_is_proved() -> None:
     with pytest.raises(LeakError, match="nothing can be proved") as error:
-        demand_no_leak(Audit("run", (), (check("repeatable", "done", ["this differs"]),), ()))
+        Audit("run", (), (check_identical("repeatable", "done", ["this differs"]),), ()).demand()
     assert "without it" in error.value.advice
 
 
 def test_the_summary_is_json(prepared: Prepared) -> None:
     audit = Audit("run", (np.datetime64("2020-01-01", "us"),), (Check("a", True, "b."), Check("d", True, "e.")), ("c",))
-    assert audit.summary == {
+    assert audit.to_json() == {
         "schema": 1,
         "run": "run",
         "passed": True,

@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, ConfigError, DataError, Run, RunError
+from forecast import ConfigError, DataError, Run, RunError, Settings
 from forecast.evaluation.scoring import Evaluation
 from forecast.progress import NullProgress, StopRequested
 from recording import RecordingProgress
 
-Tiny = Callable[..., Config]
+Tiny = Callable[..., Settings]
 
 NETWORKS = ["lstm", "rnn"]
 

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, ConfigError, DataError, Run
+from forecast import ConfigError, DataError, Run, Settings
 from forecast.commands.compare import compare as comparing
-from forecast.commands.compare.compare import Comparison, _common, compare
+from forecast.commands.compare.compare import Comparison, _common_windows, compare
 from forecast.commands.compare.page import comparison_page
 from forecast.commands.compare.plot import plot_leaderboard
 from forecast.data.windows import Windows
@@ -22,7 +22,7 @@ from forecast.models import classical
 from forecast.progress import NullProgress
 from recording import RecordingProgress
 
-Tiny = Callable[..., Config]
+Tiny = Callable[..., Settings]
 Compared = tuple[Comparison, RecordingProgress, Path]
 
 SMALL = {"units": 8, "epochs": 2, "batch_size": 16, "lookback": 6, "horizon": 3, "normalise": "none"}
@@ -126,7 +126,7 @@ def test_the_plot_is_drawn(compared: Compared) -> None:
 def test_lookbacks_may_differ_and_the_windows_are_the_same(
     monthly: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("forecast.models.defaults.longer_memory", lambda *_: (40, "it is longer"))
+    monkeypatch.setattr("forecast.models.defaults.probe_longer_lookback", lambda *_: (40, "it is longer"))
     gapped = monthly.drop(index=155)  # followed by windows of 36 rows sooner than by those of 40
     settings = {name: value for name, value in SMALL.items() if name != "lookback"} | {"epochs": 1}
     progress = RecordingProgress()
@@ -142,11 +142,11 @@ def test_lookbacks_may_differ_and_the_windows_are_the_same(
 
 def test_windows_that_all_have_begin_where_the_longest_lookback_does() -> None:
     short, long = Windows(np.array([7, 8, 9, 20]), 3, 2), Windows(np.array([4, 5, 6]), 6, 2)
-    found = _common([short, long], "test")
+    found = _common_windows([short, long], "test")
     assert found.cutoffs.tolist() == [9, 10, 11]
     assert found.lookback == 6
     with pytest.raises(DataError, match="No window of the test span can be forecast by all models"):
-        _common([short, Windows(np.array([50]), 6, 2)], "test")
+        _common_windows([short, Windows(np.array([50]), 6, 2)], "test")
 
 
 def test_an_ensemble_takes_seeds_of_its_own(monthly: pd.DataFrame, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,12 +154,12 @@ def test_an_ensemble_takes_seeds_of_its_own(monthly: pd.DataFrame, tiny: Tiny, m
     prepared = forecast.prepare(forecast.read(monthly), config)
     seeds: list[int] = []
 
-    def note(field: object, seeded: forecast.Prepared, *_: object) -> tuple[None, None]:
+    def note(benchmark: object, seeded: forecast.Prepared, *_: object) -> tuple[None, None]:
         seeds.append(seeded.config.training.seed)
         return None, None
 
-    monkeypatch.setattr(comparing, "_tried", note)
-    comparing._try_all(None, {"rnn": prepared}, 3, None, NullProgress())  # type: ignore[arg-type]
+    monkeypatch.setattr(comparing, "_train_one", note)
+    comparing._train_all(None, {"rnn": prepared}, 3, None, NullProgress())  # type: ignore[arg-type]
     assert seeds == [5, 7, 9]
 
 

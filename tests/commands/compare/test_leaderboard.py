@@ -1,4 +1,4 @@
-"""The leaderboard: means and spreads over seeds, the choice by validation, and the sentence."""
+"""The leaderboard: means and spreads over seeds, the best_network by validation, and the sentence."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from forecast.commands.compare.leaderboard import (
-    beside_classical,
-    choice,
-    finding,
-    line_of,
-    ordered,
-    table,
+    best_network,
+    classical_verdict,
+    in_order,
+    leaderboard_line,
+    to_frame,
+    verdict,
     with_spread,
 )
 
@@ -26,7 +26,7 @@ def seed(validation: float, mae: float, gain: float, p: float | None = 0.001) ->
 
 
 def naive(validation: float, mae: float) -> dict[str, Any]:
-    return line_of("naive", [{"validation": validation, "mae": mae, "rmse": 2 * mae, "mase": None}])
+    return leaderboard_line("naive", [{"validation": validation, "mae": mae, "rmse": 2 * mae, "mase": None}])
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def lines() -> dict[str, dict[str, Any]]:
     """The LSTM is better on the validation span, the GRU on the test span."""
     return {
         "persistence": naive(3.0, 3.0),
-        "gru": line_of("network", [seed(2.0, 0.9, 0.7), seed(2.2, 1.1, 0.6)]),
-        "lstm": line_of("network", [seed(1.0, 1.4, 0.5), seed(1.1, 1.6, 0.5, p=0.3)]),
+        "gru": leaderboard_line("network", [seed(2.0, 0.9, 0.7), seed(2.2, 1.1, 0.6)]),
+        "lstm": leaderboard_line("network", [seed(1.0, 1.4, 0.5), seed(1.1, 1.6, 0.5, p=0.3)]),
     }
 
 
@@ -49,40 +49,40 @@ def test_a_line_holds_means_and_standard_deviations(lines: dict[str, dict[str, A
 
 
 def test_the_validation_error_chooses_and_not_the_test_error(lines: dict[str, dict[str, Any]]) -> None:
-    assert choice(lines) == "lstm"
-    assert list(ordered(lines)) == ["lstm", "gru", "persistence"]
-    assert finding(lines, "MAE", "°C", 1234) == (
+    assert best_network(lines) == "lstm"
+    assert list(in_order(lines)) == ["lstm", "gru", "persistence"]
+    assert verdict(lines, "MAE", "°C", 1234) == (
         "lstm is chosen: it has the lowest validation MAE. On 1,234 test windows its MAE is 1.5 ± 0.14 °C: "
         "50.0% lower than persistence's (significant with 1 of 2 seeds)."
     )
 
 
 def test_a_naive_forecast_that_is_better_on_validation_is_named(lines: dict[str, dict[str, Any]]) -> None:
-    said = finding(lines | {"drift": naive(0.5, 9.0)}, "MAE", "", 10)
+    said = verdict(lines | {"drift": naive(0.5, 9.0)}, "MAE", "", 10)
     assert said.startswith("No network has a lower validation MAE than drift; the best of them is lstm.")
 
 
 def test_one_seed_has_no_spread_and_its_significance_is_plain() -> None:
-    lines = {"lstm": line_of("network", [seed(1.0, 1.25, -0.25)]), "persistence": naive(2.0, 1.0)}
-    said = finding(lines, "MAE", "", 10)
+    lines = {"lstm": leaderboard_line("network", [seed(1.0, 1.25, -0.25)]), "persistence": naive(2.0, 1.0)}
+    said = verdict(lines, "MAE", "", 10)
     assert said.endswith("its MAE is 1.25: 25.0% higher than persistence's (significant).")
-    lines["lstm"] = line_of("network", [seed(1.0, 1.25, -0.25, p=None)])
-    assert finding(lines, "MAE", "", 10).endswith("(not significant).")
+    lines["lstm"] = leaderboard_line("network", [seed(1.0, 1.25, -0.25, p=None)])
+    assert verdict(lines, "MAE", "", 10).endswith("(not significant).")
 
 
 def test_what_is_not_defined_is_left_out(lines: dict[str, dict[str, Any]]) -> None:
     alone = seed(1.0, 0.0, 0.0) | {"skill": {"persistence": None}, "p_value": {"persistence": None}}
-    said = finding({"lstm": line_of("network", [alone]), "persistence": naive(2.0, 0.0)}, "MAE", "", 10)
+    said = verdict({"lstm": leaderboard_line("network", [alone]), "persistence": naive(2.0, 0.0)}, "MAE", "", 10)
     assert said.endswith("On 10 test windows its MAE is 0.")
 
 
 def test_classical_forecasts_are_compared_on_their_own_windows(lines: dict[str, dict[str, Any]]) -> None:
     beside = seed(1.0, 1.4, 0.5) | {"skill": {"ets": -0.1}, "p_value": {"ets": 0.5}}
-    some = {"lstm": line_of("network", [beside]), "ets": line_of("classical", [seed(1.0, 1.2, 0.6)])}
-    assert beside_classical(some, "lstm", "MAE", 30) == (
+    some = {"lstm": leaderboard_line("network", [beside]), "ets": leaderboard_line("classical", [seed(1.0, 1.2, 0.6)])}
+    assert classical_verdict(some, "lstm", "MAE", 30) == (
         "On the 30 windows of the classical references its MAE is 10.0% higher than ets's (not significant)."
     )
-    frame = table([(1234, ordered(lines)), (30, ordered(some))], "lstm")
+    frame = to_frame([(1234, in_order(lines)), (30, in_order(some))], "lstm")
     assert frame["windows"].tolist() == [1234] * 3 + [30] * 2
     assert frame.loc[frame["chosen"], "model"].tolist() == ["lstm", "lstm"]
     assert str(frame["parameters"].dtype) == "Int64"

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, Run
+from forecast import Run, Settings
 from forecast.commands.explain.explanation import Explanation
 from forecast.errors import DataError, RunError
 from forecast.runs.find import open_run
@@ -83,7 +83,7 @@ def test_every_design_can_be_looked_into(
     pictures: list[str],
     layers: int,
     monthly: pd.DataFrame,
-    tiny: Callable[..., Config],
+    tiny: Callable[..., Settings],
     tmp_path: Path,
 ) -> None:
     run = forecast.train(monthly, tiny(**settings, track_gradients=True), run="some", runs_dir=tmp_path)
@@ -98,7 +98,7 @@ def test_every_design_can_be_looked_into(
 
 @pytest.mark.usefixtures("no_plots", "blank")
 def test_the_lookback_is_checked_by_training_again(
-    monthly_csv: Path, tiny: Callable[..., Config], tmp_path: Path
+    monthly_csv: Path, tiny: Callable[..., Settings], tmp_path: Path
 ) -> None:
     run = forecast.train(monthly_csv, tiny(lookback=40), run="long", runs_dir=tmp_path)
     found = forecast.explain(run, check_lookback=True)
@@ -112,7 +112,7 @@ def test_the_lookback_is_checked_by_training_again(
 
 @pytest.mark.usefixtures("no_plots", "blank")
 def test_rows_that_cannot_be_read_again_must_be_given(
-    monthly: pd.DataFrame, tiny: Callable[..., Config], tmp_path: Path
+    monthly: pd.DataFrame, tiny: Callable[..., Settings], tmp_path: Path
 ) -> None:
     path = tmp_path / "rows.csv"
     monthly.to_csv(path, index=False)
@@ -131,10 +131,10 @@ def test_rows_that_cannot_be_read_again_must_be_given(
 
 @pytest.mark.usefixtures("no_plots", "blank")
 def test_a_network_without_a_head_is_refused(
-    monthly: pd.DataFrame, tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monthly: pd.DataFrame, tiny: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("forecast.workflows.fitting.significance", lambda *_: -1)
-    monkeypatch.setattr("forecast.workflows.fitting.PLAIN", 2)
+    monkeypatch.setattr("forecast.workflows.fitting.CLEAR_LEAD", 2)
     run = forecast.train(monthly, tiny(fall_back=True, normalise="last"), run="empty", runs_dir=tmp_path)
     with pytest.raises(RunError, match="repeats the last value"):
         forecast.explain(run, monthly)

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 import forecast
-from forecast import Config, Run
+from forecast import Run, Settings
 from forecast.cli import build_program
 from forecast.commands.export import export
 from forecast.errors import ConfigError, MachineError
@@ -65,7 +65,7 @@ def test_the_page_says_what_the_network_takes(trained: Run, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("no_plots")
-def test_angles_and_columns_of_every_kind(three: pd.DataFrame, tiny: Callable[..., Config], tmp_path: Path) -> None:
+def test_angles_and_columns_of_every_kind(three: pd.DataFrame, tiny: Callable[..., Settings], tmp_path: Path) -> None:
     wind, plan = np.random.default_rng(9).normal(50, 30, (2, len(three)))
     table = three.assign(y=three["y"] * 15 % 360, wind=wind, plan=plan)
     table.loc[table.groupby("unique_id").tail(3).index, ["y", "wind"]] = np.nan
@@ -161,7 +161,7 @@ def test_the_command_prints_the_folder(trained: Run, tmp_path: Path, monkeypatch
     ],
 )  # fmt: skip
 def test_every_format_forecasts_what_predict_does(
-    three: pd.DataFrame, tiny: Callable[..., Config], tmp_path: Path, settings: dict[str, object]
+    three: pd.DataFrame, tiny: Callable[..., Settings], tmp_path: Path, settings: dict[str, object]
 ) -> None:
     three.to_csv(tmp_path / "three.csv", index=False)
     run = forecast.train(tmp_path / "three.csv", tiny(**settings), run="three", runs_dir=tmp_path)

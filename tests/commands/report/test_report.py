@@ -23,7 +23,7 @@ def copied(trained: Run, tmp_path: Path) -> Run:
 @pytest.fixture(autouse=True)
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the pictures out: their own tests draw them."""
-    monkeypatch.setattr("forecast.plots.pictures.to_svg", lambda _: b"<svg/>")
+    monkeypatch.setattr("forecast.plots.page.to_svg", lambda _: b"<svg/>")
 
 
 def test_what_was_explained_since_is_in_the_new_report_alone(copied: Run, tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ import pytest
 
 import forecast
 from clients import asked, rows_of, served
-from forecast import Config, Run
+from forecast import Run, Settings
 from forecast.commands.serve import service
 from forecast.commands.serve.app import Limits
 from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
 from forecast.errors import ConfigError, DataError
-from forecast.runs.csv_tables import records
+from forecast.runs.csv_tables import to_records
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def port(trained: Run) -> Iterator[int]:
 def test_the_answer_is_that_of_predict(port: int, trained: Run, monthly: pd.DataFrame, monthly_csv: Path) -> None:
     status, answer = asked(port, body=rows_of(monthly))
     assert status == 200
-    assert answer["forecast"] == records(forecast.predict(trained, monthly_csv))
+    assert answer["forecast"] == to_records(forecast.predict(trained, monthly_csv))
     assert answer["warnings"] == []
 
 
@@ -46,7 +46,7 @@ def test_newer_rows_move_the_intervals_as_they_do_in_predict(port: int, trained:
     longer.loc[228, "y"] = None
     status, answer = asked(port, body=json.loads(json.dumps(rows_of(longer)).replace("NaN", "null")))
     assert status == 200
-    assert answer["forecast"] == records(forecast.predict(trained, longer))
+    assert answer["forecast"] == to_records(forecast.predict(trained, longer))
     assert "the last seen values are carried on" in answer["warnings"][-1]
 
 
@@ -146,13 +146,13 @@ def test_the_description_names_the_columns_and_needs_nothing_from_elsewhere(port
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Forecasts are not begun before this is set."""
-    released, begin = threading.Event(), service.question_of
+    released, begin = threading.Event(), service.request_forecast
 
     def wait(*arguments: Any) -> Any:
         assert released.wait(20)
         return begin(*arguments)
 
-    monkeypatch.setattr(service, "question_of", wait)
+    monkeypatch.setattr(service, "request_forecast", wait)
     yield released
     released.set()
 
@@ -180,7 +180,7 @@ def test_requests_that_wait_are_computed_together_and_a_bad_one_spoils_none(
     held.set()
     for answer, table in zip(answers, tables, strict=True):
         found = pd.DataFrame(json.loads(answer.result(20))["forecast"])
-        expected = pd.DataFrame(records(forecast.predict(trained, table)))
+        expected = pd.DataFrame(to_records(forecast.predict(trained, table)))
         pd.testing.assert_frame_equal(found, expected, rtol=1e-6)
     with pytest.raises(DataError, match="'rows': Field required"):
         bad.result(20)
@@ -207,7 +207,7 @@ def test_a_failure_of_ours_is_told_without_a_traceback(
     def fail(*_: Any) -> None:
         raise ZeroDivisionError("a secret")
 
-    monkeypatch.setattr(service, "question_of", fail)
+    monkeypatch.setattr(service, "request_forecast", fail)
     said = {"error": "The forecast failed; the server's log says why.", "advice": ""}
     assert asked(port, body=rows_of(monthly)) == (500, said)
 
@@ -215,12 +215,12 @@ def test_a_failure_of_ours_is_told_without_a_traceback(
 @pytest.mark.thorough
 @pytest.mark.usefixtures("no_plots")
 def test_many_clients_of_several_series_get_what_predict_says(
-    three: pd.DataFrame, tiny: Callable[..., Config], tmp_path: Path
+    three: pd.DataFrame, tiny: Callable[..., Settings], tmp_path: Path
 ) -> None:
     settings = tiny(model="segment-lstm", segment=3, ensemble=2, quantiles=(0.1, 0.5, 0.9), transform="log")
     run = forecast.train(three, settings, run="three", runs_dir=tmp_path)
     tables = [three[three["unique_id"] != ("south", "")[n % 2]].groupby("unique_id").head(60 + n) for n in range(40)]
-    expected = [pd.DataFrame(records(forecast.predict(run, table))) for table in tables]
+    expected = [pd.DataFrame(to_records(forecast.predict(run, table))) for table in tables]
     with served(run, Limits(body=10**7, seconds=60)) as port, ThreadPoolExecutor(20) as clients:
         for _ in range(5):
             for (status, answer), frame in zip(

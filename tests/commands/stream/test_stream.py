@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, Run, Stream
+from forecast import Run, Settings, Stream
 from forecast.commands.stream.stream import stream_rows
 from forecast.errors import DataError, RunError
 from recording import RecordingProgress
@@ -26,13 +26,13 @@ def rows(monthly: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def runs(
-    monthly: pd.DataFrame, three: pd.DataFrame, tiny: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory
+    monthly: pd.DataFrame, three: pd.DataFrame, tiny: Callable[..., Settings], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Run]:
     """A run that sees windows, two that carry their state, and one of three series."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("forecast.plots.draw.draw_run", lambda *_: {})
-        patch.setattr("forecast.plots.page.report_page", lambda _: "")
+        patch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {})
+        patch.setattr("forecast.plots.run_report.report_page", lambda _: "")
         designs = {
             "window": tiny(model="segment-lstm", segment=2, normalise="last", epochs=1, baseline=False),
             "carried": tiny(model="stacked-lstm", units=(5, 3), stateful=True, batch_size=4, epochs=1),
@@ -81,11 +81,11 @@ def test_a_carried_state_is_that_of_one_long_window(runs: dict[str, Run], rows: 
     long = run.config.replace(data={"lookback": N}, network={"stateful": False})
     from forecast.models.recurrent import build_network, set_weights
     from forecast.models.shape import Shape
-    from forecast.workflows.networks import weights_of_member
+    from forecast.runs.run import split_members
 
     features = 1 + (2 if run.config.data.calendar else 0)
     network = build_network(long.network, Shape(N, 3, 1, 0, features - 1, 1), 0)
-    set_weights(network, weights_of_member(run.weights("model"), 0))
+    set_weights(network, split_members(run.weights("model"), 1)[0])
     from forecast.data.prepare import encode
 
     panel = forecast.read(rows)
@@ -297,5 +297,5 @@ def test_a_date_that_could_be_two_needs_its_format(runs: dict[str, Run], rows: p
     rows.to_csv(path, index=False, date_format="%d.%m.%Y")
     with pytest.raises(DataError, match="line 2") as refused:
         list(stream_rows(Stream(runs["window"]), str(path)))
-    assert "--date-format" in refused.value.advice
+    assert "--date-format" in refused.value.text("shell")[1]
     assert len(list(stream_rows(Stream(runs["window"]), str(path), date_format="%d.%m.%Y"))) == N - 5

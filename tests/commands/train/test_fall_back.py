@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, Run
+from forecast import Run, Settings
 from forecast.errors import ConfigError
 from forecast.evaluation.significance import diebold_mariano
 from recording import RecordingProgress
@@ -23,7 +23,7 @@ def walk() -> pd.DataFrame:
     return pd.DataFrame({"ds": pd.date_range("2021-01-01", periods=500, freq="D"), "y": y})
 
 
-def configured(**settings: object) -> Config:
+def configured(**settings: object) -> Settings:
     small = {"units": 8, "epochs": 2, "lookback": 12, "horizon": 3, "fall_back": True}
     return forecast.configure({**small, **settings})
 

@@ -15,14 +15,14 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, ConfigError, MachineError, RunError
+from forecast import ConfigError, MachineError, RunError, Settings
 from forecast.progress import NullProgress, StopRequested
 from forecast.runs.files import locked
 from forecast.runs.find import unfinished_runs
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
-Tiny = Callable[..., Config]
+Tiny = Callable[..., Settings]
 
 
 class AtStep(NullProgress):
@@ -48,7 +48,7 @@ def spoil(fit: Any) -> None:
     fit.network.trainable_variables[0].assign(fit.network.trainable_variables[0] * np.nan)
 
 
-def interrupted(folder: Path, source: object, config: Config, step: int) -> None:
+def interrupted(folder: Path, source: object, config: Settings, step: int) -> None:
     with pytest.raises(StopRequested):
         forecast.train(source, config, run="run", runs_dir=folder, progress=AtStep(step, stop))  # type: ignore[arg-type]
 
@@ -85,7 +85,7 @@ def test_a_read_only_place_is_refused_before_training(read_only: Path, monthly: 
     for name in ("run", None):
         with pytest.raises(MachineError, match=r"Cannot lock .*: Permission denied") as refused:
             forecast.train(monthly, tiny(), run=name, runs_dir=read_only, progress=AtStep(1, stop))
-        assert "--runs-dir" in refused.value.advice
+        assert "--runs-dir" in refused.value.text("shell")[1]
 
 
 def test_too_little_memory_is_told_before_training(

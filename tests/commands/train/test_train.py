@@ -14,18 +14,18 @@ import pandas as pd
 import pytest
 
 import forecast
-from forecast import Config, ConfigError, DataError, ForecastError, Run, RunError
+from forecast import ConfigError, DataError, ForecastError, Run, RunError, Settings
 from forecast.evaluation import scoring
-from forecast.plots.draw import draw_forecast
+from forecast.plots.run_plots import draw_forecasts
 from forecast.progress import NullProgress, StopRequested
 from forecast.runs.find import all_runs
-from forecast.training.schedule import WindowOrder
+from forecast.training.sampling import WindowOrder
 from forecast.workflows import fitting
 from recording import RecordingProgress
 
 pytestmark = pytest.mark.usefixtures("no_plots")
 
-Tiny = Callable[..., Config]
+Tiny = Callable[..., Settings]
 
 
 class Stop(NullProgress):
@@ -48,26 +48,26 @@ def results(run: Run) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def everything(tiny: Tiny) -> Config:
+def everything(tiny: Tiny) -> Settings:
     """Three trainings in one: the model, the baseline, and the model on every row; dropout, so that its seeds count."""
     return tiny(refit=True, head_dropout=0.2, lookback=3)
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory, monthly_csv: Path, everything: Config, plotless: None) -> Run:
+def straight(tmp_path_factory: pytest.TempPathFactory, monthly_csv: Path, everything: Settings, plotless: None) -> Run:
     """The run that was never interrupted."""
     return forecast.train(monthly_csv, everything, run="run", runs_dir=tmp_path_factory.mktemp("straight"))
 
 
 def test_the_same_seed_gives_the_same_bytes(
-    tmp_path: Path, monthly_csv: Path, straight: Run, everything: Config
+    tmp_path: Path, monthly_csv: Path, straight: Run, everything: Settings
 ) -> None:
     again = forecast.train(monthly_csv, everything, run="again", runs_dir=tmp_path)
     assert results(again) == results(straight)
 
 
 def test_another_seed_gives_another_network(
-    tmp_path: Path, monthly_csv: Path, straight: Run, everything: Config
+    tmp_path: Path, monthly_csv: Path, straight: Run, everything: Settings
 ) -> None:
     other = everything.replace(training={"seed": 1, "baseline": False, "refit": False, "epochs": 1})
     run = forecast.train(monthly_csv, other, run="run", runs_dir=tmp_path)
@@ -82,12 +82,12 @@ def test_another_seed_gives_another_network(
     ids=["within an epoch", "last step", "refit"],
 )
 def test_an_interrupted_training_ends_with_the_same_bytes(
-    tmp_path: Path, monthly_csv: Path, straight: Run, everything: Config, network: int, step: int
+    tmp_path: Path, monthly_csv: Path, straight: Run, everything: Settings, network: int, step: int
 ) -> None:
     with pytest.raises(StopRequested) as caught:
         forecast.train(monthly_csv, everything, run="run", runs_dir=tmp_path, progress=Stop(network, step))
     assert caught.value.exit_code == 130
-    assert caught.value.advice == f"Continue with: forecast train --resume run --runs-dir {tmp_path}"
+    assert caught.value.text("shell")[1] == f"Continue with: forecast train --resume run --runs-dir {tmp_path}"
     assert all_runs(runs_dir=tmp_path) == []
     resumed = forecast.resume("run", runs_dir=tmp_path)
     assert results(resumed) == results(straight)
@@ -96,7 +96,7 @@ def test_an_interrupted_training_ends_with_the_same_bytes(
 
 @pytest.mark.thorough
 def test_a_training_may_be_interrupted_again_and_again(
-    tmp_path: Path, monthly_csv: Path, straight: Run, everything: Config
+    tmp_path: Path, monthly_csv: Path, straight: Run, everything: Settings
 ) -> None:
     with pytest.raises(StopRequested):
         forecast.train(monthly_csv, everything, run="run", runs_dir=tmp_path, progress=Stop(1, 3))
@@ -115,10 +115,10 @@ def test_a_stop_between_two_networks_names_the_command_that_continues(
 
     with pytest.raises(StopRequested) as caught:
         forecast.train(monthly, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, progress=Between())
-    assert "forecast train --resume run" in caught.value.advice
+    assert "forecast train --resume run" in caught.value.text("shell")[1]
 
 
-def interrupted(folder: Path, source: object, config: Config) -> None:
+def interrupted(folder: Path, source: object, config: Settings) -> None:
     with pytest.raises(StopRequested):
         forecast.train(source, config, run="run", runs_dir=folder, progress=Stop(1, 3))  # type: ignore[arg-type]
 
@@ -375,7 +375,7 @@ def test_a_series_that_cannot_be_forecast_is_told_and_left_out(tmp_path: Path, t
     assert run.forecast["unique_id"].tolist() == ["north"] * 3 + ["south"] * 3
     assert set(run.metrics["by_series"]) == {"north", "south", "east"}
     rows = forecast.prepare(forecast.read(holed), run.config).rows
-    assert len(draw_forecast(rows, run.forecast, "rnn", 6)) == 2
+    assert len(draw_forecasts(rows, run.forecast, "rnn", 6)) == 2
 
 
 def test_a_run_without_a_newest_forecast(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
@@ -450,7 +450,9 @@ def test_refit_forecasts_with_every_row_and_is_judged_without(straight: Run, mon
     assert again["lstm"] == pytest.approx(straight.metrics["models"]["lstm"], rel=1e-9)
 
 
-def test_refit_does_not_change_the_scores(tmp_path: Path, monthly_csv: Path, straight: Run, everything: Config) -> None:
+def test_refit_does_not_change_the_scores(
+    tmp_path: Path, monthly_csv: Path, straight: Run, everything: Settings
+) -> None:
     plain = forecast.train(monthly_csv, everything.replace(training={"refit": False}), run="plain", runs_dir=tmp_path)
     assert plain.metrics == straight.metrics
     assert plain.weights("model").keys() == straight.weights("model").keys()

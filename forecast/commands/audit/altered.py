@@ -1,0 +1,161 @@
+"""Panels whose future was altered: everything after an origin is changed, deleted or shuffled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from forecast.data.panel import Floats, Panel
+from forecast.data.windows import Flags, Ints, Windows
+
+# Changed values, in units of the largest of their column: far outside, yet finite after scaling in float32.
+_LEAST_CHANGED, _MOST_CHANGED = 10.0, 1000.0
+
+
+@dataclass(frozen=True)
+class AlteredPanel:
+    """A panel that was altered after an origin.
+
+    Args:
+        panel: Its rows.
+        kept: Which rows of the true panel are still there, in their order.
+    """
+
+    panel: Panel
+    kept: Ints
+
+    def positions(self, rows: Ints) -> Ints:
+        """Where these rows of the true panel are now."""
+        return np.searchsorted(self.kept, rows)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A time after which a forecast may know nothing but what was declared to be known ahead.
+
+    Args:
+        panel: Arranged columns: targets first, those that are known ahead last.
+        cutoff: The last time that a forecast may know.
+        n_known: How many of the columns are known ahead.
+        horizon: For how many rows after the cut-off they are known, H.
+    """
+
+    panel: Panel
+    cutoff: np.datetime64
+    n_known: int
+    horizon: int
+
+    @property
+    def past_rows(self) -> Ints:
+        """The rows up to the cut-off, that of the cut-off included."""
+        return np.flatnonzero(self.panel.times <= self.cutoff)
+
+    def with_changed_future(self, columns: slice = slice(None)) -> AlteredPanel:
+        """Other values after the origin, also where a value was missing, but for what was declared.
+
+        Args:
+            columns: Which columns change.
+        """
+        unknown = self._unknown()
+        changed = np.zeros_like(unknown)
+        changed[:, columns] = unknown[:, columns]
+        return AlteredPanel(with_changed_values(self.panel, changed), np.arange(self.panel.n_rows))
+
+    def with_shuffled_future(self) -> AlteredPanel:
+        """The rows after the origin in another order, each within its series."""
+        rng = np.random.default_rng(0)
+        order = np.arange(self.panel.n_rows)
+        for future in self._future_by_series():
+            order[future] = rng.permutation(future)
+        values = np.where(self._unknown(), self.panel.values[order], self.panel.values)
+        return AlteredPanel(replace(self.panel, values=values), np.arange(self.panel.n_rows))
+
+    def with_deleted_future(self) -> AlteredPanel:
+        """Of each series H rows after the origin, which hold their time and what was declared; no other row."""
+        stubs = [future[: self.horizon] for future in self._future_by_series()]
+        values = np.where(self._unknown(), np.nan, self.panel.values)
+        return self._with_rows(np.union1d(self.past_rows, np.concatenate(stubs)), values)
+
+    def truncated(self) -> AlteredPanel:
+        """The panel as it was at the origin: no later row, but for those that hold what was declared."""
+        return self.with_deleted_future() if self.n_known else self._with_rows(self.past_rows, self.panel.values)
+
+    def with_hole(self, length: int) -> Origin:
+        """The same origin, with the values of the last rows of each series up to it missing.
+
+        Args:
+            length: How many rows of each series.
+        """
+        values = self.panel.values.copy()
+        for series in range(self.panel.n_series):
+            past = self._past(series)
+            values[max(past.start, past.stop - length) : past.stop] = np.nan
+        return replace(self, panel=replace(self.panel, values=values))
+
+    def of_series(self, series: Ints) -> Origin:
+        """The same origin over some of the series, in this order."""
+        spans = [np.arange(*self.panel.offsets[number : number + 2]) for number in series]
+        rows = np.concatenate(spans)
+        panel = replace(
+            self.panel,
+            values=self.panel.values[rows],
+            times=self.panel.times[rows],
+            series_ids=tuple(self.panel.series_ids[number] for number in series),
+            offsets=(0, *np.cumsum([len(span) for span in spans]).tolist()),
+        )
+        return replace(self, panel=panel)
+
+    def _past(self, series: int) -> slice:
+        rows = self.panel.rows(series)
+        return slice(rows.start, rows.start + int((self.panel.times[rows] <= self.cutoff).sum()))
+
+    def _future_by_series(self) -> list[Ints]:
+        return [
+            np.arange(self._past(number).stop, self.panel.rows(number).stop) for number in range(self.panel.n_series)
+        ]
+
+    def _unknown(self) -> Flags:
+        """Which values no forecast may know, [T, C]: all later ones, but for those declared of the next H rows."""
+        unknown = np.zeros(self.panel.values.shape, bool)
+        first_known = len(self.panel.columns) - self.n_known
+        for future in self._future_by_series():
+            unknown[future] = True
+            unknown[future[: self.horizon], first_known:] = False
+        return unknown
+
+    def _with_rows(self, kept: Ints, values: Floats) -> AlteredPanel:
+        offsets = tuple(np.searchsorted(kept, self.panel.offsets).tolist())
+        panel = replace(self.panel, values=values[kept], times=self.panel.times[kept], offsets=offsets)
+        return AlteredPanel(panel, kept)
+
+
+def spread_origins(panel: Panel, windows: Windows, n_known: int, most: int) -> list[tuple[Origin, Ints]]:
+    """Origins evenly spaced from the first cut-off of the windows to the last.
+
+    Args:
+        panel: Arranged columns.
+        windows: N windows of it.
+        n_known: How many of the columns are known ahead.
+        most: How many origins at most.
+
+    Returns:
+        Each origin with the first rows of the windows that end there.
+    """
+    cutoffs = panel.times[windows.cutoffs]
+    times = np.unique(cutoffs)
+    picked = np.unique(np.linspace(0, len(times) - 1, most).round().astype(np.int64))
+    return [(Origin(panel, time, n_known, windows.horizon), windows.starts[cutoffs == time]) for time in times[picked]]
+
+
+def with_changed_values(panel: Panel, changed: Flags) -> Panel:
+    """The panel with other values, ten to a thousand times the largest of their column, and positive for logarithms.
+
+    Args:
+        panel: S series of T rows in all.
+        changed: Which values, [T, C].
+    """
+    largest = np.fmax.reduce(np.abs(panel.values), axis=0)
+    size = np.where(largest > 0, largest, 1.0)  # of a column of zeros, or one without a value
+    values = size * np.random.default_rng(0).uniform(_LEAST_CHANGED, _MOST_CHANGED, panel.values.shape)
+    return replace(panel, values=np.where(changed, values, panel.values))

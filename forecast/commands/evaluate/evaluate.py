@@ -1,0 +1,45 @@
+"""The scores of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from forecast.data.prepare import encode
+from forecast.data.read import Source
+from forecast.progress import NullProgress, Progress
+from forecast.runs.find import find
+from forecast.runs.rows import new_panel
+from forecast.runs.run import Run
+from forecast.workflows.networks import forecasters_of
+from forecast.workflows.scoring import intervals_at_start, score_models_of_run, unseen_windows
+
+
+def evaluate(
+    run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """The scores of a run, as in metrics.json.
+
+    Args:
+        run: A run or its name.
+        source: New rows to score on; None for the test span of the rows that it was trained on.
+        runs_dir: Where runs live.
+        progress: Receives notes, warnings and progress.
+
+    Raises:
+        DataError: If no window of the new rows lies after the rows that the run was fitted to.
+    """
+    progress = progress or NullProgress()
+    run = find(run, runs_dir=runs_dir)
+    if source is None:
+        return run.metrics
+    panel = new_panel(run, source, progress)
+    rows = encode(panel, run.config.data, run.scaler)
+    windows = unseen_windows(run, rows)
+    first = pd.Timestamp(panel.times[windows.cutoffs + 1].min())
+    known_until = pd.Timestamp(run.data["test_from"])
+    progress.note(f"scored on {len(windows)} windows from {first} on; rows before {known_until} were trained on")
+    models, intervals = forecasters_of(run, rows, "model"), intervals_at_start(run, panel)
+    return score_models_of_run(run, rows, windows, models, intervals).metrics

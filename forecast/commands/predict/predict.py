@@ -1,0 +1,111 @@
+"""The newest forecast of a run, as a table, as paths or drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from forecast.data.panel import Clock
+from forecast.data.read import Source
+from forecast.errors import DataError, RunError
+from forecast.inference.newest import newest_paths
+from forecast.progress import NullProgress, Progress
+from forecast.runs.find import find
+from forecast.runs.rows import training_panel
+from forecast.runs.run import Run
+from forecast.workflows.networks import networks_of
+from forecast.workflows.requests import request_forecast
+
+
+def predict(
+    run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, progress: Progress | None = None
+) -> pd.DataFrame:
+    """The forecast of the H steps after the last row: unique_id, ds, cutoff and a column for each model.
+
+    Args:
+        run: A run or its name.
+        source: New rows to forecast from, with the run's own scaler; None for the rows that it was trained on.
+        runs_dir: Where runs live.
+        progress: Receives notes, warnings and progress.
+
+    Raises:
+        DataError: If the new rows do not fit the run.
+    """
+    progress = progress or NullProgress()
+    run = find(run, runs_dir=runs_dir)
+    if source is not None:
+        request = request_forecast(run, source, progress)
+        return request.forecast(networks_of(run, request.newest.rows, run.forecast_weights))
+    forecast = run.forecast
+    if forecast.empty:
+        known = run.config.data.known
+        lacking = f" or do not hold {', '.join(map(repr, known))} for the steps ahead" if known else ""
+        raise DataError(
+            f"The rows that {run.name} was trained on end in a gap{lacking}, so no forecast follows them.",
+            f"Give newer rows: forecast predict {run.name} FILE",
+        )
+    return forecast
+
+
+def sample_paths(
+    run: Run | str,
+    source: Source | None = None,
+    *,
+    count: int = 100,
+    seed: int = 0,
+    runs_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Ways in which the H steps after the last row may go: unique_id, ds, cutoff, path and a column for each network.
+
+    The quantiles of the paths are those of the intervals, and their steps hang together as the errors of the validation
+    span did: from paths one can tell how likely a sum, a maximum or a first crossing is.
+
+    Args:
+        run: A run or its name.
+        source: New rows to forecast from; None for the rows that it was trained on, which are read again.
+        count: Paths of each series and target.
+        seed: Decides which.
+        runs_dir: Where runs live.
+        progress: Receives notes, warnings and progress.
+
+    Raises:
+        RunError: If the run has no intervals.
+        DataError: If the rows do not fit the run.
+    """
+    run = find(run, runs_dir=runs_dir)
+    request = request_forecast(run, training_panel(run) if source is None else source, progress or NullProgress())
+    networks = networks_of(run, request.newest.rows, run.forecast_weights)
+    intervals = request.updated_intervals(networks)
+    if intervals is None:
+        raise RunError(f"{run.name} has no intervals to draw paths from.", "Train it again with --levels 80,95.")
+    return newest_paths(request.newest, request.models(networks), intervals, count, seed)
+
+
+def predict_and_draw(
+    run: Run, source: Source | None = None, *, progress: Progress | None = None
+) -> tuple[pd.DataFrame, list[bytes]]:
+    """The forecast as from `predict`, and its plots as PNG, one for each series and target.
+
+    Args:
+        run: A run.
+        source: New rows to forecast from; None for the rows that it was trained on.
+        progress: Receives notes, warnings and progress.
+    """
+    from forecast.plots.run_plots import draw_forecasts
+
+    if source is None:
+        return predict(run), [run.picture(path) for path in run.plots if path.name.startswith("5-forecast")]
+    request = request_forecast(run, source, progress or NullProgress())
+    rows = request.newest.rows
+    forecast = request.forecast(networks_of(run, rows, run.forecast_weights))
+    return forecast, draw_forecasts(rows, forecast, run.config.network.model, run.config.data.lookback)
+
+
+def age_in_steps(forecast: pd.DataFrame, run: Run) -> int:
+    """How many steps of the run's clock have passed since the newest row that a forecast was made from."""
+    clock = Clock(run.data["freq"])
+    newest, now = forecast["cutoff"].max().to_datetime64().astype("datetime64[us]"), np.datetime64("now", "us")
+    return int(np.diff(clock.ordinals(np.array([newest, now])))[0])

@@ -1,0 +1,265 @@
+"""What the plots and the page of a run are made from."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.data.prepare import Prepared, Rows
+from forecast.data.quality import TURN
+from forecast.data.split import Split
+from forecast.evaluation.diagnosis import ClockErrors, Diagnosis, Reliability, Residuals, diagnose
+from forecast.evaluation.scoring import Evaluation
+from forecast.plots.style import Labels
+
+# Plots of their own are useful for so many series; of more, nobody looks at them, and each takes half a second.
+_MOST_SERIES = 4
+
+
+@dataclass(frozen=True)
+class PlottedSeries:
+    """A series and target that has plots of its own.
+
+    Args:
+        series: Index of the series in the panel.
+        target: Index of the target.
+        unique_id: Its id in the tables of forecasts.
+        suffix: What tells its files apart from those of others; empty if there are no others.
+    """
+
+    series: int
+    target: int
+    unique_id: str
+    suffix: str
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What ``forecast explain`` found inside a run's network.
+
+    Args:
+        sentences: In words.
+        pictures: PNG files by title.
+    """
+
+    sentences: Sequence[str]
+    pictures: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """All that a run's plots and page show, from a training that has just ended or from the folder of a run.
+
+    Args:
+        name: Name of the run.
+        manifest: The content of its manifest.json.
+        prepared: The rows that it was trained on, and how they were divided.
+        evaluation: Scores and forecasts of the test span.
+        histories: Losses by epoch of each network, by its column.
+        forecast: The newest forecast.
+        explained: What was found inside its network; None if ``forecast explain`` has not been run.
+    """
+
+    name: str
+    manifest: Mapping[str, Any]
+    prepared: Prepared
+    evaluation: Evaluation
+    histories: Mapping[str, pd.DataFrame]
+    forecast: pd.DataFrame
+    explained: Explained | None = None
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The content of its metrics.json."""
+        return self.evaluation.metrics
+
+    @property
+    def model(self) -> str:
+        """The model's column."""
+        return str(self.metrics["model"])
+
+    @cached_property
+    def labels(self) -> Labels:
+        """What a plot says that pools all targets, whatever their units are."""
+        rows = self.prepared.rows
+        return replace(labels_of(rows, 0, self.model, self.histories), target=", ".join(rows.targets), unit=rows.unit)
+
+    @cached_property
+    def series(self) -> list[PlottedSeries]:
+        """The series and targets that have plots of their own."""
+        return plotted_series(self.prepared.rows)
+
+    @cached_property
+    def test_forecasts(self) -> pd.DataFrame:
+        """The forecasts of the test span; angles are moved by full turns to where they are nearest to the observed.
+
+        So errors can be computed, and curves drawn, as if angles were any other numbers.
+        """
+        forecasts, angles = self.evaluation.forecasts, self.prepared.rows.angles
+        if not angles:
+            return forecasts
+        moved = forecasts.copy()
+        is_angle = moved["unique_id"].isin(angles)
+        for name in moved.columns.difference(["unique_id", "ds", "cutoff", "y"]):
+            moved.loc[is_angle, name] += TURN * ((moved["y"] - moved[name]) / TURN).round()[is_angle]
+        return moved
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """What is left to learn in the errors."""
+        ids = [one.unique_id for one in self.series]
+        return diagnose(self.test_forecasts, self.metrics, self.prepared.rows.panel.clock, ids)
+
+
+@dataclass(frozen=True)
+class PlotInputs:
+    """What a plot can need; a property is None where the run has no such thing, and then the plot is left out.
+
+    Args:
+        run: The run.
+        series: The series and target that is drawn; None for a plot that pools all of them.
+    """
+
+    run: RunResults
+    series: PlottedSeries | None = None
+
+    @property
+    def labels(self) -> Labels:
+        """What the plot says about the series."""
+        if self.series is None:
+            return self.run.labels
+        return labels_of(self.rows, self.series.target, self.run.model, self.run.histories)
+
+    @property
+    def lookback(self) -> int:
+        """L, the steps that the model sees."""
+        return self.run.prepared.config.data.lookback
+
+    @property
+    def unique_id(self) -> str | None:
+        """The id of the series. A plot that needs it is drawn once for each series."""
+        return None if self.series is None else self.series.unique_id
+
+    @property
+    def plotted_series(self) -> Sequence[PlottedSeries]:
+        """All series and targets that have plots of their own."""
+        return self.run.series
+
+    @property
+    def rows(self) -> Rows:
+        """The rows that the run was trained on."""
+        return self.run.prepared.rows
+
+    @property
+    def split(self) -> Split:
+        """Where the rows are divided into training, validation and test."""
+        return self.run.prepared.split
+
+    @property
+    def observed(self) -> pd.DataFrame | None:
+        """``unique_id, ds, y``: the series as it was observed."""
+        return None if self.series is None else observed_series(self.rows, self.series)
+
+    @property
+    def test_forecasts(self) -> pd.DataFrame | None:
+        """``unique_id, ds, cutoff, y, <model>…``: the forecasts of the test span."""
+        return self._of_series(self.run.test_forecasts)
+
+    @property
+    def newest_forecast(self) -> pd.DataFrame | None:
+        """``unique_id, ds, cutoff, <model>…``: the forecast of what follows the data."""
+        return self._of_series(self.run.forecast)
+
+    @property
+    def histories(self) -> Mapping[str, pd.DataFrame]:
+        """Losses by epoch of each network, by its column."""
+        return self.run.histories
+
+    @property
+    def errors_by_step(self) -> Mapping[str, Sequence[float]]:
+        """Mean absolute error at each step ahead, by model."""
+        return dict(self.run.metrics["by_step"])
+
+    @property
+    def errors_by_clock(self) -> Sequence[ClockErrors] | None:
+        """Mean absolute error by hour, weekday and month."""
+        return self.run.diagnosis.by_clock or None
+
+    @property
+    def clock_measure(self) -> str:
+        """What the errors by hour, weekday and month are measured in, for the axis."""
+        return "MASE" if self.run.diagnosis.scaled else self.labels.with_unit("mean absolute error")
+
+    @property
+    def intervals(self) -> Mapping[str, Any] | None:
+        """Coverage and width of the model's intervals, by level in percent."""
+        found = (self.run.metrics.get("intervals") or {}).get("models", {}).get(self.run.model, {})
+        return {level: scores for level, scores in found.items() if level.isdecimal()} or None
+
+    @property
+    def residuals(self) -> Residuals | None:
+        """Observed minus forecast, of the model."""
+        return self.run.diagnosis.residuals.get(self.unique_id or "")
+
+    @property
+    def reliability(self) -> Mapping[str, Reliability] | None:
+        """What was observed on average when about so much was forecast, by model."""
+        return self.run.diagnosis.reliability.get(self.unique_id or "")
+
+    def _of_series(self, forecasts: pd.DataFrame) -> pd.DataFrame | None:
+        rows = forecasts if self.series is None else forecasts[forecasts["unique_id"] == self.series.unique_id]
+        return None if rows.empty else rows
+
+
+def plotted_series(rows: Rows) -> list[PlottedSeries]:
+    """The first few series and targets of some rows: those that have plots of their own."""
+    every = [
+        PlottedSeries(series, target, unique_id, f"-{_slug(unique_id)}")
+        for series, unique_ids in enumerate(rows.unique_ids)
+        for target, unique_id in enumerate(unique_ids)
+    ]
+    return [replace(every[0], suffix="")] if len(every) == 1 else every[:_MOST_SERIES]
+
+
+def observed_series(rows: Rows, one: PlottedSeries) -> pd.DataFrame:
+    """``unique_id, ds, y``: what was observed of one series and target."""
+    span = rows.panel.rows(one.series)
+    y = rows.course(one.series, one.target)
+    known = np.flatnonzero(~np.isnan(y))
+    stop = int(known[-1]) + 1 if len(known) else 0
+    return pd.DataFrame({"unique_id": one.unique_id, "ds": rows.panel.times[span][:stop], "y": y[:stop]})
+
+
+def labels_of(rows: Rows, target: int, model: str, columns: Collection[str]) -> Labels:
+    """What every plot says about one target of some rows.
+
+    Args:
+        rows: The rows.
+        target: Index of the target.
+        model: The model's column.
+        columns: What is drawn beside it; the vanilla RNN has a line style of its own if it is among them.
+    """
+    panel, name = rows.panel, rows.targets[target]
+    unit = panel.units.get(name, "")
+    return Labels(
+        title=panel.name,
+        target=name,
+        unit=unit if f"({unit})" not in name else "",
+        step=panel.clock.describe().removeprefix("1 "),
+        model=model,
+        baseline="rnn" if "rnn" in columns and model != "rnn" else None,
+    )
+
+
+def _slug(name: str) -> str:
+    """A part of a file name for any name: its harmless characters, and a hash where that leaves some out."""
+    safe = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:40]
+    digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:6]
+    return safe if safe == name else f"{safe}-{digest}".strip("-")

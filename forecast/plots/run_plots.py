@@ -1,0 +1,786 @@
+"""The plots of a run: one function for each, from tables to a figure, and `PLOTS`, the list of them.
+
+Where a function takes ``labels``, they are what the plot says about the series; ``verdict`` is one sentence on what it
+shows, drawn below the title; ``size`` is the space that it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.dates import date2num
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+from numpy.typing import NDArray
+
+from forecast.data.panel import Floats, Times
+from forecast.data.prepare import Rows
+from forecast.data.split import Split
+from forecast.evaluation.diagnosis import ClockErrors, Reliability, Residuals
+from forecast.plots.figure import (
+    DARK_GREY,
+    FILE,
+    GREY,
+    PageSize,
+    PlotFigure,
+    draw_curve,
+    fill_range,
+    format_axes,
+    gap_rows,
+    styled,
+    to_png,
+    whole_numbers,
+    wrap_lines,
+)
+from forecast.plots.results import (
+    PlotInputs,
+    PlottedSeries,
+    RunResults,
+    labels_of,
+    observed_series,
+    plotted_series,
+)
+from forecast.plots.selection import (
+    Ints,
+    non_overlapping,
+    pick_examples,
+    range_of_groups,
+    rows_of_series,
+    steps_per_mean,
+    typical_stretch,
+    window_errors,
+)
+from forecast.plots.style import MODEL, NAIVE, OBSERVED, Labels, model_name, printable
+from forecast.plots.tables import interval_levels
+
+# Across a whole figure; with more, markers touch each other.
+_MOST_MARKERS = 64
+
+# A longer test span, drawn step by step, is illegible.
+_MOST_STEPS = 500
+
+# More rows, or residuals, are drawn as the range and the mean of so many groups.
+_MOST_ROWS, _MOST_RESIDUALS = 700, 600
+
+# An interval's levels have the colour of its model; dashes tell them apart.
+_DASHES_OF_LEVELS: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1)))
+
+_SPLIT_COLORS = {"training": "none", "validation": "#F0E442", "test": "#56B4E9"}
+_GAP_COLOR = "#D55E00"
+
+
+# The newest forecast, and single forecasts of the test span
+
+
+@styled()
+def plot_forecast(
+    past: pd.DataFrame,
+    forecast: pd.DataFrame,
+    unique_id: str,
+    labels: Labels,
+    lookback: int,
+    *,
+    verdict: str = "",
+    size: PageSize = FILE,
+) -> PlotFigure:
+    """The newest forecast, after the end of the data.
+
+    Args:
+        past: ``unique_id, ds, y``: the observed series, or its tail.
+        forecast: ``unique_id, ds, <model>…``, H rows a series.
+        unique_id: The series to draw.
+        labels: What the plot says about it.
+        lookback: L, the steps that the model saw; the last of them are drawn.
+        verdict: One sentence on what it shows.
+        size: The space that it has.
+    """
+    rows = forecast[forecast["unique_id"] == unique_id]
+    before = past[past["unique_id"] == unique_id].tail(min(lookback, max(6 * len(rows), 36)))
+    cutoff = before["ds"].to_numpy()[-1]
+    figure = PlotFigure(size)
+    axes = figure.subplots()
+    curves = _draw_forecast(axes, before, rows, cutoff, labels, tuple(NAIVE), _MOST_MARKERS)
+    format_axes(axes, np.concatenate([before["ds"].to_numpy(), rows["ds"].to_numpy()]), size.max_ticks())
+    _write_above(axes, cutoff, f"the data end {labels.format_time(cutoff)} ", ha="right")
+    axes.set_ylabel(labels.with_unit(labels.target))
+    figure.add_head(
+        labels.subject(unique_id),
+        f"the next {labels.format_duration(len(rows)).removeprefix('1 ')}",
+        curves,
+        verdict=verdict,
+        note=_note_on_lookback(labels, len(before), lookback) + _note_on_intervals(rows.columns, labels.model),
+    )
+    return figure
+
+
+@styled()
+def plot_examples(
+    forecasts: pd.DataFrame,
+    past: pd.DataFrame,
+    unique_id: str,
+    labels: Labels,
+    lookback: int,
+    *,
+    verdict: str = "",
+    size: PageSize = FILE,
+) -> PlotFigure:
+    """Single forecasts from different cut-offs: the best, up to four typical ones, and the worst.
+
+    Args:
+        forecasts: ``unique_id, ds, cutoff, y, <model>…``; every cut-off has H rows, and they ascend.
+        past: ``unique_id, ds, y``: the observed series, or its tail.
+        unique_id: The series to draw.
+        labels: What the plot says about it.
+        lookback: L, the steps that the model saw before each cut-off; the last of them are drawn.
+        verdict: One sentence on what it shows.
+        size: The space that it has.
+    """
+    forecasts, horizon = rows_of_series(forecasts, unique_id)
+    past = past[past["unique_id"] == unique_id]
+    errors = window_errors(forecasts, labels.model, horizon)
+    examples = pick_examples(errors)
+    n_before = min(lookback, max(3 * horizon, 24))
+    n_columns = min(len(examples), size.columns)
+    n_rows = -(-len(examples) // n_columns)
+    figure = PlotFigure(size, size.height * max(1.0, n_rows / 2))
+    grid = figure.subplots(n_rows, n_columns, squeeze=False)
+    for axes, (window, kind) in zip(grid.flat, examples, strict=False):
+        rows = forecasts.iloc[window * horizon : (window + 1) * horizon]
+        cutoff = rows["cutoff"].to_numpy()[0]
+        observed = pd.concat([past[past["ds"] <= cutoff].tail(n_before), rows])
+        curves = _draw_forecast(axes, observed, rows, cutoff, labels, ("persistence",), _MOST_MARKERS // 2)
+        title = f"{kind}: from {labels.format_time(cutoff)}, MAE {labels.format_amount(errors[window])}"
+        axes.set_title("\n".join(wrap_lines(title, 0.85 * size.width / n_columns, 8)))
+        format_axes(axes, observed["ds"].to_numpy(), size.max_ticks(n_columns))
+    for axes in grid.flat[len(examples) :]:
+        axes.remove()
+    for axes in grid[:, 0]:
+        axes.set_ylabel(labels.with_unit(labels.target))
+    length, note = labels.format_duration(horizon), _note_on_lookback(labels, n_before, lookback)
+    if len(examples) > 1:
+        by = f"by the mean absolute error (MAE) of {model_name(labels.model)}"
+        note = f"Picked from {len(errors):,} {by}. {note}"
+    figure.add_head(
+        labels.subject(unique_id),
+        f"single forecasts of {length}, from best to worst" if len(examples) > 1 else f"a single forecast of {length}",
+        curves,
+        verdict=verdict,
+        note=note + _note_on_intervals(forecasts.columns, labels.model),
+    )
+    return figure
+
+
+def _draw_forecast(
+    axes: Axes,
+    observed: pd.DataFrame,
+    rows: pd.DataFrame,
+    cutoff: np.datetime64,
+    labels: Labels,
+    naive: Sequence[str],
+    most_markers: int,
+) -> list[Line2D]:
+    times, markers = observed["ds"].to_numpy(), len(observed) <= most_markers
+    y, breaks = observed["y"].to_numpy(float), gap_rows(times, labels.step)
+    curves = [draw_curve(axes, times, y, OBSERVED, "observed", breaks=breaks, markers=markers)]
+    _draw_intervals(axes, rows, labels)
+    times = rows["ds"].to_numpy()
+    for model in labels.models(rows.columns, naive):
+        style, values = labels.line_style(model), rows[model].to_numpy(float)
+        curves.append(draw_curve(axes, times, values, style, model_name(model), markers=markers))
+    axes.axvline(cutoff, color=GREY, lw=0.9, zorder=1.8)  # type: ignore[arg-type]
+    return curves
+
+
+def _draw_intervals(axes: Axes, rows: pd.DataFrame, labels: Labels) -> None:
+    times, model, color = rows["ds"].to_numpy(), labels.model, labels.line_style(labels.model).color
+    for level in interval_levels(rows.columns, model):
+        low, high = (rows[f"{model}-{end}-{level}"].to_numpy(float) for end in ("lo", "hi"))
+        if len(rows) == 1:  # an area needs two
+            axes.vlines(times, low, high, color=color, alpha=0.25, lw=9, zorder=1.7)
+        else:
+            # Where it is not low <= high, an angle's interval holds north.
+            axes.fill_between(times, low, high, where=low <= high, color=color, alpha=0.17, lw=0, zorder=1.7)
+
+
+def _note_on_intervals(columns: Iterable[str], model: str) -> str:
+    levels = " and ".join(f"{level} %" for level in reversed(interval_levels(columns, model)))
+    return f" Shaded: where {levels} of the values should lie." if levels else ""
+
+
+def _note_on_lookback(labels: Labels, n_before: int, lookback: int) -> str:
+    part = f"the last {n_before:,} of the " if n_before < lookback else "the "
+    return f"Left of the vertical line: {part}{labels.format_duration(lookback)} that the model saw."
+
+
+def _write_above(axes: Axes, time: np.datetime64, text: str, ha: str) -> None:
+    axes.annotate(text, (time, 1.01), xycoords=axes.get_xaxis_transform(), ha=ha, va="bottom", size=8.5,
+                  color=DARK_GREY)  # fmt: skip
+
+
+# The test span
+
+
+@styled()
+def plot_test_span(
+    forecasts: pd.DataFrame, unique_id: str, labels: Labels, *, verdict: str = "", size: PageSize = FILE
+) -> PlotFigure:
+    """Observed, model, vanilla RNN and persistence over the test span, in forecasts that do not overlap.
+
+    A long span is drawn as means, with a typical stretch of it enlarged below.
+
+    Args:
+        forecasts: ``unique_id, ds, cutoff, y, <model>…``; every cut-off has H rows, and they ascend.
+        unique_id: The series to draw.
+        labels: What the plot says about it.
+        verdict: One sentence on what it shows.
+        size: The space that it has.
+    """
+    forecasts, horizon = rows_of_series(forecasts, unique_id)
+    span = forecasts.iloc[non_overlapping(forecasts, horizon)]
+    figure = PlotFigure(size)
+    if len(span) <= _MOST_STEPS:
+        axes = figure.subplots()
+        # The observed steps are all of them: a few may follow the last forecast that is drawn.
+        curves = _draw_steps(axes, forecasts.drop_duplicates("ds"), span, labels, horizon)
+        format_axes(axes, forecasts["ds"].to_numpy(), size.max_ticks())
+    else:
+        above, axes = figure.subplots(2)
+        n_steps = steps_per_mean(len(span), horizon)
+        curves = _draw_means(above, span, labels, n_steps)
+        stretch = span.iloc[typical_stretch(span, labels.model, horizon)]
+        _draw_steps(axes, stretch, stretch, labels, horizon)
+        above.axvspan(*stretch["ds"].to_numpy()[[0, -1]], color="#F0E442", alpha=0.5, lw=0, zorder=1)
+        whole = f"The whole span, in means of {labels.format_duration(n_steps)}; grey: lowest to highest observed"
+        enlarged = f"Enlarged, and marked yellow above: {labels.format_duration(len(stretch))} with a typical error"
+        for part, title, rows in ((above, whole, span), (axes, enlarged, stretch)):
+            part.set_title("\n".join(wrap_lines(title, 0.85 * size.width, 8)))
+            format_axes(part, rows["ds"].to_numpy(), size.max_ticks())
+    length = labels.format_duration(horizon)
+    every = labels.step if horizon == 1 else length
+    title = f"one forecast of {length}" if len(span) == horizon else f"forecasts of {length}, one made every {every}"
+    figure.add_head(labels.subject(unique_id), title, curves, verdict=verdict)
+    return figure
+
+
+def _draw_steps(axes: Axes, observed: pd.DataFrame, span: pd.DataFrame, labels: Labels, horizon: int) -> list[Line2D]:
+    # Each forecast is a line of its own; those of one step are joined, or they would be dots.
+    starts = np.arange(horizon, len(span), horizon) if horizon > 1 else np.zeros(0, np.int64)
+    breaks = np.union1d(starts, gap_rows(span["ds"].to_numpy(), labels.step))
+    return _draw_span(axes, observed, gap_rows(observed["ds"].to_numpy(), labels.step), span, breaks, labels)
+
+
+def _draw_means(axes: Axes, span: pd.DataFrame, labels: Labels, n_steps: int) -> list[Line2D]:
+    # No mean is of rows on both sides of a gap.
+    stretch = np.zeros(len(span), np.int64)
+    stretch[gap_rows(span["ds"].to_numpy(), labels.step)] = 1
+    columns = ["ds", "y", *labels.models(span.columns, ("persistence",))]
+    groups = span[columns].groupby([np.cumsum(stretch), np.arange(len(span)) // n_steps])
+    means, low, high = groups.mean(), groups["y"].min().to_numpy(float), groups["y"].max().to_numpy(float)
+    breaks = np.flatnonzero(np.diff(means.index.get_level_values(0))) + 1
+    fill_range(axes, means["ds"].to_numpy(), low, high, breaks, "#dedede")
+    return _draw_span(axes, means, breaks, means, breaks, labels)
+
+
+def _draw_span(
+    axes: Axes,
+    observed: pd.DataFrame,
+    observed_breaks: Ints,
+    forecasts: pd.DataFrame,
+    forecast_breaks: Ints,
+    labels: Labels,
+) -> list[Line2D]:
+    times, y = observed["ds"].to_numpy(), observed["y"].to_numpy(float)
+    curves = [draw_curve(axes, times, y, OBSERVED, "observed", breaks=observed_breaks)]
+    times = forecasts["ds"].to_numpy()
+    for model in labels.models(forecasts.columns, ("persistence",)):
+        style, values = labels.line_style(model), forecasts[model].to_numpy(float)
+        curves.append(draw_curve(axes, times, values, style, model_name(model), breaks=forecast_breaks))
+    axes.set_ylabel(labels.with_unit(labels.target))
+    return curves
+
+
+# The errors by step and by the clock
+
+
+@styled()
+def plot_error_by_step(
+    by_step: Mapping[str, Sequence[float]], labels: Labels, *, verdict: str = "", size: PageSize = FILE
+) -> PlotFigure:
+    """Mean absolute error of every model at each step of the horizon.
+
+    Args:
+        by_step: By model, the error [H] in the target's units; NaN or None where it is undefined.
+        labels: What the plot says about the series.
+        verdict: One sentence on what it shows.
+        size: The space that it has.
+    """
+    figure = PlotFigure(size)
+    axes = figure.subplots()
+    curves = []
+    for model, errors in by_step.items():
+        values = np.asarray(errors, float)
+        steps, markers = np.arange(1, len(values) + 1), len(values) <= _MOST_MARKERS // 2
+        curves.append(draw_curve(axes, steps, values, labels.line_style(model), model_name(model), markers=markers))
+    format_axes(axes)
+    axes.xaxis.set_major_locator(whole_numbers(12, steps=[1, 2, 3, 4, 5, 6, 10]))
+    axes.set_xlim(0.5, max((len(errors) for errors in by_step.values()), default=1) + 0.5)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(f"{labels.steps} ahead")
+    axes.set_ylabel(labels.with_unit("mean absolute error"))
+    figure.add_head(labels.subject(), "error by how far ahead", curves, verdict=verdict)
+    return figure
+
+
+@styled()
+def plot_error_by_clock(
+    parts: Sequence[ClockErrors], labels: Labels, measure: str, *, verdict: str = "", size: PageSize = FILE
+) -> PlotFigure:
+    """Mean absolute error of every model by hour, weekday and month of the value that was forecast.
+
+    Args:
+        parts: One or more of the three.
+        labels: What the plot says about the series.
+        measure: What the errors are measured in, for the axis.
+        verdict: One sentence on what it shows.
+        size: The space that it has.
+    """
+    names = [part.part for part in parts]
+    mosaic: list[Any]
+    if size.columns < 3:
+        mosaic, height = [[name] for name in names], 0.8 + 1.7 * len(names)
+    elif len(names) < 3:
+        mosaic, height = [names], 0.8 * size.height
+    else:  # hours need a line of their own
+        mosaic, height = [names[:1] * 2, names[1:]], 1.2 * size.height
+    figure = PlotFigure(size, height)
+    grid = figure.subplot_mosaic(mosaic, sharey=True)
+    curves: list[Line2D] = []
+    for part in parts:
+        axes, positions = grid[part.part], np.arange(len(part.names))
+        curves = [
+            draw_curve(axes, positions, part.errors[model], labels.line_style(model), model_name(model), markers=True)
+            for model in labels.models(part.errors, ("persistence", "seasonal-naive"))
+        ]
+        format_axes(axes)
+        every = 3 if len(positions) > 12 else 1
+        axes.set_xticks(positions[::every], part.names[::every])
+        axes.set_xlim(-0.5, len(positions) - 0.5)
+        axes.set_ylabel(measure)
+        axes.label_outer(remove_inner_ticks=False)
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel(part.part)
+    grid[names[0]].set_ylim(bottom=0)  # of all of them, now that all are drawn
+    figure.add_head(
+        labels.subject(),
+        f"error by {' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}",
+        curves,
+        verdict=verdict,
+        note="By the time of the value that was forecast, as it is in the data.",
+    )
+    return figure
+
+
+# The calibration of intervals and forecasts
+
+
+@styled()
+def plot_coverage(
+    intervals: Mapping[str, Any], labels: Labels, *, verdict: str = "", size: PageSize = FILE
+) -> PlotFigure:
+    """How many of the values lay inside the model's intervals, and how wide these were, at each step ahead.
+
+    Args:
+        intervals: ``{"80": {"coverage_by_step": [H], "width_by_step": [H]}, …}`` by level in percent.
+        labels: What the plot says about the series.
+        verdict: One sentence on what it shows.
+        size: The space that it has.
+    """
+    stacked = size.columns < 3
+    figure = PlotFigure(size, size.height * (1.4 if stacked else 1))
+    left, right = figure.subplots(2, 1, sharex=True) if stacked else figure.subplots(1, 2)
+    curves, lowest = [], 1.0
+    for dashes, (level, scores) in zip(_DASHES_OF_LEVELS, intervals.items(), strict=False):
+        nominal = float(level) / 100
+        shares, widths = (np.array(scores[name], float) for name in ("coverage_by_step", "width_by_step"))
+        steps = np.arange(1, len(shares) + 1)
+        for axes, values in ((left, shares), (right, widths)):
+            curve = draw_curve(axes, steps, values, MODEL, f"{level} % interval", markers=len(steps) <= 32)
+            curve.set_linestyle(dashes)
+        curves.append(curve)
+        left.axhline(nominal, color=DARK_GREY, linestyle=dashes, linewidth=0.9)
+        lowest = min(lowest, nominal, *shares[np.isfinite(shares)])
+    for axes in (left, right):
+        format_axes(axes)
+        axes.xaxis.set_major_locator(whole_numbers(8))
+        axes.set_xlabel(f"{labels.steps} ahead")
+    left.set_ylim(max(0.0, lowest - 0.1), 1.01)
+    left.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    left.set_ylabel("values inside")
+    right.set_ylim(bottom=0)
+    right.set_ylabel(labels.with_unit("mean width"))
+    figure.add_head(
+        labels.subject(),
+        "do the intervals hold what they promise?",
+        curves,
+        verdict=verdict,
+        note="Grey lines: the share that should lie inside.",
+    )
+    return figure
+
+
+@styled()
+def plot_reliability(
+    reliability: Mapping[str, Reliability],
+    labels: Labels,
+    unique_id: str,
+    *,
+    verdict: str = "",
+    size: PageSize = FILE,
+) -> PlotFigure:
+    """What was observed on average when about so much was forecast.
+
+    Args:
+        reliability: By model.
+        labels: What the plot says about the series.
+        unique_id: The series.
+        verdict: One sentence on what it shows.
+        size: The space that it has.
+    """
+    figure = PlotFigure(size, 0.9 * size.height)
+    axes = figure.subplots()
+    curves = [
+        draw_curve(axes, groups.forecast, groups.observed, labels.line_style(model), model_name(model), markers=True)
+        for model, groups in reliability.items()
+    ]
+    ends = np.concatenate([values for groups in reliability.values() for values in (groups.forecast, groups.observed)])
+    if len(ends):
+        axes.axline((ends.min(), ends.min()), slope=1, color=GREY, linewidth=0.9, zorder=1.5)
+    format_axes(axes)
+    axes.set_xlabel(labels.with_unit("mean forecast"))
+    axes.set_ylabel(labels.with_unit("mean observed"))
+    figure.add_head(
+        labels.subject(unique_id),
+        "what was observed when so much was forecast",
+        curves,
+        verdict=verdict,
+        note="Each marker is one of up to ten groups of equal size, from the lowest forecasts to the highest. On the "
+        "grey line a forecast means what it says.",
+    )
+    return figure
+
+
+# The residuals
+
+
+@styled()
+def plot_residuals(
+    residuals: Residuals, labels: Labels, unique_id: str, *, verdict: str = "", size: PageSize = FILE
+) -> PlotFigure:
+    """The residuals over time, how they are distributed, and whether they correlate with their own past.
+
+    Args:
+        residuals: Of the model, on one series.
+        labels: What the plot says about the series.
+        unique_id: The series.
+        verdict: One sentence on what it shows.
+        size: The space that it has.
+    """
+    stacked = size.columns < 3
+    figure = PlotFigure(size, size.height * (1.75 if stacked else 1.25))
+    axes = figure.subplot_mosaic("T;S;L" if stacked else "TT;SL")
+    _draw_over_time(axes["T"], residuals, labels)
+    format_axes(axes["T"], residuals.times, size.max_ticks())
+    axes["T"].set_ylabel(labels.with_unit("residual"))
+    axes["T"].set_title("One step ahead, over the test span")
+    _draw_distribution(axes["S"], residuals.every[np.isfinite(residuals.every)])
+    axes["S"].set_xlabel(labels.with_unit("residual"))
+    axes["S"].set_title("All steps ahead")
+    _draw_autocorrelation(axes["L"], residuals)
+    axes["L"].set_xlabel(f"{labels.steps} apart")
+    axes["L"].set_title("One step ahead, with its own past")
+    figure.add_head(
+        labels.subject(unique_id),
+        f"residuals of the {model_name(labels.model)}",
+        verdict=verdict,
+        note="Observed minus forecast. Residuals from which nothing more can be learned have no pattern over time, and "
+        "19 of 20 autocorrelations in the grey band.",
+    )
+    return figure
+
+
+def _draw_over_time(axes: Axes, residuals: Residuals, labels: Labels) -> None:
+    axes.axhline(0, color=GREY, linewidth=0.9)
+    times, values = residuals.times, residuals.first
+    if len(values) > _MOST_RESIDUALS:
+        firsts, low, high, values = range_of_groups(values, _MOST_RESIDUALS)
+        times = times[firsts]
+        fill_range(axes, times, low, high, gap_rows(times, labels.step), "#c4c4c4")
+    draw_curve(axes, times, values, OBSERVED, "residual", breaks=gap_rows(times, labels.step))
+
+
+def _draw_distribution(axes: Axes, residuals: Floats) -> None:
+    if len(residuals):
+        # The outermost in a thousand would otherwise decide the width of all bars.
+        low, high = np.quantile(residuals, [0.0005, 0.9995])
+        margin = max(float(high - low) * 0.02, 1e-9 * max(1.0, abs(float(high))))
+        edges = np.linspace(low - margin, high + margin, 41)
+        shares = np.histogram(np.clip(residuals, edges[0], edges[-1]), edges)[0] / len(residuals)
+        axes.stairs(shares, edges, fill=True, color=MODEL.color)
+    axes.axvline(0, color=GREY, linewidth=0.9)
+    format_axes(axes)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.set_ylabel("share of all")
+
+
+def _draw_autocorrelation(axes: Axes, residuals: Residuals) -> None:
+    lags, values, bounds = residuals.lags, residuals.autocorrelation, residuals.bounds
+    axes.fill_between(lags, -bounds, bounds, color="#dedede", lw=0)
+    axes.axhline(0, color=GREY, linewidth=0.9)
+    axes.vlines(lags, 0, values, color=MODEL.color, linewidth=2.2 if len(lags) < 40 else 1.2)
+    format_axes(axes)
+    axes.xaxis.set_major_locator(whole_numbers(8))
+    known = np.abs(values[np.isfinite(values)])
+    most = max(2 * float(bounds.max(initial=0)), 1.15 * float(known.max()) if len(known) else 0.0, 0.05)
+    axes.set_ylim(-min(most, 1.1), min(most, 1.1))
+    axes.set_ylabel("autocorrelation")
+
+
+# The training
+
+
+@styled()
+def plot_training(
+    history: Mapping[str, pd.DataFrame], labels: Labels, *, verdict: str = "", size: PageSize = FILE
+) -> PlotFigure:
+    """Training and validation error of each network by epoch, with the epoch marked whose weights were kept.
+
+    Args:
+        history: By model, ``epoch, mae, validation_mae`` in the target's units; ``validation_loss``, where it is
+            there, decides which epoch was the best, as it does in training.
+        labels: What the plot says about the series.
+        verdict: One sentence on what it shows.
+        size: The space that it has.
+    """
+    figure = PlotFigure(size)
+    axes = figure.subplots()
+    curves = []
+    for model, epochs in history.items():
+        style, name = labels.line_style(model), model_name(model)
+        numbers, validation = epochs["epoch"].to_numpy(), epochs["validation_mae"].to_numpy(float)
+        decisive = epochs.get("validation_loss", epochs["validation_mae"]).to_numpy(float)
+        if np.isfinite(decisive).any():
+            best = int(np.nanargmin(decisive))
+            label = f"{name}, validation (best: epoch {numbers[best]})"
+            curves.append(draw_curve(axes, numbers, validation, style, label))
+            axes.plot(numbers[best], validation[best], style.marker, color=style.color, ms=9, mec="white", zorder=5)
+        training = draw_curve(axes, numbers, epochs["mae"].to_numpy(float), style, f"{name}, training")
+        training.set(linewidth=0.45 * style.width, alpha=0.8)
+        curves.append(training)
+    format_axes(axes)
+    _choose_scale(axes, np.concatenate([np.asarray(curve.get_ydata(), float) for curve in curves] or [np.ones(1)]))
+    axes.xaxis.set_major_locator(whole_numbers(12))
+    last = max((int(epochs["epoch"].max()) for epochs in history.values()), default=1)
+    axes.set_xlim(1 - max(0.5, last / 60), last + max(0.5, last / 60))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(labels.with_unit("mean absolute error") + (", logarithmic" if axes.get_yscale() == "log" else ""))
+    figure.add_head(
+        labels.subject(),
+        "error while training",
+        curves,
+        verdict=verdict,
+        note="Thick: validation; the large marker is the epoch whose weights were kept. Thin: training.",
+    )
+    return figure
+
+
+def _choose_scale(axes: Axes, values: Floats) -> None:
+    # The first epochs are often ten times worse than the last; on a linear axis the rest would lie on the floor.
+    values = values[np.isfinite(values)]
+    if len(values) and 0 < values.min() < values.max() / 8:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+# The data
+
+
+@styled()
+def plot_data(
+    rows: Rows,
+    series: Sequence[PlottedSeries],
+    split: Split,
+    labels: Labels,
+    *,
+    verdict: str = "",
+    size: PageSize = FILE,
+) -> PlotFigure:
+    """The targets over the whole span, with training, validation and test told apart and gaps marked.
+
+    Args:
+        rows: The rows of the run.
+        series: The series and targets: one strip for each.
+        split: Where the axis is divided.
+        labels: What the plot says about the series.
+        verdict: One sentence on what it shows.
+        size: The space that it has.
+    """
+    figure = PlotFigure(size, max(0.7 * size.height, 0.5 + 1.35 * len(series)))
+    strips = figure.subplots(len(series), 1, sharex=True, squeeze=False)[:, 0]
+    times, stretches = rows.panel.times, rows.panel.stretches()
+    ends = [times.min(), split.validation_from, split.test_from, times.max()]
+    any_missing = False
+    for axes, one in zip(strips, series, strict=True):
+        span = rows.panel.rows(one.series)
+        any_missing |= _draw_rows(axes, times[span], rows.course(one.series, one.target), stretches[span])
+        unit = rows.panel.units.get(rows.targets[one.target], "")
+        name = printable(one.unique_id, 18) + (f"\n({printable(unit, 10)})" if unit else "")
+        axes.set_ylabel(name if len(series) > 1 else labels.with_unit(labels.target))
+        for color, first, last in zip(_SPLIT_COLORS.values(), ends, ends[1:], strict=False):
+            axes.axvspan(first, last, color=color, alpha=0.28, lw=0, zorder=0.5)
+        format_axes(axes, times[[times.argmin(), times.argmax()]], size.max_ticks())
+    for part, first, last in zip(_SPLIT_COLORS, ends, ends[1:], strict=False):
+        _write_above(strips[0], first + (last - first) / 2, part, ha="center")
+    figure.add_head(
+        labels.subject(),
+        "all rows, and how they are divided",
+        [Line2D([], [], color=_GAP_COLOR, linewidth=4, label="no value")] if any_missing else [],
+        verdict=verdict,
+        note="Scalers and networks learn from the training span alone; the epoch is chosen by the validation span.",
+    )
+    return figure
+
+
+def missing_spans(
+    times: Times, values: Floats, stretches: NDArray[np.integer]
+) -> list[tuple[np.datetime64, np.datetime64]]:
+    """From when to when nothing is known: rows that are absent, and rows without a value.
+
+    Args:
+        times: Of the rows of one series, [T].
+        values: Of one column, [T]; NaN where nothing was observed.
+        stretches: Number of the unbroken stretch that each row lies in, [T].
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    if not len(known):
+        return [(times[0], times[-1])] if len(times) else []
+    broken = (np.diff(known) > 1) | (np.diff(stretches[known]) > 0)
+    return [(times[known[row]], times[known[row + 1]]) for row in np.flatnonzero(broken)]
+
+
+def _draw_rows(axes: Axes, times: Times, values: Floats, stretches: NDArray[np.integer]) -> bool:
+    """Draw the observed values and mark what is missing; whether anything is."""
+    spans = _merged(missing_spans(times, values, stretches), times)
+    if len(values) > _MOST_ROWS:
+        firsts, low, high, values = range_of_groups(values, _MOST_ROWS)
+        times, stretches = times[firsts], stretches[firsts]
+        fill_range(axes, times, low, high, _breaks(stretches), "#9a9a9a")
+    draw_curve(axes, times, values, OBSERVED, "observed", breaks=_breaks(stretches)).set_linewidth(0.9)
+    # Along the lower edge, in the axes' own coordinates, so that the marks leave the range of values alone.
+    numbers: Floats = date2num(spans)  # type: ignore[no-untyped-call]
+    lines = [[(first, 0.0), (last, 0.0)] for first, last in numbers]
+    marks = LineCollection(lines, colors=_GAP_COLOR, linewidths=5, transform=axes.get_xaxis_transform(), zorder=4)
+    axes.add_collection(marks, autolim=False)
+    return len(lines) > 0
+
+
+def _breaks(stretches: NDArray[np.integer]) -> Ints:
+    return np.flatnonzero(np.diff(stretches)) + 1
+
+
+def _merged(spans: Sequence[tuple[np.datetime64, np.datetime64]], times: Times) -> Times:
+    """Missing spans as [n, 2]; none is too short to be seen, and those too near to be told apart are one."""
+    near = (times.max() - times.min()) / _MOST_ROWS if len(times) else np.timedelta64(0, "s")
+    merged: list[list[np.datetime64]] = []
+    for first, last in spans:
+        if merged and first - merged[-1][1] < near:
+            merged[-1][1] = last
+        else:
+            merged.append([first, max(last, first + near)])
+    return np.array(merged, "datetime64[us]").reshape(-1, 2)
+
+
+# The list of plots, and the files that are drawn from it
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot of a run. It is left out where the run does not have what it needs.
+
+    Args:
+        number: The number of its file; None for a plot that is only on the page.
+        section: The key of its section of the page; None for a plot that is only a file.
+        function: What draws it, from what it needs, and the keywords ``verdict`` and ``size``.
+        needs: Names of properties of `PlotInputs`, in the order of the function's arguments. With ``unique_id`` among
+            them it is drawn once for each series and target, otherwise once for all of them.
+    """
+
+    number: int | None
+    section: str | None
+    function: Callable[..., PlotFigure]
+    needs: tuple[str, ...]
+
+    def figures(self, run: RunResults, size: PageSize) -> Iterator[tuple[PlottedSeries | None, PlotFigure]]:
+        """The figures of a run, each with its series and target; None for a figure that pools them."""
+        for one in run.series if "unique_id" in self.needs else [None]:
+            inputs = PlotInputs(run, one)
+            arguments = [getattr(inputs, name) for name in self.needs]
+            if all(argument is not None for argument in arguments):
+                yield one, self.function(*arguments, verdict=run.metrics["verdict"], size=size)
+
+
+def draw_files(run: RunResults) -> dict[str, bytes]:
+    """The plots of a run as PNG, by file name."""
+    return {
+        f"{plot.number}-{name}{one.suffix if one else ''}.png": to_png(figure)
+        for name, plot in PLOTS.items()
+        if plot.number is not None
+        for one, figure in plot.figures(run, FILE)
+    }
+
+
+def draw_forecasts(rows: Rows, forecast: pd.DataFrame, model: str, lookback: int) -> list[bytes]:
+    """The plots of a newest forecast as PNG, one for each of the first few series and targets.
+
+    Args:
+        rows: The rows that it was made from.
+        forecast: ``unique_id, ds, cutoff`` and a column for each model.
+        model: The model's column.
+        lookback: L.
+    """
+    return [
+        to_png(
+            plot_forecast(
+                observed_series(rows, one),
+                forecast,
+                one.unique_id,
+                labels_of(rows, one.target, model, forecast.columns),
+                lookback,
+            )
+        )
+        for one in plotted_series(rows)
+        if (forecast["unique_id"] == one.unique_id).any()
+    ]
+
+
+# The files in the folder are numbered; a section of the page has its plots in the order of this list.
+PLOTS = {
+    "forecast": Plot(5, "forecast", plot_forecast, ("observed", "newest_forecast", "unique_id", "labels", "lookback")),
+    "test-span": Plot(1, "origins", plot_test_span, ("test_forecasts", "unique_id", "labels")),
+    "examples": Plot(2, "origins", plot_examples, ("test_forecasts", "observed", "unique_id", "labels", "lookback")),
+    "error-by-step": Plot(3, "errors", plot_error_by_step, ("errors_by_step", "labels")),
+    "error-by-clock": Plot(None, "errors", plot_error_by_clock, ("errors_by_clock", "labels", "clock_measure")),
+    "coverage": Plot(None, "calibration", plot_coverage, ("intervals", "labels")),
+    "reliability": Plot(None, "calibration", plot_reliability, ("reliability", "labels", "unique_id")),
+    "residuals": Plot(None, "residuals", plot_residuals, ("residuals", "labels", "unique_id")),
+    "training": Plot(4, "training", plot_training, ("histories", "labels")),
+    "data": Plot(None, "data", plot_data, ("rows", "plotted_series", "split", "labels")),
+}

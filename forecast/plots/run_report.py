@@ -1,0 +1,338 @@
+"""The report of a run, one HTML file: a function for each section, and `SECTIONS`, the list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from forecast.evaluation.diagnosis import ClockErrors, Reliability, Residuals
+from forecast.evaluation.metrics import METRICS, PointForecast
+from forecast.evaluation.verdict import SIGNIFICANT, reference_name
+from forecast.plots.figure import PHONE, SCREEN
+from forecast.plots.page import Picture, Section, picture_of, png_image, render
+from forecast.plots.results import PlotInputs, RunResults
+from forecast.plots.run_plots import PLOTS
+from forecast.plots.style import Labels, format_number, model_name, printable
+from forecast.plots.tables import (
+    Cell,
+    Table,
+    column_table,
+    forecast_table,
+    interval_table,
+    score_table,
+    series_table,
+    share,
+    signed,
+    step_table,
+)
+
+# Titles of the pictures of `forecast explain`, by the first letter of their file names.
+_EXPLAIN_TITLES = {
+    "1": "What each layer did with one window, gate by gate",
+    "2": "How far back the gradient reaches",
+    "3": "What the inputs are worth",
+    "4": "The gradient's reach while training",
+}
+
+_WHEN = {"hour": "at {}:00", "weekday": "on {}", "month": "in {}"}
+
+
+def report_page(run: RunResults) -> str:
+    """The report of a run as HTML."""
+    if unknown := {plot.section for plot in PLOTS.values()} - {*SECTIONS, None}:
+        raise ValueError(f"PLOTS names sections that the page does not have: {unknown}. It has {list(SECTIONS)}.")
+    sections = {}
+    for key, section_of in SECTIONS.items():
+        if section := section_of(run):
+            sections[key] = replace(section, pictures=section.pictures + _pictures(run, key))
+    return render(
+        "report.html.j2",
+        title=f"{model_name(run.model)} on {printable(run.manifest['title'], 80)}",
+        verdict=run.metrics["verdict"],
+        tiles=_tiles(run),
+        origin=_origin(run),
+        sections=sections,
+    )
+
+
+def _pictures(run: RunResults, section: str) -> list[Picture]:
+    """The plots of a section. Their titles name the series only where there are several."""
+    pictures = []
+    for plot in PLOTS.values():
+        if plot.section != section:
+            continue
+        for (one, wide), (_, narrow) in zip(plot.figures(run, SCREEN), plot.figures(run, PHONE), strict=True):
+            title = f"{wide.title[:1].upper()}{wide.title[1:]}"
+            if one is not None and len(run.series) > 1:
+                title = f"{printable(one.unique_id, 60)}: {wide.title}"
+            pictures.append(picture_of(title, wide, narrow))
+    return pictures
+
+
+def _tiles(run: RunResults) -> dict[str, Cell]:
+    """The few figures that stand at the top, by what they are; an undefined one with its reason."""
+    metrics = run.metrics
+    tiles = {"mean absolute error": _tile(metrics["models"][run.model]["mae"], run.labels.format_amount, "")}
+    by = "" if metrics["skill_of"] == "MAE" else f", by {metrics['skill_of']}"
+    for reference, skill in metrics["skill"].items():
+        reason = metrics["reasons"].get(f"skill.{reference}", "")
+        tiles[f"skill against {reference_name(reference)}{by}"] = _tile(skill, share, reason)
+    return tiles
+
+
+def _tile(value: float | None, text: Callable[[float], str], reason: str) -> Cell:
+    return Cell("–", aside=reason or "undefined on this test span") if value is None else Cell(text(value))
+
+
+def _origin(run: RunResults) -> list[str]:
+    metrics, labels = run.metrics, run.labels
+    test_from = labels.format_time(np.datetime64(run.manifest["data"]["test_from"]))
+    windows = f"{metrics['n_windows']:,} test windows" if metrics["n_windows"] != 1 else "one test window"
+    targets = ", ".join(printable(name, 40) for name in run.prepared.config.data.target)
+    return [
+        f"{targets}, {labels.format_duration(metrics['horizon'])} ahead",
+        f"{windows} from {test_from} on",
+        f"run {run.name}",
+        f"finished {_format_stamp(run.manifest['finished'])}",
+    ]
+
+
+def _format_stamp(stamp: str) -> str:
+    """A time stamp of the manifest: "22 November 2026, 07:43 UTC"."""
+    time = pd.Timestamp(stamp)
+    return f"{time.day} {time:%B %Y, %H:%M}{' UTC' if time.tzinfo else ''}"
+
+
+def _scores(run: RunResults) -> Section:
+    """Every model's scores beside those of its references."""
+    metrics, name = run.metrics, model_name(run.model)
+    sentences = [
+        f"All forecasts are scored on the same {metrics['n_windows']:,} windows of the test span. Skill is the share "
+        f"of a reference's {metrics['skill_of']} that the {name} avoids; p is the chance of so large a difference if "
+        "both were equally good."
+    ]
+    if metrics.get("skill_interval"):
+        sentences[0] += " Below the skill: its 95% interval, by block bootstrap, at least as wide as the test says."
+    if (metrics.get("echo") or {}).get("delayed"):
+        sentences.append(
+            "The forecasts are an echo: they fit what was observed best when they are moved back in time, so that they "
+            "repeat what they have seen more than they foresee."
+        )
+    series = series_table(metrics)
+    keys = {key for scores in metrics["models"].values() for key in scores}
+    glossary = {metric.head(""): metric.meaning for key, metric in METRICS.items() if key in keys} | {
+        "skill": f"the share of that model's {metrics['skill_of']} that the {name} avoids",
+        "p": "of Diebold and Mariano's test, whose variance knows that windows overlap",
+    }
+    return Section(
+        "Scores beside all references",
+        sentences,
+        first_tables=[score_table(metrics, run.labels)],
+        folded_tables=[series] if series else [],
+        glossary=glossary,
+    )
+
+
+def _forecast(run: RunResults) -> Section:
+    """The newest forecast, with its intervals and its figures."""
+    title = "The newest forecast"
+    if run.forecast.empty:
+        return Section(title, ["The rows end in a gap, so no forecast follows them."])
+    refit = run.manifest.get("forecast_weights") == "refit"
+    forecast = run.forecast
+    return Section(
+        title,
+        ["It is made by a network that was trained again on every row."] if refit else [],
+        folded_tables=[
+            forecast_table(forecast, one.unique_id, PlotInputs(run, one).labels)
+            for one in run.series
+            if (forecast["unique_id"] == one.unique_id).any()
+        ],
+    )
+
+
+def _origins(run: RunResults) -> Section:
+    """The test span, and forecasts from typical, best and worst cut-offs."""
+    name = model_name(run.model)
+    return Section(
+        "Forecasts of the test span",
+        [f"What the {name} forecast for times that it had never seen, beside what was observed."],
+    )
+
+
+def _errors(run: RunResults) -> Section:
+    """How the error depends on how far ahead it is forecast, and on the clock."""
+    metrics, diagnosis = run.metrics, run.diagnosis
+    sentences = [
+        f"Told apart from {reference_name(reference)} at {sum(p is not None and p < SIGNIFICANT for p in p_values)} of "
+        f"{len(p_values)} steps ahead (p < {SIGNIFICANT}, corrected for looking at all of them)."
+        for reference, p_values in metrics.get("p_by_step", {}).items()
+        if p_values
+    ]
+    if diagnosis.by_clock:
+        scaled = " Here, errors are divided by each series' naive error, as in MASE." if diagnosis.scaled else ""
+        sentences.append(" ".join(_largest_error(part, run.model) for part in diagnosis.by_clock) + scaled)
+    else:
+        sentences.append("The clock has neither hours, weekdays nor months to tell apart.")
+    tables = [step_table(metrics, run.labels)] if metrics["horizon"] > 1 else []
+    return Section("Error by horizon and by the clock", sentences, tables=tables)
+
+
+def _largest_error(part: ClockErrors, model: str) -> str:
+    errors = part.errors[model]
+    most, least = (_WHEN[part.part].format(part.names[int(index)]) for index in (errors.argmax(), errors.argmin()))
+    times = f"{errors.max() / errors.min():.1f} times as large as" if errors.min() > 0 else "while there is none"
+    return f"By {part.part}, the error is largest {most}, {times} {least}."
+
+
+def _calibration(run: RunResults) -> Section:
+    """Whether intervals hold what they promise, and forecasts mean what they say."""
+    table, reliability = interval_table(run.metrics, run.labels), run.diagnosis.reliability
+    sentences = []
+    if table is None:
+        sentences.append("This run's forecasts are single values without intervals, so there is no coverage to check.")
+    elif run.metrics["intervals"].get("adaptive"):
+        sentences.append("The intervals adapt: they follow the errors of the forecasts before them.")
+    sentences += [
+        (f"{printable(one.unique_id, 40)}: " if len(reliability) > 1 else "")
+        + _slope_and_bias(reliability[one.unique_id][run.model], PlotInputs(run, one).labels)
+        for one in run.series
+        if one.unique_id in reliability
+    ]
+    meanings = {metric.name: metric.meaning for metric in METRICS.values() if metric.of is not PointForecast}
+    return Section("Calibration", sentences, tables=[table] if table else [], glossary=meanings if table else {})
+
+
+def _slope_and_bias(reliability: Reliability, labels: Labels) -> str:
+    name = f"the {model_name(labels.model)}"
+    if not np.isfinite(reliability.slope):
+        return f"What {name} forecasts never changes, so there is nothing to compare."
+    bias = f"{labels.format_amount(abs(reliability.bias))} too {'much' if reliability.bias > 0 else 'little'}"
+    return (
+        f"Where {name} forecasts 1 more, {format_number(reliability.slope)} more is observed on average (1 is right). "
+        f"Over all, it forecasts {bias}."
+    )
+
+
+def _residuals(run: RunResults) -> Section:
+    """What the model leaves unexplained."""
+    residuals = run.diagnosis.residuals
+    sentences = [
+        (f"{printable(unique_id, 40)}: " if len(residuals) > 1 else "") + _pattern(of_series, run.labels)
+        for unique_id, of_series in residuals.items()
+    ]
+    return Section("Residuals and their autocorrelation", sentences)
+
+
+def _pattern(residuals: Residuals, labels: Labels) -> str:
+    known = np.flatnonzero(np.isfinite(residuals.autocorrelation))
+    if not len(known):
+        return "The test span is too short, or the residuals too even, to look for a pattern in them."
+    largest = known[np.argmax(np.abs(residuals.autocorrelation[known]))]
+    by_luck = 0.05 * len(known)
+    much = "more than luck puts there: something is left to learn"
+    return (
+        f"One step ahead, {residuals.outside} of {len(known)} autocorrelations lie outside the band, "
+        f"{much if residuals.outside > 2 * by_luck + 1 else 'as luck has it'}. The largest is "
+        f"{signed(float(residuals.autocorrelation[largest]))}, {labels.format_duration(residuals.lags[largest])} apart."
+    )
+
+
+def _training(run: RunResults) -> Section:
+    """How the networks were trained."""
+    table = Table("The networks", ["network", "weights", "members", "epochs", "kept epoch", "seconds"])
+    columns = {"model": run.model, "baseline": "rnn"}
+    sentences = []
+    for network, outcome in run.manifest["networks"].items():
+        name = model_name(columns[network])
+        table.rows.append([
+            Cell(name),
+            Cell(f"{outcome['parameters']:,}"),
+            Cell(f"{outcome['members']:,}"),
+            Cell(f"{run.histories[columns[network]]['epoch'].max():,}"),
+            Cell(", ".join(f"{epoch:,}" for epoch in outcome["best_epochs"])),
+            Cell(f"{outcome['seconds']:,.1f}"),
+        ])  # fmt: skip
+        if outcome["fell_back"]:
+            sentences.append(f"On the validation span the {name} did not beat the last value, so it repeats that.")
+    return Section("Training", sentences, tables=[table])
+
+
+def _inside(run: RunResults) -> Section | None:
+    """What `forecast explain` found."""
+    if run.explained is None:
+        return None
+    pictures = [
+        Picture(_EXPLAIN_TITLES.get(name[:1], printable(name, 60)), "", png_image(content), inverts=False)
+        for name, content in run.explained.pictures.items()
+    ]
+    return Section("Gates and gradient reach", list(run.explained.sentences), pictures=pictures)
+
+
+def _data(run: RunResults) -> Section:
+    """The rows, and how their axis of time was divided."""
+    panel, split, labels, data = run.prepared.rows.panel, run.prepared.split, run.labels, run.manifest["data"]
+    # Where channels are independent, each is a series with the same gaps.
+    copies = panel.n_series // len(data["series_ids"])
+    n_gaps = (int(panel.stretches()[-1]) + 1 - panel.n_series) // copies
+    first, last = (labels.format_time(time) for time in (panel.times.min(), panel.times.max()))
+    n_series = f", {len(data['series_ids']):,} of them" if len(data["series_ids"]) > 1 else ""
+    facts = {
+        "series": printable(run.manifest["title"], 80) + n_series,
+        "source": printable(run.manifest["source"] or "rows that were handed over, not a file", 200),
+        "span": f"{first} to {last}, {data['rows']:,} rows, one every {labels.step}",
+        "gaps": f"{n_gaps:,}; no window crosses one" if n_gaps else "none",
+    }
+    validation_from, test_from = (labels.format_time(time) for time in (split.validation_from, split.test_from))
+    parts = [("training", "train", first), ("validation", "validation", validation_from), ("test", "test", test_from)]
+    for name, key, start in parts:
+        n_windows = run.manifest["windows"][key]
+        facts[name] = f"from {start}, {n_windows:,} window{'' if n_windows == 1 else 's'}"
+    return Section(
+        "The data",
+        facts=facts,
+        remarks=[printable(remark, 400) for remark in (*data["warnings"], *data["notes"])],
+        tables=[column_table(run.prepared, copies)],
+    )
+
+
+def _reproduction(run: RunResults) -> Section:
+    """Everything that is needed to repeat the run."""
+    manifest, config = run.manifest, run.prepared.config
+    versions = [f"{name} {version}" for name, version in manifest["versions"].items()]
+    facts = {
+        "seed": f"{manifest['seed']}",
+        "data fingerprint": f"SHA-256 {manifest['data']['fingerprint']}",
+        "versions": ", ".join([f"Python {manifest['python']}", *versions]),
+        "system": manifest["platform"],
+        "lookback": f"{config.data.lookback:,} steps",
+        "horizon": f"{config.data.horizon:,} steps",
+        "season": f"{config.data.season:,} steps",
+        "started": _format_stamp(manifest["started"]),
+    }
+    commands = {"Made by": manifest["command"]} if manifest["command"] else {}
+    commands["Train it again, and see whether every figure comes out the same"] = f"forecast replay {run.name}"
+    return Section(
+        "How to make it again",
+        facts=facts,
+        commands=commands,
+        files={"The whole configuration, as a file for --config": config.to_toml()},
+    )
+
+
+# The sections of the page, in this order. A plot is in the section that its entry in PLOTS names.
+SECTIONS: dict[str, Callable[[RunResults], Section | None]] = {
+    "scores": _scores,
+    "forecast": _forecast,
+    "origins": _origins,
+    "errors": _errors,
+    "calibration": _calibration,
+    "residuals": _residuals,
+    "training": _training,
+    "inside": _inside,
+    "data": _data,
+    "reproduction": _reproduction,
+}

@@ -1,0 +1,103 @@
+"""What the newest forecast of a run from new rows takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from forecast.data.newest import NewestRows, newest_rows
+from forecast.data.prepare import Rows, encode, windows_of
+from forecast.data.read import Source
+from forecast.data.windows import Ints, InUnits, Windows
+from forecast.errors import DataError
+from forecast.evaluation.scoring import update_intervals
+from forecast.inference.newest import newest_forecast
+from forecast.intervals.conformal import Intervals
+from forecast.progress import Progress
+from forecast.runs.calibration import intervals_of
+from forecast.runs.rows import new_panel
+from forecast.runs.run import Run
+from forecast.workflows.networks import Networks, forecasters_over
+
+
+@dataclass(frozen=True)
+class ForecastRequest:
+    """What the newest forecast of a run from some rows asks its networks.
+
+    Args:
+        run: The run.
+        newest: The newest rows, and a window of each series.
+        intervals: Those of these series as they stood when the run was made; None if it has none.
+        since: All rows, and the windows since the run was made, whose errors the intervals follow; None if they do not.
+    """
+
+    run: Run
+    newest: NewestRows
+    intervals: Intervals | None
+    since: tuple[Rows, Windows] | None
+
+    @property
+    def windows(self) -> list[tuple[Rows, Ints]]:
+        """The first rows of all windows that the networks are asked for, with the rows that they point into."""
+        pairs = [(self.newest.rows, self.newest.windows), *([] if self.since is None else [self.since])]
+        return [(rows, windows.starts) for rows, windows in pairs]
+
+    def models(self, networks: Networks) -> dict[str, InUnits]:
+        """The networks over the newest rows, in the targets' own units."""
+        return forecasters_over(self.newest.rows, self.run, networks)
+
+    def updated_intervals(self, networks: Networks) -> Intervals | None:
+        """The intervals, after they have followed the errors since the run was made."""
+        if self.intervals is None or self.since is None:
+            return self.intervals
+        rows, windows = self.since
+        models = forecasters_over(rows, self.run, networks)
+        return update_intervals(rows, windows, models, self.run.config.data.season, self.intervals.only(models))
+
+    def forecast(self, networks: Networks) -> pd.DataFrame:
+        """The forecast, as from `predict`.
+
+        Args:
+            networks: What `networks_of` returned for the run and its `forecast_weights`.
+
+        Raises:
+            DataError: If the rows lead the network beyond all numbers.
+        """
+        season, models = self.run.config.data.season, self.models(networks)
+        forecast = newest_forecast(self.newest, models, season, self.updated_intervals(networks))
+        if not np.isfinite(forecast.drop(columns=["unique_id", "ds", "cutoff"])).all(axis=None):
+            raise DataError(
+                f"The rows are so far from those that {self.run.name} was trained on that its forecast is no number.",
+                "Are they in the same units?",
+            )
+        return forecast
+
+
+def request_forecast(run: Run, source: Source, progress: Progress) -> ForecastRequest:
+    """Read new rows, and find out what a forecast from them takes.
+
+    Args:
+        run: A run.
+        source: New rows.
+        progress: Is told what was inferred and mended.
+
+    Raises:
+        DataError: If they do not fit the run.
+    """
+    panel = new_panel(run, source, progress)
+    newest = newest_rows(panel, run.config.data, run.scaler)
+    if not len(newest.windows):
+        raise DataError(newest.refused[0], "Give more of the newest rows, without such holes.")
+    for warning in newest.refused + newest.filled:
+        progress.warn(warning)
+    intervals = intervals_of(run, "end")
+    if intervals is None:
+        return ForecastRequest(run, newest, None, None)
+    intervals = intervals.of_series(run.scaler.positions(panel.series_ids))
+    later = panel.times > np.datetime64(run.data["last"])
+    if not intervals.adaptive or not later.any():
+        return ForecastRequest(run, newest, intervals, None)
+    rows = encode(panel, run.config.data, run.scaler)
+    return ForecastRequest(run, newest, intervals, (rows, windows_of(rows, later, run.config.data)))

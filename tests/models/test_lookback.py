@@ -1,0 +1,75 @@
+"""A longer lookback is taken where a probe finds that it pays on the validation span, and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import forecast
+from forecast import Config, Panel, Settings
+from forecast.data.panel import Clock
+from forecast.models.defaults import plan_in_sentences, resolve
+
+
+def planned(settings: Settings, panel: Panel) -> tuple[Config, list[str]]:
+    """The configuration, and the sentences that are shown before training."""
+    config, choices = resolve(settings, panel)
+    return config, plan_in_sentences(config, panel.clock, choices)
+
+
+def months(values: np.ndarray) -> Panel:
+    times = np.datetime64("1950-01", "M") + np.arange(len(values))
+    return Panel(values[:, None], times.astype("datetime64[us]"), ("y",), Clock("MS"), default_target="y")
+
+
+def five_years(n: int = 900) -> Panel:
+    """A cycle of five years, of which three years, the default lookback, show too little."""
+    rng = np.random.default_rng(0)
+    pattern = rng.normal(size=60)
+    return months(np.tile(pattern, n // 60) + rng.normal(0, 0.2, n))
+
+
+def test_a_memory_that_pays_is_doubled_and_the_reason_is_told() -> None:
+    config, notes = planned(forecast.configure(), five_years())
+    assert config.data.lookback == 72
+    (told,) = [note for note in notes if note.startswith("lookback")]
+    assert told.startswith("lookback 72 months (a linear map errs ")
+    assert "less with it than with half of it on the validation span), horizon 12 months" in told
+
+
+def test_noise_gets_no_longer_memory() -> None:
+    config, notes = planned(forecast.configure(), months(np.random.default_rng(1).normal(size=900)))
+    assert config.data.lookback == 36
+    assert "linear map" not in " ".join(notes)
+
+
+@pytest.mark.parametrize("settings", [{"lookback": 30}, {"segment": 3}, {"model": "lstm"}])
+def test_what_the_user_chose_is_not_touched(settings: dict[str, object]) -> None:
+    config, notes = planned(forecast.configure(settings), five_years())
+    assert config.data.lookback == settings.get("lookback", 36)
+    assert "linear map" not in " ".join(notes)
+
+
+def test_the_test_span_is_not_looked_at() -> None:
+    panel = five_years()
+    values = panel.values.copy()
+    values[int(0.8 * len(values)) + 1 :] = np.random.default_rng(2).normal(
+        size=(len(values[int(0.8 * len(values)) + 1 :]), 1)
+    )
+    changed = replace(panel, values=values)
+    assert resolve(forecast.configure(), changed) == resolve(forecast.configure(), panel)
+
+
+def test_a_series_without_room_keeps_what_it_has() -> None:
+    config, _ = resolve(forecast.configure(), five_years(240))  # 168 training rows: at most 56 in a lookback
+    assert config.data.lookback == 36
+
+
+def test_gaps_that_a_longer_window_cannot_do_without_forbid_it() -> None:
+    panel = five_years()
+    kept = np.arange(panel.n_rows) % 100 != 99
+    holed = replace(panel, values=panel.values[kept], times=panel.times[kept], offsets=(0, int(kept.sum())))
+    config, _ = resolve(forecast.configure(), holed)
+    assert config.data.lookback == 36

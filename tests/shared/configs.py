@@ -1,0 +1,26 @@
+"""Small configurations for tests that need a resolved one."""
+
+from __future__ import annotations
+
+from forecast.config import Config, nest
+
+PLAIN = {
+    "covariates": (),
+    "calendar": False,
+    "lookback": 6,
+    "horizon": 3,
+    "season": 1,
+    "transform": "none",
+    "limits": (),
+    "circular": (),
+    "channels": "joint",
+    "normalise": "none",
+    "segment": 1,
+    "batch_size": 16,
+    "mirror": False,
+}
+
+
+def plain_config(**fields: object) -> Config:
+    """The plainest choice of every open field, and these fields beside or in place of them."""
+    return Config.from_sections(nest(PLAIN | fields))
