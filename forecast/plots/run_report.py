@@ -13,7 +13,7 @@ from forecast.evaluation.verdict import SIGNIFICANT, reference_name
 from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.plots.figure import PHONE, SCREEN
 from forecast.plots.page import Picture, Section, picture_of, png_image, render
-from forecast.plots.results import PlotInputs, RunResults
+from forecast.plots.results import RunResults
 from forecast.plots.run_plots import PLOTS
 from forecast.plots.style import Labels, format_number, model_name, printable
 from forecast.plots.tables import (
@@ -147,7 +147,7 @@ def _forecast(run: RunResults) -> Section:
         title,
         ["It is made by a network that was trained again on every row."] if refit else [],
         folded_tables=[
-            forecast_table(forecast, one.unique_id, PlotInputs(run, one).labels)
+            forecast_table(forecast, one.unique_id, run.labels_of(one))
             for one in run.series
             if (forecast["unique_id"] == one.unique_id).any()
         ],
@@ -198,7 +198,7 @@ def _calibration(run: RunResults) -> Section:
         sentences.append("The intervals adapt: they follow the errors of the forecasts before them.")
     sentences += [
         (f"{printable(one.unique_id, 40)}: " if len(reliability) > 1 else "")
-        + _slope_and_bias(reliability[one.unique_id][run.model], PlotInputs(run, one).labels)
+        + _slope_and_bias(reliability[one.unique_id][run.model], run.labels_of(one))
         for one in run.series
         if one.unique_id in reliability
     ]
