@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 
 from forecast.commands.stream.recent_rows import RESTART, RecentRows
 from forecast.commands.stream.state_file import read_state, write_state
-from forecast.data.lines import LineReader, lines_of
+from forecast.data.clock import snap
+from forecast.data.from_table import dialect_of
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Rows, arrange, in_units
@@ -28,7 +28,8 @@ from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
 from forecast.runs.run import Run
-from forecast.tables.source import Source as TextSource
+from forecast.tables.input import Input
+from forecast.tables.lines import LineReader, lines_of
 from forecast.workflows.networks import averaged, networks_of
 
 
@@ -240,7 +241,6 @@ def stream_rows(
     if date_format is not None:
         options = options.model_copy(update={"date_format": date_format})
     label = "standard input" if source == "-" else Path(source).name
-    origin = TextSource(b"", label, shlex.quote(source), Path(source).stem)
     reader: LineReader | None = None
     had_forecast, number = True, 0
     try:
@@ -251,13 +251,15 @@ def stream_rows(
             number += 1
             text = _decode(line, options.encoding or "utf-8", f"{label}, line {number}")
             if reader is None:
-                reader = LineReader(text, stream.columns, stream.clock, options, origin, several)
+                dialect = dialect_of(options)
+                reader = LineReader(text, stream.columns, Input(label, source), dialect, options.tz, several)
                 continue
             if not text.strip():
                 continue
             row = reader.read(text, number)
             try:
-                forecast = stream.push_row(row.time, row.values, stream.check_series(row.series if several else None))
+                time = snap(np.array([row.time]), np.zeros(1, np.int64), stream.clock).times[0]
+                forecast = stream.push_row(time, row.values, stream.check_series(row.series if several else None))
             except DataError as error:
                 message, advice = error.args
                 raise DataError(f"{label}, line {number}: {message}", advice) from None
