@@ -15,6 +15,7 @@ from forecast.config import ReadOptions
 from forecast.data import cadence, quality
 from forecast.data.blocks import gather_blocks, gather_whole
 from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.quantities import is_angle
 from forecast.data.rows import Rows, in_order
 from forecast.errors import DataError
 from forecast.tables import scan
@@ -82,7 +83,7 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         left_out=left_out,
     )
     pa.default_memory_pool().release_unused()  # which would be kept for tables that do not come
-    return replace(panel, warnings=(*warnings, *mended, *moves, *quality.warnings_of(panel)))
+    return replace(panel, warnings=(*warnings, *mended, *moves, *quality.panel_warnings(panel)))
 
 
 def _load(source: str | Path | pd.DataFrame, options: ReadOptions) -> Table:
@@ -134,7 +135,7 @@ def _on_clock(
     label, count = table.source.label, len(rows.times)
     if options.resample is not None:
         clock = cadence.named_clock(options.resample)
-        angles = np.array([quality.is_angle(name, column) for name, column in zip(names, rows.values.T, strict=True)])
+        angles = np.array([is_angle(name, column) for name, column in zip(names, rows.values.T, strict=True)])
         rows = Rows(*cadence.resample(rows.times, rows.series, rows.values, clock, angles))
         return rows, clock, [], [f"{count:,} rows are averaged to {len(rows.times):,} of {clock.describe()} each."]
     steps = count - len(np.unique(rows.series))

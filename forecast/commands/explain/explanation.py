@@ -148,7 +148,9 @@ class _View:
 
         of_window = 4 * 8 * sum(self.run.config.network.units) * -(-self.windows.lookback // self.segment)
         network = self.networks[self.model]
-        seen = trace_gates(network, self.inputs(self.windows.every(min(_TRACED, max(1, _TRACE_BYTES // of_window))))[0])
+        seen = trace_gates(
+            network, self.inputs(self.windows.subsample(min(_TRACED, max(1, _TRACE_BYTES // of_window))))[0]
+        )
         memories = [memory_of(trace, self.segment) for trace in seen]
         return memories, trace_gates(network, self.inputs(self.newest)[0])
 
@@ -156,12 +158,12 @@ class _View:
         """The norm of the gradient by lag, [L]."""
         from forecast.models.tracing import gradient_by_lag
 
-        return gradient_by_lag(opened, self.inputs(self.windows.every(_DIFFERENTIATED))[0])
+        return gradient_by_lag(opened, self.inputs(self.windows.subsample(_DIFFERENTIATED))[0])
 
     def importance(self) -> tuple[dict[str, Importance], dict[str, Importance]]:
         """What the model's inputs are worth, and what the parts of its lookback are."""
         opened, rows, clock = self.opened[self.model], self.rows, self.panel.clock
-        inputs, y_true = self.inputs(self.windows.every(_SHUFFLED))
+        inputs, y_true = self.inputs(self.windows.subsample(_SHUFFLED))
 
         def forecast(window: NDArray[np.float32], future: NDArray[np.float32]) -> NDArray[np.float32]:
             return opened.forecast(window, inputs | {"future": future}).numpy()

@@ -22,7 +22,7 @@ from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Rows, arrange, in_units
 from forecast.data.quality import mask_sentinels
 from forecast.data.read import Source, read
-from forecast.data.windows import Forecasting, Ints
+from forecast.data.windows import Ints, ScaledForecaster
 from forecast.errors import DataError, RunError
 from forecast.inference.network import Network
 from forecast.inference.newest import newest_forecast
@@ -139,7 +139,7 @@ class Stream:
         data = self.run.config.data
         panel = Panel(after.values, after.times, self.columns, self.clock, (series_id,), name=self.run.name)
         newest = newest_rows(arrange(panel, data), data, self._scaler)
-        carried: dict[str, Forecasting] = {}
+        carried: dict[str, ScaledForecaster] = {}
         if self.carries:
             after, carried = self._stepped(after, newest.rows)
         found = None
@@ -243,7 +243,7 @@ class Stream:
         carried = 2 * config.training.ensemble * _MOST_STATES * sum(config.network.units) if self.carries else 0
         return _LONGEST_NUMBER * (1000 + len(self.series_ids) * (rows + carried))
 
-    def _windowed(self, rows: Rows) -> dict[str, Forecasting]:
+    def _windowed(self, rows: Rows) -> dict[str, ScaledForecaster]:
         """The networks over the newest rows, each of which sees its window."""
         return {
             name: averaged([member.over(rows) for member in members])
@@ -255,7 +255,7 @@ class Stream:
         order = self._scaler.positions(rows.panel.series_ids)
         return None if self._intervals is None else self._intervals.of_series(order)
 
-    def _stepped(self, tail: Tail, rows: Rows) -> tuple[Tail, dict[str, Forecasting]]:
+    def _stepped(self, tail: Tail, rows: Rows) -> tuple[Tail, dict[str, ScaledForecaster]]:
         """The tail with the states after its newest row, and the forecasts from them.
 
         Raises:
@@ -270,7 +270,7 @@ class Stream:
                 "Fill it in, or forget all before with --restart.",
             )
         states: dict[str, tuple[NDArray[np.float32], ...]] = {}
-        carried: dict[str, Forecasting] = {}
+        carried: dict[str, ScaledForecaster] = {}
         for name, members in self._networks_for(rows).items():
             answers = []
             for number, member in enumerate(members):
@@ -369,7 +369,7 @@ def _without_sentinels(tail: Tail, row: Floats) -> Floats:
     return seen[-1]
 
 
-def _of_series(answers: NDArray[np.float32], rows: Rows) -> Forecasting:
+def _of_series(answers: NDArray[np.float32], rows: Rows) -> ScaledForecaster:
     """Forecasts that are there already, one for each series, as a function of windows."""
 
     def forecast(starts: Ints) -> NDArray[np.float32]:
