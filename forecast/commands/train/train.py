@@ -168,7 +168,7 @@ def _make(workshop: Workshop) -> Run:
     models = {name: result.over(newest.rows, prepared.scaler) for name, result in forecasting.items()}
     forecast = newest_forecast(newest, models, season, evaluation.intervals)
 
-    writer.write("scaler.json", prepared.scaler.to_json())
+    writer.write_json("scaler.json", prepared.scaler.to_record())
     for network, result in trained.items():
         writer.write_weights(network, result.weights)
         writer.write_history(network, result.history)
