@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 import forecast
+from forecast.config import ReadOptions
+from forecast.data.from_table import read_panel
 from forecast.data.panel import Panel
-from forecast.data.readers import ReadOptions, read_panel
 from forecast.errors import ForecastError
 
 

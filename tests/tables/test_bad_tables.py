@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.data.readers import read_panel
+from forecast.data.from_table import read_panel
 from tables import LINES, berlin, followed, read, refused, stacked, table, with_line
 
 DAYS = [f"2020-01-{day:02d}" for day in range(1, 31)]

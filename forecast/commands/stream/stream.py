@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from forecast.commands.stream.recent_rows import Tail
-from forecast.data.lines import LineReader, lines_of
+from forecast.data.clock import snap
+from forecast.data.from_table import dialect_of
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Rows, arrange, in_units
@@ -32,7 +32,8 @@ from forecast.runs.calibration import intervals_of
 from forecast.runs.files import read_within, write_atomically
 from forecast.runs.find import find
 from forecast.runs.run import Run
-from forecast.tables.source import Source as TextSource
+from forecast.tables.input import Input
+from forecast.tables.lines import LineReader, lines_of
 from forecast.workflows.networks import averaged, networks_of
 
 # Bytes of a number or a time in a state file, and the states that a unit of the largest cell has.
@@ -317,7 +318,6 @@ def stream_rows(
     if date_format is not None:
         options = options.model_copy(update={"date_format": date_format})
     label = "standard input" if source == "-" else Path(source).name
-    origin = TextSource(b"", label, shlex.quote(source), Path(source).stem)
     reader: LineReader | None = None
     waiting = False
     number = 0
@@ -329,13 +329,15 @@ def stream_rows(
             number += 1
             text = _decoded(line, options.encoding or "utf-8", f"{label}, line {number}")
             if reader is None:
-                reader = LineReader(text, stream.columns, stream.clock, options, origin, several)
+                dialect = dialect_of(options)
+                reader = LineReader(text, stream.columns, Input(label, source), dialect, options.tz, several)
                 continue
             if not text.strip():
                 continue
             row = reader.read(text, number)
             try:
-                forecast = stream.take(row.time, row.values, stream.known_series(row.series if several else None))
+                time = snap(np.array([row.time]), np.zeros(1, np.int64), stream.clock).times[0]
+                forecast = stream.take(time, row.values, stream.known_series(row.series if several else None))
             except DataError as error:
                 message, advice = error.args
                 raise DataError(f"{label}, line {number}: {message}", advice) from None

@@ -297,5 +297,5 @@ def test_a_date_that_could_be_two_needs_its_format(runs: dict[str, Run], rows: p
     rows.to_csv(path, index=False, date_format="%d.%m.%Y")
     with pytest.raises(DataError, match="line 2") as refused:
         list(stream_rows(Stream(runs["window"]), str(path)))
-    assert "--date-format" in refused.value.advice
+    assert "--date-format" in refused.value.text("shell")[1]
     assert len(list(stream_rows(Stream(runs["window"]), str(path), date_format="%d.%m.%Y"))) == N - 5
