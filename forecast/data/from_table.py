@@ -115,7 +115,7 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         left_out=left_out,
     )
     pa.default_memory_pool().release_unused()  # which would be kept for tables that do not come
-    return replace(panel, warnings=(*warnings, *quality.warnings_of(panel)))
+    return replace(panel, warnings=(*warnings, *quality.panel_warnings(panel)))
 
 
 def dialect_of(options: ReadOptions) -> Dialect:
