@@ -71,7 +71,7 @@ class Audit:
         if self.failed:
             return f"{self.run} leaks: {len(self.failed)} of {len(self.checks)} checks failed."
         n_doubts = len(self.warnings)
-        data_warnings = f", {n_doubts} {'doubt' if n_doubts == 1 else 'doubts'} about covariates" if n_doubts else ""
+        doubts = f", {n_doubts} {'doubt' if n_doubts == 1 else 'doubts'} about covariates" if n_doubts else ""
         return f"{self.run}: no leak found by {len(self.checks)} checks{doubts}."
 
     def to_json(self) -> dict[str, Any]:
