@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.windows import Forecasting, Ints
+from forecast.data.windows import Ints, ScaledForecaster
 from forecast.inference.network import Network, States
 from forecast.models.shape import Fed
 
@@ -43,7 +43,7 @@ class Batch:
         self._network = network
         self._known = [(*request, part) for request, part in zip(requests, np.split(forecasts, ends), strict=True)]
 
-    def over(self, rows: Fed) -> Forecasting:
+    def over(self, rows: Fed) -> ScaledForecaster:
         """The function from first rows of windows [N] to their scaled forecasts [N, H, D] or [N, H, D, Q]."""
         starts, forecasts = next((starts, forecasts) for known, starts, forecasts in self._known if known is rows)
 
