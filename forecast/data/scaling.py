@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from forecast.data.panel import Floats, Panel
-from forecast.data.quality import TURN
-from forecast.errors import DataError
+from forecast.data.quantities import TURN
+from forecast.errors import DataError, setting
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -147,18 +146,40 @@ class Scaler:
             raise DataError(f"The run was not trained on series {unknown[0]!r}.", known)
         return np.array([self.series_ids.index(name) for name in series_ids])
 
-    def to_json(self) -> str:
-        """The scaler as JSON, digit for digit."""
-        return json.dumps(
-            {
-                "columns": self.columns,
-                "series_ids": self.series_ids,
-                "logged": self.logged.tolist(),
-                "mean": self.mean.tolist(),
-                "scale": self.scale.tolist(),
-            },
-            indent=1,
-        )
+    def to_record(self) -> dict[str, Any]:
+        """The scaler as values of JSON; `from_record` reverses it to the last bit."""
+        return {
+            "columns": list(self.columns),
+            "series_ids": list(self.series_ids),
+            "logged": self.logged.tolist(),
+            "mean": self.mean.tolist(),
+            "scale": self.scale.tolist(),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Scaler:
+        """The scaler that `to_record` wrote.
+
+        Raises:
+            ValueError: If it has other keys or other shapes, or a scale that is not positive and finite.
+        """
+        saved = _Saved.model_validate(record)
+        size = len(saved.series_ids), len(saved.columns)
+        unique = len(set(saved.series_ids)), len(set(saved.columns))
+        tables = [[len(row) for row in rows] == [size[1]] * size[0] for rows in (saved.mean, saved.scale)]
+        if unique != size or len(saved.logged) != size[1] or not all(tables):
+            raise ValueError("it has not one statistic for each series and column")
+        mean, scale = (np.array(rows, np.float64).reshape(size) for rows in (saved.mean, saved.scale))
+        return cls(mean, scale, np.array(saved.logged, bool), tuple(saved.columns), tuple(saved.series_ids))
+
+
+class _Saved(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    columns: list[str]
+    series_ids: list[str]
+    logged: list[bool]
+    mean: list[list[FiniteFloat]]
+    scale: list[list[Annotated[FiniteFloat, Field(gt=0)]]]
 
 
 def fit_scaler(
@@ -200,7 +221,8 @@ def fit_scaler(
                 raise DataError(
                     f"Column {panel.columns[first + int(np.argmax(empty))]!r}{of_series} has no value in the "
                     "training span.",
-                    "Leave it out (--covariates), or move the training span with --validation-from and --test-from.",
+                    f"Leave it out ({setting('covariates')}), or move the training span with "
+                    f"{setting('validation_from')} and {setting('test_from')}.",
                 )
             logs = is_logged[together]
             seen[:, logs] = np.log(seen[:, logs])
@@ -221,38 +243,11 @@ def unscaled(panel: Panel) -> Scaler:
     return Scaler(np.zeros(shape), np.ones(shape), np.zeros(shape[1], bool), panel.columns, panel.series_ids)
 
 
-class _Saved(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    columns: list[str]
-    series_ids: list[str]
-    logged: list[bool]
-    mean: list[list[FiniteFloat]]
-    scale: list[list[Annotated[FiniteFloat, Field(gt=0)]]]
-
-
-def scaler_from_record(record: Mapping[str, Any]) -> Scaler:
-    """The scaler that `Scaler.to_json` wrote.
-
-    Args:
-        record: What the JSON says.
-
-    Raises:
-        ValueError: If it has other keys or other shapes, or a scale that is not positive and finite.
-    """
-    saved = _Saved.model_validate(record)
-    n_columns, n_series = len(saved.columns), len(saved.series_ids)
-    complete = len(saved.logged) == len(set(saved.columns)) == n_columns and len(set(saved.series_ids)) == n_series
-    if not complete or any([len(row) for row in rows] != [n_columns] * n_series for rows in (saved.mean, saved.scale)):
-        raise ValueError("it has not one statistic for each series and column")
-    mean, scale = (np.array(rows, np.float64).reshape(n_series, n_columns) for rows in (saved.mean, saved.scale))
-    return Scaler(mean, scale, np.array(saved.logged, bool), tuple(saved.columns), tuple(saved.series_ids))
-
-
 def _refuse_non_positive(values: Floats, name: str) -> None:
     bad = values <= 0
     if bad.any():
         raise DataError(
             f"Column {name!r} cannot be logged: {int(bad.sum())} values are not positive, the first is "
             f"{values[bad][0]:g}.",
-            "Use --transform none.",
+            f"Use {setting('transform', 'none')}.",
         )

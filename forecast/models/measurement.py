@@ -13,7 +13,7 @@ import numpy as np
 from forecast.config import DataConfig, NetworkConfig
 from forecast.data.bounds import Bounds, bounds_of
 from forecast.data.panel import Floats
-from forecast.data.quality import TURN
+from forecast.data.quantities import TURN
 from forecast.data.scaling import Scaler, scale, unscale, unwrap_angles
 from forecast.data.windows import Flags
 from forecast.models.network import Shape

@@ -17,7 +17,7 @@ from forecast.commands.train.networks import fit_networks
 from forecast.config import Settings
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Panel
-from forecast.data.prepare import Prepared, doubts, prepare, windows_of
+from forecast.data.prepare import Prepared, data_warnings, prepare, windows_of
 from forecast.data.read import Source, is_built_in, read, report_notes
 from forecast.errors import DataError, ForecastError, MachineError, rendered
 from forecast.evaluation.scoring import (
@@ -71,7 +71,7 @@ def train(
     for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
     prepared = prepare(panel, resolved)
-    doubtful = doubts(panel, prepared)
+    doubtful = data_warnings(panel, prepared)
     for warning in doubtful:
         progress.warn(warning)
     folder = runs_folder(runs_dir)
@@ -164,7 +164,7 @@ def _make(prepared: Prepared, writer: RunWriter, progress: Progress) -> Run:
     forecasting = models | {model.name: networks.get("refit", model)}
     forecast = newest_forecast(newest, forecasters(forecasting, newest.rows), season, evaluation.intervals)
 
-    writer.write("scaler.json", prepared.scaler.to_json())
+    writer.write_json("scaler.json", prepared.scaler.to_record())
     for network, trained in networks.items():
         trained.save(writer, network)
     if config.training.track_gradients:
