@@ -121,7 +121,7 @@ def reference_of(variant: str) -> Step:
 
 def declared_step(variant: str) -> Step:
     """What a variant declares, in NumPy."""
-    config = NetworkConfig(**arguments_of(variant))
+    config = NetworkConfig(normalise="none", segment=1, **arguments_of(variant))
     cell, ops = cell_of(config), NumpyOps(config, {})
 
     def step(weights: Weights, x: Array, *states: Array) -> list[Array]:
