@@ -1,4 +1,4 @@
-"""MODELS: the presets by name. Adding a model is one entry here."""
+"""MODELS: the presets by name. To add a model, add an entry."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forecast.config import Config, NetworkConfig, Settings, nest, settings_from_toml
-from forecast.errors import ConfigError
+from forecast.errors import ConfigError, setting
+from forecast.models.naive import NAIVE
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A named choice of the builder's parts.
+    """A named choice of settings.
 
     Args:
         summary: One line for lists.
-        parts: Fields of the configuration, flat; the user's own options come after them.
+        parts: Settings by name; those that the user gives have precedence.
     """
 
     summary: str
     parts: Mapping[str, object] = field(default_factory=dict)
 
 
-# The best of the presets, or level with it, on the validation span of every series that was tried, and the fastest.
+# The fastest preset, and the best or level with it on the validation span of every series that was tried.
 DEFAULT_MODEL = "segment-lstm"
 
-# What a comparison compares unless it is told: the textbook's networks, and that one.
+# What a comparison compares by default: the networks of textbooks, and the default.
 COMPARED = ("rnn", "lstm", "stacked-lstm", "gru", DEFAULT_MODEL)
 
 
@@ -52,7 +53,7 @@ def configure(settings: Mapping[str, object] | None = None, file: Path | None = 
     if cell != merged["network"]["cell"]:
         raise ConfigError(
             f"cell: the model {name} is made of {merged['network']['cell']} cells. Received: {cell!r}.",
-            f"Choose another --model: {', '.join(MODELS)}.",
+            f"Choose another {setting('model')}: {', '.join(MODELS)}.",
         )
     for section, values in asked.items():
         merged.setdefault(section, {}).update(values)
@@ -65,11 +66,19 @@ def has_baseline(settings: Settings) -> bool:
 
 
 def network_configs(config: Config) -> dict[str, NetworkConfig]:
-    """The networks of a run by name: ``model`` and perhaps ``baseline``, the vanilla RNN of the same design."""
+    """The networks of a run by name: ``model`` and perhaps ``baseline``, the vanilla RNN of the same design.
+
+    The field ``model`` of each is its column in tables and plots.
+    """
     networks = {"model": config.network}
     if has_baseline(config):
-        networks["baseline"] = config.replace(network={"cell": "rnn"}).network
+        networks["baseline"] = config.replace(network={"model": "rnn", "cell": "rnn"}).network
     return networks
+
+
+def references_of(settings: Settings) -> tuple[str, ...]:
+    """What the model of a run is scored against: the naive forecasts, and the vanilla RNN if it is the baseline."""
+    return (*NAIVE, *(["rnn"] if has_baseline(settings) else []))
 
 
 # Segments make a long memory cheap: a week of hours is 21 turns of the cell (Lin et al. 2023, SegRNN). Each channel
@@ -100,6 +109,10 @@ MODELS: dict[str, Preset] = {
     ),
     "slstm": Preset(
         "One sLSTM layer: exponential gates, normalised (Beck et al. 2024, xLSTM).", {"cell": "slstm", "units": (64,)}
+    ),
+    "mingru": Preset(
+        "One minGRU layer: a GRU whose gate does not see the state (Feng et al. 2024).",
+        {"cell": "mingru", "units": (64,), "activation": "linear"},
     ),
     "bi-lstm": Preset(
         "An LSTM layer from each end of the window (Schuster & Paliwal 1997).",

@@ -20,11 +20,12 @@ from forecast.commands.compare.leaderboard import (
     to_frame,
     verdict,
 )
+from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
 from forecast.data.panel import Floats, Panel
-from forecast.data.prepare import Prepared, Rows, doubts, prepare
+from forecast.data.prepare import Prepared, Rows, data_warnings, prepare
 from forecast.data.read import Source, read, report_notes
-from forecast.data.windows import Ints, InUnits, Windows, origins_of, precomputed
+from forecast.data.windows import Forecaster, Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import naive_errors, score_models
@@ -32,7 +33,6 @@ from forecast.models.catalogue import COMPARED, MODELS, configure
 from forecast.models.classical import References, classical_references
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
-from forecast.workflows.fitting import fit_aside
 
 if TYPE_CHECKING:
     from forecast.plots.figure import PlotFigure
@@ -81,7 +81,7 @@ class _Benchmark:
     season: int
     naive_error: Mapping[str, NaiveError]
 
-    def scores(self, windows: Windows, models: Mapping[str, InUnits]) -> dict[str, Any]:
+    def scores(self, windows: Windows, models: Mapping[str, Forecaster]) -> dict[str, Any]:
         """Scores as in metrics.json; the first of the models is compared with the others."""
         return score_models(self.rows, windows, models, self.season, self.naive_error).metrics
 
@@ -125,7 +125,7 @@ def compare(
     report_notes(panel, progress)
     prepared = {name: prepare(panel, config) for name, config in _resolve_all(asked, panel, progress).items()}
     benchmark = _common_benchmark(list(prepared.values()))
-    for warning in doubts(panel, prepared["rnn"]):
+    for warning in data_warnings(panel, prepared["rnn"]):
         progress.warn(warning)
     references = _classical_references(benchmark, classical_seconds, progress)
     trainings = _train_all(benchmark, prepared, seeds, references, progress)
@@ -236,7 +236,7 @@ def _train_all(
     trainings: dict[str, list[_Training]] = {name: [] for name in prepared}
     for round_ in range(n_seeds):
         seed = training.seed + round_ * training.ensemble  # each member of an ensemble has one, too
-        baseline: dict[str, InUnits] = {}
+        baseline: dict[str, Forecaster] = {}
         for number, (name, of_model) in enumerate(prepared.items(), start=1):
             label = f"seed {seed}, {round_ * len(prepared) + number} of {len(prepared) * n_seeds}"
             seeded = replace(of_model, config=of_model.config.replace(training={"seed": seed}))
@@ -249,31 +249,30 @@ def _train_all(
 def _train_one(
     benchmark: _Benchmark,
     prepared: Prepared,
-    baseline: Mapping[str, InUnits],
+    baseline: Mapping[str, Forecaster],
     references: References | None,
     progress: Progress,
-) -> tuple[_Training, InUnits]:
+) -> tuple[_Training, Forecaster]:
     """Train one model with one seed and score it; and its forecasts of the test windows."""
     name, windows = prepared.config.network.model, benchmark.test
-    fitted = fit_aside(prepared, benchmark.naive_error, progress)
-    own, cut = fitted.models[name], windows.lookback - prepared.test.lookback
+    model = fit_without_saving(prepared, benchmark.naive_error, progress)["model"]
+    cut = windows.lookback - prepared.test.lookback
 
-    def model(starts: Ints) -> Floats:
-        return own(starts + cut)  # its lookback is the end of the common one
+    def forecast(starts: Ints) -> Floats:
+        return model.forecast(prepared.rows, starts + cut)  # its lookback is the end of the common one
 
-    forecasts = precomputed(windows, model(windows.starts))
+    forecasts = precomputed(windows, forecast(windows.starts))
     classical = None
     if references is not None:
         classical = benchmark.scores(references.windows, {name: forecasts, **references.models})
-    network = fitted.trained["model"]
     training = _Training(
         about={
             "seed": prepared.config.training.seed,
-            "parameters": network.parameters,
-            "seconds": round(network.seconds, 2),
-            "best_epochs": network.best_epochs,
+            "parameters": model.n_parameters,
+            "seconds": round(model.record.seconds, 2),
+            "best_epochs": list(model.record.best_epochs),
         },
-        validation=benchmark.scores(benchmark.validation, {name: model}),
+        validation=benchmark.scores(benchmark.validation, {name: forecast}),
         test=benchmark.scores(windows, {name: forecasts, **baseline}),
         classical=classical,
     )
