@@ -16,7 +16,7 @@ import numpy as np
 from forecast.config import Settings
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Panel
-from forecast.data.prepare import Prepared, doubts, prepare, windows_of
+from forecast.data.prepare import Prepared, data_warnings, prepare, windows_of
 from forecast.data.read import Source, is_built_in, read, report_notes
 from forecast.errors import DataError, ForecastError, MachineError, rendered
 from forecast.evaluation.scoring import (
@@ -71,7 +71,7 @@ def train(
     for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
     prepared = prepare(panel, resolved)
-    doubtful = doubts(panel, prepared)
+    doubtful = data_warnings(panel, prepared)
     for warning in doubtful:
         progress.warn(warning)
     folder = runs_folder(runs_dir)

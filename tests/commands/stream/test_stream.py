@@ -66,8 +66,8 @@ def test_a_window_says_what_predict_says(runs: dict[str, Run], rows: pd.DataFram
 
 
 def test_a_state_that_is_carried_remembers_more_than_the_window(runs: dict[str, Run], rows: pd.DataFrame) -> None:
-    assert Stream(runs["carried"]).carries
-    assert not Stream(runs["window"]).carries
+    assert Stream(runs["carried"]).carries_states
+    assert not Stream(runs["window"]).carries_states
     other = rows.copy()
     other.loc[: N - 20, "y"] += 30  # long before the last window
     for name, differs in (("carried", True), ("window", False)):
@@ -149,7 +149,7 @@ def test_missing_values_are_carried_forward_for_a_while(name: str, runs: dict[st
     pushed(stream, rows[:20])
     empty = rows[20:].assign(y=np.nan)
     assert len(pushed(stream, empty[:6])) == 6
-    if stream.carries:
+    if stream.carries_states:
         with pytest.raises(DataError, match="missing for more than 6 rows"):
             pushed(stream, empty[6:7])
     else:

@@ -7,7 +7,7 @@ import pytest
 
 import forecast
 from forecast.data.panel import Clock, Panel
-from forecast.data.prepare import doubts, prepare
+from forecast.data.prepare import data_warnings, prepare
 from forecast.models.defaults import resolve
 
 RNG = np.random.default_rng(0)
@@ -21,7 +21,7 @@ def told(
     ids = ("",) if len(lengths) == 1 else tuple(f"s{number}" for number in range(len(lengths)))
     panel = Panel(values, times, columns, Clock("D"), ids, tuple(np.cumsum([0, *lengths]).tolist()))
     config = forecast.configure(target="y", lookback=6, horizon=3, calendar=False, **data)
-    return doubts(panel, prepare(panel, resolve(config, panel)[0]))
+    return data_warnings(panel, prepare(panel, resolve(config, panel)[0]))
 
 
 @pytest.mark.parametrize(
