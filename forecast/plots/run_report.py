@@ -21,11 +21,11 @@ from forecast.plots.tables import (
     Table,
     column_table,
     forecast_table,
+    format_share,
+    format_signed,
     interval_table,
     score_table,
     series_table,
-    share,
-    signed,
     step_table,
 )
 
@@ -79,7 +79,7 @@ def _tiles(run: RunResults) -> dict[str, Cell]:
     by = "" if metrics["skill_of"] == "MAE" else f", by {metrics['skill_of']}"
     for reference, skill in metrics["skill"].items():
         reason = metrics["reasons"].get(f"skill.{reference}", "")
-        tiles[f"skill against {reference_name(reference)}{by}"] = _tile(skill, share, reason)
+        tiles[f"skill against {reference_name(reference)}{by}"] = _tile(skill, format_share, reason)
     return tiles
 
 
@@ -232,12 +232,16 @@ def _pattern(residuals: Residuals, labels: Labels) -> str:
     if not len(known):
         return "The test span is too short, or the residuals too even, to look for a pattern in them."
     largest = known[np.argmax(np.abs(residuals.autocorrelation[known]))]
+    correlation, lag = float(residuals.autocorrelation[largest]), residuals.lags[largest]
     by_luck = 0.05 * len(known)
-    much = "more than luck puts there: something is left to learn"
+    how_many = (
+        "more than luck puts there: something is left to learn"
+        if residuals.outside > 2 * by_luck + 1
+        else "as luck has it"
+    )
     return (
-        f"One step ahead, {residuals.outside} of {len(known)} autocorrelations lie outside the band, "
-        f"{much if residuals.outside > 2 * by_luck + 1 else 'as luck has it'}. The largest is "
-        f"{signed(float(residuals.autocorrelation[largest]))}, {labels.format_duration(residuals.lags[largest])} apart."
+        f"One step ahead, {residuals.outside} of {len(known)} autocorrelations lie outside the band, {how_many}. "
+        f"The largest is {format_signed(correlation)}, {labels.format_duration(lag)} apart."
     )
 
 
