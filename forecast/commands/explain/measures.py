@@ -97,12 +97,12 @@ class InputPart:
     Args:
         columns: Columns of the window.
         ahead: Columns of what is known ahead.
-        steps: Steps of the window.
+        steps: Steps of the window; None for all.
     """
 
     columns: Sequence[int]
     ahead: Sequence[int] = ()
-    steps: slice = slice(None)
+    steps: slice | None = None
 
 
 def permutation_importance(
@@ -133,8 +133,8 @@ def permutation_importance(
         growths = []
         for order in orders:
             shuffled, ahead = window.copy(), future.copy()
-            columns, known = list(part.columns), list(part.ahead)
-            shuffled[:, part.steps, columns] = window[order][:, part.steps, columns]
+            columns, known, steps = list(part.columns), list(part.ahead), part.steps or slice(None)
+            shuffled[:, steps, columns] = window[order][:, steps, columns]
             ahead[:, :, known] = future[order][:, :, known]
             growths.append(float(np.abs(forecast(shuffled, ahead) - y_true).mean()) / error - 1 if error else 0.0)
         found[name] = Importance(float(np.mean(growths)), float(np.std(growths)))
