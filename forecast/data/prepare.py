@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from forecast.config import Config, DataConfig
 from forecast.data.bounds import Bounds, bounds_of, unwrap_panel
 from forecast.data.features import Calendar
-from forecast.data.near_copies import near_copies_of_target
 from forecast.data.panel import Floats, Panel
 from forecast.data.quantities import TURN
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_time
-from forecast.data.windows import Flags, Forecaster, Ints, ScaledForecaster, Windows, fill_forward, index_windows
+from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows
 from forecast.errors import DataError, setting
 
 # Inputs of this many rows are computed once and kept. With the calendar, the inputs of more rows would take more memory
@@ -264,64 +263,22 @@ def prepare(panel: Panel, config: Config) -> Prepared:
     return Prepared(config, rows, scaler, split, *windows)
 
 
-def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
-    """Warnings about the data before training.
-
-    They name series that cannot be scored, columns that are constant in the training rows only, and covariates that
-    nearly copy the target.
-
-    Args:
-        panel: What was read.
-        prepared: What `prepare` made of it.
-    """
-    rows, arranged = prepared.rows, prepared.rows.panel
-    scored = set(rows.series[prepared.test.starts])
-    unscored = [name for number, name in enumerate(arranged.series_ids) if number not in scored]
-    warnings = []
-    if unscored:
-        warnings.append(
-            f"{len(unscored)} of {arranged.n_series} series have no test window and are not scored: "
-            f"{', '.join(unscored[:10])}"
-        )
-    used = prepared.config.data.target + prepared.config.data.covariates + prepared.config.data.known
-    for name in _constant_in_training(panel, prepared.split.part_of(panel.times) == TRAIN):
-        what = "nothing can be learnt about it" if name in used else "it is left out"
-        warnings.append(f"column {name!r} has one value in all training rows and others later: {what}")
-    n_known = len(prepared.config.data.known)
-    warnings += near_copies_of_target(arranged, prepared.training_rows, rows.n_targets, n_known, prepared.train.horizon)
-    return tuple(warnings)
-
-
-def _constant_in_training(panel: Panel, training_rows: Flags) -> list[str]:
-    """The columns that have one value in the training rows and others later."""
-
-    def varies(values: Floats) -> bool:
-        return bool(np.fmin.reduce(values, initial=np.inf) < np.fmax.reduce(values, initial=-np.inf))
-
-    columns = zip(panel.columns, panel.values.T, strict=True)
-    return [name for name, values in columns if varies(values) and not varies(values[training_rows])]
-
-
 def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
     """The windows whose horizon lies in these rows [T]."""
     return index_windows(rows.panel, part_rows, rows.usable, rows.seen, config.lookback, config.horizon)
 
 
-def in_units(model: ScaledForecaster, rows: Rows, scaler: Scaler) -> Forecaster:
-    """A forecaster in the targets' own units, within their limits, from a scaled one.
+def forecasts_in_units(scaled: NDArray[np.floating], rows: Rows, starts: Ints, scaler: Scaler) -> Floats:
+    """Scaled forecasts in the targets' own units, within their limits.
 
     Args:
-        model: The scaled forecaster.
-        rows: The rows that its windows index.
+        scaled: [N, H, D], or quantiles [N, H, D, Q].
+        rows: The rows that the windows index.
+        starts: First row of each window, [N].
         scaler: The run's scaler.
     """
-    scaler = scaler.for_series(rows.panel.series_ids)
-
-    def forecast(starts: Ints) -> Floats:
-        series = rows.series[starts]
-        return rows.bounds.clip(scaler.inverse(model(starts).astype(np.float64), series), series)
-
-    return forecast
+    values = scaler.inverse(scaled.astype(np.float64), rows.identity[starts])
+    return rows.bounds.clip(values, rows.series[starts])
 
 
 def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str, Floats]) -> pd.DataFrame:

@@ -14,24 +14,24 @@ import numpy as np
 import pandas as pd
 
 from forecast.commands.backtest.origins import SPANS, FitSpan, Span, fit_spans, rolling_origins
+from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
-from forecast.data.datasets import DATASETS
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, windows_of
-from forecast.data.read import Source, is_built_in, read, report_notes
 from forecast.data.scaling import unscaled
 from forecast.data.split import Split, split_by_time
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.scoring import Evaluation, calibrate_intervals, naive_errors, score_models
+from forecast.model import Model, forecasters, load_models
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.runs.find import all_runs, find, is_run, runs_folder
 from forecast.runs.rows import new_panel, training_panel
 from forecast.runs.run import Run
-from forecast.workflows.fitting import Fitted, fit_aside
-from forecast.workflows.networks import forecasters_of
+from forecast.sources.datasets import DATASETS
+from forecast.sources.read import Source, is_built_in, read, report_notes
 from forecast.workflows.scoring import intervals_at_start, score_models_of_run, unseen_windows
 
 
@@ -188,7 +188,7 @@ def _of_run(run: Run, source: Source, most: int | None, step: int, progress: Pro
     rows = encode(panel, run.config.data, run.scaler)
     windows = _origins(run.config, panel, unseen_windows(run, rows), most, step)
     intervals = intervals_at_start(run, panel)
-    evaluation = score_models_of_run(run, rows, windows, forecasters_of(run, rows, "model"), intervals)
+    evaluation = score_models_of_run(run, rows, windows, forecasters(load_models(run), rows), intervals)
     return _with_origins(evaluation, panel, windows, {"run": run.name, "step": step, "fits": []})
 
 
@@ -203,12 +203,13 @@ def _of_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progress: Pr
         prepared, starts = _prepared(panel, plan, span)
         naive_error = naive_errors(prepared.rows, prepared.training_rows, season)
         which = LabelledProgress(progress, f"fit {number} of {len(spans)}") if len(spans) > 1 else progress
-        fitted = fit_aside(prepared, naive_error, which)
-        for name, model in fitted.models.items():
-            made = model(starts)
-            forecasts.setdefault(name, np.empty((len(windows), *made.shape[1:])))[span.picked] = made
+        fitted = fit_without_saving(prepared, naive_error, which)
+        for model in fitted.values():
+            made = model.forecast(prepared.rows, starts)
+            forecasts.setdefault(model.name, np.empty((len(windows), *made.shape[1:])))[span.picked] = made
         if number == 1:  # along the origins they follow the errors by themselves
-            intervals = calibrate_intervals(prepared.rows, prepared.validation, fitted.models, season, plan.config)
+            scored = {model.name: model.over(prepared.rows) for model in fitted.values()}
+            intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, season, plan.config)
         told.append(_told(span, fitted))
     learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
     models = {name: precomputed(windows, made) for name, made in forecasts.items()}
@@ -242,15 +243,15 @@ def _prepared(panel: Panel, plan: _Plan, span: FitSpan) -> tuple[Prepared, Ints]
     return prepared, (np.cumsum(kept) - 1)[starts]
 
 
-def _told(span: FitSpan, fitted: Fitted) -> dict[str, Any]:
+def _told(span: FitSpan, fitted: Mapping[str, Model]) -> dict[str, Any]:
     """What is told of one fit."""
     return {
         "train_from": str(span.first),
         "validation_from": str(span.validation_from),
         "test_from": str(span.test_from),
         "n_windows": len(span.picked),
-        "best_epochs": fitted.trained["model"].best_epochs,
-        "seconds": round(sum(network.seconds for network in fitted.trained.values()), 1),
+        "best_epochs": list(fitted["model"].record.best_epochs),
+        "seconds": round(sum(model.record.seconds for model in fitted.values()), 1),
     }
 
 

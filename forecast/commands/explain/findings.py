@@ -13,7 +13,7 @@ from forecast.commands.explain.measures import Importance, Memory, gradient_deca
 from forecast.data.panel import Clock, Floats
 from forecast.data.prepare import Rows
 from forecast.data.windows import Windows
-from forecast.models.trace import Trace
+from forecast.models.backends.numpy import Trace
 from forecast.runs.run import Run
 
 # A gradient that falls below this share of its newest value, or rises above its inverse, is said to vanish or explode.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.panel import Floats
-from forecast.models.trace import Trace
+from forecast.models.backends.numpy import Trace
 
 Float32s = NDArray[np.float32]
 
@@ -56,10 +56,10 @@ class Memory:
 def measure_memory(trace: Trace, segment: int) -> Memory:
     """What a layer remembers, from its gates and states; a step of the cell is ``segment`` steps of the clock."""
     half_lives = None
-    if trace.keeping is not None and trace.values[trace.keeping].shape[1] > 1:
+    if trace.forget_gate is not None and trace.values[trace.forget_gate].shape[1] > 1:
         # What is kept over many steps is a product of gates, so their logarithms are averaged. The first step keeps
         # nothing.
-        kept = np.clip(trace.values[trace.keeping][:, 1:].astype(np.float64), _SMALLEST, _LARGEST)
+        kept = np.clip(trace.values[trace.forget_gate][:, 1:].astype(np.float64), _SMALLEST, _LARGEST)
         half_lives = segment * np.log(0.5) / np.log(kept).mean(axis=(0, 1))
     saturation = {}
     for gate in trace.gates:

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from forecast.commands.train.data_warnings import data_warnings
+from forecast.commands.train.networks import fit_networks
 from forecast.config import Settings
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Panel
-from forecast.data.prepare import Prepared, data_warnings, prepare, windows_of
-from forecast.data.read import Source, is_built_in, read, report_notes
+from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.errors import DataError, ForecastError, MachineError, rendered
 from forecast.evaluation.scoring import (
     calibrate_intervals,
@@ -27,6 +28,7 @@ from forecast.evaluation.scoring import (
     thinning_note,
 )
 from forecast.inference.newest import newest_forecast
+from forecast.model import Model, TrainingContext, forecasters
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import NullProgress, Progress, StopRequested
@@ -35,8 +37,7 @@ from forecast.runs.files import locked
 from forecast.runs.find import runs_folder
 from forecast.runs.run import CALIBRATION, Run
 from forecast.runs.writer import RunWriter
-from forecast.workflows.fitting import Trained, Workshop, fit_network, fit_networks
-from forecast.workflows.networks import column_names
+from forecast.sources.read import Source, is_built_in, read, report_notes
 
 
 def train(
@@ -81,7 +82,7 @@ def train(
         writer.begin(_first_manifest(source, panel, doubtful, command), resolved, overwrite)
         del panel  # the columns that it has beside those of the run are as large as these
         with _tidied(writer, progress):
-            return _make(Workshop(prepared, writer, progress))
+            return _make(prepared, writer, progress)
 
 
 def resume(
@@ -119,7 +120,7 @@ def resume(
             f"Bring the old file back, or train anew with --run {name} --overwrite.",
         )
     with locked(writer.lock, f"The run {name}"), _tidied(writer, progress):
-        return _make(Workshop(prepare(panel, config), writer, progress))
+        return _make(prepare(panel, config), writer, progress)
 
 
 @contextmanager
@@ -136,53 +137,46 @@ def _tidied(writer: RunWriter, progress: Progress) -> Iterator[None]:
         raise
 
 
-def _make(workshop: Workshop) -> Run:
+def _make(prepared: Prepared, writer: RunWriter, progress: Progress) -> Run:
     from forecast.plots.results import RunResults
     from forecast.plots.run_plots import draw_files
     from forecast.plots.run_report import report_page
 
-    prepared, writer = workshop.prepared, workshop.writer
-    config, rows, names = prepared.config, prepared.rows, column_names(prepared.config)
-    season = config.data.season
+    config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
     manifest, _ = writer.read_unfinished()
     newest = newest_rows(rows.panel, config.data, prepared.scaler)
     for warning in newest.refused + newest.filled:  # told before the time is spent, and no reason not to train
-        workshop.progress.warn(warning)
+        progress.warn(warning)
     naive_error = naive_errors(rows, prepared.training_rows, season)
-    trained = fit_networks(workshop, naive_error)
-    units = {names[network]: result.over(rows, prepared.scaler) for network, result in trained.items()}
-    intervals = calibrate_intervals(rows, prepared.validation, units, season, config)
+    context = TrainingContext(prepared, writer.checkpoints, progress)
+    networks = fit_networks(context, naive_error)
+    models = {model.name: model for model in networks.values()}
+    intervals = calibrate_intervals(rows, prepared.validation, forecasters(models, rows), season, config)
     for warning in calibration_warnings(config, len(prepared.validation)):
-        workshop.progress.warn(warning)
-    evaluation = score_models(rows, prepared.test, units, season, naive_error, intervals)
+        progress.warn(warning)
+    evaluation = score_models(rows, prepared.test, forecasters(models, rows), season, naive_error, intervals)
     if some := thinning_note(evaluation.metrics):
-        workshop.progress.note(f"test_forecasts.csv: {len(evaluation.forecasts):,} rows{some}; every window is scored")
+        progress.note(f"test_forecasts.csv: {len(evaluation.forecasts):,} rows{some}; every window is scored")
 
-    forecasting = {names[network]: result for network, result in trained.items()}
-    refitted = None
-    if config.training.refit and not trained["model"].fell_back:
+    model = networks["model"]
+    if config.training.refit and not model.fell_back:
         every_row = windows_of(rows, np.ones(rows.panel.n_rows, bool), config.data)
-        refitted = fit_network(workshop, "refit", config.network, every_row, trained["model"].best_epochs)
-        writer.write_weights("refit", refitted.weights)
-        forecasting[names["model"]] = refitted
-    models = {name: result.over(newest.rows, prepared.scaler) for name, result in forecasting.items()}
-    forecast = newest_forecast(newest, models, season, evaluation.intervals)
+        networks["refit"] = Model.fit(context, "refit", config.network, every_row, model.record.best_epochs)
+    forecasting = models | {model.name: networks.get("refit", model)}
+    forecast = newest_forecast(newest, forecasters(forecasting, newest.rows), season, evaluation.intervals)
 
     writer.write_json("scaler.json", prepared.scaler.to_record())
-    for network, result in trained.items():
-        writer.write_weights(network, result.weights)
-        writer.write_history(network, result.history)
+    for network, trained in networks.items():
+        trained.save(writer, network)
     if config.training.track_gradients:
-        writer.write_json(
-            "gradients.json", {names[network]: result.members[0].gradients for network, result in trained.items()}
-        )
+        writer.write_json("gradients.json", {name: model.record.gradients[0] for name, model in models.items()})
     if intervals is not None and evaluation.intervals is not None:
         writer.write_arrays(CALIBRATION, intervals_to_arrays(intervals, evaluation.intervals))
     writer.write_json("metrics.json", evaluation.metrics)
     writer.write_frame("test_forecasts.csv", evaluation.forecasts)
     writer.write_frame("forecast.csv", forecast)
-    histories = {names[network]: result.members[0].history for network, result in trained.items()}
-    manifest |= _outcome(prepared, trained, refitted, manifest["data"])
+    histories = {name: model.record.histories[0] for name, model in models.items()}
+    manifest |= _outcome(prepared, networks, manifest["data"])
     results = RunResults(writer.name, manifest, prepared, evaluation, histories, forecast)
     for name, picture in draw_files(results).items():
         writer.write(f"plots/{name}", picture)
@@ -219,10 +213,7 @@ def _first_manifest(source: Source, panel: Panel, doubtful: tuple[str, ...], com
     }
 
 
-def _outcome(
-    prepared: Prepared, trained: dict[str, Trained], refitted: Trained | None, data: dict[str, Any]
-) -> dict[str, Any]:
-    made_again = {} if refitted is None else {"refit": refitted}
+def _outcome(prepared: Prepared, networks: Mapping[str, Model], data: dict[str, Any]) -> dict[str, Any]:
     cuts = {"validation_from": str(prepared.split.validation_from), "test_from": str(prepared.split.test_from)}
     return {
         "finished": _now(),
@@ -231,16 +222,17 @@ def _outcome(
         "windows": {"train": len(prepared.train), "validation": len(prepared.validation), "test": len(prepared.test)},
         "networks": {
             name: {
-                "parameters": result.parameters,
-                "members": len(result.members),
-                "best_epochs": result.best_epochs,
-                "seconds": round(result.seconds, 1),
-                "fell_back": result.fell_back,
+                "parameters": model.n_parameters,
+                "members": len(model.members),
+                "best_epochs": list(model.record.best_epochs),
+                "seconds": round(model.record.seconds, 1),
+                "fell_back": model.fell_back,
             }
-            for name, result in trained.items()
+            for name, model in networks.items()
+            if name != "refit"
         },
-        "forecast_weights": "refit" if refitted else "model",
-        "runtimes": {name: result.runtime for name, result in (trained | made_again).items()},
+        "forecast_weights": "refit" if "refit" in networks else "model",
+        "runtimes": {name: model.runs_on for name, model in networks.items()},
     }
 
 

@@ -16,7 +16,7 @@ from forecast.commands.explain.measures import (
     measure_memory,
     permutation_importance,
 )
-from forecast.models.trace import Trace
+from forecast.models.backends.numpy import Trace
 
 
 def trace_of(kept: np.ndarray, hidden: np.ndarray | None = None) -> Trace:
