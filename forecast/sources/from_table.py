@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
 from forecast.data import clock as clocks
-from forecast.data import quality
 from forecast.data.panel import Clock, Floats, Panel, Times
 from forecast.data.quantities import is_angle
 from forecast.errors import DataError, quote, setting
+from forecast.sources import quality
 from forecast.tables.columns import Measurements, is_missing
 from forecast.tables.explain import look_at_row
 from forecast.tables.input import Dialect
