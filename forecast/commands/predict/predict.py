@@ -9,8 +9,7 @@ import pandas as pd
 
 from forecast.data.panel import Clock
 from forecast.errors import DataError, RunError
-from forecast.inference.newest import newest_paths
-from forecast.model import forecasters, load_models
+from forecast.model import forecasters, load_models, newest_paths
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel

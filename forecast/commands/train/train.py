@@ -27,8 +27,7 @@ from forecast.evaluation.scoring import (
     score_models,
     thinning_note,
 )
-from forecast.inference.newest import newest_forecast
-from forecast.model import Model, TrainingContext, forecasters
+from forecast.model import Model, TrainingContext, forecasters, newest_forecast
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import NullProgress, Progress, StopRequested
