@@ -98,11 +98,11 @@ def _read(path: Path) -> Any:
 
 def _prepared(panel: Any) -> Any:
     import forecast
-    from forecast.data.prepare import doubts, prepare
+    from forecast.data.prepare import data_warnings, prepare
     from forecast.models.defaults import resolve
 
     prepared = prepare(panel, resolve(forecast.configure(SETTINGS | {"baseline": False}), panel)[0])
-    doubts(panel, prepared)
+    data_warnings(panel, prepared)
     return prepared
 
 

@@ -261,7 +261,7 @@ def prepare(panel: Panel, config: Config) -> Prepared:
     return Prepared(config, rows, scaler, split, *windows)
 
 
-def doubts(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
+def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     """What deserves a second look before training.
 
     Series that cannot be scored, columns that begin to move after training, covariates that are the target again.

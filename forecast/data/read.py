@@ -12,7 +12,7 @@ from forecast.config import ReadOptions
 from forecast.data.datasets import DATASETS, load_dataset
 from forecast.data.panel import Panel
 from forecast.data.readers import read_panel
-from forecast.errors import DataError
+from forecast.errors import DataError, phrase
 from forecast.progress import Progress
 
 Source = str | Path | pd.DataFrame | pd.Series | Panel
@@ -35,7 +35,7 @@ def read(source: Source, options: ReadOptions | None = None) -> Panel:
         if near:
             raise DataError(
                 f"There is neither a file nor a built-in series {source!r}.",
-                f"Did you mean {near[0]}? See: forecast datasets",
+                f"Did you mean {near[0]}? See: {phrase('forecast datasets', 'forecast.DATASETS')}",
             )
     return read_panel(source, options or ReadOptions())
 

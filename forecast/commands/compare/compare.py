@@ -22,7 +22,7 @@ from forecast.commands.compare.leaderboard import (
 )
 from forecast.config import Config, Settings
 from forecast.data.panel import Floats, Panel
-from forecast.data.prepare import Prepared, Rows, doubts, prepare
+from forecast.data.prepare import Prepared, Rows, data_warnings, prepare
 from forecast.data.read import Source, read, report_notes
 from forecast.data.windows import Ints, InUnits, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, setting
@@ -125,7 +125,7 @@ def compare(
     report_notes(panel, progress)
     prepared = {name: prepare(panel, config) for name, config in _resolve_all(asked, panel, progress).items()}
     benchmark = _common_benchmark(list(prepared.values()))
-    for warning in doubts(panel, prepared["rnn"]):
+    for warning in data_warnings(panel, prepared["rnn"]):
         progress.warn(warning)
     references = _classical_references(benchmark, classical_seconds, progress)
     trainings = _train_all(benchmark, prepared, seeds, references, progress)

@@ -1,4 +1,4 @@
-"""Train, judge, forecast, draw: one run from its source to its folder."""
+"""Train, score, forecast, draw: one run from its source to its folder."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from forecast.config import Settings
 from forecast.data.panel import Panel
-from forecast.data.prepare import Prepared, doubts, prepare, windows_of
+from forecast.data.prepare import Prepared, Rows, data_warnings, prepare, windows_of
 from forecast.data.read import Source, is_built_in, read, report_notes
-from forecast.errors import DataError, ForecastError, MachineError, rendered
+from forecast.data.windows import InUnits
+from forecast.errors import DataError, ForecastError, MachineError, phrase, rendered, setting
 from forecast.evaluation.scoring import (
+    Evaluation,
     calibrate_intervals,
     calibration_warnings,
     naive_errors,
@@ -48,7 +51,7 @@ def train(
     progress: Progress | None = None,
     command: str = "",
 ) -> Run:
-    """Train the model and the vanilla RNN, judge both on every test window, forecast the future, draw the plots.
+    """Train the model and the vanilla RNN, score both on every test window, forecast the future, draw the plots.
 
     Args:
         source: Anything that `read` takes.
@@ -70,17 +73,17 @@ def train(
     for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
     prepared = prepare(panel, resolved)
-    doubtful = doubts(panel, prepared)
-    for warning in doubtful:
+    warnings = data_warnings(panel, prepared)
+    for warning in warnings:
         progress.warn(warning)
     folder = runs_folder(runs_dir)
     name = run if run is not None else _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
-        writer.begin(_first_manifest(source, panel, doubtful, command), resolved, overwrite)
+        writer.begin(_first_manifest(source, panel, warnings, command), resolved, overwrite)
         del panel  # the columns that it has beside those of the run are as large as these
-        with _tidied(writer, progress):
-            return _make(Workshop(prepared, writer, progress))
+        with _cleaning_up(writer, progress):
+            return _train_run(Workshop(prepared, writer, progress))
 
 
 def resume(
@@ -110,20 +113,24 @@ def resume(
             return writer.move_into_place()
     again = source if source is not None else manifest["source"]
     if again is None:
-        raise DataError("The training was fed data that cannot be read again.", "Give them as SOURCE beside --resume.")
+        raise DataError(
+            "The training was fed data that cannot be read again.",
+            f"Give them as {phrase('SOURCE beside --resume', 'source')}.",
+        )
     panel = read(again, config.read)
     if panel.fingerprint() != manifest["data"]["fingerprint"]:
         raise DataError(
             f"{again} has changed since the training began ({panel.n_rows} rows now, {manifest['data']['rows']} then).",
-            f"Bring the old file back, or train anew with --run {name} --overwrite.",
+            "Bring the old file back, or train anew with "
+            f"{phrase(f'--run {name} --overwrite', f'run={name!r}, overwrite=True')}.",
         )
-    with locked(writer.lock, f"The run {name}"), _tidied(writer, progress):
-        return _make(Workshop(prepare(panel, config), writer, progress))
+    with locked(writer.lock, f"The run {name}"), _cleaning_up(writer, progress):
+        return _train_run(Workshop(prepare(panel, config), writer, progress))
 
 
 @contextmanager
-def _tidied(writer: RunWriter, progress: Progress) -> Iterator[None]:
-    """After a request to stop, name the command that goes on; after a refusal, leave nothing behind."""
+def _cleaning_up(writer: RunWriter, progress: Progress) -> Iterator[None]:
+    """After a request to stop, say how to continue; after a refusal, leave nothing behind."""
     progress.resumable(rendered(writer.resume_command, "shell"))
     try:
         yield
@@ -135,53 +142,74 @@ def _tidied(writer: RunWriter, progress: Progress) -> Iterator[None]:
         raise
 
 
-def _make(workshop: Workshop) -> Run:
+def _train_run(workshop: Workshop) -> Run:
+    prepared, writer, progress = workshop.prepared, workshop.writer, workshop.progress
+    config, season = prepared.config, prepared.config.data.season
+    newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
+    for warning in newest.refused + newest.filled:  # before the training takes its time; they are no reason to stop
+        progress.warn(warning)
+    naive_error = naive_errors(prepared.rows, prepared.training_rows, season)
+    trained = fit_networks(workshop, naive_error)
+    models = _over(trained, prepared.rows, prepared)
+    intervals = calibrate_intervals(prepared.rows, prepared.validation, models, season, config)
+    for warning in calibration_warnings(config, len(prepared.validation)):
+        progress.warn(warning)
+    evaluation = score_models(prepared.rows, prepared.test, models, season, naive_error, intervals)
+    if thinned := thinning_note(evaluation.metrics):
+        progress.note(f"test_forecasts.csv: {len(evaluation.forecasts):,} rows{thinned}; every window is scored")
+    refitted = _refit(workshop, trained["model"])
+    newest_models = trained if refitted is None else {**trained, "model": refitted}
+    forecast = newest_forecast(newest, _over(newest_models, newest.rows, prepared), season, evaluation.intervals)
+    if intervals is not None and evaluation.intervals is not None:
+        writer.write_arrays(CALIBRATION, intervals_to_arrays(intervals, evaluation.intervals))
+    return _write_run(workshop, trained, refitted, evaluation, forecast)
+
+
+def _over(trained: Mapping[str, Trained], rows: Rows, prepared: Prepared) -> dict[str, InUnits]:
+    """What the networks of a run forecast over some rows, by column."""
+    columns = column_names(prepared.config)
+    return {columns[network]: result.over(rows, prepared.scaler) for network, result in trained.items()}
+
+
+def _refit(workshop: Workshop, model: Trained) -> Trained | None:
+    """The model, trained anew on every row for the newest forecast; None where that is not asked for or worthless."""
+    prepared = workshop.prepared
+    config, rows = prepared.config, prepared.rows
+    if not config.training.refit or model.fell_back:
+        return None
+    windows = windows_of(rows, np.ones(rows.panel.n_rows, bool), config.data)
+    return fit_network(workshop, "refit", config.network, windows, model.best_epochs)
+
+
+def _write_run(
+    workshop: Workshop,
+    trained: Mapping[str, Trained],
+    refitted: Trained | None,
+    evaluation: Evaluation,
+    forecast: pd.DataFrame,
+) -> Run:
+    """Write what the training gave, its plots and its report, and move the folder into place."""
     from forecast.plots.results import RunResults
     from forecast.plots.run_plots import draw_files
     from forecast.plots.run_report import report_page
 
     prepared, writer = workshop.prepared, workshop.writer
-    config, rows, names = prepared.config, prepared.rows, column_names(prepared.config)
-    season = config.data.season
-    manifest, _ = writer.read_unfinished()
-    newest = newest_rows(rows.panel, config.data, prepared.scaler)
-    for warning in newest.refused + newest.filled:  # told before the time is spent, and no reason not to train
-        workshop.progress.warn(warning)
-    naive_error = naive_errors(rows, prepared.training_rows, season)
-    trained = fit_networks(workshop, naive_error)
-    units = {names[network]: result.over(rows, prepared.scaler) for network, result in trained.items()}
-    intervals = calibrate_intervals(rows, prepared.validation, units, season, config)
-    for warning in calibration_warnings(config, len(prepared.validation)):
-        workshop.progress.warn(warning)
-    evaluation = score_models(rows, prepared.test, units, season, naive_error, intervals)
-    if some := thinning_note(evaluation.metrics):
-        workshop.progress.note(f"test_forecasts.csv: {len(evaluation.forecasts):,} rows{some}; every window is scored")
-
-    forecasting = {names[network]: result for network, result in trained.items()}
-    refitted = None
-    if config.training.refit and not trained["model"].fell_back:
-        every_row = windows_of(rows, np.ones(rows.panel.n_rows, bool), config.data)
-        refitted = fit_network(workshop, "refit", config.network, every_row, trained["model"].best_epochs)
-        writer.write_weights("refit", refitted.weights)
-        forecasting[names["model"]] = refitted
-    models = {name: result.over(newest.rows, prepared.scaler) for name, result in forecasting.items()}
-    forecast = newest_forecast(newest, models, season, evaluation.intervals)
-
+    columns = column_names(prepared.config)
     writer.write("scaler.json", prepared.scaler.to_json())
     for network, result in trained.items():
         writer.write_weights(network, result.weights)
         writer.write_history(network, result.history)
-    if config.training.track_gradients:
-        writer.write_json(
-            "gradients.json", {names[network]: result.members[0].gradients for network, result in trained.items()}
-        )
-    if intervals is not None and evaluation.intervals is not None:
-        writer.write_arrays(CALIBRATION, intervals_to_arrays(intervals, evaluation.intervals))
+    if refitted is not None:
+        writer.write_weights("refit", refitted.weights)
+    if prepared.config.training.track_gradients:
+        gradients = {columns[network]: result.members[0].gradients for network, result in trained.items()}
+        writer.write_json("gradients.json", gradients)
     writer.write_json("metrics.json", evaluation.metrics)
     writer.write_frame("test_forecasts.csv", evaluation.forecasts)
     writer.write_frame("forecast.csv", forecast)
-    histories = {names[network]: result.members[0].history for network, result in trained.items()}
+    manifest, _ = writer.read_unfinished()
     manifest |= _outcome(prepared, trained, refitted, manifest["data"])
+    histories = {columns[network]: result.members[0].history for network, result in trained.items()}
     results = RunResults(writer.name, manifest, prepared, evaluation, histories, forecast)
     for name, picture in draw_files(results).items():
         writer.write(f"plots/{name}", picture)
@@ -189,7 +217,7 @@ def _make(workshop: Workshop) -> Run:
     return writer.finish(manifest)
 
 
-def _first_manifest(source: Source, panel: Panel, doubtful: tuple[str, ...], command: str) -> dict[str, Any]:
+def _first_manifest(source: Source, panel: Panel, warnings: tuple[str, ...], command: str) -> dict[str, Any]:
     if is_built_in(source):
         again: str | None = str(source)
     elif isinstance(source, (str, Path)) and str(source) != "-":
@@ -210,7 +238,7 @@ def _first_manifest(source: Source, panel: Panel, doubtful: tuple[str, ...], com
             "first": str(panel.times.min()),
             "last": str(panel.times.max()),
             "notes": panel.notes,
-            "warnings": panel.warnings + doubtful,
+            "warnings": panel.warnings + warnings,
         },
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -219,9 +247,9 @@ def _first_manifest(source: Source, panel: Panel, doubtful: tuple[str, ...], com
 
 
 def _outcome(
-    prepared: Prepared, trained: dict[str, Trained], refitted: Trained | None, data: dict[str, Any]
+    prepared: Prepared, trained: Mapping[str, Trained], refitted: Trained | None, data: dict[str, Any]
 ) -> dict[str, Any]:
-    made_again = {} if refitted is None else {"refit": refitted}
+    networks = dict(trained) if refitted is None else {**trained, "refit": refitted}
     cuts = {"validation_from": str(prepared.split.validation_from), "test_from": str(prepared.split.test_from)}
     return {
         "finished": _now(),
@@ -239,7 +267,7 @@ def _outcome(
             for name, result in trained.items()
         },
         "forecast_weights": "refit" if refitted else "model",
-        "runtimes": {name: result.runtime for name, result in (trained | made_again).items()},
+        "runtimes": {name: result.runtime for name, result in networks.items()},
     }
 
 
@@ -258,7 +286,7 @@ def _free_name(folder: Path, name: str, overwrite: bool) -> str:
         taken = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     except OSError as error:
         raise MachineError(
-            f"Cannot read {folder}: {error.strerror}.", "Choose a folder that you may read with --runs-dir."
+            f"Cannot read {folder}: {error.strerror}.", f"Choose a folder that you may read with {setting('runs_dir')}."
         ) from None
     number, free = 1, name
     while not overwrite and (free in taken or f".{free}.training" in taken):

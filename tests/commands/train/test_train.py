@@ -130,7 +130,7 @@ def test_resume_refuses_data_that_changed(tmp_path: Path, monthly: pd.DataFrame,
     pd.concat([monthly, monthly.tail(1).assign(ds=pd.Timestamp("2006-09-01"))]).to_csv(source, index=False)
     with pytest.raises(DataError, match=r"has changed since .*201 rows now, 200 then") as caught:
         forecast.resume("run", runs_dir=tmp_path / "runs")
-    assert "--run run --overwrite" in caught.value.advice
+    assert "--run run --overwrite" in caught.value.text("shell")[1]
     monthly.assign(y=monthly["y"].where(monthly.index != 100, 3.0)).to_csv(source, index=False)
     with pytest.raises(DataError, match="has changed since"):
         forecast.resume("run", runs_dir=tmp_path / "runs")
@@ -385,7 +385,7 @@ def test_a_run_without_a_newest_forecast(tmp_path: Path, monthly: pd.DataFrame, 
     assert run.metrics["verdict"]
     with pytest.raises(DataError, match="end in a gap, so no forecast follows them") as caught:
         forecast.predict(run)
-    assert "forecast predict run FILE" in caught.value.advice
+    assert "forecast predict run FILE" in caught.value.text("shell")[1]
 
 
 @pytest.fixture
