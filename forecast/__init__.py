@@ -47,7 +47,7 @@ _HOMES = {
     "evaluate": "commands.evaluate.evaluate",
     "backtest": "commands.backtest.backtest",
     "compare": "commands.compare.compare",
-    "explain": "commands.explain.explanation",
+    "explain": "commands.explain.explain",
     "audit": "commands.audit.audit",
     "Stream": "commands.stream.stream",
     "export": "commands.export.export",
@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from forecast.commands.backtest.backtest import backtest as backtest
     from forecast.commands.compare.compare import compare as compare
     from forecast.commands.evaluate.evaluate import evaluate as evaluate
-    from forecast.commands.explain.explanation import explain as explain
+    from forecast.commands.explain.explain import explain as explain
     from forecast.commands.export.export import export as export
     from forecast.commands.predict.predict import predict as predict
     from forecast.commands.predict.predict import sample_paths as sample_paths

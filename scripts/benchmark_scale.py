@@ -116,7 +116,8 @@ def _trained(prepared: Any) -> Any:
 
 
 def _newest(prepared: Any, fitted: Any) -> Any:
-    from forecast.inference.newest import newest_forecast, newest_rows
+    from forecast.data.newest import newest_rows
+    from forecast.inference.newest import newest_forecast
 
     newest = newest_rows(prepared.rows.panel, prepared.config.data, prepared.scaler)
     models = {"model": fitted.trained["model"].over(newest.rows, prepared.scaler)}

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 import forecast
+from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import prepare
 from forecast.errors import ConfigError, DataError
-from forecast.inference.newest import Newest, newest_rows
 from forecast.models.defaults import resolve
 from forecast.models.shape import shape_of
 
@@ -45,7 +45,7 @@ def prepared_of(panel: Panel, **settings: object) -> forecast.data.prepare.Prepa
     return prepare(panel, resolve(forecast.configure({**fields, **settings}), panel)[0])
 
 
-def newest_of(panel: Panel, **settings: object) -> Newest:
+def newest_of(panel: Panel, **settings: object) -> NewestRows:
     prepared = prepared_of(panel, **settings)
     return newest_rows(prepared.rows.panel, prepared.config.data, prepared.scaler)
 

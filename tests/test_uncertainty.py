@@ -12,7 +12,7 @@ import pytest
 import forecast
 from forecast import ConfigError, DataError, Run, RunError, Settings
 from forecast.commands.report.report import write_report
-from forecast.inference.intervals import intervals_of
+from forecast.runs.calibration import intervals_of
 
 Tiny = Callable[..., Settings]
 

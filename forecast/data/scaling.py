@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -107,18 +106,40 @@ class Scaler:
             raise DataError(f"The run was not trained on series {unknown[0]!r}.", known)
         return np.array([self.series_ids.index(name) for name in series_ids])
 
-    def to_json(self) -> str:
-        """The scaler as JSON, digit for digit."""
-        return json.dumps(
-            {
-                "columns": self.columns,
-                "series_ids": self.series_ids,
-                "logged": self.logged.tolist(),
-                "mean": self.mean.tolist(),
-                "scale": self.scale.tolist(),
-            },
-            indent=1,
-        )
+    def to_record(self) -> dict[str, Any]:
+        """The scaler as values of JSON; `from_record` reverses it to the last bit."""
+        return {
+            "columns": list(self.columns),
+            "series_ids": list(self.series_ids),
+            "logged": self.logged.tolist(),
+            "mean": self.mean.tolist(),
+            "scale": self.scale.tolist(),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Scaler:
+        """The scaler that `to_record` wrote.
+
+        Raises:
+            ValueError: If it has other keys or other shapes, or a scale that is not positive and finite.
+        """
+        saved = _Saved.model_validate(record)
+        size = len(saved.series_ids), len(saved.columns)
+        unique = len(set(saved.series_ids)), len(set(saved.columns))
+        tables = [[len(row) for row in rows] == [size[1]] * size[0] for rows in (saved.mean, saved.scale)]
+        if unique != size or len(saved.logged) != size[1] or not all(tables):
+            raise ValueError("it has not one statistic for each series and column")
+        mean, scale = (np.array(rows, np.float64).reshape(size) for rows in (saved.mean, saved.scale))
+        return cls(mean, scale, np.array(saved.logged, bool), tuple(saved.columns), tuple(saved.series_ids))
+
+
+class _Saved(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    columns: list[str]
+    series_ids: list[str]
+    logged: list[bool]
+    mean: list[list[FiniteFloat]]
+    scale: list[list[Annotated[FiniteFloat, Field(gt=0)]]]
 
 
 def fit_scaler(
@@ -179,33 +200,6 @@ def unscaled(panel: Panel) -> Scaler:
     """The scaler that leaves everything as it is: for rows that are judged, and fed to no network."""
     shape = (panel.n_series, len(panel.columns))
     return Scaler(np.zeros(shape), np.ones(shape), np.zeros(shape[1], bool), panel.columns, panel.series_ids)
-
-
-class _Saved(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    columns: list[str]
-    series_ids: list[str]
-    logged: list[bool]
-    mean: list[list[FiniteFloat]]
-    scale: list[list[Annotated[FiniteFloat, Field(gt=0)]]]
-
-
-def scaler_from_record(record: Mapping[str, Any]) -> Scaler:
-    """The scaler that `Scaler.to_json` wrote.
-
-    Args:
-        record: What the JSON says.
-
-    Raises:
-        ValueError: If it has other keys or other shapes, or a scale that is not positive and finite.
-    """
-    saved = _Saved.model_validate(record)
-    n_columns, n_series = len(saved.columns), len(saved.series_ids)
-    complete = len(saved.logged) == len(set(saved.columns)) == n_columns and len(set(saved.series_ids)) == n_series
-    if not complete or any([len(row) for row in rows] != [n_columns] * n_series for rows in (saved.mean, saved.scale)):
-        raise ValueError("it has not one statistic for each series and column")
-    mean, scale = (np.array(rows, np.float64).reshape(n_series, n_columns) for rows in (saved.mean, saved.scale))
-    return Scaler(mean, scale, np.array(saved.logged, bool), tuple(saved.columns), tuple(saved.series_ids))
 
 
 def _refuse_non_positive(values: Floats, name: str) -> None:

@@ -30,8 +30,8 @@ from forecast.evaluation.metrics import (
 )
 from forecast.evaluation.significance import FEWEST_ORIGINS, diebold_mariano, p_values_by_step, skill_interval
 from forecast.evaluation.verdict import is_echo, verdict
-from forecast.inference.following import Follower
-from forecast.inference.intervals import DECILES, Intervals, calibrate, interval, interval_columns
+from forecast.intervals.adaptive import AdaptiveIntervals
+from forecast.intervals.conformal import DECILES, Intervals, calibrate, interval, interval_columns
 from forecast.models.naive import NAIVE, naive_forecasts
 
 SCHEMA = 1
@@ -210,14 +210,14 @@ def update_intervals(
     """
     if not len(windows):
         return intervals
-    follower = _follower(rows, windows, intervals)
+    adaptive = _adaptive(rows, windows, intervals)
     for chunk in _chunks(rows, windows, models, season, _points_at_once(intervals)):
-        follower.fans(chunk.y_true, chunk.forecasts, chunk.series)
-    return follower.intervals()
+        adaptive.quantiles(chunk.y_true, chunk.forecasts, chunk.series)
+    return adaptive.intervals()
 
 
-def _follower(rows: Rows, windows: Windows, intervals: Intervals) -> Follower:
-    return Follower(intervals, windows.spacing, longest=int(np.bincount(rows.series[windows.starts]).max()))
+def _adaptive(rows: Rows, windows: Windows, intervals: Intervals) -> AdaptiveIntervals:
+    return AdaptiveIntervals(intervals, windows.spacing, longest=int(np.bincount(rows.series[windows.starts]).max()))
 
 
 @dataclass(frozen=True)
@@ -303,7 +303,7 @@ class _Scorer:
     ) -> None:
         self._rows, self._windows, self._models, self._season = rows, windows, models, season
         self._intervals = intervals
-        self._follower = None if intervals is None else _follower(rows, windows, intervals)
+        self._adaptive = None if intervals is None else _adaptive(rows, windows, intervals)
         n_points = len(windows) * windows.horizon * rows.n_targets
         self._kept_every = max(1, -(-n_points // _ROWS_OF_FORECASTS))
         # The steps of every so many cutoffs are tested for significance.
@@ -331,8 +331,8 @@ class _Scorer:
             self._add_points(self._sums.setdefault(name, _ModelSums()), chunk, values, last)
         self._add_echo(chunk, y_pred[self._models[0]], last)
         columns = {"y": chunk.y_true} | y_pred
-        if self._follower is not None and self._intervals is not None:
-            quantiles = self._follower.fans(chunk.y_true, chunk.forecasts, chunk.series)
+        if self._adaptive is not None and self._intervals is not None:
+            quantiles = self._adaptive.quantiles(chunk.y_true, chunk.forecasts, chunk.series)
             quantiles = {name: rows.bounds.within(values, chunk.series) for name, values in quantiles.items()}
             for name, values in quantiles.items():
                 self._add_quantiles(self._sums[name], chunk.y_true, values, self._intervals)
@@ -383,7 +383,7 @@ class _Scorer:
 
     def intervals_at_end(self) -> Intervals | None:
         """The intervals after the last window."""
-        return self._follower.intervals() if self._follower is not None else None
+        return self._adaptive.intervals() if self._adaptive is not None else None
 
     def metrics(self) -> dict[str, Any]:
         """The content of metrics.json; a figure that is undefined is None, with a reason beside it."""

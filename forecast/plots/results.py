@@ -15,8 +15,8 @@ import pandas as pd
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.quality import TURN
 from forecast.data.split import Split
-from forecast.evaluation.diagnosis import ClockErrors, Diagnosis, Reliability, Residuals, diagnose
 from forecast.evaluation.scoring import Evaluation
+from forecast.plots.diagnosis import ClockErrors, Diagnosis, Reliability, Residuals, diagnose
 from forecast.plots.style import Labels
 
 # Plots of their own are useful for so many series; of more, nobody looks at them, and each takes half a second.

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from forecast.data.panel import Floats, Times
 from forecast.data.prepare import Rows
 from forecast.data.split import Split
-from forecast.evaluation.diagnosis import ClockErrors, Reliability, Residuals
+from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.plots.figure import (
     DARK_GREY,
     FILE,
@@ -156,7 +156,7 @@ def plot_examples(
         observed = pd.concat([past[past["ds"] <= cutoff].tail(n_before), rows])
         curves = _draw_forecast(axes, observed, rows, cutoff, labels, ("persistence",), _MOST_MARKERS // 2)
         title = f"{kind}: from {labels.format_time(cutoff)}, MAE {labels.format_amount(errors[window])}"
-        axes.set_title("\n".join(wrap_lines(title, 0.85 * size.width / n_columns, 8)))
+        axes.set_title("\n".join(wrap_lines(title, size.axes_width(n_columns), 8)))
         format_axes(axes, observed["ds"].to_numpy(), size.max_ticks(n_columns))
     for axes in grid.flat[len(examples) :]:
         axes.remove()
@@ -259,7 +259,7 @@ def plot_test_span(
         whole = f"The whole span, in means of {labels.format_duration(n_steps)}; grey: lowest to highest observed"
         enlarged = f"Enlarged, and marked yellow above: {labels.format_duration(len(stretch))} with a typical error"
         for part, title, rows in ((above, whole, span), (axes, enlarged, stretch)):
-            part.set_title("\n".join(wrap_lines(title, 0.85 * size.width, 8)))
+            part.set_title("\n".join(wrap_lines(title, size.axes_width(), 8)))
             format_axes(part, rows["ds"].to_numpy(), size.max_ticks())
     length = labels.format_duration(horizon)
     every = labels.step if horizon == 1 else length

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from forecast.evaluation.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.evaluation.metrics import METRICS, PointForecast
 from forecast.evaluation.verdict import SIGNIFICANT, reference_name
+from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.plots.figure import PHONE, SCREEN
 from forecast.plots.page import Picture, Section, picture_of, png_image, render
 from forecast.plots.results import PlotInputs, RunResults

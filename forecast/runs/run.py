@@ -217,7 +217,7 @@ class Run:
         return weights
 
     def arrays(self, name: str, specs: ArraySpecs, keep: bool = False) -> Arrays:
-        """The arrays of one of its files; none if the run does not have this file.
+        """The arrays of one of its files, by name.
 
         Args:
             name: The file's path in the folder.
@@ -225,7 +225,7 @@ class Run:
             keep: Whether the arrays stay in memory, so that the file is read once only.
 
         Raises:
-            RunError: If it is damaged, holds anything else, or a number that is not finite.
+            RunError: If it is absent or damaged, or holds anything else or a number that is not finite.
         """
         import numpy as np
 

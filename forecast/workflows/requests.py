@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.prepare import Rows, encode, windows_of
 from forecast.data.read import Source
 from forecast.data.windows import Ints, InUnits, Windows
 from forecast.errors import DataError
 from forecast.evaluation.scoring import update_intervals
-from forecast.inference.intervals import Intervals, intervals_of
-from forecast.inference.newest import Newest, newest_forecast, newest_rows
+from forecast.inference.newest import newest_forecast
+from forecast.intervals.conformal import Intervals
 from forecast.progress import Progress
+from forecast.runs.calibration import intervals_of
 from forecast.runs.rows import new_panel
 from forecast.runs.run import Run
 from forecast.workflows.networks import Networks, forecasters_over
@@ -32,7 +34,7 @@ class ForecastRequest:
     """
 
     run: Run
-    newest: Newest
+    newest: NewestRows
     intervals: Intervals | None
     since: tuple[Rows, Windows] | None
 

@@ -11,7 +11,8 @@ from forecast.data.prepare import Rows, windows_of
 from forecast.data.windows import InUnits, Windows
 from forecast.errors import DataError
 from forecast.evaluation.scoring import Evaluation, read_naive_errors, score_models
-from forecast.inference.intervals import Intervals, intervals_of
+from forecast.intervals.conformal import Intervals
+from forecast.runs.calibration import intervals_of
 from forecast.runs.run import Run
 
 

@@ -158,7 +158,7 @@ class Contender(Protocol):
 
 
 # The H steps after the newest rows, from nothing but the files in a contest's folder.
-Newest = Callable[[Contest], Sequence[float]]
+NewestRows = Callable[[Contest], Sequence[float]]
 
 
 def answer(contender: Contender, contest: Contest, epochs: int) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def _seconds(task: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def main(contender: Contender, newest: Newest | None = None) -> None:
+def main(contender: Contender, newest: NewestRows | None = None) -> None:
     """Train and print the answer as the last line of standard output, or forecast with what an earlier call kept."""
     parser = argparse.ArgumentParser(description="One contender of the benchmark of speed.")
     parser.add_argument("folder", type=Path)

@@ -92,7 +92,7 @@ def test_rows_after_the_cut_off_change_nothing_before_it(
         test_from="2020-04-10",  # row 100
     )
     before, after = (prepare(panel_of(each), options) for each in (values, changed))
-    assert after.scaler.to_json() == before.scaler.to_json()
+    assert after.scaler.to_record() == before.scaler.to_record()
     assert after.train.starts.tobytes() == before.train.starts.tobytes()
     for rows in (before.train.past(), before.train.future()):
         assert after.rows.inputs[rows].tobytes() == before.rows.inputs[rows].tobytes()

@@ -12,7 +12,7 @@ from forecast.data import scaling
 from forecast.data.panel import Clock, Panel
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.errors import DataError, RunError
-from forecast.runs.documents import scaler_from_json
+from forecast.runs.documents import scaler_from_json, to_json
 
 EIGHT = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]  # mean 5, standard deviation 2
 
@@ -67,7 +67,7 @@ def test_rows_outside_the_training_span_change_nothing() -> None:
     training = np.arange(8) < 5
     before = fit_scaler(panel, training, ())
     panel.values[5:] = [[1e9], [np.nan], [-1e9]]
-    assert fit_scaler(panel, training, ()).to_json() == before.to_json()
+    assert fit_scaler(panel, training, ()).to_record() == before.to_record()
 
 
 def test_log_comes_before_the_statistics_and_is_undone() -> None:
@@ -159,7 +159,7 @@ def test_a_lone_series_may_have_another_name() -> None:
 
 def test_json_keeps_every_bit() -> None:
     scaler = fit(panel_of((np.random.default_rng(1).random(20) + 1).tolist(), series={"x": 8, "y": 12}), logged=("a",))
-    again = scaler_from_json(scaler.to_json().encode(), Path("scaler.json"))
+    again = scaler_from_json(to_json(scaler.to_record()).encode(), Path("scaler.json"))
     assert again.mean.tobytes() == scaler.mean.tobytes()
     assert again.scale.tobytes() == scaler.scale.tobytes()
     assert (again.columns, again.series_ids, again.logged.tolist()) == (("a",), ("x", "y"), [True])

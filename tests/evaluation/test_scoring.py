@@ -47,7 +47,7 @@ from forecast.evaluation.scoring import (
     score_models,
 )
 from forecast.evaluation.significance import diebold_mariano, p_values_by_step
-from forecast.inference.intervals import interval
+from forecast.intervals.conformal import interval
 from forecast.models.defaults import resolve
 from forecast.plots.style import Labels
 from forecast.plots.tables import score_table
@@ -399,7 +399,7 @@ def test_intervals_are_scored_as_the_flat_metrics_score_them() -> None:
     y_true, y_pred = observed(ready), in_units(ready, guesses(ready, 1))
     series = ready.rows.series[ready.test.starts]
     one = intervals.calibrations["lstm"]
-    fan = one.fan(y_pred, one.reach(series))
+    fan = one.quantiles(y_pred, one.offsets_of(series))
     found = evaluation.metrics["intervals"]["models"]["lstm"]
     for level in (80, 95):
         low, high = interval(fan, one.probabilities, level)

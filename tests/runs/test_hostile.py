@@ -28,12 +28,12 @@ import forecast
 from configs import plain_config
 from forecast import ForecastError, Run, RunError
 from forecast.cli import main
-from forecast.commands.explain.explanation import explain
+from forecast.commands.explain.explain import explain
 from forecast.commands.predict.predict import predict_and_draw
 from forecast.commands.stream.stream import Stream
-from forecast.inference.intervals import intervals_of
 from forecast.progress import TrainingState
 from forecast.runs.arrays import arrays_to_bytes, specs_of
+from forecast.runs.calibration import intervals_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.runs.explanation import read_explanation
 from forecast.runs.find import all_runs, open_run

@@ -19,12 +19,12 @@ from forecast.commands.audit.checks import (
     training_difference,
 )
 from forecast.data.near_copies import near_copies_of_target
+from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Floats, Panel, moment
 from forecast.data.prepare import Rows, encode, long_format, prepare
 from forecast.data.quality import TURN
 from forecast.data.read import Source, read
 from forecast.data.windows import Ints, Windows, median
-from forecast.inference.newest import Newest, newest_rows
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
 from forecast.runs.rows import new_panel, training_panel
@@ -182,7 +182,7 @@ class _AuditedRun:
         done += f" (without {left_out})" if n_left_out else ""
         return [check_identical("newest rows", done, differences)]
 
-    def same_windows(self, newest: Newest, starts: Ints) -> tuple[Ints, Ints]:
+    def same_windows(self, newest: NewestRows, starts: Ints) -> tuple[Ints, Ints]:
         """First rows of the windows that end and forecast at the same times here and among the newest rows.
 
         On business days the newest forecast does not know which of the next days will be a holiday.

@@ -21,14 +21,14 @@ _SHUFFLES = 3
 
 @dataclass(frozen=True)
 class Importance:
-    """How much the error grows when an input is shuffled, as a share of it; its mean and spread over shuffles."""
+    """Growth of the error when an input is shuffled, as a share of the error: mean and spread over shuffles."""
 
     growth: float
     spread: float
 
 
 @dataclass(frozen=True)
-class Place:
+class InputPart:
     """A part of the input: some columns of the window at some of its steps, and some of what is known ahead.
 
     Args:
@@ -42,12 +42,12 @@ class Place:
     steps: slice | None = None
 
 
-def importances(
+def permutation_importance(
     forecast: Callable[[Float32s, Float32s], Float32s],
     window: Float32s,
     future: Float32s,
     y_true: Floats,
-    places: Mapping[str, Place],
+    parts: Mapping[str, InputPart],
     seed: int = 0,
 ) -> dict[str, Importance]:
     """How much each part of the input matters to the forecasts.
@@ -57,7 +57,7 @@ def importances(
         window: N normalised windows.
         future: What is known ahead of them.
         y_true: What came, [N, H, D].
-        places: What to shuffle, by name.
+        parts: What to shuffle, by name.
         seed: Decides the shuffles.
 
     Reference: Breiman 2001; Fisher, Rudin & Dominici 2019.
@@ -66,19 +66,19 @@ def importances(
     error = float(np.abs(forecast(window, future) - y_true).mean())
     orders = [rng.permutation(len(window)) for _ in range(_SHUFFLES)]
     found = {}
-    for name, place in places.items():
+    for name, part in parts.items():
         growths = []
         for order in orders:
             shuffled, ahead = window.copy(), future.copy()
-            columns, steps = list(place.columns), place.steps or slice(None)
+            columns, steps = list(part.columns), part.steps or slice(None)
             shuffled[:, steps, columns] = window[order][:, steps, columns]
-            ahead[:, :, list(place.ahead)] = future[order][:, :, list(place.ahead)]
+            ahead[:, :, list(part.ahead)] = future[order][:, :, list(part.ahead)]
             growths.append(float(np.abs(forecast(shuffled, ahead) - y_true).mean()) / error - 1 if error else 0.0)
         found[name] = Importance(float(np.mean(growths)), float(np.std(growths)))
     return found
 
 
-def parts_of(lookback: int) -> list[slice]:
+def lookback_parts(lookback: int) -> list[slice]:
     """The lookback cut into at most `PARTS` parts, the newest first."""
     edges = np.linspace(0, lookback, min(PARTS, lookback) + 1).round().astype(int)
     return [slice(lookback - int(last), lookback - int(first)) for first, last in pairwise(edges)]

@@ -13,11 +13,11 @@ from forecast.models.trace import Trace
 # A gate beyond these is as good as closed or open (Karpathy, Johnson & Fei-Fei 2015).
 CLOSED, OPEN = 0.1, 0.9
 
-# A unit whose output never leaves this neighbourhood of zero says nothing.
-_SILENT = 0.01
+# A unit whose output never leaves this neighbourhood of zero is dead.
+_NEAR_ZERO = 0.01
 
 # Float32 cannot tell a gate from 0 or from 1 beyond these.
-_LEAST_KEPT, _MOST_KEPT = 1e-7, 1 - 1e-7
+_SMALLEST, _LARGEST = 1e-7, 1 - 1e-7
 
 
 @dataclass(frozen=True)
@@ -37,36 +37,37 @@ class Memory:
         half_lives: After how many steps of the clock half of what a unit holds is forgotten, [U]; None for a cell
             without a gate that keeps.
         saturation: By gate.
-        dead: Units that say nothing.
+        dead_units: How many units are always near zero.
     """
 
     layer: str
     half_lives: Floats | None
     saturation: Mapping[str, Saturation]
-    dead: int
+    dead_units: int
 
 
-def memory_of(trace: Trace, segment: int) -> Memory:
-    """What a layer remembers, from what it did with some windows.
+def measure_memory(trace: Trace, segment: int) -> Memory:
+    """What a layer remembers, from its gates and states on some windows.
 
     Args:
         trace: Its gates and states.
-        segment: Steps of the clock in one turn of the cell.
+        segment: Steps of the clock in one step of the cell.
     """
     half_lives = None
     if trace.keeping is not None and trace.values[trace.keeping].shape[1] > 1:
-        # A product of gates is what is kept, so their logarithms are averaged. The first turn has nothing to keep.
-        kept = np.clip(trace.values[trace.keeping][:, 1:].astype(np.float64), _LEAST_KEPT, _MOST_KEPT)
+        # What is kept over many steps is a product of gates, so their logarithms are averaged. The first step keeps
+        # nothing.
+        kept = np.clip(trace.values[trace.keeping][:, 1:].astype(np.float64), _SMALLEST, _LARGEST)
         half_lives = segment * np.log(0.5) / np.log(kept).mean(axis=(0, 1))
     saturation = {}
     for gate in trace.gates:
         values = trace.values[gate]
         saturation[gate] = Saturation(float((values < CLOSED).mean()), float((values > OPEN).mean()))
-    dead = int((np.abs(trace.values["hidden"]).max(axis=(0, 1)) < _SILENT).sum())
-    return Memory(trace.layer, half_lives, saturation, dead)
+    dead_units = int((np.abs(trace.values["hidden"]).max(axis=(0, 1)) < _NEAR_ZERO).sum())
+    return Memory(trace.layer, half_lives, saturation, dead_units)
 
 
-def reach(norms: Floats, share: float) -> int:
+def gradient_reach(norms: Floats, share: float) -> int:
     """Within how many of the newest steps a share of the gradient's power lies.
 
     Args:
@@ -77,7 +78,7 @@ def reach(norms: Floats, share: float) -> int:
     return int(np.searchsorted(power, share * power[-1])) + 1 if power[-1] > 0 else 0
 
 
-def fading(norms: Floats) -> float:
+def gradient_decay(norms: Floats) -> float:
     """The gradient's norm at the oldest tenth of the steps over that at the newest tenth: far below 1 if it vanishes.
 
     Args:

@@ -1,4 +1,4 @@
-"""What was found inside a network, in sentences."""
+"""Sentences on what was found inside a network."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Mapping
 import numpy as np
 
 from forecast.commands.explain.importance import Importance
-from forecast.commands.explain.memory import Memory, fading, reach
+from forecast.commands.explain.memory import Memory, gradient_decay, gradient_reach
 from forecast.data.panel import Clock, Floats
 
 # A gradient that falls below this share of its newest value, or rises above its inverse, is said to vanish or explode.
 _VANISHED = 1e-3
 
-# Shares of the gradient's power: most of it, and all that counts.
-MOST, ALL = 0.95, 0.99
+# Shares of the gradient's power.
+MOST, NEARLY_ALL = 0.95, 0.99
 
 # Inputs that cost less than this when they are shuffled matter little.
 _LITTLE = 0.01
 
 
-def span(clock: Clock, steps: float) -> str:
+def describe_span(clock: Clock, steps: float) -> str:
     """A number of steps in words, two digits of it; in days where hours make many of them: "9.2 days"."""
     hours = steps * clock.step.astype(np.int64) / 3_600_000_000
     if clock.unit not in ("s", "min", "h"):
@@ -35,60 +35,64 @@ def _two_digits(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def of_memory(memory: Memory, clock: Clock, lookback: int) -> str:
+def describe_memory(memory: Memory, clock: Clock, lookback: int) -> str:
     """What one layer's gates say about its memory."""
     units = "" if memory.half_lives is None else f" of {len(memory.half_lives)} units"
     parts = []
     if memory.half_lives is not None:
-        median, longest = float(np.median(memory.half_lives)), float(memory.half_lives.max())
-        most = f"not within the lookback of {span(clock, lookback)}" if longest > lookback else span(clock, longest)
-        parts.append(f"half of what a unit holds is gone after {span(clock, median)} (median); in the slowest, {most}")
+        median = describe_span(clock, float(np.median(memory.half_lives)))
+        longest = float(memory.half_lives.max())
+        slowest = describe_span(clock, min(longest, lookback))
+        slowest = f"not within the lookback of {slowest}" if longest > lookback else slowest
+        parts.append(f"half of what a unit holds is gone after {median} (median); in the slowest, {slowest}")
     parts += [
         f"{gate} gate {found.closed:.0%} nearly closed, {found.open:.0%} nearly open"
         for gate, found in memory.saturation.items()
     ]
-    if memory.dead:
-        parts.append(f"{memory.dead} {'unit says' if memory.dead == 1 else 'units say'} nothing")
+    if memory.dead_units:
+        parts.append(f"{memory.dead_units} {'unit is' if memory.dead_units == 1 else 'units are'} always near zero")
     return f"{memory.layer}{units}: {'; '.join(parts)}." if parts else f"{memory.layer}: a cell without gates."
 
 
-def of_gradient(name: str, norms: Floats, clock: Clock) -> str:
+def describe_gradient(name: str, norms: Floats, clock: Clock) -> str:
     """How far back a network's gradient reaches."""
-    rest = fading(norms)
-    if math.isnan(rest):
+    decay = gradient_decay(norms)
+    if math.isnan(decay):
         return f"{name}: nothing in the window moves the forecast."
+    most, nearly_all = (describe_span(clock, gradient_reach(norms, share)) for share in (MOST, NEARLY_ALL))
     sentence = (
-        f"{name}: {MOST:.0%} of what moves the forecast lies in the newest {span(clock, reach(norms, MOST))}, "
-        f"{ALL:.0%} in the newest {span(clock, reach(norms, ALL))}"
+        f"{name}: {MOST:.0%} of what moves the forecast lies in the newest {most}, "
+        f"{NEARLY_ALL:.0%} in the newest {nearly_all}"
     )
-    if rest < _VANISHED:
-        return f"{sentence}; the gradient vanishes: at the far end it is {rest:.0e} of the newest."
-    if rest > 1 / _VANISHED:
-        return f"{sentence}; the gradient explodes: at the far end it is {rest:.0e} times the newest."
-    return f"{sentence}; at the far end the gradient is {rest:.2g} of the newest."
+    if decay < _VANISHED:
+        return f"{sentence}; the gradient vanishes: at the far end it is {decay:.0e} of the newest."
+    if decay > 1 / _VANISHED:
+        return f"{sentence}; the gradient explodes: at the far end it is {decay:.0e} times the newest."
+    return f"{sentence}; at the far end the gradient is {decay:.2g} of the newest."
 
 
-def of_lookback(norms: Floats, clock: Clock) -> str:
+def describe_lookback(norms: Floats, clock: Clock) -> str:
     """Whether a shorter lookback might do."""
-    lookback, needed = len(norms), reach(norms, ALL)
+    lookback, needed = len(norms), gradient_reach(norms, NEARLY_ALL)
+    whole = describe_span(clock, lookback)
     if needed > 0.75 * lookback:
-        return f"The whole lookback of {span(clock, lookback)} is used; a longer one may help."
+        return f"The whole lookback of {whole} is used; a longer one may help."
     return (
-        f"Of the lookback of {span(clock, lookback)}, what is older than {span(clock, needed)} moves the forecast by "
-        f"{1 - ALL:.0%}; --check-lookback tries to do without it."
+        f"Of the lookback of {whole}, what is older than {describe_span(clock, needed)} moves the forecast by "
+        f"{1 - NEARLY_ALL:.0%}; --check-lookback tries to do without it."
     )
 
 
-def stretch(clock: Clock, newest: int, oldest: int) -> str:
+def describe_part(clock: Clock, newest: int, oldest: int) -> str:
     """A part of the lookback in words: "the newest 21 hours", "21 to 42 hours ago"."""
-    until, since = span(clock, newest), span(clock, oldest)
+    until, since = describe_span(clock, newest), describe_span(clock, oldest)
     if not newest:
         return f"the newest {since}"
     same_unit = until.split(" ", 1)[1] == since.split(" ", 1)[1]
     return f"{until.split(' ', 1)[0] if same_unit else until} to {since} ago"
 
 
-def of_importance(columns: Mapping[str, Importance], parts: Mapping[str, Importance]) -> str:
+def describe_importance(columns: Mapping[str, Importance], parts: Mapping[str, Importance]) -> str:
     """What matters among the inputs, and which part of the lookback does."""
     ranked = dict(sorted(columns.items(), key=lambda item: -item[1].growth))
     return f"Shuffled between windows, inputs add to the error: {_listed(ranked)}. By age: {_listed(parts)}."

@@ -15,11 +15,11 @@ import pandas as pd
 from forecast.commands.export.handout import program, readme
 from forecast.config import DataConfig
 from forecast.data.features import calendar_names
+from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import arrange
 from forecast.data.windows import fill_forward
 from forecast.errors import ConfigError, DataError
-from forecast.inference.newest import Newest, newest_rows
 from forecast.models.graph_cells import refusal
 from forecast.models.graph_units import graph_in_units
 from forecast.models.shape import Shape, shape_of
@@ -110,7 +110,7 @@ def _files_of(folder: Path) -> Iterator[str]:
     return (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
 
 
-def _example_rows(run: Run) -> tuple[Newest, str]:
+def _example_rows(run: Run) -> tuple[NewestRows, str]:
     """Rows to show how the network is used, and what they are."""
     try:
         newest = newest_rows(arrange(training_panel(run), run.config.data), run.config.data, run.scaler)
@@ -183,7 +183,7 @@ def _known(limits: Floats) -> list[list[float | None]]:
     return [[value if np.isfinite(value) else None for value in row] for row in limits.tolist()]
 
 
-def _example(newest: Newest, config: DataConfig, inputs: Collection[str]) -> dict[str, Any]:
+def _example(newest: NewestRows, config: DataConfig, inputs: Collection[str]) -> dict[str, Any]:
     """What the network is fed for a forecast, and of what series and steps that is."""
     rows, windows = newest.rows, newest.windows
     picked = np.arange(min(len(windows), _SHOWN))

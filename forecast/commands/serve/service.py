@@ -8,11 +8,11 @@ from queue import Empty, Queue
 from threading import Thread
 
 from forecast.commands.serve.requests import RequestReader
+from forecast.data.newest import newest_rows
 from forecast.inference.batch import Batch
-from forecast.inference.intervals import intervals_of
 from forecast.inference.network import Network
-from forecast.inference.newest import newest_rows
 from forecast.progress import NullProgress
+from forecast.runs.calibration import intervals_of
 from forecast.runs.csv_tables import to_records
 from forecast.runs.rows import typical_panel
 from forecast.runs.run import Run

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from forecast.data.newest import count_measured
 from forecast.data.panel import LONGEST_CLOSURE, Clock, Floats, Times
 from forecast.errors import DataError
-from forecast.inference.newest import count_measured
 
 States = Mapping[str, tuple[NDArray[np.float32], ...]]
 

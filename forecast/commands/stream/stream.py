@@ -17,16 +17,18 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from forecast.commands.stream.recent_rows import Tail
 from forecast.data.lines import LineReader, lines_of
+from forecast.data.newest import newest_rows
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Rows, arrange, in_units
 from forecast.data.quality import mask_sentinels
 from forecast.data.read import Source, read
 from forecast.data.windows import Forecasting, Ints
 from forecast.errors import DataError, RunError
-from forecast.inference.intervals import Intervals, intervals_of
 from forecast.inference.network import Network
-from forecast.inference.newest import newest_forecast, newest_rows
+from forecast.inference.newest import newest_forecast
+from forecast.intervals.conformal import Intervals
 from forecast.progress import NullProgress, Progress
+from forecast.runs.calibration import intervals_of
 from forecast.runs.files import read_within, write_atomically
 from forecast.runs.find import find
 from forecast.runs.run import Run

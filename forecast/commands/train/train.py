@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.config import Settings
+from forecast.data.newest import newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, Rows, data_warnings, prepare, windows_of
 from forecast.data.read import Source, is_built_in, read, report_notes
@@ -28,11 +29,11 @@ from forecast.evaluation.scoring import (
     score_models,
     thinning_note,
 )
-from forecast.inference.intervals import intervals_to_arrays
-from forecast.inference.newest import newest_forecast, newest_rows
+from forecast.inference.newest import newest_forecast
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import NullProgress, Progress, StopRequested
+from forecast.runs.calibration import intervals_to_arrays
 from forecast.runs.files import locked
 from forecast.runs.find import runs_folder
 from forecast.runs.run import CALIBRATION, Run
@@ -195,7 +196,7 @@ def _write_run(
 
     prepared, writer = workshop.prepared, workshop.writer
     columns = column_names(prepared.config)
-    writer.write("scaler.json", prepared.scaler.to_json())
+    writer.write_json("scaler.json", prepared.scaler.to_record())
     for network, result in trained.items():
         writer.write_weights(network, result.weights)
         writer.write_history(network, result.history)

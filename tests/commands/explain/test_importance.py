@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from forecast.commands.explain.importance import Place, importances, parts_of
+from forecast.commands.explain.importance import InputPart, lookback_parts, permutation_importance
 
 
 def test_only_what_the_forecast_is_made_of_matters() -> None:
@@ -19,15 +19,15 @@ def test_only_what_the_forecast_is_made_of_matters() -> None:
 
     y_true = forecast(window, future) + rng.normal(size=(200, 3, 1)) * 0.1
     places = {
-        "first column": Place([0]),
-        "second column": Place([1]),
-        "newest": Place([0, 1], steps=slice(4, 8)),
-        "oldest": Place([0, 1], steps=slice(0, 4)),
-        "first ahead": Place([], ahead=[0]),
-        "second ahead": Place([], ahead=[1]),
+        "first column": InputPart([0]),
+        "second column": InputPart([1]),
+        "newest": InputPart([0, 1], steps=slice(4, 8)),
+        "oldest": InputPart([0, 1], steps=slice(0, 4)),
+        "first ahead": InputPart([], ahead=[0]),
+        "second ahead": InputPart([], ahead=[1]),
     }
     kept = window.copy(), future.copy()
-    found = importances(forecast, window, future, y_true, places)
+    found = permutation_importance(forecast, window, future, y_true, places)
     for name in ("first column", "newest", "second ahead"):
         assert found[name].growth > 5
         assert 0 <= found[name].spread < 3
@@ -39,7 +39,7 @@ def test_only_what_the_forecast_is_made_of_matters() -> None:
 
 def test_the_parts_make_up_the_lookback_newest_first() -> None:
     for lookback in (1, 5, 8, 168, 1441):
-        parts = parts_of(lookback)
+        parts = lookback_parts(lookback)
         assert len(parts) == min(8, lookback)
         assert parts[0].stop == lookback
         assert parts[-1].start == 0

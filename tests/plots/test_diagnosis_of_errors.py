@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from forecast.data.panel import Clock
-from forecast.evaluation.diagnosis import errors_by_clock, reliability_of, residuals_of
+from forecast.plots.diagnosis import errors_by_clock, reliability_of, residuals_of
 
 
 def table(times: pd.DatetimeIndex, error: np.ndarray, horizon: int = 1, uid: str = "y") -> pd.DataFrame:

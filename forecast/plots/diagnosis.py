@@ -1,4 +1,4 @@
-"""What is left to learn in a run's errors: when they are large, what they depend on, whether they follow a pattern."""
+"""Diagnosis of a run's errors: when they are large, what they depend on, and whether they follow a pattern."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ class ClockErrors:
 def errors_by_clock(
     forecasts: pd.DataFrame, models: Sequence[str], clock: Clock, scale: Mapping[str, float] | None = None
 ) -> Iterator[ClockErrors]:
-    """Errors by hour, weekday and month, as far as the clock tells them apart and the test span holds several.
+    """Errors by hour, weekday and month, where the clock has them and the test span holds several.
 
     Args:
         forecasts: Long format.
         models: Columns of it.
-        clock: The beat of the rows.
+        clock: The clock of the rows.
         scale: What each unique id's errors are divided by; None to leave them in their own units. Ids without a
             positive number are left out.
     """
     if scale is not None:
-        yardstick = forecasts["unique_id"].map({name: error for name, error in scale.items() if error > 0})
-        forecasts = forecasts[yardstick.notna()]
-        yardsticks = yardstick.dropna().to_numpy(float)
+        of_row = forecasts["unique_id"].map({name: error for name, error in scale.items() if error > 0})
+        forecasts = forecasts[of_row.notna()]
+        scales = of_row.dropna().to_numpy(float)
     else:
-        yardsticks = np.ones(len(forecasts))
+        scales = np.ones(len(forecasts))
     observed, times = forecasts["y"].to_numpy(float), forecasts["ds"].to_numpy().astype("datetime64[us]")
-    errors = {model: np.abs(forecasts[model].to_numpy(float) - observed) / yardsticks for model in models}
+    errors = {model: np.abs(forecasts[model].to_numpy(float) - observed) / scales for model in models}
     for part, names, numbers in _parts(times, clock):
         counts = np.bincount(numbers, minlength=len(names))
         there = np.flatnonzero(counts)
@@ -92,7 +92,7 @@ class Residuals:
         first: Their residuals, [n].
         every: The residuals of all steps ahead, [N].
         lags: Lags in steps of the clock, ascending, [K].
-        autocorrelation: Of the first step's residuals, [K]; NaN where it cannot be told.
+        autocorrelation: Of the first step's residuals, [K]; NaN where it is undefined.
         bounds: Within ± these lie nineteen of twenty autocorrelations of residuals without any pattern; wider where a
             gap leaves fewer pairs.
     """
@@ -119,7 +119,7 @@ def residuals_of(own: pd.DataFrame, model: str, horizon: int, clock: Clock, seas
         own: ``ds, y, <model>`` of one series, H rows for each cut-off, ascending.
         model: The column.
         horizon: H.
-        clock: The beat of the rows.
+        clock: The clock of the rows.
         season: m; the lags reach over two seasons.
     """
     every = own["y"].to_numpy(float) - own[model].to_numpy(float)
@@ -163,7 +163,7 @@ def _autocorrelation(values: Floats, places: np.ndarray, lags: int) -> tuple[Flo
 
 @dataclass(frozen=True)
 class Reliability:
-    """What was observed on average when about so much was forecast.
+    """Mean observations against mean forecasts, by groups of nearly equal forecasts.
 
     Args:
         forecast: Mean forecast of each group, [G].
@@ -179,7 +179,7 @@ class Reliability:
 
 
 def reliability_of(own: pd.DataFrame, model: str) -> Reliability:
-    """Whether a model's forecasts mean what they say: groups of equal forecasts, against what was observed.
+    """The reliability of a model's forecasts: the mean observation of each group of nearly equal forecasts.
 
     Args:
         own: ``y, <model>`` of one series.
@@ -206,7 +206,7 @@ class Diagnosis:
     """What was found in the errors of a run.
 
     Args:
-        by_clock: Errors by hour, weekday and month, as far as they can be told apart.
+        by_clock: Errors by hour, weekday and month, where there are several of them.
         scaled: Whether those errors are divided by each series' naive error, as in MASE.
         residuals: Of the model, by unique id.
         reliability: By unique id and model.
@@ -219,13 +219,13 @@ class Diagnosis:
 
 
 def diagnose(forecasts: pd.DataFrame, metrics: Mapping[str, Any], clock: Clock, names: Sequence[str]) -> Diagnosis:
-    """Look for what is left to learn in the errors of a run.
+    """Diagnose the errors of a run.
 
     Args:
         forecasts: Of its test span, long format.
         metrics: Its scores.
-        clock: The beat of its rows.
-        names: The unique ids to look at one by one; those without a forecast are left out.
+        clock: The clock of its rows.
+        names: The unique ids to diagnose one by one; those without a forecast are left out.
     """
     model, season, horizon = metrics["model"], metrics["season"], metrics["horizon"]
     networks = [name for name in (model, "rnn") if name in forecasts]

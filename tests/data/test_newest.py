@@ -12,9 +12,10 @@ import pytest
 
 from configs import plain_config
 from forecast.config import DataConfig
+from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.scaling import Scaler
-from forecast.inference.newest import Newest, newest_forecast, newest_rows
+from forecast.inference.newest import newest_forecast
 
 
 def make_panel(*lengths: int, freq: str = "h", first: str = "2021-01-01") -> Panel:
@@ -56,7 +57,7 @@ def without_rows(panel: Panel, *rows: int) -> Panel:
     return replace(panel, values=panel.values[kept], times=panel.times[kept], offsets=(0, len(kept)))
 
 
-def newest_of(panel: Panel, **data: object) -> Newest:
+def newest_of(panel: Panel, **data: object) -> NewestRows:
     return newest_rows(panel, make_config(**data), make_scaler(panel))
 
 

@@ -12,8 +12,8 @@ import pytest
 
 import forecast
 from forecast import Run, Settings
-from forecast.commands.explain.explanation import Explanation
 from forecast.errors import DataError, RunError
+from forecast.runs.explanation import Explanation
 from forecast.runs.find import open_run
 
 

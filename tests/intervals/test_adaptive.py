@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from forecast.data.panel import Floats
-from forecast.inference import following
-from forecast.inference.following import Follower
-from forecast.inference.intervals import Calibration, Intervals, interval, probabilities_of
+from forecast.intervals import adaptive
+from forecast.intervals.adaptive import AdaptiveIntervals
+from forecast.intervals.conformal import Calibration, Intervals, interval, probabilities_of
 
 LEVELS = (80, 95)
 P = probabilities_of(LEVELS)
@@ -22,27 +22,29 @@ def intervals_at(half_width: float, n_series: int = 1, horizon: int = 1, adaptiv
     return Intervals(LEVELS, adaptive, {"lstm": one})
 
 
-def followed(follower: Follower, y_true: Floats, series: np.ndarray | None = None, chunk: int = 10_000) -> Floats:
+def quantiles_of(
+    adapting: AdaptiveIntervals, y_true: Floats, series: np.ndarray | None = None, chunk: int = 10_000
+) -> Floats:
     """The quantiles [n, H, D, P] of a forecaster that always says 0."""
     series = np.zeros(len(y_true), int) if series is None else series
     parts = []
     for first in range(0, len(y_true), chunk):
         part = slice(first, first + chunk)
-        parts.append(follower.fans(y_true[part], {"lstm": np.zeros_like(y_true[part])}, series[part])["lstm"])
+        parts.append(adapting.quantiles(y_true[part], {"lstm": np.zeros_like(y_true[part])}, series[part])["lstm"])
     return np.concatenate(parts)
 
 
-def held(fan: Floats, y_true: Floats, level: int) -> Floats:
+def held(quantiles: Floats, y_true: Floats, level: int) -> Floats:
     """The share of each step's observations within their interval, [H]."""
-    low, high = interval(fan, P, level)
+    low, high = interval(quantiles, P, level)
     return ((low <= y_true) & (y_true <= high)).mean(axis=(0, 2))
 
 
 def test_errors_that_grow_are_followed() -> None:
     rng = np.random.default_rng(0)
     y_true = rng.normal(0, np.linspace(1, 3, 8000)[:, None, None], (8000, 6, 1))
-    fixed = followed(Follower(intervals_at(1.28, horizon=6, adaptive=False)), y_true)
-    moving = followed(Follower(intervals_at(1.28, horizon=6)), y_true)
+    fixed = quantiles_of(AdaptiveIntervals(intervals_at(1.28, horizon=6, adaptive=False)), y_true)
+    moving = quantiles_of(AdaptiveIntervals(intervals_at(1.28, horizon=6)), y_true)
     assert (held(fixed, y_true, 80) < 0.55).all()
     assert held(moving, y_true, 80) == pytest.approx(np.full(6, 0.8), abs=0.025)
     assert held(moving, y_true, 95) == pytest.approx(np.full(6, 0.95), abs=0.03)
@@ -53,10 +55,8 @@ def test_no_origin_knows_an_outcome_that_lies_ahead_of_it() -> None:
     calm = np.zeros((40, 3, 1))
     shock = calm.copy()
     shock[20] = 100
-    same = (
-        followed(Follower(intervals_at(1, horizon=3)), calm) == followed(Follower(intervals_at(1, horizon=3)), shock)
-    ).all(axis=(2, 3))
-    first_changed = np.argmin(same, axis=0)
+    both = [quantiles_of(AdaptiveIntervals(intervals_at(1, horizon=3)), y) for y in (calm, shock)]
+    first_changed = np.argmin((both[0] == both[1]).all(axis=(2, 3)), axis=0)
     assert first_changed.tolist() == [21, 22, 23]
 
 
@@ -64,8 +64,8 @@ def test_origins_that_lie_apart_know_more() -> None:
     calm = np.zeros((40, 6, 1))
     shock = calm.copy()
     shock[20] = 100
-    fans = [followed(Follower(intervals_at(1, horizon=6), spacing=3), y) for y in (calm, shock)]
-    first_changed = np.argmin((fans[0] == fans[1]).all(axis=(2, 3)), axis=0)
+    both = [quantiles_of(AdaptiveIntervals(intervals_at(1, horizon=6), spacing=3), y) for y in (calm, shock)]
+    first_changed = np.argmin((both[0] == both[1]).all(axis=(2, 3)), axis=0)
     assert first_changed.tolist() == [21, 21, 21, 22, 22, 22]
 
 
@@ -73,26 +73,26 @@ def test_origins_that_lie_apart_know_more() -> None:
 def test_chunks_change_nothing(chunk: int) -> None:
     rng = np.random.default_rng(1)
     y_true, series = rng.normal(0, 3, (150, 4, 1)), np.repeat([0, 1], [100, 50])
-    whole, parts = (Follower(intervals_at(1, n_series=2, horizon=4)) for _ in range(2))
-    assert (followed(whole, y_true, series) == followed(parts, y_true, series, chunk)).all()
-    ends = [follower.intervals().calibrations["lstm"].offsets for follower in (whole, parts)]
+    whole, parts = (AdaptiveIntervals(intervals_at(1, n_series=2, horizon=4)) for _ in range(2))
+    assert (quantiles_of(whole, y_true, series) == quantiles_of(parts, y_true, series, chunk)).all()
+    ends = [adapting.intervals().calibrations["lstm"].offsets for adapting in (whole, parts)]
     assert (ends[0] == ends[1]).all()
 
 
 def test_each_series_goes_its_own_way() -> None:
     y_true = np.concatenate([np.full((200, 1, 1), 50.0), np.zeros((200, 1, 1))])
-    follower = Follower(intervals_at(1, n_series=2))
-    fan = followed(follower, y_true, np.repeat([0, 1], 200))
-    assert fan[199, 0, 0, -1] > 4
-    assert fan[200, 0, 0, -1] == 1  # the second series begins where calibration left it
+    adapting = AdaptiveIntervals(intervals_at(1, n_series=2))
+    quantiles = quantiles_of(adapting, y_true, np.repeat([0, 1], 200))
+    assert quantiles[199, 0, 0, -1] > 4
+    assert quantiles[200, 0, 0, -1] == 1  # the second series begins where calibration left it
 
 
 def test_at_the_end_every_outcome_has_been_learned_from_once() -> None:
     rng = np.random.default_rng(2)
     y_true = rng.normal(0, 2, (60, 5, 1))
-    follower = Follower(intervals_at(1, horizon=5))
-    followed(follower, y_true)
-    ended = follower.intervals().calibrations["lstm"]
+    adapting = AdaptiveIntervals(intervals_at(1, horizon=5))
+    quantiles_of(adapting, y_true)
+    ended = adapting.intervals().calibrations["lstm"]
     # By hand, one step and outcome after the other.
     expected = intervals_at(1, horizon=5).calibrations["lstm"].offsets[0].copy()
     sizes = np.ones(5)
@@ -114,20 +114,19 @@ def test_at_the_end_every_outcome_has_been_learned_from_once() -> None:
 
 def test_a_very_long_series_is_followed_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(3)
-    monkeypatch.setattr(following, "_MOVES", 1000)
+    monkeypatch.setattr(adaptive, "_MOST_MOVES", 1000)
     y_true = rng.normal(0, 3, (6000, 2, 1))
-    assert held(followed(Follower(intervals_at(1, horizon=2), longest=6000), y_true), y_true, 80) == pytest.approx(
-        [0.8, 0.8], abs=0.03
-    )
+    moving = quantiles_of(AdaptiveIntervals(intervals_at(1, horizon=2), longest=6000), y_true)
+    assert held(moving, y_true, 80) == pytest.approx([0.8, 0.8], abs=0.03)
     of_one_size = rng.choice([-1.0, 1.0], (6000, 2, 1))
-    fan = followed(Follower(intervals_at(0.5, horizon=2), longest=6000), of_one_size)
-    assert (fan[0] == fan[5]).all()
-    assert (fan[0] != fan[11]).any()
+    quantiles = quantiles_of(AdaptiveIntervals(intervals_at(0.5, horizon=2), longest=6000), of_one_size)
+    assert (quantiles[0] == quantiles[5]).all()
+    assert (quantiles[0] != quantiles[11]).any()
 
 
 def test_intervals_that_do_not_adapt_stay_as_they_are() -> None:
     y_true = np.full((50, 2, 1), 99.0)
     before = intervals_at(1, horizon=2, adaptive=False)
-    follower = Follower(before)
-    assert (np.diff(followed(follower, y_true), axis=0) == 0).all()
-    assert (follower.intervals().calibrations["lstm"].offsets == before.calibrations["lstm"].offsets).all()
+    adapting = AdaptiveIntervals(before)
+    assert (np.diff(quantiles_of(adapting, y_true), axis=0) == 0).all()
+    assert (adapting.intervals().calibrations["lstm"].offsets == before.calibrations["lstm"].offsets).all()

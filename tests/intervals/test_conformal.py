@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 
 from forecast.data.panel import Floats
-from forecast.inference.intervals import (
+from forecast.intervals.conformal import (
     Calibration,
     Intervals,
+    averaged_sizes,
     calibrate,
+    delays_of,
     ends_of,
     interval,
     interval_columns,
-    intervals_to_arrays,
+    known_sizes,
     probabilities_of,
 )
-from forecast.inference.sizes import averaged_sizes, delays_of, known_sizes
+from forecast.runs.calibration import intervals_to_arrays
 
 LEVELS = (80, 95)
 NO_RANKS = np.zeros((0, 1, 1))
@@ -27,13 +29,13 @@ ONES = (np.ones((1, 1, 1)), np.ones((1, 1, 1)))
 
 def calibrated(errors: Floats, **changes: object) -> Calibration:
     """The calibration of a forecaster that always says 10, from its errors [n, H, D]."""
-    settings = {"levels": LEVELS, "heads": (), "logged": False, "n_series": 1, **changes}
+    settings = {"levels": LEVELS, "head_probabilities": (), "logged": False, "n_series": 1, **changes}
     forecasts = np.full(errors.shape, 10.0)
     return calibrate(forecasts + errors, forecasts, np.zeros(len(errors), int), **settings)
 
 
-def fan_of(calibration: Calibration, forecasts: Floats, series: int = 0) -> Floats:
-    return calibration.fan(forecasts, calibration.reach(np.full(len(forecasts), series)))
+def quantiles_of(calibration: Calibration, forecasts: Floats, series: int = 0) -> Floats:
+    return calibration.quantiles(forecasts, calibration.offsets_of(np.full(len(forecasts), series)))
 
 
 def test_the_ends_of_levels_and_the_deciles_are_followed() -> None:
@@ -48,7 +50,7 @@ def test_offsets_are_ranks_of_the_errors_that_hold_for_one_more() -> None:
     calibration = calibrated(errors)
     # Of 99 errors the ⌈100 · 0.9⌉-th smallest is above 90 % of what comes, the ⌊100 · 0.1⌋-th below.
     expected = dict(zip(probabilities_of(LEVELS), [2, 10, 20, 30, 40, 50, 60, 70, 80, 90, 98], strict=True))
-    found = calibration.reach(np.zeros(1, int))[0, 0, 0]
+    found = calibration.offsets_of(np.zeros(1, int))[0, 0, 0]
     assert dict(zip(calibration.probabilities, found, strict=True)) == pytest.approx(expected)
 
 
@@ -67,9 +69,9 @@ def test_new_errors_of_the_same_kind_are_held_as_often_as_promised(logged: bool)
         point = np.full(observed.shape, np.exp(2.0))
         calibration = calibrate(observed, point, np.zeros(300, int), 1, LEVELS, (), logged)
         fresh = np.exp(2 + rng.normal(0, size, (300, 3, 1)))
-        fan = fan_of(calibration, point)
+        quantiles = quantiles_of(calibration, point)
         for level in LEVELS:
-            low, high = interval(fan, calibration.probabilities, level)
+            low, high = interval(quantiles, calibration.probabilities, level)
             held[level].append(((low <= fresh) & (fresh <= high)).mean(axis=(0, 2)))
             assert (np.diff((high - low)[0, :, 0]) > 0).all()
     for level in LEVELS:
@@ -79,7 +81,7 @@ def test_new_errors_of_the_same_kind_are_held_as_often_as_promised(logged: bool)
 def test_logarithms_keep_prices_positive() -> None:
     observed = np.exp(np.random.default_rng(3).normal(0, 2, (200, 2, 1)))
     calibration = calibrate(observed, np.ones(observed.shape), np.zeros(200, int), 1, LEVELS, (), logged=True)
-    assert (fan_of(calibration, np.full((5, 2, 1), 1e-3)) > 0).all()
+    assert (quantiles_of(calibration, np.full((5, 2, 1), 1e-3)) > 0).all()
 
 
 def test_a_quantile_head_is_corrected_where_it_is_wrong() -> None:
@@ -87,9 +89,9 @@ def test_a_quantile_head_is_corrected_where_it_is_wrong() -> None:
     observed = rng.normal(0, 1, (2000, 1, 1))
     head = np.broadcast_to([-0.5, 0.0, 0.5], (2000, 1, 1, 3))  # far too sure of itself
     calibration = calibrate(observed, head, np.zeros(2000, int), 1, LEVELS, (0.1, 0.5, 0.9), logged=False)
-    fan = fan_of(calibration, head[:1])[0, 0, 0]
+    quantiles = quantiles_of(calibration, head[:1])[0, 0, 0]
     expected = {0.025: -1.96, 0.1: -1.28, 0.5: 0.0, 0.9: 1.28, 0.975: 1.96}
-    found = dict(zip(calibration.probabilities, fan, strict=True))
+    found = dict(zip(calibration.probabilities, quantiles, strict=True))
     assert {p: found[p] for p in expected} == pytest.approx(expected, abs=0.12)
 
 
@@ -105,7 +107,7 @@ def test_quantiles_never_cross() -> None:
     rng = np.random.default_rng(5)
     calibration = calibrated(rng.normal(0, 1, (100, 2, 1)))
     crossing = replace(calibration, offsets=rng.normal(size=calibration.offsets.shape))
-    assert (np.diff(fan_of(crossing, np.zeros((4, 2, 1))), axis=-1) >= 0).all()
+    assert (np.diff(quantiles_of(crossing, np.zeros((4, 2, 1))), axis=-1) >= 0).all()
 
 
 def test_a_series_with_few_windows_borrows_from_all() -> None:
@@ -116,14 +118,14 @@ def test_a_series_with_few_windows_borrows_from_all() -> None:
     found = calibrate(forecasts + errors, forecasts, series, 2, LEVELS, (), False)
     # What it borrows is the shape of the distribution; the size of its errors is its own.
     assert found.offsets[1] == pytest.approx(found.offsets[0], abs=0.6)
-    assert found.usual[1] == pytest.approx(np.abs(errors[series == 1]).mean(axis=0))
-    assert found.usual[1] > 20 * found.usual[0]
+    assert found.usual_size[1] == pytest.approx(np.abs(errors[series == 1]).mean(axis=0))
+    assert found.usual_size[1] > 20 * found.usual_size[0]
 
 
 def test_an_interval_holds_its_point() -> None:
     calibration = Calibration(probabilities_of((80,)), (), np.ones((1, 1, 1, 9)), *ONES, NO_RANKS, False)
     intervals = Intervals((80,), False, {"lstm": calibration})
-    columns = interval_columns(intervals.fans({"lstm": np.zeros((2, 1, 1))}, np.zeros(2, int)), intervals)
+    columns = interval_columns(intervals.quantiles({"lstm": np.zeros((2, 1, 1))}, np.zeros(2, int)), intervals)
     assert list(columns) == ["lstm-lo-80", "lstm-hi-80"]
     assert columns["lstm-lo-80"].tolist() == [[[0]]] * 2
     assert columns["lstm-hi-80"].tolist() == [[[1]]] * 2
@@ -144,15 +146,15 @@ def test_paths_have_the_quantiles_of_the_fan_and_hang_together_as_errors_did(log
     observed = np.exp(errors) if logged else errors
     point = np.full(errors.shape, 1.0 if logged else 0.0)
     calibration = calibrate(observed, point, np.zeros(800, int), 1, LEVELS, (), logged)
-    fan = fan_of(calibration, point[:1])
-    paths = calibration.paths(fan, 4000, np.random.default_rng(0))
+    quantiles = quantiles_of(calibration, point[:1])
+    paths = calibration.paths(quantiles, 4000, np.random.default_rng(0))
     assert paths.shape == (4000, 1, 6, 1)
     for number, p in enumerate(calibration.probabilities):
-        assert (paths[:, 0] <= fan[0, ..., number]).mean(axis=0) == pytest.approx(p, abs=0.03)
+        assert (paths[:, 0] <= quantiles[0, ..., number]).mean(axis=0) == pytest.approx(p, abs=0.03)
     drawn = np.log(paths[:, 0, :, 0]) if logged else paths[:, 0, :, 0]
     assert np.corrcoef(drawn.T)[0, 1:] == pytest.approx(np.corrcoef(errors[:, :, 0].T)[0, 1:], abs=0.1)
-    assert drawn.min() < 1.2 * (np.log(fan) if logged else fan).min()  # tails beyond the outermost quantile
-    again = calibration.paths(fan, 4000, np.random.default_rng(0))
+    assert drawn.min() < 1.2 * (np.log(quantiles) if logged else quantiles).min()  # tails beyond the outermost quantile
+    again = calibration.paths(quantiles, 4000, np.random.default_rng(0))
     assert (again == paths).all()
 
 
@@ -161,7 +163,7 @@ def test_calm_and_wild_stretches_are_told_apart() -> None:
     wild = np.repeat([1.0, 5.0], 600)[:, None, None]
     errors = rng.normal(0, wild, (1200, 2, 1))
     adapting = calibrated(errors, spacing=1)
-    assert adapting.usual[0] == pytest.approx(np.abs(errors).mean(axis=0))
+    assert adapting.usual_size[0] == pytest.approx(np.abs(errors).mean(axis=0))
     assert adapting.size[0] == pytest.approx(np.full((2, 1), 5 * np.sqrt(2 / np.pi)), rel=0.15)
     # In units of the size of late, wild errors are as large as calm ones.
     normal = {0.1: -1.28, 0.9: 1.28}

@@ -1,0 +1,142 @@
+"""The rows and windows of the newest forecast: the H steps after the last row of each series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from forecast.config import DataConfig
+from forecast.data.panel import Floats, Panel, Times
+from forecast.data.prepare import Rows, encode
+from forecast.data.scaling import Scaler
+from forecast.data.windows import Windows, fill_forward
+
+
+@dataclass(frozen=True)
+class NewestRows:
+    """The input of the newest forecast.
+
+    Args:
+        rows: The newest rows of each series, and H rows after them that hold only what is known ahead.
+        windows: A window for each series that can be forecast; its lookback ends at the last row.
+        refused: Why each other series cannot be forecast, one sentence each.
+        filled: Where values were carried forward, one sentence each.
+    """
+
+    rows: Rows
+    windows: Windows
+    refused: tuple[str, ...]
+    filled: tuple[str, ...]
+
+
+def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
+    """The rows and windows of the newest forecast.
+
+    A row that is absent from the lookback is filled from the row before it, as a missing value is. Training leaves out
+    windows with a gap, for it has many; there is only one newest window. Known covariates must be given for each of
+    the H steps, in rows after the last target.
+
+    Args:
+        panel: Arranged columns.
+        config: The run's data configuration.
+        scaler: The run's scaler.
+    """
+    lookback, horizon = config.lookback, config.horizon
+    reach = max(lookback, config.season) + config.longest_fill
+    rows = encode(_newest_on_clock(panel, reach, horizon, len(config.known)), config, scaler)
+    starts, refused, filled = [], [], []
+    for series, end in enumerate(rows.panel.offsets[1:]):
+        cutoff = end - horizon - 1
+        start = cutoff - lookback + 1
+        of_series = f" of series {panel.series_ids[series]!r}" if panel.n_series > 1 else ""
+        measured = _measured_rows(panel, series, len(config.known))
+        n_rows = measured.stop - measured.start
+        unknown = np.isnan(rows.panel.values[cutoff + 1 : end, len(panel.columns) - len(config.known) :])
+        seen = f"the last {lookback} rows{of_series} (the lookback)"
+        if n_rows < lookback:
+            refused.append(f"The newest forecast needs {lookback} rows{of_series} (the lookback), there are {n_rows}.")
+        elif start < rows.panel.offsets[series] or len(np.unique(rows.panel.stretches()[start : cutoff + 1])) > 1:
+            refused.append(f"A gap breaks {seen}.")
+        elif not rows.usable[start : cutoff + 1].all():
+            bad = start + int(np.argmin(rows.usable[start : cutoff + 1]))
+            missing = next(
+                name
+                for column, name in enumerate(panel.columns)
+                if not fill_forward(rows.panel, config.longest_fill, column)[1][bad]
+            )
+            refused.append(
+                f"In {seen}, {missing!r} is missing at {pd.Timestamp(rows.panel.times[bad])} and for "
+                f"{config.longest_fill} rows before."
+            )
+        elif unknown.any():
+            step, column = np.argwhere(unknown)[0]
+            refused.append(
+                f"{config.known[column]!r} must be known for the {horizon} steps ahead{of_series}, and is missing at "
+                f"{pd.Timestamp(rows.panel.times[cutoff + 1 + step])}: add rows that hold it, their target left empty."
+            )
+        else:
+            starts.append(start)
+            holes = int(np.isnan(rows.panel.values[start : cutoff + 1]).any(axis=1).sum())
+            if holes:
+                filled.append(f"{holes} of {seen} are absent or incomplete; the last seen values are carried on")
+    return NewestRows(rows, Windows(np.array(starts, np.int64), lookback, horizon), tuple(refused), tuple(filled))
+
+
+def _newest_on_clock(panel: Panel, reach: int, horizon: int, n_known: int) -> Panel:
+    """The last ``reach`` steps of each series on the clock, NaN where a row is absent, and H steps after them.
+
+    Of the H steps only the last ``n_known`` columns have values.
+    """
+    values, times, offsets = [], [], [0]
+    for series in range(panel.n_series):
+        rows = _measured_rows(panel, series, n_known)
+        ahead = panel.clock.future(panel.times[rows.stop - 1], horizon)
+        own_times, own = panel.times[rows][-reach:], panel.values[rows][-reach:]
+        if panel.clock.unit != "B":  # on business days an absent row is a holiday
+            position = panel.clock.ordinals(own_times)
+            position -= position[-1] - reach + 1
+            inside = position >= 0
+            first = int(position[inside][0])
+            on_clock = np.full((reach - first, len(panel.columns)), np.nan)
+            on_clock[position[inside] - first] = own[inside]
+            since = own_times[inside][0]
+            own_times = np.concatenate([[since], panel.clock.future(since, reach - first - 1)])
+            own = on_clock
+        values += [own, _known_ahead(panel, series, ahead, n_known)]
+        times += [own_times, ahead]
+        offsets.append(offsets[-1] + len(own) + horizon)
+    return replace(panel, values=np.concatenate(values), times=np.concatenate(times), offsets=tuple(offsets))
+
+
+def _measured_rows(panel: Panel, series: int, n_known: int) -> slice:
+    """The rows of a series up to the last measured one; rows after it hold only what is known ahead."""
+    rows = panel.rows(series)
+    if not n_known:
+        return rows
+    # If nothing is measured at all, no row is taken for one of the future.
+    return slice(rows.start, rows.start + (count_measured(panel.values[rows], n_known) or rows.stop - rows.start))
+
+
+def count_measured(values: Floats, n_known: int) -> int:
+    """Number of rows of a series [T, C] up to the last one with a value outside its ``n_known`` last columns."""
+    if not n_known:
+        return len(values)
+    measured = ~np.logical_and.reduce(np.isnan(values[:, :-n_known]), axis=1)
+    return len(measured) - int(np.argmax(measured[::-1])) if measured.any() else 0
+
+
+def _known_ahead(panel: Panel, series: int, ahead: Times, n_known: int) -> Floats:
+    """What is known of H future rows, [H, C]; a known column that never changes in a series keeps its value."""
+    values = np.full((len(ahead), len(panel.columns)), np.nan)
+    rows = panel.rows(series)
+    own_times, own = panel.times[rows], panel.values[rows]
+    position = np.minimum(np.searchsorted(own_times, ahead), len(own_times) - 1)
+    given = own_times[position] == ahead
+    for column in range(len(panel.columns) - n_known, len(panel.columns)):
+        seen = own[~np.isnan(own[:, column]), column]
+        values[given, column] = own[position[given], column]
+        if len(seen) and (seen == seen[0]).all():
+            values[:, column] = seen[0]
+    return values

@@ -1,0 +1,1 @@
+"""Prediction intervals: calibrated on errors after training, and adapted to later errors."""

@@ -1,0 +1,309 @@
+"""Conformal prediction intervals for each step of the horizon.
+
+A forecaster gives points or quantiles. Their errors on a calibration span, after training and before the test, say how
+far from the forecast each quantile lies. Errors are measured in multiples of their recent size, because calm and wild
+times come in stretches, in the weather as on a market.
+
+Reference: Lei et al. 2018 (split conformal); Romano, Patterson & Candès 2019 (conformalised quantiles).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from forecast.data.panel import Floats
+from forecast.data.windows import Ints, median
+
+# A series with fewer calibration windows than these is calibrated on the windows of all series.
+_ENOUGH_WINDOWS = 50
+
+# The most windows whose ranks of errors are kept to draw sample paths from.
+MOST_RANKS = 500
+
+# Rows after which an outcome has half its weight in the size of the errors. Chosen by the validation spans of nine
+# series, where shorter and longer half-lives were worse.
+_HALF_LIFE = 100.0
+
+# The size is at least this share of the usual size, however calm a stretch is.
+_LEAST_SIZE = 0.2
+
+DECILES = tuple(number / 10 for number in range(1, 10))
+
+
+def ends_of(level: int) -> tuple[float, float]:
+    """The probabilities of the ends of a central interval: 0.1 and 0.9 of level 80."""
+    return round((100 - level) / 200, 6), round((100 + level) / 200, 6)
+
+
+def probabilities_of(levels: Sequence[int]) -> tuple[float, ...]:
+    """The P probabilities of the quantiles: the ends of each interval, and the deciles, which are scored."""
+    return tuple(sorted({*DECILES, *(end for level in levels for end in ends_of(level))}))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How far from the forecast of one forecaster each quantile lies.
+
+    Args:
+        probabilities: P probabilities, ascending, within 0 … 1.
+        head_probabilities: The probabilities of the forecaster's own quantiles, Q; empty if it forecasts points.
+        offsets: Distance of each quantile from the forecast, in multiples of the size of the errors, [S, H, D, P].
+        size: Recent mean absolute error, in transformed units, [S, H, D].
+        usual_size: Mean absolute error on the calibration span, in transformed units, [S, H, D].
+        ranks: Ranks of the errors of K windows at each step, within 0 … 1, [K, H, D].
+        logged: Whether errors are those of the logarithms of the targets.
+    """
+
+    probabilities: tuple[float, ...]
+    head_probabilities: tuple[float, ...]
+    offsets: Floats
+    size: Floats
+    usual_size: Floats
+    ranks: Floats
+    logged: bool
+
+    def bases(self, forecasts: Floats) -> Floats:
+        """The values, transformed, to which the offsets are added.
+
+        Args:
+            forecasts: In the targets' own units, [n, H, D], or [n, H, D, Q] of a quantile head.
+
+        Returns:
+            [n, H, D, 1] for points. [n, H, D, P] for quantiles, interpolated between the head's; beyond the outermost
+            of these, the outermost.
+        """
+        values = self.transformed(forecasts)
+        if forecasts.ndim == 3:
+            return values[..., None]
+        unit_vectors = np.eye(len(self.head_probabilities))
+        weights = [np.interp(self.probabilities, self.head_probabilities, unit) for unit in unit_vectors]
+        return values @ np.array(weights)
+
+    def transformed(self, values: Floats) -> Floats:
+        """Values in the units in which errors are measured: logarithms if the targets are logged."""
+        return np.log(values) if self.logged else values
+
+    def quantiles(self, forecasts: Floats, offsets: Floats) -> Floats:
+        """Quantiles in the targets' own units, which cross neither each other nor the point, [n, H, D, P].
+
+        Args:
+            forecasts: In the targets' own units, [n, H, D], or [n, H, D, Q] of a quantile head.
+            offsets: Offsets for each window, in transformed units, [n, H, D, P].
+        """
+        quantiles = self._untransformed(np.sort(self.bases(forecasts) + offsets, axis=-1))
+        point, p = median(forecasts)[..., None], np.array(self.probabilities)
+        outward = np.where(p < 0.5, np.minimum(quantiles, point), np.maximum(quantiles, point))
+        return np.where(p == 0.5, quantiles, outward)
+
+    def offsets_of(self, series: Ints) -> Floats:
+        """The current offsets of these series [n] in transformed units, [n, H, D, P]."""
+        return self.offsets[series] * self.size[series][..., None]
+
+    def paths(self, quantiles: Floats, count: int, rng: np.random.Generator) -> Floats:
+        """Sample paths with these quantiles, whose steps depend on each other as past errors did, [count, n, H, D].
+
+        Each path follows, at each step, the rank that the error of one calibration window had at that step. Beyond the
+        outermost quantiles the tails are those of a normal distribution.
+
+        Args:
+            quantiles: In the targets' own units, [n, H, D, P].
+            count: Number of paths.
+            rng: Draws the calibration windows.
+
+        Reference: Clark et al. 2004 (the Schaake shuffle).
+        """
+        from scipy.special import ndtri  # the quantiles of a normal distribution
+
+        values, knots = self.transformed(quantiles), ndtri(self.probabilities)
+        drawn = ndtri(self.ranks[rng.integers(len(self.ranks), size=(count, len(quantiles)))])
+        right = np.clip(np.searchsorted(knots, drawn), 1, len(knots) - 1)
+        share = (drawn - knots[right - 1]) / (knots[right] - knots[right - 1])
+        low, high = (np.take_along_axis(values[None], knot[..., None], axis=-1)[..., 0] for knot in (right - 1, right))
+        return self._untransformed(low + share * (high - low))
+
+    def _untransformed(self, values: Floats) -> Floats:
+        return np.exp(values) if self.logged else values
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """The calibrations of several forecasters.
+
+    Args:
+        levels: Levels of the intervals in %.
+        adaptive: Whether the quantiles adapt to later errors.
+        calibrations: By forecaster, all with the same probabilities.
+    """
+
+    levels: tuple[int, ...]
+    adaptive: bool
+    calibrations: Mapping[str, Calibration]
+
+    def of_series(self, order: Ints) -> Intervals:
+        """The intervals of these series, in this order."""
+        return replace(
+            self,
+            calibrations={
+                name: replace(
+                    calibration,
+                    offsets=calibration.offsets[order],
+                    size=calibration.size[order],
+                    usual_size=calibration.usual_size[order],
+                )
+                for name, calibration in self.calibrations.items()
+            },
+        )
+
+    def only(self, names: Collection[str]) -> Intervals:
+        """The intervals of these forecasters, if they have any."""
+        kept = {name: calibration for name, calibration in self.calibrations.items() if name in names}
+        return replace(self, calibrations=kept)
+
+    def quantiles(self, forecasts: Mapping[str, Floats], series: Ints) -> dict[str, Floats]:
+        """Quantiles by forecaster, [n, H, D, P], from forecasts in own units of windows of these series [n]."""
+        return {
+            name: calibration.quantiles(forecasts[name], calibration.offsets_of(series))
+            for name, calibration in self.calibrations.items()
+        }
+
+    @property
+    def probabilities(self) -> tuple[float, ...]:
+        """The P probabilities of the quantiles."""
+        return probabilities_of(self.levels)
+
+
+def interval(quantiles: Floats, probabilities: Sequence[float], level: int) -> tuple[Floats, Floats]:
+    """The two ends of a central interval, each [n, H, D], from quantiles [n, H, D, P]."""
+    low, high = (probabilities.index(end) for end in ends_of(level))
+    return quantiles[..., low], quantiles[..., high]
+
+
+def interval_columns(quantiles: Mapping[str, Floats], intervals: Intervals) -> dict[str, Floats]:
+    """The ends of every interval by column, ``<model>-lo-80`` and so on, each [n, H, D].
+
+    Args:
+        quantiles: By model, [n, H, D, P].
+        intervals: Those that the quantiles come from.
+    """
+    columns: dict[str, Floats] = {}
+    for name, of_model in quantiles.items():
+        for level in intervals.levels:
+            low, high = interval(of_model, intervals.probabilities, level)
+            columns |= {f"{name}-lo-{level}": low, f"{name}-hi-{level}": high}
+    return columns
+
+
+def calibrate(
+    y_true: Floats,
+    forecasts: Floats,
+    series: Ints,
+    n_series: int,
+    levels: Sequence[int],
+    head_probabilities: tuple[float, ...],
+    logged: bool,
+    spacing: int | None = None,
+) -> Calibration:
+    """Calibrate one forecaster on windows that it was not trained on.
+
+    Args:
+        y_true: Observed, [n, H, D].
+        forecasts: In the targets' own units, [n, H, D] or [n, H, D, Q].
+        series: Series of each window, ascending; the windows of a series ascend in time, [n].
+        n_series: S.
+        levels: Levels of the intervals in %.
+        head_probabilities: The probabilities of a quantile head.
+        logged: Whether errors are those of logarithms.
+        spacing: Rows from one window to the next, if intervals adapt to the size of the errors; None if they do not.
+    """
+    n_steps, n_targets = y_true.shape[1:]
+    probabilities = probabilities_of(levels)
+    if forecasts.ndim == 3:
+        head_probabilities = ()
+    offsets = np.zeros((n_series, n_steps, n_targets, len(probabilities)))
+    size, ranks = np.ones(offsets.shape[:3]), np.empty((0, n_steps, n_targets))
+    calibration = Calibration(probabilities, head_probabilities, offsets, size, size.copy(), ranks, logged)
+    observed = calibration.transformed(y_true)
+    point_errors = observed - calibration.transformed(median(forecasts))
+    absolute, known_size = np.abs(point_errors), np.empty(point_errors.shape)
+    for number in range(n_series):
+        own = series == number
+        seen = absolute[own] if own.any() else absolute
+        usual = seen.mean(axis=0)
+        usual = np.where(usual > 0, usual, 1.0)
+        calibration.usual_size[number] = calibration.size[number] = usual
+        known_size[own] = usual
+        if spacing is not None and own.any():
+            before = np.broadcast_to(usual, (delays_of(n_steps, spacing)[-1], n_steps, n_targets))
+            averages = averaged_sizes(seen, before, spacing)
+            known_size[own] = known_sizes(averages, len(seen), usual, spacing)
+            calibration.size[number] = averages[-1]
+    errors = (observed[..., None] - calibration.bases(forecasts)) / known_size[..., None]
+    for number in range(n_series):
+        own = series == number
+        if np.count_nonzero(own) < _ENOUGH_WINDOWS:
+            own[:] = True
+        calibration.offsets[number] = _conformal(errors[own], probabilities)
+    from scipy.stats import rankdata  # takes a second to import, and forecasts do without
+
+    some = (point_errors / known_size)[:: -(-len(point_errors) // MOST_RANKS)]
+    return replace(calibration, ranks=(rankdata(some, axis=0) - 0.5) / len(some))
+
+
+def _conformal(errors: Floats, probabilities: Sequence[float]) -> Floats:
+    """Quantiles [H, D, P] of errors [n, H, D, 1 or P], valid for one more error of the same distribution.
+
+    The p-quantile is the error of rank (n + 1) p, rounded away from the median.
+    """
+    n = len(errors)
+    ranked = np.sort(errors, axis=0)
+    ranks = [
+        min(int(np.ceil(round((n + 1) * p, 6))), n) if p >= 0.5 else max(int(np.floor(round((n + 1) * p, 6))), 1)
+        for p in probabilities
+    ]
+    has_bases = ranked.shape[-1] > 1  # then the errors of each quantile are counted from a base of its own
+    return np.stack([ranked[rank - 1, ..., k if has_bases else 0] for k, rank in enumerate(ranks)], axis=-1)
+
+
+def delays_of(horizon: int, spacing: int) -> Ints:
+    """How many windows later the outcome of each step is known, [H].
+
+    Args:
+        horizon: H.
+        spacing: Rows from one window to the next, at least.
+    """
+    return -(-np.arange(1, horizon + 1) // spacing)
+
+
+def averaged_sizes(absolute: Floats, before: Floats, spacing: int) -> Floats:
+    """The moving average of absolute errors after each window, appended to earlier averages, [..., w + n, H, D].
+
+    Args:
+        absolute: Absolute errors of n windows in order of time, [..., n, H, D].
+        before: The averages after each of the w windows before them, [..., w, H, D].
+        spacing: Rows from one window to the next, at least.
+    """
+    from scipy.signal import lfilter
+
+    share = 1 - 0.5 ** (spacing / _HALF_LIFE)
+    state = (1 - share) * before[..., -1:, :, :]
+    after, _ = lfilter([share], [1, share - 1], absolute, axis=-3, zi=state)
+    return np.concatenate([before, after], axis=-3)
+
+
+def known_sizes(averages: Floats, n: int, usual_size: Floats, spacing: int) -> Floats:
+    """The size of the errors as it is known at each of the last n windows, [..., n, H, D].
+
+    A window knows, of each step, the outcomes up to its own origin.
+
+    Args:
+        averages: What `averaged_sizes` returned.
+        n: Number of windows.
+        usual_size: Mean absolute error on the calibration span, [..., H, D].
+        spacing: Rows from one window to the next, at least.
+    """
+    horizon = averages.shape[-2]
+    windows = np.arange(averages.shape[-3] - n, averages.shape[-3])[:, None] - delays_of(horizon, spacing)
+    return np.maximum(averages[..., windows, np.arange(horizon), :], _LEAST_SIZE * usual_size[..., None, :, :])

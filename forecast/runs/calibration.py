@@ -1,0 +1,81 @@
+"""calibration.npz: the intervals of a run as they were before and after its test span."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from forecast.data.panel import Arrays
+from forecast.errors import RunError
+from forecast.intervals.conformal import MOST_RANKS, Calibration, Intervals, probabilities_of
+from forecast.models.naive import NAIVE
+from forecast.runs.arrays import ArraySpec
+from forecast.runs.run import CALIBRATION, Run
+
+
+def intervals_to_arrays(start: Intervals, end: Intervals) -> Arrays:
+    """The intervals before the test span and after it; `intervals_of` reads them back."""
+    arrays: Arrays = {}
+    for name, calibration in start.calibrations.items():
+        arrays[f"{name}/heads"] = np.array(calibration.head_probabilities)
+        arrays[f"{name}/usual"] = calibration.usual_size
+        arrays[f"{name}/ranks"] = calibration.ranks
+        for when, intervals in (("start", start), ("end", end)):
+            arrays[f"{name}/{when}"] = intervals.calibrations[name].offsets
+            arrays[f"{name}/{when}/size"] = intervals.calibrations[name].size
+    return arrays
+
+
+def _specs_of(run: Run) -> dict[str, ArraySpec]:
+    """The arrays that `intervals_to_arrays` may make for a run."""
+    shape, n_quantiles = run.shape, len(run.config.network.quantiles)
+    each = (shape.series, shape.horizon, shape.targets)
+    specs = {
+        "heads": ArraySpec("<f8", (range(n_quantiles + 1),)),
+        "ranks": ArraySpec("<f8", (range(1, MOST_RANKS + 1), *each[1:])),
+        "usual": ArraySpec("<f8", each),
+    }
+    offsets = ArraySpec("<f8", (*each, range(1, 10 + 2 * len(run.config.intervals.levels))))
+    for when in ("start", "end"):
+        specs |= {when: offsets, f"{when}/size": ArraySpec("<f8", each)}
+    forecasters = (run.config.network.model, "rnn", *NAIVE)
+    return {f"{name}/{part}": spec for name in forecasters for part, spec in specs.items()}
+
+
+def intervals_of(run: Run, when: Literal["start", "end"]) -> Intervals | None:
+    """The intervals of a run at the start or at the end of its test span; None if it has none.
+
+    Raises:
+        RunError: If they are damaged.
+    """
+    if CALIBRATION not in run.manifest["files"]:
+        return None
+    arrays, config = run.arrays(CALIBRATION, _specs_of(run), keep=True), run.config
+    logged = config.data.transform == "log"
+    probabilities = probabilities_of(config.intervals.levels)
+    try:
+        calibrations = {
+            name: Calibration(
+                probabilities,
+                tuple(arrays[f"{name}/heads"].tolist()),
+                arrays[f"{name}/{when}"],
+                arrays[f"{name}/{when}/size"],
+                arrays[f"{name}/usual"],
+                arrays[f"{name}/ranks"],
+                logged,
+            )
+            for name in (key.removesuffix("/usual") for key in arrays if key.endswith("/usual"))
+        }
+    except KeyError as error:
+        raise RunError(
+            f"The intervals of {run.name} are incomplete: {error} is missing.", "Train the run again."
+        ) from None
+    shapes = {
+        shape
+        for one in calibrations.values()
+        for shape in (one.offsets.shape, *((*size.shape, len(probabilities)) for size in (one.size, one.usual_size)))
+    }
+    if len(shapes) != 1:
+        raise RunError(f"The intervals of {run.name} do not fit each other: {sorted(shapes)}.", "Train the run again.")
+    return Intervals(config.intervals.levels, config.intervals.adaptive, calibrations)
