@@ -17,7 +17,7 @@ import pytest
 
 from forecast.cli import main
 from forecast.commands import console
-from forecast.data.readers import read_panel
+from forecast.data.from_table import read_panel
 from forecast.errors import DataError
 from forecast.runs.csv_tables import frame_to_csv
 from forecast.runs.find import open_run

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.panel import LONGEST_CLOSURE, Floats, Panel
-from forecast.tables.source import show
+from forecast.errors import quote
 
 # Codes that loggers, archives and NetCDF write for "no value". The first kind has no other use.
 _ALWAYS = (-9999.0, -9999.9, -9999.99, -99999.0, -99999.9, -999999.0, -999.9, -999.99, -999.0, -99999999.0, -32768.0)
@@ -116,7 +116,7 @@ def inspect_columns(panel: Panel) -> tuple[ColumnReport, ...]:
 
 def check_columns(panel: Panel) -> tuple[str, ...]:
     """Every finding on every column, one sentence each."""
-    return tuple(f"{show(report.name)}: {finding}" for report in inspect_columns(panel) for finding in report.findings)
+    return tuple(f"{quote(report.name)}: {finding}" for report in inspect_columns(panel) for finding in report.findings)
 
 
 def warnings_of(panel: Panel) -> tuple[str, ...]:

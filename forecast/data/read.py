@@ -10,8 +10,8 @@ import pandas as pd
 
 from forecast.config import ReadOptions
 from forecast.data.datasets import DATASETS, load_dataset
+from forecast.data.from_table import read_panel
 from forecast.data.panel import Panel
-from forecast.data.readers import read_panel
 from forecast.errors import DataError, phrase
 from forecast.progress import Progress
 

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 import forecast
+from forecast.config import ReadOptions
+from forecast.data.from_table import read_panel
 from forecast.data.panel import Panel
-from forecast.data.readers import ReadOptions, read_panel
 from forecast.errors import ForecastError
 
 
@@ -99,3 +100,14 @@ def followed(message: str) -> Panel | None:
         return None
     options = {name[2:].replace("-", "_"): value for name, value in zip(words[1::2], words[2::2], strict=True)}
     return read_panel(words[0], forecast.configure(options).read)
+
+
+def followed_in_python(advice: str) -> Panel:
+    """The panel that the call at the end of an advice leads to, after the command of a shell that it may need."""
+    found = re.search(r"(.*?)(forecast\.read\(.*?\)+)(?= |$)", advice, re.MULTILINE)
+    assert found, advice
+    before, call = found.groups()
+    if before.endswith(", then "):
+        command = re.split("(?:^|[:.] )(?=sed|cut|zcat|unzip|cat|mv|\\(echo)", before.removesuffix(", then "))[-1]
+        subprocess.run(["bash", "-c", command], check=True)
+    return eval(call, {"forecast": forecast})  # type: ignore[no-any-return]

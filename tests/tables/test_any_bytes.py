@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import forecast
 from forecast import Run
-from forecast.data.readers import read_panel
+from forecast.data.from_table import read_panel
 from forecast.errors import ForecastError
 from tables import stacked, table
 

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.config import ReadOptions
+from forecast.data.from_table import read_panel
 from forecast.data.panel import Panel
-from forecast.data.readers import ReadOptions, read_panel
 from tables import stacked, table
 
 DATASETS = Path(__file__).parents[3] / "shared" / "datasets"

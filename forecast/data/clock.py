@@ -31,14 +31,14 @@ _CALENDAR_SLACK = 4
 
 
 @dataclass(frozen=True)
-class Placed:
+class Snapped:
     """Rows on a clock.
 
     Args:
         rows: The rows that are kept, [T], by series and time.
         times: Their timestamps, [T].
         moved: How many of them lay off the clock.
-        dropped: How many rows lost their place to a nearer one.
+        dropped: How many rows gave way to one that is nearer to their position.
     """
 
     rows: NDArray[np.int64]
@@ -138,8 +138,8 @@ def named_clock(freq: str, times: Times | None = None) -> Clock:
     return clock
 
 
-def place(times: Times, series: NDArray[np.int64], clock: Clock) -> Placed:
-    """Put every row onto the clock: the nearest position of a fixed step, the own period of a calendar step.
+def snap(times: Times, series: NDArray[np.int64], clock: Clock) -> Snapped:
+    """Put every row onto the clock: at the nearest position of a fixed step, or in its period of a calendar step.
 
     Args:
         times: Timestamps [R], ascending within each series.
@@ -147,24 +147,24 @@ def place(times: Times, series: NDArray[np.int64], clock: Clock) -> Placed:
         clock: The beat.
 
     Returns:
-        The rows with their places; of several rows at one place the nearest.
+        The rows with their positions; of several rows at one position the nearest.
     """
     if clock.unit in ("B", "M", "Q", "Y"):
-        spots = period_labels(times, clock)
+        positions = period_labels(times, clock)
         # Every month on its 15th, or every day at 16:00, is one convention; rows elsewhere in the period are strays.
-        into = (times - spots).astype("timedelta64[D]").astype(np.int64)
+        into = (times - positions).astype("timedelta64[D]").astype(np.int64)
         off = np.abs(into - np.median(into)) > (0 if clock.unit == "B" else _CALENDAR_SLACK)
     else:
-        spots = _nearest(times, series, clock)
-        off = spots != times
-    if ((spots[1:] > spots[:-1]) | (series[1:] > series[:-1])).all():
-        return Placed(np.arange(len(times)), spots, int(off.sum()), 0)
-    distance = np.abs(times - spots).astype(np.int64)
-    order = np.lexsort((times, distance, spots, series))
+        positions = _nearest(times, series, clock)
+        off = positions != times
+    if ((positions[1:] > positions[:-1]) | (series[1:] > series[:-1])).all():
+        return Snapped(np.arange(len(times)), positions, int(off.sum()), 0)
+    distance = np.abs(times - positions).astype(np.int64)
+    order = np.lexsort((times, distance, positions, series))
     first = np.ones(len(order), bool)
-    first[1:] = (np.diff(series[order]) != 0) | (spots[order][1:] != spots[order][:-1])
+    first[1:] = (np.diff(series[order]) != 0) | (positions[order][1:] != positions[order][:-1])
     rows = order[first]
-    return Placed(rows, spots[rows], int(off[rows].sum()), len(times) - len(rows))
+    return Snapped(rows, positions[rows], int(off[rows].sum()), len(times) - len(rows))
 
 
 def _nearest(times: Times, series: NDArray[np.int64], clock: Clock) -> Times:

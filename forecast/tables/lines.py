@@ -1,4 +1,4 @@
-"""A table that comes line by line, without an end."""
+"""A table that comes line by line, without an end: each line is read as a table of one row."""
 
 from __future__ import annotations
 
@@ -12,25 +12,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from forecast.config import ReadOptions
-from forecast.data.cadence import place
-from forecast.data.panel import Clock, Floats
-from forecast.data.rows import SERIES_IDS
-from forecast.errors import DataError
-from forecast.tables.columns import checked
-from forecast.tables.numerals import parse_numbers
-from forecast.tables.source import Source, show
-from forecast.tables.stamps import find_stamps, localise
-from forecast.tables.table import Table
+from forecast.errors import DataError, quote
+from forecast.tables.columns import SERIES_IDS, checked, parse_numbers
+from forecast.tables.dialect import Dialect
+from forecast.tables.explain import look_at_row
+from forecast.tables.input import Input
+from forecast.tables.table import Floats, Table
+from forecast.tables.times import find_times, to_utc
 
 # Bytes that are read at once, at most.
 _AT_ONCE = 65_536
 
-# Seconds between two looks at a file that may grow.
+# Seconds until a file that may grow is read again.
 _WAIT = 0.2
 
 _DELIMITERS = ",;\t|"
-
 
 # No line of a table is longer; a binary file may be.
 _LONGEST = 1_000_000
@@ -46,7 +42,7 @@ def lines_of(path: str, follow: bool = False) -> Iterator[bytes | None]:
     Raises:
         DataError: If there is no such file, or a line has no end.
     """
-    hint = "Give a file, or - for standard input."
+    advice = "Give a file, or - for standard input."
     file: Any = None
     try:
         file = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115 - standard input stays open
@@ -62,11 +58,11 @@ def lines_of(path: str, follow: bool = False) -> Iterator[bytes | None]:
             *whole, rest = (rest + chunk).split(b"\n")
             yield from whole
             if len(rest) > _LONGEST:
-                raise DataError(f"{show(path)} has a line of more than {_LONGEST:,} bytes: no table has.", hint)
+                raise DataError(f"{quote(path)} has a line of more than {_LONGEST:,} bytes: no table has.", advice)
         if rest:
             yield rest
     except OSError as error:
-        raise DataError(f"Cannot read {show(path)}: {error.strerror}.", hint) from None
+        raise DataError(f"Cannot read {quote(path)}: {error.strerror}.", advice) from None
     finally:
         if file is not None and path != "-":
             file.close()
@@ -77,7 +73,7 @@ class Line:
     """One row.
 
     Args:
-        time: Its place on the clock.
+        time: Its time, in UTC where the zone of the clock is given.
         values: The columns that were asked for, [C]; NaN where missing.
         series: What the column of the series holds; empty where there is none.
     """
@@ -88,15 +84,15 @@ class Line:
 
 
 class LineReader:
-    """Reads single lines below a header, with the same eyes as a whole table.
+    """Reads single lines below a header as the same table in one piece would be read.
 
     Args:
         header: The first line.
         columns: Names of the C columns to read.
-        clock: The beat of the rows.
-        options: What is not to be inferred.
         source: What messages call the lines, and what the user would type for them.
-        several: Whether a column tells several series apart.
+        dialect: What is not to be inferred.
+        tz: The zone of the clock; None for none.
+        has_series: Whether a column tells several series apart.
 
     Raises:
         DataError: If a column is missing.
@@ -106,23 +102,24 @@ class LineReader:
         self,
         header: str,
         columns: tuple[str, ...],
-        clock: Clock,
-        options: ReadOptions,
-        source: Source,
-        several: bool = False,
+        source: Input,
+        dialect: Dialect,
+        tz: str | None = None,
+        has_series: bool = False,
     ) -> None:
         header = header.lstrip("\ufeff")
-        self._delimiter = options.delimiter or max(_DELIMITERS, key=header.count)
-        self._columns, self._clock, self._source, self._options = columns, clock, source, options
+        self._delimiter = dialect.delimiter or max(_DELIMITERS, key=header.count)
+        self._columns, self._source, self._dialect, self._tz = columns, source, dialect, tz
         self.names = tuple(name.strip() for name in self._cells(header))
-        named = options.series_id or next((name for name in self.names if name.casefold() in SERIES_IDS), SERIES_IDS[0])
-        self._series_id = named if several else None
-        for name in (*columns, *([named] if several else ())):
+        known = (name for name in self.names if name.casefold() in SERIES_IDS)
+        series_id = dialect.series_id or next(known, SERIES_IDS[0])
+        self._series_id = series_id if has_series else None
+        for name in (*columns, *([series_id] if has_series else ())):
             if name not in self.names:
                 raise DataError(
-                    f"{source.label}, line 1: column {show(name)} is missing; there are "
-                    f"{', '.join(map(show, self.names))}.",
-                    f"The header must name {', '.join(map(show, columns))}{', the series' if several else ''} "
+                    f"{source.label}, line 1: column {quote(name)} is missing; there are "
+                    f"{', '.join(map(quote, self.names))}.",
+                    f"The header must name {', '.join(map(quote, columns))}{', the series' if has_series else ''} "
                     "and the time.",
                 )
 
@@ -140,23 +137,22 @@ class LineReader:
         if len(cells) != len(self.names):
             raise DataError(
                 f"{self._source.label}, line {number}: {len(cells)} fields, the header has {len(self.names)}: "
-                f"{show(text.strip())}.",
+                f"{quote(text.strip())}.",
                 "Give as many fields as there are names; empty ones for what is missing.",
             )
         columns = tuple(pa.array([cell], pa.string()) for cell in cells)
         table = Table(self._source, self.names, columns, np.array([number]))
-        stamps = find_stamps(table, self._options.time_column, self._options.date_format)
-        alone = np.zeros(1, np.int64)
-        times, _ = localise(stamps, alone, self._options.tz, self._source)
+        time = find_times(table, self._dialect.time_column, self._dialect.date_format)
+        times, _ = to_utc(time, np.zeros(1, np.int64), self._tz, self._source)
         if np.isnat(times[0]):
             raise DataError(
-                f"{table.place(0)}: {show(text.strip())} has no time, or one that its time zone leaves out.",
-                table.look(0),
+                f"{table.row(0)}: {quote(text.strip())} has no time, or one that its time zone leaves out.",
+                look_at_row(table, 0),
             )
-        decimal, thousands = self._options.decimal or ".", self._options.thousands or ""
-        values = [checked(table, name, parse_numbers(table[name], decimal, thousands))[0] for name in self._columns]
+        decimal, thousands = self._dialect.decimal or ".", self._dialect.thousands or ""
+        values = [checked(table, name, parse_numbers(table[name], decimal, thousands)) for name in self._columns]
         series = cells[self.names.index(self._series_id)].strip() if self._series_id else ""
-        return Line(place(times, alone, self._clock).times[0], np.array(values), series)
+        return Line(times[0], np.concatenate(values), series)
 
     def _cells(self, text: str) -> list[str]:
         return next(csv.reader([text.rstrip("\r\n")], delimiter=self._delimiter), [])

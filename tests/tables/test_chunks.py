@@ -1,4 +1,4 @@
-"""A table that is read block by block is the same panel as one that is read whole."""
+"""A file that is read in chunks is the same panel as one that is read in one piece."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.data import blocks
+from forecast.data.from_table import read_panel
 from forecast.data.panel import Panel
-from forecast.data.readers import ReadOptions, read_panel
 from forecast.errors import DataError
+from forecast.tables import bytes as table_bytes
+from forecast.tables import formats, reading
 
 HOURS = pd.date_range("2020-01-01", periods=400, freq="h")
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks of some fifty rows, and no file is too short for them."""
-    monkeypatch.setattr(blocks, "LONG", 0)
-    monkeypatch.setattr(blocks, "BYTES", 2000)
-    monkeypatch.setattr(blocks, "ROWS", 50)
+    """Chunks of some fifty rows."""
+    set_chunks(monkeypatch, n_bytes=2000, n_rows=50)
 
 
 def frame(**columns: object) -> pd.DataFrame:
@@ -34,8 +33,26 @@ def stacked() -> pd.DataFrame:
     return pd.concat([frame(unique_id=name) for name in ("b", "a ", "c")], ignore_index=True)
 
 
-def in_blocks(path: Path, options: ReadOptions | None = None) -> bool:
-    return blocks.gather_blocks(path, options or ReadOptions()) is not None
+def set_chunks(monkeypatch: pytest.MonkeyPatch, n_bytes: int, n_rows: int) -> None:
+    for module in (reading, formats, table_bytes):
+        monkeypatch.setattr(module, "CHUNK", n_bytes)
+    monkeypatch.setattr(formats, "CHUNK_ROWS", n_rows)
+
+
+def in_chunks(path: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether a file is read in chunks alone, and not once more in one piece."""
+    asked = []
+    read_tables = formats.read_tables
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            reading,
+            "read_tables",
+            lambda source, dialect, in_one_piece: (
+                asked.append(in_one_piece) or read_tables(source, dialect, in_one_piece)
+            ),
+        )
+        read_panel(path)
+    return asked == [False]
 
 
 def same(one: Panel, other: Panel) -> None:
@@ -71,31 +88,32 @@ TEXTS = {
     "epochs": frame(ds=HOURS.astype("int64") // 10**9 if HOURS.unit == "ns" else HOURS.as_unit("s").astype("int64"))
     .to_csv(index=False),
     "a second kind of date": frame(day=["2020-01-01"] * 200 + ["x"] * 200).to_csv(index=False),
+    "stacked without a name": stacked().rename(columns={"unique_id": "place"}).to_csv(index=False),
     "words": frame(sky=["clear, calm", "fog"] * 200).to_csv(index=False),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_text_in_blocks_is_the_text_read_whole(
+def test_text_in_chunks_is_the_text_in_one_piece(
     name: str, tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "table.csv"
     path.write_text(TEXTS[name], newline="")
-    assert in_blocks(path)
+    assert in_chunks(path, monkeypatch)
     found = read_panel(path)
-    monkeypatch.setattr(blocks, "LONG", 1 << 30)
+    set_chunks(monkeypatch, n_bytes=1 << 30, n_rows=1 << 30)
     same(found, read_panel(path))
 
 
 @pytest.mark.parametrize("table", [frame(), frame().set_index("ds"), stacked()], ids=["plain", "index", "series"])
-def test_parquet_in_blocks_is_the_file_read_whole(
+def test_parquet_in_chunks_is_the_file_in_one_piece(
     table: pd.DataFrame, tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "table.parquet"
     table.to_parquet(path)
-    assert in_blocks(path)
+    assert in_chunks(path, monkeypatch)
     found = read_panel(path)
-    monkeypatch.setattr(blocks, "LONG", 1 << 30)
+    set_chunks(monkeypatch, n_bytes=1 << 30, n_rows=1 << 30)
     same(found, read_panel(path))
 
 
@@ -111,19 +129,18 @@ UNLIKE = {
     "a blank line": frame().to_csv(index=False).replace("\n2020-01-09", "\n\n2020-01-09", 1),
     "an empty row": frame().to_csv(index=False).replace("\n2020-01-09", "\n,,\n2020-01-09", 1),
     "two lines in a cell": frame(sky=["clear\ncalm"] * 400).to_csv(index=False),
-    "stacked without a name": stacked().rename(columns={"unique_id": "place"}).to_csv(index=False),
 }
 
 
 @pytest.mark.parametrize("name", UNLIKE)
-def test_what_only_the_whole_can_tell_is_read_whole(
+def test_what_only_the_whole_can_tell_is_read_in_one_piece(
     name: str, tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "table.csv"
     path.write_text(UNLIKE[name], newline="")
-    assert not in_blocks(path)
+    assert not in_chunks(path, monkeypatch)
     found = read_panel(path)
-    monkeypatch.setattr(blocks, "LONG", 1 << 30)
+    set_chunks(monkeypatch, n_bytes=1 << 30, n_rows=1 << 30)
     same(found, read_panel(path))
 
 
