@@ -13,7 +13,7 @@ from rich.console import Group
 from rich.table import Table as RichTable
 
 from forecast.commands.console import plain
-from forecast.data.panel import Panel, moment
+from forecast.data.panel import Panel, format_time
 from forecast.data.quality import ColumnReport
 from forecast.evaluation.metrics import METRICS
 from forecast.plots.style import Labels
@@ -118,5 +118,5 @@ def origins_span(about: Mapping[str, Any]) -> str:
     Args:
         about: What holds ``first_origin`` and ``last_origin``.
     """
-    first, last = (moment(np.datetime64(about[name])) for name in ("first_origin", "last_origin"))
+    first, last = (format_time(np.datetime64(about[name])) for name in ("first_origin", "last_origin"))
     return f"{first} … {last}" if first != last else first

@@ -18,16 +18,16 @@ class Dataset:
     """One built-in series.
 
     Args:
-        name: What users type.
-        title: What tables and plots call it.
+        name: The name that users type.
+        title: The name in tables and plots.
         file: Its CSV file; the first column is ``ds``, the others are those of ``units``, in that order.
         description: What was observed, in one line.
         source: Where it comes from.
         licence: As found at the source.
-        units: Physical unit by column.
+        units: Unit of measurement by column.
         freq: Clock, as a pandas offset alias.
         target: The column that is forecast by default.
-        span: First and last observation, as people write them.
+        span: First and last observation.
     """
 
     name: str
@@ -49,17 +49,17 @@ def load_dataset(name: str) -> Panel:
         name: One of ``DATASETS``.
 
     Returns:
-        One series with clock, units, default target and display name; what was not measured is NaN.
+        One series with clock, units, default target and title; missing values are NaN.
 
     Raises:
         DataError: If there is no built-in series of that name; lists those that exist.
     """
-    # Late, so that listing the series takes no time.
+    # Imported here, so that listing the series takes no time.
     import numpy as np
     import pandas as pd
 
     from forecast.data.panel import Clock, Panel
-    from forecast.data.quality import warnings_of
+    from forecast.data.quality import panel_warnings
 
     if name not in DATASETS:
         near = get_close_matches(name, DATASETS, n=1)
@@ -78,7 +78,7 @@ def load_dataset(name: str) -> Panel:
         units=dict(dataset.units),
         default_target=dataset.target,
     )
-    return replace(panel, warnings=warnings_of(panel))
+    return replace(panel, warnings=panel_warnings(panel))
 
 
 def _folder() -> Path:

@@ -15,6 +15,7 @@ from forecast.config import ReadOptions
 from forecast.data import clock as clocks
 from forecast.data import quality
 from forecast.data.panel import Clock, Floats, Panel, Times
+from forecast.data.quantities import is_angle
 from forecast.errors import DataError, quote, setting
 from forecast.tables.columns import Measurements, is_missing
 from forecast.tables.dialect import Dialect
@@ -114,7 +115,7 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         left_out=left_out,
     )
     pa.default_memory_pool().release_unused()  # which would be kept for tables that do not come
-    return replace(panel, warnings=(*warnings, *quality.warnings_of(panel)))
+    return replace(panel, warnings=(*warnings, *quality.panel_warnings(panel)))
 
 
 def dialect_of(options: ReadOptions) -> Dialect:
@@ -272,7 +273,7 @@ def _on_clock(
     label, n_rows = table.source.label, len(rows.times)
     if options.resample is not None:
         clock = clocks.named_clock(options.resample)
-        angles = np.array([quality.is_angle(name, column) for name, column in zip(names, rows.values.T, strict=True)])
+        angles = np.array([is_angle(name, column) for name, column in zip(names, rows.values.T, strict=True)])
         rows = _Observations(*clocks.resample(rows.times, rows.series, rows.values, clock, angles))
         mean = f"{n_rows:,} rows are averaged to {len(rows.times):,} of {clock.describe()} each."
         return rows, clock, [], [mean]

@@ -1,4 +1,4 @@
-"""What is wrong or odd in a panel: found, counted and put into words; nothing is mended here but sentinels."""
+"""What is wrong or odd in a panel: found, counted and described. Only sentinels are repaired."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.panel import LONGEST_CLOSURE, Floats, Panel
+from forecast.data.quantities import NOT_NEGATIVE, PERCENT
 from forecast.errors import quote
 
 # Codes that loggers, archives and NetCDF write for "no value". The first kind has no other use.
@@ -19,10 +20,10 @@ _HUGE = 1e19
 
 
 def mask_sentinels(values: Floats) -> list[tuple[float, int]]:
-    """Turn the sentinels of one column into NaN, in place.
+    """Replace the sentinels of one column by NaN, in place.
 
-    A code such as -9999 is a sentinel where it lies far below every other value; one such as 999 only where it is also
-    repeated and farther from the others than they are from each other.
+    A code such as -9999 is a sentinel if it lies far below every other value. A code such as 999 is one only if it is
+    also repeated, and farther from the other values than they are from each other.
 
     Args:
         values: Float64 [T].
@@ -60,42 +61,30 @@ def _sentinel(values: Floats) -> float | None:
     return None
 
 
-# Longest share of repeated readings at which a sensor still counts as one that moves.
-_MOVING = 0.7
+# A sensor that repeats this share of its readings may be stuck without notice: it seldom moves.
+_SELDOM_MOVES = 0.7
+
+# An outlier is farther from the median than this many standard deviations.
 _OUTLIER = 200.0
-# Steps of silence after which a few rows in 1970 are no earlier record but a clock that was not set.
+
+# Absent steps after which a few rows in 1970 are no earlier record but come from a clock that was not set.
 _FAR = 1000
-NOT_NEGATIVE = re.compile(
-    r"volume|rain|precip|snow|wind.?speed|gust|visib|humid|\brh\b|^wv\b|radiation|irradiance", re.I
-)
-_ANGLE = re.compile(r"wind.?dir|direction|azimuth|bearing|^wd(ir)?\b", re.I)
-PERCENT = re.compile(r"humid|\brh\b", re.I)
 _PRICE = re.compile(r"^(adj[ _]?)?close$|price$", re.I)
 _SPLITS = np.array([1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50, 100])
 
 
-# One turn of an angle, in degrees.
-TURN = 360.0
-
-
-def is_angle(name: str, values: Floats) -> bool:
-    """Whether a column holds angles in degrees, by its name and its values [T]; NaN is passed over."""
-    low, high = np.fmin.reduce(values, initial=np.inf), np.fmax.reduce(values, initial=-np.inf)
-    return _ANGLE.search(name) is not None and low >= 0 and TURN / 2 <= high <= TURN
-
-
 @dataclass(frozen=True)
 class ColumnReport:
-    """What a column holds.
+    """A summary of a column.
 
     Args:
-        name: The column.
-        unit: Its unit, or empty.
-        missing: How many values are missing.
+        name: Name of the column.
+        unit: Unit of measurement, or empty.
+        missing: Number of missing values.
         longest_missing: The longest run of missing values, in rows.
-        minimum: Smallest value.
-        median: Middle value.
-        maximum: Largest value.
+        minimum: The least value.
+        median: The median.
+        maximum: The largest value.
         findings: What is odd about it, one sentence each.
     """
 
@@ -111,7 +100,7 @@ class ColumnReport:
 
 def inspect_columns(panel: Panel) -> tuple[ColumnReport, ...]:
     """A report on each column of a panel, in its order."""
-    return tuple(_report(panel, position) for position in range(len(panel.columns)))
+    return tuple(_report(panel, column) for column in range(len(panel.columns)))
 
 
 def check_columns(panel: Panel) -> tuple[str, ...]:
@@ -119,13 +108,13 @@ def check_columns(panel: Panel) -> tuple[str, ...]:
     return tuple(f"{quote(report.name)}: {finding}" for report in inspect_columns(panel) for finding in report.findings)
 
 
-def warnings_of(panel: Panel) -> tuple[str, ...]:
-    """What a reader of the panel should know: absent rows, missing values and the findings on its columns."""
+def panel_warnings(panel: Panel) -> tuple[str, ...]:
+    """Warnings about a panel: absent rows, missing values, and the findings on each column."""
     return (*_gap_warnings(panel), *check_columns(panel))
 
 
-def _report(panel: Panel, position: int) -> ColumnReport:
-    name, values = panel.columns[position], panel.values[:, position]
+def _report(panel: Panel, column: int) -> ColumnReport:
+    name, values = panel.columns[column], panel.values[:, column]
     missing = np.isnan(values)
     present = values[~missing]
     run = _longest_run(missing, panel)
@@ -140,9 +129,9 @@ def _report(panel: Panel, position: int) -> ColumnReport:
     elif low < high:
         findings += _impossible(name, present)
         findings += _odd_numbers(present, median)
-        findings += _stuck(panel, position, low, high)
+        findings += _stuck(panel, column, low, high)
         if _PRICE.search(name) and low > 0:
-            findings += _jumps(panel, position)
+            findings += _jumps(panel, column)
     return ColumnReport(name, panel.units.get(name, ""), int(missing.sum()), run, low, median, high, tuple(findings))
 
 
@@ -167,7 +156,7 @@ def _impossible(name: str, present: Floats) -> list[str]:
     return findings
 
 
-def _odd_numbers(present: Floats, middle: float) -> list[str]:
+def _odd_numbers(present: Floats, median: float) -> list[str]:
     findings = []
     size = np.abs(present)
     inexact = int(((size > 2.0**53) & (present == np.rint(present))).sum()) if size.max() > 2.0**53 else 0
@@ -176,7 +165,7 @@ def _odd_numbers(present: Floats, middle: float) -> list[str]:
     elif inexact:
         findings.append(f"{inexact:,} integer(s) above 2^53 are rounded.")
     # In one array, as every copy of a long column is as large as the column.
-    distance = np.subtract(present, middle, out=size)
+    distance = np.subtract(present, median, out=size)
     np.abs(distance, out=distance)
     rest = np.sort(distance)[: max(1, len(distance) - 5)]
     longest = float(rest[-1])
@@ -188,22 +177,22 @@ def _odd_numbers(present: Floats, middle: float) -> list[str]:
         if len(present) > 20 and (far := int((distance > _OUTLIER * spread).sum())):
             odd = float(present[distance.argmax()])
             findings.append(f"{far:,} value(s) lie more than {_OUTLIER:g} standard deviations away, such as {odd:g}.")
-        if spread < 1e-7 * abs(middle):
-            findings.append(f"the values vary by only {spread:.2g} about {middle:g}.")
+        if spread < 1e-7 * abs(median):
+            findings.append(f"the values vary by only {spread:.2g} about {median:g}.")
     return findings
 
 
-def _stuck(panel: Panel, position: int, low: float, high: float) -> list[str]:
-    """A run of one value that is far longer than chance makes in a column that usually moves.
+def _stuck(panel: Panel, column: int, low: float, high: float) -> list[str]:
+    """A run of one value that is far longer than by chance, in a column that usually varies.
 
-    Runs at the smallest or largest value are left out: no rain, no sun and full humidity last.
+    Runs of the least or largest value do not count: no rain, no sun and full humidity last.
     """
-    values = panel.values[:, position]
+    values = panel.values[:, column]
     same = np.zeros(len(values), bool)
     same[1:] = values[1:] == values[:-1]
     same[np.asarray(panel.offsets[:-1])] = False
     share = float(same.mean())
-    if share >= _MOVING:
+    if share >= _SELDOM_MOVES:
         return []
     same &= (values != low) & (values != high)
     starts, lengths = _runs(same)
@@ -212,14 +201,14 @@ def _stuck(panel: Panel, position: int, low: float, high: float) -> list[str]:
     if not long.any():
         return []
     worst = int(np.argmax(lengths * long))
-    since = _moment(panel, int(starts[worst]) - 1)
+    since = _time_of_row(panel, int(starts[worst]) - 1)
     count = f"{int(long.sum()):,} long runs of one value; the longest" if long.sum() > 1 else "a long run of one value:"
     return [f"{count} {values[starts[worst]]:g} for {lengths[worst] + 1:,} rows from {since} (a stuck sensor?)."]
 
 
-def _jumps(panel: Panel, position: int) -> list[str]:
-    """Steps of a price far beyond its usual ones: by the ratio of a share split, or down as after a dividend."""
-    prices = np.log(panel.values[:, position])
+def _jumps(panel: Panel, column: int) -> list[str]:
+    """Steps of a price far beyond its usual steps: by the ratio of a share split, or down as after a dividend."""
+    prices = np.log(panel.values[:, column])
     steps = np.diff(prices, prepend=np.nan)
     steps[np.asarray(panel.offsets[:-1])] = np.nan
     known = np.abs(steps[~np.isnan(steps)])
@@ -231,11 +220,11 @@ def _jumps(panel: Panel, position: int) -> list[str]:
     findings = []
     jumps = np.flatnonzero(like_split & (np.abs(steps) > 8 * usual))
     if len(jumps):
-        factor, day = float(np.exp(steps[jumps[0]])), _moment(panel, int(jumps[0]))
+        factor, day = float(np.exp(steps[jumps[0]])), _time_of_row(panel, int(jumps[0]))
         findings.append(f"{len(jumps):,} jump(s) like a share split, the first by a factor of {factor:.3g} on {day}.")
     falls = np.flatnonzero(~like_split & (steps < -10 * usual))
     if len(falls):
-        share, day = 1 - float(np.exp(steps[falls[0]])), _moment(panel, int(falls[0]))
+        share, day = 1 - float(np.exp(steps[falls[0]])), _time_of_row(panel, int(falls[0]))
         findings.append(
             f"{len(falls):,} fall(s) beyond ten of its usual steps, the first by {share:.2g} of the price on {day} "
             "(a dividend that the prices are not adjusted for, or news?)."
@@ -251,7 +240,7 @@ def _gap_warnings(panel: Panel) -> tuple[str, ...]:
     worst = int(np.argmax(absent))
     sentence = (
         f"{panel.clock.describe(int(absent[holes].sum()))} absent in {holes.sum():,} gap(s), the longest "
-        f"{panel.clock.describe(int(absent[worst]))} after {_moment(panel, worst - 1)}; no window crosses a gap."
+        f"{panel.clock.describe(int(absent[worst]))} after {_time_of_row(panel, worst - 1)}; no window crosses a gap."
     )
     return (sentence, *_unset_clocks(panel, absent))
 
@@ -264,13 +253,13 @@ def _unset_clocks(panel: Panel, absent: NDArray[np.int64]) -> tuple[str, ...]:
     odd = few & (unix_zero | (panel.times >= np.datetime64("2101-01-01")))
     if not odd.any():
         return ()
-    first = _moment(panel, int(np.argmax(odd)))
+    first = _time_of_row(panel, int(np.argmax(odd)))
     return (
         f"{int(odd.sum()):,} time(s), such as {first}, lie far from all others: an unset clock, or a mark for 'never'?",
     )
 
 
-def _moment(panel: Panel, row: int) -> str:
-    """The time of a row as people write it: a date, and the time of day where the clock has one."""
+def _time_of_row(panel: Panel, row: int) -> str:
+    """The time of a row: a date, and the time of day if the clock has one."""
     text = str(panel.times[row].astype("datetime64[m]")).replace("T", " ")
     return text.removesuffix(" 00:00") if panel.clock.unit in ("D", "B", "W", "M", "Q", "Y") else text

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from forecast.data.panel import Floats, Panel
-from forecast.errors import DataError
+from forecast.errors import DataError, setting
 
 Ints = NDArray[np.int64]
 
@@ -181,7 +181,8 @@ def fit_scaler(
                 raise DataError(
                     f"Column {panel.columns[first + int(np.argmax(empty))]!r}{of_series} has no value in the "
                     "training span.",
-                    "Leave it out (--covariates), or move the training span with --validation-from and --test-from.",
+                    f"Leave it out ({setting('covariates')}), or move the training span with "
+                    f"{setting('validation_from')} and {setting('test_from')}.",
                 )
             logs = is_logged[together]
             seen[:, logs] = np.log(seen[:, logs])
@@ -208,5 +209,5 @@ def _refuse_non_positive(values: Floats, name: str) -> None:
         raise DataError(
             f"Column {name!r} cannot be logged: {int(bad.sum())} values are not positive, the first is "
             f"{values[bad][0]:g}.",
-            "Use --transform none.",
+            f"Use {setting('transform', 'none')}.",
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.windows import Forecasting, Ints
+from forecast.data.windows import Ints, ScaledForecaster
 from forecast.inference.network import Network, States
 from forecast.models.shape import Fed
 
@@ -45,7 +45,7 @@ class Batch:
         self._network = network
         self._known = [(*pair, own) for pair, own in zip(asked, np.split(answers, ends[:-1]), strict=True)]
 
-    def over(self, rows: Fed) -> Forecasting:
+    def over(self, rows: Fed) -> ScaledForecaster:
         """The function from first rows of windows [N] to their scaled forecasts [N, H, D] or [N, H, D, Q]."""
         starts, answers = next((starts, answers) for fed, starts, answers in self._known if fed is rows)
 

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from forecast.data.windows import Forecasting, Ints
+from forecast.data.windows import Ints, ScaledForecaster
 from forecast.models.graph import WINDOWS_AT_ONCE
 from forecast.models.shape import Fed, Shape, fed_windows
 
@@ -22,7 +22,7 @@ States = Sequence[NDArray[np.float32]]
 class Network(Protocol):
     """A trained network, whoever computes it."""
 
-    def over(self, rows: Fed) -> Forecasting:
+    def over(self, rows: Fed) -> ScaledForecaster:
         """The function from first rows of windows [N] to scaled forecasts [N, H, D] or [N, H, D, Q]."""
 
     def state_shapes(self, n_series: int) -> list[tuple[int, ...]]:
@@ -58,7 +58,7 @@ class OnnxNetwork:
         self._states = [taken.shape[1] for taken in self._session.get_inputs() if taken.name.startswith("state_")]
         self._shape, self._answer = shape, self._session.get_outputs()[0].shape[1:]
 
-    def over(self, rows: Fed) -> Forecasting:
+    def over(self, rows: Fed) -> ScaledForecaster:
         """The function from first rows of windows [N] to scaled forecasts [N, H, D] or [N, H, D, Q]."""
         return partial(self._all, rows)
 

@@ -9,13 +9,13 @@ import pandas as pd
 
 from forecast.data.newest import NewestRows
 from forecast.data.prepare import long_format
-from forecast.data.windows import InUnits, median
+from forecast.data.windows import Forecaster, median
 from forecast.intervals.conformal import Intervals, interval_columns
 from forecast.models.naive import naive_forecasts
 
 
 def newest_forecast(
-    newest: NewestRows, models: Mapping[str, InUnits], season: int, intervals: Intervals | None = None
+    newest: NewestRows, models: Mapping[str, Forecaster], season: int, intervals: Intervals | None = None
 ) -> pd.DataFrame:
     """The forecast of every model and of the naive ones: unique_id, ds, cutoff and a column for each.
 
@@ -32,13 +32,13 @@ def newest_forecast(
     if intervals is not None:
         series = rows.series[windows.starts]
         quantiles = intervals.only(models).quantiles(forecasts, series)
-        quantiles = {name: rows.bounds.within(values, series) for name, values in quantiles.items()}
+        quantiles = {name: rows.bounds.clip(values, series) for name, values in quantiles.items()}
         y_pred |= interval_columns(quantiles, intervals)
     return long_format(rows, windows, np.arange(len(windows)), y_pred)
 
 
 def newest_paths(
-    newest: NewestRows, models: Mapping[str, InUnits], intervals: Intervals, count: int, seed: int
+    newest: NewestRows, models: Mapping[str, Forecaster], intervals: Intervals, count: int, seed: int
 ) -> pd.DataFrame:
     """Sample paths of every model from the newest origin: unique_id, ds, cutoff, path and a column for each.
 
@@ -60,7 +60,7 @@ def newest_paths(
     every = np.arange(len(windows))
     frames = []
     for path in range(count):
-        columns = {name: rows.bounds.within(paths[path], series) for name, paths in drawn.items()}
+        columns = {name: rows.bounds.clip(paths[path], series) for name, paths in drawn.items()}
         frames.append(long_format(rows, windows, every, columns).assign(path=path + 1))
     found = pd.concat(frames, ignore_index=True)[["unique_id", "ds", "cutoff", "path", *models]]
     return found.sort_values(["unique_id", "path", "ds"], kind="stable", ignore_index=True)

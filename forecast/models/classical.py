@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
-from forecast.data.windows import InUnits, Windows, precomputed
+from forecast.data.windows import Forecaster, Windows, precomputed
 
 # What is fitted at a cut-off: so many seasons before it, but no fewer and no more rows than these. Older rows tell
 # these models little about today and cost time.
@@ -132,7 +132,7 @@ class References:
     """
 
     windows: Windows
-    models: Mapping[str, InUnits]
+    models: Mapping[str, Forecaster]
     seconds: Mapping[str, float]
     failed: Mapping[str, int]
     left_out: tuple[str, ...]
@@ -172,7 +172,7 @@ def classical_references(
     return References(
         some,
         {
-            name: precomputed(some, rows.bounds.within(np.stack(trial.forecasts)[order], rows.series[some.starts]))
+            name: precomputed(some, rows.bounds.clip(np.stack(trial.forecasts)[order], rows.series[some.starts]))
             for name, trial in kept.items()
         },
         {name: trial.seconds for name, trial in trials.items()},

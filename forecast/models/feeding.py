@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.windows import Forecasting, Ints
+from forecast.data.windows import Ints, ScaledForecaster
 from forecast.models.backend import keras, tf
 from forecast.models.shape import Fed, Shape, fed_windows
 
@@ -61,7 +61,7 @@ class Forecaster:
         self._forecast = tf.function(forecast, input_signature=[input_specs(shape, batch_size)])
         self._shape, self._answer = shape, network.output_shape[1:]
 
-    def over(self, rows: Fed) -> Forecasting:
+    def over(self, rows: Fed) -> ScaledForecaster:
         """The function from first rows of windows [N] of some rows to scaled forecasts [N, H, D] or [N, H, D, Q]."""
         return partial(self._all, rows)
 
@@ -85,7 +85,7 @@ class KerasNetwork:
     def __init__(self, network: keras.Model, shape: Shape, batch_size: int | None = None) -> None:
         self._network, self._forecaster = network, Forecaster(network, shape, batch_size)
 
-    def over(self, rows: Fed) -> Forecasting:
+    def over(self, rows: Fed) -> ScaledForecaster:
         """The function from first rows of windows [N] to scaled forecasts [N, H, D] or [N, H, D, Q]."""
         return self._forecaster.over(rows)
 

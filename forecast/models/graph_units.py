@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from forecast.config import NetworkConfig
 from forecast.data.panel import Floats
-from forecast.data.quality import TURN
+from forecast.data.quantities import TURN
 from forecast.data.windows import Flags
 from forecast.models.graph import Weights, written_into
 from forecast.models.graph_nodes import Graph

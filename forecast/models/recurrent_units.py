@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from forecast.config import NetworkConfig
-from forecast.data.quality import TURN
+from forecast.data.quantities import TURN
 from forecast.models.backend import keras
 from forecast.models.shape import Shape
 from forecast.models.units import Units, inputs_in_units

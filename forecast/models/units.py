@@ -9,7 +9,7 @@ import numpy as np
 from forecast.config import DataConfig, NetworkConfig
 from forecast.data.bounds import Bounds, bounds_of
 from forecast.data.panel import Floats
-from forecast.data.quality import TURN
+from forecast.data.quantities import TURN
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Flags
 from forecast.models.shape import Shape

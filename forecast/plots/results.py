@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.prepare import Prepared, Rows
-from forecast.data.quality import TURN
+from forecast.data.quantities import TURN
 from forecast.data.split import Split
 from forecast.evaluation.scoring import Evaluation
 from forecast.plots.diagnosis import ClockErrors, Diagnosis, Reliability, Residuals, diagnose
@@ -231,7 +231,7 @@ def plotted_series(rows: Rows) -> list[PlottedSeries]:
 def observed_series(rows: Rows, one: PlottedSeries) -> pd.DataFrame:
     """``unique_id, ds, y``: what was observed of one series and target."""
     span = rows.panel.rows(one.series)
-    y = rows.course(one.series, one.target)
+    y = rows.series_values(one.series, one.target)
     known = np.flatnonzero(~np.isnan(y))
     stop = int(known[-1]) + 1 if len(known) else 0
     return pd.DataFrame({"unique_id": one.unique_id, "ds": rows.panel.times[span][:stop], "y": y[:stop]})

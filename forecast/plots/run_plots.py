@@ -640,7 +640,7 @@ def plot_data(
     any_missing = False
     for axes, one in zip(strips, series, strict=True):
         span = rows.panel.rows(one.series)
-        any_missing |= _draw_rows(axes, times[span], rows.course(one.series, one.target), stretches[span])
+        any_missing |= _draw_rows(axes, times[span], rows.series_values(one.series, one.target), stretches[span])
         unit = rows.panel.units.get(rows.targets[one.target], "")
         name = printable(one.unique_id, 18) + (f"\n({printable(unit, 10)})" if unit else "")
         axes.set_ylabel(name if len(series) > 1 else labels.with_unit(labels.target))

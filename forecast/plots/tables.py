@@ -237,7 +237,7 @@ def column_table(prepared: Prepared, apart: int) -> Table:
     for series, names in enumerate(rows.unique_ids[:MOST_SERIES]):
         for target, name in enumerate(names):
             unit = panel.units.get(rows.targets[target], "")
-            _add_column(table, name, unit, "target", rows.course(series, target))
+            _add_column(table, name, unit, "target", rows.series_values(series, target))
     once = slice(0, panel.n_rows // apart) if panel.n_series == apart else slice(None)
     for place, name in enumerate(panel.columns[rows.n_targets :], start=rows.n_targets):
         part = "known ahead" if name in known else "covariate"

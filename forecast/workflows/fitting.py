@@ -18,7 +18,7 @@ from forecast.config import NetworkConfig
 from forecast.data.panel import Arrays
 from forecast.data.prepare import Prepared, Rows, in_units
 from forecast.data.scaling import Scaler
-from forecast.data.windows import InUnits, Windows
+from forecast.data.windows import Forecaster, Windows
 from forecast.errors import MachineError
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import score_models
@@ -121,7 +121,7 @@ class Trained:
             [member.history.assign(member=number + 1) for number, member in enumerate(self.members)], ignore_index=True
         )
 
-    def over(self, rows: Rows, scaler: Scaler) -> InUnits:
+    def over(self, rows: Rows, scaler: Scaler) -> Forecaster:
         """The function from first rows of windows to forecasts in the targets' own units.
 
         Args:
@@ -196,7 +196,7 @@ class Fitted:
     """
 
     trained: Mapping[str, Trained]
-    models: Mapping[str, InUnits]
+    models: Mapping[str, Forecaster]
 
 
 def fit_aside(prepared: Prepared, naive_error: Mapping[str, NaiveError], progress: Progress) -> Fitted:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from forecast.config import Config, NetworkConfig, Settings
 from forecast.data.panel import Arrays
 from forecast.data.prepare import Rows, in_units
-from forecast.data.windows import Forecasting, Ints, InUnits, Windows
+from forecast.data.windows import Forecaster, Ints, ScaledForecaster, Windows
 from forecast.errors import RunError
 from forecast.inference.network import Network, OnnxNetwork
 from forecast.models.catalogue import has_baseline, network_configs
@@ -143,7 +143,7 @@ def without_tensorflow(
         graph = OnnxNetwork(graph_of(parts, shape, weights_of(network)), shape)
     except NotInGraph as reason:
         return in_keras, str(reason)
-    starts = windows.every(_COMPARED).starts
+    starts = windows.subsample(_COMPARED).starts
     expected = in_keras.over(rows)(starts)
     apart = float(np.abs(graph.over(rows)(starts) - expected).max(initial=0.0))
     if apart <= _ROUNDING * max(1.0, float(np.abs(expected).max(initial=0.0))):
@@ -151,7 +151,7 @@ def without_tensorflow(
     return in_keras, f"ONNX Runtime and Keras differ by {apart:.2g} on the same windows"
 
 
-def averaged(members: Sequence[Forecasting]) -> Forecasting:
+def averaged(members: Sequence[ScaledForecaster]) -> ScaledForecaster:
     """The mean of the members' forecasts."""
 
     def forecast(starts: Ints) -> NDArray[np.float32]:
@@ -160,7 +160,7 @@ def averaged(members: Sequence[Forecasting]) -> Forecasting:
     return forecast if len(members) > 1 else members[0]
 
 
-def forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, InUnits]:
+def forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, Forecaster]:
     """The networks of a run over new rows, in the targets' own units, by the name of their column.
 
     Args:
@@ -171,7 +171,7 @@ def forecasters_of(run: Run, rows: Rows, model_weights: str) -> dict[str, InUnit
     return forecasters_over(rows, run, networks_of(run, rows, model_weights))
 
 
-def forecasters_over(rows: Rows, run: Run, networks: Networks) -> dict[str, InUnits]:
+def forecasters_over(rows: Rows, run: Run, networks: Networks) -> dict[str, Forecaster]:
     """Networks of a run over new rows, in the targets' own units.
 
     Args:

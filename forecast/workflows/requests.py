@@ -10,7 +10,7 @@ import pandas as pd
 from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.prepare import Rows, encode, windows_of
 from forecast.data.read import Source
-from forecast.data.windows import Ints, InUnits, Windows
+from forecast.data.windows import Forecaster, Ints, Windows
 from forecast.errors import DataError
 from forecast.evaluation.scoring import update_intervals
 from forecast.inference.newest import newest_forecast
@@ -44,7 +44,7 @@ class ForecastRequest:
         pairs = [(self.newest.rows, self.newest.windows), *([] if self.since is None else [self.since])]
         return [(rows, windows.starts) for rows, windows in pairs]
 
-    def models(self, networks: Networks) -> dict[str, InUnits]:
+    def models(self, networks: Networks) -> dict[str, Forecaster]:
         """The networks over the newest rows, in the targets' own units."""
         return forecasters_over(self.newest.rows, self.run, networks)
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, windows_of
-from forecast.data.windows import InUnits, Windows
+from forecast.data.windows import Forecaster, Windows
 from forecast.errors import DataError
 from forecast.evaluation.scoring import Evaluation, read_naive_errors, score_models
 from forecast.intervals.conformal import Intervals
@@ -23,7 +23,7 @@ def intervals_at_start(run: Run, panel: Panel) -> Intervals | None:
 
 
 def score_models_of_run(
-    run: Run, rows: Rows, windows: Windows, models: Mapping[str, InUnits], intervals: Intervals | None = None
+    run: Run, rows: Rows, windows: Windows, models: Mapping[str, Forecaster], intervals: Intervals | None = None
 ) -> Evaluation:
     """Scores and forecasts of some models on windows of a run, scaled by the run's own naive errors.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecast.data.panel import Clock, Panel
-from forecast.data.quality import check_columns, inspect_columns, mask_sentinels, warnings_of
+from forecast.data.quality import check_columns, inspect_columns, mask_sentinels, panel_warnings
 
 STEP = np.arange(400)
 WAVE = 20 + 10 * np.sin(STEP / 7)
@@ -50,18 +50,18 @@ def test_absent_rows_are_counted_with_the_longest_gap():
     panel = panel_of(WAVE)
     kept = np.r_[0:100, 103:200, 210:400]
     gappy = Panel(panel.values[kept], panel.times[kept], ("v",), Clock("h"))
-    assert "13 hours absent in 2 gap(s), the longest 10 hours after 2020-01-09 07:00" in warnings_of(gappy)[0]
+    assert "13 hours absent in 2 gap(s), the longest 10 hours after 2020-01-09 07:00" in panel_warnings(gappy)[0]
 
 
 def test_holidays_of_an_exchange_are_no_gap():
     days = np.array(["2020-12-23", "2020-12-24", "2020-12-29", "2020-12-30"], "datetime64[us]")
-    assert warnings_of(Panel(np.array([[1.0], [2.0], [4.0], [3.0]]), days, ("v",), Clock("B"))) == ()
+    assert panel_warnings(Panel(np.array([[1.0], [2.0], [4.0], [3.0]]), days, ("v",), Clock("B"))) == ()
 
 
 def test_a_lonely_row_of_1970_is_named():
     times = np.r_[np.datetime64("1970-01-01", "us"), panel_of(WAVE).times]
     panel = Panel(np.r_[1.0, WAVE][:, None], times, ("v",), Clock("h"))
-    assert any("1970-01-01" in sentence and "unset clock" in sentence for sentence in warnings_of(panel))
+    assert any("1970-01-01" in sentence and "unset clock" in sentence for sentence in panel_warnings(panel))
 
 
 @pytest.mark.parametrize(

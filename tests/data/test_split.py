@@ -77,7 +77,7 @@ def test_every_series_is_cut_at_the_same_moments() -> None:
 def test_no_part_may_be_empty(options: dict[str, str]) -> None:
     with pytest.raises(DataError) as caught:
         split_by_time(daily(10), DataSettings(**options))
-    assert "--validation-from" in caught.value.advice
+    assert "--validation-from" in caught.value.text("shell")[1]
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 3])

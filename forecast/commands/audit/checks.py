@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.commands.audit.altered import AlteredPanel
-from forecast.data.panel import Panel, moment
+from forecast.data.panel import Panel, format_time
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.scaling import Scaler
 from forecast.data.split import PARTS
@@ -81,7 +81,7 @@ class Audit:
             "run": self.run,
             "passed": self.passed,
             "verdict": self.verdict,
-            "origins": [moment(origin) for origin in self.origins],
+            "origins": [format_time(origin) for origin in self.origins],
             "checks": [vars(check) for check in self.checks],
             "warnings": list(self.warnings),
         }
@@ -187,7 +187,7 @@ def check_parts(prepared: Prepared, manifest: Mapping[str, Any]) -> tuple[Check,
     spans = {part: (panel.times[rows].min(), panel.times[rows].max()) for part, rows in targets.items()}
     counts = ", ".join(f"{len(found):,} {part}" for part, found in windows.items())
     n_rows = ", ".join(f"{int(rows.sum()):,} {part}" for part, rows in targets.items())
-    ranges = ", ".join(f"{part} {moment(first)} … {moment(last)}" for part, (first, last) in spans.items())
+    ranges = ", ".join(f"{part} {format_time(first)} … {format_time(last)}" for part, (first, last) in spans.items())
     demands: dict[str, tuple[str, list[str]]] = {
         "windows": (
             f"{counts} windows, as recorded; none crosses a gap or a series' end",
@@ -213,7 +213,7 @@ def target_rows(windows: Windows, n_rows: int) -> Flags:
 def row_in_words(panel: Panel, row: int) -> str:
     """Which row: "at 2010-01-01 00:00:00", and of which series if there are several."""
     of_series = f" of series {panel.series_ids[int(panel.series_of_row()[row])]!r}" if panel.n_series > 1 else ""
-    return f"at {moment(panel.times[row])}{of_series}"
+    return f"at {format_time(panel.times[row])}{of_series}"
 
 
 def _not_as_recorded(windows: Mapping[str, Windows], prepared: Prepared, manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -248,4 +248,4 @@ def _overlapping(spans: Mapping[str, tuple[np.datetime64, np.datetime64]]) -> It
     for one, other in pairwise(spans):
         last, first = spans[one][1], spans[other][0]
         if last >= first:
-            yield f"{one} has a target row at {moment(last)}, and {other} one at {moment(first)} already"
+            yield f"{one} has a target row at {format_time(last)}, and {other} one at {format_time(first)} already"

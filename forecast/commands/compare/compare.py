@@ -24,7 +24,7 @@ from forecast.config import Config, Settings
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, data_warnings, prepare
 from forecast.data.read import Source, read, report_notes
-from forecast.data.windows import Ints, InUnits, Windows, origins_of, precomputed
+from forecast.data.windows import Forecaster, Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import naive_errors, score_models
@@ -81,7 +81,7 @@ class _Benchmark:
     season: int
     naive_error: Mapping[str, NaiveError]
 
-    def scores(self, windows: Windows, models: Mapping[str, InUnits]) -> dict[str, Any]:
+    def scores(self, windows: Windows, models: Mapping[str, Forecaster]) -> dict[str, Any]:
         """Scores as in metrics.json; the first of the models is compared with the others."""
         return score_models(self.rows, windows, models, self.season, self.naive_error).metrics
 
@@ -236,7 +236,7 @@ def _train_all(
     trainings: dict[str, list[_Training]] = {name: [] for name in prepared}
     for round_ in range(n_seeds):
         seed = training.seed + round_ * training.ensemble  # each member of an ensemble has one, too
-        baseline: dict[str, InUnits] = {}
+        baseline: dict[str, Forecaster] = {}
         for number, (name, of_model) in enumerate(prepared.items(), start=1):
             label = f"seed {seed}, {round_ * len(prepared) + number} of {len(prepared) * n_seeds}"
             seeded = replace(of_model, config=of_model.config.replace(training={"seed": seed}))
@@ -249,10 +249,10 @@ def _train_all(
 def _train_one(
     benchmark: _Benchmark,
     prepared: Prepared,
-    baseline: Mapping[str, InUnits],
+    baseline: Mapping[str, Forecaster],
     references: References | None,
     progress: Progress,
-) -> tuple[_Training, InUnits]:
+) -> tuple[_Training, Forecaster]:
     """Train one model with one seed and score it; and its forecasts of the test windows."""
     name, windows = prepared.config.network.model, benchmark.test
     fitted = fit_aside(prepared, benchmark.naive_error, progress)

@@ -104,9 +104,9 @@ def _examine(run: Run, panel: Panel) -> Findings:
     split = {name: Opened(network) for name, network in networks.items()}
     model, segment = run.config.network.model, min(run.config.network.segment, windows.lookback)
     of_window = _UNIT_BYTES * sum(run.config.network.units) * -(-windows.lookback // segment)
-    traced = windows.every(min(_TRACED, max(1, _TRACE_BYTES // of_window)))
-    differentiated = gather(rows, windows.every(_DIFFERENTIATED).starts, shape)[0]
-    columns, parts = _importance(split[model], rows, windows.every(_SHUFFLED), shape)
+    traced = windows.subsample(min(_TRACED, max(1, _TRACE_BYTES // of_window)))
+    differentiated = gather(rows, windows.subsample(_DIFFERENTIATED).starts, shape)[0]
+    columns, parts = _importance(split[model], rows, windows.subsample(_SHUFFLED), shape)
     return Findings(
         run=run,
         rows=rows,

@@ -20,7 +20,7 @@ from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Rows, arrange, in_units
 from forecast.data.quality import mask_sentinels
 from forecast.data.read import Source, read
-from forecast.data.windows import Forecasting, Ints
+from forecast.data.windows import Ints, ScaledForecaster
 from forecast.errors import DataError, RunError
 from forecast.inference.network import Network
 from forecast.inference.newest import newest_forecast
@@ -178,7 +178,7 @@ class Stream:
         )
         return self._recent.get(series_id, none)
 
-    def _run_networks(self, rows: Rows, recent: RecentRows) -> tuple[RecentRows, dict[str, Forecasting]]:
+    def _run_networks(self, rows: Rows, recent: RecentRows) -> tuple[RecentRows, dict[str, ScaledForecaster]]:
         """The recent rows with the states after the newest of them, and each network as a function of windows.
 
         Raises:
@@ -201,7 +201,7 @@ class Stream:
                 f"Fill it in, or forget all before with {RESTART}.",
             )
         states: dict[str, tuple[NDArray[np.float32], ...]] = {}
-        forecasters: dict[str, Forecasting] = {}
+        forecasters: dict[str, ScaledForecaster] = {}
         for name, members in self._networks.items():
             forecasts = []
             for number, member in enumerate(members, 1):
@@ -293,7 +293,7 @@ def _without_sentinels(recent: RecentRows, row: Floats) -> Floats:
     return seen[-1]
 
 
-def _by_series(forecasts: NDArray[np.float32], rows: Rows) -> Forecasting:
+def _by_series(forecasts: NDArray[np.float32], rows: Rows) -> ScaledForecaster:
     """Forecasts that were made already, one for each series, as a function of windows."""
 
     def forecast(starts: Ints) -> NDArray[np.float32]:
