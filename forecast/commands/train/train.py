@@ -19,7 +19,7 @@ from forecast.data.newest import newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, Rows, data_warnings, prepare, windows_of
 from forecast.data.read import Source, is_built_in, read, report_notes
-from forecast.data.windows import InUnits
+from forecast.data.windows import Forecaster
 from forecast.errors import DataError, ForecastError, MachineError, phrase, rendered, setting
 from forecast.evaluation.scoring import (
     Evaluation,
@@ -166,7 +166,7 @@ def _train_run(workshop: Workshop) -> Run:
     return _write_run(workshop, trained, refitted, evaluation, forecast)
 
 
-def _over(trained: Mapping[str, Trained], rows: Rows, prepared: Prepared) -> dict[str, InUnits]:
+def _over(trained: Mapping[str, Trained], rows: Rows, prepared: Prepared) -> dict[str, Forecaster]:
     """What the networks of a run forecast over some rows, by column."""
     columns = column_names(prepared.config)
     return {columns[network]: result.over(rows, prepared.scaler) for network, result in trained.items()}
