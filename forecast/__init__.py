@@ -35,7 +35,7 @@ _HOMES = {
     "MODELS": "models.catalogue",
     "configure": "models.catalogue",
     "resolve": "models.defaults",
-    "build_network": "models.recurrent",
+    "build_network": "models.backends.keras",
     "Run": "runs.run",
     "all_runs": "runs.find",
     "find": "runs.find",
@@ -100,10 +100,10 @@ if TYPE_CHECKING:
     from forecast.errors import MachineError as MachineError
     from forecast.errors import RunError as RunError
     from forecast.evaluation import metrics as metrics
+    from forecast.models.backends.keras import build_network as build_network
     from forecast.models.catalogue import MODELS as MODELS
     from forecast.models.catalogue import configure as configure
     from forecast.models.defaults import resolve as resolve
-    from forecast.models.recurrent import build_network as build_network
     from forecast.runs.find import all_runs as all_runs
     from forecast.runs.find import find as find
     from forecast.runs.run import Run as Run

@@ -170,7 +170,7 @@ class NetworkSettings(Section):
     """The recurrent network: a preset's name and its parts. Defaults are those of the Keras LSTM layer."""
 
     model: str = Field("lstm", description="Preset from the catalogue; the other options change its parts.")
-    cell: Literal["rnn", "gru", "lstm", "peephole", "coupled", "slstm"] = Field("lstm", description="Recurrent cell.")
+    cell: str = Field("lstm", description="Recurrent cell.")
     bidirectional: bool = Field(False, description="Read the window from both ends.")
     units: Sizes = Field(
         (64,), min_length=1, max_length=64, description="Units of each recurrent layer, such as 64 or 64,32."

@@ -20,9 +20,9 @@ import pandas as pd
 
 import forecast
 from forecast.data.prepare import encode
+from forecast.model import forecasters, load_models
 from forecast.progress import NullProgress
 from forecast.runs.rows import new_panel
-from forecast.workflows.networks import forecasters_of
 from forecast.workflows.scoring import unseen_windows
 
 COLUMNS = 4
@@ -57,7 +57,7 @@ def main() -> None:
         seconds, grown = time.perf_counter() - started, peak_megabytes() - before
 
         rows = encode(new_panel(run, table, NullProgress()), run.config.data, run.scaler)
-        windows, models = unseen_windows(run, rows), forecasters_of(run, rows, "model")
+        windows, models = unseen_windows(run, rows), forecasters(load_models(run), rows)
         for model in models.values():
             model(windows.starts[:1])
         started = time.perf_counter()

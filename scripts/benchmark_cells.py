@@ -1,4 +1,4 @@
-"""How fast each cell is trained on this machine, by way of looping: ``python scripts/benchmark_cells.py``.
+"""How fast each cell is trained on this machine, by kind of loop: ``python scripts/benchmark_cells.py``.
 
 Windows a second of a forward and a backward pass of one layer, the best of some turns, for a grid of units,
 steps and batch; beside Keras's own layer as it comes, or its loop over the cell where it has no such layer. In brackets
@@ -14,25 +14,22 @@ from typing import Any
 
 import numpy as np
 
-from forecast.models.backend import keras, tf
-from forecast.models.cells import CoupledLSTMCell, GRUCell, LSTMCell, PeepholeLSTMCell, SimpleRNNCell, SLSTMCell
-from forecast.models.loops import Recurrence, can_be_fused, is_worth_compiling
+from forecast.models.backends.loops import Recurrence, RecurrentCell, can_be_fused, is_worth_compiling
+from forecast.models.backends.tensorflow import keras, tf
+from forecast.models.cells import CELLS
 from records import markdown
 
 # Units, steps, features, batch. The first four are the small and middle shapes.
 GRID = ((32, 24, 8, 32), (32, 168, 8, 64), (64, 24, 8, 64), (64, 168, 8, 64), (128, 15, 128, 512), (128, 96, 8, 256))
 N_SMALL = 4
 
-WAYS = ("Keras", "default", "unrolled", "fused", "XLA")
+LOOPS = ("Keras", "default", "unrolled", "fused", "XLA")
 
-CELLS: dict[str, tuple[Any, Any]] = {
-    "rnn": (SimpleRNNCell, keras.layers.SimpleRNN),
-    "gru": (GRUCell, keras.layers.GRU),
-    "lstm": (LSTMCell, keras.layers.LSTM),
-    "peephole": (PeepholeLSTMCell, None),
-    "coupled": (CoupledLSTMCell, None),
-    "slstm": (SLSTMCell, None),
-}
+# The graph of a longer loop takes minutes to build.
+LONGEST_UNROLLED = 48
+
+# Keras's own layers, where it has one.
+KERAS_LAYERS = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 
 
 def rates(layers: dict[str, tuple[Any, bool]], shape: tuple[int, int, int], seconds: float) -> dict[str, float]:
@@ -78,21 +75,23 @@ def peak(seconds: float) -> float:
     return 2 * n**3 / best
 
 
-def ways(name: str, units: int, shape: tuple[int, int, int]) -> dict[str, tuple[Any, bool]]:
-    """The layers to compare on a batch [B, n, F]: Keras's as it comes, the default, and each way that can be forced.
+def layers_of(name: str, units: int, shape: tuple[int, int, int]) -> dict[str, tuple[Any, bool]]:
+    """The layers to compare on a batch [B, n, F]: Keras's as it comes, the default, and each loop that can be forced.
 
     With each, whether it is compiled by XLA.
     """
-    cell, layer = CELLS[name]
+
+    def cell() -> RecurrentCell:
+        return RecurrentCell(name, units)
 
     def of_keras() -> Any:
-        return layer(units) if layer else keras.layers.RNN(cell(units))
+        return KERAS_LAYERS[name](units) if name in KERAS_LAYERS else keras.layers.RNN(cell())
 
-    found = {"Keras": (of_keras(), False), "default": (Recurrence(cell(units)), is_compiled(cell(units), shape))}
-    if shape[1] <= 48:
-        found["unrolled"] = Recurrence(cell(units), way="unrolled"), False
-    if can_be_fused(cell(units)):
-        found["fused"] = Recurrence(cell(units), way="fused"), False
+    found = {"Keras": (of_keras(), False), "default": (Recurrence(cell()), is_compiled(cell(), shape))}
+    if shape[1] <= LONGEST_UNROLLED:
+        found["unrolled"] = Recurrence(cell(), loop="unrolled"), False
+    if can_be_fused(cell()):
+        found["fused"] = Recurrence(cell(), loop="fused"), False
     return found | {"XLA": (of_keras(), True)}
 
 
@@ -104,8 +103,9 @@ def is_compiled(cell: Any, shape: tuple[int, int, int]) -> bool:
 
 def operations(name: str, units: int, steps: int, features: int) -> float:
     """Of the matrix products of one window, forwards and backwards."""
-    gates = {"rnn": 1, "gru": 3, "coupled": 3}.get(name, 4)
-    return 3 * 2 * steps * gates * units * (units + features)
+    cell = CELLS[name]
+    read = features + (units if cell.sees_output else 0)
+    return 3 * 2 * steps * len(cell.parts) * units * read
 
 
 def summary(found: dict[str, list[tuple[float, float, float]]]) -> str:
@@ -125,21 +125,23 @@ def summary(found: dict[str, list[tuple[float, float, float]]]) -> str:
 
 
 def main() -> None:
-    """Print every way of every cell, and then a summary."""
-    parser = argparse.ArgumentParser(description="Speed of the recurrent layers by cell, shape and way of looping.")
+    """Print every loop of every cell, and then a summary."""
+    parser = argparse.ArgumentParser(description="Speed of the recurrent layers by cell, shape and kind of loop.")
     parser.add_argument("--cells", default=",".join(CELLS), help="some cells, such as lstm,gru")
     parser.add_argument("--seconds", type=float, default=1.5, help="for each measurement")
     options = parser.parse_args()
     most = peak(options.seconds)
     print(f"peak of a matrix product: {most / 1e9:.0f} GFLOP/s\n")
-    head = ("cell", "units", "steps", "features", "batch", *WAYS)
+    head = ("cell", "units", "steps", "features", "batch", *LOOPS)
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
     figures: dict[str, list[tuple[float, float, float]]] = {name: [] for name in options.cells.split(",")}
     for name, of_cell in figures.items():
         for units, steps, features, batch in GRID:
             shape = (batch, steps, features)
-            found = rates(ways(name, units, shape), shape, options.seconds)
-            cells = [f"{found[way]:,.0f} ({found[way] / found['Keras']:.2f})" if way in found else "–" for way in WAYS]
+            found = rates(layers_of(name, units, shape), shape, options.seconds)
+            cells = [
+                f"{found[loop]:,.0f} ({found[loop] / found['Keras']:.2f})" if loop in found else "–" for loop in LOOPS
+            ]
             print(f"| {' | '.join(map(str, (name, units, steps, features, batch, *cells)))} |", flush=True)
             share = found["default"] * operations(name, units, steps, features) / most
             of_cell.append((found["default"], found["default"] / found["Keras"], share))

@@ -107,12 +107,12 @@ def _prepared(panel: Any) -> Any:
 
 
 def _trained(prepared: Any) -> Any:
+    from forecast.commands.train.networks import fit_without_saving
     from forecast.evaluation.scoring import naive_errors
     from forecast.progress import NullProgress
-    from forecast.workflows.fitting import fit_aside
 
     naive_error = naive_errors(prepared.rows, prepared.training_rows, prepared.config.data.season)
-    return fit_aside(prepared, naive_error, NullProgress()), naive_error
+    return fit_without_saving(prepared, naive_error, NullProgress()), naive_error
 
 
 def _newest(prepared: Any, fitted: Any) -> Any:
@@ -120,14 +120,15 @@ def _newest(prepared: Any, fitted: Any) -> Any:
     from forecast.inference.newest import newest_forecast
 
     newest = newest_rows(prepared.rows.panel, prepared.config.data, prepared.scaler)
-    models = {"model": fitted.trained["model"].over(newest.rows, prepared.scaler)}
+    models = {"model": fitted["model"].over(newest.rows)}
     return newest_forecast(newest, models, prepared.config.data.season)
 
 
 def _scored(prepared: Any, fitted: Any, naive_error: Any) -> Any:
     from forecast.evaluation.scoring import score_models
 
-    return score_models(prepared.rows, prepared.test, fitted.models, prepared.config.data.season, naive_error)
+    models = {model.name: model.over(prepared.rows) for model in fitted.values()}
+    return score_models(prepared.rows, prepared.test, models, prepared.config.data.season, naive_error)
 
 
 def _megabytes(key: str) -> float:

@@ -13,7 +13,9 @@ import pstats
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
@@ -23,11 +25,13 @@ from benchmark import DATASETS, SIZES, load
 from contenders.contest import Contest
 from contenders.product import asked
 from forecast.progress import NullProgress, Training
+from forecast.runs.checkpoints import save_checkpoint
+from forecast.training.trainer import Fit
 from records import markdown
 
-# The functions that do the parts of an epoch, by the file that they stand in.
-LEARNING, GATHERING = ("trainer.py", "step"), ("trainer.py", "_batch")
-PARTS = {("trainer.py", "_validate"): "validation", ("checkpoint.py", "save_checkpoint"): "checkpoint"}
+# The functions that do the parts of an epoch.
+LEARNING, GATHERING = Fit.step, Fit._batch
+PARTS: dict[Callable[..., Any], str] = {Fit._validate: "validation", save_checkpoint: "checkpoint"}
 
 # The kernels of a recurrent layer.
 KERNELS = {"BlockLSTMV2": "the recurrence, forwards", "BlockLSTMGradV2": "the recurrence, backwards"}
@@ -60,11 +64,15 @@ class SecondEpoch(NullProgress):
 
     def parts(self) -> dict[str, float]:
         """Seconds of each part of the epoch as Python sees it."""
-        whole = {(Path(file).name, name): row for (file, _, name), row in pstats.Stats(self.python).stats.items()}  # type: ignore[attr-defined]
-        learning = whole[LEARNING][3]
-        gathering = whole[GATHERING][3]
-        found = {"compiled steps": learning - gathering, "waiting for the batches": gathering}
-        found |= {part: whole[function][3] for function, part in PARTS.items()}
+        rows = pstats.Stats(self.python).stats  # type: ignore[attr-defined]
+
+        def seconds(function: Callable[..., Any]) -> float:
+            code = function.__code__
+            return float(rows[code.co_filename, code.co_firstlineno, code.co_name][3])
+
+        gathering = seconds(GATHERING)
+        found = {"compiled steps": seconds(LEARNING) - gathering, "waiting for the batches": gathering}
+        found |= {part: seconds(function) for function, part in PARTS.items()}
         return found | {"the rest": self.seconds - sum(found.values())}
 
     def operations(self) -> Counter[str]:

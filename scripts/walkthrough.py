@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.models.backend import keras, tf
-from forecast.models.cells import LSTMCell
-from forecast.models.loops import Recurrence
+from forecast.models.backends.loops import Recurrence, RecurrentCell
+from forecast.models.backends.tensorflow import keras, tf
 
 Floats = NDArray[np.float64]
 
@@ -42,7 +41,7 @@ def sigmoid(x: Floats) -> Floats:
 
 def one_step() -> None:
     """A cell of four units reads one row from a zero state."""
-    cell = LSTMCell(UNITS)
+    cell = RecurrentCell("lstm", UNITS)
     h, c = np.zeros((1, UNITS)), np.zeros((1, UNITS))
     output, (h_cell, c_cell) = cell(tf.constant(ROW, tf.float32), [tf.zeros((1, UNITS)), tf.zeros((1, UNITS))])
     kernel, recurrent, bias = (weight.astype(np.float64) for weight in cell.get_weights())
@@ -88,7 +87,9 @@ def many_steps() -> None:
 def a_stack() -> None:
     """Two layers, of four and of five units, over a batch of two sequences."""
     batch = np.random.default_rng(7).normal(size=(2, 3, 6)).astype(np.float32)
-    below, above = (Recurrence(LSTMCell(units), return_sequences=True, return_state=True) for units in (4, 5))
+    below, above = (
+        Recurrence(RecurrentCell("lstm", units), return_sequences=True, return_state=True) for units in (4, 5)
+    )
     hidden, *state_below = below(batch)
     outputs, *state_above = above(hidden)
     print("3. A stack: the second layer reads the outputs of the first, step by step")
@@ -101,7 +102,7 @@ def a_stack() -> None:
     print()
     for step in range(3):
         print(f"   h of layer 2 after step {step + 1}, first sequence: {shown(outputs[0, step].numpy())}")
-    together = keras.layers.RNN([LSTMCell(4), LSTMCell(5)], return_sequences=True)
+    together = keras.layers.RNN([RecurrentCell("lstm", units) for units in (4, 5)], return_sequences=True)
     together.build(batch.shape)
     together.set_weights([*below.get_weights(), *above.get_weights()])
     print()

@@ -14,7 +14,7 @@ from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import prepare
 from forecast.errors import ConfigError, DataError
 from forecast.models.defaults import resolve
-from forecast.models.shape import shape_of
+from forecast.models.network import shape_of
 
 
 def frame_of(n_rows: int, ahead: int = 0) -> pd.DataFrame:

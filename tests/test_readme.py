@@ -14,7 +14,7 @@ import pytest
 
 from forecast.cli import build_program
 from forecast.commands.explain import plots as explain_plots
-from forecast.models.backend import tf
+from forecast.models.backends.tensorflow import tf
 from forecast.plots import page, run_plots
 from forecast.training import trainer
 

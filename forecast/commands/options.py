@@ -13,6 +13,7 @@ import typer
 
 from forecast.config import Settings
 from forecast.models.catalogue import DEFAULT_MODEL, MODELS
+from forecast.models.cells import CELLS
 
 SourceArgument = Annotated[
     str, typer.Argument(metavar="SOURCE", help="A built-in name, a file, or - for standard input.")
@@ -34,6 +35,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but resu
 
 # Settings that a command has no use for which keeps no run: it makes no newest forecast, and nobody looks inside.
 NOT_FOR_TRIALS = ("refit", "track_gradients")
+
+# The settings that take a name of a registry.
+_NAMED: dict[str, Collection[str]] = {"model": MODELS, "cell": CELLS}
 
 _PANELS = {"read": "Reading", "data": "Data", "network": "Network", "training": "Training", "intervals": "Intervals"}
 
@@ -114,8 +118,8 @@ def _leaves(annotation: Any) -> list[Any]:
 
 
 def _choices(name: str, annotation: Any) -> str:
-    if name == "model":
-        return f" One of {', '.join(MODELS)}."
+    if name in _NAMED:
+        return f" One of {', '.join(_NAMED[name])}."
     for part in (annotation, *get_args(annotation)):
         if get_origin(part) is Literal:
             return f" One of {', '.join(get_args(part))}."

@@ -18,7 +18,7 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.quantities import TURN
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_time
-from forecast.data.windows import Flags, Forecaster, Ints, ScaledForecaster, Windows, fill_forward, index_windows
+from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows
 from forecast.errors import DataError, setting
 
 # Inputs of this many rows are computed once and kept. With the calendar, the inputs of more rows would take more memory
@@ -307,21 +307,17 @@ def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
     return index_windows(rows.panel, part_rows, rows.usable, rows.seen, config.lookback, config.horizon)
 
 
-def in_units(model: ScaledForecaster, rows: Rows, scaler: Scaler) -> Forecaster:
-    """A forecaster in the targets' own units, within their limits, from a scaled one.
+def forecasts_in_units(scaled: NDArray[np.floating], rows: Rows, starts: Ints, scaler: Scaler) -> Floats:
+    """Scaled forecasts in the targets' own units, within their limits.
 
     Args:
-        model: The scaled forecaster.
-        rows: The rows that its windows index.
+        scaled: [N, H, D], or quantiles [N, H, D, Q].
+        rows: The rows that the windows index.
+        starts: First row of each window, [N].
         scaler: The run's scaler.
     """
-    scaler = scaler.for_series(rows.panel.series_ids)
-
-    def forecast(starts: Ints) -> Floats:
-        series = rows.series[starts]
-        return rows.bounds.clip(scaler.inverse(model(starts).astype(np.float64), series), series)
-
-    return forecast
+    values = scaler.inverse(scaled.astype(np.float64), rows.identity[starts])
+    return rows.bounds.clip(values, rows.series[starts])
 
 
 def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str, Floats]) -> pd.DataFrame:

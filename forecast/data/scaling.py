@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,12 +11,54 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from forecast.data.panel import Floats, Panel
+from forecast.data.quantities import TURN
 from forecast.errors import DataError, setting
 
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 # Rows that are transformed together; those of a longer series are fitted column by column.
 _AT_ONCE = 1 << 20
+
+
+# The arithmetic, over the operations of NumPy or of a back end in `forecast.models.backends`: the same lines scale the
+# rows that are trained on, and stand in the networks that are exported.
+
+
+def scale(ops: Any, values: Any, mean: Any, deviation: Any, logged: Flags) -> Any:
+    """What a network is fed of values in measurement units: ``(log(x) or x - mean) / deviation``.
+
+    Args:
+        ops: Functions of arrays by NumPy's names.
+        values: [..., C].
+        mean: Broadcasts with them.
+        deviation: Positive; broadcasts with them.
+        logged: Which of the columns are logged; broadcasts with them.
+    """
+    return (_where(ops, logged, ops.log, values) - mean) / deviation
+
+
+def unscale(ops: Any, values: Any, mean: Any, deviation: Any, logged: Flags) -> Any:
+    """The reverse of `scale`."""
+    return _where(ops, logged, ops.exp, values * deviation + mean)
+
+
+def unwrap_angles(ops: Any, rows: Any, turns: Any) -> Any:
+    """Rows [B, n, C] with each angle followed round its circle: 350, 10, 30 becomes 350, 370, 390.
+
+    Args:
+        ops: Functions of arrays.
+        rows: In measurement units.
+        turns: 360 where a column is an angle, and 0 elsewhere, [B, 1, C].
+    """
+    before = ops.concat([rows[:, :1], rows[:, :-1]], axis=1)
+    return rows - ops.cumsum(ops.round((rows - before) / TURN), axis=1) * turns
+
+
+def _where(ops: Any, mask: Flags, function: Callable[[Any], Any], values: Any) -> Any:
+    if not mask.any():
+        return values
+    return function(values) if mask.all() else ops.where(mask, function(values), values)
 
 
 @dataclass(frozen=True)
@@ -55,9 +97,8 @@ class Scaler:
         for first in range(0, len(values), _AT_ONCE):  # in float64, so that a whole copy would weigh
             block = slice(first, first + _AT_ONCE)
             of_series = 0 if one else series[block]
-            scaled = np.log(values[block]) if self.logged[column] else values[block]
-            scaled = (scaled - self.mean[of_series, column]) / self.scale[of_series, column]
-            out[block] = np.nan_to_num(scaled, copy=False)
+            mean, deviation = self.mean[of_series, column], self.scale[of_series, column]
+            out[block] = np.nan_to_num(scale(np, values[block], mean, deviation, self.logged[column]), copy=False)
 
     def inverse(self, scaled: NDArray[np.floating], series: Ints) -> Floats:
         """Values in the columns' own units, of the first D columns.
@@ -68,10 +109,9 @@ class Scaler:
         """
         n_targets = scaled.shape[2]
         each = (slice(None), None, slice(n_targets), *[None] * (scaled.ndim - 3))
-        values = scaled * self.scale[series][each] + self.mean[series][each]
-        for column in np.flatnonzero(self.logged[:n_targets]):
-            values[:, :, column] = np.exp(values[:, :, column])
-        return values
+        logged = self.logged[:n_targets].reshape(-1, *[1] * (scaled.ndim - 3))
+        with np.errstate(over="ignore"):  # of columns that are not logged
+            return unscale(np, scaled, self.mean[series][each], self.scale[series][each], logged)
 
     def for_series(self, series_ids: tuple[str, ...]) -> Scaler:
         """The scaler of these series, in this order.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from forecast.config import Config, NetworkConfig, Settings, nest, settings_from_toml
 from forecast.errors import ConfigError, setting
+from forecast.models.naive import NAIVE
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,19 @@ def has_baseline(settings: Settings) -> bool:
 
 
 def network_configs(config: Config) -> dict[str, NetworkConfig]:
-    """The networks of a run by name: ``model`` and perhaps ``baseline``, the vanilla RNN of the same design."""
+    """The networks of a run by name: ``model`` and perhaps ``baseline``, the vanilla RNN of the same design.
+
+    The field ``model`` of each is its column in tables and plots.
+    """
     networks = {"model": config.network}
     if has_baseline(config):
-        networks["baseline"] = config.replace(network={"cell": "rnn"}).network
+        networks["baseline"] = config.replace(network={"model": "rnn", "cell": "rnn"}).network
     return networks
+
+
+def references_of(settings: Settings) -> tuple[str, ...]:
+    """What the model of a run is scored against: the naive forecasts, and the vanilla RNN if it is the baseline."""
+    return (*NAIVE, *(["rnn"] if has_baseline(settings) else []))
 
 
 # Segments make a long memory cheap: a week of hours is 21 turns of the cell (Lin et al. 2023, SegRNN). Each channel
@@ -100,6 +109,10 @@ MODELS: dict[str, Preset] = {
     ),
     "slstm": Preset(
         "One sLSTM layer: exponential gates, normalised (Beck et al. 2024, xLSTM).", {"cell": "slstm", "units": (64,)}
+    ),
+    "mingru": Preset(
+        "One minGRU layer: a GRU whose gate does not see the state (Feng et al. 2024).",
+        {"cell": "mingru", "units": (64,), "activation": "linear"},
     ),
     "bi-lstm": Preset(
         "An LSTM layer from each end of the window (Schuster & Paliwal 1997).",

@@ -1,249 +1,272 @@
-"""The recurrent cells: those of Keras, and their relatives that Keras has not.
+"""CELLS: the recurrent cells, each declared once. Adding a cell is one class and one entry here.
 
-Every cell does its work in two parts, so that a loop can be fast: `project` maps the inputs of all steps to the gates
-in one product, and `look` does what each step must do by itself, and tells every gate by its name. The weights are
-those of a Keras cell: ``kernel``, ``recurrent_kernel`` and ``bias`` hold the gates side by side, in the order i, f, c̃,
-o.
+A cell is a declaration: the names of its states and gates, the order of its weights, and the arithmetic of one step.
+The back ends (`forecast.models.backends`) run it in Keras, in ONNX Runtime and in NumPy. Weight shapes, memory
+estimates, the allowed values of the setting ``cell``, the tables of the benchmarks and the tests follow from it too.
 
-In teaching texts the forget gate f is also called keep, the input gate i write, and the output gate o read.
+In a `step`, ``x`` is the input's projection onto all parts, [B, G * U], which is made for all steps at once; ``w`` are
+the weights by name, ``s`` the states by name, each [B, U]. The ops are those of a back end: besides + - * and /,
+``split``, ``exp``, ``maximum``, ``recurrent_matmul`` (a product with h′, on which recurrent dropout acts), and the two
+functions that the settings ``activation`` (tanh unless told otherwise) and ``recurrent_activation`` (σ, the logistic
+function) choose. In the equations [a, b] is concatenation, ∘ the elementwise product, h′ the state before the step.
+
+In teaching texts the forget gate is also called keep, the input gate write, the output gate read, and the cell state S.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from forecast.models.backend import keras
+from forecast.errors import ConfigError
 
-ops = keras.ops
+if TYPE_CHECKING:
+    from forecast.config import NetworkConfig
+
+# Any array of a back end.
+Array = Any
+States = Mapping[str, Array]
+Weights = Mapping[str, Array]
 
 # Smallest normaliser of the sLSTM: a gate that underflows to nothing must not divide by it.
-_LEAST = 1e-30
+_SMALLEST_NORMALISER = 1e-30
 
 
-class _Stepping:
-    """What all cells share: a step is a look whose names are forgotten, all but the output and what is carried on."""
+@dataclass(frozen=True)
+class Cell:
+    """What a cell declares. Its fields, if it has any, are settings of the network of the same name."""
 
-    # The states, in their order; the first is the output.
-    carried: tuple[str, ...] = ("hidden",)
-    # The gates, whose values are shares of what passes; and the one of them that keeps the old memory.
-    gates: tuple[str, ...] = ()
-    keeping: str | None = None
+    # The states that are carried from step to step; the first one is the output.
+    states: ClassVar[tuple[str, ...]] = ("hidden",)
+    # The gates, whose values lie between 0 and 1; and the one of them that keeps the old memory, if there is one.
+    gates: ClassVar[tuple[str, ...]] = ()
+    forget_gate: ClassVar[str | None] = None
+    # The blocks of the kernels, side by side, each U wide. A part called "forget" starts with bias 1.
+    parts: ClassVar[tuple[str, ...]]
+    # Whether the parts see the output of the step before through ``recurrent_kernel``.
+    sees_output: ClassVar[bool] = True
 
-    kernel: Any
-    bias: Any
+    def weight_shapes(self, features: int, units: int, use_bias: bool) -> dict[str, tuple[int, ...]]:
+        """The shape of each weight by name, in the order in which Keras creates them.
 
-    def project(self, inputs: Any) -> Any:
-        """What the inputs [..., F] contribute to the G gates, [..., G * U]."""
-        projected = ops.matmul(inputs, self.kernel)
-        return projected if self.bias is None else projected + self.bias
+        Args:
+            features: F, the width of the inputs.
+            units: U.
+            use_bias: Whether there is a bias.
+        """
+        width = len(self.parts) * units
+        shapes: dict[str, tuple[int, ...]] = {"kernel": (features, width)}
+        if self.sees_output:
+            shapes["recurrent_kernel"] = (units, width)
+        if use_bias:
+            shapes["bias"] = (width,)
+        return shapes
 
-    def look(self, projected: Any, states: list[Any]) -> dict[str, Any]:
-        """One step from the projected inputs [B, G * U] and the states: every gate and every new state [B, U]."""
+    def project(self, ops: Any, w: Weights, inputs: Array) -> Array:
+        """What inputs [..., F] contribute to all parts, [..., G * U]."""
+        projected = ops.matmul(inputs, w["kernel"])
+        return projected + w["bias"] if "bias" in w else projected
+
+    def step(self, ops: Any, w: Weights, x: Array, s: States) -> dict[str, Array]:
+        """One step: every gate, candidate and new state by name, each [B, U]."""
         raise NotImplementedError
 
-    def step(self, projected: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        """One step: the output [B, U] and the new states."""
-        seen = self.look(projected, states)
-        carried = [seen[name] for name in self.carried]
-        return carried[0], carried
+
+class SimpleRNN(Cell):
+    """The vanilla RNN (Elman 1990): h = tanh(W [h′, x] + b)."""
+
+    parts = ("candidate",)
+
+    def step(self, ops: Any, w: Weights, x: Array, s: States) -> dict[str, Array]:
+        """One step from x [B, U]."""
+        return {"hidden": ops.activation(x + ops.recurrent_matmul(s["hidden"], w["recurrent_kernel"]))}
 
 
-@keras.saving.register_keras_serializable("forecast")
-class SimpleRNNCell(_Stepping, keras.layers.SimpleRNNCell):  # type: ignore[misc]
-    """The vanilla RNN: h = tanh(W [h', x] + b) (Elman 1990)."""
+@dataclass(frozen=True)
+class GRU(Cell):
+    """The gated recurrent unit (Cho et al. 2014): two gates, and no cell state apart from the output.
 
-    def look(self, projected: Any, states: list[Any]) -> dict[str, Any]:
-        """One step from [B, U] and the state h."""
-        return {"hidden": self.activation(projected + ops.matmul(states[0], self.recurrent_kernel))}
+    z = σ(W_z [h′, x] + b_z)   r = σ(W_r [h′, x] + b_r)   h̃ = tanh(W_h [r∘h′, x] + b_h)   h = z∘h′ + (1 − z)∘h̃
 
+    Args:
+        reset_after: Apply r to the product R_h h′ + b instead of to h′, as cuDNN and Keras do; the bias then has a
+            second row, for the products with h′.
+    """
 
-@keras.saving.register_keras_serializable("forecast")
-class GRUCell(_Stepping, keras.layers.GRUCell):  # type: ignore[misc]
-    """Two gates and no separate cell state: z keeps, r resets (Cho et al. 2014; ``reset_after`` as in cuDNN)."""
+    reset_after: bool = True
 
-    gates, keeping = ("update", "reset"), "update"
+    gates, forget_gate = ("update", "reset"), "update"
+    parts = ("update", "reset", "candidate")
 
-    def project(self, inputs: Any) -> Any:
-        """What the inputs [..., F] contribute to z, r and the candidate, [..., 3U]."""
-        projected = ops.matmul(inputs, self.kernel)
-        return projected if self.bias is None else projected + (self.bias[0] if self.reset_after else self.bias)
+    def weight_shapes(self, features: int, units: int, use_bias: bool) -> dict[str, tuple[int, ...]]:
+        """The shape of each weight by name."""
+        shapes = super().weight_shapes(features, units, use_bias)
+        if use_bias and self.reset_after:
+            shapes["bias"] = (2, *shapes["bias"])
+        return shapes
 
-    def look(self, projected: Any, states: list[Any]) -> dict[str, Any]:
-        """One step from [B, 3U] and the state h."""
-        h, units = states[0], self.units
-        x_z, x_r, x_c = ops.split(projected, 3, axis=-1)
+    def project(self, ops: Any, w: Weights, inputs: Array) -> Array:
+        """What inputs [..., F] contribute to z, r and h̃, [..., 3U]."""
+        projected = ops.matmul(inputs, w["kernel"])
+        return projected + (w["bias"][0] if self.reset_after else w["bias"]) if "bias" in w else projected
+
+    def step(self, ops: Any, w: Weights, x: Array, s: States) -> dict[str, Array]:
+        """One step from x [B, 3U]."""
+        h, kernel = s["hidden"], w["recurrent_kernel"]
+        x_z, x_r, x_c = ops.split(x, 3)
         if self.reset_after:
-            inner = ops.matmul(h, self.recurrent_kernel)
-            if self.bias is not None:
-                inner = inner + self.bias[1]
-            h_z, h_r, h_c = ops.split(inner, 3, axis=-1)
+            product = ops.recurrent_matmul(h, kernel)
+            h_z, h_r, h_c = ops.split(product + w["bias"][1] if "bias" in w else product, 3)
         else:
-            h_z, h_r = ops.split(ops.matmul(h, self.recurrent_kernel[:, : 2 * units]), 2, axis=-1)
-        z, r = self.recurrent_activation(x_z + h_z), self.recurrent_activation(x_r + h_r)
-        remembered = r * h_c if self.reset_after else ops.matmul(r * h, self.recurrent_kernel[:, 2 * units :])
-        candidate = self.activation(x_c + remembered)
+            h_z, h_r = ops.split(ops.recurrent_matmul(h, kernel[:, : 2 * kernel.shape[0]]), 2)
+        z, r = ops.recurrent_activation(x_z + h_z), ops.recurrent_activation(x_r + h_r)
+        reset = r * h_c if self.reset_after else ops.recurrent_matmul(r * h, kernel[:, 2 * kernel.shape[0] :])
+        candidate = ops.activation(x_c + reset)
         return {"update": z, "reset": r, "candidate": candidate, "hidden": z * h + (1 - z) * candidate}
 
 
-@keras.saving.register_keras_serializable("forecast")
-class LSTMCell(_Stepping, keras.layers.LSTMCell):  # type: ignore[misc]
-    """c = f∘c' + i∘c̃, h = o∘tanh(c) (Hochreiter & Schmidhuber 1997; the forget gate is Gers et al. 2000)."""
+class LSTM(Cell):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997; the forget gate is of Gers et al. 2000).
 
-    carried, gates, keeping = ("hidden", "cell"), ("forget", "input", "output"), "forget"
+    f = σ(W_f [h′, x] + b_f)   i = σ(W_i [h′, x] + b_i)   c̃ = tanh(W_c [h′, x] + b_c)   o = σ(W_o [h′, x] + b_o)
+    c = f∘c′ + i∘c̃             h = o∘tanh(c)
+    """
 
-    def look(self, projected: Any, states: list[Any]) -> dict[str, Any]:
-        """One step from [B, 4U] and the states h and c."""
-        h, c = states
-        i, f, candidate, o = ops.split(projected + ops.matmul(h, self.recurrent_kernel), 4, axis=-1)
-        i, f, o = (self.recurrent_activation(gate) for gate in (i, f, o))
-        candidate = self.activation(candidate)
-        c = f * c + i * candidate
-        h = o * self.activation(c)
+    states = ("hidden", "cell")
+    gates, forget_gate = ("forget", "input", "output"), "forget"
+    parts = ("input", "forget", "candidate", "output")
+
+    def step(self, ops: Any, w: Weights, x: Array, s: States) -> dict[str, Array]:
+        """One step from x [B, 4U]."""
+        i, f, candidate, o = ops.split(x + ops.recurrent_matmul(s["hidden"], w["recurrent_kernel"]), 4)
+        i, f, o = ops.recurrent_activation(i), ops.recurrent_activation(f), ops.recurrent_activation(o)
+        candidate = ops.activation(candidate)
+        c = f * s["cell"] + i * candidate
+        h = o * ops.activation(c)
         return {"forget": f, "input": i, "output": o, "candidate": candidate, "cell": c, "hidden": h}
 
 
-class _Relative(_Stepping, keras.layers.LSTMCell):  # type: ignore[misc]
-    """An LSTM cell with other gates: Keras's arguments and weights, one dropout mask for all gates."""
-
-    carried: tuple[str, ...] = ("hidden", "cell")
-    gates, keeping = ("forget", "input", "output"), "forget"
-    # How the weights stand side by side.
-    parts: tuple[str, ...] = ("i", "f", "c", "o")
-
-    def __init__(self, units: int, **arguments: Any) -> None:
-        super().__init__(units, **arguments)
-        # Keras makes a mask for each gate where the recurrent state is dropped out, and none of these cells needs that.
-        self.implementation, self.dropout_mask_count = 2, None
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the weights for inputs [B, F]."""
-        width = self.units * len(self.parts)
-        self.kernel = self.add_weight(
-            (input_shape[-1], width),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self.recurrent_kernel = self.add_weight(
-            (self.units, width),
-            self.recurrent_initializer,
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
-            name="recurrent_kernel",
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (width,),
-                self._initial_bias,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-                name="bias",
-            )
-
-    def _initial_bias(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
-        bias = self.bias_initializer(shape, dtype=dtype)
-        if not self.unit_forget_bias:
-            return bias
-        first = self.parts.index("f") * self.units
-        return ops.concatenate([bias[:first], ops.ones((self.units,), dtype), bias[first + self.units :]])
-
-    def call(self, inputs: Any, states: list[Any], training: bool = False) -> tuple[Any, list[Any]]:
-        """One step: inputs [B, F] and the states to the output [B, U] and the new states."""
-        h = states[0]
-        if training and self.dropout > 0:
-            inputs = inputs * self.get_dropout_mask(inputs)
-        if training and self.recurrent_dropout > 0:
-            h = h * self.get_recurrent_dropout_mask(h)
-        return self.step(self.project(inputs), [h, *states[1:]])
-
-    def _split(self, projected: Any, h: Any) -> list[Any]:
-        return list(ops.split(projected + ops.matmul(h, self.recurrent_kernel), len(self.parts), axis=-1))
-
-
-@keras.saving.register_keras_serializable("forecast")
-class PeepholeLSTMCell(_Relative):
-    """An LSTM whose gates see the cell state: i and f the old one, o the new one (Gers & Schmidhuber 2000).
+class PeepholeLSTM(Cell):
+    """An LSTM whose gates see the cell state: f and i the old one, o the new one (Gers & Schmidhuber 2000).
 
     Each sees it through a diagonal weight, a row of ``peephole_kernel`` [3, U] in the order i, f, o.
     """
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the weights for inputs [B, F]."""
-        super().build(input_shape)
-        # Not the recurrent initialiser: three diagonals are no matrix that could be orthogonal.
-        self.peephole_kernel = self.add_weight(
-            (3, self.units),
-            self.kernel_initializer,
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
-            name="peephole_kernel",
-        )
+    states = ("hidden", "cell")
+    gates, forget_gate = ("forget", "input", "output"), "forget"
+    parts = ("input", "forget", "candidate", "output")
 
-    def look(self, projected: Any, states: list[Any]) -> dict[str, Any]:
-        """One step from [B, 4U] and the states h and c."""
-        h, c = states
-        i, f, candidate, o = self._split(projected, h)
-        from_c = self.peephole_kernel
-        i, f = self.recurrent_activation(i + from_c[0] * c), self.recurrent_activation(f + from_c[1] * c)
-        candidate = self.activation(candidate)
-        c = f * c + i * candidate
-        o = self.recurrent_activation(o + from_c[2] * c)
-        return {
-            "forget": f,
-            "input": i,
-            "output": o,
-            "candidate": candidate,
-            "cell": c,
-            "hidden": o * self.activation(c),
-        }
+    def weight_shapes(self, features: int, units: int, use_bias: bool) -> dict[str, tuple[int, ...]]:
+        """The shape of each weight by name."""
+        return super().weight_shapes(features, units, use_bias) | {"peephole_kernel": (3, units)}
+
+    def step(self, ops: Any, w: Weights, x: Array, s: States) -> dict[str, Array]:
+        """One step from x [B, 4U]."""
+        i, f, candidate, o = ops.split(x + ops.recurrent_matmul(s["hidden"], w["recurrent_kernel"]), 4)
+        from_cell = w["peephole_kernel"]
+        i = ops.recurrent_activation(i + from_cell[0] * s["cell"])
+        f = ops.recurrent_activation(f + from_cell[1] * s["cell"])
+        candidate = ops.activation(candidate)
+        c = f * s["cell"] + i * candidate
+        o = ops.recurrent_activation(o + from_cell[2] * c)
+        h = o * ops.activation(c)
+        return {"forget": f, "input": i, "output": o, "candidate": candidate, "cell": c, "hidden": h}
 
 
-@keras.saving.register_keras_serializable("forecast")
-class CoupledLSTMCell(_Relative):
-    """An LSTM that writes where it forgets: i = 1 - f, a quarter of the weights fewer (Greff et al. 2017)."""
+class CoupledLSTM(Cell):
+    """An LSTM that writes where it forgets, i = 1 − f: a quarter of the weights fewer (Greff et al. 2017)."""
 
-    parts = ("f", "c", "o")
+    states = ("hidden", "cell")
+    gates, forget_gate = ("forget", "input", "output"), "forget"
+    parts = ("forget", "candidate", "output")
 
-    def look(self, projected: Any, states: list[Any]) -> dict[str, Any]:
-        """One step from [B, 3U] and the states h and c."""
-        h, c = states
-        f, candidate, o = self._split(projected, h)
-        f, o = self.recurrent_activation(f), self.recurrent_activation(o)
-        candidate = self.activation(candidate)
-        c = f * c + (1 - f) * candidate
-        h = o * self.activation(c)
+    def step(self, ops: Any, w: Weights, x: Array, s: States) -> dict[str, Array]:
+        """One step from x [B, 3U]."""
+        f, candidate, o = ops.split(x + ops.recurrent_matmul(s["hidden"], w["recurrent_kernel"]), 3)
+        f, o = ops.recurrent_activation(f), ops.recurrent_activation(o)
+        candidate = ops.activation(candidate)
+        c = f * s["cell"] + (1 - f) * candidate
+        h = o * ops.activation(c)
         return {"forget": f, "input": 1 - f, "output": o, "candidate": candidate, "cell": c, "hidden": h}
 
 
-@keras.saving.register_keras_serializable("forecast")
-class SLSTMCell(_Relative):
-    """The sLSTM of xLSTM: exponential input and forget gates, a normaliser n and a stabiliser m (Beck et al. 2024).
+class SLSTM(Cell):
+    """The sLSTM of xLSTM: exponential input and forget gates, a normaliser n, a stabiliser m (Beck et al. 2024).
 
-    Its states are h, c, n and m. The recurrent weights are full: one head, one block.
+    With ĩ, f̃, c̃, õ before their activations, one head and full recurrent weights:
+
+    m = max(f̃ + m′, ĩ)   i = exp(ĩ − m)   f = exp(f̃ + m′ − m)   n = f∘n′ + i   c = f∘c′ + i∘tanh(c̃)   h = σ(õ)∘c / n
     """
 
-    carried = ("hidden", "cell", "normaliser", "stabiliser")
+    states = ("hidden", "cell", "normaliser", "stabiliser")
+    gates, forget_gate = ("forget", "input", "output"), "forget"
+    parts = ("input", "forget", "candidate", "output")
 
-    def __init__(self, units: int, **arguments: Any) -> None:
-        super().__init__(units, **arguments)
-        self.state_size = [units] * 4
+    def step(self, ops: Any, w: Weights, x: Array, s: States) -> dict[str, Array]:
+        """One step from x [B, 4U].
 
-    def look(self, projected: Any, states: list[Any]) -> dict[str, Any]:
-        """One step from [B, 4U] and the states h, c, n and m.
-
-        The forget and the input gate are told as their shares of the new normaliser, which is what they weigh the old
-        memory and the new by: they lie between 0 and 1, and add up to 1 unless everything is forgotten.
+        The forget and the input gate are returned as their shares of the new normaliser, which weigh the old memory
+        and the candidate: both lie between 0 and 1, and their sum is 1 unless everything is forgotten.
         """
-        h, c, n, m = states
-        i, f, candidate, o = self._split(projected, h)
-        f = f + m  # both are logarithms
+        i, f, candidate, o = ops.split(x + ops.recurrent_matmul(s["hidden"], w["recurrent_kernel"]), 4)
+        f = f + s["stabiliser"]  # both are logarithms
         m = ops.maximum(f, i)
         i, f = ops.exp(i - m), ops.exp(f - m)
-        candidate, o = self.activation(candidate), self.recurrent_activation(o)
-        c, kept = f * c + i * candidate, f * n
+        candidate, o = ops.activation(candidate), ops.recurrent_activation(o)
+        c, kept = f * s["cell"] + i * candidate, f * s["normaliser"]
         n = kept + i
-        whole = ops.maximum(n, _LEAST)
-        told = {"forget": kept / whole, "input": i / whole, "output": o, "candidate": candidate}
-        return told | {"cell": c, "normaliser": n, "stabiliser": m, "hidden": o * c / whole}
+        divisor = ops.maximum(n, _SMALLEST_NORMALISER)
+        gates = {"forget": kept / divisor, "input": i / divisor, "output": o, "candidate": candidate}
+        return gates | {"cell": c, "normaliser": n, "stabiliser": m, "hidden": o * c / divisor}
+
+
+class MinGRU(Cell):
+    """A GRU whose gate and candidate do not see the state (Feng et al. 2024, "Were RNNs all we needed?").
+
+    z = σ(W_z x + b_z)   h̃ = W_h x + b_h   h = (1 − z)∘h′ + z∘h̃
+
+    The paper's candidate is linear: the preset ``mingru`` sets ``activation`` so.
+    """
+
+    gates, forget_gate = ("update", "keep"), "keep"
+    parts = ("update", "candidate")
+    sees_output = False
+
+    def step(self, ops: Any, w: Weights, x: Array, s: States) -> dict[str, Array]:
+        """One step from x [B, 2U]."""
+        z, candidate = ops.split(x, 2)
+        z, candidate = ops.recurrent_activation(z), ops.activation(candidate)
+        hidden = (1 - z) * s["hidden"] + z * candidate
+        return {"update": z, "keep": 1 - z, "candidate": candidate, "hidden": hidden}
+
+
+def cell_named(name: str, settings: object) -> Cell:
+    """The cell of a name, in the variant that settings choose.
+
+    Args:
+        name: A key of `CELLS`.
+        settings: What holds the settings as attributes: a network's configuration, or a layer.
+
+    Raises:
+        ConfigError: If there is no cell of that name; lists those that there are.
+    """
+    if name not in CELLS:
+        raise ConfigError(f"There is no cell {name!r}.", f"Cells: {', '.join(CELLS)}.")
+    return replace(CELLS[name], **{field.name: getattr(settings, field.name) for field in fields(CELLS[name])})
+
+
+def cell_of(config: NetworkConfig) -> Cell:
+    """The cell of a network's configuration."""
+    return cell_named(config.cell, config)
+
+
+CELLS: dict[str, Cell] = {
+    "rnn": SimpleRNN(),
+    "gru": GRU(),
+    "lstm": LSTM(),
+    "peephole": PeepholeLSTM(),
+    "coupled": CoupledLSTM(),
+    "slstm": SLSTM(),
+    "mingru": MinGRU(),
+}

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from forecast.data.panel import Arrays
     from forecast.data.scaling import Scaler
-    from forecast.models.shape import Shape
+    from forecast.models.network import Shape
     from forecast.runs.arrays import ArraySpecs
 
 T = TypeVar("T")
@@ -133,7 +133,7 @@ class Run:
         from forecast.data.features import calendar_names
         from forecast.data.panel import Clock
         from forecast.data.prepare import count_targets
-        from forecast.models.shape import Shape
+        from forecast.models.network import Shape
 
         data, facts = self.config.data, self.data
         n_targets = count_targets(data)
@@ -199,13 +199,19 @@ class Run:
         """Which weights make forecasts: ``refit`` if the run was refitted on every row, else ``model``."""
         return "refit" if self.manifest.get("forecast_weights") == "refit" else "model"
 
+    def runtime_of(self, network: str) -> str:
+        """What computes the forecasts of ``model``, ``baseline`` or ``refit``: a key of `RUNTIMES`."""
+        from forecast.models.runtimes import KERAS
+
+        return str(self.manifest.get("runtimes", {}).get(network, KERAS))
+
     def weights(self, network: str) -> Arrays:
         """The weights of ``model``, ``baseline`` or ``refit``, by the number of the member and their name.
 
         Raises:
             RunError: If they are damaged, not those of the run's network, or not finite.
         """
-        from forecast.models.shape import weight_shapes
+        from forecast.models.network import weight_shapes
         from forecast.runs.arrays import ArraySpec
 
         parts = network_configs(self.config).get(network, self.config.network)

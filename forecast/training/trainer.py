@@ -16,11 +16,11 @@ from forecast.data.panel import Arrays
 from forecast.data.prepare import Prepared
 from forecast.data.windows import Windows, median
 from forecast.errors import ConfigError, RunError
-from forecast.models.backend import keras, tf
-from forecast.models.feeding import Forecaster, gather, input_specs
-from forecast.models.loops import is_worth_compiling
-from forecast.models.shape import shape_of
-from forecast.models.tracing import Opened, gradient_by_lag
+from forecast.models.backends.keras import KerasRuntime, gather, input_specs
+from forecast.models.backends.loops import is_worth_compiling
+from forecast.models.backends.tensorflow import keras, tf
+from forecast.models.gradients import SplitNetwork, gradient_by_lag
+from forecast.models.network import shape_of
 from forecast.progress import Epoch, TrainingState
 from forecast.training.learning_rate import averaging_momentum, learning_rate
 from forecast.training.sampling import window_order
@@ -90,7 +90,7 @@ class Fit:
         self.best: list[NDArray[Any]] = [variable.numpy() for variable in network.trainable_variables]
         self._scaler, self._rows, self._quantiles = prepared.scaler, rows, prepared.config.network.quantiles
         self.scored = twin or network
-        self.forecaster = Forecaster(self.scored, self.shape)
+        self.runtime = KerasRuntime(self.scored, self.shape)
         self._gatherer = ThreadPoolExecutor(1)
         self._ahead: dict[int, Future[Any]] = {}
         # Every batch is full; with its size the layers choose the fastest way through their loops.
@@ -236,7 +236,7 @@ class Fit:
             return np.nan, np.nan
         rows, windows = self._rows, self.validation
         with self._averaged():
-            y_pred = self.forecaster.over(rows)(windows.starts)
+            y_pred = self.runtime.forecast(rows, windows.starts)
         future, series = windows.future(), rows.series[windows.starts]
         scaled = rows.scaled[future, : rows.n_targets]
         loss = float(self._loss(tf.constant(scaled, tf.float64), tf.constant(y_pred, tf.float64)))
@@ -246,14 +246,14 @@ class Fit:
         return loss, float(np.mean(np.abs(observed - in_units)))
 
     @cached_property
-    def _opened(self) -> Opened:
-        return Opened(self.scored)
+    def _split(self) -> SplitNetwork:
+        return SplitNetwork(self.scored)
 
     def _gradient_by_lag(self) -> list[float]:
         """How far back the gradient of the averaged weights reaches, over some training windows; six digits of it."""
         inputs, _ = gather(self._rows, self.windows.subsample(_GRADIENT_WINDOWS).starts, self.shape)
         with self._averaged():
-            return [float(f"{norm:.6g}") for norm in gradient_by_lag(self._opened, inputs)]
+            return [float(f"{norm:.6g}") for norm in gradient_by_lag(self._split, inputs)]
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:

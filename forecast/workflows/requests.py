@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,21 +11,21 @@ import pandas as pd
 from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.prepare import Rows, encode, windows_of
 from forecast.data.read import Source
-from forecast.data.windows import Forecaster, Ints, Windows
+from forecast.data.windows import Ints, Windows
 from forecast.errors import DataError
 from forecast.evaluation.scoring import update_intervals
 from forecast.inference.newest import newest_forecast
 from forecast.intervals.conformal import Intervals
+from forecast.model import Model, forecasters
 from forecast.progress import Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.rows import new_panel
 from forecast.runs.run import Run
-from forecast.workflows.networks import Networks, forecasters_over
 
 
 @dataclass(frozen=True)
 class ForecastRequest:
-    """What the newest forecast of a run from some rows asks its networks.
+    """What the newest forecast of a run from some rows asks its models.
 
     Args:
         run: The run.
@@ -40,33 +41,29 @@ class ForecastRequest:
 
     @property
     def windows(self) -> list[tuple[Rows, Ints]]:
-        """The first rows of all windows that the networks are asked for, with the rows that they point into."""
+        """The first rows of all windows that the models are asked for, with the rows that they point into."""
         pairs = [(self.newest.rows, self.newest.windows), *([] if self.since is None else [self.since])]
         return [(rows, windows.starts) for rows, windows in pairs]
 
-    def models(self, networks: Networks) -> dict[str, Forecaster]:
-        """The networks over the newest rows, in the targets' own units."""
-        return forecasters_over(self.newest.rows, self.run, networks)
-
-    def updated_intervals(self, networks: Networks) -> Intervals | None:
+    def updated_intervals(self, models: Mapping[str, Model]) -> Intervals | None:
         """The intervals, after they have followed the errors since the run was made."""
         if self.intervals is None or self.since is None:
             return self.intervals
         rows, windows = self.since
-        models = forecasters_over(rows, self.run, networks)
-        return update_intervals(rows, windows, models, self.run.config.data.season, self.intervals.only(models))
+        season, intervals = self.run.config.data.season, self.intervals.only(models)
+        return update_intervals(rows, windows, forecasters(models, rows), season, intervals)
 
-    def forecast(self, networks: Networks) -> pd.DataFrame:
+    def forecast(self, models: Mapping[str, Model]) -> pd.DataFrame:
         """The forecast, as from `predict`.
 
         Args:
-            networks: What `networks_of` returned for the run and its `forecast_weights`.
+            models: Those of the run, with its ``forecast_weights``.
 
         Raises:
             DataError: If the rows lead the network beyond all numbers.
         """
-        season, models = self.run.config.data.season, self.models(networks)
-        forecast = newest_forecast(self.newest, models, season, self.updated_intervals(networks))
+        season, newest = self.run.config.data.season, self.newest
+        forecast = newest_forecast(newest, forecasters(models, newest.rows), season, self.updated_intervals(models))
         if not np.isfinite(forecast.drop(columns=["unique_id", "ds", "cutoff"])).all(axis=None):
             raise DataError(
                 f"The rows are so far from those that {self.run.name} was trained on that its forecast is no number.",

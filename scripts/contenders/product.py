@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 import forecast
 from contenders.contest import RUN, RUNS, Contest, Log, main
-from forecast.data.prepare import in_units
-from forecast.models.feeding import gather
+from forecast.data.prepare import forecasts_in_units
+from forecast.model import Model
+from forecast.models.backends.keras import gather
 from forecast.progress import NullProgress, Training
 from forecast.training.trainer import Fit
-from forecast.workflows.networks import forecasters_of
 
 # The network of the peers: each step is fed to the cell, one dense layer maps the last state to the horizon.
 SAME = {"model": "lstm", "segment": 1, "decode": "direct", "normalise": "none", "calendar": False, "limits": "none"}
@@ -107,10 +107,10 @@ class Product:
         """Test windows by the network as `forecast evaluate` opens it, others by the one whose weights can be set."""
         rows, starts = self.prepared.rows, getattr(self.prepared, part).starts
         if part == "test":
-            forecaster = forecasters_of(self.run, rows, "model")[self.run.config.network.model]
-        else:
-            forecaster = in_units(self.fit.forecaster.over(rows), rows, self.prepared.scaler)
-        return lambda: forecaster(starts)[:, :, 0]
+            forecaster = Model.load(self.run).over(rows)
+            return lambda: forecaster(starts)[:, :, 0]
+        runtime, scaler = self.fit.runtime, self.prepared.scaler
+        return lambda: forecasts_in_units(runtime.forecast(rows, starts), rows, starts, scaler)[:, :, 0]
 
     def save(self) -> None:
         """Nothing: the run is there."""

@@ -16,8 +16,7 @@ from configs import plain_config
 from forecast.commands.tables import scores
 from forecast.config import Settings
 from forecast.data.panel import Clock, Floats, Panel
-from forecast.data.prepare import Prepared, prepare
-from forecast.data.prepare import in_units as prepare_in_units
+from forecast.data.prepare import Prepared, forecasts_in_units, prepare
 from forecast.data.split import TRAIN
 from forecast.data.windows import Flags, Forecaster, Ints, ScaledForecaster
 from forecast.evaluation import metrics as flat
@@ -93,7 +92,10 @@ def score(ready: Prepared, models: dict[str, ScaledForecaster] | None = None) ->
 
 
 def models_in_units(ready: Prepared, models: dict[str, ScaledForecaster]) -> dict[str, Forecaster]:
-    return {name: prepare_in_units(model, ready.rows, ready.scaler) for name, model in models.items()}
+    def over(model: ScaledForecaster) -> Forecaster:
+        return lambda starts: forecasts_in_units(model(starts), ready.rows, starts, ready.scaler)
+
+    return {name: over(model) for name, model in models.items()}
 
 
 def in_units(ready: Prepared, model: ScaledForecaster) -> Floats:

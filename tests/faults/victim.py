@@ -43,7 +43,7 @@ class Victim:
 
 def obey() -> None:
     """Do one task after the other, each in a fork, and print how it ended."""
-    for module in ("models.recurrent", "plots.run_plots", "plots.run_report", "training.trainer"):
+    for module in ("models.backends.keras", "plots.run_plots", "plots.run_report", "training.trainer"):
         import_module(f"forecast.{module}")
 
     def kill_for_good() -> NoReturn:

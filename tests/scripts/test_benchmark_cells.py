@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import benchmark_cells as benchmark
-from forecast.models.cells import GRUCell
-from forecast.models.loops import Recurrence
+from forecast.models.backends.loops import Recurrence, RecurrentCell
+from forecast.models.cells import CELLS
 
 
 def test_operations_are_those_of_the_matrix_products() -> None:
@@ -14,6 +15,17 @@ def test_operations_are_those_of_the_matrix_products() -> None:
     # backward pass costs as much again for the inputs and again for the weights.
     assert benchmark.operations("lstm", units=1, steps=1, features=1) == 3 * 4 * 2 * 2
     assert benchmark.operations("rnn", 1, 1, 1) == benchmark.operations("lstm", 1, 1, 1) / 4
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_operations_follow_from_the_declared_matrices(name: str) -> None:
+    weights = CELLS[name].weight_shapes(3, 5, use_bias=False)
+    products = sum(np.prod(weights[matrix]) for matrix in ("kernel", "recurrent_kernel") if matrix in weights)
+    assert benchmark.operations(name, units=5, steps=7, features=3) == 3 * 2 * 7 * products
+
+
+def test_keras_has_these_layers_for_cells_that_there_are() -> None:
+    assert set(benchmark.KERAS_LAYERS) <= set(CELLS)
 
 
 @pytest.mark.parametrize(
@@ -25,17 +37,17 @@ def test_operations_are_those_of_the_matrix_products() -> None:
         ("slstm", 168, ["Keras", "default", "XLA"]),
     ],
 )
-def test_the_ways_that_a_cell_has_are_compared(name: str, steps: int, expected: list[str]) -> None:
-    assert list(benchmark.ways(name, 4, (2, steps, 3))) == expected
+def test_the_loops_that_a_cell_has_are_compared(name: str, steps: int, expected: list[str]) -> None:
+    assert list(benchmark.layers_of(name, 4, (2, steps, 3))) == expected
 
 
 def test_what_training_compiles_is_measured_compiled() -> None:
-    assert benchmark.ways("gru", 4, (2, 168, 3))["default"][1]
-    assert not benchmark.ways("lstm", 4, (2, 168, 3))["default"][1]
+    assert benchmark.layers_of("gru", 4, (2, 168, 3))["default"][1]
+    assert not benchmark.layers_of("lstm", 4, (2, 168, 3))["default"][1]
 
 
 def test_a_rate_is_that_of_windows() -> None:
-    layers = {"one": (Recurrence(GRUCell(2)), False), "other": (Recurrence(GRUCell(2)), True)}
+    layers = {"one": (Recurrence(RecurrentCell("gru", 2)), False), "other": (Recurrence(RecurrentCell("gru", 2)), True)}
     found = benchmark.rates(layers, (3, 4, 2), seconds=0.02)
     assert set(found) == {"one", "other"}
     assert min(found.values()) > 3

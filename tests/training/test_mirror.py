@@ -8,10 +8,10 @@ import pytest
 import forecast
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Prepared, prepare
-from forecast.models.backend import tf
+from forecast.models.backends.keras import build_network
+from forecast.models.backends.tensorflow import tf
 from forecast.models.defaults import resolve
-from forecast.models.recurrent import build_network
-from forecast.models.shape import shape_of
+from forecast.models.network import shape_of
 from forecast.training.trainer import Fit
 
 

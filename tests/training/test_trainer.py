@@ -14,11 +14,10 @@ from forecast.config import Config
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import Prepared, prepare
 from forecast.errors import ConfigError, RunError
-from forecast.models.backend import tf
+from forecast.models.backends.keras import build_network, gather, weights_of
+from forecast.models.backends.tensorflow import tf
 from forecast.models.catalogue import configure
-from forecast.models.feeding import gather
-from forecast.models.recurrent import build_network, weights_of
-from forecast.models.shape import shape_of
+from forecast.models.network import shape_of
 from forecast.runs.arrays import specs_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.training import trainer
@@ -211,7 +210,7 @@ def test_the_figures_of_the_best_epoch_are_those_of_its_weights(loss: str, trans
     fit = fit_of(prepared)
     fit.run(Watching())
     windows = prepared.validation
-    y_pred = fit.forecaster.over(prepared.rows)(windows.starts)[:, :, 0].astype(np.float64)
+    y_pred = fit.runtime.forecast(prepared.rows, windows.starts)[:, :, 0].astype(np.float64)
     logged = np.log(values) if transform == "log" else values
     mean, scale = logged[:84].mean(), logged[:84].std()
     error = (logged[windows.future()] - mean) / scale - y_pred
@@ -237,7 +236,7 @@ def test_training_errors_of_logged_targets_are_in_their_units_too() -> None:
     values = 50 * np.exp(0.3 * noisy())
     prepared = prepared_of(values, transform="log", epochs=1, steps_per_epoch=1, batch_size=1000)
     fit = fit_of(prepared)
-    fresh = fit.forecaster.over(prepared.rows)(fit.windows.starts)  # the whole of the first and only batch
+    fresh = fit.runtime.forecast(prepared.rows, fit.windows.starts)  # the whole of the first and only batch
     fit.run(Watching())
     y_pred = np.exp(fresh[:, :, 0] * prepared.scaler.scale[0, 0] + prepared.scaler.mean[0, 0])
     expected = np.abs(values[fit.windows.future()] - y_pred).mean()
@@ -357,7 +356,7 @@ def test_a_noiseless_sine_is_learned() -> None:
     fit.run(Watching())
     windows = prepared.test
     y_pred = prepared.scaler.inverse(
-        fit.forecaster.over(prepared.rows)(windows.starts).astype(np.float64), np.zeros(len(windows), int)
+        fit.runtime.forecast(prepared.rows, windows.starts).astype(np.float64), np.zeros(len(windows), int)
     )
     error = np.abs(wave[windows.future()] - y_pred[:, :, 0]).mean()
     # Scaled by a step of persistence: a seasonal naive forecast of a noiseless sine makes no error at all.

@@ -25,11 +25,11 @@ from forecast.data.prepare import Rows, encode, long_format, prepare
 from forecast.data.quantities import TURN
 from forecast.data.read import Source, read
 from forecast.data.windows import Ints, Windows, median
+from forecast.model import Model, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
 from forecast.runs.rows import new_panel, training_panel
 from forecast.runs.run import Run
-from forecast.workflows.networks import Networks, forecasters_over, networks_of
 from forecast.workflows.scoring import unseen_windows
 
 # Origins from which forecasts are made, evenly spaced over the windows.
@@ -98,9 +98,9 @@ class _AuditedRun:
         self.rows = self.encode(panel)
         self.windows = unseen_windows(run, self.rows)
         self.origins = self.origins_of(self.windows)
-        self.networks: Networks = networks_of(run, self.rows, "model")
+        self.models = load_models(run)
         n_windows = sum(len(starts) for _, starts in self.origins)
-        self.done = f"{n_windows:,} forecasts of {' and '.join(self.networks)}"
+        self.done = f"{n_windows:,} forecasts of {' and '.join(self.models)}"
         known = ", ".join(map(repr, self.config.known))
         self.kept = f"; {known}, known ahead, {'is' if len(self.config.known) == 1 else 'are'} kept" if known else ""
 
@@ -161,15 +161,15 @@ class _AuditedRun:
     def check_newest_rows(self, progress: Progress) -> list[Check]:
         """Whether `forecast predict` forecasts the same from rows that end at the origin; none if there is no such."""
         weights = self.run.forecast_weights
-        networks = self.networks if weights == "model" else networks_of(self.run, self.rows, weights)
+        models = self.models if weights == "model" else load_models(self.run, weights)
         differences: list[str] = []
         n_compared = n_left_out = 0
         for origin, starts in self.origins:
             truncated = origin.of_series(self.rows.series[starts]).truncated().panel
             newest = newest_rows(truncated, self.config, self.run.scaler)
             mine, theirs = self.same_windows(newest, starts)
-            true = self.forecast(self.rows, mine, networks)
-            differences += self.differences(mine, true, self.forecast(newest.rows, theirs, networks))
+            true = self.forecast(self.rows, mine, models)
+            differences += self.differences(mine, true, self.forecast(newest.rows, theirs, models))
             n_compared += len(mine)
             n_left_out += len(starts) - len(mine)
         left_out = f"{n_left_out:,} whose steps are not the next ones of the clock, as around holidays"
@@ -207,7 +207,7 @@ class _AuditedRun:
         again = long_format(self.rows, self.windows_at(starts), np.arange(len(starts)), columns)
         both = again.merge(on_file, on=["unique_id", "ds", "cutoff"], suffixes=("", " on file"))
         differences = [] if len(both) else ["none of them is of these series and times"]
-        for name in self.networks:
+        for name in self.models:
             apart = (both[name] - both[f"{name} on file"]).abs()
             apart = apart.where(~both["unique_id"].isin(self.rows.angles), np.minimum(apart, TURN - apart))
             size = both["spread"] * (both[name].abs() if self.rows.logged else 1)
@@ -230,10 +230,9 @@ class _AuditedRun:
         """Rows as the networks are fed them."""
         return encode(panel, self.config, self.run.scaler)
 
-    def forecast(self, rows: Rows, starts: Ints, networks: Networks | None = None) -> Forecasts:
+    def forecast(self, rows: Rows, starts: Ints, models: Mapping[str, Model] | None = None) -> Forecasts:
         """What every network forecasts of the windows that start at these rows."""
-        models = forecasters_over(rows, self.run, networks or self.networks)
-        return {name: model(starts) for name, model in models.items()}
+        return {name: model.forecast(rows, starts) for name, model in (models or self.models).items()}
 
     def windows_at(self, starts: Ints) -> Windows:
         """The windows that start at these rows."""

@@ -53,11 +53,10 @@ def command(
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
     from forecast.commands.tables import scores
     from forecast.evaluation.scoring import thinning_note
-    from forecast.models.catalogue import configure
+    from forecast.models.catalogue import configure, references_of
     from forecast.runs.csv_tables import frame_to_csv
     from forecast.runs.files import check_output, write_output
     from forecast.runs.find import find
-    from forecast.workflows.networks import references_of
 
     check_output(output)
     progress = ConsoleProgress(quiet)

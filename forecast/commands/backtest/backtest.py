@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.commands.backtest.origins import SPANS, FitSpan, Span, fit_spans, rolling_origins
+from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
 from forecast.data.datasets import DATASETS
 from forecast.data.panel import Floats, Panel
@@ -24,14 +25,13 @@ from forecast.data.split import Split, split_by_time
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.evaluation.scoring import Evaluation, calibrate_intervals, naive_errors, score_models
+from forecast.model import Model, forecasters, load_models
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.runs.find import all_runs, find, is_run, runs_folder
 from forecast.runs.rows import new_panel, training_panel
 from forecast.runs.run import Run
-from forecast.workflows.fitting import Fitted, fit_aside
-from forecast.workflows.networks import forecasters_of
 from forecast.workflows.scoring import intervals_at_start, score_models_of_run, unseen_windows
 
 
@@ -190,7 +190,7 @@ def _backtest_run(run: Run, source: Source, count: int | None, step: int, progre
     panel = new_panel(run, source, progress)
     rows = encode(panel, run.config.data, run.scaler)
     windows = _pick_origins(run.config, panel, unseen_windows(run, rows), count, step)
-    models, intervals = forecasters_of(run, rows, "model"), intervals_at_start(run, panel)
+    models, intervals = forecasters(load_models(run), rows), intervals_at_start(run, panel)
     evaluation = score_models_of_run(run, rows, windows, models, intervals)
     return _add_summary(evaluation, panel, windows, {"run": run.name, "step": step, "fits": []})
 
@@ -206,12 +206,13 @@ def _backtest_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progre
         prepared, starts = _prepare_fit(panel, plan, span)
         naive_error = naive_errors(prepared.rows, prepared.training_rows, season)
         labelled = LabelledProgress(progress, f"fit {number} of {len(spans)}") if len(spans) > 1 else progress
-        fitted = fit_aside(prepared, naive_error, labelled)
-        for name, model in fitted.models.items():
-            values = model(starts)
-            forecasts.setdefault(name, np.empty((len(windows), *values.shape[1:])))[span.window_numbers] = values
+        fitted = fit_without_saving(prepared, naive_error, labelled)
+        for model in fitted.values():
+            values = model.forecast(prepared.rows, starts)
+            forecasts.setdefault(model.name, np.empty((len(windows), *values.shape[1:])))[span.window_numbers] = values
         if number == 1:  # from then on, adaptive intervals follow the errors by themselves
-            intervals = calibrate_intervals(prepared.rows, prepared.validation, fitted.models, season, plan.config)
+            scored = {model.name: model.over(prepared.rows) for model in fitted.values()}
+            intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, season, plan.config)
         fits.append(_summary_of_fit(span, fitted))
     learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
     models = {name: precomputed(windows, values) for name, values in forecasts.items()}
@@ -245,14 +246,14 @@ def _prepare_fit(panel: Panel, plan: _Plan, span: FitSpan) -> tuple[Prepared, In
     return prepared, (np.cumsum(kept) - 1)[starts]
 
 
-def _summary_of_fit(span: FitSpan, fitted: Fitted) -> dict[str, Any]:
+def _summary_of_fit(span: FitSpan, fitted: Mapping[str, Model]) -> dict[str, Any]:
     return {
         "train_from": str(span.first),
         "validation_from": str(span.validation_from),
         "test_from": str(span.test_from),
         "n_windows": len(span.window_numbers),
-        "best_epochs": fitted.trained["model"].best_epochs,
-        "seconds": round(sum(network.seconds for network in fitted.trained.values()), 1),
+        "best_epochs": list(fitted["model"].record.best_epochs),
+        "seconds": round(sum(model.record.seconds for model in fitted.values()), 1),
     }
 
 

@@ -20,6 +20,7 @@ from forecast.commands.compare.leaderboard import (
     to_frame,
     verdict,
 )
+from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, data_warnings, prepare
@@ -32,7 +33,6 @@ from forecast.models.catalogue import COMPARED, MODELS, configure
 from forecast.models.classical import References, classical_references
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
-from forecast.workflows.fitting import fit_aside
 
 if TYPE_CHECKING:
     from forecast.plots.figure import PlotFigure
@@ -255,25 +255,24 @@ def _train_one(
 ) -> tuple[_Training, Forecaster]:
     """Train one model with one seed and score it; and its forecasts of the test windows."""
     name, windows = prepared.config.network.model, benchmark.test
-    fitted = fit_aside(prepared, benchmark.naive_error, progress)
-    own, cut = fitted.models[name], windows.lookback - prepared.test.lookback
+    model = fit_without_saving(prepared, benchmark.naive_error, progress)["model"]
+    cut = windows.lookback - prepared.test.lookback
 
-    def model(starts: Ints) -> Floats:
-        return own(starts + cut)  # its lookback is the end of the common one
+    def forecast(starts: Ints) -> Floats:
+        return model.forecast(prepared.rows, starts + cut)  # its lookback is the end of the common one
 
-    forecasts = precomputed(windows, model(windows.starts))
+    forecasts = precomputed(windows, forecast(windows.starts))
     classical = None
     if references is not None:
         classical = benchmark.scores(references.windows, {name: forecasts, **references.models})
-    network = fitted.trained["model"]
     training = _Training(
         about={
             "seed": prepared.config.training.seed,
-            "parameters": network.parameters,
-            "seconds": round(network.seconds, 2),
-            "best_epochs": network.best_epochs,
+            "parameters": model.n_parameters,
+            "seconds": round(model.record.seconds, 2),
+            "best_epochs": list(model.record.best_epochs),
         },
-        validation=benchmark.scores(benchmark.validation, {name: model}),
+        validation=benchmark.scores(benchmark.validation, {name: forecast}),
         test=benchmark.scores(windows, {name: forecasts, **baseline}),
         classical=classical,
     )

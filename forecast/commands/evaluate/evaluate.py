@@ -9,11 +9,11 @@ import pandas as pd
 
 from forecast.data.prepare import encode
 from forecast.data.read import Source
+from forecast.model import forecasters, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
 from forecast.runs.rows import new_panel
 from forecast.runs.run import Run
-from forecast.workflows.networks import forecasters_of
 from forecast.workflows.scoring import intervals_at_start, score_models_of_run, unseen_windows
 
 
@@ -41,5 +41,5 @@ def evaluate(
     first = pd.Timestamp(panel.times[windows.cutoffs + 1].min())
     known_until = pd.Timestamp(run.data["test_from"])
     progress.note(f"scored on {len(windows)} windows from {first} on; rows before {known_until} were trained on")
-    models, intervals = forecasters_of(run, rows, "model"), intervals_at_start(run, panel)
+    models, intervals = forecasters(load_models(run), rows), intervals_at_start(run, panel)
     return score_models_of_run(run, rows, windows, models, intervals).metrics

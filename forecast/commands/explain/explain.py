@@ -18,10 +18,12 @@ from forecast.commands.train.train import train
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.read import Source
-from forecast.data.windows import Windows
+from forecast.data.windows import Ints, Windows
 from forecast.errors import RunError
 from forecast.evaluation.verdict import significant_sign
-from forecast.models.shape import Shape, shape_of
+from forecast.model import Model, load_models
+from forecast.models.backends.numpy import Trace, trace_layers
+from forecast.models.network import Shape, gather_windows
 from forecast.progress import NullProgress, Progress
 from forecast.runs.documents import to_json
 from forecast.runs.explanation import FOLDER, Explanation
@@ -29,11 +31,10 @@ from forecast.runs.files import refuse_links, write_atomically
 from forecast.runs.find import find
 from forecast.runs.rows import new_panel, training_panel
 from forecast.runs.run import Run
-from forecast.workflows.networks import forecasters_of, keras_networks_of
 from forecast.workflows.scoring import score_models_of_run, unseen_windows
 
 if TYPE_CHECKING:
-    from forecast.models.tracing import Opened
+    from forecast.models.gradients import SplitNetwork
 
 # Windows that are used, evenly spaced over the test span: means over them are steady to a percent or two.
 _TRACED, _DIFFERENTIATED, _SHUFFLED = 64, 128, 512
@@ -94,40 +95,47 @@ def explain(
 
 def _examine(run: Run, panel: Panel) -> Findings:
     """What a run's networks do with rows that are arranged as they take them."""
-    from forecast.models.feeding import gather
-    from forecast.models.tracing import Opened, gradient_by_lag, trace_gates
+    from forecast.models.backends.keras import filled_network, gather
+    from forecast.models.gradients import SplitNetwork, gradient_by_lag
 
     rows = encode(panel, run.config.data, run.scaler)
     windows = unseen_windows(run, rows)
-    shape = shape_of(rows, windows.lookback, windows.horizon)
-    networks = keras_networks_of(run, shape)
-    split = {name: Opened(network) for name, network in networks.items()}
-    model, segment = run.config.network.model, min(run.config.network.segment, windows.lookback)
+    models, shape = load_models(run), run.shape
+    # Of an ensemble, the first member.
+    split = {
+        name: SplitNetwork(filled_network(model.config, shape, model.members[0].weights))
+        for name, model in models.items()
+    }
+    name, segment = run.config.network.model, min(run.config.network.segment, windows.lookback)
     of_window = _UNIT_BYTES * sum(run.config.network.units) * -(-windows.lookback // segment)
     traced = windows.subsample(min(_TRACED, max(1, _TRACE_BYTES // of_window)))
     differentiated = gather(rows, windows.subsample(_DIFFERENTIATED).starts, shape)[0]
-    columns, parts = _importance(split[model], rows, windows.subsample(_SHUFFLED), shape)
+    columns, parts = _importance(split[name], rows, windows.subsample(_SHUFFLED), shape)
     return Findings(
         run=run,
         rows=rows,
         windows=windows,
         segment=segment,
-        memories=[
-            measure_memory(trace, segment)
-            for trace in trace_gates(networks[model], gather(rows, traced.starts, shape)[0])
-        ],
-        traces=trace_gates(networks[model], gather(rows, windows.starts[-1:], shape)[0]),
+        memories=[measure_memory(trace, segment) for trace in _trace(models[name], rows, traced.starts)],
+        traces=_trace(models[name], rows, windows.starts[-1:]),
         gradients={name: gradient_by_lag(network, differentiated) for name, network in split.items()},
         columns=columns,
         parts=parts,
     )
 
 
+def _trace(model: Model, rows: Rows, starts: Ints) -> list[Trace]:
+    """What each layer of a model's first member does with the windows that start at these rows."""
+    past, future, _ = gather_windows(rows, starts, model.shape)
+    inputs = {"past": past, "future": future, "series": rows.identity[starts]}
+    return trace_layers(model.config, model.shape, model.members[0].weights, inputs)
+
+
 def _importance(
-    network: Opened, rows: Rows, windows: Windows, shape: Shape
+    network: SplitNetwork, rows: Rows, windows: Windows, shape: Shape
 ) -> tuple[dict[str, Importance], dict[str, Importance]]:
     """The importance of the inputs, and of the parts of the lookback."""
-    from forecast.models.feeding import gather
+    from forecast.models.backends.keras import gather
 
     inputs, y_true = gather(rows, windows.starts, shape)
 
@@ -165,10 +173,10 @@ def _check_lookback(findings: Findings, original: Panel, progress: Progress) -> 
     config = run.config.replace(data={"lookback": shorter}, training={"baseline": False, "ensemble": 1})
     with tempfile.TemporaryDirectory() as folder:
         again = train(original, config, run="shorter", runs_dir=Path(folder), progress=progress)
-        of_shorter = forecasters_of(again, rows, "model")[model]
+        of_shorter = Model.load(again)
     models = {
-        model: forecasters_of(run, rows, "model")[model],
-        "shorter": lambda starts: of_shorter(starts + lookback - shorter),
+        model: Model.load(run).over(rows),
+        "shorter": lambda starts: of_shorter.forecast(rows, starts + lookback - shorter),
     }
     metrics = score_models_of_run(run, rows, windows, models).metrics
     mae = {name: metrics["models"][name]["mae"] for name in models}

@@ -12,7 +12,7 @@ from forecast.commands.explain.memory import Memory, gradient_reach
 from forecast.data.panel import Clock, Floats
 from forecast.data.prepare import Rows
 from forecast.data.windows import Windows
-from forecast.models.trace import Trace
+from forecast.models.backends.numpy import Trace
 from forecast.runs.run import Run
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.data.panel import Floats
-from forecast.models.trace import Trace
+from forecast.models.backends.numpy import Trace
 
 # A gate beyond these is as good as closed or open (Karpathy, Johnson & Fei-Fei 2015).
 CLOSED, OPEN = 0.1, 0.9
@@ -54,10 +54,10 @@ def measure_memory(trace: Trace, segment: int) -> Memory:
         segment: Steps of the clock in one step of the cell.
     """
     half_lives = None
-    if trace.keeping is not None and trace.values[trace.keeping].shape[1] > 1:
+    if trace.forget_gate is not None and trace.values[trace.forget_gate].shape[1] > 1:
         # What is kept over many steps is a product of gates, so their logarithms are averaged. The first step keeps
         # nothing.
-        kept = np.clip(trace.values[trace.keeping][:, 1:].astype(np.float64), _SMALLEST, _LARGEST)
+        kept = np.clip(trace.values[trace.forget_gate][:, 1:].astype(np.float64), _SMALLEST, _LARGEST)
         half_lives = segment * np.log(0.5) / np.log(kept).mean(axis=(0, 1))
     saturation = {}
     for gate in trace.gates:

@@ -15,7 +15,7 @@ from forecast.commands.explain.importance import Importance
 from forecast.commands.explain.memory import gradient_reach
 from forecast.commands.explain.sentences import MOST, describe_span
 from forecast.data.panel import Floats
-from forecast.models.trace import Trace
+from forecast.models.backends.numpy import Trace
 from forecast.plots.figure import DARK_GREY, PlotFigure, draw_curve, format_axes, styled, to_png, whole_numbers
 from forecast.plots.results import labels_of
 from forecast.plots.style import MODEL, OBSERVED, Labels, model_name, printable
@@ -82,7 +82,7 @@ def plot_gates(trace: Trace, findings: Findings, labels: Labels) -> PlotFigure:
         below.grid(False)
     format_axes(axes[0], times)
     axes[0].set_xlim(edges[0], edges[-1])
-    note = "Each line is a unit, the one that forgets most slowly at the bottom. " if trace.keeping else ""
+    note = "Each line is a unit, the one that forgets most slowly at the bottom. " if trace.forget_gate else ""
     figure.add_head(
         labels.subject(unique_id),
         f"what {trace.layer} of the {model_name(labels.model)} did",
@@ -93,9 +93,9 @@ def plot_gates(trace: Trace, findings: Findings, labels: Labels) -> PlotFigure:
 
 
 def _slowest_first(trace: Trace) -> Sequence[int]:
-    if trace.keeping is None:
+    if trace.forget_gate is None:
         return range(trace.values["hidden"].shape[2])
-    return np.argsort(-trace.values[trace.keeping][-1].mean(axis=0)).tolist()
+    return np.argsort(-trace.values[trace.forget_gate][-1].mean(axis=0)).tolist()
 
 
 def _edges(times: np.ndarray, segment: int) -> Floats:

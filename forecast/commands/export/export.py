@@ -21,16 +21,15 @@ from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import arrange
 from forecast.data.windows import fill_forward
 from forecast.errors import ConfigError, DataError, phrase, setting
-from forecast.models.graph_cells import refusal
-from forecast.models.graph_units import graph_in_units
-from forecast.models.shape import Shape, shape_of
-from forecast.models.units import Units, inputs_in_units, units_of
+from forecast.model import Model
+from forecast.models.measurement import Statistics, inputs_in_units, statistics_of
+from forecast.models.network import Shape
+from forecast.models.runtimes import ONNX
 from forecast.runs.documents import to_json
 from forecast.runs.files import write_folder
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel, typical_panel
 from forecast.runs.run import Run
-from forecast.workflows.networks import ONNX, in_keras, members_of
 
 _ABOUT = "export.json"
 
@@ -71,11 +70,11 @@ def export(
     folder = Path(os.path.realpath(folder or f"{run.name}-{format}"))
     _check_folder(folder, overwrite)
     newest, source = _example_rows(run)
-    shape = shape_of(newest.rows, run.config.data.lookback, run.config.data.horizon)
-    units = units_of(run.scaler, run.config.data, shape)
+    shape = run.shape
+    statistics = statistics_of(run.scaler, run.config.data, shape)
     with write_folder(folder) as unfinished:
-        network = _write_network(run, shape, units, format, unfinished)
-        about = _about(run, shape, units, newest.rows.panel, format) | {"network": network}
+        network = _write_network(run, shape, statistics, format, unfinished)
+        about = _about(run, shape, statistics, newest.rows.panel, format) | {"network": network}
         texts = {
             "README.md": render_readme(about, source),
             "use.py": render_program(about),
@@ -124,12 +123,11 @@ def _example_rows(run: Run) -> tuple[NewestRows, str]:
     return typical, f"the mean of each column, because the run's own rows cannot be used: {reason}"
 
 
-def _write_network(run: Run, shape: Shape, units: Units, format: Format, folder: Path) -> str:
+def _write_network(run: Run, shape: Shape, statistics: Statistics, format: Format, folder: Path) -> str:
     """Write the network, all members of an ensemble in one; its file or folder."""
     parts, which = run.config.network, run.forecast_weights
-    runtime = run.manifest.get("runtimes", {}).get(which)
-    if format == "onnx" and runtime != ONNX:
-        reason = refusal(parts) or "it was not seen to forecast the same with ONNX Runtime when the run was made"
+    if format == "onnx" and run.runtime_of(which) != ONNX:
+        reason = "it was not seen to forecast the same with ONNX Runtime when the run was made"
         raise ConfigError(
             f"The network of {run.name} is not written as ONNX: {reason}.",
             "Take another format: "
@@ -138,14 +136,16 @@ def _write_network(run: Run, shape: Shape, units: Units, format: Format, folder:
                 f"forecast.export({run.name!r}, format='saved-model')",
             ),
         )
-    members = members_of(run, which)
+    members = [member.weights for member in Model.load(run, which).members]
     if format == "onnx":
-        (folder / "network.onnx").write_bytes(graph_in_units(parts, shape, members, units))
-        return "network.onnx"
-    from forecast.models.recurrent_units import network_in_units
+        from forecast.models.backends.onnx import graph_in_units
 
-    networks = [in_keras(parts, shape, weights, run.config.training.seed, None) for weights in members]
-    network = network_in_units(parts, shape, networks, units)
+        (folder / "network.onnx").write_bytes(graph_in_units(parts, shape, members, statistics))
+        return "network.onnx"
+    from forecast.models.backends.keras import filled_network, network_in_units
+
+    networks = [filled_network(parts, shape, weights) for weights in members]
+    network = network_in_units(parts, shape, networks, statistics)
     if format == "keras":
         network.save(folder / "network.keras")
         return "network.keras"
@@ -153,7 +153,7 @@ def _write_network(run: Run, shape: Shape, units: Units, format: Format, folder:
     return "network"
 
 
-def _about(run: Run, shape: Shape, units: Units, panel: Panel, format: Format) -> dict[str, Any]:
+def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format: Format) -> dict[str, Any]:
     """What a program must know to use the network: `README.md` says the same in words."""
     scaler, data, parts = run.scaler, run.config.data, run.config.network
     calendar = calendar_names(Clock(run.data["freq"])) if data.calendar else ()
@@ -178,9 +178,9 @@ def _about(run: Run, shape: Shape, units: Units, panel: Panel, format: Format) -
         "quantiles": parts.quantiles,
         "series": scaler.series_ids,
         "logged": [name for name, is_logged in zip(scaler.columns, scaler.logged, strict=True) if is_logged],
-        "low": _none_if_infinite(units.bounds.low),
-        "high": _none_if_infinite(units.bounds.high),
-        "circular": units.bounds.circular.tolist(),
+        "low": _none_if_infinite(statistics.bounds.low),
+        "high": _none_if_infinite(statistics.bounds.high),
+        "circular": statistics.bounds.circular.tolist(),
     }
 
 

@@ -11,11 +11,11 @@ from forecast.data.panel import Clock
 from forecast.data.read import Source
 from forecast.errors import DataError, RunError, phrase, setting
 from forecast.inference.newest import newest_paths
+from forecast.model import forecasters, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
-from forecast.workflows.networks import networks_of
 from forecast.workflows.requests import request_forecast
 
 
@@ -37,7 +37,7 @@ def predict(
     run = find(run, runs_dir=runs_dir)
     if source is not None:
         request = request_forecast(run, source, progress)
-        return request.forecast(networks_of(run, request.newest.rows, run.forecast_weights))
+        return request.forecast(load_models(run, run.forecast_weights))
     forecast = run.forecast
     if forecast.empty:
         known = run.config.data.known
@@ -77,13 +77,13 @@ def sample_paths(
     """
     run = find(run, runs_dir=runs_dir)
     request = request_forecast(run, training_panel(run) if source is None else source, progress or NullProgress())
-    networks = networks_of(run, request.newest.rows, run.forecast_weights)
-    intervals = request.updated_intervals(networks)
+    models = load_models(run, run.forecast_weights)
+    intervals = request.updated_intervals(models)
     if intervals is None:
         raise RunError(
             f"{run.name} has no intervals to draw paths from.", f"Train it again with {setting('levels', '80,95')}."
         )
-    return newest_paths(request.newest, request.models(networks), intervals, count, seed)
+    return newest_paths(request.newest, forecasters(models, request.newest.rows), intervals, count, seed)
 
 
 def predict_and_draw(
@@ -102,7 +102,7 @@ def predict_and_draw(
         return predict(run), [run.picture(path) for path in run.plots if path.name.startswith("5-forecast")]
     request = request_forecast(run, source, progress or NullProgress())
     rows = request.newest.rows
-    forecast = request.forecast(networks_of(run, rows, run.forecast_weights))
+    forecast = request.forecast(load_models(run, run.forecast_weights))
     return forecast, draw_forecasts(rows, forecast, run.config.network.model, run.config.data.lookback)
 
 

@@ -16,7 +16,6 @@ from forecast.runs.files import write_atomically
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
-from forecast.workflows.networks import column_names
 
 
 def write_report(run: Run | str, output: Path, source: Source | None = None, *, runs_dir: Path | None = None) -> Path:
@@ -44,8 +43,7 @@ def results_of(run: Run, panel: Panel) -> RunResults:
         run: A run.
         panel: The rows that it was trained on.
     """
-    names = column_names(run.config)
-    histories = {names[network]: run.history_of(network) for network in network_configs(run.config)}
+    histories = {parts.model: run.history_of(network) for network, parts in network_configs(run.config).items()}
     found = read_explanation(run)
     pictures = {} if found is None else {path.name: found.picture(path) for path in found.plots}
     return RunResults(

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.windows import Ints, ScaledForecaster
-from forecast.inference.network import Network, States
-from forecast.models.shape import Fed
+from forecast.data.windows import Ints
+from forecast.models.network import RowSource
+from forecast.models.runtimes import Runtime, States
 
 
 @dataclass(frozen=True)
@@ -32,30 +32,26 @@ class Batch:
         requests: Rows, each with the first rows of its windows, ascending.
     """
 
-    def __init__(self, network: Network, requests: Sequence[tuple[Fed, Ints]]) -> None:
+    def __init__(self, network: Runtime, requests: Sequence[tuple[RowSource, Ints]]) -> None:
         counts = [len(rows.identity) for rows, _ in requests]
         inputs = [rows.inputs_at(np.arange(count)) for (rows, _), count in zip(requests, counts, strict=True)]
         joined = _JoinedRows(np.concatenate(inputs), np.concatenate([rows.identity for rows, _ in requests]))
         offsets = np.cumsum([0, *counts[:-1]])
         starts = [starts + offset for (_, starts), offset in zip(requests, offsets, strict=True)]
-        forecasts = network.over(joined)(np.concatenate(starts))
+        forecasts = network.forecast(joined, np.concatenate(starts))
         ends = np.cumsum([len(of_request) for of_request in starts])[:-1]
         self._network = network
         self._known = [(*request, part) for request, part in zip(requests, np.split(forecasts, ends), strict=True)]
 
-    def over(self, rows: Fed) -> ScaledForecaster:
-        """The function from first rows of windows [N] to their scaled forecasts [N, H, D] or [N, H, D, Q]."""
-        starts, forecasts = next((starts, forecasts) for known, starts, forecasts in self._known if known is rows)
-
-        def forecast(picked: Ints) -> NDArray[np.float32]:
-            return forecasts[np.searchsorted(starts, picked)]
-
-        return forecast
+    def forecast(self, rows: RowSource, starts: Ints) -> NDArray[np.float32]:
+        """Scaled forecasts [N, H, D] or [N, H, D, Q] of windows of a request, by their first rows [N]."""
+        known, forecasts = next((known, forecasts) for source, known, forecasts in self._known if source is rows)
+        return forecasts[np.searchsorted(known, starts)]
 
     def state_shapes(self, n_series: int) -> list[tuple[int, ...]]:
         """The shapes of the states of a network that carries them for some series."""
         return self._network.state_shapes(n_series)
 
-    def step(self, rows: Fed, starts: Ints, states: States | None) -> tuple[NDArray[np.float32], States]:
-        """The forecasts of windows of a network that carries its state, and the states after them; see `Network`."""
+    def step(self, rows: RowSource, starts: Ints, states: States | None) -> tuple[NDArray[np.float32], States]:
+        """The forecasts of windows of a network that carries its state, and the states after them; see `Runtime`."""
         return self._network.step(rows, starts, states)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from queue import Empty, Queue
 from threading import Thread
 
 from forecast.commands.serve.batch import Batch
 from forecast.commands.serve.requests import RequestReader
-from forecast.data.newest import newest_rows
-from forecast.inference.network import Network
+from forecast.data.prepare import Rows
+from forecast.data.windows import Ints
+from forecast.model import Model, load_models
 from forecast.progress import NullProgress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.csv_tables import to_records
-from forecast.runs.rows import typical_panel
 from forecast.runs.run import Run
-from forecast.workflows.networks import networks_of
 from forecast.workflows.requests import ForecastRequest, request_forecast
 
 # More requests in one batch gain nothing, and the first of them waits for the last.
@@ -49,8 +50,7 @@ class Service:
 
     def __init__(self, run: Run, reader: RequestReader) -> None:
         self.run, self.reader, self.metrics = run, reader, run.metrics
-        rows = newest_rows(typical_panel(run, 1), run.config.data, run.scaler).rows
-        self._networks = networks_of(run, rows, run.forecast_weights)
+        self._models = load_models(run, run.forecast_weights)
         intervals_of(run, "end")  # read now, and kept for the requests
         self._waiting: Queue[tuple[bytes, Future[bytes]]] = Queue()
         # A daemon, because the end of the process need not wait for it: all requests have been answered by then.
@@ -93,18 +93,22 @@ class Service:
             return
         windows = [pair for _, request, _ in readable for pair in request.windows]
         try:
-            networks: dict[str, list[Network]] = {
-                name: [Batch(member, windows) for member in members] for name, members in self._networks.items()
-            }
+            models = {name: _batched(model, windows) for name, model in self._models.items()}
         except Exception as error:
             for response, _, _ in readable:
                 response.set_exception(error)
             return
         for response, request, texts in readable:
             try:
-                response.set_result(to_bytes({"forecast": to_records(request.forecast(networks)), "warnings": texts}))
+                response.set_result(to_bytes({"forecast": to_records(request.forecast(models)), "warnings": texts}))
             except Exception as error:
                 response.set_exception(error)
+
+
+def _batched(model: Model, windows: Sequence[tuple[Rows, Ints]]) -> Model:
+    """A model that has already forecast the windows of several requests."""
+    members = (replace(member, runtime=Batch(member.runtime, windows)) for member in model.members)
+    return replace(model, members=tuple(members))
 
 
 def to_bytes(document: object) -> bytes:

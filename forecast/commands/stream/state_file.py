@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from forecast.commands.stream.recent_rows import RecentRows
 from forecast.errors import RunError, phrase
-from forecast.models.graph_cells import STATES
+from forecast.models.cells import CELLS
 from forecast.runs.files import read_within, write_atomically
 from forecast.runs.run import Run
 
@@ -90,6 +90,6 @@ def _weights_hash(run: Run) -> str:
 def _most_bytes(run: Run, most_rows: int, n_columns: int) -> int:
     """Bytes of the file at most: of each series its rows, and the states of the model and the baseline."""
     network = run.config.network
-    n_states = 2 * run.config.training.ensemble * len(STATES[network.cell]) * sum(network.units)
+    n_states = 2 * run.config.training.ensemble * len(CELLS[network.cell].states) * sum(network.units)
     numbers = most_rows * (2 + n_columns) + (n_states if network.stateful else 0)
     return _NUMBER_BYTES * (1000 + len(run.data["series_ids"]) * numbers)

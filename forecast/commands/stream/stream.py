@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,19 @@ from forecast.data.clock import snap
 from forecast.data.from_table import dialect_of
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Clock, Floats, Panel
-from forecast.data.prepare import Rows, arrange, in_units
+from forecast.data.prepare import Rows, arrange
 from forecast.data.quality import mask_sentinels
 from forecast.data.read import Source, read
-from forecast.data.windows import Ints, ScaledForecaster
+from forecast.data.windows import Forecaster, Ints
 from forecast.errors import DataError, RunError
-from forecast.inference.network import Network
 from forecast.inference.newest import newest_forecast
+from forecast.model import Model, forecasters, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
 from forecast.runs.run import Run
 from forecast.tables.input import Input
 from forecast.tables.lines import LineReader, lines_of
-from forecast.workflows.networks import averaged, networks_of
 
 
 class Stream:
@@ -64,7 +64,7 @@ class Stream:
         self._most_rows = max(data.lookback, data.season) + data.longest_fill + (data.horizon if data.known else 0)
         self._recent: dict[str, RecentRows] = {}
         self._pushed: set[str] = set()  # the series that got a row after the history
-        self._networks: dict[str, list[Network]] = {}
+        self._models: dict[str, Model] = {}
         if state is not None and state.exists():
             self._recent = read_state(state, self.run, self._most_rows, len(self.columns))
 
@@ -115,9 +115,8 @@ class Stream:
         if forecast or self.carries_states:
             panel = Panel(after.values, after.times, self.columns, self.clock, (series_id,), name=self.run.name)
             newest = newest_rows(arrange(panel, data), data, self._scaler)
-            after, forecasters = self._run_networks(newest.rows, after)
+            after, models = self._run_models(newest.rows, after)
             if forecast and len(newest.windows):
-                models = {name: in_units(one, newest.rows, self._scaler) for name, one in forecasters.items()}
                 order = self._scaler.positions(newest.rows.panel.series_ids)
                 # As they stood when the run was made: they do not adapt to the stream.
                 intervals = None if self._intervals is None else self._intervals.of_series(order)
@@ -178,20 +177,18 @@ class Stream:
         )
         return self._recent.get(series_id, none)
 
-    def _run_networks(self, rows: Rows, recent: RecentRows) -> tuple[RecentRows, dict[str, ScaledForecaster]]:
-        """The recent rows with the states after the newest of them, and each network as a function of windows.
+    def _run_models(self, rows: Rows, recent: RecentRows) -> tuple[RecentRows, dict[str, Forecaster]]:
+        """The recent rows with the states after the newest of them, and each model as a function of windows.
 
         Raises:
             DataError: If the row cannot be fed, because a value is missing for too long.
             RunError: If a saved state is of another network.
         """
-        if not self._networks:
-            lookback, carrying = (1, rows.panel.n_series) if self.carries_states else (None, None)
-            self._networks = networks_of(self.run, rows, self.run.forecast_weights, lookback, carrying)
+        if not self._models:
+            lookback, carried = (1, rows.panel.n_series) if self.carries_states else (None, None)
+            self._models = load_models(self.run, self.run.forecast_weights, lookback, carried)
         if not self.carries_states:
-            return recent, {
-                name: averaged([member.over(rows) for member in members]) for name, members in self._networks.items()
-            }
+            return recent, forecasters(self._models, rows)
         data = self.run.config.data
         cutoffs = np.array(rows.panel.offsets[1:]) - data.horizon - 1
         if not rows.usable[cutoffs].all():
@@ -201,19 +198,18 @@ class Stream:
                 f"Fill it in, or forget all before with {RESTART}.",
             )
         states: dict[str, tuple[NDArray[np.float32], ...]] = {}
-        forecasters: dict[str, ScaledForecaster] = {}
-        for name, members in self._networks.items():
-            forecasts = []
-            for number, member in enumerate(members, 1):
-                key = f"{name}/{number}"
-                before = recent.states.get(key)
-                if before is not None and [state.shape for state in before] != member.state_shapes(len(cutoffs)):
+        forecasts: dict[str, Forecaster] = {}
+        for name, model in self._models.items():
+            keys = [f"{name}/{number}" for number, _ in enumerate(model.members, 1)]
+            before = [recent.states.get(key) for key in keys]
+            for key, member, parts in zip(keys, model.members, before, strict=True):
+                shapes = member.runtime.state_shapes(len(cutoffs))
+                if parts is not None and [state.shape for state in parts] != shapes:
                     raise RunError(f"The saved state {key} is not of this network.", f"Begin anew with {RESTART}.")
-                forecast, after = member.step(rows, cutoffs, before)
-                forecasts.append(forecast)
-                states[key] = tuple(after)
-            forecasters[name] = _by_series(np.mean(forecasts, axis=0), rows)
-        return replace(recent, states=states), forecasters
+            values, after = model.step(rows, cutoffs, before)
+            states |= {key: tuple(parts) for key, parts in zip(keys, after, strict=True)}
+            forecasts[name] = partial(_forecast_of_series, values, rows)
+        return replace(recent, states=states), forecasts
 
 
 def stream_rows(
@@ -293,10 +289,6 @@ def _without_sentinels(recent: RecentRows, row: Floats) -> Floats:
     return seen[-1]
 
 
-def _by_series(forecasts: NDArray[np.float32], rows: Rows) -> ScaledForecaster:
-    """Forecasts that were made already, one for each series, as a function of windows."""
-
-    def forecast(starts: Ints) -> NDArray[np.float32]:
-        return forecasts[rows.series[starts]]
-
-    return forecast
+def _forecast_of_series(forecasts: Floats, rows: Rows, starts: Ints) -> Floats:
+    """Forecasts that were made already, one for each series, of the windows that start at these rows."""
+    return forecasts[rows.series[starts]]

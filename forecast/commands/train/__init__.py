@@ -32,9 +32,8 @@ def command(
     from forecast.commands.tables import scores
     from forecast.commands.train import train
     from forecast.errors import ConfigError
-    from forecast.models.catalogue import configure
+    from forecast.models.catalogue import configure, references_of
     from forecast.models.naive import NAIVE
-    from forecast.workflows.networks import references_of
 
     progress = ConsoleProgress(quiet)
     requirements = [parse_requirement(text) for text in require_skill or ()]

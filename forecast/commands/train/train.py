@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.commands.train.networks import fit_networks
 from forecast.config import Settings
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Panel
-from forecast.data.prepare import Prepared, Rows, data_warnings, prepare, windows_of
+from forecast.data.prepare import Prepared, data_warnings, prepare, windows_of
 from forecast.data.read import Source, is_built_in, read, report_notes
-from forecast.data.windows import Forecaster
 from forecast.errors import DataError, ForecastError, MachineError, phrase, rendered, setting
 from forecast.evaluation.scoring import (
     Evaluation,
@@ -30,6 +30,7 @@ from forecast.evaluation.scoring import (
     thinning_note,
 )
 from forecast.inference.newest import newest_forecast
+from forecast.model import Model, TrainingContext, forecasters
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import NullProgress, Progress, StopRequested
@@ -38,8 +39,6 @@ from forecast.runs.files import locked
 from forecast.runs.find import runs_folder
 from forecast.runs.run import CALIBRATION, Run
 from forecast.runs.writer import RunWriter
-from forecast.workflows.fitting import Trained, Workshop, fit_network, fit_networks
-from forecast.workflows.networks import column_names
 
 
 def train(
@@ -84,7 +83,7 @@ def train(
         writer.begin(_first_manifest(source, panel, warnings, command), resolved, overwrite)
         del panel  # the columns that it has beside those of the run are as large as these
         with _cleaning_up(writer, progress):
-            return _train_run(Workshop(prepared, writer, progress))
+            return _train_run(prepared, writer, progress)
 
 
 def resume(
@@ -126,7 +125,7 @@ def resume(
             f"{phrase(f'--run {name} --overwrite', f'run={name!r}, overwrite=True')}.",
         )
     with locked(writer.lock, f"The run {name}"), _cleaning_up(writer, progress):
-        return _train_run(Workshop(prepare(panel, config), writer, progress))
+        return _train_run(prepare(panel, config), writer, progress)
 
 
 @contextmanager
@@ -143,49 +142,38 @@ def _cleaning_up(writer: RunWriter, progress: Progress) -> Iterator[None]:
         raise
 
 
-def _train_run(workshop: Workshop) -> Run:
-    prepared, writer, progress = workshop.prepared, workshop.writer, workshop.progress
-    config, season = prepared.config, prepared.config.data.season
-    newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
+def _train_run(prepared: Prepared, writer: RunWriter, progress: Progress) -> Run:
+    config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
+    newest = newest_rows(rows.panel, config.data, prepared.scaler)
     for warning in newest.refused + newest.filled:  # before the training takes its time; they are no reason to stop
         progress.warn(warning)
-    naive_error = naive_errors(prepared.rows, prepared.training_rows, season)
-    trained = fit_networks(workshop, naive_error)
-    models = _over(trained, prepared.rows, prepared)
-    intervals = calibrate_intervals(prepared.rows, prepared.validation, models, season, config)
+    naive_error = naive_errors(rows, prepared.training_rows, season)
+    context = TrainingContext(prepared, writer.checkpoints, progress)
+    networks = fit_networks(context, naive_error)
+    models = {model.name: model for model in networks.values()}
+    intervals = calibrate_intervals(rows, prepared.validation, forecasters(models, rows), season, config)
     for warning in calibration_warnings(config, len(prepared.validation)):
         progress.warn(warning)
-    evaluation = score_models(prepared.rows, prepared.test, models, season, naive_error, intervals)
+    evaluation = score_models(rows, prepared.test, forecasters(models, rows), season, naive_error, intervals)
     if thinned := thinning_note(evaluation.metrics):
         progress.note(f"test_forecasts.csv: {len(evaluation.forecasts):,} rows{thinned}; every window is scored")
-    refitted = _refit(workshop, trained["model"])
-    newest_models = trained if refitted is None else {**trained, "model": refitted}
-    forecast = newest_forecast(newest, _over(newest_models, newest.rows, prepared), season, evaluation.intervals)
+    model = networks["model"]
+    if config.training.refit and not model.fell_back:
+        every_row = windows_of(rows, np.ones(rows.panel.n_rows, bool), config.data)
+        model = Model.fit(context, "refit", config.network, every_row, model.record.best_epochs)
+        networks["refit"] = model
+    forecast = newest_forecast(
+        newest, forecasters(models | {model.name: model}, newest.rows), season, evaluation.intervals
+    )
     if intervals is not None and evaluation.intervals is not None:
         writer.write_arrays(CALIBRATION, intervals_to_arrays(intervals, evaluation.intervals))
-    return _write_run(workshop, trained, refitted, evaluation, forecast)
-
-
-def _over(trained: Mapping[str, Trained], rows: Rows, prepared: Prepared) -> dict[str, Forecaster]:
-    """What the networks of a run forecast over some rows, by column."""
-    columns = column_names(prepared.config)
-    return {columns[network]: result.over(rows, prepared.scaler) for network, result in trained.items()}
-
-
-def _refit(workshop: Workshop, model: Trained) -> Trained | None:
-    """The model, trained anew on every row for the newest forecast; None where that is not asked for or worthless."""
-    prepared = workshop.prepared
-    config, rows = prepared.config, prepared.rows
-    if not config.training.refit or model.fell_back:
-        return None
-    windows = windows_of(rows, np.ones(rows.panel.n_rows, bool), config.data)
-    return fit_network(workshop, "refit", config.network, windows, model.best_epochs)
+    return _write_run(prepared, writer, networks, evaluation, forecast)
 
 
 def _write_run(
-    workshop: Workshop,
-    trained: Mapping[str, Trained],
-    refitted: Trained | None,
+    prepared: Prepared,
+    writer: RunWriter,
+    networks: Mapping[str, Model],
     evaluation: Evaluation,
     forecast: pd.DataFrame,
 ) -> Run:
@@ -194,23 +182,18 @@ def _write_run(
     from forecast.plots.run_plots import draw_files
     from forecast.plots.run_report import report_page
 
-    prepared, writer = workshop.prepared, workshop.writer
-    columns = column_names(prepared.config)
+    records = {model.name: model.record for network, model in networks.items() if network != "refit"}
     writer.write_json("scaler.json", prepared.scaler.to_record())
-    for network, result in trained.items():
-        writer.write_weights(network, result.weights)
-        writer.write_history(network, result.history)
-    if refitted is not None:
-        writer.write_weights("refit", refitted.weights)
+    for network, model in networks.items():
+        model.save(writer, network)
     if prepared.config.training.track_gradients:
-        gradients = {columns[network]: result.members[0].gradients for network, result in trained.items()}
-        writer.write_json("gradients.json", gradients)
+        writer.write_json("gradients.json", {name: record.gradients[0] for name, record in records.items()})
     writer.write_json("metrics.json", evaluation.metrics)
     writer.write_frame("test_forecasts.csv", evaluation.forecasts)
     writer.write_frame("forecast.csv", forecast)
     manifest, _ = writer.read_unfinished()
-    manifest |= _outcome(prepared, trained, refitted, manifest["data"])
-    histories = {columns[network]: result.members[0].history for network, result in trained.items()}
+    manifest |= _outcome(prepared, networks, manifest["data"])
+    histories = {name: record.histories[0] for name, record in records.items()}
     results = RunResults(writer.name, manifest, prepared, evaluation, histories, forecast)
     for name, picture in draw_files(results).items():
         writer.write(f"plots/{name}", picture)
@@ -247,10 +230,7 @@ def _first_manifest(source: Source, panel: Panel, warnings: tuple[str, ...], com
     }
 
 
-def _outcome(
-    prepared: Prepared, trained: Mapping[str, Trained], refitted: Trained | None, data: dict[str, Any]
-) -> dict[str, Any]:
-    networks = dict(trained) if refitted is None else {**trained, "refit": refitted}
+def _outcome(prepared: Prepared, networks: Mapping[str, Model], data: dict[str, Any]) -> dict[str, Any]:
     cuts = {"validation_from": str(prepared.split.validation_from), "test_from": str(prepared.split.test_from)}
     return {
         "finished": _now(),
@@ -259,16 +239,17 @@ def _outcome(
         "windows": {"train": len(prepared.train), "validation": len(prepared.validation), "test": len(prepared.test)},
         "networks": {
             name: {
-                "parameters": result.parameters,
-                "members": len(result.members),
-                "best_epochs": result.best_epochs,
-                "seconds": round(result.seconds, 1),
-                "fell_back": result.fell_back,
+                "parameters": model.n_parameters,
+                "members": len(model.members),
+                "best_epochs": list(model.record.best_epochs),
+                "seconds": round(model.record.seconds, 1),
+                "fell_back": model.fell_back,
             }
-            for name, result in trained.items()
+            for name, model in networks.items()
+            if name != "refit"
         },
-        "forecast_weights": "refit" if refitted else "model",
-        "runtimes": {name: result.runtime for name, result in networks.items()},
+        "forecast_weights": "refit" if "refit" in networks else "model",
+        "runtimes": {name: model.runs_on for name, model in networks.items()},
     }
 
 

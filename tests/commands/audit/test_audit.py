@@ -24,7 +24,7 @@ from forecast.data.windows import Ints
 from forecast.errors import DataError, LeakError
 from forecast.inference import network
 from forecast.models import feeding, shape
-from forecast.models.shape import Fed, Shape
+from forecast.models.network import Fed, Shape
 from recording import RecordingProgress
 
 ON_ANY_ROWS = ["repeatable", "future changed", "future deleted", "future shuffled", "inputs", "covariates",

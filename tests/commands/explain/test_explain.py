@@ -134,8 +134,8 @@ def test_rows_that_cannot_be_read_again_must_be_given(
 def test_a_network_without_a_head_is_refused(
     monthly: pd.DataFrame, tiny: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("forecast.workflows.fitting.significant_sign", lambda *_: -1)
-    monkeypatch.setattr("forecast.workflows.fitting.CLEAR_LEAD", 2)
+    monkeypatch.setattr("forecast.commands.train.networks.significant_sign", lambda *_: -1)
+    monkeypatch.setattr("forecast.commands.train.networks.CLEAR_LEAD", 2)
     run = forecast.train(monthly, tiny(fall_back=True, normalise="last"), run="empty", runs_dir=tmp_path)
     with pytest.raises(RunError, match="repeats the last value"):
         forecast.explain(run, monthly)

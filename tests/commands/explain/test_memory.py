@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecast.commands.explain.memory import Saturation, gradient_decay, gradient_reach, measure_memory
-from forecast.models.trace import Trace
+from forecast.models.backends.numpy import Trace
 
 
 def trace_of(kept: np.ndarray, hidden: np.ndarray | None = None) -> Trace:

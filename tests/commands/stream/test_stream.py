@@ -79,8 +79,8 @@ def test_a_state_that_is_carried_remembers_more_than_the_window(runs: dict[str, 
 def test_a_carried_state_is_that_of_one_long_window(runs: dict[str, Run], rows: pd.DataFrame) -> None:
     run = runs["carried"]
     long = run.config.replace(data={"lookback": N}, network={"stateful": False})
-    from forecast.models.recurrent import build_network, set_weights
-    from forecast.models.shape import Shape
+    from forecast.models.backends.keras import build_network, set_weights
+    from forecast.models.network import Shape
     from forecast.runs.run import split_members
 
     features = 1 + (2 if run.config.data.calendar else 0)

@@ -93,11 +93,11 @@ def test_too_little_memory_is_told_before_training(
 ) -> None:
     # 4 gates, each of 3 inputs, 8 states and a bias for 8 units, and a head of 3 steps: 0.04 MB with all their copies.
     # 16 windows of 6 steps, 8 units and 10 floats of each, and of 9 steps of 3 features: 0.03 MB.
-    monkeypatch.setattr("forecast.workflows.fitting.available_memory", lambda: 60_000)
+    monkeypatch.setattr("forecast.model.available_memory", lambda: 60_000)
     with pytest.raises(MachineError, match=r"lstm of 8 units would take at least 0\.1 MB .*; 0\.1 MB are") as refused:
         forecast.train(monthly, tiny(), run="run", runs_dir=tmp_path)
     assert refused.value.exit_code == 3
-    assert "--units" in refused.value.advice
+    assert "--units" in refused.value.text("shell")[1]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -105,7 +105,7 @@ def test_too_little_memory_is_told_before_training(
 def test_the_last_finite_checkpoint_outlives_a_divergence(
     tmp_path: Path, monthly_csv: Path, tiny: Tiny, seconds: float, sign: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("forecast.workflows.fitting._SECONDS_BETWEEN_CHECKPOINTS", seconds)
+    monkeypatch.setattr("forecast.model._SECONDS_BETWEEN_CHECKPOINTS", seconds)
     config = tiny(steps_per_epoch=10)
     with pytest.raises(ConfigError, match=f"{sign}.*: training has diverged") as stopped:
         forecast.train(monthly_csv, config, run="run", runs_dir=tmp_path, progress=AtStep(13, spoil))

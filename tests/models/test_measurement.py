@@ -1,4 +1,4 @@
-"""Networks that take rows in their own units compute what scaling by hand around the bare ones does."""
+"""Networks that take rows in units of measurement compute what scaling by hand around the bare ones does."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ import pytest
 
 from forecast.config import NetworkConfig
 from forecast.data.bounds import Bounds
+from forecast.models.backends.keras import build_network, keras, network_in_units, set_weights
+from forecast.models.backends.onnx import graph_in_units, graph_of
 from forecast.models.catalogue import configure
-from forecast.models.graph import graph_of
-from forecast.models.graph_units import graph_in_units
-from forecast.models.recurrent import build_network, set_weights
-from forecast.models.recurrent_units import keras, network_in_units
-from forecast.models.shape import Shape, weight_shapes
-from forecast.models.units import Units
+from forecast.models.measurement import Statistics
+from forecast.models.network import Shape, weight_shapes
 
 SEVERAL = Shape(lookback=6, horizon=4, targets=2, covariates=1, known=2, series=3)
 LONE = Shape(lookback=6, horizon=4, targets=2, covariates=0, known=0, series=1)
@@ -27,7 +25,7 @@ LONE = Shape(lookback=6, horizon=4, targets=2, covariates=0, known=0, series=1)
 LOW, HIGH = 0.9, 1.2
 
 
-def case(shape: Shape, **settings: Any) -> tuple[NetworkConfig, list[dict[str, Any]], Units, dict[str, Any]]:
+def case(shape: Shape, **settings: Any) -> tuple[NetworkConfig, list[dict[str, Any]], Statistics, dict[str, Any]]:
     """A network of two members with any weights, the statistics of its columns, and five windows.
 
     The first target is positive and the second may be an angle, which passes 360 in every window.
@@ -42,7 +40,7 @@ def case(shape: Shape, **settings: Any) -> tuple[NetworkConfig, list[dict[str, A
     angle = not settings.get("transform")
     limits = np.tile([-np.inf, np.inf], (s, 2, 1))
     limits[:, 0] = [LOW, HIGH]
-    units = Units(
+    statistics = Statistics(
         mean=rng.normal(1, 0.3, (s, f)),
         scale=rng.uniform(0.5, 1.5, (s, f)),
         logged=np.arange(f) == (-1 if angle else 1),
@@ -50,18 +48,20 @@ def case(shape: Shape, **settings: Any) -> tuple[NetworkConfig, list[dict[str, A
     )
     past = rng.uniform(0.5, 3, (5, shape.lookback, f))
     if angle:
-        units.mean[:, 1], units.scale[:, 1] = 0.0, 90.0
+        statistics.mean[:, 1], statistics.scale[:, 1] = 0.0, 90.0
         past[..., 1] = (rng.uniform(300, 359, (5, 1)) + 20 * np.arange(shape.lookback)) % 360
     future = rng.uniform(0.5, 3, (5, shape.horizon, shape.known))
-    return config, members, units, {"past": past, "future": future, "series": rng.integers(0, s, 5)}
+    return config, members, statistics, {"past": past, "future": future, "series": rng.integers(0, s, 5)}
 
 
-def by_hand(config: NetworkConfig, shape: Shape, members: list[dict[str, Any]], units: Units, fed: Any) -> Any:
+def by_hand(
+    config: NetworkConfig, shape: Shape, members: list[dict[str, Any]], statistics: Statistics, fed: Any
+) -> Any:
     """What the networks forecast in units, with NumPy around them."""
-    mean, scale = units.mean[fed["series"]][:, None], units.scale[fed["series"]][:, None]
+    mean, scale = statistics.mean[fed["series"]][:, None], statistics.scale[fed["series"]][:, None]
     past, known = fed["past"].copy(), slice(shape.features - shape.known, None)
-    past[..., 1] = np.unwrap(past[..., 1], period=360, axis=1) if units.bounds.circular.any() else past[..., 1]
-    past[..., units.logged] = np.log(past[..., units.logged])
+    past[..., 1] = np.unwrap(past[..., 1], period=360, axis=1) if statistics.bounds.circular.any() else past[..., 1]
+    past[..., statistics.logged] = np.log(past[..., statistics.logged])
     scaled = {"past": (past - mean) / scale, "future": (fed["future"] - mean[..., known]) / scale[..., known]}
     scaled = {name: array.astype(np.float32) for name, array in scaled.items()} | {"series": fed["series"]}
     answers = []
@@ -70,10 +70,10 @@ def by_hand(config: NetworkConfig, shape: Shape, members: list[dict[str, Any]], 
         answers.append(session.run(None, {taken.name: scaled[taken.name] for taken in session.get_inputs()})[0])
     answer = np.mean(answers, axis=0, dtype=np.float32).astype(np.float64)
     answer = answer.reshape(*answer.shape[:3], -1) * scale[..., :2, None] + mean[..., :2, None]
-    answer[:, :, units.logged[:2]] = np.exp(answer[:, :, units.logged[:2]])
+    answer[:, :, statistics.logged[:2]] = np.exp(answer[:, :, statistics.logged[:2]])
     answer[:, :, 0] = np.clip(answer[:, :, 0], LOW, HIGH)
     assert {LOW, HIGH} & set(answer[:, :, 0].flat), "no limit was reached"
-    if units.bounds.circular.any():
+    if statistics.bounds.circular.any():
         answer[:, :, 1] %= 360
     return answer if config.quantiles else answer[..., 0]
 
@@ -92,23 +92,23 @@ CASES = pytest.mark.parametrize(
 
 @CASES
 def test_the_graph(shape: Shape, settings: dict[str, Any]) -> None:
-    config, members, units, fed = case(shape, **settings)
-    graph = graph_in_units(config, shape, members, units)
+    config, members, statistics, fed = case(shape, **settings)
+    graph = graph_in_units(config, shape, members, statistics)
     onnx.checker.check_model(onnx.load_from_string(graph), full_check=True)
     session = onnxruntime.InferenceSession(graph)
     (answer,) = session.run(["forecast"], {taken.name: fed[taken.name] for taken in session.get_inputs()})
     assert answer.dtype == np.float64
-    np.testing.assert_allclose(answer, by_hand(config, shape, members, units, fed), rtol=1e-12)
+    np.testing.assert_allclose(answer, by_hand(config, shape, members, statistics, fed), rtol=1e-12)
 
 
 @CASES
 def test_the_model_that_keras_saved(shape: Shape, settings: dict[str, Any], tmp_path: Path) -> None:
-    config, members, units, fed = case(shape, **settings)
+    config, members, statistics, fed = case(shape, **settings)
     networks = [build_network(config, shape, seed=1) for _ in members]
     for network, weights in zip(networks, members, strict=True):
         set_weights(network, weights)
-    network_in_units(config, shape, networks, units).save(tmp_path / "network.keras")
+    network_in_units(config, shape, networks, statistics).save(tmp_path / "network.keras")
     model = keras.models.load_model(tmp_path / "network.keras", compile=False)
     answer = model({name: fed[name] for name in model.input}, training=False)["forecast"].numpy()
     assert answer.dtype == np.float64
-    np.testing.assert_allclose(answer, by_hand(config, shape, members, units, fed), rtol=2e-5)
+    np.testing.assert_allclose(answer, by_hand(config, shape, members, statistics, fed), rtol=2e-5)

@@ -1,0 +1,381 @@
+"""Model: a trained network, or an ensemble of them, from rows to forecasts in the targets' own units."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forecast.config import NetworkConfig
+from forecast.data.panel import Arrays, Floats
+from forecast.data.prepare import Prepared, Rows, forecasts_in_units
+from forecast.data.scaling import Scaler
+from forecast.data.windows import Ints, Windows
+from forecast.errors import MachineError, setting
+from forecast.memory import available_memory, megabytes
+from forecast.models.catalogue import network_configs
+from forecast.models.network import Shape, shape_of, training_bytes
+from forecast.models.runtimes import KERAS, ONNX, RUNTIMES, Runtime, States
+from forecast.progress import NullProgress, Progress, StopRequested
+from forecast.runs.arrays import specs_of
+from forecast.runs.run import Run, number_members, split_members
+from forecast.runs.writer import RunWriter
+
+if TYPE_CHECKING:
+    from forecast.training.trainer import Fit
+
+# On how many windows a trained network is compared with its graph, and by how much the scaled forecasts may differ.
+_COMPARED, _ROUNDING = 64, 1e-5
+
+# Windows whose order is let go at once after a training; to look for that of fewer takes longer than it is worth.
+_LARGE = 1 << 22
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of an ensemble.
+
+    Args:
+        weights: By name.
+        runtime: What computes its scaled forecasts.
+        runs_on: The name of that in `RUNTIMES`.
+    """
+
+    weights: Arrays
+    runtime: Runtime
+    runs_on: str
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """How the members of a model were trained.
+
+    Args:
+        histories: The losses of each member by epoch.
+        gradients: Of each member, how far back its gradient reached after each epoch; empty if that was not tracked.
+        best_epochs: Of each member, the epoch whose weights were kept.
+        seconds: How long it took.
+    """
+
+    histories: tuple[pd.DataFrame, ...] = ()
+    gradients: tuple[list[list[float]], ...] = ()
+    best_epochs: tuple[int, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainingContext:
+    """What the trainings of one run share.
+
+    Args:
+        prepared: Rows, scaler and windows.
+        checkpoints: The folder of their checkpoints.
+        progress: Receives notes, warnings and progress.
+    """
+
+    prepared: Prepared
+    checkpoints: Path
+    progress: Progress = field(default_factory=NullProgress)
+
+    @cached_property
+    def origin(self) -> str:
+        """A digest of the data and the configuration, which a checkpoint must match to be resumed."""
+        panel, config = self.prepared.rows.panel, self.prepared.config
+        return hashlib.sha256(f"{panel.fingerprint()} {config.to_json()}".encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network: one member, or several that differ by their seed and whose forecasts are averaged.
+
+    Args:
+        config: The network's configuration, resolved.
+        shape: Sizes of its windows.
+        scaler: The run's scaler.
+        members: At least one.
+        record: How it was trained; empty for a model that was loaded.
+        fell_back: Whether it repeats the last value, because it was not better than that.
+    """
+
+    config: NetworkConfig
+    shape: Shape
+    scaler: Scaler
+    members: tuple[Member, ...]
+    record: TrainingRecord = TrainingRecord()
+    fell_back: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its column in tables and plots."""
+        return self.config.model
+
+    @property
+    def runs_on(self) -> str:
+        """What computes its forecasts, as manifests call it."""
+        return KERAS if any(member.runs_on == KERAS for member in self.members) else self.members[0].runs_on
+
+    @property
+    def n_parameters(self) -> int:
+        """The trainable weights of all members."""
+        return sum(array.size for member in self.members for array in member.weights.values())
+
+    def forecast(self, rows: Rows, starts: Ints) -> Floats:
+        """Forecasts in the targets' own units, within their limits.
+
+        Args:
+            rows: What it is fed.
+            starts: First row of each window, [N].
+
+        Returns:
+            Points [N, H, D], or quantiles [N, H, D, Q] that ascend, with the median in the middle.
+        """
+        members = [member.runtime.forecast(rows, starts) for member in self.members]
+        scaled = np.asarray(np.mean(members, axis=0, dtype=np.float32)) if len(members) > 1 else members[0]
+        return self.in_units(scaled, rows, starts)
+
+    def over(self, rows: Rows) -> Callable[[Ints], Floats]:
+        """`forecast` of these rows, as a function of the first rows of windows."""
+        return partial(self.forecast, rows)
+
+    def step(self, rows: Rows, starts: Ints, states: Sequence[States | None]) -> tuple[Floats, list[States]]:
+        """The forecasts of windows [B], as from `forecast`, of a model that carries its state; and the states after.
+
+        Args:
+            rows: What it is fed.
+            starts: First row of the window of each series that it carries a state for, [B].
+            states: Of each member, those before the windows, each [B, U]; None for a network that has seen nothing.
+        """
+        steps = [member.runtime.step(rows, starts, before) for member, before in zip(self.members, states, strict=True)]
+        scaled = np.mean([forecast for forecast, _ in steps], axis=0)
+        return self.in_units(scaled, rows, starts), [after for _, after in steps]
+
+    def in_units(self, scaled: NDArray[np.float32], rows: Rows, starts: Ints) -> Floats:
+        """Scaled forecasts of windows in the targets' own units, within their limits."""
+        return forecasts_in_units(scaled, rows, starts, self.scaler)
+
+    def repeating_last_value(self) -> Model:
+        """A model that counts from the last value and adds nothing to it: its heads are empty."""
+        empty = {"head/kernel", "head/bias"}
+        members = []
+        for member in self.members:
+            weights = {name: np.zeros_like(a) if name in empty else a for name, a in member.weights.items()}
+            members.append(replace(member, weights=weights, runtime=self._runtime(weights, member.runs_on)))
+        return replace(self, members=tuple(members), fell_back=True)
+
+    def _runtime(self, weights: Arrays, runs_on: str) -> Runtime:
+        return RUNTIMES[runs_on](self.config, self.shape, weights, None)
+
+    def save(self, writer: RunWriter, network: str) -> None:
+        """Write the weights and the losses into a run's folder.
+
+        Args:
+            writer: Of the run.
+            network: Which of its networks: ``model``, ``baseline`` or ``refit``.
+        """
+        writer.write_weights(network, number_members(member.weights for member in self.members))
+        if network != "refit":  # whose losses no span judges
+            histories = [history.assign(member=n) for n, history in enumerate(self.record.histories, 1)]
+            writer.write_history(network, pd.concat(histories, ignore_index=True))
+
+    @classmethod
+    def load(cls, run: Run, network: str = "model", lookback: int | None = None, carried: int | None = None) -> Model:
+        """A network of a run.
+
+        Args:
+            run: A run.
+            network: Which of its networks: ``model``, ``baseline`` or ``refit``.
+            lookback: Steps that it sees; None for the run's own.
+            carried: For how many series side by side it carries its state; None if it carries none.
+
+        Raises:
+            RunError: If the weights are damaged, or not those of this network.
+        """
+        config = network_configs(run.config).get(network, run.config.network)
+        shape = run.shape if lookback is None else replace(run.shape, lookback=lookback)
+        runs_on = run.runtime_of(network)
+        members = [
+            Member(weights, RUNTIMES[runs_on](config, shape, weights, carried), runs_on)
+            for weights in split_members(run.weights(network), run.config.training.ensemble)
+        ]
+        return cls(config, shape, run.scaler, tuple(members))
+
+    @classmethod
+    def fit(
+        cls,
+        context: TrainingContext,
+        network: str,
+        config: NetworkConfig,
+        windows: Windows,
+        epochs: Sequence[int] | None = None,
+    ) -> Model:
+        """Train the members of a network, each from its newest checkpoint if there is one.
+
+        Args:
+            context: What the run's trainings share.
+            network: Which of the run's networks: ``model``, ``baseline`` or ``refit``.
+            config: Its configuration.
+            windows: The windows to learn from.
+            epochs: Epochs after which each member stops, validation or not; None for early stopping.
+
+        Raises:
+            MachineError: If there is not enough memory.
+            ConfigError: If the training diverges.
+        """
+        prepared, started = context.prepared, time.monotonic()
+        shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
+        members, records = [], []
+        for number in range(prepared.config.training.ensemble):
+            stop = epochs[number] if epochs is not None else None
+            member, fit = _fit_member(context, network, number, config, shape, windows, stop)
+            members.append(member)
+            history = pd.DataFrame([vars(epoch) for epoch in fit.state.history])
+            records.append((history, fit.state.gradients, fit.state.best_epoch))
+            del fit
+            if len(windows) > _LARGE:
+                gc.collect()  # a training refers to itself, and holds its order until it is found to be unused
+        histories, gradients, best_epochs = zip(*records, strict=True)
+        record = TrainingRecord(histories, gradients, best_epochs, time.monotonic() - started)
+        return cls(config, shape, prepared.scaler, tuple(members), record)
+
+
+def load_models(
+    run: Run, network: str = "model", lookback: int | None = None, carried: int | None = None
+) -> dict[str, Model]:
+    """The models of a run by column: the model, and the vanilla RNN if one stands beside it.
+
+    Args:
+        run: A run.
+        network: Whose weights the model gets: ``model`` or ``refit``.
+        lookback: Steps that they see; None for the run's own.
+        carried: For how many series side by side they carry their state; None if they carry none.
+
+    Raises:
+        RunError: If the weights are damaged, or not those of these networks.
+    """
+    networks = [network if name == "model" else name for name in network_configs(run.config)]
+    models = [Model.load(run, name, lookback, carried) for name in networks]
+    return {model.name: model for model in models}
+
+
+def forecasters(models: Mapping[str, Model], rows: Rows) -> dict[str, Callable[[Ints], Floats]]:
+    """The forecasts of models of these rows, each as a function of the first rows of windows."""
+    return {name: model.over(rows) for name, model in models.items()}
+
+
+def _fit_member(
+    context: TrainingContext,
+    network: str,
+    number: int,
+    config: NetworkConfig,
+    shape: Shape,
+    windows: Windows,
+    epochs: int | None,
+) -> tuple[Member, Fit]:
+    from forecast.models.backends.keras import build_network, leaves_cudnn
+    from forecast.models.backends.tensorflow import HAS_GPU
+    from forecast.runs.checkpoints import load_checkpoint
+    from forecast.training.sampling import window_order
+    from forecast.training.trainer import Fit
+
+    prepared, progress = context.prepared, context.progress
+    training = prepared.config.training
+    training = training.model_copy(update={"seed": training.seed + number})
+    _check_memory(config, training_bytes(config, shape, min(training.batch_size, len(windows))))
+    if config.stateful:
+        batch_size = window_order(windows, training, carries_state=True).batch_size
+        keras_network = build_network(config, shape, training.seed, batch_size)
+        twin = build_network(config.model_copy(update={"stateful": False}), shape, training.seed)
+    else:
+        keras_network, twin = build_network(config, shape, training.seed), None
+    fit = Fit(keras_network, prepared, training, windows, epochs, twin)
+    checkpoint = f"{network}.{number + 1}"
+    saved = load_checkpoint(context.checkpoints, checkpoint, specs_of(fit.arrays()), context.origin)
+    if saved is not None:
+        arrays, state, warnings = saved
+        for warning in warnings:
+            progress.warn(warning)
+        fit.restore(arrays, state)
+    title = f"{config.model} on every row" if network == "refit" else config.model
+    if training.ensemble > 1:
+        title += f" {number + 1}/{training.ensemble}"
+    off_cudnn = leaves_cudnn(config) if HAS_GPU and network == "model" else None
+    if off_cudnn is not None:
+        progress.note(off_cudnn)
+    progress.started(title, fit)
+    fit.run(_CheckpointWriter(context, checkpoint))
+    progress.ended(title, fit)
+    member, why = _without_tensorflow(fit, config, prepared.rows, windows)
+    if why is not None and number == 0:
+        progress.note(f"{config.model} forecasts with TensorFlow, which takes seconds to start: {why}")
+    return member, fit
+
+
+def _check_memory(config: NetworkConfig, needed: int) -> None:
+    available = available_memory()
+    if needed > available:
+        raise MachineError(
+            f"Training {config.cell} of {', '.join(map(str, config.units))} units would take at least "
+            f"{megabytes(needed)} of memory; {megabytes(available)} are available.",
+            f"Try fewer {setting('units')}, a smaller {setting('batch_size')} or a shorter {setting('lookback')}.",
+        )
+
+
+def _without_tensorflow(fit: Fit, config: NetworkConfig, rows: Rows, windows: Windows) -> tuple[Member, str | None]:
+    """A trained network on ONNX Runtime, if it forecasts there as in Keras; else in Keras, and why.
+
+    Args:
+        fit: The training.
+        config: The network's configuration.
+        rows: Rows to compare the two on.
+        windows: Windows of these rows.
+    """
+    from forecast.models.backends.keras import weights_of
+
+    weights = weights_of(fit.scored)
+    in_onnx = RUNTIMES[ONNX](config, fit.shape, weights, None)
+    starts = windows.subsample(_COMPARED).starts
+    expected = fit.runtime.forecast(rows, starts)
+    apart = float(np.abs(in_onnx.forecast(rows, starts) - expected).max(initial=0.0))
+    if apart <= _ROUNDING * max(1.0, float(np.abs(expected).max(initial=0.0))):
+        return Member(weights, in_onnx, ONNX), None
+    why = f"ONNX Runtime and Keras differ by {apart:.2g} on the same windows"
+    return Member(weights, fit.runtime, KERAS), why
+
+
+# A checkpoint after every epoch, and within a long one after so many seconds. Saving takes a fraction of one.
+_SECONDS_BETWEEN_CHECKPOINTS = 60.0
+
+
+@dataclass
+class _CheckpointWriter:
+    """Saves a checkpoint after every epoch, now and then within one, and when the user asks to stop."""
+
+    context: TrainingContext
+    name: str
+    saved: float = field(default_factory=time.monotonic)
+
+    def after_step(self, fit: Fit) -> None:
+        """Report the step; on a request to stop, save first."""
+        try:
+            self.context.progress.step(fit)
+        except StopRequested:
+            self.after_epoch(fit)
+            raise
+        if time.monotonic() - self.saved >= _SECONDS_BETWEEN_CHECKPOINTS:
+            self.after_epoch(fit)
+
+    def after_epoch(self, fit: Fit) -> None:
+        """Save."""
+        from forecast.runs.checkpoints import save_checkpoint
+
+        save_checkpoint(self.context.checkpoints, self.name, fit.arrays(), fit.state, self.context.origin)
+        self.saved = time.monotonic()

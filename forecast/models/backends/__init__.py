@@ -1,0 +1,1 @@
+"""Whatever computes the network: Keras, which trains it, ONNX Runtime, and NumPy."""

@@ -1,0 +1,418 @@
+"""The recurrent network, written once over the operations of a back end.
+
+past [L, F] -> normalise -> (segment + embed) -> recurrent layer 1 … k -> decode -> head -> de-normalise -> [H, D, Q]
+
+`Network.forecast` is the whole computation. A back end in `forecast.models.backends` supplies the operations (`Ops`):
+Keras builds a model that can be trained, ONNX writes a graph that forecasts without TensorFlow, NumPy computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.config import NetworkConfig
+from forecast.data.windows import Ints
+from forecast.errors import ConfigError, setting
+from forecast.models.cells import cell_of
+
+if TYPE_CHECKING:
+    from forecast.data.prepare import Rows
+
+# An array, tensor or graph value of a back end.
+Array = Any
+
+# Smallest scale of a window, as a share of the training rows' spread: noise on a flat window must not be blown up.
+SMALLEST_SCALE = 0.1
+
+# Feeding forecasts back is a loop in the graph, one turn a segment.
+MOST_FED_BACK = 192
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of what a network is fed and of what it returns.
+
+    Args:
+        lookback: L.
+        horizon: H.
+        targets: D, the first columns of the window.
+        covariates: P, the columns after them, seen up to the cut-off.
+        known: K, the last columns, known ahead: the user's own and the calendar.
+        series: S.
+    """
+
+    lookback: int
+    horizon: int
+    targets: int
+    covariates: int
+    known: int
+    series: int
+
+    @property
+    def features(self) -> int:
+        """F, the columns of the window."""
+        return self.targets + self.covariates + self.known
+
+
+def shape_of(rows: Rows, lookback: int, horizon: int) -> Shape:
+    """The sizes of a network that is fed these rows."""
+    return Shape(lookback, horizon, rows.n_targets, rows.n_covariates, rows.n_known, rows.n_identities)
+
+
+class RowSource(Protocol):
+    """The part of `Rows` that a network is fed from."""
+
+    def inputs_at(self, rows: Ints) -> NDArray[np.float32]:
+        """The inputs of these rows [...]: [..., F]."""
+
+    @property
+    def identity(self) -> Ints:
+        """The index of each row's series among the S, [T]."""
+
+
+def gather_windows(
+    rows: RowSource, starts: Ints, shape: Shape
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """The windows that start at some rows.
+
+    Args:
+        rows: What they are taken from.
+        starts: First row of each window, [B].
+        shape: Sizes of the windows.
+
+    Returns:
+        The past [B, L, F]; of the horizon, what is known ahead [B, H, K], and the scaled targets [B, H, D].
+    """
+    window = rows.inputs_at(starts[:, None] + np.arange(shape.lookback + shape.horizon))
+    past, ahead = window[:, : shape.lookback], window[:, shape.lookback :]
+    return past, ahead[:, :, shape.features - shape.known :], ahead[:, :, : shape.targets]
+
+
+class Ops(Protocol):
+    """What a back end supplies: operations on its arrays, and the parts of the network that hold weights.
+
+    Its arrays also know + - * / @ and slices such as ``x[:, -1:]`` and ``x[..., 1::3]``.
+    """
+
+    def concat(self, values: Sequence[Array], axis: int) -> Array:
+        """Arrays joined along an axis."""
+
+    def reshape(self, value: Array, shape: tuple[int, ...]) -> Array:
+        """The same numbers in another shape; -1 is the number of windows."""
+
+    def repeat(self, value: Array, times: int, axis: int) -> Array:
+        """Each entry along axis 0 repeated so often; or an array [B, 1, ...] repeated along axis 1."""
+
+    def flip(self, value: Array, axis: int) -> Array:
+        """The array with an axis reversed."""
+
+    def mean(self, value: Array) -> Array:
+        """The mean over time of [B, L, C], [B, 1, C]."""
+
+    def variance(self, value: Array) -> Array:
+        """The variance over time of [B, L, C], [B, 1, C]."""
+
+    def sqrt(self, value: Array) -> Array:
+        """The square root."""
+
+    def softplus(self, value: Array) -> Array:
+        """log(1 + exp(x))."""
+
+    def cumsum(self, value: Array, axis: int) -> Array:
+        """Running sums along an axis."""
+
+    def dense(self, name: str, value: Array, relu: bool = False) -> Array:
+        """The product with ``name/kernel``, plus ``name/bias`` if there is one; with relu, its positive part."""
+
+    def recurrent(
+        self, name: str, inputs: Array, states: list[Array] | None, backwards: bool = False
+    ) -> tuple[Array, list[Array]]:
+        """One recurrent layer over [B, n, F].
+
+        Args:
+            name: Of its weights, such as ``recurrent_1``.
+            inputs: What it reads, step by step.
+            states: Those before the first step, each [B, U]; None for zeros, or those that the layer carries.
+            backwards: Read from the last step to the first.
+
+        Returns:
+            All outputs [B, n, U] in the order of reading, undefined for the last layer of the stack; and the states
+            after the last step, of which the first is the last output.
+        """
+
+    def queries(self, series: Array) -> Array:
+        """What the parallel decoder asks for each of the m output segments of each window, [B, m, width].
+
+        The rows of ``queries/positions``; beside them the series' row of ``queries/identities``, where there are
+        several series.
+        """
+
+    def dropout(self, value: Array) -> Array:
+        """The head's dropout; the value itself but while training."""
+
+    def penalise(self, value: Array) -> Array:
+        """The value itself; while training, it adds to the loss what ``activity_regularizer`` asks for."""
+
+    def mark_window(self, value: Array) -> Array:
+        """The value itself, which is the normalised window, so that a back end can find it again."""
+
+
+class Network:
+    """The network of a configuration.
+
+    Args:
+        config: A resolved configuration.
+        shape: Sizes of input and output.
+        ops: What computes it.
+
+    Raises:
+        ConfigError: If the parts do not fit the shape.
+    """
+
+    def __init__(self, config: NetworkConfig, shape: Shape, ops: Ops) -> None:
+        if config.normalise is None or config.segment is None:
+            raise ConfigError("The network's configuration must be resolved first: normalise and segment are open.")
+        self.config, self.shape, self.ops = config, shape, ops
+        self.segment = min(config.segment, shape.lookback)
+        self.n_past = -(-shape.lookback // self.segment)
+        self.n_future = -(-shape.horizon // self.segment)
+        self.n_quantiles = max(1, len(config.quantiles))
+        self.measured = shape.targets + shape.covariates
+        if config.decode == "recursive" and self.n_future > MOST_FED_BACK:
+            raise ConfigError(
+                f"decode = recursive would feed back {self.n_future} times; at most {MOST_FED_BACK} are allowed.",
+                f"Use {setting('segment', -(-shape.horizon // MOST_FED_BACK))} or more, or "
+                f"{setting('decode', 'direct')}.",
+            )
+
+    def forecast(
+        self, past: Array, future: Array, series: Array, states: list[list[Array]] | None = None
+    ) -> tuple[Array, list[list[Array]]]:
+        """The forecast of each window, all scaled.
+
+        Args:
+            past: [B, L, F].
+            future: What is known ahead, [B, H, K]; not used where K = 0 or decode is direct.
+            series: The index of each window's series, [B].
+            states: The states of each layer before the first step, each [B, U]; None for zeros.
+
+        Returns:
+            [B, H, D], or [B, H, D, Q] where it forecasts quantiles; and the states of each layer after the last step.
+        """
+        window, centre, scale = self.normalise(past)
+        last = self.encode(self.embed(window), states)
+        carried = [list(of_layer) for of_layer in last]
+        if self.config.decode == "direct":
+            forecast = self.direct(last)
+        elif self.config.decode == "parallel":
+            forecast = self.parallel(future, series, last)
+        else:
+            forecast = self.recursive(window, future, last)
+        if self.config.quantiles:
+            forecast = self.ascending(forecast)
+        if scale is not None:
+            forecast = forecast * self.beside_forecast(scale)
+        if centre is not None:
+            # The centre first: what Keras's sum finds second it takes for a bias along the second axis, where the batch
+            # has as many windows as the horizon has steps.
+            forecast = self.beside_forecast(centre) + forecast
+        return forecast, carried
+
+    def normalise(self, past: Array) -> tuple[Array, Array | None, Array | None]:
+        """The window with each measured channel centred and scaled; centre and scale [B, 1, D + P], where there are."""
+        ops, kind = self.ops, self.config.normalise
+        measured, known = past[:, :, : self.measured], past[:, :, self.measured :]
+        centre = scale = None
+        if kind in ("last", "last-scaled"):
+            centre = measured[:, -1:]
+        elif kind == "standard":
+            centre = ops.mean(measured)
+        if kind in ("standard", "last-scaled"):
+            scale = ops.sqrt(ops.variance(measured) + SMALLEST_SCALE**2)
+        if centre is None:
+            return ops.mark_window(past), None, None
+        centred = measured - centre
+        window = centred if scale is None else centred / scale
+        return ops.mark_window(ops.concat([window, known], axis=-1) if self.shape.known else window), centre, scale
+
+    def beside_forecast(self, statistic: Array) -> Array:
+        """The centre or scale of the targets, in a shape that broadcasts with the forecast."""
+        of_targets = statistic[:, :, : self.shape.targets]
+        return self.ops.reshape(of_targets, (-1, 1, self.shape.targets, 1)) if self.config.quantiles else of_targets
+
+    def embed(self, window: Array) -> Array:
+        """What the first recurrent layer reads, [B, n, F]: the steps themselves, or segments of them, embedded."""
+        if self.segment == 1:
+            return window
+        # The oldest segment is filled up with the oldest row, so that the newest ends at the cut-off.
+        missing = self.n_past * self.segment - self.shape.lookback
+        if missing:
+            window = self.ops.concat([self.ops.repeat(window[:, :1], missing, axis=1), window], axis=1)
+        segments = self.ops.reshape(window, (-1, self.n_past, self.segment * self.shape.features))
+        return self.ops.dense("embed", segments, relu=True)
+
+    def encode(self, inputs: Array, states: list[list[Array]] | None) -> list[list[Array]]:
+        """The final states of each layer of the stack, each [B, U], or [B, 2U] where it reads from both ends."""
+        ops, final = self.ops, []
+        for number in range(len(self.config.units)):
+            initial = states[number] if states else None
+            name, is_last = f"recurrent_{number + 1}", number == len(self.config.units) - 1
+            outputs, state = ops.recurrent(name, inputs, initial, backwards=self.config.go_backwards)
+            if self.config.bidirectional:
+                from_end, state_from_end = ops.recurrent(f"backward_{number + 1}", inputs, None, backwards=True)
+                if not is_last:  # what the backward layer says of a step comes last in its own order
+                    outputs = ops.concat([outputs, ops.flip(from_end, axis=1)], axis=-1)
+                state = [ops.concat(pair, axis=-1) for pair in zip(state, state_from_end, strict=True)]
+            if is_last:
+                state[0] = ops.penalise(state[0])
+            else:
+                inputs = ops.penalise(outputs)
+            final.append(state)
+        return final
+
+    def direct(self, states: list[list[Array]]) -> Array:
+        """One dense map from the last state to all H steps."""
+        return self.answers(states[-1][0], self.shape.horizon)
+
+    def answers(self, state: Array, steps: int) -> Array:
+        """The head's answer to a state [B, U], or to several [B, m, U], as so many steps: [B, steps, D * Q]."""
+        answer = self.ops.dense("head", self.ops.dropout(state))
+        return self.ops.reshape(answer, (-1, steps, self.shape.targets * self.n_quantiles))
+
+    def parallel(self, future: Array, series: Array, states: list[list[Array]]) -> Array:
+        """Ask the stack once for each output segment, all at once from the last state (Lin et al. 2023, SegRNN).
+
+        The query is the segment's position, the series' identity, and what is known of the segment's steps.
+        """
+        ops, m = self.ops, self.n_future
+        inputs = ops.queries(series)
+        if self.shape.known:
+            inputs = inputs + ops.dense("known", self.known_segments(future))
+        width = self.config.units[0] if self.segment > 1 else self.shape.features
+        inputs = ops.reshape(inputs, (-1, 1, width))
+        for number in range(len(self.config.units)):
+            # Each segment of a window starts from the window's own states: [B, U] becomes [B * m, U].
+            initial = [ops.repeat(part, m, axis=0) for part in states[number]]
+            inputs, last = ops.recurrent(f"recurrent_{number + 1}", inputs, initial)
+        answers = ops.reshape(last[0], (-1, m, self.config.units[-1]))
+        return self.answers(answers, m * self.segment)[:, : self.shape.horizon]
+
+    def recursive(self, window: Array, future: Array, states: list[list[Array]]) -> Array:
+        """Feed each forecast segment back as the next input; covariates keep their last value.
+
+        The head also reads what is known of the segment that it forecasts.
+        """
+        ops, shape, forecasts = self.ops, self.shape, []
+        held = (
+            ops.repeat(window[:, -1:, shape.targets : self.measured], self.segment, axis=1)
+            if shape.covariates
+            else None
+        )
+        known = self.known_segments(future) if shape.known else None
+        state = states[-1][0]
+        for number in range(self.n_future):
+            read = ops.dropout(state)
+            ahead = known[:, number] if known is not None else None
+            if ahead is not None:
+                read = ops.concat([read, ahead], axis=-1)
+            answer = ops.dense("head", read)
+            steps = ops.reshape(answer, (-1, self.segment, shape.targets * self.n_quantiles))
+            forecasts.append(steps)
+            if number == self.n_future - 1:
+                break
+            token = [steps[..., self.n_quantiles // 2 :: self.n_quantiles]]
+            if held is not None:
+                token.append(held)
+            if ahead is not None:
+                token.append(ops.reshape(ahead, (-1, self.segment, shape.known)))
+            inputs = ops.concat(token, axis=-1) if len(token) > 1 else token[0]
+            inputs = ops.reshape(inputs, (-1, 1, self.segment * shape.features))
+            if self.segment > 1:
+                inputs = ops.dense("embed", inputs, relu=True)
+            for depth in range(len(self.config.units)):
+                inputs, states[depth] = ops.recurrent(f"recurrent_{depth + 1}", inputs, states[depth])
+            state = states[-1][0]
+        whole = ops.concat(forecasts, axis=1) if len(forecasts) > 1 else forecasts[0]
+        return whole[:, : shape.horizon]
+
+    def known_segments(self, future: Array) -> Array:
+        """What is known of each output segment, [B, m, w * K]; beyond the horizon the last step is repeated."""
+        missing = self.n_future * self.segment - self.shape.horizon
+        if missing:
+            future = self.ops.concat([future, self.ops.repeat(future[:, -1:], missing, axis=1)], axis=1)
+        return self.ops.reshape(future, (-1, self.n_future, self.segment * self.shape.known))
+
+    def ascending(self, raw: Array) -> Array:
+        """Quantiles [B, H, D, Q] that cannot cross: the median, and positive distances outward from it."""
+        ops, middle = self.ops, self.n_quantiles // 2
+        raw = ops.reshape(raw, (-1, self.shape.horizon, self.shape.targets, self.n_quantiles))
+        if self.n_quantiles == 1:
+            return raw
+        median, distances = raw[..., middle : middle + 1], ops.softplus(raw)
+        above = ops.cumsum(distances[..., middle + 1 :], axis=-1)
+        below = ops.flip(ops.cumsum(ops.flip(distances[..., :middle], axis=-1), axis=-1), axis=-1)
+        return ops.concat([median - below, median, median + above], axis=-1)
+
+
+def weight_shapes(config: NetworkConfig, shape: Shape) -> dict[str, tuple[int, ...]]:
+    """The shape of every weight of a network, by name, before any of them is made or read.
+
+    Args:
+        config: A resolved configuration.
+        shape: Sizes of input and output.
+    """
+    cell, segment = cell_of(config), min(config.segment, shape.lookback)
+    sides = ("recurrent", "backward") if config.bidirectional else ("recurrent",)
+    width = features = config.units[0] if segment > 1 else shape.features
+    shapes: dict[str, tuple[int, ...]] = {}
+    for number, units in enumerate(config.units, 1):
+        for side in sides:
+            of_layer = cell.weight_shapes(features, units, config.use_bias)
+            shapes |= {f"{side}_{number}/{name}": size for name, size in of_layer.items()}
+        features = units * len(sides)
+    if segment > 1:
+        shapes |= {"embed/kernel": (segment * shape.features, width), "embed/bias": (width,)}
+    if config.decode == "parallel":
+        of_series = width // 2 if shape.series > 1 else 0
+        shapes["queries/positions"] = (-(-shape.horizon // segment), width - of_series)
+        if of_series:
+            shapes["queries/identities"] = (shape.series, of_series)
+        if shape.known:
+            shapes["known/kernel"] = (segment * shape.known, width)
+    if config.decode == "recursive":
+        features += segment * shape.known
+    steps = shape.horizon if config.decode == "direct" else segment
+    answer = steps * shape.targets * max(1, len(config.quantiles))
+    return shapes | {"head/kernel": (features, answer), "head/bias": (answer,)}
+
+
+# Of each weight: itself, its gradient, two moments, the average and the best while training, and four copies of all but
+# the gradient while a checkpoint is written.
+_COPIES_OF_WEIGHTS = 6 + 4 * 5
+
+_FLOAT = 4
+
+
+def training_bytes(config: NetworkConfig, shape: Shape, batch_size: int) -> int:
+    """Bytes that training takes at least: the weights, their checkpoint, and what each step keeps of a batch.
+
+    Args:
+        config: A resolved configuration.
+        shape: Sizes of the windows.
+        batch_size: Windows in a batch.
+    """
+    weights = sum(int(np.prod(size)) for size in weight_shapes(config, shape).values())
+    cell, segment = cell_of(config), min(config.segment, shape.lookback)
+    directions = 2 if config.bidirectional else 1
+    turns = -(-shape.lookback // segment) + (0 if config.decode == "direct" else -(-shape.horizon // segment))
+    # Of every step, parts and states wait for the way back, and their gradients come to lie beside them; a step of a
+    # single part keeps its output alone.
+    kept = 1 if len(cell.parts) == 1 else 2 * len(cell.parts) + 2
+    window = (shape.lookback + shape.horizon) * shape.features
+    kept_of_batch = batch_size * (turns * directions * sum(config.units) * kept + window)
+    return _FLOAT * (_COPIES_OF_WEIGHTS * weights + kept_of_batch)
