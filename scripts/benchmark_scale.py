@@ -98,7 +98,8 @@ def _read(path: Path) -> Any:
 
 def _prepared(panel: Any) -> Any:
     import forecast
-    from forecast.data.prepare import data_warnings, prepare
+    from forecast.commands.train.data_warnings import data_warnings
+    from forecast.data.prepare import prepare
     from forecast.models.defaults import resolve
 
     prepared = prepare(panel, resolve(forecast.configure(SETTINGS | {"baseline": False}), panel)[0])

@@ -13,11 +13,11 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
     from forecast.commands.console import ConsoleProgress, out, print_json, say
     from forecast.commands.tables import columns_table
     from forecast.data.panel import format_time
-    from forecast.data.quality import inspect_columns
-    from forecast.data.read import read
     from forecast.errors import DataError
     from forecast.models.catalogue import configure
     from forecast.models.defaults import plan_in_sentences, resolve
+    from forecast.sources.quality import inspect_columns
+    from forecast.sources.read import read
 
     asked = configure(settings)
     panel = read(source, asked.read)

@@ -12,9 +12,9 @@ from forecast.commands.options import AsJson, Quiet, RunArgument, RunsDir, SameS
 from forecast.errors import ReplayError
 
 if TYPE_CHECKING:
-    from forecast.data.read import Source
     from forecast.progress import Progress
     from forecast.runs.run import Run
+    from forecast.sources.read import Source
 
 Figure = float | int | bool | None
 

@@ -14,10 +14,10 @@ from rich.table import Table as RichTable
 
 from forecast.commands.console import plain
 from forecast.data.panel import Panel, format_time
-from forecast.data.quality import ColumnReport
 from forecast.evaluation.metrics import METRICS
 from forecast.plots.style import Labels
 from forecast.plots.tables import MINUS, Cell, Table, TableStyle, score_table, series_table, step_table, steps_in_tables
+from forecast.sources.quality import ColumnReport
 
 # A name in a table; what is longer would leave no room for the figures.
 _LONGEST_NAME = 40

@@ -1,4 +1,4 @@
-"""A probe, of a second, whether a longer lookback pays on the validation span."""
+"""A quick probe whether a longer lookback pays on the validation span."""
 
 from __future__ import annotations
 

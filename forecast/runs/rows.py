@@ -10,10 +10,10 @@ import pandas as pd
 
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import arrange
-from forecast.data.read import Source, is_built_in, read, report_notes
 from forecast.errors import DataError, phrase
 from forecast.progress import Progress
 from forecast.runs.run import Run
+from forecast.sources.read import Source, is_built_in, read, report_notes
 
 _SOURCE = phrase("SOURCE behind the run", "source")
 

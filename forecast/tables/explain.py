@@ -19,6 +19,13 @@ from forecast.tables.timeforms import TIMELIKE, form_of
 
 NAMES_OF_MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
 
+# Numbers with other marks than were taken for theirs, what is said of them, and the marks they have.
+_OTHER_MARKS: tuple[tuple[str, str, dict[str, str]], ...] = (
+    (r"[+-]?\d{1,3}(\.\d{3})+,\d*", "groups its digits by points", {"thousands": ".", "decimal": ","}),
+    (r"[+-]?\d+\.\d*", f"has a decimal point where {setting('decimal')} asks for a comma", {"decimal": "."}),
+    (r"[+-]?\d+,\d+", "is written with a decimal comma", {"decimal": ","}),
+)
+
 # Rows before the first time that are taken for a preamble, at most.
 _PREAMBLE = 50
 
@@ -118,13 +125,9 @@ def not_a_number(table: Table, row: int, name: str) -> tuple[str, str]:
         could_be_fraction = "." not in text and text.count(",") == 1
         either = f" (or {setting('decimal', ',')} if it is a fraction)" if could_be_fraction else ""
         return f"{shown} is written with a thousands comma.", source.retry(thousands=",") + either
-    if re.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+,\d*", text):
-        return f"{shown} groups its digits by points.", source.retry(thousands=".", decimal=",")
-    if re.fullmatch(r"[+-]?\d+\.\d*", text):
-        what = f"{shown} has a decimal point where {setting('decimal')} asks for a comma."
-        return what, source.retry(decimal=".")
-    if re.fullmatch(r"[+-]?\d+,\d+", text):
-        return f"{shown} is written with a decimal comma.", source.retry(decimal=",")
+    for pattern, why, marks in _OTHER_MARKS:
+        if re.fullmatch(pattern, text):
+            return f"{shown} {why}.", source.retry(**marks)
     if "%" in text and is_decorated(text):
         return f"{shown} is a percentage, not a number.", _mend(table, "sed 's/%//g'")
     sign = re.search(r"[$€£¥]", text)
@@ -151,15 +154,7 @@ def _sed_pattern(text: str) -> str:
 
 
 def other_form(table: Table, columns: str, text: pa.Array, row: int, form: str) -> DataError:
-    """Why a cell is no time of the form of its column: it is empty, of another form, a footer, or below a preamble.
-
-    Args:
-        table: Where the cells stand.
-        columns: The columns that they were made from, for messages.
-        text: The cells, [R].
-        row: The first of them that is not of the form.
-        form: The form of the others.
-    """
+    """Why the cell of a row is no time of the form of its column: empty, of another form, a footer, a preamble."""
     where, cell, lines = f"{table.row(row)}, {columns}", text[row].as_py(), table.lines
     if cell == "":
         return DataError(f"{where}: the time is empty.", "Every row needs a time; remove the row or fill it.")
@@ -185,13 +180,7 @@ def other_form(table: Table, columns: str, text: pa.Array, row: int, form: str) 
 
 
 def unreadable_time(table: Table, name: str, texts: list[str]) -> DataError:
-    """Why a column that was named as the time, or is called so, is none.
-
-    Args:
-        table: Where it stands.
-        name: Its name.
-        texts: Some of its filled cells, the first of them first.
-    """
+    """Why a column that was named as the time, or is called so, is none; ``texts`` are some of its filled cells."""
     source = table.source
     if not texts:
         return DataError(f"{source.label}: column {quote(name)} is empty.", source.retry(time_column="NAME"))
@@ -204,12 +193,7 @@ def unreadable_time(table: Table, name: str, texts: list[str]) -> DataError:
 
 
 def no_time(table: Table, texts: dict[str, list[str]]) -> DataError:
-    """Why a table has no time.
-
-    Args:
-        table: The table.
-        texts: Some filled cells of each column.
-    """
+    """Why a table has no time; ``texts`` are some filled cells of each column."""
     first = next(filter(TIMELIKE.search, texts), table.names[0])
     if _two_digit_year(texts[first]):
         return unreadable_time(table, first, texts[first])

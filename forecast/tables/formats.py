@@ -25,8 +25,7 @@ from forecast import memory
 from forecast.errors import DataError, quote
 from forecast.memory import megabytes
 from forecast.tables.bytes import CHUNK, COPIES, check_memory, content_of, decode, whole
-from forecast.tables.dialect import Dialect
-from forecast.tables.input import Input, call_to_read, read_after
+from forecast.tables.input import Dialect, Input, call_to_read, read_after
 from forecast.tables.structure import read_text
 from forecast.tables.table import Table, from_frame, without_empty_rows
 

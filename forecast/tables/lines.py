@@ -14,9 +14,8 @@ import pyarrow as pa
 
 from forecast.errors import DataError, quote
 from forecast.tables.columns import SERIES_IDS, checked, parse_numbers
-from forecast.tables.dialect import Dialect
 from forecast.tables.explain import look_at_row
-from forecast.tables.input import Input
+from forecast.tables.input import Dialect, Input
 from forecast.tables.table import Floats, Table
 from forecast.tables.times import find_times, to_utc
 

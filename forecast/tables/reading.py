@@ -17,9 +17,8 @@ import pyarrow as pa
 from forecast.errors import DataError, MachineError, quote, setting
 from forecast.tables.bytes import CHUNK, TooLargeError, find_input
 from forecast.tables.columns import SERIES_IDS, Measurements, names_a_counter, read_measurements
-from forecast.tables.dialect import Dialect
 from forecast.tables.formats import read_tables
-from forecast.tables.input import Input
+from forecast.tables.input import Dialect, Input
 from forecast.tables.table import Table, from_frame
 from forecast.tables.times import TimeColumn, find_times, names_a_clock
 

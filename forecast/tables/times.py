@@ -78,8 +78,7 @@ class Cells:
 
     def refuse_where(self, wrong: Bools, why: str) -> None:
         """Refuse the first cell that is wrong."""
-        if wrong.any():
-            raise DataError(f"{self.at(int(np.argmax(wrong)))} {why}.", "Correct the row, then try again.")
+        _refuse_where(wrong, self.at, why)
 
 
 def find_times(table: Table, time_column: str | None, date_format: str | None) -> TimeColumn:
@@ -257,10 +256,9 @@ def _whole_numbers(table: Table, name: str) -> Ints:
     wrong = ~(np.abs(values) < 10_000) | (values != np.rint(values))
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise DataError(
-            f"{table.cell(row, name)}: {quote(as_text(column)[row].as_py())} is not a whole number of the calendar.",
-            explain.look_at_row(table, row),
-        )
+        shown = quote(as_text(column)[row].as_py())
+        what = f"{table.cell(row, name)}: {shown} is not a whole number of the calendar."
+        raise DataError(what, explain.look_at_row(table, row))
     return values.astype(np.int64)
 
 
@@ -437,18 +435,21 @@ def _time_of_day(parts: Mapping[str, Ints], at: Callable[[int], str]) -> NDArray
     hour, minute, second, micro = (parts.get(name, zero) for name in "HMSf")
     end_of_day = (hour == 24) & (minute == 0) & (second == 0) & (micro == 0)
     wrong = ((hour > 23) & ~end_of_day) | (hour < 0) | (minute > 59) | (minute < 0) | (second > 60) | (second < 0)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise DataError(f"{at(row)} has no such time of day.", "Hours are 0 to 23 (24:00 ends a day), minutes 0 to 59.")
+    _refuse_where(wrong, at, "has no such time of day", "Hours are 0 to 23 (24:00 ends a day), minutes 0 to 59.")
     return (((hour * 60 + minute) * 60 + second) * _SECOND + micro).astype("timedelta64[us]")
 
 
 def _refuse_far(times: Times, at: Callable[[int], str]) -> None:
     """Refuse times outside the years 1 to 9999, which no calendar function holds."""
     wrong = np.isnat(times) | (times < np.datetime64("0001-01-01")) | (times >= np.datetime64("10000-01-01"))
+    _refuse_where(wrong, at, "is missing or outside the years 1 to 9999", "Correct or remove the row.")
+
+
+def _refuse_where(
+    wrong: Bools, at: Callable[[int], str], why: str, advice: str = "Correct the row, then try again."
+) -> None:
     if wrong.any():
-        row = int(np.argmax(wrong))
-        raise DataError(f"{at(row)} is missing or outside the years 1 to 9999.", "Correct or remove the row.")
+        raise DataError(f"{at(int(np.argmax(wrong)))} {why}.", advice)
 
 
 def _epoch(cells: Cells, form: str) -> TimeColumn:
@@ -482,12 +483,8 @@ def _strptime(texts: list[str], date_format: str) -> Times:
 def _parse_as(cells: Cells, date_format: str) -> TimeColumn:
     """The timestamps of cells in a format that the user named."""
     times = _strptime(cells.text.to_pylist(), date_format)
-    wrong = np.isnat(times)
-    if wrong.any():
-        raise DataError(
-            f"{cells.at(int(np.argmax(wrong)))} does not have the format {quote(date_format)}.",
-            cells.table.source.retry(date_format="%Y-%m-%d %H:%M"),
-        )
+    advice = cells.table.source.retry(date_format="%Y-%m-%d %H:%M")
+    _refuse_where(np.isnat(times), cells.at, f"does not have the format {quote(date_format)}", advice)
     _refuse_far(times, cells.at)
     whole_days = not re.search(r"%[HIXcTfs]", date_format)
     return TimeColumn(times, date_format, zoned="%z" in date_format, whole_days=whole_days)

@@ -10,7 +10,6 @@ import pandas as pd
 
 from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.prepare import Rows, encode, windows_of
-from forecast.data.read import Source
 from forecast.data.windows import Ints, Windows
 from forecast.errors import DataError
 from forecast.evaluation.scoring import update_intervals
@@ -21,6 +20,7 @@ from forecast.progress import Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.rows import new_panel
 from forecast.runs.run import Run
+from forecast.sources.read import Source
 
 
 @dataclass(frozen=True)

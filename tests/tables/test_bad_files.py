@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from forecast.data.from_table import read_panel
 from forecast.errors import DataError
+from forecast.sources.from_table import read_panel
 from tables import LINES, followed, read, refused, table, with_line, zipped
 
 PARQUET = io.BytesIO()

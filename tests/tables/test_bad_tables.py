@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.data.from_table import read_panel
 from forecast.errors import DataError
+from forecast.sources.from_table import read_panel
 from tables import LINES, berlin, followed, followed_in_python, read, refused, stacked, table, with_line
 
 DAYS = [f"2020-01-{day:02d}" for day in range(1, 31)]

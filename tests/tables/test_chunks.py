@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.data.from_table import read_panel
 from forecast.data.panel import Panel
 from forecast.errors import DataError
+from forecast.sources.from_table import read_panel
 from forecast.tables import bytes as table_bytes
 from forecast.tables import formats, reading
 

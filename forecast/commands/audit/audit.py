@@ -18,18 +18,18 @@ from forecast.commands.audit.checks import (
     scaler_difference,
     training_difference,
 )
-from forecast.data.near_copies import near_copies_of_target
+from forecast.commands.train.near_copies import near_copies_of_target
 from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Floats, Panel, format_time
 from forecast.data.prepare import Rows, encode, long_format, prepare
 from forecast.data.quantities import TURN
-from forecast.data.read import Source, read
 from forecast.data.windows import Ints, Windows, median
 from forecast.model import Model, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
 from forecast.runs.rows import new_panel, training_panel
 from forecast.runs.run import Run
+from forecast.sources.read import Source, read
 from forecast.workflows.scoring import unseen_windows
 
 # Origins from which forecasts are made, evenly spaced over the windows.

@@ -16,10 +16,8 @@ import pandas as pd
 from forecast.commands.backtest.origins import SPANS, FitSpan, Span, fit_spans, rolling_origins
 from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
-from forecast.data.datasets import DATASETS
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, windows_of
-from forecast.data.read import Source, is_built_in, read, report_notes
 from forecast.data.scaling import unscaled
 from forecast.data.split import Split, split_by_time
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
@@ -32,6 +30,8 @@ from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.runs.find import all_runs, find, is_run, runs_folder
 from forecast.runs.rows import new_panel, training_panel
 from forecast.runs.run import Run
+from forecast.sources.datasets import DATASETS
+from forecast.sources.read import Source, is_built_in, read, report_notes
 from forecast.workflows.scoring import intervals_at_start, score_models_of_run, unseen_windows
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from forecast.commands.compare.classical import References, classical_references
 from forecast.commands.compare.leaderboard import (
     best_network,
     classical_verdict,
@@ -20,19 +21,19 @@ from forecast.commands.compare.leaderboard import (
     to_frame,
     verdict,
 )
+from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
 from forecast.data.panel import Floats, Panel
-from forecast.data.prepare import Prepared, Rows, data_warnings, prepare
-from forecast.data.read import Source, read, report_notes
+from forecast.data.prepare import Prepared, Rows, prepare
 from forecast.data.windows import Forecaster, Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import naive_errors, score_models
 from forecast.models.catalogue import COMPARED, MODELS, configure
-from forecast.models.classical import References, classical_references
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
+from forecast.sources.read import Source, read, report_notes
 
 if TYPE_CHECKING:
     from forecast.plots.figure import PlotFigure

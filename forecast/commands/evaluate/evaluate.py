@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from forecast.data.prepare import encode
-from forecast.data.read import Source
 from forecast.model import forecasters, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
 from forecast.runs.rows import new_panel
 from forecast.runs.run import Run
+from forecast.sources.read import Source
 from forecast.workflows.scoring import intervals_at_start, score_models_of_run, unseen_windows
 
 

@@ -17,7 +17,6 @@ from forecast.commands.explain.sentences import describe_part, describe_span
 from forecast.commands.train.train import train
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, encode
-from forecast.data.read import Source
 from forecast.data.windows import Ints, Windows
 from forecast.errors import RunError
 from forecast.evaluation.verdict import significant_sign
@@ -31,6 +30,7 @@ from forecast.runs.files import refuse_links, write_atomically
 from forecast.runs.find import find
 from forecast.runs.rows import new_panel, training_panel
 from forecast.runs.run import Run
+from forecast.sources.read import Source
 from forecast.workflows.scoring import score_models_of_run, unseen_windows
 
 if TYPE_CHECKING:

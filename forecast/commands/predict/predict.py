@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.panel import Clock
-from forecast.data.read import Source
 from forecast.errors import DataError, RunError, phrase, setting
 from forecast.inference.newest import newest_paths
 from forecast.model import forecasters, load_models
@@ -16,6 +15,7 @@ from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
+from forecast.sources.read import Source
 from forecast.workflows.requests import request_forecast
 
 

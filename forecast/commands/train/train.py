@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.networks import fit_networks
 from forecast.config import Settings
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Panel
-from forecast.data.prepare import Prepared, data_warnings, prepare, windows_of
-from forecast.data.read import Source, is_built_in, read, report_notes
+from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.errors import DataError, ForecastError, MachineError, phrase, rendered, setting
 from forecast.evaluation.scoring import (
     Evaluation,
@@ -39,6 +39,7 @@ from forecast.runs.files import locked
 from forecast.runs.find import runs_folder
 from forecast.runs.run import CALIBRATION, Run
 from forecast.runs.writer import RunWriter
+from forecast.sources.read import Source, is_built_in, read, report_notes
 
 
 def train(

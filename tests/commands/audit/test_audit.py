@@ -22,9 +22,9 @@ from forecast.data.panel import Panel
 from forecast.data.split import Split
 from forecast.data.windows import Ints
 from forecast.errors import DataError, LeakError
-from forecast.inference import network
-from forecast.models import feeding, shape
-from forecast.models.network import Fed, Shape
+from forecast.models import network
+from forecast.models.backends import keras, onnx
+from forecast.models.network import RowSource, Shape
 from recording import RecordingProgress
 
 ON_ANY_ROWS = ["repeatable", "future changed", "future deleted", "future shuffled", "inputs", "covariates",
@@ -231,15 +231,15 @@ def test_a_covariate_from_the_future_is_caught(fed: Run, brief: pytest.MonkeyPat
 
 
 def test_a_window_that_reaches_into_the_horizon_is_caught(fed: Run, brief: pytest.MonkeyPatch) -> None:
-    true = shape.fed_windows
+    true = network.gather_windows
 
-    def one_row_late(rows: Fed, starts: Ints, sizes: Shape) -> tuple[NDArray[np.float32], ...]:
+    def one_row_late(rows: RowSource, starts: Ints, sizes: Shape) -> tuple[NDArray[np.float32], ...]:
         past, *ahead = true(rows, starts, sizes)
         next_row = rows.inputs_at(starts[:, None] + sizes.lookback)
         return np.concatenate([past[:, 1:], next_row], axis=1), *ahead
 
-    for runtime in (feeding, network):
-        brief.setattr(runtime, "fed_windows", one_row_late)
+    for runtime in (keras, onnx):
+        brief.setattr(runtime, "gather_windows", one_row_late)
     found = forecast.audit(fed)
     ways = {"future changed", "future deleted", "future shuffled", "covariates", "newest rows"}
     assert failed_in(found) - {"scored"} == ways  # what it is fed is sound, which rows of it is not

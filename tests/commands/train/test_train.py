@@ -20,7 +20,6 @@ from forecast.plots.run_plots import draw_forecasts
 from forecast.progress import NullProgress, StopRequested
 from forecast.runs.find import all_runs
 from forecast.training.sampling import WindowOrder
-from forecast.workflows import fitting
 from recording import RecordingProgress
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -518,7 +517,7 @@ def test_what_a_large_training_held_is_let_go(
         true(order, *of)
 
     monkeypatch.setattr(WindowOrder, "__init__", watched)
-    monkeypatch.setattr(fitting, "_LARGE", 0)
+    monkeypatch.setattr("forecast.model._LARGE", 0)
     forecast.train(monthly, tiny(epochs=1), run="run", runs_dir=tmp_path)
     assert len(made) >= 2
     assert all(order() is None for order in made)

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from export_datasets import export
-from forecast.data.datasets import DATASETS, load_dataset
 from forecast.errors import DataError
+from forecast.sources.datasets import DATASETS, load_dataset
 from generate_station import generate
 
 DATA = Path(__file__).parents[2] / "data"

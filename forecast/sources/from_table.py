@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
 from forecast.data import clock as clocks
-from forecast.data import quality
 from forecast.data.panel import Clock, Floats, Panel, Times
 from forecast.data.quantities import is_angle
 from forecast.errors import DataError, quote, setting
+from forecast.sources import quality
 from forecast.tables.columns import Measurements, is_missing
-from forecast.tables.dialect import Dialect
 from forecast.tables.explain import look_at_row
+from forecast.tables.input import Dialect
 from forecast.tables.reading import Columns, read_columns
 from forecast.tables.table import Table
 from forecast.tables.times import to_utc
@@ -188,13 +188,7 @@ def _few_integers(values: Floats) -> bool:
 def _in_order(
     table: Table, rows: _Observations, ids: tuple[str, ...], names: tuple[str, ...]
 ) -> tuple[_Observations, list[str]]:
-    """Rows by series and time, each time once, and what was mended.
-
-    Args:
-        table: Where the rows came from, for messages.
-        rows: R rows in the order of the table.
-        ids: S names of the series.
-        names: C names of the columns.
+    """Rows of the table by series and time, each time once, and what was mended.
 
     Raises:
         DataError: If a time stands twice in a series with other values; names both rows.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecast.data.panel import Clock, Panel
-from forecast.data.quality import check_columns, inspect_columns, mask_sentinels, panel_warnings
+from forecast.sources.quality import check_columns, inspect_columns, mask_sentinels, panel_warnings
 
 STEP = np.arange(400)
 WAVE = 20 + 10 * np.sin(STEP / 7)

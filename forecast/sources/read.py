@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from forecast.config import ReadOptions
-from forecast.data.datasets import DATASETS, load_dataset
-from forecast.data.from_table import read_panel
 from forecast.data.panel import Panel
 from forecast.errors import DataError, phrase
 from forecast.progress import Progress
+from forecast.sources.datasets import DATASETS, load_dataset
+from forecast.sources.from_table import read_panel
 
 Source = str | Path | pd.DataFrame | pd.Series | Panel
 

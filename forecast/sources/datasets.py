@@ -59,7 +59,7 @@ def load_dataset(name: str) -> Panel:
     import pandas as pd
 
     from forecast.data.panel import Clock, Panel
-    from forecast.data.quality import panel_warnings
+    from forecast.sources.quality import panel_warnings
 
     if name not in DATASETS:
         near = get_close_matches(name, DATASETS, n=1)

@@ -13,11 +13,7 @@ from statsmodels.tsa.holtwinters import ExponentialSmoothing
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 
 from configs import plain_config
-from forecast.data.panel import Clock, Floats, Panel
-from forecast.data.prepare import Rows, encode
-from forecast.data.scaling import unscaled
-from forecast.data.windows import Windows
-from forecast.models.classical import (
+from forecast.commands.compare.classical import (
     CLASSICAL,
     References,
     classical_references,
@@ -27,6 +23,10 @@ from forecast.models.classical import (
     spread_order,
     theta,
 )
+from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.prepare import Rows, encode
+from forecast.data.scaling import unscaled
+from forecast.data.windows import Windows
 
 SEASON, HORIZON, LOOKBACK = 4, 3, 6
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecast.data import near_copies
-from forecast.data.near_copies import near_copies_of_target
+from forecast.commands.train import near_copies
+from forecast.commands.train.near_copies import near_copies_of_target
 from forecast.data.panel import Clock, Panel
 
 HORIZON = 6

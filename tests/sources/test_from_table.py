@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from forecast.config import ReadOptions
-from forecast.data.from_table import read_panel
 from forecast.data.panel import Panel
+from forecast.sources.from_table import read_panel
 from tables import stacked, table
 
 DATASETS = Path(__file__).parents[3] / "shared" / "datasets"

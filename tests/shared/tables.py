@@ -14,9 +14,9 @@ import pytest
 
 import forecast
 from forecast.config import ReadOptions
-from forecast.data.from_table import read_panel
 from forecast.data.panel import Panel
 from forecast.errors import ForecastError
+from forecast.sources.from_table import read_panel
 
 
 def table(n: int = 40, step: str = "D", form: str = "%Y-%m-%d", sep: str = ",", start: str = "2020-01-01") -> str:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import forecast
+from forecast.commands.train.data_warnings import data_warnings
 from forecast.data.panel import Clock, Panel
-from forecast.data.prepare import data_warnings, prepare
+from forecast.data.prepare import prepare
 from forecast.models.defaults import resolve
 
 RNG = np.random.default_rng(0)
