@@ -14,9 +14,8 @@ import pandas as pd
 
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.quantities import TURN
-from forecast.data.split import Split
 from forecast.evaluation.scoring import Evaluation
-from forecast.plots.diagnosis import ClockErrors, Diagnosis, Reliability, Residuals, diagnose
+from forecast.plots.diagnosis import Diagnosis, diagnose
 from forecast.plots.style import Labels
 
 # Plots of their own are useful for so many series; of more, nobody looks at them, and each takes half a second.
@@ -46,7 +45,7 @@ class Explained:
 
     Args:
         sentences: In words.
-        pictures: PNG files by title.
+        pictures: PNG files by file name.
     """
 
     sentences: Sequence[str]
@@ -91,6 +90,10 @@ class RunResults:
         rows = self.prepared.rows
         return replace(labels_of(rows, 0, self.model, self.histories), target=", ".join(rows.targets), unit=rows.unit)
 
+    def labels_of(self, one: PlottedSeries) -> Labels:
+        """What a plot says that draws one series and target."""
+        return labels_of(self.prepared.rows, one.target, self.model, self.histories)
+
     @cached_property
     def series(self) -> list[PlottedSeries]:
         """The series and targets that have plots of their own."""
@@ -116,106 +119,6 @@ class RunResults:
         """What is left to learn in the errors."""
         ids = [one.unique_id for one in self.series]
         return diagnose(self.test_forecasts, self.metrics, self.prepared.rows.panel.clock, ids)
-
-
-@dataclass(frozen=True)
-class PlotInputs:
-    """What a plot can need; a property is None where the run has no such thing, and then the plot is left out.
-
-    Args:
-        run: The run.
-        series: The series and target that is drawn; None for a plot that pools all of them.
-    """
-
-    run: RunResults
-    series: PlottedSeries | None = None
-
-    @property
-    def labels(self) -> Labels:
-        """What the plot says about the series."""
-        if self.series is None:
-            return self.run.labels
-        return labels_of(self.rows, self.series.target, self.run.model, self.run.histories)
-
-    @property
-    def lookback(self) -> int:
-        """L, the steps that the model sees."""
-        return self.run.prepared.config.data.lookback
-
-    @property
-    def unique_id(self) -> str | None:
-        """The id of the series. A plot that needs it is drawn once for each series."""
-        return None if self.series is None else self.series.unique_id
-
-    @property
-    def plotted_series(self) -> Sequence[PlottedSeries]:
-        """All series and targets that have plots of their own."""
-        return self.run.series
-
-    @property
-    def rows(self) -> Rows:
-        """The rows that the run was trained on."""
-        return self.run.prepared.rows
-
-    @property
-    def split(self) -> Split:
-        """Where the rows are divided into training, validation and test."""
-        return self.run.prepared.split
-
-    @property
-    def observed(self) -> pd.DataFrame | None:
-        """``unique_id, ds, y``: the series as it was observed."""
-        return None if self.series is None else observed_series(self.rows, self.series)
-
-    @property
-    def test_forecasts(self) -> pd.DataFrame | None:
-        """``unique_id, ds, cutoff, y, <model>…``: the forecasts of the test span."""
-        return self._of_series(self.run.test_forecasts)
-
-    @property
-    def newest_forecast(self) -> pd.DataFrame | None:
-        """``unique_id, ds, cutoff, <model>…``: the forecast of what follows the data."""
-        return self._of_series(self.run.forecast)
-
-    @property
-    def histories(self) -> Mapping[str, pd.DataFrame]:
-        """Losses by epoch of each network, by its column."""
-        return self.run.histories
-
-    @property
-    def errors_by_step(self) -> Mapping[str, Sequence[float]]:
-        """Mean absolute error at each step ahead, by model."""
-        return dict(self.run.metrics["by_step"])
-
-    @property
-    def errors_by_clock(self) -> Sequence[ClockErrors] | None:
-        """Mean absolute error by hour, weekday and month."""
-        return self.run.diagnosis.by_clock or None
-
-    @property
-    def clock_measure(self) -> str:
-        """What the errors by hour, weekday and month are measured in, for the axis."""
-        return "MASE" if self.run.diagnosis.scaled else self.labels.with_unit("mean absolute error")
-
-    @property
-    def intervals(self) -> Mapping[str, Any] | None:
-        """Coverage and width of the model's intervals, by level in percent."""
-        found = (self.run.metrics.get("intervals") or {}).get("models", {}).get(self.run.model, {})
-        return {level: scores for level, scores in found.items() if level.isdecimal()} or None
-
-    @property
-    def residuals(self) -> Residuals | None:
-        """Observed minus forecast, of the model."""
-        return self.run.diagnosis.residuals.get(self.unique_id or "")
-
-    @property
-    def reliability(self) -> Mapping[str, Reliability] | None:
-        """What was observed on average when about so much was forecast, by model."""
-        return self.run.diagnosis.reliability.get(self.unique_id or "")
-
-    def _of_series(self, forecasts: pd.DataFrame) -> pd.DataFrame | None:
-        rows = forecasts if self.series is None else forecasts[forecasts["unique_id"] == self.series.unique_id]
-        return None if rows.empty else rows
 
 
 def plotted_series(rows: Rows) -> list[PlottedSeries]:

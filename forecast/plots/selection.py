@@ -1,12 +1,14 @@
-"""Which of all the forecasts a plot shows: a million do not fit."""
+"""What a plot shows of more forecasts, rows and gaps than fit on it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.data.panel import Floats
+from forecast.data.panel import Floats, Times
 
 Ints = NDArray[np.int64]
 
@@ -99,3 +101,38 @@ def range_of_groups(values: Floats, most: int) -> tuple[Ints, Floats, Floats, Fl
     means = np.divide(sums, counts, out=np.full(len(firsts), np.nan), where=counts > 0)
     known_values = np.where(known, values, np.nan)
     return firsts, np.fmin.reduceat(known_values, firsts), np.fmax.reduceat(known_values, firsts), means
+
+
+def missing_spans(
+    times: Times, values: Floats, stretches: NDArray[np.integer]
+) -> list[tuple[np.datetime64, np.datetime64]]:
+    """From when to when nothing is known: rows that are absent, and rows without a value.
+
+    Args:
+        times: Of the rows of one series, [T].
+        values: Of one column, [T]; NaN where nothing was observed.
+        stretches: Number of the unbroken stretch that each row lies in, [T].
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    if not len(known):
+        return [(times[0], times[-1])] if len(times) else []
+    broken = (np.diff(known) > 1) | (np.diff(stretches[known]) > 0)
+    return [(times[known[row]], times[known[row + 1]]) for row in np.flatnonzero(broken)]
+
+
+def visible_spans(spans: Sequence[tuple[np.datetime64, np.datetime64]], times: Times, most: int) -> Times:
+    """Spans as [n, 2]; none is too short to be seen, and those too near to be told apart are one.
+
+    Args:
+        spans: First and last of each, ascending.
+        times: All that the axis shows, [T].
+        most: How many spans side by side a plot can show.
+    """
+    near = (times.max() - times.min()) / most if len(times) else np.timedelta64(0, "s")
+    merged: list[list[np.datetime64]] = []
+    for first, last in spans:
+        if merged and first - merged[-1][1] < near:
+            merged[-1][1] = last
+        else:
+            merged.append([first, max(last, first + near)])
+    return np.array(merged, "datetime64[us]").reshape(-1, 2)

@@ -10,10 +10,12 @@ import pandas as pd
 
 from forecast.data.panel import Clock, Panel
 from forecast.data.prepare import arrange
-from forecast.errors import DataError
+from forecast.errors import DataError, phrase
 from forecast.progress import Progress
 from forecast.runs.run import Run
 from forecast.sources.read import Source, is_built_in, read, report_notes
+
+_SOURCE = phrase("SOURCE behind the run", "source")
 
 
 def training_panel(run: Run, source: Source | None = None) -> Panel:
@@ -28,12 +30,10 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
     """
     again = run.manifest["source"] if source is None else source
     if again is None:
-        raise DataError(
-            f"{run.name} was trained on rows that cannot be read again.", "Give them as SOURCE behind the run."
-        )
+        raise DataError(f"{run.name} was trained on rows that cannot be read again.", f"Give them as {_SOURCE}.")
     if source is None and not is_built_in(again) and not os.path.isfile(str(again)):  # no pipe either
         raise DataError(
-            f"{again}, which {run.name} was trained on, is no longer there.", "Give its rows as SOURCE behind the run."
+            f"{again}, which {run.name} was trained on, is no longer there.", f"Give its rows as {_SOURCE}."
         )
     panel = read(again, run.config.read)
     if panel.fingerprint() == run.manifest["data"]["fingerprint"]:
@@ -47,7 +47,7 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
         )
     raise DataError(
         f"{again} has changed since {run.name} was trained on it.",
-        "Bring the old file back, or give the rows that it holds now as SOURCE behind the run.",
+        f"Bring the old file back, or give the rows that it holds now as {_SOURCE}.",
     )
 
 

@@ -13,9 +13,8 @@ from forecast.data.prepare import Rows, encode, windows_of
 from forecast.data.windows import Ints, Windows
 from forecast.errors import DataError
 from forecast.evaluation.scoring import update_intervals
-from forecast.inference.newest import newest_forecast
 from forecast.intervals.conformal import Intervals
-from forecast.model import Model, forecasters
+from forecast.model import Model, forecasters, newest_forecast
 from forecast.progress import Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.rows import new_panel
