@@ -23,7 +23,6 @@ from forecast.config import NetworkConfig
 from forecast.data.windows import Ints
 from forecast.models.activations import ACTIVATIONS
 from forecast.models.cells import GRU, cell_of
-from forecast.models.measurement import Statistics, forecast_in_units, inputs_in_units, scaled_inputs
 from forecast.models.network import Network, RowSource, Shape, gather_windows
 
 Array = NDArray[Any]
@@ -512,46 +511,6 @@ def graph_of(config: NetworkConfig, shape: Shape, weights: Weights, carrying: bo
         ),
     ]
     return graph.model(inputs, outputs)
-
-
-def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Weights], statistics: Statistics) -> bytes:
-    """The mean of an ensemble's networks as the bytes of an ONNX model, in the columns' own units of measurement.
-
-    Inputs are those of `inputs_in_units`; the output is ``forecast``, [B, H, D] or [B, H, D, Q]; all in float64, but
-    that ``series`` is a number from 0 on.
-
-    Args:
-        config: A resolved configuration.
-        shape: Sizes of input and output.
-        members: The weights of each member by name.
-        statistics: Of each series and column.
-    """
-    graph, sizes = Graph(), inputs_in_units(config, shape)
-    types = {name: np.int64 if name == "series" else np.float64 for name in sizes}
-    inputs = {name: Value(graph, name, dtype) for name, dtype in types.items()}
-    fed = scaled_inputs(GraphOps(graph), shape, statistics, inputs)
-    series = inputs.get("series", fed["past"])
-    answers = [
-        Network(config, shape, OnnxOps(graph, config, shape, weights)).forecast(fed["past"], fed.get("future"), series)[
-            0
-        ]
-        for weights in members
-    ]
-    mean = graph.node("Mean", *answers) if len(answers) > 1 else answers[0]
-    values = forecast_in_units(GraphOps(graph), shape, statistics, mean, inputs.get("series"), bool(config.quantiles))
-    graph.name("forecast", values)
-    quantiles = [len(config.quantiles)] if config.quantiles else []
-    return graph.model(
-        [
-            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(types[name])), ["B", *size])
-            for name, size in sizes.items()
-        ],
-        [
-            helper.make_tensor_value_info(
-                "forecast", TensorProto.DOUBLE, ["B", shape.horizon, shape.targets, *quantiles]
-            )
-        ],
-    )
 
 
 class OnnxRuntime:
