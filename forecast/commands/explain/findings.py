@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from forecast.commands.explain.measures import Importance, Memory, gradient_decay, gradient_reach
-from forecast.data.panel import Clock, Floats
+from forecast.data.clock import Clock
+from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.windows import Windows
 from forecast.models.backends.numpy import Trace
