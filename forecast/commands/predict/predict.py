@@ -9,14 +9,13 @@ import pandas as pd
 
 from forecast.data.panel import Clock
 from forecast.errors import DataError, RunError, phrase, setting
-from forecast.inference.newest import newest_paths
 from forecast.model import forecasters, load_models
+from forecast.newest import newest_paths, request_forecast
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
 from forecast.sources.read import Source
-from forecast.workflows.requests import request_forecast
 
 
 def predict(

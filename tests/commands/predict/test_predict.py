@@ -12,8 +12,8 @@ import pytest
 import forecast
 from forecast import DataError, Run, Settings
 from forecast.commands.predict.predict import age_in_steps, predict_and_draw
+from forecast.newest import request_forecast
 from forecast.progress import NullProgress
-from forecast.workflows.requests import request_forecast
 from recording import RecordingProgress
 
 Tiny = Callable[..., Settings]
