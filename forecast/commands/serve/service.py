@@ -14,8 +14,8 @@ from forecast.commands.serve.requests import RequestReader
 from forecast.data.prepare import Rows
 from forecast.data.windows import Ints
 from forecast.model import Model, load_models
-from forecast.newest import ForecastRequest, request_forecast
 from forecast.progress import NullProgress
+from forecast.requests import ForecastRequest, request_forecast
 from forecast.runs.calibration import intervals_of
 from forecast.runs.csv_tables import to_records
 from forecast.runs.run import Run

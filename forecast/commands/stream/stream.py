@@ -20,8 +20,7 @@ from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.prepare import Rows, arrange
 from forecast.data.windows import Forecaster, Ints
 from forecast.errors import DataError, RunError
-from forecast.model import Model, forecasters, load_models
-from forecast.newest import newest_forecast
+from forecast.model import Model, forecasters, load_models, newest_forecast
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find

@@ -29,10 +29,9 @@ from forecast.evaluation.scoring import (
     score_models,
     thinning_note,
 )
-from forecast.model import Model, TrainingContext, forecasters
+from forecast.model import Model, TrainingContext, forecasters, newest_forecast
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
-from forecast.newest import newest_forecast
 from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.calibration import intervals_to_arrays
 from forecast.runs.files import locked

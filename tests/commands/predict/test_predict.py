@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from forecast.requests import request_forecast
 
 import forecast
 from forecast import DataError, Run, Settings
 from forecast.commands.predict.predict import age_in_steps, predict_and_draw
-from forecast.newest import request_forecast
 from forecast.progress import NullProgress
 from recording import RecordingProgress
 
@@ -246,4 +246,4 @@ def test_a_forecast_that_is_no_number_is_refused(trained: Run, monthly: pd.DataF
 
     request = request_forecast(trained, monthly, NullProgress())
     with pytest.raises(DataError, match="so far from those that months was trained on that its forecast is no number"):
-        request.forecast({"lstm": [Overflown()]})  # type: ignore[list-item]
+        request.forecast({"lstm": Overflown()})  # type: ignore[dict-item]

@@ -15,7 +15,7 @@ from forecast.config import DataConfig
 from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Clock, Floats, Panel
 from forecast.data.scaling import Scaler
-from forecast.newest import newest_forecast
+from forecast.model import newest_forecast
 
 
 def make_panel(*lengths: int, freq: str = "h", first: str = "2021-01-01") -> Panel:

@@ -1,4 +1,4 @@
-"""The newest forecast of a run: the H steps after the last row of each series, and sample paths of them."""
+"""A request for the newest forecast of a run from new rows: what it asks the models, and how they answer."""
 
 from __future__ import annotations
 
@@ -9,70 +9,17 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.newest import NewestRows, newest_rows
-from forecast.data.prepare import Rows, encode, long_format, windows_of
-from forecast.data.windows import Forecaster, Ints, Windows, median
+from forecast.data.prepare import Rows, encode, windows_of
+from forecast.data.windows import Ints, Windows
 from forecast.errors import DataError
 from forecast.evaluation.scoring import update_intervals
-from forecast.intervals.conformal import Intervals, interval_columns
-from forecast.model import Model, forecasters
-from forecast.models.naive import naive_forecasts
+from forecast.intervals.conformal import Intervals
+from forecast.model import Model, forecasters, newest_forecast
 from forecast.progress import Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.rows import new_panel
 from forecast.runs.run import Run
 from forecast.sources.read import Source
-
-
-def newest_forecast(
-    newest: NewestRows, models: Mapping[str, Forecaster], season: int, intervals: Intervals | None = None
-) -> pd.DataFrame:
-    """The forecast of every model and of the naive ones: unique_id, ds, cutoff and a column for each.
-
-    Args:
-        newest: What `newest_rows` returned.
-        models: By name.
-        season: m.
-        intervals: Those of the models, of the series of these rows; their ends get columns, such as ``lstm-lo-80``.
-    """
-    rows, windows = newest.rows, newest.windows
-    forecasts = {name: model(windows.starts) for name, model in models.items()}
-    y_pred = {name: median(values) for name, values in forecasts.items()}
-    y_pred |= naive_forecasts(rows, windows, slice(None), season)
-    if intervals is not None:
-        series = rows.series[windows.starts]
-        quantiles = intervals.only(models).quantiles(forecasts, series)
-        quantiles = {name: rows.bounds.clip(values, series) for name, values in quantiles.items()}
-        y_pred |= interval_columns(quantiles, intervals)
-    return long_format(rows, windows, np.arange(len(windows)), y_pred)
-
-
-def newest_paths(
-    newest: NewestRows, models: Mapping[str, Forecaster], intervals: Intervals, count: int, seed: int
-) -> pd.DataFrame:
-    """Sample paths of every model from the newest origin: unique_id, ds, cutoff, path and a column for each.
-
-    Args:
-        newest: What `newest_rows` returned.
-        models: By name.
-        intervals: Those of the models, of the series of these rows.
-        count: Paths of each series and target.
-        seed: Decides which.
-    """
-    rows, windows = newest.rows, newest.windows
-    series = rows.series[windows.starts]
-    forecasts = {name: model(windows.starts) for name, model in models.items()}
-    quantiles = intervals.only(models).quantiles(forecasts, series)
-    drawn = {
-        name: intervals.calibrations[name].paths(values, count, np.random.default_rng(seed))
-        for name, values in quantiles.items()
-    }
-    every = np.arange(len(windows))
-    frames = []
-    for path in range(count):
-        columns = {name: rows.bounds.clip(paths[path], series) for name, paths in drawn.items()}
-        frames.append(long_format(rows, windows, every, columns).assign(path=path + 1))
-    found = pd.concat(frames, ignore_index=True)[["unique_id", "ds", "cutoff", "path", *models]]
-    return found.sort_values(["unique_id", "path", "ds"], kind="stable", ignore_index=True)
 
 
 @dataclass(frozen=True)
