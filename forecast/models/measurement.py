@@ -81,24 +81,6 @@ def inputs_in_units(config: NetworkConfig, shape: Shape) -> dict[str, tuple[int,
     return sizes
 
 
-def within_bounds(ops: Any, values: Array, low: Array, high: Array, circular: Flags | Array, bounds: Bounds) -> Array:
-    """Forecasts held between their limits, and angles turned into 0 … 360.
-
-    Args:
-        ops: Of a back end.
-        values: In measurement units.
-        low: The least; broadcasts with them, and so do the others.
-        high: The most.
-        circular: Which are angles.
-        bounds: Of all series, by which what no series needs is left out.
-    """
-    if np.isfinite(bounds.low).any():
-        values = ops.maximum(values, low)
-    if np.isfinite(bounds.high).any():
-        values = ops.minimum(values, high)
-    return ops.where(circular, ops.mod(values, TURN), values) if bounds.circular.any() else values
-
-
 def scaled_inputs(ops: Any, shape: Shape, statistics: Statistics, inputs: dict[str, Array]) -> dict[str, Array]:
     """What a network is fed of the inputs of `inputs_in_units`: ``past`` and ``future`` in float32, scaled.
 

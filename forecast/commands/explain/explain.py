@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.commands.explain.findings import Findings, LookbackCheck
-from forecast.commands.explain.importance import Importance, InputPart, lookback_parts, permutation_importance
-from forecast.commands.explain.memory import measure_memory
-from forecast.commands.explain.sentences import describe_part, describe_span
+from forecast.commands.explain.findings import Findings, LookbackCheck, describe_part, describe_span
+from forecast.commands.explain.measures import (
+    Importance,
+    InputPart,
+    lookback_parts,
+    measure_memory,
+    permutation_importance,
+)
 from forecast.commands.train.train import train
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.windows import Ints, Windows
-from forecast.errors import RunError
+from forecast.errors import RunError, setting
 from forecast.evaluation.scoring import read_naive_errors, score_models
 from forecast.evaluation.verdict import significant_sign
 from forecast.model import Model, load_models
@@ -77,7 +81,7 @@ def explain(
     if run.manifest["networks"]["model"]["fell_back"]:
         raise RunError(
             f"{run.name} repeats the last value: its network was no better, and its head is empty.",
-            "Train without --fall-back to look into one that forecasts by itself.",
+            f"Train without {setting('fall_back')} to look into one that forecasts by itself.",
         )
     if run.config.training.ensemble > 1:
         progress.note(f"an ensemble of {run.config.training.ensemble}: the first network is shown")

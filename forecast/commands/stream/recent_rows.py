@@ -47,13 +47,7 @@ class RecentRows:
         return len(self.times) > 0 and bool(time < self.times[0])
 
     def append(self, time: np.datetime64, values: Floats, clock: Clock, most: int) -> RecentRows:
-        """The rows with one more; the oldest are dropped.
-
-        Args:
-            time: The row's timestamp.
-            values: The row, [C].
-            clock: The clock of the series.
-            most: How many rows are kept.
+        """The rows with one more of values [C]; only the newest ``most`` are kept.
 
         Raises:
             DataError: If the row is out of order, or is not the next one after the last.

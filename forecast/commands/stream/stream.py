@@ -95,14 +95,7 @@ class Stream:
         return self.push_row(_to_datetime64(time), row, self.check_series(series_id))
 
     def push_row(self, time: np.datetime64, row: Floats, series_id: str, forecast: bool = True) -> pd.DataFrame | None:
-        """The same as `push` for a row that has been read: values [C] in the order of ``columns``.
-
-        Args:
-            time: The row's timestamp.
-            row: Values [C].
-            series_id: Which series.
-            forecast: Whether to forecast, or only to remember.
-        """
+        """The same as `push` for values [C] in the order of ``columns``; without ``forecast`` they are only kept."""
         data = self.run.config.data
         before = self._recent_of(series_id)
         row = row if self.run.config.read.keep_sentinels else _without_sentinels(before, row)

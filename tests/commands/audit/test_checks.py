@@ -118,7 +118,7 @@ def test_a_failed_check_is_an_error_that_names_it() -> None:
     with pytest.raises(LeakError, match=r"run leaks: 1 of 2 checks failed\. Failed: scaler\.") as error:
         Audit("run", (), (passed, failed), ()).demand()
     assert error.value.exit_code == 4
-    assert "forecast train" in error.value.advice
+    assert "forecast train SOURCE" in error.value.text("shell")[1]
 
 
 def test_where_forecasts_vary_by_themselves_nothing_is_proved() -> None:
