@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from forecast.requests import request_forecast
 
 import forecast
 from forecast import DataError, Run, Settings
 from forecast.commands.predict.predict import age_in_steps, predict_and_draw
 from forecast.progress import NullProgress
+from forecast.requests import request_forecast
 from recording import RecordingProgress
 
 Tiny = Callable[..., Settings]
