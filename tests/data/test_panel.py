@@ -1,4 +1,4 @@
-"""Panel and clock: the beat of the rows, and where a series is broken."""
+"""Panel: its rows and series, and where a series is broken."""
 
 from __future__ import annotations
 

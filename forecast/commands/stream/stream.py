@@ -261,11 +261,11 @@ def stream_rows(
         stream.save()
 
 
-def _decode(line: bytes, encoding: str, place: str) -> str:
+def _decode(line: bytes, encoding: str, where: str) -> str:
     try:
         return line.decode(encoding)
     except (UnicodeDecodeError, LookupError) as error:
-        raise DataError(f"{place}: cannot be read as {encoding}: {error}.", "Send text in UTF-8.") from None
+        raise DataError(f"{where}: cannot be read as {encoding}: {error}.", "Send text in UTF-8.") from None
 
 
 def _to_datetime64(time: Any) -> np.datetime64:
