@@ -1,4 +1,4 @@
-"""The rows of a run: those that it was trained on, read again; new ones that it can take; typical ones."""
+"""The rows of a run: those that it was trained on, read again; new ones, and those it has not seen; typical ones."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from forecast.data.panel import Clock, Panel
-from forecast.data.prepare import arrange
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
+from forecast.data.prepare import Rows, arrange, windows_of
+from forecast.data.windows import Windows
 from forecast.errors import DataError, phrase
 from forecast.progress import Progress
 from forecast.runs.run import Run
@@ -49,6 +51,27 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
         f"{again} has changed since {run.name} was trained on it.",
         f"Bring the old file back, or give the rows that it holds now as {_SOURCE}.",
     )
+
+
+def unseen_windows(run: Run, rows: Rows) -> Windows:
+    """The windows that a run has not seen: it was neither trained nor chosen by them.
+
+    Args:
+        run: A run.
+        rows: Rows as it takes them.
+
+    Raises:
+        DataError: If there is none.
+    """
+    fitted_until = pd.Timestamp(run.data["test_from"])
+    windows = windows_of(rows, rows.panel.times >= fitted_until.to_datetime64(), run.config.data)
+    if not len(windows):
+        raise DataError(
+            f"There is no window to score: the rows end at {pd.Timestamp(rows.panel.times.max())}, and those before "
+            f"{fitted_until} were trained on. A window needs {run.config.data.lookback} rows before and "
+            f"{run.config.data.horizon} after its cut-off."
+        )
+    return windows
 
 
 def typical_panel(run: Run, n_series: int | None = None) -> Panel:

@@ -22,17 +22,23 @@ from forecast.data.scaling import unscaled
 from forecast.data.split import Split, split_by_time
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, phrase, setting
-from forecast.evaluation.scoring import Evaluation, calibrate_intervals, naive_errors, score_models
+from forecast.evaluation.scoring import (
+    Evaluation,
+    calibrate_intervals,
+    naive_errors,
+    read_naive_errors,
+    score_models,
+)
 from forecast.model import Model, forecasters, load_models
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
+from forecast.runs.calibration import intervals_of
 from forecast.runs.find import all_runs, find, is_run, runs_folder
-from forecast.runs.rows import new_panel, training_panel
+from forecast.runs.rows import new_panel, training_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.datasets import DATASETS
 from forecast.sources.read import Source, is_built_in, read, report_notes
-from forecast.workflows.scoring import intervals_at_start, score_models_of_run, unseen_windows
 
 
 def backtest(
@@ -190,8 +196,9 @@ def _backtest_run(run: Run, source: Source, count: int | None, step: int, progre
     panel = new_panel(run, source, progress)
     rows = encode(panel, run.config.data, run.scaler)
     windows = _pick_origins(run.config, panel, unseen_windows(run, rows), count, step)
-    models, intervals = forecasters(load_models(run), rows), intervals_at_start(run, panel)
-    evaluation = score_models_of_run(run, rows, windows, models, intervals)
+    models, season = forecasters(load_models(run), rows), run.config.data.season
+    intervals = intervals_of(run, "start", panel.series_ids)
+    evaluation = score_models(rows, windows, models, season, read_naive_errors(run.metrics), intervals)
     return _add_summary(evaluation, panel, windows, {"run": run.name, "step": step, "fits": []})
 
 

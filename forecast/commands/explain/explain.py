@@ -23,6 +23,7 @@ from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.windows import Ints, Windows
 from forecast.errors import RunError, setting
+from forecast.evaluation.scoring import read_naive_errors, score_models
 from forecast.evaluation.verdict import significant_sign
 from forecast.model import Model, load_models
 from forecast.models.backends.numpy import Trace, trace_layers
@@ -32,10 +33,9 @@ from forecast.runs.documents import to_json
 from forecast.runs.explanation import FOLDER, Explanation
 from forecast.runs.files import refuse_links, write_atomically
 from forecast.runs.find import find
-from forecast.runs.rows import new_panel, training_panel
+from forecast.runs.rows import new_panel, training_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.read import Source
-from forecast.workflows.scoring import score_models_of_run, unseen_windows
 
 if TYPE_CHECKING:
     from forecast.models.gradients import SplitNetwork
@@ -182,7 +182,7 @@ def _check_lookback(findings: Findings, original: Panel, progress: Progress) -> 
         model: Model.load(run).over(rows),
         "shorter": lambda starts: of_shorter.forecast(rows, starts + lookback - shorter),
     }
-    metrics = score_models_of_run(run, rows, windows, models).metrics
+    metrics = score_models(rows, windows, models, run.config.data.season, read_naive_errors(run.metrics)).metrics
     mae = {name: metrics["models"][name]["mae"] for name in models}
     skill, p_value = metrics["skill"]["shorter"], metrics["p_value"]["shorter"]
     helps = significant_sign("shorter", metrics["skill"], metrics["p_value"]) > 0

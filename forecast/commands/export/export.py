@@ -16,9 +16,10 @@ from forecast.commands.export import Format
 from forecast.commands.export.in_units import Statistics, graph_in_units, inputs_in_units, statistics_of
 from forecast.commands.export.instructions import render_program, render_readme
 from forecast.config import DataConfig
+from forecast.data.clock import Clock
 from forecast.data.features import calendar_names
 from forecast.data.newest import NewestRows, newest_rows
-from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import arrange
 from forecast.data.windows import fill_forward
 from forecast.errors import ConfigError, DataError, phrase, setting

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from forecast.data.panel import Clock
+from forecast.data.clock import Clock
 from forecast.errors import DataError, RunError, phrase, setting
 from forecast.model import forecasters, load_models, newest_paths
 from forecast.progress import NullProgress, Progress
+from forecast.requests import request_forecast
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
 from forecast.sources.read import Source
-from forecast.workflows.requests import request_forecast
 
 
 def predict(

@@ -1,4 +1,4 @@
-"""What the newest forecast of a run from new rows takes."""
+"""A request for the newest forecast of a run from new rows: what it asks the models, and how they answer."""
 
 from __future__ import annotations
 
@@ -88,10 +88,9 @@ def request_forecast(run: Run, source: Source, progress: Progress) -> ForecastRe
         raise DataError(newest.refused[0], "Give more of the newest rows, without such holes.")
     for warning in newest.refused + newest.filled:
         progress.warn(warning)
-    intervals = intervals_of(run, "end")
+    intervals = intervals_of(run, "end", panel.series_ids)
     if intervals is None:
         return ForecastRequest(run, newest, None, None)
-    intervals = intervals.of_series(run.scaler.positions(panel.series_ids))
     later = panel.times > np.datetime64(run.data["last"])
     if not intervals.adaptive or not later.any():
         return ForecastRequest(run, newest, intervals, None)
