@@ -118,7 +118,7 @@ def _trained(prepared: Any) -> Any:
 
 def _newest(prepared: Any, fitted: Any) -> Any:
     from forecast.data.newest import newest_rows
-    from forecast.inference.newest import newest_forecast
+    from forecast.model import newest_forecast
 
     newest = newest_rows(prepared.rows.panel, prepared.config.data, prepared.scaler)
     models = {"model": fitted["model"].over(newest.rows)}

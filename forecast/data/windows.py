@@ -9,16 +9,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.panel import Floats, Panel, Times
+from forecast.data.clock import Times
+from forecast.data.panel import Floats, Panel
 
 Ints = NDArray[np.signedinteger]
 Flags = NDArray[np.bool_]
 
-# Scaled forecasts of the windows that start at these rows [n]: points [n, H, D], or ascending quantiles [n, H, D, Q]
-# with the median in the middle.
-ScaledForecaster = Callable[[Ints], NDArray[np.float32]]
-
-# The same in the targets' own units.
+# Forecasts of the windows that start at these rows [n], in the targets' own units: points [n, H, D], or ascending
+# quantiles [n, H, D, Q] with the median in the middle.
 Forecaster = Callable[[Ints], Floats]
 
 AnyFloat = TypeVar("AnyFloat", bound=np.floating)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.data.panel import Clock, Floats, Times
+from forecast.data.clock import Clock, Times
+from forecast.data.panel import Floats
 from forecast.evaluation.scoring import read_naive_errors
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -15,7 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 from numpy.typing import NDArray
 
-from forecast.data.panel import Floats, Times
+from forecast.data.clock import Times
+from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.split import Split
 from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals

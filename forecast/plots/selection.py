@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.data.panel import Floats, Times
+from forecast.data.clock import Times
+from forecast.data.panel import Floats
 
 Ints = NDArray[np.int64]
 

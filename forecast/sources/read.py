@@ -10,7 +10,7 @@ import pandas as pd
 
 from forecast.config import ReadOptions
 from forecast.data.panel import Panel
-from forecast.errors import DataError
+from forecast.errors import DataError, phrase
 from forecast.progress import Progress
 from forecast.sources.datasets import DATASETS, load_dataset
 from forecast.sources.from_table import read_panel
@@ -35,7 +35,7 @@ def read(source: Source, options: ReadOptions | None = None) -> Panel:
         if near:
             raise DataError(
                 f"There is neither a file nor a built-in series {source!r}.",
-                f"Did you mean {near[0]}? See: forecast datasets",
+                f"Did you mean {near[0]}? See: {phrase('forecast datasets', 'forecast.DATASETS')}",
             )
     return read_panel(source, options or ReadOptions())
 

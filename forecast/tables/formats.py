@@ -1,7 +1,7 @@
 """The formats of files: how their bytes are recognised, and how they become tables.
 
-A format is one entry of ``FORMATS``, at the end. It yields a long file as several tables, the rows of each following
-those of the one before; a short file, or one that is asked for in one piece, as a single table.
+A format is one entry of ``FORMATS``, at the end. Its reader yields a long file as several tables, one following another
+in the order of the rows, and a file that is asked for in one piece as a single table.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def read_tables(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator
     """
     with source.open() as stream:
         head = stream.read(64)
-    format = max(FORMATS.values(), key=lambda format: format.length_of_match(head))
-    yield from format.read(source, dialect, in_one_piece)
+    recognised = max(FORMATS.values(), key=lambda format: format.length_of_match(head))
+    yield from recognised.read(source, dialect, in_one_piece)
 
 
 def read_delimited(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterator[Table]:
@@ -134,6 +134,8 @@ def read_parquet(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterato
     except DataError:
         raise
     except Exception as error:  # Arrow raises a dozen kinds on damaged bytes, OSError and KeyError among them
+        if isinstance(error, OSError) and error.errno:
+            raise  # the disk failed
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"{source.label} is a damaged Parquet file: {first}", "Write it again, or export CSV."

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from forecast.data import scaling
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.errors import DataError, RunError
 from forecast.runs.documents import scaler_from_json, to_json
@@ -198,7 +199,7 @@ def test_what_is_no_scaler_is_refused(text: str) -> None:
 def test_a_long_series_is_fitted_column_by_column(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = panel_of([*EIGHT, np.nan], [10 * value for value in EIGHT] + [1.0])
     together = fit(panel, logged=("b",))
-    monkeypatch.setattr("forecast.data.scaling._AT_ONCE", 2)
+    monkeypatch.setattr("forecast.data.scaling._BLOCK", 2)
     alone = fit(panel, logged=("b",))
     np.testing.assert_allclose(alone.mean, together.mean, rtol=1e-14)
     np.testing.assert_allclose(alone.scale, together.scale, rtol=1e-14)
@@ -207,5 +208,5 @@ def test_a_long_series_is_fitted_column_by_column(monkeypatch: pytest.MonkeyPatc
 def test_blocks_of_a_long_column_are_scaled_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     values, series = np.array([[7.0], [9.0], [np.nan], [7.0], [3.0]]), np.array([0, 0, 0, 1, 1])
     scaler = Scaler(np.array([[5.0], [1.0]]), np.array([[2.0], [1.0]]), np.array([False]), ("a",), ("one", "two"))
-    monkeypatch.setattr(scaling, "_AT_ONCE", 2)
+    monkeypatch.setattr(scaling, "_BLOCK", 2)
     assert transformed(scaler, values, series).ravel().tolist() == [1, 2, 0, 6, 2]

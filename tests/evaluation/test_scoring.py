@@ -15,10 +15,11 @@ from rich.console import Console
 from configs import plain_config
 from forecast.commands.tables import scores
 from forecast.config import Settings
-from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, forecasts_in_units, prepare
 from forecast.data.split import TRAIN
-from forecast.data.windows import Flags, Forecaster, Ints, ScaledForecaster
+from forecast.data.windows import Flags, Forecaster, Ints
 from forecast.evaluation import metrics as flat
 from forecast.evaluation import scoring
 from forecast.evaluation.metrics import (
@@ -50,6 +51,9 @@ from forecast.intervals.conformal import interval
 from forecast.models.defaults import resolve
 from forecast.plots.style import Labels
 from forecast.plots.tables import score_table
+
+# Scaled forecasts of windows by their first rows.
+ScaledForecaster = Callable[[Ints], np.ndarray]
 
 SEASON, LOOKBACK, HORIZON = 4, 6, 3
 

@@ -42,7 +42,7 @@ def test_a_name_that_is_nothing_points_to_what_there_is(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="wether") as caught:
         forecast.read("wether")
-    assert "forecast datasets" in caught.value.advice or "weather" in caught.value.advice
+    assert "Did you mean weather? See: forecast datasets" in caught.value.text("shell")[1]
 
 
 def test_a_misspelt_built_in_name_is_put_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 from forecast.data.panel import Panel
-from forecast.errors import DataError
+from forecast.errors import DataError, MachineError
 from forecast.sources.from_table import read_panel
 from forecast.tables import bytes as table_bytes
 from forecast.tables import formats, reading
@@ -170,3 +171,19 @@ def test_what_would_not_fit_is_refused_before_it_is_read(
         read_panel(path)
     monkeypatch.setattr("forecast.memory.available_memory", lambda: 402 * (2 * 8 + 64))
     assert len(read_panel(path).values) == 400
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_disk_that_fails_is_no_damaged_file(
+    form: str, tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"table.{form}"
+    frame().to_csv(path, index=False) if form == "csv" else frame().to_parquet(path)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("forecast.tables.formats.read_text", fail)
+    monkeypatch.setattr("pyarrow.parquet.ParquetFile", fail)
+    with pytest.raises(MachineError, match="could not be read"):
+        read_panel(path)

@@ -27,10 +27,9 @@ from forecast.data.windows import Ints, Windows, median
 from forecast.model import Model, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
-from forecast.runs.rows import new_panel, training_panel
+from forecast.runs.rows import new_panel, training_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.read import Source, read
-from forecast.workflows.scoring import unseen_windows
 
 # Origins from which forecasts are made, evenly spaced over the windows.
 _ORIGINS = 8

@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.commands.explain.findings import Findings, LookbackCheck
-from forecast.commands.explain.importance import Importance, InputPart, lookback_parts, permutation_importance
-from forecast.commands.explain.memory import measure_memory
-from forecast.commands.explain.sentences import describe_part, describe_span
+from forecast.commands.explain.findings import Findings, LookbackCheck, describe_part, describe_span
+from forecast.commands.explain.measures import (
+    Importance,
+    InputPart,
+    lookback_parts,
+    measure_memory,
+    permutation_importance,
+)
 from forecast.commands.train.train import train
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.windows import Ints, Windows
-from forecast.errors import RunError
+from forecast.errors import RunError, setting
+from forecast.evaluation.scoring import read_naive_errors, score_models
 from forecast.evaluation.verdict import significant_sign
 from forecast.model import Model, load_models
 from forecast.models.backends.numpy import Trace, trace_layers
@@ -28,10 +33,9 @@ from forecast.runs.documents import to_json
 from forecast.runs.explanation import FOLDER, Explanation
 from forecast.runs.files import refuse_links, write_atomically
 from forecast.runs.find import find
-from forecast.runs.rows import new_panel, training_panel
+from forecast.runs.rows import new_panel, training_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.read import Source
-from forecast.workflows.scoring import score_models_of_run, unseen_windows
 
 if TYPE_CHECKING:
     from forecast.models.gradients import SplitNetwork
@@ -77,7 +81,7 @@ def explain(
     if run.manifest["networks"]["model"]["fell_back"]:
         raise RunError(
             f"{run.name} repeats the last value: its network was no better, and its head is empty.",
-            "Train without --fall-back to look into one that forecasts by itself.",
+            f"Train without {setting('fall_back')} to look into one that forecasts by itself.",
         )
     if run.config.training.ensemble > 1:
         progress.note(f"an ensemble of {run.config.training.ensemble}: the first network is shown")
@@ -178,7 +182,7 @@ def _check_lookback(findings: Findings, original: Panel, progress: Progress) -> 
         model: Model.load(run).over(rows),
         "shorter": lambda starts: of_shorter.forecast(rows, starts + lookback - shorter),
     }
-    metrics = score_models_of_run(run, rows, windows, models).metrics
+    metrics = score_models(rows, windows, models, run.config.data.season, read_naive_errors(run.metrics)).metrics
     mae = {name: metrics["models"][name]["mae"] for name in models}
     skill, p_value = metrics["skill"]["shorter"], metrics["p_value"]["shorter"]
     helps = significant_sign("shorter", metrics["skill"], metrics["p_value"]) > 0

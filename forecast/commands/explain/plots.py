@@ -10,10 +10,8 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.dates import date2num
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from forecast.commands.explain.findings import Findings
-from forecast.commands.explain.importance import Importance
-from forecast.commands.explain.memory import gradient_reach
-from forecast.commands.explain.sentences import MOST, describe_span
+from forecast.commands.explain.findings import MOST, Findings, describe_span
+from forecast.commands.explain.measures import Importance, gradient_reach
 from forecast.data.panel import Floats
 from forecast.models.backends.numpy import Trace
 from forecast.plots.figure import DARK_GREY, PlotFigure, draw_curve, format_axes, styled, to_png, whole_numbers

@@ -12,23 +12,14 @@ _MOST_LISTED = 10
 
 
 def render_readme(about: Mapping[str, Any], source: str) -> str:
-    """The README, in Markdown.
-
-    Args:
-        about: The content of ``export.json``.
-        source: What the rows of the example are.
-    """
+    """The README, in Markdown, from the content of ``export.json`` and what the rows of the example are."""
     units = [about["units"].get(name, "") for name in about["columns"]]
     listed = {"limits": _limits(about), "listed": _MOST_LISTED}
     return _render("README.md.j2", about=about, source=source, units=units, **listed)
 
 
 def render_program(about: Mapping[str, Any]) -> str:
-    """The program, in Python; it reads ``example.json`` beside it.
-
-    Args:
-        about: The content of ``export.json``.
-    """
+    """The program, in Python, from the content of ``export.json``; it reads ``example.json`` beside it."""
     return _render("use.py.j2", about=about)
 
 

@@ -19,15 +19,10 @@ from forecast.errors import ForecastError
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a client may ask for.
+    """How much a client may ask for."""
 
-    Args:
-        body: The most bytes of a request.
-        seconds: The longest that a body may take to arrive, and a forecast to be made.
-    """
-
-    body: int
-    seconds: float
+    body: int  # bytes of a request
+    seconds: float  # until a body has arrived, and until a forecast has been made
 
 
 class Refusal(BaseModel):
@@ -76,12 +71,7 @@ class ServedModel(BaseModel):
 
 
 def create_app(service: Service, limits: Limits) -> FastAPI:
-    """The application that serves one run.
-
-    Args:
-        service: The run.
-        limits: How much a client may ask for.
-    """
+    """The application that serves one run."""
     # Pages for /docs would be fetched from elsewhere; /openapi.json says the same.
     app = FastAPI(title=f"Forecasts of {service.run.name}", version=version("forecast"), docs_url=None, redoc_url=None)
 
@@ -143,12 +133,7 @@ def describe(service: Service) -> ServedModel:
 
 
 async def _respond(request: Request, service: Service, limits: Limits) -> bytes:
-    """The forecast that is asked for, within the limits.
-
-    Raises:
-        HTTPException: If a limit is passed.
-        ForecastError: If the request cannot be answered.
-    """
+    """The forecast that is asked for, within the limits; an HTTPException or ForecastError if there is none."""
     try:
         async with asyncio.timeout(limits.seconds):
             body = await _read_body(request, limits.body)
@@ -164,11 +149,7 @@ async def _respond(request: Request, service: Service, limits: Limits) -> bytes:
 
 
 async def _read_body(request: Request, most: int) -> bytes:
-    """The body of a request. The size that a client declares is not trusted: the bytes are counted as they come.
-
-    Raises:
-        HTTPException: If it is larger.
-    """
+    """The body of a request; a client's declared size is not trusted: the bytes are counted as they come."""
     error = _refused(413, f"The body is larger than {most:,} bytes.", "Send fewer rows.")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:

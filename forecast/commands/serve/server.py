@@ -18,11 +18,7 @@ _GRACE = 4
 def serve(app: FastAPI, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Answer requests until SIGINT or SIGTERM; then finish those that are being answered.
 
-    Args:
-        app: Answers the requests.
-        host: Address to listen on.
-        port: Port to listen on; 0 for any that is free.
-        ready: Called with the address once clients can connect.
+    Calls ``ready`` with the address once clients can connect; port 0 takes any that is free.
 
     Raises:
         MachineError: If the address cannot be listened on.

@@ -15,10 +15,10 @@ from forecast.data.prepare import Rows
 from forecast.data.windows import Ints
 from forecast.model import Model, load_models
 from forecast.progress import NullProgress
+from forecast.requests import ForecastRequest, request_forecast
 from forecast.runs.calibration import intervals_of
 from forecast.runs.csv_tables import to_records
 from forecast.runs.run import Run
-from forecast.workflows.requests import ForecastRequest, request_forecast
 
 # More requests in one batch gain nothing, and the first of them waits for the last.
 _MOST_AT_ONCE = 32

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from forecast.data.clock import LONGEST_CLOSURE, Clock, Times
 from forecast.data.newest import count_measured
-from forecast.data.panel import LONGEST_CLOSURE, Clock, Floats, Times
+from forecast.data.panel import Floats
 from forecast.errors import DataError, phrase
 
 # The states of each network by its name, each [S, U].
@@ -47,13 +48,7 @@ class RecentRows:
         return len(self.times) > 0 and bool(time < self.times[0])
 
     def append(self, time: np.datetime64, values: Floats, clock: Clock, most: int) -> RecentRows:
-        """The rows with one more; the oldest are dropped.
-
-        Args:
-            time: The row's timestamp.
-            values: The row, [C].
-            clock: The clock of the series.
-            most: How many rows are kept.
+        """The rows with one more of values [C]; only the newest ``most`` are kept.
 
         Raises:
             DataError: If the row is out of order, or is not the next one after the last.

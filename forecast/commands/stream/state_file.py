@@ -50,13 +50,7 @@ def write_state(path: Path, run: Run, recent: Mapping[str, RecentRows]) -> None:
 
 
 def read_state(path: Path, run: Run, most_rows: int, n_columns: int) -> dict[str, RecentRows]:
-    """The recent rows of each series that `write_state` wrote.
-
-    Args:
-        path: The file.
-        run: The run of the stream.
-        most_rows: How many rows of a series are kept at most.
-        n_columns: How many columns a row has, C.
+    """The recent rows of each series that `write_state` wrote: of each at most ``most_rows``, each of C values.
 
     Raises:
         RunError: If the file is damaged, too large, or belongs to another training.

@@ -121,7 +121,8 @@ def test_rows_that_cannot_be_read_again_must_be_given(
     with pytest.raises(DataError, match=r"has changed since from-file was trained on it") as refused:
         forecast.explain(run)
     assert (
-        refused.value.advice == "Bring the old file back, or give the rows that it holds now as SOURCE behind the run."
+        refused.value.text("shell")[1]
+        == "Bring the old file back, or give the rows that it holds now as SOURCE behind the run."
     )
     assert forecast.explain(run, path).summary["reach"].keys() == {"lstm"}
     memory = forecast.train(monthly, tiny(baseline=False), run="from-memory", runs_dir=tmp_path / "runs")

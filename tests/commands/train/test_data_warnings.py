@@ -1,4 +1,4 @@
-"""What is told before training: series that cannot be scored, covariates that are the target in disguise."""
+"""Warnings before training: series that cannot be scored, covariates that are nearly the target."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import pytest
 
 import forecast
 from forecast.commands.train.data_warnings import data_warnings
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.prepare import prepare
 from forecast.models.defaults import resolve
 
 RNG = np.random.default_rng(0)
 
 
-def told(
+def warnings_of(
     values: np.ndarray, columns: tuple[str, ...], lengths: tuple[int, ...] = (120,), **data: str
 ) -> tuple[str, ...]:
     start = np.datetime64("2020-01-01", "us")
@@ -40,17 +41,17 @@ def told(
 )
 def test_a_covariate_that_is_the_target_is_told(twin: object, expected: tuple[str, ...]) -> None:
     y = np.random.default_rng(1).normal(size=120)
-    assert told(np.column_stack([y, twin(y)]), ("y", "x")) == expected  # type: ignore[operator]
+    assert warnings_of(np.column_stack([y, twin(y)]), ("y", "x")) == expected  # type: ignore[operator]
 
 
 def test_series_that_end_before_the_test_span_are_told() -> None:
     values = RNG.normal(size=(250, 1))
-    (sentence,) = told(values, ("y",), (120, 30, 100))
+    (sentence,) = warnings_of(values, ("y",), (120, 30, 100))
     assert sentence == "1 of 3 series have no test window and are not scored: s1"
 
 
 @pytest.mark.parametrize(("covariates", "what"), [("none", "it is left out"), ("x", "nothing can be learnt about it")])
 def test_a_column_that_begins_to_move_after_training_is_told(covariates: str, what: str) -> None:
     values = np.column_stack([RNG.normal(size=120), np.r_[np.full(100, 5.0), np.arange(20)]])
-    sentences = told(values, ("y", "x"), covariates=covariates)
+    sentences = warnings_of(values, ("y", "x"), covariates=covariates)
     assert sentences == (f"column 'x' has one value in all training rows and others later: {what}",)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecast.commands.explain import sentences
-from forecast.commands.explain.importance import Importance
-from forecast.commands.explain.memory import Memory, Saturation
-from forecast.data.panel import Clock
+from forecast.commands.explain import findings
+from forecast.commands.explain.measures import Importance, Memory, Saturation
+from forecast.data.clock import Clock
 
 HOUR = Clock("h")
 
@@ -28,33 +27,33 @@ HOUR = Clock("h")
     ],
 )
 def test_spans(freq: str, steps: float, expected: str) -> None:
-    assert sentences.describe_span(Clock(freq), steps) == expected
+    assert findings.describe_span(Clock(freq), steps) == expected
 
 
 def test_a_layer_in_words() -> None:
     memory = Memory("layer 1", np.array([1.0, 3.0, 500.0]), {"forget": Saturation(0.25, 0.5)}, 2)
-    assert sentences.describe_memory(memory, HOUR, 168) == (
+    assert findings.describe_memory(memory, HOUR, 168) == (
         "layer 1 of 3 units: half of what a unit holds is gone after 3 hours (median); in the slowest, not within the "
         "lookback of 7 days; forget gate 25% nearly closed, 50% nearly open; 2 units are always near zero."
     )
-    assert sentences.describe_memory(Memory("layer 1", None, {}, 0), HOUR, 168) == "layer 1: a cell without gates."
+    assert findings.describe_memory(Memory("layer 1", None, {}, 0), HOUR, 168) == "layer 1: a cell without gates."
 
 
 def test_vanishing_and_exploding_gradients_are_named() -> None:
-    assert "the gradient vanishes" in sentences.describe_gradient("rnn", np.geomspace(1, 1e-9, 100), HOUR)
-    assert "the gradient explodes" in sentences.describe_gradient("rnn", np.geomspace(1, 1e9, 100), HOUR)
-    plain = sentences.describe_gradient("lstm", np.geomspace(1, 0.1, 100), HOUR)
+    assert "the gradient vanishes" in findings.describe_gradient("rnn", np.geomspace(1, 1e-9, 100), HOUR)
+    assert "the gradient explodes" in findings.describe_gradient("rnn", np.geomspace(1, 1e9, 100), HOUR)
+    plain = findings.describe_gradient("lstm", np.geomspace(1, 0.1, 100), HOUR)
     assert plain.startswith("lstm: 95% of what moves the forecast lies in the newest 61 hours, 99% in the newest ")
     assert plain.endswith("at the far end the gradient is 0.12 of the newest.")
-    assert sentences.describe_gradient("lstm", np.zeros(5), HOUR) == "lstm: nothing in the window moves the forecast."
+    assert findings.describe_gradient("lstm", np.zeros(5), HOUR) == "lstm: nothing in the window moves the forecast."
 
 
 def test_a_lookback_that_is_used_up_and_one_that_is_not() -> None:
     assert (
-        sentences.describe_lookback(np.ones(48), HOUR)
+        findings.describe_lookback(np.ones(48), HOUR)
         == "The whole lookback of 48 hours is used; a longer one may help."
     )
-    short = sentences.describe_lookback(np.geomspace(1, 1e-9, 48), HOUR)
+    short = findings.describe_lookback(np.geomspace(1, 1e-9, 48), HOUR)
     assert short == (
         "Of the lookback of 48 hours, what is older than 6 hours moves the forecast by 1%; --check-lookback tries to "
         "do without it."
@@ -63,7 +62,7 @@ def test_a_lookback_that_is_used_up_and_one_that_is_not() -> None:
 
 def test_importance_names_what_matters_first() -> None:
     columns = {"rain": Importance(0.002, 0), "wind": Importance(0.1, 0), "sun": Importance(0.5, 0)}
-    assert sentences.describe_importance(columns, {"the newest 2 hours": Importance(0, 0)}) == (
+    assert findings.describe_importance(columns, {"the newest 2 hours": Importance(0, 0)}) == (
         "Shuffled between windows, inputs add to the error: sun 50%, wind 10%, the rest less than 1%. "
         "By age: each of them less than 1%."
     )
@@ -74,4 +73,4 @@ def test_importance_names_what_matters_first() -> None:
     [(0, 21, "the newest 21 hours"), (21, 42, "21 to 42 hours ago"), (63, 84, "63 hours to 3.5 days ago")],
 )
 def test_parts_of_the_lookback(newest: int, oldest: int, expected: str) -> None:
-    assert sentences.describe_part(HOUR, newest, oldest) == expected
+    assert findings.describe_part(HOUR, newest, oldest) == expected

@@ -1,4 +1,4 @@
-"""What the newest forecast of a run from new rows takes."""
+"""A request for the newest forecast of a run from new rows: what it asks the models, and how they answer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from forecast.data.prepare import Rows, encode, windows_of
 from forecast.data.windows import Ints, Windows
 from forecast.errors import DataError
 from forecast.evaluation.scoring import update_intervals
-from forecast.inference.newest import newest_forecast
 from forecast.intervals.conformal import Intervals
-from forecast.model import Model, forecasters
+from forecast.model import Model, forecasters, newest_forecast
 from forecast.progress import Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.rows import new_panel
@@ -89,10 +88,9 @@ def request_forecast(run: Run, source: Source, progress: Progress) -> ForecastRe
         raise DataError(newest.refused[0], "Give more of the newest rows, without such holes.")
     for warning in newest.refused + newest.filled:
         progress.warn(warning)
-    intervals = intervals_of(run, "end")
+    intervals = intervals_of(run, "end", panel.series_ids)
     if intervals is None:
         return ForecastRequest(run, newest, None, None)
-    intervals = intervals.of_series(run.scaler.positions(panel.series_ids))
     later = panel.times > np.datetime64(run.data["last"])
     if not intervals.adaptive or not later.any():
         return ForecastRequest(run, newest, intervals, None)
