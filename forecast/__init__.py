@@ -20,8 +20,8 @@ _HOMES = {
     "Config": "config",
     "ReadOptions": "config",
     "Settings": "config",
-    "DATASETS": "data.datasets",
-    "Clock": "data.panel",
+    "DATASETS": "sources.datasets",
+    "Clock": "data.clock",
     "Panel": "data.panel",
     "Prepared": "data.prepare",
     "prepare": "data.prepare",
@@ -39,7 +39,7 @@ _HOMES = {
     "Run": "runs.run",
     "all_runs": "runs.find",
     "find": "runs.find",
-    "read": "data.read",
+    "read": "sources.read",
     "resume": "commands.train.train",
     "train": "commands.train.train",
     "predict": "commands.predict.predict",
@@ -47,7 +47,7 @@ _HOMES = {
     "evaluate": "commands.evaluate.evaluate",
     "backtest": "commands.backtest.backtest",
     "compare": "commands.compare.compare",
-    "explain": "commands.explain.explanation",
+    "explain": "commands.explain.explain",
     "audit": "commands.audit.audit",
     "Stream": "commands.stream.stream",
     "export": "commands.export.export",
@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from forecast.commands.backtest.backtest import backtest as backtest
     from forecast.commands.compare.compare import compare as compare
     from forecast.commands.evaluate.evaluate import evaluate as evaluate
-    from forecast.commands.explain.explanation import explain as explain
+    from forecast.commands.explain.explain import explain as explain
     from forecast.commands.export.export import export as export
     from forecast.commands.predict.predict import predict as predict
     from forecast.commands.predict.predict import sample_paths as sample_paths
@@ -88,12 +88,10 @@ if TYPE_CHECKING:
     from forecast.config import Config as Config
     from forecast.config import ReadOptions as ReadOptions
     from forecast.config import Settings as Settings
-    from forecast.data.datasets import DATASETS as DATASETS
-    from forecast.data.panel import Clock as Clock
+    from forecast.data.clock import Clock as Clock
     from forecast.data.panel import Panel as Panel
     from forecast.data.prepare import Prepared as Prepared
     from forecast.data.prepare import prepare as prepare
-    from forecast.data.read import read as read
     from forecast.errors import ConfigError as ConfigError
     from forecast.errors import DataError as DataError
     from forecast.errors import ForecastError as ForecastError
@@ -107,5 +105,7 @@ if TYPE_CHECKING:
     from forecast.runs.find import all_runs as all_runs
     from forecast.runs.find import find as find
     from forecast.runs.run import Run as Run
+    from forecast.sources.datasets import DATASETS as DATASETS
+    from forecast.sources.read import read as read
 
     __version__: str

@@ -24,8 +24,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from forecast.errors import ConfigError, phrase
+from forecast.models.cells import CELLS
 
 Activation = Literal["tanh", "sigmoid", "relu", "elu", "selu", "softplus", "softsign", "swish", "gelu", "linear",
                      "hard_sigmoid", "exponential"]  # fmt: skip
@@ -56,6 +58,15 @@ def _check_pairs(quantiles: tuple[float, ...]) -> tuple[float, ...]:
     return quantiles
 
 
+def _check_cell(name: str) -> str:
+    """The name, if there is such a cell; a cell may have been added to `CELLS` by the user."""
+    if name not in CELLS:
+        *others, last = map(repr, CELLS)
+        expected = f"{', '.join(others)} or {last}"
+        raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": expected})
+    return name
+
+
 # Every step of an unrolled loop is a part of the graph; a graph of many thousands of parts fills the memory.
 _LONGEST_UNROLLED = 1000
 
@@ -70,6 +81,7 @@ Quantiles = Annotated[
 Steps = Annotated[int, Field(ge=1, le=100_000)]
 Season = Annotated[int, Field(ge=1, le=1_000_000)]
 BatchSize = Annotated[int, Field(ge=1, le=65_536)]
+CellName = Annotated[str, AfterValidator(_check_cell)]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split_commas)]
 Penalty = Annotated[float, Field(ge=0, le=10)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -170,7 +182,7 @@ class NetworkSettings(Section):
     """The recurrent network: a preset's name and its parts. Defaults are those of the Keras LSTM layer."""
 
     model: str = Field("lstm", description="Preset from the catalogue; the other options change its parts.")
-    cell: str = Field("lstm", description="Recurrent cell.")
+    cell: CellName = Field("lstm", description="Recurrent cell.")
     bidirectional: bool = Field(False, description="Read the window from both ends.")
     units: Sizes = Field(
         (64,), min_length=1, max_length=64, description="Units of each recurrent layer, such as 64 or 64,32."

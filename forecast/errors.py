@@ -43,7 +43,19 @@ def setting(name: str, value: object = None) -> str:
         return phrase(option, name, f'"{name}"')
     if isinstance(value, bool):
         return phrase(option if value else f"--no-{option[2:]}", f"{name}={value}", f'"{name}": {json.dumps(value)}')
-    return phrase(f"{option} {shlex.quote(str(value))}", f"{name}={value!r}", f'"{name}": {json.dumps(value)}')
+    return phrase(f"{option} {in_shell(value)}", f"{name}={value!r}", f'"{name}": {json.dumps(value)}')
+
+
+def in_shell(value: object) -> str:
+    """A value as one word of a shell."""
+    word = shlex.quote(str(value))
+    return f"'{word}'" if word[0] != "'" and "%" in word else word  # formats such as %d.%m.%Y read better in quotes
+
+
+def quote(value: object) -> str:
+    """A received value as messages show it: quoted, escaped and cut to 60 characters."""
+    text = str(value)
+    return repr(text if len(text) <= 60 else text[:57] + "…")
 
 
 def rendered(text: str, surface: Surface) -> str:

@@ -1,4 +1,4 @@
-"""How much memory a table may take, asked before it is read."""
+"""How much memory this process may still take."""
 
 from __future__ import annotations
 
@@ -6,12 +6,6 @@ import os
 import re
 import resource
 from pathlib import Path
-
-from forecast.errors import DataError
-
-# Of a file that is read whole, raw bytes, decoded text, text cells, numbers, the sorted copy and the panel stand in
-# memory together.
-COPIES = 6
 
 
 def available_memory() -> int:
@@ -40,17 +34,3 @@ def available_memory() -> int:
 def megabytes(count: int) -> str:
     """A number of bytes in words."""
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
-
-
-def check_memory(needed: int, label: str) -> None:
-    """Refuse a table that would not fit.
-
-    Raises:
-        DataError: If ``needed`` bytes are more than are available; gives both figures.
-    """
-    available = available_memory()
-    if needed > available:
-        raise DataError(
-            f"{label} would need about {megabytes(needed)} of memory; {megabytes(available)} are available.",
-            "Cut the file to the columns and years that matter, for example: cut -d, -f1,2 big.csv > small.csv",
-        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,13 +16,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config import NetworkConfig
+from forecast.data.newest import NewestRows
 from forecast.data.panel import Arrays, Floats
-from forecast.data.prepare import Prepared, Rows, forecasts_in_units
+from forecast.data.prepare import Prepared, Rows, forecasts_in_units, long_format
 from forecast.data.scaling import Scaler
-from forecast.data.windows import Ints, Windows
+from forecast.data.windows import Forecaster, Ints, Windows, median
 from forecast.errors import MachineError, setting
+from forecast.intervals.conformal import Intervals, interval_columns
 from forecast.memory import available_memory, megabytes
 from forecast.models.catalogue import network_configs
+from forecast.models.naive import naive_forecasts
 from forecast.models.network import Shape, shape_of, training_bytes
 from forecast.models.runtimes import KERAS, ONNX, RUNTIMES, Runtime, States
 from forecast.progress import NullProgress, Progress, StopRequested
@@ -142,7 +145,7 @@ class Model:
         scaled = np.asarray(np.mean(members, axis=0, dtype=np.float32)) if len(members) > 1 else members[0]
         return self.in_units(scaled, rows, starts)
 
-    def over(self, rows: Rows) -> Callable[[Ints], Floats]:
+    def over(self, rows: Rows) -> Forecaster:
         """`forecast` of these rows, as a function of the first rows of windows."""
         return partial(self.forecast, rows)
 
@@ -266,9 +269,61 @@ def load_models(
     return {model.name: model for model in models}
 
 
-def forecasters(models: Mapping[str, Model], rows: Rows) -> dict[str, Callable[[Ints], Floats]]:
+def forecasters(models: Mapping[str, Model], rows: Rows) -> dict[str, Forecaster]:
     """The forecasts of models of these rows, each as a function of the first rows of windows."""
     return {name: model.over(rows) for name, model in models.items()}
+
+
+def newest_forecast(
+    newest: NewestRows, models: Mapping[str, Forecaster], season: int, intervals: Intervals | None = None
+) -> pd.DataFrame:
+    """The forecast of every model and of the naive ones: unique_id, ds, cutoff and a column for each.
+
+    Args:
+        newest: What `newest_rows` returned.
+        models: By name.
+        season: m.
+        intervals: Those of the models, of the series of these rows; their ends get columns, such as ``lstm-lo-80``.
+    """
+    rows, windows = newest.rows, newest.windows
+    forecasts = {name: model(windows.starts) for name, model in models.items()}
+    y_pred = {name: median(values) for name, values in forecasts.items()}
+    y_pred |= naive_forecasts(rows, windows, slice(None), season)
+    if intervals is not None:
+        series = rows.series[windows.starts]
+        quantiles = intervals.only(models).quantiles(forecasts, series)
+        quantiles = {name: rows.bounds.clip(values, series) for name, values in quantiles.items()}
+        y_pred |= interval_columns(quantiles, intervals)
+    return long_format(rows, windows, np.arange(len(windows)), y_pred)
+
+
+def newest_paths(
+    newest: NewestRows, models: Mapping[str, Forecaster], intervals: Intervals, count: int, seed: int
+) -> pd.DataFrame:
+    """Sample paths of every model from the newest origin: unique_id, ds, cutoff, path and a column for each.
+
+    Args:
+        newest: What `newest_rows` returned.
+        models: By name.
+        intervals: Those of the models, of the series of these rows.
+        count: Paths of each series and target.
+        seed: Decides which.
+    """
+    rows, windows = newest.rows, newest.windows
+    series = rows.series[windows.starts]
+    forecasts = {name: model(windows.starts) for name, model in models.items()}
+    quantiles = intervals.only(models).quantiles(forecasts, series)
+    drawn = {
+        name: intervals.calibrations[name].paths(values, count, np.random.default_rng(seed))
+        for name, values in quantiles.items()
+    }
+    every = np.arange(len(windows))
+    frames = []
+    for path in range(count):
+        columns = {name: rows.bounds.clip(paths[path], series) for name, paths in drawn.items()}
+        frames.append(long_format(rows, windows, every, columns).assign(path=path + 1))
+    found = pd.concat(frames, ignore_index=True)[["unique_id", "ds", "cutoff", "path", *models]]
+    return found.sort_values(["unique_id", "path", "ds"], kind="stable", ignore_index=True)
 
 
 def _fit_member(
@@ -342,7 +397,7 @@ def _without_tensorflow(fit: Fit, config: NetworkConfig, rows: Rows, windows: Wi
 
     weights = weights_of(fit.scored)
     in_onnx = RUNTIMES[ONNX](config, fit.shape, weights, None)
-    starts = windows.every(_COMPARED).starts
+    starts = windows.subsample(_COMPARED).starts
     expected = fit.runtime.forecast(rows, starts)
     apart = float(np.abs(in_onnx.forecast(rows, starts) - expected).max(initial=0.0))
     if apart <= _ROUNDING * max(1.0, float(np.abs(expected).max(initial=0.0))):

@@ -22,8 +22,7 @@ import forecast
 from forecast.data.prepare import encode
 from forecast.model import forecasters, load_models
 from forecast.progress import NullProgress
-from forecast.runs.rows import new_panel
-from forecast.workflows.scoring import unseen_windows
+from forecast.runs.rows import new_panel, unseen_windows
 
 COLUMNS = 4
 

@@ -98,11 +98,12 @@ def _read(path: Path) -> Any:
 
 def _prepared(panel: Any) -> Any:
     import forecast
-    from forecast.data.prepare import doubts, prepare
+    from forecast.commands.train.data_warnings import data_warnings
+    from forecast.data.prepare import prepare
     from forecast.models.defaults import resolve
 
     prepared = prepare(panel, resolve(forecast.configure(SETTINGS | {"baseline": False}), panel)[0])
-    doubts(panel, prepared)
+    data_warnings(panel, prepared)
     return prepared
 
 
@@ -117,7 +118,7 @@ def _trained(prepared: Any) -> Any:
 
 def _newest(prepared: Any, fitted: Any) -> Any:
     from forecast.data.newest import newest_rows
-    from forecast.inference.newest import newest_forecast
+    from forecast.model import newest_forecast
 
     newest = newest_rows(prepared.rows.panel, prepared.config.data, prepared.scaler)
     models = {"model": fitted["model"].over(newest.rows)}

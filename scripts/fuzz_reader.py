@@ -67,9 +67,9 @@ def fuzz(arguments: list[str]) -> None:
     with atheris.instrument_imports(include=["forecast"]):
         for name in [name for name in sys.modules if name.startswith("forecast")]:
             del sys.modules[name]
-        from forecast.data.quality import inspect_columns
-        from forecast.data.readers import read_panel
         from forecast.errors import DataError
+        from forecast.sources.from_table import read_panel
+        from forecast.sources.quality import inspect_columns
 
     path = Path("input")
 

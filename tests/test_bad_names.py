@@ -17,10 +17,10 @@ import pytest
 
 from forecast.cli import main
 from forecast.commands import console
-from forecast.data.readers import read_panel
 from forecast.errors import DataError
 from forecast.runs.csv_tables import frame_to_csv
 from forecast.runs.find import open_run
+from forecast.sources.from_table import read_panel
 
 TARGET = "Ba$$in"
 COVARIATES = ("=cmd|' /C calc'!A0", "<script>alert(1)</script>", "_x", "温度", "\x1b[31mred\nline", "x" * 300, "🌡")

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from configs import PLAIN, plain_config
 from forecast.config import Config, Settings, nest, option_fields, settings_from_toml
 from forecast.errors import ConfigError, RunError
+from forecast.models.cells import CELLS
 from forecast.runs.documents import config_from_json
 
 
@@ -52,7 +53,7 @@ def test_every_option_has_one_section_and_a_description() -> None:
         ("data", "transform", ["none", "log"], ["sqrt", "", "LOG"]),
         ("data", "channels", ["joint", "independent"], ["both"]),
         ("network", "units", ["64", "64,32", 64, (64, 32), [64]], ["", (), "0", "64,-1", "4097", "a", 64.5, True]),
-        ("network", "cell", ["rnn", "gru", "lstm"], ["LSTM", "transformer"]),
+        ("network", "cell", list(CELLS), ["LSTM", "transformer", "", None]),
         ("network", "normalise", ["none", "last", "standard", "last-scaled"], ["mean"]),
         ("network", "segment", [1, 100_000], [0]),
         ("network", "decode", ["direct", "parallel", "recursive"], ["both"]),
@@ -82,11 +83,12 @@ def test_limits(section: str, name: str, allowed: list[object], refused: list[ob
 
 
 def test_a_message_echoes_the_value_and_lists_what_is_allowed() -> None:
+    *others, last = CELLS
     with pytest.raises(ConfigError) as caught:
         Settings.from_sections({"network": {"cell": "lsmt", "units": "8,0"}, "data": {"lookback": 0}})
     assert caught.value.message.splitlines() == [
         "lookback: must be greater than or equal to 1. Received: 0.",
-        "cell: must be 'rnn', 'gru', 'lstm', 'peephole', 'coupled' or 'slstm'. Received: 'lsmt'.",
+        f"cell: must be {', '.join(map(repr, others))} or {last!r}. Received: 'lsmt'.",
         "units: must be greater than or equal to 1. Received: '0'.",
     ]
     assert caught.value.text("shell")[1] == "forecast train --help lists every option."
@@ -192,3 +194,8 @@ def test_a_configuration_as_toml_is_read_back_the_same(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
     path.write_text(config.to_toml(), encoding="utf-8")
     assert Settings.from_sections(nest(settings_from_toml(path))) == config
+
+
+def test_a_cell_that_was_added_is_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CELLS, "mine", CELLS["lstm"])
+    assert Settings.from_sections({"network": {"cell": "mine"}}).network.cell == "mine"

@@ -11,7 +11,7 @@ def command(as_json: AsJson = False) -> None:
     from rich.table import Table
 
     from forecast.commands.console import out, print_json, say
-    from forecast.data.datasets import DATASETS
+    from forecast.sources.datasets import DATASETS
 
     if as_json:
         print_json([{"name": name} | vars(dataset) for name, dataset in DATASETS.items()])

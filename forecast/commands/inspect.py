@@ -12,12 +12,12 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
     """Show what is in a source: clock, gaps, missing and suspicious values, and what train would do with it."""
     from forecast.commands.console import ConsoleProgress, out, print_json, say
     from forecast.commands.tables import columns_table
-    from forecast.data.panel import moment
-    from forecast.data.quality import inspect_columns
-    from forecast.data.read import read
+    from forecast.data.panel import format_time
     from forecast.errors import DataError
     from forecast.models.catalogue import configure
     from forecast.models.defaults import plan_in_sentences, resolve
+    from forecast.sources.quality import inspect_columns
+    from forecast.sources.read import read
 
     asked = configure(settings)
     panel = read(source, asked.read)
@@ -35,8 +35,8 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
             {
                 "title": panel.name,
                 "rows": panel.n_rows,
-                "first": moment(panel.times.min()),
-                "last": moment(panel.times.max()),
+                "first": format_time(panel.times.min()),
+                "last": format_time(panel.times.max()),
                 "freq": panel.clock.freq,
                 "series": list(panel.series_ids),
                 "gaps": gaps,
@@ -57,7 +57,7 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
     series = f" in {panel.n_series} series" if panel.n_series > 1 else ""
     say(
         f"{panel.name}: {panel.n_rows:,} rows{series}, one every {panel.clock.describe().removeprefix('1 ')}, "
-        f"{moment(panel.times.min())} … {moment(panel.times.max())}, {gaps} gaps{holidays}"
+        f"{format_time(panel.times.min())} … {format_time(panel.times.max())}, {gaps} gaps{holidays}"
     )
     for note in panel.notes:
         say(f"  {note}")

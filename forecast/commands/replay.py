@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forecast.commands.options import AsJson, Quiet, RunArgument, RunsDir, SameSource
-from forecast.errors import ReplayError
+from forecast.errors import ReplayError, phrase
 
 if TYPE_CHECKING:
-    from forecast.data.read import Source
     from forecast.progress import Progress
     from forecast.runs.run import Run
+    from forecast.sources.read import Source
 
 Figure = float | int | bool | None
 
@@ -46,13 +46,7 @@ def command(
 
 @dataclass(frozen=True)
 class Difference:
-    """A figure that did not come out the same.
-
-    Args:
-        name: Its path in metrics.json: "models.lstm.mae".
-        recorded: What the run says; None where it is undefined.
-        replayed: What came out now; None where it is undefined or absent.
-    """
+    """A figure that did not come out the same; ``name`` is its path in metrics.json, such as "models.lstm.mae"."""
 
     name: str
     recorded: Figure
@@ -73,13 +67,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Replay:
-    """What came of training a run again.
+    """How a run, trained again, differs from its metrics.json of ``n_figures`` figures.
 
-    Args:
-        run: Its name.
-        n_figures: How many figures its metrics.json holds.
-        differences: Those that did not come out the same.
-        changed: What is different now: Python, the system, versions; each as it was and as it is.
+    ``changed`` says what is different now: Python, the system, versions; each as it was and as it is.
     """
 
     run: str
@@ -115,7 +105,7 @@ class Replay:
         changes = "; ".join(f"{name} was {was} and is {now}" for name, (was, now) in self.changed.items())
         raise ReplayError(
             f"{len(self.differences):,} of {self.n_figures:,} figures of {self.run} did not come out the same:\n{named}"
-            + (f"\n  and {more:,} more (--json lists them all)" if more > 0 else ""),
+            + (f"\n  and {more:,} more ({phrase('--json', 'differences')} lists them all)" if more > 0 else ""),
             f"Likely because {changes}."
             if changes
             else "Python, versions and system are the same; another processor, or a GPU, rounds otherwise.",

@@ -24,7 +24,7 @@ class Requirement:
     skill: float
 
 
-def requirement_of(text: str) -> Requirement:
+def parse_requirement(text: str) -> Requirement:
     """The requirement that ``persistence:0.05`` stands for; without a number, any skill above none will do.
 
     Raises:
@@ -57,7 +57,7 @@ def check_references(requirements: Sequence[Requirement], known: Sequence[str]) 
             )
 
 
-def demand(
+def demand_skill(
     requirements: Sequence[Requirement], metrics: Mapping[str, Any], otherwise: str = "The run is kept."
 ) -> None:
     """Fail unless every bar is cleared.

@@ -13,11 +13,11 @@ from rich.console import Group
 from rich.table import Table as RichTable
 
 from forecast.commands.console import plain
-from forecast.data.panel import Panel, moment
-from forecast.data.quality import ColumnReport
+from forecast.data.panel import Panel, format_time
 from forecast.evaluation.metrics import METRICS
 from forecast.plots.style import Labels
 from forecast.plots.tables import MINUS, Cell, Table, TableStyle, score_table, series_table, step_table, steps_in_tables
+from forecast.sources.quality import ColumnReport
 
 # A name in a table; what is longer would leave no room for the figures.
 _LONGEST_NAME = 40
@@ -118,5 +118,5 @@ def origins_span(about: Mapping[str, Any]) -> str:
     Args:
         about: What holds ``first_origin`` and ``last_origin``.
     """
-    first, last = (moment(np.datetime64(about[name])) for name in ("first_origin", "last_origin"))
+    first, last = (format_time(np.datetime64(about[name])) for name in ("first_origin", "last_origin"))
     return f"{first} … {last}" if first != last else first

@@ -1,25 +1,26 @@
-"""Calendar features: inputs that are known ahead, from the clock alone."""
+"""Calendar features: inputs that are known ahead, because they follow from the clock."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.panel import Clock, Floats, Times
+from forecast.data.clock import Clock, Times
+from forecast.data.panel import Floats
 
 _DAY = 86_400_000_000  # microseconds
 _YEAR = 365.2425 * _DAY
 
 
 def calendar_features(times: Times, clock: Clock) -> Floats:
-    """Sine and cosine of each cycle that the clock can show.
+    """Sine and cosine of each calendar cycle that is longer than a step.
 
-    A clock of hours or less shows the day, the week and the year; one of days the week and the year; a longer one
+    A clock of hours or less has the day, the week and the year; a clock of days the week and the year; a longer one
     the year.
 
     Args:
         times: Timestamps [...].
-        clock: The beat of the rows.
+        clock: The step between rows.
 
     Returns:
         [..., K] within -1 … 1; K is 0 on a yearly clock.
@@ -30,16 +31,16 @@ def calendar_features(times: Times, clock: Clock) -> Floats:
 
 
 def calendar_names(clock: Clock) -> tuple[str, ...]:
-    """Names of the K features, in their order."""
+    """Names of the K features, in the order of `calendar_features`."""
     return tuple(f"{wave} of {cycle}" for cycle in _cycles(clock) for wave in ("sine", "cosine"))
 
 
 class Calendar:
-    """The calendar features of T rows, in float32, made when they are asked for.
+    """The calendar features of T rows in float32, computed on demand.
 
     Args:
         times: Timestamps [T].
-        clock: The beat of the rows; None for no features at all.
+        clock: The step between rows; None for no features.
     """
 
     def __init__(self, times: Times, clock: Clock | None) -> None:
@@ -47,11 +48,11 @@ class Calendar:
 
     @property
     def width(self) -> int:
-        """K, how many features there are."""
+        """K, the number of features."""
         return len(calendar_names(self._clock)) if self._clock else 0
 
     def at(self, rows: NDArray[np.signedinteger]) -> NDArray[np.float32]:
-        """The features of these rows [...]: [..., K]."""
+        """The features at these rows [...], [..., K]."""
         first, end = int(rows.min(initial=len(self._times))), int(rows.max(initial=-1)) + 1
         if end - first < rows.size:  # windows that overlap
             return self._features(self._times[first:end])[rows - first]

@@ -1,8 +1,7 @@
-"""Scaler: the transform and the statistics of each series and column, fitted on training rows alone."""
+"""Scaling: the arithmetic, and the statistics of each series and column, which are fitted on training rows alone."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -12,48 +11,35 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from forecast.data.panel import Floats, Panel
-from forecast.data.quality import TURN
-from forecast.errors import DataError
+from forecast.errors import DataError, setting
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-# Rows that are transformed together; those of a longer series are fitted column by column.
-_AT_ONCE = 1 << 20
+# Rows that are scaled in one block. The statistics of a longer series are fitted column by column.
+_BLOCK = 1 << 20
 
 
-# The arithmetic, over the operations of NumPy or of a back end in `forecast.models.backends`: the same lines scale the
-# rows that are trained on, and stand in the networks that are exported.
+# These functions take the operations of NumPy or of a back end in `forecast.models.backends`: the same lines scale the
+# rows of a training and are a part of an exported network.
 
 
 def scale(ops: Any, values: Any, mean: Any, deviation: Any, logged: Flags) -> Any:
-    """What a network is fed of values in measurement units: ``(log(x) or x - mean) / deviation``.
+    """Scaled values: ``(x - mean) / deviation``, with log(x) in place of x in logged columns.
 
     Args:
-        ops: Functions of arrays by NumPy's names.
-        values: [..., C].
-        mean: Broadcasts with them.
-        deviation: Positive; broadcasts with them.
-        logged: Which of the columns are logged; broadcasts with them.
+        ops: Functions of arrays, with the names of NumPy.
+        values: In measurement units, [..., C].
+        mean: Broadcasts with the values.
+        deviation: Positive; broadcasts with the values.
+        logged: Which columns are logged; broadcasts with the values.
     """
     return (_where(ops, logged, ops.log, values) - mean) / deviation
 
 
 def unscale(ops: Any, values: Any, mean: Any, deviation: Any, logged: Flags) -> Any:
-    """The reverse of `scale`."""
+    """Values in measurement units from scaled ones: the inverse of `scale`."""
     return _where(ops, logged, ops.exp, values * deviation + mean)
-
-
-def unwrap_angles(ops: Any, rows: Any, turns: Any) -> Any:
-    """Rows [B, n, C] with each angle followed round its circle: 350, 10, 30 becomes 350, 370, 390.
-
-    Args:
-        ops: Functions of arrays.
-        rows: In measurement units.
-        turns: 360 where a column is an angle, and 0 elsewhere, [B, 1, C].
-    """
-    before = ops.concat([rows[:, :1], rows[:, :-1]], axis=1)
-    return rows - ops.cumsum(ops.round((rows - before) / TURN), axis=1) * turns
 
 
 def _where(ops: Any, mask: Flags, function: Callable[[Any], Any], values: Any) -> Any:
@@ -64,12 +50,12 @@ def _where(ops: Any, mask: Flags, function: Callable[[Any], Any], values: Any) -
 
 @dataclass(frozen=True)
 class Scaler:
-    """Standardises in float64: ``(transform(x) - mean) / scale``, per series and column.
+    """The statistics of each series and column, in float64.
 
     Args:
         mean: [S, C].
-        scale: [S, C], positive; 1 where a column did not move in the training rows.
-        logged: [C], which columns are logged first.
+        scale: Standard deviation, [S, C]; 1 for a column that is constant in the training rows.
+        logged: Which columns are logged first, [C].
         columns: C names.
         series_ids: S names.
     """
@@ -81,37 +67,36 @@ class Scaler:
     series_ids: tuple[str, ...]
 
     def transform(self, values: Floats, series: Ints, column: int, out: NDArray[np.floating]) -> None:
-        """Write the scaled values of one column, and 0 where none is known, into an array of any precision.
+        """Write the scaled values of one column into an array of any precision; 0 where a value is missing.
 
         Args:
-            values: [T] in the column's own units.
-            series: The series of each row, [T].
-            column: Which of the columns.
-            out: [T].
+            values: In measurement units, [T].
+            series: The index of each row's series, [T].
+            column: The index of the column.
+            out: Receives the scaled values, [T].
 
         Raises:
-            DataError: If the column is under a log transform and holds a value that is not positive.
+            DataError: If the column is logged and has a value that is not positive.
         """
         if self.logged[column]:
             _refuse_non_positive(values, self.columns[column])
-        one = len(self.series_ids) == 1
-        for first in range(0, len(values), _AT_ONCE):  # in float64, so that a whole copy would weigh
-            block = slice(first, first + _AT_ONCE)
-            of_series = 0 if one else series[block]
+        for first in range(0, len(values), _BLOCK):  # a float64 copy of a whole column would take much memory
+            block = slice(first, first + _BLOCK)
+            of_series = 0 if len(self.series_ids) == 1 else series[block]
             mean, deviation = self.mean[of_series, column], self.scale[of_series, column]
             out[block] = np.nan_to_num(scale(np, values[block], mean, deviation, self.logged[column]), copy=False)
 
     def inverse(self, scaled: NDArray[np.floating], series: Ints) -> Floats:
-        """Values in the columns' own units, of the first D columns.
+        """Values in measurement units of the first D columns, the targets.
 
         Args:
             scaled: [N, H, D], or quantiles [N, H, D, Q].
-            series: The series of each window, [N].
+            series: The index of each window's series, [N].
         """
         n_targets = scaled.shape[2]
         each = (slice(None), None, slice(n_targets), *[None] * (scaled.ndim - 3))
         logged = self.logged[:n_targets].reshape(-1, *[1] * (scaled.ndim - 3))
-        with np.errstate(over="ignore"):  # of columns that are not logged
+        with np.errstate(over="ignore"):  # exp also runs over the columns that are not logged
             return unscale(np, scaled, self.mean[series][each], self.scale[series][each], logged)
 
     def for_series(self, series_ids: tuple[str, ...]) -> Scaler:
@@ -124,13 +109,13 @@ class Scaler:
         return Scaler(self.mean[order], self.scale[order], self.logged, self.columns, series_ids)
 
     def positions(self, series_ids: tuple[str, ...]) -> Ints:
-        """Where these series stand among the S that the scaler was fitted to.
+        """The indices of these series among the S series of the scaler.
 
         Raises:
-            DataError: If one was not among them; lists those that were.
+            DataError: If one was not among the training series; lists those that were.
         """
         if len(self.series_ids) == len(series_ids) == 1:
-            return np.zeros(1, np.int64)  # a lone series may carry another name in another file
+            return np.zeros(1, np.int64)  # a single series may have another name in another file
         unknown = [name for name in series_ids if name not in self.series_ids]
         if unknown:
             known = f"It knows {', '.join(map(repr, self.series_ids[:20]))}."
@@ -147,18 +132,40 @@ class Scaler:
             raise DataError(f"The run was not trained on series {unknown[0]!r}.", known)
         return np.array([self.series_ids.index(name) for name in series_ids])
 
-    def to_json(self) -> str:
-        """The scaler as JSON, digit for digit."""
-        return json.dumps(
-            {
-                "columns": self.columns,
-                "series_ids": self.series_ids,
-                "logged": self.logged.tolist(),
-                "mean": self.mean.tolist(),
-                "scale": self.scale.tolist(),
-            },
-            indent=1,
-        )
+    def to_record(self) -> dict[str, Any]:
+        """The scaler as values of JSON; `from_record` reverses it to the last bit."""
+        return {
+            "columns": list(self.columns),
+            "series_ids": list(self.series_ids),
+            "logged": self.logged.tolist(),
+            "mean": self.mean.tolist(),
+            "scale": self.scale.tolist(),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Scaler:
+        """The scaler that `to_record` wrote.
+
+        Raises:
+            ValueError: If it has other keys or other shapes, or a scale that is not positive and finite.
+        """
+        saved = _Saved.model_validate(record)
+        size = len(saved.series_ids), len(saved.columns)
+        unique = len(set(saved.series_ids)), len(set(saved.columns))
+        tables = [[len(row) for row in rows] == [size[1]] * size[0] for rows in (saved.mean, saved.scale)]
+        if unique != size or len(saved.logged) != size[1] or not all(tables):
+            raise ValueError("it has not one statistic for each series and column")
+        mean, scale = (np.array(rows, np.float64).reshape(size) for rows in (saved.mean, saved.scale))
+        return cls(mean, scale, np.array(saved.logged, bool), tuple(saved.columns), tuple(saved.series_ids))
+
+
+class _Saved(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    columns: list[str]
+    series_ids: list[str]
+    logged: list[bool]
+    mean: list[list[FiniteFloat]]
+    scale: list[list[Annotated[FiniteFloat, Field(gt=0)]]]
 
 
 def fit_scaler(
@@ -168,17 +175,17 @@ def fit_scaler(
     pooled: tuple[str, ...] = (),
     circular: NDArray[np.bool_] | None = None,
 ) -> Scaler:
-    """Fit on the training rows alone: a scaler that has seen the test years knows their mean.
+    """The scaler of a panel, from its training rows alone: statistics of the test span would reveal its mean.
 
     Args:
-        panel: S series of T rows in all; NaN is passed over.
-        training_rows: Which rows are for training, [T].
-        logged: Columns to log first.
-        pooled: Columns that share their statistics over all series, so that what differs between series is not lost.
-        circular: Which of the first columns are angles, [S, D]; their scale is a quarter turn.
+        panel: S series of T rows in all; NaN is ignored.
+        training_rows: Which rows belong to the training span, [T].
+        logged: Names of the columns to log first.
+        pooled: Names of the columns with one statistic for all series, which keeps the differences between series.
+        circular: Which of the targets are angles, [S, D]; these get mean 0 and a quarter turn as scale.
 
     Raises:
-        DataError: If a column has no value in a series' training rows, or one that cannot be logged.
+        DataError: If a column has no value in the training rows of a series, or a value that cannot be logged.
     """
     from sklearn.preprocessing import StandardScaler  # takes most of a second to import, and only training needs it
 
@@ -189,8 +196,8 @@ def fit_scaler(
         rows = panel.rows(series)
         for column in np.flatnonzero(is_logged):
             _refuse_non_positive(panel.values[rows, column], panel.columns[column])
-        # Its temporary arrays are as large as what it is fitted to; the last bits depend on what is fitted together.
-        width = len(panel.columns) if rows.stop - rows.start <= _AT_ONCE else 1
+        # The last bits depend on which columns are fitted together, and the temporary arrays are as large as these.
+        width = len(panel.columns) if rows.stop - rows.start <= _BLOCK else 1
         for first in range(0, len(panel.columns), width):
             together = slice(first, first + width)
             seen = panel.values[rows, together][training_rows[rows]]
@@ -200,7 +207,8 @@ def fit_scaler(
                 raise DataError(
                     f"Column {panel.columns[first + int(np.argmax(empty))]!r}{of_series} has no value in the "
                     "training span.",
-                    "Leave it out (--covariates), or move the training span with --validation-from and --test-from.",
+                    f"Leave it out ({setting('covariates')}), or move the training span with "
+                    f"{setting('validation_from')} and {setting('test_from')}.",
                 )
             logs = is_logged[together]
             seen[:, logs] = np.log(seen[:, logs])
@@ -216,36 +224,9 @@ def fit_scaler(
 
 
 def unscaled(panel: Panel) -> Scaler:
-    """The scaler that leaves everything as it is: for rows that are judged, and fed to no network."""
+    """A scaler that changes nothing, for rows that are scored without a network."""
     shape = (panel.n_series, len(panel.columns))
     return Scaler(np.zeros(shape), np.ones(shape), np.zeros(shape[1], bool), panel.columns, panel.series_ids)
-
-
-class _Saved(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    columns: list[str]
-    series_ids: list[str]
-    logged: list[bool]
-    mean: list[list[FiniteFloat]]
-    scale: list[list[Annotated[FiniteFloat, Field(gt=0)]]]
-
-
-def scaler_from_record(record: Mapping[str, Any]) -> Scaler:
-    """The scaler that `Scaler.to_json` wrote.
-
-    Args:
-        record: What the JSON says.
-
-    Raises:
-        ValueError: If it has other keys or other shapes, or a scale that is not positive and finite.
-    """
-    saved = _Saved.model_validate(record)
-    n_columns, n_series = len(saved.columns), len(saved.series_ids)
-    complete = len(saved.logged) == len(set(saved.columns)) == n_columns and len(set(saved.series_ids)) == n_series
-    if not complete or any([len(row) for row in rows] != [n_columns] * n_series for rows in (saved.mean, saved.scale)):
-        raise ValueError("it has not one statistic for each series and column")
-    mean, scale = (np.array(rows, np.float64).reshape(n_series, n_columns) for rows in (saved.mean, saved.scale))
-    return Scaler(mean, scale, np.array(saved.logged, bool), tuple(saved.columns), tuple(saved.series_ids))
 
 
 def _refuse_non_positive(values: Floats, name: str) -> None:
@@ -254,5 +235,5 @@ def _refuse_non_positive(values: Floats, name: str) -> None:
         raise DataError(
             f"Column {name!r} cannot be logged: {int(bad.sum())} values are not positive, the first is "
             f"{values[bad][0]:g}.",
-            "Use --transform none.",
+            f"Use {setting('transform', 'none')}.",
         )

@@ -1,4 +1,4 @@
-"""Train, validation and test, divided by time and never shuffled."""
+"""Train, validation and test spans, divided by time and never shuffled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from forecast.config import DataSettings
 from forecast.data.panel import Panel
-from forecast.errors import DataError
+from forecast.errors import DataError, setting
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 PARTS = ("train", "validation", "test")
@@ -18,22 +18,22 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """The first timestamp of the validation and of the test span; every series is cut at the same moments."""
+    """The first timestamp of the validation span and of the test span, the same for all series."""
 
     validation_from: np.datetime64
     test_from: np.datetime64
 
     def part_of(self, times: NDArray[np.datetime64]) -> NDArray[np.int8]:
-        """The part that each timestamp belongs to: 0 train, 1 validation, 2 test."""
+        """The part of each timestamp: 0 train, 1 validation, 2 test."""
         return (times >= self.validation_from).astype(np.int8) + (times >= self.test_from).astype(np.int8)
 
 
 def split_by_time(panel: Panel, config: DataSettings) -> Split:
-    """Choose the cut-offs, by share of the rows or by date.
+    """Divide a panel by shares of its rows or by dates.
 
     Args:
         panel: S series of T rows in all.
-        config: Shares, or first timestamps.
+        config: The shares, or the first timestamps.
 
     Raises:
         DataError: If a date cannot be read, or a part would be empty.
@@ -50,20 +50,21 @@ def split_by_time(panel: Panel, config: DataSettings) -> Split:
     if split.validation_from > split.test_from:
         raise DataError(
             f"Validation would begin at {split.validation_from}, after the test at {split.test_from}.",
-            "Choose --validation-from before --test-from.",
+            f"Choose {setting('validation_from')} before {setting('test_from')}.",
         )
     counts = np.diff([0, *np.searchsorted(times, [split.validation_from, split.test_from]), len(times)])
     if not counts.all():
         raise DataError(
             f"Of {len(times)} rows from {times[0]} to {times[-1]}, {counts[0]} are for training, {counts[1]} for "
             f"validation and {counts[2]} for the test; none may be empty.",
-            "Choose --validation and --test, or --validation-from and --test-from, so that each part has rows.",
+            f"Choose {setting('validation')} and {setting('test')}, or {setting('validation_from')} and "
+            f"{setting('test_from')}, so that each part has rows.",
         )
     return split
 
 
-def _timestamp(text: str, option: str) -> np.datetime64:
+def _timestamp(text: str, field: str) -> np.datetime64:
     stamp = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)
     if pd.isna(stamp):
-        raise DataError(f"{option}: {text!r} is not a date.", "Write it as 2015-07-01 or 2015-07-01T12:00.")
+        raise DataError(f"{field}: {text!r} is not a date.", "Write it as 2015-07-01 or 2015-07-01T12:00.")
     return stamp.to_datetime64().astype("datetime64[us]")

@@ -174,7 +174,9 @@ def __getattr__(name: str) -> Callable[[ArrayLike, ArrayLike], float]:
     """The flat function of a metric that needs nothing but observations and forecasts: `mae(y_true, y_pred)`."""
     if name.startswith("__") or name not in metrics_of(PointForecast):
         raise AttributeError(f"there is no metric {name!r}; there are {', '.join(METRICS)}")
-    return partial(_flat_points, name)
+    flat = partial(_flat_points, name)
+    flat.__doc__ = f"{METRICS[name].meaning}: {METRICS[name].formula}"
+    return flat
 
 
 def __dir__() -> list[str]:

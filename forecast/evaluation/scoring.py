@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from forecast.config import Config
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
-from forecast.data.quality import TURN
-from forecast.data.windows import Flags, Ints, InUnits, Windows, median
+from forecast.data.quantities import TURN
+from forecast.data.windows import Flags, Forecaster, Ints, Windows, median
 from forecast.evaluation.echo import EchoSums
 from forecast.evaluation.metrics import (
     IntervalForecast,
@@ -75,7 +75,7 @@ class Evaluation:
 def score_models(
     rows: Rows,
     windows: Windows,
-    models: Mapping[str, InUnits],
+    models: Mapping[str, Forecaster],
     season: int,
     naive_error: Mapping[str, NaiveError],
     intervals: Intervals | None = None,
@@ -138,7 +138,7 @@ def thinning_note(metrics: Mapping[str, Any]) -> str:
 def calibrate_intervals(
     rows: Rows,
     windows: Windows,
-    models: Mapping[str, InUnits],
+    models: Mapping[str, Forecaster],
     season: int,
     config: Config,
 ) -> Intervals | None:
@@ -154,7 +154,7 @@ def calibrate_intervals(
     Returns:
         The intervals; None where no level is asked for, or the span has too few windows.
     """
-    windows = windows.every(max(_FEWEST_WINDOWS, _POINTS_OF_CALIBRATION // (windows.horizon * rows.n_targets)))
+    windows = windows.subsample(max(_FEWEST_WINDOWS, _POINTS_OF_CALIBRATION // (windows.horizon * rows.n_targets)))
     levels, heads = config.intervals.levels, config.network.quantiles
     if not levels or len(windows) < _FEWEST_WINDOWS:
         return None
@@ -197,7 +197,7 @@ def calibration_warnings(config: Config, n_windows: int) -> tuple[str, ...]:
 
 
 def update_intervals(
-    rows: Rows, windows: Windows, models: Mapping[str, InUnits], season: int, intervals: Intervals
+    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, intervals: Intervals
 ) -> Intervals:
     """The intervals of some models after these windows, whose outcomes are known.
 
@@ -245,7 +245,7 @@ def _points_at_once(intervals: Intervals | None) -> int:
 
 
 def _chunks(
-    rows: Rows, windows: Windows, models: Mapping[str, InUnits], season: int, points_at_once: int
+    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, points_at_once: int
 ) -> Iterator[_Chunk]:
     size = max(1, points_at_once // (windows.horizon * rows.n_targets))
     for first in range(0, len(windows), size):
@@ -257,7 +257,7 @@ def _chunks(
             number=np.arange(picked.start, picked.stop),
             series=series,
             y_true=y_true,
-            forecasts={name: rows.bounds.nearest(values, y_true, series) for name, values in forecasts.items()},
+            forecasts={name: rows.bounds.unwrap_towards(values, y_true, series) for name, values in forecasts.items()},
         )
 
 
@@ -333,7 +333,7 @@ class _Scorer:
         columns = {"y": chunk.y_true} | y_pred
         if self._adaptive is not None and self._intervals is not None:
             quantiles = self._adaptive.quantiles(chunk.y_true, chunk.forecasts, chunk.series)
-            quantiles = {name: rows.bounds.within(values, chunk.series) for name, values in quantiles.items()}
+            quantiles = {name: rows.bounds.clip(values, chunk.series) for name, values in quantiles.items()}
             for name, values in quantiles.items():
                 self._add_quantiles(self._sums[name], chunk.y_true, values, self._intervals)
             columns |= interval_columns({name: quantiles[name] for name in self._models}, self._intervals)

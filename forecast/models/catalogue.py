@@ -1,4 +1,4 @@
-"""MODELS: the presets by name. Adding a model is one entry here."""
+"""MODELS: the presets by name. To add a model, add an entry."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forecast.config import Config, NetworkConfig, Settings, nest, settings_from_toml
-from forecast.errors import ConfigError
-from forecast.models.naive import NAIVE
+from forecast.errors import ConfigError, setting
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A named choice of the builder's parts.
+    """A named choice of settings.
 
     Args:
         summary: One line for lists.
-        parts: Fields of the configuration, flat; the user's own options come after them.
+        parts: Settings by name; those that the user gives have precedence.
     """
 
     summary: str
     parts: Mapping[str, object] = field(default_factory=dict)
 
 
-# The best of the presets, or level with it, on the validation span of every series that was tried, and the fastest.
+# The fastest preset, and the best or level with it on the validation span of every series that was tried.
 DEFAULT_MODEL = "segment-lstm"
 
-# What a comparison compares unless it is told: the textbook's networks, and that one.
+# What a comparison compares by default: the networks of textbooks, and the default.
 COMPARED = ("rnn", "lstm", "stacked-lstm", "gru", DEFAULT_MODEL)
 
 
@@ -53,7 +52,7 @@ def configure(settings: Mapping[str, object] | None = None, file: Path | None = 
     if cell != merged["network"]["cell"]:
         raise ConfigError(
             f"cell: the model {name} is made of {merged['network']['cell']} cells. Received: {cell!r}.",
-            f"Choose another --model: {', '.join(MODELS)}.",
+            f"Choose another {setting('model')}: {', '.join(MODELS)}.",
         )
     for section, values in asked.items():
         merged.setdefault(section, {}).update(values)
@@ -78,6 +77,8 @@ def network_configs(config: Config) -> dict[str, NetworkConfig]:
 
 def references_of(settings: Settings) -> tuple[str, ...]:
     """What the model of a run is scored against: the naive forecasts, and the vanilla RNN if it is the baseline."""
+    from forecast.models.naive import NAIVE  # pandas takes a second, and the help of every command reads this file
+
     return (*NAIVE, *(["rnn"] if has_baseline(settings) else []))
 
 

@@ -17,12 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from forecast.errors import ConfigError
-
-if TYPE_CHECKING:
-    from forecast.config import NetworkConfig
 
 # Any array of a back end.
 Array = Any
@@ -256,7 +253,15 @@ def cell_named(name: str, settings: object) -> Cell:
     return replace(CELLS[name], **{field.name: getattr(settings, field.name) for field in fields(CELLS[name])})
 
 
-def cell_of(config: NetworkConfig) -> Cell:
+class NamesCell(Protocol):
+    """The configuration of a network, as far as a cell needs it: `forecast.config` imports this file."""
+
+    @property
+    def cell(self) -> str:
+        """A key of `CELLS`."""
+
+
+def cell_of(config: NamesCell) -> Cell:
     """The cell of a network's configuration."""
     return cell_named(config.cell, config)
 

@@ -1,4 +1,4 @@
-"""Defaults that follow from the series: fields that the user left open, chosen by clock, season and length."""
+"""The choice of open settings from the series: from its clock, its season, its length and its columns."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ import numpy as np
 
 from forecast.config import Config, DataSettings, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
-from forecast.data.panel import Clock, Panel
-from forecast.data.split import TRAIN, Split, split_by_time
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
+from forecast.data.split import TRAIN, split_by_time
+from forecast.data.windows import Flags
 from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.models.lookback import probe_longer_lookback
 
-# Steps seen and steps forecast, by the unit of the clock: a week for a day of hours, three years for a year of months.
+# Lookback and horizon in steps, by the unit of the clock: a week for a day of hours, three years for a year of months.
 _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4), "Y": (10, 2)}
 
-# Over how many windows a state should be carried, at least.
+# A state that is carried should pass through at least this many windows.
 _WINDOWS_IN_LANE = 8
 
-# A covariate with fewer values than this share is left out by itself: it would cost more windows than it is worth.
-_WORTH_FEEDING = 0.9
+# A covariate is left out by default if fewer than this share of its values are there: each gap costs windows.
+_LEAST_PRESENT = 0.9
 
 
 def default_season(clock: Clock) -> int:
     """Steps in the natural cycle of a clock: a day of hours, a week of days, a year of weeks, months or quarters."""
     if clock.unit in ("s", "min", "h"):
-        # A cycle of more steps than these is nobody's default lookback; then the hour, or none.
+        # A day of more steps than these is too long for a default lookback; then it is the hour, or nothing.
         cycles = (np.timedelta64(1, "D") / clock.step, np.timedelta64(1, "h") / clock.step)
         return next((int(steps) for steps in cycles if steps == int(steps) and 1 < steps <= 1440), 1)
     cycle = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4, "Y": 1}[clock.unit]
@@ -36,25 +38,25 @@ def default_season(clock: Clock) -> int:
 
 
 def default_spans(clock: Clock, season: int) -> tuple[int, int]:
-    """Lookback and horizon that suit a clock, in steps."""
+    """Usual lookback and horizon of a clock, in steps."""
     if clock.unit in _SPANS and clock.multiple == 1:
         return _SPANS[clock.unit]
     return (max(2 * season, 24), max(season // 4, 6)) if season > 1 else (48, 12)
 
 
 def default_segment(lookback: int, season: int) -> int:
-    """Steps in a segment: a part of the season if possible, and few enough for some sixteen turns of the cell."""
+    """Steps in a segment: if possible a divisor of the season, and few enough for about sixteen turns of the cell."""
     longest = max(lookback // 16, 1)
     return max((part for part in range(1, longest + 1) if season % part == 0 and part > 1), default=longest)
 
 
 def default_batch(n_windows: int, segment: int, carried: int = 0) -> int:
-    """Windows in a batch: enough of them to keep the cores busy, few enough for a dozen steps in a pass.
+    """Windows in a batch: enough to keep the cores busy, few enough for a dozen steps in a pass.
 
     Args:
-        n_windows: Windows to learn from.
+        n_windows: Windows to train on.
         segment: Steps in a turn of the cell.
-        carried: L, where the state is carried from window to window: then few enough for lanes of some windows.
+        carried: L if the state is carried from window to window, else 0. Each lane of a batch then gets some windows.
     """
     if carried:
         return int(np.clip(n_windows // (_WINDOWS_IN_LANE * carried), 1, 64))
@@ -78,23 +80,23 @@ class Choice:
     why: str
 
 
-# The reason for what follows from the clock alone.
+# The reason of a choice by the clock alone.
 _BY_CLOCK = "usual for the clock"
 
 # Why an open field gets the value that it gets.
 _REASONS = {
-    "target": "the column that the source is about",
-    "covariates": "all that vary in the training rows and have few holes there; none beside a price",
+    "target": "the main column of the source",
+    "covariates": "columns that vary in the training rows and have few gaps there; none for a price",
     "season": _BY_CLOCK,
     "lookback": _BY_CLOCK,
     "horizon": _BY_CLOCK,
     "calendar": "yes for a series with a season that is no price",
     "transform": "log for prices",
-    "channels": "one forecast of all targets",
+    "channels": "the targets are forecast together",
     "limits": "by names, units and training values",
     "circular": "by names, units and training values",
-    "normalise": "from the last value; none with a state that is carried on",
-    "segment": "a part of the season, for about sixteen turns of the cell",
+    "normalise": "relative to the last value; none if a state is carried",
+    "segment": "divides the season if it can, and makes about sixteen turns of the cell",
     "mirror": "yes for prices in logarithms",
     "batch_size": "large enough for the cores, small enough for a dozen steps in a pass",
     "levels": "ascending, with those between the quantiles of the head",
@@ -118,20 +120,21 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     data, network, training = settings.data, settings.network, settings.training
     targets = data.target or _default_target(panel)
     _check_columns(panel, settings, targets)
+    training_rows = split_by_time(panel, data).part_of(panel.times) == TRAIN
     price = panel.clock.unit == "B" and all(_is_positive(panel, name) for name in targets)
-    covariates = _covariates(panel, data, targets, price)
+    covariates = _covariates(panel, data, targets, price, training_rows)
     season = data.season or default_season(panel.clock)
     usual_lookback, usual_horizon = default_spans(panel.clock, season)
     longest = max(1, int((1 - data.validation - data.test) * panel.n_rows / panel.n_series) // 3)
     # A price moves in proportion to itself and has no level to return to: its logarithm, counted from the last close,
     # looks the same at 100 and at 700 dollars.
     transform = data.transform or ("log" if price else "none")
-    # Rising prices in the training years would otherwise be learned as a law, and forecast into the fall that follows.
+    # Otherwise the network would learn the rising prices of the training years as a law, and forecast them ever after.
     mirror = price and transform == "log" and not network.stateful
-    # Counting each window from its last value won on the validation span of every series that was tried. A state that
-    # is carried on has no window of its own to count from.
+    # Subtracting the last value of each window was best on the validation span of every series that was tried. A state
+    # that is carried from window to window has no single last value.
     normalise = network.normalise or ("none" if network.stateful else "last")
-    limits, circular = _bounds(panel, data, targets, normalise)
+    limits, circular = _bounds(panel, data, targets, normalise, training_rows)
     n_channels = len(targets) if data.channels == "independent" else 1
     n_windows = int((1 - data.validation - data.test) * panel.n_rows) * n_channels
 
@@ -180,12 +183,12 @@ def _choices(settings: Settings, config: Config, reasons: Mapping[str, str]) -> 
 
 
 def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -> list[str]:
-    """What is forecast, from what and how, for the user to read before training.
+    """What will be forecast, from what and how, in sentences to read before training.
 
     Args:
         config: What `resolve` returned.
-        clock: The panel's.
-        choices: Those that led to it.
+        clock: The clock of the panel.
+        choices: What `resolve` returned.
     """
     data, segment = config.data, config.network.segment
     reasons = {choice.field: choice.why for choice in choices}
@@ -229,31 +232,41 @@ def _check_columns(panel: Panel, settings: Settings, targets: tuple[str, ...]) -
         )
 
 
-def _covariates(panel: Panel, data: DataSettings, targets: tuple[str, ...], price: bool) -> tuple[str, ...]:
+def _covariates(
+    panel: Panel, data: DataSettings, targets: tuple[str, ...], price: bool, training_rows: Flags
+) -> tuple[str, ...]:
     if data.covariates is not None:
         return tuple(name for name in data.covariates if name not in targets)
     if price:
-        return ()  # open, high and low of a price are the price again; they add noise and no news
-    usable = _usable_covariates(panel, split_by_time(panel, data))
-    return tuple(name for name in usable if name not in targets + data.known)
+        return ()  # open, high and low are nearly copies of the price: they add noise, not information
+
+    def is_usable(column: int) -> bool:
+        return all(
+            len(seen) > 0 and np.mean(~np.isnan(seen)) >= _LEAST_PRESENT and np.nanmin(seen) < np.nanmax(seen)
+            for seen in (
+                panel.values[rows, column][training_rows[rows]] for rows in map(panel.rows, range(panel.n_series))
+            )
+        )
+
+    columns = enumerate(panel.columns)
+    return tuple(name for column, name in columns if is_usable(column) and name not in targets + data.known)
 
 
 def _bounds(
-    panel: Panel, data: DataSettings, targets: tuple[str, ...], normalise: str
+    panel: Panel, data: DataSettings, targets: tuple[str, ...], normalise: str, training_rows: Flags
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The limits of the targets, and the targets that are angles: as stated, else by names, units and training values.
+    """The limits of the targets, and the targets that are angles: as asked, else by names, units and training values.
 
     Raises:
-        ConfigError: If angles are to be forecast from a level that they do not have.
+        ConfigError: If an angle is not forecast relative to its window: an unwrapped angle has no level of its own.
     """
-    counted_from_window = normalise != "none"
-    training_rows = split_by_time(panel, data).part_of(panel.times) == TRAIN
+    is_relative = normalise != "none"
     limited = {text.rpartition("=")[0] for text in data.limits or ()}
     circular = data.circular
     if circular is None:
         unlimited = [name for name in targets if name not in limited]
-        circular = infer_circular(panel, unlimited, training_rows) if counted_from_window else ()
-    if circular and not counted_from_window:
+        circular = infer_circular(panel, unlimited, training_rows) if is_relative else ()
+    if circular and not is_relative:
         raise ConfigError(
             f"circular: an angle is counted from the window. Received: normalise none, circular {', '.join(circular)}.",
             f"Use {setting('normalise', 'last')}, or {setting('circular', 'none')}.",
@@ -294,17 +307,3 @@ def _default_target(panel: Panel) -> tuple[str, ...]:
 def _is_positive(panel: Panel, name: str) -> bool:
     values = panel.values[:, panel.column(name)]
     return bool((values[~np.isnan(values)] > 0).all())
-
-
-def _usable_covariates(panel: Panel, split: Split) -> tuple[str, ...]:
-    training_rows = split.part_of(panel.times) == TRAIN
-
-    def usable(column: int) -> bool:
-        return all(
-            len(seen) > 0 and np.mean(~np.isnan(seen)) >= _WORTH_FEEDING and np.nanmin(seen) < np.nanmax(seen)
-            for seen in (
-                panel.values[rows, column][training_rows[rows]] for rows in map(panel.rows, range(panel.n_series))
-            )
-        )
-
-    return tuple(name for number, name in enumerate(panel.columns) if usable(number))

@@ -1,4 +1,4 @@
-"""A probe, of a second, whether a longer lookback pays on the validation span."""
+"""A quick probe whether a longer lookback pays on the validation span."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def probe_longer_lookback(panel: Panel, config: Config, longest: int) -> tuple[i
 
 def _linear_error(prepared: Prepared, lookback: int) -> float:
     """Mean absolute error, scaled, of a ridge regression on the newest part of each window."""
-    x, y = _pairs(prepared, prepared.train.every(_TRAINING_WINDOWS), lookback)
+    x, y = _pairs(prepared, prepared.train.subsample(_TRAINING_WINDOWS), lookback)
     squares = x.T @ x
     penalty = _PENALTY * np.trace(squares) / lookback + np.finfo(float).tiny
     weights = np.linalg.solve(squares + penalty * np.eye(lookback), x.T @ y)
-    x, y = _pairs(prepared, prepared.validation.every(_VALIDATION_WINDOWS), lookback)
+    x, y = _pairs(prepared, prepared.validation.subsample(_VALIDATION_WINDOWS), lookback)
     return float(np.abs(x @ weights - y).mean())
 
 

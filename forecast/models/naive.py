@@ -32,7 +32,7 @@ def naive_forecasts(rows: Rows, windows: Windows, picked: slice | Ints, season: 
     return {
         "persistence": np.repeat(last, windows.horizon, axis=1),
         "seasonal-naive": _seasonal(rows, cutoffs, steps, season),
-        "drift": rows.bounds.within(drift, rows.series[windows.starts[picked]]),
+        "drift": rows.bounds.clip(drift, rows.series[windows.starts[picked]]),
     }
 
 

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import matplotlib.style
@@ -16,13 +17,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import DAILY, AutoDateLocator, ConciseDateFormatter, DateLocator
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, get_font_names
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from forecast.data.panel import LONGEST_CLOSURE, Floats, Times
+from forecast.data.clock import LONGEST_CLOSURE, Times
+from forecast.data.panel import Floats
 from forecast.plots.selection import Ints
 from forecast.plots.style import LineStyle, printable
 
@@ -99,10 +101,23 @@ class PageSize:
         """How many dates fit below one of some plots that stand side by side."""
         return min(10, max(3, int(1.5 * self.width / side_by_side)))
 
+    def axes_width(self, side_by_side: int = 1) -> float:
+        """Inches between the axes of one of some plots that stand side by side, at least."""
+        return self.width / side_by_side - 0.6
+
 
 FILE = PageSize(10.0, 5.5, 3)
 SCREEN = PageSize(8.6, 4.0, 3, embedded=True)
 PHONE = PageSize(4.2, 3.4, 2, embedded=True)
+
+
+class _DateLocator(AutoDateLocator):
+    """Dates for ticks. Every second or third day counts from the first tick: beside a 1st, a 31st has no room."""
+
+    def get_locator(self, dmin: datetime, dmax: datetime) -> DateLocator:
+        days_of_second_or_third = range(self.minticks, 3 * self.maxticks[DAILY] - 2)
+        self.interval_multiples = (dmax - dmin).days not in days_of_second_or_third
+        return super().get_locator(dmin, dmax)  # type: ignore[no-untyped-call]
 
 
 @contextmanager
@@ -275,7 +290,7 @@ def format_axes(axes: Axes, times: Times | None = None, ticks: int = 10) -> None
     if times is None:
         return
     # Its coarsest step is half of the next unit (12 hours, 6 months), so between least and most lies a factor of two.
-    locator = AutoDateLocator(minticks=(ticks - 1) // 2, maxticks=ticks)  # type: ignore[no-untyped-call]
+    locator = _DateLocator(minticks=(ticks - 1) // 2, maxticks=ticks)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(
         ConciseDateFormatter(  # type: ignore[no-untyped-call]

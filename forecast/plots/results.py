@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.prepare import Prepared, Rows
-from forecast.data.quality import TURN
-from forecast.data.split import Split
-from forecast.evaluation.diagnosis import ClockErrors, Diagnosis, Reliability, Residuals, diagnose
+from forecast.data.quantities import TURN
 from forecast.evaluation.scoring import Evaluation
+from forecast.plots.diagnosis import Diagnosis, diagnose
 from forecast.plots.style import Labels
 
 # Plots of their own are useful for so many series; of more, nobody looks at them, and each takes half a second.
@@ -28,14 +27,14 @@ class PlottedSeries:
     """A series and target that has plots of its own.
 
     Args:
-        series: Index of the series in the panel.
-        target: Index of the target.
+        series_index: Of the series in the panel.
+        target_index: Of the target.
         unique_id: Its id in the tables of forecasts.
         suffix: What tells its files apart from those of others; empty if there are no others.
     """
 
-    series: int
-    target: int
+    series_index: int
+    target_index: int
     unique_id: str
     suffix: str
 
@@ -46,7 +45,7 @@ class Explained:
 
     Args:
         sentences: In words.
-        pictures: PNG files by title.
+        pictures: PNG files by file name.
     """
 
     sentences: Sequence[str]
@@ -91,8 +90,12 @@ class RunResults:
         rows = self.prepared.rows
         return replace(labels_of(rows, 0, self.model, self.histories), target=", ".join(rows.targets), unit=rows.unit)
 
+    def labels_of(self, series: PlottedSeries) -> Labels:
+        """What a plot says that draws one series and target."""
+        return labels_of(self.prepared.rows, series.target_index, self.model, self.histories)
+
     @cached_property
-    def series(self) -> list[PlottedSeries]:
+    def plotted_series(self) -> list[PlottedSeries]:
         """The series and targets that have plots of their own."""
         return plotted_series(self.prepared.rows)
 
@@ -114,127 +117,27 @@ class RunResults:
     @cached_property
     def diagnosis(self) -> Diagnosis:
         """What is left to learn in the errors."""
-        ids = [one.unique_id for one in self.series]
+        ids = [series.unique_id for series in self.plotted_series]
         return diagnose(self.test_forecasts, self.metrics, self.prepared.rows.panel.clock, ids)
-
-
-@dataclass(frozen=True)
-class PlotInputs:
-    """What a plot can need; a property is None where the run has no such thing, and then the plot is left out.
-
-    Args:
-        run: The run.
-        series: The series and target that is drawn; None for a plot that pools all of them.
-    """
-
-    run: RunResults
-    series: PlottedSeries | None = None
-
-    @property
-    def labels(self) -> Labels:
-        """What the plot says about the series."""
-        if self.series is None:
-            return self.run.labels
-        return labels_of(self.rows, self.series.target, self.run.model, self.run.histories)
-
-    @property
-    def lookback(self) -> int:
-        """L, the steps that the model sees."""
-        return self.run.prepared.config.data.lookback
-
-    @property
-    def unique_id(self) -> str | None:
-        """The id of the series. A plot that needs it is drawn once for each series."""
-        return None if self.series is None else self.series.unique_id
-
-    @property
-    def plotted_series(self) -> Sequence[PlottedSeries]:
-        """All series and targets that have plots of their own."""
-        return self.run.series
-
-    @property
-    def rows(self) -> Rows:
-        """The rows that the run was trained on."""
-        return self.run.prepared.rows
-
-    @property
-    def split(self) -> Split:
-        """Where the rows are divided into training, validation and test."""
-        return self.run.prepared.split
-
-    @property
-    def observed(self) -> pd.DataFrame | None:
-        """``unique_id, ds, y``: the series as it was observed."""
-        return None if self.series is None else observed_series(self.rows, self.series)
-
-    @property
-    def test_forecasts(self) -> pd.DataFrame | None:
-        """``unique_id, ds, cutoff, y, <model>…``: the forecasts of the test span."""
-        return self._of_series(self.run.test_forecasts)
-
-    @property
-    def newest_forecast(self) -> pd.DataFrame | None:
-        """``unique_id, ds, cutoff, <model>…``: the forecast of what follows the data."""
-        return self._of_series(self.run.forecast)
-
-    @property
-    def histories(self) -> Mapping[str, pd.DataFrame]:
-        """Losses by epoch of each network, by its column."""
-        return self.run.histories
-
-    @property
-    def errors_by_step(self) -> Mapping[str, Sequence[float]]:
-        """Mean absolute error at each step ahead, by model."""
-        return dict(self.run.metrics["by_step"])
-
-    @property
-    def errors_by_clock(self) -> Sequence[ClockErrors] | None:
-        """Mean absolute error by hour, weekday and month."""
-        return self.run.diagnosis.by_clock or None
-
-    @property
-    def clock_measure(self) -> str:
-        """What the errors by hour, weekday and month are measured in, for the axis."""
-        return "MASE" if self.run.diagnosis.scaled else self.labels.with_unit("mean absolute error")
-
-    @property
-    def intervals(self) -> Mapping[str, Any] | None:
-        """Coverage and width of the model's intervals, by level in percent."""
-        found = (self.run.metrics.get("intervals") or {}).get("models", {}).get(self.run.model, {})
-        return {level: scores for level, scores in found.items() if level.isdecimal()} or None
-
-    @property
-    def residuals(self) -> Residuals | None:
-        """Observed minus forecast, of the model."""
-        return self.run.diagnosis.residuals.get(self.unique_id or "")
-
-    @property
-    def reliability(self) -> Mapping[str, Reliability] | None:
-        """What was observed on average when about so much was forecast, by model."""
-        return self.run.diagnosis.reliability.get(self.unique_id or "")
-
-    def _of_series(self, forecasts: pd.DataFrame) -> pd.DataFrame | None:
-        rows = forecasts if self.series is None else forecasts[forecasts["unique_id"] == self.series.unique_id]
-        return None if rows.empty else rows
 
 
 def plotted_series(rows: Rows) -> list[PlottedSeries]:
     """The first few series and targets of some rows: those that have plots of their own."""
     every = [
-        PlottedSeries(series, target, unique_id, f"-{_slug(unique_id)}")
-        for series, unique_ids in enumerate(rows.unique_ids)
-        for target, unique_id in enumerate(unique_ids)
+        PlottedSeries(series_index, target_index, unique_id, f"-{_slug(unique_id)}")
+        for series_index, unique_ids in enumerate(rows.unique_ids)
+        for target_index, unique_id in enumerate(unique_ids)
     ]
     return [replace(every[0], suffix="")] if len(every) == 1 else every[:_MOST_SERIES]
 
 
-def observed_series(rows: Rows, one: PlottedSeries) -> pd.DataFrame:
+def observed_series(rows: Rows, series: PlottedSeries) -> pd.DataFrame:
     """``unique_id, ds, y``: what was observed of one series and target."""
-    span = rows.panel.rows(one.series)
-    y = rows.course(one.series, one.target)
+    span = rows.panel.rows(series.series_index)
+    y = rows.series_values(series.series_index, series.target_index)
     known = np.flatnonzero(~np.isnan(y))
     stop = int(known[-1]) + 1 if len(known) else 0
-    return pd.DataFrame({"unique_id": one.unique_id, "ds": rows.panel.times[span][:stop], "y": y[:stop]})
+    return pd.DataFrame({"unique_id": series.unique_id, "ds": rows.panel.times[span][:stop], "y": y[:stop]})
 
 
 def labels_of(rows: Rows, target: int, model: str, columns: Collection[str]) -> Labels:

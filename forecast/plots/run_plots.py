@@ -1,8 +1,4 @@
-"""The plots of a run: one function for each, from tables to a figure, and `PLOTS`, the list of them.
-
-Where a function takes ``labels``, they are what the plot says about the series; ``verdict`` is one sentence on what it
-shows, drawn below the title; ``size`` is the space that it has.
-"""
+"""The plots of a run: one function for each, from tables to a figure, and `PLOTS`, the list of them."""
 
 from __future__ import annotations
 
@@ -19,10 +15,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 from numpy.typing import NDArray
 
-from forecast.data.panel import Floats, Times
+from forecast.data.clock import Times
+from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.split import Split
-from forecast.evaluation.diagnosis import ClockErrors, Reliability, Residuals
+from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.plots.figure import (
     DARK_GREY,
     FILE,
@@ -39,7 +36,6 @@ from forecast.plots.figure import (
     wrap_lines,
 )
 from forecast.plots.results import (
-    PlotInputs,
     PlottedSeries,
     RunResults,
     labels_of,
@@ -48,12 +44,14 @@ from forecast.plots.results import (
 )
 from forecast.plots.selection import (
     Ints,
+    missing_spans,
     non_overlapping,
     pick_examples,
     range_of_groups,
     rows_of_series,
     steps_per_mean,
     typical_stretch,
+    visible_spans,
     window_errors,
 )
 from forecast.plots.style import MODEL, NAIVE, OBSERVED, Labels, model_name, printable
@@ -156,7 +154,7 @@ def plot_examples(
         observed = pd.concat([past[past["ds"] <= cutoff].tail(n_before), rows])
         curves = _draw_forecast(axes, observed, rows, cutoff, labels, ("persistence",), _MOST_MARKERS // 2)
         title = f"{kind}: from {labels.format_time(cutoff)}, MAE {labels.format_amount(errors[window])}"
-        axes.set_title("\n".join(wrap_lines(title, 0.85 * size.width / n_columns, 8)))
+        axes.set_title("\n".join(wrap_lines(title, size.axes_width(n_columns), 8)))
         format_axes(axes, observed["ds"].to_numpy(), size.max_ticks(n_columns))
     for axes in grid.flat[len(examples) :]:
         axes.remove()
@@ -259,7 +257,7 @@ def plot_test_span(
         whole = f"The whole span, in means of {labels.format_duration(n_steps)}; grey: lowest to highest observed"
         enlarged = f"Enlarged, and marked yellow above: {labels.format_duration(len(stretch))} with a typical error"
         for part, title, rows in ((above, whole, span), (axes, enlarged, stretch)):
-            part.set_title("\n".join(wrap_lines(title, 0.85 * size.width, 8)))
+            part.set_title("\n".join(wrap_lines(title, size.axes_width(), 8)))
             format_axes(part, rows["ds"].to_numpy(), size.max_ticks())
     length = labels.format_duration(horizon)
     every = labels.step if horizon == 1 else length
@@ -616,7 +614,7 @@ def _choose_scale(axes: Axes, values: Floats) -> None:
 @styled()
 def plot_data(
     rows: Rows,
-    series: Sequence[PlottedSeries],
+    plotted_series: Sequence[PlottedSeries],
     split: Split,
     labels: Labels,
     *,
@@ -627,23 +625,25 @@ def plot_data(
 
     Args:
         rows: The rows of the run.
-        series: The series and targets: one strip for each.
+        plotted_series: The series and targets: one strip for each.
         split: Where the axis is divided.
         labels: What the plot says about the series.
         verdict: One sentence on what it shows.
         size: The space that it has.
     """
-    figure = PlotFigure(size, max(0.7 * size.height, 0.5 + 1.35 * len(series)))
-    strips = figure.subplots(len(series), 1, sharex=True, squeeze=False)[:, 0]
+    figure = PlotFigure(size, max(0.7 * size.height, 0.5 + 1.35 * len(plotted_series)))
+    strips = figure.subplots(len(plotted_series), 1, sharex=True, squeeze=False)[:, 0]
     times, stretches = rows.panel.times, rows.panel.stretches()
     ends = [times.min(), split.validation_from, split.test_from, times.max()]
     any_missing = False
-    for axes, one in zip(strips, series, strict=True):
-        span = rows.panel.rows(one.series)
-        any_missing |= _draw_rows(axes, times[span], rows.course(one.series, one.target), stretches[span])
-        unit = rows.panel.units.get(rows.targets[one.target], "")
-        name = printable(one.unique_id, 18) + (f"\n({printable(unit, 10)})" if unit else "")
-        axes.set_ylabel(name if len(series) > 1 else labels.with_unit(labels.target))
+    for axes, series in zip(strips, plotted_series, strict=True):
+        span = rows.panel.rows(series.series_index)
+        any_missing |= _draw_rows(
+            axes, times[span], rows.series_values(series.series_index, series.target_index), stretches[span]
+        )
+        unit = rows.panel.units.get(rows.targets[series.target_index], "")
+        name = printable(series.unique_id, 18) + (f"\n({printable(unit, 10)})" if unit else "")
+        axes.set_ylabel(name if len(plotted_series) > 1 else labels.with_unit(labels.target))
         for color, first, last in zip(_SPLIT_COLORS.values(), ends, ends[1:], strict=False):
             axes.axvspan(first, last, color=color, alpha=0.28, lw=0, zorder=0.5)
         format_axes(axes, times[[times.argmin(), times.argmax()]], size.max_ticks())
@@ -659,26 +659,9 @@ def plot_data(
     return figure
 
 
-def missing_spans(
-    times: Times, values: Floats, stretches: NDArray[np.integer]
-) -> list[tuple[np.datetime64, np.datetime64]]:
-    """From when to when nothing is known: rows that are absent, and rows without a value.
-
-    Args:
-        times: Of the rows of one series, [T].
-        values: Of one column, [T]; NaN where nothing was observed.
-        stretches: Number of the unbroken stretch that each row lies in, [T].
-    """
-    known = np.flatnonzero(np.isfinite(values))
-    if not len(known):
-        return [(times[0], times[-1])] if len(times) else []
-    broken = (np.diff(known) > 1) | (np.diff(stretches[known]) > 0)
-    return [(times[known[row]], times[known[row + 1]]) for row in np.flatnonzero(broken)]
-
-
 def _draw_rows(axes: Axes, times: Times, values: Floats, stretches: NDArray[np.integer]) -> bool:
     """Draw the observed values and mark what is missing; whether anything is."""
-    spans = _merged(missing_spans(times, values, stretches), times)
+    spans = visible_spans(missing_spans(times, values, stretches), times, _MOST_ROWS)
     if len(values) > _MOST_ROWS:
         firsts, low, high, values = range_of_groups(values, _MOST_ROWS)
         times, stretches = times[firsts], stretches[firsts]
@@ -696,18 +679,6 @@ def _breaks(stretches: NDArray[np.integer]) -> Ints:
     return np.flatnonzero(np.diff(stretches)) + 1
 
 
-def _merged(spans: Sequence[tuple[np.datetime64, np.datetime64]], times: Times) -> Times:
-    """Missing spans as [n, 2]; none is too short to be seen, and those too near to be told apart are one."""
-    near = (times.max() - times.min()) / _MOST_ROWS if len(times) else np.timedelta64(0, "s")
-    merged: list[list[np.datetime64]] = []
-    for first, last in spans:
-        if merged and first - merged[-1][1] < near:
-            merged[-1][1] = last
-        else:
-            merged.append([first, max(last, first + near)])
-    return np.array(merged, "datetime64[us]").reshape(-1, 2)
-
-
 # The list of plots, and the files that are drawn from it
 
 
@@ -719,8 +690,11 @@ class Plot:
         number: The number of its file; None for a plot that is only on the page.
         section: The key of its section of the page; None for a plot that is only a file.
         function: What draws it, from what it needs, and the keywords ``verdict`` and ``size``.
-        needs: Names of properties of `PlotInputs`, in the order of the function's arguments. With ``unique_id`` among
-            them it is drawn once for each series and target, otherwise once for all of them.
+        needs: Names from `OF_RUN` and `OF_SERIES`, in the order of the function's arguments. With one from `OF_SERIES`
+            it is drawn for each series and target, otherwise once.
+
+    Raises:
+        ValueError: If there is nothing of the name of a need.
     """
 
     number: int | None
@@ -728,22 +702,29 @@ class Plot:
     function: Callable[..., PlotFigure]
     needs: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        if unknown := set(self.needs) - {*OF_RUN, *OF_SERIES}:
+            raise ValueError(f"A plot cannot need {unknown}. It can need {[*OF_RUN, *OF_SERIES]}.")
+
     def figures(self, run: RunResults, size: PageSize) -> Iterator[tuple[PlottedSeries | None, PlotFigure]]:
         """The figures of a run, each with its series and target; None for a figure that pools them."""
-        for one in run.series if "unique_id" in self.needs else [None]:
-            inputs = PlotInputs(run, one)
-            arguments = [getattr(inputs, name) for name in self.needs]
+        by_series = any(name in OF_SERIES for name in self.needs)
+        for series in run.plotted_series if by_series else [None]:
+            arguments = [
+                OF_RUN[name](run) if series is None or name in OF_RUN else OF_SERIES[name](run, series)
+                for name in self.needs
+            ]
             if all(argument is not None for argument in arguments):
-                yield one, self.function(*arguments, verdict=run.metrics["verdict"], size=size)
+                yield series, self.function(*arguments, verdict=run.metrics["verdict"], size=size)
 
 
 def draw_files(run: RunResults) -> dict[str, bytes]:
     """The plots of a run as PNG, by file name."""
     return {
-        f"{plot.number}-{name}{one.suffix if one else ''}.png": to_png(figure)
+        f"{plot.number}-{name}{series.suffix if series else ''}.png": to_png(figure)
         for name, plot in PLOTS.items()
         if plot.number is not None
-        for one, figure in plot.figures(run, FILE)
+        for series, figure in plot.figures(run, FILE)
     }
 
 
@@ -759,28 +740,64 @@ def draw_forecasts(rows: Rows, forecast: pd.DataFrame, model: str, lookback: int
     return [
         to_png(
             plot_forecast(
-                observed_series(rows, one),
+                observed_series(rows, series),
                 forecast,
-                one.unique_id,
-                labels_of(rows, one.target, model, forecast.columns),
+                series.unique_id,
+                labels_of(rows, series.target_index, model, forecast.columns),
                 lookback,
             )
         )
-        for one in plotted_series(rows)
-        if (forecast["unique_id"] == one.unique_id).any()
+        for series in plotted_series(rows)
+        if (forecast["unique_id"] == series.unique_id).any()
     ]
 
 
+def _rows_of(forecasts: pd.DataFrame, series: PlottedSeries) -> pd.DataFrame | None:
+    rows = forecasts[forecasts["unique_id"] == series.unique_id]
+    return None if rows.empty else rows
+
+
+def _intervals(run: RunResults) -> dict[str, Any] | None:
+    scores = (run.metrics.get("intervals") or {}).get("models", {}).get(run.model, {})
+    return {level: scores[level] for level in scores if level.isdecimal()} or None
+
+
+# What a plot can need of a run; None where the run does not have it.
+OF_RUN: dict[str, Callable[[RunResults], Any]] = {
+    "pooled labels": lambda run: run.labels,
+    "lookback": lambda run: run.prepared.config.data.lookback,
+    "all test forecasts": lambda run: None if run.test_forecasts.empty else run.test_forecasts,
+    "errors by step": lambda run: run.metrics["by_step"],  # by model, [H]
+    "errors by clock": lambda run: run.diagnosis.by_clock or None,
+    "clock measure": lambda run: "MASE" if run.diagnosis.scaled else run.labels.with_unit("mean absolute error"),
+    "intervals": _intervals,  # coverage and width of the model's, by level in percent
+    "histories": lambda run: run.histories,  # losses by epoch of each network, by its column
+    "rows": lambda run: run.prepared.rows,
+    "split": lambda run: run.prepared.split,
+    "plotted series": lambda run: run.plotted_series,
+}
+
+# What it can need of each series and target.
+OF_SERIES: dict[str, Callable[[RunResults, PlottedSeries], Any]] = {
+    "unique_id": lambda run, series: series.unique_id,
+    "labels": RunResults.labels_of,
+    "observed": lambda run, series: observed_series(run.prepared.rows, series),  # unique_id, ds, y
+    "test forecasts": lambda run, series: _rows_of(run.test_forecasts, series),  # unique_id, ds, cutoff, y, <model>…
+    "newest forecast": lambda run, series: _rows_of(run.forecast, series),  # unique_id, ds, cutoff, <model>…
+    "residuals": lambda run, series: run.diagnosis.residuals.get(series.unique_id),
+    "reliability": lambda run, series: run.diagnosis.reliability.get(series.unique_id),
+}
+
 # The files in the folder are numbered; a section of the page has its plots in the order of this list.
 PLOTS = {
-    "forecast": Plot(5, "forecast", plot_forecast, ("observed", "newest_forecast", "unique_id", "labels", "lookback")),
-    "test-span": Plot(1, "origins", plot_test_span, ("test_forecasts", "unique_id", "labels")),
-    "examples": Plot(2, "origins", plot_examples, ("test_forecasts", "observed", "unique_id", "labels", "lookback")),
-    "error-by-step": Plot(3, "errors", plot_error_by_step, ("errors_by_step", "labels")),
-    "error-by-clock": Plot(None, "errors", plot_error_by_clock, ("errors_by_clock", "labels", "clock_measure")),
-    "coverage": Plot(None, "calibration", plot_coverage, ("intervals", "labels")),
+    "forecast": Plot(5, "forecast", plot_forecast, ("observed", "newest forecast", "unique_id", "labels", "lookback")),
+    "test-span": Plot(1, "origins", plot_test_span, ("test forecasts", "unique_id", "labels")),
+    "examples": Plot(2, "origins", plot_examples, ("test forecasts", "observed", "unique_id", "labels", "lookback")),
+    "error-by-step": Plot(3, "errors", plot_error_by_step, ("errors by step", "pooled labels")),
+    "error-by-clock": Plot(None, "errors", plot_error_by_clock, ("errors by clock", "pooled labels", "clock measure")),
+    "coverage": Plot(None, "calibration", plot_coverage, ("intervals", "pooled labels")),
     "reliability": Plot(None, "calibration", plot_reliability, ("reliability", "labels", "unique_id")),
     "residuals": Plot(None, "residuals", plot_residuals, ("residuals", "labels", "unique_id")),
-    "training": Plot(4, "training", plot_training, ("histories", "labels")),
-    "data": Plot(None, "data", plot_data, ("rows", "plotted_series", "split", "labels")),
+    "training": Plot(4, "training", plot_training, ("histories", "pooled labels")),
+    "data": Plot(None, "data", plot_data, ("rows", "plotted series", "split", "pooled labels")),
 }

@@ -1,4 +1,4 @@
-"""The report of a run, one HTML file: a function for each section, and `SECTIONS`, the list of them."""
+"""The report of a run, series HTML file: a function for each section, and `SECTIONS`, the list of them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from forecast.evaluation.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.evaluation.metrics import METRICS, PointForecast
 from forecast.evaluation.verdict import SIGNIFICANT, reference_name
+from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.plots.figure import PHONE, SCREEN
 from forecast.plots.page import Picture, Section, picture_of, png_image, render
-from forecast.plots.results import PlotInputs, RunResults
+from forecast.plots.results import RunResults
 from forecast.plots.run_plots import PLOTS
 from forecast.plots.style import Labels, format_number, model_name, printable
 from forecast.plots.tables import (
@@ -21,11 +21,11 @@ from forecast.plots.tables import (
     Table,
     column_table,
     forecast_table,
+    format_share,
+    format_signed,
     interval_table,
     score_table,
     series_table,
-    share,
-    signed,
     step_table,
 )
 
@@ -64,10 +64,10 @@ def _pictures(run: RunResults, section: str) -> list[Picture]:
     for plot in PLOTS.values():
         if plot.section != section:
             continue
-        for (one, wide), (_, narrow) in zip(plot.figures(run, SCREEN), plot.figures(run, PHONE), strict=True):
+        for (series, wide), (_, narrow) in zip(plot.figures(run, SCREEN), plot.figures(run, PHONE), strict=True):
             title = f"{wide.title[:1].upper()}{wide.title[1:]}"
-            if one is not None and len(run.series) > 1:
-                title = f"{printable(one.unique_id, 60)}: {wide.title}"
+            if series is not None and len(run.plotted_series) > 1:
+                title = f"{printable(series.unique_id, 60)}: {wide.title}"
             pictures.append(picture_of(title, wide, narrow))
     return pictures
 
@@ -79,7 +79,7 @@ def _tiles(run: RunResults) -> dict[str, Cell]:
     by = "" if metrics["skill_of"] == "MAE" else f", by {metrics['skill_of']}"
     for reference, skill in metrics["skill"].items():
         reason = metrics["reasons"].get(f"skill.{reference}", "")
-        tiles[f"skill against {reference_name(reference)}{by}"] = _tile(skill, share, reason)
+        tiles[f"skill against {reference_name(reference)}{by}"] = _tile(skill, format_share, reason)
     return tiles
 
 
@@ -147,9 +147,9 @@ def _forecast(run: RunResults) -> Section:
         title,
         ["It is made by a network that was trained again on every row."] if refit else [],
         folded_tables=[
-            forecast_table(forecast, one.unique_id, PlotInputs(run, one).labels)
-            for one in run.series
-            if (forecast["unique_id"] == one.unique_id).any()
+            forecast_table(forecast, series.unique_id, run.labels_of(series))
+            for series in run.plotted_series
+            if (forecast["unique_id"] == series.unique_id).any()
         ],
     )
 
@@ -197,10 +197,10 @@ def _calibration(run: RunResults) -> Section:
     elif run.metrics["intervals"].get("adaptive"):
         sentences.append("The intervals adapt: they follow the errors of the forecasts before them.")
     sentences += [
-        (f"{printable(one.unique_id, 40)}: " if len(reliability) > 1 else "")
-        + _slope_and_bias(reliability[one.unique_id][run.model], PlotInputs(run, one).labels)
-        for one in run.series
-        if one.unique_id in reliability
+        (f"{printable(series.unique_id, 40)}: " if len(reliability) > 1 else "")
+        + _slope_and_bias(reliability[series.unique_id][run.model], run.labels_of(series))
+        for series in run.plotted_series
+        if series.unique_id in reliability
     ]
     meanings = {metric.name: metric.meaning for metric in METRICS.values() if metric.of is not PointForecast}
     return Section("Calibration", sentences, tables=[table] if table else [], glossary=meanings if table else {})
@@ -232,12 +232,16 @@ def _pattern(residuals: Residuals, labels: Labels) -> str:
     if not len(known):
         return "The test span is too short, or the residuals too even, to look for a pattern in them."
     largest = known[np.argmax(np.abs(residuals.autocorrelation[known]))]
+    correlation, lag = float(residuals.autocorrelation[largest]), residuals.lags[largest]
     by_luck = 0.05 * len(known)
-    much = "more than luck puts there: something is left to learn"
+    how_many = (
+        "more than luck puts there: something is left to learn"
+        if residuals.outside > 2 * by_luck + 1
+        else "as luck has it"
+    )
     return (
-        f"One step ahead, {residuals.outside} of {len(known)} autocorrelations lie outside the band, "
-        f"{much if residuals.outside > 2 * by_luck + 1 else 'as luck has it'}. The largest is "
-        f"{signed(float(residuals.autocorrelation[largest]))}, {labels.format_duration(residuals.lags[largest])} apart."
+        f"One step ahead, {residuals.outside} of {len(known)} autocorrelations lie outside the band, {how_many}. "
+        f"The largest is {format_signed(correlation)}, {labels.format_duration(lag)} apart."
     )
 
 

@@ -1,11 +1,14 @@
-"""Which of all the forecasts a plot shows: a million do not fit."""
+"""What a plot shows of more forecasts, rows and gaps than fit on it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from forecast.data.clock import Times
 from forecast.data.panel import Floats
 
 Ints = NDArray[np.int64]
@@ -16,29 +19,29 @@ MOST_MEANS = 250
 
 def rows_of_series(forecasts: pd.DataFrame, unique_id: str) -> tuple[pd.DataFrame, int]:
     """The rows of one series, and H: how many rows each cut-off has."""
-    own = forecasts[forecasts["unique_id"] == unique_id]
-    return own, int((own["cutoff"] == own["cutoff"].iloc[0]).sum())
+    rows = forecasts[forecasts["unique_id"] == unique_id]
+    return rows, int((rows["cutoff"] == rows["cutoff"].iloc[0]).sum())
 
 
-def non_overlapping(own: pd.DataFrame, horizon: int) -> Ints:
+def non_overlapping(forecasts: pd.DataFrame, horizon: int) -> Ints:
     """The rows of the first forecast, of the first one made at or after its end, and so on.
 
     Args:
-        own: ``ds, cutoff`` of one series, ascending, H rows for each cut-off.
+        forecasts: ``ds, cutoff`` of one series, ascending, H rows for each cut-off.
         horizon: H.
     """
-    ends = own["ds"].to_numpy().reshape(-1, horizon)[:, -1]
-    following = np.searchsorted(own["cutoff"].to_numpy()[::horizon], ends).tolist()
+    ends = forecasts["ds"].to_numpy().reshape(-1, horizon)[:, -1]
+    following = np.searchsorted(forecasts["cutoff"].to_numpy()[::horizon], ends).tolist()
     windows = [0]
     while (after := following[windows[-1]]) < len(following):
         windows.append(after)
     return (np.array(windows)[:, None] * horizon + np.arange(horizon)).ravel()
 
 
-def window_errors(own: pd.DataFrame, model: str, length: int) -> Floats:
+def window_errors(forecasts: pd.DataFrame, model: str, length: int) -> Floats:
     """Mean absolute error of each ``length`` rows, over those that were observed; NaN where none was."""
-    error = (own["y"] - own[model]).abs()
-    return error.groupby(np.arange(len(own)) // length).mean().to_numpy(float)
+    error = (forecasts["y"] - forecasts[model]).abs()
+    return error.groupby(np.arange(len(forecasts)) // length).mean().to_numpy(float)
 
 
 def pick_examples(errors: Floats) -> list[tuple[int, str]]:
@@ -99,3 +102,38 @@ def range_of_groups(values: Floats, most: int) -> tuple[Ints, Floats, Floats, Fl
     means = np.divide(sums, counts, out=np.full(len(firsts), np.nan), where=counts > 0)
     known_values = np.where(known, values, np.nan)
     return firsts, np.fmin.reduceat(known_values, firsts), np.fmax.reduceat(known_values, firsts), means
+
+
+def missing_spans(
+    times: Times, values: Floats, stretches: NDArray[np.integer]
+) -> list[tuple[np.datetime64, np.datetime64]]:
+    """From when to when nothing is known: rows that are absent, and rows without a value.
+
+    Args:
+        times: Of the rows of one series, [T].
+        values: Of one column, [T]; NaN where nothing was observed.
+        stretches: Number of the unbroken stretch that each row lies in, [T].
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    if not len(known):
+        return [(times[0], times[-1])] if len(times) else []
+    broken = (np.diff(known) > 1) | (np.diff(stretches[known]) > 0)
+    return [(times[known[row]], times[known[row + 1]]) for row in np.flatnonzero(broken)]
+
+
+def visible_spans(spans: Sequence[tuple[np.datetime64, np.datetime64]], times: Times, most: int) -> Times:
+    """Spans as [n, 2]; none is too short to be seen, and those too near to be told apart are one.
+
+    Args:
+        spans: First and last of each, ascending.
+        times: All that the axis shows, [T].
+        most: How many spans side by side a plot can show.
+    """
+    near = (times.max() - times.min()) / most if len(times) else np.timedelta64(0, "s")
+    merged: list[list[np.datetime64]] = []
+    for first, last in spans:
+        if merged and first - merged[-1][1] < near:
+            merged[-1][1] = last
+        else:
+            merged.append([first, max(last, first + near)])
+    return np.array(merged, "datetime64[us]").reshape(-1, 2)

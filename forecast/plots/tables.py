@@ -80,21 +80,21 @@ class TableStyle:
 PAGE = TableStyle()
 
 
-def signed(value: float) -> str:
+def format_signed(value: float) -> str:
     """A number to three digits with its sign: "+0.420", "−1.20"."""
     return f"{'+' if value > 0 else MINUS if value < 0 else ''}{format_number(abs(value))}"
 
 
-def share(value: float) -> str:
+def format_share(value: float) -> str:
     """A share in percent with its sign: "+5.3%"."""
     return f"{value:+.1%}".replace("-", MINUS)
 
 
-def _percent(value: float) -> str:
+def _format_percent(value: float) -> str:
     return f"{value:.1%}"
 
 
-def chance(p: float) -> str:
+def format_p_value(p: float) -> str:
     """A p-value: "< 0.001", "0.249"."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
@@ -127,14 +127,14 @@ def _skill_cells(table: Table, metrics: Mapping[str, Any], model: str) -> list[C
     if model not in metrics["skill"]:
         return [Cell(""), Cell("")]
     reasons = metrics.get("reasons", {})
-    gain, p = metrics["skill"][model], metrics["p_value"].get(model)
+    skill, p = metrics["skill"][model], metrics["p_value"].get(model)
     interval = metrics.get("skill_interval", {}).get(model)
-    aside = "" if interval is None else f"{share(interval[0])} to {share(interval[1])}"
+    aside = "" if interval is None else f"{format_share(interval[0])} to {format_share(interval[1])}"
+    no_skill = reasons.get(f"skill.{model}", "no skill can be measured")
+    no_p = reasons.get(f"p_value.{model}", "too few origins to test")
     return [
-        table.undefined(reasons.get(f"skill.{model}", "no skill can be measured"))
-        if gain is None
-        else Cell(share(gain), aside=aside),
-        table.undefined(reasons.get(f"p_value.{model}", "too few origins to test")) if p is None else Cell(chance(p)),
+        table.undefined(no_skill) if skill is None else Cell(format_share(skill), aside=aside),
+        table.undefined(no_p) if p is None else Cell(format_p_value(p)),
     ]
 
 
@@ -179,7 +179,7 @@ def step_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle = P
         errors = [values[step - 1] for values in metrics["by_step"].values()]
         chances = [p_by_step[name][step - 1] for name in against]
         cells = _errors(table, errors, style, "nothing was observed")
-        cells += [table.undefined("too few origins to test") if p is None else Cell(chance(p)) for p in chances]
+        cells += [table.undefined("too few origins to test") if p is None else Cell(format_p_value(p)) for p in chances]
         table.rows.append([Cell(f"{step:,}"), *cells])
     return table
 
@@ -237,7 +237,7 @@ def column_table(prepared: Prepared, apart: int) -> Table:
     for series, names in enumerate(rows.unique_ids[:MOST_SERIES]):
         for target, name in enumerate(names):
             unit = panel.units.get(rows.targets[target], "")
-            _add_column(table, name, unit, "target", rows.course(series, target))
+            _add_column(table, name, unit, "target", rows.series_values(series, target))
     once = slice(0, panel.n_rows // apart) if panel.n_series == apart else slice(None)
     for place, name in enumerate(panel.columns[rows.n_targets :], start=rows.n_targets):
         part = "known ahead" if name in known else "covariate"
@@ -282,7 +282,7 @@ def _figure(
 ) -> Cell:
     if value is None:
         return table.undefined(reason or "undefined on this test span")
-    text = signed if metric.signed else _percent if metric.unit == "share" else style.number
+    text = format_signed if metric.signed else _format_percent if metric.unit == "share" else style.number
     return Cell(text(value), best=value == best)
 
 

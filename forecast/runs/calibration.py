@@ -43,8 +43,15 @@ def _specs_of(run: Run) -> dict[str, ArraySpec]:
     return {f"{name}/{part}": spec for name in forecasters for part, spec in specs.items()}
 
 
-def intervals_of(run: Run, when: Literal["start", "end"]) -> Intervals | None:
+def intervals_of(
+    run: Run, when: Literal["start", "end"], series_ids: tuple[str, ...] | None = None
+) -> Intervals | None:
     """The intervals of a run at the start or at the end of its test span; None if it has none.
+
+    Args:
+        run: A run.
+        when: ``start`` or ``end`` of the test span.
+        series_ids: Some of its series; None for all.
 
     Raises:
         RunError: If they are damaged.
@@ -78,4 +85,5 @@ def intervals_of(run: Run, when: Literal["start", "end"]) -> Intervals | None:
     }
     if len(shapes) != 1:
         raise RunError(f"The intervals of {run.name} do not fit each other: {sorted(shapes)}.", "Train the run again.")
-    return Intervals(config.intervals.levels, config.intervals.adaptive, calibrations)
+    intervals = Intervals(config.intervals.levels, config.intervals.adaptive, calibrations)
+    return intervals if series_ids is None else intervals.of_series(run.scaler.positions(series_ids))

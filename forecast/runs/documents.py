@@ -253,7 +253,7 @@ def config_from_json(content: bytes, path: Path) -> Config:
 
 
 def scaler_from_json(content: bytes, path: Path) -> Scaler:
-    """The scaler that `Scaler.to_json` wrote.
+    """The scaler whose `to_record` was saved.
 
     Args:
         content: The file.
@@ -262,10 +262,10 @@ def scaler_from_json(content: bytes, path: Path) -> Scaler:
     Raises:
         RunError: If it has other keys or other shapes, or a scale that is not positive and finite.
     """
-    from forecast.data.scaling import scaler_from_record  # which imports pandas
+    from forecast.data.scaling import Scaler  # which imports pandas
 
     try:
-        return scaler_from_record(parse_json(content, path))
+        return Scaler.from_record(parse_json(content, path))
     except ValueError as error:
         raise _damaged_document(path, error) from None
 

@@ -19,12 +19,7 @@ _LARGEST_PICTURE = 64 * 1024**2  # bytes
 
 @dataclass(frozen=True)
 class Explanation:
-    """What was found inside a run.
-
-    Args:
-        summary: The content of explain.json.
-        folder: Where it and its plots are.
-    """
+    """What was found inside a run: the content of explain.json, and the folder that holds it and its plots."""
 
     summary: dict[str, Any]
     folder: Path
@@ -40,11 +35,7 @@ class Explanation:
         return tuple(sorted(self.folder.glob("*.png")))
 
     def picture(self, plot: Path) -> bytes:
-        """One of the `plots` as a PNG file.
-
-        Raises:
-            RunError: If it is a link, or too large for a plot.
-        """
+        """One of the `plots` as a PNG file; a `RunError` if it is a link, or too large for a plot."""
         return read_within(self.folder, plot.name, _LARGEST_PICTURE)
 
 

@@ -1,4 +1,4 @@
-"""The rows of a run: those that it was trained on, read again; new ones that it can take; typical ones."""
+"""The rows of a run: those that it was trained on, read again; new ones, and those it has not seen; typical ones."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from forecast.data.panel import Clock, Panel
-from forecast.data.prepare import arrange
-from forecast.data.read import Source, is_built_in, read, report_notes
-from forecast.errors import DataError
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
+from forecast.data.prepare import Rows, arrange, windows_of
+from forecast.data.windows import Windows
+from forecast.errors import DataError, phrase
 from forecast.progress import Progress
 from forecast.runs.run import Run
+from forecast.sources.read import Source, is_built_in, read, report_notes
+
+_SOURCE = phrase("SOURCE behind the run", "source")
 
 
 def training_panel(run: Run, source: Source | None = None) -> Panel:
@@ -28,12 +32,10 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
     """
     again = run.manifest["source"] if source is None else source
     if again is None:
-        raise DataError(
-            f"{run.name} was trained on rows that cannot be read again.", "Give them as SOURCE behind the run."
-        )
+        raise DataError(f"{run.name} was trained on rows that cannot be read again.", f"Give them as {_SOURCE}.")
     if source is None and not is_built_in(again) and not os.path.isfile(str(again)):  # no pipe either
         raise DataError(
-            f"{again}, which {run.name} was trained on, is no longer there.", "Give its rows as SOURCE behind the run."
+            f"{again}, which {run.name} was trained on, is no longer there.", f"Give its rows as {_SOURCE}."
         )
     panel = read(again, run.config.read)
     if panel.fingerprint() == run.manifest["data"]["fingerprint"]:
@@ -47,8 +49,29 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
         )
     raise DataError(
         f"{again} has changed since {run.name} was trained on it.",
-        "Bring the old file back, or give the rows that it holds now as SOURCE behind the run.",
+        f"Bring the old file back, or give the rows that it holds now as {_SOURCE}.",
     )
+
+
+def unseen_windows(run: Run, rows: Rows) -> Windows:
+    """The windows that a run has not seen: it was neither trained nor chosen by them.
+
+    Args:
+        run: A run.
+        rows: Rows as it takes them.
+
+    Raises:
+        DataError: If there is none.
+    """
+    fitted_until = pd.Timestamp(run.data["test_from"])
+    windows = windows_of(rows, rows.panel.times >= fitted_until.to_datetime64(), run.config.data)
+    if not len(windows):
+        raise DataError(
+            f"There is no window to score: the rows end at {pd.Timestamp(rows.panel.times.max())}, and those before "
+            f"{fitted_until} were trained on. A window needs {run.config.data.lookback} rows before and "
+            f"{run.config.data.horizon} after its cut-off."
+        )
+    return windows
 
 
 def typical_panel(run: Run, n_series: int | None = None) -> Panel:

@@ -130,8 +130,8 @@ class Run:
     @property
     def shape(self) -> Shape:
         """The sizes of the windows that its networks were trained on."""
+        from forecast.data.clock import Clock
         from forecast.data.features import calendar_names
-        from forecast.data.panel import Clock
         from forecast.data.prepare import count_targets
         from forecast.models.network import Shape
 
@@ -223,7 +223,7 @@ class Run:
         return weights
 
     def arrays(self, name: str, specs: ArraySpecs, keep: bool = False) -> Arrays:
-        """The arrays of one of its files; none if the run does not have this file.
+        """The arrays of one of its files, by name.
 
         Args:
             name: The file's path in the folder.
@@ -231,7 +231,7 @@ class Run:
             keep: Whether the arrays stay in memory, so that the file is read once only.
 
         Raises:
-            RunError: If it is damaged, holds anything else, or a number that is not finite.
+            RunError: If it is absent or damaged, or holds anything else or a number that is not finite.
         """
         import numpy as np
 

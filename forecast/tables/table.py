@@ -9,19 +9,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet
 from numpy.typing import NDArray
 
-from forecast.errors import DataError
-from forecast.memory import check_memory
-from forecast.tables.scan import check_names
-from forecast.tables.source import Source, show
+from forecast.errors import DataError, quote
+from forecast.tables.input import Input
 
 # Text is an Arrow array of strings (which has no types), numbers float64, timestamps datetime64[us] in UTC or zoneless.
 Column: TypeAlias = Any
 
 Times: TypeAlias = NDArray[np.datetime64]
 Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Bools: TypeAlias = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,10 @@ class Table:
         warnings: What was mended, one sentence each.
     """
 
-    source: Source
+    source: Input
     names: tuple[str, ...]
     columns: tuple[Column, ...]
-    lines: NDArray[np.int64] | range | None = None
+    lines: Ints | range | None = None
     zoned: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
@@ -50,31 +49,41 @@ class Table:
     def __len__(self) -> int:
         return len(self.columns[0])
 
-    def place(self, row: int) -> str:
+    def row(self, number: int) -> str:
         """A row as messages name it: ``data.csv, line 17``."""
         if self.lines is None:
-            return f"{self.source.label}, row {row + 1}"
-        return f"{self.source.label}, line {self.lines[row]}"
+            return f"{self.source.label}, row {number + 1}"
+        return f"{self.source.label}, line {self.lines[number]}"
 
     def cell(self, row: int, name: str) -> str:
         """A cell as messages name it: ``data.csv, line 17, column 'T'``."""
-        return f"{self.place(row)}, column {show(name)}"
+        return f"{self.row(row)}, column {quote(name)}"
 
-    def look(self, row: int) -> str:
-        """The command that shows a row."""
-        if self.lines is None:
-            return "Correct the row, then try again."
-        return f"Look at it: {self.source.piped(f'sed -n {self.lines[row]}p')}"
-
-    def mend(self, program: str) -> str:
-        """The command that mends the text by a program, where there is a text."""
-        return "Correct it, then try again." if self.lines is None else f"Try: {self.source.through(program)}"
-
-    def take(self, rows: NDArray[np.int64]) -> Table:
+    def take(self, rows: Ints) -> Table:
         """These rows in this order."""
         columns = tuple(c.take(pa.array(rows)) if isinstance(c, pa.Array) else c[rows] for c in self.columns)
         lines = None if self.lines is None else np.asarray(self.lines)[rows]
-        return Table(self.source, self.names, columns, lines, self.zoned, self.warnings)
+        return replace(self, columns=columns, lines=lines)
+
+
+def check_names(names: tuple[str, ...], where: str) -> None:
+    """Refuse names that do not tell the columns apart.
+
+    Raises:
+        DataError: If a name is empty or stands twice.
+    """
+    if "" in names:
+        raise DataError(
+            f"{where}: column {names.index('') + 1} of {len(names)} has no name.",
+            "Name it in the header; pandas writes an unnamed first column unless told: to_csv(index_label='time')",
+        )
+    if len(set(names)) < len(names):
+        double = next(name for name in names if names.count(name) > 1)
+        positions = [str(i + 1) for i, name in enumerate(names) if name == double]
+        raise DataError(
+            f"{where}: the name {quote(double)} stands {len(positions)} times (columns {', '.join(positions[:5])}).",
+            "Give each column its own name in the header.",
+        )
 
 
 def without_empty_rows(table: Table) -> Table:
@@ -108,28 +117,7 @@ def as_text(column: Column) -> pa.Array:
     )
 
 
-def from_parquet(source: Source) -> Table:
-    """The table of a Parquet file.
-
-    Raises:
-        DataError: If it is damaged or larger than memory allows.
-    """
-    try:
-        file = pa.parquet.ParquetFile(pa.BufferReader(source.data))
-        # The file declares its size; a damaged or hostile one may declare any.
-        check_memory(file.metadata.num_rows * max(1, file.metadata.num_columns) * 24, source.label)
-        frame = file.read().to_pandas()
-    except DataError:
-        raise
-    except Exception as error:  # Arrow raises a dozen kinds on damaged bytes, OSError and KeyError among them
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(
-            f"{source.label} is a damaged Parquet file: {first}", "Write it again, or export CSV."
-        ) from None
-    return from_frame(frame, source)
-
-
-def from_frame(frame: pd.DataFrame, source: Source) -> Table:
+def from_frame(frame: pd.DataFrame, source: Input) -> Table:
     """The columns of a DataFrame, its index first where that carries time.
 
     Raises:
@@ -141,11 +129,8 @@ def from_frame(frame: pd.DataFrame, source: Source) -> Table:
         raise DataError(
             f"{source.label} has {len(frame)} rows and {len(frame.columns)} columns.", "Give a table with rows."
         )
-    if (
-        isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex))
-        or not pd.api.types.is_numeric_dtype(frame.index.dtype)
-        or frame.index.name
-    ):
+    carries_time = isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex)) or frame.index.name
+    if carries_time or not pd.api.types.is_numeric_dtype(frame.index.dtype):
         name = str(frame.index.name or "time")
         if name not in map(str, frame.columns):
             frame = frame.reset_index(names=name)
@@ -156,7 +141,7 @@ def from_frame(frame: pd.DataFrame, source: Source) -> Table:
     return Table(source, names, columns, zoned=zoned, warnings=source.warnings)
 
 
-def _column(series: pd.Series, name: str, source: Source) -> Column:
+def _column(series: pd.Series, name: str, source: Input) -> Column:
     kind = series.dtype
     try:
         if isinstance(kind, pd.PeriodDtype):
@@ -167,13 +152,12 @@ def _column(series: pd.Series, name: str, source: Source) -> Column:
         if getattr(kind, "kind", "O") == "M":
             return series.to_numpy().astype("datetime64[us]")
         if pd.api.types.is_bool_dtype(kind) or not pd.api.types.is_numeric_dtype(kind) or kind.kind == "c":
-            return pa.array(
-                ["" if missing else str(v) for v, missing in zip(series, series.isna(), strict=True)], pa.string()
-            )
+            cells = ["" if missing else str(v) for v, missing in zip(series, series.isna(), strict=True)]
+            return pa.array(cells, pa.string())
         return np.array(series.to_numpy(dtype=np.float64, na_value=np.nan))
     except (TypeError, ValueError, OverflowError, pa.ArrowException) as error:
         raise DataError(
-            f"{source.label}, column {show(name)} of type {kind} cannot be read: {error}.",
+            f"{source.label}, column {quote(name)} of type {kind} cannot be read: {error}.",
             "Convert it to numbers or text.",
         ) from None
 

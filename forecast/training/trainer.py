@@ -82,7 +82,7 @@ class Fit:
         self.order = window_order(windows, config, carries_state=twin is not None)
         self.steps_per_epoch = min(max(self.order.steps_per_pass, _SHORTEST_EPOCH), config.steps_per_epoch)
         self.last_epoch = epochs or config.epochs
-        self.validation = prepared.validation.every(_VALIDATION_WINDOWS) if epochs is None else None
+        self.validation = prepared.validation.subsample(_VALIDATION_WINDOWS) if epochs is None else None
         self.state = TrainingState()
         self.optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm)
         self.optimizer.build(network.trainable_variables)
@@ -242,7 +242,7 @@ class Fit:
         loss = float(self._loss(tf.constant(scaled, tf.float64), tf.constant(y_pred, tf.float64)))
         observed = rows.observed(future)
         in_units = self._scaler.inverse(median(y_pred).astype(np.float64), series)
-        in_units = rows.bounds.nearest(in_units, observed, series)
+        in_units = rows.bounds.unwrap_towards(in_units, observed, series)
         return loss, float(np.mean(np.abs(observed - in_units)))
 
     @cached_property
@@ -251,7 +251,7 @@ class Fit:
 
     def _gradient_by_lag(self) -> list[float]:
         """How far back the gradient of the averaged weights reaches, over some training windows; six digits of it."""
-        inputs, _ = gather(self._rows, self.windows.every(_GRADIENT_WINDOWS).starts, self.shape)
+        inputs, _ = gather(self._rows, self.windows.subsample(_GRADIENT_WINDOWS).starts, self.shape)
         with self._averaged():
             return [float(f"{norm:.6g}") for norm in gradient_by_lag(self._split, inputs)]
 

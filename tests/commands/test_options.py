@@ -14,6 +14,7 @@ from forecast.commands.train import train
 from forecast.config import Settings, nest, option_fields
 from forecast.errors import ConfigError
 from forecast.models.catalogue import DEFAULT_MODEL, MODELS
+from forecast.models.cells import CELLS
 from forecast.runs.run import Run
 
 COMMANDS: dict[str, Any] = typer.main.get_command(build_program()).commands  # type: ignore[attr-defined]
@@ -67,7 +68,8 @@ def test_no_two_options_share_a_flag() -> None:
 def test_help_tells_the_default_and_the_choices() -> None:
     helps = {param.name: getattr(param, "help", None) for param in COMMANDS["train"].params}
     assert helps["epochs"] == "Epochs, at most: passes over the training windows. (default: 30)"
-    assert helps["cell"] == "Recurrent cell. One of rnn, gru, lstm, peephole, coupled, slstm. (default: lstm)"
+    assert helps["cell"] == f"Recurrent cell. One of {', '.join(CELLS)}. (default: lstm)"
+    assert helps["decode"] == "How the horizon is produced. One of direct, parallel, recursive. (default: direct)"
     assert helps["baseline"] == "Train the vanilla RNN beside the model. (default: yes)"
     assert helps["lookback"] == "Steps that it sees. (default: by clock)"
     assert all(helps[name] for name in option_fields())

@@ -10,8 +10,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from forecast import Run
+from forecast.cli import build_program
 from forecast.commands.replay import Difference, Replay, replay
 from forecast.errors import DataError, ReplayError
 from forecast.runs.find import open_run
@@ -67,3 +69,27 @@ def test_a_long_list_is_cut_and_an_unexplained_difference_is_owned_up_to() -> No
         Replay("months", 9, many, {}).demand()
     assert "another processor" in refused.value.advice
     assert "was 1.0 and is undefined" in refused.value.message
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_replay_says_whether_it_came_out_the_same(trained: Run, monkeypatch: pytest.MonkeyPatch, same: bool) -> None:
+    differences = () if same else (Difference("models.lstm.mae", 1.0, 1.5),)
+    found = Replay("months", 96, differences, {"keras": ("3.0", "3.1")})
+    monkeypatch.setattr("forecast.commands.replay.replay", lambda *_, **__: found)
+    done, said = (
+        CliRunner().invoke(build_program(), ["replay", str(trained.path), *more]) for more in ((), ("--json",))
+    )
+    assert json.loads(said.stdout) == {
+        "run": "months",
+        "same": same,
+        "figures": 96,
+        "differences": [] if same else [{"name": "models.lstm.mae", "recorded": 1.0, "replayed": 1.5, "share": 0.5}],
+        "changed": {"keras": {"recorded": "3.0", "replayed": "3.1"}},
+    }
+    if same:
+        assert done.stdout.startswith("All 96 figures of months came out the same.")
+        assert done.exit_code == said.exit_code == 0
+    else:
+        assert isinstance(done.exception, ReplayError)
+        assert isinstance(said.exception, ReplayError)
+        assert done.stdout == ""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from forecast.commands.requirements import Requirement, check_references, demand, requirement_of
+from forecast.commands.requirements import Requirement, check_references, demand_skill, parse_requirement
 from forecast.errors import ConfigError, SkillError
 
 
@@ -24,13 +24,13 @@ def metrics_of(**skill: float | None) -> dict[str, Any]:
     ],
 )
 def test_a_requirement_is_a_reference_and_a_share(text: str, expected: Requirement) -> None:
-    assert requirement_of(text) == expected
+    assert parse_requirement(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", ":0.5", "rnn:", "rnn:five", "rnn:1", "rnn:nan", "rnn:1e", "a b:0.1", "rnn:0.1:2"])
 def test_what_is_no_requirement_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="--require-skill takes a reference and a share below 1"):
-        requirement_of(text)
+        parse_requirement(text)
 
 
 def test_an_unknown_reference_is_refused_before_the_work() -> None:
@@ -41,8 +41,8 @@ def test_an_unknown_reference_is_refused_before_the_work() -> None:
 
 
 def test_bars_that_are_cleared_say_nothing() -> None:
-    demand([], metrics_of(rnn=-1.0))
-    demand([Requirement("rnn", 0.05), Requirement("persistence", -0.1)], metrics_of(rnn=0.05, persistence=-0.1))
+    demand_skill([], metrics_of(rnn=-1.0))
+    demand_skill([Requirement("rnn", 0.05), Requirement("persistence", -0.1)], metrics_of(rnn=0.05, persistence=-0.1))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_bars_that_are_cleared_say_nothing() -> None:
 )
 def test_a_bar_that_is_missed_is_named(bar: float, gain: float | None, said: str) -> None:
     with pytest.raises(SkillError, match="lstm has too little skill") as missed:
-        demand([Requirement("rnn", bar), Requirement("persistence", 0.1)], metrics_of(rnn=gain, persistence=0.5))
+        demand_skill([Requirement("rnn", bar), Requirement("persistence", 0.1)], metrics_of(rnn=gain, persistence=0.5))
     assert said in missed.value.message
     assert "persistence" not in missed.value.message
     assert missed.value.exit_code == 4

@@ -11,8 +11,9 @@ import pytest
 
 from configs import plain_config
 from forecast.config import DataConfig
-from forecast.data.bounds import bounds_of, check_limits, infer_circular, infer_limits, unrolled
-from forecast.data.panel import Clock, Panel
+from forecast.data.bounds import bounds_of, check_limits, infer_circular, infer_limits, unwrap_panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.errors import ConfigError, DataError
 
 STATED = ("a=0:3",)
@@ -75,9 +76,9 @@ def test_forecasts_and_quantiles_are_held_between_the_limits() -> None:
     bounds = bounds_of(np.arange(2), data(target=("a", "b"), limits=("a=0:", "b=-1:1")))
     values = np.array([[[-3.0, -3.0]], [[5.0, 5.0]]])
     series = np.array([0, 1])
-    assert bounds.within(values, series).tolist() == [[[0, -1]], [[5, 1]]]
+    assert bounds.clip(values, series).tolist() == [[[0, -1]], [[5, 1]]]
     quantiles = np.stack([values - 1, values, values + 1], axis=-1)
-    assert bounds.within(quantiles, series)[0, 0].tolist() == [[0, 0, 0], [-1, -1, -1]]
+    assert bounds.clip(quantiles, series)[0, 0].tolist() == [[0, 0, 0], [-1, -1, -1]]
 
 
 def test_independent_channels_have_their_own_limits() -> None:
@@ -124,12 +125,12 @@ def test_inferred_limits_are_no_promise() -> None:
 def test_an_angle_is_followed_round_its_circle_and_back_only() -> None:
     panel = panel_of(dir=[350, 10, math.nan, 30, 300], other=[350, 10, 20, 30, 300])
     bounds = bounds_of(np.arange(1), data(target=("dir", "other"), circular=("dir",)))
-    values = unrolled(panel, bounds).values
+    values = unwrap_panel(panel, bounds).values
     assert values[:, 0] == pytest.approx([350, 370, math.nan, 390, 300], nan_ok=True)
     assert values[:, 1].tolist() == panel.values[:, 1].tolist()
     changed = panel.values.copy()
     changed[4] = 100
-    again = unrolled(replace(panel, values=changed), bounds).values
+    again = unwrap_panel(replace(panel, values=changed), bounds).values
     assert again[:4, 0] == pytest.approx(values[:4, 0], nan_ok=True)
 
 
@@ -137,8 +138,8 @@ def test_errors_of_angles_go_the_short_way_round() -> None:
     bounds = bounds_of(np.arange(1), data(target=("dir",), circular=("dir",)))
     y_true, series = np.array([[[10.0]], [[730.0]], [[5.0]]]), np.zeros(3, int)
     forecasts = np.array([[[350.0]], [[20.0]], [[184.0]]])
-    assert (bounds.nearest(forecasts, y_true, series) - y_true)[:, 0, 0].tolist() == [-20, 10, 179]
-    assert bounds.shown(y_true, series)[:, 0, 0].tolist() == [10, 10, 5]
+    assert (bounds.unwrap_towards(forecasts, y_true, series) - y_true)[:, 0, 0].tolist() == [-20, 10, 179]
+    assert bounds.wrap_angles(y_true, series)[:, 0, 0].tolist() == [10, 10, 5]
     quantiles = np.stack([forecasts - 5, forecasts, forecasts + 5], axis=-1)
-    turned = bounds.nearest(quantiles, y_true, series)
+    turned = bounds.unwrap_towards(quantiles, y_true, series)
     assert np.diff(turned, axis=-1).tolist() == np.diff(quantiles, axis=-1).tolist()

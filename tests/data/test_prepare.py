@@ -9,8 +9,9 @@ import pytest
 
 from configs import plain_config
 from forecast.config import Config
+from forecast.data.clock import Clock
 from forecast.data.features import calendar_features
-from forecast.data.panel import Clock, Panel
+from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, arrange, encode, prepare
 from forecast.data.split import TRAIN
 from forecast.data.windows import Windows
@@ -92,7 +93,7 @@ def test_rows_after_the_cut_off_change_nothing_before_it(
         test_from="2020-04-10",  # row 100
     )
     before, after = (prepare(panel_of(each), options) for each in (values, changed))
-    assert after.scaler.to_json() == before.scaler.to_json()
+    assert after.scaler.to_record() == before.scaler.to_record()
     assert after.train.starts.tobytes() == before.train.starts.tobytes()
     for rows in (before.train.past(), before.train.future()):
         assert after.rows.inputs[rows].tobytes() == before.rows.inputs[rows].tobytes()
@@ -154,7 +155,7 @@ def test_inputs_of_a_long_table_are_put_together_as_those_that_are_held(
     rows = prepare(panel_of(np.random.default_rng(0).normal(5, 3, (100, 2))), config(calendar=calendar)).rows
     picked = np.array([[3, 4, 5], [4, 5, 6], [90, 91, 92]])
     held = rows.inputs_at(picked)
-    monkeypatch.setattr("forecast.data.prepare._HELD", 99)
+    monkeypatch.setattr("forecast.data.prepare._MOST_KEPT", 99)
     assert held.tobytes() == rows.inputs_at(picked).tobytes()
     assert held.shape == (3, 3, 1 + 4 * calendar)
 
@@ -247,7 +248,7 @@ def test_too_few_rows_says_how_many_are_needed() -> None:
     # Of 12 rows 8 train, and 6 + 3 are needed; 9 / 0.7 is 12.9.
     assert "the train span needs at least 9 rows" in caught.value.message
     assert "has 8; that takes about 13 rows in all, there are 12." in caught.value.message
-    assert "--lookback" in caught.value.advice
+    assert "--lookback" in caught.value.text("shell")[1]
 
 
 @pytest.mark.parametrize(("share", "part"), [({"validation": 0.02}, "validation"), ({"test": 0.02}, "test")])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from forecast.config import DataSettings
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.split import split_by_time
 from forecast.errors import DataError
 
@@ -77,7 +78,7 @@ def test_every_series_is_cut_at_the_same_moments() -> None:
 def test_no_part_may_be_empty(options: dict[str, str]) -> None:
     with pytest.raises(DataError) as caught:
         split_by_time(daily(10), DataSettings(**options))
-    assert "--validation-from" in caught.value.advice
+    assert "--validation-from" in caught.value.text("shell")[1]
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 3])

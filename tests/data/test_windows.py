@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecast.data.panel import LONGEST_CLOSURE, Clock, Panel
+from forecast.data.clock import LONGEST_CLOSURE, Clock
+from forecast.data.panel import Panel
 from forecast.data.windows import Windows, fill_forward, index_windows
 
 DAY = np.timedelta64(1, "D")
@@ -126,7 +127,7 @@ def test_windows_reach_across_holidays_but_not_across_long_closures(absent: int,
     ("most", "expected"), [(1, [0]), (3, [0, 4, 8]), (4, [0, 3, 6, 9]), (9, [0, 2, 4, 6, 8]), (10, list(range(10)))]
 )
 def test_every_thins_evenly(most: int, expected: list[int]) -> None:
-    windows = Windows(np.arange(10), lookback=2, horizon=1).every(most)
+    windows = Windows(np.arange(10), lookback=2, horizon=1).subsample(most)
     assert windows.starts.tolist() == expected
     assert (windows.lookback, windows.horizon) == (2, 1)
 

@@ -15,10 +15,11 @@ from rich.console import Console
 from configs import plain_config
 from forecast.commands.tables import scores
 from forecast.config import Settings
-from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, forecasts_in_units, prepare
 from forecast.data.split import TRAIN
-from forecast.data.windows import Flags, Forecasting, Ints, InUnits
+from forecast.data.windows import Flags, Forecaster, Ints
 from forecast.evaluation import metrics as flat
 from forecast.evaluation import scoring
 from forecast.evaluation.metrics import (
@@ -51,6 +52,9 @@ from forecast.models.defaults import resolve
 from forecast.plots.style import Labels
 from forecast.plots.tables import score_table
 
+# Scaled forecasts of windows by their first rows.
+ScaledForecaster = Callable[[Ints], np.ndarray]
+
 SEASON, LOOKBACK, HORIZON = 4, 6, 3
 
 
@@ -77,28 +81,28 @@ def make_ready(panel: Panel, **data: object) -> Prepared:
     return prepare(panel, config)
 
 
-def guesses(ready: Prepared, seed: int) -> Forecasting:
+def guesses(ready: Prepared, seed: int) -> ScaledForecaster:
     """A stand-in for a network: scaled forecasts that depend on nothing but the window's first row."""
     shape = (ready.rows.panel.n_rows, HORIZON, ready.rows.n_targets)
     scaled = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
     return lambda starts: scaled[starts]
 
 
-def score(ready: Prepared, models: dict[str, Forecasting] | None = None) -> Evaluation:
+def score(ready: Prepared, models: dict[str, ScaledForecaster] | None = None) -> Evaluation:
     training = ready.split.part_of(ready.rows.panel.times) == TRAIN
     yardsticks = naive_errors(ready.rows, training, SEASON)
     models = models or {"lstm": guesses(ready, 1), "rnn": guesses(ready, 2)}
     return score_models(ready.rows, ready.test, models_in_units(ready, models), SEASON, yardsticks)
 
 
-def models_in_units(ready: Prepared, models: dict[str, Forecasting]) -> dict[str, InUnits]:
-    def over(model: Forecasting) -> InUnits:
+def models_in_units(ready: Prepared, models: dict[str, ScaledForecaster]) -> dict[str, Forecaster]:
+    def over(model: ScaledForecaster) -> Forecaster:
         return lambda starts: forecasts_in_units(model(starts), ready.rows, starts, ready.scaler)
 
     return {name: over(model) for name, model in models.items()}
 
 
-def in_units(ready: Prepared, model: Forecasting) -> Floats:
+def in_units(ready: Prepared, model: ScaledForecaster) -> Floats:
     """Forecasts of every test window in the targets' units, by the definition of the scaler."""
     starts = ready.test.starts
     mean = ready.scaler.mean[ready.rows.series[starts], None, : ready.rows.n_targets]
@@ -369,7 +373,7 @@ def test_windows_with_a_missing_target_are_not_scored_and_the_others_are() -> No
 
 def test_the_order_of_models_decides_who_is_judged() -> None:
     ready = make_ready(make_panel())
-    models: dict[str, Forecasting] = {"gru": guesses(ready, 3)}
+    models: dict[str, ScaledForecaster] = {"gru": guesses(ready, 3)}
     metrics = score(ready, models).metrics
     assert metrics["model"] == "gru"
     assert "rnn" not in metrics["skill"]
@@ -476,7 +480,7 @@ def test_skill_lies_in_its_interval_also_where_series_are_of_unequal_length() ->
     size = np.where(np.arange(len(lengths)) == 0, 0.5, 3.0)
     noise = rng.normal(size=(panel.n_rows, HORIZON, 1))
     own = size[ready.rows.series][:, None, None] * noise
-    models: dict[str, Forecasting] = {
+    models: dict[str, ScaledForecaster] = {
         "lstm": lambda starts: own[starts].astype(np.float32),
         "rnn": lambda starts: noise[starts].astype(np.float32) * 1.2,
     }

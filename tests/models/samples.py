@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from configs import plain_config
-from forecast.config import NetworkConfig
+from forecast.config import NetworkConfig, nest
 from forecast.models.backends.keras import set_weights, weights_of
-from forecast.models.catalogue import configure
+from forecast.models.catalogue import MODELS, configure
 from forecast.models.network import Shape
 from references import Weights
 
@@ -26,9 +26,8 @@ SEGMENT = (1, 3)  # which divides neither the lookback nor the horizon
 def parts(**settings: object) -> NetworkConfig:
     """A small network, of a preset or else of any cell."""
     small = {"units": (4,), "normalise": "none", "segment": 1, "decode": "direct"} | settings
-    if "model" in settings:
-        return NetworkConfig(**configure(small).network.model_dump())
-    return plain_config(**small).network
+    preset = nest(MODELS[str(settings["model"])].parts)["network"] if "model" in settings else {}
+    return plain_config(**(preset | small)).network
 
 
 def tiny(model: str, normalise: str, decode: str, segment: int) -> NetworkConfig:

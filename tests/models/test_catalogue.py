@@ -6,23 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from forecast.config import nest
 from forecast.errors import ConfigError
 from forecast.models.catalogue import MODELS, configure
-
-SEGMENTED = {"units": (64,), "normalise": None, "decode": "parallel", "head_dropout": 0.3}
-PARTS = {
-    "rnn": {"cell": "rnn", "units": (64,)},
-    "lstm": {"cell": "lstm", "units": (64,)},
-    "stacked-lstm": {"cell": "lstm", "units": (64, 32)},
-    "gru": {"cell": "gru", "units": (64,)},
-    "peephole-lstm": {"cell": "peephole", "units": (64,)},
-    "coupled-lstm": {"cell": "coupled", "units": (64,)},
-    "slstm": {"cell": "slstm", "units": (64,)},
-    "bi-lstm": {"cell": "lstm", "units": (64,), "bidirectional": True},
-    "segment-lstm": {"cell": "lstm", **SEGMENTED},
-    "segment-gru": {"cell": "gru", **SEGMENTED},
-    "segment-rnn": {"cell": "rnn", **SEGMENTED},
-}
+from forecast.models.cells import CELLS
 
 
 def toml(folder: Path, text: str) -> Path:
@@ -35,7 +22,9 @@ def toml(folder: Path, text: str) -> Path:
 def test_presets(name: str) -> None:
     network = configure({"model": name}).network
     assert network.model == name
-    assert network.model_dump(include=PARTS[name].keys()) == PARTS[name]
+    parts = nest(MODELS[name].parts)["network"]
+    assert network.model_dump(include=parts.keys()) == parts
+    assert network.cell in CELLS
 
 
 @pytest.mark.parametrize("name", MODELS)

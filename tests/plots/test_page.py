@@ -22,9 +22,10 @@ from forecast.data.prepare import prepare
 from forecast.evaluation.scoring import Evaluation
 from forecast.plots import PLOTS, Labels, PageSize, Plot, PlotFigure, format_axes, styled, to_png
 from forecast.plots.page import Image
-from forecast.plots.results import Explained, PlotInputs, RunResults
-from forecast.plots.run_plots import draw_files, missing_spans
+from forecast.plots.results import Explained, RunResults
+from forecast.plots.run_plots import draw_files
 from forecast.plots.run_report import report_page
+from forecast.plots.selection import missing_spans
 from forecast.plots.tables import forecast_table, interval_table, score_table
 from forecast.runs.rows import training_panel
 
@@ -256,10 +257,12 @@ def plot_bias_by_step(forecasts: pd.DataFrame, labels: Labels, *, verdict: str, 
     return figure
 
 
+BIAS = Plot(6, "errors", plot_bias_by_step, ("all test forecasts", "pooled labels"))
+
+
 def test_a_plot_is_added_by_one_entry(results: RunResults, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = Plot(6, "errors", plot_bias_by_step, ("test_forecasts", "labels"))
     files, page = draw_files(results), Parsed(report_page(results))
-    monkeypatch.setitem(PLOTS, "bias-by-step", entry)
+    monkeypatch.setitem(PLOTS, "bias-by-step", BIAS)
     more_files, html = draw_files(results), report_page(results)
     assert [name for name in more_files if name not in files] == ["6-bias-by-step.png"]
     assert more_files["6-bias-by-step.png"].startswith(b"\x89PNG")
@@ -271,7 +274,7 @@ def test_a_plot_is_added_by_one_entry(results: RunResults, monkeypatch: pytest.M
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_plot_without_what_it_needs_is_left_out(results: RunResults, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PLOTS, "bias-by-step", Plot(6, "errors", plot_bias_by_step, ("test_forecasts", "labels")))
+    monkeypatch.setitem(PLOTS, "bias-by-step", BIAS)
     nothing = Evaluation(results.metrics, results.evaluation.forecasts.iloc[:0])
     without = replace(results, evaluation=nothing)
     assert "6-bias-by-step.png" not in draw_files(without)
@@ -280,7 +283,7 @@ def test_a_plot_without_what_it_needs_is_left_out(results: RunResults, monkeypat
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_plot_on_no_section_of_the_page_is_refused(results: RunResults, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PLOTS, "bias-by-step", Plot(None, "bias", plot_bias_by_step, ("test_forecasts", "labels")))
+    monkeypatch.setitem(PLOTS, "bias-by-step", replace(BIAS, section="bias"))
     with pytest.raises(ValueError, match=r"\{'bias'\}.*'errors'"):
         report_page(results)
 
@@ -289,7 +292,8 @@ def test_each_plot_takes_what_it_needs() -> None:
     for plot in PLOTS.values():
         arguments = [p for p in signature(plot.function).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
         assert len(arguments) == len(plot.needs)
-        assert all(hasattr(PlotInputs, name) for name in plot.needs)
+    with pytest.raises(ValueError, match=r"\{'gradient'\}.*'test forecasts'"):
+        Plot(6, None, plot_bias_by_step, ("gradient", "labels"))
 
 
 def test_in_a_browser_nothing_is_asked_for_and_every_picture_is_drawn(drawn: str, browser: Any, tmp_path: Path) -> None:

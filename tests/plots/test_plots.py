@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import matplotlib
@@ -18,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
 
-from forecast.plots.figure import PlotFigure, format_axes, gap_rows, to_png, to_svg
+from forecast.plots.figure import FILE, PHONE, SCREEN, PageSize, PlotFigure, format_axes, gap_rows, to_png, to_svg
 from forecast.plots.run_plots import (
     plot_error_by_step,
     plot_examples,
@@ -276,13 +277,35 @@ def ink(figure: PlotFigure) -> float:
     return float(pixels[360:, :, :3].std())
 
 
-def test_dates_fit_every_span() -> None:
+@pytest.mark.parametrize("size", [FILE, SCREEN, PHONE], ids=["file", "screen", "phone"])
+@pytest.mark.parametrize("freq", ["h", "MS"])
+def test_nothing_is_cut_off_or_touches_in_any_size(freq: str, size: PageSize) -> None:
+    forecasts, past = tables(100 + np.arange(400.0), n=300, horizon=24, freq=freq)
+    labels = replace(LABELS, step="hour" if freq == "h" else "month")
+    for figure in (
+        plot_test_span(forecasts, "", labels, size=size),
+        plot_examples(forecasts, past, "", labels, 36, size=size),
+        plot_forecast(past, forecasts.tail(24), "", labels, 36, size=size),
+    ):
+        to_svg(figure)
+        for axes in figure.axes:
+            box = axes.get_tightbbox()
+            assert box is not None
+            assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
+            dates = [text.get_window_extent() for text in axes.get_xticklabels() if text.get_text()]
+            assert all(before.x1 < after.x0 for before, after in pairwise(dates))
+
+
+@pytest.mark.parametrize("start", ["2001-01-24T01:00", "2001-01-31T13:07"])
+def test_dates_fit_every_span(start: str) -> None:
     axes = PlotFigure().subplots()
     for seconds in np.geomspace(20, 3e9, 100):
-        times = np.datetime64("2001-01-31T13:07:00", "us") + np.array([0, int(seconds * 1e6)]).astype("timedelta64[us]")
+        times = np.datetime64(start, "us") + np.array([0, int(seconds * 1e6)]).astype("timedelta64[us]")
         for ticks in (5, 8, 10):
             format_axes(axes, times, ticks)
             assert 1 <= len(axes.get_xticks()) <= ticks + 2
+            apart = np.diff(axes.get_xticks())
+            assert len(apart) == 0 or apart.min() > 0.6 * apart.max()  # the 31st does not touch the 1st
 
 
 def test_same_numbers_give_the_same_bytes_and_leave_matplotlib_alone() -> None:

@@ -28,7 +28,7 @@ import forecast
 from configs import plain_config
 from forecast import ForecastError, Run, RunError
 from forecast.cli import main
-from forecast.commands.explain.explanation import explain
+from forecast.commands.explain.explain import explain
 from forecast.commands.predict.predict import predict_and_draw
 from forecast.commands.stream.stream import Stream
 from forecast.progress import TrainingState

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from forecast.inference.intervals import intervals_of
 
 import forecast
 from forecast import Run
+from forecast.runs.calibration import intervals_of
 from forecast.runs.find import open_run
 
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 import forecast
 from forecast import Run
-from forecast.data.readers import read_panel
 from forecast.errors import ForecastError
+from forecast.sources.from_table import read_panel
 from tables import stacked, table
 
 PIECES = [b",", b'"', b"\n", b"\0", b"\xff", b"9" * 20, b"-", b"1e400", b"NA", b"24:00", b"Z", b";", b"\x1f\x8b", b"PK"]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from forecast.data.readers import read_panel
 from forecast.errors import DataError
+from forecast.sources.from_table import read_panel
 from tables import LINES, followed, read, refused, table, with_line, zipped
 
 PARQUET = io.BytesIO()
@@ -95,7 +95,7 @@ def test_a_file_beyond_memory_is_refused_before_it_is_read(monkeypatch: pytest.M
 
 
 def test_a_pipe_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("forecast.tables.source.PIPE_CAP", 1000)
+    monkeypatch.setattr("forecast.tables.bytes.PIPE_CAP", 1000)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(table(100).encode())))
     assert "standard input goes on after 0.0 MB" in refused("-", {})
 
@@ -153,7 +153,7 @@ def test_a_file_that_grows_is_read_up_to_its_last_whole_line(monkeypatch: pytest
             stream.write("0.5\n")
         return state
 
-    monkeypatch.setattr("forecast.tables.source.os.fstat", growing)
+    monkeypatch.setattr("forecast.tables.bytes.os.fstat", growing)
     panel = read_panel(path)
     assert panel.n_rows == 40
     assert panel.warnings == (f"table.csv grew while it was read; its first {len(table()):,} bytes are used.",)

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.data.readers import read_panel
-from tables import LINES, berlin, followed, read, refused, stacked, table, with_line
+from forecast.errors import DataError
+from forecast.sources.from_table import read_panel
+from tables import LINES, berlin, followed, followed_in_python, read, refused, stacked, table, with_line
 
 DAYS = [f"2020-01-{day:02d}" for day in range(1, 31)]
 SCATTERED = [(0, 0), (0, 7), (1, 3), (2, 50), (3, 1), (5, 9), (6, 30), (9, 2)]
@@ -103,6 +104,18 @@ def test_what_is_refused(name: str, content: str, parts: list[str]) -> None:
     assert [part for part in ("table.csv", *parts) if part not in message] == []
     if "decimal comma" not in message:  # which the file has to be written again for
         followed(message)
+
+
+@pytest.mark.parametrize("content", [content for content, _ in REFUSED.values()], ids=REFUSED)
+def test_advice_in_python_leads_to_the_same_panel(content: str) -> None:
+    Path("table.csv").write_text(content)
+    with pytest.raises(DataError) as refusal:
+        read_panel("table.csv")
+    advice = refusal.value.text("shell")[1]
+    assert "--" not in refusal.value.advice
+    if "decimal comma" in refusal.value.message or (panel := followed(advice)) is None:
+        return
+    assert followed_in_python(refusal.value.advice).fingerprint() == panel.fingerprint()
 
 
 # Name -> the same table, written otherwise.

@@ -52,11 +52,7 @@ class Origin:
         return np.flatnonzero(self.panel.times <= self.cutoff)
 
     def with_changed_future(self, columns: slice = slice(None)) -> AlteredPanel:
-        """Other values after the origin, also where a value was missing, but for what was declared.
-
-        Args:
-            columns: Which columns change.
-        """
+        """Other values of these columns after the origin, also where one was missing, but for what was declared."""
         unknown = self._unknown()
         changed = np.zeros_like(unknown)
         changed[:, columns] = unknown[:, columns]
@@ -82,11 +78,7 @@ class Origin:
         return self.with_deleted_future() if self.n_known else self._with_rows(self.past_rows, self.panel.values)
 
     def with_hole(self, length: int) -> Origin:
-        """The same origin, with the values of the last rows of each series up to it missing.
-
-        Args:
-            length: How many rows of each series.
-        """
+        """The same origin, with the values of the last ``length`` rows of each series up to it missing."""
         values = self.panel.values.copy()
         for series in range(self.panel.n_series):
             past = self._past(series)
@@ -131,17 +123,7 @@ class Origin:
 
 
 def spread_origins(panel: Panel, windows: Windows, n_known: int, most: int) -> list[tuple[Origin, Ints]]:
-    """Origins evenly spaced from the first cut-off of the windows to the last.
-
-    Args:
-        panel: Arranged columns.
-        windows: N windows of it.
-        n_known: How many of the columns are known ahead.
-        most: How many origins at most.
-
-    Returns:
-        Each origin with the first rows of the windows that end there.
-    """
+    """At most ``most`` origins, evenly spaced over the windows; each with the first rows of those that end there."""
     cutoffs = panel.times[windows.cutoffs]
     times = np.unique(cutoffs)
     picked = np.unique(np.linspace(0, len(times) - 1, most).round().astype(np.int64))
@@ -149,11 +131,9 @@ def spread_origins(panel: Panel, windows: Windows, n_known: int, most: int) -> l
 
 
 def with_changed_values(panel: Panel, changed: Flags) -> Panel:
-    """The panel with other values, ten to a thousand times the largest of their column, and positive for logarithms.
+    """The panel with other values where ``changed`` [T, C] says so.
 
-    Args:
-        panel: S series of T rows in all.
-        changed: Which values, [T, C].
+    They are ten to a thousand times the largest of their column, and positive, because columns may be logged.
     """
     largest = np.fmax.reduce(np.abs(panel.values), axis=0)
     size = np.where(largest > 0, largest, 1.0)  # of a column of zeros, or one without a value

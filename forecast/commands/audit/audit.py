@@ -18,19 +18,18 @@ from forecast.commands.audit.checks import (
     scaler_difference,
     training_difference,
 )
-from forecast.data.near_copies import near_copies_of_target
+from forecast.commands.train.near_copies import near_copies_of_target
 from forecast.data.newest import NewestRows, newest_rows
-from forecast.data.panel import Floats, Panel, moment
+from forecast.data.panel import Floats, Panel, format_time
 from forecast.data.prepare import Rows, encode, long_format, prepare
-from forecast.data.quality import TURN
-from forecast.data.read import Source, read
+from forecast.data.quantities import TURN
 from forecast.data.windows import Ints, Windows, median
 from forecast.model import Model, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
-from forecast.runs.rows import new_panel, training_panel
+from forecast.runs.rows import new_panel, training_panel, unseen_windows
 from forecast.runs.run import Run
-from forecast.workflows.scoring import unseen_windows
+from forecast.sources.read import Source, read
 
 # Origins from which forecasts are made, evenly spaced over the windows.
 _ORIGINS = 8
@@ -72,7 +71,7 @@ def audit(
     panel = training_panel(run) if source is None else read(source, run.config.read)
     audited = _AuditedRun(run, new_panel(run, panel, progress))
     cutoffs = tuple(origin.cutoff for origin, _ in audited.origins)
-    progress.note(f"{len(cutoffs)} origins from {moment(cutoffs[0])} to {moment(cutoffs[-1])}")
+    progress.note(f"{len(cutoffs)} origins from {format_time(cutoffs[0])} to {format_time(cutoffs[-1])}")
     checks = [*audited.check_futures(), audited.check_covariates(), audited.check_imputation()]
     checks += audited.check_newest_rows(progress)
     if panel.fingerprint() == run.data.get("fingerprint"):
@@ -213,8 +212,8 @@ class _AuditedRun:
             size = both["spread"] * (both[name].abs() if self.rows.logged else 1)
             for _, one in both[~(apart <= _ROUNDING * size)].head(1).iterrows():
                 differences.append(
-                    f"from the origin {moment(one['cutoff'])}, {name} had forecast {one[f'{name} on file']:.6g} of "
-                    f"{one['unique_id']!r} for {moment(one['ds'])}, and now forecasts {one[name]:.6g}"
+                    f"from the origin {format_time(one['cutoff'])}, {name} had forecast {one[f'{name} on file']:.6g} "
+                    f"of {one['unique_id']!r} for {format_time(one['ds'])}, and now forecasts {one[name]:.6g}"
                 )
         first = differences[0] if differences else "the same but for rounding"
         return Check(
@@ -251,15 +250,15 @@ class _AuditedRun:
                 series = self.rows.unique_ids[int(self.rows.series[starts[window]])][target]
                 cutoff = self.panel.times[starts[window] + self.windows.lookback - 1]
                 yield (
-                    f"from the origin {moment(cutoff)}, {name} forecasts {y_pred[index]:.6g} of {series!r} at step "
-                    f"{step + 1}, and then {other[name][index]:.6g}"
+                    f"from the origin {format_time(cutoff)}, {name} forecasts {y_pred[index]:.6g} of {series!r} "
+                    f"at step {step + 1}, and then {other[name][index]:.6g}"
                 )
 
 
 def _input_differences(origin: Origin, true: Rows, other: Rows, altered: AlteredPanel) -> Iterator[str]:
     difference = row_difference(true, other, altered, origin.past_rows)
     if difference:
-        yield f"after the origin {moment(origin.cutoff)}, {difference}"
+        yield f"after the origin {format_time(origin.cutoff)}, {difference}"
 
 
 def _check_training(run: Run, panel: Panel) -> list[Check]:
@@ -269,7 +268,7 @@ def _check_training(run: Run, panel: Panel) -> list[Check]:
     later = panel.times >= since
     changed = with_changed_values(panel, np.repeat(later[:, None], len(panel.columns), axis=1))
     other = prepare(changed, run.config)
-    done = f"all {int(later.sum()):,} rows from {moment(since)} on changed"
+    done = f"all {int(later.sum()):,} rows from {format_time(since)} on changed"
     refitted = scaler_difference(run.scaler, prepared.scaler)
     moved = scaler_difference(prepared.scaler, other.scaler)
     learned = training_difference(prepared, other)

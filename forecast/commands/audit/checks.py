@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.commands.audit.altered import AlteredPanel
-from forecast.data.panel import Panel, moment
+from forecast.data.panel import Panel, format_time
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.scaling import Scaler
 from forecast.data.split import PARTS
 from forecast.data.windows import Flags, Ints, Windows
-from forecast.errors import LeakError
+from forecast.errors import LeakError, phrase
 
 # The check without which no other proves anything: forecasts that vary by themselves cannot be compared to the bit.
 _CONTROL = "repeatable"
@@ -24,13 +24,7 @@ _CONTROL = "repeatable"
 
 @dataclass(frozen=True)
 class Check:
-    """One check of an audit.
-
-    Args:
-        name: Which.
-        passed: Whether it was passed.
-        detail: What was done and on how much; after a failure, the first difference.
-    """
+    """One check of an audit. ``detail`` says what was done and on how much; after a failure, the first difference."""
 
     name: str
     passed: bool
@@ -81,7 +75,7 @@ class Audit:
             "run": self.run,
             "passed": self.passed,
             "verdict": self.verdict,
-            "origins": [moment(origin) for origin in self.origins],
+            "origins": [format_time(origin) for origin in self.origins],
             "checks": [vars(check) for check in self.checks],
             "warnings": list(self.warnings),
         }
@@ -95,21 +89,17 @@ class Audit:
         if self.failed:
             raise LeakError(
                 f"{self.verdict} Failed: {'; '.join(self.failed)}.",
-                "On a GPU, audit once more without it: CUDA_VISIBLE_DEVICES=-1 forecast audit RUN"
+                "On a GPU, audit once more without it: CUDA_VISIBLE_DEVICES=-1 "
+                + phrase("forecast audit RUN", "in the environment")
                 if _CONTROL in self.failed
-                else "Do not trust the scores of this run. Train it again with this version: forecast train SOURCE\n"
+                else "Do not trust the scores of this run. Train it again with this version: "
+                f"{phrase('forecast train SOURCE', 'forecast.train(…)')}\n"
                 "If it leaks again, report it with the lines of this audit.",
             )
 
 
 def check_identical(name: str, done: str, differences: Iterable[str]) -> Check:
-    """A check that is passed if nothing differs to the bit.
-
-    Args:
-        name: Its name.
-        done: What was done, as the beginning of a sentence.
-        differences: What differs, the first one first.
-    """
+    """A check that is passed if nothing differs to the bit; ``done`` is the beginning of a sentence."""
     first = next(iter(differences), None)
     return Check(name, first is None, f"{done}: {first or 'bit-identical'}.")
 
@@ -126,14 +116,7 @@ def first_unequal(one: NDArray[Any], other: NDArray[Any]) -> tuple[int, ...] | N
 
 
 def row_difference(true: Rows, other: Rows, altered: AlteredPanel, past_rows: Ints) -> str | None:
-    """The first thing that the network is fed of the rows up to an origin, and that another future changes.
-
-    Args:
-        true: The rows as they are.
-        other: The rows of the altered panel.
-        altered: Which rows those are.
-        past_rows: The rows up to the origin.
-    """
+    """The first input of the rows up to an origin that differs between the true rows and those of an altered panel."""
     there = altered.positions(past_rows)
     pairs: Mapping[str, tuple[NDArray[Any], NDArray[Any]]] = {
         "the filled value": (true.filled_at(past_rows), other.filled_at(there)),
@@ -166,7 +149,7 @@ def scaler_difference(one: Scaler, other: Scaler) -> str | None:
 
 
 def training_difference(true: Prepared, other: Prepared) -> str | None:
-    """The first thing that the network learns from, and that other rows after the training span change."""
+    """The first training input that differs between the true rows and those with another future."""
     if first_unequal(true.train.starts, other.train.starts) is not None:
         return f"there are {len(other.train):,} training windows, not {len(true.train):,}, or others"
     past_rows = np.flatnonzero(true.rows.panel.times < true.split.validation_from)
@@ -175,19 +158,14 @@ def training_difference(true: Prepared, other: Prepared) -> str | None:
 
 
 def check_parts(prepared: Prepared, manifest: Mapping[str, Any]) -> tuple[Check, ...]:
-    """Checks the windows of the parts: whole, in their own span, none reaching into the target rows of the next part.
-
-    Args:
-        prepared: The rows that the run was trained on, and their windows.
-        manifest: The run's: the cut-offs and how many windows there were.
-    """
+    """Checks the windows of the parts: as the manifest counts them, whole, and no target row in two parts."""
     panel = prepared.rows.panel
     windows = dict(zip(PARTS, (prepared.train, prepared.validation, prepared.test), strict=True))
     targets = {part: target_rows(found, panel.n_rows) for part, found in windows.items()}
     spans = {part: (panel.times[rows].min(), panel.times[rows].max()) for part, rows in targets.items()}
     counts = ", ".join(f"{len(found):,} {part}" for part, found in windows.items())
     n_rows = ", ".join(f"{int(rows.sum()):,} {part}" for part, rows in targets.items())
-    ranges = ", ".join(f"{part} {moment(first)} … {moment(last)}" for part, (first, last) in spans.items())
+    ranges = ", ".join(f"{part} {format_time(first)} … {format_time(last)}" for part, (first, last) in spans.items())
     demands: dict[str, tuple[str, list[str]]] = {
         "windows": (
             f"{counts} windows, as recorded; none crosses a gap or a series' end",
@@ -213,7 +191,7 @@ def target_rows(windows: Windows, n_rows: int) -> Flags:
 def row_in_words(panel: Panel, row: int) -> str:
     """Which row: "at 2010-01-01 00:00:00", and of which series if there are several."""
     of_series = f" of series {panel.series_ids[int(panel.series_of_row()[row])]!r}" if panel.n_series > 1 else ""
-    return f"at {moment(panel.times[row])}{of_series}"
+    return f"at {format_time(panel.times[row])}{of_series}"
 
 
 def _not_as_recorded(windows: Mapping[str, Windows], prepared: Prepared, manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -248,4 +226,4 @@ def _overlapping(spans: Mapping[str, tuple[np.datetime64, np.datetime64]]) -> It
     for one, other in pairwise(spans):
         last, first = spans[one][1], spans[other][0]
         if last >= first:
-            yield f"{one} has a target row at {moment(last)}, and {other} one at {moment(first)} already"
+            yield f"{one} has a target row at {format_time(last)}, and {other} one at {format_time(first)} already"

@@ -50,7 +50,7 @@ def command(
     """
     from forecast.commands.backtest.backtest import backtest, names_run
     from forecast.commands.console import ConsoleProgress, out, print_json, say
-    from forecast.commands.requirements import check_references, demand, requirement_of
+    from forecast.commands.requirements import check_references, demand_skill, parse_requirement
     from forecast.commands.tables import scores
     from forecast.evaluation.scoring import thinning_note
     from forecast.models.catalogue import configure, references_of
@@ -60,7 +60,7 @@ def command(
 
     check_output(output)
     progress = ConsoleProgress(quiet)
-    requirements = [requirement_of(text) for text in require_skill or ()]
+    requirements = [parse_requirement(text) for text in require_skill or ()]
     with progress.heeding_signals():
         given = settings or config or not names_run(source, runs_dir)
         asked = configure(settings, config) if given else None
@@ -85,7 +85,7 @@ def command(
     else:
         say(metrics["verdict"], strong=True)
         out.print(scores(metrics, f"{source}: {_origins(metrics)}"))
-    demand(requirements, metrics, "" if output is None else f"The forecasts are in {output}.")
+    demand_skill(requirements, metrics, "" if output is None else f"The forecasts are in {output}.")
 
 
 def _refit(text: str) -> int | None:

@@ -16,23 +16,29 @@ import pandas as pd
 from forecast.commands.backtest.origins import SPANS, FitSpan, Span, fit_spans, rolling_origins
 from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
-from forecast.data.datasets import DATASETS
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, windows_of
-from forecast.data.read import Source, is_built_in, read, report_notes
 from forecast.data.scaling import unscaled
 from forecast.data.split import Split, split_by_time
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
-from forecast.errors import ConfigError, DataError, setting
-from forecast.evaluation.scoring import Evaluation, calibrate_intervals, naive_errors, score_models
+from forecast.errors import ConfigError, DataError, phrase, setting
+from forecast.evaluation.scoring import (
+    Evaluation,
+    calibrate_intervals,
+    naive_errors,
+    read_naive_errors,
+    score_models,
+)
 from forecast.model import Model, forecasters, load_models
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
+from forecast.runs.calibration import intervals_of
 from forecast.runs.find import all_runs, find, is_run, runs_folder
-from forecast.runs.rows import new_panel, training_panel
+from forecast.runs.rows import new_panel, training_panel, unseen_windows
 from forecast.runs.run import Run
-from forecast.workflows.scoring import intervals_at_start, score_models_of_run, unseen_windows
+from forecast.sources.datasets import DATASETS
+from forecast.sources.read import Source, is_built_in, read, report_notes
 
 
 def backtest(
@@ -47,7 +53,7 @@ def backtest(
     runs_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Forecast from many origins, each time knowing only the rows up to it, and score all of that.
+    """Forecast from many origins, each time knowing only the rows up to it, and score all forecasts.
 
     A run is taken as it is. On a source, the networks are fitted to the rows before the first origin, and again
     after every ``refit`` origins; nothing is kept but what is returned.
@@ -82,18 +88,19 @@ def backtest(
         if config is not None or refit is not None or span != "expanding":
             raise ConfigError(
                 f"{run.name} is a run, which is not fitted again: it takes no setting, no refit and no span.",
-                "Give a series as SOURCE to fit networks to it.",
+                f"Give a series as {phrase('SOURCE', 'source')} to fit networks to it.",
             )
         if isinstance(source, str) and (is_built_in(source) or os.path.isfile(source)):
             progress.note(f"{source} names a run and a series: the run is taken")
-        return _of_run(run, training_panel(run) if new_rows is None else new_rows, windows, step, progress)
+        return _backtest_run(run, training_panel(run) if new_rows is None else new_rows, windows, step, progress)
     if new_rows is not None:
-        raise ConfigError(f"There is no run {source!r} to forecast new rows with.", "forecast runs lists the runs.")
+        listing = phrase("forecast runs", "forecast.all_runs()")
+        raise ConfigError(f"There is no run {source!r} to forecast new rows with.", f"{listing} lists the runs.")
     settings = config if isinstance(config, Settings) else configure(config)
     panel = read(source, settings.read)
     report_notes(panel, progress)
     plan = _plan(panel, settings, windows, step, progress)
-    return _of_fits(panel, plan, fit_spans(plan.rows.panel, plan.windows, plan.split, span, refit), progress)
+    return _backtest_fits(panel, plan, fit_spans(plan.rows.panel, plan.windows, plan.split, span, refit), progress)
 
 
 @dataclass(frozen=True)
@@ -130,33 +137,34 @@ def names_run(name: str, runs_dir: Path | None = None) -> bool:
     near = get_close_matches(name, [*runs, *DATASETS], 1)
     raise DataError(
         f"There is neither a run, nor a file, nor a built-in series {name!r}.",
-        (f"Did you mean {near[0]}? " if near else "") + f"Runs: {', '.join(runs) or 'none'}. See: forecast datasets",
+        (f"Did you mean {near[0]}? " if near else "") + f"Runs: {', '.join(runs) or 'none'}. "
+        f"See: {phrase('forecast datasets', 'forecast.DATASETS')}",
     )
 
 
-def _plan(panel: Panel, settings: Settings, most: int | None, step: int, progress: Progress) -> _Plan:
-    """Find the origins, and choose what was left open by the rows before the first of them."""
+def _plan(panel: Panel, settings: Settings, count: int | None, step: int, progress: Progress) -> _Plan:
+    """Find the origins, and resolve the open settings by the rows before the first of them."""
     asked = settings
     while True:
-        resolved, choices = resolve(asked, panel)
-        arranged = arrange(panel, resolved.data)
+        config, choices = resolve(asked, panel)
+        arranged = arrange(panel, config.data)
         split = split_by_time(arranged, asked.data)
-        rows = encode(arranged, resolved.data, unscaled(arranged))
-        judged_rows = np.ones(arranged.n_rows, bool) if most else arranged.times >= split.test_from
-        windows = _origins(resolved, arranged, windows_of(rows, judged_rows, resolved.data), most, step)
+        rows = encode(arranged, config.data, unscaled(arranged))
+        scored_rows = np.ones(arranged.n_rows, bool) if count else arranged.times >= split.test_from
+        windows = _pick_origins(config, arranged, windows_of(rows, scored_rows, config.data), count, step)
         first = origins_of(arranged, windows)[0]
         if not ((arranged.times > first) & (arranged.times < split.test_from)).any():
             break
-        # Some of the rows that the choices were made by lie behind the first origin: choose again, by fewer.
+        # The settings were resolved by some rows that lie behind the first origin: resolve again, by fewer rows.
         earlier = fit_spans(arranged, windows, split, "expanding", None)[0]
-        asked = settings.replace(data={"horizon": resolved.data.horizon, **_cut_at(earlier, arranged)})
-    for note in plan_in_sentences(resolved, panel.clock, choices):
+        asked = settings.replace(data={"horizon": config.data.horizon, **_settings_of_split(earlier, arranged)})
+    for note in plan_in_sentences(config, panel.clock, choices):
         progress.note(note)
-    return _Plan(resolved, split, rows, windows, step)
+    return _Plan(config, split, rows, windows, step)
 
 
-def _cut_at(span: FitSpan, panel: Panel) -> dict[str, object]:
-    """The settings that divide a panel as this fit does."""
+def _settings_of_split(span: FitSpan, panel: Panel) -> dict[str, object]:
+    """The settings that split a panel as this fit does."""
     known, learned = (np.mean(panel.times < border) for border in (span.test_from, span.validation_from))
     return {"test": 1 - known, "validation": known - learned} | _dates(span)
 
@@ -165,73 +173,75 @@ def _dates(span: FitSpan) -> dict[str, object]:
     return {"validation_from": str(span.validation_from), "test_from": str(span.test_from)}
 
 
-def _origins(config: Config, panel: Panel, windows: Windows, most: int | None, step: int) -> Windows:
-    """As many of the windows as were asked for.
+def _pick_origins(config: Config, panel: Panel, windows: Windows, count: int | None, step: int) -> Windows:
+    """The windows of the newest ``count`` origins; of all where it is None.
 
     Raises:
         DataError: If there are fewer.
     """
-    found = rolling_origins(panel, windows, most, step)
-    count = len(origins_of(panel, found))
-    if count < (most or 1):
+    picked = rolling_origins(panel, windows, count, step)
+    n_origins = len(origins_of(panel, picked))
+    if n_origins < (count or 1):
         every = f" at every {step} steps" if step > 1 else ""
+        shorter = f"{setting('step')}, {setting('lookback')} or {setting('horizon')}"
         raise DataError(
-            f"There are {count} origins{every}, not {most or 1}: each needs an unbroken window of "
+            f"There are {n_origins} origins{every}, not {count or 1}: each needs an unbroken window of "
             f"{config.data.lookback} rows before it and {config.data.horizon} after.",
-            "Ask for fewer --windows, or use a shorter --step, --lookback or --horizon.",
+            f"Ask for fewer {setting('windows')}, or use a shorter {shorter}.",
         )
-    return found
+    return picked
 
 
-def _of_run(run: Run, source: Source, most: int | None, step: int, progress: Progress) -> Evaluation:
+def _backtest_run(run: Run, source: Source, count: int | None, step: int, progress: Progress) -> Evaluation:
     panel = new_panel(run, source, progress)
     rows = encode(panel, run.config.data, run.scaler)
-    windows = _origins(run.config, panel, unseen_windows(run, rows), most, step)
-    intervals = intervals_at_start(run, panel)
-    evaluation = score_models_of_run(run, rows, windows, forecasters(load_models(run), rows), intervals)
-    return _with_origins(evaluation, panel, windows, {"run": run.name, "step": step, "fits": []})
+    windows = _pick_origins(run.config, panel, unseen_windows(run, rows), count, step)
+    models, season = forecasters(load_models(run), rows), run.config.data.season
+    intervals = intervals_of(run, "start", panel.series_ids)
+    evaluation = score_models(rows, windows, models, season, read_naive_errors(run.metrics), intervals)
+    return _add_summary(evaluation, panel, windows, {"run": run.name, "step": step, "fits": []})
 
 
-def _of_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) -> Evaluation:
-    """Fit, forecast the windows that the fit is for, let go of the networks, and so on; then judge all forecasts."""
+def _backtest_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) -> Evaluation:
+    """Fit, forecast the windows that the fit is for, drop the networks, and so on; then score all forecasts."""
     rows, windows, season = plan.rows, plan.windows, plan.config.data.season
     forecasts: dict[str, Floats] = {}
-    told, intervals = [], None
+    fits, intervals = [], None
     if len(spans) > 1:
         progress.note(f"{len(origins_of(rows.panel, windows)):,} origins, {len(spans)} fits")
     for number, span in enumerate(spans, start=1):
-        prepared, starts = _prepared(panel, plan, span)
+        prepared, starts = _prepare_fit(panel, plan, span)
         naive_error = naive_errors(prepared.rows, prepared.training_rows, season)
-        which = LabelledProgress(progress, f"fit {number} of {len(spans)}") if len(spans) > 1 else progress
-        fitted = fit_without_saving(prepared, naive_error, which)
+        labelled = LabelledProgress(progress, f"fit {number} of {len(spans)}") if len(spans) > 1 else progress
+        fitted = fit_without_saving(prepared, naive_error, labelled)
         for model in fitted.values():
-            made = model.forecast(prepared.rows, starts)
-            forecasts.setdefault(model.name, np.empty((len(windows), *made.shape[1:])))[span.picked] = made
-        if number == 1:  # along the origins they follow the errors by themselves
+            values = model.forecast(prepared.rows, starts)
+            forecasts.setdefault(model.name, np.empty((len(windows), *values.shape[1:])))[span.window_numbers] = values
+        if number == 1:  # from then on, adaptive intervals follow the errors by themselves
             scored = {model.name: model.over(prepared.rows) for model in fitted.values()}
             intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, season, plan.config)
-        told.append(_told(span, fitted))
+        fits.append(_summary_of_fit(span, fitted))
     learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
-    models = {name: precomputed(windows, made) for name, made in forecasts.items()}
+    models = {name: precomputed(windows, values) for name, values in forecasts.items()}
     evaluation = score_models(rows, windows, models, season, naive_errors(rows, learned, season), intervals)
-    return _with_origins(evaluation, rows.panel, windows, {"run": None, "step": plan.step, "fits": told})
+    return _add_summary(evaluation, rows.panel, windows, {"run": None, "step": plan.step, "fits": fits})
 
 
-def _prepared(panel: Panel, plan: _Plan, span: FitSpan) -> tuple[Prepared, Ints]:
-    """What one fit is made from: no row before its span, nor any after the last horizon that it forecasts.
+def _prepare_fit(panel: Panel, plan: _Plan, span: FitSpan) -> tuple[Prepared, Ints]:
+    """The rows of one fit: none before its span, none after the last horizon that it forecasts.
 
     Returns:
-        What to train on, and where the first rows of its windows are in that.
+        What to train on, and the first rows of the windows to forecast, as numbers of its rows.
     """
     windows, times = plan.windows, plan.rows.panel.times
-    last = times[windows.future(span.picked)].max()
+    last = times[windows.future(span.window_numbers)].max()
     kept = (times >= span.first) & (times <= last)
-    starts = windows.starts[span.picked]
+    starts = windows.starts[span.window_numbers]
     if not kept[starts].all():
         raise DataError(
             f"A training span from {pd.Timestamp(span.first)} to {pd.Timestamp(span.test_from)} is shorter than the "
             f"lookback of {windows.lookback} rows.",
-            "Use a shorter --lookback, fewer --windows, or --span expanding.",
+            f"Use a shorter {setting('lookback')}, fewer {setting('windows')}, or {setting('span', 'expanding')}.",
         )
     try:
         prepared = prepare(panel.between(span.first, last), plan.config.replace(data=_dates(span)))
@@ -243,19 +253,18 @@ def _prepared(panel: Panel, plan: _Plan, span: FitSpan) -> tuple[Prepared, Ints]
     return prepared, (np.cumsum(kept) - 1)[starts]
 
 
-def _told(span: FitSpan, fitted: Mapping[str, Model]) -> dict[str, Any]:
-    """What is told of one fit."""
+def _summary_of_fit(span: FitSpan, fitted: Mapping[str, Model]) -> dict[str, Any]:
     return {
         "train_from": str(span.first),
         "validation_from": str(span.validation_from),
         "test_from": str(span.test_from),
-        "n_windows": len(span.picked),
+        "n_windows": len(span.window_numbers),
         "best_epochs": list(fitted["model"].record.best_epochs),
         "seconds": round(sum(model.record.seconds for model in fitted.values()), 1),
     }
 
 
-def _with_origins(evaluation: Evaluation, panel: Panel, windows: Windows, about: Mapping[str, Any]) -> Evaluation:
+def _add_summary(evaluation: Evaluation, panel: Panel, windows: Windows, about: Mapping[str, Any]) -> Evaluation:
     origins = origins_of(panel, windows)
-    seen = {"origins": len(origins), "first_origin": str(origins[0]), "last_origin": str(origins[-1])}
-    return replace(evaluation, metrics=evaluation.metrics | {"backtest": {**about, **seen}})
+    span = {"origins": len(origins), "first_origin": str(origins[0]), "last_origin": str(origins[-1])}
+    return replace(evaluation, metrics=evaluation.metrics | {"backtest": {**about, **span}})

@@ -1,4 +1,4 @@
-"""Rolling origins: from which moments is forecast, and which rows each fit may know."""
+"""Rolling origins: the times to forecast from, and the rows that each fit may know."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ class FitSpan:
         first: First timestamp of the training span.
         validation_from: First timestamp of the validation span, which ends at the first origin.
         test_from: First timestamp after the first origin: nothing from here on is known.
-        picked: Which of the windows it forecasts, ascending.
+        window_numbers: The windows that it forecasts, as numbers among all, ascending.
     """
 
     first: np.datetime64
     validation_from: np.datetime64
     test_from: np.datetime64
-    picked: Ints
+    window_numbers: Ints
 
 
-def rolling_origins(panel: Panel, windows: Windows, most: int | None = None, step: int = 1) -> Windows:
-    """The windows at every ``step``-th moment of the clock, counted back from the newest.
+def rolling_origins(panel: Panel, windows: Windows, count: int | None = None, step: int = 1) -> Windows:
+    """The windows at every ``step``-th step of the clock, counted back from the newest origin.
 
-    All series share the moments. One at which no window is whole is passed over.
+    All series share the origins. A time without any unbroken window is skipped.
 
     Args:
         panel: The rows that the windows point into.
         windows: N windows of stride 1.
-        most: How many moments, the newest; None for all.
+        count: How many origins, the newest; None for all.
         step: Steps of the clock from one origin to the next.
     """
     if not len(windows):
         return windows
     ordinals = panel.clock.ordinals(panel.times[windows.cutoffs])
     back = ordinals.max() - ordinals
-    moments = np.unique(back[back % step == 0])[:most]
-    return Windows(windows.starts[np.isin(back, moments)], windows.lookback, windows.horizon)
+    origins = np.unique(back[back % step == 0])[:count]
+    return Windows(windows.starts[np.isin(back, origins)], windows.lookback, windows.horizon)
 
 
 def fit_spans(panel: Panel, windows: Windows, split: Split, span: Span, refit: int | None) -> tuple[FitSpan, ...]:
-    """Which rows each fit may know: those up to the first of its origins.
+    """The rows that each fit may know: those up to the first of its origins.
 
     The newest of them are its validation span, by the share that the split gives to it.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from forecast.commands.compare.classical import References, classical_references
 from forecast.commands.compare.leaderboard import (
     best_network,
     classical_verdict,
@@ -20,19 +21,19 @@ from forecast.commands.compare.leaderboard import (
     to_frame,
     verdict,
 )
+from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
 from forecast.data.panel import Floats, Panel
-from forecast.data.prepare import Prepared, Rows, doubts, prepare
-from forecast.data.read import Source, read, report_notes
-from forecast.data.windows import Ints, InUnits, Windows, origins_of, precomputed
+from forecast.data.prepare import Prepared, Rows, prepare
+from forecast.data.windows import Forecaster, Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import naive_errors, score_models
 from forecast.models.catalogue import COMPARED, MODELS, configure
-from forecast.models.classical import References, classical_references
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
+from forecast.sources.read import Source, read, report_notes
 
 if TYPE_CHECKING:
     from forecast.plots.figure import PlotFigure
@@ -81,7 +82,7 @@ class _Benchmark:
     season: int
     naive_error: Mapping[str, NaiveError]
 
-    def scores(self, windows: Windows, models: Mapping[str, InUnits]) -> dict[str, Any]:
+    def scores(self, windows: Windows, models: Mapping[str, Forecaster]) -> dict[str, Any]:
         """Scores as in metrics.json; the first of the models is compared with the others."""
         return score_models(self.rows, windows, models, self.season, self.naive_error).metrics
 
@@ -125,7 +126,7 @@ def compare(
     report_notes(panel, progress)
     prepared = {name: prepare(panel, config) for name, config in _resolve_all(asked, panel, progress).items()}
     benchmark = _common_benchmark(list(prepared.values()))
-    for warning in doubts(panel, prepared["rnn"]):
+    for warning in data_warnings(panel, prepared["rnn"]):
         progress.warn(warning)
     references = _classical_references(benchmark, classical_seconds, progress)
     trainings = _train_all(benchmark, prepared, seeds, references, progress)
@@ -236,7 +237,7 @@ def _train_all(
     trainings: dict[str, list[_Training]] = {name: [] for name in prepared}
     for round_ in range(n_seeds):
         seed = training.seed + round_ * training.ensemble  # each member of an ensemble has one, too
-        baseline: dict[str, InUnits] = {}
+        baseline: dict[str, Forecaster] = {}
         for number, (name, of_model) in enumerate(prepared.items(), start=1):
             label = f"seed {seed}, {round_ * len(prepared) + number} of {len(prepared) * n_seeds}"
             seeded = replace(of_model, config=of_model.config.replace(training={"seed": seed}))
@@ -249,10 +250,10 @@ def _train_all(
 def _train_one(
     benchmark: _Benchmark,
     prepared: Prepared,
-    baseline: Mapping[str, InUnits],
+    baseline: Mapping[str, Forecaster],
     references: References | None,
     progress: Progress,
-) -> tuple[_Training, InUnits]:
+) -> tuple[_Training, Forecaster]:
     """Train one model with one seed and score it; and its forecasts of the test windows."""
     name, windows = prepared.config.network.model, benchmark.test
     model = fit_without_saving(prepared, benchmark.naive_error, progress)["model"]

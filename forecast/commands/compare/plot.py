@@ -42,6 +42,7 @@ def plot_leaderboard(summary: Mapping[str, Any], *, size: PageSize = FILE) -> Pl
         axes.set_title(f"On {title}", size=9)
     _limit(grid[:, 0], summary["models"], measure)
     in_unit = f" ({unit})" if unit and measure == "MAE" else ""
+    grid[-1, 0].xaxis.set_major_locator(MaxNLocator(4 if size.columns < 3 else 8))
     grid[-1, 0].set_xlabel(("mean absolute error" if measure == "MAE" else "MASE") + in_unit)
     figure.add_head(
         f"{printable(summary['title'], 40)}, {printable(', '.join(summary['target']), 40)}",
@@ -80,7 +81,6 @@ def _draw_board(axes: Axes, lines: Mapping[str, Mapping[str, Any]], chosen: str,
     for label, name in zip(axes.get_yticklabels(), lines, strict=True):
         label.set_fontweight("bold" if name == chosen else "normal")
     axes.set_ylim(len(lines) - 0.4, -0.6)
-    axes.xaxis.set_major_locator(MaxNLocator(8))
 
 
 def _limit(panels: np.ndarray[Any, Any], lines: Mapping[str, Mapping[str, Any]], measure: str) -> None:

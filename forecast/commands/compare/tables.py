@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from forecast.commands.compare.leaderboard import compared_metrics, with_spread
-from forecast.plots.tables import PAGE, Cell, Table, TableStyle, share
+from forecast.plots.tables import PAGE, Cell, Table, TableStyle, format_share
 
 # The width from which a terminal has room for the second column of errors and for the size.
 _WIDE = 100
@@ -58,7 +58,7 @@ def _table(
             text = with_spread(line[key], line[f"{key}_spread"] if key in spreads else None)
             cells.append(table.undefined("it has none") if line[key] is None else Cell(text))
         gains = [line["skill"].get(reference) for reference in references]
-        cells += [Cell("" if gain is None else share(gain)) for gain in gains]
+        cells += [Cell("" if gain is None else format_share(gain)) for gain in gains]
         weights, seconds = line["parameters"], line["seconds"]
         cells += [Cell("" if weights is None else f"{weights:,}"), Cell("" if seconds is None else f"{seconds:.1f}")]
         table.rows.append(cells)

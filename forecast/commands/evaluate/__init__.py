@@ -16,11 +16,11 @@ def command(
     """Score a run on its test span, or on new rows that come after those that it was trained on."""
     from forecast.commands.console import ConsoleProgress, out, print_json, say
     from forecast.commands.evaluate.evaluate import evaluate
-    from forecast.commands.requirements import check_references, demand, requirement_of
+    from forecast.commands.requirements import check_references, demand_skill, parse_requirement
     from forecast.commands.tables import scores
     from forecast.runs.find import find
 
-    requirements = [requirement_of(text) for text in require_skill or ()]
+    requirements = [parse_requirement(text) for text in require_skill or ()]
     found = find(run, runs_dir=runs_dir)
     check_references(requirements, tuple(found.metrics["skill"]))
     metrics = evaluate(found, source, progress=ConsoleProgress(quiet))
@@ -29,4 +29,4 @@ def command(
     else:
         say(metrics["verdict"], strong=True)
         out.print(scores(metrics, f"{found.name}: {metrics['n_windows']:,} windows, {metrics['horizon']} steps ahead"))
-    demand(requirements, metrics)
+    demand_skill(requirements, metrics)

@@ -8,13 +8,14 @@ from typing import Any
 import pandas as pd
 
 from forecast.data.prepare import encode
-from forecast.data.read import Source
+from forecast.evaluation.scoring import read_naive_errors, score_models
 from forecast.model import forecasters, load_models
 from forecast.progress import NullProgress, Progress
+from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
-from forecast.runs.rows import new_panel
+from forecast.runs.rows import new_panel, unseen_windows
 from forecast.runs.run import Run
-from forecast.workflows.scoring import intervals_at_start, score_models_of_run, unseen_windows
+from forecast.sources.read import Source
 
 
 def evaluate(
@@ -41,5 +42,6 @@ def evaluate(
     first = pd.Timestamp(panel.times[windows.cutoffs + 1].min())
     known_until = pd.Timestamp(run.data["test_from"])
     progress.note(f"scored on {len(windows)} windows from {first} on; rows before {known_until} were trained on")
-    models, intervals = forecasters(load_models(run), rows), intervals_at_start(run, panel)
-    return score_models_of_run(run, rows, windows, models, intervals).metrics
+    models, season = forecasters(load_models(run), rows), run.config.data.season
+    intervals = intervals_of(run, "start", panel.series_ids)
+    return score_models(rows, windows, models, season, read_naive_errors(run.metrics), intervals).metrics

@@ -25,7 +25,7 @@ def command(
 ) -> None:
     """Show what a run remembers: its gates, how far back its gradient reaches, what its inputs are worth."""
     from forecast.commands.console import ConsoleProgress, print_json, say
-    from forecast.commands.explain.explanation import explain
+    from forecast.commands.explain.explain import explain
 
     progress = ConsoleProgress(quiet)
     with progress.heeding_signals():

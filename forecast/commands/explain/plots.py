@@ -1,9 +1,8 @@
-"""What was found inside a network, as pictures."""
+"""Plots of what was found inside a network."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,12 +10,9 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.dates import date2num
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from forecast.commands.explain.importance import Importance
-from forecast.commands.explain.memory import reach
-from forecast.commands.explain.sentences import MOST, span
+from forecast.commands.explain.findings import MOST, Findings, describe_span
+from forecast.commands.explain.measures import Importance, gradient_reach
 from forecast.data.panel import Floats
-from forecast.data.prepare import Rows
-from forecast.data.windows import Windows
 from forecast.models.backends.numpy import Trace
 from forecast.plots.figure import DARK_GREY, PlotFigure, draw_curve, format_axes, styled, to_png, whole_numbers
 from forecast.plots.results import labels_of
@@ -32,60 +28,30 @@ _DECADES = 8
 _plain_power = FuncFormatter(lambda value, _: f"{value:g}")
 
 
-@dataclass(frozen=True)
-class Inside:
-    """What was found inside a run.
-
-    Args:
-        rows: The rows that its networks were fed.
-        newest: The window whose gates are drawn, alone.
-        traces: What each layer of the model did with it.
-        segment: Steps of the clock in one turn of the cell.
-        gradients: The norm of the gradient by lag, the newest step first, by network, [L].
-        columns: What each input is worth.
-        parts: What each part of the lookback is worth.
-        tracked: The same as ``gradients`` after each epoch of the training, [E, L]; may be empty.
-    """
-
-    rows: Rows
-    newest: Windows
-    traces: Sequence[Trace]
-    segment: int
-    gradients: Mapping[str, Floats]
-    columns: Mapping[str, Importance]
-    parts: Mapping[str, Importance]
-    tracked: Mapping[str, Sequence[Sequence[float]]]
-
-
-def draw_inside(inside: Inside, model: str) -> dict[str, bytes]:
-    """The pictures as PNG, by file name.
-
-    Args:
-        inside: What was found.
-        model: The model's name.
-    """
-    labels = labels_of(inside.rows, 0, model, inside.gradients)
+def draw_findings(findings: Findings) -> dict[str, bytes]:
+    """The plots as PNG, by file name."""
+    labels, tracked = labels_of(findings.rows, 0, findings.model, findings.gradients), findings.run.tracked_gradients
     pictures = {}
-    for number, trace in enumerate(inside.traces, start=1):
-        part = f"-{number}" if len(inside.traces) > 1 else ""
-        pictures[f"1-gates{part}.png"] = to_png(plot_gates(trace, inside, labels))
-    pictures["2-gradient.png"] = to_png(plot_gradient(inside, labels))
-    pictures["3-importance.png"] = to_png(plot_importance(inside, labels))
-    if inside.tracked:
-        pictures["4-gradient-in-training.png"] = to_png(plot_tracked(inside.tracked, labels))
+    for number, trace in enumerate(findings.traces, start=1):
+        part = f"-{number}" if len(findings.traces) > 1 else ""
+        pictures[f"1-gates{part}.png"] = to_png(plot_gates(trace, findings, labels))
+    pictures["2-gradient.png"] = to_png(plot_gradient(findings, labels))
+    pictures["3-importance.png"] = to_png(plot_importance(findings, labels))
+    if tracked:
+        pictures["4-gradient-in-training.png"] = to_png(plot_tracked(tracked, labels))
     return pictures
 
 
 @styled()
-def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> PlotFigure:
+def plot_gates(trace: Trace, findings: Findings, labels: Labels) -> PlotFigure:
     """What a layer did with one window: the series, and below it every gate and the memory, unit by unit.
 
     Args:
         trace: What the layer did; of several windows, the last.
-        inside: The window and its rows.
+        findings: The window and its rows.
         labels: What the plot says about the series.
     """
-    rows, past = inside.rows, inside.newest.past()[-1]
+    rows, past = findings.rows, findings.windows.past([-1])[0]
     unique_id = rows.unique_ids[rows.series[past[0]]][0]
     memory = "cell" if "cell" in trace.values else "hidden"
     maps = [*trace.gates, memory]
@@ -95,7 +61,7 @@ def plot_gates(trace: Trace, inside: Inside, labels: Labels) -> PlotFigure:
     series = draw_curve(axes[0], times, rows.filled_at(past)[:, 0], OBSERVED, "observed")
     axes[0].set_ylabel(labels.with_unit(labels.target))
     order = _slowest_first(trace)
-    edges = _edges(times, inside.segment)
+    edges = _edges(times, findings.segment)
     for below, name in zip(axes[1:], maps, strict=True):
         values = trace.values[name][-1][:, order].T
         largest = float(np.quantile(np.abs(values), 0.99)) or 1.0
@@ -131,41 +97,43 @@ def _slowest_first(trace: Trace) -> Sequence[int]:
 
 
 def _edges(times: np.ndarray, segment: int) -> Floats:
-    """Where each turn of the cell begins on the axis of time, and where the last one ends."""
+    """Where each step of the cell begins on the axis of time, and where the last one ends."""
     numbers: Floats = date2num(times)  # type: ignore[no-untyped-call]
     step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1) or 1.0
-    turns = -(-len(times) // segment)
-    firsts = np.maximum(len(times) - segment * np.arange(turns, 0, -1), 0)  # the oldest segment may be filled up
+    steps = -(-len(times) // segment)
+    firsts = np.maximum(len(times) - segment * np.arange(steps, 0, -1), 0)  # the oldest segment may be filled up
     return np.append(numbers[firsts], numbers[-1] + step) - step / 2
 
 
 @styled()
-def plot_gradient(inside: Inside, labels: Labels) -> PlotFigure:
+def plot_gradient(findings: Findings, labels: Labels) -> PlotFigure:
     """How far back a change of the input moves the forecast, for the model and the vanilla RNN.
 
     Args:
-        inside: What was found.
+        findings: What was found.
         labels: What the plot says about the series.
     """
     figure = PlotFigure()
     axes = figure.subplots()
     curves = []
-    for name, norms in inside.gradients.items():
+    for name, norms in findings.gradients.items():
         lags = np.arange(1, len(norms) + 1)
         style, values = labels.line_style(name), np.where(norms > 0, norms, np.nan)
         curves.append(draw_curve(axes, lags, values, style, model_name(name)))
         if norms.any():
-            axes.axvline(reach(norms, MOST), color=style.color, linewidth=0.9, linestyle=":")
+            axes.axvline(gradient_reach(norms, MOST), color=style.color, linewidth=0.9, linestyle=":")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(_plain_power)
-    largest = max((float(norms.max()) for norms in inside.gradients.values()), default=1.0)
-    lowest = min((float(norms[norms > 0].min()) for norms in inside.gradients.values() if norms.any()), default=1.0)
+    largest = max((float(norms.max()) for norms in findings.gradients.values()), default=1.0)
+    lowest = min((float(norms[norms > 0].min()) for norms in findings.gradients.values() if norms.any()), default=1.0)
     if largest > 0:
         axes.set_ylim(max(lowest / 2, largest * 10.0**-_DECADES), 2 * largest)
     axes.set_xlabel(f"{labels.steps} before the forecast")
     axes.set_ylabel("‖∂ forecast / ∂ input‖")
-    clock = inside.rows.panel.clock
-    reaches = [f"{model_name(name)} {span(clock, reach(norms, MOST))}" for name, norms in inside.gradients.items()]
+    reaches = [
+        f"{model_name(name)} {describe_span(findings.clock, gradient_reach(norms, MOST))}"
+        for name, norms in findings.gradients.items()
+    ]
     figure.add_head(
         labels.subject(),
         "how far back the gradient reaches",
@@ -178,19 +146,19 @@ def plot_gradient(inside: Inside, labels: Labels) -> PlotFigure:
 
 
 @styled()
-def plot_importance(inside: Inside, labels: Labels) -> PlotFigure:
+def plot_importance(findings: Findings, labels: Labels) -> PlotFigure:
     """How much the error grows when an input, or a part of the lookback, is shuffled between windows.
 
     Args:
-        inside: What was found.
+        findings: What was found.
         labels: What the plot says about the series.
     """
-    columns = dict(sorted(inside.columns.items(), key=lambda item: -item[1].growth)[:12])
-    figure = PlotFigure(height=max(4.2, 1.9 + 0.34 * max(len(columns), len(inside.parts))))
+    columns = dict(sorted(findings.columns.items(), key=lambda item: -item[1].growth)[:12])
+    figure = PlotFigure(height=max(4.2, 1.9 + 0.34 * max(len(columns), len(findings.parts))))
     left, right = figure.subplots(1, 2)
     _bars(left, columns)
     left.set_title("each input, in the whole window and ahead")
-    _bars(right, inside.parts)
+    _bars(right, findings.parts)
     right.set_title("all measured inputs, in a part of the lookback")
     figure.add_head(
         labels.subject(),
@@ -202,10 +170,10 @@ def plot_importance(inside: Inside, labels: Labels) -> PlotFigure:
 
 
 def _bars(axes: Axes, found: Mapping[str, Importance]) -> None:
-    places = np.arange(len(found))
-    growths, spreads = ([getattr(place, part) for place in found.values()] for part in ("growth", "spread"))
-    axes.barh(places, growths, xerr=spreads, color=MODEL.color, ecolor=DARK_GREY, height=0.65, capsize=2)
-    axes.set_yticks(places, [printable(name, 28) for name in found])
+    positions = np.arange(len(found))
+    growths, spreads = zip(*((one.growth, one.spread) for one in found.values()), strict=True)
+    axes.barh(positions, growths, xerr=spreads, color=MODEL.color, ecolor=DARK_GREY, height=0.65, capsize=2)
+    axes.set_yticks(positions, [printable(name, 28) for name in found])
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.grid(False, axis="y")

@@ -9,12 +9,12 @@ import typer
 
 from forecast.commands.options import Quiet, RunArgument, RunsDir
 
+Format = Literal["onnx", "keras", "saved-model"]
+
 
 def command(
     run: RunArgument,
-    format: Annotated[
-        Literal["onnx", "keras", "saved-model"], typer.Option(help="What the network is written as.")
-    ] = "onnx",
+    format: Annotated[Format, typer.Option(help="What the network is written as.")] = "onnx",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The folder to write. (default: RUN-FORMAT)")
     ] = None,

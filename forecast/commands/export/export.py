@@ -1,4 +1,4 @@
-"""A run's network as a file for other programs, with all that these must know."""
+"""A run's network as a file for other programs, with all that they must know to use it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ import os
 from collections.abc import Collection, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
-from forecast.commands.export.handout import program, readme
+from forecast.commands.export import Format
+from forecast.commands.export.in_units import Statistics, graph_in_units, inputs_in_units, statistics_of
+from forecast.commands.export.instructions import render_program, render_readme
 from forecast.config import DataConfig
+from forecast.data.clock import Clock
 from forecast.data.features import calendar_names
 from forecast.data.newest import NewestRows, newest_rows
-from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import arrange
 from forecast.data.windows import fill_forward
-from forecast.errors import ConfigError, DataError
+from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.model import Model
-from forecast.models.measurement import Statistics, inputs_in_units, statistics_of
 from forecast.models.network import Shape
 from forecast.models.runtimes import ONNX
 from forecast.runs.documents import to_json
@@ -29,8 +31,6 @@ from forecast.runs.files import write_folder
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel, typical_panel
 from forecast.runs.run import Run
-
-Format = Literal["onnx", "keras", "saved-model"]
 
 _ABOUT = "export.json"
 
@@ -48,8 +48,8 @@ def export(
 ) -> Path:
     """Write the network that makes a run's forecasts into a folder of its own, for other programs.
 
-    It takes rows and returns forecasts in the columns' own units. Beside it stand a README, the same as
-    ``export.json``, an example, and a program that forecasts it.
+    The network takes rows and returns forecasts in the columns' own units. The folder also holds a README, the same
+    information as ``export.json``, an example, and a program that forecasts it.
 
     Args:
         run: A run or its name.
@@ -68,40 +68,42 @@ def export(
     if format not in get_args(Format):
         raise ConfigError(f"There is no format {format!r}.", f"Formats: {', '.join(get_args(Format))}.")
     run = find(run, runs_dir=runs_dir)
-    place = Path(os.path.realpath(folder or f"{run.name}-{format}"))
-    _check_place(place, overwrite)
+    folder = Path(os.path.realpath(folder or f"{run.name}-{format}"))
+    _check_folder(folder, overwrite)
     newest, source = _example_rows(run)
     shape = run.shape
-    with write_folder(place) as beside:
-        statistics = statistics_of(run.scaler, run.config.data, shape)
-        network = _write_network(run, shape, statistics, format, beside)
+    statistics = statistics_of(run.scaler, run.config.data, shape)
+    with write_folder(folder) as unfinished:
+        network = _write_network(run, shape, statistics, format, unfinished)
         about = _about(run, shape, statistics, newest.rows.panel, format) | {"network": network}
         texts = {
-            "README.md": readme(about, source),
-            "use.py": program(about),
+            "README.md": render_readme(about, source),
+            "use.py": render_program(about),
             "example.json": to_json(_example(newest, run.config.data, about["inputs"])),
         }
         for name, text in texts.items():
-            (beside / name).write_text(text, encoding="utf-8")
-        files = sorted([*_files_of(beside), _ABOUT])
-        (beside / _ABOUT).write_text(to_json(about | {"files": files}), encoding="utf-8")
-    return place
+            (unfinished / name).write_text(text, encoding="utf-8")
+        files = sorted([*_files_of(unfinished), _ABOUT])
+        (unfinished / _ABOUT).write_text(to_json(about | {"files": files}), encoding="utf-8")
+    return folder
 
 
-def _check_place(place: Path, overwrite: bool) -> None:
-    if not os.path.lexists(place):
+def _check_folder(folder: Path, overwrite: bool) -> None:
+    if not os.path.lexists(folder):
         return
+    output = phrase("--output", "folder=")
     if not overwrite:
-        raise ConfigError(f"{place} is there already.", "Name another with --output, or replace it with --overwrite.")
+        advice = f"Name another with {output}, or replace it with {setting('overwrite', True)}."
+        raise ConfigError(f"{folder} is there already.", advice)
     try:
-        listed = json.loads((place / _ABOUT).read_bytes())["files"]
-        strange = sorted(set(_files_of(place)) - set(listed))
+        listed = json.loads((folder / _ABOUT).read_bytes())["files"]
+        strange = sorted(set(_files_of(folder)) - set(listed))
     except (OSError, ValueError, KeyError, TypeError):
-        raise ConfigError(f"{place} is no export, so it is not replaced.", "Name another with --output.") from None
+        raise ConfigError(f"{folder} is no export, so it is not replaced.", f"Name another with {output}.") from None
     if strange:
         raise ConfigError(
-            f"{place} holds {strange[0]!r}, which no export put there, so it is not replaced.",
-            "Move that elsewhere, or name another folder with --output.",
+            f"{folder} holds {strange[0]!r}, which no export put there, so it is not replaced.",
+            f"Move that elsewhere, or name another folder with {output}.",
         )
 
 
@@ -129,15 +131,18 @@ def _write_network(run: Run, shape: Shape, statistics: Statistics, format: Forma
         reason = "it was not seen to forecast the same with ONNX Runtime when the run was made"
         raise ConfigError(
             f"The network of {run.name} is not written as ONNX: {reason}.",
-            f"Take another format: forecast export {run.name} --format saved-model",
+            "Take another format: "
+            + phrase(
+                f"forecast export {run.name} --format saved-model",
+                f"forecast.export({run.name!r}, format='saved-model')",
+            ),
         )
     members = [member.weights for member in Model.load(run, which).members]
     if format == "onnx":
-        from forecast.models.backends.onnx import graph_in_units
-
         (folder / "network.onnx").write_bytes(graph_in_units(parts, shape, members, statistics))
         return "network.onnx"
-    from forecast.models.backends.keras import filled_network, network_in_units
+    from forecast.commands.export.keras_layers import network_in_units
+    from forecast.models.backends.keras import filled_network
 
     networks = [filled_network(parts, shape, weights) for weights in members]
     network = network_in_units(parts, shape, networks, statistics)
@@ -173,13 +178,13 @@ def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format:
         "quantiles": parts.quantiles,
         "series": scaler.series_ids,
         "logged": [name for name, is_logged in zip(scaler.columns, scaler.logged, strict=True) if is_logged],
-        "low": _known(statistics.bounds.low),
-        "high": _known(statistics.bounds.high),
+        "low": _none_if_infinite(statistics.bounds.low),
+        "high": _none_if_infinite(statistics.bounds.high),
         "circular": statistics.bounds.circular.tolist(),
     }
 
 
-def _known(limits: Floats) -> list[list[float | None]]:
+def _none_if_infinite(limits: Floats) -> list[list[float | None]]:
     return [[value if np.isfinite(value) else None for value in row] for row in limits.tolist()]
 
 

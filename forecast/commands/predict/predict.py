@@ -7,16 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from forecast.data.panel import Clock
-from forecast.data.read import Source
-from forecast.errors import DataError, RunError
-from forecast.inference.newest import newest_paths
-from forecast.model import forecasters, load_models
+from forecast.data.clock import Clock
+from forecast.errors import DataError, RunError, phrase, setting
+from forecast.model import forecasters, load_models, newest_paths
 from forecast.progress import NullProgress, Progress
+from forecast.requests import request_forecast
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
-from forecast.workflows.requests import request_forecast
+from forecast.sources.read import Source
 
 
 def predict(
@@ -44,7 +43,7 @@ def predict(
         lacking = f" or do not hold {', '.join(map(repr, known))} for the steps ahead" if known else ""
         raise DataError(
             f"The rows that {run.name} was trained on end in a gap{lacking}, so no forecast follows them.",
-            f"Give newer rows: forecast predict {run.name} FILE",
+            f"Give newer rows: {phrase(f'forecast predict {run.name} FILE', f'forecast.predict({run.name!r}, rows)')}",
         )
     return forecast
 
@@ -58,16 +57,16 @@ def sample_paths(
     runs_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Ways in which the H steps after the last row may go: unique_id, ds, cutoff, path and a column for each network.
+    """Sample paths of the H steps after the last row: unique_id, ds, cutoff, path and a column for each network.
 
-    The quantiles of the paths are those of the intervals, and their steps hang together as the errors of the validation
-    span did: from paths one can tell how likely a sum, a maximum or a first crossing is.
+    The quantiles of the paths are those of the intervals. The steps of a path depend on each other as the errors of the
+    validation span did, so paths show how likely a sum, a maximum or a first crossing is.
 
     Args:
         run: A run or its name.
         source: New rows to forecast from; None for the rows that it was trained on, which are read again.
         count: Paths of each series and target.
-        seed: Decides which.
+        seed: Decides the paths.
         runs_dir: Where runs live.
         progress: Receives notes, warnings and progress.
 
@@ -80,7 +79,9 @@ def sample_paths(
     models = load_models(run, run.forecast_weights)
     intervals = request.updated_intervals(models)
     if intervals is None:
-        raise RunError(f"{run.name} has no intervals to draw paths from.", "Train it again with --levels 80,95.")
+        raise RunError(
+            f"{run.name} has no intervals to draw paths from.", f"Train it again with {setting('levels', '80,95')}."
+        )
     return newest_paths(request.newest, forecasters(models, request.newest.rows), intervals, count, seed)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from forecast.data.panel import Panel
 from forecast.data.prepare import prepare
-from forecast.data.read import Source
 from forecast.evaluation.scoring import Evaluation
 from forecast.models.catalogue import network_configs
 from forecast.plots.results import Explained, RunResults
@@ -16,6 +15,7 @@ from forecast.runs.files import write_atomically
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
+from forecast.sources.read import Source
 
 
 def write_report(run: Run | str, output: Path, source: Source | None = None, *, runs_dir: Path | None = None) -> Path:

@@ -1,4 +1,4 @@
-"""The web application: what is asked for where, within which limits, and what is answered."""
+"""The web application: its paths, its limits, its responses."""
 
 from __future__ import annotations
 
@@ -13,21 +13,16 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 
-from forecast.commands.serve.service import Service, as_json
+from forecast.commands.serve.service import Service, to_bytes
 from forecast.errors import ForecastError
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a client may ask for.
+    """How much a client may ask for."""
 
-    Args:
-        body: The most bytes of a request.
-        seconds: The longest that a body may take to arrive, and a forecast to be made.
-    """
-
-    body: int
-    seconds: float
+    body: int  # bytes of a request
+    seconds: float  # until a body has arrived, and until a forecast has been made
 
 
 class Refusal(BaseModel):
@@ -43,7 +38,7 @@ class Health(BaseModel):
     status: Literal["ok"]
 
 
-class Answer(BaseModel):
+class ForecastResponse(BaseModel):
     """A forecast."""
 
     forecast: Annotated[
@@ -53,7 +48,7 @@ class Answer(BaseModel):
     warnings: Annotated[list[str], Field(description="What was mended or left out of the rows.")]
 
 
-class Model(BaseModel):
+class ServedModel(BaseModel):
     """What is served."""
 
     name: Annotated[str, Field(description="Name of the run.")]
@@ -76,12 +71,7 @@ class Model(BaseModel):
 
 
 def create_app(service: Service, limits: Limits) -> FastAPI:
-    """The application that serves one run.
-
-    Args:
-        service: The run.
-        limits: How much a client may ask for.
-    """
+    """The application that serves one run."""
     # Pages for /docs would be fetched from elsewhere; /openapi.json says the same.
     app = FastAPI(title=f"Forecasts of {service.run.name}", version=version("forecast"), docs_url=None, redoc_url=None)
 
@@ -91,13 +81,13 @@ def create_app(service: Service, limits: Limits) -> FastAPI:
         return Health(status="ok")
 
     @app.get("/model")
-    async def model() -> Model:
+    async def model() -> ServedModel:
         """Say what is served, and how good it was."""
-        return described(service)
+        return describe(service)
 
     @app.post(
         "/forecast",
-        response_model=Answer,
+        response_model=ForecastResponse,
         responses={code: {"model": Refusal} for code in (408, 413, 422, 503, 504)},
         openapi_extra={
             "requestBody": {"required": True, "content": {"application/json": {"schema": service.reader.schema()}}}
@@ -106,22 +96,22 @@ def create_app(service: Service, limits: Limits) -> FastAPI:
     async def make_forecast(request: Request) -> Response:
         """Forecast the steps after the last of these rows."""
         try:
-            return Response(await _answer(request, service, limits), media_type="application/json")
+            return Response(await _respond(request, service, limits), media_type="application/json")
         except asyncio.CancelledError:  # the server stops, and has waited for this one as long as it may
             raise _refused(503, "The server is stopping.", "Try again later.") from None
 
-    app.add_exception_handler(ForecastError, _explained)
-    app.add_exception_handler(StarletteHTTPException, _explained)
-    app.add_exception_handler(ClientDisconnect, _explained)
-    app.add_exception_handler(Exception, _explained)
+    app.add_exception_handler(ForecastError, _explain)
+    app.add_exception_handler(StarletteHTTPException, _explain)
+    app.add_exception_handler(ClientDisconnect, _explain)
+    app.add_exception_handler(Exception, _explain)
     return app
 
 
-def described(service: Service) -> Model:
+def describe(service: Service) -> ServedModel:
     """What `/model` answers."""
     run, reader, metrics, data = service.run, service.reader, service.metrics, service.run.config.data
     several = len(run.data["series_ids"]) > 1
-    return Model(
+    return ServedModel(
         name=run.name,
         model=metrics["model"],
         time=reader.time,
@@ -142,16 +132,11 @@ def described(service: Service) -> Model:
     )
 
 
-async def _answer(request: Request, service: Service, limits: Limits) -> bytes:
-    """The forecast that is asked for, within the limits.
-
-    Raises:
-        HTTPException: If a limit is passed.
-        ForecastError: If the request cannot be answered.
-    """
+async def _respond(request: Request, service: Service, limits: Limits) -> bytes:
+    """The forecast that is asked for, within the limits; an HTTPException or ForecastError if there is none."""
     try:
         async with asyncio.timeout(limits.seconds):
-            body = await _body(request, limits.body)
+            body = await _read_body(request, limits.body)
     except TimeoutError:
         raise _refused(408, f"The body took longer than {limits.seconds:g} s to arrive.") from None
     try:
@@ -163,23 +148,17 @@ async def _answer(request: Request, service: Service, limits: Limits) -> bytes:
         ) from None
 
 
-async def _body(request: Request, most: int) -> bytes:
-    """The body of a request, if it is not larger than allowed; what a client says of its size is only believed so far.
-
-    Raises:
-        HTTPException: If it is larger.
-    """
+async def _read_body(request: Request, most: int) -> bytes:
+    """The body of a request; a client's declared size is not trusted: the bytes are counted as they come."""
+    error = _refused(413, f"The body is larger than {most:,} bytes.", "Send fewer rows.")
     declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > most:
+        raise error
     body = bytearray()
-    too_large = declared.isdecimal() and int(declared) > most
-    if not too_large:
-        async for part in request.stream():
-            body += part
-            if len(body) > most:
-                too_large = True
-                break
-    if too_large:
-        raise _refused(413, f"The body is larger than {most:,} bytes.", "Send fewer rows, or serve with --max-body.")
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            raise error
     return bytes(body)
 
 
@@ -187,22 +166,19 @@ def _refused(status: int, error: str, advice: str = "") -> HTTPException:
     return HTTPException(status, {"error": error, "advice": advice})
 
 
-async def _explained(request: Request, error: Exception) -> Response:
+async def _explain(request: Request, error: Exception) -> Response:
     """Any error as a client is told it: never a traceback."""
     headers = None
     if isinstance(error, ForecastError):
-        status = 422 if error.exit_code == 2 else 503
-        refusal = dict(zip(("error", "advice"), error.text("json"), strict=True))
+        status, (message, advice) = 422 if error.exit_code == 2 else 503, error.text("json")
     elif isinstance(error, StarletteHTTPException):
         status, headers = error.status_code, error.headers
-        where = "/forecast (POST), /model, /health, /openapi.json"
-        said = {
-            "error": f"{HTTPStatus(status).phrase}: {request.method} {request.url.path}.",
-            "advice": f"There are {where}.",
-        }
-        refusal = error.detail if isinstance(error.detail, dict) else said
+        message = f"{HTTPStatus(status).phrase}: {request.method} {request.url.path}."
+        advice = "There are /forecast (POST), /model, /health, /openapi.json."
+        if isinstance(error.detail, dict):
+            message, advice = error.detail["error"], error.detail["advice"]
     elif isinstance(error, ClientDisconnect):
-        status, refusal = 400, {"error": "The client went away.", "advice": ""}
+        status, message, advice = 400, "The client went away.", ""
     else:
-        status, refusal = 500, {"error": "The forecast failed; the server's log says why.", "advice": ""}
-    return Response(as_json(refusal), status, headers, "application/json")
+        status, message, advice = 500, "The forecast failed; the server's log says why.", ""
+    return Response(to_bytes({"error": message, "advice": advice}), status, headers, "application/json")

@@ -1,4 +1,4 @@
-"""What several ask one network, computed together."""
+"""The windows of several requests, forecast by one call of a network."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from forecast.models.runtimes import Runtime, States
 
 
 @dataclass(frozen=True)
-class _Together:
-    """Rows below one another, wherever they came from."""
+class _JoinedRows:
+    """The rows of several requests below one another."""
 
     inputs: NDArray[np.float32]
     identity: Ints
@@ -25,30 +25,28 @@ class _Together:
 
 
 class Batch:
-    """A network that has been asked for some windows of some rows, and knows their forecasts.
+    """A network that has already forecast the windows of several requests.
 
     Args:
-        network: Who computes, once.
-        asked: Rows, each with the first rows of windows, ascending.
+        network: Computes the forecasts, once.
+        requests: Rows, each with the first rows of its windows, ascending.
     """
 
-    def __init__(self, network: Runtime, asked: Sequence[tuple[RowSource, Ints]]) -> None:
-        counts = [len(fed.identity) for fed, _ in asked]
-        rows = _Together(
-            np.concatenate([fed.inputs_at(np.arange(n_rows)) for (fed, _), n_rows in zip(asked, counts, strict=True)]),
-            np.concatenate([fed.identity for fed, _ in asked]),
-        )
+    def __init__(self, network: Runtime, requests: Sequence[tuple[RowSource, Ints]]) -> None:
+        counts = [len(rows.identity) for rows, _ in requests]
+        inputs = [rows.inputs_at(np.arange(count)) for (rows, _), count in zip(requests, counts, strict=True)]
+        joined = _JoinedRows(np.concatenate(inputs), np.concatenate([rows.identity for rows, _ in requests]))
         offsets = np.cumsum([0, *counts[:-1]])
-        starts = [own + offset for (_, own), offset in zip(asked, offsets, strict=True)]
-        answers = network.forecast(rows, np.concatenate(starts))
-        ends = np.cumsum([len(own) for own in starts])
+        starts = [starts + offset for (_, starts), offset in zip(requests, offsets, strict=True)]
+        forecasts = network.forecast(joined, np.concatenate(starts))
+        ends = np.cumsum([len(of_request) for of_request in starts])[:-1]
         self._network = network
-        self._known = [(*pair, own) for pair, own in zip(asked, np.split(answers, ends[:-1]), strict=True)]
+        self._known = [(*request, part) for request, part in zip(requests, np.split(forecasts, ends), strict=True)]
 
     def forecast(self, rows: RowSource, starts: Ints) -> NDArray[np.float32]:
-        """Scaled forecasts [N, H, D] or [N, H, D, Q] of windows with these first rows [N], which were asked for."""
-        known, answers = next((known, answers) for source, known, answers in self._known if source is rows)
-        return answers[np.searchsorted(known, starts)]
+        """Scaled forecasts [N, H, D] or [N, H, D, Q] of windows of a request, by their first rows [N]."""
+        known, forecasts = next((known, forecasts) for source, known, forecasts in self._known if source is rows)
+        return forecasts[np.searchsorted(known, starts)]
 
     def state_shapes(self, n_series: int) -> list[tuple[int, ...]]:
         """The shapes of the states of a network that carries them for some series."""

@@ -1,4 +1,4 @@
-"""What a client may ask: the body of a request, checked before anything is computed, as the table that is forecast."""
+"""The body of a request: checked before anything is computed, and read as the table that is forecast."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pandas as pd
 from pydantic import ConfigDict, FailFast, Field, FiniteFloat, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from forecast.errors import ConfigError, DataError
+from forecast.errors import ConfigError, DataError, setting
 from forecast.runs.run import Run
 
-# What the long format of the field calls the time and the series; a run that was told other names keeps to those.
+# The names of the long format for the time and the series; a run that was given other names keeps those.
 _TIME, _SERIES = "ds", "unique_id"
 
-# Unless a run needs more, a request may hold so many rows.
+# The most rows of a request, unless a run needs more.
 _ROWS = 10_000
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
@@ -39,8 +39,8 @@ class RequestReader:
         self.max_rows = max_rows or max(_ROWS, 2 * needed)
         if self.max_rows < needed:
             raise ConfigError(
-                f"--max-rows {max_rows} is too few: a forecast of {run.name} needs {needed:,} rows.",
-                f"Allow at least --max-rows {needed}.",
+                f"{setting('max_rows', max_rows)} is too few: a forecast of {run.name} needs {needed:,} rows.",
+                f"Allow at least {setting('max_rows', needed)}.",
             )
         time = Annotated[str, Field(description="Time, as ISO 8601 or as the run was given it.")]
         columns: dict[str, Any] = {self.time: Required[time]}
@@ -77,38 +77,34 @@ class RequestReader:
 
     def _refusal(self, error: ValidationError) -> DataError:
         first = error.errors(include_url=False)[0]
-        kind, place = first["type"], first["loc"]
-        listed = ", ".join(map(repr, self.columns))
+        kind, location = first["type"], first["loc"]
+        fields, form = f"Fields: {', '.join(map(repr, self.columns))}.", 'Send {"rows": [{…}, …]}'
         if kind == "json_invalid":
-            return DataError(f"The body is not JSON: {first['ctx']['error']}.", 'Send {"rows": [{…}, …]}.')
+            return DataError(f"The body is not JSON: {first['ctx']['error']}.", f"{form}.")
         if kind == "too_long":
-            return DataError(
-                f"The table has more than {self.max_rows:,} rows.", "Send the newest ones, or serve with --max-rows."
-            )
+            return DataError(f"The table has more than {self.max_rows:,} rows.", "Send only the newest ones.")
         if kind == "too_short":
-            return DataError("The table has no rows.", 'Send {"rows": [{…}, …]}.')
-        if len(place) < 2:
-            where = f"{place[0]!r}" if place else "The body"
-            return DataError(f"{where}: {_plain(first['msg'])}.", 'Send {"rows": [{…}, …]} and nothing beside it.')
-        where = f"the table, row {int(place[1]) + 1}"
-        if len(place) < 3:
-            return DataError(
-                f"{where}: {_plain(first['msg'])}. Received: {_shown(first['input'])}.", f"Fields: {listed}."
-            )
-        if kind == "extra_forbidden":
-            return DataError(f"{where}: the run {self._run.name} knows no column {place[2]!r}.", f"It knows {listed}.")
-        if kind == "missing":
-            return DataError(f"{where}: column {place[2]!r} is missing.", f"Fields: {listed}.")
-        return DataError(
-            f"{where}, column {place[2]!r}: {_plain(first['msg'])}. Received: {_shown(first['input'])}.",
-            "Write a missing value as null.",
+            return DataError("The table has no rows.", f"{form}.")
+        said = (
+            first["msg"]
+            .replace("Input should be", "must be")
+            .replace("Extra inputs are not permitted", "no such field")
         )
+        if len(location) < 2:
+            where = f"{location[0]!r}" if location else "The body"
+            return DataError(f"{where}: {said}.", f"{form} and nothing beside it.")
+        where = f"the table, row {int(location[1]) + 1}"
+        received = f"Received: {_shorten(first['input'])}."
+        if len(location) < 3:
+            return DataError(f"{where}: {said}. {received}", fields)
+        column = repr(location[2])
+        if kind == "extra_forbidden":
+            return DataError(f"{where}: the run {self._run.name} knows no column {column}.", fields)
+        if kind == "missing":
+            return DataError(f"{where}: column {column} is missing.", fields)
+        return DataError(f"{where}, column {column}: {said}. {received}", "Write a missing value as null.")
 
 
-def _plain(message: str) -> str:
-    return message.replace("Input should be", "must be").replace("Extra inputs are not permitted", "no such field")
-
-
-def _shown(value: object) -> str:
+def _shorten(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]}…"

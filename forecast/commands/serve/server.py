@@ -1,4 +1,4 @@
-"""The process that serves: its socket, its signals, its end."""
+"""The server process: its socket, its signals, its end."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
-from forecast.errors import MachineError
+from forecast.errors import MachineError, setting
 
-# Seconds that requests may still take once the server was asked to stop.
+# Seconds that requests may still take after the server was asked to stop.
 _GRACE = 4
 
 
 def serve(app: FastAPI, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Answer requests until SIGINT or SIGTERM; then finish those that are being answered.
 
-    Args:
-        app: What answers.
-        host: Address to listen on.
-        port: Port to listen on; 0 for any that is free.
-        ready: Is told the address once clients can connect.
+    Calls ``ready`` with the address once clients can connect; port 0 takes any that is free.
 
     Raises:
         MachineError: If the address cannot be listened on.
@@ -32,7 +28,8 @@ def serve(app: FastAPI, host: str, port: int, ready: Callable[[str], None]) -> N
         listening = socket.create_server(address[:2], family=family, backlog=1024)
     except OSError as error:
         raise MachineError(
-            f"Cannot listen on {host}, port {port}: {error.strerror}.", "Choose another one with --host and --port."
+            f"Cannot listen on {host}, port {port}: {error.strerror}.",
+            f"Choose another one with {setting('host')} and {setting('port')}.",
         ) from None
     config = uvicorn.Config(
         app,
@@ -47,7 +44,7 @@ def serve(app: FastAPI, host: str, port: int, ready: Callable[[str], None]) -> N
         timeout_graceful_shutdown=_GRACE,
     )
     server = uvicorn.Server(config)
-    # uvicorn raises a signal again once it has stopped: it has been heeded then, and is no failure.
+    # uvicorn raises a signal again once it has stopped. By then the signal was obeyed, and is no failure.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
     shown = f"[{host}]" if family == socket.AF_INET6 else host

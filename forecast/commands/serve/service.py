@@ -1,4 +1,4 @@
-"""A run that answers many requests: its networks are loaded once, and compute for all who wait at the same time."""
+"""A run that answers many requests: its networks are loaded once, and forecast for all that wait in one call."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from forecast.data.prepare import Rows
 from forecast.data.windows import Ints
 from forecast.model import Model, load_models
 from forecast.progress import NullProgress
+from forecast.requests import ForecastRequest, request_forecast
 from forecast.runs.calibration import intervals_of
 from forecast.runs.csv_tables import to_records
 from forecast.runs.run import Run
-from forecast.workflows.requests import ForecastRequest, request_forecast
 
 # More requests in one batch gain nothing, and the first of them waits for the last.
 _MOST_AT_ONCE = 32
 
 
 class _Warnings(NullProgress):
-    """Keeps the warnings."""
+    """Keeps the warnings of one request."""
 
     def __init__(self) -> None:
-        self.kept: list[str] = []
+        self.texts: list[str] = []
 
     def warn(self, text: str) -> None:
-        """Keep."""
-        self.kept.append(text)
+        """Keep a warning."""
+        self.texts.append(text)
 
 
 class Service:
@@ -53,20 +53,20 @@ class Service:
         self._models = load_models(run, run.forecast_weights)
         intervals_of(run, "end")  # read now, and kept for the requests
         self._waiting: Queue[tuple[bytes, Future[bytes]]] = Queue()
-        # A daemon, which the end of the process does not wait for: what clients wait for has been answered by then.
+        # A daemon, because the end of the process need not wait for it: all requests have been answered by then.
         Thread(target=self._work, name="forecasts", daemon=True).start()
 
     def submit(self, body: bytes) -> Future[bytes]:
-        """The answer to a request, as JSON: the forecast after its last row, as `predict` makes it, and warnings.
+        """The response to a request, as JSON: the forecast after its last row, as `predict` makes it, and warnings.
 
         Args:
             body: The request. While it waits, it can be cancelled.
 
         The future raises a `DataError` if the request cannot be read, or its rows do not fit the run.
         """
-        answer: Future[bytes] = Future()
-        self._waiting.put((body, answer))
-        return answer
+        response: Future[bytes] = Future()
+        self._waiting.put((body, response))
+        return response
 
     def _work(self) -> None:
         while True:
@@ -76,42 +76,41 @@ class Service:
                     batch.append(self._waiting.get_nowait())
             except Empty:
                 pass
-            self._answer(batch)
+            self._respond(batch)
 
-    def _answer(self, batch: list[tuple[bytes, Future[bytes]]]) -> None:
-        ready: list[tuple[Future[bytes], ForecastRequest, list[str]]] = []
-        for body, answer in batch:
-            if answer.set_running_or_notify_cancel():
-                progress = _Warnings()
+    def _respond(self, batch: list[tuple[bytes, Future[bytes]]]) -> None:
+        readable: list[tuple[Future[bytes], ForecastRequest, list[str]]] = []
+        for body, response in batch:
+            if response.set_running_or_notify_cancel():
+                warnings = _Warnings()
                 try:
-                    request = request_forecast(self.run, self.reader.read(body), progress)
+                    request = request_forecast(self.run, self.reader.read(body), warnings)
                 except Exception as error:
-                    answer.set_exception(error)
+                    response.set_exception(error)
                 else:
-                    ready.append((answer, request, progress.kept))
-        if not ready:
+                    readable.append((response, request, warnings.texts))
+        if not readable:
             return
-        asked = [pair for _, request, _ in ready for pair in request.windows]
+        windows = [pair for _, request, _ in readable for pair in request.windows]
         try:
-            models = {name: _batched(model, asked) for name, model in self._models.items()}
+            models = {name: _batched(model, windows) for name, model in self._models.items()}
         except Exception as error:
-            for answer, _, _ in ready:
-                answer.set_exception(error)
+            for response, _, _ in readable:
+                response.set_exception(error)
             return
-        for answer, request, warnings in ready:
+        for response, request, texts in readable:
             try:
-                found = {"forecast": to_records(request.forecast(models)), "warnings": warnings}
-                answer.set_result(as_json(found))
+                response.set_result(to_bytes({"forecast": to_records(request.forecast(models)), "warnings": texts}))
             except Exception as error:
-                answer.set_exception(error)
+                response.set_exception(error)
 
 
-def _batched(model: Model, asked: Sequence[tuple[Rows, Ints]]) -> Model:
-    """A model that knows its forecasts of some windows, which its members have computed together."""
-    members = (replace(member, runtime=Batch(member.runtime, asked)) for member in model.members)
+def _batched(model: Model, windows: Sequence[tuple[Rows, Ints]]) -> Model:
+    """A model that has already forecast the windows of several requests."""
+    members = (replace(member, runtime=Batch(member.runtime, windows)) for member in model.members)
     return replace(model, members=tuple(members))
 
 
-def as_json(answer: object) -> bytes:
-    """An answer as it is sent."""
-    return json.dumps(answer, allow_nan=False, ensure_ascii=False).encode()
+def to_bytes(document: object) -> bytes:
+    """A JSON document as it is sent."""
+    return json.dumps(document, allow_nan=False, ensure_ascii=False).encode()

@@ -38,25 +38,25 @@ def command(
 
     progress = ConsoleProgress(quiet)
     found = find(run, runs_dir=runs_dir)
-    kept = state or found.path.with_name(f"{found.name}.stream.json")
-    headed = False
+    state = state or found.path.with_name(f"{found.name}.stream.json")
+    has_header = False
     with (
-        locked(kept.with_name(f".{kept.name}.lock"), f"The stream {kept}", "name another state with --state"),
+        locked(state.with_name(f".{state.name}.lock"), f"The stream {state}", "name another state with --state"),
         progress.heeding_signals(),
     ):
         if restart:
-            kept.unlink(missing_ok=True)
-        growing = Stream(found, kept)
+            state.unlink(missing_ok=True)
+        stream = Stream(found, state)
         if history is not None:
-            growing.remember(history)
+            stream.remember(history)
         try:
-            for forecast in stream_rows(growing, source, follow=follow, date_format=date_format, progress=progress):
+            for forecast in stream_rows(stream, source, follow=follow, date_format=date_format, progress=progress):
                 if as_json:
                     sys.stdout.write(json.dumps(to_records(forecast), allow_nan=False, ensure_ascii=False) + "\n")
                 else:
                     content = frame_to_csv(forecast)
-                    print_csv(content.split(b"\n", 1)[1] if headed else content)
-                    headed = True
+                    print_csv(content.split(b"\n", 1)[1] if has_header else content)
+                    has_header = True
                 sys.stdout.flush()
         except BrokenPipeError:  # whoever read the forecasts has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""The end of a series that grows: the newest rows, and what a network remembers of all the others."""
+"""The most recent rows of a series that grows, and the states of the networks that have read all of it."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from forecast.data.clock import LONGEST_CLOSURE, Clock, Times
 from forecast.data.newest import count_measured
-from forecast.data.panel import LONGEST_CLOSURE, Clock, Floats, Times
-from forecast.errors import DataError
+from forecast.data.panel import Floats
+from forecast.errors import DataError, phrase
 
+# The states of each network by its name, each [S, U].
 States = Mapping[str, tuple[NDArray[np.float32], ...]]
+
+RESTART = phrase("--restart", "a new Stream")
 
 
 @dataclass(frozen=True)
-class Tail:
-    """The newest rows of one series. Growing makes another one, so that what is refused changes nothing.
+class RecentRows:
+    """The most recent rows of one series. `append` returns new ones, so a row that is refused changes nothing.
 
     Args:
         times: Timestamps [n], unbroken on the clock.
-        values: In their own units, [n, C]; the last columns are those that are known ahead.
+        values: In the columns' own units, [n, C]; the last columns are those that are known ahead.
         n_known: How many those are.
-        states: What each network remembers, by name; empty where the rows say it all.
+        states: The states of each network after the last row; empty where the networks see only these rows.
     """
 
     times: Times
@@ -32,33 +36,27 @@ class Tail:
     n_known: int
     states: States = field(default_factory=dict)
 
-    def has(self, time: np.datetime64, values: Floats) -> bool:
-        """Whether this very row is here already."""
-        here = int(np.searchsorted(self.times, time))
-        if here == len(self.times) or self.times[here] != time:
+    def contains(self, time: np.datetime64, values: Floats) -> bool:
+        """Whether this very row is among them."""
+        row = int(np.searchsorted(self.times, time))
+        if row == len(self.times) or self.times[row] != time:
             return False
-        return np.array_equal(self.values[here], values, equal_nan=True)
+        return np.array_equal(self.values[row], values, equal_nan=True)
 
-    def begins_after(self, time: np.datetime64) -> bool:
-        """Whether a time is older than all that is kept."""
+    def begin_after(self, time: np.datetime64) -> bool:
+        """Whether a time is older than all rows that are kept."""
         return len(self.times) > 0 and bool(time < self.times[0])
 
-    def grown(self, time: np.datetime64, values: Floats, clock: Clock, longest: int) -> Tail:
-        """The tail with one row more; the oldest are let go.
-
-        Args:
-            time: The row's timestamp.
-            values: The row, [C].
-            clock: The beat of the series.
-            longest: How many rows are kept.
+    def append(self, time: np.datetime64, values: Floats, clock: Clock, most: int) -> RecentRows:
+        """The rows with one more of values [C]; only the newest ``most`` are kept.
 
         Raises:
-            DataError: If the row is out of order, or does not follow on the last one.
+            DataError: If the row is out of order, or is not the next one after the last.
         """
         if not len(self.times):
             return replace(self, times=np.array([time]), values=values[None])
         if time <= self.times[-1]:
-            return self._filled_in(time, values)
+            return self._with_measurements(time, values)
         expected = clock.future(self.times[-1], 1)[0]
         absent = int(np.diff(clock.ordinals(np.array([self.times[-1], time])))[0]) - 1
         if clock.unit == "B" and 0 <= absent <= LONGEST_CLOSURE:  # a holiday
@@ -68,13 +66,13 @@ class Tail:
             raise DataError(
                 f"The row of {pd.Timestamp(time)} {what}: after {pd.Timestamp(self.times[-1])} comes "
                 f"{pd.Timestamp(expected)}.",
-                "Send the rows in between first (their values may be empty), or forget all before with --restart.",
+                f"Send the rows in between first (their values may be empty), or forget all before with {RESTART}.",
             )
         times, rows = np.append(self.times, time), np.concatenate([self.values, values[None]])
-        return replace(self, times=times[-longest:], values=rows[-longest:])
+        return replace(self, times=times[-most:], values=rows[-most:])
 
-    def _filled_in(self, time: np.datetime64, values: Floats) -> Tail:
-        """The tail with the measurements of a row of which only the known part was there."""
+    def _with_measurements(self, time: np.datetime64, values: Floats) -> RecentRows:
+        """The rows with the measurements of one of which only the known part was there."""
         n = self.n_known
         row = count_measured(self.values, n)
         if n and row < len(self.times) and time == self.times[row] and not np.isnan(values[:-n]).all():
@@ -85,5 +83,5 @@ class Tail:
         raise DataError(
             f"The row of {pd.Timestamp(time)} comes too late: the newest is of {pd.Timestamp(newest)}, "
             "and other values were seen for that time, or none.",
-            "Send each row once, in order of time; a correction of the past needs --restart.",
+            f"Send each row once, in order of time; a correction of the past needs {RESTART}.",
         )

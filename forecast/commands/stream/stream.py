@@ -1,69 +1,49 @@
-"""Forecasts that follow a growing series, row by row, at the same cost however long it grows."""
+"""A forecast after each new row of a growing series, at the same cost however long the series is."""
 
 from __future__ import annotations
 
-import json
-import os
-import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from forecast.commands.stream.recent_rows import Tail
-from forecast.data.lines import LineReader, lines_of
+from forecast.commands.stream.recent_rows import RESTART, RecentRows
+from forecast.commands.stream.state_file import read_state, write_state
+from forecast.data.clock import Clock
 from forecast.data.newest import newest_rows
-from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, arrange
-from forecast.data.quality import mask_sentinels
-from forecast.data.read import Source, read
-from forecast.data.windows import Ints
+from forecast.data.windows import Forecaster, Ints
 from forecast.errors import DataError, RunError
-from forecast.inference.newest import newest_forecast
-from forecast.intervals.conformal import Intervals
-from forecast.model import Model, forecasters, load_models
+from forecast.model import Model, forecasters, load_models, newest_forecast
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
-from forecast.runs.files import read_within, write_atomically
 from forecast.runs.find import find
 from forecast.runs.run import Run
-from forecast.tables.source import Source as TextSource
-
-# Bytes of a number or a time in a state file, and the states that a unit of the largest cell has.
-_LONGEST_NUMBER = 40
-_MOST_STATES = 4
-
-
-class _SavedTail(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    times: list[str]
-    values: list[list[FiniteFloat | None]]
-    states: dict[str, list[list[list[FiniteFloat]]]]
-
-
-class _Saved(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    schema_: Annotated[int, Field(alias="schema", ge=1, le=1)]
-    weights: str
-    tails: dict[str, _SavedTail]
+from forecast.sources.from_table import dialect_of
+from forecast.sources.infer_clock import snap
+from forecast.sources.quality import mask_sentinels
+from forecast.sources.read import Source, read
+from forecast.tables.input import Input
+from forecast.tables.lines import LineReader, lines_of
 
 
 class Stream:
-    """A run that is fed one row after another, and answers each with the newest forecast.
+    """A run that is fed one row after another, and returns the newest forecast after each.
 
-    A run that was trained to carry its state (``stateful``, fed step by step, not normalised by window) carries it from
-    row to row, and so remembers the whole stream. Any other sees the window that it was trained on: the last L rows.
-    Either way a row costs the same however many came before it, and the forecasts are those of an uninterrupted stream.
+    A run that was trained to carry its states (``stateful``, fed step by step, not normalised by window) carries them
+    from row to row, and so remembers the whole stream. Any other sees the window that it was trained on, the last L
+    rows. Either way a row costs the same however many came before it, and a stream that was interrupted forecasts what
+    an uninterrupted one does.
 
     Args:
         run: A run or its name.
-        state: A file that keeps what is remembered between calls; None keeps it in memory.
+        state: A file that keeps the recent rows and states between calls; None keeps them in memory.
         runs_dir: Where runs live.
 
     ``refused`` says why the last row got no forecast, one sentence for each series of the window.
@@ -73,23 +53,20 @@ class Stream:
     """
 
     def __init__(self, run: Run | str, state: Path | None = None, *, runs_dir: Path | None = None) -> None:
-        self.run = find(run, runs_dir=runs_dir)
-        config = self.run.config
-        self.columns = config.data.target + config.data.covariates + config.data.known
-        self.clock, self.state = Clock(self.run.data["freq"]), state
+        self.run, self.state = find(run, runs_dir=runs_dir), state
+        data, network = self.run.config.data, self.run.config.network
+        self.columns = data.target + data.covariates + data.known
+        self.clock = Clock(self.run.data["freq"])
         self.series_ids: tuple[str, ...] = tuple(self.run.data["series_ids"])
-        self.carries = config.network.stateful and config.network.segment == 1 and config.network.normalise == "none"
-        self._scaler, n_known = self.run.scaler, len(config.data.known)
-        self._intervals = intervals_of(self.run, "end")
-        self._longest = max(config.data.lookback, config.data.season) + config.data.longest_fill
-        self._longest += config.data.horizon if n_known else 0
-        self._empty = Tail(np.zeros(0, "datetime64[us]"), np.zeros((0, len(self.columns))), n_known)
-        self._tails: dict[str, Tail] = {}
-        self._grown: set[str] = set()
-        self._models: dict[str, Model] = {}
+        self.carries_states = network.stateful and network.segment == 1 and network.normalise == "none"
         self.refused: tuple[str, ...] = ()
+        self._scaler, self._intervals = self.run.scaler, intervals_of(self.run, "end")
+        self._most_rows = max(data.lookback, data.season) + data.longest_fill + (data.horizon if data.known else 0)
+        self._recent: dict[str, RecentRows] = {}
+        self._pushed: set[str] = set()  # the series that got a row after the history
+        self._models: dict[str, Model] = {}
         if state is not None and state.exists():
-            self._tails = self._loaded(state)
+            self._recent = read_state(state, self.run, self._most_rows, len(self.columns))
 
     def push(self, time: object, values: Mapping[str, float], series_id: str | None = None) -> pd.DataFrame | None:
         """Take one row, and forecast the H steps after it.
@@ -108,49 +85,42 @@ class Stream:
         """
         missing = [name for name in self.columns if name not in values]
         if missing:
+            listed = ", ".join(map(repr, self.columns))
             raise DataError(
-                f"Column {missing[0]!r} is missing; the run {self.run.name} takes "
-                f"{', '.join(map(repr, self.columns))}.",
+                f"Column {missing[0]!r} is missing; the run {self.run.name} takes {listed}.",
                 "Give every column, NaN for what was not measured.",
             )
         row = np.array([np.nan if values[name] is None else values[name] for name in self.columns], np.float64)
         if np.isinf(row).any():
             raise DataError(f"Column {self.columns[int(np.argmax(np.isinf(row)))]!r} is infinite.", "Give a number.")
-        return self.take(_moment(time), row, self.known_series(series_id))
+        return self.push_row(_to_datetime64(time), row, self.check_series(series_id))
 
-    def take(self, time: np.datetime64, row: Floats, series_id: str, forecast: bool = True) -> pd.DataFrame | None:
-        """The same as `push` for a row that has been read: values [C] in the order of ``columns``.
-
-        Args:
-            time: The row's timestamp.
-            row: Values [C].
-            series_id: Which series.
-            forecast: Whether to forecast, or only to remember.
-        """
-        before = self._tails.get(series_id, self._empty)
-        row = row if self.run.config.read.keep_sentinels else _without_sentinels(before, row)
-        # A source that is read again from its beginning repeats what has long been let go.
-        if before.has(time, row) or (before.begins_after(time) and series_id not in self._grown):
-            return None
-        after = before.grown(time, row, self.clock, self._longest)
-        if not forecast and not self.carries:
-            self._accept(series_id, after)
-            return None
+    def push_row(self, time: np.datetime64, row: Floats, series_id: str, forecast: bool = True) -> pd.DataFrame | None:
+        """The same as `push` for values [C] in the order of ``columns``; without ``forecast`` they are only kept."""
         data = self.run.config.data
-        panel = Panel(after.values, after.times, self.columns, self.clock, (series_id,), name=self.run.name)
-        newest = newest_rows(arrange(panel, data), data, self._scaler)
-        models = forecasters(self._models_of(newest.rows), newest.rows)
-        if self.carries:
-            after, models = self._stepped(after, newest.rows)
-        found = None
-        if forecast and len(newest.windows):
-            found = newest_forecast(newest, models, data.season, self._intervals_of(newest.rows))
-        self.refused = newest.refused
-        self._accept(series_id, after)
-        return found
+        before = self._recent_of(series_id)
+        row = row if self.run.config.read.keep_sentinels else _without_sentinels(before, row)
+        # A source that is read again from its beginning repeats rows that were dropped long ago.
+        if before.contains(time, row) or (before.begin_after(time) and series_id not in self._pushed):
+            return None
+        after = before.append(time, row, self.clock, self._most_rows)
+        result = None
+        if forecast or self.carries_states:
+            panel = Panel(after.values, after.times, self.columns, self.clock, (series_id,), name=self.run.name)
+            newest = newest_rows(arrange(panel, data), data, self._scaler)
+            after, models = self._run_models(newest.rows, after)
+            if forecast and len(newest.windows):
+                order = self._scaler.positions(newest.rows.panel.series_ids)
+                # As they stood when the run was made: they do not adapt to the stream.
+                intervals = None if self._intervals is None else self._intervals.of_series(order)
+                result = newest_forecast(newest, models, data.season, intervals)
+            self.refused = newest.refused
+        self._recent[series_id] = after
+        self._pushed.add(series_id)
+        return result
 
     def remember(self, source: Source) -> None:
-        """Take the rows of a source without forecasting: the history that a stream goes on from.
+        """Take the rows of a source without forecasting: the history before the stream.
 
         Args:
             source: Anything that `read` takes; of each series the rows since its last gap count.
@@ -161,41 +131,27 @@ class Stream:
         panel = read(source, self.run.config.read)
         if panel.clock.freq != self.clock.freq:
             raise DataError(f"The clock of the rows is {panel.clock.freq}; the run's is {self.clock.freq}.")
-        lone = panel.n_series == len(self.series_ids) == 1
+        is_only_series = panel.n_series == len(self.series_ids) == 1
         picked, stretches = panel.select(self.columns), panel.stretches()
         for series, name in enumerate(panel.series_ids):
-            rows = panel.rows(series)
-            last = rows.start + int(np.searchsorted(stretches[rows], stretches[rows.stop - 1]))
-            first = last if self.carries else max(last, rows.stop - self._longest)
-            for number in range(first, rows.stop):
-                self.take(panel.times[number], picked.values[number], self.known_series(None if lone else name), False)
-        self._grown.clear()  # what is pushed next may begin before the end of the history
+            series_id, rows = self.check_series(None if is_only_series else name), panel.rows(series)
+            after_gap = rows.start + int(np.searchsorted(stretches[rows], stretches[rows.stop - 1]))
+            first = after_gap if self.carries_states else max(after_gap, rows.stop - self._most_rows)
+            for row in range(first, rows.stop):
+                self.push_row(panel.times[row], picked.values[row], series_id, forecast=False)
+        self._pushed.clear()  # what is pushed next may begin before the end of the history
 
     def newest(self, series_id: str | None = None) -> pd.Timestamp | None:
         """The newest time of a series; None before its first row."""
-        tail = self._tails.get(self.known_series(series_id), self._empty)
-        return pd.Timestamp(tail.times[-1]) if len(tail.times) else None
+        times = self._recent_of(self.check_series(series_id)).times
+        return pd.Timestamp(times[-1]) if len(times) else None
 
     def save(self) -> None:
-        """Write what is remembered to the state file, whole or not at all."""
-        if self.state is None:
-            return
-        tails = {
-            name: {
-                "times": np.datetime_as_string(tail.times).tolist(),
-                "values": [[None if np.isnan(value) else value for value in row] for row in tail.values.tolist()],
-                "states": {name: [part.tolist() for part in parts] for name, parts in tail.states.items()},
-            }
-            for name, tail in self._tails.items()
-        }
-        saved = {"schema": 1, "weights": self._identity(), "tails": tails}
-        write_atomically(self.state, json.dumps(saved, allow_nan=False).encode())
+        """Write recent rows and states to the state file, whole or not at all."""
+        if self.state is not None:
+            write_state(self.state, self.run, self._recent)
 
-    def _accept(self, series_id: str, tail: Tail) -> None:
-        self._tails[series_id] = tail
-        self._grown.add(series_id)
-
-    def known_series(self, series_id: str | None) -> str:
+    def check_series(self, series_id: str | None) -> str:
         """The name of a series of the run, or of its only one.
 
         Raises:
@@ -208,76 +164,45 @@ class Stream:
             raise DataError(f"The run {self.run.name} knows no series {series_id!r}.", f"It knows {listed}.")
         return str(series_id)
 
-    def _identity(self) -> str:
-        return str(self.run.manifest["files"]["weights.npz"]["sha256"])
+    def _recent_of(self, series_id: str) -> RecentRows:
+        none = RecentRows(
+            np.zeros(0, "datetime64[us]"), np.zeros((0, len(self.columns))), len(self.run.config.data.known)
+        )
+        return self._recent.get(series_id, none)
 
-    def _loaded(self, path: Path) -> dict[str, Tail]:
-        again = "Begin anew with --restart."
-        try:
-            content = read_within(Path(os.path.realpath(path.parent)), path.name, self._largest_state())
-            saved = _Saved.model_validate_json(content)
-            tails = {
-                name: Tail(
-                    np.array(tail.times, dtype="datetime64[us]"),
-                    np.array(tail.values, np.float64).reshape(len(tail.times), len(self.columns)),
-                    self._empty.n_known,
-                    {key: tuple(np.array(part, np.float32) for part in parts) for key, parts in tail.states.items()},
-                )
-                for name, tail in saved.tails.items()
-            }
-        except RunError as error:
-            raise RunError(error.message, again) from None
-        except ValueError:
-            raise RunError(f"{path} is no state of a stream, or is damaged.", again) from None
-        if saved.weights != self._identity() or not set(tails) <= set(self.series_ids):
-            raise RunError(f"{path} is the state of another training than {self.run.name}.", again)
-        return tails
-
-    def _largest_state(self) -> int:
-        """Bytes that the state of this run has at most: of each series its rows, and what every network carries."""
-        config, rows = self.run.config, self._longest * (2 + len(self.columns))
-        carried = 2 * config.training.ensemble * _MOST_STATES * sum(config.network.units) if self.carries else 0
-        return _LONGEST_NUMBER * (1000 + len(self.series_ids) * (rows + carried))
-
-    def _intervals_of(self, rows: Rows) -> Intervals | None:
-        """The intervals of these series as they stood when the run was made: they do not follow the stream."""
-        order = self._scaler.positions(rows.panel.series_ids)
-        return None if self._intervals is None else self._intervals.of_series(order)
-
-    def _stepped(self, tail: Tail, rows: Rows) -> tuple[Tail, dict[str, Callable[[Ints], Floats]]]:
-        """The tail with the states after its newest row, and the forecasts from them.
+    def _run_models(self, rows: Rows, recent: RecentRows) -> tuple[RecentRows, dict[str, Forecaster]]:
+        """The recent rows with the states after the newest of them, and each model as a function of windows.
 
         Raises:
             DataError: If the row cannot be fed, because a value is missing for too long.
-            RunError: If what was remembered is of another network.
+            RunError: If a saved state is of another network.
         """
-        cutoffs = np.array(rows.panel.offsets[1:]) - self.run.config.data.horizon - 1
+        if not self._models:
+            lookback, carried = (1, rows.panel.n_series) if self.carries_states else (None, None)
+            self._models = load_models(self.run, self.run.forecast_weights, lookback, carried)
+        if not self.carries_states:
+            return recent, forecasters(self._models, rows)
+        data = self.run.config.data
+        cutoffs = np.array(rows.panel.offsets[1:]) - data.horizon - 1
         if not rows.usable[cutoffs].all():
             raise DataError(
-                f"The row of {pd.Timestamp(tail.times[-1])} lacks a value that has been missing for more than "
-                f"{self.run.config.data.longest_fill} rows, and the state cannot go on without it.",
-                "Fill it in, or forget all before with --restart.",
+                f"The row of {pd.Timestamp(recent.times[-1])} lacks a value that has been missing for more than "
+                f"{data.longest_fill} rows, and the state cannot go on without it.",
+                f"Fill it in, or forget all before with {RESTART}.",
             )
         states: dict[str, tuple[NDArray[np.float32], ...]] = {}
-        forecasts: dict[str, Callable[[Ints], Floats]] = {}
-        for name, model in self._models_of(rows).items():
+        forecasts: dict[str, Forecaster] = {}
+        for name, model in self._models.items():
             keys = [f"{name}/{number}" for number, _ in enumerate(model.members, 1)]
-            before = [tail.states.get(key) for key in keys]
+            before = [recent.states.get(key) for key in keys]
             for key, member, parts in zip(keys, model.members, before, strict=True):
                 shapes = member.runtime.state_shapes(len(cutoffs))
-                if parts is not None and [part.shape for part in parts] != shapes:
-                    raise RunError(f"The saved state {key} is not of this network.", "Begin anew with --restart.")
+                if parts is not None and [state.shape for state in parts] != shapes:
+                    raise RunError(f"The saved state {key} is not of this network.", f"Begin anew with {RESTART}.")
             values, after = model.step(rows, cutoffs, before)
             states |= {key: tuple(parts) for key, parts in zip(keys, after, strict=True)}
             forecasts[name] = partial(_forecast_of_series, values, rows)
-        return replace(tail, states=states), forecasts
-
-    def _models_of(self, rows: Rows) -> dict[str, Model]:
-        """The models by column; loaded at the first row."""
-        if not self._models:
-            lookback, carried = (1, rows.panel.n_series) if self.carries else (None, None)
-            self._models = load_models(self.run, self.run.forecast_weights, lookback, carried)
-        return self._models
+        return replace(recent, states=states), forecasts
 
 
 def stream_rows(
@@ -288,70 +213,70 @@ def stream_rows(
     date_format: str | None = None,
     progress: Progress | None = None,
 ) -> Iterator[pd.DataFrame]:
-    """Read rows as they come, and yield the forecast after each; what is remembered is saved at every pause.
+    """Read rows as they come, and yield the forecast after each; the stream is saved at every pause.
 
     Args:
-        stream: Where the rows go.
+        stream: Takes the rows.
         source: A CSV file with a header, or ``-`` for standard input.
         follow: Wait at the end of a file for it to grow.
         date_format: How the time is written; None infers it from each line, or takes what the run was given.
-        progress: Is told why rows get no forecast.
+        progress: Receives a warning where rows get no forecast.
 
     Raises:
-        DataError: If a line cannot be read or does not follow; the rows before it are saved.
+        DataError: If a line cannot be read or is not the next row; the rows before it are saved.
     """
     progress = progress or NullProgress()
     options, several = stream.run.config.read, len(stream.series_ids) > 1
     if date_format is not None:
         options = options.model_copy(update={"date_format": date_format})
     label = "standard input" if source == "-" else Path(source).name
-    origin = TextSource(b"", label, shlex.quote(source), Path(source).stem)
     reader: LineReader | None = None
-    waiting = False
-    number = 0
+    had_forecast, number = True, 0
     try:
         for line in lines_of(source, follow):
             if line is None:
                 stream.save()
                 continue
             number += 1
-            text = _decoded(line, options.encoding or "utf-8", f"{label}, line {number}")
+            text = _decode(line, options.encoding or "utf-8", f"{label}, line {number}")
             if reader is None:
-                reader = LineReader(text, stream.columns, stream.clock, options, origin, several)
+                dialect = dialect_of(options)
+                reader = LineReader(text, stream.columns, Input(label, source), dialect, options.tz, several)
                 continue
             if not text.strip():
                 continue
             row = reader.read(text, number)
             try:
-                forecast = stream.take(row.time, row.values, stream.known_series(row.series if several else None))
+                time = snap(np.array([row.time]), np.zeros(1, np.int64), stream.clock).times[0]
+                forecast = stream.push_row(time, row.values, stream.check_series(row.series if several else None))
             except DataError as error:
                 message, advice = error.args
                 raise DataError(f"{label}, line {number}: {message}", advice) from None
             if forecast is not None:
                 yield forecast
-            elif stream.refused and not waiting:
+            elif stream.refused and had_forecast:
                 progress.warn(f"no forecast yet: {stream.refused[0]}")
-            waiting = forecast is None
+            had_forecast = forecast is not None
     finally:
         stream.save()
 
 
-def _decoded(line: bytes, encoding: str, place: str) -> str:
+def _decode(line: bytes, encoding: str, where: str) -> str:
     try:
         return line.decode(encoding)
     except (UnicodeDecodeError, LookupError) as error:
-        raise DataError(f"{place}: cannot be read as {encoding}: {error}.", "Send text in UTF-8.") from None
+        raise DataError(f"{where}: cannot be read as {encoding}: {error}.", "Send text in UTF-8.") from None
 
 
-def _moment(time: Any) -> np.datetime64:
+def _to_datetime64(time: Any) -> np.datetime64:
     """A timestamp as the rows have them: without a zone, in UTC where it had one."""
     stamp = pd.Timestamp(time)
     return (stamp if stamp.tz is None else stamp.tz_convert(None)).to_datetime64().astype("datetime64[us]")
 
 
-def _without_sentinels(tail: Tail, row: Floats) -> Floats:
-    """The row with codes such as -9999 taken for missing, where they are far from all that was seen."""
-    seen = np.concatenate([tail.values, row[None]])
+def _without_sentinels(recent: RecentRows, row: Floats) -> Floats:
+    """The row, in which codes such as -9999 are missing values if they are far from the recent rows."""
+    seen = np.concatenate([recent.values, row[None]])
     for column in range(len(row)):
         mask_sentinels(seen[:, column])
     return seen[-1]

@@ -28,7 +28,7 @@ def command(
 ) -> None:
     """Train a network and a vanilla RNN, judge both on the test span, forecast the future, and draw it all."""
     from forecast.commands.console import ConsoleProgress, out, print_json, say
-    from forecast.commands.requirements import check_references, demand, requirement_of
+    from forecast.commands.requirements import check_references, demand_skill, parse_requirement
     from forecast.commands.tables import scores
     from forecast.commands.train import train
     from forecast.errors import ConfigError
@@ -36,7 +36,7 @@ def command(
     from forecast.models.naive import NAIVE
 
     progress = ConsoleProgress(quiet)
-    requirements = [requirement_of(text) for text in require_skill or ()]
+    requirements = [parse_requirement(text) for text in require_skill or ()]
     with progress.heeding_signals():
         if resume is not None:
             if settings or run or config or overwrite:
@@ -64,7 +64,7 @@ def command(
             )
     if as_json:
         print_json({"run": made.name, "path": str(made.path)} | made.metrics)
-        demand(requirements, made.metrics)
+        demand_skill(requirements, made.metrics)
         return
     metrics = made.metrics
     data, plural = made.config.data, "s" if metrics["horizon"] > 1 else ""
@@ -79,4 +79,4 @@ def command(
     say(f"plots: {made.path / 'plots'}")
     again = made.name if runs_dir is None else shlex.quote(str(made.path))
     say(f"next: forecast {'report' if made.forecast.empty else 'predict'} {again}")
-    demand(requirements, metrics)
+    demand_skill(requirements, metrics)

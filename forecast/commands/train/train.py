@@ -1,4 +1,4 @@
-"""Train, judge, forecast, draw: one run from its source to its folder."""
+"""Train, score, forecast, draw: one run from its source to its folder."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.networks import fit_networks
 from forecast.config import Settings
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Panel
-from forecast.data.prepare import Prepared, doubts, prepare, windows_of
-from forecast.data.read import Source, is_built_in, read, report_notes
-from forecast.errors import DataError, ForecastError, MachineError, rendered
+from forecast.data.prepare import Prepared, prepare, windows_of
+from forecast.errors import DataError, ForecastError, MachineError, phrase, rendered, setting
 from forecast.evaluation.scoring import (
+    Evaluation,
     calibrate_intervals,
     calibration_warnings,
     naive_errors,
     score_models,
     thinning_note,
 )
-from forecast.inference.newest import newest_forecast
-from forecast.model import Model, TrainingContext, forecasters
+from forecast.model import Model, TrainingContext, forecasters, newest_forecast
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import NullProgress, Progress, StopRequested
@@ -37,6 +38,7 @@ from forecast.runs.files import locked
 from forecast.runs.find import runs_folder
 from forecast.runs.run import CALIBRATION, Run
 from forecast.runs.writer import RunWriter
+from forecast.sources.read import Source, is_built_in, read, report_notes
 
 
 def train(
@@ -49,7 +51,7 @@ def train(
     progress: Progress | None = None,
     command: str = "",
 ) -> Run:
-    """Train the model and the vanilla RNN, judge both on every test window, forecast the future, draw the plots.
+    """Train the model and the vanilla RNN, score both on every test window, forecast the future, draw the plots.
 
     Args:
         source: Anything that `read` takes.
@@ -71,17 +73,17 @@ def train(
     for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
     prepared = prepare(panel, resolved)
-    doubtful = doubts(panel, prepared)
-    for warning in doubtful:
+    warnings = data_warnings(panel, prepared)
+    for warning in warnings:
         progress.warn(warning)
     folder = runs_folder(runs_dir)
     name = run if run is not None else _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
-        writer.begin(_first_manifest(source, panel, doubtful, command), resolved, overwrite)
+        writer.begin(_first_manifest(source, panel, warnings, command), resolved, overwrite)
         del panel  # the columns that it has beside those of the run are as large as these
-        with _tidied(writer, progress):
-            return _make(prepared, writer, progress)
+        with _cleaning_up(writer, progress):
+            return _train_run(prepared, writer, progress)
 
 
 def resume(
@@ -111,20 +113,24 @@ def resume(
             return writer.move_into_place()
     again = source if source is not None else manifest["source"]
     if again is None:
-        raise DataError("The training was fed data that cannot be read again.", "Give them as SOURCE beside --resume.")
+        raise DataError(
+            "The training was fed data that cannot be read again.",
+            f"Give them as {phrase('SOURCE beside --resume', 'source')}.",
+        )
     panel = read(again, config.read)
     if panel.fingerprint() != manifest["data"]["fingerprint"]:
         raise DataError(
             f"{again} has changed since the training began ({panel.n_rows} rows now, {manifest['data']['rows']} then).",
-            f"Bring the old file back, or train anew with --run {name} --overwrite.",
+            "Bring the old file back, or train anew with "
+            f"{phrase(f'--run {name} --overwrite', f'run={name!r}, overwrite=True')}.",
         )
-    with locked(writer.lock, f"The run {name}"), _tidied(writer, progress):
-        return _make(prepare(panel, config), writer, progress)
+    with locked(writer.lock, f"The run {name}"), _cleaning_up(writer, progress):
+        return _train_run(prepare(panel, config), writer, progress)
 
 
 @contextmanager
-def _tidied(writer: RunWriter, progress: Progress) -> Iterator[None]:
-    """After a request to stop, name the command that goes on; after a refusal, leave nothing behind."""
+def _cleaning_up(writer: RunWriter, progress: Progress) -> Iterator[None]:
+    """After a request to stop, say how to continue; after a refusal, leave nothing behind."""
     progress.resumable(rendered(writer.resume_command, "shell"))
     try:
         yield
@@ -136,15 +142,10 @@ def _tidied(writer: RunWriter, progress: Progress) -> Iterator[None]:
         raise
 
 
-def _make(prepared: Prepared, writer: RunWriter, progress: Progress) -> Run:
-    from forecast.plots.results import RunResults
-    from forecast.plots.run_plots import draw_files
-    from forecast.plots.run_report import report_page
-
+def _train_run(prepared: Prepared, writer: RunWriter, progress: Progress) -> Run:
     config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
-    manifest, _ = writer.read_unfinished()
     newest = newest_rows(rows.panel, config.data, prepared.scaler)
-    for warning in newest.refused + newest.filled:  # told before the time is spent, and no reason not to train
+    for warning in newest.refused + newest.filled:  # before the training takes its time; they are no reason to stop
         progress.warn(warning)
     naive_error = naive_errors(rows, prepared.training_rows, season)
     context = TrainingContext(prepared, writer.checkpoints, progress)
@@ -154,28 +155,45 @@ def _make(prepared: Prepared, writer: RunWriter, progress: Progress) -> Run:
     for warning in calibration_warnings(config, len(prepared.validation)):
         progress.warn(warning)
     evaluation = score_models(rows, prepared.test, forecasters(models, rows), season, naive_error, intervals)
-    if some := thinning_note(evaluation.metrics):
-        progress.note(f"test_forecasts.csv: {len(evaluation.forecasts):,} rows{some}; every window is scored")
-
+    if thinned := thinning_note(evaluation.metrics):
+        progress.note(f"test_forecasts.csv: {len(evaluation.forecasts):,} rows{thinned}; every window is scored")
     model = networks["model"]
     if config.training.refit and not model.fell_back:
         every_row = windows_of(rows, np.ones(rows.panel.n_rows, bool), config.data)
-        networks["refit"] = Model.fit(context, "refit", config.network, every_row, model.record.best_epochs)
-    forecasting = models | {model.name: networks.get("refit", model)}
-    forecast = newest_forecast(newest, forecasters(forecasting, newest.rows), season, evaluation.intervals)
-
-    writer.write("scaler.json", prepared.scaler.to_json())
-    for network, trained in networks.items():
-        trained.save(writer, network)
-    if config.training.track_gradients:
-        writer.write_json("gradients.json", {name: model.record.gradients[0] for name, model in models.items()})
+        model = Model.fit(context, "refit", config.network, every_row, model.record.best_epochs)
+        networks["refit"] = model
+    forecast = newest_forecast(
+        newest, forecasters(models | {model.name: model}, newest.rows), season, evaluation.intervals
+    )
     if intervals is not None and evaluation.intervals is not None:
         writer.write_arrays(CALIBRATION, intervals_to_arrays(intervals, evaluation.intervals))
+    return _write_run(prepared, writer, networks, evaluation, forecast)
+
+
+def _write_run(
+    prepared: Prepared,
+    writer: RunWriter,
+    networks: Mapping[str, Model],
+    evaluation: Evaluation,
+    forecast: pd.DataFrame,
+) -> Run:
+    """Write what the training gave, its plots and its report, and move the folder into place."""
+    from forecast.plots.results import RunResults
+    from forecast.plots.run_plots import draw_files
+    from forecast.plots.run_report import report_page
+
+    records = {model.name: model.record for network, model in networks.items() if network != "refit"}
+    writer.write_json("scaler.json", prepared.scaler.to_record())
+    for network, model in networks.items():
+        model.save(writer, network)
+    if prepared.config.training.track_gradients:
+        writer.write_json("gradients.json", {name: record.gradients[0] for name, record in records.items()})
     writer.write_json("metrics.json", evaluation.metrics)
     writer.write_frame("test_forecasts.csv", evaluation.forecasts)
     writer.write_frame("forecast.csv", forecast)
-    histories = {name: model.record.histories[0] for name, model in models.items()}
+    manifest, _ = writer.read_unfinished()
     manifest |= _outcome(prepared, networks, manifest["data"])
+    histories = {name: record.histories[0] for name, record in records.items()}
     results = RunResults(writer.name, manifest, prepared, evaluation, histories, forecast)
     for name, picture in draw_files(results).items():
         writer.write(f"plots/{name}", picture)
@@ -183,7 +201,7 @@ def _make(prepared: Prepared, writer: RunWriter, progress: Progress) -> Run:
     return writer.finish(manifest)
 
 
-def _first_manifest(source: Source, panel: Panel, doubtful: tuple[str, ...], command: str) -> dict[str, Any]:
+def _first_manifest(source: Source, panel: Panel, warnings: tuple[str, ...], command: str) -> dict[str, Any]:
     if is_built_in(source):
         again: str | None = str(source)
     elif isinstance(source, (str, Path)) and str(source) != "-":
@@ -204,7 +222,7 @@ def _first_manifest(source: Source, panel: Panel, doubtful: tuple[str, ...], com
             "first": str(panel.times.min()),
             "last": str(panel.times.max()),
             "notes": panel.notes,
-            "warnings": panel.warnings + doubtful,
+            "warnings": panel.warnings + warnings,
         },
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -250,7 +268,7 @@ def _free_name(folder: Path, name: str, overwrite: bool) -> str:
         taken = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     except OSError as error:
         raise MachineError(
-            f"Cannot read {folder}: {error.strerror}.", "Choose a folder that you may read with --runs-dir."
+            f"Cannot read {folder}: {error.strerror}.", f"Choose a folder that you may read with {setting('runs_dir')}."
         ) from None
     number, free = 1, name
     while not overwrite and (free in taken or f".{free}.training" in taken):

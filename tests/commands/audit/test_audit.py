@@ -22,9 +22,9 @@ from forecast.data.panel import Panel
 from forecast.data.split import Split
 from forecast.data.windows import Ints
 from forecast.errors import DataError, LeakError
-from forecast.inference import network
-from forecast.models import feeding, shape
-from forecast.models.network import Fed, Shape
+from forecast.models import network
+from forecast.models.backends import keras, onnx
+from forecast.models.network import RowSource, Shape
 from recording import RecordingProgress
 
 ON_ANY_ROWS = ["repeatable", "future changed", "future deleted", "future shuffled", "inputs", "covariates",
@@ -101,7 +101,7 @@ def test_designs_over_several_series(
 ) -> None:
     uneven = three.drop(index=range(180, 200)).reset_index(drop=True)
     run = forecast.train(uneven, tiny(epochs=1, baseline=False, **settings), run="three", runs_dir=tmp_path)
-    with pytest.raises(DataError, match="Give them as SOURCE"):
+    with pytest.raises(DataError, match="Give them as source"):
         forecast.audit(run)
     found = forecast.audit(run, uneven)  # the very rows: every check is made
     assert [check.name for check in found.checks] == ON_ANY_ROWS + ON_TRAINING_ROWS
@@ -231,15 +231,15 @@ def test_a_covariate_from_the_future_is_caught(fed: Run, brief: pytest.MonkeyPat
 
 
 def test_a_window_that_reaches_into_the_horizon_is_caught(fed: Run, brief: pytest.MonkeyPatch) -> None:
-    true = shape.fed_windows
+    true = network.gather_windows
 
-    def one_row_late(rows: Fed, starts: Ints, sizes: Shape) -> tuple[NDArray[np.float32], ...]:
+    def one_row_late(rows: RowSource, starts: Ints, sizes: Shape) -> tuple[NDArray[np.float32], ...]:
         past, *ahead = true(rows, starts, sizes)
         next_row = rows.inputs_at(starts[:, None] + sizes.lookback)
         return np.concatenate([past[:, 1:], next_row], axis=1), *ahead
 
-    for runtime in (feeding, network):
-        brief.setattr(runtime, "fed_windows", one_row_late)
+    for runtime in (keras, onnx):
+        brief.setattr(runtime, "gather_windows", one_row_late)
     found = forecast.audit(fed)
     ways = {"future changed", "future deleted", "future shuffled", "covariates", "newest rows"}
     assert failed_in(found) - {"scored"} == ways  # what it is fed is sound, which rows of it is not

@@ -17,7 +17,8 @@ from forecast.commands.audit.checks import (
     scaler_difference,
     target_rows,
 )
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Windows
@@ -118,7 +119,7 @@ def test_a_failed_check_is_an_error_that_names_it() -> None:
     with pytest.raises(LeakError, match=r"run leaks: 1 of 2 checks failed\. Failed: scaler\.") as error:
         Audit("run", (), (passed, failed), ()).demand()
     assert error.value.exit_code == 4
-    assert "forecast train" in error.value.advice
+    assert "forecast train SOURCE" in error.value.text("shell")[1]
 
 
 def test_where_forecasts_vary_by_themselves_nothing_is_proved() -> None:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from forecast.commands.backtest.origins import fit_spans, rolling_origins
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.split import Split
 from forecast.data.windows import Windows, index_windows, origins_of
 
@@ -72,7 +73,7 @@ def spans_of(span: str, refit: int | None) -> list[tuple[int, int, int, list[int
     split = Split(panel.times[21], panel.times[28])  # a quarter of what comes before the test is for validation
     return [
         (*(int((moment - panel.times[0]) / np.timedelta64(1, "D")) for moment in (fit.first, fit.validation_from,
-         fit.test_from)), fit.picked.tolist())
+         fit.test_from)), fit.window_numbers.tolist())
         for fit in fit_spans(panel, windows, split, span, refit)  # type: ignore[arg-type]
     ]  # fmt: skip
 

@@ -13,12 +13,12 @@ import pytest
 
 import forecast
 from forecast import ConfigError, DataError, Run, Settings
+from forecast.commands.compare import classical
 from forecast.commands.compare import compare as comparing
 from forecast.commands.compare.compare import Comparison, _common_windows, compare
 from forecast.commands.compare.page import comparison_page
 from forecast.commands.compare.plot import plot_leaderboard
 from forecast.data.windows import Windows
-from forecast.models import classical
 from forecast.progress import NullProgress
 from recording import RecordingProgress
 

@@ -13,7 +13,7 @@ import forecast
 from forecast import DataError, Run, Settings
 from forecast.commands.predict.predict import age_in_steps, predict_and_draw
 from forecast.progress import NullProgress
-from forecast.workflows.requests import request_forecast
+from forecast.requests import request_forecast
 from recording import RecordingProgress
 
 Tiny = Callable[..., Settings]
@@ -246,4 +246,4 @@ def test_a_forecast_that_is_no_number_is_refused(trained: Run, monthly: pd.DataF
 
     request = request_forecast(trained, monthly, NullProgress())
     with pytest.raises(DataError, match="so far from those that months was trained on that its forecast is no number"):
-        request.forecast({"lstm": [Overflown()]})  # type: ignore[list-item]
+        request.forecast({"lstm": Overflown()})  # type: ignore[dict-item]

@@ -66,8 +66,8 @@ def test_a_window_says_what_predict_says(runs: dict[str, Run], rows: pd.DataFram
 
 
 def test_a_state_that_is_carried_remembers_more_than_the_window(runs: dict[str, Run], rows: pd.DataFrame) -> None:
-    assert Stream(runs["carried"]).carries
-    assert not Stream(runs["window"]).carries
+    assert Stream(runs["carried"]).carries_states
+    assert not Stream(runs["window"]).carries_states
     other = rows.copy()
     other.loc[: N - 20, "y"] += 30  # long before the last window
     for name, differs in (("carried", True), ("window", False)):
@@ -149,7 +149,7 @@ def test_missing_values_are_carried_forward_for_a_while(name: str, runs: dict[st
     pushed(stream, rows[:20])
     empty = rows[20:].assign(y=np.nan)
     assert len(pushed(stream, empty[:6])) == 6
-    if stream.carries:
+    if stream.carries_states:
         with pytest.raises(DataError, match="missing for more than 6 rows"):
             pushed(stream, empty[6:7])
     else:
@@ -297,5 +297,5 @@ def test_a_date_that_could_be_two_needs_its_format(runs: dict[str, Run], rows: p
     rows.to_csv(path, index=False, date_format="%d.%m.%Y")
     with pytest.raises(DataError, match="line 2") as refused:
         list(stream_rows(Stream(runs["window"]), str(path)))
-    assert "--date-format" in refused.value.advice
+    assert "--date-format" in refused.value.text("shell")[1]
     assert len(list(stream_rows(Stream(runs["window"]), str(path), date_format="%d.%m.%Y"))) == N - 5

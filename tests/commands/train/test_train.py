@@ -20,7 +20,6 @@ from forecast.plots.run_plots import draw_forecasts
 from forecast.progress import NullProgress, StopRequested
 from forecast.runs.find import all_runs
 from forecast.training.sampling import WindowOrder
-from forecast.workflows import fitting
 from recording import RecordingProgress
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -130,7 +129,7 @@ def test_resume_refuses_data_that_changed(tmp_path: Path, monthly: pd.DataFrame,
     pd.concat([monthly, monthly.tail(1).assign(ds=pd.Timestamp("2006-09-01"))]).to_csv(source, index=False)
     with pytest.raises(DataError, match=r"has changed since .*201 rows now, 200 then") as caught:
         forecast.resume("run", runs_dir=tmp_path / "runs")
-    assert "--run run --overwrite" in caught.value.advice
+    assert "--run run --overwrite" in caught.value.text("shell")[1]
     monthly.assign(y=monthly["y"].where(monthly.index != 100, 3.0)).to_csv(source, index=False)
     with pytest.raises(DataError, match="has changed since"):
         forecast.resume("run", runs_dir=tmp_path / "runs")
@@ -385,7 +384,7 @@ def test_a_run_without_a_newest_forecast(tmp_path: Path, monthly: pd.DataFrame, 
     assert run.metrics["verdict"]
     with pytest.raises(DataError, match="end in a gap, so no forecast follows them") as caught:
         forecast.predict(run)
-    assert "forecast predict run FILE" in caught.value.advice
+    assert "forecast predict run FILE" in caught.value.text("shell")[1]
 
 
 @pytest.fixture
@@ -518,7 +517,7 @@ def test_what_a_large_training_held_is_let_go(
         true(order, *of)
 
     monkeypatch.setattr(WindowOrder, "__init__", watched)
-    monkeypatch.setattr(fitting, "_LARGE", 0)
+    monkeypatch.setattr("forecast.model._LARGE", 0)
     forecast.train(monthly, tiny(epochs=1), run="run", runs_dir=tmp_path)
     assert len(made) >= 2
     assert all(order() is None for order in made)

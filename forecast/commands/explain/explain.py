@@ -1,0 +1,194 @@
+"""Explain a run: its gates, its gradients, the importance of its inputs; and check the lookback by training again."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.commands.explain.findings import Findings, LookbackCheck, describe_part, describe_span
+from forecast.commands.explain.measures import (
+    Importance,
+    InputPart,
+    lookback_parts,
+    measure_memory,
+    permutation_importance,
+)
+from forecast.commands.train.train import train
+from forecast.data.panel import Panel
+from forecast.data.prepare import Rows, encode
+from forecast.data.windows import Ints, Windows
+from forecast.errors import RunError, setting
+from forecast.evaluation.scoring import read_naive_errors, score_models
+from forecast.evaluation.verdict import significant_sign
+from forecast.model import Model, load_models
+from forecast.models.backends.numpy import Trace, trace_layers
+from forecast.models.network import Shape, gather_windows
+from forecast.progress import NullProgress, Progress
+from forecast.runs.documents import to_json
+from forecast.runs.explanation import FOLDER, Explanation
+from forecast.runs.files import refuse_links, write_atomically
+from forecast.runs.find import find
+from forecast.runs.rows import new_panel, training_panel, unseen_windows
+from forecast.runs.run import Run
+from forecast.sources.read import Source
+
+if TYPE_CHECKING:
+    from forecast.models.gradients import SplitNetwork
+
+# Windows that are used, evenly spaced over the test span: means over them are steady to a percent or two.
+_TRACED, _DIFFERENTIATED, _SHUFFLED = 64, 128, 512
+
+# Values of gates that are held in memory at once, in bytes; of each unit and step up to eight float32.
+_TRACE_BYTES = 256 * 1024**2
+_UNIT_BYTES = 8 * 4
+
+
+def explain(
+    run: Run | str,
+    source: Source | None = None,
+    *,
+    check_lookback: bool = False,
+    output: Path | None = None,
+    runs_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> Explanation:
+    """Show what a run's networks remember and what moves their forecasts, on windows that they were not trained on.
+
+    Args:
+        run: A run or its name.
+        source: New rows; None for the test span of the rows that it was trained on, which are read again.
+        check_lookback: Train again with the lookback that seems enough, and compare.
+        output: Where the plots and explain.json go; None for the folder ``explain`` in the run.
+        runs_dir: Where runs live.
+        progress: Receives notes, warnings and progress.
+
+    Raises:
+        RunError: If the run repeats the last value, so that there is nothing to explain.
+        DataError: If the rows cannot be read again, or hold no window.
+    """
+    from forecast.commands.explain.plots import draw_findings
+
+    progress = progress or NullProgress()
+    run = find(run, runs_dir=runs_dir)
+    folder = output or run.path / FOLDER
+    if output is None:
+        refuse_links(folder)
+    if run.manifest["networks"]["model"]["fell_back"]:
+        raise RunError(
+            f"{run.name} repeats the last value: its network was no better, and its head is empty.",
+            f"Train without {setting('fall_back')} to look into one that forecasts by itself.",
+        )
+    if run.config.training.ensemble > 1:
+        progress.note(f"an ensemble of {run.config.training.ensemble}: the first network is shown")
+    original = training_panel(run) if check_lookback else None  # refused before the work is done, if it cannot be had
+    findings = _examine(run, new_panel(run, training_panel(run) if source is None else source, progress))
+    if original is not None:
+        findings = replace(findings, check=_check_lookback(findings, original, progress))
+    explanation = Explanation(findings.to_json(), folder)
+    pictures = draw_findings(findings)
+    write_atomically(folder / "explain.json", to_json(explanation.summary).encode())
+    for name, picture in pictures.items():
+        write_atomically(folder / name, picture)
+    return explanation
+
+
+def _examine(run: Run, panel: Panel) -> Findings:
+    """What a run's networks do with rows that are arranged as they take them."""
+    from forecast.models.backends.keras import filled_network, gather
+    from forecast.models.gradients import SplitNetwork, gradient_by_lag
+
+    rows = encode(panel, run.config.data, run.scaler)
+    windows = unseen_windows(run, rows)
+    models, shape = load_models(run), run.shape
+    # Of an ensemble, the first member.
+    split = {
+        name: SplitNetwork(filled_network(model.config, shape, model.members[0].weights))
+        for name, model in models.items()
+    }
+    name, segment = run.config.network.model, min(run.config.network.segment, windows.lookback)
+    of_window = _UNIT_BYTES * sum(run.config.network.units) * -(-windows.lookback // segment)
+    traced = windows.subsample(min(_TRACED, max(1, _TRACE_BYTES // of_window)))
+    differentiated = gather(rows, windows.subsample(_DIFFERENTIATED).starts, shape)[0]
+    columns, parts = _importance(split[name], rows, windows.subsample(_SHUFFLED), shape)
+    return Findings(
+        run=run,
+        rows=rows,
+        windows=windows,
+        segment=segment,
+        memories=[measure_memory(trace, segment) for trace in _trace(models[name], rows, traced.starts)],
+        traces=_trace(models[name], rows, windows.starts[-1:]),
+        gradients={name: gradient_by_lag(network, differentiated) for name, network in split.items()},
+        columns=columns,
+        parts=parts,
+    )
+
+
+def _trace(model: Model, rows: Rows, starts: Ints) -> list[Trace]:
+    """What each layer of a model's first member does with the windows that start at these rows."""
+    past, future, _ = gather_windows(rows, starts, model.shape)
+    inputs = {"past": past, "future": future, "series": rows.identity[starts]}
+    return trace_layers(model.config, model.shape, model.members[0].weights, inputs)
+
+
+def _importance(
+    network: SplitNetwork, rows: Rows, windows: Windows, shape: Shape
+) -> tuple[dict[str, Importance], dict[str, Importance]]:
+    """The importance of the inputs, and of the parts of the lookback."""
+    from forecast.models.backends.keras import gather
+
+    inputs, y_true = gather(rows, windows.starts, shape)
+
+    def forecast(window: NDArray[np.float32], future: NDArray[np.float32]) -> NDArray[np.float32]:
+        return network.forecast(window, inputs | {"future": future}).numpy()
+
+    window, future = network.window(inputs).numpy(), inputs["future"].numpy()
+    panel, measured = rows.panel, rows.n_targets + rows.n_covariates
+    columns = {
+        name: InputPart([number], ahead=[number - measured] if number >= measured else ())
+        for number, name in enumerate(panel.columns)
+    }
+    calendar = range(len(panel.columns), window.shape[2])
+    if calendar:
+        columns["the calendar"] = InputPart(calendar, ahead=[number - measured for number in calendar])
+    parts = {
+        describe_part(panel.clock, windows.lookback - steps.stop, windows.lookback - steps.start): InputPart(
+            range(measured), steps=steps
+        )
+        for steps in lookback_parts(windows.lookback)
+    }
+    found = permutation_importance(forecast, window, future, y_true.numpy(), columns | parts)
+    return {name: found[name] for name in columns}, {name: found[name] for name in parts}
+
+
+def _check_lookback(findings: Findings, original: Panel, progress: Progress) -> LookbackCheck:
+    """Train again with a shorter lookback, and compare both on the same windows."""
+    run, rows, windows, model = findings.run, findings.rows, findings.windows, findings.model
+    lookback = windows.lookback
+    shorter = min(-(-findings.enough // findings.segment) * findings.segment, lookback)
+    span = describe_span(findings.clock, shorter)
+    if shorter > 0.9 * lookback:
+        said = f"Nothing to check: the lookback that seems enough, {span}, is nearly the whole."
+        return LookbackCheck({"lookback": shorter}, said)
+    config = run.config.replace(data={"lookback": shorter}, training={"baseline": False, "ensemble": 1})
+    with tempfile.TemporaryDirectory() as folder:
+        again = train(original, config, run="shorter", runs_dir=Path(folder), progress=progress)
+        of_shorter = Model.load(again)
+    models = {
+        model: Model.load(run).over(rows),
+        "shorter": lambda starts: of_shorter.forecast(rows, starts + lookback - shorter),
+    }
+    metrics = score_models(rows, windows, models, run.config.data.season, read_naive_errors(run.metrics)).metrics
+    mae = {name: metrics["models"][name]["mae"] for name in models}
+    skill, p_value = metrics["skill"]["shorter"], metrics["p_value"]["shorter"]
+    helps = significant_sign("shorter", metrics["skill"], metrics["p_value"]) > 0
+    said = (
+        f"Trained again with a lookback of {span}: MAE {mae['shorter']:.4g} against {mae[model]:.4g} with "
+        f"{describe_span(findings.clock, lookback)}{'' if p_value is None else f' (p = {p_value:.2g})'}: "
+        f"the longer lookback {'does help' if helps else 'does not help'}."
+    )
+    return LookbackCheck({"lookback": shorter, "mae": mae, "skill": skill, "p_value": p_value}, said)

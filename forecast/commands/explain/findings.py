@@ -1,0 +1,208 @@
+"""What was found inside a run, as sentences and as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from forecast.commands.explain.measures import Importance, Memory, gradient_decay, gradient_reach
+from forecast.data.clock import Clock
+from forecast.data.panel import Floats
+from forecast.data.prepare import Rows
+from forecast.data.windows import Windows
+from forecast.models.backends.numpy import Trace
+from forecast.runs.run import Run
+
+# A gradient that falls below this share of its newest value, or rises above its inverse, is said to vanish or explode.
+_VANISHED = 1e-3
+
+# Shares of the gradient's power.
+MOST, NEARLY_ALL = 0.95, 0.99
+
+# Inputs that cost less than this when they are shuffled matter little.
+_LITTLE = 0.01
+
+
+@dataclass(frozen=True)
+class LookbackCheck:
+    """How a network with the lookback that seems enough compares with the run's own.
+
+    Args:
+        figures: ``lookback``; where one was trained also ``mae`` by model, ``skill`` and ``p_value``.
+        sentence: The same in words.
+    """
+
+    figures: Mapping[str, Any]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found inside a run.
+
+    Args:
+        run: The run.
+        rows: The rows that its networks were fed.
+        windows: Windows of these rows that they were not trained on.
+        segment: Steps of the clock in one step of the cell.
+        memories: What each layer of the model remembers.
+        traces: What each layer of the model did with the newest of the windows.
+        gradients: The norm of the gradient by lag, the newest step first, by network, [L].
+        columns: The importance of each input.
+        parts: The importance of each part of the lookback.
+        check: Whether a shorter lookback would do; None if that was not asked.
+    """
+
+    run: Run
+    rows: Rows
+    windows: Windows
+    segment: int
+    memories: Sequence[Memory]
+    traces: Sequence[Trace]
+    gradients: Mapping[str, Floats]
+    columns: Mapping[str, Importance]
+    parts: Mapping[str, Importance]
+    check: LookbackCheck | None = None
+
+    @property
+    def model(self) -> str:
+        """The column of the run's model."""
+        return self.run.config.network.model
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the rows."""
+        return self.rows.panel.clock
+
+    @property
+    def enough(self) -> int:
+        """The newest steps in which nearly all of the model's gradient lies."""
+        return gradient_reach(self.gradients[self.model], NEARLY_ALL)
+
+    def sentences(self) -> list[str]:
+        """What was found, in words."""
+        found = [
+            *(describe_memory(memory, self.clock, self.windows.lookback) for memory in self.memories),
+            *(describe_gradient(name, norms, self.clock) for name, norms in self.gradients.items()),
+            describe_lookback(self.gradients[self.model], self.clock),
+            describe_importance(self.columns, self.parts),
+        ]
+        return found if self.check is None else [*found, self.check.sentence]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of explain.json."""
+        shares = (0.5, MOST, NEARLY_ALL)
+        return {
+            "schema": 1,
+            "run": self.run.name,
+            "model": self.model,
+            "freq": self.clock.freq,
+            "lookback": self.windows.lookback,
+            "windows": len(self.windows),
+            "layers": [_memory_to_json(memory) for memory in self.memories],
+            "gradient_by_lag": {name: norms.tolist() for name, norms in self.gradients.items()},
+            "reach": {
+                name: {f"{share:g}": gradient_reach(norms, share) for share in shares}
+                for name, norms in self.gradients.items()
+            },
+            "importance": {
+                "columns": {name: asdict(importance) for name, importance in self.columns.items()},
+                "lookback": {name: asdict(importance) for name, importance in self.parts.items()},
+            },
+            **({} if self.check is None else {"check": dict(self.check.figures)}),
+            "sentences": self.sentences(),
+        }
+
+
+def _memory_to_json(memory: Memory) -> dict[str, Any]:
+    half_lives = None if memory.half_lives is None else [round(float(life), 3) for life in memory.half_lives]
+    saturation = {gate: asdict(found) for gate, found in memory.saturation.items()}
+    return {"layer": memory.layer, "half_lives": half_lives, "saturation": saturation, "dead_units": memory.dead_units}
+
+
+def describe_span(clock: Clock, steps: float) -> str:
+    """A number of steps in words, two digits of it; in days where hours make many of them: "9.2 days"."""
+    hours = steps * clock.step.astype(np.int64) / 3_600_000_000
+    if clock.unit not in ("s", "min", "h"):
+        return clock.describe(max(1, round(steps)))
+    if hours >= 72:
+        return f"{_two_digits(hours / 24)} days"
+    return f"{_two_digits(hours)} hours" if hours >= 1 else f"{_two_digits(60 * hours)} minutes"
+
+
+def _two_digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def describe_memory(memory: Memory, clock: Clock, lookback: int) -> str:
+    """What one layer's gates say about its memory."""
+    units = "" if memory.half_lives is None else f" of {len(memory.half_lives)} units"
+    parts = []
+    if memory.half_lives is not None:
+        median = describe_span(clock, float(np.median(memory.half_lives)))
+        longest = float(memory.half_lives.max())
+        slowest = describe_span(clock, min(longest, lookback))
+        slowest = f"not within the lookback of {slowest}" if longest > lookback else slowest
+        parts.append(f"half of what a unit holds is gone after {median} (median); in the slowest, {slowest}")
+    parts += [
+        f"{gate} gate {found.closed:.0%} nearly closed, {found.open:.0%} nearly open"
+        for gate, found in memory.saturation.items()
+    ]
+    if memory.dead_units:
+        parts.append(f"{memory.dead_units} {'unit is' if memory.dead_units == 1 else 'units are'} always near zero")
+    return f"{memory.layer}{units}: {'; '.join(parts)}." if parts else f"{memory.layer}: a cell without gates."
+
+
+def describe_gradient(name: str, norms: Floats, clock: Clock) -> str:
+    """How far back a network's gradient reaches."""
+    decay = gradient_decay(norms)
+    if math.isnan(decay):
+        return f"{name}: nothing in the window moves the forecast."
+    most, nearly_all = (describe_span(clock, gradient_reach(norms, share)) for share in (MOST, NEARLY_ALL))
+    sentence = (
+        f"{name}: {MOST:.0%} of what moves the forecast lies in the newest {most}, "
+        f"{NEARLY_ALL:.0%} in the newest {nearly_all}"
+    )
+    if decay < _VANISHED:
+        return f"{sentence}; the gradient vanishes: at the far end it is {decay:.0e} of the newest."
+    if decay > 1 / _VANISHED:
+        return f"{sentence}; the gradient explodes: at the far end it is {decay:.0e} times the newest."
+    return f"{sentence}; at the far end the gradient is {decay:.2g} of the newest."
+
+
+def describe_lookback(norms: Floats, clock: Clock) -> str:
+    """Whether a shorter lookback might do."""
+    lookback, needed = len(norms), gradient_reach(norms, NEARLY_ALL)
+    whole = describe_span(clock, lookback)
+    if needed > 0.75 * lookback:
+        return f"The whole lookback of {whole} is used; a longer one may help."
+    return (
+        f"Of the lookback of {whole}, what is older than {describe_span(clock, needed)} moves the forecast by "
+        f"{1 - NEARLY_ALL:.0%}; --check-lookback tries to do without it."
+    )
+
+
+def describe_part(clock: Clock, newest: int, oldest: int) -> str:
+    """A part of the lookback in words: "the newest 21 hours", "21 to 42 hours ago"."""
+    until, since = describe_span(clock, newest), describe_span(clock, oldest)
+    if not newest:
+        return f"the newest {since}"
+    same_unit = until.split(" ", 1)[1] == since.split(" ", 1)[1]
+    return f"{until.split(' ', 1)[0] if same_unit else until} to {since} ago"
+
+
+def describe_importance(columns: Mapping[str, Importance], parts: Mapping[str, Importance]) -> str:
+    """What matters among the inputs, and which part of the lookback does."""
+    ranked = dict(sorted(columns.items(), key=lambda item: -item[1].growth))
+    return f"Shuffled between windows, inputs add to the error: {_listed(ranked)}. By age: {_listed(parts)}."
+
+
+def _listed(found: Mapping[str, Importance]) -> str:
+    much = [f"{name} {importance.growth:.0%}" for name, importance in found.items() if importance.growth >= _LITTLE]
+    if len(much) < len(found):
+        much.append(f"{'the rest' if much else 'each of them'} less than {_LITTLE:.0%}")
+    return ", ".join(much)

@@ -1,0 +1,195 @@
+"""An exported network: from the columns' own units of measurement to forecasts in them, and as an ONNX graph.
+
+Written once over a back end's operations; the arithmetic is that of `forecast.data.scaling`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from forecast.config import DataConfig, NetworkConfig
+from forecast.data.bounds import Bounds, bounds_of
+from forecast.data.panel import Floats
+from forecast.data.quantities import TURN
+from forecast.data.scaling import Scaler, scale, unscale
+from forecast.data.windows import Flags
+from forecast.models.backends.onnx import Graph, GraphOps, OnnxOps, Value
+from forecast.models.network import Network, Shape
+from forecast.models.runtimes import Weights
+
+# An array, tensor or graph value of a back end.
+Array = Any
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What scales the columns of each series, and the limits of the targets.
+
+    Args:
+        mean: Of the scaler, and 0 for the calendar, [S, F].
+        scale: Of the scaler, and 1 for the calendar, [S, F].
+        logged: Which columns are logged first, [F].
+        bounds: The limits of the targets of each series.
+    """
+
+    mean: Floats
+    scale: Floats
+    logged: Flags
+    bounds: Bounds
+
+    @property
+    def turns(self) -> Floats:
+        """A whole turn where a column is an angle that is followed round its circle, and 0 elsewhere, [S, F]."""
+        turns = np.zeros_like(self.mean)
+        turns[:, : self.bounds.circular.shape[1]] = TURN * self.bounds.circular
+        return turns
+
+
+def statistics_of(scaler: Scaler, config: DataConfig, shape: Shape) -> Statistics:
+    """The statistics of a run.
+
+    Args:
+        scaler: The run's scaler.
+        config: Its resolved data configuration.
+        shape: Sizes of its network's windows.
+    """
+    calendar = (0, shape.features - len(scaler.columns))
+    return Statistics(
+        np.pad(scaler.mean, ((0, 0), calendar)),
+        np.pad(scaler.scale, ((0, 0), calendar), constant_values=1.0),
+        np.pad(scaler.logged, calendar),
+        bounds_of(np.arange(shape.series), config),
+    )
+
+
+def inputs_in_units(config: NetworkConfig, shape: Shape) -> dict[str, tuple[int, ...]]:
+    """The size of a window in each input of a network that takes rows in their own units of measurement.
+
+    Args:
+        config: A resolved configuration.
+        shape: Sizes of input and output.
+
+    Returns:
+        ``past``; ``future`` where the decoder reads what is known ahead; ``series`` where there are several.
+    """
+    sizes: dict[str, tuple[int, ...]] = {"past": (shape.lookback, shape.features)}
+    if shape.known and config.decode != "direct":
+        sizes["future"] = (shape.horizon, shape.known)
+    if shape.series > 1:
+        sizes["series"] = ()
+    return sizes
+
+
+def unwrap_angles(ops: Any, rows: Any, turns: Any) -> Any:
+    """Windows of rows in which each angle continues past a full turn: 350, 10, 30 becomes 350, 370, 390.
+
+    Args:
+        ops: Functions of arrays, with the names of NumPy.
+        rows: In measurement units, [B, n, C].
+        turns: 360 for angles, and 0 for other columns, [B, 1, C].
+    """
+    before = ops.concat([rows[:, :1], rows[:, :-1]], axis=1)
+    return rows - ops.cumsum(ops.round((rows - before) / TURN), axis=1) * turns
+
+
+def scaled_inputs(ops: Any, shape: Shape, statistics: Statistics, inputs: dict[str, Array]) -> dict[str, Array]:
+    """What a network is fed of the inputs of `inputs_in_units`: ``past`` and ``future`` in float32, scaled.
+
+    Args:
+        ops: Of a back end.
+        shape: Sizes of its windows.
+        statistics: Of each series and column.
+        inputs: In measurement units, in float64; ``series`` where there are several.
+    """
+
+    def scaled(rows: Array, columns: slice) -> Array:
+        mean, deviation = (
+            _of_windows(ops, part[:, columns], inputs.get("series")) for part in (statistics.mean, statistics.scale)
+        )
+        return ops.cast(scale(ops, rows, mean, deviation, statistics.logged[columns]), "float32")
+
+    past = inputs["past"]
+    if statistics.turns.any():
+        past = unwrap_angles(ops, past, _of_windows(ops, statistics.turns, inputs.get("series")))
+    fed = {"past": scaled(past, slice(None))}
+    if "future" in inputs:
+        fed["future"] = scaled(inputs["future"], slice(shape.features - shape.known, None))
+    return fed
+
+
+def forecast_in_units(
+    ops: Any, shape: Shape, statistics: Statistics, forecast: Array, series: Array | None, quantiles: bool
+) -> Array:
+    """Forecasts in measurement units, in float64, from scaled ones; held within limits, angles within 0 … 360.
+
+    Args:
+        ops: Of a back end.
+        shape: Sizes of its windows.
+        statistics: Of each series and column.
+        forecast: [B, H, D], or quantiles [B, H, D, Q].
+        series: The index of each window's series, [B]; None where there is one.
+        quantiles: Whether they are quantiles.
+    """
+    d, bounds, behind = shape.targets, statistics.bounds, [1] if quantiles else []
+    mean, deviation, low, high, circular = (
+        _of_windows(ops, part[:, :d].reshape(-1, d, *behind), series)
+        for part in (statistics.mean, statistics.scale, bounds.low, bounds.high, bounds.circular)
+    )
+    logged = statistics.logged[:d].reshape(-1, *behind)
+    values = unscale(ops, ops.cast(forecast, "float64"), mean, deviation, logged)
+    if np.isfinite(bounds.low).any():
+        values = ops.maximum(values, low)
+    if np.isfinite(bounds.high).any():
+        values = ops.minimum(values, high)
+    return ops.where(circular, ops.mod(values, TURN), values) if bounds.circular.any() else values
+
+
+def _of_windows(ops: Any, statistic: Floats | Flags, series: Array | None) -> Array:
+    """A statistic [S, C, ...] of each window's series, [B, 1, C, ...]."""
+    beside = statistic[:, None]
+    return beside if series is None else ops.take(beside, series, axis=0)
+
+
+def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Weights], statistics: Statistics) -> bytes:
+    """The mean of an ensemble's networks as the bytes of an ONNX model, in the columns' own units of measurement.
+
+    Inputs are those of `inputs_in_units`; the output is ``forecast``, [B, H, D] or [B, H, D, Q]; all in float64, but
+    that ``series`` is a number from 0 on.
+
+    Args:
+        config: A resolved configuration.
+        shape: Sizes of input and output.
+        members: The weights of each member by name.
+        statistics: Of each series and column.
+    """
+    graph, sizes = Graph(), inputs_in_units(config, shape)
+    types = {name: np.int64 if name == "series" else np.float64 for name in sizes}
+    inputs = {name: Value(graph, name, dtype) for name, dtype in types.items()}
+    fed = scaled_inputs(GraphOps(graph), shape, statistics, inputs)
+    series = inputs.get("series", fed["past"])
+    answers = [
+        Network(config, shape, OnnxOps(graph, config, shape, weights)).forecast(fed["past"], fed.get("future"), series)[
+            0
+        ]
+        for weights in members
+    ]
+    mean = graph.node("Mean", *answers) if len(answers) > 1 else answers[0]
+    values = forecast_in_units(GraphOps(graph), shape, statistics, mean, inputs.get("series"), bool(config.quantiles))
+    graph.name("forecast", values)
+    quantiles = [len(config.quantiles)] if config.quantiles else []
+    return graph.model(
+        [
+            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(types[name])), ["B", *size])
+            for name, size in sizes.items()
+        ],
+        [
+            helper.make_tensor_value_info(
+                "forecast", TensorProto.DOUBLE, ["B", shape.horizon, shape.targets, *quantiles]
+            )
+        ],
+    )

@@ -1,0 +1,49 @@
+"""What a user should know about the data before a network learns from them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forecast.commands.train.near_copies import near_copies_of_target
+from forecast.data.panel import Floats, Panel
+from forecast.data.prepare import Prepared
+from forecast.data.split import TRAIN
+from forecast.data.windows import Flags
+
+
+def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
+    """Warnings about the data before training.
+
+    They name series that cannot be scored, columns that are constant in the training rows only, and covariates that
+    nearly copy the target.
+
+    Args:
+        panel: What was read.
+        prepared: What `prepare` made of it.
+    """
+    rows, arranged = prepared.rows, prepared.rows.panel
+    scored = set(rows.series[prepared.test.starts])
+    unscored = [name for number, name in enumerate(arranged.series_ids) if number not in scored]
+    warnings = []
+    if unscored:
+        warnings.append(
+            f"{len(unscored)} of {arranged.n_series} series have no test window and are not scored: "
+            f"{', '.join(unscored[:10])}"
+        )
+    used = prepared.config.data.target + prepared.config.data.covariates + prepared.config.data.known
+    for name in _constant_in_training(panel, prepared.split.part_of(panel.times) == TRAIN):
+        what = "nothing can be learnt about it" if name in used else "it is left out"
+        warnings.append(f"column {name!r} has one value in all training rows and others later: {what}")
+    n_known = len(prepared.config.data.known)
+    warnings += near_copies_of_target(arranged, prepared.training_rows, rows.n_targets, n_known, prepared.train.horizon)
+    return tuple(warnings)
+
+
+def _constant_in_training(panel: Panel, training_rows: Flags) -> list[str]:
+    """The columns that have one value in the training rows and others later."""
+
+    def varies(values: Floats) -> bool:
+        return bool(np.fmin.reduce(values, initial=np.inf) < np.fmax.reduce(values, initial=-np.inf))
+
+    columns = zip(panel.columns, panel.values.T, strict=True)
+    return [name for name, values in columns if varies(values) and not varies(values[training_rows])]

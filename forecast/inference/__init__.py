@@ -1,1 +1,0 @@
-"""Forecasts from a trained run."""

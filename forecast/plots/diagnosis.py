@@ -1,0 +1,242 @@
+"""Diagnosis of a run's errors: when they are large, what they depend on, and whether they follow a pattern."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.data.clock import Clock, Times
+from forecast.data.panel import Floats
+from forecast.evaluation.scoring import read_naive_errors
+
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+# Forecasts are sorted by their value into so many groups of one size; each needs some to have a mean.
+_GROUPS, _LEAST_IN_GROUP = 10, 5
+
+
+@dataclass(frozen=True)
+class ClockErrors:
+    """Mean absolute errors by a part of the time stamp.
+
+    Args:
+        part: "hour", "weekday" or "month".
+        names: The G hours, weekdays or months that were forecast.
+        counts: How many values were forecast in each, [G].
+        errors: By model, [G].
+    """
+
+    part: str
+    names: tuple[str, ...]
+    counts: list[int]
+    errors: Mapping[str, Floats]
+
+
+def errors_by_clock(
+    forecasts: pd.DataFrame, models: Sequence[str], clock: Clock, scale: Mapping[str, float] | None = None
+) -> Iterator[ClockErrors]:
+    """Errors by hour, weekday and month, where the clock has them and the test span holds several.
+
+    Args:
+        forecasts: Long format.
+        models: Columns of it.
+        clock: The clock of the rows.
+        scale: What each unique id's errors are divided by; None to leave them in their own units. Ids without a
+            positive number are left out.
+    """
+    if scale is not None:
+        of_row = forecasts["unique_id"].map({name: error for name, error in scale.items() if error > 0})
+        forecasts = forecasts[of_row.notna()]
+        scales = of_row.dropna().to_numpy(float)
+    else:
+        scales = np.ones(len(forecasts))
+    observed, times = forecasts["y"].to_numpy(float), forecasts["ds"].to_numpy().astype("datetime64[us]")
+    errors = {model: np.abs(forecasts[model].to_numpy(float) - observed) / scales for model in models}
+    for part, names, numbers in _parts(times, clock):
+        counts = np.bincount(numbers, minlength=len(names))
+        there = np.flatnonzero(counts)
+        if len(there) > 1:
+            yield ClockErrors(
+                part,
+                tuple(names[int(number)] for number in there),
+                counts[there].tolist(),
+                {model: (np.bincount(numbers, of, len(names)) / np.maximum(counts, 1))[there]
+                 for model, of in errors.items()},
+            )  # fmt: skip
+
+
+def _parts(times: Times, clock: Clock) -> Iterator[tuple[str, Sequence[str], np.ndarray]]:
+    days = times.astype("datetime64[D]")
+    step = clock.step.astype("timedelta64[us]")
+    if step < np.timedelta64(1, "D"):
+        hours = (times - days).astype("timedelta64[h]").astype(np.int64)
+        yield "hour", [f"{hour:02d}" for hour in range(24)], hours
+    if step < np.timedelta64(7, "D"):
+        yield "weekday", _WEEKDAYS, (days.astype(np.int64) + 3) % 7  # 1 January 1970 was a Thursday
+    if step < np.timedelta64(80, "D"):
+        yield "month", _MONTHS, times.astype("datetime64[M]").astype(np.int64) % 12
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """What was observed minus what was forecast, of one series.
+
+    Args:
+        times: When the values of the first step ahead were observed, [n].
+        first: Their residuals, [n].
+        every: The residuals of all steps ahead, [N].
+        lags: Lags in steps of the clock, ascending, [K].
+        autocorrelation: Of the first step's residuals, [K]; NaN where it is undefined.
+        bounds: Within ± these lie nineteen of twenty autocorrelations of residuals without any pattern; wider where a
+            gap leaves fewer pairs.
+    """
+
+    times: Times
+    first: Floats
+    every: Floats
+    lags: list[int]
+    autocorrelation: Floats
+    bounds: Floats
+
+    @property
+    def outside(self) -> int:
+        """How many autocorrelations lie outside their bound."""
+        return int((np.abs(self.autocorrelation) > self.bounds).sum())
+
+
+def residuals_of(rows: pd.DataFrame, model: str, horizon: int, clock: Clock, season: int) -> Residuals:
+    """The residuals of a model on one series.
+
+    The first step's are the ones to look for a pattern in: those farther ahead overlap, and so correlate by themselves.
+
+    Args:
+        rows: ``ds, y, <model>`` of one series, H rows for each cut-off, ascending.
+        model: The column.
+        horizon: H.
+        clock: The clock of the rows.
+        season: m; the lags reach over two seasons.
+    """
+    every = rows["y"].to_numpy(float) - rows[model].to_numpy(float)
+    first, times = every[::horizon], rows["ds"].to_numpy()[::horizon].astype("datetime64[us]")
+    ordinals = clock.ordinals(times)
+    apart = int(np.diff(ordinals).min()) if len(ordinals) > 1 else 1  # a very long test span is kept in parts
+    span = int(ordinals[-1] - ordinals[0]) // apart + 1 if len(ordinals) else 1
+    wanted = max(24, min(2 * season, 400)) // apart
+    count = min(max(wanted, 10), span // 4)
+    correlation, pairs = _autocorrelation(first, (ordinals - ordinals[:1]) // apart, count)
+    bounds = 1.96 / np.sqrt(np.maximum(pairs, 1))
+    return Residuals(times, first, every, [apart * lag for lag in range(1, count + 1)], correlation, bounds)
+
+
+def _autocorrelation(values: Floats, places: np.ndarray, lags: int) -> tuple[Floats, Floats]:
+    """Of values at these places of a clock that may have holes, at lags 1 … ``lags``, and of how many pairs each is.
+
+    It is NaN where there is no pair.
+    """
+    from scipy import fft
+
+    known = np.isfinite(values)
+    if lags < 1 or not known.any():
+        return np.full(lags, np.nan), np.zeros(lags)
+    size = int(places[-1]) + 1
+    centred, there = np.zeros(size), np.zeros(size)
+    centred[places[known]] = values[known] - values[known].mean()
+    there[places[known]] = 1.0
+    variance = (centred**2).sum() / known.sum()
+    length = fft.next_fast_len(size + lags, real=True)
+
+    def products(signal: Floats) -> Floats:
+        spectrum = fft.rfft(signal, length)
+        return fft.irfft(np.abs(spectrum) ** 2, length)[1 : lags + 1]
+
+    pairs = np.rint(products(there))
+    if variance == 0:
+        return np.full(lags, np.nan), pairs
+    return np.where(pairs > 0, products(centred) / np.maximum(pairs, 1) / variance, np.nan), pairs
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Mean observations against mean forecasts, by groups of nearly equal forecasts.
+
+    Args:
+        forecast: Mean forecast of each group, [G].
+        observed: Mean of what was observed then, [G].
+        slope: Of the straight line through all pairs; 1 is right, below 1 the forecasts swing too far. NaN if constant.
+        bias: Mean of forecast minus observed.
+    """
+
+    forecast: Floats
+    observed: Floats
+    slope: float
+    bias: float
+
+
+def reliability_of(rows: pd.DataFrame, model: str) -> Reliability:
+    """The reliability of a model's forecasts: the mean observation of each group of nearly equal forecasts.
+
+    Args:
+        rows: ``y, <model>`` of one series.
+        model: The column.
+
+    Reference: Mincer & Zarnowitz 1969.
+    """
+    pairs = rows[["y", model]].to_numpy(float)
+    pairs = pairs[np.isfinite(pairs).all(axis=1)]
+    if not len(pairs):
+        return Reliability(np.zeros(0), np.zeros(0), math.nan, math.nan)
+    observed, forecast = pairs[np.argsort(pairs[:, 1], kind="stable")].T
+    groups = max(1, min(_GROUPS, len(pairs) // _LEAST_IN_GROUP))
+    edges = np.linspace(0, len(pairs), groups + 1).round().astype(int)
+    means = np.array([[values[a:b].mean() for a, b in pairwise(edges)] for values in (forecast, observed)])
+    centred = forecast - forecast.mean()
+    power = float(centred @ centred)
+    slope = float(centred @ observed) / power if power > 0 else math.nan
+    return Reliability(means[0], means[1], slope, float((forecast - observed).mean()))
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found in the errors of a run.
+
+    Args:
+        by_clock: Errors by hour, weekday and month, where there are several of them.
+        scaled: Whether those errors are divided by each series' naive error, as in MASE.
+        residuals: Of the model, by unique id.
+        reliability: By unique id and model.
+    """
+
+    by_clock: tuple[ClockErrors, ...]
+    scaled: bool
+    residuals: Mapping[str, Residuals]
+    reliability: Mapping[str, Mapping[str, Reliability]]
+
+
+def diagnose(forecasts: pd.DataFrame, metrics: Mapping[str, Any], clock: Clock, names: Sequence[str]) -> Diagnosis:
+    """Diagnose the errors of a run.
+
+    Args:
+        forecasts: Of its test span, long format.
+        metrics: Its scores.
+        clock: The clock of its rows.
+        names: The unique ids to diagnose one by one; those without a forecast are left out.
+    """
+    model, season, horizon = metrics["model"], metrics["season"], metrics["horizon"]
+    networks = [name for name in (model, "rnn") if name in forecasts]
+    scaled = metrics["skill_of"] == "MASE"
+    scale = {name: error.mae for name, error in read_naive_errors(metrics).items()} if scaled else None
+    groups = forecasts.groupby("unique_id", sort=False)
+    rows = {name: groups.get_group(name) for name in names if name in groups.groups}
+    return Diagnosis(
+        tuple(errors_by_clock(forecasts, [name for name in metrics["models"] if name in forecasts], clock, scale)),
+        scaled,
+        {name: residuals_of(rows[name], model, horizon, clock, season) for name in rows},
+        {name: {network: reliability_of(rows[name], network) for network in dict.fromkeys(networks)} for name in rows},
+    )

@@ -1,0 +1,98 @@
+"""A request for the newest forecast of a run from new rows: what it asks the models, and how they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from forecast.data.newest import NewestRows, newest_rows
+from forecast.data.prepare import Rows, encode, windows_of
+from forecast.data.windows import Ints, Windows
+from forecast.errors import DataError
+from forecast.evaluation.scoring import update_intervals
+from forecast.intervals.conformal import Intervals
+from forecast.model import Model, forecasters, newest_forecast
+from forecast.progress import Progress
+from forecast.runs.calibration import intervals_of
+from forecast.runs.rows import new_panel
+from forecast.runs.run import Run
+from forecast.sources.read import Source
+
+
+@dataclass(frozen=True)
+class ForecastRequest:
+    """What the newest forecast of a run from some rows asks its models.
+
+    Args:
+        run: The run.
+        newest: The newest rows, and a window of each series.
+        intervals: Those of these series as they stood when the run was made; None if it has none.
+        since: All rows, and the windows since the run was made, whose errors the intervals follow; None if they do not.
+    """
+
+    run: Run
+    newest: NewestRows
+    intervals: Intervals | None
+    since: tuple[Rows, Windows] | None
+
+    @property
+    def windows(self) -> list[tuple[Rows, Ints]]:
+        """The first rows of all windows that the models are asked for, with the rows that they point into."""
+        pairs = [(self.newest.rows, self.newest.windows), *([] if self.since is None else [self.since])]
+        return [(rows, windows.starts) for rows, windows in pairs]
+
+    def updated_intervals(self, models: Mapping[str, Model]) -> Intervals | None:
+        """The intervals, after they have followed the errors since the run was made."""
+        if self.intervals is None or self.since is None:
+            return self.intervals
+        rows, windows = self.since
+        season, intervals = self.run.config.data.season, self.intervals.only(models)
+        return update_intervals(rows, windows, forecasters(models, rows), season, intervals)
+
+    def forecast(self, models: Mapping[str, Model]) -> pd.DataFrame:
+        """The forecast, as from `predict`.
+
+        Args:
+            models: Those of the run, with its ``forecast_weights``.
+
+        Raises:
+            DataError: If the rows lead the network beyond all numbers.
+        """
+        season, newest = self.run.config.data.season, self.newest
+        forecast = newest_forecast(newest, forecasters(models, newest.rows), season, self.updated_intervals(models))
+        if not np.isfinite(forecast.drop(columns=["unique_id", "ds", "cutoff"])).all(axis=None):
+            raise DataError(
+                f"The rows are so far from those that {self.run.name} was trained on that its forecast is no number.",
+                "Are they in the same units?",
+            )
+        return forecast
+
+
+def request_forecast(run: Run, source: Source, progress: Progress) -> ForecastRequest:
+    """Read new rows, and find out what a forecast from them takes.
+
+    Args:
+        run: A run.
+        source: New rows.
+        progress: Is told what was inferred and mended.
+
+    Raises:
+        DataError: If they do not fit the run.
+    """
+    panel = new_panel(run, source, progress)
+    newest = newest_rows(panel, run.config.data, run.scaler)
+    if not len(newest.windows):
+        raise DataError(newest.refused[0], "Give more of the newest rows, without such holes.")
+    for warning in newest.refused + newest.filled:
+        progress.warn(warning)
+    intervals = intervals_of(run, "end", panel.series_ids)
+    if intervals is None:
+        return ForecastRequest(run, newest, None, None)
+    later = panel.times > np.datetime64(run.data["last"])
+    if not intervals.adaptive or not later.any():
+        return ForecastRequest(run, newest, intervals, None)
+    rows = encode(panel, run.config.data, run.scaler)
+    return ForecastRequest(run, newest, intervals, (rows, windows_of(rows, later, run.config.data)))

@@ -1,0 +1,322 @@
+"""From a table to a Panel: its series, the order of its rows, its clock. What is inferred is noted."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from forecast.config import ReadOptions
+from forecast.data.clock import Clock, Times
+from forecast.data.panel import Floats, Panel
+from forecast.data.quantities import is_angle
+from forecast.errors import DataError, quote, setting
+from forecast.sources import infer_clock as clocks
+from forecast.sources import quality
+from forecast.tables.columns import Measurements, is_missing
+from forecast.tables.explain import look_at_row
+from forecast.tables.input import Dialect
+from forecast.tables.reading import Columns, read_columns
+from forecast.tables.table import Table
+from forecast.tables.times import to_utc
+
+# Names of the column that people mean, the likeliest first.
+_TARGETS = ("y", "target", "value", "close", "adj close", "adj_close", "price", "temp", "temperature")
+
+# Among stacked series many rows share their time; two clashing rows are an error of one series.
+_STACKED = 0.1
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Observations:
+    """Values [R, C] float64 with the timestamp [R] and the number of the series [R] of each row."""
+
+    times: Times
+    series: Ints
+    values: Floats
+
+    def take(self, rows: Ints) -> _Observations:
+        """These rows in this order."""
+        return _Observations(self.times[rows], self.series[rows], self.values[rows])
+
+
+@dataclass(frozen=True)
+class _Series:
+    """Which series each row belongs to.
+
+    Args:
+        column: The column that says so; None for a single series.
+        ids: S names, sorted.
+        codes: The number of the series of each row, [R].
+    """
+
+    column: str | None
+    ids: tuple[str, ...]
+    codes: Ints
+
+
+def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = None) -> Panel:
+    """Every usable numeric column of a table, on a regular clock.
+
+    Args:
+        source: Path of a CSV (plain, gzip, zip) or Parquet file, ``-`` for standard input, or a DataFrame.
+        options: What is not to be inferred.
+
+    Returns:
+        The rows by series and time, with what was inferred as notes and what was mended as warnings.
+
+    Raises:
+        DataError: If the table is unreadable, ambiguous or irregular; names file, line, column and value.
+        MachineError: If the disk fails while reading.
+    """
+    options = options or ReadOptions()
+    columns = read_columns(source, dialect_of(options))
+    table, time, measured = columns.table, columns.time, columns.measured
+    series = _find_series(columns)
+    times, tz_warnings = to_utc(time, series.codes, options.tz, table.source)
+    rows = _Observations(times, series.codes, measured.values)
+    if np.isnat(times).any():
+        rows = rows.take(np.flatnonzero(~np.isnat(times)))
+    notes = [*time.notes, *measured.notes]
+    if series.column:
+        listed = ", ".join(map(quote, series.ids[:5])) + " …" * (len(series.ids) > 5)
+        notes.append(f"{len(series.ids):,} series by {quote(series.column)}: {listed}.")
+    if words := [name for name in measured.not_numeric if name != series.column]:
+        notes.append(f"Not numeric and left out: {', '.join(map(quote, words))}.")
+    warnings = [*table.warnings, *time.warnings, *tz_warnings]
+    if options.resample is None:
+        rows, mended = _in_order(table, rows, series.ids, measured.names)
+        warnings += mended
+    else:
+        rows = rows.take(np.lexsort((rows.times, rows.series)))
+    names, values, mended = _cleaned(table, measured.names, rows.values, options)
+    warnings += mended
+    rows, clock, clock_notes, mended = _on_clock(table, replace(rows, values=values), names, options)
+    warnings += mended
+    left_out = dict.fromkeys(time.used, "It tells the time.") | measured.not_numeric
+    left_out |= {name: "Every value is missing." for name in measured.names if name not in names}
+    panel = Panel(
+        values=np.ascontiguousarray(rows.values),
+        times=rows.times,
+        columns=names,
+        clock=clock,
+        series_ids=series.ids,
+        offsets=tuple(np.searchsorted(rows.series, np.arange(len(series.ids) + 1)).tolist()),
+        name=table.source.name,
+        units=_units(names),
+        default_target=_default_target(names),
+        notes=(*notes, *clock_notes),
+        left_out=left_out,
+    )
+    pa.default_memory_pool().release_unused()  # which would be kept for tables that do not come
+    return replace(panel, warnings=(*warnings, *quality.panel_warnings(panel)))
+
+
+def dialect_of(options: ReadOptions) -> Dialect:
+    """The part of the options that tells how a table is written."""
+    return Dialect(**{field.name: getattr(options, field.name) for field in fields(Dialect)})
+
+
+def _find_series(columns: Columns) -> _Series:
+    """The series of each row: told by a named column, or by the one text column that makes repeated times unique.
+
+    Raises:
+        DataError: If times repeat and no column, or several, tell the series apart; or an id is missing.
+    """
+    table, measured, times = columns.table, columns.measured, columns.time.times
+    if columns.series_id is not None:
+        return _series_by(table, measured, columns.series_id)
+    single = _Series(None, ("",), np.broadcast_to(np.int64(0), (len(times),)))  # takes no memory
+    if (times[1:] > times[:-1]).all():
+        return single
+    repeated = pd.Series(times).duplicated(keep=False).to_numpy()
+    if repeated.mean() <= _STACKED:
+        return single
+    numeric = dict(zip(measured.names, measured.values.T, strict=True))
+    frame = pd.DataFrame({"time": times} | {("t", name): cells.to_pandas() for name, cells in measured.texts.items()})
+    frame = pd.concat([frame, pd.DataFrame({("v", name): values for name, values in numeric.items()})], axis=1)
+    frame = frame[repeated].drop_duplicates()
+    if not frame.duplicated("time").any():
+        return single
+
+    def tells(kind: str, name: str) -> bool:
+        return not frame.duplicated(["time", (kind, name)]).any()
+
+    telling = [name for name in measured.texts if tells("t", name)]
+    series = [_series_by(table, measured, name) for name in telling]
+    # A code and a name of the same stations divide the rows alike: either will do.
+    if series and all(_same_division(other.codes, series[0].codes) for other in series):
+        return series[0]
+    numbers = [name for name, values in numeric.items() if _few_integers(values) and tells("v", name)]
+    what = "several columns could tell" if telling else "no text column tells"
+    texts = list(measured.texts)
+    row = int(np.flatnonzero(pd.Series(times).duplicated().to_numpy())[0])
+    raise DataError(
+        f"{table.row(row)}: the time {pd.Timestamp(times[row])} stands more than once with other values; "
+        f"{what} its series apart. Text columns: {', '.join(map(quote, telling or texts)) or 'none'}.",
+        table.source.retry(series_id=(telling or numbers or texts or ["COLUMN"])[0]),
+    )
+
+
+def _series_by(table: Table, measured: Measurements, name: str) -> _Series:
+    """The series as a column names them; a missing name is refused."""
+    cells = measured.texts[name]
+    codes = cells.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    missing = is_missing(cells.dictionary)[codes]
+    if missing.any():
+        row = int(np.argmax(missing))
+        raise DataError(f"{table.cell(row, name)}: the series id is empty.", look_at_row(table, row))
+    stripped = [text.strip() for text in cells.dictionary.to_pylist()]
+    ids = sorted(set(stripped))
+    return _Series(name, tuple(ids), np.searchsorted(np.array(ids, object), np.array(stripped, object))[codes])
+
+
+def _same_division(first: Ints, second: Ints) -> bool:
+    return len(np.unique(np.stack([first, second]), axis=1).T) == first.max() + 1 == second.max() + 1
+
+
+def _few_integers(values: Floats) -> bool:
+    return bool((values == np.rint(values)).all()) and len(np.unique(values)) < len(values) / 2
+
+
+def _in_order(
+    table: Table, rows: _Observations, ids: tuple[str, ...], names: tuple[str, ...]
+) -> tuple[_Observations, list[str]]:
+    """Rows of the table by series and time, each time once, and what was mended.
+
+    Raises:
+        DataError: If a time stands twice in a series with other values; names both rows.
+    """
+    times, series = rows.times, rows.series
+    if ((series[1:] > series[:-1]) | ((series[1:] == series[:-1]) & (times[1:] > times[:-1]))).all():
+        return rows, []
+    warnings = []
+    steps = np.diff(times).astype(np.int64)[np.diff(series) == 0]
+    if (steps < 0).any() and (steps > 0).any():
+        warnings.append(f"{(steps < 0).sum():,} row(s) stand before an earlier one; the rows are sorted by time.")
+    order = np.lexsort((times, series))
+    if (np.diff(order) != 1).any():
+        rows = rows.take(order)
+    double = np.flatnonzero((np.diff(rows.series) == 0) & (np.diff(rows.times).astype(np.int64) == 0)) + 1
+    if not len(double):
+        return rows, warnings
+    before, after = rows.values[double - 1], rows.values[double]
+    differ = ~((before == after) | (np.isnan(before) & np.isnan(after)))
+    if differ.any():
+        which, column = map(int, np.argwhere(differ)[0])
+        at = int(double[which])
+        first, second = sorted((int(order[at - 1]), int(order[at])))
+        of_series = f" of series {quote(ids[rows.series[at]])}" if len(ids) > 1 else ""
+        raise DataError(
+            f"{table.row(second)}: the time {pd.Timestamp(rows.times[at])}{of_series} stood before "
+            f"({table.row(first)}) with another {quote(names[column])}: "
+            f"{before[which, column]:g} and {after[which, column]:g}.",
+            _advise_on_doubles(table, rows.times[double]),
+        )
+    warnings.append(f"{len(double):,} identical row(s) are left out.")
+    return rows.take(np.setdiff1d(np.arange(len(rows.times)), double)), warnings
+
+
+def _advise_on_doubles(table: Table, times: Times) -> str:
+    """What to do about times that stand twice: in autumn one hour does, when clocks go back."""
+    days = times.astype("datetime64[D]").astype(np.int64)
+    hours = (times - times.astype("datetime64[D]")).astype("timedelta64[h]").astype(np.int64)
+    months = times.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    sunday = (days + 3) % 7 == 6
+    if (sunday & (hours <= 3) & np.isin(months, (3, 4, 9, 10, 11))).all() and hours.any():
+        zone = table.source.retry(tz="Europe/Berlin")
+        return f"{zone} (the hour that autumn repeats; name the zone of this clock)"
+    mean = setting("resample", "D")
+    return f"{table.source.retry(series_id='COLUMN')} if these are several series, or {mean} for their mean"
+
+
+def _cleaned(
+    table: Table, names: tuple[str, ...], values: Floats, options: ReadOptions
+) -> tuple[tuple[str, ...], Floats, list[str]]:
+    """The columns that hold a value, sentinels turned into NaN in place, and what was mended."""
+    warnings: list[str] = []
+    if not options.keep_sentinels:
+        for position, name in enumerate(names):
+            for sentinel, count in quality.mask_sentinels(values[:, position]):
+                warnings.append(
+                    f"{quote(name)}: {count:,} value(s) {sentinel:g} are read as missing (--keep-sentinels keeps them)."
+                )
+    empty = np.isnan(values).all(axis=0)
+    if empty.all():
+        raise DataError(
+            f"{table.source.label}: every value of {', '.join(map(quote, names[:5]))} is missing.",
+            "Give a column with values; empty, NA, null, ? and - mean missing.",
+        )
+    if empty.any():
+        listed = ", ".join(quote(names[i]) for i in np.flatnonzero(empty))
+        warnings.append(f"Left out, as every value is missing: {listed}.")
+        values = values[:, ~empty]
+    return tuple(names[i] for i in np.flatnonzero(~empty)), values, warnings
+
+
+def _on_clock(
+    table: Table, rows: _Observations, names: tuple[str, ...], options: ReadOptions
+) -> tuple[_Observations, Clock, list[str], list[str]]:
+    """Rows on a regular clock, the given one or the one that their steps show, with notes and warnings."""
+    label, n_rows = table.source.label, len(rows.times)
+    if options.resample is not None:
+        clock = clocks.named_clock(options.resample)
+        angles = np.array([is_angle(name, column) for name, column in zip(names, rows.values.T, strict=True)])
+        rows = _Observations(*clocks.resample(rows.times, rows.series, rows.values, clock, angles))
+        mean = f"{n_rows:,} rows are averaged to {len(rows.times):,} of {clock.describe()} each."
+        return rows, clock, [], [mean]
+    n_steps = n_rows - len(np.unique(rows.series))
+    if options.freq is None and n_steps < 2:
+        raise DataError(
+            f"{label} has {n_rows} row(s), too few to see the step between them.", table.source.retry(freq="D")
+        )
+    if options.freq:
+        found: Clock | None = clocks.named_clock(options.freq, rows.times)
+    else:
+        found = clocks.infer_clock(rows.times, rows.series)
+    advice = f"{table.source.retry(resample='h')} (the mean of each hour; or {setting('freq', 'h')} to name the clock)"
+    if found is None:
+        raise clocks.irregular(rows.times, rows.series, label, advice)
+    snapped = clocks.snap(rows.times, rows.series, found)
+    n_off = snapped.dropped if options.freq else snapped.moved + snapped.dropped
+    if n_off > clocks.MOST_SNAPPED * n_rows:
+        what = f"{label}: {n_off:,} of {n_rows:,} rows are off a clock of {found.describe()}; it"
+        raise clocks.irregular(rows.times, rows.series, what, advice)
+    warnings = []
+    if snapped.moved:
+        warnings.append(
+            f"{snapped.moved:,} time(s) off the clock are moved to their place on it, by less than half a step."
+        )
+    if snapped.dropped:
+        warnings.append(
+            f"{snapped.dropped:,} row(s) are left out: another row is nearer to the same place on the clock."
+        )
+    notes = [] if options.freq else [f"One row each {found.describe()} ({found.freq})."]
+    if len(snapped.rows) < n_rows:
+        rows = rows.take(snapped.rows)
+    if not snapped.moved and (snapped.times != rows.times).any():
+        first = snapped.times[0].astype("datetime64[D]")
+        notes.append(
+            f"Each time stands for its period and is moved to its place on {found.freq}, the first to {first}."
+        )
+    return replace(rows, times=snapped.times), found, notes, warnings
+
+
+def _units(names: tuple[str, ...]) -> dict[str, str]:
+    """Measurement units from names such as ``T (degC)`` or ``wind [m/s]``."""
+    matches = {name: re.search(r"[(\[]([^()\[\]]{1,20})[)\]]$", name) for name in names}
+    return {name: match[1].strip() for name, match in matches.items() if match}
+
+
+def _default_target(names: tuple[str, ...]) -> str | None:
+    if len(names) == 1:
+        return names[0]
+    folded = {name.casefold(): name for name in reversed(names)}
+    return next((folded[target] for target in _TARGETS if target in folded), None)

@@ -1,0 +1,53 @@
+"""From what the user names to a panel: a built-in series, a file, standard input or a frame."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+
+import pandas as pd
+
+from forecast.config import ReadOptions
+from forecast.data.panel import Panel
+from forecast.errors import DataError, phrase
+from forecast.progress import Progress
+from forecast.sources.datasets import DATASETS, load_dataset
+from forecast.sources.from_table import read_panel
+
+Source = str | Path | pd.DataFrame | pd.Series | Panel
+
+
+def read(source: Source, options: ReadOptions | None = None) -> Panel:
+    """A panel from a built-in name, a path, ``-`` for standard input, or a DataFrame.
+
+    Raises:
+        DataError: If it cannot be read, or is ambiguous; says where and what to type.
+    """
+    if isinstance(source, Panel):
+        return source
+    if is_built_in(source):
+        return load_dataset(str(source))
+    if isinstance(source, pd.Series):
+        return read_panel(source.to_frame("value" if source.name is None else str(source.name)), options)
+    if isinstance(source, str) and source != "-" and not os.path.splitext(source)[1] and not os.path.exists(source):
+        near = get_close_matches(source, DATASETS, 1)
+        if near:
+            raise DataError(
+                f"There is neither a file nor a built-in series {source!r}.",
+                f"Did you mean {near[0]}? See: {phrase('forecast datasets', 'forecast.DATASETS')}",
+            )
+    return read_panel(source, options or ReadOptions())
+
+
+def is_built_in(source: Source) -> bool:
+    """Whether a source names a built-in series; a file of the same name comes first."""
+    return isinstance(source, str) and source in DATASETS and not os.path.isfile(source)
+
+
+def report_notes(panel: Panel, progress: Progress) -> None:
+    """Pass on what was inferred and what was mended while reading."""
+    for note in panel.notes:
+        progress.note(note)
+    for warning in panel.warnings:
+        progress.warn(warning)

@@ -1,0 +1,157 @@
+"""A table that comes line by line, without an end: each line is read as a table of one row."""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from forecast.errors import DataError, quote
+from forecast.tables.columns import SERIES_IDS, checked, parse_numbers
+from forecast.tables.explain import look_at_row
+from forecast.tables.input import Dialect, Input
+from forecast.tables.table import Floats, Table
+from forecast.tables.times import find_times, to_utc
+
+# Bytes that are read at once, at most.
+_AT_ONCE = 65_536
+
+# Seconds until a file that may grow is read again.
+_WAIT = 0.2
+
+_DELIMITERS = ",;\t|"
+
+# No line of a table is longer; a binary file may be.
+_LONGEST = 1_000_000
+
+
+def lines_of(path: str, follow: bool = False) -> Iterator[bytes | None]:
+    """The lines of a file or of standard input as they come; None whenever the next one has to be waited for.
+
+    Args:
+        path: A path, or ``-`` for standard input.
+        follow: Wait at the end of a file for it to grow.
+
+    Raises:
+        DataError: If there is no such file, or a line has no end.
+    """
+    advice = "Give a file, or - for standard input."
+    file: Any = None
+    try:
+        file = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115 - standard input stays open
+        rest = b""
+        while True:
+            yield None
+            chunk = file.read1(_AT_ONCE)
+            if not chunk:
+                if not follow:
+                    break
+                time.sleep(_WAIT)
+                continue
+            *whole, rest = (rest + chunk).split(b"\n")
+            yield from whole
+            if len(rest) > _LONGEST:
+                raise DataError(f"{quote(path)} has a line of more than {_LONGEST:,} bytes: no table has.", advice)
+        if rest:
+            yield rest
+    except OSError as error:
+        raise DataError(f"Cannot read {quote(path)}: {error.strerror}.", advice) from None
+    finally:
+        if file is not None and path != "-":
+            file.close()
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row.
+
+    Args:
+        time: Its time, in UTC where the zone of the clock is given.
+        values: The columns that were asked for, [C]; NaN where missing.
+        series: What the column of the series holds; empty where there is none.
+    """
+
+    time: np.datetime64
+    values: Floats
+    series: str = ""
+
+
+class LineReader:
+    """Reads single lines below a header as the same table in one piece would be read.
+
+    Args:
+        header: The first line.
+        columns: Names of the C columns to read.
+        source: What messages call the lines, and what the user would type for them.
+        dialect: What is not to be inferred.
+        tz: The zone of the clock; None for none.
+        has_series: Whether a column tells several series apart.
+
+    Raises:
+        DataError: If a column is missing.
+    """
+
+    def __init__(
+        self,
+        header: str,
+        columns: tuple[str, ...],
+        source: Input,
+        dialect: Dialect,
+        tz: str | None = None,
+        has_series: bool = False,
+    ) -> None:
+        header = header.lstrip("\ufeff")
+        self._delimiter = dialect.delimiter or max(_DELIMITERS, key=header.count)
+        self._columns, self._source, self._dialect, self._tz = columns, source, dialect, tz
+        self.names = tuple(name.strip() for name in self._cells(header))
+        known = (name for name in self.names if name.casefold() in SERIES_IDS)
+        series_id = dialect.series_id or next(known, SERIES_IDS[0])
+        self._series_id = series_id if has_series else None
+        for name in (*columns, *([series_id] if has_series else ())):
+            if name not in self.names:
+                raise DataError(
+                    f"{source.label}, line 1: column {quote(name)} is missing; there are "
+                    f"{', '.join(map(quote, self.names))}.",
+                    f"The header must name {', '.join(map(quote, columns))}{', the series' if has_series else ''} "
+                    "and the time.",
+                )
+
+    def read(self, text: str, number: int) -> Line:
+        """The row of one line.
+
+        Args:
+            text: The line.
+            number: Its number, for messages.
+
+        Raises:
+            DataError: If a cell is not a number or the time cannot be read; names line, column and value.
+        """
+        cells = self._cells(text)
+        if len(cells) != len(self.names):
+            raise DataError(
+                f"{self._source.label}, line {number}: {len(cells)} fields, the header has {len(self.names)}: "
+                f"{quote(text.strip())}.",
+                "Give as many fields as there are names; empty ones for what is missing.",
+            )
+        columns = tuple(pa.array([cell], pa.string()) for cell in cells)
+        table = Table(self._source, self.names, columns, np.array([number]))
+        time = find_times(table, self._dialect.time_column, self._dialect.date_format)
+        times, _ = to_utc(time, np.zeros(1, np.int64), self._tz, self._source)
+        if np.isnat(times[0]):
+            raise DataError(
+                f"{table.row(0)}: {quote(text.strip())} has no time, or one that its time zone leaves out.",
+                look_at_row(table, 0),
+            )
+        decimal, thousands = self._dialect.decimal or ".", self._dialect.thousands or ""
+        values = [checked(table, name, parse_numbers(table[name], decimal, thousands)) for name in self._columns]
+        series = cells[self.names.index(self._series_id)].strip() if self._series_id else ""
+        return Line(times[0], np.concatenate(values), series)
+
+    def _cells(self, text: str) -> list[str]:
+        return next(csv.reader([text.rstrip("\r\n")], delimiter=self._delimiter), [])

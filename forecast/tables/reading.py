@@ -1,0 +1,130 @@
+"""A file or a DataFrame, read: its times, its measurements, and the texts that could tell series apart.
+
+A long file is read in chunks, so that its text and its numbers never stand in memory together. Each chunk is read as a
+whole table would be. Where all of them agree on the time, its form and the columns, so would the whole, and their
+numbers are put together. Where they do not, or one is in doubt, the file is read again in one piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from forecast.errors import DataError, MachineError, quote, setting
+from forecast.tables.bytes import CHUNK, TooLargeError, find_input
+from forecast.tables.columns import SERIES_IDS, Measurements, names_a_counter, read_measurements
+from forecast.tables.formats import read_tables
+from forecast.tables.input import Dialect, Input
+from forecast.tables.table import Table, from_frame
+from forecast.tables.times import TimeColumn, find_times, names_a_clock
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What was read of a table.
+
+    Args:
+        table: Where it came from and where its R rows stand, for messages; without its columns.
+        time: The time of each row.
+        series_id: The column that tells series apart by its name, or is said to; None if there is none.
+        measured: Its measurements.
+    """
+
+    table: Table
+    time: TimeColumn
+    series_id: str | None
+    measured: Measurements
+
+
+def read_columns(source: str | Path | pd.DataFrame, dialect: Dialect) -> Columns:
+    """The columns of a file, of standard input (``-``) or of a DataFrame.
+
+    Raises:
+        DataError: If it cannot be read or is ambiguous, or a cell is not what its column is; names line, column, value.
+        MachineError: If the disk fails while reading.
+    """
+    if isinstance(source, pd.DataFrame):
+        return columns_of(from_frame(source, Input("the table")), dialect)
+    found = find_input(source)
+    if found.content is None or len(found.content) > CHUNK:
+        try:
+            return _joined(columns_of(table, dialect) for table in read_tables(found, dialect, in_one_piece=False))
+        except TooLargeError:
+            raise
+        except (DataError, OSError, pa.ArrowException):
+            pass  # the whole file tells what is wrong, or settles what the chunks disagree on
+    try:
+        return _joined(columns_of(table, dialect) for table in read_tables(found, dialect, in_one_piece=True))
+    except OSError as error:
+        raise MachineError(f"{found.label} could not be read: {error}.", "Check the disk, then try again.") from error
+
+
+def columns_of(table: Table, dialect: Dialect) -> Columns:
+    """The columns of a table that is in memory.
+
+    Raises:
+        DataError: If it is ambiguous, or a cell is not what its column is; names line, column and value.
+    """
+    series_id = dialect.series_id
+    if series_id is None:
+        series_id = next((name for name in table.names if name.casefold() in SERIES_IDS), None)
+    elif series_id not in table.names:
+        listed = ", ".join(map(quote, table.names[:20]))
+        raise DataError(f"There is no column {quote(series_id)} for {setting('series_id')}.", f"Columns: {listed}.")
+    time = find_times(table, dialect.time_column, dialect.date_format)
+    measured = read_measurements(table, time.used, series_id, dialect.decimal, dialect.thousands)
+    return Columns(replace(table, columns=()), time, series_id, measured)
+
+
+def _joined(chunks: Iterator[Columns]) -> Columns:
+    """The chunks of one table as one; a single chunk as it is.
+
+    Raises:
+        DataError: If one of several is in doubt, or says otherwise than the first.
+    """
+    first = next(chunks, None)
+    if first is None:
+        raise DataError("The table has no rows.", "Give at least a few dozen rows of data.")
+    values, times = first.measured.values, first.time.times
+    texts = {name: [cells] for name, cells in first.measured.texts.items()}
+    for chunk in chunks:
+        if _is_doubtful(first) or _is_doubtful(chunk) or _agreement(chunk) != _agreement(first):
+            raise DataError("The chunks of the table disagree.")
+        if values is first.measured.values:
+            values, times = values.copy(), times.copy()
+        done, n_rows = len(times), len(times) + len(chunk.time.times)
+        # Grown in place: a list of chunks and their concatenation would hold every number twice.
+        values.resize((n_rows, values.shape[1]), refcheck=False)
+        times.resize(n_rows, refcheck=False)
+        values[done:], times[done:] = chunk.measured.values, chunk.time.times
+        for name, cells in chunk.measured.texts.items():
+            texts[name].append(cells)
+        pa.default_memory_pool().release_unused()  # the cells, whose numbers are kept
+    if values is first.measured.values:
+        return first
+    joined_texts = {name: pa.concat_arrays(cells) for name, cells in texts.items()}
+    measured = replace(first.measured, values=values, texts=joined_texts)
+    start = None if first.table.lines is None else first.table.lines[0]
+    table = replace(first.table, lines=None if start is None else range(start, start + len(times)))
+    return Columns(table, replace(first.time, times=times), first.series_id, measured)
+
+
+def _agreement(part: Columns) -> tuple[object, ...]:
+    """What all chunks of a table must have alike."""
+    time, measured = part.time, part.measured
+    of_columns = part.table.names, part.series_id, measured.names, set(measured.texts), set(measured.not_numeric)
+    return *of_columns, measured.notes, time.form, time.used, time.zoned, time.whole_days, time.notes
+
+
+def _is_doubtful(part: Columns) -> bool:
+    """Whether something in a chunk can be counted or judged only over the whole table.
+
+    That is what was mended, a column that may number the rows, and days that a column of the time of day belongs to.
+    """
+    table, time = part.table, part.time
+    clocks = time.whole_days and any(names_a_clock(name) for name in table.names if name not in time.used)
+    return bool(table.warnings or time.warnings) or clocks or any(map(names_a_counter, table.names))

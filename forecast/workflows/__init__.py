@@ -1,1 +1,0 @@
-"""The few functions that chain the steps: what the command line and the Python API call."""

@@ -1,0 +1,133 @@
+"""Networks that take rows in units of measurement compute what scaling by hand around the bare ones does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from forecast.commands.export.in_units import Statistics, graph_in_units
+from forecast.commands.export.keras_layers import network_in_units
+from forecast.config import NetworkConfig
+from forecast.data.bounds import Bounds
+from forecast.models.backends.keras import build_network, keras, set_weights
+from forecast.models.backends.onnx import graph_of
+from forecast.models.catalogue import configure
+from forecast.models.network import Shape, weight_shapes
+from rounding import forecast_with_bound
+
+SEVERAL = Shape(lookback=6, horizon=4, targets=2, covariates=1, known=2, series=3)
+LONE = Shape(lookback=6, horizon=4, targets=2, covariates=0, known=0, series=1)
+
+# What the first target is held within, so that some forecasts reach it.
+LOW, HIGH = 0.9, 1.2
+
+
+def case(shape: Shape, **settings: Any) -> tuple[NetworkConfig, list[dict[str, Any]], Statistics, dict[str, Any]]:
+    """A network of two members with any weights, the statistics of its columns, and five windows.
+
+    The first target is positive and the second may be an angle, which passes 360 in every window.
+    """
+    rng = np.random.default_rng(4)
+    config = configure({"units": "5", "normalise": "none", "segment": 1} | settings).network
+    members = [
+        {name: rng.normal(0, 0.5, size).astype(np.float32) for name, size in weight_shapes(config, shape).items()}
+        for _ in range(2)
+    ]
+    s, f = shape.series, shape.features
+    angle = not settings.get("transform")
+    limits = np.tile([-np.inf, np.inf], (s, 2, 1))
+    limits[:, 0] = [LOW, HIGH]
+    statistics = Statistics(
+        mean=rng.normal(1, 0.3, (s, f)),
+        scale=rng.uniform(0.5, 1.5, (s, f)),
+        logged=np.arange(f) == (-1 if angle else 1),
+        bounds=Bounds(limits[..., 0], limits[..., 1], np.tile([False, angle], (s, 1))),
+    )
+    past = rng.uniform(0.5, 3, (5, shape.lookback, f))
+    if angle:
+        statistics.mean[:, 1], statistics.scale[:, 1] = 0.0, 90.0
+        past[..., 1] = (rng.uniform(300, 359, (5, 1)) + 20 * np.arange(shape.lookback)) % 360
+    future = rng.uniform(0.5, 3, (5, shape.horizon, shape.known))
+    return config, members, statistics, {"past": past, "future": future, "series": rng.integers(0, s, 5)}
+
+
+def scaled_by_hand(shape: Shape, statistics: Statistics, fed: Any) -> dict[str, Any]:
+    """What the bare networks are fed."""
+    mean, scale = statistics.mean[fed["series"]][:, None], statistics.scale[fed["series"]][:, None]
+    past, known = fed["past"].copy(), slice(shape.features - shape.known, None)
+    past[..., 1] = np.unwrap(past[..., 1], period=360, axis=1) if statistics.bounds.circular.any() else past[..., 1]
+    past[..., statistics.logged] = np.log(past[..., statistics.logged])
+    scaled = {"past": (past - mean) / scale, "future": (fed["future"] - mean[..., known]) / scale[..., known]}
+    return {name: array.astype(np.float32) for name, array in scaled.items()} | {"series": fed["series"]}
+
+
+def in_units_by_hand(statistics: Statistics, answer: Any, series: Any) -> Any:
+    """Scaled forecasts [B, H, D] or [B, H, D, Q] in units of measurement; angles may be beyond a whole turn."""
+    mean, scale = statistics.mean[series][:, None], statistics.scale[series][:, None]
+    values = answer.reshape(*answer.shape[:3], -1) * scale[..., :2, None] + mean[..., :2, None]
+    values[:, :, statistics.logged[:2]] = np.exp(values[:, :, statistics.logged[:2]])
+    values[:, :, 0] = np.clip(values[:, :, 0], LOW, HIGH)
+    return values.reshape(answer.shape)
+
+
+CASES = pytest.mark.parametrize(
+    ("shape", "settings"),
+    [
+        (SEVERAL, {"model": "lstm", "decode": "parallel", "quantiles": "0.1,0.5,0.9", "transform": "log"}),
+        (SEVERAL, {"model": "slstm", "decode": "direct", "quantiles": "0.1,0.5,0.9"}),
+        (SEVERAL, {"model": "gru", "decode": "recursive"}),
+        (LONE, {"model": "lstm", "decode": "direct"}),
+        (LONE, {"model": "gru", "decode": "parallel", "transform": "log"}),
+    ],
+)
+
+
+@CASES
+def test_the_graph(shape: Shape, settings: dict[str, Any]) -> None:
+    config, members, statistics, fed = case(shape, **settings)
+    graph = graph_in_units(config, shape, members, statistics)
+    onnx.checker.check_model(onnx.load_from_string(graph), full_check=True)
+    session = onnxruntime.InferenceSession(graph)
+    (answer,) = session.run(["forecast"], {taken.name: fed[taken.name] for taken in session.get_inputs()})
+    assert answer.dtype == np.float64
+    scaled, bare = scaled_by_hand(shape, statistics, fed), []
+    for weights in members:
+        session = onnxruntime.InferenceSession(graph_of(config, shape, weights))
+        bare.append(session.run(None, {taken.name: scaled[taken.name] for taken in session.get_inputs()})[0])
+    mean = np.mean(bare, axis=0, dtype=np.float32).astype(np.float64)
+    expected = in_units_by_hand(statistics, mean, fed["series"])
+    assert {LOW, HIGH} & set(expected[:, :, 0].flat), "no limit was reached"
+    if statistics.bounds.circular.any():
+        expected[:, :, 1] %= 360
+    np.testing.assert_allclose(answer, expected, rtol=1e-12)
+
+
+@CASES
+def test_the_model_that_keras_saved(shape: Shape, settings: dict[str, Any], tmp_path: Path) -> None:
+    config, members, statistics, fed = case(shape, **settings)
+    networks = [build_network(config, shape, seed=1) for _ in members]
+    for network, weights in zip(networks, members, strict=True):
+        set_weights(network, weights)
+    network_in_units(config, shape, networks, statistics).save(tmp_path / "network.keras")
+    model = keras.models.load_model(tmp_path / "network.keras", compile=False)
+    answer = model({name: fed[name] for name in model.input}, training=False)["forecast"].numpy()
+    assert answer.dtype == np.float64
+    # The networks compute in float32, all around them is float64. The bound of the scaled forecasts is carried over to
+    # the units; angles are compared along the circle, on which 0 and 360 are next to each other.
+    scaled = scaled_by_hand(shape, statistics, fed)
+    exact, bounds = zip(*(forecast_with_bound(config, shape, weights, scaled) for weights in members), strict=True)
+    least, most = (
+        in_units_by_hand(statistics, np.mean(exact, axis=0) + sign * np.mean(bounds, axis=0), fed["series"])
+        for sign in (-1, 1)
+    )
+    middle, bound = (least + most) / 2, (most - least) / 2
+    apart = answer - middle
+    if statistics.bounds.circular.any():
+        apart[:, :, 1] = (apart[:, :, 1] + 180) % 360 - 180
+    assert (np.abs(apart) <= bound + 1e-12 * np.abs(middle)).all()
+    assert np.median(bound[bound > 0]) < 2e-5 * np.abs(middle).max()

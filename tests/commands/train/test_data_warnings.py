@@ -1,0 +1,57 @@
+"""Warnings before training: series that cannot be scored, covariates that are nearly the target."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import forecast
+from forecast.commands.train.data_warnings import data_warnings
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
+from forecast.data.prepare import prepare
+from forecast.models.defaults import resolve
+
+RNG = np.random.default_rng(0)
+
+
+def warnings_of(
+    values: np.ndarray, columns: tuple[str, ...], lengths: tuple[int, ...] = (120,), **data: str
+) -> tuple[str, ...]:
+    start = np.datetime64("2020-01-01", "us")
+    times = np.concatenate([start + np.arange(n) * np.timedelta64(1, "D") for n in lengths])
+    ids = ("",) if len(lengths) == 1 else tuple(f"s{number}" for number in range(len(lengths)))
+    panel = Panel(values, times, columns, Clock("D"), ids, tuple(np.cumsum([0, *lengths]).tolist()))
+    config = forecast.configure(target="y", lookback=6, horizon=3, calendar=False, **data)
+    return data_warnings(panel, prepare(panel, resolve(config, panel)[0]))
+
+
+@pytest.mark.parametrize(
+    ("twin", "expected"),
+    [
+        (lambda y: 273.15 + 1.8 * y, ("covariate 'x' is nearly the target 'y': a leak?",)),
+        (lambda y: -y, ("covariate 'x' is nearly the target 'y': a leak?",)),
+        (lambda y: np.r_[y[3:], 0, 0, 0], ("covariate 'x' is nearly the target 'y' 3 steps later: a leak?",)),
+        (lambda y: np.r_[y[1:], 0], ("covariate 'x' is nearly the target 'y' 1 step later: a leak?",)),
+        (lambda y: np.r_[y[2:], np.nan, 0], ("covariate 'x' is nearly the target 'y' 2 steps later: a leak?",)),
+        (lambda y: np.r_[y[4:], 0, 0, 0, 0], ()),  # beyond the horizon of three
+        (lambda y: np.r_[0, 0, 0, y[:-3]], ()),  # the past is free to be known
+        (lambda y: y + RNG.normal(0, 0.2, len(y)), ()),
+    ],
+)
+def test_a_covariate_that_is_the_target_is_told(twin: object, expected: tuple[str, ...]) -> None:
+    y = np.random.default_rng(1).normal(size=120)
+    assert warnings_of(np.column_stack([y, twin(y)]), ("y", "x")) == expected  # type: ignore[operator]
+
+
+def test_series_that_end_before_the_test_span_are_told() -> None:
+    values = RNG.normal(size=(250, 1))
+    (sentence,) = warnings_of(values, ("y",), (120, 30, 100))
+    assert sentence == "1 of 3 series have no test window and are not scored: s1"
+
+
+@pytest.mark.parametrize(("covariates", "what"), [("none", "it is left out"), ("x", "nothing can be learnt about it")])
+def test_a_column_that_begins_to_move_after_training_is_told(covariates: str, what: str) -> None:
+    values = np.column_stack([RNG.normal(size=120), np.r_[np.full(100, 5.0), np.arange(20)]])
+    sentences = warnings_of(values, ("y", "x"), covariates=covariates)
+    assert sentences == (f"column 'x' has one value in all training rows and others later: {what}",)

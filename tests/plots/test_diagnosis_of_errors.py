@@ -1,0 +1,112 @@
+"""What is left in the errors: by the clock, by the value that was forecast, by their own past."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.data.clock import Clock
+from forecast.plots.diagnosis import errors_by_clock, reliability_of, residuals_of
+
+
+def table(times: pd.DatetimeIndex, error: np.ndarray, horizon: int = 1, uid: str = "y") -> pd.DataFrame:
+    """One window from each time on, off by the error of the value's own time."""
+    starts = np.arange(len(times) - horizon + 1)
+    rows = (starts[:, None] + np.arange(horizon)).ravel()
+    ds, wrong = times.to_numpy()[rows], np.asarray(error, float)[rows]
+    return pd.DataFrame({"unique_id": uid, "ds": ds, "cutoff": 0, "y": wrong, "lstm": 0.0, "persistence": 2 * wrong})
+
+
+def test_errors_by_hour_weekday_and_month() -> None:
+    times = pd.date_range("2001-01-01", periods=24 * 40, freq="h")  # a Monday
+    frame = table(times, times.hour + 100.0 * (times.day_of_week == 6))
+    hour, weekday, month = errors_by_clock(frame, ["lstm", "persistence"], Clock("h"))
+    assert (hour.part, weekday.part, month.part) == ("hour", "weekday", "month")
+    assert hour.names[:2] == ("00", "01")
+    assert np.diff(hour.errors["lstm"]) == pytest.approx(np.ones(23))
+    assert weekday.names == ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    assert int(weekday.errors["lstm"].argmax()) == 6
+    assert month.names == ("Jan", "Feb")
+    assert month.counts == [31 * 24, 9 * 24]
+    assert month.errors["lstm"][0] == pytest.approx(11.5 + 100 * 4 / 31)  # four Sundays in January 2001
+    assert month.errors["persistence"] == pytest.approx(month.errors["lstm"])
+
+
+@pytest.mark.parametrize(
+    ("freq", "parts"),
+    [("15min", ["hour", "weekday", "month"]), ("D", ["weekday", "month"]), ("B", ["weekday", "month"]),
+     ("W", ["month"]), ("MS", ["month"]), ("QS", []), ("YS", [])],
+)  # fmt: skip
+def test_parts_that_the_clock_cannot_tell_apart_are_left_out(freq: str, parts: list[str]) -> None:
+    times = pd.date_range("2001-01-01", periods=5000 if freq == "15min" else 60, freq=freq)
+    found = errors_by_clock(table(times, np.ones(len(times))), ["lstm"], Clock(freq))
+    assert [part.part for part in found] == parts
+
+
+def test_errors_of_several_series_are_divided_by_their_yardsticks() -> None:
+    times = pd.date_range("2001-01-01", periods=24, freq="MS")
+    frame = pd.concat([table(times, np.full(24, 3.0), uid="a"), table(times, np.full(24, 500.0), uid="b"),
+                       table(times, np.full(24, 7.0), uid="c")])  # fmt: skip
+    (month,) = errors_by_clock(frame, ["lstm"], Clock("MS"), {"a": 1.0, "b": 100.0, "c": float("nan")})
+    assert month.errors["lstm"] == pytest.approx(np.full(12, 4.0))
+    assert month.counts == [4] * 12
+
+
+def test_autocorrelation_is_that_of_the_first_step_over_pairs_that_are_there() -> None:
+    rng = np.random.default_rng(1)
+    times = pd.date_range("2001-01-01", periods=400, freq="h")
+    error = rng.normal(size=400).cumsum()
+    frame = table(times, error, horizon=3)
+    kept = frame["ds"].dt.day != 5  # a gap, and windows that are not there
+    frame = frame[np.repeat(kept.to_numpy()[::3], 3)]
+    found = residuals_of(frame, "lstm", 3, Clock("h"), season=12)
+    first = frame.iloc[::3].set_index("ds")["y"].reindex(pd.date_range("2001-01-01", periods=398, freq="h"))
+    centred = (first - first.mean()).to_numpy()
+    assert found.lags == list(range(1, 25))
+    for lag, value in zip(found.lags, found.autocorrelation, strict=True):
+        products = centred[lag:] * centred[:-lag]
+        assert value == pytest.approx(np.nanmean(products) / np.nanmean(centred**2))
+    pairs = [(first.notna().to_numpy()[lag:] & first.notna().to_numpy()[:-lag]).sum() for lag in found.lags]
+    assert found.bounds == pytest.approx(1.96 / np.sqrt(pairs))
+    assert found.outside > 20
+    assert len(found.every) == len(frame)
+
+
+def test_white_residuals_lie_in_the_band() -> None:
+    times = pd.date_range("2001-01-01", periods=3000, freq="D")
+    found = residuals_of(table(times, np.random.default_rng(2).normal(size=3000)), "lstm", 1, Clock("D"), season=7)
+    assert found.outside <= 4
+    assert len(found.lags) == 24
+
+
+def test_residuals_of_little_or_nothing() -> None:
+    for error in ([1.0], [1.0, 1.0], [2.0] * 40, [np.nan] * 40):
+        times = pd.date_range("2001-01-01", periods=len(error), freq="MS")
+        found = residuals_of(table(times, np.array(error)), "lstm", 1, Clock("MS"), season=12)
+        assert not np.isfinite(found.autocorrelation).any()
+        assert found.outside == 0
+        assert np.isfinite(found.bounds).all()
+
+
+def test_forecasts_that_swing_too_far_have_a_slope_below_one() -> None:
+    truth = np.random.default_rng(3).normal(size=1000)
+    own = pd.DataFrame({"y": truth, "lstm": 2 * truth + 1})
+    found = reliability_of(own, "lstm")
+    assert found.slope == pytest.approx(0.5)
+    assert found.bias == pytest.approx(1 + truth.mean())
+    assert found.observed == pytest.approx((found.forecast - 1) / 2)
+    assert len(found.forecast) == 10
+    assert np.isnan(reliability_of(own.assign(lstm=3.0), "lstm").slope)
+    assert len(reliability_of(own.assign(y=np.nan), "lstm").forecast) == 0
+
+
+def test_holes_make_no_pattern_of_noise() -> None:
+    rng = np.random.default_rng(5)
+    times = pd.date_range("2001-01-01", periods=600, freq="h")
+    flagged = []
+    for _ in range(40):
+        frame = table(times, rng.normal(size=600), horizon=1)
+        found = residuals_of(frame[rng.random(len(frame)) < 0.6], "lstm", 1, Clock("h"), season=12)
+        flagged.append(found.outside / len(found.lags))
+    assert np.mean(flagged) < 0.08

@@ -1,0 +1,85 @@
+"""What is odd in a panel: each finding on a series made to have it, and none on one that does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
+from forecast.sources.quality import check_columns, inspect_columns, mask_sentinels, panel_warnings
+
+STEP = np.arange(400)
+WAVE = 20 + 10 * np.sin(STEP / 7)
+
+
+def panel_of(values: np.ndarray, name: str = "v", freq: str = "h") -> Panel:
+    times = np.datetime64("2020-01-01", "us") + np.arange(len(values)) * np.timedelta64(1, "h")
+    return Panel(values[:, None], times, (name,), Clock(freq))
+
+
+def test_a_report_counts_what_is_missing():
+    values = np.array([1.0, np.nan, 3.0, np.nan, np.nan, 5.0, 8.0])
+    panel = Panel(values[:, None], panel_of(values).times, ("T (C)",), Clock("h"), units={"T (C)": "C"})
+    (report,) = inspect_columns(panel)
+    assert (report.name, report.unit, report.missing, report.longest_missing) == ("T (C)", "C", 3, 2)
+    assert (report.minimum, report.median, report.maximum) == (1, 4, 8)
+    assert report.findings == ("3 of 7 values are missing, at most 2 in a row.",)
+
+
+def test_runs_of_missing_values_end_with_their_series():
+    values = np.array([1, 2, np.nan, np.nan, 1, 2])
+    times = np.tile(panel_of(values).times[:3], 2)
+    panel = Panel(values[:, None], times, ("v",), Clock("h"), series_ids=("a", "b"), offsets=(0, 3, 6))
+    assert inspect_columns(panel)[0].longest_missing == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("v", WAVE),
+        ("rain", np.where(STEP % 50 < 3, 1.5, 0.0)),
+        ("sun", np.maximum(0, np.sin(STEP / 24 * 2 * np.pi)).round(2)),
+        ("close", 100 * np.exp(np.cumsum(np.random.default_rng(0).normal(0, 0.02, 400)))),
+    ],
+)
+def test_a_sound_column_has_no_findings(name, values):
+    assert check_columns(panel_of(values, name)) == ()
+
+
+def test_absent_rows_are_counted_with_the_longest_gap():
+    panel = panel_of(WAVE)
+    kept = np.r_[0:100, 103:200, 210:400]
+    gappy = Panel(panel.values[kept], panel.times[kept], ("v",), Clock("h"))
+    assert "13 hours absent in 2 gap(s), the longest 10 hours after 2020-01-09 07:00" in panel_warnings(gappy)[0]
+
+
+def test_holidays_of_an_exchange_are_no_gap():
+    days = np.array(["2020-12-23", "2020-12-24", "2020-12-29", "2020-12-30"], "datetime64[us]")
+    assert panel_warnings(Panel(np.array([[1.0], [2.0], [4.0], [3.0]]), days, ("v",), Clock("B"))) == ()
+
+
+def test_a_lonely_row_of_1970_is_named():
+    times = np.r_[np.datetime64("1970-01-01", "us"), panel_of(WAVE).times]
+    panel = Panel(np.r_[1.0, WAVE][:, None], times, ("v",), Clock("h"))
+    assert any("1970-01-01" in sentence and "unset clock" in sentence for sentence in panel_warnings(panel))
+
+
+@pytest.mark.parametrize(
+    ("values", "masked"),
+    [
+        ([1, 2, -9999, 3], [(-9999, 1)]),
+        ([1, 2, -9999, -999.9, 3], [(-9999, 1), (-999.9, 1)]),
+        ([-8000, 2, -9999, 3], []),
+        ([1, 2, 3, 4, 999, 999], [(999, 2)]),
+        ([1, 2, 3, 4, 999], []),
+        ([900, 950, 990, 998, 999, 999], []),
+        ([1, 2, 3, 1e20], [(1e20, 1)]),
+        ([1e20, 2e20, 3e20], []),
+        ([-9999, -9999], [(-9999, 2)]),
+    ],
+)
+def test_sentinels_are_masked_where_they_can_be_nothing_else(values, masked):
+    column = np.array(values, float)
+    assert mask_sentinels(column) == masked
+    assert np.isnan(column).sum() == sum(count for _, count in masked)
