@@ -8,7 +8,6 @@ from pathlib import Path
 
 from forecast.config import Config, NetworkConfig, Settings, nest, settings_from_toml
 from forecast.errors import ConfigError, setting
-from forecast.models.naive import NAIVE
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,8 @@ def network_configs(config: Config) -> dict[str, NetworkConfig]:
 
 def references_of(settings: Settings) -> tuple[str, ...]:
     """What the model of a run is scored against: the naive forecasts, and the vanilla RNN if it is the baseline."""
+    from forecast.models.naive import NAIVE  # which imports pandas, and the help of the command line needs none
+
     return (*NAIVE, *(["rnn"] if has_baseline(settings) else []))
 
 

@@ -61,7 +61,7 @@ def command(
     check_output(output)
     progress = ConsoleProgress(quiet)
     requirements = [parse_requirement(text) for text in require_skill or ()]
-    with progress.heeding_signals():
+    with progress.stopping_on_signals():
         given = settings or config or not names_run(source, runs_dir)
         asked = configure(settings, config) if given else None
         check_references(requirements, references_of(asked or find(source, runs_dir=runs_dir).config))

@@ -49,7 +49,7 @@ def command(
     check_output(plot)
     check_output(report)
     progress = ConsoleProgress(quiet)
-    with progress.heeding_signals():
+    with progress.stopping_on_signals():
         found = compare(
             source,
             models,

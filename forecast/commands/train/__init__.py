@@ -37,7 +37,7 @@ def command(
 
     progress = ConsoleProgress(quiet)
     requirements = [parse_requirement(text) for text in require_skill or ()]
-    with progress.heeding_signals():
+    with progress.stopping_on_signals():
         if resume is not None:
             if settings or run or config or overwrite:
                 raise ConfigError(
