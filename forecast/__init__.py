@@ -21,7 +21,7 @@ _HOMES = {
     "ReadOptions": "config",
     "Settings": "config",
     "DATASETS": "sources.datasets",
-    "Clock": "data.panel",
+    "Clock": "data.clock",
     "Panel": "data.panel",
     "Prepared": "data.prepare",
     "prepare": "data.prepare",
@@ -88,7 +88,7 @@ if TYPE_CHECKING:
     from forecast.config import Config as Config
     from forecast.config import ReadOptions as ReadOptions
     from forecast.config import Settings as Settings
-    from forecast.data.panel import Clock as Clock
+    from forecast.data.clock import Clock as Clock
     from forecast.data.panel import Panel as Panel
     from forecast.data.prepare import Prepared as Prepared
     from forecast.data.prepare import prepare as prepare

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 import forecast
+from forecast.data.clock import Clock
 from forecast.data.newest import NewestRows, newest_rows
-from forecast.data.panel import Clock, Panel
+from forecast.data.panel import Panel
 from forecast.data.prepare import prepare
 from forecast.errors import ConfigError, DataError
 from forecast.models.defaults import resolve

@@ -1,275 +1,144 @@
-"""The clock of timestamps: inferred from the usual step, and every row put onto it or refused."""
+"""Clock: the regular step between the rows of a series."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.tseries.offsets import BaseOffset
 
-from forecast.data.panel import Clock, Floats, Times
-from forecast.errors import DataError
+from forecast.errors import DataError, setting
 
-_WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_COUNTABLE = ("us", "ms", "s", "min", "h", "D", "B", "W", "MS", "ME", "QS", "QE", "YS", "YE")
-_MICROSECONDS = {"D": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}
-_DAY = np.timedelta64(1, "D")
-_WEEK = np.timedelta64(7, "D")
-_CENTURY = np.timedelta64(36_525, "D")
+Times = NDArray[np.datetime64]
 
-# A regular series loses some rows and gains none between; with fewer usual steps than this it has no clock.
-_LEAST_USUAL = 0.5
-# A weekend row in business-day data is an error or a special session, not a daily clock.
-_MOST_WEEKENDS = 0.05
-# With more rows than this off the clock, it is not their clock.
-MOST_SNAPPED = 0.10
-# Days that a month's first or last trading day lies away from the calendar's.
-_CALENDAR_SLACK = 4
+# A closed exchange is no gap in the data. The longest closures of the last sixty years on the large exchanges
+# (September 2001, four days) are shorter than this many business days.
+LONGEST_CLOSURE = 5
+
+# The unit of each pandas offset that a clock may have. The steps of others, such as business hours, cannot be numbered
+# evenly.
+_UNITS = {
+    **dict.fromkeys(("ns", "us", "ms", "s"), "s"),
+    **{unit: unit for unit in ("min", "h", "D", "B", "W")},
+    **{
+        name: name.strip("BSE")
+        for name in ("MS", "ME", "BMS", "BME", "QS", "QE", "BQS", "BQE", "YS", "YE", "BYS", "BYE")
+    },
+}
+
+# The most units in a step, about a century: pandas counts nanoseconds, and longer steps overflow.
+_LONGEST = {"s": 3e9, "min": 5e7, "h": 876_600, "D": 36_525, "B": 26_000, "W": 5_218, "M": 1_200, "Q": 400, "Y": 100}
+
+_UNIT_NAMES = {
+    "s": ("second", "seconds"),
+    "min": ("minute", "minutes"),
+    "h": ("hour", "hours"),
+    "D": ("day", "days"),
+    "B": ("business day", "business days"),
+    "W": ("week", "weeks"),
+    "M": ("month", "months"),
+    "Q": ("quarter", "quarters"),
+    "Y": ("year", "years"),
+}
 
 
 @dataclass(frozen=True)
-class Snapped:
-    """Rows on a clock.
-
-    Args:
-        rows: The rows that are kept, [T], by series and time.
-        times: Their timestamps, [T].
-        moved: How many of them lay off the clock.
-        dropped: How many rows gave way to one that is nearer to their position.
-    """
-
-    rows: NDArray[np.int64]
-    times: Times
-    moved: int
-    dropped: int
-
-
-def infer_clock(times: Times, series: NDArray[np.int64]) -> Clock | None:
-    """The clock of timestamps, or None where most steps differ or are longer than a century.
-
-    Args:
-        times: Timestamps [T], ascending within each series.
-        series: The series of each row, [T], ascending.
-    """
-    within = series[1:] == series[:-1]
-    steps = np.diff(times) if within.all() else np.diff(times)[within]
-    if not len(steps):
-        return None
-    lengths, counts = np.unique(steps, return_counts=True)
-    usual = lengths[counts.argmax()]
-    if usual > _CENTURY:
-        return None
-    if calendar := _calendar_alias(times, steps):
-        return Clock(calendar)
-    # Friday to Monday is one step of a business-day clock.
-    if usual == _DAY and (_weekday(times) >= 5).mean() < _MOST_WEEKENDS and (steps >= 3 * _DAY).any():
-        return Clock("B")
-    if counts.max() < _LEAST_USUAL * len(steps):
-        return None
-    if usual == _WEEK:
-        return Clock(_anchored("W", times))
-    length = int(usual.astype("timedelta64[us]").astype(np.int64))
-    unit = next(name for name, size in _MICROSECONDS.items() if length % size == 0)
-    return Clock(f"{length // _MICROSECONDS[unit]}{unit}")
-
-
-def _weekday(times: Times) -> NDArray[np.int64]:
-    """0 for Monday to 6 for Sunday, [T]; 1970 began on a Thursday."""
-    return (times.astype("datetime64[D]").astype(np.int64) + 3) % 7
-
-
-def _calendar_alias(times: Times, steps: NDArray[np.timedelta64]) -> str | None:
-    """``MS``, ``ME``, ``QS-JAN``, ``YE-DEC`` and the like, where the usual step is a month, a quarter or a year."""
-    usual = float(np.median(steps) / _DAY)
-    unit = next((u for u, low, high in (("M", 28, 31), ("Q", 89, 93), ("Y", 364, 367)) if low <= usual <= high), None)
-    if unit is None:
-        return None
-    month = times.astype("datetime64[M]")
-    days = times.astype("datetime64[D]")
-    ahead = (month + 1).astype("datetime64[D]") - days
-    ends = bool((ahead <= np.timedelta64(_CALENDAR_SLACK, "D")).mean() > 0.5)
-    # Exactly 28 or 30 days each time walk through the month: a fixed step.
-    alike = np.unique(steps, return_counts=True)[1].max() / len(steps)
-    if unit == "M" and alike > 0.9 and not ends and len(np.unique(days - month.astype("datetime64[D]"))) > 1:
-        return None
-    alias = unit + ("E" if ends else "S")
-    if unit == "M":
-        return alias
-    share = np.bincount(month.astype(np.int64) % _span(alias)).max() / len(times)
-    return _anchored(alias, times) if share >= _LEAST_USUAL else None
-
-
-def _span(alias: str) -> int:
-    """Months in a period of a calendar alias."""
-    return {"M": 1, "Q": 3, "Y": 12}[alias[0]]
-
-
-def _anchored(alias: str, times: Times) -> str:
-    """A weekly, quarterly or yearly alias with the weekday or month on which most timestamps lie."""
-    if alias == "W":
-        return f"W-{_WEEKDAYS[int(np.bincount(_weekday(times)).argmax())]}"
-    month = int(np.bincount(times.astype("datetime64[M]").astype(np.int64) % _span(alias)).argmax())
-    # Quarters are named after their first month of the year as starts and their last as ends: QS-JAN, QE-DEC.
-    return f"{alias}-{_MONTHS[month + (9 if alias == 'QE' else 0)]}"
-
-
-def named_clock(freq: str, times: Times | None = None) -> Clock:
-    """The clock that the user named; ``W``, ``QS`` and the like take their anchor from the timestamps.
-
-    Args:
-        freq: A pandas offset alias.
-        times: Timestamps that will lie on it, if any.
+class Clock:
+    """The regular step between rows, a pandas offset alias such as ``h``, ``15min``, ``B``, ``W-SAT`` or ``MS``.
 
     Raises:
-        DataError: If it is no alias, or one whose steps cannot be numbered (business hours, second Tuesdays …).
+        DataError: If the alias is not one that pandas knows, or its step is longer than a century.
     """
-    clock = Clock(freq)
-    alias = clock.freq.partition("-")[0].lstrip("0123456789")
-    if alias not in _COUNTABLE or (alias == "B" and clock.multiple > 1):
+
+    freq: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "freq", normalise_freq(self.freq))
+
+    @property
+    def offset(self) -> BaseOffset:
+        """The pandas offset of one step."""
+        return pd.tseries.frequencies.to_offset(self.freq)
+
+    @property
+    def unit(self) -> str:
+        """The unit of the step without its multiple: one of s, min, h, D, B, W, M, Q, Y."""
+        return _UNITS[_base(self.offset)]
+
+    @property
+    def multiple(self) -> int:
+        """Units in one step: 15 for ``15min``."""
+        return int(self.offset.n)
+
+    @property
+    def step(self) -> np.timedelta64:
+        """The length of one step in microseconds; the usual length of a calendar step."""
+        days = {"D": 1, "W": 7, "B": 1, "M": 30, "Q": 91, "Y": 365}
+        if self.unit in days:
+            return np.timedelta64(days[self.unit] * self.multiple * 86_400_000_000, "us")
+        return np.timedelta64(pd.Timedelta(self.freq if self.freq[0].isdigit() else f"1{self.freq}"), "us")
+
+    def ordinals(self, times: Times) -> NDArray[np.int64]:
+        """The number of each timestamp on the clock: the numbers of neighbours differ by 1.
+
+        Args:
+            times: Timestamps [T] that lie on the clock.
+        """
+        if self.unit == "B":
+            return np.busday_count(np.datetime64("1970-01-01"), times.astype("datetime64[D]")) // self.multiple
+        if self.unit in ("M", "Q", "Y"):
+            months = {"M": 1, "Q": 3, "Y": 12}[self.unit] * self.multiple
+            number = times.astype("datetime64[M]").astype(np.int64)
+            return (number - (number[0] if len(number) else 0)) // months
+        numbers = (times - times[0]).astype(np.int64) / self.step.astype(np.int64) if len(times) else np.zeros(0)
+        return np.rint(numbers, out=numbers).astype(np.int64)
+
+    def future(self, last: np.datetime64, steps: int) -> Times:
+        """The next ``steps`` timestamps after ``last`` on the clock."""
+        times = pd.date_range(pd.Timestamp(last), periods=steps + 1, freq=self.freq)
+        after = times[times > pd.Timestamp(last)][:steps]
+        if len(after) < steps:  # `last` itself was not on the clock, so the range began after it
+            after = pd.date_range(after[0], periods=steps, freq=self.freq)
+        return after.to_numpy().astype("datetime64[us]")
+
+    def describe(self, steps: int = 1) -> str:
+        """A number of steps in words: "24 hours", "1 month", "96 × 15 minutes"."""
+        singular, plural = _UNIT_NAMES[self.unit]
+        if self.multiple == 1:
+            return f"{steps:,} {singular if steps == 1 else plural}"
+        return f"{steps:,} × {self.multiple} {plural}" if steps > 1 else f"{self.multiple} {plural}"
+
+
+def normalise_freq(freq: str) -> str:
+    """The current spelling of a pandas offset alias, from an old or a new one (``H`` and ``h``, ``M`` and ``ME``).
+
+    Raises:
+        DataError: If pandas knows neither spelling, or the step is longer than a century.
+    """
+    old = {"H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "d": "D"}
+    old |= {"M": "ME", "Q": "QE", "A": "YE", "Y": "YE", "BM": "BME", "BQ": "BQE", "BA": "BYE", "BY": "BYE"}
+    old |= {"AS": "YS", "BAS": "BYS"}
+    head, _, anchor = freq.strip().partition("-")
+    digits = head[: len(head) - len(head.lstrip("0123456789"))]
+    alias = digits + old.get(head[len(digits) :], head[len(digits) :]) + (f"-{anchor}" if anchor else "")
+    try:
+        offset = pd.tseries.frequencies.to_offset(alias)
+    except (ValueError, OverflowError):
+        offset = None
+    if offset is not None and offset.n > _LONGEST[_UNITS.get(_base(offset), "s")]:
         raise DataError(
-            f"A clock of {clock.freq!r} is not supported.",
-            "Use a multiple of s, min, h, D, W, MS, ME, QS, QE, YS or YE; or B for business days.",
+            f"A step of {freq} is longer than a century, the longest that a clock can have.",
+            f"Look at the first and the last time, or name the clock: {setting('freq', 'D')}",
         )
-    if times is not None and "-" not in freq and clock.multiple == 1 and alias in ("W", "QS", "QE", "YS", "YE"):
-        return Clock(_anchored(alias, times))
-    return clock
+    if offset is None or offset.n < 1 or _base(offset) not in _UNITS:
+        raise DataError(
+            f"{freq!r} is not a frequency.", "Use a pandas offset alias: 15min, h, D, B (business days), W, MS, QS, YS."
+        )
+    return str(offset.freqstr)
 
 
-def snap(times: Times, series: NDArray[np.int64], clock: Clock) -> Snapped:
-    """Put every row onto the clock: at the nearest position of a fixed step, or in its period of a calendar step.
-
-    Args:
-        times: Timestamps [R], ascending within each series.
-        series: The series of each row, [R], ascending.
-        clock: The beat.
-
-    Returns:
-        The rows with their positions; of several rows at one position the nearest.
-    """
-    if clock.unit in ("B", "M", "Q", "Y"):
-        positions = period_labels(times, clock)
-        # Every month on its 15th, or every day at 16:00, is one convention; rows elsewhere in the period are strays.
-        into = (times - positions).astype("timedelta64[D]").astype(np.int64)
-        off = np.abs(into - np.median(into)) > (0 if clock.unit == "B" else _CALENDAR_SLACK)
-    else:
-        positions = _nearest(times, series, clock)
-        off = positions != times
-    if ((positions[1:] > positions[:-1]) | (series[1:] > series[:-1])).all():
-        return Snapped(np.arange(len(times)), positions, int(off.sum()), 0)
-    distance = np.abs(times - positions).astype(np.int64)
-    order = np.lexsort((times, distance, positions, series))
-    first = np.ones(len(order), bool)
-    first[1:] = (np.diff(series[order]) != 0) | (positions[order][1:] != positions[order][:-1])
-    rows = order[first]
-    return Snapped(rows, positions[rows], int(off[rows].sum()), len(times) - len(rows))
-
-
-def _nearest(times: Times, series: NDArray[np.int64], clock: Clock) -> Times:
-    """The nearest position of a fixed clock whose phase is that of most rows of the series."""
-    step = int(clock.step.astype(np.int64))
-    micro = times.astype("datetime64[us]").astype(np.int64)
-    phase = micro % step
-    if clock.unit == "W":
-        on_anchor = _weekday(times) == _anchor_weekday(clock)
-        phase[~on_anchor] = -1
-    elif (phase == phase[0]).all():
-        return times
-    phases = np.empty_like(micro)
-    starts = np.flatnonzero(np.diff(series, prepend=-1, append=int(series[-1]) + 1))
-    for begin, end in pairwise(starts.tolist()):
-        values, counts = np.unique(phase[begin:end], return_counts=True)
-        if values[0] == -1:
-            values, counts = values[1:], counts[1:]
-        anchor_day = (_anchor_weekday(clock) - 3) % 7 * _MICROSECONDS["D"] if clock.unit == "W" else 0
-        phases[begin:end] = values[counts.argmax()] if len(values) else anchor_day
-    # Whole numbers throughout: rounding in floating point loses microseconds.
-    return ((micro - phases + step // 2) // step * step + phases).astype("datetime64[us]")
-
-
-def _anchor_weekday(clock: Clock) -> int:
-    return _WEEKDAYS.index(clock.freq.rpartition("-")[2])
-
-
-def period_labels(times: Times, clock: Clock) -> Times:
-    """The position whose period holds each timestamp: the start of ``MS``, the end of ``ME``, the day of ``B``.
-
-    Args:
-        times: Timestamps [R].
-        clock: Any clock; a fixed step is counted from midnight of 1970-01-01, a week ends on its anchor.
-    """
-    days = times.astype("datetime64[D]")
-    labels: NDArray[np.datetime64]
-    alias = clock.freq.partition("-")[0].lstrip("0123456789")
-    if alias == "B":
-        labels = np.busday_offset(days, 0, roll="preceding")
-    elif alias == "W":
-        ahead = (_anchor_weekday(clock) - _weekday(times)) % 7
-        labels = (days.astype(np.int64) + ahead).astype("datetime64[D]")
-    elif clock.unit in ("M", "Q", "Y"):
-        span = _span(alias) * clock.multiple
-        anchor = clock.freq.rpartition("-")[2]
-        first = _MONTHS.index(anchor) if anchor in _MONTHS else 0
-        month = times.astype("datetime64[M]").astype(np.int64)
-        if alias.endswith("E"):
-            last = month + (first - month) % span
-            following = (last + 1).astype("datetime64[M]").astype("datetime64[D]")
-            labels = (following.astype(np.int64) - 1).astype("datetime64[D]")
-        else:
-            labels = (month - (month - first) % span).astype("datetime64[M]")
-    else:
-        step = int(clock.step.astype(np.int64))
-        micro = times.astype("datetime64[us]").astype(np.int64)
-        labels = (micro // step * step).astype("datetime64[us]")
-    return labels.astype("datetime64[us]")
-
-
-def resample(
-    times: Times, series: NDArray[np.int64], values: Floats, clock: Clock, angles: NDArray[np.bool_]
-) -> tuple[Times, NDArray[np.int64], Floats]:
-    """The mean of each column over every period of the clock that holds a row; of angles, the mean direction.
-
-    Args:
-        times: Timestamps [R].
-        series: The series of each row, [R].
-        values: Float64 [R, C]; NaN is left out of a mean.
-        clock: The beat of the result.
-        angles: Which columns are angles in degrees, [C].
-
-    Returns:
-        Timestamps [T], series [T] and values [T, C], by series and time.
-    """
-    periods = [series, period_labels(times, clock)]
-    means = pd.DataFrame(values).groupby(periods, sort=True).mean()
-    if angles.any():
-        radians = np.radians(values[:, angles])
-        east, north = (pd.DataFrame(wave(radians)).groupby(periods, sort=True).mean() for wave in (np.sin, np.cos))
-        means.loc[:, angles] = np.degrees(np.arctan2(east.to_numpy(), north.to_numpy())) % 360
-    stamps = means.index.get_level_values(1).to_numpy().astype("datetime64[us]")
-    return stamps, means.index.get_level_values(0).to_numpy().astype(np.int64), np.ascontiguousarray(means.to_numpy())
-
-
-def irregular(times: Times, series: NDArray[np.int64], label: str, hint: str) -> DataError:
-    """The error for timestamps without a clock, with a histogram of their steps."""
-    lengths, counts = np.unique(np.diff(times)[np.diff(series) == 0], return_counts=True)
-    common = np.argsort(-counts, kind="stable")[:6]
-    widest = int(counts.max(initial=1))
-    lines = [
-        f"  {_in_words(lengths[i]):>14} {'#' * max(1, 24 * int(counts[i]) // widest):<24} {counts[i]:,}" for i in common
-    ]
-    if rest := int(counts.sum() - counts[common].sum()):
-        lines.append(f"  {'other steps':>14} {'':<24} {rest:,}")
-    return DataError(f"{label} has no regular clock. Steps between rows:\n" + "\n".join(lines), hint)
-
-
-def _in_words(step: np.timedelta64) -> str:
-    """A length of time in its two largest units: ``1 h 40 min``."""
-    left = int(step.astype("timedelta64[us]").astype(np.int64))
-    words = []
-    for unit, size in (("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000)):
-        if left >= size:
-            words.append(f"{left // size:,} {unit}")
-            left %= size
-    return " ".join(words[:2]) or f"{left} µs"
+def _base(offset: BaseOffset) -> str:
+    """The alias of an offset without multiple and anchor."""
+    return offset.rule_code.split("-")[0]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.panel import Clock, Floats, Times
+from forecast.data.clock import Clock, Times
+from forecast.data.panel import Floats
 
 _DAY = 86_400_000_000  # microseconds
 _YEAR = 365.2425 * _DAY

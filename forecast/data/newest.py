@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from forecast.config import DataConfig
-from forecast.data.panel import Floats, Panel, Times
+from forecast.data.clock import Times
+from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Windows, fill_forward

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from forecast.data.panel import Floats, Panel
-from forecast.data.quantities import TURN
 from forecast.errors import DataError, setting
 
 Ints = NDArray[np.int64]
@@ -41,18 +40,6 @@ def scale(ops: Any, values: Any, mean: Any, deviation: Any, logged: Flags) -> An
 def unscale(ops: Any, values: Any, mean: Any, deviation: Any, logged: Flags) -> Any:
     """Values in measurement units from scaled ones: the inverse of `scale`."""
     return _where(ops, logged, ops.exp, values * deviation + mean)
-
-
-def unwrap_angles(ops: Any, rows: Any, turns: Any) -> Any:
-    """Windows of rows in which each angle continues past a full turn: 350, 10, 30 becomes 350, 370, 390.
-
-    Args:
-        ops: Functions of arrays, with the names of NumPy.
-        rows: In measurement units, [B, n, C].
-        turns: 360 for angles, and 0 for other columns, [B, 1, C].
-    """
-    before = ops.concat([rows[:, :1], rows[:, :-1]], axis=1)
-    return rows - ops.cumsum(ops.round((rows - before) / TURN), axis=1) * turns
 
 
 def _where(ops: Any, mask: Flags, function: Callable[[Any], Any], values: Any) -> Any:

@@ -9,7 +9,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.panel import Floats, Panel, Times
+from forecast.data.clock import Times
+from forecast.data.panel import Floats, Panel
 
 Ints = NDArray[np.signedinteger]
 Flags = NDArray[np.bool_]

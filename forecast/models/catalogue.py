@@ -77,7 +77,7 @@ def network_configs(config: Config) -> dict[str, NetworkConfig]:
 
 def references_of(settings: Settings) -> tuple[str, ...]:
     """What the model of a run is scored against: the naive forecasts, and the vanilla RNN if it is the baseline."""
-    from forecast.models.naive import NAIVE  # which imports pandas, and the help of the command line needs none
+    from forecast.models.naive import NAIVE  # pandas takes a second, and the help of every command reads this file
 
     return (*NAIVE, *(["rnn"] if has_baseline(settings) else []))
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from forecast.config import Config, DataSettings, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.split import TRAIN, split_by_time
 from forecast.data.windows import Flags
 from forecast.errors import ConfigError, DataError, phrase, setting

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.data.panel import Clock, Floats, Times
+from forecast.data.clock import Clock, Times
+from forecast.data.panel import Floats
 from forecast.evaluation.scoring import read_naive_errors
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -110,20 +111,20 @@ class Residuals:
         return int((np.abs(self.autocorrelation) > self.bounds).sum())
 
 
-def residuals_of(own: pd.DataFrame, model: str, horizon: int, clock: Clock, season: int) -> Residuals:
+def residuals_of(rows: pd.DataFrame, model: str, horizon: int, clock: Clock, season: int) -> Residuals:
     """The residuals of a model on one series.
 
     The first step's are the ones to look for a pattern in: those farther ahead overlap, and so correlate by themselves.
 
     Args:
-        own: ``ds, y, <model>`` of one series, H rows for each cut-off, ascending.
+        rows: ``ds, y, <model>`` of one series, H rows for each cut-off, ascending.
         model: The column.
         horizon: H.
         clock: The clock of the rows.
         season: m; the lags reach over two seasons.
     """
-    every = own["y"].to_numpy(float) - own[model].to_numpy(float)
-    first, times = every[::horizon], own["ds"].to_numpy()[::horizon].astype("datetime64[us]")
+    every = rows["y"].to_numpy(float) - rows[model].to_numpy(float)
+    first, times = every[::horizon], rows["ds"].to_numpy()[::horizon].astype("datetime64[us]")
     ordinals = clock.ordinals(times)
     apart = int(np.diff(ordinals).min()) if len(ordinals) > 1 else 1  # a very long test span is kept in parts
     span = int(ordinals[-1] - ordinals[0]) // apart + 1 if len(ordinals) else 1
@@ -178,16 +179,16 @@ class Reliability:
     bias: float
 
 
-def reliability_of(own: pd.DataFrame, model: str) -> Reliability:
+def reliability_of(rows: pd.DataFrame, model: str) -> Reliability:
     """The reliability of a model's forecasts: the mean observation of each group of nearly equal forecasts.
 
     Args:
-        own: ``y, <model>`` of one series.
+        rows: ``y, <model>`` of one series.
         model: The column.
 
     Reference: Mincer & Zarnowitz 1969.
     """
-    pairs = own[["y", model]].to_numpy(float)
+    pairs = rows[["y", model]].to_numpy(float)
     pairs = pairs[np.isfinite(pairs).all(axis=1)]
     if not len(pairs):
         return Reliability(np.zeros(0), np.zeros(0), math.nan, math.nan)
@@ -231,14 +232,11 @@ def diagnose(forecasts: pd.DataFrame, metrics: Mapping[str, Any], clock: Clock, 
     networks = [name for name in (model, "rnn") if name in forecasts]
     scaled = metrics["skill_of"] == "MASE"
     scale = {name: error.mae for name, error in read_naive_errors(metrics).items()} if scaled else None
-    own = {name: forecasts[forecasts["unique_id"] == name] for name in names}
-    own = {name: of_series for name, of_series in own.items() if len(of_series)}
+    groups = forecasts.groupby("unique_id", sort=False)
+    rows = {name: groups.get_group(name) for name in names if name in groups.groups}
     return Diagnosis(
         tuple(errors_by_clock(forecasts, [name for name in metrics["models"] if name in forecasts], clock, scale)),
         scaled,
-        {name: residuals_of(of_series, model, horizon, clock, season) for name, of_series in own.items()},
-        {
-            name: {network: reliability_of(of_series, network) for network in dict.fromkeys(networks)}
-            for name, of_series in own.items()
-        },
+        {name: residuals_of(rows[name], model, horizon, clock, season) for name in rows},
+        {name: {network: reliability_of(rows[name], network) for network in dict.fromkeys(networks)} for name in rows},
     )

@@ -23,7 +23,8 @@ from matplotlib.font_manager import FontProperties, get_font_names
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from forecast.data.panel import LONGEST_CLOSURE, Floats, Times
+from forecast.data.clock import LONGEST_CLOSURE, Times
+from forecast.data.panel import Floats
 from forecast.plots.selection import Ints
 from forecast.plots.style import LineStyle, printable
 

@@ -27,14 +27,14 @@ class PlottedSeries:
     """A series and target that has plots of its own.
 
     Args:
-        series: Index of the series in the panel.
-        target: Index of the target.
+        series_index: Of the series in the panel.
+        target_index: Of the target.
         unique_id: Its id in the tables of forecasts.
         suffix: What tells its files apart from those of others; empty if there are no others.
     """
 
-    series: int
-    target: int
+    series_index: int
+    target_index: int
     unique_id: str
     suffix: str
 
@@ -90,12 +90,12 @@ class RunResults:
         rows = self.prepared.rows
         return replace(labels_of(rows, 0, self.model, self.histories), target=", ".join(rows.targets), unit=rows.unit)
 
-    def labels_of(self, one: PlottedSeries) -> Labels:
+    def labels_of(self, series: PlottedSeries) -> Labels:
         """What a plot says that draws one series and target."""
-        return labels_of(self.prepared.rows, one.target, self.model, self.histories)
+        return labels_of(self.prepared.rows, series.target_index, self.model, self.histories)
 
     @cached_property
-    def series(self) -> list[PlottedSeries]:
+    def plotted_series(self) -> list[PlottedSeries]:
         """The series and targets that have plots of their own."""
         return plotted_series(self.prepared.rows)
 
@@ -117,27 +117,27 @@ class RunResults:
     @cached_property
     def diagnosis(self) -> Diagnosis:
         """What is left to learn in the errors."""
-        ids = [one.unique_id for one in self.series]
+        ids = [series.unique_id for series in self.plotted_series]
         return diagnose(self.test_forecasts, self.metrics, self.prepared.rows.panel.clock, ids)
 
 
 def plotted_series(rows: Rows) -> list[PlottedSeries]:
     """The first few series and targets of some rows: those that have plots of their own."""
     every = [
-        PlottedSeries(series, target, unique_id, f"-{_slug(unique_id)}")
-        for series, unique_ids in enumerate(rows.unique_ids)
-        for target, unique_id in enumerate(unique_ids)
+        PlottedSeries(series_index, target_index, unique_id, f"-{_slug(unique_id)}")
+        for series_index, unique_ids in enumerate(rows.unique_ids)
+        for target_index, unique_id in enumerate(unique_ids)
     ]
     return [replace(every[0], suffix="")] if len(every) == 1 else every[:_MOST_SERIES]
 
 
-def observed_series(rows: Rows, one: PlottedSeries) -> pd.DataFrame:
+def observed_series(rows: Rows, series: PlottedSeries) -> pd.DataFrame:
     """``unique_id, ds, y``: what was observed of one series and target."""
-    span = rows.panel.rows(one.series)
-    y = rows.series_values(one.series, one.target)
+    span = rows.panel.rows(series.series_index)
+    y = rows.series_values(series.series_index, series.target_index)
     known = np.flatnonzero(~np.isnan(y))
     stop = int(known[-1]) + 1 if len(known) else 0
-    return pd.DataFrame({"unique_id": one.unique_id, "ds": rows.panel.times[span][:stop], "y": y[:stop]})
+    return pd.DataFrame({"unique_id": series.unique_id, "ds": rows.panel.times[span][:stop], "y": y[:stop]})
 
 
 def labels_of(rows: Rows, target: int, model: str, columns: Collection[str]) -> Labels:

@@ -15,7 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 from numpy.typing import NDArray
 
-from forecast.data.panel import Floats, Times
+from forecast.data.clock import Times
+from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.split import Split
 from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
@@ -613,7 +614,7 @@ def _choose_scale(axes: Axes, values: Floats) -> None:
 @styled()
 def plot_data(
     rows: Rows,
-    series: Sequence[PlottedSeries],
+    plotted_series: Sequence[PlottedSeries],
     split: Split,
     labels: Labels,
     *,
@@ -624,23 +625,25 @@ def plot_data(
 
     Args:
         rows: The rows of the run.
-        series: The series and targets: one strip for each.
+        plotted_series: The series and targets: one strip for each.
         split: Where the axis is divided.
         labels: What the plot says about the series.
         verdict: One sentence on what it shows.
         size: The space that it has.
     """
-    figure = PlotFigure(size, max(0.7 * size.height, 0.5 + 1.35 * len(series)))
-    strips = figure.subplots(len(series), 1, sharex=True, squeeze=False)[:, 0]
+    figure = PlotFigure(size, max(0.7 * size.height, 0.5 + 1.35 * len(plotted_series)))
+    strips = figure.subplots(len(plotted_series), 1, sharex=True, squeeze=False)[:, 0]
     times, stretches = rows.panel.times, rows.panel.stretches()
     ends = [times.min(), split.validation_from, split.test_from, times.max()]
     any_missing = False
-    for axes, one in zip(strips, series, strict=True):
-        span = rows.panel.rows(one.series)
-        any_missing |= _draw_rows(axes, times[span], rows.series_values(one.series, one.target), stretches[span])
-        unit = rows.panel.units.get(rows.targets[one.target], "")
-        name = printable(one.unique_id, 18) + (f"\n({printable(unit, 10)})" if unit else "")
-        axes.set_ylabel(name if len(series) > 1 else labels.with_unit(labels.target))
+    for axes, series in zip(strips, plotted_series, strict=True):
+        span = rows.panel.rows(series.series_index)
+        any_missing |= _draw_rows(
+            axes, times[span], rows.series_values(series.series_index, series.target_index), stretches[span]
+        )
+        unit = rows.panel.units.get(rows.targets[series.target_index], "")
+        name = printable(series.unique_id, 18) + (f"\n({printable(unit, 10)})" if unit else "")
+        axes.set_ylabel(name if len(plotted_series) > 1 else labels.with_unit(labels.target))
         for color, first, last in zip(_SPLIT_COLORS.values(), ends, ends[1:], strict=False):
             axes.axvspan(first, last, color=color, alpha=0.28, lw=0, zorder=0.5)
         format_axes(axes, times[[times.argmin(), times.argmax()]], size.max_ticks())
@@ -706,21 +709,22 @@ class Plot:
     def figures(self, run: RunResults, size: PageSize) -> Iterator[tuple[PlottedSeries | None, PlotFigure]]:
         """The figures of a run, each with its series and target; None for a figure that pools them."""
         by_series = any(name in OF_SERIES for name in self.needs)
-        for one in run.series if by_series else [None]:
+        for series in run.plotted_series if by_series else [None]:
             arguments = [
-                OF_RUN[name](run) if one is None or name in OF_RUN else OF_SERIES[name](run, one) for name in self.needs
+                OF_RUN[name](run) if series is None or name in OF_RUN else OF_SERIES[name](run, series)
+                for name in self.needs
             ]
             if all(argument is not None for argument in arguments):
-                yield one, self.function(*arguments, verdict=run.metrics["verdict"], size=size)
+                yield series, self.function(*arguments, verdict=run.metrics["verdict"], size=size)
 
 
 def draw_files(run: RunResults) -> dict[str, bytes]:
     """The plots of a run as PNG, by file name."""
     return {
-        f"{plot.number}-{name}{one.suffix if one else ''}.png": to_png(figure)
+        f"{plot.number}-{name}{series.suffix if series else ''}.png": to_png(figure)
         for name, plot in PLOTS.items()
         if plot.number is not None
-        for one, figure in plot.figures(run, FILE)
+        for series, figure in plot.figures(run, FILE)
     }
 
 
@@ -736,20 +740,20 @@ def draw_forecasts(rows: Rows, forecast: pd.DataFrame, model: str, lookback: int
     return [
         to_png(
             plot_forecast(
-                observed_series(rows, one),
+                observed_series(rows, series),
                 forecast,
-                one.unique_id,
-                labels_of(rows, one.target, model, forecast.columns),
+                series.unique_id,
+                labels_of(rows, series.target_index, model, forecast.columns),
                 lookback,
             )
         )
-        for one in plotted_series(rows)
-        if (forecast["unique_id"] == one.unique_id).any()
+        for series in plotted_series(rows)
+        if (forecast["unique_id"] == series.unique_id).any()
     ]
 
 
-def _rows_of(forecasts: pd.DataFrame, one: PlottedSeries) -> pd.DataFrame | None:
-    rows = forecasts[forecasts["unique_id"] == one.unique_id]
+def _rows_of(forecasts: pd.DataFrame, series: PlottedSeries) -> pd.DataFrame | None:
+    rows = forecasts[forecasts["unique_id"] == series.unique_id]
     return None if rows.empty else rows
 
 
@@ -770,18 +774,18 @@ OF_RUN: dict[str, Callable[[RunResults], Any]] = {
     "histories": lambda run: run.histories,  # losses by epoch of each network, by its column
     "rows": lambda run: run.prepared.rows,
     "split": lambda run: run.prepared.split,
-    "plotted series": lambda run: run.series,
+    "plotted series": lambda run: run.plotted_series,
 }
 
 # What it can need of each series and target.
 OF_SERIES: dict[str, Callable[[RunResults, PlottedSeries], Any]] = {
-    "unique_id": lambda run, one: one.unique_id,
+    "unique_id": lambda run, series: series.unique_id,
     "labels": RunResults.labels_of,
-    "observed": lambda run, one: observed_series(run.prepared.rows, one),  # unique_id, ds, y
-    "test forecasts": lambda run, one: _rows_of(run.test_forecasts, one),  # unique_id, ds, cutoff, y, <model>…
-    "newest forecast": lambda run, one: _rows_of(run.forecast, one),  # unique_id, ds, cutoff, <model>…
-    "residuals": lambda run, one: run.diagnosis.residuals.get(one.unique_id),
-    "reliability": lambda run, one: run.diagnosis.reliability.get(one.unique_id),
+    "observed": lambda run, series: observed_series(run.prepared.rows, series),  # unique_id, ds, y
+    "test forecasts": lambda run, series: _rows_of(run.test_forecasts, series),  # unique_id, ds, cutoff, y, <model>…
+    "newest forecast": lambda run, series: _rows_of(run.forecast, series),  # unique_id, ds, cutoff, <model>…
+    "residuals": lambda run, series: run.diagnosis.residuals.get(series.unique_id),
+    "reliability": lambda run, series: run.diagnosis.reliability.get(series.unique_id),
 }
 
 # The files in the folder are numbered; a section of the page has its plots in the order of this list.

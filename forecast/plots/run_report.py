@@ -1,4 +1,4 @@
-"""The report of a run, one HTML file: a function for each section, and `SECTIONS`, the list of them."""
+"""The report of a run, series HTML file: a function for each section, and `SECTIONS`, the list of them."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def _pictures(run: RunResults, section: str) -> list[Picture]:
     for plot in PLOTS.values():
         if plot.section != section:
             continue
-        for (one, wide), (_, narrow) in zip(plot.figures(run, SCREEN), plot.figures(run, PHONE), strict=True):
+        for (series, wide), (_, narrow) in zip(plot.figures(run, SCREEN), plot.figures(run, PHONE), strict=True):
             title = f"{wide.title[:1].upper()}{wide.title[1:]}"
-            if one is not None and len(run.series) > 1:
-                title = f"{printable(one.unique_id, 60)}: {wide.title}"
+            if series is not None and len(run.plotted_series) > 1:
+                title = f"{printable(series.unique_id, 60)}: {wide.title}"
             pictures.append(picture_of(title, wide, narrow))
     return pictures
 
@@ -147,9 +147,9 @@ def _forecast(run: RunResults) -> Section:
         title,
         ["It is made by a network that was trained again on every row."] if refit else [],
         folded_tables=[
-            forecast_table(forecast, one.unique_id, run.labels_of(one))
-            for one in run.series
-            if (forecast["unique_id"] == one.unique_id).any()
+            forecast_table(forecast, series.unique_id, run.labels_of(series))
+            for series in run.plotted_series
+            if (forecast["unique_id"] == series.unique_id).any()
         ],
     )
 
@@ -197,10 +197,10 @@ def _calibration(run: RunResults) -> Section:
     elif run.metrics["intervals"].get("adaptive"):
         sentences.append("The intervals adapt: they follow the errors of the forecasts before them.")
     sentences += [
-        (f"{printable(one.unique_id, 40)}: " if len(reliability) > 1 else "")
-        + _slope_and_bias(reliability[one.unique_id][run.model], run.labels_of(one))
-        for one in run.series
-        if one.unique_id in reliability
+        (f"{printable(series.unique_id, 40)}: " if len(reliability) > 1 else "")
+        + _slope_and_bias(reliability[series.unique_id][run.model], run.labels_of(series))
+        for series in run.plotted_series
+        if series.unique_id in reliability
     ]
     meanings = {metric.name: metric.meaning for metric in METRICS.values() if metric.of is not PointForecast}
     return Section("Calibration", sentences, tables=[table] if table else [], glossary=meanings if table else {})

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.data.panel import Floats, Times
+from forecast.data.clock import Times
+from forecast.data.panel import Floats
 
 Ints = NDArray[np.int64]
 
@@ -18,29 +19,29 @@ MOST_MEANS = 250
 
 def rows_of_series(forecasts: pd.DataFrame, unique_id: str) -> tuple[pd.DataFrame, int]:
     """The rows of one series, and H: how many rows each cut-off has."""
-    own = forecasts[forecasts["unique_id"] == unique_id]
-    return own, int((own["cutoff"] == own["cutoff"].iloc[0]).sum())
+    rows = forecasts[forecasts["unique_id"] == unique_id]
+    return rows, int((rows["cutoff"] == rows["cutoff"].iloc[0]).sum())
 
 
-def non_overlapping(own: pd.DataFrame, horizon: int) -> Ints:
+def non_overlapping(forecasts: pd.DataFrame, horizon: int) -> Ints:
     """The rows of the first forecast, of the first one made at or after its end, and so on.
 
     Args:
-        own: ``ds, cutoff`` of one series, ascending, H rows for each cut-off.
+        forecasts: ``ds, cutoff`` of one series, ascending, H rows for each cut-off.
         horizon: H.
     """
-    ends = own["ds"].to_numpy().reshape(-1, horizon)[:, -1]
-    following = np.searchsorted(own["cutoff"].to_numpy()[::horizon], ends).tolist()
+    ends = forecasts["ds"].to_numpy().reshape(-1, horizon)[:, -1]
+    following = np.searchsorted(forecasts["cutoff"].to_numpy()[::horizon], ends).tolist()
     windows = [0]
     while (after := following[windows[-1]]) < len(following):
         windows.append(after)
     return (np.array(windows)[:, None] * horizon + np.arange(horizon)).ravel()
 
 
-def window_errors(own: pd.DataFrame, model: str, length: int) -> Floats:
+def window_errors(forecasts: pd.DataFrame, model: str, length: int) -> Floats:
     """Mean absolute error of each ``length`` rows, over those that were observed; NaN where none was."""
-    error = (own["y"] - own[model]).abs()
-    return error.groupby(np.arange(len(own)) // length).mean().to_numpy(float)
+    error = (forecasts["y"] - forecasts[model]).abs()
+    return error.groupby(np.arange(len(forecasts)) // length).mean().to_numpy(float)
 
 
 def pick_examples(errors: Floats) -> list[tuple[int, str]]:

@@ -130,8 +130,8 @@ class Run:
     @property
     def shape(self) -> Shape:
         """The sizes of the windows that its networks were trained on."""
+        from forecast.data.clock import Clock
         from forecast.data.features import calendar_names
-        from forecast.data.panel import Clock
         from forecast.data.prepare import count_targets
         from forecast.models.network import Shape
 

@@ -58,7 +58,8 @@ def load_dataset(name: str) -> Panel:
     import numpy as np
     import pandas as pd
 
-    from forecast.data.panel import Clock, Panel
+    from forecast.data.clock import Clock
+    from forecast.data.panel import Panel
     from forecast.sources.quality import panel_warnings
 
     if name not in DATASETS:

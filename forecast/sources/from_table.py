@@ -12,10 +12,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
-from forecast.data import clock as clocks
-from forecast.data.panel import Clock, Floats, Panel, Times
+from forecast.data.clock import Clock, Times
+from forecast.data.panel import Floats, Panel
 from forecast.data.quantities import is_angle
 from forecast.errors import DataError, quote, setting
+from forecast.sources import infer_clock as clocks
 from forecast.sources import quality
 from forecast.tables.columns import Measurements, is_missing
 from forecast.tables.explain import look_at_row

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.panel import LONGEST_CLOSURE, Floats, Panel
+from forecast.data.clock import LONGEST_CLOSURE
+from forecast.data.panel import Floats, Panel
 from forecast.data.quantities import NOT_NEGATIVE, PERCENT
 from forecast.errors import quote
 

@@ -12,7 +12,8 @@ import pytest
 from configs import plain_config
 from forecast.config import DataConfig
 from forecast.data.bounds import bounds_of, check_limits, infer_circular, infer_limits, unwrap_panel
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.errors import ConfigError, DataError
 
 STATED = ("a=0:3",)

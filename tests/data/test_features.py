@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from forecast.data.clock import Clock
 from forecast.data.features import Calendar, calendar_features, calendar_names
-from forecast.data.panel import Clock
 
 DAY, WEEK, YEAR = ((f"sine of {cycle}", f"cosine of {cycle}") for cycle in ("day", "week", "year"))
 

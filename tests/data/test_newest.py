@@ -12,8 +12,9 @@ import pytest
 
 from configs import plain_config
 from forecast.config import DataConfig
+from forecast.data.clock import Clock
 from forecast.data.newest import NewestRows, newest_rows
-from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.panel import Floats, Panel
 from forecast.data.scaling import Scaler
 from forecast.model import newest_forecast
 

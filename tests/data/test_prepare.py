@@ -9,8 +9,9 @@ import pytest
 
 from configs import plain_config
 from forecast.config import Config
+from forecast.data.clock import Clock
 from forecast.data.features import calendar_features
-from forecast.data.panel import Clock, Panel
+from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, arrange, encode, prepare
 from forecast.data.split import TRAIN
 from forecast.data.windows import Windows

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from forecast.data import scaling
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.errors import DataError, RunError
 from forecast.runs.documents import scaler_from_json, to_json

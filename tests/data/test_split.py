@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from forecast.config import DataSettings
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.split import split_by_time
 from forecast.errors import DataError
 

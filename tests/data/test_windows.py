@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecast.data.panel import LONGEST_CLOSURE, Clock, Panel
+from forecast.data.clock import LONGEST_CLOSURE, Clock
+from forecast.data.panel import Panel
 from forecast.data.windows import Windows, fill_forward, index_windows
 
 DAY = np.timedelta64(1, "D")

@@ -15,7 +15,8 @@ from rich.console import Console
 from configs import plain_config
 from forecast.commands.tables import scores
 from forecast.config import Settings
-from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, forecasts_in_units, prepare
 from forecast.data.split import TRAIN
 from forecast.data.windows import Flags, Forecaster, Ints

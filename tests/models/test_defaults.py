@@ -7,7 +7,8 @@ import pytest
 
 from configs import PLAIN
 from forecast.config import Config, Settings
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.prepare import arrange, prepare
 from forecast.errors import ConfigError, DataError
 from forecast.models import defaults

@@ -9,7 +9,7 @@ import pytest
 
 import forecast
 from forecast import Config, Panel, Settings
-from forecast.data.panel import Clock
+from forecast.data.clock import Clock
 from forecast.models.defaults import plan_in_sentences, resolve
 
 

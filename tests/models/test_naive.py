@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from configs import plain_config
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, arrange, encode
 from forecast.data.scaling import fit_scaler
 from forecast.data.windows import Windows, index_windows

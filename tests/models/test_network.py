@@ -9,7 +9,8 @@ import pytest
 
 from configs import plain_config
 from forecast.config import NetworkConfig
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.prepare import prepare
 from forecast.errors import ConfigError
 from forecast.models.backends.keras import build_network, set_weights, weights_of

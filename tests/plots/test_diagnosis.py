@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.data.panel import Clock
+from forecast.data.clock import Clock
 from forecast.plots.diagnosis import errors_by_clock, reliability_of, residuals_of
 from forecast.plots.figure import FILE, PHONE, SCREEN, PageSize, PlotFigure, to_svg
 from forecast.plots.run_plots import plot_coverage, plot_error_by_clock, plot_reliability, plot_residuals

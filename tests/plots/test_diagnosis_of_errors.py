@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.data.panel import Clock
+from forecast.data.clock import Clock
 from forecast.plots.diagnosis import errors_by_clock, reliability_of, residuals_of
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.sources.quality import check_columns, inspect_columns, mask_sentinels, panel_warnings
 
 STEP = np.arange(400)

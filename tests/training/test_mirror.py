@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import forecast
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare
 from forecast.models.backends.keras import build_network
 from forecast.models.backends.tensorflow import tf

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from forecast.config import Config
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare
 from forecast.errors import ConfigError, RunError
 from forecast.models.backends.keras import build_network, gather, weights_of

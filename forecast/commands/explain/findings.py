@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from forecast.commands.explain.measures import Importance, Memory, gradient_decay, gradient_reach
-from forecast.data.panel import Clock, Floats
+from forecast.data.clock import Clock
+from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.windows import Windows
 from forecast.models.backends.numpy import Trace
@@ -201,7 +202,7 @@ def describe_importance(columns: Mapping[str, Importance], parts: Mapping[str, I
 
 
 def _listed(found: Mapping[str, Importance]) -> str:
-    much = [f"{name} {place.growth:.0%}" for name, place in found.items() if place.growth >= _LITTLE]
+    much = [f"{name} {importance.growth:.0%}" for name, importance in found.items() if importance.growth >= _LITTLE]
     if len(much) < len(found):
         much.append(f"{'the rest' if much else 'each of them'} less than {_LITTLE:.0%}")
     return ", ".join(much)

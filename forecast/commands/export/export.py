@@ -13,16 +13,17 @@ import numpy as np
 import pandas as pd
 
 from forecast.commands.export import Format
+from forecast.commands.export.in_units import Statistics, graph_in_units, inputs_in_units, statistics_of
 from forecast.commands.export.instructions import render_program, render_readme
 from forecast.config import DataConfig
+from forecast.data.clock import Clock
 from forecast.data.features import calendar_names
 from forecast.data.newest import NewestRows, newest_rows
-from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import arrange
 from forecast.data.windows import fill_forward
 from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.model import Model
-from forecast.models.measurement import Statistics, inputs_in_units, statistics_of
 from forecast.models.network import Shape
 from forecast.models.runtimes import ONNX
 from forecast.runs.documents import to_json
@@ -138,11 +139,10 @@ def _write_network(run: Run, shape: Shape, statistics: Statistics, format: Forma
         )
     members = [member.weights for member in Model.load(run, which).members]
     if format == "onnx":
-        from forecast.models.backends.onnx import graph_in_units
-
         (folder / "network.onnx").write_bytes(graph_in_units(parts, shape, members, statistics))
         return "network.onnx"
-    from forecast.models.backends.keras import filled_network, network_in_units
+    from forecast.commands.export.keras_layers import network_in_units
+    from forecast.models.backends.keras import filled_network
 
     networks = [filled_network(parts, shape, weights) for weights in members]
     network = network_in_units(parts, shape, networks, statistics)

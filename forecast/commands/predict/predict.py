@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from forecast.data.panel import Clock
+from forecast.data.clock import Clock
 from forecast.errors import DataError, RunError, phrase, setting
 from forecast.model import forecasters, load_models, newest_paths
 from forecast.progress import NullProgress, Progress

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from forecast.data.clock import LONGEST_CLOSURE, Clock, Times
 from forecast.data.newest import count_measured
-from forecast.data.panel import LONGEST_CLOSURE, Clock, Floats, Times
+from forecast.data.panel import Floats
 from forecast.errors import DataError, phrase
 
 # The states of each network by its name, each [S, U].

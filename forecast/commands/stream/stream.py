@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from forecast.commands.stream.recent_rows import RESTART, RecentRows
 from forecast.commands.stream.state_file import read_state, write_state
-from forecast.data.clock import snap
+from forecast.data.clock import Clock
 from forecast.data.newest import newest_rows
-from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, arrange
 from forecast.data.windows import Forecaster, Ints
 from forecast.errors import DataError, RunError
@@ -26,6 +26,7 @@ from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
 from forecast.runs.run import Run
 from forecast.sources.from_table import dialect_of
+from forecast.sources.infer_clock import snap
 from forecast.sources.quality import mask_sentinels
 from forecast.sources.read import Source, read
 from forecast.tables.input import Input
@@ -260,11 +261,11 @@ def stream_rows(
         stream.save()
 
 
-def _decode(line: bytes, encoding: str, place: str) -> str:
+def _decode(line: bytes, encoding: str, where: str) -> str:
     try:
         return line.decode(encoding)
     except (UnicodeDecodeError, LookupError) as error:
-        raise DataError(f"{place}: cannot be read as {encoding}: {error}.", "Send text in UTF-8.") from None
+        raise DataError(f"{where}: cannot be read as {encoding}: {error}.", "Send text in UTF-8.") from None
 
 
 def _to_datetime64(time: Any) -> np.datetime64:

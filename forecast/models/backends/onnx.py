@@ -23,7 +23,6 @@ from forecast.config import NetworkConfig
 from forecast.data.windows import Ints
 from forecast.models.activations import ACTIVATIONS
 from forecast.models.cells import GRU, cell_of
-from forecast.models.measurement import Statistics, forecast_in_units, inputs_in_units, scaled_inputs
 from forecast.models.network import Network, RowSource, Shape, gather_windows
 
 Array = NDArray[Any]
@@ -181,6 +180,11 @@ class Graph:
         return bytes(model.SerializeToString())
 
 
+def _elementwise(kind: str) -> Callable[[GraphOps, Value], Value]:
+    """A method that adds one node of this kind."""
+    return lambda ops, value: ops.graph.node(kind, value, dtype=value.dtype)
+
+
 class GraphOps:
     """Operations on values of a graph that hold no weights; those of `forecast.models.network.Ops` among them.
 
@@ -255,37 +259,8 @@ class GraphOps:
         """The smaller of two."""
         return value._with("Min", other)
 
-    def exp(self, value: Value) -> Value:
-        """The exponential function."""
-        return self._node("Exp", value)
-
-    def log(self, value: Value) -> Value:
-        """The natural logarithm."""
-        return self._node("Log", value)
-
-    def sqrt(self, value: Value) -> Value:
-        """The square root."""
-        return self._node("Sqrt", value)
-
-    def tanh(self, value: Value) -> Value:
-        """The hyperbolic tangent."""
-        return self._node("Tanh", value)
-
-    def sigmoid(self, value: Value) -> Value:
-        """The logistic function."""
-        return self._node("Sigmoid", value)
-
-    def softplus(self, value: Value) -> Value:
-        """log(1 + exp(x))."""
-        return self._node("Softplus", value)
-
-    def erf(self, value: Value) -> Value:
-        """The error function."""
-        return self._node("Erf", value)
-
-    def round(self, value: Value) -> Value:
-        """The nearest whole number, half to even."""
-        return self._node("Round", value)
+    exp, log, sqrt, erf = (_elementwise(kind) for kind in ("Exp", "Log", "Sqrt", "Erf"))
+    tanh, sigmoid, softplus, round = (_elementwise(kind) for kind in ("Tanh", "Sigmoid", "Softplus", "Round"))
 
     def mod(self, value: Value, divisor: float) -> Value:
         """The remainder, between 0 and the divisor."""
@@ -438,7 +413,7 @@ _ACTIVATIONS_IN_NODES: dict[str, tuple[str, float | None, float | None]] = {
     "linear": ("Affine", 1.0, 0.0),
 }
 
-# Where s(−x) = 1 − s(x), a coupled cell's input gate is its forget gate with the sign of its weights turned.
+# Where s(−x) = 1 − s(x), a coupled cell's input gate, 1 − f, is its forget gate with the sign of its weights turned.
 _SYMMETRIC = ("sigmoid", "hard_sigmoid")
 
 
@@ -451,8 +426,10 @@ def _native(config: NetworkConfig, own: Weights) -> Native | None:
     """
     if config.cell not in _NATIVE:
         return None
-    kind, names, parts = _NATIVE[config.cell](config)
-    if any(name not in _ACTIVATIONS_IN_NODES for name in names):
+    kind, settings, parts = _NATIVE[config.cell]
+    names = [getattr(config, setting) for setting in settings]
+    turned = any(part.startswith("-") for part in parts)
+    if any(name not in _ACTIVATIONS_IN_NODES for name in names) or (turned and names[0] not in _SYMMETRIC):
         return None
     cell = cell_of(config)
     bias = own.get("bias", np.zeros(own["kernel"].shape[1], np.float32))
@@ -461,7 +438,8 @@ def _native(config: NetworkConfig, own: Weights) -> Native | None:
 
     def in_order(weight: Array) -> Array:
         blocks = dict(zip(cell.parts, np.split(weight, len(cell.parts), axis=-1), strict=True))
-        return np.concatenate([sign * blocks[part] for part, sign in parts], axis=-1)
+        signed = blocks | {f"-{part}": -block for part, block in blocks.items()}
+        return np.concatenate([signed[part] for part in parts], axis=-1)
 
     kernel, recurrent = in_order(own["kernel"]).T, in_order(own["recurrent_kernel"]).T
     weights = [kernel[None], recurrent[None], np.concatenate([in_order(of_inputs), in_order(of_outputs)])[None]]
@@ -480,37 +458,16 @@ def _native(config: NetworkConfig, own: Weights) -> Native | None:
     return kind, weights, peepholes, attributes
 
 
-# Kind of node, activations, and the parts in the node's order, each with a sign.
-_Order = tuple[str, tuple[str, ...], tuple[tuple[str, int], ...]]
-
-
-def _rnn(config: NetworkConfig) -> _Order:
-    return "RNN", (config.activation,), (("candidate", 1),)
-
-
-def _gru(config: NetworkConfig) -> _Order:
-    return "GRU", (config.recurrent_activation, config.activation), (("update", 1), ("reset", 1), ("candidate", 1))
-
-
-def _lstm(config: NetworkConfig) -> _Order:
-    names = (config.recurrent_activation, config.activation, config.activation)
-    return "LSTM", names, (("input", 1), ("output", 1), ("forget", 1), ("candidate", 1))
-
-
-def _coupled(config: NetworkConfig) -> _Order:
-    kind, names, parts = _lstm(config)
-    if config.recurrent_activation not in _SYMMETRIC:
-        return kind, ("no such node",), parts
-    return kind, names, (("forget", -1), *parts[1:])
-
-
-# The cells that ONNX has a node for. All others, and these with other activations, are loops.
-_NATIVE: dict[str, Callable[[NetworkConfig], _Order]] = {
-    "rnn": _rnn,
-    "gru": _gru,
-    "lstm": _lstm,
-    "peephole": _lstm,
-    "coupled": _coupled,
+# The cells that ONNX has a node for: its kind, the settings that give its activations, and the parts in its order, of
+# which one with a minus has the sign of its weights turned. All other cells, and these with other activations, are
+# loops.
+_GATED = ("recurrent_activation", "activation", "activation")
+_NATIVE: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "rnn": ("RNN", ("activation",), ("candidate",)),
+    "gru": ("GRU", ("recurrent_activation", "activation"), ("update", "reset", "candidate")),
+    "lstm": ("LSTM", _GATED, ("input", "output", "forget", "candidate")),
+    "peephole": ("LSTM", _GATED, ("input", "output", "forget", "candidate")),
+    "coupled": ("LSTM", _GATED, ("-forget", "output", "forget", "candidate")),
 }
 
 
@@ -554,46 +511,6 @@ def graph_of(config: NetworkConfig, shape: Shape, weights: Weights, carrying: bo
         ),
     ]
     return graph.model(inputs, outputs)
-
-
-def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Weights], statistics: Statistics) -> bytes:
-    """The mean of an ensemble's networks as the bytes of an ONNX model, in the columns' own units of measurement.
-
-    Inputs are those of `inputs_in_units`; the output is ``forecast``, [B, H, D] or [B, H, D, Q]; all in float64, but
-    that ``series`` is a number from 0 on.
-
-    Args:
-        config: A resolved configuration.
-        shape: Sizes of input and output.
-        members: The weights of each member by name.
-        statistics: Of each series and column.
-    """
-    graph, sizes = Graph(), inputs_in_units(config, shape)
-    types = {name: np.int64 if name == "series" else np.float64 for name in sizes}
-    inputs = {name: Value(graph, name, dtype) for name, dtype in types.items()}
-    fed = scaled_inputs(GraphOps(graph), shape, statistics, inputs)
-    series = inputs.get("series", fed["past"])
-    answers = [
-        Network(config, shape, OnnxOps(graph, config, shape, weights)).forecast(fed["past"], fed.get("future"), series)[
-            0
-        ]
-        for weights in members
-    ]
-    mean = graph.node("Mean", *answers) if len(answers) > 1 else answers[0]
-    values = forecast_in_units(GraphOps(graph), shape, statistics, mean, inputs.get("series"), bool(config.quantiles))
-    graph.name("forecast", values)
-    quantiles = [len(config.quantiles)] if config.quantiles else []
-    return graph.model(
-        [
-            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(types[name])), ["B", *size])
-            for name, size in sizes.items()
-        ],
-        [
-            helper.make_tensor_value_info(
-                "forecast", TensorProto.DOUBLE, ["B", shape.horizon, shape.targets, *quantiles]
-            )
-        ],
-    )
 
 
 class OnnxRuntime:

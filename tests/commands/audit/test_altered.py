@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from forecast.commands.audit.altered import AlteredPanel, Origin, spread_origins, with_changed_values
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.windows import Windows
 
 HORIZON = 2

@@ -17,7 +17,8 @@ from forecast.commands.audit.checks import (
     scaler_difference,
     target_rows,
 )
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Windows

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from forecast.commands.backtest.origins import fit_spans, rolling_origins
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.split import Split
 from forecast.data.windows import Windows, index_windows, origins_of
 

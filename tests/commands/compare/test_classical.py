@@ -23,7 +23,8 @@ from forecast.commands.compare.classical import (
     spread_order,
     theta,
 )
-from forecast.data.panel import Clock, Floats, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.scaling import unscaled
 from forecast.data.windows import Windows

@@ -7,7 +7,7 @@ import pytest
 
 from forecast.commands.explain import findings
 from forecast.commands.explain.measures import Importance, Memory, Saturation
-from forecast.data.panel import Clock
+from forecast.data.clock import Clock
 
 HOUR = Clock("h")
 

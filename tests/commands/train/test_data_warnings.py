@@ -7,7 +7,8 @@ import pytest
 
 import forecast
 from forecast.commands.train.data_warnings import data_warnings
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.prepare import prepare
 from forecast.models.defaults import resolve
 

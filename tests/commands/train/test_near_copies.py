@@ -7,7 +7,8 @@ import pytest
 
 from forecast.commands.train import near_copies
 from forecast.commands.train.near_copies import near_copies_of_target
-from forecast.data.panel import Clock, Panel
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 
 HORIZON = 6
 

@@ -1,22 +1,26 @@
-"""Around a network that is exported: from the columns' own units of measurement to what it is fed, and back.
+"""An exported network: from the columns' own units of measurement to forecasts in them, and as an ONNX graph.
 
 Written once over a back end's operations; the arithmetic is that of `forecast.data.scaling`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto, helper
 
 from forecast.config import DataConfig, NetworkConfig
 from forecast.data.bounds import Bounds, bounds_of
 from forecast.data.panel import Floats
 from forecast.data.quantities import TURN
-from forecast.data.scaling import Scaler, scale, unscale, unwrap_angles
+from forecast.data.scaling import Scaler, scale, unscale
 from forecast.data.windows import Flags
-from forecast.models.network import Shape
+from forecast.models.backends.onnx import Graph, GraphOps, OnnxOps, Value
+from forecast.models.network import Network, Shape
+from forecast.models.runtimes import Weights
 
 # An array, tensor or graph value of a back end.
 Array = Any
@@ -81,6 +85,18 @@ def inputs_in_units(config: NetworkConfig, shape: Shape) -> dict[str, tuple[int,
     return sizes
 
 
+def unwrap_angles(ops: Any, rows: Any, turns: Any) -> Any:
+    """Windows of rows in which each angle continues past a full turn: 350, 10, 30 becomes 350, 370, 390.
+
+    Args:
+        ops: Functions of arrays, with the names of NumPy.
+        rows: In measurement units, [B, n, C].
+        turns: 360 for angles, and 0 for other columns, [B, 1, C].
+    """
+    before = ops.concat([rows[:, :1], rows[:, :-1]], axis=1)
+    return rows - ops.cumsum(ops.round((rows - before) / TURN), axis=1) * turns
+
+
 def scaled_inputs(ops: Any, shape: Shape, statistics: Statistics, inputs: dict[str, Array]) -> dict[str, Array]:
     """What a network is fed of the inputs of `inputs_in_units`: ``past`` and ``future`` in float32, scaled.
 
@@ -137,3 +153,43 @@ def _of_windows(ops: Any, statistic: Floats | Flags, series: Array | None) -> Ar
     """A statistic [S, C, ...] of each window's series, [B, 1, C, ...]."""
     beside = statistic[:, None]
     return beside if series is None else ops.take(beside, series, axis=0)
+
+
+def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Weights], statistics: Statistics) -> bytes:
+    """The mean of an ensemble's networks as the bytes of an ONNX model, in the columns' own units of measurement.
+
+    Inputs are those of `inputs_in_units`; the output is ``forecast``, [B, H, D] or [B, H, D, Q]; all in float64, but
+    that ``series`` is a number from 0 on.
+
+    Args:
+        config: A resolved configuration.
+        shape: Sizes of input and output.
+        members: The weights of each member by name.
+        statistics: Of each series and column.
+    """
+    graph, sizes = Graph(), inputs_in_units(config, shape)
+    types = {name: np.int64 if name == "series" else np.float64 for name in sizes}
+    inputs = {name: Value(graph, name, dtype) for name, dtype in types.items()}
+    fed = scaled_inputs(GraphOps(graph), shape, statistics, inputs)
+    series = inputs.get("series", fed["past"])
+    answers = [
+        Network(config, shape, OnnxOps(graph, config, shape, weights)).forecast(fed["past"], fed.get("future"), series)[
+            0
+        ]
+        for weights in members
+    ]
+    mean = graph.node("Mean", *answers) if len(answers) > 1 else answers[0]
+    values = forecast_in_units(GraphOps(graph), shape, statistics, mean, inputs.get("series"), bool(config.quantiles))
+    graph.name("forecast", values)
+    quantiles = [len(config.quantiles)] if config.quantiles else []
+    return graph.model(
+        [
+            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(types[name])), ["B", *size])
+            for name, size in sizes.items()
+        ],
+        [
+            helper.make_tensor_value_info(
+                "forecast", TensorProto.DOUBLE, ["B", shape.horizon, shape.targets, *quantiles]
+            )
+        ],
+    )

@@ -10,12 +10,13 @@ import onnx
 import onnxruntime
 import pytest
 
+from forecast.commands.export.in_units import Statistics, graph_in_units
+from forecast.commands.export.keras_layers import network_in_units
 from forecast.config import NetworkConfig
 from forecast.data.bounds import Bounds
-from forecast.models.backends.keras import build_network, keras, network_in_units, set_weights
-from forecast.models.backends.onnx import graph_in_units, graph_of
+from forecast.models.backends.keras import build_network, keras, set_weights
+from forecast.models.backends.onnx import graph_of
 from forecast.models.catalogue import configure
-from forecast.models.measurement import Statistics
 from forecast.models.network import Shape, weight_shapes
 
 SEVERAL = Shape(lookback=6, horizon=4, targets=2, covariates=1, known=2, series=3)
