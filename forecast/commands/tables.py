@@ -64,7 +64,7 @@ def rich_table(table: Table, tight: bool = False) -> RichTable:
 
 
 def _coverage_table(metrics: Mapping[str, Any]) -> Table:
-    """What share of the observations the judged model's intervals held, over all and by step ahead."""
+    """The share of observations inside the model's intervals, over all steps and by step ahead."""
     steps = steps_in_tables(metrics["horizon"]) if metrics["horizon"] > 1 else []
     width = METRICS["width"].head(metrics["unit"])
     table = Table(f"Intervals of {metrics['model']}", ["level", "held", *(f"at step {step}" for step in steps), width])
@@ -75,6 +75,11 @@ def _coverage_table(metrics: Mapping[str, Any]) -> Table:
             [Cell(f"{level}%"), *(Cell(f"{share:.1%}") for share in shares), Cell(_number(found["width"]))]
         )
     return table
+
+
+def steps_ahead(horizon: int) -> str:
+    """How far ahead the forecasts reach: "3 steps ahead"."""
+    return f"{horizon} step{'s' if horizon > 1 else ''} ahead"
 
 
 def origins_span(about: Mapping[str, Any]) -> str:
