@@ -24,13 +24,14 @@ from forecast.sources.read import Source
 
 @dataclass(frozen=True)
 class ForecastRequest:
-    """What the newest forecast of a run from some rows asks its models.
+    """A request for the newest forecast of a run from new rows.
 
     Args:
         run: The run.
         newest: The newest rows, and a window of each series.
         intervals: Those of these series as they stood when the run was made; None if it has none.
-        since: All rows, and the windows since the run was made, whose errors the intervals follow; None if they do not.
+        since: All rows, and the windows since the run was made, by whose errors adaptive intervals are updated; None
+            if there are none.
     """
 
     run: Run
@@ -45,7 +46,7 @@ class ForecastRequest:
         return [(rows, windows.starts) for rows, windows in pairs]
 
     def updated_intervals(self, models: Mapping[str, Model]) -> Intervals | None:
-        """The intervals, after they have followed the errors since the run was made."""
+        """The intervals, updated by the errors since the run was made."""
         if self.intervals is None or self.since is None:
             return self.intervals
         rows, windows = self.since
@@ -72,12 +73,12 @@ class ForecastRequest:
 
 
 def request_forecast(run: Run, source: Source, progress: Progress) -> ForecastRequest:
-    """Read new rows, and find out what a forecast from them takes.
+    """Read new rows, and find the windows that a forecast from them needs.
 
     Args:
         run: A run.
         source: New rows.
-        progress: Is told what was inferred and mended.
+        progress: Receives notes on what was inferred, and warnings of what was repaired.
 
     Raises:
         DataError: If they do not fit the run.

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner, Result
 
 import forecast
 from forecast import Run, Settings
+from forecast.cli import build_program
 
 
 @pytest.fixture(scope="session")
@@ -77,3 +79,14 @@ def plotless(trained: Run) -> Iterator[None]:
 def _draw_nothing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {})
     patch.setattr("forecast.plots.run_report.report_page", lambda _: "")
+
+
+@pytest.fixture
+def quick(trained: Run) -> Callable[..., Result]:
+    """Run a command in this process, over the folder of the trained run."""
+
+    def run(*arguments: object, stdin: str | None = None) -> Result:
+        where = {"FORECAST_RUNS": str(trained.path.parent)}
+        return CliRunner().invoke(build_program(), [str(argument) for argument in arguments], input=stdin, env=where)
+
+    return run

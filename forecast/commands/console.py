@@ -25,24 +25,24 @@ err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 
 def plain(text: str, longest: int = 10_000) -> str:
-    """A text as a line on a terminal: markup and control characters escaped, so that no name can give orders."""
-    clean = _harmless(text).replace("\n", r"\n")
-    return escape(clean if len(clean) <= longest else clean[: longest - 1] + "…")
+    """A text as one line for a terminal, with markup and control characters escaped: no name acts as a command."""
+    line = _escape_controls(text).replace("\n", r"\n")
+    return escape(line if len(line) <= longest else line[: longest - 1] + "…")
 
 
-def _harmless(text: str) -> str:
+def _escape_controls(text: str) -> str:
     return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
 
 
 def print_csv(content: bytes) -> None:
-    """A table on standard output: as it is into a file or a pipe, control characters escaped on a terminal."""
+    """A table on standard output: unchanged into a file or a pipe, with control characters escaped on a terminal."""
     text = content.decode()
-    sys.stdout.write(_harmless(text) if sys.stdout.isatty() else text)
+    sys.stdout.write(_escape_controls(text) if sys.stdout.isatty() else text)
 
 
 def say(sentence: str, strong: bool = False) -> None:
-    """One line on standard output, whatever its length: nothing is broken that someone may want to copy."""
-    out.print(escape(_harmless(sentence)), style="bold" if strong else None, soft_wrap=True)
+    """One line on standard output, never wrapped: someone may want to copy it."""
+    out.print(escape(_escape_controls(sentence)), style="bold" if strong else None, soft_wrap=True)
 
 
 def print_json(value: object) -> None:
@@ -51,15 +51,15 @@ def print_json(value: object) -> None:
 
 
 def print_error(error: ForecastError) -> None:
-    """An error and what to do about it, on standard error."""
+    """An error and its advice, on standard error."""
     mark = "" if isinstance(error, StopRequested) else "[bold red]error:[/] "
     message, advice = error.text("shell")
-    err.print(mark + escape(_harmless(message)))
+    err.print(mark + escape(_escape_controls(message)))
     if advice:
-        err.print(escape(_harmless(advice)))
+        err.print(escape(_escape_controls(advice)))
 
 
-# After a first signal the process has so long to end in good order; a step that takes longer is not waited for.
+# Seconds that the process has to end in good order after a first signal; it does not wait for a step that takes longer.
 _SECONDS_TO_STOP = 4.0
 
 
@@ -84,7 +84,7 @@ class ConsoleProgress:
             err.print(f"[dim]{plain(text)}[/]")
 
     def warn(self, text: str) -> None:
-        """Something was mended, or deserves a second look."""
+        """Something was repaired, or needs the user's attention."""
         if not self.quiet:
             err.print(f"[yellow]warning:[/] {plain(text)}")
 
@@ -108,7 +108,7 @@ class ConsoleProgress:
         self._bar.start()
 
     def step(self, fit: Training) -> None:
-        """Move the bar; give way to a signal."""
+        """Move the bar; stop after a signal."""
         if self._bar is not None and not self._bar.disable:
             self._bar.update(self._task, completed=fit.state.step, state=_state(fit))
         if self._signal is not None:
@@ -116,7 +116,7 @@ class ConsoleProgress:
             raise StopRequested(self._signal)
 
     def ended(self, network: str, fit: Training) -> None:
-        """Take the bar away, and say in a line what came of it."""
+        """Remove the bar, and print the outcome in a line."""
         self._end_bar()
         history = fit.state.history
         if history and fit.state.best_epoch:
@@ -129,7 +129,7 @@ class ConsoleProgress:
             self.note(f"{network}: {len(history)} epochs, the best was {best.epoch}{error.rstrip()}")
 
     def counted(self, task: str, done: int, total: int) -> None:
-        """Show how much of a task is done; the bar goes away with its last part."""
+        """Show how much of a task is done; the bar is removed with its last part."""
         if self.quiet or not err.is_terminal:
             return
         if self._count is None:
@@ -154,44 +154,45 @@ class ConsoleProgress:
             self._bar = None
 
     @contextmanager
-    def heeding_signals(self) -> Iterator[None]:
-        """While training, a first SIGINT or SIGTERM ends it at the next step; a second one ends the process at once.
+    def stopping_on_signals(self) -> Iterator[None]:
+        """A first SIGINT or SIGTERM ends a training at its next step; a second one ends the process at once.
 
-        So does the time, if the first has not ended it: all that is written is whole at any moment.
+        So does the end of `_SECONDS_TO_STOP`, if the first one has not ended it by then. Every file on the disk is
+        complete at any moment.
         """
 
-        def heed(number: int, frame: FrameType | None) -> None:
+        def on_signal(number: int, frame: FrameType | None) -> None:
             if self._signal is not None:
                 return
             self._signal = number
             if self._count is not None:
                 self._count.stop()
-            if self._bar is None:  # nothing is being trained, so nothing can be torn
+            if self._bar is None:  # no training is under way, so no checkpoint is needed
                 raise StopRequested(number)
 
-        # Python calls a handler between two of its own instructions; within a long call of TensorFlow only this pipe
-        # learns of a signal.
-        told, telling = os.pipe()
-        os.set_blocking(telling, False)
-        threading.Thread(target=self._enforce, args=(told,), daemon=True).start()
-        told_before = signal.set_wakeup_fd(telling, warn_on_full_buffer=False)
-        before = {number: signal.signal(number, heed) for number in (signal.SIGINT, signal.SIGTERM)}
+        # Python calls a handler between two of its own instructions. During a long call of TensorFlow only this pipe
+        # receives the signal.
+        receiver, sender = os.pipe()
+        os.set_blocking(sender, False)
+        threading.Thread(target=self._exit_when_due, args=(receiver,), daemon=True).start()
+        sender_before = signal.set_wakeup_fd(sender, warn_on_full_buffer=False)
+        handlers = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number, handler in handlers.items():
                 signal.signal(number, handler)
-            signal.set_wakeup_fd(told_before)
-            os.close(telling)
+            signal.set_wakeup_fd(sender_before)
+            os.close(sender)
 
-    def _enforce(self, told: int) -> None:
+    def _exit_when_due(self, receiver: int) -> None:
         """End the process at a second signal, or when time is up after a first; return when the pipe is closed."""
-        with open(told, "rb", buffering=0) as signals:
+        with open(receiver, "rb", buffering=0) as signals:
             first = signals.read(1)
             if first and (not select.select([signals], [], [], _SECONDS_TO_STOP)[0] or signals.read(1)):
-                shown_again = "\x1b[?25h" if err.is_terminal else ""  # the bar hides the cursor
-                goes_on = f"Continue with: {self._resume_command}\n" if self._resume_command else ""
-                os.write(2, f"{shown_again}Stopped.\n{goes_on}".encode())
+                show_cursor = "\x1b[?25h" if err.is_terminal else ""  # which the bar hides
+                advice = f"Continue with: {self._resume_command}\n" if self._resume_command else ""
+                os.write(2, f"{show_cursor}Stopped.\n{advice}".encode())
                 os._exit(128 + first[0])
 
 

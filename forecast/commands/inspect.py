@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from forecast.commands.options import AsJson, Quiet, SourceArgument, with_settings
+
+if TYPE_CHECKING:
+    from forecast.data.panel import Floats, Panel
+    from forecast.plots.tables import Table
+    from forecast.sources.quality import ColumnReport
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 @with_settings("read", "data")
 def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Show what is in a source: clock, gaps, missing and suspicious values, and what train would do with it."""
     from forecast.commands.console import ConsoleProgress, out, print_json, say
-    from forecast.commands.tables import columns_table
-    from forecast.data.panel import format_time
+    from forecast.commands.tables import rich_table
     from forecast.errors import DataError
     from forecast.models.catalogue import configure
     from forecast.models.defaults import plan_in_sentences, resolve
@@ -26,42 +33,71 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
         config, choices = resolve(asked, panel)
         plan = plan_in_sentences(config, panel.clock, choices)
     except DataError as error:
-        plan = [str(error).replace("\n", " ")]
-    absent = panel.absent_before()
-    gaps = int(panel.stretches()[-1]) + 1 - panel.n_series
-    holidays = f", {int(absent.sum()):,} business days without a row" if panel.clock.unit == "B" else ""
+        plan = [" ".join(filter(None, error.text("shell"))).replace("\n", " ")]
+    summary = _summarise(panel, reports, plan)
     if as_json:
-        print_json(
-            {
-                "title": panel.name,
-                "rows": panel.n_rows,
-                "first": format_time(panel.times.min()),
-                "last": format_time(panel.times.max()),
-                "freq": panel.clock.freq,
-                "series": list(panel.series_ids),
-                "gaps": gaps,
-                "absent_rows": int(absent.sum()),
-                "columns": [
-                    {name: None if value != value else value for name, value in vars(report).items()}
-                    for report in reports
-                ],
-                "notes": list(panel.notes),
-                "warnings": list(panel.warnings),
-                "train": plan,
-            }
-        )
+        print_json(summary)
         return
     progress = ConsoleProgress(quiet)
     for warning in panel.warnings:
         progress.warn(warning)
     series = f" in {panel.n_series} series" if panel.n_series > 1 else ""
+    holidays = f", {summary['absent_rows']:,} business days without a row" if panel.clock.unit == "B" else ""
     say(
         f"{panel.name}: {panel.n_rows:,} rows{series}, one every {panel.clock.describe().removeprefix('1 ')}, "
-        f"{format_time(panel.times.min())} … {format_time(panel.times.max())}, {gaps} gaps{holidays}"
+        f"{summary['first']} … {summary['last']}, {summary['gaps']} gaps{holidays}"
     )
     for note in panel.notes:
         say(f"  {note}")
-    out.print(columns_table(reports, panel))
+    out.print(rich_table(_column_table(panel, reports)))
     say("forecast train would use")
     for line in plan:
         say(f"  {line}")
+
+
+def _summarise(panel: Panel, reports: Sequence[ColumnReport], plan: Sequence[str]) -> dict[str, Any]:
+    """What is in the panel, as JSON types."""
+    from forecast.data.panel import format_time
+
+    return {
+        "title": panel.name,
+        "rows": panel.n_rows,
+        "first": format_time(panel.times.min()),
+        "last": format_time(panel.times.max()),
+        "freq": panel.clock.freq,
+        "series": list(panel.series_ids),
+        "gaps": int(panel.stretches()[-1]) + 1 - panel.n_series,
+        "absent_rows": int(panel.absent_before().sum()),
+        "columns": [
+            {name: None if value != value else value for name, value in vars(report).items()} for report in reports
+        ],
+        "notes": list(panel.notes),
+        "warnings": list(panel.warnings),
+        "train": list(plan),
+    }
+
+
+def _column_table(panel: Panel, reports: Sequence[ColumnReport]) -> Table:
+    """What each column holds, with a sketch of the first series' course."""
+    from forecast.commands.tables import TERMINAL
+    from forecast.plots.tables import Cell, Table
+
+    table = Table("", ["column", "missing", "longest", "least", "median", "most", "course"])
+    for report, values in zip(reports, panel.values[panel.rows(0)].T, strict=True):
+        unit = f" ({report.unit})" if report.unit and f"({report.unit})" not in report.name else ""
+        figures = map(TERMINAL.number, (report.minimum, report.median, report.maximum))
+        texts = [report.name + unit, f"{report.missing:,}", f"{report.longest_missing:,}", *figures, sketch(values)]
+        table.rows.append([Cell(text) for text in texts])
+    return table
+
+
+def sketch(values: Floats, width: int = 32) -> str:
+    """A line of blocks that follows the means of parts of the values [T]; a dot where all of a part are missing."""
+    import pandas as pd
+
+    groups = pd.Series(values).groupby(pd.RangeIndex(len(values)) * width // max(len(values), 1)).mean()
+    low, high = groups.min(), groups.max()
+    if pd.isna(low):
+        return "·" * len(groups)
+    span = (high - low) or 1.0
+    return "".join("·" if pd.isna(mean) else _BLOCKS[int((mean - low) / span * (len(_BLOCKS) - 1))] for mean in groups)

@@ -55,7 +55,7 @@ def with_settings(
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
+        kept = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
         options = [option for section in sections for option in _options_of(section) if option.name not in without]
         names = {option.name for option in options}
 
@@ -64,8 +64,8 @@ def with_settings(
             settings = {name: given.pop(name) for name in names & given.keys()}
             command(**given, settings={name: value for name, value in settings.items() if value is not None})
 
-        parsed.__signature__ = inspect.Signature([*own, *options])  # type: ignore[attr-defined]
-        parsed.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *options]}
+        parsed.__signature__ = inspect.Signature([*kept, *options])  # type: ignore[attr-defined]
+        parsed.__annotations__ = {parameter.name: parameter.annotation for parameter in [*kept, *options]}
         return parsed
 
     return decorate

@@ -33,7 +33,7 @@ def command(
     from forecast.commands.console import ConsoleProgress, print_json, say
 
     progress = ConsoleProgress(quiet)
-    with progress.heeding_signals():
+    with progress.stopping_on_signals():
         found = replay(run, source, runs_dir=runs_dir, progress=progress)
     if as_json:
         print_json(found.to_json())

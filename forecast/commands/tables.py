@@ -7,22 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table as RichTable
 
 from forecast.commands.console import plain
-from forecast.data.panel import Panel, format_time
+from forecast.data.panel import format_time
 from forecast.evaluation.metrics import METRICS
 from forecast.plots.style import Labels
 from forecast.plots.tables import MINUS, Cell, Table, TableStyle, score_table, series_table, step_table, steps_in_tables
-from forecast.sources.quality import ColumnReport
 
 # A name in a table; what is longer would leave no room for the figures.
 _LONGEST_NAME = 40
-
-_BARS = "▁▂▃▄▅▆▇█"
 
 
 def _number(value: float | None) -> str:
@@ -68,7 +64,7 @@ def rich_table(table: Table, tight: bool = False) -> RichTable:
 
 
 def _coverage_table(metrics: Mapping[str, Any]) -> Table:
-    """What share of the observations the judged model's intervals held, over all and by step ahead."""
+    """The share of observations inside the model's intervals, over all steps and by step ahead."""
     steps = steps_in_tables(metrics["horizon"]) if metrics["horizon"] > 1 else []
     width = METRICS["width"].head(metrics["unit"])
     table = Table(f"Intervals of {metrics['model']}", ["level", "held", *(f"at step {step}" for step in steps), width])
@@ -81,35 +77,9 @@ def _coverage_table(metrics: Mapping[str, Any]) -> Table:
     return table
 
 
-def columns_table(reports: tuple[ColumnReport, ...], panel: Panel) -> RichTable:
-    """What each column holds, with a sketch of its course."""
-    table = RichTable(box=SIMPLE_HEAD)
-    for name in ("column", "missing", "longest", "least", "median", "most", "course"):
-        table.add_column(name, justify="left" if name in ("column", "course") else "right")
-    for number, report in enumerate(reports):
-        table.add_row(
-            plain(
-                report.name + (f" ({report.unit})" if report.unit and f"({report.unit})" not in report.name else ""),
-                _LONGEST_NAME,
-            ),
-            f"{report.missing:,}",
-            f"{report.longest_missing:,}",
-            _number(report.minimum),
-            _number(report.median),
-            _number(report.maximum),
-            sketch(pd.Series(panel.values[panel.rows(0), number])),
-        )
-    return table
-
-
-def sketch(values: pd.Series, width: int = 32) -> str:
-    """A line of blocks that follows the values' means; a dot where all are missing."""
-    groups = values.groupby(pd.RangeIndex(len(values)) * width // max(len(values), 1)).mean()
-    low, high = groups.min(), groups.max()
-    if pd.isna(low):
-        return "·" * len(groups)
-    span = (high - low) or 1.0
-    return "".join("·" if pd.isna(v) else _BARS[int((v - low) / span * (len(_BARS) - 1))] for v in groups)
+def steps_ahead(horizon: int) -> str:
+    """How far ahead the forecasts reach: "3 steps ahead"."""
+    return f"{horizon} step{'s' if horizon > 1 else ''} ahead"
 
 
 def origins_span(about: Mapping[str, Any]) -> str:

@@ -24,10 +24,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from forecast.cli import build_program, main
-from forecast.commands import console
+from forecast.commands import COMMANDS, console
 from forecast.errors import ForecastError
 from forecast.runs.find import open_run
 from forecast.runs.run import Run
+from forecast.sources.datasets import DATASETS
 
 TINY = [f"--{name}" for name in ("model=lstm", "units=8", "epochs=2", "batch-size=16", "lookback=6", "horizon=3")]
 ESCAPE = "\x1b"
@@ -44,17 +45,6 @@ def forecast(
     """Run ``python -m forecast`` to its end."""
     command = [sys.executable, "-m", "forecast", *map(str, arguments)]
     return subprocess.run(command, input=stdin, capture_output=True, text=True, cwd=cwd, env=environment(**env))
-
-
-@pytest.fixture
-def quick(trained: Run) -> Callable[..., Result]:
-    """Run a command in this process, over the folder of the trained run."""
-
-    def run(*arguments: object, stdin: str | None = None) -> Result:
-        where = {"FORECAST_RUNS": str(trained.path.parent)}
-        return CliRunner().invoke(build_program(), [str(argument) for argument in arguments], input=stdin, env=where)
-
-    return run
 
 
 def parsed(text: str) -> object:
@@ -174,7 +164,7 @@ def test_resume_after_a_signal_finishes_the_run(
     assert isinstance(stopped, ForecastError)
     assert stopped.exit_code == code
     # What is to be typed must work as it stands, in the folder where the training was begun.
-    typed = stopped.advice.removeprefix("Continue with: forecast ")
+    typed = stopped.text("shell")[1].removeprefix("Continue with: forecast ")
     assert typed.startswith("train --resume part")
     assert ("--runs-dir" in typed) == bool(place)
     resumed = CliRunner().invoke(build_program(), [*shlex.split(typed), "--json"])
@@ -192,7 +182,7 @@ def test_help_is_instant_and_imports_no_tensorflow() -> None:
         "finally:\n"
         "    sys.stderr.write(' '.join(m for m in ('tensorflow', 'pandas', 'matplotlib') if m in sys.modules))"
     )
-    for arguments in (["--help"], ["train", "--help"], ["--version"]):
+    for arguments in (["--help"], *([name, "--help"] for name in COMMANDS), ["--version"]):
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment()
         )
@@ -267,11 +257,11 @@ def test_a_reader_who_leaves_early_gets_no_traceback() -> None:
 def test_datasets(quick: Callable[..., Result]) -> None:
     table = quick("datasets")
     assert table.exit_code == 0
-    for name in ("weather", "co2", "stocks", "station"):
+    for name in DATASETS:
         assert name in table.stdout
     assert "simulated" in table.stdout
     listed = parsed(quick("datasets", "--json").stdout)
-    assert {item["name"] for item in listed} == {"weather", "co2", "stocks", "station"}  # type: ignore[attr-defined]
+    assert {item["name"] for item in listed} == set(DATASETS)  # type: ignore[attr-defined]
 
 
 def test_inspect(quick: Callable[..., Result], monthly_csv: Path) -> None:
@@ -391,7 +381,8 @@ def test_resume_takes_no_other_setting(quick: Callable[..., Result]) -> None:
 def test_resume_of_what_is_not_there(quick: Callable[..., Result]) -> None:
     done = quick("train", "--resume", "months")
     assert isinstance(done.exception, ForecastError)
-    assert str(done.exception) == "The run 'months' is finished.\nSee it with: forecast report months"
+    assert isinstance(done.exception, ForecastError)
+    assert done.exception.text("shell") == ("The run 'months' is finished.", "See it with: forecast report months")
     done = quick("train", "--resume", "nothing")
     assert "no unfinished training 'nothing'" in str(done.exception)
 

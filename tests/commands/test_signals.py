@@ -21,7 +21,7 @@ console._SECONDS_TO_STOP = float(sys.argv[1])
 progress = console.ConsoleProgress()
 progress.resumable("forecast train --resume long")
 deep = threading.Event()
-with progress.heeding_signals():
+with progress.stopping_on_signals():
     threading.Thread(target=lambda: deep.wait() and print("stuck", flush=True)).start()
     sys.setswitchinterval(1000)
     deep.set()
@@ -62,7 +62,7 @@ def test_after_the_work_nothing_ends_the_process_and_no_pipe_is_left() -> None:
 
     before, opened = signal.getsignal(signal.SIGTERM), len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        with console.ConsoleProgress().heeding_signals():
+        with console.ConsoleProgress().stopping_on_signals():
             assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
     assert signal.set_wakeup_fd(-1) == -1

@@ -18,6 +18,7 @@ from forecast.errors import ConfigError, RunError
 from forecast.models.backends.keras import build_network, gather, weights_of
 from forecast.models.backends.tensorflow import tf
 from forecast.models.catalogue import configure
+from forecast.models.defaults import resolve
 from forecast.models.network import shape_of
 from forecast.runs.arrays import specs_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
@@ -55,7 +56,8 @@ def noisy(n_rows: int = 120) -> np.ndarray:
 
 def prepared_of(values: np.ndarray, **options: object) -> Prepared:
     times = np.datetime64("2020-01-01", "us") + np.arange(len(values)) * np.timedelta64(1, "D")
-    return prepare(Panel(values[:, None], times, ("y",), Clock("D")), configure(PLAIN | options))
+    panel = Panel(values[:, None], times, ("y",), Clock("D"))
+    return prepare(panel, resolve(configure(PLAIN | options), panel)[0])
 
 
 def fit_of(prepared: Prepared, epochs: int | None = None) -> Fit:

@@ -61,7 +61,7 @@ def command(
     check_output(output)
     progress = ConsoleProgress(quiet)
     requirements = [parse_requirement(text) for text in require_skill or ()]
-    with progress.heeding_signals():
+    with progress.stopping_on_signals():
         given = settings or config or not names_run(source, runs_dir)
         asked = configure(settings, config) if given else None
         check_references(requirements, references_of(asked or find(source, runs_dir=runs_dir).config))
@@ -84,7 +84,7 @@ def command(
         print_json(metrics)
     else:
         say(metrics["verdict"], strong=True)
-        out.print(scores(metrics, f"{source}: {_origins(metrics)}"))
+        out.print(scores(metrics, f"{source}: {_describe_origins(metrics)}"))
     demand_skill(requirements, metrics, "" if output is None else f"The forecasts are in {output}.")
 
 
@@ -99,11 +99,12 @@ def _refit(text: str) -> int | None:
     return int(text)
 
 
-def _origins(metrics: Mapping[str, Any]) -> str:
-    """From where was forecast, in words."""
-    from forecast.commands.tables import origins_span
+def _describe_origins(metrics: Mapping[str, Any]) -> str:
+    """How many origins there are, when, and how many fits: "5 origins, 2005-09-01 … 2006-05-01, 3 steps ahead"."""
+    from forecast.commands.tables import origins_span, steps_ahead
 
-    about, horizon = metrics["backtest"], metrics["horizon"]
-    origins = f"{about['origins']:,} origin{'s' if about['origins'] > 1 else ''}"
-    fits = "" if about["run"] else ", one fit" if len(about["fits"]) == 1 else f", {len(about['fits'])} fits"
-    return f"{origins}, {origins_span(about)}, {horizon} step{'s' if horizon > 1 else ''} ahead{fits}"
+    backtest = metrics["backtest"]
+    origins = f"{backtest['origins']:,} origin{'s' if backtest['origins'] > 1 else ''}"
+    n_fits = len(backtest["fits"])
+    fits = "" if backtest["run"] else ", one fit" if n_fits == 1 else f", {n_fits} fits"
+    return f"{origins}, {origins_span(backtest)}, {steps_ahead(metrics['horizon'])}{fits}"

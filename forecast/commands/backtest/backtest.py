@@ -1,4 +1,4 @@
-"""Backtest: forecasts from rolling origins, of a run that is there or of fits that each know only what came before."""
+"""Backtest: forecasts from rolling origins, by a finished run or by fits that each know only the rows before."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def command(
     from forecast.commands.compare.compare import compare
     from forecast.commands.compare.tables import leaderboard_tables, reading_notes
     from forecast.commands.console import ConsoleProgress, out, print_json, say
-    from forecast.commands.tables import TERMINAL, origins_span, rich_table
+    from forecast.commands.tables import TERMINAL, origins_span, rich_table, steps_ahead
     from forecast.runs.csv_tables import frame_to_csv
     from forecast.runs.files import check_output, write_output
 
@@ -49,7 +49,7 @@ def command(
     check_output(plot)
     check_output(report)
     progress = ConsoleProgress(quiet)
-    with progress.heeding_signals():
+    with progress.stopping_on_signals():
         found = compare(
             source,
             models,
@@ -81,7 +81,7 @@ def command(
         say(summary["classical"]["verdict"])
     title = (
         f"{summary['title']}, {', '.join(summary['target'])}: {summary['n_windows']:,} test windows, "
-        f"{origins_span(summary)}, {summary['horizon']} step{'s' if summary['horizon'] > 1 else ''} ahead"
+        f"{origins_span(summary)}, {steps_ahead(summary['horizon'])}"
     )
     first, *others = leaderboard_tables(summary, TERMINAL, out.width)
     for table in (replace(first, caption=title), *others):

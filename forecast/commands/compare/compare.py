@@ -149,11 +149,11 @@ def _resolve_all(asked: Mapping[str, Settings], panel: Panel, progress: Progress
         progress.note("several targets: all models forecast them jointly; --channels independent gives each its own")
         joint = {name: settings.replace(data={"channels": "joint"}) for name, settings in asked.items()}
         resolved = {name: resolve(settings, panel) for name, settings in joint.items()}
-    said: dict[str, list[str]] = {}
+    models_of: dict[str, list[str]] = {}
     for name, (config, choices) in resolved.items():
         for note in plan_in_sentences(config, panel.clock, choices):
-            said.setdefault(note, []).append(name)
-    for note, names in said.items():
+            models_of.setdefault(note, []).append(name)
+    for note, names in models_of.items():
         progress.note(note if len(names) == len(resolved) else f"{', '.join(names)}: {note}")
     return {name: config for name, (config, _) in resolved.items()}
 
@@ -298,15 +298,15 @@ def _summarise(
     boards = [(len(benchmark.test), lines)]
     classical: dict[str, Any] | None = None
     if references is not None:
-        n_windows, beside = len(references.windows), _classical_lines(benchmark, trainings, references, naive)
+        n_windows, all_lines = len(references.windows), _classical_lines(benchmark, trainings, references, naive)
         classical = {
             "n_windows": n_windows,
             "failed": dict(references.failed),
             "left_out": list(references.left_out),
-            "models": beside,
-            "verdict": classical_verdict(beside, chosen, measure, n_windows),
+            "models": all_lines,
+            "verdict": classical_verdict(all_lines, chosen, measure, n_windows),
         }
-        boards.append((n_windows, beside))
+        boards.append((n_windows, all_lines))
     origins = origins_of(benchmark.rows.panel, benchmark.test)
     summary = {
         "schema": 1,

@@ -28,7 +28,7 @@ def command(
     from forecast.commands.explain.explain import explain
 
     progress = ConsoleProgress(quiet)
-    with progress.heeding_signals():
+    with progress.stopping_on_signals():
         found = explain(run, source, check_lookback=check_lookback, output=output, runs_dir=runs_dir, progress=progress)
     if as_json:
         print_json(found.summary)

@@ -26,5 +26,5 @@ def command(
     from forecast.commands.console import ConsoleProgress, say
     from forecast.commands.export.export import export
 
-    with ConsoleProgress(quiet).heeding_signals():
+    with ConsoleProgress(quiet).stopping_on_signals():
         say(str(export(run, output, format=format, overwrite=overwrite, runs_dir=runs_dir)))

@@ -1,4 +1,4 @@
-"""The report of a run that is there, written anew: with what was found inside its network since."""
+"""The report of a finished run, written anew with what `explain` has found since."""
 
 from __future__ import annotations
 
@@ -44,8 +44,11 @@ def results_of(run: Run, panel: Panel) -> RunResults:
         panel: The rows that it was trained on.
     """
     histories = {parts.model: run.history_of(network) for network, parts in network_configs(run.config).items()}
-    found = read_explanation(run)
-    pictures = {} if found is None else {path.name: found.picture(path) for path in found.plots}
+    explanation = read_explanation(run)
+    explained = None
+    if explanation is not None:
+        pictures = {path.name: explanation.picture(path) for path in explanation.plots}
+        explained = Explained(explanation.sentences, pictures)
     return RunResults(
         name=run.name,
         manifest=run.manifest,
@@ -53,5 +56,5 @@ def results_of(run: Run, panel: Panel) -> RunResults:
         evaluation=Evaluation(run.metrics, run.test_forecasts),
         histories={name: history[history["member"] == 1] for name, history in histories.items()},
         forecast=run.forecast,
-        explained=None if found is None else Explained(found.sentences, pictures),
+        explained=explained,
     )

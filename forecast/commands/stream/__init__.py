@@ -42,7 +42,7 @@ def command(
     has_header = False
     with (
         locked(state.with_name(f".{state.name}.lock"), f"The stream {state}", "name another state with --state"),
-        progress.heeding_signals(),
+        progress.stopping_on_signals(),
     ):
         if restart:
             state.unlink(missing_ok=True)

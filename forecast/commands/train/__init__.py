@@ -29,7 +29,7 @@ def command(
     """Train a network and a vanilla RNN, judge both on the test span, forecast the future, and draw it all."""
     from forecast.commands.console import ConsoleProgress, out, print_json, say
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
-    from forecast.commands.tables import scores
+    from forecast.commands.tables import scores, steps_ahead
     from forecast.commands.train import train
     from forecast.errors import ConfigError
     from forecast.models.catalogue import configure, references_of
@@ -37,7 +37,7 @@ def command(
 
     progress = ConsoleProgress(quiet)
     requirements = [parse_requirement(text) for text in require_skill or ()]
-    with progress.heeding_signals():
+    with progress.stopping_on_signals():
         if resume is not None:
             if settings or run or config or overwrite:
                 raise ConfigError(
@@ -45,7 +45,7 @@ def command(
                     f"Type: forecast train --resume {resume}",
                 )
             check_references(requirements, (*NAIVE, "rnn"))
-            made = train.resume(resume, runs_dir=runs_dir, source=source, progress=progress)
+            trained = train.resume(resume, runs_dir=runs_dir, source=source, progress=progress)
         elif source is None:
             raise ConfigError(
                 "Train on what?", "Type: forecast train weather\nforecast datasets lists the built-in series."
@@ -53,7 +53,7 @@ def command(
         else:
             asked = configure(settings, config)
             check_references(requirements, references_of(asked))
-            made = train.train(
+            trained = train.train(
                 source,
                 asked,
                 run=run,
@@ -62,21 +62,20 @@ def command(
                 progress=progress,
                 command=shlex.join(["forecast", *sys.argv[1:]]),
             )
+    metrics = trained.metrics
     if as_json:
-        print_json({"run": made.name, "path": str(made.path)} | made.metrics)
-        demand_skill(requirements, made.metrics)
+        print_json({"run": trained.name, "path": str(trained.path)} | metrics)
+        demand_skill(requirements, metrics)
         return
-    metrics = made.metrics
-    data, plural = made.config.data, "s" if metrics["horizon"] > 1 else ""
     say(metrics["verdict"], strong=True)
     title = (
-        f"{made.manifest['title']}, {', '.join(data.target)}: {metrics['n_windows']:,} test windows from "
-        f"{made.data['test_from'][:10]}, {metrics['horizon']} step{plural} ahead"
+        f"{trained.manifest['title']}, {', '.join(trained.config.data.target)}: {metrics['n_windows']:,} test windows "
+        f"from {trained.data['test_from'][:10]}, {steps_ahead(metrics['horizon'])}"
     )
     out.print(scores(metrics, title))
-    say(f"run: {made.path}")
-    say(f"report: {made.report}")
-    say(f"plots: {made.path / 'plots'}")
-    again = made.name if runs_dir is None else shlex.quote(str(made.path))
-    say(f"next: forecast {'report' if made.forecast.empty else 'predict'} {again}")
+    say(f"run: {trained.path}")
+    say(f"report: {trained.report}")
+    say(f"plots: {trained.path / 'plots'}")
+    name = trained.name if runs_dir is None else shlex.quote(str(trained.path))
+    say(f"next: forecast {'report' if trained.forecast.empty else 'predict'} {name}")
     demand_skill(requirements, metrics)

@@ -81,7 +81,7 @@ def train(
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
         writer.begin(_first_manifest(source, panel, warnings, command), resolved, overwrite)
-        del panel  # the columns that it has beside those of the run are as large as these
+        del panel  # it may hold many columns that the run does not use
         with _cleaning_up(writer, progress):
             return _train_run(prepared, writer, progress)
 
