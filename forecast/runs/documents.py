@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 from typing_extensions import TypedDict
 
 from forecast.config import Config
-from forecast.errors import RunError
+from forecast.errors import ConfigError, RunError
 from forecast.runs.files import damaged
 
 if TYPE_CHECKING:
@@ -249,7 +249,14 @@ def config_from_json(content: bytes, path: Path) -> Config:
         RunError: If it is not JSON.
         ConfigError: If it is no configuration.
     """
-    return Config.from_sections(parse_json(content, path))
+    sections = parse_json(content, path)
+    try:
+        return Config.from_sections(sections)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{path}: {error.message}",
+            "The run is of another version, or of a program that added a cell to CELLS; add it before the run is read.",
+        ) from None
 
 
 def scaler_from_json(content: bytes, path: Path) -> Scaler:
