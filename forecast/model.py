@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from forecast.config import NetworkConfig
 from forecast.data.newest import NewestRows
@@ -143,7 +142,7 @@ class Model:
         """
         members = [member.runtime.forecast(rows, starts) for member in self.members]
         scaled = np.asarray(np.mean(members, axis=0, dtype=np.float32)) if len(members) > 1 else members[0]
-        return self.in_units(scaled, rows, starts)
+        return forecasts_in_units(scaled, rows, starts, self.scaler)
 
     def over(self, rows: Rows) -> Forecaster:
         """`forecast` of these rows, as a function of the first rows of windows."""
@@ -159,11 +158,7 @@ class Model:
         """
         steps = [member.runtime.step(rows, starts, before) for member, before in zip(self.members, states, strict=True)]
         scaled = np.mean([forecast for forecast, _ in steps], axis=0)
-        return self.in_units(scaled, rows, starts), [after for _, after in steps]
-
-    def in_units(self, scaled: NDArray[np.float32], rows: Rows, starts: Ints) -> Floats:
-        """Scaled forecasts of windows in the targets' own units, within their limits."""
-        return forecasts_in_units(scaled, rows, starts, self.scaler)
+        return forecasts_in_units(scaled, rows, starts, self.scaler), [after for _, after in steps]
 
     def repeating_last_value(self) -> Model:
         """A model that counts from the last value and adds nothing to it: its heads are empty."""
@@ -171,11 +166,9 @@ class Model:
         members = []
         for member in self.members:
             weights = {name: np.zeros_like(a) if name in empty else a for name, a in member.weights.items()}
-            members.append(replace(member, weights=weights, runtime=self._runtime(weights, member.runs_on)))
+            runtime = RUNTIMES[member.runs_on](self.config, self.shape, weights, None)
+            members.append(replace(member, weights=weights, runtime=runtime))
         return replace(self, members=tuple(members), fell_back=True)
-
-    def _runtime(self, weights: Arrays, runs_on: str) -> Runtime:
-        return RUNTIMES[runs_on](self.config, self.shape, weights, None)
 
     def save(self, writer: RunWriter, network: str) -> None:
         """Write the weights and the losses into a run's folder.
