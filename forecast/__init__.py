@@ -32,6 +32,7 @@ _HOMES = {
     "RunError": "errors",
     "metrics": "evaluation.metrics",
     "plots": "plots",
+    "Model": "model",
     "MODELS": "models.catalogue",
     "configure": "models.catalogue",
     "resolve": "models.defaults",
@@ -98,6 +99,7 @@ if TYPE_CHECKING:
     from forecast.errors import MachineError as MachineError
     from forecast.errors import RunError as RunError
     from forecast.evaluation import metrics as metrics
+    from forecast.model import Model as Model
     from forecast.models.backends.keras import build_network as build_network
     from forecast.models.catalogue import MODELS as MODELS
     from forecast.models.catalogue import configure as configure

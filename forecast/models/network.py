@@ -175,8 +175,6 @@ class Network:
     """
 
     def __init__(self, config: NetworkConfig, shape: Shape, ops: Ops) -> None:
-        if config.normalise is None or config.segment is None:
-            raise ConfigError("The network's configuration must be resolved first: normalise and segment are open.")
         self.config, self.shape, self.ops = config, shape, ops
         self.segment = min(config.segment, shape.lookback)
         self.n_past = -(-shape.lookback // self.segment)
