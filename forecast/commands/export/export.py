@@ -12,7 +12,7 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from forecast.commands.export import Format
+from forecast.commands.export.formats import Format
 from forecast.commands.export.in_units import Statistics, graph_in_units, inputs_in_units, statistics_of
 from forecast.commands.export.instructions import render_program, render_readme
 from forecast.data.clock import Clock
