@@ -28,7 +28,7 @@ from forecast.models.runtimes import ONNX
 from forecast.runs.documents import to_json
 from forecast.runs.files import write_folder
 from forecast.runs.find import find
-from forecast.runs.rows import training_panel, typical_panel
+from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
 
 _ABOUT = "export.json"
@@ -119,8 +119,32 @@ def _example_rows(run: Run) -> tuple[NewestRows, str]:
         reason = newest.refused[0]
     except DataError as error:
         reason = error.message
-    typical = newest_rows(typical_panel(run), run.config.data, run.scaler)
+    typical = newest_rows(_typical_panel(run), run.config.data, run.scaler)
     return typical, f"the mean of each column, because the run's own rows cannot be used: {reason}"
+
+
+def _typical_panel(run: Run) -> Panel:
+    """Rows of the form that a run's network takes, arranged, each value its mean over the training rows.
+
+    Of each series there are as many rows as a window sees, the last at the end of the run's data. Where something is
+    known ahead, the rows of the horizon follow, which hold that alone.
+    """
+    data, scaler, clock = run.config.data, run.scaler, Clock(run.data["freq"])
+    last, n_known, lookback = pd.Timestamp(run.data["last"]), len(data.known), data.lookback
+    past = pd.date_range(end=last, periods=lookback, freq=clock.freq).to_numpy().astype("datetime64[us]")
+    times = np.concatenate([past, clock.future(past[-1], data.horizon if n_known else 0)])
+    means = np.where(scaler.logged, np.exp(np.where(scaler.logged, scaler.mean, 0.0)), scaler.mean)
+    values = np.repeat(means[:, None], len(times), axis=1)
+    values[:, lookback:, : len(scaler.columns) - n_known] = np.nan
+    return Panel(
+        values=values.reshape(-1, len(scaler.columns)),
+        times=np.tile(times, len(means)),
+        columns=scaler.columns,
+        clock=clock,
+        series_ids=scaler.series_ids,
+        offsets=tuple(range(0, len(means) * len(times) + 1, len(times))),
+        name=run.name,
+    )
 
 
 def _write_network(run: Run, shape: Shape, statistics: Statistics, format: Format, folder: Path) -> str:
