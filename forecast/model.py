@@ -29,7 +29,7 @@ from forecast.models.network import Shape, shape_of, training_bytes
 from forecast.models.runtimes import KERAS, ONNX, RUNTIMES, Runtime, States
 from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.arrays import specs_of
-from forecast.runs.run import Run, number_members, split_members
+from forecast.runs.run import HISTORY, WEIGHTS, Run, number_members, split_members
 from forecast.runs.writer import RunWriter
 
 if TYPE_CHECKING:
@@ -177,10 +177,10 @@ class Model:
             writer: Of the run.
             network: Which of its networks: ``model``, ``baseline`` or ``refit``.
         """
-        writer.write_weights(network, number_members(member.weights for member in self.members))
+        writer.write_arrays(WEIGHTS[network], number_members(member.weights for member in self.members))
         if network != "refit":  # whose losses no span judges
             histories = [history.assign(member=n) for n, history in enumerate(self.record.histories, 1)]
-            writer.write_history(network, pd.concat(histories, ignore_index=True))
+            writer.write_frame(HISTORY[network], pd.concat(histories, ignore_index=True))
 
     @classmethod
     def load(cls, run: Run, network: str = "model", lookback: int | None = None, carried: int | None = None) -> Model:

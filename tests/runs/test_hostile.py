@@ -222,6 +222,9 @@ HARMS: dict[str, tuple[Harm, str]] = {
     "schema-of-words": (tell(schema="1"), "has schema '1'"),
     "unknown-key": (tell(run_this="rm"), "run_this: Extra inputs are not permitted"),
     "title-of-numbers": (tell(title=5), "title: Input should be a valid string"),
+    "runtime-unknown": (
+        tell(runtimes={"model": "os"}), "runtimes.model: it should be one of onnxruntime, tensorflow, numpy"
+    ),
     "no-hash": (list_file("x", sha256="0"), "files.x.sha256"),
     "negative-size": (list_file("x", bytes=-1), "files.x.bytes"),
     "upwards": (list_file("../outside.npz"), "'../outside.npz' is no place"),
