@@ -20,7 +20,7 @@ from forecast.data.panel import Arrays, Floats
 from forecast.data.prepare import Prepared, Rows, forecasts_in_units, long_format
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Forecaster, Ints, Windows, median
-from forecast.errors import MachineError, setting
+from forecast.errors import ConfigError, MachineError, RunError, setting
 from forecast.intervals.conformal import Intervals, interval_columns
 from forecast.memory import available_memory, megabytes
 from forecast.models.catalogue import network_configs
@@ -193,15 +193,18 @@ class Model:
             carried: For how many series side by side it carries its state; None if it carries none.
 
         Raises:
-            RunError: If the weights are damaged, or not those of this network.
+            RunError: If the weights are damaged, or not those of this network, or it cannot be computed.
         """
         config = network_configs(run.config).get(network, run.config.network)
         shape = run.shape if lookback is None else replace(run.shape, lookback=lookback)
         runs_on = run.runtime_of(network)
-        members = [
-            Member(weights, RUNTIMES[runs_on](config, shape, weights, carried), runs_on)
-            for weights in split_members(run.weights(network), run.config.training.ensemble)
-        ]
+        try:
+            members = [
+                Member(weights, RUNTIMES[runs_on](config, shape, weights, carried), runs_on)
+                for weights in split_members(run.weights(network), run.config.training.ensemble)
+            ]
+        except ConfigError as error:  # of a network that no training can have made
+            raise RunError(f"The networks of {run.name} cannot be computed: {error.message}") from None
         return cls(config, shape, run.scaler, tuple(members))
 
     @classmethod
