@@ -10,11 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from forecast.config import Config
 from forecast.errors import ConfigError, RunError
+from forecast.models.runtimes import RUNTIMES
 from forecast.runs.files import damaged
 
 if TYPE_CHECKING:
@@ -134,7 +136,16 @@ def _check_depth(value: JsonObject, path: Path) -> None:
 
 _exact = with_config(ConfigDict(extra="forbid", strict=True))
 
+
+def _check_runtime(name: str) -> str:
+    """The name, if there is such a runtime; one may have been added to `RUNTIMES` by the user."""
+    if name not in RUNTIMES:
+        raise PydanticCustomError("runtime", "it should be one of {names}", {"names": ", ".join(RUNTIMES)})
+    return name
+
+
 Count = Annotated[int, Field(ge=0)]
+RuntimeName = Annotated[str, AfterValidator(_check_runtime)]
 
 # A path below the folder: it can hold no "..", no "." and no root.
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
@@ -198,7 +209,7 @@ class _Manifest(TypedDict, total=False):
     windows: _Windows
     networks: dict[str, _Network]
     forecast_weights: Literal["model", "refit"]
-    runtimes: dict[str, Literal["onnxruntime", "tensorflow"]]
+    runtimes: dict[str, RuntimeName]
 
 
 @with_config(ConfigDict(extra="allow", strict=True))

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from forecast.config import Config
 from forecast.errors import RunError
 from forecast.models.catalogue import network_configs
+from forecast.models.runtimes import KERAS
 from forecast.runs.documents import (
     LARGEST_DOCUMENT,
     JsonObject,
@@ -201,8 +202,6 @@ class Run:
 
     def runtime_of(self, network: str) -> str:
         """What computes the forecasts of ``model``, ``baseline`` or ``refit``: a key of `RUNTIMES`."""
-        from forecast.models.runtimes import KERAS
-
         return str(self.manifest.get("runtimes", {}).get(network, KERAS))
 
     def weights(self, network: str) -> Arrays:

@@ -23,7 +23,7 @@ from forecast.runs.files import (
     write_atomically,
 )
 from forecast.runs.find import NAME, open_run, resume_command, unfinished_runs
-from forecast.runs.run import HISTORY, SCHEMA, WEIGHTS, Run, read_manifest
+from forecast.runs.run import SCHEMA, Run, read_manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,14 +146,6 @@ class RunWriter:
     def write_arrays(self, name: str, arrays: Arrays) -> None:
         """Write arrays of the run as an .npz file."""
         self.write(name, arrays_to_bytes(arrays))
-
-    def write_weights(self, network: str, weights: Arrays) -> None:
-        """Write the weights of ``model``, ``baseline`` or ``refit``, named as by `number_members`."""
-        self.write_arrays(WEIGHTS[network], weights)
-
-    def write_history(self, network: str, history: pd.DataFrame) -> None:
-        """Write the losses of ``model`` or ``baseline`` by epoch."""
-        self.write_frame(HISTORY[network], history)
 
     def finish(self, manifest: dict[str, Any]) -> Run:
         """Hash every file, write the last manifest, and move the folder to its place.
