@@ -35,6 +35,7 @@ _HOMES = {
     "Model": "model",
     "MODELS": "models.catalogue",
     "configure": "models.catalogue",
+    "Choice": "models.defaults",
     "resolve": "models.defaults",
     "build_network": "models.backends.keras",
     "Run": "runs.run",
@@ -103,6 +104,7 @@ if TYPE_CHECKING:
     from forecast.models.backends.keras import build_network as build_network
     from forecast.models.catalogue import MODELS as MODELS
     from forecast.models.catalogue import configure as configure
+    from forecast.models.defaults import Choice as Choice
     from forecast.models.defaults import resolve as resolve
     from forecast.runs.find import all_runs as all_runs
     from forecast.runs.find import find as find

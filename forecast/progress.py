@@ -1,4 +1,4 @@
-"""Progress of a long task: who is told of it, and the state of a training that is shown and saved."""
+"""Progress of long tasks: the protocol that receives it, and the state of a training that is shown and saved."""
 
 from __future__ import annotations
 

@@ -34,14 +34,14 @@ def command(
 
     progress = ConsoleProgress(quiet)
     with progress.stopping_on_signals():
-        found = replay(run, source, runs_dir=runs_dir, progress=progress)
+        result = replay(run, source, runs_dir=runs_dir, progress=progress)
     if as_json:
-        print_json(found.to_json())
-    elif found.same:
-        say(f"All {found.n_figures:,} figures of {found.run} came out the same.", strong=True)
-        for name, (was, now) in found.changed.items():
+        print_json(result.to_json())
+    elif result.same:
+        say(f"All {result.n_figures:,} figures of {result.run} came out the same.", strong=True)
+        for name, (was, now) in result.changed.items():
             say(f"although {name} was {was} and is {now}")
-    found.demand()
+    result.demand()
 
 
 @dataclass(frozen=True)

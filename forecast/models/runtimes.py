@@ -1,19 +1,23 @@
-"""RUNTIMES: what can compute the forecasts of a trained network. Adding one is one function and one entry here."""
+"""RUNTIMES: what can compute the forecasts of a trained network. Adding one is one function and one entry here.
+
+The names are needed to read a manifest, so this imports nothing before a runtime is made.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-from forecast.config import NetworkConfig
-from forecast.data.windows import Ints
-from forecast.models.network import RowSource, Shape
+    from forecast.config import NetworkConfig
+    from forecast.data.windows import Ints
+    from forecast.models.network import RowSource, Shape
 
-Weights = Mapping[str, NDArray[np.float32]]
-States = Sequence[NDArray[np.float32]]
+Weights: TypeAlias = "Mapping[str, NDArray[np.float32]]"
+States: TypeAlias = "Sequence[NDArray[np.float32]]"
 
 
 class Runtime(Protocol):

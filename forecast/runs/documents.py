@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from forecast.config import Config
 from forecast.errors import RunError
+from forecast.models.runtimes import RUNTIMES
 from forecast.runs.files import damaged
 
 if TYPE_CHECKING:
@@ -134,7 +135,16 @@ def _check_depth(value: JsonObject, path: Path) -> None:
 
 _exact = with_config(ConfigDict(extra="forbid", strict=True))
 
+
+def _check_runtime(name: str) -> str:
+    """The name, if there is such a runtime; one may have been added to `RUNTIMES` by the user."""
+    if name not in RUNTIMES:
+        raise PydanticCustomError("runtime", "it should be one of {names}", {"names": ", ".join(RUNTIMES)})
+    return name
+
+
 Count = Annotated[int, Field(ge=0)]
+RuntimeName = Annotated[str, AfterValidator(_check_runtime)]
 
 # A path below the folder: it can hold no "..", no "." and no root.
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
@@ -198,7 +208,7 @@ class _Manifest(TypedDict, total=False):
     windows: _Windows
     networks: dict[str, _Network]
     forecast_weights: Literal["model", "refit"]
-    runtimes: dict[str, Literal["onnxruntime", "tensorflow"]]
+    runtimes: dict[str, RuntimeName]
 
 
 @with_config(ConfigDict(extra="allow", strict=True))
@@ -217,13 +227,16 @@ class _Metrics(TypedDict, total=False):
     verdict: str
 
 
+_MANIFEST, _METRICS = TypeAdapter(_Manifest), TypeAdapter(_Metrics)
+
+
 def check_manifest(manifest: JsonObject) -> None:
     """Check the keys of a manifest.json that are there, and their values.
 
     Raises:
         RunError: If a key is unknown, a value is of another kind, or a file lies outside the folder.
     """
-    _check(manifest, TypeAdapter(_Manifest))
+    _check(manifest, _MANIFEST)
     strange = next((name for name in manifest.get("files", ()) if not _PATH.fullmatch(name)), None)
     if strange is not None:
         raise damaged(manifest.path, f"{strange[:100]!r} is no place of a file in a run")
@@ -235,21 +248,7 @@ def check_metrics(metrics: JsonObject) -> None:
     Raises:
         RunError: If a value is of another kind; names it.
     """
-    _check(metrics, TypeAdapter(_Metrics))
-
-
-def config_from_json(content: bytes, path: Path) -> Config:
-    """The configuration that `Config.to_json` wrote.
-
-    Args:
-        content: The file.
-        path: Where it is, for messages.
-
-    Raises:
-        RunError: If it is not JSON.
-        ConfigError: If it is no configuration.
-    """
-    return Config.from_sections(parse_json(content, path))
+    _check(metrics, _METRICS)
 
 
 def scaler_from_json(content: bytes, path: Path) -> Scaler:

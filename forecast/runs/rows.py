@@ -1,14 +1,12 @@
-"""The rows of a run: those that it was trained on, read again; new ones, and those it has not seen; typical ones."""
+"""The rows of a run: those that it was trained on, read again; new ones; and the windows that it has not seen."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
-from forecast.data.clock import Clock
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, arrange, windows_of
 from forecast.data.windows import Windows
@@ -72,35 +70,6 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
             f"{run.config.data.horizon} after its cut-off."
         )
     return windows
-
-
-def typical_panel(run: Run, n_series: int | None = None) -> Panel:
-    """Rows of the form that a run's network takes, arranged, each value its mean over the training rows.
-
-    Args:
-        run: A run.
-        n_series: How many of its series; None for all.
-
-    Returns:
-        Of each series as many rows as a window sees, the last at the end of the run's data; where something is known
-        ahead, also the rows of the horizon, which hold that alone.
-    """
-    data, scaler, clock = run.config.data, run.scaler, Clock(run.data["freq"])
-    last, n_known, lookback = pd.Timestamp(run.data["last"]), len(data.known), data.lookback
-    past = pd.date_range(end=last, periods=lookback, freq=clock.freq).to_numpy().astype("datetime64[us]")
-    times = np.concatenate([past, clock.future(past[-1], data.horizon if n_known else 0)])
-    means = np.where(scaler.logged, np.exp(np.where(scaler.logged, scaler.mean, 0.0)), scaler.mean)[:n_series]
-    values = np.repeat(means[:, None], len(times), axis=1)
-    values[:, lookback:, : len(scaler.columns) - n_known] = np.nan
-    return Panel(
-        values=values.reshape(-1, len(scaler.columns)),
-        times=np.tile(times, len(means)),
-        columns=scaler.columns,
-        clock=clock,
-        series_ids=scaler.series_ids[:n_series],
-        offsets=tuple(range(0, values.size // len(scaler.columns) + 1, len(times))),
-        name=run.name,
-    )
 
 
 def new_panel(run: Run, source: Source, progress: Progress) -> Panel:

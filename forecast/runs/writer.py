@@ -12,7 +12,7 @@ from forecast.config import Config
 from forecast.errors import ConfigError, MachineError, RunError, phrase, setting
 from forecast.runs.arrays import arrays_to_bytes
 from forecast.runs.csv_tables import frame_to_csv
-from forecast.runs.documents import LARGEST_DOCUMENT, config_from_json, to_json
+from forecast.runs.documents import LARGEST_DOCUMENT, parse_json, to_json
 from forecast.runs.files import (
     move_folder,
     path_aside,
@@ -23,7 +23,7 @@ from forecast.runs.files import (
     write_atomically,
 )
 from forecast.runs.find import NAME, open_run, resume_command, unfinished_runs
-from forecast.runs.run import HISTORY, SCHEMA, WEIGHTS, Run, read_manifest
+from forecast.runs.run import SCHEMA, Run, read_manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +119,8 @@ class RunWriter:
         try:
             refuse_links(self.folder)
             manifest = read_manifest(self.folder)
-            config = config_from_json(read_within(self.folder, "config.json", LARGEST_DOCUMENT), self.folder)
+            content = read_within(self.folder, "config.json", LARGEST_DOCUMENT)
+            config = Config.from_sections(parse_json(content, self.folder / "config.json"))
         except RunError as error:
             raise RunError(
                 f"The unfinished training {self.name!r} cannot be continued: {error.args[0]}", _OVERWRITE
@@ -146,14 +147,6 @@ class RunWriter:
     def write_arrays(self, name: str, arrays: Arrays) -> None:
         """Write arrays of the run as an .npz file."""
         self.write(name, arrays_to_bytes(arrays))
-
-    def write_weights(self, network: str, weights: Arrays) -> None:
-        """Write the weights of ``model``, ``baseline`` or ``refit``, named as by `number_members`."""
-        self.write_arrays(WEIGHTS[network], weights)
-
-    def write_history(self, network: str, history: pd.DataFrame) -> None:
-        """Write the losses of ``model`` or ``baseline`` by epoch."""
-        self.write_frame(HISTORY[network], history)
 
     def finish(self, manifest: dict[str, Any]) -> Run:
         """Hash every file, write the last manifest, and move the folder to its place.

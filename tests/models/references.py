@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from forecast.config import NetworkConfig
+from configs import plain_config
 from forecast.models.backends.numpy import NumpyOps
 from forecast.models.cells import CELLS, cell_of
 
@@ -121,7 +121,7 @@ def reference_of(variant: str) -> Step:
 
 def declared_step(variant: str) -> Step:
     """What a variant declares, in NumPy."""
-    config = NetworkConfig(normalise="none", segment=1, **arguments_of(variant))
+    config = plain_config(**arguments_of(variant)).network
     cell, ops = cell_of(config), NumpyOps(config, {})
 
     def step(weights: Weights, x: Array, *states: Array) -> list[Array]:

@@ -387,12 +387,25 @@ def test_a_compiled_step_learns_what_a_plain_one_does(
         fast.step()
         slow.step()
     assert fast.state.loss_sum == pytest.approx(slow.state.loss_sum, rel=1e-5)
-    for name, weights in weights_of(slow.network).items():
-        np.testing.assert_allclose(weights_of(fast.network)[name], weights, rtol=1e-3, atol=1e-5, err_msg=name)
+    # A gradient is a sum over 8 windows of 40 steps. In float32 each term may be off by half of 2**-23, and the sum by
+    # the root of their number times that (Higham & Mary 2019), on each processor in its own way. Adam divides by the
+    # gradient's own size, so a step moves a weight by so much more the smaller its gradient is; that of the bias of an
+    # sLSTM's input gate, which scales c and n alike, is 0 but for rounding.
+    rounding = (8 * 40) ** 0.5 / 2**24
+    moved = 4 * PLAIN["learning_rate"] * rounding
+    sizes = [np.sqrt(velocity.numpy() / (1 - 0.999**4)) for velocity in slow.optimizer._velocities]
+    before, after = weights_of(slow.network), weights_of(fast.network)
+    for (name, weights), size in zip(before.items(), sizes, strict=True):
+        np.testing.assert_array_less(np.abs(after[name] - weights) * size, moved, err_msg=name)
 
 
 @pytest.mark.parametrize(
-    "options", [{"model": "lstm", "dropout": 0.1}, {"model": "gru", "normalise": "last", "mirror": True}]
+    "options",
+    [
+        {"model": "gru", "dropout": 0.1},
+        {"model": "lstm", "recurrent_dropout": 0.1},
+        {"model": "gru", "normalise": "last", "mirror": True},
+    ],
 )
 def test_a_compiled_step_draws_the_same_chances_each_time(options: dict[str, object]) -> None:
     prepared = prepared_of(noisy(300), **options, lookback=40)

@@ -17,13 +17,13 @@ def command(
     from forecast.commands.console import ConsoleProgress, print_json, say
 
     progress = ConsoleProgress(quiet)
-    found = audit(run, source, runs_dir=runs_dir, progress=progress)
-    for warning in found.warnings:
+    result = audit(run, source, runs_dir=runs_dir, progress=progress)
+    for warning in result.warnings:
         progress.warn(warning)
     if as_json:
-        print_json(found.to_json())
+        print_json(result.to_json())
     else:
-        for check in found.checks:
+        for check in result.checks:
             say(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.detail}", strong=not check.passed)
-        say(found.verdict, strong=True)
-    found.demand()
+        say(result.verdict, strong=True)
+    result.demand()

@@ -15,12 +15,7 @@ _LEAST_CHANGED, _MOST_CHANGED = 10.0, 1000.0
 
 @dataclass(frozen=True)
 class AlteredPanel:
-    """A panel that was altered after an origin.
-
-    Args:
-        panel: Its rows.
-        kept: Which rows of the true panel are still there, in their order.
-    """
+    """A panel that was altered after an origin; ``kept`` are the rows of the true panel that it still has."""
 
     panel: Panel
     kept: Ints
@@ -80,9 +75,8 @@ class Origin:
     def with_hole(self, length: int) -> Origin:
         """The same origin, with the values of the last ``length`` rows of each series up to it missing."""
         values = self.panel.values.copy()
-        for series in range(self.panel.n_series):
-            past = self._past(series)
-            values[max(past.start, past.stop - length) : past.stop] = np.nan
+        for past in self._by_series(self.past_rows):
+            values[past[-length:]] = np.nan
         return replace(self, panel=replace(self.panel, values=values))
 
     def of_series(self, series: Ints) -> Origin:
@@ -98,14 +92,12 @@ class Origin:
         )
         return replace(self, panel=panel)
 
-    def _past(self, series: int) -> slice:
-        rows = self.panel.rows(series)
-        return slice(rows.start, rows.start + int((self.panel.times[rows] <= self.cutoff).sum()))
+    def _by_series(self, rows: Ints) -> list[Ints]:
+        """Ascending rows, divided into those of each series."""
+        return np.split(rows, np.searchsorted(rows, self.panel.offsets[1:-1]))
 
     def _future_by_series(self) -> list[Ints]:
-        return [
-            np.arange(self._past(number).stop, self.panel.rows(number).stop) for number in range(self.panel.n_series)
-        ]
+        return self._by_series(np.flatnonzero(self.panel.times > self.cutoff))
 
     def _unknown(self) -> Flags:
         """Which values no forecast may know, [T, C]: all later ones, but for those declared of the next H rows."""

@@ -85,12 +85,7 @@ def audit(
 
 
 class _AuditedRun:
-    """A run over rows, and the origins from which its forecasts are compared.
-
-    Args:
-        run: The run.
-        panel: Rows, arranged as its networks take them.
-    """
+    """A run over rows, arranged as its networks take them, and the origins from which its forecasts are compared."""
 
     def __init__(self, run: Run, panel: Panel) -> None:
         self.run, self.panel, self.config = run, panel, run.config.data
@@ -210,15 +205,15 @@ class _AuditedRun:
             apart = (both[name] - both[f"{name} on file"]).abs()
             apart = apart.where(~both["unique_id"].isin(self.rows.angles), np.minimum(apart, TURN - apart))
             size = both["spread"] * (both[name].abs() if self.rows.logged else 1)
-            for _, one in both[~(apart <= _ROUNDING * size)].head(1).iterrows():
+            for _, first in both[~(apart <= _ROUNDING * size)].head(1).iterrows():
                 differences.append(
-                    f"from the origin {format_time(one['cutoff'])}, {name} had forecast {one[f'{name} on file']:.6g} "
-                    f"of {one['unique_id']!r} for {format_time(one['ds'])}, and now forecasts {one[name]:.6g}"
+                    f"from the origin {format_time(first['cutoff'])}, {name} had forecast "
+                    f"{first[f'{name} on file']:.6g} of {first['unique_id']!r} for {format_time(first['ds'])}, "
+                    f"and now forecasts {first[name]:.6g}"
                 )
-        first = differences[0] if differences else "the same but for rounding"
-        return Check(
-            "scored", not differences, f"{len(both):,} values that the run was scored by, made again: {first}."
-        )
+        outcome = differences[0] if differences else "the same but for rounding"
+        done = f"{len(both):,} values that the run was scored by, made again"
+        return Check("scored", not differences, f"{done}: {outcome}.")
 
     def near_copies(self) -> tuple[str, ...]:
         """Covariates that are nearly the target; whether they leak, no check can decide."""

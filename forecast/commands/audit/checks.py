@@ -124,13 +124,13 @@ def row_difference(true: Rows, other: Rows, altered: AlteredPanel, past_rows: In
         "whether the row was observed": (true.seen[past_rows], other.seen[there]),
         "the input": (true.inputs_at(past_rows), other.inputs_at(there)),
     }
-    for what, (one, two) in pairs.items():
-        index = first_unequal(one, two)
+    for what, (expected, actual) in pairs.items():
+        index = first_unequal(expected, actual)
         if index is not None:
             of_column, names = "", true.panel.columns
-            if one.ndim > 1:
+            if expected.ndim > 1:
                 of_column = f" {names[index[1]]!r}" if index[1] < len(names) else " of the calendar"
-            return f"{what}{of_column} {row_in_words(true.panel, int(past_rows[index[0]]))} differs"
+            return f"{what}{of_column} {_row_in_words(true.panel, int(past_rows[index[0]]))} differs"
     return None
 
 
@@ -161,9 +161,9 @@ def check_parts(prepared: Prepared, manifest: Mapping[str, Any]) -> tuple[Check,
     """Checks the windows of the parts: as the manifest counts them, whole, and no target row in two parts."""
     panel = prepared.rows.panel
     windows = dict(zip(PARTS, (prepared.train, prepared.validation, prepared.test), strict=True))
-    targets = {part: target_rows(found, panel.n_rows) for part, found in windows.items()}
+    targets = {part: target_rows(of_part, panel.n_rows) for part, of_part in windows.items()}
     spans = {part: (panel.times[rows].min(), panel.times[rows].max()) for part, rows in targets.items()}
-    counts = ", ".join(f"{len(found):,} {part}" for part, found in windows.items())
+    counts = ", ".join(f"{len(of_part):,} {part}" for part, of_part in windows.items())
     n_rows = ", ".join(f"{int(rows.sum()):,} {part}" for part, rows in targets.items())
     ranges = ", ".join(f"{part} {format_time(first)} … {format_time(last)}" for part, (first, last) in spans.items())
     demands: dict[str, tuple[str, list[str]]] = {
@@ -188,7 +188,7 @@ def target_rows(windows: Windows, n_rows: int) -> Flags:
     return np.cumsum(edges[:-1]) > 0
 
 
-def row_in_words(panel: Panel, row: int) -> str:
+def _row_in_words(panel: Panel, row: int) -> str:
     """Which row: "at 2010-01-01 00:00:00", and of which series if there are several."""
     of_series = f" of series {panel.series_ids[int(panel.series_of_row()[row])]!r}" if panel.n_series > 1 else ""
     return f"at {format_time(panel.times[row])}{of_series}"
@@ -199,26 +199,26 @@ def _not_as_recorded(windows: Mapping[str, Windows], prepared: Prepared, manifes
     for name, cut in cuts.items():
         if str(cut) != manifest["data"].get(name):
             yield f"{name} is {cut}, and the run recorded {manifest['data'].get(name)}"
-    for part, found in windows.items():
-        if len(found) != manifest["windows"][part]:
-            yield f"there are {len(found):,} {part} windows, and the run recorded {manifest['windows'][part]:,}"
+    for part, of_part in windows.items():
+        if len(of_part) != manifest["windows"][part]:
+            yield f"there are {len(of_part):,} {part} windows, and the run recorded {manifest['windows'][part]:,}"
 
 
 def _across_gaps(windows: Mapping[str, Windows], panel: Panel) -> Iterator[str]:
     stretches = panel.stretches()
-    for part, found in windows.items():
-        last = found.starts + found.lookback + found.horizon - 1
-        across = np.flatnonzero(stretches[found.starts] != stretches[last])
+    for part, of_part in windows.items():
+        last = of_part.starts + of_part.lookback + of_part.horizon - 1
+        across = np.flatnonzero(stretches[of_part.starts] != stretches[last])
         if len(across):
-            row = int(found.starts[across[0]])
-            yield f"the {part} window that begins {row_in_words(panel, row)} crosses a gap or a series' end"
+            row = int(of_part.starts[across[0]])
+            yield f"the {part} window that begins {_row_in_words(panel, row)} crosses a gap or a series' end"
 
 
 def _in_two_parts(targets: Mapping[str, Flags], panel: Panel) -> Iterator[str]:
     for one, other in combinations(targets, 2):
         both = np.flatnonzero(targets[one] & targets[other])
         if len(both):
-            first = row_in_words(panel, int(both[0]))
+            first = _row_in_words(panel, int(both[0]))
             yield f"{len(both):,} target rows are in {one} and in {other}, the first is that {first}"
 
 

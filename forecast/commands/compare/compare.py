@@ -146,7 +146,7 @@ def _resolve_all(asked: Mapping[str, Settings], panel: Panel, progress: Progress
     resolved = {name: resolve(settings, panel) for name, settings in asked.items()}
     layouts = {config.data.channels for config, _ in resolved.values()}
     if len(layouts) > 1 and any(len(config.data.target) > 1 for config, _ in resolved.values()):
-        progress.note("several targets: all models forecast them jointly; --channels independent gives each its own")
+        progress.note("several targets: all models forecast them jointly; channels = independent gives each its own")
         joint = {name: settings.replace(data={"channels": "joint"}) for name, settings in asked.items()}
         resolved = {name: resolve(settings, panel) for name, settings in joint.items()}
     models_of: dict[str, list[str]] = {}

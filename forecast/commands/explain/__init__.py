@@ -29,11 +29,13 @@ def command(
 
     progress = ConsoleProgress(quiet)
     with progress.stopping_on_signals():
-        found = explain(run, source, check_lookback=check_lookback, output=output, runs_dir=runs_dir, progress=progress)
+        explanation = explain(
+            run, source, check_lookback=check_lookback, output=output, runs_dir=runs_dir, progress=progress
+        )
     if as_json:
-        print_json(found.summary)
+        print_json(explanation.summary)
         return
-    for sentence in found.sentences:
+    for sentence in explanation.sentences:
         say(sentence)
-    for path in found.plots:
+    for path in explanation.plots:
         say(str(path))

@@ -30,11 +30,10 @@ from forecast.models.backends.numpy import Trace, trace_layers
 from forecast.models.network import Shape, gather_windows
 from forecast.progress import NullProgress, Progress
 from forecast.runs.documents import to_json
-from forecast.runs.explanation import FOLDER, Explanation
 from forecast.runs.files import refuse_links, write_atomically
 from forecast.runs.find import find
 from forecast.runs.rows import new_panel, training_panel, unseen_windows
-from forecast.runs.run import Run
+from forecast.runs.run import EXPLANATION, Explanation, Run
 from forecast.sources.read import Source
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def explain(
 
     progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
-    folder = output or run.path / FOLDER
+    folder = output or run.path / EXPLANATION
     if output is None:
         refuse_links(folder)
     if run.manifest["networks"]["model"]["fell_back"]:
@@ -161,19 +160,19 @@ def _importance(
         )
         for steps in lookback_parts(windows.lookback)
     }
-    found = permutation_importance(forecast, window, future, y_true.numpy(), columns | parts)
-    return {name: found[name] for name in columns}, {name: found[name] for name in parts}
+    importances = permutation_importance(forecast, window, future, y_true.numpy(), columns | parts)
+    return {name: importances[name] for name in columns}, {name: importances[name] for name in parts}
 
 
 def _check_lookback(findings: Findings, original: Panel, progress: Progress) -> LookbackCheck:
     """Train again with a shorter lookback, and compare both on the same windows."""
     run, rows, windows, model = findings.run, findings.rows, findings.windows, findings.model
     lookback = windows.lookback
-    shorter = min(-(-findings.enough // findings.segment) * findings.segment, lookback)
+    shorter = min(-(-findings.needed_lookback // findings.segment) * findings.segment, lookback)
     span = describe_span(findings.clock, shorter)
     if shorter > 0.9 * lookback:
-        said = f"Nothing to check: the lookback that seems enough, {span}, is nearly the whole."
-        return LookbackCheck({"lookback": shorter}, said)
+        sentence = f"Nothing to check: the lookback that seems enough, {span}, is nearly the whole."
+        return LookbackCheck({"lookback": shorter}, sentence)
     config = run.config.replace(data={"lookback": shorter}, training={"baseline": False, "ensemble": 1})
     with tempfile.TemporaryDirectory() as folder:
         again = train(original, config, run="shorter", runs_dir=Path(folder), progress=progress)
@@ -186,9 +185,9 @@ def _check_lookback(findings: Findings, original: Panel, progress: Progress) -> 
     mae = {name: metrics["models"][name]["mae"] for name in models}
     skill, p_value = metrics["skill"]["shorter"], metrics["p_value"]["shorter"]
     helps = significant_sign("shorter", metrics["skill"], metrics["p_value"]) > 0
-    said = (
+    sentence = (
         f"Trained again with a lookback of {span}: MAE {mae['shorter']:.4g} against {mae[model]:.4g} with "
         f"{describe_span(findings.clock, lookback)}{'' if p_value is None else f' (p = {p_value:.2g})'}: "
         f"the longer lookback {'does help' if helps else 'does not help'}."
     )
-    return LookbackCheck({"lookback": shorter, "mae": mae, "skill": skill, "p_value": p_value}, said)
+    return LookbackCheck({"lookback": shorter, "mae": mae, "skill": skill, "p_value": p_value}, sentence)

@@ -50,7 +50,7 @@ class Findings:
         windows: Windows of these rows that they were not trained on.
         segment: Steps of the clock in one step of the cell.
         memories: What each layer of the model remembers.
-        traces: What each layer of the model did with the newest of the windows.
+        traces: What each layer of the model did with the newest window.
         gradients: The norm of the gradient by lag, the newest step first, by network, [L].
         columns: The importance of each input.
         parts: The importance of each part of the lookback.
@@ -79,19 +79,19 @@ class Findings:
         return self.rows.panel.clock
 
     @property
-    def enough(self) -> int:
+    def needed_lookback(self) -> int:
         """The newest steps in which nearly all of the model's gradient lies."""
         return gradient_reach(self.gradients[self.model], NEARLY_ALL)
 
     def sentences(self) -> list[str]:
         """What was found, in words."""
-        found = [
+        sentences = [
             *(describe_memory(memory, self.clock, self.windows.lookback) for memory in self.memories),
             *(describe_gradient(name, norms, self.clock) for name, norms in self.gradients.items()),
             describe_lookback(self.gradients[self.model], self.clock),
             describe_importance(self.columns, self.parts),
         ]
-        return found if self.check is None else [*found, self.check.sentence]
+        return sentences if self.check is None else [*sentences, self.check.sentence]
 
     def to_json(self) -> dict[str, Any]:
         """The content of explain.json."""
@@ -120,7 +120,7 @@ class Findings:
 
 def _memory_to_json(memory: Memory) -> dict[str, Any]:
     half_lives = None if memory.half_lives is None else [round(float(life), 3) for life in memory.half_lives]
-    saturation = {gate: asdict(found) for gate, found in memory.saturation.items()}
+    saturation = {gate: asdict(shares) for gate, shares in memory.saturation.items()}
     return {"layer": memory.layer, "half_lives": half_lives, "saturation": saturation, "dead_units": memory.dead_units}
 
 
@@ -149,8 +149,8 @@ def describe_memory(memory: Memory, clock: Clock, lookback: int) -> str:
         slowest = f"not within the lookback of {slowest}" if longest > lookback else slowest
         parts.append(f"half of what a unit holds is gone after {median} (median); in the slowest, {slowest}")
     parts += [
-        f"{gate} gate {found.closed:.0%} nearly closed, {found.open:.0%} nearly open"
-        for gate, found in memory.saturation.items()
+        f"{gate} gate {shares.closed:.0%} nearly closed, {shares.open:.0%} nearly open"
+        for gate, shares in memory.saturation.items()
     ]
     if memory.dead_units:
         parts.append(f"{memory.dead_units} {'unit is' if memory.dead_units == 1 else 'units are'} always near zero")
@@ -201,8 +201,8 @@ def describe_importance(columns: Mapping[str, Importance], parts: Mapping[str, I
     return f"Shuffled between windows, inputs add to the error: {_listed(ranked)}. By age: {_listed(parts)}."
 
 
-def _listed(found: Mapping[str, Importance]) -> str:
-    much = [f"{name} {importance.growth:.0%}" for name, importance in found.items() if importance.growth >= _LITTLE]
-    if len(much) < len(found):
+def _listed(importances: Mapping[str, Importance]) -> str:
+    much = [f"{name} {each.growth:.0%}" for name, each in importances.items() if each.growth >= _LITTLE]
+    if len(much) < len(importances):
         much.append(f"{'the rest' if much else 'each of them'} less than {_LITTLE:.0%}")
     return ", ".join(much)

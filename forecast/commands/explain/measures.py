@@ -15,7 +15,7 @@ from forecast.models.backends.numpy import Trace
 Float32s = NDArray[np.float32]
 
 # A gate beyond these is as good as closed or open (Karpathy, Johnson & Fei-Fei 2015).
-CLOSED, OPEN = 0.1, 0.9
+_CLOSED, _OPEN = 0.1, 0.9
 
 # A unit whose output never leaves this neighbourhood of zero is dead.
 _NEAR_ZERO = 0.01
@@ -24,7 +24,7 @@ _NEAR_ZERO = 0.01
 _SMALLEST, _LARGEST = 1e-7, 1 - 1e-7
 
 # Into how many parts the lookback is cut, and how often each is shuffled.
-PARTS, _SHUFFLES = 8, 3
+_PARTS, _SHUFFLES = 8, 3
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def measure_memory(trace: Trace, segment: int) -> Memory:
     saturation = {}
     for gate in trace.gates:
         values = trace.values[gate]
-        saturation[gate] = Saturation(float((values < CLOSED).mean()), float((values > OPEN).mean()))
+        saturation[gate] = Saturation(float((values < _CLOSED).mean()), float((values > _OPEN).mean()))
     dead_units = int((np.abs(trace.values["hidden"]).max(axis=(0, 1)) < _NEAR_ZERO).sum())
     return Memory(trace.layer, half_lives, saturation, dead_units)
 
@@ -111,7 +111,6 @@ def permutation_importance(
     future: Float32s,
     y_true: Floats,
     parts: Mapping[str, InputPart],
-    seed: int = 0,
 ) -> dict[str, Importance]:
     """How much each part of the input matters to the forecasts.
 
@@ -121,14 +120,13 @@ def permutation_importance(
         future: What is known ahead of them, [N, H, K].
         y_true: What was observed, [N, H, D].
         parts: What to shuffle, by name.
-        seed: Decides the shuffles.
 
     Reference: Breiman 2001; Fisher, Rudin & Dominici 2019.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     error = float(np.abs(forecast(window, future) - y_true).mean())
     orders = [rng.permutation(len(window)) for _ in range(_SHUFFLES)]
-    found = {}
+    importances = {}
     for name, part in parts.items():
         growths = []
         for order in orders:
@@ -137,11 +135,11 @@ def permutation_importance(
             shuffled[:, steps, columns] = window[order][:, steps, columns]
             ahead[:, :, known] = future[order][:, :, known]
             growths.append(float(np.abs(forecast(shuffled, ahead) - y_true).mean()) / error - 1 if error else 0.0)
-        found[name] = Importance(float(np.mean(growths)), float(np.std(growths)))
-    return found
+        importances[name] = Importance(float(np.mean(growths)), float(np.std(growths)))
+    return importances
 
 
 def lookback_parts(lookback: int) -> list[slice]:
-    """The lookback cut into at most `PARTS` parts, the newest first."""
-    edges = np.linspace(0, lookback, min(PARTS, lookback) + 1).round().astype(int)
+    """The lookback cut into at most `_PARTS` parts, the newest first."""
+    edges = np.linspace(0, lookback, min(_PARTS, lookback) + 1).round().astype(int)
     return [slice(lookback - int(last), lookback - int(first)) for first, last in pairwise(edges)]

@@ -18,8 +18,8 @@ from forecast.plots.figure import DARK_GREY, PlotFigure, draw_curve, format_axes
 from forecast.plots.results import labels_of
 from forecast.plots.style import MODEL, OBSERVED, Labels, model_name, printable
 
-# In teaching texts these gates have other names.
-_ALSO = {"forget": "keep", "input": "write", "output": "read", "update": "keep", "cell": "memory"}
+# The names that teaching texts give to these gates.
+_TEACHING_NAMES = {"forget": "keep", "input": "write", "output": "read", "update": "keep", "cell": "memory"}
 
 # How far below the largest gradient the axis goes, in decades: float32 has no more.
 _DECADES = 8
@@ -30,27 +30,22 @@ _plain_power = FuncFormatter(lambda value, _: f"{value:g}")
 
 def draw_findings(findings: Findings) -> dict[str, bytes]:
     """The plots as PNG, by file name."""
-    labels, tracked = labels_of(findings.rows, 0, findings.model, findings.gradients), findings.run.tracked_gradients
+    labels = labels_of(findings.rows, 0, findings.model, findings.gradients)
+    tracked = findings.run.tracked_gradients
     pictures = {}
     for number, trace in enumerate(findings.traces, start=1):
         part = f"-{number}" if len(findings.traces) > 1 else ""
-        pictures[f"1-gates{part}.png"] = to_png(plot_gates(trace, findings, labels))
-    pictures["2-gradient.png"] = to_png(plot_gradient(findings, labels))
-    pictures["3-importance.png"] = to_png(plot_importance(findings, labels))
+        pictures[f"1-gates{part}.png"] = to_png(_plot_gates(trace, findings, labels))
+    pictures["2-gradient.png"] = to_png(_plot_gradient(findings, labels))
+    pictures["3-importance.png"] = to_png(_plot_importance(findings, labels))
     if tracked:
-        pictures["4-gradient-in-training.png"] = to_png(plot_tracked(tracked, labels))
+        pictures["4-gradient-in-training.png"] = to_png(_plot_tracked(tracked, labels))
     return pictures
 
 
 @styled()
-def plot_gates(trace: Trace, findings: Findings, labels: Labels) -> PlotFigure:
-    """What a layer did with one window: the series, and below it every gate and the memory, unit by unit.
-
-    Args:
-        trace: What the layer did; of several windows, the last.
-        findings: The window and its rows.
-        labels: What the plot says about the series.
-    """
+def _plot_gates(trace: Trace, findings: Findings, labels: Labels) -> PlotFigure:
+    """What a layer did with one window: the series, and below it every gate and the memory, unit by unit."""
     rows, past = findings.rows, findings.windows.past([-1])[0]
     unique_id = rows.unique_ids[rows.series[past[0]]][0]
     memory = "cell" if "cell" in trace.values else "hidden"
@@ -75,8 +70,8 @@ def plot_gates(trace: Trace, findings: Findings, labels: Labels) -> PlotFigure:
             rasterized=True,
         )
         figure.colorbar(mesh, ax=below, pad=0.01, aspect=12, extend="neither" if gate else "both", use_gridspec=False)
-        also = f"\n({_ALSO[name]})" if name in _ALSO else ""
-        below.set_ylabel(f"{name}{' gate' if gate else ' state'}{also}\nunit")
+        teaching_name = f"\n({_TEACHING_NAMES[name]})" if name in _TEACHING_NAMES else ""
+        below.set_ylabel(f"{name}{' gate' if gate else ' state'}{teaching_name}\nunit")
         below.grid(False)
     format_axes(axes[0], times)
     axes[0].set_xlim(edges[0], edges[-1])
@@ -106,13 +101,8 @@ def _edges(times: np.ndarray, segment: int) -> Floats:
 
 
 @styled()
-def plot_gradient(findings: Findings, labels: Labels) -> PlotFigure:
-    """How far back a change of the input moves the forecast, for the model and the vanilla RNN.
-
-    Args:
-        findings: What was found.
-        labels: What the plot says about the series.
-    """
+def _plot_gradient(findings: Findings, labels: Labels) -> PlotFigure:
+    """How far back a change of the input moves the forecast, for the model and the vanilla RNN."""
     figure = PlotFigure()
     axes = figure.subplots()
     curves = []
@@ -146,13 +136,8 @@ def plot_gradient(findings: Findings, labels: Labels) -> PlotFigure:
 
 
 @styled()
-def plot_importance(findings: Findings, labels: Labels) -> PlotFigure:
-    """How much the error grows when an input, or a part of the lookback, is shuffled between windows.
-
-    Args:
-        findings: What was found.
-        labels: What the plot says about the series.
-    """
+def _plot_importance(findings: Findings, labels: Labels) -> PlotFigure:
+    """How much the error grows when an input, or a part of the lookback, is shuffled between windows."""
     columns = dict(sorted(findings.columns.items(), key=lambda item: -item[1].growth)[:12])
     figure = PlotFigure(height=max(4.2, 1.9 + 0.34 * max(len(columns), len(findings.parts))))
     left, right = figure.subplots(1, 2)
@@ -169,11 +154,11 @@ def plot_importance(findings: Findings, labels: Labels) -> PlotFigure:
     return figure
 
 
-def _bars(axes: Axes, found: Mapping[str, Importance]) -> None:
-    positions = np.arange(len(found))
-    growths, spreads = zip(*((one.growth, one.spread) for one in found.values()), strict=True)
+def _bars(axes: Axes, importances: Mapping[str, Importance]) -> None:
+    positions = np.arange(len(importances))
+    growths, spreads = zip(*((each.growth, each.spread) for each in importances.values()), strict=True)
     axes.barh(positions, growths, xerr=spreads, color=MODEL.color, ecolor=DARK_GREY, height=0.65, capsize=2)
-    axes.set_yticks(positions, [printable(name, 28) for name in found])
+    axes.set_yticks(positions, [printable(name, 28) for name in importances])
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.grid(False, axis="y")
@@ -181,20 +166,18 @@ def _bars(axes: Axes, found: Mapping[str, Importance]) -> None:
 
 
 @styled()
-def plot_tracked(tracked: Mapping[str, Sequence[Sequence[float]]], labels: Labels) -> PlotFigure:
+def _plot_tracked(tracked: Mapping[str, Sequence[Sequence[float]]], labels: Labels) -> PlotFigure:
     """How far back the gradient reached after each epoch of the training, for the model and the vanilla RNN.
 
-    Args:
-        tracked: By network, the norm of the gradient after each epoch, the newest step first, [E, L].
-        labels: What the plot says about the series.
+    ``tracked`` holds the norm of the gradient by network: a row for each epoch, the newest step first, [E, L].
     """
     figure = PlotFigure()
     row = figure.subplots(1, len(tracked), sharey=True, squeeze=False)[0]
-    every = {name: np.array(norms, float) for name, norms in tracked.items()}
-    largest = max(float(norms.max()) for norms in every.values()) or 1.0
+    norms_of = {name: np.array(norms, float) for name, norms in tracked.items()}
+    largest = max(float(norms.max()) for norms in norms_of.values()) or 1.0
     smallest = largest * 1e-5
     scale = LogNorm(smallest, largest)
-    for axes, (name, norms) in zip(row, every.items(), strict=True):
+    for axes, (name, norms) in zip(row, norms_of.items(), strict=True):
         epochs, lags = (np.arange(size + 1) + 0.5 for size in norms.shape)
         mesh = axes.pcolormesh(epochs, lags, np.maximum(norms.T, smallest), cmap="magma", norm=scale, rasterized=True)
         axes.set_title(model_name(name))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from forecast.commands.export.formats import Format
 from forecast.commands.options import Quiet, RunArgument, RunsDir
-
-Format = Literal["onnx", "keras", "saved-model"]
 
 
 def command(

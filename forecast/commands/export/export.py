@@ -12,10 +12,9 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from forecast.commands.export import Format
+from forecast.commands.export.formats import Format
 from forecast.commands.export.in_units import Statistics, graph_in_units, inputs_in_units, statistics_of
 from forecast.commands.export.instructions import render_program, render_readme
-from forecast.config import DataConfig
 from forecast.data.clock import Clock
 from forecast.data.features import calendar_names
 from forecast.data.newest import NewestRows, newest_rows
@@ -29,7 +28,7 @@ from forecast.models.runtimes import ONNX
 from forecast.runs.documents import to_json
 from forecast.runs.files import write_folder
 from forecast.runs.find import find
-from forecast.runs.rows import training_panel, typical_panel
+from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
 
 _ABOUT = "export.json"
@@ -79,7 +78,7 @@ def export(
         texts = {
             "README.md": render_readme(about, source),
             "use.py": render_program(about),
-            "example.json": to_json(_example(newest, run.config.data, about["inputs"])),
+            "example.json": to_json(_example(newest, run.config.data.longest_fill, about["inputs"])),
         }
         for name, text in texts.items():
             (unfinished / name).write_text(text, encoding="utf-8")
@@ -120,32 +119,56 @@ def _example_rows(run: Run) -> tuple[NewestRows, str]:
         reason = newest.refused[0]
     except DataError as error:
         reason = error.message
-    typical = newest_rows(typical_panel(run), run.config.data, run.scaler)
+    typical = newest_rows(_typical_panel(run), run.config.data, run.scaler)
     return typical, f"the mean of each column, because the run's own rows cannot be used: {reason}"
+
+
+def _typical_panel(run: Run) -> Panel:
+    """Rows of the form that a run's network takes, arranged, each value its mean over the training rows.
+
+    Of each series there are as many rows as a window sees, the last at the end of the run's data. Where something is
+    known ahead, the rows of the horizon follow, which hold that alone.
+    """
+    data, scaler, clock = run.config.data, run.scaler, Clock(run.data["freq"])
+    last, n_known, lookback = pd.Timestamp(run.data["last"]), len(data.known), data.lookback
+    past = pd.date_range(end=last, periods=lookback, freq=clock.freq).to_numpy().astype("datetime64[us]")
+    times = np.concatenate([past, clock.future(past[-1], data.horizon if n_known else 0)])
+    means = np.where(scaler.logged, np.exp(np.where(scaler.logged, scaler.mean, 0.0)), scaler.mean)
+    values = np.repeat(means[:, None], len(times), axis=1)
+    values[:, lookback:, : len(scaler.columns) - n_known] = np.nan
+    return Panel(
+        values=values.reshape(-1, len(scaler.columns)),
+        times=np.tile(times, len(means)),
+        columns=scaler.columns,
+        clock=clock,
+        series_ids=scaler.series_ids,
+        offsets=tuple(range(0, len(means) * len(times) + 1, len(times))),
+        name=run.name,
+    )
 
 
 def _write_network(run: Run, shape: Shape, statistics: Statistics, format: Format, folder: Path) -> str:
     """Write the network, all members of an ensemble in one; its file or folder."""
-    parts, which = run.config.network, run.forecast_weights
-    if format == "onnx" and run.runtime_of(which) != ONNX:
-        reason = "it was not seen to forecast the same with ONNX Runtime when the run was made"
+    config, weights = run.config.network, run.forecast_weights
+    if format == "onnx" and run.runtime_of(weights) != ONNX:
         raise ConfigError(
-            f"The network of {run.name} is not written as ONNX: {reason}.",
+            f"The network of {run.name} is not written as ONNX: it was not seen to forecast the same with ONNX Runtime "
+            "when the run was made.",
             "Take another format: "
             + phrase(
                 f"forecast export {run.name} --format saved-model",
                 f"forecast.export({run.name!r}, format='saved-model')",
             ),
         )
-    members = [member.weights for member in Model.load(run, which).members]
+    members = [member.weights for member in Model.load(run, weights).members]
     if format == "onnx":
-        (folder / "network.onnx").write_bytes(graph_in_units(parts, shape, members, statistics))
+        (folder / "network.onnx").write_bytes(graph_in_units(config, shape, members, statistics))
         return "network.onnx"
     from forecast.commands.export.keras_layers import network_in_units
     from forecast.models.backends.keras import filled_network
 
-    networks = [filled_network(parts, shape, weights) for weights in members]
-    network = network_in_units(parts, shape, networks, statistics)
+    networks = [filled_network(config, shape, member) for member in members]
+    network = network_in_units(config, shape, networks, statistics)
     if format == "keras":
         network.save(folder / "network.keras")
         return "network.keras"
@@ -155,27 +178,27 @@ def _write_network(run: Run, shape: Shape, statistics: Statistics, format: Forma
 
 def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format: Format) -> dict[str, Any]:
     """What a program must know to use the network: `README.md` says the same in words."""
-    scaler, data, parts = run.scaler, run.config.data, run.config.network
+    scaler, data, network = run.scaler, run.config.data, run.config.network
     calendar = calendar_names(Clock(run.data["freq"])) if data.calendar else ()
     kinds = ["target"] * shape.targets + ["covariate"] * shape.covariates + ["known ahead"] * len(data.known)
-    output = [shape.horizon, shape.targets, *([len(parts.quantiles)] if parts.quantiles else [])]
+    output = [shape.horizon, shape.targets, *([len(network.quantiles)] if network.quantiles else [])]
     return {
         "schema": 1,
         "run": run.name,
         "format": format,
         "version": version("forecast"),
-        "model": parts.model,
+        "model": network.model,
         "members": run.config.training.ensemble,
         "inputs": {
-            name: {"shape": ["B", *size], "dtype": "int64" if name == "series" else "float64"}
-            for name, size in inputs_in_units(parts, shape).items()
+            name: {"shape": ["B", *size], "dtype": dtype}
+            for name, (dtype, size) in inputs_in_units(network, shape).items()
         },
         "output": {"name": "forecast", "shape": ["B", *output], "dtype": "float64"},
         "clock": run.data["freq"],
         "units": {name: unit for name, unit in panel.units.items() if name in scaler.columns},
         "columns": [*scaler.columns, *calendar],
         "kinds": kinds + ["calendar"] * len(calendar),
-        "quantiles": parts.quantiles,
+        "quantiles": network.quantiles,
         "series": scaler.series_ids,
         "logged": [name for name, is_logged in zip(scaler.columns, scaler.logged, strict=True) if is_logged],
         "low": _none_if_infinite(statistics.bounds.low),
@@ -188,11 +211,11 @@ def _none_if_infinite(limits: Floats) -> list[list[float | None]]:
     return [[value if np.isfinite(value) else None for value in row] for row in limits.tolist()]
 
 
-def _example(newest: NewestRows, config: DataConfig, inputs: Collection[str]) -> dict[str, Any]:
+def _example(newest: NewestRows, longest_fill: int, inputs: Collection[str]) -> dict[str, Any]:
     """What the network is fed for a forecast, and of what series and steps that is."""
     rows, windows = newest.rows, newest.windows
     picked = np.arange(min(len(windows), _SHOWN))
-    filled = [fill_forward(rows.panel, config.longest_fill, column)[0] for column in range(len(rows.panel.columns))]
+    filled = [fill_forward(rows.panel, longest_fill, column)[0] for column in range(len(rows.panel.columns))]
     values = np.column_stack([*filled, rows.calendar.at(np.arange(rows.panel.n_rows))])
     starts = windows.starts[picked]
     fed = {

@@ -51,13 +51,7 @@ class Statistics:
 
 
 def statistics_of(scaler: Scaler, config: DataConfig, shape: Shape) -> Statistics:
-    """The statistics of a run.
-
-    Args:
-        scaler: The run's scaler.
-        config: Its resolved data configuration.
-        shape: Sizes of its network's windows.
-    """
+    """The statistics of a run."""
     calendar = (0, shape.features - len(scaler.columns))
     return Statistics(
         np.pad(scaler.mean, ((0, 0), calendar)),
@@ -67,44 +61,34 @@ def statistics_of(scaler: Scaler, config: DataConfig, shape: Shape) -> Statistic
     )
 
 
-def inputs_in_units(config: NetworkConfig, shape: Shape) -> dict[str, tuple[int, ...]]:
-    """The size of a window in each input of a network that takes rows in their own units of measurement.
-
-    Args:
-        config: A resolved configuration.
-        shape: Sizes of input and output.
+def inputs_in_units(config: NetworkConfig, shape: Shape) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The type and the size of a window in each input of a network that takes rows in their own units of measurement.
 
     Returns:
-        ``past``; ``future`` where the decoder reads what is known ahead; ``series`` where there are several.
+        ``past``; ``future`` where the decoder reads what is known ahead; ``series``, a number from 0 on, where there
+        are several.
     """
-    sizes: dict[str, tuple[int, ...]] = {"past": (shape.lookback, shape.features)}
+    inputs: dict[str, tuple[str, tuple[int, ...]]] = {"past": ("float64", (shape.lookback, shape.features))}
     if shape.known and config.decode != "direct":
-        sizes["future"] = (shape.horizon, shape.known)
+        inputs["future"] = ("float64", (shape.horizon, shape.known))
     if shape.series > 1:
-        sizes["series"] = ()
-    return sizes
+        inputs["series"] = ("int64", ())
+    return inputs
 
 
-def unwrap_angles(ops: Any, rows: Any, turns: Any) -> Any:
-    """Windows of rows in which each angle continues past a full turn: 350, 10, 30 becomes 350, 370, 390.
+def _unwrap_angles(ops: Any, rows: Array, turns: Array) -> Array:
+    """Windows of rows [B, n, C] in which each angle continues past a full turn: 350, 10, 30 becomes 350, 370, 390.
 
-    Args:
-        ops: Functions of arrays, with the names of NumPy.
-        rows: In measurement units, [B, n, C].
-        turns: 360 for angles, and 0 for other columns, [B, 1, C].
+    ``turns`` is 360 for angles, and 0 for other columns, [B, 1, C].
     """
     before = ops.concat([rows[:, :1], rows[:, :-1]], axis=1)
     return rows - ops.cumsum(ops.round((rows - before) / TURN), axis=1) * turns
 
 
 def scaled_inputs(ops: Any, shape: Shape, statistics: Statistics, inputs: dict[str, Array]) -> dict[str, Array]:
-    """What a network is fed of the inputs of `inputs_in_units`: ``past`` and ``future`` in float32, scaled.
+    """The scaled inputs of a network, ``past`` and ``future``, in float32.
 
-    Args:
-        ops: Of a back end.
-        shape: Sizes of its windows.
-        statistics: Of each series and column.
-        inputs: In measurement units, in float64; ``series`` where there are several.
+    ``ops`` are those of a back end; ``inputs`` are those of `inputs_in_units`, in measurement units.
     """
 
     def scaled(rows: Array, columns: slice) -> Array:
@@ -115,7 +99,7 @@ def scaled_inputs(ops: Any, shape: Shape, statistics: Statistics, inputs: dict[s
 
     past = inputs["past"]
     if statistics.turns.any():
-        past = unwrap_angles(ops, past, _of_windows(ops, statistics.turns, inputs.get("series")))
+        past = _unwrap_angles(ops, past, _of_windows(ops, statistics.turns, inputs.get("series")))
     fed = {"past": scaled(past, slice(None))}
     if "future" in inputs:
         fed["future"] = scaled(inputs["future"], slice(shape.features - shape.known, None))
@@ -127,13 +111,8 @@ def forecast_in_units(
 ) -> Array:
     """Forecasts in measurement units, in float64, from scaled ones; held within limits, angles within 0 … 360.
 
-    Args:
-        ops: Of a back end.
-        shape: Sizes of its windows.
-        statistics: Of each series and column.
-        forecast: [B, H, D], or quantiles [B, H, D, Q].
-        series: The index of each window's series, [B]; None where there is one.
-        quantiles: Whether they are quantiles.
+    ``ops`` are those of a back end. ``forecast`` is [B, H, D], or quantiles [B, H, D, Q]; ``series`` holds the index of
+    each window's series, [B], and is None where there is one.
     """
     d, bounds, behind = shape.targets, statistics.bounds, [1] if quantiles else []
     mean, deviation, low, high, circular = (
@@ -158,34 +137,24 @@ def _of_windows(ops: Any, statistic: Floats | Flags, series: Array | None) -> Ar
 def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Weights], statistics: Statistics) -> bytes:
     """The mean of an ensemble's networks as the bytes of an ONNX model, in the columns' own units of measurement.
 
-    Inputs are those of `inputs_in_units`; the output is ``forecast``, [B, H, D] or [B, H, D, Q]; all in float64, but
-    that ``series`` is a number from 0 on.
-
-    Args:
-        config: A resolved configuration.
-        shape: Sizes of input and output.
-        members: The weights of each member by name.
-        statistics: Of each series and column.
+    Inputs are those of `inputs_in_units`; the output is ``forecast``, [B, H, D] or [B, H, D, Q], in float64.
     """
-    graph, sizes = Graph(), inputs_in_units(config, shape)
-    types = {name: np.int64 if name == "series" else np.float64 for name in sizes}
-    inputs = {name: Value(graph, name, dtype) for name, dtype in types.items()}
+    graph, inputs_of = Graph(), inputs_in_units(config, shape)
+    inputs = {name: Value(graph, name, np.dtype(dtype).type) for name, (dtype, _) in inputs_of.items()}
     fed = scaled_inputs(GraphOps(graph), shape, statistics, inputs)
     series = inputs.get("series", fed["past"])
-    answers = [
-        Network(config, shape, OnnxOps(graph, config, shape, weights)).forecast(fed["past"], fed.get("future"), series)[
-            0
-        ]
-        for weights in members
-    ]
-    mean = graph.node("Mean", *answers) if len(answers) > 1 else answers[0]
+    forecasts = []
+    for weights in members:
+        network = Network(config, shape, OnnxOps(graph, config, shape, weights))
+        forecasts.append(network.forecast(fed["past"], fed.get("future"), series)[0])
+    mean = graph.node("Mean", *forecasts) if len(forecasts) > 1 else forecasts[0]
     values = forecast_in_units(GraphOps(graph), shape, statistics, mean, inputs.get("series"), bool(config.quantiles))
     graph.name("forecast", values)
     quantiles = [len(config.quantiles)] if config.quantiles else []
     return graph.model(
         [
-            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(types[name])), ["B", *size])
-            for name, size in sizes.items()
+            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), ["B", *size])
+            for name, (dtype, size) in inputs_of.items()
         ],
         [
             helper.make_tensor_value_info(

@@ -14,8 +14,8 @@ _MOST_LISTED = 10
 def render_readme(about: Mapping[str, Any], source: str) -> str:
     """The README, in Markdown, from the content of ``export.json`` and what the rows of the example are."""
     units = [about["units"].get(name, "") for name in about["columns"]]
-    listed = {"limits": _limits(about), "listed": _MOST_LISTED}
-    return _render("README.md.j2", about=about, source=source, units=units, **listed)
+    limits = _limits(about)
+    return _render("README.md.j2", about=about, source=source, units=units, limits=limits, listed=_MOST_LISTED)
 
 
 def render_program(about: Mapping[str, Any]) -> str:

@@ -16,26 +16,17 @@ from forecast.models.network import Shape
 
 ops = keras.ops
 
-# The arrays that `_WithStatistics` saves.
-_STATISTICS = ("mean", "scale", "logged", "low", "high", "circular")
-
 
 class _WithStatistics(keras.layers.Layer):  # type: ignore[misc]
-    """A layer that holds the statistics of a run, which are saved with it.
-
-    Args:
-        shape: Sizes of the windows, as a dictionary.
-        statistics: Arrays by name, as lists where they were saved.
-        arguments: Those of a Keras layer.
-    """
+    """A layer that holds the statistics of a run, which are saved with it: arrays by name, in the file as lists."""
 
     def __init__(self, shape: dict[str, int], statistics: dict[str, Any], **arguments: Any) -> None:
         # The layer's own type keeps Keras from rounding what it is called with to float32.
         super().__init__(**arguments | {"dtype": "float64"})
         self.arrays = {name: np.asarray(array) for name, array in statistics.items()}
         self.windows = Shape(**shape)
-        mean, scale, logged, low, high, circular = (self.arrays[name] for name in _STATISTICS)
-        self.statistics = Statistics(mean, scale, logged, Bounds(low, high, circular))
+        bounds = Bounds(self.arrays["low"], self.arrays["high"], self.arrays["circular"])
+        self.statistics = Statistics(self.arrays["mean"], self.arrays["scale"], self.arrays["logged"], bounds)
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs."""
@@ -69,28 +60,21 @@ def network_in_units(
 ) -> keras.Model:
     """The mean of an ensemble's networks as one Keras model, in the columns' own units of measurement.
 
-    Inputs are those of `inputs_in_units`; the output is ``{"forecast": [B, H, D]}``, or [B, H, D, Q]; all in float64,
-    but that ``series`` is a number from 0 on.
-
-    Args:
-        config: A resolved configuration.
-        shape: Sizes of input and output.
-        members: What `build_network` returned for each, with its weights.
-        statistics: Of each series and column.
+    Inputs are those of `inputs_in_units`; the output is ``{"forecast": [B, H, D]}``, or [B, H, D, Q], in float64.
     """
     inputs = {
-        name: keras.Input(size, dtype="int64" if name == "series" else "float64", name=name)
-        for name, size in inputs_in_units(config, shape).items()
+        name: keras.Input(size, dtype=dtype, name=name)
+        for name, (dtype, size) in inputs_in_units(config, shape).items()
     }
     bounds = vars(statistics.bounds)
     arrays = {"mean": statistics.mean, "scale": statistics.scale, "logged": statistics.logged, **bounds}
     fed = ScaledInputs(vars(shape), arrays, name="scale")(inputs)
-    answers = []
+    forecasts = []
     for number, member in enumerate(members, 1):
-        # Of what it could be fed, only what its answer depends on; and under a name of its own.
+        # Only with the inputs that its forecast depends on, and under a name that no other member has.
         network = keras.Model({name: member.input[name] for name in fed}, member.output, name=f"network_{number}")
-        answers.append(network(fed))
-    scaled = keras.layers.average(answers) if len(answers) > 1 else answers[0]
+        forecasts.append(network(fed))
+    scaled = keras.layers.average(forecasts) if len(forecasts) > 1 else forecasts[0]
     return keras.Model(
         inputs,
         {"forecast": ForecastInUnits(vars(shape), arrays, name="unscale")(scaled, fed["series"])},

@@ -40,8 +40,8 @@ def command(
     from forecast.commands.serve.requests import RequestReader
     from forecast.commands.serve.service import Service
 
-    progress, found = ConsoleProgress(quiet), find(run, runs_dir=runs_dir)
-    web = create_app(Service(found, RequestReader(found, max_rows)), Limits(max_body, timeout))
-    answer(web, host, port, lambda address: progress.note(f"serving {found.name} at {address}; Ctrl-C ends it"))
+    progress, trained = ConsoleProgress(quiet), find(run, runs_dir=runs_dir)
+    web = create_app(Service(trained, RequestReader(trained, max_rows)), Limits(max_body, timeout))
+    answer(web, host, port, lambda address: progress.note(f"serving {trained.name} at {address}; Ctrl-C ends it"))
     sys.stderr.flush()
     os._exit(0)  # a forecast that is still being made has no client any more, and is not waited for

@@ -83,7 +83,7 @@ def create_app(service: Service, limits: Limits) -> FastAPI:
     @app.get("/model")
     async def model() -> ServedModel:
         """Say what is served, and how good it was."""
-        return describe(service)
+        return _describe(service)
 
     @app.post(
         "/forecast",
@@ -100,14 +100,12 @@ def create_app(service: Service, limits: Limits) -> FastAPI:
         except asyncio.CancelledError:  # the server stops, and has waited for this one as long as it may
             raise _refused(503, "The server is stopping.", "Try again later.") from None
 
-    app.add_exception_handler(ForecastError, _explain)
-    app.add_exception_handler(StarletteHTTPException, _explain)
-    app.add_exception_handler(ClientDisconnect, _explain)
-    app.add_exception_handler(Exception, _explain)
+    for kind in (ForecastError, StarletteHTTPException, ClientDisconnect, Exception):
+        app.add_exception_handler(kind, _error_response)
     return app
 
 
-def describe(service: Service) -> ServedModel:
+def _describe(service: Service) -> ServedModel:
     """What `/model` answers."""
     run, reader, metrics, data = service.run, service.reader, service.metrics, service.run.config.data
     several = len(run.data["series_ids"]) > 1
@@ -166,8 +164,8 @@ def _refused(status: int, error: str, advice: str = "") -> HTTPException:
     return HTTPException(status, {"error": error, "advice": advice})
 
 
-async def _explain(request: Request, error: Exception) -> Response:
-    """Any error as a client is told it: never a traceback."""
+async def _error_response(request: Request, error: Exception) -> Response:
+    """The response to a client for any error: never a traceback."""
     headers = None
     if isinstance(error, ForecastError):
         status, (message, advice) = 422 if error.exit_code == 2 else 503, error.text("json")

@@ -56,9 +56,6 @@ class RequestReader:
     def read(self, body: bytes) -> pd.DataFrame:
         """The table of a request's rows.
 
-        Args:
-            body: JSON.
-
         Raises:
             DataError: If it is not JSON, holds too many rows, a field that the run does not know, or a value that is
                 no finite number.
@@ -85,24 +82,24 @@ class RequestReader:
             return DataError(f"The table has more than {self.max_rows:,} rows.", "Send only the newest ones.")
         if kind == "too_short":
             return DataError("The table has no rows.", f"{form}.")
-        said = (
+        reason = (
             first["msg"]
             .replace("Input should be", "must be")
             .replace("Extra inputs are not permitted", "no such field")
         )
         if len(location) < 2:
             where = f"{location[0]!r}" if location else "The body"
-            return DataError(f"{where}: {said}.", f"{form} and nothing beside it.")
+            return DataError(f"{where}: {reason}.", f"{form} and nothing beside it.")
         where = f"the table, row {int(location[1]) + 1}"
         received = f"Received: {_shorten(first['input'])}."
         if len(location) < 3:
-            return DataError(f"{where}: {said}. {received}", fields)
+            return DataError(f"{where}: {reason}. {received}", fields)
         column = repr(location[2])
         if kind == "extra_forbidden":
             return DataError(f"{where}: the run {self._run.name} knows no column {column}.", fields)
         if kind == "missing":
             return DataError(f"{where}: column {column} is missing.", fields)
-        return DataError(f"{where}, column {column}: {said}. {received}", "Write a missing value as null.")
+        return DataError(f"{where}, column {column}: {reason}. {received}", "Write a missing value as null.")
 
 
 def _shorten(value: object) -> str:

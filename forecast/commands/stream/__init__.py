@@ -37,8 +37,8 @@ def command(
     from forecast.runs.find import find
 
     progress = ConsoleProgress(quiet)
-    found = find(run, runs_dir=runs_dir)
-    state = state or found.path.with_name(f"{found.name}.stream.json")
+    trained = find(run, runs_dir=runs_dir)
+    state = state or trained.path.with_name(f"{trained.name}.stream.json")
     has_header = False
     with (
         locked(state.with_name(f".{state.name}.lock"), f"The stream {state}", "name another state with --state"),
@@ -46,7 +46,7 @@ def command(
     ):
         if restart:
             state.unlink(missing_ok=True)
-        stream = Stream(found, state)
+        stream = Stream(trained, state)
         if history is not None:
             stream.remember(history)
         try:

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.commands.stream.recent_rows import RESTART, RecentRows
-from forecast.commands.stream.state_file import read_state, write_state
+from forecast.commands.stream.recent_rows import RESTART, RecentRows, read_state, write_state
 from forecast.data.clock import Clock
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Floats, Panel
@@ -101,7 +100,8 @@ class Stream:
         before = self._recent_of(series_id)
         row = row if self.run.config.read.keep_sentinels else _without_sentinels(before, row)
         # A source that is read again from its beginning repeats rows that were dropped long ago.
-        if before.contains(time, row) or (before.begin_after(time) and series_id not in self._pushed):
+        dropped = len(before.times) > 0 and time < before.times[0] and series_id not in self._pushed
+        if dropped or before.contains(time, row):
             return None
         after = before.append(time, row, self.clock, self._most_rows)
         result = None
