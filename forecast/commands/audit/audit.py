@@ -153,7 +153,7 @@ class _AuditedRun:
         return check_identical("imputation", f"{holes}, with all that is later changed and deleted", differences)
 
     def check_newest_rows(self, progress: Progress) -> list[Check]:
-        """Whether `forecast predict` forecasts the same from rows that end at the origin; none if there is no such."""
+        """Whether `forecast predict` forecasts the same from rows that end at the origin; none if it cannot be compared."""
         weights = self.run.forecast_weights
         models = self.models if weights == "model" else load_models(self.run, weights)
         differences: list[str] = []
@@ -161,11 +161,12 @@ class _AuditedRun:
         for origin, starts in self.origins:
             truncated = origin.of_series(self.rows.series[starts]).truncated().panel
             newest = newest_rows(truncated, self.config, self.run.scaler)
-            mine, theirs = self.same_windows(newest, starts)
-            true = self.forecast(self.rows, mine, models)
-            differences += self.differences(mine, true, self.forecast(newest.rows, theirs, models))
-            n_compared += len(mine)
-            n_left_out += len(starts) - len(mine)
+            true_starts, newest_starts = self.same_windows(newest, starts)
+            true = self.forecast(self.rows, true_starts, models)
+            other = self.forecast(newest.rows, newest_starts, models)
+            differences += self.differences(true_starts, true, other)
+            n_compared += len(true_starts)
+            n_left_out += len(starts) - len(true_starts)
         left_out = f"{n_left_out:,} whose steps are not the next ones of the clock, as around holidays"
         if not n_compared:
             progress.note(
@@ -182,11 +183,13 @@ class _AuditedRun:
         On business days the newest forecast does not know which of the next days will be a holiday.
         """
         rows, windows = newest.rows, newest.windows
-        here = dict(zip((self.panel.series_ids[series] for series in self.rows.series[starts]), starts, strict=True))
-        mine = np.array([here[rows.panel.series_ids[series]] for series in rows.series[windows.starts]], np.int64)
+        series_ids = [self.panel.series_ids[series] for series in self.rows.series[starts]]
+        newest_ids = [rows.panel.series_ids[series] for series in rows.series[windows.starts]]
+        start_of = dict(zip(series_ids, starts, strict=True))
+        true_starts = np.array([start_of[series_id] for series_id in newest_ids], np.int64)
         steps = windows.lookback + np.arange(-1, windows.horizon)
-        same = self.panel.times[mine[:, None] + steps] == rows.panel.times[windows.starts[:, None] + steps]
-        return mine[same.all(axis=1)], windows.starts[same.all(axis=1)]
+        same = self.panel.times[true_starts[:, None] + steps] == rows.panel.times[windows.starts[:, None] + steps]
+        return true_starts[same.all(axis=1)], windows.starts[same.all(axis=1)]
 
     def check_scored(self) -> Check:
         """Whether the forecasts that the run was scored by are those that its networks make of these rows."""
@@ -202,10 +205,10 @@ class _AuditedRun:
         both = again.merge(on_file, on=["unique_id", "ds", "cutoff"], suffixes=("", " on file"))
         differences = [] if len(both) else ["none of them is of these series and times"]
         for name in self.models:
-            apart = (both[name] - both[f"{name} on file"]).abs()
-            apart = apart.where(~both["unique_id"].isin(self.rows.angles), np.minimum(apart, TURN - apart))
-            size = both["spread"] * (both[name].abs() if self.rows.logged else 1)
-            for _, first in both[~(apart <= _ROUNDING * size)].head(1).iterrows():
+            distance = (both[name] - both[f"{name} on file"]).abs()
+            distance = distance.where(~both["unique_id"].isin(self.rows.angles), np.minimum(distance, TURN - distance))
+            unit = both["spread"] * (both[name].abs() if self.rows.logged else 1)
+            for _, first in both[~(distance <= _ROUNDING * unit)].head(1).iterrows():
                 differences.append(
                     f"from the origin {format_time(first['cutoff'])}, {name} had forecast "
                     f"{first[f'{name} on file']:.6g} of {first['unique_id']!r} for {format_time(first['ds'])}, "
