@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from forecast.config import NetworkConfig
 from forecast.data.newest import NewestRows
@@ -21,7 +20,7 @@ from forecast.data.panel import Arrays, Floats
 from forecast.data.prepare import Prepared, Rows, forecasts_in_units, long_format
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Forecaster, Ints, Windows, median
-from forecast.errors import MachineError, setting
+from forecast.errors import ConfigError, MachineError, RunError, setting
 from forecast.intervals.conformal import Intervals, interval_columns
 from forecast.memory import available_memory, megabytes
 from forecast.models.catalogue import network_configs
@@ -143,7 +142,7 @@ class Model:
         """
         members = [member.runtime.forecast(rows, starts) for member in self.members]
         scaled = np.asarray(np.mean(members, axis=0, dtype=np.float32)) if len(members) > 1 else members[0]
-        return self.in_units(scaled, rows, starts)
+        return forecasts_in_units(scaled, rows, starts, self.scaler)
 
     def over(self, rows: Rows) -> Forecaster:
         """`forecast` of these rows, as a function of the first rows of windows."""
@@ -159,11 +158,7 @@ class Model:
         """
         steps = [member.runtime.step(rows, starts, before) for member, before in zip(self.members, states, strict=True)]
         scaled = np.mean([forecast for forecast, _ in steps], axis=0)
-        return self.in_units(scaled, rows, starts), [after for _, after in steps]
-
-    def in_units(self, scaled: NDArray[np.float32], rows: Rows, starts: Ints) -> Floats:
-        """Scaled forecasts of windows in the targets' own units, within their limits."""
-        return forecasts_in_units(scaled, rows, starts, self.scaler)
+        return forecasts_in_units(scaled, rows, starts, self.scaler), [after for _, after in steps]
 
     def repeating_last_value(self) -> Model:
         """A model that counts from the last value and adds nothing to it: its heads are empty."""
@@ -171,11 +166,9 @@ class Model:
         members = []
         for member in self.members:
             weights = {name: np.zeros_like(a) if name in empty else a for name, a in member.weights.items()}
-            members.append(replace(member, weights=weights, runtime=self._runtime(weights, member.runs_on)))
+            runtime = RUNTIMES[member.runs_on](self.config, self.shape, weights, None)
+            members.append(replace(member, weights=weights, runtime=runtime))
         return replace(self, members=tuple(members), fell_back=True)
-
-    def _runtime(self, weights: Arrays, runs_on: str) -> Runtime:
-        return RUNTIMES[runs_on](self.config, self.shape, weights, None)
 
     def save(self, writer: RunWriter, network: str) -> None:
         """Write the weights and the losses into a run's folder.
@@ -200,15 +193,18 @@ class Model:
             carried: For how many series side by side it carries its state; None if it carries none.
 
         Raises:
-            RunError: If the weights are damaged, or not those of this network.
+            RunError: If the weights are damaged, or not those of this network, or it cannot be computed.
         """
         config = network_configs(run.config).get(network, run.config.network)
         shape = run.shape if lookback is None else replace(run.shape, lookback=lookback)
         runs_on = run.runtime_of(network)
-        members = [
-            Member(weights, RUNTIMES[runs_on](config, shape, weights, carried), runs_on)
-            for weights in split_members(run.weights(network), run.config.training.ensemble)
-        ]
+        try:
+            members = [
+                Member(weights, RUNTIMES[runs_on](config, shape, weights, carried), runs_on)
+                for weights in split_members(run.weights(network), run.config.training.ensemble)
+            ]
+        except ConfigError as error:  # of a network that no training can have made
+            raise RunError(f"The networks of {run.name} cannot be computed: {error.message}") from None
         return cls(config, shape, run.scaler, tuple(members))
 
     @classmethod

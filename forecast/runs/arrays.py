@@ -16,7 +16,7 @@ from forecast.data.panel import Arrays
 from forecast.runs.files import damaged
 
 # Bytes. No larger network is meant for one machine; and a zip file of this size needs no 64-bit directory.
-LARGEST_ARCHIVE = 2 * 1024**3
+_LARGEST_ARCHIVE = 2 * 1024**3
 
 # What NumPy and zipfile raise on bytes that are no archive.
 _NOT_AN_ARCHIVE = (
@@ -81,7 +81,7 @@ def specs_of(arrays: Arrays) -> dict[str, ArraySpec]:
 
 def largest_archive(specs: ArraySpecs) -> int:
     """The most bytes of an archive of such arrays."""
-    return min(LARGEST_ARCHIVE, sum(spec.most_bytes + _LONGEST_ENTRY for spec in specs.values()) + _END.size)
+    return min(_LARGEST_ARCHIVE, sum(spec.most_bytes + _LONGEST_ENTRY for spec in specs.values()) + _END.size)
 
 
 def arrays_to_bytes(arrays: Arrays) -> bytes:

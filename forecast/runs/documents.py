@@ -14,7 +14,6 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from forecast.config import Config
 from forecast.errors import RunError
 from forecast.models.runtimes import RUNTIMES
 from forecast.runs.files import damaged
@@ -228,13 +227,16 @@ class _Metrics(TypedDict, total=False):
     verdict: str
 
 
+_MANIFEST, _METRICS = TypeAdapter(_Manifest), TypeAdapter(_Metrics)
+
+
 def check_manifest(manifest: JsonObject) -> None:
     """Check the keys of a manifest.json that are there, and their values.
 
     Raises:
         RunError: If a key is unknown, a value is of another kind, or a file lies outside the folder.
     """
-    _check(manifest, TypeAdapter(_Manifest))
+    _check(manifest, _MANIFEST)
     strange = next((name for name in manifest.get("files", ()) if not _PATH.fullmatch(name)), None)
     if strange is not None:
         raise damaged(manifest.path, f"{strange[:100]!r} is no place of a file in a run")
@@ -246,21 +248,7 @@ def check_metrics(metrics: JsonObject) -> None:
     Raises:
         RunError: If a value is of another kind; names it.
     """
-    _check(metrics, TypeAdapter(_Metrics))
-
-
-def config_from_json(content: bytes, path: Path) -> Config:
-    """The configuration that `Config.to_json` wrote.
-
-    Args:
-        content: The file.
-        path: Where it is, for messages.
-
-    Raises:
-        RunError: If it is not JSON.
-        ConfigError: If it is no configuration.
-    """
-    return Config.from_sections(parse_json(content, path))
+    _check(metrics, _METRICS)
 
 
 def scaler_from_json(content: bytes, path: Path) -> Scaler:

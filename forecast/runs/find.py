@@ -10,8 +10,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from forecast.config import Config
 from forecast.errors import ConfigError, RunError, phrase
-from forecast.runs.documents import LARGEST_DOCUMENT, config_from_json
+from forecast.runs.documents import LARGEST_DOCUMENT, parse_json
 from forecast.runs.files import path_aside, read_within
 from forecast.runs.run import LARGEST_PRELOADED, PRELOADED, Run, open_checked, read_manifest
 
@@ -69,7 +70,8 @@ def open_run(path: Path) -> Run:
         name = path.name.removeprefix(".").removesuffix(".training")
         raise RunError(f"The run {path} is not finished.", f"Continue it with: {resume_command(name, path.parent)}")
     with open_checked(path, "config.json", manifest["files"], LARGEST_DOCUMENT) as file:
-        return Run(path, manifest, config_from_json(file.read(), path / "config.json"))
+        config = Config.from_sections(parse_json(file.read(), path / "config.json"))
+    return Run(path, manifest, config)
 
 
 def all_runs(*, runs_dir: Path | None = None) -> list[Run]:

@@ -26,17 +26,18 @@ import pytest
 
 import forecast
 from configs import plain_config
-from forecast import ForecastError, Run, RunError
+from forecast import ConfigError, ForecastError, Run, RunError
 from forecast.cli import main
 from forecast.commands.explain.explain import explain
 from forecast.commands.predict.predict import predict_and_draw
 from forecast.commands.stream.stream import Stream
+from forecast.models.cells import CELLS
 from forecast.progress import TrainingState
 from forecast.runs.arrays import arrays_to_bytes, specs_of
 from forecast.runs.calibration import intervals_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
-from forecast.runs.explanation import read_explanation
 from forecast.runs.find import all_runs, open_run
+from forecast.runs.run import read_explanation
 from forecast.runs.writer import RunWriter
 
 Harm = Callable[[Path], object]
@@ -378,23 +379,23 @@ def one_step(held: dict[str, Any]) -> None:
     held |= {"1/head/kernel": np.zeros((10, 1), np.float32), "1/head/bias": np.zeros(1, np.float32)}
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [({"activation": "selu"}, "no activation selu"), ({"decode": "recursive"}, "fed back 100000 times")],
-)
-def test_a_network_that_cannot_be_computed_is_refused_before_it_is_built(
-    folder: Path, monthly_csv: Path, options: dict[str, object], said: str
-) -> None:
-    configure("network", **options)(folder)
-    if "decode" in options:
-        configure("data", horizon=100_000)(folder)
-        for name in ("weights.npz", "baseline/weights.npz"):
-            arrays(name, one_step)(folder)
-        manifest = manifest_of(folder)
-        del manifest["files"]["calibration.npz"]  # whose shapes would be refused first
-        write_manifest(folder, manifest)
-    with pytest.raises(RunError, match=said):
+def test_a_network_that_cannot_be_computed_is_refused_before_it_is_built(folder: Path, monthly_csv: Path) -> None:
+    configure("network", decode="recursive")(folder)
+    configure("data", horizon=100_000)(folder)
+    for name in ("weights.npz", "baseline/weights.npz"):
+        arrays(name, one_step)(folder)
+    manifest = manifest_of(folder)
+    del manifest["files"]["calibration.npz"]  # whose shapes would be refused first
+    write_manifest(folder, manifest)
+    with pytest.raises(RunError, match="cannot be computed: decode = recursive would feed back 100000 times"):
         forecast.predict(open_run(folder), monthly_csv)
+
+
+def test_a_run_of_an_unknown_cell_is_refused_with_the_list(folder: Path, monthly_csv: Path) -> None:
+    configure("network", cell="hopfield")(folder)
+    with pytest.raises(ConfigError, match="hopfield") as refused:
+        forecast.predict(open_run(folder), monthly_csv)
+    assert all(cell in str(refused.value) for cell in CELLS)
 
 
 def test_a_folder_that_is_a_link_is_refused_and_not_listed(folder: Path) -> None:
