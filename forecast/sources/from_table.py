@@ -278,7 +278,7 @@ def _on_clock(
             f"{label} has {n_rows} row(s), too few to see the step between them.", table.source.retry(freq="D")
         )
     if options.freq:
-        clock = clocks.named_clock(options.freq, rows.times)
+        clock: Clock | None = clocks.named_clock(options.freq, rows.times)
     else:
         clock = clocks.infer_clock(rows.times, rows.series)
     advice = f"{table.source.retry(resample='h')} (the mean of each hour; or {setting('freq', 'h')} to name the clock)"
