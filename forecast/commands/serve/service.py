@@ -42,11 +42,8 @@ class _Warnings(NullProgress):
 class Service:
     """A run with its networks, and a thread that makes forecasts.
 
-    Requests that come while it is at work are computed together, in one call of each network.
-
-    Args:
-        run: A run. Nothing of its folder is read again.
-        reader: Reads the requests.
+    Requests that come while it is at work are computed together, in one call of each network. Nothing of the run's
+    folder is read again.
 
     Raises:
         RunError: If the run is damaged.
@@ -125,7 +122,7 @@ class Batch:
 
     Args:
         network: Computes the forecasts, once.
-        requests: Rows, each with the first rows of its windows, ascending.
+        requests: The rows of each request, and the first rows of its windows, ascending.
     """
 
     def __init__(self, network: Runtime, requests: Sequence[tuple[RowSource, Ints]]) -> None:
