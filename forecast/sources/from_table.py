@@ -125,7 +125,7 @@ def dialect_of(options: ReadOptions) -> Dialect:
 
 
 def _find_series(columns: Columns) -> _Series:
-    """The series of each row: told by a named column, or by the one text column that makes repeated times unique.
+    """The series of each row: from a named column, or from the one text column that makes repeated times unique.
 
     Raises:
         DataError: If times repeat and no column, or several, tell the series apart; or an id is missing.
@@ -267,27 +267,27 @@ def _on_clock(
     """Rows on a regular clock, the given one or the one that their steps show, with notes and warnings."""
     label, n_rows = table.source.label, len(rows.times)
     if options.resample is not None:
-        clock = clocks.named_clock(options.resample)
+        coarse = clocks.named_clock(options.resample)
         angles = np.array([is_angle(name, column) for name, column in zip(names, rows.values.T, strict=True)])
-        rows = _Observations(*clocks.resample(rows.times, rows.series, rows.values, clock, angles))
-        mean = f"{n_rows:,} rows are averaged to {len(rows.times):,} of {clock.describe()} each."
-        return rows, clock, [], [mean]
+        rows = _Observations(*clocks.resample(rows.times, rows.series, rows.values, coarse, angles))
+        mean = f"{n_rows:,} rows are averaged to {len(rows.times):,} of {coarse.describe()} each."
+        return rows, coarse, [], [mean]
     n_steps = n_rows - len(np.unique(rows.series))
     if options.freq is None and n_steps < 2:
         raise DataError(
             f"{label} has {n_rows} row(s), too few to see the step between them.", table.source.retry(freq="D")
         )
     if options.freq:
-        found: Clock | None = clocks.named_clock(options.freq, rows.times)
+        clock: Clock | None = clocks.named_clock(options.freq, rows.times)
     else:
-        found = clocks.infer_clock(rows.times, rows.series)
+        clock = clocks.infer_clock(rows.times, rows.series)
     advice = f"{table.source.retry(resample='h')} (the mean of each hour; or {setting('freq', 'h')} to name the clock)"
-    if found is None:
+    if clock is None:
         raise clocks.irregular(rows.times, rows.series, label, advice)
-    snapped = clocks.snap(rows.times, rows.series, found)
+    snapped = clocks.snap(rows.times, rows.series, clock)
     n_off = snapped.dropped if options.freq else snapped.moved + snapped.dropped
     if n_off > clocks.MOST_SNAPPED * n_rows:
-        what = f"{label}: {n_off:,} of {n_rows:,} rows are off a clock of {found.describe()}; it"
+        what = f"{label}: {n_off:,} of {n_rows:,} rows are off a clock of {clock.describe()}; it"
         raise clocks.irregular(rows.times, rows.series, what, advice)
     warnings = []
     if snapped.moved:
@@ -298,15 +298,15 @@ def _on_clock(
         warnings.append(
             f"{snapped.dropped:,} row(s) are left out: another row is nearer to the same place on the clock."
         )
-    notes = [] if options.freq else [f"One row each {found.describe()} ({found.freq})."]
+    notes = [] if options.freq else [f"One row each {clock.describe()} ({clock.freq})."]
     if len(snapped.rows) < n_rows:
         rows = rows.take(snapped.rows)
     if not snapped.moved and (snapped.times != rows.times).any():
         first = snapped.times[0].astype("datetime64[D]")
         notes.append(
-            f"Each time stands for its period and is moved to its place on {found.freq}, the first to {first}."
+            f"Each time stands for its period and is moved to its place on {clock.freq}, the first to {first}."
         )
-    return replace(rows, times=snapped.times), found, notes, warnings
+    return replace(rows, times=snapped.times), clock, notes, warnings
 
 
 def _units(names: tuple[str, ...]) -> dict[str, str]:
