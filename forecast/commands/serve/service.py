@@ -60,10 +60,8 @@ class Service:
     def submit(self, body: bytes) -> Future[bytes]:
         """The response to a request, as JSON: the forecast after its last row, as `predict` makes it, and warnings.
 
-        Args:
-            body: The request. While it waits, it can be cancelled.
-
-        The future raises a `DataError` if the request cannot be read, or its rows do not fit the run.
+        The request can be cancelled while it waits. The future raises a `DataError` if the request cannot be read, or
+        its rows do not fit the run.
         """
         response: Future[bytes] = Future()
         self._waiting.put((body, response))
