@@ -93,7 +93,7 @@ def _calendar_alias(times: Times, steps: NDArray[np.timedelta64]) -> str | None:
     days = times.astype("datetime64[D]")
     ahead = (month + 1).astype("datetime64[D]") - days
     ends = bool((ahead <= np.timedelta64(_CALENDAR_SLACK, "D")).mean() > 0.5)
-    # Exactly 28 or 30 days each time walk through the month: a fixed step.
+    # Steps of exactly 28 or 30 days come to a new day of the month each time: a fixed step, no calendar month.
     alike = np.unique(steps, return_counts=True)[1].max() / len(steps)
     if unit == "M" and alike > 0.9 and not ends and len(np.unique(days - month.astype("datetime64[D]"))) > 1:
         return None
@@ -174,13 +174,13 @@ def _nearest(times: Times, series: NDArray[np.int64], clock: Clock) -> Times:
         phase[~on_anchor] = -1
     elif (phase == phase[0]).all():
         return times
+    anchor_day = (_anchor_weekday(clock) - 3) % 7 * _MICROSECONDS["D"] if clock.unit == "W" else 0
     phases = np.empty_like(micro)
     starts = np.flatnonzero(np.diff(series, prepend=-1, append=int(series[-1]) + 1))
     for begin, end in pairwise(starts.tolist()):
         values, counts = np.unique(phase[begin:end], return_counts=True)
         if values[0] == -1:
             values, counts = values[1:], counts[1:]
-        anchor_day = (_anchor_weekday(clock) - 3) % 7 * _MICROSECONDS["D"] if clock.unit == "W" else 0
         phases[begin:end] = values[counts.argmax()] if len(values) else anchor_day
     # Whole numbers throughout: rounding in floating point loses microseconds.
     return ((micro - phases + step // 2) // step * step + phases).astype("datetime64[us]")
