@@ -13,7 +13,7 @@ from configs import PLAIN, plain_config
 from forecast.config import Config, Settings, nest, option_fields, settings_from_toml
 from forecast.errors import ConfigError, RunError
 from forecast.models.cells import CELLS
-from forecast.runs.documents import config_from_json
+from forecast.runs.documents import parse_json
 
 
 def test_json_keeps_everything() -> None:
@@ -23,15 +23,15 @@ def test_json_keeps_everything() -> None:
         network={"units": "8,4", "dropout": 0.1, "unroll": False},
         training={"learning_rate": 1 / 3, "seed": 2**31 - 1},
     )
-    assert config_from_json(changed.to_json().encode(), Path("config.json")) == changed
-    assert config_from_json(plain_config().to_json().encode(), Path("config.json")) == plain_config()
+    for config in (changed, plain_config()):
+        assert Config.from_sections(parse_json(config.to_json().encode(), Path("config.json"))) == config
     assert Settings.from_sections(json.loads(Settings().to_json())) == Settings()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "3", '{"data": 5}', '{"data": {"lookbak": 5}}', "[" * 100_000])
 def test_what_is_no_configuration_is_refused(text: str) -> None:
     with pytest.raises((ConfigError, RunError)):
-        config_from_json(text.encode(), Path("config.json"))
+        Config.from_sections(parse_json(text.encode(), Path("config.json")))
 
 
 def test_every_option_has_one_section_and_a_description() -> None:

@@ -229,13 +229,7 @@ def quantile_loss(y_true: ArrayLike, y_quantile: ArrayLike, probability: float) 
 
 
 def weighted_quantile_loss(y_true: ArrayLike, y_quantiles: ArrayLike, probabilities: Sequence[float]) -> float:
-    """Quantile loss summed over points and averaged over quantiles, over the sum of |observed|; NaN where that is zero.
-
-    Args:
-        y_true: Observed, [...].
-        y_quantiles: Quantiles of the forecast, [..., Q].
-        probabilities: Of which probability each is, Q within 0 … 1.
-    """
+    """`crps`, of the same arguments, over the mean size of what was observed; NaN where only zero was."""
     return _flat_quantiles("wql", y_true, y_quantiles, probabilities)
 
 
@@ -319,7 +313,7 @@ def seasonal_naive_error(
 def _flat(name: str, *forecasts: Any, naive_error: float = math.nan, level: float = math.nan) -> float:
     """A score of whole arrays, taken as windows of one step of one series; of several quantiles, averaged over them."""
     metric, y_true = METRICS[name], forecasts[0].y_true
-    sums = {part: np.full((1, 1, 1), np.mean([part(one).sum() for one in forecasts])) for part in metric.parts}
+    sums = {part: np.full((1, 1, 1), np.mean([part(each).sum() for each in forecasts])) for part in metric.parts}
     naive, observed = np.full((1, 1), naive_error), float(np.abs(y_true).sum())
     points = ScoredPoints(y_true.size, np.array([y_true.size]), observed, naive, naive, level=level)
     return metric.score(points, sums)[0]
@@ -354,18 +348,10 @@ def _squared_error(forecast: PointForecast) -> Floats:
     return forecast.error**2
 
 
-def _signed_error(forecast: PointForecast) -> Floats:
-    return forecast.error
-
-
 def _symmetric_error(forecast: PointForecast) -> Floats:
     """The percentage error of each point, 0 … 200; 0 where both are zero."""
     size = np.abs(forecast.y_true) + np.abs(forecast.y_pred)
     return 200 * np.divide(absolute_error(forecast), size, out=np.zeros_like(size), where=size > 0)
-
-
-def _moves(forecast: PointForecast) -> Flags:
-    return forecast.moves
 
 
 def _right_moves(forecast: PointForecast) -> Flags:
@@ -396,10 +382,6 @@ def _distance(forecast: IntervalForecast) -> Floats:
 def mean(points: ScoredPoints, total: Floats) -> float:
     """The mean over points."""
     return total.sum() / points.count
-
-
-def _width_and_penalty(points: ScoredPoints, width: Floats, distance: Floats) -> float:
-    return mean(points, width) + 2 / (1 - points.level / 100) * distance.sum() / points.count
 
 
 def _scaled(errors: Floats, scales: Floats, windows: Ints) -> float:
@@ -499,7 +481,7 @@ METRICS: dict[str, Metric] = {
         "mean of forecast minus observed",
         formula="mean (ŷ − y)",
         unit="target",
-        parts=(_signed_error,),
+        parts=(operator.attrgetter("error"),),
         pool=mean,
         signed=True,
         shown="report",
@@ -509,7 +491,7 @@ METRICS: dict[str, Metric] = {
         "how often the change from the last value had the right sign",
         formula="100 × share of sign(ŷ − last) = sign(y − last), where both changed",
         unit="percent",
-        parts=(_right_moves, _moves),
+        parts=(_right_moves, operator.attrgetter("moves")),
         pool=lambda points, right, moves: 100 * right.sum() / moves.sum(),
         undefined=_no_moves,
         cost=operator.neg,

@@ -16,7 +16,6 @@ from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
 from forecast.data.quantities import TURN
 from forecast.data.windows import Flags, Forecaster, Ints, Windows, median
-from forecast.evaluation.echo import EchoSums
 from forecast.evaluation.metrics import (
     IntervalForecast,
     NaiveError,
@@ -29,7 +28,7 @@ from forecast.evaluation.metrics import (
     skill,
 )
 from forecast.evaluation.significance import FEWEST_ORIGINS, diebold_mariano, p_values_by_step, skill_interval
-from forecast.evaluation.verdict import is_echo, verdict
+from forecast.evaluation.verdict import EchoSums, is_echo, verdict
 from forecast.intervals.adaptive import AdaptiveIntervals
 from forecast.intervals.conformal import DECILES, Intervals, calibrate, interval, interval_columns
 from forecast.models.naive import NAIVE, naive_forecasts
@@ -136,11 +135,7 @@ def thinning_note(metrics: Mapping[str, Any]) -> str:
 
 
 def calibrate_intervals(
-    rows: Rows,
-    windows: Windows,
-    models: Mapping[str, Forecaster],
-    season: int,
-    config: Config,
+    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, config: Config
 ) -> Intervals | None:
     """Calibrate the intervals of models and naive forecasts on a span after training and before the test.
 
@@ -155,24 +150,22 @@ def calibrate_intervals(
         The intervals; None where no level is asked for, or the span has too few windows.
     """
     windows = windows.subsample(max(_FEWEST_WINDOWS, _POINTS_OF_CALIBRATION // (windows.horizon * rows.n_targets)))
-    levels, heads = config.intervals.levels, config.network.quantiles
+    levels = config.intervals.levels
     if not levels or len(windows) < _FEWEST_WINDOWS:
         return None
     chunks = list(_chunks(rows, windows, models, season, _POINTS_AT_ONCE))
     y_true = np.concatenate([chunk.y_true for chunk in chunks])
     series = np.concatenate([chunk.series for chunk in chunks])
-    n_series, logged = rows.panel.n_series, rows.logged
-    spacing = windows.spacing if config.intervals.adaptive else None
     calibrations = {
         name: calibrate(
             y_true,
-            np.concatenate([c.forecasts[name] for c in chunks]),
+            np.concatenate([chunk.forecasts[name] for chunk in chunks]),
             series,
-            n_series,
+            rows.panel.n_series,
             levels,
-            heads,
-            logged,
-            spacing,
+            config.network.quantiles,
+            rows.logged,
+            windows.spacing if config.intervals.adaptive else None,
         )
         for name in chunks[0].forecasts
     }
@@ -180,12 +173,7 @@ def calibrate_intervals(
 
 
 def calibration_warnings(config: Config, n_windows: int) -> tuple[str, ...]:
-    """What to know of intervals that were calibrated on few windows, a sentence each.
-
-    Args:
-        config: The run's resolved configuration.
-        n_windows: Windows of the span that they were calibrated on.
-    """
+    """What to know of intervals that were calibrated on so few windows, a sentence each."""
     levels = config.intervals.levels
     if levels and n_windows < _FEWEST_WINDOWS:
         return (f"no intervals: the validation span has {n_windows} windows, and they take {_FEWEST_WINDOWS}",)
@@ -199,15 +187,7 @@ def calibration_warnings(config: Config, n_windows: int) -> tuple[str, ...]:
 def update_intervals(
     rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, intervals: Intervals
 ) -> Intervals:
-    """The intervals of some models after these windows, whose outcomes are known.
-
-    Args:
-        rows: The rows that the windows point into.
-        windows: The windows to learn from.
-        models: By name.
-        season: m.
-        intervals: The models' intervals before the first window.
-    """
+    """The intervals of some models after these windows, whose outcomes are known, from those before the first one."""
     if not len(windows):
         return intervals
     adaptive = _adaptive(rows, windows, intervals)
@@ -281,16 +261,7 @@ class _ModelSums:
 
 
 class _Scorer:
-    """Sums over chunks of windows, and the scores that follow from them.
-
-    Args:
-        rows: The rows that the windows point into.
-        windows: Every window to score.
-        models: Names of the models, the judged one first.
-        season: m.
-        naive_error: What scaled errors are divided by.
-        intervals: The intervals as they stood before the first window.
-    """
+    """Sums over chunks of windows, and the scores that follow from them; arguments as of `score_models`."""
 
     def __init__(
         self,
@@ -379,7 +350,7 @@ class _Scorer:
                 totals[part] = totals.get(part, 0.0) + total
         deciles = [QuantileForecast(y_true, values[..., probabilities.index(p)], p) for p in DECILES]
         for part in _parts(QuantileForecast):
-            sums.quantiles[part] = sums.quantiles.get(part, 0.0) + np.mean([part(one).sum() for one in deciles])
+            sums.quantiles[part] = sums.quantiles.get(part, 0.0) + np.mean([part(decile).sum() for decile in deciles])
 
     def intervals_at_end(self) -> Intervals | None:
         """The intervals after the last window."""
@@ -443,22 +414,23 @@ class _Scorer:
         horizon = -(-self._windows.horizon // self._windows.spacing)  # in origins
         spacing = self._windows.spacing * self._tested_every
         losses = {name: self._losses(self._sums[name]) for name in (model, *references)}
-        own, own_steps = losses[model]
-        gains = {name: skill(float(own.mean()), float(losses[name][0].mean())) for name in references}
-        p_values = {name: diebold_mariano(own, losses[name][0], horizon) for name in references}
-        intervals = {name: skill_interval(own, losses[name][0], horizon) for name in references}
-        p_by_step = {name: p_values_by_step(own_steps, losses[name][1], spacing) for name in references}
+        model_losses, model_steps = losses[model]
+        gains = {name: skill(float(model_losses.mean()), float(losses[name][0].mean())) for name in references}
+        p_values = {name: diebold_mariano(model_losses, losses[name][0], horizon) for name in references}
+        intervals = {name: skill_interval(model_losses, losses[name][0], horizon) for name in references}
+        p_by_step = {name: p_values_by_step(model_steps, losses[name][1], spacing) for name in references}
         reasons |= {f"skill.{name}": f"{name} makes no error here" for name, gain in gains.items() if math.isnan(gain)}
         reasons |= {f"p_value.{name}": "fewer than eight origins" for name, p in p_values.items() if math.isnan(p)}
-        few = "no more origins than steps ahead" if len(own) >= FEWEST_ORIGINS else "fewer than eight origins"
+        few = "no more origins than steps ahead" if len(model_losses) >= FEWEST_ORIGINS else "fewer than eight origins"
         reasons |= {f"skill_interval.{name}": few for name, ends in intervals.items() if math.isnan(ends[0])}
         return {
             "skill": {name: _known(gain) for name, gain in gains.items()},
             "skill_interval": {name: None if math.isnan(ends[0]) else list(ends) for name, ends in intervals.items()},
             "skill_by_step": {
-                name: [_known(skill(*means)) for means in zip(own_steps.mean(axis=0), steps.mean(axis=0), strict=True)]
-                for name, (_, steps) in losses.items()
-                if name != model
+                name: [
+                    _known(skill(*means)) for means in zip(model_steps.mean(0), losses[name][1].mean(0), strict=True)
+                ]
+                for name in references
             },
             "p_value": {name: _known(p) for name, p in p_values.items()},
             "p_by_step": {name: _known_list(p) for name, p in p_by_step.items()},
@@ -476,15 +448,15 @@ class _Scorer:
         """Coverage, width and scores of the intervals; None where there are none."""
         if self._intervals is None:
             return None
-        horizon, found = self._windows.horizon, dict[str, Any]()
+        horizon, by_model = self._windows.horizon, dict[str, Any]()
         one_step = replace(points, count=points.count // horizon)
         for name in self._intervals.calibrations:
             sums, where = self._sums[name], f"intervals.models.{name}"
-            found[name] = _scores(QuantileForecast, points, sums.quantiles, where, reasons)
+            by_model[name] = _scores(QuantileForecast, points, sums.quantiles, where, reasons)
             for level, totals in sums.intervals.items():
                 at_level = replace(points, level=level)
                 scores = _scores(IntervalForecast, at_level, totals, f"{where}.{level}", reasons)
-                found[name][str(level)] = scores | {
+                by_model[name][str(level)] = scores | {
                     f"{key}_by_step": [
                         metric.score(one_step, {part: totals[part][step] for part in metric.parts})[0]
                         for step in range(horizon)
@@ -492,7 +464,7 @@ class _Scorer:
                     for key, metric in metrics_of(IntervalForecast).items()
                     if metric.by_step
                 }
-        return {"levels": list(self._intervals.levels), "adaptive": self._intervals.adaptive, "models": found}
+        return {"levels": list(self._intervals.levels), "adaptive": self._intervals.adaptive, "models": by_model}
 
     def _by_series(self) -> dict[str, dict[str, float | None]]:
         """The mean absolute error of each series and target that has a window, by model."""

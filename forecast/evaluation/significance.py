@@ -15,6 +15,7 @@ _NO_DIFFERENCE = 1e-4
 FEWEST_ORIGINS = 8
 
 _RESAMPLES = 1000
+_LEVEL = 0.95  # of the interval of the skill
 
 
 def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
@@ -87,8 +88,8 @@ def p_values_by_step(loss: Floats, reference: Floats, spacing: int = 1) -> Float
     return p if np.isnan(p).any() else np.asarray(false_discovery_control(p))
 
 
-def skill_interval(loss: Floats, reference: Floats, horizon: int, level: float = 0.95) -> tuple[float, float]:
-    """The interval that holds the true skill, 1 - loss / reference, with a probability of ``level``.
+def skill_interval(loss: Floats, reference: Floats, horizon: int) -> tuple[float, float]:
+    """The interval that holds the true skill, 1 - loss / reference, with a probability of 95 %.
 
     Blocks of neighbouring origins are resampled. A block is at least twice as long as the horizon, so that correlated
     losses stay together. A few blocks vary too little, and slow weather outlasts them, so the interval is at least as
@@ -98,7 +99,6 @@ def skill_interval(loss: Floats, reference: Floats, horizon: int, level: float =
         loss: Loss of each origin in order of time, [N].
         reference: Loss of the other forecast at the same origins, [N].
         horizon: H.
-        level: Probability, within 0 … 1.
 
     Returns:
         Low and high end; NaN for fewer than eight origins, or a reference without loss.
@@ -119,7 +119,7 @@ def skill_interval(loss: Floats, reference: Floats, horizon: int, level: float =
 
     drawn_reference = resampled(np.asarray(reference, np.float64))
     drawn = 1 - resampled(np.asarray(loss, np.float64)) / np.where(drawn_reference > 0, drawn_reference, np.nan)
-    gain, tail = 1 - float(np.mean(loss) / np.mean(reference)), (1 - level) / 2
+    gain, tail = 1 - float(np.mean(loss) / np.mean(reference)), (1 - _LEVEL) / 2
     below, above = np.nanquantile(drawn, [tail, 1 - tail]) - gain
     error, n_waves = _standard_error((loss - (1 - gain) * reference) / np.mean(reference), horizon)
     reach = float(students_t.isf(tail, n_waves)) * error

@@ -46,7 +46,7 @@ class AdaptiveIntervals:
         self._tenth, self._ninth = (intervals.probabilities.index(p) for p in (0.1, 0.9))
         n_steps = self._offsets.shape[2]
         self._spacing, self._delays = spacing, delays_of(n_steps, spacing)
-        self._block = max(1, -(-longest // _MOST_MOVES)) if intervals.adaptive else 0
+        self._block = max(1, -(-longest // _MOST_MOVES))
         self._series = -1
         self._start(0)
 
@@ -68,20 +68,19 @@ class AdaptiveIntervals:
         Returns:
             By forecaster, [n, H, D, P].
         """
+        if not self._intervals.adaptive:
+            return self._intervals.quantiles(forecasts, series)
         calibrations = self._intervals.calibrations
-        if self._block:
-            shape = (*y_true.shape, len(self._probabilities))
-            errors, point_errors = [], []
-            for name, calibration in calibrations.items():
-                observed = calibration.transformed(y_true)
-                errors.append(np.broadcast_to(observed[..., None] - calibration.bases(forecasts[name]), shape))
-                point_errors.append(np.abs(observed - calibration.transformed(median(forecasts[name]))))
-            offsets = self._adapted(np.stack(errors), np.stack(point_errors), series)
-        else:
-            offsets = self._offsets[:, series] * self._size[:, series][..., None]
+        shape = (*y_true.shape, len(self._probabilities))
+        errors, point_errors = [], []
+        for name, calibration in calibrations.items():
+            observed = calibration.transformed(y_true)
+            errors.append(np.broadcast_to(observed[..., None] - calibration.bases(forecasts[name]), shape))
+            point_errors.append(np.abs(observed - calibration.transformed(median(forecasts[name]))))
+        by_model = self._adapted(np.stack(errors), np.stack(point_errors), series)
         return {
-            name: calibration.quantiles(forecasts[name], own)
-            for (name, calibration), own in zip(calibrations.items(), offsets, strict=True)
+            name: calibration.quantiles(forecasts[name], offsets)
+            for (name, calibration), offsets in zip(calibrations.items(), by_model, strict=True)
         }
 
     def _adapted(self, errors: Floats, point_errors: Floats, series: Ints) -> Floats:

@@ -182,12 +182,7 @@ def interval(quantiles: Floats, probabilities: Sequence[float], level: int) -> t
 
 
 def interval_columns(quantiles: Mapping[str, Floats], intervals: Intervals) -> dict[str, Floats]:
-    """The ends of every interval by column, ``<model>-lo-80`` and so on, each [n, H, D].
-
-    Args:
-        quantiles: By model, [n, H, D, P].
-        intervals: Those that the quantiles come from.
-    """
+    """The ends of every interval by column, ``<model>-lo-80`` and so on, each [n, H, D]; from [n, H, D, P] by model."""
     columns: dict[str, Floats] = {}
     for name, of_model in quantiles.items():
         for level in intervals.levels:
@@ -229,27 +224,26 @@ def calibrate(
     point_errors = observed - calibration.transformed(median(forecasts))
     absolute, known_size = np.abs(point_errors), np.empty(point_errors.shape)
     for number in range(n_series):
-        own = series == number
-        seen = absolute[own] if own.any() else absolute
+        of_series = series == number
+        seen = absolute[of_series] if of_series.any() else absolute
         usual = seen.mean(axis=0)
         usual = np.where(usual > 0, usual, 1.0)
         calibration.usual_size[number] = calibration.size[number] = usual
-        known_size[own] = usual
-        if spacing is not None and own.any():
+        known_size[of_series] = usual
+        if spacing is not None and of_series.any():
             before = np.broadcast_to(usual, (delays_of(n_steps, spacing)[-1], n_steps, n_targets))
             averages = averaged_sizes(seen, before, spacing)
-            known_size[own] = known_sizes(averages, len(seen), usual, spacing)
+            known_size[of_series] = known_sizes(averages, len(seen), usual, spacing)
             calibration.size[number] = averages[-1]
     errors = (observed[..., None] - calibration.bases(forecasts)) / known_size[..., None]
     for number in range(n_series):
-        own = series == number
-        if np.count_nonzero(own) < _ENOUGH_WINDOWS:
-            own[:] = True
-        calibration.offsets[number] = _conformal(errors[own], probabilities)
+        of_series = series == number
+        enough = np.count_nonzero(of_series) >= _ENOUGH_WINDOWS
+        calibration.offsets[number] = _conformal(errors[of_series] if enough else errors, probabilities)
     from scipy.stats import rankdata  # takes a second to import, and forecasts do without
 
-    some = (point_errors / known_size)[:: -(-len(point_errors) // MOST_RANKS)]
-    return replace(calibration, ranks=(rankdata(some, axis=0) - 0.5) / len(some))
+    sample = (point_errors / known_size)[:: -(-len(point_errors) // MOST_RANKS)]
+    return replace(calibration, ranks=(rankdata(sample, axis=0) - 0.5) / len(sample))
 
 
 def _conformal(errors: Floats, probabilities: Sequence[float]) -> Floats:
@@ -268,12 +262,7 @@ def _conformal(errors: Floats, probabilities: Sequence[float]) -> Floats:
 
 
 def delays_of(horizon: int, spacing: int) -> Ints:
-    """How many windows later the outcome of each step is known, [H].
-
-    Args:
-        horizon: H.
-        spacing: Rows from one window to the next, at least.
-    """
+    """How many windows later the outcome of each step is known, [H]; windows are at least ``spacing`` rows apart."""
     return -(-np.arange(1, horizon + 1) // spacing)
 
 

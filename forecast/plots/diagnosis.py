@@ -15,6 +15,7 @@ from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats
 from forecast.evaluation.scoring import read_naive_errors
 
+_HOURS = tuple(f"{hour:02d}" for hour in range(24))
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -57,31 +58,29 @@ def errors_by_clock(
         scales = of_row.dropna().to_numpy(float)
     else:
         scales = np.ones(len(forecasts))
-    observed, times = forecasts["y"].to_numpy(float), forecasts["ds"].to_numpy().astype("datetime64[us]")
+    observed = forecasts["y"].to_numpy(float)
     errors = {model: np.abs(forecasts[model].to_numpy(float) - observed) / scales for model in models}
-    for part, names, numbers in _parts(times, clock):
+    for part, names, numbers in _parts(pd.DatetimeIndex(forecasts["ds"]), clock):
         counts = np.bincount(numbers, minlength=len(names))
-        there = np.flatnonzero(counts)
-        if len(there) > 1:
+        observed_in = np.flatnonzero(counts)
+        if len(observed_in) > 1:
             yield ClockErrors(
                 part,
-                tuple(names[int(number)] for number in there),
-                counts[there].tolist(),
-                {model: (np.bincount(numbers, of, len(names)) / np.maximum(counts, 1))[there]
-                 for model, of in errors.items()},
+                tuple(names[number] for number in observed_in),
+                counts[observed_in].tolist(),
+                {model: np.bincount(numbers, of_model)[observed_in] / counts[observed_in]
+                 for model, of_model in errors.items()},
             )  # fmt: skip
 
 
-def _parts(times: Times, clock: Clock) -> Iterator[tuple[str, Sequence[str], np.ndarray]]:
-    days = times.astype("datetime64[D]")
+def _parts(times: pd.DatetimeIndex, clock: Clock) -> Iterator[tuple[str, tuple[str, ...], np.ndarray]]:
     step = clock.step.astype("timedelta64[us]")
     if step < np.timedelta64(1, "D"):
-        hours = (times - days).astype("timedelta64[h]").astype(np.int64)
-        yield "hour", [f"{hour:02d}" for hour in range(24)], hours
+        yield "hour", _HOURS, times.hour.to_numpy()
     if step < np.timedelta64(7, "D"):
-        yield "weekday", _WEEKDAYS, (days.astype(np.int64) + 3) % 7  # 1 January 1970 was a Thursday
+        yield "weekday", _WEEKDAYS, times.day_of_week.to_numpy()
     if step < np.timedelta64(80, "D"):
-        yield "month", _MONTHS, times.astype("datetime64[M]").astype(np.int64) % 12
+        yield "month", _MONTHS, times.month.to_numpy() - 1
 
 
 @dataclass(frozen=True)
@@ -135,31 +134,29 @@ def residuals_of(rows: pd.DataFrame, model: str, horizon: int, clock: Clock, sea
     return Residuals(times, first, every, [apart * lag for lag in range(1, count + 1)], correlation, bounds)
 
 
-def _autocorrelation(values: Floats, places: np.ndarray, lags: int) -> tuple[Floats, Floats]:
-    """Of values at these places of a clock that may have holes, at lags 1 … ``lags``, and of how many pairs each is.
+def _autocorrelation(values: Floats, steps: np.ndarray, lags: int) -> tuple[Floats, Floats]:
+    """The autocorrelation of values at these steps at lags 1 … ``lags``, NaN where there is no pair; pairs of each lag.
 
-    It is NaN where there is no pair.
+    Args:
+        values: [n]; NaN where nothing is known.
+        steps: When they were observed, ascending from 0, [n]; some may be absent.
+        lags: The longest lag.
     """
-    from scipy import fft
+    from scipy.signal import correlate  # takes a second to import
 
     known = np.isfinite(values)
     if lags < 1 or not known.any():
         return np.full(lags, np.nan), np.zeros(lags)
-    size = int(places[-1]) + 1
-    centred, there = np.zeros(size), np.zeros(size)
-    centred[places[known]] = values[known] - values[known].mean()
-    there[places[known]] = 1.0
+    size = int(steps[-1]) + 1
+    centred, present = np.zeros(size), np.zeros(size)
+    centred[steps[known]] = values[known] - values[known].mean()
+    present[steps[known]] = 1.0
     variance = (centred**2).sum() / known.sum()
-    length = fft.next_fast_len(size + lags, real=True)
-
-    def products(signal: Floats) -> Floats:
-        spectrum = fft.rfft(signal, length)
-        return fft.irfft(np.abs(spectrum) ** 2, length)[1 : lags + 1]
-
-    pairs = np.rint(products(there))
+    pairs, products = (correlate(signal, signal, method="fft")[size : size + lags] for signal in (present, centred))
+    pairs = np.rint(pairs)
     if variance == 0:
         return np.full(lags, np.nan), pairs
-    return np.where(pairs > 0, products(centred) / np.maximum(pairs, 1) / variance, np.nan), pairs
+    return np.where(pairs > 0, products / np.maximum(pairs, 1) / variance, np.nan), pairs
 
 
 @dataclass(frozen=True)

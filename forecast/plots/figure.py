@@ -39,16 +39,10 @@ _FIRST_TICKS = ["", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M"]
 _END_OF_AXIS = ["", "%Y", "%Y", "%d %b %Y", "%d %b %Y", "%d %b %Y %H:%M"]
 
 # DejaVu Sans comes with matplotlib and has no CJK; the others supply that, where the machine has them.
-_CJK = (
-    "Noto Sans CJK JP",
-    "Noto Sans CJK SC",
-    "WenQuanYi Zen Hei",
-    "Hiragino Sans",
-    "PingFang SC",
-    "Apple SD Gothic Neo",
-)
-_CJK_WINDOWS = ("Microsoft YaHei", "Yu Gothic", "Malgun Gothic")
-_FONTS = ["DejaVu Sans", *(font for font in _CJK + _CJK_WINDOWS if font in get_font_names())]
+_LINUX = ("Noto Sans CJK JP", "Noto Sans CJK SC", "WenQuanYi Zen Hei")
+_MAC = ("Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo")
+_WINDOWS = ("Microsoft YaHei", "Yu Gothic", "Malgun Gothic")
+_FONTS = ["DejaVu Sans", *(font for font in (*_LINUX, *_MAC, *_WINDOWS) if font in get_font_names())]
 
 _RC: dict[str, Any] = {
     "axes.axisbelow": True,

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -17,6 +16,15 @@ from forecast.plots.tables import Table
 
 _CURVE = re.compile(rb' d="[^"]*"')
 _BEYOND_HUNDREDTHS = re.compile(rb"(?<=\.\d\d)\d+")
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("forecast", "plots/templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
 
 
 @dataclass(frozen=True)
@@ -85,13 +93,7 @@ class Section:
 
 
 def picture_of(title: str, wide: PlotFigure, narrow: PlotFigure) -> Picture:
-    """A plot for the page: drawn for screens, and again for phones, on which the letters of the former are too small.
-
-    Args:
-        title: Its title.
-        wide: Drawn in the size of a screen.
-        narrow: Drawn in the size of a phone.
-    """
+    """A plot for the page, drawn for screens and again for phones, where the letters of the first are too small."""
     return Picture(title, wide.note, svg_image(wide), svg_image(narrow))
 
 
@@ -114,36 +116,14 @@ def _data_uri(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def render(template: str, **values: object) -> str:
-    """A page from one of the templates; whatever is put into it is text, never markup.
+def render(**values: object) -> str:
+    """A page; whatever is put into it is text, never markup.
 
     Args:
-        template: File name of a template that extends ``base.html.j2``.
-        values: What it shows.
+        values: What report.html.j2 shows: title, verdict, tiles, origin and sections.
     """
-    css, environment = _css(), templates(autoescape=True)
+    css = Markup(resources.files("forecast").joinpath("plots/templates/page.css").read_text(encoding="utf-8"))
     # The content security policy names the style sheet by its hash.
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return environment.get_template(template).render(style=css, style_hash=f"sha256-{digest}", **values)
-
-
-@cache
-def templates(autoescape: bool) -> Environment:
-    """The templates of pages and of other texts.
-
-    Args:
-        autoescape: Whether what they are filled with is made safe for HTML.
-    """
-    return Environment(
-        loader=PackageLoader("forecast", "plots/templates"),
-        autoescape=autoescape,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-
-
-@cache
-def _css() -> Markup:
-    return Markup(resources.files("forecast").joinpath("plots/templates/page.css").read_text(encoding="utf-8"))
+    template = _TEMPLATES.get_template("report.html.j2")
+    return template.render(style=css, style_hash=f"sha256-{digest}", **values)

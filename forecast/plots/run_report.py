@@ -1,4 +1,4 @@
-"""The report of a run, series HTML file: a function for each section, and `SECTIONS`, the list of them."""
+"""The report of a run, one HTML file: a function for each section, and `SECTIONS`, the list of them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,6 @@ def report_page(run: RunResults) -> str:
         if section := section_of(run):
             sections[key] = replace(section, pictures=section.pictures + _pictures(run, key))
     return render(
-        "report.html.j2",
         title=f"{model_name(run.model)} on {printable(run.manifest['title'], 80)}",
         verdict=run.metrics["verdict"],
         tiles=_tiles(run),

@@ -14,7 +14,7 @@ from forecast.data.panel import Floats
 Ints = NDArray[np.int64]
 
 # One point needs about three pixels, or a daily cycle becomes a blot.
-MOST_MEANS = 250
+_MOST_MEANS = 250
 
 
 def rows_of_series(forecasts: pd.DataFrame, unique_id: str) -> tuple[pd.DataFrame, int]:
@@ -67,7 +67,7 @@ def steps_per_mean(n_steps: int, horizon: int) -> int:
 
     Whole horizons where there are many, because a horizon is often a cycle, and a part of it would be a zigzag.
     """
-    size = -(-n_steps // MOST_MEANS)
+    size = -(-n_steps // _MOST_MEANS)
     return size if n_steps < 60 * horizon else -(-size // horizon) * horizon
 
 
@@ -95,13 +95,10 @@ def range_of_groups(values: Floats, most: int) -> tuple[Ints, Floats, Floats, Fl
         values: [n], n ≥ 1; NaN where nothing is known, and in a group of which nothing is.
         most: How many groups a plot can show.
     """
-    firsts = np.arange(0, len(values), -(-len(values) // most))
-    known = np.isfinite(values)
-    sums = np.add.reduceat(np.where(known, values, 0.0), firsts)
-    counts = np.add.reduceat(known.astype(float), firsts)
-    means = np.divide(sums, counts, out=np.full(len(firsts), np.nan), where=counts > 0)
-    known_values = np.where(known, values, np.nan)
-    return firsts, np.fmin.reduceat(known_values, firsts), np.fmax.reduceat(known_values, firsts), means
+    size = -(-len(values) // most)
+    known = pd.Series(values).where(np.isfinite(values))
+    groups = known.groupby(np.arange(len(values)) // size).agg(["min", "max", "mean"])
+    return np.arange(0, len(values), size), *groups.to_numpy().T
 
 
 def missing_spans(

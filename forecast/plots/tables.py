@@ -18,7 +18,6 @@ from forecast.plots.style import Labels, format_number, model_name, printable
 # Longer tables are in the files of the run.
 MOST_SERIES, _MOST_STEPS = 12, 48
 
-_UNDEFINED = "–"
 MINUS = "\u2212"
 
 
@@ -59,7 +58,7 @@ class Table:
         """A dash, with its reason below the table."""
         if reason not in self.notes:
             self.notes.append(reason)
-        return Cell(_UNDEFINED, reason=self.notes.index(reason) + 1)
+        return Cell("–", reason=self.notes.index(reason) + 1)
 
 
 @dataclass(frozen=True)
@@ -90,13 +89,8 @@ def format_share(value: float) -> str:
     return f"{value:+.1%}".replace("-", MINUS)
 
 
-def _format_percent(value: float) -> str:
-    return f"{value:.1%}"
-
-
-def format_p_value(p: float) -> str:
-    """A p-value: "< 0.001", "0.249"."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+def _p_cell(table: Table, p: float | None, reason: str) -> Cell:
+    return table.undefined(reason) if p is None else Cell("< 0.001" if p < 0.001 else f"{p:.3f}")
 
 
 def score_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle = PAGE) -> Table:
@@ -131,10 +125,9 @@ def _skill_cells(table: Table, metrics: Mapping[str, Any], model: str) -> list[C
     interval = metrics.get("skill_interval", {}).get(model)
     aside = "" if interval is None else f"{format_share(interval[0])} to {format_share(interval[1])}"
     no_skill = reasons.get(f"skill.{model}", "no skill can be measured")
-    no_p = reasons.get(f"p_value.{model}", "too few origins to test")
     return [
         table.undefined(no_skill) if skill is None else Cell(format_share(skill), aside=aside),
-        table.undefined(no_p) if p is None else Cell(format_p_value(p)),
+        _p_cell(table, p, reasons.get(f"p_value.{model}", "too few origins to test")),
     ]
 
 
@@ -177,9 +170,8 @@ def step_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle = P
     table = Table(f"MAE{_unit(labels)} by how far ahead{p_too}", columns)
     for step in steps_in_tables(metrics["horizon"]):
         errors = [values[step - 1] for values in metrics["by_step"].values()]
-        chances = [p_by_step[name][step - 1] for name in against]
         cells = _errors(table, errors, style, "nothing was observed")
-        cells += [table.undefined("too few origins to test") if p is None else Cell(format_p_value(p)) for p in chances]
+        cells += [_p_cell(table, p_by_step[name][step - 1], "too few origins to test") for name in against]
         table.rows.append([Cell(f"{step:,}"), *cells])
     return table
 
@@ -239,25 +231,27 @@ def column_table(prepared: Prepared, apart: int) -> Table:
             unit = panel.units.get(rows.targets[target], "")
             _add_column(table, name, unit, "target", rows.series_values(series, target))
     once = slice(0, panel.n_rows // apart) if panel.n_series == apart else slice(None)
-    for place, name in enumerate(panel.columns[rows.n_targets :], start=rows.n_targets):
+    for column, name in enumerate(panel.columns[rows.n_targets :], start=rows.n_targets):
         part = "known ahead" if name in known else "covariate"
-        _add_column(table, name, panel.units.get(name, ""), part, panel.values[once, place])
+        _add_column(table, name, panel.units.get(name, ""), part, panel.values[once, column])
     return table
 
 
 def _add_column(table: Table, name: str, unit: str, part: str, values: Floats) -> None:
-    seen = values[np.isfinite(values)]
-    measured = [Cell(format_number(float(of(seen)))) if len(seen) else table.undefined("every value is missing")
-                for of in (np.min, np.median, np.max)]  # fmt: skip
+    known = values[np.isfinite(values)]
+    statistics = [
+        Cell(format_number(float(statistic(known)))) if len(known) else table.undefined("every value is missing")
+        for statistic in (np.min, np.median, np.max)
+    ]
     full = printable(name, 60) + (f" ({printable(unit, 10)})" if unit and f"({unit})" not in name else "")
-    table.rows.append([Cell(full), Cell(part), Cell(f"{len(values) - len(seen):,}"), *measured])
+    table.rows.append([Cell(full), Cell(part), Cell(f"{len(values) - len(known):,}"), *statistics])
 
 
 def interval_levels(columns: Iterable[str], model: str) -> list[int]:
     """The levels of a model's intervals in a table, in percent, the widest first: [95, 80]; empty if it has none."""
     start = f"{model}-lo-"
-    found = [name.removeprefix(start) for name in columns if name.startswith(start)]
-    return sorted((int(level) for level in found if level.isdecimal()), reverse=True)
+    levels = [name.removeprefix(start) for name in columns if name.startswith(start)]
+    return sorted((int(level) for level in levels if level.isdecimal()), reverse=True)
 
 
 def _is_bound(column: str, columns: Sequence[str]) -> bool:
@@ -282,7 +276,7 @@ def _figure(
 ) -> Cell:
     if value is None:
         return table.undefined(reason or "undefined on this test span")
-    text = format_signed if metric.signed else _format_percent if metric.unit == "share" else style.number
+    text = format_signed if metric.signed else "{:.1%}".format if metric.unit == "share" else style.number
     return Cell(text(value), best=value == best)
 
 

@@ -16,7 +16,7 @@ from forecast.data.panel import Arrays
 from forecast.runs.files import damaged
 
 # Bytes. No larger network is meant for one machine; and a zip file of this size needs no 64-bit directory.
-LARGEST_ARCHIVE = 2 * 1024**3
+_LARGEST_ARCHIVE = 2 * 1024**3
 
 # What NumPy and zipfile raise on bytes that are no archive.
 _NOT_AN_ARCHIVE = (
@@ -24,7 +24,7 @@ _NOT_AN_ARCHIVE = (
     zipfile.BadZipFile,
 )  # fmt: skip
 
-# The record at the end of a zip file's directory, the mark of the one of 64 bits, and the most bytes of an entry.
+# The record that ends a zip file's directory, the signature that its 64-bit form has, and the most bytes of an entry.
 _END = struct.Struct("<4s4H2LH")
 _LARGE_END = b"PK\x06\x07"
 _LONGEST_ENTRY = 2048
@@ -81,7 +81,7 @@ def specs_of(arrays: Arrays) -> dict[str, ArraySpec]:
 
 def largest_archive(specs: ArraySpecs) -> int:
     """The most bytes of an archive of such arrays."""
-    return min(LARGEST_ARCHIVE, sum(spec.most_bytes + _LONGEST_ENTRY for spec in specs.values()) + _END.size)
+    return min(_LARGEST_ARCHIVE, sum(spec.most_bytes + _LONGEST_ENTRY for spec in specs.values()) + _END.size)
 
 
 def arrays_to_bytes(arrays: Arrays) -> bytes:

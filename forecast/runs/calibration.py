@@ -80,8 +80,12 @@ def intervals_of(
         ) from None
     shapes = {
         shape
-        for one in calibrations.values()
-        for shape in (one.offsets.shape, *((*size.shape, len(probabilities)) for size in (one.size, one.usual_size)))
+        for calibration in calibrations.values()
+        for shape in (
+            calibration.offsets.shape,
+            (*calibration.size.shape, len(probabilities)),
+            (*calibration.usual_size.shape, len(probabilities)),
+        )
     }
     if len(shapes) != 1:
         raise RunError(f"The intervals of {run.name} do not fit each other: {sorted(shapes)}.", "Train the run again.")

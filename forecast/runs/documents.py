@@ -14,8 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from forecast.config import Config
-from forecast.errors import ConfigError, RunError
+from forecast.errors import RunError
 from forecast.models.runtimes import RUNTIMES
 from forecast.runs.files import damaged
 
@@ -228,13 +227,16 @@ class _Metrics(TypedDict, total=False):
     verdict: str
 
 
+_MANIFEST, _METRICS = TypeAdapter(_Manifest), TypeAdapter(_Metrics)
+
+
 def check_manifest(manifest: JsonObject) -> None:
     """Check the keys of a manifest.json that are there, and their values.
 
     Raises:
         RunError: If a key is unknown, a value is of another kind, or a file lies outside the folder.
     """
-    _check(manifest, TypeAdapter(_Manifest))
+    _check(manifest, _MANIFEST)
     strange = next((name for name in manifest.get("files", ()) if not _PATH.fullmatch(name)), None)
     if strange is not None:
         raise damaged(manifest.path, f"{strange[:100]!r} is no place of a file in a run")
@@ -246,28 +248,7 @@ def check_metrics(metrics: JsonObject) -> None:
     Raises:
         RunError: If a value is of another kind; names it.
     """
-    _check(metrics, TypeAdapter(_Metrics))
-
-
-def config_from_json(content: bytes, path: Path) -> Config:
-    """The configuration that `Config.to_json` wrote.
-
-    Args:
-        content: The file.
-        path: Where it is, for messages.
-
-    Raises:
-        RunError: If it is not JSON.
-        ConfigError: If it is no configuration.
-    """
-    sections = parse_json(content, path)
-    try:
-        return Config.from_sections(sections)
-    except ConfigError as error:
-        raise ConfigError(
-            f"{path}: {error.message}",
-            "The run is of another version, or of a program that added a cell to CELLS; add it before the run is read.",
-        ) from None
+    _check(metrics, _METRICS)
 
 
 def scaler_from_json(content: bytes, path: Path) -> Scaler:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from forecast.config import Config
-from forecast.errors import RunError
+from forecast.errors import RunError, phrase
 from forecast.models.catalogue import network_configs
 from forecast.models.runtimes import KERAS
 from forecast.runs.documents import (
@@ -43,6 +43,7 @@ SCHEMA = 1
 WEIGHTS = {"model": "weights.npz", "baseline": "baseline/weights.npz", "refit": "refit.npz"}
 HISTORY = {"model": "history.csv", "baseline": "baseline/history.csv"}
 CALIBRATION = "calibration.npz"
+EXPLANATION = "explain"  # a folder, whose files the manifest does not list, because they are written later
 
 # Files that are read when a run is opened by name, if each has at most so many bytes.
 PRELOADED = (
@@ -275,17 +276,63 @@ class Run:
             raise
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """What `forecast explain` found inside a run.
+
+    Args:
+        summary: The content of explain.json.
+        folder: The folder that holds it and its plots.
+    """
+
+    summary: dict[str, Any]
+    folder: Path
+
+    @property
+    def sentences(self) -> list[str]:
+        """The findings in words."""
+        return list(self.summary["sentences"])
+
+    @property
+    def plots(self) -> tuple[Path, ...]:
+        """The plots, in the order of their names."""
+        return tuple(sorted(self.folder.glob("*.png")))
+
+    def picture(self, plot: Path) -> bytes:
+        """One of the `plots` as a PNG file; a `RunError` if it is a link, or too large for a plot."""
+        return read_within(self.folder, plot.name, _LARGEST_PICTURE)
+
+
+def read_explanation(run: Run) -> Explanation | None:
+    """What `forecast explain` left in a run's folder; None if the run was never explained.
+
+    Raises:
+        RunError: If explain.json is damaged.
+    """
+    folder = run.path / EXPLANATION
+    if not folder.exists():
+        return None
+    again = f"Type: {phrase(f'forecast explain {run.name}', f'forecast.explain({run.name!r})')}"
+    try:
+        summary = parse_json(read_within(folder, "explain.json", LARGEST_DOCUMENT), folder / "explain.json")
+    except RunError as error:
+        raise RunError(error.args[0], again) from None
+    sentences = summary.get("sentences")
+    if not (isinstance(sentences, list) and all(isinstance(sentence, str) for sentence in sentences)):
+        raise RunError(f"{folder / 'explain.json'} is damaged.", again)
+    return Explanation(summary, folder)
+
+
 def number_members(members: Iterable[Mapping[str, T]]) -> dict[str, T]:
     """The weights of an ensemble as they are saved: each named by its member's number, from 1, and its own name."""
-    return {f"{number}/{name}": one for number, member in enumerate(members, 1) for name, one in member.items()}
+    return {f"{number}/{name}": value for number, member in enumerate(members, 1) for name, value in member.items()}
 
 
 def split_members(weights: Arrays, count: int) -> list[Arrays]:
     """The reverse of `number_members`: the weights of each of the members."""
-    prefixes = [f"{number}/" for number in range(1, count + 1)]
     return [
         {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}
-        for prefix in prefixes
+        for prefix in (f"{number}/" for number in range(1, count + 1))
     ]
 
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
+from forecast.data.panel import Floats
 from forecast.evaluation import verdict as module
+from forecast.evaluation.verdict import Echo, EchoSums
+
+HORIZON = 6  # of the forecasts that may be an echo
 
 
 def verdict(model: str, skill: dict[str, float | None], p_value: dict[str, float | None], **more: object) -> str:
@@ -133,3 +140,71 @@ def test_one_perfect_naive_forecast_cannot_be_beaten(perfect: str, other: str) -
     # The model is worse than a forecast without error, however well it does against the other one.
     sentence = verdict("lstm", {perfect: None, other: 0.5}, {perfect: 1e-9, other: 1e-9})
     assert "beats" not in sentence.removeprefix("No evidence that lstm beats")
+
+
+# The echo test knows the last value, delayed, from a forecast, on any level and scale.
+
+
+def walk(n: int = 800) -> Floats:
+    return np.cumsum(np.random.default_rng(0).normal(size=n))
+
+
+def cycle(n: int = 800) -> Floats:
+    return 5 * np.sin(2 * np.pi * np.arange(n) / 24) + np.random.default_rng(1).normal(0, 0.5, n)
+
+
+def echo_of(series: Floats, y_pred: Floats, chunk: int = 10_000) -> Echo:
+    """The echo of forecasts [n, H] from every origin of a series."""
+    sums = EchoSums(HORIZON)
+    y_true = np.lib.stride_tricks.sliding_window_view(series[1:], HORIZON)
+    last = series[: len(y_true)]
+    for first in range(0, len(y_true), chunk):
+        part = slice(first, first + chunk)
+        sums.add(y_true[part], y_pred[: len(y_true)][part], last[part])
+    return sums.echo()
+
+
+@pytest.mark.parametrize("series", [walk(), cycle()])
+def test_the_last_value_is_an_echo(series: Floats) -> None:
+    echo = echo_of(series, np.repeat(series[:, None], HORIZON, axis=1))
+    assert echo.best_lag == (-1, -2, -3, -4, -5, -6)
+    assert echo.delayed
+    assert echo.difference_skill == pytest.approx(0)
+
+
+def test_so_is_the_last_value_with_a_little_noise() -> None:
+    series = walk()
+    noise = np.random.default_rng(2).normal(0, 0.05, (len(series), HORIZON))
+    assert echo_of(series, series[:, None] + noise).delayed
+
+
+def test_a_forecast_tells_of_the_time_that_it_is_for() -> None:
+    series = cycle()
+    phase = 2 * np.pi * (np.arange(len(series))[:, None] + np.arange(1, HORIZON + 1)) / 24
+    echo = echo_of(series, 5 * np.sin(phase))
+    assert echo.best_lag == (0,) * HORIZON
+    assert not echo.delayed
+    assert echo.difference_skill > 0.1
+
+
+def test_chunks_change_nothing() -> None:
+    series = walk()
+    y_pred = np.random.default_rng(3).normal(size=(len(series), HORIZON))
+    whole, parts = echo_of(series, y_pred), echo_of(series, y_pred, chunk=17)
+    assert whole.best_lag == parts.best_lag
+    assert whole.difference_skill == pytest.approx(parts.difference_skill)
+
+
+def test_a_series_that_never_moves_is_no_echo() -> None:
+    echo = echo_of(np.full(50, 3.0), np.full((50, HORIZON), 3.0))
+    assert echo.best_lag == (0,) * HORIZON
+    assert not echo.delayed
+    assert math.isnan(echo.difference_skill)
+
+
+@pytest.mark.parametrize(
+    ("lags", "delayed"),
+    [((-1, -2, -3, -4), True), ((0, -2, -3, -4), True), ((-1, -2, -3, 0), False), ((0, 0, -3, -4), False)],
+)
+def test_most_steps_and_the_last_decide(lags: tuple[int, ...], delayed: bool) -> None:
+    assert Echo(lags, 0.0).delayed == delayed

@@ -18,11 +18,11 @@ WRITE = """
 import itertools, json, sys
 from pathlib import Path
 from forecast.runs import files
-from forecast.runs.documents import config_from_json
+from forecast.config import Config
 from forecast.runs.writer import RunWriter
 if sys.argv[2] == "in steps":
     files.ctypes.CDLL = lambda *_, **__: None
-config = config_from_json(sys.argv[3].encode(), Path("config.json"))
+config = Config.from_sections(json.loads(sys.argv[3]))
 for number in itertools.count():
     writer = RunWriter(Path(sys.argv[1]), "run")
     writer.begin({}, config, overwrite=True)

@@ -36,8 +36,8 @@ from forecast.progress import TrainingState
 from forecast.runs.arrays import arrays_to_bytes, specs_of
 from forecast.runs.calibration import intervals_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
-from forecast.runs.explanation import read_explanation
 from forecast.runs.find import all_runs, open_run
+from forecast.runs.run import read_explanation
 from forecast.runs.writer import RunWriter
 
 Harm = Callable[[Path], object]

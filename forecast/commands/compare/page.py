@@ -24,7 +24,6 @@ def comparison_page(summary: Mapping[str, Any], command: str = "") -> str:
     seeds = ", ".join(map(str, summary["seeds"]))
     classical = summary["classical"]
     return render(
-        "report.html.j2",
         title=f"Models compared on {printable(summary['title'], 80)}",
         verdict=summary["verdict"],
         tiles={},

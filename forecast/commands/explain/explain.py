@@ -30,11 +30,10 @@ from forecast.models.backends.numpy import Trace, trace_layers
 from forecast.models.network import Shape, gather_windows
 from forecast.progress import NullProgress, Progress
 from forecast.runs.documents import to_json
-from forecast.runs.explanation import FOLDER, Explanation
 from forecast.runs.files import refuse_links, write_atomically
 from forecast.runs.find import find
 from forecast.runs.rows import new_panel, training_panel, unseen_windows
-from forecast.runs.run import Run
+from forecast.runs.run import EXPLANATION, Explanation, Run
 from forecast.sources.read import Source
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def explain(
 
     progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
-    folder = output or run.path / FOLDER
+    folder = output or run.path / EXPLANATION
     if output is None:
         refuse_links(folder)
     if run.manifest["networks"]["model"]["fell_back"]:

@@ -10,11 +10,10 @@ from forecast.evaluation.scoring import Evaluation
 from forecast.models.catalogue import network_configs
 from forecast.plots.results import Explained, RunResults
 from forecast.plots.run_report import report_page
-from forecast.runs.explanation import read_explanation
 from forecast.runs.files import write_atomically
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel
-from forecast.runs.run import Run
+from forecast.runs.run import Run, read_explanation
 from forecast.sources.read import Source
 
 

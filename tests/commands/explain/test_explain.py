@@ -13,8 +13,8 @@ import pytest
 import forecast
 from forecast import Run, Settings
 from forecast.errors import DataError, RunError
-from forecast.runs.explanation import Explanation
 from forecast.runs.find import open_run
+from forecast.runs.run import Explanation
 
 
 @pytest.fixture(scope="module")
