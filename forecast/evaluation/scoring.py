@@ -100,18 +100,14 @@ def score_models(
 def naive_errors(rows: Rows, training_rows: Flags, season: int) -> dict[str, NaiveError]:
     """The seasonal naive's one-step error on the training rows, for each unique id; NaN where it is undefined."""
     stretches = rows.panel.stretches()
-    return {
-        name: seasonal_naive_error(
-            rows.panel.values[span, target][learned],
-            season,
-            stretches[span][learned],
-            TURN if rows.bounds.circular[series, target] else None,
-        )
-        for series, unique_ids in enumerate(rows.unique_ids)
-        for span in [rows.panel.rows(series)]
-        for learned in [_without_copy(training_rows[span])]
-        for target, name in enumerate(unique_ids)
-    }
+    errors = {}
+    for series, unique_ids in enumerate(rows.unique_ids):
+        span = rows.panel.rows(series)
+        learned = _without_copy(training_rows[span])
+        for target, name in enumerate(unique_ids):
+            y, turn = rows.panel.values[span, target], TURN if rows.bounds.circular[series, target] else None
+            errors[name] = seasonal_naive_error(y[learned], season, stretches[span][learned], turn)
+    return errors
 
 
 def _without_copy(flags: Flags) -> Flags | slice:
@@ -513,7 +509,7 @@ def _several_scales(naive_mae: Floats) -> bool:
 
 
 def _summed_by_time(values: Floats, times: NDArray[np.datetime64]) -> Floats:
-    """Sums over the series at one time, which are no independent witnesses, over the mean number of series."""
+    """The sum over the series at each time, whose losses are not independent, over the mean number of series."""
     order = np.argsort(times, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(times[order]).astype(np.int64) > 0])
     return np.add.reduceat(values[order], starts, axis=0) / (len(values) / len(starts))

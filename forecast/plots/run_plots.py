@@ -17,12 +17,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.dates import date2num
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
-from numpy.typing import NDArray
 
 from forecast.data.clock import Times
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.split import Split
+from forecast.data.windows import Ints
 from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.plots.figure import (
     DARK_GREY,
@@ -41,7 +41,6 @@ from forecast.plots.figure import (
 )
 from forecast.plots.results import PlottedSeries, RunResults, labels_of, observed_series, plotted_series
 from forecast.plots.selection import (
-    Ints,
     missing_spans,
     non_overlapping,
     pick_examples,
@@ -614,7 +613,7 @@ def plot_data(
     return figure
 
 
-def _draw_rows(axes: Axes, times: Times, values: Floats, stretches: NDArray[np.integer]) -> bool:
+def _draw_rows(axes: Axes, times: Times, values: Floats, stretches: Ints) -> bool:
     """Draw the observed values and mark what is missing; whether anything is."""
     spans = visible_spans(missing_spans(times, values, stretches), times, _MOST_ROWS)
     if len(values) > _MOST_ROWS:
@@ -630,7 +629,7 @@ def _draw_rows(axes: Axes, times: Times, values: Floats, stretches: NDArray[np.i
     return len(lines) > 0
 
 
-def _breaks(stretches: NDArray[np.integer]) -> Ints:
+def _breaks(stretches: Ints) -> Ints:
     return np.flatnonzero(np.diff(stretches)) + 1
 
 
