@@ -90,7 +90,7 @@ def score_models(
         intervals: The intervals of all models, as they stood before the first window; None for none.
     """
     scorer = _Scorer(rows, windows, tuple(models), season, naive_error, intervals)
-    frames = [scorer.add(chunk) for chunk in _chunks(rows, windows, models, season, _points_at_once(intervals))]
+    frames = [scorer.add(chunk) for chunk in _chunks(rows, windows, models, season, intervals)]
     forecasts = pd.concat(frames, ignore_index=True).sort_values(
         ["unique_id", "cutoff"], kind="stable", ignore_index=True
     )
@@ -149,7 +149,7 @@ def calibrate_intervals(
     levels = config.intervals.levels
     if not levels or len(windows) < _FEWEST_WINDOWS:
         return None
-    chunks = list(_chunks(rows, windows, models, season, _POINTS_AT_ONCE))
+    chunks = list(_chunks(rows, windows, models, season))
     y_true = np.concatenate([chunk.y_true for chunk in chunks])
     series = np.concatenate([chunk.series for chunk in chunks])
     calibrations = {
@@ -187,7 +187,7 @@ def update_intervals(
     if not len(windows):
         return intervals
     adaptive = _adaptive(rows, windows, intervals)
-    for chunk in _chunks(rows, windows, models, season, _points_at_once(intervals)):
+    for chunk in _chunks(rows, windows, models, season, intervals):
         adaptive.quantiles(chunk.y_true, chunk.forecasts, chunk.series)
     return adaptive.intervals()
 
@@ -213,17 +213,13 @@ class _Chunk:
     forecasts: Mapping[str, Floats]
 
 
-def _points_at_once(intervals: Intervals | None) -> int:
-    """Points in a chunk; fewer where each has quantiles of every forecaster beside it."""
-    if intervals is None:
-        return _POINTS_AT_ONCE
-    return _POINTS_AT_ONCE // (len(intervals.calibrations) * len(intervals.probabilities))
-
-
 def _chunks(
-    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, points_at_once: int
+    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, intervals: Intervals | None = None
 ) -> Iterator[_Chunk]:
-    size = max(1, points_at_once // (windows.horizon * rows.n_targets))
+    numbers_per_window = windows.horizon * rows.n_targets
+    if intervals is not None:  # each point has quantiles of every forecaster beside it
+        numbers_per_window *= len(intervals.calibrations) * len(intervals.probabilities)
+    size = max(1, _POINTS_AT_ONCE // numbers_per_window)
     for first in range(0, len(windows), size):
         picked = slice(first, min(first + size, len(windows)))
         series, y_true = rows.series[windows.starts[picked]], rows.observed(windows.future(picked))
