@@ -201,13 +201,13 @@ class _Chunk:
     """Some windows and their forecasts.
 
     Args:
-        number: Their numbers among all windows, [n].
+        numbers: Their numbers among all windows, [n].
         series: Their series, ascending, [n].
         y_true: Observed, [n, H, D].
         forecasts: By model, [n, H, D], or [n, H, D, Q] of a quantile head.
     """
 
-    number: Ints
+    numbers: Ints
     series: Ints
     y_true: Floats
     forecasts: Mapping[str, Floats]
@@ -226,7 +226,7 @@ def _chunks(
         forecasts = {name: model(windows.starts[picked]) for name, model in models.items()}
         forecasts |= naive_forecasts(rows, windows, picked, season)
         yield _Chunk(
-            number=np.arange(picked.start, picked.stop),
+            numbers=np.arange(picked.start, picked.stop),
             series=series,
             y_true=y_true,
             forecasts={name: rows.bounds.unwrap_towards(values, y_true, series) for name, values in forecasts.items()},
@@ -287,7 +287,7 @@ class _Scorer:
         """Add one chunk, and return those of its forecasts that are kept, in the long format."""
         rows, windows = self._rows, self._windows
         y_pred = {name: median(values) for name, values in chunk.forecasts.items()}
-        last = rows.filled_at(windows.cutoffs[chunk.number])
+        last = rows.filled_at(windows.cutoffs[chunk.numbers])
         np.add.at(self._n_windows, chunk.series, 1)
         self._observed += float(np.abs(chunk.y_true).sum())
         for name, values in y_pred.items():
@@ -300,8 +300,8 @@ class _Scorer:
             for name, values in quantiles.items():
                 self._add_quantiles(self._sums[name], chunk.y_true, values, self._intervals)
             columns |= interval_columns({name: quantiles[name] for name in self._models}, self._intervals)
-        kept = chunk.number % self._kept_every == 0
-        return long_format(rows, windows, chunk.number[kept], {name: values[kept] for name, values in columns.items()})
+        kept = chunk.numbers % self._kept_every == 0
+        return long_format(rows, windows, chunk.numbers[kept], {name: values[kept] for name, values in columns.items()})
 
     def _add_points(self, sums: _ModelSums, chunk: _Chunk, y_pred: Floats, last: Floats) -> None:
         tolerance = _TOLERANCE * np.nan_to_num(self._naive_mae)[chunk.series][:, None]
@@ -314,7 +314,7 @@ class _Scorer:
             sums.points[part][chunk.series[firsts]] += np.add.reduceat(values, firsts)
         losses = absolute_error(forecast) * self._weights[chunk.series][:, None, :]
         sums.loss_by_window.append(losses.mean(axis=(1, 2)))
-        sums.loss_by_step.append(losses[self._tested[chunk.number]].mean(axis=2))
+        sums.loss_by_step.append(losses[self._tested[chunk.numbers]].mean(axis=2))
 
     def _add_echo(self, chunk: _Chunk, y_pred: Floats, last: Floats) -> None:
         # Series and targets on different levels and scales are pooled: each counts from where it was first seen.
@@ -360,7 +360,7 @@ class _Scorer:
         n_windows = int(self._n_windows.sum())
         points = ScoredPoints(
             count=n_windows * self._windows.horizon * rows.n_targets,
-            windows=self._n_windows,
+            n_windows=self._n_windows,
             observed=self._observed,
             naive_mae=self._naive_mae,
             naive_rmse=self._naive_rmse,
