@@ -323,8 +323,8 @@ class Settings(Section):
             raise ConfigError(
                 _explain(error),
                 phrase(
-                    shell="forecast train --help lists every option.",
-                    python="forecast.config.option_fields() lists every setting.",
+                    "forecast train --help lists every option.",
+                    "forecast.config.option_fields() lists every setting.",
                 ),
             ) from None
 

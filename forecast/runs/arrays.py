@@ -24,7 +24,7 @@ _NOT_AN_ARCHIVE = (
     zipfile.BadZipFile,
 )  # fmt: skip
 
-# The record at the end of a zip file's directory, the mark of the one of 64 bits, and the most bytes of an entry.
+# The record that ends a zip file's directory, the signature that its 64-bit form has, and the most bytes of an entry.
 _END = struct.Struct("<4s4H2LH")
 _LARGE_END = b"PK\x06\x07"
 _LONGEST_ENTRY = 2048

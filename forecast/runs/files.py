@@ -96,11 +96,11 @@ def write_folder(path: Path) -> Iterator[Path]:
     try:
         temporary.mkdir(parents=True)
         yield temporary
-        for made in temporary.rglob("*"):
-            if made.is_dir():
-                sync_folder(made)
+        for written in temporary.rglob("*"):
+            if written.is_dir():
+                sync_folder(written)
                 continue
-            with open(made, "rb") as file:
+            with open(written, "rb") as file:
                 os.fsync(file.fileno())
         move_folder(temporary, path)
     except OSError as error:
@@ -236,7 +236,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without O_NONBLOCK, opening a pipe would wait for a writer.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
-_OWN_FILES = "Put the file itself, or the folder itself, in its place."
+_REAL_FILES = "Put the file itself, or the folder itself, in its place."
 
 
 def damaged(what: object, reason: object, advice: str = "Train the run again.") -> RunError:
@@ -260,13 +260,13 @@ def open_within(folder: Path, name: str, largest: int) -> IO[bytes]:
         descriptor = _open(folder, name)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR) and (link := _first_link(folder, name)) is not None:
-            raise RunError(f"{link} is a link, and a run is read from its own folder alone.", _OWN_FILES) from None
+            raise RunError(f"{link} is a link, and a run is read from its own folder alone.", _REAL_FILES) from None
         raise RunError(f"Cannot read {path}: {error.strerror}.") from None
     file = os.fdopen(descriptor, "rb")
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         file.close()
-        raise RunError(f"{path} is no regular file.", _OWN_FILES)
+        raise RunError(f"{path} is no regular file.", _REAL_FILES)
     if status.st_size > largest:
         file.close()
         raise RunError(f"{path} is too large: {status.st_size:,} bytes, where at most {largest:,} make sense.")
@@ -300,7 +300,7 @@ def refuse_links(folder: Path) -> None:
     """
     for path in (folder, *folder.rglob("*")):
         if path.is_symlink():
-            raise RunError(f"{path} is a link, and a run is written into its own folder alone.", _OWN_FILES)
+            raise RunError(f"{path} is a link, and a run is written into its own folder alone.", _REAL_FILES)
 
 
 def _open(folder: Path, name: str) -> int:

@@ -50,8 +50,8 @@ def find(run: Run | str = "latest", *, runs_dir: Path | None = None) -> Run:
         raise RunError(
             f"The training of {name!r} is not finished.", f"Continue it with: {resume_command(name, runs_dir)}"
         )
-    known = [known.name for known in all_runs(runs_dir=runs_dir)]
-    raise RunError(f"There is no run {name!r} in {runs_dir}.", f"Runs: {', '.join(known) or 'none'}.")
+    names = [other.name for other in all_runs(runs_dir=runs_dir)]
+    raise RunError(f"There is no run {name!r} in {runs_dir}.", f"Runs: {', '.join(names) or 'none'}.")
 
 
 def is_run(name: str, runs_dir: Path) -> bool:

@@ -28,14 +28,14 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
     Raises:
         DataError: If they are no longer there, or are others.
     """
-    again = run.manifest["source"] if source is None else source
-    if again is None:
+    current = run.manifest["source"] if source is None else source
+    if current is None:
         raise DataError(f"{run.name} was trained on rows that cannot be read again.", f"Give them as {_SOURCE}.")
-    if source is None and not is_built_in(again) and not os.path.isfile(str(again)):  # no pipe either
+    if source is None and not is_built_in(current) and not os.path.isfile(str(current)):  # no pipe either
         raise DataError(
-            f"{again}, which {run.name} was trained on, is no longer there.", f"Give its rows as {_SOURCE}."
+            f"{current}, which {run.name} was trained on, is no longer there.", f"Give its rows as {_SOURCE}."
         )
-    panel = read(again, run.config.read)
+    panel = read(current, run.config.read)
     if panel.fingerprint() == run.manifest["data"]["fingerprint"]:
         return panel
     if source is not None:
@@ -46,20 +46,16 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
             "Give the rows as they were.",
         )
     raise DataError(
-        f"{again} has changed since {run.name} was trained on it.",
+        f"{current} has changed since {run.name} was trained on it.",
         f"Bring the old file back, or give the rows that it holds now as {_SOURCE}.",
     )
 
 
 def unseen_windows(run: Run, rows: Rows) -> Windows:
-    """The windows that a run has not seen: it was neither trained nor chosen by them.
-
-    Args:
-        run: A run.
-        rows: Rows as it takes them.
+    """The windows of some rows that a run has not seen: it was neither trained nor chosen by them.
 
     Raises:
-        DataError: If there is none.
+        DataError: If there are none.
     """
     fitted_until = pd.Timestamp(run.data["test_from"])
     windows = windows_of(rows, rows.panel.times >= fitted_until.to_datetime64(), run.config.data)

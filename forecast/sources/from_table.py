@@ -88,8 +88,8 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
     if series.column:
         listed = ", ".join(map(quote, series.ids[:5])) + " …" * (len(series.ids) > 5)
         notes.append(f"{len(series.ids):,} series by {quote(series.column)}: {listed}.")
-    if words := [name for name in measured.not_numeric if name != series.column]:
-        notes.append(f"Not numeric and left out: {', '.join(map(quote, words))}.")
+    if texts := [name for name in measured.not_numeric if name != series.column]:
+        notes.append(f"Not numeric and left out: {', '.join(map(quote, texts))}.")
     warnings = [*table.warnings, *time.warnings, *tz_warnings]
     if options.resample is None:
         rows, mended = _in_order(table, rows, series.ids, measured.names)
@@ -115,7 +115,7 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         notes=(*notes, *clock_notes),
         left_out=left_out,
     )
-    pa.default_memory_pool().release_unused()  # which would be kept for tables that do not come
+    pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
     return replace(panel, warnings=(*warnings, *quality.panel_warnings(panel)))
 
 
@@ -125,7 +125,7 @@ def dialect_of(options: ReadOptions) -> Dialect:
 
 
 def _find_series(columns: Columns) -> _Series:
-    """The series of each row: told by a named column, or by the one text column that makes repeated times unique.
+    """The series of each row: from a named column, or from the one text column that makes repeated times unique.
 
     Raises:
         DataError: If times repeat and no column, or several, tell the series apart; or an id is missing.
@@ -146,22 +146,22 @@ def _find_series(columns: Columns) -> _Series:
     if not frame.duplicated("time").any():
         return single
 
-    def tells(kind: str, name: str) -> bool:
+    def distinguishes(kind: str, name: str) -> bool:
         return not frame.duplicated(["time", (kind, name)]).any()
 
-    telling = [name for name in measured.texts if tells("t", name)]
-    series = [_series_by(table, measured, name) for name in telling]
+    candidates = [name for name in measured.texts if distinguishes("t", name)]
+    series = [_series_by(table, measured, name) for name in candidates]
     # A code and a name of the same stations divide the rows alike: either will do.
     if series and all(_same_division(other.codes, series[0].codes) for other in series):
         return series[0]
-    numbers = [name for name, values in numeric.items() if _few_integers(values) and tells("v", name)]
-    what = "several columns could tell" if telling else "no text column tells"
+    numbers = [name for name, values in numeric.items() if _few_integers(values) and distinguishes("v", name)]
+    what = "several columns could tell" if candidates else "no text column tells"
     texts = list(measured.texts)
     row = int(np.flatnonzero(pd.Series(times).duplicated().to_numpy())[0])
     raise DataError(
         f"{table.row(row)}: the time {pd.Timestamp(times[row])} stands more than once with other values; "
-        f"{what} its series apart. Text columns: {', '.join(map(quote, telling or texts)) or 'none'}.",
-        table.source.retry(series_id=(telling or numbers or texts or ["COLUMN"])[0]),
+        f"{what} its series apart. Text columns: {', '.join(map(quote, candidates or texts)) or 'none'}.",
+        table.source.retry(series_id=(candidates or numbers or texts or ["COLUMN"])[0]),
     )
 
 
@@ -204,27 +204,27 @@ def _in_order(
     order = np.lexsort((times, series))
     if (np.diff(order) != 1).any():
         rows = rows.take(order)
-    double = np.flatnonzero((np.diff(rows.series) == 0) & (np.diff(rows.times).astype(np.int64) == 0)) + 1
-    if not len(double):
+    repeats = np.flatnonzero((np.diff(rows.series) == 0) & (np.diff(rows.times).astype(np.int64) == 0)) + 1
+    if not len(repeats):
         return rows, warnings
-    before, after = rows.values[double - 1], rows.values[double]
+    before, after = rows.values[repeats - 1], rows.values[repeats]
     differ = ~((before == after) | (np.isnan(before) & np.isnan(after)))
     if differ.any():
         which, column = map(int, np.argwhere(differ)[0])
-        at = int(double[which])
+        at = int(repeats[which])
         first, second = sorted((int(order[at - 1]), int(order[at])))
         of_series = f" of series {quote(ids[rows.series[at]])}" if len(ids) > 1 else ""
         raise DataError(
             f"{table.row(second)}: the time {pd.Timestamp(rows.times[at])}{of_series} stood before "
             f"({table.row(first)}) with another {quote(names[column])}: "
             f"{before[which, column]:g} and {after[which, column]:g}.",
-            _advise_on_doubles(table, rows.times[double]),
+            _advise_on_repeated_times(table, rows.times[repeats]),
         )
-    warnings.append(f"{len(double):,} identical row(s) are left out.")
-    return rows.take(np.setdiff1d(np.arange(len(rows.times)), double)), warnings
+    warnings.append(f"{len(repeats):,} identical row(s) are left out.")
+    return rows.take(np.setdiff1d(np.arange(len(rows.times)), repeats)), warnings
 
 
-def _advise_on_doubles(table: Table, times: Times) -> str:
+def _advise_on_repeated_times(table: Table, times: Times) -> str:
     """What to do about times that stand twice: in autumn one hour does, when clocks go back."""
     days = times.astype("datetime64[D]").astype(np.int64)
     hours = (times - times.astype("datetime64[D]")).astype("timedelta64[h]").astype(np.int64)
@@ -267,27 +267,27 @@ def _on_clock(
     """Rows on a regular clock, the given one or the one that their steps show, with notes and warnings."""
     label, n_rows = table.source.label, len(rows.times)
     if options.resample is not None:
-        clock = clocks.named_clock(options.resample)
+        coarse = clocks.named_clock(options.resample)
         angles = np.array([is_angle(name, column) for name, column in zip(names, rows.values.T, strict=True)])
-        rows = _Observations(*clocks.resample(rows.times, rows.series, rows.values, clock, angles))
-        mean = f"{n_rows:,} rows are averaged to {len(rows.times):,} of {clock.describe()} each."
-        return rows, clock, [], [mean]
+        rows = _Observations(*clocks.resample(rows.times, rows.series, rows.values, coarse, angles))
+        mean = f"{n_rows:,} rows are averaged to {len(rows.times):,} of {coarse.describe()} each."
+        return rows, coarse, [], [mean]
     n_steps = n_rows - len(np.unique(rows.series))
     if options.freq is None and n_steps < 2:
         raise DataError(
             f"{label} has {n_rows} row(s), too few to see the step between them.", table.source.retry(freq="D")
         )
     if options.freq:
-        found: Clock | None = clocks.named_clock(options.freq, rows.times)
+        clock: Clock | None = clocks.named_clock(options.freq, rows.times)
     else:
-        found = clocks.infer_clock(rows.times, rows.series)
+        clock = clocks.infer_clock(rows.times, rows.series)
     advice = f"{table.source.retry(resample='h')} (the mean of each hour; or {setting('freq', 'h')} to name the clock)"
-    if found is None:
+    if clock is None:
         raise clocks.irregular(rows.times, rows.series, label, advice)
-    snapped = clocks.snap(rows.times, rows.series, found)
+    snapped = clocks.snap(rows.times, rows.series, clock)
     n_off = snapped.dropped if options.freq else snapped.moved + snapped.dropped
     if n_off > clocks.MOST_SNAPPED * n_rows:
-        what = f"{label}: {n_off:,} of {n_rows:,} rows are off a clock of {found.describe()}; it"
+        what = f"{label}: {n_off:,} of {n_rows:,} rows are off a clock of {clock.describe()}; it"
         raise clocks.irregular(rows.times, rows.series, what, advice)
     warnings = []
     if snapped.moved:
@@ -298,15 +298,15 @@ def _on_clock(
         warnings.append(
             f"{snapped.dropped:,} row(s) are left out: another row is nearer to the same place on the clock."
         )
-    notes = [] if options.freq else [f"One row each {found.describe()} ({found.freq})."]
+    notes = [] if options.freq else [f"One row each {clock.describe()} ({clock.freq})."]
     if len(snapped.rows) < n_rows:
         rows = rows.take(snapped.rows)
     if not snapped.moved and (snapped.times != rows.times).any():
         first = snapped.times[0].astype("datetime64[D]")
         notes.append(
-            f"Each time stands for its period and is moved to its place on {found.freq}, the first to {first}."
+            f"Each time stands for its period and is moved to its place on {clock.freq}, the first to {first}."
         )
-    return replace(rows, times=snapped.times), found, notes, warnings
+    return replace(rows, times=snapped.times), clock, notes, warnings
 
 
 def _units(names: tuple[str, ...]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from forecast.errors import DataError
 
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_MONTHS_IN = {"M": 1, "Q": 3, "Y": 12}  # a period of a calendar alias, by its first letter
 _COUNTABLE = ("us", "ms", "s", "min", "h", "D", "B", "W", "MS", "ME", "QS", "QE", "YS", "YE")
 _MICROSECONDS = {"D": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}
 _DAY = np.timedelta64(1, "D")
@@ -92,27 +93,22 @@ def _calendar_alias(times: Times, steps: NDArray[np.timedelta64]) -> str | None:
     days = times.astype("datetime64[D]")
     ahead = (month + 1).astype("datetime64[D]") - days
     ends = bool((ahead <= np.timedelta64(_CALENDAR_SLACK, "D")).mean() > 0.5)
-    # Exactly 28 or 30 days each time walk through the month: a fixed step.
+    # Steps of exactly 28 or 30 days come to a new day of the month each time: a fixed step, no calendar month.
     alike = np.unique(steps, return_counts=True)[1].max() / len(steps)
     if unit == "M" and alike > 0.9 and not ends and len(np.unique(days - month.astype("datetime64[D]"))) > 1:
         return None
     alias = unit + ("E" if ends else "S")
     if unit == "M":
         return alias
-    share = np.bincount(month.astype(np.int64) % _span(alias)).max() / len(times)
+    share = np.bincount(month.astype(np.int64) % _MONTHS_IN[alias[0]]).max() / len(times)
     return _anchored(alias, times) if share >= _LEAST_USUAL else None
-
-
-def _span(alias: str) -> int:
-    """Months in a period of a calendar alias."""
-    return {"M": 1, "Q": 3, "Y": 12}[alias[0]]
 
 
 def _anchored(alias: str, times: Times) -> str:
     """A weekly, quarterly or yearly alias with the weekday or month on which most timestamps lie."""
     if alias == "W":
         return f"W-{_WEEKDAYS[int(np.bincount(_weekday(times)).argmax())]}"
-    month = int(np.bincount(times.astype("datetime64[M]").astype(np.int64) % _span(alias)).argmax())
+    month = int(np.bincount(times.astype("datetime64[M]").astype(np.int64) % _MONTHS_IN[alias[0]]).argmax())
     # Quarters are named after their first month of the year as starts and their last as ends: QS-JAN, QE-DEC.
     return f"{alias}-{_MONTHS[month + (9 if alias == 'QE' else 0)]}"
 
@@ -128,7 +124,7 @@ def named_clock(freq: str, times: Times | None = None) -> Clock:
         DataError: If it is no alias, or one whose steps cannot be numbered (business hours, second Tuesdays …).
     """
     clock = Clock(freq)
-    alias = clock.freq.partition("-")[0].lstrip("0123456789")
+    alias = _alias(clock)
     if alias not in _COUNTABLE or (alias == "B" and clock.multiple > 1):
         raise DataError(
             f"A clock of {clock.freq!r} is not supported.",
@@ -145,13 +141,13 @@ def snap(times: Times, series: NDArray[np.int64], clock: Clock) -> Snapped:
     Args:
         times: Timestamps [R], ascending within each series.
         series: The series of each row, [R], ascending.
-        clock: The beat.
+        clock: The clock to put them onto.
 
     Returns:
         The rows with their positions; of several rows at one position the nearest.
     """
     if clock.unit in ("B", "M", "Q", "Y"):
-        positions = period_labels(times, clock)
+        positions = _period_labels(times, clock)
         # Every month on its 15th, or every day at 16:00, is one convention; rows elsewhere in the period are strays.
         into = (times - positions).astype("timedelta64[D]").astype(np.int64)
         off = np.abs(into - np.median(into)) > (0 if clock.unit == "B" else _CALENDAR_SLACK)
@@ -178,39 +174,42 @@ def _nearest(times: Times, series: NDArray[np.int64], clock: Clock) -> Times:
         phase[~on_anchor] = -1
     elif (phase == phase[0]).all():
         return times
+    anchor_day = (_anchor_weekday(clock) - 3) % 7 * _MICROSECONDS["D"] if clock.unit == "W" else 0
     phases = np.empty_like(micro)
     starts = np.flatnonzero(np.diff(series, prepend=-1, append=int(series[-1]) + 1))
     for begin, end in pairwise(starts.tolist()):
         values, counts = np.unique(phase[begin:end], return_counts=True)
         if values[0] == -1:
             values, counts = values[1:], counts[1:]
-        anchor_day = (_anchor_weekday(clock) - 3) % 7 * _MICROSECONDS["D"] if clock.unit == "W" else 0
         phases[begin:end] = values[counts.argmax()] if len(values) else anchor_day
     # Whole numbers throughout: rounding in floating point loses microseconds.
     return ((micro - phases + step // 2) // step * step + phases).astype("datetime64[us]")
+
+
+def _alias(clock: Clock) -> str:
+    """The alias without multiple and anchor, which tells starts from ends: ``QS`` of ``2QS-JAN``."""
+    return clock.freq.partition("-")[0].lstrip("0123456789")
 
 
 def _anchor_weekday(clock: Clock) -> int:
     return _WEEKDAYS.index(clock.freq.rpartition("-")[2])
 
 
-def period_labels(times: Times, clock: Clock) -> Times:
-    """The position whose period holds each timestamp: the start of ``MS``, the end of ``ME``, the day of ``B``.
+def _period_labels(times: Times, clock: Clock) -> Times:
+    """The position whose period holds each timestamp [R]: the start of ``MS``, the end of ``ME``, the day of ``B``.
 
-    Args:
-        times: Timestamps [R].
-        clock: Any clock; a fixed step is counted from midnight of 1970-01-01, a week ends on its anchor.
+    A fixed step is counted from midnight of 1970-01-01; a week ends on its anchor.
     """
     days = times.astype("datetime64[D]")
     labels: NDArray[np.datetime64]
-    alias = clock.freq.partition("-")[0].lstrip("0123456789")
+    alias = _alias(clock)
     if alias == "B":
         labels = np.busday_offset(days, 0, roll="preceding")
     elif alias == "W":
         ahead = (_anchor_weekday(clock) - _weekday(times)) % 7
         labels = (days.astype(np.int64) + ahead).astype("datetime64[D]")
     elif clock.unit in ("M", "Q", "Y"):
-        span = _span(alias) * clock.multiple
+        span = _MONTHS_IN[alias[0]] * clock.multiple
         anchor = clock.freq.rpartition("-")[2]
         first = _MONTHS.index(anchor) if anchor in _MONTHS else 0
         month = times.astype("datetime64[M]").astype(np.int64)
@@ -236,13 +235,13 @@ def resample(
         times: Timestamps [R].
         series: The series of each row, [R].
         values: Float64 [R, C]; NaN is left out of a mean.
-        clock: The beat of the result.
+        clock: The clock of the result.
         angles: Which columns are angles in degrees, [C].
 
     Returns:
         Timestamps [T], series [T] and values [T, C], by series and time.
     """
-    periods = [series, period_labels(times, clock)]
+    periods = [series, _period_labels(times, clock)]
     means = pd.DataFrame(values).groupby(periods, sort=True).mean()
     if angles.any():
         radians = np.radians(values[:, angles])

@@ -34,11 +34,11 @@ def mask_sentinels(values: Floats) -> list[tuple[float, int]]:
     """
     masked: list[tuple[float, int]] = []
     while True:
-        found = _sentinel(values)
-        if found is None:
+        sentinel = _sentinel(values)
+        if sentinel is None:
             return masked
-        where = values == found
-        masked.append((found, int(where.sum())))
+        where = values == sentinel
+        masked.append((sentinel, int(where.sum())))
         values[where] = np.nan
 
 
@@ -104,14 +104,10 @@ def inspect_columns(panel: Panel) -> tuple[ColumnReport, ...]:
     return tuple(_report(panel, column) for column in range(len(panel.columns)))
 
 
-def check_columns(panel: Panel) -> tuple[str, ...]:
-    """Every finding on every column, one sentence each."""
-    return tuple(f"{quote(report.name)}: {finding}" for report in inspect_columns(panel) for finding in report.findings)
-
-
 def panel_warnings(panel: Panel) -> tuple[str, ...]:
     """Warnings about a panel: absent rows, missing values, and the findings on each column."""
-    return (*_gap_warnings(panel), *check_columns(panel))
+    findings = [f"{quote(report.name)}: {finding}" for report in inspect_columns(panel) for finding in report.findings]
+    return (*_gap_warnings(panel), *findings)
 
 
 def _report(panel: Panel, column: int) -> ColumnReport:

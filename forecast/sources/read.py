@@ -37,7 +37,7 @@ def read(source: Source, options: ReadOptions | None = None) -> Panel:
                 f"There is neither a file nor a built-in series {source!r}.",
                 f"Did you mean {near[0]}? See: {phrase('forecast datasets', 'forecast.DATASETS')}",
             )
-    return read_panel(source, options or ReadOptions())
+    return read_panel(source, options)
 
 
 def is_built_in(source: Source) -> bool:

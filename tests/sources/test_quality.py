@@ -7,7 +7,7 @@ import pytest
 
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
-from forecast.sources.quality import check_columns, inspect_columns, mask_sentinels, panel_warnings
+from forecast.sources.quality import inspect_columns, mask_sentinels, panel_warnings
 
 STEP = np.arange(400)
 WAVE = 20 + 10 * np.sin(STEP / 7)
@@ -44,7 +44,7 @@ def test_runs_of_missing_values_end_with_their_series():
     ],
 )
 def test_a_sound_column_has_no_findings(name, values):
-    assert check_columns(panel_of(values, name)) == ()
+    assert panel_warnings(panel_of(values, name)) == ()
 
 
 def test_absent_rows_are_counted_with_the_longest_gap():

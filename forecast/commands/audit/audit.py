@@ -38,7 +38,7 @@ _ORIGINS = 8
 _NAMED = 6
 
 # How far a forecast on file may be from the one that is made again, as a share of the training rows' spread: another
-# machine rounds otherwise, and a leak moves a forecast by far more.
+# machine rounds differently, and a leak moves a forecast by far more.
 _ROUNDING = 0.01
 
 _ALTERATIONS: Mapping[str, Callable[[Origin], AlteredPanel]] = {
@@ -94,9 +94,9 @@ class _AuditedRun:
         self.origins = self.origins_of(self.windows)
         self.models = load_models(run)
         n_windows = sum(len(starts) for _, starts in self.origins)
-        self.done = f"{n_windows:,} forecasts of {' and '.join(self.models)}"
+        self.scope = f"{n_windows:,} forecasts of {' and '.join(self.models)}"
         known = ", ".join(map(repr, self.config.known))
-        self.kept = f"; {known}, known ahead, {'is' if len(self.config.known) == 1 else 'are'} kept" if known else ""
+        self.exempt = f"; {known}, known ahead, {'is' if len(self.config.known) == 1 else 'are'} kept" if known else ""
 
     def check_futures(self) -> list[Check]:
         """Whether forecasts, and what they are made from, are the same under every other future."""
@@ -113,15 +113,17 @@ class _AuditedRun:
                 forecasts[name] += self.differences(starts, true, self.forecast(rows, altered.positions(starts)))
                 inputs += _input_differences(origin, self.rows, rows, altered)
         return [
-            check_identical("repeatable", f"{self.done}, made twice", repeated),
+            check_identical("repeatable", f"{self.scope}, made twice", repeated),
             *(
-                check_identical(f"future {name}", f"{self.done}, with all that is later {name}{self.kept}", differences)
+                check_identical(
+                    f"future {name}", f"{self.scope}, with all that is later {name}{self.exempt}", differences
+                )
                 for name, differences in forecasts.items()
             ),
             check_identical(
                 "inputs",
                 "filled values, transforms, scaled values and calendar up to each origin, with all that is later "
-                f"changed, deleted and shuffled{self.kept}",
+                f"changed, deleted and shuffled{self.exempt}",
                 inputs,
             ),
         ]
@@ -130,14 +132,14 @@ class _AuditedRun:
         """Whether later values of covariates that nobody declared to be known ahead move a forecast."""
         past = slice(self.rows.n_targets, self.rows.n_targets + self.rows.n_covariates)
         if not self.rows.n_covariates:
-            return Check("covariates", True, f"the run is fed no undeclared covariate{self.kept}.")
+            return Check("covariates", True, f"the run is fed no undeclared covariate{self.exempt}.")
         differences: list[str] = []
         for origin, starts in self.origins:
             rows = self.encode(origin.with_changed_future(past).panel)
             differences += self.differences(starts, self.forecast(self.rows, starts), self.forecast(rows, starts))
         names = ", ".join(map(repr, self.panel.columns[past][:_NAMED]))
         more = f" and {self.rows.n_covariates - _NAMED} more" if self.rows.n_covariates > _NAMED else ""
-        done = f"{self.done}, with only the later values of {names}{more} changed"
+        done = f"{self.scope}, with only the later values of {names}{more} changed"
         return check_identical("covariates", done, differences)
 
     def check_imputation(self) -> Check:
@@ -153,7 +155,7 @@ class _AuditedRun:
         return check_identical("imputation", f"{holes}, with all that is later changed and deleted", differences)
 
     def check_newest_rows(self, progress: Progress) -> list[Check]:
-        """Whether `forecast predict` forecasts the same from rows that end at the origin; none if there is no such."""
+        """The check that `forecast predict` makes the same of rows that end at the origin, where it can be compared."""
         weights = self.run.forecast_weights
         models = self.models if weights == "model" else load_models(self.run, weights)
         differences: list[str] = []
@@ -161,11 +163,12 @@ class _AuditedRun:
         for origin, starts in self.origins:
             truncated = origin.of_series(self.rows.series[starts]).truncated().panel
             newest = newest_rows(truncated, self.config, self.run.scaler)
-            mine, theirs = self.same_windows(newest, starts)
-            true = self.forecast(self.rows, mine, models)
-            differences += self.differences(mine, true, self.forecast(newest.rows, theirs, models))
-            n_compared += len(mine)
-            n_left_out += len(starts) - len(mine)
+            true_starts, newest_starts = self.same_windows(newest, starts)
+            true = self.forecast(self.rows, true_starts, models)
+            other = self.forecast(newest.rows, newest_starts, models)
+            differences += self.differences(true_starts, true, other)
+            n_compared += len(true_starts)
+            n_left_out += len(starts) - len(true_starts)
         left_out = f"{n_left_out:,} whose steps are not the next ones of the clock, as around holidays"
         if not n_compared:
             progress.note(
@@ -182,11 +185,13 @@ class _AuditedRun:
         On business days the newest forecast does not know which of the next days will be a holiday.
         """
         rows, windows = newest.rows, newest.windows
-        here = dict(zip((self.panel.series_ids[series] for series in self.rows.series[starts]), starts, strict=True))
-        mine = np.array([here[rows.panel.series_ids[series]] for series in rows.series[windows.starts]], np.int64)
+        series_ids = [self.panel.series_ids[series] for series in self.rows.series[starts]]
+        newest_ids = [rows.panel.series_ids[series] for series in rows.series[windows.starts]]
+        start_of = dict(zip(series_ids, starts, strict=True))
+        true_starts = np.array([start_of[series_id] for series_id in newest_ids], np.int64)
         steps = windows.lookback + np.arange(-1, windows.horizon)
-        same = self.panel.times[mine[:, None] + steps] == rows.panel.times[windows.starts[:, None] + steps]
-        return mine[same.all(axis=1)], windows.starts[same.all(axis=1)]
+        same = self.panel.times[true_starts[:, None] + steps] == rows.panel.times[windows.starts[:, None] + steps]
+        return true_starts[same.all(axis=1)], windows.starts[same.all(axis=1)]
 
     def check_scored(self) -> Check:
         """Whether the forecasts that the run was scored by are those that its networks make of these rows."""
@@ -202,10 +207,10 @@ class _AuditedRun:
         both = again.merge(on_file, on=["unique_id", "ds", "cutoff"], suffixes=("", " on file"))
         differences = [] if len(both) else ["none of them is of these series and times"]
         for name in self.models:
-            apart = (both[name] - both[f"{name} on file"]).abs()
-            apart = apart.where(~both["unique_id"].isin(self.rows.angles), np.minimum(apart, TURN - apart))
-            size = both["spread"] * (both[name].abs() if self.rows.logged else 1)
-            for _, first in both[~(apart <= _ROUNDING * size)].head(1).iterrows():
+            distance = (both[name] - both[f"{name} on file"]).abs()
+            distance = distance.where(~both["unique_id"].isin(self.rows.angles), np.minimum(distance, TURN - distance))
+            unit = both["spread"] * (both[name].abs() if self.rows.logged else 1)
+            for _, first in both[~(distance <= _ROUNDING * unit)].head(1).iterrows():
                 differences.append(
                     f"from the origin {format_time(first['cutoff'])}, {name} had forecast "
                     f"{first[f'{name} on file']:.6g} of {first['unique_id']!r} for {format_time(first['ds'])}, "

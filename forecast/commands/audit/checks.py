@@ -139,12 +139,12 @@ def scaler_difference(one: Scaler, other: Scaler) -> str | None:
     if (one.columns, one.series_ids) != (other.columns, other.series_ids):
         return "it has other columns or series"
     for what in ("mean", "scale"):
-        mine, theirs = getattr(one, what), getattr(other, what)
-        index = first_unequal(mine, theirs)
+        statistic, other_statistic = getattr(one, what), getattr(other, what)
+        index = first_unequal(statistic, other_statistic)
         if index is not None:
             series, column = one.series_ids[index[0]], one.columns[index[1]]
             of_series = f" in series {series!r}" if len(one.series_ids) > 1 else ""
-            return f"the {what} of {column!r}{of_series} is {theirs[index]:.6g}, and {mine[index]:.6g}"
+            return f"the {what} of {column!r}{of_series} is {other_statistic[index]:.6g}, and {statistic[index]:.6g}"
     return None if (one.logged == other.logged).all() else "it takes the logarithm of other columns"
 
 

@@ -54,7 +54,7 @@ class Findings:
         gradients: The norm of the gradient by lag, the newest step first, by network, [L].
         columns: The importance of each input.
         parts: The importance of each part of the lookback.
-        check: Whether a shorter lookback would do; None if that was not asked.
+        check: How a shorter lookback compares; None if that was not checked.
     """
 
     run: Run
@@ -119,9 +119,8 @@ class Findings:
 
 
 def _memory_to_json(memory: Memory) -> dict[str, Any]:
-    half_lives = None if memory.half_lives is None else [round(float(life), 3) for life in memory.half_lives]
-    saturation = {gate: asdict(shares) for gate, shares in memory.saturation.items()}
-    return {"layer": memory.layer, "half_lives": half_lives, "saturation": saturation, "dead_units": memory.dead_units}
+    half_lives = None if memory.half_lives is None else [round(life, 3) for life in memory.half_lives.tolist()]
+    return asdict(memory) | {"half_lives": half_lives}
 
 
 def describe_span(clock: Clock, steps: float) -> str:

@@ -128,10 +128,10 @@ def permutation_importance(
     orders = [rng.permutation(len(window)) for _ in range(_SHUFFLES)]
     importances = {}
     for name, part in parts.items():
+        columns, known, steps = list(part.columns), list(part.ahead), part.steps or slice(None)
         growths = []
         for order in orders:
             shuffled, ahead = window.copy(), future.copy()
-            columns, known, steps = list(part.columns), list(part.ahead), part.steps or slice(None)
             shuffled[:, steps, columns] = window[order][:, steps, columns]
             ahead[:, :, known] = future[order][:, :, known]
             growths.append(float(np.abs(forecast(shuffled, ahead) - y_true).mean()) / error - 1 if error else 0.0)

@@ -148,7 +148,7 @@ def _typical_panel(run: Run) -> Panel:
 
 
 def _write_network(run: Run, shape: Shape, statistics: Statistics, format: Format, folder: Path) -> str:
-    """Write the network, all members of an ensemble in one; its file or folder."""
+    """Write the network, which is the mean of an ensemble's members; the name of its file or folder."""
     config, weights = run.config.network, run.forecast_weights
     if format == "onnx" and run.runtime_of(weights) != ONNX:
         raise ConfigError(
@@ -212,7 +212,7 @@ def _none_if_infinite(limits: Floats) -> list[list[float | None]]:
 
 
 def _example(newest: NewestRows, longest_fill: int, inputs: Collection[str]) -> dict[str, Any]:
-    """What the network is fed for a forecast, and of what series and steps that is."""
+    """The inputs of the network for some forecasts, and the series, the cut-off and the times of each."""
     rows, windows = newest.rows, newest.windows
     picked = np.arange(min(len(windows), _SHOWN))
     filled = [fill_forward(rows.panel, longest_fill, column)[0] for column in range(len(rows.panel.columns))]

@@ -114,12 +114,12 @@ def forecast_in_units(
     ``ops`` are those of a back end. ``forecast`` is [B, H, D], or quantiles [B, H, D, Q]; ``series`` holds the index of
     each window's series, [B], and is None where there is one.
     """
-    d, bounds, behind = shape.targets, statistics.bounds, [1] if quantiles else []
+    d, bounds, quantile_axis = shape.targets, statistics.bounds, [1] if quantiles else []
     mean, deviation, low, high, circular = (
-        _of_windows(ops, part[:, :d].reshape(-1, d, *behind), series)
+        _of_windows(ops, part[:, :d].reshape(-1, d, *quantile_axis), series)
         for part in (statistics.mean, statistics.scale, bounds.low, bounds.high, bounds.circular)
     )
-    logged = statistics.logged[:d].reshape(-1, *behind)
+    logged = statistics.logged[:d].reshape(-1, *quantile_axis)
     values = unscale(ops, ops.cast(forecast, "float64"), mean, deviation, logged)
     if np.isfinite(bounds.low).any():
         values = ops.maximum(values, low)
@@ -129,9 +129,9 @@ def forecast_in_units(
 
 
 def _of_windows(ops: Any, statistic: Floats | Flags, series: Array | None) -> Array:
-    """A statistic [S, C, ...] of each window's series, [B, 1, C, ...]."""
-    beside = statistic[:, None]
-    return beside if series is None else ops.take(beside, series, axis=0)
+    """The statistic [S, C, ...] of each window's series, [B, 1, C, ...]; [1, 1, C, ...] where there is one series."""
+    for_all_steps = statistic[:, None]
+    return for_all_steps if series is None else ops.take(for_all_steps, series, axis=0)
 
 
 def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Weights], statistics: Statistics) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-# Of more series the README would be a long list of names, which export.json has too.
+# More series would make the README a long list of names; export.json has them all.
 _MOST_LISTED = 10
 
 

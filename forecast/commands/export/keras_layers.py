@@ -39,7 +39,7 @@ class ScaledInputs(_WithStatistics):
     """`scaled_inputs` as a layer, from inputs in measurement units."""
 
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """The scaled inputs in float32, and the series, which are all the first where there is one."""
+        """The scaled inputs in float32, and the index of each window's series, 0 where there is one series."""
         past = inputs["past"]
         series = ops.cast(inputs["series"] if "series" in inputs else ops.zeros_like(past[:, 0, 0]), "int32")
         return scaled_inputs(ArrayOps, self.windows, self.statistics, inputs) | {"series": series}

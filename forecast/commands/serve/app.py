@@ -147,7 +147,7 @@ async def _respond(request: Request, service: Service, limits: Limits) -> bytes:
 
 
 async def _read_body(request: Request, most: int) -> bytes:
-    """The body of a request; a client's declared size is not trusted: the bytes are counted as they come."""
+    """The body of a request. Its bytes are counted as they come, for a client may declare another size."""
     error = _refused(413, f"The body is larger than {most:,} bytes.", "Send fewer rows.")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:

@@ -42,11 +42,8 @@ class _Warnings(NullProgress):
 class Service:
     """A run with its networks, and a thread that makes forecasts.
 
-    Requests that come while it is at work are computed together, in one call of each network.
-
-    Args:
-        run: A run. Nothing of its folder is read again.
-        reader: Reads the requests.
+    Requests that come while it is at work are computed together, in one call of each network. Nothing of the run's
+    folder is read again.
 
     Raises:
         RunError: If the run is damaged.
@@ -63,10 +60,8 @@ class Service:
     def submit(self, body: bytes) -> Future[bytes]:
         """The response to a request, as JSON: the forecast after its last row, as `predict` makes it, and warnings.
 
-        Args:
-            body: The request. While it waits, it can be cancelled.
-
-        The future raises a `DataError` if the request cannot be read, or its rows do not fit the run.
+        The request can be cancelled while it waits. The future raises a `DataError` if the request cannot be read, or
+        its rows do not fit the run.
         """
         response: Future[bytes] = Future()
         self._waiting.put((body, response))
@@ -125,7 +120,7 @@ class Batch:
 
     Args:
         network: Computes the forecasts, once.
-        requests: Rows, each with the first rows of its windows, ascending.
+        requests: The rows of each request, and the first rows of its windows, ascending.
     """
 
     def __init__(self, network: Runtime, requests: Sequence[tuple[RowSource, Ints]]) -> None:

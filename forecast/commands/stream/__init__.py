@@ -58,5 +58,5 @@ def command(
                     print_csv(content.split(b"\n", 1)[1] if has_header else content)
                     has_header = True
                 sys.stdout.flush()
-        except BrokenPipeError:  # whoever read the forecasts has seen enough
+        except BrokenPipeError:  # the program that reads the forecasts has ended
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

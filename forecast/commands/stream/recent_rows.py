@@ -48,7 +48,7 @@ class RecentRows:
     states: States = field(default_factory=dict)
 
     def contains(self, time: np.datetime64, values: Floats) -> bool:
-        """Whether this very row is among them."""
+        """Whether a row with this time and these values is among them."""
         row = int(np.searchsorted(self.times, time))
         if row == len(self.times) or self.times[row] != time:
             return False
@@ -79,7 +79,7 @@ class RecentRows:
         return replace(self, times=times[-most:], values=rows[-most:])
 
     def _with_measurements(self, time: np.datetime64, values: Floats) -> RecentRows:
-        """The rows with the measurements of one of which only the known part was there."""
+        """The rows, with the measurements of a row that so far held only what is known ahead."""
         n = self.n_known
         row = count_measured(self.values, n)
         if n and row < len(self.times) and time == self.times[row] and not np.isnan(values[:-n]).all():
@@ -155,7 +155,7 @@ def _weights_hash(run: Run) -> str:
 
 
 def _most_bytes(run: Run, most_rows: int, n_columns: int) -> int:
-    """Bytes of the file at most: of each series its rows, and the states of the model and the baseline."""
+    """The most bytes of the file: the rows of each series, and the states of the model and the baseline."""
     network = run.config.network
     n_states = 2 * run.config.training.ensemble * len(CELLS[network.cell].states) * sum(network.units)
     numbers = most_rows * (2 + n_columns) + (n_states if network.stateful else 0)
