@@ -91,10 +91,10 @@ class Section:
 
 def picture_of(title: str, wide: PlotFigure, narrow: PlotFigure) -> Picture:
     """A plot for the page, drawn for screens and again for phones, where the letters of the first are too small."""
-    return Picture(title, wide.note, svg_image(wide), svg_image(narrow))
+    return Picture(title, wide.note, _svg_image(wide), _svg_image(narrow))
 
 
-def svg_image(figure: PlotFigure) -> Image:
+def _svg_image(figure: PlotFigure) -> Image:
     """A figure as SVG."""
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
     # Curves to a hundredth of a point: a third of the bytes are digits that no eye can see.

@@ -454,17 +454,18 @@ def plot_residuals(
     """The residuals of one series over time, how they are distributed, and whether they correlate with their past."""
     stacked = size.columns < 3
     figure = PlotFigure(size, size.height * (1.75 if stacked else 1.25))
-    axes = figure.subplot_mosaic("T;S;L" if stacked else "TT;SL")
-    _draw_over_time(axes["T"], residuals, labels)
-    format_axes(axes["T"], residuals.times, size.max_ticks())
-    axes["T"].set_ylabel(labels.with_unit("residual"))
-    axes["T"].set_title("One step ahead, over the test span")
-    _draw_distribution(axes["S"], residuals.every[np.isfinite(residuals.every)])
-    axes["S"].set_xlabel(labels.with_unit("residual"))
-    axes["S"].set_title("All steps ahead")
-    _draw_autocorrelation(axes["L"], residuals)
-    axes["L"].set_xlabel(f"{labels.steps} apart")
-    axes["L"].set_title("One step ahead, with its own past")
+    mosaic: list[Any] = [["time"], ["size"], ["lag"]] if stacked else [["time", "time"], ["size", "lag"]]
+    axes = figure.subplot_mosaic(mosaic)
+    _draw_over_time(axes["time"], residuals, labels)
+    format_axes(axes["time"], residuals.times, size.max_ticks())
+    axes["time"].set_ylabel(labels.with_unit("residual"))
+    axes["time"].set_title("One step ahead, over the test span")
+    _draw_distribution(axes["size"], residuals.every[np.isfinite(residuals.every)])
+    axes["size"].set_xlabel(labels.with_unit("residual"))
+    axes["size"].set_title("All steps ahead")
+    _draw_autocorrelation(axes["lag"], residuals)
+    axes["lag"].set_xlabel(f"{labels.steps} apart")
+    axes["lag"].set_title("One step ahead, with its own past")
     figure.add_head(
         labels.subject(unique_id),
         f"residuals of the {model_name(labels.model)}",
