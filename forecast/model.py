@@ -183,14 +183,16 @@ class Model:
             writer.write_frame(HISTORY[network], pd.concat(histories, ignore_index=True))
 
     @classmethod
-    def load(cls, run: Run, network: str = "model", lookback: int | None = None, carried: int | None = None) -> Model:
+    def load(
+        cls, run: Run, network: str = "model", lookback: int | None = None, stateful_series: int | None = None
+    ) -> Model:
         """A network of a run.
 
         Args:
             run: A run.
             network: Which of its networks: ``model``, ``baseline`` or ``refit``.
             lookback: Steps that it sees; None for the run's own.
-            carried: For how many series side by side it carries its state; None if it carries none.
+            stateful_series: For how many series side by side it carries its state; None if it carries none.
 
         Raises:
             RunError: If the weights are damaged, or not those of this network, or it cannot be computed.
@@ -200,7 +202,7 @@ class Model:
         runs_on = run.runtime_of(network)
         try:
             members = [
-                Member(weights, RUNTIMES[runs_on](config, shape, weights, carried), runs_on)
+                Member(weights, RUNTIMES[runs_on](config, shape, weights, stateful_series), runs_on)
                 for weights in split_members(run.weights(network), run.config.training.ensemble)
             ]
         except ConfigError as error:  # of a network that no training can have made
@@ -247,7 +249,7 @@ class Model:
 
 
 def load_models(
-    run: Run, network: str = "model", lookback: int | None = None, carried: int | None = None
+    run: Run, network: str = "model", lookback: int | None = None, stateful_series: int | None = None
 ) -> dict[str, Model]:
     """The models of a run by column: the model, and the vanilla RNN if one stands beside it.
 
@@ -255,13 +257,13 @@ def load_models(
         run: A run.
         network: Whose weights the model gets: ``model`` or ``refit``.
         lookback: Steps that they see; None for the run's own.
-        carried: For how many series side by side they carry their state; None if they carry none.
+        stateful_series: For how many series side by side they carry their state; None if they carry none.
 
     Raises:
         RunError: If the weights are damaged, or not those of these networks.
     """
     networks = [network if name == "model" else name for name in network_configs(run.config)]
-    models = [Model.load(run, name, lookback, carried) for name in networks]
+    models = [Model.load(run, name, lookback, stateful_series) for name in networks]
     return {model.name: model for model in models}
 
 

@@ -204,7 +204,7 @@ class Network:
         """
         window, centre, scale = self.normalise(past)
         last = self.encode(self.embed(window), states)
-        carried = [list(of_layer) for of_layer in last]
+        final = [list(of_layer) for of_layer in last]
         if self.config.decode == "direct":
             forecast = self.direct(last)
         elif self.config.decode == "parallel":
@@ -219,7 +219,7 @@ class Network:
             # The centre first: what Keras's sum finds second it takes for a bias along the second axis, where the batch
             # has as many windows as the horizon has steps.
             forecast = self.beside_forecast(centre) + forecast
-        return forecast, carried
+        return forecast, final
 
     def normalise(self, past: Array) -> tuple[Array, Array | None, Array | None]:
         """The window with each measured channel centred and scaled; centre and scale [B, 1, D + P], where there are."""

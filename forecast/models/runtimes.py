@@ -44,22 +44,22 @@ class Runtime(Protocol):
         """
 
 
-def _onnx(config: NetworkConfig, shape: Shape, weights: Weights, carried: int | None) -> Runtime:
+def _onnx(config: NetworkConfig, shape: Shape, weights: Weights, stateful_series: int | None) -> Runtime:
     from forecast.models.backends.onnx import OnnxRuntime, graph_of
 
-    return OnnxRuntime(graph_of(config, shape, weights, carrying=carried is not None), shape)
+    return OnnxRuntime(graph_of(config, shape, weights, stateful=stateful_series is not None), shape)
 
 
-def _keras(config: NetworkConfig, shape: Shape, weights: Weights, carried: int | None) -> Runtime:
+def _keras(config: NetworkConfig, shape: Shape, weights: Weights, stateful_series: int | None) -> Runtime:
     from forecast.models.backends.keras import KerasRuntime, filled_network
 
-    return KerasRuntime(filled_network(config, shape, weights, carried), shape, carried)
+    return KerasRuntime(filled_network(config, shape, weights, stateful_series), shape, stateful_series)
 
 
-def _numpy(config: NetworkConfig, shape: Shape, weights: Weights, carried: int | None) -> Runtime:
+def _numpy(config: NetworkConfig, shape: Shape, weights: Weights, stateful_series: int | None) -> Runtime:
     from forecast.models.backends.numpy import NumpyRuntime
 
-    del carried
+    del stateful_series
     return NumpyRuntime(config, shape, weights)
 
 

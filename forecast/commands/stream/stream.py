@@ -178,8 +178,8 @@ class Stream:
             RunError: If a saved state is of another network.
         """
         if not self._models:
-            lookback, carried = (1, rows.panel.n_series) if self.carries_states else (None, None)
-            self._models = load_models(self.run, self.run.forecast_weights, lookback, carried)
+            lookback, stateful_series = (1, rows.panel.n_series) if self.carries_states else (None, None)
+            self._models = load_models(self.run, self.run.forecast_weights, lookback, stateful_series)
         if not self.carries_states:
             return recent, forecasters(self._models, rows)
         data = self.run.config.data

@@ -251,7 +251,7 @@ def set_weights(network: keras.Model, weights: Mapping[str, NDArray[np.float32]]
 
 
 def filled_network(
-    config: NetworkConfig, shape: Shape, weights: Mapping[str, NDArray[np.float32]], carried: int | None = None
+    config: NetworkConfig, shape: Shape, weights: Mapping[str, NDArray[np.float32]], stateful_series: int | None = None
 ) -> keras.Model:
     """A trained network.
 
@@ -259,12 +259,14 @@ def filled_network(
         config: A resolved configuration.
         shape: Sizes of its windows.
         weights: What `weights_of` returned.
-        carried: For how many series side by side it carries its state; None if it carries none.
+        stateful_series: For how many series side by side it carries its state; None if it carries none.
 
     Raises:
         RunError: If names or shapes of the weights are not those of the network.
     """
-    network = build_network(config.model_copy(update={"stateful": carried is not None}), shape, 0, carried)
+    network = build_network(
+        config.model_copy(update={"stateful": stateful_series is not None}), shape, 0, stateful_series
+    )
     set_weights(network, weights)
     return network
 

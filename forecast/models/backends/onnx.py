@@ -471,7 +471,7 @@ _NATIVE: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-def graph_of(config: NetworkConfig, shape: Shape, weights: Weights, carrying: bool = False) -> bytes:
+def graph_of(config: NetworkConfig, shape: Shape, weights: Weights, stateful: bool = False) -> bytes:
     """The network as the bytes of an ONNX model.
 
     Inputs are ``past`` [B, L, F], and, where the network reads them, ``future`` [B, H, K] and ``series`` [B]; the
@@ -481,13 +481,13 @@ def graph_of(config: NetworkConfig, shape: Shape, weights: Weights, carrying: bo
         config: A resolved configuration.
         shape: Sizes of input and output.
         weights: By name, as `forecast.models.network.weight_shapes` lists them.
-        carrying: Whether the states of the layers before the first step are inputs too, ``state_1`` …, each [B, U],
+        stateful: Whether the states of the layers before the first step are inputs too, ``state_1`` …, each [B, U],
             and those after the last step outputs, ``new_state_1`` ….
     """
     graph = Graph()
     ops = OnnxOps(graph, config, shape, weights)
     n_states = len(ops.cell.states)
-    names = [f"state_{number + 1}" for number in range(n_states * len(config.units))] if carrying else []
+    names = [f"state_{number + 1}" for number in range(n_states * len(config.units))] if stateful else []
     states = [
         [Value(graph, name) for name in names[first : first + n_states]] for first in range(0, len(names), n_states)
     ]
