@@ -254,10 +254,6 @@ def check_metrics(metrics: JsonObject) -> None:
 def scaler_from_json(content: bytes, path: Path) -> Scaler:
     """The scaler whose `to_record` was saved.
 
-    Args:
-        content: The file.
-        path: Where it is, for messages.
-
     Raises:
         RunError: If it has other keys or other shapes, or a scale that is not positive and finite.
     """
