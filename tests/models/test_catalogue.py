@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from configs import plain_config
 from forecast.config import nest
 from forecast.errors import ConfigError
-from forecast.models.catalogue import MODELS, configure
+from forecast.models.catalogue import MODELS, configure, network_configs
 from forecast.models.cells import CELLS
 
 
@@ -108,3 +109,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         configure(file=tmp_path / "none.toml")
     with pytest.raises(ConfigError, match="Is a directory"):
         configure(file=tmp_path)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_stands_beside_a_model_is_a_vanilla_rnn(name: str) -> None:
+    networks = network_configs(plain_config(**nest(MODELS[name].parts)["network"] | {"model": name, "segment": 1}))
+    baseline = networks.get("baseline", networks["model"])
+    assert (baseline.cell, baseline.activation) == ("rnn", "tanh")
