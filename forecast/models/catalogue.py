@@ -113,7 +113,7 @@ MODELS: dict[str, Preset] = {
     ),
     "mingru": Preset(
         "One minGRU layer: a GRU whose gate does not see the state (Feng et al. 2024).",
-        {"cell": "mingru", "units": (64,), "activation": "linear"},
+        {"cell": "mingru", "units": (64,)},
     ),
     "bi-lstm": Preset(
         "An LSTM layer from each end of the window (Schuster & Paliwal 1997).",

@@ -6,9 +6,10 @@ estimates, the allowed values of the setting ``cell``, the tables of the benchma
 
 In a `step`, ``x`` is the input's projection onto all parts, [B, G * U], which is made for all steps at once; ``w`` are
 the weights by name, ``s`` the states by name, each [B, U]. The ops are those of a back end: besides + - * and /,
-``split``, ``exp``, ``maximum``, ``recurrent_matmul`` (a product with h′, on which recurrent dropout acts), and the two
-functions that the settings ``activation`` (tanh unless told otherwise) and ``recurrent_activation`` (σ, the logistic
-function) choose. In the equations [a, b] is concatenation, ∘ the elementwise product, h′ the state before the step.
+``split``, ``exp``, ``sqrt``, ``tanh``, ``sigmoid``, ``softplus``, ``maximum``, ``minimum``, ``recurrent_matmul`` (a
+product with h′, on which recurrent dropout acts), and the two functions that the settings ``activation`` (tanh unless
+told otherwise) and ``recurrent_activation`` (σ, the logistic function) choose. In the equations [a, b] is
+concatenation, ∘ the elementwise product, h′ the state before the step.
 
 In teaching texts the forget gate is also called keep, the input gate write, the output gate read, and the cell state S.
 """
@@ -41,7 +42,7 @@ class Cell:
     forget_gate: ClassVar[str | None] = None
     # The blocks of the kernels, side by side, each U wide. A part called "forget" starts with bias 1.
     parts: ClassVar[tuple[str, ...]]
-    # Whether the parts see the output of the step before through ``recurrent_kernel``.
+    # Whether the parts see the output of the step before through ``recurrent_kernel`` [U, G * U].
     sees_output: ClassVar[bool] = True
 
     def weight_shapes(self, features: int, units: int, use_bias: bool) -> dict[str, tuple[int, ...]]:
@@ -223,7 +224,7 @@ class MinGRU(Cell):
 
     z = σ(W_z x + b_z)   h̃ = W_h x + b_h   h = (1 − z)∘h′ + z∘h̃
 
-    The paper's candidate is linear: the preset ``mingru`` sets ``activation`` so.
+    The candidate has no activation, in the paper and here.
     """
 
     gates, forget_gate = ("update", "keep"), "keep"
@@ -233,7 +234,7 @@ class MinGRU(Cell):
     def step(self, ops: Any, w: Weights, x: Array, s: States) -> dict[str, Array]:
         """One step from x [B, 2U]."""
         z, candidate = ops.split(x, 2)
-        z, candidate = ops.recurrent_activation(z), ops.activation(candidate)
+        z = ops.recurrent_activation(z)
         hidden = (1 - z) * s["hidden"] + z * candidate
         return {"update": z, "keep": 1 - z, "candidate": candidate, "hidden": hidden}
 

@@ -10,9 +10,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from forecast.config import Config
 from forecast.errors import ConfigError, RunError, phrase
-from forecast.runs.documents import LARGEST_DOCUMENT, parse_json
+from forecast.runs.documents import LARGEST_DOCUMENT, config_from_json
 from forecast.runs.files import path_aside, read_within
 from forecast.runs.run import LARGEST_PRELOADED, PRELOADED, Run, open_checked, read_manifest
 
@@ -70,7 +69,7 @@ def open_run(path: Path) -> Run:
         name = path.name.removeprefix(".").removesuffix(".training")
         raise RunError(f"The run {path} is not finished.", f"Continue it with: {resume_command(name, path.parent)}")
     with open_checked(path, "config.json", manifest["files"], LARGEST_DOCUMENT) as file:
-        config = Config.from_sections(parse_json(file.read(), path / "config.json"))
+        config = config_from_json(file.read(), path / "config.json")
     return Run(path, manifest, config)
 
 

@@ -76,7 +76,6 @@ def slstm(weights: Weights, x: Array, h: Array, c: Array, n: Array, m: Array) ->
 
 
 def mingru(weights: Weights, x: Array, h: Array) -> list[Array]:
-    """With the candidate of the paper, which is linear."""
     z, candidate = np.split(x @ weights["kernel"] + weights["bias"], 2, axis=-1)
     return [(1 - sigmoid(z)) * h + sigmoid(z) * candidate]
 
@@ -105,14 +104,6 @@ ORACLES: dict[str, Step] = {
     "mingru": mingru,
 }
 
-# What an oracle asks for beside its variant.
-SETTINGS: dict[str, dict[str, Any]] = {"mingru": {"activation": "linear"}}
-
-
-def arguments_of(variant: str) -> dict[str, Any]:
-    """The settings of a variant, by the names of the configuration."""
-    return variants()[variant] | SETTINGS.get(variant, {})
-
 
 def reference_of(variant: str) -> Step:
     """The equations of a variant; of one that has none here, its declared step in NumPy."""
@@ -121,7 +112,7 @@ def reference_of(variant: str) -> Step:
 
 def declared_step(variant: str) -> Step:
     """What a variant declares, in NumPy."""
-    config = plain_config(**arguments_of(variant)).network
+    config = plain_config(**variants()[variant]).network
     cell, ops = cell_of(config), NumpyOps(config, {})
 
     def step(weights: Weights, x: Array, *states: Array) -> list[Array]:

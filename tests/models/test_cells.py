@@ -8,7 +8,7 @@ import pytest
 from forecast.errors import ConfigError
 from forecast.models.backends.numpy import NumpyOps
 from forecast.models.cells import CELLS, cell_named, cell_of
-from references import ORACLES, arguments_of, declared_step, states_of, variants
+from references import ORACLES, declared_step, states_of, variants
 from samples import parts
 
 FEATURES, UNITS, BATCH = 3, 4, 5
@@ -18,7 +18,7 @@ FEATURES, UNITS, BATCH = 3, 4, 5
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_declared_step_is_that_of_the_equations(variant: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    cell = cell_of(parts(**arguments_of(variant)))
+    cell = cell_of(parts(**variants()[variant]))
     shapes = cell.weight_shapes(FEATURES, UNITS, use_bias=True)
     weights = {name: rng.normal(0, 0.7, shape) for name, shape in shapes.items()}
     x, states = rng.normal(size=(BATCH, FEATURES)), states_of(variant, BATCH, UNITS, seed)
@@ -34,7 +34,7 @@ def test_the_equations_are_those_of_cells_that_there_are() -> None:
 @pytest.mark.parametrize("variant", variants())
 def test_a_declaration_is_whole(variant: str, use_bias: bool) -> None:
     rng = np.random.default_rng(0)
-    config = parts(**arguments_of(variant))
+    config = parts(**variants()[variant])
     cell, ops = cell_of(config), NumpyOps(config, {})
     shapes = cell.weight_shapes(FEATURES, UNITS, use_bias)
     width = len(cell.parts) * UNITS

@@ -15,7 +15,7 @@ from forecast.data.prepare import prepare
 from forecast.errors import ConfigError
 from forecast.models.backends.keras import build_network, set_weights, weights_of
 from forecast.models.network import Shape, shape_of, training_bytes
-from references import ORACLES, arguments_of, cell_by_hand, run_by_hand
+from references import ORACLES, cell_by_hand, run_by_hand, variants
 from samples import BATCH, DECODE, NORMALISE, PLAIN, SEGMENT, SHAPE, forecast, inputs_of, parts, random_weights, tiny
 
 
@@ -110,7 +110,7 @@ def test_noise_on_a_flat_window_is_not_blown_up(kind: str) -> None:
 @pytest.mark.parametrize("variant", ORACLES)
 @pytest.mark.parametrize("unroll", [True, False])
 def test_cells_are_those_of_the_papers(variant: str, units: tuple[int, ...], unroll: bool) -> None:
-    network = build_network(parts(units=units, unroll=unroll, **arguments_of(variant)), PLAIN, seed=1)
+    network = build_network(parts(units=units, unroll=unroll, **variants()[variant]), PLAIN, seed=1)
     weights, inputs = random_weights(network), inputs_of(PLAIN)
     state = run_by_hand(variant, weights, inputs["past"], len(units))[-1][0]
     expected = (state @ weights["head/kernel"] + weights["head/bias"])[:, :, None]
@@ -137,7 +137,7 @@ def test_segments_are_embedded_and_the_oldest_is_filled_with_the_oldest_row() ->
 
 @pytest.mark.parametrize("variant", ORACLES)
 def test_recursive_feeds_each_forecast_back(variant: str) -> None:
-    network = build_network(parts(**arguments_of(variant), decode="recursive"), SHAPE, seed=1)
+    network = build_network(parts(**variants()[variant], decode="recursive"), SHAPE, seed=1)
     weights, inputs = random_weights(network), inputs_of(SHAPE)
     state = run_by_hand(variant, weights, inputs["past"])[0]
     step, held = cell_by_hand(variant, weights, "1"), inputs["past"][:, -1, SHAPE.targets : SHAPE.targets + 1]
@@ -152,7 +152,7 @@ def test_recursive_feeds_each_forecast_back(variant: str) -> None:
 
 @pytest.mark.parametrize("variant", ORACLES)
 def test_parallel_asks_for_each_step_from_the_last_state(variant: str) -> None:
-    network = build_network(parts(**arguments_of(variant), decode="parallel"), SHAPE, seed=1)
+    network = build_network(parts(**variants()[variant], decode="parallel"), SHAPE, seed=1)
     weights, inputs = random_weights(network), inputs_of(SHAPE)
     state = run_by_hand(variant, weights, inputs["past"])[0]
     step = cell_by_hand(variant, weights, "1")

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 import forecast
+from checks import assert_all_compute, rows_of, weights_for
 from forecast import Run, Settings
-from forecast.config import NetworkConfig
 from forecast.data.prepare import Rows, encode, windows_of
 from forecast.model import load_models
 from forecast.models.activations import ACTIVATIONS
@@ -28,8 +28,8 @@ from forecast.models.network import Network, Shape, gather_windows, weight_shape
 from forecast.models.runtimes import KERAS, ONNX, RUNTIMES
 from forecast.progress import NullProgress
 from forecast.runs.rows import new_panel
-from references import arguments_of, variants
-from rounding import forecast_with_bound, with_bounds
+from references import variants
+from rounding import with_bounds
 from samples import DECODE, NORMALISE, ArrayRows, parts
 
 # A lookback that is no multiple of the segment, two targets, a covariate, three columns known ahead, four series.
@@ -57,41 +57,10 @@ DESIGNS: dict[str, tuple[dict[str, Any], Shape]] = {
 }
 
 
-def rows_of(shape: Shape, n_rows: int = 60) -> ArrayRows:
-    rng = np.random.default_rng(1)
-    values = rng.normal(size=(n_rows, shape.features)).astype(np.float32)
-    return ArrayRows(values, np.sort(rng.integers(0, shape.series, n_rows)))
-
-
-def weights_for(config: NetworkConfig, shape: Shape) -> dict[str, np.ndarray]:
-    """Fresh weights, of which each is moved a little, biases included."""
-    rng = np.random.default_rng(0)
-    network = build_network(config.model_copy(update={"stateful": False}), shape, seed=3)
-    weights = {name: array + rng.normal(0, 0.2, array.shape) for name, array in weights_of(network).items()}
-    assert {name: array.shape for name, array in weights.items()} == weight_shapes(config, shape)
-    return {name: array.astype(np.float32) for name, array in weights.items()}
-
-
-def assert_all_compute(config: NetworkConfig, shape: Shape) -> None:
-    """All runtimes compute what the network is, to float32 rounding."""
-    weights, rows, starts = weights_for(config, shape), rows_of(shape), np.array([0, 7, 21, 22, 39])
-    past, future, _ = gather_windows(rows, starts, shape)
-    fed = {"past": past, "future": future, "series": rows.identity[starts]}
-    exact, bound = forecast_with_bound(config, shape, weights, fed)
-    quantiles = (len(config.quantiles),) if config.quantiles else ()
-    assert exact.shape == (5, shape.horizon, shape.targets, *quantiles)
-    assert np.abs(exact).max() > 0.05
-    assert bound.max() < 1e-4 * np.abs(exact).max()
-    for name, make in RUNTIMES.items():
-        forecasts = make(config, shape, weights, None).forecast(rows, starts)
-        assert (forecasts.shape, forecasts.dtype) == (exact.shape, np.float32)
-        assert (np.abs(forecasts - exact) <= bound).all(), name
-
-
 @pytest.mark.parametrize(("settings", "shape"), DESIGNS.values(), ids=DESIGNS)
 @pytest.mark.parametrize("variant", variants())
 def test_all_compute_every_cell(variant: str, settings: dict[str, Any], shape: Shape) -> None:
-    assert_all_compute(parts(**{**arguments_of(variant), **settings}), shape)
+    assert_all_compute(parts(**{**variants()[variant], **settings}), shape)
 
 
 @pytest.mark.parametrize("decode", DECODE)
@@ -124,7 +93,7 @@ def test_many_windows_are_forecast_in_their_order_whatever_the_batch(runtime: st
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("variant", variants())
 def test_no_window_gives_no_forecast(variant: str, runtime: str) -> None:
-    config = parts(units=(3,), **arguments_of(variant))
+    config = parts(units=(3,), **variants()[variant])
     weights = {name: np.ones(size, np.float32) for name, size in weight_shapes(config, SHAPE).items()}
     y_pred = RUNTIMES[runtime](config, SHAPE, weights, None).forecast(rows_of(SHAPE), np.zeros(0, int))
     assert y_pred.shape == (0, 7, 2)
@@ -133,7 +102,7 @@ def test_no_window_gives_no_forecast(variant: str, runtime: str) -> None:
 @pytest.mark.parametrize("variant", variants())
 def test_a_carried_state_is_carried_by_all(variant: str) -> None:
     shape = Shape(lookback=2, horizon=3, targets=1, covariates=1, known=0, series=2)
-    config = parts(units=(4, 3), stateful=True, **arguments_of(variant))
+    config = parts(units=(4, 3), stateful=True, **variants()[variant])
     weights, rows = weights_for(config, shape), ArrayRows(rows_of(shape).inputs, np.repeat([0, 1], 30))
     starts = [np.array([first, 30 + first]) for first in (0, 2, 4, 6, 8)]
 

@@ -130,7 +130,9 @@ class RecurrentCell(keras.layers.Layer):  # type: ignore[misc]
 
     # The operations of a declared step, as `forecast.models.cells` names them.
 
-    matmul, exp, maximum = staticmethod(ops.matmul), staticmethod(ops.exp), staticmethod(ops.maximum)
+    matmul, exp, sqrt, tanh, sigmoid, softplus, maximum, minimum = map(
+        staticmethod, (ops.matmul, ops.exp, ops.sqrt, ops.tanh, ops.sigmoid, ops.softplus, ops.maximum, ops.minimum)
+    )
 
     @staticmethod
     def split(value: Any, parts: int) -> list[Any]:

@@ -82,6 +82,9 @@ class Value:
     def __truediv__(self, other: Any) -> Value:
         return self._with("Div", other)
 
+    def __rtruediv__(self, other: Any) -> Value:
+        return self._with("Div", other, swapped=True)
+
     def __matmul__(self, other: Any) -> Value:
         return self._with("MatMul", other)
 

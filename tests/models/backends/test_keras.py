@@ -16,7 +16,7 @@ from forecast.models.backends.tensorflow import keras, tf
 from forecast.models.catalogue import MODELS, configure
 from forecast.models.cells import CELLS
 from forecast.models.network import Shape
-from references import ORACLES, arguments_of, run_by_hand
+from references import ORACLES, run_by_hand, variants
 from samples import (
     BATCH,
     DECODE,
@@ -220,7 +220,7 @@ def test_penalties_are_added_to_the_loss() -> None:
 @pytest.mark.parametrize("units", [(4,), (4, 3)])
 @pytest.mark.parametrize("variant", ORACLES)
 def test_the_penalty_of_the_outputs_is_that_of_the_outputs_alone(variant: str, units: tuple[int, ...]) -> None:
-    config = parts(units=units, activity_regularizer=0.5, **arguments_of(variant))
+    config = parts(units=units, activity_regularizer=0.5, **variants()[variant])
     network = build_network(config, PLAIN, seed=0)
     weights, inputs = random_weights(network), inputs_of(PLAIN)
     network(inputs, training=True)

@@ -8,36 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from checks import BATCH, FEATURES, STEPS, UNITS, assert_gradients, data_for, gradients, layer_of, layer_weights
 from forecast.models.backends import loops
-from forecast.models.backends.loops import Recurrence, RecurrentCell
+from forecast.models.backends.loops import Loop, Recurrence, RecurrentCell
 from forecast.models.backends.tensorflow import keras, tf
 from forecast.models.cells import CELLS
-from references import Array, Weights, arguments_of, reference_of, run, states_of, variants
-
-FEATURES, UNITS, BATCH, STEPS = 3, 4, 5, 9
+from references import reference_of, run, variants
 
 EVERY_VARIANT = pytest.mark.parametrize("variant", variants())
 LSTM, GRU = partial(RecurrentCell, "lstm"), partial(RecurrentCell, "gru")
-
-
-def layer_of(variant: str, dtype: str = "float64", seed: int = 0, **arguments: Any) -> Any:
-    """A layer over a cell, with random weights."""
-    cell = RecurrentCell(units=UNITS, dtype=dtype, **arguments_of(variant))
-    layer = Recurrence(cell, return_sequences=True, return_state=True, dtype=dtype, **arguments)
-    layer.build((BATCH, STEPS, FEATURES))
-    rng = np.random.default_rng(seed)
-    layer.set_weights([rng.normal(0, 0.7, weight.shape) for weight in layer.get_weights()])
-    return layer
-
-
-def weights_of(layer: Any) -> Weights:
-    return {variable.name: variable.numpy() for variable in layer.trainable_variables}
-
-
-def data_for(variant: str, seed: int = 1) -> tuple[Array, list[Array]]:
-    """A batch of sequences, and states to start from."""
-    sequences = np.random.default_rng(seed).normal(size=(BATCH, STEPS, FEATURES))
-    return sequences, states_of(variant, BATCH, UNITS, seed + 1)
 
 
 @EVERY_VARIANT
@@ -47,51 +26,16 @@ def test_a_cell_computes_its_equations(variant: str, loop: str, seed: int) -> No
     layer = layer_of(variant, seed=seed, loop=loop)
     sequences, states = data_for(variant, seed + 10)
     outputs, *last = layer(sequences, initial_state=[tf.constant(state) for state in states])
-    expected, expected_last = run(reference_of(variant), weights_of(layer), sequences, states)
+    expected, expected_last = run(reference_of(variant), layer_weights(layer), sequences, states)
     np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-10)
     for got, wanted in zip(last, expected_last, strict=True):
         np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-10)
 
 
-def gradients(layer: Any, sequences: Array, states: list[Array]) -> dict[str, Array]:
-    """Of a weighted sum of outputs and last states, with respect to everything."""
-    dtype = layer.compute_dtype
-    fed = [tf.constant(sequences, dtype), *(tf.constant(state, dtype) for state in states)]
-    with tf.GradientTape() as tape:
-        tape.watch(fed)
-        total = weighted(*layer(fed[0], initial_state=fed[1:]))
-    names = ["inputs", *(f"state {number}" for number in range(len(states))), *weights_of(layer)]
-    found = tape.gradient(total, [*fed, *layer.trainable_variables])
-    return {name: tf.convert_to_tensor(gradient).numpy() for name, gradient in zip(names, found, strict=True)}
-
-
-def weighted(*outputs: Any) -> Any:
-    return sum(tf.reduce_sum(part * tf.constant(_waves(part.shape), part.dtype)) for part in outputs)
-
-
-def _waves(shape: Any) -> Array:
-    return np.cos(np.arange(np.prod(shape))).reshape(shape)
-
-
 @EVERY_VARIANT
 @pytest.mark.parametrize("loop", ["keras", "unrolled"])
-def test_gradients_are_those_of_finite_differences(variant: str, loop: str) -> None:
-    layer = layer_of(variant, loop=loop)
-    sequences, states = data_for(variant)
-    weights, step = weights_of(layer), reference_of(variant)
-
-    def total(point: dict[str, Array]) -> float:
-        told = [point[f"state {number}"] for number in range(len(states))]
-        outputs, last = run(step, {name: point[name] for name in weights}, point["inputs"], told)
-        return float(sum((part * _waves(part.shape)).sum() for part in (outputs, *last)))
-
-    here = {"inputs": sequences, **{f"state {number}": state for number, state in enumerate(states)}, **weights}
-    rng = np.random.default_rng(3)
-    for name, gradient in gradients(layer, sequences, states).items():
-        direction = rng.normal(size=gradient.shape)
-        there, back = (here | {name: here[name] + sign * 1e-5 * direction} for sign in (1, -1))
-        slope = (total(there) - total(back)) / 2e-5
-        np.testing.assert_allclose((gradient * direction).sum(), slope, rtol=1e-6, atol=1e-6, err_msg=name)
+def test_gradients_are_those_of_finite_differences(variant: str, loop: Loop) -> None:
+    assert_gradients(variant, loop)
 
 
 @pytest.mark.parametrize("kind", loops._FUSED)
@@ -188,7 +132,7 @@ def test_masked_steps_change_nothing(variant: str) -> None:
 @EVERY_VARIANT
 @pytest.mark.parametrize("rate", [{"dropout": 0.5}, {"recurrent_dropout": 0.5}])
 def test_dropout_works_while_training_only(variant: str, rate: dict[str, float]) -> None:
-    cell = RecurrentCell(units=16, **arguments_of(variant))
+    cell = RecurrentCell(units=16, **variants()[variant])
     layer = Recurrence(cell, seed=0, **rate, return_sequences=True)
     sequences = tf.constant(np.random.default_rng(0).normal(size=(BATCH, STEPS, FEATURES)), tf.float32)
     calm = layer(sequences, training=False).numpy()
@@ -202,7 +146,7 @@ def test_dropout_works_while_training_only(variant: str, rate: dict[str, float])
 @EVERY_VARIANT
 def test_a_cell_is_written_down_and_read_again(variant: str) -> None:
     arguments = {"regularizers": {"kernel": keras.regularizers.L2(0.1)}, "unit_forget_bias": False}
-    cell = RecurrentCell(units=UNITS, **arguments, **arguments_of(variant))
+    cell = RecurrentCell(units=UNITS, **arguments, **variants()[variant])
     again = type(cell).from_config(cell.get_config())
     assert again.get_config() == cell.get_config()
     layer = Recurrence(cell, dropout=0.2)

@@ -13,13 +13,13 @@ from forecast.models.backends.numpy import Trace, trace_layers
 from forecast.models.backends.tensorflow import keras
 from forecast.models.cells import CELLS
 from forecast.models.network import Shape
-from references import arguments_of, variants
+from references import variants
 from samples import inputs_of
 
 SHAPE = Shape(lookback=20, horizon=4, targets=1, covariates=1, known=1, series=1)
 INPUTS = inputs_of(SHAPE, batch=3)
 
-DESIGNS: dict[str, dict[str, Any]] = {variant: arguments_of(variant) for variant in variants()} | {
+DESIGNS: dict[str, dict[str, Any]] = {variant: variants()[variant] for variant in variants()} | {
     "from the end": {"cell": "gru", "go_backwards": True},
     "around the last value": {"cell": "lstm", "normalise": "last"},
     "stacked": {"cell": "lstm", "units": (5, 3)},

@@ -14,7 +14,7 @@ from forecast.models.backends import onnx as graph
 from forecast.models.backends.onnx import graph_of
 from forecast.models.cells import CELLS
 from forecast.models.network import Shape, weight_shapes
-from references import arguments_of, variants
+from references import variants
 from rounding import forecast_with_bound
 from samples import DECODE, inputs_of, parts
 
@@ -52,7 +52,7 @@ def kinds_of_nodes(config: NetworkConfig, shape: Shape) -> list[str]:
 @pytest.mark.parametrize("decode", DECODE)
 @pytest.mark.parametrize("variant", variants())
 def test_a_node_of_onnx_and_a_loop_are_both_whole(variant: str, decode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = deep(decode=decode, quantiles=(0.1, 0.5, 0.9), **arguments_of(variant))
+    config = deep(decode=decode, quantiles=(0.1, 0.5, 0.9), **variants()[variant])
     assert ("Scan" not in kinds_of_nodes(config, SHAPE)) == (config.cell in graph._NATIVE)
     assert_computed(config)
     monkeypatch.setattr(graph, "_NATIVE", {})
@@ -64,7 +64,7 @@ def test_a_node_of_onnx_and_a_loop_are_both_whole(variant: str, decode: str, mon
 @pytest.mark.parametrize("variant", variants())
 def test_a_long_sequence_in_pieces(variant: str, bidirectional: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph, "_GATES_AT_ONCE", 4 * 4 * 6 * graph.WINDOWS_AT_ONCE)
-    config = deep(bidirectional=bidirectional, **arguments_of(variant))
+    config = deep(bidirectional=bidirectional, **variants()[variant])
     nodes = kinds_of_nodes(config, SHAPE)
     # Thirteen steps make four pieces of each layer; a cell that ONNX has no node for is a loop of its own.
     native = config.cell in graph._NATIVE
