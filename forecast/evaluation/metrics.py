@@ -90,7 +90,7 @@ class ScoredPoints:
 
     Args:
         count: The number of points.
-        windows: Windows of each series, [S].
+        n_windows: The number of windows of each series, [S].
         observed: The sum of the absolute observations.
         naive_mae: The mean absolute error of the naive forecast by series and target, [S, D]; NaN where unknown.
         naive_rmse: The root of its mean squared error, [S, D].
@@ -100,7 +100,7 @@ class ScoredPoints:
     """
 
     count: int
-    windows: Ints
+    n_windows: Ints
     observed: float
     naive_mae: Floats
     naive_rmse: Floats
@@ -397,7 +397,7 @@ def _usable(scales: Floats, windows: Ints) -> Flags:
 
 
 def _no_scale(points: ScoredPoints, errors: Floats) -> str:
-    if _usable(points.naive_mae, points.windows).any():
+    if _usable(points.naive_mae, points.n_windows).any():
         return ""
     return f"values {points.season} steps apart never differ, or are never both observed, in the training rows"
 
@@ -439,7 +439,7 @@ METRICS: dict[str, Metric] = {
         formula="mean (|ŷ − y| / naive MAE of the series)",
         unit="ratio",
         parts=(absolute_error,),
-        pool=lambda points, errors: _scaled(errors, points.naive_mae, points.windows),
+        pool=lambda points, errors: _scaled(errors, points.naive_mae, points.n_windows),
         undefined=_no_scale,
         shown="leaderboard",
         reference="Hyndman & Koehler 2006",
@@ -450,7 +450,7 @@ METRICS: dict[str, Metric] = {
         formula="√ mean ((ŷ − y)² / naive MSE of the series)",
         unit="ratio",
         parts=(_squared_error,),
-        pool=lambda points, squares: math.sqrt(_scaled(squares, points.naive_rmse**2, points.windows)),
+        pool=lambda points, squares: math.sqrt(_scaled(squares, points.naive_rmse**2, points.n_windows)),
         undefined=_no_scale,
         shown="report",
         reference="Hyndman & Koehler 2006; the M5 competition",

@@ -90,7 +90,7 @@ def score_models(
         intervals: The intervals of all models, as they stood before the first window; None for none.
     """
     scorer = _Scorer(rows, windows, tuple(models), season, naive_error, intervals)
-    frames = [scorer.add(chunk) for chunk in _chunks(rows, windows, models, season, _points_at_once(intervals))]
+    frames = [scorer.add(chunk) for chunk in _chunks(rows, windows, models, season, intervals)]
     forecasts = pd.concat(frames, ignore_index=True).sort_values(
         ["unique_id", "cutoff"], kind="stable", ignore_index=True
     )
@@ -100,18 +100,14 @@ def score_models(
 def naive_errors(rows: Rows, training_rows: Flags, season: int) -> dict[str, NaiveError]:
     """The seasonal naive's one-step error on the training rows, for each unique id; NaN where it is undefined."""
     stretches = rows.panel.stretches()
-    return {
-        name: seasonal_naive_error(
-            rows.panel.values[span, target][learned],
-            season,
-            stretches[span][learned],
-            TURN if rows.bounds.circular[series, target] else None,
-        )
-        for series, unique_ids in enumerate(rows.unique_ids)
-        for span in [rows.panel.rows(series)]
-        for learned in [_without_copy(training_rows[span])]
-        for target, name in enumerate(unique_ids)
-    }
+    errors = {}
+    for series, unique_ids in enumerate(rows.unique_ids):
+        span = rows.panel.rows(series)
+        learned = _without_copy(training_rows[span])
+        for target, name in enumerate(unique_ids):
+            y, turn = rows.panel.values[span, target], TURN if rows.bounds.circular[series, target] else None
+            errors[name] = seasonal_naive_error(y[learned], season, stretches[span][learned], turn)
+    return errors
 
 
 def _without_copy(flags: Flags) -> Flags | slice:
@@ -153,7 +149,7 @@ def calibrate_intervals(
     levels = config.intervals.levels
     if not levels or len(windows) < _FEWEST_WINDOWS:
         return None
-    chunks = list(_chunks(rows, windows, models, season, _POINTS_AT_ONCE))
+    chunks = list(_chunks(rows, windows, models, season))
     y_true = np.concatenate([chunk.y_true for chunk in chunks])
     series = np.concatenate([chunk.series for chunk in chunks])
     calibrations = {
@@ -191,7 +187,7 @@ def update_intervals(
     if not len(windows):
         return intervals
     adaptive = _adaptive(rows, windows, intervals)
-    for chunk in _chunks(rows, windows, models, season, _points_at_once(intervals)):
+    for chunk in _chunks(rows, windows, models, season, intervals):
         adaptive.quantiles(chunk.y_true, chunk.forecasts, chunk.series)
     return adaptive.intervals()
 
@@ -205,36 +201,32 @@ class _Chunk:
     """Some windows and their forecasts.
 
     Args:
-        number: Their numbers among all windows, [n].
+        numbers: Their numbers among all windows, [n].
         series: Their series, ascending, [n].
         y_true: Observed, [n, H, D].
         forecasts: By model, [n, H, D], or [n, H, D, Q] of a quantile head.
     """
 
-    number: Ints
+    numbers: Ints
     series: Ints
     y_true: Floats
     forecasts: Mapping[str, Floats]
 
 
-def _points_at_once(intervals: Intervals | None) -> int:
-    """Points in a chunk; fewer where each has quantiles of every forecaster beside it."""
-    if intervals is None:
-        return _POINTS_AT_ONCE
-    return _POINTS_AT_ONCE // (len(intervals.calibrations) * len(intervals.probabilities))
-
-
 def _chunks(
-    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, points_at_once: int
+    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, intervals: Intervals | None = None
 ) -> Iterator[_Chunk]:
-    size = max(1, points_at_once // (windows.horizon * rows.n_targets))
+    numbers_per_window = windows.horizon * rows.n_targets
+    if intervals is not None:  # each point has quantiles of every forecaster beside it
+        numbers_per_window *= len(intervals.calibrations) * len(intervals.probabilities)
+    size = max(1, _POINTS_AT_ONCE // numbers_per_window)
     for first in range(0, len(windows), size):
         picked = slice(first, min(first + size, len(windows)))
         series, y_true = rows.series[windows.starts[picked]], rows.observed(windows.future(picked))
         forecasts = {name: model(windows.starts[picked]) for name, model in models.items()}
         forecasts |= naive_forecasts(rows, windows, picked, season)
         yield _Chunk(
-            number=np.arange(picked.start, picked.stop),
+            numbers=np.arange(picked.start, picked.stop),
             series=series,
             y_true=y_true,
             forecasts={name: rows.bounds.unwrap_towards(values, y_true, series) for name, values in forecasts.items()},
@@ -295,7 +287,7 @@ class _Scorer:
         """Add one chunk, and return those of its forecasts that are kept, in the long format."""
         rows, windows = self._rows, self._windows
         y_pred = {name: median(values) for name, values in chunk.forecasts.items()}
-        last = rows.filled_at(windows.cutoffs[chunk.number])
+        last = rows.filled_at(windows.cutoffs[chunk.numbers])
         np.add.at(self._n_windows, chunk.series, 1)
         self._observed += float(np.abs(chunk.y_true).sum())
         for name, values in y_pred.items():
@@ -308,8 +300,8 @@ class _Scorer:
             for name, values in quantiles.items():
                 self._add_quantiles(self._sums[name], chunk.y_true, values, self._intervals)
             columns |= interval_columns({name: quantiles[name] for name in self._models}, self._intervals)
-        kept = chunk.number % self._kept_every == 0
-        return long_format(rows, windows, chunk.number[kept], {name: values[kept] for name, values in columns.items()})
+        kept = chunk.numbers % self._kept_every == 0
+        return long_format(rows, windows, chunk.numbers[kept], {name: values[kept] for name, values in columns.items()})
 
     def _add_points(self, sums: _ModelSums, chunk: _Chunk, y_pred: Floats, last: Floats) -> None:
         tolerance = _TOLERANCE * np.nan_to_num(self._naive_mae)[chunk.series][:, None]
@@ -322,7 +314,7 @@ class _Scorer:
             sums.points[part][chunk.series[firsts]] += np.add.reduceat(values, firsts)
         losses = absolute_error(forecast) * self._weights[chunk.series][:, None, :]
         sums.loss_by_window.append(losses.mean(axis=(1, 2)))
-        sums.loss_by_step.append(losses[self._tested[chunk.number]].mean(axis=2))
+        sums.loss_by_step.append(losses[self._tested[chunk.numbers]].mean(axis=2))
 
     def _add_echo(self, chunk: _Chunk, y_pred: Floats, last: Floats) -> None:
         # Series and targets on different levels and scales are pooled: each counts from where it was first seen.
@@ -368,7 +360,7 @@ class _Scorer:
         n_windows = int(self._n_windows.sum())
         points = ScoredPoints(
             count=n_windows * self._windows.horizon * rows.n_targets,
-            windows=self._n_windows,
+            n_windows=self._n_windows,
             observed=self._observed,
             naive_mae=self._naive_mae,
             naive_rmse=self._naive_rmse,
@@ -513,7 +505,7 @@ def _several_scales(naive_mae: Floats) -> bool:
 
 
 def _summed_by_time(values: Floats, times: NDArray[np.datetime64]) -> Floats:
-    """Sums over the series at one time, which are no independent witnesses, over the mean number of series."""
+    """The sum over the series at each time, whose losses are not independent, over the mean number of series."""
     order = np.argsort(times, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(times[order]).astype(np.int64) > 0])
     return np.add.reduceat(values[order], starts, axis=0) / (len(values) / len(starts))

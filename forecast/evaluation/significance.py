@@ -21,11 +21,11 @@ _LEVEL = 0.95  # of the interval of the skill
 def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
     """The two-sided p-value of equal expected loss; small means that one of the two is really better.
 
-    Windows overlap by up to H - 1 steps, so neighbouring losses are correlated; slow weather correlates them further.
-    The variance is therefore estimated from the slowest cosine waves in the differences, which is robust to
-    heteroscedasticity and autocorrelation (HAC). The statistic has the small-sample correction of Harvey, Leybourne and
-    Newbold, and is compared with Student's t with one degree of freedom for each wave. This keeps the size of the test;
-    a kernel estimate with normal critical values rejects two or three times too often.
+    Windows overlap by up to H - 1 steps, so neighbouring losses are correlated; slow changes of the weather correlate
+    them further. The variance is therefore estimated from the slowest cosine waves in the differences, which is robust
+    to heteroscedasticity and autocorrelation (HAC). The statistic has the small-sample correction of Harvey, Leybourne
+    and Newbold, and is compared with Student's t with one degree of freedom for each wave. This keeps the size of the
+    test; a kernel estimate with normal critical values rejects two or three times too often.
 
     Args:
         loss: Loss of each origin in order of time, [N].
@@ -92,8 +92,8 @@ def skill_interval(loss: Floats, reference: Floats, horizon: int) -> tuple[float
     """The interval that holds the true skill, 1 - loss / reference, with a probability of 95 %.
 
     Blocks of neighbouring origins are resampled. A block is at least twice as long as the horizon, so that correlated
-    losses stay together. A few blocks vary too little, and slow weather outlasts them, so the interval is at least as
-    wide as the standard error of `diebold_mariano` and Student's t require.
+    losses stay together. A few blocks vary too little, and some correlation outlasts them, so the interval is at least
+    as wide as the standard error of `diebold_mariano` and Student's t require.
 
     Args:
         loss: Loss of each origin in order of time, [N].

@@ -43,7 +43,7 @@ class AdaptiveIntervals:
         self._offsets = np.stack([calibration.offsets for calibration in calibrations])  # [M, S, H, D, P]
         self._size = np.stack([calibration.size for calibration in calibrations])  # [M, S, H, D]
         self._usual_size = np.stack([calibration.usual_size for calibration in calibrations])
-        self._tenth, self._ninth = (intervals.probabilities.index(p) for p in (0.1, 0.9))
+        self._first_decile, self._last_decile = (intervals.probabilities.index(p) for p in (0.1, 0.9))
         n_steps = self._offsets.shape[2]
         self._spacing, self._delays = spacing, delays_of(n_steps, spacing)
         self._block = max(1, -(-longest // _MOST_MOVES))
@@ -143,7 +143,7 @@ class AdaptiveIntervals:
         # A quantile p is right if a share p of the outcomes lies below it; then these moves cancel out.
         moves = np.where(known, self._probabilities - below_then, 0.0).sum(axis=1)
         offsets = self._offsets[:, self._series]
-        half_width = (offsets[..., self._ninth] - offsets[..., self._tenth])[..., None] / 2
+        half_width = (offsets[..., self._last_decile] - offsets[..., self._first_decile])[..., None] / 2
         offsets += _RATE * np.maximum(1.0, half_width) * moves  # larger steps where the errors have grown
 
     def _finish(self) -> None:

@@ -30,13 +30,11 @@ class ClockErrors:
     Args:
         part: "hour", "weekday" or "month".
         names: The G hours, weekdays or months that were forecast.
-        counts: How many values were forecast in each, [G].
         errors: By model, [G].
     """
 
     part: str
     names: tuple[str, ...]
-    counts: list[int]
     errors: Mapping[str, Floats]
 
 
@@ -67,7 +65,6 @@ def errors_by_clock(
             yield ClockErrors(
                 part,
                 tuple(names[number] for number in observed_in),
-                counts[observed_in].tolist(),
                 {model: np.bincount(numbers, of_model)[observed_in] / counts[observed_in]
                  for model, of_model in errors.items()},
             )  # fmt: skip

@@ -25,7 +25,7 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from forecast.data.clock import LONGEST_CLOSURE, Times
 from forecast.data.panel import Floats
-from forecast.plots.selection import Ints
+from forecast.data.windows import Ints
 from forecast.plots.style import LineStyle, printable
 
 DPI = 130

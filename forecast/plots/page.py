@@ -50,15 +50,14 @@ class Picture:
         title: What is shown.
         note: How to read it; may be empty.
         wide: For screens and paper.
-        narrow: For phones; None to show the wide one there too, in a box that scrolls.
-        inverts: On a dark page its dark lines turn light; not where colours are a scale.
+        narrow: For phones; its dark lines, and those of the wide one, turn light on a dark page. None if colours are a
+            scale: they stay as they are, and phones show the wide one, in a box that scrolls.
     """
 
     title: str
     note: str
     wide: Image
     narrow: Image | None = None
-    inverts: bool = True
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,6 @@ class Section:
     Args:
         title: Its heading.
         sentences: What it says.
-        first_tables: Tables before the pictures.
         pictures: What it shows.
         facts: Names and what they are.
         remarks: What else there is to say.
@@ -81,7 +79,6 @@ class Section:
 
     title: str
     sentences: list[str] = field(default_factory=list)
-    first_tables: list[Table] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
@@ -94,10 +91,10 @@ class Section:
 
 def picture_of(title: str, wide: PlotFigure, narrow: PlotFigure) -> Picture:
     """A plot for the page, drawn for screens and again for phones, where the letters of the first are too small."""
-    return Picture(title, wide.note, svg_image(wide), svg_image(narrow))
+    return Picture(title, wide.note, _svg_image(wide), _svg_image(narrow))
 
 
-def svg_image(figure: PlotFigure) -> Image:
+def _svg_image(figure: PlotFigure) -> Image:
     """A figure as SVG."""
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
     # Curves to a hundredth of a point: a third of the bytes are digits that no eye can see.

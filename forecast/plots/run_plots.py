@@ -1,4 +1,8 @@
-"""The plots of a run: one function for each, from tables to a figure, and `PLOTS`, the list of them."""
+"""The plots of a run: one function for each, from tables to a figure, and `PLOTS`, the list of them.
+
+Every function takes the ``labels`` of what is drawn, a ``verdict``, which is one sentence on what the plot shows, and
+the ``size`` of the space that it has.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.dates import date2num
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
-from numpy.typing import NDArray
 
 from forecast.data.clock import Times
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.split import Split
+from forecast.data.windows import Ints
 from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.plots.figure import (
     DARK_GREY,
@@ -35,15 +39,8 @@ from forecast.plots.figure import (
     whole_numbers,
     wrap_lines,
 )
-from forecast.plots.results import (
-    PlottedSeries,
-    RunResults,
-    labels_of,
-    observed_series,
-    plotted_series,
-)
+from forecast.plots.results import PlottedSeries, RunResults, labels_of, observed_series, plotted_series
 from forecast.plots.selection import (
-    Ints,
     missing_spans,
     non_overlapping,
     pick_examples,
@@ -183,15 +180,29 @@ def _draw_forecast(
     naive: Sequence[str],
     most_markers: int,
 ) -> list[Line2D]:
-    times, markers = observed["ds"].to_numpy(), len(observed) <= most_markers
-    y, breaks = observed["y"].to_numpy(float), gap_rows(times, labels.step)
-    curves = [draw_curve(axes, times, y, OBSERVED, "observed", breaks=breaks, markers=markers)]
+    breaks, markers = gap_rows(observed["ds"].to_numpy(), labels.step), len(observed) <= most_markers
+    curves = _draw_curves(axes, observed, breaks, rows, None, labels, naive, markers=markers)
     _draw_intervals(axes, rows, labels)
-    times = rows["ds"].to_numpy()
-    for model in labels.models(rows.columns, naive):
-        style, values = labels.line_style(model), rows[model].to_numpy(float)
-        curves.append(draw_curve(axes, times, values, style, model_name(model), markers=markers))
     axes.axvline(cutoff, color=GREY, lw=0.9, zorder=1.8)  # type: ignore[arg-type]
+    return curves
+
+
+def _draw_curves(
+    axes: Axes,
+    observed: pd.DataFrame,
+    observed_breaks: Ints,
+    forecasts: pd.DataFrame,
+    forecast_breaks: Ints | None,
+    labels: Labels,
+    naive: Sequence[str],
+    markers: bool = False,
+) -> list[Line2D]:
+    times, y = observed["ds"].to_numpy(), observed["y"].to_numpy(float)
+    curves = [draw_curve(axes, times, y, OBSERVED, "observed", breaks=observed_breaks, markers=markers)]
+    times = forecasts["ds"].to_numpy()
+    for model in labels.models(forecasts.columns, naive):
+        style, values, name = labels.line_style(model), forecasts[model].to_numpy(float), model_name(model)
+        curves.append(draw_curve(axes, times, values, style, name, breaks=forecast_breaks, markers=markers))
     return curves
 
 
@@ -259,6 +270,8 @@ def plot_test_span(
         for part, title, rows in ((above, whole, span), (axes, enlarged, stretch)):
             part.set_title("\n".join(wrap_lines(title, size.axes_width(), 8)))
             format_axes(part, rows["ds"].to_numpy(), size.max_ticks())
+    for part in figure.axes:
+        part.set_ylabel(labels.with_unit(labels.target))
     length = labels.format_duration(horizon)
     every = labels.step if horizon == 1 else length
     title = f"one forecast of {length}" if len(span) == horizon else f"forecasts of {length}, one made every {every}"
@@ -270,7 +283,8 @@ def _draw_steps(axes: Axes, observed: pd.DataFrame, span: pd.DataFrame, labels: 
     # Each forecast is a line of its own; those of one step are joined, or they would be dots.
     starts = np.arange(horizon, len(span), horizon) if horizon > 1 else np.zeros(0, np.int64)
     breaks = np.union1d(starts, gap_rows(span["ds"].to_numpy(), labels.step))
-    return _draw_span(axes, observed, gap_rows(observed["ds"].to_numpy(), labels.step), span, breaks, labels)
+    observed_breaks = gap_rows(observed["ds"].to_numpy(), labels.step)
+    return _draw_curves(axes, observed, observed_breaks, span, breaks, labels, ("persistence",))
 
 
 def _draw_means(axes: Axes, span: pd.DataFrame, labels: Labels, n_steps: int) -> list[Line2D]:
@@ -282,25 +296,7 @@ def _draw_means(axes: Axes, span: pd.DataFrame, labels: Labels, n_steps: int) ->
     means, low, high = groups.mean(), groups["y"].min().to_numpy(float), groups["y"].max().to_numpy(float)
     breaks = np.flatnonzero(np.diff(means.index.get_level_values(0))) + 1
     fill_range(axes, means["ds"].to_numpy(), low, high, breaks, "#dedede")
-    return _draw_span(axes, means, breaks, means, breaks, labels)
-
-
-def _draw_span(
-    axes: Axes,
-    observed: pd.DataFrame,
-    observed_breaks: Ints,
-    forecasts: pd.DataFrame,
-    forecast_breaks: Ints,
-    labels: Labels,
-) -> list[Line2D]:
-    times, y = observed["ds"].to_numpy(), observed["y"].to_numpy(float)
-    curves = [draw_curve(axes, times, y, OBSERVED, "observed", breaks=observed_breaks)]
-    times = forecasts["ds"].to_numpy()
-    for model in labels.models(forecasts.columns, ("persistence",)):
-        style, values = labels.line_style(model), forecasts[model].to_numpy(float)
-        curves.append(draw_curve(axes, times, values, style, model_name(model), breaks=forecast_breaks))
-    axes.set_ylabel(labels.with_unit(labels.target))
-    return curves
+    return _draw_curves(axes, means, breaks, means, breaks, labels, ("persistence",))
 
 
 # The errors by step and by the clock
@@ -339,15 +335,7 @@ def plot_error_by_step(
 def plot_error_by_clock(
     parts: Sequence[ClockErrors], labels: Labels, measure: str, *, verdict: str = "", size: PageSize = FILE
 ) -> PlotFigure:
-    """Mean absolute error of every model by hour, weekday and month of the value that was forecast.
-
-    Args:
-        parts: One or more of the three.
-        labels: What the plot says about the series.
-        measure: What the errors are measured in, for the axis.
-        verdict: One sentence on what it shows.
-        size: The space that it has.
-    """
+    """Mean absolute error of every model by hour, weekday and month of the value that was forecast, in that measure."""
     names = [part.part for part in parts]
     mosaic: list[Any]
     if size.columns < 3:
@@ -393,11 +381,7 @@ def plot_coverage(
 ) -> PlotFigure:
     """How many of the values lay inside the model's intervals, and how wide these were, at each step ahead.
 
-    Args:
-        intervals: ``{"80": {"coverage_by_step": [H], "width_by_step": [H]}, …}`` by level in percent.
-        labels: What the plot says about the series.
-        verdict: One sentence on what it shows.
-        size: The space that it has.
+    ``intervals`` has both for each level in percent: ``{"80": {"coverage_by_step": [H], "width_by_step": [H]}, …}``.
     """
     stacked = size.columns < 3
     figure = PlotFigure(size, size.height * (1.4 if stacked else 1))
@@ -434,22 +418,9 @@ def plot_coverage(
 
 @styled()
 def plot_reliability(
-    reliability: Mapping[str, Reliability],
-    labels: Labels,
-    unique_id: str,
-    *,
-    verdict: str = "",
-    size: PageSize = FILE,
+    reliability: Mapping[str, Reliability], labels: Labels, unique_id: str, *, verdict: str = "", size: PageSize = FILE
 ) -> PlotFigure:
-    """What was observed on average when about so much was forecast.
-
-    Args:
-        reliability: By model.
-        labels: What the plot says about the series.
-        unique_id: The series.
-        verdict: One sentence on what it shows.
-        size: The space that it has.
-    """
+    """What was observed on average when about so much was forecast, by model."""
     figure = PlotFigure(size, 0.9 * size.height)
     axes = figure.subplots()
     curves = [
@@ -480,28 +451,21 @@ def plot_reliability(
 def plot_residuals(
     residuals: Residuals, labels: Labels, unique_id: str, *, verdict: str = "", size: PageSize = FILE
 ) -> PlotFigure:
-    """The residuals over time, how they are distributed, and whether they correlate with their own past.
-
-    Args:
-        residuals: Of the model, on one series.
-        labels: What the plot says about the series.
-        unique_id: The series.
-        verdict: One sentence on what it shows.
-        size: The space that it has.
-    """
+    """The residuals of one series over time, how they are distributed, and whether they correlate with their past."""
     stacked = size.columns < 3
     figure = PlotFigure(size, size.height * (1.75 if stacked else 1.25))
-    axes = figure.subplot_mosaic("T;S;L" if stacked else "TT;SL")
-    _draw_over_time(axes["T"], residuals, labels)
-    format_axes(axes["T"], residuals.times, size.max_ticks())
-    axes["T"].set_ylabel(labels.with_unit("residual"))
-    axes["T"].set_title("One step ahead, over the test span")
-    _draw_distribution(axes["S"], residuals.every[np.isfinite(residuals.every)])
-    axes["S"].set_xlabel(labels.with_unit("residual"))
-    axes["S"].set_title("All steps ahead")
-    _draw_autocorrelation(axes["L"], residuals)
-    axes["L"].set_xlabel(f"{labels.steps} apart")
-    axes["L"].set_title("One step ahead, with its own past")
+    mosaic: list[Any] = [["time"], ["size"], ["lag"]] if stacked else [["time", "time"], ["size", "lag"]]
+    axes = figure.subplot_mosaic(mosaic)
+    _draw_over_time(axes["time"], residuals, labels)
+    format_axes(axes["time"], residuals.times, size.max_ticks())
+    axes["time"].set_ylabel(labels.with_unit("residual"))
+    axes["time"].set_title("One step ahead, over the test span")
+    _draw_distribution(axes["size"], residuals.every[np.isfinite(residuals.every)])
+    axes["size"].set_xlabel(labels.with_unit("residual"))
+    axes["size"].set_title("All steps ahead")
+    _draw_autocorrelation(axes["lag"], residuals)
+    axes["lag"].set_xlabel(f"{labels.steps} apart")
+    axes["lag"].set_title("One step ahead, with its own past")
     figure.add_head(
         labels.subject(unique_id),
         f"residuals of the {model_name(labels.model)}",
@@ -621,16 +585,7 @@ def plot_data(
     verdict: str = "",
     size: PageSize = FILE,
 ) -> PlotFigure:
-    """The targets over the whole span, with training, validation and test told apart and gaps marked.
-
-    Args:
-        rows: The rows of the run.
-        plotted_series: The series and targets: one strip for each.
-        split: Where the axis is divided.
-        labels: What the plot says about the series.
-        verdict: One sentence on what it shows.
-        size: The space that it has.
-    """
+    """These series and targets, a strip for each, over training, validation and test span, with gaps marked."""
     figure = PlotFigure(size, max(0.7 * size.height, 0.5 + 1.35 * len(plotted_series)))
     strips = figure.subplots(len(plotted_series), 1, sharex=True, squeeze=False)[:, 0]
     times, stretches = rows.panel.times, rows.panel.stretches()
@@ -659,7 +614,7 @@ def plot_data(
     return figure
 
 
-def _draw_rows(axes: Axes, times: Times, values: Floats, stretches: NDArray[np.integer]) -> bool:
+def _draw_rows(axes: Axes, times: Times, values: Floats, stretches: Ints) -> bool:
     """Draw the observed values and mark what is missing; whether anything is."""
     spans = visible_spans(missing_spans(times, values, stretches), times, _MOST_ROWS)
     if len(values) > _MOST_ROWS:
@@ -675,7 +630,7 @@ def _draw_rows(axes: Axes, times: Times, values: Floats, stretches: NDArray[np.i
     return len(lines) > 0
 
 
-def _breaks(stretches: NDArray[np.integer]) -> Ints:
+def _breaks(stretches: Ints) -> Ints:
     return np.flatnonzero(np.diff(stretches)) + 1
 
 

@@ -129,7 +129,7 @@ def _scores(run: RunResults) -> Section:
     return Section(
         "Scores beside all references",
         sentences,
-        first_tables=[score_table(metrics, run.labels)],
+        tables=[score_table(metrics, run.labels)],
         folded_tables=[series] if series else [],
         glossary=glossary,
     )
@@ -269,7 +269,7 @@ def _inside(run: RunResults) -> Section | None:
     if run.explained is None:
         return None
     pictures = [
-        Picture(_EXPLAIN_TITLES.get(name[:1], printable(name, 60)), "", png_image(content), inverts=False)
+        Picture(_EXPLAIN_TITLES.get(name[:1], printable(name, 60)), "", png_image(content))
         for name, content in run.explained.pictures.items()
     ]
     return Section("Gates and gradient reach", list(run.explained.sentences), pictures=pictures)

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from forecast.data.clock import Times
 from forecast.data.panel import Floats
-
-Ints = NDArray[np.int64]
+from forecast.data.windows import Ints
 
 # One point needs about three pixels, or a daily cycle becomes a blot.
 _MOST_MEANS = 250
@@ -101,9 +99,7 @@ def range_of_groups(values: Floats, most: int) -> tuple[Ints, Floats, Floats, Fl
     return np.arange(0, len(values), size), *groups.to_numpy().T
 
 
-def missing_spans(
-    times: Times, values: Floats, stretches: NDArray[np.integer]
-) -> list[tuple[np.datetime64, np.datetime64]]:
+def missing_spans(times: Times, values: Floats, stretches: Ints) -> list[tuple[np.datetime64, np.datetime64]]:
     """From when to when nothing is known: rows that are absent, and rows without a value.
 
     Args:

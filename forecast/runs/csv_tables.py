@@ -71,10 +71,6 @@ def to_records(forecasts: pd.DataFrame) -> list[dict[str, Any]]:
 def forecasts_from_csv(file: IO[bytes], path: Path) -> pd.DataFrame:
     """The table in long format that `frame_to_csv` wrote: ``unique_id`` as text, ``ds`` and ``cutoff`` as times.
 
-    Args:
-        file: The file, at its beginning.
-        path: Where it is, for messages.
-
     Raises:
         RunError: If it has other columns, text among the numbers, or times that cannot be read.
     """
@@ -95,10 +91,6 @@ def forecasts_from_csv(file: IO[bytes], path: Path) -> pd.DataFrame:
 
 def numbers_from_csv(file: IO[bytes], path: Path) -> pd.DataFrame:
     """A table of numbers alone that `frame_to_csv` wrote.
-
-    Args:
-        file: The file, at its beginning.
-        path: Where it is, for messages.
 
     Raises:
         RunError: If it holds anything else.

@@ -14,8 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from forecast.config import Config
-from forecast.errors import ConfigError, RunError
+from forecast.errors import RunError
 from forecast.models.runtimes import RUNTIMES
 from forecast.runs.files import damaged
 
@@ -252,33 +251,8 @@ def check_metrics(metrics: JsonObject) -> None:
     _check(metrics, _METRICS)
 
 
-def config_from_json(content: bytes, path: Path) -> Config:
-    """The configuration that `Config.to_json` wrote.
-
-    Args:
-        content: The file.
-        path: Where it is, for messages.
-
-    Raises:
-        RunError: If it is not JSON.
-        ConfigError: If it is no configuration.
-    """
-    sections = parse_json(content, path)
-    try:
-        return Config.from_sections(sections)
-    except ConfigError as error:
-        raise ConfigError(
-            f"{path}: {error.message}",
-            "The run is of another version, or of a program that added a cell to CELLS; add it before the run is read.",
-        ) from None
-
-
 def scaler_from_json(content: bytes, path: Path) -> Scaler:
     """The scaler whose `to_record` was saved.
-
-    Args:
-        content: The file.
-        path: Where it is, for messages.
 
     Raises:
         RunError: If it has other keys or other shapes, or a scale that is not positive and finite.

@@ -116,7 +116,7 @@ def move_folder(folder: Path, path: Path) -> None:
         OSError: If it cannot be moved; then both are where they were.
     """
     if path.exists():
-        exchange_folders(folder, path)
+        _exchange_folders(folder, path)
     else:
         os.rename(folder, path)
     sync_folder(path.parent)
@@ -126,7 +126,7 @@ def move_folder(folder: Path, path: Path) -> None:
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
-def exchange_folders(folder: Path, path: Path) -> None:
+def _exchange_folders(folder: Path, path: Path) -> None:
     """Exchange two folders: in one step where system and disk can, so that a reader never finds the path empty.
 
     Elsewhere it takes three steps, and the old folder is at `path_aside` in between.

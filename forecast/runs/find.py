@@ -10,8 +10,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from forecast.config import Config
 from forecast.errors import ConfigError, RunError, phrase
-from forecast.runs.documents import LARGEST_DOCUMENT, config_from_json
+from forecast.runs.documents import LARGEST_DOCUMENT, parse_json
 from forecast.runs.files import path_aside, read_within
 from forecast.runs.run import LARGEST_PRELOADED, PRELOADED, Run, open_checked, read_manifest
 
@@ -63,13 +64,21 @@ def open_run(path: Path) -> Run:
 
     Raises:
         RunError: If it is damaged, unfinished, or of a newer schema.
+        ConfigError: If its configuration has a value that is not allowed.
     """
     manifest = read_manifest(path)
     if manifest["state"] != "finished":
         name = path.name.removeprefix(".").removesuffix(".training")
         raise RunError(f"The run {path} is not finished.", f"Continue it with: {resume_command(name, path.parent)}")
     with open_checked(path, "config.json", manifest["files"], LARGEST_DOCUMENT) as file:
-        config = config_from_json(file.read(), path / "config.json")
+        sections = parse_json(file.read(), path / "config.json")
+    try:
+        config = Config.from_sections(sections)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{path / 'config.json'}: {error.message}",
+            "The run is of another version, or of a program that added a cell to CELLS; add it before the run is read.",
+        ) from None
     return Run(path, manifest, config)
 
 

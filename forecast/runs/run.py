@@ -92,15 +92,14 @@ class Run:
         Raises:
             RunError: If it does not say all of that.
         """
-        data = self.manifest.get("data")
-        missing = _DATA_KEYS - set(data if isinstance(data, dict) else ())
-        if missing:
+        data: dict[str, Any] = self.manifest.get("data", {})
+        if missing := _DATA_KEYS - data.keys():
             raise RunError(
                 f"The manifest of {self.path} does not say {min(missing)!r} of its data: it is damaged, or of another "
                 "version.",
                 "Train the run again.",
             )
-        return dict(self.manifest["data"])
+        return data
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -199,7 +198,7 @@ class Run:
     @property
     def forecast_weights(self) -> str:
         """Which weights make forecasts: ``refit`` if the run was refitted on every row, else ``model``."""
-        return "refit" if self.manifest.get("forecast_weights") == "refit" else "model"
+        return str(self.manifest.get("forecast_weights", "model"))
 
     def runtime_of(self, network: str) -> str:
         """What computes the forecasts of ``model``, ``baseline`` or ``refit``: a key of `RUNTIMES`."""

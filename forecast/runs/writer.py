@@ -12,7 +12,7 @@ from forecast.config import Config
 from forecast.errors import ConfigError, MachineError, RunError, phrase, setting
 from forecast.runs.arrays import arrays_to_bytes
 from forecast.runs.csv_tables import frame_to_csv
-from forecast.runs.documents import LARGEST_DOCUMENT, config_from_json, to_json
+from forecast.runs.documents import LARGEST_DOCUMENT, parse_json, to_json
 from forecast.runs.files import (
     move_folder,
     path_aside,
@@ -120,7 +120,7 @@ class RunWriter:
             refuse_links(self.folder)
             manifest = read_manifest(self.folder)
             content = read_within(self.folder, "config.json", LARGEST_DOCUMENT)
-            config = config_from_json(content, self.folder / "config.json")
+            config = Config.from_sections(parse_json(content, self.folder / "config.json"))
         except RunError as error:
             raise RunError(
                 f"The unfinished training {self.name!r} cannot be continued: {error.args[0]}", _OVERWRITE

@@ -88,7 +88,7 @@ def faults(
     made = Faults(number, strike, names, lasting)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("forecast.runs.files.open", made.opened, raising=False)
-        patch.setattr("forecast.runs.files.exchange_folders", made.counted("exchange", files.exchange_folders))
+        patch.setattr("forecast.runs.files._exchange_folders", made.counted("exchange", files._exchange_folders))
         for name in IN_OS:
             patch.setattr(os, name, made.counted(name, getattr(os, name)))
         yield made

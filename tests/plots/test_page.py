@@ -73,7 +73,7 @@ def drawn(results: RunResults) -> str:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what takes time and says nothing in words."""
-    monkeypatch.setattr("forecast.plots.page.svg_image", lambda _: Image("data:image/png;base64,", 1, 1))
+    monkeypatch.setattr("forecast.plots.page._svg_image", lambda _: Image("data:image/png;base64,", 1, 1))
 
 
 def with_everything(results: RunResults) -> RunResults:
