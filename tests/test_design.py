@@ -26,3 +26,7 @@ def test_every_room_is_described() -> None:
     assert sorted(room for room in rooms if not room.startswith("backends")) == sorted(
         there - {"__init__.py", "__main__.py"}
     )
+
+
+def test_the_core_has_no_more_files_than_an_afternoon_allows() -> None:
+    assert len(core()) <= 45

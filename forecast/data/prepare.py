@@ -11,10 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config import Config, DataConfig
-from forecast.data.bounds import Bounds, bounds_of, unwrap_panel
+from forecast.data.bounds import TURN, Bounds, bounds_of, unwrap_panel
 from forecast.data.features import Calendar
 from forecast.data.panel import Floats, Panel
-from forecast.data.quantities import TURN
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_time
 from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows

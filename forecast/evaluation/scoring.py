@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config import Config
+from forecast.data.bounds import TURN
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
-from forecast.data.quantities import TURN
 from forecast.data.windows import Flags, Forecaster, Ints, Windows, median
 from forecast.evaluation.metrics import (
     IntervalForecast,

@@ -1,4 +1,4 @@
-"""CELLS: the recurrent cells, each declared once. Adding a cell is one class and one entry here.
+"""CELLS: the recurrent cells, each declared once; and ACTIVATIONS. Adding a cell is one class and one entry here.
 
 A cell is a declaration: the names of its states and gates, the order of its weights, and the arithmetic of one step.
 The back ends (`forecast.models.backends`) run it in Keras, in ONNX Runtime and in NumPy. Weight shapes, memory
@@ -16,7 +16,8 @@ In teaching texts the forget gate is also called keep, the input gate write, the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Protocol
 
@@ -24,6 +25,7 @@ from forecast.errors import ConfigError
 
 # Any array of a back end.
 Array = Any
+
 States = Mapping[str, Array]
 Weights = Mapping[str, Array]
 
@@ -266,6 +268,35 @@ def cell_of(config: NamesCell) -> Cell:
     """The cell of a network's configuration."""
     return cell_named(config.cell, config)
 
+
+# Klambauer et al. (2017): with these a layer keeps mean 0 and variance 1.
+_SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+def _elu(ops: Any, x: Array) -> Array:
+    return ops.maximum(x, 0.0) + ops.exp(ops.minimum(x, 0.0)) - 1.0
+
+
+def _selu(ops: Any, x: Array) -> Array:
+    return (ops.maximum(x, 0.0) + (ops.exp(ops.minimum(x, 0.0)) - 1.0) * _SELU_ALPHA) * _SELU_SCALE
+
+
+# What the settings activation and recurrent_activation choose, as Keras defines it. NumPy and ONNX compute these, Keras
+# its own.
+ACTIVATIONS: dict[str, Callable[[Any, Array], Array]] = {
+    "tanh": lambda ops, x: ops.tanh(x),
+    "sigmoid": lambda ops, x: ops.sigmoid(x),
+    "relu": lambda ops, x: ops.maximum(x, 0.0),
+    "elu": _elu,
+    "selu": _selu,
+    "softplus": lambda ops, x: ops.softplus(x),
+    "softsign": lambda ops, x: x / (ops.maximum(x, -x) + 1.0),
+    "swish": lambda ops, x: x * ops.sigmoid(x),
+    "gelu": lambda ops, x: x * 0.5 * (ops.erf(x / math.sqrt(2)) + 1.0),
+    "linear": lambda ops, x: x,
+    "hard_sigmoid": lambda ops, x: ops.minimum(ops.maximum(x / 6.0 + 0.5, 0.0), 1.0),
+    "exponential": lambda ops, x: ops.exp(x),
+}
 
 CELLS: dict[str, Cell] = {
     "rnn": SimpleRNN(),

@@ -11,11 +11,11 @@ import numpy as np
 from forecast.config import Config, DataSettings, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.clock import Clock
-from forecast.data.panel import Panel
+from forecast.data.panel import Floats, Panel
+from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.data.split import TRAIN, split_by_time
-from forecast.data.windows import Flags
+from forecast.data.windows import Flags, Windows
 from forecast.errors import ConfigError, DataError, phrase, setting
-from forecast.models.lookback import probe_longer_lookback
 
 # Lookback and horizon in steps, by the unit of the clock: a week for a day of hours, three years for a year of months.
 _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4), "Y": (10, 2)}
@@ -307,3 +307,62 @@ def _default_target(panel: Panel) -> tuple[str, ...]:
 def _is_positive(panel: Panel, name: str) -> bool:
     values = panel.values[:, panel.column(name)]
     return bool((values[~np.isnan(values)] > 0).all())
+
+
+# Windows that the probe uses: enough for the normal equations of a few hundred steps, few enough for a second.
+_TRAINING_WINDOWS, _VALIDATION_WINDOWS = 4000, 1000
+
+# A longer panel is not probed: preparing it once more would cost more than the probe is worth.
+_MOST_ROWS = 200_000
+
+# Ridge penalty, as a share of the mean variance of the inputs.
+_PENALTY = 0.01
+
+# Twice the lookback costs time, and the windows that a gap breaks: it must reduce the error by this share, and keep
+# this share of the training windows.
+_LEAST_GAIN, _LEAST_KEPT = 0.005, 0.9
+
+
+def probe_longer_lookback(panel: Panel, config: Config, longest: int) -> tuple[int, str] | None:
+    """Twice the lookback, and why, if that pays on the validation span; None if not.
+
+    A linear map from the lookback to the horizon, both relative to the last value, is fitted to training windows and
+    scored on validation windows, the same ones for both lookbacks. The test span is not used.
+
+    Args:
+        panel: What was read.
+        config: The configuration with the shorter lookback.
+        longest: The longest lookback that the series has room for.
+    """
+    short = config.data.lookback
+    if 2 * short > longest or panel.n_rows > _MOST_ROWS:
+        return None
+    try:
+        prepared = prepare(panel, config.replace(data={"lookback": 2 * short}))
+    except DataError:
+        return None
+    n_before = len(windows_of(prepared.rows, prepared.training_rows, config.data))
+    if len(prepared.train) < max(_LEAST_KEPT * n_before, 4 * short):
+        return None
+    error, error_of_double = (_linear_error(prepared, lookback) for lookback in (short, 2 * short))
+    if not error_of_double < (1 - _LEAST_GAIN) * error:
+        return None
+    gain = 1 - error_of_double / error
+    return 2 * short, f"a linear map errs {gain:.1%} less with it than with half of it on the validation span"
+
+
+def _linear_error(prepared: Prepared, lookback: int) -> float:
+    """Mean absolute error, scaled, of a ridge regression on the newest part of each window."""
+    x, y = _pairs(prepared, prepared.train.subsample(_TRAINING_WINDOWS), lookback)
+    squares = x.T @ x
+    penalty = _PENALTY * np.trace(squares) / lookback + np.finfo(float).tiny
+    weights = np.linalg.solve(squares + penalty * np.eye(lookback), x.T @ y)
+    x, y = _pairs(prepared, prepared.validation.subsample(_VALIDATION_WINDOWS), lookback)
+    return float(np.abs(x @ weights - y).mean())
+
+
+def _pairs(prepared: Prepared, windows: Windows, lookback: int) -> tuple[Floats, Floats]:
+    """Lookback [N, L] and horizon [N, H] of the first target, scaled and relative to the last value."""
+    first = prepared.rows.scaled[:, 0].astype(np.float64)
+    past, future = first[windows.past()[:, -lookback:]], first[windows.future()]
+    return past - past[:, -1:], future - past[:, -1:]

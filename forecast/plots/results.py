@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.data.bounds import TURN
 from forecast.data.prepare import Prepared, Rows
-from forecast.data.quantities import TURN
 from forecast.evaluation.scoring import Evaluation
 from forecast.plots.diagnosis import Diagnosis, diagnose
 from forecast.plots.style import Labels

@@ -12,9 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
+from forecast.data.bounds import is_angle
 from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats, Panel
-from forecast.data.quantities import is_angle
 from forecast.errors import DataError, quote, setting
 from forecast.sources import infer_clock as clocks
 from forecast.sources import quality

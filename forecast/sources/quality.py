@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.data.bounds import NOT_NEGATIVE, PERCENT
 from forecast.data.clock import LONGEST_CLOSURE
 from forecast.data.panel import Floats, Panel
-from forecast.data.quantities import NOT_NEGATIVE, PERCENT
 from forecast.errors import quote
 
 # Codes that loggers, archives and NetCDF write for "no value". The first kind has no other use.

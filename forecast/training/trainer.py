@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,7 +23,6 @@ from forecast.models.backends.tensorflow import keras, tf
 from forecast.models.gradients import SplitNetwork, gradient_by_lag
 from forecast.models.network import shape_of
 from forecast.progress import Epoch, TrainingState
-from forecast.training.learning_rate import averaging_momentum, learning_rate
 from forecast.training.sampling import window_order
 
 # Validation looks at no more windows than these, evenly spaced: enough to choose by, cheap enough to do each epoch.
@@ -316,3 +316,24 @@ def _reset_states(network: keras.Model) -> None:
 
 def _is_stateful(layer: Any) -> bool:
     return bool(getattr(layer, "stateful", False))
+
+
+def learning_rate(step: int, total: int, config: TrainingConfig) -> float:
+    """The learning rate of a step: a linear warm-up, then a cosine to zero or a constant (Loshchilov & Hutter 2017).
+
+    Args:
+        step: The step's number, from 0.
+        total: Steps of the whole training.
+        config: Highest rate, share of the warm-up, and course.
+    """
+    warmup = int(config.warmup * total)
+    if step < warmup:
+        return config.learning_rate * (step + 1) / (warmup + 1)
+    if config.schedule == "constant":
+        return config.learning_rate
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
+
+
+def averaging_momentum(step: int, momentum: float) -> float:
+    """The momentum of the weights' moving average: small at first, so that the fresh weights are soon forgotten."""
+    return min(momentum, (1 + step) / (10 + step))

@@ -10,10 +10,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from forecast.config import Activation
-from forecast.models.activations import ACTIVATIONS
 from forecast.models.backends.numpy import NumpyOps
 from forecast.models.backends.onnx import Graph, GraphOps, Value
 from forecast.models.backends.tensorflow import keras, tf
+from forecast.models.cells import ACTIVATIONS
 from rounding import with_bounds
 from samples import parts
 

@@ -19,11 +19,11 @@ from checks import assert_all_compute, rows_of, weights_for
 from forecast import Run, Settings
 from forecast.data.prepare import Rows, encode, windows_of
 from forecast.model import load_models
-from forecast.models.activations import ACTIVATIONS
 from forecast.models.backends import onnx
 from forecast.models.backends.keras import build_network, weights_of
 from forecast.models.backends.numpy import NumpyOps
 from forecast.models.backends.onnx import OnnxRuntime
+from forecast.models.cells import ACTIVATIONS
 from forecast.models.network import Network, Shape, gather_windows, weight_shapes
 from forecast.models.runtimes import KERAS, ONNX, RUNTIMES
 from forecast.progress import NullProgress

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from forecast.config import TrainingConfig
-from forecast.training.learning_rate import averaging_momentum, learning_rate
+from forecast.training.trainer import averaging_momentum, learning_rate
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,8 @@ from forecast.models.network import shape_of
 from forecast.runs.arrays import specs_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint
 from forecast.training import trainer
-from forecast.training.learning_rate import averaging_momentum, learning_rate
 from forecast.training.sampling import window_order
-from forecast.training.trainer import Fit
+from forecast.training.trainer import Fit, averaging_momentum, learning_rate
 
 PLAIN = {
     "target": "y",

@@ -19,10 +19,10 @@ from forecast.commands.audit.checks import (
     training_difference,
 )
 from forecast.commands.train.near_copies import near_copies_of_target
+from forecast.data.bounds import TURN
 from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Floats, Panel, format_time
 from forecast.data.prepare import Rows, encode, long_format, prepare
-from forecast.data.quantities import TURN
 from forecast.data.windows import Ints, Windows, median
 from forecast.model import Model, load_models
 from forecast.progress import NullProgress, Progress

@@ -13,9 +13,8 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from forecast.config import DataConfig, NetworkConfig
-from forecast.data.bounds import Bounds, bounds_of
+from forecast.data.bounds import TURN, Bounds, bounds_of
 from forecast.data.panel import Floats
-from forecast.data.quantities import TURN
 from forecast.data.scaling import Scaler, scale, unscale
 from forecast.data.windows import Flags
 from forecast.models.backends.onnx import Graph, GraphOps, OnnxOps, Value

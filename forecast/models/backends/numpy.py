@@ -12,8 +12,7 @@ from scipy.special import erf, expit
 
 from forecast.config import NetworkConfig
 from forecast.data.windows import Ints
-from forecast.models.activations import ACTIVATIONS
-from forecast.models.cells import cell_of
+from forecast.models.cells import ACTIVATIONS, cell_of
 from forecast.models.network import Network, RowSource, Shape, gather_windows
 
 Array = NDArray[Any]

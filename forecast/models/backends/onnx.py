@@ -21,8 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from forecast.config import NetworkConfig
 from forecast.data.windows import Ints
-from forecast.models.activations import ACTIVATIONS
-from forecast.models.cells import GRU, cell_of
+from forecast.models.cells import ACTIVATIONS, GRU, cell_of
 from forecast.models.network import Network, RowSource, Shape, gather_windows
 
 Array = NDArray[Any]
