@@ -229,8 +229,11 @@ class Model:
 
         Raises:
             MachineError: If there is not enough memory.
-            ConfigError: If the training diverges.
+            ConfigError: If the cell's declaration is not whole, or the training diverges.
         """
+        from forecast.models.backends.onnx import check_cell
+
+        check_cell(config)
         prepared, started = context.prepared, time.monotonic()
         shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
         members, records = [], []

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,3 +129,48 @@ def test_a_setting_that_names_no_cell_is_refused_with_the_list(quick: Callable[.
     with pytest.raises(ConfigError, match="Received: 'toy'") as caught:
         raise quick("train", "weather", "--cell", "toy").exception
     assert all(model in caught.value.advice for model in MODELS)
+
+
+class Unlisted(IndRNN):
+    """Computes what NumPy and Keras know and ONNX does not."""
+
+    def step(self, ops: Any, w: Any, x: Any, s: Any) -> dict[str, Any]:
+        return {"hidden": ops.activation(x + w["own_weight"] * s["hidden"]) ** 2}
+
+
+class Stateless(IndRNN):
+    """Forgets to return its state."""
+
+    def step(self, ops: Any, w: Any, x: Any, s: Any) -> dict[str, Any]:
+        return {"output": ops.activation(x)}
+
+
+class Ungated(IndRNN):
+    """Declares a gate that its step does not return."""
+
+    gates, forget_gate = ("keep",), "keep"
+
+
+class Narrow(IndRNN):
+    """Splits what it is given into fewer parts than it declares."""
+
+    parts = ("candidate", "more")
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (Unlisted(), "The step of the cell 'toy' fails: TypeError"),
+        (Stateless(), "does not return 'hidden' of each unit"),
+        (Ungated(), "does not return 'keep' of each unit"),
+        (Narrow(), "The step of the cell 'toy' fails: ValueError"),
+        (IndRNN, "is no cell"),
+    ],
+    ids=["unlisted", "stateless", "ungated", "narrow", "class"],
+)
+def test_a_declaration_that_is_not_whole_is_refused_before_training(
+    cell: Any, message: str, monthly_csv: Path, tiny: Callable[..., Settings], tmp_path: Path
+) -> None:
+    with added(cell), pytest.raises(ConfigError, match=message):
+        forecast.train(monthly_csv, tiny(model="toy"), run="toy", runs_dir=tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -33,6 +33,13 @@ Weights = Mapping[str, Array]
 _SMALLEST_NORMALISER = 1e-30
 
 
+# What a step may use, beside + - * / and slices.
+CELL_OPERATIONS = (
+    "split", "recurrent_matmul", "activation", "recurrent_activation", "tanh", "sigmoid", "exp", "sqrt", "softplus",
+    "maximum", "minimum",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Cell:
     """What a cell declares. Its fields, if it has any, are settings of the network of the same name."""
@@ -253,6 +260,8 @@ def cell_named(name: str, settings: object) -> Cell:
     """
     if name not in CELLS:
         raise ConfigError(f"There is no cell {name!r}.", f"Cells: {', '.join(CELLS)}.")
+    if not isinstance(CELLS[name], Cell):
+        raise ConfigError(f"CELLS[{name!r}] is no cell: {CELLS[name]!r}.", "An entry is an instance of one.")
     return replace(CELLS[name], **{field.name: getattr(settings, field.name) for field in fields(CELLS[name])})
 
 

@@ -19,9 +19,9 @@ from forecast.runs.run import LARGEST_PRELOADED, PRELOADED, Run, open_checked, r
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-def runs_folder(chosen: Path | None) -> Path:
+def runs_folder(chosen: Path | str | None) -> Path:
     """Where runs live: the chosen folder, else FORECAST_RUNS, else ./models."""
-    return chosen or Path(os.environ.get("FORECAST_RUNS") or "models")
+    return Path(chosen or os.environ.get("FORECAST_RUNS") or "models")
 
 
 def find(run: Run | str = "latest", *, runs_dir: Path | None = None) -> Run:

@@ -19,7 +19,7 @@ from forecast.plots.results import labels_of
 from forecast.plots.style import MODEL, OBSERVED, Labels, model_name, printable
 
 # The names that teaching texts give to these gates.
-_TEACHING_NAMES = {"forget": "keep", "input": "write", "output": "read", "update": "keep", "cell": "memory"}
+_TEACHING_NAMES = {"input": "write", "output": "read", "cell": "memory"}
 
 # How far below the largest gradient the axis goes, in decades: float32 has no more.
 _DECADES = 8
@@ -70,7 +70,8 @@ def _plot_gates(trace: Trace, findings: Findings, labels: Labels) -> PlotFigure:
             rasterized=True,
         )
         figure.colorbar(mesh, ax=below, pad=0.01, aspect=12, extend="neither" if gate else "both", use_gridspec=False)
-        teaching_name = f"\n({_TEACHING_NAMES[name]})" if name in _TEACHING_NAMES else ""
+        other_name = "keep" if name == trace.forget_gate != "keep" else _TEACHING_NAMES.get(name)
+        teaching_name = f"\n({other_name})" if other_name else ""
         below.set_ylabel(f"{name}{' gate' if gate else ' state'}{teaching_name}\nunit")
         below.grid(False)
     format_axes(axes[0], times)

@@ -21,7 +21,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from forecast.config import NetworkConfig
 from forecast.data.windows import Ints
-from forecast.models.cells import ACTIVATIONS, GRU, cell_of
+from forecast.errors import ConfigError
+from forecast.models.backends.numpy import NumpyOps
+from forecast.models.cells import ACTIVATIONS, CELL_OPERATIONS, GRU, cell_of
 from forecast.models.network import Network, RowSource, Shape, gather_windows
 
 Array = NDArray[Any]
@@ -513,6 +515,40 @@ def graph_of(config: NetworkConfig, shape: Shape, weights: Weights, stateful: bo
         ),
     ]
     return graph.model(inputs, outputs)
+
+
+def check_cell(config: NetworkConfig) -> None:
+    """Check the declaration of a network's cell, before time is spent on training it.
+
+    Its step is taken once in NumPy and once in a graph, with two units.
+
+    Args:
+        config: A resolved configuration.
+
+    Raises:
+        ConfigError: If the step fails, or does not return every state and every gate; says which.
+    """
+    cell, name = cell_of(config), config.cell
+    weights = {key: np.zeros(size, np.float32) for key, size in cell.weight_shapes(1, 2, config.use_bias).items()}
+    before, graph = dict.fromkeys(cell.states, np.zeros((1, 2), np.float32)), Graph()
+    projected = cell.project(NumpyOps(config, weights), weights, np.zeros((1, 1), np.float32))
+    shape = Shape(lookback=1, horizon=1, targets=1, covariates=0, known=0, series=1)
+    in_graph = {state: Value(graph, state) for state in cell.states}
+    try:
+        values = cell.step(NumpyOps(config, weights), weights, projected, before)
+        cell.step(OnnxOps(graph, config, shape, weights), weights, Value(graph, "x"), in_graph)
+        sizes = {key: np.shape(value) for key, value in values.items()}
+    except Exception as error:  # whatever the cell's author wrote
+        raise ConfigError(
+            f"The step of the cell {name!r} fails: {type(error).__name__}: {error}.",
+            f"Its operations are + - * /, slices, and {', '.join(CELL_OPERATIONS)}; it returns values by name.",
+        ) from error
+    missing = [key for key in (*cell.states, *cell.gates, cell.forget_gate) if key and sizes.get(key) != (1, 2)]
+    if missing:
+        raise ConfigError(
+            f"The step of the cell {name!r} does not return {missing[0]!r} of each unit, [B, U], as the cell declares.",
+            f"With one window and two units it returns: {', '.join(f'{key} {size}' for key, size in sizes.items())}.",
+        )
 
 
 class OnnxRuntime:
