@@ -22,7 +22,6 @@ from onnx import TensorProto, helper, numpy_helper
 from forecast.config import NetworkConfig
 from forecast.data.windows import Ints
 from forecast.errors import ConfigError
-from forecast.models.backends.numpy import NumpyOps
 from forecast.models.cells import ACTIVATIONS, CELL_OPERATIONS, GRU, cell_of
 from forecast.models.network import Network, RowSource, Shape, gather_windows
 
@@ -364,10 +363,19 @@ class OnnxOps(GraphOps):
             before = {name: Value(self.graph, self.graph.fresh(name)) for name in cell.states}
             step = Value(self.graph, self.graph.fresh("step"))
             after = cell.step(self, own, step, before)
-            results = [self._node("Identity", after[name]).name for name in (*cell.states, cell.states[0])]
-        given = [*(value.name for value in before.values()), step.name]
+            given = [*(value.name for value in before.values()), step.name]
+            results: list[str] = []
+            for value in (after[name] for name in (*cell.states, cell.states[0])):
+                # A result has a name of its own, which no other result and no input has.
+                copied = value.name in results or value.name in given
+                results.append(self._node("Identity", value).name if copied else value.name)
+        needed, used = set(results), []
+        for node in reversed(nodes):  # the step also returns what only `forecast explain` shows
+            if needed.intersection(node.output):
+                used.append(node)
+                needed.update(node.input)
         body = helper.make_graph(
-            nodes,
+            used[::-1],
             self.graph.fresh("loop"),
             [helper.make_tensor_value_info(name, _FLOAT, None) for name in given],
             [helper.make_tensor_value_info(name, _FLOAT, None) for name in results],
@@ -528,6 +536,8 @@ def check_cell(config: NetworkConfig) -> None:
     Raises:
         ConfigError: If the step fails, or does not return every state and every gate; says which.
     """
+    from forecast.models.backends.numpy import NumpyOps  # which imports SciPy: only training checks a cell
+
     cell, name = cell_of(config), config.cell
     weights = {key: np.zeros(size, np.float32) for key, size in cell.weight_shapes(1, 2, config.use_bias).items()}
     before, graph = dict.fromkeys(cell.states, np.zeros((1, 2), np.float32)), Graph()
