@@ -34,7 +34,6 @@ NAIVE = {
 OTHER = LineStyle("#E69F00", (0, (8, 2)), "D", 1.4, 3.0)
 
 _NAMES = {"rnn": "vanilla RNN", "ets": "ETS", "theta": "Theta", "sarima": "seasonal ARIMA"}
-_ACRONYMS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 
 
 @dataclass(frozen=True)
@@ -110,9 +109,8 @@ def printable(text: str, longest: int = 10_000) -> str:
 
 
 def model_name(model: str) -> str:
-    """A model's name in words: "stacked LSTM" for ``stacked-lstm``."""
-    words = re.split("([- ])", printable(model, 24))
-    plain = "".join(_ACRONYMS.get(word, " " if word == "-" else word) for word in words)
+    """A model's name in words: "stacked LSTM" for ``stacked-lstm``, "minGRU" for ``mingru``."""
+    plain = re.sub("lstm|gru|rnn", lambda acronym: acronym[0].upper(), printable(model, 24)).replace("-", " ")
     return _NAMES.get(model, plain)
 
 
