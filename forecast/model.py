@@ -197,7 +197,7 @@ class Model:
         Raises:
             RunError: If the weights are damaged, or not those of this network, or it cannot be computed.
         """
-        config = network_configs(run.config).get(network, run.config.network)
+        config = run.network_config(network)
         shape = run.shape if lookback is None else replace(run.shape, lookback=lookback)
         runs_on = run.runtime_of(network)
         try:

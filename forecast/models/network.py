@@ -8,7 +8,7 @@ Keras builds a model that can be trained, ONNX writes a graph that forecasts wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from forecast.config import NetworkConfig
 from forecast.data.windows import Ints
 from forecast.errors import ConfigError, setting
-from forecast.models.cells import cell_of
+from forecast.models.cells import ACTIVATIONS, cell_of
 
 if TYPE_CHECKING:
     from forecast.data.prepare import Rows
@@ -160,6 +160,48 @@ class Ops(Protocol):
 
     def mark_window(self, value: Array) -> Array:
         """The value itself, which is the normalised window, so that a back end can find it again."""
+
+
+class FixedWeightsOps:
+    """The operations that every back end writes alike whose weights are given, because it only forecasts.
+
+    Args:
+        config: A resolved configuration.
+        weights: By name, as `weight_shapes` lists them.
+    """
+
+    def __init__(self, config: NetworkConfig, weights: Mapping[str, Array]) -> None:
+        self.config, self.weights, self.cell = config, weights, cell_of(config)
+
+    def weights_of(self, layer: str) -> dict[str, Array]:
+        """The weights of one layer, by their names within it."""
+        prefix = f"{layer}/"
+        return {name.removeprefix(prefix): value for name, value in self.weights.items() if name.startswith(prefix)}
+
+    def activation(self, value: Array) -> Array:
+        """Of candidate and output."""
+        return ACTIVATIONS[self.config.activation](self, value)
+
+    def recurrent_activation(self, value: Array) -> Array:
+        """Of the gates."""
+        return ACTIVATIONS[self.config.recurrent_activation](self, value)
+
+    def relu(self, value: Array) -> Array:
+        """The positive part."""
+        return ACTIVATIONS["relu"](self, value)
+
+    def dense(self, name: str, value: Array, relu: bool = False) -> Array:
+        """The product with a kernel, plus a bias where there is one."""
+        product = value @ self.weights[f"{name}/kernel"]
+        if f"{name}/bias" in self.weights:
+            product = product + self.weights[f"{name}/bias"]
+        return self.relu(product) if relu else product
+
+    def dropout(self, value: Array) -> Array:
+        """The value itself: nothing is trained here."""
+        return value
+
+    penalise = mark_window = dropout
 
 
 class Network:

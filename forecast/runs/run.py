@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from forecast.config import Config
+from forecast.config import Config, NetworkConfig
 from forecast.errors import RunError, phrase
 from forecast.models.catalogue import network_configs
 from forecast.models.runtimes import KERAS
@@ -200,6 +200,10 @@ class Run:
         """Which weights make forecasts: ``refit`` if the run was refitted on every row, else ``model``."""
         return str(self.manifest.get("forecast_weights", "model"))
 
+    def network_config(self, network: str) -> NetworkConfig:
+        """The configuration of ``model``, ``baseline`` or ``refit``, which is the model once more."""
+        return network_configs(self.config).get(network, self.config.network)
+
     def runtime_of(self, network: str) -> str:
         """What computes the forecasts of ``model``, ``baseline`` or ``refit``: a key of `RUNTIMES`."""
         return str(self.manifest.get("runtimes", {}).get(network, KERAS))
@@ -213,7 +217,7 @@ class Run:
         from forecast.models.network import weight_shapes
         from forecast.runs.arrays import ArraySpec
 
-        parts = network_configs(self.config).get(network, self.config.network)
+        parts = self.network_config(network)
         member = {name: ArraySpec("<f4", shape) for name, shape in weight_shapes(parts, self.shape).items()}
         specs = number_members([member] * self.config.training.ensemble)
         weights = self.arrays(WEIGHTS[network], specs)

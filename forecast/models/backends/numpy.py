@@ -12,8 +12,8 @@ from scipy.special import erf, expit
 
 from forecast.config import NetworkConfig
 from forecast.data.windows import Ints
-from forecast.models.cells import ACTIVATIONS, cell_of
-from forecast.models.network import Network, RowSource, Shape, gather_windows
+from forecast.models.cells import cell_of
+from forecast.models.network import FixedWeightsOps, Network, RowSource, Shape, gather_windows
 
 Array = NDArray[Any]
 
@@ -35,7 +35,7 @@ class Trace:
     values: Mapping[str, NDArray[np.float32]]
 
 
-class NumpyOps:
+class NumpyOps(FixedWeightsOps):
     """The operations of `forecast.models.network.Ops`, and those of a cell's step.
 
     Args:
@@ -48,7 +48,7 @@ class NumpyOps:
     flip, cumsum = staticmethod(np.flip), staticmethod(np.cumsum)
 
     def __init__(self, config: NetworkConfig, weights: Mapping[str, Array]) -> None:
-        self.config, self.weights, self.cell = config, weights, cell_of(config)
+        super().__init__(config, weights)
         self.traces: dict[str, Trace] = {}
 
     def concat(self, values: Sequence[Array], axis: int) -> Array:
@@ -67,14 +67,6 @@ class NumpyOps:
         """Equal parts along the last axis."""
         return np.split(value, parts, axis=-1)
 
-    def activation(self, value: Array) -> Array:
-        """Of candidate and output."""
-        return ACTIVATIONS[self.config.activation](self, value)
-
-    def recurrent_activation(self, value: Array) -> Array:
-        """Of the gates."""
-        return ACTIVATIONS[self.config.recurrent_activation](self, value)
-
     def softplus(self, value: Array) -> Array:
         """log(1 + exp(x)), without overflow."""
         return np.logaddexp(value, np.zeros((), value.dtype))
@@ -87,19 +79,11 @@ class NumpyOps:
         """The variance over time, [B, 1, C]."""
         return np.var(value, axis=1, keepdims=True)
 
-    def dense(self, name: str, value: Array, relu: bool = False) -> Array:
-        """The product with a kernel, plus a bias where there is one."""
-        product = value @ self.weights[f"{name}/kernel"]
-        if f"{name}/bias" in self.weights:
-            product = product + self.weights[f"{name}/bias"]
-        return np.maximum(product, 0) if relu else product
-
     def recurrent(
         self, name: str, inputs: Array, states: list[Array] | None, backwards: bool = False
     ) -> tuple[Array, list[Array]]:
         """One recurrent layer over [B, n, F], step by step; its first run is traced."""
-        prefix = f"{name}/"
-        own = {key.removeprefix(prefix): value for key, value in self.weights.items() if key.startswith(prefix)}
+        own = self.weights_of(name)
         projected = self.cell.project(self, own, inputs[:, ::-1] if backwards else inputs)
         zeros = np.zeros((len(inputs), projected.shape[-1] // len(self.cell.parts)), projected.dtype)
         named = dict(zip(self.cell.states, states or [zeros] * len(self.cell.states), strict=True))
@@ -121,12 +105,6 @@ class NumpyOps:
         if identities is None:
             return queries
         return np.concatenate([queries, np.repeat(identities[series][:, None], len(positions), axis=1)], axis=-1)
-
-    def dropout(self, value: Array) -> Array:
-        """The value itself: nothing is trained here."""
-        return value
-
-    penalise = mark_window = dropout
 
 
 def trace_layers(

@@ -22,8 +22,8 @@ from onnx import TensorProto, helper, numpy_helper
 from forecast.config import NetworkConfig
 from forecast.data.windows import Ints
 from forecast.errors import ConfigError
-from forecast.models.cells import ACTIVATIONS, CELL_OPERATIONS, GRU, cell_of
-from forecast.models.network import Network, RowSource, Shape, gather_windows
+from forecast.models.cells import CELL_OPERATIONS, GRU, cell_of
+from forecast.models.network import FixedWeightsOps, Network, RowSource, Shape, gather_windows
 
 Array = NDArray[Any]
 Weights = Mapping[str, NDArray[np.float32]]
@@ -262,7 +262,7 @@ class GraphOps:
         """The smaller of two."""
         return value._with("Min", other)
 
-    exp, log, sqrt, erf = (_elementwise(kind) for kind in ("Exp", "Log", "Sqrt", "Erf"))
+    exp, log, sqrt, erf, relu = (_elementwise(kind) for kind in ("Exp", "Log", "Sqrt", "Erf", "Relu"))
     tanh, sigmoid, softplus, round = (_elementwise(kind) for kind in ("Tanh", "Sigmoid", "Softplus", "Round"))
 
     def mod(self, value: Value, divisor: float) -> Value:
@@ -285,7 +285,7 @@ class GraphOps:
         return self.graph.node("Gather", table, index, axis=axis, dtype=table.dtype.type)
 
 
-class OnnxOps(GraphOps):
+class OnnxOps(GraphOps, FixedWeightsOps):
     """The operations of one network with its weights.
 
     Args:
@@ -296,24 +296,10 @@ class OnnxOps(GraphOps):
     """
 
     def __init__(self, graph: Graph, config: NetworkConfig, shape: Shape, weights: Weights) -> None:
-        super().__init__(graph)
-        self.config, self.shape, self.weights, self.cell = config, shape, weights, cell_of(config)
+        GraphOps.__init__(self, graph)
+        FixedWeightsOps.__init__(self, config, weights)
+        self.shape = shape
         self._read: set[str] = set()
-
-    def activation(self, value: Value) -> Value:
-        """Of candidate and output."""
-        return ACTIVATIONS[self.config.activation](self, value)
-
-    def recurrent_activation(self, value: Value) -> Value:
-        """Of the gates."""
-        return ACTIVATIONS[self.config.recurrent_activation](self, value)
-
-    def dense(self, name: str, value: Value, relu: bool = False) -> Value:
-        """The product with a kernel, plus a bias where there is one."""
-        product = value @ self.weights[f"{name}/kernel"]
-        if f"{name}/bias" in self.weights:
-            product = product + self.weights[f"{name}/bias"]
-        return self._node("Relu", product) if relu else product
 
     def queries(self, series: Value) -> Value:
         """What the parallel decoder asks, [B, m, width]."""
@@ -326,18 +312,11 @@ class OnnxOps(GraphOps):
         identity = self._node("Unsqueeze", self.take(identities, series, axis=0), np.array([1]))
         return self.concat([queries, self.repeat(identity, len(positions), axis=1)], axis=2)
 
-    def dropout(self, value: Value) -> Value:
-        """The value itself: nothing is trained here."""
-        return value
-
-    penalise = mark_window = dropout
-
     def recurrent(
         self, name: str, inputs: Value, states: list[Value] | None, backwards: bool = False
     ) -> tuple[Value | None, list[Value]]:
         """One recurrent layer over [B, n, F]; the outputs of the last layer of the stack are None."""
-        prefix = f"{name}/"
-        own = {key.removeprefix(prefix): value for key, value in self.weights.items() if key.startswith(prefix)}
+        own = self.weights_of(name)
         number = int(name.rpartition("_")[2])
         steps = self.transpose(inputs)  # ONNX's loops go along the first axis
         if backwards:
