@@ -16,7 +16,16 @@ from forecast.data.lost_windows import lost_windows_in_words
 from forecast.data.panel import format_time
 from forecast.evaluation.metrics import METRICS
 from forecast.plots.style import Labels
-from forecast.plots.tables import MINUS, Cell, Table, TableStyle, score_table, series_table, step_table, steps_in_tables
+from forecast.plots.tables import (
+    MINUS,
+    Cell,
+    Table,
+    TableStyle,
+    score_table,
+    series_tables,
+    step_table,
+    steps_in_tables,
+)
 
 # A name in a table; what is longer would leave no room for the figures.
 _LONGEST_NAME = 40
@@ -39,15 +48,24 @@ def scores(metrics: Mapping[str, Any], title: str) -> Group:
         shown.append(step_table(metrics, labels, TERMINAL))
     if metrics.get("intervals"):
         shown.append(_coverage_table(metrics))
-    if by_series := series_table(metrics, TERMINAL):
-        shown.append(by_series)
+    shown += series_tables(metrics, TERMINAL)
     return Group(*map(rich_table, shown))
 
 
-def lost_windows(metrics: Mapping[str, Any]) -> str:
-    """How many windows were lost, and why; empty where none was, and for a run of a version that did not count."""
+def remarks(metrics: Mapping[str, Any]) -> list[str]:
+    """What one must know to read a run's scores: windows that were lost, figures that are not pooled."""
+    said = []
     count = metrics.get("windows")
-    return lost_windows_in_words(count, "test") if count and count["possible"] > count["scored"] else ""
+    if count and count["possible"] > count["scored"]:
+        said.append(lost_windows_in_words(count, "test"))
+    if moved := metrics.get("seasonal_naive"):
+        said.append(
+            f"gaps: the seasonal naive is of an earlier season at {moved['from_earlier_season']:,} points, and the "
+            f"last value at {moved['from_last_value']:,}"
+        )
+    if reason := metrics.get("reasons", {}).get(f"models.{metrics['model']}.mae"):
+        said.append(f"no pooled MAE and RMSE: {reason}")
+    return said
 
 
 def rich_table(table: Table, tight: bool = False) -> RichTable:

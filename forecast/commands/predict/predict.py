@@ -10,6 +10,7 @@ import pandas as pd
 from forecast.data.clock import Clock
 from forecast.errors import DataError, RunError, phrase, setting
 from forecast.model import forecasters, load_models, newest_paths
+from forecast.models.catalogue import network_configs
 from forecast.progress import NullProgress, Progress
 from forecast.requests import request_forecast
 from forecast.runs.find import find
@@ -31,12 +32,15 @@ def predict(
 
     Raises:
         DataError: If the new rows do not fit the run.
+        RunError: If its weights are damaged or missing.
     """
     progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
     if source is not None:
         request = request_forecast(run, source, progress)
         return request.forecast(load_models(run, run.forecast_weights))
+    for network in network_configs(run.config):  # a table of networks that are no more would be trusted all the same
+        run.weights(run.forecast_weights if network == "model" else network)
     forecast = run.forecast
     if forecast.empty:
         known = run.config.data.known

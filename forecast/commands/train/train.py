@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.commands.train.data_warnings import data_warnings
+from forecast.commands.train.data_warnings import data_warnings, forecast_warnings
 from forecast.commands.train.networks import fit_networks
 from forecast.config import Settings
 from forecast.data.lost_windows import count_windows_of_parts
@@ -146,7 +146,7 @@ def _cleaning_up(writer: RunWriter, progress: Progress) -> Iterator[None]:
 def _train_run(prepared: Prepared, writer: RunWriter, progress: Progress) -> Run:
     config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
     newest = newest_rows(rows.panel, config.data, prepared.scaler)
-    for warning in newest.refused + newest.filled:  # before the training takes its time; they are no reason to stop
+    for warning in forecast_warnings(newest):  # before the training takes its time; they are no reason to stop
         progress.warn(warning)
     naive_error = naive_errors(rows, prepared.training_rows, season)
     context = TrainingContext(prepared, writer.checkpoints, progress)

@@ -68,9 +68,9 @@ def test_each_training_is_that_of_train(compared: tuple[Comparison, RecordingPro
 
 def test_the_vanilla_rnn_always_stands_in_the_table(compared: Compared) -> None:
     summary = compared[0].summary
-    assert set(summary["models"]) == {"rnn", "lstm", "persistence", "seasonal-naive", "drift"}
-    assert set(summary["models"]["lstm"]["skill"]) == {"rnn", "persistence", "seasonal-naive", "drift"}
-    assert set(summary["models"]["rnn"]["skill"]) == {"persistence", "seasonal-naive", "drift"}
+    assert set(summary["models"]) == {"rnn", "lstm", "persistence", "seasonal-naive", "drift", "mean"}
+    assert set(summary["models"]["lstm"]["skill"]) == {"rnn", "persistence", "seasonal-naive", "drift", "mean"}
+    assert set(summary["models"]["rnn"]["skill"]) == {"persistence", "seasonal-naive", "drift", "mean"}
     assert compared[1].networks == [
         "rnn, seed 0, 1 of 4", "lstm, seed 0, 2 of 4", "rnn, seed 1, 3 of 4", "lstm, seed 1, 4 of 4",
     ]  # fmt: skip
