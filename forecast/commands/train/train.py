@@ -222,7 +222,7 @@ def _first_manifest(source: Source, panel: Panel, warnings: tuple[str, ...], com
             "first": str(panel.times.min()),
             "last": str(panel.times.max()),
             "notes": panel.notes,
-            "warnings": panel.warnings + warnings,
+            "warnings": [rendered(text, "shell" if command else "python") for text in panel.warnings + warnings],
         },
         "python": platform.python_version(),
         "platform": platform.platform(),
