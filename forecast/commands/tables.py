@@ -12,6 +12,7 @@ from rich.console import Group
 from rich.table import Table as RichTable
 
 from forecast.commands.console import plain
+from forecast.data.lost_windows import lost_windows_in_words
 from forecast.data.panel import format_time
 from forecast.evaluation.metrics import METRICS
 from forecast.plots.style import Labels
@@ -41,6 +42,12 @@ def scores(metrics: Mapping[str, Any], title: str) -> Group:
     if by_series := series_table(metrics, TERMINAL):
         shown.append(by_series)
     return Group(*map(rich_table, shown))
+
+
+def lost_windows(metrics: Mapping[str, Any]) -> str:
+    """How many windows were lost, and why; empty where none was, and for a run of a version that did not count."""
+    count = metrics.get("windows")
+    return lost_windows_in_words(count, "test") if count and count["possible"] > count["scored"] else ""
 
 
 def rich_table(table: Table, tight: bool = False) -> RichTable:

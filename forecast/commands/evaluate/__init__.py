@@ -17,7 +17,7 @@ def command(
     from forecast.commands.console import ConsoleProgress, out, print_json, say
     from forecast.commands.evaluate.evaluate import evaluate
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
-    from forecast.commands.tables import scores
+    from forecast.commands.tables import lost_windows, scores
     from forecast.runs.find import find
 
     requirements = [parse_requirement(text) for text in require_skill or ()]
@@ -29,4 +29,6 @@ def command(
     else:
         say(metrics["verdict"], strong=True)
         out.print(scores(metrics, f"{found.name}: {metrics['n_windows']:,} windows, {metrics['horizon']} steps ahead"))
+        if lost := lost_windows(metrics):
+            say(lost)
     demand_skill(requirements, metrics)
