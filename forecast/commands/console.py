@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
-from forecast.errors import ForecastError
+from forecast.errors import ForecastError, rendered
 from forecast.progress import StopRequested, Training
 
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
@@ -86,12 +86,12 @@ class ConsoleProgress:
     def note(self, text: str) -> None:
         """Something was inferred or chosen."""
         if not self.quiet:
-            err.print(f"[dim]{plain(text)}[/]")
+            err.print(f"[dim]{plain(rendered(text, 'shell'))}[/]")
 
     def warn(self, text: str) -> None:
         """Something was repaired, or needs the user's attention."""
         if not self.quiet:
-            err.print(f"[yellow]warning:[/] {plain(text)}")
+            err.print(f"[yellow]warning:[/] {plain(rendered(text, 'shell'))}")
 
     def resumable(self, command: str) -> None:
         """Remember the command, to name it when the process ends early."""

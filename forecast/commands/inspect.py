@@ -28,7 +28,7 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
 
     asked = configure(settings)
     panel = read(source, asked.read)
-    reports = inspect_columns(panel)
+    reports = inspect_columns(panel, asked.read)
     try:
         config, choices = resolve(asked, panel)
         plan = plan_in_sentences(config, panel.clock, choices)
@@ -58,7 +58,9 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
 def _summarise(panel: Panel, reports: Sequence[ColumnReport], plan: Sequence[str]) -> dict[str, Any]:
     """What is in the panel, as JSON types."""
     from forecast.data.panel import format_time
+    from forecast.errors import rendered
 
+    findings = [[rendered(finding, "shell") for finding in report.findings] for report in reports]
     return {
         "title": panel.name,
         "rows": panel.n_rows,
@@ -69,10 +71,11 @@ def _summarise(panel: Panel, reports: Sequence[ColumnReport], plan: Sequence[str
         "gaps": int(panel.stretches()[-1]) + 1 - panel.n_series,
         "absent_rows": int(panel.absent_before().sum()),
         "columns": [
-            {name: None if value != value else value for name, value in vars(report).items()} for report in reports
+            {name: None if value != value else value for name, value in vars(report).items()} | {"findings": found}
+            for report, found in zip(reports, findings, strict=True)
         ],
         "notes": list(panel.notes),
-        "warnings": list(panel.warnings),
+        "warnings": [rendered(warning, "shell") for warning in panel.warnings],
         "train": list(plan),
     }
 

@@ -15,6 +15,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from forecast.commands.console import one_line, out, say
+from forecast.data.lost_windows import lost_windows_in_words
 from forecast.data.panel import format_time
 from forecast.evaluation.metrics import METRICS
 from forecast.plots.style import Labels, format_like
@@ -41,6 +42,9 @@ def print_scores(metrics: Mapping[str, Any], title: str) -> None:
         shown.append(by_series)
     for table in shown:
         print_table(table)
+    count = metrics.get("windows")  # a run of an older version has none
+    if count and count["possible"] > count["scored"]:
+        say(lost_windows_in_words(count, "test"))
 
 
 def print_table(table: Table, may_lack: Collection[str] = ()) -> None:

@@ -17,6 +17,7 @@ import pandas as pd
 from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.networks import fit_networks
 from forecast.config import Settings
+from forecast.data.lost_windows import count_windows_of_parts
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
@@ -156,6 +157,7 @@ def _train_run(prepared: Prepared, writer: RunWriter, progress: Progress) -> Run
     for warning in calibration_warnings(config, len(prepared.validation)):
         progress.warn(warning)
     evaluation = score_models(rows, prepared.test, forecasters(models, rows), season, naive_error, intervals)
+    evaluation.metrics["windows"] = count_windows_of_parts(prepared)["test"].to_json()
     if thinned := thinning_note(evaluation.metrics):
         progress.note(f"test_forecasts.csv: {len(evaluation.forecasts):,} rows{thinned}; every window is scored")
     model = networks["model"]
@@ -223,7 +225,7 @@ def _first_manifest(source: Source, panel: Panel, warnings: tuple[str, ...], com
             "first": str(panel.times.min()),
             "last": str(panel.times.max()),
             "notes": panel.notes,
-            "warnings": panel.warnings + warnings,
+            "warnings": [rendered(text, "shell" if command else "python") for text in panel.warnings + warnings],
         },
         "python": platform.python_version(),
         "platform": platform.platform(),
