@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from forecast.config import Config, DataSettings
+from forecast.data.newest import newest_rows
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.data.windows import Ints, Windows, fill_forward, index_windows
@@ -82,6 +83,11 @@ def probe_longer_lookback(panel: Panel, config: Config, longest: int) -> tuple[i
     n_before = len(windows_of(prepared.rows, prepared.training_rows, config.data))
     if len(prepared.train) < max(_LEAST_KEPT * n_before, 4 * short):
         return None
+    newest, newest_of_double = (
+        newest_rows(prepared.rows.panel, data, prepared.scaler) for data in (config.data, prepared.config.data)
+    )
+    if len(newest_of_double.windows) < len(newest.windows):
+        return None  # it may cost no series its forecast
     error, error_of_double = (_linear_error(prepared, lookback) for lookback in (short, 2 * short))
     if not error_of_double < (1 - _LEAST_GAIN) * error:
         return None

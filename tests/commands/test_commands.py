@@ -105,7 +105,7 @@ def test_predict_prints_the_forecast_and_nothing_else(
     assert done.exit_code == 0, done.stderr
     rows = list(csv.reader(io.StringIO(done.stdout)))
     assert rows[0][:9] == ["unique_id", "ds", "cutoff", "lstm", "rnn", "persistence", "seasonal-naive", "drift", "mean"]
-    assert rows[0][8:] == [
+    assert rows[0][9:] == [
         f"{model}-{end}-{level}" for model in ("lstm", "rnn") for level in (80, 95) for end in ("lo", "hi")
     ]
     assert [row[1] for row in rows[1:]] == ["2006-09-01", "2006-10-01", "2006-11-01"]
