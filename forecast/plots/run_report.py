@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.lost_windows import lost_windows_in_words
+from forecast.data.newest import why_no_forecast
 from forecast.evaluation.metrics import METRICS, PointForecast
 from forecast.evaluation.verdict import SIGNIFICANT, reference_name
 from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
@@ -162,7 +163,8 @@ def _forecast(run: RunResults) -> Section:
     """The newest forecast, with its intervals and its figures."""
     title = "The newest forecast"
     if run.forecast.empty:
-        return Section(title, ["The rows end in a gap, so no forecast follows them."])
+        why = printable(why_no_forecast(run.manifest["data"]["warnings"]), 400)
+        return Section(title, [f"There is none. {why}".rstrip()])
     refit = run.manifest.get("forecast_weights") == "refit"
     forecast = run.forecast
     return Section(

@@ -11,6 +11,7 @@ import pandas as pd
 from forecast.commands.console import say
 from forecast.commands.tables import TERMINAL, print_table
 from forecast.data.clock import Clock
+from forecast.data.newest import why_no_forecast
 from forecast.errors import DataError, RunError, phrase, setting
 from forecast.model import forecasters, load_models, newest_paths
 from forecast.models.catalogue import network_configs
@@ -48,10 +49,9 @@ def predict(
         run.weights(run.forecast_weights if network == "model" else network)
     forecast = run.forecast
     if forecast.empty:
-        known = run.config.data.known
-        lacking = f" or do not hold {', '.join(map(repr, known))} for the steps ahead" if known else ""
+        why = why_no_forecast(run.data.get("warnings", ()))
         raise DataError(
-            f"The rows that {run.name} was trained on end in a gap{lacking}, so no forecast follows them.",
+            f"No forecast follows the rows that {run.name} was trained on. {why}".rstrip(),
             f"Give newer rows: {phrase(f'forecast predict {run.name} FILE', f'forecast.predict({run.name!r}, rows)')}",
         )
     return forecast

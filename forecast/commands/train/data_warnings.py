@@ -6,14 +6,10 @@ import numpy as np
 
 from forecast.commands.train.near_copies import near_copies_of_target
 from forecast.data.lost_windows import count_windows_of_parts, lost_windows_in_words
-from forecast.data.newest import NewestRows
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared
 from forecast.data.split import TRAIN
 from forecast.data.windows import Flags
-
-# Series whose lack of a forecast is explained one by one.
-_NAMED = 5
 
 
 def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
@@ -47,16 +43,6 @@ def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     n_known = len(prepared.config.data.known)
     warnings += near_copies_of_target(arranged, prepared.training_rows, rows.n_targets, n_known, prepared.train.horizon)
     return tuple(warnings)
-
-
-def forecast_warnings(newest: NewestRows) -> tuple[str, ...]:
-    """Warnings about the forecast of what follows the last rows: that there will be none, or none of some series."""
-    refused, n_series = newest.refused, newest.rows.panel.n_series
-    if not refused:
-        return newest.filled
-    what = "there will be no forecast" + (f" of {len(refused)} of {n_series} series" if n_series > 1 else "")
-    more = f" And {len(refused) - _NAMED} more." if len(refused) > _NAMED else ""
-    return (f"{what}. {' '.join(refused[:_NAMED])}{more}", *newest.filled)
 
 
 def _constant_in_training(panel: Panel, training_rows: Flags) -> list[str]:
