@@ -15,9 +15,10 @@ import pyarrow as pa
 from forecast.errors import DataError, quote
 from forecast.tables.columns import SERIES_IDS, checked, parse_numbers
 from forecast.tables.explain import look_at_row
+from forecast.tables.find_times import find_times
 from forecast.tables.input import Dialect, Input
 from forecast.tables.table import Floats, Table
-from forecast.tables.times import find_times, to_utc
+from forecast.tables.times import to_utc
 
 # Bytes that are read at once, at most.
 _AT_ONCE = 65_536
