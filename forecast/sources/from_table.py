@@ -22,6 +22,7 @@ from forecast.errors import DataError, MachineError, quote, setting
 from forecast.sources import infer_clock as clocks
 from forecast.sources import quality
 from forecast.sources.categories import read_categories
+from forecast.sources.missing import mask_named, mask_spikes
 from forecast.tables.bytes import content_of, find_input
 from forecast.tables.columns import Measurements
 from forecast.tables.explain import look_at_row
@@ -145,7 +146,7 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
         warnings += mended
     else:
         rows = rows.take(np.lexsort((rows.times, rows.series)))
-    names, values, mended = _cleaned(table, measured.names, rows.values, options)
+    names, values, mended = _cleaned(table, measured.names, rows, options)
     warnings += mended
     rows, clock, clock_notes, mended = _on_clock(table, replace(rows, values=values), names, options)
     warnings += mended
@@ -168,7 +169,7 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
         read_options={"notation": measured.notation + categories.notation},
     )
     pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
-    return replace(panel, warnings=(*warnings, *quality.panel_warnings(panel)))
+    return replace(panel, warnings=(*warnings, *quality.panel_warnings(panel, options)))
 
 
 def dialect_of(options: ReadOptions) -> Dialect:
@@ -290,16 +291,19 @@ def _advise_on_repeated_times(table: Table, times: Times) -> str:
 
 
 def _cleaned(
-    table: Table, names: tuple[str, ...], values: Floats, options: ReadOptions
+    table: Table, names: tuple[str, ...], rows: _Observations, options: ReadOptions
 ) -> tuple[tuple[str, ...], Floats, list[str]]:
-    """The columns that hold a value, sentinels turned into NaN in place, and what was mended."""
-    warnings: list[str] = []
+    """The columns that hold a value, what is taken as missing turned into NaN in place, and what was mended."""
+    values = rows.values
+    warnings = mask_named(names, values, options.missing)
     if not options.keep_sentinels:
         for position, name in enumerate(names):
             for sentinel, count in quality.mask_sentinels(values[:, position]):
                 warnings.append(
                     f"{quote(name)}: {count:,} value(s) {sentinel:g} are read as missing (--keep-sentinels keeps them)."
                 )
+    if options.spikes == "missing":
+        warnings += mask_spikes(names, values, np.searchsorted(rows.series, rows.series))
     empty = np.isnan(values).all(axis=0)
     if empty.all():
         raise DataError(

@@ -87,8 +87,9 @@ def _nameless(table: Table, position: int, where: str) -> DataError:
     name, source, cells = f"Unnamed: {position}", table.source, as_text(table.columns[position])
     texts = [text for text in pc.ascii_trim_whitespace(cells.slice(0, 60)).to_pylist() if text]
     may_be_time = infer_form(texts) or infer_count(texts)
+    first = quote(cells[0].as_py())
     return DataError(
-        f"{where}: column {position + 1} of {len(table.names)} has no name; its first cell is {quote(cells[0].as_py())}.",
+        f"{where}: column {position + 1} of {len(table.names)} has no name; its first cell is {first}.",
         f"It is the time: {source.call(time_column=name)}\n" * bool(may_be_time) + source.without(name),
     )
 
