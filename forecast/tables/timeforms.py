@@ -18,7 +18,9 @@ from forecast.tables.monthnames import MONTHS, WEEKDAYS
 
 # Names of columns that hold a time.
 TIMELIKE = re.compile(
-    r"date|time|stamp|year|epoch|period|quarter|week|month|datum|zeit|fecha|heure|mtu|^(ds|dt|ts|t|day|unix|utc)$", re.I
+    r"date|time|stamp|year|epoch|period|datum|zeit|fecha|heure"
+    r"|^(ds|dt|ts|t|day|week|month|quarter|quartal|monat|mois|mes|unix|utc|mtu.*)$",
+    re.I,
 )
 
 # Parts of a time are named as in `strptime`: Y and y (the year in four digits and in two), m, d, H, M, S, f, b (a

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.data.lost_windows import count_windows
 from forecast.data.prepare import encode
 from forecast.evaluation.scoring import read_naive_errors, score_models
 from forecast.model import forecasters, load_models
@@ -44,4 +45,6 @@ def evaluate(
     progress.note(f"scored on {len(windows)} windows from {first} on; rows before {known_until} were trained on")
     models, season = forecasters(load_models(run), rows), run.config.data.season
     intervals = intervals_of(run, "start", panel.series_ids)
-    return score_models(rows, windows, models, season, read_naive_errors(run.metrics), intervals).metrics
+    metrics = score_models(rows, windows, models, season, read_naive_errors(run.metrics), intervals).metrics
+    (count,) = count_windows(rows, run.config.data, [(known_until.to_datetime64(), None)])
+    return metrics | {"windows": count.to_json()}
