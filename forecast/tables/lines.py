@@ -15,9 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from forecast.errors import DataError, quote
-from forecast.tables.columns import SERIES_IDS, checked, parse_numbers
+from forecast.tables.columns import SERIES_IDS, checked, given_marks
 from forecast.tables.explain import look_at_row
 from forecast.tables.input import Dialect, Input
+from forecast.tables.notation import parse_as, parse_numbers
 from forecast.tables.table import Floats, Table
 from forecast.tables.times import find_times, to_utc
 
@@ -121,12 +122,15 @@ class LineReader:
         known = (name for name in self.names if name.casefold() in SERIES_IDS)
         series_id = dialect.series_id or next(known, SERIES_IDS[0])
         self._series_id = series_id if has_series else None
-        for name in (*columns, *([series_id] if has_series else ())):
+        self._notation = {notation.column: notation for notation in dialect.notation}
+        self._words = {f"{n.column}={word}": (n.column, word) for n in dialect.notation for word in n.words}
+        needed = dict.fromkeys(self._words.get(name, (name, ""))[0] for name in columns)
+        for name in (*needed, *([series_id] if has_series else ())):
             if name not in self.names:
                 raise DataError(
                     f"{source.label}, line 1: column {quote(name)} is missing; there are "
                     f"{', '.join(map(quote, self.names))}.",
-                    f"The header must name {', '.join(map(quote, columns))}{', the series' if has_series else ''} "
+                    f"The header must name {', '.join(map(quote, needed))}{', the series' if has_series else ''} "
                     "and the time.",
                 )
 
@@ -156,10 +160,17 @@ class LineReader:
                 f"{table.row(0)}: {quote(text.strip())} has no time, or one that its time zone leaves out.",
                 look_at_row(table, 0),
             )
-        decimal, thousands = self._dialect.decimal or ".", self._dialect.thousands or ""
-        values = [checked(table, name, parse_numbers(table[name], decimal, thousands)) for name in self._columns]
         series = cells[self.names.index(self._series_id)].strip() if self._series_id else ""
-        return Line(times[0], np.concatenate(values), series)
+        return Line(times[0], np.concatenate([self._values(table, name) for name in self._columns]), series)
+
+    def _values(self, table: Table, name: str) -> Floats:
+        """The values of a column, [1]."""
+        if name in self._words:
+            column, word = self._words[name]
+            return np.array([float(table[column][0].as_py().strip() == word)])
+        if (notation := self._notation.get(name)) is not None:
+            return checked(table, name, parse_as(table[name], notation), notation)
+        return checked(table, name, parse_numbers(table[name], *(given_marks(table, self._dialect) or (".", ""))))
 
     def _cells(self, text: str) -> list[str]:
         return next(csv.reader([text.rstrip("\r\n")], delimiter=self._delimiter), [])
