@@ -278,8 +278,8 @@ class _Scorer:
         self._kept_every = max(1, -(-n_points // _ROWS_OF_FORECASTS))
         # The steps of every so many cutoffs are tested for significance.
         self._tested_every = max(1, -(-n_points // _STEPS_TESTED))
-        cutoff_numbers = np.unique(rows.panel.times[windows.cutoffs], return_inverse=True)[1]
-        self._tested = cutoff_numbers % self._tested_every == 0  # [N]
+        self._origins_at = _origin_steps(rows, windows)  # [N]
+        self._tested = np.unique(self._origins_at, return_inverse=True)[1] % self._tested_every == 0  # [N]
         naive = np.array([[naive_error[name] for name in unique_ids] for unique_ids in rows.unique_ids])
         self._naive_mae, self._naive_rmse = naive[..., 0], naive[..., 1]  # [S, D]
         self._weights = _loss_weights(self._naive_mae)
@@ -445,10 +445,9 @@ class _Scorer:
 
     def _losses(self, sums: _ModelSums) -> tuple[Floats, Floats]:
         """Losses by origin, [N'], and by origin and step, [K', H], in order of time, of the same mean as by window."""
-        cutoffs = self._rows.panel.times[self._windows.cutoffs]
         return (
-            _summed_by_time(np.concatenate(sums.loss_by_window), cutoffs),
-            _summed_by_time(np.concatenate(sums.loss_by_step), cutoffs[self._tested]),
+            _summed_by_origin(np.concatenate(sums.loss_by_window), self._origins_at),
+            _summed_by_origin(np.concatenate(sums.loss_by_step), self._origins_at[self._tested]),
         )
 
     def _interval_scores(self, points: ScoredPoints, reasons: dict[str, str]) -> dict[str, Any] | None:
@@ -533,10 +532,21 @@ def _several_scales(naive_mae: Floats) -> bool:
     return naive_mae.size > 1 and bool((naive_mae > 0).any())
 
 
-def _summed_by_time(values: Floats, times: NDArray[np.datetime64]) -> Floats:
-    """The sum over the series at each time, whose losses are not independent, over the mean number of series."""
-    order = np.argsort(times, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(times[order]).astype(np.int64) > 0])
+def _origin_steps(rows: Rows, windows: Windows) -> Ints:
+    """The step of the clock from which each window forecasts, [N].
+
+    Series may tick at different minutes of the same hour: their losses are as dependent as those of one minute.
+    """
+    times, clock = rows.panel.times[windows.cutoffs], rows.panel.clock
+    if clock.unit in ("s", "min", "h"):
+        return (times - times.min()) // clock.step
+    return clock.ordinals(times)
+
+
+def _summed_by_origin(values: Floats, origins: Ints) -> Floats:
+    """The sum over the series at each origin, whose losses are not independent, over the mean number of series."""
+    order = np.argsort(origins, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(origins[order]) > 0])
     return np.add.reduceat(values[order], starts, axis=0) / (len(values) / len(starts))
 
 

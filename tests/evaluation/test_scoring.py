@@ -210,6 +210,17 @@ def test_origins_at_the_same_time_count_once_in_the_test_of_luck() -> None:
     assert metrics["p_value"]["rnn"] == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("minutes", [1, 2, 30, 59])
+def test_series_that_tick_at_other_minutes_of_the_hour_share_their_origins(minutes: int) -> None:
+    aligned = make_panel()
+    times = aligned.times.copy()
+    times[90:] += np.timedelta64(minutes, "m")
+    shifted = score(make_ready(replace(aligned, times=times))).metrics
+    together = score(make_ready(aligned)).metrics
+    for figure in ("p_value", "skill_interval", "p_by_step"):
+        assert shifted[figure]["rnn"] == pytest.approx(together[figure]["rnn"])
+
+
 @pytest.mark.usefixtures("any_chunk")
 def test_the_long_table_says_what_was_forecast_of_what_from_where() -> None:
     ready = make_ready(make_panel())

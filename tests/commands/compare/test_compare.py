@@ -95,7 +95,7 @@ def test_the_classical_stand_beside_all_others_on_their_own_windows(compared: Co
 
 def test_the_table_holds_both(compared: Compared) -> None:
     frame = compared[0].leaderboard
-    assert len(frame) == 5 + 7
+    assert len(frame) == 6 + 8
     assert {"windows", "model", "kind", "chosen", "validation", "mae", "mae_spread", "parameters", "seconds"} <= set(
         frame.columns
     )
@@ -117,7 +117,7 @@ def test_the_plot_is_drawn(compared: Compared) -> None:
     assert [label.get_text() for label in above.get_yticklabels()][:2] == [
         forecast.plots.style.model_name(name) for name in list(compared[0].summary["models"])[:2]  # type: ignore[attr-defined]
     ]  # fmt: skip
-    assert len(below.get_yticks()) == 7
+    assert len(below.get_yticks()) == 8
     assert len(forecast.plots.to_png(figure)) > 10_000
     alone = compared[0].summary | {"classical": None}
     assert len(plot_leaderboard(alone).axes) == 1
