@@ -29,16 +29,22 @@ _LEAST_PRESENT = 0.9
 
 def default_season(clock: Clock) -> int:
     """Steps in the natural cycle of a clock: a day of hours, a week of days, a year of weeks, months or quarters."""
+    if clock.week is not None:
+        is_day = clock.week.per_day > 1 and clock.week.is_alike_each_day
+        return clock.week.per_day if is_day else len(clock.week.slots)
     if clock.unit in ("s", "min", "h"):
         # A day of more steps than these is too long for a default lookback; then it is the hour, or nothing.
         cycles = (np.timedelta64(1, "D") / clock.step, np.timedelta64(1, "h") / clock.step)
         return next((int(steps) for steps in cycles if steps == int(steps) and 1 < steps <= 1440), 1)
-    cycle = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4, "Y": 1}[clock.unit]
+    cycle = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4, "Y": 1, "step": 1}[clock.unit]
     return cycle // clock.multiple if cycle % clock.multiple == 0 else 1
 
 
 def default_spans(clock: Clock, season: int) -> tuple[int, int]:
     """Usual lookback and horizon of a clock, in steps."""
+    if clock.week is not None:  # a week of hours for a day of them, eight weeks of days for one
+        weeks, horizon = (1, season) if clock.week.per_day > 1 else (8, len(clock.week.slots))
+        return weeks * len(clock.week.slots), horizon
     if clock.unit in _SPANS and clock.multiple == 1:
         return _SPANS[clock.unit]
     return (max(2 * season, 24), max(season // 4, 6)) if season > 1 else (48, 12)

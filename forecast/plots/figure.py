@@ -23,7 +23,7 @@ from matplotlib.font_manager import FontProperties, get_font_names
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from forecast.data.clock import LONGEST_CLOSURE, Times
+from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats
 from forecast.data.windows import Ints
 from forecast.plots.style import LineStyle, printable
@@ -266,7 +266,8 @@ def gap_rows(times: Times, step: str) -> Ints:
     absent = apart > 1.5 * np.median(apart.astype(np.int64)).astype(apart.dtype)
     if "business" in step:
         days = times.astype("datetime64[D]")
-        absent = np.busday_count(days[:-1], days[1:]) - 1 > LONGEST_CLOSURE
+        steps = np.busday_count(days[:-1], days[1:]) - 1
+        absent = (steps > 0) & ~Clock("B").is_closed_for(steps)
     return np.flatnonzero(absent) + 1
 
 

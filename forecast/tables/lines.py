@@ -17,7 +17,8 @@ from forecast.tables.columns import SERIES_IDS, checked, parse_numbers
 from forecast.tables.explain import look_at_row
 from forecast.tables.input import Dialect, Input
 from forecast.tables.table import Floats, Table
-from forecast.tables.times import find_times, to_utc
+from forecast.tables.times import find_times
+from forecast.tables.zones import in_zone
 
 # Bytes that are read at once, at most.
 _AT_ONCE = 65_536
@@ -142,7 +143,7 @@ class LineReader:
         columns = tuple(pa.array([cell], pa.string()) for cell in cells)
         table = Table(self._source, self.names, columns, np.array([number]))
         time = find_times(table, self._dialect.time_column, self._dialect.date_format)
-        times, _ = to_utc(time, np.zeros(1, np.int64), self._tz, self._source)
+        times = in_zone(time, np.zeros(1, np.int64), self._tz, self._source).times
         if np.isnat(times[0]):
             raise DataError(
                 f"{table.row(0)}: {quote(text.strip())} has no time, or one that its time zone leaves out.",

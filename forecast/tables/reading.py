@@ -117,7 +117,7 @@ def _agreement(part: Columns) -> tuple[object, ...]:
     """What all chunks of a table must have alike."""
     time, measured = part.time, part.measured
     of_columns = part.table.names, part.series_id, measured.names, set(measured.texts), set(measured.not_numeric)
-    return *of_columns, measured.notes, time.form, time.used, time.zoned, time.whole_days, time.notes
+    return *of_columns, measured.notes, time.form, time.used, time.zoned, time.zone, time.whole_days, time.notes
 
 
 def _is_doubtful(part: Columns) -> bool:

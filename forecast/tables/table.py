@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,7 +32,7 @@ class Table:
         names: C names.
         columns: C arrays of length R.
         lines: The line of each row in the file, [R]; None for a table without lines.
-        zoned: Names of the timestamp columns that carried a time zone.
+        zones: The time zone of each column of timestamps that carried one, by name.
         warnings: What was mended, one sentence each.
     """
 
@@ -40,7 +40,7 @@ class Table:
     names: tuple[str, ...]
     columns: tuple[Column, ...]
     lines: Ints | range | None = None
-    zoned: frozenset[str] = frozenset()
+    zones: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Column:
@@ -136,9 +136,10 @@ def from_frame(frame: pd.DataFrame, source: Input) -> Table:
             frame = frame.reset_index(names=name)
     names = tuple(str(name).strip() for name in frame.columns)
     check_names(names, source.label)
-    zoned = frozenset(n for i, n in enumerate(names) if isinstance(frame.dtypes.iloc[i], pd.DatetimeTZDtype))
+    dtypes = zip(names, frame.dtypes, strict=True)
+    zones = {name: str(dtype.tz) for name, dtype in dtypes if isinstance(dtype, pd.DatetimeTZDtype)}
     columns = tuple(_column(frame.iloc[:, i], names[i], source) for i in range(len(names)))
-    return Table(source, names, columns, zoned=zoned, warnings=source.warnings)
+    return Table(source, names, columns, zones=zones, warnings=source.warnings)
 
 
 def _column(series: pd.Series, name: str, source: Input) -> Column:
@@ -148,7 +149,7 @@ def _column(series: pd.Series, name: str, source: Input) -> Column:
             series = series.dt.to_timestamp()
             kind = series.dtype
         if isinstance(kind, pd.DatetimeTZDtype):
-            return _local_midnights(series).to_numpy().astype("datetime64[us]")
+            return series.dt.tz_convert(None).to_numpy().astype("datetime64[us]")
         if getattr(kind, "kind", "O") == "M":
             return series.to_numpy().astype("datetime64[us]")
         if pd.api.types.is_bool_dtype(kind) or not pd.api.types.is_numeric_dtype(kind) or kind.kind == "c":
@@ -160,9 +161,3 @@ def _column(series: pd.Series, name: str, source: Input) -> Column:
             f"{source.label}, column {quote(name)} of type {kind} cannot be read: {error}.",
             "Convert it to numbers or text.",
         ) from None
-
-
-def _local_midnights(series: pd.Series) -> pd.Series:
-    """Zoned timestamps in UTC; but days, which all begin at local midnight, keep their local date."""
-    local = series.dt.tz_localize(None)
-    return local if (local.dropna() == local.dropna().dt.normalize()).all() else series.dt.tz_convert(None)
