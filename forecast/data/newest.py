@@ -96,21 +96,29 @@ def _newest_on_clock(panel: Panel, reach: int, horizon: int, n_known: int) -> Pa
         ahead = panel.clock.future(panel.times[rows.stop - 1], horizon)
         own_times, own = panel.times[rows][-reach:], panel.values[rows][-reach:]
         if panel.clock.unit != "B":  # on business days an absent row is a holiday
-            own_times, own = _with_absent_rows(own_times, own, panel.clock)
-            own_times, own = own_times[-reach:], own[-reach:]
+            own_times, own = _with_absent_rows(own_times, own, panel.clock, reach)
         values += [own, _known_ahead(panel, series, ahead, n_known)]
         times += [own_times, ahead]
         offsets.append(offsets[-1] + len(own) + horizon)
     return replace(panel, values=np.concatenate(values), times=np.concatenate(times), offsets=tuple(offsets))
 
 
-def _with_absent_rows(times: Times, values: Floats, clock: Clock) -> tuple[Times, Floats]:
-    """Rows of one series, times [T] and values [T, C], with a row of NaN for each that is absent between them."""
+def _with_absent_rows(times: Times, values: Floats, clock: Clock, reach: int) -> tuple[Times, Floats]:
+    """The rows of one series in its last ``reach`` steps, with a row of NaN for each that is absent between them.
+
+    Args:
+        times: Timestamps [T].
+        values: [T, C].
+        clock: Their clock.
+        reach: Steps, at most.
+    """
     absent = np.diff(clock.ordinals(times)) - 1
     absent[clock.is_closed_for(absent)] = 0
     if not absent.any():
         return times, values
     position = np.concatenate([[0], np.cumsum(absent + 1)])
+    first = int(np.searchsorted(position, position[-1] - reach, side="right"))
+    times, values, position, absent = times[first:], values[first:], position[first:] - position[first], absent[first:]
     all_times = np.empty(position[-1] + 1, times.dtype)
     all_times[position] = times
     for row in np.flatnonzero(absent):
