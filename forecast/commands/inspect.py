@@ -57,13 +57,11 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
 
 def _summarise(panel: Panel, reports: Sequence[ColumnReport], plan: Sequence[str]) -> dict[str, Any]:
     """What is in the panel, as JSON types."""
-    from forecast.data.panel import format_time
-
     return {
         "title": panel.name,
         "rows": panel.n_rows,
-        "first": format_time(panel.times.min()),
-        "last": format_time(panel.times.max()),
+        "first": panel.clock.format(panel.times.min()),
+        "last": panel.clock.format(panel.times.max()),
         "freq": panel.clock.freq,
         "series": list(panel.series_ids),
         "gaps": int(panel.stretches()[-1]) + 1 - panel.n_series,

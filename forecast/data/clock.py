@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -153,6 +154,26 @@ class Clock:
             return pd.Index(times.astype("datetime64[us]").astype(np.int64))
         index = pd.DatetimeIndex(times)
         return index.tz_localize("UTC").tz_convert(self.tz) if self.is_zoned else index
+
+    def on_axis(self, times: Times) -> NDArray[Any]:
+        """Times [T] as plots have them: wall times without a zone, or the numbers of steps."""
+        return times.astype("datetime64[us]").astype(np.int64) if self.freq == STEP else self.wall(times)
+
+    def to_utc(self, stamp: pd.Timestamp) -> np.datetime64:
+        """A timestamp with or without a zone as panels on this clock keep it; without one it is a local time."""
+        if self.is_zoned:
+            stamp = (
+                stamp.tz_localize(self.tz, ambiguous=True, nonexistent="shift_forward") if stamp.tz is None else stamp
+            )
+            return stamp.tz_convert(None).to_datetime64().astype("datetime64[us]")
+        if stamp.tz is not None:
+            stamp = stamp.tz_convert(self.tz or "UTC").tz_localize(None)
+        return stamp.to_datetime64().astype("datetime64[us]")
+
+    def isoformat(self, time: np.datetime64) -> str:
+        """A time for programs: ISO 8601 with its offset from UTC, or the number of a step."""
+        stamp = self.local(np.array([time]))[0]
+        return stamp.isoformat() if isinstance(stamp, pd.Timestamp) else str(stamp)
 
     def format(self, time: np.datetime64) -> str:
         """A time as users read it, without parts that are zero: 2010-01-01, 2010-01-01 00:51, 2022-11-20 01:00+01:00.

@@ -160,7 +160,7 @@ class Panel:
     def fingerprint(self) -> str:
         """SHA-256 of names, times and values: panels with the same fingerprint train the same network."""
         digest = hashlib.sha256(repr((self.columns, self.series_ids, self.offsets, self.clock.freq)).encode())
-        if self.clock.is_zoned:
+        if self.clock.is_zoned and self.clock.tz != "UTC":
             digest.update(str(self.clock.tz).encode())
         digest.update(np.ascontiguousarray(self.times).view(np.uint8).data)
         digest.update(np.ascontiguousarray(self.values).view(np.uint8).data)

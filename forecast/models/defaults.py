@@ -124,6 +124,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         ConfigError: If two settings contradict each other.
     """
     data, network, training = settings.data, settings.network, settings.training
+    asked_to_read = settings.read.model_dump()
     targets = data.target or _default_target(panel)
     _check_columns(panel, settings, targets)
     training_rows = split_by_time(panel, data).part_of(panel.times) == TRAIN
@@ -166,6 +167,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "batch_size": training.batch_size or batch_size,
             },
             intervals={"levels": _levels(settings)},
+            read={name: value for name, value in panel.read_options.items() if asked_to_read[name] is None},
         )
 
     config, reasons = with_lookback(data.lookback or min(usual_lookback, longest)), _REASONS
@@ -181,7 +183,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
 def _choices(settings: Settings, config: Config, reasons: Mapping[str, str]) -> list[Choice]:
     asked, chosen = settings.model_dump(), config.model_dump()
     return [
-        Choice(field, value, reasons[field])
+        Choice(field, value, reasons.get(field, "as all rows were read"))
         for section, fields in chosen.items()
         for field, value in fields.items()
         if value != asked[section][field]

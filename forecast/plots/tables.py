@@ -208,7 +208,7 @@ def forecast_table(forecast: pd.DataFrame, name: str, labels: Labels) -> Table:
     for _, row in rows.head(_MOST_STEPS).iterrows():
         bounds = [(row[f"{labels.model}-lo-{level}"], row[f"{labels.model}-hi-{level}"]) for level in levels]
         table.rows.append([
-            Cell(labels.format_time(np.datetime64(row["ds"]))),
+            Cell(labels.format_time(row["ds"])),
             _value(table, row[labels.model]),
             *(Cell(f"{format_number(low)} to {format_number(high)}") if math.isfinite(low) and math.isfinite(high)
               else table.undefined("too few errors to tell") for low, high in bounds),

@@ -102,7 +102,7 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         default_target=_default_target(names),
         notes=(*notes, *placed.notes),
         left_out=left_out,
-        read_options={"tz": zoned.tz} if zoned.tz else {},
+        read_options=placed.read_options,
     )
     pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
     return replace(panel, warnings=(*warnings, *quality.panel_warnings(panel)))

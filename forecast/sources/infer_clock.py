@@ -119,7 +119,8 @@ def candidate_clocks(times: Times, series: NDArray[np.int64], tz: str | None = N
 def spelled(microseconds: int) -> str:
     """A step as a pandas offset alias: ``15min``."""
     unit = next(name for name, size in _MICROSECONDS.items() if microseconds % size == 0)
-    return f"{microseconds // _MICROSECONDS[unit]}{unit}"
+    count = microseconds // _MICROSECONDS[unit]
+    return unit if count == 1 else f"{count}{unit}"
 
 
 def round_step(microseconds: float) -> int:

@@ -44,12 +44,27 @@ class Observations:
 
 @dataclass(frozen=True)
 class OnClock:
-    """Rows on a clock, with what was inferred as notes and what was mended as warnings."""
+    """Rows on a clock.
+
+    Args:
+        rows: The rows.
+        clock: The clock.
+        notes: What was inferred, one sentence each.
+        warnings: What was mended, one counted sentence each.
+        needs_many_rows: Whether a few rows of the same kind would not show the clock.
+    """
 
     rows: Observations
     clock: Clock
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    needs_many_rows: bool = False
+
+    @property
+    def read_options(self) -> dict[str, str]:
+        """The fields of `ReadOptions` by which a few rows of the same kind are read alike."""
+        zone = {} if self.clock.tz is None else {"tz": self.clock.tz}
+        return zone | ({"freq": self.clock.freq} if self.needs_many_rows else {})
 
 
 def in_order(
@@ -172,7 +187,8 @@ def on_clock(
         snapped = clocks.snap(rows.times, rows.series, clock)
         n_off = snapped.dropped if most_off == 1 else snapped.moved + snapped.dropped
         if n_off <= clocks.MOST_SNAPPED * n_rows:
-            return _placed(rows, clock, snapped, given=named is not None)
+            placed = _placed(rows, clock, snapped, given=named is not None)
+            return replace(placed, needs_many_rows=most_off == 1 or clock.week is not None or clock.is_uneven)
         if fewest is None or n_off < fewest[0]:
             fewest = n_off, clock
     what = label

@@ -73,12 +73,14 @@ class Line:
     """One row.
 
     Args:
-        time: Its time, in UTC where the zone of the clock is given.
+        time: Its time; in UTC if it has a zone.
+        tz: ``UTC``, or None if its time has no zone.
         values: The columns that were asked for, [C]; NaN where missing.
         series: What the column of the series holds; empty where there is none.
     """
 
     time: np.datetime64
+    tz: str | None
     values: Floats
     series: str = ""
 
@@ -143,8 +145,8 @@ class LineReader:
         columns = tuple(pa.array([cell], pa.string()) for cell in cells)
         table = Table(self._source, self.names, columns, np.array([number]))
         time = find_times(table, self._dialect.time_column, self._dialect.date_format)
-        times = in_zone(time, np.zeros(1, np.int64), self._tz, self._source).times
-        if np.isnat(times[0]):
+        zoned = in_zone(time, np.zeros(1, np.int64), self._tz, self._source)
+        if np.isnat(zoned.times[0]):
             raise DataError(
                 f"{table.row(0)}: {quote(text.strip())} has no time, or one that its time zone leaves out.",
                 look_at_row(table, 0),
@@ -152,7 +154,8 @@ class LineReader:
         decimal, thousands = self._dialect.decimal or ".", self._dialect.thousands or ""
         values = [checked(table, name, parse_numbers(table[name], decimal, thousands)) for name in self._columns]
         series = cells[self.names.index(self._series_id)].strip() if self._series_id else ""
-        return Line(times[0], np.concatenate(values), series)
+        tz = None if zoned.tz is None or zoned.whole_days else "UTC"
+        return Line(zoned.times[0], tz, np.concatenate(values), series)
 
     def _cells(self, text: str) -> list[str]:
         return next(csv.reader([text.rstrip("\r\n")], delimiter=self._delimiter), [])

@@ -76,11 +76,11 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
     ),
     "same time, other value": (
         table() + "2020-01-08,9\n",
-        ["line 42", "line 9", "'v': 7.5 and 9", "--duplicates mean", "--resample 1D", "--series-id COLUMN"],
+        ["line 42", "line 9", "'v': 7.5 and 9", "--duplicates mean", "--resample D", "--series-id COLUMN"],
     ),
     "irregular": (
         "time,v\n" + "".join(f"2020-01-01 {h:02d}:{m:02d},{i}\n" for i, (h, m) in enumerate(SCATTERED)),
-        ["no regular clock", "7 min", "1 h 47 min", "#", "--resample 1h", "--freq step"],
+        ["no regular clock", "7 min", "1 h 47 min", "#", "--resample h", "--freq step"],
     ),
     "steps of centuries": ("year,v\n1000,1\n2500,2\n4000,3\n5500,4\n", ["no regular clock", "547,864 d"]),
     "stacked without a name": (

@@ -26,7 +26,6 @@ def command(
     """Forecast the steps after the last row: of the data that a run was trained on, or of new ones."""
     from forecast.commands.console import ConsoleProgress, print_csv, print_json
     from forecast.commands.predict.predict import age_in_steps, predict, predict_and_draw, sample_paths
-    from forecast.data.panel import format_time
     from forecast.errors import ConfigError
     from forecast.runs.csv_tables import frame_to_csv, to_records
     from forecast.runs.files import check_output, write_output
@@ -52,7 +51,7 @@ def command(
             progress.note(f"plot: {path}")
     age = age_in_steps(forecast, found)
     if age > 2:
-        newest = format_time(forecast["cutoff"].max())
+        newest = found.clock.format(found.clock.to_utc(forecast["cutoff"].max()))
         progress.warn(f"the newest row is of {newest}, {age:,} steps ago; the forecast follows that row")
     if output is not None:
         write_output(output, frame_to_csv(forecast))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from forecast.data.clock import Clock
+from forecast.data.clock import STEP
 from forecast.errors import DataError, RunError, phrase, setting
 from forecast.model import forecasters, load_models, newest_paths
 from forecast.progress import NullProgress, Progress
@@ -107,6 +107,8 @@ def predict_and_draw(
 
 def age_in_steps(forecast: pd.DataFrame, run: Run) -> int:
     """How many steps of the run's clock have passed since the newest row that a forecast was made from."""
-    clock = Clock(run.data["freq"])
-    newest, now = forecast["cutoff"].max().to_datetime64().astype("datetime64[us]"), np.datetime64("now", "us")
+    clock = run.clock
+    if clock.freq == STEP:
+        return 0
+    newest, now = clock.to_utc(forecast["cutoff"].max()), np.datetime64("now", "us")
     return int(np.diff(clock.ordinals(np.array([newest, now])))[0])

@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.commands.stream.recent_rows import RESTART, RecentRows, read_state, write_state
-from forecast.data.clock import Clock
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, arrange
@@ -55,7 +54,7 @@ class Stream:
         self.run, self.state = find(run, runs_dir=runs_dir), state
         data, network = self.run.config.data, self.run.config.network
         self.columns = data.target + data.covariates + data.known
-        self.clock = Clock(self.run.data["freq"])
+        self.clock = self.run.clock
         self.series_ids: tuple[str, ...] = tuple(self.run.data["series_ids"])
         self.carries_states = network.stateful and network.segment == 1 and network.normalise == "none"
         self.refused: tuple[str, ...] = ()
@@ -67,7 +66,7 @@ class Stream:
         if state is not None and state.exists():
             self._recent = read_state(state, self.run, self._most_rows, len(self.columns))
 
-    def push(self, time: object, values: Mapping[str, float], series_id: str | None = None) -> pd.DataFrame | None:
+    def push(self, time: Any, values: Mapping[str, float], series_id: str | None = None) -> pd.DataFrame | None:
         """Take one row, and forecast the H steps after it.
 
         Args:
@@ -92,7 +91,7 @@ class Stream:
         row = np.array([np.nan if values[name] is None else values[name] for name in self.columns], np.float64)
         if np.isinf(row).any():
             raise DataError(f"Column {self.columns[int(np.argmax(np.isinf(row)))]!r} is infinite.", "Give a number.")
-        return self.push_row(_to_datetime64(time), row, self.check_series(series_id))
+        return self.push_row(self.clock.to_utc(pd.Timestamp(time)), row, self.check_series(series_id))
 
     def push_row(self, time: np.datetime64, row: Floats, series_id: str, forecast: bool = True) -> pd.DataFrame | None:
         """The same as `push` for values [C] in the order of ``columns``; without ``forecast`` they are only kept."""
@@ -144,7 +143,7 @@ class Stream:
     def newest(self, series_id: str | None = None) -> pd.Timestamp | None:
         """The newest time of a series; None before its first row."""
         times = self._recent_of(self.check_series(series_id)).times
-        return pd.Timestamp(times[-1]) if len(times) else None
+        return self.clock.local(times[-1:])[0] if len(times) else None
 
     def save(self) -> None:
         """Write recent rows and states to the state file, whole or not at all."""
@@ -247,7 +246,8 @@ def stream_rows(
                 continue
             row = reader.read(text, number)
             try:
-                time = snap(np.array([row.time]), np.zeros(1, np.int64), stream.clock).times[0]
+                time = stream.clock.to_utc(pd.Timestamp(row.time, tz=row.tz))
+                time = snap(np.array([time]), np.zeros(1, np.int64), stream.clock).times[0]
                 forecast = stream.push_row(time, row.values, stream.check_series(row.series if several else None))
             except DataError as error:
                 message, advice = error.args
@@ -266,12 +266,6 @@ def _decode(line: bytes, encoding: str, where: str) -> str:
         return line.decode(encoding)
     except (UnicodeDecodeError, LookupError) as error:
         raise DataError(f"{where}: cannot be read as {encoding}: {error}.", "Send text in UTF-8.") from None
-
-
-def _to_datetime64(time: Any) -> np.datetime64:
-    """A timestamp as the rows have them: without a zone, in UTC where it had one."""
-    stamp = pd.Timestamp(time)
-    return (stamp if stamp.tz is None else stamp.tz_convert(None)).to_datetime64().astype("datetime64[us]")
 
 
 def _without_sentinels(recent: RecentRows, row: Floats) -> Floats:
