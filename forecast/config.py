@@ -8,11 +8,13 @@ resolved: it restates, with the type that is left, each field that was open.
 from __future__ import annotations
 
 import json
+import math
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -47,6 +49,50 @@ def _split_commas(value: object) -> object:
     return (value,) if isinstance(value, int | float) else value
 
 
+class MissingValue(NamedTuple):
+    """What is taken as missing: values equal to, below or above a number, in one column or in all of them.
+
+    Args:
+        sign: ``<``, ``>``, or empty for equal.
+        value: The number.
+        column: The name of the column; None for all.
+    """
+
+    sign: str
+    value: float
+    column: str | None
+
+
+def parse_missing(text: str) -> MissingValue:
+    """What a text such as ``0@pressure``, ``-1``, ``<0@rain`` or ``>60@temp`` takes as missing.
+
+    Raises:
+        ValueError: If it is of another form.
+    """
+    number, at, column = text.partition("@")
+    sign = number[:1] if number[:1] in ("<", ">") else ""
+    try:
+        value = float(number.removeprefix(sign))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or (at and not column):
+        raise ValueError(f"takes values such as -1, 0@pressure, <0@rain or >60@temp. Received: {text!r}")
+    return MissingValue(sign, value, column or None)
+
+
+def _split_missing(value: object) -> object:
+    """``"0@p,<0@rain"`` as two texts; a comma that no number follows belongs to the name of a column."""
+    if isinstance(value, str):
+        return tuple(filter(None, map(str.strip, re.split(r",(?=\s*[<>]?[-+]?\.?\d|\s*$)", value))))
+    return (f"{value:.17g}",) if isinstance(value, int | float) else value
+
+
+def _check_missing(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        parse_missing(text)
+    return texts
+
+
 def _check_pairs(quantiles: tuple[float, ...]) -> tuple[float, ...]:
     """The quantiles, if they are the median and pairs about it, which are the ends of intervals."""
     mirrored = [round(1 - quantile, 6) for quantile in reversed(quantiles)]
@@ -79,6 +125,7 @@ Quantiles = Annotated[
     BeforeValidator(_split_commas),
     AfterValidator(_check_pairs),
 ]
+MissingValues = Annotated[tuple[str, ...], BeforeValidator(_split_missing), AfterValidator(_check_missing)]
 Steps = Annotated[int, Field(ge=1, le=100_000)]
 Season = Annotated[int, Field(ge=1, le=1_000_000)]
 BatchSize = Annotated[int, Field(ge=1, le=65_536)]
@@ -126,6 +173,10 @@ class ReadOptions(Section):
     thousands: str | None = Field(None, description="Thousands mark.")
     skip_rows: int = Field(0, ge=0, description="Lines to skip before the header.")
     keep_sentinels: bool = Field(False, description="Take values such as -9999 for measurements.")
+    missing: MissingValues = Field((), description="Values to take as missing, such as 0@pressure,<0@rain,-1.")
+    spikes: Literal["keep", "missing"] = Field(
+        "keep", description="Single values far from those before them: keep them, or take them as missing."
+    )
 
 
 class DataSettings(Section):

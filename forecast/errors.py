@@ -58,9 +58,26 @@ def quote(value: object) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "…")
 
 
+class Sentence(str):
+    """A sentence as Python writes it, which keeps its other forms for `rendered`.
+
+    Args:
+        template: A text with the phrases that `phrase` and `setting` make.
+    """
+
+    template: str
+
+    def __new__(cls, template: str) -> Sentence:
+        """The sentence of a template."""
+        sentence = super().__new__(cls, rendered(template, "python"))
+        sentence.template = template
+        return sentence
+
+
 def rendered(text: str, surface: Surface) -> str:
-    """A message or advice as one surface writes it."""
-    return _PHRASE.sub(lambda match: str(json.loads(match[1])[surface]), text)
+    """A message, advice or `Sentence` as one surface writes it."""
+    template = text.template if isinstance(text, Sentence) else text
+    return _PHRASE.sub(lambda match: str(json.loads(match[1])[surface]), template)
 
 
 class ForecastError(Exception):

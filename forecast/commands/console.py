@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
-from forecast.errors import ForecastError
+from forecast.errors import ForecastError, rendered
 from forecast.progress import StopRequested, Training
 
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
@@ -26,8 +26,13 @@ err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 def plain(text: str, longest: int = 10_000) -> str:
     """A text as one line for a terminal, with markup and control characters escaped: no name acts as a command."""
-    line = _escape_controls(text).replace("\n", r"\n")
+    line = one_line(text)
     return escape(line if len(line) <= longest else line[: longest - 1] + "…")
+
+
+def one_line(text: str) -> str:
+    """A text as one line, with control characters escaped."""
+    return _escape_controls(text).replace("\n", r"\n")
 
 
 def _escape_controls(text: str) -> str:
@@ -81,12 +86,12 @@ class ConsoleProgress:
     def note(self, text: str) -> None:
         """Something was inferred or chosen."""
         if not self.quiet:
-            err.print(f"[dim]{plain(text)}[/]")
+            err.print(f"[dim]{plain(rendered(text, 'shell'))}[/]")
 
     def warn(self, text: str) -> None:
         """Something was repaired, or needs the user's attention."""
         if not self.quiet:
-            err.print(f"[yellow]warning:[/] {plain(text)}")
+            err.print(f"[yellow]warning:[/] {plain(rendered(text, 'shell'))}")
 
     def resumable(self, command: str) -> None:
         """Remember the command, to name it when the process ends early."""

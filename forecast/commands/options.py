@@ -19,9 +19,9 @@ SourceArgument = Annotated[
     str, typer.Argument(metavar="SOURCE", help="A built-in name, a file, or - for standard input.")
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name or path of a run, or latest.")]
-NewSource = Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="New rows: a built-in name, a file, or -.")]
+NewSource = Annotated[str | None, typer.Argument(metavar="SOURCE", help="New rows: a built-in name, a file, or -.")]
 SameSource = Annotated[
-    str | None, typer.Argument(metavar="[SOURCE]", help="The rows that it was trained on, if they have moved.")
+    str | None, typer.Argument(metavar="SOURCE", help="The rows that it was trained on, if they have moved.")
 ]
 
 RunsDir = Annotated[Path | None, typer.Option(help="Where runs live. (default: FORECAST_RUNS or ./models)")]

@@ -26,13 +26,13 @@ PERCENT = re.compile(r"humid|\brh\b", re.I)
 _AMOUNT = re.compile(r"^pm[ _]?\d|ozone|^(no2|so2|o3|co2?)$|concentration|cloud|passengers|sales|demand|traffic", re.I)
 _AMOUNT_UNITS = {"mm", "m/s", "km/h", "mph", "kt", "µg/m³", "W/m²", "ppm", "ppb", "hPa", "Pa", "K"}
 
-_ANGLE = re.compile(r"wind.?dir|direction|azimuth|bearing|^wd(ir)?\b", re.I)
+ANGLE = re.compile(r"wind.?dir|direction|azimuth|bearing|^wd(ir)?\b", re.I)
 
 
 def is_angle(name: str, values: Floats) -> bool:
     """Whether a column holds angles in degrees, by its name and its values [T]; NaN is ignored."""
     low, high = np.fmin.reduce(values, initial=np.inf), np.fmax.reduce(values, initial=-np.inf)
-    return _ANGLE.search(name) is not None and low >= 0 and TURN / 2 <= high <= TURN
+    return ANGLE.search(name) is not None and low >= 0 and TURN / 2 <= high <= TURN
 
 
 def is_percentage(name: str, unit: str, values: Floats) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from forecast.data.lost_windows import lost_windows_in_words
 from forecast.evaluation.metrics import METRICS, PointForecast
 from forecast.evaluation.verdict import SIGNIFICANT, reference_name
 from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
@@ -90,6 +91,8 @@ def _origin(run: RunResults) -> list[str]:
     metrics, labels = run.metrics, run.labels
     test_from = run.clock.format(np.datetime64(run.manifest["data"]["test_from"]))
     windows = f"{metrics['n_windows']:,} test windows" if metrics["n_windows"] != 1 else "one test window"
+    if _lost_windows(run):
+        windows = f"{metrics['n_windows']:,} of {metrics['windows']['possible']:,} test windows"
     targets = ", ".join(printable(name, 40) for name in run.prepared.config.data.target)
     return [
         f"{targets}, {labels.format_duration(metrics['horizon'])} ahead",
@@ -97,6 +100,14 @@ def _origin(run: RunResults) -> list[str]:
         f"run {run.name}",
         f"finished {_format_stamp(run.manifest['finished'])}",
     ]
+
+
+def _lost_windows(run: RunResults) -> str:
+    """How many test windows were lost, and why; empty where none was, or they were not counted."""
+    count = run.metrics.get("windows")
+    if not count or count["possible"] == count["scored"]:
+        return ""
+    return printable(lost_windows_in_words(count, "test"), 300)
 
 
 def _format_stamp(stamp: str) -> str:
@@ -120,6 +131,8 @@ def _scores(run: RunResults) -> Section:
             "The forecasts are an echo: they fit what was observed best when they are moved back in time, so that they "
             "repeat what they have seen more than they foresee."
         )
+    if lost := _lost_windows(run):
+        sentences.append(f"{lost}. What is not complete cannot be scored.")
     series = series_table(metrics)
     keys = {key for scores in metrics["models"].values() for key in scores}
     glossary = {metric.head(""): metric.meaning for key, metric in METRICS.items() if key in keys} | {

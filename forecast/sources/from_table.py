@@ -15,6 +15,7 @@ from forecast.config import ReadOptions
 from forecast.data.panel import Floats, Panel
 from forecast.errors import DataError, quote
 from forecast.sources import quality
+from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.onto_clock import Observations, in_order, on_clock
 from forecast.tables.columns import Measurements, is_missing
 from forecast.tables.explain import look_at_row
@@ -84,7 +85,7 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         warnings += mended
     else:
         rows = rows.take(np.lexsort((rows.times, rows.series)))
-    names, values, mended = _cleaned(table, measured.names, rows.values, options)
+    names, values, mended = _cleaned(table, measured.names, rows, options)
     warnings += mended
     placed = on_clock(table, replace(rows, values=values), names, options, zoned.tz, zoned.whole_days)
     rows, warnings = placed.rows, [*warnings, *placed.warnings]
@@ -105,7 +106,7 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         read_options=placed.read_options,
     )
     pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
-    return replace(panel, warnings=(*warnings, *quality.panel_warnings(panel)))
+    return replace(panel, warnings=(*warnings, *quality.panel_warnings(panel, options)))
 
 
 def dialect_of(options: ReadOptions) -> Dialect:
@@ -176,16 +177,19 @@ def _few_integers(values: Floats) -> bool:
 
 
 def _cleaned(
-    table: Table, names: tuple[str, ...], values: Floats, options: ReadOptions
+    table: Table, names: tuple[str, ...], rows: Observations, options: ReadOptions
 ) -> tuple[tuple[str, ...], Floats, list[str]]:
-    """The columns that hold a value, sentinels turned into NaN in place, and what was mended."""
-    warnings: list[str] = []
+    """The columns that hold a value, what is taken as missing turned into NaN in place, and what was mended."""
+    values = rows.values
+    warnings = mask_named(names, values, options.missing)
     if not options.keep_sentinels:
         for position, name in enumerate(names):
             for sentinel, count in quality.mask_sentinels(values[:, position]):
                 warnings.append(
                     f"{quote(name)}: {count:,} value(s) {sentinel:g} are read as missing (--keep-sentinels keeps them)."
                 )
+    if options.spikes == "missing":
+        warnings += mask_spikes(names, values, np.searchsorted(rows.series, rows.series))
     empty = np.isnan(values).all(axis=0)
     if empty.all():
         raise DataError(

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.bounds import NOT_NEGATIVE, PERCENT
+from forecast.config import ReadOptions
 from forecast.data.clock import STEP
 from forecast.data.panel import Floats, Panel
-from forecast.errors import quote
+from forecast.errors import Sentence, quote
+from forecast.sources.odd_values import find_odd_values, spread_about, time_of_row
 
 # Codes that loggers, archives and NetCDF write for "no value". The first kind has no other use.
 _ALWAYS = (-9999.0, -9999.9, -9999.99, -99999.0, -99999.9, -999999.0, -999.9, -999.99, -999.0, -99999999.0, -32768.0)
@@ -65,9 +66,6 @@ def _sentinel(values: Floats) -> float | None:
 # A sensor that repeats this share of its readings may be stuck without notice: it seldom moves.
 _SELDOM_MOVES = 0.7
 
-# An outlier is farther from the median than this many standard deviations.
-_OUTLIER = 200.0
-
 # Absent steps after which a few rows in 1970 are no earlier record but come from a clock that was not set.
 _FAR = 1000
 _PRICE = re.compile(r"^(adj[ _]?)?close$|price$", re.I)
@@ -99,19 +97,25 @@ class ColumnReport:
     findings: tuple[str, ...]
 
 
-def inspect_columns(panel: Panel) -> tuple[ColumnReport, ...]:
-    """A report on each column of a panel, in its order."""
-    return tuple(_report(panel, column) for column in range(len(panel.columns)))
+def inspect_columns(panel: Panel, options: ReadOptions | None = None) -> tuple[ColumnReport, ...]:
+    """A report on each column of a panel, in its order; advice keeps the options that the panel was read with."""
+    options = options or ReadOptions()
+    return tuple(_report(panel, column, options) for column in range(len(panel.columns)))
 
 
-def panel_warnings(panel: Panel) -> tuple[str, ...]:
+def panel_warnings(panel: Panel, options: ReadOptions | None = None) -> tuple[str, ...]:
     """Warnings about a panel: absent rows, missing values, and the findings on each column."""
-    findings = [f"{quote(report.name)}: {finding}" for report in inspect_columns(panel) for finding in report.findings]
+    reports = inspect_columns(panel, options)
+    findings = [
+        Sentence(f"{quote(report.name)}: {getattr(finding, 'template', finding)}")
+        for report in reports
+        for finding in report.findings
+    ]
     return (*_gap_warnings(panel), *findings)
 
 
-def _report(panel: Panel, column: int) -> ColumnReport:
-    name, values = panel.columns[column], panel.values[:, column]
+def _report(panel: Panel, column: int, options: ReadOptions) -> ColumnReport:
+    name, values = panel.columns[column], np.ascontiguousarray(panel.values[:, column])
     missing = np.isnan(values)
     present = values[~missing]
     run = _longest_run(missing, panel)
@@ -124,11 +128,12 @@ def _report(panel: Panel, column: int) -> ColumnReport:
     if low == high and len(present) > 1:
         findings.append(f"every value is {low:g}; it is no input unless named.")
     elif low < high:
-        findings += _impossible(name, present)
-        findings += _odd_numbers(present, median)
-        findings += _stuck(panel, column, low, high)
+        rest, odd = find_odd_values(panel, column, values, options)
+        findings += odd
+        findings += _odd_numbers(rest[~np.isnan(rest)] if odd else present, median)
+        findings += _stuck(panel, rest)
         if _PRICE.search(name) and low > 0:
-            findings += _jumps(panel, column)
+            findings += _jumps(panel, rest)
     return ColumnReport(name, panel.units.get(name, ""), int(missing.sum()), run, low, median, high, tuple(findings))
 
 
@@ -143,70 +148,46 @@ def _longest_run(missing: NDArray[np.bool_], panel: Panel) -> int:
     return max((int(length.max()) for length in lengths if len(length)), default=0)
 
 
-def _impossible(name: str, present: Floats) -> list[str]:
-    findings = []
-    below = int((present < 0).sum())
-    if below and NOT_NEGATIVE.search(name):
-        findings.append(f"{below:,} value(s) are negative, the lowest {present.min():g}.")
-    if PERCENT.search(name) and (above := int((present > 100).sum())):
-        findings.append(f"{above:,} value(s) are above 100 %, the highest {present.max():g}.")
-    return findings
-
-
 def _odd_numbers(present: Floats, median: float) -> list[str]:
-    findings = []
+    """Numbers that float64 or float32 hold badly: huge ones, long integers, and small changes of a large mean."""
     size = np.abs(present)
-    inexact = int(((size > 2.0**53) & (present == np.rint(present))).sum()) if size.max() > 2.0**53 else 0
+    findings = []
     if huge := int((size >= 1e30).sum()):
         findings.append(f"{huge:,} value(s) are 1e30 or larger.")
-    elif inexact:
+    elif size.max() > 2.0**53 and (inexact := int(((size > 2.0**53) & (present == np.rint(present))).sum())):
         findings.append(f"{inexact:,} integer(s) above 2^53 are rounded.")
-    # In one array, as every copy of a long column is as large as the column.
-    distance = np.subtract(present, median, out=size)
-    np.abs(distance, out=distance)
-    rest = np.sort(distance)[: max(1, len(distance) - 5)]
-    longest = float(rest[-1])
-    spread = 0.0
-    if longest > 0:
-        rest /= longest
-        spread = float(np.sqrt(np.mean(np.square(rest, out=rest)))) * longest
-    if spread > 0:
-        if len(present) > 20 and (far := int((distance > _OUTLIER * spread).sum())):
-            odd = float(present[distance.argmax()])
-            findings.append(f"{far:,} value(s) lie more than {_OUTLIER:g} standard deviations away, such as {odd:g}.")
-        if spread < 1e-7 * abs(median):
-            findings.append(f"the values vary by only {spread:.2g} about {median:g}.")
+    spread = spread_about(present, median)
+    if 0 < spread < 1e-7 * abs(median):
+        findings.append(f"the values vary by only {spread:.2g} about {median:g}.")
     return findings
 
 
-def _stuck(panel: Panel, column: int, low: float, high: float) -> list[str]:
+def _stuck(panel: Panel, values: Floats) -> list[str]:
     """A run of one value that is far longer than by chance, in a column that usually varies.
 
     Runs of the least or largest value do not count: no rain, no sun and full humidity last.
     """
-    values = panel.values[:, column]
     same = np.zeros(len(values), bool)
     same[1:] = values[1:] == values[:-1]
     same[np.asarray(panel.offsets[:-1])] = False
     share = float(same.mean())
     if share >= _SELDOM_MOVES:
         return []
-    same &= (values != low) & (values != high)
+    same &= (values != np.fmin.reduce(values)) & (values != np.fmax.reduce(values))
     starts, lengths = _runs(same)
     by_chance = np.log(max(2, len(values))) / -np.log(max(share, 0.05))
     long = lengths + 1 > max(12.0, 4 * by_chance)
     if not long.any():
         return []
     worst = int(np.argmax(lengths * long))
-    since = _time_of_row(panel, int(starts[worst]) - 1)
+    since = time_of_row(panel, int(starts[worst]) - 1)
     count = f"{int(long.sum()):,} long runs of one value; the longest" if long.sum() > 1 else "a long run of one value:"
     return [f"{count} {values[starts[worst]]:g} for {lengths[worst] + 1:,} rows from {since} (a stuck sensor?)."]
 
 
-def _jumps(panel: Panel, column: int) -> list[str]:
+def _jumps(panel: Panel, values: Floats) -> list[str]:
     """Steps of a price far beyond its usual steps: by the ratio of a share split, or down as after a dividend."""
-    prices = np.log(panel.values[:, column])
-    steps = np.diff(prices, prepend=np.nan)
+    steps = np.diff(np.log(values), prepend=np.nan)
     steps[np.asarray(panel.offsets[:-1])] = np.nan
     known = np.abs(steps[~np.isnan(steps)])
     if len(known) < 20:
@@ -217,11 +198,11 @@ def _jumps(panel: Panel, column: int) -> list[str]:
     findings = []
     jumps = np.flatnonzero(like_split & (np.abs(steps) > 8 * usual))
     if len(jumps):
-        factor, day = float(np.exp(steps[jumps[0]])), _time_of_row(panel, int(jumps[0]))
+        factor, day = float(np.exp(steps[jumps[0]])), time_of_row(panel, int(jumps[0]))
         findings.append(f"{len(jumps):,} jump(s) like a share split, the first by a factor of {factor:.3g} on {day}.")
     falls = np.flatnonzero(~like_split & (steps < -10 * usual))
     if len(falls):
-        share, day = 1 - float(np.exp(steps[falls[0]])), _time_of_row(panel, int(falls[0]))
+        share, day = 1 - float(np.exp(steps[falls[0]])), time_of_row(panel, int(falls[0]))
         findings.append(
             f"{len(falls):,} fall(s) beyond ten of its usual steps, the first by {share:.2g} of the price on {day} "
             "(a dividend that the prices are not adjusted for, or news?)."
@@ -237,7 +218,7 @@ def _gap_warnings(panel: Panel) -> tuple[str, ...]:
     worst = int(np.argmax(absent))
     sentence = (
         f"{panel.clock.describe(int(absent[holes].sum()))} absent in {holes.sum():,} gap(s), the longest "
-        f"{panel.clock.describe(int(absent[worst]))} after {_time_of_row(panel, worst - 1)}; no window crosses a gap."
+        f"{panel.clock.describe(int(absent[worst]))} after {time_of_row(panel, worst - 1)}; no window crosses a gap."
     )
     return (sentence, *_unset_clocks(panel, absent))
 
@@ -252,12 +233,7 @@ def _unset_clocks(panel: Panel, absent: NDArray[np.int64]) -> tuple[str, ...]:
     odd = few & (unix_zero | (panel.times >= np.datetime64("2101-01-01")))
     if not odd.any():
         return ()
-    first = _time_of_row(panel, int(np.argmax(odd)))
+    first = time_of_row(panel, int(np.argmax(odd)))
     return (
         f"{int(odd.sum()):,} time(s), such as {first}, lie far from all others: an unset clock, or a mark for 'never'?",
     )
-
-
-def _time_of_row(panel: Panel, row: int) -> str:
-    """The time of a row, as users read it."""
-    return panel.clock.format(panel.times[row])

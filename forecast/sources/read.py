@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from forecast.config import ReadOptions
@@ -14,6 +16,8 @@ from forecast.errors import DataError, phrase
 from forecast.progress import Progress
 from forecast.sources.datasets import DATASETS, load_dataset
 from forecast.sources.from_table import read_panel
+from forecast.sources.missing import mask_named, mask_spikes
+from forecast.sources.quality import panel_warnings
 
 Source = str | Path | pd.DataFrame | pd.Series | Panel
 
@@ -25,9 +29,9 @@ def read(source: Source, options: ReadOptions | None = None) -> Panel:
         DataError: If it cannot be read, or is ambiguous; says where and what to type.
     """
     if isinstance(source, Panel):
-        return source
+        return _masked(source, options)
     if is_built_in(source):
-        return load_dataset(str(source))
+        return _masked(load_dataset(str(source)), options)
     if isinstance(source, pd.Series):
         return read_panel(source.to_frame("value" if source.name is None else str(source.name)), options)
     if isinstance(source, str) and source != "-" and not os.path.splitext(source)[1] and not os.path.exists(source):
@@ -38,6 +42,21 @@ def read(source: Source, options: ReadOptions | None = None) -> Panel:
                 f"Did you mean {near[0]}? See: {phrase('forecast datasets', 'forecast.DATASETS')}",
             )
     return read_panel(source, options)
+
+
+def _masked(panel: Panel, options: ReadOptions | None) -> Panel:
+    """A panel without the values that the options take as missing."""
+    if options is None or not (options.missing or options.spikes == "missing"):
+        return panel
+    values = panel.values.copy()
+    mended = mask_named(panel.columns, values, options.missing)
+    if options.spikes == "missing":
+        mended += mask_spikes(panel.columns, values, panel.per_row(np.asarray(panel.offsets[:-1])))
+    if not mended:
+        return panel
+    masked, said_of_it = replace(panel, values=values), panel_warnings(panel)
+    kept = [warning for warning in panel.warnings if warning not in said_of_it]
+    return replace(masked, warnings=(*kept, *mended, *panel_warnings(masked, options)))
 
 
 def is_built_in(source: Source) -> bool:

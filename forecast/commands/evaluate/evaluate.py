@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from forecast.data.lost_windows import count_windows
 from forecast.data.prepare import encode
 from forecast.evaluation.scoring import read_naive_errors, score_models
 from forecast.model import forecasters, load_models
@@ -40,8 +41,12 @@ def evaluate(
     rows = encode(panel, run.config.data, run.scaler)
     windows = unseen_windows(run, rows)
     first = run.clock.format(panel.times[windows.cutoffs + 1].min())
-    known_until = run.clock.format(np.datetime64(run.data["test_from"]))
-    progress.note(f"scored on {len(windows)} windows from {first} on; rows before {known_until} were trained on")
+    known_until = np.datetime64(run.data["test_from"])
+    progress.note(
+        f"scored on {len(windows)} windows from {first} on; rows before {run.clock.format(known_until)} were trained on"
+    )
     models, season = forecasters(load_models(run), rows), run.config.data.season
     intervals = intervals_of(run, "start", panel.series_ids)
-    return score_models(rows, windows, models, season, read_naive_errors(run.metrics), intervals).metrics
+    metrics = score_models(rows, windows, models, season, read_naive_errors(run.metrics), intervals).metrics
+    (count,) = count_windows(rows, run.config.data, [(known_until, None)])
+    return metrics | {"windows": count.to_json()}

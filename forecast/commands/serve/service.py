@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from forecast.commands.serve.requests import RequestReader
 from forecast.data.prepare import Rows
 from forecast.data.windows import Ints
+from forecast.errors import rendered
 from forecast.model import Model, load_models
 from forecast.models.network import RowSource
 from forecast.models.runtimes import Runtime, States
@@ -36,7 +37,7 @@ class _Warnings(NullProgress):
 
     def warn(self, text: str) -> None:
         """Keep a warning."""
-        self.texts.append(text)
+        self.texts.append(rendered(text, "json"))
 
 
 class Service:

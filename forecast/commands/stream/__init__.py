@@ -15,7 +15,7 @@ from forecast.commands.options import Quiet, RunArgument, RunsDir
 
 def command(
     run: RunArgument,
-    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help="A CSV file, or - for standard input.")] = "-",
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A CSV file, or - for standard input.")] = "-",
     follow: Annotated[bool, typer.Option("--follow", help="Wait at the end of a file for it to grow.")] = False,
     history: Annotated[str | None, typer.Option(help="Rows that came before, for a stream that begins.")] = None,
     date_format: Annotated[

@@ -185,7 +185,7 @@ class Stream:
         cutoffs = np.array(rows.panel.offsets[1:]) - data.horizon - 1
         if not rows.usable[cutoffs].all():
             raise DataError(
-                f"The row of {pd.Timestamp(recent.times[-1])} lacks a value that has been missing for more than "
+                f"The row of {self.clock.format(recent.times[-1])} lacks a value that has been missing for more than "
                 f"{data.longest_fill} rows, and the state cannot go on without it.",
                 f"Fill it in, or forget all before with {RESTART}.",
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from forecast.commands.train.near_copies import near_copies_of_target
+from forecast.data.lost_windows import count_windows_of_parts, lost_windows_in_words
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared
 from forecast.data.split import TRAIN
@@ -14,8 +15,8 @@ from forecast.data.windows import Flags
 def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     """Warnings about the data before training.
 
-    They name series that cannot be scored, columns that are constant in the training rows only, and covariates that
-    nearly copy the target.
+    They count the windows that are lost and say what those lack; and name series that cannot be scored, columns that
+    are constant in the training rows only, and covariates that nearly copy the target.
 
     Args:
         panel: What was read.
@@ -25,6 +26,10 @@ def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     scored = set(rows.series[prepared.test.starts])
     unscored = [name for number, name in enumerate(arranged.series_ids) if number not in scored]
     warnings = []
+    for part, count in count_windows_of_parts(prepared).items():
+        if count.lost:
+            name = "training" if part == "train" else part
+            warnings.append(f"{lost_windows_in_words(count.to_json(), name)}; the others cannot be used")
     if unscored:
         warnings.append(
             f"{len(unscored)} of {arranged.n_series} series have no test window and are not scored: "

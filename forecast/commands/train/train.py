@@ -17,6 +17,7 @@ import pandas as pd
 from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.networks import fit_networks
 from forecast.config import Settings
+from forecast.data.lost_windows import count_windows_of_parts
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
@@ -80,7 +81,8 @@ def train(
     name = run if run is not None else _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
-        writer.begin(_first_manifest(source, panel, warnings, command), resolved, overwrite)
+        for name in writer.begin(_first_manifest(source, panel, warnings, command), resolved, overwrite):
+            progress.note(f"{writer.path / name} is not a file of the run, and stays")
         del panel  # it may hold many columns that the run does not use
         with _cleaning_up(writer, progress):
             return _train_run(prepared, writer, progress)
@@ -155,6 +157,7 @@ def _train_run(prepared: Prepared, writer: RunWriter, progress: Progress) -> Run
     for warning in calibration_warnings(config, len(prepared.validation)):
         progress.warn(warning)
     evaluation = score_models(rows, prepared.test, forecasters(models, rows), season, naive_error, intervals)
+    evaluation.metrics["windows"] = count_windows_of_parts(prepared)["test"].to_json()
     if thinned := thinning_note(evaluation.metrics):
         progress.note(f"test_forecasts.csv: {len(evaluation.forecasts):,} rows{thinned}; every window is scored")
     model = networks["model"]
@@ -223,7 +226,7 @@ def _first_manifest(source: Source, panel: Panel, warnings: tuple[str, ...], com
             "first": str(panel.times.min()),
             "last": str(panel.times.max()),
             "notes": panel.notes,
-            "warnings": panel.warnings + warnings,
+            "warnings": [rendered(text, "shell" if command else "python") for text in panel.warnings + warnings],
         },
         "python": platform.python_version(),
         "platform": platform.platform(),

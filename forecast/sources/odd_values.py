@@ -1,0 +1,224 @@
+"""Values that are impossible for their quantity or far from all others, and the option that reads them as missing.
+
+One sentence for each kind of value in a column: how many there are, the worst of them and its time, and the option that
+takes exactly these as missing. A value is named once, by the first kind that it is of. False alarms cost more than they
+tell, so each kind demands much.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecast.config import ReadOptions
+from forecast.data.bounds import ANGLE, NOT_NEGATIVE, PERCENT
+from forecast.data.panel import Floats, Panel
+from forecast.errors import Sentence, setting
+from forecast.sources.quantities import recognise
+from forecast.sources.spikes import FAR, Flags, find_spikes
+
+# An outlier is farther from the median than this many standard deviations.
+_OUTLIER = 200.0
+
+# A share is worth something; what has another price, such as power, may have a negative one, but is seldom free.
+_SHARE_PRICE, _PRICE = re.compile(r"^(adj[ _.]?)?(open|high|low|close)$", re.I), re.compile(r"price$", re.I)
+
+# Values that are listed by themselves in an option, at most.
+_LISTED = 3
+
+
+@dataclass(frozen=True)
+class _Odd:
+    """Values of one kind in a column.
+
+    Args:
+        rows: Which rows hold them, [T].
+        what: What they are, as a sentence without its end.
+        missing: The rules of ``missing`` that name them, without the column; empty for spikes.
+    """
+
+    rows: Flags
+    what: str
+    missing: tuple[str, ...] = ()
+
+
+def find_odd_values(panel: Panel, column: int, values: Floats, options: ReadOptions) -> tuple[Floats, list[str]]:
+    """The impossible and odd values of a column.
+
+    Args:
+        panel: S series of T rows in all.
+        column: The index of the column.
+        values: Its values, [T].
+        options: Those that the panel was read with, which the advice keeps.
+
+    Returns:
+        The values with NaN in place of the odd ones, [T], and a sentence for each kind.
+    """
+    sentences: list[str] = []
+    name = panel.columns[column]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for find in (_impossible, _free_prices, _isolated, _outliers, _single_spikes):
+            for odd in find(panel, name, values):
+                if odd.missing or options.spikes == "keep":
+                    sentences.append(Sentence(f"{odd.what}{_advise(odd, name, options)}."))
+                values = np.where(odd.rows, np.nan, values)
+    return values, sentences
+
+
+def spread_about(present: Floats, median: float) -> float:
+    """The standard deviation about the median of values [n], the five farthest left out."""
+    # In one array, as every copy of a long column is as large as the column.
+    distance = np.subtract(present, median)
+    np.abs(distance, out=distance)
+    if len(distance) > 5:
+        distance.partition(len(distance) - 6)
+        distance = distance[:-5]
+    else:
+        distance = np.sort(distance)[:1]
+    longest = float(distance.max())
+    if longest == 0:
+        return 0.0
+    distance /= longest
+    return float(np.sqrt(np.mean(np.square(distance, out=distance)))) * longest
+
+
+def time_of_row(panel: Panel, row: int) -> str:
+    """The time of a row, as users read it."""
+    return panel.clock.format(panel.times[row])
+
+
+def _advise(odd: _Odd, name: str, options: ReadOptions) -> str:
+    them = "it" if odd.rows.sum() == 1 else "them"
+    if not odd.missing:
+        return f" ({setting('spikes', 'missing')} reads {them} as missing)"
+    rules = (*options.missing, *(f"{rule}@{name}" for rule in odd.missing))
+    text = ",".join(rules)
+    if ReadOptions(missing=text).missing != rules:  # the name looks like a rule
+        return ""
+    return f" ({setting('missing', text)} reads {them} as missing)"
+
+
+def _impossible(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:
+    """Values beyond what the quantity of the column can be."""
+    low = 0.0 if NOT_NEGATIVE.search(name) else -np.inf
+    high, unit, never = 100.0 if PERCENT.search(name) else np.inf, " %", ""
+    if (measured := recognise(name, panel.units.get(name, ""), values)) is not None:
+        low, high = measured.limits
+        unit = f" {measured.units[0].name}" if len(measured.units) == 1 else ""
+        never = f": impossible for {measured.quantity.name}"
+    for rows, sign, limit in ((values < low, "<", low), (values > high, ">", high)):
+        if not rows.any():
+            continue
+        worst = int(np.nanargmin(values) if sign == "<" else np.nanargmax(values))
+        count, at = f"{int(rows.sum()):,} value(s)", time_of_row(panel, worst)
+        if values[worst] == 0 and not (rows & (values != 0)).any():
+            yield _Odd(rows, f"{count} are 0, the first at {at}{never}", ("0",))
+            continue
+        what = f"above {limit:g}{unit}, the highest" if sign == ">" else f"below {limit:g}{unit}, the lowest"
+        what = "negative, the lowest" if (sign, limit) == ("<", 0) else what
+        yield _Odd(rows, f"{count} are {what} {values[worst]:g} at {at}{never}", (f"{sign}{limit:g}",))
+
+
+def _free_prices(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:
+    """Prices of zero or less where nearly all are positive; power may have negative ones."""
+    rows = values <= 0
+    is_price = _SHARE_PRICE.search(name) or (_PRICE.search(name) and not (values < 0).any())
+    if is_price and 0 < rows.sum() <= len(values) // 100:
+        worst = int(np.nanargmin(values))
+        signs = [rule for rule, found in (("0", values == 0), ("<0", values < 0)) if found.any()]
+        at = f"{values[worst]:g} at {time_of_row(panel, worst)}"
+        yield _Odd(rows, f"{int(rows.sum()):,} price(s) are not positive, such as {at}", tuple(signs))
+
+
+def _isolated(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:
+    """Values at one end that stand several times, farther from all others than these are from each other."""
+    rows = np.zeros(len(values), bool)
+    listed: list[float] = []
+    while len(listed) < _LISTED and (value := _isolated_value(values)) is not None:
+        listed.append(value)
+        rows |= values == value
+        values = np.where(rows, np.nan, values)
+    if listed:
+        count, at = f"{int(rows.sum()):,} value(s)", time_of_row(panel, int(np.argmax(rows)))
+        ends = f"{np.fmin.reduce(values):g} … {np.fmax.reduce(values):g}"
+        which = " or ".join(f"{value:g}" for value in listed)
+        what = f"{count} are {which}, the first at {at}, and all others lie within {ends}"
+        yield _Odd(rows, what, tuple(map(_exact, listed)))
+
+
+def _isolated_value(values: Floats) -> float | None:
+    low, high = np.fmin.reduce(values), np.fmax.reduce(values)
+    for extreme in (low, high):
+        is_extreme = values == extreme
+        others = np.where(is_extreme, np.nan, values)
+        least, most = np.fmin.reduce(others), np.fmax.reduce(others)
+        gap = least - low if extreme == low else high - most
+        count = int(is_extreme.sum())
+        is_far = gap > most - least > 0 and 2 <= count <= len(values) // 10
+        if is_far and len(np.unique(others[~np.isnan(others)])) >= 10:  # codes and counts have gaps between them
+            return float(extreme)
+    return None
+
+
+def _outliers(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:
+    present = values[~np.isnan(values)]
+    if len(present) <= 20:
+        return
+    median = float(np.median(present))
+    spread = spread_about(present, median)
+    rows = np.abs(values - median) > _OUTLIER * spread
+    if spread > 0 and rows.any():
+        worst = int(np.argmax(np.where(rows, np.abs(values - median), 0)))
+        count, at = f"{int(rows.sum()):,} value(s)", time_of_row(panel, worst)
+        what = f"{count} lie more than {_OUTLIER:g} standard deviations away, such as {values[worst]:g} at {at}"
+        yield _Odd(rows, what, _rules_for(values, rows))
+
+
+def _rules_for(values: Floats, rows: Flags) -> tuple[str, ...]:
+    """The rules of ``missing`` that name just the values of these rows, which lie beyond all others."""
+    distinct = np.unique(values[rows])
+    if len(distinct) <= _LISTED:
+        return tuple(map(_exact, distinct))
+    others = np.where(rows, np.nan, values)
+    least, most = np.fmin.reduce(others), np.fmax.reduce(others)
+    rules = {f"<{_exact(least)}": distinct[0] < least, f">{_exact(most)}": distinct[-1] > most}
+    return tuple(rule for rule, needed in rules.items() if needed)
+
+
+def _single_spikes(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:
+    """Single values that are far from both neighbours, for the column as a whole and for the rows before them."""
+    if ANGLE.search(name):
+        return
+    first_rows = panel.per_row(np.asarray(panel.offsets[:-1]))
+    steps = np.diff(values, prepend=np.nan)
+    steps[np.asarray(panel.offsets[:-1])] = np.nan
+    distance = _there_and_back(steps)
+    spikes = np.flatnonzero(find_spikes(values, first_rows, np.flatnonzero(distance > FAR)))
+    if len(spikes):
+        rows = np.zeros(len(values), bool)
+        rows[spikes] = True
+        worst = int(spikes[np.argmax(distance[spikes])])
+        between = (
+            f"{values[worst]:g} at {time_of_row(panel, worst)} between {values[worst - 1]:g} and {values[worst + 1]:g}"
+        )
+        yield _Odd(rows, f"{len(spikes):,} single value(s) far from those before and after, such as {between}")
+
+
+def _there_and_back(steps: Floats) -> Floats:
+    """The shorter of the steps to and from each value if they have opposite directions, in usual steps, [T]."""
+    size = np.abs(steps)
+    present = size[~np.isnan(size)]
+    result = np.zeros(len(steps))
+    if not len(present) or not (usual := float(np.quantile(present, 0.9))) > 0:
+        return result
+    back = steps[:-1] * np.sign(steps[1:]) < 0
+    result[:-1] = np.where(back, np.minimum(size[:-1], size[1:]), 0.0) / usual
+    return result
+
+
+def _exact(value: float) -> str:
+    """A number as a rule writes it, without loss."""
+    return repr(float(value)).removesuffix(".0")

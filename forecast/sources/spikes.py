@@ -1,0 +1,102 @@
+"""Single values far from what came before them.
+
+A value is judged by the rows before it alone, so that what is read at a cut-off knows nothing of later rows; the first
+value after a lasting change is a spike, too. One rule serves files, requests and streams: a spike is more than `FAR`
+usual steps away from the value in the row before and from the median of the last few. The usual step is what nine of
+ten of the last `REACH` steps do not exceed. Where none of these rows is negative, this must hold for the logarithms,
+too: in prices and amounts large values have large steps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.data.panel import Floats
+
+Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+# Rows before a value that it is judged by, and those of them whose median it is compared with.
+REACH = 200
+_LATELY = 7
+
+FAR = 8.0
+
+# Fewer steps do not tell what is usual.
+_LEAST_STEPS = 20
+
+# Rows that are judged in one go, so that their windows take little memory.
+_AT_ONCE = 4096
+
+
+def find_spikes(values: Floats, first_rows: Ints, among: Ints | None = None) -> Flags:
+    """Which values of a column are spikes, [T].
+
+    Args:
+        values: [T], the series one after another; NaN is never a spike, nor is a value directly after one.
+        first_rows: The first row of each row's series, [T] or one for all.
+        among: The rows to judge; None for all.
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        before = np.empty_like(values)
+        before[:1], before[1:] = np.nan, values[:-1]
+        first_rows = np.broadcast_to(first_rows, values.shape)
+        before[first_rows == np.arange(len(values))] = np.nan
+        steps = np.abs(values - before)
+        candidates = np.flatnonzero(steps > FAR * _least_usual_steps(steps)) if among is None else among
+        spikes = np.zeros(len(values), bool)
+        for start in range(0, len(candidates), _AT_ONCE):
+            rows = candidates[start : start + _AT_ONCE]
+            spikes[rows] = _are_far(values, before, rows, first_rows[rows])
+    return spikes
+
+
+def log_size(values: Floats, usual: Floats) -> Floats:
+    """Signed logarithms: about ``x / usual`` for small values, and the logarithm of that for large ones."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return np.sign(values) * np.log1p(np.abs(values) / usual)
+
+
+def _are_far(values: Floats, before: Floats, rows: Ints, first_rows: Ints) -> Flags:
+    """Which of some rows hold spikes, [n]."""
+    window = rows[:, None] + np.arange(-REACH, 0)
+    outside = window < first_rows[:, None]
+    window = np.maximum(window, 0)
+    seen, steps_from = (np.where(outside, np.nan, column[window]) for column in (values, before))
+    now, last = values[rows], before[rows]
+    level = _nan_quantile(seen[:, -_LATELY:], 0.5)
+    far = ~np.isnan(last)
+    usual = _nan_quantile(np.abs(seen), 0.5)
+    signed = np.fmin.reduce(seen, axis=1) < 0
+    for in_logs in (False, True):
+        if in_logs:
+            seen, steps_from = (log_size(part, usual[:, None]) for part in (seen, steps_from))
+            now, last, level = (log_size(part, usual) for part in (now, last, level))
+        usual_step = _nan_quantile(np.abs(seen - steps_from), 0.9, _LEAST_STEPS)
+        is_far = (usual_step > 0) & (np.minimum(np.abs(now - last), np.abs(now - level)) > FAR * usual_step)
+        far &= is_far | (in_logs & signed)
+    return far
+
+
+def _nan_quantile(values: Floats, share: float, least: int = 1) -> Floats:
+    """The least value of each row [n, K] that at least this share of its values do not exceed, [n]; NaN of too few."""
+    ordered = np.sort(values, axis=1)  # NaN at the end
+    count = values.shape[1] - np.isnan(values).sum(axis=1)
+    index = np.maximum(np.ceil(share * count).astype(np.int64) - 1, 0)
+    return np.where(count >= least, np.take_along_axis(ordered, index[:, None], axis=1)[:, 0], np.nan)
+
+
+def _least_usual_steps(steps: Floats) -> Floats:
+    """What the usual step before each row is at least, [T]: few rows are above eight of it, and need a closer look.
+
+    The last `REACH` rows hold the whole block before the row's own. At most a tenth of them exceed the usual step, so
+    no more of that block do.
+    """
+    size, exceeding = REACH // 2, REACH // 10
+    blocks = np.full((-(-len(steps) // size) + 1, size), np.nan)
+    blocks[1:].reshape(-1)[: len(steps)] = steps
+    ordered = np.sort(blocks[:-1], axis=1)
+    count = size - np.isnan(blocks[:-1]).sum(axis=1)
+    bound = np.where(count > exceeding, ordered[np.arange(len(ordered)), np.maximum(count - exceeding - 1, 0)], 0.0)
+    return np.repeat(bound, size)[: len(steps)]
