@@ -176,7 +176,7 @@ class Clock:
         return stamp.isoformat() if isinstance(stamp, pd.Timestamp) else str(stamp)
 
     def format(self, time: np.datetime64) -> str:
-        """A time as users read it, without parts that are zero: 2010-01-01, 2010-01-01 00:51, 2022-11-20 01:00+01:00.
+        """A time as users read it, as exact as the clock: 2010-01-01, 2010-01-01 00:51, 2022-11-20 01:00+01:00.
 
         On a clock of steps it is the number of the step.
         """
@@ -185,7 +185,7 @@ class Clock:
             return str(stamp)
         text, offset = (str(stamp)[:-6], str(stamp)[-6:]) if self.is_zoned else (str(stamp), "")
         text = text.removesuffix(":00")
-        return text + offset if offset else text.removesuffix(" 00:00")
+        return (text if self.unit in ("s", "min", "h") else text.removesuffix(" 00:00")) + offset
 
     def ordinals(self, times: Times) -> NDArray[np.int64]:
         """The number of each timestamp on the clock: the numbers of neighbours differ by 1.

@@ -135,8 +135,7 @@ def _one_of_each(rows: Observations, repeats: Ints, duplicates: str) -> Observat
 
 
 def _shown(time: np.datetime64, tz: str | None) -> str:
-    text = Clock("s", tz).format(time)
-    return text if " " in text else f"{text} 00:00"
+    return Clock("s", tz).format(time)
 
 
 def _advise_on_repeated_times(table: Table, rows: Observations, tz: str | None) -> str:
