@@ -76,6 +76,8 @@ def _options_of(section: str) -> list[inspect.Parameter]:
     assert model is not None
     options = []
     for name, field in model.model_fields.items():
+        if name == "notation":  # a run's own, which no one types
+            continue
         flag = "--" + name.replace("_", "-")
         kind = _kind(field.annotation)
         default = DEFAULT_MODEL if name == "model" else field.default

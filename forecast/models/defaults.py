@@ -167,7 +167,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "batch_size": training.batch_size or batch_size,
             },
             intervals={"levels": _levels(settings)},
-            read={name: value for name, value in panel.read_options.items() if asked_to_read[name] is None},
+            read={name: value for name, value in panel.read_options.items() if not asked_to_read[name]},
         )
 
     config, reasons = with_lookback(data.lookback or min(usual_lookback, longest)), _REASONS
@@ -185,6 +185,7 @@ def _choices(settings: Settings, config: Config, reasons: Mapping[str, str]) -> 
     return [
         Choice(field, value, reasons.get(field, "as all rows were read"))
         for section, fields in chosen.items()
+        if section != "read"  # what was inferred while reading was told then
         for field, value in fields.items()
         if value != asked[section][field]
     ]

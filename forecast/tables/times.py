@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from forecast.errors import DataError, quote, setting
 from forecast.tables import explain
-from forecast.tables.columns import parse_numbers
+from forecast.tables.notation import parse_numbers
 from forecast.tables.table import Bools, Ints, Table, Times, as_text
 from forecast.tables.timeforms import MONTHS, TIMELIKE, directives, infer_count, infer_form, pattern_of
 from forecast.tables.zone_rules import zone_of_offsets
