@@ -159,8 +159,11 @@ class Section(BaseModel):
 class ReadOptions(Section):
     """How to read a source. What is not given is inferred and reported."""
 
-    time_column: str | None = Field(None, description="Column that holds the time.")
-    date_format: str | None = Field(None, description="Format of the time, such as %d-%m-%Y %H:%M.")
+    time_column: str | None = Field(None, description="Column that holds the time, or several: date,hour.")
+    date_format: str | None = Field(
+        None,
+        description="Format of the time: %d-%m-%Y %H:%M, or a name such as MM/DD/YY, YYYY-Qq, YYYYMMDD + HHMM, excel.",
+    )
     freq: str | None = Field(
         None, description="Clock as a pandas offset alias: 15min, h, D, B, W, MS …; D MON-SAT; step for rows in order."
     )

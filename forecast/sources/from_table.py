@@ -28,6 +28,7 @@ from forecast.tables.input import Dialect, Input
 from forecast.tables.notation import is_missing
 from forecast.tables.reading import Columns, read_columns
 from forecast.tables.table import Table
+from forecast.tables.times import TimeColumn
 from forecast.tables.zones import in_zone
 
 # Names of the column that people mean, the likeliest first.
@@ -154,10 +155,16 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
         default_target=_default_target(tuple(name for name in names if name not in of_two_values)),
         notes=(*notes, *placed.notes),
         left_out=left_out,
-        read_options={"notation": measured.notation + categories.notation, **placed.read_options},
+        read_options={"notation": measured.notation + categories.notation, **_options_of(time), **placed.read_options},
     )
     pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
     return replace(panel, warnings=(*warnings, *quality.panel_warnings(panel, options)))
+
+
+def _options_of(time: TimeColumn) -> dict[str, str]:
+    """The reading options by which a single row is read as all of them were."""
+    found = {"time_column": time.time_column, "date_format": time.date_format}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def dialect_of(options: ReadOptions) -> Dialect:
