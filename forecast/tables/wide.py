@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forecast.errors import quote
+from forecast.tables.notation import is_missing
 from forecast.tables.table import Column, Table, as_text
-from forecast.tables.timeforms import form_of, infer_count, infer_form
+from forecast.tables.timeforms import MONTHS, form_of, infer_count, infer_form
 
 # Fewer columns with dates as names may be anything.
 _FEWEST_DATES = 3
@@ -23,7 +24,7 @@ def turned(table: Table) -> tuple[Table, str | None]:
     """A table of one row for each time of each series, and the column that names the series; others as they are."""
     dates = _dates(table)
     if not dates:
-        return table, None
+        return _turned_months(table), None
     others = [name for name in table.names if name not in dates]
     if any(_holds_times(table[name]) for name in others) or len(others) > len(dates):
         return table, None
@@ -51,6 +52,32 @@ def turned(table: Table) -> tuple[Table, str | None]:
     return replace(
         table, names=tuple(columns), columns=tuple(columns.values()), lines=lines, warnings=warnings
     ), series_id
+
+
+def _turned_months(table: Table) -> Table:
+    """A table of years with a column for each month as one of a row for each month; another one as it is."""
+    months = {name.casefold()[:3]: name for name in table.names if name.isalpha()}
+    others = [name for name in table.names if name.casefold()[:3] not in MONTHS]
+    if not months.keys() >= set(MONTHS) or len(table.names) != len(others) + 12:
+        return table
+    years = next((name for name in others if _are_years(table[name])), None)
+    if years is None:
+        return table
+    n_rows = len(table)
+    order = np.arange(n_rows * 12).reshape(12, n_rows).T.ravel()
+    cells = pa.concat_arrays([as_text(table[months[month]]) for month in MONTHS]).take(pa.array(order))
+    times = [f"{year.strip()}-{m:02d}" for year in as_text(table[years]).to_pylist() for m in range(1, 13)]
+    # The months of the last year that are still to come.
+    last = max((i for i, is_there in enumerate(~is_missing(cells)) if is_there), default=-1) + 1
+    told = f"Each row is a year, each column a month: {n_rows:,} rows become {last:,}."
+    lines = None if table.lines is None else np.repeat(np.asarray(table.lines), 12)[:last]
+    columns = (pa.array(times[:last]), cells.slice(0, last))
+    return replace(table, names=(_TIME, _VALUE), columns=columns, lines=lines, warnings=(*table.warnings, told))
+
+
+def _are_years(column: Column) -> bool:
+    texts = [text.strip() for text in as_text(column).to_pylist()]
+    return len(set(texts)) == len(texts) and infer_count(texts) == "YYYY"
 
 
 def _dates(table: Table) -> list[str]:
