@@ -158,8 +158,11 @@ class Section(BaseModel):
 class ReadOptions(Section):
     """How to read a source. What is not given is inferred and reported."""
 
-    time_column: str | None = Field(None, description="Column that holds the time.")
-    date_format: str | None = Field(None, description="Format of the time, such as %d-%m-%Y %H:%M.")
+    time_column: str | None = Field(None, description="Column that holds the time, or several: date,hour.")
+    date_format: str | None = Field(
+        None,
+        description="Format of the time: %d-%m-%Y %H:%M, or a name such as MM/DD/YY, YYYY-Qq, YYYYMMDD + HHMM, excel.",
+    )
     freq: str | None = Field(None, description="Clock as a pandas offset alias: 15min, h, D, B, W, MS …")
     resample: str | None = Field(None, description="Average the rows onto this clock.")
     tz: str | None = Field(None, description="Time zone of the stamps, such as Europe/Berlin.")

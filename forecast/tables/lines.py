@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
+import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +17,11 @@ import pyarrow as pa
 from forecast.errors import DataError, quote
 from forecast.tables.columns import SERIES_IDS, checked, given_marks
 from forecast.tables.explain import look_at_row
+from forecast.tables.find_times import find_times
 from forecast.tables.input import Dialect, Input
 from forecast.tables.notation import parse_as, parse_numbers
 from forecast.tables.table import Floats, Table
-from forecast.tables.times import find_times, to_utc
+from forecast.tables.times import to_utc
 
 # Bytes that are read at once, at most.
 _AT_ONCE = 65_536
@@ -32,12 +35,16 @@ _DELIMITERS = ",;\t|"
 _LONGEST = 1_000_000
 
 
-def lines_of(path: str, follow: bool = False) -> Iterator[bytes | None]:
+def lines_of(
+    path: str, follow: bool = False, on_unfinished: Callable[[bytes], None] = lambda line: None
+) -> Iterator[bytes | None]:
     """The lines of a file or of standard input as they come; None whenever the next one has to be waited for.
 
     Args:
         path: A path, or ``-`` for standard input.
         follow: Wait at the end of a file for it to grow.
+        on_unfinished: Receives a last line without an end, which is not a line yet if it comes from a pipe: the
+            program that writes it may have stopped in a number.
 
     Raises:
         DataError: If there is no such file, or a line has no end.
@@ -59,8 +66,10 @@ def lines_of(path: str, follow: bool = False) -> Iterator[bytes | None]:
             yield from whole
             if len(rest) > _LONGEST:
                 raise DataError(f"{quote(path)} has a line of more than {_LONGEST:,} bytes: no table has.", advice)
-        if rest:
+        if rest and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             yield rest
+        elif rest:
+            on_unfinished(rest)
     except OSError as error:
         raise DataError(f"Cannot read {quote(path)}: {error.strerror}.", advice) from None
     finally:

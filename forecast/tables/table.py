@@ -86,11 +86,16 @@ def without_empty_rows(table: Table) -> Table:
     return replace(table.take(kept), warnings=table.warnings + warning)
 
 
+def is_timestamps(column: Column) -> bool:
+    """Whether a column holds timestamps, not text or numbers."""
+    return not isinstance(column, pa.Array) and column.dtype.kind == "M"
+
+
 def as_text(column: Column) -> pa.Array:
     """A column as text, as it would stand in a file."""
     if isinstance(column, pa.Array):
         return column
-    if column.dtype.kind == "M":
+    if is_timestamps(column):
         return pa.array(np.datetime_as_string(column, unit="s"))
     whole = np.isfinite(column) & (column == np.rint(column)) & (np.abs(column) < 2**53)
     return pa.array(

@@ -556,9 +556,9 @@ def test_an_unfinished_training_of_a_stranger_is_refused(tmp_path: Path, harm: H
         (lambda path: os.truncate(path, LARGE), "too large"),
         (lambda path: (path.unlink(), os.mkfifo(path)), "not a regular file"),
         (lambda path: (path.rename(path.with_name("x")), path.symlink_to(path.with_name("x"))), "is a link"),
-        (lambda path: path.write_text("[" * 10_000), "no state of a stream"),
-        (lambda path: path.write_text(path.read_text().replace("[[", "[[NaN, ", 1)), "no state of a stream"),
-        (lambda path: path.write_text(path.read_text().replace("{", '{"code": 1, ', 1)), "no state of a stream"),
+        (lambda path: path.write_text("[" * 10_000), "not a state of a stream"),
+        (lambda path: path.write_text(path.read_text().replace("[[", "[[NaN, ", 1)), "not a state of a stream"),
+        (lambda path: path.write_text(path.read_text().replace("{", '{"code": 1, ', 1)), "not a state of a stream"),
     ],
 )
 def test_a_hostile_state_of_a_stream_is_refused(trained: Run, tmp_path: Path, harm: Harm, said: str) -> None:

@@ -73,8 +73,11 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
     ),
     "no such day": (with_line(9, "2020-02-30,1"), ["line 9", "'2020-02-30'", "calendar"]),
     "empty time": (with_line(9, ",1"), ["line 9, column 'time'", "empty"]),
-    "two-digit year": (table(form="%d.%m.%y"), ["line 2", "'01.01.20'", "--date-format '%d.%m.%y'"]),
-    "Excel serials": ("date,v\n43831,1\n43832,2\n43833,3\n", ["line 2, column 'date': '43831'", "spreadsheet"]),
+    "two-digit year": (
+        table(11, form="%d.%m.%y", start="2009-02-01"),
+        ["line 2", "'01.02.09'", "--date-format '%d.%m.%y'", "--date-format '%m.%d.%y'"],
+    ),
+    "Excel serials": ("date,v\n43831,1\n43832,2\n43833,3\n", ["line 2, column 'date': '43831'", "--date-format excel"]),
     "the hour that autumn repeats": (
         berlin("%Y-%m-%d %H:%M"),
         ["line 29", "2020-10-25 02:00:00", "stood before (table.csv, line 28)", "--tz Europe/Berlin"],
@@ -138,6 +141,7 @@ SAME: dict[str, str] = {
     "the index of a frame": "".join(f"{'' if i == 0 else i - 1},{line}\n" for i, line in enumerate(LINES)),
     "descending": "\n".join([LINES[0], *reversed(LINES[1:])]),
     "YYYYMMDD": table(form="%Y%m%d"),
+    "year of two digits": table(form="%d.%m.%y"),
     "day first": table(form="%d.%m.%Y"),
     "month first": table(form="%m/%d/%Y"),
     "month by name": table(form='"%b %d, %Y"'),

@@ -31,21 +31,22 @@ def command(
 ) -> None:
     """Forecast after each new row, remembering the rows before between calls."""
     from forecast.commands.console import ConsoleProgress, print_csv
+    from forecast.commands.stream.recent_rows import forget_state
     from forecast.commands.stream.stream import Stream, stream_rows
     from forecast.runs.csv_tables import frame_to_csv, to_records
     from forecast.runs.files import locked
-    from forecast.runs.find import find
+    from forecast.runs.find import STREAM_STATE, find
 
     progress = ConsoleProgress(quiet)
     trained = find(run, runs_dir=runs_dir)
-    state = state or trained.path.with_name(f"{trained.name}.stream.json")
+    state = state or trained.path.with_name(f"{trained.name}{STREAM_STATE}")
     has_header = False
     with (
         locked(state.with_name(f".{state.name}.lock"), f"The stream {state}", "name another state with --state"),
         progress.stopping_on_signals(),
     ):
         if restart:
-            state.unlink(missing_ok=True)
+            forget_state(state)
         stream = Stream(trained, state)
         if history is not None:
             stream.remember(history)
