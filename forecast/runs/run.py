@@ -9,7 +9,7 @@ import io
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from forecast.data.scaling import Scaler
     from forecast.models.network import Shape
     from forecast.runs.arrays import ArraySpecs
+    from forecast.sources.training_ranges import TrainingRanges
 
 T = TypeVar("T")
 
@@ -43,11 +44,13 @@ SCHEMA = 1
 WEIGHTS = {"model": "weights.npz", "baseline": "baseline/weights.npz", "refit": "refit.npz"}
 HISTORY = {"model": "history.csv", "baseline": "baseline/history.csv"}
 CALIBRATION = "calibration.npz"
+RANGES = "ranges.npz"
 EXPLANATION = "explain"  # a folder, whose files the manifest does not list, because they are written later
 
 # Files that are read when a run is opened by name, if each has at most so many bytes.
 PRELOADED = (
-    *WEIGHTS.values(), *HISTORY.values(), CALIBRATION, "scaler.json", "metrics.json", "gradients.json", "forecast.csv"
+    *WEIGHTS.values(), *HISTORY.values(), CALIBRATION, RANGES, "scaler.json", "metrics.json", "gradients.json",
+    "forecast.csv",
 )  # fmt: skip
 LARGEST_PRELOADED = 8 * 1024**2
 
@@ -127,6 +130,25 @@ class Run:
                 "Train the run again.",
             )
         return scaler
+
+    @cached_property
+    def ranges(self) -> TrainingRanges:
+        """How the values of the training rows lie.
+
+        Raises:
+            RunError: If they are damaged.
+        """
+        from forecast.runs.arrays import ArraySpec
+        from forecast.sources.training_ranges import TrainingRanges
+
+        if RANGES not in self.manifest["files"]:
+            return TrainingRanges.from_scaler(self.scaler)
+        spec = ArraySpec("<f8", self.scaler.mean.shape)
+        names = [part.name for part in fields(TrainingRanges)]
+        arrays = self.arrays(RANGES, dict.fromkeys(names, spec))
+        if missing := set(names) - arrays.keys():
+            raise RunError(f"{self.path / RANGES} does not hold {min(missing)!r}.", "Train the run again.")
+        return TrainingRanges(**arrays)
 
     @property
     def shape(self) -> Shape:
