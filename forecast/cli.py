@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from forecast.commands import COMMANDS
+
+# What the help calls the types of parameters.
+_KINDS = {"<str>": "TEXT", "<path>": "PATH", "<int range>": "INTEGER", "<float range>": "NUMBER"}
+
+
+class _Command(TyperCommand):
+    """A command whose help breaks no option's name, however narrow the terminal is."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the usage, what the command does, and its parameters below the names of their panels."""
+        self.format_usage(ctx, formatter)
+        self.format_help_text(ctx, formatter)
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            kind = "Arguments" if parameter.param_type_name == "argument" else "Options"
+            if record := parameter.get_help_record(ctx):
+                names = re.sub("<.+?>", lambda type_: _KINDS.get(type_[0], type_[0]), record[0])
+                if kind == "Arguments":
+                    names = names.removesuffix(" TEXT")
+                panel = getattr(parameter, "rich_help_panel", None) or kind
+                panels.setdefault(panel, []).append((names, record[1]))
+        for name, records in panels.items():
+            with formatter.section(name):
+                formatter.write_dl(records)
 
 
 def build_program() -> typer.Typer:
@@ -19,12 +45,12 @@ def build_program() -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     )
     program.callback()(_start)
     for name, panel in COMMANDS.items():
         command = import_module(f"forecast.commands.{name}").command
-        program.command(name, rich_help_panel=panel)(command)
+        program.command(name, cls=_Command, rich_help_panel=panel)(command)
     return program
 
 

@@ -30,6 +30,7 @@ from pydantic_core import PydanticCustomError
 
 from forecast.errors import ConfigError, phrase
 from forecast.models.cells import CELLS
+from forecast.tables.input import Notation
 
 Activation = Literal["tanh", "sigmoid", "relu", "elu", "selu", "softplus", "softsign", "swish", "gelu", "linear",
                      "hard_sigmoid", "exponential"]  # fmt: skip
@@ -157,8 +158,11 @@ class Section(BaseModel):
 class ReadOptions(Section):
     """How to read a source. What is not given is inferred and reported."""
 
-    time_column: str | None = Field(None, description="Column that holds the time.")
-    date_format: str | None = Field(None, description="Format of the time, such as %d-%m-%Y %H:%M.")
+    time_column: str | None = Field(None, description="Column that holds the time, or several: date,hour.")
+    date_format: str | None = Field(
+        None,
+        description="Format of the time: %d-%m-%Y %H:%M, or a name such as MM/DD/YY, YYYY-Qq, YYYYMMDD + HHMM, excel.",
+    )
     freq: str | None = Field(None, description="Clock as a pandas offset alias: 15min, h, D, B, W, MS …")
     resample: str | None = Field(None, description="Average the rows onto this clock.")
     tz: str | None = Field(None, description="Time zone of the stamps, such as Europe/Berlin.")
@@ -167,11 +171,17 @@ class ReadOptions(Section):
     delimiter: str | None = Field(None, description="Character between fields.")
     decimal: str | None = Field(None, description="Decimal mark.")
     thousands: str | None = Field(None, description="Thousands mark.")
+    columns: Names = Field((), description="Columns to read beside the time, with commas between them. (default: all)")
+    skip_columns: Names = Field((), description="Columns that are not read, with commas between them.")
     skip_rows: int = Field(0, ge=0, description="Lines to skip before the header.")
+    skip_footer: int = Field(0, ge=0, description="Lines to skip at the end.")
     keep_sentinels: bool = Field(False, description="Take values such as -9999 for measurements.")
     missing: MissingValues = Field((), description="Values to take as missing, such as 0@pressure,<0@rain,-1.")
     spikes: Literal["keep", "missing"] = Field(
         "keep", description="Single values far from those before them: keep them, or take them as missing."
+    )
+    notation: tuple[Notation, ...] = Field(
+        (), description="How columns are written: what a run found in its rows, and reads other rows by."
     )
 
 
@@ -408,10 +418,17 @@ class Settings(Section):
     def to_toml(self) -> str:
         """The fields that are not open as TOML; `settings_from_toml` reads it back."""
         return "\n".join(
-            f"[{section}]\n"
-            + "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in fields.items())
+            f"[{section}]\n" + "".join(f"{name} = {_in_toml(value)}\n" for name, value in fields.items())
             for section, fields in self.model_dump(mode="json", exclude_none=True).items()
         )
+
+
+def _in_toml(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name} = {_in_toml(part)}' for name, part in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_in_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 class Config(Settings):

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 Surface = Literal["shell", "python", "json"]
 
@@ -19,15 +20,18 @@ _OPEN, _CLOSE = "\ue000", "\ue001"
 _PHRASE = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
 
 
-def phrase(shell: str, python: str, json_: str | None = None) -> str:
+def phrase(shell: str, python: str, json_: str | None = None, attempt: Mapping[str, Any] | None = None) -> str:
     """A part of a message that each surface writes in its own way.
 
     Args:
         shell: As typed after a prompt.
         python: As written in a program.
         json_: As written in a request to the server; as in Python if left out.
+        attempt: What the phrase proposes, for `ForecastError.keep_advice` to try before it is shown.
     """
-    forms = {"shell": shell, "python": python, "json": python if json_ is None else json_}
+    forms: dict[str, object] = {"shell": shell, "python": python, "json": python if json_ is None else json_}
+    if attempt is not None:
+        forms["attempt"] = attempt
     return _OPEN + json.dumps(forms).replace(_CLOSE, "") + _CLOSE
 
 
@@ -112,6 +116,28 @@ class ForecastError(Exception):
         """Add to the advice."""
         message, advice = self.args
         self.args = (message, f"{advice} {more}".strip())
+
+    def keep_advice(self, helps: Callable[[Mapping[str, Any]], bool], otherwise: str) -> None:
+        """Leave out every line of the advice that proposes what does not help.
+
+        Args:
+            helps: Whether what a phrase proposes leads on.
+            otherwise: The advice if no line is left.
+        """
+        message, advice = self.args
+        tried: dict[str, bool] = {}
+
+        def is_true(line: str) -> bool:
+            attempts = [json.loads(forms).get("attempt") for forms in _PHRASE.findall(line)]
+            for attempt in filter(None, attempts):
+                key = json.dumps(attempt, sort_keys=True)
+                if key not in tried:
+                    tried[key] = helps(attempt)
+                if not tried[key]:
+                    return False
+            return True
+
+        self.args = (message, "\n".join(filter(is_true, advice.split("\n"))) or otherwise)
 
     def __str__(self) -> str:
         return "\n".join(filter(None, self.text("python")))

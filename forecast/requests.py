@@ -17,7 +17,7 @@ from forecast.intervals.conformal import Intervals
 from forecast.model import Model, forecasters, newest_forecast
 from forecast.progress import Progress
 from forecast.runs.calibration import intervals_of
-from forecast.runs.rows import new_panel, no_number
+from forecast.runs.rows import new_panel, refuse_no_numbers
 from forecast.runs.run import Run
 from forecast.sources.read import Source
 
@@ -66,8 +66,7 @@ class ForecastRequest:
         with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused
             intervals = self.updated_intervals(models)
             forecast = newest_forecast(newest, forecasters(models, newest.rows), season, intervals)
-        if not np.isfinite(forecast.drop(columns=["unique_id", "ds", "cutoff"])).all(axis=None):
-            raise no_number(self.run)
+        refuse_no_numbers(self.run, forecast.select_dtypes("float").to_numpy())
         return forecast
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 from importlib import import_module
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from forecast import commands
@@ -27,7 +29,20 @@ def test_a_command_says_what_it_does(name: str) -> None:
     assert module.command.__doc__
     shown = CliRunner().invoke(build_program(), [name, "--help"], env={"COLUMNS": "300"})
     assert shown.exit_code == 0
-    assert module.command.__doc__.split("\n")[0] in shown.stdout
+    assert module.command.__doc__.split("\n")[0] in " ".join(shown.stdout.split())
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_help_of_a_command_breaks_no_name(width: int) -> None:
+    program = typer.main.get_command(build_program())
+    for name in COMMANDS:
+        command = program.commands[name]  # type: ignore[attr-defined]
+        with command.make_context(name, [], resilient_parsing=True, terminal_width=width) as context:
+            help_ = command.get_help(context)
+        assert all(len(line) <= width for line in help_.splitlines())
+        words = re.split(r"[\s,]+", help_)
+        for parameter in command.params:
+            assert set(parameter.opts) <= {*words, parameter.name}, (name, parameter.opts)
 
 
 def test_the_help_lists_the_commands_below_their_panels() -> None:

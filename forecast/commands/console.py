@@ -26,8 +26,13 @@ err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 def plain(text: str, longest: int = 10_000) -> str:
     """A text as one line for a terminal, with markup and control characters escaped: no name acts as a command."""
-    line = _escape_controls(text).replace("\n", r"\n")
+    line = one_line(text)
     return escape(line if len(line) <= longest else line[: longest - 1] + "…")
+
+
+def one_line(text: str) -> str:
+    """A text as one line, with control characters escaped."""
+    return _escape_controls(text).replace("\n", r"\n")
 
 
 def _escape_controls(text: str) -> str:

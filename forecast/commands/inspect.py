@@ -18,8 +18,8 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 @with_settings("read", "data")
 def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Show what is in a source: clock, gaps, missing and suspicious values, and what train would do with it."""
-    from forecast.commands.console import ConsoleProgress, out, print_json, say
-    from forecast.commands.tables import rich_table
+    from forecast.commands.console import ConsoleProgress, print_json, say
+    from forecast.commands.tables import print_table
     from forecast.errors import DataError
     from forecast.models.catalogue import configure
     from forecast.models.defaults import plan_in_sentences, resolve
@@ -49,7 +49,7 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
     )
     for note in panel.notes:
         say(f"  {note}")
-    out.print(rich_table(_column_table(panel, reports)))
+    print_table(_column_table(panel, reports), may_lack=("course", "longest"))
     say("forecast train would use")
     for line in plan:
         say(f"  {line}")
@@ -83,13 +83,21 @@ def _summarise(panel: Panel, reports: Sequence[ColumnReport], plan: Sequence[str
 def _column_table(panel: Panel, reports: Sequence[ColumnReport]) -> Table:
     """What each column holds, with a sketch of the first series' course."""
     from forecast.commands.tables import TERMINAL
+    from forecast.plots.style import format_like, printable
     from forecast.plots.tables import Cell, Table
 
     table = Table("", ["column", "missing", "longest", "least", "median", "most", "course"])
     for report, values in zip(reports, panel.values[panel.rows(0)].T, strict=True):
         unit = f" ({report.unit})" if report.unit and f"({report.unit})" not in report.name else ""
-        figures = map(TERMINAL.number, (report.minimum, report.median, report.maximum))
-        texts = [report.name + unit, f"{report.missing:,}", f"{report.longest_missing:,}", *figures, sketch(values)]
+        known = [figure for figure in (report.minimum, report.median, report.maximum) if figure == figure]
+        figures = map(format_like(known, TERMINAL.digits), known) if known else "–––"
+        texts = [
+            printable(report.name, 40) + unit,
+            f"{report.missing:,}",
+            f"{report.longest_missing:,}",
+            *figures,
+            sketch(values),
+        ]
         table.rows.append([Cell(text) for text in texts])
     return table
 

@@ -19,9 +19,9 @@ SourceArgument = Annotated[
     str, typer.Argument(metavar="SOURCE", help="A built-in name, a file, or - for standard input.")
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name or path of a run, or latest.")]
-NewSource = Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="New rows: a built-in name, a file, or -.")]
+NewSource = Annotated[str | None, typer.Argument(metavar="SOURCE", help="New rows: a built-in name, a file, or -.")]
 SameSource = Annotated[
-    str | None, typer.Argument(metavar="[SOURCE]", help="The rows that it was trained on, if they have moved.")
+    str | None, typer.Argument(metavar="SOURCE", help="The rows that it was trained on, if they have moved.")
 ]
 
 RunsDir = Annotated[Path | None, typer.Option(help="Where runs live. (default: FORECAST_RUNS or ./models)")]
@@ -76,6 +76,8 @@ def _options_of(section: str) -> list[inspect.Parameter]:
     assert model is not None
     options = []
     for name, field in model.model_fields.items():
+        if name == "notation":  # a run's own, which no one types
+            continue
         flag = "--" + name.replace("_", "-")
         kind = _kind(field.annotation)
         default = DEFAULT_MODEL if name == "model" else field.default

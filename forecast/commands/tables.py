@@ -1,38 +1,37 @@
-"""Results as tables for a person to read."""
+"""Results as tables for a person to read, as wide as the terminal: no number is ever cut."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import textwrap
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
-from rich.console import Group
+from rich.cells import cell_len
 from rich.table import Table as RichTable
+from rich.text import Text
 
-from forecast.commands.console import plain
+from forecast.commands.console import one_line, out, say
 from forecast.data.lost_windows import lost_windows_in_words
 from forecast.data.panel import format_time
 from forecast.evaluation.metrics import METRICS
-from forecast.plots.style import Labels
+from forecast.plots.style import Labels, format_like
 from forecast.plots.tables import MINUS, Cell, Table, TableStyle, score_table, series_table, step_table, steps_in_tables
 
-# A name in a table; what is longer would leave no room for the figures.
-_LONGEST_NAME = 40
+# Where room is short, the names of rows and columns are broken into lines, though not into shorter ones than this.
+_NARROWEST = 14
+
+# Characters between two columns, of which a table has one more than it has columns.
+_GAP = 2
+
+TERMINAL = TableStyle(model=str, digits=4, narrow=True)
 
 
-def _number(value: float | None) -> str:
-    if value is None or value != value:
-        return "–"
-    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.4g}"
-
-
-TERMINAL = TableStyle(model=str, number=_number, narrow=True)
-
-
-def scores(metrics: Mapping[str, Any], title: str) -> Group:
-    """A run's scores: over all windows, by step ahead and by series; and what its intervals held."""
+def print_scores(metrics: Mapping[str, Any], title: str) -> None:
+    """Print a run's scores: over all windows, by step ahead and by series; and what its intervals held."""
     labels = Labels("", "", metrics["unit"], "step", metrics["model"], None)
     shown = [replace(score_table(metrics, labels, TERMINAL), caption=title)]
     if metrics["horizon"] > 1:
@@ -41,32 +40,118 @@ def scores(metrics: Mapping[str, Any], title: str) -> Group:
         shown.append(_coverage_table(metrics))
     if by_series := series_table(metrics, TERMINAL):
         shown.append(by_series)
-    return Group(*map(rich_table, shown))
+    for table in shown:
+        print_table(table)
+    count = metrics.get("windows")  # a run of an older version has none
+    if count and count["possible"] > count["scored"]:
+        say(lost_windows_in_words(count, "test"))
 
 
-def lost_windows(metrics: Mapping[str, Any]) -> str:
-    """How many windows were lost, and why; empty where none was, and for a run of a version that did not count."""
-    count = metrics.get("windows")
-    return lost_windows_in_words(count, "test") if count and count["possible"] > count["scored"] else ""
-
-
-def rich_table(table: Table, tight: bool = False) -> RichTable:
-    """A table for the terminal: the best of each column in bold, and a line whose first cell is marked as the best.
+def print_table(table: Table, may_lack: Collection[str] = ()) -> None:
+    """Print a table for the terminal: the best of each column in bold, and a line whose first cell is the best.
 
     Args:
         table: What it holds.
-        tight: Put one space between columns, and let heads wrap.
+        may_lack: Columns that it may have. They are left out and named where the terminal has no room, the first ones
+            first.
     """
-    lines = RichTable(box=SIMPLE_HEAD, title=plain(table.caption), title_justify="left", title_style="bold")
-    if tight:
-        lines.padding, lines.pad_edge = (0, 1, 0, 0), False
-    for index, name in enumerate(table.columns):
-        wraps = tight and name.startswith("vs ")
-        lines.add_column(plain(name), justify="right" if index else "left", no_wrap=not wraps)
-    for first, *others in table.rows:
-        texts = [plain(cell.text.replace(MINUS, "-")) for cell in others]  # as it is typed
-        marked = [f"[bold]{text}[/]" if cell.best else text for cell, text in zip(others, texts, strict=True)]
-        lines.add_row(plain(first.text, _LONGEST_NAME), *marked, style="bold" if first.best else None)
+    lacking = []
+    for name in may_lack:
+        if _fits_in_lines(table, out.width):
+            break
+        if name not in table.columns:
+            continue
+        table = _without(table, name)
+        lacking.append(name)
+    if table.caption:
+        out.print(Text(one_line(table.caption), style="bold"))
+    for part in _laid_out(table, out.width):
+        out.print(_rich_table(part, out.width))
+    if lacking:
+        say(f"no room for: {', '.join(lacking)}")
+
+
+def _laid_out(table: Table, width: int) -> Iterator[Table]:
+    """The table as it is, or turned, or in parts below one another: whatever fits first."""
+    turned = _turned(table)
+    if _narrowest(table) <= width or len(table.columns) < 3:
+        yield table
+    elif _narrowest(turned) <= width and len(turned.columns) < len(table.columns):
+        yield turned
+    else:
+        stop = 2
+        while stop < len(table.columns) and _narrowest(_columns(table, 1, stop + 1)) <= width:
+            stop += 1
+        yield _columns(table, 1, stop)
+        if stop < len(table.columns):
+            yield from _laid_out(_columns(table, stop, len(table.columns)), width)
+
+
+def _columns(table: Table, start: int, stop: int) -> Table:
+    """The names of the rows, and some of the columns."""
+    names = [table.columns[0], *table.columns[start:stop]]
+    return replace(table, columns=names, rows=[[row[0], *row[start:stop]] for row in table.rows])
+
+
+def _without(table: Table, name: str) -> Table:
+    index = table.columns.index(name)
+    rows = [row[:index] + row[index + 1 :] for row in table.rows]
+    return replace(table, columns=[other for other in table.columns if other != name], rows=rows)
+
+
+def _turned(table: Table) -> Table:
+    """The table with its rows as columns. What marks the best of a column goes with it, what marks a row is lost."""
+    heads = [table.columns[0], *(row[0].text for row in table.rows)]
+    rows = [[Cell(name), *cells] for name, *cells in zip(table.columns, *table.rows, strict=True)]
+    return replace(table, columns=heads, rows=rows[1:])
+
+
+def _texts(table: Table) -> list[list[str]]:
+    """The head and the cells of each column as they are typed, [columns][1 + rows]."""
+    lines = [table.columns, *([row[0].text, *(cell.text.replace(MINUS, "-") for cell in row[1:])]
+                              for row in table.rows)]  # fmt: skip
+    return [list(map(one_line, column)) for column in zip(*lines, strict=True)]
+
+
+def _widths(table: Table) -> tuple[list[int], list[int]]:
+    """Of each column the least width in which no figure is broken, and the width in which nothing is."""
+    least, full = [], []
+    for index, (head, *texts) in enumerate(_texts(table)):
+        longest_word = max(map(cell_len, re.split(r" |(?<=-)", head)))
+        longest = max(map(cell_len, texts), default=0)
+        full.append(max(cell_len(head), longest))
+        breakable = index == 0 and not all(text[:1].isdigit() for text in texts)  # no time or number is
+        least.append(max(min(longest_word, _NARROWEST), min(longest, _NARROWEST) if breakable else longest))
+    return least, full
+
+
+def _fits_in_lines(table: Table, width: int) -> bool:
+    """Whether each row takes one line of so many characters."""
+    least, full = _widths(table)
+    return full[0] + sum(least[1:]) + _GAP * len(least) <= width
+
+
+def _narrowest(table: Table) -> int:
+    """The least width in which no figure is broken."""
+    return sum(_widths(table)[0]) + _GAP * len(table.columns)
+
+
+def _rich_table(table: Table, width: int) -> RichTable:
+    lines = RichTable(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    widths, full = _widths(table)
+    if sum(full) + _GAP * len(full) <= width:
+        widths = full
+    else:  # what is spare is for the names of the rows
+        widths[0] += max(0, min(width - _GAP * len(widths) - sum(widths), full[0] - widths[0]))
+    columns = _texts(table)
+    for index, (head, *_) in enumerate(columns):
+        justify: Literal["left", "right"] = "right" if index else "left"
+        # At hyphens, too, which rich does not know.
+        lines_of_head = "\n".join(textwrap.wrap(head, widths[index], break_long_words=False))
+        lines.add_column(Text(lines_of_head), justify=justify, width=widths[index], overflow="fold")
+    for row, texts in zip(table.rows, list(zip(*columns, strict=True))[1:], strict=True):
+        styles = ["bold" if cell.best or row[0].best else "" for cell in row]
+        lines.add_row(*map(Text, texts, styles))
     return lines
 
 
@@ -75,12 +160,13 @@ def _coverage_table(metrics: Mapping[str, Any]) -> Table:
     steps = steps_in_tables(metrics["horizon"]) if metrics["horizon"] > 1 else []
     width = METRICS["width"].head(metrics["unit"])
     table = Table(f"Intervals of {metrics['model']}", ["level", "held", *(f"at step {step}" for step in steps), width])
-    for level in metrics["intervals"]["levels"]:
-        found = metrics["intervals"]["models"][metrics["model"]][str(level)]
+    levels = metrics["intervals"]["levels"]
+    scores = [metrics["intervals"]["models"][metrics["model"]][str(level)] for level in levels]
+    text = format_like((found["width"] for found in scores), TERMINAL.digits)
+    for level, found in zip(levels, scores, strict=True):
         shares = [found["coverage"], *(found["coverage_by_step"][step - 1] for step in steps)]
-        table.rows.append(
-            [Cell(f"{level}%"), *(Cell(f"{share:.1%}") for share in shares), Cell(_number(found["width"]))]
-        )
+        cells = [Cell("–" if share is None else f"{share:.1%}") for share in shares]
+        table.rows.append([Cell(f"{level}%"), *cells, Cell("–" if found["width"] is None else text(found["width"]))])
     return table
 
 

@@ -38,6 +38,7 @@ class Panel:
         notes: What was inferred while reading, one sentence each.
         warnings: What was repaired while reading, one sentence each.
         left_out: Columns of the table that hold no measurements, and why.
+        read_options: Fields of `ReadOptions` that were inferred from all rows, by which further rows are read alike.
     """
 
     values: Floats
@@ -52,6 +53,7 @@ class Panel:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
+    read_options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "times", np.asarray(self.times).astype("datetime64[us]", copy=False))

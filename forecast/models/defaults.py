@@ -142,6 +142,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         segment = min(network.segment or default_segment(lookback, season), lookback)
         batch_size = default_batch(n_windows, segment, lookback if network.stateful else 0)
         return settings.resolved(
+            read=panel.read_options,
             data={
                 "target": targets,
                 "covariates": covariates,
@@ -177,6 +178,7 @@ def _choices(settings: Settings, config: Config, reasons: Mapping[str, str]) -> 
     return [
         Choice(field, value, reasons[field])
         for section, fields in chosen.items()
+        if section != "read"  # what was inferred while reading was told then
         for field, value in fields.items()
         if value != asked[section][field]
     ]

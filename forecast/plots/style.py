@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +58,7 @@ class Labels:
 
     def with_unit(self, name: str) -> str:
         """A name with the target's unit, for an axis: "temperature (°C)"."""
-        return printable(name, 24) + (f" ({printable(self.unit, 10)})" if self.unit else "")
+        return with_unit(name, self.unit)
 
     def subject(self, unique_id: str = "") -> str:
         """The series and its target, for a title: "weather, temperature"."""
@@ -108,6 +108,16 @@ def printable(text: str, longest: int = 10_000) -> str:
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
 
 
+def with_unit(name: str, unit: str, longest: int = 24) -> str:
+    """A name with its unit, which it may hold already: "temperature (°C)"; the name is cut after ``longest``."""
+    bracketed = (f"({unit})", f"[{unit}]")
+    if not unit or (len(name) <= longest and name.endswith(bracketed)):
+        return printable(name, longest)
+    for held in bracketed:
+        name = name.removesuffix(held).rstrip()
+    return f"{printable(name, longest)} ({printable(unit, 10)})"
+
+
 def model_name(model: str) -> str:
     """A model's name in words: "stacked LSTM" for ``stacked-lstm``, "minGRU" for ``mingru``."""
     plain = re.sub("lstm|gru|rnn", lambda acronym: acronym[0].upper(), printable(model, 24)).replace("-", " ")
@@ -116,8 +126,30 @@ def model_name(model: str) -> str:
 
 def format_number(value: float) -> str:
     """A number to three digits: "0.420", "1,234", "1.20e-09"."""
-    if value == 0:
-        return "0"
-    if not 1e-4 <= abs(value) < 1e7:
-        return f"{value:.2e}"
-    return f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+    return format_like([value])(value)
+
+
+# Numbers of a column are written with all their digits from the first to below the second.
+_PLAIN_FROM, _PLAIN_TO = 1e-4, 1e10
+
+# Digits that the smallest number of a column may add behind those that the largest one needs.
+_MOST_ADDED = 2
+
+
+def format_like(values: Iterable[float | None], digits: int = 3) -> Callable[[float], str]:
+    """How the numbers of a column are written, all alike, so that they can be compared at a glance.
+
+    All have as many decimals as the smallest needs to show ``digits`` digits, but at most two more than the largest
+    needs; all have an exponent where that leaves nothing of the smallest, or there are too many digits.
+
+    Args:
+        values: The column; what is None, zero or not finite counts for nothing.
+        digits: Significant digits.
+    """
+    sizes = [abs(value) for value in values if value is not None and math.isfinite(value) and value != 0]
+    least, most = (min(sizes), max(sizes)) if sizes else (1.0, 1.0)
+    needed, wanted = (max(0, digits - 1 - math.floor(math.log10(size))) for size in (most, least))
+    decimals = min(wanted, needed + _MOST_ADDED)
+    plain = _PLAIN_FROM <= most < _PLAIN_TO and least >= 0.5 * 10.0**-decimals
+    form = f",.{decimals}f" if plain else f".{digits - 1}e"
+    return lambda value: "0" if value == 0 else format(value, form)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,20 @@ import pandas as pd
 from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared
 from forecast.evaluation.metrics import IntervalForecast, Metric, PointForecast, QuantileForecast, metrics_of
-from forecast.plots.style import Labels, format_number, model_name, printable
+from forecast.plots.style import Labels, format_like, format_number, model_name, printable, with_unit
 
 # Longer tables are in the files of the run.
-MOST_SERIES, _MOST_STEPS = 12, 48
+MOST_SERIES, MOST_STEPS = 12, 48
+
+# Of more steps, the tables by step show so many.
+_MOST_STEPS_SHOWN = 8
 
 MINUS = "\u2212"
+
+# Significant digits of values, as opposed to errors and scores: 1,013.2 hPa are no 1,010.
+_DIGITS_OF_VALUES = 4
+
+_UNDEFINED = "undefined on this test span"
 
 
 @dataclass(frozen=True)
@@ -67,12 +76,12 @@ class TableStyle:
 
     Args:
         model: The name of a model.
-        number: A number.
+        digits: Significant digits of a number.
         narrow: Leave out what a terminal has no room for.
     """
 
     model: Callable[[str], str] = model_name
-    number: Callable[[float], str] = format_number
+    digits: int = 3
     narrow: bool = False
 
 
@@ -81,7 +90,11 @@ PAGE = TableStyle()
 
 def format_signed(value: float) -> str:
     """A number to three digits with its sign: "+0.420", "−1.20"."""
-    return f"{'+' if value > 0 else MINUS if value < 0 else ''}{format_number(abs(value))}"
+    return _with_sign(format_number, value)
+
+
+def _with_sign(text: Callable[[float], str], value: float) -> str:
+    return f"{'+' if value > 0 else MINUS if value < 0 else ''}{text(abs(value))}"
 
 
 def format_share(value: float) -> str:
@@ -104,16 +117,16 @@ def score_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle = 
     table = Table("Scores over the test span", ["model", *(_head(metric, labels) for metric in shown_metrics.values())])
     skill_at = len(table.columns) if style.narrow else 2
     table.columns[skill_at:skill_at] = ["skill", "p"]
-    best = {key: _best([scores.get(key) for scores in metrics["models"].values()], metric.cost)
-            for key, metric in shown_metrics.items()}  # fmt: skip
     reasons = metrics.get("reasons", {})
-    for model, scores in metrics["models"].items():
-        cells = [Cell(style.model(model))]
-        for key, metric in shown_metrics.items():
-            reason = reasons.get(f"models.{model}.{key}")
-            cells.append(_figure(table, scores.get(key), metric, style, best[key], reason))
-        cells[skill_at:skill_at] = _skill_cells(table, metrics, model)
-        table.rows.append(cells)
+    models = metrics["models"]
+    columns = [[Cell(style.model(model)) for model in models]]
+    for key, metric in shown_metrics.items():
+        figures = [scores.get(key) for scores in models.values()]
+        why = [reasons.get(f"models.{model}.{key}", _UNDEFINED) for model in models]
+        columns.append(_column(table, figures, metric, style, why, _best(figures, metric.cost)))
+    skills = [_skill_cells(table, metrics, model) for model in models]
+    columns[skill_at:skill_at] = [list(column) for column in zip(*skills, strict=True)]
+    table.rows = [list(row) for row in zip(*columns, strict=True)]
     return table
 
 
@@ -138,39 +151,45 @@ def interval_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle
         return None
     of_quantiles, of_intervals = metrics_of(QuantileForecast), metrics_of(IntervalForecast)
     levels = [str(level) for level in intervals["levels"]]
-    columns = ["model", *(_head(metric, labels) for metric in of_quantiles.values())]
-    columns += [f"{metric.name} {level} %" for level in levels for metric in of_intervals.values()]
+    heads = ["model", *(_head(metric, labels) for metric in of_quantiles.values())]
+    heads += [f"{metric.name} {level} %" for level in levels for metric in of_intervals.values()]
     widths = f", widths in{_unit(labels)}" if labels.unit else ""
-    table = Table(f"Intervals over the test span{widths}", columns)
-    reasons = metrics.get("reasons", {})
-    for model, scores in intervals["models"].items():
-        where = f"intervals.models.{model}"
-        cells = [_figure(table, scores.get(key), metric, style, None, reasons.get(f"{where}.{key}"))
-                 for key, metric in of_quantiles.items()]  # fmt: skip
-        for level in levels:
-            for key, metric in of_intervals.items():
-                reason = reasons.get(f"{where}.{level}.{key}", "no interval of this level")
-                cells.append(_figure(table, scores.get(level, {}).get(key), metric, style, None, reason))
-        table.rows.append([Cell(style.model(model)), *cells])
+    table = Table(f"Intervals over the test span{widths}", heads)
+    reasons, models = metrics.get("reasons", {}), intervals["models"]
+    columns = [[Cell(style.model(model)) for model in models]]
+    for key, metric in of_quantiles.items():
+        why = [reasons.get(f"intervals.models.{model}.{key}", _UNDEFINED) for model in models]
+        columns.append(_column(table, [scores.get(key) for scores in models.values()], metric, style, why))
+    for level in levels:
+        for key, metric in of_intervals.items():
+            why = [reasons.get(f"intervals.models.{model}.{level}.{key}", "no interval of this level")
+                   for model in models]  # fmt: skip
+            figures = [scores.get(level, {}).get(key) for scores in models.values()]
+            columns.append(_column(table, figures, metric, style, why))
+    table.rows = [list(row) for row in zip(*columns, strict=True)]
     return table
 
 
 def steps_in_tables(horizon: int) -> list[int]:
-    """The steps that tables show: the first, the last and some between."""
+    """The steps that tables show: all where they are few; else the first, the last and some between."""
+    if horizon <= _MOST_STEPS_SHOWN:
+        return list(range(1, horizon + 1))
     return sorted({max(1, round(share * horizon)) for share in (0, 0.25, 0.5, 0.75, 1)})
 
 
 def step_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle = PAGE) -> Table:
-    """Every model's MAE at the first step, the last one and some between, and where the model is really better."""
+    """Every model's MAE by step ahead, as `steps_in_tables` picks them, and where the model is really better."""
     p_by_step = {} if style.narrow else metrics.get("p_by_step", {})
     against = [name for name, values in p_by_step.items() if values]
     columns = [f"{labels.steps} ahead", *map(style.model, metrics["by_step"])]
     columns += [f"p, {style.model(name)}" for name in against]
     p_too = ", and p against each reference" if against else ""
     table = Table(f"MAE{_unit(labels)} by how far ahead{p_too}", columns)
-    for step in steps_in_tables(metrics["horizon"]):
-        errors = [values[step - 1] for values in metrics["by_step"].values()]
-        cells = _errors(table, errors, style, "nothing was observed")
+    steps = steps_in_tables(metrics["horizon"])
+    by_step = [[values[step - 1] for values in metrics["by_step"].values()] for step in steps]
+    text = format_like((error for errors in by_step for error in errors), style.digits)
+    for step, errors in zip(steps, by_step, strict=True):
+        cells = _errors(table, errors, text, "nothing was observed")
         cells += [_p_cell(table, p_by_step[name][step - 1], "too few origins to test") for name in against]
         table.rows.append([Cell(f"{step:,}"), *cells])
     return table
@@ -182,38 +201,52 @@ def series_table(metrics: Mapping[str, Any], style: TableStyle = PAGE) -> Table 
         return None
     table = Table("MAE by series, each in its own units", ["series", *map(style.model, metrics["models"])])
     for name, errors in list(metrics["by_series"].items())[:MOST_SERIES]:
-        cells = _errors(table, [errors[model] for model in metrics["models"]], style, "it has no test window")
-        table.rows.append([Cell(printable(name, 60)), *cells])
+        own = [errors[model] for model in metrics["models"]]
+        cells = _errors(table, own, format_like(own, style.digits), "it has no test window")
+        table.rows.append([Cell(printable(name, 40 if style.narrow else 60)), *cells])
     return table
 
 
-def _errors(table: Table, errors: Sequence[float | None], style: TableStyle, reason: str) -> list[Cell]:
-    """A row of errors, the least of them marked."""
+def _errors(table: Table, errors: Sequence[float | None], text: Callable[[float], str], reason: str) -> list[Cell]:
+    """A row of errors in one unit, the least of them marked."""
     least = _best(errors, abs)
-    return [
-        table.undefined(reason) if error is None else Cell(style.number(error), best=error == least) for error in errors
-    ]
+    return [table.undefined(reason) if error is None else Cell(text(error), best=error == least) for error in errors]
 
 
-def forecast_table(forecast: pd.DataFrame, name: str, labels: Labels) -> Table:
-    """The first steps of the newest forecast of one series, with the model's intervals."""
-    rows, columns = forecast[forecast["unique_id"] == name], list(forecast.columns)
+def forecast_table(forecast: pd.DataFrame, name: str, labels: Labels, style: TableStyle = PAGE) -> Table:
+    """The first steps of the newest forecast of one series, with the model's intervals, all in one number format.
+
+    Args:
+        forecast: ``unique_id, ds, cutoff`` and a column for each model and each end of an interval.
+        name: The unique id.
+        labels: What it says about the series.
+        style: How the surface writes tables.
+    """
+    rows, columns = forecast[forecast["unique_id"] == name].head(MOST_STEPS), list(forecast.columns)
     levels = interval_levels(columns, labels.model)[::-1]
     models = [column for column in columns[3:] if not _is_bound(column, columns)]
     others = [model for model in models if model != labels.model]
+    bounds = [(f"{labels.model}-lo-{level}", f"{labels.model}-hi-{level}") for level in levels]
+    # By the largest, because a value near zero is known to no more decimals than the others.
+    figures = rows[[*models, *(end for ends in bounds for end in ends)]].abs().to_numpy(float)
+    text = format_like([float(figures[np.isfinite(figures)].max(initial=0))], _DIGITS_OF_VALUES)
     table = Table(
-        f"{labels.with_unit(name)}: the figures of the newest forecast",
-        ["time", model_name(labels.model), *(f"{level} % interval" for level in levels), *map(model_name, others)],
+        f"{labels.with_unit(name or labels.target)}: the figures of the newest forecast",
+        ["time", style.model(labels.model), *(f"{level} % interval" for level in levels), *map(style.model, others)],
     )
-    for _, row in rows.head(_MOST_STEPS).iterrows():
-        bounds = [(row[f"{labels.model}-lo-{level}"], row[f"{labels.model}-hi-{level}"]) for level in levels]
-        table.rows.append([
-            Cell(labels.format_time(np.datetime64(row["ds"]))),
-            _value(table, row[labels.model]),
-            *(Cell(f"{format_number(low)} to {format_number(high)}") if math.isfinite(low) and math.isfinite(high)
-              else table.undefined("too few errors to tell") for low, high in bounds),
-            *(_value(table, row[model]) for model in others),
-        ])  # fmt: skip
+
+    def value(row: pd.Series, model: str) -> Cell:
+        return Cell(text(row[model])) if math.isfinite(row[model]) else table.undefined("nothing known to start from")
+
+    for _, row in rows.iterrows():
+        intervals = [
+            Cell(f"{text(row[low])} to {text(row[high])}")
+            if math.isfinite(row[low]) and math.isfinite(row[high])
+            else table.undefined("too few errors to tell")
+            for low, high in bounds
+        ]
+        time = Cell(labels.format_time(np.datetime64(row["ds"])))
+        table.rows.append([time, value(row, labels.model), *intervals, *(value(row, model) for model in others)])
     return table
 
 
@@ -239,12 +272,11 @@ def column_table(prepared: Prepared, apart: int) -> Table:
 
 def _add_column(table: Table, name: str, unit: str, part: str, values: Floats) -> None:
     known = values[np.isfinite(values)]
-    statistics = [
-        Cell(format_number(float(statistic(known)))) if len(known) else table.undefined("every value is missing")
-        for statistic in (np.min, np.median, np.max)
-    ]
-    full = printable(name, 60) + (f" ({printable(unit, 10)})" if unit and f"({unit})" not in name else "")
-    table.rows.append([Cell(full), Cell(part), Cell(f"{len(values) - len(known):,}"), *statistics])
+    statistics = [float(statistic(known)) for statistic in (np.min, np.median, np.max)] if len(known) else []
+    text = format_like(statistics, _DIGITS_OF_VALUES)
+    cells = [Cell(text(figure)) for figure in statistics] or [table.undefined("every value is missing")] * 3
+    first = Cell(with_unit(name, unit, longest=60))
+    table.rows.append([first, Cell(part), Cell(f"{len(values) - len(known):,}"), *cells])
 
 
 def interval_levels(columns: Iterable[str], model: str) -> list[int]:
@@ -259,10 +291,6 @@ def _is_bound(column: str, columns: Sequence[str]) -> bool:
     return level.isdecimal() and any(start == f"{model}-{end}" for model in columns for end in ("lo", "hi"))
 
 
-def _value(table: Table, value: float) -> Cell:
-    return Cell(format_number(value)) if math.isfinite(value) else table.undefined("no value is known to start from")
-
-
 def _head(metric: Metric, labels: Labels) -> str:
     return metric.head(printable(labels.unit, 10))
 
@@ -271,13 +299,26 @@ def _unit(labels: Labels) -> str:
     return f" {printable(labels.unit, 10)}" if labels.unit else ""
 
 
-def _figure(
-    table: Table, value: float | None, metric: Metric, style: TableStyle, best: float | None, reason: str | None
-) -> Cell:
-    if value is None:
-        return table.undefined(reason or "undefined on this test span")
-    text = format_signed if metric.signed else "{:.1%}".format if metric.unit == "share" else style.number
-    return Cell(text(value), best=value == best)
+def _column(
+    table: Table,
+    figures: Sequence[float | None],
+    metric: Metric,
+    style: TableStyle,
+    reasons: Sequence[str],
+    best: float | None = None,
+) -> list[Cell]:
+    """The figures of all models by one metric, in one number format; a dash with its reason where there is none."""
+    if metric.unit == "share":
+        text: Callable[[float], str] = "{:.1%}".format
+    elif metric.signed:  # those near zero are known to no more decimals than the others
+        plain = format_like([max((abs(figure) for figure in figures if figure is not None), default=0)], style.digits)
+        text = partial(_with_sign, plain)
+    else:
+        text = format_like(figures, style.digits)
+    return [
+        table.undefined(reason) if figure is None else Cell(text(figure), best=figure == best)
+        for figure, reason in zip(figures, reasons, strict=True)
+    ]
 
 
 def _best(values: Sequence[float | None], cost: Callable[[float], float] | None) -> float | None:

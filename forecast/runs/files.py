@@ -262,11 +262,11 @@ def open_within(folder: Path, name: str, largest: int) -> IO[bytes]:
         if error.errno in (errno.ELOOP, errno.ENOTDIR) and (link := _first_link(folder, name)) is not None:
             raise RunError(f"{link} is a link, and a run is read from its own folder alone.", _REAL_FILES) from None
         raise RunError(f"Cannot read {path}: {error.strerror}.") from None
-    file = os.fdopen(descriptor, "rb")
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        file.close()
-        raise RunError(f"{path} is no regular file.", _REAL_FILES)
+        os.close(descriptor)
+        raise RunError(f"{path} is not a regular file.", _REAL_FILES)
+    file = os.fdopen(descriptor, "rb")
     if status.st_size > largest:
         file.close()
         raise RunError(f"{path} is too large: {status.st_size:,} bytes, where at most {largest:,} make sense.")

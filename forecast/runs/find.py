@@ -9,19 +9,36 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from forecast.config import Config
-from forecast.errors import ConfigError, RunError, phrase
+from forecast.errors import ConfigError, ForecastError, MachineError, RunError, phrase
 from forecast.runs.documents import LARGEST_DOCUMENT, parse_json
 from forecast.runs.files import path_aside, read_within
-from forecast.runs.run import LARGEST_PRELOADED, PRELOADED, Run, open_checked, read_manifest
+from forecast.runs.run import LARGEST_PRELOADED, PRELOADED, WEIGHTS, Run, open_checked, read_manifest
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+# Beside a run lies the state of its stream.
+STREAM_STATE = ".stream.json"
 
 
 def runs_folder(chosen: Path | str | None) -> Path:
     """Where runs live: the chosen folder, else FORECAST_RUNS, else ./models."""
     return Path(chosen or os.environ.get("FORECAST_RUNS") or "models")
+
+
+def can_name_a_run(name: str) -> bool:
+    """Whether a run can be called so: no other file or word has such a name."""
+    return bool(_NAME.fullmatch(name)) and name != "latest" and not name.endswith(STREAM_STATE)
+
+
+def is_folder_of_run(path: Path) -> bool:
+    """Whether a folder is a run, be it damaged: its manifest is one, or it has a configuration and weights."""
+    with suppress(RunError):
+        read_manifest(path)
+        return True
+    return all(os.path.lexists(path / name) for name in ("config.json", WEIGHTS["model"]))
 
 
 def find(run: Run | str = "latest", *, runs_dir: Path | None = None) -> Run:
@@ -84,12 +101,29 @@ def open_run(path: Path) -> Run:
 
 def all_runs(*, runs_dir: Path | None = None) -> list[Run]:
     """Every finished run, the newest last. Other folders are passed over, and so are damaged runs."""
-    runs_dir, runs = runs_folder(runs_dir), []
-    for path in sorted(runs_dir.iterdir()) if runs_dir.is_dir() else []:
-        if not path.name.startswith(".") and (path / "manifest.json").is_file():
-            with suppress(RunError, ConfigError):
-                runs.append(_open_one_version(path, preload=False))
-    return sorted(runs, key=lambda run: str(run.manifest.get("finished", "")))
+    return read_runs(runs_folder(runs_dir))[0]
+
+
+def read_runs(runs_dir: Path) -> tuple[list[Run], dict[str, ForecastError]]:
+    """Every finished run, the newest last; and by name why each other folder of a run cannot be read.
+
+    Raises:
+        MachineError: If the folder of runs cannot be read.
+    """
+    runs: list[Run] = []
+    unreadable: dict[str, ForecastError] = {}
+    try:
+        paths = sorted(runs_dir.iterdir()) if runs_dir.is_dir() else []
+    except OSError as error:
+        raise MachineError(f"Cannot read {runs_dir}: {error.strerror}.") from None
+    for path in paths:
+        if path.name.startswith(".") or not (os.path.lexists(path / "manifest.json") or is_folder_of_run(path)):
+            continue
+        try:
+            runs.append(_open_one_version(path, preload=False))
+        except (RunError, ConfigError) as error:
+            unreadable[path.name] = error
+    return sorted(runs, key=lambda run: str(run.manifest.get("finished", ""))), unreadable
 
 
 def unfinished_runs(runs_dir: Path) -> list[str]:
@@ -109,12 +143,22 @@ def resume_command(name: str, runs_dir: Path) -> str:
     )
 
 
+def run_command(command: Literal["predict", "report"], name: str, runs_dir: Path) -> str:
+    """What is done with a finished run, in the forms of each surface."""
+    shell, arguments = f"forecast {command} {name}", repr(name)
+    if runs_dir != runs_folder(None):
+        shell += f" --runs-dir {shlex.quote(str(runs_dir))}"
+        arguments += f", runs_dir=Path({str(runs_dir)!r})"
+    python = {"predict": f"forecast.predict({arguments})", "report": f"forecast.find({arguments}).report"}
+    return phrase(shell, python[command])
+
+
 def _folder_of(name: str, runs_dir: Path) -> Path | None:
     # os.path, because Path.is_file raises on a name that is too long.
     for path in (runs_dir / name, Path(name)):
         if os.path.isfile(path / "manifest.json"):
             return path
-    return runs_dir / name if NAME.fullmatch(name) and _manifest_bytes(runs_dir / name) else None
+    return runs_dir / name if can_name_a_run(name) and _manifest_bytes(runs_dir / name) else None
 
 
 # Versions of a run that may follow one another while it is opened.

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from forecast.config import ReadOptions, parse_missing
 from forecast.data.panel import Panel
@@ -61,8 +62,7 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
         DataError: If there are none, or the rows are beyond all numbers.
     """
     fitted_until = pd.Timestamp(run.data["test_from"])
-    if not np.isfinite(rows.scaled).all():
-        raise no_number(run)
+    refuse_no_numbers(run, rows.scaled)
     windows = windows_of(rows, rows.panel.times >= fitted_until.to_datetime64(), run.config.data)
     if not len(windows):
         raise DataError(
@@ -128,12 +128,21 @@ def far_rows(run: Run, arranged: Panel, judged: Flags) -> dict[tuple[str, str], 
     return far_from_training(arranged, judged, run.ranges, series, without=angles)
 
 
-def no_number(run: Run) -> DataError:
-    """The refusal of rows that lead a run beyond all numbers."""
-    return DataError(
-        f"The rows are so far from those that {run.name} was trained on that its forecast is no number.",
-        "Are they in the same units?",
-    )
+def refuse_no_numbers(run: Run, numbers: NDArray[np.floating]) -> None:
+    """Refuse rows that lead a run beyond all numbers.
+
+    Args:
+        run: A run.
+        numbers: What comes of the rows.
+
+    Raises:
+        DataError: If one of the numbers is not finite.
+    """
+    if not np.isfinite(numbers).all():
+        raise DataError(
+            f"The rows are so far from those that {run.name} was trained on that its forecast is no number.",
+            "Are they in the same units?",
+        )
 
 
 def read_options(run: Run) -> ReadOptions:

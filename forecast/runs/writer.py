@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +24,15 @@ from forecast.runs.files import (
     sync_folder,
     write_atomically,
 )
-from forecast.runs.find import NAME, open_run, resume_command, unfinished_runs
+from forecast.runs.find import (
+    STREAM_STATE,
+    can_name_a_run,
+    is_folder_of_run,
+    open_run,
+    resume_command,
+    run_command,
+    unfinished_runs,
+)
 from forecast.runs.run import SCHEMA, Run, read_manifest
 
 if TYPE_CHECKING:
@@ -31,6 +41,13 @@ if TYPE_CHECKING:
     from forecast.data.panel import Arrays
 
 _OVERWRITE = f"Train again with {setting('overwrite', True)}."
+
+# Paths of files that a run may have although its manifest does not list them, or cannot be read.
+_OWN = re.compile(
+    r"(manifest|config|scaler|metrics|gradients|explain/explain)\.json|((baseline/)?weights|refit|calibration)\.npz|"
+    r"((baseline/)?history|forecast|test_forecasts)\.csv|report\.html|(plots|explain)/\d-[\w-]+\.(png|svg)|"
+    r"checkpoints/.*|(.*/)?\.[^/]*\.tmp"
+)
 
 
 class RunWriter:
@@ -42,9 +59,10 @@ class RunWriter:
     """
 
     def __init__(self, runs_dir: Path, name: str) -> None:
-        if not NAME.fullmatch(name) or name == "latest":
+        if not can_name_a_run(name):
             raise ConfigError(
-                f"{name!r} cannot name a run.", "Use up to 100 letters, digits, dots, dashes and underscores."
+                f"{name!r} cannot be the name of a run.",
+                f"Use up to 100 letters, digits, dots, dashes and underscores, without {STREAM_STATE} at the end.",
             )
         self.name, self.runs_dir, self.path = name, runs_dir, runs_dir / name
         self.folder = runs_dir / f".{name}.training"
@@ -60,11 +78,15 @@ class RunWriter:
         """What continues an interrupted training, in the forms of each surface."""
         return resume_command(self.name, self.runs_dir)
 
-    def begin(self, manifest: dict[str, Any], config: Config, overwrite: bool) -> None:
+    def begin(self, manifest: dict[str, Any], config: Config, overwrite: bool) -> list[str]:
         """Make the hidden folder, with the configuration and the first manifest in it.
 
+        Returns:
+            The files in the folder of a run to be overwritten that are not that run's; they will stay there.
+
         Raises:
-            ConfigError: If a run of that name exists or waits to be resumed, and is not to be overwritten.
+            ConfigError: If a run of that name exists or waits to be resumed, and is not to be overwritten; or if what
+                has that name is not a run.
             MachineError: If the folder cannot be written.
         """
         another = f"Name another with {phrase('--run NAME', 'run=NAME')}"
@@ -73,8 +95,8 @@ class RunWriter:
                 f"There is a run {self.name!r} already, in {self.runs_dir}.",
                 f"{another}, or replace it with {setting('overwrite', True)}.",
             )
-        if self.path.exists() and not (self.path / "manifest.json").is_file():
-            raise ConfigError(f"{self.path} is no run, so it is not replaced.", f"{another}.")
+        if self.path.exists() and not is_folder_of_run(self.path):
+            raise ConfigError(f"{self.path} is not a run, so it is not replaced.", f"{another}.")
         if self.name in unfinished_runs(self.runs_dir) and not overwrite:
             raise ConfigError(
                 f"An unfinished training of {self.name!r} is there.",
@@ -99,6 +121,7 @@ class RunWriter:
         except BaseException:
             self.discard_untrained()
             raise
+        return foreign_files(self.path)
 
     def read_unfinished(self) -> tuple[dict[str, Any], Config]:
         """The manifest and the configuration of a training that was interrupted.
@@ -109,9 +132,10 @@ class RunWriter:
         unfinished = unfinished_runs(self.runs_dir)
         if self.name not in unfinished:
             if (self.path / "manifest.json").exists():
-                report = phrase(f"forecast report {self.name}", f"forecast.report({self.name!r})")
-                raise RunError(f"The run {self.name!r} is finished.", f"See it with: {report}")
-            lists = phrase("forecast runs", "forecast.runs()")
+                raise RunError(
+                    f"The run {self.name!r} is finished, so there is nothing to resume.", self._advise_on_finished()
+                )
+            lists = phrase("forecast runs", "forecast.all_runs()")
             raise RunError(
                 f"There is no unfinished training {self.name!r} in {self.runs_dir}.",
                 f"Unfinished: {', '.join(unfinished) or 'none'}. {lists} lists the finished ones.",
@@ -126,6 +150,23 @@ class RunWriter:
                 f"The unfinished training {self.name!r} cannot be continued: {error.args[0]}", _OVERWRITE
             ) from None
         return manifest, config
+
+    def _advise_on_finished(self) -> str:
+        """What can be done with a run that is finished."""
+        advice = f"See it with: {run_command('report', self.name, self.runs_dir)}"
+        advice += f"\nForecast with: {run_command('predict', self.name, self.runs_dir)}"
+        with suppress(RunError):
+            manifest = read_manifest(self.path)
+            command, source = manifest.get("command"), manifest.get("source")
+            if command and source:
+                words = shlex.split(command)
+                if not any(word.startswith("--run=") or word == "--run" for word in words):
+                    words += ["--run", self.name]
+                if "--overwrite" not in words:
+                    words.append("--overwrite")
+                python = f"forecast.train({source!r}, …, run={self.name!r}, overwrite=True)"
+                advice += f"\nTrain it anew with: {phrase(shlex.join(words), python)}"
+        return advice
 
     def discard_untrained(self) -> None:
         """Delete the hidden folder, unless there is a checkpoint in it."""
@@ -192,12 +233,37 @@ class RunWriter:
             with suppress(OSError):
                 os.rename(aside, self.path)
         if self.path.exists():
-            shutil.rmtree(aside, ignore_errors=True)
-            if not self.checkpoints.exists():
-                shutil.rmtree(self.folder, ignore_errors=True)
+            for replaced in (aside, *([] if self.checkpoints.exists() else [self.folder])):
+                with suppress(OSError):
+                    _keep_foreign_files(replaced, self.path)
+                    shutil.rmtree(replaced)
             shutil.rmtree(self.path / self.checkpoints.name, ignore_errors=True)
 
 
 def _size_and_digest(path: Path) -> dict[str, Any]:
     with open(path, "rb") as file:
         return {"bytes": path.stat().st_size, "sha256": sha256_of(file).hex()}
+
+
+def foreign_files(folder: Path) -> list[str]:
+    """The files in the folder of a run that are not the run's, as paths in it; none where it is absent or a link."""
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    own: set[str] = set()
+    with suppress(RunError):
+        own |= read_manifest(folder).get("files", {}).keys()
+    found = []
+    for within, folders, files in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(within, name))]
+        found += [os.path.relpath(os.path.join(within, name), folder) for name in (*files, *links)]
+    return sorted(path for path in found if path not in own and not _OWN.fullmatch(path))
+
+
+def _keep_foreign_files(replaced: Path, path: Path) -> None:
+    """Move the files of a replaced run that are not the run's to the run in its place, replacing nothing there."""
+    for name in foreign_files(replaced):
+        kept = path / name
+        while os.path.lexists(kept):
+            kept = kept.with_name(f"{kept.name}.kept")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(replaced / name, kept)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,13 +18,16 @@ from forecast.config import ReadOptions
 from forecast.data.bounds import is_angle
 from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats, Panel
-from forecast.errors import DataError, quote, setting
+from forecast.errors import DataError, MachineError, quote, setting
 from forecast.sources import infer_clock as clocks
 from forecast.sources import quality
+from forecast.sources.categories import read_categories
 from forecast.sources.missing import mask_named, mask_spikes
-from forecast.tables.columns import Measurements, is_missing
+from forecast.tables.bytes import content_of, find_input
+from forecast.tables.columns import Measurements
 from forecast.tables.explain import look_at_row
-from forecast.tables.input import Dialect
+from forecast.tables.input import Dialect, Input
+from forecast.tables.notation import is_missing
 from forecast.tables.reading import Columns, read_columns
 from forecast.tables.table import Table
 from forecast.tables.times import to_utc
@@ -78,20 +84,63 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         MachineError: If the disk fails while reading.
     """
     options = options or ReadOptions()
-    columns = read_columns(source, dialect_of(options))
+    frame = source if isinstance(source, pd.DataFrame) else None
+    found = Input("the table") if frame is not None else find_input(str(source))
+    given = options.model_dump(exclude_defaults=True, exclude={"notation"})
+    try:
+        return _read(replace(found, given=given), frame, options)
+    except DataError as error:
+        error.keep_advice(partial(_leads_on, error, found, frame, options), "Correct it in its source, then try again.")
+        raise
+
+
+def _leads_on(
+    error: DataError, found: Input, frame: pd.DataFrame | None, options: ReadOptions, attempt: Mapping[str, Any]
+) -> bool:
+    """Whether what an advice proposes leads to a panel, or to another complaint than the one that it is for."""
+    try:
+        if "options" in attempt:
+            options = ReadOptions(**{**options.model_dump(), **attempt["options"]})
+        else:
+            text, n_replaced = re.subn(attempt["pattern"], lambda _: attempt["by"], content_of(found).decode())
+            found = replace(found, content=text.encode())
+            if not n_replaced:
+                return False
+        _read(replace(found, given={}), frame, options)
+    except DataError as other:
+        return other.message != error.message and not other.message.startswith("There is no column")
+    except (ValueError, MachineError):  # a value that no option takes, text of another encoding
+        return False
+    return True
+
+
+def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Panel:
+    """The panel of a file or of a DataFrame."""
+    columns = read_columns(found, frame, dialect_of(options))
     table, time, measured = columns.table, columns.time, columns.measured
     series = _find_series(columns)
     times, tz_warnings = to_utc(time, series.codes, options.tz, table.source)
+    texts = {
+        name: cells for name, cells in measured.texts.items() if name in measured.not_numeric and name != series.column
+    }
+    categories = read_categories(texts, series.codes, {notation.column: notation for notation in options.notation})
+    measured = replace(
+        measured,
+        names=measured.names + categories.names,
+        values=np.hstack([measured.values, categories.values]) if categories.names else measured.values,
+    )
     rows = _Observations(times, series.codes, measured.values)
     if np.isnat(times).any():
         rows = rows.take(np.flatnonzero(~np.isnat(times)))
-    notes = [*time.notes, *measured.notes]
+    notes = [*table.notes, *time.notes, *measured.notes]
     if series.column:
         listed = ", ".join(map(quote, series.ids[:5])) + " …" * (len(series.ids) > 5)
         notes.append(f"{len(series.ids):,} series by {quote(series.column)}: {listed}.")
-    if texts := [name for name in measured.not_numeric if name != series.column]:
-        notes.append(f"Not numeric and left out: {', '.join(map(quote, texts))}.")
-    warnings = [*table.warnings, *time.warnings, *tz_warnings]
+    notes += categories.notes
+    read_as_words = {notation.column for notation in categories.notation}
+    if unread := [name for name in measured.not_numeric if name != series.column and name not in read_as_words]:
+        notes.append(f"Not numeric and left out: {', '.join(map(quote, unread))}.")
+    warnings = [*table.warnings, *time.warnings, *tz_warnings, *categories.warnings]
     if options.resample is None:
         rows, mended = _in_order(table, rows, series.ids, measured.names)
         warnings += mended
@@ -101,8 +150,10 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
     warnings += mended
     rows, clock, clock_notes, mended = _on_clock(table, replace(rows, values=values), names, options)
     warnings += mended
-    left_out = dict.fromkeys(time.used, "It tells the time.") | measured.not_numeric
+    left_out = dict.fromkeys(time.used, "It tells the time.") | measured.not_numeric | measured.left_out
+    left_out |= categories.left_out
     left_out |= {name: "Every value is missing." for name in measured.names if name not in names}
+    of_two_values = {n.column for n in measured.notation if n.truth}.union(categories.names)
     panel = Panel(
         values=np.ascontiguousarray(rows.values),
         times=rows.times,
@@ -111,10 +162,11 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
         series_ids=series.ids,
         offsets=tuple(np.searchsorted(rows.series, np.arange(len(series.ids) + 1)).tolist()),
         name=table.source.name,
-        units=_units(names),
-        default_target=_default_target(names),
+        units={n.column: n.unit for n in measured.notation if n.unit and n.column in names} | _units(names),
+        default_target=_default_target(tuple(name for name in names if name not in of_two_values)),
         notes=(*notes, *clock_notes),
         left_out=left_out,
+        read_options={"notation": measured.notation + categories.notation},
     )
     pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
     return replace(panel, warnings=(*warnings, *quality.panel_warnings(panel, options)))

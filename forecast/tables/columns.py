@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,12 +11,10 @@ import pyarrow.compute as pc
 
 from forecast.errors import DataError, quote, setting
 from forecast.tables import explain
-from forecast.tables.input import read_output_of
-from forecast.tables.table import Bools, Floats, Ints, Table, as_text
+from forecast.tables.input import Dialect, Notation, read_output_of
+from forecast.tables.notation import Numbers, infer_notation, parse_as, parse_numbers
+from forecast.tables.table import Column, Floats, Table, as_text
 from forecast.tables.timeforms import infer_form
-
-# How tables write "nothing was measured", in lower case.
-MISSING = ("", "-", "--", "?", ".", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "nil", "nat", "(null)")
 
 # Names of a column that tells series apart.
 SERIES_IDS = ("unique_id", "series_id", "item_id")
@@ -25,32 +23,11 @@ _COUNTERS = ("no", "no.", "nr", "id", "index", "idx", "row", "rownum", "rowid", 
              "number", "obs", "record", "seq", "sno", "unnamed:0")  # fmt: skip
 _PARTS = ("year", "month", "day", "hour", "minute", "second")
 
+# A column of more different words is no category.
+MOST_WORDS = 12
+
 # A column of more different texts than this, and of more than half its rows, holds remarks: it tells no series apart.
 _REMARKS = 1000
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """A column of R cells read as numbers.
-
-    Args:
-        values: Float64 [R], NaN where a cell is missing or no number.
-        missing: Which cells are written as missing, [R].
-        others: Rows whose cell is neither a number nor missing.
-        infinite: Rows whose number is infinite or beyond the range of float64.
-        too_long: Rows whose integer has more digits than any number type keeps.
-    """
-
-    values: Floats
-    missing: Bools
-    others: Ints
-    infinite: Ints
-    too_long: Ints
-
-    @property
-    def count(self) -> int:
-        """How many cells are numbers."""
-        return len(self.values) - int(self.missing.sum()) - len(self.others)
 
 
 @dataclass(frozen=True)
@@ -62,70 +39,35 @@ class Measurements:
         values: Float64 [R, C], NaN where missing.
         texts: Columns that could tell series apart: name -> dictionary-encoded strings, [R].
         not_numeric: Columns of words, and why each is no measurement.
+        left_out: Other columns that are none, and why.
         notes: What was inferred, one sentence each.
+        notation: How columns are written that hold more than plain numbers.
     """
 
     names: tuple[str, ...]
     values: Floats
     texts: dict[str, pa.DictionaryArray]
     not_numeric: dict[str, str]
+    left_out: dict[str, str]
     notes: tuple[str, ...]
+    notation: tuple[Notation, ...] = ()
 
 
-def is_missing(cells: pa.Array) -> Bools:
-    """Which cells are written as missing, [R]."""
-    folded = pc.utf8_lower(pc.ascii_trim_whitespace(cells))
-    return pc.is_in(folded, pa.array(MISSING)).to_numpy(zero_copy_only=False)
-
-
-def parse_numbers(cells: pa.Array, decimal: str = ".", thousands: str = "") -> Numbers:
-    """The numbers of a column of text.
-
-    Args:
-        cells: R strings.
-        decimal: What stands before the fraction.
-        thousands: What groups the digits by three; empty for nothing.
-    """
-    none = np.zeros(0, np.int64)
-    if decimal == "." and not thousands:
-        try:
-            values = pc.cast(cells, pa.float64()).to_numpy(zero_copy_only=False)
-            if np.isfinite(values).all() and (not len(values) or np.abs(values).max() < 1e18):
-                return Numbers(values, np.zeros(len(values), bool), none, none, none)
-        except pa.ArrowInvalid:
-            pass  # a cell is missing or no plain number
-    trimmed = pc.ascii_trim_whitespace(cells)
-    missing = is_missing(trimmed)
-    point, group = re.escape(decimal), re.escape(thousands)
-    whole = rf"(?:\d{{1,3}}(?:{group}\d{{3}})+|\d+)" if thousands else r"\d+"
-    number = pc.match_substring_regex(trimmed, rf"^[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?$")
-    endless = pc.match_substring_regex(trimmed, r"^[+-]?[iI][nN][fF](?:[iI][nN][iI][tT][yY])?$")
-    endless = endless.to_numpy(zero_copy_only=False)
-    plain = pc.replace_substring(trimmed, thousands, "") if thousands else trimmed
-    plain = pc.replace_substring(plain, decimal, ".") if decimal != "." else plain
-    values = pc.cast(pc.if_else(number, plain, pa.scalar(None, pa.string())), pa.float64())
-    values = values.to_numpy(zero_copy_only=False).astype(np.float64)
-    others = ~(missing | number.to_numpy(zero_copy_only=False) | endless)
-    large = np.flatnonzero(np.abs(values) >= 1e18)
-    too_long = [row for row in large if re.fullmatch(r"[+-]?\d{19,}", plain[int(row)].as_py())]
-    infinite = np.flatnonzero(np.isinf(values) | endless)
-    return Numbers(values, missing, np.flatnonzero(others), infinite, np.array(too_long, np.int64))
-
-
-def checked(table: Table, name: str, numbers: Numbers) -> Floats:
+def checked(table: Table, name: str, numbers: Numbers, notation: Notation | None = None) -> Floats:
     """The values of a numeric column.
 
     Args:
         table: The table that the column stands in, for messages.
         name: Its name.
         numbers: Its cells.
+        notation: How they are written; None for plainly.
 
     Raises:
         DataError: If a cell is neither a finite number nor missing; names file, line, column and value.
     """
     if len(numbers.others):
         row, n_more = int(numbers.others[0]), len(numbers.others) - 1
-        why, advice = explain.not_a_number(table, row, name)
+        why, advice = explain.not_a_number(table, row, name, notation)
         more = f" {n_more:,} more cell(s) of the column cannot be read either." if n_more else ""
         raise DataError(f"{table.cell(row, name)}: {why}{more}", advice)
     for rows, why in (
@@ -139,32 +81,34 @@ def checked(table: Table, name: str, numbers: Numbers) -> Floats:
     return numbers.values
 
 
-def read_measurements(
-    table: Table, of_time: frozenset[str], series_id: str | None, decimal: str | None, thousands: str | None
-) -> Measurements:
+def read_measurements(table: Table, of_time: frozenset[str], series_id: str | None, dialect: Dialect) -> Measurements:
     """The measurements of a table; words, row counters and parts of the date are left out.
 
     Args:
         table: R rows.
         of_time: The columns that tell the time, which are left out.
         series_id: The column that names the series, left out as well.
-        decimal: What stands before the fraction; None infers it.
-        thousands: What groups the digits by three; None for nothing.
+        dialect: How it is written, as far as that is known.
 
     Raises:
         DataError: If a cell of a numeric column is not a finite number, or no column is numeric.
     """
     candidates = [name for name in table.names if name not in of_time and name != series_id]
-    written = [name for name in candidates if isinstance(table[name], pa.Array)]
-    read, notes = _read_numbers(table, written, decimal, thousands)
+    wanted = _wanted(table, candidates, dialect)
+    known = {notation.column: notation for notation in dialect.notation}
+    categories = [name for name in wanted if name in known and known[name].words]
+    written = [name for name in wanted if isinstance(table[name], pa.Array) and name not in categories]
+    read, notation, notes = _read_numbers(table, written, dialect, known)
     numeric: dict[str, Floats] = {}
-    words: dict[str, int] = {}
-    for name in candidates:
+    words: dict[str, int] = dict.fromkeys(categories, 0)
+    for name in wanted:
         if name in read:
             if _is_numeric(table[name], read[name]):
-                numeric[name] = checked(table, name, read[name])
+                numeric[name] = checked(table, name, read[name], notation.get(name))
             else:
                 words[name] = int(read[name].others[0])
+        elif name in categories:
+            pass
         elif table[name].dtype.kind == "f":
             numeric[name] = _finite(table, name)
         else:
@@ -183,18 +127,64 @@ def read_measurements(
     not_numeric = {
         name: f"{table.cell(row, name)}: {explain.not_a_number(table, row, name)[0]}" for name, row in words.items()
     }
-    texts = {name: pc.dictionary_encode(table[name]) for name in words}
-    texts = {name: cells for name, cells in texts.items() if not _are_remarks(cells)}
+    texts = {name: _as_words(table[name]) for name in words}
+    left_out = {name: "It was not asked for." for name in candidates if name not in wanted}
     if series_id is not None:
-        texts[series_id] = pc.dictionary_encode(as_text(table[series_id]))
-    return Measurements(tuple(numeric), np.column_stack(list(numeric.values())), texts, not_numeric, tuple(notes))
+        texts[series_id] = _as_words(table[series_id])
+    elif left_out:  # one of them may tell series apart
+        texts |= {name: _as_words(table[name]) for name in left_out if _begins_with_words(table[name])}
+    texts = {name: cells for name, cells in texts.items() if name == series_id or not _are_remarks(cells)}
+    used = tuple(notation[name] for name in numeric if name in notation)
+    values = np.column_stack(list(numeric.values()))
+    return Measurements(tuple(numeric), values, texts, not_numeric, left_out, tuple(notes), used)
+
+
+def _wanted(table: Table, candidates: list[str], dialect: Dialect) -> list[str]:
+    """The candidates that are asked for: all, unless some are named."""
+    for name in dialect.columns:
+        if name not in table.names:
+            listed = ", ".join(map(quote, table.names[:20]))
+            raise DataError(f"There is no column {quote(name)} for {setting('columns')}.", f"Columns: {listed}.")
+    return [name for name in candidates if name in dialect.columns] if dialect.columns else candidates
+
+
+def _as_words(column: Column) -> pa.DictionaryArray:
+    return pc.dictionary_encode(pc.utf8_trim_whitespace(as_text(column)))
+
+
+def _begins_with_words(column: Column) -> bool:
+    return isinstance(column, pa.Array) and len(parse_numbers(column.slice(0, _REMARKS)).others) > 0
 
 
 def _read_numbers(
-    table: Table, names: list[str], decimal: str | None, thousands: str | None
-) -> tuple[dict[str, Numbers], list[str]]:
-    """Each text column read as numbers; decimal commas are taken where a column leaves no other reading."""
-    point, group = decimal or ".", thousands or ""
+    table: Table, names: list[str], dialect: Dialect, known: Mapping[str, Notation]
+) -> tuple[dict[str, Numbers], dict[str, Notation], list[str]]:
+    """Each text column read as numbers, how those are written that are not plain, and what was inferred."""
+    given = given_marks(table, dialect)
+    notation = {name: known[name] for name in names if name in known}
+    read = {name: parse_numbers(table[name], *(given or (".", ""))) for name in names if name not in notation}
+    in_doubt = []
+    for name, numbers in read.items():
+        if len(numbers.others) and (inferred := infer_notation(name, table[name], given)):
+            notation[name], certain = inferred
+            in_doubt += [name] * (not certain)
+    # What the marks of one column are, those of another column of the same file are as well.
+    marks = {(n.decimal, n.thousands) for name, n in notation.items() if n.thousands and name not in in_doubt}
+    if len({decimal for decimal, _ in marks}) == 1:
+        decimal, thousands = next(iter(marks))
+        also = in_doubt if decimal == "." else [*in_doubt, *(n for n in read if _points_group(table[n], read[n]))]
+        for name in also:
+            notation[name] = replace(notation.get(name, Notation(name)), decimal=decimal, thousands=thousands)
+    read |= {name: parse_as(table[name], notation[name]) for name in notation}
+    return read, notation, _notes_on(notation, read, table)
+
+
+def given_marks(table: Table, dialect: Dialect) -> tuple[str, str] | None:
+    """The decimal and the thousands mark that the user named."""
+    decimal, thousands = dialect.decimal, dialect.thousands
+    if decimal is None and thousands is None:
+        return None
+    point, group = decimal or ".", " " if thousands in ("space", "\u00a0", "\u202f") else thousands or ""
     if point not in (".", ","):
         raise DataError(
             f"{setting('decimal')} {quote(point)} is neither a point nor a comma.", table.source.retry(decimal=",")
@@ -204,38 +194,61 @@ def _read_numbers(
             f"{setting('thousands')} {quote(group)} is not one mark other than the decimal {quote(point)}.",
             table.source.retry(thousands=","),
         )
-    read = {name: parse_numbers(table[name], point, group) for name in names}
-    if decimal is not None or thousands is not None:
-        return read, []
-    roles = {name: _role_of_commas(table[name], numbers.others) for name, numbers in read.items()}
-    if "decimal" not in roles.values():
-        return read, []
-    with_commas = [name for name, role in roles.items() if role]
-    read |= {name: parse_numbers(table[name], ",") for name in with_commas}
-    return read, [f"Decimal commas in {', '.join(map(quote, with_commas))}."]
+    return point, group
 
 
-def _role_of_commas(cells: pa.Array, others: Ints) -> str:
-    """What the commas in cells that are no plain numbers are: ``decimal`` for certain, ``unclear``, or neither."""
-    texts = pc.ascii_trim_whitespace(cells.take(pa.array(others)))
-    with_comma = pc.match_substring_regex(texts, r"^[+-]?\d+,\d+$").to_numpy(zero_copy_only=False)
-    if not with_comma.any():
-        return ""
-    grouped = pc.match_substring_regex(texts, r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+$").to_numpy(zero_copy_only=False)
-    pointed = pc.match_substring(pc.ascii_trim_whitespace(cells), ".").to_numpy(zero_copy_only=False)
-    if not with_comma.all() or pointed.any():
-        return "unclear" if (with_comma | grouped).mean() > 0.5 else ""
-    return "unclear" if grouped.all() else "decimal"
+def _points_group(cells: pa.Array, numbers: Numbers) -> bool:
+    """Whether plain numbers such as ``1.234`` have three digits behind every point, as thousands have."""
+    if len(numbers.others) or np.array_equal(numbers.values, np.rint(numbers.values), equal_nan=True):
+        return False
+    texts = pc.ascii_trim_whitespace(cells)
+    with_point = texts.filter(pc.match_substring(texts, "."))
+    return bool(pc.all(pc.match_substring_regex(with_point, r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+$")).as_py())
+
+
+def _notes_on(notation: Mapping[str, Notation], read: Mapping[str, Numbers], table: Table) -> list[str]:
+    """What was inferred of how the numbers are written, one sentence for each kind."""
+    of_kind: dict[str, list[str]] = {}
+    for name, how in notation.items():
+        if how.words or not read[name].count:
+            continue
+        texts = table[name]
+        kinds = [
+            (how.truth, "Yes and no, or true and false, are read as 1 and 0"),
+            (how.scaled, "K, M, B and T behind a number multiply it (2.97M is 2,970,000)"),
+            (how.unit == "%", "Percentages, read without their sign"),
+            (how.unit not in ("", "%"), f"The unit {how.unit} is taken from the cells"),
+            (how.decimal == "," and _holds(texts, ","), "Decimal commas"),
+            (how.thousands == "," and _holds(texts, ","), "Thousands commas"),
+            (how.thousands == "." and _holds(texts, r"\.\d{3}"), "Thousands points"),
+            (how.thousands in ("'", "’"), "Thousands apostrophes"),
+            (_holds(texts, r"^\s*\("), "Numbers in parentheses are negative"),
+        ]
+        for applies, kind in kinds:
+            if applies:
+                of_kind.setdefault(kind, []).append(name)
+    return [f"{kind}: {', '.join(map(quote, names))}." for kind, names in of_kind.items()]
+
+
+def _holds(cells: pa.Array, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(cells, pattern)).as_py())
 
 
 def _is_numeric(cells: pa.Array, numbers: Numbers) -> bool:
-    """Whether a column is meant as numbers, if badly written ones; a column of words is not."""
-    if numbers.count >= len(numbers.others):
+    """Whether a column is meant as numbers, if badly written ones; a column of words, or of codes, is not."""
+    if not len(numbers.others):
         return True
     sample = [text.strip() for text in cells.take(pa.array(numbers.others[:200])).to_pylist()]
-    grouped = re.compile(r"[+-]?\d+((,\d+)+(\.\d+)?|(\.\d+)+,\d*|\.\d*)")
-    odd = sum(explain.is_decorated(text) or grouped.fullmatch(text) is not None for text in sample)
-    return odd * 2 > len(sample)
+    if sum(map(explain.is_decorated, sample)) * 2 > len(sample):
+        return True
+    return numbers.count >= len(numbers.others) and not _are_codes(cells, numbers)
+
+
+def _are_codes(cells: pa.Array, numbers: Numbers) -> bool:
+    """Whether numbers among words are words, too: codes such as 0, a, b and c, at least as many words as numbers."""
+    words = pc.count_distinct(cells.take(pa.array(numbers.others))).as_py()
+    values = np.unique(numbers.values[~np.isnan(numbers.values)])
+    return len(values) <= words and words + len(values) <= MOST_WORDS and bool((values == np.rint(values)).all())
 
 
 def _finite(table: Table, name: str) -> Floats:
@@ -281,7 +294,8 @@ def _refuse_headless(table: Table, used: frozenset[str]) -> None:
     values = {name for name in table.names if parse_numbers(pa.array([name])).count or infer_form([name])}
     if values and used <= values:
         header = ",".join(["time", *(f"value{i}" for i in range(1, len(table.names)))])
-        named = read_output_of(f"(echo '{header}'; {table.source.piped('cat')})")
+        command = f"(echo '{header}'; {table.source.piped('cat')})"
+        named = read_output_of(command, {"pattern": r"\A", "by": f"{header}\n"}, table.source.given)
         raise DataError(
             f"{table.source.label} has no header: its first line is {quote(', '.join(table.names))}.",
             f"Name the columns: {named}",

@@ -1,6 +1,6 @@
 """What is wrong with a table, and what mends it: the refusals that first have to find out what was meant.
 
-Every piece of advice was tried before it was written: the tests run it, and it must lead to a table.
+Each way to go on stands on a line of its own. It is tried on the table before it is shown, and left out if it fails.
 """
 
 from __future__ import annotations
@@ -10,24 +10,26 @@ import unicodedata
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from forecast.errors import DataError, phrase, quote, setting
-from forecast.tables.input import Input
+from forecast.tables.input import Input, Notation
 from forecast.tables.records import Records
-from forecast.tables.table import Table
-from forecast.tables.timeforms import TIMELIKE, form_of
+from forecast.tables.table import Table, as_text
+from forecast.tables.timeforms import form_of
 
 NAMES_OF_MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
 
 # Numbers with other marks than were taken for theirs, what is said of them, and the marks they have.
 _OTHER_MARKS: tuple[tuple[str, str, dict[str, str]], ...] = (
+    (r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", "is written with a thousands comma", {"thousands": ","}),
     (r"[+-]?\d{1,3}(\.\d{3})+,\d*", "groups its digits by points", {"thousands": ".", "decimal": ","}),
     (r"[+-]?\d+\.\d*", f"has a decimal point where {setting('decimal')} asks for a comma", {"decimal": "."}),
     (r"[+-]?\d+,\d+", "is written with a decimal comma", {"decimal": ","}),
 )
 
-# Rows before the first time that are taken for a preamble, at most.
-_PREAMBLE = 50
+# Rows before the first time that are taken for a preamble, and behind the last for a footer, at most.
+_PREAMBLE, _FOOTER = 50, 10
 
 
 def look_at(source: Input, line: int, last: int | None = None) -> str:
@@ -39,11 +41,6 @@ def look_at(source: Input, line: int, last: int | None = None) -> str:
 def look_at_row(table: Table, row: int) -> str:
     """Advice to look at a row, or to correct it where there is no file."""
     return "Correct the row, then try again." if table.lines is None else look_at(table.source, table.lines[row])
-
-
-def _mend(table: Table, program: str) -> str:
-    """Advice to send the text through a program, where there is a text."""
-    return "Correct it, then try again." if table.lines is None else f"Try: {table.source.mended_by(program)}"
 
 
 def uneven(source: Input, records: Records, mark: str) -> DataError:
@@ -61,15 +58,11 @@ def uneven(source: Input, records: Records, mark: str) -> DataError:
         what = f"{source.label}, line {lines[1]}: {usual} fields where the header has {header} names: "
         what += f"{records.shown(1)}."
         rows = [records.raw(i) for i in range(1, min(len(fields), 200))]
-        if all(row.endswith(mark.encode()) for row in rows):
-            return DataError(
-                f"{what} Every row ends in a {NAMES_OF_MARKS.get(mark, 'delimiter')}.",
-                "Remove it: " + source.mended_by(f"sed 's/{mark}$//'"),
-            )
         if mark == "," and usual > header and all(re.search(rb"\d,\d", row) for row in rows):
+            marks = f"{setting('delimiter', ';')} {setting('decimal', ',')}"
             return DataError(
                 f"{what} It may be written with decimal commas, which a comma-delimited file cannot hold.",
-                f"Export it with semicolons. {source.retry(delimiter=';', decimal=',')}",
+                f"Export it with semicolons between the fields, and read it with {marks}.",
             )
         return DataError(what, f"Give every column a name: {source.piped('sed -n 1,2p')}")
     odd = np.flatnonzero(fields != header)
@@ -78,20 +71,22 @@ def uneven(source: Input, records: Records, mark: str) -> DataError:
     more = f" {n_more:,} more rows are like that." if n_more else ""
     what = f"{source.label}, line {lines[record]}: {count} field(s) where the header has {header}: "
     what += f"{records.shown(record)}.{more}"
-    if record == len(fields) - 1 and count < header:
-        return DataError(
-            f"{what} The file may be cut off, or end in a footer.", f"Look at its end: {source.piped('tail -n 3')}"
-        )
-    if count > header:
+    advice = look_at(source, lines[record])
+    if len(odd) <= _FOOTER and record == len(fields) - len(odd):
+        what += " The file may be cut off, or end in a footer."
+        advice += f"\nWithout its end: {source.call(skip_footer=source.given.get('skip_footer', 0) + len(odd))}"
+    elif count > header:
         what += " A comma inside a field (a decimal comma, a thousands comma, a text) must be quoted." * (mark == ",")
-    return DataError(what, look_at(source, lines[record]))
+    return DataError(what, advice)
 
 
 def is_decorated(text: str) -> bool:
-    """Whether a cell is a number with a unit, a sign or a currency about it, such as ``12.5 C``."""
+    """Whether a cell is a number, if written with a unit, a sign, a currency or marks: ``12.5 C``, ``1,234``."""
     return bool(
         re.fullmatch(
-            r"[$€£¥]\s*[-+]?\d[\d.,]*|[-+]?\d[\d.,]*\s*[%°$€£¥][A-Za-z]?|[-+]?\d+(?:\.\d+\s?|\s)[A-Za-z/]{1,5}", text
+            r"[$€£¥]\s*[-+]?\d[\d.,]*|[-+]?\d[\d.,]*\s*[%°$€£¥][A-Za-z]?|[-+]?\d+(?:\.\d+\s?|\s)[A-Za-z/]{1,5}|"
+            r"[+-]?\d+(?:(?:,\d+)+(?:\.\d+)?|(?:\.\d+)+,\d*|\.\d*)",
+            text,
         )
         or (re.search(r"\d", text) and _foreign_character(text))
     )
@@ -107,50 +102,44 @@ def _foreign_character(text: str) -> str:
     return ""
 
 
-def not_a_number(table: Table, row: int, name: str) -> tuple[str, str]:
-    """Why a cell is not a number, and advice that makes it one."""
-    text, source = table[name][row].as_py().strip(), table.source
-    shown = quote(text)
-    foreign = _foreign_character(text)
-    if foreign and re.search(r"\d", text):
-        is_minus = unicodedata.category(foreign) == "Pd" or foreign == "\u2212"
-        ascii_form = str(unicodedata.decimal(foreign, "-" if is_minus else ""))
-        # A space of another kind would not outlive being copied.
-        pattern = "".join(rf"\x{byte:02x}" for byte in foreign.encode()) if foreign.isspace() else foreign
-        return (
-            f"{shown} contains {unicodedata.name(foreign).lower()} (U+{ord(foreign):04X}), not ASCII.",
-            _mend(table, f"sed 's/{pattern}/{ascii_form}/g'"),
-        )
-    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", text):
-        could_be_fraction = "." not in text and text.count(",") == 1
-        either = f" (or {setting('decimal', ',')} if it is a fraction)" if could_be_fraction else ""
-        return f"{shown} is written with a thousands comma.", source.retry(thousands=",") + either
-    for pattern, why, marks in _OTHER_MARKS:
-        if re.fullmatch(pattern, text):
-            return f"{shown} {why}.", source.retry(**marks)
-    if "%" in text and is_decorated(text):
-        return f"{shown} is a percentage, not a number.", _mend(table, "sed 's/%//g'")
-    sign = re.search(r"[$€£¥]", text)
-    if sign and is_decorated(text):
-        return f"{shown} carries a currency.", _mend(table, f"sed 's/[{sign[0]}]//g'")
-    unit = re.search(r"[A-Za-z°/]+$", text)
-    if unit and is_decorated(text):
-        return (
-            f"{shown} carries a unit, which belongs into the header.",
-            _mend(table, rf"sed -E 's/([0-9]) ?{_sed_pattern(unit[0])}\b/\1/g'"),
-        )
-    if text.lower() in ("true", "false"):
-        return f"{shown} is a truth value, not a number.", _mend(table, "sed 's/true/1/gi; s/false/0/gi'")
-    how = "A missing value is written as an empty cell, NA, null, ? or -."
-    if not text.isprintable() or len(text) > 30 or re.search(r"\d", text):
-        return f"{shown} is not a number.", f"{how} {look_at_row(table, row)}"
-    word = re.sub(r"^(?=\w)|(?<=\w)$", r"\\b", _sed_pattern(text))
-    return f"{shown} is not a number.", f"{how} " + _mend(table, f"sed 's/{word}/NA/g'")
+def not_a_number(table: Table, row: int, name: str, notation: Notation | None = None) -> tuple[str, str]:
+    """Why a cell is not a number, and advice.
 
-
-def _sed_pattern(text: str) -> str:
-    """A text as a pattern of ``sed`` that matches it alone, within single quotes."""
-    return re.sub(r"([\\/.*\[\]^$])", r"\\\1", text).replace("'", "'\\''")
+    Args:
+        table: The table that the cell stands in.
+        row: Its row.
+        name: Its column.
+        notation: How the other cells of the column are written; None for plainly.
+    """
+    text, source = as_text(table[name])[row].as_py().strip(), table.source
+    shown, ways = quote(text), [look_at_row(table, row), source.without(name) if len(table.names) > 2 else ""]
+    why = "is not a number."
+    if re.search(r"\d", text) and (foreign := _foreign_character(text)):
+        why = f"contains {unicodedata.name(foreign).lower()} (U+{ord(foreign):04X}), not ASCII."
+        if foreign.isspace():
+            ways.insert(0, source.retry(thousands="space"))
+        elif table.lines is not None and (foreign == "\u2212" or unicodedata.category(foreign) == "Pd"):
+            mended = source.mended_by(rf"sed -E 's/{foreign}([0-9.])/-\1/g'", f"{foreign}(?=[0-9.])", "-")
+            ways.insert(0, f"Write it as a hyphen: {mended}")
+    elif re.fullmatch(r"[+-]?\d{1,3},\d{3}", text):
+        why = "is written with a thousands comma."
+        ways = [f"{source.retry(thousands=',')} (it is {text.replace(',', '')})"]
+        if not pc.any(pc.match_substring(table[name], ".")).as_py():
+            ways.append(f"{source.retry(decimal=',')} (it is {text.replace(',', '.')})")
+    elif marks := next(((why, marks) for pattern, why, marks in _OTHER_MARKS if re.fullmatch(pattern, text)), None):
+        why = f"{marks[0]}."
+        ways.insert(0, source.retry(**marks[1]))
+    elif notation is not None and notation.unit and is_decorated(f"{text} {notation.unit}"):
+        why = f"is written without the {notation.unit} of the column's other cells, or with another unit."
+    elif "%" in text and is_decorated(text):
+        why = "is a percentage, the column's other cells are not."
+    elif re.search(r"[$€£¥]", text) and is_decorated(text):
+        why = "carries a currency, the column's other cells do not."
+    elif re.search(r"[A-Za-z°/]+$", text) and is_decorated(text):
+        why = "carries a unit, the column's other cells do not."
+    elif not re.search(r"\d", text):
+        ways.insert(0, "A missing value is written as an empty cell, NA, null, ? or -.")
+    return f"{shown} {why}", "\n".join(filter(None, ways))
 
 
 def other_form(table: Table, columns: str, text: pa.Array, row: int, form: str) -> DataError:
@@ -164,10 +153,12 @@ def other_form(table: Table, columns: str, text: pa.Array, row: int, form: str) 
             "Write every time in one format, best as YYYY-MM-DD HH:MM.",
         )
     what = f"{where}: {quote(cell)} is not a time of the form {form}"
-    if row == len(text) - 1 and lines is not None:
+    if row >= len(text) - _FOOTER and lines is not None and not any(map(form_of, text.slice(row).to_pylist())):
+        n_lines = len(text) - row
+        skipped = table.source.given.get("skip_footer", 0) + n_lines
         return DataError(
-            f"{what}; it is the last row, so perhaps a footer.",
-            f"Remove it: {table.source.mended_by(f'sed {lines[row]}d')}",
+            f"{what}; {'it is the last row' if n_lines == 1 else 'no row below is'}, so perhaps a footer.",
+            f"Without it: {table.source.call(skip_footer=skipped)}",
         )
     first = next((r for r, cell in enumerate(text.slice(0, _PREAMBLE).to_pylist()) if form_of(cell)), 0)
     if row == 0 < first and lines is not None:
@@ -179,32 +170,37 @@ def other_form(table: Table, columns: str, text: pa.Array, row: int, form: str) 
     return DataError(f"{what}.", f"Correct the row, or name {other_column}. {look_at_row(table, row)}")
 
 
-def unreadable_time(table: Table, name: str, texts: list[str]) -> DataError:
+def unreadable_time(table: Table, columns: str, texts: list[str]) -> DataError:
     """Why a column that was named as the time, or is called so, is none; ``texts`` are some of its filled cells."""
     source = table.source
     if not texts:
-        return DataError(f"{source.label}: column {quote(name)} is empty.", source.retry(time_column="NAME"))
-    where = f"{table.cell(0, name)}: {quote(texts[0])}"
-    if separator := _two_digit_year(texts):
-        return DataError(
-            f"{where} has a year of two digits.", source.retry(date_format=separator.join(("%d", "%m", "%y")))
-        )
-    return DataError(f"{where} is not a time.", source.retry(date_format="%d.%m.%Y %H:%M"))
+        return DataError(f"{source.label}: {columns} is empty.", source.retry(time_column="NAME"))
+    return DataError(
+        f"{table.row(0)}, {columns}: {quote(texts[0])} is not a time.", source.retry(date_format="%d.%m.%Y %H:%M")
+    )
+
+
+def day_numbers(table: Table, columns: str, text: str) -> DataError:
+    """Why numbers that look like the days of a spreadsheet are not taken for such."""
+    return DataError(
+        f"{table.row(0)}, {columns}: {quote(text)} looks like a day number of a spreadsheet.",
+        table.source.retry(date_format="excel"),
+    )
+
+
+def unknown_format(table: Table, date_format: str) -> DataError:
+    """Why a format is none."""
+    return DataError(
+        f"{setting('date_format')} {quote(date_format)} is no format: it has no directive such as %Y, "
+        "and no form has this name.",
+        f"Write it like {setting('date_format', '%d.%m.%Y %H:%M')}, or by name: YYYY-MM-DD, YYYY-Qq, YYYYWW, excel …",
+    )
 
 
 def no_time(table: Table, texts: dict[str, list[str]]) -> DataError:
     """Why a table has no time; ``texts`` are some filled cells of each column."""
-    first = next(filter(TIMELIKE.search, texts), table.names[0])
-    if _two_digit_year(texts[first]):
-        return unreadable_time(table, first, texts[first])
     shown = [f"  {quote(name)}: {', '.join(map(quote, cells[:2])) or 'empty'}" for name, cells in texts.items()]
     return DataError(
         f"{table.source.label} has no column that is a time. Its columns begin:\n" + "\n".join(shown[:12]),
         table.source.retry(time_column="NAME", date_format="%d.%m.%Y"),
     )
-
-
-def _two_digit_year(texts: list[str]) -> str:
-    """What separates the parts of a date whose year has two digits; empty where the first cell is none."""
-    match = re.match(r"\d{1,2}([-/.])\d{1,2}[-/.]\d{2}(\D|$)", texts[0]) if texts else None
-    return match[1] if match else ""

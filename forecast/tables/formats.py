@@ -25,9 +25,10 @@ from forecast import memory
 from forecast.errors import DataError, quote
 from forecast.memory import megabytes
 from forecast.tables.bytes import CHUNK, COPIES, check_memory, content_of, decode, whole
+from forecast.tables.frames import from_frame
 from forecast.tables.input import Dialect, Input, call_to_read, read_after
 from forecast.tables.structure import read_text
-from forecast.tables.table import Table, from_frame, without_empty_rows
+from forecast.tables.table import Table, without_empty_rows
 
 # Rows of Parquet in a chunk.
 CHUNK_ROWS = 1 << 17
@@ -84,18 +85,24 @@ def read_delimited(source: Input, dialect: Dialect, in_one_piece: bool) -> Itera
             raise DataError(
                 f"{source.label} is a web page or XML, not a table.", "Download the CSV itself, not its page."
             )
-        if in_one_piece or b"\0" in start or not _BYTEWISE.fullmatch(dialect.encoding or "utf-8"):
+        if (
+            in_one_piece
+            or b"\0" in start
+            or dialect.skip_footer
+            or not _BYTEWISE.fullmatch(dialect.encoding or "utf-8")
+        ):
             text = decode(whole(source), dialect.encoding)
-            yield without_empty_rows(read_text(text, dialect.delimiter, dialect.skip_rows))
+            yield without_empty_rows(read_text(text, dialect))
             return
         stream.seek(0)
         size = os.fstat(stream.fileno()).st_size if source.content is None else 0
         for _ in range(dialect.skip_rows):
             stream.readline(_LONGEST_LINE)
         header, line = stream.readline(_LONGEST_LINE), dialect.skip_rows + 2
+        below = replace(dialect, skip_rows=0)
         while rows := stream.read(CHUNK):
             rows += stream.readline(_LONGEST_LINE)
-            table = read_text(decode(replace(source, content=header + rows), dialect.encoding), dialect.delimiter)
+            table = read_text(decode(replace(source, content=header + rows), dialect.encoding), below)
             if line == dialect.skip_rows + 2:
                 check_memory(_count_lines(source) * (8 * (len(table.names) - 1) + _BYTES_OF_ROW), source.label)
             n_lines = rows.count(b"\n") + (not rows.endswith(b"\n"))
@@ -127,10 +134,10 @@ def read_parquet(source: Input, dialect: Dialect, in_one_piece: bool) -> Iterato
         bytes_of_row = max(1, n_columns) * 24 if in_one_piece else 8 * n_columns + _BYTES_OF_ROW
         check_memory(n_rows * bytes_of_row, source.label)
         if in_one_piece:
-            yield from_frame(file.read().to_pandas(), source)
+            yield from_frame(file.read().to_pandas(), source, dialect)
             return
         for batch in file.iter_batches(CHUNK_ROWS):
-            yield from_frame(pa.Table.from_batches([batch]).to_pandas(), source)
+            yield from_frame(pa.Table.from_batches([batch]).to_pandas(), source, dialect)
     except DataError:
         raise
     except Exception as error:  # Arrow raises a dozen kinds on damaged bytes, OSError and KeyError among them

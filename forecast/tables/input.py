@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import re
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from forecast.errors import in_shell, phrase, quote
+
+# What stands in advice for a name that the user has to choose.
+_PLACEHOLDERS = {"NAME", "COLUMN"}
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Input:
         content: The bytes, unpacked; None for a long file, which is read from the disk piece by piece.
         warnings: What was mended, one sentence each.
         unpack: The program that prints the text of a packed file; empty where the file is the text.
+        given: The options that it is read with, which advice has to keep.
     """
 
     label: str
@@ -29,6 +34,7 @@ class Input:
     content: bytes | None = None
     warnings: tuple[str, ...] = ()
     unpack: str = ""
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def at(cls, path: str) -> Input:
@@ -46,12 +52,21 @@ class Input:
         return Path(self.path).open("rb") if self.content is None else io.BytesIO(self.content)
 
     def call(self, **settings: object) -> str:
-        """The command, or the call in Python, that reads it with these settings."""
-        return call_to_read(self.path, **settings)
+        """The command, or the call in Python, that reads it with these settings and those that were given.
+
+        It is tried before it is shown, so it stands on a line of its own.
+        """
+        attempt = None if _PLACEHOLDERS.intersection(map(str, settings.values())) else settings
+        return call_to_read(self.path, attempt, **{**self.given, **settings})
 
     def retry(self, **settings: object) -> str:
         """Advice to read it with these settings."""
         return f"Try: {self.call(**settings)}"
+
+    def without(self, column: str) -> str:
+        """Advice to leave a column out."""
+        skipped = (*self.given.get("skip_columns", ()), column)
+        return "" if "," in column else f"Without the column: {self.call(skip_columns=skipped)}"
 
     def piped(self, program: str) -> str:
         """What a shell takes to send the text through a program such as ``sed -n 3p``."""
@@ -60,9 +75,38 @@ class Input:
         path = shlex.quote(self.path)
         return f"{self.unpack} {path} | {program}" if self.unpack else f"{program} {path}"
 
-    def mended_by(self, program: str) -> str:
-        """What mends the text by a program, and reads the result."""
-        return read_output_of(self.piped(program))
+    def mended_by(self, program: str, pattern: str, by: str = "") -> str:
+        """What mends the text by a program, and reads the result; it is tried before it is shown.
+
+        Args:
+            program: The program, in a shell.
+            pattern: What it replaces, as a regular expression of Python.
+            by: What it puts there.
+        """
+        return read_output_of(self.piped(program), {"pattern": pattern, "by": by}, self.given)
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How the cells of a column are written, beyond digits and a decimal point.
+
+    Args:
+        column: Its name.
+        decimal: What stands before the fraction.
+        thousands: What groups the digits by three; empty for nothing.
+        unit: What stands beside the number, such as ``%``, ``$`` or ``C``.
+        scaled: Whether K, M, B and T multiply.
+        truth: Whether words such as yes and no are 1 and 0.
+        words: The words of a column of few words, each of which is read as a column of 0 and 1.
+    """
+
+    column: str
+    decimal: str = "."
+    thousands: str = ""
+    unit: str = ""
+    scaled: bool = False
+    truth: bool = False
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +122,10 @@ class Dialect:
         decimal: What stands before the fraction of a number.
         thousands: What groups the digits of a number by three.
         skip_rows: Lines before the header that are left out.
+        skip_footer: Lines at the end that are left out, blank ones not counted.
+        columns: The measurements that are wanted; empty for all.
+        skip_columns: Columns that are left out before anything is read of them.
+        notation: How columns are written, where that was found in other rows of the same kind.
     """
 
     time_column: str | None = None
@@ -88,20 +136,44 @@ class Dialect:
     decimal: str | None = None
     thousands: str | None = None
     skip_rows: int = 0
+    skip_footer: int = 0
+    columns: tuple[str, ...] = ()
+    skip_columns: tuple[str, ...] = ()
+    notation: tuple[Notation, ...] = ()
 
 
-def call_to_read(path: str, **settings: object) -> str:
-    """The command, or the call in Python, that reads a path with these settings; of no path, a DataFrame."""
-    options = "".join(f" --{name.replace('_', '-')} {in_shell(value)}" for name, value in settings.items())
-    arguments = ", ".join(f"{name}={value!r}" for name, value in settings.items())
-    given = f", forecast.ReadOptions({arguments})" if arguments else ""
-    python = f"forecast.read({path!r}{given})" if path else f"forecast.read(frame{given})"
-    return phrase(f"forecast inspect {shlex.quote(path)}{options}" if path else python, python)
+def call_to_read(path: str, attempt: Mapping[str, object] | None = None, **settings: object) -> str:
+    """The command, or the call in Python, that reads a path with these settings; of no path, a DataFrame.
+
+    Args:
+        path: The path.
+        attempt: Those of the settings that are to be tried before the call is shown.
+        settings: Fields of `ReadOptions`.
+    """
+    options, arguments = _written(settings)
+    python = f"forecast.read({path!r}{arguments})" if path else f"forecast.read(frame{arguments})"
+    shell = f"forecast inspect {shlex.quote(path)}{options}" if path else python
+    return phrase(shell, python, attempt=attempt and {"options": attempt})
 
 
-def read_output_of(command: str) -> str:
-    """What reads the text that a command of a shell prints."""
-    return phrase(f"{command} | forecast inspect -", f"{command} > mended.csv, then forecast.read('mended.csv')")
+def read_output_of(
+    command: str, attempt: Mapping[str, object] | None = None, settings: Mapping[str, object] | None = None
+) -> str:
+    """What reads, with these settings, the text that a command of a shell prints."""
+    options, arguments = _written(settings or {})
+    python = f"{command} > mended.csv, then forecast.read('mended.csv'{arguments})"
+    return phrase(f"{command} | forecast inspect -{options}", python, attempt=attempt)
+
+
+def _written(settings: Mapping[str, object]) -> tuple[str, str]:
+    """Settings as options of a command, and as a further argument in Python."""
+    plain = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+    options = "".join(
+        f" --{name.replace('_', '-')}" + ("" if value is True else f" {in_shell(value)}")
+        for name, value in plain.items()
+    )
+    arguments = ", ".join(f"{name}={value!r}" for name, value in plain.items())
+    return options, f", forecast.ReadOptions({arguments})" * bool(plain)
 
 
 def read_after(command: str, path: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
+import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +15,13 @@ import numpy as np
 import pyarrow as pa
 
 from forecast.errors import DataError, quote
-from forecast.tables.columns import SERIES_IDS, checked, parse_numbers
+from forecast.tables.columns import SERIES_IDS, checked, given_marks
 from forecast.tables.explain import look_at_row
+from forecast.tables.find_times import find_times
 from forecast.tables.input import Dialect, Input
+from forecast.tables.notation import parse_as, parse_numbers
 from forecast.tables.table import Floats, Table
-from forecast.tables.times import find_times, to_utc
+from forecast.tables.times import to_utc
 
 # Bytes that are read at once, at most.
 _AT_ONCE = 65_536
@@ -31,12 +35,16 @@ _DELIMITERS = ",;\t|"
 _LONGEST = 1_000_000
 
 
-def lines_of(path: str, follow: bool = False) -> Iterator[bytes | None]:
+def lines_of(
+    path: str, follow: bool = False, on_unfinished: Callable[[bytes], None] = lambda line: None
+) -> Iterator[bytes | None]:
     """The lines of a file or of standard input as they come; None whenever the next one has to be waited for.
 
     Args:
         path: A path, or ``-`` for standard input.
         follow: Wait at the end of a file for it to grow.
+        on_unfinished: Receives a last line without an end, which is not a line yet if it comes from a pipe: the
+            program that writes it may have stopped in a number.
 
     Raises:
         DataError: If there is no such file, or a line has no end.
@@ -58,8 +66,10 @@ def lines_of(path: str, follow: bool = False) -> Iterator[bytes | None]:
             yield from whole
             if len(rest) > _LONGEST:
                 raise DataError(f"{quote(path)} has a line of more than {_LONGEST:,} bytes: no table has.", advice)
-        if rest:
+        if rest and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             yield rest
+        elif rest:
+            on_unfinished(rest)
     except OSError as error:
         raise DataError(f"Cannot read {quote(path)}: {error.strerror}.", advice) from None
     finally:
@@ -113,12 +123,15 @@ class LineReader:
         known = (name for name in self.names if name.casefold() in SERIES_IDS)
         series_id = dialect.series_id or next(known, SERIES_IDS[0])
         self._series_id = series_id if has_series else None
-        for name in (*columns, *([series_id] if has_series else ())):
+        self._notation = {notation.column: notation for notation in dialect.notation}
+        self._words = {f"{n.column}={word}": (n.column, word) for n in dialect.notation for word in n.words}
+        needed = dict.fromkeys(self._words.get(name, (name, ""))[0] for name in columns)
+        for name in (*needed, *([series_id] if has_series else ())):
             if name not in self.names:
                 raise DataError(
                     f"{source.label}, line 1: column {quote(name)} is missing; there are "
                     f"{', '.join(map(quote, self.names))}.",
-                    f"The header must name {', '.join(map(quote, columns))}{', the series' if has_series else ''} "
+                    f"The header must name {', '.join(map(quote, needed))}{', the series' if has_series else ''} "
                     "and the time.",
                 )
 
@@ -148,10 +161,17 @@ class LineReader:
                 f"{table.row(0)}: {quote(text.strip())} has no time, or one that its time zone leaves out.",
                 look_at_row(table, 0),
             )
-        decimal, thousands = self._dialect.decimal or ".", self._dialect.thousands or ""
-        values = [checked(table, name, parse_numbers(table[name], decimal, thousands)) for name in self._columns]
         series = cells[self.names.index(self._series_id)].strip() if self._series_id else ""
-        return Line(times[0], np.concatenate(values), series)
+        return Line(times[0], np.concatenate([self._values(table, name) for name in self._columns]), series)
+
+    def _values(self, table: Table, name: str) -> Floats:
+        """The values of a column, [1]."""
+        if name in self._words:
+            column, word = self._words[name]
+            return np.array([float(table[column][0].as_py().strip() == word)])
+        if (notation := self._notation.get(name)) is not None:
+            return checked(table, name, parse_as(table[name], notation), notation)
+        return checked(table, name, parse_numbers(table[name], *(given_marks(table, self._dialect) or (".", ""))))
 
     def _cells(self, text: str) -> list[str]:
         return next(csv.reader([text.rstrip("\r\n")], delimiter=self._delimiter), [])

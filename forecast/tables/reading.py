@@ -9,18 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
 from forecast.errors import DataError, MachineError, quote, setting
-from forecast.tables.bytes import CHUNK, TooLargeError, find_input
+from forecast.tables.bytes import CHUNK, TooLargeError
 from forecast.tables.columns import SERIES_IDS, Measurements, names_a_counter, read_measurements
+from forecast.tables.find_times import find_times
 from forecast.tables.formats import read_tables
+from forecast.tables.frames import from_frame
 from forecast.tables.input import Dialect, Input
-from forecast.tables.table import Table, from_frame
-from forecast.tables.times import TimeColumn, find_times, names_a_clock
+from forecast.tables.table import Table
+from forecast.tables.timeparts import names_a_clock
+from forecast.tables.times import TimeColumn
+from forecast.tables.wide import turned
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,20 @@ class Columns:
     measured: Measurements
 
 
-def read_columns(source: str | Path | pd.DataFrame, dialect: Dialect) -> Columns:
-    """The columns of a file, of standard input (``-``) or of a DataFrame.
+def read_columns(found: Input, frame: pd.DataFrame | None, dialect: Dialect) -> Columns:
+    """The columns of a file, of standard input, or of a DataFrame.
+
+    Args:
+        found: What is read.
+        frame: The DataFrame; None for the bytes of ``found``.
+        dialect: How it is written, as far as that is known.
 
     Raises:
         DataError: If it cannot be read or is ambiguous, or a cell is not what its column is; names line, column, value.
         MachineError: If the disk fails while reading.
     """
-    if isinstance(source, pd.DataFrame):
-        return columns_of(from_frame(source, Input("the table")), dialect)
-    found = find_input(source)
+    if frame is not None:
+        return columns_of(from_frame(frame, found, dialect), dialect)
     if found.content is None or len(found.content) > CHUNK:
         try:
             return _joined(columns_of(table, dialect) for table in read_tables(found, dialect, in_one_piece=False))
@@ -70,13 +77,16 @@ def columns_of(table: Table, dialect: Dialect) -> Columns:
         DataError: If it is ambiguous, or a cell is not what its column is; names line, column and value.
     """
     series_id = dialect.series_id
+    if dialect.time_column is None:
+        table, of_rows = turned(table)
+        series_id = series_id or of_rows
     if series_id is None:
         series_id = next((name for name in table.names if name.casefold() in SERIES_IDS), None)
     elif series_id not in table.names:
         listed = ", ".join(map(quote, table.names[:20]))
         raise DataError(f"There is no column {quote(series_id)} for {setting('series_id')}.", f"Columns: {listed}.")
     time = find_times(table, dialect.time_column, dialect.date_format)
-    measured = read_measurements(table, time.used, series_id, dialect.decimal, dialect.thousands)
+    measured = read_measurements(table, time.used, series_id, dialect)
     return Columns(replace(table, columns=()), time, series_id, measured)
 
 
@@ -117,7 +127,17 @@ def _agreement(part: Columns) -> tuple[object, ...]:
     """What all chunks of a table must have alike."""
     time, measured = part.time, part.measured
     of_columns = part.table.names, part.series_id, measured.names, set(measured.texts), set(measured.not_numeric)
-    return *of_columns, measured.notes, time.form, time.used, time.zoned, time.whole_days, time.notes
+    return (
+        *of_columns,
+        part.table.notes,
+        measured.notes,
+        measured.notation,
+        time.form,
+        time.used,
+        time.zoned,
+        time.whole_days,
+        time.notes,
+    )
 
 
 def _is_doubtful(part: Columns) -> bool:
@@ -127,4 +147,4 @@ def _is_doubtful(part: Columns) -> bool:
     """
     table, time = part.table, part.time
     clocks = time.whole_days and any(names_a_clock(name) for name in table.names if name not in time.used)
-    return bool(table.warnings or time.warnings) or clocks or any(map(names_a_counter, table.names))
+    return bool(table.warnings or time.warnings) or time.by_all_rows or clocks or any(map(names_a_counter, table.names))

@@ -43,6 +43,18 @@ class Records:
         """A record as messages show it."""
         return quote(self.raw(record).decode("utf-8", "replace"))
 
+    def from_record(self, first: int) -> Records:
+        """This record and those behind it."""
+        return self.chosen(np.arange(len(self)) >= first)
+
+    def until_record(self, stop: int) -> Records:
+        """The records before this one; what is behind them is no longer part of the text."""
+        kept = self.chosen(np.arange(len(self)) < stop)
+        return Records(
+            self.text[: self.ends[stop - 1]] + b"\n",
+            *(getattr(kept, n) for n in ("starts", "ends", "lines", "last_lines", "fields")),
+        )
+
     def chosen(self, choice: Bools) -> Records:
         """The chosen records alone."""
         columns = (self.starts, self.ends, self.lines, self.last_lines, self.fields)

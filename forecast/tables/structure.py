@@ -18,52 +18,105 @@ import pyarrow.csv
 
 from forecast.errors import DataError, quote, setting
 from forecast.tables import explain
-from forecast.tables.input import Input, call_to_read
+from forecast.tables.input import Dialect, Input, call_to_read
+from forecast.tables.names import join_levels, with_names
 from forecast.tables.records import NEWLINE, QUOTE, Records, find_records
-from forecast.tables.table import Table, check_names
+from forecast.tables.table import Ints, Table
+from forecast.tables.timeforms import TIMELIKE, form_of
 
 MAX_COLUMNS = 2000
+_TALLEST_HEADER, _LONGEST_FOOTER = 4, 20
 _DELIMITERS = (",", ";", "\t", "|")
 _BY_NAME = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 
-def read_text(source: Input, delimiter: str | None = None, skip_rows: int = 0) -> Table:
+def read_text(source: Input, dialect: Dialect) -> Table:
     """The table of a delimited text, every cell as text.
 
     Args:
         source: UTF-8 text with the line feed as line end.
-        delimiter: One character, or its name such as ``tab``; None infers it.
-        skip_rows: Lines before the header that are left out.
+        dialect: How it is written, as far as that is known.
 
     Raises:
         DataError: If the records differ in length, a quote is not closed or swallows rows, or names are empty, double
             or too many; names the line.
     """
-    text = _without_lines(source, skip_rows)
+    text = _without_lines(source, dialect.skip_rows)
     if not text.strip():
         raise DataError(
             f"{source.label} holds only blank lines.", f"Give a table with a header: {call_to_read('data.csv')}"
         )
-    mark = _infer_delimiter(source, text) if delimiter is None else _named_delimiter(source, delimiter)
-    _check_quotes(source, text, mark, skip_rows)
-    records, n_blank = _without_blank(find_records(text, mark, skip_rows + 1), mark)
-    warnings = source.warnings
-    if n_blank:
+    named = dialect.delimiter
+    mark = _infer_delimiter(source, text) if named is None else _named_delimiter(source, named)
+    if mark == " ":
+        text = re.sub(rb"[ \t]+", b" ", re.sub(rb"^[ \t]+|[ \t]+$", b"", text, flags=re.MULTILINE))
+    _check_quotes(source, text, mark, dialect.skip_rows)
+    records, blank_lines = _without_blank(find_records(text, mark, dialect.skip_rows + 1), mark)
+    records, warnings = _without_footer(source, records, mark, dialect.skip_footer)
+    warnings = source.warnings + warnings
+    if n_blank := int((blank_lines < records.lines[-1]).sum()):
         warnings += (f"{n_blank:,} blank line(s) between the rows are left out.",)
-    if (records.fields != records.fields[0]).any():
+    fields = records.fields
+    with_empty_end = len(fields) > 1 and bool((fields[1:] == fields[0] + 1).all()) and _end_in(records, mark)
+    if (fields != fields[0]).any() and not with_empty_end:
         raise explain.uneven(source, records, mark)
-    if records.fields[0] > MAX_COLUMNS:
-        raise DataError(
-            f"{source.label} has {records.fields[0]:,} columns; the limit is {MAX_COLUMNS:,}.",
-            "Keep those that matter: " + source.mended_by(f"cut -d'{mark}' -f1-20"),
-        )
-    names = _names(source, records, mark)
     if len(records) == 1:
         raise DataError(f"{source.label} holds a header and no rows.", "Give at least a few dozen rows of data.")
+    names, n_more, joined = _header(source, records, mark)
+    names += ("",) * with_empty_end
+    if len(names) > MAX_COLUMNS and not dialect.columns:
+        raise DataError(
+            f"{source.label} has {len(names):,} columns; the limit is {MAX_COLUMNS:,}.",
+            f"Name those that matter: {source.call(columns=tuple(name for name in names[1:4] if ',' not in name))}",
+        )
     _check_swallowed(source, records, mark)
     _check_repeated(source, records)
-    columns = _cells(source, records, mark)
-    return Table(source, names, columns, records.lines[1:], warnings=warnings + _odd_names(names))
+    rows = records.from_record(1 + n_more)
+    columns = _cells(source, rows, mark)
+    table = Table(source, names, columns, rows.lines, warnings=warnings + joined)
+    table = with_names(table, dialect, f"{source.label}, line {records.lines[0]}")
+    return replace(table, warnings=table.warnings + _odd_names(table.names))
+
+
+def _end_in(records: Records, mark: str) -> bool:
+    """Whether every row below the header ends in the delimiter."""
+    last = np.frombuffer(records.text, np.uint8)[records.ends[1:] - 1]
+    return bool((last == ord(mark)).all())
+
+
+def _without_footer(source: Input, records: Records, mark: str, n_skipped: int) -> tuple[Records, tuple[str, ...]]:
+    """The records without a footer, and what was passed over: the last lines if so many are named, else remarks.
+
+    A remark is text in the first cell and nothing behind it: the name of a source, a copyright.
+    """
+    if n_skipped:
+        if n_skipped >= len(records) - 1:
+            raise DataError(
+                f"{setting('skip_footer', n_skipped)} leaves nothing: {source.label} has {len(records) - 1:,} rows.",
+                source.retry(skip_footer=0),
+            )
+        return records.until_record(len(records) - n_skipped), ()
+    last = len(records)
+    if records.fields[:2].max() > 1:
+        while last > 2 and last > len(records) - _LONGEST_FOOTER and _is_remark(records, last - 1, mark):
+            last -= 1
+    if last == len(records) or last == len(records) - _LONGEST_FOOTER:
+        return records, ()
+    shown, n_lines = records.shown(last), len(records) - last
+    return records.until_record(last), (f"A footer of {n_lines} line(s) is passed over: {shown}.",)
+
+
+def _is_remark(records: Records, record: int, mark: str) -> bool:
+    first, *others = _fields(records, record, mark)
+    if any(others) or not re.match(r"[^\W\d]|[*(©\"]", first) or form_of(first):
+        return False
+    # What is left of a line that was cut off may begin with the name of a month or a day.
+    return len(first) > 3 and not re.match(r"(?:[A-Za-z]{3,9})[ /.-]*\d", first)
+
+
+def _fields(records: Records, record: int, mark: str) -> list[str]:
+    text = records.raw(record).decode("utf-8", "replace")
+    return [cell.strip() for cell in next(csv.reader(io.StringIO(text, newline=""), delimiter=mark), [])] or [""]
 
 
 def _without_lines(source: Input, skip_rows: int) -> bytes:
@@ -113,7 +166,7 @@ def _infer_delimiter(source: Input, text: bytes) -> str:
     if len(line.split()) > 1:
         raise DataError(
             f"{source.label} has no comma, semicolon, tab or bar between its fields; its first line is {quote(line)}.",
-            "If blanks divide the fields: " + source.mended_by("sed -E 's/ +/,/g'"),
+            f"If blanks divide the fields: {source.call(delimiter='space')}",
         )
     return ","
 
@@ -140,8 +193,8 @@ def _check_quotes(source: Input, text: bytes, mark: str, skipped: int) -> None:
         )
 
 
-def _without_blank(records: Records, mark: str) -> tuple[Records, int]:
-    """The records that are not blank, and how many of the others stand between them."""
+def _without_blank(records: Records, mark: str) -> tuple[Records, Ints]:
+    """The records that are not blank, and the lines of the others that stand between them."""
     blank = records.ends == records.starts
     spaced = [int(i) for i in np.flatnonzero((records.fields == 1) & ~blank) if not records.raw(i).strip()]
     text = records.text
@@ -156,28 +209,59 @@ def _without_blank(records: Records, mark: str) -> tuple[Records, int]:
     last = len(filled) - 1
     while last > 0 and not records.raw(filled[last]).strip(mark.encode() + b" "):
         last -= 1  # a row of delimiters alone is as blank as the lines before it
-    between = int(blank[filled[0] : filled[last]].sum())
-    return replace(records.chosen(~blank), text=text), between
+    between = slice(filled[0], filled[last])
+    return replace(records.chosen(~blank), text=text), records.lines[between][blank[between]]
 
 
-def _names(source: Input, records: Records, mark: str) -> tuple[str, ...]:
+def _header(source: Input, records: Records, mark: str) -> tuple[tuple[str, ...], int, tuple[str, ...]]:
+    """The names of the columns, how many records below the first belong to the header, and what that means."""
     where = f"{source.label}, line {records.lines[0]}"
-    header = records.raw(0).decode("utf-8")
     try:
-        cells = next(csv.reader(io.StringIO(header, newline=""), delimiter=mark, strict=True))
+        names = tuple(next(csv.reader(io.StringIO(records.raw(0).decode(), newline=""), delimiter=mark, strict=True)))
     except (csv.Error, StopIteration) as error:
         raise DataError(
             f"{where}: the header cannot be read: {error}.", f"Look at it: {source.piped('head -n 1')}"
         ) from None
-    names = tuple(cell.strip() for cell in cells)
-    if names[-1] == "" and "" not in names[:-1] and records.text.count(mark.encode() + b"\n") >= len(records) - 1:
-        raise DataError(
-            f"{where}: every row ends in a {explain.NAMES_OF_MARKS.get(mark, 'delimiter')}, "
-            "and so the last column has no name.",
-            "Remove it: " + source.mended_by(f"sed 's/{mark}$//'"),
-        )
-    check_names(names, where)
-    return names
+    names = tuple(name.strip() for name in names)
+    head = [_fields(records, record, mark) for record in range(min(len(records), _TALLEST_HEADER + 3))]
+    n_more = _count_header_rows(head)
+    if not n_more:
+        return names, 0, ()
+    levels = head[: 1 + n_more]
+    first = next(level[0] for level in reversed(levels) if level[0])
+    above = [level[1:] for level in levels if any(level[1:])]
+    units = [level for level in above[1:] if any(re.search("[°%/²³µ]|^[(\\[].*[)\\]]$", cell) for cell in level)]
+    joined = join_levels([level for level in above if level not in units])
+    for level in units:
+        cells = (cell.strip("()[]") for cell in level)
+        joined = [f"{name} ({unit})" if unit else name for name, unit in zip(joined, cells, strict=True)]
+    shown = ", ".join(map(quote, joined[:4])) + " …" * (len(joined) > 4)
+    return (first, *joined), n_more, (f"The first {1 + n_more} rows are read as one header: {shown}.",)
+
+
+def _count_header_rows(head: list[list[str]]) -> int:
+    """How many records below the first belong to the header, as levels of names, units, or the name of an index.
+
+    They hold words alone, and the rows behind them numbers. A row that would do as a header alone is no level: what
+    stands above it is a preamble.
+    """
+    if len({len(cells) for cells in head}) > 1 or len(head[0]) < 2:
+        return 0
+
+    def holds_data(cells: list[str]) -> bool:
+        return any(re.match(r"[+-]?[$€£]?\(?[.,]?\d", cell) or form_of(cell) for cell in cells)
+
+    count = next((i for i, cells in enumerate(head[1:]) if holds_data(cells)), len(head))
+    if not 0 < count <= _TALLEST_HEADER or holds_data(head[0][:1]):
+        return 0
+    numeric = [any(re.match(r"[+-]?\d", cells[i]) for cells in head[1 + count :]) for i in range(1, len(head[0]))]
+    for cells in head[1 : 1 + count]:
+        complete = all(cells) and len(set(cells)) == len(cells) and TIMELIKE.search(cells[0])
+        named = [bool(cell) for cell, is_number in zip(cells[1:], numeric, strict=True) if is_number]
+        is_index_name = cells[0] and not any(cells[1:])
+        if complete or not (is_index_name or (named and sum(named) * 2 >= len(named))):
+            return 0
+    return count
 
 
 def _odd_names(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -214,25 +298,26 @@ def _check_swallowed(source: Input, records: Records, mark: str) -> None:
 
 def _check_repeated(source: Input, records: Records) -> None:
     """Refuse a header that stands again among the rows, where two files were joined."""
-    text, header = records.text, records.raw(0)
-    again = text.find(b"\n" + header + b"\n", int(records.ends[0]))
-    if again < 0 and text.endswith(b"\n" + header):
-        again = len(text) - len(header) - 1
-    if again >= int(records.ends[0]):
-        line = records.lines[np.searchsorted(records.starts, again + 1)]
+    header = records.raw(0)
+    again = re.search(rb"(?<=\n)" + re.escape(header) + rb"(?:\n|\Z)", records.text[records.ends[0] :])
+    if again:
+        start = int(records.ends[0]) + again.start()
+        line = records.lines[np.searchsorted(records.starts, start)]
+        name = header.decode()
+        pattern = rf"(?<=\n){re.escape(name)}(?:\n|\Z)"
         raise DataError(
-            f"{source.label}, line {line}: the header stands here a second time: {quote(header.decode())}.",
-            "Remove it: " + source.mended_by(f"sed {line}d"),
+            f"{source.label}, line {line}: the header stands here a second time: {quote(name)}.",
+            f"{explain.look_at(source, line)}\nRemove it: {source.mended_by(f'sed {line}d', pattern)}",
         )
 
 
 def _cells(source: Input, records: Records, mark: str) -> tuple[pa.Array, ...]:
-    """Every column below the header as an array of strings."""
+    """Every column of these records as an array of strings."""
     names = [str(i) for i in range(int(records.fields[0]))]
     longest = int((records.ends - records.starts).max())
     try:
         table = pa.csv.read_csv(
-            pa.BufferReader(pa.py_buffer(memoryview(records.text)[records.starts[1] :])),
+            pa.BufferReader(pa.py_buffer(memoryview(records.text)[records.starts[0] : records.ends[-1]])),
             pa.csv.ReadOptions(column_names=names, block_size=max(1 << 20, 2 * longest + 2)),
             pa.csv.ParseOptions(delimiter=mark, newlines_in_values=bool((records.last_lines > records.lines).any())),
             pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
@@ -241,9 +326,9 @@ def _cells(source: Input, records: Records, mark: str) -> tuple[pa.Array, ...]:
         raise DataError(
             f"{source.label} cannot be divided into cells: {error}.", "Check its quotes and line ends."
         ) from None
-    if table.num_rows != len(records) - 1:
+    if table.num_rows != len(records):
         raise DataError(
-            f"{source.label}: {len(records) - 1:,} rows were counted but {table.num_rows:,} were read.",
+            f"{source.label}: {len(records):,} rows were counted but {table.num_rows:,} were read.",
             "Check its quotes and line ends.",
         )
     return tuple(column.combine_chunks() for column in table.columns)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -34,6 +33,7 @@ class Table:
         lines: The line of each row in the file, [R]; None for a table without lines.
         zoned: Names of the timestamp columns that carried a time zone.
         warnings: What was mended, one sentence each.
+        notes: What was inferred or passed over, one sentence each.
     """
 
     source: Input
@@ -42,6 +42,7 @@ class Table:
     lines: Ints | range | None = None
     zoned: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Column:
         return self.columns[self.names.index(name)]
@@ -66,26 +67,6 @@ class Table:
         return replace(self, columns=columns, lines=lines)
 
 
-def check_names(names: tuple[str, ...], where: str) -> None:
-    """Refuse names that do not tell the columns apart.
-
-    Raises:
-        DataError: If a name is empty or stands twice.
-    """
-    if "" in names:
-        raise DataError(
-            f"{where}: column {names.index('') + 1} of {len(names)} has no name.",
-            "Name it in the header; pandas writes an unnamed first column unless told: to_csv(index_label='time')",
-        )
-    if len(set(names)) < len(names):
-        double = next(name for name in names if names.count(name) > 1)
-        positions = [str(i + 1) for i, name in enumerate(names) if name == double]
-        raise DataError(
-            f"{where}: the name {quote(double)} stands {len(positions)} times (columns {', '.join(positions[:5])}).",
-            "Give each column its own name in the header.",
-        )
-
-
 def without_empty_rows(table: Table) -> Table:
     """The table without rows of delimiters alone, which a spreadsheet leaves at its end.
 
@@ -105,64 +86,18 @@ def without_empty_rows(table: Table) -> Table:
     return replace(table.take(kept), warnings=table.warnings + warning)
 
 
+def is_timestamps(column: Column) -> bool:
+    """Whether a column holds timestamps, not text or numbers."""
+    return not isinstance(column, pa.Array) and column.dtype.kind == "M"
+
+
 def as_text(column: Column) -> pa.Array:
     """A column as text, as it would stand in a file."""
     if isinstance(column, pa.Array):
         return column
-    if column.dtype.kind == "M":
+    if is_timestamps(column):
         return pa.array(np.datetime_as_string(column, unit="s"))
     whole = np.isfinite(column) & (column == np.rint(column)) & (np.abs(column) < 2**53)
     return pa.array(
         [str(int(v)) if w else ("" if v != v else repr(float(v))) for v, w in zip(column, whole, strict=True)]
     )
-
-
-def from_frame(frame: pd.DataFrame, source: Input) -> Table:
-    """The columns of a DataFrame, its index first where that carries time.
-
-    Raises:
-        DataError: If it is empty, its names are not plain, or a type cannot be read.
-    """
-    if isinstance(frame.columns, pd.MultiIndex) or isinstance(frame.index, pd.MultiIndex):
-        raise DataError(f"{source.label} has names or rows in several levels.", "Flatten it: frame.reset_index()")
-    if frame.empty:
-        raise DataError(
-            f"{source.label} has {len(frame)} rows and {len(frame.columns)} columns.", "Give a table with rows."
-        )
-    carries_time = isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex)) or frame.index.name
-    if carries_time or not pd.api.types.is_numeric_dtype(frame.index.dtype):
-        name = str(frame.index.name or "time")
-        if name not in map(str, frame.columns):
-            frame = frame.reset_index(names=name)
-    names = tuple(str(name).strip() for name in frame.columns)
-    check_names(names, source.label)
-    zoned = frozenset(n for i, n in enumerate(names) if isinstance(frame.dtypes.iloc[i], pd.DatetimeTZDtype))
-    columns = tuple(_column(frame.iloc[:, i], names[i], source) for i in range(len(names)))
-    return Table(source, names, columns, zoned=zoned, warnings=source.warnings)
-
-
-def _column(series: pd.Series, name: str, source: Input) -> Column:
-    kind = series.dtype
-    try:
-        if isinstance(kind, pd.PeriodDtype):
-            series = series.dt.to_timestamp()
-            kind = series.dtype
-        if isinstance(kind, pd.DatetimeTZDtype):
-            return _local_midnights(series).to_numpy().astype("datetime64[us]")
-        if getattr(kind, "kind", "O") == "M":
-            return series.to_numpy().astype("datetime64[us]")
-        if pd.api.types.is_bool_dtype(kind) or not pd.api.types.is_numeric_dtype(kind) or kind.kind == "c":
-            cells = ["" if missing else str(v) for v, missing in zip(series, series.isna(), strict=True)]
-            return pa.array(cells, pa.string())
-        return np.array(series.to_numpy(dtype=np.float64, na_value=np.nan))
-    except (TypeError, ValueError, OverflowError, pa.ArrowException) as error:
-        raise DataError(
-            f"{source.label}, column {quote(name)} of type {kind} cannot be read: {error}.",
-            "Convert it to numbers or text.",
-        ) from None
-
-
-def _local_midnights(series: pd.Series) -> pd.Series:
-    """Zoned timestamps in UTC; but days, which all begin at local midnight, keep their local date."""
-    local = series.dt.tz_localize(None)
-    return local if (local.dropna() == local.dropna().dt.normalize()).all() else series.dt.tz_convert(None)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import json
 import os
+import pty
 import re
 import shlex
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +31,7 @@ from typer.testing import CliRunner, Result
 from forecast.cli import build_program, main
 from forecast.commands import COMMANDS, console
 from forecast.errors import ForecastError
-from forecast.runs.find import open_run
+from forecast.runs.find import all_runs, open_run
 from forecast.runs.run import Run
 from forecast.sources.datasets import DATASETS
 
@@ -70,7 +75,7 @@ def test_train_prints_scores_and_says_the_rest_elsewhere(
     assert run.metrics["verdict"] in done.stdout
     for name in ("lstm", "rnn", "persistence", "seasonal-naive", "drift"):
         assert re.search(rf"^\s*{name}\s+[\d.]+\s", done.stdout, re.MULTILINE), done.stdout
-    assert f"{run.metrics['models']['lstm']['mae']:.4g}" in done.stdout
+    assert f"{run.metrics['models']['lstm']['mae']:.4f}" in done.stdout
     assert "forecast predict monthly-lstm" in done.stdout
     assert "target: y" in done.stderr
     assert "target: y" not in done.stdout
@@ -340,6 +345,65 @@ def test_runs_and_report(quick: Callable[..., Result], trained: Run) -> None:
     }
 
 
+def test_runs_that_cannot_be_read_are_named_with_the_reason(
+    quick: Callable[..., Result], trained: Run, tmp_path: Path
+) -> None:
+    for name in ("whole", "no-manifest", "cut", "other-figures"):
+        shutil.copytree(trained.path, tmp_path / name)
+    (tmp_path / "no-manifest" / "manifest.json").unlink()
+    (tmp_path / "cut" / "manifest.json").write_bytes((trained.path / "manifest.json").read_bytes()[:100])
+    (tmp_path / "other-figures" / "metrics.json").write_text("{}")
+    (tmp_path / "not-a-run").mkdir()
+    listed = quick("runs", "--runs-dir", tmp_path).stdout
+    assert "whole" in listed.splitlines()[3]
+    said = {line.split(".")[0]: line for line in listed.splitlines() if line.startswith("cannot be read: ")}
+    assert "No such file" in said["cannot be read: no-manifest"]
+    assert "is not JSON" in said["cannot be read: cut"]
+    assert "changed or damaged" in said["cannot be read: other-figures"]
+    assert "not-a-run" not in listed
+    items = parsed(quick("runs", "--runs-dir", tmp_path, "--json").stdout)
+    assert [item["run"] for item in items if "damaged" in item] == ["cut", "no-manifest", "other-figures"]
+
+
+def test_each_run_takes_one_line_at_eighty_columns(trained: Run, tmp_path: Path) -> None:
+    name = "a-run-with-quite-a-long-name-of-forty-chars"
+    shutil.copytree(trained.path, tmp_path / name)
+    on_terminal = in_terminal(80, "runs", "--runs-dir", tmp_path)
+    (line,) = [line for line in on_terminal.splitlines() if name in line]
+    assert "%" in line
+    assert "no room for: series" in on_terminal
+
+
+def in_terminal(width: int, *arguments: object) -> str:
+    """What a command prints on a terminal of this width."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    env = {name: value for name, value in environment(TERM="xterm").items() if name != "COLUMNS"}
+    command = [sys.executable, "-m", "forecast", *map(str, arguments)]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL, env=env) as process:
+        os.close(theirs)
+        printed = b""
+        with suppress(OSError):  # Linux's way to say that the other end is closed
+            while part := os.read(ours, 65536):
+                printed += part
+    os.close(ours)
+    assert process.returncode == 0
+    return re.sub(r"\x1b\[[\d;]*m", "", printed.decode().replace("\r\n", "\n"))
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_predict_shows_a_table_on_a_terminal(width: int, trained: Run) -> None:
+    shown = in_terminal(width, "predict", trained.path)
+    assert all(len(line) <= width for line in shown.splitlines())
+    assert shown.startswith("y: the next 3 months after 2006-08-01")
+    for row in trained.forecast.to_dict("records"):
+        (line,) = [line for line in shown.splitlines() if f"{row['ds']:%Y-%m-%d}" in line]
+        low, high = (f"{row[f'lstm-{end}-95']:.2f}" for end in ("lo", "hi"))
+        assert f"{row['lstm']:.2f} " in line
+        assert f"{low} to {high}" in line
+    assert ("no room for: drift" in shown) == (width < 160)
+
+
 def test_paths_are_printed_in_one_piece(quick: Callable[..., Result], trained: Run, tmp_path: Path) -> None:
     # A path that is broken over two lines cannot be copied.
     long = tmp_path / ("deep" * 20) / ("er" * 20)
@@ -381,10 +445,25 @@ def test_resume_takes_no_other_setting(quick: Callable[..., Result]) -> None:
 def test_resume_of_what_is_not_there(quick: Callable[..., Result]) -> None:
     done = quick("train", "--resume", "months")
     assert isinstance(done.exception, ForecastError)
-    assert isinstance(done.exception, ForecastError)
-    assert done.exception.text("shell") == ("The run 'months' is finished.", "See it with: forecast report months")
+    message, advice = done.exception.text("shell")
+    assert message == "The run 'months' is finished, so there is nothing to resume."
+    assert advice == "See it with: forecast report months\nForecast with: forecast predict months"
     done = quick("train", "--resume", "nothing")
     assert "no unfinished training 'nothing'" in str(done.exception)
+
+
+def test_what_resuming_a_finished_run_advises_works(
+    made: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path
+) -> None:
+    shutil.copytree(made[1] / "models", tmp_path / "models")
+    refused = forecast("train", "--resume", "monthly-lstm", cwd=tmp_path)
+    assert refused.returncode == 2
+    commands = [line.split(": forecast ")[1] for line in refused.stderr.splitlines() if ": forecast " in line]
+    assert [command.split()[0] for command in commands] == ["report", "predict", "train"]
+    for command in commands:
+        done = forecast(*shlex.split(command), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert [run.name for run in all_runs(runs_dir=tmp_path / "models")] == ["monthly-lstm"]
 
 
 def test_an_empty_name_is_refused(quick: Callable[..., Result], monthly_csv: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from configs import plain_config
-from forecast.commands.tables import scores
+from forecast.commands.tables import print_scores
 from forecast.config import Settings
 from forecast.data.clock import Clock
 from forecast.data.panel import Floats, Panel
@@ -254,7 +254,9 @@ def test_a_new_metric_is_one_entry_and_stands_everywhere(monkeypatch: pytest.Mon
     assert flat.large(y_true, y_pred) == pytest.approx(expected)
     page = score_table(found, Labels("", "", "m", "hour", "lstm", "rnn"))
     console = Console(width=120, record=True)
-    console.print(scores(found, "title"))
+    for module in ("tables", "console"):
+        monkeypatch.setattr(f"forecast.commands.{module}.out", console)
+    print_scores(found, "title")
     assert "worst m" in page.columns
     assert "worst m" in console.export_text()
 

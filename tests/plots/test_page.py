@@ -228,7 +228,7 @@ def test_forecast_table_has_the_model_its_intervals_and_the_others() -> None:
     })  # fmt: skip
     table = forecast_table(frame, "y", LABELS)
     assert table.columns == ["time", "LSTM", "80 % interval", "vanilla RNN"]
-    assert [cell.text for cell in table.rows[0]] == ["2001-02-01", "2.00", "1.00 to 3.00", "2.50"]
+    assert [cell.text for cell in table.rows[0]] == ["2001-02-01", "2.000", "1.000 to 3.000", "2.500"]
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -235,7 +235,7 @@ HARMS: dict[str, tuple[Harm, str]] = {
     "nul": (list_file("a\0b"), "is no place of a file"),
     "many-files": (tell(files={f"f{n}": {"bytes": 1, "sha256": "0" * 64} for n in range(10_001)}), "files: "),
     "linked-manifest": (link_away("manifest.json"), "manifest.json is a link"),
-    "piped-manifest": (pipe("manifest.json"), "is no regular file"),
+    "piped-manifest": (pipe("manifest.json"), "is not a regular file"),
     # config.json
     "config-of-more": (swap("config.json", '"seed"', '"sees": 1, "seed"'), "sees: no such setting"),
     "config-key-twice": (swap("config.json", '"seed"', '"seed": 1, "seed"'), "the key 'seed' twice"),
@@ -294,7 +294,7 @@ HARMS: dict[str, tuple[Harm, str]] = {
         "is not what the manifest says",
     ),
     "weights-linked": (link_away("weights.npz"), "weights.npz is a link"),
-    "weights-piped": (pipe("weights.npz"), "is no regular file"),
+    "weights-piped": (pipe("weights.npz"), "is not a regular file"),
     "baseline-linked": (link_away("baseline"), "baseline is a link"),
     # calibration.npz
     "calibration-huge": (put("calibration.npz", archive(("lstm/start.npy", npy(HUGE)))), "calibration.npz is damaged"),
@@ -511,7 +511,7 @@ CHECKPOINTS: dict[str, tuple[Harm, str]] = {
     "fewer": (lambda path: resign(path, arrays_to_bytes(ARRAYS)), "is of another network"),
     "large": (lambda path: os.truncate(path, LARGE), "is too large"),
     "linked": (lambda path: (path.rename(path.parent.parent / "x"), path.symlink_to(path.parent.parent / "x")), "link"),
-    "piped": (lambda path: (path.unlink(), os.mkfifo(path)), "no regular file"),
+    "piped": (lambda path: (path.unlink(), os.mkfifo(path)), "not a regular file"),
     **{
         name: (lambda path, text=text: resign(path, arrays_to_bytes(ARRAYS | {"progress": progress(text)})), "damaged")
         for name, text in {
@@ -566,11 +566,11 @@ def test_an_unfinished_training_of_a_stranger_is_refused(tmp_path: Path, harm: H
     ("harm", "said"),
     [
         (lambda path: os.truncate(path, LARGE), "too large"),
-        (lambda path: (path.unlink(), os.mkfifo(path)), "no regular file"),
+        (lambda path: (path.unlink(), os.mkfifo(path)), "not a regular file"),
         (lambda path: (path.rename(path.with_name("x")), path.symlink_to(path.with_name("x"))), "is a link"),
-        (lambda path: path.write_text("[" * 10_000), "no state of a stream"),
-        (lambda path: path.write_text(path.read_text().replace("[[", "[[NaN, ", 1)), "no state of a stream"),
-        (lambda path: path.write_text(path.read_text().replace("{", '{"code": 1, ', 1)), "no state of a stream"),
+        (lambda path: path.write_text("[" * 10_000), "not a state of a stream"),
+        (lambda path: path.write_text(path.read_text().replace("[[", "[[NaN, ", 1)), "not a state of a stream"),
+        (lambda path: path.write_text(path.read_text().replace("{", '{"code": 1, ', 1)), "not a state of a stream"),
     ],
 )
 def test_a_hostile_state_of_a_stream_is_refused(trained: Run, tmp_path: Path, harm: Harm, said: str) -> None:

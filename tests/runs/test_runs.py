@@ -177,7 +177,7 @@ def test_an_unfinished_run_is_refused_by_its_path_too(tmp_path: Path) -> None:
              "a\n", "latest", "\0"],
 )  # fmt: skip
 def test_names_that_are_no_names_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match="cannot name a run"):
+    with pytest.raises(ConfigError, match="cannot be the name of a run"):
         RunWriter(tmp_path, name)
 
 
@@ -350,9 +350,67 @@ def test_what_a_kill_set_aside_comes_back(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
-    with pytest.raises(ConfigError, match="is no run, so it is not replaced"):
+    with pytest.raises(ConfigError, match="is not a run, so it is not replaced"):
         RunWriter(tmp_path, "mine").begin({}, plain_config(), overwrite=True)
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
+
+
+def test_overwriting_deletes_nothing_that_is_not_the_runs(tmp_path: Path) -> None:
+    old = make_run(tmp_path, "run", "first").path
+    mine = {"notes.txt": "mine", "plots/mine.png": "drawn", "deep/er/table.csv": "1,2", "forecast.xlsx": "kept"}
+    for name, text in mine.items():
+        (old / name).parent.mkdir(parents=True, exist_ok=True)
+        (old / name).write_text(text)
+    (old / "link").symlink_to(tmp_path)
+    (old / "explain").mkdir()
+    (old / "explain" / "explain.json").write_text("{}")  # of the run, though not in its manifest
+    writer = RunWriter(tmp_path, "run")
+    assert writer.begin({}, plain_config(), overwrite=True) == sorted([*mine, "link"])
+    writer.write("deep/er/table.csv", "new")
+    writer.finish({"finished": "2022-01-01"})
+    mine["deep/er/table.csv.kept"] = mine.pop("deep/er/table.csv")
+    for name, text in mine.items():
+        assert (tmp_path / "run" / name).read_text() == text
+    assert (tmp_path / "run" / "deep/er/table.csv").read_text() == "new"
+    assert (tmp_path / "run" / "link").is_symlink()
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    assert not (tmp_path / "run" / "explain").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_what_is_not_the_runs_outlives_a_kill(tmp_path: Path) -> None:
+    make_run(tmp_path, "run", "second")
+    replaced = make_run(tmp_path, "first").path
+    (replaced / "notes.txt").write_text("mine")
+    replaced.rename(tmp_path / ".run.training")
+    RunWriter(tmp_path, "run").delete_leftovers()
+    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("manifest", ['{"name": "an app", "version": "1.0"}', "not JSON", None])
+def test_a_folder_with_the_manifest_of_something_else_is_not_replaced(tmp_path: Path, manifest: str | None) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "index.html").write_text("hello")
+    if manifest is not None:
+        (tmp_path / "app" / "manifest.json").write_text(manifest)
+    with pytest.raises(ConfigError, match="is not a run, so it is not replaced"):
+        RunWriter(tmp_path, "app").begin({}, plain_config(), overwrite=True)
+    assert (tmp_path / "app" / "index.html").read_text() == "hello"
+
+
+def test_a_run_with_a_damaged_manifest_is_replaced(copy: Path) -> None:
+    (copy / "manifest.json").write_text("{")
+    (copy / "notes.txt").write_text("mine")
+    assert RunWriter(copy.parent, "months").begin({}, plain_config(), overwrite=True) == ["notes.txt"]
+
+
+def test_no_run_is_called_as_the_state_of_a_stream(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be the name of a run"):
+        RunWriter(tmp_path, "run.stream.json")
+    (tmp_path / "run.stream.json").write_text("{}")
+    with pytest.raises(RunError, match="There is no run"):
+        find("run.stream.json", runs_dir=tmp_path)
 
 
 def test_a_folder_that_may_not_be_written_is_the_machines_fault(tmp_path: Path) -> None:

@@ -70,10 +70,7 @@ def read(folder: Path, content: str | bytes, **options: object) -> Panel:
 
 
 def refused(source: object, settings: dict[str, object]) -> str:
-    """What the refusal to train on a source of the working folder says: exit code 2, nothing written, a next step.
-
-    A command at its end that needs no name to be filled in is followed, and must lead to a panel.
-    """
+    """What the refusal to train on a source of the working folder says: exit code 2, nothing written, a next step."""
     before = sorted(Path.cwd().rglob("*"))
     with pytest.raises(ForecastError) as caught:
         forecast.train(source, settings, runs_dir=Path("models"))  # type: ignore[arg-type]
@@ -84,30 +81,42 @@ def refused(source: object, settings: dict[str, object]) -> str:
     return "\n".join(caught.value.text("shell"))
 
 
+_COMMAND = re.compile(
+    r"((?:(?:sed|cat|zcat|unzip|mv|\(echo) [^\n]*? (?:\||&&) )?forecast inspect \S+(?: --[^(\n]*)?)(?: \(|$)",
+    re.MULTILINE,
+)
+
+
+def commands(message: str) -> list[str]:
+    """The commands in a message that need no name to be filled in."""
+    found = _COMMAND.findall(message)
+    return [command for command in found if not re.search(r"\b(COLUMN|NAME|FILE|data\.csv)\b", command)]
+
+
+def obeyed(command: str) -> Panel:
+    """The panel that a command of an advice leads to."""
+    before, _, arguments = command.rpartition("forecast inspect ")
+    path, *words = shlex.split(arguments)
+    if before:
+        done = subprocess.run(["bash", "-c", before.rstrip(" |&")], capture_output=True, check=True)
+        if path == "-":
+            path = "mended.csv"
+            Path(path).write_bytes(done.stdout)
+    options = {name[2:].replace("-", "_"): value for name, value in zip(words[::2], words[1::2], strict=True)}
+    return read_panel(path, forecast.configure(options).read)
+
+
 def followed(message: str) -> Panel | None:
-    """The panel that the command at the end of a message leads to; None where there is none to follow as it is."""
-    pipe = re.search(r"(?:^|[:.] )((?:sed|cut|zcat|unzip|cat|\(echo) .*) \| forecast inspect -$", message, re.MULTILINE)
-    if pipe:
-        mended = subprocess.run(["bash", "-c", pipe[1]], capture_output=True, check=True).stdout
-        Path("mended.csv").write_bytes(mended)
-        return read_panel("mended.csv")
-    if moved := re.search(r"(mv .*) && forecast inspect (\S+)$", message):
-        subprocess.run(["bash", "-c", moved[1]], check=True)
-        return read_panel(moved[2])
-    command = re.search(r"forecast inspect ((?:table|weather)\.csv[^\n(]*)", message)
-    words = shlex.split(command[1]) if command else []
-    if len(words) % 2 == 0 or any(word.isupper() for word in words):
-        return None
-    options = {name[2:].replace("-", "_"): value for name, value in zip(words[1::2], words[2::2], strict=True)}
-    return read_panel(words[0], forecast.configure(options).read)
+    """The panel that the first command of a message leads to; None where there is none to follow as it is."""
+    return obeyed(commands(message)[0]) if commands(message) else None
 
 
 def followed_in_python(advice: str) -> Panel:
-    """The panel that the call at the end of an advice leads to, after the command of a shell that it may need."""
+    """The panel that the first call of an advice leads to, after the command of a shell that it may need."""
     found = re.search(r"(.*?)(forecast\.read\(.*?\)+)(?= |$)", advice, re.MULTILINE)
     assert found, advice
     before, call = found.groups()
     if before.endswith(", then "):
-        command = re.split("(?:^|[:.] )(?=sed|cut|zcat|unzip|cat|mv|\\(echo)", before.removesuffix(", then "))[-1]
+        command = re.split("(?:^|[:.] )(?=sed|zcat|unzip|cat|mv|\\(echo)", before.removesuffix(", then "))[-1]
         subprocess.run(["bash", "-c", command], check=True)
     return eval(call, {"forecast": forecast})  # type: ignore[no-any-return]

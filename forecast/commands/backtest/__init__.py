@@ -23,7 +23,7 @@ def command(
         ),
     ],
     new_rows: Annotated[
-        str | None, typer.Argument(metavar="[ROWS]", help="For a run: rows to forecast, if not its own.")
+        str | None, typer.Argument(metavar="ROWS", help="For a run: rows to forecast, if not its own.")
     ] = None,
     windows: Annotated[
         int | None, typer.Option(min=1, help="Origins, the newest. (default: all of the test span)", show_default=False)
@@ -36,7 +36,8 @@ def command(
         str, typer.Option(metavar="never|K", help="Fit anew after every K origins; a run is never fitted again.")
     ] = "never",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write every forecast here, as CSV in the long format.")
+        Path | None,
+        typer.Option("--output", "-o", help="Write every forecast here, in the long format, as .csv or .parquet."),
     ] = None,
     config: SettingsFile = None,
     require_skill: RequireSkill = None,
@@ -49,16 +50,15 @@ def command(
     Without options these are all origins of the test span, one step apart, forecast by one fit to what lies before it.
     """
     from forecast.commands.backtest.backtest import backtest, names_run
-    from forecast.commands.console import ConsoleProgress, out, print_json, say
+    from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
-    from forecast.commands.tables import scores
+    from forecast.commands.tables import print_scores
     from forecast.evaluation.scoring import thinning_note
     from forecast.models.catalogue import configure, references_of
-    from forecast.runs.csv_tables import frame_to_csv
-    from forecast.runs.files import check_output, write_output
     from forecast.runs.find import find
+    from forecast.runs.table_files import check_table, write_table
 
-    check_output(output)
+    check_table(output)
     progress = ConsoleProgress(quiet)
     requirements = [parse_requirement(text) for text in require_skill or ()]
     with progress.stopping_on_signals():
@@ -78,13 +78,13 @@ def command(
         )
     metrics = evaluation.metrics
     if output is not None:
-        write_output(output, frame_to_csv(evaluation.forecasts))
+        write_table(output, evaluation.forecasts)
         progress.note(f"forecasts: {output}, {len(evaluation.forecasts):,} rows{thinning_note(metrics)}")
     if as_json:
         print_json(metrics)
     else:
         say(metrics["verdict"], strong=True)
-        out.print(scores(metrics, f"{source}: {_describe_origins(metrics)}"))
+        print_scores(metrics, f"{source}: {_describe_origins(metrics)}")
     demand_skill(requirements, metrics, "" if output is None else f"The forecasts are in {output}.")
 
 

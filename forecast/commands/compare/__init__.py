@@ -25,7 +25,9 @@ def command(
     classical_seconds: Annotated[
         float, typer.Option(min=0, help="Seconds for each of ETS, Theta and seasonal ARIMA; 0 leaves them out.")
     ] = 30.0,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the leaderboard here, as CSV.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the leaderboard here, as .csv or .parquet.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the leaderboard into this PNG file.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page into this HTML file.")] = None,
     config: SettingsFile = None,
@@ -39,13 +41,13 @@ def command(
     Classical forecasts are fitted anew for each window, so they are judged on as many as their time allows.
     """
     from forecast.commands.compare.compare import compare
-    from forecast.commands.compare.tables import leaderboard_tables, reading_notes
-    from forecast.commands.console import ConsoleProgress, out, print_json, say
-    from forecast.commands.tables import TERMINAL, origins_span, rich_table, steps_ahead
-    from forecast.runs.csv_tables import frame_to_csv
+    from forecast.commands.compare.tables import dispensable_columns, leaderboard_tables, reading_notes
+    from forecast.commands.console import ConsoleProgress, print_json, say
+    from forecast.commands.tables import TERMINAL, origins_span, print_table, steps_ahead
     from forecast.runs.files import check_output, write_output
+    from forecast.runs.table_files import check_table, write_table
 
-    check_output(output)
+    check_table(output)
     check_output(plot)
     check_output(report)
     progress = ConsoleProgress(quiet)
@@ -60,7 +62,7 @@ def command(
             progress=progress,
         )
     if output is not None:
-        write_output(output, frame_to_csv(found.leaderboard))
+        write_table(output, found.leaderboard)
         progress.note(f"leaderboard: {output}")
     if plot is not None:
         from forecast.plots import to_png
@@ -83,8 +85,8 @@ def command(
         f"{summary['title']}, {', '.join(summary['target'])}: {summary['n_windows']:,} test windows, "
         f"{origins_span(summary)}, {steps_ahead(summary['horizon'])}"
     )
-    first, *others = leaderboard_tables(summary, TERMINAL, out.width)
+    first, *others = leaderboard_tables(summary, TERMINAL)
     for table in (replace(first, caption=title), *others):
-        out.print(rich_table(table, tight=True))
+        print_table(table, may_lack=dispensable_columns(summary))
     for note in reading_notes(summary):
         say(note)

@@ -8,20 +8,16 @@ from typing import Any
 from forecast.commands.compare.leaderboard import compared_metrics, with_spread
 from forecast.plots.tables import PAGE, Cell, Table, TableStyle, format_share
 
-# The width from which a terminal has room for the second column of errors and for the size.
-_WIDE = 100
-
 # What the terminal calls the references.
 _SHORT = {"persistence": "last", "seasonal-naive": "season"}
 
 
-def leaderboard_tables(summary: Mapping[str, Any], style: TableStyle = PAGE, width: int = 1000) -> list[Table]:
+def leaderboard_tables(summary: Mapping[str, Any], style: TableStyle = PAGE) -> list[Table]:
     """A table of all test windows and, where there are classical references, one of their windows.
 
     Args:
         summary: Of a comparison.
         style: How the surface writes tables.
-        width: Characters in a line of it.
     """
     references = ["rnn", "persistence", "seasonal-naive"]
     tables = [_table(summary, summary["models"], f"On all {summary['n_windows']:,} test windows", references, style)]
@@ -30,11 +26,13 @@ def leaderboard_tables(summary: Mapping[str, Any], style: TableStyle = PAGE, wid
         references = [name for name, line in lines.items() if line["kind"] == "classical"]
         caption = f"On the {n_windows:,} windows of the classical references"
         tables.append(_table(summary, lines, caption, references, style))
-    if width < _WIDE:
-        needed = {"MAE", summary["measure"]}
-        heads = {m.head(summary["unit"]) for m in compared_metrics().values() if m.name not in needed}
-        tables = [_without(table, heads | {"weights"}) for table in tables]
     return tables
+
+
+def dispensable_columns(summary: Mapping[str, Any]) -> list[str]:
+    """What a narrow terminal may leave out, the first of them first: the size, and errors that nothing is judged by."""
+    needed = {"MAE", summary["measure"]}
+    return ["weights", *(m.head(summary["unit"]) for m in compared_metrics().values() if m.name not in needed)]
 
 
 def _table(
@@ -63,12 +61,6 @@ def _table(
         cells += [Cell("" if weights is None else f"{weights:,}"), Cell("" if seconds is None else f"{seconds:.1f}")]
         table.rows.append(cells)
     return table
-
-
-def _without(table: Table, heads: set[str]) -> Table:
-    kept = [index for index, head in enumerate(table.columns) if head not in heads]
-    rows = [[row[index] for index in kept] for row in table.rows]
-    return Table(table.caption, [table.columns[index] for index in kept], rows, table.notes)
 
 
 def reading_notes(summary: Mapping[str, Any]) -> Iterator[str]:

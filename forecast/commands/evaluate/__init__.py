@@ -14,10 +14,10 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Score a run on its test span, or on new rows that come after those that it was trained on."""
-    from forecast.commands.console import ConsoleProgress, out, print_json, say
+    from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.evaluate.evaluate import evaluate
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
-    from forecast.commands.tables import lost_windows, scores
+    from forecast.commands.tables import print_scores, steps_ahead
     from forecast.runs.find import find
 
     requirements = [parse_requirement(text) for text in require_skill or ()]
@@ -28,7 +28,5 @@ def command(
         print_json(metrics)
     else:
         say(metrics["verdict"], strong=True)
-        out.print(scores(metrics, f"{found.name}: {metrics['n_windows']:,} windows, {metrics['horizon']} steps ahead"))
-        if lost := lost_windows(metrics):
-            say(lost)
+        print_scores(metrics, f"{found.name}: {metrics['n_windows']:,} windows, {steps_ahead(metrics['horizon'])}")
     demand_skill(requirements, metrics)

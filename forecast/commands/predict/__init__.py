@@ -13,7 +13,9 @@ from forecast.commands.options import AsJson, NewSource, Quiet, RunArgument, Run
 def command(
     run: RunArgument,
     source: NewSource = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the CSV here.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the forecast here, as .csv or .parquet.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the forecast into this PNG file.")] = None,
     paths: Annotated[
         int | None, typer.Option(min=1, max=10_000, help="Draw this many sample paths instead of the forecast.")
@@ -23,17 +25,21 @@ def command(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Forecast the steps after the last row: of the data that a run was trained on, or of new ones."""
-    from forecast.commands.console import ConsoleProgress, print_csv, print_json
-    from forecast.commands.predict.predict import age_in_steps, predict, predict_and_draw, sample_paths
+    """Forecast the steps after the last row: of the data that a run was trained on, or of new ones.
+
+    On a terminal it is shown as a table, in a pipe it is CSV.
+    """
+    from forecast.commands.console import ConsoleProgress, out, print_csv, print_json
+    from forecast.commands.predict.predict import age_in_steps, predict, predict_and_draw, print_forecast, sample_paths
     from forecast.data.panel import format_time
     from forecast.errors import ConfigError
     from forecast.runs.csv_tables import frame_to_csv, to_records
     from forecast.runs.files import check_output, write_output
     from forecast.runs.find import find
+    from forecast.runs.table_files import check_table, write_table
 
     progress = ConsoleProgress(quiet)
-    check_output(output)
+    check_table(output)
     check_output(plot)
     if plot is not None and paths is not None:
         raise ConfigError(
@@ -55,9 +61,11 @@ def command(
         newest = format_time(forecast["cutoff"].max())
         progress.warn(f"the newest row is of {newest}, {age:,} steps ago; the forecast follows that row")
     if output is not None:
-        write_output(output, frame_to_csv(forecast))
+        write_table(output, forecast)
         progress.note(f"forecast: {output}")
     if as_json:
         print_json(to_records(forecast))
+    elif output is None and paths is None and out.is_terminal:
+        print_forecast(forecast, found)
     elif output is None:
         print_csv(frame_to_csv(forecast))

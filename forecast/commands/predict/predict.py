@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from forecast.commands.console import say
+from forecast.commands.tables import TERMINAL, print_table
 from forecast.data.clock import Clock
 from forecast.errors import DataError, RunError, phrase, setting
 from forecast.model import forecasters, load_models, newest_paths
+from forecast.plots.style import Labels, with_unit
+from forecast.plots.tables import MOST_SERIES, MOST_STEPS, forecast_table
 from forecast.progress import NullProgress, Progress
 from forecast.requests import request_forecast
 from forecast.runs.find import find
@@ -103,6 +108,31 @@ def predict_and_draw(
     rows = request.newest.rows
     forecast = request.forecast(load_models(run, run.forecast_weights))
     return forecast, draw_forecasts(rows, forecast, run.config.network.model, run.config.data.lookback)
+
+
+def print_forecast(forecast: pd.DataFrame, run: Run) -> None:
+    """Print a forecast as a table for each series; of many series, and of many steps, the first ones.
+
+    Args:
+        forecast: ``unique_id, ds, cutoff`` and a column for each model and each end of an interval.
+        run: The run that made it.
+    """
+    clock, metrics = Clock(run.data["freq"]), run.metrics
+    labels = Labels("", "", metrics["unit"], clock.describe().removeprefix("1 "), metrics["model"], None)
+    names = forecast["unique_id"].unique()
+    for name in names[:MOST_SERIES]:
+        rows = forecast[forecast["unique_id"] == name]
+        cutoff = labels.format_time(rows["cutoff"].to_numpy()[0])
+        duration = labels.format_duration(len(rows)).removeprefix("1 ")
+        caption = f"{with_unit(name, metrics['unit'], longest=60)}: the next {duration} after {cutoff}"
+        table = replace(forecast_table(rows, name, labels, TERMINAL), caption=caption)
+        references = [head for head in table.columns[2:] if not head.endswith("interval")]
+        print_table(table, may_lack=references[::-1])
+    n_steps, everything = run.config.data.horizon, "; --output FILE writes all of them"
+    if n_steps > MOST_STEPS:
+        say(f"the first {MOST_STEPS} of {n_steps:,} steps{everything}")
+    if len(names) > MOST_SERIES:
+        say(f"the first {MOST_SERIES} of {len(names):,} series{everything}")
 
 
 def age_in_steps(forecast: pd.DataFrame, run: Run) -> int:

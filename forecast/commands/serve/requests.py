@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Required
 
 import pandas as pd
@@ -57,13 +58,14 @@ class RequestReader:
         """The table of a request's rows.
 
         Raises:
-            DataError: If it is not JSON, holds too many rows, a field that the run does not know, or a value that is
-                no finite number.
+            DataError: If it is not JSON, holds too many rows, a field twice or one that the run does not know, or a
+                value that is not a finite number.
         """
         try:
             rows = self._adapter.validate_json(body)["rows"]
         except ValidationError as error:
             raise self._refusal(error) from None
+        _refuse_repeated_fields(body)
         return pd.DataFrame.from_records(rows, columns=[name for name in self.columns if any(name in r for r in rows)])
 
     def schema(self) -> dict[str, Any]:
@@ -100,6 +102,27 @@ class RequestReader:
         if kind == "missing":
             return DataError(f"{where}: column {column} is missing.", fields)
         return DataError(f"{where}, column {column}: {reason}. {received}", "Write a missing value as null.")
+
+
+def _refuse_repeated_fields(body: bytes) -> None:
+    """Check that no object of a request that is valid otherwise has a field twice: which value is meant?
+
+    Raises:
+        DataError: If one has; names the row and the field.
+    """
+    n_rows = 0
+
+    def check(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal n_rows  # objects come in the order of their ends: row by row, and the body last
+        names = [name for name, _ in pairs]
+        is_body = isinstance(pairs[0][1], list)
+        n_rows += not is_body
+        if len(set(names)) < len(names):
+            where = "The body" if is_body else f"the table, row {n_rows}"
+            name = next(name for name in names if names.count(name) > 1)
+            raise DataError(f"{where}: {name!r} stands there twice.", "Give each field once.")
+
+    json.loads(body, object_pairs_hook=check)
 
 
 def _shorten(value: object) -> str:

@@ -15,7 +15,7 @@ from forecast.commands.options import Quiet, RunArgument, RunsDir
 
 def command(
     run: RunArgument,
-    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help="A CSV file, or - for standard input.")] = "-",
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A CSV file, or - for standard input.")] = "-",
     follow: Annotated[bool, typer.Option("--follow", help="Wait at the end of a file for it to grow.")] = False,
     history: Annotated[str | None, typer.Option(help="Rows that came before, for a stream that begins.")] = None,
     date_format: Annotated[
@@ -31,21 +31,22 @@ def command(
 ) -> None:
     """Forecast after each new row, remembering the rows before between calls."""
     from forecast.commands.console import ConsoleProgress, print_csv
+    from forecast.commands.stream.recent_rows import forget_state
     from forecast.commands.stream.stream import Stream, stream_rows
     from forecast.runs.csv_tables import frame_to_csv, to_records
     from forecast.runs.files import locked
-    from forecast.runs.find import find
+    from forecast.runs.find import STREAM_STATE, find
 
     progress = ConsoleProgress(quiet)
     trained = find(run, runs_dir=runs_dir)
-    state = state or trained.path.with_name(f"{trained.name}.stream.json")
+    state = state or trained.path.with_name(f"{trained.name}{STREAM_STATE}")
     has_header = False
     with (
         locked(state.with_name(f".{state.name}.lock"), f"The stream {state}", "name another state with --state"),
         progress.stopping_on_signals(),
     ):
         if restart:
-            state.unlink(missing_ok=True)
+            forget_state(state)
         stream = Stream(trained, state)
         if history is not None:
             stream.remember(history)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from forecast.data.clock import LONGEST_CLOSURE, Clock, Times
 from forecast.data.newest import count_measured
 from forecast.data.panel import Floats
-from forecast.errors import DataError, RunError, phrase
+from forecast.errors import DataError, RunError, phrase, setting
 from forecast.models.cells import CELLS
 from forecast.runs.files import read_within, write_atomically
 from forecast.runs.run import Run
@@ -26,6 +27,9 @@ from forecast.runs.run import Run
 States = Mapping[str, tuple[NDArray[np.float32], ...]]
 
 RESTART = phrase("--restart", "a new Stream")
+
+# How the file begins.
+_BEGIN = b'{"schema":'
 
 # Bytes of a number or a time in the file, at most.
 _NUMBER_BYTES = 40
@@ -64,6 +68,7 @@ class RecentRows:
             return replace(self, times=np.array([time]), values=values[None])
         if time <= self.times[-1]:
             return self._with_measurements(time, values)
+        check_slot(time, self.times[-1], clock)
         expected = clock.future(self.times[-1], 1)[0]
         absent = int(np.diff(clock.ordinals(np.array([self.times[-1], time])))[0]) - 1
         if clock.unit == "B" and 0 <= absent <= LONGEST_CLOSURE:  # a holiday
@@ -91,6 +96,33 @@ class RecentRows:
             f"The row of {pd.Timestamp(time)} comes too late: the newest is of {pd.Timestamp(newest)}, "
             "and other values were seen for that time, or none.",
             f"Send each row once, in order of time; a correction of the past needs {RESTART}.",
+        )
+
+
+def check_slot(time: np.datetime64, known: np.datetime64, clock: Clock) -> None:
+    """Check that a time is on a clock of fixed steps or of business days.
+
+    Args:
+        time: The time.
+        known: A time that is.
+        clock: The clock.
+
+    Raises:
+        DataError: If it is not; names the nearest slot.
+    """
+    nearest = time
+    if clock.unit == "B":
+        day = time.astype("datetime64[D]")
+        if not np.is_busday(day):
+            saturday = np.is_busday(day - 1)
+            nearest = np.busday_offset(day, 0, roll="preceding" if saturday else "following")
+    elif clock.unit not in ("M", "Q", "Y"):
+        nearest = known + clock.step * round((time - known) / clock.step)
+    if nearest != time:
+        raise DataError(
+            f"The row of {pd.Timestamp(time)} is not on the clock of {clock.describe()}: the nearest slot is "
+            f"{pd.Timestamp(nearest)}.",
+            "Send it with the time of its slot.",
         )
 
 
@@ -141,13 +173,35 @@ def read_state(path: Path, run: Run, most_rows: int, n_columns: int) -> dict[str
             )
             for series_id, rows in saved.tails.items()
         }
+        if not all(_ascend(rows.times) for rows in recent.values()):
+            raise ValueError
     except RunError as error:
         raise RunError(error.args[0], restart) from None
     except ValueError:
-        raise RunError(f"{path} is no state of a stream, or is damaged.", restart) from None
+        raise RunError(f"{path} is not a state of a stream, or is damaged.", restart) from None
     if saved.weights != _weights_hash(run) or not set(recent) <= set(run.data["series_ids"]):
         raise RunError(f"{path} is the state of another training than {run.name}.", restart)
     return recent
+
+
+def _ascend(times: Times) -> bool:
+    return bool(not np.isnat(times).any() and (np.diff(times) > np.timedelta64(0)).all())
+
+
+def forget_state(path: Path) -> None:
+    """Delete the file that `write_state` wrote, be it damaged.
+
+    Raises:
+        RunError: If it is another file; that stays.
+    """
+    if not os.path.lexists(path):
+        return
+    with suppress(OSError), open(path, "rb") as file:
+        begin = file.read(len(_BEGIN))
+        if begin == _BEGIN[: len(begin)]:
+            path.unlink()
+            return
+    raise RunError(f"{path} is not the state of a stream, so it is not deleted.", f"Name another {setting('state')}.")
 
 
 def _weights_hash(run: Run) -> str:

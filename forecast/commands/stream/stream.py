@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.commands.stream.recent_rows import RESTART, RecentRows, read_state, write_state
+from forecast.commands.stream.recent_rows import RESTART, RecentRows, check_slot, read_state, write_state
 from forecast.data.clock import Clock
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, arrange
 from forecast.data.windows import Forecaster, Ints
-from forecast.errors import DataError, RunError
+from forecast.errors import DataError, RunError, quote
 from forecast.model import Model, forecasters, load_models, newest_forecast
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
-from forecast.runs.rows import far_rows, no_number, read_options
+from forecast.runs.rows import far_rows, read_options, refuse_no_numbers
 from forecast.runs.run import Run
 from forecast.sources.from_table import dialect_of
 from forecast.sources.infer_clock import snap
@@ -48,8 +49,9 @@ class Stream:
         state: A file that keeps the recent rows and states between calls; None keeps them in memory.
         runs_dir: Where runs live.
 
-    ``refused`` says why the last row got no forecast, one sentence for each series of the window. ``warnings`` say
-    where the recent rows have come to lie far from those of the training; each once, until they no longer do.
+    ``refused`` says why the last row got no forecast, one sentence for each series of the window; ``passed_over``
+    counts the rows that were there already. ``warnings`` say where the recent rows have come to lie far from those of
+    the training; each once, until they no longer do.
 
     Raises:
         RunError: If the file is damaged, or belongs to another training.
@@ -64,6 +66,7 @@ class Stream:
         self.carries_states = network.stateful and network.segment == 1 and network.normalise == "none"
         self.refused: tuple[str, ...] = ()
         self.warnings: tuple[str, ...] = ()
+        self.passed_over = 0
         self._options = read_options(self.run)
         self._scaler, self._intervals = self.run.scaler, intervals_of(self.run, "end")
         self._most_rows = max(data.lookback, data.season) + data.longest_fill + (data.horizon if data.known else 0)
@@ -98,9 +101,7 @@ class Stream:
                 f"Column {missing[0]!r} is missing; the run {self.run.name} takes {listed}.",
                 "Give every column, NaN for what was not measured.",
             )
-        row = np.array([np.nan if values[name] is None else values[name] for name in self.columns], np.float64)
-        if np.isinf(row).any():
-            raise DataError(f"Column {self.columns[int(np.argmax(np.isinf(row)))]!r} is infinite.", "Give a number.")
+        row = np.array([_to_number(name, values[name]) for name in self.columns])
         return self.push_row(_to_datetime64(time), row, self.check_series(series_id))
 
     def push_row(self, time: np.datetime64, row: Floats, series_id: str, forecast: bool = True) -> pd.DataFrame | None:
@@ -112,7 +113,10 @@ class Stream:
         # A source that is read again from its beginning repeats rows that were dropped long ago.
         dropped = len(before.times) > 0 and time < before.times[0] and series_id not in self._pushed
         if dropped or before.contains(time, row):
+            self.passed_over += 1
             return None
+        if not len(before.times) and len(self.series_ids) == 1:
+            check_slot(time, np.datetime64(self.run.data["last"], "us"), self.clock)
         after = before.append(time, row, self.clock, self._most_rows)
         result = None
         if forecast or self.carries_states:
@@ -125,10 +129,8 @@ class Stream:
                     # As they stood when the run was made: they do not adapt to the stream.
                     intervals = None if self._intervals is None else self._intervals.of_series(order)
                     result = newest_forecast(newest, models, data.season, intervals)
-            if result is not None and not np.isfinite(result.drop(columns=["unique_id", "ds", "cutoff"])).all(
-                axis=None
-            ):
-                raise no_number(self.run)
+            if result is not None:
+                refuse_no_numbers(self.run, result.select_dtypes("float").to_numpy())
             self.refused = newest.refused
             self._warn_of_far_rows(panel, series_id)
         self._recent[series_id] = after
@@ -155,6 +157,7 @@ class Stream:
             first = after_gap if self.carries_states else max(after_gap, rows.stop - self._most_rows)
             for row in range(first, rows.stop):
                 self.push_row(panel.times[row], picked.values[row], series_id, forecast=False)
+        self.passed_over = 0
         self._pushed.clear()  # what is pushed next may begin before the end of the history
 
     def newest(self, series_id: str | None = None) -> pd.Timestamp | None:
@@ -258,6 +261,9 @@ def stream_rows(
         date_format: How the time is written; None infers it from each line, or takes what the run was given.
         progress: Receives a warning where rows get no forecast.
 
+    A row that was there already is passed over, told at the next pause; so is a last line without an end, unless the
+    source is a file that nobody is waiting for.
+
     Raises:
         DataError: If a line cannot be read or is not the next row; the rows before it are saved.
     """
@@ -269,9 +275,10 @@ def stream_rows(
     reader: LineReader | None = None
     had_forecast, number = True, 0
     try:
-        for line in lines_of(source, follow):
+        for line in lines_of(source, follow, partial(_tell_unfinished, progress, label)):
             if line is None:
                 stream.save()
+                _tell_passed_over(progress, stream)
                 continue
             number += 1
             text = _decode(line, options.encoding or "utf-8", f"{label}, line {number}")
@@ -283,6 +290,7 @@ def stream_rows(
                 continue
             row = reader.read(text, number)
             try:
+                check_slot(row.time, row.time, stream.clock)  # a weekend, which would become a Friday
                 time = snap(np.array([row.time]), np.zeros(1, np.int64), stream.clock).times[0]
                 forecast = stream.push_row(time, row.values, stream.check_series(row.series if several else None))
             except DataError as error:
@@ -295,8 +303,20 @@ def stream_rows(
             elif stream.refused and had_forecast:
                 progress.warn(f"no forecast yet: {stream.refused[0]}")
             had_forecast = forecast is not None
+        _tell_passed_over(progress, stream)
     finally:
         stream.save()
+
+
+def _tell_passed_over(progress: Progress, stream: Stream) -> None:
+    if stream.passed_over:
+        rows = "1 row was" if stream.passed_over == 1 else f"{stream.passed_over:,} rows were"
+        progress.note(f"{rows} there already, and passed over")
+        stream.passed_over = 0
+
+
+def _tell_unfinished(progress: Progress, label: str, line: bytes) -> None:
+    progress.warn(f"{label} ends within a line, which is not used: {quote(line.decode(errors='replace'))}")
 
 
 def _decode(line: bytes, encoding: str, where: str) -> str:
@@ -306,9 +326,33 @@ def _decode(line: bytes, encoding: str, where: str) -> str:
         raise DataError(f"{where}: cannot be read as {encoding}: {error}.", "Send text in UTF-8.") from None
 
 
+def _to_number(column: str, value: Any) -> float:
+    """A value of a row as a number; NaN where it is missing.
+
+    Raises:
+        DataError: If it is text or anything else that is not a number, or infinite.
+    """
+    if value is None or value is pd.NA:
+        return np.nan
+    if isinstance(value, (str, bytes)) or not np.isscalar(value) or not isinstance(value, SupportsFloat):
+        raise DataError(f"Column {column!r} is {quote(value)}, which is not a number.", "Give a number, or None.")
+    number = float(value)
+    if np.isinf(number):
+        raise DataError(f"Column {column!r} is infinite.", "Give a number, or None.")
+    return number
+
+
 def _to_datetime64(time: Any) -> np.datetime64:
-    """A timestamp as the rows have them: without a zone, in UTC where it had one."""
-    stamp = pd.Timestamp(time)
+    """A timestamp as the rows have them: without a zone, in UTC where it had one.
+
+    Raises:
+        DataError: If it is not a time; a number could be one of several.
+    """
+    stamp = None
+    with suppress(ValueError, TypeError):
+        stamp = None if isinstance(time, (int, float, np.number)) else pd.Timestamp(time)
+    if stamp is None or pd.isna(stamp):
+        raise DataError(f"{quote(time)} is not a time.", "Give a timestamp, or text such as 2024-01-31 13:00.")
     return (stamp if stamp.tz is None else stamp.tz_convert(None)).to_datetime64().astype("datetime64[us]")
 
 

@@ -27,9 +27,9 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Train a network and a vanilla RNN, judge both on the test span, forecast the future, and draw it all."""
-    from forecast.commands.console import ConsoleProgress, out, print_json, say
+    from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
-    from forecast.commands.tables import lost_windows, scores, steps_ahead
+    from forecast.commands.tables import print_scores, steps_ahead
     from forecast.commands.train import train
     from forecast.errors import ConfigError
     from forecast.models.catalogue import configure, references_of
@@ -72,9 +72,7 @@ def command(
         f"{trained.manifest['title']}, {', '.join(trained.config.data.target)}: {metrics['n_windows']:,} test windows "
         f"from {trained.data['test_from'][:10]}, {steps_ahead(metrics['horizon'])}"
     )
-    out.print(scores(metrics, title))
-    if lost := lost_windows(metrics):
-        say(lost)
+    print_scores(metrics, title)
     say(f"run: {trained.path}")
     say(f"report: {trained.report}")
     say(f"plots: {trained.path / 'plots'}")

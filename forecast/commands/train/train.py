@@ -82,7 +82,8 @@ def train(
     name = run if run is not None else _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
-        writer.begin(_first_manifest(source, panel, warnings, command), resolved, overwrite)
+        for name in writer.begin(_first_manifest(source, panel, warnings, command), resolved, overwrite):
+            progress.note(f"{writer.path / name} is not a file of the run, and stays")
         del panel  # it may hold many columns that the run does not use
         with _cleaning_up(writer, progress):
             return _train_run(prepared, writer, progress)

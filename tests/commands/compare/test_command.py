@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import matplotlib.image
 import pandas as pd
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from forecast.cli import build_program
-from forecast.commands.compare.tables import leaderboard_tables
-from forecast.commands.tables import TERMINAL, rich_table
+from forecast.commands.compare.tables import dispensable_columns, leaderboard_tables
+from forecast.commands.tables import TERMINAL, print_table
 from forecast.models.catalogue import COMPARED, MODELS
 
 TINY = [f"--{name}" for name in ("units=8", "epochs=1", "batch-size=16", "lookback=6", "horizon=3")]
@@ -46,20 +48,22 @@ def test_help_names_the_default_models() -> None:
         assert flag not in done.stdout
 
 
-@pytest.mark.parametrize("width", [80, 120])
-def test_the_leaderboard_fits_the_terminal(width: int) -> None:
-    from rich.console import Console
-
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_leaderboard_fits_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = dict.fromkeys(("validation", "mae", "rmse", "mase"), 0.12345)
     spread = {f"{name}_spread": 0.0123 for name in scores}
     line = scores | spread | {"kind": "network", "parameters": 12345, "seconds": 12.3}
     line |= {"skill": {"rnn": 0.1, "persistence": -1.234, "seasonal-naive": None}}
     summary = {"unit": "°C", "measure": "MAE", "chosen": "stacked-lstm", "classical": None, "n_windows": 9}
-    (board,) = leaderboard_tables(summary | {"models": {"stacked-lstm": line, "rnn": line}}, TERMINAL, width)
-    console = Console(width=width, record=True)
-    console.print(rich_table(board, tight=True))
-    text = console.export_text()
+    (board,) = leaderboard_tables(summary | {"models": {"stacked-lstm": line, "rnn": line}}, TERMINAL)
+    console = Console(width=width, file=io.StringIO())
+    for module in ("tables", "console"):
+        monkeypatch.setattr(f"forecast.commands.{module}.out", console)
+    print_table(board, dispensable_columns(summary))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(len(line) <= width for line in text.splitlines())
     assert "0.1235 ± 0.012" in text
     assert "…" not in text
-    assert ("weights" in text) == (width > 100)
+    assert ("12,345" in text) == (width > 100)
+    assert ("no room for: weights" in text) == (width < 100)
     assert "-123.4%" in text

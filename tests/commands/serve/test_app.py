@@ -74,6 +74,15 @@ ROW = {"ds": "2020-01-01", "y": 1.0}
         ({"rows": [ROW | {"rain": 1}]}, "the table, row 1: the run months knows no column 'rain'."),
         ({"rows": [ROW | {"y": "1"}]}, "the table, row 1, column 'y': must be a valid number. Received: '1'."),
         ({"rows": [ROW | {"y": True}]}, "the table, row 1, column 'y': must be a valid number. Received: True."),
+        (
+            b'{"rows": [{"ds": "2020-01-01", "y": 1}, {"ds": "2020-02-01", "y": 1, "y": 2}]}',
+            "row 2: 'y' stands there twice.",
+        ),
+        (b'{"rows": [{"ds": "2020-01-01", "ds": "2020-01-01", "y": 1}]}', "row 1: 'ds' stands there twice."),
+        (
+            b'{"rows": [{"ds": "2020-01-01", "y": 1}], "rows": [{"ds": "2020-01-01"}]}',
+            "body: 'rows' stands there twice.",
+        ),
         ({"rows": [ROW | {"ds": 5}]}, "the table, row 1, column 'ds': must be a valid string. Received: 5."),
     ],
 )

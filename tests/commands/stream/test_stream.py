@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 import forecast
 from forecast import Run, Settings, Stream
+from forecast.commands.stream.recent_rows import forget_state
 from forecast.commands.stream.stream import stream_rows
 from forecast.errors import DataError, RunError
 from recording import RecordingProgress
@@ -124,6 +127,13 @@ def test_a_refused_row_changes_nothing(name: str, runs: dict[str, Run], rows: pd
         (off, {"y": 1.0}, "is not on the clock"),
         (rows["ds"][30], {"z": 1.0}, "Column 'y' is missing"),
         (rows["ds"][30], {"y": np.inf}, "is infinite"),
+        (rows["ds"][30], {"y": "warm"}, "is 'warm', which is not a number"),
+        (rows["ds"][30], {"y": "1.5"}, "is '1.5', which is not a number"),
+        (rows["ds"][30], {"y": [1.0]}, "which is not a number"),
+        (pd.NaT, {"y": 1.0}, "'NaT' is not a time"),
+        ("soon", {"y": 1.0}, "'soon' is not a time"),
+        (20240101, {"y": 1.0}, "'20240101' is not a time"),
+        (None, {"y": 1.0}, "'None' is not a time"),
     ):
         with pytest.raises(DataError, match=said):
             stream.push(time, values)
@@ -191,6 +201,9 @@ def test_series_grow_side_by_side(runs: dict[str, Run], three: pd.DataFrame) -> 
         lambda text: text.replace('"schema": 1', '"schema": 9'),
         lambda text: text.replace('"values": [[', '"values": [[0.0, '),
         lambda text: text.replace('"times": ["', '"times": ["yesterday'),
+        lambda text: text.replace('"times": ["2003', '"times": ["2013'),
+        lambda text: re.sub('"times": \\["[^"]*"', '"times": ["NaT"', text),
+        lambda text: re.sub('"times": \\[("[^"]*"), "[^"]*"', r'"times": [\1, \1', text),
         lambda text: "[]",
         lambda text: text.replace('"weights"', '"waits"'),
     ],
@@ -203,7 +216,7 @@ def test_a_damaged_state_is_refused(
     pushed(stream, rows[:10])
     stream.save()
     path.write_text(harm(path.read_text()))
-    with pytest.raises(RunError, match="is no state of a stream, or is damaged"):
+    with pytest.raises(RunError, match="is not a state of a stream, or is damaged"):
         Stream(runs["carried"], path)
 
 
@@ -236,8 +249,7 @@ def test_lines_are_read_as_they_come_and_saved(
     text = rows.to_csv(index=False).encode()
     state = tmp_path / "state.json"
 
-    def dripping(path: str, follow: bool) -> Iterator[bytes | None]:
-        del path, follow
+    def dripping(*_: object) -> Iterator[bytes | None]:
         for line in text.splitlines():
             yield line
             yield None
@@ -281,6 +293,113 @@ def test_a_bad_line_is_named_and_the_rows_before_are_kept(
     assert said in refused.value.message
     assert refused.value.advice
     assert Stream(runs["window"], state).newest() == rows["ds"].iloc[-1]
+
+
+HOURS = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=120, freq="h"), "y": np.arange(120.0) % 24})
+DAYS = pd.DataFrame({"ds": pd.bdate_range("2024-01-01", periods=120), "y": np.arange(120.0) % 5})
+
+
+@pytest.fixture(scope="module")
+def clocks(tiny: Callable[..., Settings], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """Runs on hours and on business days."""
+    folder = tmp_path_factory.mktemp("clocks")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {})
+        patch.setattr("forecast.plots.run_report.report_page", lambda _: "")
+        few = tiny(epochs=1, baseline=False, model="rnn")
+        return {
+            name: forecast.train(frame, few, run=name, runs_dir=folder)
+            for name, frame in (("hours", HOURS), ("days", DAYS))
+        }
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "time", "nearest"),
+    [
+        ("hours", 0, "2024-01-06 00:07", "2024-01-06 00:00"),  # the first row of a stream
+        ("hours", 9, "2024-01-01 09:40", "2024-01-01 10:00"),
+        ("hours", 9, "2024-01-01 11:01", "2024-01-01 11:00"),
+        ("hours", 9, "2024-03-01 11:00:01", "2024-03-01 11:00"),
+        ("days", 0, "2024-06-15", "2024-06-14"),  # a Saturday
+        ("days", 5, "2024-01-07", "2024-01-08"),  # a Sunday
+    ],
+)
+def test_a_stamp_off_the_clock_is_refused_with_the_nearest_slot(
+    name: str, before: int, time: str, nearest: str, clocks: dict[str, Run], tmp_path: Path
+) -> None:
+    run, frame = clocks[name], HOURS if name == "hours" else DAYS
+    stream = Stream(run)
+    pushed(stream, frame[:before])
+    with pytest.raises(DataError, match=r"not on the clock of .*: the nearest slot is " + nearest):
+        stream.push(time, {"y": 1.0})
+    path = tmp_path / "rows.csv"
+    path.write_text(frame[:before].to_csv(index=False) + f"{time},1.0\n")
+    with pytest.raises(DataError, match=rf"rows.csv, line {before + 2}: .*nearest slot is {nearest}"):
+        list(stream_rows(Stream(run), str(path)))
+
+
+@pytest.mark.parametrize("unfinished", ["2006-09-01,1", "2006-09-01", "20"])
+def test_an_unfinished_last_line_of_a_pipe_is_not_used(
+    unfinished: str, runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as pipe:
+        pipe.write(rows.to_csv(index=False).encode() + unfinished.encode())
+    with os.fdopen(reading, "r") as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        stream, progress = Stream(runs["window"], tmp_path / "state.json"), RecordingProgress()
+        assert len(list(stream_rows(stream, progress=progress))) == N - 5
+    assert stream.newest() == rows["ds"].iloc[-1]
+    assert progress.warnings[-1] == f"standard input ends within a line, which is not used: '{unfinished}'"
+
+
+def test_a_growing_file_is_used_line_by_whole_line(
+    runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, parts = tmp_path / "rows.csv", iter(["006-09-", "01,2", "1.5", None, "\n"])
+    path.write_text(rows.to_csv(index=False) + "2")
+    stream = Stream(runs["window"])
+
+    def write_more(seconds: float) -> None:
+        del seconds
+        if (part := next(parts)) is None:
+            assert stream.newest() == rows["ds"].iloc[-1]
+        else:
+            path.open("a").write(part)
+
+    monkeypatch.setattr("time.sleep", write_more)
+    for number, _ in enumerate(stream_rows(stream, str(path), follow=True), 1):
+        if number == N - 4:
+            break
+    assert stream.newest() == pd.Timestamp("2006-09-01")
+    assert stream._recent[""].values[-1].tolist() == [21.5]
+
+
+def test_what_is_passed_over_is_told(runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path) -> None:
+    path, progress = tmp_path / "rows.csv", RecordingProgress()
+    rows.to_csv(path, index=False)
+    for _ in range(2):
+        list(stream_rows(Stream(runs["window"], tmp_path / "state.json"), str(path), progress=progress))
+    assert progress.notes == [f"{N} rows were there already, and passed over"]
+
+
+def test_forgetting_deletes_nothing_but_a_state(runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    stream = Stream(runs["window"], path)
+    pushed(stream, rows[:10])
+    stream.save()
+    forget_state(path)
+    assert not path.exists()
+    forget_state(path)  # nothing is there
+    path.write_text('{"schema": 1, "wei')  # damaged
+    forget_state(path)
+    mine, folder = tmp_path / "mine.csv", tmp_path / "folder"
+    mine.write_text("time,y\n")
+    folder.mkdir()
+    for other in (mine, folder):
+        with pytest.raises(RunError, match="is not the state of a stream"):
+            forget_state(other)
+        assert other.exists()
 
 
 def test_another_header_is_refused(runs: dict[str, Run], tmp_path: Path) -> None:

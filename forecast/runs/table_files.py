@@ -1,0 +1,48 @@
+"""Tables in files that the user names, as CSV or Parquet by how the name ends."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forecast.errors import ConfigError
+from forecast.runs.csv_tables import frame_to_csv
+from forecast.runs.files import check_output, write_output
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def _frame_to_parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+# How a table is written into a file whose name ends so.
+_WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {".csv": frame_to_csv, ".parquet": _frame_to_parquet}
+
+
+def check_table(path: Path | None) -> None:
+    """Check, before the work is done, that a table can be written into a file.
+
+    Raises:
+        ConfigError: If its name ends otherwise than in .csv or .parquet; a pipe or a device may be called anything.
+        MachineError: If it cannot be written.
+    """
+    if path is not None and path.suffix.lower() not in _WRITERS and (path.is_file() or not path.exists()):
+        raise ConfigError(
+            f"{path} is neither a .csv nor a .parquet file.", f"Name it {path.name}.csv or {path.name}.parquet."
+        )
+    check_output(path)
+
+
+def write_table(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table into a file, whole or not at all; a pipe or a device gets CSV.
+
+    Raises:
+        MachineError: If it cannot be written.
+    """
+    write_output(path, _WRITERS.get(path.suffix.lower(), frame_to_csv)(frame))

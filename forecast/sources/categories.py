@@ -1,0 +1,104 @@
+"""Columns of few words, as columns of 0 and 1: one for each word, named ``sky=fog``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from forecast.data.panel import Floats
+from forecast.errors import quote
+from forecast.tables.columns import MOST_WORDS
+from forecast.tables.input import Notation
+from forecast.tables.notation import is_missing
+
+# In fewer rows for each word, words are names of rows rather than states that come back.
+_FEWEST_ROWS = 4
+
+
+@dataclass(frozen=True)
+class Categories:
+    """Columns of words, of R rows.
+
+    Args:
+        names: K names such as ``sky=fog``.
+        values: 1 where the column holds the word, else 0: float64 [R, K].
+        notation: Which words each column is read as.
+        left_out: Columns of words that are not read, and why.
+        notes: What was inferred, one sentence each.
+        warnings: What could not be told, one counted sentence each.
+    """
+
+    names: tuple[str, ...]
+    values: Floats
+    notation: tuple[Notation, ...]
+    left_out: dict[str, str]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def read_categories(
+    texts: Mapping[str, pa.DictionaryArray], series: NDArray[np.int64], known: Mapping[str, Notation]
+) -> Categories:
+    """The indicators of columns of words.
+
+    Args:
+        texts: Columns of words by name, [R].
+        series: The number of the series of each row, [R]; a column that says no more than these is left out.
+        known: The words that were read of the columns before, in other rows; other words are then 0 in all of them.
+    """
+    names: list[str] = []
+    values: list[Floats] = []
+    notation, left_out, notes, warnings = [], {}, [], []
+    for name, cells in texts.items():
+        dictionary, codes = cells.dictionary, cells.indices.to_numpy(zero_copy_only=False)
+        missing = is_missing(dictionary)
+        present = np.unique(codes)
+        found = sorted({dictionary[int(code)].as_py() for code in present if not missing[code]})
+        if name in known and known[name].words:
+            words = known[name].words
+            if new := [word for word in found if word not in words]:
+                n_rows = int(np.isin(codes, [i for i, word in enumerate(dictionary.to_pylist()) if word in new]).sum())
+                warnings.append(
+                    f"{quote(name)}: {', '.join(map(quote, new[:5]))} in {n_rows:,} row(s) was not seen before: "
+                    "0 in all of its columns."
+                )
+        else:
+            if why := _is_no_category(found, codes, series):
+                left_out[name] = why
+                continue
+            words = tuple(found)
+        notes.append(
+            f"{quote(name)} holds {len(words)} words, each read as a column of 0 and 1: {_listed(name, words)}."
+        )
+        if n_missing := int(missing[codes].sum()):
+            warnings.append(f"{quote(name)}: {n_missing:,} empty cell(s) are 0 in all of its columns.")
+        at = dictionary.to_pylist()
+        for word in words:
+            names.append(f"{name}={word}")
+            values.append(np.isin(codes, [i for i, other in enumerate(at) if other == word]).astype(np.float64))
+        left_out[name] = f"It holds words, which are read as {_listed(name, words)}."
+        notation.append(Notation(name, words=words))
+    stacked = np.column_stack(values) if values else np.zeros((len(series), 0))
+    return Categories(tuple(names), stacked, tuple(notation), left_out, tuple(notes), tuple(warnings))
+
+
+def _listed(name: str, words: tuple[str, ...]) -> str:
+    return ", ".join(quote(f"{name}={word}") for word in words[:4]) + " …" * (len(words) > 4)
+
+
+def _is_no_category(words: list[str], codes: NDArray[np.int64], series: NDArray[np.int64]) -> str:
+    """Why a column of these words is no category; empty where it is one."""
+    if len(words) > MOST_WORDS:
+        return f"It holds {len(words):,} different words, more than {MOST_WORDS}."
+    if len(words) < 2:
+        return "It holds the same word in all rows."
+    n_series, n_pairs = int(series.max()) + 1, len(np.unique(series * (codes.max() + 1) + codes))
+    if n_series == n_pairs == len(words):
+        return "It says which series a row belongs to, and no more."
+    if len(words) * _FEWEST_ROWS > (len(codes) if n_pairs > n_series else n_series * _FEWEST_ROWS):
+        return f"It holds {len(words)} words in {len(codes)} rows: too few rows for each."
+    return ""
