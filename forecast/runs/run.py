@@ -118,12 +118,9 @@ class Run:
         Raises:
             RunError: If it is damaged, or its columns are not those that the configuration names.
         """
-        from forecast.data.prepare import count_targets
-
         scaler = scaler_from_json(self._read("scaler.json", LARGEST_DOCUMENT), self.path / "scaler.json")
-        data, series = self.config.data, self.shape.series
-        columns = count_targets(data) + len(data.covariates) + len(data.known)
-        if scaler.mean.shape != (series, columns):
+        if scaler.mean.shape != self._series_and_columns:
+            series, columns = self._series_and_columns
             raise RunError(
                 f"The scaler of {self.path} is of {scaler.mean.shape[0]} series and {scaler.mean.shape[1]} columns, "
                 f"where the run has {series} and {columns}.",
@@ -143,7 +140,7 @@ class Run:
 
         if RANGES not in self.manifest["files"]:
             return TrainingRanges.from_scaler(self.scaler)
-        spec = ArraySpec("<f8", self.scaler.mean.shape)
+        spec = ArraySpec("<f8", self._series_and_columns)
         names = [part.name for part in fields(TrainingRanges)]
         arrays = self.arrays(RANGES, dict.fromkeys(names, spec))
         if missing := set(names) - arrays.keys():
@@ -168,6 +165,12 @@ class Run:
             known=len(data.known) + (len(calendar_names(Clock(facts["freq"]))) if data.calendar else 0),
             series=len(facts["series_ids"]) * len(data.target) // n_targets,
         )
+
+    @property
+    def _series_and_columns(self) -> tuple[int, int]:
+        """S and C: independent channels count as series."""
+        shape, data = self.shape, self.config.data
+        return shape.series, shape.targets + len(data.covariates) + len(data.known)
 
     @property
     def forecast(self) -> pd.DataFrame:
