@@ -6,7 +6,6 @@ import os
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config import ReadOptions, parse_missing
@@ -45,8 +44,9 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
     if source is not None:
         raise DataError(
             f"The source given does not hold the rows that {run.name} was trained on: {panel.n_rows:,} rows from "
-            f"{panel.times.min()} on, where the run had {run.manifest['data']['rows']:,} from "
-            f"{run.manifest['data']['first']} on, or the same with other values or columns.",
+            f"{panel.clock.format(panel.times.min())} on, where the run had {run.manifest['data']['rows']:,} from "
+            f"{run.clock.format(np.datetime64(run.manifest['data']['first']))} on, or the same with other values or "
+            "columns.",
             "Give the rows as they were.",
         )
     raise DataError(
@@ -61,13 +61,13 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
     Raises:
         DataError: If there are none, or the rows are beyond all numbers.
     """
-    fitted_until = pd.Timestamp(run.data["test_from"])
+    fitted_until, clock = np.datetime64(run.data["test_from"]), run.clock
     refuse_no_numbers(run, rows.scaled)
-    windows = windows_of(rows, rows.panel.times >= fitted_until.to_datetime64(), run.config.data)
+    windows = windows_of(rows, rows.panel.times >= fitted_until, run.config.data)
     if not len(windows):
         raise DataError(
-            f"There is no window to score: the rows end at {pd.Timestamp(rows.panel.times.max())}, and those before "
-            f"{fitted_until} were trained on. A window needs {run.config.data.lookback} rows before and "
+            f"There is no window to score: the rows end at {clock.format(rows.panel.times.max())}, and those before "
+            f"{clock.format(fitted_until)} were trained on. A window needs {run.config.data.lookback} rows before and "
             f"{run.config.data.horizon} after its cut-off."
         )
     return windows
@@ -92,12 +92,18 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
     extra = [name for name in panel.columns if name not in run.data["columns"]]
     if extra:
         progress.warn(f"{len(extra)} columns that the run does not know were passed over: {', '.join(extra)}")
-    freq = run.data["freq"]
+    freq, tz = run.clock.freq, run.clock.tz
     if panel.clock.freq != freq:
         raise DataError(
             f"The clock of the rows is {panel.clock.freq}; the run {run.name} was trained on {freq}.",
             f"Bring the rows onto the clock {freq}, or train a run on theirs.",
         )
+    if panel.clock.is_zoned and tz is None and "tz" in run.data:
+        raise DataError(
+            f"The times have the zone {panel.clock.tz}; the rows that {run.name} was trained on had none.",
+            "Give local times, without an offset.",
+        )
+    panel = replace(panel, clock=run.clock)
     trained_ids = run.data["series_ids"]
     if panel.n_series == len(trained_ids) == 1:  # a lone series may carry another name in another file
         panel = replace(panel, series_ids=tuple(trained_ids))
