@@ -154,10 +154,13 @@ def _read_column(table: Table, name: str, date_format: str | None) -> TimeColumn
     column = table[name]
     if is_timestamps(column):
         refuse_far(column, lambda row: table.cell(row, name))
-        zoned = name in table.zoned
+        zone = table.zones.get(name)
         whole = bool((column == column.astype("datetime64[D]")).all())
-        note = f"Time: column {quote(name)}{' in UTC' * (zoned and not whole)}."
-        return TimeColumn(column, used=frozenset((name,)), zoned=zoned, whole_days=whole, notes=(note,))
+        whole = whole and zone is None
+        note = f"Time: column {quote(name)}."
+        return TimeColumn(
+            column, used=frozenset((name,)), zoned=zone is not None, zone=zone, whole_days=whole, notes=(note,)
+        )
     cells = Cells(pc.ascii_trim_whitespace(as_text(column)), table, f"column {quote(name)}")
     found = read_cells(cells, date_format)
     note = f"Time: column {quote(name)}, written as {found.form}."

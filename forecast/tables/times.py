@@ -24,7 +24,6 @@ from forecast.tables.calendar import (
     refuse_where,
     time_of_day,
 )
-from forecast.tables.input import Input
 from forecast.tables.monthnames import MONTHS, WEEKDAYS
 from forecast.tables.table import Bools, Column, Ints, Table, Times, as_text
 from forecast.tables.timeforms import (
@@ -41,6 +40,7 @@ from forecast.tables.timeforms import (
     tidied,
     with_any_clock,
 )
+from forecast.tables.zone_rules import zone_of_offsets
 
 _SAMPLE = 60
 _NUMERAL = r"^(?P<w>\d{1,19})(?:[.,](?P<f>\d*))?$"
@@ -70,6 +70,7 @@ class TimeColumn:
         form: How they are written, such as ``YYYY-MM-DD``.
         used: Names of the columns they were made from, or that repeat them.
         zoned: Whether the table gave their offset from UTC.
+        zone: The zone that it gave, such as ``Europe/Berlin`` or ``+01:00``, where it is one for all rows.
         whole_days: Whether no time of day was given.
         notes: What was inferred, one sentence each.
         warnings: What was mended, one counted sentence each.
@@ -82,6 +83,7 @@ class TimeColumn:
     form: str = ""
     used: frozenset[str] = frozenset()
     zoned: bool = False
+    zone: str | None = None
     whole_days: bool = False
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -443,17 +445,18 @@ def _from_zone(cells: Cells, local: TimeColumn, zone: pa.Array) -> TimeColumn:
         # Days that begin at local midnight: in UTC they would begin at 22:00 or 23:00 by season.
         note = "Every time is a local midnight; the local dates are kept."
         return replace(local, zoned=True, whole_days=True, notes=(note,), warnings=())
-    notes: tuple[str, ...] = ()
-    warnings = local.warnings
-    if (n_offsets := len(np.unique(offset))) > 1:
-        warnings += (f"Timestamps have {n_offsets} different offsets from UTC; all are converted to UTC.",)
-    elif offset.any():
-        notes = (f"Timestamps are converted from UTC{offset[0] / 60:+g} h to UTC.",)
-    else:
-        notes = ("Timestamps are in UTC.",)
     times = local.times - (offset * 60 * SECOND).astype("timedelta64[us]")
     refuse_far(times, cells.at)
-    return replace(local, times=times, zoned=True, whole_days=False, notes=notes, warnings=warnings)
+    found = replace(local, times=times, zoned=True, whole_days=False)
+    if not offset.any():
+        return replace(found, zone="UTC", notes=("Timestamps are in UTC.",))
+    if (offset == offset[0]).all():
+        zone = f"{'-' if offset[0] < 0 else '+'}{abs(offset[0]) // 60:02d}:{abs(offset[0]) % 60:02d}"
+        return replace(found, zone=zone)
+    if zone := zone_of_offsets(times, offset):
+        return replace(found, zone=zone)
+    warning = f"Timestamps have {len(np.unique(offset))} different offsets from UTC; all are converted to UTC."
+    return replace(found, warnings=(*local.warnings, warning))
 
 
 def _epoch(cells: Cells, form: str) -> TimeColumn:
@@ -466,7 +469,8 @@ def _epoch(cells: Cells, form: str) -> TimeColumn:
         micro = micro + _microseconds(text["f"]) * 1000 // EPOCHS[form] // 1000
     times = micro.astype("datetime64[us]")
     refuse_far(times, cells.at)
-    return TimeColumn(times, form, zoned=True, notes=(f"Times are {_EPOCHS[unit]} since 1970-01-01, in UTC.",))
+    note = f"Times are {_EPOCHS[unit]} since 1970-01-01, in UTC."
+    return TimeColumn(times, form, zoned=True, zone="UTC", notes=(note,))
 
 
 def _day_numbers(cells: Cells, form: str) -> TimeColumn:
@@ -514,37 +518,3 @@ def _by_strptime(cells: Cells, date_format: str) -> TimeColumn:
     refuse_where(np.isnat(times), cells.at, f"does not have the format {quote(date_format)}", advice)
     refuse_far(times, cells.at)
     return TimeColumn(times, date_format, zoned="%z" in date_format, whole_days=is_day(date_format))
-
-
-def to_utc(column: TimeColumn, groups: Ints, tz: str | None, source: Input) -> tuple[Times, tuple[str, ...]]:
-    """Times in UTC where the zone of their clock is given, else as they are; and what was mended.
-
-    Args:
-        column: The time of each row.
-        groups: A number for each row, [R]; within one, an hour that comes twice is the repeated hour of autumn.
-        tz: Name of the zone, or None.
-        source: For messages.
-
-    Returns:
-        Timestamps [R], NaT for those in the hour that spring leaves out; and one counted sentence for each repair.
-
-    Raises:
-        DataError: If there is no such zone.
-    """
-    if tz is None:
-        return column.times, ()
-    try:
-        pd.DatetimeIndex(["2000-01-01"]).tz_localize(tz)
-    except Exception:  # zoneinfo raises KeyError, ValueError and OSError, for names that are paths others too
-        raise DataError(f"{setting('tz')} {quote(tz)} is not a time zone.", source.retry(tz="Europe/Berlin")) from None
-    if column.zoned or column.whole_days:
-        why = "the times carry their own offset" if column.zoned else "the times are whole days"
-        return column.times, (f"The time zone {quote(tz)} is not used: {why}.",)
-    local = pd.Series(column.times)
-    second = local.groupby([groups, local.to_numpy()]).cumcount().to_numpy() > 0
-    if (np.diff(column.times).astype(np.int64) < 0).sum() * 2 > len(local):
-        second = local[::-1].groupby([groups[::-1], local.to_numpy()[::-1]]).cumcount().to_numpy()[::-1] > 0
-    zoned = pd.DatetimeIndex(local).tz_localize(tz, ambiguous=~second, nonexistent="NaT")
-    lost = int(np.count_nonzero(zoned.isna()))
-    warning = (f"{lost:,} row(s) in the hour that spring leaves out in {tz} are left out.",) if lost else ()
-    return zoned.tz_convert(None).to_numpy().astype("datetime64[us]"), warning
