@@ -97,7 +97,7 @@ def _holds_times(column: Column) -> bool:
 
 
 def _series(table: Table, others: list[str]) -> tuple[str, pa.Array]:
-    """The column that names each row: one of words that tells all apart, all words together, one of codes, or a count."""
+    """The column that names each row: one of words that tells all apart, all together, one of codes, or a count."""
     cells = {name: pc.utf8_trim_whitespace(as_text(table[name])) for name in others}
     words = {name: texts for name, texts in cells.items() if len(parse_numbers(texts).others)}
     joined = ["/".join(filter(None, row)) for row in zip(*(texts.to_pylist() for texts in words.values()), strict=True)]
