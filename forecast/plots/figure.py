@@ -8,7 +8,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from matplotlib.font_manager import FontProperties, get_font_names
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-from forecast.data.clock import LONGEST_CLOSURE, Times
+from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats
 from forecast.data.windows import Ints
 from forecast.plots.style import LineStyle, printable
@@ -253,21 +253,17 @@ def fill_range(axes: Axes, times: Times, low: Floats, high: Floats, breaks: Ints
     axes.fill_between(np.insert(times, breaks, times[breaks]), low, high, color=color, lw=0, zorder=1.5)
 
 
-def gap_rows(times: Times, step: str) -> Ints:
+def gap_rows(times: Times, clock: Clock) -> Ints:
     """The rows that do not follow on the row before: in between, rows of the clock are absent.
 
     Args:
-        times: Ascending timestamps [n].
-        step: One step of the clock; weekends and a closed exchange are no gap in business days.
+        times: Ascending wall times [n], or numbers of steps.
+        clock: Their clock; weekends and a closed exchange are no gap in business days.
     """
     if len(times) < 3:
         return np.zeros(0, np.int64)
-    apart = np.diff(times)
-    absent = apart > 1.5 * np.median(apart.astype(np.int64)).astype(apart.dtype)
-    if "business" in step:
-        days = times.astype("datetime64[D]")
-        absent = np.busday_count(days[:-1], days[1:]) - 1 > LONGEST_CLOSURE
-    return np.flatnonzero(absent) + 1
+    absent = np.diff(replace(clock, tz=None).ordinals(times.astype("datetime64[us]"))) - 1
+    return np.flatnonzero((absent > 0) & ~clock.is_closed_for(absent)) + 1
 
 
 def format_axes(axes: Axes, times: Times | None = None, ticks: int = 10) -> None:

@@ -39,7 +39,7 @@ from forecast.plots.figure import (
     whole_numbers,
     wrap_lines,
 )
-from forecast.plots.results import PlottedSeries, RunResults, labels_of, observed_series, plotted_series
+from forecast.plots.results import PlottedSeries, RunResults, labels_of, observed_series, on_axis, plotted_series
 from forecast.plots.selection import (
     missing_spans,
     non_overlapping,
@@ -180,7 +180,7 @@ def _draw_forecast(
     naive: Sequence[str],
     most_markers: int,
 ) -> list[Line2D]:
-    breaks, markers = gap_rows(observed["ds"].to_numpy(), labels.step), len(observed) <= most_markers
+    breaks, markers = gap_rows(observed["ds"].to_numpy(), labels.clock), len(observed) <= most_markers
     curves = _draw_curves(axes, observed, breaks, rows, None, labels, naive, markers=markers)
     _draw_intervals(axes, rows, labels)
     axes.axvline(cutoff, color=GREY, lw=0.9, zorder=1.8)  # type: ignore[arg-type]
@@ -282,15 +282,15 @@ def plot_test_span(
 def _draw_steps(axes: Axes, observed: pd.DataFrame, span: pd.DataFrame, labels: Labels, horizon: int) -> list[Line2D]:
     # Each forecast is a line of its own; those of one step are joined, or they would be dots.
     starts = np.arange(horizon, len(span), horizon) if horizon > 1 else np.zeros(0, np.int64)
-    breaks = np.union1d(starts, gap_rows(span["ds"].to_numpy(), labels.step))
-    observed_breaks = gap_rows(observed["ds"].to_numpy(), labels.step)
+    breaks = np.union1d(starts, gap_rows(span["ds"].to_numpy(), labels.clock))
+    observed_breaks = gap_rows(observed["ds"].to_numpy(), labels.clock)
     return _draw_curves(axes, observed, observed_breaks, span, breaks, labels, ("persistence",))
 
 
 def _draw_means(axes: Axes, span: pd.DataFrame, labels: Labels, n_steps: int) -> list[Line2D]:
     # No mean is of rows on both sides of a gap.
     stretch = np.zeros(len(span), np.int64)
-    stretch[gap_rows(span["ds"].to_numpy(), labels.step)] = 1
+    stretch[gap_rows(span["ds"].to_numpy(), labels.clock)] = 1
     columns = ["ds", "y", *labels.models(span.columns, ("persistence",))]
     groups = span[columns].groupby([np.cumsum(stretch), np.arange(len(span)) // n_steps])
     means, low, high = groups.mean(), groups["y"].min().to_numpy(float), groups["y"].max().to_numpy(float)
@@ -488,8 +488,8 @@ def _draw_over_time(axes: Axes, residuals: Residuals, labels: Labels) -> None:
     if len(values) > _MOST_RESIDUALS:
         firsts, low, high, values = range_of_groups(values, _MOST_RESIDUALS)
         times = times[firsts]
-        fill_range(axes, times, low, high, gap_rows(times, labels.step), "#c4c4c4")
-    draw_curve(axes, times, values, OBSERVED, "residual", breaks=gap_rows(times, labels.step))
+        fill_range(axes, times, low, high, gap_rows(times, labels.clock), "#c4c4c4")
+    draw_curve(axes, times, values, OBSERVED, "residual", breaks=gap_rows(times, labels.clock))
 
 
 def _draw_distribution(axes: Axes, residuals: Floats) -> None:
@@ -602,8 +602,10 @@ def plot_data(
     """These series and targets, a strip for each, over training, validation and test span, with gaps marked."""
     figure = PlotFigure(size, max(0.7 * size.height, 0.5 + 1.35 * len(plotted_series)))
     strips = figure.subplots(len(plotted_series), 1, sharex=True, squeeze=False)[:, 0]
-    times, stretches = rows.panel.times, rows.panel.stretches()
-    ends = [times.min(), split.validation_from, split.test_from, times.max()]
+    clock, stretches = rows.panel.clock, rows.panel.stretches()
+    times = clock.on_axis(rows.panel.times)
+    validation_from, test_from = clock.on_axis(np.array([split.validation_from, split.test_from]))
+    ends = [times.min(), validation_from, test_from, times.max()]
     any_missing = False
     for axes, series in zip(strips, plotted_series, strict=True):
         span = rows.panel.rows(series.series_index)
@@ -710,7 +712,7 @@ def draw_forecasts(rows: Rows, forecast: pd.DataFrame, model: str, lookback: int
         to_png(
             plot_forecast(
                 observed_series(rows, series),
-                forecast,
+                on_axis(forecast, rows.panel.clock),
                 series.unique_id,
                 labels_of(rows, series.target_index, model, forecast.columns),
                 lookback,
@@ -764,7 +766,9 @@ OF_SERIES: dict[str, Callable[[RunResults, PlottedSeries], Any]] = {
     "labels": RunResults.labels_of,
     "observed": lambda run, series: observed_series(run.prepared.rows, series),  # unique_id, ds, y
     "test forecasts": lambda run, series: _rows_of(run.test_forecasts, series),  # unique_id, ds, cutoff, y, <model>…
-    "newest forecast": lambda run, series: _rows_of(run.forecast, series),  # unique_id, ds, cutoff, <model>…
+    "newest forecast": lambda run, series: _rows_of(
+        on_axis(run.forecast, run.clock), series
+    ),  # unique_id, ds, cutoff, <model>…
     "residuals": lambda run, series: run.diagnosis.residuals.get(series.unique_id),
     "reliability": lambda run, series: run.diagnosis.reliability.get(series.unique_id),
 }

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-import pandas as pd
+import numpy as np
+from numpy.typing import NDArray
 
+from forecast.config import ReadOptions, parse_missing
 from forecast.data.panel import Panel
-from forecast.data.prepare import Rows, arrange, windows_of
-from forecast.data.windows import Windows
+from forecast.data.prepare import Rows, arrange, count_targets, windows_of
+from forecast.data.windows import Flags, Windows
 from forecast.errors import DataError, phrase
 from forecast.progress import Progress
 from forecast.runs.run import Run
 from forecast.sources.read import Source, is_built_in, read, report_notes
+from forecast.sources.training_ranges import far_from_training
 
 _SOURCE = phrase("SOURCE behind the run", "source")
 
@@ -41,8 +44,9 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
     if source is not None:
         raise DataError(
             f"The source given does not hold the rows that {run.name} was trained on: {panel.n_rows:,} rows from "
-            f"{panel.times.min()} on, where the run had {run.manifest['data']['rows']:,} from "
-            f"{run.manifest['data']['first']} on, or the same with other values or columns.",
+            f"{panel.clock.format(panel.times.min())} on, where the run had {run.manifest['data']['rows']:,} from "
+            f"{run.clock.format(np.datetime64(run.manifest['data']['first']))} on, or the same with other values or "
+            "columns.",
             "Give the rows as they were.",
         )
     raise DataError(
@@ -55,14 +59,15 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
     """The windows of some rows that a run has not seen: it was neither trained nor chosen by them.
 
     Raises:
-        DataError: If there are none.
+        DataError: If there are none, or the rows are beyond all numbers.
     """
-    fitted_until = pd.Timestamp(run.data["test_from"])
-    windows = windows_of(rows, rows.panel.times >= fitted_until.to_datetime64(), run.config.data)
+    fitted_until, clock = np.datetime64(run.data["test_from"]), run.clock
+    refuse_no_numbers(run, rows.scaled)
+    windows = windows_of(rows, rows.panel.times >= fitted_until, run.config.data)
     if not len(windows):
         raise DataError(
-            f"There is no window to score: the rows end at {pd.Timestamp(rows.panel.times.max())}, and those before "
-            f"{fitted_until} were trained on. A window needs {run.config.data.lookback} rows before and "
+            f"There is no window to score: the rows end at {clock.format(rows.panel.times.max())}, and those before "
+            f"{clock.format(fitted_until)} were trained on. A window needs {run.config.data.lookback} rows before and "
             f"{run.config.data.horizon} after its cut-off."
         )
     return windows
@@ -75,7 +80,7 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
         DataError: If a column is missing, the clock is another, or a series is unknown.
     """
     config = run.config
-    panel = read(source, config.read)
+    panel = read(source, read_options(run))
     report_notes(panel, progress)
     needed = config.data.target + (config.data.covariates or ()) + config.data.known
     missing = [name for name in needed if name not in panel.columns]
@@ -87,15 +92,69 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
     extra = [name for name in panel.columns if name not in run.data["columns"]]
     if extra:
         progress.warn(f"{len(extra)} columns that the run does not know were passed over: {', '.join(extra)}")
-    freq = run.data["freq"]
+    freq, tz = run.clock.freq, run.clock.tz
     if panel.clock.freq != freq:
         raise DataError(
             f"The clock of the rows is {panel.clock.freq}; the run {run.name} was trained on {freq}.",
             f"Bring the rows onto the clock {freq}, or train a run on theirs.",
         )
+    if panel.clock.is_zoned and tz is None and "tz" in run.data:
+        raise DataError(
+            f"The times have the zone {panel.clock.tz}; the rows that {run.name} was trained on had none.",
+            "Give local times, without an offset.",
+        )
+    panel = replace(panel, clock=run.clock)
     trained_ids = run.data["series_ids"]
     if panel.n_series == len(trained_ids) == 1:  # a lone series may carry another name in another file
         panel = replace(panel, series_ids=tuple(trained_ids))
     arranged = arrange(panel, config.data)
-    run.scaler.for_series(arranged.series_ids)  # refuses unknown series
+    since = np.datetime64(run.data["last"])
+    if (arranged.times > since).any():
+        judged = arranged.times > since
+    else:  # all are older than the run's own: judged, unless they are the run's own
+        judged = np.full(arranged.n_rows, panel.fingerprint() != run.manifest["data"]["fingerprint"])
+    for warning in far_rows(run, arranged, judged).values():
+        progress.warn(warning)
     return arranged
+
+
+def far_rows(run: Run, arranged: Panel, judged: Flags) -> dict[tuple[str, str], str]:
+    """What is said of rows that lie far from those that the run was trained on, by column and kind.
+
+    Args:
+        run: A run.
+        arranged: Rows, arranged as the run's network takes them.
+        judged: Which of them are judged, [T].
+
+    Raises:
+        DataError: If a series is unknown.
+    """
+    series = run.scaler.positions(arranged.series_ids)
+    angles = arranged.columns[: count_targets(run.config.data)] if run.config.data.circular else ()
+    return far_from_training(arranged, judged, run.ranges, series, without=angles)
+
+
+def refuse_no_numbers(run: Run, numbers: NDArray[np.floating]) -> None:
+    """Refuse rows that lead a run beyond all numbers.
+
+    Args:
+        run: A run.
+        numbers: What comes of the rows.
+
+    Raises:
+        DataError: If one of the numbers is not finite.
+    """
+    if not np.isfinite(numbers).all():
+        raise DataError(
+            f"The rows are so far from those that {run.name} was trained on that its forecast is no number.",
+            "Are they in the same units?",
+        )
+
+
+def read_options(run: Run) -> ReadOptions:
+    """How new rows are read: as those of the training, without rules for columns that the run does not use."""
+    data, options = run.config.data, run.config.read
+    used = (None, *data.target, *data.covariates, *data.known)
+    return options.model_copy(
+        update={"missing": tuple(rule for rule in options.missing if parse_missing(rule).column in used)}
+    )

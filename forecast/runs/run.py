@@ -9,7 +9,7 @@ import io
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -31,10 +31,12 @@ from forecast.runs.files import open_within, read_within, sha256_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from forecast.data.clock import Clock
     from forecast.data.panel import Arrays
     from forecast.data.scaling import Scaler
     from forecast.models.network import Shape
     from forecast.runs.arrays import ArraySpecs
+    from forecast.sources.training_ranges import TrainingRanges
 
 T = TypeVar("T")
 
@@ -43,11 +45,13 @@ SCHEMA = 1
 WEIGHTS = {"model": "weights.npz", "baseline": "baseline/weights.npz", "refit": "refit.npz"}
 HISTORY = {"model": "history.csv", "baseline": "baseline/history.csv"}
 CALIBRATION = "calibration.npz"
+RANGES = "ranges.npz"
 EXPLANATION = "explain"  # a folder, whose files the manifest does not list, because they are written later
 
 # Files that are read when a run is opened by name, if each has at most so many bytes.
 PRELOADED = (
-    *WEIGHTS.values(), *HISTORY.values(), CALIBRATION, "scaler.json", "metrics.json", "gradients.json", "forecast.csv"
+    *WEIGHTS.values(), *HISTORY.values(), CALIBRATION, RANGES, "scaler.json", "metrics.json", "gradients.json",
+    "forecast.csv",
 )  # fmt: skip
 LARGEST_PRELOADED = 8 * 1024**2
 
@@ -102,6 +106,13 @@ class Run:
         return data
 
     @property
+    def clock(self) -> Clock:
+        """The clock of its rows, with their zone."""
+        from forecast.data.clock import Clock
+
+        return Clock(self.data["freq"], self.data.get("tz"))
+
+    @property
     def metrics(self) -> dict[str, Any]:
         """The content of metrics.json."""
         metrics = self._document("metrics.json")
@@ -115,12 +126,9 @@ class Run:
         Raises:
             RunError: If it is damaged, or its columns are not those that the configuration names.
         """
-        from forecast.data.prepare import count_targets
-
         scaler = scaler_from_json(self._read("scaler.json", LARGEST_DOCUMENT), self.path / "scaler.json")
-        data, series = self.config.data, self.shape.series
-        columns = count_targets(data) + len(data.covariates) + len(data.known)
-        if scaler.mean.shape != (series, columns):
+        if scaler.mean.shape != self._series_and_columns:
+            series, columns = self._series_and_columns
             raise RunError(
                 f"The scaler of {self.path} is of {scaler.mean.shape[0]} series and {scaler.mean.shape[1]} columns, "
                 f"where the run has {series} and {columns}.",
@@ -128,10 +136,28 @@ class Run:
             )
         return scaler
 
+    @cached_property
+    def ranges(self) -> TrainingRanges:
+        """How the values of the training rows lie.
+
+        Raises:
+            RunError: If they are damaged.
+        """
+        from forecast.runs.arrays import ArraySpec
+        from forecast.sources.training_ranges import TrainingRanges
+
+        if RANGES not in self.manifest["files"]:
+            return TrainingRanges.from_scaler(self.scaler)
+        spec = ArraySpec("<f8", self._series_and_columns)
+        names = [part.name for part in fields(TrainingRanges)]
+        arrays = self.arrays(RANGES, dict.fromkeys(names, spec))
+        if missing := set(names) - arrays.keys():
+            raise RunError(f"{self.path / RANGES} does not hold {min(missing)!r}.", "Train the run again.")
+        return TrainingRanges(**arrays)
+
     @property
     def shape(self) -> Shape:
         """The sizes of the windows that its networks were trained on."""
-        from forecast.data.clock import Clock
         from forecast.data.features import calendar_names
         from forecast.data.prepare import count_targets
         from forecast.models.network import Shape
@@ -143,9 +169,15 @@ class Run:
             horizon=data.horizon,
             targets=n_targets,
             covariates=len(data.covariates),
-            known=len(data.known) + (len(calendar_names(Clock(facts["freq"]))) if data.calendar else 0),
+            known=len(data.known) + (len(calendar_names(self.clock)) if data.calendar else 0),
             series=len(facts["series_ids"]) * len(data.target) // n_targets,
         )
+
+    @property
+    def _series_and_columns(self) -> tuple[int, int]:
+        """S and C: independent channels count as series."""
+        shape, data = self.shape, self.config.data
+        return shape.series, shape.targets + len(data.covariates) + len(data.known)
 
     @property
     def forecast(self) -> pd.DataFrame:
@@ -254,7 +286,7 @@ class Run:
         from forecast.runs.csv_tables import forecasts_from_csv
 
         with self._open(name, _LARGEST_TABLE) as file:
-            return forecasts_from_csv(file, self.path / name)
+            return forecasts_from_csv(file, self.path / name, self.clock)
 
     def _document(self, name: str) -> JsonObject:
         return parse_json(self._read(name, LARGEST_DOCUMENT), self.path / name)

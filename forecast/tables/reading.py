@@ -135,6 +135,7 @@ def _agreement(part: Columns) -> tuple[object, ...]:
         time.form,
         time.used,
         time.zoned,
+        time.zone,
         time.whole_days,
         time.notes,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -31,7 +31,7 @@ class Table:
         names: C names.
         columns: C arrays of length R.
         lines: The line of each row in the file, [R]; None for a table without lines.
-        zoned: Names of the timestamp columns that carried a time zone.
+        zones: The time zone of each column of timestamps that carried one, by name.
         warnings: What was mended, one sentence each.
         notes: What was inferred or passed over, one sentence each.
     """
@@ -40,7 +40,7 @@ class Table:
     names: tuple[str, ...]
     columns: tuple[Column, ...]
     lines: Ints | range | None = None
-    zoned: frozenset[str] = frozenset()
+    zones: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
