@@ -383,7 +383,7 @@ def test_a_run_without_a_newest_forecast(tmp_path: Path, monthly: pd.DataFrame, 
     columns = ["unique_id", "ds", "cutoff", "rnn", "persistence", "seasonal-naive", "drift", "mean"]
     assert list(run.forecast)[:8] == columns
     assert run.metrics["verdict"]
-    with pytest.raises(DataError, match="A gap breaks the last 6 rows") as caught:
+    with pytest.raises(DataError, match="'y' is missing at 2006-05-01") as caught:
         forecast.predict(run)
     assert "forecast predict run FILE" in caught.value.text("shell")[1]
 
