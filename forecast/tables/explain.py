@@ -176,13 +176,22 @@ def other_form(table: Table, columns: str, text: pa.Array, row: int, form: str) 
     return DataError(f"{what}.", f"Correct the row, or name {other_column}. {look_at_row(table, row)}")
 
 
-def unreadable_time(table: Table, columns: str, texts: list[str]) -> DataError:
-    """Why a column that was named as the time, or is called so, is none; ``texts`` are some of its filled cells."""
+def unreadable_time(table: Table, columns: str, texts: list[str], date_formats: list[str]) -> DataError:
+    """Why a column that was named as the time, or is called so, is none.
+
+    Args:
+        table: The table.
+        columns: The column, as messages name it.
+        texts: Some of its filled cells.
+        date_formats: Formats that read it.
+    """
     source = table.source
     if not texts:
         return DataError(f"{source.label}: {columns} is empty.", source.retry(time_column="NAME"))
+    advice = [source.retry(date_format=date_format) for date_format in date_formats[:3]]
     return DataError(
-        f"{table.row(0)}, {columns}: {quote(texts[0])} is not a time.", source.retry(date_format="%d.%m.%Y %H:%M")
+        f"{table.row(0)}, {columns}: {quote(texts[0])} is not a time.",
+        "\n".join(advice) or source.retry(time_column="NAME"),
     )
 
 
@@ -203,10 +212,28 @@ def unknown_format(table: Table, date_format: str) -> DataError:
     )
 
 
-def no_time(table: Table, texts: dict[str, list[str]]) -> DataError:
-    """Why a table has no time; ``texts`` are some filled cells of each column."""
+def no_such_columns(table: Table, date_format: str) -> DataError:
+    """Why a format of several columns reads no table: they are not found."""
+    return DataError(
+        f"{table.source.label} has no columns for {setting('date_format')} {quote(date_format)}.",
+        f"Name them: {setting('time_column', 'DATE,TIME')}. Columns: {', '.join(map(quote, table.names[:20]))}.",
+    )
+
+
+def no_time(table: Table, texts: dict[str, list[str]], readable: dict[str, str]) -> DataError:
+    """Why a table has no time.
+
+    Args:
+        table: The table.
+        texts: Some filled cells of each column.
+        readable: Columns that could be one, and the format that reads them; empty for none.
+    """
     shown = [f"  {quote(name)}: {', '.join(map(quote, cells[:2])) or 'empty'}" for name, cells in texts.items()]
+    advice = [
+        table.source.retry(time_column=name, **({"date_format": date_format} if date_format else {}))
+        for name, date_format in readable.items()
+    ]
     return DataError(
         f"{table.source.label} has no column that is a time. Its columns begin:\n" + "\n".join(shown[:12]),
-        table.source.retry(time_column="NAME", date_format="%d.%m.%Y"),
+        "\n".join(advice[:3]) or table.source.retry(time_column="NAME", date_format="%d.%m.%Y"),
     )
