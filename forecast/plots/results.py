@@ -154,7 +154,7 @@ def labels_of(rows: Rows, target: int, model: str, columns: Collection[str]) -> 
     return Labels(
         title=panel.name,
         target=name,
-        unit=unit if f"({unit})" not in name else "",
+        unit=unit,
         step=panel.clock.describe().removeprefix("1 "),
         model=model,
         baseline="rnn" if "rnn" in columns and model != "rnn" else None,
