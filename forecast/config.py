@@ -39,6 +39,7 @@ Initialiser = Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_norma
 Constraint = Literal["none", "max_norm", "non_neg", "unit_norm"]
 Transform = Literal["none", "log"]
 Channels = Literal["joint", "independent"]
+Duplicates = Literal["first", "last", "mean"]
 Normalise = Literal["none", "last", "standard", "last-scaled"]
 
 
@@ -158,11 +159,17 @@ class Section(BaseModel):
 class ReadOptions(Section):
     """How to read a source. What is not given is inferred and reported."""
 
-    time_column: str | None = Field(None, description="Column that holds the time.")
-    date_format: str | None = Field(None, description="Format of the time, such as %d-%m-%Y %H:%M.")
-    freq: str | None = Field(None, description="Clock as a pandas offset alias: 15min, h, D, B, W, MS …")
+    time_column: str | None = Field(None, description="Column that holds the time, or several: date,hour.")
+    date_format: str | None = Field(
+        None,
+        description="Format of the time: %d-%m-%Y %H:%M, or a name such as MM/DD/YY, YYYY-Qq, YYYYMMDD + HHMM, excel.",
+    )
+    freq: str | None = Field(
+        None, description="Clock as a pandas offset alias: 15min, h, D, B, W, MS …; D MON-SAT; step for rows in order."
+    )
     resample: str | None = Field(None, description="Average the rows onto this clock.")
-    tz: str | None = Field(None, description="Time zone of the stamps, such as Europe/Berlin.")
+    duplicates: Duplicates | None = Field(None, description="Of rows that share a time: first, last or mean.")
+    tz: str | None = Field(None, description="Time zone of the stamps, such as Europe/Berlin; times are shown in it.")
     series_id: str | None = Field(None, description="Column that tells several series apart.")
     encoding: str | None = Field(None, description="Text encoding, such as latin-1.")
     delimiter: str | None = Field(None, description="Character between fields.")

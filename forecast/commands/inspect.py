@@ -57,15 +57,14 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
 
 def _summarise(panel: Panel, reports: Sequence[ColumnReport], plan: Sequence[str]) -> dict[str, Any]:
     """What is in the panel, as JSON types."""
-    from forecast.data.panel import format_time
     from forecast.errors import rendered
 
     findings = [[rendered(finding, "shell") for finding in report.findings] for report in reports]
     return {
         "title": panel.name,
         "rows": panel.n_rows,
-        "first": format_time(panel.times.min()),
-        "last": format_time(panel.times.max()),
+        "first": panel.clock.format(panel.times.min()),
+        "last": panel.clock.format(panel.times.max()),
         "freq": panel.clock.freq,
         "series": list(panel.series_ids),
         "gaps": int(panel.stretches()[-1]) + 1 - panel.n_series,

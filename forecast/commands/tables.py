@@ -8,15 +8,14 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from forecast.commands.console import one_line, out, say
+from forecast.data.clock import STEP, Clock
 from forecast.data.lost_windows import lost_windows_in_words
-from forecast.data.panel import format_time
 from forecast.evaluation.metrics import METRICS
 from forecast.plots.style import Labels, format_like
 from forecast.plots.tables import MINUS, Cell, Table, TableStyle, score_table, series_table, step_table, steps_in_tables
@@ -32,7 +31,7 @@ TERMINAL = TableStyle(model=str, digits=4, narrow=True)
 
 def print_scores(metrics: Mapping[str, Any], title: str) -> None:
     """Print a run's scores: over all windows, by step ahead and by series; and what its intervals held."""
-    labels = Labels("", "", metrics["unit"], "step", metrics["model"], None)
+    labels = Labels("", "", metrics["unit"], Clock(STEP), metrics["model"], None)
     shown = [replace(score_table(metrics, labels, TERMINAL), caption=title)]
     if metrics["horizon"] > 1:
         shown.append(step_table(metrics, labels, TERMINAL))
@@ -181,5 +180,11 @@ def origins_span(about: Mapping[str, Any]) -> str:
     Args:
         about: What holds ``first_origin`` and ``last_origin``.
     """
-    first, last = (format_time(np.datetime64(about[name])) for name in ("first_origin", "last_origin"))
+    first, last = (_shorten_time(about[name]) for name in ("first_origin", "last_origin"))
     return f"{first} … {last}" if first != last else first
+
+
+def _shorten_time(text: str) -> str:
+    """A time of ISO 8601 as `Clock.format` writes it."""
+    time, offset = text[:19].replace("T", " ").removesuffix(":00"), text[19:]
+    return time + offset if offset else time.removesuffix(" 00:00")

@@ -1,15 +1,19 @@
-"""Clock: the regular step between the rows of a series."""
+"""Clock: the regular step between the rows of a series, and the zone of its times."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset
 
+from forecast.data.week import Week
 from forecast.errors import DataError, setting
+from forecast.tables.zone_rules import wall_times
 
 Times = NDArray[np.datetime64]
 
@@ -32,6 +36,7 @@ _UNITS = {
 _LONGEST = {"s": 3e9, "min": 5e7, "h": 876_600, "D": 36_525, "B": 26_000, "W": 5_218, "M": 1_200, "Q": 400, "Y": 100}
 
 _UNIT_NAMES = {
+    "step": ("step", "steps"),
     "s": ("second", "seconds"),
     "min": ("minute", "minutes"),
     "h": ("hour", "hours"),
@@ -43,42 +48,144 @@ _UNIT_NAMES = {
     "Y": ("year", "years"),
 }
 
+_DAY = 86_400_000_000  # microseconds
+_DAYS = {"D": 1, "W": 7, "B": 1, "M": 30, "Q": 91, "Y": 365}
+
+# Periods whose length wobbles, such as months of four or five weeks, are named after what they are close to, in days.
+_PERIODS = (("M", 28, 32), ("Q", 88, 94), ("Y", 360, 372))
+
+# The clock of rows that have numbers instead of times.
+STEP = "step"
+
 
 @dataclass(frozen=True)
 class Clock:
-    """The regular step between rows, a pandas offset alias such as ``h``, ``15min``, ``B``, ``W-SAT`` or ``MS``.
+    """The regular step between rows, and the zone of their times.
+
+    A step is a pandas offset alias such as ``h``, ``15min``, ``B``, ``W-SAT`` or ``MS``. Behind it may stand the open
+    slots of a week, as in ``D MON-SAT`` or ``h MON-FRI 09:00-17:00``. ``~4.345W`` are periods of about that many weeks
+    or days, such as fiscal months. ``step`` is the clock of rows without times: the row of number k has the k-th
+    microsecond of 1970 as its time.
+
+    Args:
+        freq: The step.
+        tz: The zone of the times, such as ``Europe/Berlin``; None if they have none. On a clock of less than a day they
+            are kept in UTC; on a longer one they are local dates.
 
     Raises:
         DataError: If the alias is not one that pandas knows, or its step is longer than a century.
     """
 
     freq: str
+    tz: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "freq", normalise_freq(self.freq))
 
     @property
+    def _alias(self) -> str:
+        return self.freq.partition(" ")[0]
+
+    @cached_property
+    def week(self) -> Week | None:
+        """The open slots of a week; None if the clock has none that are closed."""
+        slots = self.freq.partition(" ")[2]
+        return Week.parse(slots, int(self.step.astype(np.int64))) if slots else None
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether the length of a step wobbles, so that future times are uncertain."""
+        return self.freq.startswith("~")
+
+    @property
     def offset(self) -> BaseOffset:
         """The pandas offset of one step."""
-        return pd.tseries.frequencies.to_offset(self.freq)
+        return pd.tseries.frequencies.to_offset(self._alias)
 
     @property
     def unit(self) -> str:
-        """The unit of the step without its multiple: one of s, min, h, D, B, W, M, Q, Y."""
+        """The unit of the step without its multiple: one of step, s, min, h, D, B, W, M, Q, Y."""
+        if self.freq == STEP:
+            return STEP
+        if self.is_uneven:
+            days = self.step.astype(np.int64) / _DAY
+            return next((unit for unit, low, high in _PERIODS if low <= days <= high), "D")
         return _UNITS[_base(self.offset)]
 
     @property
     def multiple(self) -> int:
         """Units in one step: 15 for ``15min``."""
-        return int(self.offset.n)
+        if self.is_uneven:
+            return max(1, round(self.step.astype(np.int64) / _DAY)) if self.unit == "D" else 1
+        return 1 if self.freq == STEP else int(self.offset.n)
 
-    @property
+    @cached_property
     def step(self) -> np.timedelta64:
         """The length of one step in microseconds; the usual length of a calendar step."""
-        days = {"D": 1, "W": 7, "B": 1, "M": 30, "Q": 91, "Y": 365}
-        if self.unit in days:
-            return np.timedelta64(days[self.unit] * self.multiple * 86_400_000_000, "us")
-        return np.timedelta64(pd.Timedelta(self.freq if self.freq[0].isdigit() else f"1{self.freq}"), "us")
+        if self.freq == STEP:
+            return np.timedelta64(1, "us")
+        if self.is_uneven:
+            return np.timedelta64(round(float(self.freq[1:-1]) * _DAYS[self.freq[-1]] * _DAY), "us")
+        if self.unit in _DAYS:
+            return np.timedelta64(_DAYS[self.unit] * self.multiple * _DAY, "us")
+        return np.timedelta64(pd.Timedelta(self._alias if self._alias[0].isdigit() else f"1{self._alias}"), "us")
+
+    def is_closed_for(self, absent: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether so many absent steps [...] are whole days on which an exchange, a shop or an office was closed."""
+        per_day = self.week.per_day if self.week else int(self.unit == "B")
+        if not per_day:
+            return np.zeros(absent.shape, bool)
+        return (absent > 0) & (absent <= LONGEST_CLOSURE * per_day) & (absent % per_day == 0)
+
+    @property
+    def is_zoned(self) -> bool:
+        """Whether times are kept in UTC and shown in a zone."""
+        return self.tz is not None and self.unit in ("s", "min", "h")
+
+    def wall(self, times: Times) -> Times:
+        """What a clock on the wall shows at these times [...]: the times themselves, unless they are kept in UTC."""
+        if self.tz is None or not self.is_zoned:
+            return times
+        return wall_times(times.ravel(), self.tz).reshape(times.shape)
+
+    def local(self, times: Times) -> pd.Index:
+        """Times [T] as users get them: in the zone if there is one, as whole numbers on a clock of steps."""
+        if self.freq == STEP:
+            return pd.Index(times.astype("datetime64[us]").astype(np.int64))
+        index = pd.DatetimeIndex(times)
+        return index.tz_localize("UTC").tz_convert(self.tz) if self.is_zoned else index
+
+    def on_axis(self, times: Times) -> NDArray[Any]:
+        """Times [T] as plots have them: wall times without a zone, or the numbers of steps."""
+        return times.astype("datetime64[us]").astype(np.int64) if self.freq == STEP else self.wall(times)
+
+    def to_utc(self, stamp: pd.Timestamp) -> np.datetime64:
+        """A timestamp with or without a zone as panels on this clock keep it; without one it is a local time."""
+        if self.is_zoned:
+            stamp = (
+                stamp.tz_localize(self.tz, ambiguous=True, nonexistent="shift_forward") if stamp.tz is None else stamp
+            )
+            return stamp.tz_convert(None).to_datetime64().astype("datetime64[us]")
+        if stamp.tz is not None:
+            stamp = stamp.tz_convert(self.tz or "UTC").tz_localize(None)
+        return stamp.to_datetime64().astype("datetime64[us]")
+
+    def isoformat(self, time: np.datetime64) -> str:
+        """A time for programs: ISO 8601 with its offset from UTC, or the number of a step."""
+        stamp = self.local(np.array([time]))[0]
+        return stamp.isoformat() if isinstance(stamp, pd.Timestamp) else str(stamp)
+
+    def format(self, time: np.datetime64) -> str:
+        """A time as users read it, as exact as the clock: 2010-01-01, 2010-01-01 00:51, 2022-11-20 01:00+01:00.
+
+        On a clock of steps it is the number of the step.
+        """
+        stamp = self.local(np.array([time]))[0]
+        if not isinstance(stamp, pd.Timestamp):
+            return str(stamp)
+        text, offset = (str(stamp)[:-6], str(stamp)[-6:]) if self.is_zoned else (str(stamp), "")
+        text = text.removesuffix(":00")
+        return (text if self.unit in ("s", "min", "h") else text.removesuffix(" 00:00")) + offset
 
     def ordinals(self, times: Times) -> NDArray[np.int64]:
         """The number of each timestamp on the clock: the numbers of neighbours differ by 1.
@@ -86,9 +193,11 @@ class Clock:
         Args:
             times: Timestamps [T] that lie on the clock.
         """
+        if self.week is not None:
+            return self.week.ordinals(self.wall(times))
         if self.unit == "B":
             return np.busday_count(np.datetime64("1970-01-01"), times.astype("datetime64[D]")) // self.multiple
-        if self.unit in ("M", "Q", "Y"):
+        if self.unit in ("M", "Q", "Y") and not self.is_uneven:
             months = {"M": 1, "Q": 3, "Y": 12}[self.unit] * self.multiple
             number = times.astype("datetime64[M]").astype(np.int64)
             return (number - (number[0] if len(number) else 0)) // months
@@ -97,11 +206,30 @@ class Clock:
 
     def future(self, last: np.datetime64, steps: int) -> Times:
         """The next ``steps`` timestamps after ``last`` on the clock."""
-        times = pd.date_range(pd.Timestamp(last), periods=steps + 1, freq=self.freq)
+        last = last.astype("datetime64[us]")
+        if self.freq == STEP:
+            return last + np.arange(1, steps + 1).astype("timedelta64[us]")
+        if self.week is not None:
+            number = int(self.week.ordinals(self.wall(np.array([last])))[0])
+            return self._from_wall(self.week.times(number + np.arange(1, steps + 1)))
+        if self.is_uneven:
+            unit = _DAYS[self.freq[-1]] * _DAY
+            counts = np.rint(np.arange(1, steps + 1) * self.step.astype(np.int64) / unit).astype(np.int64)
+            return last + (counts * unit).astype("timedelta64[us]")
+        times = pd.date_range(pd.Timestamp(last), periods=steps + 1, freq=self._alias)
         after = times[times > pd.Timestamp(last)][:steps]
         if len(after) < steps:  # `last` itself was not on the clock, so the range began after it
-            after = pd.date_range(after[0], periods=steps, freq=self.freq)
+            after = pd.date_range(after[0], periods=steps, freq=self._alias)
         return after.to_numpy().astype("datetime64[us]")
+
+    def _from_wall(self, wall: Times) -> Times:
+        """Times from what a clock on the wall shows: the first of two hours, and the hour after a hole in spring."""
+        if not self.is_zoned:
+            return wall
+        zoned = pd.DatetimeIndex(wall).tz_localize(
+            self.tz, ambiguous=np.ones(len(wall), bool), nonexistent="shift_forward"
+        )
+        return zoned.tz_convert(None).to_numpy().astype("datetime64[us]")
 
     def describe(self, steps: int = 1) -> str:
         """A number of steps in words: "24 hours", "1 month", "96 × 15 minutes"."""
@@ -112,15 +240,22 @@ class Clock:
 
 
 def normalise_freq(freq: str) -> str:
-    """The current spelling of a pandas offset alias, from an old or a new one (``H`` and ``h``, ``M`` and ``ME``).
+    """The current spelling of a clock's step, from an old or a new one (``H`` and ``h``, ``M`` and ``ME``).
 
     Raises:
         DataError: If pandas knows neither spelling, or the step is longer than a century.
     """
+    given, _, slots = freq.strip().partition(" ")
+    if given == STEP and not slots:
+        return given
+    if given.startswith("~"):
+        if given[-1] in "DW" and given[1:-1].replace(".", "", 1).isdigit() and float(given[1:-1]) > 0 and not slots:
+            return given
+        raise _no_frequency(freq)
     old = {"H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "d": "D"}
     old |= {"M": "ME", "Q": "QE", "A": "YE", "Y": "YE", "BM": "BME", "BQ": "BQE", "BA": "BYE", "BY": "BYE"}
     old |= {"AS": "YS", "BAS": "BYS"}
-    head, _, anchor = freq.strip().partition("-")
+    head, _, anchor = given.partition("-")
     digits = head[: len(head) - len(head.lstrip("0123456789"))]
     alias = digits + old.get(head[len(digits) :], head[len(digits) :]) + (f"-{anchor}" if anchor else "")
     try:
@@ -133,10 +268,20 @@ def normalise_freq(freq: str) -> str:
             f"Look at the first and the last time, or name the clock: {setting('freq', 'D')}",
         )
     if offset is None or offset.n < 1 or _base(offset) not in _UNITS:
-        raise DataError(
-            f"{freq!r} is not a frequency.", "Use a pandas offset alias: 15min, h, D, B (business days), W, MS, QS, YS."
-        )
-    return str(offset.freqstr)
+        raise _no_frequency(freq)
+    if not slots:
+        return str(offset.freqstr)
+    step = Clock(str(offset.freqstr)).step.astype(np.int64)
+    if _UNITS[_base(offset)] not in ("s", "min", "h", "D") or _DAY % step:
+        raise DataError(f"{freq!r}: only a step that divides a day has open slots of a week.", _ALIASES)
+    return f"{offset.freqstr} {Week.parse(slots, int(step))}"
+
+
+_ALIASES = "Use a pandas offset alias: 15min, h, D, B (business days), W, MS, QS, YS."
+
+
+def _no_frequency(freq: str) -> DataError:
+    return DataError(f"{freq!r} is not a frequency.", _ALIASES)
 
 
 def _base(offset: BaseOffset) -> str:

@@ -15,8 +15,8 @@ _YEAR = 365.2425 * _DAY
 def calendar_features(times: Times, clock: Clock) -> Floats:
     """Sine and cosine of each calendar cycle that is longer than a step.
 
-    A clock of hours or less has the day, the week and the year; a clock of days the week and the year; a longer one
-    the year.
+    A clock of hours or less has the day, the week and the year, all by local time; a clock of days the week and the
+    year; a longer one the year; one of steps without times none.
 
     Args:
         times: Timestamps [...].
@@ -73,6 +73,7 @@ def _cycles(clock: Clock) -> tuple[str, ...]:
 
 
 def _phases(times: Times, clock: Clock) -> list[NDArray[np.float64]]:
+    times = clock.wall(times)
     micros = times.astype("datetime64[us]").astype(np.int64)
     by_cycle = {
         "day": (micros % _DAY) / _DAY,

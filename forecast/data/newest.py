@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from forecast.config import DataConfig
-from forecast.data.clock import Times
+from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.scaling import Scaler
@@ -68,14 +67,15 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
                 if not fill_forward(rows.panel, config.longest_fill, column)[1][bad]
             )
             refused.append(
-                f"In {seen}, {missing!r} is missing at {pd.Timestamp(rows.panel.times[bad])} and for "
+                f"In {seen}, {missing!r} is missing at {panel.clock.format(rows.panel.times[bad])} and for "
                 f"{config.longest_fill} rows before."
             )
         elif unknown.any():
             step, column = np.argwhere(unknown)[0]
             refused.append(
                 f"{config.known[column]!r} must be known for the {horizon} steps ahead{of_series}, and is missing at "
-                f"{pd.Timestamp(rows.panel.times[cutoff + 1 + step])}: add rows that hold it, their target left empty."
+                f"{panel.clock.format(rows.panel.times[cutoff + 1 + step])}: add rows that hold it, their target left "
+                "empty."
             )
         else:
             starts.append(start)
@@ -96,19 +96,37 @@ def _newest_on_clock(panel: Panel, reach: int, horizon: int, n_known: int) -> Pa
         ahead = panel.clock.future(panel.times[rows.stop - 1], horizon)
         own_times, own = panel.times[rows][-reach:], panel.values[rows][-reach:]
         if panel.clock.unit != "B":  # on business days an absent row is a holiday
-            position = panel.clock.ordinals(own_times)
-            position -= position[-1] - reach + 1
-            inside = position >= 0
-            first = int(position[inside][0])
-            on_clock = np.full((reach - first, len(panel.columns)), np.nan)
-            on_clock[position[inside] - first] = own[inside]
-            since = own_times[inside][0]
-            own_times = np.concatenate([[since], panel.clock.future(since, reach - first - 1)])
-            own = on_clock
+            own_times, own = _with_absent_rows(own_times, own, panel.clock, reach)
         values += [own, _known_ahead(panel, series, ahead, n_known)]
         times += [own_times, ahead]
         offsets.append(offsets[-1] + len(own) + horizon)
     return replace(panel, values=np.concatenate(values), times=np.concatenate(times), offsets=tuple(offsets))
+
+
+def _with_absent_rows(times: Times, values: Floats, clock: Clock, reach: int) -> tuple[Times, Floats]:
+    """The rows of one series in its last ``reach`` steps, with a row of NaN for each that is absent between them.
+
+    Args:
+        times: Timestamps [T].
+        values: [T, C].
+        clock: Their clock.
+        reach: Steps, at most.
+    """
+    absent = np.diff(clock.ordinals(times)) - 1
+    absent[clock.is_closed_for(absent)] = 0
+    if not absent.any():
+        return times, values
+    position = np.concatenate([[0], np.cumsum(absent + 1)])
+    first = int(np.searchsorted(position, position[-1] - reach, side="right"))
+    times, values, position, absent = times[first:], values[first:], position[first:] - position[first], absent[first:]
+    all_times = np.empty(position[-1] + 1, times.dtype)
+    all_times[position] = times
+    for row in np.flatnonzero(absent):
+        begin = position[row] + 1
+        all_times[begin : begin + absent[row]] = clock.future(times[row], int(absent[row]))
+    all_values = np.full((len(all_times), values.shape[1]), np.nan)
+    all_values[position] = values
+    return all_times, all_values
 
 
 def _measured_rows(panel: Panel, series: int, n_known: int) -> slice:

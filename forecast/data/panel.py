@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.data.clock import LONGEST_CLOSURE, Clock, Times
+from forecast.data.clock import Clock, Times
 from forecast.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -27,7 +27,7 @@ class Panel:
 
     Args:
         values: Float64 [T, C].
-        times: Timestamps [T], ``datetime64[us]``, ascending within a series; UTC where the time zone is known.
+        times: Timestamps [T], ``datetime64[us]``, ascending within a series; see `Clock` on zones.
         columns: C names.
         clock: The step between rows.
         series_ids: S names.
@@ -73,13 +73,12 @@ class Panel:
             times = self.times[self.rows(series)]
             backward = np.flatnonzero(times[1:] <= times[:-1])
             if len(backward):
-                raise DataError(
-                    f"Times must ascend within a series: {times[backward[0] + 1]} follows {times[backward[0]]}."
-                )
+                one, other = times[backward[0]], times[backward[0] + 1]
+                raise DataError(f"Times must ascend within a series: {other} follows {one}.")
 
     def __repr__(self) -> str:
         series = f"{self.n_series} series, " if self.n_series > 1 else ""
-        span = f"{pd.Timestamp(self.times.min())} … {pd.Timestamp(self.times.max())}, " if self.n_rows else ""
+        span = f"{self.clock.format(self.times.min())} … {self.clock.format(self.times.max())}, " if self.n_rows else ""
         return f"<Panel {self.name}: {series}{self.n_rows:,} rows, {span}{self.clock.freq}, {', '.join(self.columns)}>"
 
     @property
@@ -143,13 +142,14 @@ class Panel:
     def stretches(self) -> NDArray[np.int32]:
         """The number of each row's stretch, [T]: rows without an absent row between them.
 
-        On a clock of business days up to ``LONGEST_CLOSURE`` absent days are a holiday, which ends no stretch.
+        Whole days on which an exchange, a shop or an office was closed are a holiday, which ends no stretch.
         """
         return self._stretches
 
     @cached_property
     def _stretches(self) -> NDArray[np.int32]:
-        starts = self.absent_before() > (LONGEST_CLOSURE if self.clock.unit == "B" else 0)
+        absent = self.absent_before()
+        starts = (absent > 0) & ~self.clock.is_closed_for(absent)
         if self.n_series == 1 and not starts.any():
             return np.broadcast_to(np.int32(0), (self.n_rows,))
         starts[np.asarray(self.offsets[:-1])] = True
@@ -160,6 +160,8 @@ class Panel:
     def fingerprint(self) -> str:
         """SHA-256 of names, times and values: panels with the same fingerprint train the same network."""
         digest = hashlib.sha256(repr((self.columns, self.series_ids, self.offsets, self.clock.freq)).encode())
+        if self.clock.is_zoned and self.clock.tz != "UTC":
+            digest.update(str(self.clock.tz).encode())
         digest.update(np.ascontiguousarray(self.times).view(np.uint8).data)
         digest.update(np.ascontiguousarray(self.values).view(np.uint8).data)
         return digest.hexdigest()

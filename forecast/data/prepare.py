@@ -289,15 +289,15 @@ def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str
         picked: Indices of n windows.
         columns: Values in the targets' own units by name, [n, H, D].
     """
-    horizon, n_targets = windows.horizon, rows.n_targets
+    horizon, n_targets, clock = windows.horizon, rows.n_targets, rows.panel.clock
     series = rows.series[windows.starts[picked]]
     ids = np.array(rows.unique_ids, dtype=object)[series]
     times = np.repeat(rows.panel.times[windows.future(picked)][:, None], n_targets, axis=1)
     return pd.DataFrame(
         {
             "unique_id": np.repeat(ids.reshape(-1), horizon),
-            "ds": times.reshape(-1),
-            "cutoff": np.repeat(rows.panel.times[windows.cutoffs[picked]], horizon * n_targets),
+            "ds": clock.local(times.reshape(-1)),
+            "cutoff": clock.local(np.repeat(rows.panel.times[windows.cutoffs[picked]], horizon * n_targets)),
         }
         | {
             name: rows.bounds.wrap_angles(values, series).transpose(0, 2, 1).reshape(-1)

@@ -29,16 +29,22 @@ _LEAST_PRESENT = 0.9
 
 def default_season(clock: Clock) -> int:
     """Steps in the natural cycle of a clock: a day of hours, a week of days, a year of weeks, months or quarters."""
+    if clock.week is not None:
+        is_day = clock.week.per_day > 1 and clock.week.is_alike_each_day
+        return clock.week.per_day if is_day else len(clock.week.slots)
     if clock.unit in ("s", "min", "h"):
         # A day of more steps than these is too long for a default lookback; then it is the hour, or nothing.
         cycles = (np.timedelta64(1, "D") / clock.step, np.timedelta64(1, "h") / clock.step)
         return next((int(steps) for steps in cycles if steps == int(steps) and 1 < steps <= 1440), 1)
-    cycle = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4, "Y": 1}[clock.unit]
+    cycle = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4, "Y": 1, "step": 1}[clock.unit]
     return cycle // clock.multiple if cycle % clock.multiple == 0 else 1
 
 
 def default_spans(clock: Clock, season: int) -> tuple[int, int]:
     """Usual lookback and horizon of a clock, in steps."""
+    if clock.week is not None:  # a week of hours for a day of them, eight weeks of days for one
+        weeks, horizon = (1, season) if clock.week.per_day > 1 else (8, len(clock.week.slots))
+        return weeks * len(clock.week.slots), horizon
     if clock.unit in _SPANS and clock.multiple == 1:
         return _SPANS[clock.unit]
     return (max(2 * season, 24), max(season // 4, 6)) if season > 1 else (48, 12)
@@ -118,6 +124,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         ConfigError: If two settings contradict each other.
     """
     data, network, training = settings.data, settings.network, settings.training
+    asked_to_read = settings.read.model_dump()
     targets = data.target or _default_target(panel)
     _check_columns(panel, settings, targets)
     training_rows = split_by_time(panel, data).part_of(panel.times) == TRAIN
@@ -142,7 +149,6 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         segment = min(network.segment or default_segment(lookback, season), lookback)
         batch_size = default_batch(n_windows, segment, lookback if network.stateful else 0)
         return settings.resolved(
-            read=panel.read_options,
             data={
                 "target": targets,
                 "covariates": covariates,
@@ -161,6 +167,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "batch_size": training.batch_size or batch_size,
             },
             intervals={"levels": _levels(settings)},
+            read={name: value for name, value in panel.read_options.items() if not asked_to_read[name]},
         )
 
     config, reasons = with_lookback(data.lookback or min(usual_lookback, longest)), _REASONS
@@ -176,7 +183,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
 def _choices(settings: Settings, config: Config, reasons: Mapping[str, str]) -> list[Choice]:
     asked, chosen = settings.model_dump(), config.model_dump()
     return [
-        Choice(field, value, reasons[field])
+        Choice(field, value, reasons.get(field, "as all rows were read"))
         for section, fields in chosen.items()
         if section != "read"  # what was inferred while reading was told then
         for field, value in fields.items()

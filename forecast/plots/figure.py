@@ -8,7 +8,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib.style
@@ -21,7 +21,7 @@ from matplotlib.font_manager import FontProperties, get_font_names
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from forecast.data.clock import LONGEST_CLOSURE, Times
+from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats
 from forecast.data.windows import Ints
 from forecast.plots.axis_text import PlainNumbers, date_ticks
@@ -246,21 +246,20 @@ def fill_range(axes: Axes, times: Times, low: Floats, high: Floats, breaks: Ints
     axes.fill_between(np.insert(times, breaks, times[breaks]), low, high, color=color, lw=0, zorder=1.5)
 
 
-def gap_rows(times: Times, step: str) -> Ints:
+def gap_rows(times: Times, clock: Clock, usual: int | None = 1) -> Ints:
     """The rows that do not follow on the row before: in between, rows of the clock are absent.
 
     Args:
-        times: Ascending timestamps [n].
-        step: One step of the clock; weekends and a closed exchange are no gap in business days.
+        times: Ascending wall times [n], or numbers of steps.
+        clock: Their clock; weekends and a closed exchange are no gap in business days.
+        usual: Steps from one row to the next; None for those that most are apart.
     """
     if len(times) < 3:
         return np.zeros(0, np.int64)
-    apart = np.diff(times)
-    absent = apart > 1.5 * np.median(apart.astype(np.int64)).astype(apart.dtype)
-    if "business" in step:
-        days = times.astype("datetime64[D]")
-        absent = np.busday_count(days[:-1], days[1:]) - 1 > LONGEST_CLOSURE
-    return np.flatnonzero(absent) + 1
+    apart = np.diff(replace(clock, tz=None).ordinals(times.astype("datetime64[us]")))
+    usual = int(np.median(apart)) if usual is None else usual
+    absent = apart - usual
+    return np.flatnonzero((absent > usual / 2) & ~clock.is_closed_for(absent)) + 1
 
 
 def format_axes(axes: Axes, times: Times | None = None, ticks: int = 10) -> None:
@@ -268,13 +267,19 @@ def format_axes(axes: Axes, times: Times | None = None, ticks: int = 10) -> None
 
     Args:
         axes: Axes that are drawn.
-        times: Timestamps [n] that the axes must show, n ≥ 1; None leaves the horizontal axis as it is.
+        times: Timestamps or numbers of steps [n] that the axes must show, n ≥ 1; None leaves the horizontal axis as
+            it is.
         ticks: How many dates fit.
     """
     axes.yaxis.set_major_formatter(PlainNumbers())
     if times is None:
         return
     first, last = times.min(), times.max()
+    if times.dtype.kind != "M":
+        axes.set_xlim(first - 0.5, last + 0.5)
+        axes.xaxis.set_major_locator(whole_numbers(ticks))
+        axes.xaxis.set_major_formatter(PlainNumbers())
+        return
     margin = (last - first) / 60 or np.timedelta64(1, "D")
     axes.set_xlim(first - margin, last + margin)
     positions, labels = date_ticks(first - margin, last + margin, ticks)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.bounds import TURN
+from forecast.data.clock import Clock
 from forecast.data.prepare import Prepared, Rows
 from forecast.evaluation.scoring import Evaluation
 from forecast.plots.diagnosis import Diagnosis, diagnose
@@ -105,7 +106,7 @@ class RunResults:
 
         So errors can be computed, and curves drawn, as if angles were any other numbers.
         """
-        forecasts, angles = self.evaluation.forecasts, self.prepared.rows.angles
+        forecasts, angles = on_axis(self.evaluation.forecasts, self.clock), self.prepared.rows.angles
         if not angles:
             return forecasts
         moved = forecasts.copy()
@@ -114,11 +115,23 @@ class RunResults:
             moved.loc[is_angle, name] += TURN * ((moved["y"] - moved[name]) / TURN).round()[is_angle]
         return moved
 
+    @property
+    def clock(self) -> Clock:
+        """The clock of its rows."""
+        return self.prepared.rows.panel.clock
+
     @cached_property
     def diagnosis(self) -> Diagnosis:
         """What is left to learn in the errors."""
         ids = [series.unique_id for series in self.plotted_series]
-        return diagnose(self.test_forecasts, self.metrics, self.prepared.rows.panel.clock, ids)
+        return diagnose(self.test_forecasts, self.metrics, replace(self.clock, tz=None), ids)
+
+
+def on_axis(forecasts: pd.DataFrame, clock: Clock) -> pd.DataFrame:
+    """A table in long format with its times as plots have them: wall times without a zone."""
+    if not clock.is_zoned:
+        return forecasts
+    return forecasts.assign(**{name: forecasts[name].dt.tz_localize(None) for name in ("ds", "cutoff")})
 
 
 def plotted_series(rows: Rows) -> list[PlottedSeries]:
@@ -137,7 +150,9 @@ def observed_series(rows: Rows, series: PlottedSeries) -> pd.DataFrame:
     y = rows.series_values(series.series_index, series.target_index)
     known = np.flatnonzero(~np.isnan(y))
     stop = int(known[-1]) + 1 if len(known) else 0
-    return pd.DataFrame({"unique_id": series.unique_id, "ds": rows.panel.times[span][:stop], "y": y[:stop]})
+    return pd.DataFrame(
+        {"unique_id": series.unique_id, "ds": rows.panel.clock.on_axis(rows.panel.times[span][:stop]), "y": y[:stop]}
+    )
 
 
 def labels_of(rows: Rows, target: int, model: str, columns: Collection[str]) -> Labels:
@@ -155,7 +170,7 @@ def labels_of(rows: Rows, target: int, model: str, columns: Collection[str]) -> 
         title=panel.name,
         target=name,
         unit=unit,
-        step=panel.clock.describe().removeprefix("1 "),
+        clock=panel.clock,
         model=model,
         baseline="rnn" if "rnn" in columns and model != "rnn" else None,
     )

@@ -18,7 +18,7 @@ from matplotlib.dates import date2num
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
-from forecast.data.clock import LONGEST_CLOSURE, Times
+from forecast.data.clock import Times
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.split import Split
@@ -39,7 +39,7 @@ from forecast.plots.figure import (
     whole_numbers,
     wrap_lines,
 )
-from forecast.plots.results import PlottedSeries, RunResults, labels_of, observed_series, plotted_series
+from forecast.plots.results import PlottedSeries, RunResults, labels_of, observed_series, on_axis, plotted_series
 from forecast.plots.selection import (
     missing_spans,
     non_overlapping,
@@ -181,7 +181,7 @@ def _draw_forecast(
     naive: Sequence[str],
     most_markers: int,
 ) -> list[Line2D]:
-    breaks, markers = gap_rows(observed["ds"].to_numpy(), labels.step), len(observed) <= most_markers
+    breaks, markers = gap_rows(observed["ds"].to_numpy(), labels.clock), len(observed) <= most_markers
     curves = _draw_curves(axes, observed, breaks, rows, None, labels, naive, markers=markers)
     _draw_intervals(axes, rows, labels)
     axes.axvline(cutoff, color=GREY, lw=0.9, zorder=1.8)  # type: ignore[arg-type]
@@ -259,6 +259,7 @@ def plot_test_span(
         size: The space that it has.
     """
     forecasts, horizon = rows_of_series(forecasts, unique_id)
+    apart = max(apart, horizon)
     span = forecasts.iloc[non_overlapping(forecasts, horizon, apart)]
     figure = PlotFigure(size)
     if len(span) <= _MOST_STEPS:
@@ -274,14 +275,15 @@ def plot_test_span(
         _draw_steps(axes, forecasts[forecasts["ds"].between(first, last)], stretch, labels, horizon)
         above.axvspan(*stretch["ds"].to_numpy()[[0, -1]], color="#F0E442", alpha=0.5, lw=0, zorder=1)
         whole = f"The whole span, in means of {labels.format_duration(n_steps)}; grey: lowest to highest observed"
-        enlarged = "Enlarged, and marked yellow above: a part with a typical error"
+        length = labels.format_duration((len(stretch) // horizon - 1) * apart + horizon)
+        enlarged = f"Enlarged, and marked yellow above: {length} with a typical error"
         for part, title, rows in ((above, whole, span), (axes, enlarged, stretch)):
             part.set_title("\n".join(wrap_lines(title, size.axes_width(), 8)))
             format_axes(part, rows["ds"].to_numpy(), size.max_ticks())
     for part in figure.axes:
         part.set_ylabel(labels.with_unit(labels.target))
     length = labels.format_duration(horizon)
-    every = labels.step if horizon == 1 else labels.format_duration(max(apart, horizon))
+    every = labels.step if horizon == 1 else labels.format_duration(apart)
     title = f"one forecast of {length}" if len(span) == horizon else f"forecasts of {length}, one made every {every}"
     note = "The pauses between them let them begin at all times of the cycle." if 1 < horizon < apart else ""
     figure.add_head(labels.subject(unique_id), title, curves, verdict=verdict, note=note)
@@ -291,22 +293,16 @@ def plot_test_span(
 def _draw_steps(axes: Axes, observed: pd.DataFrame, span: pd.DataFrame, labels: Labels, horizon: int) -> list[Line2D]:
     # Each forecast is a line of its own; those of one step are joined, or they would be dots.
     starts = np.arange(horizon, len(span), horizon) if horizon > 1 else np.zeros(0, np.int64)
-    breaks = np.union1d(starts, gap_rows(span["ds"].to_numpy(), labels.step))
+    breaks = np.union1d(starts, gap_rows(span["ds"].to_numpy(), labels.clock))
     observed = observed.drop_duplicates("ds")
-    observed_breaks = gap_rows(observed["ds"].to_numpy(), labels.step)
+    observed_breaks = gap_rows(observed["ds"].to_numpy(), labels.clock)
     return _draw_curves(axes, observed, observed_breaks, span, breaks, labels, ("persistence",))
 
 
 def _draw_means(axes: Axes, span: pd.DataFrame, labels: Labels, n_steps: int, horizon: int) -> list[Line2D]:
     # No mean is of rows on both sides of a gap; the pauses between the forecasts that are drawn are none.
-    starts = span["ds"].to_numpy()[::horizon]
-    after_gap = gap_rows(starts, labels.step)
-    if horizon > 1:
-        apart = np.diff(starts)
-        closed = np.timedelta64(LONGEST_CLOSURE if "business" in labels.step else 0, "D")
-        after_gap = np.flatnonzero(apart > 1.5 * np.sort(apart)[len(apart) // 2] + closed) + 1
     stretch = np.zeros(len(span), np.int64)
-    stretch[after_gap * horizon] = 1
+    stretch[horizon * gap_rows(span["ds"].to_numpy()[::horizon], labels.clock, None)] = 1
     columns = ["ds", "y", *labels.models(span.columns, ("persistence",))]
     groups = span[columns].groupby([np.cumsum(stretch), np.arange(len(span)) // n_steps])
     means, low, high = groups.mean(), groups["y"].min().to_numpy(float), groups["y"].max().to_numpy(float)
@@ -498,8 +494,8 @@ def _draw_over_time(axes: Axes, residuals: Residuals, labels: Labels) -> None:
     if len(values) > _MOST_RESIDUALS:
         firsts, low, high, values = range_of_groups(values, _MOST_RESIDUALS)
         times = times[firsts]
-        fill_range(axes, times, low, high, gap_rows(times, labels.step), "#c4c4c4")
-    draw_curve(axes, times, values, OBSERVED, "residual", breaks=gap_rows(times, labels.step))
+        fill_range(axes, times, low, high, gap_rows(times, labels.clock), "#c4c4c4")
+    draw_curve(axes, times, values, OBSERVED, "residual", breaks=gap_rows(times, labels.clock))
 
 
 def _draw_distribution(axes: Axes, residuals: Floats) -> None:
@@ -604,8 +600,10 @@ def plot_data(
     """These series and targets, a strip for each, over training, validation and test span, with gaps marked."""
     figure = PlotFigure(size, max(0.7 * size.height, 0.5 + 1.35 * len(plotted_series)))
     strips = figure.subplots(len(plotted_series), 1, sharex=True, squeeze=False)[:, 0]
-    times, stretches = rows.panel.times, rows.panel.stretches()
-    ends = [times.min(), split.validation_from, split.test_from, times.max()]
+    clock, stretches = rows.panel.clock, rows.panel.stretches()
+    times = clock.on_axis(rows.panel.times)
+    validation_from, test_from = clock.on_axis(np.array([split.validation_from, split.test_from]))
+    ends = [times.min(), validation_from, test_from, times.max()]
     any_missing = False
     for axes, series in zip(strips, plotted_series, strict=True):
         span = rows.panel.rows(series.series_index)
@@ -712,7 +710,7 @@ def draw_forecasts(rows: Rows, forecast: pd.DataFrame, model: str, lookback: int
         to_png(
             plot_forecast(
                 observed_series(rows, series),
-                forecast,
+                on_axis(forecast, rows.panel.clock),
                 series.unique_id,
                 labels_of(rows, series.target_index, model, forecast.columns),
                 lookback,
@@ -762,7 +760,9 @@ OF_SERIES: dict[str, Callable[[RunResults, PlottedSeries], Any]] = {
     "labels": RunResults.labels_of,
     "observed": lambda run, series: observed_series(run.prepared.rows, series),  # unique_id, ds, y
     "test forecasts": lambda run, series: _rows_of(run.test_forecasts, series),  # unique_id, ds, cutoff, y, <model>…
-    "newest forecast": lambda run, series: _rows_of(run.forecast, series),  # unique_id, ds, cutoff, <model>…
+    "newest forecast": lambda run, series: _rows_of(
+        on_axis(run.forecast, run.clock), series
+    ),  # unique_id, ds, cutoff, <model>…
     "residuals": lambda run, series: run.diagnosis.residuals.get(series.unique_id),
     "reliability": lambda run, series: run.diagnosis.reliability.get(series.unique_id),
 }

@@ -89,7 +89,7 @@ def _tile(value: float | None, text: Callable[[float], str], reason: str) -> Cel
 
 def _origin(run: RunResults) -> list[str]:
     metrics, labels = run.metrics, run.labels
-    test_from = labels.format_time(np.datetime64(run.manifest["data"]["test_from"]))
+    test_from = run.clock.format(np.datetime64(run.manifest["data"]["test_from"]))
     windows = f"{metrics['n_windows']:,} test windows" if metrics["n_windows"] != 1 else "one test window"
     if _lost_windows(run):
         windows = f"{metrics['n_windows']:,} of {metrics['windows']['possible']:,} test windows"
@@ -294,15 +294,16 @@ def _data(run: RunResults) -> Section:
     # Where channels are independent, each is a series with the same gaps.
     copies = panel.n_series // len(data["series_ids"])
     n_gaps = (int(panel.stretches()[-1]) + 1 - panel.n_series) // copies
-    first, last = (labels.format_time(time) for time in (panel.times.min(), panel.times.max()))
+    first, last = (run.clock.format(time) for time in (panel.times.min(), panel.times.max()))
     n_series = f", {len(data['series_ids']):,} of them" if len(data["series_ids"]) > 1 else ""
     facts = {
         "series": printable(run.manifest["title"], 80) + n_series,
         "source": printable(run.manifest["source"] or "rows that were handed over, not a file", 200),
         "span": f"{first} to {last}, {data['rows']:,} rows, one every {labels.step}",
+        **({"zone": f"{run.clock.tz}; plots show local time"} if run.clock.is_zoned else {}),
         "gaps": f"{n_gaps:,}; no window crosses one" if n_gaps else "none",
     }
-    validation_from, test_from = (labels.format_time(time) for time in (split.validation_from, split.test_from))
+    validation_from, test_from = (run.clock.format(time) for time in (split.validation_from, split.test_from))
     parts = [("training", "train", first), ("validation", "validation", validation_from), ("test", "test", test_from)]
     for name, key, start in parts:
         n_windows = run.manifest["windows"][key]

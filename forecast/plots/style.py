@@ -7,8 +7,11 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
+import pandas as pd
+
+from forecast.data.clock import STEP, Clock
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Labels:
         title: What the series is called, such as "station (simulated)".
         target: The column that is forecast.
         unit: Its measurement unit; empty when unknown.
-        step: One step of the clock, singular: "hour", "business day", "15 minutes".
+        clock: The clock of the rows.
         model: The model's column in the forecasts, such as ``stacked-lstm``.
         baseline: The vanilla RNN's column; None when it was left out.
     """
@@ -52,7 +55,7 @@ class Labels:
     title: str
     target: str
     unit: str
-    step: str
+    clock: Clock
     model: str
     baseline: str | None
 
@@ -71,6 +74,11 @@ class Labels:
         return f"{format_number(value)} {printable(self.unit, 10)}".rstrip() if math.isfinite(value) else "undefined"
 
     @property
+    def step(self) -> str:
+        """One step of the clock, singular: "hour", "business day", "15 minutes"."""
+        return self.clock.describe().removeprefix("1 ")
+
+    @property
     def steps(self) -> str:
         """The step of the clock, plural: "months", "steps of 15 minutes"."""
         return f"steps of {self.step}" if self.step[:1].isdigit() else f"{self.step}s"
@@ -81,10 +89,18 @@ class Labels:
             return f"{steps:,} {self.steps}"
         return self.step if self.step[:1].isdigit() else f"1 {self.step}"
 
-    def format_time(self, time: np.datetime64) -> str:
-        """A timestamp as exact as the clock: "2010-12-01" of days and longer steps, "2010-12-01 14:00" of hours."""
-        unit = "s" if "second" in self.step else "m" if "hour" in self.step or "minute" in self.step else "D"
-        return str(time.astype(f"datetime64[{unit}]")).replace("T", " ")
+    def format_time(self, time: Any) -> str:
+        """A time as exact as the clock: "2010-12-01" of days and longer steps, "2010-12-01 14:00" of hours.
+
+        A time with a zone has its offset from UTC behind it; the number of a step is shown as it is.
+        """
+        if self.clock.freq == STEP:
+            return str(int(time))
+        stamp = pd.Timestamp(time)
+        form = {"s": "%Y-%m-%d %H:%M:%S", "min": "%Y-%m-%d %H:%M", "h": "%Y-%m-%d %H:%M"}.get(
+            self.clock.unit, "%Y-%m-%d"
+        )
+        return f"{stamp:{form}}{stamp.isoformat()[-6:] if stamp.tz else ''}"
 
     def models(self, columns: Collection[str], naive: Sequence[str]) -> list[str]:
         """The model, the vanilla RNN and these naive forecasts, as far as there are columns of them."""

@@ -245,7 +245,7 @@ def forecast_table(forecast: pd.DataFrame, name: str, labels: Labels, style: Tab
             else table.undefined("too few errors to tell")
             for low, high in bounds
         ]
-        time = Cell(labels.format_time(np.datetime64(row["ds"])))
+        time = Cell(labels.format_time(row["ds"]))
         table.rows.append([time, value(row, labels.model), *intervals, *(value(row, model) for model in others)])
     return table
 

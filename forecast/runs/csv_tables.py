@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv
 
+from forecast.data.clock import STEP, Clock
 from forecast.runs.files import damaged
 
 # The beginning of what a spreadsheet takes for a formula, or of one that was escaped already: so that every text that
@@ -61,15 +62,21 @@ def frame_to_csv(frame: pd.DataFrame) -> bytes:
 
 def to_records(forecasts: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a table in long format as values of JSON: times as text, missing values as None."""
-    columns = [
-        (column.astype(str) if name in ("ds", "cutoff") else column.astype(object).where(column.notna(), None)).tolist()
-        for name, column in forecasts.items()
-    ]
+    columns = []
+    for name, column in forecasts.items():
+        is_time = name in ("ds", "cutoff") and not pd.api.types.is_integer_dtype(column)  # but the number of a step
+        texts = column.astype(str) if is_time else column.astype(object).where(column.notna(), None)
+        columns.append(texts.tolist())
     return [dict(zip(forecasts.columns, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def forecasts_from_csv(file: IO[bytes], path: Path) -> pd.DataFrame:
+def forecasts_from_csv(file: IO[bytes], path: Path, clock: Clock) -> pd.DataFrame:
     """The table in long format that `frame_to_csv` wrote: ``unique_id`` as text, ``ds`` and ``cutoff`` as times.
+
+    Args:
+        file: The file.
+        path: What messages call it.
+        clock: The clock of the times, in whose zone they are.
 
     Raises:
         RunError: If it has other columns, text among the numbers, or times that cannot be read.
@@ -81,12 +88,21 @@ def forecasts_from_csv(file: IO[bytes], path: Path) -> pd.DataFrame:
     try:
         frame["unique_id"] = frame["unique_id"].str.replace(rf"^'(?={_FORMULA.pattern})", "", regex=True)
         for column in ("ds", "cutoff"):
-            frame[column] = pd.to_datetime(frame[column], format="ISO8601")
+            frame[column] = _times_from_text(frame[column], clock)
     except (ValueError, OverflowError) as error:
         raise damaged(path, error) from None
-    if not all(pd.api.types.is_datetime64_dtype(frame[column]) for column in ("ds", "cutoff")):
-        raise damaged(path, "its times have zones")
     return frame
+
+
+def _times_from_text(texts: pd.Series, clock: Clock) -> pd.Series:
+    if clock.freq == STEP:
+        return texts.astype(np.int64)
+    times = pd.to_datetime(texts, format="ISO8601", utc=clock.is_zoned)
+    if isinstance(times.dtype, pd.DatetimeTZDtype):
+        if not clock.is_zoned:
+            raise ValueError("its times have zones")
+        times = times.dt.tz_convert(clock.tz)
+    return times.astype(clock.local(np.zeros(1, "datetime64[us]")).dtype)
 
 
 def numbers_from_csv(file: IO[bytes], path: Path) -> pd.DataFrame:

@@ -164,6 +164,7 @@ class _Data(TypedDict, total=False):
     series_ids: list[str]
     series: Any  # an earlier version wrote it instead of series_ids; it is not read
     freq: str
+    tz: str | None
     first: str
     last: str
     notes: list[str]

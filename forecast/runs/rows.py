@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-import pandas as pd
+import numpy as np
 
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, arrange, windows_of
@@ -41,8 +41,9 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
     if source is not None:
         raise DataError(
             f"The source given does not hold the rows that {run.name} was trained on: {panel.n_rows:,} rows from "
-            f"{panel.times.min()} on, where the run had {run.manifest['data']['rows']:,} from "
-            f"{run.manifest['data']['first']} on, or the same with other values or columns.",
+            f"{panel.clock.format(panel.times.min())} on, where the run had {run.manifest['data']['rows']:,} from "
+            f"{run.clock.format(np.datetime64(run.manifest['data']['first']))} on, or the same with other values or "
+            "columns.",
             "Give the rows as they were.",
         )
     raise DataError(
@@ -57,12 +58,12 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
     Raises:
         DataError: If there are none.
     """
-    fitted_until = pd.Timestamp(run.data["test_from"])
-    windows = windows_of(rows, rows.panel.times >= fitted_until.to_datetime64(), run.config.data)
+    fitted_until, clock = np.datetime64(run.data["test_from"]), run.clock
+    windows = windows_of(rows, rows.panel.times >= fitted_until, run.config.data)
     if not len(windows):
         raise DataError(
-            f"There is no window to score: the rows end at {pd.Timestamp(rows.panel.times.max())}, and those before "
-            f"{fitted_until} were trained on. A window needs {run.config.data.lookback} rows before and "
+            f"There is no window to score: the rows end at {clock.format(rows.panel.times.max())}, and those before "
+            f"{clock.format(fitted_until)} were trained on. A window needs {run.config.data.lookback} rows before and "
             f"{run.config.data.horizon} after its cut-off."
         )
     return windows
@@ -87,12 +88,18 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
     extra = [name for name in panel.columns if name not in run.data["columns"]]
     if extra:
         progress.warn(f"{len(extra)} columns that the run does not know were passed over: {', '.join(extra)}")
-    freq = run.data["freq"]
+    freq, tz = run.clock.freq, run.clock.tz
     if panel.clock.freq != freq:
         raise DataError(
             f"The clock of the rows is {panel.clock.freq}; the run {run.name} was trained on {freq}.",
             f"Bring the rows onto the clock {freq}, or train a run on theirs.",
         )
+    if panel.clock.is_zoned and tz is None and "tz" in run.data:
+        raise DataError(
+            f"The times have the zone {panel.clock.tz}; the rows that {run.name} was trained on had none.",
+            "Give local times, without an offset.",
+        )
+    panel = replace(panel, clock=run.clock)
     trained_ids = run.data["series_ids"]
     if panel.n_series == len(trained_ids) == 1:  # a lone series may carry another name in another file
         panel = replace(panel, series_ids=tuple(trained_ids))

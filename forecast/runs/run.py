@@ -31,6 +31,7 @@ from forecast.runs.files import open_within, read_within, sha256_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from forecast.data.clock import Clock
     from forecast.data.panel import Arrays
     from forecast.data.scaling import Scaler
     from forecast.models.network import Shape
@@ -102,6 +103,13 @@ class Run:
         return data
 
     @property
+    def clock(self) -> Clock:
+        """The clock of its rows, with their zone."""
+        from forecast.data.clock import Clock
+
+        return Clock(self.data["freq"], self.data.get("tz"))
+
+    @property
     def metrics(self) -> dict[str, Any]:
         """The content of metrics.json."""
         metrics = self._document("metrics.json")
@@ -131,7 +139,6 @@ class Run:
     @property
     def shape(self) -> Shape:
         """The sizes of the windows that its networks were trained on."""
-        from forecast.data.clock import Clock
         from forecast.data.features import calendar_names
         from forecast.data.prepare import count_targets
         from forecast.models.network import Shape
@@ -143,7 +150,7 @@ class Run:
             horizon=data.horizon,
             targets=n_targets,
             covariates=len(data.covariates),
-            known=len(data.known) + (len(calendar_names(Clock(facts["freq"]))) if data.calendar else 0),
+            known=len(data.known) + (len(calendar_names(self.clock)) if data.calendar else 0),
             series=len(facts["series_ids"]) * len(data.target) // n_targets,
         )
 
@@ -254,7 +261,7 @@ class Run:
         from forecast.runs.csv_tables import forecasts_from_csv
 
         with self._open(name, _LARGEST_TABLE) as file:
-            return forecasts_from_csv(file, self.path / name)
+            return forecasts_from_csv(file, self.path / name, self.clock)
 
     def _document(self, name: str) -> JsonObject:
         return parse_json(self._read(name, LARGEST_DOCUMENT), self.path / name)

@@ -15,14 +15,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
-from forecast.data.bounds import is_angle
-from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats, Panel
-from forecast.errors import DataError, MachineError, quote, setting
-from forecast.sources import infer_clock as clocks
+from forecast.errors import DataError, MachineError, quote
 from forecast.sources import quality
 from forecast.sources.categories import read_categories
 from forecast.sources.missing import mask_named, mask_spikes
+from forecast.sources.onto_clock import Observations, in_order, on_clock
 from forecast.tables.bytes import content_of, find_input
 from forecast.tables.columns import Measurements
 from forecast.tables.explain import look_at_row
@@ -30,7 +28,8 @@ from forecast.tables.input import Dialect, Input
 from forecast.tables.notation import is_missing
 from forecast.tables.reading import Columns, read_columns
 from forecast.tables.table import Table
-from forecast.tables.times import to_utc
+from forecast.tables.times import TimeColumn
+from forecast.tables.zones import in_zone
 
 # Names of the column that people mean, the likeliest first.
 _TARGETS = ("y", "target", "value", "close", "adj close", "adj_close", "price", "temp", "temperature")
@@ -39,19 +38,6 @@ _TARGETS = ("y", "target", "value", "close", "adj close", "adj_close", "price", 
 _STACKED = 0.1
 
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class _Observations:
-    """Values [R, C] float64 with the timestamp [R] and the number of the series [R] of each row."""
-
-    times: Times
-    series: Ints
-    values: Floats
-
-    def take(self, rows: Ints) -> _Observations:
-        """These rows in this order."""
-        return _Observations(self.times[rows], self.series[rows], self.values[rows])
 
 
 @dataclass(frozen=True)
@@ -119,7 +105,7 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
     columns = read_columns(found, frame, dialect_of(options))
     table, time, measured = columns.table, columns.time, columns.measured
     series = _find_series(columns)
-    times, tz_warnings = to_utc(time, series.codes, options.tz, table.source)
+    zoned = in_zone(time, series.codes, options.tz, table.source)
     texts = {
         name: cells for name, cells in measured.texts.items() if name in measured.not_numeric and name != series.column
     }
@@ -129,10 +115,12 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
         names=measured.names + categories.names,
         values=np.hstack([measured.values, categories.values]) if categories.names else measured.values,
     )
-    rows = _Observations(times, series.codes, measured.values)
-    if np.isnat(times).any():
-        rows = rows.take(np.flatnonzero(~np.isnat(times)))
-    notes = [*table.notes, *time.notes, *measured.notes]
+    rows = Observations(zoned.times, series.codes, measured.values)
+    if (lost := np.isnat(zoned.times)).any():
+        kept = np.flatnonzero(~lost)
+        lines = None if table.lines is None else np.asarray(table.lines)[kept]
+        rows, table = rows.take(kept), replace(table, lines=lines)
+    notes = [*table.notes, *time.notes, *zoned.notes, *measured.notes]
     if series.column:
         listed = ", ".join(map(quote, series.ids[:5])) + " …" * (len(series.ids) > 5)
         notes.append(f"{len(series.ids):,} series by {quote(series.column)}: {listed}.")
@@ -140,16 +128,17 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
     read_as_words = {notation.column for notation in categories.notation}
     if unread := [name for name in measured.not_numeric if name != series.column and name not in read_as_words]:
         notes.append(f"Not numeric and left out: {', '.join(map(quote, unread))}.")
-    warnings = [*table.warnings, *time.warnings, *tz_warnings, *categories.warnings]
+    warnings = [*table.warnings, *time.warnings, *zoned.warnings, *categories.warnings]
     if options.resample is None:
-        rows, mended = _in_order(table, rows, series.ids, measured.names)
+        tz = None if zoned.whole_days else zoned.tz
+        rows, mended = in_order(table, rows, series.ids, measured.names, options.duplicates, tz)
         warnings += mended
     else:
         rows = rows.take(np.lexsort((rows.times, rows.series)))
     names, values, mended = _cleaned(table, measured.names, rows, options)
     warnings += mended
-    rows, clock, clock_notes, mended = _on_clock(table, replace(rows, values=values), names, options)
-    warnings += mended
+    placed = on_clock(table, replace(rows, values=values), names, options, zoned.tz, zoned.whole_days)
+    rows, warnings = placed.rows, [*warnings, *placed.warnings]
     left_out = dict.fromkeys(time.used, "It tells the time.") | measured.not_numeric | measured.left_out
     left_out |= categories.left_out
     left_out |= {name: "Every value is missing." for name in measured.names if name not in names}
@@ -158,18 +147,24 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
         values=np.ascontiguousarray(rows.values),
         times=rows.times,
         columns=names,
-        clock=clock,
+        clock=placed.clock,
         series_ids=series.ids,
         offsets=tuple(np.searchsorted(rows.series, np.arange(len(series.ids) + 1)).tolist()),
         name=table.source.name,
         units={n.column: n.unit for n in measured.notation if n.unit and n.column in names} | _units(names),
         default_target=_default_target(tuple(name for name in names if name not in of_two_values)),
-        notes=(*notes, *clock_notes),
+        notes=(*notes, *placed.notes),
         left_out=left_out,
-        read_options={"notation": measured.notation + categories.notation},
+        read_options={"notation": measured.notation + categories.notation, **_options_of(time), **placed.read_options},
     )
     pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
     return replace(panel, warnings=(*warnings, *quality.panel_warnings(panel, options)))
+
+
+def _options_of(time: TimeColumn) -> dict[str, str]:
+    """The reading options by which a single row is read as all of them were."""
+    found = {"time_column": time.time_column, "date_format": time.date_format}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def dialect_of(options: ReadOptions) -> Dialect:
@@ -239,59 +234,8 @@ def _few_integers(values: Floats) -> bool:
     return bool((values == np.rint(values)).all()) and len(np.unique(values)) < len(values) / 2
 
 
-def _in_order(
-    table: Table, rows: _Observations, ids: tuple[str, ...], names: tuple[str, ...]
-) -> tuple[_Observations, list[str]]:
-    """Rows of the table by series and time, each time once, and what was mended.
-
-    Raises:
-        DataError: If a time stands twice in a series with other values; names both rows.
-    """
-    times, series = rows.times, rows.series
-    if ((series[1:] > series[:-1]) | ((series[1:] == series[:-1]) & (times[1:] > times[:-1]))).all():
-        return rows, []
-    warnings = []
-    steps = np.diff(times).astype(np.int64)[np.diff(series) == 0]
-    if (steps < 0).any() and (steps > 0).any():
-        warnings.append(f"{(steps < 0).sum():,} row(s) stand before an earlier one; the rows are sorted by time.")
-    order = np.lexsort((times, series))
-    if (np.diff(order) != 1).any():
-        rows = rows.take(order)
-    repeats = np.flatnonzero((np.diff(rows.series) == 0) & (np.diff(rows.times).astype(np.int64) == 0)) + 1
-    if not len(repeats):
-        return rows, warnings
-    before, after = rows.values[repeats - 1], rows.values[repeats]
-    differ = ~((before == after) | (np.isnan(before) & np.isnan(after)))
-    if differ.any():
-        which, column = map(int, np.argwhere(differ)[0])
-        at = int(repeats[which])
-        first, second = sorted((int(order[at - 1]), int(order[at])))
-        of_series = f" of series {quote(ids[rows.series[at]])}" if len(ids) > 1 else ""
-        raise DataError(
-            f"{table.row(second)}: the time {pd.Timestamp(rows.times[at])}{of_series} stood before "
-            f"({table.row(first)}) with another {quote(names[column])}: "
-            f"{before[which, column]:g} and {after[which, column]:g}.",
-            _advise_on_repeated_times(table, rows.times[repeats]),
-        )
-    warnings.append(f"{len(repeats):,} identical row(s) are left out.")
-    return rows.take(np.setdiff1d(np.arange(len(rows.times)), repeats)), warnings
-
-
-def _advise_on_repeated_times(table: Table, times: Times) -> str:
-    """What to do about times that stand twice: in autumn one hour does, when clocks go back."""
-    days = times.astype("datetime64[D]").astype(np.int64)
-    hours = (times - times.astype("datetime64[D]")).astype("timedelta64[h]").astype(np.int64)
-    months = times.astype("datetime64[M]").astype(np.int64) % 12 + 1
-    sunday = (days + 3) % 7 == 6
-    if (sunday & (hours <= 3) & np.isin(months, (3, 4, 9, 10, 11))).all() and hours.any():
-        zone = table.source.retry(tz="Europe/Berlin")
-        return f"{zone} (the hour that autumn repeats; name the zone of this clock)"
-    mean = setting("resample", "D")
-    return f"{table.source.retry(series_id='COLUMN')} if these are several series, or {mean} for their mean"
-
-
 def _cleaned(
-    table: Table, names: tuple[str, ...], rows: _Observations, options: ReadOptions
+    table: Table, names: tuple[str, ...], rows: Observations, options: ReadOptions
 ) -> tuple[tuple[str, ...], Floats, list[str]]:
     """The columns that hold a value, what is taken as missing turned into NaN in place, and what was mended."""
     values = rows.values
@@ -315,54 +259,6 @@ def _cleaned(
         warnings.append(f"Left out, as every value is missing: {listed}.")
         values = values[:, ~empty]
     return tuple(names[i] for i in np.flatnonzero(~empty)), values, warnings
-
-
-def _on_clock(
-    table: Table, rows: _Observations, names: tuple[str, ...], options: ReadOptions
-) -> tuple[_Observations, Clock, list[str], list[str]]:
-    """Rows on a regular clock, the given one or the one that their steps show, with notes and warnings."""
-    label, n_rows = table.source.label, len(rows.times)
-    if options.resample is not None:
-        coarse = clocks.named_clock(options.resample)
-        angles = np.array([is_angle(name, column) for name, column in zip(names, rows.values.T, strict=True)])
-        rows = _Observations(*clocks.resample(rows.times, rows.series, rows.values, coarse, angles))
-        mean = f"{n_rows:,} rows are averaged to {len(rows.times):,} of {coarse.describe()} each."
-        return rows, coarse, [], [mean]
-    n_steps = n_rows - len(np.unique(rows.series))
-    if options.freq is None and n_steps < 2:
-        raise DataError(
-            f"{label} has {n_rows} row(s), too few to see the step between them.", table.source.retry(freq="D")
-        )
-    if options.freq:
-        clock: Clock | None = clocks.named_clock(options.freq, rows.times)
-    else:
-        clock = clocks.infer_clock(rows.times, rows.series)
-    advice = f"{table.source.retry(resample='h')} (the mean of each hour; or {setting('freq', 'h')} to name the clock)"
-    if clock is None:
-        raise clocks.irregular(rows.times, rows.series, label, advice)
-    snapped = clocks.snap(rows.times, rows.series, clock)
-    n_off = snapped.dropped if options.freq else snapped.moved + snapped.dropped
-    if n_off > clocks.MOST_SNAPPED * n_rows:
-        what = f"{label}: {n_off:,} of {n_rows:,} rows are off a clock of {clock.describe()}; it"
-        raise clocks.irregular(rows.times, rows.series, what, advice)
-    warnings = []
-    if snapped.moved:
-        warnings.append(
-            f"{snapped.moved:,} time(s) off the clock are moved to their place on it, by less than half a step."
-        )
-    if snapped.dropped:
-        warnings.append(
-            f"{snapped.dropped:,} row(s) are left out: another row is nearer to the same place on the clock."
-        )
-    notes = [] if options.freq else [f"One row each {clock.describe()} ({clock.freq})."]
-    if len(snapped.rows) < n_rows:
-        rows = rows.take(snapped.rows)
-    if not snapped.moved and (snapped.times != rows.times).any():
-        first = snapped.times[0].astype("datetime64[D]")
-        notes.append(
-            f"Each time stands for its period and is moved to its place on {clock.freq}, the first to {first}."
-        )
-    return replace(rows, times=snapped.times), clock, notes, warnings
 
 
 def _units(names: tuple[str, ...]) -> dict[str, str]:

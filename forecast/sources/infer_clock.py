@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.data.clock import Clock, Times
+from forecast.data.clock import STEP, Clock, Times
 from forecast.data.panel import Floats
+from forecast.data.week import WEEKDAYS, Week, week_offsets
 from forecast.errors import DataError
 
-_WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _MONTHS_IN = {"M": 1, "Q": 3, "Y": 12}  # a period of a calendar alias, by its first letter
 _COUNTABLE = ("us", "ms", "s", "min", "h", "D", "B", "W", "MS", "ME", "QS", "QE", "YS", "YE")
 _MICROSECONDS = {"D": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}
+_USUAL_STEPS = tuple(
+    count * _MICROSECONDS[unit]
+    for unit, counts in (
+        ("ms", (10, 20, 50, 100, 200, 500)),
+        ("s", (1, 2, 5, 10, 15, 20, 30)),
+        ("min", (1, 2, 3, 5, 6, 10, 12, 15, 20, 30)),
+        ("h", (1, 2, 3, 4, 6, 8, 12)),
+        ("D", (1, 2, 7)),
+    )
+    for count in counts
+)
 _DAY = np.timedelta64(1, "D")
 _WEEK = np.timedelta64(7, "D")
 _CENTURY = np.timedelta64(36_525, "D")
@@ -28,6 +40,12 @@ _LEAST_USUAL = 0.5
 _MOST_WEEKENDS = 0.05
 # With more rows than this off the clock, it is not their clock.
 MOST_SNAPPED = 0.10
+# Of a week, a slot in which at most this share of the weeks has a row is closed; rows in such slots are at most this
+# share of all; so many weeks at least prove it; and this is how likely chance may be to leave one of its slots empty.
+_SELDOM_OPEN, _MOST_ODD_ROWS, _LEAST_WEEKS, _CHANCE = 0.05, 0.01, 4, 0.01
+_MOST_SLOTS = 7 * 24 * 60
+# Periods that are shorter, in days, wobble for another reason than the calendar.
+_LEAST_UNEVEN = 25
 # Days that a month's first or last trading day lies away from the calendar's.
 _CALENDAR_SLACK = 4
 
@@ -49,33 +67,113 @@ class Snapped:
     dropped: int
 
 
-def infer_clock(times: Times, series: NDArray[np.int64]) -> Clock | None:
-    """The clock of timestamps, or None where most steps differ or are longer than a century.
+def usual_step(times: Times, series: NDArray[np.int64]) -> float:
+    """The median step between rows of a series, in microseconds; 0 if there is none."""
+    steps = _steps(times, series)
+    return float(np.median(steps.astype("timedelta64[us]").astype(np.int64))) if len(steps) else 0.0
+
+
+def _steps(times: Times, series: NDArray[np.int64]) -> NDArray[np.timedelta64]:
+    within = series[1:] == series[:-1]
+    return np.diff(times) if within.all() else np.diff(times)[within]
+
+
+def candidate_clocks(times: Times, series: NDArray[np.int64], tz: str | None = None) -> Iterator[tuple[Clock, float]]:
+    """The clocks that timestamps could lie on, the likeliest first, with the share of rows that may be off it.
 
     Args:
         times: Timestamps [T], ascending within each series.
         series: The series of each row, [T], ascending.
+        tz: The zone of the times, which tells what is open when.
     """
-    within = series[1:] == series[:-1]
-    steps = np.diff(times) if within.all() else np.diff(times)[within]
+    steps = _steps(times, series)
     if not len(steps):
-        return None
+        return
     lengths, counts = np.unique(steps, return_counts=True)
     usual = lengths[counts.argmax()]
     if usual > _CENTURY:
-        return None
+        return
     if calendar := _calendar_alias(times, steps):
-        return Clock(calendar)
+        yield Clock(calendar), MOST_SNAPPED
     # Friday to Monday is one step of a business-day clock.
     if usual == _DAY and (_weekday(times) >= 5).mean() < _MOST_WEEKENDS and (steps >= 3 * _DAY).any():
-        return Clock("B")
-    if counts.max() < _LEAST_USUAL * len(steps):
+        yield Clock("B"), MOST_SNAPPED
+    if usual == _WEEK and counts.max() >= _LEAST_USUAL * len(steps):
+        yield Clock(_anchored("W", times)), MOST_SNAPPED
+    elif counts.max() >= _LEAST_USUAL * len(steps):
+        clock = Clock(spelled(int(usual.astype("timedelta64[us]").astype(np.int64))))
+        if slots := open_slots(replace(clock, tz=tz).wall(times), series, clock):
+            yield Clock(f"{clock.freq} {slots}"), MOST_SNAPPED
+        yield clock, MOST_SNAPPED
+    median = np.median(steps.astype("timedelta64[us]").astype(np.int64))
+    if _are_dates(times):
+        # Open on some days of the week only, so that no step is the usual one.
+        if median < 7 * _MICROSECONDS["D"] and (slots := open_slots(times, series, Clock("D"))):
+            yield Clock(f"D {slots}"), MOST_SNAPPED
+        if periods := _uneven_periods(times, series, steps):
+            yield periods, 0.0
+    else:
+        yield Clock(spelled(round_step(float(median)))), 1.0  # it wobbles, so every row may be off
+
+
+def spelled(microseconds: int) -> str:
+    """A step as a pandas offset alias: ``15min``."""
+    unit = next(name for name, size in _MICROSECONDS.items() if microseconds % size == 0)
+    count = microseconds // _MICROSECONDS[unit]
+    return unit if count == 1 else f"{count}{unit}"
+
+
+def round_step(microseconds: float) -> int:
+    """The step of a usual length nearest to one that wobbles, in microseconds."""
+    return min(_USUAL_STEPS, key=lambda step: abs(np.log(step / max(microseconds, 1.0))))
+
+
+def _are_dates(times: Times) -> bool:
+    return bool((times == times.astype("datetime64[D]")).all())
+
+
+def _uneven_periods(times: Times, series: NDArray[np.int64], steps: NDArray[np.timedelta64]) -> Clock | None:
+    """A clock of periods of four or five weeks, of bills each 29 to 32 days …; None where one is absent."""
+    unit = "W" if (steps % _WEEK == np.timedelta64(0, "D")).all() else "D"
+    length = float(np.mean(steps / (_WEEK if unit == "W" else _DAY)))
+    if length * (7 if unit == "W" else 1) < _LEAST_UNEVEN:
         return None
-    if usual == _WEEK:
-        return Clock(_anchored("W", times))
-    length = int(usual.astype("timedelta64[us]").astype(np.int64))
-    unit = next(name for name, size in _MICROSECONDS.items() if length % size == 0)
-    return Clock(f"{length // _MICROSECONDS[unit]}{unit}")
+    clock = Clock(f"~{length:.4f}{unit}")
+    starts = np.flatnonzero(np.diff(series, prepend=-1))
+    numbers = np.concatenate([clock.ordinals(part) for part in np.split(times, starts[1:])])
+    return clock if (np.diff(numbers)[np.diff(series) == 0] == 1).all() else None
+
+
+def open_slots(times: Times, series: NDArray[np.int64], clock: Clock) -> str:
+    """The open slots of a week, as `Week` writes them; empty if none is closed, or too few weeks prove it.
+
+    A slot is closed if no row stands in it, and chance would not leave any slot that empty.
+
+    Args:
+        times: Wall times [T], ascending within each series.
+        series: The series of each row, [T].
+        clock: A clock whose step divides a day.
+    """
+    step = int(clock.step.astype(np.int64))
+    if _MICROSECONDS["D"] % step:
+        return ""
+    offsets = week_offsets(times)
+    in_day, counts = np.unique(offsets % step, return_counts=True)
+    phase = int(in_day[counts.argmax()])
+    slots = (offsets - phase) // step
+    n_slots = 7 * _MICROSECONDS["D"] // step
+    if n_slots > _MOST_SLOTS:
+        return ""
+    weeks = (times.astype("datetime64[us]").astype(np.int64) - offsets) // (7 * _MICROSECONDS["D"])
+    seen = np.unique(np.stack([series, weeks, slots]), axis=1)
+    n_weeks = len(np.unique(seen[:2], axis=1).T)
+    share = np.bincount(np.clip(seen[2], 0, n_slots - 1), minlength=n_slots) / n_weeks
+    is_open = share > _SELDOM_OPEN
+    by_chance = n_slots * (1 - share[is_open].mean()) ** n_weeks
+    few_odd_rows = share[~is_open].sum() <= _MOST_ODD_ROWS * share.sum()
+    if is_open.all() or n_weeks < _LEAST_WEEKS or by_chance > _CHANCE or not few_odd_rows:
+        return ""
+    return str(Week(tuple((np.flatnonzero(is_open) * step + phase).tolist()), step))
 
 
 def _weekday(times: Times) -> NDArray[np.int64]:
@@ -107,7 +205,7 @@ def _calendar_alias(times: Times, steps: NDArray[np.timedelta64]) -> str | None:
 def _anchored(alias: str, times: Times) -> str:
     """A weekly, quarterly or yearly alias with the weekday or month on which most timestamps lie."""
     if alias == "W":
-        return f"W-{_WEEKDAYS[int(np.bincount(_weekday(times)).argmax())]}"
+        return f"W-{WEEKDAYS[int(np.bincount(_weekday(times)).argmax())]}"
     month = int(np.bincount(times.astype("datetime64[M]").astype(np.int64) % _MONTHS_IN[alias[0]]).argmax())
     # Quarters are named after their first month of the year as starts and their last as ends: QS-JAN, QE-DEC.
     return f"{alias}-{_MONTHS[month + (9 if alias == 'QE' else 0)]}"
@@ -125,10 +223,12 @@ def named_clock(freq: str, times: Times | None = None) -> Clock:
     """
     clock = Clock(freq)
     alias = _alias(clock)
+    if clock.freq == STEP or clock.is_uneven:
+        return clock
     if alias not in _COUNTABLE or (alias == "B" and clock.multiple > 1):
         raise DataError(
             f"A clock of {clock.freq!r} is not supported.",
-            "Use a multiple of s, min, h, D, W, MS, ME, QS, QE, YS or YE; or B for business days.",
+            "Use a multiple of s, min, h, D, W, MS, ME, QS, QE, YS or YE; B for business days; D MON-SAT for a week.",
         )
     if times is not None and "-" not in freq and clock.multiple == 1 and alias in ("W", "QS", "QE", "YS", "YE"):
         return Clock(_anchored(alias, times))
@@ -146,7 +246,9 @@ def snap(times: Times, series: NDArray[np.int64], clock: Clock) -> Snapped:
     Returns:
         The rows with their positions; of several rows at one position the nearest.
     """
-    if clock.unit in ("B", "M", "Q", "Y"):
+    if clock.is_uneven or clock.freq == STEP:
+        positions, off = times, np.zeros(len(times), bool)
+    elif clock.unit in ("B", "M", "Q", "Y"):
         positions = _period_labels(times, clock)
         # Every month on its 15th, or every day at 16:00, is one convention; rows elsewhere in the period are strays.
         into = (times - positions).astype("timedelta64[D]").astype(np.int64)
@@ -154,12 +256,14 @@ def snap(times: Times, series: NDArray[np.int64], clock: Clock) -> Snapped:
     else:
         positions = _nearest(times, series, clock)
         off = positions != times
-    if ((positions[1:] > positions[:-1]) | (series[1:] > series[:-1])).all():
+    is_open = np.ones(len(times), bool) if clock.week is None else clock.week.is_open(clock.wall(positions))
+    if is_open.all() and ((positions[1:] > positions[:-1]) | (series[1:] > series[:-1])).all():
         return Snapped(np.arange(len(times)), positions, int(off.sum()), 0)
     distance = np.abs(times - positions).astype(np.int64)
     order = np.lexsort((times, distance, positions, series))
     first = np.ones(len(order), bool)
     first[1:] = (np.diff(series[order]) != 0) | (positions[order][1:] != positions[order][:-1])
+    first &= is_open[order]
     rows = order[first]
     return Snapped(rows, positions[rows], int(off[rows].sum()), len(times) - len(rows))
 
@@ -182,17 +286,26 @@ def _nearest(times: Times, series: NDArray[np.int64], clock: Clock) -> Times:
         if values[0] == -1:
             values, counts = values[1:], counts[1:]
         phases[begin:end] = values[counts.argmax()] if len(values) else anchor_day
+        if clock.unit != "W" and counts.max() < _LEAST_USUAL * (end - begin):
+            phases[begin:end] = _mean_phase(phase[begin:end], step)
     # Whole numbers throughout: rounding in floating point loses microseconds.
     return ((micro - phases + step // 2) // step * step + phases).astype("datetime64[us]")
 
 
+def _mean_phase(phases: NDArray[np.int64], step: int) -> int:
+    """The mean of phases that wobble about it: 0 where it is near, else to a sixtieth of the step."""
+    turns = np.exp(2j * np.pi * phases / step).mean()
+    mean = float(np.angle(turns) / (2 * np.pi))
+    return 0 if abs(mean) < 0.25 else round(mean % 1 * 60) * (step // 60) % step
+
+
 def _alias(clock: Clock) -> str:
     """The alias without multiple and anchor, which tells starts from ends: ``QS`` of ``2QS-JAN``."""
-    return clock.freq.partition("-")[0].lstrip("0123456789")
+    return clock.freq.partition(" ")[0].partition("-")[0].lstrip("0123456789")
 
 
 def _anchor_weekday(clock: Clock) -> int:
-    return _WEEKDAYS.index(clock.freq.rpartition("-")[2])
+    return WEEKDAYS.index(clock.freq.rpartition("-")[2])
 
 
 def _period_labels(times: Times, clock: Clock) -> Times:

@@ -86,9 +86,8 @@ def spread_about(present: Floats, median: float) -> float:
 
 
 def time_of_row(panel: Panel, row: int) -> str:
-    """The time of a row: a date, and the time of day if the clock has one."""
-    text = str(panel.times[row].astype("datetime64[m]")).replace("T", " ")
-    return text.removesuffix(" 00:00") if panel.clock.unit in ("D", "B", "W", "M", "Q", "Y") else text
+    """The time of a row, as users read it."""
+    return panel.clock.format(panel.times[row])
 
 
 def _advise(odd: _Odd, name: str, options: ReadOptions) -> str:

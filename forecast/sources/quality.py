@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
-from forecast.data.clock import LONGEST_CLOSURE
+from forecast.data.clock import STEP
 from forecast.data.panel import Floats, Panel
 from forecast.errors import Sentence, quote
 from forecast.sources.odd_values import find_odd_values, spread_about, time_of_row
@@ -212,7 +212,7 @@ def _jumps(panel: Panel, values: Floats) -> list[str]:
 
 def _gap_warnings(panel: Panel) -> tuple[str, ...]:
     absent = panel.absent_before()
-    holes = absent > (LONGEST_CLOSURE if panel.clock.unit == "B" else 0)
+    holes = (absent > 0) & ~panel.clock.is_closed_for(absent)
     if not holes.any():
         return ()
     worst = int(np.argmax(absent))
@@ -225,6 +225,8 @@ def _gap_warnings(panel: Panel) -> tuple[str, ...]:
 
 def _unset_clocks(panel: Panel, absent: NDArray[np.int64]) -> tuple[str, ...]:
     """A warning for a few times of 1970 or after 2100 far from all others: an unset clock, or a mark for "never"."""
+    if panel.clock.freq == STEP:
+        return ()
     stretch = np.cumsum((absent > _FAR) | (np.diff(panel.series_of_row(), prepend=0) > 0))
     few = np.bincount(stretch)[stretch] <= max(1, len(absent) // 100)
     unix_zero = panel.times.astype("datetime64[D]") == np.datetime64("1970-01-01")

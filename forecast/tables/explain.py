@@ -16,7 +16,7 @@ from forecast.errors import DataError, phrase, quote, setting
 from forecast.tables.input import Input, Notation
 from forecast.tables.records import Records
 from forecast.tables.table import Table, as_text
-from forecast.tables.timeforms import TIMELIKE, form_of
+from forecast.tables.timeforms import form_of
 
 NAMES_OF_MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
 
@@ -170,32 +170,37 @@ def other_form(table: Table, columns: str, text: pa.Array, row: int, form: str) 
     return DataError(f"{what}.", f"Correct the row, or name {other_column}. {look_at_row(table, row)}")
 
 
-def unreadable_time(table: Table, name: str, texts: list[str]) -> DataError:
+def unreadable_time(table: Table, columns: str, texts: list[str]) -> DataError:
     """Why a column that was named as the time, or is called so, is none; ``texts`` are some of its filled cells."""
     source = table.source
     if not texts:
-        return DataError(f"{source.label}: column {quote(name)} is empty.", source.retry(time_column="NAME"))
-    where = f"{table.cell(0, name)}: {quote(texts[0])}"
-    if separator := _two_digit_year(texts):
-        return DataError(
-            f"{where} has a year of two digits.", source.retry(date_format=separator.join(("%d", "%m", "%y")))
-        )
-    return DataError(f"{where} is not a time.", source.retry(date_format="%d.%m.%Y %H:%M"))
+        return DataError(f"{source.label}: {columns} is empty.", source.retry(time_column="NAME"))
+    return DataError(
+        f"{table.row(0)}, {columns}: {quote(texts[0])} is not a time.", source.retry(date_format="%d.%m.%Y %H:%M")
+    )
+
+
+def day_numbers(table: Table, columns: str, text: str) -> DataError:
+    """Why numbers that look like the days of a spreadsheet are not taken for such."""
+    return DataError(
+        f"{table.row(0)}, {columns}: {quote(text)} looks like a day number of a spreadsheet.",
+        table.source.retry(date_format="excel"),
+    )
+
+
+def unknown_format(table: Table, date_format: str) -> DataError:
+    """Why a format is none."""
+    return DataError(
+        f"{setting('date_format')} {quote(date_format)} is no format: it has no directive such as %Y, "
+        "and no form has this name.",
+        f"Write it like {setting('date_format', '%d.%m.%Y %H:%M')}, or by name: YYYY-MM-DD, YYYY-Qq, YYYYWW, excel …",
+    )
 
 
 def no_time(table: Table, texts: dict[str, list[str]]) -> DataError:
     """Why a table has no time; ``texts`` are some filled cells of each column."""
-    first = next(filter(TIMELIKE.search, texts), table.names[0])
-    if _two_digit_year(texts[first]):
-        return unreadable_time(table, first, texts[first])
     shown = [f"  {quote(name)}: {', '.join(map(quote, cells[:2])) or 'empty'}" for name, cells in texts.items()]
     return DataError(
         f"{table.source.label} has no column that is a time. Its columns begin:\n" + "\n".join(shown[:12]),
         table.source.retry(time_column="NAME", date_format="%d.%m.%Y"),
     )
-
-
-def _two_digit_year(texts: list[str]) -> str:
-    """What separates the parts of a date whose year has two digits; empty where the first cell is none."""
-    match = re.match(r"\d{1,2}([-/.])\d{1,2}[-/.]\d{2}(\D|$)", texts[0]) if texts else None
-    return match[1] if match else ""

@@ -38,11 +38,10 @@ def from_frame(frame: pd.DataFrame, source: Input, dialect: Dialect) -> Table:
     names = tuple(str(name).strip() for name in frame.columns)
     kept = [i for i, name in enumerate(names) if name not in dialect.skip_columns]  # of whatever type they are
     names = tuple(names[i] for i in kept)
-    zoned = frozenset(
-        n for n, i in zip(names, kept, strict=True) if isinstance(frame.dtypes.iloc[i], pd.DatetimeTZDtype)
-    )
+    dtypes = zip(names, frame.dtypes.iloc[kept], strict=True)
+    zones = {name: str(dtype.tz) for name, dtype in dtypes if isinstance(dtype, pd.DatetimeTZDtype)}
     columns = tuple(_column(frame.iloc[:, i], n, source) for n, i in zip(names, kept, strict=True))
-    table = Table(source, names, columns, zoned=zoned, warnings=source.warnings, notes=notes)
+    table = Table(source, names, columns, zones=zones, warnings=source.warnings, notes=notes)
     return with_names(table, dialect, source.label)
 
 
@@ -71,7 +70,7 @@ def _column(series: pd.Series, name: str, source: Input) -> Column:
             series = series.dt.to_timestamp()
             kind = series.dtype
         if isinstance(kind, pd.DatetimeTZDtype):
-            return _local_midnights(series).to_numpy().astype("datetime64[us]")
+            return series.dt.tz_convert(None).to_numpy().astype("datetime64[us]")
         if getattr(kind, "kind", "O") == "M":
             return series.to_numpy().astype("datetime64[us]")
         if pd.api.types.is_bool_dtype(kind) or not pd.api.types.is_numeric_dtype(kind) or kind.kind == "c":
@@ -83,9 +82,3 @@ def _column(series: pd.Series, name: str, source: Input) -> Column:
             f"{source.label}, column {quote(name)} of type {kind} cannot be read: {error}.",
             "Convert it to numbers or text.",
         ) from None
-
-
-def _local_midnights(series: pd.Series) -> pd.Series:
-    """Zoned timestamps in UTC; but days, which all begin at local midnight, keep their local date."""
-    local = series.dt.tz_localize(None)
-    return local if (local.dropna() == local.dropna().dt.normalize()).all() else series.dt.tz_convert(None)

@@ -17,10 +17,11 @@ import pyarrow as pa
 from forecast.errors import DataError, quote
 from forecast.tables.columns import SERIES_IDS, checked, given_marks
 from forecast.tables.explain import look_at_row
+from forecast.tables.find_times import find_times
 from forecast.tables.input import Dialect, Input
 from forecast.tables.notation import parse_as, parse_numbers
 from forecast.tables.table import Floats, Table
-from forecast.tables.times import find_times, to_utc
+from forecast.tables.zones import in_zone
 
 # Bytes that are read at once, at most.
 _AT_ONCE = 65_536
@@ -81,12 +82,14 @@ class Line:
     """One row.
 
     Args:
-        time: Its time, in UTC where the zone of the clock is given.
+        time: Its time; in UTC if it has a zone.
+        tz: ``UTC``, or None if its time has no zone.
         values: The columns that were asked for, [C]; NaN where missing.
         series: What the column of the series holds; empty where there is none.
     """
 
     time: np.datetime64
+    tz: str | None
     values: Floats
     series: str = ""
 
@@ -154,14 +157,15 @@ class LineReader:
         columns = tuple(pa.array([cell], pa.string()) for cell in cells)
         table = Table(self._source, self.names, columns, np.array([number]))
         time = find_times(table, self._dialect.time_column, self._dialect.date_format)
-        times, _ = to_utc(time, np.zeros(1, np.int64), self._tz, self._source)
-        if np.isnat(times[0]):
+        zoned = in_zone(time, np.zeros(1, np.int64), self._tz, self._source)
+        if np.isnat(zoned.times[0]):
             raise DataError(
                 f"{table.row(0)}: {quote(text.strip())} has no time, or one that its time zone leaves out.",
                 look_at_row(table, 0),
             )
         series = cells[self.names.index(self._series_id)].strip() if self._series_id else ""
-        return Line(times[0], np.concatenate([self._values(table, name) for name in self._columns]), series)
+        tz = None if zoned.tz is None or zoned.whole_days else "UTC"
+        return Line(zoned.times[0], tz, np.concatenate([self._values(table, name) for name in self._columns]), series)
 
     def _values(self, table: Table, name: str) -> Floats:
         """The values of a column, [1]."""

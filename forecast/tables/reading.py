@@ -16,11 +16,13 @@ import pyarrow as pa
 from forecast.errors import DataError, MachineError, quote, setting
 from forecast.tables.bytes import CHUNK, TooLargeError
 from forecast.tables.columns import SERIES_IDS, Measurements, names_a_counter, read_measurements
+from forecast.tables.find_times import find_times
 from forecast.tables.formats import read_tables
 from forecast.tables.frames import from_frame
 from forecast.tables.input import Dialect, Input
 from forecast.tables.table import Table
-from forecast.tables.times import TimeColumn, find_times, names_a_clock
+from forecast.tables.timeparts import names_a_clock
+from forecast.tables.times import TimeColumn
 from forecast.tables.wide import turned
 
 
@@ -133,6 +135,7 @@ def _agreement(part: Columns) -> tuple[object, ...]:
         time.form,
         time.used,
         time.zoned,
+        time.zone,
         time.whole_days,
         time.notes,
     )
@@ -145,4 +148,4 @@ def _is_doubtful(part: Columns) -> bool:
     """
     table, time = part.table, part.time
     clocks = time.whole_days and any(names_a_clock(name) for name in table.names if name not in time.used)
-    return bool(table.warnings or time.warnings) or clocks or any(map(names_a_counter, table.names))
+    return bool(table.warnings or time.warnings) or time.by_all_rows or clocks or any(map(names_a_counter, table.names))

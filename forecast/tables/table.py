@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -31,7 +31,7 @@ class Table:
         names: C names.
         columns: C arrays of length R.
         lines: The line of each row in the file, [R]; None for a table without lines.
-        zoned: Names of the timestamp columns that carried a time zone.
+        zones: The time zone of each column of timestamps that carried one, by name.
         warnings: What was mended, one sentence each.
         notes: What was inferred or passed over, one sentence each.
     """
@@ -40,7 +40,7 @@ class Table:
     names: tuple[str, ...]
     columns: tuple[Column, ...]
     lines: Ints | range | None = None
-    zoned: frozenset[str] = frozenset()
+    zones: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -86,11 +86,16 @@ def without_empty_rows(table: Table) -> Table:
     return replace(table.take(kept), warnings=table.warnings + warning)
 
 
+def is_timestamps(column: Column) -> bool:
+    """Whether a column holds timestamps, not text or numbers."""
+    return not isinstance(column, pa.Array) and column.dtype.kind == "M"
+
+
 def as_text(column: Column) -> pa.Array:
     """A column as text, as it would stand in a file."""
     if isinstance(column, pa.Array):
         return column
-    if column.dtype.kind == "M":
+    if is_timestamps(column):
         return pa.array(np.datetime_as_string(column, unit="s"))
     whole = np.isfinite(column) & (column == np.rint(column)) & (np.abs(column) < 2**53)
     return pa.array(

@@ -1,4 +1,9 @@
-"""The forms in which tables write time, and which of them a column has."""
+"""The forms in which tables write time, each by the name that notes print and ``date_format`` takes.
+
+A form writes a day, a day with a time of day, or a period (a month, a quarter, a week). Its name shows its parts:
+``DD/MM/YY HH:MM``, ``YYYY-Qq``. Forms that look alike, such as ``DD/MM/YY`` and ``MM/DD/YY``, are orders of one
+another: only the whole column tells which of them is meant.
+"""
 
 from __future__ import annotations
 
@@ -6,121 +11,262 @@ import re
 from collections import Counter
 from functools import cache
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from forecast.tables.monthnames import MONTHS, WEEKDAYS
+
 # Names of columns that hold a time.
 TIMELIKE = re.compile(
-    r"date|time|stamp|year|epoch|period|datum|zeit|fecha|heure|^(ds|dt|ts|t|day|month|unix|utc)$", re.I
+    r"date|time|stamp|year|epoch|period|datum|zeit|fecha|heure"
+    r"|^(ds|dt|ts|t|day|week|month|quarter|quartal|monat|mois|mes|unix|utc|mtu.*)$",
+    re.I,
 )
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+# Parts of a time are named as in `strptime`: Y and y (the year in four digits and in two), m, d, H, M, S, f, b (a
+# month's name), p (the first letter of AM or PM), j (day of the year). Further ones are q (quarter), w (ISO week),
+# u (its day), k (a weekday's name, which says nothing new), z (a zone).
+_YEAR, _SHORT, _MONTH, _DAY = r"(?P<Y>\d{4})", r"'?(?P<y>\d{2})", r"(?P<m>\d{1,2})", r"(?P<d>\d{1,2})"
+_NAME, _QUARTER, _WEEK = r"(?P<b>[A-Za-z]{3,12})\.?", r"(?P<q>[1-4])", r"(?P<w>\d{1,2})"
+_DIGITS = r"(?P<Y>(?:1[5-9]|2[01])\d{2})(?P<m>\d{2})(?P<d>\d{2})"
+_ORDINAL, _OF = r"(?:st|nd|rd|th|er|o)?", r"(?:(?:de|of) )?"
+_Q = r"(?i:Q|T|KV?|Quarter|Qtr|Quartal|Trimestre|Kwartal|Kvartal)\.? ?"
+_W = r"(?i:W|KW|CW|U|V|Week|Woche|Semaine|Semana|Uke|Uge|Vecka)\.? ?"
+_MOST = (("m", 12), ("d", 31), ("w", 53), ("q", 4), ("j", 366))
 
-# Parts of a time: y, m, d, H, M, S and f as in `strptime`; n is a month's name, p the first letter of AM or PM, z a
-# zone, q a quarter, w an ISO week, j a day of the year; a and b are day and month in an order that the column decides.
-_YEAR, _MONTH, _DAY, _NAME = r"(?P<y>\d{4})", r"(?P<m>\d{1,2})", r"(?P<d>\d{1,2})", r"(?P<n>[A-Za-z]{3,9})\.?"
-_DAY_FIRST = r"(?P<a>\d{1,2})%(?P<b>\d{1,2})%(?P<y>\d{4})"
-_WEEKDAY = r"(?:[A-Za-z]{3,9},? )?"
-_DIGITS = r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})"
+_ORDERS = [tuple(order.replace("-", mark) for order in ("DD-MM-YYYY", "MM-DD-YYYY")) for mark in "-/."]
+_ORDERS += [tuple(order.replace("-", mark) for order in ("DD-MM-YY", "MM-DD-YY", "YY-MM-DD")) for mark in "-/."]
+_ORDERS += [("DD-Mon-YY", "YY-Mon-DD"), ("YYYYMM", "YYYYWW")]
+_ORDERS += [("YYYY-MM", "YYYY-ww", "YYYY-q"), ("MM/YYYY", "ww/YYYY", "q/YYYY")]
 
-_DATES = {
+
+def _numeric(order: str) -> str:
+    """The pattern of a date in numbers from its name."""
+    parts = {"YYYY": _YEAR, "YY": r"(?P<y>\d{1,2})", "MM": _MONTH, "DD": _DAY}
+    mark = re.search(r"[-/.]", order)
+    assert mark is not None
+    return re.escape(mark[0]).join(parts[part] for part in order.split(mark[0]))
+
+
+_DAYS = {
     "YYYY-MM-DD": rf"{_YEAR}-{_MONTH}-{_DAY}",
     "YYYY/MM/DD": rf"{_YEAR}/{_MONTH}/{_DAY}",
     "YYYY.MM.DD": rf"{_YEAR}\.{_MONTH}\.{_DAY}",
-    "DD-MM-YYYY": _DAY_FIRST.replace("%", "-"),
-    "DD/MM/YYYY": _DAY_FIRST.replace("%", "/"),
-    "DD.MM.YYYY": _DAY_FIRST.replace("%", r"\."),
-    "DD Mon YYYY": rf"{_WEEKDAY}{_DAY}[ /.-]*{_NAME}[ /.,-]*{_YEAR}",
-    "Mon DD, YYYY": rf"{_WEEKDAY}{_NAME}[ /.-]*{_DAY},? {_YEAR}",
+    **{order: _numeric(order) for orders in _ORDERS[:6] for order in orders},
+    "DD Mon YYYY": rf"{_DAY}{_ORDINAL}[ /.-]*{_OF}{_NAME}[ /.,-]*{_OF}{_YEAR}",
+    "Mon DD, YYYY": rf"{_NAME}[ /.-]*{_DAY}{_ORDINAL},? {_YEAR}",
     "YYYY-Mon-DD": rf"{_YEAR}[ /-]{_NAME}[ /-]{_DAY}",
+    "DD-Mon-YY": rf"(?P<d>\d{{1,2}})[ /.-]*{_NAME}[ /.,-]*{_SHORT}",
+    "YY-Mon-DD": rf"(?P<y>\d{{1,2}})[ /.-]*{_NAME}[ /.,-]*'?(?P<d>\d{{2}})",
     "YYYYMMDD": _DIGITS,
-}
-_TIMES = {
-    " HH:MM": r"(?:[ T]|  )(?P<H>\d{1,2}):(?P<M>\d{2})",
-    " HH:MM:SS": r"(?:[ T]|  )(?P<H>\d{1,2}):(?P<M>\d{2}):(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?",
-    " HH": r"[ T](?P<H>\d{1,2})",
-}
-_OTHERS = {
-    "YYYYMMDDHH": rf"{_DIGITS}[T_]?(?P<H>\d{{2}})",
-    "YYYYMMDDHHMM": rf"{_DIGITS}[ T_]?(?P<H>\d{{2}})(?P<M>\d{{2}})",
-    "YYYYMMDDHHMMSS": rf"{_DIGITS}[ T_]?(?P<H>\d{{2}})(?P<M>\d{{2}})(?P<S>\d{{2}})",
-    "YYYY-MM": rf"{_YEAR}[-/]{_MONTH}",
-    "YYYY-Mon": rf"{_YEAR}[ /-]{_NAME}",
-    "Mon YYYY": rf"{_NAME}[ /.,-]+{_YEAR}",
-    "YYYYMmm": rf"{_YEAR}M{_MONTH}",
-    "YYYY-Qq": rf"{_YEAR}[ -]?Q(?P<q>[1-4])",
-    "YYYY-Www": rf"{_YEAR}-?W(?P<w>\d{{2}})",
     "YYYY-DDD": rf"{_YEAR}-(?P<j>\d{{3}})",
+    "YYYY-Www-d": rf"{_YEAR}-?W(?P<w>\d{{2}})-?(?P<u>[1-7])",
 }
-_ZONE = r" ?(?P<z>Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)"
-_NOON = r" ?(?P<p>[AaPp])\.?[Mm]\.?"
+_WEEKDAY = r"(?:(?P<k>[A-Za-z]{2,12}(?:-feira)?)[.,]* )?"
+_MARK = r"(?:,? |[T_:])"
+_CLOCKS = {
+    " HH:MM": _MARK + r"(?P<H>\d{1,2})[:h](?P<M>\d{2})",
+    " HH:MM:SS": _MARK + r"(?P<H>\d{1,2}):(?P<M>\d{2}):(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?",
+    " HH.MM": r",? (?P<H>\d{1,2})\.(?P<M>\d{2})",
+    " HH": r"[ T](?P<H>\d{1,2})h?",
+}
+_COMPACT_CLOCKS = {
+    "HH": r"[T_]?(?P<H>\d{2})",
+    "HHMM": r"[ T_]?(?P<H>\d{2})(?P<M>\d{2})",
+    "HHMMSS": r"[ T_]?(?P<H>\d{2})(?P<M>\d{2})(?P<S>\d{2})",
+}
+_NOON = r" ?(?P<p>[AaPp])\.? ?[Mm]\.?"
+_ZONE = r" ?(?P<z>z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|[A-Z]{3,5}|Z)"
+_PERIODS = {
+    "YYYY-MM": rf"{_YEAR}[-/:](?P<m>\d{{1,2}})",
+    "YYYY-ww": rf"{_YEAR}[-/:](?P<w>\d{{1,2}})",
+    "YYYY-q": rf"{_YEAR}[-/:](?P<q>\d{{1,2}})",
+    **{f"{part}/YYYY": rf"(?P<{name}>\d{{1,2}})[-/.](?P<Y>(?:1[5-9]|2[01])\d{{2}})"
+       for part, name in (("MM", "m"), ("ww", "w"), ("q", "q"))},
+    "YYYY-Mon": rf"{_YEAR}[ /.-]*{_NAME}",
+    "Mon YYYY": rf"{_NAME}[ /.,-]*{_OF}{_YEAR}",
+    "Mon-YY": rf"{_NAME}[ /.,-]*{_SHORT}",
+    "YYYYMmm": rf"{_YEAR}-?M{_MONTH}",
+    "YYYY-Qq": rf"{_YEAR}[ :/-]*{_Q}{_QUARTER}",
+    "Qq YYYY": rf"{_Q}{_QUARTER}[ :/.,-]*{_OF}{_YEAR}",
+    "q Q YYYY": rf"{_QUARTER}(?:\.|st|nd|rd|th|er|o)? ?{_Q}[ :/.,-]*{_OF}{_YEAR}",
+    "YY-Qq": rf"{_SHORT}[ :/-]*{_Q}{_QUARTER}",
+    "Qq YY": rf"{_Q}{_QUARTER}[ :/.,-]*{_SHORT}",
+    "q Q YY": rf"{_QUARTER}(?:\.|st|nd|rd|th|er|o)? ?{_Q}[ :/.,-]*{_SHORT}",
+    "YYYY-Www": rf"{_YEAR}[ /-]?{_W}{_WEEK}",
+    "Www YYYY": rf"{_W}{_WEEK}[ /.,-]+{_YEAR}",
+    "Mon DD HH:MM:SS YYYY": rf"{_WEEKDAY}{_NAME} {_DAY}{_CLOCKS[' HH:MM:SS']} {_YEAR}",
+    "Mon DD HH:MM:SS±zone YYYY": rf"{_WEEKDAY}{_NAME} {_DAY}{_CLOCKS[' HH:MM:SS']}{_ZONE} {_YEAR}",
+}  # fmt: skip
 
 # Whole numbers that are taken for a time only where nothing else can be, or where the user says so.
-_NUMBERS = {"YYYY": r"(?P<y>\d{4})(?:\.0*)?", "YYYYMM": r"(?P<y>\d{4})(?P<m>\d{2})(?:\.0*)?"}
+_NUMBERS = {
+    "YYYY": r"(?P<Y>\d{4})(?:\.0*)?",
+    "YYYYMM": r"(?P<Y>\d{4})(?P<m>\d{2})(?:\.0*)?",
+    "YYYYWW": r"(?P<Y>\d{4})(?P<w>\d{2})(?:\.0*)?",
+    "YYYYDDD": r"(?P<Y>\d{4})(?P<j>\d{3})(?:\.0*)?",
+}
+EPOCHS = {"epoch s": 1, "epoch ms": 1_000, "epoch us": 1_000_000, "epoch ns": 1_000_000_000}
+SPREADSHEET = ("excel", "excel-1904")
+
+# An interval is dated by its beginning; the slash is that of ISO 8601.
+INTERVAL = " - end"
+_TO = (r" (?:-|to|till|until|bis|a|au) ", r" ?/ ?")
+
+# What is left of typography, so that forms are few: accents, dashes, blanks of other kinds, a zone in parentheses.
+_PLAIN = (
+    (r"\p{Mn}", ""),
+    ("ł", "l"),
+    ("ø", "o"),
+    (r"\p{Pd}|−", "-"),
+    (r"\s+", " "),
+    (r"^/Date\((\d+)(?:[+-]\d{4})?\)/$", r"\1"),
+    (r" \([^()]*\)$", ""),
+)
+
+
+def tidied(text: pa.Array) -> pa.Array:
+    """Cells [R] in ASCII letters, single blanks and plain dashes, as the forms are written."""
+    if not pc.any(pc.match_substring_regex(text, r"[^0-9A-Za-z:./+, -]|  ")).as_py():
+        return text
+    text = pc.utf8_normalize(text, "NFKD")
+    for pattern, plain in _PLAIN:
+        text = pc.replace_substring_regex(text, pattern, plain)
+    return pc.ascii_trim_whitespace(text)
 
 
 @cache
-def forms() -> dict[str, re.Pattern[str]]:
-    """Every form of a timestamp by its name, the likely ones first."""
-    patterns: dict[str, str] = {}
-    for date, day in _DATES.items():
-        patterns[date] = day
-        for clock, time in _TIMES.items():
-            patterns[date + clock] = day + time
-            patterns[f"{date}{clock} AM/PM"] = day + time + _NOON
-            patterns[f"{date}{clock}±zone"] = day + time + _ZONE
-    patterns |= _OTHERS
-    patterns |= {f"{name}±zone": _OTHERS[name] + _ZONE for name in ("YYYYMMDDHHMM", "YYYYMMDDHHMMSS")}
-    return {name: re.compile(f"^{pattern}$") for name, pattern in patterns.items()}
+def forms() -> dict[str, str]:
+    """Every form of a time that is no mere count, by its name: the regular expression of its cells."""
+    found: dict[str, str] = {}
+    for day, pattern in _DAYS.items():
+        found |= {day + clock: _WEEKDAY + pattern + time for clock, time in {"": "", **_clocks(day)}.items()}
+    return found | _PERIODS | _NUMBERS
+
+
+def _clocks(day: str) -> dict[str, str]:
+    """What may follow a form of a day, by name."""
+    clocks = _CLOCKS | (_COMPACT_CLOCKS if day == "YYYYMMDD" else {})
+    found = clocks | {f"{clock}±zone": pattern + _ZONE for clock, pattern in clocks.items()}
+    return found | {f"{clock} AM/PM": pattern + _NOON for clock, pattern in _CLOCKS.items()}
+
+
+@cache
+def _compiled() -> tuple[
+    list[tuple[str, re.Pattern[str], list[tuple[str, re.Pattern[str]]]]], dict[str, re.Pattern[str]]
+]:
+    """The forms of days with what may follow them, and those of periods."""
+    clocks = {clock: re.compile(pattern) for day in _DAYS for clock, pattern in _clocks(day).items()}
+    days = [
+        (day, re.compile(_WEEKDAY + pattern), [(clock, clocks[clock]) for clock in _clocks(day)])
+        for day, pattern in _DAYS.items()
+    ]
+    return days, {period: re.compile(pattern) for period, pattern in _PERIODS.items()}
+
+
+def named_form(name: str) -> str | None:
+    """The form of a name, written in large letters or small; None if there is none."""
+    known = {form.casefold(): form for form in (*forms(), *EPOCHS, *SPREADSHEET)}
+    form, interval, _ = name.casefold().partition(INTERVAL)
+    return known[form] + interval if form in known else None
 
 
 def pattern_of(form: str) -> str:
     """The regular expression of a form, its parts as named groups."""
-    return f"^{_NUMBERS[form]}$" if form in _NUMBERS else forms()[form].pattern
+    start, interval, _ = form.partition(INTERVAL)
+    end = f"(?:{'|'.join(_TO)}).+" if interval else ""
+    return f"^{forms()[start]}{end}$"
+
+
+def with_any_clock(form: str) -> str | None:
+    """The regular expression of a form whose time of day may lack seconds, or lack altogether; None of other forms."""
+    day, timed, rest = form.partition(" HH:MM")
+    if day not in _DAYS or INTERVAL in form:
+        return None
+    mark = rest.removeprefix(":SS")
+    clock = _CLOCKS[" HH:MM:SS"].replace(r":(?P<S>\d{2})", r"(?::(?P<S>\d{2})") + ")?"
+    ending = {"": "" if timed else f"(?:{_NOON})?", " AM/PM": _NOON, "±zone": _ZONE}[mark]
+    return f"^{_WEEKDAY}{_DAYS[day]}(?:{clock}{ending}){'' if mark == '±zone' else '?'}$"
+
+
+def orders_of(form: str) -> tuple[str, ...]:
+    """The forms that look like this one, the usual ones first; most look like no other."""
+    day = re.split("[ ±]", form)[0]
+    rest = form.removeprefix(day)
+    return next((tuple(order + rest for order in orders) for orders in _ORDERS if day in orders), (form,))
 
 
 def form_of(text: str) -> str | None:
-    """The form of one cell, or None where it is no timestamp."""
-    for form, pattern in forms().items():
-        match = pattern.match(text)
-        if match and text.isascii() and _is_possible(text, match.groupdict()):
-            return form
+    """The form of one cell, or None where it is no timestamp; of forms that look alike, the first that is possible."""
+    days, periods = _compiled()
+    for day, pattern, clocks in days:
+        if (match := pattern.match(text)) and _is_possible(match.groupdict()):
+            rest = text[match.end() :]
+            clock = next((name for name, clock in clocks if rest and clock.fullmatch(rest)), None)
+            if not rest or (clock and not (text.isdigit() and int(rest[:2]) > 24)):
+                return day + (clock or "")
+    for period, pattern in periods.items():
+        if (match := pattern.fullmatch(text)) and _is_possible(match.groupdict()):
+            return period
+    return _form_of_interval(text)
+
+
+def _form_of_interval(text: str) -> str | None:
+    for to in _TO:
+        begin, *end = re.split(to, text, maxsplit=1)
+        form = form_of(begin) if end else None
+        if form and (form_of(end[0]) == form or re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", end[0])):
+            return form + INTERVAL
     return None
 
 
-def _is_possible(text: str, parts: dict[str, str | None]) -> bool:
-    """Whether a month's name is one, and a run of digits is a date whose month, day and hour can be."""
-    if not text.isdigit():
-        return (parts.get("n") or "jan").lower()[:3] in MONTHS
-    month, day, hour = (int(parts[name] or 0) if name in parts else 1 for name in "mdH")
-    return 1 <= month <= 12 and 1 <= day <= 31 and hour <= 24 and text[:2] in ("18", "19", "20", "21")
+def _is_possible(parts: dict[str, str | None]) -> bool:
+    """Whether names are those of a month and a weekday, and numbers within the largest ones."""
+    if (parts.get("b") or "jan").lower() not in MONTHS or (parts.get("k") or "mo").lower() not in WEEKDAYS:
+        return False
+    return len(parts.get("y") or "00") == 2 and all(1 <= int(parts.get(name) or 1) <= most for name, most in _MOST)
 
 
-def directives(form: str) -> str:
-    """A form of day, month and year, as ``strptime`` spells it."""
+def is_period(form: str) -> bool:
+    """Whether a form writes a month, a quarter or a week, not a day."""
+    return form in _PERIODS
+
+
+def is_day(form: str) -> bool:
+    """Whether a form, or a format of ``strptime``, writes a day without a time of day."""
+    return not re.search(r"%[HIXcTfs]", form) if "%" in form else form.partition(" from ")[0] in _DAYS
+
+
+def spelled(form: str) -> str:
+    """A form as ``strptime`` spells it, where it can; else its name."""
     hour = "%I" if form.endswith("AM/PM") else "%H"
-    spelled = form.replace(" HH", f" {hour}").replace(":MM", ":%M").replace(":SS", ":%S").replace("AM/PM", "%p")
-    return spelled.replace("DD", "%d").replace("MM", "%m").replace("YYYY", "%Y").replace("±zone", "%z")
+    text = form.replace(" HH", f" {hour}").replace(":MM", ":%M").replace(":SS", ":%S").replace("AM/PM", "%p")
+    text = text.replace("DD", "%d").replace("MM", "%m").replace("Mon", "%b").replace("YYYY", "%Y").replace("YY", "%y")
+    text = text.replace("±zone", "%z")
+    return form if re.search(r"[A-Za-z±]", re.sub("%[A-Za-z]", "", text)) else text
 
 
 def infer_form(texts: list[str]) -> str | None:
-    """The form of most of these cells, or None where most are no timestamps."""
-    if not texts:
-        return None
-    form, count = Counter(map(form_of, texts)).most_common(1)[0]
-    return form if count * 2 >= len(texts) else None
+    """The form of most of these cells, or None where most are no times; of forms that look alike, the usual one."""
+    found = Counter(orders_of(form)[0] for form in map(form_of, texts) if form)
+    form, count = found.most_common(1)[0] if found else ("", 0)
+    return form if count and count * 2 >= len(texts) else None
 
 
 def infer_count(texts: list[str]) -> str | None:
-    """How numbers could count time: ``epoch`` in s, ms, us or ns, ``YYYYMM``, ``YYYY``, ``serial``, or not at all."""
-    matched = [re.fullmatch(r"(\d{4,19})(?:\.\d*)?", text) for text in texts]
+    """How numbers could count time: ``epoch`` in s, ms, us or ns, ``YYYYMM`` and the like, ``excel``, or not at all."""
+    matched = [re.fullmatch(r"(\d{4,19})(?:[.,]\d*)?", text) for text in texts]
     if not texts or not all(matched):
         return None
     numbers = [int(match[1]) for match in matched if match]
     low, high = min(numbers), max(numbers)
-    for form, unit in (("epoch s", 1), ("epoch ms", 1_000), ("epoch us", 1_000_000), ("epoch ns", 1_000_000_000)):
+    for form, unit in EPOCHS.items():
         # 1973 to 2100; smaller counts look like any other measurement
         if low >= 100_000_000 * unit and high <= 4_102_444_800 * unit:
             return form
-    if all(1000 <= n // 100 <= 2999 and 1 <= n % 100 <= 12 for n in numbers):
-        return "YYYYMM"
+    for form, within, most in (("YYYYMM", 100, 12), ("YYYYWW", 100, 53), ("YYYYDDD", 1000, 366)):
+        if all(1500 <= n // within <= 2199 and 1 <= n % within <= most for n in numbers):
+            return form
     if low >= 1000 and high <= 2999:
         return "YYYY"
-    return "serial" if low >= 20_000 and high <= 80_000 else None
+    return SPREADSHEET[0] if low >= 20_000 and high <= 80_000 else None

@@ -1,38 +1,64 @@
-"""The time of each row: found among the columns, and read strictly, every cell in one form."""
+"""The times of a column's cells: read strictly, every cell in the form of its column."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from forecast.errors import DataError, quote, setting
 from forecast.tables import explain
-from forecast.tables.input import Input
-from forecast.tables.notation import parse_numbers
-from forecast.tables.table import Bools, Ints, Table, Times, as_text
-from forecast.tables.timeforms import MONTHS, TIMELIKE, directives, infer_count, infer_form, pattern_of
+from forecast.tables.cadence import REGULAR, fullness
+from forecast.tables.calendar import (
+    CENTURY,
+    SECOND,
+    Clock,
+    dates,
+    first_of_century,
+    refuse_far,
+    refuse_where,
+    time_of_day,
+)
+from forecast.tables.monthnames import MONTHS, WEEKDAYS
+from forecast.tables.table import Bools, Column, Ints, Table, Times, as_text
+from forecast.tables.timeforms import (
+    EPOCHS,
+    INTERVAL,
+    SPREADSHEET,
+    infer_count,
+    infer_form,
+    is_day,
+    named_form,
+    orders_of,
+    pattern_of,
+    spelled,
+    tidied,
+    with_any_clock,
+)
+from forecast.tables.zone_rules import zone_of_offsets
 
-# The likeliest names first.
-_NAMES = ("ds", "datetime", "date_time", "timestamp", "time", "date", "valid", "utc", "time_utc")
-_PART_NAMES = {
-    "y": ("year", "yr", "yyyy"),
-    "m": ("month", "mon", "mo"),
-    "d": ("day", "dd", "mday", "dom"),
-    "H": ("hour", "hr", "hh"),
-    "M": ("minute", "minutes"),
-}
-_TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp][Mm])?")
-_NAME_OF_CLOCK = re.compile("time|hour|hora|heure|zeit|uhr", re.I)
 _SAMPLE = 60
-_SECOND = 1_000_000  # microseconds
+_NUMERAL = r"^(?P<w>\d{1,19})(?:[.,](?P<f>\d*))?$"
+_FEWEST = 8  # day numbers of a spreadsheet that are taken for such by their cadence
 _EPOCHS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+_SINCE = " from "  # another such year, in the name of a form
+
+# Minutes ahead of UTC of the zones that cells name.
+_ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 60, "CET": 60, "MEZ": 60, "CEST": 120, "MESZ": 120}
+_ZONES |= {"EET": 120, "EEST": 180, "MSK": 180, "JST": 540, "KST": 540, "AEST": 600, "AEDT": 660, "NZST": 720}
+_ZONES |= {"NZDT": 780, "EST": -300, "EDT": -240, "CDT": -300, "MST": -420, "MDT": -360, "PST": -480, "PDT": -420}
+
+# Names that several zones have: the name beside which one is meant, its minutes, and a place where it may be.
+_SHARED = {
+    "CST": ("CDT", -360, "America/Chicago"),
+    "BST": ("GMT", 60, "Europe/London"),
+    "IST": ("GMT", 60, "Asia/Kolkata"),
+}
 
 
 @dataclass(frozen=True)
@@ -42,20 +68,28 @@ class TimeColumn:
     Args:
         times: Timestamps [R], ``datetime64[us]``; in UTC if ``zoned``.
         form: How they are written, such as ``YYYY-MM-DD``.
-        used: Names of the columns they were made from.
+        used: Names of the columns they were made from, or that repeat them.
         zoned: Whether the table gave their offset from UTC.
+        zone: The zone that it gave, such as ``Europe/Berlin`` or ``+01:00``, where it is one for all rows.
         whole_days: Whether no time of day was given.
         notes: What was inferred, one sentence each.
         warnings: What was mended, one counted sentence each.
+        time_column: The columns that hold them, as the option of that name takes them; None for one.
+        date_format: The format that reads a single one of these rows in the same way; None where the row says it all.
+        by_all_rows: Whether part of the rows could have been read otherwise.
     """
 
     times: Times
     form: str = ""
     used: frozenset[str] = frozenset()
     zoned: bool = False
+    zone: str | None = None
     whole_days: bool = False
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    time_column: str | None = None
+    date_format: str | None = None
+    by_all_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,221 +100,112 @@ class Cells:
         text: R strings without blanks about them.
         table: The table that they stand in.
         columns: The columns that they were made from, for messages.
+        shown: The cells as they are written, where ``text`` was put together; None where it is that.
     """
 
     text: pa.Array
     table: Table
     columns: str
+    shown: pa.Array | None = None
 
     def at(self, row: int) -> str:
         """A cell and its value, as messages begin."""
-        return f"{self.table.row(row)}, {self.columns}: {quote(self.text[row].as_py())}"
+        shown = self.text if self.shown is None else self.shown
+        return f"{self.table.row(row)}, {self.columns}: {quote(shown[row].as_py())}"
 
     def refuse_where(self, wrong: Bools, why: str) -> None:
         """Refuse the first cell that is wrong."""
-        _refuse_where(wrong, self.at, why)
+        refuse_where(wrong, self.at, why)
 
 
-def find_times(table: Table, time_column: str | None, date_format: str | None) -> TimeColumn:
-    """The time of each row of a table.
+@dataclass(frozen=True)
+class _Parts:
+    """The parts of each cell by name, as text, what form they have, and what was mended."""
+
+    text: dict[str, pa.Array]
+    form: str
+    warnings: tuple[str, ...] = ()
+
+    def ordered(self, form: str) -> _Parts:
+        """The same parts in the order of another form."""
+        names = dict(zip(_part_names(self.form), _part_names(form), strict=True))
+        return replace(self, text={names.get(name, name): text for name, text in self.text.items()}, form=form)
+
+
+def sample(column: Column) -> list[str]:
+    """Filled cells from all over a column as text; all of them are read later, these show what they are."""
+    rows = np.unique(np.linspace(0, len(column) - 1, min(len(column), _SAMPLE)).astype(np.int64))
+    cells = column.take(pa.array(rows)) if isinstance(column, pa.Array) else as_text(column[rows])
+    return [text for text in tidied(pc.ascii_trim_whitespace(cells)).to_pylist() if text]
+
+
+def reads(texts: list[str], date_format: str) -> Bools:
+    """Which cells a format reads that the user named, [R]."""
+    if "%" in date_format:
+        return ~np.isnat(strptime(texts, date_format))
+    form = named_form(date_format.partition(_SINCE)[0])
+    if form is None:
+        return np.zeros(len(texts), bool)
+    pattern = _NUMERAL if form in (*EPOCHS, *SPREADSHEET) else with_any_clock(form) or pattern_of(form)
+    return np.array([re.match(pattern, text) is not None for text in texts], bool)
+
+
+def read_cells(cells: Cells, date_format: str | None, clock: Clock | None = None) -> TimeColumn:
+    """The times of cells in the format that the user named, or the form that most of them have.
 
     Args:
-        table: R rows.
-        time_column: The name of its column, or of several, divided by commas; None infers it.
-        date_format: As in ``strptime``; None infers it.
+        cells: R cells.
+        date_format: As in ``strptime``, or the name of a form; None infers it.
+        clock: The time of day of each, [R], where it stands elsewhere: what tells orders of day and month apart.
 
     Raises:
-        DataError: If there is no time, or it is ambiguous or written in several ways; names line and value.
+        DataError: If a cell is no such time, or no form or several fit.
     """
-    if time_column is not None:
-        return _named(table, time_column, date_format)
-    ranked = [(rank, name) for name in table.names if (rank := _rank(table, name, date_format)) is not None]
-    if ranked:
-        return _with_time_of_day(table, min(ranked)[1], date_format)
-    parts = _parts(table)
-    if "y" in parts and len(parts) > 1:
-        return _assembled(table, parts)
-    counts = {name: form for name in table.names if (form := _form_of_numbers(table, name))}
-    for name in counts:
-        if TIMELIKE.search(name):
-            return _read_column(table, name, date_format)
-    for name, form in counts.items():
-        if form not in ("YYYY", "YYYYMM", "serial"):
-            return _read_column(table, name, date_format)
-    if "y" in parts:
-        return _assembled(table, parts)
-    raise explain.no_time(table, {name: sample(as_text(table[name])) for name in table.names})
-
-
-def sample(column: pa.Array) -> list[str]:
-    """Filled cells from all over a column; all of them are read later, these show what they are."""
-    rows = np.unique(np.linspace(0, len(column) - 1, min(len(column), _SAMPLE)).astype(np.int64))
-    return [text for text in pc.ascii_trim_whitespace(column.take(pa.array(rows))).to_pylist() if text]
-
-
-def _rank(table: Table, name: str, date_format: str | None) -> tuple[bool, int, bool, int] | None:
-    """How likely a column is the time (less is likelier), or None where it is none."""
-    column = table[name]
-    gappy = False
-    if isinstance(column, pa.Array):
-        gappy = pc.any(pc.equal(column, "")).as_py()
-        texts = sample(column)
-        if date_format is not None:
-            if not texts or np.isnat(_strptime(texts, date_format)).mean() > 0.5:
-                return None
-        elif infer_form(texts) is None:
-            return None
-    elif column.dtype.kind != "M":
-        return None
-    folded = name.casefold()
-    position = _NAMES.index(folded) if folded in _NAMES else len(_NAMES)
-    return gappy, position, not TIMELIKE.search(name), table.names.index(name)
-
-
-def _form_of_numbers(table: Table, name: str) -> str | None:
-    """The form of a column of whole numbers, if they could count time."""
-    column = table[name]
-    if isinstance(column, pa.Array):
-        texts = sample(column)
-    elif column.dtype.kind == "f":
-        finite = column[np.isfinite(column)]
-        texts = [f"{value:.0f}" for value in finite[:: max(1, len(finite) // _SAMPLE)] if value == np.rint(value)]
-    else:
-        return None
-    return infer_form([text.partition(".")[0] for text in texts]) or infer_count(texts)
-
-
-def _named(table: Table, time_column: str, date_format: str | None) -> TimeColumn:
-    if time_column in table.names:
-        return _with_time_of_day(table, time_column, date_format)
-    names = [name.strip() for name in time_column.split(",")]
-    if unknown := [name for name in names if name not in table.names]:
-        raise DataError(
-            f"There is no column {quote(unknown[0])} for {setting('time_column')}.",
-            f"Columns: {', '.join(map(quote, table.names[:20]))}.",
-        )
-    if len(names) == 2 and infer_form(sample(as_text(table[names[0]]))):
-        return _joined(table, names[0], names[1])
-    parts = {part: name for name in names for part, known in _PART_NAMES.items() if name.casefold() in known}
-    if len(parts) < len(names) or "y" not in parts:
-        raise DataError(
-            f"{setting('time_column')} {quote(time_column)}: the parts must be named year, month, day, hour, minute.",
-            table.source.retry(time_column="NAME"),
-        )
-    return _assembled(table, parts)
-
-
-def _read_column(table: Table, name: str, date_format: str | None) -> TimeColumn:
-    """The times of one column."""
-    column = table[name]
-    if not isinstance(column, pa.Array) and column.dtype.kind == "M":
-        _refuse_far(column, lambda row: table.cell(row, name))
-        zoned = name in table.zoned
-        whole = bool((column == column.astype("datetime64[D]")).all())
-        note = f"Time: column {quote(name)}{' in UTC' * (zoned and not whole)}."
-        return TimeColumn(column, used=frozenset((name,)), zoned=zoned, whole_days=whole, notes=(note,))
-    cells = Cells(pc.ascii_trim_whitespace(as_text(column)), table, f"column {quote(name)}")
     if date_format is not None:
-        found = _parse_as(cells, date_format)
-    else:
-        texts = sample(cells.text)
-        form = infer_form(texts) or infer_count(texts)
-        if form is None:
-            raise explain.unreadable_time(table, name, texts)
-        found = _parse(cells, form)
-    note = f"Time: column {quote(name)}, written as {found.form}."
-    return replace(found, used=frozenset((name,)), notes=(note, *found.notes))
-
-
-def _with_time_of_day(table: Table, name: str, date_format: str | None) -> TimeColumn:
-    """The times of a column; days that repeat are joined with a column of the time of day."""
-    found = _read_column(table, name, date_format)
-    if not found.whole_days or len(np.unique(found.times)) == len(found.times):
-        return found
-    for other in table.names:
-        column = table[other]
-        named = other != name and _NAME_OF_CLOCK.search(other)
-        if named and isinstance(column, pa.Array) and all(map(_TIME_OF_DAY.fullmatch, sample(column))):
-            return _joined(table, name, other)
-    hour = _parts(table).get("H")
-    if hour is None:
-        return found
-    hours = _whole_numbers(table, hour)
-    since = _time_of_day({"H": hours}, lambda row: f"{table.cell(row, hour)}: {hours[row]}")
-    notes = (*found.notes, f"The hour is taken from column {quote(hour)}.")
-    return replace(found, times=found.times + since, used=found.used | {hour}, whole_days=False, notes=notes)
-
-
-def names_a_clock(name: str) -> bool:
-    """Whether a column is called as one of the time of day."""
-    return _NAME_OF_CLOCK.search(name) is not None or name.casefold() in _PART_NAMES["H"]
-
-
-def _joined(table: Table, date: str, clock: str) -> TimeColumn:
-    """Times from a column of dates and one of the time of day."""
-    texts = [pc.ascii_trim_whitespace(as_text(table[name])) for name in (date, clock)]
-    named = f"columns {quote(date)} and {quote(clock)}"
-    cells = Cells(pc.binary_join_element_wise(*texts, " "), table, named)
-    form = infer_form(sample(cells.text))
+        return read_as(cells, date_format)
+    texts = sample(cells.text)
+    form = infer_form(texts) or infer_count(texts)
     if form is None:
-        raise DataError(f"{cells.at(0)} is not a time.", table.source.retry(time_column="NAME"))
-    found = _parse(cells, form)
-    note = f"Time: {named}, written as {found.form}."
-    return replace(found, used=frozenset((date, clock)), notes=(note, *found.notes))
+        raise explain.unreadable_time(cells.table, cells.columns, texts)
+    return read_form(cells, form, clock)
 
 
-def _parts(table: Table) -> dict[str, str]:
-    """Columns that hold the year, the month and so on: part -> name."""
-    by_name = {name.casefold(): name for name in reversed(table.names)}
-    return {part: by_name[s] for part, known in _PART_NAMES.items() for s in reversed(known) if s in by_name}
-
-
-def _assembled(table: Table, names: dict[str, str]) -> TimeColumn:
-    """Times from columns of the year, month, day, hour and minute."""
-    if "d" in names and "m" not in names:
-        raise DataError(f"{table.source.label} has a day but no month.", table.source.retry(time_column="NAME"))
-    parts = {part: _whole_numbers(table, name) for part, name in names.items()}
-
-    def at(row: int) -> str:
-        return f"{table.row(row)}: " + "-".join(str(numbers[row]) for numbers in parts.values())
-
-    times = _dates(parts, at) + _time_of_day(parts, at)
-    _refuse_far(times, at)
-    note = f"Time: put together from columns {', '.join(map(quote, names.values()))}."
-    return TimeColumn(times, used=frozenset(names.values()), whole_days="H" not in names, notes=(note,))
-
-
-def _whole_numbers(table: Table, name: str) -> Ints:
-    column = table[name]
-    values = parse_numbers(column).values if isinstance(column, pa.Array) else column
-    wrong = ~(np.abs(values) < 10_000) | (values != np.rint(values))
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        shown = quote(as_text(column)[row].as_py())
-        what = f"{table.cell(row, name)}: {shown} is not a whole number of the calendar."
-        raise DataError(what, explain.look_at_row(table, row))
-    return values.astype(np.int64)
-
-
-def _parse(cells: Cells, form: str) -> TimeColumn:
-    """The timestamps of cells, every one in the same form; the note of the column is still to be added.
+def read_as(cells: Cells, date_format: str) -> TimeColumn:
+    """The times of cells in a format that the user named: as in ``strptime``, or the name of a form.
 
     Raises:
-        DataError: If a cell is empty, has another form or is no date, or day and month cannot be told apart.
+        DataError: If there is no such format, or a cell is written otherwise.
     """
-    if form == "serial":
-        raise DataError(
-            f"{cells.at(0)} looks like a day number of a spreadsheet.",
-            "Format the column as a date (YYYY-MM-DD) in the spreadsheet and export it again.",
-        )
-    if form.startswith("epoch"):
+    if "%" in date_format:
+        return _by_strptime(cells, date_format)
+    name, _, since = date_format.rpartition(_SINCE) if _SINCE in date_format else (date_format, "", "")
+    form = named_form(name)
+    if form is None or (since and not re.fullmatch(r"\d{4}", since)):
+        raise explain.unknown_format(cells.table, date_format)
+    if form in EPOCHS:
         return _epoch(cells, form)
+    if form in SPREADSHEET:
+        return _day_numbers(cells, form)
+    return _from_text(cells, _split(cells, form, asked=True), int(since) if since else CENTURY)
+
+
+def read_form(cells: Cells, form: str, clock: Clock | None = None) -> TimeColumn:
+    """The times of cells in the form that most of them have; of forms that look alike, the one that all rows fit.
+
+    Raises:
+        DataError: If a cell is empty, has another form or is no date, or several forms fit.
+    """
+    if form in EPOCHS:
+        return _epoch(cells, form)
+    if form in SPREADSHEET:
+        found = _day_numbers(cells, form)
+        if len(np.unique(found.times)) < _FEWEST or fullness(found.times) < REGULAR:
+            raise explain.day_numbers(cells.table, cells.columns, sample(cells.text)[0])
+        return replace(found, notes=(), warnings=found.notes)
     if (times := _iso(cells.text, form)) is not None:
         return TimeColumn(times, form, whole_days=form == "YYYY-MM-DD")
-    text = _split(cells, pattern_of(form), form)
-    if {"a", "b"} <= text.keys():
-        return _day_or_month_first(cells, text, form)
-    return _from_text(cells, text, form)
+    parts = _split(cells, form)
+    return _from_text(cells, parts) if len(orders_of(parts.form)) == 1 else _in_one_order(cells, parts, clock)
 
 
 def _iso(text: pa.Array, form: str) -> Times | None:
@@ -296,53 +221,130 @@ def _iso(text: pa.Array, form: str) -> Times | None:
     return times if (times >= np.datetime64("0001-01-01")).all() else None
 
 
-def _split(cells: Cells, pattern: str, form: str) -> dict[str, pa.Array]:
-    """The parts of each cell by name, as text."""
-    parts = pc.extract_regex(cells.text, pattern)
-    if parts.null_count:
-        row = int(np.flatnonzero(parts.is_null().to_numpy(zero_copy_only=False))[0])
-        raise explain.other_form(cells.table, cells.columns, cells.text, row, form)
-    return {parts.type.field(i).name: parts.field(i) for i in range(parts.type.num_fields)}
+def _part_names(form: str) -> list[str]:
+    return list(re.compile(pattern_of(form)).groupindex)
 
 
-def _day_or_month_first(cells: Cells, text: dict[str, pa.Array], form: str) -> TimeColumn:
-    """Settle day-first or month-first over the whole column: by a number above 12, else by the regular cadence."""
-    first, second = (_numbers(text[name]) for name in "ab")
-    other_form = form.replace("DD", "mm", 1).replace("MM", "DD", 1).replace("mm", "MM", 1)
-    if first.max() > 12 and second.max() > 12:
-        rows = sorted((int(np.argmax(first > 12)), int(np.argmax(second > 12))))
-        raise DataError(
-            f"{cells.at(rows[1])} puts day and month the other way round than {cells.at(rows[0])}.",
-            "Write every date in one format, best as YYYY-MM-DD.",
-        )
-    day_first = {"d": text["a"], "m": text["b"], **text}, form
-    month_first = {"d": text["b"], "m": text["a"], **text}, other_form
-    if first.max() > 12:
-        return _from_text(cells, *day_first)
-    if second.max() > 12:
-        return _from_text(cells, *month_first)
-    found = [_from_text(cells, *order) for order in (day_first, month_first)]
-    regular = [_regularity(column.times) for column in found]
-    for this, other in ((0, 1), (1, 0)):
-        if regular[this] == 1 > regular[other] or (regular[this] > 0.99 and regular[other] < 0.95):
-            note = f"Day and month could be either way; only {found[this].form} gives a regular cadence."
-            return replace(found[this], notes=(*found[this].notes, note))
-    raise DataError(
-        f"{cells.at(0)}: day and month cannot be told apart; no number in the column is above 12.",
-        f"If the day comes first: {cells.table.source.call(date_format=directives(form))}\n"
-        f"If the month comes first: {setting('date_format', directives(other_form))}",
+def _split(cells: Cells, form: str, asked: bool = False) -> _Parts:
+    """The parts of each cell; some may lack the time of day, which spreadsheets drop at midnight, or its seconds."""
+    tidy = tidied(cells.text)
+    found = pc.extract_regex(tidy, pattern_of(form))
+    if not found.null_count:
+        return _Parts(_fields(found), form)
+    failed = int(np.flatnonzero(found.is_null().to_numpy(zero_copy_only=False))[0])
+    refusal = explain.other_form(cells.table, cells.columns, cells.text, failed, form)
+    loose = with_any_clock(form)
+    found = pc.extract_regex(tidy, loose) if loose else found
+    if found.null_count:
+        raise refusal
+    text = _fields(found)
+    bare, full = (int(pc.sum(pc.equal(text[part], "")).as_py()) for part in "HS")
+    # Whoever leaves midnight out writes no 00:00.
+    if not asked and bare and (bare * 2 > len(tidy) + 1 or _says_midnight(text)):
+        raise refusal
+    day, timed, rest = form.partition(" HH:MM")
+    if not timed and pc.any(pc.not_equal(text["p"], "")).as_py():
+        rest = " AM/PM"
+    seconds = ":SS" if full < len(tidy) else ""
+    mended: tuple[str, ...] = (f"{bare:,} time(s) without a time of day are read as midnight.",) if bare else ()
+    if seconds and full > bare:
+        mended += (f"{full - bare:,} time(s) without seconds are read as full minutes.",)
+    return _Parts(text, f"{day} HH:MM{seconds}{rest.removeprefix(':SS')}", mended)
+
+
+def _fields(parts: pa.Array) -> dict[str, pa.Array]:
+    return {parts.type.field(i).name: pc.fill_null(parts.field(i), "") for i in range(parts.type.num_fields)}
+
+
+def _says_midnight(text: Mapping[str, pa.Array]) -> bool:
+    """Whether a cell with a time of day says 00:00."""
+    said = pc.not_equal(text["H"], "").to_numpy(zero_copy_only=False)
+    hour, minute, second = (_numbers(text[part]) for part in "HMS")
+    zero = (hour == 12) & pc.is_in(text["p"], pa.array(["a", "A"])) if "p" in text else hour == 0
+    return bool((said & np.asarray(zero) & (minute == 0) & (second == 0)).any())
+
+
+def _in_one_order(cells: Cells, parts: _Parts, clock: Clock | None) -> TimeColumn:
+    """Times whose order of day, month and year, or kind of period, only the whole column settles.
+
+    By the calendar where it leaves one order, else by the regular cadence. The year comes first, and a number is a week
+    or a quarter, only where nothing else can be meant.
+    """
+    orders = orders_of(parts.form)
+    usual = 2 if orders[0].startswith("DD") and orders[1].startswith("MM") else 1
+    read: dict[str, TimeColumn] = {}
+    refusals = []
+    for form in orders:
+        try:
+            found = _from_text(cells, parts.ordered(form))
+        except DataError as refusal:
+            refusals.append(refusal)
+            continue
+        # Palindromes such as 01/01/90, 02/02/91 say the same in every order.
+        if not any(np.array_equal(found.times, other.times) for other in read.values()):
+            read[form] = found
+    if not read:
+        raise _against_each_other(cells, parts) or refusals[0]
+    if len(read) == 1:
+        form, found = next(iter(read.items()))
+        return replace(found, date_format=found.date_format or form)
+    since = np.timedelta64(0, "us") if clock is None else clock
+    form, why = _settled({form: found.times + since for form, found in read.items()}, orders[:usual])
+    if not form:
+        raise _undecided(cells, list(read.values()))
+    found = read[form]
+    note = f"Read as {form}, not as {' or '.join(other for other in read if other != form)}: {why}."
+    return replace(found, notes=(*found.notes, note), date_format=found.date_format or form, by_all_rows=True)
+
+
+def _settled(read: Mapping[str, Times], usual: tuple[str, ...]) -> tuple[str, str]:
+    """Which of several forms that fit every row is meant, and why: the only regular one, else the only usual one.
+
+    Empty where two could be meant.
+    """
+    full = {form: fullness(times) for form, times in read.items()}
+    best = max(full, key=lambda form: full[form])
+    others = max(value for form, value in full.items() if form != best)
+    if full[best] >= REGULAR and others <= full[best] / 2:
+        return best, "only so the rows follow each other regularly"
+    likely = [form for form in read if form in usual]
+    beaten = best not in likely or others == full[best]
+    if len(likely) == 1 and (len(usual) == 1 or full[best] < REGULAR or not beaten):
+        return likely[0], "it is the usual one"
+    return "", ""
+
+
+def _against_each_other(cells: Cells, parts: _Parts) -> DataError | None:
+    """The refusal of a column in which one cell has the day first and another the month."""
+    numbers = [_numbers(parts.text[part]) for part in "dm"] if {"d", "m"} <= parts.text.keys() else []
+    if not numbers or not all((number > 12).any() for number in numbers):
+        return None
+    rows = sorted(int(np.argmax(number > 12)) for number in numbers)
+    return DataError(
+        f"{cells.at(rows[1])} puts day and month the other way round than {cells.at(rows[0])}.",
+        "Write every date in one format, best as YYYY-MM-DD.",
     )
 
 
-def _regularity(times: Times) -> float:
-    """The share of steps that are the usual step; months count as equally long."""
-    unique = np.unique(times)
-    if len(unique) < 3:
-        return 0.0
-    steps = [np.diff(unique.astype(np.int64))]
-    if len(np.unique(unique - unique.astype("datetime64[M]"))) == 1:
-        steps.append(np.diff(unique.astype("datetime64[M]").astype(np.int64)))
-    return max(float(np.unique(step, return_counts=True)[1].max() / len(step)) for step in steps)
+def _undecided(cells: Cells, read: list[TimeColumn]) -> DataError:
+    """The refusal of a column that several formats read, each as regular as the other."""
+    source = cells.table.source
+    formats = {
+        f"{found.form} ({np.datetime_as_string(found.times[0], 'D')}, {np.datetime_as_string(found.times[-1], 'D')})": (
+            spelled(found.form) if found.date_format in (None, found.form) else found.date_format
+        )
+        for found in read
+    }
+    (first, one), *others = formats.items()
+    return DataError(
+        f"{cells.at(0)}: day, month and year cannot be told apart; several orders fit every row."
+        if "YY" in read[0].form.replace("YYYY", "")
+        else f"{cells.at(0)}: day and month cannot be told apart; no number in the column is above 12.",
+        "\n".join(
+            [f"If it is {first}: {source.call(date_format=one)}"]
+            + [f"If it is {other}: {setting('date_format', spelt)}" for other, spelt in others]
+        ),
+    )
 
 
 def _numbers(text: pa.Array) -> Ints:
@@ -354,39 +356,82 @@ def _microseconds(fraction: pa.Array) -> Ints:
     return _numbers(pc.utf8_slice_codeunits(pc.utf8_rpad(fraction, 6, "0"), 0, 6))
 
 
-def _from_text(cells: Cells, text: Mapping[str, pa.Array], form: str) -> TimeColumn:
-    """Timestamps from the parts of each cell, checked against the calendar and the clock."""
-    parts = {name: _numbers(text[name]) for name in "ymdwjHMS" if name in text}
-    if "n" in text:
-        index = pc.index_in(pc.utf8_slice_codeunits(pc.utf8_lower(text["n"]), 0, 3), pa.array(MONTHS))
-        parts["m"] = pc.fill_null(index, -1).to_numpy(zero_copy_only=False).astype(np.int64) + 1
-        cells.refuse_where(parts["m"] == 0, "names no month (English names or their first three letters)")
-    if "q" in text:
-        parts["m"] = _numbers(text["q"]) * 3 - 2
+def _from_text(cells: Cells, split: _Parts, since: int | None = None) -> TimeColumn:
+    """Timestamps from the parts of each cell, checked against the calendar and the clock.
+
+    Args:
+        cells: For messages.
+        split: Their parts.
+        since: The first of the hundred years that years of two digits may be; None infers it.
+    """
+    text, form = split.text, split.form
+    parts = {name: _numbers(text[name]) for name in "YymdqwujHMS" if name in text}
+    notes: tuple[str, ...] = ()
+    date_format = None
+    if "y" in parts:
+        cells.refuse_where(pc.utf8_length(text["y"]).to_numpy(zero_copy_only=False) != 2, "has no year of two digits")
+        since = first_of_century(parts["y"]) if since is None else since
+        parts["Y"] = since + (parts["y"] - since) % 100
+        notes = (f"Years of two digits are read as {parts['Y'].min()} to {parts['Y'].max()}.",)
+        date_format = form if since == CENTURY else f"{form}{_SINCE}{since}"
+    if "b" in text:
+        parts["m"] = _looked_up(text["b"], MONTHS)
+        cells.refuse_where(parts["m"] == 0, "names no month")
+    if "k" in text:
+        cells.refuse_where(_looked_up(text["k"], dict.fromkeys(WEEKDAYS, 1) | {"": 1}) == 0, "names no weekday")
     if "f" in text:
         parts["f"] = _microseconds(text["f"])
     if "p" in text:
-        hour = parts["H"]
-        cells.refuse_where((hour < 1) | (hour > 12), "has no hour from 1 to 12 before AM or PM")
+        hour, said = parts["H"], pc.not_equal(text["p"], "").to_numpy(zero_copy_only=False)
+        cells.refuse_where(said & ((hour < 1) | (hour > 12)), "has no hour from 1 to 12 before AM or PM")
         afternoon = pc.equal(pc.utf8_lower(text["p"]), "p").to_numpy(zero_copy_only=False)
-        parts["H"] = hour % 12 + 12 * afternoon
-    dates = _dates(parts, cells.at)
-    if "w" in parts:
-        cells.refuse_where((parts["w"] < 1) | (parts["w"] > 53), "is not a week of the year")
-        # The fourth of January always lies in week 1; a week begins on Monday.
-        fourth = dates.astype("datetime64[D]").astype(np.int64) + 3
-        dates = (fourth - (fourth + 3) % 7 + (parts["w"] - 1) * 7).astype("datetime64[D]").astype("datetime64[us]")
-    if "j" in parts:
-        cells.refuse_where((parts["j"] < 1) | (parts["j"] > 366), "is not a day of the year")
-        dates = dates + (parts["j"] - 1).astype("timedelta64[D]")
-    found = TimeColumn(dates + _time_of_day(parts, cells.at), form, whole_days="H" not in parts)
+        parts["H"] = np.where(said, hour % 12 + 12 * afternoon, hour)
+    times = dates(parts, cells.at) + time_of_day(parts, cells.at)
+    whole_days = "H" not in parts and INTERVAL not in form
+    found = TimeColumn(times, form, whole_days=whole_days, warnings=split.warnings, date_format=date_format)
+    if INTERVAL in form:
+        notes += ("An interval is dated by its beginning.",)
     if leap := int((parts.get("S", np.zeros(0)) == 60).sum()):
         warning = f"{leap:,} timestamp(s) with second 60 (a leap second) are read as the next minute."
-        found = replace(found, warnings=(warning,))
+        found = replace(found, warnings=(*found.warnings, warning))
     if "z" in text:
-        return _from_zone(cells, found, text["z"])
-    _refuse_far(found.times, cells.at)
-    return found
+        found = _from_zone(cells, found, _offsets(cells, text["z"], form))
+        return replace(found, notes=notes + found.notes, by_all_rows=date_format is not None)
+    refuse_far(found.times, cells.at)
+    return replace(found, notes=notes, by_all_rows=date_format is not None)
+
+
+def _looked_up(words: pa.Array, numbers: Mapping[str, int]) -> Ints:
+    """The number of each word, 0 for a word that has none."""
+    index = pc.index_in(pc.utf8_lower(words), pa.array(list(numbers)))
+    known = np.array([*numbers.values(), 0])
+    return known[pc.fill_null(index, len(numbers)).to_numpy(zero_copy_only=False)]
+
+
+def _offsets(cells: Cells, zone: pa.Array, form: str) -> pa.Array:
+    """Zones as offsets such as ``+01:00``: of names, those that mean one zone alone."""
+    named = pc.unique(zone).to_pylist()
+    offsets = {}
+    for name in named:
+        minutes = _ZONES.get(name.upper())
+        beside, shared, place = _SHARED.get(name, ("", 0, "Europe/London"))
+        minutes = shared if minutes is None and beside in named else minutes
+        if minutes is not None:
+            offsets[name] = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+        elif name[-1:].isdigit():
+            offsets[name] = re.sub("^(UTC|GMT)", "", name)
+        else:
+            row = int(np.argmax(pc.equal(zone, name).to_numpy(zero_copy_only=False)))
+            literal = spelled(form.removesuffix("±zone")) + f" {name}"
+            raise DataError(
+                f"{cells.at(row)}: {quote(name)} may mean several time zones.",
+                f"{cells.table.source.retry(date_format=literal, tz=place)} (name the zone of this clock)",
+            )
+    return (
+        pa.array([offsets[name] for name in zone.to_pylist()])
+        if len(named) > 1
+        else pa.array(np.full(len(zone), offsets[named[0]]))
+    )
 
 
 def _from_zone(cells: Cells, local: TimeColumn, zone: pa.Array) -> TimeColumn:
@@ -400,77 +445,63 @@ def _from_zone(cells: Cells, local: TimeColumn, zone: pa.Array) -> TimeColumn:
         # Days that begin at local midnight: in UTC they would begin at 22:00 or 23:00 by season.
         note = "Every time is a local midnight; the local dates are kept."
         return replace(local, zoned=True, whole_days=True, notes=(note,), warnings=())
-    notes: tuple[str, ...] = ()
-    warnings = local.warnings
-    if (n_offsets := len(np.unique(offset))) > 1:
-        warnings += (f"Timestamps have {n_offsets} different offsets from UTC; all are converted to UTC.",)
-    elif offset.any():
-        notes = (f"Timestamps are converted from UTC{offset[0] / 60:+g} h to UTC.",)
-    else:
-        notes = ("Timestamps are in UTC.",)
-    times = local.times - (offset * 60 * _SECOND).astype("timedelta64[us]")
-    _refuse_far(times, cells.at)
-    return replace(local, times=times, zoned=True, whole_days=False, notes=notes, warnings=warnings)
-
-
-def _dates(parts: Mapping[str, Ints], at: Callable[[int], str]) -> Times:
-    """Dates from year, month and day, [R]; ``at`` names a row that is not in the calendar."""
-    year = parts["y"]
-    month, day = (parts.get(name, np.ones_like(year)) for name in "md")
-    months = (year - 1970) * 12 + np.clip(month, 1, 12) - 1
-    begin, end = (m.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) for m in (months, months + 1))
-    wrong = (year < 1) | (year > 9999) | (month < 1) | (month > 12) | (day < 1) | (day > end - begin)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise DataError(
-            f"{at(row)} is not a date of the calendar (year {year[row]}, month {month[row]}, day {day[row]}).",
-            f"Correct the row, or name the format: {setting('date_format', '%Y-%m-%d')}",
-        )
-    return (begin + day - 1).astype("datetime64[D]").astype("datetime64[us]")
-
-
-def _time_of_day(parts: Mapping[str, Ints], at: Callable[[int], str]) -> NDArray[np.timedelta64]:
-    """The time since midnight, [R]; 24:00 is the end of its day. ``at`` names a row whose time does not exist."""
-    zero = np.zeros_like(next(iter(parts.values())))
-    hour, minute, second, micro = (parts.get(name, zero) for name in "HMSf")
-    end_of_day = (hour == 24) & (minute == 0) & (second == 0) & (micro == 0)
-    wrong = ((hour > 23) & ~end_of_day) | (hour < 0) | (minute > 59) | (minute < 0) | (second > 60) | (second < 0)
-    _refuse_where(wrong, at, "has no such time of day", "Hours are 0 to 23 (24:00 ends a day), minutes 0 to 59.")
-    return (((hour * 60 + minute) * 60 + second) * _SECOND + micro).astype("timedelta64[us]")
-
-
-def _refuse_far(times: Times, at: Callable[[int], str]) -> None:
-    """Refuse times outside the years 1 to 9999, which no calendar function holds."""
-    wrong = np.isnat(times) | (times < np.datetime64("0001-01-01")) | (times >= np.datetime64("10000-01-01"))
-    _refuse_where(wrong, at, "is missing or outside the years 1 to 9999", "Correct or remove the row.")
-
-
-def _refuse_where(
-    wrong: Bools, at: Callable[[int], str], why: str, advice: str = "Correct the row, then try again."
-) -> None:
-    if wrong.any():
-        raise DataError(f"{at(int(np.argmax(wrong)))} {why}.", advice)
+    times = local.times - (offset * 60 * SECOND).astype("timedelta64[us]")
+    refuse_far(times, cells.at)
+    found = replace(local, times=times, zoned=True, whole_days=False)
+    if not offset.any():
+        return replace(found, zone="UTC", notes=("Timestamps are in UTC.",))
+    if (offset == offset[0]).all():
+        zone = f"{'-' if offset[0] < 0 else '+'}{abs(offset[0]) // 60:02d}:{abs(offset[0]) % 60:02d}"
+        return replace(found, zone=zone)
+    if zone := zone_of_offsets(times, offset):
+        return replace(found, zone=zone)
+    warning = f"Timestamps have {len(np.unique(offset))} different offsets from UTC; all are converted to UTC."
+    return replace(found, warnings=(*local.warnings, warning))
 
 
 def _epoch(cells: Cells, form: str) -> TimeColumn:
     """Times as a count since 1970."""
     unit = form.split()[1]
-    text = _split(cells, r"^(?P<w>\d{1,19})(?:\.(?P<f>\d*))?$", form)
+    text = _numerals(cells, form)
     count = _numbers(text["w"])
-    micro = count // 1000 if unit == "ns" else count * {"s": _SECOND, "ms": 1_000, "us": 1}[unit]
-    if unit == "s":
-        micro = micro + _microseconds(pc.fill_null(text["f"], ""))
+    micro = count // 1000 if unit == "ns" else count * {"s": SECOND, "ms": 1_000, "us": 1}[unit]
+    if unit in ("s", "ms"):
+        micro = micro + _microseconds(text["f"]) * 1000 // EPOCHS[form] // 1000
     times = micro.astype("datetime64[us]")
-    _refuse_far(times, cells.at)
-    return TimeColumn(times, form, zoned=True, notes=(f"Times are {_EPOCHS[unit]} since 1970-01-01, in UTC.",))
+    refuse_far(times, cells.at)
+    note = f"Times are {_EPOCHS[unit]} since 1970-01-01, in UTC."
+    return TimeColumn(times, form, zoned=True, zone="UTC", notes=(note,))
 
 
-def _strptime(texts: list[str], date_format: str) -> Times:
+def _day_numbers(cells: Cells, form: str) -> TimeColumn:
+    """Times as the days that spreadsheets count: 1 is the first of January 1900, or 0 that of 1904."""
+    text = _numerals(cells, form)
+    days = _numbers(text["w"])
+    # The system of 1900 has a 29 February 1900, day 60; later days are counted from a day earlier.
+    cells.refuse_where((days > 2_958_465) | ((days < 61) & (form == "excel")), "is no day number from 1900-03-01 on")
+    since = np.datetime64("1904-01-01" if form == "excel-1904" else "1899-12-30", "us")
+    digits = pc.utf8_slice_codeunits(pc.utf8_rpad(text["f"], 15, "0"), 0, 15)
+    seconds = np.rint(_numbers(digits) / 1e15 * 86_400).astype(np.int64)
+    times = since + days.astype("timedelta64[D]") + seconds.astype("timedelta64[s]")
+    refuse_far(times, cells.at)
+    first = np.datetime_as_string(times[0], "m").replace("T", " ")
+    note = f"Day numbers of a spreadsheet, counted from {form[-4:] if form[-1].isdigit() else 1900} ({form}): {first} …"
+    return TimeColumn(times, form, whole_days=not seconds.any(), notes=(note,), date_format=form, by_all_rows=True)
+
+
+def _numerals(cells: Cells, form: str) -> dict[str, pa.Array]:
+    """The digits before and behind the point of each cell."""
+    found = pc.extract_regex(tidied(cells.text), _NUMERAL)
+    if found.null_count:
+        row = int(np.flatnonzero(found.is_null().to_numpy(zero_copy_only=False))[0])
+        raise explain.other_form(cells.table, cells.columns, cells.text, row, form)
+    return _fields(found)
+
+
+def strptime(texts: list[str], date_format: str) -> Times:
     """Timestamps by a ``strptime`` format, [R]; in UTC where it has a ``%z``, and NaT for cells of another form."""
     zoned = "%z" in date_format
     try:
-        if "%" not in date_format:
-            raise ValueError("it has no directive such as %Y")
         read = pd.to_datetime(pd.Series(texts, dtype=object), format=date_format, errors="coerce", utc=zoned)
     except (ValueError, TypeError, OverflowError) as error:
         raise DataError(
@@ -480,45 +511,10 @@ def _strptime(texts: list[str], date_format: str) -> Times:
     return (read.dt.tz_localize(None) if zoned else read).to_numpy().astype("datetime64[us]")
 
 
-def _parse_as(cells: Cells, date_format: str) -> TimeColumn:
+def _by_strptime(cells: Cells, date_format: str) -> TimeColumn:
     """The timestamps of cells in a format that the user named."""
-    times = _strptime(cells.text.to_pylist(), date_format)
+    times = strptime(cells.text.to_pylist(), date_format)
     advice = cells.table.source.retry(date_format="%Y-%m-%d %H:%M")
-    _refuse_where(np.isnat(times), cells.at, f"does not have the format {quote(date_format)}", advice)
-    _refuse_far(times, cells.at)
-    whole_days = not re.search(r"%[HIXcTfs]", date_format)
-    return TimeColumn(times, date_format, zoned="%z" in date_format, whole_days=whole_days)
-
-
-def to_utc(column: TimeColumn, groups: Ints, tz: str | None, source: Input) -> tuple[Times, tuple[str, ...]]:
-    """Times in UTC where the zone of their clock is given, else as they are; and what was mended.
-
-    Args:
-        column: The time of each row.
-        groups: A number for each row, [R]; within one, an hour that comes twice is the repeated hour of autumn.
-        tz: Name of the zone, or None.
-        source: For messages.
-
-    Returns:
-        Timestamps [R], NaT for those in the hour that spring leaves out; and one counted sentence for each repair.
-
-    Raises:
-        DataError: If there is no such zone.
-    """
-    if tz is None:
-        return column.times, ()
-    try:
-        pd.DatetimeIndex(["2000-01-01"]).tz_localize(tz)
-    except Exception:  # zoneinfo raises KeyError, ValueError and OSError, for names that are paths others too
-        raise DataError(f"{setting('tz')} {quote(tz)} is not a time zone.", source.retry(tz="Europe/Berlin")) from None
-    if column.zoned or column.whole_days:
-        why = "the times carry their own offset" if column.zoned else "the times are whole days"
-        return column.times, (f"The time zone {quote(tz)} is not used: {why}.",)
-    local = pd.Series(column.times)
-    second = local.groupby([groups, local.to_numpy()]).cumcount().to_numpy() > 0
-    if (np.diff(column.times).astype(np.int64) < 0).sum() * 2 > len(local):
-        second = local[::-1].groupby([groups[::-1], local.to_numpy()[::-1]]).cumcount().to_numpy()[::-1] > 0
-    zoned = pd.DatetimeIndex(local).tz_localize(tz, ambiguous=~second, nonexistent="NaT")
-    lost = int(np.count_nonzero(zoned.isna()))
-    warning = (f"{lost:,} row(s) in the hour that spring leaves out in {tz} are left out.",) if lost else ()
-    return zoned.tz_convert(None).to_numpy().astype("datetime64[us]"), warning
+    refuse_where(np.isnat(times), cells.at, f"does not have the format {quote(date_format)}", advice)
+    refuse_far(times, cells.at)
+    return TimeColumn(times, date_format, zoned="%z" in date_format, whole_days=is_day(date_format))

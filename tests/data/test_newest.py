@@ -254,7 +254,7 @@ def test_a_short_hole_is_filled_from_before() -> None:
 def test_a_long_hole_is_refused_with_column_and_time() -> None:
     newest = newest_of(with_values(make_panel(20), [16, 17, 18], 1, math.nan))
     assert newest.refused == (
-        "In the last 5 rows (the lookback), 'x' is missing at 2021-01-01 18:00:00 and for 2 rows before.",
+        "In the last 5 rows (the lookback), 'x' is missing at 2021-01-01 18:00 and for 2 rows before.",
     )
     assert len(newest.windows) == 0
     assert newest_of(with_values(make_panel(20), [16, 17, 18], 1, math.nan), longest_fill=3).refused == ()

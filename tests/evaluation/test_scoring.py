@@ -252,7 +252,7 @@ def test_a_new_metric_is_one_entry_and_stands_everywhere(monkeypatch: pytest.Mon
     expected = np.mean(np.abs(y_pred - y_true) > 1)
     assert found["models"]["lstm"]["large"] == pytest.approx(expected)
     assert flat.large(y_true, y_pred) == pytest.approx(expected)
-    page = score_table(found, Labels("", "", "m", "hour", "lstm", "rnn"))
+    page = score_table(found, Labels("", "", "m", Clock("h"), "lstm", "rnn"))
     console = Console(width=120, record=True)
     for module in ("tables", "console"):
         monkeypatch.setattr(f"forecast.commands.{module}.out", console)

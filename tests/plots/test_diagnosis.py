@@ -14,7 +14,7 @@ from forecast.plots.style import Labels
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-LABELS = Labels("station", "temperature", "°C", "hour", "lstm", "rnn")
+LABELS = Labels("station", "temperature", "°C", Clock("h"), "lstm", "rnn")
 
 
 def frame(values: np.ndarray, freq: str = "h") -> pd.DataFrame:

@@ -18,6 +18,7 @@ import pytest
 
 from forecast import Run
 from forecast.commands.report.report import results_of
+from forecast.data.clock import Clock
 from forecast.data.prepare import prepare
 from forecast.evaluation.scoring import Evaluation
 from forecast.plots import PLOTS, Labels, PageSize, Plot, PlotFigure, format_axes, styled, to_png
@@ -32,7 +33,7 @@ from forecast.runs.rows import training_panel
 HOSTILE = """<script>document.title='taken'</script>"><img src=x onerror="document.title='taken'">{{7*7}}"""
 SECTIONS = ["verdict", "scores", "forecast", "origins", "errors", "calibration", "residuals", "training", "inside",
             "data", "reproduction"]  # fmt: skip
-LABELS = Labels("months", "y", "°C", "month", "lstm", "rnn")
+LABELS = Labels("months", "y", "°C", Clock("MS"), "lstm", "rnn")
 
 
 class Parsed(HTMLParser):

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
 
+from forecast.data.clock import Clock
 from forecast.plots.figure import FILE, PHONE, SCREEN, PageSize, PlotFigure, format_axes, gap_rows, to_png, to_svg
 from forecast.plots.run_plots import (
     plot_error_by_step,
@@ -29,7 +30,7 @@ from forecast.plots.run_plots import (
 )
 from forecast.plots.style import MODEL, NAIVE, Labels
 
-LABELS = Labels("weather", "temperature", "°C", "month", "stacked-lstm", "rnn")
+LABELS = Labels("weather", "temperature", "°C", Clock("MS"), "stacked-lstm", "rnn")
 MODELS = ("stacked-lstm", "rnn", "persistence", "seasonal-naive", "drift")
 HOSTILE = "_Ba$$in <script>&\x1b[31m\n温\u202e"
 
@@ -110,7 +111,7 @@ def test_long_span_is_drawn_as_means_with_a_typical_stretch_enlarged() -> None:
     forecasts, _ = tables(y, n=60 * 24 + 1, horizon=24, freq="h")
     error = np.repeat(np.arange(len(forecasts) // 24) // 24, 24)  # 0 on the first day, 60 on the last
     forecasts["stacked-lstm"] = forecasts["y"] + error
-    above, below = plot_test_span(forecasts, "", replace(LABELS, step="hour")).axes
+    above, below = plot_test_span(forecasts, "", replace(LABELS, clock=Clock("h"))).axes
     assert "means of 24 hours" in above.get_title("left")
     assert values(above, "observed") == [11.5] * 61
     assert values(above, "stacked LSTM") == [11.5 + day for day in range(61)]
@@ -141,7 +142,7 @@ def test_missing_values_and_absent_rows_break_the_line() -> None:
     y = np.arange(40.0)
     y[33], y[35] = np.nan, np.nan
     forecasts, past = tables(y, n=10, horizon=1, freq="D")
-    labels = replace(LABELS, step="day")
+    labels = replace(LABELS, clock=Clock("D"))
     observed = curve(plot_test_span(forecasts, "", labels).axes[0], "observed")
     assert np.isnan(np.asarray(observed.get_ydata(), float)).tolist() == [day in (33, 35) for day in range(30, 40)]
     assert observed.get_markevery() == [4]  # the 34th stands alone, and would be invisible without a marker
@@ -153,11 +154,11 @@ def test_missing_values_and_absent_rows_break_the_line() -> None:
 
 def test_weekends_and_holidays_are_no_gap_but_a_closed_exchange_of_two_weeks_is() -> None:
     days = pd.bdate_range("2024-01-01", periods=30).to_numpy()
-    assert gap_rows(days, "business day").tolist() == []
-    assert gap_rows(np.delete(days, range(3, 8)), "business day").tolist() == []
-    assert gap_rows(np.delete(days, range(3, 9)), "business day").tolist() == [3]
-    assert gap_rows(pd.date_range("2023-01-31", periods=24, freq="ME").to_numpy(), "month").tolist() == []
-    assert gap_rows(days[:2], "day").tolist() == []
+    assert gap_rows(days, Clock("B")).tolist() == []
+    assert gap_rows(np.delete(days, range(3, 8)), Clock("B")).tolist() == []
+    assert gap_rows(np.delete(days, range(3, 9)), Clock("B")).tolist() == [3]
+    assert gap_rows(pd.date_range("2023-01-31", periods=24, freq="ME").to_numpy(), Clock("ME")).tolist() == []
+    assert gap_rows(days[:2], Clock("D")).tolist() == []
 
 
 def test_examples_are_the_best_typical_and_worst_with_their_lookback() -> None:
@@ -228,7 +229,7 @@ def test_every_model_looks_the_same_on_every_plot() -> None:
 def test_hostile_names_are_shown_and_escaped() -> None:
     forecasts, past = tables(np.arange(60.0), n=5, horizon=3, uid=HOSTILE)
     forecasts = forecasts.rename(columns={"stacked-lstm": HOSTILE, "rnn": "__"})
-    labels = Labels(HOSTILE + "\ud800", HOSTILE * 9, HOSTILE, "15 minutes", HOSTILE, "__")
+    labels = Labels(HOSTILE + "\ud800", HOSTILE * 9, HOSTILE, Clock("15min"), HOSTILE, "__")
     for figure in every_plot(forecasts, past, labels, verdict=HOSTILE * 99):
         assert any(name.startswith("_Ba$$in <script>&\\x1b[") for name in legend(figure))
         assert any(name.startswith("__") for name in legend(figure))
@@ -256,7 +257,7 @@ SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 )
 def test_any_numbers_give_a_picture_in_which_nothing_overlaps(name: str, n: int, horizon: int) -> None:
     forecasts, past = tables(SHAPES[name](np.arange(400.0)), n=n, horizon=horizon, freq="h")
-    labels, verdict = replace(LABELS, step="hour"), "word " * 40
+    labels, verdict = replace(LABELS, clock=Clock("h")), "word " * 40
     for figure in (
         plot_test_span(forecasts, "", labels, verdict=verdict),
         plot_examples(forecasts, past, "", labels, 36, verdict=verdict),
@@ -281,7 +282,7 @@ def ink(figure: PlotFigure) -> float:
 @pytest.mark.parametrize("freq", ["h", "MS"])
 def test_nothing_is_cut_off_or_touches_in_any_size(freq: str, size: PageSize) -> None:
     forecasts, past = tables(100 + np.arange(400.0), n=300, horizon=24, freq=freq)
-    labels = replace(LABELS, step="hour" if freq == "h" else "month")
+    labels = replace(LABELS, clock=Clock(freq))
     for figure in (
         plot_test_span(forecasts, "", labels, size=size),
         plot_examples(forecasts, past, "", labels, 36, size=size),

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from forecast.data.clock import Clock
 from forecast.plots.style import (
     BASELINE,
     MODEL,
@@ -21,7 +22,7 @@ from forecast.plots.style import (
     with_unit,
 )
 
-LABELS = Labels("weather", "temperature", "°C", "month", "stacked-lstm", "rnn")
+LABELS = Labels("weather", "temperature", "°C", Clock("MS"), "stacked-lstm", "rnn")
 
 
 def test_looks_differ_in_colour_marker_and_line() -> None:
@@ -57,7 +58,7 @@ def test_a_unit_stands_once_beside_its_name() -> None:
 
 
 def test_words() -> None:
-    hours, quarters = replace(LABELS, step="hour"), replace(LABELS, step="15 minutes")
+    hours, quarters = replace(LABELS, clock=Clock("h")), replace(LABELS, clock=Clock("15min"))
     assert [hours.format_duration(1), hours.format_duration(1200)] == ["1 hour", "1,200 hours"]
     assert [quarters.format_duration(1), quarters.format_duration(96)] == ["15 minutes", "96 steps of 15 minutes"]
     assert LABELS.subject("temperature") == "weather, temperature"

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.data.clock import Clock
 from forecast.runs.csv_tables import forecasts_from_csv, frame_to_csv
 
 
@@ -37,7 +38,7 @@ def test_names_come_back_as_they_were(name: str) -> None:
     frame = pd.DataFrame({"unique_id": [name], "ds": times, "cutoff": times, "lstm": 1.0})
     written = frame_to_csv(frame)
     assert not written.splitlines()[1].lstrip(b'"').startswith((b"=", b"+", b"-", b"@", b"\t", b"\r"))
-    assert forecasts_from_csv(io.BytesIO(written), Path("forecast.csv"))["unique_id"].tolist() == [name]
+    assert forecasts_from_csv(io.BytesIO(written), Path("forecast.csv"), Clock("D"))["unique_id"].tolist() == [name]
 
 
 def test_numbers_have_twelve_digits_and_no_more() -> None:
@@ -78,7 +79,7 @@ def test_text_with_commas_quotes_and_lines_comes_back() -> None:
     times = pd.date_range("2024-01-01", periods=5)
     frame = pd.DataFrame({"unique_id": names, "ds": times, "cutoff": times, "lstm": np.arange(5.0)})
     pd.testing.assert_frame_equal(
-        forecasts_from_csv(io.BytesIO(frame_to_csv(frame)), Path("forecast.csv")), frame, check_dtype=False
+        forecasts_from_csv(io.BytesIO(frame_to_csv(frame)), Path("forecast.csv"), Clock("D")), frame, check_dtype=False
     )
 
 

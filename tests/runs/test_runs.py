@@ -427,6 +427,10 @@ def test_nan_does_not_get_into_json(tmp_path: Path) -> None:
         writer.write_json("metrics.json", {"mae": float("nan")})
 
 
+# What a run must say of its data to be read.
+DATA = {"freq": "h", "columns": [], "series_ids": [], "test_from": "", "last": ""}
+
+
 def test_tables_come_back_as_they_were(tmp_path: Path) -> None:
     times = pd.date_range("2021-01-01", periods=3, freq="h")
     frame = pd.DataFrame(
@@ -435,7 +439,7 @@ def test_tables_come_back_as_they_were(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, "run")
     writer.begin({}, plain_config(), overwrite=False)
     writer.write_frame("forecast.csv", frame)
-    back = writer.finish({"finished": "2022"}).forecast
+    back = writer.finish({"finished": "2022", "data": DATA}).forecast
     pd.testing.assert_frame_equal(back, frame, check_dtype=False)
 
 
@@ -445,7 +449,7 @@ def test_series_names_that_were_made_harmless_come_back_as_they_were(tmp_path: P
     writer = RunWriter(tmp_path, "run")
     writer.begin({}, plain_config(), overwrite=False)
     writer.write_frame("forecast.csv", frame)
-    assert writer.finish({"finished": "2022"}).forecast["unique_id"].tolist() == ["-5", "=x"]
+    assert writer.finish({"finished": "2022", "data": DATA}).forecast["unique_id"].tolist() == ["-5", "=x"]
 
 
 def test_every_refusal_ends_with_two(copy: Path) -> None:

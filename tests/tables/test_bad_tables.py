@@ -73,19 +73,22 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
     ),
     "no such day": (with_line(9, "2020-02-30,1"), ["line 9", "'2020-02-30'", "calendar"]),
     "empty time": (with_line(9, ",1"), ["line 9, column 'time'", "empty"]),
-    "two-digit year": (table(form="%d.%m.%y"), ["line 2", "'01.01.20'", "--date-format '%d.%m.%y'"]),
-    "Excel serials": ("date,v\n43831,1\n43832,2\n43833,3\n", ["line 2, column 'date': '43831'", "spreadsheet"]),
+    "two-digit year": (
+        table(11, form="%d.%m.%y", start="2009-02-01"),
+        ["line 2", "'01.02.09'", "--date-format '%d.%m.%y'", "--date-format '%m.%d.%y'"],
+    ),
+    "Excel serials": ("date,v\n43831,1\n43832,2\n43833,3\n", ["line 2, column 'date': '43831'", "--date-format excel"]),
     "the hour that autumn repeats": (
         berlin("%Y-%m-%d %H:%M"),
-        ["line 29", "2020-10-25 02:00:00", "stood before (table.csv, line 28)", "--tz Europe/Berlin"],
+        ["line 29", "2020-10-25 02:00 was given before (table.csv, line 28)", "--tz Europe/Berlin"],
     ),
     "same time, other value": (
         table() + "2020-01-08,9\n",
-        ["line 42", "line 9", "'v': 7.5 and 9", "--series-id COLUMN", "--resample D"],
+        ["line 42", "line 9", "'v': 7.5 and 9", "--duplicates mean", "--resample D", "--series-id COLUMN"],
     ),
     "irregular": (
         "time,v\n" + "".join(f"2020-01-01 {h:02d}:{m:02d},{i}\n" for i, (h, m) in enumerate(SCATTERED)),
-        ["no regular clock", "7 min", "1 h 47 min", "#", "--resample h", "--freq h"],
+        ["no regular clock", "7 min", "1 h 47 min", "#", "--resample h", "--freq step"],
     ),
     "steps of centuries": ("year,v\n1000,1\n2500,2\n4000,3\n5500,4\n", ["no regular clock", "547,864 d"]),
     "stacked without a name": (
@@ -138,6 +141,7 @@ SAME: dict[str, str] = {
     "the index of a frame": "".join(f"{'' if i == 0 else i - 1},{line}\n" for i, line in enumerate(LINES)),
     "descending": "\n".join([LINES[0], *reversed(LINES[1:])]),
     "YYYYMMDD": table(form="%Y%m%d"),
+    "year of two digits": table(form="%d.%m.%y"),
     "day first": table(form="%d.%m.%Y"),
     "month first": table(form="%m/%d/%Y"),
     "month by name": table(form='"%b %d, %Y"'),
@@ -182,8 +186,17 @@ WARNED: dict[str, tuple[str, str, int]] = {
         "1 timestamp(s) with second 60",
         30,
     ),
-    "mixed offsets": (berlin("%Y-%m-%dT%H:%M:%S%z"), "2 different offsets from UTC; all are converted to UTC", 60),
+    "offsets of no zone": (
+        berlin("%Y-%m-%dT%H:%M:%S%z").replace("+0100", "-0330"),
+        "2 different offsets from UTC; all are converted to UTC",
+        60,
+    ),
     "the hour that spring leaves out": (berlin("%Y-%m-%d %H:%M", "2020-03-28"), "1 hour absent in 1 gap(s)", 60),
+    "the zone of the hour that spring leaves out": (
+        berlin("%Y-%m-%d %H:%M", "2020-03-28"),
+        "The hour after 2020-03-29 01:00 is absent, as in spring where clocks go forward",
+        60,
+    ),
     "identical rows": (table() + LINES[40] + "\n", "1 identical row(s) are left out", 40),
     "unsorted": ("\n".join([*LINES[:5], LINES[6], LINES[5], *LINES[7:]]), "1 row(s) stand before an earlier one", 40),
     "gap": ("\n".join(LINES[:9] + LINES[15:]), "6 days absent in 1 gap(s), the longest 6 days after 2020-01-08", 34),
@@ -220,6 +233,7 @@ def test_wall_clocks_and_offsets_are_the_same_hours(tmp_path: Path) -> None:
     zoned = read(tmp_path, berlin("%Y-%m-%dT%H:%M:%S%z"))
     assert zoned.times[0] == np.datetime64("2020-10-23T22:00")
     assert not zoned.absent_before().any()
+    assert (zoned.clock.tz, zoned.clock.format(zoned.times[0])) == ("Europe/Berlin", "2020-10-24 00:00+02:00")
     assert read(tmp_path, berlin("%Y-%m-%d %H:%M"), tz="Europe/Berlin").fingerprint() == zoned.fingerprint()
     spring = read(tmp_path, berlin("%Y-%m-%d %H:%M", "2020-03-28"), tz="Europe/Berlin")
     assert not spring.absent_before().any()

@@ -150,7 +150,10 @@ def test_what_only_the_whole_can_tell_is_read_in_one_piece(
     [
         (changed(333, y="12 C").to_csv(index=False), "line 335, column 'y': '12 C' carries a unit"),
         (changed(333, ds="2020-01-99").to_csv(index=False), "line 335, column 'ds'"),
-        (frame().to_csv(index=False) + "2020-01-01 00:00:00,1,2\n", "line 402: the time 2020-01-01 00:00:00 stood"),
+        (
+            frame().to_csv(index=False) + "2020-01-01 00:00:00,1,2\n",
+            "line 402: the time 2020-01-01 00:00 was given before",
+        ),
     ],
 )
 def test_an_error_names_the_line_of_the_file(text: str, said: str, tmp_path: Path, small: None) -> None:

@@ -21,7 +21,7 @@ from forecast.commands.audit.checks import (
 from forecast.commands.train.near_copies import near_copies_of_target
 from forecast.data.bounds import TURN
 from forecast.data.newest import NewestRows, newest_rows
-from forecast.data.panel import Floats, Panel, format_time
+from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode, long_format, prepare
 from forecast.data.windows import Ints, Windows, median
 from forecast.model import Model, load_models
@@ -71,7 +71,7 @@ def audit(
     panel = training_panel(run) if source is None else read(source, run.config.read)
     audited = _AuditedRun(run, new_panel(run, panel, progress))
     cutoffs = tuple(origin.cutoff for origin, _ in audited.origins)
-    progress.note(f"{len(cutoffs)} origins from {format_time(cutoffs[0])} to {format_time(cutoffs[-1])}")
+    progress.note(f"{len(cutoffs)} origins from {panel.clock.format(cutoffs[0])} to {panel.clock.format(cutoffs[-1])}")
     checks = [*audited.check_futures(), audited.check_covariates(), audited.check_imputation()]
     checks += audited.check_newest_rows(progress)
     if panel.fingerprint() == run.data.get("fingerprint"):
@@ -81,7 +81,7 @@ def audit(
             f"these are not the rows that {run.name} was trained on: its scaler, the parts and the forecasts that it "
             "was scored by are not checked"
         )
-    return Audit(run.name, cutoffs, tuple(checks), audited.near_copies())
+    return Audit(run.name, tuple(map(panel.clock.format, cutoffs)), tuple(checks), audited.near_copies())
 
 
 class _AuditedRun:
@@ -212,8 +212,8 @@ class _AuditedRun:
             unit = both["spread"] * (both[name].abs() if self.rows.logged else 1)
             for _, first in both[~(distance <= _ROUNDING * unit)].head(1).iterrows():
                 differences.append(
-                    f"from the origin {format_time(first['cutoff'])}, {name} had forecast "
-                    f"{first[f'{name} on file']:.6g} of {first['unique_id']!r} for {format_time(first['ds'])}, "
+                    f"from the origin {first['cutoff']}, {name} had forecast "
+                    f"{first[f'{name} on file']:.6g} of {first['unique_id']!r} for {first['ds']}, "
                     f"and now forecasts {first[name]:.6g}"
                 )
         outcome = differences[0] if differences else "the same but for rounding"
@@ -250,15 +250,15 @@ class _AuditedRun:
                 series = self.rows.unique_ids[int(self.rows.series[starts[window]])][target]
                 cutoff = self.panel.times[starts[window] + self.windows.lookback - 1]
                 yield (
-                    f"from the origin {format_time(cutoff)}, {name} forecasts {y_pred[index]:.6g} of {series!r} "
-                    f"at step {step + 1}, and then {other[name][index]:.6g}"
+                    f"from the origin {self.panel.clock.format(cutoff)}, {name} forecasts {y_pred[index]:.6g} of "
+                    f"{series!r} at step {step + 1}, and then {other[name][index]:.6g}"
                 )
 
 
 def _input_differences(origin: Origin, true: Rows, other: Rows, altered: AlteredPanel) -> Iterator[str]:
     difference = row_difference(true, other, altered, origin.past_rows)
     if difference:
-        yield f"after the origin {format_time(origin.cutoff)}, {difference}"
+        yield f"after the origin {altered.panel.clock.format(origin.cutoff)}, {difference}"
 
 
 def _check_training(run: Run, panel: Panel) -> list[Check]:
@@ -268,7 +268,7 @@ def _check_training(run: Run, panel: Panel) -> list[Check]:
     later = panel.times >= since
     changed = with_changed_values(panel, np.repeat(later[:, None], len(panel.columns), axis=1))
     other = prepare(changed, run.config)
-    done = f"all {int(later.sum()):,} rows from {format_time(since)} on changed"
+    done = f"all {int(later.sum()):,} rows from {panel.clock.format(since)} on changed"
     refitted = scaler_difference(run.scaler, prepared.scaler)
     moved = scaler_difference(prepared.scaler, other.scaler)
     learned = training_difference(prepared, other)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.commands.audit.altered import AlteredPanel
-from forecast.data.panel import Panel, format_time
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.scaling import Scaler
 from forecast.data.split import PARTS
@@ -43,7 +44,7 @@ class Audit:
     """
 
     run: str
-    origins: tuple[np.datetime64, ...]
+    origins: tuple[str, ...]
     checks: tuple[Check, ...]
     warnings: tuple[str, ...]
 
@@ -75,7 +76,7 @@ class Audit:
             "run": self.run,
             "passed": self.passed,
             "verdict": self.verdict,
-            "origins": [format_time(origin) for origin in self.origins],
+            "origins": list(self.origins),
             "checks": [vars(check) for check in self.checks],
             "warnings": list(self.warnings),
         }
@@ -165,14 +166,18 @@ def check_parts(prepared: Prepared, manifest: Mapping[str, Any]) -> tuple[Check,
     spans = {part: (panel.times[rows].min(), panel.times[rows].max()) for part, rows in targets.items()}
     counts = ", ".join(f"{len(of_part):,} {part}" for part, of_part in windows.items())
     n_rows = ", ".join(f"{int(rows.sum()):,} {part}" for part, rows in targets.items())
-    ranges = ", ".join(f"{part} {format_time(first)} … {format_time(last)}" for part, (first, last) in spans.items())
+    ends = {part: [panel.clock.format(time) for time in span] for part, span in spans.items()}
+    ranges = ", ".join(f"{part} {first} … {last}" for part, (first, last) in ends.items())
     demands: dict[str, tuple[str, list[str]]] = {
         "windows": (
             f"{counts} windows, as recorded; none crosses a gap or a series' end",
             [*_not_as_recorded(windows, prepared, manifest), *_across_gaps(windows, panel)],
         ),
         "parts": (f"target rows: {n_rows}; none is in two parts", [*_in_two_parts(targets, panel)]),
-        "purge": (f"target rows: {ranges}; no part begins before the last has ended", [*_overlapping(spans)]),
+        "purge": (
+            f"target rows: {ranges}; no part begins before the last has ended",
+            [*_overlapping(spans, panel.clock)],
+        ),
     }
     return tuple(
         Check(name, not violations, f"{violations[0] if violations else met}.")
@@ -191,7 +196,7 @@ def target_rows(windows: Windows, n_rows: int) -> Flags:
 def _row_in_words(panel: Panel, row: int) -> str:
     """Which row: "at 2010-01-01 00:00:00", and of which series if there are several."""
     of_series = f" of series {panel.series_ids[int(panel.series_of_row()[row])]!r}" if panel.n_series > 1 else ""
-    return f"at {format_time(panel.times[row])}{of_series}"
+    return f"at {panel.clock.format(panel.times[row])}{of_series}"
 
 
 def _not_as_recorded(windows: Mapping[str, Windows], prepared: Prepared, manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -222,8 +227,8 @@ def _in_two_parts(targets: Mapping[str, Flags], panel: Panel) -> Iterator[str]:
             yield f"{len(both):,} target rows are in {one} and in {other}, the first is that {first}"
 
 
-def _overlapping(spans: Mapping[str, tuple[np.datetime64, np.datetime64]]) -> Iterator[str]:
+def _overlapping(spans: Mapping[str, tuple[np.datetime64, np.datetime64]], clock: Clock) -> Iterator[str]:
     for one, other in pairwise(spans):
         last, first = spans[one][1], spans[other][0]
         if last >= first:
-            yield f"{one} has a target row at {format_time(last)}, and {other} one at {format_time(first)} already"
+            yield f"{one} has a target row at {clock.format(last)}, and {other} one at {clock.format(first)} already"

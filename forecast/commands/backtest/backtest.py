@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from forecast.commands.backtest.origins import SPANS, FitSpan, Span, fit_spans, rolling_origins
 from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
+from forecast.data.clock import Clock
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, windows_of
 from forecast.data.scaling import unscaled
@@ -166,11 +166,14 @@ def _plan(panel: Panel, settings: Settings, count: int | None, step: int, progre
 def _settings_of_split(span: FitSpan, panel: Panel) -> dict[str, object]:
     """The settings that split a panel as this fit does."""
     known, learned = (np.mean(panel.times < border) for border in (span.test_from, span.validation_from))
-    return {"test": 1 - known, "validation": known - learned} | _dates(span)
+    return {"test": 1 - known, "validation": known - learned} | _dates(span, panel.clock)
 
 
-def _dates(span: FitSpan) -> dict[str, object]:
-    return {"validation_from": str(span.validation_from), "test_from": str(span.test_from)}
+def _dates(span: FitSpan, clock: Clock) -> dict[str, object]:
+    return {
+        "validation_from": clock.isoformat(span.validation_from),
+        "test_from": clock.isoformat(span.test_from),
+    }
 
 
 def _pick_origins(config: Config, panel: Panel, windows: Windows, count: int | None, step: int) -> Windows:
@@ -220,7 +223,7 @@ def _backtest_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progre
         if number == 1:  # from then on, adaptive intervals follow the errors by themselves
             scored = {model.name: model.over(prepared.rows) for model in fitted.values()}
             intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, season, plan.config)
-        fits.append(_summary_of_fit(span, fitted))
+        fits.append(_summary_of_fit(span, fitted, panel.clock))
     learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
     models = {name: precomputed(windows, values) for name, values in forecasts.items()}
     evaluation = score_models(rows, windows, models, season, naive_errors(rows, learned, season), intervals)
@@ -239,12 +242,12 @@ def _prepare_fit(panel: Panel, plan: _Plan, span: FitSpan) -> tuple[Prepared, In
     starts = windows.starts[span.window_numbers]
     if not kept[starts].all():
         raise DataError(
-            f"A training span from {pd.Timestamp(span.first)} to {pd.Timestamp(span.test_from)} is shorter than the "
-            f"lookback of {windows.lookback} rows.",
+            f"A training span from {panel.clock.format(span.first)} to {panel.clock.format(span.test_from)} is shorter "
+            f"than the lookback of {windows.lookback} rows.",
             f"Use a shorter {setting('lookback')}, fewer {setting('windows')}, or {setting('span', 'expanding')}.",
         )
     try:
-        prepared = prepare(panel.between(span.first, last), plan.config.replace(data=_dates(span)))
+        prepared = prepare(panel.between(span.first, last), plan.config.replace(data=_dates(span, panel.clock)))
     except DataError as error:
         error.and_advise(
             f"Or ask for fewer {setting('windows')}: the earlier the first origin, the less there is to learn from."
@@ -253,11 +256,10 @@ def _prepare_fit(panel: Panel, plan: _Plan, span: FitSpan) -> tuple[Prepared, In
     return prepared, (np.cumsum(kept) - 1)[starts]
 
 
-def _summary_of_fit(span: FitSpan, fitted: Mapping[str, Model]) -> dict[str, Any]:
+def _summary_of_fit(span: FitSpan, fitted: Mapping[str, Model], clock: Clock) -> dict[str, Any]:
     return {
-        "train_from": str(span.first),
-        "validation_from": str(span.validation_from),
-        "test_from": str(span.test_from),
+        "train_from": clock.isoformat(span.first),
+        **_dates(span, clock),
         "n_windows": len(span.window_numbers),
         "best_epochs": list(fitted["model"].record.best_epochs),
         "seconds": round(sum(model.record.seconds for model in fitted.values()), 1),
@@ -266,5 +268,6 @@ def _summary_of_fit(span: FitSpan, fitted: Mapping[str, Model]) -> dict[str, Any
 
 def _add_summary(evaluation: Evaluation, panel: Panel, windows: Windows, about: Mapping[str, Any]) -> Evaluation:
     origins = origins_of(panel, windows)
-    span = {"origins": len(origins), "first_origin": str(origins[0]), "last_origin": str(origins[-1])}
+    first, last = (panel.clock.isoformat(origins[end]) for end in (0, -1))
+    span = {"origins": len(origins), "first_origin": first, "last_origin": last}
     return replace(evaluation, metrics=evaluation.metrics | {"backtest": {**about, **span}})

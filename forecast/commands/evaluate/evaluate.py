@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
 from forecast.data.lost_windows import count_windows
 from forecast.data.prepare import encode
@@ -40,11 +40,13 @@ def evaluate(
     panel = new_panel(run, source, progress)
     rows = encode(panel, run.config.data, run.scaler)
     windows = unseen_windows(run, rows)
-    first = pd.Timestamp(panel.times[windows.cutoffs + 1].min())
-    known_until = pd.Timestamp(run.data["test_from"])
-    progress.note(f"scored on {len(windows)} windows from {first} on; rows before {known_until} were trained on")
+    first = run.clock.format(panel.times[windows.cutoffs + 1].min())
+    known_until = np.datetime64(run.data["test_from"])
+    progress.note(
+        f"scored on {len(windows)} windows from {first} on; rows before {run.clock.format(known_until)} were trained on"
+    )
     models, season = forecasters(load_models(run), rows), run.config.data.season
     intervals = intervals_of(run, "start", panel.series_ids)
     metrics = score_models(rows, windows, models, season, read_naive_errors(run.metrics), intervals).metrics
-    (count,) = count_windows(rows, run.config.data, [(known_until.to_datetime64(), None)])
+    (count,) = count_windows(rows, run.config.data, [(known_until, None)])
     return metrics | {"windows": count.to_json()}

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import pandas as pd
 
 from forecast.commands.export.formats import Format
 from forecast.commands.export.in_units import Statistics, graph_in_units, inputs_in_units, statistics_of
 from forecast.commands.export.instructions import render_program, render_readme
-from forecast.data.clock import Clock
 from forecast.data.features import calendar_names
 from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Floats, Panel
@@ -126,12 +124,12 @@ def _example_rows(run: Run) -> tuple[NewestRows, str]:
 def _typical_panel(run: Run) -> Panel:
     """Rows of the form that a run's network takes, arranged, each value its mean over the training rows.
 
-    Of each series there are as many rows as a window sees, the last at the end of the run's data. Where something is
-    known ahead, the rows of the horizon follow, which hold that alone.
+    Of each series there are as many rows as a window sees, the first after the end of the run's data. Where something
+    is known ahead, the rows of the horizon follow, which hold that alone.
     """
-    data, scaler, clock = run.config.data, run.scaler, Clock(run.data["freq"])
-    last, n_known, lookback = pd.Timestamp(run.data["last"]), len(data.known), data.lookback
-    past = pd.date_range(end=last, periods=lookback, freq=clock.freq).to_numpy().astype("datetime64[us]")
+    data, scaler, clock = run.config.data, run.scaler, run.clock
+    last, n_known, lookback = np.datetime64(run.data["last"], "us"), len(data.known), data.lookback
+    past = clock.future(last, lookback)
     times = np.concatenate([past, clock.future(past[-1], data.horizon if n_known else 0)])
     means = np.where(scaler.logged, np.exp(np.where(scaler.logged, scaler.mean, 0.0)), scaler.mean)
     values = np.repeat(means[:, None], len(times), axis=1)
@@ -179,7 +177,7 @@ def _write_network(run: Run, shape: Shape, statistics: Statistics, format: Forma
 def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format: Format) -> dict[str, Any]:
     """What a program must know to use the network: `README.md` says the same in words."""
     scaler, data, network = run.scaler, run.config.data, run.config.network
-    calendar = calendar_names(Clock(run.data["freq"])) if data.calendar else ()
+    calendar = calendar_names(run.clock) if data.calendar else ()
     kinds = ["target"] * shape.targets + ["covariate"] * shape.covariates + ["known ahead"] * len(data.known)
     output = [shape.horizon, shape.targets, *([len(network.quantiles)] if network.quantiles else [])]
     return {
@@ -195,6 +193,7 @@ def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format:
         },
         "output": {"name": "forecast", "shape": ["B", *output], "dtype": "float64"},
         "clock": run.data["freq"],
+        "tz": run.clock.tz,
         "units": {name: unit for name, unit in panel.units.items() if name in scaler.columns},
         "columns": [*scaler.columns, *calendar],
         "kinds": kinds + ["calendar"] * len(calendar),
@@ -213,7 +212,7 @@ def _none_if_infinite(limits: Floats) -> list[list[float | None]]:
 
 def _example(newest: NewestRows, longest_fill: int, inputs: Collection[str]) -> dict[str, Any]:
     """The inputs of the network for some forecasts, and the series, the cut-off and the times of each."""
-    rows, windows = newest.rows, newest.windows
+    rows, windows, clock = newest.rows, newest.windows, newest.rows.panel.clock
     picked = np.arange(min(len(windows), _SHOWN))
     filled = [fill_forward(rows.panel, longest_fill, column)[0] for column in range(len(rows.panel.columns))]
     values = np.column_stack([*filled, rows.calendar.at(np.arange(rows.panel.n_rows))])
@@ -226,6 +225,6 @@ def _example(newest: NewestRows, longest_fill: int, inputs: Collection[str]) -> 
     return {
         "inputs": {name: fed[name].tolist() for name in inputs},
         "unique_id": [rows.unique_ids[number] for number in rows.series[starts]],
-        "cutoff": [str(pd.Timestamp(time)) for time in rows.panel.times[windows.cutoffs[picked]]],
-        "ds": [[str(pd.Timestamp(time)) for time in times] for times in rows.panel.times[windows.future(picked)]],
+        "cutoff": [clock.isoformat(time) for time in rows.panel.times[windows.cutoffs[picked]]],
+        "ds": [[clock.isoformat(time) for time in times] for times in rows.panel.times[windows.future(picked)]],
     }

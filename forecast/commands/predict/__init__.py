@@ -31,7 +31,6 @@ def command(
     """
     from forecast.commands.console import ConsoleProgress, out, print_csv, print_json
     from forecast.commands.predict.predict import age_in_steps, predict, predict_and_draw, print_forecast, sample_paths
-    from forecast.data.panel import format_time
     from forecast.errors import ConfigError
     from forecast.runs.csv_tables import frame_to_csv, to_records
     from forecast.runs.files import check_output, write_output
@@ -58,7 +57,7 @@ def command(
             progress.note(f"plot: {path}")
     age = age_in_steps(forecast, found)
     if age > 2:
-        newest = format_time(forecast["cutoff"].max())
+        newest = found.clock.format(found.clock.to_utc(forecast["cutoff"].max()))
         progress.warn(f"the newest row is of {newest}, {age:,} steps ago; the forecast follows that row")
     if output is not None:
         write_table(output, forecast)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from forecast.commands.console import say
 from forecast.commands.tables import TERMINAL, print_table
-from forecast.data.clock import Clock
+from forecast.data.clock import STEP
 from forecast.errors import DataError, RunError, phrase, setting
 from forecast.model import forecasters, load_models, newest_paths
 from forecast.plots.style import Labels, with_unit
@@ -117,12 +117,12 @@ def print_forecast(forecast: pd.DataFrame, run: Run) -> None:
         forecast: ``unique_id, ds, cutoff`` and a column for each model and each end of an interval.
         run: The run that made it.
     """
-    clock, metrics = Clock(run.data["freq"]), run.metrics
-    labels = Labels("", "", metrics["unit"], clock.describe().removeprefix("1 "), metrics["model"], None)
+    metrics = run.metrics
+    labels = Labels("", "", metrics["unit"], run.clock, metrics["model"], None)
     names = forecast["unique_id"].unique()
     for name in names[:MOST_SERIES]:
         rows = forecast[forecast["unique_id"] == name]
-        cutoff = labels.format_time(rows["cutoff"].to_numpy()[0])
+        cutoff = labels.format_time(rows["cutoff"].iloc[0])
         duration = labels.format_duration(len(rows)).removeprefix("1 ")
         caption = f"{with_unit(name, metrics['unit'], longest=60)}: the next {duration} after {cutoff}"
         table = replace(forecast_table(rows, name, labels, TERMINAL), caption=caption)
@@ -137,6 +137,8 @@ def print_forecast(forecast: pd.DataFrame, run: Run) -> None:
 
 def age_in_steps(forecast: pd.DataFrame, run: Run) -> int:
     """How many steps of the run's clock have passed since the newest row that a forecast was made from."""
-    clock = Clock(run.data["freq"])
-    newest, now = forecast["cutoff"].max().to_datetime64().astype("datetime64[us]"), np.datetime64("now", "us")
+    clock = run.clock
+    if clock.freq == STEP:
+        return 0
+    newest, now = clock.to_utc(forecast["cutoff"].max()), np.datetime64("now", "us")
     return int(np.diff(clock.ordinals(np.array([newest, now])))[0])

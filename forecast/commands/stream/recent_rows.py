@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from forecast.data.clock import LONGEST_CLOSURE, Clock, Times
+from forecast.data.clock import Clock, Times
 from forecast.data.newest import count_measured
 from forecast.data.panel import Floats
 from forecast.errors import DataError, RunError, phrase, setting
@@ -67,23 +66,23 @@ class RecentRows:
         if not len(self.times):
             return replace(self, times=np.array([time]), values=values[None])
         if time <= self.times[-1]:
-            return self._with_measurements(time, values)
+            return self._with_measurements(time, values, clock)
         check_slot(time, self.times[-1], clock)
         expected = clock.future(self.times[-1], 1)[0]
-        absent = int(np.diff(clock.ordinals(np.array([self.times[-1], time])))[0]) - 1
-        if clock.unit == "B" and 0 <= absent <= LONGEST_CLOSURE:  # a holiday
+        absent = np.diff(clock.ordinals(np.array([self.times[-1], time]))) - 1
+        if (clock.unit == "B" and absent[0] == 0) or clock.is_closed_for(absent).all():  # a holiday
             expected = time
         if time != expected:
             what = "is not on the clock" if time < expected else "leaves a gap"
             raise DataError(
-                f"The row of {pd.Timestamp(time)} {what}: after {pd.Timestamp(self.times[-1])} comes "
-                f"{pd.Timestamp(expected)}.",
+                f"The row of {clock.format(time)} {what}: after {clock.format(self.times[-1])} comes "
+                f"{clock.format(expected)}.",
                 f"Send the rows in between first (their values may be empty), or forget all before with {RESTART}.",
             )
         times, rows = np.append(self.times, time), np.concatenate([self.values, values[None]])
         return replace(self, times=times[-most:], values=rows[-most:])
 
-    def _with_measurements(self, time: np.datetime64, values: Floats) -> RecentRows:
+    def _with_measurements(self, time: np.datetime64, values: Floats, clock: Clock) -> RecentRows:
         """The rows, with the measurements of a row that so far held only what is known ahead."""
         n = self.n_known
         row = count_measured(self.values, n)
@@ -93,7 +92,7 @@ class RecentRows:
             return replace(self, values=rows)
         newest = self.times[row - 1] if row else self.times[-1]
         raise DataError(
-            f"The row of {pd.Timestamp(time)} comes too late: the newest is of {pd.Timestamp(newest)}, "
+            f"The row of {clock.format(time)} comes too late: the newest is of {clock.format(newest)}, "
             "and other values were seen for that time, or none.",
             f"Send each row once, in order of time; a correction of the past needs {RESTART}.",
         )
@@ -120,8 +119,8 @@ def check_slot(time: np.datetime64, known: np.datetime64, clock: Clock) -> None:
         nearest = known + clock.step * round((time - known) / clock.step)
     if nearest != time:
         raise DataError(
-            f"The row of {pd.Timestamp(time)} is not on the clock of {clock.describe()}: the nearest slot is "
-            f"{pd.Timestamp(nearest)}.",
+            f"The row of {clock.format(time)} is not on the clock of {clock.describe()}: the nearest slot is "
+            f"{clock.format(nearest)}.",
             "Send it with the time of its slot.",
         )
 

@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.commands.stream.recent_rows import RESTART, RecentRows, check_slot, read_state, write_state
-from forecast.data.clock import Clock
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, arrange
@@ -57,7 +56,7 @@ class Stream:
         self.run, self.state = find(run, runs_dir=runs_dir), state
         data, network = self.run.config.data, self.run.config.network
         self.columns = data.target + data.covariates + data.known
-        self.clock = Clock(self.run.data["freq"])
+        self.clock = self.run.clock
         self.series_ids: tuple[str, ...] = tuple(self.run.data["series_ids"])
         self.carries_states = network.stateful and network.segment == 1 and network.normalise == "none"
         self.refused: tuple[str, ...] = ()
@@ -70,7 +69,7 @@ class Stream:
         if state is not None and state.exists():
             self._recent = read_state(state, self.run, self._most_rows, len(self.columns))
 
-    def push(self, time: object, values: Mapping[str, float], series_id: str | None = None) -> pd.DataFrame | None:
+    def push(self, time: Any, values: Mapping[str, float], series_id: str | None = None) -> pd.DataFrame | None:
         """Take one row, and forecast the H steps after it.
 
         Args:
@@ -93,7 +92,7 @@ class Stream:
                 "Give every column, NaN for what was not measured.",
             )
         row = np.array([_to_number(name, values[name]) for name in self.columns])
-        return self.push_row(_to_datetime64(time), row, self.check_series(series_id))
+        return self.push_row(self.clock.to_utc(_to_timestamp(time)), row, self.check_series(series_id))
 
     def push_row(self, time: np.datetime64, row: Floats, series_id: str, forecast: bool = True) -> pd.DataFrame | None:
         """The same as `push` for values [C] in the order of ``columns``; without ``forecast`` they are only kept."""
@@ -149,7 +148,7 @@ class Stream:
     def newest(self, series_id: str | None = None) -> pd.Timestamp | None:
         """The newest time of a series; None before its first row."""
         times = self._recent_of(self.check_series(series_id)).times
-        return pd.Timestamp(times[-1]) if len(times) else None
+        return self.clock.local(times[-1:])[0] if len(times) else None
 
     def save(self) -> None:
         """Write recent rows and states to the state file, whole or not at all."""
@@ -191,7 +190,7 @@ class Stream:
         cutoffs = np.array(rows.panel.offsets[1:]) - data.horizon - 1
         if not rows.usable[cutoffs].all():
             raise DataError(
-                f"The row of {pd.Timestamp(recent.times[-1])} lacks a value that has been missing for more than "
+                f"The row of {self.clock.format(recent.times[-1])} lacks a value that has been missing for more than "
                 f"{data.longest_fill} rows, and the state cannot go on without it.",
                 f"Fill it in, or forget all before with {RESTART}.",
             )
@@ -256,8 +255,9 @@ def stream_rows(
                 continue
             row = reader.read(text, number)
             try:
-                check_slot(row.time, row.time, stream.clock)  # a weekend, which would become a Friday
-                time = snap(np.array([row.time]), np.zeros(1, np.int64), stream.clock).times[0]
+                time = stream.clock.to_utc(pd.Timestamp(row.time, tz=row.tz))
+                check_slot(time, time, stream.clock)  # a weekend, which would become a Friday
+                time = snap(np.array([time]), np.zeros(1, np.int64), stream.clock).times[0]
                 forecast = stream.push_row(time, row.values, stream.check_series(row.series if several else None))
             except DataError as error:
                 message, advice = error.args
@@ -306,8 +306,8 @@ def _to_number(column: str, value: Any) -> float:
     return number
 
 
-def _to_datetime64(time: Any) -> np.datetime64:
-    """A timestamp as the rows have them: without a zone, in UTC where it had one.
+def _to_timestamp(time: Any) -> pd.Timestamp:
+    """A time as a timestamp, with a zone if it has one.
 
     Raises:
         DataError: If it is not a time; a number could be one of several.
@@ -317,7 +317,7 @@ def _to_datetime64(time: Any) -> np.datetime64:
         stamp = None if isinstance(time, (int, float, np.number)) else pd.Timestamp(time)
     if stamp is None or pd.isna(stamp):
         raise DataError(f"{quote(time)} is not a time.", "Give a timestamp, or text such as 2024-01-31 13:00.")
-    return (stamp if stamp.tz is None else stamp.tz_convert(None)).to_datetime64().astype("datetime64[us]")
+    return stamp
 
 
 def _without_sentinels(recent: RecentRows, row: Floats) -> Floats:

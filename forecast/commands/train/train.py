@@ -222,6 +222,7 @@ def _first_manifest(source: Source, panel: Panel, warnings: tuple[str, ...], com
             "columns": panel.columns,
             "series_ids": panel.series_ids,
             "freq": panel.clock.freq,
+            "tz": panel.clock.tz,
             "first": str(panel.times.min()),
             "last": str(panel.times.max()),
             "notes": panel.notes,

@@ -129,7 +129,7 @@ def test_where_forecasts_vary_by_themselves_nothing_is_proved() -> None:
 
 
 def test_the_summary_is_json(prepared: Prepared) -> None:
-    audit = Audit("run", (np.datetime64("2020-01-01", "us"),), (Check("a", True, "b."), Check("d", True, "e.")), ("c",))
+    audit = Audit("run", ("2020-01-01",), (Check("a", True, "b."), Check("d", True, "e.")), ("c",))
     assert audit.to_json() == {
         "schema": 1,
         "run": "run",

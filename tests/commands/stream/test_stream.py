@@ -278,8 +278,8 @@ def test_a_file_is_read_line_by_line(runs: dict[str, Run], rows: pd.DataFrame, t
         ("2006-09-01,eleven", "rows.csv, line 42, column 'y'"),
         ("2006-09-01,1,2", "rows.csv, line 42: 3 fields, the header has 2"),
         ("soon,1", "rows.csv"),
-        ("2007-01-01,1", "rows.csv, line 42: The row of 2007-01-01 00:00:00 leaves a gap"),
-        ("1999-01-01,1", "rows.csv, line 42: The row of 1999-01-01 00:00:00 comes too late"),
+        ("2007-01-01,1", "rows.csv, line 42: The row of 2007-01-01 leaves a gap"),
+        ("1999-01-01,1", "rows.csv, line 42: The row of 1999-01-01 comes too late"),
         ("2006-09-01,inf", "rows.csv, line 42, column 'y': 'inf' is infinite"),
     ],
 )

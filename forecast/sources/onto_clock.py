@@ -1,0 +1,269 @@
+"""Rows in order of time and on a regular clock: sorted, each time once, and every row at its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forecast.config import ReadOptions
+from forecast.data.bounds import is_angle
+from forecast.data.clock import STEP, Clock, Times
+from forecast.data.panel import Floats
+from forecast.errors import DataError, quote, setting
+from forecast.sources import infer_clock as clocks
+from forecast.tables.table import Table
+from forecast.tables.zone_rules import wall_times, zone_of_repeats, zone_of_skipped_hours
+
+Ints = NDArray[np.int64]
+
+# A longer usual step, in microseconds, is one of days, which are local ones where there is a zone.
+_LONGEST_OF_DAY = 20 * 3_600_000_000
+
+# Numbers of rows are microseconds of 1970; a row of a later time has a date.
+_FIRST_DATE = np.datetime64("1970-01-03", "us")
+
+# More absent hours than these are no springs.
+_MOST_SPRINGS = 200
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Values [R, C] float64 with the timestamp [R] and the number of the series [R] of each row."""
+
+    times: Times
+    series: Ints
+    values: Floats
+
+    def take(self, rows: Ints) -> Observations:
+        """These rows in this order."""
+        return Observations(self.times[rows], self.series[rows], self.values[rows])
+
+
+@dataclass(frozen=True)
+class OnClock:
+    """Rows on a clock.
+
+    Args:
+        rows: The rows.
+        clock: The clock.
+        notes: What was inferred, one sentence each.
+        warnings: What was mended, one counted sentence each.
+        needs_many_rows: Whether a few rows of the same kind would not show the clock.
+    """
+
+    rows: Observations
+    clock: Clock
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    needs_many_rows: bool = False
+
+    @property
+    def read_options(self) -> dict[str, str]:
+        """The fields of `ReadOptions` by which a few rows of the same kind are read alike."""
+        zone = {} if self.clock.tz is None else {"tz": self.clock.tz}
+        return zone | ({"freq": self.clock.freq} if self.needs_many_rows else {})
+
+
+def in_order(
+    table: Table,
+    rows: Observations,
+    ids: tuple[str, ...],
+    names: tuple[str, ...],
+    duplicates: str | None = None,
+    tz: str | None = None,
+) -> tuple[Observations, list[str]]:
+    """Rows of the table by series and time, each time once, and what was mended.
+
+    Args:
+        table: Where the rows stand, for messages.
+        rows: R rows in the order of the table.
+        ids: Names of the series.
+        names: Names of the columns.
+        duplicates: What is taken of rows that share a time: the ``first``, the ``last`` or the ``mean``.
+        tz: The zone of the times, in UTC; None if they have none.
+
+    Raises:
+        DataError: If a time stands twice in a series with other values and ``duplicates`` is None; names both rows.
+    """
+    times, series = rows.times, rows.series
+    if ((series[1:] > series[:-1]) | ((series[1:] == series[:-1]) & (times[1:] > times[:-1]))).all():
+        return rows, []
+    warnings = []
+    steps = np.diff(times).astype(np.int64)[np.diff(series) == 0]
+    if (steps < 0).any() and (steps > 0).any():
+        warnings.append(f"{(steps < 0).sum():,} row(s) stand before an earlier one; the rows are sorted by time.")
+    order = np.lexsort((times, series))
+    if (np.diff(order) != 1).any():
+        rows = rows.take(order)
+    repeats = np.flatnonzero((np.diff(rows.series) == 0) & (np.diff(rows.times).astype(np.int64) == 0)) + 1
+    if not len(repeats):
+        return rows, warnings
+    before, after = rows.values[repeats - 1], rows.values[repeats]
+    differ = ~((before == after) | (np.isnan(before) & np.isnan(after)))
+    if not differ.any():
+        warnings.append(f"{len(repeats):,} identical row(s) are left out.")
+        return rows.take(np.setdiff1d(np.arange(len(rows.times)), repeats)), warnings
+    if duplicates is not None:
+        warnings.append(f"{len(repeats):,} row(s) share the time of another; of those the {duplicates} is taken.")
+        return _one_of_each(rows, repeats, duplicates), warnings
+    which, column = map(int, np.argwhere(differ)[0])
+    at = int(repeats[which])
+    first, second = sorted((int(order[at - 1]), int(order[at])))
+    of_series = f" of series {quote(ids[rows.series[at]])}" if len(ids) > 1 else ""
+    raise DataError(
+        f"{table.row(second)}: the time {_shown(rows.times[at], tz)}{of_series} was given before "
+        f"({table.row(first)}) with another {quote(names[column])}: "
+        f"{before[which, column]:g} and {after[which, column]:g}.",
+        _advise_on_repeated_times(table, rows, tz),
+    )
+
+
+def _one_of_each(rows: Observations, repeats: Ints, duplicates: str) -> Observations:
+    """One row for each time: the first or the last of the table, or the mean of each column."""
+    is_first = np.ones(len(rows.times), bool)
+    is_first[repeats] = False
+    if duplicates == "first":
+        return rows.take(np.flatnonzero(is_first))
+    if duplicates == "last":
+        return rows.take(np.flatnonzero(np.append(is_first[1:], True)))
+    kept = rows.take(np.flatnonzero(is_first))
+    means = pd.DataFrame(rows.values).groupby(np.cumsum(is_first)).mean().to_numpy()
+    return replace(kept, values=np.ascontiguousarray(means))
+
+
+def _shown(time: np.datetime64, tz: str | None) -> str:
+    return Clock("s", tz).format(time)
+
+
+def _advise_on_repeated_times(table: Table, rows: Observations, tz: str | None) -> str:
+    """What to do about times that stand twice: in autumn one hour does, when clocks go back."""
+    source = table.source
+    if tz is None and (zone := zone_of_repeats(rows.times, rows.series)):
+        return f"{source.retry(tz=zone)} (the hour that autumn repeats; name the zone of this clock)"
+    steps = np.diff(np.unique(rows.times)).astype(np.int64)
+    step = clocks.spelled(clocks.round_step(float(np.median(steps)))) if len(steps) else "D"
+    others = f"{setting('duplicates', 'first')}, {setting('duplicates', 'last')} or {setting('resample', step)}"
+    return f"{source.retry(duplicates='mean')} (or {others}; or {setting('series_id', 'COLUMN')} for several series)"
+
+
+def on_clock(
+    table: Table, rows: Observations, names: tuple[str, ...], options: ReadOptions, tz: str | None, whole_days: bool
+) -> OnClock:
+    """Rows on a regular clock: the one that was asked for, or the one that their steps show.
+
+    Args:
+        table: Where the rows stand, for messages.
+        rows: R rows by series and time; their times in UTC if there is a zone and they are no whole days.
+        names: Names of the columns.
+        options: The clock, or what to average the rows onto.
+        tz: The zone of the times.
+        whole_days: Whether they are local dates.
+
+    Raises:
+        DataError: If they lie on no clock; shows a histogram of their steps.
+    """
+    asked = options.resample or options.freq
+    named = clocks.named_clock(asked, None if options.resample else rows.times) if asked else None
+    by_day = clocks.usual_step(rows.times, rows.series) > _LONGEST_OF_DAY if named is None else not _divides_day(named)
+    if tz is not None and not whole_days and by_day:
+        rows = replace(rows, times=wall_times(rows.times, tz))
+    if options.resample is not None and named is not None:
+        return _resampled(rows, names, replace(named, tz=tz))
+    if named is not None and named.freq == STEP:
+        return _numbered(rows, named)
+    n_rows, label = len(rows.times), table.source.label
+    if named is None and n_rows - len(np.unique(rows.series)) < 2:
+        raise DataError(
+            f"{label} has {n_rows} row(s), too few to see the step between them.", table.source.retry(freq="D")
+        )
+    candidates = clocks.candidate_clocks(rows.times, rows.series, tz) if named is None else [(named, 1.0)]
+    fewest: tuple[int, Clock] | None = None
+    for candidate, most_off in candidates:
+        clock = replace(candidate, tz=tz)
+        snapped = clocks.snap(rows.times, rows.series, clock)
+        n_off = snapped.dropped if most_off == 1 else snapped.moved + snapped.dropped
+        if n_off <= clocks.MOST_SNAPPED * n_rows:
+            placed = _placed(rows, clock, snapped, given=named is not None)
+            return replace(placed, needs_many_rows=most_off == 1 or clock.week is not None or clock.is_uneven)
+        if fewest is None or n_off < fewest[0]:
+            fewest = n_off, clock
+    what = label
+    if fewest is not None:
+        what = f"{label}: {fewest[0]:,} of {n_rows:,} rows are off a clock of {fewest[1].describe()}; it"
+    raise clocks.irregular(rows.times, rows.series, what, _advise_on_steps(table, rows))
+
+
+def _divides_day(clock: Clock) -> bool:
+    return clock.unit in ("s", "min", "h")
+
+
+def _advise_on_steps(table: Table, rows: Observations) -> str:
+    """What to do about rows without a clock: average them onto steps of about their own length."""
+    step = clocks.spelled(clocks.round_step(clocks.usual_step(rows.times, rows.series)))
+    return f"{table.source.retry(resample=step)} (the mean of each step), or take them in their order: " + setting(
+        "freq", STEP
+    )
+
+
+def _resampled(rows: Observations, names: tuple[str, ...], clock: Clock) -> OnClock:
+    angles = np.array([is_angle(name, column) for name, column in zip(names, rows.values.T, strict=True)])
+    averaged = Observations(*clocks.resample(rows.times, rows.series, rows.values, clock, angles))
+    mean = f"{len(rows.times):,} rows are averaged to {len(averaged.times):,} of {clock.describe()} each."
+    return OnClock(averaged, clock, (), (mean,))
+
+
+def _numbered(rows: Observations, clock: Clock) -> OnClock:
+    """Rows with numbers for times; dates are replaced by the numbers of the rows."""
+    if (rows.times < _FIRST_DATE).all():
+        return OnClock(rows, clock, ("The rows have numbers instead of times.",), ())
+    first = np.searchsorted(rows.series, rows.series)
+    numbers = (np.arange(len(rows.times)) - first).astype("datetime64[us]")
+    return OnClock(replace(rows, times=numbers), clock, ("The rows are numbered in their order.",), ())
+
+
+def _placed(rows: Observations, clock: Clock, snapped: clocks.Snapped, given: bool) -> OnClock:
+    """Rows at their places on a clock; ``given`` tells whether the user named it."""
+    n_rows = len(rows.times)
+    warnings = []
+    if snapped.moved:
+        warnings.append(
+            f"{snapped.moved:,} time(s) off the clock are moved to their place on it, by less than half a step."
+        )
+    if snapped.dropped:
+        closed = " or it was closed then" if clock.week else ""
+        warnings.append(
+            f"{snapped.dropped:,} row(s) are left out: another row is nearer to the same place on the clock{closed}."
+        )
+    notes = [] if given else [f"One row each {clock.describe()} ({clock.freq})."]
+    if clock.is_uneven:
+        warnings.append("The length of a step wobbles, so the times of forecasts are uncertain by a few days.")
+    if len(snapped.rows) < n_rows:
+        rows = rows.take(snapped.rows)
+    if not snapped.moved and (snapped.times != rows.times).any():
+        first = snapped.times[0].astype("datetime64[D]")
+        notes.append(
+            f"Each time stands for its period and is moved to its place on {clock.freq}, the first to {first}."
+        )
+    elif clock.tz is None and clock.unit in ("min", "h") and (spring := _skipped_hours(snapped.times, rows.series)):
+        warnings.append(spring)
+    return OnClock(replace(rows, times=snapped.times), clock, tuple(notes), tuple(warnings))
+
+
+def _skipped_hours(times: Times, series: Ints) -> str:
+    """A warning if every absent hour is one that spring leaves out in some zone."""
+    steps = np.diff(times)
+    wide = (steps > np.median(steps.astype(np.int64)).astype("timedelta64[us]")) & (np.diff(series) == 0)
+    before = np.unique(times[:-1][wide])
+    if not len(before) or len(before) > _MOST_SPRINGS:
+        return ""
+    usual = np.timedelta64(int(np.median(steps.astype(np.int64))), "us")
+    zone = zone_of_skipped_hours((before + usual).astype(times.dtype))
+    if zone is None:
+        return ""
+    return (
+        f"The hour after {Clock('s').format(before[0])} is absent, as in spring where clocks go forward; if these are "
+        f"local times, name their zone: {setting('tz', zone)}"
+    )

@@ -1,0 +1,91 @@
+"""The calendar and the clock: from the numbers of a time (year, month, week, hour …) to timestamps, strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.errors import DataError, setting
+from forecast.tables.table import Bools, Ints, Times
+
+Clock: TypeAlias = NDArray[np.timedelta64]  # times of day
+
+SECOND = 1_000_000  # microseconds
+
+# Years of two digits are those of a hundred years from here on, as in POSIX.
+CENTURY = 1969
+
+
+def dates(parts: Mapping[str, Ints], at: Callable[[int], str]) -> Times:
+    """The first day of each period, [R], from the year and a month and day, quarter, ISO week or day of the year.
+
+    Raises:
+        DataError: If a row is not in the calendar; ``at`` names it.
+    """
+    year = parts["Y"]
+    one = np.ones_like(year)
+    month, day = (parts.get(name, one) for name in "md")
+    if "q" in parts:
+        refuse_where((parts["q"] < 1) | (parts["q"] > 4), at, "is not a quarter of the year")
+        month = parts["q"] * 3 - 2
+    months = (year - 1970) * 12 + np.clip(month, 1, 12) - 1
+    begin, end = (m.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) for m in (months, months + 1))
+    wrong = (year < 1) | (year > 9999) | (month < 1) | (month > 12) | (day < 1) | (day > end - begin)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            f"{at(row)} is not a date of the calendar (year {year[row]}, month {month[row]}, day {day[row]}).",
+            f"Correct the row, or name the format: {setting('date_format', '%Y-%m-%d')}",
+        )
+    if "w" in parts:
+        weekday = parts.get("u", one) - 1
+        week = _first_monday(year) + (parts["w"] - 1) * 7
+        refuse_where((parts["w"] < 1) | (week >= _first_monday(year + 1)), at, "is not an ISO week of its year")
+        begin, day = week, weekday + 1
+    if "j" in parts:
+        n_days = 365 + (((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0))
+        refuse_where((parts["j"] < 1) | (parts["j"] > n_days), at, "is not a day of its year")
+        day = parts["j"]
+    return (begin + day - 1).astype("datetime64[D]").astype("datetime64[us]")
+
+
+def _first_monday(year: Ints) -> Ints:
+    """The day, counted from 1970, on which the first ISO week of each year begins: that of the fourth of January."""
+    fourth = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64) + 3
+    return fourth - (fourth + 3) % 7
+
+
+def time_of_day(parts: Mapping[str, Ints], at: Callable[[int], str]) -> Clock:
+    """The time since midnight, [R]; 24:00 is the end of its day. ``at`` names a row whose time does not exist."""
+    zero = np.zeros_like(next(iter(parts.values())))
+    hour, minute, second, micro = (parts.get(name, zero) for name in "HMSf")
+    end_of_day = (hour == 24) & (minute == 0) & (second == 0) & (micro == 0)
+    wrong = ((hour > 23) & ~end_of_day) | (hour < 0) | (minute > 59) | (minute < 0) | (second > 60) | (second < 0)
+    refuse_where(wrong, at, "has no such time of day", "Hours are 0 to 23 (24:00 ends a day), minutes 0 to 59.")
+    return (((hour * 60 + minute) * 60 + second) * SECOND + micro).astype("timedelta64[us]")
+
+
+def refuse_far(times: Times, at: Callable[[int], str]) -> None:
+    """Refuse times outside the years 1 to 9999, which no calendar function holds."""
+    wrong = np.isnat(times) | (times < np.datetime64("0001-01-01")) | (times >= np.datetime64("10000-01-01"))
+    refuse_where(wrong, at, "is missing or outside the years 1 to 9999", "Correct or remove the row.")
+
+
+def refuse_where(
+    wrong: Bools, at: Callable[[int], str], why: str, advice: str = "Correct the row, then try again."
+) -> None:
+    """Refuse the first row that is wrong; ``at`` names it."""
+    if wrong.any():
+        raise DataError(f"{at(int(np.argmax(wrong)))} {why}.", advice)
+
+
+def first_of_century(short: Ints) -> int:
+    """The first of the hundred years that years of two digits [R] are in: 1969 as in POSIX, unless they would jump."""
+    years = np.unique(short)
+    ahead = np.diff(years, append=years[0] + 100)
+    first = int(years[(int(ahead.argmax()) + 1) % len(years)])
+    span = np.ptp((years - CENTURY) % 100)
+    return CENTURY if 100 - ahead.max() >= span else 1900 + first

@@ -1,0 +1,197 @@
+"""Which columns of a table tell the time, and the time of each row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from forecast.errors import DataError, quote, setting
+from forecast.tables import explain
+from forecast.tables.calendar import refuse_far
+from forecast.tables.table import Table, as_text, is_timestamps
+from forecast.tables.timeforms import TIMELIKE, infer_count, infer_form, is_day, is_period
+from forecast.tables.timeparts import (
+    HOUR,
+    PLUS,
+    clock_form,
+    code_of,
+    day_text,
+    find_clock,
+    find_parts,
+    names_a_begin,
+    names_an_end,
+    parts_called,
+    read_parts,
+)
+from forecast.tables.times import Cells, TimeColumn, read_cells, reads, sample
+
+# The likeliest names first.
+_NAMES = ("ds", "datetime", "date_time", "timestamp", "time", "date", "valid", "utc", "time_utc")
+
+
+def find_times(table: Table, time_column: str | None, date_format: str | None) -> TimeColumn:
+    """The time of each row of a table.
+
+    Args:
+        table: R rows.
+        time_column: The name of its column, or of several, divided by commas; None infers it.
+        date_format: As in ``strptime``, or the name of a form, of several columns with ``+``; None infers it.
+
+    Raises:
+        DataError: If there is no time, or it is ambiguous or written in several ways; names line and value.
+    """
+    found = _found(table, time_column, date_format)
+    ends = [name for name in table.names if name not in found.used and names_an_end(name) and _holds_time(table, name)]
+    if not ends:
+        return found
+    note = f"An interval is dated by its beginning; left out: {', '.join(map(quote, ends))}."
+    return replace(found, used=found.used.union(ends), notes=(*found.notes, note))
+
+
+def _found(table: Table, time_column: str | None, date_format: str | None) -> TimeColumn:
+    names = [time_column] if time_column in table.names else (time_column or "").split(",")
+    names = [name.strip() for name in names if name]
+    if unknown := [name for name in names if name not in table.names]:
+        raise DataError(
+            f"There is no column {quote(unknown[0])} for {setting('time_column')}.",
+            f"Columns: {', '.join(map(quote, table.names[:20]))}.",
+        )
+    codes = (date_format or "").split(PLUS)
+    if len(codes) > 1:
+        return read_parts(table, list(zip(codes, names or _columns_of(table, codes), strict=True)))
+    if len(names) > 1:
+        return _named_parts(table, names)
+    if names:
+        return _with_clock(table, names[0], date_format)
+    ranked = [(rank, name) for name in table.names if (rank := _rank(table, name, date_format)) is not None]
+    if ranked:
+        return _with_clock(table, min(ranked)[1], date_format)
+    parts = find_parts(table)
+    if len(parts) > 1:
+        return _parts_with_clock(table, parts)
+    counts = {name: form for name in table.names if (form := _form_of_numbers(table, name))}
+    for name in counts:
+        if TIMELIKE.search(name):
+            return _with_clock(table, name, date_format)
+    for name, form in counts.items():
+        if form.startswith("epoch"):
+            return _read_column(table, name, date_format)
+    if parts:
+        return read_parts(table, parts)
+    raise explain.no_time(table, {name: sample(table[name]) for name in table.names})
+
+
+def _rank(table: Table, name: str, date_format: str | None) -> tuple[bool, bool, int, bool, bool, int] | None:
+    """How likely a column is the time (less is likelier), or None where it is none."""
+    column = table[name]
+    gappy, form = False, ""
+    if is_timestamps(column):
+        pass
+    elif isinstance(column, pa.Array):
+        gappy = pc.any(pc.equal(column, "")).as_py()
+        texts = sample(column)
+        if date_format is not None:
+            if not texts or reads(texts, date_format).mean() < 0.5:
+                return None
+        elif (form := infer_form(texts) or "") == "":
+            return None
+    else:
+        return None
+    folded = name.casefold()
+    position = _NAMES.index(folded) if folded in _NAMES else len(_NAMES)
+    is_timelike = TIMELIKE.search(name) or names_a_begin(name)
+    return gappy, names_an_end(name), position, not is_timelike, is_period(form), table.names.index(name)
+
+
+def _holds_time(table: Table, name: str) -> bool:
+    return clock_form(table, name) == "HH:MM" or _rank(table, name, None) is not None
+
+
+def _form_of_numbers(table: Table, name: str) -> str | None:
+    """The form of a column of numbers, if they could count time."""
+    texts = [] if is_timestamps(table[name]) else sample(table[name])
+    return infer_form([text.partition(".")[0] for text in texts]) or infer_count(texts)
+
+
+def _columns_of(table: Table, codes: list[str]) -> list[str]:
+    """The columns that hold a time of these forms.
+
+    Raises:
+        DataError: If one is not found.
+    """
+    names = parts_called(table, codes)
+    if not names:
+        ranked = [(rank, name) for name in table.names if (rank := _rank(table, name, codes[0])) is not None]
+        names = [min(ranked)[1]] if ranked else []
+        names += [name for _, name in find_clock(table, None, frozenset(names))]
+    if len(names) != len(codes):
+        raise DataError(
+            f"{table.source.label} has no columns for {setting('date_format')} {quote(PLUS.join(codes))}.",
+            table.source.retry(time_column="DATE,TIME"),
+        )
+    return names
+
+
+def _named_parts(table: Table, names: list[str]) -> TimeColumn:
+    """The times of several columns that the user named."""
+    parts: list[tuple[str, str]] = [(code_of(table, name), name) for name in names]
+    if is_timestamps(table[names[0]]) or infer_form(sample(table[names[0]])):
+        parts[0] = "", names[0]
+    if not all(code for code, _ in parts[1:]) or parts[0][0] not in ("", "YYYY"):
+        named = setting("time_column", ",".join(names))
+        raise DataError(
+            f"{named}: the parts must be named year, month, day, hour, minute.",
+            table.source.retry(time_column="NAME"),
+        )
+    return read_parts(table, parts)
+
+
+def _read_column(table: Table, name: str, date_format: str | None) -> TimeColumn:
+    """The times of one column."""
+    column = table[name]
+    if is_timestamps(column):
+        refuse_far(column, lambda row: table.cell(row, name))
+        zone = table.zones.get(name)
+        whole = bool((column == column.astype("datetime64[D]")).all())
+        whole = whole and zone is None
+        note = f"Time: column {quote(name)}."
+        return TimeColumn(
+            column, used=frozenset((name,)), zoned=zone is not None, zone=zone, whole_days=whole, notes=(note,)
+        )
+    cells = Cells(pc.ascii_trim_whitespace(as_text(column)), table, f"column {quote(name)}")
+    found = read_cells(cells, date_format)
+    note = f"Time: column {quote(name)}, written as {found.form}."
+    return replace(found, used=frozenset((name,)), notes=(note, *found.notes))
+
+
+def _with_clock(table: Table, name: str, date_format: str | None) -> TimeColumn:
+    """The times of a column; days that repeat are joined with a column of the time of day."""
+    clock = _clock_beside(table, name, date_format)
+    return read_parts(table, [(date_format or "", name), *clock]) if clock else _read_column(table, name, date_format)
+
+
+def _clock_beside(table: Table, name: str, date_format: str | None) -> list[tuple[str, str]]:
+    """The columns of the time of day, with their forms, that belong to a column of days that repeat."""
+    if is_timestamps(table[name]):
+        if (table[name] != table[name].astype("datetime64[D]")).any():
+            return []
+    elif not is_day(date_format or infer_form(sample(table[name])) or ""):
+        return []
+    days = pc.dictionary_encode(day_text(table, name))
+    if len(days.dictionary) == len(days):
+        return []
+    return find_clock(table, days.indices.to_numpy(zero_copy_only=False), frozenset((name,)))
+
+
+def _parts_with_clock(table: Table, parts: list[tuple[str, str]]) -> TimeColumn:
+    """The times of columns of the year and the like; days may have a time of day beside them."""
+    found = read_parts(table, parts)
+    if parts[-1][0] not in ("DD", "DDD"):
+        return found
+    days = np.unique(found.times, return_inverse=True)[1]
+    repeat = days.max() + 1 < len(days)
+    clock = find_clock(table, days, found.used) if repeat else find_clock(table, None, found.used, HOUR)
+    return read_parts(table, [*parts, *clock]) if clock else found

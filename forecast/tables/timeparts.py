@@ -1,0 +1,282 @@
+"""Times that stand in several columns: year and week, year, month and day, a date and its hour."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from forecast.errors import DataError, quote
+from forecast.tables import explain
+from forecast.tables.cadence import REGULAR, fullness
+from forecast.tables.calendar import Clock, dates, first_of_century, refuse_far
+from forecast.tables.monthnames import MONTHS
+from forecast.tables.table import Ints, Table, Times, as_text, is_timestamps
+from forecast.tables.timeforms import tidied
+from forecast.tables.times import Cells, TimeColumn, read_cells, sample
+
+# Between the forms of the columns of one time, such as YYYYMMDD + HHMM.
+PLUS = " + "
+
+# Parts of the calendar by the name of their form: their name in `dates`, the largest number, what columns call them.
+_CALENDAR = {
+    "YYYY": ("Y", 9999, "year yr yyyy yy jahr annee ano anno jaar ar rok"),
+    "MM": ("m", 12, "month mon mo mm monat mois mes mese maand manad maned miesiac period"),
+    "DD": ("d", 31, "day dd mday dom dayofmonth tag jour dia giorno dag dzien"),
+    "DDD": ("j", 366, "doy yday dayofyear jday julian julianday day"),
+    "ww": ("w", 53, "week wk isoweek kw kalenderwoche woche semaine semana settimana uke uge vecka weekofyear "
+                    "weeknumber weeknum weekno tydzien mmwrweek epiweek period"),
+    "q": ("q", 4, "quarter qtr q quartal trimestre trim kvartal kwartal kwartaal period"),
+}  # fmt: skip
+_PERIODS = (("MM", "DD"), ("DDD",), ("MM",), ("ww",), ("q",))
+
+# Words in the name of a column of the time of day; a number under one of the second kind may count anything.
+# fmt: off
+HOUR = frozenset({"hour", "hours", "hr", "hh", "h", "he", "hhmm", "hrmn", "hrmin", "stunde", "heure", "hora",
+                  "ora", "uur", "timme", "godzina"})
+_CLOCK = HOUR | {"time", "clock", "zeit", "uhrzeit", "tid", "tijd", "anfang", "beginn", "begin", "start",
+                  "from", "von"}
+_MINUTE = {"minute", "minutes"}
+_BEGIN = {"from", "start", "begin", "von", "beginn", "anfang", "ab", "debut", "inicio", "desde"}
+_END = {"to", "end", "until", "till", "bis", "ende", "stop", "finish", "fin", "hasta"}
+# fmt: on
+
+_TIME_OF_DAY = re.compile(r"\d{1,2}[:h]\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp]\.? ?[Mm]\.?)?")
+_NUMBER = r"^[A-Za-z]{0,7}[ .-]?(?P<n>\d{1,6})(?:\.0*)?$"
+
+
+def _folded(name: str) -> str:
+    """A name in small ASCII letters and nothing else."""
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold())
+
+
+def words_of(name: str) -> frozenset[str]:
+    """The words of a column's name in small letters, and the whole of it: hour, ending, hourending."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
+    return frozenset((*map(str.casefold, words), _folded(name)))
+
+
+def names_a_clock(name: str) -> bool:
+    """Whether a column is called as one of the time of day."""
+    return bool(words_of(name) & _CLOCK)
+
+
+def names_a_part(name: str) -> bool:
+    """Whether a column is called as one that holds a part of the time."""
+    return names_a_clock(name) or any(_folded(name) in names.split() for _, _, names in _CALENDAR.values())
+
+
+def names_a_begin(name: str) -> bool:
+    """Whether a column is called as one that holds the beginning of an interval."""
+    return bool(words_of(name) & _BEGIN)
+
+
+def names_an_end(name: str) -> bool:
+    """Whether a column is called as one that holds the end of an interval."""
+    return bool(words_of(name) & _END)
+
+
+def find_parts(table: Table) -> list[tuple[str, str]]:
+    """The columns that hold the year and the like with the form of each, the year first; empty where none do."""
+    found = {code: name for code in _CALENDAR if (name := _called(table, code))}
+    if "YYYY" not in found:
+        return []
+    if "DD" in found:
+        found.pop("DDD", None)
+    best, judged = [("YYYY", found["YYYY"])], (False, 0)
+    for codes in _PERIODS:
+        if not all(code in found for code in codes):
+            continue
+        parts = [(code, found[code]) for code in ("YYYY", *codes)]
+        try:
+            times = _days(table, parts)
+        except DataError:
+            if judged == (False, 0):
+                best = parts  # which says what is wrong, if no other reads
+            continue
+        judgement = fullness(times) >= REGULAR, len(np.unique(times))
+        if judgement > judged:
+            best, judged = parts, judgement
+    return best
+
+
+def find_clock(
+    table: Table, days: Ints | None, used: frozenset[str], called: frozenset[str] = _CLOCK
+) -> list[tuple[str, str]]:
+    """The columns of the time of day, with the form of each; empty where there are none.
+
+    Args:
+        table: R rows.
+        days: The number of each row's day, [R], which numbers of a clock divide evenly; None to go by the name alone.
+        used: Columns that hold the days.
+        called: What a column of the time of day may be called.
+    """
+    for name in table.names:
+        if name in used or not words_of(name) & called or names_an_end(name):
+            continue
+        if (form := clock_form(table, name)) is None:
+            continue
+        minute = next((other for other in table.names if words_of(other) & _MINUTE), None)
+        found = [(form, name), ("mm", minute)] if form == "HH" and minute else [(form, name)]
+        if days is None or form == "HH:MM" or _is_even(days, _time_of_day(table, found)):
+            return found
+    return []
+
+
+def clock_form(table: Table, name: str) -> str | None:
+    """How a column writes the time of day: ``HH:MM``, ``HH``, ``HHMM`` or ``HHMMSS``; None where it is none."""
+    texts = [] if is_timestamps(table[name]) else sample(table[name])
+    if texts and all(map(_TIME_OF_DAY.fullmatch, texts)):
+        return "HH:MM"
+    matched = [re.match(_NUMBER, text) for text in texts]
+    if not texts or not all(matched):
+        return None
+    digits = [match["n"] for match in matched if match]
+    numbers, narrowest = np.array(list(map(int, digits))), min(map(len, digits))
+    compact = bool(words_of(name) & {"hhmm", "hrmn", "hrmin"})
+    if numbers.max() <= 24 and narrowest < 4 and not compact:
+        return "HH"
+    if (numbers % 100 >= 60).any() or (numbers // 100 % 100 >= 60).any():
+        return None
+    if numbers.max() <= 2400 and (numbers.max() >= 100 or narrowest == 4 or compact):
+        return "HHMM"
+    return "HHMMSS" if numbers.max() <= 240_000 and (numbers.max() >= 10_000 or narrowest == 6) else None
+
+
+def read_parts(table: Table, parts: list[tuple[str, str]]) -> TimeColumn:
+    """Times from several columns.
+
+    Args:
+        table: R rows.
+        parts: The form of each column, empty to infer a date's, and its name; the calendar before the clock.
+
+    Raises:
+        DataError: If a cell is not of its form, or not in the calendar.
+    """
+    n_days = next((i for i, (code, _) in enumerate(parts) if i and code not in _CALENDAR), len(parts))
+    day_parts, clocks = parts[:n_days], parts[n_days:]
+    since = _time_of_day(table, clocks)
+    code, first = day_parts[0]
+    if code in _CALENDAR:
+        found = TimeColumn(_days(table, day_parts))
+        forms = [code for code, _ in day_parts]
+    else:
+        found = read_cells(Cells(day_text(table, first), table, f"column {quote(first)}"), code or None, since)
+        forms = [found.date_format or found.form]
+    notes = found.notes
+    if clocks and clocks[0][0] == "HH" and (since == np.timedelta64(24, "h")).any():
+        notes += ("Hours of 1 to 24 are taken for the ends of hours; 24 ends the day.",)
+    names = [name for _, name in parts]
+    times = found.times + since
+    refuse_far(times, lambda row: f"{table.row(row)}, columns {', '.join(map(quote, names))}")
+    form = PLUS.join([*forms, *(code for code, _ in clocks)])
+    return replace(
+        found,
+        times=times,
+        form=form,
+        used=frozenset(names),
+        whole_days=not clocks,
+        notes=(f"Time: columns {', '.join(map(quote, names))}, written as {form}.", *notes),
+        time_column=",".join(names),
+        date_format=form,
+    )
+
+
+def _time_of_day(table: Table, clocks: list[tuple[str, str]]) -> Clock:
+    """The time of day from its columns, [R]."""
+    midnight: Clock = np.zeros(len(table), "timedelta64[us]")
+    return sum((_since_midnight(table, name, form) for form, name in clocks), midnight)
+
+
+def day_text(table: Table, name: str) -> pa.Array:
+    """A column of days as text without blanks about it; of timestamps, their days."""
+    column = table[name]
+    return (
+        pa.array(np.datetime_as_string(column, unit="D"))
+        if is_timestamps(column)
+        else pc.ascii_trim_whitespace(as_text(column))
+    )
+
+
+def code_of(table: Table, name: str) -> str:
+    """The form of a column that is called as a part of the time is, and holds it; empty of any other."""
+    code = next((code for code in _CALENDAR if _is_called(table, name, code)), None)
+    return code or clock_form(table, name) or ""
+
+
+def parts_called(table: Table, codes: list[str]) -> list[str]:
+    """The columns that hold these parts of the time, the calendar's first; empty if they are no such parts."""
+    if codes[0] not in _CALENDAR:
+        return []
+    names = [_called(table, code) for code in codes if code in _CALENDAR]
+    found = [name for name in names if name]
+    return found + [name for _, name in find_clock(table, None, frozenset(found))][: len(codes) - len(names)]
+
+
+def _called(table: Table, code: str) -> str | None:
+    return next((name for name in table.names if _is_called(table, name, code)), None)
+
+
+def _is_called(table: Table, name: str, code: str) -> bool:
+    """Whether a column is called as a part of the calendar is, and holds it."""
+    _, most, names = _CALENDAR[code]
+    if _folded(name) not in names.split() or is_timestamps(table[name]):
+        return False
+    numbers = [_number(text, code) for text in sample(table[name])]
+    return sum(0 <= number <= most for number in numbers) * 2 > len(numbers)
+
+
+def _number(text: str, code: str) -> int:
+    match = re.match(_NUMBER, text)
+    return int(match["n"]) if match else MONTHS.get(text.lower().rstrip("."), -1) if code == "MM" else -1
+
+
+def _days(table: Table, parts: list[tuple[str, str]]) -> Times:
+    """The first day of each period, [R]."""
+    numbers = {_CALENDAR[code][0]: _numbers(table, code, name) for code, name in parts}
+    if (year := numbers["Y"]).max() < 100:
+        since = first_of_century(year)
+        numbers["Y"] = since + (year - since) % 100
+
+    def at(row: int) -> str:
+        return f"{table.row(row)}: " + "-".join(str(column[row]) for column in numbers.values())
+
+    return dates(numbers, at)
+
+
+def _numbers(table: Table, code: str, name: str) -> Ints:
+    """A part of the calendar as numbers, [R]; months may be named, and quarters be called Q1."""
+    text = tidied(pc.ascii_trim_whitespace(as_text(table[name])))
+    words = pc.dictionary_encode(text)
+    numbers = np.array([_number(word, code) for word in words.dictionary.to_pylist()], np.int64)
+    found = numbers[words.indices.to_numpy(zero_copy_only=False)]
+    if (found < 0).any():
+        row = int(np.argmax(found < 0))
+        what = f"{table.cell(row, name)}: {quote(text[row].as_py())} is not a whole number of the calendar."
+        raise DataError(what, explain.look_at_row(table, row))
+    return found
+
+
+def _since_midnight(table: Table, name: str, form: str) -> Clock:
+    """The time of day in a column, [R]."""
+    shown = pc.ascii_trim_whitespace(as_text(table[name]))
+    text = tidied(shown)
+    if form != "HH:MM":
+        width = {"HH": 2, "mm": 2, "HHMM": 4, "HHMMSS": 6}[form]
+        digits = pc.extract_regex(text, _NUMBER).field("n")
+        digits = pc.utf8_lpad(pc.fill_null(digits, "x"), width, "0")
+        digits = pc.binary_join_element_wise("00", digits, "") if form == "mm" else pc.utf8_rpad(digits, 6, "0")
+        text = pc.replace_substring_regex(digits, r"^(..)(..)(.*)$", r"\1:\2:\3")
+        text = pc.replace_substring_regex(text, ":$", ":00")
+    cells = Cells(pc.binary_join_element_wise("2000-01-01", text, " "), table, f"column {quote(name)}", shown)
+    return read_cells(cells, None if form == "HH:MM" else "YYYY-MM-DD HH:MM:SS").times - np.datetime64("2000-01-01")
+
+
+def _is_even(days: Ints, since: Clock) -> bool:
+    """Whether numbers beside days tell the hours of each, in as many series as there are: no measurement does."""
+    counts = np.unique(np.stack([days, since.astype(np.int64)]), axis=1, return_counts=True)[1]
+    return bool(len(counts) > days.max() + 1 and counts.mean() * 2 >= counts.max())

@@ -1,0 +1,70 @@
+"""Files whose time is written as people write it: their rows lie where an independent reading by pandas puts them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.config import ReadOptions
+from forecast.sources.from_table import read_panel
+
+
+def _us_months(n: int = 168) -> tuple[pd.DataFrame, pd.DatetimeIndex, str]:
+    times = pd.date_range("1990-01-01", periods=n, freq="MS")
+    return pd.DataFrame({"Date": times.strftime("%m/%d/%y")}), times, "MS"
+
+
+def _us_quarter_ends() -> tuple[pd.DataFrame, pd.DatetimeIndex, str]:
+    times = pd.date_range("1998-03-31", periods=104, freq="QE")
+    return pd.DataFrame({"date": times.strftime("%m/%d/%y")}), times, "QE-DEC"
+
+
+def _hhmm() -> tuple[pd.DataFrame, pd.DatetimeIndex, str]:
+    times = pd.date_range("2023-01-01", periods=59 * 24, freq="h")
+    return pd.DataFrame({"YYYYMMDD": times.strftime("%Y%m%d"), "HHMM": times.hour * 100}), times, "h"
+
+
+def _year_week() -> tuple[pd.DataFrame, pd.DatetimeIndex, str]:
+    times = pd.date_range("2016-01-04", "2021-12-27", freq="W-MON")
+    week = times.isocalendar().reset_index(drop=True)
+    return pd.DataFrame({"year": week["year"], "week": week["week"]}), times, "W-MON"
+
+
+def _quarters() -> tuple[pd.DataFrame, pd.DatetimeIndex, str]:
+    times = pd.date_range("1995-01-01", periods=108, freq="QS")
+    return pd.DataFrame({"quarter": [f"{time.quarter}-{time.year}" for time in times]}), times, "QS-JAN"
+
+
+def _day_numbers() -> tuple[pd.DataFrame, pd.DatetimeIndex, str]:
+    times = pd.date_range("2022-01-01", periods=730)
+    return pd.DataFrame({"Date": range(44562, 44562 + 730)}), times, "D"
+
+
+CASES = [_us_months, _us_quarter_ends, _hhmm, _year_week, _quarters, _day_numbers]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_rows_lie_where_they_belong(case: object, tmp_path: Path) -> None:
+    frame, times, freq = case()  # type: ignore[operator]
+    frame["value"] = 100 + np.sin(np.arange(len(times))).round(2)
+    path = tmp_path / "table.csv"
+    frame.to_csv(path, index=False)
+    for source in (path, frame):
+        panel = read_panel(source)
+        assert panel.clock.freq == freq
+        assert panel.columns == ("value",)
+        assert panel.series_ids == ("",)
+        np.testing.assert_array_equal(panel.times, times.to_numpy().astype("datetime64[us]"))
+        np.testing.assert_array_equal(panel.values[:, 0], frame["value"])
+
+
+def test_day_numbers_are_read_where_asked(tmp_path: Path) -> None:
+    frame, times, _ = _day_numbers()
+    path = tmp_path / "table.csv"
+    frame.assign(kWh=np.arange(730) / 7).to_csv(path, index=False)
+    panel = read_panel(path, ReadOptions(date_format="excel"))
+    np.testing.assert_array_equal(panel.times, times.to_numpy().astype("datetime64[us]"))
+    assert "excel" in "".join(read_panel(path).warnings)
