@@ -116,6 +116,12 @@ class Panel:
             raise DataError(what or f"There is no column {name!r}.", f"Columns: {', '.join(map(repr, self.columns))}.")
         return self.columns.index(name)
 
+    def expand(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The names, a column of words replaced by the columns of 0 and 1 that it was read as."""
+        words = {notation.column: notation.words for notation in self.read_options.get("notation", ())}
+        columns = ([name] if name in self.columns else [f"{name}={w}" for w in words.get(name, ())] for name in names)
+        return tuple(column for name, found in zip(names, columns, strict=True) for column in found or [name])
+
     def select(self, names: tuple[str, ...]) -> Panel:
         """The panel with these columns, in this order; the panel itself if these are its columns."""
         if tuple(names) == self.columns:

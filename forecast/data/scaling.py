@@ -84,7 +84,8 @@ class Scaler:
             block = slice(first, first + _BLOCK)
             of_series = 0 if len(self.series_ids) == 1 else series[block]
             mean, deviation = self.mean[of_series, column], self.scale[of_series, column]
-            out[block] = np.nan_to_num(scale(np, values[block], mean, deviation, self.logged[column]), copy=False)
+            with np.errstate(over="ignore"):  # what is no number in float32 is refused by whoever forecasts from it
+                out[block] = np.nan_to_num(scale(np, values[block], mean, deviation, self.logged[column]), copy=False)
 
     def inverse(self, scaled: NDArray[np.floating], series: Ints) -> Floats:
         """Values in measurement units of the first D columns, the targets.

@@ -123,6 +123,8 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         DataError: If the target is ambiguous or missing, or no row is left to train on.
         ConfigError: If two settings contradict each other.
     """
+    named = {name: names for name in ("covariates", "known") if (names := getattr(settings.data, name))}
+    settings = settings.replace(data={name: panel.expand(names) for name, names in named.items()})
     data, network, training = settings.data, settings.network, settings.training
     asked_to_read = settings.read.model_dump()
     targets = data.target or _default_target(panel)

@@ -221,4 +221,5 @@ def _there_and_back(steps: Floats) -> Floats:
 
 def _exact(value: float) -> str:
     """A number as a rule writes it, without loss."""
-    return repr(float(value)).removesuffix(".0")
+    short = f"{value:g}"
+    return short if float(short) == value else repr(float(value)).removesuffix(".0")

@@ -23,6 +23,14 @@ class Unit(NamedTuple):
     factor: float = 1.0
     offset: float = 0.0
 
+    def to_first(self, value: float) -> float:
+        """A value in this unit in the quantity's first unit."""
+        return value * self.factor + self.offset
+
+    def from_first(self, value: float) -> float:
+        """A value in the quantity's first unit in this one."""
+        return (value - self.offset) / self.factor
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -46,7 +54,7 @@ class Quantity:
 
     def limits_in(self, unit: Unit) -> tuple[float, float]:
         """The limits in one of its units."""
-        return (self.low - unit.offset) / unit.factor, (self.high - unit.offset) / unit.factor
+        return unit.from_first(self.low), unit.from_first(self.high)
 
     def fits(self, unit: Unit, low: float, high: float) -> bool:
         """Whether values from ``low`` to ``high`` in one of its units are possible."""

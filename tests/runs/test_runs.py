@@ -27,6 +27,7 @@ READERS: dict[str, Callable[[Run], object]] = {
     "weights.npz": lambda run: run.weights("model"),
     "baseline/weights.npz": lambda run: run.weights("baseline"),
     "history.csv": lambda run: run.history,
+    "ranges.npz": lambda run: run.ranges,
     "forecast.csv": lambda run: run.forecast,
     "test_forecasts.csv": lambda run: run.test_forecasts,
 }

@@ -285,7 +285,7 @@ def test_what_is_no_time_is_refused(columns: Cells, said: str) -> None:
     assert said in refusal(columns)
 
 
-@pytest.mark.parametrize("date_format", ["YYYY-XX", "excel + HH", "DD.MM.YYYY from 19", "", "YYYY + ww + HH"])
+@pytest.mark.parametrize("date_format", ["YYYY-XX", "excel + HM", "DD.MM.YYYY from 19", "", "YYYY + wk"])
 def test_a_format_that_is_none_is_refused(date_format: str) -> None:
     assert "date_format" in refusal({"time": HOURS.strftime("%Y-%m-%d %H:%M")}, date_format)
 
@@ -299,3 +299,23 @@ def test_day_numbers_since_1904_are_read_where_asked() -> None:
     columns: Cells = {"Date": [int((t - pd.Timestamp("1904-01-01")).days) for t in DAYS]}
     found = find_times(table(columns), None, "excel-1904")
     np.testing.assert_array_equal(found.times, DAYS.to_numpy().astype("datetime64[us]"))
+
+
+@pytest.mark.parametrize(
+    ("cells", "date_format"),
+    [
+        (DAYS.strftime("%Y年%m月%d日"), "%Y年%m月%d日"),
+        (HOURS.strftime("%H:%M %Y_%m_%d"), "%H:%M %Y_%m_%d"),
+        (DAYS.strftime("%d_%m_%Y"), "%d_%m_%Y"),
+        (DAYS.strftime("day %m|%d|%y"), "day %m|%d|%y"),
+    ],
+)
+def test_a_form_that_is_not_known_is_asked_for_with_the_format_that_reads_it(cells: object, date_format: str) -> None:
+    assert f"time_column='when', date_format={date_format!r}" in refusal({"when": cells})
+    assert len(find_times(table({"when": cells}), "when", date_format).times) == 60
+
+
+def test_a_named_form_reads_rows_of_iso_8601_too() -> None:
+    iso: Cells = {"ds": HOURS.strftime("%Y-%m-%dT%H:%M:%S")}
+    for date_format in ("MM/DD/YY", "YYYYMMDD + HHMM", "excel", "YYYY + ww"):
+        np.testing.assert_array_equal(find_times(table(iso), None, date_format).times, HOURS.to_numpy())

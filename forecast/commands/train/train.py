@@ -37,9 +37,10 @@ from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.calibration import intervals_to_arrays
 from forecast.runs.files import locked
 from forecast.runs.find import runs_folder
-from forecast.runs.run import CALIBRATION, Run
+from forecast.runs.run import CALIBRATION, RANGES, Run
 from forecast.runs.writer import RunWriter
 from forecast.sources.read import Source, is_built_in, read, report_notes
+from forecast.sources.training_ranges import fit_ranges
 
 
 def train(
@@ -187,6 +188,7 @@ def _write_run(
 
     records = {model.name: model.record for network, model in networks.items() if network != "refit"}
     writer.write_json("scaler.json", prepared.scaler.to_record())
+    writer.write_arrays(RANGES, fit_ranges(prepared.rows.panel, prepared.training_rows).to_arrays())
     for network, model in networks.items():
         model.save(writer, network)
     if prepared.config.training.track_gradients:
