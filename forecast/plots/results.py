@@ -169,7 +169,7 @@ def labels_of(rows: Rows, target: int, model: str, columns: Collection[str]) -> 
     return Labels(
         title=panel.name,
         target=name,
-        unit=unit if f"({unit})" not in name else "",
+        unit=unit,
         clock=panel.clock,
         model=model,
         baseline="rnn" if "rnn" in columns and model != "rnn" else None,
