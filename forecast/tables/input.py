@@ -108,6 +108,10 @@ class Notation:
     truth: bool = False
     words: tuple[str, ...] = ()
 
+    def indicators(self, cell: object) -> dict[str, float]:
+        """The columns of 0 and 1 that a cell of few words is read as; all are 0 for another word, or none."""
+        return {f"{self.column}={word}": float(str(cell).strip() == word) for word in self.words}
+
 
 @dataclass(frozen=True)
 class Dialect:

@@ -301,10 +301,12 @@ def _check_swallowed(source: Input, records: Records, mark: str) -> None:
 
 def _check_repeated(source: Input, records: Records) -> None:
     """Refuse a header that stands again among the rows, where two files were joined."""
-    header = records.raw(0)
-    again = re.search(rb"(?<=\n)" + re.escape(header) + rb"(?:\n|\Z)", records.text[records.ends[0] :])
-    if again:
-        start = int(records.ends[0]) + again.start()
+    text, header = records.text, records.raw(0)
+    again = text.find(b"\n" + header + b"\n", int(records.ends[0]))
+    if again < 0 and text.endswith(b"\n" + header):
+        again = len(text) - len(header) - 1
+    if again >= int(records.ends[0]):
+        start = again + 1
         line = records.lines[np.searchsorted(records.starts, start)]
         name = header.decode()
         pattern = rf"(?<=\n){re.escape(name)}(?:\n|\Z)"

@@ -49,7 +49,7 @@ def sales() -> pd.DataFrame:
     """Two years of three shops, whose holidays have letters and whose type never changes."""
     parts = []
     for shop, kind in [(1, "a"), (2, "c"), (3, "a")]:
-        letter = np.where(DAYS.dayofyear == 1, "a", np.where(DAYS.dayofyear == 100, "b", "0"))
+        letter = np.where(DAYS.day_of_year == 1, "a", np.where(DAYS.day_of_year == 100, "b", "0"))
         y = 1000 * shop + 100 * np.sin(np.arange(300) / 7) - 500 * (letter != "0")
         parts.append(
             pd.DataFrame(
@@ -197,3 +197,34 @@ def test_a_stream_reads_single_lines_as_the_run_read_its_rows(run: forecast.Run,
     forecasts = pd.read_csv(io.StringIO(streamed.stdout))
     expected = forecast.predict(run, frame.tail(12))
     np.testing.assert_allclose(forecasts.tail(3)["lstm"], expected["lstm"], rtol=1e-5)
+
+
+def test_a_row_that_is_pushed_may_hold_words_and_truth_values(run: forecast.Run, frame: pd.DataFrame) -> None:
+    new = frame.tail(9).reset_index(drop=True)
+    read = forecast.read(new, run.config.read)
+    stream = forecast.Stream(run)
+    for row, time in enumerate(pd.to_datetime(new["date"])):
+        values = dict(zip(read.columns, read.values[row], strict=True)) | {"promo": new["promo"][row] == "yes"}
+        forecasts = stream.push(time, {k: v for k, v in values.items() if "=" not in k} | {"sky": new["sky"][row]})
+    np.testing.assert_allclose(forecasts["lstm"], forecast.predict(run, new)["lstm"], rtol=1e-5)
+
+
+def test_a_request_holds_words_and_truth_values(run: forecast.Run, frame: pd.DataFrame) -> None:
+    requests = pytest.importorskip("forecast.commands.serve.requests")
+    new = frame.tail(9)
+    read = forecast.read(new, run.config.read)
+    rows = [
+        {"ds": date, "y": y, "volume": volume, "change": change, "promo": promo == "yes", "sky": sky}
+        for date, y, volume, change, promo, sky in zip(
+            new["date"],
+            *read.select(("y", "volume", "change")).values.T.tolist(),
+            new["promo"],
+            new["sky"],
+            strict=True,
+        )
+    ]
+    reader = requests.RequestReader(run)
+    table = reader.read(json.dumps({"rows": rows}).encode())
+    pd.testing.assert_frame_equal(forecast.predict(run, table), forecast.predict(run, new))
+    with pytest.raises(DataError, match="column 'sky': must be a valid string"):
+        reader.read(json.dumps({"rows": [rows[0] | {"sky": 3}]}).encode())
