@@ -78,12 +78,12 @@ class Stream:
         if state is not None and state.exists():
             self._recent = read_state(state, self.run, self._most_rows, len(self.columns))
 
-    def push(self, time: Any, values: Mapping[str, float], series_id: str | None = None) -> pd.DataFrame | None:
+    def push(self, time: Any, values: Mapping[str, Any], series_id: str | None = None) -> pd.DataFrame | None:
         """Take one row, and forecast the H steps after it.
 
         Args:
             time: The row's timestamp.
-            values: The run's columns by name; NaN or None where missing.
+            values: The run's columns by name; NaN or None where missing. A word for a column of words.
             series_id: Which series; may be left out where there is only one.
 
         Returns:
@@ -93,6 +93,9 @@ class Stream:
         Raises:
             DataError: If the row is out of order, leaves a gap, or lacks a column. It then changes nothing.
         """
+        for notation in self.run.config.read.notation:
+            if notation.column in values:
+                values = {**values, **notation.indicators(values[notation.column])}
         missing = [name for name in self.columns if name not in values]
         if missing:
             listed = ", ".join(map(repr, self.columns))
