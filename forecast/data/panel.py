@@ -163,6 +163,16 @@ class Panel:
         numbers -= 1
         return numbers
 
+    def positions(self) -> NDArray[np.int64]:
+        """The place of each row among all steps of all series, [T]: absent rows have a place, a holiday has none."""
+        positions = np.arange(self.n_rows)
+        begins = np.flatnonzero(np.diff(self.stretches())) + 1
+        begins = begins[~np.isin(begins, self.offsets)]
+        if len(begins):
+            before = np.cumsum([0, *self.absent_before()[begins]])
+            positions += np.repeat(before, np.diff([0, *begins, self.n_rows]))
+        return positions
+
     def fingerprint(self) -> str:
         """SHA-256 of names, times and values: panels with the same fingerprint train the same network."""
         digest = hashlib.sha256(repr((self.columns, self.series_ids, self.offsets, self.clock.freq)).encode())

@@ -102,11 +102,16 @@ class RunResults:
 
     @cached_property
     def test_forecasts(self) -> pd.DataFrame:
+        """The forecasts of the test span as plots have them; angles are moved as in `_comparable_forecasts`."""
+        return on_axis(self._comparable_forecasts, self.clock)
+
+    @cached_property
+    def _comparable_forecasts(self) -> pd.DataFrame:
         """The forecasts of the test span; angles are moved by full turns to where they are nearest to the observed.
 
         So errors can be computed, and curves drawn, as if angles were any other numbers.
         """
-        forecasts, angles = on_axis(self.evaluation.forecasts, self.clock), self.prepared.rows.angles
+        forecasts, angles = self.evaluation.forecasts, self.prepared.rows.angles
         if not angles:
             return forecasts
         moved = forecasts.copy()
@@ -124,7 +129,7 @@ class RunResults:
     def diagnosis(self) -> Diagnosis:
         """What is left to learn in the errors."""
         ids = [series.unique_id for series in self.plotted_series]
-        return diagnose(self.test_forecasts, self.metrics, replace(self.clock, tz=None), ids)
+        return diagnose(self._comparable_forecasts, self.metrics, self.clock, ids)
 
 
 def on_axis(forecasts: pd.DataFrame, clock: Clock) -> pd.DataFrame:

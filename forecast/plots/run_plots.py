@@ -316,13 +316,19 @@ def _draw_means(axes: Axes, span: pd.DataFrame, labels: Labels, n_steps: int, ho
 
 @styled()
 def plot_error_by_step(
-    by_step: Mapping[str, Sequence[float]], labels: Labels, *, verdict: str = "", size: PageSize = FILE
+    by_step: Mapping[str, Sequence[float]],
+    labels: Labels,
+    measure: str = "",
+    *,
+    verdict: str = "",
+    size: PageSize = FILE,
 ) -> PlotFigure:
     """Mean absolute error of every model at each step of the horizon.
 
     Args:
         by_step: By model, the error [H] in the target's units; NaN or None where it is undefined.
         labels: What the plot says about the series.
+        measure: What the errors are, if they are not in the target's units.
         verdict: One sentence on what it shows.
         size: The space that it has.
     """
@@ -338,7 +344,7 @@ def plot_error_by_step(
     axes.set_xlim(0.5, max((len(errors) for errors in by_step.values()), default=1) + 0.5)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"{labels.steps} ahead")
-    axes.set_ylabel(labels.with_unit("mean absolute error"))
+    axes.set_ylabel(measure or labels.with_unit("mean absolute error"))
     figure.add_head(labels.subject(), "error by how far ahead", curves, verdict=verdict)
     return figure
 
@@ -531,7 +537,12 @@ def _draw_autocorrelation(axes: Axes, residuals: Residuals) -> None:
 
 @styled()
 def plot_training(
-    history: Mapping[str, pd.DataFrame], labels: Labels, *, verdict: str = "", size: PageSize = FILE
+    history: Mapping[str, pd.DataFrame],
+    labels: Labels,
+    measure: str = "",
+    *,
+    verdict: str = "",
+    size: PageSize = FILE,
 ) -> PlotFigure:
     """Training and validation error of each network by epoch, with the epoch marked whose weights were kept.
 
@@ -539,6 +550,7 @@ def plot_training(
         history: By model, ``epoch, mae, validation_mae`` in the target's units; ``validation_loss``, where it is
             there, decides which epoch was the best, as it does in training.
         labels: What the plot says about the series.
+        measure: What the errors are, if they are not in the target's units.
         verdict: One sentence on what it shows.
         size: The space that it has.
     """
@@ -563,7 +575,9 @@ def plot_training(
     last = max((int(epochs["epoch"].max()) for epochs in history.values()), default=1)
     axes.set_xlim(1 - max(0.5, last / 60), last + max(0.5, last / 60))
     axes.set_xlabel("epoch")
-    axes.set_ylabel(labels.with_unit("mean absolute error") + (", logarithmic" if axes.get_yscale() == "log" else ""))
+    axes.set_ylabel(
+        (measure or labels.with_unit("mean absolute error")) + (", logarithmic" if axes.get_yscale() == "log" else "")
+    )
     figure.add_head(
         labels.subject(),
         "error while training",
@@ -738,17 +752,29 @@ def _intervals(run: RunResults) -> dict[str, Any] | None:
     return {level: scores[level] for level in scores if level.isdecimal()} or None
 
 
+def _histories(run: RunResults) -> Mapping[str, pd.DataFrame]:
+    """Errors by epoch; losses of scaled values in their place, where the targets have not one unit."""
+    if run.prepared.rows.one_unit:
+        return run.histories
+    return {
+        name: epochs.assign(mae=epochs["loss"], validation_mae=epochs["validation_loss"])
+        for name, epochs in run.histories.items()
+    }
+
+
 # What a plot can need of a run; None where the run does not have it.
 OF_RUN: dict[str, Callable[[RunResults], Any]] = {
     "pooled labels": lambda run: run.labels,
     "lookback": lambda run: run.prepared.config.data.lookback,
     "all test forecasts": lambda run: None if run.test_forecasts.empty else run.test_forecasts,
     "errors by step": lambda run: run.metrics["by_step"],  # by model, [H]
+    "step measure": lambda run: "" if run.metrics.get("by_step_of", "MAE") == "MAE" else run.metrics["by_step_of"],
     "errors by clock": lambda run: run.diagnosis.by_clock or None,
     "clock measure": lambda run: "MASE" if run.diagnosis.scaled else run.labels.with_unit("MAE"),
     "origin spacing": _origin_spacing,
     "intervals": _intervals,  # coverage and width of the model's, by level in percent
-    "histories": lambda run: run.histories,  # losses by epoch of each network, by its column
+    "histories": _histories,  # errors by epoch of each network, by its column
+    "history measure": lambda run: "" if run.prepared.rows.one_unit else "loss of scaled values",
     "rows": lambda run: run.prepared.rows,
     "split": lambda run: run.prepared.split,
     "plotted series": lambda run: run.plotted_series,
@@ -772,11 +798,11 @@ PLOTS = {
     "forecast": Plot(5, "forecast", plot_forecast, ("observed", "newest forecast", "unique_id", "labels", "lookback")),
     "test-span": Plot(1, "origins", plot_test_span, ("test forecasts", "unique_id", "labels", "origin spacing")),
     "examples": Plot(2, "origins", plot_examples, ("test forecasts", "observed", "unique_id", "labels", "lookback")),
-    "error-by-step": Plot(3, "errors", plot_error_by_step, ("errors by step", "pooled labels")),
+    "error-by-step": Plot(3, "errors", plot_error_by_step, ("errors by step", "pooled labels", "step measure")),
     "error-by-clock": Plot(None, "errors", plot_error_by_clock, ("errors by clock", "pooled labels", "clock measure")),
     "coverage": Plot(None, "calibration", plot_coverage, ("intervals", "pooled labels")),
     "reliability": Plot(None, "calibration", plot_reliability, ("reliability", "labels", "unique_id")),
     "residuals": Plot(None, "residuals", plot_residuals, ("residuals", "labels", "unique_id")),
-    "training": Plot(4, "training", plot_training, ("histories", "pooled labels")),
+    "training": Plot(4, "training", plot_training, ("histories", "pooled labels", "history measure")),
     "data": Plot(None, "data", plot_data, ("rows", "plotted series", "split", "pooled labels")),
 }

@@ -31,8 +31,10 @@ from forecast.tables.table import Table
 from forecast.tables.timeparts import names_a_part
 from forecast.tables.zones import in_zone
 
-# Names of the column that people mean, the likeliest first.
-_TARGETS = ("y", "target", "value", "close", "adj close", "adj_close", "price", "temp", "temperature")
+# Names of the column that people mean whatever stands beside it, the likeliest first. A temperature is as often an
+# input as it is forecast, and so is a price, unless it is the closing one of a market's day.
+_TARGETS = ("y", "target", "value", "close", "adj close", "adj_close")
+_MARKET_DAY = {"open", "high", "low"}
 
 # Among stacked series many rows share their time; two clashing rows are an error of one series.
 _STACKED = 0.1
@@ -273,4 +275,5 @@ def _default_target(names: tuple[str, ...]) -> str | None:
     if len(names) == 1:
         return names[0]
     folded = {name.casefold(): name for name in reversed(names)}
-    return next((folded[target] for target in _TARGETS if target in folded), None)
+    names_of_target = (*_TARGETS, "price") if folded.keys() >= _MARKET_DAY else _TARGETS
+    return next((folded[target] for target in names_of_target if target in folded), None)

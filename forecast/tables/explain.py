@@ -239,5 +239,5 @@ def no_time(table: Table, texts: dict[str, list[str]], readable: dict[str, str])
     ]
     return DataError(
         f"{table.source.label} has no column that is a time. Its columns begin:\n" + "\n".join(shown[:12]),
-        "\n".join(advice[:3]) or table.source.retry(time_column="NAME", date_format="%d.%m.%Y"),
+        "\n".join([*advice[:3], f"To take the rows in their order: {table.source.call(freq='step')}"]),
     )

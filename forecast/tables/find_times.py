@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from forecast.errors import DataError, quote, setting
 from forecast.tables import explain
 from forecast.tables.calendar import refuse_far
-from forecast.tables.table import Table, as_text, is_timestamps
+from forecast.tables.notation import parse_numbers
+from forecast.tables.table import Floats, Table, as_text, is_timestamps
 from forecast.tables.timeforms import SPREADSHEET, TIMELIKE, infer_count, infer_form, is_day, is_iso, is_period
 from forecast.tables.timeparts import (
     HOUR,
@@ -31,6 +33,10 @@ from forecast.tables.times import Cells, TimeColumn, formats_that_read, read_cel
 
 # The likeliest names first.
 _NAMES = ("ds", "datetime", "date_time", "timestamp", "time", "date", "valid", "utc", "time_utc")
+
+# Names of columns that may number the steps of a table without times, and the most that such numbers are.
+_STEPS = ("ds", "step", "t", "time", "timestep", "time_step", "index", "idx")
+_MOST_STEPS = 10**9
 
 # Columns of a table without a time that formats are tried on, at most.
 _TRIED = 20
@@ -53,6 +59,43 @@ def find_times(table: Table, time_column: str | None, date_format: str | None) -
         return found
     note = f"An interval is dated by its beginning; left out: {', '.join(map(quote, ends))}."
     return replace(found, used=found.used.union(ends), notes=(*found.notes, note))
+
+
+def find_steps(table: Table, time_column: str | None, date_format: str | None, series_id: str | None) -> TimeColumn:
+    """The time of each row of a table that need not have one: the number of a row in its series, as microseconds.
+
+    Args:
+        table: R rows.
+        time_column: As for `find_times`; it may hold whole numbers.
+        date_format: As for `find_times`.
+        series_id: The column that tells series apart; None if there is none.
+
+    Raises:
+        DataError: If the column that was named holds neither numbers nor times.
+    """
+    series = as_text(table[series_id]).to_pylist() if series_id else [""] * len(table)
+    named = [time_column] if time_column in table.names else [n for n in table.names if n.casefold() in _STEPS]
+    for name in named:
+        column = table[name]
+        numbers: Floats = parse_numbers(column).values if isinstance(column, pa.Array) else column
+        if not is_timestamps(column) and _are_steps(numbers, series):
+            note = f"Step: the whole numbers of column {quote(name)}."
+            return TimeColumn(numbers.astype("datetime64[us]"), "step", frozenset((name,)), notes=(note,))
+    try:
+        return find_times(table, time_column, date_format)
+    except DataError:
+        if time_column is not None or date_format is not None:
+            raise
+    rows = pd.Series(series).groupby(series).cumcount().to_numpy()
+    note = "No column is read as a time: the rows are taken in their order."
+    return TimeColumn(rows.astype("datetime64[us]"), "step", notes=(note,), by_all_rows=True)
+
+
+def _are_steps(numbers: Floats, series: list[str]) -> bool:
+    """Whether numbers [R] are the steps of each series: whole, and none twice."""
+    if not (np.isfinite(numbers) & (numbers == np.rint(numbers)) & (numbers >= 0)).all():
+        return False
+    return numbers.max() < _MOST_STEPS and not pd.DataFrame({"n": numbers, "series": series}).duplicated().any()
 
 
 def _found(table: Table, time_column: str | None, date_format: str | None) -> TimeColumn:

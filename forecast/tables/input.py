@@ -125,6 +125,7 @@ class Dialect:
     Args:
         time_column: The name of the column of the time, or of several, divided by commas.
         date_format: How the time is written, as in ``strptime``.
+        freq: The clock; ``step`` allows a table without times.
         series_id: The column that tells several series apart.
         encoding: A Python text codec.
         delimiter: What stands between fields: one character, or its name such as ``tab``.
@@ -140,6 +141,7 @@ class Dialect:
 
     time_column: str | None = None
     date_format: str | None = None
+    freq: str | None = None
     series_id: str | None = None
     encoding: str | None = None
     delimiter: str | None = None

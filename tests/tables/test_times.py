@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from forecast.errors import DataError
-from forecast.tables.find_times import find_times
+from forecast.tables.find_times import find_steps, find_times
 from forecast.tables.input import Input
 from forecast.tables.table import Table
 
@@ -319,3 +319,28 @@ def test_a_named_form_reads_rows_of_iso_8601_too() -> None:
     iso: Cells = {"ds": HOURS.strftime("%Y-%m-%dT%H:%M:%S")}
     for date_format in ("MM/DD/YY", "YYYYMMDD + HHMM", "excel", "YYYY + ww"):
         np.testing.assert_array_equal(find_times(table(iso), None, date_format).times, HOURS.to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("columns", "series_id", "steps"),
+    [
+        ({}, None, range(60)),
+        ({"t": range(60)}, None, range(60)),
+        ({"ds": range(5, 65)}, None, range(5, 65)),
+        ({"time": [f"{row}.0" for row in range(60)]}, None, range(60)),
+        ({"time": [1, 1] * 30}, None, range(60)),
+        ({"id": ["a"] * 20 + ["b"] * 40}, "id", [*range(20), *range(40)]),
+        ({"id": ["a"] * 20 + ["b"] * 40, "ds": [*range(1, 21), *range(1, 41)]}, "id", [*range(1, 21), *range(1, 41)]),
+    ],
+)
+def test_rows_without_times_are_numbered_in_each_series(columns: Cells, series_id: str | None, steps: object) -> None:
+    rows = columns or {"w": np.arange(60) / 7}
+    found = find_steps(table(rows), None, None, series_id)
+    np.testing.assert_array_equal(found.times.astype(np.int64), list(steps))  # type: ignore[call-overload]
+
+
+def test_rows_on_a_clock_of_steps_keep_the_order_of_their_times() -> None:
+    found = find_steps(table({"date": DAYS.strftime("%m/%d/%y")}), None, None, None)
+    np.testing.assert_array_equal(found.times, DAYS.to_numpy())
+    with pytest.raises(DataError):
+        find_steps(table({"date": ["x"] * 60}), "date", None, None)
