@@ -106,7 +106,11 @@ class RunResults:
 
         So errors can be computed, and curves drawn, as if angles were any other numbers.
         """
-        forecasts, angles = on_axis(self.evaluation.forecasts, self.clock), self.prepared.rows.angles
+        return on_axis(self._scored_forecasts, self.clock)
+
+    @cached_property
+    def _scored_forecasts(self) -> pd.DataFrame:
+        forecasts, angles = self.evaluation.forecasts, self.prepared.rows.angles
         if not angles:
             return forecasts
         moved = forecasts.copy()
@@ -124,7 +128,7 @@ class RunResults:
     def diagnosis(self) -> Diagnosis:
         """What is left to learn in the errors."""
         ids = [series.unique_id for series in self.plotted_series]
-        return diagnose(self.test_forecasts, self.metrics, replace(self.clock, tz=None), ids)
+        return diagnose(self._scored_forecasts, self.metrics, self.clock, ids)
 
 
 def on_axis(forecasts: pd.DataFrame, clock: Clock) -> pd.DataFrame:
