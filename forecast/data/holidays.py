@@ -127,8 +127,13 @@ def _easter(year: int) -> np.datetime64:
 
 _MONTH_NAMES = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
                 "November", "December")  # fmt: skip
-_NAMES = {"nearest 12-25": "Christmas", "date 12-25": "Christmas", "easter -2": "Good Friday", "easter +1": "Easter Monday",
-          "nth 11 THU 4": "Thanksgiving"}  # fmt: skip
+_NAMES = {
+    "nearest 12-25": "Christmas",
+    "date 12-25": "Christmas",
+    "easter -2": "Good Friday",
+    "easter +1": "Easter Monday",
+    "nth 11 THU 4": "Thanksgiving",
+}
 
 
 def in_words(rule: str) -> str:
@@ -141,8 +146,5 @@ def in_words(rule: str) -> str:
         return f"{int(parts[0][3:])} {month}"
     if kind == "easter":
         return f"{abs(int(parts[0]))} days {'after' if int(parts[0]) > 0 else 'before'} Easter"
-    return (
-        f"{parts[1].title()} number {parts[2]} of {month}"
-        if kind == "nth"
-        else f"the last {parts[1].title()} of {month}"
-    )
+    which = "last" if kind == "last" else ("first", "second", "third", "fourth", "fifth")[int(parts[2]) - 1]
+    return f"the {which} {parts[1].title()} of {month}"
