@@ -134,6 +134,7 @@ CellName = Annotated[str, AfterValidator(_check_cell)]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split_commas)]
 Penalty = Annotated[float, Field(ge=0, le=10)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+SpanShare = Annotated[float, Field(gt=0, lt=1)]  # of the time axis
 
 
 def _takes_bool(section: type[BaseModel], name: str) -> bool:
@@ -209,8 +210,12 @@ class DataSettings(Section):
     channels: Channels | None = Field(
         None, description="Several targets: forecast jointly, or each on its own with shared weights."
     )
-    validation: float = Field(0.1, gt=0, lt=1, description="Share of the time axis for validation.")
-    test: float = Field(0.2, gt=0, lt=1, description="Share of the time axis for the test, its newest part.")
+    validation: SpanShare | None = Field(
+        None, description="Share of the time axis for validation. (default: 0.1, more of a short series)"
+    )
+    test: SpanShare | None = Field(
+        None, description="Share for the test, its newest part. (default: 0.2, more of a short series)"
+    )
     validation_from: str | None = Field(None, description="First timestamp of the validation span, instead of a share.")
     test_from: str | None = Field(None, description="First timestamp of the test span, instead of a share.")
     longest_fill: int = Field(
@@ -224,7 +229,7 @@ class DataSettings(Section):
 
     @model_validator(mode="after")
     def _check_shares(self) -> Self:
-        if self.validation + self.test >= 1:
+        if self.validation is not None and self.test is not None and self.validation + self.test >= 1:
             raise ValueError(f"validation {self.validation} and test {self.test} leave nothing to train on")
         return self
 
@@ -241,6 +246,8 @@ class DataConfig(DataSettings):
     limits: Names
     circular: Names
     channels: Channels
+    validation: SpanShare
+    test: SpanShare
 
 
 class NetworkSettings(Section):

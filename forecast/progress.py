@@ -48,13 +48,13 @@ class Training(Protocol):
     """A training under way, as far as progress shows it; `training.trainer.Fit` is one.
 
     Args:
-        unit: Unit of the errors, such as ``°C``.
+        unit: Unit of the errors, such as ``°C``; None if they are of targets with several units.
         steps_per_epoch: Steps in an epoch.
         last_epoch: The epoch after which training ends at the latest.
         state: How far it is.
     """
 
-    unit: str
+    unit: str | None
     steps_per_epoch: int
     last_epoch: int
     state: TrainingState

@@ -17,7 +17,7 @@ from forecast.intervals.conformal import Intervals
 from forecast.model import Model, forecasters, newest_forecast
 from forecast.progress import Progress
 from forecast.runs.calibration import intervals_of
-from forecast.runs.rows import new_panel
+from forecast.runs.rows import new_panel, refuse_no_numbers
 from forecast.runs.run import Run
 from forecast.sources.read import Source
 
@@ -63,12 +63,10 @@ class ForecastRequest:
             DataError: If the rows lead the network beyond all numbers.
         """
         season, newest = self.run.config.data.season, self.newest
-        forecast = newest_forecast(newest, forecasters(models, newest.rows), season, self.updated_intervals(models))
-        if not np.isfinite(forecast.drop(columns=["unique_id", "ds", "cutoff"])).all(axis=None):
-            raise DataError(
-                f"The rows are so far from those that {self.run.name} was trained on that its forecast is no number.",
-                "Are they in the same units?",
-            )
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused
+            intervals = self.updated_intervals(models)
+            forecast = newest_forecast(newest, forecasters(models, newest.rows), season, intervals)
+        refuse_no_numbers(self.run, forecast.select_dtypes("float").to_numpy())
         return forecast
 
 

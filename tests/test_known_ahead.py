@@ -155,7 +155,7 @@ def test_a_run_without_a_plan_ahead_is_trained_all_the_same(tmp_path: Path) -> N
     )
     run = forecast.train(frame_of(200), settings, run="planless", runs_dir=tmp_path)
     assert run.forecast.empty
-    with pytest.raises(DataError, match="end in a gap or do not hold 'plan' for the steps ahead"):
+    with pytest.raises(DataError, match="'plan' must be known for the 4 steps ahead"):
         forecast.predict(run)
 
 

@@ -126,11 +126,11 @@ class ConsoleProgress:
         history = fit.state.history
         if history and fit.state.best_epoch:
             best = history[fit.state.best_epoch - 1]
-            error = (
-                f", validation MAE {best.validation_mae:.4g} {fit.unit}"
-                if best.validation_mae == best.validation_mae
-                else ""
-            )
+            error = ""
+            if best.validation_mae == best.validation_mae:
+                error = f", validation MAE {best.validation_mae:.4g} {fit.unit}"
+                if fit.unit is None:
+                    error = f", validation loss {best.validation_loss:.4g}"
             self.note(f"{network}: {len(history)} epochs, the best was {best.epoch}{error.rstrip()}")
 
     def counted(self, task: str, done: int, total: int) -> None:
@@ -204,6 +204,10 @@ class ConsoleProgress:
 def _state(fit: Training) -> str:
     state = fit.state
     done = state.step % fit.steps_per_epoch
+    if fit.unit is None:
+        loss = state.loss_sum / done if done else (state.history[-1].loss if state.history else float("nan"))
+        validation = f", validation {state.history[-1].validation_loss:.4g}" if state.history else ""
+        return f"epoch {fit.epoch}/{fit.last_epoch}  loss {loss:.4g}{validation}"
     mae = state.mae_sum / done if done else (state.history[-1].mae if state.history else float("nan"))
     validation = f", validation {state.history[-1].validation_mae:.4g}" if state.history else ""
     return f"epoch {fit.epoch}/{fit.last_epoch}  MAE {mae:.4g}{validation} {fit.unit}"

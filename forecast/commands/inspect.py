@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from forecast.commands.options import AsJson, Quiet, SourceArgument, with_settings
 
 if TYPE_CHECKING:
+    from forecast.config import Settings
     from forecast.data.panel import Floats, Panel
     from forecast.plots.tables import Table
     from forecast.sources.quality import ColumnReport
@@ -20,20 +21,14 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
     """Show what is in a source: clock, gaps, missing and suspicious values, and what train would do with it."""
     from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.tables import print_table
-    from forecast.errors import DataError
     from forecast.models.catalogue import configure
-    from forecast.models.defaults import plan_in_sentences, resolve
     from forecast.sources.quality import inspect_columns
     from forecast.sources.read import read
 
     asked = configure(settings)
     panel = read(source, asked.read)
     reports = inspect_columns(panel, asked.read)
-    try:
-        config, choices = resolve(asked, panel)
-        plan = plan_in_sentences(config, panel.clock, choices)
-    except DataError as error:
-        plan = [" ".join(filter(None, error.text("shell"))).replace("\n", " ")]
+    plan = _plan(panel, asked)
     summary = _summarise(panel, reports, plan)
     if as_json:
         print_json(summary)
@@ -53,6 +48,25 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
     say("forecast train would use")
     for line in plan:
         say(f"  {line}")
+
+
+def _plan(panel: Panel, asked: Settings) -> list[str]:
+    """What `train` would say before it trains: what it chooses, what it warns of, or why it refuses."""
+    from forecast.commands.train.data_warnings import data_warnings
+    from forecast.data.newest import forecast_warnings, newest_rows
+    from forecast.data.prepare import prepare
+    from forecast.errors import DataError
+    from forecast.models.defaults import plan_in_sentences, resolve
+
+    plan: list[str] = []
+    try:
+        config, choices = resolve(asked, panel)
+        plan += plan_in_sentences(config, panel.clock, choices)
+        prepared = prepare(panel, config)
+    except DataError as error:
+        return [*plan, " ".join(filter(None, error.text("shell"))).replace("\n", " ")]
+    newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
+    return [*plan, *data_warnings(panel, prepared), *forecast_warnings(newest)]
 
 
 def _summarise(panel: Panel, reports: Sequence[ColumnReport], plan: Sequence[str]) -> dict[str, Any]:

@@ -18,7 +18,16 @@ from forecast.data.clock import STEP, Clock
 from forecast.data.lost_windows import lost_windows_in_words
 from forecast.evaluation.metrics import METRICS
 from forecast.plots.style import Labels, format_like
-from forecast.plots.tables import MINUS, Cell, Table, TableStyle, score_table, series_table, step_table, steps_in_tables
+from forecast.plots.tables import (
+    MINUS,
+    Cell,
+    Table,
+    TableStyle,
+    score_table,
+    series_tables,
+    step_table,
+    steps_in_tables,
+)
 
 # Where room is short, the names of rows and columns are broken into lines, though not into shorter ones than this.
 _NARROWEST = 14
@@ -37,13 +46,27 @@ def print_scores(metrics: Mapping[str, Any], title: str) -> None:
         shown.append(step_table(metrics, labels, TERMINAL))
     if metrics.get("intervals"):
         shown.append(_coverage_table(metrics))
-    if by_series := series_table(metrics, TERMINAL):
-        shown.append(by_series)
+    shown += series_tables(metrics, TERMINAL)
     for table in shown:
         print_table(table)
+    for remark in _remarks(metrics):
+        say(remark)
+
+
+def _remarks(metrics: Mapping[str, Any]) -> list[str]:
+    """What one must know to read a run's scores: windows that were lost, figures that are not pooled."""
+    said = []
     count = metrics.get("windows")  # a run of an older version has none
     if count and count["possible"] > count["scored"]:
-        say(lost_windows_in_words(count, "test"))
+        said.append(lost_windows_in_words(count, "test"))
+    if moved := metrics.get("seasonal_naive"):
+        said.append(
+            f"gaps: the seasonal naive is of an earlier season at {moved['from_earlier_season']:,} points, and the "
+            f"last value at {moved['from_last_value']:,}"
+        )
+    if reason := metrics.get("reasons", {}).get(f"models.{metrics['model']}.mae"):
+        said.append(f"no pooled MAE and RMSE: {reason}")
+    return said
 
 
 def print_table(table: Table, may_lack: Collection[str] = ()) -> None:

@@ -95,7 +95,7 @@ def count_windows(rows: Rows, config: DataConfig, spans: Sequence[Span]) -> list
         config: The data configuration.
         spans: First timestamp of each span, and the first one after it; None for no bound.
     """
-    line = _Line(rows.panel, len(config.known), config.lookback + config.horizon)
+    line = _Line(rows.panel, len(config.known))
     lookback, horizon = config.lookback, config.horizon
     in_lookback, in_horizon = (0, lookback - 1), (-horizon, -1)  # cut-offs that a missing value spoils, from its row on
     gaps = [line.spoilt_by_gaps(lookback, horizon)]
@@ -147,20 +147,15 @@ class _Line:
     Args:
         panel: S series of T rows in all.
         n_known: Columns that are known ahead; rows that hold nothing else are no part of a series.
-        apart: Empty positions between series.
     """
 
-    def __init__(self, panel: Panel, n_known: int, apart: int) -> None:
+    def __init__(self, panel: Panel, n_known: int) -> None:
         self.panel = panel
         starts, ends = np.array(panel.offsets[:-1]), np.array(panel.offsets[1:])
-        stretches = panel.stretches()
-        self.broken = np.flatnonzero(np.diff(stretches)) + 1  # rows after a gap, or at the start of a series
-        self.broken = self.broken[~np.isin(self.broken, starts)]
-        self.absent = panel.absent_before()[self.broken]
-        self.series = panel.series_of_row()
-        self.positions = np.arange(panel.n_rows) + apart * self.series
-        if len(self.broken):
-            self.positions += np.repeat(np.cumsum([0, *self.absent]), np.diff([0, *self.broken, panel.n_rows]))
+        self.series, self.positions = panel.series_of_row(), panel.positions()
+        steps = np.diff(self.positions)
+        self.broken = np.flatnonzero(steps > 1) + 1  # rows after a gap
+        self.absent = steps[self.broken - 1] - 1
         if n_known:
             rows_of = map(panel.rows, range(panel.n_series))
             ends = starts + [count_measured(panel.values[rows], n_known) for rows in rows_of]

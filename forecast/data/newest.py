@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,9 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Windows, fill_forward
+
+# How a warning begins that some series have no forecast, and of how many of them it says why.
+_NO_FORECAST, _NAMED = "there will be no forecast", 5
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,21 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
             if holes:
                 filled.append(f"{holes} of {seen} are absent or incomplete; the last seen values are carried on")
     return NewestRows(rows, Windows(np.array(starts, np.int64), lookback, horizon), tuple(refused), tuple(filled))
+
+
+def forecast_warnings(newest: NewestRows) -> tuple[str, ...]:
+    """Warnings about the forecast of what follows the last rows: that there will be none, or none of some series."""
+    refused, n_series = newest.refused, newest.rows.panel.n_series
+    if not refused:
+        return newest.filled
+    what = _NO_FORECAST + (f" of {len(refused)} of {n_series} series" if n_series > 1 else "")
+    more = f" And {len(refused) - _NAMED} more." if len(refused) > _NAMED else ""
+    return (f"{what}. {' '.join(refused[:_NAMED])}{more}", *newest.filled)
+
+
+def why_no_forecast(warnings: Sequence[str]) -> str:
+    """Why no forecast follows the rows that a run was trained on, from the warnings that it keeps; empty if unknown."""
+    return next((text.partition(". ")[2] for text in warnings if text.startswith(_NO_FORECAST)), "")
 
 
 def _newest_on_clock(panel: Panel, reach: int, horizon: int, n_known: int) -> Panel:

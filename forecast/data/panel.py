@@ -116,6 +116,12 @@ class Panel:
             raise DataError(what or f"There is no column {name!r}.", f"Columns: {', '.join(map(repr, self.columns))}.")
         return self.columns.index(name)
 
+    def expand(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The names, a column of words replaced by the columns of 0 and 1 that it was read as."""
+        words = {notation.column: notation.words for notation in self.read_options.get("notation", ())}
+        columns = ([name] if name in self.columns else [f"{name}={w}" for w in words.get(name, ())] for name in names)
+        return tuple(column for name, found in zip(names, columns, strict=True) for column in found or [name])
+
     def select(self, names: tuple[str, ...]) -> Panel:
         """The panel with these columns, in this order; the panel itself if these are its columns."""
         if tuple(names) == self.columns:
@@ -156,6 +162,16 @@ class Panel:
         numbers = np.cumsum(starts, dtype=np.int32)
         numbers -= 1
         return numbers
+
+    def positions(self) -> NDArray[np.int64]:
+        """The place of each row among all steps of all series, [T]: absent rows have a place, a holiday has none."""
+        positions = np.arange(self.n_rows)
+        begins = np.flatnonzero(np.diff(self.stretches())) + 1
+        begins = begins[~np.isin(begins, self.offsets)]
+        if len(begins):
+            before = np.cumsum([0, *self.absent_before()[begins]])
+            positions += np.repeat(before, np.diff([0, *begins, self.n_rows]))
+        return positions
 
     def fingerprint(self) -> str:
         """SHA-256 of names, times and values: panels with the same fingerprint train the same network."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from forecast.config import Config, DataConfig
 from forecast.data.bounds import TURN, Bounds, bounds_of, unwrap_panel
 from forecast.data.features import Calendar
+from forecast.data.normals import Normals, fit_normals
 from forecast.data.panel import Floats, Panel
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_time
@@ -42,6 +43,8 @@ class Rows:
         series: The index of each row's series in the panel, [T].
         identity: The index of each row's series among the S series that the run was trained on, [T].
         n_identities: S.
+        one_unit: Whether errors of all targets can be added: they have one unit of measurement, or there is one target.
+        normals: What the training rows say of the targets of these S series for all time; None if it is not known.
     """
 
     panel: Panel
@@ -57,6 +60,8 @@ class Rows:
     series: Ints
     identity: Ints
     n_identities: int
+    one_unit: bool
+    normals: Normals | None
 
     @property
     def n_known(self) -> int:
@@ -101,8 +106,7 @@ class Rows:
     @property
     def unit(self) -> str:
         """The common unit of measurement of the targets; empty if it is unknown or they differ."""
-        units = {self.panel.units.get(name, "") for name in self.targets}
-        return units.pop() if len(units) == 1 else ""
+        return common_unit(self.panel, self.n_targets)
 
     @property
     def unique_ids(self) -> tuple[tuple[str, ...], ...]:
@@ -145,6 +149,12 @@ class Prepared:
     def training_rows(self) -> Flags:
         """Which rows belong to the training span, [T]."""
         return self.split.part_of(self.rows.panel.times) == TRAIN
+
+
+def common_unit(panel: Panel, n_targets: int) -> str:
+    """The common unit of measurement of the first columns; empty if it is unknown or they differ."""
+    units = {panel.units.get(name, "") for name in panel.columns[:n_targets]}
+    return units.pop() if len(units) == 1 else ""
 
 
 def count_targets(config: DataConfig) -> int:
@@ -235,6 +245,8 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         series=series,
         identity=panel.per_row(identity),
         n_identities=len(scaler.series_ids),
+        one_unit=len(config.target) == 1 or bool(common_unit(panel, n_targets)),
+        normals=scaler.normals,
     )
 
 
@@ -254,6 +266,8 @@ def prepare(panel: Panel, config: Config) -> Prepared:
     logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
     circular = bounds_of(np.arange(arranged.n_series), config.data).circular
     scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known, circular)
+    normals = fit_normals(arranged, part == TRAIN, count_targets(config.data))
+    scaler = replace(scaler, normals=normals)
     rows = encode(arranged, config.data, scaler)
     windows = [windows_of(rows, part == number, config.data) for number in (TRAIN, VALIDATION, TEST)]
     for number, of_part in enumerate(windows):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from forecast.data.normals import Normals, SavedNormals
 from forecast.data.panel import Floats, Panel
 from forecast.errors import DataError, setting
 
@@ -58,6 +59,7 @@ class Scaler:
         logged: Which columns are logged first, [C].
         columns: C names.
         series_ids: S names.
+        normals: What else the training rows say of the targets; None for a run of a version that did not keep it.
     """
 
     mean: Floats
@@ -65,6 +67,7 @@ class Scaler:
     logged: NDArray[np.bool_]
     columns: tuple[str, ...]
     series_ids: tuple[str, ...]
+    normals: Normals | None = None
 
     def transform(self, values: Floats, series: Ints, column: int, out: NDArray[np.floating]) -> None:
         """Write the scaled values of one column into an array of any precision; 0 where a value is missing.
@@ -84,7 +87,8 @@ class Scaler:
             block = slice(first, first + _BLOCK)
             of_series = 0 if len(self.series_ids) == 1 else series[block]
             mean, deviation = self.mean[of_series, column], self.scale[of_series, column]
-            out[block] = np.nan_to_num(scale(np, values[block], mean, deviation, self.logged[column]), copy=False)
+            with np.errstate(over="ignore"):  # what is no number in float32 is refused by whoever forecasts from it
+                out[block] = np.nan_to_num(scale(np, values[block], mean, deviation, self.logged[column]), copy=False)
 
     def inverse(self, scaled: NDArray[np.floating], series: Ints) -> Floats:
         """Values in measurement units of the first D columns, the targets.
@@ -106,7 +110,8 @@ class Scaler:
             DataError: If one was not among the training series; lists those that were.
         """
         order = self.positions(series_ids)
-        return Scaler(self.mean[order], self.scale[order], self.logged, self.columns, series_ids)
+        normals = None if self.normals is None else self.normals.of_series(order)
+        return Scaler(self.mean[order], self.scale[order], self.logged, self.columns, series_ids, normals)
 
     def positions(self, series_ids: tuple[str, ...]) -> Ints:
         """The indices of these series among the S series of the scaler.
@@ -140,7 +145,7 @@ class Scaler:
             "logged": self.logged.tolist(),
             "mean": self.mean.tolist(),
             "scale": self.scale.tolist(),
-        }
+        } | ({} if self.normals is None else {"normals": self.normals.to_record()})
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Scaler:
@@ -156,7 +161,9 @@ class Scaler:
         if unique != size or len(saved.logged) != size[1] or not all(tables):
             raise ValueError("it has not one statistic for each series and column")
         mean, scale = (np.array(rows, np.float64).reshape(size) for rows in (saved.mean, saved.scale))
-        return cls(mean, scale, np.array(saved.logged, bool), tuple(saved.columns), tuple(saved.series_ids))
+        normals = None if saved.normals is None else Normals.from_record(saved.normals, size[0])
+        logged = np.array(saved.logged, bool)
+        return cls(mean, scale, logged, tuple(saved.columns), tuple(saved.series_ids), normals)
 
 
 class _Saved(BaseModel):
@@ -166,6 +173,7 @@ class _Saved(BaseModel):
     logged: list[bool]
     mean: list[list[FiniteFloat]]
     scale: list[list[Annotated[FiniteFloat, Field(gt=0)]]]
+    normals: SavedNormals | None = None  # an earlier version did not write them
 
 
 def fit_scaler(
@@ -185,7 +193,7 @@ def fit_scaler(
         circular: Which of the targets are angles, [S, D]; these get mean 0 and a quarter turn as scale.
 
     Raises:
-        DataError: If a column has no value in the training rows of a series, or a value that cannot be logged.
+        DataError: If a column has no value in the training rows, or a value that cannot be logged.
     """
     from sklearn.preprocessing import StandardScaler  # takes most of a second to import, and only training needs it
 
@@ -201,19 +209,15 @@ def fit_scaler(
         for first in range(0, len(panel.columns), width):
             together = slice(first, first + width)
             seen = panel.values[rows, together][training_rows[rows]]
-            empty = np.isnan(seen).all(axis=0)
-            if empty.any():
-                of_series = f" of series {panel.series_ids[series]!r}" if panel.n_series > 1 else ""
-                raise DataError(
-                    f"Column {panel.columns[first + int(np.argmax(empty))]!r}{of_series} has no value in the "
-                    "training span.",
-                    f"Leave it out ({setting('covariates')}), or move the training span with "
-                    f"{setting('validation_from')} and {setting('test_from')}.",
-                )
+            if not len(seen):
+                mean[series, together] = np.nan
+                continue
             logs = is_logged[together]
             seen[:, logs] = np.log(seen[:, logs])
-            fitted = StandardScaler().fit(seen)
+            with np.errstate(invalid="ignore"):  # a column without a value has no mean
+                fitted = StandardScaler().fit(seen)
             mean[series, together], scale[series, together] = fitted.mean_, fitted.scale_
+    _borrow_statistics(panel, mean, scale)
     if circular is not None and circular.any():
         mean[:, : circular.shape[1]][circular], scale[:, : circular.shape[1]][circular] = 0.0, 90.0
     shared = [panel.column(name) for name in pooled]
@@ -221,6 +225,25 @@ def fit_scaler(
         fitted = StandardScaler().fit(panel.values[training_rows][:, shared])
         mean[:, shared], scale[:, shared] = fitted.mean_, fitted.scale_
     return Scaler(mean, scale, is_logged, panel.columns, panel.series_ids)
+
+
+def _borrow_statistics(panel: Panel, mean: Floats, scale: Floats) -> None:
+    """Give columns without a training value in some series the medians of the other series, in place, [S, C].
+
+    No window of such a series is trained on; once it has grown, it can be forecast.
+
+    Raises:
+        DataError: If a column has no value in any series.
+    """
+    for column in np.flatnonzero(np.isnan(mean).any(axis=0)):
+        empty = np.isnan(mean[:, column])
+        if empty.all():
+            raise DataError(
+                f"Column {panel.columns[column]!r} has no value in the training span.",
+                f"Leave it out ({setting('covariates')}), or move the training span with "
+                f"{setting('validation_from')} and {setting('test_from')}.",
+            )
+        mean[empty, column], scale[empty, column] = np.median(mean[~empty, column]), np.median(scale[~empty, column])
 
 
 def unscaled(panel: Panel) -> Scaler:

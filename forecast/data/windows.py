@@ -139,6 +139,16 @@ def fill_forward(panel: Panel, longest: int, column: int) -> tuple[Floats, Flags
     return filled, usable
 
 
+def count_apart(panel: Panel, windows: Windows) -> int:
+    """The most origins of these windows of which no two are fewer than H steps apart: their outcomes do not overlap."""
+    ordinals = panel.clock.ordinals(origins_of(panel, windows))
+    count, until = 0, -np.inf
+    for ordinal in ordinals.tolist():
+        if ordinal >= until:
+            count, until = count + 1, ordinal + windows.horizon
+    return count
+
+
 def origins_of(panel: Panel, windows: Windows) -> Times:
     """The distinct times from which these windows forecast, ascending."""
     return np.unique(panel.times[windows.cutoffs])

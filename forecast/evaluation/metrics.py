@@ -97,6 +97,7 @@ class ScoredPoints:
         circular: Whether a target is an angle, so that errors relative to its value mean nothing.
         season: m, the steps between the two values of a naive error.
         level: Of the interval that is scored, in %.
+        one_unit: Whether all points have one unit of measurement, so that their errors can be added.
     """
 
     count: int
@@ -107,6 +108,7 @@ class ScoredPoints:
     circular: bool = False
     season: int = 1
     level: float = math.nan
+    one_unit: bool = True
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class Metric:
         by_step: Whether an interval's metric is reported for each step of the horizon, too.
         cost: The best forecast has least of this; None where no value is best by itself.
         signed: Whether tables write a plus sign.
+        weighted: Whether large values count more than small ones, though the score itself has no unit.
         shown: Which tables show it: the report's, those of a run on the terminal, too, or leaderboards as well.
         reference: The paper.
     """
@@ -142,6 +145,7 @@ class Metric:
     by_step: bool = False
     cost: Callable[[float], float] | None = abs
     signed: bool = False
+    weighted: bool = False
     shown: Literal["report", "run", "leaderboard"] = "run"
     reference: str = ""
 
@@ -154,6 +158,8 @@ class Metric:
         """
         values = [sums[part] for part in self.parts]
         reason = self.undefined(points, *values)
+        if not points.one_unit and (self.unit == "target" or self.weighted):
+            reason = "the targets are not known to have one unit of measurement"
         return (math.nan, reason) if reason else (float(self.pool(points, *values)), "")
 
     def head(self, unit: str) -> str:
@@ -344,7 +350,8 @@ def absolute_error(forecast: PointForecast) -> Floats:
     return np.abs(forecast.error)
 
 
-def _squared_error(forecast: PointForecast) -> Floats:
+def squared_error(forecast: PointForecast) -> Floats:
+    """(ŷ - y)² of each point."""
     return forecast.error**2
 
 
@@ -429,7 +436,7 @@ METRICS: dict[str, Metric] = {
         "root of the mean squared error, which large errors dominate",
         formula="√ mean (ŷ − y)²",
         unit="target",
-        parts=(_squared_error,),
+        parts=(squared_error,),
         pool=lambda points, squares: math.sqrt(mean(points, squares)),
         shown="leaderboard",
     ),
@@ -449,7 +456,7 @@ METRICS: dict[str, Metric] = {
         "the same of RMSE",
         formula="√ mean ((ŷ − y)² / naive MSE of the series)",
         unit="ratio",
-        parts=(_squared_error,),
+        parts=(squared_error,),
         pool=lambda points, squares: math.sqrt(_scaled(squares, points.naive_rmse**2, points.n_windows)),
         undefined=_no_scale,
         shown="report",
@@ -472,6 +479,7 @@ METRICS: dict[str, Metric] = {
         unit="percent",
         parts=(absolute_error,),
         pool=lambda points, errors: 100 * errors.sum() / points.observed,
+        weighted=True,
         undefined=_nothing_observed,
         shown="report",
         reference="Kolassa & Schütz 2007, as MAD/mean ratio",
@@ -514,6 +522,7 @@ METRICS: dict[str, Metric] = {
         unit="ratio",
         parts=(_pinball,),
         pool=lambda points, losses: losses.sum() / points.observed,
+        weighted=True,
         undefined=_nothing_observed,
         of=QuantileForecast,
         reference="Salinas et al. 2020, DeepAR",

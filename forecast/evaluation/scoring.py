@@ -17,6 +17,7 @@ from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
 from forecast.data.windows import Flags, Forecaster, Ints, Windows, median
 from forecast.evaluation.metrics import (
+    METRICS,
     IntervalForecast,
     NaiveError,
     PointForecast,
@@ -26,12 +27,13 @@ from forecast.evaluation.metrics import (
     metrics_of,
     seasonal_naive_error,
     skill,
+    squared_error,
 )
 from forecast.evaluation.significance import FEWEST_ORIGINS, diebold_mariano, p_values_by_step, skill_interval
 from forecast.evaluation.verdict import EchoSums, is_echo, verdict
 from forecast.intervals.adaptive import AdaptiveIntervals
 from forecast.intervals.conformal import DECILES, Intervals, calibrate, interval, interval_columns
-from forecast.models.naive import NAIVE, naive_forecasts
+from forecast.models.naive import NAIVE, count_seasons, naive_forecasts
 
 SCHEMA = 1
 
@@ -44,8 +46,8 @@ _STEPS_TESTED = 4_000_000
 # Points that intervals are calibrated on; more of them change nothing.
 _POINTS_OF_CALIBRATION = 2_000_000
 
-# With fewer windows an interval would be the range of what little was seen.
-_FEWEST_WINDOWS = 10
+# With fewer windows there is too little to say how large errors are.
+_FEWEST_WINDOWS = 4
 
 # A forecast or observation that differs from the last value by less than this share of a usual change has not moved:
 # networks calculate in float32.
@@ -177,7 +179,12 @@ def calibration_warnings(config: Config, n_windows: int) -> tuple[str, ...]:
     rough = [f"{level}%" for level in levels if n_windows + 1 < 2 / (1 - level / 100)]
     if not rough:
         return ()
-    return (f"{n_windows} validation windows are too few for intervals of {' and '.join(rough)}: they will hold less",)
+    # The chance that one more of n + 1 exchangeable errors lies between the least and the largest of the others.
+    held = (n_windows - 1) / (n_windows + 1)
+    return (
+        f"{n_windows} validation windows are too few for intervals of {' and '.join(rough)}: they are the range of "
+        f"{n_windows} errors, which holds {held:.0%} at best, and less where windows overlap",
+    )
 
 
 def update_intervals(
@@ -271,13 +278,15 @@ class _Scorer:
         self._kept_every = max(1, -(-n_points // _ROWS_OF_FORECASTS))
         # The steps of every so many cutoffs are tested for significance.
         self._tested_every = max(1, -(-n_points // _STEPS_TESTED))
-        cutoff_numbers = np.unique(rows.panel.times[windows.cutoffs], return_inverse=True)[1]
-        self._tested = cutoff_numbers % self._tested_every == 0  # [N]
+        self._origins_at = _origin_steps(rows, windows)  # [N]
+        self._tested = np.unique(self._origins_at, return_inverse=True)[1] % self._tested_every == 0  # [N]
         naive = np.array([[naive_error[name] for name in unique_ids] for unique_ids in rows.unique_ids])
         self._naive_mae, self._naive_rmse = naive[..., 0], naive[..., 1]  # [S, D]
         self._weights = _loss_weights(self._naive_mae)
         self._n_windows = np.zeros(rows.panel.n_series, np.int64)  # [S]
         self._observed = 0.0
+        self._has_gaps = int(rows.panel.stretches()[-1]) + 1 > rows.panel.n_series or not rows.seen.all()
+        self._moved_seasons = np.zeros(2, np.int64)  # of the seasonal naive: to an earlier one, to the last value
         self._sums: dict[str, _ModelSums] = {}
         self._echo = EchoSums(windows.horizon)
         # The last value before the first window of each series and target, [S, D].
@@ -290,6 +299,8 @@ class _Scorer:
         last = rows.filled_at(windows.cutoffs[chunk.numbers])
         np.add.at(self._n_windows, chunk.series, 1)
         self._observed += float(np.abs(chunk.y_true).sum())
+        if self._has_gaps:
+            self._moved_seasons += count_seasons(rows, windows, chunk.numbers, self._season)
         for name, values in y_pred.items():
             self._add_points(self._sums.setdefault(name, _ModelSums()), chunk, values, last)
         self._add_echo(chunk, y_pred[self._models[0]], last)
@@ -366,6 +377,7 @@ class _Scorer:
             naive_rmse=self._naive_rmse,
             circular=bool(rows.bounds.circular.any()),
             season=self._season,
+            one_unit=rows.one_unit,
         )
         metrics: dict[str, Any] = {
             "schema": SCHEMA,
@@ -379,10 +391,8 @@ class _Scorer:
                 for name, sums in self._sums.items()
             },
             **compared,
-            "by_step": {
-                name: _known_list(sums.points[absolute_error].sum(axis=(0, 2)) / (n_windows * rows.n_targets))
-                for name, sums in self._sums.items()
-            },
+            "by_step": {name: self._by_step(points, sums) for name, sums in self._sums.items()},
+            "by_step_of": "MAE" if rows.one_unit else "MASE",
             "echo": {
                 "best_lag": echo.best_lag,
                 "difference_skill": _known(echo.difference_skill),
@@ -399,6 +409,11 @@ class _Scorer:
         }
         if self._naive_mae.size > 1:
             metrics["by_series"] = self._by_series()
+            metrics["rmse_by_series"] = self._by_series(squared_error, math.sqrt)
+        if self._moved_seasons.any():
+            metrics["seasonal_naive"] = dict(
+                zip(("from_earlier_season", "from_last_value"), self._moved_seasons.tolist(), strict=True)
+            )
         return metrics | {"verdict": verdict(metrics), "forecasts_every": self._kept_every}
 
     def _compared(self, model: str, references: list[str], reasons: dict[str, str]) -> dict[str, Any]:
@@ -430,10 +445,9 @@ class _Scorer:
 
     def _losses(self, sums: _ModelSums) -> tuple[Floats, Floats]:
         """Losses by origin, [N'], and by origin and step, [K', H], in order of time, of the same mean as by window."""
-        cutoffs = self._rows.panel.times[self._windows.cutoffs]
         return (
-            _summed_by_time(np.concatenate(sums.loss_by_window), cutoffs),
-            _summed_by_time(np.concatenate(sums.loss_by_step), cutoffs[self._tested]),
+            _summed_by_origin(np.concatenate(sums.loss_by_window), self._origins_at),
+            _summed_by_origin(np.concatenate(sums.loss_by_step), self._origins_at[self._tested]),
         )
 
     def _interval_scores(self, points: ScoredPoints, reasons: dict[str, str]) -> dict[str, Any] | None:
@@ -450,7 +464,7 @@ class _Scorer:
                 scores = _scores(IntervalForecast, at_level, totals, f"{where}.{level}", reasons)
                 by_model[name][str(level)] = scores | {
                     f"{key}_by_step": [
-                        metric.score(one_step, {part: totals[part][step] for part in metric.parts})[0]
+                        _known(metric.score(one_step, {part: totals[part][step] for part in metric.parts})[0])
                         for step in range(horizon)
                     ]
                     for key, metric in metrics_of(IntervalForecast).items()
@@ -458,13 +472,27 @@ class _Scorer:
                 }
         return {"levels": list(self._intervals.levels), "adaptive": self._intervals.adaptive, "models": by_model}
 
-    def _by_series(self) -> dict[str, dict[str, float | None]]:
-        """The mean absolute error of each series and target that has a window, by model."""
+    def _by_step(self, points: ScoredPoints, sums: _ModelSums) -> list[float | None]:
+        """The mean absolute error at each step, [H]; scaled, where the targets have not one unit."""
+        metric = METRICS["mae" if points.one_unit else "mase"]
+        of_one_step = replace(points, count=points.count // self._windows.horizon)
+        return [
+            _known(metric.score(of_one_step, {absolute_error: sums.points[absolute_error][:, step : step + 1]})[0])
+            for step in range(self._windows.horizon)
+        ]
+
+    def _by_series(
+        self,
+        part: Callable[[PointForecast], Floats] = absolute_error,
+        of_mean: Callable[[float], float] = float,
+    ) -> dict[str, dict[str, float | None]]:
+        """The mean of a part over each series and target that has a window, or a function of the mean, by model."""
         return {
             self._rows.unique_ids[series][target]: {
                 name: _known(
-                    sums.points[absolute_error][series, :, target].sum()
-                    / (self._n_windows[series] * self._windows.horizon)
+                    of_mean(
+                        sums.points[part][series, :, target].sum() / (self._n_windows[series] * self._windows.horizon)
+                    )
                 )
                 for name, sums in self._sums.items()
             }
@@ -504,10 +532,21 @@ def _several_scales(naive_mae: Floats) -> bool:
     return naive_mae.size > 1 and bool((naive_mae > 0).any())
 
 
-def _summed_by_time(values: Floats, times: NDArray[np.datetime64]) -> Floats:
-    """The sum over the series at each time, whose losses are not independent, over the mean number of series."""
-    order = np.argsort(times, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(times[order]).astype(np.int64) > 0])
+def _origin_steps(rows: Rows, windows: Windows) -> Ints:
+    """The step of the clock from which each window forecasts, [N].
+
+    Series may tick at different minutes of the same hour: their losses are as dependent as those of one minute.
+    """
+    times, clock = rows.panel.times[windows.cutoffs], rows.panel.clock
+    if clock.unit in ("s", "min", "h"):
+        return (times - times.min()) // clock.step
+    return clock.ordinals(times)
+
+
+def _summed_by_origin(values: Floats, origins: Ints) -> Floats:
+    """The sum over the series at each origin, whose losses are not independent, over the mean number of series."""
+    order = np.argsort(origins, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(origins[order]) > 0])
     return np.add.reduceat(values[order], starts, axis=0) / (len(values) / len(starts))
 
 

@@ -23,17 +23,12 @@ CLEAR_LEAD = 0.05
 # An echo cannot be seen in fewer windows.
 _FEWEST_WINDOWS = 30
 
-_NAMES = {
-    "rnn": "the vanilla RNN",
-    "persistence": "the last value",
-    "seasonal-naive": "the seasonal naive",
-    "drift": "the drift",
-}
-
 
 def reference_name(reference: str) -> str:
     """The name of a reference in a sentence: "the last value"."""
-    return _NAMES.get(reference, f"the {reference}")
+    if reference in NAIVE:
+        return NAIVE[reference].name
+    return "the vanilla RNN" if reference == "rnn" else f"the {reference}"
 
 
 def verdict(metrics: Mapping[str, Any]) -> str:
@@ -51,7 +46,9 @@ def verdict(metrics: Mapping[str, Any]) -> str:
         return f"{model}: the naive forecasts are already perfect here, so no skill can be measured."
     if perfect:
         return f"{model} cannot be better than {reference_name(perfect[0])}, which makes no error here."
-    hardest = min(naive, key=lambda name: skill[name] or 0.0)
+    # To beat the naive forecasts is to beat each of them; of those that are not beaten, the hardest is named.
+    unbeaten = [name for name in naive if significant_sign(name, skill, p_value) < 1]
+    hardest = min(unbeaten or naive, key=lambda name: skill[name] or 0.0)
     comparison = _compare(hardest, skill, p_value, measure)
     sign = significant_sign(hardest, skill, p_value)
     beginning = {1: f"{model} beats", -1: f"{model} is worse than", 0: f"No evidence that {model} beats"}[sign]
@@ -64,6 +61,8 @@ def verdict(metrics: Mapping[str, Any]) -> str:
         clauses.append(f"it is {than} {_compare('rnn', skill, p_value, measure)}")
     if sign > 0:
         clauses += _limit(naive, metrics)
+    if "zero" in skill and measure == "MAE":
+        clauses.append("most values are zero, and there MAE rewards a forecast of zero")
     return "; ".join(clauses) + "."
 
 

@@ -11,20 +11,19 @@ import numpy as np
 from forecast.config import Config, DataSettings, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.clock import Clock
-from forecast.data.panel import Floats, Panel
-from forecast.data.prepare import Prepared, prepare, windows_of
-from forecast.data.split import TRAIN, split_by_time
-from forecast.data.windows import Flags, Windows
+from forecast.data.panel import Panel
+from forecast.data.split import TEST, TEST_SHARE, TRAIN, VALIDATION_SHARE, choose_shares, split_by_time
+from forecast.data.windows import Flags, Ints
 from forecast.errors import ConfigError, DataError, phrase, setting
+from forecast.models.inputs import Inputs, choose_covariates
+from forecast.models.lookback import probe_longer_lookback, shorten_for_gaps
+from forecast.models.prices import why_price
 
 # Lookback and horizon in steps, by the unit of the clock: a week for a day of hours, three years for a year of months.
 _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4), "Y": (10, 2)}
 
 # A state that is carried should pass through at least this many windows.
 _WINDOWS_IN_LANE = 8
-
-# A covariate is left out by default if fewer than this share of its values are there: each gap costs windows.
-_LEAST_PRESENT = 0.9
 
 
 def default_season(clock: Clock) -> int:
@@ -92,7 +91,7 @@ _BY_CLOCK = "usual for the clock"
 # Why an open field gets the value that it gets.
 _REASONS = {
     "target": "the main column of the source",
-    "covariates": "columns that vary in the training rows and have few gaps there; none for a price",
+    "covariates": "columns that vary and cost few windows; none for a price",
     "season": _BY_CLOCK,
     "lookback": _BY_CLOCK,
     "horizon": _BY_CLOCK,
@@ -106,6 +105,8 @@ _REASONS = {
     "mirror": "yes for prices in logarithms",
     "batch_size": "large enough for the cores, small enough for a dozen steps in a pass",
     "levels": "ascending, with those between the quantiles of the head",
+    "validation": "a tenth",
+    "test": "a fifth",
 }
 
 
@@ -123,16 +124,26 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         DataError: If the target is ambiguous or missing, or no row is left to train on.
         ConfigError: If two settings contradict each other.
     """
+    named = {name: names for name in ("covariates", "known") if (names := getattr(settings.data, name))}
+    settings = settings.replace(data={name: panel.expand(names) for name, names in named.items()})
     data, network, training = settings.data, settings.network, settings.training
     asked_to_read = settings.read.model_dump()
     targets = data.target or _default_target(panel)
     _check_columns(panel, settings, targets)
-    training_rows = split_by_time(panel, data).part_of(panel.times) == TRAIN
-    price = panel.clock.unit == "B" and all(_is_positive(panel, name) for name in targets)
-    covariates = _covariates(panel, data, targets, price, training_rows)
     season = data.season or default_season(panel.clock)
     usual_lookback, usual_horizon = default_spans(panel.clock, season)
-    longest = max(1, int((1 - data.validation - data.test) * panel.n_rows / panel.n_series) // 3)
+    validation, test, horizon = _shares_and_horizon(panel, data, usual_horizon)
+    data = data.model_copy(update={"validation": validation, "test": test})
+    part = split_by_time(panel, data).part_of(panel.times)
+    training_rows = part == TRAIN
+    whys = [why_price(panel, name, training_rows) for name in targets]
+    price = all(whys)
+    longest = max(1, int((1 - validation - test) * panel.n_rows / panel.n_series) // 3)
+    lookback = data.lookback or min(usual_lookback, longest)
+    inputs = _covariates(panel, data, targets, price, part, lookback, horizon)
+    unshortened = lookback
+    if data.lookback is None:
+        lookback = shorten_for_gaps(panel, data, targets, inputs.kept, part, lookback, horizon)
     # A price moves in proportion to itself and has no level to return to: its logarithm, counted from the last close,
     # looks the same at 100 and at 700 dollars.
     transform = data.transform or ("log" if price else "none")
@@ -143,7 +154,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     normalise = network.normalise or ("none" if network.stateful else "last")
     limits, circular = _bounds(panel, data, targets, normalise, training_rows)
     n_channels = len(targets) if data.channels == "independent" else 1
-    n_windows = int((1 - data.validation - data.test) * panel.n_rows) * n_channels
+    n_windows = int((1 - validation - test) * panel.n_rows) * n_channels
 
     def with_lookback(lookback: int) -> Config:
         segment = min(network.segment or default_segment(lookback, season), lookback)
@@ -151,10 +162,12 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         return settings.resolved(
             data={
                 "target": targets,
-                "covariates": covariates,
+                "covariates": inputs.kept,
                 "calendar": data.calendar if data.calendar is not None else season > 1 and not price,
                 "lookback": lookback,
-                "horizon": data.horizon or min(usual_horizon, max(1, longest // 3)),
+                "horizon": horizon,
+                "validation": validation,
+                "test": test,
                 "season": season,
                 "transform": transform,
                 "channels": data.channels or "joint",
@@ -170,7 +183,12 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
             read={name: value for name, value in panel.read_options.items() if not asked_to_read[name]},
         )
 
-    config, reasons = with_lookback(data.lookback or min(usual_lookback, longest)), _REASONS
+    reasons = _REASONS | _particular_reasons(panel, settings, data, inputs, horizon)
+    if lookback < unshortened:
+        reasons["lookback"] = f"gaps leave no window of {unshortened:,}"
+    if price:
+        reasons["transform"] = whys[0]
+    config = with_lookback(lookback)
     check_limits(panel, config.data, stated=data.limits or ())
     if data.lookback is None and network.segment is None and not price:
         longer = probe_longer_lookback(panel, config, longest)
@@ -178,6 +196,51 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
             lookback, why = longer
             config, reasons = with_lookback(lookback), {**reasons, "lookback": why}
     return config, _choices(settings, config, reasons)
+
+
+def _shares_and_horizon(panel: Panel, data: DataSettings, usual_horizon: int) -> tuple[float, float, int]:
+    """The shares of the validation and of the test span, and the horizon: together, for a short series decides both."""
+    n_rows = _usual_length(panel)
+    if data.validation_from is None and data.test_from is None:
+        horizons = (data.horizon,) if data.horizon else sorted({usual_horizon // part or 1 for part in (1, 2, 4)})[::-1]
+        return choose_shares(n_rows, horizons, data.lookback, data.validation, data.test)
+    validation = VALIDATION_SHARE if data.validation is None else data.validation
+    test = TEST_SHARE if data.test is None else data.test
+    return validation, test, data.horizon or min(usual_horizon, max(1, int((1 - validation - test) * n_rows) // 9))
+
+
+def _particular_reasons(
+    panel: Panel, settings: Settings, data: DataSettings, inputs: Inputs, horizon: int
+) -> dict[str, str]:
+    """The reasons that hold for this panel only, by field; they are told before the training.
+
+    Args:
+        panel: What was read.
+        settings: What the user asked for.
+        data: The same with the shares that were chosen.
+        inputs: The covariates that were chosen.
+        horizon: H.
+    """
+    reasons: dict[str, str] = {}
+    if inputs.left_out:
+        named = "; ".join(f"{name}: {why}" for name, why in inputs.left_out.items())
+        reasons["covariates"] = f"left out of the inputs: {named}"
+    usual = {"validation": VALIDATION_SHARE, "test": TEST_SHARE}
+    chosen = {field: getattr(data, field) for field in usual}
+    if any(getattr(settings.data, field) is None and chosen[field] != usual[field] for field in usual):
+        n_rows = _usual_length(panel)
+        rows = {field: round(share * n_rows) for field, share in chosen.items()}
+        few = f"{rows['validation'] - horizon + 1} and {rows['test'] - horizon + 1} windows"
+        reasons["validation"] = reasons["test"] = (
+            f"a short series: of {n_rows:,.0f} rows {rows['validation']} are for validation and {rows['test']} for the "
+            f"test ({few}), more than the usual tenth and fifth"
+        )
+    return reasons
+
+
+def _usual_length(panel: Panel) -> float:
+    """Rows of a series; of several, the median."""
+    return float(np.median(np.diff(panel.offsets)))
 
 
 def _choices(settings: Settings, config: Config, reasons: Mapping[str, str]) -> list[Choice]:
@@ -210,14 +273,16 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
         f"horizon {clock.describe(data.horizon)}, "
         + (f"season {clock.describe(data.season)}" if data.season > 1 else "no season"),
     ]
+    particular = {field: why for field, why in reasons.items() if why != _REASONS[field]}
+    sentences += dict.fromkeys(
+        particular[field] for field in ("covariates", "validation", "test") if field in particular
+    )
     if data.limits:
         sentences.append(f"no forecast beyond what can be: {', '.join(map(_limit_in_words, data.limits))}")
     if data.circular:
         sentences.append(f"angles in degrees, scored along the circle: {', '.join(data.circular)}")
-    if "transform" in reasons and data.transform == "log" and config.network.normalise == "last":
-        sentences.append(
-            "a positive series on business days is taken for a price: logged, cumulative returns are forecast"
-        )
+    if "transform" in particular and config.network.normalise == "last":
+        sentences.append(f"taken for a price {particular['transform']}: logged, cumulative returns are forecast")
     if segment > 1:
         turns = -(-data.lookback // segment)
         sentences.append(f"fed in segments of {clock.describe(segment)}, {turns} turns of the cell")
@@ -242,23 +307,13 @@ def _check_columns(panel: Panel, settings: Settings, targets: tuple[str, ...]) -
 
 
 def _covariates(
-    panel: Panel, data: DataSettings, targets: tuple[str, ...], price: bool, training_rows: Flags
-) -> tuple[str, ...]:
+    panel: Panel, data: DataSettings, targets: tuple[str, ...], price: bool, part: Ints, lookback: int, horizon: int
+) -> Inputs:
     if data.covariates is not None:
-        return tuple(name for name in data.covariates if name not in targets)
+        return Inputs(tuple(name for name in data.covariates if name not in targets), {})
     if price:
-        return ()  # open, high and low are nearly copies of the price: they add noise, not information
-
-    def is_usable(column: int) -> bool:
-        return all(
-            len(seen) > 0 and np.mean(~np.isnan(seen)) >= _LEAST_PRESENT and np.nanmin(seen) < np.nanmax(seen)
-            for seen in (
-                panel.values[rows, column][training_rows[rows]] for rows in map(panel.rows, range(panel.n_series))
-            )
-        )
-
-    columns = enumerate(panel.columns)
-    return tuple(name for column, name in columns if is_usable(column) and name not in targets + data.known)
+        return Inputs((), {})  # open, high and low are nearly copies of the price: they add noise, not information
+    return choose_covariates(panel, data, targets, part == TRAIN, part < TEST, lookback, horizon)
 
 
 def _bounds(
@@ -311,67 +366,3 @@ def _default_target(panel: Panel) -> tuple[str, ...]:
             f"Name it with {setting('target')}, for example {example}.",
         )
     return (panel.default_target,)
-
-
-def _is_positive(panel: Panel, name: str) -> bool:
-    values = panel.values[:, panel.column(name)]
-    return bool((values[~np.isnan(values)] > 0).all())
-
-
-# Windows that the probe uses: enough for the normal equations of a few hundred steps, few enough for a second.
-_TRAINING_WINDOWS, _VALIDATION_WINDOWS = 4000, 1000
-
-# A longer panel is not probed: preparing it once more would cost more than the probe is worth.
-_MOST_ROWS = 200_000
-
-# Ridge penalty, as a share of the mean variance of the inputs.
-_PENALTY = 0.01
-
-# Twice the lookback costs time, and the windows that a gap breaks: it must reduce the error by this share, and keep
-# this share of the training windows.
-_LEAST_GAIN, _LEAST_KEPT = 0.005, 0.9
-
-
-def probe_longer_lookback(panel: Panel, config: Config, longest: int) -> tuple[int, str] | None:
-    """Twice the lookback, and why, if that pays on the validation span; None if not.
-
-    A linear map from the lookback to the horizon, both relative to the last value, is fitted to training windows and
-    scored on validation windows, the same ones for both lookbacks. The test span is not used.
-
-    Args:
-        panel: What was read.
-        config: The configuration with the shorter lookback.
-        longest: The longest lookback that the series has room for.
-    """
-    short = config.data.lookback
-    if 2 * short > longest or panel.n_rows > _MOST_ROWS:
-        return None
-    try:
-        prepared = prepare(panel, config.replace(data={"lookback": 2 * short}))
-    except DataError:
-        return None
-    n_before = len(windows_of(prepared.rows, prepared.training_rows, config.data))
-    if len(prepared.train) < max(_LEAST_KEPT * n_before, 4 * short):
-        return None
-    error, error_of_double = (_linear_error(prepared, lookback) for lookback in (short, 2 * short))
-    if not error_of_double < (1 - _LEAST_GAIN) * error:
-        return None
-    gain = 1 - error_of_double / error
-    return 2 * short, f"a linear map errs {gain:.1%} less with it than with half of it on the validation span"
-
-
-def _linear_error(prepared: Prepared, lookback: int) -> float:
-    """Mean absolute error, scaled, of a ridge regression on the newest part of each window."""
-    x, y = _pairs(prepared, prepared.train.subsample(_TRAINING_WINDOWS), lookback)
-    squares = x.T @ x
-    penalty = _PENALTY * np.trace(squares) / lookback + np.finfo(float).tiny
-    weights = np.linalg.solve(squares + penalty * np.eye(lookback), x.T @ y)
-    x, y = _pairs(prepared, prepared.validation.subsample(_VALIDATION_WINDOWS), lookback)
-    return float(np.abs(x @ weights - y).mean())
-
-
-def _pairs(prepared: Prepared, windows: Windows, lookback: int) -> tuple[Floats, Floats]:
-    """Lookback [N, L] and horizon [N, H] of the first target, scaled and relative to the last value."""
-    first = prepared.rows.scaled[:, 0].astype(np.float64)
-    past, future = first[windows.past()[:, -lookback:]], first[windows.future()]
-    return past - past[:, -1:], future - past[:, -1:]

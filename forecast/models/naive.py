@@ -1,18 +1,45 @@
-"""Naive forecasts: nothing to fit, always shown. A network that does not beat them has learned nothing of use."""
+"""Naive forecasts: nothing to fit, always shown. A network that does not beat them has learned nothing of use.
+
+One entry of `NAIVE` each, at the end of this file. Scores, tables, plots, verdicts and the newest forecast follow.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.data.normals import Normals, day_of_year
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.windows import Ints, Windows
 
-NAIVE = ("persistence", "seasonal-naive", "drift")
+# Where a value of the seasonal naive is from.
+_NEWEST_SEASON, _EARLIER_SEASON, _LAST_VALUE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Naive:
+    """A naive forecast.
+
+    Args:
+        name: What a sentence calls it: "the last value".
+        forecast: Of some windows, given by their first rows [n], in the targets' own units, [n, H, D].
+        where: Where it stands among the references, for a reader.
+        stands: Whether it does, for these rows.
+    """
+
+    name: str
+    forecast: Callable[[Rows, Windows, Ints, int], Floats]
+    where: str = "everywhere"
+    stands: Callable[[Rows], bool] = lambda _: True
 
 
 def naive_forecasts(rows: Rows, windows: Windows, picked: slice | Ints, season: int) -> dict[str, Floats]:
-    """Persistence, seasonal naive and drift for some windows, in the targets' own units.
+    """The naive forecasts of some windows, in the targets' own units.
 
     Args:
         rows: The rows that the windows point into; each cut-off row is observed or filled forward.
@@ -23,30 +50,119 @@ def naive_forecasts(rows: Rows, windows: Windows, picked: slice | Ints, season: 
     Returns:
         [n, H, D] by name.
     """
-    cutoffs = windows.cutoffs[picked]
-    steps = np.arange(1, windows.horizon + 1)
-    last = rows.filled_at(cutoffs)[:, None, :]
-    first = rows.filled_at(windows.starts[picked])[:, None, :]
-    drift = _extended(np.log(first), np.log(last), windows.lookback, steps) if rows.logged else None
-    drift = _extended(first, last, windows.lookback, steps) if drift is None else np.exp(drift)
-    return {
-        "persistence": np.repeat(last, windows.horizon, axis=1),
-        "seasonal-naive": _seasonal(rows, cutoffs, steps, season),
-        "drift": rows.bounds.clip(drift, rows.series[windows.starts[picked]]),
-    }
+    starts = windows.starts[picked]
+    return {name: naive.forecast(rows, windows, starts, season) for name, naive in NAIVE.items() if naive.stands(rows)}
 
 
-def _extended(first: Floats, last: Floats, lookback: int, steps: Ints) -> Floats:
-    """The line through the first and the last value seen, [n, 1, D] each, at these steps after the last."""
-    return last + (last - first) / max(lookback - 1, 1) * steps[:, None]
+def count_seasons(rows: Rows, windows: Windows, picked: slice | Ints, season: int) -> tuple[int, int]:
+    """At how many points a gap moves the seasonal naive to an earlier season, and at how many to the last value."""
+    origin = _seasonal(rows, windows.cutoffs[picked], np.arange(1, windows.horizon + 1), season)[1]
+    return int((origin == _EARLIER_SEASON).sum()), int((origin == _LAST_VALUE).sum())
 
 
-def _seasonal(rows: Rows, cutoffs: Ints, steps: Ints, season: int) -> Floats:
-    # The same phase of the newest cycle that lies wholly before the horizon step: y[t + h - m * ceil(h / m)].
-    source = cutoffs[:, None] + steps - season * -(-steps // season)
+def _last_value(rows: Rows, windows: Windows, starts: Ints, _: int) -> Floats:
+    return np.repeat(rows.filled_at(starts + windows.lookback - 1)[:, None, :], windows.horizon, axis=1)
+
+
+def _seasonal_value(rows: Rows, windows: Windows, starts: Ints, season: int) -> Floats:
+    return _seasonal(rows, starts + windows.lookback - 1, np.arange(1, windows.horizon + 1), season)[0]
+
+
+def _seasonal(rows: Rows, cutoffs: Ints, steps: Ints, season: int) -> tuple[Floats, NDArray[np.int8]]:
+    """The value at the same phase of the newest season that has one, and where it is from, [n, H, D] each."""
+    # The newest cycle that lies wholly before the horizon step: y[t + h - m * ceil(h / m)].
+    back = steps - season * -(-steps // season)
+    source = cutoffs[:, None] + back
     same_stretch = rows.panel.stretches()
     reachable = same_stretch[np.maximum(source, 0)] == same_stretch[cutoffs][:, None]
-    value = rows.filled_at(np.maximum(source, 0))
-    found = (reachable & (source >= 0))[..., None] & ~np.isnan(value)
+    values = rows.filled_at(np.maximum(source, 0))
+    found = (reachable & (source >= 0))[..., None] & ~np.isnan(values)
+    origin = np.where(found, np.int8(_NEWEST_SEASON), np.int8(_LAST_VALUE))
+    if found.all():
+        return values, origin
+    values[~found] = np.nan
+    _fill_from_earlier_seasons(rows, cutoffs, back, season, values, origin)
     # Where the data do not reach back a season, the last value is the best that a naive forecast can do.
-    return np.where(found, value, rows.filled_at(cutoffs)[:, None, :])
+    return np.where(np.isnan(values), rows.filled_at(cutoffs)[:, None, :], values), origin
+
+
+def _fill_from_earlier_seasons(
+    rows: Rows, cutoffs: Ints, back: Ints, season: int, values: Floats, origin: NDArray[np.int8]
+) -> None:
+    """Fill missing values [n, H, D] with those of the nearest earlier season across gaps, in place."""
+    positions, series = rows.panel.positions(), rows.series
+    firsts = positions[np.minimum(rows.panel.offsets[:-1], rows.panel.n_rows - 1)]
+    window, step = np.nonzero(np.isnan(values).any(axis=2))
+    wanted, n_back = positions[cutoffs[window]] + back[step], 0
+    while len(window):
+        row = np.minimum(np.searchsorted(positions, wanted), rows.panel.n_rows - 1)
+        there = (positions[row] == wanted) & (series[row] == series[cutoffs[window]])
+        old, new = values[window, step], np.where(there[:, None], rows.filled_at(row), np.nan)
+        taken = np.isnan(old) & ~np.isnan(new)
+        values[window, step] = np.where(taken, new, old)
+        origin[window, step] = np.where(taken, _EARLIER_SEASON if n_back else _NEWEST_SEASON, origin[window, step])
+        wanted, n_back = wanted - season, n_back + 1
+        left = np.isnan(values[window, step]).any(axis=1) & (wanted >= firsts[series[cutoffs[window]]])
+        window, step, wanted = window[left], step[left], wanted[left]
+
+
+def _drift(rows: Rows, windows: Windows, starts: Ints, _: int) -> Floats:
+    """The line through the first and the last value seen; of logarithms where the targets are logged."""
+    steps = np.arange(1, windows.horizon + 1)
+    first, last = (rows.filled_at(seen)[:, None, :] for seen in (starts, starts + windows.lookback - 1))
+    if rows.logged:
+        first, last = np.log(first), np.log(last)
+    line = last + (last - first) / max(windows.lookback - 1, 1) * steps[:, None]
+    return rows.bounds.clip(np.exp(line) if rows.logged else line, rows.series[starts])
+
+
+def _mean(rows: Rows, windows: Windows, starts: Ints, season: int) -> Floats:
+    mean = _normals(rows).mean[rows.identity[starts]][:, None, :]
+    # A series that the training rows do not hold has no mean yet.
+    return np.where(np.isnan(mean), _last_value(rows, windows, starts, season), mean)
+
+
+def _zero(rows: Rows, windows: Windows, starts: Ints, _: int) -> Floats:
+    return np.zeros((len(starts), windows.horizon, rows.n_targets))
+
+
+def _day_of_year_mean(rows: Rows, windows: Windows, starts: Ints, _: int) -> Floats:
+    climatology = _normals(rows).climatology
+    assert climatology is not None
+    days = day_of_year(rows.panel.times[Windows(starts, windows.lookback, windows.horizon).future()])  # [n, H]
+    return climatology[rows.identity[starts]].transpose(0, 2, 1)[np.arange(len(starts))[:, None], days]
+
+
+def _normals(rows: Rows) -> Normals:
+    assert rows.normals is not None
+    return rows.normals
+
+
+def _has_level(rows: Rows, which: Callable[[Normals], bool] = lambda _: True) -> bool:
+    """Whether there are normals to speak of: of values that are neither prices nor angles."""
+    return rows.normals is not None and not rows.logged and not rows.bounds.circular.any() and which(rows.normals)
+
+
+NAIVE: dict[str, Naive] = {
+    "persistence": Naive("the last value", _last_value),
+    "seasonal-naive": Naive("the seasonal naive", _seasonal_value),
+    "drift": Naive("the drift", _drift),
+    "mean": Naive(
+        "the mean of the training rows",
+        _mean,
+        where="values that are neither logged nor angles",
+        stands=_has_level,
+    ),
+    "zero": Naive(
+        "always zero",
+        _zero,
+        where="at least half of the training values are zero",
+        stands=partial(_has_level, which=lambda normals: normals.sparse),
+    ),
+    "climatology": Naive(
+        "the climatology",
+        _day_of_year_mean,
+        where="days with a yearly cycle, in training rows of two years or more",
+        stands=partial(_has_level, which=lambda normals: normals.climatology is not None),
+    ),
+}

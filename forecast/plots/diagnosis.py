@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.data.clock import STEP, Clock, Times
+from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats
 from forecast.evaluation.scoring import read_naive_errors
 
@@ -71,8 +71,6 @@ def errors_by_clock(
 
 
 def _parts(times: pd.DatetimeIndex, clock: Clock) -> Iterator[tuple[str, tuple[str, ...], np.ndarray]]:
-    if clock.freq == STEP:
-        return
     step = clock.step.astype("timedelta64[us]")
     if step < np.timedelta64(1, "D"):
         yield "hour", _HOURS, times.hour.to_numpy()
@@ -87,7 +85,7 @@ class Residuals:
     """What was observed minus what was forecast, of one series.
 
     Args:
-        times: When the values of the first step ahead were observed, as plots have it, [n].
+        times: When the values of the first step ahead were observed, as the axis shows it, [n].
         first: Their residuals, [n].
         every: The residuals of all steps ahead, [N].
         lags: Lags in steps of the clock, ascending, [K].
@@ -115,24 +113,25 @@ def residuals_of(rows: pd.DataFrame, model: str, horizon: int, clock: Clock, sea
     The first step's are the ones to look for a pattern in: those farther ahead overlap, and so correlate by themselves.
 
     Args:
-        rows: ``ds, y, <model>`` of one series, H rows for each cut-off, ascending.
+        rows: ``ds, y, <model>`` of one series, H rows for each cut-off, ascending; with a zone if the clock has one.
         model: The column.
         horizon: H.
         clock: The clock of the rows.
         season: m; the lags reach over two seasons.
     """
     every = rows["y"].to_numpy(float) - rows[model].to_numpy(float)
-    first, times = every[::horizon], rows["ds"].to_numpy("datetime64[us]")[::horizon]
-    ordinals = clock.ordinals(times)
+    first, stamps = every[::horizon], rows["ds"].iloc[::horizon]
+    times, utc = stamps, stamps
+    if clock.is_zoned:  # where one hour stands twice on the wall
+        times, utc = stamps.dt.tz_localize(None), stamps.dt.tz_convert(None)
+    ordinals = clock.ordinals(utc.to_numpy().astype("datetime64[us]"))
     apart = int(np.diff(ordinals).min()) if len(ordinals) > 1 else 1  # a very long test span is kept in parts
     span = int(ordinals[-1] - ordinals[0]) // apart + 1 if len(ordinals) else 1
     wanted = max(24, min(2 * season, 400)) // apart
     count = min(max(wanted, 10), span // 4)
     correlation, pairs = _autocorrelation(first, (ordinals - ordinals[:1]) // apart, count)
     bounds = 1.96 / np.sqrt(np.maximum(pairs, 1))
-    return Residuals(
-        clock.on_axis(times), first, every, [apart * lag for lag in range(1, count + 1)], correlation, bounds
-    )
+    return Residuals(times.to_numpy(), first, every, [apart * lag for lag in range(1, count + 1)], correlation, bounds)
 
 
 def _autocorrelation(values: Floats, steps: np.ndarray, lags: int) -> tuple[Floats, Floats]:

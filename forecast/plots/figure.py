@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 import matplotlib.style
@@ -17,26 +16,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.dates import DAILY, AutoDateLocator, ConciseDateFormatter, DateLocator
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, get_font_names
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from matplotlib.ticker import MaxNLocator
 
 from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats
 from forecast.data.windows import Ints
+from forecast.plots.axis_text import PlainNumbers, date_ticks
 from forecast.plots.style import LineStyle, printable
 
 DPI = 130
 GREY, DARK_GREY = "#888888", "#555555"  # of reference lines, and of small text
 _MARGIN = 0.12  # inches between the figure's edge and its head
-
-# Dates of ticks that are years, months, days, hours, minutes or seconds apart: each tick, the first of a larger
-# unit, and the label at the end of the axis. A day always names its month, unlike matplotlib's own choice.
-_TICKS = ["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%S.%f"]
-_FIRST_TICKS = ["", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M"]
-_END_OF_AXIS = ["", "%Y", "%Y", "%d %b %Y", "%d %b %Y", "%d %b %Y %H:%M"]
 
 # DejaVu Sans comes with matplotlib and has no CJK; the others supply that, where the machine has them.
 _LINUX = ("Noto Sans CJK JP", "Noto Sans CJK SC", "WenQuanYi Zen Hei")
@@ -93,7 +86,7 @@ class PageSize:
 
     def max_ticks(self, side_by_side: int = 1) -> int:
         """How many dates fit below one of some plots that stand side by side."""
-        return min(10, max(3, int(1.5 * self.width / side_by_side)))
+        return min(10, max(4, int(1.5 * self.width / side_by_side)))
 
     def axes_width(self, side_by_side: int = 1) -> float:
         """Inches between the axes of one of some plots that stand side by side, at least."""
@@ -103,15 +96,6 @@ class PageSize:
 FILE = PageSize(10.0, 5.5, 3)
 SCREEN = PageSize(8.6, 4.0, 3, embedded=True)
 PHONE = PageSize(4.2, 3.4, 2, embedded=True)
-
-
-class _DateLocator(AutoDateLocator):
-    """Dates for ticks. Every second or third day counts from the first tick: beside a 1st, a 31st has no room."""
-
-    def get_locator(self, dmin: datetime, dmax: datetime) -> DateLocator:
-        days_of_second_or_third = range(self.minticks, 3 * self.maxticks[DAILY] - 2)
-        self.interval_multiples = (dmax - dmin).days not in days_of_second_or_third
-        return super().get_locator(dmin, dmax)  # type: ignore[no-untyped-call]
 
 
 @contextmanager
@@ -163,9 +147,11 @@ class PlotFigure(Figure):
                 self.text(x, y, line, size=size, weight=weight, color=color, va="top", in_layout=False)
                 top += 1.38 * size / 72
             top += 0.03
-        self.align_ylabels()
         if curves:
             top += self._add_legend(curves, top)
+        for axes in self.axes:
+            _wrap_label(axes, height - top)
+        self.align_ylabels()
         self.set_layout_engine("constrained", rect=(0.004, 0, 0.992, 1 - top / height))
 
     def _add_legend(self, curves: Sequence[Line2D], top: float) -> float:
@@ -182,6 +168,13 @@ class PlotFigure(Figure):
                 break
             legend.remove()
         return float(extent.height) / DPI + 0.15
+
+
+def _wrap_label(axes: Axes, inches: float) -> None:
+    """Break the name of a vertical axis into lines that are not longer than it; all rows together are so high."""
+    if (place := axes.get_subplotspec()) is not None:
+        height = inches * len(place.rowspan) / place.get_gridspec().nrows - 0.6  # for the ticks below
+        axes.set_ylabel("\n".join(wrap_lines(axes.get_ylabel(), height, 9)))
 
 
 def _legend_sample(curve: Line2D) -> Line2D:
@@ -253,17 +246,20 @@ def fill_range(axes: Axes, times: Times, low: Floats, high: Floats, breaks: Ints
     axes.fill_between(np.insert(times, breaks, times[breaks]), low, high, color=color, lw=0, zorder=1.5)
 
 
-def gap_rows(times: Times, clock: Clock) -> Ints:
+def gap_rows(times: Times, clock: Clock, usual: int | None = 1) -> Ints:
     """The rows that do not follow on the row before: in between, rows of the clock are absent.
 
     Args:
         times: Ascending wall times [n], or numbers of steps.
         clock: Their clock; weekends and a closed exchange are no gap in business days.
+        usual: Steps from one row to the next; None for those that most are apart.
     """
     if len(times) < 3:
         return np.zeros(0, np.int64)
-    absent = np.diff(replace(clock, tz=None).ordinals(times.astype("datetime64[us]"))) - 1
-    return np.flatnonzero((absent > 0) & ~clock.is_closed_for(absent)) + 1
+    apart = np.diff(replace(clock, tz=None).ordinals(times.astype("datetime64[us]")))
+    usual = int(np.median(apart)) if usual is None else usual
+    absent = apart - usual
+    return np.flatnonzero((absent > usual / 2) & ~clock.is_closed_for(absent)) + 1
 
 
 def format_axes(axes: Axes, times: Times | None = None, ticks: int = 10) -> None:
@@ -271,25 +267,23 @@ def format_axes(axes: Axes, times: Times | None = None, ticks: int = 10) -> None
 
     Args:
         axes: Axes that are drawn.
-        times: Timestamps [n] that the axes must show, n ≥ 1; None leaves the horizontal axis as it is.
+        times: Timestamps or numbers of steps [n] that the axes must show, n ≥ 1; None leaves the horizontal axis as
+            it is.
         ticks: How many dates fit.
     """
-    plain = ScalarFormatter()
-    plain.set_powerlimits((-4, 7))
-    axes.yaxis.set_major_formatter(plain)
+    axes.yaxis.set_major_formatter(PlainNumbers())
     if times is None:
         return
-    # Its coarsest step is half of the next unit (12 hours, 6 months), so between least and most lies a factor of two.
-    locator = _DateLocator(minticks=(ticks - 1) // 2, maxticks=ticks)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(
-        ConciseDateFormatter(  # type: ignore[no-untyped-call]
-            locator, formats=_TICKS, zero_formats=_FIRST_TICKS, offset_formats=_END_OF_AXIS
-        )
-    )
     first, last = times.min(), times.max()
+    if times.dtype.kind != "M":
+        axes.set_xlim(first - 0.5, last + 0.5)
+        axes.xaxis.set_major_locator(whole_numbers(ticks))
+        axes.xaxis.set_major_formatter(PlainNumbers())
+        return
     margin = (last - first) / 60 or np.timedelta64(1, "D")
     axes.set_xlim(first - margin, last + margin)
+    positions, labels = date_ticks(first - margin, last + margin, ticks)
+    axes.set_xticks(positions, labels)
 
 
 def whole_numbers(ticks: int, steps: Sequence[float] | None = None) -> MaxNLocator:

@@ -102,14 +102,15 @@ class RunResults:
 
     @cached_property
     def test_forecasts(self) -> pd.DataFrame:
+        """The forecasts of the test span as plots have them; angles are moved as in `_comparable_forecasts`."""
+        return on_axis(self._comparable_forecasts, self.clock)
+
+    @cached_property
+    def _comparable_forecasts(self) -> pd.DataFrame:
         """The forecasts of the test span; angles are moved by full turns to where they are nearest to the observed.
 
         So errors can be computed, and curves drawn, as if angles were any other numbers.
         """
-        return on_axis(self._scored_forecasts, self.clock)
-
-    @cached_property
-    def _scored_forecasts(self) -> pd.DataFrame:
         forecasts, angles = self.evaluation.forecasts, self.prepared.rows.angles
         if not angles:
             return forecasts
@@ -128,7 +129,7 @@ class RunResults:
     def diagnosis(self) -> Diagnosis:
         """What is left to learn in the errors."""
         ids = [series.unique_id for series in self.plotted_series]
-        return diagnose(self._scored_forecasts, self.metrics, self.clock, ids)
+        return diagnose(self._comparable_forecasts, self.metrics, self.clock, ids)
 
 
 def on_axis(forecasts: pd.DataFrame, clock: Clock) -> pd.DataFrame:
@@ -173,7 +174,7 @@ def labels_of(rows: Rows, target: int, model: str, columns: Collection[str]) -> 
     return Labels(
         title=panel.name,
         target=name,
-        unit=unit if f"({unit})" not in name else "",
+        unit=unit,
         clock=panel.clock,
         model=model,
         baseline="rnn" if "rnn" in columns and model != "rnn" else None,

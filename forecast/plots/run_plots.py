@@ -43,6 +43,7 @@ from forecast.plots.results import PlottedSeries, RunResults, labels_of, observe
 from forecast.plots.selection import (
     missing_spans,
     non_overlapping,
+    origin_spacing,
     pick_examples,
     range_of_groups,
     rows_of_series,
@@ -51,7 +52,7 @@ from forecast.plots.selection import (
     visible_spans,
     window_errors,
 )
-from forecast.plots.style import MODEL, NAIVE, OBSERVED, Labels, model_name, printable
+from forecast.plots.style import MODEL, NAIVE, OBSERVED, Labels, model_name, with_unit
 from forecast.plots.tables import interval_levels
 
 # Across a whole figure; with more, markers touch each other.
@@ -237,7 +238,13 @@ def _write_above(axes: Axes, time: np.datetime64, text: str, ha: str) -> None:
 
 @styled()
 def plot_test_span(
-    forecasts: pd.DataFrame, unique_id: str, labels: Labels, *, verdict: str = "", size: PageSize = FILE
+    forecasts: pd.DataFrame,
+    unique_id: str,
+    labels: Labels,
+    apart: int = 0,
+    *,
+    verdict: str = "",
+    size: PageSize = FILE,
 ) -> PlotFigure:
     """Observed, model, vanilla RNN and persistence over the test span, in forecasts that do not overlap.
 
@@ -247,35 +254,39 @@ def plot_test_span(
         forecasts: ``unique_id, ds, cutoff, y, <model>…``; every cut-off has H rows, and they ascend.
         unique_id: The series to draw.
         labels: What the plot says about it.
+        apart: Steps from one drawn forecast to the next; H if that is more.
         verdict: One sentence on what it shows.
         size: The space that it has.
     """
     forecasts, horizon = rows_of_series(forecasts, unique_id)
-    span = forecasts.iloc[non_overlapping(forecasts, horizon)]
+    apart = max(apart, horizon)
+    span = forecasts.iloc[non_overlapping(forecasts, horizon, apart)]
     figure = PlotFigure(size)
     if len(span) <= _MOST_STEPS:
         axes = figure.subplots()
-        # The observed steps are all of them: a few may follow the last forecast that is drawn.
-        curves = _draw_steps(axes, forecasts.drop_duplicates("ds"), span, labels, horizon)
+        curves = _draw_steps(axes, forecasts, span, labels, horizon)
         format_axes(axes, forecasts["ds"].to_numpy(), size.max_ticks())
     else:
         above, axes = figure.subplots(2)
         n_steps = steps_per_mean(len(span), horizon)
-        curves = _draw_means(above, span, labels, n_steps)
+        curves = _draw_means(above, span, labels, n_steps, horizon)
         stretch = span.iloc[typical_stretch(span, labels.model, horizon)]
-        _draw_steps(axes, stretch, stretch, labels, horizon)
+        first, last = stretch["ds"].iloc[[0, -1]]
+        _draw_steps(axes, forecasts[forecasts["ds"].between(first, last)], stretch, labels, horizon)
         above.axvspan(*stretch["ds"].to_numpy()[[0, -1]], color="#F0E442", alpha=0.5, lw=0, zorder=1)
         whole = f"The whole span, in means of {labels.format_duration(n_steps)}; grey: lowest to highest observed"
-        enlarged = f"Enlarged, and marked yellow above: {labels.format_duration(len(stretch))} with a typical error"
+        length = labels.format_duration((len(stretch) // horizon - 1) * apart + horizon)
+        enlarged = f"Enlarged, and marked yellow above: {length} with a typical error"
         for part, title, rows in ((above, whole, span), (axes, enlarged, stretch)):
             part.set_title("\n".join(wrap_lines(title, size.axes_width(), 8)))
             format_axes(part, rows["ds"].to_numpy(), size.max_ticks())
     for part in figure.axes:
         part.set_ylabel(labels.with_unit(labels.target))
     length = labels.format_duration(horizon)
-    every = labels.step if horizon == 1 else length
+    every = labels.step if horizon == 1 else labels.format_duration(apart)
     title = f"one forecast of {length}" if len(span) == horizon else f"forecasts of {length}, one made every {every}"
-    figure.add_head(labels.subject(unique_id), title, curves, verdict=verdict)
+    note = "The pauses between them let them begin at all times of the cycle." if 1 < horizon < apart else ""
+    figure.add_head(labels.subject(unique_id), title, curves, verdict=verdict, note=note)
     return figure
 
 
@@ -283,14 +294,15 @@ def _draw_steps(axes: Axes, observed: pd.DataFrame, span: pd.DataFrame, labels: 
     # Each forecast is a line of its own; those of one step are joined, or they would be dots.
     starts = np.arange(horizon, len(span), horizon) if horizon > 1 else np.zeros(0, np.int64)
     breaks = np.union1d(starts, gap_rows(span["ds"].to_numpy(), labels.clock))
+    observed = observed.drop_duplicates("ds")
     observed_breaks = gap_rows(observed["ds"].to_numpy(), labels.clock)
     return _draw_curves(axes, observed, observed_breaks, span, breaks, labels, ("persistence",))
 
 
-def _draw_means(axes: Axes, span: pd.DataFrame, labels: Labels, n_steps: int) -> list[Line2D]:
-    # No mean is of rows on both sides of a gap.
+def _draw_means(axes: Axes, span: pd.DataFrame, labels: Labels, n_steps: int, horizon: int) -> list[Line2D]:
+    # No mean is of rows on both sides of a gap; the pauses between the forecasts that are drawn are none.
     stretch = np.zeros(len(span), np.int64)
-    stretch[gap_rows(span["ds"].to_numpy(), labels.clock)] = 1
+    stretch[horizon * gap_rows(span["ds"].to_numpy()[::horizon], labels.clock, None)] = 1
     columns = ["ds", "y", *labels.models(span.columns, ("persistence",))]
     groups = span[columns].groupby([np.cumsum(stretch), np.arange(len(span)) // n_steps])
     means, low, high = groups.mean(), groups["y"].min().to_numpy(float), groups["y"].max().to_numpy(float)
@@ -304,13 +316,19 @@ def _draw_means(axes: Axes, span: pd.DataFrame, labels: Labels, n_steps: int) ->
 
 @styled()
 def plot_error_by_step(
-    by_step: Mapping[str, Sequence[float]], labels: Labels, *, verdict: str = "", size: PageSize = FILE
+    by_step: Mapping[str, Sequence[float]],
+    labels: Labels,
+    measure: str = "",
+    *,
+    verdict: str = "",
+    size: PageSize = FILE,
 ) -> PlotFigure:
     """Mean absolute error of every model at each step of the horizon.
 
     Args:
         by_step: By model, the error [H] in the target's units; NaN or None where it is undefined.
         labels: What the plot says about the series.
+        measure: What the errors are, if they are not in the target's units.
         verdict: One sentence on what it shows.
         size: The space that it has.
     """
@@ -326,7 +344,7 @@ def plot_error_by_step(
     axes.set_xlim(0.5, max((len(errors) for errors in by_step.values()), default=1) + 0.5)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"{labels.steps} ahead")
-    axes.set_ylabel(labels.with_unit("mean absolute error"))
+    axes.set_ylabel(measure or labels.with_unit("mean absolute error"))
     figure.add_head(labels.subject(), "error by how far ahead", curves, verdict=verdict)
     return figure
 
@@ -519,7 +537,12 @@ def _draw_autocorrelation(axes: Axes, residuals: Residuals) -> None:
 
 @styled()
 def plot_training(
-    history: Mapping[str, pd.DataFrame], labels: Labels, *, verdict: str = "", size: PageSize = FILE
+    history: Mapping[str, pd.DataFrame],
+    labels: Labels,
+    measure: str = "",
+    *,
+    verdict: str = "",
+    size: PageSize = FILE,
 ) -> PlotFigure:
     """Training and validation error of each network by epoch, with the epoch marked whose weights were kept.
 
@@ -527,6 +550,7 @@ def plot_training(
         history: By model, ``epoch, mae, validation_mae`` in the target's units; ``validation_loss``, where it is
             there, decides which epoch was the best, as it does in training.
         labels: What the plot says about the series.
+        measure: What the errors are, if they are not in the target's units.
         verdict: One sentence on what it shows.
         size: The space that it has.
     """
@@ -551,7 +575,9 @@ def plot_training(
     last = max((int(epochs["epoch"].max()) for epochs in history.values()), default=1)
     axes.set_xlim(1 - max(0.5, last / 60), last + max(0.5, last / 60))
     axes.set_xlabel("epoch")
-    axes.set_ylabel(labels.with_unit("mean absolute error") + (", logarithmic" if axes.get_yscale() == "log" else ""))
+    axes.set_ylabel(
+        (measure or labels.with_unit("mean absolute error")) + (", logarithmic" if axes.get_yscale() == "log" else "")
+    )
     figure.add_head(
         labels.subject(),
         "error while training",
@@ -599,8 +625,8 @@ def plot_data(
             axes, times[span], rows.series_values(series.series_index, series.target_index), stretches[span]
         )
         unit = rows.panel.units.get(rows.targets[series.target_index], "")
-        name = printable(series.unique_id, 18) + (f"\n({printable(unit, 10)})" if unit else "")
-        axes.set_ylabel(name if len(plotted_series) > 1 else labels.with_unit(labels.target))
+        several = len(plotted_series) > 1
+        axes.set_ylabel(with_unit(series.unique_id, unit, 18) if several else labels.with_unit(labels.target))
         for color, first, last in zip(_SPLIT_COLORS.values(), ends, ends[1:], strict=False):
             axes.axvspan(first, last, color=color, alpha=0.28, lw=0, zorder=0.5)
         format_axes(axes, times[[times.argmin(), times.argmax()]], size.max_ticks())
@@ -714,9 +740,26 @@ def _rows_of(forecasts: pd.DataFrame, series: PlottedSeries) -> pd.DataFrame | N
     return None if rows.empty else rows
 
 
+def _origin_spacing(run: RunResults) -> int:
+    """The steps between drawn forecasts that spread their origins over the day and the season."""
+    clock, season = run.prepared.rows.panel.clock, run.metrics["season"]
+    day = int(np.timedelta64(1, "D") / clock.step) if clock.unit in ("s", "min", "h") else 1
+    return origin_spacing(run.metrics["horizon"], (season, day))
+
+
 def _intervals(run: RunResults) -> dict[str, Any] | None:
     scores = (run.metrics.get("intervals") or {}).get("models", {}).get(run.model, {})
     return {level: scores[level] for level in scores if level.isdecimal()} or None
+
+
+def _histories(run: RunResults) -> Mapping[str, pd.DataFrame]:
+    """Errors by epoch; losses of scaled values in their place, where the targets have not one unit."""
+    if run.prepared.rows.one_unit:
+        return run.histories
+    return {
+        name: epochs.assign(mae=epochs["loss"], validation_mae=epochs["validation_loss"])
+        for name, epochs in run.histories.items()
+    }
 
 
 # What a plot can need of a run; None where the run does not have it.
@@ -725,10 +768,13 @@ OF_RUN: dict[str, Callable[[RunResults], Any]] = {
     "lookback": lambda run: run.prepared.config.data.lookback,
     "all test forecasts": lambda run: None if run.test_forecasts.empty else run.test_forecasts,
     "errors by step": lambda run: run.metrics["by_step"],  # by model, [H]
+    "step measure": lambda run: "" if run.metrics.get("by_step_of", "MAE") == "MAE" else run.metrics["by_step_of"],
     "errors by clock": lambda run: run.diagnosis.by_clock or None,
-    "clock measure": lambda run: "MASE" if run.diagnosis.scaled else run.labels.with_unit("mean absolute error"),
+    "clock measure": lambda run: "MASE" if run.diagnosis.scaled else run.labels.with_unit("MAE"),
+    "origin spacing": _origin_spacing,
     "intervals": _intervals,  # coverage and width of the model's, by level in percent
-    "histories": lambda run: run.histories,  # losses by epoch of each network, by its column
+    "histories": _histories,  # errors by epoch of each network, by its column
+    "history measure": lambda run: "" if run.prepared.rows.one_unit else "loss of scaled values",
     "rows": lambda run: run.prepared.rows,
     "split": lambda run: run.prepared.split,
     "plotted series": lambda run: run.plotted_series,
@@ -750,13 +796,13 @@ OF_SERIES: dict[str, Callable[[RunResults, PlottedSeries], Any]] = {
 # The files in the folder are numbered; a section of the page has its plots in the order of this list.
 PLOTS = {
     "forecast": Plot(5, "forecast", plot_forecast, ("observed", "newest forecast", "unique_id", "labels", "lookback")),
-    "test-span": Plot(1, "origins", plot_test_span, ("test forecasts", "unique_id", "labels")),
+    "test-span": Plot(1, "origins", plot_test_span, ("test forecasts", "unique_id", "labels", "origin spacing")),
     "examples": Plot(2, "origins", plot_examples, ("test forecasts", "observed", "unique_id", "labels", "lookback")),
-    "error-by-step": Plot(3, "errors", plot_error_by_step, ("errors by step", "pooled labels")),
+    "error-by-step": Plot(3, "errors", plot_error_by_step, ("errors by step", "pooled labels", "step measure")),
     "error-by-clock": Plot(None, "errors", plot_error_by_clock, ("errors by clock", "pooled labels", "clock measure")),
     "coverage": Plot(None, "calibration", plot_coverage, ("intervals", "pooled labels")),
     "reliability": Plot(None, "calibration", plot_reliability, ("reliability", "labels", "unique_id")),
     "residuals": Plot(None, "residuals", plot_residuals, ("residuals", "labels", "unique_id")),
-    "training": Plot(4, "training", plot_training, ("histories", "pooled labels")),
+    "training": Plot(4, "training", plot_training, ("histories", "pooled labels", "history measure")),
     "data": Plot(None, "data", plot_data, ("rows", "plotted series", "split", "pooled labels")),
 }

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.data.lost_windows import lost_windows_in_words
+from forecast.data.newest import why_no_forecast
 from forecast.evaluation.metrics import METRICS, PointForecast
 from forecast.evaluation.verdict import SIGNIFICANT, reference_name
 from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
@@ -26,7 +27,7 @@ from forecast.plots.tables import (
     format_signed,
     interval_table,
     score_table,
-    series_table,
+    series_tables,
     step_table,
 )
 
@@ -75,7 +76,10 @@ def _pictures(run: RunResults, section: str) -> list[Picture]:
 def _tiles(run: RunResults) -> dict[str, Cell]:
     """The few figures that stand at the top, by what they are; an undefined one with its reason."""
     metrics = run.metrics
-    tiles = {"mean absolute error": _tile(metrics["models"][run.model]["mae"], run.labels.format_amount, "")}
+    scores = metrics["models"][run.model]
+    tiles = {"mean absolute error": _tile(scores["mae"], run.labels.format_amount, "")}
+    if scores["mae"] is None:
+        tiles = {"mean absolute scaled error": _tile(scores["mase"], format_number, "")}
     by = "" if metrics["skill_of"] == "MAE" else f", by {metrics['skill_of']}"
     for reference, skill in metrics["skill"].items():
         reason = metrics["reasons"].get(f"skill.{reference}", "")
@@ -133,7 +137,13 @@ def _scores(run: RunResults) -> Section:
         )
     if lost := _lost_windows(run):
         sentences.append(f"{lost}. What is not complete cannot be scored.")
-    series = series_table(metrics)
+    if moved := metrics.get("seasonal_naive"):
+        sentences.append(
+            f"Where a gap lies in the newest season, the seasonal naive is of an earlier one "
+            f"({moved['from_earlier_season']:,} points), or without any the last value "
+            f"({moved['from_last_value']:,} points)."
+        )
+    series = series_tables(metrics)
     keys = {key for scores in metrics["models"].values() for key in scores}
     glossary = {metric.head(""): metric.meaning for key, metric in METRICS.items() if key in keys} | {
         "skill": f"the share of that model's {metrics['skill_of']} that the {name} avoids",
@@ -142,8 +152,9 @@ def _scores(run: RunResults) -> Section:
     return Section(
         "Scores beside all references",
         sentences,
-        tables=[score_table(metrics, run.labels)],
-        folded_tables=[series] if series else [],
+        # Where nothing is pooled in the targets' own units, each target's figures are the ones to read.
+        tables=[score_table(metrics, run.labels), *(series if metrics.get("by_step_of") == "MASE" else [])],
+        folded_tables=[] if metrics.get("by_step_of") == "MASE" else series,
         glossary=glossary,
     )
 
@@ -152,7 +163,8 @@ def _forecast(run: RunResults) -> Section:
     """The newest forecast, with its intervals and its figures."""
     title = "The newest forecast"
     if run.forecast.empty:
-        return Section(title, ["The rows end in a gap, so no forecast follows them."])
+        why = printable(why_no_forecast(run.manifest["data"]["warnings"]), 400)
+        return Section(title, [f"There is none. {why}".rstrip()])
     refit = run.manifest.get("forecast_weights") == "refit"
     forecast = run.forecast
     return Section(

@@ -21,14 +21,43 @@ def rows_of_series(forecasts: pd.DataFrame, unique_id: str) -> tuple[pd.DataFram
     return rows, int((rows["cutoff"] == rows["cutoff"].iloc[0]).sum())
 
 
-def non_overlapping(forecasts: pd.DataFrame, horizon: int) -> Ints:
-    """The rows of the first forecast, of the first one made at or after its end, and so on.
+# Of so many forecasts in a row, the origins leave no more than this share of a cycle out.
+_IN_A_ROW, _LARGEST_GAP = 8, 1 / 3
+
+
+def origin_spacing(horizon: int, cycles: Sequence[int]) -> int:
+    """How many steps after one drawn forecast the next one begins, so that they begin at all times of each cycle.
+
+    Forecasts of a day, one after the other, would all begin at the same hour: a last value that happens to be low then
+    makes persistence look too low everywhere.
+
+    Args:
+        horizon: H, the least; twice that is the most.
+        cycles: Lengths of cycles in steps, such as those of a day and of a season.
+    """
+
+    def are_spread(apart: int, cycle: int) -> bool:
+        count = max(_IN_A_ROW, 2 * -(-cycle // apart))
+        phases = np.unique(np.arange(count) * apart % cycle)
+        return bool(np.diff(phases, append=phases[0] + cycle).max() <= max(1, _LARGEST_GAP * cycle))
+
+    spacings = range(horizon, 2 * horizon + 1)
+    return next((apart for apart in spacings if all(are_spread(apart, cycle) for cycle in cycles)), horizon)
+
+
+def non_overlapping(forecasts: pd.DataFrame, horizon: int, apart: int = 0) -> Ints:
+    """The rows of the first forecast, of the first one made ``apart`` steps after it or later, and so on.
 
     Args:
         forecasts: ``ds, cutoff`` of one series, ascending, H rows for each cut-off.
         horizon: H.
+        apart: Steps from one to the next; H if that is more.
     """
-    ends = forecasts["ds"].to_numpy().reshape(-1, horizon)[:, -1]
+    times = forecasts["ds"].to_numpy().reshape(-1, horizon)
+    ends = times[:, -1]
+    if 1 < horizon < apart:
+        step = np.sort(np.diff(times[0]))[horizon // 2 - 1]
+        ends = ends + (apart - horizon - 0.5) * step  # half a step less, because months differ in length
     following = np.searchsorted(forecasts["cutoff"].to_numpy()[::horizon], ends).tolist()
     windows = [0]
     while (after := following[windows[-1]]) < len(following):

@@ -184,7 +184,8 @@ def step_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle = P
     columns = [f"{labels.steps} ahead", *map(style.model, metrics["by_step"])]
     columns += [f"p, {style.model(name)}" for name in against]
     p_too = ", and p against each reference" if against else ""
-    table = Table(f"MAE{_unit(labels)} by how far ahead{p_too}", columns)
+    measure = metrics.get("by_step_of", "MAE")
+    table = Table(f"{measure}{_unit(labels)} by how far ahead{p_too}", columns)
     steps = steps_in_tables(metrics["horizon"])
     by_step = [[values[step - 1] for values in metrics["by_step"].values()] for step in steps]
     text = format_like((error for errors in by_step for error in errors), style.digits)
@@ -195,16 +196,25 @@ def step_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle = P
     return table
 
 
-def series_table(metrics: Mapping[str, Any], style: TableStyle = PAGE) -> Table | None:
-    """Every model's MAE on each series and target, each in its own units; None if there is only one."""
-    if "by_series" not in metrics:
-        return None
-    table = Table("MAE by series, each in its own units", ["series", *map(style.model, metrics["models"])])
-    for name, errors in list(metrics["by_series"].items())[:MOST_SERIES]:
-        own = [errors[model] for model in metrics["models"]]
-        cells = _errors(table, own, format_like(own, style.digits), "it has no test window")
-        table.rows.append([Cell(printable(name, 40 if style.narrow else 60)), *cells])
-    return table
+def series_tables(metrics: Mapping[str, Any], style: TableStyle = PAGE) -> list[Table]:
+    """Every model's errors on each series and target, in its own units; none if there is only one.
+
+    MAE, and where the targets have not one unit, so that no pooled figure says it, RMSE.
+    """
+    shown = {"MAE": metrics.get("by_series")}
+    if metrics.get("by_step_of") == "MASE":
+        shown["RMSE"] = metrics.get("rmse_by_series")
+    tables = []
+    for measure, by_series in shown.items():
+        if not by_series:
+            continue
+        table = Table(f"{measure} by series, each in its own units", ["series", *map(style.model, metrics["models"])])
+        for name, errors in list(by_series.items())[:MOST_SERIES]:
+            own = [errors[model] for model in metrics["models"]]
+            cells = _errors(table, own, format_like(own, style.digits), "it has no test window")
+            table.rows.append([Cell(printable(name, 40 if style.narrow else 60)), *cells])
+        tables.append(table)
+    return tables
 
 
 def _errors(table: Table, errors: Sequence[float | None], text: Callable[[float], str], reason: str) -> list[Cell]:

@@ -7,14 +7,17 @@ from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from forecast.config import ReadOptions, parse_missing
 from forecast.data.panel import Panel
-from forecast.data.prepare import Rows, arrange, windows_of
-from forecast.data.windows import Windows
-from forecast.errors import DataError, phrase
+from forecast.data.prepare import Rows, arrange, count_targets, windows_of
+from forecast.data.windows import Flags, Windows
+from forecast.errors import DataError, phrase, without_settings
 from forecast.progress import Progress
 from forecast.runs.run import Run
 from forecast.sources.read import Source, is_built_in, read, report_notes
+from forecast.sources.training_ranges import far_from_training
 
 _SOURCE = phrase("SOURCE behind the run", "source")
 
@@ -57,9 +60,10 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
     """The windows of some rows that a run has not seen: it was neither trained nor chosen by them.
 
     Raises:
-        DataError: If there are none.
+        DataError: If there are none, or the rows are beyond all numbers.
     """
     fitted_until, clock = np.datetime64(run.data["test_from"]), run.clock
+    refuse_no_numbers(run, rows.scaled)
     windows = windows_of(rows, rows.panel.times >= fitted_until, run.config.data)
     if not len(windows):
         raise DataError(
@@ -70,13 +74,12 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
     return windows
 
 
-def read_like(run: Run, source: Source) -> Panel:
+def read_like(source: Source, options: ReadOptions) -> Panel:
     """New rows, read by the options of a run; a time that says it all may be written otherwise.
 
     Raises:
         DataError: If they cannot be read.
     """
-    options = run.config.read
     try:
         return read(source, options)
     except DataError:
@@ -94,8 +97,8 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
         DataError: If a column is missing, the clock is another, or a series is unknown.
     """
     config = run.config
-    panel = read_like(run, source)
-    report_notes(panel, progress)
+    panel = read_like(source, read_options(run))
+    report_notes(replace(panel, warnings=tuple(map(without_settings, panel.warnings))), progress)  # the run has them
     needed = config.data.target + (config.data.covariates or ()) + config.data.known
     missing = [name for name in needed if name not in panel.columns]
     if missing:
@@ -122,5 +125,53 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
     if panel.n_series == len(trained_ids) == 1:  # a lone series may carry another name in another file
         panel = replace(panel, series_ids=tuple(trained_ids))
     arranged = arrange(panel, config.data)
-    run.scaler.for_series(arranged.series_ids)  # refuses unknown series
+    since = np.datetime64(run.data["last"])
+    if (arranged.times > since).any():
+        judged = arranged.times > since
+    else:  # all are older than the run's own: judged, unless they are the run's own
+        judged = np.full(arranged.n_rows, panel.fingerprint() != run.manifest["data"]["fingerprint"])
+    for warning in far_rows(run, arranged, judged).values():
+        progress.warn(warning)
     return arranged
+
+
+def far_rows(run: Run, arranged: Panel, judged: Flags) -> dict[tuple[str, str], str]:
+    """What is said of rows that lie far from those that the run was trained on, by column and kind.
+
+    Args:
+        run: A run.
+        arranged: Rows, arranged as the run's network takes them.
+        judged: Which of them are judged, [T].
+
+    Raises:
+        DataError: If a series is unknown.
+    """
+    series = run.scaler.positions(arranged.series_ids)
+    angles = arranged.columns[: count_targets(run.config.data)] if run.config.data.circular else ()
+    return far_from_training(arranged, judged, run.ranges, series, without=angles)
+
+
+def refuse_no_numbers(run: Run, numbers: NDArray[np.floating]) -> None:
+    """Refuse rows that lead a run beyond all numbers.
+
+    Args:
+        run: A run.
+        numbers: What comes of the rows.
+
+    Raises:
+        DataError: If one of the numbers is not finite.
+    """
+    if not np.isfinite(numbers).all():
+        raise DataError(
+            f"The rows are so far from those that {run.name} was trained on that its forecast is no number.",
+            "Are they in the same units?",
+        )
+
+
+def read_options(run: Run) -> ReadOptions:
+    """How new rows are read: as those of the training, without rules for columns that the run does not use."""
+    data, options = run.config.data, run.config.read
+    used = (None, *data.target, *data.covariates, *data.known)
+    return options.model_copy(
+        update={"missing": tuple(rule for rule in options.missing if parse_missing(rule).column in used)}
+    )

@@ -9,7 +9,7 @@ import io
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from forecast.data.scaling import Scaler
     from forecast.models.network import Shape
     from forecast.runs.arrays import ArraySpecs
+    from forecast.sources.training_ranges import TrainingRanges
 
 T = TypeVar("T")
 
@@ -44,11 +45,13 @@ SCHEMA = 1
 WEIGHTS = {"model": "weights.npz", "baseline": "baseline/weights.npz", "refit": "refit.npz"}
 HISTORY = {"model": "history.csv", "baseline": "baseline/history.csv"}
 CALIBRATION = "calibration.npz"
+RANGES = "ranges.npz"
 EXPLANATION = "explain"  # a folder, whose files the manifest does not list, because they are written later
 
 # Files that are read when a run is opened by name, if each has at most so many bytes.
 PRELOADED = (
-    *WEIGHTS.values(), *HISTORY.values(), CALIBRATION, "scaler.json", "metrics.json", "gradients.json", "forecast.csv"
+    *WEIGHTS.values(), *HISTORY.values(), CALIBRATION, RANGES, "scaler.json", "metrics.json", "gradients.json",
+    "forecast.csv",
 )  # fmt: skip
 LARGEST_PRELOADED = 8 * 1024**2
 
@@ -123,18 +126,34 @@ class Run:
         Raises:
             RunError: If it is damaged, or its columns are not those that the configuration names.
         """
-        from forecast.data.prepare import count_targets
-
         scaler = scaler_from_json(self._read("scaler.json", LARGEST_DOCUMENT), self.path / "scaler.json")
-        data, series = self.config.data, self.shape.series
-        columns = count_targets(data) + len(data.covariates) + len(data.known)
-        if scaler.mean.shape != (series, columns):
+        if scaler.mean.shape != self._series_and_columns:
+            series, columns = self._series_and_columns
             raise RunError(
                 f"The scaler of {self.path} is of {scaler.mean.shape[0]} series and {scaler.mean.shape[1]} columns, "
                 f"where the run has {series} and {columns}.",
                 "Train the run again.",
             )
         return scaler
+
+    @cached_property
+    def ranges(self) -> TrainingRanges:
+        """How the values of the training rows lie.
+
+        Raises:
+            RunError: If they are damaged.
+        """
+        from forecast.runs.arrays import ArraySpec
+        from forecast.sources.training_ranges import TrainingRanges
+
+        if RANGES not in self.manifest["files"]:
+            return TrainingRanges.from_scaler(self.scaler)
+        spec = ArraySpec("<f8", self._series_and_columns)
+        names = [part.name for part in fields(TrainingRanges)]
+        arrays = self.arrays(RANGES, dict.fromkeys(names, spec))
+        if missing := set(names) - arrays.keys():
+            raise RunError(f"{self.path / RANGES} does not hold {min(missing)!r}.", "Train the run again.")
+        return TrainingRanges(**arrays)
 
     @property
     def shape(self) -> Shape:
@@ -153,6 +172,12 @@ class Run:
             known=len(data.known) + (len(calendar_names(self.clock)) if data.calendar else 0),
             series=len(facts["series_ids"]) * len(data.target) // n_targets,
         )
+
+    @property
+    def _series_and_columns(self) -> tuple[int, int]:
+        """S and C: independent channels count as series."""
+        shape, data = self.shape, self.config.data
+        return shape.series, shape.targets + len(data.covariates) + len(data.known)
 
     @property
     def forecast(self) -> pd.DataFrame:

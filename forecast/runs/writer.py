@@ -44,7 +44,7 @@ _OVERWRITE = f"Train again with {setting('overwrite', True)}."
 
 # Paths of files that a run may have although its manifest does not list them, or cannot be read.
 _OWN = re.compile(
-    r"(manifest|config|scaler|metrics|gradients|explain/explain)\.json|((baseline/)?weights|refit|calibration)\.npz|"
+    r"(manifest|config|scaler|metrics|gradients|explain/explain)\.json|((baseline/)?weights|refit|calibration|ranges)\.npz|"
     r"((baseline/)?history|forecast|test_forecasts)\.csv|report\.html|(plots|explain)/\d-[\w-]+\.(png|svg)|"
     r"checkpoints/.*|(.*/)?\.[^/]*\.tmp"
 )

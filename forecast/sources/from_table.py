@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
 from forecast.data.panel import Floats, Panel
-from forecast.errors import DataError, MachineError, quote
+from forecast.errors import DataError, MachineError, Sentence, quote, setting
 from forecast.sources import quality
 from forecast.sources.categories import read_categories
 from forecast.sources.missing import mask_named, mask_spikes
@@ -28,11 +28,13 @@ from forecast.tables.input import Dialect, Input
 from forecast.tables.notation import is_missing
 from forecast.tables.reading import Columns, read_columns
 from forecast.tables.table import Table
-from forecast.tables.times import TimeColumn
+from forecast.tables.timeparts import names_a_part
 from forecast.tables.zones import in_zone
 
-# Names of the column that people mean, the likeliest first.
-_TARGETS = ("y", "target", "value", "close", "adj close", "adj_close", "price", "temp", "temperature")
+# Names of the column that people mean whatever stands beside it, the likeliest first. A temperature is as often an
+# input as it is forecast, and so is a price, unless it is the closing one of a market's day.
+_TARGETS = ("y", "target", "value", "close", "adj close", "adj_close")
+_MARKET_DAY = {"open", "high", "low"}
 
 # Among stacked series many rows share their time; two clashing rows are an error of one series.
 _STACKED = 0.1
@@ -155,16 +157,14 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
         default_target=_default_target(tuple(name for name in names if name not in of_two_values)),
         notes=(*notes, *placed.notes),
         left_out=left_out,
-        read_options={"notation": measured.notation + categories.notation, **_options_of(time), **placed.read_options},
+        read_options={
+            "notation": measured.notation + categories.notation,
+            **({"date_format": time.date_format} if time.date_format else {}),
+            **placed.read_options,
+        },
     )
     pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
     return replace(panel, warnings=(*warnings, *quality.panel_warnings(panel, options)))
-
-
-def _options_of(time: TimeColumn) -> dict[str, str]:
-    """The reading options by which a single row is read as all of them were."""
-    found = {"time_column": time.time_column, "date_format": time.date_format}
-    return {name: value for name, value in found.items() if value is not None}
 
 
 def dialect_of(options: ReadOptions) -> Dialect:
@@ -197,12 +197,16 @@ def _find_series(columns: Columns) -> _Series:
     def distinguishes(kind: str, name: str) -> bool:
         return not frame.duplicated(["time", (kind, name)]).any()
 
-    candidates = [name for name in measured.texts if distinguishes("t", name)]
+    candidates = [name for name in measured.texts if not names_a_part(name) and distinguishes("t", name)]
     series = [_series_by(table, measured, name) for name in candidates]
     # A code and a name of the same stations divide the rows alike: either will do.
     if series and all(_same_division(other.codes, series[0].codes) for other in series):
         return series[0]
-    numbers = [name for name, values in numeric.items() if _few_integers(values) and distinguishes("v", name)]
+    numbers = [
+        name
+        for name, values in numeric.items()
+        if _few_integers(values) and not names_a_part(name) and distinguishes("v", name)
+    ]
     what = "several columns could tell" if candidates else "no text column tells"
     texts = list(measured.texts)
     row = int(np.flatnonzero(pd.Series(times).duplicated().to_numpy())[0])
@@ -243,9 +247,8 @@ def _cleaned(
     if not options.keep_sentinels:
         for position, name in enumerate(names):
             for sentinel, count in quality.mask_sentinels(values[:, position]):
-                warnings.append(
-                    f"{quote(name)}: {count:,} value(s) {sentinel:g} are read as missing (--keep-sentinels keeps them)."
-                )
+                what = f"{quote(name)}: {count:,} value(s) {sentinel:g} are read as missing"
+                warnings.append(Sentence(f"{what} ({setting('keep_sentinels', True)} keeps them)."))
     if options.spikes == "missing":
         warnings += mask_spikes(names, values, np.searchsorted(rows.series, rows.series))
     empty = np.isnan(values).all(axis=0)
@@ -271,4 +274,5 @@ def _default_target(names: tuple[str, ...]) -> str | None:
     if len(names) == 1:
         return names[0]
     folded = {name.casefold(): name for name in reversed(names)}
-    return next((folded[target] for target in _TARGETS if target in folded), None)
+    names_of_target = (*_TARGETS, "price") if folded.keys() >= _MARKET_DAY else _TARGETS
+    return next((folded[target] for target in names_of_target if target in folded), None)

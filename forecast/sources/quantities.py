@@ -23,6 +23,14 @@ class Unit(NamedTuple):
     factor: float = 1.0
     offset: float = 0.0
 
+    def to_first(self, value: float) -> float:
+        """A value in this unit in the quantity's first unit."""
+        return value * self.factor + self.offset
+
+    def from_first(self, value: float) -> float:
+        """A value in the quantity's first unit in this one."""
+        return (value - self.offset) / self.factor
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -46,7 +54,7 @@ class Quantity:
 
     def limits_in(self, unit: Unit) -> tuple[float, float]:
         """The limits in one of its units."""
-        return (self.low - unit.offset) / unit.factor, (self.high - unit.offset) / unit.factor
+        return unit.from_first(self.low), unit.from_first(self.high)
 
     def fits(self, unit: Unit, low: float, high: float) -> bool:
         """Whether values from ``low`` to ``high`` in one of its units are possible."""
@@ -66,6 +74,11 @@ class Measured(NamedTuple):
         """The limits of the column; the widest where the unit is not known."""
         lows, highs = zip(*map(self.quantity.limits_in, self.units), strict=True)
         return float(f"{min(lows):.4g}"), float(f"{max(highs):.4g}")
+
+
+def has_true_zero(name: str) -> bool:
+    """Whether zero means none of it in a column of this name; not so in temperatures."""
+    return not TEMPERATURE.pattern.search(name)
 
 
 def recognise(name: str, unit: str, values: Floats) -> Measured | None:
@@ -93,6 +106,22 @@ def recognise(name: str, unit: str, values: Floats) -> Measured | None:
     return Measured(quantity, tuple(fitting)) if fitting else None
 
 
+TEMPERATURE = Quantity(  # −89.2 °C: Vostok 1983; 56.7 °C: Death Valley 1913
+    "air temperature",
+    re.compile(
+        r"^(?!.*(feel|apparent|index|chill|surface|road|roof|module|panel|cell|engine|motor|oil|cool|machine|cpu|gpu))"
+        r".*(temp|dew|^t$|^t[ _(]|^t(min|max|avg|mean)\b)",
+        re.I,
+    ),
+    (
+        Unit("°C", r"°?c|degc|celsius|deg\.?c"),
+        Unit("°F", r"°?f|degf|fahrenheit|deg\.?f", 1 / 1.8, -32 / 1.8),
+        Unit("K", r"k|kelvin", 1, -273.15),
+    ),
+    -90,
+    57,
+)
+
 QUANTITIES = (
     Quantity(  # 870 hPa: Typhoon Tip 1979; 1,084.8 hPa: Tosontsengel 2001; 337 hPa: the top of Mount Everest
         "air pressure",
@@ -107,21 +136,7 @@ QUANTITIES = (
         300,
         1090,
     ),
-    Quantity(  # −89.2 °C: Vostok 1983; 56.7 °C: Death Valley 1913
-        "air temperature",
-        re.compile(
-            r"^(?!.*(feel|apparent|index|chill|surface|road|roof|module|panel|cell|engine|motor|oil|cool|machine|cpu|gpu))"
-            r".*(temp|dew|^t$|^t[ _(]|^t(min|max|avg|mean)\b)",
-            re.I,
-        ),
-        (
-            Unit("°C", r"°?c|degc|celsius|deg\.?c"),
-            Unit("°F", r"°?f|degf|fahrenheit|deg\.?f", 1 / 1.8, -32 / 1.8),
-            Unit("K", r"k|kelvin", 1, -273.15),
-        ),
-        -90,
-        57,
-    ),
+    TEMPERATURE,
     Quantity(  # 113.2 m/s: a gust on Barrow Island 1996
         "wind speed",
         re.compile(r"wind.?(speed|spd|vel|gust)|gust|^wv\b|\bmax\.? wv\b|^ws\b|^wspd", re.I),

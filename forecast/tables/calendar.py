@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from forecast.errors import DataError, setting
 from forecast.tables.table import Bools, Ints, Times
+from forecast.tables.timeforms import CENTURY
 
 Clock: TypeAlias = NDArray[np.timedelta64]  # times of day
 
 SECOND = 1_000_000  # microseconds
-
-# Years of two digits are those of a hundred years from here on, as in POSIX.
-CENTURY = 1969
 
 
 def dates(parts: Mapping[str, Ints], at: Callable[[int], str]) -> Times:

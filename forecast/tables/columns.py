@@ -170,6 +170,8 @@ def _read_numbers(
             in_doubt += [name] * (not certain)
     # What the marks of one column are, those of another column of the same file are as well.
     marks = {(n.decimal, n.thousands) for name, n in notation.items() if n.thousands and name not in in_doubt}
+    if in_doubt and any(_has_fractions(table[name]) for name in read if name not in notation):
+        marks.add((".", ","))
     if len({decimal for decimal, _ in marks}) == 1:
         decimal, thousands = next(iter(marks))
         also = in_doubt if decimal == "." else [*in_doubt, *(n for n in read if _points_group(table[n], read[n]))]
@@ -195,6 +197,11 @@ def given_marks(table: Table, dialect: Dialect) -> tuple[str, str] | None:
             table.source.retry(thousands=","),
         )
     return point, group
+
+
+def _has_fractions(cells: pa.Array) -> bool:
+    """Whether a point stands before a fraction of a plain number, and cannot group thousands."""
+    return bool(pc.any(pc.match_substring_regex(cells, r"^\s*[+-]?\d*\.(?:\d{1,2}|\d{4,})\s*$")).as_py())
 
 
 def _points_group(cells: pa.Array, numbers: Numbers) -> bool:

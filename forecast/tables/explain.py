@@ -16,7 +16,7 @@ from forecast.errors import DataError, phrase, quote, setting
 from forecast.tables.input import Input, Notation
 from forecast.tables.records import Records
 from forecast.tables.table import Table, as_text
-from forecast.tables.timeforms import form_of
+from forecast.tables.timeforms import TIMELIKE, form_of
 
 NAMES_OF_MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
 
@@ -92,6 +92,10 @@ def is_decorated(text: str) -> bool:
     )
 
 
+def _has_points(column: pa.Array) -> bool:
+    return bool(pc.any(pc.match_substring_regex(column, r"^\s*[+-]?\d*\.\d+\s*$")).as_py())
+
+
 def _foreign_character(text: str) -> str:
     """The first character that reads like part of a number but is none to a computer."""
     for character in text:
@@ -117,20 +121,20 @@ def not_a_number(table: Table, row: int, name: str, notation: Notation | None = 
     if re.search(r"\d", text) and (foreign := _foreign_character(text)):
         why = f"contains {unicodedata.name(foreign).lower()} (U+{ord(foreign):04X}), not ASCII."
         if foreign.isspace():
-            ways.insert(0, source.retry(thousands="space"))
+            ways.insert(0, source.retry(thousands="space", **({"decimal": ","} if "," in text else {})))
         elif table.lines is not None and (foreign == "\u2212" or unicodedata.category(foreign) == "Pd"):
             mended = source.mended_by(rf"sed -E 's/{foreign}([0-9.])/-\1/g'", f"{foreign}(?=[0-9.])", "-")
             ways.insert(0, f"Write it as a hyphen: {mended}")
     elif re.fullmatch(r"[+-]?\d{1,3},\d{3}", text):
         why = "is written with a thousands comma."
         ways = [f"{source.retry(thousands=',')} (it is {text.replace(',', '')})"]
-        if not pc.any(pc.match_substring(table[name], ".")).as_py():
+        if not any(isinstance(column, pa.Array) and _has_points(column) for column in table.columns):
             ways.append(f"{source.retry(decimal=',')} (it is {text.replace(',', '.')})")
     elif marks := next(((why, marks) for pattern, why, marks in _OTHER_MARKS if re.fullmatch(pattern, text)), None):
         why = f"{marks[0]}."
         ways.insert(0, source.retry(**marks[1]))
-    elif notation is not None and notation.unit and is_decorated(f"{text} {notation.unit}"):
-        why = f"is written without the {notation.unit} of the column's other cells, or with another unit."
+    elif notation is not None and notation.unit and re.search(r"\d", text):
+        why = f"is written without the {notation.unit} of the column's other cells."
     elif "%" in text and is_decorated(text):
         why = "is a percentage, the column's other cells are not."
     elif re.search(r"[$€£¥]", text) and is_decorated(text):
@@ -162,21 +166,32 @@ def other_form(table: Table, columns: str, text: pa.Array, row: int, form: str) 
         )
     first = next((r for r, cell in enumerate(text.slice(0, _PREAMBLE).to_pylist()) if form_of(cell)), 0)
     if row == 0 < first and lines is not None:
+        above = text.slice(0, first).to_pylist()
+        header = next((r for r, cell in enumerate(above) if TIMELIKE.search(cell)), first - 1)
         return DataError(
             f"{what}; the times begin in line {lines[first]}.",
-            table.source.retry(skip_rows=int(lines[first - 1]) - 1),
+            table.source.retry(skip_rows=int(lines[header]) - 1),
         )
     other_column = phrase("another --time-column", "another time_column")
     return DataError(f"{what}.", f"Correct the row, or name {other_column}. {look_at_row(table, row)}")
 
 
-def unreadable_time(table: Table, columns: str, texts: list[str]) -> DataError:
-    """Why a column that was named as the time, or is called so, is none; ``texts`` are some of its filled cells."""
+def unreadable_time(table: Table, columns: str, texts: list[str], date_formats: list[str]) -> DataError:
+    """Why a column that was named as the time, or is called so, is none.
+
+    Args:
+        table: The table.
+        columns: The column, as messages name it.
+        texts: Some of its filled cells.
+        date_formats: Formats that read it.
+    """
     source = table.source
     if not texts:
         return DataError(f"{source.label}: {columns} is empty.", source.retry(time_column="NAME"))
+    advice = [source.retry(date_format=date_format) for date_format in date_formats[:3]]
     return DataError(
-        f"{table.row(0)}, {columns}: {quote(texts[0])} is not a time.", source.retry(date_format="%d.%m.%Y %H:%M")
+        f"{table.row(0)}, {columns}: {quote(texts[0])} is not a time.",
+        "\n".join(advice) or source.retry(time_column="NAME"),
     )
 
 
@@ -197,10 +212,28 @@ def unknown_format(table: Table, date_format: str) -> DataError:
     )
 
 
-def no_time(table: Table, texts: dict[str, list[str]]) -> DataError:
-    """Why a table has no time; ``texts`` are some filled cells of each column."""
+def no_such_columns(table: Table, date_format: str) -> DataError:
+    """Why a format of several columns reads no table: they are not found."""
+    return DataError(
+        f"{table.source.label} has no columns for {setting('date_format')} {quote(date_format)}.",
+        f"Name them: {setting('time_column', 'DATE,TIME')}. Columns: {', '.join(map(quote, table.names[:20]))}.",
+    )
+
+
+def no_time(table: Table, texts: dict[str, list[str]], readable: dict[str, str]) -> DataError:
+    """Why a table has no time.
+
+    Args:
+        table: The table.
+        texts: Some filled cells of each column.
+        readable: Columns that could be one, and the format that reads them; empty for none.
+    """
     shown = [f"  {quote(name)}: {', '.join(map(quote, cells[:2])) or 'empty'}" for name, cells in texts.items()]
+    advice = [
+        table.source.retry(time_column=name, **({"date_format": date_format} if date_format else {}))
+        for name, date_format in readable.items()
+    ]
     return DataError(
         f"{table.source.label} has no column that is a time. Its columns begin:\n" + "\n".join(shown[:12]),
-        table.source.retry(time_column="NAME", date_format="%d.%m.%Y"),
+        "\n".join([*advice[:3], f"To take the rows in their order: {table.source.call(freq='step')}"]),
     )

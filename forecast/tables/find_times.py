@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from forecast.errors import DataError, quote, setting
 from forecast.tables import explain
 from forecast.tables.calendar import refuse_far
-from forecast.tables.table import Table, as_text, is_timestamps
-from forecast.tables.timeforms import TIMELIKE, infer_count, infer_form, is_day, is_period
+from forecast.tables.notation import parse_numbers
+from forecast.tables.table import Floats, Table, as_text, is_timestamps
+from forecast.tables.timeforms import SPREADSHEET, TIMELIKE, infer_count, infer_form, is_day, is_iso, is_period
 from forecast.tables.timeparts import (
     HOUR,
     PLUS,
+    are_codes,
     clock_form,
     code_of,
     day_text,
@@ -26,10 +29,17 @@ from forecast.tables.timeparts import (
     parts_called,
     read_parts,
 )
-from forecast.tables.times import Cells, TimeColumn, read_cells, reads, sample
+from forecast.tables.times import Cells, TimeColumn, formats_that_read, read_cells, reads, sample
 
 # The likeliest names first.
 _NAMES = ("ds", "datetime", "date_time", "timestamp", "time", "date", "valid", "utc", "time_utc")
+
+# Names of columns that may number the steps of a table without times, and the most that such numbers are.
+_STEPS = ("ds", "step", "t", "time", "timestep", "time_step", "index", "idx")
+_MOST_STEPS = 10**9
+
+# Columns of a table without a time that formats are tried on, at most.
+_TRIED = 20
 
 
 def find_times(table: Table, time_column: str | None, date_format: str | None) -> TimeColumn:
@@ -51,6 +61,43 @@ def find_times(table: Table, time_column: str | None, date_format: str | None) -
     return replace(found, used=found.used.union(ends), notes=(*found.notes, note))
 
 
+def find_steps(table: Table, time_column: str | None, date_format: str | None, series_id: str | None) -> TimeColumn:
+    """The time of each row of a table that need not have one: the number of a row in its series, as microseconds.
+
+    Args:
+        table: R rows.
+        time_column: As for `find_times`; it may hold whole numbers.
+        date_format: As for `find_times`.
+        series_id: The column that tells series apart; None if there is none.
+
+    Raises:
+        DataError: If the column that was named holds neither numbers nor times.
+    """
+    series = as_text(table[series_id]).to_pylist() if series_id else [""] * len(table)
+    named = [time_column] if time_column in table.names else [n for n in table.names if n.casefold() in _STEPS]
+    for name in named:
+        column = table[name]
+        numbers: Floats = parse_numbers(column).values if isinstance(column, pa.Array) else column
+        if not is_timestamps(column) and _are_steps(numbers, series):
+            note = f"Step: the whole numbers of column {quote(name)}."
+            return TimeColumn(numbers.astype("datetime64[us]"), "step", frozenset((name,)), notes=(note,))
+    try:
+        return find_times(table, time_column, date_format)
+    except DataError:
+        if time_column is not None or date_format is not None:
+            raise
+    rows = pd.Series(series).groupby(series).cumcount().to_numpy()
+    note = "No column is read as a time: the rows are taken in their order."
+    return TimeColumn(rows.astype("datetime64[us]"), "step", notes=(note,), by_all_rows=True)
+
+
+def _are_steps(numbers: Floats, series: list[str]) -> bool:
+    """Whether numbers [R] are the steps of each series: whole, and none twice."""
+    if not (np.isfinite(numbers) & (numbers == np.rint(numbers)) & (numbers >= 0)).all():
+        return False
+    return numbers.max() < _MOST_STEPS and not pd.DataFrame({"n": numbers, "series": series}).duplicated().any()
+
+
 def _found(table: Table, time_column: str | None, date_format: str | None) -> TimeColumn:
     names = [time_column] if time_column in table.names else (time_column or "").split(",")
     names = [name.strip() for name in names if name]
@@ -61,7 +108,14 @@ def _found(table: Table, time_column: str | None, date_format: str | None) -> Ti
         )
     codes = (date_format or "").split(PLUS)
     if len(codes) > 1:
-        return read_parts(table, list(zip(codes, names or _columns_of(table, codes), strict=True)))
+        if not are_codes(codes):
+            raise explain.unknown_format(table, str(date_format))
+        names = names or _columns_of(table, codes)
+        if len(names) == len(codes):
+            return read_parts(table, list(zip(codes, names, strict=True)))
+        if (iso := next((name for name in table.names if _is_iso(table, name)), None)) is None:
+            raise explain.no_such_columns(table, str(date_format))
+        return _read_column(table, iso, None)
     if len(names) > 1:
         return _named_parts(table, names)
     if names:
@@ -81,7 +135,17 @@ def _found(table: Table, time_column: str | None, date_format: str | None) -> Ti
             return _read_column(table, name, date_format)
     if parts:
         return read_parts(table, parts)
-    raise explain.no_time(table, {name: sample(table[name]) for name in table.names})
+    raise explain.no_time(table, {name: sample(table[name]) for name in table.names}, _readable(table, counts))
+
+
+def _readable(table: Table, counts: dict[str, str]) -> dict[str, str]:
+    """Columns that could be the time if the user said so, with the format that reads them, empty for none."""
+    found = {name: form if form in SPREADSHEET else "" for name, form in counts.items()}
+    for name in table.names[:_TRIED]:
+        if isinstance(table[name], pa.Array) and name not in found:
+            date_formats = formats_that_read(Cells(pc.ascii_trim_whitespace(table[name]), table, ""))
+            found |= {name: date_formats[0]} if date_formats else {}
+    return found
 
 
 def _rank(table: Table, name: str, date_format: str | None) -> tuple[bool, bool, int, bool, bool, int] | None:
@@ -116,23 +180,19 @@ def _form_of_numbers(table: Table, name: str) -> str | None:
     return infer_form([text.partition(".")[0] for text in texts]) or infer_count(texts)
 
 
-def _columns_of(table: Table, codes: list[str]) -> list[str]:
-    """The columns that hold a time of these forms.
+def _is_iso(table: Table, name: str) -> bool:
+    return is_timestamps(table[name]) or is_iso(infer_form(sample(table[name])) or "")
 
-    Raises:
-        DataError: If one is not found.
-    """
-    names = parts_called(table, codes)
-    if not names:
-        ranked = [(rank, name) for name in table.names if (rank := _rank(table, name, codes[0])) is not None]
-        names = [min(ranked)[1]] if ranked else []
-        names += [name for _, name in find_clock(table, None, frozenset(names))]
-    if len(names) != len(codes):
-        raise DataError(
-            f"{table.source.label} has no columns for {setting('date_format')} {quote(PLUS.join(codes))}.",
-            table.source.retry(time_column="DATE,TIME"),
-        )
-    return names
+
+def _columns_of(table: Table, codes: list[str]) -> list[str]:
+    """The columns that hold a time of these forms, as far as they are found."""
+    if names := parts_called(table, codes):
+        return names
+    ranked = [(rank, name) for name in table.names if (rank := _rank(table, name, codes[0])) is not None]
+    if not ranked:
+        return []
+    date = min(ranked)[1]
+    return [date, *(name for _, name in find_clock(table, None, frozenset((date,))))]
 
 
 def _named_parts(table: Table, names: list[str]) -> TimeColumn:

@@ -108,6 +108,10 @@ class Notation:
     truth: bool = False
     words: tuple[str, ...] = ()
 
+    def indicators(self, cell: object) -> dict[str, float]:
+        """The columns of 0 and 1 that a cell of few words is read as; all are 0 for another word, or none."""
+        return {f"{self.column}={word}": float(str(cell).strip() == word) for word in self.words}
+
 
 @dataclass(frozen=True)
 class Dialect:
@@ -116,6 +120,7 @@ class Dialect:
     Args:
         time_column: The name of the column of the time, or of several, divided by commas.
         date_format: How the time is written, as in ``strptime``.
+        freq: The clock; ``step`` allows a table without times.
         series_id: The column that tells several series apart.
         encoding: A Python text codec.
         delimiter: What stands between fields: one character, or its name such as ``tab``.
@@ -130,6 +135,7 @@ class Dialect:
 
     time_column: str | None = None
     date_format: str | None = None
+    freq: str | None = None
     series_id: str | None = None
     encoding: str | None = None
     delimiter: str | None = None

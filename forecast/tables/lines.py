@@ -126,8 +126,8 @@ class LineReader:
         series_id = dialect.series_id or next(known, SERIES_IDS[0])
         self._series_id = series_id if has_series else None
         self._notation = {notation.column: notation for notation in dialect.notation}
-        self._words = {f"{n.column}={word}": (n.column, word) for n in dialect.notation for word in n.words}
-        needed = dict.fromkeys(self._words.get(name, (name, ""))[0] for name in columns)
+        self._words = {name: notation for notation in dialect.notation for name in notation.indicators("")}
+        needed = dict.fromkeys(self._words[name].column if name in self._words else name for name in columns)
         for name in (*needed, *([series_id] if has_series else ())):
             if name not in self.names:
                 raise DataError(
@@ -170,8 +170,8 @@ class LineReader:
     def _values(self, table: Table, name: str) -> Floats:
         """The values of a column, [1]."""
         if name in self._words:
-            column, word = self._words[name]
-            return np.array([float(table[column][0].as_py().strip() == word)])
+            words = self._words[name]
+            return np.array([words.indicators(table[words.column][0].as_py())[name]])
         if (notation := self._notation.get(name)) is not None:
             return checked(table, name, parse_as(table[name], notation), notation)
         return checked(table, name, parse_numbers(table[name], *(given_marks(table, self._dialect) or (".", ""))))

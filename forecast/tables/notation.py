@@ -41,13 +41,14 @@ _CURRENCY = (
     r"SGD|HKD|KRW|RUB|ILS|THB|[kK]r\.?|Rs\.?"
 )
 
+_BLANK = r"[ \x{a0}\x{2007}\x{2009}\x{202f}]"
+
 # A number with what may stand about it. A unit holds digits only as powers: m2, W/m2.
 _CELL = (
-    rf"^(?P<open>\(?)[ \x{{a0}}]?(?P<sign>[+-]?)(?P<before>(?:{_CURRENCY})?)[ \x{{a0}}]?(?P<inner>[+-]?)"
+    rf"^(?P<open>\(?){_BLANK}*(?P<sign>[+-]?)(?P<before>(?:{_CURRENCY})?){_BLANK}*(?P<inner>[+-]?)"
     r"(?P<body>\d[\d.,'’]*|[.,]\d+)(?P<power>(?:[eE][+-]?\d+)?)(?P<gap>[ \x{a0}\x{202f}]?)"
     r"(?P<after>(?:[^\d\s.,:;()+'’–-][23]?(?:[A-Za-z][23]|[^\d():;,]){0,12})?)(?P<close>\)?)$"
 )
-_BLANK = r"[ \x{a0}\x{2007}\x{2009}\x{202f}]"
 
 # What stands about the numbers of a column is the same in most cells; more kinds than this are something else.
 _MOST_KINDS = 50
@@ -258,6 +259,9 @@ class _Parts:
 
 
 def _divide(trimmed: pa.Array) -> _Parts:
+    # As accountants write it: $ (4.25), and $ - for nothing.
+    trimmed = pc.replace_substring_regex(trimmed, rf"^({_CURRENCY}){_BLANK}*\(", r"(\1")
+    trimmed = pc.replace_substring_regex(trimmed, rf"^({_CURRENCY}){_BLANK}*-$", r"\10")
     found = pc.extract_regex(trimmed, _CELL)
     part = {name: pc.fill_null(found.field(name), "") for name in ("open", "sign", "before", "inner", "body", "power",
                                                                    "gap", "after", "close")}  # fmt: skip

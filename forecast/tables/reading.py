@@ -16,7 +16,7 @@ import pyarrow as pa
 from forecast.errors import DataError, MachineError, quote, setting
 from forecast.tables.bytes import CHUNK, TooLargeError
 from forecast.tables.columns import SERIES_IDS, Measurements, names_a_counter, read_measurements
-from forecast.tables.find_times import find_times
+from forecast.tables.find_times import find_steps, find_times
 from forecast.tables.formats import read_tables
 from forecast.tables.frames import from_frame
 from forecast.tables.input import Dialect, Input
@@ -85,7 +85,10 @@ def columns_of(table: Table, dialect: Dialect) -> Columns:
     elif series_id not in table.names:
         listed = ", ".join(map(quote, table.names[:20]))
         raise DataError(f"There is no column {quote(series_id)} for {setting('series_id')}.", f"Columns: {listed}.")
-    time = find_times(table, dialect.time_column, dialect.date_format)
+    if dialect.freq == "step":
+        time = find_steps(table, dialect.time_column, dialect.date_format, series_id)
+    else:
+        time = find_times(table, dialect.time_column, dialect.date_format)
     measured = read_measurements(table, time.used, series_id, dialect)
     return Columns(replace(table, columns=()), time, series_id, measured)
 

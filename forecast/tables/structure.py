@@ -19,6 +19,7 @@ import pyarrow.csv
 from forecast.errors import DataError, quote, setting
 from forecast.tables import explain
 from forecast.tables.input import Dialect, Input, call_to_read
+from forecast.tables.monthnames import MONTHS
 from forecast.tables.names import join_levels, with_names
 from forecast.tables.records import NEWLINE, QUOTE, Records, find_records
 from forecast.tables.table import Ints, Table
@@ -110,8 +111,9 @@ def _is_remark(records: Records, record: int, mark: str) -> bool:
     first, *others = _fields(records, record, mark)
     if any(others) or not re.match(r"[^\W\d]|[*(©\"]", first) or form_of(first):
         return False
-    # What is left of a line that was cut off may begin with the name of a month or a day.
-    return len(first) > 3 and not re.match(r"(?:[A-Za-z]{3,9})[ /.-]*\d", first)
+    # What is left of a line that was cut off may begin with the name of a month.
+    cut = re.match(r"([^\W\d]+)[ /.-]*(?:\d|$)", first)
+    return len(first) > 3 and not (cut and cut[1].lower() in MONTHS)
 
 
 def _fields(records: Records, record: int, mark: str) -> list[str]:
@@ -228,12 +230,12 @@ def _header(source: Input, records: Records, mark: str) -> tuple[tuple[str, ...]
     if not n_more:
         return names, 0, ()
     levels = head[: 1 + n_more]
-    first = next(level[0] for level in reversed(levels) if level[0])
-    above = [level[1:] for level in levels if any(level[1:])]
-    units = [level for level in above[1:] if any(re.search("[°%/²³µ]|^[(\\[].*[)\\]]$", cell) for cell in level)]
-    joined = join_levels([level for level in above if level not in units])
+    units = [level for level in levels[1:] if any(re.search("[°%/²³µ]|^[(\\[].*[)\\]]$", cell) for cell in level[1:])]
+    named = [level for level in levels if level not in units]
+    first = next((level[0] for level in reversed(named) if level[0]), "")
+    joined = join_levels([level[1:] for level in named if any(level[1:])])
     for level in units:
-        cells = (cell.strip("()[]") for cell in level)
+        cells = (cell.strip("()[]") for cell in level[1:])
         joined = [f"{name} ({unit})" if unit else name for name, unit in zip(joined, cells, strict=True)]
     shown = ", ".join(map(quote, joined[:4])) + " …" * (len(joined) > 4)
     return (first, *joined), n_more, (f"The first {1 + n_more} rows are read as one header: {shown}.",)
@@ -256,7 +258,8 @@ def _count_header_rows(head: list[list[str]]) -> int:
         return 0
     numeric = [any(re.match(r"[+-]?\d", cells[i]) for cells in head[1 + count :]) for i in range(1, len(head[0]))]
     for cells in head[1 : 1 + count]:
-        complete = all(cells) and len(set(cells)) == len(cells) and TIMELIKE.search(cells[0])
+        complete = all(cells) and len(set(cells)) == len(cells)
+        complete = complete and TIMELIKE.search(cells[0]) is not None and not TIMELIKE.search(head[0][0])
         named = [bool(cell) for cell, is_number in zip(cells[1:], numeric, strict=True) if is_number]
         is_index_name = cells[0] and not any(cells[1:])
         if complete or not (is_index_name or (named and sum(named) * 2 >= len(named))):
@@ -298,10 +301,12 @@ def _check_swallowed(source: Input, records: Records, mark: str) -> None:
 
 def _check_repeated(source: Input, records: Records) -> None:
     """Refuse a header that stands again among the rows, where two files were joined."""
-    header = records.raw(0)
-    again = re.search(rb"(?<=\n)" + re.escape(header) + rb"(?:\n|\Z)", records.text[records.ends[0] :])
-    if again:
-        start = int(records.ends[0]) + again.start()
+    text, header = records.text, records.raw(0)
+    again = text.find(b"\n" + header + b"\n", int(records.ends[0]))
+    if again < 0 and text.endswith(b"\n" + header):
+        again = len(text) - len(header) - 1
+    if again >= int(records.ends[0]):
+        start = again + 1
         line = records.lines[np.searchsorted(records.starts, start)]
         name = header.decode()
         pattern = rf"(?<=\n){re.escape(name)}(?:\n|\Z)"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import cache
+from itertools import product
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -95,8 +96,8 @@ _PERIODS = {
     "q Q YY": rf"{_QUARTER}(?:\.|st|nd|rd|th|er|o)? ?{_Q}[ :/.,-]*{_SHORT}",
     "YYYY-Www": rf"{_YEAR}[ /-]?{_W}{_WEEK}",
     "Www YYYY": rf"{_W}{_WEEK}[ /.,-]+{_YEAR}",
-    "Mon DD HH:MM:SS YYYY": rf"{_WEEKDAY}{_NAME} {_DAY}{_CLOCKS[' HH:MM:SS']} {_YEAR}",
-    "Mon DD HH:MM:SS±zone YYYY": rf"{_WEEKDAY}{_NAME} {_DAY}{_CLOCKS[' HH:MM:SS']}{_ZONE} {_YEAR}",
+    "Mon DD HH:MM:SS YYYY": rf"{_NAME} {_DAY}{_CLOCKS[' HH:MM:SS']} {_YEAR}",
+    "Mon DD HH:MM:SS±zone YYYY": rf"{_NAME} {_DAY}{_CLOCKS[' HH:MM:SS']}{_ZONE} {_YEAR}",
 }  # fmt: skip
 
 # Whole numbers that are taken for a time only where nothing else can be, or where the user says so.
@@ -112,6 +113,9 @@ SPREADSHEET = ("excel", "excel-1904")
 # An interval is dated by its beginning; the slash is that of ISO 8601.
 INTERVAL = " - end"
 _TO = (r" (?:-|to|till|until|bis|a|au) ", r" ?/ ?")
+
+# Years of two digits are those of a hundred years from here on, as in POSIX; another first year stands in the name.
+CENTURY, SINCE = 1969, " from "
 
 # What is left of typography, so that forms are few: accents, dashes, blanks of other kinds, a zone in parentheses.
 _PLAIN = (
@@ -140,7 +144,7 @@ def forms() -> dict[str, str]:
     """Every form of a time that is no mere count, by its name: the regular expression of its cells."""
     found: dict[str, str] = {}
     for day, pattern in _DAYS.items():
-        found |= {day + clock: _WEEKDAY + pattern + time for clock, time in {"": "", **_clocks(day)}.items()}
+        found |= {day + clock: pattern + time for clock, time in {"": "", **_clocks(day)}.items()}
     return found | _PERIODS | _NUMBERS
 
 
@@ -161,21 +165,29 @@ def _compiled() -> tuple[
         (day, re.compile(_WEEKDAY + pattern), [(clock, clocks[clock]) for clock in _clocks(day)])
         for day, pattern in _DAYS.items()
     ]
-    return days, {period: re.compile(pattern) for period, pattern in _PERIODS.items()}
+    return days, {
+        period: re.compile((_WEEKDAY if "SS" in period else "") + pattern) for period, pattern in _PERIODS.items()
+    }
 
 
-def named_form(name: str) -> str | None:
-    """The form of a name, written in large letters or small; None if there is none."""
+def named_form(date_format: str) -> tuple[str, int] | None:
+    """The form of a name, in large letters or small, and the first year of its years of two digits.
+
+    None if there is none.
+    """
+    name, _, since = date_format.casefold().partition(SINCE)
+    name, interval, _ = name.partition(INTERVAL)
     known = {form.casefold(): form for form in (*forms(), *EPOCHS, *SPREADSHEET)}
-    form, interval, _ = name.casefold().partition(INTERVAL)
-    return known[form] + interval if form in known else None
+    if name not in known or not re.fullmatch(r"(\d{4})?", since):
+        return None
+    return known[name] + interval, int(since or CENTURY)
 
 
-def pattern_of(form: str) -> str:
-    """The regular expression of a form, its parts as named groups."""
+def pattern_of(form: str, weekday: bool = False) -> str:
+    """The regular expression of a form, its parts as named groups; before it a weekday, if that is asked for."""
     start, interval, _ = form.partition(INTERVAL)
     end = f"(?:{'|'.join(_TO)}).+" if interval else ""
-    return f"^{forms()[start]}{end}$"
+    return f"^{_WEEKDAY * weekday}{forms()[start]}{end}$"
 
 
 def with_any_clock(form: str) -> str | None:
@@ -227,6 +239,11 @@ def _is_possible(parts: dict[str, str | None]) -> bool:
     return len(parts.get("y") or "00") == 2 and all(1 <= int(parts.get(name) or 1) <= most for name, most in _MOST)
 
 
+def is_iso(form: str) -> bool:
+    """Whether a form is that of ISO 8601, which can be meant in one way only."""
+    return form.startswith("YYYY-MM-DD") and INTERVAL not in form
+
+
 def is_period(form: str) -> bool:
     """Whether a form writes a month, a quarter or a week, not a day."""
     return form in _PERIODS
@@ -234,7 +251,7 @@ def is_period(form: str) -> bool:
 
 def is_day(form: str) -> bool:
     """Whether a form, or a format of ``strptime``, writes a day without a time of day."""
-    return not re.search(r"%[HIXcTfs]", form) if "%" in form else form.partition(" from ")[0] in _DAYS
+    return not re.search(r"%[HIXcTfs]", form) if "%" in form else form.partition(SINCE)[0] in _DAYS
 
 
 def spelled(form: str) -> str:
@@ -272,3 +289,16 @@ def infer_count(texts: list[str]) -> str | None:
     if low >= 1000 and high <= 2999:
         return "YYYY"
     return SPREADSHEET[0] if low >= 20_000 and high <= 80_000 else None
+
+
+def formats_like(text: str) -> list[str]:
+    """Formats of ``strptime`` that could read a cell: its first or last three numbers as a date, others as the time."""
+    parts = re.split(r"(\d+)", text.replace("%", "%%"))
+    n_numbers = len(parts) // 2
+    found = []
+    for begin, order in product(dict.fromkeys((0, n_numbers - 3)), ("Ymd", "dmY", "mdY", "ymd", "dmy", "mdy")):
+        clock = iter("HMSf"[: max(0, n_numbers - 3)])
+        codes = [order[i - begin] if 0 <= i - begin < 3 else next(clock, "f") for i in range(n_numbers)]
+        if 3 <= n_numbers <= 7:
+            found.append("".join(a + b for a, b in zip(parts[::2], [*(f"%{code}" for code in codes), ""], strict=True)))
+    return found

@@ -16,7 +16,7 @@ from forecast.tables.cadence import REGULAR, fullness
 from forecast.tables.calendar import Clock, dates, first_of_century, refuse_far
 from forecast.tables.monthnames import MONTHS
 from forecast.tables.table import Ints, Table, Times, as_text, is_timestamps
-from forecast.tables.timeforms import tidied
+from forecast.tables.timeforms import is_day, named_form, tidied
 from forecast.tables.times import Cells, TimeColumn, read_cells, sample
 
 # Between the forms of the columns of one time, such as YYYYMMDD + HHMM.
@@ -32,6 +32,7 @@ _CALENDAR = {
                     "weeknumber weeknum weekno tydzien mmwrweek epiweek period"),
     "q": ("q", 4, "quarter qtr q quartal trimestre trim kvartal kwartal kwartaal period"),
 }  # fmt: skip
+_CLOCKS = ("HH:MM", "HH", "HHMM", "HHMMSS", "mm")
 _PERIODS = (("MM", "DD"), ("DDD",), ("MM",), ("ww",), ("q",))
 
 # Words in the name of a column of the time of day; a number under one of the second kind may count anything.
@@ -199,6 +200,15 @@ def day_text(table: Table, name: str) -> pa.Array:
         pa.array(np.datetime_as_string(column, unit="D"))
         if is_timestamps(column)
         else pc.ascii_trim_whitespace(as_text(column))
+    )
+
+
+def are_codes(codes: list[str]) -> bool:
+    """Whether these are forms of the columns of one time: of a date or of parts of the calendar, then of the clock."""
+    first, *others = codes
+    is_date = is_day(first) if "%" in first else is_day((named_form(first) or ("", 0))[0])
+    return (first in _CALENDAR or is_date) and all(
+        code in _CLOCKS or (code in _CALENDAR and not is_date) for code in others
     )
 
 

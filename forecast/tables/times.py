@@ -15,7 +15,6 @@ from forecast.errors import DataError, quote, setting
 from forecast.tables import explain
 from forecast.tables.cadence import REGULAR, fullness
 from forecast.tables.calendar import (
-    CENTURY,
     SECOND,
     Clock,
     dates,
@@ -27,12 +26,17 @@ from forecast.tables.calendar import (
 from forecast.tables.monthnames import MONTHS, WEEKDAYS
 from forecast.tables.table import Bools, Column, Ints, Table, Times, as_text
 from forecast.tables.timeforms import (
+    CENTURY,
     EPOCHS,
     INTERVAL,
+    SINCE,
     SPREADSHEET,
+    form_of,
+    formats_like,
     infer_count,
     infer_form,
     is_day,
+    is_iso,
     named_form,
     orders_of,
     pattern_of,
@@ -46,7 +50,6 @@ _SAMPLE = 60
 _NUMERAL = r"^(?P<w>\d{1,19})(?:[.,](?P<f>\d*))?$"
 _FEWEST = 8  # day numbers of a spreadsheet that are taken for such by their cadence
 _EPOCHS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
-_SINCE = " from "  # another such year, in the name of a form
 
 # Minutes ahead of UTC of the zones that cells name.
 _ZONES = {"Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 60, "CET": 60, "MEZ": 60, "CEST": 120, "MESZ": 120}
@@ -140,14 +143,14 @@ def sample(column: Column) -> list[str]:
 
 
 def reads(texts: list[str], date_format: str) -> Bools:
-    """Which cells a format reads that the user named, [R]."""
+    """Which cells a format reads that the user named, [R]; the name of a form reads ISO 8601 as well."""
     if "%" in date_format:
         return ~np.isnat(strptime(texts, date_format))
-    form = named_form(date_format.partition(_SINCE)[0])
-    if form is None:
+    form, _ = named_form(date_format) or ("", CENTURY)
+    if not form:
         return np.zeros(len(texts), bool)
-    pattern = _NUMERAL if form in (*EPOCHS, *SPREADSHEET) else with_any_clock(form) or pattern_of(form)
-    return np.array([re.match(pattern, text) is not None for text in texts], bool)
+    pattern = _NUMERAL if form in (*EPOCHS, *SPREADSHEET) else with_any_clock(form) or pattern_of(form, weekday=True)
+    return np.array([re.match(pattern, text) is not None or is_iso(form_of(text) or "") for text in texts], bool)
 
 
 def read_cells(cells: Cells, date_format: str | None, clock: Clock | None = None) -> TimeColumn:
@@ -155,38 +158,48 @@ def read_cells(cells: Cells, date_format: str | None, clock: Clock | None = None
 
     Args:
         cells: R cells.
-        date_format: As in ``strptime``, or the name of a form; None infers it.
+        date_format: As in ``strptime``, or the name of a form, which reads ISO 8601 as well; None infers it.
         clock: The time of day of each, [R], where it stands elsewhere: what tells orders of day and month apart.
 
     Raises:
         DataError: If a cell is no such time, or no form or several fit.
     """
-    if date_format is not None:
-        return read_as(cells, date_format)
+    if date_format is not None and "%" in date_format:
+        return _by_strptime(cells, date_format)
+    named = named_form(date_format) if date_format is not None else None
+    if date_format is not None and named is None:
+        raise explain.unknown_format(cells.table, date_format)
     texts = sample(cells.text)
-    form = infer_form(texts) or infer_count(texts)
+    form = infer_form(texts)
+    if named and not (form and is_iso(form)):
+        return _read_named(cells, *named)
+    form = form or infer_count(texts)
     if form is None:
-        raise explain.unreadable_time(cells.table, cells.columns, texts)
+        raise explain.unreadable_time(cells.table, cells.columns, texts, formats_that_read(cells))
     return read_form(cells, form, clock)
 
 
-def read_as(cells: Cells, date_format: str) -> TimeColumn:
-    """The times of cells in a format that the user named: as in ``strptime``, or the name of a form.
-
-    Raises:
-        DataError: If there is no such format, or a cell is written otherwise.
-    """
-    if "%" in date_format:
-        return _by_strptime(cells, date_format)
-    name, _, since = date_format.rpartition(_SINCE) if _SINCE in date_format else (date_format, "", "")
-    form = named_form(name)
-    if form is None or (since and not re.fullmatch(r"\d{4}", since)):
-        raise explain.unknown_format(cells.table, date_format)
+def _read_named(cells: Cells, form: str, since: int) -> TimeColumn:
+    """The times of cells in the form that the user named."""
     if form in EPOCHS:
         return _epoch(cells, form)
     if form in SPREADSHEET:
         return _day_numbers(cells, form)
-    return _from_text(cells, _split(cells, form, asked=True), int(since) if since else CENTURY)
+    return _from_text(cells, _split(cells, form, asked=True), since)
+
+
+def formats_that_read(cells: Cells) -> list[str]:
+    """Formats of ``strptime`` that read every cell of a column which has no known form, the most regular first."""
+    texts = sample(cells.text)
+    found: dict[str, Times] = {}
+    for date_format in formats_like(texts[0] if texts else ""):
+        if not np.isnat(strptime(texts, date_format)).any():
+            times = strptime(cells.text.to_pylist(), date_format)
+            if not np.isnat(times).any() and not any(np.array_equal(times, other) for other in found.values()):
+                found[date_format] = times
+    full = {date_format: fullness(times) for date_format, times in found.items()}
+    best = max(full.values(), default=0)
+    return sorted((date_format for date_format in full if full[date_format] > best / 2), key=lambda f: -full[f])
 
 
 def read_form(cells: Cells, form: str, clock: Clock | None = None) -> TimeColumn:
@@ -229,6 +242,8 @@ def _split(cells: Cells, form: str, asked: bool = False) -> _Parts:
     """The parts of each cell; some may lack the time of day, which spreadsheets drop at midnight, or its seconds."""
     tidy = tidied(cells.text)
     found = pc.extract_regex(tidy, pattern_of(form))
+    if found.null_count:
+        found = pc.extract_regex(tidy, pattern_of(form, weekday=True))
     if not found.null_count:
         return _Parts(_fields(found), form)
     failed = int(np.flatnonzero(found.is_null().to_numpy(zero_copy_only=False))[0])
@@ -328,23 +343,13 @@ def _against_each_other(cells: Cells, parts: _Parts) -> DataError | None:
 
 def _undecided(cells: Cells, read: list[TimeColumn]) -> DataError:
     """The refusal of a column that several formats read, each as regular as the other."""
-    source = cells.table.source
-    formats = {
-        f"{found.form} ({np.datetime_as_string(found.times[0], 'D')}, {np.datetime_as_string(found.times[-1], 'D')})": (
-            spelled(found.form) if found.date_format in (None, found.form) else found.date_format
-        )
-        for found in read
-    }
-    (first, one), *others = formats.items()
-    return DataError(
-        f"{cells.at(0)}: day, month and year cannot be told apart; several orders fit every row."
-        if "YY" in read[0].form.replace("YYYY", "")
-        else f"{cells.at(0)}: day and month cannot be told apart; no number in the column is above 12.",
-        "\n".join(
-            [f"If it is {first}: {source.call(date_format=one)}"]
-            + [f"If it is {other}: {setting('date_format', spelt)}" for other, spelt in others]
-        ),
-    )
+    source, numbers = cells.table.source, "day, month and year" if "YYYY" not in read[0].form else "day and month"
+    lines = []
+    for found in read:
+        first, last = np.datetime_as_string(found.times[[0, -1]], "D")
+        date_format = spelled(found.form) if found.date_format in (None, found.form) else str(found.date_format)
+        lines.append(f"If it is {found.form}, {first} to {last}: {source.call(date_format=date_format)}")
+    return DataError(f"{cells.at(0)}: {numbers} cannot be told apart; every row fits several orders.", "\n".join(lines))
 
 
 def _numbers(text: pa.Array) -> Ints:
@@ -373,7 +378,7 @@ def _from_text(cells: Cells, split: _Parts, since: int | None = None) -> TimeCol
         since = first_of_century(parts["y"]) if since is None else since
         parts["Y"] = since + (parts["y"] - since) % 100
         notes = (f"Years of two digits are read as {parts['Y'].min()} to {parts['Y'].max()}.",)
-        date_format = form if since == CENTURY else f"{form}{_SINCE}{since}"
+        date_format = form if since == CENTURY else f"{form}{SINCE}{since}"
     if "b" in text:
         parts["m"] = _looked_up(text["b"], MONTHS)
         cells.refuse_where(parts["m"] == 0, "names no month")
@@ -410,16 +415,17 @@ def _looked_up(words: pa.Array, numbers: Mapping[str, int]) -> Ints:
 
 def _offsets(cells: Cells, zone: pa.Array, form: str) -> pa.Array:
     """Zones as offsets such as ``+01:00``: of names, those that mean one zone alone."""
-    named = pc.unique(zone).to_pylist()
-    offsets = {}
+    names = pc.dictionary_encode(zone)
+    named = names.dictionary.to_pylist()
+    offsets = []
     for name in named:
         minutes = _ZONES.get(name.upper())
         beside, shared, place = _SHARED.get(name, ("", 0, "Europe/London"))
         minutes = shared if minutes is None and beside in named else minutes
         if minutes is not None:
-            offsets[name] = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+            offsets.append(f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}")
         elif name[-1:].isdigit():
-            offsets[name] = re.sub("^(UTC|GMT)", "", name)
+            offsets.append(re.sub("^(UTC|GMT)", "", name))
         else:
             row = int(np.argmax(pc.equal(zone, name).to_numpy(zero_copy_only=False)))
             literal = spelled(form.removesuffix("±zone")) + f" {name}"
@@ -427,11 +433,7 @@ def _offsets(cells: Cells, zone: pa.Array, form: str) -> pa.Array:
                 f"{cells.at(row)}: {quote(name)} may mean several time zones.",
                 f"{cells.table.source.retry(date_format=literal, tz=place)} (name the zone of this clock)",
             )
-    return (
-        pa.array([offsets[name] for name in zone.to_pylist()])
-        if len(named) > 1
-        else pa.array(np.full(len(zone), offsets[named[0]]))
-    )
+    return pa.array(offsets).take(names.indices)
 
 
 def _from_zone(cells: Cells, local: TimeColumn, zone: pa.Array) -> TimeColumn:

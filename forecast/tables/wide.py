@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forecast.errors import quote
+from forecast.tables.monthnames import MONTHS
+from forecast.tables.notation import is_missing, parse_numbers
 from forecast.tables.table import Column, Table, as_text
 from forecast.tables.timeforms import form_of, infer_count, infer_form
 
@@ -23,7 +25,7 @@ def turned(table: Table) -> tuple[Table, str | None]:
     """A table of one row for each time of each series, and the column that names the series; others as they are."""
     dates = _dates(table)
     if not dates:
-        return table, None
+        return _turned_months(table), None
     others = [name for name in table.names if name not in dates]
     if any(_holds_times(table[name]) for name in others) or len(others) > len(dates):
         return table, None
@@ -53,6 +55,32 @@ def turned(table: Table) -> tuple[Table, str | None]:
     ), series_id
 
 
+def _turned_months(table: Table) -> Table:
+    """A table of years with a column for each month as one of a row for each month; another one as it is."""
+    months = {MONTHS[word]: name for name in table.names if (word := name.lower().strip(".")) in MONTHS}
+    others = [name for name in table.names if name not in months.values()]
+    if len(months) < 12:
+        return table
+    years = next((name for name in others if _are_years(table[name])), None)
+    if years is None:
+        return table
+    n_rows = len(table)
+    order = np.arange(n_rows * 12).reshape(12, n_rows).T.ravel()
+    cells = pa.concat_arrays([as_text(table[months[month]]) for month in range(1, 13)]).take(pa.array(order))
+    times = [f"{year.strip()}-{m:02d}" for year in as_text(table[years]).to_pylist() for m in range(1, 13)]
+    # The months of the last year that are still to come.
+    last = max((i for i, is_there in enumerate(~is_missing(cells)) if is_there), default=-1) + 1
+    told = f"Each row is a year, each column a month: {n_rows:,} rows become {last:,}."
+    lines = None if table.lines is None else np.repeat(np.asarray(table.lines), 12)[:last]
+    columns = (pa.array(times[:last]), cells.slice(0, last))
+    return replace(table, names=(_TIME, _VALUE), columns=columns, lines=lines, warnings=(*table.warnings, told))
+
+
+def _are_years(column: Column) -> bool:
+    texts = [text.strip() for text in as_text(column).to_pylist()]
+    return len(set(texts)) == len(texts) and infer_count(texts) == "YYYY"
+
+
 def _dates(table: Table) -> list[str]:
     """The names that are times of one form; none where they are too few."""
     named = [name for name in table.names if form_of(name)]
@@ -69,13 +97,12 @@ def _holds_times(column: Column) -> bool:
 
 
 def _series(table: Table, others: list[str]) -> tuple[str, pa.Array]:
-    """The column that names each row: the first that tells all apart, else all of text together, else the number."""
-    texts = {name: pc.utf8_trim_whitespace(as_text(table[name])) for name in others}
-    for name, cells in texts.items():
-        if pc.count_distinct(cells).as_py() == len(table) and "" not in cells.to_pylist():
-            return name, cells
-    rows = zip(*(cells.to_pylist() for name, cells in texts.items() if isinstance(table[name], pa.Array)), strict=True)
-    joined = ["/".join(filter(None, row)) for row in rows]
-    if len(set(joined)) < len(table):
-        joined = [str(number + 1) for number in range(len(table))]
-    return _SERIES, pa.array(joined)
+    """The column that names each row: one of words that tells all apart, all together, one of codes, or a count."""
+    cells = {name: pc.utf8_trim_whitespace(as_text(table[name])) for name in others}
+    words = {name: texts for name, texts in cells.items() if len(parse_numbers(texts).others)}
+    joined = ["/".join(filter(None, row)) for row in zip(*(texts.to_pylist() for texts in words.values()), strict=True)]
+    together = {_SERIES: pa.array(joined)} if words else {}
+    for name, texts in [*words.items(), *together.items(), *cells.items()]:
+        if pc.count_distinct(texts).as_py() == len(table) and not pc.any(pc.equal(texts, "")).as_py():
+            return name, texts
+    return _SERIES, pa.array([str(number + 1) for number in range(len(table))])

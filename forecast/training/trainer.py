@@ -77,7 +77,8 @@ class Fit:
         twin: keras.Model | None = None,
     ) -> None:
         rows = prepared.rows
-        self.network, self.config, self.windows, self.unit = network, config, windows, rows.unit
+        self.network, self.config, self.windows = network, config, windows
+        self.unit: str | None = rows.unit if rows.one_unit else None
         self.shape = shape_of(rows, windows.lookback, windows.horizon)
         self.order = window_order(windows, config, carries_state=twin is not None)
         self.steps_per_epoch = min(max(self.order.steps_per_pass, _SHORTEST_EPOCH), config.steps_per_epoch)

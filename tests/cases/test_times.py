@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from forecast.config import ReadOptions
+from forecast.errors import DataError
 from forecast.sources.from_table import read_panel
 
 
@@ -68,3 +69,23 @@ def test_day_numbers_are_read_where_asked(tmp_path: Path) -> None:
     panel = read_panel(path, ReadOptions(date_format="excel"))
     np.testing.assert_array_equal(panel.times, times.to_numpy().astype("datetime64[us]"))
     assert "excel" in "".join(read_panel(path).warnings)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_further_rows_are_read_like_the_first(case: object, tmp_path: Path) -> None:
+    frame, times, _ = case()  # type: ignore[operator]
+    panel = read_panel(frame.assign(value=np.arange(len(times)) / 7))
+    options = ReadOptions(**panel.read_options)
+    newest = read_panel(frame.assign(value=np.arange(len(times)) / 7)[-3:].reset_index(drop=True), options)
+    np.testing.assert_array_equal(newest.times, panel.times[-3:])
+
+
+def test_a_part_of_the_time_is_never_proposed_as_the_series(tmp_path: Path) -> None:
+    weeks = pd.date_range("2016-01-04", periods=100, freq="W-MON").repeat(3)
+    frame = pd.DataFrame({"date": weeks, "week": weeks.isocalendar().week.to_numpy(), "quarter": np.arange(300) % 3})
+    path = tmp_path / "table.csv"
+    frame.assign(value=np.arange(300) / 7).to_csv(path, index=False)
+    with pytest.raises(DataError) as caught:
+        read_panel(path, ReadOptions(time_column="date", date_format="%Y-%m-%d"))
+    assert "week" not in caught.value.advice
+    assert "quarter" not in caught.value.advice

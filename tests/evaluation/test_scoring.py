@@ -57,6 +57,9 @@ ScaledForecaster = Callable[[Ints], np.ndarray]
 
 SEASON, LOOKBACK, HORIZON = 4, 6, 3
 
+# The naive forecasts of series that are neither prices nor mostly zero.
+STANDING = ("persistence", "seasonal-naive", "drift", "mean")
+
 
 def make_panel(n_series: int = 2, n_rows: int = 90, seed: int = 0) -> Panel:
     """Hourly series with targets a and b and a covariate c; on different levels, so that a mix-up shows."""
@@ -77,6 +80,7 @@ def make_panel(n_series: int = 2, n_rows: int = 90, seed: int = 0) -> Panel:
 
 def make_ready(panel: Panel, **data: object) -> Prepared:
     chosen = {"target": ("a", "b"), "covariates": ("c",), "lookback": LOOKBACK, "horizon": HORIZON, "season": SEASON}
+    chosen |= {"validation": 0.1, "test": 0.2}
     config, _ = resolve(Settings().replace(data={**chosen, **data}), panel)
     return prepare(panel, config)
 
@@ -144,6 +148,8 @@ def test_scores_are_those_of_the_whole_arrays() -> None:
             for row in cutoffs
         ]
     )
+    learned = np.stack([values[90 * s : 90 * s + 63].mean(axis=0) for s in range(2)])
+    forecasts["mean"] = np.repeat(learned[series][:, None], HORIZON, axis=1)
     apart = [[values[90 * s + t] - values[90 * s + t - SEASON] for t in range(SEASON, 63)] for s in range(2)]
     yardstick = np.abs(apart).mean(axis=1)  # of each series and target, over its 63 training rows
     squared = np.square(apart).mean(axis=1)
@@ -181,7 +187,7 @@ def test_scores_are_those_of_the_whole_arrays() -> None:
         assert metrics["skill"][name] == pytest.approx(expected, rel=1e-12)
     assert metrics["skill_of"] == "MASE"
     assert "(MASE " in metrics["verdict"]
-    assert set(metrics["skill"]) == set(metrics["p_value"]) == {"rnn", "persistence", "seasonal-naive", "drift"}
+    assert set(metrics["skill"]) == set(metrics["p_value"]) == set(forecasts) - {"lstm"}
     for number in range(2):
         for target, column in enumerate("ab"):
             of_one = {"mae": yardstick[number, target], "rmse": squared[number, target] ** 0.5}
@@ -204,11 +210,22 @@ def test_origins_at_the_same_time_count_once_in_the_test_of_luck() -> None:
     assert metrics["p_value"]["rnn"] == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("minutes", [1, 2, 30, 59])
+def test_series_that_tick_at_other_minutes_of_the_hour_share_their_origins(minutes: int) -> None:
+    aligned = make_panel()
+    times = aligned.times.copy()
+    times[90:] += np.timedelta64(minutes, "m")
+    shifted = score(make_ready(replace(aligned, times=times))).metrics
+    together = score(make_ready(aligned)).metrics
+    for figure in ("p_value", "skill_interval", "p_by_step"):
+        assert shifted[figure]["rnn"] == pytest.approx(together[figure]["rnn"])
+
+
 @pytest.mark.usefixtures("any_chunk")
 def test_the_long_table_says_what_was_forecast_of_what_from_where() -> None:
     ready = make_ready(make_panel())
     frame = score(ready).forecasts
-    assert list(frame) == ["unique_id", "ds", "cutoff", "y", "lstm", "rnn", "persistence", "seasonal-naive", "drift"]
+    assert list(frame) == ["unique_id", "ds", "cutoff", "y", "lstm", "rnn", *STANDING]
     assert len(frame) == 32 * HORIZON * 2
     assert frame.equals(frame.sort_values(["unique_id", "cutoff", "ds"], kind="stable", ignore_index=True))
     truth = {
@@ -305,6 +322,7 @@ def test_perfect_references_give_null_and_a_reason() -> None:
         "persistence": None,
         "seasonal-naive": None,
         "drift": None,
+        "mean": None,
     }
     still = metrics["models"]["persistence"]
     assert still == {"mae": 0, "rmse": 0, "mase": None, "rmsse": None, "smape": 0, "wape": 0, "bias": 0} | {
@@ -349,7 +367,7 @@ def test_few_origins_leave_the_p_value_open() -> None:
     assert isinstance(score(ready).metrics["p_value"]["rnn"], float)
     ready = make_ready(make_panel(n_series=1, n_rows=45), target=("a",))  # 9 rows, 7 windows
     metrics = score(ready).metrics
-    assert metrics["p_value"] == {"rnn": None, "persistence": None, "seasonal-naive": None, "drift": None}
+    assert metrics["p_value"] == dict.fromkeys(("rnn", *STANDING))
     assert metrics["reasons"]["p_value.rnn"] == "fewer than eight origins"
     assert "too few windows to test" in metrics["verdict"]
 
@@ -422,7 +440,7 @@ def test_intervals_are_scored_as_the_flat_metrics_score_them() -> None:
     assert found["wql"] == pytest.approx(weighted_quantile_loss(y_true, deciles, tenths))
     frame = evaluation.forecasts
     ends = [f"lstm-{end}-{level}" for level in (80, 95) for end in ("lo", "hi")]
-    assert list(frame)[4:] == ["lstm", "persistence", "seasonal-naive", "drift", *ends]
+    assert list(frame)[4:] == ["lstm", *STANDING, *ends]
     assert ((frame["lstm-lo-95"] <= frame["lstm-lo-80"]) & (frame["lstm-lo-80"] <= frame["lstm"])).all()
 
 
@@ -445,9 +463,9 @@ def test_chunks_change_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_span_of_few_windows_gives_no_interval() -> None:
-    ready = make_ready(make_panel(n_series=1, n_rows=60), target=("a",))
+    ready = make_ready(make_panel(n_series=1, n_rows=50), target=("a",))
     models = models_in_units(ready, {"lstm": guesses(ready, 1)})
-    assert len(ready.validation) < 10
+    assert len(ready.validation) == 3
     assert calibrate_intervals(ready.rows, ready.validation, models, SEASON, ready.config) is None
     none = ready.config.replace(intervals={"levels": "none"})
     wide = make_ready(make_panel(n_rows=300))
@@ -522,7 +540,12 @@ def test_a_line_that_falls_below_zero_does_not_break_logarithms() -> None:
 
 @pytest.mark.parametrize(
     ("n_windows", "said"),
-    [(9, "no intervals: the validation span has 9 windows"), (20, "too few for intervals of 95%"), (39, None)],
+    [
+        (3, "no intervals: the validation span has 3 windows"),
+        (9, "of 9 errors, which holds 80% at best"),
+        (20, "too few for intervals of 95%"),
+        (39, None),
+    ],
 )
 def test_intervals_of_few_windows_are_told(n_windows: int, said: str | None) -> None:
     warnings = calibration_warnings(plain_config(), n_windows)

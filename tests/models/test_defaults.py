@@ -100,6 +100,8 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
         "lookback": 56,
         "horizon": 7,
         "season": 7,
+        "validation": 0.1,
+        "test": 0.2,
         "transform": "none",
         "limits": (),
         "circular": (),
@@ -197,14 +199,15 @@ def test_no_note_on_returns_where_the_user_chose_otherwise(choice: dict[str, str
 
 
 def test_covariates_that_say_nothing_are_left_out() -> None:
-    panel = panel_of(100, columns=("y", "constant", "sparse", "full", "empty"))
+    panel = panel_of(1000, columns=("y", "constant", "sparse", "full", "empty"))
     panel.values[:, 1] = 5
-    panel.values[:8, 2] = np.nan  # of the 70 training rows 89 % are there
-    panel.values[:7, 3] = np.nan  # 90 % are there
-    panel.values[70:, 3] = np.nan  # what comes after them is not looked at
+    panel.values[:71, 2] = np.nan  # of the 700 training rows 89.9 % are there
+    panel.values[:70, 3] = np.nan  # 90 % are there
     panel.values[:, 4] = np.nan
     resolved, _ = resolve(configure(), panel)
     assert resolved.data.covariates == ("full",)
+    panel.values[700:, 3] = np.nan  # no forecast can be made from the last rows
+    assert resolve(configure(), panel)[0].data.covariates == ()
 
 
 def test_a_target_is_no_covariate() -> None:

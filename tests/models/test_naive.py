@@ -13,9 +13,10 @@ from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, arrange, encode
 from forecast.data.scaling import fit_scaler
 from forecast.data.windows import Windows, index_windows
-from forecast.models.naive import naive_forecasts
+from forecast.models.naive import count_seasons, naive_forecasts
 
 LOOKBACK, HORIZON = 4, 5
+DAY = np.timedelta64(1, "D")
 
 
 def rows_of(values: np.ndarray, days: np.ndarray | None = None, sizes: tuple[int, ...] = ()) -> Rows:
@@ -37,21 +38,23 @@ def windows_of(rows: Rows) -> Windows:
 
 def seasonal_by_loop(rows: Rows, cutoff: int, season: int) -> list[list[float]]:
     """The newest value of the same phase that is known at the cut-off; the last value where there is none."""
-    stretch, filled = rows.panel.stretches(), rows.filled_at(np.arange(rows.panel.n_rows))
+    filled, series = rows.filled_at(np.arange(rows.panel.n_rows)), rows.series
+    own = {day: row for row, day in enumerate(rows.panel.times) if series[row] == series[cutoff]}
     forecast = []
     for step in range(1, HORIZON + 1):
-        source = cutoff + step
-        while source > cutoff:
-            source -= season
-        known = source >= 0 and stretch[source] == stretch[cutoff] and not np.isnan(filled[source]).any()
-        forecast.append(filled[source if known else cutoff].tolist())
+        day = rows.panel.times[cutoff] + step * DAY
+        while day > rows.panel.times[cutoff] or (
+            day >= min(own) and (day not in own or np.isnan(filled[own[day]]).any())
+        ):
+            day -= season * DAY
+        forecast.append(filled[own.get(day, cutoff)].tolist())
     return forecast
 
 
 def test_a_series_by_hand() -> None:
     rows = rows_of(np.array([[3.0], [1.0], [4.0], [9.0], [5.0], [2.0], [6.0], [8.0], [7.0]]))
     forecasts = naive_forecasts(rows, windows_of(rows), slice(None), season=3)
-    assert tuple(forecasts) == ("persistence", "seasonal-naive", "drift")
+    assert tuple(forecasts) == ("persistence", "seasonal-naive", "drift")  # rows without normals
     # Seen: 3 1 4 9. The season of three steps repeats 1 4 9; the drift rises by (9 - 3) / 3 = 2 a step.
     assert forecasts["persistence"].tolist() == [[[9], [9], [9], [9], [9]]]
     assert forecasts["seasonal-naive"].tolist() == [[[1], [4], [9], [1], [4]]]
@@ -84,14 +87,26 @@ def test_a_season_longer_than_the_lookback_reaches_back_behind_it() -> None:
     assert seasonal[10, :, 0].tolist() == [7, 8, 9, 10, 11]  # rows 14 … 18, a week before
 
 
-def test_a_missing_source_is_replaced_by_the_last_value() -> None:
+def test_a_missing_source_is_replaced_by_that_of_an_earlier_season() -> None:
     values = np.arange(30.0)[:, None]
     values[2:10] = np.nan  # six are filled forward, rows 8 and 9 stay missing
     rows = rows_of(values)
     windows = windows_of(rows)
     place = int(np.flatnonzero(windows.cutoffs == 14)[0])
     seasonal = naive_forecasts(rows, windows, slice(None), season=6)["seasonal-naive"]
-    assert seasonal[place, :, 0].tolist() == [14, 10, 11, 12, 13]
+    assert seasonal[place, :, 0].tolist() == [1, 10, 11, 12, 13]  # row 9 is missing, row 3 carries row 1 forward
+    assert count_seasons(rows, windows, slice(place, place + 1), 6) == (1, 0)
+
+
+def test_a_gap_in_the_season_does_not_make_it_the_last_value() -> None:
+    days = np.delete(np.arange(40), [25, 26])  # absent rows
+    rows = rows_of(days[:, None].astype(float), days)
+    windows = windows_of(rows)
+    place = int(np.flatnonzero(rows.panel.times[windows.cutoffs] == rows.panel.times[0] + 31 * DAY)[0])
+    seasonal = naive_forecasts(rows, windows, slice(None), season=7)["seasonal-naive"]
+    # A week before the 32nd and 33rd day no row is there, two weeks before there is one; the others are a week old.
+    assert seasonal[place, :, 0].tolist() == [18, 19, 27, 28, 29]
+    assert count_seasons(rows, windows, slice(place, place + 1), 7) == (2, 0)
 
 
 def test_picked_windows_are_those_of_the_whole() -> None:

@@ -108,3 +108,13 @@ def test_holes_make_no_pattern_of_noise() -> None:
         found = residuals_of(frame[rng.random(len(frame)) < 0.6], "lstm", 1, Clock("h"), season=12)
         flagged.append(found.outside / len(found.lags))
     assert np.mean(flagged) < 0.08
+
+
+def test_the_hour_that_stands_twice_on_the_wall_is_two_steps() -> None:
+    times = pd.date_range("2022-10-29", periods=72, freq="h", tz="Europe/Berlin")
+    rows = pd.DataFrame({"ds": times, "y": np.arange(72.0) % 24, "lstm": 12.0})
+    residuals = residuals_of(rows, "lstm", 1, Clock("h", "Europe/Berlin"), 24)
+    assert residuals.lags[:3] == [1, 2, 3]
+    assert residuals.autocorrelation[residuals.lags.index(12)] < 0
+    hours = residuals.times[26:30].astype("datetime64[h]").astype(str).tolist()
+    assert hours == ["2022-10-30T02", "2022-10-30T02", "2022-10-30T03", "2022-10-30T04"]

@@ -235,7 +235,7 @@ def test_forecast_table_has_the_model_its_intervals_and_the_others() -> None:
 @pytest.mark.usefixtures("undrawn")
 def test_a_run_without_a_newest_forecast_says_so(results: RunResults) -> None:
     page = Parsed(report_page(replace(results, forecast=results.forecast.iloc[:0])))
-    assert "The rows end in a gap, so no forecast follows them." in page.text
+    assert "There is none." in page.text
 
 
 def test_holes_are_absent_rows_and_missing_values() -> None:

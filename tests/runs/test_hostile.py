@@ -303,6 +303,10 @@ HARMS: dict[str, tuple[Harm, str]] = {
     ),
     "calibration-infinite": (arrays("calibration.npz", lambda held: held["rnn/usual"].fill(np.inf)), "not finite"),
     "calibration-cut": (arrays("calibration.npz", lambda held: held.pop("lstm/start")), "incomplete"),
+    # ranges.npz
+    "ranges-huge": (put("ranges.npz", archive(("least.npy", npy(HUGE)))), "ranges.npz is damaged"),
+    "ranges-infinite": (arrays("ranges.npz", lambda held: held["most"].fill(np.inf)), "not finite"),
+    "ranges-cut": (arrays("ranges.npz", lambda held: held.pop("median")), "does not hold 'median'"),
     # metrics.json, and the tables
     "metrics-nan": (swap("metrics.json", '"n_windows": ', '"more": NaN, "n_windows": '), "it has NaN"),
     "metrics-of-words": (swap("metrics.json", '"n_windows": ', '"n_windows": "x", "m": '), "n_windows: Input"),
@@ -330,7 +334,15 @@ def read_all(folder: Path) -> None:
     run = open_run(folder)
     for read in (run.weights("model"), run.weights("baseline"), intervals_of(run, "start"), intervals_of(run, "end")):
         assert read
-    for read in (run.scaler, run.metrics, run.forecast, run.test_forecasts, run.history, run.history_of("baseline")):
+    for read in (
+        run.scaler,
+        run.ranges,
+        run.metrics,
+        run.forecast,
+        run.test_forecasts,
+        run.history,
+        run.history_of("baseline"),
+    ):
         assert read is not None
     predict_and_draw(run)
 

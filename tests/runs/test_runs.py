@@ -27,6 +27,7 @@ READERS: dict[str, Callable[[Run], object]] = {
     "weights.npz": lambda run: run.weights("model"),
     "baseline/weights.npz": lambda run: run.weights("baseline"),
     "history.csv": lambda run: run.history,
+    "ranges.npz": lambda run: run.ranges,
     "forecast.csv": lambda run: run.forecast,
     "test_forecasts.csv": lambda run: run.test_forecasts,
 }
@@ -71,7 +72,7 @@ def test_an_opened_run_is_the_run_that_was_written(trained: Run) -> None:
     assert opened.name == "months"
     assert opened.forecast_weights == "model"
     assert [path.name[:2] for path in opened.plots] == ["1-", "2-", "3-", "4-", "5-"]
-    assert opened.metrics["models"].keys() == {"lstm", "rnn", "persistence", "seasonal-naive", "drift"}
+    assert opened.metrics["models"].keys() == {"lstm", "rnn", "persistence", "seasonal-naive", "drift", "mean"}
     assert list(opened.history) == [
         "epoch",
         "steps",

@@ -14,6 +14,8 @@ PLAIN = {
     "limits": (),
     "circular": (),
     "channels": "joint",
+    "validation": 0.1,
+    "test": 0.2,
     "normalise": "none",
     "segment": 1,
     "batch_size": 16,

@@ -65,7 +65,7 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
         ["10,000", "2,000", "--columns c0,c1,c2"],
     ),
     "blanks between fields": (table(sep=" "), ["no comma", "'time v'", "--delimiter space"]),
-    "no time": ("a,b\n1.5,2\n2.5,3\n", ["no column that is a time", "'a': '1.5', '2.5'", "--time-column NAME"]),
+    "no time": ("a,b\n1.5,2\n2.5,3\n", ["no column that is a time", "'a': '1.5', '2.5'", "--freq step"]),
     "mixed formats": (with_line(9, "08.01.2020,1"), ["line 9", "'08.01.2020'", "DD.MM.YYYY", "mixed formats"]),
     "day or month": (
         table(11, form="%d.%m.%Y", start="2009-02-01"),

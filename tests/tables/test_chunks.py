@@ -90,6 +90,8 @@ TEXTS = {
     .to_csv(index=False),
     "a second kind of date": frame(day=["2020-01-01"] * 200 + ["x"] * 200).to_csv(index=False),
     "stacked without a name": stacked().rename(columns={"unique_id": "place"}).to_csv(index=False),
+    "weeks": frame(ds=pd.date_range("2000-01-03", periods=400, freq="7D").strftime("%GW%V")).to_csv(index=False),
+    "intervals": frame(ds=[f"{t:%Y-%m-%d %H:%M} - {t:%Y-%m-%d %H}:59" for t in HOURS]).to_csv(index=False),
     "words": frame(sky=["clear, calm", "fog"] * 200).to_csv(index=False),
 }  # fmt: skip
 
@@ -125,7 +127,13 @@ def changed(row: int, **cells: object) -> pd.DataFrame:
     return table
 
 
+MONTHS = pd.date_range("1960-01-01", periods=400, freq="MS")
+
 UNLIKE = {
+    "years of two digits": frame(ds=MONTHS.strftime("%m/%d/%y")).to_csv(index=False),
+    "quarters or months": frame(ds=[f"{1 + row % 4}-{1900 + row // 4}" for row in range(400)]).to_csv(index=False),
+    "day numbers": frame(ds=range(40_000, 40_400)).rename(columns={"ds": "date"}).to_csv(index=False),
+    "midnights left out": frame(ds=[f"{t:%Y-%m-%d %H:%M}".removesuffix(" 00:00") for t in HOURS]).to_csv(index=False),
     "a row counter": frame(No=range(1, 401)).to_csv(index=False),
     "a blank line": frame().to_csv(index=False).replace("\n2020-01-09", "\n\n2020-01-09", 1),
     "an empty row": frame().to_csv(index=False).replace("\n2020-01-09", "\n,,\n2020-01-09", 1),

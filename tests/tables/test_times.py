@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from forecast.errors import DataError
-from forecast.tables.find_times import find_times
+from forecast.tables.find_times import find_steps, find_times
 from forecast.tables.input import Input
 from forecast.tables.table import Table
 
@@ -285,7 +285,7 @@ def test_what_is_no_time_is_refused(columns: Cells, said: str) -> None:
     assert said in refusal(columns)
 
 
-@pytest.mark.parametrize("date_format", ["YYYY-XX", "excel + HH", "DD.MM.YYYY from 19", "", "YYYY + ww + HH"])
+@pytest.mark.parametrize("date_format", ["YYYY-XX", "excel + HM", "DD.MM.YYYY from 19", "", "YYYY + wk"])
 def test_a_format_that_is_none_is_refused(date_format: str) -> None:
     assert "date_format" in refusal({"time": HOURS.strftime("%Y-%m-%d %H:%M")}, date_format)
 
@@ -299,3 +299,48 @@ def test_day_numbers_since_1904_are_read_where_asked() -> None:
     columns: Cells = {"Date": [int((t - pd.Timestamp("1904-01-01")).days) for t in DAYS]}
     found = find_times(table(columns), None, "excel-1904")
     np.testing.assert_array_equal(found.times, DAYS.to_numpy().astype("datetime64[us]"))
+
+
+@pytest.mark.parametrize(
+    ("cells", "date_format"),
+    [
+        (DAYS.strftime("%Y年%m月%d日"), "%Y年%m月%d日"),
+        (HOURS.strftime("%H:%M %Y_%m_%d"), "%H:%M %Y_%m_%d"),
+        (DAYS.strftime("%d_%m_%Y"), "%d_%m_%Y"),
+        (DAYS.strftime("day %m|%d|%y"), "day %m|%d|%y"),
+    ],
+)
+def test_a_form_that_is_not_known_is_asked_for_with_the_format_that_reads_it(cells: object, date_format: str) -> None:
+    assert f"time_column='when', date_format={date_format!r}" in refusal({"when": cells})
+    assert len(find_times(table({"when": cells}), "when", date_format).times) == 60
+
+
+def test_a_named_form_reads_rows_of_iso_8601_too() -> None:
+    iso: Cells = {"ds": HOURS.strftime("%Y-%m-%dT%H:%M:%S")}
+    for date_format in ("MM/DD/YY", "YYYYMMDD + HHMM", "excel", "YYYY + ww"):
+        np.testing.assert_array_equal(find_times(table(iso), None, date_format).times, HOURS.to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("columns", "series_id", "steps"),
+    [
+        ({}, None, range(60)),
+        ({"t": range(60)}, None, range(60)),
+        ({"ds": range(5, 65)}, None, range(5, 65)),
+        ({"time": [f"{row}.0" for row in range(60)]}, None, range(60)),
+        ({"time": [1, 1] * 30}, None, range(60)),
+        ({"id": ["a"] * 20 + ["b"] * 40}, "id", [*range(20), *range(40)]),
+        ({"id": ["a"] * 20 + ["b"] * 40, "ds": [*range(1, 21), *range(1, 41)]}, "id", [*range(1, 21), *range(1, 41)]),
+    ],
+)
+def test_rows_without_times_are_numbered_in_each_series(columns: Cells, series_id: str | None, steps: object) -> None:
+    rows = columns or {"w": np.arange(60) / 7}
+    found = find_steps(table(rows), None, None, series_id)
+    np.testing.assert_array_equal(found.times.astype(np.int64), list(steps))  # type: ignore[call-overload]
+
+
+def test_rows_on_a_clock_of_steps_keep_the_order_of_their_times() -> None:
+    found = find_steps(table({"date": DAYS.strftime("%m/%d/%y")}), None, None, None)
+    np.testing.assert_array_equal(found.times, DAYS.to_numpy())
+    with pytest.raises(DataError):
+        find_steps(table({"date": ["x"] * 60}), "date", None, None)

@@ -220,7 +220,9 @@ def _backtest_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progre
         for model in fitted.values():
             values = model.forecast(prepared.rows, starts)
             forecasts.setdefault(model.name, np.empty((len(windows), *values.shape[1:])))[span.window_numbers] = values
-        if number == 1:  # from then on, adaptive intervals follow the errors by themselves
+        if number == 1:
+            rows = replace(rows, normals=prepared.rows.normals)
+            # From then on, adaptive intervals follow the errors by themselves.
             scored = {model.name: model.over(prepared.rows) for model in fitted.values()}
             intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, season, plan.config)
         fits.append(_summary_of_fit(span, fitted, panel.clock))

@@ -13,6 +13,7 @@ import pandas as pd
 
 from forecast.commands.compare.classical import References, classical_references
 from forecast.commands.compare.leaderboard import (
+    COMPARISONS,
     best_network,
     classical_verdict,
     in_order,
@@ -26,7 +27,7 @@ from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, prepare
-from forecast.data.windows import Forecaster, Ints, Windows, origins_of, precomputed
+from forecast.data.windows import Forecaster, Ints, Windows, count_apart, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import naive_errors, score_models
@@ -221,7 +222,7 @@ class _Training:
 
     def scores(self, name: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
         """The network's own scores among these metrics."""
-        comparisons = {key: metrics[key] for key in ("skill", "p_value")}
+        comparisons = {key: metrics[key] for key in COMPARISONS}
         return self.about | scores_of(name, metrics, self.validation) | comparisons
 
 
@@ -298,13 +299,15 @@ def _summarise(
     boards = [(len(benchmark.test), lines)]
     classical: dict[str, Any] | None = None
     if references is not None:
+        n_apart = count_apart(benchmark.rows.panel, references.windows)
         n_windows, all_lines = len(references.windows), _classical_lines(benchmark, trainings, references, naive)
         classical = {
             "n_windows": n_windows,
             "failed": dict(references.failed),
             "left_out": list(references.left_out),
             "models": all_lines,
-            "verdict": classical_verdict(all_lines, chosen, measure, n_windows),
+            "n_apart": n_apart,
+            "verdict": classical_verdict(all_lines, chosen, measure, n_windows, n_apart),
         }
         boards.append((n_windows, all_lines))
     origins = origins_of(benchmark.rows.panel, benchmark.test)
@@ -343,7 +346,7 @@ def _classical_lines(
         lines[name] = leaderboard_line("network", by_seed)
     for name, model in references.models.items():
         metrics = benchmark.scores(references.windows, {name: model})
-        comparisons = {key: metrics[key] for key in ("skill", "p_value")}
+        comparisons = {key: metrics[key] for key in COMPARISONS}
         scores = scores_of(name, metrics) | {"seconds": round(references.seconds[name], 2)} | comparisons
         lines[name] = leaderboard_line("classical", [scores])
     validation = trainings["rnn"][0].validation

@@ -11,6 +11,9 @@ import pandas as pd
 from forecast.evaluation.metrics import METRICS, Metric
 from forecast.evaluation.verdict import significant_sign
 
+# The figures in which a network is compared with references, in metrics.json.
+COMPARISONS = ("skill", "skill_interval", "p_value")
+
 Kind = Literal["network", "classical", "naive"]
 
 # What a line states as a mean over the seeds, without a spread.
@@ -93,12 +96,14 @@ def verdict(lines: Mapping[str, dict[str, Any]], measure: str, unit: str, n_wind
         sentence = f"No network has a lower validation {measure} than {best}; the best of them is {chosen}."
     error = with_spread(line[measure.lower()], line[f"{measure.lower()}_spread"])
     in_unit = f" {unit}" if unit and measure == "MAE" else ""
-    gains = _gains(line, line["skill"])
+    gains = _gains(line, line["skill"], f"{n_windows:,} windows")
     than = f": {gains}" if gains else ""
     return f"{sentence} On {n_windows:,} test windows its {measure} is {error}{in_unit}{than}."
 
 
-def classical_verdict(lines: Mapping[str, Mapping[str, Any]], chosen: str, measure: str, n_windows: int) -> str:
+def classical_verdict(
+    lines: Mapping[str, Mapping[str, Any]], chosen: str, measure: str, n_windows: int, n_apart: int
+) -> str:
     """How the chosen network compares with classical forecasts on their windows, in a sentence.
 
     Args:
@@ -106,9 +111,10 @@ def classical_verdict(lines: Mapping[str, Mapping[str, Any]], chosen: str, measu
         chosen: The network.
         measure: MAE or MASE, by which skill is measured.
         n_windows: How many windows these are.
+        n_apart: How many of their origins lie so far apart that their outcomes do not overlap.
     """
     references = [name for name, line in lines.items() if line["kind"] == "classical"]
-    gains = _gains(lines[chosen], references)
+    gains = _gains(lines[chosen], references, f"{n_windows:,} windows, {n_apart:,} of them without overlap,")
     return f"On the {n_windows:,} windows of the classical references its {measure} is {gains}." if gains else ""
 
 
@@ -138,18 +144,28 @@ def with_spread(mean: float | None, spread: float | None) -> str:
     return text if spread is None else f"{text} ± {spread:.2g}"
 
 
-def _gains(line: Mapping[str, Any], references: Iterable[str]) -> str:
+def _gains(line: Mapping[str, Any], references: Iterable[str], windows: str) -> str:
     shares = {name: line["skill"][name] for name in references}
-    return ", ".join(_gain(name, share, line["by_seed"]) for name, share in shares.items() if share is not None)
+    gains = [_gain(name, share, line["by_seed"], windows) for name, share in shares.items() if share is not None]
+    return ", ".join(gains)
 
 
-def _gain(reference: str, share: float, by_seed: Sequence[Mapping[str, Any]]) -> str:
-    """A skill in words, and with how many of the seeds it is significant."""
+def _gain(reference: str, share: float, by_seed: Sequence[Mapping[str, Any]], windows: str) -> str:
+    """A skill in words, and with how many of the seeds it is significant; if with none, what the windows could show."""
     sign = 1 if share > 0 else -1
     count = sum(significant_sign(reference, scores["skill"], scores["p_value"]) == sign for scores in by_seed)
-    significant = "significant" if count else "not significant"
-    if len(by_seed) > 1:
+    if not count:
+        ends = [(scores.get("skill_interval") or {}).get(reference) for scores in by_seed]
+        reach = [(high - low) / 2 for low, high in filter(None, ends)]
+        significant = "not significant"
+        if reach:
+            significant += f": {windows} show only differences of about {statistics.fmean(reach):.0%} or more"
+        elif all(scores["p_value"][reference] is None for scores in by_seed):
+            significant = f"not tested: {windows} are too few"
+    elif len(by_seed) > 1:
         significant = f"significant with {count} of {len(by_seed)} seeds"
+    else:
+        significant = "significant"
     return f"{abs(share):.1%} {'lower' if share > 0 else 'higher'} than {reference}'s ({significant})"
 
 

@@ -11,8 +11,10 @@ import pandas as pd
 from forecast.commands.console import say
 from forecast.commands.tables import TERMINAL, print_table
 from forecast.data.clock import STEP
+from forecast.data.newest import why_no_forecast
 from forecast.errors import DataError, RunError, phrase, setting
 from forecast.model import forecasters, load_models, newest_paths
+from forecast.models.catalogue import network_configs
 from forecast.plots.style import Labels, with_unit
 from forecast.plots.tables import MOST_SERIES, MOST_STEPS, forecast_table
 from forecast.progress import NullProgress, Progress
@@ -36,18 +38,20 @@ def predict(
 
     Raises:
         DataError: If the new rows do not fit the run.
+        RunError: If its weights are damaged or missing.
     """
     progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
     if source is not None:
         request = request_forecast(run, source, progress)
         return request.forecast(load_models(run, run.forecast_weights))
+    for network in network_configs(run.config):  # a table of networks that are no more would be trusted all the same
+        run.weights(run.forecast_weights if network == "model" else network)
     forecast = run.forecast
     if forecast.empty:
-        known = run.config.data.known
-        lacking = f" or do not hold {', '.join(map(repr, known))} for the steps ahead" if known else ""
+        why = why_no_forecast(run.data.get("warnings", ()))
         raise DataError(
-            f"The rows that {run.name} was trained on end in a gap{lacking}, so no forecast follows them.",
+            f"No forecast follows the rows that {run.name} was trained on. {why}".rstrip(),
             f"Give newer rows: {phrase(f'forecast predict {run.name} FILE', f'forecast.predict({run.name!r}, rows)')}",
         )
     return forecast

@@ -49,6 +49,13 @@ class RequestReader:
         if len(series_ids) > 1:
             columns[self.series] = Required[Annotated[str, Field(description=f"Series, such as {series_ids[0]!r}.")]]
         columns |= dict.fromkeys(run.data["columns"], FiniteFloat | None)
+        for notation in read.notation:
+            if notation.truth and notation.column in columns:
+                columns[notation.column] = bool | FiniteFloat | None
+            elif notation.words:
+                word = Annotated[str, Field(description=f"One of {', '.join(map(repr, notation.words))}.")]
+                columns = {name: kind for name, kind in columns.items() if name not in notation.indicators("")}
+                columns[notation.column] = word | None
         row = with_config(_STRICT)(TypedDict("Row", columns, total=False))  # type: ignore[operator]
         rows = Annotated[list[row], Field(min_length=1, max_length=self.max_rows), FailFast()]  # type: ignore[valid-type]
         request = with_config(_STRICT)(TypedDict("Request", {"rows": rows}))  # type: ignore[operator]

@@ -23,12 +23,14 @@ from forecast.model import Model, forecasters, load_models, newest_forecast
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
-from forecast.runs.rows import read_like
+from forecast.runs.rows import far_rows, read_like, read_options, refuse_no_numbers
 from forecast.runs.run import Run
 from forecast.sources.from_table import dialect_of
 from forecast.sources.infer_clock import snap
+from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.quality import mask_sentinels
 from forecast.sources.read import Source
+from forecast.sources.spikes import REACH
 from forecast.tables.input import Input
 from forecast.tables.lines import LineReader, lines_of
 from forecast.tables.zone_rules import HOUR
@@ -48,7 +50,8 @@ class Stream:
         runs_dir: Where runs live.
 
     ``refused`` says why the last row got no forecast, one sentence for each series of the window; ``passed_over``
-    counts the rows that were there already.
+    counts the rows that were there already. ``warnings`` say where the recent rows have come to lie far from those of
+    the training; each once, until they no longer do.
 
     Raises:
         RunError: If the file is damaged, or belongs to another training.
@@ -62,21 +65,26 @@ class Stream:
         self.series_ids: tuple[str, ...] = tuple(self.run.data["series_ids"])
         self.carries_states = network.stateful and network.segment == 1 and network.normalise == "none"
         self.refused: tuple[str, ...] = ()
+        self.warnings: tuple[str, ...] = ()
         self.passed_over = 0
+        self._options = read_options(self.run)
         self._scaler, self._intervals = self.run.scaler, intervals_of(self.run, "end")
         self._most_rows = max(data.lookback, data.season) + data.longest_fill + (data.horizon if data.known else 0)
         self._recent: dict[str, RecentRows] = {}
+        if self._options.spikes == "missing":
+            self._most_rows += REACH + 1  # by which the others are judged
         self._pushed: set[str] = set()  # the series that got a row after the history
+        self._warned: dict[str, set[tuple[str, str]]] = {}  # by series, what is known to lie far from the training
         self._models: dict[str, Model] = {}
         if state is not None and state.exists():
             self._recent = read_state(state, self.run, self._most_rows, len(self.columns))
 
-    def push(self, time: Any, values: Mapping[str, float], series_id: str | None = None) -> pd.DataFrame | None:
+    def push(self, time: Any, values: Mapping[str, Any], series_id: str | None = None) -> pd.DataFrame | None:
         """Take one row, and forecast the H steps after it.
 
         Args:
             time: The row's timestamp.
-            values: The run's columns by name; NaN or None where missing.
+            values: The run's columns by name; NaN or None where missing. A word for a column of words.
             series_id: Which series; may be left out where there is only one.
 
         Returns:
@@ -86,6 +94,9 @@ class Stream:
         Raises:
             DataError: If the row is out of order, leaves a gap, or lacks a column. It then changes nothing.
         """
+        for notation in self.run.config.read.notation:
+            if notation.column in values:
+                values = {**values, **notation.indicators(values[notation.column])}
         missing = [name for name in self.columns if name not in values]
         if missing:
             listed = ", ".join(map(repr, self.columns))
@@ -107,8 +118,9 @@ class Stream:
     def push_row(self, time: np.datetime64, row: Floats, series_id: str, forecast: bool = True) -> pd.DataFrame | None:
         """The same as `push` for values [C] in the order of ``columns``; without ``forecast`` they are only kept."""
         data = self.run.config.data
+        self.warnings = ()
         before = self._recent_of(series_id)
-        row = row if self.run.config.read.keep_sentinels else _without_sentinels(before, row)
+        row = self._mask(row, before)
         # A source that is read again from its beginning repeats rows that were dropped long ago.
         dropped = len(before.times) > 0 and time < before.times[0] and series_id not in self._pushed
         if dropped or before.contains(time, row):
@@ -119,15 +131,19 @@ class Stream:
         after = before.append(time, row, self.clock, self._most_rows)
         result = None
         if forecast or self.carries_states:
-            panel = Panel(after.values, after.times, self.columns, self.clock, (series_id,), name=self.run.name)
-            newest = newest_rows(arrange(panel, data), data, self._scaler)
-            after, models = self._run_models(newest.rows, after)
-            if forecast and len(newest.windows):
-                order = self._scaler.positions(newest.rows.panel.series_ids)
-                # As they stood when the run was made: they do not adapt to the stream.
-                intervals = None if self._intervals is None else self._intervals.of_series(order)
-                result = newest_forecast(newest, models, data.season, intervals)
+            panel = arrange(self._panel(after, series_id), data)
+            newest = newest_rows(panel, data, self._scaler)
+            with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused
+                after, models = self._run_models(newest.rows, after)
+                if forecast and len(newest.windows):
+                    order = self._scaler.positions(newest.rows.panel.series_ids)
+                    # As they stood when the run was made: they do not adapt to the stream.
+                    intervals = None if self._intervals is None else self._intervals.of_series(order)
+                    result = newest_forecast(newest, models, data.season, intervals)
+            if result is not None:
+                refuse_no_numbers(self.run, result.select_dtypes("float").to_numpy())
             self.refused = newest.refused
+            self._warn_of_far_rows(panel, series_id)
         self._recent[series_id] = after
         self._pushed.add(series_id)
         return result
@@ -141,7 +157,8 @@ class Stream:
         Raises:
             DataError: If it does not fit the run.
         """
-        panel = read_like(self.run, source)
+        options = self._options.model_copy(update={"spikes": "keep"})  # they are judged row by row
+        panel = read_like(source, options)
         if panel.clock.freq != self.clock.freq:
             raise DataError(f"The clock of the rows is {panel.clock.freq}; the run's is {self.clock.freq}.")
         is_only_series = panel.n_series == len(self.series_ids) == 1
@@ -177,6 +194,26 @@ class Stream:
             listed = ", ".join(map(repr, self.series_ids[:10]))
             raise DataError(f"The run {self.run.name} knows no series {series_id!r}.", f"It knows {listed}.")
         return str(series_id)
+
+    def _mask(self, row: Floats, before: RecentRows) -> Floats:
+        """The row without the values that are read as missing, but for spikes: these are judged by the rows as sent."""
+        row = row.copy()
+        mask_named(self.columns, row[None], self._options.missing)
+        return row if self._options.keep_sentinels else _without_sentinels(before, row)
+
+    def _panel(self, recent: RecentRows, series_id: str) -> Panel:
+        """The recent rows of a series as they are forecast from."""
+        values = recent.values
+        if self._options.spikes == "missing":
+            values = values.copy()
+            mask_spikes(self.columns, values, np.zeros(len(values), np.int64))
+        return Panel(values, recent.times, self.columns, self.clock, (series_id,), name=self.run.name)
+
+    def _warn_of_far_rows(self, panel: Panel, series_id: str) -> None:
+        found = far_rows(self.run, panel, np.ones(panel.n_rows, bool))
+        known = self._warned.get(series_id, set())
+        self.warnings = tuple(sentence for what, sentence in found.items() if what not in known)
+        self._warned[series_id] = set(found)
 
     def _recent_of(self, series_id: str) -> RecentRows:
         none = RecentRows(
@@ -272,6 +309,8 @@ def stream_rows(
             except DataError as error:
                 message, advice = error.args
                 raise DataError(f"{label}, line {number}: {message}", advice) from None
+            for warning in stream.warnings:
+                progress.warn(warning)
             if forecast is not None:
                 yield forecast
             elif stream.refused and had_forecast:

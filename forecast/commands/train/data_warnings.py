@@ -10,37 +10,45 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared
 from forecast.data.split import TRAIN
 from forecast.data.windows import Flags
+from forecast.sources.training_ranges import far_from_training, fit_ranges
 
 
 def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     """Warnings about the data before training.
 
-    They count the windows that are lost and say what those lack; and name series that cannot be scored, columns that
-    are constant in the training rows only, and covariates that nearly copy the target.
+    They name series that have no window to train on or to score, count the windows that are lost and say what those
+    lack, and name columns that are constant in the training rows only, later rows far from the training rows, and
+    covariates that nearly copy the target.
 
     Args:
         panel: What was read.
         prepared: What `prepare` made of it.
     """
     rows, arranged = prepared.rows, prepared.rows.panel
-    scored = set(rows.series[prepared.test.starts])
-    unscored = [name for number, name in enumerate(arranged.series_ids) if number not in scored]
     warnings = []
+    for windows, lack in (
+        (prepared.train, "training window and are left out of the training"),
+        (prepared.test, "test window and are not scored"),
+    ):
+        some = set(rows.series[windows.starts])
+        others = [name for number, name in enumerate(arranged.series_ids) if number not in some]
+        if others:
+            warnings.append(f"{len(others)} of {arranged.n_series} series have no {lack}: {', '.join(others[:10])}")
     for part, count in count_windows_of_parts(prepared).items():
         if count.lost:
             name = "training" if part == "train" else part
             warnings.append(f"{lost_windows_in_words(count.to_json(), name)}; the others cannot be used")
-    if unscored:
-        warnings.append(
-            f"{len(unscored)} of {arranged.n_series} series have no test window and are not scored: "
-            f"{', '.join(unscored[:10])}"
-        )
     used = prepared.config.data.target + prepared.config.data.covariates + prepared.config.data.known
-    for name in _constant_in_training(panel, prepared.split.part_of(panel.times) == TRAIN):
+    constant = _constant_in_training(panel, prepared.split.part_of(panel.times) == TRAIN)
+    for name in constant:
         what = "nothing can be learnt about it" if name in used else "it is left out"
         warnings.append(f"column {name!r} has one value in all training rows and others later: {what}")
+    training_rows, every_series = prepared.training_rows, np.arange(arranged.n_series)
+    angles = arranged.columns[: rows.n_targets] if prepared.config.data.circular else ()
+    ranges = fit_ranges(arranged, training_rows)
+    warnings += far_from_training(arranged, ~training_rows, ranges, every_series, (*constant, *angles)).values()
     n_known = len(prepared.config.data.known)
-    warnings += near_copies_of_target(arranged, prepared.training_rows, rows.n_targets, n_known, prepared.train.horizon)
+    warnings += near_copies_of_target(arranged, training_rows, rows.n_targets, n_known, prepared.train.horizon)
     return tuple(warnings)
 
 

@@ -18,7 +18,7 @@ from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.networks import fit_networks
 from forecast.config import Settings
 from forecast.data.lost_windows import count_windows_of_parts
-from forecast.data.newest import newest_rows
+from forecast.data.newest import NewestRows, forecast_warnings, newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.errors import DataError, ForecastError, MachineError, phrase, rendered, setting
@@ -37,9 +37,10 @@ from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.calibration import intervals_to_arrays
 from forecast.runs.files import locked
 from forecast.runs.find import runs_folder
-from forecast.runs.run import CALIBRATION, Run
+from forecast.runs.run import CALIBRATION, RANGES, Run
 from forecast.runs.writer import RunWriter
 from forecast.sources.read import Source, is_built_in, read, report_notes
+from forecast.sources.training_ranges import fit_ranges
 
 
 def train(
@@ -74,8 +75,9 @@ def train(
     for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
     prepared = prepare(panel, resolved)
-    warnings = data_warnings(panel, prepared)
-    for warning in warnings:
+    newest = newest_rows(prepared.rows.panel, resolved.data, prepared.scaler)
+    warnings = data_warnings(panel, prepared) + forecast_warnings(newest)
+    for warning in warnings:  # before the training takes its time; they are no reason to stop
         progress.warn(warning)
     folder = runs_folder(runs_dir)
     name = run if run is not None else _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
@@ -85,7 +87,7 @@ def train(
             progress.note(f"{writer.path / name} is not a file of the run, and stays")
         del panel  # it may hold many columns that the run does not use
         with _cleaning_up(writer, progress):
-            return _train_run(prepared, writer, progress)
+            return _train_run(prepared, newest, writer, progress)
 
 
 def resume(
@@ -127,7 +129,9 @@ def resume(
             f"{phrase(f'--run {name} --overwrite', f'run={name!r}, overwrite=True')}.",
         )
     with locked(writer.lock, f"The run {name}"), _cleaning_up(writer, progress):
-        return _train_run(prepare(panel, config), writer, progress)
+        prepared = prepare(panel, config)
+        newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
+        return _train_run(prepared, newest, writer, progress)
 
 
 @contextmanager
@@ -144,11 +148,8 @@ def _cleaning_up(writer: RunWriter, progress: Progress) -> Iterator[None]:
         raise
 
 
-def _train_run(prepared: Prepared, writer: RunWriter, progress: Progress) -> Run:
+def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progress: Progress) -> Run:
     config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
-    newest = newest_rows(rows.panel, config.data, prepared.scaler)
-    for warning in newest.refused + newest.filled:  # before the training takes its time; they are no reason to stop
-        progress.warn(warning)
     naive_error = naive_errors(rows, prepared.training_rows, season)
     context = TrainingContext(prepared, writer.checkpoints, progress)
     networks = fit_networks(context, naive_error)
@@ -187,6 +188,7 @@ def _write_run(
 
     records = {model.name: model.record for network, model in networks.items() if network != "refit"}
     writer.write_json("scaler.json", prepared.scaler.to_record())
+    writer.write_arrays(RANGES, fit_ranges(prepared.rows.panel, prepared.training_rows).to_arrays())
     for network, model in networks.items():
         model.save(writer, network)
     if prepared.config.training.track_gradients:

@@ -67,7 +67,8 @@ def prepared() -> Prepared:
         columns=("y",),
         clock=Clock("D"),
     )
-    return prepare(panel, resolve(forecast.configure(target="y", lookback=6, horizon=3), panel)[0])
+    settings = forecast.configure(target="y", lookback=6, horizon=3, validation=0.1, test=0.2)
+    return prepare(panel, resolve(settings, panel)[0])
 
 
 def recorded(prepared: Prepared) -> dict[str, object]:

@@ -67,7 +67,7 @@ def test_one_seed_has_no_spread_and_its_significance_is_plain() -> None:
     said = verdict(lines, "MAE", "", 10)
     assert said.endswith("its MAE is 1.25: 25.0% higher than persistence's (significant).")
     lines["lstm"] = leaderboard_line("network", [seed(1.0, 1.25, -0.25, p=None)])
-    assert verdict(lines, "MAE", "", 10).endswith("(not significant).")
+    assert verdict(lines, "MAE", "", 10).endswith("(not tested: 10 windows are too few).")
 
 
 def test_what_is_not_defined_is_left_out(lines: dict[str, dict[str, Any]]) -> None:
@@ -79,8 +79,13 @@ def test_what_is_not_defined_is_left_out(lines: dict[str, dict[str, Any]]) -> No
 def test_classical_forecasts_are_compared_on_their_own_windows(lines: dict[str, dict[str, Any]]) -> None:
     beside = seed(1.0, 1.4, 0.5) | {"skill": {"ets": -0.1}, "p_value": {"ets": 0.5}}
     some = {"lstm": leaderboard_line("network", [beside]), "ets": leaderboard_line("classical", [seed(1.0, 1.2, 0.6)])}
-    assert classical_verdict(some, "lstm", "MAE", 30) == (
+    assert classical_verdict(some, "lstm", "MAE", 30, 4) == (
         "On the 30 windows of the classical references its MAE is 10.0% higher than ets's (not significant)."
+    )
+    some["lstm"]["by_seed"][0]["skill_interval"] = {"ets": [-1.1, 0.9]}
+    assert classical_verdict(some, "lstm", "MAE", 30, 4) == (
+        "On the 30 windows of the classical references its MAE is 10.0% higher than ets's (not significant: "
+        "30 windows, 4 of them without overlap, show only differences of about 100% or more)."
     )
     frame = to_frame([(1234, in_order(lines)), (30, in_order(some))], "lstm")
     assert frame["windows"].tolist() == [1234] * 3 + [30] * 2

@@ -1,0 +1,145 @@
+"""What the training rows say of each target for all time: its mean, how often it is zero, its climatology.
+
+The naive forecasts that remember no newest row are made from it. The word is the weather services': climate normals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+from forecast.data.clock import Times
+from forecast.data.panel import Floats, Panel
+
+# Of all constants, zero has the least mean absolute error where at least half of the values are zero.
+SPARSE = 0.5
+
+# Days before and after a day of the year that its climatology is the mean of, over all training years.
+_DAYS_ASIDE = 7
+
+_DAYS_IN_YEAR = 366
+
+# A yearly cycle is one if the climatology of the years before explains at least this share of the last year's variance.
+_LEAST_EXPLAINED = 0.2
+
+# Climatologies of more series and targets would make the file of a run's scaler large.
+_MOST_CLIMATOLOGIES = 500
+
+
+@dataclass(frozen=True)
+class Normals:
+    """The normals of S series and D targets.
+
+    Args:
+        mean: Of the training rows, [S, D]; NaN where nothing was observed in them.
+        sparse: Whether at least half of the observed training values of all series are zero.
+        climatology: Mean of each day of the year and the days around it, [S, D, 366]; None where it does not apply.
+    """
+
+    mean: Floats
+    sparse: bool
+    climatology: Floats | None
+
+    def of_series(self, order: NDArray[np.int64]) -> Normals:
+        """The normals of these series, in this order."""
+        return Normals(self.mean[order], self.sparse, None if self.climatology is None else self.climatology[order])
+
+    def to_record(self) -> dict[str, Any]:
+        """The normals as values of JSON; `from_record` reverses it to the last bit."""
+        return {
+            "mean": [[None if np.isnan(value) else value for value in row] for row in self.mean.tolist()],
+            "sparse": self.sparse,
+            "climatology": None if self.climatology is None else self.climatology.tolist(),
+        }
+
+    @classmethod
+    def from_record(cls, record: SavedNormals, n_series: int) -> Normals:
+        """The normals that `to_record` wrote.
+
+        Raises:
+            ValueError: If their shapes do not fit each other, or the number of series.
+        """
+        mean = np.array([[np.nan if value is None else value for value in row] for row in record.mean], np.float64)
+        climatology = None if record.climatology is None else np.array(record.climatology, np.float64)
+        fits = climatology is None or climatology.shape == (*mean.shape, _DAYS_IN_YEAR)
+        if mean.ndim != 2 or len(mean) != n_series or not fits:
+            raise ValueError("it has not one normal for each series and target")
+        return cls(mean, record.sparse, climatology)
+
+
+class SavedNormals(BaseModel):
+    """Normals as they stand in a run's scaler.json."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    mean: list[list[FiniteFloat | None]]
+    sparse: bool
+    climatology: list[list[Annotated[list[FiniteFloat], Field(min_length=366, max_length=366)]]] | None
+
+
+def fit_normals(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int) -> Normals:
+    """The normals of the first columns of a panel, from its training rows alone.
+
+    Args:
+        panel: S series of T rows in all, targets first.
+        training_rows: Which rows belong to the training span, [T].
+        n_targets: D.
+    """
+    mean = np.full((panel.n_series, n_targets), np.nan)
+    n_zeros = n_seen = 0
+    for series in range(panel.n_series):
+        rows = panel.rows(series)
+        seen = panel.values[rows, :n_targets][training_rows[rows]]
+        known = ~np.isnan(seen)
+        count = known.sum(axis=0)
+        np.divide(np.nansum(seen, axis=0), count, out=mean[series], where=count > 0)
+        n_zeros += int((seen == 0).sum())
+        n_seen += int(count.sum())
+    return Normals(mean, n_seen > 0 and n_zeros >= SPARSE * n_seen, _climatology(panel, training_rows, mean))
+
+
+def day_of_year(times: Times) -> NDArray[np.int64]:
+    """The day of the year of each time, from 0 to 365: 29 February is 59, and left out in other years."""
+    days, years = times.astype("datetime64[D]"), times.astype("datetime64[Y]")
+    begins, ends = years.astype("datetime64[D]"), (years + 1).astype("datetime64[D]")
+    day = (days - begins).astype(np.int64)
+    is_leap = (ends - begins).astype(np.int64) == _DAYS_IN_YEAR
+    return day + (~is_leap & (day >= 59))
+
+
+def _climatology(panel: Panel, training_rows: NDArray[np.bool_], mean: Floats) -> Floats | None:
+    """The climatology [S, D, 366] of a daily clock, if the training rows are two years and have a yearly cycle."""
+    if panel.clock.freq != "D" or not training_rows.any() or mean.size > _MOST_CLIMATOLOGIES:
+        return None
+    times = panel.times[training_rows]
+    last_year = times.max() - np.timedelta64(365, "D")
+    if np.isnan(mean).any() or last_year - times.min() < np.timedelta64(365, "D"):
+        return None
+    normal = np.empty((*mean.shape, _DAYS_IN_YEAR))
+    explained = []
+    for series in range(panel.n_series):
+        rows = panel.rows(series)
+        own = training_rows[rows]
+        days, is_last = day_of_year(panel.times[rows][own]), panel.times[rows][own] > last_year
+        for target in range(mean.shape[1]):
+            y = panel.values[rows, target][own]
+            before, last = _means_around(y[~is_last], days[~is_last]), y[is_last]
+            if np.isnan(before).any() or np.isnan(last).all():
+                return None
+            variance = np.nanmean((last - np.nanmean(y[~is_last])) ** 2)
+            explained.append(1 - np.nanmean((last - before[days[is_last]]) ** 2) / variance if variance > 0 else 0.0)
+            normal[series, target] = _means_around(y, days)
+    return normal if np.mean(explained) >= _LEAST_EXPLAINED else None
+
+
+def _means_around(y: Floats, days: NDArray[np.int64]) -> Floats:
+    """The mean of the values on each day of the year and the days around it, [366]; NaN where there is none."""
+    known = ~np.isnan(y)
+    total = np.bincount(days[known], y[known], _DAYS_IN_YEAR)
+    count = np.bincount(days[known], minlength=_DAYS_IN_YEAR)
+    around = np.arange(-_DAYS_ASIDE, _DAYS_ASIDE + 1)[:, None] + np.arange(_DAYS_IN_YEAR)
+    total, count = total[around % _DAYS_IN_YEAR].sum(axis=0), count[around % _DAYS_IN_YEAR].sum(axis=0)
+    return np.divide(total, count, out=np.full(_DAYS_IN_YEAR, np.nan), where=count > 0)
