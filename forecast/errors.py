@@ -18,6 +18,7 @@ Surface = Literal["shell", "python", "json"]
 # Around the forms of one phrase; private-use characters, which no text of a user means anything by.
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _PHRASE = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
+_ASIDE = re.compile(f" \\([^()]*{_PHRASE.pattern}[^()]*\\)", re.DOTALL)
 
 
 def phrase(shell: str, python: str, json_: str | None = None, attempt: Mapping[str, Any] | None = None) -> str:
@@ -82,6 +83,11 @@ def rendered(text: str, surface: Surface) -> str:
     """A message, advice or `Sentence` as one surface writes it."""
     template = text.template if isinstance(text, Sentence) else text
     return _PHRASE.sub(lambda match: str(json.loads(match[1])[surface]), template)
+
+
+def without_settings(text: str) -> str:
+    """A sentence without its parentheses that name a setting, for who has none to set."""
+    return _ASIDE.sub("", text.template if isinstance(text, Sentence) else text)
 
 
 class ForecastError(Exception):

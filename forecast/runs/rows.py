@@ -12,7 +12,7 @@ from forecast.config import ReadOptions, parse_missing
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, arrange, count_targets, windows_of
 from forecast.data.windows import Flags, Windows
-from forecast.errors import DataError, phrase
+from forecast.errors import DataError, phrase, without_settings
 from forecast.progress import Progress
 from forecast.runs.run import Run
 from forecast.sources.read import Source, is_built_in, read, report_notes
@@ -81,7 +81,7 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
     """
     config = run.config
     panel = read(source, read_options(run))
-    report_notes(panel, progress)
+    report_notes(replace(panel, warnings=tuple(map(without_settings, panel.warnings))), progress)  # the run has them
     needed = config.data.target + (config.data.covariates or ()) + config.data.known
     missing = [name for name in needed if name not in panel.columns]
     if missing:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
 from forecast.data.panel import Floats, Panel
-from forecast.errors import DataError, MachineError, quote
+from forecast.errors import DataError, MachineError, Sentence, quote, setting
 from forecast.sources import quality
 from forecast.sources.categories import read_categories
 from forecast.sources.missing import mask_named, mask_spikes
@@ -247,9 +247,8 @@ def _cleaned(
     if not options.keep_sentinels:
         for position, name in enumerate(names):
             for sentinel, count in quality.mask_sentinels(values[:, position]):
-                warnings.append(
-                    f"{quote(name)}: {count:,} value(s) {sentinel:g} are read as missing (--keep-sentinels keeps them)."
-                )
+                what = f"{quote(name)}: {count:,} value(s) {sentinel:g} are read as missing"
+                warnings.append(Sentence(f"{what} ({setting('keep_sentinels', True)} keeps them)."))
     if options.spikes == "missing":
         warnings += mask_spikes(names, values, np.searchsorted(rows.series, rows.series))
     empty = np.isnan(values).all(axis=0)

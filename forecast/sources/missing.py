@@ -11,6 +11,7 @@ from forecast.config import MissingValue, parse_missing
 from forecast.data.bounds import ANGLE
 from forecast.data.panel import Floats
 from forecast.errors import DataError, quote, setting
+from forecast.sources.quantities import has_true_zero
 from forecast.sources.spikes import Flags, Ints, find_spikes
 
 
@@ -69,7 +70,7 @@ def mask_spikes(names: Sequence[str], values: Floats, first_rows: Ints) -> list[
     for column, name in enumerate(names):
         if ANGLE.search(name):
             continue
-        spikes = find_spikes(np.ascontiguousarray(values[:, column]), first_rows)
+        spikes = find_spikes(np.ascontiguousarray(values[:, column]), first_rows, amounts=has_true_zero(name))
         if count := int(spikes.sum()):
             values[spikes, column] = np.nan
             mended.append(f"{quote(name)}: {count:,} value(s) far from those before them are read as missing.")

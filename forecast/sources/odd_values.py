@@ -17,14 +17,17 @@ from forecast.config import ReadOptions
 from forecast.data.bounds import ANGLE, NOT_NEGATIVE, PERCENT
 from forecast.data.panel import Floats, Panel
 from forecast.errors import Sentence, setting
-from forecast.sources.quantities import recognise
-from forecast.sources.spikes import FAR, Flags, find_spikes
+from forecast.sources.quantities import has_true_zero, recognise
+from forecast.sources.spikes import FAR, USUAL, Flags, find_spikes
 
 # An outlier is farther from the median than this many standard deviations.
 _OUTLIER = 200.0
 
 # A share is worth something; what has another price, such as power, may have a negative one, but is seldom free.
 _SHARE_PRICE, _PRICE = re.compile(r"^(adj[ _.]?)?(open|high|low|close)$", re.I), re.compile(r"price$", re.I)
+
+# Other values in a series that must differ for one value to be isolated from them.
+_DISTINCT = 10
 
 # Values that are listed by themselves in an option, at most.
 _LISTED = 3
@@ -137,7 +140,7 @@ def _isolated(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:
     """Values at one end that stand several times, farther from all others than these are from each other."""
     rows = np.zeros(len(values), bool)
     listed: list[float] = []
-    while len(listed) < _LISTED and (value := _isolated_value(values)) is not None:
+    while len(listed) < _LISTED and (value := _isolated_value(panel, values)) is not None:
         listed.append(value)
         rows |= values == value
         values = np.where(rows, np.nan, values)
@@ -149,16 +152,20 @@ def _isolated(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:
         yield _Odd(rows, what, tuple(map(_exact, listed)))
 
 
-def _isolated_value(values: Floats) -> float | None:
+def _isolated_value(panel: Panel, values: Floats) -> float | None:
     low, high = np.fmin.reduce(values), np.fmax.reduce(values)
     for extreme in (low, high):
         is_extreme = values == extreme
         others = np.where(is_extreme, np.nan, values)
         least, most = np.fmin.reduce(others), np.fmax.reduce(others)
         gap = least - low if extreme == low else high - most
-        count = int(is_extreme.sum())
-        is_far = gap > most - least > 0 and 2 <= count <= len(values) // 10
-        if is_far and len(np.unique(others[~np.isnan(others)])) >= 10:  # codes and counts have gaps between them
+        if not (gap > most - least > 0 and 2 <= int(is_extreme.sum()) <= len(values) // 10):
+            continue
+        # Codes and counts have gaps between them, and so have series on different levels.
+        of_series = [
+            others[panel.rows(series)] for series in range(panel.n_series) if is_extreme[panel.rows(series)].any()
+        ]
+        if min(len(np.unique(own[~np.isnan(own)])) for own in of_series) >= _DISTINCT:
             return float(extreme)
     return None
 
@@ -196,7 +203,7 @@ def _single_spikes(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:
     steps = np.diff(values, prepend=np.nan)
     steps[np.asarray(panel.offsets[:-1])] = np.nan
     distance = _there_and_back(steps)
-    spikes = np.flatnonzero(find_spikes(values, first_rows, np.flatnonzero(distance > FAR)))
+    spikes = np.flatnonzero(find_spikes(values, first_rows, np.flatnonzero(distance > FAR), has_true_zero(name)))
     if len(spikes):
         rows = np.zeros(len(values), bool)
         rows[spikes] = True
@@ -212,7 +219,7 @@ def _there_and_back(steps: Floats) -> Floats:
     size = np.abs(steps)
     present = size[~np.isnan(size)]
     result = np.zeros(len(steps))
-    if not len(present) or not (usual := float(np.quantile(present, 0.9))) > 0:
+    if not len(present) or not (usual := float(np.quantile(present, USUAL))) > 0:
         return result
     back = steps[:-1] * np.sign(steps[1:]) < 0
     result[:-1] = np.where(back, np.minimum(size[:-1], size[1:]), 0.0) / usual

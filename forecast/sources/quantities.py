@@ -76,6 +76,11 @@ class Measured(NamedTuple):
         return float(f"{min(lows):.4g}"), float(f"{max(highs):.4g}")
 
 
+def has_true_zero(name: str) -> bool:
+    """Whether zero means none of it in a column of this name; not so in temperatures."""
+    return not TEMPERATURE.pattern.search(name)
+
+
 def recognise(name: str, unit: str, values: Floats) -> Measured | None:
     """The quantity that a column measures; None if it is none of these, or its values are of another kind.
 
@@ -101,6 +106,22 @@ def recognise(name: str, unit: str, values: Floats) -> Measured | None:
     return Measured(quantity, tuple(fitting)) if fitting else None
 
 
+TEMPERATURE = Quantity(  # −89.2 °C: Vostok 1983; 56.7 °C: Death Valley 1913
+    "air temperature",
+    re.compile(
+        r"^(?!.*(feel|apparent|index|chill|surface|road|roof|module|panel|cell|engine|motor|oil|cool|machine|cpu|gpu))"
+        r".*(temp|dew|^t$|^t[ _(]|^t(min|max|avg|mean)\b)",
+        re.I,
+    ),
+    (
+        Unit("°C", r"°?c|degc|celsius|deg\.?c"),
+        Unit("°F", r"°?f|degf|fahrenheit|deg\.?f", 1 / 1.8, -32 / 1.8),
+        Unit("K", r"k|kelvin", 1, -273.15),
+    ),
+    -90,
+    57,
+)
+
 QUANTITIES = (
     Quantity(  # 870 hPa: Typhoon Tip 1979; 1,084.8 hPa: Tosontsengel 2001; 337 hPa: the top of Mount Everest
         "air pressure",
@@ -115,21 +136,7 @@ QUANTITIES = (
         300,
         1090,
     ),
-    Quantity(  # −89.2 °C: Vostok 1983; 56.7 °C: Death Valley 1913
-        "air temperature",
-        re.compile(
-            r"^(?!.*(feel|apparent|index|chill|surface|road|roof|module|panel|cell|engine|motor|oil|cool|machine|cpu|gpu))"
-            r".*(temp|dew|^t$|^t[ _(]|^t(min|max|avg|mean)\b)",
-            re.I,
-        ),
-        (
-            Unit("°C", r"°?c|degc|celsius|deg\.?c"),
-            Unit("°F", r"°?f|degf|fahrenheit|deg\.?f", 1 / 1.8, -32 / 1.8),
-            Unit("K", r"k|kelvin", 1, -273.15),
-        ),
-        -90,
-        57,
-    ),
+    TEMPERATURE,
     Quantity(  # 113.2 m/s: a gust on Barrow Island 1996
         "wind speed",
         re.compile(r"wind.?(speed|spd|vel|gust)|gust|^wv\b|\bmax\.? wv\b|^ws\b|^wspd", re.I),

@@ -2,9 +2,9 @@
 
 A value is judged by the rows before it alone, so that what is read at a cut-off knows nothing of later rows; the first
 value after a lasting change is a spike, too. One rule serves files, requests and streams: a spike is more than `FAR`
-usual steps away from the value in the row before and from the median of the last few. The usual step is what nine of
-ten of the last `REACH` steps do not exceed. Where none of these rows is negative, this must hold for the logarithms,
-too: in prices and amounts large values have large steps.
+usual steps away from the value in the row before and from the median of the last few. The usual step is the one that
+two in a hundred of the last `REACH` steps exceed. In an amount large values have large steps: where none of these rows
+is negative, this must hold for the logarithms, too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 REACH = 200
 _LATELY = 7
 
-FAR = 8.0
+FAR, USUAL = 4.0, 0.98
 
 # Fewer steps do not tell what is usual.
 _LEAST_STEPS = 20
@@ -30,13 +30,14 @@ _LEAST_STEPS = 20
 _AT_ONCE = 4096
 
 
-def find_spikes(values: Floats, first_rows: Ints, among: Ints | None = None) -> Flags:
+def find_spikes(values: Floats, first_rows: Ints, among: Ints | None = None, amounts: bool = True) -> Flags:
     """Which values of a column are spikes, [T].
 
     Args:
         values: [T], the series one after another; NaN is never a spike, nor is a value directly after one.
         first_rows: The first row of each row's series, [T] or one for all.
         among: The rows to judge; None for all.
+        amounts: Whether values without a negative one are amounts. Temperatures are none, as their zero is arbitrary.
     """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         before = np.empty_like(values)
@@ -48,7 +49,7 @@ def find_spikes(values: Floats, first_rows: Ints, among: Ints | None = None) -> 
         spikes = np.zeros(len(values), bool)
         for start in range(0, len(candidates), _AT_ONCE):
             rows = candidates[start : start + _AT_ONCE]
-            spikes[rows] = _are_far(values, before, rows, first_rows[rows])
+            spikes[rows] = _are_far(values, before, rows, first_rows[rows], amounts)
     return spikes
 
 
@@ -58,7 +59,7 @@ def log_size(values: Floats, usual: Floats) -> Floats:
         return np.sign(values) * np.log1p(np.abs(values) / usual)
 
 
-def _are_far(values: Floats, before: Floats, rows: Ints, first_rows: Ints) -> Flags:
+def _are_far(values: Floats, before: Floats, rows: Ints, first_rows: Ints, amounts: bool) -> Flags:
     """Which of some rows hold spikes, [n]."""
     window = rows[:, None] + np.arange(-REACH, 0)
     outside = window < first_rows[:, None]
@@ -69,11 +70,11 @@ def _are_far(values: Floats, before: Floats, rows: Ints, first_rows: Ints) -> Fl
     far = ~np.isnan(last)
     usual = _nan_quantile(np.abs(seen), 0.5)
     signed = np.fmin.reduce(seen, axis=1) < 0
-    for in_logs in (False, True):
+    for in_logs in (False, True)[: 1 + amounts]:
         if in_logs:
             seen, steps_from = (log_size(part, usual[:, None]) for part in (seen, steps_from))
             now, last, level = (log_size(part, usual) for part in (now, last, level))
-        usual_step = _nan_quantile(np.abs(seen - steps_from), 0.9, _LEAST_STEPS)
+        usual_step = _nan_quantile(np.abs(seen - steps_from), USUAL, _LEAST_STEPS)
         is_far = (usual_step > 0) & (np.minimum(np.abs(now - last), np.abs(now - level)) > FAR * usual_step)
         far &= is_far | (in_logs & signed)
     return far
@@ -88,12 +89,12 @@ def _nan_quantile(values: Floats, share: float, least: int = 1) -> Floats:
 
 
 def _least_usual_steps(steps: Floats) -> Floats:
-    """What the usual step before each row is at least, [T]: few rows are above eight of it, and need a closer look.
+    """What the usual step before each row is at least, [T]: few rows are above `FAR` of it, and need a closer look.
 
-    The last `REACH` rows hold the whole block before the row's own. At most a tenth of them exceed the usual step, so
-    no more of that block do.
+    The last `REACH` rows hold the whole block before the row's own. At most two in a hundred of them exceed the usual
+    step, so no more of that block do.
     """
-    size, exceeding = REACH // 2, REACH // 10
+    size, exceeding = REACH // 2, round(REACH * (1 - USUAL))
     blocks = np.full((-(-len(steps) // size) + 1, size), np.nan)
     blocks[1:].reshape(-1)[: len(steps)] = steps
     ordered = np.sort(blocks[:-1], axis=1)

@@ -12,7 +12,7 @@ import pytest
 
 import forecast
 from forecast.config import ReadOptions
-from forecast.errors import rendered
+from forecast.errors import rendered, without_settings
 
 N = 1500
 STEP = np.arange(N)
@@ -222,3 +222,21 @@ def test_a_column_that_is_not_there_is_refused():
 )
 def test_rules_are_written_with_commas_or_as_a_list(text, rules):
     assert ReadOptions(missing=text).missing == rules
+
+
+def test_what_a_run_reads_names_no_settings_that_nobody_can_give():
+    frame = pd.DataFrame({"time": TIMES, "p (mbar)": put([5, 6], 0)(column("pressure"))})
+    (warning,) = forecast.read(frame).warnings
+    assert (
+        without_settings(warning)
+        == "'p (mbar)': 2 value(s) are 0, the first at 2022-03-01 05:00: impossible for air pressure."
+    )
+    assert without_settings("plain (as it is)") == "plain (as it is)"
+
+
+def test_series_on_different_levels_are_not_odd():
+    days = pd.date_range("2023-01-01", periods=60)
+    rng = np.random.default_rng(0)
+    parts = [pd.DataFrame({"id": f"s{k}", "ds": days, "qty": rng.normal(30, 1, 60).round(2)}) for k in range(4)]
+    frame = pd.concat([*parts, pd.DataFrame({"id": "new", "ds": days[:5], "qty": 50.0})])
+    assert forecast.read(frame, ReadOptions(series_id="id")).warnings == ()

