@@ -269,6 +269,8 @@ def infer_form(texts: list[str]) -> str | None:
     """The form of most of these cells, or None where most are no times; of forms that look alike, the usual one."""
     found = Counter(orders_of(form)[0] for form in map(form_of, texts) if form)
     form, count = found.most_common(1)[0] if found else ("", 0)
+    if count < len(texts) and all(text.isdigit() for text in texts):
+        return None  # a count, some of which look like a date
     return form if count and count * 2 >= len(texts) else None
 
 
