@@ -104,7 +104,8 @@ def candidate_clocks(times: Times, series: NDArray[np.int64], tz: str | None = N
         yield Clock(_anchored("W", times)), MOST_SNAPPED
     elif counts.max() >= _LEAST_USUAL * len(steps):
         clock = Clock(spelled(int(usual.astype("timedelta64[us]").astype(np.int64))))
-        if slots := open_slots(replace(clock, tz=tz).wall(times), series, clock):
+        has_gaps = counts.max() < len(steps)
+        if has_gaps and (slots := open_slots(replace(clock, tz=tz).wall(times), series, clock)):
             yield Clock(f"{clock.freq} {slots}"), MOST_SNAPPED
         yield clock, MOST_SNAPPED
     median = np.median(steps.astype("timedelta64[us]").astype(np.int64))
@@ -170,10 +171,9 @@ def open_slots(times: Times, series: NDArray[np.int64], clock: Clock) -> str:
     n_slots = 7 * _MICROSECONDS["D"] // step
     if n_slots > _MOST_SLOTS:
         return ""
-    weeks = (times.astype("datetime64[us]").astype(np.int64) - offsets) // (7 * _MICROSECONDS["D"])
-    seen = np.unique(np.stack([series, weeks, slots]), axis=1)
-    n_weeks = len(np.unique(seen[:2], axis=1).T)
-    share = np.bincount(np.clip(seen[2], 0, n_slots - 1), minlength=n_slots) / n_weeks
+    weeks = times.astype("datetime64[us]").astype(np.int64) - offsets
+    n_weeks = 1 + int(((weeks[1:] != weeks[:-1]) | (series[1:] != series[:-1])).sum())
+    share = np.bincount(np.clip(slots, 0, n_slots - 1), minlength=n_slots) / n_weeks
     is_open = share > _SELDOM_OPEN
     by_chance = n_slots * (1 - share[is_open].mean()) ** n_weeks
     few_odd_rows = share[~is_open].sum() <= _MOST_ODD_ROWS * share.sum()
