@@ -182,6 +182,7 @@ class ReadOptions(Section):
     skip_footer: int = Field(0, ge=0, description="Lines to skip at the end.")
     keep_sentinels: bool = Field(False, description="Take values such as -9999 for measurements.")
     missing: MissingValues = Field((), description="Values to take as missing, such as 0@pressure,<0@rain,-1.")
+    missing_words: Names = Field((), description="Words among numbers that mean a missing value, with commas between.")
     spikes: Literal["keep", "missing"] = Field(
         "keep", description="Single values far from those before them: keep them, or take them as missing."
     )

@@ -18,7 +18,7 @@ def command(as_json: AsJson = False) -> None:
         return
     table = Table(box=SIMPLE_HEAD)
     for column in ("name", "clock", "target", "what"):
-        table.add_column(column, no_wrap=column != "what")
+        table.add_column(column, no_wrap=column != "what", overflow="fold")
     for dataset in DATASETS.values():
         what = f"{dataset.description}, {dataset.span}. {dataset.source}."
         table.add_row(dataset.title, dataset.freq, f"{dataset.target} {dataset.units[dataset.target]}", what)

@@ -15,9 +15,7 @@ from forecast.data.panel import Panel
 from forecast.data.split import TEST, TEST_SHARE, TRAIN, VALIDATION_SHARE, choose_shares, split_by_time
 from forecast.data.windows import Flags, Ints
 from forecast.errors import ConfigError, DataError, phrase, setting
-from forecast.models.inputs import Inputs, choose_covariates
-from forecast.models.lookback import probe_longer_lookback, shorten_for_gaps
-from forecast.models.prices import why_price
+from forecast.models.choices import Inputs, choose_covariates, probe_longer_lookback, shorten_for_gaps, why_price
 
 # Lookback and horizon in steps, by the unit of the clock: a week for a day of hours, three years for a year of months.
 _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4), "Y": (10, 2)}

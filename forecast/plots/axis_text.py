@@ -80,8 +80,8 @@ def _labels_of_hours(ticks: Times, form: str) -> list[str]:
     labels, before = [], ("", "")
     for tick in ticks:
         day, year = _name(tick, "%d %b"), _year(tick)
-        below = f"{day} {year}" if year != before[1] else day if day != before[0] else ""
-        labels.append(f"{_name(tick, form)}\n{below}".rstrip())
+        below = (f"\n{day}" if day != before[0] else "") + (f"\n{year}" if year != before[1] else "")
+        labels.append(_name(tick, form) + below)
         before = day, year
     return labels
 
@@ -107,11 +107,15 @@ _SUPERSCRIPTS = str.maketrans("0123456789+-\u2212", "⁰¹²³⁴⁵⁶⁷⁸⁹
 
 
 class PlainNumbers(ScalarFormatter):
-    """Numbers with marks between thousands; very large and very small ones by a power of ten above the axis."""
+    """Numbers with marks between thousands; very large and very small ones by a power of ten above the axis.
 
-    def __init__(self) -> None:
+    Args:
+        most_digits: Numbers of more digits are written by a power of ten.
+    """
+
+    def __init__(self, most_digits: int) -> None:
         super().__init__(useMathText=False)
-        self.set_powerlimits((-4, 9))
+        self.set_powerlimits((-4, most_digits))
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         """The text at a tick."""

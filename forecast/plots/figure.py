@@ -86,7 +86,7 @@ class PageSize:
 
     def max_ticks(self, side_by_side: int = 1) -> int:
         """How many dates fit below one of some plots that stand side by side."""
-        return min(10, max(4, int(1.5 * self.width / side_by_side)))
+        return min(10, max(3, int(1.5 * self.width / side_by_side)))
 
     def axes_width(self, side_by_side: int = 1) -> float:
         """Inches between the axes of one of some plots that stand side by side, at least."""
@@ -271,14 +271,14 @@ def format_axes(axes: Axes, times: Times | None = None, ticks: int = 10) -> None
             it is.
         ticks: How many dates fit.
     """
-    axes.yaxis.set_major_formatter(PlainNumbers())
+    axes.yaxis.set_major_formatter(PlainNumbers(9 if ticks > 5 else 6))
     if times is None:
         return
     first, last = times.min(), times.max()
     if times.dtype.kind != "M":
         axes.set_xlim(first - 0.5, last + 0.5)
         axes.xaxis.set_major_locator(whole_numbers(ticks))
-        axes.xaxis.set_major_formatter(PlainNumbers())
+        axes.xaxis.set_major_formatter(PlainNumbers(9))
         return
     margin = (last - first) / 60 or np.timedelta64(1, "D")
     axes.set_xlim(first - margin, last + margin)

@@ -241,7 +241,7 @@ def forecast_table(forecast: pd.DataFrame, name: str, labels: Labels, style: Tab
     figures = rows[[*models, *(end for ends in bounds for end in ends)]].abs().to_numpy(float)
     text = format_like([float(figures[np.isfinite(figures)].max(initial=0))], _DIGITS_OF_VALUES)
     table = Table(
-        f"{labels.with_unit(name or labels.target)}: the figures of the newest forecast",
+        f"{with_unit(name or labels.target, labels.unit, longest=60)}: the figures of the newest forecast",
         ["time", style.model(labels.model), *(f"{level} % interval" for level in levels), *map(style.model, others)],
     )
 

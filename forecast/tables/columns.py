@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from forecast.errors import DataError, quote, setting
 from forecast.tables import explain
 from forecast.tables.input import Dialect, Notation, read_output_of
-from forecast.tables.notation import Numbers, infer_notation, parse_as, parse_numbers
+from forecast.tables.notation import Numbers, infer_notation, is_missing, parse_as, parse_numbers, without_words
 from forecast.tables.table import Column, Floats, Table, as_text
 from forecast.tables.timeforms import infer_form
 
@@ -22,6 +22,9 @@ SERIES_IDS = ("unique_id", "series_id", "item_id")
 _COUNTERS = ("no", "no.", "nr", "id", "index", "idx", "row", "rownum", "rowid", "row_id", "row_number", "#", "num",
              "number", "obs", "record", "seq", "sno", "unnamed:0")  # fmt: skip
 _PARTS = ("year", "month", "day", "hour", "minute", "second")
+
+# Fewer points before three digits each may be chance.
+_FEWEST_POINTS = 5
 
 # A column of more different words is no category.
 MOST_WORDS = 12
@@ -161,24 +164,37 @@ def _read_numbers(
 ) -> tuple[dict[str, Numbers], dict[str, Notation], list[str]]:
     """Each text column read as numbers, how those are written that are not plain, and what was inferred."""
     given = given_marks(table, dialect)
+    cells = {name: _without_words(table[name], dialect) for name in names}
     notation = {name: known[name] for name in names if name in known}
-    read = {name: parse_numbers(table[name], *(given or (".", ""))) for name in names if name not in notation}
+    read = {name: parse_numbers(cells[name], *(given or (".", ""))) for name in names if name not in notation}
     in_doubt = []
     for name, numbers in read.items():
-        if len(numbers.others) and (inferred := infer_notation(name, table[name], given)):
+        if len(numbers.others) and (inferred := infer_notation(name, cells[name], given)):
             notation[name], certain = inferred
             in_doubt += [name] * (not certain)
     # What the marks of one column are, those of another column of the same file are as well.
     marks = {(n.decimal, n.thousands) for name, n in notation.items() if n.thousands and name not in in_doubt}
-    if in_doubt and any(_has_fractions(table[name]) for name in read if name not in notation):
+    if in_doubt and any(_has_fractions(cells[name]) for name in read if name not in notation):
         marks.add((".", ","))
-    if len({decimal for decimal, _ in marks}) == 1:
-        decimal, thousands = next(iter(marks))
-        also = in_doubt if decimal == "." else [*in_doubt, *(n for n in read if _points_group(table[n], read[n]))]
-        for name in also:
-            notation[name] = replace(notation.get(name, Notation(name)), decimal=decimal, thousands=thousands)
-    read |= {name: parse_as(table[name], notation[name]) for name in notation}
+    grouped = (
+        [] if given else [name for name in read if name not in notation and _points_group(cells[name], read[name])]
+    )
+    if {decimal for decimal, _ in marks} == {"."}:
+        notation |= {name: replace(notation[name], thousands=",") for name in in_doubt}
+    elif {decimal for decimal, _ in marks} == {","}:
+        for name in (*in_doubt, *grouped):
+            notation[name] = replace(notation.get(name, Notation(name)), decimal=",", thousands=".")
+    else:
+        for name in grouped:
+            _refuse_points(table, name, cells[name], read[name])
+    read |= {name: parse_as(cells[name], notation[name]) for name in notation}
     return read, notation, _notes_on(notation, read, table)
+
+
+def _without_words(cells: pa.Array, dialect: Dialect) -> pa.Array:
+    """The cells without the words that are missing values; a column of such words alone keeps them."""
+    blank = without_words(cells, dialect.missing_words)
+    return cells if dialect.missing_words and is_missing(blank).all() else blank
 
 
 def given_marks(table: Table, dialect: Dialect) -> tuple[str, str] | None:
@@ -206,11 +222,29 @@ def _has_fractions(cells: pa.Array) -> bool:
 
 def _points_group(cells: pa.Array, numbers: Numbers) -> bool:
     """Whether plain numbers such as ``1.234`` have three digits behind every point, as thousands have."""
-    if len(numbers.others) or np.array_equal(numbers.values, np.rint(numbers.values), equal_nan=True):
+    with_fraction = numbers.values[numbers.values != np.rint(numbers.values)]
+    thousandths = with_fraction * 1000
+    if len(numbers.others) or not len(with_fraction) or not np.allclose(thousandths, np.rint(thousandths), rtol=1e-9):
         return False
     texts = pc.ascii_trim_whitespace(cells)
     with_point = texts.filter(pc.match_substring(texts, "."))
     return bool(pc.all(pc.match_substring_regex(with_point, r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+$")).as_py())
+
+
+def _refuse_points(table: Table, name: str, cells: pa.Array, numbers: Numbers) -> None:
+    """Refuse ``1.234`` beside ``987``: a fraction of three digits would now and then end in a zero, and so in two."""
+    whole = numbers.values == np.rint(numbers.values)
+    with_point = pc.match_substring(cells, ".").to_numpy(zero_copy_only=False)
+    hundreds = whole & ~with_point & (np.abs(numbers.values) >= 100)
+    if with_point.sum() >= _FEWEST_POINTS and hundreds.sum() >= max(_FEWEST_POINTS, 0.05 * len(whole)):
+        row = int(np.argmax(with_point))
+        text, source = table[name][row].as_py().strip(), table.source
+        raise DataError(
+            f"{table.cell(row, name)}: {quote(text)} may be thousands or a fraction; every point of the column stands "
+            "before three digits.",
+            f"{source.retry(thousands='.', decimal=',')} (it is {text.replace('.', '')})\n"
+            f"{source.retry(decimal='.')} (it is {text})",
+        )
 
 
 def _notes_on(notation: Mapping[str, Notation], read: Mapping[str, Numbers], table: Table) -> list[str]:

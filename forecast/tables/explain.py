@@ -85,7 +85,7 @@ def is_decorated(text: str) -> bool:
     return bool(
         re.fullmatch(
             r"[$€£¥]\s*[-+]?\d[\d.,]*|[-+]?\d[\d.,]*\s*[%°$€£¥][A-Za-z]?|[-+]?\d+(?:\.\d+\s?|\s)[A-Za-z/]{1,5}|"
-            r"[+-]?\d+(?:(?:,\d+)+(?:\.\d+)?|(?:\.\d+)+,\d*|\.\d*)",
+            r"[+-]?\d+(?:(?:,\d+)+(?:\.\d+)?|(?:\.\d+)+,\d*|\.\d*|(?: \d{3})+(?:[.,]\d*)?(?:\s?\D{1,5})?)",
             text,
         )
         or (re.search(r"\d", text) and _foreign_character(text))
@@ -125,6 +125,11 @@ def not_a_number(table: Table, row: int, name: str, notation: Notation | None = 
         elif table.lines is not None and (foreign == "\u2212" or unicodedata.category(foreign) == "Pd"):
             mended = source.mended_by(rf"sed -E 's/{foreign}([0-9.])/-\1/g'", f"{foreign}(?=[0-9.])", "-")
             ways.insert(0, f"Write it as a hyphen: {mended}")
+    elif re.fullmatch(r"[+-]?\d{1,3}(?: \d{3})+(?:[.,]\d*)?(?:\s?\D{1,5})?", text):
+        why = "groups its digits by blanks."
+        ways.insert(0, source.retry(thousands="space", **({"decimal": ","} if "," in text else {})))
+    elif notation is not None and notation.unit and re.search(r"\d", text):
+        why = f"is written without the {notation.unit} of the column's other cells."
     elif re.fullmatch(r"[+-]?\d{1,3},\d{3}", text):
         why = "is written with a thousands comma."
         ways = [f"{source.retry(thousands=',')} (it is {text.replace(',', '')})"]
@@ -132,9 +137,8 @@ def not_a_number(table: Table, row: int, name: str, notation: Notation | None = 
             ways.append(f"{source.retry(decimal=',')} (it is {text.replace(',', '.')})")
     elif marks := next(((why, marks) for pattern, why, marks in _OTHER_MARKS if re.fullmatch(pattern, text)), None):
         why = f"{marks[0]}."
-        ways.insert(0, source.retry(**marks[1]))
-    elif notation is not None and notation.unit and re.search(r"\d", text):
-        why = f"is written without the {notation.unit} of the column's other cells."
+        if "thousands" not in source.given:
+            ways.insert(0, source.retry(**marks[1]))
     elif "%" in text and is_decorated(text):
         why = "is a percentage, the column's other cells are not."
     elif re.search(r"[$€£¥]", text) and is_decorated(text):
@@ -142,27 +146,27 @@ def not_a_number(table: Table, row: int, name: str, notation: Notation | None = 
     elif re.search(r"[A-Za-z°/]+$", text) and is_decorated(text):
         why = "carries a unit, the column's other cells do not."
     elif not re.search(r"\d", text):
-        ways.insert(0, "A missing value is written as an empty cell, NA, null, ? or -.")
+        ways.insert(0, source.with_missing(text))
     return f"{shown} {why}", "\n".join(filter(None, ways))
 
 
 def other_form(table: Table, columns: str, text: pa.Array, row: int, form: str) -> DataError:
     """Why the cell of a row is no time of the form of its column: empty, of another form, a footer, a preamble."""
     where, cell, lines = f"{table.row(row)}, {columns}", text[row].as_py(), table.lines
-    if cell == "":
-        return DataError(f"{where}: the time is empty.", "Every row needs a time; remove the row or fill it.")
-    if other := form_of(cell):
-        return DataError(
-            f"{where}: {quote(cell)} is written as {other}, the column as {form}: mixed formats.",
-            "Write every time in one format, best as YYYY-MM-DD HH:MM.",
-        )
-    what = f"{where}: {quote(cell)} is not a time of the form {form}"
+    what = f"{where}: {quote(cell)} is not a time of the form {form}" if cell else f"{where}: the time is empty"
     if row >= len(text) - _FOOTER and lines is not None and not any(map(form_of, text.slice(row).to_pylist())):
         n_lines = len(text) - row
         skipped = table.source.given.get("skip_footer", 0) + n_lines
         return DataError(
-            f"{what}; {'it is the last row' if n_lines == 1 else 'no row below is'}, so perhaps a footer.",
+            f"{what}; {'it is the last row' if n_lines == 1 else 'no row below is one'}, so perhaps a footer.",
             f"Without it: {table.source.call(skip_footer=skipped)}",
+        )
+    if cell == "":
+        return DataError(f"{what}.", "Every row needs a time; remove the row or fill it.")
+    if other := form_of(cell):
+        return DataError(
+            f"{where}: {quote(cell)} is written as {other}, the column as {form}: mixed formats.",
+            "Write every time in one format, best as YYYY-MM-DD HH:MM.",
         )
     first = next((r for r, cell in enumerate(text.slice(0, _PREAMBLE).to_pylist()) if form_of(cell)), 0)
     if row == 0 < first and lines is not None:

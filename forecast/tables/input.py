@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -64,9 +65,14 @@ class Input:
         return f"Try: {self.call(**settings)}"
 
     def without(self, column: str) -> str:
-        """Advice to leave a column out."""
+        """Advice to leave a column out; none where no option can name it."""
         skipped = (*self.given.get("skip_columns", ()), column)
         return "" if "," in column else f"Without the column: {self.call(skip_columns=skipped)}"
+
+    def with_missing(self, word: str) -> str:
+        """Advice to take a word for a missing value; none where no option can name it."""
+        words = (*self.given.get("missing_words", ()), word)
+        return "" if "," in word else f"If it means that a value is missing: {self.call(missing_words=words)}"
 
     def piped(self, program: str) -> str:
         """What a shell takes to send the text through a program such as ``sed -n 3p``."""
@@ -130,6 +136,7 @@ class Dialect:
         skip_footer: Lines at the end that are left out, blank ones not counted.
         columns: The measurements that are wanted; empty for all.
         skip_columns: Columns that are left out before anything is read of them.
+        missing_words: Words among numbers that stand for a missing value, beside the usual ones.
         notation: How columns are written, where that was found in other rows of the same kind.
     """
 
@@ -145,6 +152,7 @@ class Dialect:
     skip_footer: int = 0
     columns: tuple[str, ...] = ()
     skip_columns: tuple[str, ...] = ()
+    missing_words: tuple[str, ...] = ()
     notation: tuple[Notation, ...] = ()
 
 
@@ -159,7 +167,9 @@ def call_to_read(path: str, attempt: Mapping[str, object] | None = None, **setti
     options, arguments = _written(settings)
     python = f"forecast.read({path!r}{arguments})" if path else f"forecast.read(frame{arguments})"
     shell = f"forecast inspect {shlex.quote(path)}{options}" if path else python
-    return phrase(shell, python, attempt=attempt and {"options": attempt})
+    fields = ", ".join(f'"{name}": {json.dumps(value)}' for name, value in settings.items())
+    request = f"{fields} among the settings that the run is trained with" if fields else python
+    return phrase(shell, python, request, attempt=attempt and {"options": attempt})
 
 
 def read_output_of(

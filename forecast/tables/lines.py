@@ -19,7 +19,7 @@ from forecast.tables.columns import SERIES_IDS, checked, given_marks
 from forecast.tables.explain import look_at_row
 from forecast.tables.find_times import find_times
 from forecast.tables.input import Dialect, Input
-from forecast.tables.notation import parse_as, parse_numbers
+from forecast.tables.notation import parse_as, parse_numbers, without_words
 from forecast.tables.table import Floats, Table
 from forecast.tables.zones import in_zone
 
@@ -172,9 +172,10 @@ class LineReader:
         if name in self._words:
             words = self._words[name]
             return np.array([words.indicators(table[words.column][0].as_py())[name]])
+        cells = without_words(table[name], self._dialect.missing_words)
         if (notation := self._notation.get(name)) is not None:
-            return checked(table, name, parse_as(table[name], notation), notation)
-        return checked(table, name, parse_numbers(table[name], *(given_marks(table, self._dialect) or (".", ""))))
+            return checked(table, name, parse_as(cells, notation), notation)
+        return checked(table, name, parse_numbers(cells, *(given_marks(table, self._dialect) or (".", ""))))
 
     def _cells(self, text: str) -> list[str]:
         return next(csv.reader([text.rstrip("\r\n")], delimiter=self._delimiter), [])

@@ -23,7 +23,7 @@ from forecast.tables.table import Bools, Floats, Ints
 
 # How tables write "nothing was measured", in lower case; those with # are what a spreadsheet could not calculate.
 MISSING = ("", "-", "--", "?", ".", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "nil", "nat", "(null)",
-           "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!")  # fmt: skip
+           "n.a.", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!")  # fmt: skip
 
 # Words for yes and no in lower case; those that are words of other things, too, only where both occur.
 _TRUTHS = (("true", "false"), ("yes", "no"), ("wahr", "falsch"), ("vrai", "faux"), ("verdadero", "falso"))
@@ -49,6 +49,9 @@ _CELL = (
     r"(?P<body>\d[\d.,'’]*|[.,]\d+)(?P<power>(?:[eE][+-]?\d+)?)(?P<gap>[ \x{a0}\x{202f}]?)"
     r"(?P<after>(?:[^\d\s.,:;()+'’–-][23]?(?:[A-Za-z][23]|[^\d():;,]){0,12})?)(?P<close>\)?)$"
 )
+
+# More different ones than these are no codes, such as 3M and 6M.
+_MOST_CODES = 12
 
 # What stands about the numbers of a column is the same in most cells; more kinds than this are something else.
 _MOST_KINDS = 50
@@ -82,6 +85,13 @@ def is_missing(cells: pa.Array) -> Bools:
     """Which cells are written as missing, [R]."""
     folded = pc.utf8_lower(pc.ascii_trim_whitespace(cells))
     return pc.is_in(folded, pa.array(MISSING)).to_numpy(zero_copy_only=False)
+
+
+def without_words(cells: pa.Array, words: tuple[str, ...]) -> pa.Array:
+    """The cells, empty where they hold one of these words."""
+    if not words:
+        return cells
+    return pc.if_else(pc.is_in(pc.utf8_trim_whitespace(cells), pa.array(words)), "", cells)
 
 
 def parse_numbers(cells: pa.Array, decimal: str = ".", thousands: str = "") -> Numbers:
@@ -145,7 +155,7 @@ def infer_notation(name: str, cells: pa.Array, given: tuple[str, str] | None) ->
     trimmed = pc.utf8_trim_whitespace(cells)
     if _are_truths(trimmed):
         return Notation(name, truth=True), True
-    parts = _divide(trimmed)
+    parts = _divide(_ungrouped(trimmed) if given and given[1] == " " else trimmed)
     counts = parts.count()
     n_numbers = sum(counts.values())
     if n_numbers * 2 <= np.count_nonzero(~is_missing(trimmed)):
@@ -178,7 +188,7 @@ def infer_marks(bodies: pa.Array) -> tuple[str, str] | None:
         return "," if some(".*,.*") else ".", "'" if some(".*'.*") else "’"
     # A mark before three digits may be either; one before two, or behind another mark, or twice, can be only one.
     fraction = r"(?:\d*{0}(?:\d{{0,2}}|\d{{4,}})|0?{0}\d*|\d{{4,}}{0}\d*)"
-    grouped = r"\d{{1,3}}(?:{0}\d{{3}}){{2,}}(?:{1}\d*)?|\d{{1,3}}{0}\d{{3}}{1}\d*"
+    grouped = r"\d{{1,3}}(?:{0}\d{{2,3}})+{0}\d{{3}}(?:{1}\d*)?|\d{{1,3}}{0}\d{{3}}{1}\d*"
     point, comma = fraction.format(r"\."), fraction.format(",")
     grouped_by_comma, grouped_by_point = grouped.format(",", r"\."), grouped.format(r"\.", ",")
     is_point, is_comma = some(point, grouped_by_comma), some(comma, grouped_by_point)
@@ -203,9 +213,12 @@ def _multiplies(name: str, parts: _Parts, counts: Mapping[_About, int]) -> bool:
         return False
     if len({_meaning(about, scaled=True)[0] for about in scales}) > 1:
         return True
+    if any(len(about.after.split()[0]) > 1 for about in scales):
+        return True  # mn, bn, Mrd
     is_kelvin = any(about.after == "K" for about in scales) and re.search("temp|kelvin", name, re.I) is not None
     may_be_unit = is_kelvin or any(about.gap or about.after in _ALSO_UNITS for about in scales)
-    return not may_be_unit and bool(_matches(parts.body, r"[.,]").any())  # 3M and 6M may be codes
+    may_be_code = pc.count_distinct(parts.body).as_py() <= _MOST_CODES and not _matches(parts.body, "[.,]").any()
+    return not (may_be_unit or may_be_code)
 
 
 class _About(NamedTuple):
@@ -310,7 +323,7 @@ def _ungrouped(trimmed: pa.Array) -> pa.Array:
 def _digits(decimal: str, thousands: str) -> str:
     """The pattern of a number's digits, grouped by threes or not at all."""
     point, group = re.escape(decimal), re.escape(thousands.strip())
-    whole = rf"(?:\d{{1,3}}(?:{group}\d{{3}})+|\d+)" if group else r"\d+"
+    whole = rf"(?:\d{{1,3}}(?:{group}\d{{2,3}})*{group}\d{{3}}|\d+)" if group else r"\d+"  # India has 12,34,567
     return rf"(?:{whole}(?:{point}\d*)?|{point}\d+)"
 
 

@@ -326,7 +326,7 @@ def test_no_row_after_the_validation_span_decides_which_inputs_are_taken(part: s
 def test_daily_weather_is_compared_with_its_climatology(tmp_path: Path, tiny: Tiny) -> None:
     days = pd.date_range("2015-01-01", "2021-12-31")
     rng = np.random.default_rng(1)
-    weather = 10 - 10 * np.cos(2 * np.pi * days.dayofyear / 365.25) + rng.normal(0, 3, len(days))
+    weather = 10 - 10 * np.cos(2 * np.pi * days.day_of_year / 365.25) + rng.normal(0, 3, len(days))
     frame = pd.DataFrame({"ds": days, "y": weather})
     run = forecast.train(frame, tiny(epochs=1), run="weather", runs_dir=tmp_path)
     known = frame[frame["ds"] < run.data["validation_from"]]
@@ -334,8 +334,8 @@ def test_daily_weather_is_compared_with_its_climatology(tmp_path: Path, tiny: Ti
 
     def normal(month: int, day: int) -> float:
         """The mean of the same day of the year and of seven days on either side, of all training years."""
-        leap = pd.Timestamp(2020, month, day).dayofyear
-        of_leap = pd.to_datetime(known["ds"].dt.strftime("2020-%m-%d")).dt.dayofyear
+        leap = pd.Timestamp(2020, month, day).day_of_year
+        of_leap = pd.to_datetime(known["ds"].dt.strftime("2020-%m-%d")).dt.day_of_year
         apart = (of_leap - leap).abs()
         return float(known["y"][np.minimum(apart, 366 - apart) <= 7].mean())
 
@@ -353,7 +353,7 @@ def test_what_has_no_yearly_cycle_has_no_climatology(kind: str) -> None:
         pd.date_range("2015-01-01", periods=900 if kind == "two short years" else 2500),
         np.random.default_rng(2),
     )
-    cycle = -np.cos(2 * np.pi * days.dayofyear / 365.25)
+    cycle = -np.cos(2 * np.pi * days.day_of_year / 365.25)
     values = {"noise": rng.normal(size=2500), "walk": rng.normal(size=2500).cumsum(), "two short years": cycle}[kind]
     panel = read(pd.DataFrame({"ds": days, "y": values}), forecast.configure().read)
     prepared = forecast.data.prepare.prepare(panel, resolve(forecast.configure(), panel)[0])

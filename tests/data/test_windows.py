@@ -7,7 +7,7 @@ import pytest
 
 from forecast.data.clock import LONGEST_CLOSURE, Clock
 from forecast.data.panel import Panel
-from forecast.data.windows import Windows, fill_forward, index_windows
+from forecast.data.windows import Windows, count_apart, fill_forward, index_windows
 
 DAY = np.timedelta64(1, "D")
 
@@ -169,3 +169,12 @@ def test_fill_never_looks_ahead(seed: int) -> None:
         changed, still_usable = fill_forward(panel, 3, column)
         np.testing.assert_array_equal(changed[: now + 1], filled[: now + 1])
         np.testing.assert_array_equal(still_usable[: now + 1], usable[: now + 1])
+
+
+@pytest.mark.parametrize(
+    ("cutoffs", "horizon", "apart"),
+    [([], 3, 0), ([5], 3, 1), ([5, 6, 7, 8], 3, 2), ([5, 6, 7, 8], 4, 1), ([5, 9, 10, 30, 31, 34], 4, 4)],
+)
+def test_origins_whose_outcomes_do_not_overlap(cutoffs: list[int], horizon: int, apart: int) -> None:
+    panel = panel_at(np.arange(40))
+    assert count_apart(panel, Windows(np.array(cutoffs, int) - 2, 3, horizon)) == apart

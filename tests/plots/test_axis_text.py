@@ -14,9 +14,9 @@ from forecast.plots.figure import PlotFigure, format_axes
 @pytest.mark.parametrize(
     ("first", "last", "most", "labels"),
     [
-        ("2023-04-22T16", "2023-04-23T21", 4, ["00:00\n23 Apr 2023", "12:00"]),
+        ("2023-04-22T16", "2023-04-23T21", 4, ["00:00\n23 Apr\n2023", "12:00"]),
         ("2021-12-28T03", "2022-01-02T07", 6, ["29 Dec\n2021", "30 Dec", "31 Dec", "01 Jan\n2022", "02 Jan"]),
-        ("2021-12-31T20", "2022-01-01T02", 4, ["20:00\n31 Dec 2021", "22:00", "00:00\n01 Jan 2022", "02:00"]),
+        ("2021-12-31T20", "2022-01-01T02", 4, ["20:00\n31 Dec\n2021", "22:00", "00:00\n01 Jan\n2022", "02:00"]),
         ("2021-05-01", "2021-06-03", 4, ["01 May\n2021", "15 May", "01 Jun"]),
         ("2021-11-10", "2022-02-03", 4, ["Dec\n2021", "Jan\n2022", "Feb"]),
         ("1949-12-20", "2010-12-01", 4, ["1960", "1980", "2000"]),
@@ -38,11 +38,9 @@ def test_each_label_names_its_own_date(start: str) -> None:
             assert (ticks <= last).all()
             year, day = "", ""
             for tick, label in zip(ticks.astype("datetime64[s]").tolist(), labels, strict=True):
-                above, _, below = label.partition("\n")
-                if below:
-                    *named, last_word = below.split()
-                    year = last_word if last_word.isdigit() and len(last_word) == 4 else year
-                    day = " ".join(below.split()[:2]) if named else day
+                above, *below = label.split("\n")
+                for line in below:
+                    year, day = (line, day) if line.isdigit() else (year, line)
                 assert isinstance(tick, datetime)
                 if ":" in above:
                     assert above.startswith(f"{tick:%H:%M}")

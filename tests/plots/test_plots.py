@@ -279,14 +279,15 @@ def ink(figure: PlotFigure) -> float:
 
 
 @pytest.mark.parametrize("size", [FILE, SCREEN, PHONE], ids=["file", "screen", "phone"])
-@pytest.mark.parametrize("freq", ["h", "MS"])
-def test_nothing_is_cut_off_or_touches_in_any_size(freq: str, size: PageSize) -> None:
-    forecasts, past = tables(100 + np.arange(400.0), n=300, horizon=24, freq=freq)
+@pytest.mark.parametrize(("freq", "horizon"), [("h", 24), ("h", 5), ("D", 7), ("MS", 24), ("15min", 96)])
+@pytest.mark.parametrize("level", [100.0, 4e7])
+def test_nothing_is_cut_off_or_touches_in_any_size(freq: str, horizon: int, level: float, size: PageSize) -> None:
+    forecasts, past = tables(level * (1 + np.arange(400.0) / 100), n=300 - horizon, horizon=horizon, freq=freq)
     labels = replace(LABELS, clock=Clock(freq))
     for figure in (
         plot_test_span(forecasts, "", labels, size=size),
         plot_examples(forecasts, past, "", labels, 36, size=size),
-        plot_forecast(past, forecasts.tail(24), "", labels, 36, size=size),
+        plot_forecast(past, forecasts.tail(horizon), "", labels, 36, size=size),
     ):
         to_svg(figure)
         for axes in figure.axes:

@@ -52,6 +52,11 @@ WORDY = {
     "one number without its unit": sales(x=["1.5 kg"] * 59 + ["2"]),
     "two units": sales(x=["1.5 kg"] * 40 + ["2.5 lb"] * 20),
     "two currencies": sales(x=["$1.50"] * 40 + ["€2.50"] * 20),
+    "words for missing values": sales(x=["T", 1.5, "M", 2.5, 3.5] * 12, sky=["T", "M"] * 30),
+    "thousands by points or fractions": sales(x=["1.234", "987"] * 30),
+    "thousands by blanks": sales(x=["1 234,5", "987,5"] * 30),
+    "thousands by no-break spaces, and a unit": sales(x=["1\u00a0234,50\u00a0€", "987,50\u00a0€"] * 30),
+    "a total without a time": sales(x=Y) + ",6000,6000\n",
     "thousands or fractions": sales(x=["1,234"] * 30 + ["2,345"] * 30),
     "a Unicode minus": sales(x=one("−5"), remark=["10−20"] * 60),
     "blanks in numbers": sales(x=one("1\u00a0234")),
@@ -146,6 +151,20 @@ def test_a_hint_that_would_not_help_is_not_shown() -> None:
         read_panel("table.csv", ReadOptions(skip_footer=0))
     for command in commands(caught.value.text("shell")[1]):
         obeyed(command)
+
+
+def test_words_for_missing_values_are_named_one_after_another() -> None:
+    Path("table.csv").write_text(WORDY["words for missing values"])
+    options, said = ReadOptions(), []
+    for _ in range(2):
+        with pytest.raises(DataError) as caught:
+            read_panel("table.csv", options)
+        said.append(commands(caught.value.text("shell")[1])[0])
+        options = ReadOptions(missing_words=said[-1].split()[-1])  # type: ignore[arg-type]
+    assert [command.split()[-1] for command in said] == ["T", "T,M"]
+    panel = read_panel("table.csv", options)
+    np.testing.assert_array_equal(panel.values[:5, panel.column("x")], [np.nan, 1.5, np.nan, 2.5, 3.5])
+    assert panel.values[:2, panel.column("sky=T")].tolist() == [1, 0]  # another column's words are its own
 
 
 def test_in_python_a_hint_names_arguments() -> None:

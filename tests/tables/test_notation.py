@@ -51,6 +51,9 @@ READ: dict[str, tuple[list[str], list[float], str]] = {
     "ja und nein": (["ja", "nein", "ja"], [1, 0, 1], ""),
     "J and N": (["J", "N", "N"], [1, 0, 0], ""),
     "true and 0": (["true", "0", "1"], [1, 0, 1], ""),
+    "millions and billions": (["1.2bn", "350.5mn", "2.4 bn"], [1.2e9, 350500000, 2.4e9], ""),
+    "lakhs and crores": (["1,23,456.50", "12,34,567.00", "900.25"], [123456.5, 1234567, 900.25], ""),
+    "rupees": (["Rs. 1,200", "Rs. 1,23,456", "Rs. 900"], [1200, 123456, 900], "Rs."),
     "exponents": (["1.5e3", "2E-2", "3"], [1500, 0.02, 3], ""),
     "signs": (["+1.5%", "-2%", "3%"], [1.5, -2, 3], "%"),
 }
@@ -124,6 +127,30 @@ def test_marks_that_one_column_proves_are_those_of_the_file(tmp_path: Path) -> N
     )
     german = german.translate(str.maketrans(",.", ".,"))
     np.testing.assert_array_equal(read(german, tmp_path).values, panel.values)
+
+
+def test_points_that_may_group_thousands_are_refused_unless_one_column_tells(tmp_path: Path) -> None:
+    thousands = ["1.234", "987", "12.345", "456"] * 10
+    with pytest.raises(DataError, match=r"'1\.234' may be thousands or a fraction"):
+        read(table(thousands), tmp_path)
+    assert read(table(thousands), tmp_path, decimal=",", thousands=".").values[:2, 1].tolist() == [1234, 987]
+    assert read(table(thousands), tmp_path, decimal=".").values[:2, 1].tolist() == [1.234, 987]
+    lines = table(thousands).splitlines()
+    prices = [lines[0] + ";price", *(f"{line};{i},5" for i, line in enumerate(lines[1:]))]
+    assert read("\n".join(prices), tmp_path).values[:2].tolist() == [[0, 1234, 0.5], [1, 987, 1.5]]
+    fractions = [f"{value:.3f}" for value in np.random.default_rng(0).uniform(1, 300, 40)]
+    assert read(table(fractions), tmp_path).values[0, 1] == float(fractions[0])
+
+
+@pytest.mark.parametrize("blank", [" ", "\u00a0", "\u202f"])
+def test_blanks_between_thousands_are_named(blank: str, tmp_path: Path) -> None:
+    text = table([f"1{blank}234,50{blank}€", "12,50 €"])
+    with pytest.raises(DataError) as caught:
+        read(text, tmp_path)
+    assert "thousands='space', decimal=','" in caught.value.advice
+    panel = read(text, tmp_path, thousands="space", decimal=",")
+    assert panel.values[:2, 1].tolist() == [1234.5, 12.5]
+    assert panel.units == {"x": "€"}
 
 
 def test_frames_hold_truth_values_with_gaps() -> None:

@@ -247,7 +247,7 @@ def test_an_overwritten_run_is_there_until_the_new_one_is_whole(
 
 @pytest.mark.parametrize("name", ["", "../x", "x" * 300, "latest", "a/b"])
 def test_a_name_that_is_a_path_is_refused(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny, name: str) -> None:
-    with pytest.raises(ConfigError, match="cannot name a run"):
+    with pytest.raises(ConfigError, match="cannot be the name of a run"):
         forecast.train(monthly, tiny(model="rnn", epochs=1), run=name, runs_dir=tmp_path / "runs")
     assert not (tmp_path / "x").exists()
 

@@ -7,7 +7,7 @@ import pytest
 
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
-from forecast.models.prices import variance_ratio, why_price
+from forecast.models.choices import variance_ratio, why_price
 
 RNG = np.random.default_rng(0)
 WALK = 50 * np.exp(0.01 * RNG.normal(size=700).cumsum())

@@ -1,0 +1,288 @@
+"""Choices that take a look at the rows: whether a target is a price, which inputs are worth it, how long a lookback."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecast.config import Config, DataSettings
+from forecast.data.newest import count_measured, newest_rows
+from forecast.data.panel import Floats, Panel
+from forecast.data.prepare import Prepared, prepare, windows_of
+from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows
+from forecast.errors import DataError
+
+# Prices. They move in proportion to themselves and have no level to return to.
+
+# Words of a column's name that say so.
+_NAMES = re.compile(r"(?<![a-z])(adj|ask|bid|close|closing|nav|price|quote|settle|settlement)(?![a-z])", re.IGNORECASE)
+
+# The steps over which a random walk must keep wandering, and what share of that it must do. Of a random walk the
+# variance of changes over k steps is k times that of one step; of calls or sales, which return to their level, hardly
+# more than that of one step. The bar is below what chance makes of 99 in 100 random walks of a year.
+_STEPS, _LEAST_RATIO = 20, 0.3
+
+# A ratio of fewer values than these times the steps is of chance.
+_FEWEST_STRETCHES = 10
+
+
+def why_price(panel: Panel, target: str, training_rows: Flags) -> str:
+    """Why a target is taken for a price, by its training rows alone; empty if it is not.
+
+    A price has business days, positive values, and a name that says so or a logarithm that moves like a random walk.
+
+    Args:
+        panel: What was read.
+        target: Name of the target.
+        training_rows: Which rows belong to the training span, [T].
+
+    Reference: Lo & MacKinlay 1988 (the variance ratio).
+    """
+    column = panel.column(target)
+    series = [panel.values[rows, column][training_rows[rows]] for rows in map(panel.rows, range(panel.n_series))]
+    series = [values[~np.isnan(values)] for values in series]
+    if panel.clock.unit != "B" or not all((values > 0).all() for values in series):
+        return ""
+    if _NAMES.search(target):
+        return "by its name"
+    ratios = [variance_ratio(np.log(values)) for values in series]
+    if any(not ratio >= _LEAST_RATIO for ratio in ratios):
+        return ""
+    return "for its logarithm moves like a random walk"
+
+
+def variance_ratio(values: Floats) -> float:
+    """The variance of changes over k steps over k times that of one step: 1 for a random walk; NaN of few values."""
+    if len(values) < _FEWEST_STRETCHES * _STEPS:
+        return float("nan")
+    changes, drift = np.diff(values), (values[-1] - values[0]) / (len(values) - 1)
+    one = np.mean((changes - drift) ** 2)
+    many = np.mean((values[_STEPS:] - values[:-_STEPS] - _STEPS * drift) ** 2)
+    return float(many / (_STEPS * one)) if one > 0 else float("nan")
+
+
+# Inputs beside the targets: columns that vary, that cost few windows, and that are there at the end.
+
+# A column is left out if fewer than this share of its values are there in the training rows.
+_LEAST_PRESENT = 0.9
+
+# The inputs together may cost at most this share of the windows of the training and the validation span.
+_MOST_LOST = 0.1
+
+# A column is left out if without it so much of the series more can be forecast from their last rows.
+_MOST_WITHOUT_FORECAST = 0.1
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The covariates that were chosen.
+
+    Args:
+        kept: Their names, in the order of the panel.
+        left_out: Why others were left out, by name. Those that never change are not among them.
+    """
+
+    kept: tuple[str, ...]
+    left_out: dict[str, str]
+
+
+def choose_covariates(
+    panel: Panel,
+    data: DataSettings,
+    targets: Sequence[str],
+    training_rows: Flags,
+    known_rows: Flags,
+    lookback: int,
+    horizon: int,
+) -> Inputs:
+    """The covariates that are worth their windows.
+
+    Those that cost the fewest windows are taken first, as long as together they cost at most a tenth of them. Values
+    of the test span decide nothing; but a column that is no longer measured at the end of the rows, so that no forecast
+    can be made from them, is left out.
+
+    Args:
+        panel: What was read.
+        data: What the user asked for.
+        targets: Names of the targets.
+        training_rows: Which rows belong to the training span, [T].
+        known_rows: Which belong to it or to the validation span, [T].
+        lookback: L.
+        horizon: H.
+    """
+    spans = [rows for rows in map(panel.rows, range(panel.n_series)) if training_rows[rows].any()]
+    candidates = []
+    left_out: dict[str, str] = {}
+    for column, name in enumerate(panel.columns):
+        if name in targets or name in data.known:
+            continue
+        seen = [panel.values[rows, column][training_rows[rows]] for rows in spans]
+        present = min((float(np.mean(~np.isnan(values))) for values in seen), default=0.0)
+        if any(np.isnan(values).all() or np.nanmin(values) == np.nanmax(values) for values in seen) or not seen:
+            continue
+        if present < _LEAST_PRESENT:
+            of_series = " of a series" if panel.n_series > 1 else ""
+            left_out[name] = f"{1 - present:.0%} of its values{of_series} are missing"
+        else:
+            candidates.append(column)
+    with_gaps = [column for column in candidates if np.isnan(panel.values[:, column]).any()]
+    if with_gaps:
+        left_out |= _too_costly(panel, data, targets, with_gaps, known_rows, lookback, horizon)
+    kept = tuple(panel.columns[column] for column in candidates if panel.columns[column] not in left_out)
+    return Inputs(kept, left_out)
+
+
+def _too_costly(
+    panel: Panel,
+    data: DataSettings,
+    targets: Sequence[str],
+    columns: Sequence[int],
+    known_rows: Flags,
+    lookback: int,
+    horizon: int,
+) -> dict[str, str]:
+    """Which of some columns with gaps are left out, and why."""
+    own = [panel.column(name) for name in (*targets, *data.known)]
+    usable, seen = np.ones(panel.n_rows, bool), np.ones(panel.n_rows, bool)
+    for column in own:
+        usable &= fill_forward(panel, data.longest_fill, column)[1]
+        seen &= ~np.isnan(panel.values[:, column])
+
+    def n_windows(inputs: Flags) -> int:
+        return len(index_windows(panel, known_rows, inputs, seen, lookback, horizon))
+
+    lasts = [slice(rows.stop - min(lookback, rows.stop - rows.start), rows.stop) for rows in _measured(panel, data)]
+    lasts = [rows for rows in lasts if rows.stop > rows.start and usable[rows].all()]
+    left_out, costs = {}, []
+    every = n_windows(usable)
+    for column in columns:
+        there = fill_forward(panel, data.longest_fill, column)[1]
+        without = sum(not there[rows].all() for rows in lasts)
+        if without > _MOST_WITHOUT_FORECAST * len(lasts):
+            of_series = f" of {without} of {len(lasts)} series" if panel.n_series > 1 else ""
+            left_out[panel.columns[column]] = (
+                f"it is missing in the last {lookback:,} rows{of_series}, so that no forecast could be made"
+            )
+        else:
+            costs.append((every - n_windows(usable & there), column, there))
+    for cost, column, there in sorted(costs, key=lambda each: each[:2]):
+        if cost > _MOST_LOST * every or every - n_windows(usable & there) > _MOST_LOST * every:
+            left_out[panel.columns[column]] = f"it would cost {cost / max(every, 1):.0%} of the windows"
+        else:
+            usable = usable & there
+    return left_out
+
+
+def _measured(panel: Panel, data: DataSettings) -> list[slice]:
+    """The rows of each series up to the last one that holds more than what is known ahead."""
+    spans = map(panel.rows, range(panel.n_series))
+    if not data.known:
+        return list(spans)
+    order = [column for column, name in enumerate(panel.columns) if name not in data.known]
+    order += map(panel.column, data.known)
+    n_known = len(data.known)
+    return [slice(rows.start, rows.start + count_measured(panel.values[rows][:, order], n_known)) for rows in spans]
+
+
+# The lookback: shorter where gaps leave no window, longer where that pays on the validation span.
+
+# Windows that the probe uses: enough for the normal equations of a few hundred steps, few enough for a second.
+_TRAINING_WINDOWS, _VALIDATION_WINDOWS = 4000, 1000
+
+# A longer panel is not probed: preparing it once more would cost more than the probe is worth.
+_MOST_ROWS = 200_000
+
+# Ridge penalty, as a share of the mean variance of the inputs.
+_PENALTY = 0.01
+
+# Twice the lookback costs time, and the windows that a gap breaks: it must reduce the error by this share, and keep
+# this share of the training windows.
+_LEAST_GAIN, _LEAST_KEPT = 0.005, 0.9
+
+
+def shorten_for_gaps(
+    panel: Panel,
+    data: DataSettings,
+    targets: Sequence[str],
+    covariates: Sequence[str],
+    part: Ints,
+    lookback: int,
+    horizon: int,
+) -> int:
+    """The lookback, halved until each part of the time axis has a window; as it was if none is short enough.
+
+    Args:
+        panel: What was read.
+        data: What the user asked for.
+        targets: Names of the targets.
+        covariates: Names of the covariates.
+        part: The part of each row, [T].
+        lookback: L.
+        horizon: H.
+    """
+    inputs = [panel.column(name) for name in (*targets, *covariates, *data.known)]
+    outputs = [panel.column(name) for name in (*targets, *data.known)]
+    if panel.stretches()[-1] + 1 == panel.n_series and not np.isnan(panel.values[:, inputs]).any():
+        return lookback
+    usable = np.logical_and.reduce([fill_forward(panel, data.longest_fill, column)[1] for column in inputs])
+    seen = np.asarray(~np.isnan(panel.values[:, outputs]).any(axis=1))
+    shorter = lookback
+    while shorter:
+        counts = [len(index_windows(panel, part == number, usable, seen, shorter, horizon)) for number in range(3)]
+        if all(counts):
+            return shorter
+        shorter //= 2
+    return lookback
+
+
+def probe_longer_lookback(panel: Panel, config: Config, longest: int) -> tuple[int, str] | None:
+    """Twice the lookback, and why, if that pays on the validation span; None if not.
+
+    A linear map from the lookback to the horizon, both relative to the last value, is fitted to training windows and
+    scored on validation windows, the same ones for both lookbacks. The test span is not used.
+
+    Args:
+        panel: What was read.
+        config: The configuration with the shorter lookback.
+        longest: The longest lookback that the series has room for.
+    """
+    short = config.data.lookback
+    if 2 * short > longest or panel.n_rows > _MOST_ROWS:
+        return None
+    try:
+        prepared = prepare(panel, config.replace(data={"lookback": 2 * short}))
+    except DataError:
+        return None
+    n_before = len(windows_of(prepared.rows, prepared.training_rows, config.data))
+    if len(prepared.train) < max(_LEAST_KEPT * n_before, 4 * short):
+        return None
+    newest, newest_of_double = (
+        newest_rows(prepared.rows.panel, data, prepared.scaler) for data in (config.data, prepared.config.data)
+    )
+    if len(newest_of_double.windows) < len(newest.windows):
+        return None  # it may cost no series its forecast
+    error, error_of_double = (_linear_error(prepared, lookback) for lookback in (short, 2 * short))
+    if not error_of_double < (1 - _LEAST_GAIN) * error:
+        return None
+    gain = 1 - error_of_double / error
+    return 2 * short, f"a linear map errs {gain:.1%} less with it than with half of it on the validation span"
+
+
+def _linear_error(prepared: Prepared, lookback: int) -> float:
+    """Mean absolute error, scaled, of a ridge regression on the newest part of each window."""
+    x, y = _pairs(prepared, prepared.train.subsample(_TRAINING_WINDOWS), lookback)
+    squares = x.T @ x
+    penalty = _PENALTY * np.trace(squares) / lookback + np.finfo(float).tiny
+    weights = np.linalg.solve(squares + penalty * np.eye(lookback), x.T @ y)
+    x, y = _pairs(prepared, prepared.validation.subsample(_VALIDATION_WINDOWS), lookback)
+    return float(np.abs(x @ weights - y).mean())
+
+
+def _pairs(prepared: Prepared, windows: Windows, lookback: int) -> tuple[Floats, Floats]:
+    """Lookback [N, L] and horizon [N, H] of the first target, scaled and relative to the last value."""
+    first = prepared.rows.scaled[:, 0].astype(np.float64)
+    past, future = first[windows.past()[:, -lookback:]], first[windows.future()]
+    return past - past[:, -1:], future - past[:, -1:]

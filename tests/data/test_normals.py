@@ -1,0 +1,120 @@
+"""Normals: means, shares of zeros and climatologies of the training rows, against pandas; and their record."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.data.clock import Clock
+from forecast.data.normals import Normals, SavedNormals, day_of_year, fit_normals
+from forecast.data.panel import Panel
+
+
+def daily(values: np.ndarray, offsets: tuple[int, ...] = (), freq: str = "D") -> Panel:
+    """Series of equal length, one below the other, that begin on the same day."""
+    offsets = offsets or (0, len(values))
+    n_rows = offsets[1]
+    times = pd.date_range("2010-01-01", periods=n_rows, freq=freq).to_numpy()
+    names = tuple(f"s{number}" for number in range(len(offsets) - 1))
+    return Panel(values, np.tile(times, len(names)), tuple("abc"[: values.shape[1]]), Clock(freq), names, offsets)
+
+
+def cycle(days: int, noise: float = 1.0) -> np.ndarray:
+    times = pd.date_range("2010-01-01", periods=days)
+    return -10 * np.cos(2 * np.pi * times.day_of_year.to_numpy() / 365.25) + np.random.default_rng(0).normal(
+        0, noise, days
+    )
+
+
+def test_means_are_of_the_observed_training_rows_of_each_series() -> None:
+    values = np.random.default_rng(1).normal(size=(60, 2))
+    values[3, 0], values[30:50, 1] = np.nan, np.nan
+    training_rows = np.tile(np.arange(30) < 20, 2)
+    normals = fit_normals(daily(values, (0, 30, 60)), training_rows, 2)
+    frame = pd.DataFrame(values).assign(series=np.repeat([0, 1], 30))[training_rows]
+    np.testing.assert_allclose(normals.mean, frame.groupby("series").mean().to_numpy())
+    assert np.isnan(normals.mean[1, 1])
+    assert (normals.sparse, normals.climatology) == (False, None)
+
+
+@pytest.mark.parametrize(("zeros", "sparse"), [(50, True), (49, False)])
+def test_half_of_the_observed_values_must_be_zero(zeros: int, sparse: bool) -> None:
+    values = np.r_[np.zeros(zeros), np.ones(100 - zeros), np.full(30, np.nan)][:, None]
+    assert fit_normals(daily(values), np.ones(130, bool), 1).sparse == sparse
+
+
+def test_the_days_of_a_year_are_those_of_a_leap_year() -> None:
+    times = pd.date_range("2019-01-01", "2021-12-31")
+    of_leap = pd.to_datetime(times.strftime("2020-%m-%d")).day_of_year - 1
+    assert day_of_year(times.to_numpy()).tolist() == of_leap.tolist()
+
+
+@pytest.mark.parametrize("column", [0, 1])
+def test_a_climatology_is_the_mean_of_fifteen_days_of_all_training_years(column: int) -> None:
+    values = np.stack([cycle(2000), 5 + 2 * cycle(2000, 0.1)], axis=1)
+    values[100:120, 0] = np.nan
+    training_rows = np.arange(2000) < 1500
+    climatology = fit_normals(daily(values), training_rows, 2).climatology
+    frame = pd.DataFrame({"y": values[:, column]}, pd.date_range("2010-01-01", periods=2000))[training_rows]
+    of_leap = pd.to_datetime(frame.index.strftime("2020-%m-%d")).day_of_year - 1
+    for day in range(366):
+        apart = np.abs(of_leap - day)
+        near = np.minimum(apart, 366 - apart) <= 7
+        assert climatology[0, column, day] == pytest.approx(frame["y"][near].mean())
+
+
+@pytest.mark.parametrize(
+    ("values", "freq", "training"),
+    [
+        (cycle(2000), "D", 700),  # less than two years
+        (np.random.default_rng(0).normal(size=2000), "D", 1500),
+        (np.random.default_rng(0).normal(size=2000).cumsum(), "D", 1500),
+        (np.full(2000, 3.0), "D", 1500),
+        (cycle(2000), "h", 1500),
+        (cycle(2000), "W", 1500),
+    ],
+)
+def test_others_have_none(values: np.ndarray, freq: str, training: int) -> None:
+    panel = daily(values[:, None], freq=freq)
+    assert fit_normals(panel, np.arange(2000) < training, 1).climatology is None
+
+
+def test_no_later_row_is_looked_at() -> None:
+    values, training_rows = cycle(2000)[:, None], np.arange(2000) < 1500
+    before = fit_normals(daily(values.copy()), training_rows, 1)
+    values[1500:] = 1e9
+    after = fit_normals(daily(values), training_rows, 1)
+    assert before.mean.tobytes() == after.mean.tobytes()
+    assert before.climatology.tobytes() == after.climatology.tobytes()
+
+
+def test_a_record_is_read_back_to_the_last_bit() -> None:
+    values = np.concatenate([cycle(2000), np.full(2000, np.nan)])[:, None]
+    for normals in (
+        fit_normals(daily(values[:2000]), np.arange(2000) < 1500, 1),
+        fit_normals(daily(values, (0, 2000, 4000)), np.tile(np.arange(2000) < 1500, 2), 1),
+    ):
+        again = Normals.from_record(SavedNormals.model_validate(normals.to_record()), len(normals.mean))
+        assert again.mean.tobytes() == normals.mean.tobytes()
+        assert (again.climatology is None) == (normals.climatology is None)
+        if normals.climatology is not None:
+            assert again.climatology.tobytes() == normals.climatology.tobytes()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mean": [[1.0], [2.0]]},
+        {"mean": [[1.0, 2.0]]},
+        {"mean": [1.0]},
+        {"climatology": [[[1.0] * 365]]},
+        {"climatology": [[["x"] * 366]]},
+        {"sparse": 1},
+        {"more": 1},
+    ],
+)
+def test_a_record_that_does_not_fit_is_refused(change: dict[str, object]) -> None:
+    record = fit_normals(daily(cycle(2000)[:, None]), np.arange(2000) < 1500, 1).to_record()
+    with pytest.raises(ValueError):  # noqa: PT011 - pydantic's and our own
+        Normals.from_record(SavedNormals.model_validate(record | change), 1)
