@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset
 
+from forecast.data.holidays import holidays
 from forecast.data.week import Week
 from forecast.errors import DataError, setting
 from forecast.tables.zone_rules import wall_times
@@ -71,6 +72,7 @@ class Clock:
         freq: The step.
         tz: The zone of the times, such as ``Europe/Berlin``; None if they have none. On a clock of less than a day they
             are kept in UTC; on a longer one they are local dates.
+        holidays: Rules of the days without rows, as `infer_holidays` finds them, on a clock of some days of the week.
 
     Raises:
         DataError: If the alias is not one that pandas knows, or its step is longer than a century.
@@ -78,6 +80,7 @@ class Clock:
 
     freq: str
     tz: str | None = None
+    holidays: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "freq", normalise_freq(self.freq))
@@ -209,6 +212,8 @@ class Clock:
         last = last.astype("datetime64[us]")
         if self.freq == STEP:
             return last + np.arange(1, steps + 1).astype("timedelta64[us]")
+        if self.holidays:
+            return self._future_of_open_days(last, steps)
         if self.week is not None:
             number = int(self.week.ordinals(self.wall(np.array([last])))[0])
             return self._from_wall(self.week.times(number + np.arange(1, steps + 1)))
@@ -221,6 +226,17 @@ class Clock:
         if len(after) < steps:  # `last` itself was not on the clock, so the range began after it
             after = pd.date_range(after[0], periods=steps, freq=self._alias)
         return after.to_numpy().astype("datetime64[us]")
+
+    def _future_of_open_days(self, last: np.datetime64, steps: int) -> Times:
+        """The same without the days of the holidays; more and more of it, until enough are left."""
+        every, more = replace(self, holidays=()), steps
+        while True:
+            times = every.future(last, steps + more)
+            days = times.astype("datetime64[D]")
+            is_open = ~np.isin(days, holidays(self.holidays, days[0], days[-1]))
+            if is_open.sum() >= steps:
+                return times[is_open][:steps]
+            more *= 2
 
     def _from_wall(self, wall: Times) -> Times:
         """Times from what a clock on the wall shows: the first of two hours, and the hour after a hole in spring."""

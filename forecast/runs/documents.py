@@ -165,6 +165,7 @@ class _Data(TypedDict, total=False):
     series: Any  # an earlier version wrote it instead of series_ids; it is not read
     freq: str
     tz: str | None
+    holidays: list[str]
     first: str
     last: str
     notes: list[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -73,6 +74,22 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
     return windows
 
 
+def read_like(source: Source, options: ReadOptions) -> Panel:
+    """New rows, read by the options of a run; a time that says it all may be written otherwise.
+
+    Raises:
+        DataError: If they cannot be read.
+    """
+    try:
+        return read(source, options)
+    except DataError:
+        plain = options.model_copy(update={"time_column": None, "date_format": None})
+        if plain != options:
+            with suppress(DataError):
+                return read(source, plain)
+        raise
+
+
 def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
     """New rows, arranged as the run's network takes them.
 
@@ -80,7 +97,7 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
         DataError: If a column is missing, the clock is another, or a series is unknown.
     """
     config = run.config
-    panel = read(source, read_options(run))
+    panel = read_like(source, read_options(run))
     report_notes(replace(panel, warnings=tuple(map(without_settings, panel.warnings))), progress)  # the run has them
     needed = config.data.target + (config.data.covariates or ()) + config.data.known
     missing = [name for name in needed if name not in panel.columns]

@@ -110,7 +110,7 @@ class Run:
         """The clock of its rows, with their zone."""
         from forecast.data.clock import Clock
 
-        return Clock(self.data["freq"], self.data.get("tz"))
+        return Clock(self.data["freq"], self.data.get("tz"), tuple(self.data.get("holidays", ())))
 
     @property
     def metrics(self) -> dict[str, Any]:

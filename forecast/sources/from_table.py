@@ -208,7 +208,7 @@ def _find_series(columns: Columns) -> _Series:
         if _few_integers(values) and not names_a_part(name) and distinguishes("v", name)
     ]
     what = "several columns could tell" if candidates else "no text column tells"
-    texts = list(measured.texts)
+    texts = [name for name in measured.texts if not names_a_part(name)]
     row = int(np.flatnonzero(pd.Series(times).duplicated().to_numpy())[0])
     raise DataError(
         f"{table.row(row)}: the time {pd.Timestamp(times[row])} stands more than once with other values; "

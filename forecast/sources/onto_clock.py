@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from forecast.config import ReadOptions
 from forecast.data.bounds import is_angle
 from forecast.data.clock import STEP, Clock, Times
+from forecast.data.holidays import in_words, infer_holidays
 from forecast.data.panel import Floats
 from forecast.errors import DataError, quote, setting
 from forecast.sources import infer_clock as clocks
@@ -249,7 +250,15 @@ def _placed(rows: Observations, clock: Clock, snapped: clocks.Snapped, given: bo
         )
     elif clock.tz is None and clock.unit in ("min", "h") and (spring := _skipped_hours(snapped.times, rows.series)):
         warnings.append(spring)
-    return OnClock(replace(rows, times=snapped.times), clock, tuple(notes), tuple(warnings))
+    rows = replace(rows, times=snapped.times)
+    if clock.unit == "B" or (clock.week is not None and clock.unit == "D"):
+        week = clock.week
+        rules = infer_holidays(rows.times, np.is_busday if week is None else week.is_open)
+        clock = replace(clock, holidays=rules)
+        if rules:
+            listed = ", ".join(map(in_words, rules[:3])) + " …" * (len(rules) > 3)
+            notes.append(f"No row on {len(rules)} holidays in any year, which forecasts leave out: {listed}.")
+    return OnClock(rows, clock, tuple(notes), tuple(warnings))
 
 
 def _skipped_hours(times: Times, series: Ints) -> str:

@@ -18,7 +18,7 @@ SECOND = 1_000_000  # microseconds
 
 
 def dates(parts: Mapping[str, Ints], at: Callable[[int], str]) -> Times:
-    """The first day of each period, [R], from the year and a month and day, quarter, ISO week or day of the year.
+    """The first day of each period, [R], from the year and a month and day, a quarter, a week or a day of it.
 
     Raises:
         DataError: If a row is not in the calendar; ``at`` names it.
@@ -38,11 +38,12 @@ def dates(parts: Mapping[str, Ints], at: Callable[[int], str]) -> Times:
             f"{at(row)} is not a date of the calendar (year {year[row]}, month {month[row]}, day {day[row]}).",
             f"Correct the row, or name the format: {setting('date_format', '%Y-%m-%d')}",
         )
-    if "w" in parts:
-        weekday = parts.get("u", one) - 1
-        week = _first_monday(year) + (parts["w"] - 1) * 7
-        refuse_where((parts["w"] < 1) | (week >= _first_monday(year + 1)), at, "is not an ISO week of its year")
-        begin, day = week, weekday + 1
+    for part, kind, sunday in (("w", "an ISO week", 0), ("e", "an MMWR week", 1)):
+        if part in parts:
+            week = _first_week(year, sunday) + (parts[part] - 1) * 7
+            wrong = (parts[part] < 1) | (week >= _first_week(year + 1, sunday))
+            refuse_where(wrong, at, f"is not {kind} of its year")
+            begin, day = week, parts.get("u", one)
     if "j" in parts:
         n_days = 365 + (((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0))
         refuse_where((parts["j"] < 1) | (parts["j"] > n_days), at, "is not a day of its year")
@@ -50,10 +51,15 @@ def dates(parts: Mapping[str, Ints], at: Callable[[int], str]) -> Times:
     return (begin + day - 1).astype("datetime64[D]").astype("datetime64[us]")
 
 
-def _first_monday(year: Ints) -> Ints:
-    """The day, counted from 1970, on which the first ISO week of each year begins: that of the fourth of January."""
+def _first_week(year: Ints, sunday: int) -> Ints:
+    """The day, counted from 1970, on which the first week of each year begins: that of the fourth of January.
+
+    Args:
+        year: Years, [R].
+        sunday: 0 for weeks that begin on Monday (ISO 8601), 1 for weeks that begin on Sunday (MMWR).
+    """
     fourth = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64) + 3
-    return fourth - (fourth + 3) % 7
+    return fourth - (fourth + 3 + sunday) % 7
 
 
 def time_of_day(parts: Mapping[str, Ints], at: Callable[[int], str]) -> Clock:

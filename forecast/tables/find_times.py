@@ -54,11 +54,13 @@ def find_times(table: Table, time_column: str | None, date_format: str | None) -
         DataError: If there is no time, or it is ambiguous or written in several ways; names line and value.
     """
     found = _found(table, time_column, date_format)
-    ends = [name for name in table.names if name not in found.used and names_an_end(name) and _holds_time(table, name)]
-    if not ends:
-        return found
-    note = f"An interval is dated by its beginning; left out: {', '.join(map(quote, ends))}."
-    return replace(found, used=found.used.union(ends), notes=(*found.notes, note))
+    others = [name for name in table.names if name not in found.used]
+    ends = [name for name in others if names_an_end(name) and _holds_time(table, name)]
+    notes = [f"An interval is dated by its beginning; left out: {', '.join(map(quote, ends))}."] if ends else []
+    dates = [name for name in others if name not in ends and TIMELIKE.search(name) and _are_compact(table, name)]
+    if dates:
+        notes.append(f"A second column of times is left out: {', '.join(map(quote, dates))}.")
+    return replace(found, used=found.used.union(ends, dates), notes=(*found.notes, *notes))
 
 
 def find_steps(table: Table, time_column: str | None, date_format: str | None, series_id: str | None) -> TimeColumn:
@@ -172,6 +174,11 @@ def _rank(table: Table, name: str, date_format: str | None) -> tuple[bool, bool,
 
 def _holds_time(table: Table, name: str) -> bool:
     return clock_form(table, name) == "HH:MM" or _rank(table, name, None) is not None
+
+
+def _are_compact(table: Table, name: str) -> bool:
+    """Whether a column of digits such as 20200101 are dates, which would pass for a measurement."""
+    return (infer_form([] if is_timestamps(table[name]) else sample(table[name])) or "").startswith("YYYYMMDD")
 
 
 def _form_of_numbers(table: Table, name: str) -> str | None:

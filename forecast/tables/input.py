@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -166,7 +167,9 @@ def call_to_read(path: str, attempt: Mapping[str, object] | None = None, **setti
     options, arguments = _written(settings)
     python = f"forecast.read({path!r}{arguments})" if path else f"forecast.read(frame{arguments})"
     shell = f"forecast inspect {shlex.quote(path)}{options}" if path else python
-    return phrase(shell, python, attempt=attempt and {"options": attempt})
+    fields = ", ".join(f'"{name}": {json.dumps(value)}' for name, value in settings.items())
+    request = f"{fields} among the settings that the run is trained with" if fields else python
+    return phrase(shell, python, request, attempt=attempt and {"options": attempt})
 
 
 def read_output_of(

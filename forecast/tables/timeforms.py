@@ -20,7 +20,7 @@ from forecast.tables.monthnames import MONTHS, WEEKDAYS
 # Names of columns that hold a time.
 TIMELIKE = re.compile(
     r"date|time|stamp|year|epoch|period|datum|zeit|fecha|heure"
-    r"|^(ds|dt|ts|t|day|week|month|quarter|quartal|monat|mois|mes|unix|utc|mtu.*)$",
+    r"|^(ds|dt|ts|t|day|week|month|quarter|quartal|monat|mois|mes|ym|yw|yyyymm|yyyyww|unix|utc|mtu.*)$",
     re.I,
 )
 
@@ -105,6 +105,8 @@ _NUMBERS = {
     "YYYY": r"(?P<Y>\d{4})(?:\.0*)?",
     "YYYYMM": r"(?P<Y>\d{4})(?P<m>\d{2})(?:\.0*)?",
     "YYYYWW": r"(?P<Y>\d{4})(?P<w>\d{2})(?:\.0*)?",
+    "YYYY.q": rf"{_YEAR}\.{_QUARTER}",
+    "YYYY.MM": rf"{_YEAR}\.(?P<m>0[1-9]|1[0-2])",
     "YYYYDDD": r"(?P<Y>\d{4})(?P<j>\d{3})(?:\.0*)?",
 }
 EPOCHS = {"epoch s": 1, "epoch ms": 1_000, "epoch us": 1_000_000, "epoch ns": 1_000_000_000}
@@ -267,6 +269,8 @@ def infer_form(texts: list[str]) -> str | None:
     """The form of most of these cells, or None where most are no times; of forms that look alike, the usual one."""
     found = Counter(orders_of(form)[0] for form in map(form_of, texts) if form)
     form, count = found.most_common(1)[0] if found else ("", 0)
+    if count < len(texts) and all(text.isdigit() for text in texts):
+        return None  # a count, some of which look like a date
     return form if count and count * 2 >= len(texts) else None
 
 
@@ -275,6 +279,9 @@ def infer_count(texts: list[str]) -> str | None:
     matched = [re.fullmatch(r"(\d{4,19})(?:[.,]\d*)?", text) for text in texts]
     if not texts or not all(matched):
         return None
+    for form in ("YYYY.q", "YYYY.MM"):
+        if all(1500 <= int(match[1]) <= 2199 and re.match(pattern_of(form), match[0]) for match in matched if match):
+            return form
     numbers = [int(match[1]) for match in matched if match]
     low, high = min(numbers), max(numbers)
     for form, unit in EPOCHS.items():

@@ -22,18 +22,22 @@ from forecast.tables.times import Cells, TimeColumn, read_cells, sample
 # Between the forms of the columns of one time, such as YYYYMMDD + HHMM.
 PLUS = " + "
 
+_WEEK = (
+    "week wk kw kalenderwoche woche semaine semana settimana uke uge vecka weekofyear weeknumber weeknum weekno tydzien"
+)
+
 # Parts of the calendar by the name of their form: their name in `dates`, the largest number, what columns call them.
 _CALENDAR = {
     "YYYY": ("Y", 9999, "year yr yyyy yy jahr annee ano anno jaar ar rok"),
     "MM": ("m", 12, "month mon mo mm monat mois mes mese maand manad maned miesiac period"),
     "DD": ("d", 31, "day dd mday dom dayofmonth tag jour dia giorno dag dzien"),
     "DDD": ("j", 366, "doy yday dayofyear jday julian julianday day"),
-    "ww": ("w", 53, "week wk isoweek kw kalenderwoche woche semaine semana settimana uke uge vecka weekofyear "
-                    "weeknumber weeknum weekno tydzien mmwrweek epiweek period"),
+    "ww": ("w", 53, f"{_WEEK} isoweek period"),
+    "mmwr": ("e", 53, f"{_WEEK} mmwrweek epiweek"),
     "q": ("q", 4, "quarter qtr q quartal trimestre trim kvartal kwartal kwartaal period"),
-}  # fmt: skip
+}
 _CLOCKS = ("HH:MM", "HH", "HHMM", "HHMMSS", "mm")
-_PERIODS = (("MM", "DD"), ("DDD",), ("MM",), ("ww",), ("q",))
+_PERIODS = (("MM", "DD"), ("DDD",), ("MM",), ("ww",), ("mmwr",), ("q",))
 
 # Words in the name of a column of the time of day; a number under one of the second kind may count anything.
 # fmt: off
@@ -48,6 +52,10 @@ _END = {"to", "end", "until", "till", "bis", "ende", "stop", "finish", "fin", "h
 
 _TIME_OF_DAY = re.compile(r"\d{1,2}[:h]\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp]\.? ?[Mm]\.?)?")
 _NUMBER = r"^[A-Za-z]{0,7}[ .-]?(?P<n>\d{1,6})(?:\.0*)?$"
+
+# The end of an interval of hours, such as 01:00-02:00 or 1 - 2; and other ways to write a time of day.
+_UNTIL = r"(\d)h? ?(?:-|to|bis|a) ?\d{1,2}(?:[:h]\d{2})?h?$"
+_PLAIN = ((_UNTIL, r"\1"), (r"^(\d{1,2})\.(\d{2})\.(\d{2})$", r"\1:\2:\3"), (r"^(\d{1,4}) ?(?:h|H|Uhr)$", r"\1"))
 
 
 def _folded(name: str) -> str:
@@ -96,7 +104,7 @@ def find_parts(table: Table) -> list[tuple[str, str]]:
         try:
             times = _days(table, parts)
         except DataError:
-            if judged == (False, 0):
+            if len(best) == 1:
                 best = parts  # which says what is wrong, if no other reads
             continue
         judgement = fullness(times) >= REGULAR, len(np.unique(times))
@@ -130,7 +138,7 @@ def find_clock(
 
 def clock_form(table: Table, name: str) -> str | None:
     """How a column writes the time of day: ``HH:MM``, ``HH``, ``HHMM`` or ``HHMMSS``; None where it is none."""
-    texts = [] if is_timestamps(table[name]) else sample(table[name])
+    texts = [] if is_timestamps(table[name]) else _plain(pa.array(sample(table[name]), pa.string())).to_pylist()
     if texts and all(map(_TIME_OF_DAY.fullmatch, texts)):
         return "HH:MM"
     matched = [re.match(_NUMBER, text) for text in texts]
@@ -171,6 +179,8 @@ def read_parts(table: Table, parts: list[tuple[str, str]]) -> TimeColumn:
     notes = found.notes
     if clocks and clocks[0][0] == "HH" and (since == np.timedelta64(24, "h")).any():
         notes += ("Hours of 1 to 24 are taken for the ends of hours; 24 ends the day.",)
+    if any(pc.any(pc.match_substring_regex(as_text(table[name]), _UNTIL)).as_py() for _, name in clocks):
+        notes += ("An interval is dated by its beginning.",)
     names = [name for _, name in parts]
     times = found.times + since
     refuse_far(times, lambda row: f"{table.row(row)}, columns {', '.join(map(quote, names))}")
@@ -271,10 +281,17 @@ def _numbers(table: Table, code: str, name: str) -> Ints:
     return found
 
 
+def _plain(text: pa.Array) -> pa.Array:
+    """Times of day without the end of their interval, and with colons."""
+    for pattern, plain in _PLAIN:
+        text = pc.replace_substring_regex(text, pattern, plain)
+    return text
+
+
 def _since_midnight(table: Table, name: str, form: str) -> Clock:
     """The time of day in a column, [R]."""
     shown = pc.ascii_trim_whitespace(as_text(table[name]))
-    text = tidied(shown)
+    text = _plain(tidied(shown))
     if form != "HH:MM":
         width = {"HH": 2, "mm": 2, "HHMM": 4, "HHMMSS": 6}[form]
         digits = pc.extract_regex(text, _NUMBER).field("n")

@@ -302,12 +302,14 @@ def _in_one_order(cells: Cells, parts: _Parts, clock: Clock | None) -> TimeColum
         raise _against_each_other(cells, parts) or refusals[0]
     if len(read) == 1:
         form, found = next(iter(read.items()))
-        return replace(found, date_format=found.date_format or form)
+        return found if usual == 1 and form == orders[0] else replace(found, date_format=found.date_format or form)
     since = np.timedelta64(0, "us") if clock is None else clock
     form, why = _settled({form: found.times + since for form, found in read.items()}, orders[:usual])
     if not form:
         raise _undecided(cells, list(read.values()))
     found = read[form]
+    if usual == 1 and form == orders[0]:
+        return found  # a single row is read so, too
     note = f"Read as {form}, not as {' or '.join(other for other in read if other != form)}: {why}."
     return replace(found, notes=(*found.notes, note), date_format=found.date_format or form, by_all_rows=True)
 

@@ -89,3 +89,21 @@ def test_a_part_of_the_time_is_never_proposed_as_the_series(tmp_path: Path) -> N
         read_panel(path, ReadOptions(time_column="date", date_format="%Y-%m-%d"))
     assert "week" not in caught.value.advice
     assert "quarter" not in caught.value.advice
+
+
+def test_a_column_of_words_for_the_hour_is_never_proposed_as_the_series(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"date": np.repeat(["2020-01-01", "2020-01-02"], 3), "Time": ["early", "noon", "late"] * 2})
+    path = tmp_path / "table.csv"
+    frame.assign(value=np.arange(6) / 7).to_csv(path, index=False)
+    with pytest.raises(DataError) as caught:
+        read_panel(path)
+    assert "series_id='Time'" not in caught.value.advice
+
+
+def test_a_second_column_of_dates_is_no_measurement(tmp_path: Path) -> None:
+    times = pd.date_range("2020-01-01", periods=100, freq="h")
+    frame = pd.DataFrame({"UTC_DATE": times.strftime("%Y%m%d"), "UTC_TIME": times.strftime("%H%M")})
+    frame["LST_DATE"] = (times - pd.Timedelta("5h")).strftime("%Y%m%d")
+    panel = read_panel(frame.assign(value=np.arange(100) / 7))
+    assert panel.columns == ("value",)
+    np.testing.assert_array_equal(panel.times, times.to_numpy())

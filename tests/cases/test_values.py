@@ -172,6 +172,7 @@ def test_few_rows_are_read_as_the_run_read_its_own(
     new = frame.tail(n).assign(y=[f"1,{100 + i}" for i in range(n)], promo="no", sky="fog", change="1.00%")
     new.to_csv(tmp_path / "new.csv", index=False)
     panel = forecast.read(tmp_path / "new.csv", run.config.read)
+    assert [warning for warning in panel.warnings if "every value" in warning] == []
     names = ("y", "promo", "sky=clear", "sky=fog", "sky=rain", "change")
     values = panel.select(names).values
     expected = np.column_stack([1100 + np.arange(n), np.tile([0, 0, 1, 0, 1], (n, 1))])

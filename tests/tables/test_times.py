@@ -115,6 +115,8 @@ def counts() -> Iterator[tuple[pd.DatetimeIndex, Cells]]:
     yield DAYS, {"Date": each(DAYS, lambda t: int(day_number(t)))}
     yield HOURS, {"Date": each(HOURS, day_number)}
     yield MINUTES, {"Date": each(MINUTES, lambda t: f"{day_number(t):.9f}")}
+    yield QUARTERS, {"quarter": each(QUARTERS, lambda t: f"{t.year}.{t.quarter}")}
+    yield MONTHS, {"month": MONTHS.strftime("%Y.%m")}
     yield FRACTIONS, {"t": each(FRACTIONS, pd.Timestamp.timestamp)}
     yield FRACTIONS, {"t": each(FRACTIONS, lambda t: int(t.timestamp() * 1000))}
     yield HOURS, {"t": each(HOURS, lambda t: f"{t.timestamp() * 1000}")}
@@ -135,6 +137,13 @@ def several_columns() -> Iterator[tuple[pd.DatetimeIndex, Cells]]:
     yield MINUTES, {"date": MINUTES.strftime("%Y-%m-%d"), "HHMM": MINUTES.strftime("%H%M")}
     yield MINUTES, {"<DATE>": MINUTES.strftime("%Y%m%d"), "<TIME>": MINUTES.strftime("%H%M%S")}
     yield MINUTES, {"date": MINUTES.strftime("%Y-%m-%d"), "hour": MINUTES.hour, "minute": MINUTES.minute}
+    forms = "{h}h|{h:02d}h00|H{h}|{h:02d}-{n:02d}|{h}:00 - {n}:00|{h:02d}h-{n:02d}h|{h:02d}.00.00|{h} Uhr"
+    for write in forms.split("|"):
+        cells = each(HOURS, lambda t, w=write: w.format(h=t.hour, n=(t.hour + 1) % 24))
+        yield HOURS, {"Date": HOURS.strftime("%d/%m/%Y"), "Hour": cells}
+    mmwr = WEEKS[:157] - (pd.Timestamp("2016-01-04") - pd.Timestamp("2012-12-30"))
+    years, weeks = np.repeat([2013, 2014, 2015], [52, 53, 52]), [*range(1, 53), *range(1, 54), *range(1, 53)]
+    yield mmwr, {"YEAR": years, "WEEK": weeks}
     week = WEEKS.isocalendar()
     for year, number in (("year", "week"), ("Jahr", "KW"), ("iso_year", "iso_week")):
         yield WEEKS, {year.removeprefix("iso_"): week.year, number: week.week}

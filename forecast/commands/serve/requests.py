@@ -35,7 +35,8 @@ class RequestReader:
     def __init__(self, run: Run, max_rows: int | None = None) -> None:
         data, read, series_ids = run.config.data, run.config.read, run.data["series_ids"]
         self._run = run
-        self.time, self.series = read.time_column or _TIME, read.series_id or _SERIES
+        self.time: str = read.time_column if read.time_column and "," not in read.time_column else _TIME
+        self.series = read.series_id or _SERIES
         needed = (data.lookback + data.horizon * bool(data.known)) * len(series_ids)
         self.max_rows = max_rows or max(_ROWS, 2 * needed)
         if self.max_rows < needed:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from forecast.data.clock import Clock, Times
+from forecast.data.clock import STEP, Clock, Times
 from forecast.data.newest import count_measured
 from forecast.data.panel import Floats
 from forecast.errors import DataError, RunError, phrase, setting
@@ -110,7 +110,12 @@ def check_slot(time: np.datetime64, known: np.datetime64, clock: Clock) -> None:
         DataError: If it is not; names the nearest slot.
     """
     nearest = time
-    if clock.unit == "B":
+    if clock.week is not None:
+        if not clock.week.is_open(clock.wall(np.array([time])))[0]:
+            nearest = clock.future(time - np.timedelta64(1, "us"), 1)[0]
+    elif clock.is_uneven or clock.freq == STEP:
+        pass
+    elif clock.unit == "B":
         day = time.astype("datetime64[D]")
         if not np.is_busday(day):
             saturday = np.is_busday(day - 1)

@@ -23,16 +23,17 @@ from forecast.model import Model, forecasters, load_models, newest_forecast
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
-from forecast.runs.rows import far_rows, read_options, refuse_no_numbers
+from forecast.runs.rows import far_rows, read_like, read_options, refuse_no_numbers
 from forecast.runs.run import Run
 from forecast.sources.from_table import dialect_of
 from forecast.sources.infer_clock import snap
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.quality import mask_sentinels
-from forecast.sources.read import Source, read
+from forecast.sources.read import Source
 from forecast.sources.spikes import REACH
 from forecast.tables.input import Input
 from forecast.tables.lines import LineReader, lines_of
+from forecast.tables.zone_rules import HOUR
 
 
 class Stream:
@@ -104,7 +105,15 @@ class Stream:
                 "Give every column, NaN for what was not measured.",
             )
         row = np.array([_to_number(name, values[name]) for name in self.columns])
-        return self.push_row(self.clock.to_utc(_to_timestamp(time)), row, self.check_series(series_id))
+        return self.push_local(self.clock.to_utc(_to_timestamp(time)), row, self.check_series(series_id))
+
+    def push_local(self, time: np.datetime64, row: Floats, series_id: str) -> pd.DataFrame | None:
+        """The same as `push_row`; of two equal local times in autumn, one that was seen already is the second."""
+        recent, later = self._recent_of(series_id), time + HOUR
+        seen = len(recent.times) > 0 and time <= recent.times[-1] and not recent.contains(time, row)
+        if seen and self.clock.is_zoned and (np.diff(self.clock.wall(np.array([time, later]))) == 0).all():
+            time = later
+        return self.push_row(time, row, series_id)
 
     def push_row(self, time: np.datetime64, row: Floats, series_id: str, forecast: bool = True) -> pd.DataFrame | None:
         """The same as `push` for values [C] in the order of ``columns``; without ``forecast`` they are only kept."""
@@ -148,7 +157,8 @@ class Stream:
         Raises:
             DataError: If it does not fit the run.
         """
-        panel = read(source, self._options.model_copy(update={"spikes": "keep"}))  # they are judged row by row
+        options = self._options.model_copy(update={"spikes": "keep"})  # they are judged row by row
+        panel = read_like(source, options)
         if panel.clock.freq != self.clock.freq:
             raise DataError(f"The clock of the rows is {panel.clock.freq}; the run's is {self.clock.freq}.")
         is_only_series = panel.n_series == len(self.series_ids) == 1
@@ -295,7 +305,7 @@ def stream_rows(
                 time = stream.clock.to_utc(pd.Timestamp(row.time, tz=row.tz))
                 check_slot(time, time, stream.clock)  # a weekend, which would become a Friday
                 time = snap(np.array([time]), np.zeros(1, np.int64), stream.clock).times[0]
-                forecast = stream.push_row(time, row.values, stream.check_series(row.series if several else None))
+                forecast = stream.push_local(time, row.values, stream.check_series(row.series if several else None))
             except DataError as error:
                 message, advice = error.args
                 raise DataError(f"{label}, line {number}: {message}", advice) from None

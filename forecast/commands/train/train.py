@@ -225,6 +225,7 @@ def _first_manifest(source: Source, panel: Panel, warnings: tuple[str, ...], com
             "series_ids": panel.series_ids,
             "freq": panel.clock.freq,
             "tz": panel.clock.tz,
+            "holidays": panel.clock.holidays,
             "first": str(panel.times.min()),
             "last": str(panel.times.max()),
             "notes": panel.notes,
