@@ -264,7 +264,7 @@ HARMS: dict[str, tuple[Harm, str]] = {
     ),
     "weights-turned": (arrays("weights.npz", lambda held: held.update({KERNEL: held[KERNEL].T})), "belongs"),
     "weights-of-objects": (
-        arrays("weights.npz", lambda held: held.update({KERNEL: np.array([{}], dtype=object)})), "not an array of numbers"
+        arrays("weights.npz", lambda held: held.update({KERNEL: np.array([{}], dtype=object)})), "an array of numbers"
     ),
     "weights-huge": (put("weights.npz", archive((f"{KERNEL}.npy", npy(HUGE)))), "1000000, 1000000"),
     "weights-objects-huge": (put("weights.npz", archive((f"{KERNEL}.npy", npy(OBJECTS)))), "not an array of numbers"),
