@@ -10,6 +10,7 @@ import pytest
 
 from forecast.config import ReadOptions
 from forecast.data.panel import Panel
+from forecast.errors import DataError
 from forecast.sources.from_table import read_panel
 from tables import stacked, table
 
