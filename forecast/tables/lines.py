@@ -15,11 +15,12 @@ import numpy as np
 import pyarrow as pa
 
 from forecast.errors import DataError, quote
-from forecast.tables.columns import SERIES_IDS, checked, given_marks
+from forecast.tables.columns import SERIES_IDS, checked
 from forecast.tables.explain import look_at_row
 from forecast.tables.find_times import find_times
 from forecast.tables.input import Dialect, Input
 from forecast.tables.notation import parse_as, parse_numbers, without_words
+from forecast.tables.numbers import given_marks
 from forecast.tables.table import Floats, Table
 from forecast.tables.zones import in_zone
 

@@ -254,7 +254,7 @@ def _count_header_rows(head: list[list[str]]) -> int:
         return any(re.match(r"[+-]?[$€£]?\(?[.,]?\d", cell) or form_of(cell) for cell in cells)
 
     count = next((i for i, cells in enumerate(head[1:]) if holds_data(cells)), len(head))
-    if not 0 < count <= _TALLEST_HEADER or holds_data(head[0][:1]):
+    if not 0 < count <= min(_TALLEST_HEADER, len(head) - 2) or holds_data(head[0][:1]):
         return 0
     numeric = [any(re.match(r"[+-]?\d", cells[i]) for cells in head[1 + count :]) for i in range(1, len(head[0]))]
     for cells in head[1 : 1 + count]:

@@ -192,7 +192,7 @@ class Stream:
             return self.series_ids[0]
         if series_id not in self.series_ids:
             listed = ", ".join(map(repr, self.series_ids[:10]))
-            raise DataError(f"The run {self.run.name} knows no series {series_id!r}.", f"It knows {listed}.")
+            raise DataError(f"The run {self.run.name} has no series {series_id!r}.", f"It has {listed}.")
         return str(series_id)
 
     def _mask(self, row: Floats, before: RecentRows) -> Floats:
@@ -257,7 +257,7 @@ class Stream:
             for key, member, parts in zip(keys, model.members, before, strict=True):
                 shapes = member.runtime.state_shapes(len(cutoffs))
                 if parts is not None and [state.shape for state in parts] != shapes:
-                    raise RunError(f"The saved state {key} is not of this network.", f"Begin anew with {RESTART}.")
+                    raise RunError(f"The saved state {key} is not of this network.", f"Start over with {RESTART}.")
             values, after = model.step(rows, cutoffs, before)
             states |= {key: tuple(parts) for key, parts in zip(keys, after, strict=True)}
             forecasts[name] = partial(_forecast_of_series, values, rows)
@@ -332,12 +332,12 @@ def stream_rows(
 def _tell_passed_over(progress: Progress, stream: Stream) -> None:
     if stream.passed_over:
         rows = "1 row was" if stream.passed_over == 1 else f"{stream.passed_over:,} rows were"
-        progress.note(f"{rows} there already, and passed over")
+        progress.note(f"{rows} already there, and passed over")
         stream.passed_over = 0
 
 
 def _tell_unfinished(progress: Progress, label: str, line: bytes) -> None:
-    progress.warn(f"{label} ends within a line, which is not used: {quote(line.decode(errors='replace'))}")
+    progress.warn(f"{label} ends in the middle of a line, which is not used: {quote(line.decode(errors='replace'))}")
 
 
 def _decode(line: bytes, encoding: str, where: str) -> str:
