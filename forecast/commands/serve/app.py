@@ -45,7 +45,7 @@ class ForecastResponse(BaseModel):
         list[dict[str, str | float]],
         Field(description="As from forecast predict --json: unique_id, ds, cutoff and a column for each model."),
     ]
-    warnings: Annotated[list[str], Field(description="What was mended or left out of the rows.")]
+    warnings: Annotated[list[str], Field(description="What was repaired or left out of the rows.")]
 
 
 class ServedModel(BaseModel):
@@ -178,7 +178,7 @@ async def _error_response(request: Request, error: Exception) -> Response:
         if isinstance(error.detail, dict):
             message, advice = error.detail["error"], error.detail["advice"]
     elif isinstance(error, ClientDisconnect):
-        status, message, advice = 400, "The client went away.", ""
+        status, message, advice = 400, "The client disconnected.", ""
     else:
         status, message, advice = 500, "The forecast failed; the server's log says why.", ""
     return Response(to_bytes({"error": message, "advice": advice}), status, headers, "application/json")
