@@ -152,10 +152,8 @@ class _Line:
     def __init__(self, panel: Panel, n_known: int) -> None:
         self.panel = panel
         starts, ends = np.array(panel.offsets[:-1]), np.array(panel.offsets[1:])
-        self.series, self.positions = panel.series_of_row(), panel.positions()
-        steps = np.diff(self.positions)
-        self.broken = np.flatnonzero(steps > 1) + 1  # rows after a gap
-        self.absent = steps[self.broken - 1] - 1
+        self.series = panel.series_of_row()
+        self.broken, self.absent = panel.gaps()
         if n_known:
             rows_of = map(panel.rows, range(panel.n_series))
             ends = starts + [count_measured(panel.values[rows], n_known) for rows in rows_of]
@@ -164,11 +162,12 @@ class _Line:
     def spoilt_by(self, flags: Flags, cutoffs: tuple[int, int]) -> _Spoilt:
         """The cut-offs that flagged rows [T] spoil, from a first to a last one as seen from the row."""
         rows = np.flatnonzero(flags)
-        return self.series[rows], self.positions[rows] + cutoffs[0], self.positions[rows] + cutoffs[1]
+        positions = self.panel.positions(rows)
+        return self.series[rows], positions + cutoffs[0], positions + cutoffs[1]
 
     def spoilt_by_gaps(self, lookback: int, horizon: int) -> _Spoilt:
         """The cut-offs of windows that cross a gap."""
-        after = self.positions[self.broken]
+        after = self.panel.positions(self.broken)
         return self.series[self.broken], after - self.absent - horizon, after - 1 + lookback - 1
 
     def possible_cutoffs(
@@ -185,22 +184,20 @@ class _Line:
 
         Without a time: of its first step, or (side 1) of the step after its last.
         """
-        found = np.zeros(self.panel.n_series, np.int64)
+        rows, absent_from = np.zeros((2, self.panel.n_series), np.int64)
         for series, (start, end) in enumerate(zip(self.starts, self.ends, strict=True)):
             if start == end:
                 continue
             row = end if side else start
             if time is not None:
                 row = start + np.searchsorted(self.panel.times[start:end], time)
-            if row == end:
-                found[series] = self.positions[end - 1] + 1
-                continue
+            rows[series] = row
             gap = np.searchsorted(self.broken, row)
-            found[series] = self.positions[row]
-            if time is not None and gap < len(self.broken) and self.broken[gap] == row:
+            if time is not None and row < end and gap < len(self.broken) and self.broken[gap] == row:
                 absent = self.panel.clock.future(self.panel.times[row - 1], int(self.absent[gap]))
-                found[series] -= int(np.count_nonzero(absent >= time))
-        return found
+                absent_from[series] = np.count_nonzero(absent >= time)
+        ended = (rows == self.ends) & (self.ends > self.starts)  # the step after the last row
+        return self.panel.positions(rows - ended) + ended - absent_from
 
 
 def _count_union(spoilt: Sequence[_Spoilt], firsts: Ints, lasts: Ints) -> int:

@@ -163,15 +163,17 @@ class Panel:
         numbers -= 1
         return numbers
 
-    def positions(self) -> NDArray[np.int64]:
-        """The place of each row among all steps of all series, [T]: absent rows have a place, a holiday has none."""
-        positions = np.arange(self.n_rows)
+    def gaps(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The rows that begin a stretch within a series [G], and how many rows are absent before each."""
         begins = np.flatnonzero(np.diff(self.stretches())) + 1
         begins = begins[~np.isin(begins, self.offsets)]
-        if len(begins):
-            before = np.cumsum([0, *self.absent_before()[begins]])
-            positions += np.repeat(before, np.diff([0, *begins, self.n_rows]))
-        return positions
+        return begins, self.absent_before()[begins] if len(begins) else begins
+
+    def positions(self, rows: NDArray[np.integer]) -> NDArray[np.int64]:
+        """The places of some rows among all steps of all series: absent rows have a place, a holiday has none."""
+        begins, absent = self.gaps()
+        before = np.concatenate([[0], np.cumsum(absent)])
+        return np.asarray(rows + before[np.searchsorted(begins, rows, side="right")])
 
     def fingerprint(self) -> str:
         """SHA-256 of names, times and values: panels with the same fingerprint train the same network."""

@@ -90,7 +90,7 @@ def _fill_from_earlier_seasons(
     rows: Rows, cutoffs: Ints, back: Ints, season: int, values: Floats, origin: NDArray[np.int8]
 ) -> None:
     """Fill missing values [n, H, D] with those of the nearest earlier season across gaps, in place."""
-    positions, series = rows.panel.positions(), rows.series
+    positions, series = rows.panel.positions(np.arange(rows.panel.n_rows)), rows.series
     firsts = positions[np.minimum(rows.panel.offsets[:-1], rows.panel.n_rows - 1)]
     window, step = np.nonzero(np.isnan(values).any(axis=2))
     wanted, n_back = positions[cutoffs[window]] + back[step], 0

@@ -33,8 +33,8 @@ NAIVE = {
     "persistence": LineStyle("#5a5a5a", (0, (1, 1)), "x", 1.1, 3.6),  # on top: if the model echoes it, both are seen
     "seasonal-naive": LineStyle("#009E73", (0, (6, 1.5, 1, 1.5)), "^", 1.0, 2.4),
     "drift": LineStyle("#CC79A7", (0, (6, 1.5, 1, 1.5, 1, 1.5)), "v", 1.0, 2.2),
-    "mean": LineStyle("#56B4E9", (0, (3, 1)), "+", 1.0, 2.0),
-    "zero": LineStyle("#8c6d31", (0, (1, 3)), "1", 1.0, 1.9),
+    "mean": LineStyle("#56B4E9", (0, (3, 1)), "P", 1.0, 2.0),
+    "zero": LineStyle("#8c6d31", (0, (1, 3)), "<", 1.0, 1.9),
     "climatology": LineStyle("#882255", (0, (5, 2, 2, 2)), "*", 1.0, 2.1),
 }
 OTHER = LineStyle("#E69F00", (0, (8, 2)), "D", 1.4, 3.0)

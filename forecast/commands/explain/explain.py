@@ -182,12 +182,13 @@ def _check_lookback(findings: Findings, original: Panel, progress: Progress) -> 
         "shorter": lambda starts: of_shorter.forecast(rows, starts + lookback - shorter),
     }
     metrics = score_models(rows, windows, models, run.config.data.season, read_naive_errors(run.metrics)).metrics
-    mae = {name: metrics["models"][name]["mae"] for name in models}
+    measure = metrics["by_step_of"]  # MAE; MASE where the targets have not one unit
+    errors = {name: metrics["models"][name][measure.lower()] for name in models}
     skill, p_value = metrics["skill"]["shorter"], metrics["p_value"]["shorter"]
     helps = significant_sign("shorter", metrics["skill"], metrics["p_value"]) > 0
     sentence = (
-        f"Trained again with a lookback of {span}: MAE {mae['shorter']:.4g} against {mae[model]:.4g} with "
+        f"Trained again with a lookback of {span}: {measure} {errors['shorter']:.4g} against {errors[model]:.4g} with "
         f"{describe_span(findings.clock, lookback)}{'' if p_value is None else f' (p = {p_value:.2g})'}: "
         f"the longer lookback {'does help' if helps else 'does not help'}."
     )
-    return LookbackCheck({"lookback": shorter, "mae": mae, "skill": skill, "p_value": p_value}, sentence)
+    return LookbackCheck({"lookback": shorter, measure.lower(): errors, "skill": skill, "p_value": p_value}, sentence)
