@@ -131,7 +131,8 @@ class ConsoleProgress:
                 error = f", validation MAE {best.validation_mae:.4g} {fit.unit}"
                 if fit.unit is None:
                     error = f", validation loss {best.validation_loss:.4g}"
-            self.note(f"{network}: {len(history)} epochs, the best was {best.epoch}{error.rstrip()}")
+            epochs = f"{len(history)} epoch{'s' if len(history) > 1 else ''}"
+            self.note(f"{network}: {epochs}, the best was {best.epoch}{error.rstrip()}")
 
     def counted(self, task: str, done: int, total: int) -> None:
         """Show how much of a task is done; the bar is removed with its last part."""

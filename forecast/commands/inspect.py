@@ -37,10 +37,13 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
     for warning in panel.warnings:
         progress.warn(warning)
     series = f" in {panel.n_series} series" if panel.n_series > 1 else ""
-    holidays = f", {summary['absent_rows']:,} business days without a row" if panel.clock.unit == "B" else ""
+    holidays = ""
+    if summary["absent_rows"] and (panel.clock.unit == "B" or panel.clock.week is not None):
+        holidays = f", {panel.clock.describe(summary['absent_rows'])} without a row"
     say(
         f"{panel.name}: {panel.n_rows:,} rows{series}, one every {panel.clock.describe().removeprefix('1 ')}, "
-        f"{summary['first']} … {summary['last']}, {summary['gaps']} gaps{holidays}"
+        f"{summary['first']} … {summary['last']}, "
+        f"{summary['gaps']} gaps{holidays}"
     )
     for note in panel.notes:
         say(f"  {note}")
@@ -80,6 +83,7 @@ def _summarise(panel: Panel, reports: Sequence[ColumnReport], plan: Sequence[str
         "first": panel.clock.format(panel.times.min()),
         "last": panel.clock.format(panel.times.max()),
         "freq": panel.clock.freq,
+        "tz": panel.clock.tz,
         "series": list(panel.series_ids),
         "gaps": int(panel.stretches()[-1]) + 1 - panel.n_series,
         "absent_rows": int(panel.absent_before().sum()),

@@ -31,7 +31,7 @@ RequireSkill = Annotated[
     typer.Option(metavar="REFERENCE[:SHARE]", help="Exit with 4 unless the skill is at least this; may be repeated."),
 ]
 SettingsFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results and errors.")]
 
 # Settings that a command has no use for which keeps no run: it makes no newest forecast, and nobody looks inside.
 NOT_FOR_TRIALS = ("refit", "track_gradients")

@@ -11,8 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset
 
-from forecast.data.holidays import holidays
-from forecast.data.week import Week
+from forecast.data.opening_hours import Week, holidays
 from forecast.errors import DataError, setting
 from forecast.tables.zone_rules import wall_times
 
@@ -204,6 +203,9 @@ class Clock:
             months = {"M": 1, "Q": 3, "Y": 12}[self.unit] * self.multiple
             number = times.astype("datetime64[M]").astype(np.int64)
             return (number - (number[0] if len(number) else 0)) // months
+        if self.is_uneven:  # counted from row to row, as the lengths of many steps add up to another one's
+            steps = np.rint(np.diff(times).astype(np.int64) / self.step.astype(np.int64)).astype(np.int64)
+            return np.concatenate([np.zeros(min(1, len(times)), np.int64), np.cumsum(steps)])
         numbers = (times - times[0]).astype(np.int64) / self.step.astype(np.int64) if len(times) else np.zeros(0)
         return np.rint(numbers, out=numbers).astype(np.int64)
 

@@ -29,6 +29,8 @@ def default_season(clock: Clock) -> int:
     if clock.week is not None:
         is_day = clock.week.per_day > 1 and clock.week.is_alike_each_day
         return clock.week.per_day if is_day else len(clock.week.slots)
+    if clock.is_uneven:
+        return max(1, round(np.timedelta64(365, "D") / clock.step))
     if clock.unit in ("s", "min", "h"):
         # A day of more steps than these is too long for a default lookback; then it is the hour, or nothing.
         cycles = (np.timedelta64(1, "D") / clock.step, np.timedelta64(1, "h") / clock.step)

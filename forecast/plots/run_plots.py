@@ -219,7 +219,7 @@ def _draw_intervals(axes: Axes, rows: pd.DataFrame, labels: Labels) -> None:
 
 
 def _note_on_intervals(columns: Iterable[str], model: str) -> str:
-    levels = " and ".join(f"{level} %" for level in reversed(interval_levels(columns, model)))
+    levels = " and ".join(f"{level}%" for level in reversed(interval_levels(columns, model)))
     return f" Shaded: where {levels} of the values should lie." if levels else ""
 
 
@@ -285,7 +285,11 @@ def plot_test_span(
     length = labels.format_duration(horizon)
     every = labels.step if horizon == 1 else labels.format_duration(apart)
     title = f"one forecast of {length}" if len(span) == horizon else f"forecasts of {length}, one made every {every}"
-    note = "The pauses between them let them begin at all times of the cycle." if 1 < horizon < apart else ""
+    note = (
+        "Pauses between the forecasts spread their beginnings over the day and the season."
+        if 1 < horizon < apart
+        else ""
+    )
     figure.add_head(labels.subject(unique_id), title, curves, verdict=verdict, note=note)
     return figure
 
@@ -345,7 +349,7 @@ def plot_error_by_step(
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"{labels.steps} ahead")
     axes.set_ylabel(measure or labels.with_unit("mean absolute error"))
-    figure.add_head(labels.subject(), "error by how far ahead", curves, verdict=verdict)
+    figure.add_head(labels.subject(), "error by step ahead", curves, verdict=verdict)
     return figure
 
 
@@ -385,7 +389,7 @@ def plot_error_by_clock(
         f"error by {' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}",
         curves,
         verdict=verdict,
-        note="By the time of the value that was forecast, as it is in the data.",
+        note="By the time of the value that was forecast, as written in the data.",
     )
     return figure
 
@@ -410,7 +414,7 @@ def plot_coverage(
         shares, widths = (np.array(scores[name], float) for name in ("coverage_by_step", "width_by_step"))
         steps = np.arange(1, len(shares) + 1)
         for axes, values in ((left, shares), (right, widths)):
-            curve = draw_curve(axes, steps, values, MODEL, f"{level} % interval", markers=len(steps) <= 32)
+            curve = draw_curve(axes, steps, values, MODEL, f"{level}% interval", markers=len(steps) <= 32)
             curve.set_linestyle(dashes)
         curves.append(curve)
         left.axhline(nominal, color=DARK_GREY, linestyle=dashes, linewidth=0.9)
@@ -426,7 +430,7 @@ def plot_coverage(
     right.set_ylabel(labels.with_unit("mean width"))
     figure.add_head(
         labels.subject(),
-        "do the intervals hold what they promise?",
+        "do the intervals keep what they promise?",
         curves,
         verdict=verdict,
         note="Grey lines: the share that should lie inside.",
@@ -453,11 +457,11 @@ def plot_reliability(
     axes.set_ylabel(labels.with_unit("mean observed"))
     figure.add_head(
         labels.subject(unique_id),
-        "what was observed when so much was forecast",
+        "what was observed on average, by forecast",
         curves,
         verdict=verdict,
         note="Each marker is one of up to ten groups of equal size, from the lowest forecasts to the highest. On the "
-        "grey line a forecast means what it says.",
+        "grey line, forecasts are right on average.",
     )
     return figure
 
@@ -483,7 +487,7 @@ def plot_residuals(
     axes["size"].set_title("All steps ahead")
     _draw_autocorrelation(axes["lag"], residuals)
     axes["lag"].set_xlabel(f"{labels.steps} apart")
-    axes["lag"].set_title("One step ahead, with its own past")
+    axes["lag"].set_title("One step ahead, against its own past")
     figure.add_head(
         labels.subject(unique_id),
         f"residuals of the {model_name(labels.model)}",
@@ -580,7 +584,7 @@ def plot_training(
     )
     figure.add_head(
         labels.subject(),
-        "error while training",
+        "error during training",
         curves,
         verdict=verdict,
         note="Thick: validation; the large marker is the epoch whose weights were kept. Thin: training.",
@@ -637,7 +641,7 @@ def plot_data(
         "all rows, and how they are divided",
         [Line2D([], [], color=_GAP_COLOR, linewidth=4, label="no value")] if any_missing else [],
         verdict=verdict,
-        note="Scalers and networks learn from the training span alone; the epoch is chosen by the validation span.",
+        note="Scalers and networks learn only from the training span; the validation span chooses the epoch.",
     )
     return figure
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -125,29 +125,31 @@ def _scores(run: RunResults) -> Section:
     metrics, name = run.metrics, model_name(run.model)
     sentences = [
         f"All forecasts are scored on the same {metrics['n_windows']:,} windows of the test span. Skill is the share "
-        f"of a reference's {metrics['skill_of']} that the {name} avoids; p is the chance of so large a difference if "
-        "both were equally good."
+        f"of a reference's {metrics['skill_of']} that the {name} avoids; p is the chance of a difference at least as "
+        "large if both were equally good."
     ]
     if metrics.get("skill_interval"):
-        sentences[0] += " Below the skill: its 95% interval, by block bootstrap, at least as wide as the test says."
+        sentences[0] += (
+            " Below the skill stands its 95% interval, by block bootstrap, at least as wide as the test implies."
+        )
     if (metrics.get("echo") or {}).get("delayed"):
         sentences.append(
-            "The forecasts are an echo: they fit what was observed best when they are moved back in time, so that they "
-            "repeat what they have seen more than they foresee."
+            "The forecasts are an echo: they fit the observations best when they are moved back in time, so they "
+            "repeat what was seen rather than foresee what comes."
         )
     if lost := _lost_windows(run):
-        sentences.append(f"{lost}. What is not complete cannot be scored.")
+        sentences.append(f"{lost}. Incomplete windows cannot be scored.")
     if moved := metrics.get("seasonal_naive"):
         sentences.append(
-            f"Where a gap lies in the newest season, the seasonal naive is of an earlier one "
-            f"({moved['from_earlier_season']:,} points), or without any the last value "
+            f"Where a gap lies in the latest season, the seasonal naive uses an earlier one "
+            f"({moved['from_earlier_season']:,} points), or the last value where there is none "
             f"({moved['from_last_value']:,} points)."
         )
     series = series_tables(metrics)
     keys = {key for scores in metrics["models"].values() for key in scores}
     glossary = {metric.head(""): metric.meaning for key, metric in METRICS.items() if key in keys} | {
         "skill": f"the share of that model's {metrics['skill_of']} that the {name} avoids",
-        "p": "of Diebold and Mariano's test, whose variance knows that windows overlap",
+        "p": "of Diebold and Mariano's test, whose variance accounts for overlapping windows",
     }
     return Section(
         "Scores beside all references",
@@ -169,7 +171,7 @@ def _forecast(run: RunResults) -> Section:
     forecast = run.forecast
     return Section(
         title,
-        ["It is made by a network that was trained again on every row."] if refit else [],
+        ["It comes from a network that was trained again on every row."] if refit else [],
         folded_tables=[
             forecast_table(forecast, series.unique_id, run.labels_of(series))
             for series in run.plotted_series
@@ -191,8 +193,8 @@ def _errors(run: RunResults) -> Section:
     """How the error depends on how far ahead it is forecast, and on the clock."""
     metrics, diagnosis = run.metrics, run.diagnosis
     sentences = [
-        f"Told apart from {reference_name(reference)} at {sum(p is not None and p < SIGNIFICANT for p in p_values)} of "
-        f"{len(p_values)} steps ahead (p < {SIGNIFICANT}, corrected for looking at all of them)."
+        f"Significantly different from {reference_name(reference)} at {_share_of_steps(p_values)} ahead "
+        f"(p < {SIGNIFICANT}, corrected for looking at all of them)."
         for reference, p_values in metrics.get("p_by_step", {}).items()
         if p_values
     ]
@@ -200,9 +202,19 @@ def _errors(run: RunResults) -> Section:
         scaled = " Here, errors are divided by each series' naive error, as in MASE." if diagnosis.scaled else ""
         sentences.append(" ".join(_largest_error(part, run.model) for part in diagnosis.by_clock) + scaled)
     else:
-        sentences.append("The clock has neither hours, weekdays nor months to tell apart.")
+        sentences.append("The clock has no hours, weekdays or months to compare.")
     tables = [step_table(metrics, run.labels)] if metrics["horizon"] > 1 else []
     return Section("Error by horizon and by the clock", sentences, tables=tables)
+
+
+def _share_of_steps(p_values: Sequence[float | None]) -> str:
+    """At how many steps there is a significant difference: "all 24 steps", "3 of 24 steps", "none of the 24 steps"."""
+    count, n_steps = sum(p is not None and p < SIGNIFICANT for p in p_values), len(p_values)
+    if n_steps == 1:
+        return "the one step" if count else "no step"
+    if count in (0, n_steps):
+        return f"all {n_steps} steps" if count else f"none of the {n_steps} steps"
+    return f"{count} of {n_steps} steps"
 
 
 def _largest_error(part: ClockErrors, model: str) -> str:
@@ -236,8 +248,8 @@ def _slope_and_bias(reliability: Reliability, labels: Labels) -> str:
         return f"What {name} forecasts never changes, so there is nothing to compare."
     bias = f"{labels.format_amount(abs(reliability.bias))} too {'much' if reliability.bias > 0 else 'little'}"
     return (
-        f"Where {name} forecasts 1 more, {format_number(reliability.slope)} more is observed on average (1 is right). "
-        f"Over all, it forecasts {bias}."
+        f"Where {name} forecasts 1 more, {format_number(reliability.slope)} more is observed on average (1 is ideal). "
+        f"Overall, it forecasts {bias}."
     )
 
 
@@ -254,14 +266,14 @@ def _residuals(run: RunResults) -> Section:
 def _pattern(residuals: Residuals, labels: Labels) -> str:
     known = np.flatnonzero(np.isfinite(residuals.autocorrelation))
     if not len(known):
-        return "The test span is too short, or the residuals too even, to look for a pattern in them."
+        return "The test span is too short, or the residuals vary too little, to look for a pattern."
     largest = known[np.argmax(np.abs(residuals.autocorrelation[known]))]
     correlation, lag = float(residuals.autocorrelation[largest]), residuals.lags[largest]
     by_luck = 0.05 * len(known)
     how_many = (
-        "more than luck puts there: something is left to learn"
+        "more than chance explains: something is left to learn"
         if residuals.outside > 2 * by_luck + 1
-        else "as luck has it"
+        else "about as many as chance explains"
     )
     return (
         f"One step ahead, {residuals.outside} of {len(known)} autocorrelations lie outside the band, {how_many}. "
@@ -285,7 +297,9 @@ def _training(run: RunResults) -> Section:
             Cell(f"{outcome['seconds']:,.1f}"),
         ])  # fmt: skip
         if outcome["fell_back"]:
-            sentences.append(f"On the validation span the {name} did not beat the last value, so it repeats that.")
+            sentences.append(
+                f"On the validation span the {name} did not beat the last value, so its forecasts repeat that value."
+            )
     return Section("Training", sentences, tables=[table])
 
 
@@ -310,7 +324,7 @@ def _data(run: RunResults) -> Section:
     n_series = f", {len(data['series_ids']):,} of them" if len(data["series_ids"]) > 1 else ""
     facts = {
         "series": printable(run.manifest["title"], 80) + n_series,
-        "source": printable(run.manifest["source"] or "rows that were handed over, not a file", 200),
+        "source": printable(run.manifest["source"] or "rows passed in memory, not a file", 200),
         "span": f"{first} to {last}, {data['rows']:,} rows, one every {labels.step}",
         **({"zone": f"{run.clock.tz}; plots show local time"} if run.clock.is_zoned else {}),
         "gaps": f"{n_gaps:,}; no window crosses one" if n_gaps else "none",
@@ -343,9 +357,9 @@ def _reproduction(run: RunResults) -> Section:
         "started": _format_stamp(manifest["started"]),
     }
     commands = {"Made by": manifest["command"]} if manifest["command"] else {}
-    commands["Train it again, and see whether every figure comes out the same"] = f"forecast replay {run.name}"
+    commands["Train it again and check that every figure comes out the same"] = f"forecast replay {run.name}"
     return Section(
-        "How to make it again",
+        "How to reproduce it",
         facts=facts,
         commands=commands,
         files={"The whole configuration, as a file for --config": config.to_toml()},

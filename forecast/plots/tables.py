@@ -152,7 +152,7 @@ def interval_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle
     of_quantiles, of_intervals = metrics_of(QuantileForecast), metrics_of(IntervalForecast)
     levels = [str(level) for level in intervals["levels"]]
     heads = ["model", *(_head(metric, labels) for metric in of_quantiles.values())]
-    heads += [f"{metric.name} {level} %" for level in levels for metric in of_intervals.values()]
+    heads += [f"{metric.name} {level}%" for level in levels for metric in of_intervals.values()]
     widths = f", widths in{_unit(labels)}" if labels.unit else ""
     table = Table(f"Intervals over the test span{widths}", heads)
     reasons, models = metrics.get("reasons", {}), intervals["models"]
@@ -185,7 +185,7 @@ def step_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle = P
     columns += [f"p, {style.model(name)}" for name in against]
     p_too = ", and p against each reference" if against else ""
     measure = metrics.get("by_step_of", "MAE")
-    table = Table(f"{measure}{_unit(labels)} by how far ahead{p_too}", columns)
+    table = Table(f"{measure}{_unit(labels)} by step ahead{p_too}", columns)
     steps = steps_in_tables(metrics["horizon"])
     by_step = [[values[step - 1] for values in metrics["by_step"].values()] for step in steps]
     text = format_like((error for errors in by_step for error in errors), style.digits)
@@ -242,11 +242,11 @@ def forecast_table(forecast: pd.DataFrame, name: str, labels: Labels, style: Tab
     text = format_like([float(figures[np.isfinite(figures)].max(initial=0))], _DIGITS_OF_VALUES)
     table = Table(
         f"{with_unit(name or labels.target, labels.unit, longest=60)}: the figures of the newest forecast",
-        ["time", style.model(labels.model), *(f"{level} % interval" for level in levels), *map(style.model, others)],
+        ["time", style.model(labels.model), *(f"{level}% interval" for level in levels), *map(style.model, others)],
     )
 
     def value(row: pd.Series, model: str) -> Cell:
-        return Cell(text(row[model])) if math.isfinite(row[model]) else table.undefined("nothing known to start from")
+        return Cell(text(row[model])) if math.isfinite(row[model]) else table.undefined("no value to start from")
 
     for _, row in rows.iterrows():
         intervals = [

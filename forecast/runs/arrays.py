@@ -120,10 +120,10 @@ def _check_directory_size(file: IO[bytes], specs: ArraySpecs, start: int) -> Non
     file.seek(max(start, size - _END.size - 20))
     end = file.read()
     if len(end) < _END.size:
-        raise ValueError("it is no archive")
+        raise ValueError("it is not an archive")
     signature, disk, first_disk, here, entries, length, offset, comment = _END.unpack(end[-_END.size :])
     if signature != b"PK\x05\x06" or end.startswith(_LARGE_END) or disk or first_disk or comment:
-        raise ValueError("it is no archive as they are written here")
+        raise ValueError("it is not an archive as they are written here")
     if here != entries or entries > len(specs) or length > entries * _LONGEST_ENTRY:
         raise ValueError(f"it claims {entries:,} arrays, where there are {len(specs):,} at most")
     if offset + length + _END.size != size - start:
@@ -155,6 +155,6 @@ def _read_header(member: IO[bytes], name: str) -> tuple[str, tuple[int, ...], in
     length = int.from_bytes(magic[1], "little") if magic else 0
     header = _HEADER.fullmatch(member.read(length)) if 0 < length <= _LONGEST_HEADER else None
     if header is None:
-        raise ValueError(f"{name} is no array of numbers")
+        raise ValueError(f"{name} is not an array of numbers")
     shape = tuple(int(axis) for axis in header[2].decode().replace(",", " ").split())
     return header[1].decode(), shape, 10 + length

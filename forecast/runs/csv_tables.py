@@ -121,7 +121,7 @@ def _read_header(file: IO[bytes], path: Path) -> list[str]:
     header = file.readline(_LONGEST_HEADER)
     names = next(csv_reader([header.decode(errors="replace")]), [])
     if not header.endswith(b"\n") or len(set(names)) < len(names):
-        raise damaged(path, "its head is no row of names")
+        raise damaged(path, "its first line is not a row of names")
     return names
 
 

@@ -48,7 +48,7 @@ class JsonObject(dict[str, Any]):
 
     def __missing__(self, key: str) -> Any:
         raise RunError(
-            f"{self.path} does not say {key!r}: it is damaged, or of another version.", "Train the run again."
+            f"{self.path} does not say {key!r}: it is damaged, or from another version.", "Train the run again."
         )
 
 
@@ -102,7 +102,7 @@ def _with_unique_keys(path: Path, pairs: list[tuple[str, Any]]) -> JsonObject:
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"it has {name}, which is no number")
+    raise ValueError(f"it has {name}, which is not a number")
 
 
 def _finite_float(text: str) -> float:
@@ -241,7 +241,7 @@ def check_manifest(manifest: JsonObject) -> None:
     _check(manifest, _MANIFEST)
     strange = next((name for name in manifest.get("files", ()) if not _PATH.fullmatch(name)), None)
     if strange is not None:
-        raise damaged(manifest.path, f"{strange[:100]!r} is no place of a file in a run")
+        raise damaged(manifest.path, f"{strange[:100]!r} is not a place for a file of a run")
 
 
 def check_metrics(metrics: JsonObject) -> None:

@@ -260,7 +260,7 @@ def open_within(folder: Path, name: str, largest: int) -> IO[bytes]:
         descriptor = _open(folder, name)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR) and (link := _first_link(folder, name)) is not None:
-            raise RunError(f"{link} is a link, and a run is read from its own folder alone.", _REAL_FILES) from None
+            raise RunError(f"{link} is a link, and a run is read only from its own folder.", _REAL_FILES) from None
         raise RunError(f"Cannot read {path}: {error.strerror}.") from None
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
@@ -300,7 +300,7 @@ def refuse_links(folder: Path) -> None:
     """
     for path in (folder, *folder.rglob("*")):
         if path.is_symlink():
-            raise RunError(f"{path} is a link, and a run is written into its own folder alone.", _REAL_FILES)
+            raise RunError(f"{path} is a link, and a run is written only into its own folder.", _REAL_FILES)
 
 
 def _open(folder: Path, name: str) -> int:

@@ -94,7 +94,8 @@ def open_run(path: Path) -> Run:
     except ConfigError as error:
         raise ConfigError(
             f"{path / 'config.json'}: {error.message}",
-            "The run is of another version, or of a program that added a cell to CELLS; add it before the run is read.",
+            "The run comes from another version, or from a program that added a cell to CELLS; add it before the run "
+            "is read.",
         ) from None
     return Run(path, manifest, config)
 
@@ -178,7 +179,7 @@ def _open_one_version(path: Path, preload: bool = True) -> Run:
         else:
             if _manifest_bytes(path) == before:
                 return replace(run, preloaded=preloaded)
-    raise RunError(f"The run {path} is replaced again and again.", "Wait until the trainings of it are over.")
+    raise RunError(f"The run {path} keeps being replaced.", "Wait until its trainings are over.")
 
 
 def _manifest_bytes(path: Path) -> bytes:

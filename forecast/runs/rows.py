@@ -68,8 +68,8 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
     if not len(windows):
         raise DataError(
             f"There is no window to score: the rows end at {clock.format(rows.panel.times.max())}, and those before "
-            f"{clock.format(fitted_until)} were trained on. A window needs {run.config.data.lookback} rows before and "
-            f"{run.config.data.horizon} after its cut-off."
+            f"{clock.format(fitted_until)} were used for training. "
+            f"A window needs {run.config.data.lookback} rows before and {run.config.data.horizon} after its cut-off."
         )
     return windows
 
@@ -163,7 +163,7 @@ def refuse_no_numbers(run: Run, numbers: NDArray[np.floating]) -> None:
     """
     if not np.isfinite(numbers).all():
         raise DataError(
-            f"The rows are so far from those that {run.name} was trained on that its forecast is no number.",
+            f"The rows are so far from those that {run.name} was trained on that its forecast is not a number.",
             "Are they in the same units?",
         )
 

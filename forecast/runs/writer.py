@@ -100,7 +100,7 @@ class RunWriter:
         if self.name in unfinished_runs(self.runs_dir) and not overwrite:
             raise ConfigError(
                 f"An unfinished training of {self.name!r} is there.",
-                f"Continue it with: {self.resume_command}\nOr start anew with {setting('overwrite', True)}.",
+                f"Continue it with: {self.resume_command}\nOr start over with {setting('overwrite', True)}.",
             )
         try:
             self.delete_leftovers()
@@ -165,7 +165,7 @@ class RunWriter:
                 if "--overwrite" not in words:
                     words.append("--overwrite")
                 python = f"forecast.train({source!r}, …, run={self.name!r}, overwrite=True)"
-                advice += f"\nTrain it anew with: {phrase(shlex.join(words), python)}"
+                advice += f"\nTrain it again with: {phrase(shlex.join(words), python)}"
         return advice
 
     def discard_untrained(self) -> None:

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.data.clock import STEP, Clock, Times
+from forecast.data.opening_hours import WEEKDAYS, Week, week_offsets
 from forecast.data.panel import Floats
-from forecast.data.week import WEEKDAYS, Week, week_offsets
 from forecast.errors import DataError
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -44,8 +44,10 @@ MOST_SNAPPED = 0.10
 # share of all; so many weeks at least prove it; and this is how likely chance may be to leave one of its slots empty.
 _SELDOM_OPEN, _MOST_ODD_ROWS, _LEAST_WEEKS, _CHANCE = 0.05, 0.01, 4, 0.01
 _MOST_SLOTS = 7 * 24 * 60
-# Periods that are shorter, in days, wobble for another reason than the calendar.
-_LEAST_UNEVEN = 25
+# Periods that are shorter wobble for another reason than the calendar; of others each lies between these shares of the
+# mean, so that none is absent.
+_LEAST_UNEVEN = np.timedelta64(9, "D")
+_LEAST_PERIOD, _LONGEST_PERIOD = 0.6, 1.45
 # Days that a month's first or last trading day lies away from the calendar's.
 _CALENDAR_SLACK = 4
 
@@ -102,7 +104,8 @@ def candidate_clocks(times: Times, series: NDArray[np.int64], tz: str | None = N
         yield Clock(_anchored("W", times)), MOST_SNAPPED
     elif counts.max() >= _LEAST_USUAL * len(steps):
         clock = Clock(spelled(int(usual.astype("timedelta64[us]").astype(np.int64))))
-        if slots := open_slots(replace(clock, tz=tz).wall(times), series, clock):
+        has_gaps = counts.max() < len(steps)
+        if has_gaps and (slots := open_slots(replace(clock, tz=tz).wall(times), series, clock)):
             yield Clock(f"{clock.freq} {slots}"), MOST_SNAPPED
         yield clock, MOST_SNAPPED
     median = np.median(steps.astype("timedelta64[us]").astype(np.int64))
@@ -110,7 +113,7 @@ def candidate_clocks(times: Times, series: NDArray[np.int64], tz: str | None = N
         # Open on some days of the week only, so that no step is the usual one.
         if median < 7 * _MICROSECONDS["D"] and (slots := open_slots(times, series, Clock("D"))):
             yield Clock(f"D {slots}"), MOST_SNAPPED
-        if periods := _uneven_periods(times, series, steps):
+        if periods := _uneven_periods(steps):
             yield periods, 0.0
     else:
         yield Clock(spelled(round_step(float(median)))), 1.0  # it wobbles, so every row may be off
@@ -128,20 +131,24 @@ def round_step(microseconds: float) -> int:
     return min(_USUAL_STEPS, key=lambda step: abs(np.log(step / max(microseconds, 1.0))))
 
 
+def usual_alias(microseconds: float) -> str:
+    """The alias of a usual step that is nearest to one that wobbles: ``15min``, ``D``, ``MS``."""
+    days = microseconds / _MICROSECONDS["D"]
+    longer = next((alias for alias, least in (("YS", 250), ("QS", 60), ("MS", 20)) if days >= least), None)
+    return longer or spelled(round_step(microseconds))
+
+
 def _are_dates(times: Times) -> bool:
     return bool((times == times.astype("datetime64[D]")).all())
 
 
-def _uneven_periods(times: Times, series: NDArray[np.int64], steps: NDArray[np.timedelta64]) -> Clock | None:
-    """A clock of periods of four or five weeks, of bills each 29 to 32 days …; None where one is absent."""
-    unit = "W" if (steps % _WEEK == np.timedelta64(0, "D")).all() else "D"
-    length = float(np.mean(steps / (_WEEK if unit == "W" else _DAY)))
-    if length * (7 if unit == "W" else 1) < _LEAST_UNEVEN:
-        return None
-    clock = Clock(f"~{length:.4f}{unit}")
-    starts = np.flatnonzero(np.diff(series, prepend=-1))
-    numbers = np.concatenate([clock.ordinals(part) for part in np.split(times, starts[1:])])
-    return clock if (np.diff(numbers)[np.diff(series) == 0] == 1).all() else None
+def _uneven_periods(steps: NDArray[np.timedelta64]) -> Clock | None:
+    """A clock of periods of four or five weeks, of bills each 28 to 33 days …; None where one is absent."""
+    unit, length = ("W", _WEEK) if (steps % _WEEK == np.timedelta64(0, "D")).all() else ("D", _DAY)
+    lengths = steps / length
+    mean = float(lengths.mean())
+    alike = lengths.min() > _LEAST_PERIOD * mean and lengths.max() < _LONGEST_PERIOD * mean
+    return Clock(f"~{mean:.4f}{unit}") if alike and steps.mean() >= _LEAST_UNEVEN else None
 
 
 def open_slots(times: Times, series: NDArray[np.int64], clock: Clock) -> str:
@@ -164,10 +171,9 @@ def open_slots(times: Times, series: NDArray[np.int64], clock: Clock) -> str:
     n_slots = 7 * _MICROSECONDS["D"] // step
     if n_slots > _MOST_SLOTS:
         return ""
-    weeks = (times.astype("datetime64[us]").astype(np.int64) - offsets) // (7 * _MICROSECONDS["D"])
-    seen = np.unique(np.stack([series, weeks, slots]), axis=1)
-    n_weeks = len(np.unique(seen[:2], axis=1).T)
-    share = np.bincount(np.clip(seen[2], 0, n_slots - 1), minlength=n_slots) / n_weeks
+    weeks = times.astype("datetime64[us]").astype(np.int64) - offsets
+    n_weeks = 1 + int(((weeks[1:] != weeks[:-1]) | (series[1:] != series[:-1])).sum())
+    share = np.bincount(np.clip(slots, 0, n_slots - 1), minlength=n_slots) / n_weeks
     is_open = share > _SELDOM_OPEN
     by_chance = n_slots * (1 - share[is_open].mean()) ** n_weeks
     few_odd_rows = share[~is_open].sum() <= _MOST_ODD_ROWS * share.sum()

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from forecast.config import ReadOptions
 from forecast.data.bounds import is_angle
 from forecast.data.clock import STEP, Clock, Times
-from forecast.data.holidays import in_words, infer_holidays
 from forecast.data.panel import Floats
 from forecast.errors import DataError, quote, setting
 from forecast.sources import infer_clock as clocks
+from forecast.sources.infer_holidays import in_words, infer_holidays
 from forecast.tables.table import Table
 from forecast.tables.zone_rules import wall_times, zone_of_repeats, zone_of_skipped_hours
 
@@ -145,7 +145,7 @@ def _advise_on_repeated_times(table: Table, rows: Observations, tz: str | None) 
     if tz is None and (zone := zone_of_repeats(rows.times, rows.series)):
         return f"{source.retry(tz=zone)} (the hour that autumn repeats; name the zone of this clock)"
     steps = np.diff(np.unique(rows.times)).astype(np.int64)
-    step = clocks.spelled(clocks.round_step(float(np.median(steps)))) if len(steps) else "D"
+    step = clocks.usual_alias(float(np.median(steps))) if len(steps) else "D"
     others = f"{setting('duplicates', 'first')}, {setting('duplicates', 'last')} or {setting('resample', step)}"
     return f"{source.retry(duplicates='mean')} (or {others}; or {setting('series_id', 'COLUMN')} for several series)"
 
@@ -203,7 +203,7 @@ def _divides_day(clock: Clock) -> bool:
 
 def _advise_on_steps(table: Table, rows: Observations) -> str:
     """What to do about rows without a clock: average them onto steps of about their own length."""
-    step = clocks.spelled(clocks.round_step(clocks.usual_step(rows.times, rows.series)))
+    step = clocks.usual_alias(clocks.usual_step(rows.times, rows.series))
     return f"{table.source.retry(resample=step)} (the mean of each step), or take them in their order: " + setting(
         "freq", STEP
     )

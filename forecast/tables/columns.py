@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +11,8 @@ import pyarrow.compute as pc
 from forecast.errors import DataError, quote, setting
 from forecast.tables import explain
 from forecast.tables.input import Dialect, Notation, read_output_of
-from forecast.tables.notation import Numbers, infer_notation, is_missing, parse_as, parse_numbers, without_words
+from forecast.tables.notation import Numbers, parse_numbers
+from forecast.tables.numbers import read_numbers
 from forecast.tables.table import Column, Floats, Table, as_text
 from forecast.tables.timeforms import infer_form
 
@@ -22,9 +22,6 @@ SERIES_IDS = ("unique_id", "series_id", "item_id")
 _COUNTERS = ("no", "no.", "nr", "id", "index", "idx", "row", "rownum", "rowid", "row_id", "row_number", "#", "num",
              "number", "obs", "record", "seq", "sno", "unnamed:0")  # fmt: skip
 _PARTS = ("year", "month", "day", "hour", "minute", "second")
-
-# Fewer points before three digits each may be chance.
-_FEWEST_POINTS = 5
 
 # A column of more different words is no category.
 MOST_WORDS = 12
@@ -101,7 +98,7 @@ def read_measurements(table: Table, of_time: frozenset[str], series_id: str | No
     known = {notation.column: notation for notation in dialect.notation}
     categories = [name for name in wanted if name in known and known[name].words]
     written = [name for name in wanted if isinstance(table[name], pa.Array) and name not in categories]
-    read, notation, notes = _read_numbers(table, written, dialect, known)
+    read, notation, notes = read_numbers(table, written, dialect, known)
     numeric: dict[str, Floats] = {}
     words: dict[str, int] = dict.fromkeys(categories, 0)
     for name in wanted:
@@ -157,122 +154,6 @@ def _as_words(column: Column) -> pa.DictionaryArray:
 
 def _begins_with_words(column: Column) -> bool:
     return isinstance(column, pa.Array) and len(parse_numbers(column.slice(0, _REMARKS)).others) > 0
-
-
-def _read_numbers(
-    table: Table, names: list[str], dialect: Dialect, known: Mapping[str, Notation]
-) -> tuple[dict[str, Numbers], dict[str, Notation], list[str]]:
-    """Each text column read as numbers, how those are written that are not plain, and what was inferred."""
-    given = given_marks(table, dialect)
-    cells = {name: _without_words(table[name], dialect) for name in names}
-    notation = {name: known[name] for name in names if name in known}
-    read = {name: parse_numbers(cells[name], *(given or (".", ""))) for name in names if name not in notation}
-    in_doubt = []
-    for name, numbers in read.items():
-        if len(numbers.others) and (inferred := infer_notation(name, cells[name], given)):
-            notation[name], certain = inferred
-            in_doubt += [name] * (not certain)
-    # What the marks of one column are, those of another column of the same file are as well.
-    marks = {(n.decimal, n.thousands) for name, n in notation.items() if n.thousands and name not in in_doubt}
-    if in_doubt and any(_has_fractions(cells[name]) for name in read if name not in notation):
-        marks.add((".", ","))
-    grouped = (
-        [] if given else [name for name in read if name not in notation and _points_group(cells[name], read[name])]
-    )
-    if {decimal for decimal, _ in marks} == {"."}:
-        notation |= {name: replace(notation[name], thousands=",") for name in in_doubt}
-    elif {decimal for decimal, _ in marks} == {","}:
-        for name in (*in_doubt, *grouped):
-            notation[name] = replace(notation.get(name, Notation(name)), decimal=",", thousands=".")
-    else:
-        for name in grouped:
-            _refuse_points(table, name, cells[name], read[name])
-    read |= {name: parse_as(cells[name], notation[name]) for name in notation}
-    return read, notation, _notes_on(notation, read, table)
-
-
-def _without_words(cells: pa.Array, dialect: Dialect) -> pa.Array:
-    """The cells without the words that are missing values; a column of such words alone keeps them."""
-    blank = without_words(cells, dialect.missing_words)
-    return cells if dialect.missing_words and is_missing(blank).all() else blank
-
-
-def given_marks(table: Table, dialect: Dialect) -> tuple[str, str] | None:
-    """The decimal and the thousands mark that the user named."""
-    decimal, thousands = dialect.decimal, dialect.thousands
-    if decimal is None and thousands is None:
-        return None
-    point, group = decimal or ".", " " if thousands in ("space", "\u00a0", "\u202f") else thousands or ""
-    if point not in (".", ","):
-        raise DataError(
-            f"{setting('decimal')} {quote(point)} is neither a point nor a comma.", table.source.retry(decimal=",")
-        )
-    if len(group) > 1 or group == point or group.isalnum() or group in ("+", "-"):
-        raise DataError(
-            f"{setting('thousands')} {quote(group)} is not one mark other than the decimal {quote(point)}.",
-            table.source.retry(thousands=","),
-        )
-    return point, group
-
-
-def _has_fractions(cells: pa.Array) -> bool:
-    """Whether a point stands before a fraction of a plain number, and cannot group thousands."""
-    return bool(pc.any(pc.match_substring_regex(cells, r"^\s*[+-]?\d*\.(?:\d{1,2}|\d{4,})\s*$")).as_py())
-
-
-def _points_group(cells: pa.Array, numbers: Numbers) -> bool:
-    """Whether plain numbers such as ``1.234`` have three digits behind every point, as thousands have."""
-    with_fraction = numbers.values[numbers.values != np.rint(numbers.values)]
-    thousandths = with_fraction * 1000
-    if len(numbers.others) or not len(with_fraction) or not np.allclose(thousandths, np.rint(thousandths), rtol=1e-9):
-        return False
-    texts = pc.ascii_trim_whitespace(cells)
-    with_point = texts.filter(pc.match_substring(texts, "."))
-    return bool(pc.all(pc.match_substring_regex(with_point, r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+$")).as_py())
-
-
-def _refuse_points(table: Table, name: str, cells: pa.Array, numbers: Numbers) -> None:
-    """Refuse ``1.234`` beside ``987``: a fraction of three digits would now and then end in a zero, and so in two."""
-    whole = numbers.values == np.rint(numbers.values)
-    with_point = pc.match_substring(cells, ".").to_numpy(zero_copy_only=False)
-    hundreds = whole & ~with_point & (np.abs(numbers.values) >= 100)
-    if with_point.sum() >= _FEWEST_POINTS and hundreds.sum() >= max(_FEWEST_POINTS, 0.05 * len(whole)):
-        row = int(np.argmax(with_point))
-        text, source = table[name][row].as_py().strip(), table.source
-        raise DataError(
-            f"{table.cell(row, name)}: {quote(text)} may be thousands or a fraction; every point of the column stands "
-            "before three digits.",
-            f"{source.retry(thousands='.', decimal=',')} (it is {text.replace('.', '')})\n"
-            f"{source.retry(decimal='.')} (it is {text})",
-        )
-
-
-def _notes_on(notation: Mapping[str, Notation], read: Mapping[str, Numbers], table: Table) -> list[str]:
-    """What was inferred of how the numbers are written, one sentence for each kind."""
-    of_kind: dict[str, list[str]] = {}
-    for name, how in notation.items():
-        if how.words or not read[name].count:
-            continue
-        texts = table[name]
-        kinds = [
-            (how.truth, "Yes and no, or true and false, are read as 1 and 0"),
-            (how.scaled, "K, M, B and T behind a number multiply it (2.97M is 2,970,000)"),
-            (how.unit == "%", "Percentages, read without their sign"),
-            (how.unit not in ("", "%"), f"The unit {how.unit} is taken from the cells"),
-            (how.decimal == "," and _holds(texts, ","), "Decimal commas"),
-            (how.thousands == "," and _holds(texts, ","), "Thousands commas"),
-            (how.thousands == "." and _holds(texts, r"\.\d{3}"), "Thousands points"),
-            (how.thousands in ("'", "’"), "Thousands apostrophes"),
-            (_holds(texts, r"^\s*\("), "Numbers in parentheses are negative"),
-        ]
-        for applies, kind in kinds:
-            if applies:
-                of_kind.setdefault(kind, []).append(name)
-    return [f"{kind}: {', '.join(map(quote, names))}." for kind, names in of_kind.items()]
-
-
-def _holds(cells: pa.Array, pattern: str) -> bool:
-    return bool(pc.any(pc.match_substring_regex(cells, pattern)).as_py())
 
 
 def _is_numeric(cells: pa.Array, numbers: Numbers) -> bool:

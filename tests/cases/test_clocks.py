@@ -10,9 +10,11 @@ import pytest
 
 from forecast.config import ReadOptions
 from forecast.data.clock import Clock
-from forecast.data.holidays import holidays, infer_holidays
+from forecast.data.opening_hours import holidays
 from forecast.errors import DataError
+from forecast.models.defaults import default_season
 from forecast.sources.from_table import read_panel
+from forecast.sources.infer_holidays import infer_holidays
 
 
 def written(tmp_path: Path, times: pd.DatetimeIndex, form: str = "%Y-%m-%d %H:%M:%S") -> Path:
@@ -56,6 +58,11 @@ WEEKS = {
         in_week("2023-01-02", "2023-05-12 23:00", "h", "12345", (9, 17)),
         "h MON-FRI 09:00-17:00",
         ["2023-05-15 09:00", "2023-05-15 10:00"],
+    ),
+    "minutes of an exchange": (
+        in_week("2023-01-02", "2023-02-28", "min", "12345", (10, 15)),
+        "min MON-FRI 10:00-15:59",
+        ["2023-02-28 10:00", "2023-02-28 10:01"],
     ),
     "quarter hours of a shop": (
         in_week("2023-01-02", "2023-04-01 23:59", "15min", "123456", (8, 19)),
@@ -125,6 +132,16 @@ def test_fiscal_months_of_four_and_five_weeks_follow_each_other(tmp_path: Path) 
     ahead = panel.clock.future(panel.times[-1], 3)
     assert set(np.diff(ahead).astype("timedelta64[D]").astype(int)) <= {28, 35}
     assert int((ahead[-1] - panel.times[-1]).astype("timedelta64[D]").astype(int)) == 91
+
+
+def test_bills_of_uneven_months_follow_each_other(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    bills = pd.Timestamp("2015-01-05") + pd.to_timedelta(np.cumsum(rng.integers(28, 34, 90)), "D")
+    halves = pd.date_range("2012-01-01", "2021-12-31", freq="SME")
+    for times, season in ((bills, 12), (halves, 24)):
+        panel = read_panel(written(tmp_path, times, "%Y-%m-%d"))
+        assert panel.clock.ordinals(panel.times).tolist() == list(range(len(times)))
+        assert default_season(panel.clock) == season
 
 
 def test_double_stamps_of_a_meter_are_refused_with_its_own_step_and_taken_as_told(tmp_path: Path) -> None:

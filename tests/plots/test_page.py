@@ -166,7 +166,7 @@ def test_the_report_of_a_folder_is_that_of_the_training(trained: Run, results: R
 def test_everything_stands_in_its_place(results: RunResults) -> None:
     page = Parsed(report_page(with_everything(results)))
     assert page.ids() == SECTIONS
-    for said in ("80 % interval", "inside 95 %", "Winkler", "CRPS", "RMSSE", "direction %", "are an echo", "adapt",
+    for said in ("80% interval", "inside 95%", "Winkler", "CRPS", "RMSSE", "direction %", "are an echo", "adapt",
                  "Undefined: no yardstick.", "Undefined: persistence makes no error here.", "−10.0% to +20.0%",
                  "persistence makes no error here", "at 1 of 3 steps ahead", "the gate <i>keeps</i>"):  # fmt: skip
         assert said in page.text, said
@@ -228,7 +228,7 @@ def test_forecast_table_has_the_model_its_intervals_and_the_others() -> None:
         "lstm": 2.0, "rnn": 2.5, "lstm-lo-80": 1.0, "lstm-hi-80": 3.0, "rnn-lo-80": np.nan, "rnn-hi-80": np.nan,
     })  # fmt: skip
     table = forecast_table(frame, "y", LABELS)
-    assert table.columns == ["time", "LSTM", "80 % interval", "vanilla RNN"]
+    assert table.columns == ["time", "LSTM", "80% interval", "vanilla RNN"]
     assert [cell.text for cell in table.rows[0]] == ["2001-02-01", "2.000", "1.000 to 3.000", "2.500"]
 
 
@@ -254,7 +254,7 @@ def plot_bias_by_step(forecasts: pd.DataFrame, labels: Labels, *, verdict: str, 
     axes = figure.subplots()
     axes.plot(error.groupby(forecasts.groupby("cutoff").cumcount() + 1).mean())
     format_axes(axes)
-    figure.add_head(labels.subject(), "bias by how far ahead", verdict=verdict, note="Zero is right.")
+    figure.add_head(labels.subject(), "bias by step ahead", verdict=verdict, note="Zero is right.")
     return figure
 
 
@@ -269,7 +269,7 @@ def test_a_plot_is_added_by_one_entry(results: RunResults, monkeypatch: pytest.M
     assert more_files["6-bias-by-step.png"].startswith(b"\x89PNG")
     assert len(Parsed(html).images()) == len(page.images()) + 2
     (section,) = re.findall(r'<section id="errors">.*?</section>', html, re.DOTALL)
-    assert "Bias by how far ahead" in section
+    assert "Bias by step ahead" in section
     assert "Zero is right." in section
 
 
@@ -279,7 +279,7 @@ def test_a_plot_without_what_it_needs_is_left_out(results: RunResults, monkeypat
     nothing = Evaluation(results.metrics, results.evaluation.forecasts.iloc[:0])
     without = replace(results, evaluation=nothing)
     assert "6-bias-by-step.png" not in draw_files(without)
-    assert "Bias by how far ahead" not in report_page(without)
+    assert "Bias by step ahead" not in report_page(without)
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -228,11 +228,11 @@ HARMS: dict[str, tuple[Harm, str]] = {
     ),
     "no-hash": (list_file("x", sha256="0"), "files.x.sha256"),
     "negative-size": (list_file("x", bytes=-1), "files.x.bytes"),
-    "upwards": (list_file("../outside.npz"), "'../outside.npz' is no place"),
-    "upwards-inside": (list_file("plots/../../outside"), "is no place of a file"),
-    "absolute": (list_file("/etc/passwd"), "'/etc/passwd' is no place"),
-    "backslash": (list_file("a\\b"), "is no place of a file"),
-    "nul": (list_file("a\0b"), "is no place of a file"),
+    "upwards": (list_file("../outside.npz"), "'../outside.npz' is not a place"),
+    "upwards-inside": (list_file("plots/../../outside"), "is not a place for a file"),
+    "absolute": (list_file("/etc/passwd"), "'/etc/passwd' is not a place"),
+    "backslash": (list_file("a\\b"), "is not a place for a file"),
+    "nul": (list_file("a\0b"), "is not a place for a file"),
     "many-files": (tell(files={f"f{n}": {"bytes": 1, "sha256": "0" * 64} for n in range(10_001)}), "files: "),
     "linked-manifest": (link_away("manifest.json"), "manifest.json is a link"),
     "piped-manifest": (pipe("manifest.json"), "is not a regular file"),
@@ -264,11 +264,11 @@ HARMS: dict[str, tuple[Harm, str]] = {
     ),
     "weights-turned": (arrays("weights.npz", lambda held: held.update({KERNEL: held[KERNEL].T})), "belongs"),
     "weights-of-objects": (
-        arrays("weights.npz", lambda held: held.update({KERNEL: np.array([{}], dtype=object)})), "no array of numbers"
+        arrays("weights.npz", lambda held: held.update({KERNEL: np.array([{}], dtype=object)})), "an array of numbers"
     ),
     "weights-huge": (put("weights.npz", archive((f"{KERNEL}.npy", npy(HUGE)))), "1000000, 1000000"),
-    "weights-objects-huge": (put("weights.npz", archive((f"{KERNEL}.npy", npy(OBJECTS)))), "no array of numbers"),
-    "weights-of-code": (put("weights.npz", archive((f"{KERNEL}.npy", npy(CODE)))), "no array of numbers"),
+    "weights-objects-huge": (put("weights.npz", archive((f"{KERNEL}.npy", npy(OBJECTS)))), "not an array of numbers"),
+    "weights-of-code": (put("weights.npz", archive((f"{KERNEL}.npy", npy(CODE)))), "not an array of numbers"),
     "weights-short": (
         put("weights.npz", archive((f"{KERNEL}.npy", npy(HUGE.replace("1000000, 1000000", "3, 32"), bytes(100))))),
         "not those of its shape",
@@ -284,7 +284,7 @@ HARMS: dict[str, tuple[Harm, str]] = {
         lambda folder: put("weights.npz", (folder / "weights.npz").read_bytes() + b"PK")(folder), "is damaged"
     ),
     "weights-cut": (lambda folder: put("weights.npz", (folder / "weights.npz").read_bytes()[:-9])(folder), "damaged"),
-    "weights-no-zip": (put("weights.npz", b"\x80\x04K\x01."), "it is no archive"),
+    "weights-no-zip": (put("weights.npz", b"\x80\x04K\x01."), "it is not an archive"),
     "weights-flipped": (
         lambda folder: put("weights.npz", flipped((folder / "weights.npz").read_bytes()))(folder), "Bad CRC-32"
     ),
@@ -314,9 +314,9 @@ HARMS: dict[str, tuple[Harm, str]] = {
     "forecast-of-words": (swap("forecast.csv", ",2006-08-01,", ",2006-08-01,=cmd"), "forecast.csv is damaged"),
     "forecast-time": (swap("forecast.csv", ",2006-08-01,", ",never,"), "forecast.csv is damaged"),
     "forecast-columns": (head("forecast.csv", "cutoff"), "does not begin with the columns"),
-    "forecast-endless": (put("forecast.csv", b"unique_id,ds,cutoff," + b"x," * 10**6), "no row of names"),
+    "forecast-endless": (put("forecast.csv", b"unique_id,ds,cutoff," + b"x," * 10**6), "not a row of names"),
     "forecast-large": (sparse("forecast.csv"), "forecast.csv is too large"),
-    "test-forecasts": (swap("test_forecasts.csv", ",y,", ",y,y,"), "no row of names"),
+    "test-forecasts": (swap("test_forecasts.csv", ",y,", ",y,y,"), "not a row of names"),
     "history-of-words": (swap("history.csv", "\n1,", "\nfirst,"), "history.csv is damaged"),
     "history-large": (sparse("history.csv"), "history.csv is too large"),
     "plot-linked": (link_away("plots/5-forecast.png"), "5-forecast.png is a link"),
@@ -504,7 +504,7 @@ CHECKPOINTS: dict[str, tuple[Harm, str]] = {
     "deflated": (
         lambda path: resign(path, archive(("network/0.npy", npy(HUGE)), compression=zipfile.ZIP_DEFLATED)), "compressed"
     ),
-    "objects": (lambda path: resign(path, archive(("network/0.npy", npy(OBJECTS)))), "no array of numbers"),
+    "objects": (lambda path: resign(path, archive(("network/0.npy", npy(OBJECTS)))), "not an array of numbers"),
     "more": (
         lambda path: resign(path, arrays_to_bytes(ARRAYS | {"more": np.zeros(1)})), "holds 'more.npy'"
     ),

@@ -10,6 +10,7 @@ import pytest
 
 from forecast.config import ReadOptions
 from forecast.data.panel import Panel
+from forecast.errors import DataError
 from forecast.sources.from_table import read_panel
 from tables import stacked, table
 
@@ -196,3 +197,12 @@ def test_angles_are_averaged_along_their_circle() -> None:
     assert away[[0, 2, 3]] == pytest.approx([0, 0, 0], abs=1e-6)
     assert panel.values[1, 0] == pytest.approx(200)
     assert panel.values[0, 1] == pytest.approx(180)  # a name that says nothing of an angle
+
+
+def test_lines_are_named_as_the_file_has_them_though_spring_leaves_one_out(tmp_path: Path) -> None:
+    path = tmp_path / "wall.csv"
+    times = pd.date_range("2022-03-26", periods=60, freq="h")  # 02:00 on the 27th never was in Berlin
+    lines = ["time,v", *(f"{time:%Y-%m-%d %H:%M},{number}" for number, time in enumerate(times))]
+    path.write_text("\n".join([*lines, f"{times[-1]:%Y-%m-%d %H:%M},999"]) + "\n")
+    with pytest.raises(DataError, match=r"wall.csv, line 62: .* was given before \(.*wall.csv, line 61\)"):
+        read_panel(path, ReadOptions(tz="Europe/Berlin"))

@@ -92,6 +92,9 @@ TEXTS = {
     "stacked without a name": stacked().rename(columns={"unique_id": "place"}).to_csv(index=False),
     "weeks": frame(ds=pd.date_range("2000-01-03", periods=400, freq="7D").strftime("%GW%V")).to_csv(index=False),
     "intervals": frame(ds=[f"{t:%Y-%m-%d %H:%M} - {t:%Y-%m-%d %H}:59" for t in HOURS]).to_csv(index=False),
+    "percent": frame(p=[f"{i / 8:.2f}%" for i in range(400)]).to_csv(index=False),
+    "true and false": frame(open=[True, False] * 200).to_csv(index=False),
+    "the index of a frame": frame().to_csv(),
     "words": frame(sky=["clear, calm", "fog"] * 200).to_csv(index=False),
 }  # fmt: skip
 
@@ -139,6 +142,30 @@ UNLIKE = {
     "an empty row": frame().to_csv(index=False).replace("\n2020-01-09", "\n,,\n2020-01-09", 1),
     "two lines in a cell": frame(sky=["clear\ncalm"] * 400).to_csv(index=False),
 }
+
+
+EITHER = {
+    "thousands in some chunks": frame(p=[f"{i * i:,}.50" for i in range(400)]).to_csv(index=False),
+    "thousands that only some chunks prove": frame(p=[f"{i * i * 50:,}" for i in range(400)]).to_csv(index=False),
+    "multipliers": frame(p=[f"{i / 8:.2f}{'KMB'[i // 150]}" for i in range(400)]).to_csv(index=False),
+    "letters among zeros": frame(p=["0"] * 390 + list("abababcccc")).to_csv(index=False),
+    "yes after a while": frame(p=["n"] * 300 + ["y"] * 100).to_csv(index=False),
+    "a footer": frame().to_csv(index=False) + "Source: somebody,,\n",
+    "levels of names": frame().to_csv(index=False).replace("\n", "\n,°C,m/s\n", 1),
+    "a word that most chunks lack": frame(sky=["clear"] * 399 + ["fog"]).to_csv(index=False),
+}
+
+
+@pytest.mark.parametrize("name", EITHER)
+def test_cells_are_read_by_the_whole_column(
+    name: str, tmp_path: Path, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(EITHER[name], newline="")
+    found = read_panel(path)
+    set_chunks(monkeypatch, n_bytes=1 << 30, n_rows=1 << 30)
+    same(found, read_panel(path))
+    assert found.read_options == read_panel(path).read_options
 
 
 @pytest.mark.parametrize("name", UNLIKE)

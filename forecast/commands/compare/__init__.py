@@ -21,7 +21,7 @@ def command(
     models: Annotated[
         str, typer.Option(help="Presets with commas between them, or all; the vanilla RNN is always among them.")
     ] = ",".join(COMPARED),
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model, which differ by their seed.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model, which differ in their seed.")] = 3,
     classical_seconds: Annotated[
         float, typer.Option(min=0, help="Seconds for each of ETS, Theta and seasonal ARIMA; 0 leaves them out.")
     ] = 30.0,

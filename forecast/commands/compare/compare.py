@@ -100,7 +100,7 @@ def compare(
 ) -> Comparison:
     """Train models with several seeds each on the same rows, and score all on the same windows.
 
-    The validation error chooses; the test error is reported. Nothing is kept but what is returned.
+    The validation error chooses the model; the test error is reported. Nothing is kept but what is returned.
 
     Args:
         source: Anything that `read` takes.

@@ -32,16 +32,16 @@ def comparison_page(summary: Mapping[str, Any], command: str = "") -> str:
             "leaderboard": Section(
                 "The leaderboard",
                 [
-                    "The validation error chooses; the test error is reported, and never chosen by. All forecasts of a "
+                    "The validation error chooses the model; the test error is only reported. All forecasts of a "
                     f"table are scored on the same windows. ± is the standard deviation over the seeds {seeds}. "
-                    "Behind vs stands the share of that reference's error that is avoided.",
+                    "Columns that begin with vs give the share of that reference's error that is avoided.",
                     *([classical["verdict"]] if classical is not None else []),
                 ],
                 pictures=[_picture(summary)],
                 tables=leaderboard_tables(summary),
             ),
             "again": Section(
-                "How to make it again",
+                "How to reproduce it",
                 facts={"data fingerprint": f"SHA-256 {summary['fingerprint']}", "seeds": seeds},
                 commands={"Made by": command} if command else {},
             ),
@@ -52,4 +52,4 @@ def comparison_page(summary: Mapping[str, Any], command: str = "") -> str:
 def _picture(summary: Mapping[str, Any]) -> Picture:
     wide, narrow = (plot_leaderboard(summary, size=size) for size in (SCREEN, PHONE))
     picture = picture_of("The error of every forecast", wide, narrow)
-    return replace(picture, note="An arrow is a forecast that is farther right.")
+    return replace(picture, note="An arrow marks a forecast farther to the right.")

@@ -50,7 +50,7 @@ def plot_leaderboard(summary: Mapping[str, Any], *, size: PageSize = FILE) -> Pl
         _legend(len(summary["seeds"])),
         verdict=summary["verdict"],
         note="Networks stand in the order of their validation error, which chooses the one in bold. "
-        "The axis does not begin at zero; an arrow is a forecast that is farther right.",
+        "The axis does not begin at zero; an arrow marks a forecast farther to the right.",
     )
     return figure
 

@@ -67,8 +67,11 @@ def reading_notes(summary: Mapping[str, Any]) -> Iterator[str]:
     """What one must know to read the tables in the terminal."""
     seeds = len(summary["seeds"])
     spread = f"; ± is the standard deviation over {seeds} seeds" if seeds > 1 else ""
-    yield f"* the network with the lowest validation {summary['measure']}: that chooses, the test is reported{spread}"
     yield (
-        "vs: how much lower (+) or higher (-) the error is than that of the vanilla RNN, the last value, the seasonal "
-        "naive; seconds are of training"
+        f"* the network with the lowest validation {summary['measure']}, by which it is chosen; the test error is only "
+        f"reported{spread}"
+    )
+    yield (
+        "vs: how much lower (+) or higher (-) the error is than that of the vanilla RNN, the last value and the "
+        "seasonal naive; seconds are training time"
     )

@@ -96,7 +96,9 @@ def _check_folder(folder: Path, overwrite: bool) -> None:
         listed = json.loads((folder / _ABOUT).read_bytes())["files"]
         strange = sorted(set(_files_of(folder)) - set(listed))
     except (OSError, ValueError, KeyError, TypeError):
-        raise ConfigError(f"{folder} is no export, so it is not replaced.", f"Name another with {output}.") from None
+        raise ConfigError(
+            f"{folder} is not an export, so it is not replaced.", f"Name another with {output}."
+        ) from None
     if strange:
         raise ConfigError(
             f"{folder} holds {strange[0]!r}, which no export put there, so it is not replaced.",

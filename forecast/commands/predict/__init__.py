@@ -58,7 +58,7 @@ def command(
     age = age_in_steps(forecast, found)
     if age > 2:
         newest = found.clock.format(found.clock.to_utc(forecast["cutoff"].max()))
-        progress.warn(f"the newest row is of {newest}, {age:,} steps ago; the forecast follows that row")
+        progress.warn(f"the newest row is from {newest}, {age:,} steps ago; the forecast starts after that row")
     if output is not None:
         write_table(output, forecast)
         progress.note(f"forecast: {output}")

@@ -15,7 +15,9 @@ def command(
     source: SameSource = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Write the report anew into this file, with what forecast explain found."),
+        typer.Option(
+            "--output", "-o", help="Write the report again, into this file, with what forecast explain found."
+        ),
     ] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open the report.")] = False,
     runs_dir: RunsDir = None,
@@ -30,7 +32,7 @@ def command(
     found = find(run, runs_dir=runs_dir)
     if source is not None and output is None:
         raise ConfigError(
-            "SOURCE is read only to write a report anew.",
+            "SOURCE is only read to write the report again.",
             f"Type: forecast report {found.name} {source} --output report.html",
         )
     path = found.report if output is None else write_report(found, output, source)

@@ -42,6 +42,6 @@ def command(
 
     progress, trained = ConsoleProgress(quiet), find(run, runs_dir=runs_dir)
     web = create_app(Service(trained, RequestReader(trained, max_rows)), Limits(max_body, timeout))
-    answer(web, host, port, lambda address: progress.note(f"serving {trained.name} at {address}; Ctrl-C ends it"))
+    answer(web, host, port, lambda address: progress.note(f"serving {trained.name} at {address}; Ctrl-C stops it"))
     sys.stderr.flush()
     os._exit(0)  # a forecast that is still being made has no client any more, and is not waited for

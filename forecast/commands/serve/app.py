@@ -45,7 +45,7 @@ class ForecastResponse(BaseModel):
         list[dict[str, str | float]],
         Field(description="As from forecast predict --json: unique_id, ds, cutoff and a column for each model."),
     ]
-    warnings: Annotated[list[str], Field(description="What was mended or left out of the rows.")]
+    warnings: Annotated[list[str], Field(description="What was repaired or left out of the rows.")]
 
 
 class ServedModel(BaseModel):
@@ -61,6 +61,7 @@ class ServedModel(BaseModel):
     known: Annotated[list[str], Field(description="Columns that must be known for the steps ahead.")]
     unit: Annotated[str, Field(description="Of the targets; empty where it is unknown.")]
     clock: Annotated[str, Field(description="Step between two rows, as a pandas offset alias.")]
+    tz: Annotated[str | None, Field(description="Zone of times without an offset; null where there is none.")]
     lookback: Annotated[int, Field(description="Rows that a forecast needs, of each series.")]
     horizon: Annotated[int, Field(description="Steps that it reaches ahead.")]
     max_rows: Annotated[int, Field(description="The most rows of a request.")]
@@ -120,6 +121,7 @@ def _describe(service: Service) -> ServedModel:
         known=list(data.known),
         unit=metrics["unit"],
         clock=run.data["freq"],
+        tz=run.clock.tz,
         lookback=data.lookback,
         horizon=data.horizon,
         max_rows=reader.max_rows,
@@ -176,7 +178,7 @@ async def _error_response(request: Request, error: Exception) -> Response:
         if isinstance(error.detail, dict):
             message, advice = error.detail["error"], error.detail["advice"]
     elif isinstance(error, ClientDisconnect):
-        status, message, advice = 400, "The client went away.", ""
+        status, message, advice = 400, "The client disconnected.", ""
     else:
         status, message, advice = 500, "The forecast failed; the server's log says why.", ""
     return Response(to_bytes({"error": message, "advice": advice}), status, headers, "application/json")

@@ -99,14 +99,14 @@ class RequestReader:
         )
         if len(location) < 2:
             where = f"{location[0]!r}" if location else "The body"
-            return DataError(f"{where}: {reason}.", f"{form} and nothing beside it.")
+            return DataError(f"{where}: {reason}.", f"{form} and nothing else.")
         where = f"the table, row {int(location[1]) + 1}"
         received = f"Received: {_shorten(first['input'])}."
         if len(location) < 3:
             return DataError(f"{where}: {reason}. {received}", fields)
         column = repr(location[2])
         if kind == "extra_forbidden":
-            return DataError(f"{where}: the run {self._run.name} knows no column {column}.", fields)
+            return DataError(f"{where}: the run {self._run.name} has no column {column}.", fields)
         if kind == "missing":
             return DataError(f"{where}: column {column} is missing.", fields)
         return DataError(f"{where}, column {column}: {reason}. {received}", "Write a missing value as null.")
@@ -128,7 +128,7 @@ def _refuse_repeated_fields(body: bytes) -> None:
         if len(set(names)) < len(names):
             where = "The body" if is_body else f"the table, row {n_rows}"
             name = next(name for name in names if names.count(name) > 1)
-            raise DataError(f"{where}: {name!r} stands there twice.", "Give each field once.")
+            raise DataError(f"{where}: {name!r} is given twice.", "Give each field once.")
 
     json.loads(body, object_pairs_hook=check)
 

@@ -164,7 +164,7 @@ def read_state(path: Path, run: Run, most_rows: int, n_columns: int) -> dict[str
     Raises:
         RunError: If the file is damaged, too large, or belongs to another training.
     """
-    restart = phrase("Begin anew with --restart.", "Delete that file to begin anew.")
+    restart = phrase("Start over with --restart.", "Delete that file to start over.")
     try:
         content = read_within(Path(os.path.realpath(path.parent)), path.name, _most_bytes(run, most_rows, n_columns))
         saved = _Saved.model_validate_json(content)

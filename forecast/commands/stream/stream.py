@@ -27,7 +27,7 @@ from forecast.runs.rows import far_rows, read_like, read_options, refuse_no_numb
 from forecast.runs.run import Run
 from forecast.sources.from_table import dialect_of
 from forecast.sources.infer_clock import snap
-from forecast.sources.missing import mask_named, mask_spikes
+from forecast.sources.missing import mask_named, mask_spikes, newest_spikes
 from forecast.sources.quality import mask_sentinels
 from forecast.sources.read import Source
 from forecast.sources.spikes import REACH
@@ -50,8 +50,8 @@ class Stream:
         runs_dir: Where runs live.
 
     ``refused`` says why the last row got no forecast, one sentence for each series of the window; ``passed_over``
-    counts the rows that were there already. ``warnings`` say where the recent rows have come to lie far from those of
-    the training; each once, until they no longer do.
+    counts the rows that were there already. ``warnings`` say where the newest value is far from those before it, or
+    the recent rows have come to lie far from those of the training; each once, until they no longer do.
 
     Raises:
         RunError: If the file is damaged, or belongs to another training.
@@ -143,7 +143,7 @@ class Stream:
             if result is not None:
                 refuse_no_numbers(self.run, result.select_dtypes("float").to_numpy())
             self.refused = newest.refused
-            self._warn_of_far_rows(panel, series_id)
+            self._warn_of_odd_rows(after, panel, series_id)
         self._recent[series_id] = after
         self._pushed.add(series_id)
         return result
@@ -192,7 +192,7 @@ class Stream:
             return self.series_ids[0]
         if series_id not in self.series_ids:
             listed = ", ".join(map(repr, self.series_ids[:10]))
-            raise DataError(f"The run {self.run.name} knows no series {series_id!r}.", f"It knows {listed}.")
+            raise DataError(f"The run {self.run.name} has no series {series_id!r}.", f"It has {listed}.")
         return str(series_id)
 
     def _mask(self, row: Floats, before: RecentRows) -> Floats:
@@ -209,8 +209,16 @@ class Stream:
             mask_spikes(self.columns, values, np.zeros(len(values), np.int64))
         return Panel(values, recent.times, self.columns, self.clock, (series_id,), name=self.run.name)
 
-    def _warn_of_far_rows(self, panel: Panel, series_id: str) -> None:
+    def _warn_of_odd_rows(self, recent: RecentRows, panel: Panel, series_id: str) -> None:
+        """Say what is odd of the recent rows of a series, unless it was said of the rows before."""
         found = far_rows(self.run, panel, np.ones(panel.n_rows, bool))
+        then = " and is read as missing" if self._options.spikes == "missing" else ""
+        for name in newest_spikes(self.columns, recent.values):
+            if (name, "far") in found:
+                continue
+            value = f"{quote(name)}: {recent.values[-1, self.columns.index(name)]:g}"
+            at = self.clock.format(recent.times[-1])
+            found[name, "spike"] = f"{value} at {at} lies far from the values before it{then}."
         known = self._warned.get(series_id, set())
         self.warnings = tuple(sentence for what, sentence in found.items() if what not in known)
         self._warned[series_id] = set(found)
@@ -249,7 +257,7 @@ class Stream:
             for key, member, parts in zip(keys, model.members, before, strict=True):
                 shapes = member.runtime.state_shapes(len(cutoffs))
                 if parts is not None and [state.shape for state in parts] != shapes:
-                    raise RunError(f"The saved state {key} is not of this network.", f"Begin anew with {RESTART}.")
+                    raise RunError(f"The saved state {key} is not of this network.", f"Start over with {RESTART}.")
             values, after = model.step(rows, cutoffs, before)
             states |= {key: tuple(parts) for key, parts in zip(keys, after, strict=True)}
             forecasts[name] = partial(_forecast_of_series, values, rows)
@@ -324,12 +332,12 @@ def stream_rows(
 def _tell_passed_over(progress: Progress, stream: Stream) -> None:
     if stream.passed_over:
         rows = "1 row was" if stream.passed_over == 1 else f"{stream.passed_over:,} rows were"
-        progress.note(f"{rows} there already, and passed over")
+        progress.note(f"{rows} already there, and passed over")
         stream.passed_over = 0
 
 
 def _tell_unfinished(progress: Progress, label: str, line: bytes) -> None:
-    progress.warn(f"{label} ends within a line, which is not used: {quote(line.decode(errors='replace'))}")
+    progress.warn(f"{label} ends in the middle of a line, which is not used: {quote(line.decode(errors='replace'))}")
 
 
 def _decode(line: bytes, encoding: str, where: str) -> str:

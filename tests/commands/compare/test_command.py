@@ -28,7 +28,7 @@ def test_compare_prints_writes_and_draws(quick: Callable[..., Result], monthly_c
     assert done.exit_code == 0, done.stderr
     assert "rnn *" in done.stdout
     assert "standard deviation over 2 seeds" in done.stdout
-    assert "seed 1, 2 of 2: 1 epochs" in done.stderr
+    assert "seed 1, 2 of 2: 1 epoch," in done.stderr
     assert pd.read_csv(table)["model"].tolist()[0] == "rnn"
     assert matplotlib.image.imread(plot).shape[1] > 800
 

@@ -187,9 +187,7 @@ def test_the_page_of_a_comparison(compared: Compared) -> None:
     summary = compared[0].summary | {"title": "<script>alert(1)</script>"}
     page = comparison_page(summary, "forecast compare x --models lstm")
     assert (
-        page.index(summary["verdict"].split("'")[0])
-        < page.index("The leaderboard")
-        < page.index("How to make it again")
+        page.index(summary["verdict"].split("'")[0]) < page.index("The leaderboard") < page.index("How to reproduce it")
     )
     assert "<script>" not in page
     assert "forecast compare x --models lstm" in page

@@ -98,7 +98,7 @@ def test_only_an_export_is_replaced_and_only_if_that_is_asked_for(trained: Run, 
     with pytest.raises(ConfigError, match=r"holds 'thesis\.txt', which no export put there"):
         forecast.export(trained, folder, overwrite=True)
     (tmp_path / "other").mkdir()
-    with pytest.raises(ConfigError, match="is no export, so it is not replaced"):
+    with pytest.raises(ConfigError, match="is not an export, so it is not replaced"):
         forecast.export(trained, tmp_path / "other", overwrite=True)
     assert (folder / "thesis.txt").read_text() == "years of work"
 

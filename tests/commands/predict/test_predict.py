@@ -245,5 +245,7 @@ def test_a_forecast_that_is_no_number_is_refused(trained: Run, monthly: pd.DataF
             return lambda starts: np.full((len(starts), 3, 1), np.nan, np.float32)
 
     request = request_forecast(trained, monthly, NullProgress())
-    with pytest.raises(DataError, match="so far from those that months was trained on that its forecast is no number"):
+    with pytest.raises(
+        DataError, match="so far from those that months was trained on that its forecast is not a number"
+    ):
         request.forecast({"lstm": Overflown()})  # type: ignore[dict-item]

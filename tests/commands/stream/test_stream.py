@@ -190,7 +190,7 @@ def test_series_grow_side_by_side(runs: dict[str, Run], three: pd.DataFrame) -> 
     together = pd.concat([newest[name] for name in sorted(newest)], ignore_index=True)
     wanted = forecast.predict(runs["three"], three).sort_values(["unique_id", "ds"], ignore_index=True)
     pd.testing.assert_frame_equal(together, wanted, rtol=1e-6)
-    with pytest.raises(DataError, match="knows no series 'west'"):
+    with pytest.raises(DataError, match="has no series 'west'"):
         stream.push("2020-01-01", {"y": 1.0}, "west")
 
 
@@ -350,7 +350,7 @@ def test_an_unfinished_last_line_of_a_pipe_is_not_used(
         stream, progress = Stream(runs["window"], tmp_path / "state.json"), RecordingProgress()
         assert len(list(stream_rows(stream, progress=progress))) == N - 5
     assert stream.newest() == rows["ds"].iloc[-1]
-    assert progress.warnings[-1] == f"standard input ends within a line, which is not used: '{unfinished}'"
+    assert progress.warnings[-1] == f"standard input ends in the middle of a line, which is not used: '{unfinished}'"
 
 
 def test_a_growing_file_is_used_line_by_whole_line(
@@ -380,7 +380,7 @@ def test_what_is_passed_over_is_told(runs: dict[str, Run], rows: pd.DataFrame, t
     rows.to_csv(path, index=False)
     for _ in range(2):
         list(stream_rows(Stream(runs["window"], tmp_path / "state.json"), str(path), progress=progress))
-    assert progress.notes == [f"{N} rows were there already, and passed over"]
+    assert progress.notes == [f"{N} rows were already there, and passed over"]
 
 
 def test_forgetting_deletes_nothing_but_a_state(runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path) -> None:
