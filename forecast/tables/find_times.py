@@ -14,6 +14,7 @@ from forecast.tables import explain
 from forecast.tables.calendar import refuse_far
 from forecast.tables.notation import parse_numbers
 from forecast.tables.table import Floats, Table, as_text, is_timestamps
+from forecast.tables.timecells import Cells, TimeColumn, sample
 from forecast.tables.timeforms import SPREADSHEET, TIMELIKE, infer_count, infer_form, is_day, is_iso, is_period
 from forecast.tables.timeparts import (
     HOUR,
@@ -29,7 +30,7 @@ from forecast.tables.timeparts import (
     parts_called,
     read_parts,
 )
-from forecast.tables.times import Cells, TimeColumn, formats_that_read, read_cells, reads, sample
+from forecast.tables.times import formats_that_read, read_cells, reads
 
 # The likeliest names first.
 _NAMES = ("ds", "datetime", "date_time", "timestamp", "time", "date", "valid", "utc", "time_utc")

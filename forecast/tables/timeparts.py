@@ -16,8 +16,9 @@ from forecast.tables.cadence import REGULAR, fullness
 from forecast.tables.calendar import Clock, dates, first_of_century, refuse_far
 from forecast.tables.monthnames import MONTHS
 from forecast.tables.table import Ints, Table, Times, as_text, is_timestamps
+from forecast.tables.timecells import Cells, TimeColumn, sample
 from forecast.tables.timeforms import is_day, named_form, tidied
-from forecast.tables.times import Cells, TimeColumn, read_cells, sample
+from forecast.tables.times import read_cells
 
 # Between the forms of the columns of one time, such as YYYYMMDD + HHMM.
 PLUS = " + "
@@ -293,14 +294,17 @@ def _since_midnight(table: Table, name: str, form: str) -> Clock:
     shown = pc.ascii_trim_whitespace(as_text(table[name]))
     text = _plain(tidied(shown))
     if form != "HH:MM":
-        width = {"HH": 2, "mm": 2, "HHMM": 4, "HHMMSS": 6}[form]
-        digits = pc.extract_regex(text, _NUMBER).field("n")
-        digits = pc.utf8_lpad(pc.fill_null(digits, "x"), width, "0")
-        digits = pc.binary_join_element_wise("00", digits, "") if form == "mm" else pc.utf8_rpad(digits, 6, "0")
-        text = pc.replace_substring_regex(digits, r"^(..)(..)(.*)$", r"\1:\2:\3")
-        text = pc.replace_substring_regex(text, ":$", ":00")
+        text = _with_colons(pc.extract_regex(text, _NUMBER).field("n"), form)
+    # As the times of one day, which are read and checked like all others.
     cells = Cells(pc.binary_join_element_wise("2000-01-01", text, " "), table, f"column {quote(name)}", shown)
+    cells.refuse_where(text.is_null().to_numpy(zero_copy_only=False), f"is no time of day of the form {form}")
     return read_cells(cells, None if form == "HH:MM" else "YYYY-MM-DD HH:MM:SS").times - np.datetime64("2000-01-01")
+
+
+def _with_colons(digits: pa.Array, form: str) -> pa.Array:
+    """Digits of a form as HH:MM:SS; of ``HHMM``, 930 as 09:30:00."""
+    digits = pc.utf8_lpad(digits, {"HH": 2, "mm": 4, "HHMM": 4, "HHMMSS": 6}[form], "0")
+    return pc.replace_substring_regex(pc.utf8_rpad(digits, 6, "0"), r"^(\d+)(\d\d)(\d\d)$", r"\1:\2:\3")
 
 
 def _is_even(days: Ints, since: Clock) -> bool:
