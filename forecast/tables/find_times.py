@@ -21,6 +21,7 @@ from forecast.tables.timeparts import (
     PLUS,
     are_codes,
     clock_form,
+    clocks_called,
     code_of,
     day_text,
     find_clock,
@@ -200,7 +201,7 @@ def _columns_of(table: Table, codes: list[str]) -> list[str]:
     if not ranked:
         return []
     date = min(ranked)[1]
-    return [date, *(name for _, name in find_clock(table, None, frozenset((date,))))]
+    return [date, *clocks_called(table, codes[1:], [date])]
 
 
 def _named_parts(table: Table, names: list[str]) -> TimeColumn:
