@@ -21,8 +21,8 @@ from forecast.tables.formats import read_tables
 from forecast.tables.frames import from_frame
 from forecast.tables.input import Dialect, Input
 from forecast.tables.table import Table
+from forecast.tables.timecells import TimeColumn
 from forecast.tables.timeparts import names_a_clock
-from forecast.tables.times import TimeColumn
 from forecast.tables.wide import turned
 
 
