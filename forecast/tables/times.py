@@ -261,7 +261,7 @@ def _split(cells: Cells, form: str, asked: bool = False) -> _Parts:
     if not timed and pc.any(pc.not_equal(text["p"], "")).as_py():
         rest = " AM/PM"
     seconds = ":SS" if full < len(tidy) else ""
-    mended: tuple[str, ...] = (f"{bare:,} time(s) without a time of day are read as midnight.",) if bare else ()
+    mended: tuple[str, ...] = (f"{bare:,} date(s) without a time of day are read as midnight.",) if bare else ()
     if seconds and full > bare:
         mended += (f"{full - bare:,} time(s) without seconds are read as full minutes.",)
     return _Parts(text, f"{day} HH:MM{seconds}{rest.removeprefix(':SS')}", mended)
@@ -323,7 +323,7 @@ def _settled(read: Mapping[str, Times], usual: tuple[str, ...]) -> tuple[str, st
     best = max(full, key=lambda form: full[form])
     others = max(value for form, value in full.items() if form != best)
     if full[best] >= REGULAR and others <= full[best] / 2:
-        return best, "only so the rows follow each other regularly"
+        return best, "only then do the rows follow each other regularly"
     likely = [form for form in read if form in usual]
     beaten = best not in likely or others == full[best]
     if len(likely) == 1 and (len(usual) == 1 or full[best] < REGULAR or not beaten):
@@ -338,7 +338,7 @@ def _against_each_other(cells: Cells, parts: _Parts) -> DataError | None:
         return None
     rows = sorted(int(np.argmax(number > 12)) for number in numbers)
     return DataError(
-        f"{cells.at(rows[1])} puts day and month the other way round than {cells.at(rows[0])}.",
+        f"{cells.at(rows[1])} puts day and month in the other order than {cells.at(rows[0])}.",
         "Write every date in one format, best as YYYY-MM-DD.",
     )
 
@@ -482,7 +482,7 @@ def _day_numbers(cells: Cells, form: str) -> TimeColumn:
     text = _numerals(cells, form)
     days = _numbers(text["w"])
     # The system of 1900 has a 29 February 1900, day 60; later days are counted from a day earlier.
-    cells.refuse_where((days > 2_958_465) | ((days < 61) & (form == "excel")), "is no day number from 1900-03-01 on")
+    cells.refuse_where((days > 2_958_465) | ((days < 61) & (form == "excel")), "is not a day number from 1900-03-01 on")
     since = np.datetime64("1904-01-01" if form == "excel-1904" else "1899-12-30", "us")
     digits = pc.utf8_slice_codeunits(pc.utf8_rpad(text["f"], 15, "0"), 0, 15)
     seconds = np.rint(_numbers(digits) / 1e15 * 86_400).astype(np.int64)
@@ -509,7 +509,7 @@ def strptime(texts: list[str], date_format: str) -> Times:
         read = pd.to_datetime(pd.Series(texts, dtype=object), format=date_format, errors="coerce", utc=zoned)
     except (ValueError, TypeError, OverflowError) as error:
         raise DataError(
-            f"{setting('date_format')} {quote(date_format)} is no format: {error}.",
+            f"{setting('date_format')} {quote(date_format)} is not a format: {error}.",
             f"Write it like {setting('date_format', '%d.%m.%Y %H:%M')}",
         ) from None
     return (read.dt.tz_localize(None) if zoned else read).to_numpy().astype("datetime64[us]")
