@@ -17,7 +17,7 @@ import pytest
 
 from forecast.cli import main
 from forecast.commands import console
-from forecast.errors import DataError
+from forecast.errors import DataError, rendered
 from forecast.runs.csv_tables import frame_to_csv
 from forecast.runs.find import open_run
 from forecast.sources.from_table import read_panel
@@ -75,7 +75,7 @@ def test_an_inspection_tells_each_warning_once_and_obeys_no_name(
     monkeypatch.chdir(folder)
     out, told = tell(capsys, "inspect", SOURCE, f"--target={TARGET}")
     panel = read_panel(SOURCE)
-    assert warned(told) == list(panel.warnings)
+    assert warned(told) == [rendered(warning, "shell") for warning in panel.warnings]
     for part in ("Ctrl-Z", "identical row(s)", "-9999 are read as missing", "absent in 3 gap(s)"):
         assert [part in warning for warning in panel.warnings].count(True) == 1, part
     assert r"\x1b[31mred\nline" in out

@@ -11,8 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset
 
-from forecast.data.holidays import holidays
-from forecast.data.week import Week
+from forecast.data.opening_hours import Week, holidays
 from forecast.errors import DataError, setting
 from forecast.tables.zone_rules import wall_times
 

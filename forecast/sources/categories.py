@@ -67,7 +67,7 @@ def read_categories(
                     "0 in all of its columns."
                 )
         else:
-            if why := _is_no_category(found, codes, series):
+            if why := _is_no_category(found, codes, series, bool(missing[present].any())):
                 left_out[name] = why
                 continue
             words = tuple(found)
@@ -90,11 +90,11 @@ def _listed(name: str, words: tuple[str, ...]) -> str:
     return ", ".join(quote(f"{name}={word}") for word in words[:4]) + " …" * (len(words) > 4)
 
 
-def _is_no_category(words: list[str], codes: NDArray[np.int64], series: NDArray[np.int64]) -> str:
-    """Why a column of these words is no category; empty where it is one."""
+def _is_no_category(words: list[str], codes: NDArray[np.int64], series: NDArray[np.int64], has_gaps: bool) -> str:
+    """Why a column of these words, in some rows none, is no category; empty where it is one."""
     if len(words) > MOST_WORDS:
         return f"It holds {len(words):,} different words, more than {MOST_WORDS}."
-    if len(words) < 2:
+    if len(words) < 2 and not (words and has_gaps):  # an event is named where there is one
         return "It holds the same word in all rows."
     n_series, n_pairs = int(series.max()) + 1, len(np.unique(series * (codes.max() + 1) + codes))
     if n_series == n_pairs == len(words):

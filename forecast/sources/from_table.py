@@ -22,7 +22,7 @@ from forecast.sources.categories import read_categories
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.onto_clock import Observations, in_order, on_clock
 from forecast.tables.bytes import content_of, find_input
-from forecast.tables.columns import Measurements
+from forecast.tables.columns import SERIES_IDS, Measurements
 from forecast.tables.explain import look_at_row
 from forecast.tables.input import Dialect, Input
 from forecast.tables.notation import is_missing
@@ -109,7 +109,11 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
     series = _find_series(columns)
     zoned = in_zone(time, series.codes, options.tz, table.source)
     texts = {
-        name: cells for name, cells in measured.texts.items() if name in measured.not_numeric and name != series.column
+        name: cells
+        for name, cells in measured.texts.items()
+        if name in measured.not_numeric
+        and name != series.column
+        and not any(other.startswith(f"{name}=") for other in measured.names)  # a table that has its own
     }
     categories = read_categories(texts, series.codes, {notation.column: notation for notation in options.notation})
     measured = replace(
@@ -159,6 +163,7 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
         left_out=left_out,
         read_options={
             "notation": measured.notation + categories.notation,
+            **({"series_id": series.column} if series.column and series.column.casefold() not in SERIES_IDS else {}),
             **({"date_format": time.date_format} if time.date_format else {}),
             **placed.read_options,
         },

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.data.clock import STEP, Clock, Times
+from forecast.data.opening_hours import WEEKDAYS, Week, week_offsets
 from forecast.data.panel import Floats
-from forecast.data.week import WEEKDAYS, Week, week_offsets
 from forecast.errors import DataError
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")

@@ -75,3 +75,14 @@ def mask_spikes(names: Sequence[str], values: Floats, first_rows: Ints) -> list[
             values[spikes, column] = np.nan
             mended.append(f"{quote(name)}: {count:,} value(s) far from those before them are read as missing.")
     return mended
+
+
+def newest_spikes(names: Sequence[str], values: Floats) -> list[str]:
+    """The columns whose newest value is a spike; values [T, C] of one series."""
+    newest = np.array([len(values) - 1])
+    return [
+        name
+        for name, column in zip(names, values.T, strict=True)
+        if not ANGLE.search(name)
+        and find_spikes(np.ascontiguousarray(column), np.zeros(1, np.int64), newest, has_true_zero(name)).any()
+    ]

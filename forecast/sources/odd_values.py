@@ -18,13 +18,16 @@ from forecast.data.bounds import ANGLE, NOT_NEGATIVE, PERCENT
 from forecast.data.panel import Floats, Panel
 from forecast.errors import Sentence, setting
 from forecast.sources.quantities import has_true_zero, recognise
-from forecast.sources.spikes import FAR, USUAL, Flags, find_spikes
+from forecast.sources.spikes import FAR, USUAL, Flags, Ints, find_spikes
 
 # An outlier is farther from the median than this many standard deviations.
 _OUTLIER = 200.0
 
 # A share is worth something; what has another price, such as power, may have a negative one, but is seldom free.
 _SHARE_PRICE, _PRICE = re.compile(r"^(adj[ _.]?)?(open|high|low|close)$", re.I), re.compile(r"price$", re.I)
+
+# The largest steps of a column, which do not count among the usual ones: in a short one spikes are many of a hundred.
+_OF_SPIKES = 4
 
 # Other values in a series that must differ for one value to be isolated from them.
 _DISTINCT = 10
@@ -196,34 +199,47 @@ def _rules_for(values: Floats, rows: Flags) -> tuple[str, ...]:
 
 
 def _single_spikes(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:
-    """Single values that are far from both neighbours, for the column as a whole and for the rows before them."""
+    """Single values that are far from both neighbours, for the column as a whole and for the rows before them.
+
+    The last value of a series has only one; it may be the beginning of something, but a forecast starts from it.
+    """
     if ANGLE.search(name):
         return
-    first_rows = panel.per_row(np.asarray(panel.offsets[:-1]))
+    firsts, ends = (np.asarray(part) for part in (panel.offsets[:-1], panel.offsets[1:]))
     steps = np.diff(values, prepend=np.nan)
-    steps[np.asarray(panel.offsets[:-1])] = np.nan
-    distance = _there_and_back(steps)
-    spikes = np.flatnonzero(find_spikes(values, first_rows, np.flatnonzero(distance > FAR), has_true_zero(name)))
+    steps[firsts[firsts < ends]] = np.nan
+    distance = _there_and_back(steps, ends[firsts < ends] - 1)
+    candidates = np.flatnonzero(distance > FAR)
+    spikes = np.flatnonzero(find_spikes(values, panel.per_row(firsts), candidates, has_true_zero(name)))
     if len(spikes):
         rows = np.zeros(len(values), bool)
         rows[spikes] = True
         worst = int(spikes[np.argmax(distance[spikes])])
-        between = (
-            f"{values[worst]:g} at {time_of_row(panel, worst)} between {values[worst - 1]:g} and {values[worst + 1]:g}"
+        is_last = worst + 1 in ends
+        where = (
+            f"after {values[worst - 1]:g}" if is_last else f"between {values[worst - 1]:g} and {values[worst + 1]:g}"
         )
-        yield _Odd(rows, f"{len(spikes):,} single value(s) far from those before and after, such as {between}")
+        such = f"such as {values[worst]:g} at {time_of_row(panel, worst)} {where}"
+        yield _Odd(rows, f"{len(spikes):,} single value(s) far from those before and after, {such}")
 
 
-def _there_and_back(steps: Floats) -> Floats:
-    """The shorter of the steps to and from each value if they have opposite directions, in usual steps, [T]."""
+def _there_and_back(steps: Floats, last_rows: Ints) -> Floats:
+    """The shorter of the steps to and from each value if they have opposite directions, in usual steps, [T].
+
+    Args:
+        steps: To each value from the one before, [T].
+        last_rows: The last row of each series, where the step from the value counts as large as the one to it.
+    """
     size = np.abs(steps)
     present = size[~np.isnan(size)]
     result = np.zeros(len(steps))
-    if not len(present) or not (usual := float(np.quantile(present, USUAL))) > 0:
+    index = int(USUAL * (len(present) - _OF_SPIKES - 1))
+    if index <= 0 or not (usual := float(np.partition(present, index)[index])) > 0:
         return result
     back = steps[:-1] * np.sign(steps[1:]) < 0
-    result[:-1] = np.where(back, np.minimum(size[:-1], size[1:]), 0.0) / usual
-    return result
+    result[:-1] = np.where(back, np.minimum(size[:-1], size[1:]), 0.0)
+    result[last_rows] = np.nan_to_num(size[last_rows])
+    return result / usual
 
 
 def _exact(value: float) -> str:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from forecast.config import ReadOptions
 from forecast.data.bounds import is_angle
 from forecast.data.clock import STEP, Clock, Times
-from forecast.data.holidays import in_words, infer_holidays
 from forecast.data.panel import Floats
 from forecast.errors import DataError, quote, setting
 from forecast.sources import infer_clock as clocks
+from forecast.sources.infer_holidays import in_words, infer_holidays
 from forecast.tables.table import Table
 from forecast.tables.zone_rules import wall_times, zone_of_repeats, zone_of_skipped_hours
 

@@ -14,12 +14,14 @@ from forecast.tables import explain
 from forecast.tables.calendar import refuse_far
 from forecast.tables.notation import parse_numbers
 from forecast.tables.table import Floats, Table, as_text, is_timestamps
+from forecast.tables.timecells import Cells, TimeColumn, sample
 from forecast.tables.timeforms import SPREADSHEET, TIMELIKE, infer_count, infer_form, is_day, is_iso, is_period
 from forecast.tables.timeparts import (
     HOUR,
     PLUS,
     are_codes,
     clock_form,
+    clocks_called,
     code_of,
     day_text,
     find_clock,
@@ -29,7 +31,7 @@ from forecast.tables.timeparts import (
     parts_called,
     read_parts,
 )
-from forecast.tables.times import Cells, TimeColumn, formats_that_read, read_cells, reads, sample
+from forecast.tables.times import formats_that_read, read_cells, reads
 
 # The likeliest names first.
 _NAMES = ("ds", "datetime", "date_time", "timestamp", "time", "date", "valid", "utc", "time_utc")
@@ -199,7 +201,7 @@ def _columns_of(table: Table, codes: list[str]) -> list[str]:
     if not ranked:
         return []
     date = min(ranked)[1]
-    return [date, *(name for _, name in find_clock(table, None, frozenset((date,))))]
+    return [date, *clocks_called(table, codes[1:], [date])]
 
 
 def _named_parts(table: Table, names: list[str]) -> TimeColumn:

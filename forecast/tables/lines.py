@@ -21,6 +21,7 @@ from forecast.tables.find_times import find_times
 from forecast.tables.input import Dialect, Input
 from forecast.tables.notation import parse_as, parse_numbers, without_words
 from forecast.tables.numbers import given_marks
+from forecast.tables.structure import named_delimiter
 from forecast.tables.table import Floats, Table
 from forecast.tables.zones import in_zone
 
@@ -120,9 +121,10 @@ class LineReader:
         has_series: bool = False,
     ) -> None:
         header = header.lstrip("\ufeff")
-        self._delimiter = dialect.delimiter or max(_DELIMITERS, key=header.count)
+        named = dialect.delimiter
+        self._delimiter = max(_DELIMITERS, key=header.count) if named is None else named_delimiter(source, named)
         self._columns, self._source, self._dialect, self._tz = columns, source, dialect, tz
-        self.names = tuple(name.strip() for name in self._cells(header))
+        self.names = tuple(name.strip() or f"Unnamed: {i}" for i, name in enumerate(self._cells(header)))
         known = (name for name in self.names if name.casefold() in SERIES_IDS)
         series_id = dialect.series_id or next(known, SERIES_IDS[0])
         self._series_id = series_id if has_series else None
@@ -179,4 +181,5 @@ class LineReader:
         return checked(table, name, parse_numbers(cells, *(given_marks(table, self._dialect) or (".", ""))))
 
     def _cells(self, text: str) -> list[str]:
-        return next(csv.reader([text.rstrip("\r\n")], delimiter=self._delimiter), [])
+        line = " ".join(text.split()) if self._delimiter == " " else text.rstrip("\r\n")
+        return next(csv.reader([line], delimiter=self._delimiter), [])

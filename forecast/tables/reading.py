@@ -21,8 +21,8 @@ from forecast.tables.formats import read_tables
 from forecast.tables.frames import from_frame
 from forecast.tables.input import Dialect, Input
 from forecast.tables.table import Table
+from forecast.tables.timecells import TimeColumn
 from forecast.tables.timeparts import names_a_clock
-from forecast.tables.times import TimeColumn
 from forecast.tables.wide import turned
 
 
@@ -80,8 +80,9 @@ def columns_of(table: Table, dialect: Dialect) -> Columns:
     if dialect.time_column is None:
         table, of_rows = turned(table)
         series_id = series_id or of_rows
-    if series_id is None:
-        series_id = next((name for name in table.names if name.casefold() in SERIES_IDS), None)
+    usual = next((name for name in table.names if name.casefold() in SERIES_IDS), None)
+    if series_id is None or (series_id not in table.names and usual):
+        series_id = usual  # rows in the long format, perhaps for a run that was trained on a file with other names
     elif series_id not in table.names:
         listed = ", ".join(map(quote, table.names[:20]))
         raise DataError(f"There is no column {quote(series_id)} for {setting('series_id')}.", f"Columns: {listed}.")

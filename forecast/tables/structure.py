@@ -23,10 +23,11 @@ from forecast.tables.monthnames import MONTHS
 from forecast.tables.names import join_levels, with_names
 from forecast.tables.records import NEWLINE, QUOTE, Records, find_records
 from forecast.tables.table import Ints, Table
-from forecast.tables.timeforms import TIMELIKE, form_of
+from forecast.tables.timeforms import TIMELIKE, form_of, infer_form
 
 MAX_COLUMNS = 2000
 _TALLEST_HEADER, _LONGEST_FOOTER = 4, 20
+_SAMPLE = 100
 _DELIMITERS = (",", ";", "\t", "|")
 _BY_NAME = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
 
@@ -48,7 +49,7 @@ def read_text(source: Input, dialect: Dialect) -> Table:
             f"{source.label} holds only blank lines.", f"Give a table with a header: {call_to_read('data.csv')}"
         )
     named = dialect.delimiter
-    mark = _infer_delimiter(source, text) if named is None else _named_delimiter(source, named)
+    mark = _infer_delimiter(source, text) if named is None else named_delimiter(source, named)
     if mark == " ":
         text = re.sub(rb"[ \t]+", b" ", re.sub(rb"^[ \t]+|[ \t]+$", b"", text, flags=re.MULTILINE))
     _check_quotes(source, text, mark, dialect.skip_rows)
@@ -65,7 +66,7 @@ def read_text(source: Input, dialect: Dialect) -> Table:
         raise DataError(f"{source.label} holds a header and no rows.", "Give at least a few dozen rows of data.")
     names, n_more, joined = _header(source, records, mark)
     names += ("",) * with_empty_end
-    if len(names) > MAX_COLUMNS and not dialect.columns:
+    if len(names) > MAX_COLUMNS and not dialect.columns and not infer_form([*names[-_SAMPLE:]]):  # dates may be many
         raise DataError(
             f"{source.label} has {len(names):,} columns; the limit is {MAX_COLUMNS:,}.",
             f"Name those that matter: {source.call(columns=tuple(name for name in names[1:4] if ',' not in name))}",
@@ -134,7 +135,8 @@ def _without_lines(source: Input, skip_rows: int) -> bytes:
     return text[start:]
 
 
-def _named_delimiter(source: Input, delimiter: str) -> str:
+def named_delimiter(source: Input, delimiter: str) -> str:
+    """The character between fields, from itself or its name; blanks count as one where they divide fields."""
     mark = _BY_NAME.get(delimiter.lower(), delimiter)
     if len(mark) != 1 or not mark.isascii() or mark in '"\n\r\0':
         raise DataError(

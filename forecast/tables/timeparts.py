@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 from forecast.errors import DataError, quote
 from forecast.tables import explain
 from forecast.tables.cadence import REGULAR, fullness
-from forecast.tables.calendar import Clock, dates, first_of_century, refuse_far
+from forecast.tables.calendar import Clock, dates, first_of_century, refuse_far, refuse_where
 from forecast.tables.monthnames import MONTHS
 from forecast.tables.table import Ints, Table, Times, as_text, is_timestamps
+from forecast.tables.timecells import Cells, TimeColumn, numbers_of, sample
 from forecast.tables.timeforms import is_day, named_form, tidied
-from forecast.tables.times import Cells, TimeColumn, read_cells, sample
+from forecast.tables.times import read_cells
 
 # Between the forms of the columns of one time, such as YYYYMMDD + HHMM.
 PLUS = " + "
@@ -36,15 +37,17 @@ _CALENDAR = {
     "mmwr": ("e", 53, f"{_WEEK} mmwrweek epiweek"),
     "q": ("q", 4, "quarter qtr q quartal trimestre trim kvartal kwartal kwartaal period"),
 }
-_CLOCKS = ("HH:MM", "HH", "HHMM", "HHMMSS", "mm")
+_SLOTS = {f"1-{n}": n for n in (24, 48, 96, 288)}
+_CLOCKS = ("HH:MM", "HH", "HHMM", "HHMMSS", "mm", *_SLOTS)
 _PERIODS = (("MM", "DD"), ("DDD",), ("MM",), ("ww",), ("mmwr",), ("q",))
 
 # Words in the name of a column of the time of day; a number under one of the second kind may count anything.
 # fmt: off
 HOUR = frozenset({"hour", "hours", "hr", "hh", "h", "he", "hhmm", "hrmn", "hrmin", "stunde", "heure", "hora",
                   "ora", "uur", "timme", "godzina"})
+_SLOT = {"period", "settlementperiod", "sp", "isp", "ptu", "mtu", "interval", "slot", "viertelstunde"}
 _CLOCK = HOUR | {"time", "clock", "zeit", "uhrzeit", "tid", "tijd", "anfang", "beginn", "begin", "start",
-                  "from", "von"}
+                  "from", "von"} | _SLOT
 _MINUTE = {"minute", "minutes"}
 _BEGIN = {"from", "start", "begin", "von", "beginn", "anfang", "ab", "debut", "inicio", "desde"}
 _END = {"to", "end", "until", "till", "bis", "ende", "stop", "finish", "fin", "hasta"}
@@ -137,13 +140,20 @@ def find_clock(
 
 
 def clock_form(table: Table, name: str) -> str | None:
-    """How a column writes the time of day: ``HH:MM``, ``HH``, ``HHMM`` or ``HHMMSS``; None where it is none."""
+    """How a column writes the time of day: ``HH:MM``, ``HH``, ``HHMM``, ``HHMMSS``, or by its number of 48 periods.
+
+    None where it is no time of day.
+    """
     texts = [] if is_timestamps(table[name]) else _plain(pa.array(sample(table[name]), pa.string())).to_pylist()
     if texts and all(map(_TIME_OF_DAY.fullmatch, texts)):
         return "HH:MM"
     matched = [re.match(_NUMBER, text) for text in texts]
     if not texts or not all(matched):
         return None
+    if words_of(name) & _SLOT:
+        most = _counted(table, name).max()
+        # Days of 23 and 25 hours have fewer and more of them.
+        return next((form for form, n in _SLOTS.items() if n * 23 <= most * 24 <= n * 25), None)
     digits = [match["n"] for match in matched if match]
     numbers, narrowest = np.array(list(map(int, digits))), min(map(len, digits))
     compact = bool(words_of(name) & {"hhmm", "hrmn", "hrmin"})
@@ -179,6 +189,8 @@ def read_parts(table: Table, parts: list[tuple[str, str]]) -> TimeColumn:
     notes = found.notes
     if clocks and clocks[0][0] == "HH" and (since == np.timedelta64(24, "h")).any():
         notes += ("Hours 1 to 24 are taken as the ends of hours; 24 ends the day.",)
+    if clocks and clocks[0][0] in _SLOTS:
+        notes += (f"Periods {clocks[0][0].replace('-', ' to ')} of a day are dated by their beginning.",)
     if any(pc.any(pc.match_substring_regex(as_text(table[name]), _UNTIL)).as_py() for _, name in clocks):
         notes += ("An interval is dated by its beginning.",)
     names = [name for _, name in parts]
@@ -232,9 +244,20 @@ def parts_called(table: Table, codes: list[str]) -> list[str]:
     """The columns that hold these parts of the time, the calendar's first; empty if they are no such parts."""
     if codes[0] not in _CALENDAR:
         return []
-    names = [_called(table, code) for code in codes if code in _CALENDAR]
-    found = [name for name in names if name]
-    return found + [name for _, name in find_clock(table, None, frozenset(found))][: len(codes) - len(names)]
+    calendar = [code for code in codes if code in _CALENDAR]
+    found = [name for code in calendar if (name := _called(table, code))]
+    return found + clocks_called(table, codes[len(calendar) :], found)
+
+
+def clocks_called(table: Table, codes: list[str], used: list[str]) -> list[str]:
+    """The columns that are called as ones of the time of day in these forms are, as far as there are any."""
+    found: list[str] = []
+    for code in codes:
+        words = _MINUTE if code == "mm" else _SLOT if code in _SLOTS else _CLOCK - _SLOT
+        names = [name for name in table.names if name not in used and words_of(name) & words and not names_an_end(name)]
+        names = [name for name in names if code in _SLOTS or code == "mm" or clock_form(table, name)]
+        found += sorted(names, key=lambda name: not words_of(name) & HOUR)[:1]
+    return found
 
 
 def _called(table: Table, code: str) -> str | None:
@@ -288,19 +311,33 @@ def _plain(text: pa.Array) -> pa.Array:
     return text
 
 
+def _counted(table: Table, name: str) -> Ints:
+    """A column of whole numbers, [R]; 0 where a cell is none."""
+    text = tidied(pc.ascii_trim_whitespace(as_text(table[name])))
+    return numbers_of(pc.fill_null(pc.extract_regex(text, _NUMBER).field("n"), ""))
+
+
 def _since_midnight(table: Table, name: str, form: str) -> Clock:
     """The time of day in a column, [R]."""
+    if form in _SLOTS:
+        number = _counted(table, name)
+        wrong = (number < 1) | (number * 24 > _SLOTS[form] * 25)
+        refuse_where(wrong, lambda row: table.cell(row, name), f"is no number of the form {form}")
+        return (number - 1) * np.timedelta64(86_400_000_000 // _SLOTS[form], "us")
     shown = pc.ascii_trim_whitespace(as_text(table[name]))
     text = _plain(tidied(shown))
     if form != "HH:MM":
-        width = {"HH": 2, "mm": 2, "HHMM": 4, "HHMMSS": 6}[form]
-        digits = pc.extract_regex(text, _NUMBER).field("n")
-        digits = pc.utf8_lpad(pc.fill_null(digits, "x"), width, "0")
-        digits = pc.binary_join_element_wise("00", digits, "") if form == "mm" else pc.utf8_rpad(digits, 6, "0")
-        text = pc.replace_substring_regex(digits, r"^(..)(..)(.*)$", r"\1:\2:\3")
-        text = pc.replace_substring_regex(text, ":$", ":00")
+        text = _with_colons(pc.extract_regex(text, _NUMBER).field("n"), form)
+    # As the times of one day, which are read and checked like all others.
     cells = Cells(pc.binary_join_element_wise("2000-01-01", text, " "), table, f"column {quote(name)}", shown)
+    cells.refuse_where(text.is_null().to_numpy(zero_copy_only=False), f"is no time of day of the form {form}")
     return read_cells(cells, None if form == "HH:MM" else "YYYY-MM-DD HH:MM:SS").times - np.datetime64("2000-01-01")
+
+
+def _with_colons(digits: pa.Array, form: str) -> pa.Array:
+    """Digits of a form as HH:MM:SS; of ``HHMM``, 930 as 09:30:00."""
+    digits = pc.utf8_lpad(digits, {"HH": 2, "mm": 4, "HHMM": 4, "HHMMSS": 6}[form], "0")
+    return pc.replace_substring_regex(pc.utf8_rpad(digits, 6, "0"), r"^(\d+)(\d\d)(\d\d)$", r"\1:\2:\3")
 
 
 def _is_even(days: Ints, since: Clock) -> bool:

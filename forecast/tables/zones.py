@@ -10,7 +10,7 @@ import pandas as pd
 from forecast.errors import DataError, quote, setting
 from forecast.tables.input import Input
 from forecast.tables.table import Ints, Times
-from forecast.tables.times import TimeColumn
+from forecast.tables.timecells import TimeColumn
 from forecast.tables.zone_rules import HOUR, are_ambiguous, are_midnights, wall_times, zone_of_days
 
 

@@ -10,10 +10,11 @@ import pytest
 
 from forecast.config import ReadOptions
 from forecast.data.clock import Clock
-from forecast.data.holidays import holidays, infer_holidays
+from forecast.data.opening_hours import holidays
 from forecast.errors import DataError
 from forecast.models.defaults import default_season
 from forecast.sources.from_table import read_panel
+from forecast.sources.infer_holidays import infer_holidays
 
 
 def written(tmp_path: Path, times: pd.DatetimeIndex, form: str = "%Y-%m-%d %H:%M:%S") -> Path:

@@ -90,6 +90,11 @@ def test_a_word_among_numbers_is_still_refused(tmp_path: Path) -> None:
         forecast.read(tmp_path / "shops.csv", forecast.ReadOptions(series_id="Store"))
 
 
+def test_a_table_that_has_its_own_columns_of_words_keeps_them() -> None:
+    frame = pd.DataFrame({"day": DAYS, "y": np.arange(300.0), "sky": ["fog", "rain"] * 150, "sky=fog": [1, 0] * 150})
+    assert read_panel(frame).columns == ("y", "sky=fog")
+
+
 @pytest.mark.parametrize(("yes", "no"), [("True", "False"), ("TRUE", "FALSE"), ("yes", "no"), ("Y", "N"), ("1", "0")])
 def test_a_promotion_is_0_or_1(yes: str, no: str, tmp_path: Path) -> None:
     promo = RNG.random(300) < 0.3
@@ -229,3 +234,34 @@ def test_a_request_holds_words_and_truth_values(run: forecast.Run, frame: pd.Dat
     pd.testing.assert_frame_equal(forecast.predict(run, table), forecast.predict(run, new))
     with pytest.raises(DataError, match="column 'sky': must be a valid string"):
         reader.read(json.dumps({"rows": [rows[0] | {"sky": 3}]}).encode())
+
+
+def test_a_run_of_several_series_reads_the_rows_of_one(
+    tmp_path: Path, tiny: Callable[..., Settings], plotless: None
+) -> None:
+    """One city's rows tell nothing apart: which column names the series is known from the run."""
+    days = pd.date_range("2020-01-01", periods=150)
+    frame = pd.concat(
+        [pd.DataFrame({"day": days, "city": city, "y": k + np.sin(np.arange(150) / 5)}) for k, city in enumerate("ab")]
+    )
+    frame.to_csv(tmp_path / "cities.csv", index=False)
+    run = forecast.train(
+        tmp_path / "cities.csv", tiny(target="y", baseline=False, epochs=1), run="cities", runs_dir=tmp_path / "runs"
+    )
+    assert run.config.read.series_id == "city"
+    one = forecast.predict(run, frame[frame["city"] == "b"].tail(20))
+    assert set(one["unique_id"]) == {"b"}
+    long = frame.tail(20).rename(columns={"city": "unique_id", "day": "ds"})
+    pd.testing.assert_frame_equal(forecast.predict(run, long), one)
+
+
+def test_a_stream_divided_by_blanks(run: forecast.Run, frame: pd.DataFrame) -> None:
+    from forecast.sources.from_table import dialect_of
+    from forecast.tables.input import Input
+    from forecast.tables.lines import LineReader
+
+    options = run.config.read.model_copy(update={"delimiter": "space"})
+    reader = LineReader(
+        "  date   y  promo  sky", ("y", "promo", "sky=fog"), Input("a stream", "-"), dialect_of(options)
+    )
+    assert reader.read(" 2020-01-01    1,234.5   yes  fog", 2).values.tolist() == [1234.5, 1, 1]

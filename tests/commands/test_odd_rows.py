@@ -201,6 +201,20 @@ def test_a_stream_warns_once_an_episode(runs: dict[str, Run]) -> None:
     assert 120 <= second <= 123
 
 
+def test_a_stream_names_a_spike_as_it_comes(runs: dict[str, Run], tmp_path: Path) -> None:
+    for name, then in [("plain", "."), ("masking", " and is read as missing.")]:
+        stream, said = Stream(runs[name]), []
+        stream.remember(CLEAN[:300])
+        for number, row in enumerate(CLEAN[300:330].itertuples()):
+            stream.push(row.ds, {"load": 12000 if number == 9 else row.load, "temp": row.temp})
+            said.append(stream.warnings)
+        assert said[9] == (f"'load': 12000 at 2022-01-13 21:00 lies far from the values before it{then}",)
+        assert not any(said[:9] + said[10:])
+    CLEAN[300:340].assign(load=[*CLEAN["load"][300:339], 12000]).to_csv(tmp_path / "rows.csv", index=False)
+    line = "warning: 'load': 1 single value(s) far from those before and after, such as 12000 at 2022-01-15 03:00 after"
+    assert line in cli(runs["plain"], "predict", "plain", str(tmp_path / "rows.csv")).stderr
+
+
 def test_numbers_beyond_all_are_refused_in_words(runs: dict[str, Run], tmp_path: Path, recwarn) -> None:
     rows = newest(load=lambda v: v * 0 + 1e300)
     path = tmp_path / "rows.csv"

@@ -119,6 +119,12 @@ ODD: dict[str, tuple[str, str, Callable[[np.ndarray], np.ndarray], str]] = {
         put([200, 900], [20, 12000]),
         "2 single value(s) far from those before and after, such as 12000",
     ),
+    "the last value": (
+        "load",
+        "load",
+        put(N - 1, 12000),
+        "1 single value(s) far from those before and after, such as 12000 at 2022-05-02 11:00 after 5",
+    ),
     "a spike of 1e15": (
         "load",
         "load",

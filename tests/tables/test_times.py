@@ -141,6 +141,10 @@ def several_columns() -> Iterator[tuple[pd.DatetimeIndex, Cells]]:
     for write in forms.split("|"):
         cells = each(HOURS, lambda t, w=write: w.format(h=t.hour, n=(t.hour + 1) % 24))
         yield HOURS, {"Date": HOURS.strftime("%d/%m/%Y"), "Hour": cells}
+    for name, freq, n in (("SETTLEMENT_PERIOD", "30min", 48), ("Period", "15min", 96), ("SP", "30min", 48)):
+        slots = pd.date_range("2020-01-10", periods=4 * n, freq=freq)
+        number = (slots - slots.normalize()) // pd.Timedelta(freq) + 1
+        yield slots, {"SETTLEMENT_DATE": slots.strftime("%d-%b-%Y"), name: number}
     mmwr = WEEKS[:157] - (pd.Timestamp("2016-01-04") - pd.Timestamp("2012-12-30"))
     years, weeks = np.repeat([2013, 2014, 2015], [52, 53, 52]), [*range(1, 53), *range(1, 54), *range(1, 53)]
     yield mmwr, {"YEAR": years, "WEEK": weeks}

@@ -27,7 +27,7 @@ from forecast.runs.rows import far_rows, read_like, read_options, refuse_no_numb
 from forecast.runs.run import Run
 from forecast.sources.from_table import dialect_of
 from forecast.sources.infer_clock import snap
-from forecast.sources.missing import mask_named, mask_spikes
+from forecast.sources.missing import mask_named, mask_spikes, newest_spikes
 from forecast.sources.quality import mask_sentinels
 from forecast.sources.read import Source
 from forecast.sources.spikes import REACH
@@ -50,8 +50,8 @@ class Stream:
         runs_dir: Where runs live.
 
     ``refused`` says why the last row got no forecast, one sentence for each series of the window; ``passed_over``
-    counts the rows that were there already. ``warnings`` say where the recent rows have come to lie far from those of
-    the training; each once, until they no longer do.
+    counts the rows that were there already. ``warnings`` say where the newest value is far from those before it, or
+    the recent rows have come to lie far from those of the training; each once, until they no longer do.
 
     Raises:
         RunError: If the file is damaged, or belongs to another training.
@@ -143,7 +143,7 @@ class Stream:
             if result is not None:
                 refuse_no_numbers(self.run, result.select_dtypes("float").to_numpy())
             self.refused = newest.refused
-            self._warn_of_far_rows(panel, series_id)
+            self._warn_of_odd_rows(after, panel, series_id)
         self._recent[series_id] = after
         self._pushed.add(series_id)
         return result
@@ -209,8 +209,16 @@ class Stream:
             mask_spikes(self.columns, values, np.zeros(len(values), np.int64))
         return Panel(values, recent.times, self.columns, self.clock, (series_id,), name=self.run.name)
 
-    def _warn_of_far_rows(self, panel: Panel, series_id: str) -> None:
+    def _warn_of_odd_rows(self, recent: RecentRows, panel: Panel, series_id: str) -> None:
+        """Say what is odd of the recent rows of a series, unless it was said of the rows before."""
         found = far_rows(self.run, panel, np.ones(panel.n_rows, bool))
+        then = " and is read as missing" if self._options.spikes == "missing" else ""
+        for name in newest_spikes(self.columns, recent.values):
+            if (name, "far") in found:
+                continue
+            value = f"{quote(name)}: {recent.values[-1, self.columns.index(name)]:g}"
+            at = self.clock.format(recent.times[-1])
+            found[name, "spike"] = f"{value} at {at} lies far from the values before it{then}."
         known = self._warned.get(series_id, set())
         self.warnings = tuple(sentence for what, sentence in found.items() if what not in known)
         self._warned[series_id] = set(found)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.week import WEEKDAYS
+from forecast.data.opening_hours import WEEKDAYS, day_of_rule, easter
 
 Days = NDArray[np.datetime64]
 
@@ -17,6 +17,19 @@ _LEAST_YEARS = 2
 
 # Days from Easter Sunday on which churches and states keep a holiday: Carnival to Corpus Christi.
 _FROM_EASTER = range(-48, 61)
+
+# Of rules with the same days so far the likelier one comes first.
+_ORDER = ("nearest", "date", "last", "nth", "easter")
+
+_MONTH_NAMES = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+                "November", "December")  # fmt: skip
+_NAMES = {
+    "nearest 12-25": "Christmas",
+    "date 12-25": "Christmas",
+    "easter -2": "Good Friday",
+    "easter +1": "Easter Monday",
+    "nth 11 THU 4": "Thanksgiving",
+}
 
 
 def infer_holidays(days: Days, is_open: Callable[[Days], NDArray[np.bool_]]) -> tuple[str, ...]:
@@ -38,7 +51,7 @@ def infer_holidays(days: Days, is_open: Callable[[Days], NDArray[np.bool_]]) -> 
             counts[rule] = counts.get(rule, 0) + 1
     held = []
     for rule in (rule for rule, count in counts.items() if count >= _LEAST_YEARS):
-        kept = np.array([_day_of(rule, int(year)) for year in years])
+        kept = np.array([day_of_rule(rule, int(year)) for year in years])
         kept = kept[(kept >= days[0]) & (kept <= days[-1])]
         kept = kept[is_open(kept)]
         if len(kept) >= _LEAST_YEARS and np.isin(kept, absent).all():
@@ -50,23 +63,6 @@ def infer_holidays(days: Days, is_open: Callable[[Days], NDArray[np.bool_]]) -> 
         if not any(left_out <= others for others in found.values()):
             found[rule] = left_out
     return tuple(sorted(found))
-
-
-def holidays(rules: Iterable[str], first: np.datetime64, last: np.datetime64) -> Days:
-    """The days of rules from one day to another.
-
-    Args:
-        rules: Such as ``date 12-25``, ``nearest 07-04``, ``nth 11 THU 4``, ``last 05 MON``, ``easter -2``.
-        first: The first day.
-        last: The last day.
-    """
-    years = range(int(str(first)[:4]), int(str(last)[:4]) + 2)
-    days = np.array([_day_of(rule, year) for rule in rules for year in years], "datetime64[D]")
-    return np.unique(days[(days >= first) & (days <= last)])
-
-
-# Of rules with the same days so far the likelier one comes first.
-_ORDER = ("nearest", "date", "last", "nth", "easter")
 
 
 def _rules_of(day: np.datetime64) -> list[str]:
@@ -82,58 +78,10 @@ def _rules_of(day: np.datetime64) -> list[str]:
     rules.append(f"nth {month} {weekday} {(number + 6) // 7}")
     if str(day + 7)[5:7] != month:
         rules.append(f"last {month} {weekday}")
-    from_easter = int((day - _easter(year)).astype(np.int64))
+    from_easter = int((day - easter(year)).astype(np.int64))
     if from_easter in _FROM_EASTER:
         rules.append(f"easter {from_easter:+d}")
     return rules
-
-
-def _day_of(rule: str, year: int) -> np.datetime64:
-    """The day of a rule in a year; NaT where it has none, as the 29th of February."""
-    kind, *parts = rule.split()
-    if kind == "easter":
-        return _easter(year) + int(parts[0])
-    if kind in ("date", "nearest"):
-        if parts[0] == "02-29" and not _is_leap(year):
-            return np.datetime64("NaT", "D")
-        day = np.datetime64(f"{year:04d}-{parts[0]}", "D")
-        weekday = int((day.astype(np.int64) + 3) % 7)
-        return day + {5: -1, 6: 1}.get(weekday, 0) if kind == "nearest" else day
-    month = np.datetime64(f"{year:04d}-{parts[0]}", "M")
-    first = month.astype("datetime64[D]")
-    begin = first + (WEEKDAYS.index(parts[1]) - (first.astype(np.int64) + 3)) % 7
-    if kind == "nth":
-        day = begin + 7 * (int(parts[2]) - 1)
-        return day if day.astype("datetime64[M]") == month else np.datetime64("NaT", "D")
-    return begin + 7 * ((((month + 1).astype("datetime64[D]") - begin).astype(np.int64) - 1) // 7)
-
-
-def _is_leap(year: int) -> bool:
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-
-
-def _easter(year: int) -> np.datetime64:
-    """Easter Sunday of the Gregorian calendar, by the rule of Meeus, Jones and Butcher (Nature, 1876)."""
-    a, (b, c) = year % 19, divmod(year, 100)
-    d, e = divmod(b, 4)
-    g = (8 * b + 13) // 25
-    h = (19 * a + b - d - g + 15) % 30
-    i, k = divmod(c, 4)
-    n = (32 + 2 * e + 2 * i - h - k) % 7
-    m = (a + 11 * h + 22 * n) // 451
-    month, day = divmod(h + n - 7 * m + 114, 31)
-    return np.datetime64(f"{year:04d}-{month:02d}-{day + 1:02d}", "D")
-
-
-_MONTH_NAMES = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-                "November", "December")  # fmt: skip
-_NAMES = {
-    "nearest 12-25": "Christmas",
-    "date 12-25": "Christmas",
-    "easter -2": "Good Friday",
-    "easter +1": "Easter Monday",
-    "nth 11 THU 4": "Thanksgiving",
-}
 
 
 def in_words(rule: str) -> str:
