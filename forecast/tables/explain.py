@@ -211,7 +211,7 @@ def day_numbers(table: Table, columns: str, text: str) -> DataError:
 def unknown_format(table: Table, date_format: str) -> DataError:
     """Why a format is none."""
     return DataError(
-        f"{setting('date_format')} {quote(date_format)} is no format: it has no directive such as %Y, "
+        f"{setting('date_format')} {quote(date_format)} is not a format: it has no directive such as %Y, "
         "and no form has this name.",
         f"Write it like {setting('date_format', '%d.%m.%Y %H:%M')}, or by name: YYYY-MM-DD, YYYY-Qq, YYYYWW, excel …",
     )

@@ -203,7 +203,7 @@ def test_help_is_instant_and_imports_no_tensorflow() -> None:
         (["train", "weather", "--loockback", "3"], ["--loockback", "--lookback"]),
         (["train", "nothing.csv"], ["nothing.csv", "forecast datasets"]),
         (["train", "whether"], ["error: There is neither a file nor a built-in series 'whether'", "mean weather?"]),
-        (["train"], ["error: Train on what?", "forecast train weather"]),
+        (["train"], ["error: There is nothing to train on.", "forecast train weather"]),
         (["train", "weather", "--epochs", "many"], ["error: epochs:", "Received: 'many'", "forecast train --help"]),
         (["predict", "nothing"], ["error: There is no run 'nothing'"]),
         (["nothing"], ["nothing"]),
