@@ -153,7 +153,7 @@ class Section(BaseModel):
         if isinstance(values, Mapping):
             for name, value in values.items():
                 if isinstance(value, bool) and name in cls.model_fields and not _takes_bool(cls, name):
-                    raise ValueError(f"{name}: takes no yes or no. Received: {value}")
+                    raise ValueError(f"{name}: must not be yes or no. Received: {value}")
         return values
 
 
@@ -169,7 +169,9 @@ class ReadOptions(Section):
         None, description="Clock as a pandas offset alias: 15min, h, D, B, W, MS …; D MON-SAT; step for rows in order."
     )
     resample: str | None = Field(None, description="Average the rows onto this clock.")
-    duplicates: Duplicates | None = Field(None, description="Of rows that share a time: first, last or mean.")
+    duplicates: Duplicates | None = Field(
+        None, description="Of several rows with the same time: first, last or their mean."
+    )
     tz: str | None = Field(None, description="Time zone of the stamps, such as Europe/Berlin; times are shown in it.")
     series_id: str | None = Field(None, description="Column that tells several series apart.")
     encoding: str | None = Field(None, description="Text encoding, such as latin-1.")
@@ -200,8 +202,8 @@ class DataSettings(Section):
         (), description="Columns that are known ahead, such as holidays or plans, or that never change in a series."
     )
     calendar: bool | None = Field(None, description="Hour, weekday, day of year … as inputs that are known ahead.")
-    lookback: Steps | None = Field(None, description="Steps that it sees. (default: by clock)")
-    horizon: Steps | None = Field(None, description="Steps that it forecasts. (default: by clock)")
+    lookback: Steps | None = Field(None, description="Steps that the network sees. (default: by clock)")
+    horizon: Steps | None = Field(None, description="Steps to forecast. (default: by clock)")
     season: Season | None = Field(None, description="Steps in a cycle; 1: none. (default: by clock)")
     transform: Transform | None = Field(None, description="Transform of the targets. (default: log for prices)")
     limits: Names | None = Field(
@@ -263,7 +265,7 @@ class NetworkSettings(Section):
     normalise: Normalise | None = Field(
         None, description="Per window: subtract the last value, its mean and scale, or the last value and its scale."
     )
-    segment: Steps | None = Field(1, description="Steps that are fed to the cell at once; 1 is the textbook.")
+    segment: Steps | None = Field(1, description="Steps that are fed to the cell at once; 1 as in textbooks.")
     decode: Literal["direct", "parallel", "recursive"] = Field("direct", description="How the horizon is produced.")
     quantiles: Quantiles = Field(
         (), description="Quantiles that the head forecasts beside the median, such as 0.1,0.5,0.9. (default: points)"
@@ -274,9 +276,9 @@ class NetworkSettings(Section):
     use_bias: bool = Field(True, description="Give the cells a bias.")
     unit_forget_bias: bool = Field(True, description="Start the forget gate's bias at 1 (LSTM).")
     reset_after: bool = Field(True, description="Apply the reset gate after the matrix product (GRU).")
-    kernel_initializer: Initialiser = Field("glorot_uniform", description="Start of the input weights.")
-    recurrent_initializer: Initialiser = Field("orthogonal", description="Start of the recurrent weights.")
-    bias_initializer: Initialiser = Field("zeros", description="Start of the bias.")
+    kernel_initializer: Initialiser = Field("glorot_uniform", description="Initialiser of the input weights.")
+    recurrent_initializer: Initialiser = Field("orthogonal", description="Initialiser of the recurrent weights.")
+    bias_initializer: Initialiser = Field("zeros", description="Initialiser of the bias.")
     kernel_regularizer: Penalty = Field(0.0, description="L2 penalty of the input weights.")
     recurrent_regularizer: Penalty = Field(0.0, description="L2 penalty of the recurrent weights.")
     bias_regularizer: Penalty = Field(0.0, description="L2 penalty of the bias.")
@@ -287,7 +289,7 @@ class NetworkSettings(Section):
     dropout: Share = Field(0.0, description="Dropout of each layer's inputs.")
     recurrent_dropout: Share = Field(0.0, description="Dropout of the recurrent state.")
     go_backwards: bool = Field(False, description="Read the window from its end.")
-    unroll: bool | None = Field(None, description="Unroll the loop over time; by itself for short ones.")
+    unroll: bool | None = Field(None, description="Unroll the loop over time; short ones are unrolled anyway.")
     stateful: bool = Field(False, description="Carry the state from window to window while training.")
 
     @model_validator(mode="after")
@@ -329,10 +331,10 @@ class TrainingSettings(Section):
     clip_norm: float = Field(1.0, gt=0, description="Largest norm of a gradient.")
     loss: Literal["mae", "mse", "huber"] = Field("mae", description="Loss on the scaled values.")
     ema: Share = Field(0.99, description="Momentum of the moving average of the weights; 0 for none.")
-    patience: int = Field(10, ge=1, description="Epochs without a better validation before training stops.")
+    patience: int = Field(10, ge=1, description="Epochs without a better validation error before training stops.")
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything random.")
-    ensemble: int = Field(1, ge=1, le=100, description="Networks that differ by their seed; forecasts are averaged.")
-    baseline: bool = Field(True, description="Train the vanilla RNN beside the model.")
+    ensemble: int = Field(1, ge=1, le=100, description="Networks that differ in their seed; forecasts are averaged.")
+    baseline: bool = Field(True, description="Train a vanilla RNN beside the model, for comparison.")
     fall_back: bool = Field(
         False, description="Repeat the last value if the network is not better than that on the validation span."
     )
@@ -353,7 +355,7 @@ class IntervalConfig(Section):
     """The prediction intervals."""
 
     levels: Levels = Field((80, 95), description="Levels of the prediction intervals in %, or none.")
-    adaptive: bool = Field(True, description="Let the intervals follow the errors along time.")
+    adaptive: bool = Field(True, description="Let the intervals adapt to the errors as time goes on.")
 
     @field_validator("levels", mode="before")
     @classmethod

@@ -84,7 +84,7 @@ def request_forecast(run: Run, source: Source, progress: Progress) -> ForecastRe
     panel = new_panel(run, source, progress)
     newest = newest_rows(panel, run.config.data, run.scaler)
     if not len(newest.windows):
-        raise DataError(newest.refused[0], "Give more of the newest rows, without such holes.")
+        raise DataError(newest.refused[0], "Give more of the newest rows, without such gaps.")
     for warning in newest.refused + newest.filled:
         progress.warn(warning)
     intervals = intervals_of(run, "end", panel.series_ids)

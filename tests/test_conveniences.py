@@ -39,7 +39,7 @@ def test_a_series_of_pandas_is_read() -> None:
 
 def test_a_panel_shows_itself_in_a_line() -> None:
     shown = repr(forecast.read("weather"))
-    assert shown == "<Panel weather: 732 rows, 1950-01-01 00:00:00 … 2010-12-01 00:00:00, MS, temperature>"
+    assert shown == "<Panel weather: 732 rows, 1950-01-01 … 2010-12-01, MS, temperature>"
 
 
 def test_a_training_that_was_killed_before_its_last_move_is_finished_by_resuming(

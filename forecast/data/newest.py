@@ -85,7 +85,7 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
             starts.append(start)
             holes = int(np.isnan(rows.panel.values[start : cutoff + 1]).any(axis=1).sum())
             if holes:
-                filled.append(f"{holes} of {seen} are absent or incomplete; the last seen values are carried on")
+                filled.append(f"{holes} of {seen} are absent or incomplete; the last seen values are carried forward")
     return NewestRows(rows, Windows(np.array(starts, np.int64), lookback, horizon), tuple(refused), tuple(filled))
 
 

@@ -174,7 +174,7 @@ def calibration_warnings(config: Config, n_windows: int) -> tuple[str, ...]:
     """What to know of intervals that were calibrated on so few windows, a sentence each."""
     levels = config.intervals.levels
     if levels and n_windows < _FEWEST_WINDOWS:
-        return (f"no intervals: the validation span has {n_windows} windows, and they take {_FEWEST_WINDOWS}",)
+        return (f"no intervals: the validation span has {n_windows} windows, and they need {_FEWEST_WINDOWS}",)
     # To lie above 97.5 % of what comes, a rank must be the 39th of 39 at the least.
     rough = [f"{level}%" for level in levels if n_windows + 1 < 2 / (1 - level / 100)]
     if not rough:

@@ -52,17 +52,17 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     comparison = _compare(hardest, skill, p_value, measure)
     sign = significant_sign(hardest, skill, p_value)
     beginning = {1: f"{model} beats", -1: f"{model} is worse than", 0: f"No evidence that {model} beats"}[sign]
-    echo = ": this is the last value, delayed" if metrics.get("echo", {}).get("delayed") else ""
+    echo = ": its forecasts are the last value, delayed" if metrics.get("echo", {}).get("delayed") else ""
     clauses = [f"{beginning} {comparison}{echo}"]
     if skill.get("rnn") is not None:
-        than = {1: "better than", -1: "worse than", 0: "not to be told apart from"}[
+        than = {1: "is better than", -1: "is worse than", 0: "cannot be distinguished from"}[
             significant_sign("rnn", skill, p_value)
         ]
-        clauses.append(f"it is {than} {_compare('rnn', skill, p_value, measure)}")
+        clauses.append(f"it {than} {_compare('rnn', skill, p_value, measure)}")
     if sign > 0:
         clauses += _limit(naive, metrics)
     if "zero" in skill and measure == "MAE":
-        clauses.append("most values are zero, and there MAE rewards a forecast of zero")
+        clauses.append("most values are zero, and MAE then rewards forecasting zero")
     return "; ".join(clauses) + "."
 
 
@@ -81,13 +81,13 @@ def _limit(naive: Sequence[str], metrics: Mapping[str, Any]) -> list[str]:
     # The reference that is beaten at the fewest steps limits most.
     for horizon, shown, name in sorted(reaches, key=lambda reach: len(reach[1])):
         if not shown:
-            return [f"at no single step alone is there evidence that it beats {name}"]
+            return [f"there is no evidence at any single step that it beats {name}"]
         first, last = shown[0], shown[-1]
         if len(shown) <= last - first:  # with holes
-            return [f"at only {len(shown)} of {horizon} steps is there evidence that it beats {name}"]
+            return [f"there is evidence that it beats {name} at only {len(shown)} of {horizon} steps"]
         if first > 1 and last < horizon:
             steps = f"from step {first} to step {last}" if first < last else f"at step {first}"
-            return [f"only {steps} is there evidence that it beats {name}"]
+            return [f"there is evidence that it beats {name} only {steps}"]
         if last < horizon:
             return [f"beyond step {last} there is no evidence that it beats {name}"]
         if first > 1:

@@ -261,7 +261,7 @@ def cell_named(name: str, settings: object) -> Cell:
     if name not in CELLS:
         raise ConfigError(f"There is no cell {name!r}.", f"Cells: {', '.join(CELLS)}.")
     if not isinstance(CELLS[name], Cell):
-        raise ConfigError(f"CELLS[{name!r}] is no cell: {CELLS[name]!r}.", "An entry is an instance of one.")
+        raise ConfigError(f"CELLS[{name!r}] is not a cell: {CELLS[name]!r}.", "An entry is an instance of one.")
     return replace(CELLS[name], **{field.name: getattr(settings, field.name) for field in fields(CELLS[name])})
 
 

@@ -268,7 +268,7 @@ def probe_longer_lookback(panel: Panel, config: Config, longest: int) -> tuple[i
     if not error_of_double < (1 - _LEAST_GAIN) * error:
         return None
     gain = 1 - error_of_double / error
-    return 2 * short, f"a linear map errs {gain:.1%} less with it than with half of it on the validation span"
+    return 2 * short, f"a linear map errs {gain:.1%} less on the validation span than with half of it"
 
 
 def _linear_error(prepared: Prepared, lookback: int) -> float:

@@ -278,7 +278,7 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
         particular[field] for field in ("covariates", "validation", "test") if field in particular
     )
     if data.limits:
-        sentences.append(f"no forecast beyond what can be: {', '.join(map(_limit_in_words, data.limits))}")
+        sentences.append(f"forecasts stay within what is possible: {', '.join(map(_limit_in_words, data.limits))}")
     if data.circular:
         sentences.append(f"angles in degrees, scored along the circle: {', '.join(data.circular)}")
     if "transform" in particular and config.network.normalise == "last":

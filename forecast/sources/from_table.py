@@ -145,7 +145,7 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
     warnings += mended
     placed = on_clock(table, replace(rows, values=values), names, options, zoned.tz, zoned.whole_days)
     rows, warnings = placed.rows, [*warnings, *placed.warnings]
-    left_out = dict.fromkeys(time.used, "It tells the time.") | measured.not_numeric | measured.left_out
+    left_out = dict.fromkeys(time.used, "It holds the time.") | measured.not_numeric | measured.left_out
     left_out |= categories.left_out
     left_out |= {name: "Every value is missing." for name in measured.names if name not in names}
     of_two_values = {n.column for n in measured.notation if n.truth}.union(categories.names)
@@ -216,7 +216,7 @@ def _find_series(columns: Columns) -> _Series:
     texts = [name for name in measured.texts if not names_a_part(name)]
     row = int(np.flatnonzero(pd.Series(times).duplicated().to_numpy())[0])
     raise DataError(
-        f"{table.row(row)}: the time {pd.Timestamp(times[row])} stands more than once with other values; "
+        f"{table.row(row)}: the time {pd.Timestamp(times[row])} appears more than once with different values; "
         f"{what} its series apart. Text columns: {', '.join(map(quote, candidates or texts)) or 'none'}.",
         table.source.retry(series_id=(candidates or numbers or texts or ["COLUMN"])[0]),
     )

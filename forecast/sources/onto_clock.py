@@ -95,7 +95,7 @@ def in_order(
     warnings = []
     steps = np.diff(times).astype(np.int64)[np.diff(series) == 0]
     if (steps < 0).any() and (steps > 0).any():
-        warnings.append(f"{(steps < 0).sum():,} row(s) stand before an earlier one; the rows are sorted by time.")
+        warnings.append(f"{(steps < 0).sum():,} row(s) are out of order; the rows are sorted by time.")
     order = np.lexsort((times, series))
     if (np.diff(order) != 1).any():
         rows = rows.take(order)
@@ -212,7 +212,7 @@ def _advise_on_steps(table: Table, rows: Observations) -> str:
 def _resampled(rows: Observations, names: tuple[str, ...], clock: Clock) -> OnClock:
     angles = np.array([is_angle(name, column) for name, column in zip(names, rows.values.T, strict=True)])
     averaged = Observations(*clocks.resample(rows.times, rows.series, rows.values, clock, angles))
-    mean = f"{len(rows.times):,} rows are averaged to {len(averaged.times):,} of {clock.describe()} each."
+    mean = f"{len(rows.times):,} rows are averaged into {len(averaged.times):,} of {clock.describe()} each."
     return OnClock(averaged, clock, (), (mean,))
 
 
@@ -238,9 +238,9 @@ def _placed(rows: Observations, clock: Clock, snapped: clocks.Snapped, given: bo
         warnings.append(
             f"{snapped.dropped:,} row(s) are left out: another row is nearer to the same place on the clock{closed}."
         )
-    notes = [] if given else [f"One row each {clock.describe()} ({clock.freq})."]
+    notes = [] if given else [f"One row every {clock.describe().removeprefix('1 ')} ({clock.freq})."]
     if clock.is_uneven:
-        warnings.append("The length of a step wobbles, so the times of forecasts are uncertain by a few days.")
+        warnings.append("The length of a step varies, so the times of forecasts are uncertain by a few days.")
     if len(snapped.rows) < n_rows:
         rows = rows.take(snapped.rows)
     if not snapped.moved and (snapped.times != rows.times).any():
@@ -273,6 +273,6 @@ def _skipped_hours(times: Times, series: Ints) -> str:
     if zone is None:
         return ""
     return (
-        f"The hour after {Clock('s').format(before[0])} is absent, as in spring where clocks go forward; if these are "
+        f"The hour after {Clock('s').format(before[0])} is absent, as in spring, when clocks go forward; if these are "
         f"local times, name their zone: {setting('tz', zone)}"
     )

@@ -128,7 +128,7 @@ def _report(panel: Panel, column: int, options: ReadOptions) -> ColumnReport:
     # In a few rows that are read as a run read its own, words and truth values may well be the same.
     read_before = {name for notation in options.notation for name in (notation.column, *notation.indicators(""))}
     if low == high and len(present) > 1 and name not in read_before:
-        findings.append(f"every value is {low:g}; it is no input unless named.")
+        findings.append(f"every value is {low:g}; it is not an input unless named.")
     elif low < high:
         rest, odd = find_odd_values(panel, column, values, options)
         findings += odd

@@ -128,7 +128,7 @@ def _read_file(source: Input, whole: bool) -> Input:
         example = call_to_read(str(path / min(tables, default="data.csv")))
         raise DataError(f"{label} is a folder, not a file.", f"Name one file: {example}") from None
     except PermissionError:
-        raise DataError(f"{label} may not be read by this user.", f"Try: chmod u+r {shlex.quote(str(path))}") from None
+        raise DataError(f"{label} cannot be read by this user.", f"Try: chmod u+r {shlex.quote(str(path))}") from None
     except (ValueError, OSError) as error:
         if isinstance(error, ValueError) or error.errno in _NO_PATH:
             raise DataError(f"{label} is not a path: {error}.", "Give the path of a CSV or Parquet file.") from None
@@ -165,7 +165,7 @@ def _read_stream(source: Input, stream: BinaryIO) -> Input:
         size += len(block)
         if size > cap:
             raise DataError(
-                f"{source.label} goes on after {megabytes(cap)}, the most that is read from a pipe or a device.",
+                f"{source.label} is longer than {megabytes(cap)}, the most that is read from a pipe or a device.",
                 f"Write it to a file first: {read_after('… > data.csv', 'data.csv')}",
             )
     return replace(source, content=b"".join(blocks))
@@ -236,5 +236,5 @@ def _refuse_nul(source: Input, data: bytes) -> None:
     without = read_output_of(source.piped("cat") + " | tr -d '\\000'")
     raise DataError(
         f"{source.label}, line {line}: NUL byte at offset {offset}. The file is binary or damaged.",
-        f"If only stray NULs are in it: {without}",
+        f"If it only contains stray NULs: {without}",
     )

@@ -118,6 +118,7 @@ def not_a_number(table: Table, row: int, name: str, notation: Notation | None = 
     text, source = as_text(table[name])[row].as_py().strip(), table.source
     shown, ways = quote(text), [look_at_row(table, row), source.without(name) if len(table.names) > 2 else ""]
     why = "is not a number."
+    number = text if notation is None else text.replace(notation.unit, "").strip()
     if re.search(r"\d", text) and (foreign := _foreign_character(text)):
         why = f"contains {unicodedata.name(foreign).lower()} (U+{ord(foreign):04X}), not ASCII."
         if foreign.isspace():
@@ -128,13 +129,13 @@ def not_a_number(table: Table, row: int, name: str, notation: Notation | None = 
     elif re.fullmatch(r"[+-]?\d{1,3}(?: \d{3})+(?:[.,]\d*)?(?:\s?\D{1,5})?", text):
         why = "groups its digits by blanks."
         ways.insert(0, source.retry(thousands="space", **({"decimal": ","} if "," in text else {})))
+    elif re.fullmatch(r"[+-]?\d{1,3},\d{3}", number):
+        why = "is written with a thousands comma."
+        ways = [f"{source.retry(thousands=',')} (it is {number.replace(',', '')})"]
+        if not any(isinstance(column, pa.Array) and _has_points(column) for column in table.columns):
+            ways.append(f"{source.retry(decimal=',')} (it is {number.replace(',', '.')})")
     elif notation is not None and notation.unit and re.search(r"\d", text):
         why = f"is written without the {notation.unit} of the column's other cells."
-    elif re.fullmatch(r"[+-]?\d{1,3},\d{3}", text):
-        why = "is written with a thousands comma."
-        ways = [f"{source.retry(thousands=',')} (it is {text.replace(',', '')})"]
-        if not any(isinstance(column, pa.Array) and _has_points(column) for column in table.columns):
-            ways.append(f"{source.retry(decimal=',')} (it is {text.replace(',', '.')})")
     elif marks := next(((why, marks) for pattern, why, marks in _OTHER_MARKS if re.fullmatch(pattern, text)), None):
         why = f"{marks[0]}."
         if "thousands" not in source.given:
@@ -210,7 +211,7 @@ def day_numbers(table: Table, columns: str, text: str) -> DataError:
 def unknown_format(table: Table, date_format: str) -> DataError:
     """Why a format is none."""
     return DataError(
-        f"{setting('date_format')} {quote(date_format)} is no format: it has no directive such as %Y, "
+        f"{setting('date_format')} {quote(date_format)} is not a format: it has no directive such as %Y, "
         "and no form has this name.",
         f"Write it like {setting('date_format', '%d.%m.%Y %H:%M')}, or by name: YYYY-MM-DD, YYYY-Qq, YYYYWW, excel …",
     )

@@ -102,6 +102,7 @@ class Notation:
         thousands: What groups the digits by three; empty for nothing.
         unit: What stands beside the number, such as ``%``, ``$`` or ``C``.
         scaled: Whether K, M, B and T multiply.
+        minus_behind: Whether a minus behind a number makes it negative.
         truth: Whether words such as yes and no are 1 and 0.
         words: The words of a column of few words, each of which is read as a column of 0 and 1.
     """
@@ -111,6 +112,7 @@ class Notation:
     thousands: str = ""
     unit: str = ""
     scaled: bool = False
+    minus_behind: bool = False
     truth: bool = False
     words: tuple[str, ...] = ()
 

@@ -48,7 +48,7 @@ def with_names(table: Table, dialect: Dialect, where: str) -> Table:
         if counts[name] > 1:
             positions = ", ".join([str(i + 1) for i, other in enumerate(names) if other == name][:5])
             raise DataError(
-                f"{where}: the name {quote(name)} stands {counts[name]} times (columns {positions}).",
+                f"{where}: the name {quote(name)} appears {counts[name]} times (columns {positions}).",
                 "Give each column its own name in the header." + f"\n{table.source.without(name)}" * (len(counts) > 2),
             )
     notes += [

@@ -43,12 +43,18 @@ _CURRENCY = (
 
 _BLANK = r"[ \x{a0}\x{2007}\x{2009}\x{202f}]"
 
+# Currencies of lands that group thousands by commas.
+_THOUSANDS_COMMAS = ("$", "US$", "C$", "A$", "£", "¥", "₹", "₩", "USD", "GBP", "JPY", "CNY", "INR", "KRW", "CAD", "AUD")
+
 # A number with what may stand about it. A unit holds digits only as powers: m2, W/m2.
 _CELL = (
     rf"^(?P<open>\(?){_BLANK}*(?P<sign>[+-]?)(?P<before>(?:{_CURRENCY})?){_BLANK}*(?P<inner>[+-]?)"
-    r"(?P<body>\d[\d.,'’]*|[.,]\d+)(?P<power>(?:[eE][+-]?\d+)?)(?P<gap>[ \x{a0}\x{202f}]?)"
+    r"(?P<body>\d[\d.,'’]*|[.,]\d+)(?P<power>(?:[eE][+-]?\d+)?)(?P<behind>-?)(?P<gap>[ \x{a0}\x{202f}]?)"
     r"(?P<after>(?:[^\d\s.,:;()+'’–-][23]?(?:[A-Za-z][23]|[^\d():;,]){0,12})?)(?P<close>\)?)$"
 )
+
+# Fewer numbers from 100 to 999 beside others such as 1,234 may be chance.
+_FEWEST_HUNDREDS = 5
 
 # More different ones than these are no codes, such as 3M and 6M.
 _MOST_CODES = 12
@@ -135,6 +141,7 @@ def parse_as(cells: pa.Array, notation: Notation) -> Numbers:
     fits = parts.fits & ((unit == notation.unit) | ((unit == "") & is_zero))
     fits &= _matches(parts.body, f"^{_digits(notation.decimal, notation.thousands)}$")
     fits &= (scale == 0) | ~_matches(parts.power, "e|E")
+    fits &= ~parts.minus_behind | notation.minus_behind
     sign = pc.if_else(pa.array(parts.negative), "-", "")
     power = pc.if_else(pa.array(scale > 0), pa.array([f"e{exponent}" for exponent in scale]), parts.power)
     digits = _plain(parts.body, notation.decimal, notation.thousands)
@@ -170,8 +177,11 @@ def infer_notation(name: str, cells: pa.Array, given: tuple[str, str] | None) ->
     if unit.isalpha() and not any(about.gap for about in counts) and not _matches(bodies, "[.,]").any():
         return None  # 12A and 13A are codes
     marks = given or infer_marks(bodies)
+    if marks == IN_DOUBT and unit in _THOUSANDS_COMMAS:
+        marks = ".", ","
     decimal, thousands = marks if marks and marks != IN_DOUBT else (".", "")
-    return Notation(name, decimal, thousands, unit, scaled), marks != IN_DOUBT
+    minus_behind = bool(np.count_nonzero(of_kind & parts.minus_behind) > 1)  # a single one may be a slip
+    return Notation(name, decimal, thousands, unit, scaled, minus_behind), marks != IN_DOUBT
 
 
 # The marks of a column where no cell tells whether 1,234 is about one or about a thousand.
@@ -200,6 +210,10 @@ def infer_marks(bodies: pa.Array) -> tuple[str, str] | None:
     if is_point or is_comma:
         return (".", ",") if is_point else (",", ".")
     if n_commas:
+        # Hundreds without a fraction beside fractions of three digits would be odd: those are thousands.
+        n_hundreds = np.count_nonzero(_matches(bodies, r"^[1-9]\d\d$"))
+        if min(n_commas, n_hundreds) >= _FEWEST_HUNDREDS and n_hundreds >= 0.05 * len(bodies):
+            return ".", ","
         return None if some(r".*\..*") else IN_DOUBT
     return ".", ""
 
@@ -211,8 +225,11 @@ def _multiplies(name: str, parts: _Parts, counts: Mapping[_About, int]) -> bool:
     plain = parts.body.filter(pa.array(parts.fits & (parts.look_up(lambda about: about.after) == "")))
     if n_scaled < 2 or (2 * n_scaled < sum(counts.values()) and not _matches(plain, r"^\d{1,3}(?:\.\d*)?$").all()):
         return False
-    if len({_meaning(about, scaled=True)[0] for about in scales}) > 1:
+    exponents = {_meaning(about, scaled=True)[0] for about in scales}
+    if len(exponents) > 1:
         return True
+    if _matches(plain, "[1-9]").any() and exponents != {3}:
+        return False  # from hundreds on, thousands come first: B, M and T are flags here
     if any(len(about.after.split()[0]) > 1 for about in scales):
         return True  # mn, bn, Mrd
     is_kelvin = any(about.after == "K" for about in scales) and re.search("temp|kelvin", name, re.I) is not None
@@ -248,6 +265,7 @@ class _Parts:
     Args:
         fits: Which cells can be so divided, [R].
         negative: Which numbers are negative, [R].
+        minus_behind: Which have their minus behind them, [R].
         body: Their digits and marks, [R] strings; empty where a cell does not fit.
         power: Their power of ten as ``e5``, [R] strings.
         kinds: What stands about numbers, each kind once.
@@ -256,6 +274,7 @@ class _Parts:
 
     fits: Bools
     negative: Bools
+    minus_behind: Bools
     body: pa.Array
     power: pa.Array
     kinds: tuple[_About, ...]
@@ -277,18 +296,19 @@ def _divide(trimmed: pa.Array) -> _Parts:
     trimmed = pc.replace_substring_regex(trimmed, rf"^({_CURRENCY}){_BLANK}*-$", r"\10")
     found = pc.extract_regex(trimmed, _CELL)
     part = {name: pc.fill_null(found.field(name), "") for name in ("open", "sign", "before", "inner", "body", "power",
-                                                                   "gap", "after", "close")}  # fmt: skip
+                                                                   "behind", "gap", "after", "close")}  # fmt: skip
     has = {name: _matches(part[name], pattern) for name, pattern in
-           {"open": ".", "close": ".", "sign": "-", "inner": "-", "after": "."}.items()}  # fmt: skip
+           {"open": ".", "close": ".", "sign": "-", "inner": "-", "behind": "-", "after": "."}.items()}  # fmt: skip
     fits = found.is_valid().to_numpy(zero_copy_only=False) & (has["open"] == has["close"])
-    fits &= has["open"].astype(int) + has["sign"] + has["inner"] <= 1
+    negative = has["open"].astype(int) + has["sign"] + has["inner"] + has["behind"]
+    fits &= negative <= 1
     gap = pc.if_else(pa.array(has["after"]), part["gap"], "")
     about = pc.dictionary_encode(pc.binary_join_element_wise(part["before"], gap, part["after"], "\t"))
     kinds = tuple(_About(*text.split("\t")) for text in about.dictionary.to_pylist())
     codes = about.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     if len(kinds) > _MOST_KINDS:
         fits = np.zeros(len(fits), bool)
-    return _Parts(fits, has["open"] | has["sign"] | has["inner"], part["body"], part["power"], kinds, codes)
+    return _Parts(fits, negative > 0, has["behind"], part["body"], part["power"], kinds, codes)
 
 
 def _are_truths(trimmed: pa.Array) -> bool:

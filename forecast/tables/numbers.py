@@ -138,6 +138,7 @@ def _notes_on(notation: Mapping[str, Notation], read: Mapping[str, Numbers], tab
             (how.thousands == "." and _holds(texts, r"\.\d{3}"), "Thousands points"),
             (how.thousands in ("'", "’"), "Thousands apostrophes"),
             (_holds(texts, r"^\s*\("), "Numbers in parentheses are negative"),
+            (how.minus_behind, "A minus behind a number makes it negative"),
         ]
         for applies, kind in kinds:
             if applies:

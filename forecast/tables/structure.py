@@ -313,7 +313,7 @@ def _check_repeated(source: Input, records: Records) -> None:
         name = header.decode()
         pattern = rf"(?<=\n){re.escape(name)}(?:\n|\Z)"
         raise DataError(
-            f"{source.label}, line {line}: the header stands here a second time: {quote(name)}.",
+            f"{source.label}, line {line}: the header appears here a second time: {quote(name)}.",
             f"{explain.look_at(source, line)}\nRemove it: {source.mended_by(f'sed {line}d', pattern)}",
         )
 

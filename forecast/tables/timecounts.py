@@ -36,7 +36,7 @@ def day_numbers(cells: Cells, form: str) -> TimeColumn:
     text = _numerals(cells, form)
     days = numbers_of(text["w"])
     # The system of 1900 has a 29 February 1900, day 60; later days are counted from a day earlier.
-    cells.refuse_where((days > 2_958_465) | ((days < 61) & (form == "excel")), "is no day number from 1900-03-01 on")
+    cells.refuse_where((days > 2_958_465) | ((days < 61) & (form == "excel")), "is not a day number from 1900-03-01 on")
     since = np.datetime64("1904-01-01" if form == "excel-1904" else "1899-12-30", "us")
     digits = pc.utf8_slice_codeunits(pc.utf8_rpad(text["f"], 15, "0"), 0, 15)
     seconds = np.rint(numbers_of(digits) / 1e15 * 86_400).astype(np.int64)

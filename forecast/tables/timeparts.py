@@ -188,7 +188,7 @@ def read_parts(table: Table, parts: list[tuple[str, str]]) -> TimeColumn:
         forms = [found.date_format or found.form]
     notes = found.notes
     if clocks and clocks[0][0] == "HH" and (since == np.timedelta64(24, "h")).any():
-        notes += ("Hours of 1 to 24 are taken for the ends of hours; 24 ends the day.",)
+        notes += ("Hours 1 to 24 are taken as the ends of hours; 24 ends the day.",)
     if clocks and clocks[0][0] in _SLOTS:
         notes += (f"Periods {clocks[0][0].replace('-', ' to ')} of a day are dated by their beginning.",)
     if any(pc.any(pc.match_substring_regex(as_text(table[name]), _UNTIL)).as_py() for _, name in clocks):

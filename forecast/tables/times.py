@@ -161,7 +161,7 @@ def _settled(read: Mapping[str, Times], usual: tuple[str, ...]) -> tuple[str, st
     best = max(full, key=lambda form: full[form])
     others = max(value for form, value in full.items() if form != best)
     if full[best] >= REGULAR and others <= full[best] / 2:
-        return best, "only so the rows follow each other regularly"
+        return best, "only then do the rows follow each other regularly"
     likely = [form for form in read if form in usual]
     beaten = best not in likely or others == full[best]
     if len(likely) == 1 and (len(usual) == 1 or full[best] < REGULAR or not beaten):
@@ -176,7 +176,7 @@ def _against_each_other(cells: Cells, parts: Parts) -> DataError | None:
         return None
     rows = sorted(int(np.argmax(number > 12)) for number in numbers)
     return DataError(
-        f"{cells.at(rows[1])} puts day and month the other way round than {cells.at(rows[0])}.",
+        f"{cells.at(rows[1])} puts day and month in the other order than {cells.at(rows[0])}.",
         "Write every date in one format, best as YYYY-MM-DD.",
     )
 
@@ -199,7 +199,7 @@ def strptime(texts: list[str], date_format: str) -> Times:
         read = pd.to_datetime(pd.Series(texts, dtype=object), format=date_format, errors="coerce", utc=zoned)
     except (ValueError, TypeError, OverflowError) as error:
         raise DataError(
-            f"{setting('date_format')} {quote(date_format)} is no format: {error}.",
+            f"{setting('date_format')} {quote(date_format)} is not a format: {error}.",
             f"Write it like {setting('date_format', '%d.%m.%Y %H:%M')}",
         ) from None
     return (read.dt.tz_localize(None) if zoned else read).to_numpy().astype("datetime64[us]")

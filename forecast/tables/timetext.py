@@ -86,7 +86,7 @@ def split_cells(cells: Cells, form: str, asked: bool = False) -> Parts:
     if not timed and pc.any(pc.not_equal(text["p"], "")).as_py():
         rest = " AM/PM"
     seconds = ":SS" if full < len(tidy) else ""
-    mended: tuple[str, ...] = (f"{bare:,} time(s) without a time of day are read as midnight.",) if bare else ()
+    mended: tuple[str, ...] = (f"{bare:,} date(s) without a time of day are read as midnight.",) if bare else ()
     if seconds and full > bare:
         mended += (f"{full - bare:,} time(s) without seconds are read as full minutes.",)
     return Parts(text, f"{day} HH:MM{seconds}{rest.removeprefix(':SS')}", mended)

@@ -87,7 +87,7 @@ def test_a_mostly_idle_series_is_compared_with_always_zero(tmp_path: Path, tiny:
     hardest = min(naive, key=lambda name: metrics["skill"][name])
     assert hardest == "zero"
     assert "always zero (MAE" in metrics["verdict"]
-    assert "most values are zero, and there MAE rewards a forecast of zero" in metrics["verdict"]
+    assert "most values are zero, and MAE then rewards forecasting zero" in metrics["verdict"]
 
 
 @pytest.mark.parametrize(("demanded", "stands"), [(0.3, True), (0.45, True), (0.6, False), (1.0, False)])

@@ -203,7 +203,7 @@ def test_help_is_instant_and_imports_no_tensorflow() -> None:
         (["train", "weather", "--loockback", "3"], ["--loockback", "--lookback"]),
         (["train", "nothing.csv"], ["nothing.csv", "forecast datasets"]),
         (["train", "whether"], ["error: There is neither a file nor a built-in series 'whether'", "mean weather?"]),
-        (["train"], ["error: Train on what?", "forecast train weather"]),
+        (["train"], ["error: There is nothing to train on.", "forecast train weather"]),
         (["train", "weather", "--epochs", "many"], ["error: epochs:", "Received: 'many'", "forecast train --help"]),
         (["predict", "nothing"], ["error: There is no run 'nothing'"]),
         (["nothing"], ["nothing"]),
@@ -401,7 +401,7 @@ def test_predict_shows_a_table_on_a_terminal(width: int, trained: Run) -> None:
         low, high = (f"{row[f'lstm-{end}-95']:.2f}" for end in ("lo", "hi"))
         assert f"{row['lstm']:.2f} " in line
         assert f"{low} to {high}" in line
-    assert ("no room for: drift" in shown) == (width < 160)
+    assert ("no room for: " in shown) == (width < 160)
 
 
 def test_paths_are_printed_in_one_piece(quick: Callable[..., Result], trained: Run, tmp_path: Path) -> None:

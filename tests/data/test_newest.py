@@ -172,7 +172,7 @@ def test_where_no_series_can_be_forecast_the_table_is_empty() -> None:
     assert len(frame) == 0
 
 
-ONE_CARRIED = "1 of the last 5 rows (the lookback) are absent or incomplete; the last seen values are carried on"
+ONE_CARRIED = "1 of the last 5 rows (the lookback) are absent or incomplete; the last seen values are carried forward"
 
 
 @pytest.mark.parametrize("freq", ["h", "15min", "D", "W", "MS", "QE", "YS"])

@@ -63,8 +63,8 @@ def test_a_tie_is_no_evidence() -> None:
     [
         (0.05, 0.001, "it is better than the vanilla RNN (MAE 5.0% lower, p = 0.001)."),
         (-0.05, 0.001, "it is worse than the vanilla RNN (MAE 5.0% higher, p = 0.001)."),
-        (0.05, 0.2, "it is not to be told apart from the vanilla RNN (MAE 5.0% lower, p = 0.2)."),
-        (0.05, None, "it is not to be told apart from the vanilla RNN (MAE 5.0% lower, too few windows to test)."),
+        (0.05, 0.2, "it cannot be distinguished from the vanilla RNN (MAE 5.0% lower, p = 0.2)."),
+        (0.05, None, "it cannot be distinguished from the vanilla RNN (MAE 5.0% lower, too few windows to test)."),
     ],
 )
 def test_the_vanilla_rnn_has_its_own_clause(gain: float, p: float | None, said: str) -> None:
@@ -80,11 +80,11 @@ def test_the_vanilla_rnn_has_its_own_clause(gain: float, p: float | None, said: 
         ([1, 2], "; beyond step 2 there is no evidence that it beats the last value"),
         ([3, 4], "; up to step 2 there is no evidence that it beats the last value"),
         ([2, 3, 4], "; at the first step there is no evidence that it beats the last value"),
-        ([2, 3], "; only from step 2 to step 3 is there evidence that it beats the last value"),
-        ([1, 4], "; at only 2 of 4 steps is there evidence that it beats the last value"),
-        ([1, 3], "; at only 2 of 4 steps is there evidence that it beats the last value"),
-        ([2], "; only at step 2 is there evidence that it beats the last value"),
-        ([], "; at no single step alone is there evidence that it beats the last value"),
+        ([2, 3], "; there is evidence that it beats the last value only from step 2 to step 3"),
+        ([1, 4], "; there is evidence that it beats the last value at only 2 of 4 steps"),
+        ([1, 3], "; there is evidence that it beats the last value at only 2 of 4 steps"),
+        ([2], "; there is evidence that it beats the last value only at step 2"),
+        ([], "; there is no evidence at any single step that it beats the last value"),
     ],
 )
 def test_a_lead_that_is_not_shown_at_every_step_is_said_to_end(shown: list[int], said: str) -> None:
@@ -107,7 +107,8 @@ def test_an_echo_is_called_by_its_name_unless_it_has_skill() -> None:
     skill = {"persistence": 0.01, "seasonal-naive": 0.4}
     p = {"persistence": 0.6, "seasonal-naive": 1e-9}
     assert verdict("lstm", skill, p, echo=delayed) == (
-        "No evidence that lstm beats the last value (MAE 1.0% lower, p = 0.6): this is the last value, delayed."
+        "No evidence that lstm beats the last value (MAE 1.0% lower, p = 0.6): its forecasts are the last value, "
+        "delayed."
     )
     assert "delayed" not in verdict("lstm", skill, p, echo={**delayed, "delayed": False})
 

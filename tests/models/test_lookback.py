@@ -36,7 +36,7 @@ def test_a_memory_that_pays_is_doubled_and_the_reason_is_told() -> None:
     assert config.data.lookback == 72
     (told,) = [note for note in notes if note.startswith("lookback")]
     assert told.startswith("lookback 72 months (a linear map errs ")
-    assert "less with it than with half of it on the validation span), horizon 12 months" in told
+    assert "less on the validation span than with half of it), horizon 12 months" in told
 
 
 def test_noise_gets_no_longer_memory() -> None:

@@ -97,7 +97,7 @@ def test_a_file_beyond_memory_is_refused_before_it_is_read(monkeypatch: pytest.M
 def test_a_pipe_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forecast.tables.bytes.PIPE_CAP", 1000)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(table(100).encode())))
-    assert "standard input goes on after 0.0 MB" in refused("-", {})
+    assert "standard input is longer than 0.0 MB" in refused("-", {})
 
 
 # Name -> the same table, written otherwise.

@@ -36,10 +36,10 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
         ["line 8", "swallows", "sed -n 8,9p"],
     ),
     "no header": ("\n".join(LINES[1:]), ["no header", "2020-01-01, 0.5", "(echo 'time,value1'; cat table.csv)"]),
-    "double name": ("time,v,v\n2020-01-01,1,2\n", ["line 1", "'v' stands 2 times (columns 2, 3)", "own name"]),
+    "double name": ("time,v,v\n2020-01-01,1,2\n", ["line 1", "'v' appears 2 times (columns 2, 3)", "own name"]),
     "double name beside another": (
         "time,v,v,w\n" + "".join(f"{day},1,2,{day[-2:]}\n" for day in DAYS),
-        ["'v' stands 2 times (columns 2, 3)", "--skip-columns v"],
+        ["'v' appears 2 times (columns 2, 3)", "--skip-columns v"],
     ),
     "empty name": (
         "time,v,,w\n" + "".join(f"{day},1,2,{day[-2:]}\n" for day in DAYS),
@@ -194,11 +194,11 @@ WARNED: dict[str, tuple[str, str, int]] = {
     "the hour that spring leaves out": (berlin("%Y-%m-%d %H:%M", "2020-03-28"), "1 hour absent in 1 gap(s)", 60),
     "the zone of the hour that spring leaves out": (
         berlin("%Y-%m-%d %H:%M", "2020-03-28"),
-        "The hour after 2020-03-29 01:00 is absent, as in spring where clocks go forward",
+        "The hour after 2020-03-29 01:00 is absent, as in spring, when clocks go forward",
         60,
     ),
     "identical rows": (table() + LINES[40] + "\n", "1 identical row(s) are left out", 40),
-    "unsorted": ("\n".join([*LINES[:5], LINES[6], LINES[5], *LINES[7:]]), "1 row(s) stand before an earlier one", 40),
+    "unsorted": ("\n".join([*LINES[:5], LINES[6], LINES[5], *LINES[7:]]), "1 row(s) are out of order", 40),
     "gap": ("\n".join(LINES[:9] + LINES[15:]), "6 days absent in 1 gap(s), the longest 6 days after 2020-01-08", 34),
     "1970": (with_line(2, "1970-01-01,1"), "1 time(s), such as 1970-01-01, lie far from all others", 40),
     "9999": (with_line(41, "9999-12-31,1"), "1 time(s), such as 9999-12-31, lie far from all others", 40),

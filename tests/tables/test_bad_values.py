@@ -50,7 +50,7 @@ REFUSED: dict[str, tuple[str, dict[str, object], list[str]]] = {
         {"target": "x"},
         ["'x' was left out. It holds words, which are read as 'x=N', 'x=W'.", "Columns: 'v'"],
     ),
-    "time as target": (table(), {"target": "time"}, ["'time' was left out. It tells the time.", "Columns: 'v'"]),
+    "time as target": (table(), {"target": "time"}, ["'time' was left out. It holds the time.", "Columns: 'v'"]),
     "missing column as target": (
         beside(["NA"] * 100),
         {"target": "x"},
@@ -124,7 +124,7 @@ WARNED: dict[str, tuple[str, object, str]] = {
     "above 2^53": ("v", [2**53 + 2 * int(i) for i in STEPS[1:]], "99 integer(s) above 2^53 are rounded"),
     "1e30": ("v", [f"{v:g}e30" for v in WAVE], "100 value(s) are 1e30 or larger"),
     "tiny variance on a large mean": ("v", 1e9 + WAVE / 1e3, "vary by only"),
-    "constant": ("v", np.full(100, 5), "every value is 5; it is no input unless named"),
+    "constant": ("v", np.full(100, 5), "every value is 5; it is not an input unless named"),
     "negative volume": ("volume", WAVE - 11, "value(s) are negative, the lowest -1"),
     "humidity above 100": ("humidity", WAVE + 75, "value(s) are above 100 %, the highest 105"),
     "split": (

@@ -31,6 +31,10 @@ READ: dict[str, tuple[list[str], list[float], str]] = {
     "percent": (["-0.56%", "1.29%", "0%", "+3%"], [-0.56, 1.29, 0, 3], "%"),
     "percent behind a blank": (["12 %", "13,5 %", "14 %"], [12, 13.5, 14], "%"),
     "parentheses": (["(3,065.36)", "944.46", "(1.50)"], [-3065.36, 944.46, -1.5], ""),
+    "a minus behind": (["1.234,56-", "12,5", "7,25-"], [-1234.56, 12.5, -7.25], ""),
+    "whole dollars": (["$1,234", "$2,345"], [1234, 2345], "$"),
+    "hundreds and thousands": (["913", "1,004", "926", "2,017"] * 3, [913, 1004, 926, 2017] * 3, ""),
+    "thousands and hundreds": (["1.2K", "853", "3.4K", "0"], [1200, 853, 3400, 0], ""),
     "dollars": (["$1,200.50", "$3", "-$4.25"], [1200.5, 3, -4.25], "$"),
     "dollars in parentheses": (["$1,200.50", "($3.00)", "$ (4.25)"], [1200.5, -3, -4.25], "$"),
     "as accountants write it": (["$ 1,200.50 ", "$ -", "$-", "-"], [1200.5, 0, 0, NAN], "$"),
@@ -105,7 +109,8 @@ def test_a_frame_is_read_as_the_file(cells: list[str], values: list[float], unit
         (["1.5 kg", "2.5 kg", "3.5 lb"], "'3.5 lb' is written without the kg"),
         (["$1.50", "$2.50", "€3.50"], "'€3.50'"),
         (["1,234.5", "1.234,5", "2"], "cannot be read either"),
-        (["12-", "13", "14"], "'12-' is not a number"),
+        (["0.5", "1.2T", "3.5", "0.2T"], "'1.2T'"),
+        (["1,234 €", "2,345 €"], "'1,234 €' is written with a thousands comma"),
     ],
 )
 def test_what_is_in_doubt_is_refused(cells: list[str], part: str, tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_a_form_is_read_by_all_rows_and_by_one(times: pd.DatetimeIndex, columns:
 @pytest.mark.parametrize(
     ("cells", "first", "note"),
     [
-        (MONTHS.strftime("%m/%d/%y"), "MM/DD/YY", "not as DD/MM/YY: only so the rows follow each other regularly"),
+        (MONTHS.strftime("%m/%d/%y"), "MM/DD/YY", "not as DD/MM/YY: only then do the rows follow each other regularly"),
         (DAYS.strftime("%d.%m.%y"), "DD.MM.YY", "Years of two digits are read as 2019 to 2020"),
         (DAYS.strftime("%y-%m-%d"), "YY-MM-DD", "Years of two digits are read as 2019 to 2020"),
         (
@@ -224,7 +224,7 @@ def test_what_was_inferred_is_told(cells: list[str], first: str | None, note: st
 @pytest.mark.parametrize(
     ("columns", "warning"),
     [
-        ({"time": [f"{t}"[:16] if t.hour else f"{t:%Y-%m-%d}" for t in HOURS]}, "3 time(s) without a time of day"),
+        ({"time": [f"{t}"[:16] if t.hour else f"{t:%Y-%m-%d}" for t in HOURS]}, "3 date(s) without a time of day"),
         ({"Date": [int(day_number(t)) for t in DAYS]}, "Day numbers of a spreadsheet, counted from 1900 (excel)"),
     ],
 )

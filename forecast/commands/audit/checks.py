@@ -62,7 +62,7 @@ class Audit:
     def verdict(self) -> str:
         """What was found, in one sentence."""
         if _CONTROL in self.failed:
-            return f"{self.run}: nothing can be proved, for the same rows give other forecasts the second time."
+            return f"{self.run}: nothing can be proved, because the same rows give different forecasts the second time."
         if self.failed:
             return f"{self.run} leaks: {len(self.failed)} of {len(self.checks)} checks failed."
         n_doubts = len(self.warnings)
@@ -180,7 +180,7 @@ def check_parts(prepared: Prepared, manifest: Mapping[str, Any]) -> tuple[Check,
         ),
         "parts": (f"target rows: {n_rows}; none is in two parts", [*_in_two_parts(targets, panel)]),
         "purge": (
-            f"target rows: {ranges}; no part begins before the last has ended",
+            f"target rows: {ranges}; no part begins before the previous one has ended",
             [*_overlapping(spans, panel.clock)],
         ),
     }

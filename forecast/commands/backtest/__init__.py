@@ -33,7 +33,7 @@ def command(
         str, typer.Option(help="What a later fit learns from: expanding (all rows before) or sliding (as many).")
     ] = "expanding",
     refit: Annotated[
-        str, typer.Option(metavar="never|K", help="Fit anew after every K origins; a run is never fitted again.")
+        str, typer.Option(metavar="never|K", help="Fit again after every K origins; a run is never fitted again.")
     ] = "never",
     output: Annotated[
         Path | None,

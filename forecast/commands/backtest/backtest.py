@@ -91,7 +91,7 @@ def backtest(
                 f"Give a series as {phrase('SOURCE', 'source')} to fit networks to it.",
             )
         if isinstance(source, str) and (is_built_in(source) or os.path.isfile(source)):
-            progress.note(f"{source} names a run and a series: the run is taken")
+            progress.note(f"{source} names a run and a series: the run is used")
         return _backtest_run(run, training_panel(run) if new_rows is None else new_rows, windows, step, progress)
     if new_rows is not None:
         listing = phrase("forecast runs", "forecast.all_runs()")

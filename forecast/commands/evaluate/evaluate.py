@@ -43,7 +43,8 @@ def evaluate(
     first = run.clock.format(panel.times[windows.cutoffs + 1].min())
     known_until = np.datetime64(run.data["test_from"])
     progress.note(
-        f"scored on {len(windows)} windows from {first} on; rows before {run.clock.format(known_until)} were trained on"
+        f"scored on {len(windows)} windows from {first} on; rows before {run.clock.format(known_until)} were used for "
+        "training"
     )
     models, season = forecasters(load_models(run), rows), run.config.data.season
     intervals = intervals_of(run, "start", panel.series_ids)

@@ -198,6 +198,6 @@ def _plot_tracked(tracked: Mapping[str, Sequence[Sequence[float]]], labels: Labe
     figure.add_head(
         labels.subject(),
         "the gradient's reach while training",
-        note="Bright where a change of the input moves the forecast. Both networks on the same scale.",
+        note="Bright: where a change in the input moves the forecast. Both networks on the same scale.",
     )
     return figure

@@ -48,7 +48,8 @@ def command(
             trained = train.resume(resume, runs_dir=runs_dir, source=source, progress=progress)
         elif source is None:
             raise ConfigError(
-                "Train on what?", "Type: forecast train weather\nforecast datasets lists the built-in series."
+                "There is nothing to train on.",
+                "Type: forecast train weather\nforecast datasets lists the built-in series.",
             )
         else:
             asked = configure(settings, config)

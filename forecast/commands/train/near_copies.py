@@ -60,7 +60,7 @@ def near_copies_of_target(
         if suspect.any():
             shift = int(shifts[np.argmax(np.where(suspect, with_target, 0))])
             name = f"covariate {panel.columns[column]!r}" + (", known ahead," if shift < 0 else "")
-            sentences.append(f"{name} is nearly the target {panel.columns[target]!r}{_when(shift)}: a leak?")
+            sentences.append(f"{name} is nearly a copy of the target {panel.columns[target]!r}{_when(shift)}: a leak?")
     return tuple(sentences)
 
 

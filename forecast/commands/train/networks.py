@@ -71,6 +71,7 @@ def fall_back_if_no_better(model: Model, context: TrainingContext, naive_error: 
     measured = "no skill can be measured" if gain is None else f"skill {gain:.1%}"
     measured += ", too few windows to test" if p is None else f", p = {p:.2g}"
     context.progress.warn(
-        f"on the validation span {model.name} does not beat the last value ({measured}), so it repeats it"
+        f"on the validation span {model.name} does not beat the last value ({measured}), so its forecasts repeat that "
+        "value"
     )
     return model.repeating_last_value()

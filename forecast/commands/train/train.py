@@ -125,7 +125,7 @@ def resume(
     if panel.fingerprint() != manifest["data"]["fingerprint"]:
         raise DataError(
             f"{again} has changed since the training began ({panel.n_rows} rows now, {manifest['data']['rows']} then).",
-            "Bring the old file back, or train anew with "
+            "Bring the old file back, or train again with "
             f"{phrase(f'--run {name} --overwrite', f'run={name!r}, overwrite=True')}.",
         )
     with locked(writer.lock, f"The run {name}"), _cleaning_up(writer, progress):

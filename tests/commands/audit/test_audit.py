@@ -249,7 +249,7 @@ def test_a_covariate_that_is_the_target_some_steps_later_is_told(fed: Run, brief
     frame = frame_of()
     found = forecast.audit(fed, frame.assign(x=100 - 2 * frame["y"].shift(-2)))
     assert found.failed == ()
-    assert found.warnings == ("covariate 'x' is nearly the target 'y' 2 steps later: a leak?",)
+    assert found.warnings == ("covariate 'x' is nearly a copy of the target 'y' 2 steps later: a leak?",)
 
 
 def test_new_rows_are_audited_as_far_as_they_go(fed: Run, brief: pytest.MonkeyPatch) -> None:

@@ -129,7 +129,7 @@ def test_a_name_is_first_a_run_then_a_source(
     monkeypatch.delenv("FORECAST_RUNS", raising=False)
     progress = RecordingProgress()
     assert forecast.backtest("weather", windows=1, progress=progress).metrics["backtest"]["run"] == "weather"
-    assert "weather names a run and a series: the run is taken" in progress.notes
+    assert "weather names a run and a series: the run is used" in progress.notes
 
 
 def test_a_word_that_names_nothing_is_told_what_is_near(trained: Run) -> None:

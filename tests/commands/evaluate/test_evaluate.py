@@ -59,3 +59,15 @@ def test_what_is_scored_must_fit_the_run(
     with_covariate = forecast.train(wide, tiny(model="rnn", target="y", covariates="x"), run="run", runs_dir=tmp_path)
     with pytest.raises(DataError, match="'x' is missing"):
         forecast.evaluate(with_covariate, monthly)
+
+
+def test_lost_windows_of_new_rows_are_counted(trained: Run, monthly: pd.DataFrame) -> None:
+    holed = monthly.assign(y=monthly["y"].mask(monthly.index.isin(range(180, 191))))  # longer than what is filled
+    scored = forecast.evaluate(trained, holed)
+    windows = scored["windows"]
+    assert windows["possible"] == 40 - 3 + 1  # of the last 40 months
+    assert windows["scored"] == scored["n_windows"]
+    # Cut-offs from row 186, the first that is not filled, to row 195, whose lookback begins at row 190, lack inputs;
+    # those from row 177 to row 185 have a missing month in their horizon.
+    assert (windows["lack_inputs"], windows["lack_targets"], windows["cross_gap"]) == (10, 9, 0)
+    assert windows["lack_inputs_by_column"] == {"y": 10}

@@ -47,7 +47,7 @@ def test_newer_rows_move_the_intervals_as_they_do_in_predict(port: int, trained:
     status, answer = asked(port, body=json.loads(json.dumps(rows_of(longer)).replace("NaN", "null")))
     assert status == 200
     assert answer["forecast"] == to_records(forecast.predict(trained, longer))
-    assert "the last seen values are carried on" in answer["warnings"][-1]
+    assert "the last seen values are carried forward" in answer["warnings"][-1]
 
 
 ROW = {"ds": "2020-01-01", "y": 1.0}

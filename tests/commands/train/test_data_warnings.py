@@ -29,11 +29,14 @@ def warnings_of(
 @pytest.mark.parametrize(
     ("twin", "expected"),
     [
-        (lambda y: 273.15 + 1.8 * y, ("covariate 'x' is nearly the target 'y': a leak?",)),
-        (lambda y: -y, ("covariate 'x' is nearly the target 'y': a leak?",)),
-        (lambda y: np.r_[y[3:], 0, 0, 0], ("covariate 'x' is nearly the target 'y' 3 steps later: a leak?",)),
-        (lambda y: np.r_[y[1:], 0], ("covariate 'x' is nearly the target 'y' 1 step later: a leak?",)),
-        (lambda y: np.r_[y[2:], np.nan, 0], ("covariate 'x' is nearly the target 'y' 2 steps later: a leak?",)),
+        (lambda y: 273.15 + 1.8 * y, ("covariate 'x' is nearly a copy of the target 'y': a leak?",)),
+        (lambda y: -y, ("covariate 'x' is nearly a copy of the target 'y': a leak?",)),
+        (lambda y: np.r_[y[3:], 0, 0, 0], ("covariate 'x' is nearly a copy of the target 'y' 3 steps later: a leak?",)),
+        (lambda y: np.r_[y[1:], 0], ("covariate 'x' is nearly a copy of the target 'y' 1 step later: a leak?",)),
+        (
+            lambda y: np.r_[y[2:], np.nan, 0],
+            ("covariate 'x' is nearly a copy of the target 'y' 2 steps later: a leak?",),
+        ),
         (lambda y: np.r_[y[4:], 0, 0, 0, 0], ()),  # beyond the horizon of three
         (lambda y: np.r_[0, 0, 0, y[:-3]], ()),  # the past is free to be known
         (lambda y: y + RNG.normal(0, 0.2, len(y)), ()),

@@ -41,7 +41,7 @@ def test_the_step_is_named(shift: int) -> None:
     y = noise(300)
     (sentence,) = found(panel_of(y[:-shift], 32 - 1.8 * y[shift:] + 0.01 * noise(300 - shift, seed=1)))
     plural = "" if shift == 1 else "s"
-    assert sentence == f"covariate 'x' is nearly the target 'y' {shift} step{plural} later: a leak?"
+    assert sentence == f"covariate 'x' is nearly a copy of the target 'y' {shift} step{plural} later: a leak?"
 
 
 def test_a_slow_target_is_found_at_the_step_that_fits_best() -> None:
@@ -53,7 +53,7 @@ def test_a_slow_target_is_found_at_the_step_that_fits_best() -> None:
 def test_what_resembles_a_slow_target_later_only_because_it_does_now_is_none() -> None:
     y = np.arange(1000.0) + 0.3 * noise(1000)
     (sentence,) = found(panel_of(y, np.arange(1000.0) + 0.3 * noise(1000, seed=1)))
-    assert sentence == "covariate 'x' is nearly the target 'y': a leak?"
+    assert sentence == "covariate 'x' is nearly a copy of the target 'y': a leak?"
 
 
 def test_steps_are_counted_on_the_clock_and_never_across_series() -> None:
@@ -74,7 +74,7 @@ def test_what_is_known_ahead_may_not_be_a_target_of_fewer_than_h_steps_ago() -> 
     lagged = panel_of(y[4:], y[:-4])
     assert found(lagged) == ()  # a past covariate is free to be the past
     (sentence,) = found(lagged, n_known=1)
-    assert sentence == "covariate 'x', known ahead, is nearly the target 'y' 4 steps earlier: a leak?"
+    assert sentence == "covariate 'x', known ahead, is nearly a copy of the target 'y' 4 steps earlier: a leak?"
     assert found(panel_of(y[HORIZON:], y[:-HORIZON]), n_known=1) == ()
 
 
