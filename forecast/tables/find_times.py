@@ -212,8 +212,8 @@ def _named_parts(table: Table, names: list[str]) -> TimeColumn:
     if not all(code for code, _ in parts[1:]) or parts[0][0] not in ("", "YYYY"):
         named = setting("time_column", ",".join(names))
         raise DataError(
-            f"{named}: the parts must be named year, month, day, hour, minute.",
-            table.source.retry(time_column="NAME"),
+            f"{named}: columns are not called year, month, week, day, hour or the like, or do not hold it.",
+            f"Say what they hold: {setting('date_format', 'YYYY + ww')}, {setting('date_format', 'YYYYMMDD + HHMM')} …",
         )
     return read_parts(table, parts)
 

@@ -47,7 +47,7 @@ HOUR = frozenset({"hour", "hours", "hr", "hh", "h", "he", "hhmm", "hrmn", "hrmin
                   "ora", "uur", "timme", "godzina"})
 _SLOT = {"period", "settlementperiod", "sp", "isp", "ptu", "mtu", "interval", "slot", "viertelstunde"}
 _CLOCK = HOUR | {"time", "clock", "zeit", "uhrzeit", "tid", "tijd", "anfang", "beginn", "begin", "start",
-                  "from", "von"} | _SLOT
+                  "from", "von", "t"} | _SLOT
 _MINUTE = {"minute", "minutes"}
 _BEGIN = {"from", "start", "begin", "von", "beginn", "anfang", "ab", "debut", "inicio", "desde"}
 _END = {"to", "end", "until", "till", "bis", "ende", "stop", "finish", "fin", "hasta"}

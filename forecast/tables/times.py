@@ -12,7 +12,7 @@ import pandas as pd
 from forecast.errors import DataError, quote, setting
 from forecast.tables import explain
 from forecast.tables.cadence import REGULAR, fullness
-from forecast.tables.calendar import Clock, refuse_far, refuse_where
+from forecast.tables.calendar import Clock, refuse_far
 from forecast.tables.table import Bools, Times
 from forecast.tables.timecells import Cells, TimeColumn, numbers_of, sample
 from forecast.tables.timecounts import NUMERAL, day_numbers, epoch
@@ -45,7 +45,9 @@ def reads(texts: list[str], date_format: str) -> Bools:
     form, _ = named_form(date_format) or ("", CENTURY)
     if not form:
         return np.zeros(len(texts), bool)
-    pattern = NUMERAL if form in (*EPOCHS, *SPREADSHEET) else with_any_clock(form) or pattern_of(form, weekday=True)
+    if form in SPREADSHEET:
+        return np.array([re.match(NUMERAL, text) is not None and float(text.replace(",", ".")) > 60 for text in texts])
+    pattern = NUMERAL if form in EPOCHS else with_any_clock(form) or pattern_of(form, weekday=True)
     return np.array([re.match(pattern, text) is not None or is_iso(form_of(text) or "") for text in texts], bool)
 
 
@@ -60,28 +62,43 @@ def read_cells(cells: Cells, date_format: str | None, clock: Clock | None = None
     Raises:
         DataError: If a cell is no such time, or no form or several fit.
     """
-    if date_format is not None and "%" in date_format:
-        return _by_strptime(cells, date_format)
-    named = named_form(date_format) if date_format is not None else None
-    if date_format is not None and named is None:
-        raise explain.unknown_format(cells.table, date_format)
     texts = sample(cells.text)
     form = infer_form(texts)
-    if named and not (form and is_iso(form)):
-        return _read_named(cells, *named)
+    if date_format is not None and ("%" in date_format or not is_iso(form or "")):
+        try:
+            return _in_format(cells, date_format)
+        except DataError as refusal:
+            raise DataError(refusal.args[0], _advise_on_format(cells) or refusal.args[1]) from None
+    if date_format is not None and named_form(date_format) is None:
+        raise explain.unknown_format(cells.table, date_format)
     form = form or infer_count(texts)
     if form is None:
         raise explain.unreadable_time(cells.table, cells.columns, texts, formats_that_read(cells))
     return read_form(cells, form, clock)
 
 
-def _read_named(cells: Cells, form: str, since: int) -> TimeColumn:
-    """The times of cells in the form that the user named."""
+def _in_format(cells: Cells, date_format: str) -> TimeColumn:
+    """The times of cells in the format that the user named."""
+    if "%" in date_format:
+        return _by_strptime(cells, date_format)
+    if (named := named_form(date_format)) is None:
+        raise explain.unknown_format(cells.table, date_format)
+    form, since = named
     if form in EPOCHS:
         return epoch(cells, form)
     if form in SPREADSHEET:
         return day_numbers(cells, form)
     return times_of(cells, split_cells(cells, form, asked=True), since)
+
+
+def _advise_on_format(cells: Cells) -> str:
+    """Advice to read cells in the format that all of them have, instead of the one that was named; empty if none is."""
+    try:
+        found = read_cells(cells, None)
+    except DataError:
+        return ""
+    date_format = found.date_format if found.date_format not in (None, found.form) else spelled(found.form)
+    return cells.table.source.retry(date_format=date_format)
 
 
 def formats_that_read(cells: Cells) -> list[str]:
@@ -208,7 +225,8 @@ def strptime(texts: list[str], date_format: str) -> Times:
 def _by_strptime(cells: Cells, date_format: str) -> TimeColumn:
     """The timestamps of cells in a format that the user named."""
     times = strptime(cells.text.to_pylist(), date_format)
-    advice = cells.table.source.retry(date_format="%Y-%m-%d %H:%M")
-    refuse_where(np.isnat(times), cells.at, f"does not have the format {quote(date_format)}", advice)
+    if np.isnat(times).any():
+        wrong = int(np.argmax(np.isnat(times)))
+        raise DataError(f"{cells.at(wrong)} does not have the format {quote(date_format)}.", "Correct the row.")
     refuse_far(times, cells.at)
     return TimeColumn(times, date_format, zoned="%z" in date_format, whole_days=is_day(date_format))

@@ -72,7 +72,10 @@ def split_cells(cells: Cells, form: str, asked: bool = False) -> Parts:
     if not found.null_count:
         return Parts(fields_of(found), form)
     failed = int(np.flatnonzero(found.is_null().to_numpy(zero_copy_only=False))[0])
-    refusal = explain.other_form(cells.table, cells.columns, cells.written, failed, form)
+    if asked:
+        refusal = DataError(f"{cells.at(failed)} does not have the format {quote(form)}.", "Correct the row.")
+    else:
+        refusal = explain.other_form(cells.table, cells.columns, cells.written, failed, form)
     loose = with_any_clock(form)
     found = pc.extract_regex(tidy, loose) if loose else found
     if found.null_count:

@@ -357,3 +357,13 @@ def test_rows_on_a_clock_of_steps_keep_the_order_of_their_times() -> None:
     np.testing.assert_array_equal(found.times, DAYS.to_numpy())
     with pytest.raises(DataError):
         find_steps(table({"date": ["x"] * 60}), "date", None, None)
+
+
+@pytest.mark.parametrize("asked", ["%d/%m/%y", "DD/MM/YY", "%Y-%m-%d", "excel", "YYYYWW"])
+def test_a_wrong_format_is_answered_with_the_one_that_all_rows_have(asked: str) -> None:
+    columns: Cells = {"date": QUARTER_ENDS.strftime("%m/%d/%y")}
+    with pytest.raises(DataError) as caught:
+        find_times(table(columns), "date", asked)
+    assert "'95" not in caught.value.message
+    assert "row 1, column 'date': '03/31/95'" in caught.value.message
+    assert caught.value.advice.endswith("date_format='%m/%d/%y'))")
