@@ -454,11 +454,12 @@ class Config(Settings):
 
 
 def option_fields() -> dict[str, str]:
-    """Every setting by name, with the section that it belongs to."""
+    """Every setting that a user gives by name, with the section that it belongs to."""
     return {
         name: section
         for section, info in Settings.model_fields.items()
         for name in info.annotation.model_fields  # type: ignore[union-attr]
+        if name != "notation"  # what a run found in its rows
     }
 
 

@@ -96,7 +96,7 @@ def test_the_newest_forecast_says_what_is_not_known_ahead() -> None:
     newest = newest_of(panel_of(values))
     assert len(newest.windows) == 0
     assert newest.refused == (
-        "'plan' must be known for the 2 steps ahead, and is missing at 2021-03-02 00:00:00: add rows that hold it, "
+        "'plan' must be known for the 2 steps ahead, and is missing at 2021-03-02: add rows that hold it, "
         "their target left empty.",
     )
 

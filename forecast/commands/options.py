@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 
-from forecast.config import Settings
+from forecast.config import Settings, option_fields
 from forecast.models.catalogue import DEFAULT_MODEL, MODELS
 from forecast.models.cells import CELLS
 
@@ -76,7 +76,7 @@ def _options_of(section: str) -> list[inspect.Parameter]:
     assert model is not None
     options = []
     for name, field in model.model_fields.items():
-        if name == "notation":  # a run's own, which no one types
+        if name not in option_fields():
             continue
         flag = "--" + name.replace("_", "-")
         kind = _kind(field.annotation)

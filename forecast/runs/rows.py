@@ -40,6 +40,8 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
             f"{current}, which {run.name} was trained on, is no longer there.", f"Give its rows as {_SOURCE}."
         )
     panel = read(current, run.config.read)
+    if panel.clock.freq == run.clock.freq:  # a run of an earlier version shows its times without a zone
+        panel = replace(panel, clock=run.clock)
     if panel.fingerprint() == run.manifest["data"]["fingerprint"]:
         return panel
     if source is not None:

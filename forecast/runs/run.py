@@ -134,6 +134,12 @@ class Run:
                 f"where the run has {series} and {columns}.",
                 "Train the run again.",
             )
+        if scaler.normals is not None and scaler.normals.mean.shape[1] != self.shape.targets:
+            raise RunError(
+                f"The scaler of {self.path} has normals of {scaler.normals.mean.shape[1]} targets, where the run has "
+                f"{self.shape.targets}.",
+                "Train the run again.",
+            )
         return scaler
 
     @cached_property

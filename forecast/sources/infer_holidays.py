@@ -23,6 +23,7 @@ _ORDER = ("nearest", "date", "last", "nth", "easter")
 
 _MONTH_NAMES = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
                 "November", "December")  # fmt: skip
+_WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _NAMES = {
     "nearest 12-25": "Christmas",
     "date 12-25": "Christmas",
@@ -57,7 +58,7 @@ def infer_holidays(days: Days, is_open: Callable[[Days], NDArray[np.bool_]]) -> 
         if len(kept) >= _LEAST_YEARS and np.isin(kept, absent).all():
             held.append((rule, frozenset(kept.tolist())))
     # A rule whose days another leaves out as well says nothing more.
-    held.sort(key=lambda pair: (-len(pair[1]), _ORDER.index(pair[0].split()[0])))
+    held.sort(key=lambda pair: (-len(pair[1]), pair[0] not in _NAMES, _ORDER.index(pair[0].split()[0])))
     found: dict[str, frozenset[object]] = {}
     for rule, left_out in held:
         if not any(left_out <= others for others in found.values()):
@@ -95,4 +96,4 @@ def in_words(rule: str) -> str:
     if kind == "easter":
         return f"{abs(int(parts[0]))} days {'after' if int(parts[0]) > 0 else 'before'} Easter"
     which = "last" if kind == "last" else ("first", "second", "third", "fourth", "fifth")[int(parts[2]) - 1]
-    return f"the {which} {parts[1].title()} of {month}"
+    return f"the {which} {_WEEKDAY_NAMES[WEEKDAYS.index(parts[1])]} of {month}"

@@ -253,6 +253,13 @@ HARMS: dict[str, tuple[Harm, str]] = {
     "scale-text": (scale(scale=[["1.0"]]), r"scaler.json is damaged: scale\.0\.0"),
     "scaler-of-more": (scale(code="x"), "scaler.json is damaged: code"),
     "scaler-of-two": (scale(columns=["y", "z"], logged=[False, False], mean=[[0, 0]], scale=[[1, 1]]), "2 columns"),
+    "normals-of-two": (scale(normals={"mean": [[1.0, 2.0]], "sparse": False, "climatology": None}), "of 2 targets"),
+    "normals-of-another": (scale(normals={"mean": [[1.0], [2.0]], "sparse": False, "climatology": None}), "one normal"),
+    "normals-nan": (scale(normals={"mean": [["x"]], "sparse": False, "climatology": None}), "scaler.json is damaged"),
+    "normals-short": (
+        scale(normals={"mean": [[1]], "sparse": False, "climatology": [[[1.0]]]}),
+        r"scaler.json is damaged: normals\.climatology",
+    ),
     "scaler-cut": (put("scaler.json", b'{"columns": ['), "scaler.json is not JSON"),
     # weights.npz
     "weights-extra": (arrays("weights.npz", lambda held: held.update(extra=np.zeros(3))), "claims 6 arrays"),
