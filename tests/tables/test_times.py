@@ -290,6 +290,14 @@ def test_measurements_that_are_called_like_parts_of_the_time_stay() -> None:
     [
         ({"year": [2019] * 53, "week": range(1, 54)}, "2019-53 is not an ISO week of its year"),
         ({"time": ["Foo 01.01.2020"] * 9}, "'Foo 01.01.2020'"),
+        (
+            {"time": [*range(1577836800, 1577836840), 9999999999999999999]},
+            "row 41, column 'time': '9999999999999999999'",
+        ),
+        (
+            {"time": [*range(1577836800, 1577836840), 18446744073711]},
+            "row 41, column 'time': '18446744073711' is later",
+        ),
         ({"Date": [44000, 44001, 45000]}, "date_format='excel'"),
         ({"Date": [39999, 52012, 20199, 70000, 30303, 29292, 79999, 66666, 55555, 44444]}, "date_format='excel'"),
     ],
