@@ -229,6 +229,18 @@ class Clock:
             after = pd.date_range(after[0], periods=steps, freq=self._alias)
         return after.to_numpy().astype("datetime64[us]")
 
+    def past(self, last: np.datetime64, steps: int) -> Times:
+        """The ``steps`` timestamps up to ``last`` on the clock, ascending."""
+        last, back = last.astype("datetime64[us]"), np.arange(steps)[::-1]
+        if self.week is not None:
+            number = int(self.week.ordinals(self.wall(np.array([last])))[0])
+            return self._from_wall(self.week.times(number - back))
+        if self.is_uneven or self.freq == STEP:
+            return (last - back * self.step).astype("datetime64[us]")
+        return (
+            pd.date_range(end=pd.Timestamp(last), periods=steps, freq=self._alias).to_numpy().astype("datetime64[us]")
+        )
+
     def _future_of_open_days(self, last: np.datetime64, steps: int) -> Times:
         """The same without the days of the holidays; more and more of it, until enough are left."""
         every, more = replace(self, holidays=()), steps

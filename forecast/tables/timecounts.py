@@ -11,9 +11,10 @@ from forecast.tables.calendar import SECOND, refuse_far
 from forecast.tables.timecells import Cells, TimeColumn, fields_of, microseconds_of, numbers_of
 from forecast.tables.timeforms import EPOCHS, tidied
 
-# A count, whole or with a fraction.
-NUMERAL = r"^(?P<w>\d{1,19})(?:[.,](?P<f>\d*))?$"
+# A count, whole or with a fraction, that 64 bits hold.
+NUMERAL = r"^(?P<w>[1-8]?\d{1,18})(?:[.,](?P<f>\d*))?$"
 
+_LAST_SECOND = 253_402_300_799  # of the year 9999
 _EPOCHS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 
 
@@ -22,6 +23,7 @@ def epoch(cells: Cells, form: str) -> TimeColumn:
     unit = form.split()[1]
     text = _numerals(cells, form)
     count = numbers_of(text["w"])
+    cells.refuse_where(count > min(_LAST_SECOND * EPOCHS[form], 2**63 - 1), "is later than the year 9999")
     micro = count // 1000 if unit == "ns" else count * {"s": SECOND, "ms": 1_000, "us": 1}[unit]
     if unit in ("s", "ms"):
         micro = micro + microseconds_of(text["f"]) * 1000 // EPOCHS[form] // 1000

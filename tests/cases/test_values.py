@@ -130,6 +130,19 @@ def test_a_remark_below_a_table_and_an_index_beside_it(tmp_path: Path) -> None:
     assert read_panel(tmp_path / "frame.csv").columns == ("v",)
 
 
+def test_a_price_download_with_three_rows_of_names(tmp_path: Path) -> None:
+    days = pd.bdate_range("2021-02-17", periods=250, name="Date")
+    names = pd.MultiIndex.from_product([["Close", "High", "Volume"], ["MSFT"]], names=["Price", "Ticker"])
+    prices = pd.DataFrame(RNG.normal(250, 5, (250, 3)).round(6), index=days, columns=names)
+    prices.to_csv(tmp_path / "msft.csv")
+    lines = (tmp_path / "msft.csv").read_text().splitlines()
+    assert lines[:3] == ["Price,Close,High,Volume", "Ticker,MSFT,MSFT,MSFT", "Date,,,"]
+    for panel in (forecast.read(tmp_path / "msft.csv"), forecast.read(prices)):
+        assert panel.columns == ("Close", "High", "Volume")
+        np.testing.assert_array_equal(panel.values, prices.to_numpy())
+        np.testing.assert_array_equal(panel.times, days.to_numpy().astype("datetime64[us]"))
+
+
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
     """A table whose numbers and words are all written in some way."""

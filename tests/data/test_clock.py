@@ -57,6 +57,13 @@ def test_neighbours_on_a_clock_differ_by_one(freq: str) -> None:
     assert (np.diff(times) > np.timedelta64(0, "us")).all()
 
 
+@pytest.mark.parametrize("freq", [*CLOCKS, "D MON-SAT", "h MON-FRI 09:00-17:00", "step"])
+def test_the_past_is_what_the_future_follows(freq: str) -> None:
+    clock = Clock(freq)
+    times = clock.future(np.datetime64("2019-11-30", "us"), 20)
+    assert clock.past(times[-1], 20).tolist() == times.tolist()
+
+
 @pytest.mark.parametrize("freq", CLOCKS)
 def test_the_future_begins_one_step_after_the_last_row(freq: str) -> None:
     clock = Clock(freq)

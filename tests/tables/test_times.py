@@ -290,6 +290,8 @@ def test_measurements_that_are_called_like_parts_of_the_time_stay() -> None:
     [
         ({"year": [2019] * 53, "week": range(1, 54)}, "2019-53 is not an ISO week of its year"),
         ({"time": ["Foo 01.01.2020"] * 9}, "'Foo 01.01.2020'"),
+        ({"time": [1577836800, 9999999999999999999, *range(1577836802, 1577837000)]}, "'9999999999999999999'"),
+        ({"time": [1577836800, 18446744073711, *range(1577836802, 1577837000)]}, "'18446744073711' is later than"),
         ({"Date": [44000, 44001, 45000]}, "date_format='excel'"),
         ({"Date": [39999, 52012, 20199, 70000, 30303, 29292, 79999, 66666, 55555, 44444]}, "date_format='excel'"),
     ],

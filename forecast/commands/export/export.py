@@ -126,12 +126,12 @@ def _example_rows(run: Run) -> tuple[NewestRows, str]:
 def _typical_panel(run: Run) -> Panel:
     """Rows of the form that a run's network takes, arranged, each value its mean over the training rows.
 
-    Of each series there are as many rows as a window sees, the first after the end of the run's data. Where something
-    is known ahead, the rows of the horizon follow, which hold that alone.
+    Of each series there are as many rows as a window sees, the last at the end of the run's data. Where something is
+    known ahead, the rows of the horizon follow, which hold that alone.
     """
     data, scaler, clock = run.config.data, run.scaler, run.clock
     last, n_known, lookback = np.datetime64(run.data["last"], "us"), len(data.known), data.lookback
-    past = clock.future(last, lookback)
+    past = clock.past(last, lookback)
     times = np.concatenate([past, clock.future(past[-1], data.horizon if n_known else 0)])
     means = np.where(scaler.logged, np.exp(np.where(scaler.logged, scaler.mean, 0.0)), scaler.mean)
     values = np.repeat(means[:, None], len(times), axis=1)

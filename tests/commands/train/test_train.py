@@ -282,6 +282,8 @@ def test_the_manifest_says_what_was_done(monthly_csv: Path, trained: Run, monthl
         "columns": ["y"],
         "series_ids": [""],
         "freq": "MS",
+        "tz": None,
+        "holidays": [],
         "first": "1990-01-01T00:00:00.000000",
         "last": "2006-08-01T00:00:00.000000",
         "notes": manifest["data"]["notes"],
