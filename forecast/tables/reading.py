@@ -152,4 +152,11 @@ def _is_doubtful(part: Columns) -> bool:
     """
     table, time = part.table, part.time
     clocks = time.whole_days and any(names_a_clock(name) for name in table.names if name not in time.used)
-    return bool(table.warnings or time.warnings) or time.by_all_rows or clocks or any(map(names_a_counter, table.names))
+    counted = time.elapsed is not None
+    return (
+        counted
+        or bool(table.warnings or time.warnings)
+        or time.by_all_rows
+        or clocks
+        or any(map(names_a_counter, table.names))
+    )

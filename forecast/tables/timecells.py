@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from forecast.errors import quote
 from forecast.tables.calendar import refuse_where
@@ -33,6 +34,7 @@ class TimeColumn:
         time_column: The columns that hold them, as the option of that name takes them; None for one.
         date_format: The format that reads a single one of these rows in the same way; None where the row says it all.
         by_all_rows: Whether part of the rows could have been read otherwise.
+        elapsed: The time since midnight, [R], where periods are counted: 50 half hours on the long day of autumn.
     """
 
     times: Times
@@ -46,6 +48,7 @@ class TimeColumn:
     time_column: str | None = None
     date_format: str | None = None
     by_all_rows: bool = False
+    elapsed: NDArray[np.timedelta64] | None = None
 
 
 @dataclass(frozen=True)

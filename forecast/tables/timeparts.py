@@ -206,6 +206,7 @@ def read_parts(table: Table, parts: list[tuple[str, str]]) -> TimeColumn:
         notes=(f"Time: columns {', '.join(map(quote, names))}, written as {form}.", *notes),
         time_column=",".join(names),
         date_format=form,
+        elapsed=since if clocks and clocks[0][0] in _SLOTS else None,
     )
 
 

@@ -61,6 +61,18 @@ def zone_of_skipped_hours(wall: Times) -> str | None:
     return None
 
 
+def zone_of_long_days(midnights: Times) -> str | None:
+    """The first zone in which these days [n], given by their midnights, have 25 hours."""
+    for tz in _CANDIDATES:
+        begins, ends = (
+            pd.DatetimeIndex(day).tz_localize(tz, nonexistent="shift_forward", ambiguous="NaT").tz_convert(None)
+            for day in (midnights, midnights + np.timedelta64(1, "D"))
+        )
+        if (ends - begins == pd.Timedelta("25h")).all():
+            return tz
+    return None
+
+
 def zone_of_offsets(times: Times, minutes: Ints) -> str | None:
     """The first zone that is these minutes [T] ahead of UTC at these times in UTC [T]."""
     local = times + (minutes * 60_000_000).astype("timedelta64[us]")

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from forecast.errors import DataError, quote, setting
 from forecast.tables.input import Input
 from forecast.tables.table import Ints, Times
 from forecast.tables.timecells import TimeColumn
-from forecast.tables.zone_rules import HOUR, are_ambiguous, are_midnights, wall_times, zone_of_days
+from forecast.tables.zone_rules import HOUR, are_ambiguous, are_midnights, wall_times, zone_of_days, zone_of_long_days
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ def in_zone(column: TimeColumn, groups: Ints, tz: str | None, source: Input) -> 
         _check_zone(tz, source)
     if column.whole_days:
         return ZonedTimes(column.times, tz or column.zone, True)
+    if column.elapsed is not None:
+        return _counted_from_midnight(column.times, column.elapsed, tz, source)
     if not column.zoned:
         return ZonedTimes(column.times, None, False) if tz is None else _localized(column.times, groups, tz)
     notes: tuple[str, ...] = ()
@@ -96,6 +99,24 @@ def _localized(local: Times, groups: Ints, tz: str) -> ZonedTimes:
     warnings = (f"{lost:,} row(s) in the hour that spring leaves out in {tz} are left out.",) if lost else ()
     times = zoned.tz_convert(None).to_numpy().astype("datetime64[us]") + shift
     return ZonedTimes(times.astype("datetime64[us]"), tz, False, (note,), warnings)
+
+
+def _counted_from_midnight(times: Times, elapsed: NDArray[np.timedelta64], tz: str | None, source: Input) -> ZonedTimes:
+    """Times [R] that are counted from midnight, so that days of 23 and 25 hours have fewer and more of them."""
+    midnights = (times - elapsed).astype("datetime64[us]")
+    long_days = np.unique(midnights[elapsed >= np.timedelta64(24, "h")])
+    if tz is None and len(long_days):
+        zone = zone_of_long_days(long_days)
+        raise DataError(
+            f"{source.label}: {len(long_days):,} day(s) have more than 24 hours, the first {str(long_days[0])[:10]}: "
+            "periods are counted where autumn repeats an hour.",
+            f"{source.retry(tz=zone or 'Europe/Berlin')} (name the zone of this clock)",
+        )
+    if tz is None:
+        return ZonedTimes(times, None, False)
+    begins = pd.DatetimeIndex(midnights).tz_localize(tz, ambiguous=True, nonexistent="shift_forward")
+    utc = begins.tz_convert(None).to_numpy().astype("datetime64[us]") + elapsed
+    return ZonedTimes(utc.astype("datetime64[us]"), tz, False, (f"Periods are counted from local midnight in {tz}.",))
 
 
 def _repeats(times: Times, groups: Ints) -> np.ndarray:

@@ -92,6 +92,21 @@ def test_stamps_that_end_their_hour_are_placed_by_their_beginnings(tz: str, tmp_
     assert any("end their step" in note for note in panel.notes)
 
 
+@pytest.mark.parametrize(("freq", "tz"), [("30min", "Europe/London"), ("15min", BERLIN), ("h", "America/New_York")])
+def test_periods_are_counted_from_local_midnight(freq: str, tz: str, tmp_path: Path) -> None:
+    times = pd.date_range("2022-01-01", "2022-12-31 23:59", freq=freq, tz=tz)
+    day = times.strftime("%Y-%m-%d")
+    period = pd.Series(1, index=times).groupby(day).cumsum().to_numpy()  # 46 and 50 half hours on two days
+    path = tmp_path / "periods.csv"
+    pd.DataFrame({"DATE": day, "SETTLEMENT_PERIOD": period, "MW": np.arange(len(times))}).to_csv(path, index=False)
+    with pytest.raises(DataError, match="more than 24 hours") as refusal:
+        read_panel(path)
+    assert "--tz" in refusal.value.text("shell")[1]
+    panel = read_panel(path, ReadOptions(tz=tz))
+    np.testing.assert_array_equal(panel.times, utc(times))
+    assert panel.values[:, 0].tolist() == list(range(len(times)))
+
+
 @pytest.mark.parametrize(("freq", "clock"), [("D", "D"), ("MS", "MS"), ("W-MON", "W-MON"), ("QS", "QS-JAN")])
 @pytest.mark.parametrize("tz", [BERLIN, "America/New_York", "Europe/Athens"])
 def test_local_midnights_in_utc_prove_their_zone(freq: str, clock: str, tz: str, tmp_path: Path) -> None:
