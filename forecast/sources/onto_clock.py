@@ -147,7 +147,7 @@ def _advise_on_repeated_times(table: Table, rows: Observations, tz: str | None) 
     steps = np.diff(np.unique(rows.times)).astype(np.int64)
     step = clocks.usual_alias(float(np.median(steps))) if len(steps) else "D"
     others = f"{setting('duplicates', 'first')}, {setting('duplicates', 'last')} or {setting('resample', step)}"
-    return f"{source.retry(duplicates='mean')} (or {others}; or {setting('series_id', 'COLUMN')} for several series)"
+    return f"{source.retry(duplicates='mean')} (or {others}; or {setting('series_id')} for several series)"
 
 
 def on_clock(
