@@ -37,8 +37,8 @@ def are_midnights(wall: Times) -> bool:
     return bool((wall == wall.astype("datetime64[D]")).all())
 
 
-def zone_of_repeats(times: Times, groups: Ints) -> str | None:
-    """The first zone in which all wall times that stand twice [R] lie in, or end, the hour that autumn repeats.
+def zones_of_repeats(times: Times, groups: Ints) -> list[str]:
+    """The zones in which all wall times that stand twice [R] lie in, or end, the hour that autumn repeats.
 
     Args:
         times: Wall times [R].
@@ -46,10 +46,12 @@ def zone_of_repeats(times: Times, groups: Ints) -> str | None:
     """
     repeated = pd.DataFrame({"group": groups, "time": times}).duplicated(keep=False).to_numpy()
     distinct = np.unique(times[repeated])
-    for tz in _CANDIDATES if len(distinct) else ():
-        if are_ambiguous(distinct, tz).all() or are_ambiguous((distinct - HOUR).astype(distinct.dtype), tz).all():
-            return tz
-    return None
+    ended = (distinct - HOUR).astype(distinct.dtype)
+    return [
+        tz
+        for tz in (_CANDIDATES if len(distinct) else ())
+        if are_ambiguous(distinct, tz).all() or are_ambiguous(ended, tz).all()
+    ]
 
 
 def zone_of_skipped_hours(wall: Times) -> str | None:
@@ -61,14 +63,14 @@ def zone_of_skipped_hours(wall: Times) -> str | None:
     return None
 
 
-def zone_of_long_days(midnights: Times) -> str | None:
-    """The first zone in which these days [n], given by their midnights, have 25 hours."""
-    for tz in _CANDIDATES:
+def zone_of_days_of(hours: int, midnights: Times) -> str | None:
+    """The first zone in which these days [n], given by their midnights, have so many hours."""
+    for tz in _CANDIDATES if len(midnights) else ():
         begins, ends = (
             pd.DatetimeIndex(day).tz_localize(tz, nonexistent="shift_forward", ambiguous="NaT").tz_convert(None)
             for day in (midnights, midnights + np.timedelta64(1, "D"))
         )
-        if (ends - begins == pd.Timedelta("25h")).all():
+        if (ends - begins == pd.Timedelta(hours=hours)).all():
             return tz
     return None
 

@@ -99,12 +99,17 @@ def test_periods_are_counted_from_local_midnight(freq: str, tz: str, tmp_path: P
     period = pd.Series(1, index=times).groupby(day).cumsum().to_numpy()  # 46 and 50 half hours on two days
     path = tmp_path / "periods.csv"
     pd.DataFrame({"DATE": day, "SETTLEMENT_PERIOD": period, "MW": np.arange(len(times))}).to_csv(path, index=False)
-    with pytest.raises(DataError, match="more than 24 hours") as refusal:
+    with pytest.raises(DataError, match="the periods of 2[35] hours") as refusal:
         read_panel(path)
     assert "--tz" in refusal.value.text("shell")[1]
     panel = read_panel(path, ReadOptions(tz=tz))
     np.testing.assert_array_equal(panel.times, utc(times))
     assert panel.values[:, 0].tolist() == list(range(len(times)))
+    spring = pd.read_csv(path)[lambda rows: rows["DATE"].between("2022-03-01", "2022-04-15")]
+    with pytest.raises(DataError, match="the periods of 23 hours"):
+        read_panel(spring)
+    winter = pd.read_csv(path)[lambda rows: rows["DATE"].between("2022-01-01", "2022-02-15")]
+    assert read_panel(winter).clock.tz is None
 
 
 @pytest.mark.parametrize(("freq", "clock"), [("D", "D"), ("MS", "MS"), ("W-MON", "W-MON"), ("QS", "QS-JAN")])
