@@ -105,9 +105,10 @@ def _counted_from_midnight(times: Times, elapsed: NDArray[np.timedelta64], tz: s
     """Times [R] that are counted from midnight, so that days of 23 and 25 hours have fewer and more of them."""
     midnights = (times - elapsed).astype("datetime64[us]")
     if tz is None:
-        by_day = pd.Series(elapsed).groupby(midnights).max()
-        long_days = by_day.index[by_day >= pd.Timedelta("24h")].to_numpy()
-        short_days = by_day.index[by_day == by_day.median() - pd.Timedelta("1h")].to_numpy()
+        by_day = pd.Series(elapsed.astype("timedelta64[us]").astype(np.int64)).groupby(midnights).max()
+        hour = int(HOUR.astype(np.int64))
+        long_days = by_day.index[by_day >= 24 * hour].to_numpy()
+        short_days = by_day.index[by_day == by_day.median() - hour].to_numpy()
         zone = zone_of_days_of(25, long_days) or zone_of_days_of(23, short_days)
         if len(long_days) or zone:
             day, n_hours = (long_days[0], 25) if len(long_days) else (short_days[0], 23)

@@ -99,7 +99,7 @@ def test_periods_are_counted_from_local_midnight(freq: str, tz: str, tmp_path: P
     period = pd.Series(1, index=times).groupby(day).cumsum().to_numpy()  # 46 and 50 half hours on two days
     path = tmp_path / "periods.csv"
     pd.DataFrame({"DATE": day, "SETTLEMENT_PERIOD": period, "MW": np.arange(len(times))}).to_csv(path, index=False)
-    with pytest.raises(DataError, match="the periods of 2[35] hours") as refusal:
+    with pytest.raises(DataError, match=r"the periods of 2[35] hours") as refusal:
         read_panel(path)
     assert "--tz" in refusal.value.text("shell")[1]
     panel = read_panel(path, ReadOptions(tz=tz))
