@@ -14,6 +14,7 @@ from forecast.data.clock import STEP, Clock, Times
 from forecast.data.opening_hours import WEEKDAYS, MonthDays, Week, week_offsets
 from forecast.data.panel import Floats
 from forecast.errors import DataError
+from forecast.tables.zone_rules import CANDIDATES, wall_times
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _MONTHS_IN = {"M": 1, "Q": 3, "Y": 12}  # a period of a calendar alias, by its first letter
@@ -44,6 +45,8 @@ MOST_SNAPPED = 0.10
 # share of all; so many weeks at least prove it; and this is how likely chance may be to leave one of its slots empty.
 _SELDOM_OPEN, _MOST_ODD_ROWS, _LEAST_WEEKS, _CHANCE = 0.05, 0.01, 4, 0.01
 _MOST_SLOTS = 7 * 24 * 60
+# Hours that shift by a season leave no slot open all year.
+_LEAST_OPEN = 0.8
 # Periods that are shorter wobble for another reason than the calendar; of others each lies between these shares of the
 # mean, so that none is absent.
 _LEAST_UNEVEN = np.timedelta64(9, "D")
@@ -182,8 +185,32 @@ def _uneven_periods(times: Times, steps: NDArray[np.timedelta64]) -> Clock | Non
     return Clock(f"~{mean:.4f}{unit}")
 
 
+def zone_of_sessions(times: Times, series: NDArray[np.int64]) -> str | None:
+    """The zone in which rows stand at the same hours all year, where in UTC they shift; None if there is none.
+
+    Args:
+        times: Timestamps in UTC [T], ascending within each series.
+        series: The series of each row, [T].
+    """
+    lengths, counts = np.unique(_steps(times, series), return_counts=True)
+    if not len(lengths) or counts.max() == counts.sum() or counts.max() < _LEAST_USUAL * counts.sum():
+        return None
+    clock = Clock(spelled(int(lengths[counts.argmax()].astype("timedelta64[us]").astype(np.int64))))
+    if (in_utc := _open_week(times, series, clock)) is None or in_utc[1] >= _LEAST_OPEN:
+        return None
+    weeks = {tz: _open_week(wall_times(times, tz), series, clock) for tz in CANDIDATES}
+    shares = {tz: week[1] for tz, week in weeks.items() if week is not None and week[1] >= _LEAST_OPEN}
+    return max(shares, key=lambda tz: shares[tz], default=None)
+
+
 def open_slots(times: Times, series: NDArray[np.int64], clock: Clock) -> str:
-    """The open slots of a week, as `Week` writes them; empty if none is closed, or too few weeks prove it.
+    """The open slots of a week, as `Week` writes them; empty if none is closed, or too few weeks prove it."""
+    week = _open_week(times, series, clock)
+    return "" if week is None else str(week[0])
+
+
+def _open_week(times: Times, series: NDArray[np.int64], clock: Clock) -> tuple[Week, float] | None:
+    """The open slots of a week, and in which share of the weeks the one that is seldomest open is.
 
     A slot is closed if no row stands in it, and chance would not leave any slot that empty.
 
@@ -194,14 +221,14 @@ def open_slots(times: Times, series: NDArray[np.int64], clock: Clock) -> str:
     """
     step = int(clock.step.astype(np.int64))
     if _MICROSECONDS["D"] % step:
-        return ""
+        return None
     offsets = week_offsets(times)
     in_day, counts = np.unique(offsets % step, return_counts=True)
     phase = int(in_day[counts.argmax()])
     slots = (offsets - phase) // step
     n_slots = 7 * _MICROSECONDS["D"] // step
     if n_slots > _MOST_SLOTS:
-        return ""
+        return None
     weeks = times.astype("datetime64[us]").astype(np.int64) - offsets
     n_weeks = 1 + int(((weeks[1:] != weeks[:-1]) | (series[1:] != series[:-1])).sum())
     share = np.bincount(np.clip(slots, 0, n_slots - 1), minlength=n_slots) / n_weeks
@@ -209,8 +236,8 @@ def open_slots(times: Times, series: NDArray[np.int64], clock: Clock) -> str:
     by_chance = n_slots * (1 - share[is_open].mean()) ** n_weeks
     few_odd_rows = share[~is_open].sum() <= _MOST_ODD_ROWS * share.sum()
     if is_open.all() or n_weeks < _LEAST_WEEKS or by_chance > _CHANCE or not few_odd_rows:
-        return ""
-    return str(Week(tuple((np.flatnonzero(is_open) * step + phase).tolist()), step))
+        return None
+    return Week(tuple((np.flatnonzero(is_open) * step + phase).tolist()), step), float(share[is_open].min())
 
 
 def _weekday(times: Times) -> NDArray[np.int64]:

@@ -181,6 +181,10 @@ def on_clock(
         raise DataError(
             f"{label} has {n_rows} row(s), too few to see the step between them.", table.source.retry(freq="D")
         )
+    sessions = None
+    if tz == "UTC" and options.tz is None and named is None and not (whole_days or by_day):
+        sessions = clocks.zone_of_sessions(rows.times, rows.series)
+        tz = sessions or tz
     candidates = clocks.candidate_clocks(rows.times, rows.series, tz) if named is None else [(named, 1.0)]
     fewest: tuple[int, Clock] | None = None
     for candidate, most_off in candidates:
@@ -189,6 +193,9 @@ def on_clock(
         n_off = snapped.dropped if most_off == 1 else snapped.moved + snapped.dropped
         if n_off <= clocks.MOST_SNAPPED * n_rows:
             placed = _placed(rows, clock, snapped, given=named is not None)
+            if sessions is not None:
+                told = f"The hours of the rows shift by one twice a year, as those of {sessions} do: its zone is taken."
+                placed = replace(placed, notes=(told, *placed.notes))
             return replace(placed, needs_many_rows=most_off == 1 or clock.slots is not None or clock.is_uneven)
         if fewest is None or n_off < fewest[0]:
             fewest = n_off, clock

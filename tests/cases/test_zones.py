@@ -141,6 +141,20 @@ def test_days_that_begin_at_six_are_days(tmp_path: Path) -> None:
     np.testing.assert_array_equal(panel.times, times.tz_localize(None).to_numpy().astype("datetime64[us]"))
 
 
+@pytest.mark.parametrize(("tz", "hours"), [("America/New_York", (9, 15)), (BERLIN, (9, 17)), ("UTC", (13, 20))])
+def test_sessions_prove_the_zone_of_their_hours(tz: str, hours: tuple[int, int], tmp_path: Path) -> None:
+    local = pd.date_range("2022-09-01", "2023-02-10", freq="30min", tz=tz)
+    local = local[(local.day_of_week < 5) & (local.hour >= hours[0]) & (local.hour <= hours[1])]
+    path = tmp_path / "bars.csv"
+    stamps = local.tz_convert("UTC").strftime("%Y-%m-%dT%H:%M:%SZ")
+    pd.DataFrame({"time": stamps, "close": np.arange(len(local))}).to_csv(path, index=False)
+    panel = read_panel(path)
+    assert panel.clock.tz == tz
+    assert panel.clock.freq == f"30min MON-FRI {hours[0]:02d}:00-{hours[1]:02d}:30"
+    np.testing.assert_array_equal(panel.times, utc(local))
+    assert len(np.unique(panel.stretches())) == 1
+
+
 def test_a_file_without_a_zone_keeps_its_times(tmp_path: Path) -> None:
     times = pd.date_range("2022-01-01", periods=200, freq="h")
     path = tmp_path / "plain.csv"
