@@ -39,6 +39,8 @@ def read_numbers(
         DataError: If a mark is none, or a point may stand before a fraction or behind thousands.
     """
     given = given_marks(table, dialect)
+    if given is None:
+        _refuse_codes(table, names)
     cells = {name: _without_words(table[name], dialect) for name in names}
     notation = {name: known[name] for name in names if name in known}
     read = {name: parse_numbers(cells[name], *(given or (".", ""))) for name in names if name not in notation}
@@ -61,8 +63,9 @@ def read_numbers(
         for name in (*in_doubt, *grouped):
             notation[name] = replace(notation.get(name, Notation(name)), decimal=",", thousands=".")
     else:
+        is_german = _is_german(table) and not any(_has_fractions(cells[name]) for name in plain)
         for name in grouped:
-            _refuse_points(table, name, cells[name], read[name])
+            _refuse_points(table, name, cells[name], read[name], is_german)
     read |= {name: parse_as(cells[name], notation[name]) for name in notation}
     return read, notation, _notes_on(notation, read, table)
 
@@ -78,7 +81,8 @@ def given_marks(table: Table, dialect: Dialect) -> tuple[str, str] | None:
     decimal, thousands = dialect.decimal, dialect.thousands
     if decimal is None and thousands is None:
         return None
-    point, group = decimal or ".", " " if thousands in ("space", "\u00a0", "\u202f") else thousands or ""
+    point = decimal or ("," if thousands == "." else ".")
+    group = " " if thousands in ("space", "\u00a0", "\u202f") else thousands or ""
     if point not in (".", ","):
         raise DataError(
             f"{setting('decimal')} {quote(point)} is neither a point nor a comma.", table.source.retry(decimal=",")
@@ -86,7 +90,7 @@ def given_marks(table: Table, dialect: Dialect) -> tuple[str, str] | None:
     if len(group) > 1 or group == point or group.isalnum() or group in ("+", "-"):
         raise DataError(
             f"{setting('thousands')} {quote(group)} is not one mark other than the decimal {quote(point)}.",
-            table.source.retry(thousands=","),
+            table.source.retry(thousands="." if point == "," else ","),
         )
     return point, group
 
@@ -105,12 +109,43 @@ def _points_group(cells: pa.Array) -> bool:
     return bool(pc.all(pc.match_substring_regex(with_point, r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+$")).as_py())
 
 
-def _refuse_points(table: Table, name: str, cells: pa.Array, numbers: Numbers) -> None:
-    """Refuse ``1.234`` beside ``987``: a fraction of three digits would now and then end in a zero, and so in two."""
+def _is_german(table: Table) -> bool:
+    """Whether a file has dates such as 31.12.2020 and no commas between its fields, as where points group thousands."""
+    texts = [column.slice(0, _SAMPLE) for column in table.columns if isinstance(column, pa.Array)]
+    dates = [pc.match_substring_regex(cells, r"^\s*\d{1,2}\.\d{1,2}\.\d{2,4}\b") for cells in texts]
+    return table.delimiter in (";", "\t") and any(pc.all(matches).as_py() for matches in dates)
+
+
+def _refuse_codes(table: Table, names: list[str]) -> None:
+    """Refuse ``+0050,1``: a sign before zeros that fill a width is that of a code of several fields."""
+    commas = [name for name in names if _all_are(table[name], r"^\s*[+-]?\d+,\d+\s*$")]
+    codes = [name for name in commas if _all_are(table[name], r"^\s*[+-](?:0\d{2,}|\d{4,}),\d+\s*$")]
+    codes = [name for name in codes if pc.any(pc.match_substring_regex(table[name], r"^\s*[+-]0\d")).as_py()]
+    if codes:
+        skipped = (*table.source.given.get("skip_columns", ()), *commas)
+        raise DataError(
+            f"{table.cell(0, codes[0])}: {quote(table[codes[0]][0].as_py())} is several fields in one cell, "
+            "as NOAA writes a value and its quality; a decimal comma has no zeros that fill a width before it.",
+            f"Without such columns: {table.source.call(skip_columns=skipped)}\n"
+            "To forecast one of them, give its value a column of its own.",
+        )
+
+
+def _all_are(cells: pa.Array, pattern: str) -> bool:
+    """Whether all cells match, the first before the others."""
+    return all(pc.all(pc.match_substring_regex(some, pattern)).as_py() for some in (cells.slice(0, 1), cells))
+
+
+def _refuse_points(table: Table, name: str, cells: pa.Array, numbers: Numbers, is_german: bool) -> None:
+    """Refuse ``1.234`` beside ``987``: a fraction of three digits would now and then end in a zero, and so in two.
+
+    In a file of German dates it is refused without such neighbours.
+    """
     whole = numbers.values == np.rint(numbers.values)
     with_point = pc.match_substring(cells, ".").to_numpy(zero_copy_only=False)
     hundreds = whole & ~with_point & (np.abs(numbers.values) >= 100)
-    if with_point.sum() >= _FEWEST_POINTS and hundreds.sum() >= max(_FEWEST_POINTS, 0.05 * len(whole)):
+    is_mixed = with_point.sum() >= _FEWEST_POINTS and hundreds.sum() >= max(_FEWEST_POINTS, 0.05 * len(whole))
+    if is_mixed or is_german:
         row = int(np.argmax(with_point))
         text, source = table[name][row].as_py().strip(), table.source
         raise DataError(

@@ -75,7 +75,7 @@ def read_text(source: Input, dialect: Dialect) -> Table:
     _check_repeated(source, records)
     rows = records.from_record(1 + n_more)
     columns = _cells(source, rows, mark)
-    table = Table(source, names, columns, rows.lines, warnings=warnings + joined)
+    table = Table(source, names, columns, rows.lines, warnings=warnings + joined, delimiter=mark)
     table = with_names(table, dialect, f"{source.label}, line {records.lines[0]}")
     return replace(table, warnings=table.warnings + _odd_names(table.names))
 

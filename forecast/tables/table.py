@@ -34,6 +34,7 @@ class Table:
         zones: The time zone of each column of timestamps that carried one, by name.
         warnings: What was mended, one sentence each.
         notes: What was inferred or passed over, one sentence each.
+        delimiter: What stands between the fields of its file; empty for a table without a text.
     """
 
     source: Input
@@ -43,6 +44,7 @@ class Table:
     zones: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    delimiter: str = ""
 
     def __getitem__(self, name: str) -> Column:
         return self.columns[self.names.index(name)]
