@@ -173,7 +173,7 @@ class ReadOptions(Section):
         None, description="Of several rows with the same time: first, last or their mean."
     )
     tz: str | None = Field(None, description="Time zone of the stamps, such as Europe/Berlin; times are shown in it.")
-    series_id: str | None = Field(None, description="Column that tells several series apart.")
+    series_id: str | None = Field(None, description="Column that tells series apart, or several: store,item.")
     encoding: str | None = Field(None, description="Text encoding, such as latin-1.")
     delimiter: str | None = Field(None, description="Character between fields.")
     decimal: str | None = Field(None, description="Decimal mark.")

@@ -164,7 +164,7 @@ class Narrow(IndRNN):
         (Stateless(), "does not return 'hidden' of each unit"),
         (Ungated(), "does not return 'keep' of each unit"),
         (Narrow(), "The step of the cell 'toy' fails: ValueError"),
-        (IndRNN, "is no cell"),
+        (IndRNN, "is not a cell"),
     ],
     ids=["unlisted", "stateless", "ungated", "narrow", "class"],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset
 
-from forecast.data.opening_hours import Week, holidays
+from forecast.data.opening_hours import MonthDays, Week, holidays
 from forecast.errors import DataError, setting
 from forecast.tables.zone_rules import wall_times
 
@@ -54,6 +55,9 @@ _DAYS = {"D": 1, "W": 7, "B": 1, "M": 30, "Q": 91, "Y": 365}
 # Periods whose length wobbles, such as months of four or five weeks, are named after what they are close to, in days.
 _PERIODS = (("M", 28, 32), ("Q", 88, 94), ("Y", 360, 372))
 
+_MONTHS = {"M": 1, "Q": 3, "Y": 12}  # in a step
+_MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+
 # The clock of rows that have numbers instead of times.
 STEP = "step"
 
@@ -63,9 +67,10 @@ class Clock:
     """The regular step between rows, and the zone of their times.
 
     A step is a pandas offset alias such as ``h``, ``15min``, ``B``, ``W-SAT`` or ``MS``. Behind it may stand the open
-    slots of a week, as in ``D MON-SAT`` or ``h MON-FRI 09:00-17:00``. ``~4.345W`` are periods of about that many weeks
-    or days, such as fiscal months. ``step`` is the clock of rows without times: the row of number k has the k-th
-    microsecond of 1970 as its time.
+    slots of a week, as in ``D MON-SAT`` or ``h MON-FRI 09:00-17:00``, or days of a month, as in ``MS 15`` or
+    ``MS 1,11,21``. ``~4.345W`` are periods of about that many weeks or days; ``~4,4,5W@2024-01-20`` are periods of
+    four, four and five weeks, three of which end on that day. ``step`` is the clock of rows without times: the row of
+    number k has the k-th microsecond of 1970 as its time.
 
     Args:
         freq: The step.
@@ -89,10 +94,20 @@ class Clock:
         return self.freq.partition(" ")[0]
 
     @cached_property
+    def slots(self) -> Week | MonthDays | None:
+        """The open slots of a week, or the days of a month; None if rows stand at every step."""
+        slots = self.freq.partition(" ")[2]
+        if not slots:
+            return None
+        if (span := _MONTHS.get(_UNITS[_base(self.offset)])) is not None:
+            anchor = self.offset.rule_code.rpartition("-")[2]
+            return MonthDays.parse(slots, span, _MONTH_NAMES.index(anchor) % span if anchor in _MONTH_NAMES else 0)
+        return Week.parse(slots, int(self._length_of_alias.astype(np.int64)))
+
+    @property
     def week(self) -> Week | None:
         """The open slots of a week; None if the clock has none that are closed."""
-        slots = self.freq.partition(" ")[2]
-        return Week.parse(slots, int(self.step.astype(np.int64))) if slots else None
+        return self.slots if isinstance(self.slots, Week) else None
 
     @property
     def is_uneven(self) -> bool:
@@ -112,12 +127,14 @@ class Clock:
         if self.is_uneven:
             days = self.step.astype(np.int64) / _DAY
             return next((unit for unit, low, high in _PERIODS if low <= days <= high), "D")
+        if isinstance(self.slots, MonthDays) and len(self.slots.days) > 1:
+            return "D"
         return _UNITS[_base(self.offset)]
 
     @property
     def multiple(self) -> int:
         """Units in one step: 15 for ``15min``."""
-        if self.is_uneven:
+        if self.is_uneven or isinstance(self.slots, MonthDays):
             return max(1, round(self.step.astype(np.int64) / _DAY)) if self.unit == "D" else 1
         return 1 if self.freq == STEP else int(self.offset.n)
 
@@ -127,10 +144,26 @@ class Clock:
         if self.freq == STEP:
             return np.timedelta64(1, "us")
         if self.is_uneven:
-            return np.timedelta64(round(float(self.freq[1:-1]) * _DAYS[self.freq[-1]] * _DAY), "us")
-        if self.unit in _DAYS:
-            return np.timedelta64(_DAYS[self.unit] * self.multiple * _DAY, "us")
+            return np.timedelta64(round(float(np.mean(self._pattern)) * self._unit_of_pattern), "us")
+        if isinstance(self.slots, MonthDays) and len(self.slots.days) > 1:
+            return np.timedelta64(round(30.44 * self.slots.span / len(self.slots.days) * _DAY), "us")
+        return self._length_of_alias
+
+    @property
+    def _length_of_alias(self) -> np.timedelta64:
+        unit = _UNITS[_base(self.offset)]
+        if unit in _DAYS:
+            return np.timedelta64(_DAYS[unit] * int(self.offset.n) * _DAY, "us")
         return np.timedelta64(pd.Timedelta(self._alias if self._alias[0].isdigit() else f"1{self._alias}"), "us")
+
+    @property
+    def _pattern(self) -> tuple[float, ...]:
+        """The lengths of uneven periods in their unit, as they follow each other; one if only their mean is known."""
+        return tuple(map(float, self.freq[1:].partition("@")[0][:-1].split(",")))
+
+    @property
+    def _unit_of_pattern(self) -> int:
+        return _DAYS[self.freq.partition("@")[0][-1]] * _DAY
 
     def is_closed_for(self, absent: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether so many absent steps [...] are whole days on which an exchange, a shop or an office was closed."""
@@ -195,12 +228,12 @@ class Clock:
         Args:
             times: Timestamps [T] that lie on the clock.
         """
-        if self.week is not None:
-            return self.week.ordinals(self.wall(times))
+        if self.slots is not None:
+            return self.slots.ordinals(self.wall(times))
         if self.unit == "B":
             return np.busday_count(np.datetime64("1970-01-01"), times.astype("datetime64[D]")) // self.multiple
         if self.unit in ("M", "Q", "Y") and not self.is_uneven:
-            months = {"M": 1, "Q": 3, "Y": 12}[self.unit] * self.multiple
+            months = _MONTHS[self.unit] * self.multiple
             number = times.astype("datetime64[M]").astype(np.int64)
             return (number - (number[0] if len(number) else 0)) // months
         if self.is_uneven:  # counted from row to row, as the lengths of many steps add up to another one's
@@ -216,13 +249,12 @@ class Clock:
             return last + np.arange(1, steps + 1).astype("timedelta64[us]")
         if self.holidays:
             return self._future_of_open_days(last, steps)
-        if self.week is not None:
-            number = int(self.week.ordinals(self.wall(np.array([last])))[0])
-            return self._from_wall(self.week.times(number + np.arange(1, steps + 1)))
+        if self.slots is not None:
+            number = int(self.slots.ordinals(self.wall(np.array([last])))[0])
+            return self._from_wall(self.slots.times(number + np.arange(1, steps + 1)))
         if self.is_uneven:
-            unit = _DAYS[self.freq[-1]] * _DAY
-            counts = np.rint(np.arange(1, steps + 1) * self.step.astype(np.int64) / unit).astype(np.int64)
-            return last + (counts * unit).astype("timedelta64[us]")
+            lengths = np.tile(self._pattern, -(-steps // len(self._pattern)) + 1)[self._phase(last) :][:steps]
+            return last + (np.rint(lengths.cumsum()).astype(np.int64) * self._unit_of_pattern).astype("timedelta64[us]")
         times = pd.date_range(pd.Timestamp(last), periods=steps + 1, freq=self._alias)
         after = times[times > pd.Timestamp(last)][:steps]
         if len(after) < steps:  # `last` itself was not on the clock, so the range began after it
@@ -232,14 +264,23 @@ class Clock:
     def past(self, last: np.datetime64, steps: int) -> Times:
         """The ``steps`` timestamps up to ``last`` on the clock, ascending."""
         last, back = last.astype("datetime64[us]"), np.arange(steps)[::-1]
-        if self.week is not None:
-            number = int(self.week.ordinals(self.wall(np.array([last])))[0])
-            return self._from_wall(self.week.times(number - back))
+        if self.slots is not None:
+            number = int(self.slots.ordinals(self.wall(np.array([last])))[0])
+            return self._from_wall(self.slots.times(number - back))
         if self.is_uneven or self.freq == STEP:
             return (last - back * self.step).astype("datetime64[us]")
         return (
             pd.date_range(end=pd.Timestamp(last), periods=steps, freq=self._alias).to_numpy().astype("datetime64[us]")
         )
+
+    def _phase(self, last: np.datetime64) -> int:
+        """Which of the uneven periods follows a time: the one whose beginning is nearest to it."""
+        end = self.freq.partition("@")[2]
+        if not end:
+            return 0
+        since = (last - np.datetime64(end, "us")).astype(np.int64) / self._unit_of_pattern % sum(self._pattern)
+        begins = np.concatenate([[0.0], np.cumsum(self._pattern)])
+        return int(np.abs(begins - since).argmin()) % len(self._pattern)
 
     def _future_of_open_days(self, last: np.datetime64, steps: int) -> Times:
         """The same without the days of the holidays; more and more of it, until enough are left."""
@@ -279,7 +320,7 @@ def normalise_freq(freq: str) -> str:
     if given == STEP and not slots:
         return given
     if given.startswith("~"):
-        if given[-1] in "DW" and given[1:-1].replace(".", "", 1).isdigit() and float(given[1:-1]) > 0 and not slots:
+        if re.fullmatch(r"~\d+(\.\d+)?[DW]|~\d+(,\d+)+[DW]@\d{4}-\d\d-\d\d", given) and not slots:
             return given
         raise _no_frequency(freq)
     old = {"H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "d": "D"}
@@ -301,6 +342,8 @@ def normalise_freq(freq: str) -> str:
         raise _no_frequency(freq)
     if not slots:
         return str(offset.freqstr)
+    if _base(offset) in ("MS", "QS", "YS") and offset.n == 1:
+        return f"{offset.freqstr} {MonthDays.parse(slots, 1, 0)}"
     step = Clock(str(offset.freqstr)).step.astype(np.int64)
     if _UNITS[_base(offset)] not in ("s", "min", "h", "D") or _DAY % step:
         raise DataError(f"{freq!r}: only a step that divides a day has open slots of a week.", _ALIASES)

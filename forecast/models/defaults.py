@@ -11,6 +11,7 @@ import numpy as np
 from forecast.config import Config, DataSettings, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.clock import Clock
+from forecast.data.opening_hours import MonthDays
 from forecast.data.panel import Panel
 from forecast.data.split import TEST, TEST_SHARE, TRAIN, VALIDATION_SHARE, choose_shares, split_by_time
 from forecast.data.windows import Flags, Ints
@@ -29,7 +30,7 @@ def default_season(clock: Clock) -> int:
     if clock.week is not None:
         is_day = clock.week.per_day > 1 and clock.week.is_alike_each_day
         return clock.week.per_day if is_day else len(clock.week.slots)
-    if clock.is_uneven:
+    if clock.is_uneven or isinstance(clock.slots, MonthDays):
         return max(1, round(np.timedelta64(365, "D") / clock.step))
     if clock.unit in ("s", "min", "h"):
         # A day of more steps than these is too long for a default lookback; then it is the hour, or nothing.

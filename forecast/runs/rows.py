@@ -112,6 +112,8 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
     if extra:
         progress.warn(f"{len(extra)} columns that the run does not know were passed over: {', '.join(extra)}")
     freq, tz = run.clock.freq, run.clock.tz
+    if panel.clock.freq != freq and (panel.clock.unit, panel.clock.multiple) == (run.clock.unit, run.clock.multiple):
+        panel = read_like(source, read_options(run).model_copy(update={"freq": freq}))
     if panel.clock.freq != freq:
         raise DataError(
             f"The clock of the rows is {panel.clock.freq}; the run {run.name} was trained on {freq}.",

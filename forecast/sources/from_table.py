@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
 from forecast.data.panel import Floats, Panel
@@ -21,14 +20,12 @@ from forecast.sources import quality
 from forecast.sources.categories import read_categories
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.onto_clock import Observations, in_order, on_clock
+from forecast.sources.series import find_series
 from forecast.tables.bytes import content_of, find_input
-from forecast.tables.columns import SERIES_IDS, Measurements
-from forecast.tables.explain import look_at_row
+from forecast.tables.columns import SERIES_IDS
 from forecast.tables.input import Dialect, Input
-from forecast.tables.notation import is_missing
-from forecast.tables.reading import Columns, read_columns
+from forecast.tables.reading import read_columns
 from forecast.tables.table import Table
-from forecast.tables.timeparts import names_a_part
 from forecast.tables.zones import in_zone
 
 # Names of the column that people mean whatever stands beside it, the likeliest first. A temperature is as often an
@@ -36,25 +33,8 @@ from forecast.tables.zones import in_zone
 _TARGETS = ("y", "target", "value", "close", "adj close", "adj_close")
 _MARKET_DAY = {"open", "high", "low"}
 
-# Among stacked series many rows share their time; two clashing rows are an error of one series.
-_STACKED = 0.1
-
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class _Series:
-    """Which series each row belongs to.
-
-    Args:
-        column: The column that says so; None for a single series.
-        ids: S names, sorted.
-        codes: The number of the series of each row, [R].
-    """
-
-    column: str | None
-    ids: tuple[str, ...]
-    codes: Ints
+# Complaints that an advice must not lead to: it took away what was to be forecast.
+_LEFT_NOTHING = "^There is no column|has no numeric column|no column is left"
 
 
 def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = None) -> Panel:
@@ -96,7 +76,7 @@ def _leads_on(
                 return False
         _read(replace(found, given={}), frame, options)
     except DataError as other:
-        return other.message != error.message and not other.message.startswith("There is no column")
+        return other.message != error.message and not re.search(_LEFT_NOTHING, other.message)
     except (ValueError, MachineError):  # a value that no option takes, text of another encoding
         return False
     return True
@@ -106,7 +86,7 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
     """The panel of a file or of a DataFrame."""
     columns = read_columns(found, frame, dialect_of(options))
     table, time, measured = columns.table, columns.time, columns.measured
-    series = _find_series(columns)
+    series = find_series(columns, options)
     zoned = in_zone(time, series.codes, options.tz, table.source)
     texts = {
         name: cells
@@ -175,72 +155,6 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
 def dialect_of(options: ReadOptions) -> Dialect:
     """The part of the options that tells how a table is written."""
     return Dialect(**{field.name: getattr(options, field.name) for field in fields(Dialect)})
-
-
-def _find_series(columns: Columns) -> _Series:
-    """The series of each row: from a named column, or from the one text column that makes repeated times unique.
-
-    Raises:
-        DataError: If times repeat and no column, or several, tell the series apart; or an id is missing.
-    """
-    table, measured, times = columns.table, columns.measured, columns.time.times
-    if columns.series_id is not None:
-        return _series_by(table, measured, columns.series_id)
-    single = _Series(None, ("",), np.broadcast_to(np.int64(0), (len(times),)))  # takes no memory
-    if (times[1:] > times[:-1]).all():
-        return single
-    repeated = pd.Series(times).duplicated(keep=False).to_numpy()
-    if repeated.mean() <= _STACKED:
-        return single
-    numeric = dict(zip(measured.names, measured.values.T, strict=True))
-    frame = pd.DataFrame({"time": times} | {("t", name): cells.to_pandas() for name, cells in measured.texts.items()})
-    frame = pd.concat([frame, pd.DataFrame({("v", name): values for name, values in numeric.items()})], axis=1)
-    frame = frame[repeated].drop_duplicates()
-    if not frame.duplicated("time").any():
-        return single
-
-    def distinguishes(kind: str, name: str) -> bool:
-        return not frame.duplicated(["time", (kind, name)]).any()
-
-    candidates = [name for name in measured.texts if not names_a_part(name) and distinguishes("t", name)]
-    series = [_series_by(table, measured, name) for name in candidates]
-    # A code and a name of the same stations divide the rows alike: either will do.
-    if series and all(_same_division(other.codes, series[0].codes) for other in series):
-        return series[0]
-    numbers = [
-        name
-        for name, values in numeric.items()
-        if _few_integers(values) and not names_a_part(name) and distinguishes("v", name)
-    ]
-    what = "several columns could tell" if candidates else "no text column tells"
-    texts = [name for name in measured.texts if not names_a_part(name)]
-    row = int(np.flatnonzero(pd.Series(times).duplicated().to_numpy())[0])
-    raise DataError(
-        f"{table.row(row)}: the time {pd.Timestamp(times[row])} appears more than once with different values; "
-        f"{what} its series apart. Text columns: {', '.join(map(quote, candidates or texts)) or 'none'}.",
-        table.source.retry(series_id=(candidates or numbers or texts or ["COLUMN"])[0]),
-    )
-
-
-def _series_by(table: Table, measured: Measurements, name: str) -> _Series:
-    """The series as a column names them; a missing name is refused."""
-    cells = measured.texts[name]
-    codes = cells.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    missing = is_missing(cells.dictionary)[codes]
-    if missing.any():
-        row = int(np.argmax(missing))
-        raise DataError(f"{table.cell(row, name)}: the series id is empty.", look_at_row(table, row))
-    stripped = [text.strip() for text in cells.dictionary.to_pylist()]
-    ids = sorted(set(stripped))
-    return _Series(name, tuple(ids), np.searchsorted(np.array(ids, object), np.array(stripped, object))[codes])
-
-
-def _same_division(first: Ints, second: Ints) -> bool:
-    return len(np.unique(np.stack([first, second]), axis=1).T) == first.max() + 1 == second.max() + 1
-
-
-def _few_integers(values: Floats) -> bool:
-    return bool((values == np.rint(values)).all()) and len(np.unique(values)) < len(values) / 2
 
 
 def _cleaned(

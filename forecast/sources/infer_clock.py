@@ -11,9 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.data.clock import STEP, Clock, Times
-from forecast.data.opening_hours import WEEKDAYS, Week, week_offsets
+from forecast.data.opening_hours import WEEKDAYS, MonthDays, Week, week_offsets
 from forecast.data.panel import Floats
 from forecast.errors import DataError
+from forecast.tables.zone_rules import CANDIDATES, wall_times
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _MONTHS_IN = {"M": 1, "Q": 3, "Y": 12}  # a period of a calendar alias, by its first letter
@@ -44,10 +45,16 @@ MOST_SNAPPED = 0.10
 # share of all; so many weeks at least prove it; and this is how likely chance may be to leave one of its slots empty.
 _SELDOM_OPEN, _MOST_ODD_ROWS, _LEAST_WEEKS, _CHANCE = 0.05, 0.01, 4, 0.01
 _MOST_SLOTS = 7 * 24 * 60
+# Hours that shift by a season leave no slot open all year.
+_LEAST_OPEN = 0.8
 # Periods that are shorter wobble for another reason than the calendar; of others each lies between these shares of the
 # mean, so that none is absent.
 _LEAST_UNEVEN = np.timedelta64(9, "D")
 _LEAST_PERIOD, _LONGEST_PERIOD = 0.6, 1.45
+# A cycle of their lengths is one that has come so many times, this share of it alike.
+_CYCLES, _LEAST_ALIKE = 3, 0.9
+# Days of a month are at most so many, each in this share of the months.
+_MOST_DAYS, _LEAST_ON_DAYS, _LEAST_MONTHS = 6, 0.8, 4
 # Days that a month's first or last trading day lies away from the calendar's.
 _CALENDAR_SLACK = 4
 
@@ -95,7 +102,10 @@ def candidate_clocks(times: Times, series: NDArray[np.int64], tz: str | None = N
     usual = lengths[counts.argmax()]
     if usual > _CENTURY:
         return
-    if calendar := _calendar_alias(times, steps):
+    calendar = _calendar_alias(times, steps)
+    if _are_dates(times) and (days := _days_of_month(times)):
+        yield Clock(f"{calendar if len(days) == 1 and calendar else 'MS'} {','.join(map(str, days))}"), MOST_SNAPPED
+    if calendar:
         yield Clock(calendar), MOST_SNAPPED
     # Friday to Monday is one step of a business-day clock.
     if usual == _DAY and (_weekday(times) >= 5).mean() < _MOST_WEEKENDS and (steps >= 3 * _DAY).any():
@@ -113,7 +123,7 @@ def candidate_clocks(times: Times, series: NDArray[np.int64], tz: str | None = N
         # Open on some days of the week only, so that no step is the usual one.
         if median < 7 * _MICROSECONDS["D"] and (slots := open_slots(times, series, Clock("D"))):
             yield Clock(f"D {slots}"), MOST_SNAPPED
-        if periods := _uneven_periods(steps):
+        if periods := _uneven_periods(times, steps):
             yield periods, 0.0
     else:
         yield Clock(spelled(round_step(float(median)))), 1.0  # it wobbles, so every row may be off
@@ -142,17 +152,65 @@ def _are_dates(times: Times) -> bool:
     return bool((times == times.astype("datetime64[D]")).all())
 
 
-def _uneven_periods(steps: NDArray[np.timedelta64]) -> Clock | None:
+def _days_of_month(times: Times) -> list[int]:
+    """The few days of a month on which rows stand, 31 for its last one; none where that is the first or the last alone.
+
+    One day stands for its month, quarter or year; several stand in each month.
+    """
+    days, month = times.astype("datetime64[D]"), times.astype("datetime64[M]")
+    number = (days - month.astype("datetime64[D]")).astype(np.int64) + 1
+    number[days + _DAY == (month + 1).astype("datetime64[D]")] = 31
+    counts = np.bincount(number, minlength=32)
+    found = np.flatnonzero(counts >= _LEAST_ON_DAYS * counts.max())
+    if len(found) > _MOST_DAYS or counts[found].sum() < _LEAST_ON_DAYS * len(times) or found.tolist() in ([1], [31]):
+        return []
+    n_months = len(np.unique(month))
+    if n_months < _LEAST_MONTHS:
+        return []
+    return found.tolist() if len(found) == 1 or counts[found].min() >= _LEAST_ON_DAYS * n_months else []
+
+
+def _uneven_periods(times: Times, steps: NDArray[np.timedelta64]) -> Clock | None:
     """A clock of periods of four or five weeks, of bills each 28 to 33 days …; None where one is absent."""
     unit, length = ("W", _WEEK) if (steps % _WEEK == np.timedelta64(0, "D")).all() else ("D", _DAY)
     lengths = steps / length
     mean = float(lengths.mean())
     alike = lengths.min() > _LEAST_PERIOD * mean and lengths.max() < _LONGEST_PERIOD * mean
-    return Clock(f"~{mean:.4f}{unit}") if alike and steps.mean() >= _LEAST_UNEVEN else None
+    if not alike or steps.mean() < _LEAST_UNEVEN:
+        return None
+    newest = lengths[-_CYCLES * 13 :]
+    for n in range(2, 14):  # the shortest cycle in which the newest lengths come again, such as 4, 4, 5
+        if len(newest) >= _CYCLES * n and (newest[n:] == newest[:-n]).mean() > _LEAST_ALIKE:
+            return Clock(f"~{','.join(f'{length:.0f}' for length in newest[-n:])}{unit}@{str(times[-1])[:10]}")
+    return Clock(f"~{mean:.4f}{unit}")
+
+
+def zone_of_sessions(times: Times, series: NDArray[np.int64]) -> str | None:
+    """The zone in which rows stand at the same hours all year, where in UTC they shift; None if there is none.
+
+    Args:
+        times: Timestamps in UTC [T], ascending within each series.
+        series: The series of each row, [T].
+    """
+    lengths, counts = np.unique(_steps(times, series), return_counts=True)
+    if not len(lengths) or counts.max() == counts.sum() or counts.max() < _LEAST_USUAL * counts.sum():
+        return None
+    clock = Clock(spelled(int(lengths[counts.argmax()].astype("timedelta64[us]").astype(np.int64))))
+    if (in_utc := _open_week(times, series, clock)) is None or in_utc[1] >= _LEAST_OPEN:
+        return None
+    weeks = {tz: _open_week(wall_times(times, tz), series, clock) for tz in CANDIDATES}
+    shares = {tz: week[1] for tz, week in weeks.items() if week is not None and week[1] >= _LEAST_OPEN}
+    return max(shares, key=lambda tz: shares[tz], default=None)
 
 
 def open_slots(times: Times, series: NDArray[np.int64], clock: Clock) -> str:
-    """The open slots of a week, as `Week` writes them; empty if none is closed, or too few weeks prove it.
+    """The open slots of a week, as `Week` writes them; empty if none is closed, or too few weeks prove it."""
+    week = _open_week(times, series, clock)
+    return "" if week is None else str(week[0])
+
+
+def _open_week(times: Times, series: NDArray[np.int64], clock: Clock) -> tuple[Week, float] | None:
+    """The open slots of a week, and in which share of the weeks the one that is seldomest open is.
 
     A slot is closed if no row stands in it, and chance would not leave any slot that empty.
 
@@ -163,14 +221,14 @@ def open_slots(times: Times, series: NDArray[np.int64], clock: Clock) -> str:
     """
     step = int(clock.step.astype(np.int64))
     if _MICROSECONDS["D"] % step:
-        return ""
+        return None
     offsets = week_offsets(times)
     in_day, counts = np.unique(offsets % step, return_counts=True)
     phase = int(in_day[counts.argmax()])
     slots = (offsets - phase) // step
     n_slots = 7 * _MICROSECONDS["D"] // step
     if n_slots > _MOST_SLOTS:
-        return ""
+        return None
     weeks = times.astype("datetime64[us]").astype(np.int64) - offsets
     n_weeks = 1 + int(((weeks[1:] != weeks[:-1]) | (series[1:] != series[:-1])).sum())
     share = np.bincount(np.clip(slots, 0, n_slots - 1), minlength=n_slots) / n_weeks
@@ -178,8 +236,8 @@ def open_slots(times: Times, series: NDArray[np.int64], clock: Clock) -> str:
     by_chance = n_slots * (1 - share[is_open].mean()) ** n_weeks
     few_odd_rows = share[~is_open].sum() <= _MOST_ODD_ROWS * share.sum()
     if is_open.all() or n_weeks < _LEAST_WEEKS or by_chance > _CHANCE or not few_odd_rows:
-        return ""
-    return str(Week(tuple((np.flatnonzero(is_open) * step + phase).tolist()), step))
+        return None
+    return Week(tuple((np.flatnonzero(is_open) * step + phase).tolist()), step), float(share[is_open].min())
 
 
 def _weekday(times: Times) -> NDArray[np.int64]:
@@ -254,6 +312,9 @@ def snap(times: Times, series: NDArray[np.int64], clock: Clock) -> Snapped:
     """
     if clock.is_uneven or clock.freq == STEP:
         positions, off = times, np.zeros(len(times), bool)
+    elif isinstance(clock.slots, MonthDays):
+        positions = _nearest_days(times, clock.slots)
+        off = positions.astype("datetime64[D]") != times.astype("datetime64[D]")
     elif clock.unit in ("B", "M", "Q", "Y"):
         positions = _period_labels(times, clock)
         # Every month on its 15th, or every day at 16:00, is one convention; rows elsewhere in the period are strays.
@@ -298,6 +359,13 @@ def _nearest(times: Times, series: NDArray[np.int64], clock: Clock) -> Times:
     return ((micro - phases + step // 2) // step * step + phases).astype("datetime64[us]")
 
 
+def _nearest_days(times: Times, days: MonthDays) -> Times:
+    """The nearest of the days of a month to each time, [R]."""
+    number = days.ordinals(times)
+    before, after = days.times(number), days.times(number + 1)
+    return np.where(times - before <= after - times, before, after)
+
+
 def _mean_phase(phases: NDArray[np.int64], step: int) -> int:
     """The mean of phases that wobble about it: 0 where it is near, else to a sixtieth of the step."""
     turns = np.exp(2j * np.pi * phases / step).mean()
@@ -319,6 +387,8 @@ def _period_labels(times: Times, clock: Clock) -> Times:
 
     A fixed step is counted from midnight of 1970-01-01; a week ends on its anchor.
     """
+    if isinstance(clock.slots, MonthDays):
+        return clock.slots.times(clock.slots.ordinals(times))
     days = times.astype("datetime64[D]")
     labels: NDArray[np.datetime64]
     alias = _alias(clock)

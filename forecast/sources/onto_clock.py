@@ -16,7 +16,7 @@ from forecast.errors import DataError, quote, setting
 from forecast.sources import infer_clock as clocks
 from forecast.sources.infer_holidays import in_words, infer_holidays
 from forecast.tables.table import Table
-from forecast.tables.zone_rules import wall_times, zone_of_repeats, zone_of_skipped_hours
+from forecast.tables.zone_rules import wall_times, zone_of_skipped_hours, zones_of_repeats
 
 Ints = NDArray[np.int64]
 
@@ -142,12 +142,13 @@ def _shown(time: np.datetime64, tz: str | None) -> str:
 def _advise_on_repeated_times(table: Table, rows: Observations, tz: str | None) -> str:
     """What to do about times that stand twice: in autumn one hour does, when clocks go back."""
     source = table.source
-    if tz is None and (zone := zone_of_repeats(rows.times, rows.series)):
-        return f"{source.retry(tz=zone)} (the hour that autumn repeats; name the zone of this clock)"
+    if tz is None and (zones := zones_of_repeats(rows.times, rows.series)):
+        others = f"; {', '.join(zones[1:4])} and others repeat it, too" if len(zones) > 1 else ""
+        return f"{source.retry(tz=zones[0])} (the hour that autumn repeats; name the zone of this clock{others})"
     steps = np.diff(np.unique(rows.times)).astype(np.int64)
     step = clocks.usual_alias(float(np.median(steps))) if len(steps) else "D"
     others = f"{setting('duplicates', 'first')}, {setting('duplicates', 'last')} or {setting('resample', step)}"
-    return f"{source.retry(duplicates='mean')} (or {others}; or {setting('series_id', 'COLUMN')} for several series)"
+    return f"{source.retry(duplicates='mean')} (or {others}; or {setting('series_id')} for several series)"
 
 
 def on_clock(
@@ -180,6 +181,10 @@ def on_clock(
         raise DataError(
             f"{label} has {n_rows} row(s), too few to see the step between them.", table.source.retry(freq="D")
         )
+    sessions = None
+    if tz == "UTC" and options.tz is None and named is None and not (whole_days or by_day):
+        sessions = clocks.zone_of_sessions(rows.times, rows.series)
+        tz = sessions or tz
     candidates = clocks.candidate_clocks(rows.times, rows.series, tz) if named is None else [(named, 1.0)]
     fewest: tuple[int, Clock] | None = None
     for candidate, most_off in candidates:
@@ -188,7 +193,10 @@ def on_clock(
         n_off = snapped.dropped if most_off == 1 else snapped.moved + snapped.dropped
         if n_off <= clocks.MOST_SNAPPED * n_rows:
             placed = _placed(rows, clock, snapped, given=named is not None)
-            return replace(placed, needs_many_rows=most_off == 1 or clock.week is not None or clock.is_uneven)
+            if sessions is not None:
+                told = f"The hours of the rows shift by one twice a year, as those of {sessions} do: its zone is taken."
+                placed = replace(placed, notes=(told, *placed.notes))
+            return replace(placed, needs_many_rows=most_off == 1 or clock.slots is not None or clock.is_uneven)
         if fewest is None or n_off < fewest[0]:
             fewest = n_off, clock
     what = label

@@ -190,13 +190,13 @@ def unreadable_time(table: Table, columns: str, texts: list[str], date_formats: 
         texts: Some of its filled cells.
         date_formats: Formats that read it.
     """
-    source = table.source
+    source, other = table.source, f"Name the column of the time with {setting('time_column')}."
     if not texts:
-        return DataError(f"{source.label}: {columns} is empty.", source.retry(time_column="NAME"))
+        return DataError(f"{source.label}: {columns} is empty.", other)
     advice = [source.retry(date_format=date_format) for date_format in date_formats[:3]]
     return DataError(
         f"{table.row(0)}, {columns}: {quote(texts[0])} is not a time.",
-        "\n".join(advice) or source.retry(time_column="NAME"),
+        "\n".join(advice) or other,
     )
 
 

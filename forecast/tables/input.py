@@ -13,9 +13,6 @@ from typing import Any, BinaryIO
 
 from forecast.errors import in_shell, phrase, quote
 
-# What stands in advice for a name that the user has to choose.
-_PLACEHOLDERS = {"NAME", "COLUMN"}
-
 
 @dataclass(frozen=True)
 class Input:
@@ -57,8 +54,7 @@ class Input:
 
         It is tried before it is shown, so it stands on a line of its own.
         """
-        attempt = None if _PLACEHOLDERS.intersection(map(str, settings.values())) else settings
-        return call_to_read(self.path, attempt, **{**self.given, **settings})
+        return call_to_read(self.path, settings, **{**self.given, **settings})
 
     def retry(self, **settings: object) -> str:
         """Advice to read it with these settings."""
@@ -129,7 +125,7 @@ class Dialect:
         time_column: The name of the column of the time, or of several, divided by commas.
         date_format: How the time is written, as in ``strptime``.
         freq: The clock; ``step`` allows a table without times.
-        series_id: The column that tells several series apart.
+        series_id: The column that tells several series apart, or several, divided by commas.
         encoding: A Python text codec.
         delimiter: What stands between fields: one character, or its name such as ``tab``.
         decimal: What stands before the fraction of a number.
@@ -156,6 +152,11 @@ class Dialect:
     skip_columns: tuple[str, ...] = ()
     missing_words: tuple[str, ...] = ()
     notation: tuple[Notation, ...] = ()
+
+
+def series_keys(series_id: str) -> tuple[str, ...]:
+    """The columns that together name the series: ``store,item`` are two."""
+    return tuple(filter(None, map(str.strip, series_id.split(","))))
 
 
 def call_to_read(path: str, attempt: Mapping[str, object] | None = None, **settings: object) -> str:

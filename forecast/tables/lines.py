@@ -18,7 +18,7 @@ from forecast.errors import DataError, quote
 from forecast.tables.columns import SERIES_IDS, checked
 from forecast.tables.explain import look_at_row
 from forecast.tables.find_times import find_times
-from forecast.tables.input import Dialect, Input
+from forecast.tables.input import Dialect, Input, series_keys
 from forecast.tables.notation import parse_as, parse_numbers, without_words
 from forecast.tables.numbers import given_marks
 from forecast.tables.structure import named_delimiter
@@ -127,11 +127,12 @@ class LineReader:
         self.names = tuple(name.strip() or f"Unnamed: {i}" for i, name in enumerate(self._cells(header)))
         known = (name for name in self.names if name.casefold() in SERIES_IDS)
         series_id = dialect.series_id or next(known, SERIES_IDS[0])
-        self._series_id = series_id if has_series else None
+        keys = (series_id,) if series_id in self.names else series_keys(series_id)
+        self._keys = keys if has_series else ()
         self._notation = {notation.column: notation for notation in dialect.notation}
         self._words = {name: notation for notation in dialect.notation for name in notation.indicators("")}
         needed = dict.fromkeys(self._words[name].column if name in self._words else name for name in columns)
-        for name in (*needed, *([series_id] if has_series else ())):
+        for name in (*needed, *self._keys):
             if name not in self.names:
                 raise DataError(
                     f"{source.label}, line 1: column {quote(name)} is missing; there are "
@@ -166,7 +167,7 @@ class LineReader:
                 f"{table.row(0)}: {quote(text.strip())} has no time, or one that its time zone leaves out.",
                 look_at_row(table, 0),
             )
-        series = cells[self.names.index(self._series_id)].strip() if self._series_id else ""
+        series = "/".join(cells[self.names.index(key)].strip() for key in self._keys)
         tz = None if zoned.tz is None or zoned.whole_days else "UTC"
         return Line(zoned.times[0], tz, np.concatenate([self._values(table, name) for name in self._columns]), series)
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forecast.errors import DataError, quote
-from forecast.tables.input import Dialect
+from forecast.tables.input import Dialect, series_keys
 from forecast.tables.table import Column, Table, as_text
 from forecast.tables.timeforms import infer_count, infer_form
 
@@ -34,7 +34,12 @@ def with_names(table: Table, dialect: Dialect, where: str) -> Table:
                 dropped[name] = "has no name and no values"
             elif position == 0 and _is_row_index(table.columns[0]):
                 dropped[name] = "has no name and numbers the rows"
-    named = (*dialect.columns, *(dialect.time_column or "").split(","), dialect.series_id)
+    named = (
+        *dialect.columns,
+        *(dialect.time_column or "").split(","),
+        dialect.series_id,
+        *series_keys(dialect.series_id or ""),
+    )
     for name in nameless:
         if name not in dropped and name not in named:
             if not dialect.columns:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from forecast.errors import DataError, MachineError, quote, setting
 from forecast.tables.bytes import CHUNK, TooLargeError
@@ -20,8 +21,9 @@ from forecast.tables.columns import SERIES_IDS, Measurements, names_a_counter, r
 from forecast.tables.find_times import find_steps, find_times
 from forecast.tables.formats import read_tables
 from forecast.tables.frames import from_frame
-from forecast.tables.input import Dialect, Input
-from forecast.tables.table import Table
+from forecast.tables.input import Dialect, Input, series_keys
+from forecast.tables.notation import is_missing
+from forecast.tables.table import Table, as_text
 from forecast.tables.timecells import TimeColumn
 from forecast.tables.timeparts import names_a_clock
 from forecast.tables.wide import turned
@@ -81,6 +83,7 @@ def columns_of(table: Table, dialect: Dialect) -> Columns:
     if dialect.time_column is None:
         table, of_rows = turned(table)
         series_id = series_id or of_rows
+    table = _with_keys(table, series_id)
     usual = next((name for name in table.names if name.casefold() in SERIES_IDS), None)
     if series_id is None or (series_id not in table.names and usual):
         series_id = usual  # rows in the long format, perhaps for a run that was trained on a file with other names
@@ -96,6 +99,23 @@ def columns_of(table: Table, dialect: Dialect) -> Columns:
         table, time = table.take(kept), replace(time, times=time.times[kept])
     measured = read_measurements(table, time.used, series_id, dialect)
     return Columns(replace(table, columns=()), time, series_id, measured)
+
+
+def _with_keys(table: Table, series_id: str | None) -> Table:
+    """The table with the columns that together name its series, such as ``store,item``, joined into one."""
+    keys = series_keys(series_id or "")
+    if series_id in table.names or len(keys) < 2 or not set(keys) <= set(table.names):
+        return table
+    cells = [pc.utf8_trim_whitespace(as_text(table[key])) for key in keys]
+    joined = pc.binary_join_element_wise(*cells, "/")
+    for some in cells:  # a part that is missing is no name
+        joined = pc.if_else(pa.array(is_missing(some)), "", joined)
+    kept = [i for i, name in enumerate(table.names) if name not in keys]
+    return replace(
+        table,
+        names=(str(series_id), *(table.names[i] for i in kept)),
+        columns=(joined, *(table.columns[i] for i in kept)),
+    )
 
 
 def _joined(chunks: Iterator[Columns]) -> Columns:

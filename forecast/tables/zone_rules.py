@@ -11,7 +11,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 # Zones by which times are explained, the most people's first. Of zones with the same rules one stands for all.
-_CANDIDATES = (
+CANDIDATES = (
     "Europe/Berlin", "America/New_York", "Europe/London", "America/Chicago", "America/Los_Angeles", "Europe/Athens",
     "Australia/Sydney", "America/Denver", "Pacific/Auckland", "America/Santiago", "America/Halifax",
     "Australia/Adelaide", "Asia/Jerusalem", "America/Sao_Paulo", "Asia/Tehran", "America/Anchorage", "America/St_Johns",
@@ -37,8 +37,8 @@ def are_midnights(wall: Times) -> bool:
     return bool((wall == wall.astype("datetime64[D]")).all())
 
 
-def zone_of_repeats(times: Times, groups: Ints) -> str | None:
-    """The first zone in which all wall times that stand twice [R] lie in, or end, the hour that autumn repeats.
+def zones_of_repeats(times: Times, groups: Ints) -> list[str]:
+    """The zones in which all wall times that stand twice [R] lie in, or end, the hour that autumn repeats.
 
     Args:
         times: Wall times [R].
@@ -46,29 +46,31 @@ def zone_of_repeats(times: Times, groups: Ints) -> str | None:
     """
     repeated = pd.DataFrame({"group": groups, "time": times}).duplicated(keep=False).to_numpy()
     distinct = np.unique(times[repeated])
-    for tz in _CANDIDATES if len(distinct) else ():
-        if are_ambiguous(distinct, tz).all() or are_ambiguous((distinct - HOUR).astype(distinct.dtype), tz).all():
-            return tz
-    return None
+    ended = (distinct - HOUR).astype(distinct.dtype)
+    return [
+        tz
+        for tz in (CANDIDATES if len(distinct) else ())
+        if are_ambiguous(distinct, tz).all() or are_ambiguous(ended, tz).all()
+    ]
 
 
 def zone_of_skipped_hours(wall: Times) -> str | None:
     """The first zone in which all these absent wall times [n] lie in the hour that spring leaves out."""
-    for tz in _CANDIDATES if len(wall) else ():
+    for tz in CANDIDATES if len(wall) else ():
         there = pd.DatetimeIndex(wall).tz_localize(tz, ambiguous=np.ones(len(wall), bool), nonexistent="NaT")
         if there.isna().all():
             return tz
     return None
 
 
-def zone_of_long_days(midnights: Times) -> str | None:
-    """The first zone in which these days [n], given by their midnights, have 25 hours."""
-    for tz in _CANDIDATES:
+def zone_of_days_of(hours: int, midnights: Times) -> str | None:
+    """The first zone in which these days [n], given by their midnights, have so many hours."""
+    for tz in CANDIDATES if len(midnights) else ():
         begins, ends = (
             pd.DatetimeIndex(day).tz_localize(tz, nonexistent="shift_forward", ambiguous="NaT").tz_convert(None)
             for day in (midnights, midnights + np.timedelta64(1, "D"))
         )
-        if (ends - begins == pd.Timedelta("25h")).all():
+        if (ends - begins == pd.Timedelta(hours=hours)).all():
             return tz
     return None
 
@@ -76,7 +78,7 @@ def zone_of_long_days(midnights: Times) -> str | None:
 def zone_of_offsets(times: Times, minutes: Ints) -> str | None:
     """The first zone that is these minutes [T] ahead of UTC at these times in UTC [T]."""
     local = times + (minutes * 60_000_000).astype("timedelta64[us]")
-    return next((tz for tz in _CANDIDATES if (wall_times(times, tz) == local).all()), None)
+    return next((tz for tz in CANDIDATES if (wall_times(times, tz) == local).all()), None)
 
 
 def zone_of_days(times: Times, tz: str) -> str | None:
@@ -89,7 +91,7 @@ def zone_of_days(times: Times, tz: str) -> str | None:
         return None
     if len(_times_of_day(wall_times(times, tz))) != 2:
         return None
-    regular = [zone for zone in _CANDIDATES if len(_times_of_day(wall_times(times, zone))) == 1]
+    regular = [zone for zone in CANDIDATES if len(_times_of_day(wall_times(times, zone))) == 1]
     return next((zone for zone in regular if are_midnights(wall_times(times, zone))), regular[0] if regular else None)
 
 

@@ -12,7 +12,7 @@ from forecast.errors import DataError, quote, setting
 from forecast.tables.input import Input
 from forecast.tables.table import Ints, Times
 from forecast.tables.timecells import TimeColumn
-from forecast.tables.zone_rules import HOUR, are_ambiguous, are_midnights, wall_times, zone_of_days, zone_of_long_days
+from forecast.tables.zone_rules import HOUR, are_ambiguous, are_midnights, wall_times, zone_of_days, zone_of_days_of
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,19 @@ def _localized(local: Times, groups: Ints, tz: str) -> ZonedTimes:
 def _counted_from_midnight(times: Times, elapsed: NDArray[np.timedelta64], tz: str | None, source: Input) -> ZonedTimes:
     """Times [R] that are counted from midnight, so that days of 23 and 25 hours have fewer and more of them."""
     midnights = (times - elapsed).astype("datetime64[us]")
-    long_days = np.unique(midnights[elapsed >= np.timedelta64(24, "h")])
-    if tz is None and len(long_days):
-        zone = zone_of_long_days(long_days)
-        raise DataError(
-            f"{source.label}: {len(long_days):,} day(s) have more than 24 hours, the first {str(long_days[0])[:10]}: "
-            "periods are counted where autumn repeats an hour.",
-            f"{source.retry(tz=zone or 'Europe/Berlin')} (name the zone of this clock)",
-        )
     if tz is None:
+        by_day = pd.Series(elapsed.astype("timedelta64[us]").astype(np.int64)).groupby(midnights).max()
+        hour = int(HOUR.astype(np.int64))
+        long_days = by_day.index[by_day >= 24 * hour].to_numpy()
+        short_days = by_day.index[by_day == by_day.median() - hour].to_numpy()
+        zone = zone_of_days_of(25, long_days) or zone_of_days_of(23, short_days)
+        if len(long_days) or zone:
+            day, n_hours = (long_days[0], 25) if len(long_days) else (short_days[0], 23)
+            raise DataError(
+                f"{source.label}: {str(day)[:10]} has the periods of {n_hours} hours, as they are counted where clocks "
+                "go forward in spring and back in autumn.",
+                f"{source.retry(tz=zone or 'Europe/Berlin')} (name the zone of this clock)",
+            )
         return ZonedTimes(times, None, False)
     begins = pd.DatetimeIndex(midnights).tz_localize(tz, ambiguous=True, nonexistent="shift_forward")
     utc = begins.tz_convert(None).to_numpy().astype("datetime64[us]") + elapsed

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.config import ReadOptions
 from forecast.errors import DataError
+from forecast.sources.from_table import read_panel
 from tables import commands, obeyed, read
 
 N = 60
@@ -62,3 +64,56 @@ def test_codes_of_a_weather_station_are_no_decimal_commas() -> None:
     np.testing.assert_array_equal(panel.values[:, 0], wind)
     for signed in ([f'"{t:+d},5"' for t in range(-30, 30)], [f'"{t:+.1f}"'.replace(".", ",") for t in range(N)]):
         assert "several" not in str(read(Path(), lines("DATE,TMP", hours, signed)).notes)
+
+
+def sales(n: int = N, shops: int = 2, items: int = 3) -> pd.DataFrame:
+    """The long table of shops and items, both of them numbers, as Kaggle has them."""
+    days = pd.date_range("2021-01-01", periods=n)
+    index = pd.MultiIndex.from_product(
+        [range(1, shops + 1), range(1, items + 1), days], names=["store", "item", "date"]
+    )
+    frame = index.to_frame(index=False)[["date", "store", "item"]]
+    return frame.assign(sales=RNG.integers(5, 90, len(frame)))
+
+
+def test_two_columns_of_numbers_tell_series_apart_together() -> None:
+    frame = sales()
+    text = frame.to_csv(index=False)
+    message, ways = asked(text)
+    assert [way.split("--series-id ")[1] for way in ways] == ["store,item"]
+    assert "duplicates" not in message
+    panel = obeyed(ways[0])
+    assert panel.columns == ("sales",)
+    assert panel.series_ids == ("1/1", "1/2", "1/3", "2/1", "2/2", "2/3")
+    np.testing.assert_array_equal(panel.values[:, 0], frame["sales"])
+    assert "6 series by 'store,item': '1/1'" in "\n".join(panel.notes)
+    assert read_panel(frame, ReadOptions(series_id="store,item")).fingerprint() == panel.fingerprint()
+    # One of them was given.
+    message, ways = asked(text, series_id="item")
+    assert "'item' alone does not tell the series apart" in message
+    assert [way.split("--series-id ")[1] for way in ways] == ["item,store"]
+
+
+def test_measurements_are_not_proposed_to_tell_series_apart() -> None:
+    words = np.array(["AUTO", "BEAUTY", "DAIRY"])
+    frame = sales().assign(item=lambda f: words[f["item"] - 1], promoted=lambda f: RNG.integers(0, 9, len(f)))
+    _, ways = asked(frame.rename(columns={"store": "store_nbr", "item": "family"}).to_csv(index=False))
+    assert [way.split("--series-id ")[1] for way in ways] == ["store_nbr,family"]
+    # Nothing but the measurements differs.
+    frame = sales(shops=3, items=1)[["date", "sales"]].sort_values("date", kind="stable")
+    message, ways = asked(frame.to_csv(index=False))
+    assert ways == []
+    assert "Add a column that names the series" in message
+
+
+def test_three_columns_tell_series_apart_together() -> None:
+    frame = pd.concat([sales().assign(channel=channel, sales=i) for i, channel in enumerate(["web", "shop"])])
+    _, ways = asked(frame.to_csv(index=False))
+    assert [way.split("--series-id ")[1] for way in ways] == ["store,item,channel"]
+    assert obeyed(ways[0]).n_series == 12
+    assert asked(frame.to_csv(index=False), series_id="store,item")[1][0].endswith("--series-id store,item,channel")
+
+
+def test_a_missing_part_of_a_name_is_refused() -> None:
+    text = sales().to_csv(index=False).replace("2021-01-05,1,2,", "2021-01-05,1,,", 1)
+    assert "'store,item': the series id is empty" in asked(text, series_id="store,item")[0]

@@ -99,12 +99,17 @@ def test_periods_are_counted_from_local_midnight(freq: str, tz: str, tmp_path: P
     period = pd.Series(1, index=times).groupby(day).cumsum().to_numpy()  # 46 and 50 half hours on two days
     path = tmp_path / "periods.csv"
     pd.DataFrame({"DATE": day, "SETTLEMENT_PERIOD": period, "MW": np.arange(len(times))}).to_csv(path, index=False)
-    with pytest.raises(DataError, match="more than 24 hours") as refusal:
+    with pytest.raises(DataError, match=r"the periods of 2[35] hours") as refusal:
         read_panel(path)
     assert "--tz" in refusal.value.text("shell")[1]
     panel = read_panel(path, ReadOptions(tz=tz))
     np.testing.assert_array_equal(panel.times, utc(times))
     assert panel.values[:, 0].tolist() == list(range(len(times)))
+    spring = pd.read_csv(path)[lambda rows: rows["DATE"].between("2022-03-01", "2022-04-15")]
+    with pytest.raises(DataError, match="the periods of 23 hours"):
+        read_panel(spring)
+    winter = pd.read_csv(path)[lambda rows: rows["DATE"].between("2022-01-01", "2022-02-15")]
+    assert read_panel(winter).clock.tz is None
 
 
 @pytest.mark.parametrize(("freq", "clock"), [("D", "D"), ("MS", "MS"), ("W-MON", "W-MON"), ("QS", "QS-JAN")])
@@ -134,6 +139,20 @@ def test_days_that_begin_at_six_are_days(tmp_path: Path) -> None:
     panel = read_panel(path)
     assert (panel.clock.freq, panel.clock.tz) == ("D", BERLIN)
     np.testing.assert_array_equal(panel.times, times.tz_localize(None).to_numpy().astype("datetime64[us]"))
+
+
+@pytest.mark.parametrize(("tz", "hours"), [("America/New_York", (9, 15)), (BERLIN, (9, 17)), ("UTC", (13, 20))])
+def test_sessions_prove_the_zone_of_their_hours(tz: str, hours: tuple[int, int], tmp_path: Path) -> None:
+    local = pd.date_range("2022-09-01", "2023-02-10", freq="30min", tz=tz)
+    local = local[(local.day_of_week < 5) & (local.hour >= hours[0]) & (local.hour <= hours[1])]
+    path = tmp_path / "bars.csv"
+    stamps = local.tz_convert("UTC").strftime("%Y-%m-%dT%H:%M:%SZ")
+    pd.DataFrame({"time": stamps, "close": np.arange(len(local))}).to_csv(path, index=False)
+    panel = read_panel(path)
+    assert panel.clock.tz == tz
+    assert panel.clock.freq == f"30min MON-FRI {hours[0]:02d}:00-{hours[1]:02d}:30"
+    np.testing.assert_array_equal(panel.times, utc(local))
+    assert len(np.unique(panel.stretches())) == 1
 
 
 def test_a_file_without_a_zone_keeps_its_times(tmp_path: Path) -> None:

@@ -222,6 +222,6 @@ def test_numbers_beyond_all_are_refused_in_words(runs: dict[str, Run], tmp_path:
     for run, command in [("plain", "predict"), ("plain", "evaluate"), ("plain", "stream"), ("last", "predict")]:
         done = cli(runs[run], command, run, str(path))
         assert "lie far from the training rows" in done.stderr or command == "stream", command
-        refused = isinstance(done.exception, forecast.DataError) and "no number" in done.exception.message
+        refused = isinstance(done.exception, forecast.DataError) and "not a number" in done.exception.message
         assert refused or (done.exit_code == 0 and command != "evaluate" and run != "last"), command
     assert [str(warning.message) for warning in recwarn if warning.category is RuntimeWarning] == []

@@ -51,7 +51,7 @@ def test_a_plain_table_is_read_with_its_clock(read):
         ("B", "%Y-%m-%d 16:00:00", "B"),
         ("W-SAT", "%Y-%m-%d", "W-SAT"),
         ("MS", "%Y-%m", "MS"),
-        ("MS", "%Y-%m-15", "MS"),
+        ("MS", "%Y-%m-15", "MS 15"),
         ("ME", "%Y-%m-%d", "ME"),
         ("BME", "%Y-%m-%d", "ME"),
         ("QS-FEB", "%Y-%m-%d", "QS-FEB"),
@@ -68,10 +68,12 @@ def test_the_clock_is_seen_from_the_steps(read, step, form, freq):
     assert not panel.absent_before().any()
 
 
-def test_a_month_by_its_middle_stands_at_its_start(read):
+def test_a_month_by_its_middle_stays_there_unless_told(read):
     panel = read(table(24, "MS", "%Y-%m-15"))
-    assert panel.times[0] == np.datetime64("2020-01-01")
-    assert any("moved to its place" in note for note in panel.notes)
+    assert panel.times[0] == np.datetime64("2020-01-15")
+    told = read(table(24, "MS", "%Y-%m-15"), freq="MS")
+    assert told.times[0] == np.datetime64("2020-01-01")
+    assert any("moved to its place" in note for note in told.notes)
 
 
 def test_time_is_put_together_from_its_parts(read):

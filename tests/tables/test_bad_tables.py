@@ -84,7 +84,7 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
     ),
     "same time, other value": (
         table() + "2020-01-08,9\n",
-        ["line 42", "line 9", "'v': 7.5 and 9", "--duplicates mean", "--resample D", "--series-id COLUMN"],
+        ["line 42", "line 9", "'v': 7.5 and 9", "--duplicates mean", "--resample D", "--series-id"],
     ),
     "irregular": (
         "time,v\n" + "".join(f"2020-01-01 {h:02d}:{m:02d},{i}\n" for i, (h, m) in enumerate(SCATTERED)),
@@ -93,7 +93,7 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
     "steps of centuries": ("year,v\n1000,1\n2500,2\n4000,3\n5500,4\n", ["no regular clock", "547,864 d"]),
     "stacked without a name": (
         "\n".join(line.split(",", 1)[1] for line in stacked().splitlines()),
-        ["--series-id COLUMN"],
+        ["no text column tells", "Add a column"],
     ),
     "stacked by numbers": (stacked("12"), ["line 42", "2020-01-01", "--series-id city"]),
     "one row": ("time,v\n2020-01-01,1\n", ["1 row(s)", "--freq D"]),

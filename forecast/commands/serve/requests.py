@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from forecast.errors import ConfigError, DataError, setting
 from forecast.runs.run import Run
+from forecast.tables.input import series_keys
 
 # The names of the long format for the time and the series; a run that was given other names keeps those.
 _TIME, _SERIES = "ds", "unique_id"
@@ -47,7 +48,8 @@ class RequestReader:
         time = Annotated[str, Field(description="Time, as ISO 8601 or as the run was given it.")]
         columns: dict[str, Any] = {self.time: Required[time]}
         if len(series_ids) > 1:
-            columns[self.series] = Required[Annotated[str, Field(description=f"Series, such as {series_ids[0]!r}.")]]
+            named = Annotated[str, Field(description=f"Names the series, such as {series_ids[0]!r}.")]
+            columns |= dict.fromkeys(series_keys(self.series), Required[named])
         columns |= dict.fromkeys(run.data["columns"], FiniteFloat | None)
         for notation in read.notation:
             if notation.truth and notation.column in columns:

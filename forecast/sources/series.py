@@ -1,0 +1,169 @@
+"""The series of a table: which rows belong together, by a column or several that name them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forecast.config import ReadOptions
+from forecast.errors import DataError, quote, setting
+from forecast.tables.columns import Measurements
+from forecast.tables.explain import look_at_row
+from forecast.tables.notation import is_missing
+from forecast.tables.reading import Columns
+from forecast.tables.table import Floats, Table
+from forecast.tables.timeparts import names_a_part
+
+# Among stacked series many rows share their time; two clashing rows are an error of one series.
+_STACKED = 0.1
+
+# Series fill most of the grid of series and times; numbers that were measured, taken for names, fill little of it.
+_FILLED = 0.5
+
+# Columns that are tried as names of series, how many together, and on about how many rows and at least how many times.
+_MOST_KEYS, _MOST_TOGETHER, _ROWS, _FEWEST_TIMES = 10, 3, 100_000, 30
+
+# The column of the time in a frame whose other columns have names of the table.
+_TIME = 0
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Series:
+    """Which series each row belongs to.
+
+    Args:
+        column: The column that says so; None for a single series.
+        ids: S names, sorted.
+        codes: The number of the series of each row, [R].
+    """
+
+    column: str | None
+    ids: tuple[str, ...]
+    codes: Ints
+
+
+def find_series(columns: Columns, options: ReadOptions) -> Series:
+    """The series of each row: from a named column, or from the one text column that makes repeated times unique.
+
+    Raises:
+        DataError: If times repeat and no column, or several, tell the series apart; or an id is missing.
+    """
+    table, measured, times = columns.table, columns.measured, columns.time.times
+    if columns.series_id is not None:
+        series = _series_by(table, measured, columns.series_id)
+        if options.duplicates is None and options.resample is None:
+            _refuse_stacked(columns, series)
+        return series
+    single = Series(None, ("",), np.broadcast_to(np.int64(0), (len(times),)))  # takes no memory
+    if (times[1:] > times[:-1]).all():
+        return single
+    repeated = pd.Series(times).duplicated(keep=False).to_numpy()
+    if repeated.mean() <= _STACKED:
+        return single
+    frame = _distinct(columns, repeated)
+    if not frame.duplicated(_TIME).any():
+        return single
+    texts = [name for name in measured.texts if not names_a_part(name)]
+    candidates = [name for name in texts if not frame.duplicated([_TIME, name]).any()]
+    series_by = [_series_by(table, measured, name) for name in candidates]
+    # A code and a name of the same stations divide the rows alike: either will do.
+    if series_by and all(_same_division(other.codes, series_by[0].codes) for other in series_by):
+        return series_by[0]
+    what = "several columns could tell" if candidates else "no text column tells"
+    row = int(np.flatnonzero(pd.Series(times).duplicated().to_numpy())[0])
+    raise DataError(
+        f"{table.row(row)}: the time {pd.Timestamp(times[row])} appears more than once with different values; "
+        f"{what} its series apart. Text columns: {', '.join(map(quote, candidates or texts)) or 'none'}.",
+        _advice(columns, frame),
+    )
+
+
+def _refuse_stacked(columns: Columns, series: Series) -> None:
+    """Refuse series whose times repeat so often that each of them must be several, if further columns tell them."""
+    table, times, codes = columns.table, columns.time.times, series.codes
+    if ((codes[1:] > codes[:-1]) | ((codes[1:] == codes[:-1]) & (times[1:] > times[:-1]))).all():
+        return
+    places = pd.DataFrame({"time": times, "series": codes})
+    repeated = places.duplicated(keep=False).to_numpy()
+    if repeated.mean() <= _STACKED:
+        return
+    frame = _distinct(columns, repeated)
+    given = str(series.column)
+    if frame.duplicated([_TIME, given]).any() and (keys := _keys(columns, frame, (given,))):
+        row = int(np.flatnonzero(places.duplicated().to_numpy())[0])
+        raise DataError(
+            f"{table.row(row)}: the time {pd.Timestamp(times[row])} appears more than once in series "
+            f"{quote(series.ids[codes[row]])} with different values: {quote(given)} alone does not tell the "
+            "series apart.",
+            table.source.retry(series_id=",".join(keys)),
+        )
+
+
+def _distinct(columns: Columns, chosen: NDArray[np.bool_]) -> pd.DataFrame:
+    """The chosen rows, each once: their times, numbers for their texts, and measurements."""
+    measured = columns.measured
+    texts = {name: cells.indices.to_numpy(zero_copy_only=False)[chosen] for name, cells in measured.texts.items()}
+    numbers = {name: values[chosen] for name, values in zip(measured.names, measured.values.T, strict=True)}
+    return pd.DataFrame({_TIME: columns.time.times[chosen]} | numbers | texts).drop_duplicates()
+
+
+def _keys(columns: Columns, frame: pd.DataFrame, given: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The fewest columns, together with those given, that divide the rows into few series with unique times.
+
+    Args:
+        columns: The table, for the order of its names.
+        frame: Rows of repeated times: their times, texts and measurements.
+        given: Columns that are among them.
+
+    Returns:
+        None of them where no columns do.
+    """
+    if len(frame) > _ROWS:
+        times = np.sort(frame[_TIME].unique())
+        last = min(len(times), max(_FEWEST_TIMES, len(times) * _ROWS // len(frame))) - 1
+        frame = frame[frame[_TIME] <= times[last]]
+    n_times = frame[_TIME].nunique()
+    texts = [name for name in columns.measured.texts if name not in given]
+    numbers = [name for name in columns.measured.names if _few_integers(frame[name].to_numpy())]
+    names = [name for name in (*texts, *numbers) if not names_a_part(name) and frame[name].nunique() > 1][:_MOST_KEYS]
+    order = [*given, *columns.table.names]
+    for n_further in range(1, _MOST_TOGETHER + 1 - len(given)):
+        for further in combinations(names, n_further):
+            keys = sorted((*given, *further), key=order.index)
+            n_series = len(frame.drop_duplicates(keys))
+            if n_series * n_times * _FILLED <= len(frame) and not frame.duplicated([_TIME, *keys]).any():
+                return tuple(keys)
+    return ()
+
+
+def _advice(columns: Columns, frame: pd.DataFrame) -> str:
+    if keys := _keys(columns, frame):
+        return columns.table.source.retry(series_id=",".join(keys))
+    return f"Add a column that names the series of each row, or name the one that does with {setting('series_id')}."
+
+
+def _series_by(table: Table, measured: Measurements, name: str) -> Series:
+    """The series as a column names them; a missing name is refused."""
+    cells = measured.texts[name]
+    codes = cells.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    missing = is_missing(cells.dictionary)[codes]
+    if missing.any():
+        row = int(np.argmax(missing))
+        raise DataError(f"{table.cell(row, name)}: the series id is empty.", look_at_row(table, row))
+    stripped = [text.strip() for text in cells.dictionary.to_pylist()]
+    ids = sorted(set(stripped))
+    return Series(name, tuple(ids), np.searchsorted(np.array(ids, object), np.array(stripped, object))[codes])
+
+
+def _same_division(first: Ints, second: Ints) -> bool:
+    return len(np.unique(np.stack([first, second]), axis=1).T) == first.max() + 1 == second.max() + 1
+
+
+def _few_integers(values: Floats) -> bool:
+    return bool((values == np.rint(values)).all()) and len(np.unique(values)) < len(values) / 2
