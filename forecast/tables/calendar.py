@@ -15,10 +15,11 @@ from forecast.tables.timeforms import CENTURY
 Clock: TypeAlias = NDArray[np.timedelta64]  # times of day
 
 SECOND = 1_000_000  # microseconds
+FAR = 2300  # later years are hardly of the Gregorian calendar
 
 
 def dates(parts: Mapping[str, Ints], at: Callable[[int], str]) -> Times:
-    """The first day of each period, [R], from the year and a month and day, a quarter, a week or a day of it.
+    """The first day of each period, [R], from the year and a part of it: a month, a quarter, a week or the like.
 
     Raises:
         DataError: If a row is not in the calendar; ``at`` names it.
@@ -29,14 +30,22 @@ def dates(parts: Mapping[str, Ints], at: Callable[[int], str]) -> Times:
     if "q" in parts:
         refuse_where((parts["q"] < 1) | (parts["q"] > 4), at, "is not a quarter of the year")
         month = parts["q"] * 3 - 2
+    if "h" in parts:
+        refuse_where((parts["h"] < 1) | (parts["h"] > 2), at, "is not a half of the year")
+        month = parts["h"] * 6 - 5
+    if "s" in parts:  # of 1999/00, the year in which it ends
+        ends = np.where(parts["s"] < 100, (year + 1) % 100, year + 1)
+        refuse_where(parts["s"] != ends, at, "is not a season: two years that follow each other")
     months = (year - 1970) * 12 + np.clip(month, 1, 12) - 1
     begin, end = (m.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) for m in (months, months + 1))
     wrong = (year < 1) | (year > 9999) | (month < 1) | (month > 12) | (day < 1) | (day > end - begin)
     if wrong.any():
         row = int(np.argmax(wrong))
+        advice = f"Correct the row, or name the format: {setting('date_format', '%Y-%m-%d')}"
+        if year.min() > FAR:
+            advice = f"Years of the Buddhist calendar are 543 ahead: write {year[row]} as {year[row] - 543}."
         raise DataError(
-            f"{at(row)} is not a date of the calendar (year {year[row]}, month {month[row]}, day {day[row]}).",
-            f"Correct the row, or name the format: {setting('date_format', '%Y-%m-%d')}",
+            f"{at(row)} is not a date of the calendar (year {year[row]}, month {month[row]}, day {day[row]}).", advice
         )
     for part, kind, sunday in (("w", "an ISO week", 0), ("e", "an MMWR week", 1)):
         if part in parts:
@@ -44,6 +53,10 @@ def dates(parts: Mapping[str, Ints], at: Callable[[int], str]) -> Times:
             wrong = (parts[part] < 1) | (week >= _first_week(year + 1, sunday))
             refuse_where(wrong, at, f"is not {kind} of its year")
             begin, day = week, parts.get("u", one)
+    if "W" in parts:  # as %W: week 1 begins on the first Monday, days before it are in week 0
+        refuse_where((parts["W"] < 0) | (parts["W"] > 53), at, "is not a week from 0 to 53")
+        fourth = _fourth_of_january(year)
+        begin = fourth + 3 - (fourth + 6) % 7 + (parts["W"] - 1) * 7
     if "j" in parts:
         n_days = 365 + (((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0))
         refuse_where((parts["j"] < 1) | (parts["j"] > n_days), at, "is not a day of its year")
@@ -58,8 +71,13 @@ def _first_week(year: Ints, sunday: int) -> Ints:
         year: Years, [R].
         sunday: 0 for weeks that begin on Monday (ISO 8601), 1 for weeks that begin on Sunday (MMWR).
     """
-    fourth = (year - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64) + 3
+    fourth = _fourth_of_january(year)
     return fourth - (fourth + 3 + sunday) % 7
+
+
+def _fourth_of_january(year: Ints) -> Ints:
+    """The day of it, counted from 1970."""
+    return (year - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(np.int64) + 3
 
 
 def time_of_day(parts: Mapping[str, Ints], at: Callable[[int], str]) -> Clock:

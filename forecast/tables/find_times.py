@@ -11,18 +11,28 @@ import pyarrow.compute as pc
 
 from forecast.errors import DataError, quote, setting
 from forecast.tables import explain
-from forecast.tables.calendar import refuse_far
+from forecast.tables.calendar import FAR, refuse_far
 from forecast.tables.notation import parse_numbers
+from forecast.tables.roworder import ended_days, refuse_swapped
 from forecast.tables.table import Floats, Table, as_text, is_timestamps
 from forecast.tables.timecells import Cells, TimeColumn, sample
-from forecast.tables.timeforms import SPREADSHEET, TIMELIKE, infer_count, infer_form, is_day, is_iso, is_period
+from forecast.tables.timeforms import (
+    SPREADSHEET,
+    TIMELIKE,
+    infer_count,
+    infer_form,
+    is_day,
+    is_iso,
+    is_monthly,
+    is_period,
+)
 from forecast.tables.timeparts import (
     HOUR,
-    PLUS,
     are_codes,
     clock_form,
     clocks_called,
     code_of,
+    codes_of,
     day_text,
     find_clock,
     find_parts,
@@ -30,6 +40,7 @@ from forecast.tables.timeparts import (
     names_an_end,
     parts_called,
     read_parts,
+    words_of,
 )
 from forecast.tables.times import formats_that_read, read_cells, reads
 
@@ -55,10 +66,15 @@ def find_times(table: Table, time_column: str | None, date_format: str | None) -
     Raises:
         DataError: If there is no time, or it is ambiguous or written in several ways; names line and value.
     """
-    found = _found(table, time_column, date_format)
+    found = ended_days(_found(table, time_column, date_format))
+    refuse_swapped(table, found.times)
     others = [name for name in table.names if name not in found.used]
     ends = [name for name in others if names_an_end(name) and _holds_time(table, name)]
     notes = [f"An interval is dated by its beginning; left out: {', '.join(map(quote, ends))}."] if ends else []
+    if len(found.times) and found.times.min() > np.datetime64(f"{FAR}"):
+        year = int(str(found.times.min())[:4])
+        warning = f"The years are far ahead: of the Buddhist calendar, {year} is {year - 543}; subtract 543 from each."
+        found = replace(found, warnings=(*found.warnings, warning))
     dates = [name for name in others if name not in ends and TIMELIKE.search(name) and _are_compact(table, name)]
     if dates:
         notes.append(f"A second column of times is left out: {', '.join(map(quote, dates))}.")
@@ -110,7 +126,7 @@ def _found(table: Table, time_column: str | None, date_format: str | None) -> Ti
             f"There is no column {quote(unknown[0])} for {setting('time_column')}.",
             f"Columns: {', '.join(map(quote, table.names[:20]))}.",
         )
-    codes = (date_format or "").split(PLUS)
+    codes = codes_of(date_format or "")
     if len(codes) > 1:
         if not are_codes(codes):
             raise explain.unknown_format(table, str(date_format))
@@ -164,7 +180,7 @@ def _rank(table: Table, name: str, date_format: str | None) -> tuple[bool, bool,
         if date_format is not None:
             if not texts or reads(texts, date_format).mean() < 0.5:
                 return None
-        elif (form := infer_form(texts) or "") == "":
+        elif (form := infer_form(texts) or "") == "" or (is_monthly(form) and not TIMELIKE.search(name)):
             return None
     else:
         return None
@@ -233,6 +249,9 @@ def _read_column(table: Table, name: str, date_format: str | None) -> TimeColumn
     cells = Cells(pc.ascii_trim_whitespace(as_text(column)), table, f"column {quote(name)}")
     found = read_cells(cells, date_format)
     note = f"Time: column {quote(name)}, written as {found.form}."
+    if words_of(name) & {"utc", "gmt"} and not found.zoned and not found.whole_days:
+        note += " By its name it is in UTC."
+        found = replace(found, zoned=True, zone="UTC")
     return replace(found, used=frozenset((name,)), notes=(note, *found.notes))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -93,6 +94,9 @@ def columns_of(table: Table, dialect: Dialect) -> Columns:
         time = find_steps(table, dialect.time_column, dialect.date_format, series_id)
     else:
         time = find_times(table, dialect.time_column, dialect.date_format)
+    if (left_out := np.isnat(time.times)).any():
+        kept = np.flatnonzero(~left_out)
+        table, time = table.take(kept), replace(time, times=time.times[kept])
     measured = read_measurements(table, time.used, series_id, dialect)
     return Columns(replace(table, columns=()), time, series_id, measured)
 

@@ -26,7 +26,8 @@ TIMELIKE = re.compile(
 
 # Parts of a time are named as in `strptime`: Y and y (the year in four digits and in two), m, d, H, M, S, f, b (a
 # month's name), p (the first letter of AM or PM), j (day of the year). Further ones are q (quarter), w (ISO week),
-# u (its day), k (a weekday's name, which says nothing new), z (a zone).
+# u (its day), k (a weekday's name, which says nothing new), z (a zone),
+# s (the year in which a season ends), h (a half of the year).
 _YEAR, _SHORT, _MONTH, _DAY = r"(?P<Y>\d{4})", r"'?(?P<y>\d{2})", r"(?P<m>\d{1,2})", r"(?P<d>\d{1,2})"
 _NAME, _QUARTER, _WEEK = r"(?P<b>[A-Za-z]{3,12})\.?", r"(?P<q>[1-4])", r"(?P<w>\d{1,2})"
 _DIGITS = r"(?P<Y>(?:1[5-9]|2[01])\d{2})(?P<m>\d{2})(?P<d>\d{2})"
@@ -38,7 +39,7 @@ _MOST = (("m", 12), ("d", 31), ("w", 53), ("q", 4), ("j", 366))
 _ORDERS = [tuple(order.replace("-", mark) for order in ("DD-MM-YYYY", "MM-DD-YYYY")) for mark in "-/."]
 _ORDERS += [tuple(order.replace("-", mark) for order in ("DD-MM-YY", "MM-DD-YY", "YY-MM-DD")) for mark in "-/."]
 _ORDERS += [("DD-Mon-YY", "YY-Mon-DD"), ("YYYYMM", "YYYYWW")]
-_ORDERS += [("YYYY-MM", "YYYY-ww", "YYYY-q"), ("MM/YYYY", "ww/YYYY", "q/YYYY")]
+_ORDERS += [("YYYY-MM", "YYYY-ww", "YYYY-q", "YYYY/yy"), ("MM/YYYY", "ww/YYYY", "q/YYYY")]
 
 
 def _numeric(order: str) -> str:
@@ -76,12 +77,17 @@ _COMPACT_CLOCKS = {
     "HHMM": r"[ T_]?(?P<H>\d{2})(?P<M>\d{2})",
     "HHMMSS": r"[ T_]?(?P<H>\d{2})(?P<M>\d{2})(?P<S>\d{2})",
 }
-_NOON = r" ?(?P<p>[AaPp])\.? ?[Mm]\.?"
+_NOON = r" ?(?P<p>[AaPp])(?:\.? ?[Mm]\.?)?"
 _ZONE = r" ?(?P<z>z|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?|[A-Z]{3,5}|Z)"
 _PERIODS = {
     "YYYY-MM": rf"{_YEAR}[-/:](?P<m>\d{{1,2}})",
     "YYYY-ww": rf"{_YEAR}[-/:](?P<w>\d{{1,2}})",
     "YYYY-q": rf"{_YEAR}[-/:](?P<q>\d{{1,2}})",
+    "YYYY/yy": rf"{_YEAR}[-/](?P<s>\d{{2}})",
+    "YYYY/YYYY": rf"{_YEAR}[-/](?P<s>\d{{4}})",
+    "FY YYYY": rf"FY ?{_YEAR}",
+    "MM/YY": r"(?P<m>\d{1,2})[-/](?P<y>\d{2})",
+    "YY-Mon": rf"{_SHORT}[ /.-]?{_NAME}",
     **{f"{part}/YYYY": rf"(?P<{name}>\d{{1,2}})[-/.](?P<Y>(?:1[5-9]|2[01])\d{{2}})"
        for part, name in (("MM", "m"), ("ww", "w"), ("q", "q"))},
     "YYYY-Mon": rf"{_YEAR}[ /.-]*{_NAME}",
@@ -94,6 +100,8 @@ _PERIODS = {
     "YY-Qq": rf"{_SHORT}[ :/-]*{_Q}{_QUARTER}",
     "Qq YY": rf"{_Q}{_QUARTER}[ :/.,-]*{_SHORT}",
     "q Q YY": rf"{_QUARTER}(?:\.|st|nd|rd|th|er|o)? ?{_Q}[ :/.,-]*{_SHORT}",
+    "YYYY-Hh": rf"{_YEAR}[ -]?(?:H|HY|S) ?(?P<h>[12])",
+    "Hh YYYY": rf"(?:H|HY|S) ?(?P<h>[12])[ /-]{_YEAR}",
     "YYYY-Www": rf"{_YEAR}[ /-]?{_W}{_WEEK}",
     "Www YYYY": rf"{_W}{_WEEK}[ /.,-]+{_YEAR}",
     "Mon DD HH:MM:SS YYYY": rf"{_NAME} {_DAY}{_CLOCKS[' HH:MM:SS']} {_YEAR}",
@@ -106,7 +114,7 @@ _NUMBERS = {
     "YYYYMM": r"(?P<Y>\d{4})(?P<m>\d{2})(?:\.0*)?",
     "YYYYWW": r"(?P<Y>\d{4})(?P<w>\d{2})(?:\.0*)?",
     "YYYY.q": rf"{_YEAR}\.{_QUARTER}",
-    "YYYY.MM": rf"{_YEAR}\.(?P<m>0[1-9]|1[0-2])",
+    "YYYY.MM": rf"{_YEAR}\.(?P<m>0[1-9]|1[0-2]?)",
     "YYYYDDD": r"(?P<Y>\d{4})(?P<j>\d{3})(?:\.0*)?",
 }
 EPOCHS = {"epoch s": 1, "epoch ms": 1_000, "epoch us": 1_000_000, "epoch ns": 1_000_000_000}
@@ -249,6 +257,11 @@ def is_iso(form: str) -> bool:
 def is_period(form: str) -> bool:
     """Whether a form writes a month, a quarter or a week, not a day."""
     return form in _PERIODS
+
+
+def is_monthly(form: str) -> bool:
+    """Whether a form of a month in two digits might as well be a day of a month, or a fraction: 1/08, 08-Jan."""
+    return form in ("MM/YY", "YY-Mon")
 
 
 def is_day(form: str) -> bool:

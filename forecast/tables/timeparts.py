@@ -15,7 +15,8 @@ from forecast.tables import explain
 from forecast.tables.cadence import REGULAR, fullness
 from forecast.tables.calendar import Clock, dates, first_of_century, refuse_far, refuse_where
 from forecast.tables.monthnames import MONTHS
-from forecast.tables.table import Ints, Table, Times, as_text, is_timestamps
+from forecast.tables.roworder import iso_years
+from forecast.tables.table import Bools, Ints, Table, Times, as_text, is_timestamps
 from forecast.tables.timecells import Cells, TimeColumn, numbers_of, sample
 from forecast.tables.timeforms import is_day, named_form, tidied
 from forecast.tables.times import read_cells
@@ -31,15 +32,21 @@ _WEEK = (
 _CALENDAR = {
     "YYYY": ("Y", 9999, "year yr yyyy yy jahr annee ano anno jaar ar rok"),
     "MM": ("m", 12, "month mon mo mm monat mois mes mese maand manad maned miesiac period"),
-    "DD": ("d", 31, "day dd mday dom dayofmonth tag jour dia giorno dag dzien"),
+    "DD": ("d", 31, "day dd dy mday dom dayofmonth tag jour dia giorno dag dzien"),
     "DDD": ("j", 366, "doy yday dayofyear jday julian julianday day"),
     "ww": ("w", 53, f"{_WEEK} isoweek period"),
     "mmwr": ("e", 53, f"{_WEEK} mmwrweek epiweek"),
+    "ww0": ("W", 53, f"{_WEEK} period"),
     "q": ("q", 4, "quarter qtr q quartal trimestre trim kvartal kwartal kwartaal period"),
+    "h": ("h", 2, "half halfyear semester period"),
 }
+
+# What a letter before a number says it is, and the number of the average of the year that may stand among them.
+_LETTERS = {"M": ("MM",), "Q": ("q",), "S": ("h", "ww", "mmwr", "ww0")}
+_AVERAGES = {"MM": "M13", "q": "Q05", "h": "S03"}
 _SLOTS = {f"1-{n}": n for n in (24, 48, 96, 288)}
 _CLOCKS = ("HH:MM", "HH", "HHMM", "HHMMSS", "mm", *_SLOTS)
-_PERIODS = (("MM", "DD"), ("DDD",), ("MM",), ("ww",), ("mmwr",), ("q",))
+_PERIODS = (("MM", "DD"), ("DDD",), ("MM",), ("ww",), ("mmwr",), ("ww0",), ("q",), ("h",))
 
 # Words in the name of a column of the time of day; a number under one of the second kind may count anything.
 # fmt: off
@@ -48,12 +55,12 @@ HOUR = frozenset({"hour", "hours", "hr", "hh", "h", "he", "hhmm", "hrmn", "hrmin
 _SLOT = {"period", "settlementperiod", "sp", "isp", "ptu", "mtu", "interval", "slot", "viertelstunde"}
 _CLOCK = HOUR | {"time", "clock", "zeit", "uhrzeit", "tid", "tijd", "anfang", "beginn", "begin", "start",
                   "from", "von", "t"} | _SLOT
-_MINUTE = {"minute", "minutes"}
+_MINUTE = {"minute", "minutes", "mn"}
 _BEGIN = {"from", "start", "begin", "von", "beginn", "anfang", "ab", "debut", "inicio", "desde"}
 _END = {"to", "end", "until", "till", "bis", "ende", "stop", "finish", "fin", "hasta"}
 # fmt: on
 
-_TIME_OF_DAY = re.compile(r"\d{1,2}[:h]\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp]\.? ?[Mm]\.?)?")
+_TIME_OF_DAY = re.compile(r"\d{1,2}[:h]\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp](\.? ?[Mm]\.?)?)?")
 _NUMBER = r"^[A-Za-z]{0,7}[ .-]?(?P<n>\d{1,6})(?:\.0*)?$"
 
 # The end of an interval of hours, such as 01:00-02:00 or 1 - 2; and other ways to write a time of day.
@@ -62,7 +69,8 @@ _PLAIN = ((_UNTIL, r"\1"), (r"^(\d{1,2})\.(\d{2})\.(\d{2})$", r"\1:\2:\3"), (r"^
 
 
 def _folded(name: str) -> str:
-    """A name in small ASCII letters and nothing else."""
+    """A name in small ASCII letters and nothing else, without a remark in parentheses: MM (mo)."""
+    name = re.sub(r"(?<=\w) *\(.*\)", "", name)
     return re.sub(r"[\W_]", "", unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold())
 
 
@@ -105,12 +113,15 @@ def find_parts(table: Table) -> list[tuple[str, str]]:
             continue
         parts = [(code, found[code]) for code in ("YYYY", *codes)]
         try:
-            times = _days(table, parts)
+            times, _ = _days(table, parts)
+            times = times[~np.isnat(times)]
         except DataError:
             if len(best) == 1:
                 best = parts  # which says what is wrong, if no other reads
             continue
         judgement = fullness(times) >= REGULAR, len(np.unique(times))
+        if codes == ("ww0",) and not (judgement[0] and (_counted(table, found["ww0"]) == 0).any()):
+            continue
         if judgement > judged:
             best, judged = parts, judgement
     return best
@@ -132,11 +143,18 @@ def find_clock(
             continue
         if (form := clock_form(table, name)) is None:
             continue
-        minute = next((other for other in table.names if words_of(other) & _MINUTE), None)
+        minute = next((other for other in table.names if _is_minute(table, other, used)), None)
         found = [(form, name), ("mm", minute)] if form == "HH" and minute else [(form, name)]
         if days is None or form == "HH:MM" or _is_even(days, _time_of_day(table, found)):
             return found
     return []
+
+
+def _is_minute(table: Table, name: str, used: frozenset[str]) -> bool:
+    """Whether a column is called as the minutes are: beside the month MM, mm too."""
+    if name in used or not (words_of(name) & _MINUTE or _folded(name) == "mm"):
+        return False
+    return bool(_counted(table, name).max() < 60)
 
 
 def clock_form(table: Table, name: str) -> str | None:
@@ -157,6 +175,10 @@ def clock_form(table: Table, name: str) -> str | None:
     digits = [match["n"] for match in matched if match]
     numbers, narrowest = np.array(list(map(int, digits))), min(map(len, digits))
     compact = bool(words_of(name) & {"hhmm", "hrmn", "hrmin"})
+    if numbers.max() <= 25 and words_of(name) & HOUR and narrowest < 4 and not compact:
+        counted = _counted(table, name)
+        if counted.max() == 25 and counted.min() == 1:
+            return "1-24"  # on the long day of autumn 25
     if numbers.max() <= 24 and narrowest < 4 and not compact:
         return "HH"
     if (numbers % 100 >= 60).any() or (numbers // 100 % 100 >= 60).any():
@@ -181,7 +203,8 @@ def read_parts(table: Table, parts: list[tuple[str, str]]) -> TimeColumn:
     since = _time_of_day(table, clocks)
     code, first = day_parts[0]
     if code in _CALENDAR:
-        found = TimeColumn(_days(table, day_parts))
+        times, warnings = _days(table, day_parts)
+        found = TimeColumn(times, warnings=warnings, by_all_rows=bool(warnings))
         forms = [code for code, _ in day_parts]
     else:
         found = read_cells(Cells(day_text(table, first), table, f"column {quote(first)}"), code or None, since)
@@ -195,7 +218,7 @@ def read_parts(table: Table, parts: list[tuple[str, str]]) -> TimeColumn:
         notes += ("An interval is dated by its beginning.",)
     names = [name for _, name in parts]
     times = found.times + since
-    refuse_far(times, lambda row: f"{table.row(row)}, columns {', '.join(map(quote, names))}")
+    refuse_far(times[~np.isnat(found.times)], lambda row: f"{table.row(row)}, columns {', '.join(map(quote, names))}")
     form = PLUS.join([*forms, *(code for code, _ in clocks)])
     return replace(
         found,
@@ -226,6 +249,13 @@ def day_text(table: Table, name: str) -> pa.Array:
     )
 
 
+def codes_of(date_format: str) -> list[str]:
+    """The forms of the columns of one time; of two named MM, the one behind the hour is that of the minutes."""
+    codes = date_format.split(PLUS)
+    hour = codes.index("HH") if "HH" in codes else len(codes)
+    return [*codes[:hour], *("mm" if code == "MM" else code for code in codes[hour:])]
+
+
 def are_codes(codes: list[str]) -> bool:
     """Whether these are forms of the columns of one time: of a date or of parts of the calendar, then of the clock."""
     first, *others = codes
@@ -254,9 +284,12 @@ def clocks_called(table: Table, codes: list[str], used: list[str]) -> list[str]:
     """The columns that are called as ones of the time of day in these forms are, as far as there are any."""
     found: list[str] = []
     for code in codes:
-        words = _MINUTE if code == "mm" else _SLOT if code in _SLOTS else _CLOCK - _SLOT
-        names = [name for name in table.names if name not in used and words_of(name) & words and not names_an_end(name)]
-        names = [name for name in names if code in _SLOTS or code == "mm" or clock_form(table, name)]
+        words = _SLOT | HOUR if code in _SLOTS else _CLOCK - _SLOT
+        if code == "mm":
+            names = [name for name in table.names if _is_minute(table, name, frozenset(used))]
+        else:
+            names = [name for name in table.names if name not in used and words_of(name) & words]
+            names = [name for name in names if not names_an_end(name) and (code in _SLOTS or clock_form(table, name))]
         found += sorted(names, key=lambda name: not words_of(name) & HOUR)[:1]
     return found
 
@@ -275,21 +308,48 @@ def _is_called(table: Table, name: str, code: str) -> bool:
 
 
 def _number(text: str, code: str) -> int:
+    """A part of the calendar as a number; -1 where it is none, or a letter says that it is another part."""
     match = re.match(_NUMBER, text)
+    if match and text[1:].isdigit() and code not in _LETTERS.get(text[0], (code,)):
+        return -1
     return int(match["n"]) if match else MONTHS.get(text.lower().rstrip("."), -1) if code == "MM" else -1
 
 
-def _days(table: Table, parts: list[tuple[str, str]]) -> Times:
-    """The first day of each period, [R]."""
+def _days(table: Table, parts: list[tuple[str, str]]) -> tuple[Times, tuple[str, ...]]:
+    """The first day of each period, [R], NaT for the average of a year, and what was mended."""
     numbers = {_CALENDAR[code][0]: _numbers(table, code, name) for code, name in parts}
     if (year := numbers["Y"]).max() < 100:
         since = first_of_century(year)
         numbers["Y"] = since + (year - since) % 100
+    averages = _averages(table, parts)
+    for code, _ in parts[1:]:
+        numbers[_CALENDAR[code][0]][averages] = 1
 
     def at(row: int) -> str:
         return f"{table.row(row)}: " + "-".join(str(column[row]) for column in numbers.values())
 
-    return dates(numbers, at)
+    warnings: tuple[str, ...] = ()
+    if week := numbers.keys() & {"w", "e"}:
+        years = iso_years(numbers["Y"], numbers[min(week)])
+        moved = int((years != numbers["Y"]).sum())
+        if moved and fullness(dates(numbers | {"Y": years}, at)) >= REGULAR:
+            numbers["Y"] = years
+            warnings = (f"{moved:,} week(s) stand beside the calendar year: by the order of rows, of the week's year.",)
+    times = dates(numbers, at)
+    if averages.any():
+        times[averages] = np.datetime64("NaT")
+        warnings += (f"{averages.sum():,} row(s) that hold the average of a year (such as M13) are left out.",)
+    return times, warnings
+
+
+def _averages(table: Table, parts: list[tuple[str, str]]) -> Bools:
+    """Which rows hold the average of a year, [R], as statistical offices write it among the months: M13."""
+    found = np.zeros(len(table), bool)
+    for code, name in parts:
+        if code in _AVERAGES and not is_timestamps(table[name]):
+            cells = pc.ascii_trim_whitespace(as_text(table[name]))
+            found |= pc.equal(cells, _AVERAGES[code]).to_numpy(zero_copy_only=False)
+    return found
 
 
 def _numbers(table: Table, code: str, name: str) -> Ints:

@@ -26,6 +26,7 @@ from forecast.tables.timeforms import (
     infer_form,
     is_day,
     is_iso,
+    is_monthly,
     named_form,
     orders_of,
     pattern_of,
@@ -36,6 +37,7 @@ from forecast.tables.timetext import Parts, read_iso, split_cells, times_of
 
 # Fewer day numbers of a spreadsheet could be any other measurement.
 _FEWEST = 8
+_MONTHS_OF_YEAR = 12
 
 
 def reads(texts: list[str], date_format: str) -> Bools:
@@ -131,7 +133,18 @@ def read_form(cells: Cells, form: str, clock: Clock | None = None) -> TimeColumn
     if (times := read_iso(cells.text, form)) is not None:
         return TimeColumn(times, form, whole_days=form == "YYYY-MM-DD")
     parts = split_cells(cells, form)
-    return times_of(cells, parts) if len(orders_of(parts.form)) == 1 else _in_one_order(cells, parts, clock)
+    if len(orders_of(parts.form)) > 1:
+        return _in_one_order(cells, parts, clock)
+    found = times_of(cells, parts)
+    if is_monthly(form) and not _follow_monthly(found.times):
+        raise explain.unreadable_time(cells.table, cells.columns, sample(cells.text), [])
+    return found
+
+
+def _follow_monthly(times: Times) -> bool:
+    """Whether times [R] follow each other month by month, for more than a year."""
+    months = np.abs(np.diff(times.astype("datetime64[M]")).astype(np.int64))
+    return len(np.unique(times)) > _MONTHS_OF_YEAR and bool((months == 1).mean() >= REGULAR)
 
 
 def _in_one_order(cells: Cells, parts: Parts, clock: Clock | None) -> TimeColumn:
@@ -158,6 +171,8 @@ def _in_one_order(cells: Cells, parts: Parts, clock: Clock | None) -> TimeColumn
     if len(read) == 1:
         form, found = next(iter(read.items()))
         return found if usual == 1 and form == orders[0] else replace(found, date_format=found.date_format or form)
+    if (season := next((form for form in read if form.startswith("YYYY/yy")), "")) and len(np.unique(found.times)) > 2:
+        return replace(read[season], date_format=season, by_all_rows=True)
     since = np.timedelta64(0, "us") if clock is None else clock
     form, why = _settled({form: found.times + since for form, found in read.items()}, orders[:usual])
     if not form:

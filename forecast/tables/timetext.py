@@ -112,9 +112,14 @@ def times_of(cells: Cells, split: Parts, since: int | None = None) -> TimeColumn
         since: The first of the hundred years that years of two digits may be; None infers it.
     """
     text, form = split.text, split.form
-    parts = {name: numbers_of(text[name]) for name in "YymdqwujHMS" if name in text}
+    parts = {name: numbers_of(text[name]) for name in "YymdqhswujHMS" if name in text}
     notes: tuple[str, ...] = ()
     date_format = None
+    if form == "YYYY.MM":  # numbers lose the last zero of October: 2008.1
+        parts["m"] = numbers_of(pc.utf8_rpad(text["m"], 2, "0"))
+        date_format = form
+    if "s" in parts:
+        notes = ("Seasons such as 1999/00, whose second year always is the next, are dated by their first year.",)
     if "y" in parts:
         cells.refuse_where(pc.utf8_length(text["y"]).to_numpy(zero_copy_only=False) != 2, "has no year of two digits")
         since = first_of_century(parts["y"]) if since is None else since
