@@ -14,6 +14,7 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows
 from forecast.errors import DataError
+from forecast.tables.timeparts import names_a_part
 
 # Prices. They move in proportion to themselves and have no level to return to.
 
@@ -62,6 +63,27 @@ def variance_ratio(values: Floats) -> float:
     one = np.mean((changes - drift) ** 2)
     many = np.mean((values[_STEPS:] - values[:-_STEPS] - _STEPS * drift) ** 2)
     return float(many / (_STEPS * one)) if one > 0 else float("nan")
+
+
+# Words in the names of columns that are set rather than measured: codes, places, marks of quality.
+_NOT_MEASURED = {
+    "id", "ids", "nr", "no", "code", "index", "idx", "number", "station", "stations", "store", "shop", "item", "zip",
+    "postcode", "lat", "latitude", "lon", "lng", "longitude", "elevation", "altitude", "flag", "quality", "qn", "qc",
+    "unix", "epoch", "timestamp",
+}  # fmt: skip
+
+
+def likeliest_target(panel: Panel) -> str:
+    """The first column that seems measured: it varies, counts nothing, and is not called as a code or a place is."""
+    first = panel.values[panel.rows(0)]
+    for name, values in zip(panel.columns, first.T, strict=True):
+        words = set(re.findall("[a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", " ", name).lower()))
+        present = values[~np.isnan(values)]
+        steps = np.diff(present)
+        varies = len(np.unique(present)) > 2 and steps.min() != steps.max()
+        if varies and not words & _NOT_MEASURED and not names_a_part(name):
+            return name
+    return panel.columns[0]
 
 
 # Inputs beside the targets: columns that vary, that cost few windows, and that are there at the end.

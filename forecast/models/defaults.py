@@ -16,7 +16,14 @@ from forecast.data.panel import Panel
 from forecast.data.split import TEST, TEST_SHARE, TRAIN, VALIDATION_SHARE, choose_shares, split_by_time
 from forecast.data.windows import Flags, Ints
 from forecast.errors import ConfigError, DataError, phrase, setting
-from forecast.models.choices import Inputs, choose_covariates, probe_longer_lookback, shorten_for_gaps, why_price
+from forecast.models.choices import (
+    Inputs,
+    choose_covariates,
+    likeliest_target,
+    probe_longer_lookback,
+    shorten_for_gaps,
+    why_price,
+)
 
 # Lookback and horizon in steps, by the unit of the clock: a week for a day of hours, three years for a year of months.
 _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4), "Y": (10, 2)}
@@ -359,8 +366,8 @@ def _limit_in_words(limit: str) -> str:
 
 def _default_target(panel: Panel) -> tuple[str, ...]:
     if panel.default_target is None:
-        first = repr(panel.columns[0])
-        example = phrase(f"--target {first}", f"target={first}", f'"target": {json.dumps(panel.columns[0])}')
+        name = likeliest_target(panel)
+        example = phrase(f"--target {name!r}", f"target={name!r}", f'"target": {json.dumps(name)}')
         raise DataError(
             f"Which column should be forecast? There are {len(panel.columns)}: "
             f"{', '.join(panel.columns[:30])}{' …' if len(panel.columns) > 30 else ''}.",

@@ -71,9 +71,8 @@ def read_categories(
                 left_out[name] = why
                 continue
             words = tuple(found)
-        notes.append(
-            f"{quote(name)} holds {len(words)} words, each read as a column of 0 and 1: {_listed(name, words)}."
-        )
+        holds = "1 word, read" if len(words) == 1 else f"{len(words)} words, each read"
+        notes.append(f"{quote(name)} holds {holds} as a column of 0 and 1: {_listed(name, words)}.")
         if n_missing := int(missing[codes].sum()):
             warnings.append(f"{quote(name)}: {n_missing:,} empty cell(s) are 0 in all of its columns.")
         at = dictionary.to_pylist()

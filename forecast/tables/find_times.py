@@ -14,9 +14,10 @@ from forecast.tables import explain
 from forecast.tables.calendar import FAR, refuse_far
 from forecast.tables.notation import parse_numbers
 from forecast.tables.roworder import ended_days, refuse_swapped
-from forecast.tables.table import Floats, Table, as_text, is_timestamps
+from forecast.tables.table import Floats, Table, Times, as_text, is_timestamps
 from forecast.tables.timecells import Cells, TimeColumn, sample
 from forecast.tables.timeforms import (
+    EPOCHS,
     SPREADSHEET,
     TIMELIKE,
     infer_count,
@@ -78,7 +79,11 @@ def find_times(table: Table, time_column: str | None, date_format: str | None) -
     dates = [name for name in others if name not in ends and TIMELIKE.search(name) and _are_compact(table, name)]
     if dates:
         notes.append(f"A second column of times is left out: {', '.join(map(quote, dates))}.")
-    return replace(found, used=found.used.union(ends, dates), notes=(*found.notes, *notes))
+    others = [name for name in others if name not in ends and name not in dates]
+    epochs = [name for name in others if _repeats_as_epoch(table, name, found.times)] if len(others) > 1 else []
+    if epochs:
+        notes.append(f"Left out, as they repeat the time: {', '.join(map(quote, epochs))}.")
+    return replace(found, used=found.used.union(ends, dates, epochs), notes=(*found.notes, *notes))
 
 
 def find_steps(table: Table, time_column: str | None, date_format: str | None, series_id: str | None) -> TimeColumn:
@@ -197,6 +202,17 @@ def _holds_time(table: Table, name: str) -> bool:
 def _are_compact(table: Table, name: str) -> bool:
     """Whether a column of digits such as 20200101 are dates, which would pass for a measurement."""
     return (infer_form([] if is_timestamps(table[name]) else sample(table[name])) or "").startswith("YYYYMMDD")
+
+
+def _repeats_as_epoch(table: Table, name: str, times: Times) -> bool:
+    """Whether a column counts from 1970 to the times [R] of its rows, in whatever zone."""
+    unit = EPOCHS.get(_form_of_numbers(table, name) or "")
+    if unit is None:
+        return False
+    column = table[name]
+    numbers: Floats = parse_numbers(column).values if isinstance(column, pa.Array) else column
+    hours = (numbers / unit - times.astype(np.int64) / 1e6) / 3600
+    return bool((np.abs(hours) <= 24).all() and np.ptp(hours) <= 1 + 1e-6)  # summer time
 
 
 def _form_of_numbers(table: Table, name: str) -> str | None:

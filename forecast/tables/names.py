@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -93,10 +94,23 @@ def _nameless(table: Table, position: int, where: str) -> DataError:
     texts = [text for text in pc.ascii_trim_whitespace(cells.slice(0, 60)).to_pylist() if text]
     may_be_time = infer_form(texts) or infer_count(texts)
     first = quote(cells[0].as_py())
+    is_only = len(table.names) == 2 and not may_be_time
     return DataError(
         f"{where}: column {position + 1} of {len(table.names)} has no name; its first cell is {first}.",
-        f"It is the time: {source.call(time_column=name)}\n" * bool(may_be_time) + source.without(name),
+        f"It is the time: {source.call(time_column=name)}\n" * bool(may_be_time)
+        + (f"It is the value: {source.call(columns=(name,))}" if is_only else source.without(name)),
     )
+
+
+def counted(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The last names, as far as they count up behind the same letters, as d_1, d_2 and d_3 do."""
+    match = re.fullmatch(r"(\D+)(\d+)", names[-1])
+    if match is None:
+        return ()
+    prefix, last, count = match[1], int(match[2]), 0
+    while count < len(names) and names[-1 - count] == f"{prefix}{last - count}":
+        count += 1
+    return names[len(names) - count :]
 
 
 def join_levels(levels: list[list[str]]) -> list[str]:

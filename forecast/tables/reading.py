@@ -81,7 +81,7 @@ def columns_of(table: Table, dialect: Dialect) -> Columns:
     """
     series_id = dialect.series_id
     if dialect.time_column is None:
-        table, of_rows = turned(table)
+        table, of_rows = turned(table, is_stepped=dialect.freq == "step")
         series_id = series_id or of_rows
     table = _with_keys(table, series_id)
     usual = next((name for name in table.names if name.casefold() in SERIES_IDS), None)

@@ -20,7 +20,7 @@ from forecast.errors import DataError, quote, setting
 from forecast.tables import explain
 from forecast.tables.input import Dialect, Input, call_to_read
 from forecast.tables.monthnames import MONTHS
-from forecast.tables.names import join_levels, with_names
+from forecast.tables.names import counted, join_levels, with_names
 from forecast.tables.notation import parse_numbers
 from forecast.tables.records import NEWLINE, QUOTE, Records, find_records
 from forecast.tables.table import Ints, Table
@@ -76,7 +76,9 @@ def read_text(source: Input, dialect: Dialect) -> Table:
     if not n_more and _are_data(names):
         raise explain.no_header(source, names, mark)
     names += ("",) * with_empty_end
-    if len(names) > MAX_COLUMNS and not dialect.columns and not infer_form([*names[-_SAMPLE:]]):  # dates may be many
+    are_steps = len(counted(names)) > len(names) / 2 and not TIMELIKE.search(names[0])
+    are_times = are_steps or infer_form([*names[-_SAMPLE:]])  # which may be many
+    if len(names) > MAX_COLUMNS and not dialect.columns and not are_times:
         raise DataError(
             f"{source.label} has {len(names):,} columns; the limit is {MAX_COLUMNS:,}.",
             f"Name those that matter: {source.call(columns=tuple(name for name in names[1:4] if ',' not in name))}",

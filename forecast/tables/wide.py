@@ -8,23 +8,44 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from forecast.errors import quote
+from forecast.errors import DataError, quote
 from forecast.tables.monthnames import MONTHS
+from forecast.tables.names import counted
 from forecast.tables.notation import is_missing, parse_numbers
 from forecast.tables.table import Column, Table, as_text
-from forecast.tables.timeforms import form_of, infer_count, infer_form
+from forecast.tables.timeforms import TIMELIKE, form_of, infer_count, infer_form
+from forecast.tables.timeparts import names_a_part
 
 # Fewer columns with dates as names may be anything.
 _FEWEST_DATES = 3
+
+# Fewer columns that count up, as x1 and x2 do, may be anything.
+_FEWEST_STEPS = 20
 
 # The columns that a turned table gets.
 _TIME, _VALUE, _SERIES = "time", "value", "unique_id"
 
 
-def turned(table: Table) -> tuple[Table, str | None]:
-    """A table of one row for each time of each series, and the column that names the series; others as they are."""
+def turned(table: Table, is_stepped: bool) -> tuple[Table, str | None]:
+    """A table of one row for each time of each series, and the column that names the series; others as they are.
+
+    Args:
+        table: Any table.
+        is_stepped: Whether its rows may go without times.
+
+    Raises:
+        DataError: If its columns are the steps of its rows, and they may not.
+    """
     times = _times_by_name(table)
+    if not times and (times := _steps_by_name(table)) and not is_stepped:
+        first, *_, last = times
+        raise DataError(
+            f"{table.source.label}: each row is one series, with its values in the columns {quote(first)} to "
+            f"{quote(last)}, and there are no dates.",
+            table.source.retry(freq="step"),
+        )
     if not times:
         return _turned_months(table), None
     dates = list(times)
@@ -52,9 +73,8 @@ def turned(table: Table) -> tuple[Table, str | None]:
     )
     lines = None if table.lines is None else np.asarray(table.lines)[rows]
     warnings = (*table.warnings, told)
-    return replace(
-        table, names=tuple(columns), columns=tuple(columns.values()), lines=lines, warnings=warnings
-    ), series_id
+    long = replace(table, names=tuple(columns), columns=tuple(columns.values()), lines=lines, warnings=warnings)
+    return long if not is_stepped else long.take(_until_last(long[_VALUE], n_dates)), series_id
 
 
 def _turned_months(table: Table) -> Table:
@@ -91,6 +111,28 @@ def _times_by_name(table: Table) -> dict[str, str]:
         return times if infer_form([*times.values()]) else {}
     times = {name: text for name, text in texts.items() if text.isdigit() and infer_count([text]) in ("YYYY", "YYYYMM")}
     return times if len(times) >= _FEWEST_DATES and infer_count([*times.values()]) else {}
+
+
+def _steps_by_name(table: Table) -> dict[str, str]:
+    """Columns that count the steps of the series in each row, as d_1 and d_2 do, and their numbers; none elsewhere."""
+    names = [name for name in counted(table.names) if not _holds_words(table[name])]
+    others = [name for name in table.names if name not in names]
+    if any(TIMELIKE.search(name) or names_a_part(name) or _holds_times(table[name]) for name in others):
+        return {}
+    cells = [as_text(table[name]) for name in others if _holds_words(table[name])]
+    if len(names) < _FEWEST_STEPS or all(pc.count_distinct(texts).as_py() < len(table) for texts in cells):
+        return {}
+    return {name: str(number) for number, name in enumerate(names, 1)}
+
+
+def _holds_words(column: Column) -> bool:
+    return isinstance(column, pa.Array) and parse_numbers(column).count == 0 and not is_missing(column).all()
+
+
+def _until_last(values: pa.Array, n_steps: int) -> NDArray[np.int64]:
+    """The rows up to the last value of each series, of cells of S series by D steps."""
+    is_there = ~is_missing(values).reshape(-1, n_steps)
+    return np.flatnonzero(np.maximum.accumulate(is_there[:, ::-1], axis=1)[:, ::-1])
 
 
 def _holds_times(column: Column) -> bool:

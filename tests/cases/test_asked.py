@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import forecast
 from forecast.config import ReadOptions
 from forecast.errors import DataError
 from forecast.sources.from_table import read_panel
@@ -16,6 +17,7 @@ from tables import commands, obeyed, read
 N = 60
 DAYS = pd.date_range("2021-01-01", periods=N)
 RNG = np.random.default_rng(5)
+Y = RNG.normal(0, 1, N)
 
 
 @pytest.fixture(autouse=True)
@@ -179,6 +181,8 @@ def test_hints_leave_what_is_to_be_forecast() -> None:
     cells = [*range(N - 1), "broken"]
     _, ways = asked(lines("day,remark,y", DAYS, ["fine"] * N, cells))
     assert not any("--skip-columns" in way for way in ways)
+    _, ways = asked(lines("day,", DAYS, Y))
+    np.testing.assert_array_equal(obeyed(ways[0]).values[:, 0], Y)
     frame = pd.DataFrame({"day": DAYS, "Unnamed: 1": range(N), "y": range(N)})
     notes = read_panel(frame, ReadOptions(skip_columns=("Unnamed: 1",))).notes
     assert not any("There is no column" in note for note in notes)
@@ -200,3 +204,44 @@ def test_a_title_above_the_rows_of_names() -> None:
     panel = obeyed(ways[0])
     assert panel.clock.freq == "10min"
     assert panel.columns == ("AirT_Avg_Deg C_Avg", "Rain_Tot_mm_Tot")
+
+
+def test_an_epoch_beside_a_date_repeats_the_time() -> None:
+    hours = pd.date_range("2021-03-01", periods=N, freq="h")
+    epochs = (hours - pd.Timestamp(0)) // pd.Timedelta("1s")
+    panel = read(Path(), lines("unix,date,open,volume", epochs, hours, range(N), [10**9 + 7 * n for n in range(N)]))
+    assert panel.columns == ("open", "volume")
+    assert "Left out, as they repeat the time: 'unix'." in panel.notes
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"STATIONS_ID": 433, "QN_3": RNG.integers(1, 9, N), "TT_TU": RNG.normal(0, 1, N)}, "TT_TU"),
+        ({"lat": RNG.normal(0, 1, N), "stationCode": RNG.integers(1, 9, N), "n": range(N), "wind": Y}, "wind"),
+        ({"holiday": [0, 1] * 30, "hour": RNG.integers(0, 9, N), "const": 4.0, "load": Y}, "load"),
+    ],
+)
+def test_the_example_of_a_target_is_measured(columns: dict[str, object], expected: str) -> None:
+    with pytest.raises(DataError) as caught:
+        forecast.train(pd.DataFrame({"day": DAYS} | columns | {"other": Y}))
+    assert f"for example --target '{expected}'." in caught.value.text("shell")[1]
+
+
+def test_columns_that_count_up_beside_a_time_are_columns() -> None:
+    header = "day,place," + ",".join(f"x{i}" for i in range(1, 25))
+    assert read(Path(), lines(header, DAYS, [f"p{n}" for n in range(N)], *[range(N)] * 24)).columns[23] == "x24"
+
+
+@pytest.mark.parametrize("names", [["item_id"] + [f"d_{i}" for i in range(1, 41)], [f"V{i}" for i in range(1, 42)]])
+def test_a_series_in_each_row_without_dates_is_turned_onto_steps(names: list[str]) -> None:
+    values = RNG.integers(1, 90, (3, 40)).astype(float)
+    text = ",".join(names) + "\n"
+    text += "".join(f"H{i}," + ",".join(f"{v:g}" for v in row) + "\n" for i, row in enumerate(values))
+    text = text[: text.rindex(",")] + ",\n"  # the last is one shorter
+    message, ways = asked(text)
+    assert "each row is one series" in message
+    panel = obeyed(ways[0])
+    assert panel.series_ids == ("H0", "H1", "H2")
+    assert panel.clock.freq == "step"
+    np.testing.assert_array_equal(panel.values[:, 0], values.ravel()[:-1])
