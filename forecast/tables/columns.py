@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from forecast.errors import DataError, quote, setting
 from forecast.tables import explain
-from forecast.tables.input import Dialect, Notation, read_output_of
+from forecast.tables.input import Dialect, Notation
 from forecast.tables.notation import Numbers, parse_numbers
 from forecast.tables.numbers import read_numbers
 from forecast.tables.table import Column, Floats, Table, as_text
@@ -20,7 +20,7 @@ from forecast.tables.timeforms import infer_form
 SERIES_IDS = ("unique_id", "series_id", "item_id")
 
 _COUNTERS = ("no", "no.", "nr", "id", "index", "idx", "row", "rownum", "rowid", "row_id", "row_number", "#", "num",
-             "number", "obs", "record", "seq", "sno", "unnamed:0")  # fmt: skip
+             "number", "obs", "record", "record_rn", "seq", "sno", "unnamed:0")  # fmt: skip
 _PARTS = ("year", "month", "day", "hour", "minute", "second")
 
 # A column of more different words is no category.
@@ -215,10 +215,4 @@ def _refuse_headless(table: Table, used: frozenset[str]) -> None:
         return
     values = {name for name in table.names if parse_numbers(pa.array([name])).count or infer_form([name])}
     if values and used <= values:
-        header = ",".join(["time", *(f"value{i}" for i in range(1, len(table.names)))])
-        command = f"(echo '{header}'; {table.source.piped('cat')})"
-        named = read_output_of(command, {"pattern": r"\A", "by": f"{header}\n"}, table.source.given)
-        raise DataError(
-            f"{table.source.label} has no header: its first line is {quote(', '.join(table.names))}.",
-            f"Name the columns: {named}",
-        )
+        raise explain.no_header(table.source, table.names, table.delimiter)

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forecast.errors import DataError, phrase, quote, setting
-from forecast.tables.input import Input, Notation
+from forecast.tables.input import Input, Notation, read_output_of
 from forecast.tables.records import Records
 from forecast.tables.table import Table, as_text
-from forecast.tables.timeforms import TIMELIKE, form_of
+from forecast.tables.timeforms import TIMELIKE, form_of, infer_count
 
 NAMES_OF_MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
 
@@ -27,6 +27,9 @@ _OTHER_MARKS: tuple[tuple[str, str, dict[str, str]], ...] = (
     (r"[+-]?\d+\.\d*", f"has a decimal point where {setting('decimal')} asks for a comma", {"decimal": "."}),
     (r"[+-]?\d+,\d+", "is written with a decimal comma", {"decimal": ","}),
 )
+
+# A time of day.
+CLOCK = r"\d{1,2}:\d{2}(:\d{2})?"
 
 # Rows before the first time that are taken for a preamble, and behind the last for a footer, at most.
 _PREAMBLE, _FOOTER = 50, 10
@@ -43,12 +46,39 @@ def look_at_row(table: Table, row: int) -> str:
     return "Correct the row, then try again." if table.lines is None else look_at(table.source, table.lines[row])
 
 
+def no_header(source: Input, first: tuple[str, ...], delimiter: str) -> DataError:
+    """Why a file whose first line is data is no table yet: read as a header, that line would be lost.
+
+    Args:
+        source: The file.
+        first: The cells of its first line.
+        delimiter: What stands between them.
+    """
+    names: list[str] = []
+    has_clock = any(re.fullmatch(CLOCK, cell) for cell in first)
+    for number, cell in enumerate(first):
+        is_epoch = number == 0 and (infer_count([cell]) or "").startswith("epoch")
+        is_date = is_epoch or form_of(cell) is not None
+        name = "time" if re.fullmatch(CLOCK, cell) else ("date" if has_clock else "time") if is_date else ""
+        n_values = sum(name.startswith("value") for name in names)
+        names.append(name if name and name not in names else f"value{n_values + 1}")
+    header = delimiter.join(names)
+    echoed = header.replace("\t", "'$'\\t''")
+    command = f"(echo '{echoed}'; {source.piped('cat')})"
+    named = read_output_of(command, {"pattern": r"\A", "by": f"{header}\n"}, source.given)
+    return DataError(
+        f"{source.label} has no header: its first line is {quote(', '.join(first))}.",
+        f"Name the columns: {named}",
+    )
+
+
 def uneven(source: Input, records: Records, mark: str) -> DataError:
     """Why records differ in length: a preamble, a trailing delimiter, a decimal comma, a footer, or one bad row."""
     fields, lines = records.fields, records.lines
     header, usual = int(fields[0]), int(np.bincount(fields[1:]).argmax())
     first = int(np.flatnonzero(fields == usual)[0])
-    if header != usual and (first > 1 or header == 1):
+    is_titled = first == 1 and len(records) > 2 and not re.search(rb'(?:^|[,;\t|])"?[+-]?\d', records.raw(1))
+    if header != usual and (first > 1 or header == 1 or is_titled):
         return DataError(
             f"{source.label}, line {lines[0]}: {records.shown(0)} is no header; "
             f"rows of {usual} fields begin in line {lines[first]}.",
@@ -146,7 +176,7 @@ def not_a_number(table: Table, row: int, name: str, notation: Notation | None = 
         why = "carries a currency, the column's other cells do not."
     elif re.search(r"[A-Za-z°/]+$", text) and is_decorated(text):
         why = "carries a unit, the column's other cells do not."
-    elif not re.search(r"\d", text):
+    elif re.match(r"[<>≤≥~]\s*\d", text) or not re.search(r"\d", text):
         ways.insert(0, source.with_missing(text))
     return f"{shown} {why}", "\n".join(filter(None, ways))
 

@@ -27,7 +27,7 @@ from forecast.memory import megabytes
 from forecast.tables.bytes import CHUNK, COPIES, check_memory, content_of, decode, whole
 from forecast.tables.frames import from_frame
 from forecast.tables.input import Dialect, Input, call_to_read, read_after
-from forecast.tables.structure import read_text
+from forecast.tables.structure import DECLARED, read_text
 from forecast.tables.table import Table, without_empty_rows
 
 # Rows of Parquet in a chunk.
@@ -88,6 +88,7 @@ def read_delimited(source: Input, dialect: Dialect, in_one_piece: bool) -> Itera
         if (
             in_one_piece
             or b"\0" in start
+            or re.match(DECLARED, start.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n"))
             or dialect.skip_footer
             or not _BYTEWISE.fullmatch(dialect.encoding or "utf-8")
         ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -37,6 +39,7 @@ def from_frame(frame: pd.DataFrame, source: Input, dialect: Dialect) -> Table:
             frame = frame.reset_index(names=name)
     names = tuple(str(name).strip() for name in frame.columns)
     kept = [i for i, name in enumerate(names) if name not in dialect.skip_columns]  # of whatever type they are
+    dialect = replace(dialect, skip_columns=tuple(name for name in dialect.skip_columns if name not in names))
     names = tuple(names[i] for i in kept)
     dtypes = zip(names, frame.dtypes.iloc[kept], strict=True)
     zones = {name: str(dtype.tz) for name, dtype in dtypes if isinstance(dtype, pd.DatetimeTZDtype)}

@@ -21,13 +21,18 @@ from forecast.tables import explain
 from forecast.tables.input import Dialect, Input, call_to_read
 from forecast.tables.monthnames import MONTHS
 from forecast.tables.names import join_levels, with_names
+from forecast.tables.notation import parse_numbers
 from forecast.tables.records import NEWLINE, QUOTE, Records, find_records
 from forecast.tables.table import Ints, Table
-from forecast.tables.timeforms import TIMELIKE, form_of, infer_form
+from forecast.tables.timeforms import TIMELIKE, form_of, infer_count, infer_form
 
 MAX_COLUMNS = 2000
 _TALLEST_HEADER, _LONGEST_FOOTER = 4, 20
 _SAMPLE = 100
+
+# The first line of some files for Excel, which names the delimiter.
+DECLARED = rb'(?i)"?sep=([ -~\t])"?\n'
+
 _DELIMITERS = (",", ";", "\t", "|")
 _BY_NAME = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
 
@@ -43,6 +48,9 @@ def read_text(source: Input, dialect: Dialect) -> Table:
         DataError: If the records differ in length, a quote is not closed or swallows rows, or names are empty, double
             or too many; names the line.
     """
+    declared = re.match(DECLARED, source.content or b"")
+    if declared and not dialect.skip_rows:
+        dialect = replace(dialect, skip_rows=1, delimiter=dialect.delimiter or declared[1].decode())
     text = _without_lines(source, dialect.skip_rows)
     if not text.strip():
         raise DataError(
@@ -65,6 +73,8 @@ def read_text(source: Input, dialect: Dialect) -> Table:
     if len(records) == 1:
         raise DataError(f"{source.label} holds a header and no rows.", "Give at least a few dozen rows of data.")
     names, n_more, joined = _header(source, records, mark)
+    if not n_more and _are_data(names):
+        raise explain.no_header(source, names, mark)
     names += ("",) * with_empty_end
     if len(names) > MAX_COLUMNS and not dialect.columns and not infer_form([*names[-_SAMPLE:]]):  # dates may be many
         raise DataError(
@@ -78,6 +88,12 @@ def read_text(source: Input, dialect: Dialect) -> Table:
     table = Table(source, names, columns, rows.lines, warnings=warnings + joined, delimiter=mark)
     table = with_names(table, dialect, f"{source.label}, line {records.lines[0]}")
     return replace(table, warnings=table.warnings + _odd_names(table.names))
+
+
+def _are_data(names: tuple[str, ...]) -> bool:
+    """Whether the first line holds numbers and times alone, and no dates of columns."""
+    is_data = (parse_numbers(pa.array([n])).count or form_of(n) or re.fullmatch(explain.CLOCK, n) for n in names)
+    return all(is_data) and not (len(names) > 2 and (infer_form([*names]) or infer_count([*names])))
 
 
 def _end_in(records: Records, mark: str) -> bool:
@@ -260,7 +276,7 @@ def _count_header_rows(head: list[list[str]]) -> int:
         return 0
     numeric = [any(re.match(r"[+-]?\d", cells[i]) for cells in head[1 + count :]) for i in range(1, len(head[0]))]
     for cells in head[1 : 1 + count]:
-        complete = all(cells) and len(set(cells)) == len(cells)
+        complete = bool(head[0][0]) and all(cells) and len(set(cells)) == len(cells)
         complete = complete and TIMELIKE.search(cells[0]) is not None and not TIMELIKE.search(head[0][0])
         named = [bool(cell) for cell, is_number in zip(cells[1:], numeric, strict=True) if is_number]
         is_index_name = cells[0] and not any(cells[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -23,9 +24,10 @@ _TIME, _VALUE, _SERIES = "time", "value", "unique_id"
 
 def turned(table: Table) -> tuple[Table, str | None]:
     """A table of one row for each time of each series, and the column that names the series; others as they are."""
-    dates = _dates(table)
-    if not dates:
+    times = _times_by_name(table)
+    if not times:
         return _turned_months(table), None
+    dates = list(times)
     others = [name for name in table.names if name not in dates]
     if any(_holds_times(table[name]) for name in others) or len(others) > len(dates):
         return table, None
@@ -38,7 +40,7 @@ def turned(table: Table) -> tuple[Table, str | None]:
     for name in others:
         column = table[name]
         columns[name] = column.take(pa.array(rows)) if isinstance(column, pa.Array) else column[rows]
-    columns[_TIME] = pa.array(dates * n_rows)
+    columns[_TIME] = pa.array([*times.values()] * n_rows)
     columns[_VALUE] = pa.concat_arrays(cells).take(pa.array(order))
     series_id = None
     if n_rows > 1:
@@ -81,13 +83,14 @@ def _are_years(column: Column) -> bool:
     return len(set(texts)) == len(texts) and infer_count(texts) == "YYYY"
 
 
-def _dates(table: Table) -> list[str]:
-    """The names that are times of one form; none where they are too few."""
-    named = [name for name in table.names if form_of(name)]
-    if len(named) < _FEWEST_DATES:
-        named = [name for name in table.names if name.isdigit() and infer_count([name]) in ("YYYY", "YYYYMM")]
-        return named if len(named) >= _FEWEST_DATES and infer_count(named) else []
-    return named if infer_form(named) else []
+def _times_by_name(table: Table) -> dict[str, str]:
+    """The names that are times of one form, and those times; none where they are too few."""
+    texts = {name: re.sub(r"^(\d{4}) \[YR\1\]$", r"\1", name) for name in table.names}  # as the World Bank has them
+    times = {name: text for name, text in texts.items() if form_of(text)}
+    if len(times) >= _FEWEST_DATES:
+        return times if infer_form([*times.values()]) else {}
+    times = {name: text for name, text in texts.items() if text.isdigit() and infer_count([text]) in ("YYYY", "YYYYMM")}
+    return times if len(times) >= _FEWEST_DATES and infer_count([*times.values()]) else {}
 
 
 def _holds_times(column: Column) -> bool:

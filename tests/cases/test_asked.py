@@ -117,3 +117,86 @@ def test_three_columns_tell_series_apart_together() -> None:
 def test_a_missing_part_of_a_name_is_refused() -> None:
     text = sales().to_csv(index=False).replace("2021-01-05,1,2,", "2021-01-05,1,,", 1)
     assert "'store,item': the series id is empty" in asked(text, series_id="store,item")[0]
+
+
+def test_a_file_without_a_header_is_told_so_first() -> None:
+    prices = RNG.choice([0.5, 1.5, -0.5], (N, 4))
+    stamps = pd.date_range("2021-01-01", periods=N, freq="h")
+    metatrader = lines("", stamps.strftime("%Y.%m.%d"), stamps.strftime("%H:%M"), *prices.T, range(N)).lstrip("\n")
+    metatrader = metatrader.replace(metatrader.splitlines()[0], "2021.01.01,00:00,0.5,1.5,-0.5,0.5,0")
+    message, ways = asked(metatrader)
+    assert "has no header" in message
+    assert "date,time,value1,value2,value3,value4,value5'" in ways[0]
+    panel = obeyed(ways[0])
+    np.testing.assert_array_equal(panel.values[1:, :4], prices[1:])
+    assert panel.values[0].tolist() == [0.5, 1.5, -0.5, 0.5, 0]
+    assert panel.times[1] == np.datetime64("2021-01-01T01:00")
+    epochs = (stamps - pd.Timestamp(0)) // pd.Timedelta("1ms")
+    klines = lines("", epochs, *prices.T, epochs + 3_599_999, range(N), [0] * N).lstrip("\n")
+    message, ways = asked(klines)
+    assert "has no header" in message
+    assert obeyed(ways[0]).clock.freq == "h"
+    message, ways = asked("\n".join(map(str, range(5, 50))))
+    assert "(echo 'value1'; " in ways[0]
+    message, ways = asked(lines("", stamps, prices[:, 0], mark="\t").lstrip("\n"))
+    np.testing.assert_array_equal(obeyed(ways[0]).values[:, 0], prices[:, 0])
+
+
+@pytest.mark.parametrize("declared", ["sep=;\n", "sep=;\r\n", '"sep=;"\n', "\ufeffsep=;\n", "SEP=;\n"])
+def test_the_delimiter_that_excel_declares(declared: str) -> None:
+    table = lines("day;y", DAYS.strftime("%Y-%m-%d"), range(N), mark=";")
+    panel = read(Path(), declared + table)
+    assert panel.fingerprint() == read(Path(), table).fingerprint()
+    with pytest.raises(DataError, match="line 5"):
+        read(Path(), declared + table.replace(";2\n", ";2;2\n", 1))
+
+
+def test_names_in_two_rows_of_which_the_upper_begins_empty() -> None:
+    hours = pd.date_range("2021-03-01", periods=N, freq="h")
+    rows = lines("", hours.strftime("%m/%d/%Y"), hours.strftime("%H:%M"), range(N), range(5, N + 5), mark="\t")
+    panel = read(Path(), "\t\tTemp\tHi\nDate\tTime\tOut\tTemp" + rows)
+    assert panel.columns == ("Temp_Out", "Hi_Temp")
+    assert panel.clock.freq == "h"
+    np.testing.assert_array_equal(panel.values[:, 0], np.arange(N))
+
+
+def test_years_as_the_world_bank_names_them() -> None:
+    years = range(1980, 2020)
+    values = RNG.normal(50, 9, (2, len(years))).round(3)
+    header = "Country Name,Country Code," + ",".join(f"{year} [YR{year}]" for year in years)
+    rows = ["".join([name, *(f",{v}" for v in row)]) for name, row in zip(["A,AA", "B,BB"], values, strict=True)]
+    rows[0] = rows[0].rsplit(",", 1)[0] + ",.."
+    footer = "\n\nData from database: World Development Indicators\nLast Updated: 01/01/2021\n"
+    panel = read(Path(), "\n".join([header, *rows]) + footer)
+    assert panel.series_ids == ("A", "B")
+    assert panel.clock.freq.startswith("Y")
+    np.testing.assert_array_equal(panel.values[:39, 0], values[0, :39])
+    assert np.isnan(panel.values[39, 0])
+    np.testing.assert_array_equal(panel.values[40:, 0], values[1])
+
+
+def test_hints_leave_what_is_to_be_forecast() -> None:
+    cells = [*range(N - 1), "broken"]
+    _, ways = asked(lines("day,remark,y", DAYS, ["fine"] * N, cells))
+    assert not any("--skip-columns" in way for way in ways)
+    frame = pd.DataFrame({"day": DAYS, "Unnamed: 1": range(N), "y": range(N)})
+    notes = read_panel(frame, ReadOptions(skip_columns=("Unnamed: 1",))).notes
+    assert not any("There is no column" in note for note in notes)
+
+
+def test_less_than_one_is_proposed_as_missing() -> None:
+    cells = ["<1" if n % 5 == 0 else n for n in range(N)]
+    _, ways = asked(lines("Week,interest", DAYS, cells))
+    assert ways[0].endswith("--missing-words '<1'")
+    np.testing.assert_array_equal(obeyed(ways[0]).values[:6, 0], [np.nan, 1, 2, 3, 4, np.nan])
+
+
+def test_a_title_above_the_rows_of_names() -> None:
+    logger = '"TOA5","Station","CR1000","1234","CR1000.Std.22","CPU:prog.CR1","777","Table1"\n'
+    logger += '"TIMESTAMP","RECORD","AirT_Avg","Rain_Tot"\n"TS","RN","Deg C","mm"\n"","","Avg","Tot"'
+    stamps = pd.date_range("2021-01-01", periods=N, freq="10min").strftime('"%Y-%m-%d %H:%M:%S"')
+    _, ways = asked(logger + lines("", stamps, range(N), RNG.normal(0, 1, N).round(2), [0.1] * N))
+    assert ways[0].endswith("--skip-rows 1")
+    panel = obeyed(ways[0])
+    assert panel.clock.freq == "10min"
+    assert panel.columns == ("AirT_Avg_Deg C_Avg", "Rain_Tot_mm_Tot")
