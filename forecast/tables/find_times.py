@@ -30,6 +30,7 @@ from forecast.tables.timeforms import (
 )
 from forecast.tables.timeparts import (
     HOUR,
+    PLUS,
     are_codes,
     clock_form,
     clocks_called,
@@ -228,10 +229,11 @@ def _columns_of(table: Table, codes: list[str]) -> list[str]:
 
 def _named_parts(table: Table, names: list[str]) -> TimeColumn:
     """The times of several columns that the user named."""
-    parts: list[tuple[str, str]] = [(code_of(table, name), name) for name in names]
+    codes = codes_of(PLUS.join(code_of(table, name) for name in names))
+    parts = list(zip(codes, names, strict=True))
     if is_timestamps(table[names[0]]) or infer_form(sample(table[names[0]])):
         parts[0] = "", names[0]
-    if not all(code for code, _ in parts[1:]) or parts[0][0] not in ("", "YYYY"):
+    if not are_codes([parts[0][0] or "YYYYMMDD", *codes[1:]]) or parts[0][0] not in ("", "YYYY"):
         named = setting("time_column", ",".join(names))
         raise DataError(
             f"{named}: columns are not called year, month, week, day, hour or the like, or do not hold it.",

@@ -200,10 +200,14 @@ def test_midnights_that_open_their_day_stay(n_days: int, newest_first: bool) -> 
     ("first", "other"), [("{m}/{d}/{y}", "{d}/{m}/{y}"), ("{y}-{d:02}-{m:02}", "{y}-{m:02}-{d:02}")]
 )
 def test_swapped_days_and_months_are_refused(first: str, other: str) -> None:
-    days = pd.date_range("2021-01-01", periods=200)
-    dates = [(first if t.day <= 12 else other).format(d=t.day, m=t.month, y=t.year) for t in days]
-    with pytest.raises(DataError, match="Day and month are swapped in 77 of 200 rows"):
-        read_panel(pd.DataFrame({"Date": dates, "value": np.arange(200) / 7}))
+    for days, n_swapped in (
+        (pd.date_range("2021-01-01", periods=200), 77),
+        (pd.date_range("2021-01-01", periods=200)[::-1], 77),
+        (pd.date_range("2021-01-01", periods=30), 11),
+    ):
+        dates = [(first if t.day <= 12 else other).format(d=t.day, m=t.month, y=t.year) for t in days]
+        with pytest.raises(DataError, match=f"Day and month are swapped in {n_swapped} of {len(days)} rows"):
+            read_panel(pd.DataFrame({"Date": dates, "value": np.arange(len(days)) / 7}))
 
 
 def test_rows_in_disorder_are_no_swapped_dates() -> None:
@@ -255,8 +259,18 @@ def test_minutes_may_be_called_MM_behind_the_hour(tmp_path: Path) -> None:
     frame, times, _ = _buoy()
     path = tmp_path / "buoy.txt"
     frame.assign(WSPD=np.arange(500) / 8).to_csv(path, index=False, sep=" ")
-    options = ReadOptions(delimiter=" ", time_column=",".join(frame.columns), date_format="YYYY + MM + DD + HH + MM")
-    np.testing.assert_array_equal(read_panel(path, options).times, times.to_numpy())
+    names = ",".join(frame.columns)
+    for date_format in (None, "YYYY + MM + DD + HH + MM"):
+        options = ReadOptions(delimiter=" ", time_column=names, date_format=date_format)
+        np.testing.assert_array_equal(read_panel(path, options).times, times.to_numpy())
+
+
+@pytest.mark.parametrize("date_format", ["YYYY + MM + DD + DD", "YYYY + MM + DD + HHMM + MM", "YYYY + HH + DD"])
+def test_formats_of_several_columns_that_make_no_time_are_refused(date_format: str, tmp_path: Path) -> None:
+    path = tmp_path / "buoy.csv"
+    _buoy()[0].assign(WSPD=np.arange(500) / 8).to_csv(path, index=False)
+    with pytest.raises(DataError, match="is not a format"):
+        read_panel(path, ReadOptions(date_format=date_format))
 
 
 def test_utc_in_the_name_of_a_column_is_its_zone() -> None:
