@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from forecast.tables.timeforms import (
     EPOCHS,
     SPREADSHEET,
     TIMELIKE,
+    ZONE,
     infer_count,
     infer_form,
     is_day,
@@ -29,6 +31,7 @@ from forecast.tables.timeforms import (
 )
 from forecast.tables.timeparts import (
     HOUR,
+    PLUS,
     are_codes,
     clock_form,
     clocks_called,
@@ -41,9 +44,9 @@ from forecast.tables.timeparts import (
     names_an_end,
     parts_called,
     read_parts,
-    words_of,
 )
 from forecast.tables.times import formats_that_read, read_cells, reads
+from forecast.tables.timetext import are_told_apart
 
 # The likeliest names first.
 _NAMES = ("ds", "datetime", "date_time", "timestamp", "time", "date", "valid", "utc", "time_utc")
@@ -51,6 +54,10 @@ _NAMES = ("ds", "datetime", "date_time", "timestamp", "time", "date", "valid", "
 # Names of columns that may number the steps of a table without times, and the most that such numbers are.
 _STEPS = ("ds", "step", "t", "time", "timestep", "time_step", "index", "idx")
 _MOST_STEPS = 10**9
+
+# Names of columns of times in UTC, but for UTC+1; and of columns that name the zone of each time.
+_UTC = re.compile(r"(?<![A-Za-z])utc(?![A-Za-z]| ?[+-]? ?\d)", re.I)
+_ZONE_NAMES = re.compile(r"(time[ _]?zone|tz)", re.I)
 
 # Columns of a table without a time that formats are tried on, at most.
 _TRIED = 20
@@ -238,10 +245,11 @@ def _columns_of(table: Table, codes: list[str]) -> list[str]:
 
 def _named_parts(table: Table, names: list[str]) -> TimeColumn:
     """The times of several columns that the user named."""
-    parts: list[tuple[str, str]] = [(code_of(table, name), name) for name in names]
+    codes = codes_of(PLUS.join(code_of(table, name) for name in names))
+    parts = list(zip(codes, names, strict=True))
     if is_timestamps(table[names[0]]) or infer_form(sample(table[names[0]])):
         parts[0] = "", names[0]
-    if not all(code for code, _ in parts[1:]) or parts[0][0] not in ("", "YYYY"):
+    if not are_codes([parts[0][0] or "YYYYMMDD", *codes[1:]]) or parts[0][0] not in ("", "YYYY"):
         named = setting("time_column", ",".join(names))
         raise DataError(
             f"{named}: columns are not called year, month, week, day, hour or the like, or do not hold it.",
@@ -262,13 +270,37 @@ def _read_column(table: Table, name: str, date_format: str | None) -> TimeColumn
         return TimeColumn(
             column, used=frozenset((name,)), zoned=zone is not None, zone=zone, whole_days=whole, notes=(note,)
         )
-    cells = Cells(pc.ascii_trim_whitespace(as_text(column)), table, f"column {quote(name)}")
-    found = read_cells(cells, date_format)
+    text = pc.ascii_trim_whitespace(as_text(column))
+    if "%" not in (date_format or "") and (zone := _zones_beside(table, text)):
+        return _with_zones(table, name, zone, date_format)
+    found = read_cells(Cells(text, table, f"column {quote(name)}"), date_format)
     note = f"Time: column {quote(name)}, written as {found.form}."
-    if words_of(name) & {"utc", "gmt"} and not found.zoned and not found.whole_days:
+    if _UTC.search(name) and not found.zoned and not found.whole_days:
         note += " By its name it is in UTC."
         found = replace(found, zoned=True, zone="UTC")
     return replace(found, used=frozenset((name,)), notes=(note, *found.notes))
+
+
+def _zones_beside(table: Table, text: pa.Array) -> str | None:
+    """The column that names the zone of each time of day in these cells [R], such as EST and EDT."""
+    name = next((name for name in table.names if _ZONE_NAMES.fullmatch(name)), None)
+    if name is None or is_timestamps(table[name]):
+        return None
+    zones = pc.ascii_trim_whitespace(as_text(table[name]))
+    if not are_told_apart(pc.unique(zones).to_pylist()):
+        return None
+    zoned = pc.binary_join_element_wise(text, zones, " ")
+    return name if (infer_form(sample(zoned)) or "").endswith(ZONE) else None
+
+
+def _with_zones(table: Table, name: str, zone: str, date_format: str | None) -> TimeColumn:
+    """The times of one column, whose zones stand in another."""
+    text, zones = (pc.ascii_trim_whitespace(as_text(table[column])) for column in (name, zone))
+    cells = Cells(pc.binary_join_element_wise(text, zones, " "), table, f"columns {quote(name)} and {quote(zone)}")
+    found = read_cells(cells, None if date_format is None else date_format + ZONE)
+    note = f"Time: column {quote(name)}, written as {found.form.removesuffix(ZONE)}, its zone in {quote(zone)}."
+    of_one = None if found.date_format is None else found.date_format.removesuffix(ZONE)
+    return replace(found, used=frozenset((name, zone)), notes=(note, *found.notes), date_format=of_one)
 
 
 def _with_clock(table: Table, name: str, date_format: str | None) -> TimeColumn:

@@ -13,9 +13,6 @@ from forecast.tables.timecells import TimeColumn
 
 _DAY = np.timedelta64(1, "D")
 
-# Rows that go back in time, from which on dates are suspected.
-_FEWEST_BACK = 4
-
 
 def ended_days(found: TimeColumn) -> TimeColumn:
     """Times of which a midnight that closes its day, dated by that day, is moved to the day's end.
@@ -52,7 +49,7 @@ def refuse_swapped(table: Table, times: Times) -> None:
         DataError: If rows go back in time, and would not if day and month were swapped where the day is at most 12.
     """
     back = _going_back(times)
-    if back < _FEWEST_BACK or np.isnat(times).any():
+    if not back or np.isnat(times).any():
         return
     years, months, days = (times.astype(f"datetime64[{unit}]") for unit in "YMD")
     month, day = (months - years).astype(np.int64) + 1, (days - months).astype(np.int64) + 1
@@ -60,7 +57,7 @@ def refuse_swapped(table: Table, times: Times) -> None:
     swapped = years.astype("datetime64[M]") + (day - 1).astype("timedelta64[M]")
     other = swapped.astype("datetime64[D]") + (month - 1).astype("timedelta64[D]") + (times - days)
     meant = np.where(swaps, other, times).astype("datetime64[us]")
-    if swaps.all() or _going_back(meant) * 4 > back or fullness(meant) < REGULAR:
+    if swaps.all() or _going_back(meant) * 4 > back or fullness(meant) < REGULAR or fullness(times) >= REGULAR:
         return
     row = int(np.argmax(swaps))
     raise DataError(

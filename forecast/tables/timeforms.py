@@ -124,6 +124,9 @@ SPREADSHEET = ("excel", "excel-1904")
 INTERVAL = " - end"
 _TO = (r" (?:-|to|till|until|bis|a|au) ", r" ?/ ?")
 
+# Behind a form whose cells state their zone.
+ZONE = "±zone"
+
 # Years of two digits are those of a hundred years from here on, as in POSIX; another first year stands in the name.
 CENTURY, SINCE = 1969, " from "
 

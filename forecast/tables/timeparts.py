@@ -258,17 +258,18 @@ def codes_of(date_format: str) -> list[str]:
 
 def are_codes(codes: list[str]) -> bool:
     """Whether these are forms of the columns of one time: of a date or of parts of the calendar, then of the clock."""
-    first, *others = codes
+    first = codes[0]
     is_date = is_day(first) if "%" in first else is_day((named_form(first) or ("", 0))[0])
-    return (first in _CALENDAR or is_date) and all(
-        code in _CLOCKS or (code in _CALENDAR and not is_date) for code in others
-    )
+    n_days = next((i for i, code in enumerate(codes) if i and code not in _CALENDAR), len(codes))
+    if len(set(codes)) < len(codes) or not all(code in _CLOCKS for code in codes[n_days:]):
+        return False
+    return n_days == 1 if is_date else first in _CALENDAR
 
 
 def code_of(table: Table, name: str) -> str:
     """The form of a column that is called as a part of the time is, and holds it; empty of any other."""
     code = next((code for code in _CALENDAR if _is_called(table, name, code)), None)
-    return code or clock_form(table, name) or ""
+    return code or ("mm" if _is_minute(table, name, frozenset()) else clock_form(table, name)) or ""
 
 
 def parts_called(table: Table, codes: list[str]) -> list[str]:

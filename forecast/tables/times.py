@@ -137,7 +137,10 @@ def read_form(cells: Cells, form: str, clock: Clock | None = None) -> TimeColumn
         return _in_one_order(cells, parts, clock)
     found = times_of(cells, parts)
     if is_monthly(form) and not _follow_monthly(found.times):
-        raise explain.unreadable_time(cells.table, cells.columns, sample(cells.text), [])
+        raise DataError(
+            f"{cells.at(0)} may be a month of a year or a day without one; the rows do not follow month by month.",
+            f"If it is a month: {cells.table.source.call(date_format=form)}\nDays need their year.",
+        )
     return found
 
 

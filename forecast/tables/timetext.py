@@ -160,6 +160,14 @@ def _looked_up(words: pa.Array, numbers: Mapping[str, int]) -> Ints:
     return known[pc.fill_null(index, len(numbers)).to_numpy(zero_copy_only=False)]
 
 
+def are_told_apart(zones: list[str]) -> bool:
+    """Whether each of these zones is an offset, or a name that beside the others means one zone alone."""
+    return all(
+        zone.upper() in _ZONES or _SHARED.get(zone, ("",))[0] in zones or re.fullmatch(r"[+-]\d{2}:?\d{2}", zone)
+        for zone in zones
+    )
+
+
 def _offsets(cells: Cells, zone: pa.Array, form: str) -> pa.Array:
     """Zones as offsets such as ``+01:00``: of names, those that mean one zone alone."""
     names = pc.dictionary_encode(zone)

@@ -95,10 +95,10 @@ def _fiscal_years() -> tuple[pd.DataFrame, pd.DatetimeIndex, str]:
 
 CASES = [_us_months, _us_quarter_ends, _hhmm, _year_week, _quarters, _day_numbers, _seasons, _nasa, _weather_station]
 CASES += [_months_behind_a_point, _fiscal_years]
-ONLY_WHOLE = [_closing_midnights, _buoy, _months_of_short_years, _short_years_and_months]
+CASES += [_buoy, _months_of_short_years, _short_years_and_months]
 
 
-@pytest.mark.parametrize("case", CASES + ONLY_WHOLE)
+@pytest.mark.parametrize("case", [*CASES, _closing_midnights])
 def test_rows_lie_where_they_belong(case: object, tmp_path: Path) -> None:
     frame, times, freq = case()  # type: ignore[operator]
     frame["value"] = 100 + np.sin(np.arange(len(times))).round(2)
@@ -200,10 +200,14 @@ def test_midnights_that_open_their_day_stay(n_days: int, newest_first: bool) -> 
     ("first", "other"), [("{m}/{d}/{y}", "{d}/{m}/{y}"), ("{y}-{d:02}-{m:02}", "{y}-{m:02}-{d:02}")]
 )
 def test_swapped_days_and_months_are_refused(first: str, other: str) -> None:
-    days = pd.date_range("2021-01-01", periods=200)
-    dates = [(first if t.day <= 12 else other).format(d=t.day, m=t.month, y=t.year) for t in days]
-    with pytest.raises(DataError, match="Day and month are swapped in 77 of 200 rows"):
-        read_panel(pd.DataFrame({"Date": dates, "value": np.arange(200) / 7}))
+    for days, n_swapped in (
+        (pd.date_range("2021-01-01", periods=200), 77),
+        (pd.date_range("2021-01-01", periods=200)[::-1], 77),
+        (pd.date_range("2021-01-01", periods=30), 11),
+    ):
+        dates = [(first if t.day <= 12 else other).format(d=t.day, m=t.month, y=t.year) for t in days]
+        with pytest.raises(DataError, match=f"Day and month are swapped in {n_swapped} of {len(days)} rows"):
+            read_panel(pd.DataFrame({"Date": dates, "value": np.arange(len(days)) / 7}))
 
 
 def test_rows_in_disorder_are_no_swapped_dates() -> None:
@@ -245,7 +249,7 @@ def test_hours_from_1_to_25_are_counted_from_local_midnight() -> None:
     frame = pd.DataFrame(
         {"date": dates, "hour": dates.groupby(dates).cumcount() + 1, "value": np.arange(len(times)) / 7}
     )
-    with pytest.raises(DataError, match="more than 24 hours"):
+    with pytest.raises(DataError, match="25 hours"):
         read_panel(frame)
     panel = read_panel(frame, ReadOptions(tz="Europe/Madrid"))
     np.testing.assert_array_equal(panel.times, times.tz_convert(None).to_numpy())
@@ -255,14 +259,41 @@ def test_minutes_may_be_called_MM_behind_the_hour(tmp_path: Path) -> None:
     frame, times, _ = _buoy()
     path = tmp_path / "buoy.txt"
     frame.assign(WSPD=np.arange(500) / 8).to_csv(path, index=False, sep=" ")
-    options = ReadOptions(delimiter=" ", time_column=",".join(frame.columns), date_format="YYYY + MM + DD + HH + MM")
-    np.testing.assert_array_equal(read_panel(path, options).times, times.to_numpy())
+    names = ",".join(frame.columns)
+    for date_format in (None, "YYYY + MM + DD + HH + MM"):
+        options = ReadOptions(delimiter=" ", time_column=names, date_format=date_format)
+        np.testing.assert_array_equal(read_panel(path, options).times, times.to_numpy())
+
+
+@pytest.mark.parametrize("date_format", ["YYYY + MM + DD + DD", "YYYY + MM + DD + HHMM + MM", "YYYY + HH + DD"])
+def test_formats_of_several_columns_that_make_no_time_are_refused(date_format: str, tmp_path: Path) -> None:
+    path = tmp_path / "buoy.csv"
+    _buoy()[0].assign(WSPD=np.arange(500) / 8).to_csv(path, index=False)
+    with pytest.raises(DataError, match="is not a format"):
+        read_panel(path, ReadOptions(date_format=date_format))
 
 
 def test_utc_in_the_name_of_a_column_is_its_zone() -> None:
     times = pd.date_range("2022-01-01", periods=300, freq="h").strftime("%Y-%m-%d %H:%M:%S")
     panel = read_panel(pd.DataFrame({"datetime_beginning_utc": times, "value": np.arange(300) / 7}))
     assert panel.clock.tz == "UTC"
+
+
+@pytest.mark.parametrize("name", ["Date (UTC+1)", "Time UTC-05:00", "utc2", "outcome_date"])
+def test_other_names_say_no_zone(name: str) -> None:
+    times = pd.date_range("2022-01-01", periods=300, freq="h").strftime("%Y-%m-%d %H:%M:%S")
+    assert read_panel(pd.DataFrame({name: times, "value": np.arange(300) / 7})).clock.tz is None
+
+
+@pytest.mark.parametrize("form", ["%m/%d/%Y %H:%M:%S", "%Y-%m-%d %H:%M"])
+def test_zones_beside_the_times_settle_the_hour_that_comes_twice(form: str) -> None:
+    times = pd.date_range("2022-10-20", periods=1000, freq="h", tz="America/New_York")
+    frame = pd.DataFrame({"Time Stamp": times.strftime(form), "Time Zone": times.strftime("%Z")})
+    panel = read_panel(frame.assign(Load=np.arange(1000) / 7))
+    np.testing.assert_array_equal(panel.times, times.tz_convert(None).to_numpy())
+    assert panel.clock.tz == "America/New_York"
+    newest = read_panel(frame[-3:].assign(Load=np.arange(3) / 7), ReadOptions(**panel.read_options))
+    np.testing.assert_array_equal(newest.times, panel.times[-3:])
 
 
 @pytest.mark.parametrize(("form", "n"), [("%d-%b", 31), ("%d-%b", 300), ("%d/%m", 300), ("%m/%d", 300)])
