@@ -246,9 +246,10 @@ def _weekday(times: Times) -> NDArray[np.int64]:
 
 
 def _calendar_alias(times: Times, steps: NDArray[np.timedelta64]) -> str | None:
-    """``MS``, ``ME``, ``QS-JAN``, ``YE-DEC`` and the like, where the usual step is a month, a quarter or a year."""
+    """``MS``, ``ME``, ``QS-JAN``, ``YE-DEC`` and the like, where the usual step is one to twelve months."""
     usual = float(np.median(steps) / _DAY)
-    unit = next((u for u, low, high in (("M", 28, 31), ("Q", 89, 93), ("Y", 364, 367)) if low <= usual <= high), None)
+    lengths = (("M", 28, 31), ("Q", 89, 93), ("2Q", 180, 185), ("Y", 364, 367))
+    unit = next((unit for unit, low, high in lengths if low <= usual <= high), None)
     if unit is None:
         return None
     month = times.astype("datetime64[M]")
@@ -262,6 +263,9 @@ def _calendar_alias(times: Times, steps: NDArray[np.timedelta64]) -> str | None:
     alias = unit + ("E" if ends else "S")
     if unit == "M":
         return alias
+    if unit == "2Q":
+        counts = np.bincount(month.astype(np.int64) % 6, minlength=6)
+        return f"{alias}-{_MONTHS[int(counts.argmax())]}" if counts.max() >= _LEAST_USUAL * len(times) else None
     share = np.bincount(month.astype(np.int64) % _MONTHS_IN[alias[0]]).max() / len(times)
     return _anchored(alias, times) if share >= _LEAST_USUAL else None
 

@@ -12,7 +12,7 @@ from forecast.config import ReadOptions
 from forecast.data.bounds import is_angle
 from forecast.data.clock import STEP, Clock, Times
 from forecast.data.panel import Floats
-from forecast.errors import DataError, quote, setting
+from forecast.errors import DataError, Sentence, quote, setting
 from forecast.sources import infer_clock as clocks
 from forecast.sources.infer_holidays import in_words, infer_holidays
 from forecast.tables.table import Table
@@ -280,7 +280,7 @@ def _skipped_hours(times: Times, series: Ints) -> str:
     zone = zone_of_skipped_hours((before + usual).astype(times.dtype))
     if zone is None:
         return ""
-    return (
+    return Sentence(
         f"The hour after {Clock('s').format(before[0])} is absent, as in spring, when clocks go forward; if these are "
         f"local times, name their zone: {setting('tz', zone)}"
     )

@@ -162,6 +162,19 @@ def test_days_of_a_month_keep_their_dates(freq: str, times: pd.DatetimeIndex, tm
     np.testing.assert_array_equal(few.times, panel.times[-7:])
 
 
+@pytest.mark.parametrize(
+    ("first", "freq"), [("2000-01-01", "2QS-JAN"), ("2000-04-01", "2QS-APR"), ("2000-06-30", "2QE-JUN")]
+)
+def test_half_years_are_two_quarters(first: str, freq: str, tmp_path: Path) -> None:
+    times = pd.date_range(first, periods=40, freq=freq)
+    panel = read_panel(written(tmp_path, times, "%Y-%m-%d"))
+    np.testing.assert_array_equal(panel.times, times.to_numpy().astype("datetime64[us]"))
+    assert (panel.clock.unit, panel.clock.multiple, default_season(panel.clock)) == ("Q", 2, 2)
+    assert (np.diff(panel.clock.ordinals(panel.times)) == 1).all()
+    following = pd.date_range(times[-1], periods=4, freq=freq)[1:]
+    np.testing.assert_array_equal(panel.clock.future(panel.times[-1], 3), following.to_numpy().astype("datetime64[us]"))
+
+
 def test_bills_of_uneven_months_follow_each_other(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     bills = pd.Timestamp("2015-01-05") + pd.to_timedelta(np.cumsum(rng.integers(28, 34, 90)), "D")
