@@ -12,6 +12,8 @@ import forecast
 from forecast.config import ReadOptions
 from forecast.errors import DataError
 from forecast.sources.from_table import read_panel
+from forecast.tables.input import Dialect, Input
+from forecast.tables.lines import LineReader
 from tables import commands, obeyed, read
 
 N = 60
@@ -245,3 +247,12 @@ def test_a_series_in_each_row_without_dates_is_turned_onto_steps(names: list[str
     assert panel.series_ids == ("H0", "H1", "H2")
     assert panel.clock.freq == "step"
     np.testing.assert_array_equal(panel.values[:, 0], values.ravel()[:-1])
+
+
+def test_lines_are_told_apart_by_several_columns() -> None:
+    dialect = Dialect(series_id="store,item")
+    reader = LineReader("date,store,item,sales", ("sales",), Input("lines"), dialect, has_series=True)
+    line = reader.read("2021-01-01,2, 3,7", 2)
+    assert (line.series, line.values.tolist()) == ("2/3", [7])
+    with pytest.raises(DataError, match="column 'item' is missing"):
+        LineReader("date,store,sales", ("sales",), Input("lines"), dialect, has_series=True)
