@@ -79,5 +79,5 @@ def main() -> None:
     except ForecastError as error:
         from forecast.commands.console import print_error
 
-        print_error(error)
+        print_error(error, as_json="--json" in sys.argv[1:])
         sys.exit(error.exit_code)

@@ -85,7 +85,7 @@ def read_like(source: Source, options: ReadOptions) -> Panel:
     try:
         return read(source, options)
     except DataError:
-        plain = options.model_copy(update={"time_column": None, "date_format": None})
+        plain = options.model_copy(update={"time_column": None, "date_format": None, "freq": None})
         if plain != options:
             with suppress(DataError):
                 return read(source, plain)

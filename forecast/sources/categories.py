@@ -18,6 +18,9 @@ from forecast.tables.notation import is_missing
 # In fewer rows for each word, words are names of rows rather than states that come back.
 _FEWEST_ROWS = 4
 
+# Where this share of the cells holds no word, such a cell says that none of them is so: there is no holiday.
+_OFTEN = 0.5
+
 
 @dataclass(frozen=True)
 class Categories:
@@ -59,7 +62,7 @@ def read_categories(
         present = np.unique(codes)
         found = sorted({dictionary[int(code)].as_py() for code in present if not missing[code]})
         if name in known and known[name].words:
-            words = known[name].words
+            words, often_empty = known[name].words, known[name].often_empty
             if new := [word for word in found if word not in words]:
                 n_rows = int(np.isin(codes, [i for i, word in enumerate(dictionary.to_pylist()) if word in new]).sum())
                 warnings.append(
@@ -70,17 +73,19 @@ def read_categories(
             if why := _is_no_category(found, codes, series, bool(missing[present].any())):
                 left_out[name] = why
                 continue
-            words = tuple(found)
+            words, often_empty = tuple(found), bool(missing[codes].mean() >= _OFTEN)
         holds = "1 word, read" if len(words) == 1 else f"{len(words)} words, each read"
         notes.append(f"{quote(name)} holds {holds} as a column of 0 and 1: {_listed(name, words)}.")
         if n_missing := int(missing[codes].sum()):
-            warnings.append(f"{quote(name)}: {n_missing:,} empty cell(s) are 0 in all of its columns.")
+            are = "are 0" if often_empty else "are missing"
+            warnings.append(f"{quote(name)}: {n_missing:,} cell(s) without a word {are} in all of its columns.")
         at = dictionary.to_pylist()
         for word in words:
             names.append(f"{name}={word}")
-            values.append(np.isin(codes, [i for i, other in enumerate(at) if other == word]).astype(np.float64))
+            is_word = np.isin(codes, [i for i, other in enumerate(at) if other == word]).astype(np.float64)
+            values.append(is_word if often_empty else np.where(missing[codes], np.nan, is_word))
         left_out[name] = f"It holds words, which are read as {_listed(name, words)}."
-        notation.append(Notation(name, words=words))
+        notation.append(Notation(name, words=words, often_empty=often_empty))
     stacked = np.column_stack(values) if values else np.zeros((len(series), 0))
     return Categories(tuple(names), stacked, tuple(notation), left_out, tuple(notes), tuple(warnings))
 

@@ -13,6 +13,10 @@ from typing import Any, BinaryIO
 
 from forecast.errors import in_shell, phrase, quote
 
+# How tables write "nothing was measured", in lower case; those with # are what a spreadsheet could not calculate.
+MISSING = ("", "-", "--", "?", ".", "..", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "nil", "nat",
+           "(null)", "n.a.", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!")  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Input:
@@ -101,6 +105,7 @@ class Notation:
         minus_behind: Whether a minus behind a number makes it negative.
         truth: Whether words such as yes and no are 1 and 0.
         words: The words of a column of few words, each of which is read as a column of 0 and 1.
+        often_empty: Whether its cells are empty where none of the words holds, as of holidays; else they are missing.
     """
 
     column: str
@@ -111,10 +116,13 @@ class Notation:
     minus_behind: bool = False
     truth: bool = False
     words: tuple[str, ...] = ()
+    often_empty: bool = False
 
     def indicators(self, cell: object) -> dict[str, float]:
-        """The columns of 0 and 1 that a cell of few words is read as; all are 0 for another word, or none."""
-        return {f"{self.column}={word}": float(str(cell).strip() == word) for word in self.words}
+        """The columns of 0 and 1 that a cell of few words is read as; all are 0 for another word."""
+        text = "" if cell is None else str(cell).strip()
+        missing = not self.often_empty and text.lower() in MISSING
+        return {f"{self.column}={word}": float("nan") if missing else float(text == word) for word in self.words}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import pyarrow as pa
 from forecast.errors import DataError, quote
 from forecast.tables.columns import SERIES_IDS, checked
 from forecast.tables.explain import look_at_row
-from forecast.tables.find_times import find_times
+from forecast.tables.find_times import find_steps, find_times
 from forecast.tables.input import Dialect, Input, series_keys
 from forecast.tables.notation import parse_as, parse_numbers, without_words
 from forecast.tables.numbers import given_marks
@@ -84,7 +84,7 @@ class Line:
     """One row.
 
     Args:
-        time: Its time; in UTC if it has a zone.
+        time: Its time; in UTC if it has a zone. NaT of a row that has neither a time nor the number of its step.
         tz: ``UTC``, or None if its time has no zone.
         values: The columns that were asked for, [C]; NaN where missing.
         series: What the column of the series holds; empty where there is none.
@@ -160,9 +160,13 @@ class LineReader:
             )
         columns = tuple(pa.array([cell], pa.string()) for cell in cells)
         table = Table(self._source, self.names, columns, np.array([number]))
-        time = find_times(table, self._dialect.time_column, self._dialect.date_format)
+        if self._dialect.freq == "step":
+            time = find_steps(table, self._dialect.time_column, self._dialect.date_format, None)
+            time = replace(time, times=np.full(1, "NaT", "datetime64[us]")) if time.by_all_rows else time
+        else:
+            time = find_times(table, self._dialect.time_column, self._dialect.date_format)
         zoned = in_zone(time, np.zeros(1, np.int64), self._tz, self._source)
-        if np.isnat(zoned.times[0]):
+        if np.isnat(zoned.times[0]) and self._dialect.freq != "step":
             raise DataError(
                 f"{table.row(0)}: {quote(text.strip())} has no time, or one that its time zone leaves out.",
                 look_at_row(table, 0),

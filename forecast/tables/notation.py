@@ -18,12 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from forecast.tables.input import Notation
+from forecast.tables.input import MISSING, Notation
 from forecast.tables.table import Bools, Floats, Ints
-
-# How tables write "nothing was measured", in lower case; those with # are what a spreadsheet could not calculate.
-MISSING = ("", "-", "--", "?", ".", "..", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "nil", "nat",
-           "(null)", "n.a.", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!")  # fmt: skip
 
 # Words for yes and no in lower case; those that are words of other things, too, only where both occur.
 _TRUTHS = (("true", "false"), ("yes", "no"), ("wahr", "falsch"), ("vrai", "faux"), ("verdadero", "falso"))

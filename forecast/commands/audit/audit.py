@@ -196,7 +196,7 @@ class _AuditedRun:
     def check_scored(self) -> Check:
         """Whether the forecasts that the run was scored by are those that its networks make of these rows."""
         on_file = self.run.test_forecasts
-        scored = np.isin(self.panel.times[self.windows.cutoffs], on_file["cutoff"].to_numpy())
+        scored = np.isin(self.panel.times[self.windows.cutoffs], on_file["cutoff"].to_numpy("datetime64[us]"))
         if not scored.any():
             return Check("scored", False, "no forecast that the run was scored by is from an origin in these rows.")
         starts = np.concatenate([starts for _, starts in self.origins_of(self.windows_at(self.windows.starts[scored]))])

@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import ConfigDict, FailFast, Field, FiniteFloat, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
+from forecast.data.clock import STEP
 from forecast.errors import ConfigError, DataError, setting
 from forecast.runs.run import Run
 from forecast.tables.input import series_keys
@@ -47,6 +48,10 @@ class RequestReader:
             )
         time = Annotated[str, Field(description="Time, as ISO 8601 or as the run was given it.")]
         columns: dict[str, Any] = {self.time: Required[time]}
+        if run.clock.freq == STEP:
+            columns = {
+                self.time: Annotated[int, Field(description="Number of the step; rows without it are in order.")]
+            }
         if len(series_ids) > 1:
             named = Annotated[str, Field(description=f"Names the series, such as {series_ids[0]!r}.")]
             columns |= dict.fromkeys(series_keys(self.series), Required[named])

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.commands.stream.recent_rows import RESTART, RecentRows, check_slot, read_state, write_state
+from forecast.data.clock import STEP
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, arrange
@@ -32,7 +33,7 @@ from forecast.sources.quality import mask_sentinels
 from forecast.sources.read import Source
 from forecast.sources.spikes import REACH
 from forecast.tables.input import Input
-from forecast.tables.lines import LineReader, lines_of
+from forecast.tables.lines import Line, LineReader, lines_of
 from forecast.tables.zone_rules import HOUR
 
 
@@ -105,7 +106,20 @@ class Stream:
                 "Give every column, NaN for what was not measured.",
             )
         row = np.array([_to_number(name, values[name]) for name in self.columns])
-        return self.push_local(self.clock.to_utc(_to_timestamp(time)), row, self.check_series(series_id))
+        return self.push_local(self._to_time(time), row, self.check_series(series_id))
+
+    def _to_time(self, time: Any) -> np.datetime64:
+        """A time that was pushed; on a clock of steps the number of one."""
+        if self.clock.freq == STEP and isinstance(time, (int, np.integer)) and not isinstance(time, bool):
+            return np.datetime64(int(time), "us")
+        return self.clock.to_utc(_to_timestamp(time))
+
+    def time_of(self, row: Line) -> np.datetime64:
+        """The time of a line as panels on the run's clock keep it; without one it is the next step's."""
+        if np.isnat(row.time):
+            times = self._recent_of(self.check_series(row.series or None)).times
+            return self.clock.future(times[-1], 1)[0] if len(times) else np.datetime64(0, "us")
+        return self.clock.to_utc(pd.Timestamp(row.time, tz=row.tz))
 
     def push_local(self, time: np.datetime64, row: Floats, series_id: str) -> pd.DataFrame | None:
         """The same as `push_row`; of two equal local times in autumn, one that was seen already is the second."""
@@ -310,7 +324,7 @@ def stream_rows(
                 continue
             row = reader.read(text, number)
             try:
-                time = stream.clock.to_utc(pd.Timestamp(row.time, tz=row.tz))
+                time = stream.time_of(row)
                 check_slot(time, time, stream.clock)  # a weekend, which would become a Friday
                 time = snap(np.array([time]), np.zeros(1, np.int64), stream.clock).times[0]
                 forecast = stream.push_local(time, row.values, stream.check_series(row.series if several else None))

@@ -27,6 +27,8 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Train a network and a vanilla RNN, judge both on the test span, forecast the future, and draw it all."""
+    from numpy import datetime64
+
     from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
     from forecast.commands.tables import print_scores, steps_ahead
@@ -69,9 +71,11 @@ def command(
         demand_skill(requirements, metrics)
         return
     say(metrics["verdict"], strong=True)
+    test_from = trained.clock.format(datetime64(trained.data["test_from"]))
+    windows = f"{metrics['n_windows']:,} test window{'s' if metrics['n_windows'] != 1 else ''}"
     title = (
-        f"{trained.manifest['title']}, {', '.join(trained.config.data.target)}: {metrics['n_windows']:,} test windows "
-        f"from {trained.data['test_from'][:10]}, {steps_ahead(metrics['horizon'])}"
+        f"{trained.manifest['title']}, {', '.join(trained.config.data.target)}: {windows} from {test_from}, "
+        f"{steps_ahead(metrics['horizon'])}"
     )
     print_scores(metrics, title)
     say(f"run: {trained.path}")
