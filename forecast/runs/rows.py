@@ -112,7 +112,7 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
     if extra:
         progress.warn(f"{len(extra)} columns that the run does not know were passed over: {', '.join(extra)}")
     freq, tz = run.clock.freq, run.clock.tz
-    if panel.clock.freq != freq and (panel.clock.unit, panel.clock.multiple) == (run.clock.unit, run.clock.multiple):
+    if panel.clock.freq != freq and panel.clock.freq.partition(" ")[0] == freq.partition(" ")[0]:
         panel = read_like(source, read_options(run).model_copy(update={"freq": freq}))
     if panel.clock.freq != freq:
         raise DataError(
