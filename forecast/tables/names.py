@@ -13,7 +13,10 @@ import pyarrow.compute as pc
 from forecast.errors import DataError, quote
 from forecast.tables.input import Dialect, series_keys
 from forecast.tables.table import Column, Table, as_text
-from forecast.tables.timeforms import infer_count, infer_form
+from forecast.tables.timeforms import TIMELIKE, infer_count, infer_form
+
+# Columns that are looked through for the time one by one, at most.
+_MANY = 500
 
 
 def with_names(table: Table, dialect: Dialect, where: str) -> Table:
@@ -50,6 +53,10 @@ def with_names(table: Table, dialect: Dialect, where: str) -> Table:
     counts = Counter(names[i] for i in kept)
     if dialect.columns:  # which of two of a name is meant matters only where one is wanted
         kept = [i for i in kept if counts[names[i]] == 1 or names[i] in named]
+        if len(kept) > _MANY:  # among so many the time is none of the plain numbers
+            kept = [
+                i for i in kept if names[i] in named or TIMELIKE.search(names[i]) or not _begins_plain(table.columns[i])
+            ]
     for name in (names[i] for i in kept):
         if counts[name] > 1:
             positions = ", ".join([str(i + 1) for i, other in enumerate(names) if other == name][:5])
@@ -66,6 +73,12 @@ def with_names(table: Table, dialect: Dialect, where: str) -> Table:
         raise DataError(f"{where}: no column is left.", table.source.retry(skip_columns=()))
     columns = tuple(table.columns[i] for i in kept)
     return replace(table, names=tuple(names[i] for i in kept), columns=columns, notes=(*table.notes, *notes))
+
+
+def _begins_plain(column: Column) -> bool:
+    """Whether the first cell of a column is a plain number."""
+    first = column[0].as_py() if isinstance(column, pa.Array) else column[0]
+    return re.fullmatch(r"[+-]?\d+(\.\d*)?", str(first).strip()) is not None
 
 
 def _is_empty(column: Column) -> bool:

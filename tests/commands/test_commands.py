@@ -555,7 +555,7 @@ def test_a_bar_that_is_missed_exits_with_four(trained: Run) -> None:
         "evaluate", trained.path, "--require-skill", "persistence:-5", "--require-skill", "rnn:0.99", "--json"
     )
     assert missed.returncode == 4
-    assert missed.stderr.startswith("error: lstm has too little skill: against rnn it is ")
+    assert parsed(missed.stderr)["error"].startswith("lstm has too little skill: against rnn it is ")
     assert parsed(missed.stdout) == parsed((trained.path / "metrics.json").read_text())
     unknown = forecast("train", "weather", "--require-skill", "naive:0.1", cwd=trained.path)
     assert unknown.returncode == 2
