@@ -57,13 +57,12 @@ def print_json(value: object) -> None:
 
 def print_error(error: ForecastError, as_json: bool = False) -> None:
     """An error and its advice, on standard error; as one JSON document where results are such."""
+    message, advice = error.text("shell")
     if as_json:
-        message, advice = error.text("shell")
         document = {"error": message, "advice": advice, "exit_code": error.exit_code}
         sys.stderr.write(json.dumps(document, ensure_ascii=False) + "\n")
         return
     mark = "" if isinstance(error, StopRequested) else "[bold red]error:[/] "
-    message, advice = error.text("shell")
     err.print(mark + escape(_escape_controls(message)))
     if advice:
         err.print(escape(_escape_controls(advice)))

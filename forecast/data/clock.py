@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset
 
-from forecast.data.opening_hours import MonthDays, Week, holidays
+from forecast.data.opening_hours import DAY, MONTHS, MonthDays, Week, holidays
 from forecast.errors import DataError, setting
 from forecast.tables.zone_rules import wall_times
 
@@ -49,14 +49,13 @@ _UNIT_NAMES = {
     "Y": ("year", "years"),
 }
 
-_DAY = 86_400_000_000  # microseconds
 _DAYS = {"D": 1, "W": 7, "B": 1, "M": 30, "Q": 91, "Y": 365}
 
 # Periods whose length wobbles, such as months of four or five weeks, are named after what they are close to, in days.
 _PERIODS = (("M", 28, 32), ("Q", 88, 94), ("Y", 360, 372))
 
-_MONTHS = {"M": 1, "Q": 3, "Y": 12}  # in a step
-_MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+# Months in a step of each calendar unit.
+MONTHS_IN = {"M": 1, "Q": 3, "Y": 12}
 
 # The clock of rows that have numbers instead of times.
 STEP = "step"
@@ -99,9 +98,9 @@ class Clock:
         slots = self.freq.partition(" ")[2]
         if not slots:
             return None
-        if (span := _MONTHS.get(_UNITS[_base(self.offset)])) is not None:
+        if (span := MONTHS_IN.get(_UNITS[_base(self.offset)])) is not None:
             anchor = self.offset.rule_code.rpartition("-")[2]
-            return MonthDays.parse(slots, span, _MONTH_NAMES.index(anchor) % span if anchor in _MONTH_NAMES else 0)
+            return MonthDays.parse(slots, span, MONTHS.index(anchor) % span if anchor in MONTHS else 0)
         return Week.parse(slots, int(self._length_of_alias.astype(np.int64)))
 
     @property
@@ -125,7 +124,7 @@ class Clock:
         if self.freq == STEP:
             return STEP
         if self.is_uneven:
-            days = self.step.astype(np.int64) / _DAY
+            days = self.step.astype(np.int64) / DAY
             return next((unit for unit, low, high in _PERIODS if low <= days <= high), "D")
         if isinstance(self.slots, MonthDays) and len(self.slots.days) > 1:
             return "D"
@@ -135,7 +134,7 @@ class Clock:
     def multiple(self) -> int:
         """Units in one step: 15 for ``15min``."""
         if self.is_uneven or isinstance(self.slots, MonthDays):
-            return max(1, round(self.step.astype(np.int64) / _DAY)) if self.unit == "D" else 1
+            return max(1, round(self.step.astype(np.int64) / DAY)) if self.unit == "D" else 1
         return 1 if self.freq == STEP else int(self.offset.n)
 
     @cached_property
@@ -146,14 +145,14 @@ class Clock:
         if self.is_uneven:
             return np.timedelta64(round(float(np.mean(self._pattern)) * self._unit_of_pattern), "us")
         if isinstance(self.slots, MonthDays) and len(self.slots.days) > 1:
-            return np.timedelta64(round(30.44 * self.slots.span / len(self.slots.days) * _DAY), "us")
+            return np.timedelta64(round(30.44 * self.slots.span / len(self.slots.days) * DAY), "us")
         return self._length_of_alias
 
     @property
     def _length_of_alias(self) -> np.timedelta64:
         unit = _UNITS[_base(self.offset)]
         if unit in _DAYS:
-            return np.timedelta64(_DAYS[unit] * int(self.offset.n) * _DAY, "us")
+            return np.timedelta64(_DAYS[unit] * int(self.offset.n) * DAY, "us")
         return np.timedelta64(pd.Timedelta(self._alias if self._alias[0].isdigit() else f"1{self._alias}"), "us")
 
     @property
@@ -163,7 +162,7 @@ class Clock:
 
     @property
     def _unit_of_pattern(self) -> int:
-        return _DAYS[self.freq.partition("@")[0][-1]] * _DAY
+        return _DAYS[self.freq.partition("@")[0][-1]] * DAY
 
     def is_closed_for(self, absent: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether so many absent steps [...] are whole days on which an exchange, a shop or an office was closed."""
@@ -233,7 +232,7 @@ class Clock:
         if self.unit == "B":
             return np.busday_count(np.datetime64("1970-01-01"), times.astype("datetime64[D]")) // self.multiple
         if self.unit in ("M", "Q", "Y") and not self.is_uneven:
-            months = _MONTHS[self.unit] * self.multiple
+            months = MONTHS_IN[self.unit] * self.multiple
             number = times.astype("datetime64[M]").astype(np.int64)
             return (number - (number[0] if len(number) else 0)) // months
         if self.is_uneven:  # counted from row to row, as the lengths of many steps add up to another one's
@@ -345,7 +344,7 @@ def normalise_freq(freq: str) -> str:
     if _base(offset) in ("MS", "QS", "YS") and offset.n == 1:
         return f"{offset.freqstr} {MonthDays.parse(slots, 1, 0)}"
     step = Clock(str(offset.freqstr)).step.astype(np.int64)
-    if _UNITS[_base(offset)] not in ("s", "min", "h", "D") or _DAY % step:
+    if _UNITS[_base(offset)] not in ("s", "min", "h", "D") or DAY % step:
         raise DataError(f"{freq!r}: only a step that divides a day has open slots of a week.", _ALIASES)
     return f"{offset.freqstr} {Week.parse(slots, int(step))}"
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.clock import Clock, Times
+from forecast.data.opening_hours import DAY, WEEK, week_offsets
 from forecast.data.panel import Floats
 
-_DAY = 86_400_000_000  # microseconds
-_YEAR = 365.2425 * _DAY
+_YEAR = 365.2425 * DAY
 
 
 def calendar_features(times: Times, clock: Clock) -> Floats:
@@ -76,8 +76,8 @@ def _phases(times: Times, clock: Clock) -> list[NDArray[np.float64]]:
     times = clock.wall(times)
     micros = times.astype("datetime64[us]").astype(np.int64)
     by_cycle = {
-        "day": (micros % _DAY) / _DAY,
-        "week": ((micros + 3 * _DAY) % (7 * _DAY)) / (7 * _DAY),  # 1 January 1970 was a Thursday; weeks begin on Monday
+        "day": (micros % DAY) / DAY,
+        "week": week_offsets(times) / WEEK,
         "year": (times - times.astype("datetime64[Y]")).astype(np.int64) / _YEAR,
     }
     return [by_cycle[cycle] for cycle in _cycles(clock)]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from forecast.errors import DataError, quote
 
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 DAY = 86_400_000_000  # microseconds
 WEEK = 7 * DAY
 # 1 January 1970 was a Thursday; weeks begin on Monday.
@@ -98,8 +99,7 @@ class Week:
 
     def is_open(self, wall: NDArray[np.datetime64]) -> NDArray[np.bool_]:
         """Which of these wall times [...] are slots."""
-        since = wall.astype("datetime64[us]").astype(np.int64) + _MONDAY
-        return np.isin(since % WEEK, self.slots)
+        return np.isin(week_offsets(wall), self.slots)
 
     def times(self, ordinals: NDArray[np.int64]) -> NDArray[np.datetime64]:
         """The wall times of slots by their numbers [...], the reverse of `ordinals`."""
@@ -158,6 +158,11 @@ class MonthDays:
         begin, end = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]")
         longest = (end - begin).astype(np.int64)[..., None]
         return begin[..., None] + (np.minimum(np.array(self.days), longest) - 1)
+
+
+def weekdays(days: NDArray[np.datetime64] | np.datetime64) -> NDArray[np.int64]:
+    """0 for Monday to 6 for Sunday of each day [...]; 1970 began on a Thursday."""
+    return np.asarray((days.astype("datetime64[D]").astype(np.int64) + 3) % 7)
 
 
 def week_offsets(wall: NDArray[np.datetime64]) -> NDArray[np.int64]:
@@ -225,11 +230,10 @@ def day_of_rule(rule: str, year: int) -> np.datetime64:
         if parts[0] == "02-29" and not _is_leap(year):
             return np.datetime64("NaT", "D")
         day = np.datetime64(f"{year:04d}-{parts[0]}", "D")
-        weekday = int((day.astype(np.int64) + 3) % 7)
-        return day + {5: -1, 6: 1}.get(weekday, 0) if kind == "nearest" else day
+        return day + {5: -1, 6: 1}.get(int(weekdays(day)), 0) if kind == "nearest" else day
     month = np.datetime64(f"{year:04d}-{parts[0]}", "M")
     first = month.astype("datetime64[D]")
-    begin = first + (WEEKDAYS.index(parts[1]) - (first.astype(np.int64) + 3)) % 7
+    begin = first + (WEEKDAYS.index(parts[1]) - weekdays(first)) % 7
     if kind == "nth":
         day = begin + 7 * (int(parts[2]) - 1)
         return day if day.astype("datetime64[M]") == month else np.datetime64("NaT", "D")

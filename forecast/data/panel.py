@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.data.clock import Clock, Times
@@ -183,8 +182,3 @@ class Panel:
         digest.update(np.ascontiguousarray(self.times).view(np.uint8).data)
         digest.update(np.ascontiguousarray(self.values).view(np.uint8).data)
         return digest.hexdigest()
-
-
-def format_time(time: np.datetime64) -> str:
-    """A timestamp without the parts that are zero: 2010-01-01, 2010-01-01 00:51."""
-    return str(pd.Timestamp(time)).removesuffix(":00").removesuffix(" 00:00")

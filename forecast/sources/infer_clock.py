@@ -10,14 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.data.clock import STEP, Clock, Times
-from forecast.data.opening_hours import WEEKDAYS, MonthDays, Week, week_offsets
+from forecast.data.clock import MONTHS_IN, STEP, Clock, Times
+from forecast.data.opening_hours import MONTHS, WEEKDAYS, MonthDays, Week, week_offsets, weekdays
 from forecast.data.panel import Floats
 from forecast.errors import DataError
-from forecast.tables.zone_rules import CANDIDATES, wall_times
+from forecast.tables.zone_rules import CANDIDATES, are_midnights, wall_times
 
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_MONTHS_IN = {"M": 1, "Q": 3, "Y": 12}  # a period of a calendar alias, by its first letter
 _COUNTABLE = ("us", "ms", "s", "min", "h", "D", "B", "W", "MS", "ME", "QS", "QE", "YS", "YE")
 _MICROSECONDS = {"D": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}
 _USUAL_STEPS = tuple(
@@ -103,12 +101,12 @@ def candidate_clocks(times: Times, series: NDArray[np.int64], tz: str | None = N
     if usual > _CENTURY:
         return
     calendar = _calendar_alias(times, steps)
-    if _are_dates(times) and (days := _days_of_month(times)):
+    if are_midnights(times) and (days := _days_of_month(times)):
         yield Clock(f"{calendar if len(days) == 1 and calendar else 'MS'} {','.join(map(str, days))}"), MOST_SNAPPED
     if calendar:
         yield Clock(calendar), MOST_SNAPPED
     # Friday to Monday is one step of a business-day clock.
-    if usual == _DAY and (_weekday(times) >= 5).mean() < _MOST_WEEKENDS and (steps >= 3 * _DAY).any():
+    if usual == _DAY and (weekdays(times) >= 5).mean() < _MOST_WEEKENDS and (steps >= 3 * _DAY).any():
         yield Clock("B"), MOST_SNAPPED
     if usual == _WEEK and counts.max() >= _LEAST_USUAL * len(steps):
         yield Clock(_anchored("W", times)), MOST_SNAPPED
@@ -119,7 +117,7 @@ def candidate_clocks(times: Times, series: NDArray[np.int64], tz: str | None = N
             yield Clock(f"{clock.freq} {slots}"), MOST_SNAPPED
         yield clock, MOST_SNAPPED
     median = np.median(steps.astype("timedelta64[us]").astype(np.int64))
-    if _are_dates(times):
+    if are_midnights(times):
         # Open on some days of the week only, so that no step is the usual one.
         if median < 7 * _MICROSECONDS["D"] and (slots := open_slots(times, series, Clock("D"))):
             yield Clock(f"D {slots}"), MOST_SNAPPED
@@ -146,10 +144,6 @@ def usual_alias(microseconds: float) -> str:
     days = microseconds / _MICROSECONDS["D"]
     longer = next((alias for alias, least in (("YS", 250), ("QS", 60), ("MS", 20)) if days >= least), None)
     return longer or spelled(round_step(microseconds))
-
-
-def _are_dates(times: Times) -> bool:
-    return bool((times == times.astype("datetime64[D]")).all())
 
 
 def _days_of_month(times: Times) -> list[int]:
@@ -240,11 +234,6 @@ def _open_week(times: Times, series: NDArray[np.int64], clock: Clock) -> tuple[W
     return Week(tuple((np.flatnonzero(is_open) * step + phase).tolist()), step), float(share[is_open].min())
 
 
-def _weekday(times: Times) -> NDArray[np.int64]:
-    """0 for Monday to 6 for Sunday, [T]; 1970 began on a Thursday."""
-    return (times.astype("datetime64[D]").astype(np.int64) + 3) % 7
-
-
 def _calendar_alias(times: Times, steps: NDArray[np.timedelta64]) -> str | None:
     """``MS``, ``ME``, ``QS-JAN``, ``YE-DEC`` and the like, where the usual step is one to twelve months."""
     usual = float(np.median(steps) / _DAY)
@@ -265,18 +254,18 @@ def _calendar_alias(times: Times, steps: NDArray[np.timedelta64]) -> str | None:
         return alias
     if unit == "2Q":
         counts = np.bincount(month.astype(np.int64) % 6, minlength=6)
-        return f"{alias}-{_MONTHS[int(counts.argmax())]}" if counts.max() >= _LEAST_USUAL * len(times) else None
-    share = np.bincount(month.astype(np.int64) % _MONTHS_IN[alias[0]]).max() / len(times)
+        return f"{alias}-{MONTHS[int(counts.argmax())]}" if counts.max() >= _LEAST_USUAL * len(times) else None
+    share = np.bincount(month.astype(np.int64) % MONTHS_IN[alias[0]]).max() / len(times)
     return _anchored(alias, times) if share >= _LEAST_USUAL else None
 
 
 def _anchored(alias: str, times: Times) -> str:
     """A weekly, quarterly or yearly alias with the weekday or month on which most timestamps lie."""
     if alias == "W":
-        return f"W-{WEEKDAYS[int(np.bincount(_weekday(times)).argmax())]}"
-    month = int(np.bincount(times.astype("datetime64[M]").astype(np.int64) % _MONTHS_IN[alias[0]]).argmax())
+        return f"W-{WEEKDAYS[int(np.bincount(weekdays(times)).argmax())]}"
+    month = int(np.bincount(times.astype("datetime64[M]").astype(np.int64) % MONTHS_IN[alias[0]]).argmax())
     # Quarters are named after their first month of the year as starts and their last as ends: QS-JAN, QE-DEC.
-    return f"{alias}-{_MONTHS[month + (9 if alias == 'QE' else 0)]}"
+    return f"{alias}-{MONTHS[month + (9 if alias == 'QE' else 0)]}"
 
 
 def named_clock(freq: str, times: Times | None = None) -> Clock:
@@ -345,7 +334,7 @@ def _nearest(times: Times, series: NDArray[np.int64], clock: Clock) -> Times:
     micro = times.astype("datetime64[us]").astype(np.int64)
     phase = micro % step
     if clock.unit == "W":
-        on_anchor = _weekday(times) == _anchor_weekday(clock)
+        on_anchor = weekdays(times) == _anchor_weekday(clock)
         phase[~on_anchor] = -1
     elif (phase == phase[0]).all():
         return times
@@ -399,12 +388,12 @@ def _period_labels(times: Times, clock: Clock) -> Times:
     if alias == "B":
         labels = np.busday_offset(days, 0, roll="preceding")
     elif alias == "W":
-        ahead = (_anchor_weekday(clock) - _weekday(times)) % 7
+        ahead = (_anchor_weekday(clock) - weekdays(times)) % 7
         labels = (days.astype(np.int64) + ahead).astype("datetime64[D]")
     elif clock.unit in ("M", "Q", "Y"):
-        span = _MONTHS_IN[alias[0]] * clock.multiple
+        span = MONTHS_IN[alias[0]] * clock.multiple
         anchor = clock.freq.rpartition("-")[2]
-        first = _MONTHS.index(anchor) if anchor in _MONTHS else 0
+        first = MONTHS.index(anchor) if anchor in MONTHS else 0
         month = times.astype("datetime64[M]").astype(np.int64)
         if alias.endswith("E"):
             last = month + (first - month) % span

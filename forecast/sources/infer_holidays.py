@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.opening_hours import WEEKDAYS, day_of_rule, easter
+from forecast.data.opening_hours import WEEKDAYS, day_of_rule, easter, weekdays
 
 Days = NDArray[np.datetime64]
 
@@ -70,7 +70,7 @@ def _rules_of(day: np.datetime64) -> list[str]:
     """Every rule that a day obeys."""
     date = str(day)
     year, month, number = int(date[:4]), date[5:7], int(date[8:])
-    weekday = WEEKDAYS[int((day.astype(np.int64) + 3) % 7)]
+    weekday = WEEKDAYS[int(weekdays(day))]
     rules = [f"date {date[5:]}", f"nearest {date[5:]}"]
     if weekday == "FRI":
         rules.append(f"nearest {str(day + 1)[5:]}")

@@ -18,8 +18,6 @@ from forecast.tables.records import Records
 from forecast.tables.table import Table, as_text
 from forecast.tables.timeforms import TIMELIKE, form_of, infer_count
 
-NAMES_OF_MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
-
 # Numbers with other marks than were taken for theirs, what is said of them, and the marks they have.
 _OTHER_MARKS: tuple[tuple[str, str, dict[str, str]], ...] = (
     (r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", "is written with a thousands comma", {"thousands": ","}),
