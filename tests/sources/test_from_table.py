@@ -177,7 +177,7 @@ def test_a_table_with_sentinels_a_double_row_and_a_gap():
 @pytest.mark.parametrize(
     ("file", "freq", "rows", "columns"),
     [
-        ("beijing_pm25/raw.csv", "h", 43_824, 7),
+        ("beijing_pm25/raw.csv", "h", 43_824, 11),  # seven of numbers, and four directions of the wind
         ("exchange_rate/exchange_rate.csv", "D", 7_588, 8),
         ("ett/ETTm1.csv", "15min", 69_680, 7),
         ("eia_energy_prices/brent-daily.csv", "B", 9_958, 1),
