@@ -16,6 +16,15 @@ from forecast.data.bounds import TURN
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
 from forecast.data.windows import Flags, Forecaster, Ints, Windows, median
+from forecast.evaluation.comparison import (
+    Losses,
+    compare,
+    known,
+    loss_weights,
+    origin_steps,
+    several_scales,
+    sum_by_origin,
+)
 from forecast.evaluation.metrics import (
     METRICS,
     IntervalForecast,
@@ -26,10 +35,8 @@ from forecast.evaluation.metrics import (
     absolute_error,
     metrics_of,
     seasonal_naive_error,
-    skill,
     squared_error,
 )
-from forecast.evaluation.significance import FEWEST_ORIGINS, diebold_mariano, p_values_by_step, skill_interval
 from forecast.evaluation.verdict import EchoSums, is_echo, verdict
 from forecast.intervals.adaptive import AdaptiveIntervals
 from forecast.intervals.conformal import DECILES, Intervals, calibrate, interval, interval_columns
@@ -278,13 +285,13 @@ class _Scorer:
         self._kept_every = max(1, -(-n_points // _ROWS_OF_FORECASTS))
         # The steps of every so many cutoffs are tested for significance.
         self._tested_every = max(1, -(-n_points // _STEPS_TESTED))
-        self._origins_at = _origin_steps(rows, windows)  # [N]
+        self._origins_at = origin_steps(rows, windows)  # [N]
         self._tested = np.unique(self._origins_at, return_inverse=True)[1] % self._tested_every == 0  # [N]
         naive = np.array([[naive_error[name] for name in unique_ids] for unique_ids in rows.unique_ids])
         self._naive_mae, self._naive_rmse = naive[..., 0], naive[..., 1]  # [S, D]
-        self._weights = _loss_weights(self._naive_mae)
+        self._weights = loss_weights(self._naive_mae)
         self._n_windows = np.zeros(rows.panel.n_series, np.int64)  # [S]
-        self._observed = 0.0
+        self._observed = self._scaled_observed = 0.0
         self._has_gaps = int(rows.panel.stretches()[-1]) + 1 > rows.panel.n_series or not rows.seen.all()
         self._moved_seasons = np.zeros(2, np.int64)  # of the seasonal naive: to an earlier one, to the last value
         self._sums: dict[str, _ModelSums] = {}
@@ -298,7 +305,9 @@ class _Scorer:
         y_pred = {name: median(values) for name, values in chunk.forecasts.items()}
         last = rows.filled_at(windows.cutoffs[chunk.numbers])
         np.add.at(self._n_windows, chunk.series, 1)
-        self._observed += float(np.abs(chunk.y_true).sum())
+        size = np.abs(chunk.y_true)
+        self._observed += float(size.sum())
+        self._scaled_observed += float((size * self._weights[chunk.series][:, None, :]).sum())
         if self._has_gaps:
             self._moved_seasons += count_seasons(rows, windows, chunk.numbers, self._season)
         for name, values in y_pred.items():
@@ -395,14 +404,14 @@ class _Scorer:
             "by_step_of": "MAE" if rows.one_unit else "MASE",
             "echo": {
                 "best_lag": echo.best_lag,
-                "difference_skill": _known(echo.difference_skill),
+                "difference_skill": known(echo.difference_skill),
                 "delayed": echo.delayed and is_echo(compared["skill"], compared["p_value"], n_windows),
             },
             "intervals": self._interval_scores(points, reasons),
-            "skill_of": "MASE" if _several_scales(self._naive_mae) else "MAE",
+            "skill_of": "MASE" if several_scales(self._naive_mae) else "MAE",
             "reasons": reasons,
             "naive_error": {
-                name: {"mae": _known(mae), "rmse": _known(rmse)}
+                name: {"mae": known(mae), "rmse": known(rmse)}
                 for unique_ids, *errors in zip(rows.unique_ids, self._naive_mae, self._naive_rmse, strict=True)
                 for name, mae, rmse in zip(unique_ids, *errors, strict=True)
             },
@@ -419,35 +428,15 @@ class _Scorer:
     def _compared(self, model: str, references: list[str], reasons: dict[str, str]) -> dict[str, Any]:
         """Skill against each reference, how sure it is, and at which steps."""
         horizon = -(-self._windows.horizon // self._windows.spacing)  # in origins
+        losses = {name: self._losses(self._sums[name]) for name in references}
+        level = self._scaled_observed / (len(self._windows) * self._windows.horizon * self._rows.n_targets)
         spacing = self._windows.spacing * self._tested_every
-        losses = {name: self._losses(self._sums[name]) for name in (model, *references)}
-        model_losses, model_steps = losses[model]
-        gains = {name: skill(float(model_losses.mean()), float(losses[name][0].mean())) for name in references}
-        p_values = {name: diebold_mariano(model_losses, losses[name][0], horizon) for name in references}
-        intervals = {name: skill_interval(model_losses, losses[name][0], horizon) for name in references}
-        p_by_step = {name: p_values_by_step(model_steps, losses[name][1], spacing) for name in references}
-        reasons |= {f"skill.{name}": f"{name} makes no error here" for name, gain in gains.items() if math.isnan(gain)}
-        reasons |= {f"p_value.{name}": "fewer than eight origins" for name, p in p_values.items() if math.isnan(p)}
-        few = "no more origins than steps ahead" if len(model_losses) >= FEWEST_ORIGINS else "fewer than eight origins"
-        reasons |= {f"skill_interval.{name}": few for name, ends in intervals.items() if math.isnan(ends[0])}
-        return {
-            "skill": {name: _known(gain) for name, gain in gains.items()},
-            "skill_interval": {name: None if math.isnan(ends[0]) else list(ends) for name, ends in intervals.items()},
-            "skill_by_step": {
-                name: [
-                    _known(skill(*means)) for means in zip(model_steps.mean(0), losses[name][1].mean(0), strict=True)
-                ]
-                for name in references
-            },
-            "p_value": {name: _known(p) for name, p in p_values.items()},
-            "p_by_step": {name: _known_list(p) for name, p in p_by_step.items()},
-        }
+        return compare(self._losses(self._sums[model]), losses, level, horizon, spacing, reasons)
 
-    def _losses(self, sums: _ModelSums) -> tuple[Floats, Floats]:
-        """Losses by origin, [N'], and by origin and step, [K', H], in order of time, of the same mean as by window."""
-        return (
-            _summed_by_origin(np.concatenate(sums.loss_by_window), self._origins_at),
-            _summed_by_origin(np.concatenate(sums.loss_by_step), self._origins_at[self._tested]),
+    def _losses(self, sums: _ModelSums) -> Losses:
+        return Losses(
+            sum_by_origin(np.concatenate(sums.loss_by_window), self._origins_at),
+            sum_by_origin(np.concatenate(sums.loss_by_step), self._origins_at[self._tested]),
         )
 
     def _interval_scores(self, points: ScoredPoints, reasons: dict[str, str]) -> dict[str, Any] | None:
@@ -464,7 +453,7 @@ class _Scorer:
                 scores = _scores(IntervalForecast, at_level, totals, f"{where}.{level}", reasons)
                 by_model[name][str(level)] = scores | {
                     f"{key}_by_step": [
-                        _known(metric.score(one_step, {part: totals[part][step] for part in metric.parts})[0])
+                        known(metric.score(one_step, {part: totals[part][step] for part in metric.parts})[0])
                         for step in range(horizon)
                     ]
                     for key, metric in metrics_of(IntervalForecast).items()
@@ -477,7 +466,7 @@ class _Scorer:
         metric = METRICS["mae" if points.one_unit else "mase"]
         of_one_step = replace(points, count=points.count // self._windows.horizon)
         return [
-            _known(metric.score(of_one_step, {absolute_error: sums.points[absolute_error][:, step : step + 1]})[0])
+            known(metric.score(of_one_step, {absolute_error: sums.points[absolute_error][:, step : step + 1]})[0])
             for step in range(self._windows.horizon)
         ]
 
@@ -489,7 +478,7 @@ class _Scorer:
         """The mean of a part over each series and target that has a window, or a function of the mean, by model."""
         return {
             self._rows.unique_ids[series][target]: {
-                name: _known(
+                name: known(
                     of_mean(
                         sums.points[part][series, :, target].sum() / (self._n_windows[series] * self._windows.horizon)
                     )
@@ -513,47 +502,4 @@ def _scores(
     """Every metric of a kind of forecast; None where it is undefined, and why, under ``where``, in ``reasons``."""
     scores = {key: metric.score(points, sums) for key, metric in metrics_of(kind).items()}
     reasons |= {f"{where}.{key}": reason for key, (_, reason) in scores.items() if reason}
-    return {key: _known(value) for key, (value, _) in scores.items()}
-
-
-def _loss_weights(naive_mae: Floats) -> Floats:
-    """The weight of each series' and target's errors in skill and p-value, [S, D].
-
-    One series counts as it is. Several would be decided by the largest numbers alone, so each is divided by its own
-    naive error, as in MASE; one that has none counts nothing.
-    """
-    if not _several_scales(naive_mae):
-        return np.ones_like(naive_mae)
-    return np.divide(1.0, naive_mae, out=np.zeros_like(naive_mae), where=naive_mae > 0)
-
-
-def _several_scales(naive_mae: Floats) -> bool:
-    """Whether skill is judged on scaled errors: of several series or targets, with a naive error to scale by."""
-    return naive_mae.size > 1 and bool((naive_mae > 0).any())
-
-
-def _origin_steps(rows: Rows, windows: Windows) -> Ints:
-    """The step of the clock from which each window forecasts, [N].
-
-    Series may tick at different minutes of the same hour: their losses are as dependent as those of one minute.
-    """
-    times, clock = rows.panel.times[windows.cutoffs], rows.panel.clock
-    if clock.unit in ("s", "min", "h"):
-        return (times - times.min()) // clock.step
-    return clock.ordinals(times)
-
-
-def _summed_by_origin(values: Floats, origins: Ints) -> Floats:
-    """The sum over the series at each origin, whose losses are not independent, over the mean number of series."""
-    order = np.argsort(origins, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(origins[order]) > 0])
-    return np.add.reduceat(values[order], starts, axis=0) / (len(values) / len(starts))
-
-
-def _known_list(values: Floats) -> list[float | None]:
-    return [_known(value) for value in values]
-
-
-def _known(value: float) -> float | None:
-    """The value as JSON takes it: None where it is not finite."""
-    return float(value) if math.isfinite(value) else None
+    return {key: known(value) for key, (value, _) in scores.items()}
