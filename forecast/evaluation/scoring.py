@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.config import Config
 from forecast.data.bounds import TURN
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
-from forecast.data.windows import Flags, Forecaster, Ints, Windows, median
+from forecast.data.windows import Flags, Forecaster, Windows, median
+from forecast.evaluation.calibrating import adaptive_intervals
+from forecast.evaluation.chunks import Chunk, chunks_of
 from forecast.evaluation.comparison import (
     Losses,
     compare,
@@ -38,23 +39,15 @@ from forecast.evaluation.metrics import (
     squared_error,
 )
 from forecast.evaluation.verdict import EchoSums, is_echo, verdict
-from forecast.intervals.adaptive import AdaptiveIntervals
-from forecast.intervals.conformal import DECILES, Intervals, calibrate, interval, interval_columns
-from forecast.models.naive import NAIVE, count_seasons, naive_forecasts
+from forecast.intervals.conformal import DECILES, Intervals, interval, interval_columns
+from forecast.models.naive import NAIVE, count_seasons
 
 SCHEMA = 1
 
-_POINTS_AT_ONCE = 2_000_000
 _ROWS_OF_FORECASTS = 1_000_000
 
 # Losses of single steps that are kept of each model for the test of significance.
 _STEPS_TESTED = 4_000_000
-
-# Points that intervals are calibrated on; more of them change nothing.
-_POINTS_OF_CALIBRATION = 2_000_000
-
-# With fewer windows there is too little to say how large errors are.
-_FEWEST_WINDOWS = 4
 
 # A forecast or observation that differs from the last value by less than this share of a usual change has not moved:
 # networks calculate in float32.
@@ -99,7 +92,7 @@ def score_models(
         intervals: The intervals of all models, as they stood before the first window; None for none.
     """
     scorer = _Scorer(rows, windows, tuple(models), season, naive_error, intervals)
-    frames = [scorer.add(chunk) for chunk in _chunks(rows, windows, models, season, intervals)]
+    frames = [scorer.add(chunk) for chunk in chunks_of(rows, windows, models, season, intervals)]
     forecasts = pd.concat(frames, ignore_index=True).sort_values(
         ["unique_id", "cutoff"], kind="stable", ignore_index=True
     )
@@ -139,114 +132,6 @@ def thinning_note(metrics: Mapping[str, Any]) -> str:
     return f", of one origin in {every}: all would be more than a million rows" if every > 1 else ""
 
 
-def calibrate_intervals(
-    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, config: Config
-) -> Intervals | None:
-    """Calibrate the intervals of models and naive forecasts on a span after training and before the test.
-
-    Args:
-        rows: The rows that the windows point into.
-        windows: The windows of that span.
-        models: By name.
-        season: m.
-        config: The run's resolved configuration.
-
-    Returns:
-        The intervals; None where no level is asked for, or the span has too few windows.
-    """
-    windows = windows.subsample(max(_FEWEST_WINDOWS, _POINTS_OF_CALIBRATION // (windows.horizon * rows.n_targets)))
-    levels = config.intervals.levels
-    if not levels or len(windows) < _FEWEST_WINDOWS:
-        return None
-    chunks = list(_chunks(rows, windows, models, season))
-    y_true = np.concatenate([chunk.y_true for chunk in chunks])
-    series = np.concatenate([chunk.series for chunk in chunks])
-    calibrations = {
-        name: calibrate(
-            y_true,
-            np.concatenate([chunk.forecasts[name] for chunk in chunks]),
-            series,
-            rows.panel.n_series,
-            levels,
-            config.network.quantiles,
-            rows.logged,
-            windows.spacing if config.intervals.adaptive else None,
-        )
-        for name in chunks[0].forecasts
-    }
-    return Intervals(levels, config.intervals.adaptive, calibrations)
-
-
-def calibration_warnings(config: Config, n_windows: int) -> tuple[str, ...]:
-    """What to know of intervals that were calibrated on so few windows, a sentence each."""
-    levels = config.intervals.levels
-    if levels and n_windows < _FEWEST_WINDOWS:
-        return (f"no intervals: the validation span has {n_windows} windows, and they need {_FEWEST_WINDOWS}",)
-    # To lie above 97.5 % of what comes, a rank must be the 39th of 39 at the least.
-    rough = [f"{level}%" for level in levels if n_windows + 1 < 2 / (1 - level / 100)]
-    if not rough:
-        return ()
-    # The chance that one more of n + 1 exchangeable errors lies between the least and the largest of the others.
-    held = (n_windows - 1) / (n_windows + 1)
-    return (
-        f"{n_windows} validation windows are too few for intervals of {' and '.join(rough)}: they are the range of "
-        f"{n_windows} errors, which holds {held:.0%} at best, and less where windows overlap",
-    )
-
-
-def update_intervals(
-    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, intervals: Intervals
-) -> Intervals:
-    """The intervals of some models after these windows, whose outcomes are known, from those before the first one."""
-    if not len(windows):
-        return intervals
-    adaptive = _adaptive(rows, windows, intervals)
-    for chunk in _chunks(rows, windows, models, season, intervals):
-        adaptive.quantiles(chunk.y_true, chunk.forecasts, chunk.series)
-    return adaptive.intervals()
-
-
-def _adaptive(rows: Rows, windows: Windows, intervals: Intervals) -> AdaptiveIntervals:
-    return AdaptiveIntervals(intervals, windows.spacing, longest=int(np.bincount(rows.series[windows.starts]).max()))
-
-
-@dataclass(frozen=True)
-class _Chunk:
-    """Some windows and their forecasts.
-
-    Args:
-        numbers: Their numbers among all windows, [n].
-        series: Their series, ascending, [n].
-        y_true: Observed, [n, H, D].
-        forecasts: By model, [n, H, D], or [n, H, D, Q] of a quantile head.
-    """
-
-    numbers: Ints
-    series: Ints
-    y_true: Floats
-    forecasts: Mapping[str, Floats]
-
-
-def _chunks(
-    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, intervals: Intervals | None = None
-) -> Iterator[_Chunk]:
-    numbers_per_window = windows.horizon * rows.n_targets
-    if intervals is not None:  # each point has quantiles of every forecaster beside it
-        numbers_per_window *= len(intervals.calibrations) * len(intervals.probabilities)
-    size = max(1, _POINTS_AT_ONCE // numbers_per_window)
-    for first in range(0, len(windows), size):
-        picked = slice(first, min(first + size, len(windows)))
-        series, y_true = rows.series[windows.starts[picked]], rows.observed(windows.future(picked))
-        forecasts = {name: model(windows.starts[picked]) for name, model in models.items()}
-        forecasts |= naive_forecasts(rows, windows, picked, season)
-        yield _Chunk(
-            numbers=np.arange(picked.start, picked.stop),
-            series=series,
-            y_true=y_true,
-            forecasts={name: rows.bounds.unwrap_towards(values, y_true, series) for name, values in forecasts.items()},
-        )
-
-
 @dataclass
 class _ModelSums:
     """What is summed over the windows of one model.
@@ -280,7 +165,7 @@ class _Scorer:
     ) -> None:
         self._rows, self._windows, self._models, self._season = rows, windows, models, season
         self._intervals = intervals
-        self._adaptive = None if intervals is None else _adaptive(rows, windows, intervals)
+        self._adaptive = None if intervals is None else adaptive_intervals(rows, windows, intervals)
         n_points = len(windows) * windows.horizon * rows.n_targets
         self._kept_every = max(1, -(-n_points // _ROWS_OF_FORECASTS))
         # The steps of every so many cutoffs are tested for significance.
@@ -299,7 +184,7 @@ class _Scorer:
         # The last value before the first window of each series and target, [S, D].
         self._origins = np.full(self._naive_mae.shape, np.nan)
 
-    def add(self, chunk: _Chunk) -> pd.DataFrame:
+    def add(self, chunk: Chunk) -> pd.DataFrame:
         """Add one chunk, and return those of its forecasts that are kept, in the long format."""
         rows, windows = self._rows, self._windows
         y_pred = {name: median(values) for name, values in chunk.forecasts.items()}
@@ -323,7 +208,7 @@ class _Scorer:
         kept = chunk.numbers % self._kept_every == 0
         return long_format(rows, windows, chunk.numbers[kept], {name: values[kept] for name, values in columns.items()})
 
-    def _add_points(self, sums: _ModelSums, chunk: _Chunk, y_pred: Floats, last: Floats) -> None:
+    def _add_points(self, sums: _ModelSums, chunk: Chunk, y_pred: Floats, last: Floats) -> None:
         tolerance = _TOLERANCE * np.nan_to_num(self._naive_mae)[chunk.series][:, None]
         forecast = PointForecast(chunk.y_true, y_pred, last[:, None], tolerance)
         firsts = np.flatnonzero(np.diff(chunk.series, prepend=-1))
@@ -336,7 +221,7 @@ class _Scorer:
         sums.loss_by_window.append(losses.mean(axis=(1, 2)))
         sums.loss_by_step.append(losses[self._tested[chunk.numbers]].mean(axis=2))
 
-    def _add_echo(self, chunk: _Chunk, y_pred: Floats, last: Floats) -> None:
+    def _add_echo(self, chunk: Chunk, y_pred: Floats, last: Floats) -> None:
         # Series and targets on different levels and scales are pooled: each counts from where it was first seen.
         firsts = np.flatnonzero(np.diff(chunk.series, prepend=-1))
         begun = chunk.series[firsts]
