@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,11 +11,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.config import Config
 from forecast.data.bounds import TURN
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
-from forecast.data.windows import Flags, Forecaster, Ints, Windows, median
+from forecast.data.windows import Flags, Forecaster, Windows, median
+from forecast.evaluation.calibrating import adaptive_intervals
+from forecast.evaluation.chunks import Chunk, chunks_of
+from forecast.evaluation.comparison import (
+    Losses,
+    compare,
+    known,
+    loss_weights,
+    origin_steps,
+    several_scales,
+    sum_by_origin,
+)
 from forecast.evaluation.metrics import (
     METRICS,
     IntervalForecast,
@@ -26,28 +36,18 @@ from forecast.evaluation.metrics import (
     absolute_error,
     metrics_of,
     seasonal_naive_error,
-    skill,
     squared_error,
 )
-from forecast.evaluation.significance import FEWEST_ORIGINS, diebold_mariano, p_values_by_step, skill_interval
 from forecast.evaluation.verdict import EchoSums, is_echo, verdict
-from forecast.intervals.adaptive import AdaptiveIntervals
-from forecast.intervals.conformal import DECILES, Intervals, calibrate, interval, interval_columns
-from forecast.models.naive import NAIVE, count_seasons, naive_forecasts
+from forecast.intervals.conformal import DECILES, Intervals, interval, interval_columns
+from forecast.models.naive import NAIVE, count_seasons
 
 SCHEMA = 1
 
-_POINTS_AT_ONCE = 2_000_000
 _ROWS_OF_FORECASTS = 1_000_000
 
 # Losses of single steps that are kept of each model for the test of significance.
 _STEPS_TESTED = 4_000_000
-
-# Points that intervals are calibrated on; more of them change nothing.
-_POINTS_OF_CALIBRATION = 2_000_000
-
-# With fewer windows there is too little to say how large errors are.
-_FEWEST_WINDOWS = 4
 
 # A forecast or observation that differs from the last value by less than this share of a usual change has not moved:
 # networks calculate in float32.
@@ -92,7 +92,7 @@ def score_models(
         intervals: The intervals of all models, as they stood before the first window; None for none.
     """
     scorer = _Scorer(rows, windows, tuple(models), season, naive_error, intervals)
-    frames = [scorer.add(chunk) for chunk in _chunks(rows, windows, models, season, intervals)]
+    frames = [scorer.add(chunk) for chunk in chunks_of(rows, windows, models, season, intervals)]
     forecasts = pd.concat(frames, ignore_index=True).sort_values(
         ["unique_id", "cutoff"], kind="stable", ignore_index=True
     )
@@ -132,114 +132,6 @@ def thinning_note(metrics: Mapping[str, Any]) -> str:
     return f", of one origin in {every}: all would be more than a million rows" if every > 1 else ""
 
 
-def calibrate_intervals(
-    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, config: Config
-) -> Intervals | None:
-    """Calibrate the intervals of models and naive forecasts on a span after training and before the test.
-
-    Args:
-        rows: The rows that the windows point into.
-        windows: The windows of that span.
-        models: By name.
-        season: m.
-        config: The run's resolved configuration.
-
-    Returns:
-        The intervals; None where no level is asked for, or the span has too few windows.
-    """
-    windows = windows.subsample(max(_FEWEST_WINDOWS, _POINTS_OF_CALIBRATION // (windows.horizon * rows.n_targets)))
-    levels = config.intervals.levels
-    if not levels or len(windows) < _FEWEST_WINDOWS:
-        return None
-    chunks = list(_chunks(rows, windows, models, season))
-    y_true = np.concatenate([chunk.y_true for chunk in chunks])
-    series = np.concatenate([chunk.series for chunk in chunks])
-    calibrations = {
-        name: calibrate(
-            y_true,
-            np.concatenate([chunk.forecasts[name] for chunk in chunks]),
-            series,
-            rows.panel.n_series,
-            levels,
-            config.network.quantiles,
-            rows.logged,
-            windows.spacing if config.intervals.adaptive else None,
-        )
-        for name in chunks[0].forecasts
-    }
-    return Intervals(levels, config.intervals.adaptive, calibrations)
-
-
-def calibration_warnings(config: Config, n_windows: int) -> tuple[str, ...]:
-    """What to know of intervals that were calibrated on so few windows, a sentence each."""
-    levels = config.intervals.levels
-    if levels and n_windows < _FEWEST_WINDOWS:
-        return (f"no intervals: the validation span has {n_windows} windows, and they need {_FEWEST_WINDOWS}",)
-    # To lie above 97.5 % of what comes, a rank must be the 39th of 39 at the least.
-    rough = [f"{level}%" for level in levels if n_windows + 1 < 2 / (1 - level / 100)]
-    if not rough:
-        return ()
-    # The chance that one more of n + 1 exchangeable errors lies between the least and the largest of the others.
-    held = (n_windows - 1) / (n_windows + 1)
-    return (
-        f"{n_windows} validation windows are too few for intervals of {' and '.join(rough)}: they are the range of "
-        f"{n_windows} errors, which holds {held:.0%} at best, and less where windows overlap",
-    )
-
-
-def update_intervals(
-    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, intervals: Intervals
-) -> Intervals:
-    """The intervals of some models after these windows, whose outcomes are known, from those before the first one."""
-    if not len(windows):
-        return intervals
-    adaptive = _adaptive(rows, windows, intervals)
-    for chunk in _chunks(rows, windows, models, season, intervals):
-        adaptive.quantiles(chunk.y_true, chunk.forecasts, chunk.series)
-    return adaptive.intervals()
-
-
-def _adaptive(rows: Rows, windows: Windows, intervals: Intervals) -> AdaptiveIntervals:
-    return AdaptiveIntervals(intervals, windows.spacing, longest=int(np.bincount(rows.series[windows.starts]).max()))
-
-
-@dataclass(frozen=True)
-class _Chunk:
-    """Some windows and their forecasts.
-
-    Args:
-        numbers: Their numbers among all windows, [n].
-        series: Their series, ascending, [n].
-        y_true: Observed, [n, H, D].
-        forecasts: By model, [n, H, D], or [n, H, D, Q] of a quantile head.
-    """
-
-    numbers: Ints
-    series: Ints
-    y_true: Floats
-    forecasts: Mapping[str, Floats]
-
-
-def _chunks(
-    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, intervals: Intervals | None = None
-) -> Iterator[_Chunk]:
-    numbers_per_window = windows.horizon * rows.n_targets
-    if intervals is not None:  # each point has quantiles of every forecaster beside it
-        numbers_per_window *= len(intervals.calibrations) * len(intervals.probabilities)
-    size = max(1, _POINTS_AT_ONCE // numbers_per_window)
-    for first in range(0, len(windows), size):
-        picked = slice(first, min(first + size, len(windows)))
-        series, y_true = rows.series[windows.starts[picked]], rows.observed(windows.future(picked))
-        forecasts = {name: model(windows.starts[picked]) for name, model in models.items()}
-        forecasts |= naive_forecasts(rows, windows, picked, season)
-        yield _Chunk(
-            numbers=np.arange(picked.start, picked.stop),
-            series=series,
-            y_true=y_true,
-            forecasts={name: rows.bounds.unwrap_towards(values, y_true, series) for name, values in forecasts.items()},
-        )
-
-
 @dataclass
 class _ModelSums:
     """What is summed over the windows of one model.
@@ -273,18 +165,18 @@ class _Scorer:
     ) -> None:
         self._rows, self._windows, self._models, self._season = rows, windows, models, season
         self._intervals = intervals
-        self._adaptive = None if intervals is None else _adaptive(rows, windows, intervals)
+        self._adaptive = None if intervals is None else adaptive_intervals(rows, windows, intervals)
         n_points = len(windows) * windows.horizon * rows.n_targets
         self._kept_every = max(1, -(-n_points // _ROWS_OF_FORECASTS))
         # The steps of every so many cutoffs are tested for significance.
         self._tested_every = max(1, -(-n_points // _STEPS_TESTED))
-        self._origins_at = _origin_steps(rows, windows)  # [N]
+        self._origins_at = origin_steps(rows, windows)  # [N]
         self._tested = np.unique(self._origins_at, return_inverse=True)[1] % self._tested_every == 0  # [N]
         naive = np.array([[naive_error[name] for name in unique_ids] for unique_ids in rows.unique_ids])
         self._naive_mae, self._naive_rmse = naive[..., 0], naive[..., 1]  # [S, D]
-        self._weights = _loss_weights(self._naive_mae)
+        self._weights = loss_weights(self._naive_mae)
         self._n_windows = np.zeros(rows.panel.n_series, np.int64)  # [S]
-        self._observed = 0.0
+        self._observed = self._scaled_observed = 0.0
         self._has_gaps = int(rows.panel.stretches()[-1]) + 1 > rows.panel.n_series or not rows.seen.all()
         self._moved_seasons = np.zeros(2, np.int64)  # of the seasonal naive: to an earlier one, to the last value
         self._sums: dict[str, _ModelSums] = {}
@@ -292,13 +184,15 @@ class _Scorer:
         # The last value before the first window of each series and target, [S, D].
         self._origins = np.full(self._naive_mae.shape, np.nan)
 
-    def add(self, chunk: _Chunk) -> pd.DataFrame:
+    def add(self, chunk: Chunk) -> pd.DataFrame:
         """Add one chunk, and return those of its forecasts that are kept, in the long format."""
         rows, windows = self._rows, self._windows
         y_pred = {name: median(values) for name, values in chunk.forecasts.items()}
         last = rows.filled_at(windows.cutoffs[chunk.numbers])
         np.add.at(self._n_windows, chunk.series, 1)
-        self._observed += float(np.abs(chunk.y_true).sum())
+        size = np.abs(chunk.y_true)
+        self._observed += float(size.sum())
+        self._scaled_observed += float((size * self._weights[chunk.series][:, None, :]).sum())
         if self._has_gaps:
             self._moved_seasons += count_seasons(rows, windows, chunk.numbers, self._season)
         for name, values in y_pred.items():
@@ -314,7 +208,7 @@ class _Scorer:
         kept = chunk.numbers % self._kept_every == 0
         return long_format(rows, windows, chunk.numbers[kept], {name: values[kept] for name, values in columns.items()})
 
-    def _add_points(self, sums: _ModelSums, chunk: _Chunk, y_pred: Floats, last: Floats) -> None:
+    def _add_points(self, sums: _ModelSums, chunk: Chunk, y_pred: Floats, last: Floats) -> None:
         tolerance = _TOLERANCE * np.nan_to_num(self._naive_mae)[chunk.series][:, None]
         forecast = PointForecast(chunk.y_true, y_pred, last[:, None], tolerance)
         firsts = np.flatnonzero(np.diff(chunk.series, prepend=-1))
@@ -327,7 +221,7 @@ class _Scorer:
         sums.loss_by_window.append(losses.mean(axis=(1, 2)))
         sums.loss_by_step.append(losses[self._tested[chunk.numbers]].mean(axis=2))
 
-    def _add_echo(self, chunk: _Chunk, y_pred: Floats, last: Floats) -> None:
+    def _add_echo(self, chunk: Chunk, y_pred: Floats, last: Floats) -> None:
         # Series and targets on different levels and scales are pooled: each counts from where it was first seen.
         firsts = np.flatnonzero(np.diff(chunk.series, prepend=-1))
         begun = chunk.series[firsts]
@@ -395,14 +289,14 @@ class _Scorer:
             "by_step_of": "MAE" if rows.one_unit else "MASE",
             "echo": {
                 "best_lag": echo.best_lag,
-                "difference_skill": _known(echo.difference_skill),
+                "difference_skill": known(echo.difference_skill),
                 "delayed": echo.delayed and is_echo(compared["skill"], compared["p_value"], n_windows),
             },
             "intervals": self._interval_scores(points, reasons),
-            "skill_of": "MASE" if _several_scales(self._naive_mae) else "MAE",
+            "skill_of": "MASE" if several_scales(self._naive_mae) else "MAE",
             "reasons": reasons,
             "naive_error": {
-                name: {"mae": _known(mae), "rmse": _known(rmse)}
+                name: {"mae": known(mae), "rmse": known(rmse)}
                 for unique_ids, *errors in zip(rows.unique_ids, self._naive_mae, self._naive_rmse, strict=True)
                 for name, mae, rmse in zip(unique_ids, *errors, strict=True)
             },
@@ -419,35 +313,15 @@ class _Scorer:
     def _compared(self, model: str, references: list[str], reasons: dict[str, str]) -> dict[str, Any]:
         """Skill against each reference, how sure it is, and at which steps."""
         horizon = -(-self._windows.horizon // self._windows.spacing)  # in origins
+        losses = {name: self._losses(self._sums[name]) for name in references}
+        level = self._scaled_observed / (len(self._windows) * self._windows.horizon * self._rows.n_targets)
         spacing = self._windows.spacing * self._tested_every
-        losses = {name: self._losses(self._sums[name]) for name in (model, *references)}
-        model_losses, model_steps = losses[model]
-        gains = {name: skill(float(model_losses.mean()), float(losses[name][0].mean())) for name in references}
-        p_values = {name: diebold_mariano(model_losses, losses[name][0], horizon) for name in references}
-        intervals = {name: skill_interval(model_losses, losses[name][0], horizon) for name in references}
-        p_by_step = {name: p_values_by_step(model_steps, losses[name][1], spacing) for name in references}
-        reasons |= {f"skill.{name}": f"{name} makes no error here" for name, gain in gains.items() if math.isnan(gain)}
-        reasons |= {f"p_value.{name}": "fewer than eight origins" for name, p in p_values.items() if math.isnan(p)}
-        few = "no more origins than steps ahead" if len(model_losses) >= FEWEST_ORIGINS else "fewer than eight origins"
-        reasons |= {f"skill_interval.{name}": few for name, ends in intervals.items() if math.isnan(ends[0])}
-        return {
-            "skill": {name: _known(gain) for name, gain in gains.items()},
-            "skill_interval": {name: None if math.isnan(ends[0]) else list(ends) for name, ends in intervals.items()},
-            "skill_by_step": {
-                name: [
-                    _known(skill(*means)) for means in zip(model_steps.mean(0), losses[name][1].mean(0), strict=True)
-                ]
-                for name in references
-            },
-            "p_value": {name: _known(p) for name, p in p_values.items()},
-            "p_by_step": {name: _known_list(p) for name, p in p_by_step.items()},
-        }
+        return compare(self._losses(self._sums[model]), losses, level, horizon, spacing, reasons)
 
-    def _losses(self, sums: _ModelSums) -> tuple[Floats, Floats]:
-        """Losses by origin, [N'], and by origin and step, [K', H], in order of time, of the same mean as by window."""
-        return (
-            _summed_by_origin(np.concatenate(sums.loss_by_window), self._origins_at),
-            _summed_by_origin(np.concatenate(sums.loss_by_step), self._origins_at[self._tested]),
+    def _losses(self, sums: _ModelSums) -> Losses:
+        return Losses(
+            sum_by_origin(np.concatenate(sums.loss_by_window), self._origins_at),
+            sum_by_origin(np.concatenate(sums.loss_by_step), self._origins_at[self._tested]),
         )
 
     def _interval_scores(self, points: ScoredPoints, reasons: dict[str, str]) -> dict[str, Any] | None:
@@ -464,7 +338,7 @@ class _Scorer:
                 scores = _scores(IntervalForecast, at_level, totals, f"{where}.{level}", reasons)
                 by_model[name][str(level)] = scores | {
                     f"{key}_by_step": [
-                        _known(metric.score(one_step, {part: totals[part][step] for part in metric.parts})[0])
+                        known(metric.score(one_step, {part: totals[part][step] for part in metric.parts})[0])
                         for step in range(horizon)
                     ]
                     for key, metric in metrics_of(IntervalForecast).items()
@@ -477,7 +351,7 @@ class _Scorer:
         metric = METRICS["mae" if points.one_unit else "mase"]
         of_one_step = replace(points, count=points.count // self._windows.horizon)
         return [
-            _known(metric.score(of_one_step, {absolute_error: sums.points[absolute_error][:, step : step + 1]})[0])
+            known(metric.score(of_one_step, {absolute_error: sums.points[absolute_error][:, step : step + 1]})[0])
             for step in range(self._windows.horizon)
         ]
 
@@ -489,7 +363,7 @@ class _Scorer:
         """The mean of a part over each series and target that has a window, or a function of the mean, by model."""
         return {
             self._rows.unique_ids[series][target]: {
-                name: _known(
+                name: known(
                     of_mean(
                         sums.points[part][series, :, target].sum() / (self._n_windows[series] * self._windows.horizon)
                     )
@@ -513,47 +387,4 @@ def _scores(
     """Every metric of a kind of forecast; None where it is undefined, and why, under ``where``, in ``reasons``."""
     scores = {key: metric.score(points, sums) for key, metric in metrics_of(kind).items()}
     reasons |= {f"{where}.{key}": reason for key, (_, reason) in scores.items() if reason}
-    return {key: _known(value) for key, (value, _) in scores.items()}
-
-
-def _loss_weights(naive_mae: Floats) -> Floats:
-    """The weight of each series' and target's errors in skill and p-value, [S, D].
-
-    One series counts as it is. Several would be decided by the largest numbers alone, so each is divided by its own
-    naive error, as in MASE; one that has none counts nothing.
-    """
-    if not _several_scales(naive_mae):
-        return np.ones_like(naive_mae)
-    return np.divide(1.0, naive_mae, out=np.zeros_like(naive_mae), where=naive_mae > 0)
-
-
-def _several_scales(naive_mae: Floats) -> bool:
-    """Whether skill is judged on scaled errors: of several series or targets, with a naive error to scale by."""
-    return naive_mae.size > 1 and bool((naive_mae > 0).any())
-
-
-def _origin_steps(rows: Rows, windows: Windows) -> Ints:
-    """The step of the clock from which each window forecasts, [N].
-
-    Series may tick at different minutes of the same hour: their losses are as dependent as those of one minute.
-    """
-    times, clock = rows.panel.times[windows.cutoffs], rows.panel.clock
-    if clock.unit in ("s", "min", "h"):
-        return (times - times.min()) // clock.step
-    return clock.ordinals(times)
-
-
-def _summed_by_origin(values: Floats, origins: Ints) -> Floats:
-    """The sum over the series at each origin, whose losses are not independent, over the mean number of series."""
-    order = np.argsort(origins, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(origins[order]) > 0])
-    return np.add.reduceat(values[order], starts, axis=0) / (len(values) / len(starts))
-
-
-def _known_list(values: Floats) -> list[float | None]:
-    return [_known(value) for value in values]
-
-
-def _known(value: float) -> float | None:
-    """The value as JSON takes it: None where it is not finite."""
-    return float(value) if math.isfinite(value) else None
+    return {key: known(value) for key, (value, _) in scores.items()}

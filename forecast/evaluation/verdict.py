@@ -12,10 +12,8 @@ from typing import Any
 import numpy as np
 
 from forecast.data.panel import Floats
+from forecast.evaluation.significance import SIGNIFICANT
 from forecast.models.naive import NAIVE
-
-# A difference counts if chance alone would show one as large in fewer than one of twenty cases.
-SIGNIFICANT = 0.05
 
 # A lead of this share over the last value is clear, even where too few windows can make it significant.
 CLEAR_LEAD = 0.05

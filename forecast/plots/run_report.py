@@ -11,7 +11,8 @@ import pandas as pd
 from forecast.data.lost_windows import lost_windows_in_words
 from forecast.data.newest import why_no_forecast
 from forecast.evaluation.metrics import METRICS, PointForecast
-from forecast.evaluation.verdict import SIGNIFICANT, reference_name
+from forecast.evaluation.significance import SIGNIFICANT
+from forecast.evaluation.verdict import reference_name
 from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.plots.figure import PHONE, SCREEN
 from forecast.plots.page import Picture, Section, picture_of, png_image, render

@@ -20,8 +20,9 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, forecasts_in_units, prepare
 from forecast.data.split import TRAIN
 from forecast.data.windows import Flags, Forecaster, Ints
+from forecast.evaluation import chunks, scoring
 from forecast.evaluation import metrics as flat
-from forecast.evaluation import scoring
+from forecast.evaluation.calibrating import calibrate_intervals, calibration_warnings
 from forecast.evaluation.metrics import (
     METRICS,
     Metric,
@@ -41,8 +42,6 @@ from forecast.evaluation.metrics import (
 )
 from forecast.evaluation.scoring import (
     Evaluation,
-    calibrate_intervals,
-    calibration_warnings,
     naive_errors,
     score_models,
 )
@@ -128,7 +127,7 @@ def direction(y_true: Floats, y_pred: Floats, last: Floats) -> float:
 @pytest.fixture(params=[1, 25, 100, 2_000_000])
 def any_chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows in chunks of one, of four, of sixteen, and all at once."""
-    monkeypatch.setattr(scoring, "_POINTS_AT_ONCE", request.param)
+    monkeypatch.setattr(chunks, "_POINTS_AT_ONCE", request.param)
 
 
 @pytest.mark.usefixtures("any_chunk")
@@ -402,7 +401,7 @@ def test_the_order_of_models_decides_who_is_judged() -> None:
 
 def test_every_window_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ready = make_ready(make_panel())
-    monkeypatch.setattr(scoring, "_POINTS_AT_ONCE", 30)
+    monkeypatch.setattr(chunks, "_POINTS_AT_ONCE", 30)
     asked: list[Ints] = []
 
     def note(starts: Ints) -> np.ndarray:
@@ -451,7 +450,7 @@ def test_chunks_change_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
     found = []
     for points in (2_000_000, 3_000, 1):
-        monkeypatch.setattr(scoring, "_POINTS_AT_ONCE", points)
+        monkeypatch.setattr(chunks, "_POINTS_AT_ONCE", points)
         found.append(score_models(ready.rows, ready.test, models, SEASON, yardsticks, intervals))
     for other in found[1:]:
         pd.testing.assert_frame_equal(found[0].forecasts, other.forecasts)

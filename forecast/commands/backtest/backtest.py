@@ -22,9 +22,9 @@ from forecast.data.scaling import unscaled
 from forecast.data.split import Split, split_by_time
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, phrase, setting
+from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import (
     Evaluation,
-    calibrate_intervals,
     naive_errors,
     read_naive_errors,
     score_models,

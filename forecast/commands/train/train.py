@@ -22,10 +22,9 @@ from forecast.data.newest import NewestRows, forecast_warnings, newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.errors import DataError, ForecastError, MachineError, phrase, rendered, setting
+from forecast.evaluation.calibrating import calibrate_intervals, calibration_warnings
 from forecast.evaluation.scoring import (
     Evaluation,
-    calibrate_intervals,
-    calibration_warnings,
     naive_errors,
     score_models,
     thinning_note,
