@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from forecast.evaluation import metrics
 from forecast.evaluation.metrics import (
     bias,
     coverage,
@@ -21,7 +20,6 @@ from forecast.evaluation.metrics import (
     quantile_loss,
     rmse,
     rmsse,
-    seasonal_naive_error,
     skill,
     smape,
     wape,
@@ -83,24 +81,6 @@ def test_skill(error: float, reference: float, expected: float) -> None:
     assert skill(error, reference) == pytest.approx(expected, nan_ok=True)
 
 
-@pytest.mark.parametrize(
-    ("y", "season", "expected"),
-    [
-        ([1, 4, 2, 10], 1, (3 + 2 + 8) / 3),
-        ([1, 4, 2, 10], 2, (1 + 6) / 2),
-        ([1, 4, math.nan, 10], 1, 3),  # a pair with a missing value is passed over
-        ([1, 4, math.nan, 10], 3, 9),
-        ([1, 4, 2, 10], 4, math.nan),
-        ([1, 4, 2, 10], 9, math.nan),
-        ([1, math.nan, 2, math.nan], 1, math.nan),
-        ([5, 5, 5], 1, 0),
-        ([], 1, math.nan),
-    ],
-)
-def test_seasonal_naive_error(y: list[float], season: int, expected: float) -> None:
-    assert seasonal_naive_error(np.array(y, float), season).mae == pytest.approx(expected, nan_ok=True)
-
-
 @pytest.mark.parametrize("metric", [mae, rmse, smape])
 def test_nothing_to_score_is_refused(metric: Callable[..., float]) -> None:
     with pytest.raises(ValueError, match="no point"):
@@ -128,19 +108,6 @@ def test_weighted_percentages_bias_and_direction() -> None:
 def test_squared_scaled_error() -> None:
     assert rmsse([0.0, 0.0], [3.0, 4.0], naive_error=2) == pytest.approx(math.sqrt(12.5) / 2)
     assert math.isnan(rmsse([1.0], [2.0], naive_error=0.0))
-    assert seasonal_naive_error(np.array([1.0, 4.0, 2.0]), 1).rmse == pytest.approx(math.sqrt((9 + 4) / 2))
-
-
-def test_errors_of_angles_take_the_short_way() -> None:
-    assert seasonal_naive_error(np.array([0.0, 350.0, 720.0]), 1, turn=360).mae == pytest.approx(10)
-
-
-def test_pieces_of_a_long_series_give_the_same_seasonal_naive_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    y, stretches = np.random.default_rng(0).normal(size=100), np.repeat([0, 1], [41, 59])
-    y[[13, 77]] = np.nan
-    whole = seasonal_naive_error(y, 7, stretches)
-    monkeypatch.setattr(metrics, "_PAIRS_AT_ONCE", 9)
-    assert seasonal_naive_error(y, 7, stretches) == pytest.approx(whole)
 
 
 def test_quantile_losses() -> None:

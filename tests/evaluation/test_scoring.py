@@ -40,12 +40,9 @@ from forecast.evaluation.metrics import (
     weighted_quantile_loss,
     winkler,
 )
-from forecast.evaluation.scoring import (
-    Evaluation,
-    naive_errors,
-    score_models,
-)
+from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.significance import diebold_mariano, p_values_by_step
+from forecast.evaluation.yardstick import naive_errors
 from forecast.intervals.conformal import interval
 from forecast.models.defaults import resolve
 from forecast.plots.style import Labels
