@@ -45,7 +45,7 @@ def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
     Reference: Diebold & Mariano 1995; the correction is that of Harvey, Leybourne & Newbold 1997, the variance that of
     Lazarus, Lewis, Stock & Watson 2018.
     """
-    from scipy.stats import t as students_t  # takes a second to import, and forecasts do without
+    from scipy.special import stdtr  # Student's t; takes time to import, and forecasts do without
 
     if len(loss) < FEWEST_ORIGINS:
         return math.nan
@@ -56,7 +56,7 @@ def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
         return 0.0
     error = _standard_error(_waves(difference, horizon), len(difference), horizon)
     n_waves = _count_waves(len(difference), horizon)
-    return float(2 * students_t.sf(abs(difference.mean()) / error, n_waves)) if error < math.inf else 1.0
+    return float(2 * stdtr(n_waves, -abs(difference.mean()) / error)) if error < math.inf else 1.0
 
 
 def skill_interval(loss: Floats, reference: Floats, horizon: int) -> tuple[float, float]:
@@ -76,12 +76,12 @@ def skill_interval(loss: Floats, reference: Floats, horizon: int) -> tuple[float
 
     Reference: Fieller 1954, with the variance of `diebold_mariano`.
     """
-    from scipy.stats import t as students_t
+    from scipy.special import stdtrit
 
     n = len(loss)
     if n < FEWEST_ORIGINS or not np.mean(reference) > 0:
         return math.nan, math.nan
-    quantile = students_t.isf(SIGNIFICANT / 2, _count_waves(n, horizon))
+    quantile = -stdtrit(_count_waves(n, horizon), SIGNIFICANT / 2)
     reach = quantile * _standard_error(np.ones(1), n, horizon)  # of a mean whose waves have size one
     if not reach < math.inf:
         return math.nan, math.nan
@@ -112,8 +112,7 @@ def detectable_skill(loss: Floats, reference: Floats, horizon: int) -> float:
         A share of the reference's loss; infinite where no skill could be found; NaN for fewer than eight origins, or a
         reference without loss.
     """
-    from scipy.special import nctdtrinc
-    from scipy.stats import t as students_t
+    from scipy.special import nctdtrinc, stdtrit
 
     n = len(loss)
     if n < FEWEST_ORIGINS or not np.mean(reference) > 0:
@@ -122,7 +121,7 @@ def detectable_skill(loss: Floats, reference: Floats, horizon: int) -> float:
     n_waves = _count_waves(n, horizon)
     error = _standard_error(_waves(difference, horizon), n, horizon)
     # By how many standard errors the true difference must lie from zero: the non-centrality of Student's t.
-    distance = nctdtrinc(n_waves, 1 - POWER, students_t.isf(SIGNIFICANT / 2, n_waves))
+    distance = nctdtrinc(n_waves, 1 - POWER, -stdtrit(n_waves, SIGNIFICANT / 2))
     return float(distance * error / np.mean(reference))
 
 
