@@ -20,6 +20,8 @@ from forecast.evaluation.metrics import (
     quantile_loss,
     rmse,
     rmsse,
+    scaled_crps,
+    scaled_winkler,
     skill,
     smape,
     wape,
@@ -142,3 +144,14 @@ def test_interval_scores() -> None:
     assert coverage([0.0, 4.0], [0.0, 0.0], [4.0, 4.0]) == 1  # the ends belong to it
     assert interval_width(low, high) == 4
     assert winkler(y_true, low, high, 0.8) == pytest.approx(4 + (2 / 0.2) * (1 + 3) / 3)
+
+
+def test_scaled_scores_of_distributions_are_in_units_of_the_naive_error() -> None:
+    y_true, quantiles = RNG.normal(size=40), np.sort(RNG.normal(size=(40, 3)), axis=1)
+    of_crps = crps(y_true, quantiles, [0.1, 0.5, 0.9])
+    assert scaled_crps(y_true, quantiles, [0.1, 0.5, 0.9], naive_error=2.5) == pytest.approx(of_crps / 2.5)
+    low, high = quantiles[:, 0], quantiles[:, 2]
+    outside = np.where(y_true < low, low - y_true, np.where(y_true > high, y_true - high, 0))
+    msis = ((high - low) + 2 / 0.2 * outside).mean() / 2.5  # as the M4 competition has it
+    assert scaled_winkler(y_true, low, high, 0.8, naive_error=2.5) == pytest.approx(msis)
+    assert math.isnan(scaled_winkler(y_true, low, high, 0.8, naive_error=0.0))
