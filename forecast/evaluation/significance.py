@@ -45,7 +45,7 @@ def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
     Reference: Diebold & Mariano 1995; the correction is that of Harvey, Leybourne & Newbold 1997, the variance that of
     Lazarus, Lewis, Stock & Watson 2018.
     """
-    from scipy.stats import t as students_t  # takes a second to import, and forecasts do without
+    from scipy.special import stdtr  # Student's t; takes time to import, and forecasts do without
 
     if len(loss) < FEWEST_ORIGINS:
         return math.nan
@@ -56,7 +56,7 @@ def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
         return 0.0
     n, waves = len(difference), _waves(difference, horizon)
     error = math.sqrt(np.mean(waves**2)) * _standard_error(n, horizon)
-    return float(2 * students_t.sf(abs(difference.mean()) / error, len(waves))) if error < math.inf else 1.0
+    return float(2 * stdtr(len(waves), -abs(difference.mean()) / error)) if error < math.inf else 1.0
 
 
 def skill_interval(loss: Floats, reference: Floats, horizon: int) -> tuple[float, float]:
@@ -76,12 +76,12 @@ def skill_interval(loss: Floats, reference: Floats, horizon: int) -> tuple[float
 
     Reference: Fieller 1954, with the variance of `diebold_mariano`.
     """
-    from scipy.stats import t as students_t
+    from scipy.special import stdtrit
 
     if len(loss) < FEWEST_ORIGINS or not np.mean(reference) > 0:
         return math.nan, math.nan
     n_waves = _count_waves(len(loss), horizon)
-    low, high = _ratios(loss, reference, horizon, students_t.isf(SIGNIFICANT / 2, n_waves))
+    low, high = _ratios(loss, reference, horizon, -stdtrit(n_waves, SIGNIFICANT / 2))
     if _are_equal(loss, reference):
         low, high = min(low, 1.0), max(high, 1.0)
     return 1 - high, 1 - max(low, 0.0)  # no forecast avoids more than the whole error
@@ -99,14 +99,13 @@ def detectable_skill(loss: Floats, reference: Floats, horizon: int) -> float:
         A share of the reference's loss, 1 or more where no skill could be found; NaN for fewer than eight origins, or
         a reference without loss.
     """
-    from scipy.special import nctdtrinc
-    from scipy.stats import t as students_t
+    from scipy.special import nctdtrinc, stdtrit
 
     if len(loss) < FEWEST_ORIGINS or not np.mean(reference) > 0:
         return math.nan
     n_waves = _count_waves(len(loss), horizon)
     # By how many standard errors the true difference must lie from zero: the non-centrality of Student's t.
-    distance = nctdtrinc(n_waves, 1 - POWER, students_t.isf(SIGNIFICANT / 2, n_waves))
+    distance = nctdtrinc(n_waves, 1 - POWER, -stdtrit(n_waves, SIGNIFICANT / 2))
     # The losses are made smaller until they lie so far from the reference; smaller losses vary less.
     share, _ = _ratios(reference, loss, horizon, distance)
     return math.inf if math.isnan(share) else 1 - share * float(np.mean(loss) / np.mean(reference))

@@ -123,7 +123,7 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
         rows = rows.take(np.lexsort((rows.times, rows.series)))
     names, values, mended = _cleaned(table, measured.names, rows, options)
     warnings += mended
-    placed = on_clock(table, replace(rows, values=values), names, options, zoned.tz, zoned.whole_days)
+    placed = on_clock(table, replace(rows, values=values), series.ids, names, options, zoned.tz, zoned.whole_days)
     rows, warnings = placed.rows, [*warnings, *placed.warnings]
     left_out = dict.fromkeys(time.used, "It holds the time.") | measured.not_numeric | measured.left_out
     left_out |= categories.left_out

@@ -570,4 +570,6 @@ def test_a_bar_that_is_missed_exits_with_four(trained: Run) -> None:
     assert parsed(missed.stdout) == parsed((trained.path / "metrics.json").read_text())
     unknown = forecast("train", "weather", "--require-skill", "naive:0.1", cwd=trained.path)
     assert unknown.returncode == 2
-    assert "References: persistence, seasonal-naive, drift, mean, seasonal-mean, zero, climatology, rnn." in unknown.stderr
+    assert (
+        "References: persistence, seasonal-naive, drift, mean, seasonal-mean, zero, climatology, rnn." in unknown.stderr
+    )
