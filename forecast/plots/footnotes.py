@@ -68,7 +68,7 @@ def _unscaled(metrics: Mapping[str, Any]) -> list[str]:
 def _outliers(metrics: Mapping[str, Any]) -> list[str]:
     """The series whose yardstick rests on one value, the worst first."""
     found = sorted(metrics.get("yardstick", {}).items(), key=lambda note: -note[1]["share"])
-    several = len(metrics["naive_error"]) > 1
+    several = "by_series" in metrics
     sentences = []
     for name, note in found[:_MOST_NAMED]:
         of_series = f" of {printable(name, 40)}" if several else ""
