@@ -144,7 +144,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     data = data.model_copy(update={"validation": validation, "test": test})
     part = split_by_time(panel, data).part_of(panel.times)
     training_rows = part == TRAIN
-    whys = [why_price(panel, name, training_rows) for name in targets]
+    whys = [why_price(panel, name, training_rows, part < TEST) for name in targets]
     price = all(whys)
     longest = max(1, int((1 - validation - test) * panel.n_rows / panel.n_series) // 3)
     lookback = data.lookback or min(usual_lookback, longest)

@@ -17,7 +17,7 @@ from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
 from forecast.data.clock import Clock
 from forecast.data.panel import Floats, Panel
-from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, windows_of
+from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, values_without_logarithm, windows_of
 from forecast.data.scaling import unscaled
 from forecast.data.split import Split, split_by_time
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
@@ -160,6 +160,8 @@ def _plan(panel: Panel, settings: Settings, count: int | None, step: int, progre
         asked = settings.replace(data={"horizon": config.data.horizon, **_settings_of_split(earlier, arranged)})
     for note in plan_in_sentences(config, panel.clock, choices):
         progress.note(note)
+    for warning in values_without_logarithm(panel, config.data).values():
+        progress.warn(warning)
     return _Plan(config, split, rows, windows, step)
 
 

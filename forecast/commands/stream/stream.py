@@ -17,9 +17,9 @@ from forecast.commands.stream.recent_rows import RESTART, RecentRows, check_slot
 from forecast.data.clock import STEP
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Floats, Panel
-from forecast.data.prepare import Rows, arrange
+from forecast.data.prepare import Rows, arrange, values_without_logarithm
 from forecast.data.windows import Forecaster, Ints
-from forecast.errors import DataError, RunError, quote
+from forecast.errors import DataError, RunError, quote, without_settings
 from forecast.model import Model, forecasters, load_models, newest_forecast
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
@@ -145,7 +145,8 @@ class Stream:
         after = before.append(time, row, self.clock, self._most_rows)
         result = None
         if forecast or self.carries_states:
-            panel = arrange(self._panel(after, series_id), data)
+            recent = self._panel(after, series_id)
+            panel = arrange(recent, data)
             newest = newest_rows(panel, data, self._scaler)
             with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused
                 after, models = self._run_models(newest.rows, after)
@@ -157,7 +158,7 @@ class Stream:
             if result is not None:
                 refuse_no_numbers(self.run, result.select_dtypes("float").to_numpy())
             self.refused = newest.refused
-            self._warn_of_odd_rows(after, panel, series_id)
+            self._warn_of_odd_rows(after, recent, panel, series_id)
         self._recent[series_id] = after
         self._pushed.add(series_id)
         return result
@@ -223,9 +224,11 @@ class Stream:
             mask_spikes(self.columns, values, np.zeros(len(values), np.int64))
         return Panel(values, recent.times, self.columns, self.clock, (series_id,), name=self.run.name)
 
-    def _warn_of_odd_rows(self, recent: RecentRows, panel: Panel, series_id: str) -> None:
+    def _warn_of_odd_rows(self, recent: RecentRows, panel: Panel, arranged: Panel, series_id: str) -> None:
         """Say what is odd of the recent rows of a series, unless it was said of the rows before."""
-        found = far_rows(self.run, panel, np.ones(panel.n_rows, bool))
+        found = far_rows(self.run, arranged, np.ones(panel.n_rows, bool))
+        for name, sentence in values_without_logarithm(panel, self.run.config.data).items():
+            found[name, "not positive"] = without_settings(sentence)
         then = " and is read as missing" if self._options.spikes == "missing" else ""
         for name in newest_spikes(self.columns, recent.values):
             if (name, "far") in found:

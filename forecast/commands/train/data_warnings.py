@@ -7,7 +7,7 @@ import numpy as np
 from forecast.commands.train.near_copies import near_copies_of_target
 from forecast.data.lost_windows import count_windows_of_parts, lost_windows_in_words
 from forecast.data.panel import Floats, Panel
-from forecast.data.prepare import Prepared
+from forecast.data.prepare import Prepared, values_without_logarithm
 from forecast.data.split import TRAIN
 from forecast.data.windows import Flags
 from forecast.sources.training_ranges import far_from_training, fit_ranges
@@ -17,8 +17,8 @@ def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     """Warnings about the data before training.
 
     They name series that have no window to train on or to score, count the windows that are lost and say what those
-    lack, and name columns that are constant in the training rows only, later rows far from the training rows, and
-    covariates that nearly copy the target.
+    lack, and name columns that are constant in the training rows only, later rows far from the training rows, later
+    values that cannot be logged, and covariates that nearly copy the target.
 
     Args:
         panel: What was read.
@@ -48,6 +48,7 @@ def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     ranges = fit_ranges(arranged, training_rows)
     warnings += far_from_training(arranged, ~training_rows, ranges, every_series, (*constant, *angles)).values()
     n_known = len(prepared.config.data.known)
+    warnings += values_without_logarithm(panel, prepared.config.data).values()
     warnings += near_copies_of_target(arranged, training_rows, rows.n_targets, n_known, prepared.train.horizon)
     return tuple(warnings)
 
