@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from forecast.config import Config, DataConfig
 from forecast.data.bounds import TURN, Bounds, bounds_of, unwrap_panel
+from forecast.data.codes import with_codes
 from forecast.data.features import Calendar
 from forecast.data.normals import Normals, fit_normals
 from forecast.data.panel import Floats, Panel
@@ -291,6 +292,7 @@ def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDA
         DataError: If a part would hold no complete window; says how many rows it needs. If a target is logged that is
             not positive in the training or the validation span.
     """
+    panel = with_codes(panel, config.read.codes)
     arranged = arrange(panel, config.data)
     split = split_by_time(arranged, config.data)
     if config.data.transform == "log":

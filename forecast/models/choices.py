@@ -96,8 +96,8 @@ _LEAST_PRESENT = 0.9
 # The inputs together may cost at most this share of the windows of the training and the validation span.
 _MOST_LOST = 0.1
 
-# A column is left out if without it so much of the series more can be forecast from their last rows before the test.
-_MOST_WITHOUT_FORECAST = 0.1
+# A column is left out if it is no longer measured in so much of the series.
+_MOST_ENDED = 0.1
 
 
 @dataclass(frozen=True)
@@ -184,12 +184,11 @@ def _too_costly(
     every = n_windows(usable)
     for column in columns:
         there = fill_forward(panel, data.longest_fill, column)[1]
-        without = sum(not there[rows].all() for rows in lasts)
-        if without > _MOST_WITHOUT_FORECAST * len(lasts):
-            of_series = f" of {without} of {len(lasts)} series" if panel.n_series > 1 else ""
+        ended = sum(not there[rows].any() for rows in lasts)
+        if ended > _MOST_ENDED * len(lasts):
+            of_series = f" of {ended} of {len(lasts)} series" if panel.n_series > 1 else ""
             left_out[panel.columns[column]] = (
-                f"it is missing in the last {lookback:,} rows{of_series} before the test span, so that no forecast "
-                "could be made"
+                f"it is no longer measured in the last {lookback:,} rows{of_series} before the test span"
             )
         else:
             costs.append((every - n_windows(usable & there), column, there))

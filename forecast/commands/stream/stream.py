@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from forecast.commands.stream.recent_rows import RESTART, RecentRows, check_slot, read_state, write_state
 from forecast.data.clock import STEP
+from forecast.data.codes import are_codes, codes_of
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, arrange, values_without_logarithm
@@ -29,7 +30,6 @@ from forecast.runs.run import Run
 from forecast.sources.from_table import dialect_of
 from forecast.sources.infer_clock import snap
 from forecast.sources.missing import mask_named, mask_spikes, newest_spikes
-from forecast.sources.quality import mask_sentinels
 from forecast.sources.read import Source
 from forecast.sources.spikes import REACH
 from forecast.tables.input import Input
@@ -214,7 +214,15 @@ class Stream:
         """The row without the values that are read as missing, but for spikes: these are judged by the rows as sent."""
         row = row.copy()
         mask_named(self.columns, row[None], self._options.missing)
-        return row if self._options.keep_sentinels else _without_sentinels(before, row)
+        return row if self._options.keep_sentinels else self._without_codes(before, row)
+
+    def _without_codes(self, recent: RecentRows, row: Floats) -> Floats:
+        """The row, in which codes are missing values: those of the run, and others that the recent rows tell."""
+        seen = np.concatenate([recent.values, row[None]])
+        for column, name in enumerate(self.columns):
+            if row[column] in codes_of(name, self._options.codes or ()) or are_codes(seen[:, column])[-1]:
+                row[column] = np.nan
+        return row
 
     def _panel(self, recent: RecentRows, series_id: str) -> Panel:
         """The recent rows of a series as they are forecast from."""
@@ -392,14 +400,6 @@ def _to_timestamp(time: Any) -> pd.Timestamp:
     if stamp is None or pd.isna(stamp):
         raise DataError(f"{quote(time)} is not a time.", "Give a timestamp, or text such as 2024-01-31 13:00.")
     return stamp
-
-
-def _without_sentinels(recent: RecentRows, row: Floats) -> Floats:
-    """The row, in which codes such as -9999 are missing values if they are far from the recent rows."""
-    seen = np.concatenate([recent.values, row[None]])
-    for column in range(len(row)):
-        mask_sentinels(seen[:, column])
-    return seen[-1]
 
 
 def _forecast_of_series(forecasts: Floats, rows: Rows, starts: Ints) -> Floats:
