@@ -168,7 +168,9 @@ class ReadOptions(Section):
     freq: str | None = Field(
         None, description="Clock as a pandas offset alias: 15min, h, D, B, W, MS …; D MON-SAT; step for rows in order."
     )
-    resample: str | None = Field(None, description="Average the rows onto this clock.")
+    resample: str | None = Field(
+        None, description="Average the rows onto this clock; periods that are not whole are left out."
+    )
     duplicates: Duplicates | None = Field(
         None, description="Of several rows with the same time: first, last or their mean."
     )

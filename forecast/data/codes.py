@@ -38,9 +38,8 @@ def find_codes(values: Floats) -> tuple[float, ...]:
         return ()
     others = np.delete(values, rows)
     low, high = np.fmin.reduce(others, initial=np.nan), np.fmax.reduce(others, initial=np.nan)
-    n_others = np.count_nonzero(~np.isnan(others))
-    of_all = (np.full(len(codes), figure) for figure in (low, high, n_others))
-    return tuple(codes[_mean_missing(codes, counts, *of_all)].tolist())
+    n_others = np.full(len(codes), np.count_nonzero(~np.isnan(others)))
+    return tuple(codes[_mean_missing(codes, counts, low, high, n_others)].tolist())
 
 
 def are_codes(values: Floats, order: Ints | None = None) -> Flags:
@@ -138,7 +137,7 @@ def _count_so_far(values: Floats) -> Ints:
     return result
 
 
-def _mean_missing(codes: Floats, counts: Ints, low: Floats, high: Floats, n_others: Ints) -> Flags:
+def _mean_missing(codes: Floats, counts: Ints, low: Floats | float, high: Floats | float, n_others: Ints) -> Flags:
     """Which candidates are codes, [n].
 
     One that has no other use is a code if it lies far below every other value. One that has is a code only if it is
@@ -147,7 +146,7 @@ def _mean_missing(codes: Floats, counts: Ints, low: Floats, high: Floats, n_othe
     Args:
         codes: The candidates.
         counts: How often each of them stands there.
-        low: The least value that is none; NaN where there is no other.
+        low: The least value that is none, one for all or [n]; NaN where there is no other.
         high: The largest.
         n_others: How many values are none.
     """

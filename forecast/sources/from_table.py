@@ -125,7 +125,7 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
     names, values, coded, mended = _cleaned(table, measured.names, rows, options)
     warnings += mended
     rows = replace(rows, values=np.column_stack([values, *coded.values()]) if coded else values)
-    placed = on_clock(table, rows, names, options, zoned.tz, zoned.whole_days)
+    placed = on_clock(table, rows, series.ids, names, options, zoned.tz, zoned.whole_days)
     rows, warnings = placed.rows, [*warnings, *placed.warnings]
     left_out = dict.fromkeys(time.used, "It holds the time.") | measured.not_numeric | measured.left_out
     left_out |= categories.left_out

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.commands.stream.recent_rows import RESTART, RecentRows, check_slot, read_state, write_state
-from forecast.data.clock import STEP
+from forecast.data.clock import STEP, Clock
 from forecast.data.codes import are_codes, codes_of
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Floats, Panel
@@ -28,7 +28,7 @@ from forecast.runs.find import find
 from forecast.runs.rows import far_rows, read_like, read_options, refuse_no_numbers
 from forecast.runs.run import Run
 from forecast.sources.from_table import dialect_of
-from forecast.sources.infer_clock import snap
+from forecast.sources.infer_clock import period_labels, snap
 from forecast.sources.missing import mask_named, mask_spikes, newest_spikes
 from forecast.sources.read import Source
 from forecast.sources.spikes import REACH
@@ -112,14 +112,28 @@ class Stream:
         """A time that was pushed; on a clock of steps the number of one."""
         if self.clock.freq == STEP and isinstance(time, (int, np.integer)) and not isinstance(time, bool):
             return np.datetime64(int(time), "us")
-        return self.clock.to_utc(_to_timestamp(time))
+        return self._whole_period(self.clock.to_utc(_to_timestamp(time)))
+
+    def _whole_period(self, time: np.datetime64) -> np.datetime64:
+        """A time, of a run on averages that of one.
+
+        Raises:
+            DataError: If it lies within a period over which the rows of the training were averaged.
+        """
+        if self.run.config.read.resample is None or (label := period_labels(np.array([time]), self.clock)[0]) == time:
+            return time
+        raise DataError(
+            f"The row of {Clock('s', self.clock.tz).format(time)} lies within a period of {self.clock.describe()}: the "
+            f"rows that {self.run.name} was trained on are averaged.",
+            f"Send one row for each whole period, its mean, with the time {self.clock.format(label)}.",
+        )
 
     def time_of(self, row: Line) -> np.datetime64:
         """The time of a line as panels on the run's clock keep it; without one it is the next step's."""
         if np.isnat(row.time):
             times = self._recent_of(self.check_series(row.series or None)).times
             return self.clock.future(times[-1], 1)[0] if len(times) else np.datetime64(0, "us")
-        return self.clock.to_utc(pd.Timestamp(row.time, tz=row.tz))
+        return self._whole_period(self.clock.to_utc(pd.Timestamp(row.time, tz=row.tz)))
 
     def push_local(self, time: np.datetime64, row: Floats, series_id: str) -> pd.DataFrame | None:
         """The same as `push_row`; of two equal local times in autumn, one that was seen already is the second."""
@@ -319,6 +333,8 @@ def stream_rows(
     label = "standard input" if source == "-" else Path(source).name
     reader: LineReader | None = None
     had_forecast, number = True, 0
+    if options.resample is not None:
+        progress.note(f"Each row is taken for the mean of a whole {stream.clock.describe().removeprefix('1 ')}.")
     try:
         for line in lines_of(source, follow, partial(_tell_unfinished, progress, label)):
             if line is None:
