@@ -75,10 +75,11 @@ def _outliers(metrics: Mapping[str, Any]) -> list[str]:
         consequence = "without it there is none"
         if note["mase"] is not None and note["mase_without"] is not None:
             text = format_like((note["mase"], note["mase_without"]), 3)
-            consequence = f"without it, MASE would be {text(note['mase_without'])}, not {text(note['mase'])}"
+            mase = "its MASE" if several else "MASE"
+            consequence = f"without it, {mase} would be {text(note['mase_without'])}, not {text(note['mase'])}"
         share = f"{note['share']:.0%}" if note["share"] < 0.995 else "almost all"
         sentences.append(
-            f"One value makes {share} of the naive error{of_series} that MASE is divided by: "
+            f"One value makes {share} of the naive error{of_series}, which MASE is divided by: "
             f"{format_number(note['value'])} at {shorten_time(note['time'])}; {consequence}."
         )
     if len(found) > _MOST_NAMED:
