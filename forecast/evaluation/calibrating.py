@@ -10,7 +10,7 @@ from forecast.config import Config
 from forecast.data.prepare import Rows
 from forecast.data.windows import Forecaster, Windows
 from forecast.evaluation.chunks import chunks_of
-from forecast.evaluation.metrics import NaiveError
+from forecast.evaluation.yardstick import NaiveError
 from forecast.intervals.adaptive import AdaptiveIntervals
 from forecast.intervals.calibrate import calibrate
 from forecast.intervals.conformal import Intervals

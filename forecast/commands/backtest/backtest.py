@@ -24,12 +24,8 @@ from forecast.data.split import Split, split_by_time
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.evaluation.calibrating import calibrate_intervals
-from forecast.evaluation.scoring import (
-    Evaluation,
-    naive_errors,
-    read_naive_errors,
-    score_models,
-)
+from forecast.evaluation.scoring import Evaluation, score_models
+from forecast.evaluation.yardstick import naive_errors, read_naive_errors
 from forecast.model import Model, forecasters, load_models
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve

@@ -24,12 +24,8 @@ from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.errors import DataError, ForecastError, MachineError, phrase, rendered, setting
 from forecast.evaluation.calibrating import calibrate_intervals, calibration_warnings
-from forecast.evaluation.scoring import (
-    Evaluation,
-    naive_errors,
-    score_models,
-    thinning_note,
-)
+from forecast.evaluation.scoring import Evaluation, score_models, thinning_note
+from forecast.evaluation.yardstick import naive_errors
 from forecast.model import Model, TrainingContext, forecasters, newest_forecast
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
