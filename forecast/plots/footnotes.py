@@ -27,10 +27,11 @@ def coverage_notes(metrics: Mapping[str, Any]) -> list[str]:
     own = [name for name in next(iter(by_level.values()), {}) if name not in set(borrowed)]
     sentences = []
     if len(own) > 1:
-        of_own = f" of the {len(own):,} with enough errors of their own" if borrowed else ""
-        sentences.append(f"By series{of_own}, {_ranges(by_level, own)}.")
+        beginning = f"Of the {len(own):,} series with enough errors of their own" if borrowed else "By series"
+        sentences.append(f"{beginning}, {_ranges(by_level, own)}.")
     if borrowed:
-        sentences.append(f"Of the {len(borrowed):,} that borrow the errors of others, {_ranges(by_level, borrowed)}.")
+        beginning = f"Of the {len(borrowed):,} that borrow" if own else "By series, all of which borrow"
+        sentences.append(f"{beginning} the errors of others, {_ranges(by_level, borrowed)}.")
     return sentences
 
 

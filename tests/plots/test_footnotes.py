@@ -76,10 +76,11 @@ def test_coverage_is_told_by_series_and_apart_for_those_that_borrow() -> None:
     ]
     found["intervals"]["models"]["lstm"]["borrowed"] = ["b"]
     own, borrowed = coverage_notes(found)
-    assert own.startswith(
-        "By series of the 3 with enough errors of their own, intervals of 80% hold 61.0% (d) to 88.0%"
-    )
+    assert own.startswith("Of the 3 series with enough errors of their own, intervals of 80% hold 61.0% (d) to 88.0%")
     assert borrowed.startswith("Of the 1 that borrow the errors of others, intervals of 80% hold 52.0% (b), ")
+    found["intervals"]["models"]["lstm"]["borrowed"] = list("abcd")
+    assert coverage_notes(found)[0].startswith("By series, all of which borrow the errors of others, intervals of 80% ")
+    found["intervals"]["models"]["lstm"]["borrowed"] = ["b"]
     table = coverage_table(found)
     assert table is not None
     assert [row[0].text for row in table.rows] == ["b", "d", "a", "c"]  # those that hold least stand first
