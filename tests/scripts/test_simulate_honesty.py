@@ -94,7 +94,7 @@ def test_a_figure_beyond_its_bar_is_told_in_the_exit_code(
     assert simulate_honesty.main() == 1
     printed, told = capsys.readouterr()
     assert "## A title\n\nWhat it says." in printed
-    assert "| bad | 1,200 | 20.0 |" in printed
+    assert "| good | 1,200 | 6.0 |\n| bad | 1,200 | **20.0** |\n" in printed
     assert "bad, 1200: found is 20.0%, wanted 0.0% to 5.0%" in told
     assert "good" not in told
     monkeypatch.setattr(sys, "argv", ["simulate_honesty.py", "--quick"])
