@@ -90,7 +90,7 @@ def print_table(table: Table, may_lack: Collection[str] = ()) -> None:
     for part in _laid_out(table, out.width):
         out.print(_rich_table(part, out.width))
     if lacking:
-        say(f"no room for: {', '.join(lacking)}")
+        say(textwrap.fill(f"no room for: {', '.join(lacking)}", out.width, break_on_hyphens=False))
 
 
 def _laid_out(table: Table, width: int) -> Iterator[Table]:

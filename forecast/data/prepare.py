@@ -266,7 +266,7 @@ def prepare(panel: Panel, config: Config) -> Prepared:
     logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
     circular = bounds_of(np.arange(arranged.n_series), config.data).circular
     scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known, circular)
-    normals = fit_normals(arranged, part == TRAIN, count_targets(config.data))
+    normals = fit_normals(arranged, part == TRAIN, count_targets(config.data), config.data.season)
     scaler = replace(scaler, normals=normals)
     rows = encode(arranged, config.data, scaler)
     windows = [windows_of(rows, part == number, config.data) for number in (TRAIN, VALIDATION, TEST)]

@@ -276,6 +276,7 @@ class _Scorer:
         metrics: dict[str, Any] = {
             "schema": SCHEMA,
             "n_windows": n_windows,
+            "n_origins": len(np.unique(self._origins_at)),
             "horizon": self._windows.horizon,
             "unit": rows.unit,
             "season": self._season,

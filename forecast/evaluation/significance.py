@@ -54,9 +54,9 @@ def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
     difference = np.asarray(loss, np.float64) - reference
     if not np.any(difference - difference.mean()):
         return 0.0
-    error = _standard_error(_waves(difference, horizon), len(difference), horizon)
-    n_waves = _count_waves(len(difference), horizon)
-    return float(2 * stdtr(n_waves, -abs(difference.mean()) / error)) if error < math.inf else 1.0
+    n, waves = len(difference), _waves(difference, horizon)
+    error = math.sqrt(np.mean(waves**2)) * _standard_error(n, horizon)
+    return float(2 * stdtr(len(waves), -abs(difference.mean()) / error)) if error < math.inf else 1.0
 
 
 def skill_interval(loss: Floats, reference: Floats, horizon: int) -> tuple[float, float]:
@@ -78,26 +78,13 @@ def skill_interval(loss: Floats, reference: Floats, horizon: int) -> tuple[float
     """
     from scipy.special import stdtrit
 
-    n = len(loss)
-    if n < FEWEST_ORIGINS or not np.mean(reference) > 0:
+    if len(loss) < FEWEST_ORIGINS or not np.mean(reference) > 0:
         return math.nan, math.nan
-    quantile = -stdtrit(_count_waves(n, horizon), SIGNIFICANT / 2)
-    reach = quantile * _standard_error(np.ones(1), n, horizon)  # of a mean whose waves have size one
-    if not reach < math.inf:
-        return math.nan, math.nan
-    of_loss, of_reference = _waves(loss, horizon), _waves(reference, horizon)
-    mean, reference_mean = float(np.mean(loss)), float(np.mean(reference))
-    # The ratios r = 1 - skill with (mean - r reference_mean)² <= reach² mean((of_loss - r of_reference)²).
-    square = reference_mean**2 - reach**2 * np.mean(of_reference**2)
-    middle = mean * reference_mean - reach**2 * np.mean(of_loss * of_reference)
-    constant = mean**2 - reach**2 * np.mean(of_loss**2)
-    if not square > 0:
-        return math.nan, math.nan
-    half = math.sqrt(max(middle**2 - square * constant, 0.0))
-    low, high = 1 - (middle + half) / square, 1 - (middle - half) / square
+    n_waves = _count_waves(len(loss), horizon)
+    low, high = _ratios(loss, reference, horizon, -stdtrit(n_waves, SIGNIFICANT / 2))
     if _are_equal(loss, reference):
-        low, high = min(low, 0.0), max(high, 0.0)
-    return float(low), float(min(high, 1.0))  # no forecast avoids more than the whole error
+        low, high = min(low, 1.0), max(high, 1.0)
+    return 1 - high, 1 - max(low, 0.0)  # no forecast avoids more than the whole error
 
 
 def detectable_skill(loss: Floats, reference: Floats, horizon: int) -> float:
@@ -109,20 +96,19 @@ def detectable_skill(loss: Floats, reference: Floats, horizon: int) -> float:
         horizon: H.
 
     Returns:
-        A share of the reference's loss; infinite where no skill could be found; NaN for fewer than eight origins, or a
-        reference without loss.
+        A share of the reference's loss, 1 or more where no skill could be found; NaN for fewer than eight origins, or
+        a reference without loss.
     """
     from scipy.special import nctdtrinc, stdtrit
 
-    n = len(loss)
-    if n < FEWEST_ORIGINS or not np.mean(reference) > 0:
+    if len(loss) < FEWEST_ORIGINS or not np.mean(reference) > 0:
         return math.nan
-    difference = np.asarray(loss, np.float64) - reference
-    n_waves = _count_waves(n, horizon)
-    error = _standard_error(_waves(difference, horizon), n, horizon)
+    n_waves = _count_waves(len(loss), horizon)
     # By how many standard errors the true difference must lie from zero: the non-centrality of Student's t.
     distance = nctdtrinc(n_waves, 1 - POWER, -stdtrit(n_waves, SIGNIFICANT / 2))
-    return float(distance * error / np.mean(reference))
+    # The losses are made smaller until they lie so far from the reference; smaller losses vary less.
+    share, _ = _ratios(reference, loss, horizon, distance)
+    return math.inf if math.isnan(share) else 1 - share * float(np.mean(loss) / np.mean(reference))
 
 
 def p_values_by_step(loss: Floats, reference: Floats, spacing: int = 1) -> Floats:
@@ -163,11 +149,31 @@ def _waves(values: Floats, horizon: int) -> Floats:
     return np.asarray(dct(np.asarray(values, np.float64), norm="ortho")[1 : _count_waves(len(values), horizon) + 1])
 
 
-def _standard_error(waves: Floats, n: int, horizon: int) -> float:
-    """The standard error of a mean of n overlapping losses with these waves, with the small-sample correction.
+def _standard_error(n: int, horizon: int) -> float:
+    """The standard error of a mean of n overlapping losses with waves of size one, with the small-sample correction.
 
     With no more origins than steps there is only one independent forecast, and the error is infinite.
     """
     overlap = min(horizon, n)
     correction = (n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n
-    return math.sqrt(np.mean(waves**2) / n / correction) if correction > 0 else math.inf
+    return 1 / math.sqrt(n * correction) if correction > 0 else math.inf
+
+
+def _ratios(one: Floats, other: Floats, horizon: int, distance: float) -> tuple[float, float]:
+    """The least and the largest r for which the mean of one - r other is at most so many standard errors from zero.
+
+    NaN where the ratios have no such ends.
+    """
+    reach = distance * _standard_error(len(one), horizon)
+    if not reach < math.inf:
+        return math.nan, math.nan
+    mean, of_other = float(np.mean(one)), float(np.mean(other))
+    waves, waves_of_other = _waves(one, horizon), _waves(other, horizon)
+    # (mean - r of_other)² = reach² mean((waves - r waves_of_other)²), a quadratic equation of r.
+    square = of_other**2 - reach**2 * float(np.mean(waves_of_other**2))
+    middle = mean * of_other - reach**2 * float(np.mean(waves * waves_of_other))
+    constant = mean**2 - reach**2 * float(np.mean(waves**2))
+    if not square > 0:
+        return math.nan, math.nan
+    half = math.sqrt(max(middle**2 - square * constant, 0.0))
+    return (middle - half) / square, (middle + half) / square

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -131,8 +132,11 @@ def _scores(run: RunResults) -> Section:
     ]
     if metrics.get("skill_interval"):
         sentences[0] += (
-            " Below the skill stands its 95% interval, by block bootstrap, at least as wide as the test implies."
+            " Below the skill stands its 95% interval: every skill that the test does not reject. The model's and the "
+            "vanilla RNN's figures are of one fit each; how fits with other seeds spread, forecast compare says."
         )
+    if found := _least_found(metrics):
+        sentences.append(found)
     if (metrics.get("echo") or {}).get("delayed"):
         sentences.append(
             "The forecasts are an echo: they fit the observations best when they are moved back in time, so they "
@@ -160,6 +164,16 @@ def _scores(run: RunResults) -> Section:
         folded_tables=[] if metrics.get("by_step_of") == "MASE" else series,
         glossary=glossary,
     )
+
+
+def _least_found(metrics: Mapping[str, Any]) -> str:
+    """What these windows could show against each reference; empty where it is not known."""
+    shown = [
+        f"{least:.1%} over {reference_name(name)}"
+        for name, least in metrics.get("detectable", {}).items()
+        if least is not None and least < 1
+    ]
+    return f"The least lead that these windows show with a chance of 80%: {', '.join(shown)}." if shown else ""
 
 
 def _forecast(run: RunResults) -> Section:
@@ -197,7 +211,7 @@ def _errors(run: RunResults) -> Section:
         f"Significantly different from {reference_name(reference)} at {_share_of_steps(p_values)} ahead "
         f"(p < {SIGNIFICANT}, corrected for looking at all of them)."
         for reference, p_values in metrics.get("p_by_step", {}).items()
-        if p_values
+        if any(p is not None for p in p_values)
     ]
     if diagnosis.by_clock:
         scaled = " Here, errors are divided by each series' naive error, as in MASE." if diagnosis.scaled else ""

@@ -77,7 +77,7 @@ def test_scores_are_those_of_judge(rolled: tuple[Evaluation, list[str]]) -> None
     frame, metrics = rolled[0].forecasts, rolled[0].metrics
     for name in (*NETWORKS, "persistence", "seasonal-naive"):
         assert metrics["models"][name]["mae"] == pytest.approx(forecast.metrics.mae(frame["y"], frame[name]))
-    assert set(metrics["skill"]) == {"rnn", "persistence", "seasonal-naive", "drift", "mean"}
+    assert set(metrics["skill"]) == {"rnn", "persistence", "seasonal-naive", "drift", "mean", "seasonal-mean"}
 
 
 def test_changing_the_future_changes_no_forecast(
