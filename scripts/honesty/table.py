@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ class Table:
     bars: Mapping[str, Bar] = field(default_factory=dict)
 
     def make(self, executor: Executor, quick: bool = False, replications: int | None = None) -> pd.DataFrame:
-        """The table, a row for each line, with `Figure` objects in it.
+        """The table, a row for each line, with `Figure` objects in it; standard error is told of each line.
 
         Args:
             executor: Simulates the lines, several side by side.
@@ -60,8 +61,17 @@ class Table:
             replications: How many of each case; None for the table's own number.
         """
         count = replications or (self.quick if quick else self.replications)
-        lines = [executor.submit(self.line, *case, count) for case in (self.quick_cases if quick else self.cases)]
-        return pd.DataFrame([line.result() for line in lines])
+        futures = [executor.submit(self.line, *case, count) for case in (self.quick_cases if quick else self.cases)]
+        lines = []
+        for future in futures:
+            lines.append(future.result())
+            print(
+                self.title,
+                *(f"{column} {_shown(cell)}" for column, cell in lines[-1].items()),
+                sep=", ",
+                file=sys.stderr,
+            )
+        return pd.DataFrame(lines)
 
     def misses(self, frame: pd.DataFrame) -> list[str]:
         """The figures that lie outside their bar, a sentence each."""
