@@ -14,7 +14,8 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode, forecasts_in_units, prepare, windows_of
 from forecast.data.windows import Forecaster, Ints
 from forecast.evaluation.calibrating import calibrate_intervals
-from forecast.evaluation.scoring import Evaluation, naive_errors, score_models
+from forecast.evaluation.scoring import Evaluation, score_models
+from forecast.evaluation.yardstick import naive_errors
 from forecast.model import forecasters
 from forecast.models.catalogue import configure
 from forecast.models.defaults import resolve
