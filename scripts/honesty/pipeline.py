@@ -61,8 +61,8 @@ class Fitted:
         """Scores, verdict and intervals on the test span, as in a run."""
         prepared, rows, season = self.prepared, self.prepared.rows, self.prepared.config.data.season
         models = self.of(rows)
-        intervals = calibrate_intervals(rows, prepared.validation, models, season, prepared.config)
         errors = naive_errors(rows, prepared.training_rows, season)
+        intervals = calibrate_intervals(rows, prepared.validation, models, prepared.config, errors)
         return score_models(rows, prepared.test, models, season, errors, intervals)
 
     def skill_on(self, panel: Panel) -> Mapping[str, float]:

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from configs import plain_config
 from forecast.commands.tables import print_scores
 from forecast.config import Settings
 from forecast.data.clock import Clock
@@ -23,7 +22,7 @@ from forecast.data.split import TRAIN
 from forecast.data.windows import Flags, Forecaster, Ints
 from forecast.evaluation import chunks, scoring
 from forecast.evaluation import metrics as flat
-from forecast.evaluation.calibrating import calibrate_intervals, calibration_warnings
+from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.metrics import (
     METRICS,
     Metric,
@@ -45,7 +44,7 @@ from forecast.evaluation.metrics import (
 from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.significance import diebold_mariano, p_values_by_step
 from forecast.evaluation.yardstick import naive_errors, read_naive_errors
-from forecast.intervals.conformal import interval
+from forecast.intervals.conformal import Intervals, interval
 from forecast.models.defaults import resolve
 from forecast.plots.style import Labels
 from forecast.plots.tables import score_table
@@ -102,6 +101,11 @@ def models_in_units(ready: Prepared, models: dict[str, ScaledForecaster]) -> dic
         return lambda starts: forecasts_in_units(model(starts), ready.rows, starts, ready.scaler)
 
     return {name: over(model) for name, model in models.items()}
+
+
+def calibrated(ready: Prepared, models: dict[str, Forecaster]) -> Intervals | None:
+    yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
+    return calibrate_intervals(ready.rows, ready.validation, models, ready.config, yardsticks)
 
 
 def in_units(ready: Prepared, model: ScaledForecaster) -> Floats:
@@ -294,7 +298,7 @@ def test_a_new_metric_that_is_undefined_says_why(monkeypatch: pytest.MonkeyPatch
 def test_intervals_of_unlike_units_are_scored_in_units_of_the_naive_error_alone() -> None:
     ready = make_ready(replace(make_panel(n_rows=300), units={"a": "m", "b": "s"}))
     models = models_in_units(ready, {"lstm": guesses(ready, 1)})
-    intervals = calibrate_intervals(ready.rows, ready.validation, models, SEASON, ready.config)
+    intervals = calibrated(ready, models)
     yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
     found = score_models(ready.rows, ready.test, models, SEASON, yardsticks, intervals).metrics
     of_model = found["intervals"]["models"]["lstm"]
@@ -466,7 +470,7 @@ def test_every_window_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None
 def test_intervals_are_scored_as_the_flat_metrics_score_them() -> None:
     ready = make_ready(make_panel(n_rows=300))
     models = models_in_units(ready, {"lstm": guesses(ready, 1)})
-    intervals = calibrate_intervals(ready.rows, ready.validation, models, SEASON, ready.config)
+    intervals = calibrated(ready, models)
     assert intervals is not None
     yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
     still = replace(intervals, adaptive=False)
@@ -508,7 +512,7 @@ def test_intervals_are_scored_as_the_flat_metrics_score_them() -> None:
 def test_chunks_change_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     ready = make_ready(make_panel(n_rows=200))
     models = models_in_units(ready, {"lstm": guesses(ready, 1)})
-    intervals = calibrate_intervals(ready.rows, ready.validation, models, SEASON, ready.config)
+    intervals = calibrated(ready, models)
     yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
     found = []
     for points in (2_000_000, 3_000, 1):
@@ -527,10 +531,10 @@ def test_a_span_of_few_windows_gives_no_interval() -> None:
     ready = make_ready(make_panel(n_series=1, n_rows=50), target=("a",))
     models = models_in_units(ready, {"lstm": guesses(ready, 1)})
     assert len(ready.validation) == 3
-    assert calibrate_intervals(ready.rows, ready.validation, models, SEASON, ready.config) is None
-    none = ready.config.replace(intervals={"levels": "none"})
+    assert calibrated(ready, models) is None
     wide = make_ready(make_panel(n_rows=300))
-    assert calibrate_intervals(wide.rows, wide.validation, models_in_units(wide, {}), SEASON, none) is None
+    none = replace(wide, config=wide.config.replace(intervals={"levels": "none"}))
+    assert calibrated(none, models_in_units(none, {})) is None
 
 
 def test_steps_are_tested_on_evenly_spaced_origins_where_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -592,23 +596,8 @@ def test_a_line_that_falls_below_zero_does_not_break_logarithms() -> None:
     ready = make_ready(replace(panel, values=values), target=("a",), covariates=(), transform="log", horizon=14)
     assert ready.rows.logged
     models = models_in_units(ready, {"lstm": lambda starts: np.zeros((len(starts), 14, 1), np.float32)})
-    intervals = calibrate_intervals(ready.rows, ready.validation, models, SEASON, ready.config)
+    intervals = calibrated(ready, models)
     yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
     evaluation = score_models(ready.rows, ready.test, models, SEASON, yardsticks, intervals)
     json.dumps(evaluation.metrics, allow_nan=False)
     assert (evaluation.forecasts["drift"] > 0).all()
-
-
-@pytest.mark.parametrize(
-    ("n_windows", "said"),
-    [
-        (3, "no intervals: the validation span has 3 windows"),
-        (9, "of 9 errors, which holds 80% at best"),
-        (20, "too few for intervals of 95%"),
-        (39, None),
-    ],
-)
-def test_intervals_of_few_windows_are_told(n_windows: int, said: str | None) -> None:
-    warnings = calibration_warnings(plain_config(), n_windows)
-    assert (said is None and not warnings) or (said is not None and said in warnings[0])
-    assert not calibration_warnings(plain_config(levels="none"), n_windows)

@@ -226,7 +226,7 @@ def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) 
             rows = replace(rows, normals=prepared.rows.normals)
             # From then on, adaptive intervals follow the errors by themselves.
             scored = {model.name: model.over(prepared.rows) for model in fitted.values()}
-            intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, season, plan.config)
+            intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, plan.config, naive_error)
         fits.append(_summary_of_fit(span, fitted, plan.panel.clock))
     learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
     models = {name: precomputed(windows, values) for name, values in forecasts.items()}

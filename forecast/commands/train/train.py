@@ -154,8 +154,8 @@ def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progre
     context = TrainingContext(prepared, writer.checkpoints, progress)
     networks = fit_networks(context, naive_error)
     models = {model.name: model for model in networks.values()}
-    intervals = calibrate_intervals(rows, prepared.validation, forecasters(models, rows), season, config)
-    for warning in calibration_warnings(config, len(prepared.validation)):
+    intervals = calibrate_intervals(rows, prepared.validation, forecasters(models, rows), config, naive_error)
+    for warning in calibration_warnings(config, len(prepared.validation), intervals, networks["model"].name):
         progress.warn(warning)
     evaluation = score_models(rows, prepared.test, forecasters(models, rows), season, naive_error, intervals)
     evaluation.metrics["windows"] = count_windows_of_parts(prepared)["test"].to_json()
