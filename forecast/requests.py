@@ -12,7 +12,7 @@ from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.prepare import Rows, encode, windows_of
 from forecast.data.windows import Ints, Windows
 from forecast.errors import DataError
-from forecast.evaluation.scoring import update_intervals
+from forecast.evaluation.calibrating import update_intervals
 from forecast.intervals.conformal import Intervals
 from forecast.model import Model, forecasters, newest_forecast
 from forecast.progress import Progress

@@ -28,7 +28,10 @@ RunsDir = Annotated[Path | None, typer.Option(help="Where runs live. (default: F
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 RequireSkill = Annotated[
     list[str] | None,
-    typer.Option(metavar="REFERENCE[:SHARE]", help="Exit with 4 unless the skill is at least this; may be repeated."),
+    typer.Option(
+        metavar="REFERENCE[:SHARE][:significant]",
+        help="Exit with 4 unless the skill is at least this, and significant where that is asked for; may be repeated.",
+    ),
 ]
 SettingsFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results and errors.")]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from forecast.errors import ConfigError, SkillError
+from forecast.evaluation.verdict import significant_sign
 
 
 @dataclass(frozen=True)
@@ -18,19 +19,23 @@ class Requirement:
     Args:
         reference: Its column, such as ``persistence``, ``seasonal-naive`` or ``rnn``.
         skill: 1 - error / error of the reference, at least.
+        significant: Whether there must be evidence of a lead, too: a p-value below 0.05.
     """
 
     reference: str
     skill: float
+    significant: bool = False
 
 
 def parse_requirement(text: str) -> Requirement:
-    """The requirement that ``persistence:0.05`` stands for; without a number, any skill above none will do.
+    """The requirement that ``persistence:0.05:significant`` stands for.
+
+    Without a number, any skill above none will do; without the last word, it may be by chance.
 
     Raises:
         ConfigError: If it is not of this form.
     """
-    found = re.fullmatch(r"([\w-]+)(?::([-+0-9.eE]+))?", text.strip())
+    found = re.fullmatch(r"([\w-]+)(?::([-+0-9.eE]+))?(:significant)?", text.strip())
     try:
         skill = float(found[2] or 0) if found else math.nan
     except ValueError:
@@ -38,9 +43,9 @@ def parse_requirement(text: str) -> Requirement:
     if found is None or not skill < 1:
         raise ConfigError(
             f"--require-skill takes a reference and a share below 1. Received: {text!r}.",
-            "For example: --require-skill persistence:0.05 --require-skill rnn",
+            "For example: --require-skill persistence:0.05 --require-skill rnn --require-skill drift:0.1:significant",
         )
-    return Requirement(found[1], skill)
+    return Requirement(found[1], skill, found[3] is not None)
 
 
 def check_references(requirements: Sequence[Requirement], known: Sequence[str]) -> None:
@@ -68,7 +73,8 @@ def demand_skill(
         otherwise: What there is all the same, for the message.
 
     Raises:
-        SkillError: If the skill against a reference is lower than demanded, or cannot be measured.
+        SkillError: If the skill against a reference is lower than demanded, not significant where it must be, or cannot
+            be measured.
     """
     missed = []
     for requirement in requirements:
@@ -78,5 +84,18 @@ def demand_skill(
             missed.append(f"against {requirement.reference} none can be measured, {least} is required")
         elif skill < requirement.skill or (requirement.skill == 0 and skill <= 0):
             missed.append(f"against {requirement.reference} it is {skill:.1%}, {least} is required")
+        elif requirement.significant:
+            missed += _no_evidence(requirement.reference, metrics)
     if missed:
         raise SkillError(f"{metrics['model']} has too little skill: {'; '.join(missed)}.", otherwise)
+
+
+def _no_evidence(reference: str, metrics: Mapping[str, Any]) -> list[str]:
+    """What is missing from the evidence of a lead, at most one entry."""
+    if significant_sign(reference, metrics["skill"], metrics["p_value"]) > 0:
+        return []
+    p, least = metrics["p_value"].get(reference), metrics.get("detectable", {}).get(reference)
+    if p is None:
+        return [f"against {reference} there are too few windows for evidence"]
+    found = "" if least is None or least >= 1 else f"; these windows show only leads of {least:.1%} or more"
+    return [f"against {reference} there is no evidence of a lead (p = {p:.2g}{found})"]

@@ -241,6 +241,18 @@ class Clock:
         numbers = (times - times[0]).astype(np.int64) / self.step.astype(np.int64) if len(times) else np.zeros(0)
         return np.rint(numbers, out=numbers).astype(np.int64)
 
+    def phases(self, times: Times, season: int) -> NDArray[np.int64]:
+        """The phase of each timestamp in a season of some steps, 0 … season - 1: the same one wherever rows begin.
+
+        Args:
+            times: Timestamps [T] that lie on the clock, whose steps are even.
+            season: m.
+        """
+        if self.slots is None and self.unit not in ("B", "M", "Q", "Y"):
+            return times.astype("datetime64[us]").astype(np.int64) // self.step.astype(np.int64) % season
+        since = np.concatenate([np.zeros(1, times.dtype), times])
+        return self.ordinals(since)[1:] % season
+
     def future(self, last: np.datetime64, steps: int) -> Times:
         """The next ``steps`` timestamps after ``last`` on the clock."""
         last = last.astype("datetime64[us]")

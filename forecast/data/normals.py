@@ -1,4 +1,4 @@
-"""What the training rows say of each target for all time: its mean, how often it is zero, its climatology.
+"""What the training rows say of each target for all time: its means, how often it is zero, its climatology.
 
 The naive forecasts that remember no newest row are made from it. The word is the weather services': climate normals.
 """
@@ -26,8 +26,12 @@ _DAYS_IN_YEAR = 366
 # A yearly cycle is one if the climatology of the years before explains at least this share of the last year's variance.
 _LEAST_EXPLAINED = 0.2
 
-# Climatologies of more series and targets would make the file of a run's scaler large.
-_MOST_CLIMATOLOGIES = 500
+# More means than these would make the file of a run's scaler large.
+_MOST_MEANS = 200_000
+
+# Steps of a season differ if their means explain at least this share of the training rows' variance, beyond what as
+# many means explain of noise; and of fewer seasons nothing can be said.
+_LEAST_SEASONAL, _FEWEST_SEASONS = 0.02, 3
 
 
 @dataclass(frozen=True)
@@ -38,15 +42,18 @@ class Normals:
         mean: Of the training rows, [S, D]; NaN where nothing was observed in them.
         sparse: Whether at least half of the observed training values of all series are zero.
         climatology: Mean of each day of the year and the days around it, [S, D, 366]; None where it does not apply.
+        seasonal: Mean at each phase of the season (see `Clock.phases`), [S, D, m]; None where phases do not differ.
     """
 
     mean: Floats
     sparse: bool
     climatology: Floats | None
+    seasonal: Floats | None = None
 
     def of_series(self, order: NDArray[np.int64]) -> Normals:
         """The normals of these series, in this order."""
-        return Normals(self.mean[order], self.sparse, None if self.climatology is None else self.climatology[order])
+        climatology, seasonal = (None if means is None else means[order] for means in (self.climatology, self.seasonal))
+        return Normals(self.mean[order], self.sparse, climatology, seasonal)
 
     def to_record(self) -> dict[str, Any]:
         """The normals as values of JSON; `from_record` reverses it to the last bit."""
@@ -54,6 +61,7 @@ class Normals:
             "mean": [[None if np.isnan(value) else value for value in row] for row in self.mean.tolist()],
             "sparse": self.sparse,
             "climatology": None if self.climatology is None else self.climatology.tolist(),
+            "seasonal": None if self.seasonal is None else self.seasonal.tolist(),
         }
 
     @classmethod
@@ -64,11 +72,14 @@ class Normals:
             ValueError: If their shapes do not fit each other, or the number of series.
         """
         mean = np.array([[np.nan if value is None else value for value in row] for row in record.mean], np.float64)
-        climatology = None if record.climatology is None else np.array(record.climatology, np.float64)
+        climatology, seasonal = (
+            None if means is None else np.array(means, np.float64) for means in (record.climatology, record.seasonal)
+        )
         fits = climatology is None or climatology.shape == (*mean.shape, _DAYS_IN_YEAR)
+        fits &= seasonal is None or seasonal.shape[:-1] == mean.shape
         if mean.ndim != 2 or len(mean) != n_series or not fits:
             raise ValueError("it has not one normal for each series and target")
-        return cls(mean, record.sparse, climatology)
+        return cls(mean, record.sparse, climatology, seasonal)
 
 
 class SavedNormals(BaseModel):
@@ -78,15 +89,17 @@ class SavedNormals(BaseModel):
     mean: list[list[FiniteFloat | None]]
     sparse: bool
     climatology: list[list[Annotated[list[FiniteFloat], Field(min_length=366, max_length=366)]]] | None
+    seasonal: list[list[list[FiniteFloat]]] | None = None  # an earlier version did not write it
 
 
-def fit_normals(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int) -> Normals:
+def fit_normals(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int, season: int) -> Normals:
     """The normals of the first columns of a panel, from its training rows alone.
 
     Args:
         panel: S series of T rows in all, targets first.
         training_rows: Which rows belong to the training span, [T].
         n_targets: D.
+        season: m.
     """
     mean = np.full((panel.n_series, n_targets), np.nan)
     n_zeros = n_seen = 0
@@ -98,7 +111,12 @@ def fit_normals(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int) 
         np.divide(np.nansum(seen, axis=0), count, out=mean[series], where=count > 0)
         n_zeros += int((seen == 0).sum())
         n_seen += int(count.sum())
-    return Normals(mean, n_seen > 0 and n_zeros >= SPARSE * n_seen, _climatology(panel, training_rows, mean))
+    return Normals(
+        mean,
+        n_seen > 0 and n_zeros >= SPARSE * n_seen,
+        _climatology(panel, training_rows, mean),
+        _seasonal(panel, training_rows, mean, season),
+    )
 
 
 def day_of_year(times: Times) -> NDArray[np.int64]:
@@ -112,7 +130,7 @@ def day_of_year(times: Times) -> NDArray[np.int64]:
 
 def _climatology(panel: Panel, training_rows: NDArray[np.bool_], mean: Floats) -> Floats | None:
     """The climatology [S, D, 366] of a daily clock, if the training rows are two years and have a yearly cycle."""
-    if panel.clock.freq != "D" or not training_rows.any() or mean.size > _MOST_CLIMATOLOGIES:
+    if panel.clock.freq != "D" or not training_rows.any() or mean.size * _DAYS_IN_YEAR > _MOST_MEANS:
         return None
     times = panel.times[training_rows]
     last_year = times.max() - np.timedelta64(365, "D")
@@ -143,3 +161,27 @@ def _means_around(y: Floats, days: NDArray[np.int64]) -> Floats:
     around = np.arange(-_DAYS_ASIDE, _DAYS_ASIDE + 1)[:, None] + np.arange(_DAYS_IN_YEAR)
     total, count = total[around % _DAYS_IN_YEAR].sum(axis=0), count[around % _DAYS_IN_YEAR].sum(axis=0)
     return np.divide(total, count, out=np.full(_DAYS_IN_YEAR, np.nan), where=count > 0)
+
+
+def _seasonal(panel: Panel, training_rows: NDArray[np.bool_], mean: Floats, season: int) -> Floats | None:
+    """The mean at each phase of the season [S, D, m], if every phase was observed and the phases differ."""
+    if season < 2 or mean.size * season > _MOST_MEANS or panel.clock.is_uneven:
+        return None
+    phases = panel.clock.phases(panel.times, season)
+    means = np.empty((*mean.shape, season))
+    explained = []
+    for series in range(panel.n_series):
+        rows = panel.rows(series)
+        own = training_rows[rows]
+        for target in range(mean.shape[1]):
+            y, phase = panel.values[rows, target][own], phases[rows][own]
+            known = ~np.isnan(y)
+            y, phase = y[known], phase[known]
+            count = np.bincount(phase, minlength=season)
+            if len(y) < _FEWEST_SEASONS * season or not count.all():
+                return None
+            means[series, target] = np.bincount(phase, y, season) / count
+            left = np.mean((y - means[series, target, phase]) ** 2) * len(y) / (len(y) - season)
+            variance = np.var(y, ddof=1)
+            explained.append(1 - left / variance if variance > 0 else 0.0)
+    return means if np.mean(explained) >= _LEAST_SEASONAL else None

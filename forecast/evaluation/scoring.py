@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,43 +11,42 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.config import Config
-from forecast.data.bounds import TURN
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
-from forecast.data.windows import Flags, Forecaster, Ints, Windows, median
+from forecast.data.windows import Forecaster, Ints, Windows, median
+from forecast.evaluation.calibrating import adaptive_intervals
+from forecast.evaluation.chunks import Chunk, chunks_of
+from forecast.evaluation.comparison import (
+    Losses,
+    compare,
+    known,
+    loss_weights,
+    origin_steps,
+    several_scales,
+    sum_by_origin,
+)
 from forecast.evaluation.metrics import (
     METRICS,
     IntervalForecast,
-    NaiveError,
     PointForecast,
     QuantileForecast,
     ScoredPoints,
     absolute_error,
+    inside,
     metrics_of,
-    seasonal_naive_error,
-    skill,
     squared_error,
 )
-from forecast.evaluation.significance import FEWEST_ORIGINS, diebold_mariano, p_values_by_step, skill_interval
 from forecast.evaluation.verdict import EchoSums, is_echo, verdict
-from forecast.intervals.adaptive import AdaptiveIntervals
-from forecast.intervals.conformal import DECILES, Intervals, calibrate, interval, interval_columns
-from forecast.models.naive import NAIVE, count_seasons, naive_forecasts
+from forecast.evaluation.yardstick import NaiveError, Outlier
+from forecast.intervals.conformal import DECILES, Intervals, interval, interval_columns
+from forecast.models.naive import NAIVE, count_seasons
 
 SCHEMA = 1
 
-_POINTS_AT_ONCE = 2_000_000
 _ROWS_OF_FORECASTS = 1_000_000
 
 # Losses of single steps that are kept of each model for the test of significance.
 _STEPS_TESTED = 4_000_000
-
-# Points that intervals are calibrated on; more of them change nothing.
-_POINTS_OF_CALIBRATION = 2_000_000
-
-# With fewer windows there is too little to say how large errors are.
-_FEWEST_WINDOWS = 4
 
 # A forecast or observation that differs from the last value by less than this share of a usual change has not moved:
 # networks calculate in float32.
@@ -92,38 +91,11 @@ def score_models(
         intervals: The intervals of all models, as they stood before the first window; None for none.
     """
     scorer = _Scorer(rows, windows, tuple(models), season, naive_error, intervals)
-    frames = [scorer.add(chunk) for chunk in _chunks(rows, windows, models, season, intervals)]
+    frames = [scorer.add(chunk) for chunk in chunks_of(rows, windows, models, season, intervals)]
     forecasts = pd.concat(frames, ignore_index=True).sort_values(
         ["unique_id", "cutoff"], kind="stable", ignore_index=True
     )
     return Evaluation(scorer.metrics(), forecasts, scorer.intervals_at_end())
-
-
-def naive_errors(rows: Rows, training_rows: Flags, season: int) -> dict[str, NaiveError]:
-    """The seasonal naive's one-step error on the training rows, for each unique id; NaN where it is undefined."""
-    stretches = rows.panel.stretches()
-    errors = {}
-    for series, unique_ids in enumerate(rows.unique_ids):
-        span = rows.panel.rows(series)
-        learned = _without_copy(training_rows[span])
-        for target, name in enumerate(unique_ids):
-            y, turn = rows.panel.values[span, target], TURN if rows.bounds.circular[series, target] else None
-            errors[name] = seasonal_naive_error(y[learned], season, stretches[span][learned], turn)
-    return errors
-
-
-def _without_copy(flags: Flags) -> Flags | slice:
-    """What picks these rows: a slice where they are the first ones, as training rows are."""
-    count = int(flags.sum())
-    return slice(count) if flags[:count].all() else flags
-
-
-def read_naive_errors(metrics: Mapping[str, Any]) -> dict[str, NaiveError]:
-    """The naive errors that the scores in a metrics.json were scaled by."""
-    return {
-        name: NaiveError(*(math.nan if error[kind] is None else error[kind] for kind in NaiveError._fields))
-        for name, error in metrics["naive_error"].items()
-    }
 
 
 def thinning_note(metrics: Mapping[str, Any]) -> str:
@@ -132,122 +104,15 @@ def thinning_note(metrics: Mapping[str, Any]) -> str:
     return f", of one origin in {every}: all would be more than a million rows" if every > 1 else ""
 
 
-def calibrate_intervals(
-    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, config: Config
-) -> Intervals | None:
-    """Calibrate the intervals of models and naive forecasts on a span after training and before the test.
-
-    Args:
-        rows: The rows that the windows point into.
-        windows: The windows of that span.
-        models: By name.
-        season: m.
-        config: The run's resolved configuration.
-
-    Returns:
-        The intervals; None where no level is asked for, or the span has too few windows.
-    """
-    windows = windows.subsample(max(_FEWEST_WINDOWS, _POINTS_OF_CALIBRATION // (windows.horizon * rows.n_targets)))
-    levels = config.intervals.levels
-    if not levels or len(windows) < _FEWEST_WINDOWS:
-        return None
-    chunks = list(_chunks(rows, windows, models, season))
-    y_true = np.concatenate([chunk.y_true for chunk in chunks])
-    series = np.concatenate([chunk.series for chunk in chunks])
-    calibrations = {
-        name: calibrate(
-            y_true,
-            np.concatenate([chunk.forecasts[name] for chunk in chunks]),
-            series,
-            rows.panel.n_series,
-            levels,
-            config.network.quantiles,
-            rows.logged,
-            windows.spacing if config.intervals.adaptive else None,
-        )
-        for name in chunks[0].forecasts
-    }
-    return Intervals(levels, config.intervals.adaptive, calibrations)
-
-
-def calibration_warnings(config: Config, n_windows: int) -> tuple[str, ...]:
-    """What to know of intervals that were calibrated on so few windows, a sentence each."""
-    levels = config.intervals.levels
-    if levels and n_windows < _FEWEST_WINDOWS:
-        return (f"no intervals: the validation span has {n_windows} windows, and they need {_FEWEST_WINDOWS}",)
-    # To lie above 97.5 % of what comes, a rank must be the 39th of 39 at the least.
-    rough = [f"{level}%" for level in levels if n_windows + 1 < 2 / (1 - level / 100)]
-    if not rough:
-        return ()
-    # The chance that one more of n + 1 exchangeable errors lies between the least and the largest of the others.
-    held = (n_windows - 1) / (n_windows + 1)
-    return (
-        f"{n_windows} validation windows are too few for intervals of {' and '.join(rough)}: they are the range of "
-        f"{n_windows} errors, which holds {held:.0%} at best, and less where windows overlap",
-    )
-
-
-def update_intervals(
-    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, intervals: Intervals
-) -> Intervals:
-    """The intervals of some models after these windows, whose outcomes are known, from those before the first one."""
-    if not len(windows):
-        return intervals
-    adaptive = _adaptive(rows, windows, intervals)
-    for chunk in _chunks(rows, windows, models, season, intervals):
-        adaptive.quantiles(chunk.y_true, chunk.forecasts, chunk.series)
-    return adaptive.intervals()
-
-
-def _adaptive(rows: Rows, windows: Windows, intervals: Intervals) -> AdaptiveIntervals:
-    return AdaptiveIntervals(intervals, windows.spacing, longest=int(np.bincount(rows.series[windows.starts]).max()))
-
-
-@dataclass(frozen=True)
-class _Chunk:
-    """Some windows and their forecasts.
-
-    Args:
-        numbers: Their numbers among all windows, [n].
-        series: Their series, ascending, [n].
-        y_true: Observed, [n, H, D].
-        forecasts: By model, [n, H, D], or [n, H, D, Q] of a quantile head.
-    """
-
-    numbers: Ints
-    series: Ints
-    y_true: Floats
-    forecasts: Mapping[str, Floats]
-
-
-def _chunks(
-    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, intervals: Intervals | None = None
-) -> Iterator[_Chunk]:
-    numbers_per_window = windows.horizon * rows.n_targets
-    if intervals is not None:  # each point has quantiles of every forecaster beside it
-        numbers_per_window *= len(intervals.calibrations) * len(intervals.probabilities)
-    size = max(1, _POINTS_AT_ONCE // numbers_per_window)
-    for first in range(0, len(windows), size):
-        picked = slice(first, min(first + size, len(windows)))
-        series, y_true = rows.series[windows.starts[picked]], rows.observed(windows.future(picked))
-        forecasts = {name: model(windows.starts[picked]) for name, model in models.items()}
-        forecasts |= naive_forecasts(rows, windows, picked, season)
-        yield _Chunk(
-            numbers=np.arange(picked.start, picked.stop),
-            series=series,
-            y_true=y_true,
-            forecasts={name: rows.bounds.unwrap_towards(values, y_true, series) for name, values in forecasts.items()},
-        )
-
-
 @dataclass
 class _ModelSums:
     """What is summed over the windows of one model.
 
     Args:
         points: Parts of the metrics of points, by series, step and target, [S, H, D].
-        quantiles: Parts of the metrics of quantiles, averaged over the deciles: a number each.
-        intervals: By level, parts of the metrics of intervals: by step, [H], or a number.
+        quantiles: Parts of the metrics of quantiles, averaged over the deciles, by series and target, [S, D].
+        intervals: By level, parts of the metrics of intervals, by series and target, [S, D].
+        intervals_by_step: By level, those of the metrics that are reported by step, [H].
         loss_by_window: The weighted mean absolute error of each window, chunk by chunk, [n].
         loss_by_step: The same by step, of the windows that are tested by step, [k, H].
     """
@@ -255,6 +120,7 @@ class _ModelSums:
     points: _Sums = field(default_factory=dict)
     quantiles: _Sums = field(default_factory=dict)
     intervals: dict[int, _Sums] = field(default_factory=dict)
+    intervals_by_step: dict[int, _Sums] = field(default_factory=dict)
     loss_by_window: list[Floats] = field(default_factory=list)
     loss_by_step: list[Floats] = field(default_factory=list)
 
@@ -273,18 +139,19 @@ class _Scorer:
     ) -> None:
         self._rows, self._windows, self._models, self._season = rows, windows, models, season
         self._intervals = intervals
-        self._adaptive = None if intervals is None else _adaptive(rows, windows, intervals)
+        self._adaptive = None if intervals is None else adaptive_intervals(rows, windows, intervals)
         n_points = len(windows) * windows.horizon * rows.n_targets
         self._kept_every = max(1, -(-n_points // _ROWS_OF_FORECASTS))
         # The steps of every so many cutoffs are tested for significance.
         self._tested_every = max(1, -(-n_points // _STEPS_TESTED))
-        self._origins_at = _origin_steps(rows, windows)  # [N]
+        self._origins_at = origin_steps(rows, windows)  # [N]
         self._tested = np.unique(self._origins_at, return_inverse=True)[1] % self._tested_every == 0  # [N]
-        naive = np.array([[naive_error[name] for name in unique_ids] for unique_ids in rows.unique_ids])
-        self._naive_mae, self._naive_rmse = naive[..., 0], naive[..., 1]  # [S, D]
-        self._weights = _loss_weights(self._naive_mae)
+        self._naive_mae = np.array([[naive_error[name].mae for name in names] for names in rows.unique_ids])  # [S, D]
+        self._naive_rmse = np.array([[naive_error[name].rmse for name in names] for names in rows.unique_ids])
+        self._outliers = {name: error.outlier for name, error in naive_error.items() if error.outlier is not None}
+        self._weights = loss_weights(self._naive_mae)
         self._n_windows = np.zeros(rows.panel.n_series, np.int64)  # [S]
-        self._observed = 0.0
+        self._observed = self._scaled_observed = 0.0
         self._has_gaps = int(rows.panel.stretches()[-1]) + 1 > rows.panel.n_series or not rows.seen.all()
         self._moved_seasons = np.zeros(2, np.int64)  # of the seasonal naive: to an earlier one, to the last value
         self._sums: dict[str, _ModelSums] = {}
@@ -292,13 +159,15 @@ class _Scorer:
         # The last value before the first window of each series and target, [S, D].
         self._origins = np.full(self._naive_mae.shape, np.nan)
 
-    def add(self, chunk: _Chunk) -> pd.DataFrame:
+    def add(self, chunk: Chunk) -> pd.DataFrame:
         """Add one chunk, and return those of its forecasts that are kept, in the long format."""
         rows, windows = self._rows, self._windows
         y_pred = {name: median(values) for name, values in chunk.forecasts.items()}
         last = rows.filled_at(windows.cutoffs[chunk.numbers])
         np.add.at(self._n_windows, chunk.series, 1)
-        self._observed += float(np.abs(chunk.y_true).sum())
+        size = np.abs(chunk.y_true)
+        self._observed += float(size.sum())
+        self._scaled_observed += float((size * self._weights[chunk.series][:, None, :]).sum())
         if self._has_gaps:
             self._moved_seasons += count_seasons(rows, windows, chunk.numbers, self._season)
         for name, values in y_pred.items():
@@ -309,25 +178,21 @@ class _Scorer:
             quantiles = self._adaptive.quantiles(chunk.y_true, chunk.forecasts, chunk.series)
             quantiles = {name: rows.bounds.clip(values, chunk.series) for name, values in quantiles.items()}
             for name, values in quantiles.items():
-                self._add_quantiles(self._sums[name], chunk.y_true, values, self._intervals)
+                self._add_quantiles(self._sums[name], chunk, values, self._intervals)
             columns |= interval_columns({name: quantiles[name] for name in self._models}, self._intervals)
         kept = chunk.numbers % self._kept_every == 0
         return long_format(rows, windows, chunk.numbers[kept], {name: values[kept] for name, values in columns.items()})
 
-    def _add_points(self, sums: _ModelSums, chunk: _Chunk, y_pred: Floats, last: Floats) -> None:
+    def _add_points(self, sums: _ModelSums, chunk: Chunk, y_pred: Floats, last: Floats) -> None:
         tolerance = _TOLERANCE * np.nan_to_num(self._naive_mae)[chunk.series][:, None]
         forecast = PointForecast(chunk.y_true, y_pred, last[:, None], tolerance)
-        firsts = np.flatnonzero(np.diff(chunk.series, prepend=-1))
         for part in _parts(PointForecast):
-            if part not in sums.points:
-                sums.points[part] = np.zeros((len(self._n_windows), *y_pred.shape[1:]))
-            values = np.asarray(part(forecast), np.float64)
-            sums.points[part][chunk.series[firsts]] += np.add.reduceat(values, firsts)
+            self._add_by_series(sums.points, part, chunk.series, part(forecast))
         losses = absolute_error(forecast) * self._weights[chunk.series][:, None, :]
         sums.loss_by_window.append(losses.mean(axis=(1, 2)))
         sums.loss_by_step.append(losses[self._tested[chunk.numbers]].mean(axis=2))
 
-    def _add_echo(self, chunk: _Chunk, y_pred: Floats, last: Floats) -> None:
+    def _add_echo(self, chunk: Chunk, y_pred: Floats, last: Floats) -> None:
         # Series and targets on different levels and scales are pooled: each counts from where it was first seen.
         firsts = np.flatnonzero(np.diff(chunk.series, prepend=-1))
         begun = chunk.series[firsts]
@@ -342,18 +207,30 @@ class _Scorer:
             observed, forecast, before = (part[..., target] for part in parts)
             self._echo.add(observed, forecast, before[:, 0])
 
-    def _add_quantiles(self, sums: _ModelSums, y_true: Floats, values: Floats, intervals: Intervals) -> None:
+    def _add_by_series(
+        self, sums: _Sums, part: Callable[..., NDArray[Any]], series: Ints, values: NDArray[Any]
+    ) -> None:
+        """Add a part's values [n, …] of windows that stand by series [n] to its sums by series, [S, …]."""
+        if part not in sums:
+            sums[part] = np.zeros((len(self._n_windows), *values.shape[1:]))
+        firsts = np.flatnonzero(np.diff(series, prepend=-1))
+        sums[part][series[firsts]] += np.add.reduceat(np.asarray(values, np.float64), firsts)
+
+    def _add_quantiles(self, sums: _ModelSums, chunk: Chunk, values: Floats, intervals: Intervals) -> None:
         """Add quantiles of some windows, [n, H, D, P]."""
         probabilities, stepwise = intervals.probabilities, _parts(IntervalForecast, by_step=True)
         for level in intervals.levels:
-            at_level = IntervalForecast(y_true, *interval(values, probabilities, level))
-            totals = sums.intervals.setdefault(level, {})
+            at_level = IntervalForecast(chunk.y_true, *interval(values, probabilities, level))
+            totals, by_step = sums.intervals.setdefault(level, {}), sums.intervals_by_step.setdefault(level, {})
             for part in _parts(IntervalForecast):
-                total = part(at_level).sum(axis=(0, 2) if part in stepwise else None)
-                totals[part] = totals.get(part, 0.0) + total
-        deciles = [QuantileForecast(y_true, values[..., probabilities.index(p)], p) for p in DECILES]
+                of_points = part(at_level)
+                self._add_by_series(totals, part, chunk.series, of_points.sum(axis=1))
+                if part in stepwise:
+                    by_step[part] = by_step.get(part, 0.0) + of_points.sum(axis=(0, 2))
+        deciles = [QuantileForecast(chunk.y_true, values[..., probabilities.index(p)], p) for p in DECILES]
         for part in _parts(QuantileForecast):
-            sums.quantiles[part] = sums.quantiles.get(part, 0.0) + np.mean([part(decile).sum() for decile in deciles])
+            losses = np.mean([part(decile).sum(axis=1) for decile in deciles], axis=0)
+            self._add_by_series(sums.quantiles, part, chunk.series, losses)
 
     def intervals_at_end(self) -> Intervals | None:
         """The intervals after the last window."""
@@ -382,6 +259,7 @@ class _Scorer:
         metrics: dict[str, Any] = {
             "schema": SCHEMA,
             "n_windows": n_windows,
+            "n_origins": len(np.unique(self._origins_at)),
             "horizon": self._windows.horizon,
             "unit": rows.unit,
             "season": self._season,
@@ -395,21 +273,29 @@ class _Scorer:
             "by_step_of": "MAE" if rows.one_unit else "MASE",
             "echo": {
                 "best_lag": echo.best_lag,
-                "difference_skill": _known(echo.difference_skill),
+                "difference_skill": known(echo.difference_skill),
                 "delayed": echo.delayed and is_echo(compared["skill"], compared["p_value"], n_windows),
             },
             "intervals": self._interval_scores(points, reasons),
-            "skill_of": "MASE" if _several_scales(self._naive_mae) else "MAE",
+            "skill_of": "MASE" if several_scales(self._naive_mae) else "MAE",
             "reasons": reasons,
             "naive_error": {
-                name: {"mae": _known(mae), "rmse": _known(rmse)}
+                name: {"mae": known(mae), "rmse": known(rmse)}
                 for unique_ids, *errors in zip(rows.unique_ids, self._naive_mae, self._naive_rmse, strict=True)
                 for name, mae, rmse in zip(unique_ids, *errors, strict=True)
             },
         }
+        by_series = self._by_series()
         if self._naive_mae.size > 1:
-            metrics["by_series"] = self._by_series()
+            metrics["by_series"] = by_series
             metrics["rmse_by_series"] = self._by_series(squared_error, math.sqrt)
+        if unscaled := [name for name in by_series if not (metrics["naive_error"][name]["mae"] or 0) > 0]:
+            metrics["unscaled"] = unscaled
+        if self._outliers:
+            metrics["yardstick"] = {
+                name: _about_outlier(outlier, metrics["naive_error"][name]["mae"], by_series.get(name, {}).get(model))
+                for name, outlier in self._outliers.items()
+            }
         if self._moved_seasons.any():
             metrics["seasonal_naive"] = dict(
                 zip(("from_earlier_season", "from_last_value"), self._moved_seasons.tolist(), strict=True)
@@ -419,35 +305,15 @@ class _Scorer:
     def _compared(self, model: str, references: list[str], reasons: dict[str, str]) -> dict[str, Any]:
         """Skill against each reference, how sure it is, and at which steps."""
         horizon = -(-self._windows.horizon // self._windows.spacing)  # in origins
+        losses = {name: self._losses(self._sums[name]) for name in references}
+        level = self._scaled_observed / (len(self._windows) * self._windows.horizon * self._rows.n_targets)
         spacing = self._windows.spacing * self._tested_every
-        losses = {name: self._losses(self._sums[name]) for name in (model, *references)}
-        model_losses, model_steps = losses[model]
-        gains = {name: skill(float(model_losses.mean()), float(losses[name][0].mean())) for name in references}
-        p_values = {name: diebold_mariano(model_losses, losses[name][0], horizon) for name in references}
-        intervals = {name: skill_interval(model_losses, losses[name][0], horizon) for name in references}
-        p_by_step = {name: p_values_by_step(model_steps, losses[name][1], spacing) for name in references}
-        reasons |= {f"skill.{name}": f"{name} makes no error here" for name, gain in gains.items() if math.isnan(gain)}
-        reasons |= {f"p_value.{name}": "fewer than eight origins" for name, p in p_values.items() if math.isnan(p)}
-        few = "no more origins than steps ahead" if len(model_losses) >= FEWEST_ORIGINS else "fewer than eight origins"
-        reasons |= {f"skill_interval.{name}": few for name, ends in intervals.items() if math.isnan(ends[0])}
-        return {
-            "skill": {name: _known(gain) for name, gain in gains.items()},
-            "skill_interval": {name: None if math.isnan(ends[0]) else list(ends) for name, ends in intervals.items()},
-            "skill_by_step": {
-                name: [
-                    _known(skill(*means)) for means in zip(model_steps.mean(0), losses[name][1].mean(0), strict=True)
-                ]
-                for name in references
-            },
-            "p_value": {name: _known(p) for name, p in p_values.items()},
-            "p_by_step": {name: _known_list(p) for name, p in p_by_step.items()},
-        }
+        return compare(self._losses(self._sums[model]), losses, level, horizon, spacing, reasons)
 
-    def _losses(self, sums: _ModelSums) -> tuple[Floats, Floats]:
-        """Losses by origin, [N'], and by origin and step, [K', H], in order of time, of the same mean as by window."""
-        return (
-            _summed_by_origin(np.concatenate(sums.loss_by_window), self._origins_at),
-            _summed_by_origin(np.concatenate(sums.loss_by_step), self._origins_at[self._tested]),
+    def _losses(self, sums: _ModelSums) -> Losses:
+        return Losses(
+            sum_by_origin(np.concatenate(sums.loss_by_window), self._origins_at),
+            sum_by_origin(np.concatenate(sums.loss_by_step), self._origins_at[self._tested]),
         )
 
     def _interval_scores(self, points: ScoredPoints, reasons: dict[str, str]) -> dict[str, Any] | None:
@@ -456,20 +322,25 @@ class _Scorer:
             return None
         horizon, by_model = self._windows.horizon, dict[str, Any]()
         one_step = replace(points, count=points.count // horizon)
-        for name in self._intervals.calibrations:
+        for name, calibration in self._intervals.calibrations.items():
             sums, where = self._sums[name], f"intervals.models.{name}"
             by_model[name] = _scores(QuantileForecast, points, sums.quantiles, where, reasons)
+            if calibration.borrowed.any():
+                borrowing = np.flatnonzero(calibration.borrowed & (self._n_windows > 0))
+                by_model[name]["borrowed"] = [unique_id for s in borrowing for unique_id in self._rows.unique_ids[s]]
             for level, totals in sums.intervals.items():
-                at_level = replace(points, level=level)
+                at_level, by_step = replace(points, level=level), sums.intervals_by_step[level]
                 scores = _scores(IntervalForecast, at_level, totals, f"{where}.{level}", reasons)
                 by_model[name][str(level)] = scores | {
                     f"{key}_by_step": [
-                        _known(metric.score(one_step, {part: totals[part][step] for part in metric.parts})[0])
+                        known(metric.score(one_step, {part: by_step[part][step] for part in metric.parts})[0])
                         for step in range(horizon)
                     ]
                     for key, metric in metrics_of(IntervalForecast).items()
                     if metric.by_step
                 }
+                if self._naive_mae.size > 1:
+                    by_model[name][str(level)]["coverage_by_series"] = self._means_by_series(totals[inside])
         return {"levels": list(self._intervals.levels), "adaptive": self._intervals.adaptive, "models": by_model}
 
     def _by_step(self, points: ScoredPoints, sums: _ModelSums) -> list[float | None]:
@@ -477,7 +348,7 @@ class _Scorer:
         metric = METRICS["mae" if points.one_unit else "mase"]
         of_one_step = replace(points, count=points.count // self._windows.horizon)
         return [
-            _known(metric.score(of_one_step, {absolute_error: sums.points[absolute_error][:, step : step + 1]})[0])
+            known(metric.score(of_one_step, {absolute_error: sums.points[absolute_error][:, step : step + 1]})[0])
             for step in range(self._windows.horizon)
         ]
 
@@ -487,18 +358,28 @@ class _Scorer:
         of_mean: Callable[[float], float] = float,
     ) -> dict[str, dict[str, float | None]]:
         """The mean of a part over each series and target that has a window, or a function of the mean, by model."""
+        means = {
+            name: self._means_by_series(sums.points[part].sum(axis=1), of_mean) for name, sums in self._sums.items()
+        }
+        return {unique_id: {name: means[name][unique_id] for name in means} for unique_id in means[self._models[0]]}
+
+    def _means_by_series(self, sums: Floats, of_mean: Callable[[float], float] = float) -> dict[str, float | None]:
+        """A function of the mean over the points of each series and target that has a window, of their sums [S, D]."""
         return {
-            self._rows.unique_ids[series][target]: {
-                name: _known(
-                    of_mean(
-                        sums.points[part][series, :, target].sum() / (self._n_windows[series] * self._windows.horizon)
-                    )
-                )
-                for name, sums in self._sums.items()
-            }
+            self._rows.unique_ids[series][target]: known(
+                of_mean(float(sums[series, target] / (self._n_windows[series] * self._windows.horizon)))
+            )
             for series in np.flatnonzero(self._n_windows)
             for target in range(self._rows.n_targets)
         }
+
+
+def _about_outlier(outlier: Outlier, naive_mae: float, mae: float | None) -> dict[str, Any]:
+    """A value that alone makes much of a yardstick, and the model's MASE of that series with it and without."""
+    scales = {"mase": naive_mae, "mase_without": outlier.mae_without}
+    return outlier._asdict() | {
+        key: None if mae is None or not scale > 0 else mae / scale for key, scale in scales.items()
+    }
 
 
 def _parts(kind: type, by_step: bool = False) -> list[Callable[..., NDArray[Any]]]:
@@ -513,47 +394,4 @@ def _scores(
     """Every metric of a kind of forecast; None where it is undefined, and why, under ``where``, in ``reasons``."""
     scores = {key: metric.score(points, sums) for key, metric in metrics_of(kind).items()}
     reasons |= {f"{where}.{key}": reason for key, (_, reason) in scores.items() if reason}
-    return {key: _known(value) for key, (value, _) in scores.items()}
-
-
-def _loss_weights(naive_mae: Floats) -> Floats:
-    """The weight of each series' and target's errors in skill and p-value, [S, D].
-
-    One series counts as it is. Several would be decided by the largest numbers alone, so each is divided by its own
-    naive error, as in MASE; one that has none counts nothing.
-    """
-    if not _several_scales(naive_mae):
-        return np.ones_like(naive_mae)
-    return np.divide(1.0, naive_mae, out=np.zeros_like(naive_mae), where=naive_mae > 0)
-
-
-def _several_scales(naive_mae: Floats) -> bool:
-    """Whether skill is judged on scaled errors: of several series or targets, with a naive error to scale by."""
-    return naive_mae.size > 1 and bool((naive_mae > 0).any())
-
-
-def _origin_steps(rows: Rows, windows: Windows) -> Ints:
-    """The step of the clock from which each window forecasts, [N].
-
-    Series may tick at different minutes of the same hour: their losses are as dependent as those of one minute.
-    """
-    times, clock = rows.panel.times[windows.cutoffs], rows.panel.clock
-    if clock.unit in ("s", "min", "h"):
-        return (times - times.min()) // clock.step
-    return clock.ordinals(times)
-
-
-def _summed_by_origin(values: Floats, origins: Ints) -> Floats:
-    """The sum over the series at each origin, whose losses are not independent, over the mean number of series."""
-    order = np.argsort(origins, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(origins[order]) > 0])
-    return np.add.reduceat(values[order], starts, axis=0) / (len(values) / len(starts))
-
-
-def _known_list(values: Floats) -> list[float | None]:
-    return [_known(value) for value in values]
-
-
-def _known(value: float) -> float | None:
-    """The value as JSON takes it: None where it is not finite."""
-    return float(value) if math.isfinite(value) else None
+    return {key: known(value) for key, (value, _) in scores.items()}

@@ -1,4 +1,8 @@
-"""Tests of whether one forecast is really better than another, or only by chance."""
+"""Is one forecast really better than another, or only by chance? By how much, and what could have been found at all?
+
+All answers are of one statistic: the mean difference of two forecasts' losses over its standard error. So a p-value
+below 0.05 and an interval of the skill that leaves out zero are the same finding.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,17 @@ import numpy as np
 
 from forecast.data.panel import Floats
 
+# A difference counts if chance alone would show one as large in fewer than one of twenty cases.
+SIGNIFICANT = 0.05
+
+# The chance with which a lead of the size that is called detectable is found.
+POWER = 0.8
+
 # Networks calculate in float32: two that forecast the same differ by up to this share of their losses.
 _NO_DIFFERENCE = 1e-4
 
 # From fewer origins the variance of the losses cannot be estimated.
 FEWEST_ORIGINS = 8
-
-_RESAMPLES = 1000
-_LEVEL = 0.95  # of the interval of the skill
 
 
 def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
@@ -38,32 +45,70 @@ def diebold_mariano(loss: Floats, reference: Floats, horizon: int) -> float:
     Reference: Diebold & Mariano 1995; the correction is that of Harvey, Leybourne & Newbold 1997, the variance that of
     Lazarus, Lewis, Stock & Watson 2018.
     """
-    from scipy.stats import t as students_t  # takes a second to import, and forecasts do without
+    from scipy.special import stdtr  # Student's t; takes time to import, and forecasts do without
 
-    n = len(loss)
-    if n < FEWEST_ORIGINS:
+    if len(loss) < FEWEST_ORIGINS:
         return math.nan
-    difference = np.asarray(loss, np.float64) - reference
-    if np.abs(difference).max() <= _NO_DIFFERENCE * np.mean(reference):
+    if _are_equal(loss, reference):
         return 1.0
+    difference = np.asarray(loss, np.float64) - reference
     if not np.any(difference - difference.mean()):
         return 0.0
-    error, n_waves = _standard_error(difference, horizon)
-    return float(2 * students_t.sf(abs(difference.mean()) / error, n_waves)) if error < math.inf else 1.0
+    n, waves = len(difference), _waves(difference, horizon)
+    error = math.sqrt(np.mean(waves**2)) * _standard_error(n, horizon)
+    return float(2 * stdtr(len(waves), -abs(difference.mean()) / error)) if error < math.inf else 1.0
 
 
-def _standard_error(values: Floats, horizon: int) -> tuple[float, int]:
-    """The standard error of a mean of overlapping losses, with the small-sample correction; and its degrees of freedom.
+def skill_interval(loss: Floats, reference: Floats, horizon: int) -> tuple[float, float]:
+    """The interval that holds the true skill, 1 - loss / reference, with a probability of 95 %.
 
-    With no more origins than steps there is only one independent forecast, and the error is infinite.
+    It holds every skill that the test of `diebold_mariano` does not reject, where it is asked of losses and of a
+    reference that is made better by that skill. So it leaves out zero where the p-value is below 0.05.
+
+    Args:
+        loss: Loss of each origin in order of time, [N].
+        reference: Loss of the other forecast at the same origins, [N].
+        horizon: H.
+
+    Returns:
+        Low and high end; NaN for fewer than eight origins, for a reference without loss, and where the origins are too
+        few to bound the skill on both sides.
+
+    Reference: Fieller 1954, with the variance of `diebold_mariano`.
     """
-    from scipy.fft import dct
+    from scipy.special import stdtrit
 
-    n, overlap = len(values), min(horizon, len(values))
-    n_waves = max(1, min(int(0.4 * n ** (2 / 3)), n // (2 * horizon)))
-    variance = np.mean(dct(values, norm="ortho")[1 : n_waves + 1] ** 2)
-    correction = (n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n
-    return math.sqrt(variance / n / correction) if correction > 0 else math.inf, n_waves
+    if len(loss) < FEWEST_ORIGINS or not np.mean(reference) > 0:
+        return math.nan, math.nan
+    n_waves = _count_waves(len(loss), horizon)
+    low, high = _ratios(loss, reference, horizon, -stdtrit(n_waves, SIGNIFICANT / 2))
+    if _are_equal(loss, reference):
+        low, high = min(low, 1.0), max(high, 1.0)
+    return 1 - high, 1 - max(low, 0.0)  # no forecast avoids more than the whole error
+
+
+def detectable_skill(loss: Floats, reference: Floats, horizon: int) -> float:
+    """The least true skill that the test would have found with a chance of 80 % at these origins.
+
+    Args:
+        loss: Loss of each origin in order of time, [N].
+        reference: Loss of the other forecast at the same origins, [N].
+        horizon: H.
+
+    Returns:
+        A share of the reference's loss, 1 or more where no skill could be found; NaN for fewer than eight origins, or
+        a reference without loss.
+    """
+    from scipy.special import nctdtrinc, stdtrit
+
+    if len(loss) < FEWEST_ORIGINS or not np.mean(reference) > 0:
+        return math.nan
+    n_waves = _count_waves(len(loss), horizon)
+    # By how many standard errors the true difference must lie from zero: the non-centrality of Student's t.
+    distance = nctdtrinc(n_waves, 1 - POWER, -stdtrit(n_waves, SIGNIFICANT / 2))
+    # The losses are made smaller until they lie so far from the reference; smaller losses vary less.
+    share, _ = _ratios(reference, loss, horizon, distance)
+    return math.inf if math.isnan(share) else 1 - share * float(np.mean(loss) / np.mean(reference))
 
 
 def p_values_by_step(loss: Floats, reference: Floats, spacing: int = 1) -> Floats:
@@ -88,42 +133,47 @@ def p_values_by_step(loss: Floats, reference: Floats, spacing: int = 1) -> Float
     return p if np.isnan(p).any() else np.asarray(false_discovery_control(p))
 
 
-def skill_interval(loss: Floats, reference: Floats, horizon: int) -> tuple[float, float]:
-    """The interval that holds the true skill, 1 - loss / reference, with a probability of 95 %.
+def _are_equal(loss: Floats, reference: Floats) -> bool:
+    return bool(np.abs(np.asarray(loss) - reference).max() <= _NO_DIFFERENCE * np.mean(reference))
 
-    Blocks of neighbouring origins are resampled. A block is at least twice as long as the horizon, so that correlated
-    losses stay together. A few blocks vary too little, and some correlation outlasts them, so the interval is at least
-    as wide as the standard error of `diebold_mariano` and Student's t require.
 
-    Args:
-        loss: Loss of each origin in order of time, [N].
-        reference: Loss of the other forecast at the same origins, [N].
-        horizon: H.
+def _count_waves(n: int, horizon: int) -> int:
+    """The degrees of freedom: few waves are slow, and see all of the correlation; many tell the variance better."""
+    return max(1, min(int(0.4 * n ** (2 / 3)), n // (2 * horizon)))
 
-    Returns:
-        Low and high end; NaN for fewer than eight origins, or a reference without loss.
 
-    Reference: the circular block bootstrap, Politis & Romano 1992.
+def _waves(values: Floats, horizon: int) -> Floats:
+    """The sizes of the slowest cosine waves in overlapping losses, whose mean square is the long-run variance."""
+    from scipy.fft import dct
+
+    return np.asarray(dct(np.asarray(values, np.float64), norm="ortho")[1 : _count_waves(len(values), horizon) + 1])
+
+
+def _standard_error(n: int, horizon: int) -> float:
+    """The standard error of a mean of n overlapping losses with waves of size one, with the small-sample correction.
+
+    With no more origins than steps there is only one independent forecast, and the error is infinite.
     """
-    from scipy.stats import t as students_t
+    overlap = min(horizon, n)
+    correction = (n + 1 - 2 * overlap + overlap * (overlap - 1) / n) / n
+    return 1 / math.sqrt(n * correction) if correction > 0 else math.inf
 
-    n = len(loss)
-    if n < FEWEST_ORIGINS or not np.mean(reference) > 0:
-        return math.nan, math.nan
-    length = min(max(2 * horizon, math.isqrt(n)), n // 3)
-    firsts = np.random.default_rng(0).integers(n, size=(_RESAMPLES, -(-n // length)))
 
-    def resampled(values: Floats) -> Floats:
-        total = np.cumsum(np.concatenate([[0.0], values, values]))
-        return (total[firsts + length] - total[firsts]).sum(axis=1)
+def _ratios(one: Floats, other: Floats, horizon: int, distance: float) -> tuple[float, float]:
+    """The least and the largest r for which the mean of one - r other is at most so many standard errors from zero.
 
-    drawn_reference = resampled(np.asarray(reference, np.float64))
-    drawn = 1 - resampled(np.asarray(loss, np.float64)) / np.where(drawn_reference > 0, drawn_reference, np.nan)
-    gain, tail = 1 - float(np.mean(loss) / np.mean(reference)), (1 - _LEVEL) / 2
-    below, above = np.nanquantile(drawn, [tail, 1 - tail]) - gain
-    error, n_waves = _standard_error((loss - (1 - gain) * reference) / np.mean(reference), horizon)
-    reach = float(students_t.isf(tail, n_waves)) * error
+    NaN where the ratios have no such ends.
+    """
+    reach = distance * _standard_error(len(one), horizon)
     if not reach < math.inf:
         return math.nan, math.nan
-    # No forecast avoids more than the whole error.
-    return gain + min(float(below), -reach), min(gain + max(float(above), reach), 1.0)
+    mean, of_other = float(np.mean(one)), float(np.mean(other))
+    waves, waves_of_other = _waves(one, horizon), _waves(other, horizon)
+    # (mean - r of_other)² = reach² mean((waves - r waves_of_other)²), a quadratic equation of r.
+    square = of_other**2 - reach**2 * float(np.mean(waves_of_other**2))
+    middle = mean * of_other - reach**2 * float(np.mean(waves * waves_of_other))
+    constant = mean**2 - reach**2 * float(np.mean(waves**2))
+    if not square > 0:
+        return math.nan, math.nan
+    half = math.sqrt(max(middle**2 - square * constant, 0.0))
+    return (middle - half) / square, (middle + half) / square

@@ -5,6 +5,7 @@ A part of it is the echo test: does a forecast say more than the last value, del
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,16 +13,20 @@ from typing import Any
 import numpy as np
 
 from forecast.data.panel import Floats
+from forecast.evaluation.significance import SIGNIFICANT
 from forecast.models.naive import NAIVE
-
-# A difference counts if chance alone would show one as large in fewer than one of twenty cases.
-SIGNIFICANT = 0.05
 
 # A lead of this share over the last value is clear, even where too few windows can make it significant.
 CLEAR_LEAD = 0.05
 
-# An echo cannot be seen in fewer windows.
-_FEWEST_WINDOWS = 30
+# An echo cannot be seen in fewer windows, and its errors are at most this share larger than those of the last value.
+_FEWEST_WINDOWS, _LIKE = 30, 0.25
+
+# An error so many times that of a reference, and more, is not said in percent.
+_TIMES = 9
+
+# A lead that would take more times as many origins to show is not worth waiting for.
+_MOST_TIMES = 100
 
 
 def reference_name(reference: str) -> str:
@@ -36,10 +41,10 @@ def verdict(metrics: Mapping[str, Any]) -> str:
 
     Args:
         metrics: The content of metrics.json: ``model``; ``skill`` and ``p_value`` by reference, None where undefined;
-            and perhaps ``skill_of``, ``skill_by_step``, ``p_by_step`` and ``echo``.
+            and perhaps ``skill_of``, ``skill_by_step``, ``p_by_step``, ``detectable``, ``n_origins``, ``unscaled`` and
+            ``echo``.
     """
-    model, skill, p_value = metrics["model"], metrics["skill"], metrics["p_value"]
-    measure = metrics.get("skill_of", "MAE")
+    model, skill = metrics["model"], metrics["skill"]
     naive = [name for name in NAIVE if name in skill]
     perfect = [name for name in naive if skill[name] is None]
     if len(perfect) == len(naive):
@@ -47,23 +52,52 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     if perfect:
         return f"{model} cannot be better than {reference_name(perfect[0])}, which makes no error here."
     # To beat the naive forecasts is to beat each of them; of those that are not beaten, the hardest is named.
-    unbeaten = [name for name in naive if significant_sign(name, skill, p_value) < 1]
+    unbeaten = [name for name in naive if significant_sign(name, skill, metrics["p_value"]) < 1]
     hardest = min(unbeaten or naive, key=lambda name: skill[name] or 0.0)
-    comparison = _compare(hardest, skill, p_value, measure)
-    sign = significant_sign(hardest, skill, p_value)
+    # As the worst of several it seems worse than it is, so its p-value is corrected for their number.
+    worst_of = len(naive) if unbeaten and skill[hardest] < 0 else 1
+    comparison, sign = _compare(hardest, metrics, worst_of)
     beginning = {1: f"{model} beats", -1: f"{model} is worse than", 0: f"No evidence that {model} beats"}[sign]
     echo = ": its forecasts are the last value, delayed" if metrics.get("echo", {}).get("delayed") else ""
     clauses = [f"{beginning} {comparison}{echo}"]
+    if sign == 0:
+        clauses += _power(hardest, metrics)
     if skill.get("rnn") is not None:
-        than = {1: "is better than", -1: "is worse than", 0: "cannot be distinguished from"}[
-            significant_sign("rnn", skill, p_value)
-        ]
-        clauses.append(f"it {than} {_compare('rnn', skill, p_value, measure)}")
+        comparison, of_rnn = _compare("rnn", metrics)
+        than = {1: "is better than", -1: "is worse than", 0: "cannot be distinguished from"}[of_rnn]
+        # Other seeds give other fits, and perhaps another finding.
+        clauses.append(f"{'in these two fits ' if of_rnn else ''}it {than} {comparison}")
     if sign > 0:
         clauses += _limit(naive, metrics)
-    if "zero" in skill and measure == "MAE":
+    if unscaled := len(metrics.get("unscaled", ())):
+        clauses.append(
+            f"{unscaled} of {len(metrics['naive_error'])} series {'is' if unscaled == 1 else 'are'} not in this "
+            "sentence, having no scale to be judged by"
+        )
+    if "zero" in skill and metrics.get("skill_of", "MAE") == "MAE":
         clauses.append("most values are zero, and MAE then rewards forecasting zero")
     return "; ".join(clauses) + "."
+
+
+def _power(name: str, metrics: Mapping[str, Any]) -> list[str]:
+    """What could have been found, where nothing was; and how much longer it takes to find the lead that was seen."""
+    if name not in metrics.get("detectable", {}) or metrics["p_value"].get(name) is None:
+        return []
+    gain, least, n = metrics["skill"][name], metrics["detectable"][name], metrics["n_origins"]
+    origins = "windows" if n == metrics["n_windows"] else "origins"
+    if least is None or least >= 1:
+        return [f"{n:,} {origins} are too few to show any lead"]
+    clause = f"{n:,} {origins} show only leads of {least:.1%} or more"
+    times = (least / gain) ** 2 if gain > 0 else math.inf
+    if 1 < times <= _MOST_TIMES:
+        clause += f", and to show {gain:.1%} takes some {_two_digits(n * times):,} of them"
+    return [clause]
+
+
+def _two_digits(number: float) -> int:
+    """A number rounded to two digits: 4,900 for 4,873."""
+    size = 10 ** max(math.floor(math.log10(number)) - 1, 0)
+    return round(number / size) * size
 
 
 def _limit(naive: Sequence[str], metrics: Mapping[str, Any]) -> list[str]:
@@ -97,7 +131,7 @@ def _limit(naive: Sequence[str], metrics: Mapping[str, Any]) -> list[str]:
 
 
 def is_echo(skill: Mapping[str, float | None], p_value: Mapping[str, float | None], n_windows: int) -> bool:
-    """Whether forecasts that lag behind like the last value are no better than it either, on enough windows.
+    """Whether forecasts that lag behind like the last value err like it, too, on enough windows.
 
     Args:
         skill: By reference.
@@ -105,8 +139,9 @@ def is_echo(skill: Mapping[str, float | None], p_value: Mapping[str, float | Non
         n_windows: The number of windows that were scored.
     """
     gain = skill.get("persistence")
-    better = gain is not None and (gain >= CLEAR_LEAD or significant_sign("persistence", skill, p_value) > 0)
-    return n_windows >= _FEWEST_WINDOWS and not better
+    if n_windows < _FEWEST_WINDOWS or gain is None:
+        return False
+    return -_LIKE < gain < CLEAR_LEAD and significant_sign("persistence", skill, p_value) < 1
 
 
 def significant_sign(name: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None]) -> int:
@@ -117,10 +152,27 @@ def significant_sign(name: str, skill: Mapping[str, float | None], p_value: Mapp
     return 1 if gain > 0 else -1
 
 
-def _compare(name: str, skill: Mapping[str, float | None], p_value: Mapping[str, float | None], measure: str) -> str:
-    gain, p = skill[name] or 0.0, p_value.get(name)
-    chance = "too few windows to test" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-    return f"{reference_name(name)} ({measure} {abs(gain):.1%} {'lower' if gain >= 0 else 'higher'}, {chance})"
+def _compare(name: str, metrics: Mapping[str, Any], worst_of: int = 1) -> tuple[str, int]:
+    """A reference with its figures in words, and `significant_sign` against it.
+
+    Args:
+        name: The reference.
+        metrics: As of `verdict`.
+        worst_of: Among how many references it was chosen for being beaten least (Bonferroni).
+    """
+    gain, p, measure = metrics["skill"][name] or 0.0, metrics["p_value"].get(name), metrics.get("skill_of", "MAE")
+    corrected = None if p is None else min(worst_of * p, 1.0)
+    chance = (
+        "too few windows to test" if corrected is None else "p < 0.001" if corrected < 0.001 else f"p = {corrected:.2g}"
+    )
+    if worst_of > 1 and corrected is not None:
+        chance += f" as the worst of {worst_of}"
+    size = f"{abs(gain):.1%} {'lower' if gain >= 0 else 'higher'}"
+    if gain <= -_TIMES:
+        size = f"{1 - gain:,.0f} times as high"
+    return f"{reference_name(name)} ({measure} {size}, {chance})", significant_sign(
+        name, metrics["skill"], {name: corrected}
+    )
 
 
 @dataclass(frozen=True)

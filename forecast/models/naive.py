@@ -122,6 +122,14 @@ def _mean(rows: Rows, windows: Windows, starts: Ints, season: int) -> Floats:
     return np.where(np.isnan(mean), _last_value(rows, windows, starts, season), mean)
 
 
+def _seasonal_mean(rows: Rows, windows: Windows, starts: Ints, season: int) -> Floats:
+    means = _normals(rows).seasonal
+    assert means is not None
+    times = rows.panel.times[Windows(starts, windows.lookback, windows.horizon).future()]  # [n, H]
+    phases = rows.panel.clock.phases(times.ravel(), season).reshape(times.shape)
+    return means[rows.identity[starts]].transpose(0, 2, 1)[np.arange(len(starts))[:, None], phases]
+
+
 def _zero(rows: Rows, windows: Windows, starts: Ints, _: int) -> Floats:
     return np.zeros((len(starts), windows.horizon, rows.n_targets))
 
@@ -152,6 +160,12 @@ NAIVE: dict[str, Naive] = {
         _mean,
         where="values that are neither logged nor angles",
         stands=_has_level,
+    ),
+    "seasonal-mean": Naive(
+        "the seasonal mean",
+        _seasonal_mean,
+        where="training rows whose values differ by the phase of the season",
+        stands=partial(_has_level, which=lambda normals: normals.seasonal is not None),
     ),
     "zero": Naive(
         "always zero",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,11 @@ import pandas as pd
 from forecast.data.lost_windows import lost_windows_in_words
 from forecast.data.newest import why_no_forecast
 from forecast.evaluation.metrics import METRICS, PointForecast
-from forecast.evaluation.verdict import SIGNIFICANT, reference_name
+from forecast.evaluation.significance import SIGNIFICANT
+from forecast.evaluation.verdict import reference_name
 from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.plots.figure import PHONE, SCREEN
+from forecast.plots.footnotes import coverage_notes, footnotes
 from forecast.plots.page import Picture, Section, picture_of, png_image, render
 from forecast.plots.results import RunResults
 from forecast.plots.run_plots import PLOTS
@@ -22,6 +25,7 @@ from forecast.plots.tables import (
     Cell,
     Table,
     column_table,
+    coverage_table,
     forecast_table,
     format_share,
     format_signed,
@@ -130,13 +134,17 @@ def _scores(run: RunResults) -> Section:
     ]
     if metrics.get("skill_interval"):
         sentences[0] += (
-            " Below the skill stands its 95% interval, by block bootstrap, at least as wide as the test implies."
+            " Below the skill stands its 95% interval: every skill that the test does not reject. The model's and the "
+            "vanilla RNN's figures are of one fit each; how fits with other seeds spread, forecast compare says."
         )
+    if found := _least_found(metrics):
+        sentences.append(found)
     if (metrics.get("echo") or {}).get("delayed"):
         sentences.append(
             "The forecasts are an echo: they fit the observations best when they are moved back in time, so they "
             "repeat what was seen rather than foresee what comes."
         )
+    sentences += footnotes(metrics)
     if lost := _lost_windows(run):
         sentences.append(f"{lost}. Incomplete windows cannot be scored.")
     if moved := metrics.get("seasonal_naive"):
@@ -159,6 +167,16 @@ def _scores(run: RunResults) -> Section:
         folded_tables=[] if metrics.get("by_step_of") == "MASE" else series,
         glossary=glossary,
     )
+
+
+def _least_found(metrics: Mapping[str, Any]) -> str:
+    """What these windows could show against each reference; empty where it is not known."""
+    shown = [
+        f"{least:.1%} over {reference_name(name)}"
+        for name, least in metrics.get("detectable", {}).items()
+        if least is not None and least < 1
+    ]
+    return f"The least lead that these windows show with a chance of 80%: {', '.join(shown)}." if shown else ""
 
 
 def _forecast(run: RunResults) -> Section:
@@ -196,7 +214,7 @@ def _errors(run: RunResults) -> Section:
         f"Significantly different from {reference_name(reference)} at {_share_of_steps(p_values)} ahead "
         f"(p < {SIGNIFICANT}, corrected for looking at all of them)."
         for reference, p_values in metrics.get("p_by_step", {}).items()
-        if p_values
+        if any(p is not None for p in p_values)
     ]
     if diagnosis.by_clock:
         scaled = " Here, errors are divided by each series' naive error, as in MASE." if diagnosis.scaled else ""
@@ -232,14 +250,27 @@ def _calibration(run: RunResults) -> Section:
         sentences.append("This run's forecasts are single values without intervals, so there is no coverage to check.")
     elif run.metrics["intervals"].get("adaptive"):
         sentences.append("The intervals adapt: they follow the errors of the forecasts before them.")
+    sentences += coverage_notes(run.metrics)
     sentences += [
         (f"{printable(series.unique_id, 40)}: " if len(reliability) > 1 else "")
         + _slope_and_bias(reliability[series.unique_id][run.model], run.labels_of(series))
         for series in run.plotted_series
         if series.unique_id in reliability
     ]
-    meanings = {metric.name: metric.meaning for metric in METRICS.values() if metric.of is not PointForecast}
-    return Section("Calibration", sentences, tables=[table] if table else [], glossary=meanings if table else {})
+    heads = " ".join(table.columns) if table else ""
+    meanings = {
+        metric.name: metric.meaning
+        for metric in METRICS.values()
+        if metric.of is not PointForecast and metric.name in heads
+    }
+    by_series = coverage_table(run.metrics)
+    return Section(
+        "Calibration",
+        sentences,
+        tables=[table] if table else [],
+        folded_tables=[by_series] if by_series else [],
+        glossary=meanings,
+    )
 
 
 def _slope_and_bias(reliability: Reliability, labels: Labels) -> str:

@@ -34,6 +34,7 @@ NAIVE = {
     "seasonal-naive": LineStyle("#009E73", (0, (6, 1.5, 1, 1.5)), "^", 1.0, 2.4),
     "drift": LineStyle("#CC79A7", (0, (6, 1.5, 1, 1.5, 1, 1.5)), "v", 1.0, 2.2),
     "mean": LineStyle("#56B4E9", (0, (3, 1)), "P", 1.0, 2.0),
+    "seasonal-mean": LineStyle("#117733", (0, (2, 1, 6, 1)), "p", 1.0, 2.05),
     "zero": LineStyle("#8c6d31", (0, (1, 3)), "<", 1.0, 1.9),
     "climatology": LineStyle("#882255", (0, (5, 2, 2, 2)), "*", 1.0, 2.1),
 }

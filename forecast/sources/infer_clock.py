@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.data.clock import MONTHS_IN, STEP, Clock, Times
 from forecast.data.opening_hours import MONTHS, WEEKDAYS, MonthDays, Week, week_offsets, weekdays
-from forecast.data.panel import Floats
 from forecast.errors import DataError
 from forecast.tables.zone_rules import CANDIDATES, are_midnights, wall_times
 
@@ -309,7 +307,7 @@ def snap(times: Times, series: NDArray[np.int64], clock: Clock) -> Snapped:
         positions = _nearest_days(times, clock.slots)
         off = positions.astype("datetime64[D]") != times.astype("datetime64[D]")
     elif clock.unit in ("B", "M", "Q", "Y"):
-        positions = _period_labels(times, clock)
+        positions = period_labels(times, clock)
         # Every month on its 15th, or every day at 16:00, is one convention; rows elsewhere in the period are strays.
         into = (times - positions).astype("timedelta64[D]").astype(np.int64)
         off = np.abs(into - np.median(into)) > (0 if clock.unit == "B" else _CALENDAR_SLACK)
@@ -375,7 +373,7 @@ def _anchor_weekday(clock: Clock) -> int:
     return WEEKDAYS.index(clock.freq.rpartition("-")[2])
 
 
-def _period_labels(times: Times, clock: Clock) -> Times:
+def period_labels(times: Times, clock: Clock) -> Times:
     """The position whose period holds each timestamp [R]: the start of ``MS``, the end of ``ME``, the day of ``B``.
 
     A fixed step is counted from midnight of 1970-01-01; a week ends on its anchor.
@@ -406,31 +404,6 @@ def _period_labels(times: Times, clock: Clock) -> Times:
         micro = times.astype("datetime64[us]").astype(np.int64)
         labels = (micro // step * step).astype("datetime64[us]")
     return labels.astype("datetime64[us]")
-
-
-def resample(
-    times: Times, series: NDArray[np.int64], values: Floats, clock: Clock, angles: NDArray[np.bool_]
-) -> tuple[Times, NDArray[np.int64], Floats]:
-    """The mean of each column over every period of the clock that holds a row; of angles, the mean direction.
-
-    Args:
-        times: Timestamps [R].
-        series: The series of each row, [R].
-        values: Float64 [R, C]; NaN is left out of a mean.
-        clock: The clock of the result.
-        angles: Which columns are angles in degrees, [C].
-
-    Returns:
-        Timestamps [T], series [T] and values [T, C], by series and time.
-    """
-    periods = [series, _period_labels(times, clock)]
-    means = pd.DataFrame(values).groupby(periods, sort=True).mean()
-    if angles.any():
-        radians = np.radians(values[:, angles])
-        east, north = (pd.DataFrame(wave(radians)).groupby(periods, sort=True).mean() for wave in (np.sin, np.cos))
-        means.loc[:, angles] = np.degrees(np.arctan2(east.to_numpy(), north.to_numpy())) % 360
-    stamps = means.index.get_level_values(1).to_numpy().astype("datetime64[us]")
-    return stamps, means.index.get_level_values(0).to_numpy().astype(np.int64), np.ascontiguousarray(means.to_numpy())
 
 
 def irregular(times: Times, series: NDArray[np.int64], label: str, hint: str) -> DataError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from forecast.data.panel import Floats
 from forecast.errors import DataError, Sentence, quote, setting
 from forecast.sources import infer_clock as clocks
 from forecast.sources.infer_holidays import in_words, infer_holidays
+from forecast.sources.resampling import Averages, OwnClock, average
 from forecast.tables.table import Table
 from forecast.tables.zone_rules import wall_times, zone_of_skipped_hours, zones_of_repeats
 
@@ -25,6 +28,9 @@ _LONGEST_OF_DAY = 20 * 3_600_000_000
 
 # Numbers of rows are microseconds of 1970; a row of a later time has a date.
 _FIRST_DATE = np.datetime64("1970-01-03", "us")
+
+# More periods that are not whole are counted, not named.
+_MOST_LISTED = 4
 
 # More absent hours than these are no springs.
 _MOST_SPRINGS = 200
@@ -52,20 +58,20 @@ class OnClock:
         clock: The clock.
         notes: What was inferred, one sentence each.
         warnings: What was mended, one counted sentence each.
-        needs_many_rows: Whether a few rows of the same kind would not show the clock.
+        given_clock: The clock that rows of the same kind are read by, where a few of them would not show it.
     """
 
     rows: Observations
     clock: Clock
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
-    needs_many_rows: bool = False
+    given_clock: str | None = None
 
     @property
     def read_options(self) -> dict[str, str]:
         """The fields of `ReadOptions` by which a few rows of the same kind are read alike."""
         zone = {} if self.clock.tz is None else {"tz": self.clock.tz}
-        return zone | ({"freq": self.clock.freq} if self.needs_many_rows else {})
+        return zone | ({"freq": self.given_clock} if self.given_clock else {})
 
 
 def in_order(
@@ -152,13 +158,20 @@ def _advise_on_repeated_times(table: Table, rows: Observations, tz: str | None) 
 
 
 def on_clock(
-    table: Table, rows: Observations, names: tuple[str, ...], options: ReadOptions, tz: str | None, whole_days: bool
+    table: Table,
+    rows: Observations,
+    ids: tuple[str, ...],
+    names: tuple[str, ...],
+    options: ReadOptions,
+    tz: str | None,
+    whole_days: bool,
 ) -> OnClock:
     """Rows on a regular clock: the one that was asked for, or the one that their steps show.
 
     Args:
         table: Where the rows stand, for messages.
         rows: R rows by series and time; their times in UTC if there is a zone and they are no whole days.
+        ids: Names of the series.
         names: Names of the columns.
         options: The clock, or what to average the rows onto.
         tz: The zone of the times.
@@ -170,10 +183,13 @@ def on_clock(
     asked = options.resample or options.freq
     named = clocks.named_clock(asked, None if options.resample else rows.times) if asked else None
     by_day = clocks.usual_step(rows.times, rows.series) > _LONGEST_OF_DAY if named is None else not _divides_day(named)
+    own = None
+    if options.resample is not None:
+        own = _own_clock(table, rows, ids, options, tz, whole_days)
     if tz is not None and not whole_days and by_day:
         rows = replace(rows, times=wall_times(rows.times, tz))
     if options.resample is not None and named is not None:
-        return _resampled(rows, names, replace(named, tz=tz))
+        return _resampled(table, rows, ids, names, replace(named, tz=tz), own)
     if named is not None and named.freq == STEP:
         return _numbered(rows, named)
     n_rows, label = len(rows.times), table.source.label
@@ -196,7 +212,8 @@ def on_clock(
             if sessions is not None:
                 told = f"The hours of the rows shift by one twice a year, as those of {sessions} do: its zone is taken."
                 placed = replace(placed, notes=(told, *placed.notes))
-            return replace(placed, needs_many_rows=most_off == 1 or clock.slots is not None or clock.is_uneven)
+            needs_many_rows = most_off == 1 or clock.slots is not None or clock.is_uneven
+            return replace(placed, given_clock=clock.freq if needs_many_rows else None)
         if fewest is None or n_off < fewest[0]:
             fewest = n_off, clock
     what = label
@@ -217,11 +234,75 @@ def _advise_on_steps(table: Table, rows: Observations) -> str:
     )
 
 
-def _resampled(rows: Observations, names: tuple[str, ...], clock: Clock) -> OnClock:
+def _own_clock(
+    table: Table, rows: Observations, ids: tuple[str, ...], options: ReadOptions, tz: str | None, whole_days: bool
+) -> OnClock | None:
+    """Rows that are to be averaged on the clock that they have themselves; None if they have none."""
+    times, series = rows.times, rows.series
+    is_first = np.ones(len(times), bool)
+    is_first[1:] = (times[1:] != times[:-1]) | (series[1:] != series[:-1])
+    once = replace(rows.take(np.flatnonzero(is_first)), values=np.zeros((int(is_first.sum()), 0)))
+    asked = {"resample": None}
+    if options.freq is not None:  # rows that were averaged before have another clock than those of the training
+        ratio = clocks.usual_step(times, series) / clocks.named_clock(options.freq).step.astype(np.int64)
+        asked |= {} if 0.5 < ratio < 2 else {"freq": None}
+    with suppress(DataError):
+        placed = on_clock(table, once, ids, (), options.model_copy(update=asked), tz, whole_days)
+        return None if placed.clock.freq == STEP else placed
+    return None
+
+
+def _resampled(
+    table: Table, rows: Observations, ids: tuple[str, ...], names: tuple[str, ...], clock: Clock, own: OnClock | None
+) -> OnClock:
+    """The means of whole periods.
+
+    Raises:
+        DataError: If no period is whole.
+    """
     angles = np.array([is_angle(name, column) for name, column in zip(names, rows.values.T, strict=True)])
-    averaged = Observations(*clocks.resample(rows.times, rows.series, rows.values, clock, angles))
-    mean = f"{len(rows.times):,} rows are averaged into {len(averaged.times):,} of {clock.describe()} each."
-    return OnClock(averaged, clock, (), (mean,))
+    known = None
+    if own is not None:
+        local = own.clock.is_zoned and clock.tz is not None and not _divides_day(clock)
+        shown = partial(wall_times, tz=str(clock.tz)) if local else np.asarray
+        known = OwnClock(own.clock, own.rows.times, own.rows.series, shown)
+    averages = average(rows.times, rows.series, rows.values, clock, angles, known)
+    if averages.is_cut.all():
+        raise DataError(
+            f"{table.source.label}: no period of {clock.describe()} is whole: {_listed(averages, ids, clock)}.",
+            "Give more rows, or average them onto a shorter step.",
+        )
+    has_whole = np.isin(averages.series, averages.series[~averages.is_cut])
+    values = np.where(averages.is_cut[:, None], np.nan, averages.values)
+    kept = ~averages.is_cut | ~has_whole  # a series without a whole period stays, and has no values
+    means = Observations(averages.times[kept], averages.series[kept], np.ascontiguousarray(values[kept]))
+    notes, warnings = [], [f"{len(rows.times):,} rows are averaged into {kept.sum():,} of {clock.describe()} each."]
+    if averages.is_cut.any():
+        notes.append(f"Left out, as rows begin or end within: {_listed(averages, ids, clock)}.")
+    if n_sparse := int(averages.has_too_few.sum()):
+        first = int(averages.has_too_few.argmax())
+        warnings.append(
+            f"{n_sparse:,} period(s) have too few of the usual values of a column, whose mean is missing then; the "
+            f"first is {_period(averages, first, ids, clock)}."
+        )
+    given = None if own is None else own.given_clock
+    return OnClock(means, clock, tuple(notes), tuple(warnings), given)
+
+
+def _listed(averages: Averages, ids: tuple[str, ...], clock: Clock) -> str:
+    """The periods at the ends of the series that are not whole, and how many of their rows are there."""
+    cut = np.flatnonzero(averages.is_cut).tolist()
+    return ", ".join(_period(averages, period, ids, clock) for period in cut[:_MOST_LISTED]) + (
+        f" and {len(cut) - _MOST_LISTED:,} more" if len(cut) > _MOST_LISTED else ""
+    )
+
+
+def _period(averages: Averages, period: int, ids: tuple[str, ...], clock: Clock) -> str:
+    """A period and how many of its rows are there: ``2024-03-01 (10 of 31 rows)``."""
+    of_series = f" of {quote(ids[averages.series[period]])}" if len(ids) > 1 else ""
+    n_rows, n_whole = int(averages.n_rows[period]), int(averages.n_whole[period])
+    share = f"{n_rows:,} of {n_whole:,}" if n_whole else f"{n_rows:,}"
+    return f"{clock.format(averages.times[period])}{of_series} ({share} rows)"
 
 
 def _numbered(rows: Observations, clock: Clock) -> OnClock:

@@ -73,7 +73,7 @@ def test_train_prints_scores_and_says_the_rest_elsewhere(
     assert done.returncode == 0, done.stderr
     run = open_run(folder / "models" / "monthly-lstm")
     assert run.metrics["verdict"] in done.stdout
-    for name in ("lstm", "rnn", "persistence", "seasonal-naive", "drift", "mean"):
+    for name in ("lstm", "rnn", "persistence", "seasonal-naive", "drift", "mean", "seasonal-mean"):
         assert re.search(rf"^\s*{name}\s+[\d.]+\s", done.stdout, re.MULTILINE), done.stdout
     assert f"{run.metrics['models']['lstm']['mae']:.4f}" in done.stdout
     assert "forecast predict monthly-lstm" in done.stdout
@@ -104,8 +104,19 @@ def test_predict_prints_the_forecast_and_nothing_else(
     done = quick("predict", "latest", "-", stdin=monthly_csv.read_text())
     assert done.exit_code == 0, done.stderr
     rows = list(csv.reader(io.StringIO(done.stdout)))
-    assert rows[0][:9] == ["unique_id", "ds", "cutoff", "lstm", "rnn", "persistence", "seasonal-naive", "drift", "mean"]
-    assert rows[0][9:] == [
+    assert rows[0][:10] == [
+        "unique_id",
+        "ds",
+        "cutoff",
+        "lstm",
+        "rnn",
+        "persistence",
+        "seasonal-naive",
+        "drift",
+        "mean",
+        "seasonal-mean",
+    ]
+    assert rows[0][10:] == [
         f"{model}-{end}-{level}" for model in ("lstm", "rnn") for level in (80, 95) for end in ("lo", "hi")
     ]
     assert [row[1] for row in rows[1:]] == ["2006-09-01", "2006-10-01", "2006-11-01"]
@@ -568,5 +579,5 @@ def test_a_bar_that_is_missed_exits_with_four(
     assert parsed(shown.err)["error"].startswith("lstm has too little skill: against rnn it is ")
     assert parsed(shown.out) == parsed((trained.path / "metrics.json").read_text())
     assert ended(monkeypatch, "train", "weather", "--require-skill", "naive:0.1", "--runs-dir", trained.path) == 2
-    allowed = "References: persistence, seasonal-naive, drift, mean, zero, climatology, rnn."
+    allowed = "References: persistence, seasonal-naive, drift, mean, seasonal-mean, zero, climatology, rnn."
     assert allowed in capsys.readouterr().err

@@ -21,13 +21,30 @@ def metrics_of(**skill: float | None) -> dict[str, Any]:
         ("seasonal-naive", Requirement("seasonal-naive", 0.0)),
         ("rnn:-0.1", Requirement("rnn", -0.1)),
         (" rnn:1e-2 ", Requirement("rnn", 0.01)),
+        ("persistence:0.05:significant", Requirement("persistence", 0.05, significant=True)),
+        ("rnn:significant", Requirement("rnn", 0.0, significant=True)),
     ],
 )
 def test_a_requirement_is_a_reference_and_a_share(text: str, expected: Requirement) -> None:
     assert parse_requirement(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", ":0.5", "rnn:", "rnn:five", "rnn:1", "rnn:nan", "rnn:1e", "a b:0.1", "rnn:0.1:2"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ":0.5",
+        "rnn:",
+        "rnn:five",
+        "rnn:1",
+        "rnn:nan",
+        "rnn:1e",
+        "a b:0.1",
+        "rnn:0.1:2",
+        "rnn:0.1:sure",
+        "rnn:significant:0.1",
+    ],
+)
 def test_what_is_no_requirement_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="--require-skill takes a reference and a share below 1"):
         parse_requirement(text)
@@ -59,3 +76,23 @@ def test_a_bar_that_is_missed_is_named(bar: float, gain: float | None, said: str
     assert said in missed.value.message
     assert "persistence" not in missed.value.message
     assert missed.value.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("gain", "p", "least", "said"),
+    [
+        (0.2, 0.04, 0.25, ""),
+        (0.2, 0.06, 0.25, "no evidence of a lead (p = 0.06; these windows show only leads of 25.0% or more)"),
+        (0.2, 0.6, None, "no evidence of a lead (p = 0.6)"),
+        (0.2, None, None, "too few windows for evidence"),
+        (0.04, 0.001, 0.01, "it is 4.0%, 5.0% is required"),
+    ],
+)
+def test_evidence_can_be_asked_for(gain: float, p: float | None, least: float | None, said: str) -> None:
+    metrics = metrics_of(rnn=gain) | {"p_value": {"rnn": p}, "detectable": {"rnn": least}}
+    if not said:
+        demand_skill([Requirement("rnn", 0.05, significant=True)], metrics)
+        return
+    with pytest.raises(SkillError, match="lstm has too little skill") as missed:
+        demand_skill([Requirement("rnn", 0.05, significant=True)], metrics)
+    assert said in missed.value.message

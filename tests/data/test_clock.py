@@ -101,3 +101,29 @@ def test_future(freq: str, last: str, expected: list[str]) -> None:
 )
 def test_steps_in_words(freq: str, steps: int, words: str) -> None:
     assert Clock(freq).describe(steps) == words
+
+
+@pytest.mark.parametrize(
+    ("freq", "first", "season", "phase"),
+    [
+        ("h", "2024-03-05T07", 24, 7),
+        ("6h", "2024-03-05T03", 4, 0),  # from three o'clock on
+        ("15min", "2024-03-05T01:15", 96, 5),
+        ("2D", "1970-01-02", 7, 0),
+        ("MS", "2021-04-01", 12, 3),
+        ("ME", "2021-04-30", 12, 3),
+        ("QS", "2021-04-01", 4, 1),
+        ("B", "2024-03-05", 5, 3),  # a Tuesday; 1 January 1970, of phase 0, was a Thursday
+        ("W-WED", "2024-03-06", 52, 2826 % 52),
+        ("step", "1970-01-01T00:00:00.000010", 7, 3),
+    ],
+)
+def test_phases_follow_each_other_and_do_not_depend_on_where_rows_begin(
+    freq: str, first: str, season: int, phase: int
+) -> None:
+    clock = Clock(freq)
+    start = np.datetime64(first, "us")
+    times = np.concatenate([[start], clock.future(start, 3 * season)])
+    expected = (phase + np.arange(3 * season + 1)) % season
+    assert clock.phases(times, season).tolist() == expected.tolist()
+    assert clock.phases(times[5:], season).tolist() == expected[5:].tolist()

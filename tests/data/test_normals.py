@@ -31,7 +31,7 @@ def test_means_are_of_the_observed_training_rows_of_each_series() -> None:
     values = np.random.default_rng(1).normal(size=(60, 2))
     values[3, 0], values[30:50, 1] = np.nan, np.nan
     training_rows = np.tile(np.arange(30) < 20, 2)
-    normals = fit_normals(daily(values, (0, 30, 60)), training_rows, 2)
+    normals = fit_normals(daily(values, (0, 30, 60)), training_rows, 2, 1)
     frame = pd.DataFrame(values).assign(series=np.repeat([0, 1], 30))[training_rows]
     np.testing.assert_allclose(normals.mean, frame.groupby("series").mean().to_numpy())
     assert np.isnan(normals.mean[1, 1])
@@ -41,7 +41,7 @@ def test_means_are_of_the_observed_training_rows_of_each_series() -> None:
 @pytest.mark.parametrize(("zeros", "sparse"), [(50, True), (49, False)])
 def test_half_of_the_observed_values_must_be_zero(zeros: int, sparse: bool) -> None:
     values = np.r_[np.zeros(zeros), np.ones(100 - zeros), np.full(30, np.nan)][:, None]
-    assert fit_normals(daily(values), np.ones(130, bool), 1).sparse == sparse
+    assert fit_normals(daily(values), np.ones(130, bool), 1, 1).sparse == sparse
 
 
 def test_the_days_of_a_year_are_those_of_a_leap_year() -> None:
@@ -55,7 +55,7 @@ def test_a_climatology_is_the_mean_of_fifteen_days_of_all_training_years(column:
     values = np.stack([cycle(2000), 5 + 2 * cycle(2000, 0.1)], axis=1)
     values[100:120, 0] = np.nan
     training_rows = np.arange(2000) < 1500
-    climatology = fit_normals(daily(values), training_rows, 2).climatology
+    climatology = fit_normals(daily(values), training_rows, 2, 1).climatology
     frame = pd.DataFrame({"y": values[:, column]}, pd.date_range("2010-01-01", periods=2000))[training_rows]
     of_leap = pd.to_datetime(frame.index.strftime("2020-%m-%d")).day_of_year - 1
     for day in range(366):
@@ -77,14 +77,14 @@ def test_a_climatology_is_the_mean_of_fifteen_days_of_all_training_years(column:
 )
 def test_others_have_none(values: np.ndarray, freq: str, training: int) -> None:
     panel = daily(values[:, None], freq=freq)
-    assert fit_normals(panel, np.arange(2000) < training, 1).climatology is None
+    assert fit_normals(panel, np.arange(2000) < training, 1, 1).climatology is None
 
 
 def test_no_later_row_is_looked_at() -> None:
     values, training_rows = cycle(2000)[:, None], np.arange(2000) < 1500
-    before = fit_normals(daily(values.copy()), training_rows, 1)
+    before = fit_normals(daily(values.copy()), training_rows, 1, 1)
     values[1500:] = 1e9
-    after = fit_normals(daily(values), training_rows, 1)
+    after = fit_normals(daily(values), training_rows, 1, 1)
     assert before.mean.tobytes() == after.mean.tobytes()
     assert before.climatology.tobytes() == after.climatology.tobytes()
 
@@ -92,8 +92,8 @@ def test_no_later_row_is_looked_at() -> None:
 def test_a_record_is_read_back_to_the_last_bit() -> None:
     values = np.concatenate([cycle(2000), np.full(2000, np.nan)])[:, None]
     for normals in (
-        fit_normals(daily(values[:2000]), np.arange(2000) < 1500, 1),
-        fit_normals(daily(values, (0, 2000, 4000)), np.tile(np.arange(2000) < 1500, 2), 1),
+        fit_normals(daily(values[:2000]), np.arange(2000) < 1500, 1, 1),
+        fit_normals(daily(values, (0, 2000, 4000)), np.tile(np.arange(2000) < 1500, 2), 1, 1),
     ):
         again = Normals.from_record(SavedNormals.model_validate(normals.to_record()), len(normals.mean))
         assert again.mean.tobytes() == normals.mean.tobytes()
@@ -115,6 +115,41 @@ def test_a_record_is_read_back_to_the_last_bit() -> None:
     ],
 )
 def test_a_record_that_does_not_fit_is_refused(change: dict[str, object]) -> None:
-    record = fit_normals(daily(cycle(2000)[:, None]), np.arange(2000) < 1500, 1).to_record()
+    record = fit_normals(daily(cycle(2000)[:, None]), np.arange(2000) < 1500, 1, 1).to_record()
     with pytest.raises(ValueError):  # noqa: PT011 - pydantic's and our own
         Normals.from_record(SavedNormals.model_validate(record | change), 1)
+
+
+def seasonal_panel() -> Panel:
+    """Two series of hours with a daily cycle, of which one begins five hours later."""
+    rng = np.random.default_rng(3)
+    hours = np.r_[np.arange(400), np.arange(5, 405)]
+    values = (10 * np.sin(2 * np.pi * hours / 24) + rng.normal(size=800))[:, None]
+    values[50:60] = np.nan
+    times = np.datetime64("2024-03-05T01", "us") + hours * np.timedelta64(1, "h")
+    return Panel(values, times, ("a",), Clock("h"), ("s0", "s1"), (0, 400, 800))
+
+
+def test_seasonal_means_are_those_of_each_phase() -> None:
+    panel, training_rows = seasonal_panel(), np.tile(np.arange(400) < 300, 2)
+    seasonal = fit_normals(panel, training_rows, 1, 24).seasonal
+    frame = pd.DataFrame({"y": panel.values[:, 0], "hour": pd.DatetimeIndex(panel.times).hour})
+    frame = frame.assign(series=np.repeat([0, 1], 400))[training_rows]
+    expected = frame.groupby(["series", "hour"])["y"].mean().unstack().to_numpy()
+    assert seasonal is not None
+    np.testing.assert_allclose(seasonal[:, 0], expected)
+
+
+@pytest.mark.parametrize("season", [1, 17, 130])  # none; one that is not there; one that is seen less than three times
+def test_phases_that_do_not_differ_have_no_means(season: int) -> None:
+    assert fit_normals(seasonal_panel(), np.tile(np.arange(400) < 300, 2), 1, season).seasonal is None
+
+
+def test_seasonal_means_look_at_no_later_row_and_are_read_back() -> None:
+    panel, training_rows = seasonal_panel(), np.tile(np.arange(400) < 300, 2)
+    before = fit_normals(panel, training_rows, 1, 24)
+    panel.values[~training_rows] = 1e6
+    assert fit_normals(panel, training_rows, 1, 24).to_record() == before.to_record()
+    again = Normals.from_record(SavedNormals.model_validate(before.to_record()), 2)
+    assert again.to_record() == before.to_record()
+    assert again.of_series(np.array([1])).seasonal.tolist() == [before.to_record()["seasonal"][1]]

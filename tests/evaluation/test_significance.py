@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from forecast.data.panel import Floats
-from forecast.evaluation.significance import diebold_mariano, p_values_by_step, skill_interval
+from forecast.evaluation.significance import detectable_skill, diebold_mariano, p_values_by_step, skill_interval
 
 
 def overlapping(rng: np.random.Generator, n: int, horizon: int, scale: float = 1.0) -> Floats:
@@ -114,6 +114,58 @@ def test_the_interval_holds_the_true_skill(n: int, horizon: int) -> None:
         assert low < high
         held.append(low <= 1 - 1 / 1.25 <= high)
     assert 0.91 <= np.mean(held) <= 1
+
+
+@pytest.mark.parametrize("horizon", [1, 6])
+def test_the_interval_ends_where_the_test_rejects(horizon: int) -> None:
+    rng = np.random.default_rng(14)
+    for _ in range(20):
+        loss, reference = overlapping(rng, 80, horizon), overlapping(rng, 80, horizon, scale=1.3)
+        ends = skill_interval(loss, reference, horizon)
+        for end in ends:  # a reference that is better by so much is just not rejected
+            p = diebold_mariano(loss, (1 - end) * reference, horizon)
+            assert p == pytest.approx(0.05, rel=1e-6)
+
+
+def test_interval_and_p_value_never_disagree() -> None:
+    rng = np.random.default_rng(15)
+    bounded = 0
+    for _ in range(400):
+        n, horizon = int(rng.integers(8, 120)), int(rng.choice([1, 3, 12]))
+        size = np.exp(np.cumsum(rng.normal(0, 0.3, n)))  # bursts of losses
+        loss, reference = size * rng.random(n), size * (rng.random(n) + rng.uniform(0, 0.6))
+        low, high = skill_interval(loss, reference, horizon)
+        if not math.isnan(low):
+            bounded += 1
+            assert (not low <= 0 <= high) == (diebold_mariano(loss, reference, horizon) < 0.05)
+    assert bounded > 200
+
+
+def test_equal_losses_have_an_interval_about_zero() -> None:
+    loss = 1 + np.random.default_rng(16).random(60)
+    low, high = skill_interval(loss, loss * (1 + 1e-6), 1)
+    assert low <= 0 <= high
+    assert high - low < 1e-4
+
+
+@pytest.mark.parametrize(("n", "horizon"), [(60, 1), (200, 6)])
+def test_a_detectable_lead_is_found_four_times_of_five(n: int, horizon: int) -> None:
+    rng = np.random.default_rng(17)
+    least = np.median(
+        [detectable_skill(overlapping(rng, n, horizon), overlapping(rng, n, horizon), horizon) for _ in range(200)]
+    )
+    found = [
+        diebold_mariano((1 - least) * overlapping(rng, n, horizon), overlapping(rng, n, horizon), horizon) < 0.05
+        for _ in range(400)
+    ]
+    assert 0.74 < np.mean(found) < 0.86  # the binomial's own spread is 2 %
+
+
+def test_what_is_detectable_of_too_few_is_nothing() -> None:
+    rng = np.random.default_rng(18)
+    assert math.isnan(detectable_skill(rng.random(7), rng.random(7), 1))
+    assert math.isnan(detectable_skill(rng.random(20), np.zeros(20), 1))
+    assert detectable_skill(rng.random(12), rng.random(12), 12) == math.inf
 
 
 def test_the_interval_is_the_same_each_time_and_none_for_too_few() -> None:

@@ -28,14 +28,56 @@ def test_a_win_is_against_the_hardest_naive_forecast() -> None:
 def test_a_trend_that_is_simply_carried_on_is_a_reference_too() -> None:
     skill = {"persistence": 0.6, "seasonal-naive": 0.6, "drift": -0.9}
     sentence = verdict("lstm", skill, dict.fromkeys(skill, 0.001))
-    assert sentence == "lstm is worse than the drift (MAE 90.0% higher, p = 0.001)."
+    assert sentence == "lstm is worse than the drift (MAE 90.0% higher, p = 0.003 as the worst of 3)."
 
 
 def test_a_loss_is_said_plainly() -> None:
     sentence = verdict(
         "lstm", {"persistence": -0.25, "seasonal-naive": 0.3}, {"persistence": 0.0004, "seasonal-naive": 0.001}
     )
-    assert sentence == "lstm is worse than the last value (MAE 25.0% higher, p < 0.001)."
+    assert sentence == "lstm is worse than the last value (MAE 25.0% higher, p < 0.001 as the worst of 2)."
+
+
+def test_the_worst_of_several_is_no_evidence_by_itself() -> None:
+    sentence = verdict(
+        "lstm", {"persistence": -0.25, "seasonal-naive": 0.3}, {"persistence": 0.03, "seasonal-naive": 0.001}
+    )
+    assert sentence == "No evidence that lstm beats the last value (MAE 25.0% higher, p = 0.06 as the worst of 2)."
+
+
+def test_an_error_of_many_times_is_not_said_in_percent() -> None:
+    sentence = verdict("lstm", {"persistence": -14.38}, {"persistence": 0.023})
+    assert sentence == "lstm is worse than the last value (MAE 15 times as high, p = 0.023)."
+
+
+@pytest.mark.parametrize(
+    ("gain", "least", "said"),
+    [
+        (0.03, 0.27, "; 60 windows show only leads of 27.0% or more, and to show 3.0% takes some 4,900 of them"),
+        (0.001, 0.27, "; 60 windows show only leads of 27.0% or more"),  # some 4 million
+        (-0.03, 0.27, "; 60 windows show only leads of 27.0% or more"),
+        (0.03, None, "; 60 windows are too few to show any lead"),
+        (0.03, 1.4, "; 60 windows are too few to show any lead"),
+    ],
+)
+def test_beside_no_evidence_it_is_said_what_could_have_been_found(gain: float, least: float | None, said: str) -> None:
+    counts = {"n_windows": 60, "n_origins": 60, "detectable": {"persistence": least}}
+    sentence = verdict("lstm", {"persistence": gain}, {"persistence": 0.4}, **counts)
+    side = "lower" if gain > 0 else "higher"
+    assert sentence == f"No evidence that lstm beats the last value (MAE {abs(gain):.1%} {side}, p = 0.4){said}."
+    of_panel = verdict("lstm", {"persistence": gain}, {"persistence": 0.4}, **{**counts, "n_windows": 240})
+    assert of_panel == sentence.replace("windows", "origins")
+    untested = verdict("lstm", {"persistence": gain}, {"persistence": None}, **counts)
+    assert untested.endswith("too few windows to test).")
+
+
+def test_series_without_a_scale_are_not_passed_over_in_silence() -> None:
+    more = {"unscaled": ["b"], "naive_error": dict.fromkeys("abcd"), "skill_of": "MASE"}
+    sentence = verdict("lstm", {"persistence": 0.3}, {"persistence": 0.001}, **more)
+    assert sentence == (
+        "lstm beats the last value (MASE 30.0% lower, p = 0.001); 1 of 4 series is not in this sentence, having no "
+        "scale to be judged by."
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,7 +86,7 @@ def test_a_loss_is_said_plainly() -> None:
         (0.2, 0.3, "MAE 20.0% lower, p = 0.3"),
         (0.2, 0.05, "MAE 20.0% lower, p = 0.05"),
         (0.2, None, "MAE 20.0% lower, too few windows to test"),
-        (-0.1, 0.6, "MAE 10.0% higher, p = 0.6"),
+        (-0.1, 0.6, "MAE 10.0% higher, p = 1 as the worst of 2"),
     ],
 )
 def test_without_evidence_no_skill_is_claimed(gain: float, p: float | None, said: str) -> None:
@@ -61,8 +103,8 @@ def test_a_tie_is_no_evidence() -> None:
 @pytest.mark.parametrize(
     ("gain", "p", "said"),
     [
-        (0.05, 0.001, "it is better than the vanilla RNN (MAE 5.0% lower, p = 0.001)."),
-        (-0.05, 0.001, "it is worse than the vanilla RNN (MAE 5.0% higher, p = 0.001)."),
+        (0.05, 0.001, "in these two fits it is better than the vanilla RNN (MAE 5.0% lower, p = 0.001)."),
+        (-0.05, 0.001, "in these two fits it is worse than the vanilla RNN (MAE 5.0% higher, p = 0.001)."),
         (0.05, 0.2, "it cannot be distinguished from the vanilla RNN (MAE 5.0% lower, p = 0.2)."),
         (0.05, None, "it cannot be distinguished from the vanilla RNN (MAE 5.0% lower, too few windows to test)."),
     ],
@@ -117,12 +159,13 @@ def test_an_echo_is_called_by_its_name_unless_it_has_skill() -> None:
     ("gain", "p", "n_windows", "echo"),
     [
         (0.01, 0.6, 200, True),
-        (-0.3, 0.001, 200, True),
+        (-0.2, 0.001, 200, True),
+        (-0.3, 0.001, 200, False),  # the last value does not err like that
         (0.01, None, 200, True),
         (0.01, 0.001, 200, False),  # better, if only a little
         (0.4, 0.3, 200, False),  # plainly better, though luck may have had a hand in it
         (0.01, 0.6, 29, False),  # too few windows look like anything
-        (None, None, 200, True),
+        (None, None, 200, False),
     ],
 )
 def test_a_forecast_with_skill_is_no_echo(gain: float | None, p: float | None, n_windows: int, echo: bool) -> None:

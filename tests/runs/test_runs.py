@@ -72,7 +72,15 @@ def test_an_opened_run_is_the_run_that_was_written(trained: Run) -> None:
     assert opened.name == "months"
     assert opened.forecast_weights == "model"
     assert [path.name[:2] for path in opened.plots] == ["1-", "2-", "3-", "4-", "5-"]
-    assert opened.metrics["models"].keys() == {"lstm", "rnn", "persistence", "seasonal-naive", "drift", "mean"}
+    assert opened.metrics["models"].keys() == {
+        "lstm",
+        "rnn",
+        "persistence",
+        "seasonal-naive",
+        "drift",
+        "mean",
+        "seasonal-mean",
+    }
     assert list(opened.history) == [
         "epoch",
         "steps",

@@ -147,7 +147,8 @@ def scaler_difference(one: Scaler, other: Scaler) -> str | None:
             of_series = f" in series {series!r}" if len(one.series_ids) > 1 else ""
             return f"the {what} of {column!r}{of_series} is {other_statistic[index]:.6g}, and {statistic[index]:.6g}"
     if one.normals is not None and other.normals is not None:  # an earlier version did not keep them
-        for what in ("mean", "sparse", "climatology"):
+        kept = ("seasonal",) if one.normals.seasonal is not None else ()  # nor did some of them keep this
+        for what in ("mean", "sparse", "climatology", *kept):
             normal, other_normal = (np.asarray(getattr(each.normals, what), np.float64) for each in (one, other))
             if normal.shape != other_normal.shape or first_unequal(normal, other_normal) is not None:
                 return f"the targets' {what} is another"

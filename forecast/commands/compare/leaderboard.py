@@ -12,7 +12,7 @@ from forecast.evaluation.metrics import METRICS, Metric
 from forecast.evaluation.verdict import significant_sign
 
 # The figures in which a network is compared with references, in metrics.json.
-COMPARISONS = ("skill", "skill_interval", "p_value")
+COMPARISONS = ("skill", "skill_interval", "p_value", "detectable")
 
 Kind = Literal["network", "classical", "naive"]
 
@@ -151,22 +151,23 @@ def _gains(line: Mapping[str, Any], references: Iterable[str], windows: str) -> 
 
 
 def _gain(reference: str, share: float, by_seed: Sequence[Mapping[str, Any]], windows: str) -> str:
-    """A skill in words, and with how many of the seeds it is significant; if with none, what the windows could show."""
+    """A skill and its spread over the seeds, and with how many it is significant; if with none, what could be."""
     sign = 1 if share > 0 else -1
     count = sum(significant_sign(reference, scores["skill"], scores["p_value"]) == sign for scores in by_seed)
     if not count:
-        ends = [(scores.get("skill_interval") or {}).get(reference) for scores in by_seed]
-        reach = [(high - low) / 2 for low, high in filter(None, ends)]
+        least = _mean([scores.get("detectable", {}).get(reference) for scores in by_seed])
         significant = "not significant"
-        if reach:
-            significant += f": {windows} show only differences of about {statistics.fmean(reach):.0%} or more"
+        if least is not None and least < 1:
+            significant += f": {windows} show only leads of about {least:.0%} or more"
         elif all(scores["p_value"][reference] is None for scores in by_seed):
             significant = f"not tested: {windows} are too few"
     elif len(by_seed) > 1:
         significant = f"significant with {count} of {len(by_seed)} seeds"
     else:
         significant = "significant"
-    return f"{abs(share):.1%} {'lower' if share > 0 else 'higher'} than {reference}'s ({significant})"
+    spread = _spread([scores["skill"][reference] for scores in by_seed])
+    size = f"{abs(share):.1%}" if spread is None else f"{abs(share):.1%} ± {spread:.1%}"
+    return f"{size} {'lower' if share > 0 else 'higher'} than {reference}'s ({significant})"
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -14,12 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.commands.stream.recent_rows import RESTART, RecentRows, check_slot, read_state, write_state
-from forecast.data.clock import STEP
+from forecast.data.clock import STEP, Clock
+from forecast.data.codes import are_codes, codes_of
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Floats, Panel
-from forecast.data.prepare import Rows, arrange
+from forecast.data.prepare import Rows, arrange, values_without_logarithm
 from forecast.data.windows import Forecaster, Ints
-from forecast.errors import DataError, RunError, quote
+from forecast.errors import DataError, RunError, quote, without_settings
 from forecast.model import Model, forecasters, load_models, newest_forecast
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
@@ -27,9 +28,8 @@ from forecast.runs.find import find
 from forecast.runs.rows import far_rows, read_like, read_options, refuse_no_numbers
 from forecast.runs.run import Run
 from forecast.sources.from_table import dialect_of
-from forecast.sources.infer_clock import snap
+from forecast.sources.infer_clock import period_labels, snap
 from forecast.sources.missing import mask_named, mask_spikes, newest_spikes
-from forecast.sources.quality import mask_sentinels
 from forecast.sources.read import Source
 from forecast.sources.spikes import REACH
 from forecast.tables.input import Input
@@ -112,14 +112,28 @@ class Stream:
         """A time that was pushed; on a clock of steps the number of one."""
         if self.clock.freq == STEP and isinstance(time, (int, np.integer)) and not isinstance(time, bool):
             return np.datetime64(int(time), "us")
-        return self.clock.to_utc(_to_timestamp(time))
+        return self._whole_period(self.clock.to_utc(_to_timestamp(time)))
+
+    def _whole_period(self, time: np.datetime64) -> np.datetime64:
+        """A time, of a run on averages that of one.
+
+        Raises:
+            DataError: If it lies within a period over which the rows of the training were averaged.
+        """
+        if self.run.config.read.resample is None or (label := period_labels(np.array([time]), self.clock)[0]) == time:
+            return time
+        raise DataError(
+            f"The row of {Clock('s', self.clock.tz).format(time)} lies within a period of {self.clock.describe()}: the "
+            f"rows that {self.run.name} was trained on are averaged.",
+            f"Send one row for each whole period, its mean, with the time {self.clock.format(label)}.",
+        )
 
     def time_of(self, row: Line) -> np.datetime64:
         """The time of a line as panels on the run's clock keep it; without one it is the next step's."""
         if np.isnat(row.time):
             times = self._recent_of(self.check_series(row.series or None)).times
             return self.clock.future(times[-1], 1)[0] if len(times) else np.datetime64(0, "us")
-        return self.clock.to_utc(pd.Timestamp(row.time, tz=row.tz))
+        return self._whole_period(self.clock.to_utc(pd.Timestamp(row.time, tz=row.tz)))
 
     def push_local(self, time: np.datetime64, row: Floats, series_id: str) -> pd.DataFrame | None:
         """The same as `push_row`; of two equal local times in autumn, one that was seen already is the second."""
@@ -145,7 +159,8 @@ class Stream:
         after = before.append(time, row, self.clock, self._most_rows)
         result = None
         if forecast or self.carries_states:
-            panel = arrange(self._panel(after, series_id), data)
+            recent = self._panel(after, series_id)
+            panel = arrange(recent, data)
             newest = newest_rows(panel, data, self._scaler)
             with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused
                 after, models = self._run_models(newest.rows, after)
@@ -157,7 +172,7 @@ class Stream:
             if result is not None:
                 refuse_no_numbers(self.run, result.select_dtypes("float").to_numpy())
             self.refused = newest.refused
-            self._warn_of_odd_rows(after, panel, series_id)
+            self._warn_of_odd_rows(after, recent, panel, series_id)
         self._recent[series_id] = after
         self._pushed.add(series_id)
         return result
@@ -213,7 +228,15 @@ class Stream:
         """The row without the values that are read as missing, but for spikes: these are judged by the rows as sent."""
         row = row.copy()
         mask_named(self.columns, row[None], self._options.missing)
-        return row if self._options.keep_sentinels else _without_sentinels(before, row)
+        return row if self._options.keep_sentinels else self._without_codes(before, row)
+
+    def _without_codes(self, recent: RecentRows, row: Floats) -> Floats:
+        """The row, in which codes are missing values: those of the run, and others that the recent rows tell."""
+        seen = np.concatenate([recent.values, row[None]])
+        for column, name in enumerate(self.columns):
+            if row[column] in codes_of(name, self._options.codes or ()) or are_codes(seen[:, column])[-1]:
+                row[column] = np.nan
+        return row
 
     def _panel(self, recent: RecentRows, series_id: str) -> Panel:
         """The recent rows of a series as they are forecast from."""
@@ -223,9 +246,11 @@ class Stream:
             mask_spikes(self.columns, values, np.zeros(len(values), np.int64))
         return Panel(values, recent.times, self.columns, self.clock, (series_id,), name=self.run.name)
 
-    def _warn_of_odd_rows(self, recent: RecentRows, panel: Panel, series_id: str) -> None:
+    def _warn_of_odd_rows(self, recent: RecentRows, panel: Panel, arranged: Panel, series_id: str) -> None:
         """Say what is odd of the recent rows of a series, unless it was said of the rows before."""
-        found = far_rows(self.run, panel, np.ones(panel.n_rows, bool))
+        found = far_rows(self.run, arranged, np.ones(panel.n_rows, bool))
+        for name, sentence in values_without_logarithm(panel, self.run.config.data).items():
+            found[name, "not positive"] = without_settings(sentence)
         then = " and is read as missing" if self._options.spikes == "missing" else ""
         for name in newest_spikes(self.columns, recent.values):
             if (name, "far") in found:
@@ -308,6 +333,8 @@ def stream_rows(
     label = "standard input" if source == "-" else Path(source).name
     reader: LineReader | None = None
     had_forecast, number = True, 0
+    if options.resample is not None:
+        progress.note(f"Each row is taken for the mean of a whole {stream.clock.describe().removeprefix('1 ')}.")
     try:
         for line in lines_of(source, follow, partial(_tell_unfinished, progress, label)):
             if line is None:
@@ -389,14 +416,6 @@ def _to_timestamp(time: Any) -> pd.Timestamp:
     if stamp is None or pd.isna(stamp):
         raise DataError(f"{quote(time)} is not a time.", "Give a timestamp, or text such as 2024-01-31 13:00.")
     return stamp
-
-
-def _without_sentinels(recent: RecentRows, row: Floats) -> Floats:
-    """The row, in which codes such as -9999 are missing values if they are far from the recent rows."""
-    seen = np.concatenate([recent.values, row[None]])
-    for column in range(len(row)):
-        mask_sentinels(seen[:, column])
-    return seen[-1]
 
 
 def _forecast_of_series(forecasts: Floats, rows: Rows, starts: Ints) -> Floats:

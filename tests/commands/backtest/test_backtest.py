@@ -77,7 +77,7 @@ def test_scores_are_those_of_judge(rolled: tuple[Evaluation, list[str]]) -> None
     frame, metrics = rolled[0].forecasts, rolled[0].metrics
     for name in (*NETWORKS, "persistence", "seasonal-naive"):
         assert metrics["models"][name]["mae"] == pytest.approx(forecast.metrics.mae(frame["y"], frame[name]))
-    assert set(metrics["skill"]) == {"rnn", "persistence", "seasonal-naive", "drift", "mean"}
+    assert set(metrics["skill"]) == {"rnn", "persistence", "seasonal-naive", "drift", "mean", "seasonal-mean"}
 
 
 def test_changing_the_future_changes_no_forecast(
@@ -215,7 +215,7 @@ def test_memory_does_not_grow_with_origins_times_lookback(tmp_path: Path) -> Non
     settings |= {"lookback": lookback, "horizon": 1, "segment": 100, "validation": 0.05, "test": 0.85}
     with pytest.MonkeyPatch.context() as patch:
         # Quantiles are summed up chunk by chunk; in this short series one chunk would be all of it.
-        patch.setattr("forecast.evaluation.scoring._POINTS_AT_ONCE", 20_000)
+        patch.setattr("forecast.evaluation.chunks._POINTS_AT_ONCE", 20_000)
         run = forecast.train(table, forecast.configure(settings), run="long", runs_dir=tmp_path)
         forecast.backtest(run, windows=10, new_rows=table)  # what is imported and built once does not count
         tracemalloc.start()

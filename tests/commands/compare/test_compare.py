@@ -68,9 +68,16 @@ def test_each_training_is_that_of_train(compared: tuple[Comparison, RecordingPro
 
 def test_the_vanilla_rnn_always_stands_in_the_table(compared: Compared) -> None:
     summary = compared[0].summary
-    assert set(summary["models"]) == {"rnn", "lstm", "persistence", "seasonal-naive", "drift", "mean"}
-    assert set(summary["models"]["lstm"]["skill"]) == {"rnn", "persistence", "seasonal-naive", "drift", "mean"}
-    assert set(summary["models"]["rnn"]["skill"]) == {"persistence", "seasonal-naive", "drift", "mean"}
+    assert set(summary["models"]) == {"rnn", "lstm", "persistence", "seasonal-naive", "drift", "mean", "seasonal-mean"}
+    assert set(summary["models"]["lstm"]["skill"]) == {
+        "rnn",
+        "persistence",
+        "seasonal-naive",
+        "drift",
+        "mean",
+        "seasonal-mean",
+    }
+    assert set(summary["models"]["rnn"]["skill"]) == {"persistence", "seasonal-naive", "drift", "mean", "seasonal-mean"}
     assert compared[1].networks == [
         "rnn, seed 0, 1 of 4", "lstm, seed 0, 2 of 4", "rnn, seed 1, 3 of 4", "lstm, seed 1, 4 of 4",
     ]  # fmt: skip
@@ -95,7 +102,7 @@ def test_the_classical_stand_beside_all_others_on_their_own_windows(compared: Co
 
 def test_the_table_holds_both(compared: Compared) -> None:
     frame = compared[0].leaderboard
-    assert len(frame) == 6 + 8
+    assert len(frame) == 7 + 9
     assert {"windows", "model", "kind", "chosen", "validation", "mae", "mae_spread", "parameters", "seconds"} <= set(
         frame.columns
     )
@@ -117,7 +124,7 @@ def test_the_plot_is_drawn(compared: Compared) -> None:
     assert [label.get_text() for label in above.get_yticklabels()][:2] == [
         forecast.plots.style.model_name(name) for name in list(compared[0].summary["models"])[:2]  # type: ignore[attr-defined]
     ]  # fmt: skip
-    assert len(below.get_yticks()) == 8
+    assert len(below.get_yticks()) == 9
     assert len(forecast.plots.to_png(figure)) > 10_000
     alone = compared[0].summary | {"classical": None}
     assert len(plot_leaderboard(alone).axes) == 1

@@ -53,8 +53,14 @@ def test_the_validation_error_chooses_and_not_the_test_error(lines: dict[str, di
     assert list(in_order(lines)) == ["lstm", "gru", "persistence"]
     assert verdict(lines, "MAE", "°C", 1234) == (
         "lstm is chosen: it has the lowest validation MAE. On 1,234 test windows its MAE is 1.5 ± 0.14 °C: "
-        "50.0% lower than persistence's (significant with 1 of 2 seeds)."
+        "50.0% ± 0.0% lower than persistence's (significant with 1 of 2 seeds)."
     )
+
+
+def test_the_spread_of_the_skill_over_the_seeds_is_said() -> None:
+    lines = {"lstm": leaderboard_line("network", [seed(1.0, 1.4, gain) for gain in (0.1, 0.2)])}
+    lines["persistence"] = naive(2.0, 3.0)
+    assert "15.0% ± 7.1% lower than persistence's (significant with 2 of 2 seeds)" in verdict(lines, "MAE", "", 99)
 
 
 def test_a_naive_forecast_that_is_better_on_validation_is_named(lines: dict[str, dict[str, Any]]) -> None:
@@ -82,10 +88,10 @@ def test_classical_forecasts_are_compared_on_their_own_windows(lines: dict[str, 
     assert classical_verdict(some, "lstm", "MAE", 30, 4) == (
         "On the 30 windows of the classical references its MAE is 10.0% higher than ets's (not significant)."
     )
-    some["lstm"]["by_seed"][0]["skill_interval"] = {"ets": [-1.1, 0.9]}
+    some["lstm"]["by_seed"][0]["detectable"] = {"ets": 0.996}
     assert classical_verdict(some, "lstm", "MAE", 30, 4) == (
         "On the 30 windows of the classical references its MAE is 10.0% higher than ets's (not significant: "
-        "30 windows, 4 of them without overlap, show only differences of about 100% or more)."
+        "30 windows, 4 of them without overlap, show only leads of about 100% or more)."
     )
     frame = to_frame([(1234, in_order(lines)), (30, in_order(some))], "lstm")
     assert frame["windows"].tolist() == [1234] * 3 + [30] * 2

@@ -54,7 +54,18 @@ def test_the_rows_it_was_trained_on_give_the_forecast_that_was_written(
     trained: Run, monthly: pd.DataFrame, monthly_csv: Path
 ) -> None:
     written = forecast.predict(trained)
-    points = ["unique_id", "ds", "cutoff", "lstm", "rnn", "persistence", "seasonal-naive", "drift", "mean"]
+    points = [
+        "unique_id",
+        "ds",
+        "cutoff",
+        "lstm",
+        "rnn",
+        "persistence",
+        "seasonal-naive",
+        "drift",
+        "mean",
+        "seasonal-mean",
+    ]
     ends = [f"{model}-{end}-{level}" for model in ("lstm", "rnn") for level in (80, 95) for end in ("lo", "hi")]
     assert list(written) == points + ends
     for model in ("lstm", "rnn"):

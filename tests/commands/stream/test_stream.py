@@ -418,3 +418,26 @@ def test_a_date_that_could_be_two_needs_its_format(runs: dict[str, Run], rows: p
         list(stream_rows(Stream(runs["window"]), str(path)))
     assert "--date-format" in refused.value.text("shell")[1]
     assert len(list(stream_rows(Stream(runs["window"]), str(path), date_format="%d.%m.%Y"))) == N - 5
+
+
+def test_a_run_on_averages_takes_whole_periods_and_no_part_of_one(
+    tiny: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {})
+    monkeypatch.setattr("forecast.plots.run_report.report_page", lambda _: "")
+    times = pd.date_range("2024-01-01", periods=24 * 60 + 9, freq="h")
+    hours = pd.DataFrame({"ds": times, "y": np.sin(np.arange(len(times)) / 50)})
+    few = tiny(epochs=1, baseline=False, model="rnn", resample="D")
+    run = forecast.train(hours, few, run="days", runs_dir=tmp_path)
+    predicted = forecast.predict(
+        run, hours.assign(y=hours["y"].where(times < "2024-03-01", 1e3))
+    )  # 9 hours of the last day
+    pd.testing.assert_frame_equal(predicted, forecast.predict(run, hours[times < "2024-03-01"]))
+    assert predicted["cutoff"].iloc[0] == pd.Timestamp("2024-02-29")
+    stream = Stream(run)
+    stream.remember(hours)
+    assert stream.newest() == pd.Timestamp("2024-02-29")
+    with pytest.raises(DataError, match="09:00 lies within a period of 1 day") as refusal:
+        stream.push("2024-03-01 09:00", {"y": 1.0})
+    assert "its mean, with the time 2024-03-01" in refusal.value.args[1]
+    assert stream.push("2024-03-01", {"y": 1.0}) is not None

@@ -1,0 +1,119 @@
+"""The intervals of models and naive forecasts: calibrated on the validation span, and updated by what came since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from forecast.config import Config
+from forecast.data.prepare import Rows
+from forecast.data.windows import Forecaster, Windows
+from forecast.evaluation.chunks import chunks_of
+from forecast.evaluation.yardstick import NaiveError
+from forecast.intervals.adaptive import AdaptiveIntervals
+from forecast.intervals.calibrate import calibrate
+from forecast.intervals.conformal import Intervals
+
+# Points that intervals are calibrated on; more of them change nothing.
+_POINTS_OF_CALIBRATION = 2_000_000
+
+# With fewer windows there is too little to say how large errors are.
+_FEWEST_WINDOWS = 4
+
+# With fewer independent outcomes, what an interval holds is told to be uncertain.
+_ENOUGH_OUTCOMES = 10
+
+
+def calibrate_intervals(
+    rows: Rows,
+    windows: Windows,
+    models: Mapping[str, Forecaster],
+    config: Config,
+    naive_error: Mapping[str, NaiveError],
+) -> Intervals | None:
+    """Calibrate the intervals of models and naive forecasts on a span after training and before the test.
+
+    Args:
+        rows: The rows that the windows point into.
+        windows: The windows of that span.
+        models: By name.
+        config: The run's resolved configuration.
+        naive_error: The seasonal naive's error on the training rows, for each unique id (see `naive_errors`): the size
+            of the errors of a series that does not move on that span.
+
+    Returns:
+        The intervals; None where no level is asked for, or the span has too few windows.
+    """
+    windows = windows.subsample(max(_FEWEST_WINDOWS, _POINTS_OF_CALIBRATION // (windows.horizon * rows.n_targets)))
+    levels = config.intervals.levels
+    if not levels or len(windows) < _FEWEST_WINDOWS:
+        return None
+    chunks = list(chunks_of(rows, windows, models, config.data.season))
+    y_true = np.concatenate([chunk.y_true for chunk in chunks])
+    series = np.concatenate([chunk.series for chunk in chunks])
+    usual_change = np.array([[naive_error[name].mae for name in unique_ids] for unique_ids in rows.unique_ids])
+    calibrations = {
+        name: calibrate(
+            y_true,
+            np.concatenate([chunk.forecasts[name] for chunk in chunks]),
+            series,
+            rows.panel.n_series,
+            levels,
+            config.network.quantiles,
+            rows.logged,
+            windows.spacing if config.intervals.adaptive else None,
+            None if rows.logged else usual_change,  # which is not of logarithms
+        )
+        for name in chunks[0].forecasts
+    }
+    return Intervals(levels, config.intervals.adaptive, calibrations)
+
+
+def calibration_warnings(config: Config, n_windows: int, intervals: Intervals | None, model: str) -> tuple[str, ...]:
+    """What to know of intervals that rest on little, a sentence each.
+
+    Args:
+        config: The run's resolved configuration.
+        n_windows: Windows of the validation span.
+        intervals: As `calibrate_intervals` made them of it.
+        model: The judged model.
+    """
+    if intervals is None:
+        if not config.intervals.levels:
+            return ()
+        return (f"no intervals: the validation span has {n_windows} windows, and they need {_FEWEST_WINDOWS}",)
+    n_outcomes = float(np.median(intervals.calibrations[model].outcomes[:, -1]))
+    if n_outcomes >= _ENOUGH_OUTCOMES:
+        return ()
+    held = [f"{_held_in_nine_of_ten(level / 100, n_outcomes):.0%} of the {level}%" for level in intervals.levels]
+    return (
+        f"{config.data.horizon} steps ahead the intervals rest on about {n_outcomes:.0f} independent outcomes, for the "
+        f"{n_windows} validation windows overlap: they are wider for it, and in one run of ten still hold no more than "
+        f"{' and '.join(held)} that they promise",
+    )
+
+
+def _held_in_nine_of_ten(level: float, n_outcomes: float) -> float:
+    """What a normal interval by Student's t holds at least in nine samples of ten."""
+    from scipy.special import chdtri, ndtr, stdtrit
+
+    least_size = np.sqrt(chdtri(n_outcomes, 0.9) / n_outcomes)  # the lowest tenth of chi-square
+    return float(2 * ndtr(stdtrit(n_outcomes, (1 + level) / 2) * least_size) - 1)
+
+
+def update_intervals(
+    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, intervals: Intervals
+) -> Intervals:
+    """The intervals of some models after these windows, whose outcomes are known, from those before the first one."""
+    if not len(windows):
+        return intervals
+    adaptive = adaptive_intervals(rows, windows, intervals)
+    for chunk in chunks_of(rows, windows, models, season, intervals):
+        adaptive.quantiles(chunk.y_true, chunk.forecasts, chunk.series)
+    return adaptive.intervals()
+
+
+def adaptive_intervals(rows: Rows, windows: Windows, intervals: Intervals) -> AdaptiveIntervals:
+    """Intervals that will follow the errors over these windows, from those before the first one."""
+    return AdaptiveIntervals(intervals, windows.spacing, longest=int(np.bincount(rows.series[windows.starts]).max()))

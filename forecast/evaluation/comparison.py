@@ -1,0 +1,128 @@
+"""A model beside its references: skill, how sure it is, at which steps, and what could have been found.
+
+The losses of all series at one origin count as one, because they share the weather and the market of that time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from forecast.data.panel import Floats
+from forecast.data.prepare import Rows
+from forecast.data.windows import Ints, Windows
+from forecast.evaluation.metrics import skill
+from forecast.evaluation.significance import (
+    FEWEST_ORIGINS,
+    detectable_skill,
+    diebold_mariano,
+    p_values_by_step,
+    skill_interval,
+)
+
+# A reference whose errors are this share of the values is perfect but for rounding in float64.
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The losses of one forecast.
+
+    Args:
+        by_origin: In order of time, [N].
+        by_step: The same for each step, of the origins that are tested by step, [K, H].
+    """
+
+    by_origin: Floats
+    by_step: Floats
+
+
+def compare(
+    model: Losses, references: Mapping[str, Losses], level: float, horizon: int, spacing: int, reasons: dict[str, str]
+) -> dict[str, Any]:
+    """Skill against each reference, with p-value, interval and steps, as it stands in metrics.json.
+
+    Args:
+        model: Losses of the judged model.
+        references: Those of the others at the same origins, by name.
+        level: Mean size of what was observed, in the unit of the losses.
+        horizon: H, in origins.
+        spacing: Steps between the origins that are tested by step.
+        reasons: Receives why a figure is None.
+    """
+    figures: dict[str, Any] = {
+        key: {} for key in ("skill", "skill_interval", "skill_by_step", "p_value", "p_by_step", "detectable")
+    }
+    few = len(model.by_origin) < FEWEST_ORIGINS
+    for name, losses in references.items():
+        of_reference = losses.by_origin
+        # What is perfect but for rounding is perfect: a ratio to it would be a number of fifteen digits.
+        if not float(of_reference.mean()) > _ROUNDING * level:
+            for key in ("skill", "skill_interval", "p_value", "detectable"):
+                figures[key][name] = None
+                reasons[f"{key}.{name}"] = f"{name} makes no error here"
+            steps = model.by_step.shape[1]
+            figures["skill_by_step"][name] = figures["p_by_step"][name] = [None] * steps
+            continue
+        ends = skill_interval(model.by_origin, of_reference, horizon)
+        figures["skill"][name] = skill(float(model.by_origin.mean()), float(of_reference.mean()))
+        figures["skill_interval"][name] = None if math.isnan(ends[0]) else list(ends)
+        figures["p_value"][name] = known(diebold_mariano(model.by_origin, of_reference, horizon))
+        figures["detectable"][name] = known(detectable_skill(model.by_origin, of_reference, horizon))
+        if few:
+            reasons |= {f"{key}.{name}": "fewer than eight origins" for key in ("p_value", "skill_interval")}
+        elif math.isnan(ends[0]):
+            reasons[f"skill_interval.{name}"] = "too few origins, for their outcomes overlap"
+        if figures["detectable"][name] is None:
+            reasons[f"detectable.{name}"] = "no skill could be found at so few origins"
+        means = zip(model.by_step.mean(axis=0), losses.by_step.mean(axis=0), strict=True)
+        gains = [known(skill(*pair)) for pair in means]
+        chances = p_values_by_step(model.by_step, losses.by_step, spacing)
+        figures["skill_by_step"][name] = gains
+        figures["p_by_step"][name] = [
+            None if gain is None else known(chance) for gain, chance in zip(gains, chances, strict=True)
+        ]
+    return figures
+
+
+def loss_weights(naive_mae: Floats) -> Floats:
+    """The weight of each series' and target's errors in skill and p-value, [S, D].
+
+    One series counts as it is. Several would be decided by the largest numbers alone, so each is divided by its own
+    naive error, as in MASE; one that has none counts nothing.
+    """
+    if not several_scales(naive_mae):
+        return np.ones_like(naive_mae)
+    return np.divide(1.0, naive_mae, out=np.zeros_like(naive_mae), where=naive_mae > 0)
+
+
+def several_scales(naive_mae: Floats) -> bool:
+    """Whether skill is judged on scaled errors: of several series or targets, with a naive error to scale by."""
+    return naive_mae.size > 1 and bool((naive_mae > 0).any())
+
+
+def origin_steps(rows: Rows, windows: Windows) -> Ints:
+    """The step of the clock from which each window forecasts, [N].
+
+    Series may tick at different minutes of the same hour: their losses are as dependent as those of one minute.
+    """
+    times, clock = rows.panel.times[windows.cutoffs], rows.panel.clock
+    if clock.slots is None and clock.unit not in ("B", "M", "Q", "Y"):
+        return (times - times.min()) // clock.step
+    return clock.ordinals(times)
+
+
+def sum_by_origin(values: Floats, origins: Ints) -> Floats:
+    """The sum over the series at each origin, whose losses are not independent, over the mean number of series."""
+    order = np.argsort(origins, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(origins[order]) > 0])
+    return np.add.reduceat(values[order], starts, axis=0) / (len(values) / len(starts))
+
+
+def known(value: float) -> float | None:
+    """The value as JSON takes it: None where it is not finite."""
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,179 @@
+"""Rows averaged onto a longer step. A mean over a part of a period is not passed off as that of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from forecast.data.clock import Clock, Times
+from forecast.data.panel import Floats
+from forecast.sources.infer_clock import period_labels, usual_step
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+# A period in which a column has fewer values than this share of its usual number gets no mean.
+_LEAST_PRESENT = 0.5
+# Rows without a clock fill the last period if they come as near to its end as in this share of the other periods, or
+# if no more of it is left than the longest of this share of their steps.
+_USUAL = 0.9
+
+
+@dataclass(frozen=True)
+class OwnClock:
+    """The clock of the rows that are averaged.
+
+    Args:
+        clock: The clock.
+        times: The rows at their places on it [R], by series and time.
+        series: The series of each, [R].
+        shown: Takes times on it to those that are averaged: wall times of days, where its own are in UTC.
+    """
+
+    clock: Clock
+    times: Times
+    series: Ints
+    shown: Callable[[Times], Times]
+
+
+@dataclass(frozen=True)
+class Averages:
+    """Means over periods, by series and time.
+
+    Args:
+        times: The label of each period, [T].
+        series: Its series, [T].
+        values: Means [T, C]; NaN where a column has no value, or too few.
+        n_rows: Rows in each period, [T].
+        n_whole: Rows that a whole one has, [T]; 0 where the rows have no clock that tells.
+        is_cut: Whether the rows of the series begin or end within the period, [T].
+        has_too_few: Whether a column has too few values in it for a mean, [T].
+    """
+
+    times: Times
+    series: Ints
+    values: Floats
+    n_rows: Ints
+    n_whole: Ints
+    is_cut: Bools
+    has_too_few: Bools
+
+
+def average(times: Times, series: Ints, values: Floats, clock: Clock, angles: Bools, own: OwnClock | None) -> Averages:
+    """The mean of each column over every period of a clock that holds a row; of angles, the mean direction.
+
+    Args:
+        times: Timestamps [R], by series and time.
+        series: The series of each row, [R].
+        values: Float64 [R, C]; NaN is left out of a mean.
+        clock: The clock of the result.
+        angles: Which columns are angles in degrees, [C].
+        own: The clock of the rows, which tells how many of them a period has; None if they have none.
+    """
+    keys = [series, period_labels(times, clock)]
+    by_period = pd.DataFrame(values).groupby(keys, sort=True)
+    means = by_period.mean()
+    if angles.any():
+        radians = np.radians(values[:, angles])
+        east, north = (pd.DataFrame(part(radians)).groupby(keys, sort=True).mean() for part in (np.sin, np.cos))
+        means.loc[:, angles] = np.degrees(np.arctan2(east.to_numpy(), north.to_numpy())) % 360
+    labels = means.index.get_level_values(1).to_numpy().astype("datetime64[us]")
+    of_series = means.index.get_level_values(0).to_numpy().astype(np.int64)
+    averages = means.to_numpy(copy=True)
+    n_whole, is_cut, too_few = np.zeros(len(labels), np.int64), np.zeros(len(labels), bool), np.zeros(means.shape, bool)
+    if own is not None and 2 * own.clock.step <= clock.step:
+        n_whole, is_cut = _by_clock(own, clock, labels, of_series)
+        too_few = _too_few(by_period.count().to_numpy(), n_whole, is_cut, of_series)
+        averages[too_few] = np.nan
+    elif own is None and 2 * usual_step(times, series) <= clock.step.astype(np.int64):
+        is_cut = _by_other_periods(times, series, clock)
+    n_rows = by_period.size().to_numpy().astype(np.int64)
+    has_too_few = ~is_cut & too_few.any(axis=1)
+    return Averages(labels, of_series, averages, n_rows, n_whole, is_cut, has_too_few)
+
+
+def _spans(series: Ints) -> Iterator[tuple[int, int]]:
+    """The rows of each series: from and to."""
+    return pairwise(np.flatnonzero(np.diff(series, prepend=-1, append=series[-1] + 1)).tolist())
+
+
+def _by_clock(own: OwnClock, clock: Clock, labels: Times, of_series: Ints) -> tuple[Ints, Bools]:
+    """How many rows each period has by the clock of the rows, and whether some come before the first or after the last.
+
+    Args:
+        own: The clock of the rows.
+        clock: The clock of the periods.
+        labels: The periods, [T].
+        of_series: The series of each, [T].
+    """
+    reach = 2 * int(clock.step / own.clock.step) + 1  # a leap year is longer than the usual year
+    n_whole, is_cut = np.zeros(len(labels), np.int64), np.zeros(len(labels), bool)
+    for (begin, end), (first, last) in zip(_spans(own.series), _spans(of_series), strict=True):
+        rows, clocked = own.times[begin:end], own.clock
+        steps = int(np.ptp(clocked.ordinals(rows))) + reach
+        places = np.concatenate([clocked.past(rows[0], reach + 1), clocked.future(rows[0], steps)])
+        of_place = period_labels(own.shown(places), clock)
+        periods, counts = np.unique(of_place, return_counts=True)
+        at = np.searchsorted(periods, labels[first:last]).clip(max=len(periods) - 1)
+        n_whole[first:last] = np.where(periods[at] == labels[first:last], counts[at], 0)
+        is_cut[first] = of_place[reach - 1] == of_place[reach]
+        newest = int(np.searchsorted(places, rows[-1]))
+        is_cut[last - 1] |= of_place[newest] == of_place[newest + 1]
+    return n_whole, is_cut
+
+
+def _by_other_periods(times: Times, series: Ints, clock: Clock) -> Bools:
+    """Whether rows without a clock begin or end farther within the first and last period than in the others, [T]."""
+    is_cut: list[Bools] = []
+    for begin, end in _spans(series):
+        rows = times[begin:end]
+        labels = period_labels(rows, clock)
+        firsts = np.flatnonzero(np.concatenate([[True], labels[1:] != labels[:-1]]))
+        lasts = np.append(firsts[1:], len(rows)) - 1
+        starts, ends = _bounds(labels[firsts], clock)
+        cut = np.zeros(len(firsts), bool)
+        if len(firsts) > 2:
+            late, early = (gaps.astype(np.int64) for gaps in (rows[firsts] - starts, ends - rows[lasts]))
+            step = np.quantile(np.diff(rows).astype(np.int64), _USUAL)
+            cut[0] = late[0] > max(step, np.quantile(late[1:], _USUAL))
+            cut[-1] = early[-1] > max(step, np.quantile(early[:-1], _USUAL))
+        is_cut.append(cut)
+    return np.concatenate(is_cut)
+
+
+def _bounds(labels: Times, clock: Clock) -> tuple[Times, Times]:
+    """The start of each period and of the one after it, by its label [T], which is its first day or its last."""
+    index = pd.DatetimeIndex(labels)
+    day = pd.Timedelta(1, "D") if clock.unit == "W" or clock.offset.rule_code.split("-")[0].endswith("E") else None
+    starts = index if day is None else index - clock.offset + day
+    ends = index + (clock.offset if day is None else day)
+    return starts.to_numpy().astype("datetime64[us]"), ends.to_numpy().astype("datetime64[us]")
+
+
+def _too_few(counts: Ints, n_whole: Ints, is_cut: Bools, of_series: Ints) -> Bools:
+    """Where a column has some values, and fewer than half of what it usually has, [T, C].
+
+    A column that is measured at each third row has its usual number if it has a third; what is usual is the median of
+    the series so far, so that no later row decides on an earlier mean. Where its values end before the rows do, which
+    go on with what is known ahead, the last of its periods is no whole one if any is absent.
+
+    Args:
+        counts: Values of each column in each period, [T, C].
+        n_whole: Rows that a period has by the clock, [T].
+        is_cut: Which periods do not tell what is usual, [T].
+        of_series: The series of each period, [T].
+    """
+    shares = np.where(counts > 0, counts / np.maximum(n_whole, 1)[:, None], np.nan)
+    whole = pd.DataFrame(np.where((~is_cut & (n_whole > 0))[:, None], shares, np.nan))
+    usual = whole.groupby(of_series).expanding().median().to_numpy()
+    least = np.full(counts.shape, _LEAST_PRESENT)
+    for first, last in _spans(of_series):
+        newest = last - 1 - (counts[first:last] > 0)[::-1].argmax(axis=0)
+        ended = np.flatnonzero(newest < last - 1)
+        least[newest[ended], ended] = 1.0
+    return (n_whole > 0)[:, None] & (shares < least * usual)

@@ -1,0 +1,68 @@
+"""A model beside its references: what is perfect, what is undefined, and what agrees."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forecast.data.panel import Floats
+from forecast.evaluation.comparison import Losses, compare, sum_by_origin
+
+H = 3
+
+
+def losses(seed: int, n: int = 60, scale: float = 1.0) -> Losses:
+    by_step = scale * np.random.default_rng(seed).random((n, H))
+    return Losses(by_step.mean(axis=1), by_step)
+
+
+def constant(value: float, n: int = 60) -> Losses:
+    return Losses(np.full(n, value), np.full((n, H), value))
+
+
+def test_figures_agree_with_the_losses() -> None:
+    model, other = losses(1), losses(2, scale=2.0)
+    reasons: dict[str, str] = {}
+    found = compare(model, {"rnn": other}, 10.0, H, 1, reasons)
+    assert not reasons
+    assert found["skill"]["rnn"] == pytest.approx(1 - model.by_origin.mean() / other.by_origin.mean())
+    assert found["skill_by_step"]["rnn"] == pytest.approx(1 - model.by_step.mean(axis=0) / other.by_step.mean(axis=0))
+    low, high = found["skill_interval"]["rnn"]
+    assert 0 < low < found["skill"]["rnn"] < high < 1
+    assert found["p_value"]["rnn"] < 0.05
+    assert 0 < found["detectable"]["rnn"] < found["skill"]["rnn"]
+
+
+@pytest.mark.parametrize("error", [0.0, 3e-16, 1e-13])
+def test_a_reference_that_is_perfect_but_for_rounding_is_perfect(error: float) -> None:
+    reasons: dict[str, str] = {}
+    found = compare(losses(1), {"seasonal-naive": constant(error), "rnn": losses(2)}, 1.0, H, 1, reasons)
+    for figure in ("skill", "skill_interval", "p_value", "detectable"):
+        assert found[figure]["seasonal-naive"] is None
+        assert reasons[f"{figure}.seasonal-naive"] == "seasonal-naive makes no error here"
+        assert found[figure]["rnn"] is not None
+    assert found["skill_by_step"]["seasonal-naive"] == found["p_by_step"]["seasonal-naive"] == [None] * H
+
+
+def test_small_values_are_no_rounding() -> None:
+    found = compare(losses(1, scale=1e-9), {"rnn": losses(2, scale=2e-9)}, 1e-8, H, 1, {})
+    assert found["skill"]["rnn"] == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("n", "undefined"),
+    [(7, {"p_value", "skill_interval", "detectable"}), (9, {"skill_interval", "detectable"}), (60, set[str]())],
+)
+def test_what_too_few_origins_do_not_tell_is_none_with_a_reason(n: int, undefined: set[str]) -> None:
+    reasons: dict[str, str] = {}
+    found = compare(losses(3, n), {"rnn": losses(4, n)}, 1.0, 9 if n == 9 else H, 1, reasons)
+    assert {
+        figure for figure in ("p_value", "skill_interval", "detectable") if found[figure]["rnn"] is None
+    } == undefined
+    assert reasons.keys() == {f"{figure}.rnn" for figure in undefined}
+
+
+def test_losses_of_one_origin_are_one_loss() -> None:
+    values: Floats = np.array([1.0, 2.0, 3.0, 10.0, 20.0])
+    # Three series at the first origin, two at the second: sums over the mean number of 2.5.
+    assert sum_by_origin(values, np.array([5, 9, 5, 9, 5])).tolist() == [24 / 2.5, 12 / 2.5]
