@@ -115,9 +115,7 @@ def test_limits_that_the_data_do_not_keep_are_refused() -> None:
     check_limits(panel_of(a=[1, -1, 4]), data(target=("a",), limits=("a=0:3",)), STATED, np.arange(3) < 1)  # later
     angle = data(target=("a",), circular=("a",), limits=("a=0:360",))
     with pytest.raises(ConfigError, match="limits: 'a' is an angle, which goes round its circle"):
-        check_limits(
-            panel_of(a=[1]), data(target=("a",), circular=("a",), limits=("a=0:360",)), STATED, np.ones(1, bool)
-        )
+        check_limits(panel_of(a=[1]), angle, STATED, np.ones(1, bool))
     with pytest.raises(ConfigError, match="circular: 'b' is not forecast"):
         check_limits(panel_of(a=[1]), data(target=("a",), circular=("b",)), STATED, np.ones(1, bool))
 

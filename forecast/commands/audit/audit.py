@@ -280,9 +280,9 @@ def _check_training(run: Run, source: Source, panel: Panel, progress: Progress) 
         chosen = run.config if is_of_this_version else None  # another one may choose otherwise
         checks.append(check_choices(table, settings, prepared.split.test_from, chosen))
     refitted = scaler_difference(run.scaler, prepared.scaler)
-    reading, *fitting = check_learning(
-        table, [Learning(prepared, panel, lambda other, parts: prepare(other, run.config, parts))]
-    )
+    since = prepared.split.validation_from
+    fit = Learning(prepared, panel, since, lambda other, parts: prepare(other, run.config, parts))
+    reading, *fitting = check_learning(table, [fit])
     return [
         *checks,
         reading,

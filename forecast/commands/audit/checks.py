@@ -31,6 +31,11 @@ class Check:
     passed: bool
     detail: str
 
+    @property
+    def line(self) -> str:
+        """The check as it is printed."""
+        return f"{'passed' if self.passed else 'FAILED'}  {self.name}: {self.detail}"
+
 
 @dataclass(frozen=True)
 class Audit:

@@ -103,11 +103,13 @@ class Learning:
     Args:
         prepared: What the networks learned from.
         panel: What it was prepared from, its codes decided.
+        decided: The time before which the rows decided them.
         prepare: Prepares a panel in the same way; takes the parts that must hold a window.
     """
 
     prepared: Prepared
     panel: Panel
+    decided: np.datetime64
     prepare: Callable[[Panel, Sequence[int]], Prepared]
 
 
@@ -140,11 +142,12 @@ def check_learning(table: Table, fits: Sequence[Learning]) -> list[Check]:
     windows: list[str] = []
     for fit in fits:
         true, split = fit.prepared, fit.prepared.split
-        for parts, since in (((TRAIN,), split.validation_from), ((TRAIN, VALIDATION), split.test_from)):
+        learned = max(split.validation_from, fit.decided)
+        for parts, since in (((TRAIN,), learned), ((TRAIN, VALIDATION), split.test_from)):
             for future in FUTURES:
                 then = f"with all from {table.panel.clock.format(since)} on {future}"
                 panel = table.altered(future, since)
-                panel = decide_codes(panel, panel.times < split.validation_from)
+                panel = decide_codes(panel, panel.times < fit.decided)
                 reading += [f"{what} {then}" for what in _panel_difference(fit.panel, panel, since)]
                 other = fit.prepare(panel, parts)
                 moved = scaler_difference(true.scaler, other.scaler)
@@ -190,12 +193,16 @@ def _in_words(table: Table, since: np.datetime64) -> str:
     return f"all {n_rows:,} rows from {table.panel.clock.format(since)} on {_FUTURES_IN_WORDS}"
 
 
-def _config_difference(config: Config, other: Config) -> Iterator[str]:
+def _config_difference(config: Config, other: Config) -> list[str]:
+    """Every setting that is chosen otherwise, in one sentence; empty if none is."""
     chosen, chosen_then = config.model_dump(), other.model_dump()
-    for section, fields in chosen.items():
-        for field, value in fields.items():
-            if value != (then := chosen_then[section][field]):
-                yield f"{field} is {value!r}, and {then!r}"
+    differences = [
+        f"{field} is {value!r}, and {chosen_then[section][field]!r}"
+        for section, fields in chosen.items()
+        for field, value in fields.items()
+        if value != chosen_then[section][field]
+    ]
+    return ["; ".join(differences)] if differences else []
 
 
 def _panel_difference(panel: Panel, other: Panel, since: np.datetime64) -> Iterator[str]:
