@@ -28,12 +28,8 @@ from forecast.data.split import TEST, TRAIN, VALIDATION, Split, split_by_time
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, LeakError, phrase, setting
 from forecast.evaluation.calibrating import calibrate_intervals
-from forecast.evaluation.scoring import (
-    Evaluation,
-    naive_errors,
-    read_naive_errors,
-    score_models,
-)
+from forecast.evaluation.scoring import Evaluation, score_models
+from forecast.evaluation.yardstick import naive_errors, read_naive_errors
 from forecast.model import Model, forecasters, load_models
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
@@ -289,7 +285,7 @@ def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) 
             rows = replace(rows, normals=prepared.rows.normals)
             # From then on, adaptive intervals follow the errors by themselves.
             scored = {model.name: model.over(prepared.rows) for model in fitted.values()}
-            intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, season, plan.config)
+            intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, plan.config, naive_error)
         fits.append(_summary_of_fit(span, fitted, plan.panel.clock))
     learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
     models = {name: precomputed(windows, values) for name, values in forecasts.items()}
