@@ -40,7 +40,7 @@ Constraint = Literal["none", "max_norm", "non_neg", "unit_norm"]
 Transform = Literal["none", "log"]
 Channels = Literal["joint", "independent"]
 Duplicates = Literal["first", "last", "mean"]
-Normalise = Literal["none", "last", "standard", "last-scaled"]
+Normalise = Literal["none", "last", "standard", "last-scaled", "seasonal"]
 
 
 def _split_commas(value: object) -> object:
@@ -186,6 +186,9 @@ class ReadOptions(Section):
     skip_footer: int = Field(0, ge=0, description="Lines to skip at the end.")
     keep_sentinels: bool = Field(False, description="Take values such as -9999 for measurements.")
     missing: MissingValues = Field((), description="Values to take as missing, such as 0@pressure,<0@rain,-1.")
+    codes: MissingValues | None = Field(
+        None, description="Codes of missing values: what a run found in its training rows, and reads other rows by."
+    )
     missing_words: Names = Field((), description="Words among numbers that mean a missing value, with commas between.")
     spikes: Literal["keep", "missing"] = Field(
         "keep", description="Single values far from those before them: keep them, or take them as missing."
@@ -265,7 +268,12 @@ class NetworkSettings(Section):
         (64,), min_length=1, max_length=64, description="Units of each recurrent layer, such as 64 or 64,32."
     )
     normalise: Normalise | None = Field(
-        None, description="Per window: subtract the last value, its mean and scale, or the last value and its scale."
+        None,
+        description="Per window: subtract the last value, its mean and scale, or the last value and its scale; "
+        "seasonal also counts the forecast from the values one cycle before.",
+    )
+    cycle: Steps | None = Field(
+        None, description="Steps of the cycle that normalise = seasonal counts from. (default: the season)"
     )
     segment: Steps | None = Field(1, description="Steps that are fed to the cell at once; 1 as in textbooks.")
     decode: Literal["direct", "parallel", "recursive"] = Field("direct", description="How the horizon is produced.")
@@ -308,6 +316,8 @@ class NetworkSettings(Section):
             )
         if self.stateful and self.decode != "direct":
             raise ValueError(f"stateful needs decode = direct, not {self.decode}")
+        if self.normalise == "seasonal" and self.decode == "recursive":
+            raise ValueError("normalise = seasonal does not go with decode = recursive, which feeds forecasts back")
         return self
 
 
@@ -383,7 +393,7 @@ class Settings(Section):
             raise ValueError(f"unroll takes up to {_LONGEST_UNROLLED:,} steps or segments. Received: {steps:,}")
         if self.network.quantiles and self.training.loss != "mae":
             raise ValueError(f"quantiles are learned by their own loss. Received: loss {self.training.loss}")
-        if self.training.fall_back and self.network.normalise in ("none", "standard"):
+        if self.training.fall_back and self.network.normalise in ("none", "standard", "seasonal"):
             raise ValueError(f"fall_back needs normalise = last or last-scaled, not {self.network.normalise}")
         return self
 
@@ -461,7 +471,7 @@ def option_fields() -> dict[str, str]:
         name: section
         for section, info in Settings.model_fields.items()
         for name in info.annotation.model_fields  # type: ignore[union-attr]
-        if name != "notation"  # what a run found in its rows
+        if name not in ("notation", "codes")  # what a run found in its rows
     }
 
 

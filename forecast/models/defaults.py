@@ -11,6 +11,7 @@ import numpy as np
 from forecast.config import Config, DataSettings, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.clock import Clock
+from forecast.data.codes import decide_codes
 from forecast.data.opening_hours import MonthDays
 from forecast.data.panel import Panel
 from forecast.data.split import TEST, TEST_SHARE, TRAIN, VALIDATION_SHARE, choose_shares, split_by_time
@@ -109,6 +110,7 @@ _REASONS = {
     "limits": "by names, units and training values",
     "circular": "by names, units and training values",
     "normalise": "relative to the last value; none if a state is carried",
+    "cycle": "the season",
     "segment": "divides the season if it can, and makes about sixteen turns of the cell",
     "mirror": "yes for prices in logarithms",
     "batch_size": "large enough for the cores, small enough for a dozen steps in a pass",
@@ -144,7 +146,8 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     data = data.model_copy(update={"validation": validation, "test": test})
     part = split_by_time(panel, data).part_of(panel.times)
     training_rows = part == TRAIN
-    whys = [why_price(panel, name, training_rows) for name in targets]
+    panel = decide_codes(panel, training_rows)
+    whys = [why_price(panel, name, training_rows, part < TEST) for name in targets]
     price = all(whys)
     longest = max(1, int((1 - validation - test) * panel.n_rows / panel.n_series) // 3)
     lookback = data.lookback or min(usual_lookback, longest)
@@ -160,6 +163,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     # Subtracting the last value of each window was best on the validation span of every series that was tried. A state
     # that is carried from window to window has no single last value.
     normalise = network.normalise or ("none" if network.stateful else "last")
+    cycle = network.cycle or (season if normalise == "seasonal" else None)
     limits, circular = _bounds(panel, data, targets, normalise, training_rows)
     n_channels = len(targets) if data.channels == "independent" else 1
     n_windows = int((1 - validation - test) * panel.n_rows) * n_channels
@@ -182,7 +186,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "limits": limits,
                 "circular": circular,
             },
-            network={"normalise": normalise, "segment": segment},
+            network={"normalise": normalise, "segment": segment, "cycle": cycle},
             training={
                 "mirror": mirror if training.mirror is None else training.mirror,
                 "batch_size": training.batch_size or batch_size,
