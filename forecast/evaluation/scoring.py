@@ -289,7 +289,8 @@ class _Scorer:
         if self._naive_mae.size > 1:
             metrics["by_series"] = by_series
             metrics["rmse_by_series"] = self._by_series(squared_error, math.sqrt)
-        if unscaled := [name for name in by_series if not (metrics["naive_error"][name]["mae"] or 0) > 0]:
+        unscaled = [name for name in by_series if not (metrics["naive_error"][name]["mae"] or 0) > 0]
+        if unscaled and metrics["skill_of"] == "MASE":  # which they are left out of
             metrics["unscaled"] = unscaled
         if self._outliers:
             metrics["yardstick"] = {

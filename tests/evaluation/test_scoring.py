@@ -415,6 +415,7 @@ def test_mase_without_a_yardstick_is_null_and_says_why() -> None:
     metrics = score(make_ready(changed(make_panel(n_series=1), still_while_training))).metrics
     assert {name: scores["mase"] for name, scores in metrics["models"].items()} == dict.fromkeys(metrics["models"])
     assert "4 steps apart never differ" in metrics["reasons"]["models.lstm.mase"]
+    assert "unscaled" not in metrics  # skill is measured by MAE, and leaves nothing out
     assert all(isinstance(scores["mae"], float) for scores in metrics["models"].values())
     assert isinstance(metrics["skill"]["persistence"], float)
 
