@@ -16,7 +16,7 @@ from forecast.data.features import Calendar
 from forecast.data.normals import Normals, fit_normals
 from forecast.data.panel import Floats, Panel
 from forecast.data.scaling import Scaler, fit_scaler
-from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_time
+from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_panel
 from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows
 from forecast.errors import DataError, setting
 
@@ -148,7 +148,7 @@ class Prepared:
     @property
     def training_rows(self) -> Flags:
         """Which rows belong to the training span, [T]."""
-        return self.split.part_of(self.rows.panel.times) == TRAIN
+        return self.split.part_of(self.rows.panel) == TRAIN
 
 
 def common_unit(panel: Panel, n_targets: int) -> str:
@@ -261,8 +261,8 @@ def prepare(panel: Panel, config: Config) -> Prepared:
         DataError: If a part would hold no complete window; says how many rows it needs.
     """
     arranged = arrange(panel, config.data)
-    split = split_by_time(arranged, config.data)
-    part = split.part_of(arranged.times)
+    split = split_panel(arranged, config.data)
+    part = split.part_of(arranged)
     logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
     circular = bounds_of(np.arange(arranged.n_series), config.data).circular
     scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known, circular)

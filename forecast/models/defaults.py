@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecast.config import Config, DataSettings, Settings
+from forecast.config import Config, DataSettings, Division, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.clock import Clock
 from forecast.data.opening_hours import MonthDays
 from forecast.data.panel import Panel
-from forecast.data.split import TEST, TEST_SHARE, TRAIN, VALIDATION_SHARE, choose_shares, split_by_time
+from forecast.data.split import TEST, TEST_SHARE, TRAIN, VALIDATION_SHARE, choose_division, choose_shares, split_panel
 from forecast.data.windows import Flags, Ints
 from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.models.choices import (
@@ -115,6 +115,7 @@ _REASONS = {
     "levels": "ascending, with those between the quantiles of the head",
     "validation": "a tenth",
     "test": "a fifth",
+    "split": "there is one series",
 }
 
 
@@ -141,8 +142,10 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     season = data.season or default_season(panel.clock)
     usual_lookback, usual_horizon = default_spans(panel.clock, season)
     validation, test, horizon = _shares_and_horizon(panel, data, usual_horizon)
-    data = data.model_copy(update={"validation": validation, "test": test})
-    part = split_by_time(panel, data).part_of(panel.times)
+    division, why_division = _division(panel, data, horizon)
+    shares = {"validation": validation, "test": test}
+    data = data.model_copy(update={**shares, "split": division})
+    part = split_panel(panel, data.model_copy(update={"horizon": horizon})).part_of(panel)
     training_rows = part == TRAIN
     whys = [why_price(panel, name, training_rows) for name in targets]
     price = all(whys)
@@ -174,8 +177,8 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "calendar": data.calendar if data.calendar is not None else season > 1 and not price,
                 "lookback": lookback,
                 "horizon": horizon,
-                "validation": validation,
-                "test": test,
+                **shares,
+                "split": division,
                 "season": season,
                 "transform": transform,
                 "channels": data.channels or "joint",
@@ -192,6 +195,8 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         )
 
     reasons = _REASONS | _particular_reasons(panel, settings, data, inputs, horizon)
+    if why_division:
+        reasons["split"] = why_division
     if lookback < unshortened:
         reasons["lookback"] = f"gaps leave no window of {unshortened:,}"
     if price:
@@ -215,6 +220,16 @@ def _shares_and_horizon(panel: Panel, data: DataSettings, usual_horizon: int) ->
     validation = VALIDATION_SHARE if data.validation is None else data.validation
     test = TEST_SHARE if data.test is None else data.test
     return validation, test, data.horizon or min(usual_horizon, max(1, int((1 - validation - test) * n_rows) // 9))
+
+
+def _division(panel: Panel, data: DataSettings, horizon: int) -> tuple[Division, str]:
+    """Whether the cut-offs are by time or by series, and what is said of it; nothing of one series."""
+    if panel.n_series == 1 or data.validation_from or data.test_from:
+        return data.split or "time", ""
+    chosen, why = choose_division(panel, horizon)
+    division = data.split or chosen
+    cutoffs = {"time": "are the same for all series", "series": "leave the last share of each series' own rows"}
+    return division, f"cut-offs {cutoffs[division]}: {why if data.split is None else 'as asked'}"
 
 
 def _particular_reasons(
@@ -283,7 +298,7 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
     ]
     particular = {field: why for field, why in reasons.items() if why != _REASONS[field]}
     sentences += dict.fromkeys(
-        particular[field] for field in ("covariates", "validation", "test") if field in particular
+        particular[field] for field in ("covariates", "validation", "test", "split") if field in particular
     )
     if data.limits:
         sentences.append(f"forecasts stay within what is possible: {', '.join(map(_limit_in_words, data.limits))}")

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import ReadOptions, parse_missing
+from forecast.data.clock import Times
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, arrange, count_targets, windows_of
+from forecast.data.split import at_or_after
 from forecast.data.windows import Flags, Windows
 from forecast.errors import DataError, phrase, without_settings
 from forecast.progress import Progress
@@ -58,19 +60,24 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
     )
 
 
+def fitted_until(run: Run, panel: Panel) -> Times:
+    """The time of each series of a panel [S] before which its rows were used to train a run."""
+    return run.test_from[run.scaler.positions(panel.series_ids)]
+
+
 def unseen_windows(run: Run, rows: Rows) -> Windows:
     """The windows of some rows that a run has not seen: it was neither trained nor chosen by them.
 
     Raises:
         DataError: If there are none, or the rows are beyond all numbers.
     """
-    fitted_until, clock = np.datetime64(run.data["test_from"]), run.clock
+    since, clock = fitted_until(run, rows.panel), run.clock
     refuse_no_numbers(run, rows.scaled)
-    windows = windows_of(rows, rows.panel.times >= fitted_until, run.config.data)
+    windows = windows_of(rows, at_or_after(rows.panel, since), run.config.data)
     if not len(windows):
         raise DataError(
             f"There is no window to score: the rows end at {clock.format(rows.panel.times.max())}, and those before "
-            f"{clock.format(fitted_until)} were used for training. "
+            f"{clock.format(since.min())} were used for training. "
             f"A window needs {run.config.data.lookback} rows before and {run.config.data.horizon} after its cut-off."
         )
     return windows

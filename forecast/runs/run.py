@@ -31,7 +31,7 @@ from forecast.runs.files import open_within, read_within, sha256_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.data.clock import Clock
+    from forecast.data.clock import Clock, Times
     from forecast.data.panel import Arrays
     from forecast.data.scaling import Scaler
     from forecast.models.network import Shape
@@ -111,6 +111,28 @@ class Run:
         from forecast.data.clock import Clock
 
         return Clock(self.data["freq"], self.data.get("tz"), tuple(self.data.get("holidays", ())))
+
+    @cached_property
+    def test_from(self) -> Times:
+        """Where the test span of each series begins, [S]; independent channels count as series.
+
+        Raises:
+            RunError: If the manifest has not one time for all series, or one for each.
+        """
+        import numpy as np
+
+        dates, n_series = self.data["test_from"], self.shape.series
+        if isinstance(dates, list) and len(dates) != n_series:
+            raise RunError(
+                f"The manifest of {self.path} has {len(dates)} test spans for {n_series} series: it is damaged.",
+                "Train the run again.",
+            )
+        try:
+            return np.broadcast_to(np.array(dates, "datetime64[us]"), (n_series,))
+        except ValueError:
+            raise RunError(
+                f"The manifest of {self.path} has a test_from that is no time: it is damaged.", "Train the run again."
+            ) from None
 
     @property
     def metrics(self) -> dict[str, Any]:

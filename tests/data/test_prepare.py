@@ -269,5 +269,5 @@ def test_gaps_that_leave_no_window_are_named_as_the_cause() -> None:
 
 def test_training_rows_are_those_before_the_cut_off() -> None:
     prepared = prepare(counted(100), config())
-    assert np.flatnonzero(prepared.split.part_of(prepared.rows.panel.times) == TRAIN).tolist() == list(range(70))
+    assert np.flatnonzero(prepared.split.part_of(prepared.rows.panel) == TRAIN).tolist() == list(range(70))
     assert prepared.scaler.mean[0, 0] == 34.5  # the mean of 0 … 69

@@ -23,6 +23,7 @@ from forecast.data.bounds import TURN
 from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode, long_format, prepare
+from forecast.data.split import at_or_after
 from forecast.data.windows import Ints, Windows, median
 from forecast.model import Model, load_models
 from forecast.progress import NullProgress, Progress
@@ -264,11 +265,12 @@ def _input_differences(origin: Origin, true: Rows, other: Rows, altered: Altered
 def _check_training(run: Run, panel: Panel) -> list[Check]:
     """The checks of the rows that the run was trained on: of its scaler, of what it learned from, of the parts."""
     prepared = prepare(panel, run.config)
-    since = prepared.split.validation_from
-    later = panel.times >= since
+    since = prepared.split.of_source(panel.n_series).validation_from
+    later = at_or_after(panel, since)
     changed = with_changed_values(panel, np.repeat(later[:, None], len(panel.columns), axis=1))
     other = prepare(changed, run.config)
-    done = f"all {int(later.sum()):,} rows from {panel.clock.format(since)} on changed"
+    where = f"from {panel.clock.format(since[0])} on" if prepared.split.is_by_time else "after each training span"
+    done = f"all {int(later.sum()):,} rows {where} changed"
     refitted = scaler_difference(run.scaler, prepared.scaler)
     moved = scaler_difference(prepared.scaler, other.scaler)
     learned = training_difference(prepared, other)

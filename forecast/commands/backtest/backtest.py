@@ -19,7 +19,7 @@ from forecast.data.clock import Clock
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, windows_of
 from forecast.data.scaling import unscaled
-from forecast.data.split import Split, split_by_time
+from forecast.data.split import TEST, TRAIN, Split, split_panel
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.evaluation.calibrating import calibrate_intervals
@@ -35,7 +35,7 @@ from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import all_runs, find, is_run, runs_folder
-from forecast.runs.rows import new_panel, training_panel, unseen_windows
+from forecast.runs.rows import fitted_until, new_panel, training_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.datasets import DATASETS
 from forecast.sources.read import Source, is_built_in, read, report_notes
@@ -100,6 +100,11 @@ def backtest(
     panel = read(source, settings.read)
     report_notes(panel, progress)
     plan = _plan(panel, settings, windows, step, progress)
+    if refit is not None and not plan.split.is_by_time:
+        raise ConfigError(
+            "refit: fits follow each other in time, and the cut-offs of these series are at different times.",
+            f"Leave it out, or use {setting('split', 'time')}.",
+        )
     return _backtest_fits(panel, plan, fit_spans(plan.rows.panel, plan.windows, plan.split, span, refit), progress)
 
 
@@ -148,12 +153,13 @@ def _plan(panel: Panel, settings: Settings, count: int | None, step: int, progre
     while True:
         config, choices = resolve(asked, panel)
         arranged = arrange(panel, config.data)
-        split = split_by_time(arranged, asked.data)
+        split = split_panel(arranged, config.data)
         rows = encode(arranged, config.data, unscaled(arranged))
-        scored_rows = np.ones(arranged.n_rows, bool) if count else arranged.times >= split.test_from
-        windows = _pick_origins(config, arranged, windows_of(rows, scored_rows, config.data), count, step)
+        tested = split.part_of(arranged) == TEST
+        scored_rows = np.ones(arranged.n_rows, bool) if count and split.is_by_time else tested
+        windows = _pick_origins(config, arranged, windows_of(rows, scored_rows, config.data), count, step, split)
         first = origins_of(arranged, windows)[0]
-        if not ((arranged.times > first) & (arranged.times < split.test_from)).any():
+        if not split.is_by_time or not ((arranged.times > first) & ~tested).any():
             break
         # The settings were resolved by some rows that lie behind the first origin: resolve again, by fewer rows.
         earlier = fit_spans(arranged, windows, split, "expanding", None)[0]
@@ -166,7 +172,7 @@ def _plan(panel: Panel, settings: Settings, count: int | None, step: int, progre
 def _settings_of_split(span: FitSpan, panel: Panel) -> dict[str, object]:
     """The settings that split a panel as this fit does."""
     known, learned = (np.mean(panel.times < border) for border in (span.test_from, span.validation_from))
-    return {"test": 1 - known, "validation": known - learned} | _dates(span, panel.clock)
+    return {"test": 1 - known, "validation": known - learned, "split": "time"} | _dates(span, panel.clock)
 
 
 def _dates(span: FitSpan, clock: Clock) -> dict[str, object]:
@@ -176,14 +182,18 @@ def _dates(span: FitSpan, clock: Clock) -> dict[str, object]:
     }
 
 
-def _pick_origins(config: Config, panel: Panel, windows: Windows, count: int | None, step: int) -> Windows:
+def _pick_origins(
+    config: Config, panel: Panel, windows: Windows, count: int | None, step: int, split: Split
+) -> Windows:
     """The windows of the newest ``count`` origins; of all where it is None.
 
     Raises:
         DataError: If there are fewer.
     """
-    picked = rolling_origins(panel, windows, count, step)
+    picked = rolling_origins(panel, windows, count, step, each_series=not split.is_by_time)
     n_origins = len(origins_of(panel, picked))
+    if not split.is_by_time and n_origins:
+        n_origins = int(np.bincount(panel.series_of_row()[picked.starts]).max())
     if n_origins < (count or 1):
         every = f" at every {step} steps" if step > 1 else ""
         shorter = f"{setting('step')}, {setting('lookback')} or {setting('horizon')}"
@@ -198,7 +208,8 @@ def _pick_origins(config: Config, panel: Panel, windows: Windows, count: int | N
 def _backtest_run(run: Run, source: Source, count: int | None, step: int, progress: Progress) -> Evaluation:
     panel = new_panel(run, source, progress)
     rows = encode(panel, run.config.data, run.scaler)
-    windows = _pick_origins(run.config, panel, unseen_windows(run, rows), count, step)
+    since = fitted_until(run, panel)
+    windows = _pick_origins(run.config, panel, unseen_windows(run, rows), count, step, Split(since, since))
     models, season = forecasters(load_models(run), rows), run.config.data.season
     intervals = intervals_of(run, "start", panel.series_ids)
     evaluation = score_models(rows, windows, models, season, read_naive_errors(run.metrics), intervals)
@@ -227,6 +238,8 @@ def _backtest_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progre
             intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, season, plan.config)
         fits.append(_summary_of_fit(span, fitted, panel.clock))
     learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
+    if not plan.split.is_by_time:
+        learned = plan.split.part_of(rows.panel) == TRAIN
     models = {name: precomputed(windows, values) for name, values in forecasts.items()}
     evaluation = score_models(rows, windows, models, season, naive_errors(rows, learned, season), intervals)
     return _add_summary(evaluation, rows.panel, windows, {"run": None, "step": plan.step, "fits": fits})
@@ -239,6 +252,8 @@ def _prepare_fit(panel: Panel, plan: _Plan, span: FitSpan) -> tuple[Prepared, In
         What to train on, and the first rows of the windows to forecast, as numbers of its rows.
     """
     windows, times = plan.windows, plan.rows.panel.times
+    if not plan.split.is_by_time:
+        return prepare(panel, plan.config), windows.starts
     last = times[windows.future(span.window_numbers)].max()
     kept = (times >= span.first) & (times <= last)
     starts = windows.starts[span.window_numbers]
@@ -249,7 +264,8 @@ def _prepare_fit(panel: Panel, plan: _Plan, span: FitSpan) -> tuple[Prepared, In
             f"Use a shorter {setting('lookback')}, fewer {setting('windows')}, or {setting('span', 'expanding')}.",
         )
     try:
-        prepared = prepare(panel.between(span.first, last), plan.config.replace(data=_dates(span, panel.clock)))
+        dates = {"split": "time", **_dates(span, panel.clock)}
+        prepared = prepare(panel.between(span.first, last), plan.config.replace(data=dates))
     except DataError as error:
         error.and_advise(
             f"Or ask for fewer {setting('windows')}: the earlier the first origin, the less there is to learn from."

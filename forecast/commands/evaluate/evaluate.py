@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from forecast.data.lost_windows import count_windows
 from forecast.data.prepare import encode
 from forecast.evaluation.scoring import read_naive_errors, score_models
@@ -14,7 +12,7 @@ from forecast.model import forecasters, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
-from forecast.runs.rows import new_panel, unseen_windows
+from forecast.runs.rows import fitted_until, new_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.read import Source
 
@@ -41,11 +39,11 @@ def evaluate(
     rows = encode(panel, run.config.data, run.scaler)
     windows = unseen_windows(run, rows)
     first = run.clock.format(panel.times[windows.cutoffs + 1].min())
-    known_until = np.datetime64(run.data["test_from"])
-    progress.note(
-        f"scored on {len(windows)} windows from {first} on; rows before {run.clock.format(known_until)} were used for "
-        "training"
-    )
+    known_until = fitted_until(run, panel)
+    used = f"rows before {run.clock.format(known_until[0])}"
+    if (known_until != known_until[0]).any():
+        used = "of each series the rows before its test span"
+    progress.note(f"scored on {len(windows)} windows from {first} on; {used} were used for training")
     models, season = forecasters(load_models(run), rows), run.config.data.season
     intervals = intervals_of(run, "start", panel.series_ids)
     metrics = score_models(rows, windows, models, season, read_naive_errors(run.metrics), intervals).metrics
