@@ -187,6 +187,9 @@ class ReadOptions(Section):
     skip_footer: int = Field(0, ge=0, description="Lines to skip at the end.")
     keep_sentinels: bool = Field(False, description="Take values such as -9999 for measurements.")
     missing: MissingValues = Field((), description="Values to take as missing, such as 0@pressure,<0@rain,-1.")
+    codes: MissingValues | None = Field(
+        None, description="Codes of missing values: what a run found in its training rows, and reads other rows by."
+    )
     missing_words: Names = Field((), description="Words among numbers that mean a missing value, with commas between.")
     spikes: Literal["keep", "missing"] = Field(
         "keep", description="Single values far from those before them: keep them, or take them as missing."
@@ -473,7 +476,7 @@ def option_fields() -> dict[str, str]:
         name: section
         for section, info in Settings.model_fields.items()
         for name in info.annotation.model_fields  # type: ignore[union-attr]
-        if name != "notation"  # what a run found in its rows
+        if name not in ("notation", "codes")  # what a run found in its rows
     }
 
 

@@ -109,7 +109,7 @@ def _prepared(panel: Any) -> Any:
 
 def _trained(prepared: Any) -> Any:
     from forecast.commands.train.networks import fit_without_saving
-    from forecast.evaluation.scoring import naive_errors
+    from forecast.evaluation.yardstick import naive_errors
     from forecast.progress import NullProgress
 
     naive_error = naive_errors(prepared.rows, prepared.training_rows, prepared.config.data.season)

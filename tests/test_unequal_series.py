@@ -81,7 +81,7 @@ def test_what_was_scored_can_be_scored_again_and_audited(
     assert {"scaler", "parts", "purge", "scored"} <= {check.name for check in audited.checks}
 
 
-def test_series_with_a_lookback_are_forecast_from_their_own_end(run_and_progress: tuple[Run, RecordingProgress]) -> None:
+def test_series_with_a_lookback_are_forecast_from_their_end(run_and_progress: tuple[Run, RecordingProgress]) -> None:
     run, _ = run_and_progress
     cutoffs = run.forecast.groupby("unique_id")["cutoff"].first().dt.strftime("%m-%d").to_dict()
     assert cutoffs == {"whole": "04-29", "ended": "02-29", "late": "04-29", "short": "01-10", "seen": "01-07"}
@@ -93,7 +93,8 @@ def test_a_backtest_counts_origins_back_from_each_end(
 ) -> None:
     run, _ = run_and_progress
     of_run = forecast.backtest(run, windows=2, step=3, new_rows=stations)
-    expected = {"whole": ["04-23", "04-26"], "ended": ["02-23", "02-26"], "late": ["04-23", "04-26"], "short": ["01-07"]}
+    to_the_end = ["04-23", "04-26"]
+    expected = {"whole": to_the_end, "ended": ["02-23", "02-26"], "late": to_the_end, "short": ["01-07"]}
     cutoffs = of_run.forecasts.groupby("unique_id")["cutoff"].unique()
     assert {name: [f"{time:%m-%d}" for time in times] for name, times in cutoffs.items()} == expected
     settings = tiny(model="rnn", epochs=1)

@@ -17,6 +17,7 @@ from forecast.commands.console import one_line, out, say
 from forecast.data.clock import STEP, Clock
 from forecast.data.lost_windows import lost_windows_in_words
 from forecast.evaluation.metrics import METRICS
+from forecast.plots.footnotes import coverage_notes, footnotes, shorten_time
 from forecast.plots.style import Labels, format_like
 from forecast.plots.tables import (
     MINUS,
@@ -66,7 +67,7 @@ def _remarks(metrics: Mapping[str, Any]) -> list[str]:
         )
     if reason := metrics.get("reasons", {}).get(f"models.{metrics['model']}.mae"):
         said.append(f"no pooled MAE and RMSE: {reason}")
-    return said
+    return said + footnotes(metrics) + coverage_notes(metrics)
 
 
 def print_table(table: Table, may_lack: Collection[str] = ()) -> None:
@@ -180,15 +181,18 @@ def _rich_table(table: Table, width: int) -> RichTable:
 def _coverage_table(metrics: Mapping[str, Any]) -> Table:
     """The share of observations inside the model's intervals, over all steps and by step ahead."""
     steps = steps_in_tables(metrics["horizon"]) if metrics["horizon"] > 1 else []
-    width = METRICS["width"].head(metrics["unit"])
-    table = Table(f"Intervals of {metrics['model']}", ["level", "held", *(f"at step {step}" for step in steps), width])
     levels = metrics["intervals"]["levels"]
     scores = [metrics["intervals"]["models"][metrics["model"]][str(level)] for level in levels]
-    text = format_like((found["width"] for found in scores), TERMINAL.digits)
+    keys = ["width", "scaled_winkler"] if metrics.get("skill_of") == "MASE" else ["width"]
+    keys = [key for key in keys if any(found.get(key) is not None for found in scores)]
+    heads = [f"at step {step}" for step in steps] + [METRICS[key].head(metrics["unit"]) for key in keys]
+    table = Table(f"Intervals of {metrics['model']}", ["level", "held", *heads])
+    texts = {key: format_like((found[key] for found in scores), TERMINAL.digits) for key in keys}
     for level, found in zip(levels, scores, strict=True):
         shares = [found["coverage"], *(found["coverage_by_step"][step - 1] for step in steps)]
         cells = [Cell("–" if share is None else f"{share:.1%}") for share in shares]
-        table.rows.append([Cell(f"{level}%"), *cells, Cell("–" if found["width"] is None else text(found["width"]))])
+        cells += [Cell("–" if found[key] is None else texts[key](found[key])) for key in keys]
+        table.rows.append([Cell(f"{level}%"), *cells])
     return table
 
 
@@ -203,11 +207,5 @@ def origins_span(about: Mapping[str, Any]) -> str:
     Args:
         about: What holds ``first_origin`` and ``last_origin``.
     """
-    first, last = (_shorten_time(about[name]) for name in ("first_origin", "last_origin"))
+    first, last = (shorten_time(about[name]) for name in ("first_origin", "last_origin"))
     return f"{first} … {last}" if first != last else first
-
-
-def _shorten_time(text: str) -> str:
-    """A time of ISO 8601 as `Clock.format` writes it."""
-    time, offset = text[:19].replace("T", " ").removesuffix(":00"), text[19:]
-    return time + offset if offset else time.removesuffix(" 00:00")

@@ -55,7 +55,7 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
         cutoff = end - horizon - 1
         start = cutoff - lookback + 1
         of_series = f" of series {panel.series_ids[series]!r}" if panel.n_series > 1 else ""
-        measured = _measured_rows(panel, series, len(config.known))
+        measured = measured_rows(panel, series, len(config.known))
         n_rows = measured.stop - measured.start
         unknown = np.isnan(rows.panel.values[cutoff + 1 : end, len(panel.columns) - len(config.known) :])
         seen = f"the last {lookback} rows{of_series} (the lookback)"
@@ -111,7 +111,7 @@ def _newest_on_clock(panel: Panel, reach: int, horizon: int, n_known: int) -> Pa
     """
     values, times, offsets = [], [], [0]
     for series in range(panel.n_series):
-        rows = _measured_rows(panel, series, n_known)
+        rows = measured_rows(panel, series, n_known)
         ahead = panel.clock.future(panel.times[rows.stop - 1], horizon)
         own_times, own = panel.times[rows][-reach:], panel.values[rows][-reach:]
         if panel.clock.unit != "B":  # on business days an absent row is a holiday
@@ -148,7 +148,7 @@ def _with_absent_rows(times: Times, values: Floats, clock: Clock, reach: int) ->
     return all_times, all_values
 
 
-def _measured_rows(panel: Panel, series: int, n_known: int) -> slice:
+def measured_rows(panel: Panel, series: int, n_known: int) -> slice:
     """The rows of a series up to the last measured one; rows after it hold only what is known ahead."""
     rows = panel.rows(series)
     if not n_known:

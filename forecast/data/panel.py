@@ -38,6 +38,7 @@ class Panel:
         warnings: What was repaired while reading, one sentence each.
         left_out: Columns of the table that hold no measurements, and why.
         read_options: Fields of `ReadOptions` that were inferred from all rows, by which further rows are read alike.
+        coded: Columns in which codes such as 999.9 may mean missing, with these [T]; see `decide_codes`.
     """
 
     values: Floats
@@ -53,6 +54,7 @@ class Panel:
     warnings: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     read_options: dict[str, Any] = field(default_factory=dict)
+    coded: dict[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "times", np.asarray(self.times).astype("datetime64[us]", copy=False))
@@ -126,13 +128,17 @@ class Panel:
         if tuple(names) == self.columns:
             return self
         picked = [self.column(name) for name in names]
-        return replace(self, values=np.ascontiguousarray(self.values[:, picked]), columns=tuple(names))
+        coded = {name: raw for name, raw in self.coded.items() if name in names}
+        return replace(self, values=np.ascontiguousarray(self.values[:, picked]), columns=tuple(names), coded=coded)
 
     def between(self, first: np.datetime64, last: np.datetime64) -> Panel:
         """The rows from one time to another, both included; a series may be left without rows."""
         kept = (self.times >= first) & (self.times <= last)
         ends = np.concatenate([[0], np.cumsum(kept)])[list(self.offsets)]
-        return replace(self, values=self.values[kept], times=self.times[kept], offsets=tuple(ends.tolist()))
+        coded = {name: raw[kept] for name, raw in self.coded.items()}
+        return replace(
+            self, values=self.values[kept], times=self.times[kept], offsets=tuple(ends.tolist()), coded=coded
+        )
 
     def absent_before(self) -> NDArray[np.int64]:
         """The number of rows that are absent directly before each row, [T]; 0 at the start of a series."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from forecast.config import Config, DataConfig
 from forecast.data.bounds import TURN, Bounds, bounds_of, unwrap_panel
+from forecast.data.codes import with_codes
 from forecast.data.features import Calendar
 from forecast.data.normals import Normals, fit_normals
 from forecast.data.panel import Floats, Panel
-from forecast.data.scaling import Scaler, fit_scaler
+from forecast.data.scaling import Scaler, fit_scaler, refuse_non_positive
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_panel
 from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows
-from forecast.errors import DataError, setting
+from forecast.errors import DataError, Sentence, quote, setting
 
 # Inputs of this many rows are computed once and kept. With the calendar, the inputs of more rows would take more memory
 # than their values, and are computed on demand.
@@ -165,13 +166,42 @@ def count_targets(config: DataConfig) -> int:
 def arrange(panel: Panel, config: DataConfig) -> Panel:
     """The panel with the targets first, then past covariates, then known ones.
 
-    If channels are independent, each target becomes a series of its own. Angles are unwrapped.
+    If channels are independent, each target becomes a series of its own. Angles are unwrapped. A value that has no
+    logarithm is missing where targets are logged.
     """
     if config.channels == "independent" and len(config.target) > 1:
         arranged = _melt(panel, config.target, config.covariates + config.known)
     else:
         arranged = panel.select(config.target + config.covariates + config.known)
+    if config.transform == "log":
+        values = arranged.values.copy()
+        logged = values[:, : count_targets(config)]
+        logged[logged <= 0] = np.nan
+        arranged = replace(arranged, values=values)
     return unwrap_panel(arranged, bounds_of(np.arange(arranged.n_series), config))
+
+
+def values_without_logarithm(panel: Panel, config: DataConfig) -> dict[str, str]:
+    """What is said of the values that `arrange` takes as missing where targets are logged, by target.
+
+    Training refuses such values; later ones are no reason to, as the logarithm was chosen before them.
+
+    Args:
+        panel: What was read.
+        config: The run's data configuration.
+    """
+    said: dict[str, str] = {}
+    for name in config.target if config.transform == "log" else ():
+        values = panel.values[:, panel.column(name)]
+        rows = np.flatnonzero(values <= 0)
+        if len(rows):
+            first = f"{values[rows[0]]:g} at {panel.clock.format(panel.times[rows[0]])}"
+            have = f"{first} has" if len(rows) == 1 else f"{len(rows):,} values, the first {first}, have"
+            said[name] = Sentence(
+                f"{quote(name)}: {have} no logarithm, and the run takes logarithms: read as missing, so that no "
+                f"forecast of it is scored ({setting('transform', 'none')} forecasts such values, too)."
+            )
+    return said
 
 
 def _melt(panel: Panel, targets: tuple[str, ...], covariates: tuple[str, ...]) -> Panel:
@@ -250,19 +280,26 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
     )
 
 
-def prepare(panel: Panel, config: Config) -> Prepared:
+def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDATION, TEST)) -> Prepared:
     """Split, fit the scaler on training rows alone, scale, and index the windows of each part.
 
     Args:
         panel: What `forecast.read` returned.
         config: What `forecast.resolve` returned.
+        needed: The parts that must hold a window.
 
     Raises:
-        DataError: If a part would hold no complete window; says how many rows it needs.
+        DataError: If a part would hold no complete window; says how many rows it needs. If a target is logged that is
+            not positive in the training or the validation span.
     """
+    panel = with_codes(panel, config.read.codes)
     arranged = arrange(panel, config.data)
     split = split_panel(arranged, config.data)
     part = split.part_of(arranged)
+    if config.data.transform == "log":
+        is_known = split.of_source(panel.n_series).part_of(panel) < TEST
+        for name in config.data.target:
+            refuse_non_positive(panel.values[is_known, panel.column(name)], name)
     logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
     circular = bounds_of(np.arange(arranged.n_series), config.data).circular
     scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known, circular)
@@ -271,7 +308,7 @@ def prepare(panel: Panel, config: Config) -> Prepared:
     rows = encode(arranged, config.data, scaler)
     windows = [windows_of(rows, part == number, config.data) for number in (TRAIN, VALIDATION, TEST)]
     for number, of_part in enumerate(windows):
-        if not len(of_part):
+        if number in needed and not len(of_part):
             raise _no_window(rows, part == number, PARTS[number], config.data)
     return Prepared(config, rows, scaler, split, *windows)
 

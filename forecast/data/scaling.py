@@ -82,7 +82,7 @@ class Scaler:
             DataError: If the column is logged and has a value that is not positive.
         """
         if self.logged[column]:
-            _refuse_non_positive(values, self.columns[column])
+            refuse_non_positive(values, self.columns[column])
         for first in range(0, len(values), _BLOCK):  # a float64 copy of a whole column would take much memory
             block = slice(first, first + _BLOCK)
             of_series = 0 if len(self.series_ids) == 1 else series[block]
@@ -203,7 +203,7 @@ def fit_scaler(
     for series in range(panel.n_series):
         rows = panel.rows(series)
         for column in np.flatnonzero(is_logged):
-            _refuse_non_positive(panel.values[rows, column], panel.columns[column])
+            refuse_non_positive(panel.values[rows, column], panel.columns[column])
         # The last bits depend on which columns are fitted together, and the temporary arrays are as large as these.
         width = len(panel.columns) if rows.stop - rows.start <= _BLOCK else 1
         for first in range(0, len(panel.columns), width):
@@ -252,7 +252,12 @@ def unscaled(panel: Panel) -> Scaler:
     return Scaler(np.zeros(shape), np.ones(shape), np.zeros(shape[1], bool), panel.columns, panel.series_ids)
 
 
-def _refuse_non_positive(values: Floats, name: str) -> None:
+def refuse_non_positive(values: Floats, name: str) -> None:
+    """Refuse to log a column with values that have no logarithm.
+
+    Raises:
+        DataError: If a value is not positive; counts them.
+    """
     bad = values <= 0
     if bad.any():
         raise DataError(

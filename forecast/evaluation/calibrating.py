@@ -10,8 +10,10 @@ from forecast.config import Config
 from forecast.data.prepare import Rows
 from forecast.data.windows import Forecaster, Windows
 from forecast.evaluation.chunks import chunks_of
+from forecast.evaluation.yardstick import NaiveError
 from forecast.intervals.adaptive import AdaptiveIntervals
-from forecast.intervals.conformal import Intervals, calibrate
+from forecast.intervals.calibrate import calibrate
+from forecast.intervals.conformal import Intervals
 
 # Points that intervals are calibrated on; more of them change nothing.
 _POINTS_OF_CALIBRATION = 2_000_000
@@ -19,9 +21,16 @@ _POINTS_OF_CALIBRATION = 2_000_000
 # With fewer windows there is too little to say how large errors are.
 _FEWEST_WINDOWS = 4
 
+# With fewer independent outcomes, what an interval holds is told to be uncertain.
+_ENOUGH_OUTCOMES = 10
+
 
 def calibrate_intervals(
-    rows: Rows, windows: Windows, models: Mapping[str, Forecaster], season: int, config: Config
+    rows: Rows,
+    windows: Windows,
+    models: Mapping[str, Forecaster],
+    config: Config,
+    naive_error: Mapping[str, NaiveError],
 ) -> Intervals | None:
     """Calibrate the intervals of models and naive forecasts on a span after training and before the test.
 
@@ -29,8 +38,9 @@ def calibrate_intervals(
         rows: The rows that the windows point into.
         windows: The windows of that span.
         models: By name.
-        season: m.
         config: The run's resolved configuration.
+        naive_error: The seasonal naive's error on the training rows, for each unique id (see `naive_errors`): the size
+            of the errors of a series that does not move on that span.
 
     Returns:
         The intervals; None where no level is asked for, or the span has too few windows.
@@ -39,9 +49,10 @@ def calibrate_intervals(
     levels = config.intervals.levels
     if not levels or len(windows) < _FEWEST_WINDOWS:
         return None
-    chunks = list(chunks_of(rows, windows, models, season))
+    chunks = list(chunks_of(rows, windows, models, config.data.season))
     y_true = np.concatenate([chunk.y_true for chunk in chunks])
     series = np.concatenate([chunk.series for chunk in chunks])
+    usual_change = np.array([[naive_error[name].mae for name in unique_ids] for unique_ids in rows.unique_ids])
     calibrations = {
         name: calibrate(
             y_true,
@@ -52,27 +63,43 @@ def calibrate_intervals(
             config.network.quantiles,
             rows.logged,
             windows.spacing if config.intervals.adaptive else None,
+            None if rows.logged else usual_change,  # which is not of logarithms
         )
         for name in chunks[0].forecasts
     }
     return Intervals(levels, config.intervals.adaptive, calibrations)
 
 
-def calibration_warnings(config: Config, n_windows: int) -> tuple[str, ...]:
-    """What to know of intervals that were calibrated on so few windows, a sentence each."""
-    levels = config.intervals.levels
-    if levels and n_windows < _FEWEST_WINDOWS:
+def calibration_warnings(config: Config, n_windows: int, intervals: Intervals | None, model: str) -> tuple[str, ...]:
+    """What to know of intervals that rest on little, a sentence each.
+
+    Args:
+        config: The run's resolved configuration.
+        n_windows: Windows of the validation span.
+        intervals: As `calibrate_intervals` made them of it.
+        model: The judged model.
+    """
+    if intervals is None:
+        if not config.intervals.levels:
+            return ()
         return (f"no intervals: the validation span has {n_windows} windows, and they need {_FEWEST_WINDOWS}",)
-    # To lie above 97.5 % of what comes, a rank must be the 39th of 39 at the least.
-    rough = [f"{level}%" for level in levels if n_windows + 1 < 2 / (1 - level / 100)]
-    if not rough:
+    n_outcomes = float(np.median(intervals.calibrations[model].outcomes[:, -1]))
+    if n_outcomes >= _ENOUGH_OUTCOMES:
         return ()
-    # The chance that one more of n + 1 exchangeable errors lies between the least and the largest of the others.
-    held = (n_windows - 1) / (n_windows + 1)
+    held = [f"{_held_in_nine_of_ten(level / 100, n_outcomes):.0%} of the {level}%" for level in intervals.levels]
     return (
-        f"{n_windows} validation windows are too few for intervals of {' and '.join(rough)}: they are the range of "
-        f"{n_windows} errors, which holds {held:.0%} at best, and less where windows overlap",
+        f"{config.data.horizon} steps ahead the intervals rest on about {n_outcomes:.0f} independent outcomes, for the "
+        f"{n_windows} validation windows overlap: they are wider for it, and in one run of ten still hold no more than "
+        f"{' and '.join(held)} that they promise",
     )
+
+
+def _held_in_nine_of_ten(level: float, n_outcomes: float) -> float:
+    """What a normal interval by Student's t holds at least in nine samples of ten."""
+    from scipy.special import chdtri, ndtr, stdtrit
+
+    least_size = np.sqrt(chdtri(n_outcomes, 0.9) / n_outcomes)  # the lowest tenth of chi-square
+    return float(2 * ndtr(stdtrit(n_outcomes, (1 + level) / 2) * least_size) - 1)
 
 
 def update_intervals(

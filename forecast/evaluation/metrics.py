@@ -12,16 +12,13 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from forecast.data.panel import Floats
 from forecast.data.windows import Flags, Ints
-
-# Pairs of values whose differences are in memory at the same time.
-_PAIRS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -122,14 +119,14 @@ class Metric:
         unit: The target's own unit, percent, a share of 1, or a ratio without a unit.
         parts: Its pointwise parts: functions of a forecast that return a value for each point, [n, H, D].
         pool: The score, from the scored points and the sum of each part. The sums of a `PointForecast` are kept by
-            series, step and target, [S, H, D]; those of an `IntervalForecast` by step, [H], if ``by_step``; others
-            are one number.
+            series, step and target, [S, H, D], others by series and target, [S, D].
         undefined: Why there is no score, from the same arguments; empty where there is one.
         of: The kind of forecast that it scores.
         by_step: Whether an interval's metric is reported for each step of the horizon, too.
         cost: The best forecast has least of this; None where no value is best by itself.
         signed: Whether tables write a plus sign.
         weighted: Whether large values count more than small ones, though the score itself has no unit.
+        of_scales: Whether tables show it only where series or targets have several scales.
         shown: Which tables show it: the report's, those of a run on the terminal, too, or leaderboards as well.
         reference: The paper.
     """
@@ -146,6 +143,7 @@ class Metric:
     cost: Callable[[float], float] | None = abs
     signed: bool = False
     weighted: bool = False
+    of_scales: bool = False
     shown: Literal["report", "run", "leaderboard"] = "run"
     reference: str = ""
 
@@ -195,7 +193,8 @@ def mase(y_true: ArrayLike, y_pred: ArrayLike, naive_error: float) -> float:
     Args:
         y_true: Observed.
         y_pred: Forecast, of the same shape.
-        naive_error: The ``mae`` that `seasonal_naive_error` returned for the training rows.
+        naive_error: The ``mae`` that `seasonal_naive_error` of `forecast.evaluation.yardstick` returns for the training
+            rows.
 
     Returns:
         The error, or NaN where ``naive_error`` is zero or unknown.
@@ -274,46 +273,20 @@ def winkler(y_true: ArrayLike, low: ArrayLike, high: ArrayLike, level: float) ->
     return _flat("winkler", IntervalForecast(*_arrays(y_true, low, high)), level=100 * level)
 
 
+def scaled_crps(y_true: ArrayLike, y_quantiles: ArrayLike, probabilities: Sequence[float], naive_error: float) -> float:
+    """`crps` over the naive error of the series, as in `mase`; NaN where that is zero or unknown."""
+    return _flat_quantiles("scaled_crps", y_true, y_quantiles, probabilities, naive_error)
+
+
+def scaled_winkler(y_true: ArrayLike, low: ArrayLike, high: ArrayLike, level: float, naive_error: float) -> float:
+    """`winkler` over the naive error of the series, as in `mase`: the MSIS of the M4 competition."""
+    forecast = IntervalForecast(*_arrays(y_true, low, high))
+    return _flat("scaled_winkler", forecast, naive_error=naive_error, level=100 * level)
+
+
 def skill(error: float, reference: float) -> float:
     """1 - error / reference: the share of the reference's error that is avoided; NaN where the reference is perfect."""
     return 1 - error / reference if reference > 0 else math.nan
-
-
-class NaiveError(NamedTuple):
-    """The error of the seasonal naive, one step ahead, on the training rows: scaled errors are divided by it."""
-
-    mae: float
-    rmse: float
-
-
-def seasonal_naive_error(
-    y: Floats, season: int, stretches: NDArray[np.integer] | None = None, turn: float | None = None
-) -> NaiveError:
-    """Mean absolute and root mean squared difference of values one season apart; NaN where no pair was observed.
-
-    Args:
-        y: The training rows of one series, [T]; NaN is passed over.
-        season: m.
-        stretches: The unbroken stretch of each row, [T]; pairs across a gap are not a season apart.
-        turn: A full turn, where values are angles.
-    """
-    n_pairs, absolute, squared = 0, 0.0, 0.0
-    for first in range(season, len(y), _PAIRS_AT_ONCE):
-        later = slice(first, min(first + _PAIRS_AT_ONCE, len(y)))
-        earlier = slice(first - season, later.stop - season)
-        differences = np.abs(y[later] - y[earlier])
-        known = ~np.isnan(differences)
-        if stretches is not None:
-            known &= stretches[later] == stretches[earlier]
-        differences = differences[known]
-        if turn is not None:
-            differences = np.abs(differences - turn * np.rint(differences / turn))
-        n_pairs += len(differences)
-        absolute += float(differences.sum())
-        squared += float(np.square(differences).sum())
-    if not n_pairs:
-        return NaiveError(math.nan, math.nan)
-    return NaiveError(absolute / n_pairs, float(np.sqrt(squared / n_pairs)))
 
 
 def _flat(name: str, *forecasts: Any, naive_error: float = math.nan, level: float = math.nan) -> float:
@@ -329,9 +302,16 @@ def _flat_points(name: str, y_true: ArrayLike, y_pred: ArrayLike, naive_error: f
     return _flat(name, PointForecast(*_arrays(y_true, y_pred)), naive_error=naive_error)
 
 
-def _flat_quantiles(name: str, y_true: ArrayLike, y_quantiles: ArrayLike, probabilities: Sequence[float]) -> float:
+def _flat_quantiles(
+    name: str,
+    y_true: ArrayLike,
+    y_quantiles: ArrayLike,
+    probabilities: Sequence[float],
+    naive_error: float = math.nan,
+) -> float:
     observed, *quantiles = _arrays(y_true, *np.moveaxis(np.asarray(y_quantiles), -1, 0))
-    return _flat(name, *(QuantileForecast(observed, *pair) for pair in zip(quantiles, probabilities, strict=True)))
+    forecasts = (QuantileForecast(observed, *pair) for pair in zip(quantiles, probabilities, strict=True))
+    return _flat(name, *forecasts, naive_error=naive_error)
 
 
 def _arrays(y_true: ArrayLike, *forecasts: ArrayLike) -> list[Floats]:
@@ -372,7 +352,8 @@ def _pinball(forecast: QuantileForecast) -> Floats:
     return 2 * np.maximum(p * error, (p - 1) * error)
 
 
-def _inside(forecast: IntervalForecast) -> Flags:
+def inside(forecast: IntervalForecast) -> Flags:
+    """Whether each point lies within its interval."""
     held: Flags = (forecast.low <= forecast.y_true) & (forecast.y_true <= forecast.high)
     return held
 
@@ -391,16 +372,22 @@ def mean(points: ScoredPoints, total: Floats) -> float:
     return total.sum() / points.count
 
 
-def _scaled(errors: Floats, scales: Floats, windows: Ints) -> float:
-    """The mean error in units of each series' and target's scale, over those that have one."""
-    usable = _usable(scales, windows)
-    scaled = errors.sum(axis=1)[usable] / scales[usable]
-    points = np.broadcast_to(windows[:, None], scales.shape)[usable].sum() * errors.shape[1]
-    return float(scaled.sum() / points)
+def _scaled(points: ScoredPoints, errors: Floats, scales: Floats) -> float:
+    """The mean over points of each error in units of its series' and target's scale, where there is one."""
+    usable = _usable(scales, points.n_windows)
+    of_series = errors.reshape(len(errors), -1, errors.shape[-1]).sum(axis=1)  # [S, D]
+    windows = np.broadcast_to(points.n_windows[:, None], scales.shape)
+    share = windows[usable].sum() / windows.sum()
+    return float((of_series[usable] / scales[usable]).sum() / (share * points.count))
 
 
 def _usable(scales: Floats, windows: Ints) -> Flags:
     return (scales > 0) & (windows > 0)[:, None]
+
+
+def _interval_score(points: ScoredPoints, width: Floats, outside: Floats) -> Floats:
+    """The sum of Winkler's score over points, from those of the width and of the distance outside."""
+    return width + 2 / (1 - points.level / 100) * outside
 
 
 def _no_scale(points: ScoredPoints, errors: Floats) -> str:
@@ -443,10 +430,10 @@ METRICS: dict[str, Metric] = {
     "mase": Metric(
         "MASE",
         "MAE divided by that of the seasonal naive, one step ahead, on the training span",
-        formula="mean (|ŷ − y| / naive MAE of the series)",
+        formula="mean over points of |ŷ − y| / naive MAE of the series",
         unit="ratio",
         parts=(absolute_error,),
-        pool=lambda points, errors: _scaled(errors, points.naive_mae, points.n_windows),
+        pool=lambda points, errors: _scaled(points, errors, points.naive_mae),
         undefined=_no_scale,
         shown="leaderboard",
         reference="Hyndman & Koehler 2006",
@@ -454,10 +441,10 @@ METRICS: dict[str, Metric] = {
     "rmsse": Metric(
         "RMSSE",
         "the same of RMSE",
-        formula="√ mean ((ŷ − y)² / naive MSE of the series)",
+        formula="√ mean over points of (ŷ − y)² / naive MSE of the series",
         unit="ratio",
         parts=(squared_error,),
-        pool=lambda points, squares: math.sqrt(_scaled(squares, points.naive_rmse**2, points.n_windows)),
+        pool=lambda points, squares: math.sqrt(_scaled(points, squares, points.naive_rmse**2)),
         undefined=_no_scale,
         shown="report",
         reference="Hyndman & Koehler 2006; the M5 competition",
@@ -515,6 +502,18 @@ METRICS: dict[str, Metric] = {
         of=QuantileForecast,
         reference="Gneiting & Raftery 2007",
     ),
+    "scaled_crps": Metric(
+        "scaled CRPS",
+        "CRPS divided by the naive error of the series, as MASE is: of one value, the MASE",
+        formula="mean over points of CRPS / naive MAE of the series",
+        unit="ratio",
+        parts=(_pinball,),
+        pool=lambda points, losses: _scaled(points, losses, points.naive_mae),
+        undefined=_no_scale,
+        of=QuantileForecast,
+        of_scales=True,
+        reference="Makridakis et al. 2022: the scaled pinball loss of the M5 competition",
+    ),
     "wql": Metric(
         "WQL",
         "CRPS over the mean size of what was observed",
@@ -532,7 +531,7 @@ METRICS: dict[str, Metric] = {
         "the share of the observations that lie within their interval, its ends included",
         formula="share of l ≤ y ≤ u",
         unit="share",
-        parts=(_inside,),
+        parts=(inside,),
         pool=mean,
         of=IntervalForecast,
         by_step=True,
@@ -555,10 +554,20 @@ METRICS: dict[str, Metric] = {
         formula="mean (u − l + 2 / (1 − level) × distance of y from [l, u])",
         unit="target",
         parts=(_width, _distance),
-        pool=lambda points, width, outside: (
-            mean(points, width) + 2 / (1 - points.level / 100) * outside.sum() / points.count
-        ),
+        pool=lambda points, width, outside: mean(points, _interval_score(points, width, outside)),
         of=IntervalForecast,
         reference="Winkler 1972; Gneiting & Raftery 2007",
+    ),
+    "scaled_winkler": Metric(
+        "MSIS",
+        "Winkler divided by the naive error of the series, as MASE is: the mean scaled interval score",
+        formula="mean over points of Winkler / naive MAE of the series",
+        unit="ratio",
+        parts=(_width, _distance),
+        pool=lambda points, width, outside: _scaled(points, _interval_score(points, width, outside), points.naive_mae),
+        undefined=lambda points, width, _: _no_scale(points, width),
+        of=IntervalForecast,
+        of_scales=True,
+        reference="Makridakis et al. 2020: the M4 competition",
     ),
 }

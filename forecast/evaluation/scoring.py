@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.data.bounds import TURN
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows, long_format
-from forecast.data.windows import Flags, Forecaster, Windows, median
+from forecast.data.windows import Forecaster, Ints, Windows, median
 from forecast.evaluation.calibrating import adaptive_intervals
 from forecast.evaluation.chunks import Chunk, chunks_of
 from forecast.evaluation.comparison import (
@@ -29,16 +28,16 @@ from forecast.evaluation.comparison import (
 from forecast.evaluation.metrics import (
     METRICS,
     IntervalForecast,
-    NaiveError,
     PointForecast,
     QuantileForecast,
     ScoredPoints,
     absolute_error,
+    inside,
     metrics_of,
-    seasonal_naive_error,
     squared_error,
 )
 from forecast.evaluation.verdict import EchoSums, is_echo, verdict
+from forecast.evaluation.yardstick import NaiveError, Outlier
 from forecast.intervals.conformal import DECILES, Intervals, interval, interval_columns
 from forecast.models.naive import NAIVE, count_seasons
 
@@ -99,33 +98,6 @@ def score_models(
     return Evaluation(scorer.metrics(), forecasts, scorer.intervals_at_end())
 
 
-def naive_errors(rows: Rows, training_rows: Flags, season: int) -> dict[str, NaiveError]:
-    """The seasonal naive's one-step error on the training rows, for each unique id; NaN where it is undefined."""
-    stretches = rows.panel.stretches()
-    errors = {}
-    for series, unique_ids in enumerate(rows.unique_ids):
-        span = rows.panel.rows(series)
-        learned = _without_copy(training_rows[span])
-        for target, name in enumerate(unique_ids):
-            y, turn = rows.panel.values[span, target], TURN if rows.bounds.circular[series, target] else None
-            errors[name] = seasonal_naive_error(y[learned], season, stretches[span][learned], turn)
-    return errors
-
-
-def _without_copy(flags: Flags) -> Flags | slice:
-    """What picks these rows: a slice where they are the first ones, as training rows are."""
-    count = int(flags.sum())
-    return slice(count) if flags[:count].all() else flags
-
-
-def read_naive_errors(metrics: Mapping[str, Any]) -> dict[str, NaiveError]:
-    """The naive errors that the scores in a metrics.json were scaled by."""
-    return {
-        name: NaiveError(*(math.nan if error[kind] is None else error[kind] for kind in NaiveError._fields))
-        for name, error in metrics["naive_error"].items()
-    }
-
-
 def thinning_note(metrics: Mapping[str, Any]) -> str:
     """Which origins a table of forecasts keeps, to stand behind its number of rows; empty if it keeps all."""
     every = metrics["forecasts_every"]
@@ -138,8 +110,9 @@ class _ModelSums:
 
     Args:
         points: Parts of the metrics of points, by series, step and target, [S, H, D].
-        quantiles: Parts of the metrics of quantiles, averaged over the deciles: a number each.
-        intervals: By level, parts of the metrics of intervals: by step, [H], or a number.
+        quantiles: Parts of the metrics of quantiles, averaged over the deciles, by series and target, [S, D].
+        intervals: By level, parts of the metrics of intervals, by series and target, [S, D].
+        intervals_by_step: By level, those of the metrics that are reported by step, [H].
         loss_by_window: The weighted mean absolute error of each window, chunk by chunk, [n].
         loss_by_step: The same by step, of the windows that are tested by step, [k, H].
     """
@@ -147,6 +120,7 @@ class _ModelSums:
     points: _Sums = field(default_factory=dict)
     quantiles: _Sums = field(default_factory=dict)
     intervals: dict[int, _Sums] = field(default_factory=dict)
+    intervals_by_step: dict[int, _Sums] = field(default_factory=dict)
     loss_by_window: list[Floats] = field(default_factory=list)
     loss_by_step: list[Floats] = field(default_factory=list)
 
@@ -172,8 +146,9 @@ class _Scorer:
         self._tested_every = max(1, -(-n_points // _STEPS_TESTED))
         self._origins_at = origin_steps(rows, windows)  # [N]
         self._tested = np.unique(self._origins_at, return_inverse=True)[1] % self._tested_every == 0  # [N]
-        naive = np.array([[naive_error[name] for name in unique_ids] for unique_ids in rows.unique_ids])
-        self._naive_mae, self._naive_rmse = naive[..., 0], naive[..., 1]  # [S, D]
+        self._naive_mae = np.array([[naive_error[name].mae for name in names] for names in rows.unique_ids])  # [S, D]
+        self._naive_rmse = np.array([[naive_error[name].rmse for name in names] for names in rows.unique_ids])
+        self._outliers = {name: error.outlier for name, error in naive_error.items() if error.outlier is not None}
         self._weights = loss_weights(self._naive_mae)
         self._n_windows = np.zeros(rows.panel.n_series, np.int64)  # [S]
         self._observed = self._scaled_observed = 0.0
@@ -203,7 +178,7 @@ class _Scorer:
             quantiles = self._adaptive.quantiles(chunk.y_true, chunk.forecasts, chunk.series)
             quantiles = {name: rows.bounds.clip(values, chunk.series) for name, values in quantiles.items()}
             for name, values in quantiles.items():
-                self._add_quantiles(self._sums[name], chunk.y_true, values, self._intervals)
+                self._add_quantiles(self._sums[name], chunk, values, self._intervals)
             columns |= interval_columns({name: quantiles[name] for name in self._models}, self._intervals)
         kept = chunk.numbers % self._kept_every == 0
         return long_format(rows, windows, chunk.numbers[kept], {name: values[kept] for name, values in columns.items()})
@@ -211,12 +186,8 @@ class _Scorer:
     def _add_points(self, sums: _ModelSums, chunk: Chunk, y_pred: Floats, last: Floats) -> None:
         tolerance = _TOLERANCE * np.nan_to_num(self._naive_mae)[chunk.series][:, None]
         forecast = PointForecast(chunk.y_true, y_pred, last[:, None], tolerance)
-        firsts = np.flatnonzero(np.diff(chunk.series, prepend=-1))
         for part in _parts(PointForecast):
-            if part not in sums.points:
-                sums.points[part] = np.zeros((len(self._n_windows), *y_pred.shape[1:]))
-            values = np.asarray(part(forecast), np.float64)
-            sums.points[part][chunk.series[firsts]] += np.add.reduceat(values, firsts)
+            self._add_by_series(sums.points, part, chunk.series, part(forecast))
         losses = absolute_error(forecast) * self._weights[chunk.series][:, None, :]
         sums.loss_by_window.append(losses.mean(axis=(1, 2)))
         sums.loss_by_step.append(losses[self._tested[chunk.numbers]].mean(axis=2))
@@ -236,18 +207,30 @@ class _Scorer:
             observed, forecast, before = (part[..., target] for part in parts)
             self._echo.add(observed, forecast, before[:, 0])
 
-    def _add_quantiles(self, sums: _ModelSums, y_true: Floats, values: Floats, intervals: Intervals) -> None:
+    def _add_by_series(
+        self, sums: _Sums, part: Callable[..., NDArray[Any]], series: Ints, values: NDArray[Any]
+    ) -> None:
+        """Add a part's values [n, …] of windows that stand by series [n] to its sums by series, [S, …]."""
+        if part not in sums:
+            sums[part] = np.zeros((len(self._n_windows), *values.shape[1:]))
+        firsts = np.flatnonzero(np.diff(series, prepend=-1))
+        sums[part][series[firsts]] += np.add.reduceat(np.asarray(values, np.float64), firsts)
+
+    def _add_quantiles(self, sums: _ModelSums, chunk: Chunk, values: Floats, intervals: Intervals) -> None:
         """Add quantiles of some windows, [n, H, D, P]."""
         probabilities, stepwise = intervals.probabilities, _parts(IntervalForecast, by_step=True)
         for level in intervals.levels:
-            at_level = IntervalForecast(y_true, *interval(values, probabilities, level))
-            totals = sums.intervals.setdefault(level, {})
+            at_level = IntervalForecast(chunk.y_true, *interval(values, probabilities, level))
+            totals, by_step = sums.intervals.setdefault(level, {}), sums.intervals_by_step.setdefault(level, {})
             for part in _parts(IntervalForecast):
-                total = part(at_level).sum(axis=(0, 2) if part in stepwise else None)
-                totals[part] = totals.get(part, 0.0) + total
-        deciles = [QuantileForecast(y_true, values[..., probabilities.index(p)], p) for p in DECILES]
+                of_points = part(at_level)
+                self._add_by_series(totals, part, chunk.series, of_points.sum(axis=1))
+                if part in stepwise:
+                    by_step[part] = by_step.get(part, 0.0) + of_points.sum(axis=(0, 2))
+        deciles = [QuantileForecast(chunk.y_true, values[..., probabilities.index(p)], p) for p in DECILES]
         for part in _parts(QuantileForecast):
-            sums.quantiles[part] = sums.quantiles.get(part, 0.0) + np.mean([part(decile).sum() for decile in deciles])
+            losses = np.mean([part(decile).sum(axis=1) for decile in deciles], axis=0)
+            self._add_by_series(sums.quantiles, part, chunk.series, losses)
 
     def intervals_at_end(self) -> Intervals | None:
         """The intervals after the last window."""
@@ -302,9 +285,17 @@ class _Scorer:
                 for name, mae, rmse in zip(unique_ids, *errors, strict=True)
             },
         }
+        by_series = self._by_series()
         if self._naive_mae.size > 1:
-            metrics["by_series"] = self._by_series()
+            metrics["by_series"] = by_series
             metrics["rmse_by_series"] = self._by_series(squared_error, math.sqrt)
+        if unscaled := [name for name in by_series if not (metrics["naive_error"][name]["mae"] or 0) > 0]:
+            metrics["unscaled"] = unscaled
+        if self._outliers:
+            metrics["yardstick"] = {
+                name: _about_outlier(outlier, metrics["naive_error"][name]["mae"], by_series.get(name, {}).get(model))
+                for name, outlier in self._outliers.items()
+            }
         if self._moved_seasons.any():
             metrics["seasonal_naive"] = dict(
                 zip(("from_earlier_season", "from_last_value"), self._moved_seasons.tolist(), strict=True)
@@ -335,16 +326,18 @@ class _Scorer:
             sums, where = self._sums[name], f"intervals.models.{name}"
             by_model[name] = _scores(QuantileForecast, points, sums.quantiles, where, reasons)
             for level, totals in sums.intervals.items():
-                at_level = replace(points, level=level)
+                at_level, by_step = replace(points, level=level), sums.intervals_by_step[level]
                 scores = _scores(IntervalForecast, at_level, totals, f"{where}.{level}", reasons)
                 by_model[name][str(level)] = scores | {
                     f"{key}_by_step": [
-                        known(metric.score(one_step, {part: totals[part][step] for part in metric.parts})[0])
+                        known(metric.score(one_step, {part: by_step[part][step] for part in metric.parts})[0])
                         for step in range(horizon)
                     ]
                     for key, metric in metrics_of(IntervalForecast).items()
                     if metric.by_step
                 }
+                if self._naive_mae.size > 1:
+                    by_model[name][str(level)]["coverage_by_series"] = self._means_by_series(totals[inside])
         return {"levels": list(self._intervals.levels), "adaptive": self._intervals.adaptive, "models": by_model}
 
     def _by_step(self, points: ScoredPoints, sums: _ModelSums) -> list[float | None]:
@@ -362,18 +355,28 @@ class _Scorer:
         of_mean: Callable[[float], float] = float,
     ) -> dict[str, dict[str, float | None]]:
         """The mean of a part over each series and target that has a window, or a function of the mean, by model."""
+        means = {
+            name: self._means_by_series(sums.points[part].sum(axis=1), of_mean) for name, sums in self._sums.items()
+        }
+        return {unique_id: {name: means[name][unique_id] for name in means} for unique_id in means[self._models[0]]}
+
+    def _means_by_series(self, sums: Floats, of_mean: Callable[[float], float] = float) -> dict[str, float | None]:
+        """A function of the mean over the points of each series and target that has a window, of their sums [S, D]."""
         return {
-            self._rows.unique_ids[series][target]: {
-                name: known(
-                    of_mean(
-                        sums.points[part][series, :, target].sum() / (self._n_windows[series] * self._windows.horizon)
-                    )
-                )
-                for name, sums in self._sums.items()
-            }
+            self._rows.unique_ids[series][target]: known(
+                of_mean(float(sums[series, target] / (self._n_windows[series] * self._windows.horizon)))
+            )
             for series in np.flatnonzero(self._n_windows)
             for target in range(self._rows.n_targets)
         }
+
+
+def _about_outlier(outlier: Outlier, naive_mae: float, mae: float | None) -> dict[str, Any]:
+    """A value that alone makes much of a yardstick, and the model's MASE of that series with it and without."""
+    scales = {"mase": naive_mae, "mase_without": outlier.mae_without}
+    return outlier._asdict() | {
+        key: None if mae is None or not scale > 0 else mae / scale for key, scale in scales.items()
+    }
 
 
 def _parts(kind: type, by_step: bool = False) -> list[Callable[..., NDArray[Any]]]:

@@ -17,11 +17,13 @@ import numpy as np
 
 from forecast.data.panel import Floats
 from forecast.data.windows import Flags, Ints, median
-from forecast.intervals.conformal import Intervals, averaged_sizes, delays_of, known_sizes
+from forecast.intervals.conformal import Intervals
+from forecast.intervals.sizes import averaged_sizes, delays_of, known_sizes
 
-# How far a quantile moves after an outcome, in multiples of the size of the errors: small enough for a steady interval,
-# large enough to correct what the size alone does not show. Chosen by validation spans, as the half-life of the size.
-_RATE = 0.01
+# How far a quantile one step ahead moves after an outcome, in multiples of the size of the errors: small enough for a
+# steady interval, large enough to correct what the size alone does not show. Outcomes h steps ahead of windows in a row
+# tell much the same, and a quantile moves by 1/√h of it. Chosen as the half-life of the size.
+_RATE = 0.05
 
 # The quantiles of one series move at most about this often. Those of a longer series move once for a block of windows.
 _MOST_MOVES = 20_000
@@ -46,6 +48,7 @@ class AdaptiveIntervals:
         self._first_decile, self._last_decile = (intervals.probabilities.index(p) for p in (0.1, 0.9))
         n_steps = self._offsets.shape[2]
         self._spacing, self._delays = spacing, delays_of(n_steps, spacing)
+        self._rates = (_RATE / np.sqrt(self._delays))[:, None, None]
         self._block = max(1, -(-longest // _MOST_MOVES))
         self._series = -1
         self._start(0)
@@ -144,7 +147,8 @@ class AdaptiveIntervals:
         moves = np.where(known, self._probabilities - below_then, 0.0).sum(axis=1)
         offsets = self._offsets[:, self._series]
         half_width = (offsets[..., self._last_decile] - offsets[..., self._first_decile])[..., None] / 2
-        offsets += _RATE * np.maximum(1.0, half_width) * moves  # larger steps where the errors have grown
+        # Larger steps where the errors have grown.
+        offsets += self._rates * np.maximum(1.0, half_width) * moves
 
     def _finish(self) -> None:
         """Learn from the pending outcomes: at the end of a series all of them are known."""

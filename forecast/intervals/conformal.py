@@ -1,8 +1,8 @@
 """Conformal prediction intervals for each step of the horizon.
 
-A forecaster gives points or quantiles. Their errors on a calibration span, after training and before the test, say how
-far from the forecast each quantile lies. Errors are measured in multiples of their recent size, because calm and wild
-times come in stretches, in the weather as on a market.
+A forecaster gives points or quantiles. Its errors on a calibration span, after training and before the test, say how
+far from the forecast each quantile lies (`calibrate`). Errors are measured in multiples of their recent size, because
+calm and wild times come in stretches, in the weather as on a market.
 
 Reference: Lei et al. 2018 (split conformal); Romano, Patterson & Candès 2019 (conformalised quantiles).
 """
@@ -15,20 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecast.data.panel import Floats
-from forecast.data.windows import Ints, median
-
-# A series with fewer calibration windows than these is calibrated on the windows of all series.
-_ENOUGH_WINDOWS = 50
-
-# The most windows whose ranks of errors are kept to draw sample paths from.
-MOST_RANKS = 500
-
-# Rows after which an outcome has half its weight in the size of the errors. Chosen by the validation spans of nine
-# series, where shorter and longer half-lives were worse.
-_HALF_LIFE = 100.0
-
-# The size is at least this share of the usual size, however calm a stretch is.
-_LEAST_SIZE = 0.2
+from forecast.data.windows import Flags, Ints, median
 
 DECILES = tuple(number / 10 for number in range(1, 10))
 
@@ -55,6 +42,8 @@ class Calibration:
         usual_size: Mean absolute error on the calibration span, in transformed units, [S, H, D].
         ranks: Ranks of the errors of K windows at each step, within 0 … 1, [K, H, D].
         logged: Whether errors are those of the logarithms of the targets.
+        outcomes: How many independent outcomes the size of the errors rests on, [S, H, D]; NaN where it is not known.
+        borrowed: Whether a series has the shape of all series' errors, for want of windows of its own, [S].
     """
 
     probabilities: tuple[float, ...]
@@ -64,6 +53,8 @@ class Calibration:
     usual_size: Floats
     ranks: Floats
     logged: bool
+    outcomes: Floats
+    borrowed: Flags
 
     def bases(self, forecasts: Floats) -> Floats:
         """The values, transformed, to which the offsets are added.
@@ -152,6 +143,8 @@ class Intervals:
                     offsets=calibration.offsets[order],
                     size=calibration.size[order],
                     usual_size=calibration.usual_size[order],
+                    outcomes=calibration.outcomes[order],
+                    borrowed=calibration.borrowed[order],
                 )
                 for name, calibration in self.calibrations.items()
             },
@@ -189,110 +182,3 @@ def interval_columns(quantiles: Mapping[str, Floats], intervals: Intervals) -> d
             low, high = interval(of_model, intervals.probabilities, level)
             columns |= {f"{name}-lo-{level}": low, f"{name}-hi-{level}": high}
     return columns
-
-
-def calibrate(
-    y_true: Floats,
-    forecasts: Floats,
-    series: Ints,
-    n_series: int,
-    levels: Sequence[int],
-    head_probabilities: tuple[float, ...],
-    logged: bool,
-    spacing: int | None = None,
-) -> Calibration:
-    """Calibrate one forecaster on windows that it was not trained on.
-
-    Args:
-        y_true: Observed, [n, H, D].
-        forecasts: In the targets' own units, [n, H, D] or [n, H, D, Q].
-        series: Series of each window, ascending; the windows of a series ascend in time, [n].
-        n_series: S.
-        levels: Levels of the intervals in %.
-        head_probabilities: The probabilities of a quantile head.
-        logged: Whether errors are those of logarithms.
-        spacing: Rows from one window to the next, if intervals adapt to the size of the errors; None if they do not.
-    """
-    n_steps, n_targets = y_true.shape[1:]
-    probabilities = probabilities_of(levels)
-    if forecasts.ndim == 3:
-        head_probabilities = ()
-    offsets = np.zeros((n_series, n_steps, n_targets, len(probabilities)))
-    size, ranks = np.ones(offsets.shape[:3]), np.empty((0, n_steps, n_targets))
-    calibration = Calibration(probabilities, head_probabilities, offsets, size, size.copy(), ranks, logged)
-    observed = calibration.transformed(y_true)
-    point_errors = observed - calibration.transformed(median(forecasts))
-    absolute, known_size = np.abs(point_errors), np.empty(point_errors.shape)
-    for number in range(n_series):
-        of_series = series == number
-        seen = absolute[of_series] if of_series.any() else absolute
-        usual = seen.mean(axis=0)
-        usual = np.where(usual > 0, usual, 1.0)
-        calibration.usual_size[number] = calibration.size[number] = usual
-        known_size[of_series] = usual
-        if spacing is not None and of_series.any():
-            before = np.broadcast_to(usual, (delays_of(n_steps, spacing)[-1], n_steps, n_targets))
-            averages = averaged_sizes(seen, before, spacing)
-            known_size[of_series] = known_sizes(averages, len(seen), usual, spacing)
-            calibration.size[number] = averages[-1]
-    errors = (observed[..., None] - calibration.bases(forecasts)) / known_size[..., None]
-    for number in range(n_series):
-        of_series = series == number
-        enough = np.count_nonzero(of_series) >= _ENOUGH_WINDOWS
-        calibration.offsets[number] = _conformal(errors[of_series] if enough else errors, probabilities)
-    from scipy.stats import rankdata  # takes a second to import, and forecasts do without
-
-    sample = (point_errors / known_size)[:: -(-len(point_errors) // MOST_RANKS)]
-    return replace(calibration, ranks=(rankdata(sample, axis=0) - 0.5) / len(sample))
-
-
-def _conformal(errors: Floats, probabilities: Sequence[float]) -> Floats:
-    """Quantiles [H, D, P] of errors [n, H, D, 1 or P], valid for one more error of the same distribution.
-
-    The p-quantile is the error of rank (n + 1) p, rounded away from the median.
-    """
-    n = len(errors)
-    ranked = np.sort(errors, axis=0)
-    ranks = [
-        min(int(np.ceil(round((n + 1) * p, 6))), n) if p >= 0.5 else max(int(np.floor(round((n + 1) * p, 6))), 1)
-        for p in probabilities
-    ]
-    has_bases = ranked.shape[-1] > 1  # then the errors of each quantile are counted from a base of its own
-    return np.stack([ranked[rank - 1, ..., k if has_bases else 0] for k, rank in enumerate(ranks)], axis=-1)
-
-
-def delays_of(horizon: int, spacing: int) -> Ints:
-    """How many windows later the outcome of each step is known, [H]; windows are at least ``spacing`` rows apart."""
-    return -(-np.arange(1, horizon + 1) // spacing)
-
-
-def averaged_sizes(absolute: Floats, before: Floats, spacing: int) -> Floats:
-    """The moving average of absolute errors after each window, appended to earlier averages, [..., w + n, H, D].
-
-    Args:
-        absolute: Absolute errors of n windows in order of time, [..., n, H, D].
-        before: The averages after each of the w windows before them, [..., w, H, D].
-        spacing: Rows from one window to the next, at least.
-    """
-    from scipy.signal import lfilter
-
-    share = 1 - 0.5 ** (spacing / _HALF_LIFE)
-    state = (1 - share) * before[..., -1:, :, :]
-    after, _ = lfilter([share], [1, share - 1], absolute, axis=-3, zi=state)
-    return np.concatenate([before, after], axis=-3)
-
-
-def known_sizes(averages: Floats, n: int, usual_size: Floats, spacing: int) -> Floats:
-    """The size of the errors as it is known at each of the last n windows, [..., n, H, D].
-
-    A window knows, of each step, the outcomes up to its own origin.
-
-    Args:
-        averages: What `averaged_sizes` returned.
-        n: Number of windows.
-        usual_size: Mean absolute error on the calibration span, [..., H, D].
-        spacing: Rows from one window to the next, at least.
-    """
-    horizon = averages.shape[-2]
-    windows = np.arange(averages.shape[-3] - n, averages.shape[-3])[:, None] - delays_of(horizon, spacing)
-    return np.maximum(averages[..., windows, np.arange(horizon), :], _LEAST_SIZE * usual_size[..., None, :, :])

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.config import Config, DataSettings
-from forecast.data.newest import count_measured, newest_rows
+from forecast.data.newest import count_measured
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
+from forecast.data.split import TEST, TRAIN, VALIDATION
 from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows
 from forecast.errors import DataError
 from forecast.tables.timeparts import names_a_part
@@ -30,8 +31,8 @@ _STEPS, _LEAST_RATIO = 20, 0.3
 _FEWEST_STRETCHES = 10
 
 
-def why_price(panel: Panel, target: str, training_rows: Flags) -> str:
-    """Why a target is taken for a price, by its training rows alone; empty if it is not.
+def why_price(panel: Panel, target: str, training_rows: Flags, known_rows: Flags) -> str:
+    """Why a target is taken for a price; empty if it is not. Values of the test span decide nothing.
 
     A price has business days, positive values, and a name that says so or a logarithm that moves like a random walk.
 
@@ -39,17 +40,18 @@ def why_price(panel: Panel, target: str, training_rows: Flags) -> str:
         panel: What was read.
         target: Name of the target.
         training_rows: Which rows belong to the training span, [T].
+        known_rows: Which belong to it or to the validation span, [T]; these have a logarithm each.
 
     Reference: Lo & MacKinlay 1988 (the variance ratio).
     """
-    column = panel.column(target)
-    series = [panel.values[rows, column][training_rows[rows]] for rows in map(panel.rows, range(panel.n_series))]
-    series = [values[~np.isnan(values)] for values in series]
-    if panel.clock.unit != "B" or not all((values > 0).all() for values in series):
+    values = panel.values[:, panel.column(target)]
+    if panel.clock.unit != "B" or (values[known_rows] <= 0).any():
         return ""
+    series = [values[rows][training_rows[rows]] for rows in map(panel.rows, range(panel.n_series))]
+    series = [of_series[~np.isnan(of_series)] for of_series in series]
     if _NAMES.search(target):
         return "by its name"
-    ratios = [variance_ratio(np.log(values)) for values in series]
+    ratios = [variance_ratio(np.log(of_series)) for of_series in series]
     if any(not ratio >= _LEAST_RATIO for ratio in ratios):
         return ""
     return "for its logarithm moves like a random walk"
@@ -86,7 +88,7 @@ def likeliest_target(panel: Panel) -> str:
     return panel.columns[0]
 
 
-# Inputs beside the targets: columns that vary, that cost few windows, and that are there at the end.
+# Inputs beside the targets: columns that vary, that cost few windows, and that are there before the test span.
 
 # A column is left out if fewer than this share of its values are there in the training rows.
 _LEAST_PRESENT = 0.9
@@ -94,8 +96,8 @@ _LEAST_PRESENT = 0.9
 # The inputs together may cost at most this share of the windows of the training and the validation span.
 _MOST_LOST = 0.1
 
-# A column is left out if without it so much of the series more can be forecast from their last rows.
-_MOST_WITHOUT_FORECAST = 0.1
+# A column is left out if it is no longer measured in so much of the series.
+_MOST_ENDED = 0.1
 
 
 @dataclass(frozen=True)
@@ -122,9 +124,9 @@ def choose_covariates(
 ) -> Inputs:
     """The covariates that are worth their windows.
 
-    Those that cost the fewest windows are taken first, as long as together they cost at most a tenth of them. Values
-    of the test span decide nothing; but a column that is no longer measured at the end of the rows, so that no forecast
-    can be made from them, is left out.
+    Those that cost the fewest windows are taken first, as long as together they cost at most a tenth of them. A column
+    that is no longer measured when the test span begins is left out. Values of the test span decide nothing, nor does
+    whether they are there: of a column that ends within it, the warning of the newest forecast tells.
 
     Args:
         panel: What was read.
@@ -150,7 +152,7 @@ def choose_covariates(
             left_out[name] = f"{1 - present:.0%} of its values{of_series} are missing"
         else:
             candidates.append(column)
-    with_gaps = [column for column in candidates if np.isnan(panel.values[:, column]).any()]
+    with_gaps = [column for column in candidates if np.isnan(panel.values[known_rows, column]).any()]
     if with_gaps:
         left_out |= _too_costly(panel, data, targets, with_gaps, known_rows, lookback, horizon)
     kept = tuple(panel.columns[column] for column in candidates if panel.columns[column] not in left_out)
@@ -176,17 +178,17 @@ def _too_costly(
     def n_windows(inputs: Flags) -> int:
         return len(index_windows(panel, known_rows, inputs, seen, lookback, horizon))
 
-    lasts = [slice(rows.stop - min(lookback, rows.stop - rows.start), rows.stop) for rows in _measured(panel, data)]
+    lasts = [slice(max(rows.start, rows.stop - lookback), rows.stop) for rows in _measured(panel, data, known_rows)]
     lasts = [rows for rows in lasts if rows.stop > rows.start and usable[rows].all()]
     left_out, costs = {}, []
     every = n_windows(usable)
     for column in columns:
         there = fill_forward(panel, data.longest_fill, column)[1]
-        without = sum(not there[rows].all() for rows in lasts)
-        if without > _MOST_WITHOUT_FORECAST * len(lasts):
-            of_series = f" of {without} of {len(lasts)} series" if panel.n_series > 1 else ""
+        ended = sum(not there[rows].any() for rows in lasts)
+        if ended > _MOST_ENDED * len(lasts):
+            of_series = f" of {ended} of {len(lasts)} series" if panel.n_series > 1 else ""
             left_out[panel.columns[column]] = (
-                f"it is missing in the last {lookback:,} rows{of_series}, so that no forecast could be made"
+                f"it is no longer measured in the last {lookback:,} rows{of_series} before the test span"
             )
         else:
             costs.append((every - n_windows(usable & there), column, there))
@@ -198,11 +200,14 @@ def _too_costly(
     return left_out
 
 
-def _measured(panel: Panel, data: DataSettings) -> list[slice]:
-    """The rows of each series up to the last one that holds more than what is known ahead."""
-    spans = map(panel.rows, range(panel.n_series))
+def _measured(panel: Panel, data: DataSettings, known_rows: Flags) -> list[slice]:
+    """The rows of each series before the test span, up to the last one that holds more than what is known ahead."""
+    spans = [
+        slice(rows.start, rows.start + int(np.count_nonzero(known_rows[rows])))
+        for rows in map(panel.rows, range(panel.n_series))
+    ]
     if not data.known:
-        return list(spans)
+        return spans
     order = [column for column, name in enumerate(panel.columns) if name not in data.known]
     order += map(panel.column, data.known)
     n_known = len(data.known)
@@ -234,7 +239,7 @@ def shorten_for_gaps(
     lookback: int,
     horizon: int,
 ) -> int:
-    """The lookback, halved until each part of the time axis has a window; as it was if none is short enough.
+    """The lookback, halved until the training and the validation span have a window; as it was if none is short enough.
 
     Args:
         panel: What was read.
@@ -247,13 +252,14 @@ def shorten_for_gaps(
     """
     inputs = [panel.column(name) for name in (*targets, *covariates, *data.known)]
     outputs = [panel.column(name) for name in (*targets, *data.known)]
-    if panel.stretches()[-1] + 1 == panel.n_series and not np.isnan(panel.values[:, inputs]).any():
+    is_known = part < TEST
+    if panel.stretches()[-1] + 1 == panel.n_series and not np.isnan(panel.values[is_known][:, inputs]).any():
         return lookback
     usable = np.logical_and.reduce([fill_forward(panel, data.longest_fill, column)[1] for column in inputs])
     seen = np.asarray(~np.isnan(panel.values[:, outputs]).any(axis=1))
     shorter = lookback
     while shorter:
-        counts = [len(index_windows(panel, part == number, usable, seen, shorter, horizon)) for number in range(3)]
+        counts = [len(index_windows(panel, part == number, usable, seen, shorter, horizon)) for number in range(TEST)]
         if all(counts):
             return shorter
         shorter //= 2
@@ -275,22 +281,31 @@ def probe_longer_lookback(panel: Panel, config: Config, longest: int) -> tuple[i
     if 2 * short > longest or panel.n_rows > _MOST_ROWS:
         return None
     try:
-        prepared = prepare(panel, config.replace(data={"lookback": 2 * short}))
+        prepared = prepare(panel, config.replace(data={"lookback": 2 * short}), needed=(TRAIN, VALIDATION))
     except DataError:
         return None
     n_before = len(windows_of(prepared.rows, prepared.training_rows, config.data))
     if len(prepared.train) < max(_LEAST_KEPT * n_before, 4 * short):
         return None
-    newest, newest_of_double = (
-        newest_rows(prepared.rows.panel, data, prepared.scaler) for data in (config.data, prepared.config.data)
-    )
-    if len(newest_of_double.windows) < len(newest.windows):
+    if _fed_to_the_end(prepared, 2 * short) < _fed_to_the_end(prepared, short):
         return None  # it may cost no series its forecast
     error, error_of_double = (_linear_error(prepared, lookback) for lookback in (short, 2 * short))
     if not error_of_double < (1 - _LEAST_GAIN) * error:
         return None
     gain = 1 - error_of_double / error
     return 2 * short, f"a linear map errs {gain:.1%} less on the validation span than with half of it"
+
+
+def _fed_to_the_end(prepared: Prepared, lookback: int) -> int:
+    """How many series have an unbroken lookback that ends where the test span begins."""
+    panel, usable, stretches = prepared.rows.panel, prepared.rows.usable, prepared.rows.panel.stretches()
+    known_rows = prepared.split.part_of(panel) < TEST
+    count = 0
+    for rows in map(panel.rows, range(panel.n_series)):
+        stop = rows.start + int(np.count_nonzero(known_rows[rows]))
+        first = stop - lookback
+        count += bool(first >= rows.start and usable[first:stop].all() and stretches[first] == stretches[stop - 1])
+    return count
 
 
 def _linear_error(prepared: Prepared, lookback: int) -> float:

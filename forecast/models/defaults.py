@@ -11,6 +11,7 @@ import numpy as np
 from forecast.config import Config, DataSettings, Division, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.clock import Clock
+from forecast.data.codes import decide_codes
 from forecast.data.opening_hours import MonthDays
 from forecast.data.panel import Panel
 from forecast.data.split import TEST, TEST_SHARE, TRAIN, VALIDATION_SHARE, choose_division, choose_shares, split_panel
@@ -147,7 +148,8 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     data = data.model_copy(update={**shares, "split": division})
     part = split_panel(panel, data.model_copy(update={"horizon": horizon})).part_of(panel)
     training_rows = part == TRAIN
-    whys = [why_price(panel, name, training_rows) for name in targets]
+    panel = decide_codes(panel, training_rows)
+    whys = [why_price(panel, name, training_rows, part < TEST) for name in targets]
     price = all(whys)
     longest = max(1, int((1 - validation - test) * panel.n_rows / panel.n_series) // 3)
     lookback = data.lookback or min(usual_lookback, longest)

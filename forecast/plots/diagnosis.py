@@ -13,7 +13,7 @@ import pandas as pd
 
 from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats
-from forecast.evaluation.scoring import read_naive_errors
+from forecast.evaluation.yardstick import read_naive_errors
 
 _HOURS = tuple(f"{hour:02d}" for hour in range(24))
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -17,6 +17,7 @@ from forecast.evaluation.significance import SIGNIFICANT
 from forecast.evaluation.verdict import reference_name
 from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.plots.figure import PHONE, SCREEN
+from forecast.plots.footnotes import coverage_notes, footnotes
 from forecast.plots.page import Picture, Section, picture_of, png_image, render
 from forecast.plots.results import RunResults
 from forecast.plots.run_plots import PLOTS
@@ -25,6 +26,7 @@ from forecast.plots.tables import (
     Cell,
     Table,
     column_table,
+    coverage_table,
     forecast_table,
     format_share,
     format_signed,
@@ -142,6 +144,7 @@ def _scores(run: RunResults) -> Section:
             "The forecasts are an echo: they fit the observations best when they are moved back in time, so they "
             "repeat what was seen rather than foresee what comes."
         )
+    sentences += footnotes(metrics)
     if lost := _lost_windows(run):
         sentences.append(f"{lost}. Incomplete windows cannot be scored.")
     if moved := metrics.get("seasonal_naive"):
@@ -247,14 +250,27 @@ def _calibration(run: RunResults) -> Section:
         sentences.append("This run's forecasts are single values without intervals, so there is no coverage to check.")
     elif run.metrics["intervals"].get("adaptive"):
         sentences.append("The intervals adapt: they follow the errors of the forecasts before them.")
+    sentences += coverage_notes(run.metrics)
     sentences += [
         (f"{printable(series.unique_id, 40)}: " if len(reliability) > 1 else "")
         + _slope_and_bias(reliability[series.unique_id][run.model], run.labels_of(series))
         for series in run.plotted_series
         if series.unique_id in reliability
     ]
-    meanings = {metric.name: metric.meaning for metric in METRICS.values() if metric.of is not PointForecast}
-    return Section("Calibration", sentences, tables=[table] if table else [], glossary=meanings if table else {})
+    heads = " ".join(table.columns) if table else ""
+    meanings = {
+        metric.name: metric.meaning
+        for metric in METRICS.values()
+        if metric.of is not PointForecast and metric.name in heads
+    }
+    by_series = coverage_table(run.metrics)
+    return Section(
+        "Calibration",
+        sentences,
+        tables=[table] if table else [],
+        folded_tables=[by_series] if by_series else [],
+        glossary=meanings,
+    )
 
 
 def _slope_and_bias(reliability: Reliability, labels: Labels) -> str:

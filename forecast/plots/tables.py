@@ -149,24 +149,66 @@ def interval_table(metrics: Mapping[str, Any], labels: Labels, style: TableStyle
     intervals = metrics.get("intervals")
     if not intervals:
         return None
-    of_quantiles, of_intervals = metrics_of(QuantileForecast), metrics_of(IntervalForecast)
+    of_quantiles, of_intervals = (
+        {
+            key: metric
+            for key, metric in metrics_of(kind).items()
+            if _has_several_scales(metrics) or not metric.of_scales
+        }
+        for kind in (QuantileForecast, IntervalForecast)
+    )
     levels = [str(level) for level in intervals["levels"]]
-    heads = ["model", *(_head(metric, labels) for metric in of_quantiles.values())]
+    heads = [_head(metric, labels) for metric in of_quantiles.values()]
     heads += [f"{metric.name} {level}%" for level in levels for metric in of_intervals.values()]
     widths = f", widths in{_unit(labels)}" if labels.unit else ""
-    table = Table(f"Intervals over the test span{widths}", heads)
+    table = Table(f"Intervals over the test span{widths}", ["model"])
     reasons, models = metrics.get("reasons", {}), intervals["models"]
+    figures = [([scores.get(key) for scores in models.values()], metric, key) for key, metric in of_quantiles.items()]
+    figures += [
+        ([scores.get(level, {}).get(key) for scores in models.values()], metric, f"{level}.{key}")
+        for level in levels
+        for key, metric in of_intervals.items()
+    ]
     columns = [[Cell(style.model(model)) for model in models]]
-    for key, metric in of_quantiles.items():
-        why = [reasons.get(f"intervals.models.{model}.{key}", _UNDEFINED) for model in models]
-        columns.append(_column(table, [scores.get(key) for scores in models.values()], metric, style, why))
-    for level in levels:
-        for key, metric in of_intervals.items():
-            why = [reasons.get(f"intervals.models.{model}.{level}.{key}", "no interval of this level")
-                   for model in models]  # fmt: skip
-            figures = [scores.get(level, {}).get(key) for scores in models.values()]
-            columns.append(_column(table, figures, metric, style, why))
+    for head, (values, metric, where) in zip(heads, figures, strict=True):
+        if _has_several_scales(metrics) and all(value is None for value in values):
+            continue  # unlike units cannot be added; the scaled figure says it
+        absent = _UNDEFINED if metric.of is QuantileForecast else "no interval of this level"
+        why = [reasons.get(f"intervals.models.{model}.{where}", absent) for model in models]
+        table.columns.append(head)
+        columns.append(_column(table, values, metric, style, why))
     table.rows = [list(row) for row in zip(*columns, strict=True)]
+    return table
+
+
+def _has_several_scales(metrics: Mapping[str, Any]) -> bool:
+    """Whether the errors of several series or targets are divided by their own scales."""
+    return metrics.get("skill_of") == "MASE"
+
+
+def coverage_table(metrics: Mapping[str, Any], style: TableStyle = PAGE) -> Table | None:
+    """What the model's intervals hold on each series, those that hold least first; None for a single series."""
+    intervals = metrics.get("intervals")
+    scores = intervals["models"][metrics["model"]] if intervals else {}
+    by_level = {level: of_level["coverage_by_series"] for level, of_level in scores.items()
+                if level.isdecimal() and "coverage_by_series" in of_level}  # fmt: skip
+    if not by_level:
+        return None
+    borrowed = set(scores.get("borrowed", ()))
+    table = Table("Observations inside their interval, by series", ["series", *(f"{level}%" for level in by_level)])
+    lacks = {
+        name: max(int(level) / 100 - shares[name] for level, shares in by_level.items())
+        for name in next(iter(by_level.values()))
+    }
+    for name in sorted(lacks, key=lambda name: -lacks[name])[:MOST_SERIES]:
+        shares = [of_series[name] for of_series in by_level.values()]
+        cells = [
+            table.undefined("it has no test window") if share is None else Cell(f"{share:.1%}") for share in shares
+        ]
+        aside = "borrows the errors of others" if name in borrowed else ""
+        table.rows.append([Cell(printable(name, 40 if style.narrow else 60), aside=aside), *cells])
+    if len(lacks) > MOST_SERIES:
+        table.caption += f", the lowest {MOST_SERIES} of {len(lacks):,}"
     return table
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from forecast.data.panel import Arrays
 from forecast.errors import RunError
-from forecast.intervals.conformal import MOST_RANKS, Calibration, Intervals, probabilities_of
+from forecast.intervals.calibrate import MOST_RANKS
+from forecast.intervals.conformal import Calibration, Intervals, probabilities_of
 from forecast.models.naive import NAIVE
 from forecast.runs.arrays import ArraySpec
 from forecast.runs.run import CALIBRATION, Run
@@ -21,6 +22,8 @@ def intervals_to_arrays(start: Intervals, end: Intervals) -> Arrays:
         arrays[f"{name}/heads"] = np.array(calibration.head_probabilities)
         arrays[f"{name}/usual"] = calibration.usual_size
         arrays[f"{name}/ranks"] = calibration.ranks
+        arrays[f"{name}/outcomes"] = calibration.outcomes
+        arrays[f"{name}/borrowed"] = calibration.borrowed
         for when, intervals in (("start", start), ("end", end)):
             arrays[f"{name}/{when}"] = intervals.calibrations[name].offsets
             arrays[f"{name}/{when}/size"] = intervals.calibrations[name].size
@@ -35,6 +38,8 @@ def _specs_of(run: Run) -> dict[str, ArraySpec]:
         "heads": ArraySpec("<f8", (range(n_quantiles + 1),)),
         "ranks": ArraySpec("<f8", (range(1, MOST_RANKS + 1), *each[1:])),
         "usual": ArraySpec("<f8", each),
+        "outcomes": ArraySpec("<f8", each),
+        "borrowed": ArraySpec("|b1", (shape.series,)),
     }
     offsets = ArraySpec("<f8", (*each, range(1, 10 + 2 * len(run.config.intervals.levels))))
     for when in ("start", "end"):
@@ -71,6 +76,9 @@ def intervals_of(
                 arrays[f"{name}/usual"],
                 arrays[f"{name}/ranks"],
                 logged,
+                # Runs of earlier versions do not say.
+                arrays.get(f"{name}/outcomes", np.full(arrays[f"{name}/usual"].shape, np.nan)),
+                arrays.get(f"{name}/borrowed", np.zeros(run.shape.series, bool)),
             )
             for name in (key.removesuffix("/usual") for key in arrays if key.endswith("/usual"))
         }

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from forecast.config import ReadOptions, parse_missing
 from forecast.data.clock import Times
 from forecast.data.panel import Panel
-from forecast.data.prepare import Rows, arrange, count_targets, windows_of
+from forecast.data.prepare import Rows, arrange, count_targets, values_without_logarithm, windows_of
 from forecast.data.split import at_or_after
 from forecast.data.windows import Flags, Windows
 from forecast.errors import DataError, phrase, without_settings
@@ -135,6 +135,8 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
     trained_ids = run.data["series_ids"]
     if panel.n_series == len(trained_ids) == 1:  # a lone series may carry another name in another file
         panel = replace(panel, series_ids=tuple(trained_ids))
+    for warning in values_without_logarithm(panel, config.data).values():
+        progress.warn(without_settings(warning))
     arranged = arrange(panel, config.data)
     since = np.datetime64(run.data["last"])
     if (arranged.times > since).any():

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from forecast.config import ReadOptions
+from forecast.data.codes import are_codes, codes_of, find_codes, may_hold_codes, with_codes, without_codes
 from forecast.data.panel import Floats, Panel
 from forecast.errors import DataError, MachineError, Sentence, quote, setting
 from forecast.sources import quality
@@ -54,7 +55,7 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
     options = options or ReadOptions()
     frame = source if isinstance(source, pd.DataFrame) else None
     found = Input("the table") if frame is not None else find_input(str(source))
-    given = options.model_dump(exclude_defaults=True, exclude={"notation"})
+    given = options.model_dump(exclude_defaults=True, exclude={"notation", "codes"})
     try:
         return _read(replace(found, given=given), frame, options)
     except DataError as error:
@@ -121,16 +122,17 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
         warnings += mended
     else:
         rows = rows.take(np.lexsort((rows.times, rows.series)))
-    names, values, mended = _cleaned(table, measured.names, rows, options)
+    names, values, coded, mended = _cleaned(table, measured.names, rows, options)
     warnings += mended
-    placed = on_clock(table, replace(rows, values=values), series.ids, names, options, zoned.tz, zoned.whole_days)
+    rows = replace(rows, values=np.column_stack([values, *coded.values()]) if coded else values)
+    placed = on_clock(table, rows, series.ids, names, options, zoned.tz, zoned.whole_days)
     rows, warnings = placed.rows, [*warnings, *placed.warnings]
     left_out = dict.fromkeys(time.used, "It holds the time.") | measured.not_numeric | measured.left_out
     left_out |= categories.left_out
     left_out |= {name: "Every value is missing." for name in measured.names if name not in names}
     of_two_values = {n.column for n in measured.notation if n.truth}.union(categories.names)
     panel = Panel(
-        values=np.ascontiguousarray(rows.values),
+        values=np.ascontiguousarray(rows.values[:, : len(names)]),
         times=rows.times,
         columns=names,
         clock=placed.clock,
@@ -147,7 +149,9 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
             **({"date_format": time.date_format} if time.date_format else {}),
             **placed.read_options,
         },
+        coded=dict(zip(coded, np.ascontiguousarray(rows.values[:, len(names) :].T), strict=True)),
     )
+    panel = without_codes(panel) if options.codes is None else with_codes(panel, options.codes)
     pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
     return replace(panel, warnings=(*warnings, *quality.panel_warnings(panel, options)))
 
@@ -159,15 +163,29 @@ def dialect_of(options: ReadOptions) -> Dialect:
 
 def _cleaned(
     table: Table, names: tuple[str, ...], rows: Observations, options: ReadOptions
-) -> tuple[tuple[str, ...], Floats, list[str]]:
-    """The columns that hold a value, what is taken as missing turned into NaN in place, and what was mended."""
+) -> tuple[tuple[str, ...], Floats, dict[str, Floats], list[str]]:
+    """The columns that hold a value, what is taken as missing turned into NaN in place, and what was mended.
+
+    Beside them, as they are without that, the columns in which the training rows have yet to tell what is a code.
+    """
     values = rows.values
     warnings = mask_named(names, values, options.missing)
+    coded: dict[str, Floats] = {}
     if not options.keep_sentinels:
+        order = None if (rows.times[1:] >= rows.times[:-1]).all() else np.argsort(rows.times, kind="stable")
         for position, name in enumerate(names):
-            for sentinel, count in quality.mask_sentinels(values[:, position]):
-                what = f"{quote(name)}: {count:,} value(s) {sentinel:g} are read as missing"
+            column = values[:, position]
+            flags = are_codes(column, order)
+            told = flags
+            # Of means, and beside spikes, rows before them are all that tells.
+            if options.resample is None and options.spikes == "keep" and may_hold_codes(column):
+                coded[name] = column.copy()
+                codes = find_codes(column) if options.codes is None else codes_of(name, options.codes)
+                told = flags | np.isin(column, codes)
+            for code, count in zip(*np.unique(column[told], return_counts=True), strict=True):
+                what = f"{quote(name)}: {count:,} value(s) {code:g} are read as missing"
                 warnings.append(Sentence(f"{what} ({setting('keep_sentinels', True)} keeps them)."))
+            column[flags] = np.nan
     if options.spikes == "missing":
         warnings += mask_spikes(names, values, np.searchsorted(rows.series, rows.series))
     empty = np.isnan(values).all(axis=0)
@@ -180,7 +198,7 @@ def _cleaned(
         listed = ", ".join(quote(names[i]) for i in np.flatnonzero(empty))
         warnings.append(f"Left out, as every value is missing: {listed}.")
         values = values[:, ~empty]
-    return tuple(names[i] for i in np.flatnonzero(~empty)), values, warnings
+    return tuple(names[i] for i in np.flatnonzero(~empty)), values, coded, warnings
 
 
 def _units(names: tuple[str, ...]) -> dict[str, str]:

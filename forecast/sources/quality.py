@@ -1,4 +1,4 @@
-"""What is wrong or odd in a panel: found, counted and described. Only sentinels are repaired."""
+"""What is wrong or odd in a panel: found, counted and described. Nothing is repaired."""
 
 from __future__ import annotations
 
@@ -13,55 +13,6 @@ from forecast.data.clock import STEP
 from forecast.data.panel import Floats, Panel
 from forecast.errors import Sentence, quote
 from forecast.sources.odd_values import find_odd_values, spread_about, time_of_row
-
-# Codes that loggers, archives and NetCDF write for "no value". The first kind has no other use.
-_ALWAYS = (-9999.0, -9999.9, -9999.99, -99999.0, -99999.9, -999999.0, -999.9, -999.99, -999.0, -99999999.0, -32768.0)
-_OFTEN = (-99.9, -99.0, -888.0, -8888.0, 99.9, 99.99, 999.0, 999.9, 999.99, 9999.0, 9999.9, 9999.99, 99999.0, 99999.9,
-          999999.0, 9999999.0, 99999999.0, 32767.0, 65535.0, 8888.0, 88888.0)  # fmt: skip
-_HUGE = 1e19
-
-
-def mask_sentinels(values: Floats) -> list[tuple[float, int]]:
-    """Replace the sentinels of one column by NaN, in place.
-
-    A code such as -9999 is a sentinel if it lies far below every other value. A code such as 999 is one only if it is
-    also repeated, and farther from the other values than they are from each other.
-
-    Args:
-        values: Float64 [T].
-
-    Returns:
-        Each sentinel with its count.
-    """
-    masked: list[tuple[float, int]] = []
-    while True:
-        sentinel = _sentinel(values)
-        if sentinel is None:
-            return masked
-        where = values == sentinel
-        masked.append((sentinel, int(where.sum())))
-        values[where] = np.nan
-
-
-def _sentinel(values: Floats) -> float | None:
-    for extreme in (np.fmin.reduce(values), np.fmax.reduce(values)):
-        if not (extreme in _ALWAYS or extreme in _OFTEN or abs(extreme) >= _HUGE):
-            continue
-        others = values[(values != extreme) & ~np.isnan(values)]
-        if not len(others):
-            return float(extreme) if extreme in _ALWAYS else None
-        count = len(values) - len(others) - int(np.isnan(values).sum())
-        low, high = others.min(), others.max()
-        gap = low - extreme if extreme < low else extreme - high
-        if extreme in _ALWAYS and extreme < 2 * min(low, 0.0) and gap > 0.5 * abs(extreme):
-            return float(extreme)
-        far = gap > high - low and abs(extreme) > 2 * max(abs(low), abs(high))
-        if extreme in _OFTEN and far and 2 <= count <= len(others):
-            return float(extreme)
-        if abs(extreme) >= _HUGE and gap > 1e6 * max(1.0, high - low, abs(low), abs(high)):
-            return float(extreme)
-    return None
-
 
 # A sensor that repeats this share of its readings may be stuck without notice: it seldom moves.
 _SELDOM_MOVES = 0.7

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.config import ReadOptions
+from forecast.data.codes import with_codes
 from forecast.data.panel import Panel
 from forecast.errors import DataError, phrase
 from forecast.progress import Progress
@@ -46,6 +47,7 @@ def read(source: Source, options: ReadOptions | None = None) -> Panel:
 
 def _masked(panel: Panel, options: ReadOptions | None) -> Panel:
     """A panel without the values that the options take as missing."""
+    panel = with_codes(panel, None if options is None else options.codes)
     if options is None or not (options.missing or options.spikes == "missing"):
         return panel
     values = panel.values.copy()
@@ -54,7 +56,9 @@ def _masked(panel: Panel, options: ReadOptions | None) -> Panel:
         mended += mask_spikes(panel.columns, values, panel.per_row(np.asarray(panel.offsets[:-1])))
     if not mended:
         return panel
-    masked, said_of_it = replace(panel, values=values), panel_warnings(panel)
+    taken = np.isnan(values) & ~np.isnan(panel.values)
+    coded = {name: np.where(taken[:, panel.column(name)], np.nan, raw) for name, raw in panel.coded.items()}
+    masked, said_of_it = replace(panel, values=values, coded=coded), panel_warnings(panel)
     kept = [warning for warning in panel.warnings if warning not in said_of_it]
     return replace(masked, warnings=(*kept, *mended, *panel_warnings(masked, options)))
 

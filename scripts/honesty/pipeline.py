@@ -14,7 +14,8 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode, forecasts_in_units, prepare, windows_of
 from forecast.data.windows import Forecaster, Ints
 from forecast.evaluation.calibrating import calibrate_intervals
-from forecast.evaluation.scoring import Evaluation, naive_errors, score_models
+from forecast.evaluation.scoring import Evaluation, score_models
+from forecast.evaluation.yardstick import naive_errors
 from forecast.model import forecasters
 from forecast.models.catalogue import configure
 from forecast.models.defaults import resolve
@@ -60,8 +61,8 @@ class Fitted:
         """Scores, verdict and intervals on the test span, as in a run."""
         prepared, rows, season = self.prepared, self.prepared.rows, self.prepared.config.data.season
         models = self.of(rows)
-        intervals = calibrate_intervals(rows, prepared.validation, models, season, prepared.config)
         errors = naive_errors(rows, prepared.training_rows, season)
+        intervals = calibrate_intervals(rows, prepared.validation, models, prepared.config, errors)
         return score_models(rows, prepared.test, models, season, errors, intervals)
 
     def skill_on(self, panel: Panel) -> Mapping[str, float]:

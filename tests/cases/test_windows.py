@@ -164,9 +164,9 @@ def test_thirty_months_are_trained_with_rough_intervals(tmp_path: Path) -> None:
     run = forecast.train(months(30), settings, run="short", runs_dir=tmp_path, progress=progress)
     assert len(run.forecast) == run.config.data.horizon == 3
     assert {"lstm-lo-80", "lstm-hi-95"} <= set(run.forecast)
-    rough = [warning for warning in progress.warnings if "5 validation windows are too few for intervals" in warning]
+    rough = [warning for warning in progress.warnings if "the intervals rest on about" in warning]
     assert len(rough) == 1
-    assert "which holds 67% at best" in rough[0]
+    assert "the 5 validation windows overlap" in rough[0]
 
 
 def test_shares_that_were_asked_for_are_kept() -> None:
@@ -290,14 +290,22 @@ def test_inputs_that_together_cost_too_much_are_not_all_taken() -> None:
     assert (len(kept) < 2) == any("left out of the inputs" in line for line in told)
 
 
-def test_an_input_that_is_absent_at_the_end_is_left_out_so_that_there_is_a_forecast(tmp_path: Path, tiny: Tiny) -> None:
+def test_an_input_that_has_ended_before_the_test_span_is_left_out() -> None:
     frame = load(600)
-    frame.loc[frame.index[-20:], "humidity"] = np.nan
+    frame.loc[frame.index[-140:], "humidity"] = np.nan
     kept, told = chosen_inputs(frame, lookback=6, horizon=3)
     assert kept == ("temperature",)
-    assert any("so that no forecast could be made" in line for line in told)
-    run = forecast.train(frame, tiny(target="demand_mw"), run="kept", runs_dir=tmp_path)
-    assert len(run.forecast) == 3
+    assert any("it is no longer measured in the last 6 rows before the test span" in line for line in told)
+
+
+def test_an_input_that_ends_within_the_test_span_is_taken_and_its_end_is_told(tmp_path: Path, tiny: Tiny) -> None:
+    frame, progress = load(600), RecordingProgress()
+    frame.loc[frame.index[-20:], "humidity"] = np.nan
+    assert chosen_inputs(frame, lookback=6, horizon=3)[0] == ("temperature", "humidity")
+    run = forecast.train(frame, tiny(target="demand_mw"), run="kept", runs_dir=tmp_path, progress=progress)
+    assert run.forecast.empty
+    told = "'humidity' is no longer measured at the end of the rows: for a forecast of what follows, train with "
+    assert f"{told}covariates='temperature'." in progress.warnings
 
 
 def test_an_input_that_was_named_is_kept_and_its_loss_is_told(tmp_path: Path, tiny: Tiny) -> None:

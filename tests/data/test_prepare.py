@@ -12,7 +12,7 @@ from forecast.config import Config
 from forecast.data.clock import Clock
 from forecast.data.features import calendar_features
 from forecast.data.panel import Panel
-from forecast.data.prepare import Prepared, arrange, encode, prepare
+from forecast.data.prepare import Prepared, arrange, encode, prepare, values_without_logarithm
 from forecast.data.split import TRAIN
 from forecast.data.windows import Windows
 from forecast.errors import DataError
@@ -200,13 +200,30 @@ def test_log_applies_to_targets_only() -> None:
     assert prepared.scaler.mean[0] == pytest.approx([np.log(values[:70, 0]).mean(), values[:70, 1].mean()])
 
 
-@pytest.mark.parametrize("row", [10, 75, 95])
-def test_log_refuses_a_target_that_is_not_positive_anywhere(row: int) -> None:
+@pytest.mark.parametrize("row", [10, 75])
+def test_log_refuses_a_target_that_is_not_positive_before_the_test_span(row: int) -> None:
     panel = counted(100)
     panel.values[:] += 1
     panel.values[row] = 0
     with pytest.raises(DataError, match=r"'y' cannot be logged: 1 values are not positive, the first is 0\."):
         prepare(panel, config(transform="log"))
+
+
+def test_what_has_no_logarithm_in_the_test_span_is_missing_and_told() -> None:
+    panel = counted(100)
+    panel.values[:] += 1
+    before = prepare(panel, config(transform="log"))
+    panel.values[95] = -37.63
+    prepared = prepare(panel, config(transform="log"))
+    assert (prepared.scaler.mean, prepared.scaler.scale) == (before.scaler.mean, before.scaler.scale)
+    assert not prepared.rows.seen[95]
+    assert prepared.rows.usable[95]  # the last price is carried forward
+    assert set(before.test.starts) - set(prepared.test.starts) == set(
+        before.test.starts[(before.test.future() == 95).any(axis=1)]
+    )
+    (sentence,) = values_without_logarithm(panel, prepared.config.data).values()
+    assert sentence.startswith(f"'y': -37.63 at {panel.clock.format(panel.times[95])} has no logarithm, ")
+    assert not values_without_logarithm(panel, config().data)
 
 
 def test_a_tiny_variance_on_a_large_mean_reaches_the_network() -> None:

@@ -113,8 +113,8 @@ def test_by_series_each_is_divided_by_its_own_rows() -> None:
     split = split_panel(panel, DataSettings(split="series", horizon=6, lookback=10))
     parts = split.part_of(panel)
     found = [np.bincount(parts[panel.rows(series)], minlength=3).tolist() for series in range(4)]
-    # 50 rows have a fifth and a tenth of 10 and 5, of which the 5 hold no horizon. 22 rows have a horizon to test, but no
-    # validation, which would leave no window of 10 + 6; 5 have no room for any window.
+    # 50 rows have a fifth and a tenth of 10 and 5, of which the 5 hold no horizon. 22 rows have a horizon to test, but
+    # no validation, which would leave no window of 10 + 6; 5 have no room for any window.
     assert found == [[70, 10, 20], [34, 6, 10], [16, 0, 6], [4, 0, 1]]
     assert not split.is_by_time
     record = split.to_record()

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from forecast.evaluation import metrics
 from forecast.evaluation.metrics import (
     bias,
     coverage,
@@ -21,7 +20,8 @@ from forecast.evaluation.metrics import (
     quantile_loss,
     rmse,
     rmsse,
-    seasonal_naive_error,
+    scaled_crps,
+    scaled_winkler,
     skill,
     smape,
     wape,
@@ -83,24 +83,6 @@ def test_skill(error: float, reference: float, expected: float) -> None:
     assert skill(error, reference) == pytest.approx(expected, nan_ok=True)
 
 
-@pytest.mark.parametrize(
-    ("y", "season", "expected"),
-    [
-        ([1, 4, 2, 10], 1, (3 + 2 + 8) / 3),
-        ([1, 4, 2, 10], 2, (1 + 6) / 2),
-        ([1, 4, math.nan, 10], 1, 3),  # a pair with a missing value is passed over
-        ([1, 4, math.nan, 10], 3, 9),
-        ([1, 4, 2, 10], 4, math.nan),
-        ([1, 4, 2, 10], 9, math.nan),
-        ([1, math.nan, 2, math.nan], 1, math.nan),
-        ([5, 5, 5], 1, 0),
-        ([], 1, math.nan),
-    ],
-)
-def test_seasonal_naive_error(y: list[float], season: int, expected: float) -> None:
-    assert seasonal_naive_error(np.array(y, float), season).mae == pytest.approx(expected, nan_ok=True)
-
-
 @pytest.mark.parametrize("metric", [mae, rmse, smape])
 def test_nothing_to_score_is_refused(metric: Callable[..., float]) -> None:
     with pytest.raises(ValueError, match="no point"):
@@ -128,19 +110,6 @@ def test_weighted_percentages_bias_and_direction() -> None:
 def test_squared_scaled_error() -> None:
     assert rmsse([0.0, 0.0], [3.0, 4.0], naive_error=2) == pytest.approx(math.sqrt(12.5) / 2)
     assert math.isnan(rmsse([1.0], [2.0], naive_error=0.0))
-    assert seasonal_naive_error(np.array([1.0, 4.0, 2.0]), 1).rmse == pytest.approx(math.sqrt((9 + 4) / 2))
-
-
-def test_errors_of_angles_take_the_short_way() -> None:
-    assert seasonal_naive_error(np.array([0.0, 350.0, 720.0]), 1, turn=360).mae == pytest.approx(10)
-
-
-def test_pieces_of_a_long_series_give_the_same_seasonal_naive_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    y, stretches = np.random.default_rng(0).normal(size=100), np.repeat([0, 1], [41, 59])
-    y[[13, 77]] = np.nan
-    whole = seasonal_naive_error(y, 7, stretches)
-    monkeypatch.setattr(metrics, "_PAIRS_AT_ONCE", 9)
-    assert seasonal_naive_error(y, 7, stretches) == pytest.approx(whole)
 
 
 def test_quantile_losses() -> None:
@@ -175,3 +144,14 @@ def test_interval_scores() -> None:
     assert coverage([0.0, 4.0], [0.0, 0.0], [4.0, 4.0]) == 1  # the ends belong to it
     assert interval_width(low, high) == 4
     assert winkler(y_true, low, high, 0.8) == pytest.approx(4 + (2 / 0.2) * (1 + 3) / 3)
+
+
+def test_scaled_scores_of_distributions_are_in_units_of_the_naive_error() -> None:
+    y_true, quantiles = RNG.normal(size=40), np.sort(RNG.normal(size=(40, 3)), axis=1)
+    of_crps = crps(y_true, quantiles, [0.1, 0.5, 0.9])
+    assert scaled_crps(y_true, quantiles, [0.1, 0.5, 0.9], naive_error=2.5) == pytest.approx(of_crps / 2.5)
+    low, high = quantiles[:, 0], quantiles[:, 2]
+    outside = np.where(y_true < low, low - y_true, np.where(y_true > high, y_true - high, 0))
+    msis = ((high - low) + 2 / 0.2 * outside).mean() / 2.5  # as the M4 competition has it
+    assert scaled_winkler(y_true, low, high, 0.8, naive_error=2.5) == pytest.approx(msis)
+    assert math.isnan(scaled_winkler(y_true, low, high, 0.8, naive_error=0.0))

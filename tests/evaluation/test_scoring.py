@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -12,7 +13,6 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from configs import plain_config
 from forecast.commands.tables import print_scores
 from forecast.config import Settings
 from forecast.data.clock import Clock
@@ -22,7 +22,7 @@ from forecast.data.split import TRAIN
 from forecast.data.windows import Flags, Forecaster, Ints
 from forecast.evaluation import chunks, scoring
 from forecast.evaluation import metrics as flat
-from forecast.evaluation.calibrating import calibrate_intervals, calibration_warnings
+from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.metrics import (
     METRICS,
     Metric,
@@ -35,18 +35,16 @@ from forecast.evaluation.metrics import (
     mae,
     mean,
     rmse,
+    scaled_winkler,
     smape,
     wape,
     weighted_quantile_loss,
     winkler,
 )
-from forecast.evaluation.scoring import (
-    Evaluation,
-    naive_errors,
-    score_models,
-)
+from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.significance import diebold_mariano, p_values_by_step
-from forecast.intervals.conformal import interval
+from forecast.evaluation.yardstick import naive_errors, read_naive_errors
+from forecast.intervals.conformal import Intervals, interval
 from forecast.models.defaults import resolve
 from forecast.plots.style import Labels
 from forecast.plots.tables import score_table
@@ -103,6 +101,11 @@ def models_in_units(ready: Prepared, models: dict[str, ScaledForecaster]) -> dic
         return lambda starts: forecasts_in_units(model(starts), ready.rows, starts, ready.scaler)
 
     return {name: over(model) for name, model in models.items()}
+
+
+def calibrated(ready: Prepared, models: dict[str, Forecaster]) -> Intervals | None:
+    yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
+    return calibrate_intervals(ready.rows, ready.validation, models, ready.config, yardsticks)
 
 
 def in_units(ready: Prepared, model: ScaledForecaster) -> Floats:
@@ -292,6 +295,57 @@ def test_a_new_metric_that_is_undefined_says_why(monkeypatch: pytest.MonkeyPatch
     assert found["reasons"]["models.drift.never"] == "no"
 
 
+def test_intervals_of_unlike_units_are_scored_in_units_of_the_naive_error_alone() -> None:
+    ready = make_ready(replace(make_panel(n_rows=300), units={"a": "m", "b": "s"}))
+    models = models_in_units(ready, {"lstm": guesses(ready, 1)})
+    intervals = calibrated(ready, models)
+    yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
+    found = score_models(ready.rows, ready.test, models, SEASON, yardsticks, intervals).metrics
+    of_model = found["intervals"]["models"]["lstm"]
+    assert of_model["crps"] is None
+    assert of_model["wql"] is None
+    assert of_model["80"]["width"] is None
+    assert of_model["80"]["winkler"] is None
+    assert of_model["80"]["scaled_winkler"] > of_model["scaled_crps"] > 0
+    assert set(of_model["80"]["coverage_by_series"]) == {"s0/a", "s0/b", "s1/a", "s1/b"}
+    assert "one unit" in found["reasons"]["intervals.models.lstm.80.winkler"]
+
+
+def test_series_without_a_scale_are_listed_and_the_others_are_pooled() -> None:
+    def still_while_training(values: Floats) -> None:
+        values[:63, 0] = 7  # the first of two series, and of two targets
+
+    ready = make_ready(changed(make_panel(), still_while_training))
+    metrics = score(ready).metrics
+    assert metrics["unscaled"] == ["s0/a"]
+    assert "unscaled" not in score(make_ready(make_panel())).metrics
+    y_true, y_pred = observed(ready), in_units(ready, guesses(ready, 1))
+    series = ready.rows.series[ready.test.starts]
+    errors = [
+        np.abs(y_true - y_pred)[series == s][:, :, d].mean() / metrics["naive_error"][f"s{s}/{'ab'[d]}"]["mae"]
+        for s, d in ((0, 1), (1, 0), (1, 1))
+    ]
+    assert metrics["models"]["lstm"]["mase"] == pytest.approx(np.mean(errors))
+
+
+def test_a_value_that_makes_the_yardstick_is_told_with_the_mase_without_it() -> None:
+    def spike(values: Floats) -> None:
+        values[30, 1] = 5000.0
+
+    ready = make_ready(changed(make_panel(n_series=1), spike), target=("b",))
+    metrics = score(ready).metrics
+    y = ready.rows.panel.values[:63, 0]
+    differences = np.abs(y[SEASON:] - y[:-SEASON])
+    without = np.delete(differences, [30 - SEASON, 30]).mean()
+    note = metrics["yardstick"]["s0"]
+    assert (note["value"], note["time"]) == (5000.0, "2021-03-02T06:00:00")
+    assert note["share"] == pytest.approx(1 - without * (len(differences) - 2) / differences.sum())
+    assert note["mase"] == pytest.approx(metrics["models"]["lstm"]["mase"])
+    assert note["mase_without"] == pytest.approx(metrics["models"]["lstm"]["mae"] / without)
+    assert read_naive_errors(metrics) == naive_errors(ready.rows, ready.training_rows, SEASON)
+    assert "yardstick" not in score(make_ready(make_panel())).metrics
+
+
 def test_one_series_and_target_has_no_scores_by_series() -> None:
     metrics = score(make_ready(make_panel(n_series=1), target=("b",))).metrics
     assert "by_series" not in metrics
@@ -416,7 +470,7 @@ def test_every_window_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None
 def test_intervals_are_scored_as_the_flat_metrics_score_them() -> None:
     ready = make_ready(make_panel(n_rows=300))
     models = models_in_units(ready, {"lstm": guesses(ready, 1)})
-    intervals = calibrate_intervals(ready.rows, ready.validation, models, SEASON, ready.config)
+    intervals = calibrated(ready, models)
     assert intervals is not None
     yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
     still = replace(intervals, adaptive=False)
@@ -433,9 +487,21 @@ def test_intervals_are_scored_as_the_flat_metrics_score_them() -> None:
         assert found[str(level)]["winkler"] == pytest.approx(winkler(y_true, low, high, level / 100))
         by_step = [coverage(y_true[:, step], low[:, step], high[:, step]) for step in range(HORIZON)]
         assert found[str(level)]["coverage_by_step"] == pytest.approx(by_step)
+        by_series, scaled = {}, np.zeros(y_true.shape)
+        for s, target in itertools.product(range(2), range(2)):
+            own, name = series == s, f"s{s}/{'ab'[target]}"
+            one_of = [values[own][:, :, target] for values in (y_true, low, high)]
+            by_series[name] = coverage(*one_of)
+            scaled[own, :, target] = scaled_winkler(*one_of, level / 100, yardsticks[name].mae)
+        assert found[str(level)]["coverage_by_series"] == pytest.approx(by_series)
+        assert found[str(level)]["scaled_winkler"] == pytest.approx(scaled.mean())
     tenths = [number / 10 for number in range(1, 10)]
     deciles = fan[..., [one.probabilities.index(p) for p in tenths]]
     assert found["crps"] == pytest.approx(crps(y_true, deciles, tenths))
+    scales = np.array([[yardsticks[f"s{number}/{column}"].mae for column in "ab"] for number in range(2)])[series]
+    assert found["scaled_crps"] == pytest.approx(
+        crps(y_true / scales[:, None], deciles / scales[:, None, :, None], tenths)
+    )
     assert found["wql"] == pytest.approx(weighted_quantile_loss(y_true, deciles, tenths))
     frame = evaluation.forecasts
     ends = [f"lstm-{end}-{level}" for level in (80, 95) for end in ("lo", "hi")]
@@ -446,7 +512,7 @@ def test_intervals_are_scored_as_the_flat_metrics_score_them() -> None:
 def test_chunks_change_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     ready = make_ready(make_panel(n_rows=200))
     models = models_in_units(ready, {"lstm": guesses(ready, 1)})
-    intervals = calibrate_intervals(ready.rows, ready.validation, models, SEASON, ready.config)
+    intervals = calibrated(ready, models)
     yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
     found = []
     for points in (2_000_000, 3_000, 1):
@@ -465,10 +531,10 @@ def test_a_span_of_few_windows_gives_no_interval() -> None:
     ready = make_ready(make_panel(n_series=1, n_rows=50), target=("a",))
     models = models_in_units(ready, {"lstm": guesses(ready, 1)})
     assert len(ready.validation) == 3
-    assert calibrate_intervals(ready.rows, ready.validation, models, SEASON, ready.config) is None
-    none = ready.config.replace(intervals={"levels": "none"})
+    assert calibrated(ready, models) is None
     wide = make_ready(make_panel(n_rows=300))
-    assert calibrate_intervals(wide.rows, wide.validation, models_in_units(wide, {}), SEASON, none) is None
+    none = replace(wide, config=wide.config.replace(intervals={"levels": "none"}))
+    assert calibrated(none, models_in_units(none, {})) is None
 
 
 def test_steps_are_tested_on_evenly_spaced_origins_where_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -530,23 +596,8 @@ def test_a_line_that_falls_below_zero_does_not_break_logarithms() -> None:
     ready = make_ready(replace(panel, values=values), target=("a",), covariates=(), transform="log", horizon=14)
     assert ready.rows.logged
     models = models_in_units(ready, {"lstm": lambda starts: np.zeros((len(starts), 14, 1), np.float32)})
-    intervals = calibrate_intervals(ready.rows, ready.validation, models, SEASON, ready.config)
+    intervals = calibrated(ready, models)
     yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
     evaluation = score_models(ready.rows, ready.test, models, SEASON, yardsticks, intervals)
     json.dumps(evaluation.metrics, allow_nan=False)
     assert (evaluation.forecasts["drift"] > 0).all()
-
-
-@pytest.mark.parametrize(
-    ("n_windows", "said"),
-    [
-        (3, "no intervals: the validation span has 3 windows"),
-        (9, "of 9 errors, which holds 80% at best"),
-        (20, "too few for intervals of 95%"),
-        (39, None),
-    ],
-)
-def test_intervals_of_few_windows_are_told(n_windows: int, said: str | None) -> None:
-    warnings = calibration_warnings(plain_config(), n_windows)
-    assert (said is None and not warnings) or (said is not None and said in warnings[0])
-    assert not calibration_warnings(plain_config(levels="none"), n_windows)

@@ -18,7 +18,9 @@ def intervals_at(half_width: float, n_series: int = 1, horizon: int = 1, adaptiv
     """Intervals about 0 with ends that far away, of one forecaster."""
     offsets = np.broadcast_to(half_width * np.sign(np.array(P) - 0.5), (n_series, horizon, 1, len(P))).copy()
     sizes = np.ones((n_series, horizon, 1))
-    one = Calibration(P, (), offsets, sizes, sizes.copy(), np.zeros((0, horizon, 1)), False)
+    one = Calibration(
+        P, (), offsets, sizes, sizes.copy(), np.zeros((0, horizon, 1)), False, sizes, np.zeros(n_series, bool)
+    )
     return Intervals(LEVELS, adaptive, {"lstm": one})
 
 
@@ -103,8 +105,10 @@ def test_at_the_end_every_outcome_has_been_learned_from_once() -> None:
             if known >= 0:
                 offsets, size = used[known]
                 reach = max(1.0, (expected[step, 0, 9] - expected[step, 0, 1]) / 2)
-                expected[step] += 0.01 * reach * (np.array(P) - (y_true[known, step, 0] / size <= offsets))
-                known_size += (1 - 0.5 ** (1 / 100)) * (abs(y_true[known, step, 0]) - known_size)
+                expected[step] += (
+                    0.05 / np.sqrt(step + 1) * reach * (np.array(P) - (y_true[known, step, 0] / size <= offsets))
+                )
+                known_size += (1 - 0.5 ** (1 / 70)) * (abs(y_true[known, step, 0]) - known_size)
             if window < 60:
                 used.append((expected[step, 0].copy(), max(known_size, 0.2)))
         sizes[step] = known_size

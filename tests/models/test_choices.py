@@ -38,16 +38,18 @@ def panel_of(values: np.ndarray, name: str, freq: str = "B") -> Panel:
     ],
 )
 def test_why(values: np.ndarray, name: str, why: str) -> None:
-    panel = panel_of(values, name)
-    assert why_price(panel, name, np.ones(len(values), bool)) == why
-    assert not why_price(panel_of(values, name, "D"), name, np.ones(len(values), bool))
+    panel, every = panel_of(values, name), np.ones(len(values), bool)
+    assert why_price(panel, name, every, every) == why
+    assert not why_price(panel_of(values, name, "D"), name, every, every)
 
 
-def test_no_value_after_the_training_rows_decides() -> None:
-    panel, training_rows = panel_of(WALK, "v"), np.arange(700) < 490
+def test_no_value_of_the_test_span_decides() -> None:
+    panel, training_rows, known_rows = panel_of(WALK, "v"), np.arange(700) < 490, np.arange(700) < 560
     for later in (0.0, -5.0, 1e9, np.nan):
-        panel.values[490:] = later
-        assert why_price(panel, "v", training_rows) == "for its logarithm moves like a random walk"
+        panel.values[560:] = later
+        assert why_price(panel, "v", training_rows, known_rows) == "for its logarithm moves like a random walk"
+    panel.values[559] = 0  # the validation span has no logarithm
+    assert why_price(panel, "v", training_rows, known_rows) == ""
 
 
 def test_the_ratio_is_that_of_the_definition() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
-from forecast.sources.quality import inspect_columns, mask_sentinels, panel_warnings
+from forecast.sources.quality import inspect_columns, panel_warnings
 
 STEP = np.arange(400)
 WAVE = 20 + 10 * np.sin(STEP / 7)
@@ -63,23 +63,3 @@ def test_a_lonely_row_of_1970_is_named():
     times = np.r_[np.datetime64("1970-01-01", "us"), panel_of(WAVE).times]
     panel = Panel(np.r_[1.0, WAVE][:, None], times, ("v",), Clock("h"))
     assert any("1970-01-01" in sentence and "unset clock" in sentence for sentence in panel_warnings(panel))
-
-
-@pytest.mark.parametrize(
-    ("values", "masked"),
-    [
-        ([1, 2, -9999, 3], [(-9999, 1)]),
-        ([1, 2, -9999, -999.9, 3], [(-9999, 1), (-999.9, 1)]),
-        ([-8000, 2, -9999, 3], []),
-        ([1, 2, 3, 4, 999, 999], [(999, 2)]),
-        ([1, 2, 3, 4, 999], []),
-        ([900, 950, 990, 998, 999, 999], []),
-        ([1, 2, 3, 1e20], [(1e20, 1)]),
-        ([1e20, 2e20, 3e20], []),
-        ([-9999, -9999], [(-9999, 2)]),
-    ],
-)
-def test_sentinels_are_masked_where_they_can_be_nothing_else(values, masked):
-    column = np.array(values, float)
-    assert mask_sentinels(column) == masked
-    assert np.isnan(column).sum() == sum(count for _, count in masked)

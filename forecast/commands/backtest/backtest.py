@@ -16,19 +16,16 @@ from forecast.commands.backtest.origins import SPANS, FitSpan, Span, fit_spans, 
 from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
 from forecast.data.clock import Clock
+from forecast.data.codes import with_codes
 from forecast.data.panel import Floats, Panel
-from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, windows_of
+from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, values_without_logarithm, windows_of
 from forecast.data.scaling import unscaled
 from forecast.data.split import TEST, TRAIN, Split, split_panel
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.evaluation.calibrating import calibrate_intervals
-from forecast.evaluation.scoring import (
-    Evaluation,
-    naive_errors,
-    read_naive_errors,
-    score_models,
-)
+from forecast.evaluation.scoring import Evaluation, score_models
+from forecast.evaluation.yardstick import naive_errors, read_naive_errors
 from forecast.model import Model, forecasters, load_models
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
@@ -105,7 +102,7 @@ def backtest(
             "refit: fits follow each other in time, and the cut-offs of these series are at different times.",
             f"Leave it out, or use {setting('split', 'time')}.",
         )
-    return _backtest_fits(panel, plan, fit_spans(plan.rows.panel, plan.windows, plan.split, span, refit), progress)
+    return _backtest_fits(plan, fit_spans(plan.rows.panel, plan.windows, plan.split, span, refit), progress)
 
 
 @dataclass(frozen=True)
@@ -113,13 +110,15 @@ class _Plan:
     """What is to be forecast, before anything is fitted.
 
     Args:
-        config: Resolved from the rows before the first origin.
+        panel: What was read, without the codes that the rows before the first origin tell.
+        config: Resolved from these rows.
         split: Where the test span begins, and the validation span before it.
         rows: All rows, unscaled: each fit has a scaler of its own.
         windows: The windows of all origins.
         step: Steps of the clock from one origin to the next.
     """
 
+    panel: Panel
     config: Config
     split: Split
     rows: Rows
@@ -152,7 +151,8 @@ def _plan(panel: Panel, settings: Settings, count: int | None, step: int, progre
     asked = settings
     while True:
         config, choices = resolve(asked, panel)
-        arranged = arrange(panel, config.data)
+        decided = with_codes(panel, config.read.codes)
+        arranged = arrange(decided, config.data)
         split = split_panel(arranged, config.data)
         rows = encode(arranged, config.data, unscaled(arranged))
         tested = split.part_of(arranged) == TEST
@@ -166,7 +166,9 @@ def _plan(panel: Panel, settings: Settings, count: int | None, step: int, progre
         asked = settings.replace(data={"horizon": config.data.horizon, **_settings_of_split(earlier, arranged)})
     for note in plan_in_sentences(config, panel.clock, choices):
         progress.note(note)
-    return _Plan(config, split, rows, windows, step)
+    for warning in values_without_logarithm(decided, config.data).values():
+        progress.warn(warning)
+    return _Plan(decided, config, split, rows, windows, step)
 
 
 def _settings_of_split(span: FitSpan, panel: Panel) -> dict[str, object]:
@@ -216,7 +218,7 @@ def _backtest_run(run: Run, source: Source, count: int | None, step: int, progre
     return _add_summary(evaluation, panel, windows, {"run": run.name, "step": step, "fits": []})
 
 
-def _backtest_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) -> Evaluation:
+def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) -> Evaluation:
     """Fit, forecast the windows that the fit is for, drop the networks, and so on; then score all forecasts."""
     rows, windows, season = plan.rows, plan.windows, plan.config.data.season
     forecasts: dict[str, Floats] = {}
@@ -224,7 +226,7 @@ def _backtest_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progre
     if len(spans) > 1:
         progress.note(f"{len(origins_of(rows.panel, windows)):,} origins, {len(spans)} fits")
     for number, span in enumerate(spans, start=1):
-        prepared, starts = _prepare_fit(panel, plan, span)
+        prepared, starts = _prepare_fit(plan, span)
         naive_error = naive_errors(prepared.rows, prepared.training_rows, season)
         labelled = LabelledProgress(progress, f"fit {number} of {len(spans)}") if len(spans) > 1 else progress
         fitted = fit_without_saving(prepared, naive_error, labelled)
@@ -235,8 +237,8 @@ def _backtest_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progre
             rows = replace(rows, normals=prepared.rows.normals)
             # From then on, adaptive intervals follow the errors by themselves.
             scored = {model.name: model.over(prepared.rows) for model in fitted.values()}
-            intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, season, plan.config)
-        fits.append(_summary_of_fit(span, fitted, panel.clock))
+            intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, plan.config, naive_error)
+        fits.append(_summary_of_fit(span, fitted, plan.panel.clock))
     learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
     if not plan.split.is_by_time:
         learned = plan.split.part_of(rows.panel) == TRAIN
@@ -245,13 +247,13 @@ def _backtest_fits(panel: Panel, plan: _Plan, spans: tuple[FitSpan, ...], progre
     return _add_summary(evaluation, rows.panel, windows, {"run": None, "step": plan.step, "fits": fits})
 
 
-def _prepare_fit(panel: Panel, plan: _Plan, span: FitSpan) -> tuple[Prepared, Ints]:
+def _prepare_fit(plan: _Plan, span: FitSpan) -> tuple[Prepared, Ints]:
     """The rows of one fit: none before its span, none after the last horizon that it forecasts.
 
     Returns:
         What to train on, and the first rows of the windows to forecast, as numbers of its rows.
     """
-    windows, times = plan.windows, plan.rows.panel.times
+    panel, windows, times = plan.panel, plan.windows, plan.rows.panel.times
     if not plan.split.is_by_time:
         return prepare(panel, plan.config), windows.starts
     last = times[windows.future(span.window_numbers)].max()

@@ -29,8 +29,8 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, prepare
 from forecast.data.windows import Forecaster, Ints, Windows, count_apart, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, setting
-from forecast.evaluation.metrics import NaiveError
-from forecast.evaluation.scoring import naive_errors, score_models
+from forecast.evaluation.scoring import score_models
+from forecast.evaluation.yardstick import NaiveError, naive_errors
 from forecast.models.catalogue import COMPARED, MODELS, configure
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress

@@ -7,7 +7,8 @@ from typing import Any
 
 from forecast.data.lost_windows import count_windows
 from forecast.data.prepare import encode
-from forecast.evaluation.scoring import read_naive_errors, score_models
+from forecast.evaluation.scoring import score_models
+from forecast.evaluation.yardstick import read_naive_errors
 from forecast.model import forecasters, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of

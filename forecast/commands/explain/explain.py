@@ -23,8 +23,9 @@ from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.windows import Ints, Windows
 from forecast.errors import RunError, setting
-from forecast.evaluation.scoring import read_naive_errors, score_models
+from forecast.evaluation.scoring import score_models
 from forecast.evaluation.verdict import significant_sign
+from forecast.evaluation.yardstick import read_naive_errors
 from forecast.model import Model, load_models
 from forecast.models.backends.numpy import Trace, trace_layers
 from forecast.models.network import Shape, gather_windows

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from forecast.commands.stream.recent_rows import RESTART, RecentRows, check_slot, read_state, write_state
 from forecast.data.clock import STEP, Clock
+from forecast.data.codes import are_codes, codes_of
 from forecast.data.newest import newest_rows
 from forecast.data.panel import Floats, Panel
-from forecast.data.prepare import Rows, arrange
+from forecast.data.prepare import Rows, arrange, values_without_logarithm
 from forecast.data.windows import Forecaster, Ints
-from forecast.errors import DataError, RunError, quote
+from forecast.errors import DataError, RunError, quote, without_settings
 from forecast.model import Model, forecasters, load_models, newest_forecast
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
@@ -29,7 +30,6 @@ from forecast.runs.run import Run
 from forecast.sources.from_table import dialect_of
 from forecast.sources.infer_clock import period_labels, snap
 from forecast.sources.missing import mask_named, mask_spikes, newest_spikes
-from forecast.sources.quality import mask_sentinels
 from forecast.sources.read import Source
 from forecast.sources.spikes import REACH
 from forecast.tables.input import Input
@@ -159,7 +159,8 @@ class Stream:
         after = before.append(time, row, self.clock, self._most_rows)
         result = None
         if forecast or self.carries_states:
-            panel = arrange(self._panel(after, series_id), data)
+            recent = self._panel(after, series_id)
+            panel = arrange(recent, data)
             newest = newest_rows(panel, data, self._scaler)
             with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused
                 after, models = self._run_models(newest.rows, after)
@@ -171,7 +172,7 @@ class Stream:
             if result is not None:
                 refuse_no_numbers(self.run, result.select_dtypes("float").to_numpy())
             self.refused = newest.refused
-            self._warn_of_odd_rows(after, panel, series_id)
+            self._warn_of_odd_rows(after, recent, panel, series_id)
         self._recent[series_id] = after
         self._pushed.add(series_id)
         return result
@@ -227,7 +228,15 @@ class Stream:
         """The row without the values that are read as missing, but for spikes: these are judged by the rows as sent."""
         row = row.copy()
         mask_named(self.columns, row[None], self._options.missing)
-        return row if self._options.keep_sentinels else _without_sentinels(before, row)
+        return row if self._options.keep_sentinels else self._without_codes(before, row)
+
+    def _without_codes(self, recent: RecentRows, row: Floats) -> Floats:
+        """The row, in which codes are missing values: those of the run, and others that the recent rows tell."""
+        seen = np.concatenate([recent.values, row[None]])
+        for column, name in enumerate(self.columns):
+            if row[column] in codes_of(name, self._options.codes or ()) or are_codes(seen[:, column])[-1]:
+                row[column] = np.nan
+        return row
 
     def _panel(self, recent: RecentRows, series_id: str) -> Panel:
         """The recent rows of a series as they are forecast from."""
@@ -237,9 +246,11 @@ class Stream:
             mask_spikes(self.columns, values, np.zeros(len(values), np.int64))
         return Panel(values, recent.times, self.columns, self.clock, (series_id,), name=self.run.name)
 
-    def _warn_of_odd_rows(self, recent: RecentRows, panel: Panel, series_id: str) -> None:
+    def _warn_of_odd_rows(self, recent: RecentRows, panel: Panel, arranged: Panel, series_id: str) -> None:
         """Say what is odd of the recent rows of a series, unless it was said of the rows before."""
-        found = far_rows(self.run, panel, np.ones(panel.n_rows, bool))
+        found = far_rows(self.run, arranged, np.ones(panel.n_rows, bool))
+        for name, sentence in values_without_logarithm(panel, self.run.config.data).items():
+            found[name, "not positive"] = without_settings(sentence)
         then = " and is read as missing" if self._options.spikes == "missing" else ""
         for name in newest_spikes(self.columns, recent.values):
             if (name, "far") in found:
@@ -405,14 +416,6 @@ def _to_timestamp(time: Any) -> pd.Timestamp:
     if stamp is None or pd.isna(stamp):
         raise DataError(f"{quote(time)} is not a time.", "Give a timestamp, or text such as 2024-01-31 13:00.")
     return stamp
-
-
-def _without_sentinels(recent: RecentRows, row: Floats) -> Floats:
-    """The row, in which codes such as -9999 are missing values if they are far from the recent rows."""
-    seen = np.concatenate([recent.values, row[None]])
-    for column in range(len(row)):
-        mask_sentinels(seen[:, column])
-    return seen[-1]
 
 
 def _forecast_of_series(forecasts: Floats, rows: Rows, starts: Ints) -> Floats:

@@ -6,10 +6,12 @@ import numpy as np
 
 from forecast.commands.train.near_copies import near_copies_of_target
 from forecast.data.lost_windows import count_windows_of_parts, lost_windows_in_words
+from forecast.data.newest import measured_rows
 from forecast.data.panel import Floats, Panel
-from forecast.data.prepare import Prepared
+from forecast.data.prepare import Prepared, values_without_logarithm
 from forecast.data.split import TRAIN
-from forecast.data.windows import Flags
+from forecast.data.windows import Flags, fill_forward
+from forecast.errors import Sentence, quote, setting
 from forecast.sources.training_ranges import far_from_training, fit_ranges
 
 # Series that a warning names.
@@ -20,15 +22,15 @@ def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     """Warnings about the data before training.
 
     They name series that have no window to train on or to score, count the windows that are lost and say what those
-    lack, and name columns that are constant in the training rows only, later rows far from the training rows, and
-    covariates that nearly copy the target.
+    lack, and name columns that are constant in the training rows only, later rows far from the training rows,
+    covariates that have ended, later values that cannot be logged, and covariates that nearly copy the target.
 
     Args:
         panel: What was read.
         prepared: What `prepare` made of it.
     """
     rows, arranged = prepared.rows, prepared.rows.panel
-    warnings = []
+    warnings: list[str] = []
     if arranged.n_series > 1:
         warnings += _series_without_window(prepared)
     for part, count in count_windows_of_parts(prepared).items():
@@ -45,6 +47,8 @@ def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     ranges = fit_ranges(arranged, training_rows)
     warnings += far_from_training(arranged, ~training_rows, ranges, every_series, (*constant, *angles)).values()
     n_known = len(prepared.config.data.known)
+    warnings += _ended_covariates(prepared)
+    warnings += values_without_logarithm(panel, prepared.config.data).values()
     warnings += near_copies_of_target(arranged, training_rows, rows.n_targets, n_known, prepared.train.horizon)
     return tuple(warnings)
 
@@ -69,6 +73,23 @@ def _series_without_window(prepared: Prepared) -> list[str]:
         if len(others):
             warnings.append(f"{len(others):,} of {arranged.n_series:,} series have no {lack}: {', '.join(named)}{more}")
     return warnings
+
+
+def _ended_covariates(prepared: Prepared) -> list[Sentence]:
+    """Covariates that are no longer measured at the end of all series: the rows before the test span chose them."""
+    panel, data = prepared.rows.panel, prepared.config.data
+    newest = [measured_rows(panel, series, len(data.known)).stop - 1 for series in range(panel.n_series)]
+    ended = [
+        name
+        for name in data.covariates
+        if not fill_forward(panel, data.longest_fill, panel.column(name))[1][newest].any()
+    ]
+    if not ended:
+        return []
+    others = ",".join(name for name in data.covariates if name not in ended) or "none"
+    are = f"{', '.join(map(quote, ended))} {'is' if len(ended) == 1 else 'are'}"
+    advice = f"for a forecast of what follows, train with {setting('covariates', others)}"
+    return [Sentence(f"{are} no longer measured at the end of the rows: {advice}.")]
 
 
 def _constant_in_training(panel: Panel, training_rows: Flags) -> list[str]:

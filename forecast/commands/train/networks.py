@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from forecast.data.prepare import Prepared
-from forecast.evaluation.metrics import NaiveError
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.verdict import CLEAR_LEAD, significant_sign
+from forecast.evaluation.yardstick import NaiveError
 from forecast.model import Model, TrainingContext
 from forecast.models.catalogue import network_configs
 from forecast.progress import Progress

@@ -17,18 +17,15 @@ import pandas as pd
 from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.networks import fit_networks
 from forecast.config import Settings
+from forecast.data.codes import with_codes
 from forecast.data.lost_windows import count_windows_of_parts
 from forecast.data.newest import NewestRows, forecast_warnings, newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.errors import DataError, ForecastError, MachineError, phrase, rendered, setting
 from forecast.evaluation.calibrating import calibrate_intervals, calibration_warnings
-from forecast.evaluation.scoring import (
-    Evaluation,
-    naive_errors,
-    score_models,
-    thinning_note,
-)
+from forecast.evaluation.scoring import Evaluation, score_models, thinning_note
+from forecast.evaluation.yardstick import naive_errors
 from forecast.model import Model, TrainingContext, forecasters, newest_forecast
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
@@ -73,6 +70,10 @@ def train(
     resolved, choices = resolve(settings, panel)
     for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
+    n_told = len(panel.warnings)
+    panel = with_codes(panel, resolved.read.codes)
+    for warning in panel.warnings[n_told:]:
+        progress.warn(warning)
     prepared = prepare(panel, resolved)
     newest = newest_rows(prepared.rows.panel, resolved.data, prepared.scaler)
     warnings = data_warnings(panel, prepared) + forecast_warnings(newest)
@@ -153,8 +154,8 @@ def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progre
     context = TrainingContext(prepared, writer.checkpoints, progress)
     networks = fit_networks(context, naive_error)
     models = {model.name: model for model in networks.values()}
-    intervals = calibrate_intervals(rows, prepared.validation, forecasters(models, rows), season, config)
-    for warning in calibration_warnings(config, len(prepared.validation)):
+    intervals = calibrate_intervals(rows, prepared.validation, forecasters(models, rows), config, naive_error)
+    for warning in calibration_warnings(config, len(prepared.validation), intervals, networks["model"].name):
         progress.warn(warning)
     evaluation = score_models(rows, prepared.test, forecasters(models, rows), season, naive_error, intervals)
     evaluation.metrics["windows"] = count_windows_of_parts(prepared)["test"].to_json()

@@ -1,0 +1,232 @@
+"""Calibration: how far from a forecast the outcomes lie, by windows that the forecaster was not fitted on.
+
+Windows overlap. Of a random walk, the errors thirteen steps ahead of forty windows in a row are about six outcomes, too
+few for quantiles of their own. So the shape of the distribution, in multiples of the size of the errors, is pooled over
+the steps; the size alone is measured step by step, and what is not known of it widens the quantiles as in Student's t.
+
+Reference: Lei et al. 2018 (split conformal); Bayley & Hammersley 1946 (independent outcomes in a series).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from forecast.data.panel import Floats
+from forecast.data.windows import Flags, Ints, median
+from forecast.intervals.conformal import Calibration, probabilities_of
+from forecast.intervals.sizes import averaged_sizes, delays_of, known_sizes
+
+# A series with fewer calibration windows than these has the shape of the errors of all series.
+_ENOUGH_WINDOWS = 50
+
+# The most windows whose ranks of errors are kept to draw sample paths from.
+MOST_RANKS = 500
+
+# So many independent outcomes' weight has the guess that errors are normal about the forecast. Chosen by simulation:
+# with less, intervals of random walks of 400 and 520 rows, whose few outcomes lie to one side, hold less than they
+# promise; with 20, those of intermittent counts, which are skewed.
+_GUESSED_OUTCOMES = 10
+
+# So many have the errors of all steps beside those of each step. Chosen as the half-life of the size (see `sizes.py`),
+# where 50 to 300 are as good: it takes hundreds to tell that the errors of one step are distributed as no other's.
+_POOLED_OUTCOMES = 100
+
+# The size of errors counts as known from two outcomes at least: Student's t of one has no mean.
+_FEWEST_OUTCOMES = 2.0
+
+# The size of errors where there is none: not zero, to divide by.
+_NO_SIZE = 1e-100
+
+
+def calibrate(
+    y_true: Floats,
+    forecasts: Floats,
+    series: Ints,
+    n_series: int,
+    levels: Sequence[int],
+    head_probabilities: tuple[float, ...],
+    logged: bool,
+    spacing: int | None = None,
+    usual_change: Floats | None = None,
+) -> Calibration:
+    """Calibrate one forecaster on windows that it was not trained on.
+
+    Args:
+        y_true: Observed, [n, H, D].
+        forecasts: In the targets' own units, [n, H, D] or [n, H, D, Q].
+        series: Series of each window, ascending; the windows of a series ascend in time, [n].
+        n_series: S.
+        levels: Levels of the intervals in %.
+        head_probabilities: The probabilities of a quantile head.
+        logged: Whether errors are those of logarithms.
+        spacing: Rows from one window to the next, if intervals adapt to the size of the errors; None if they do not.
+        usual_change: How far each series and target moves by its training rows, [S, D], NaN where that is not known:
+            the size of the errors of one that does not move on these windows.
+    """
+    shape, p = (n_series, *y_true.shape[1:]), probabilities_of(levels)
+    if forecasts.ndim == 3:
+        head_probabilities = ()
+    blank, no_ranks = np.zeros(shape), np.empty((0, *shape[1:]))
+    calibration = Calibration(
+        p, head_probabilities, blank, blank, blank, no_ranks, logged, outcomes=blank, borrowed=np.zeros(n_series, bool)
+    )
+    observed = calibration.transformed(y_true)
+    point_errors = observed - calibration.transformed(median(forecasts))
+    of_series = [slice(*ends) for ends in pairwise(np.searchsorted(series, np.arange(n_series + 1)).tolist())]
+    sizes = _sizes(observed, point_errors, of_series, spacing, usual_change)
+    point_errors = point_errors / sizes.known
+    # Errors that tell nothing of how far errors go are left out of their distribution.
+    told = np.where(sizes.telling[series], 1.0, np.nan)[..., None]
+    n_windows = np.array([own.stop - own.start for own in of_series])
+    borrowed = (n_windows < _ENOUGH_WINDOWS) | ~sizes.telling.any(axis=(1, 2))
+    borrowed &= n_windows < len(series)  # if there are other windows
+    of_size, of_mean = np.zeros((2, *shape))
+    for number in np.flatnonzero(n_windows):
+        of_size[number], of_mean[number] = independent_outcomes(point_errors[of_series[number]], spacing or 1)
+    outcomes = np.maximum(np.where(sizes.telling, of_size, 0), _FEWEST_OUTCOMES)
+    of_mean[borrowed] = of_mean[n_windows > 0].mean(axis=0)  # series move together: all count as one of them
+
+    from scipy.special import ndtri, stdtrit  # takes a second to import, and forecasts do without
+    from scipy.stats import rankdata
+
+    normal = ndtri(p)  # in multiples of the standard deviation
+    quantiles = of_points = _shapes(
+        point_errors[..., None] * told, of_series, borrowed, of_mean, normal * np.sqrt(np.pi / 2), p
+    )
+    if head_probabilities:  # each quantile counts its errors from a base of its own
+        errors = (observed[..., None] - calibration.bases(forecasts)) / sizes.known[..., None]
+        quantiles = _shapes(errors * told, of_series, borrowed, of_mean, np.zeros(len(p)), p)
+    widening = np.divide(stdtrit(outcomes[..., None], p), normal, out=np.ones((*shape, len(p))), where=normal != 0)
+    from_median = of_points - of_points[..., p.index(0.5), None]
+    sample = point_errors[:: -(-len(point_errors) // MOST_RANKS)]
+    return replace(
+        calibration,
+        offsets=quantiles + (widening - 1) * from_median,
+        size=sizes.newest,
+        usual_size=sizes.usual,
+        ranks=(rankdata(sample, axis=0) - 0.5) / len(sample),
+        outcomes=outcomes,
+        borrowed=borrowed,
+    )
+
+
+class _Sizes(NamedTuple):
+    """The sizes of errors, transformed: the mean of their absolute values.
+
+    Args:
+        usual: Of each series over its windows, [S, H, D].
+        newest: Of each series of late, [S, H, D].
+        known: Of late, as it is known at each window, [n, H, D].
+        telling: Whether the errors of a series tell anything of how far errors go, [S, H, D].
+    """
+
+    usual: Floats
+    newest: Floats
+    known: Floats
+    telling: Flags
+
+
+def _sizes(
+    observed: Floats,
+    point_errors: Floats,
+    of_series: Sequence[slice],
+    spacing: int | None,
+    usual_change: Floats | None,
+) -> _Sizes:
+    """Measure the sizes of errors [n, H, D] by series; arguments as of `calibrate`."""
+    absolute = np.abs(point_errors)
+    usual = np.empty((len(of_series), *absolute.shape[1:]))
+    sizes = _Sizes(usual, np.empty_like(usual), np.empty(absolute.shape), np.zeros(usual.shape, bool))
+    of_all = absolute.mean(axis=0)
+    for number, own in enumerate(of_series):
+        seen = absolute[own]
+        usual[number] = seen.mean(axis=0) if len(seen) else of_all
+        still = (observed[own] == observed[own][:1, :1]).all(axis=(0, 1))
+        sizes.telling[number] = (usual[number] > 0) & ~still
+        if usual_change is not None:
+            usual[number] = np.where(still & (usual_change[number] > 0), usual_change[number], usual[number])
+        usual[number] = np.maximum(usual[number], _NO_SIZE)
+        sizes.newest[number] = sizes.known[own] = usual[number]
+        if spacing is not None and len(seen):
+            before = np.broadcast_to(usual[number], (delays_of(len(of_all), spacing)[-1], *of_all.shape))
+            averages = averaged_sizes(seen, before, spacing)
+            sizes.known[own] = known_sizes(averages, len(seen), usual[number], spacing)
+            sizes.newest[number] = averages[-1]
+    return sizes
+
+
+def independent_outcomes(errors: Floats, spacing: int) -> tuple[Floats, Floats]:
+    """How many independent outcomes tell as much as the errors of overlapping windows, each [H, D].
+
+    Errors h steps ahead of windows fewer than h steps apart share what happened, and depend on each other; how much, is
+    measured. Of noise about a level they are independent, of a random walk the less so the further ahead.
+
+    Args:
+        errors: Of n windows in order of time, [n, H, D].
+        spacing: Rows from one window to the next, at least.
+
+    Returns:
+        As much of the size of errors, and as much of their mean.
+    """
+    n, delays = len(errors), delays_of(errors.shape[1], spacing)
+    spectrum = np.fft.rfft(errors, 2 * n, axis=0)
+    products = np.fft.irfft(np.abs(spectrum) ** 2, 2 * n, axis=0)[: min(n, delays[-1])]
+    lags = np.arange(1, len(products))[:, None, None]
+    correlations = products[1:] / np.where(products[0] > 0, products[0], 1) * (lags < delays[:, None])
+    of_size = n / (1 + 2 * (correlations**2 * n / (n - lags)).sum(axis=0))
+    of_mean = n / np.maximum(1, 1 + 2 * correlations.sum(axis=0))
+    return of_size, of_mean
+
+
+def _shapes(
+    errors: Floats,
+    of_series: Sequence[slice],
+    borrowed: Flags,
+    of_mean: Floats,
+    guess: Floats,
+    probabilities: Sequence[float],
+) -> Floats:
+    """The quantiles of errors in multiples of their size, [S, H, D, P].
+
+    The guess counts as a few outcomes beside those of all steps, and these as some beside those of each step.
+
+    Args:
+        errors: Of n windows, [n, H, D, 1 or P]; NaN is left out.
+        of_series: The windows of each series.
+        borrowed: Whether those of all series count for a series, [S].
+        of_mean: How many independent outcomes tell of the mean of the errors, [S, H, D].
+        guess: The quantiles to begin with, [P].
+        probabilities: P probabilities.
+    """
+    seen = [errors[own] for own, borrows in zip(of_series, borrowed, strict=True) if not borrows]
+    numbers = np.cumsum(~borrowed) - 1
+    if borrowed.any():
+        numbers[borrowed] = len(seen)
+        seen.append(errors)
+    of_step = np.stack([_conformal(one, probabilities) for one in seen])[numbers]  # [S, H, D, P]
+    of_all_steps = np.stack([_conformal(one.reshape(-1, 1, *one.shape[2:]), probabilities) for one in seen])[numbers]
+    n = of_mean[..., None]
+    shape = guess + n / (n + _GUESSED_OUTCOMES) * np.where(np.isnan(of_all_steps), 0, of_all_steps - guess)
+    return shape + n / (n + _POOLED_OUTCOMES) * np.where(np.isnan(of_step), 0, of_step - shape)
+
+
+def _conformal(errors: Floats, probabilities: Sequence[float]) -> Floats:
+    """Quantiles [H, D, P] of errors [n, H, D, 1 or P], valid for one more error of the same distribution.
+
+    The p-quantile of n errors is the one of rank (n + 1) p, rounded away from the median; NaN if there is none.
+    """
+    ranked = np.sort(errors, axis=0)  # NaN last
+    counts = np.count_nonzero(~np.isnan(ranked), axis=0)  # [H, D, 1 or P]
+    quantiles = []
+    for number, p in enumerate(probabilities):
+        column = number if ranked.shape[-1] > 1 else 0
+        count = counts[..., column]
+        rank = np.round((count + 1) * p, 6)
+        rank = np.clip(np.ceil(rank) if p >= 0.5 else np.floor(rank), 1, np.maximum(count, 1)).astype(int)
+        quantiles.append(np.take_along_axis(ranked[..., column], rank[None] - 1, axis=0)[0])
+    return np.stack(quantiles, axis=-1)

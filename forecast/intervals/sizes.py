@@ -1,0 +1,52 @@
+"""The recent size of errors: a moving average along time of what is known of them at each window."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forecast.data.panel import Floats
+from forecast.data.windows import Ints
+
+# Rows after which an outcome has half its weight in the size of the errors. Chosen by the validation spans of fifteen
+# real series, in pieces of 400 to 6,000 rows: 50 and 100 are as good there by the Winkler score, 25 and 200 worse.
+_HALF_LIFE = 70.0
+
+# The size is at least this share of the usual size, however calm a stretch is.
+_LEAST_SIZE = 0.2
+
+
+def delays_of(horizon: int, spacing: int) -> Ints:
+    """How many windows later the outcome of each step is known, [H]; windows are at least ``spacing`` rows apart."""
+    return -(-np.arange(1, horizon + 1) // spacing)
+
+
+def averaged_sizes(absolute: Floats, before: Floats, spacing: int) -> Floats:
+    """The moving average of absolute errors after each window, appended to earlier averages, [..., w + n, H, D].
+
+    Args:
+        absolute: Absolute errors of n windows in order of time, [..., n, H, D].
+        before: The averages after each of the w windows before them, [..., w, H, D].
+        spacing: Rows from one window to the next, at least.
+    """
+    from scipy.signal import lfilter
+
+    share = 1 - 0.5 ** (spacing / _HALF_LIFE)
+    state = (1 - share) * before[..., -1:, :, :]
+    after, _ = lfilter([share], [1, share - 1], absolute, axis=-3, zi=state)
+    return np.concatenate([before, after], axis=-3)
+
+
+def known_sizes(averages: Floats, n: int, usual_size: Floats, spacing: int) -> Floats:
+    """The size of the errors as it is known at each of the last n windows, [..., n, H, D].
+
+    A window knows, of each step, the outcomes up to its own origin.
+
+    Args:
+        averages: What `averaged_sizes` returned.
+        n: Number of windows.
+        usual_size: Mean absolute error on the calibration span, [..., H, D].
+        spacing: Rows from one window to the next, at least.
+    """
+    horizon = averages.shape[-2]
+    windows = np.arange(averages.shape[-3] - n, averages.shape[-3])[:, None] - delays_of(horizon, spacing)
+    return np.maximum(averages[..., windows, np.arange(horizon), :], _LEAST_SIZE * usual_size[..., None, :, :])

@@ -1,0 +1,97 @@
+"""What must be known to read a run's figures: how series are pooled, which are left out, what rests on one value."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from forecast.plots.style import format_like, format_number, printable
+
+# Names that a sentence has room for.
+_MOST_NAMED = 5
+
+
+def footnotes(metrics: Mapping[str, Any]) -> list[str]:
+    """Sentences on the scores of a run, to stand at its tables; none for a single series that has nothing odd."""
+    return [*_pooling(metrics), *_unscaled(metrics), *_outliers(metrics)]
+
+
+def coverage_notes(metrics: Mapping[str, Any]) -> list[str]:
+    """What the model's intervals hold on single series: the least and the most, and apart where they borrow errors."""
+    intervals = metrics.get("intervals")
+    if not intervals:
+        return []
+    scores = intervals["models"][metrics["model"]]
+    by_level = {level: scores[str(level)].get("coverage_by_series", {}) for level in intervals["levels"]}
+    borrowed = [name for name in scores.get("borrowed", ()) if all(name in shares for shares in by_level.values())]
+    own = [name for name in next(iter(by_level.values()), {}) if name not in set(borrowed)]
+    sentences = []
+    if len(own) > 1:
+        of_own = f" of the {len(own):,} with enough errors of their own" if borrowed else ""
+        sentences.append(f"By series{of_own}, {_ranges(by_level, own)}.")
+    if borrowed:
+        sentences.append(f"Of the {len(borrowed):,} that borrow the errors of others, {_ranges(by_level, borrowed)}.")
+    return sentences
+
+
+def _ranges(by_level: Mapping[int, Mapping[str, float | None]], group: Collection[str]) -> str:
+    """What intervals of each level hold on the series of a group, the worst named."""
+    ranges = []
+    for level, shares in by_level.items():
+        known = {name: share for name in group if (share := shares[name]) is not None}
+        worst = min(known, key=lambda name: known[name])
+        most = f" to {max(known.values()):.1%}" if len(known) > 1 else ""
+        ranges.append(f"intervals of {level}% hold {known[worst]:.1%} ({printable(worst, 40)}){most}")
+    return ", ".join(ranges)
+
+
+def _pooling(metrics: Mapping[str, Any]) -> list[str]:
+    if metrics.get("skill_of") != "MASE":
+        return []
+    scaled = "MASE and skill are means over all points, each error divided by the naive error of its series"
+    if metrics.get("by_step_of") == "MASE":
+        return [f"{scaled}."]
+    return [f"{scaled}; MAE and RMSE are means of the undivided errors, so that series of large values decide them."]
+
+
+def _unscaled(metrics: Mapping[str, Any]) -> list[str]:
+    unscaled, n_series = metrics.get("unscaled", ()), len(metrics.get("by_series", ()))
+    if not unscaled or len(unscaled) >= n_series:
+        return []
+    are = "is" if len(unscaled) == 1 else "are"
+    return [
+        f"{len(unscaled):,} of {n_series:,} series {are} not in MASE and skill, as the naive error is zero or unknown: "
+        f"{_named(unscaled)}."
+    ]
+
+
+def _outliers(metrics: Mapping[str, Any]) -> list[str]:
+    """The series whose yardstick rests on one value, the worst first."""
+    found = sorted(metrics.get("yardstick", {}).items(), key=lambda note: -note[1]["share"])
+    several = "by_series" in metrics
+    sentences = []
+    for name, note in found[:_MOST_NAMED]:
+        of_series = f" of {printable(name, 40)}" if several else ""
+        consequence = "without it there is none"
+        if note["mase"] is not None and note["mase_without"] is not None:
+            text = format_like((note["mase"], note["mase_without"]), 3)
+            consequence = f"without it, MASE would be {text(note['mase_without'])}, not {text(note['mase'])}"
+        share = f"{note['share']:.0%}" if note["share"] < 0.995 else "almost all"
+        sentences.append(
+            f"One value makes {share} of the naive error{of_series} that MASE is divided by: "
+            f"{format_number(note['value'])} at {shorten_time(note['time'])}; {consequence}."
+        )
+    if len(found) > _MOST_NAMED:
+        sentences.append(f"So it is with {len(found) - _MOST_NAMED:,} more series.")
+    return sentences
+
+
+def _named(names: Collection[str]) -> str:
+    listed = ", ".join(printable(name, 40) for name in list(names)[:_MOST_NAMED])
+    return listed + (f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else "")
+
+
+def shorten_time(text: str) -> str:
+    """A time of ISO 8601 as `Clock.format` writes it."""
+    time, offset = text[:19].replace("T", " ").removesuffix(":00"), text[19:]
+    return time + offset if offset else time.removesuffix(" 00:00")

@@ -1,0 +1,50 @@
+"""What is said of intervals that rest on little."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import norm, t
+
+from configs import plain_config
+from forecast.evaluation.calibrating import calibration_warnings
+from forecast.intervals.calibrate import calibrate
+from forecast.intervals.conformal import Intervals
+
+LEVELS = (80, 95)
+
+
+def intervals_of_walks(n_windows: int, horizon: int) -> Intervals:
+    walks = np.cumsum(np.random.default_rng(0).normal(size=(n_windows + horizon, 50)), axis=0)
+    errors = np.stack([walks[h : n_windows + h] - walks[:n_windows] for h in range(1, horizon + 1)], axis=1)
+    one = calibrate(errors, np.zeros(errors.shape), np.zeros(n_windows, int), 1, LEVELS, (), False)
+    return Intervals(LEVELS, True, {"lstm": one})
+
+
+def test_outcomes_are_counted_not_windows() -> None:
+    config = plain_config(horizon=13)
+    (said,) = calibration_warnings(config, 40, intervals_of_walks(40, 13), "lstm")
+    assert said.startswith("13 steps ahead the intervals rest on about 6 independent outcomes")
+    assert "40 validation windows overlap" in said
+    assert not calibration_warnings(config, 400, intervals_of_walks(400, 13), "lstm")
+    assert not calibration_warnings(config, 40, intervals_of_walks(40, 1), "lstm")
+
+
+def test_what_may_be_held_is_what_samples_of_so_many_outcomes_hold() -> None:
+    intervals = intervals_of_walks(40, 13)
+    one = intervals.calibrations["lstm"]
+    six = replace(intervals, calibrations={"lstm": replace(one, outcomes=np.full(one.outcomes.shape, 6.0))})
+    (said,) = calibration_warnings(plain_config(horizon=13), 40, six, "lstm")
+    sizes = np.sqrt((np.random.default_rng(1).normal(size=(200_000, 6)) ** 2).mean(axis=1))
+    for level in LEVELS:
+        held = 2 * norm.cdf(t.ppf((1 + level / 100) / 2, 6) * sizes) - 1
+        assert f"{np.quantile(held, 0.1):.0%} of the {level}%" in said
+
+
+@pytest.mark.parametrize(("levels", "said"), [("80,95", 1), ("none", 0)])
+def test_a_span_of_few_windows_is_told(levels: str, said: int) -> None:
+    warnings = calibration_warnings(plain_config(levels=levels), 3, None, "lstm")
+    assert len(warnings) == said
+    assert all("the validation span has 3 windows" in warning for warning in warnings)
