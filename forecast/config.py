@@ -343,6 +343,11 @@ class TrainingSettings(Section):
     mirror: bool | None = Field(
         None, description="Learn from each window and, as often, from its mirror image about its last value."
     )
+    hide_series: Share | None = Field(
+        None,
+        description="Share of the windows of a panel that are learned from without the name of their series, "
+        "so that series never seen can be forecast. (default: 0.1)",
+    )
     schedule: Literal["cosine", "constant"] = Field("cosine", description="Course of the learning rate.")
     warmup: Share = Field(0.05, description="Share of the steps over which the learning rate rises.")
     clip_norm: float = Field(1.0, gt=0, description="Largest norm of a gradient.")
@@ -366,6 +371,7 @@ class TrainingConfig(TrainingSettings):
 
     batch_size: BatchSize
     mirror: bool
+    hide_series: Share = 0.0  # of runs of earlier versions
 
 
 class IntervalConfig(Section):

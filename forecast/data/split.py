@@ -143,7 +143,7 @@ def split_panel(panel: Panel, config: DataSettings) -> Split:
     Raises:
         DataError: If a date cannot be read, or a part would be empty.
     """
-    split = _split_by_series(panel, config) if config.split == "series" else _split_by_time(panel, config)
+    split = split_by_series(panel, config) if config.split == "series" else _split_by_time(panel, config)
     counts = np.bincount(split.part_of(panel), minlength=3)
     if not counts.all():
         first, last = (panel.clock.format(time) for time in (panel.times.min(), panel.times.max()))
@@ -183,8 +183,8 @@ def _split_by_time(panel: Panel, config: DataSettings) -> Split:
     return Split(*(np.full(panel.n_series, date) for date in dates))
 
 
-def _split_by_series(panel: Panel, config: DataSettings) -> Split:
-    """The shares of each series' own rows; of a short one the test is a horizon, if there is a lookback before it.
+def split_by_series(panel: Panel, config: DataSettings) -> Split:
+    """Divide each series by shares of its own rows; of a short one the test is a horizon, if it holds a lookback, too.
 
     It has no validation span where that would leave no window to train on.
     """

@@ -29,6 +29,9 @@ from forecast.models.choices import (
 # Lookback and horizon in steps, by the unit of the clock: a week for a day of hours, three years for a year of months.
 _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4), "Y": (10, 2)}
 
+# Share of the windows of a panel whose series is hidden in training.
+_HIDDEN = 0.1
+
 # A state that is carried should pass through at least this many windows.
 _WINDOWS_IN_LANE = 8
 
@@ -112,6 +115,7 @@ _REASONS = {
     "normalise": "relative to the last value; none if a state is carried",
     "segment": "divides the season if it can, and makes about sixteen turns of the cell",
     "mirror": "yes for prices in logarithms",
+    "hide_series": "a tenth where the network knows series by their names",
     "batch_size": "large enough for the cores, small enough for a dozen steps in a pass",
     "levels": "ascending, with those between the quantiles of the head",
     "validation": "a tenth",
@@ -169,6 +173,10 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     n_channels = len(targets) if data.channels == "independent" else 1
     n_windows = int((1 - validation - test) * panel.n_rows) * n_channels
 
+    # Only a decoder that asks by the name of a series must learn to do without it.
+    is_named = panel.n_series > 1 and network.decode == "parallel"
+    hide_series = (_HIDDEN if training.hide_series is None else training.hide_series) if is_named else 0.0
+
     def with_lookback(lookback: int) -> Config:
         segment = min(network.segment or default_segment(lookback, season), lookback)
         batch_size = default_batch(n_windows, segment, lookback if network.stateful else 0)
@@ -191,6 +199,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
             training={
                 "mirror": mirror if training.mirror is None else training.mirror,
                 "batch_size": training.batch_size or batch_size,
+                "hide_series": hide_series,
             },
             intervals={"levels": _levels(settings)},
             read={name: value for name, value in panel.read_options.items() if not asked_to_read[name]},

@@ -121,7 +121,7 @@ class Run:
         """
         import numpy as np
 
-        dates, n_series = self.data["test_from"], self.shape.series
+        dates, n_series = self.data["test_from"], self.n_series
         if isinstance(dates, list) and len(dates) != n_series:
             raise RunError(
                 f"The manifest of {self.path} has {len(dates)} test spans for {n_series} series: it is damaged.",
@@ -190,7 +190,7 @@ class Run:
         from forecast.data.prepare import count_targets
         from forecast.models.network import Shape
 
-        data, facts = self.config.data, self.data
+        data = self.config.data
         n_targets = count_targets(data)
         return Shape(
             lookback=data.lookback,
@@ -198,14 +198,30 @@ class Run:
             targets=n_targets,
             covariates=len(data.covariates),
             known=len(data.known) + (len(calendar_names(self.clock)) if data.calendar else 0),
-            series=len(facts["series_ids"]) * len(data.target) // n_targets,
+            series=self.n_series + (self.config.training.hide_series > 0),
         )
+
+    @property
+    def n_series(self) -> int:
+        """S, the number of series that it was trained on; independent channels count as series."""
+        from forecast.data.prepare import count_targets
+
+        return len(self.data["series_ids"]) * len(self.config.data.target) // count_targets(self.config.data)
+
+    @property
+    def takes_unseen_series(self) -> bool:
+        """Whether its networks forecast series that they were not trained on, beside the several that they were."""
+        from forecast.models.network import weight_shapes
+
+        networks = network_configs(self.config).values()
+        named = any("queries/identities" in weight_shapes(network, self.shape) for network in networks)
+        return self.n_series > 1 and (self.config.training.hide_series > 0 or not named)
 
     @property
     def _series_and_columns(self) -> tuple[int, int]:
         """S and C: independent channels count as series."""
         shape, data = self.shape, self.config.data
-        return shape.series, shape.targets + len(data.covariates) + len(data.known)
+        return self.n_series, shape.targets + len(data.covariates) + len(data.known)
 
     @property
     def forecast(self) -> pd.DataFrame:

@@ -115,7 +115,7 @@ def test_independent_channels_are_the_columns_below_one_another() -> None:
     assert melted.rows.panel.values[:, 0].tolist() == values.T.ravel().tolist()
     assert melted.rows.inputs.reshape(3, 100).T.tobytes() == joint.rows.inputs.tobytes()
     assert (len(melted.train), len(melted.validation), len(melted.test)) == (3 * 62, 3 * 8, 3 * 18)
-    assert melted.split == joint.split
+    assert melted.split.to_record() == joint.split.to_record()
     assert melted.rows.unique_ids == (("y",), ("x",), ("z",))
 
 

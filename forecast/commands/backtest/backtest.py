@@ -20,19 +20,19 @@ from forecast.data.codes import with_codes
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, values_without_logarithm, windows_of
 from forecast.data.scaling import unscaled
-from forecast.data.split import TEST, TRAIN, Split, split_panel
+from forecast.data.split import TEST, TRAIN, Split, at_or_after, split_panel
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import Evaluation, score_models
-from forecast.evaluation.yardstick import naive_errors, read_naive_errors
+from forecast.evaluation.yardstick import naive_errors, naive_errors_beside
 from forecast.model import Model, forecasters, load_models
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import all_runs, find, is_run, runs_folder
-from forecast.runs.rows import fitted_until, new_panel, training_panel, unseen_windows
+from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.datasets import DATASETS
 from forecast.sources.read import Source, is_built_in, read, report_notes
@@ -209,12 +209,13 @@ def _pick_origins(
 
 def _backtest_run(run: Run, source: Source, count: int | None, step: int, progress: Progress) -> Evaluation:
     panel = new_panel(run, source, progress)
-    rows = encode(panel, run.config.data, run.scaler)
     since = fitted_until(run, panel)
+    rows = encode(panel, run.config.data, scaler_of(run, panel, since))
     windows = _pick_origins(run.config, panel, unseen_windows(run, rows), count, step, Split(since, since))
     models, season = forecasters(load_models(run), rows), run.config.data.season
-    intervals = intervals_of(run, "start", panel.series_ids)
-    evaluation = score_models(rows, windows, models, season, read_naive_errors(run.metrics), intervals)
+    intervals = intervals_of(run, "start", rows.scaler)
+    naive_error = naive_errors_beside(run.metrics, rows, ~at_or_after(panel, since), season)
+    evaluation = score_models(rows, windows, models, season, naive_error, intervals)
     return _add_summary(evaluation, panel, windows, {"run": run.name, "step": step, "fits": []})
 
 
