@@ -1,4 +1,4 @@
-"""Series that a run was not trained on: forecast by its own scale under an unknown name, everywhere that rows come in."""
+"""A series that a run was not trained on: forecast by its own scale, under an unknown name, wherever rows come in."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import forecast
 from forecast import DataError, Run, Settings
 from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
+from forecast.data.features import Calendar
 from forecast.models.runtimes import RUNTIMES
 from recording import RecordingProgress
 
@@ -61,8 +62,6 @@ def test_its_scale_is_of_its_own_rows_and_its_name_is_unknown(run: Run, east: pd
     y, data = east["y"].to_numpy(), run.config.data
     scaled = (y - y.mean()) / y.std()
     times = pd.date_range(east["ds"].iloc[-data.lookback], periods=data.lookback + data.horizon, freq="MS")
-    from forecast.data.features import Calendar
-
     calendar = Calendar(times.to_numpy().astype("datetime64[us]"), run.clock if data.calendar else None)
     rows = np.concatenate(
         [np.r_[scaled[-data.lookback :], np.zeros(data.horizon)][:, None], calendar.at(np.arange(len(times)))], axis=1

@@ -111,7 +111,7 @@ class Rows:
         """The common unit of measurement of the targets; empty if it is unknown or they differ."""
         return common_unit(self.panel, self.n_targets)
 
-    @property
+    @cached_property
     def unique_ids(self) -> tuple[tuple[str, ...], ...]:
         """The ``unique_id`` of each series and target, [S][D]: name of the series, of the target, or both."""
 

@@ -113,6 +113,7 @@ _REASONS = {
     "limits": "by names, units and training values",
     "circular": "by names, units and training values",
     "normalise": "relative to the last value; none if a state is carried",
+    "cycle": "the season",
     "segment": "divides the season if it can, and makes about sixteen turns of the cell",
     "mirror": "yes for prices in logarithms",
     "hide_series": "a tenth where the network knows series by their names",
@@ -169,6 +170,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     # Subtracting the last value of each window was best on the validation span of every series that was tried. A state
     # that is carried from window to window has no single last value.
     normalise = network.normalise or ("none" if network.stateful else "last")
+    cycle = network.cycle or (season if normalise == "seasonal" else None)
     limits, circular = _bounds(panel, data, targets, normalise, training_rows)
     n_channels = len(targets) if data.channels == "independent" else 1
     n_windows = int((1 - validation - test) * panel.n_rows) * n_channels
@@ -195,7 +197,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "limits": limits,
                 "circular": circular,
             },
-            network={"normalise": normalise, "segment": segment},
+            network={"normalise": normalise, "segment": segment, "cycle": cycle},
             training={
                 "mirror": mirror if training.mirror is None else training.mirror,
                 "batch_size": training.batch_size or batch_size,

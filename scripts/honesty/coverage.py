@@ -160,7 +160,7 @@ NETWORK_COVERAGE = Table(
     "The same about networks, trained with the defaults, over all kinds of series.",
     networks,
     tuple((length,) for length in LENGTHS),
-    3,
+    2,
     (),
     1,
     _BARS,
