@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from onnxruntime import InferenceSession
 
 import forecast
 from forecast import DataError, Run, Settings
@@ -156,3 +157,32 @@ def test_a_service_forecasts_it_and_says_so(run: Run, east: pd.DataFrame) -> Non
     assert response["warnings"] == ["not trained on: east; scaled by its own rows"]
     expected = forecast.predict(run, east)["segment-lstm"]
     np.testing.assert_allclose([row["segment-lstm"] for row in response["forecast"]], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("format", ["onnx", "keras"])
+def test_an_exported_network_takes_it_as_one_number_more(
+    run: Run, three: pd.DataFrame, tmp_path: Path, format: str
+) -> None:
+    folder = forecast.export(run, tmp_path / "network", format=format)  # type: ignore[arg-type]
+    about = json.loads((folder / "export.json").read_text())
+    assert about["takes_unseen_series"]
+    assert about["series"] == ["north", "south"]
+    assert "number 2: it is scaled by the window itself" in (folder / "README.md").read_text()
+    data = run.config.data
+    rows = [three[three["unique_id"] == name].iloc[-data.lookback :] for name in ("north", "east")]
+    times = pd.date_range(rows[0]["ds"].iloc[0], periods=data.lookback + data.horizon, freq="MS")
+    calendar = Calendar(times.to_numpy().astype("datetime64[us]"), run.clock).at(np.arange(len(times)))
+    inputs = {
+        "past": np.stack([np.column_stack([part["y"], calendar[: data.lookback]]) for part in rows]),
+        "future": np.stack([calendar[data.lookback :].astype(np.float64)] * 2),
+        "series": np.array([0, 2]),
+    }
+    if format == "onnx":
+        found = InferenceSession(folder / "network.onnx").run(None, inputs)[0]
+    else:
+        from forecast.models.backends.tensorflow import keras
+
+        fed = {name: keras.ops.convert_to_tensor(value) for name, value in inputs.items()}
+        found = keras.models.load_model(folder / "network.keras")(fed)["forecast"].numpy()
+    for number, part in enumerate(rows):
+        np.testing.assert_allclose(found[number, :, 0], forecast.predict(run, part)["segment-lstm"], rtol=1e-5)

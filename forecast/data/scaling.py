@@ -36,7 +36,12 @@ def scale(ops: Any, values: Any, mean: Any, deviation: Any, logged: Flags) -> An
         deviation: Positive; broadcasts with the values.
         logged: Which columns are logged; broadcasts with the values.
     """
-    return (_where(ops, logged, ops.log, values) - mean) / deviation
+    return (log_where(ops, logged, values) - mean) / deviation
+
+
+def log_where(ops: Any, logged: Flags, values: Any) -> Any:
+    """The values [..., C], with log(x) in place of x in logged columns."""
+    return _where(ops, logged, ops.log, values)
 
 
 def unscale(ops: Any, values: Any, mean: Any, deviation: Any, logged: Flags) -> Any:
