@@ -293,16 +293,16 @@ def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDA
 
     Raises:
         DataError: If a part would hold no complete window; says how many rows it needs. If a target is logged that is
-            not positive in the training or the validation span.
+            not positive in the training span, or the validation span if that is needed.
     """
     panel = with_codes(panel, config.read.codes)
     arranged = arrange(panel, config.data)
     split = split_panel(arranged, config.data)
     part = split.part_of(arranged)
     if config.data.transform == "log":
-        is_known = split.of_source(panel.n_series).part_of(panel) < TEST
+        known_rows = split.of_source(panel.n_series).part_of(panel) <= min(VALIDATION, max(needed))
         for name in config.data.target:
-            refuse_non_positive(panel.values[is_known, panel.column(name)], name)
+            refuse_non_positive(panel.values[known_rows, panel.column(name)], name)
     logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
     circular = bounds_of(np.arange(arranged.n_series), config.data).circular
     scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known, circular)

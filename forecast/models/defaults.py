@@ -215,7 +215,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     if price:
         reasons["transform"] = whys[0]
     config = with_lookback(lookback)
-    check_limits(panel, config.data, stated=data.limits or ())
+    check_limits(panel, config.data, data.limits or (), part < TEST)
     if data.lookback is None and network.segment is None and not price:
         longer = probe_longer_lookback(panel, config, longest)
         if longer is not None:

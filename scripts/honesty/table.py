@@ -52,6 +52,10 @@ class Table:
     quick: int
     bars: Mapping[str, Bar] = field(default_factory=dict)
 
+    def count(self, quick: bool = False, replications: int | None = None) -> int:
+        """How often each case is simulated, as of `make`."""
+        return replications or (self.quick if quick else self.replications)
+
     def make(self, executor: Executor, quick: bool = False, replications: int | None = None) -> pd.DataFrame:
         """The table, a row for each line, with `Figure` objects in it; standard error is told of each line.
 
@@ -60,7 +64,7 @@ class Table:
             quick: Whether to make the short form.
             replications: How many of each case; None for the table's own number.
         """
-        count = replications or (self.quick if quick else self.replications)
+        count = self.count(quick, replications)
         futures = [executor.submit(self.line, *case, count) for case in (self.quick_cases if quick else self.cases)]
         lines = []
         for future in futures:
@@ -92,14 +96,19 @@ class Table:
                 missed.append(column)
         return missed
 
-    def to_markdown(self, frame: pd.DataFrame) -> str:
-        """The table as a section of a page: figures in percent, in bold where they miss their bar."""
+    def to_markdown(self, frame: pd.DataFrame, count: int) -> str:
+        """The table as a section of a page: figures in percent, in bold where they miss their bar.
+
+        Args:
+            frame: What `make` returned.
+            count: How often each case was simulated.
+        """
         rows, errors = [list(frame.columns), ["---"] * frame.shape[1]], [0.0]
         for line in _lines(frame):
             missed = self._missed(line)
             rows.append([f"**{_shown(cell)}**" if column in missed else _shown(cell) for column, cell in line.items()])
             errors += [cell.error for cell in line.values() if isinstance(cell, Figure) and math.isfinite(cell.error)]
-        told = f"In percent; the standard error of a figure is at most {100 * max(errors):.1f}."
+        told = f"In percent, of {count:,} replications; standard errors are at most {100 * max(errors):.1f}."
         return "\n".join(
             [f"## {self.title}", "", f"{self.meaning} {told}", "", *(f"| {' | '.join(row)} |" for row in rows), ""]
         )

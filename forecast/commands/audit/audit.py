@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
-from forecast.commands.audit.altered import AlteredPanel, Origin, spread_origins, with_changed_values
+from forecast.commands.audit.altered import AlteredPanel, Origin, spread_origins
 from forecast.commands.audit.checks import (
     Audit,
     Check,
@@ -16,9 +18,10 @@ from forecast.commands.audit.checks import (
     first_unequal,
     row_difference,
     scaler_difference,
-    training_difference,
 )
+from forecast.commands.audit.learning import Learning, Table, check_choices, check_learning
 from forecast.commands.train.near_copies import near_copies_of_target
+from forecast.config import Settings
 from forecast.data.bounds import TURN
 from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Floats, Panel
@@ -76,7 +79,8 @@ def audit(
     checks = [*audited.check_futures(), audited.check_covariates(), audited.check_imputation()]
     checks += [*audited.check_newest_rows(progress), *audited.check_own_scale()]
     if panel.fingerprint() == run.data.get("fingerprint"):
-        checks += [*_check_training(run, panel), audited.check_scored()]
+        again = run.manifest["source"] if source is None else source
+        checks += [*_check_training(run, again, panel, progress), audited.check_scored()]
     else:
         progress.note(
             f"these are not the rows that {run.name} was trained on: its scaler, the parts and the forecasts that it "
@@ -227,9 +231,10 @@ class _AuditedRun:
         """The check that series which were not trained on are scaled by rows before those that are forecast."""
         if not self.scaler.n_unseen:
             return []
-        later = np.repeat(at_or_after(self.panel, self.since)[:, None], len(self.panel.columns), axis=1)
-        moved = scaler_difference(self.scaler, scaler_of(self.run, with_changed_values(self.panel, later), self.since))
-        done = f"of {self.scaler.n_unseen:,} series not trained on, fitted with all rows of their test spans changed"
+        later = at_or_after(self.panel, self.since)
+        emptied = replace(self.panel, values=np.where(later[:, None], np.nan, self.panel.values))
+        moved = scaler_difference(self.scaler, scaler_of(self.run, emptied, self.since))
+        done = f"of {self.scaler.n_unseen:,} series not trained on, fitted with all rows of their test spans emptied"
         return [check_identical("scale of unseen series", done, [moved] if moved else [])]
 
     def near_copies(self) -> tuple[str, ...]:
@@ -273,22 +278,30 @@ def _input_differences(origin: Origin, true: Rows, other: Rows, altered: Altered
         yield f"after the origin {altered.panel.clock.format(origin.cutoff)}, {difference}"
 
 
-def _check_training(run: Run, panel: Panel) -> list[Check]:
-    """The checks of the rows that the run was trained on: of its scaler, of what it learned from, of the parts."""
-    prepared = prepare(panel, run.config)
-    since = prepared.split.of_source(panel.n_series).validation_from
-    later = at_or_after(panel, since)
-    changed = with_changed_values(panel, np.repeat(later[:, None], len(panel.columns), axis=1))
-    other = prepare(changed, run.config)
-    where = f"from {panel.clock.format(since[0])} on" if prepared.split.is_by_time else "after each training span"
-    done = f"all {int(later.sum()):,} rows {where} changed"
+def _check_training(run: Run, source: Source, panel: Panel, progress: Progress) -> list[Check]:
+    """The checks of the rows that the run was trained on: of choices, of what it learned from, of the parts."""
+    prepared, asked = prepare(panel, run.config), run.manifest.get("asked")
+    split = prepared.split.of_source(panel.n_series)
+    settings = Settings() if asked is None else Settings.from_sections(asked)
+    options = run.config.read.model_copy(update={"codes": None}) if asked is None else settings.read
+    table = Table(source, options, read(source, options))
+    checks = []
+    if asked is None:
+        progress.note(
+            f"{run.name} does not say what was asked, as runs of earlier versions: its choices are not checked"
+        )
+    else:
+        is_of_this_version = run.manifest["versions"]["forecast"] == metadata.version("forecast")
+        chosen = run.config if is_of_this_version else None  # another one may choose otherwise
+        checks.append(check_choices(table, settings, split.test_from, chosen))
     refitted = scaler_difference(run.scaler, prepared.scaler)
-    moved = scaler_difference(prepared.scaler, other.scaler)
-    learned = training_difference(prepared, other)
-    windows = f"{len(prepared.train):,} training windows and their inputs"
+    decided = split.validation_from if split.is_by_time else None
+    fit = Learning(prepared, panel, decided, lambda other, parts: prepare(other, run.config, parts))
+    reading, *fitting = check_learning(table, [fit])
     return [
+        *checks,
+        reading,
         check_identical("scaler", "fitted again to the training rows", [f"{refitted} in the run"] if refitted else []),
-        check_identical("scaler, future changed", f"fitted with {done}", [f"{moved} before"] if moved else []),
-        check_identical("training windows", f"{windows}, with {done}", [learned] if learned else []),
+        *fitting,
         *check_parts(prepared, run.manifest),
     ]
