@@ -46,6 +46,7 @@ WEIGHTS = {"model": "weights.npz", "baseline": "baseline/weights.npz", "refit": 
 HISTORY = {"model": "history.csv", "baseline": "baseline/history.csv"}
 CALIBRATION = "calibration.npz"
 RANGES = "ranges.npz"
+TEST_FORECASTS, TEST_FORECASTS_AS_CSV = "test_forecasts.parquet", "test_forecasts.csv"
 EXPLANATION = "explain"  # a folder, whose files the manifest does not list, because they are written later
 
 # Files that are read when a run is opened by name, if each has at most so many bytes.
@@ -231,7 +232,12 @@ class Run:
     @property
     def test_forecasts(self) -> pd.DataFrame:
         """The forecasts of the test span, long format."""
-        return self._forecasts("test_forecasts.csv")
+        if TEST_FORECASTS not in self.manifest["files"]:  # a run of an earlier version
+            return self._forecasts(TEST_FORECASTS_AS_CSV)
+        from forecast.runs.parquet_tables import forecasts_from_parquet
+
+        with self._open(TEST_FORECASTS, _LARGEST_TABLE) as file:
+            return forecasts_from_parquet(file, self.path / TEST_FORECASTS, self.clock, _LARGEST_TABLE)
 
     @property
     def history(self) -> pd.DataFrame:

@@ -29,7 +29,7 @@ READERS: dict[str, Callable[[Run], object]] = {
     "history.csv": lambda run: run.history,
     "ranges.npz": lambda run: run.ranges,
     "forecast.csv": lambda run: run.forecast,
-    "test_forecasts.csv": lambda run: run.test_forecasts,
+    "test_forecasts.parquet": lambda run: run.test_forecasts,
 }
 
 
