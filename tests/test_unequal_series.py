@@ -101,7 +101,7 @@ def test_a_backtest_counts_origins_back_from_each_end(
     fitted = forecast.backtest(stations, settings, windows=2, step=3)
     assert fitted.forecasts["cutoff"].tolist() == of_run.forecasts["cutoff"].tolist()
     with pytest.raises(ConfigError, match="different times"):
-        forecast.backtest(stations, settings, windows=2, step=3, refit=1)
+        forecast.backtest(stations, settings.replace(data={"split": "series"}), windows=2, step=3, refit=1)
 
 
 def test_by_time_what_ended_early_is_not_scored(

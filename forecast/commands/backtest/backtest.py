@@ -106,6 +106,8 @@ def backtest(
         listing = phrase("forecast runs", "forecast.all_runs()")
         raise ConfigError(f"There is no run {source!r} to forecast new rows with.", f"{listing} lists the runs.")
     settings = config if isinstance(config, Settings) else configure(config)
+    if refit is not None and settings.data.split is None:
+        settings = settings.replace(data={"split": "time"})  # fits follow each other in time
     panel = read(source, settings.read)
     report_notes(panel, progress)
     plan = _plan(panel, settings, windows, step, progress)
