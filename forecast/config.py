@@ -40,7 +40,7 @@ Constraint = Literal["none", "max_norm", "non_neg", "unit_norm"]
 Transform = Literal["none", "log"]
 Channels = Literal["joint", "independent"]
 Duplicates = Literal["first", "last", "mean"]
-Normalise = Literal["none", "last", "standard", "last-scaled"]
+Normalise = Literal["none", "last", "standard", "last-scaled", "seasonal"]
 
 
 def _split_commas(value: object) -> object:
@@ -268,7 +268,12 @@ class NetworkSettings(Section):
         (64,), min_length=1, max_length=64, description="Units of each recurrent layer, such as 64 or 64,32."
     )
     normalise: Normalise | None = Field(
-        None, description="Per window: subtract the last value, its mean and scale, or the last value and its scale."
+        None,
+        description="Per window: subtract the last value, its mean and scale, or the last value and its scale; "
+        "seasonal also counts the forecast from the values one cycle before.",
+    )
+    cycle: Steps | None = Field(
+        None, description="Steps of the cycle that normalise = seasonal counts from. (default: the season)"
     )
     segment: Steps | None = Field(1, description="Steps that are fed to the cell at once; 1 as in textbooks.")
     decode: Literal["direct", "parallel", "recursive"] = Field("direct", description="How the horizon is produced.")
@@ -311,6 +316,8 @@ class NetworkSettings(Section):
             )
         if self.stateful and self.decode != "direct":
             raise ValueError(f"stateful needs decode = direct, not {self.decode}")
+        if self.normalise == "seasonal" and self.decode == "recursive":
+            raise ValueError("normalise = seasonal does not go with decode = recursive, which feeds forecasts back")
         return self
 
 
@@ -386,7 +393,7 @@ class Settings(Section):
             raise ValueError(f"unroll takes up to {_LONGEST_UNROLLED:,} steps or segments. Received: {steps:,}")
         if self.network.quantiles and self.training.loss != "mae":
             raise ValueError(f"quantiles are learned by their own loss. Received: loss {self.training.loss}")
-        if self.training.fall_back and self.network.normalise in ("none", "standard"):
+        if self.training.fall_back and self.network.normalise in ("none", "standard", "seasonal"):
             raise ValueError(f"fall_back needs normalise = last or last-scaled, not {self.network.normalise}")
         return self
 

@@ -66,7 +66,7 @@ def stages(path: Path) -> list[Record]:
         write_simulated(small, _SMALL)
         _put_through(small, lambda name, do: do())
     gc.collect()
-    bare = _megabytes("VmRSS")
+    bare = megabytes("VmRSS")
     records: list[Record] = []
 
     def measured_stage(name: str, do: Callable[[], Any]) -> Any:
@@ -74,7 +74,7 @@ def stages(path: Path) -> list[Record]:
         started = time.perf_counter()
         result = do()
         seconds = time.perf_counter() - started
-        records.append({"stage": name, "seconds": seconds, "megabytes": _megabytes("VmHWM") - bare})
+        records.append({"stage": name, "seconds": seconds, "megabytes": megabytes("VmHWM") - bare})
         return result
 
     _put_through(path, measured_stage)
@@ -132,7 +132,7 @@ def _scored(prepared: Any, fitted: Any, naive_error: Any) -> Any:
     return score_models(prepared.rows, prepared.test, models, prepared.config.data.season, naive_error)
 
 
-def _megabytes(key: str) -> float:
+def megabytes(key: str) -> float:
     """``VmRSS``, what this process holds, or ``VmHWM``, the most that it has held."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024

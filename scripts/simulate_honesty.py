@@ -64,7 +64,7 @@ def main() -> int:
             if given.quick and not table.quick_cases:  # it takes trained networks
                 continue
             frame = table.make(executor, given.quick, given.replications)
-            print(table.to_markdown(frame), flush=True)
+            print(table.to_markdown(frame, table.count(given.quick, given.replications)), flush=True)
             misses = table.misses(frame)
             missed += len(misses)
             print(f"{name}: {time.monotonic() - began:.0f} s", *misses, sep="\n  missed: ", file=sys.stderr, flush=True)

@@ -55,7 +55,8 @@ def test_every_option_has_one_section_and_a_description() -> None:
         ("data", "channels", ["joint", "independent"], ["both"]),
         ("network", "units", ["64", "64,32", 64, (64, 32), [64]], ["", (), "0", "64,-1", "4097", "a", 64.5, True]),
         ("network", "cell", list(CELLS), ["LSTM", "transformer", "", None]),
-        ("network", "normalise", ["none", "last", "standard", "last-scaled"], ["mean"]),
+        ("network", "normalise", ["none", "last", "standard", "last-scaled", "seasonal"], ["mean"]),
+        ("network", "cycle", [1, 168], [0, -1]),
         ("network", "segment", [1, 100_000], [0]),
         ("network", "decode", ["direct", "parallel", "recursive"], ["both"]),
         ("network", "dropout", [0, 0.99], [1, -0.1]),
@@ -169,7 +170,7 @@ def test_settings_and_configuration_have_the_same_fields(section: str) -> None:
     asked, resolved = (kind.model_fields[section].annotation for kind in (Settings, Config))
     assert list(asked.model_fields) == list(resolved.model_fields)
     # What the configuration states again is what may be open, and all of it but the choice to unroll and the dates.
-    stays_open = {"unroll", "validation_from", "test_from"}
+    stays_open = {"unroll", "cycle", "validation_from", "test_from"}
     may_be_open = {name for name, field in asked.model_fields.items() if type(None) in get_args(field.annotation)}
     assert set(resolved.__annotations__) == may_be_open - stays_open == set(nest(PLAIN)[section])
 

@@ -142,13 +142,14 @@ def infer_limits(panel: Panel, targets: Sequence[str], training_rows: Flags) -> 
     return tuple(limits)
 
 
-def check_limits(panel: Panel, config: DataConfig, stated: Sequence[str]) -> None:
+def check_limits(panel: Panel, config: DataConfig, stated: Sequence[str], known_rows: Flags) -> None:
     """Refuse limits that make no sense, and limits given by the user that the data violate.
 
     Args:
         panel: What was read.
         config: The data configuration.
         stated: The limits given by the user. Later rows may violate those that were inferred from training rows.
+        known_rows: Which rows belong to the training or the validation span, [T].
 
     Raises:
         ConfigError: If a limit or an angle belongs to no target.
@@ -167,7 +168,7 @@ def check_limits(panel: Panel, config: DataConfig, stated: Sequence[str]) -> Non
         if not any(text.rpartition("=")[0] == name for text in stated):
             continue
         values = panel.values[:, panel.column(name)]
-        beyond = np.flatnonzero((values < low) | (values > high))
+        beyond = np.flatnonzero(known_rows & ((values < low) | (values > high)))
         if len(beyond):
             raise DataError(
                 f"{len(beyond):,} values of {name!r} lie beyond its limits {low:g} … {high:g}: the first is "

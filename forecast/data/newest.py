@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import numpy as np
 
@@ -110,9 +111,10 @@ def _newest_on_clock(panel: Panel, reach: int, horizon: int, n_known: int) -> Pa
     Of the H steps only the last ``n_known`` columns have values.
     """
     values, times, offsets = [], [], [0]
+    future = cache(partial(panel.clock.future, steps=horizon))  # nearly all series end at the same time
     for series in range(panel.n_series):
         rows = measured_rows(panel, series, n_known)
-        ahead = panel.clock.future(panel.times[rows.stop - 1], horizon)
+        ahead = future(panel.times[rows.stop - 1])
         own_times, own = panel.times[rows][-reach:], panel.values[rows][-reach:]
         if panel.clock.unit != "B":  # on business days an absent row is a holiday
             own_times, own = _with_absent_rows(own_times, own, panel.clock, reach)

@@ -109,7 +109,7 @@ class Rows:
         """The common unit of measurement of the targets; empty if it is unknown or they differ."""
         return common_unit(self.panel, self.n_targets)
 
-    @property
+    @cached_property
     def unique_ids(self) -> tuple[tuple[str, ...], ...]:
         """The ``unique_id`` of each series and target, [S][D]: name of the series, of the target, or both."""
 
@@ -290,14 +290,15 @@ def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDA
 
     Raises:
         DataError: If a part would hold no complete window; says how many rows it needs. If a target is logged that is
-            not positive in the training or the validation span.
+            not positive in the training span, or the validation span if that is needed.
     """
     panel = with_codes(panel, config.read.codes)
     arranged = arrange(panel, config.data)
     split = split_by_time(arranged, config.data)
     if config.data.transform == "log":
+        known_rows = split.part_of(panel.times) <= min(VALIDATION, max(needed))
         for name in config.data.target:
-            refuse_non_positive(panel.values[panel.times < split.test_from, panel.column(name)], name)
+            refuse_non_positive(panel.values[known_rows, panel.column(name)], name)
     part = split.part_of(arranged.times)
     logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
     circular = bounds_of(np.arange(arranged.n_series), config.data).circular

@@ -121,7 +121,8 @@ class Scaler:
         """
         if len(self.series_ids) == len(series_ids) == 1:
             return np.zeros(1, np.int64)  # a single series may have another name in another file
-        unknown = [name for name in series_ids if name not in self.series_ids]
+        known_at = {name: number for number, name in enumerate(self.series_ids)}
+        unknown = [name for name in series_ids if name not in known_at]
         if unknown:
             known = f"It knows {', '.join(map(repr, self.series_ids[:20]))}."
             if self.series_ids == ("",):
@@ -135,7 +136,7 @@ class Scaler:
                     f"Add the column that names the series. {known}",
                 )
             raise DataError(f"The run was not trained on series {unknown[0]!r}.", known)
-        return np.array([self.series_ids.index(name) for name in series_ids])
+        return np.array([known_at[name] for name in series_ids])
 
     def to_record(self) -> dict[str, Any]:
         """The scaler as values of JSON; `from_record` reverses it to the last bit."""

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from forecast.data.panel import Floats
 from forecast.data.windows import Flags, Ints
+from forecast.evaluation.yardstick import seasonal_naive_error as seasonal_naive_error  # for mase and rmsse
 
 
 @dataclass(frozen=True)
@@ -193,8 +194,7 @@ def mase(y_true: ArrayLike, y_pred: ArrayLike, naive_error: float) -> float:
     Args:
         y_true: Observed.
         y_pred: Forecast, of the same shape.
-        naive_error: The ``mae`` that `seasonal_naive_error` of `forecast.evaluation.yardstick` returns for the training
-            rows.
+        naive_error: The ``mae`` that `seasonal_naive_error` returned for the training rows.
 
     Returns:
         The error, or NaN where ``naive_error`` is zero or unknown.

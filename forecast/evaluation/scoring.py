@@ -289,7 +289,8 @@ class _Scorer:
         if self._naive_mae.size > 1:
             metrics["by_series"] = by_series
             metrics["rmse_by_series"] = self._by_series(squared_error, math.sqrt)
-        if unscaled := [name for name in by_series if not (metrics["naive_error"][name]["mae"] or 0) > 0]:
+        unscaled = [name for name in by_series if not (metrics["naive_error"][name]["mae"] or 0) > 0]
+        if unscaled and metrics["skill_of"] == "MASE":  # which they are left out of
             metrics["unscaled"] = unscaled
         if self._outliers:
             metrics["yardstick"] = {
@@ -322,9 +323,12 @@ class _Scorer:
             return None
         horizon, by_model = self._windows.horizon, dict[str, Any]()
         one_step = replace(points, count=points.count // horizon)
-        for name in self._intervals.calibrations:
+        for name, calibration in self._intervals.calibrations.items():
             sums, where = self._sums[name], f"intervals.models.{name}"
             by_model[name] = _scores(QuantileForecast, points, sums.quantiles, where, reasons)
+            if calibration.borrowed.any():
+                borrowing = np.flatnonzero(calibration.borrowed & (self._n_windows > 0))
+                by_model[name]["borrowed"] = [unique_id for s in borrowing for unique_id in self._rows.unique_ids[s]]
             for level, totals in sums.intervals.items():
                 at_level, by_step = replace(points, level=level), sums.intervals_by_step[level]
                 scores = _scores(IntervalForecast, at_level, totals, f"{where}.{level}", reasons)

@@ -110,6 +110,7 @@ _REASONS = {
     "limits": "by names, units and training values",
     "circular": "by names, units and training values",
     "normalise": "relative to the last value; none if a state is carried",
+    "cycle": "the season",
     "segment": "divides the season if it can, and makes about sixteen turns of the cell",
     "mirror": "yes for prices in logarithms",
     "batch_size": "large enough for the cores, small enough for a dozen steps in a pass",
@@ -162,6 +163,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     # Subtracting the last value of each window was best on the validation span of every series that was tried. A state
     # that is carried from window to window has no single last value.
     normalise = network.normalise or ("none" if network.stateful else "last")
+    cycle = network.cycle or (season if normalise == "seasonal" else None)
     limits, circular = _bounds(panel, data, targets, normalise, training_rows)
     n_channels = len(targets) if data.channels == "independent" else 1
     n_windows = int((1 - validation - test) * panel.n_rows) * n_channels
@@ -184,7 +186,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "limits": limits,
                 "circular": circular,
             },
-            network={"normalise": normalise, "segment": segment},
+            network={"normalise": normalise, "segment": segment, "cycle": cycle},
             training={
                 "mirror": mirror if training.mirror is None else training.mirror,
                 "batch_size": training.batch_size or batch_size,
@@ -199,7 +201,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     if price:
         reasons["transform"] = whys[0]
     config = with_lookback(lookback)
-    check_limits(panel, config.data, stated=data.limits or ())
+    check_limits(panel, config.data, data.limits or (), part < TEST)
     if data.lookback is None and network.segment is None and not price:
         longer = probe_longer_lookback(panel, config, longest)
         if longer is not None:

@@ -223,6 +223,12 @@ class Network:
         self.n_future = -(-shape.horizon // self.segment)
         self.n_quantiles = max(1, len(config.quantiles))
         self.measured = shape.targets + shape.covariates
+        self.cycle = config.cycle or 1
+        if config.normalise == "seasonal" and self.cycle > shape.lookback:
+            raise ConfigError(
+                f"normalise = seasonal counts from {self.cycle} steps before, and the lookback has {shape.lookback}.",
+                f"Use {setting('lookback', self.cycle)} or more, or {setting('normalise', 'last')}.",
+            )
         if config.decode == "recursive" and self.n_future > MOST_FED_BACK:
             raise ConfigError(
                 f"decode = recursive would feed back {self.n_future} times; at most {MOST_FED_BACK} are allowed.",
@@ -264,11 +270,14 @@ class Network:
         return forecast, final
 
     def normalise(self, past: Array) -> tuple[Array, Array | None, Array | None]:
-        """The window with each measured channel centred and scaled; centre and scale [B, 1, D + P], where there are."""
+        """The window with each measured channel centred and scaled; centre and scale [B, 1, D + P], where there are.
+
+        What a seasonal forecast counts from is another centre than the window's, [B, H, D].
+        """
         ops, kind = self.ops, self.config.normalise
         measured, known = past[:, :, : self.measured], past[:, :, self.measured :]
         centre = scale = None
-        if kind in ("last", "last-scaled"):
+        if kind in ("last", "last-scaled", "seasonal"):
             centre = measured[:, -1:]
         elif kind == "standard":
             centre = ops.mean(measured)
@@ -278,12 +287,21 @@ class Network:
             return ops.mark_window(past), None, None
         centred = measured - centre
         window = centred if scale is None else centred / scale
+        if kind == "seasonal":
+            centre = self.cycle_before(past)
         return ops.mark_window(ops.concat([window, known], axis=-1) if self.shape.known else window), centre, scale
 
+    def cycle_before(self, past: Array) -> Array:
+        """The targets of the newest cycle that was seen, repeated over the horizon: the seasonal naive, [B, H, D]."""
+        newest = past[:, self.shape.lookback - self.cycle :, : self.shape.targets]
+        times = -(-self.shape.horizon // self.cycle)
+        return (self.ops.concat([newest] * times, axis=1) if times > 1 else newest)[:, : self.shape.horizon]
+
     def beside_forecast(self, statistic: Array) -> Array:
-        """The centre or scale of the targets, in a shape that broadcasts with the forecast."""
+        """The centre or scale of the targets [B, 1 or H, D], in a shape that broadcasts with the forecast."""
         of_targets = statistic[:, :, : self.shape.targets]
-        return self.ops.reshape(of_targets, (-1, 1, self.shape.targets, 1)) if self.config.quantiles else of_targets
+        steps = self.shape.horizon if self.config.normalise == "seasonal" else 1
+        return self.ops.reshape(of_targets, (-1, steps, self.shape.targets, 1)) if self.config.quantiles else of_targets
 
     def embed(self, window: Array) -> Array:
         """What the first recurrent layer reads, [B, n, F]: the steps themselves, or segments of them, embedded."""

@@ -27,10 +27,11 @@ def coverage_notes(metrics: Mapping[str, Any]) -> list[str]:
     own = [name for name in next(iter(by_level.values()), {}) if name not in set(borrowed)]
     sentences = []
     if len(own) > 1:
-        of_own = f" of the {len(own):,} with enough errors of their own" if borrowed else ""
-        sentences.append(f"By series{of_own}, {_ranges(by_level, own)}.")
+        beginning = f"Of the {len(own):,} series with enough errors of their own" if borrowed else "By series"
+        sentences.append(f"{beginning}, {_ranges(by_level, own)}.")
     if borrowed:
-        sentences.append(f"Of the {len(borrowed):,} that borrow the errors of others, {_ranges(by_level, borrowed)}.")
+        beginning = f"Of the {len(borrowed):,} that borrow" if own else "By series, all of which borrow"
+        sentences.append(f"{beginning} the errors of others, {_ranges(by_level, borrowed)}.")
     return sentences
 
 
@@ -75,10 +76,11 @@ def _outliers(metrics: Mapping[str, Any]) -> list[str]:
         consequence = "without it there is none"
         if note["mase"] is not None and note["mase_without"] is not None:
             text = format_like((note["mase"], note["mase_without"]), 3)
-            consequence = f"without it, MASE would be {text(note['mase_without'])}, not {text(note['mase'])}"
+            mase = "its MASE" if several else "MASE"
+            consequence = f"without it, {mase} would be {text(note['mase_without'])}, not {text(note['mase'])}"
         share = f"{note['share']:.0%}" if note["share"] < 0.995 else "almost all"
         sentences.append(
-            f"One value makes {share} of the naive error{of_series} that MASE is divided by: "
+            f"One value makes {share} of the naive error{of_series}, which MASE is divided by: "
             f"{format_number(note['value'])} at {shorten_time(note['time'])}; {consequence}."
         )
     if len(found) > _MOST_NAMED:

@@ -201,6 +201,7 @@ class _Manifest(TypedDict, total=False):
     finished: str
     command: str
     source: str | None
+    asked: dict[str, dict[str, Any]]
     title: str
     data: _Data
     python: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from forecast.config import ReadOptions
+from forecast.data.clock import Times
 from forecast.data.codes import are_codes, codes_of, find_codes, may_hold_codes, with_codes, without_codes
 from forecast.data.panel import Floats, Panel
 from forecast.errors import DataError, MachineError, Sentence, quote, setting
@@ -34,16 +35,22 @@ from forecast.tables.zones import in_zone
 _TARGETS = ("y", "target", "value", "close", "adj close", "adj_close")
 _MARKET_DAY = {"open", "high", "low"}
 
+# Other values [R, C] for those of rows at these times [R].
+Alter = Callable[[Times, Floats], Floats]
+
 # Complaints that an advice must not lead to: it took away what was to be forecast.
 _LEFT_NOTHING = "^There is no column|has no numeric column|no column is left"
 
 
-def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = None) -> Panel:
+def read_panel(
+    source: str | Path | pd.DataFrame, options: ReadOptions | None = None, alter: Alter | None = None
+) -> Panel:
     """Every usable numeric column of a table, on a regular clock.
 
     Args:
         source: Path of a CSV (plain, gzip, zip) or Parquet file, ``-`` for standard input, or a DataFrame.
         options: What is not to be inferred.
+        alter: Changes the values before anything is told by them, as an audit does.
 
     Returns:
         The rows by series and time, with what was inferred as notes and what was mended as warnings.
@@ -57,7 +64,7 @@ def read_panel(source: str | Path | pd.DataFrame, options: ReadOptions | None = 
     found = Input("the table") if frame is not None else find_input(str(source))
     given = options.model_dump(exclude_defaults=True, exclude={"notation", "codes"})
     try:
-        return _read(replace(found, given=given), frame, options)
+        return _read(replace(found, given=given), frame, options, alter)
     except DataError as error:
         error.keep_advice(partial(_leads_on, error, found, frame, options), "Correct it in its source, then try again.")
         raise
@@ -83,7 +90,7 @@ def _leads_on(
     return True
 
 
-def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Panel:
+def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter: Alter | None = None) -> Panel:
     """The panel of a file or of a DataFrame."""
     columns = read_columns(found, frame, dialect_of(options))
     table, time, measured = columns.table, columns.time, columns.measured
@@ -107,6 +114,8 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions) -> Pan
         kept = np.flatnonzero(~lost)
         lines = None if table.lines is None else np.asarray(table.lines)[kept]
         rows, table = rows.take(kept), replace(table, lines=lines)
+    if alter is not None:
+        rows = replace(rows, values=alter(rows.times, rows.values))
     notes = [*table.notes, *time.notes, *zoned.notes, *measured.notes]
     if series.column:
         listed = ", ".join(map(quote, series.ids[:5])) + " …" * (len(series.ids) > 5)

@@ -260,7 +260,9 @@ def _resampled(
     Raises:
         DataError: If no period is whole.
     """
-    angles = np.array([is_angle(name, column) for name, column in zip(names, rows.values.T, strict=True)])
+    # No training span is shorter than this.
+    early = rows.times <= np.partition(rows.times, len(rows.times) // 5)[len(rows.times) // 5]
+    angles = np.array([is_angle(name, column[early]) for name, column in zip(names, rows.values.T, strict=True)])
     known = None
     if own is not None:
         local = own.clock.is_zoned and clock.tz is not None and not _divides_day(clock)

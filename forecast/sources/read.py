@@ -16,25 +16,30 @@ from forecast.data.panel import Panel
 from forecast.errors import DataError, phrase
 from forecast.progress import Progress
 from forecast.sources.datasets import DATASETS, load_dataset
-from forecast.sources.from_table import read_panel
+from forecast.sources.from_table import Alter, read_panel
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.quality import panel_warnings
 
 Source = str | Path | pd.DataFrame | pd.Series | Panel
 
 
-def read(source: Source, options: ReadOptions | None = None) -> Panel:
+def read(source: Source, options: ReadOptions | None = None, alter: Alter | None = None) -> Panel:
     """A panel from a built-in name, a path, ``-`` for standard input, or a DataFrame.
+
+    Args:
+        source: What to read.
+        options: What is not to be inferred.
+        alter: Changes the values before anything is told by them, as an audit does.
 
     Raises:
         DataError: If it cannot be read, or is ambiguous; says where and what to type.
     """
     if isinstance(source, Panel):
-        return _masked(source, options)
+        return _masked(_altered(source, alter), options)
     if is_built_in(source):
-        return _masked(load_dataset(str(source)), options)
+        return _masked(_altered(load_dataset(str(source)), alter), options)
     if isinstance(source, pd.Series):
-        return read_panel(source.to_frame("value" if source.name is None else str(source.name)), options)
+        return read_panel(source.to_frame("value" if source.name is None else str(source.name)), options, alter)
     if isinstance(source, str) and source != "-" and not os.path.splitext(source)[1] and not os.path.exists(source):
         near = get_close_matches(source, DATASETS, 1)
         if near:
@@ -42,7 +47,18 @@ def read(source: Source, options: ReadOptions | None = None) -> Panel:
                 f"There is neither a file nor a built-in series {source!r}.",
                 f"Did you mean {near[0]}? See: {phrase('forecast datasets', 'forecast.DATASETS')}",
             )
-    return read_panel(source, options)
+    return read_panel(source, options, alter)
+
+
+def _altered(panel: Panel, alter: Alter | None) -> Panel:
+    """The panel with other values, also where its codes are still to be told."""
+    if alter is None:
+        return panel
+    values = panel.values.copy()
+    for name, raw in panel.coded.items():
+        values[:, panel.column(name)] = raw
+    values = alter(panel.times, values)
+    return replace(panel, values=values, coded={name: values[:, panel.column(name)] for name in panel.coded})
 
 
 def _masked(panel: Panel, options: ReadOptions | None) -> Panel:

@@ -158,8 +158,9 @@ def _bounds(labels: Times, clock: Clock) -> tuple[Times, Times]:
 def _too_few(counts: Ints, n_whole: Ints, is_cut: Bools, of_series: Ints) -> Bools:
     """Where a column has some values, and fewer than half of what it usually has, [T, C].
 
-    A column that is measured at each third row has its usual number if it has a third. Where its values end before the
-    rows do, which go on with what is known ahead, the last of its periods is no whole one if any is absent.
+    A column that is measured at each third row has its usual number if it has a third; what is usual is the median of
+    the series so far, so that no later row decides on an earlier mean. Where its values end before the rows do, which
+    go on with what is known ahead, the last of its periods is no whole one if any is absent.
 
     Args:
         counts: Values of each column in each period, [T, C].
@@ -168,12 +169,11 @@ def _too_few(counts: Ints, n_whole: Ints, is_cut: Bools, of_series: Ints) -> Boo
         of_series: The series of each period, [T].
     """
     shares = np.where(counts > 0, counts / np.maximum(n_whole, 1)[:, None], np.nan)
-    whole = shares[~is_cut & (n_whole > 0)]
-    if not len(whole):
-        return np.zeros(counts.shape, bool)
+    whole = pd.DataFrame(np.where((~is_cut & (n_whole > 0))[:, None], shares, np.nan))
+    usual = whole.groupby(of_series).expanding().median().to_numpy()
     least = np.full(counts.shape, _LEAST_PRESENT)
     for first, last in _spans(of_series):
         newest = last - 1 - (counts[first:last] > 0)[::-1].argmax(axis=0)
         ended = np.flatnonzero(newest < last - 1)
         least[newest[ended], ended] = 1.0
-    return (n_whole > 0)[:, None] & (shares < least * pd.DataFrame(whole).median().to_numpy())
+    return (n_whole > 0)[:, None] & (shares < least * usual)

@@ -150,8 +150,8 @@ LINEAR_COVERAGE = Table(
     linear,
     tuple(product(LENGTHS, KINDS)),
     100,
-    tuple(product(("520 weeks",), ("AR(1)", "random walk", "counts"))),
-    10,
+    tuple(product(("520 weeks",), ("random walk", "counts"))),
+    6,
     _BARS,
 )
 
@@ -160,7 +160,7 @@ NETWORK_COVERAGE = Table(
     "The same about networks, trained with the defaults, over all kinds of series.",
     networks,
     tuple((length,) for length in LENGTHS),
-    3,
+    2,
     (),
     1,
     _BARS,

@@ -79,7 +79,7 @@ PANELS = Table(
     tuple(product((1, 5, 12), (120, 500))),
     200,
     ((5, 120),),
-    20,
+    10,
     {
         "a difference is found": at_most(0.075),
         "at different minutes": at_most(0.075),

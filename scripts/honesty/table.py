@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -51,42 +52,70 @@ class Table:
     quick: int
     bars: Mapping[str, Bar] = field(default_factory=dict)
 
+    def count(self, quick: bool = False, replications: int | None = None) -> int:
+        """How often each case is simulated, as of `make`."""
+        return replications or (self.quick if quick else self.replications)
+
     def make(self, executor: Executor, quick: bool = False, replications: int | None = None) -> pd.DataFrame:
-        """The table, a row for each line, with `Figure` objects in it.
+        """The table, a row for each line, with `Figure` objects in it; standard error is told of each line.
 
         Args:
             executor: Simulates the lines, several side by side.
             quick: Whether to make the short form.
             replications: How many of each case; None for the table's own number.
         """
-        count = replications or (self.quick if quick else self.replications)
-        lines = [executor.submit(self.line, *case, count) for case in (self.quick_cases if quick else self.cases)]
-        return pd.DataFrame([line.result() for line in lines])
+        count = self.count(quick, replications)
+        futures = [executor.submit(self.line, *case, count) for case in (self.quick_cases if quick else self.cases)]
+        lines = []
+        for future in futures:
+            lines.append(future.result())
+            print(
+                self.title,
+                *(f"{column} {_shown(cell)}" for column, cell in lines[-1].items()),
+                sep=", ",
+                file=sys.stderr,
+            )
+        return pd.DataFrame(lines)
 
     def misses(self, frame: pd.DataFrame) -> list[str]:
-        """The figures that lie further outside their bar than three standard errors, a sentence each."""
+        """The figures that lie outside their bar, a sentence each."""
         found = []
-        for cells in frame.to_numpy():
-            line = dict(zip(frame.columns, cells, strict=True))
-            for column, bar in self.bars.items():
-                (value, error), (lowest, highest) = line[column], bar(line)
-                if not lowest - 3 * error <= value <= highest + 3 * error:
-                    case = ", ".join(str(cell) for cell in line.values() if not isinstance(cell, Figure))
-                    found.append(f"{case}: {column} is {value:.1%}, wanted {lowest:.1%} to {highest:.1%}")
+        for line in _lines(frame):
+            case = ", ".join(str(cell) for cell in line.values() if not isinstance(cell, Figure))
+            for column in self._missed(line):
+                value, (lowest, highest) = line[column].value, self.bars[column](line)
+                found.append(f"{case}: {column} is {value:.1%}, wanted {lowest:.1%} to {highest:.1%}")
         return found
 
-    def to_markdown(self, frame: pd.DataFrame) -> str:
-        """The table as a section of a page, its figures in percent."""
-        figures = [cell for line in frame.to_numpy() for cell in line if isinstance(cell, Figure)]
-        error = max((figure.error for figure in figures if math.isfinite(figure.error)), default=0.0)
-        rows = [
-            list(frame.columns),
-            ["---"] * frame.shape[1],
-            *([_shown(cell) for cell in line] for line in frame.to_numpy()),
-        ]
-        lines = [f"| {' | '.join(row)} |" for row in rows]
-        told = f"In percent; the standard error of a figure is at most {100 * error:.1f}." if figures else ""
-        return "\n".join([f"## {self.title}", "", f"{self.meaning} {told}", "", *lines, ""])
+    def _missed(self, line: Mapping[str, Any]) -> list[str]:
+        """The columns of a line whose figures lie further outside their bar than three standard errors."""
+        missed = []
+        for column, bar in self.bars.items():
+            (value, error), (lowest, highest) = line[column], bar(line)
+            if value < lowest - 3 * error or value > highest + 3 * error:
+                missed.append(column)
+        return missed
+
+    def to_markdown(self, frame: pd.DataFrame, count: int) -> str:
+        """The table as a section of a page: figures in percent, in bold where they miss their bar.
+
+        Args:
+            frame: What `make` returned.
+            count: How often each case was simulated.
+        """
+        rows, errors = [list(frame.columns), ["---"] * frame.shape[1]], [0.0]
+        for line in _lines(frame):
+            missed = self._missed(line)
+            rows.append([f"**{_shown(cell)}**" if column in missed else _shown(cell) for column, cell in line.items()])
+            errors += [cell.error for cell in line.values() if isinstance(cell, Figure) and math.isfinite(cell.error)]
+        told = f"In percent, of {count:,} replications; standard errors are at most {100 * max(errors):.1f}."
+        return "\n".join(
+            [f"## {self.title}", "", f"{self.meaning} {told}", "", *(f"| {' | '.join(row)} |" for row in rows), ""]
+        )
+
+
+def _lines(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [dict(zip(frame.columns, cells, strict=True)) for cells in frame.to_numpy()]
 
 
 def _shown(cell: object) -> str:

@@ -110,16 +110,18 @@ def test_a_limit_that_makes_no_sense_is_refused(text: str, message: str | None) 
 
 def test_limits_that_the_data_do_not_keep_are_refused() -> None:
     with pytest.raises(DataError, match=r"2 values of 'a' lie beyond its limits 0 … 3: the first is -1 at 2024"):
-        check_limits(panel_of(a=[1, -1, 4]), data(target=("a",), limits=("a=0:3",)), stated=STATED)
-    check_limits(panel_of(a=[1, math.nan, 2]), data(target=("a",), limits=("a=0:3",)), stated=STATED)
+        check_limits(panel_of(a=[1, -1, 4]), data(target=("a",), limits=("a=0:3",)), STATED, np.ones(3, bool))
+    check_limits(panel_of(a=[1, math.nan, 2]), data(target=("a",), limits=("a=0:3",)), STATED, np.ones(3, bool))
+    check_limits(panel_of(a=[1, -1, 4]), data(target=("a",), limits=("a=0:3",)), STATED, np.arange(3) < 1)  # later
+    angle = data(target=("a",), circular=("a",), limits=("a=0:360",))
     with pytest.raises(ConfigError, match="limits: 'a' is an angle, which goes round its circle"):
-        check_limits(panel_of(a=[1]), data(target=("a",), circular=("a",), limits=("a=0:360",)), stated=STATED)
+        check_limits(panel_of(a=[1]), angle, STATED, np.ones(1, bool))
     with pytest.raises(ConfigError, match="circular: 'b' is not forecast"):
-        check_limits(panel_of(a=[1]), data(target=("a",), circular=("b",)), stated=STATED)
+        check_limits(panel_of(a=[1]), data(target=("a",), circular=("b",)), STATED, np.ones(1, bool))
 
 
 def test_inferred_limits_are_no_promise() -> None:
-    check_limits(panel_of(a=[1, -1, 4]), data(target=("a",), limits=("a=0:3",)), stated=())
+    check_limits(panel_of(a=[1, -1, 4]), data(target=("a",), limits=("a=0:3",)), (), np.ones(3, bool))
 
 
 def test_an_angle_is_followed_round_its_circle_and_back_only() -> None:

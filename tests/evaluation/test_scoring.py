@@ -311,6 +311,24 @@ def test_intervals_of_unlike_units_are_scored_in_units_of_the_naive_error_alone(
     assert "one unit" in found["reasons"]["intervals.models.lstm.80.winkler"]
 
 
+def test_series_that_borrow_the_errors_of_others_are_listed() -> None:
+    ready = make_ready(make_panel(n_rows=300))
+    models = models_in_units(ready, {"lstm": guesses(ready, 1)})
+    intervals = calibrated(ready, models)
+    assert intervals is not None
+    yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
+    borrowing = replace(
+        intervals,
+        calibrations={
+            name: replace(one, borrowed=np.array([False, name == "lstm"]))
+            for name, one in intervals.calibrations.items()
+        },
+    )
+    found = score_models(ready.rows, ready.test, models, SEASON, yardsticks, borrowing).metrics["intervals"]["models"]
+    assert found["lstm"]["borrowed"] == ["s1/a", "s1/b"]
+    assert "borrowed" not in found["persistence"]
+
+
 def test_series_without_a_scale_are_listed_and_the_others_are_pooled() -> None:
     def still_while_training(values: Floats) -> None:
         values[:63, 0] = 7  # the first of two series, and of two targets
@@ -397,6 +415,7 @@ def test_mase_without_a_yardstick_is_null_and_says_why() -> None:
     metrics = score(make_ready(changed(make_panel(n_series=1), still_while_training))).metrics
     assert {name: scores["mase"] for name, scores in metrics["models"].items()} == dict.fromkeys(metrics["models"])
     assert "4 steps apart never differ" in metrics["reasons"]["models.lstm.mase"]
+    assert "unscaled" not in metrics  # skill is measured by MAE, and leaves nothing out
     assert all(isinstance(scores["mae"], float) for scores in metrics["models"].values())
     assert isinstance(metrics["skill"]["persistence"], float)
 

@@ -30,9 +30,14 @@ def parts(**settings: object) -> NetworkConfig:
     return plain_config(**(preset | small)).network
 
 
+# Steps of the cycle of a network that counts from the cycle before: they divide neither the lookback nor the horizon.
+CYCLE = 3
+
+
 def tiny(model: str, normalise: str, decode: str, segment: int) -> NetworkConfig:
     units = (4, 3) if len(configure({"model": model}).network.units) > 1 else (4,)
-    return parts(model=model, units=units, normalise=normalise, decode=decode, segment=segment)
+    cycle = CYCLE if normalise == "seasonal" else None
+    return parts(model=model, units=units, normalise=normalise, cycle=cycle, decode=decode, segment=segment)
 
 
 def inputs_of(shape: Shape, seed: int = 0, batch: int = BATCH) -> dict[str, np.ndarray]:

@@ -16,7 +16,20 @@ from forecast.errors import ConfigError
 from forecast.models.backends.keras import build_network, set_weights, weights_of
 from forecast.models.network import Shape, shape_of, training_bytes
 from references import ORACLES, cell_by_hand, run_by_hand, variants
-from samples import BATCH, DECODE, NORMALISE, PLAIN, SEGMENT, SHAPE, forecast, inputs_of, parts, random_weights, tiny
+from samples import (
+    BATCH,
+    CYCLE,
+    DECODE,
+    NORMALISE,
+    PLAIN,
+    SEGMENT,
+    SHAPE,
+    forecast,
+    inputs_of,
+    parts,
+    random_weights,
+    tiny,
+)
 
 
 @pytest.mark.parametrize("segment", SEGMENT)
@@ -44,19 +57,28 @@ def centre_and_scale(kind: str, measured: np.ndarray) -> tuple[np.ndarray, np.nd
         "last": (measured[:, -1:], one),
         "standard": (measured.mean(axis=1, keepdims=True), spread),
         "last-scaled": (measured[:, -1:], spread),
+        "seasonal": (measured[:, -1:], one),
     }[kind]
+
+
+def centre_of_forecast(kind: str, centre: np.ndarray, past: np.ndarray) -> np.ndarray:
+    """What each forecast counts from, [B, H, D]: the centre of the window, or the cycle before."""
+    if kind != "seasonal":
+        return np.repeat(centre[:, :, : SHAPE.targets], SHAPE.horizon, axis=1)
+    newest = past[:, -CYCLE:, : SHAPE.targets]
+    return np.concatenate([newest, newest], axis=1)[:, : SHAPE.horizon]
 
 
 def normalised_by_hand(kind: str, inputs: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], Any, Any]:
     measured, calendar = np.split(inputs["past"], [SHAPE.targets + SHAPE.covariates], axis=2)
     centre, scale = centre_and_scale(kind, measured)
     past = np.concatenate([(measured - centre) / scale, calendar], axis=2)
-    return inputs | {"past": past}, centre[:, :, : SHAPE.targets], scale[:, :, : SHAPE.targets]
+    return inputs | {"past": past}, centre_of_forecast(kind, centre, measured), scale[:, :, : SHAPE.targets]
 
 
 NORMALISED = [
     (kind, decode, SEGMENT[(i + j) % 2]) for i, kind in enumerate(NORMALISE) for j, decode in enumerate(DECODE)
-]
+] + [("seasonal", "direct", 1), ("seasonal", "parallel", 3)]  # not recursive
 
 
 @pytest.mark.parametrize(("kind", "decode", "segment"), NORMALISED)
@@ -69,9 +91,8 @@ class TestNormalisation:
         set_weights(network, weights | {name: 0 * weights[name] for name in ("head/kernel", "head/bias")})
         inputs = inputs_of(SHAPE)
         centre, _ = centre_and_scale(kind, inputs["past"][:, :, : SHAPE.targets])
-        np.testing.assert_allclose(
-            forecast(network, inputs), np.repeat(centre, SHAPE.horizon, axis=1), rtol=1e-6, atol=1e-7
-        )
+        expected = centre_of_forecast(kind, centre, inputs["past"])
+        np.testing.assert_allclose(forecast(network, inputs), expected, rtol=1e-6, atol=1e-7)
 
     def test_it_is_that_of_a_window_normalised_beforehand(self, kind: str, decode: str, segment: int) -> None:
         network, bare = (build_network(tiny("gru", each, decode, segment), SHAPE, seed=1) for each in (kind, "none"))
@@ -94,6 +115,17 @@ class TestNormalisation:
         follows_shift = np.allclose(forecast(network, inputs | {"past": shifted}), y_pred + 64, rtol=1e-3, atol=1e-2)
         follows_scale = np.allclose(forecast(network, inputs | {"past": scaled}), 4 * y_pred, rtol=1e-3, atol=1e-2)
         assert (follows_shift, follows_scale) == (kind != "none", kind in ("standard", "last-scaled"))
+
+
+def test_a_cycle_must_lie_within_the_lookback() -> None:
+    with pytest.raises(ConfigError, match="counts from 9 steps before, and the lookback has 8") as refused:
+        build_network(parts(normalise="seasonal", cycle=9), SHAPE, seed=1)
+    assert "lookback" in refused.value.advice
+
+
+def test_fed_back_forecasts_have_no_cycle_before() -> None:
+    with pytest.raises(ConfigError, match="does not go with decode = recursive"):
+        parts(normalise="seasonal", cycle=3, decode="recursive")
 
 
 @pytest.mark.parametrize("kind", ["standard", "last-scaled"])

@@ -16,7 +16,7 @@ from honesty.series import Kind, ar1, garch, mean_of_season, moving_average, ran
 from honesty.table import Figure, Line, Table, at_most, mean, share
 from simulate_honesty import TABLES
 
-QUICK = [name for name, table in TABLES.items() if table.quick_cases and name != "coverage"]
+QUICK = [name for name, table in TABLES.items() if table.quick_cases]
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -93,13 +93,15 @@ def test_a_figure_beyond_its_bar_is_told_in_the_exit_code(
     monkeypatch.setattr(sys, "argv", ["simulate_honesty.py", "--only", "one"])
     assert simulate_honesty.main() == 1
     printed, told = capsys.readouterr()
-    assert "## A title\n\nWhat it says." in printed
-    assert "| bad | 1,200 | 20.0 |" in printed
+    assert "## A title\n\nWhat it says. In percent, of 5 replications; standard errors are at most 1.0." in printed
+    assert "| good | 1,200 | 6.0 |\n| bad | 1,200 | **20.0** |\n" in printed
     assert "bad, 1200: found is 20.0%, wanted 0.0% to 5.0%" in told
-    assert "good" not in told
+    assert "good, 1200" not in told
     monkeypatch.setattr(sys, "argv", ["simulate_honesty.py", "--quick"])
     assert simulate_honesty.main() == 0
-    assert "networks" not in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "A title, losses good, times 1,200, found 6.0" in told
+    assert "networks" not in told
 
 
 def test_an_unknown_table_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,6 @@ def command(
         print_json(result.to_json())
     else:
         for check in result.checks:
-            say(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.detail}", strong=not check.passed)
+            say(check.line, strong=not check.passed)
         say(result.verdict, strong=True)
     result.demand()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
-from forecast.commands.audit.altered import AlteredPanel, Origin, spread_origins, with_changed_values
+from forecast.commands.audit.altered import AlteredPanel, Origin, spread_origins
 from forecast.commands.audit.checks import (
     Audit,
     Check,
@@ -16,9 +17,10 @@ from forecast.commands.audit.checks import (
     first_unequal,
     row_difference,
     scaler_difference,
-    training_difference,
 )
+from forecast.commands.audit.learning import Learning, Table, check_choices, check_learning
 from forecast.commands.train.near_copies import near_copies_of_target
+from forecast.config import Settings
 from forecast.data.bounds import TURN
 from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Floats, Panel
@@ -75,7 +77,8 @@ def audit(
     checks = [*audited.check_futures(), audited.check_covariates(), audited.check_imputation()]
     checks += audited.check_newest_rows(progress)
     if panel.fingerprint() == run.data.get("fingerprint"):
-        checks += [*_check_training(run, panel), audited.check_scored()]
+        again = run.manifest["source"] if source is None else source
+        checks += [*_check_training(run, again, panel, progress), audited.check_scored()]
     else:
         progress.note(
             f"these are not the rows that {run.name} was trained on: its scaler, the parts and the forecasts that it "
@@ -261,21 +264,29 @@ def _input_differences(origin: Origin, true: Rows, other: Rows, altered: Altered
         yield f"after the origin {altered.panel.clock.format(origin.cutoff)}, {difference}"
 
 
-def _check_training(run: Run, panel: Panel) -> list[Check]:
-    """The checks of the rows that the run was trained on: of its scaler, of what it learned from, of the parts."""
-    prepared = prepare(panel, run.config)
-    since = prepared.split.validation_from
-    later = panel.times >= since
-    changed = with_changed_values(panel, np.repeat(later[:, None], len(panel.columns), axis=1))
-    other = prepare(changed, run.config)
-    done = f"all {int(later.sum()):,} rows from {panel.clock.format(since)} on changed"
+def _check_training(run: Run, source: Source, panel: Panel, progress: Progress) -> list[Check]:
+    """The checks of the rows that the run was trained on: of choices, of what it learned from, of the parts."""
+    prepared, asked = prepare(panel, run.config), run.manifest.get("asked")
+    settings = Settings() if asked is None else Settings.from_sections(asked)
+    options = run.config.read.model_copy(update={"codes": None}) if asked is None else settings.read
+    table = Table(source, options, read(source, options))
+    checks = []
+    if asked is None:
+        progress.note(
+            f"{run.name} does not say what was asked, as runs of earlier versions: its choices are not checked"
+        )
+    else:
+        is_of_this_version = run.manifest["versions"]["forecast"] == metadata.version("forecast")
+        chosen = run.config if is_of_this_version else None  # another one may choose otherwise
+        checks.append(check_choices(table, settings, prepared.split.test_from, chosen))
     refitted = scaler_difference(run.scaler, prepared.scaler)
-    moved = scaler_difference(prepared.scaler, other.scaler)
-    learned = training_difference(prepared, other)
-    windows = f"{len(prepared.train):,} training windows and their inputs"
+    since = prepared.split.validation_from
+    fit = Learning(prepared, panel, since, lambda other, parts: prepare(other, run.config, parts))
+    reading, *fitting = check_learning(table, [fit])
     return [
+        *checks,
+        reading,
         check_identical("scaler", "fitted again to the training rows", [f"{refitted} in the run"] if refitted else []),
-        check_identical("scaler, future changed", f"fitted with {done}", [f"{moved} before"] if moved else []),
-        check_identical("training windows", f"{windows}, with {done}", [learned] if learned else []),
+        *fitting,
         *check_parts(prepared, run.manifest),
     ]

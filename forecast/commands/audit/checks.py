@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Any
@@ -30,6 +30,11 @@ class Check:
     name: str
     passed: bool
     detail: str
+
+    @property
+    def line(self) -> str:
+        """The check as it is printed."""
+        return f"{'passed' if self.passed else 'FAILED'}  {self.name}: {self.detail}"
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ def row_difference(true: Rows, other: Rows, altered: AlteredPanel, past_rows: In
             of_column, names = "", true.panel.columns
             if expected.ndim > 1:
                 of_column = f" {names[index[1]]!r}" if index[1] < len(names) else " of the calendar"
-            return f"{what}{of_column} {_row_in_words(true.panel, int(past_rows[index[0]]))} differs"
+            return f"{what}{of_column} {row_in_words(true.panel, int(past_rows[index[0]]))} differs"
     return None
 
 
@@ -155,13 +160,13 @@ def scaler_difference(one: Scaler, other: Scaler) -> str | None:
     return None if (one.logged == other.logged).all() else "it takes the logarithm of other columns"
 
 
-def training_difference(true: Prepared, other: Prepared) -> str | None:
-    """The first training input that differs between the true rows and those with another future."""
-    if first_unequal(true.train.starts, other.train.starts) is not None:
-        return f"there are {len(other.train):,} training windows, not {len(true.train):,}, or others"
-    past_rows = np.flatnonzero(true.rows.panel.times < true.split.validation_from)
-    altered = AlteredPanel(other.rows.panel, np.arange(len(true.rows.series)))
-    return row_difference(true.rows, other.rows, altered, past_rows)
+def windows_difference(true: Prepared, other: Prepared, parts: Sequence[int]) -> str | None:
+    """The first of some parts whose windows are not the same."""
+    windows, others = ((each.train, each.validation, each.test) for each in (true, other))
+    for part in parts:
+        if first_unequal(windows[part].starts, others[part].starts) is not None:
+            return f"there are {len(windows[part]):,} {PARTS[part]} windows, and {len(others[part]):,} or others"
+    return None
 
 
 def check_parts(prepared: Prepared, manifest: Mapping[str, Any]) -> tuple[Check, ...]:
@@ -199,7 +204,7 @@ def target_rows(windows: Windows, n_rows: int) -> Flags:
     return np.cumsum(edges[:-1]) > 0
 
 
-def _row_in_words(panel: Panel, row: int) -> str:
+def row_in_words(panel: Panel, row: int) -> str:
     """Which row: "at 2010-01-01 00:00:00", and of which series if there are several."""
     of_series = f" of series {panel.series_ids[int(panel.series_of_row()[row])]!r}" if panel.n_series > 1 else ""
     return f"at {panel.clock.format(panel.times[row])}{of_series}"
@@ -222,14 +227,14 @@ def _across_gaps(windows: Mapping[str, Windows], panel: Panel) -> Iterator[str]:
         across = np.flatnonzero(stretches[of_part.starts] != stretches[last])
         if len(across):
             row = int(of_part.starts[across[0]])
-            yield f"the {part} window that begins {_row_in_words(panel, row)} crosses a gap or a series' end"
+            yield f"the {part} window that begins {row_in_words(panel, row)} crosses a gap or a series' end"
 
 
 def _in_two_parts(targets: Mapping[str, Flags], panel: Panel) -> Iterator[str]:
     for one, other in combinations(targets, 2):
         both = np.flatnonzero(targets[one] & targets[other])
         if len(both):
-            first = _row_in_words(panel, int(both[0]))
+            first = row_in_words(panel, int(both[0]))
             yield f"{len(both):,} target rows are in {one} and in {other}, the first is that {first}"
 
 

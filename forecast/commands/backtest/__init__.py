@@ -35,6 +35,9 @@ def command(
     refit: Annotated[
         str, typer.Option(metavar="never|K", help="Fit again after every K origins; a run is never fitted again.")
     ] = "never",
+    audit: Annotated[
+        bool, typer.Option("--audit", help="First prove that nothing before an origin knows what comes after it.")
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Write every forecast here, in the long format, as .csv or .parquet."),
@@ -72,6 +75,7 @@ def command(
             step=step,
             span=span,  # type: ignore[arg-type]  # checked there
             refit=_refit(refit),
+            audit=audit,
             new_rows=new_rows,
             runs_dir=runs_dir,
             progress=progress,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from forecast.commands.audit.checks import Check
+from forecast.commands.audit.learning import Learning, Table, check_choices, check_inputs, check_learning
 from forecast.commands.backtest.origins import SPANS, FitSpan, Span, fit_spans, rolling_origins
 from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
@@ -20,9 +24,9 @@ from forecast.data.codes import with_codes
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, values_without_logarithm, windows_of
 from forecast.data.scaling import unscaled
-from forecast.data.split import Split, split_by_time
+from forecast.data.split import TEST, TRAIN, VALIDATION, Split, split_by_time
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
-from forecast.errors import ConfigError, DataError, phrase, setting
+from forecast.errors import ConfigError, DataError, LeakError, phrase, setting
 from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors, read_naive_errors
@@ -46,6 +50,7 @@ def backtest(
     step: int = 1,
     span: Span = "expanding",
     refit: int | None = None,
+    audit: bool = False,
     new_rows: Source | None = None,
     runs_dir: Path | None = None,
     progress: Progress | None = None,
@@ -62,6 +67,7 @@ def backtest(
         step: Steps of the clock from one origin to the next.
         span: What a later fit learns from: all rows before it, or as many of them as the first did.
         refit: After how many origins the networks are fitted anew; None for never.
+        audit: Prove before the fits, by other futures, that nothing before an origin knows what comes after it.
         new_rows: For a run, the rows to forecast; None for those that it was trained on. Either way, only from
             origins that came after its training.
         runs_dir: Where runs live.
@@ -73,6 +79,7 @@ def backtest(
     Raises:
         ConfigError: If a number is below one, or a run is given what only a source takes.
         DataError: If there are fewer origins, or too few rows before the first.
+        LeakError: If the audit finds a leak.
     """
     progress = progress or NullProgress()
     for name, value in (("windows", windows), ("step", step), ("refit", refit)):
@@ -82,6 +89,11 @@ def backtest(
         raise ConfigError(f"span: must be {' or '.join(SPANS)}. Received: {span!r}.")
     if isinstance(source, Run) or (isinstance(source, (str, Path)) and names_run(str(source), runs_dir)):
         run = find(source if isinstance(source, Run) else str(source), runs_dir=runs_dir)
+        if audit:
+            raise ConfigError(
+                f"{run.name} is a run, which was fitted before: a backtest cannot audit its fit.",
+                f"Audit it: {phrase(f'forecast audit {run.name}', f'forecast.audit({run.name!r})')}",
+            )
         if config is not None or refit is not None or span != "expanding":
             raise ConfigError(
                 f"{run.name} is a run, which is not fitted again: it takes no setting, no refit and no span.",
@@ -97,7 +109,16 @@ def backtest(
     panel = read(source, settings.read)
     report_notes(panel, progress)
     plan = _plan(panel, settings, windows, step, progress)
-    return _backtest_fits(plan, fit_spans(plan.rows.panel, plan.windows, plan.split, span, refit), progress)
+    spans = fit_spans(plan.rows.panel, plan.windows, plan.split, span, refit)
+    checks = _audit(Table(source, settings.read, panel), plan, spans, progress) if audit else ()
+    evaluation = _backtest_fits(plan, spans, progress)
+    if checks:
+        evaluation.metrics["backtest"]["audit"] = [vars(check) for check in checks]
+    return evaluation
+
+
+# Fits and origins that an audit looks at, evenly spaced.
+_AUDITED = 8
 
 
 @dataclass(frozen=True)
@@ -106,6 +127,7 @@ class _Plan:
 
     Args:
         panel: What was read, without the codes that the rows before the first origin tell.
+        asked: The settings, with the dates before which these rows lie.
         config: Resolved from these rows.
         split: Where the test span begins, and the validation span before it.
         rows: All rows, unscaled: each fit has a scaler of its own.
@@ -114,6 +136,7 @@ class _Plan:
     """
 
     panel: Panel
+    asked: Settings
     config: Config
     split: Split
     rows: Rows
@@ -162,7 +185,43 @@ def _plan(panel: Panel, settings: Settings, count: int | None, step: int, progre
         progress.note(note)
     for warning in values_without_logarithm(decided, config.data).values():
         progress.warn(warning)
-    return _Plan(decided, config, split, rows, windows, step)
+    return _Plan(decided, asked, config, split, rows, windows, step)
+
+
+def _audit(table: Table, plan: _Plan, spans: Sequence[FitSpan], progress: Progress) -> tuple[Check, ...]:
+    """Alter the table after the origins, and demand the same choices, rows, scalers and windows before them.
+
+    Raises:
+        LeakError: If something differs.
+    """
+    clock = plan.panel.clock
+    decided = split_by_time(plan.panel, plan.config.data).validation_from
+    fits = []
+    for span in _spread(spans):
+        prepared, _ = _prepare_fit(plan, span)
+        fits.append(Learning(prepared, plan.panel, decided, partial(_prepare_span, plan, span)))
+    origins = _spread(origins_of(plan.rows.panel, plan.windows))
+    progress.note(f"audit of {len(fits)} of {len(spans)} fits, and of {len(origins)} origins")
+    checks = (
+        check_choices(table, plan.asked, spans[0].test_from, plan.config),
+        *check_learning(table, fits),
+        check_inputs(table, plan.rows, plan.config, origins),
+    )
+    for check in checks:
+        progress.note(check.line)
+    if failed := [check.name for check in checks if not check.passed]:
+        raise LeakError(
+            f"The backtest from {clock.format(origins[0])} on leaks: {len(failed)} of {len(checks)} checks failed. "
+            f"Failed: {'; '.join(failed)}.",
+            "Do not trust its scores. Report it with the lines of this audit.",
+        )
+    return checks
+
+
+def _spread(items: Sequence[Any] | NDArray[Any]) -> list[Any]:
+    """At most `_AUDITED` of some items, evenly spaced."""
+    numbers = np.unique(np.linspace(0, len(items) - 1, _AUDITED).round().astype(np.int64))
+    return [items[number] for number in numbers]
 
 
 def _settings_of_split(span: FitSpan, panel: Panel) -> dict[str, object]:
@@ -241,8 +300,7 @@ def _prepare_fit(plan: _Plan, span: FitSpan) -> tuple[Prepared, Ints]:
         What to train on, and the first rows of the windows to forecast, as numbers of its rows.
     """
     panel, windows, times = plan.panel, plan.windows, plan.rows.panel.times
-    last = times[windows.future(span.window_numbers)].max()
-    kept = (times >= span.first) & (times <= last)
+    kept = (times >= span.first) & (times <= _last_time(plan, span))
     starts = windows.starts[span.window_numbers]
     if not kept[starts].all():
         raise DataError(
@@ -251,13 +309,27 @@ def _prepare_fit(plan: _Plan, span: FitSpan) -> tuple[Prepared, Ints]:
             f"Use a shorter {setting('lookback')}, fewer {setting('windows')}, or {setting('span', 'expanding')}.",
         )
     try:
-        prepared = prepare(panel.between(span.first, last), plan.config.replace(data=_dates(span, panel.clock)))
+        prepared = _prepare_span(plan, span, panel)
     except DataError as error:
         error.and_advise(
             f"Or ask for fewer {setting('windows')}: the earlier the first origin, the less there is to learn from."
         )
         raise
     return prepared, (np.cumsum(kept) - 1)[starts]
+
+
+def _prepare_span(
+    plan: _Plan, span: FitSpan, panel: Panel, needed: Sequence[int] = (TRAIN, VALIDATION, TEST)
+) -> Prepared:
+    """The rows of one fit of a panel, which may have another future."""
+    config = plan.config.replace(data=_dates(span, panel.clock))
+    return prepare(panel.between(span.first, _last_time(plan, span)), config, needed)
+
+
+def _last_time(plan: _Plan, span: FitSpan) -> np.datetime64:
+    """The end of the last horizon that a fit forecasts."""
+    last: np.datetime64 = plan.rows.panel.times[plan.windows.future(span.window_numbers)].max()
+    return last
 
 
 def _summary_of_fit(span: FitSpan, fitted: Mapping[str, Model], clock: Clock) -> dict[str, Any]:

@@ -75,3 +75,5 @@ def reading_notes(summary: Mapping[str, Any]) -> Iterator[str]:
         "vs: how much lower (+) or higher (-) the error is than that of the vanilla RNN, the last value and the "
         "seasonal naive; seconds are training time"
     )
+    if summary["measure"] == "MASE":
+        yield "MASE and vs are means over all points, each error divided by the naive error of its series"

@@ -169,7 +169,8 @@ def _check_lookback(findings: Findings, original: Panel, progress: Progress) -> 
     """Train again with a shorter lookback, and compare both on the same windows."""
     run, rows, windows, model = findings.run, findings.rows, findings.windows, findings.model
     lookback = windows.lookback
-    shorter = min(-(-findings.needed_lookback // findings.segment) * findings.segment, lookback)
+    needed = max(findings.needed_lookback, run.config.network.cycle or 0)  # of which the forecast counts from each step
+    shorter = min(-(-needed // findings.segment) * findings.segment, lookback)
     span = describe_span(findings.clock, shorter)
     if shorter > 0.9 * lookback:
         sentence = f"Nothing to check: the lookback that seems enough, {span}, is nearly the whole."

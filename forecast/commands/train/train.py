@@ -83,7 +83,7 @@ def train(
     name = run if run is not None else _free_name(folder, f"{_slug(source)}-{resolved.network.model}", overwrite)
     writer = RunWriter(folder, name)
     with locked(writer.lock, f"The run {name}"):
-        for name in writer.begin(_first_manifest(source, panel, warnings, command), resolved, overwrite):
+        for name in writer.begin(_first_manifest(source, settings, panel, warnings, command), resolved, overwrite):
             progress.note(f"{writer.path / name} is not a file of the run, and stays")
         del panel  # it may hold many columns that the run does not use
         with _cleaning_up(writer, progress):
@@ -206,7 +206,9 @@ def _write_run(
     return writer.finish(manifest)
 
 
-def _first_manifest(source: Source, panel: Panel, warnings: tuple[str, ...], command: str) -> dict[str, Any]:
+def _first_manifest(
+    source: Source, settings: Settings, panel: Panel, warnings: tuple[str, ...], command: str
+) -> dict[str, Any]:
     if is_built_in(source):
         again: str | None = str(source)
     elif isinstance(source, (str, Path)) and str(source) != "-":
@@ -217,6 +219,7 @@ def _first_manifest(source: Source, panel: Panel, warnings: tuple[str, ...], com
         "started": _now(),
         "command": command,
         "source": again,
+        "asked": settings.model_dump(mode="json", exclude_defaults=True),
         "title": panel.name,
         "data": {
             "fingerprint": panel.fingerprint(),
