@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,6 +75,31 @@ def plotless(trained: Run) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         _draw_nothing(patch)
         yield
+
+
+@pytest.fixture
+def unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every plot and the whole report, but leave out what takes longest: to turn the figures into pictures."""
+    monkeypatch.setattr("forecast.plots.run_plots.to_png", lambda figure: b"")
+    monkeypatch.setattr("forecast.plots.page.to_svg", lambda figure: b"")
+
+
+@pytest.fixture
+def two_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What takes minutes to train is trained in a second: two steps, no graphs."""
+    from forecast.models.backends.tensorflow import tf
+    from forecast.training import trainer
+
+    whole = trainer.Fit.__init__
+
+    def begin(fit: trainer.Fit, *arguments: Any) -> None:
+        whole(fit, *arguments)
+        fit.steps_per_epoch, fit.last_epoch = 2, 1
+
+    monkeypatch.setattr(trainer.Fit, "__init__", begin)
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 def _draw_nothing(patch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The pages of docs/how-to: each is short, and its blocks of Python run in order in a fresh process."""
+"""The pages of docs/how-to: each is short, and its blocks of Python run in order."""
 
 from __future__ import annotations
 
@@ -6,18 +6,43 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
-PAGES = sorted((Path(__file__).parent.parent / "docs" / "how-to").glob("*.md"))
+from forecast.evaluation.metrics import METRICS
+from forecast.models.catalogue import MODELS
+from forecast.models.cells import CELLS
+from forecast.plots import PLOTS
+
+PAGES = {page.stem: page.read_text("utf-8") for page in (Path(__file__).parent.parent / "docs/how-to").glob("*.md")}
+TRAINING = [name for name, text in PAGES.items() if "forecast.train(" in text]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_is_short_and_runs(page: Path, tmp_path: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 60
-    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+def code_of(page: str) -> str:
+    blocks = re.findall(r"^```python\n(.*?)^```$", PAGES[page], re.MULTILINE | re.DOTALL)
     assert blocks
-    (tmp_path / "page.py").write_text("\n".join(blocks), encoding="utf-8")
+    return "\n".join(blocks)
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_a_page_is_short(page: str) -> None:
+    assert len(PAGES[page].splitlines()) <= 60
+
+
+@pytest.mark.parametrize("page", sorted({*PAGES} - {*TRAINING}))
+def test_a_page_runs_in_a_fresh_process(page: str, tmp_path: Path) -> None:
+    (tmp_path / "page.py").write_text(code_of(page), encoding="utf-8")
     done = subprocess.run([sys.executable, "page.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.usefixtures("two_steps")
+@pytest.mark.parametrize("page", TRAINING)
+def test_a_page_that_trains_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Not in a process of its own, where the training would take ten times as long.
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FORECAST_RUNS", raising=False)
+    monkeypatch.setattr("forecast.plots.page.to_svg", lambda figure: b"")
+    with patch.dict(METRICS), patch.dict(PLOTS), patch.dict(CELLS), patch.dict(MODELS):
+        exec(compile(code_of(page), f"{page}.md", "exec"), {"__name__": "page"})

@@ -128,6 +128,7 @@ def test_a_column_that_is_not_there_is_refused() -> None:
         resolve(forecast.configure(target="y", known="holiday"), panel)
 
 
+@pytest.mark.usefixtures("no_plots")
 @pytest.mark.parametrize("decode", ["parallel", "recursive"])
 def test_a_plan_that_nothing_else_tells_is_forecast_from(tmp_path: Path, decode: str) -> None:
     settings = forecast.configure(
@@ -149,6 +150,7 @@ def test_a_plan_that_nothing_else_tells_is_forecast_from(tmp_path: Path, decode:
         forecast.predict(run, frame_of(600))
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_a_run_without_a_plan_ahead_is_trained_all_the_same(tmp_path: Path) -> None:
     settings = forecast.configure(
         target="y", known="plan", lookback=8, horizon=4, units=4, epochs=1, baseline=False, calendar=False
@@ -166,9 +168,8 @@ def test_rows_that_hold_the_plan_alone_are_not_counted_as_seen() -> None:
     assert few.refused == ("The newest forecast needs 4 rows (the lookback), there are 3.",)
 
 
-def test_a_stream_forecasts_as_soon_as_the_plan_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("forecast.plots.run_plots.draw_files", lambda *_: {})
-    monkeypatch.setattr("forecast.plots.run_report.report_page", lambda _: "")
+@pytest.mark.usefixtures("no_plots")
+def test_a_stream_forecasts_as_soon_as_the_plan_is_known(tmp_path: Path) -> None:
     fields = {"known": "plan", "lookback": 4, "horizon": 2, "epochs": 1, "units": 4}
     run = forecast.train(frame_of(120), forecast.configure(fields), run="plan", runs_dir=tmp_path)
     stream, rows = forecast.Stream(run), frame_of(30, ahead=2)

@@ -26,7 +26,7 @@ from forecast.models.runtimes import ONNX
 from samples import DECODE, parts
 from toy_cell import EveryOperation, IndRNN, added
 
-SHAPE = Shape(lookback=13, horizon=7, targets=2, covariates=1, known=3, series=4)
+SHAPE = Shape(lookback=7, horizon=5, targets=2, covariates=1, known=3, series=4)
 
 
 @pytest.fixture(params=[IndRNN(), EveryOperation()], ids=["IndRNN", "every operation"])

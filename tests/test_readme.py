@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from forecast.cli import build_program
-from forecast.commands.explain import plots as explain_plots
-from forecast.models.backends.tensorflow import tf
-from forecast.plots import page, run_plots
-from forecast.training import trainer
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,21 +37,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def two_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What the README trains and draws in minutes is done in seconds: two steps, no graphs, pictures of nothing."""
-    whole = trainer.Fit.__init__
-
-    def begin(fit: trainer.Fit, *arguments: Any) -> None:
-        whole(fit, *arguments)
-        fit.steps_per_epoch, fit.last_epoch = 2, 1
-
-    monkeypatch.setattr(trainer.Fit, "__init__", begin)
-    for module in (run_plots, explain_plots):
-        monkeypatch.setattr(module, "to_png", lambda figure: b"")
-    monkeypatch.setattr(page, "to_svg", lambda figure: b"")
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `unsaved`, for what `forecast explain` draws."""
+    monkeypatch.setattr("forecast.commands.explain.plots.to_png", lambda figure: b"")
 
 
 def test_there_are_commands() -> None:
@@ -67,7 +49,7 @@ def test_there_are_commands() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.usefixtures("two_steps")
+@pytest.mark.usefixtures("two_steps", "unsaved", "unexplained")
 def test_every_command_works_in_its_order(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,7 +68,7 @@ def test_every_command_works_in_its_order(
     assert (place / "compared.html").exists()
 
 
-@pytest.mark.usefixtures("two_steps")
+@pytest.mark.usefixtures("two_steps", "unsaved", "unexplained")
 def test_the_python_works(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(place)
     code = "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))

@@ -48,6 +48,7 @@ _RC: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 8,
+    "axes.titley": 1.0,  # where it would find itself, by drawing the axes once more
     "font.family": [*_FONTS, "sans-serif"],  # the last for an SVG on a machine that has none of these
     "font.sans-serif": _FONTS[:1],
     "grid.color": "#e6e6e6",

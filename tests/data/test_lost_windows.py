@@ -151,6 +151,7 @@ def test_a_holiday_on_business_days_is_no_gap() -> None:
     assert counted["train"].possible == 137 - 8 + 1
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_the_counts_stand_in_the_metrics_and_on_the_page(tmp_path: Path, tiny) -> None:
     frame = station(np.random.default_rng(3))
     frame["wind"] = np.nan_to_num(frame["wind"])

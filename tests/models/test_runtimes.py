@@ -32,8 +32,9 @@ from references import variants
 from rounding import with_bounds
 from samples import DECODE, NORMALISE, ArrayRows, parts
 
-# A lookback that is no multiple of the segment, two targets, a covariate, three columns known ahead, four series.
-SHAPE = Shape(lookback=13, horizon=7, targets=2, covariates=1, known=3, series=4)
+# A lookback and a horizon that are no multiples of the segment; two targets, a covariate, three columns known ahead,
+# four series.
+SHAPE = Shape(lookback=7, horizon=5, targets=2, covariates=1, known=3, series=4)
 PLAIN = Shape(lookback=5, horizon=3, targets=1, covariates=0, known=0, series=1)
 
 # Settings that a cell shares with others, and the sizes that they are tried on.
@@ -102,7 +103,7 @@ def test_no_window_gives_no_forecast(variant: str, runtime: str) -> None:
     config = parts(units=(3,), **variants()[variant])
     weights = {name: np.ones(size, np.float32) for name, size in weight_shapes(config, SHAPE).items()}
     y_pred = RUNTIMES[runtime](config, SHAPE, weights, None).forecast(rows_of(SHAPE), np.zeros(0, int))
-    assert y_pred.shape == (0, 7, 2)
+    assert y_pred.shape == (0, SHAPE.horizon, SHAPE.targets)
 
 
 @pytest.mark.parametrize("variant", variants())

@@ -261,8 +261,9 @@ def plot_bias_by_step(forecasts: pd.DataFrame, labels: Labels, *, verdict: str, 
 BIAS = Plot(6, "errors", plot_bias_by_step, ("all test forecasts", "pooled labels"))
 
 
-def test_a_plot_is_added_by_one_entry(results: RunResults, monkeypatch: pytest.MonkeyPatch) -> None:
-    files, page = draw_files(results), Parsed(report_page(results))
+@pytest.mark.usefixtures("undrawn")
+def test_a_plot_is_added_by_one_entry(trained: Run, results: RunResults, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, page = {path.name for path in trained.plots}, Parsed(trained.report.read_text())
     monkeypatch.setitem(PLOTS, "bias-by-step", BIAS)
     more_files, html = draw_files(results), report_page(results)
     assert [name for name in more_files if name not in files] == ["6-bias-by-step.png"]
