@@ -19,10 +19,10 @@ from forecast.errors import RunError, phrase
 from forecast.models.catalogue import network_configs
 from forecast.models.runtimes import KERAS
 from forecast.runs.documents import (
-    LARGEST_DOCUMENT,
     JsonObject,
     check_manifest,
     check_metrics,
+    largest_document,
     parse_json,
     scaler_from_json,
 )
@@ -138,7 +138,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """The content of metrics.json."""
-        metrics = self._document("metrics.json")
+        metrics = self._document("metrics.json", self._n_scored)
         check_metrics(metrics)
         return metrics
 
@@ -149,7 +149,8 @@ class Run:
         Raises:
             RunError: If it is damaged, or its columns are not those that the configuration names.
         """
-        scaler = scaler_from_json(self._read("scaler.json", LARGEST_DOCUMENT), self.path / "scaler.json")
+        content = self._read("scaler.json", largest_document(self._n_scored))
+        scaler = scaler_from_json(content, self.path / "scaler.json", self._n_scored)
         if scaler.mean.shape != self._series_and_columns:
             series, columns = self._series_and_columns
             raise RunError(
@@ -217,6 +218,11 @@ class Run:
         networks = network_configs(self.config).values()
         named = any("queries/identities" in weight_shapes(network, self.shape) for network in networks)
         return self.n_series > 1 and (self.config.training.hide_series > 0 or not named)
+
+    @property
+    def _n_scored(self) -> int:
+        """Series and targets: each has scores and statistics of its own."""
+        return max(1, len(self.manifest.get("data", {}).get("series_ids", ())) * len(self.config.data.target))
 
     @property
     def _series_and_columns(self) -> tuple[int, int]:
@@ -338,8 +344,8 @@ class Run:
         with self._open(name, _LARGEST_TABLE) as file:
             return forecasts_from_csv(file, self.path / name, self.clock)
 
-    def _document(self, name: str) -> JsonObject:
-        return parse_json(self._read(name, LARGEST_DOCUMENT), self.path / name)
+    def _document(self, name: str, n_series: int = 1) -> JsonObject:
+        return parse_json(self._read(name, largest_document(n_series)), self.path / name, n_series)
 
     def _read(self, name: str, largest: int) -> bytes:
         with self._open(name, largest) as file:
@@ -399,7 +405,7 @@ def read_explanation(run: Run) -> Explanation | None:
         return None
     again = f"Type: {phrase(f'forecast explain {run.name}', f'forecast.explain({run.name!r})')}"
     try:
-        summary = parse_json(read_within(folder, "explain.json", LARGEST_DOCUMENT), folder / "explain.json")
+        summary = parse_json(read_within(folder, "explain.json", largest_document()), folder / "explain.json")
     except RunError as error:
         raise RunError(error.args[0], again) from None
     sentences = summary.get("sentences")
@@ -427,7 +433,7 @@ def read_manifest(folder: Path) -> JsonObject:
     Raises:
         RunError: If it is absent, damaged, or of a newer schema.
     """
-    manifest = parse_json(read_within(folder, "manifest.json", LARGEST_DOCUMENT), folder / "manifest.json")
+    manifest = parse_json(read_within(folder, "manifest.json", largest_document()), folder / "manifest.json")
     schema = manifest.get("schema")
     if not isinstance(schema, int) or schema > SCHEMA:
         raise RunError(f"{folder} has schema {schema!r}; this version reads up to {SCHEMA}.", "Update forecast.")
