@@ -354,6 +354,7 @@ class TrainingSettings(Section):
         False, description="Keep after each epoch how far back the gradient reaches; forecast explain draws it."
     )
     refit: bool = Field(False, description="Train again on every row for the newest forecast.")
+    csv: bool = Field(False, description="Write the test forecasts as text, too, beside their Parquet file.")
 
 
 class TrainingConfig(TrainingSettings):

@@ -95,7 +95,7 @@ def test_a_training_with_bad_names(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(folder)
-    tiny = ("model=rnn", "units=4", "epochs=1", "lookback=6", "horizon=3", "no-baseline")
+    tiny = ("model=rnn", "units=4", "epochs=1", "lookback=6", "horizon=3", "no-baseline", "csv")
     _, told = tell(capsys, "train", SOURCE, f"--target={TARGET}", *(f"--{option}" for option in tiny))
     assert {path.name for path in folder.iterdir()} == {SOURCE, "models"}
     (place,) = (folder / "models").iterdir()

@@ -37,7 +37,7 @@ SettingsFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Setting
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results and errors.")]
 
 # Settings that a command has no use for which keeps no run: it makes no newest forecast, and nobody looks inside.
-NOT_FOR_TRIALS = ("refit", "track_gradients")
+NOT_FOR_TRIALS = ("refit", "track_gradients", "csv")
 
 # The settings that take a name of a registry.
 _NAMED: dict[str, Collection[str]] = {"model": MODELS, "cell": CELLS}

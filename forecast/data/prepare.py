@@ -16,7 +16,7 @@ from forecast.data.codes import with_codes
 from forecast.data.features import Calendar
 from forecast.data.normals import Normals, fit_normals
 from forecast.data.panel import Floats, Panel
-from forecast.data.scaling import Scaler, fit_scaler, refuse_non_positive
+from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_time
 from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows
 from forecast.errors import DataError, Sentence, quote, setting
@@ -184,7 +184,7 @@ def arrange(panel: Panel, config: DataConfig) -> Panel:
 def values_without_logarithm(panel: Panel, config: DataConfig) -> dict[str, str]:
     """What is said of the values that `arrange` takes as missing where targets are logged, by target.
 
-    Training refuses such values; later ones are no reason to, as the logarithm was chosen before them.
+    `resolve` refuses to log such values; later ones are no reason not to, as what comes after chooses nothing.
 
     Args:
         panel: What was read.
@@ -289,16 +289,11 @@ def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDA
         needed: The parts that must hold a window.
 
     Raises:
-        DataError: If a part would hold no complete window; says how many rows it needs. If a target is logged that is
-            not positive in the training span, or the validation span if that is needed.
+        DataError: If a needed part would hold no complete window; says how many rows it needs.
     """
     panel = with_codes(panel, config.read.codes)
     arranged = arrange(panel, config.data)
     split = split_by_time(arranged, config.data)
-    if config.data.transform == "log":
-        known_rows = split.part_of(panel.times) <= min(VALIDATION, max(needed))
-        for name in config.data.target:
-            refuse_non_positive(panel.values[known_rows, panel.column(name)], name)
     part = split.part_of(arranged.times)
     logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
     circular = bounds_of(np.arange(arranged.n_series), config.data).circular

@@ -14,6 +14,7 @@ from forecast.data.clock import Clock
 from forecast.data.codes import decide_codes
 from forecast.data.opening_hours import MonthDays
 from forecast.data.panel import Panel
+from forecast.data.scaling import refuse_non_positive
 from forecast.data.split import TEST, TEST_SHARE, TRAIN, VALIDATION_SHARE, choose_shares, split_by_time
 from forecast.data.windows import Flags, Ints
 from forecast.errors import ConfigError, DataError, phrase, setting
@@ -131,7 +132,8 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         The configuration, and each choice by which it differs from the settings.
 
     Raises:
-        DataError: If the target is ambiguous or missing, or no row is left to train on.
+        DataError: If the target is ambiguous or missing, or no row is left to train on; or if it is to be logged and is
+            not positive before the test span.
         ConfigError: If two settings contradict each other.
     """
     named = {name: names for name in ("covariates", "known") if (names := getattr(settings.data, name))}
@@ -158,6 +160,9 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     # A price moves in proportion to itself and has no level to return to: its logarithm, counted from the last close,
     # looks the same at 100 and at 700 dollars.
     transform = data.transform or ("log" if price else "none")
+    if transform == "log":
+        for name in targets:
+            refuse_non_positive(panel.values[part < TEST, panel.column(name)], name)
     # Otherwise the network would learn the rising prices of the training years as a law, and forecast them ever after.
     mirror = price and transform == "log" and not network.stateful
     # Subtracting the last value of each window was best on the validation span of every series that was tried. A state

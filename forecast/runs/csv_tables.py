@@ -27,7 +27,7 @@ _POWERS = np.array([float(f"1e{exponent}") for exponent in range(23)])
 
 # The first columns of the long format of forecasts, and the most bytes of its header: a column for each model and two
 # for each of its intervals.
-_KEYS = ("unique_id", "ds", "cutoff")
+FORECAST_KEYS = ("unique_id", "ds", "cutoff")
 _LONGEST_HEADER = 64 * 1024
 
 
@@ -82,9 +82,11 @@ def forecasts_from_csv(file: IO[bytes], path: Path, clock: Clock) -> pd.DataFram
         RunError: If it has other columns, text among the numbers, or times that cannot be read.
     """
     names = _read_header(file, path)
-    if tuple(names[: len(_KEYS)]) != _KEYS:
-        raise damaged(path, f"it does not begin with the columns {', '.join(_KEYS)}")
-    frame = _read_rows(file, path, names, dict.fromkeys(_KEYS, "str") | dict.fromkeys(names[len(_KEYS) :], "float64"))
+    if tuple(names[: len(FORECAST_KEYS)]) != FORECAST_KEYS:
+        raise damaged(path, f"it does not begin with the columns {', '.join(FORECAST_KEYS)}")
+    frame = _read_rows(
+        file, path, names, dict.fromkeys(FORECAST_KEYS, "str") | dict.fromkeys(names[len(FORECAST_KEYS) :], "float64")
+    )
     try:
         frame["unique_id"] = frame["unique_id"].str.replace(rf"^'(?={_FORMULA.pattern})", "", regex=True)
         for column in ("ds", "cutoff"):

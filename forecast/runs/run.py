@@ -19,10 +19,10 @@ from forecast.errors import RunError, phrase
 from forecast.models.catalogue import network_configs
 from forecast.models.runtimes import KERAS
 from forecast.runs.documents import (
-    LARGEST_DOCUMENT,
     JsonObject,
     check_manifest,
     check_metrics,
+    largest_document,
     parse_json,
     scaler_from_json,
 )
@@ -46,6 +46,7 @@ WEIGHTS = {"model": "weights.npz", "baseline": "baseline/weights.npz", "refit": 
 HISTORY = {"model": "history.csv", "baseline": "baseline/history.csv"}
 CALIBRATION = "calibration.npz"
 RANGES = "ranges.npz"
+TEST_FORECASTS, TEST_FORECASTS_AS_CSV = "test_forecasts.parquet", "test_forecasts.csv"
 EXPLANATION = "explain"  # a folder, whose files the manifest does not list, because they are written later
 
 # Files that are read when a run is opened by name, if each has at most so many bytes.
@@ -115,7 +116,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """The content of metrics.json."""
-        metrics = self._document("metrics.json")
+        metrics = self._document("metrics.json", self._n_series)
         check_metrics(metrics)
         return metrics
 
@@ -126,7 +127,8 @@ class Run:
         Raises:
             RunError: If it is damaged, or its columns are not those that the configuration names.
         """
-        scaler = scaler_from_json(self._read("scaler.json", LARGEST_DOCUMENT), self.path / "scaler.json")
+        content = self._read("scaler.json", largest_document(self._n_series))
+        scaler = scaler_from_json(content, self.path / "scaler.json", self._n_series)
         if scaler.mean.shape != self._series_and_columns:
             series, columns = self._series_and_columns
             raise RunError(
@@ -180,6 +182,11 @@ class Run:
         )
 
     @property
+    def _n_series(self) -> int:
+        """Series and targets: each has scores and statistics of its own."""
+        return max(1, len(self.manifest.get("data", {}).get("series_ids", ())) * len(self.config.data.target))
+
+    @property
     def _series_and_columns(self) -> tuple[int, int]:
         """S and C: independent channels count as series."""
         shape, data = self.shape, self.config.data
@@ -193,7 +200,12 @@ class Run:
     @property
     def test_forecasts(self) -> pd.DataFrame:
         """The forecasts of the test span, long format."""
-        return self._forecasts("test_forecasts.csv")
+        if TEST_FORECASTS not in self.manifest["files"]:  # a run of an earlier version
+            return self._forecasts(TEST_FORECASTS_AS_CSV)
+        from forecast.runs.parquet_tables import forecasts_from_parquet
+
+        with self._open(TEST_FORECASTS, _LARGEST_TABLE) as file:
+            return forecasts_from_parquet(file, self.path / TEST_FORECASTS, self.clock, _LARGEST_TABLE)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -294,8 +306,8 @@ class Run:
         with self._open(name, _LARGEST_TABLE) as file:
             return forecasts_from_csv(file, self.path / name, self.clock)
 
-    def _document(self, name: str) -> JsonObject:
-        return parse_json(self._read(name, LARGEST_DOCUMENT), self.path / name)
+    def _document(self, name: str, n_series: int = 1) -> JsonObject:
+        return parse_json(self._read(name, largest_document(n_series)), self.path / name, n_series)
 
     def _read(self, name: str, largest: int) -> bytes:
         with self._open(name, largest) as file:
@@ -355,7 +367,7 @@ def read_explanation(run: Run) -> Explanation | None:
         return None
     again = f"Type: {phrase(f'forecast explain {run.name}', f'forecast.explain({run.name!r})')}"
     try:
-        summary = parse_json(read_within(folder, "explain.json", LARGEST_DOCUMENT), folder / "explain.json")
+        summary = parse_json(read_within(folder, "explain.json", largest_document()), folder / "explain.json")
     except RunError as error:
         raise RunError(error.args[0], again) from None
     sentences = summary.get("sentences")
@@ -383,7 +395,7 @@ def read_manifest(folder: Path) -> JsonObject:
     Raises:
         RunError: If it is absent, damaged, or of a newer schema.
     """
-    manifest = parse_json(read_within(folder, "manifest.json", LARGEST_DOCUMENT), folder / "manifest.json")
+    manifest = parse_json(read_within(folder, "manifest.json", largest_document()), folder / "manifest.json")
     schema = manifest.get("schema")
     if not isinstance(schema, int) or schema > SCHEMA:
         raise RunError(f"{folder} has schema {schema!r}; this version reads up to {SCHEMA}.", "Update forecast.")

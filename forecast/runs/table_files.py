@@ -1,28 +1,22 @@
-"""Tables in files that the user names, as CSV or Parquet by how the name ends."""
+"""Tables in files, as CSV or Parquet by how the name ends."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from forecast.errors import ConfigError
 from forecast.runs.csv_tables import frame_to_csv
 from forecast.runs.files import check_output, write_output
+from forecast.runs.parquet_tables import frame_to_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def _frame_to_parquet(frame: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
-    return buffer.getvalue()
-
-
 # How a table is written into a file whose name ends so.
-_WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {".csv": frame_to_csv, ".parquet": _frame_to_parquet}
+_WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {".csv": frame_to_csv, ".parquet": frame_to_parquet}
 
 
 def check_table(path: Path | None) -> None:
@@ -39,10 +33,15 @@ def check_table(path: Path | None) -> None:
     check_output(path)
 
 
+def table_to_bytes(name: str, frame: pd.DataFrame) -> bytes:
+    """A table as the bytes of a file of that name; CSV where the name does not tell."""
+    return _WRITERS.get(PurePath(name).suffix.lower(), frame_to_csv)(frame)
+
+
 def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Write a table into a file, whole or not at all; a pipe or a device gets CSV.
 
     Raises:
         MachineError: If it cannot be written.
     """
-    write_output(path, _WRITERS.get(path.suffix.lower(), frame_to_csv)(frame))
+    write_output(path, table_to_bytes(path.name, frame))

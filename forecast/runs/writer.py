@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from forecast.config import Config
 from forecast.errors import ConfigError, MachineError, RunError, phrase, setting
 from forecast.runs.arrays import arrays_to_bytes
-from forecast.runs.csv_tables import frame_to_csv
-from forecast.runs.documents import LARGEST_DOCUMENT, parse_json, to_json
+from forecast.runs.documents import largest_document, parse_json, to_json
 from forecast.runs.files import (
     move_folder,
     path_aside,
@@ -34,6 +33,7 @@ from forecast.runs.find import (
     unfinished_runs,
 )
 from forecast.runs.run import SCHEMA, Run, read_manifest
+from forecast.runs.table_files import table_to_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ _OVERWRITE = f"Train again with {setting('overwrite', True)}."
 # Paths of files that a run may have although its manifest does not list them, or cannot be read.
 _OWN = re.compile(
     r"(manifest|config|scaler|metrics|gradients|explain/explain)\.json|((baseline/)?weights|refit|calibration|ranges)\.npz|"
-    r"((baseline/)?history|forecast|test_forecasts)\.csv|report\.html|(plots|explain)/\d-[\w-]+\.(png|svg)|"
+    r"((baseline/)?history|forecast|test_forecasts)\.csv|test_forecasts\.parquet|report\.html|(plots|explain)/\d-[\w-]+\.(png|svg)|"
     r"checkpoints/.*|(.*/)?\.[^/]*\.tmp"
 )
 
@@ -143,7 +143,7 @@ class RunWriter:
         try:
             refuse_links(self.folder)
             manifest = read_manifest(self.folder)
-            content = read_within(self.folder, "config.json", LARGEST_DOCUMENT)
+            content = read_within(self.folder, "config.json", largest_document())
             config = Config.from_sections(parse_json(content, self.folder / "config.json"))
         except RunError as error:
             raise RunError(
@@ -182,8 +182,8 @@ class RunWriter:
         self.write(name, to_json(value))
 
     def write_frame(self, name: str, frame: pd.DataFrame) -> None:
-        """Write a table of the run as CSV."""
-        self.write(name, frame_to_csv(frame))
+        """Write a table of the run, as CSV or Parquet by how the name ends."""
+        self.write(name, table_to_bytes(name, frame))
 
     def write_arrays(self, name: str, arrays: Arrays) -> None:
         """Write arrays of the run as an .npz file."""

@@ -252,8 +252,7 @@ def test_test_forecasts_come_back_from_disk_in_local_time(wall_run: tuple[Run, P
     assert str(of_run["ds"].dt.tz) == BERLIN
     observed = pd.Series(values(times), index=times)
     np.testing.assert_allclose(of_run["y"], observed[of_run["ds"]], rtol=1e-9)
-    first = pd.read_csv(run.path / "test_forecasts.csv", nrows=1)["ds"].iloc[0]
-    assert first == str(of_run["ds"].iloc[0])
+    pd.testing.assert_frame_equal(pd.read_parquet(run.path / "test_forecasts.parquet"), of_run)
 
 
 def test_rows_with_a_zone_are_refused_where_the_run_has_none(

@@ -200,15 +200,6 @@ def test_log_applies_to_targets_only() -> None:
     assert prepared.scaler.mean[0] == pytest.approx([np.log(values[:70, 0]).mean(), values[:70, 1].mean()])
 
 
-@pytest.mark.parametrize("row", [10, 75])
-def test_log_refuses_a_target_that_is_not_positive_before_the_test_span(row: int) -> None:
-    panel = counted(100)
-    panel.values[:] += 1
-    panel.values[row] = 0
-    with pytest.raises(DataError, match=r"'y' cannot be logged: 1 values are not positive, the first is 0\."):
-        prepare(panel, config(transform="log"))
-
-
 def test_what_has_no_logarithm_in_the_test_span_is_missing_and_told() -> None:
     panel = counted(100)
     panel.values[:] += 1

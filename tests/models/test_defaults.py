@@ -117,7 +117,7 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
 
 
 def test_every_field_that_may_be_open_has_a_reason() -> None:
-    assert set(PLAIN) | {"target", "levels"} == set(defaults._REASONS)
+    assert set(PLAIN) | {"target", "levels", "cycle"} == set(defaults._REASONS)
 
 
 @pytest.mark.parametrize("model", ["rnn", "lstm", "stacked-lstm", "gru"])
@@ -266,3 +266,13 @@ def test_a_carried_state_is_carried_over_some_windows() -> None:
     assert default_batch(18_000, segment=1, carried=168) == 13
     assert default_batch(200, segment=1, carried=168) == 1
     assert default_batch(1_000_000, segment=1, carried=24) == 64
+
+
+@pytest.mark.parametrize("row", [10, 75])
+def test_log_refuses_a_target_that_is_not_positive_before_the_test_span(row: int) -> None:
+    panel = panel_of(100)
+    panel.values[row] = 0
+    with pytest.raises(DataError, match=r"'y' cannot be logged: 1 values are not positive, the first is 0\."):
+        resolve(configure({"transform": "log"}), panel)
+    panel.values[row], panel.values[95] = 1, 0
+    assert resolve(configure({"transform": "log"}), panel)[0].data.transform == "log"

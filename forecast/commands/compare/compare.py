@@ -142,7 +142,7 @@ def _names(models: str | Sequence[str]) -> tuple[str, ...]:
 
 def _resolve_all(asked: Mapping[str, Settings], panel: Panel, progress: Progress) -> dict[str, Config]:
     """The configurations; reports what was chosen, and for which models where that differs."""
-    alone = {"baseline": False, "refit": False, "track_gradients": False}
+    alone = {"baseline": False, "refit": False, "track_gradients": False, "csv": False}
     asked = {name: settings.replace(training=alone) for name, settings in asked.items()}
     resolved = {name: resolve(settings, panel) for name, settings in asked.items()}
     layouts = {config.data.channels for config, _ in resolved.values()}

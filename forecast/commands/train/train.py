@@ -33,7 +33,7 @@ from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.calibration import intervals_to_arrays
 from forecast.runs.files import locked
 from forecast.runs.find import runs_folder
-from forecast.runs.run import CALIBRATION, RANGES, Run
+from forecast.runs.run import CALIBRATION, RANGES, TEST_FORECASTS, TEST_FORECASTS_AS_CSV, Run
 from forecast.runs.writer import RunWriter
 from forecast.sources.read import Source, is_built_in, read, report_notes
 from forecast.sources.training_ranges import fit_ranges
@@ -160,7 +160,7 @@ def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progre
     evaluation = score_models(rows, prepared.test, forecasters(models, rows), season, naive_error, intervals)
     evaluation.metrics["windows"] = count_windows_of_parts(prepared)["test"].to_json()
     if thinned := thinning_note(evaluation.metrics):
-        progress.note(f"test_forecasts.csv: {len(evaluation.forecasts):,} rows{thinned}; every window is scored")
+        progress.note(f"{TEST_FORECASTS}: {len(evaluation.forecasts):,} rows{thinned}; every window is scored")
     model = networks["model"]
     if config.training.refit and not model.fell_back:
         every_row = windows_of(rows, np.ones(rows.panel.n_rows, bool), config.data)
@@ -194,7 +194,9 @@ def _write_run(
     if prepared.config.training.track_gradients:
         writer.write_json("gradients.json", {name: record.gradients[0] for name, record in records.items()})
     writer.write_json("metrics.json", evaluation.metrics)
-    writer.write_frame("test_forecasts.csv", evaluation.forecasts)
+    writer.write_frame(TEST_FORECASTS, evaluation.forecasts)
+    if prepared.config.training.csv:
+        writer.write_frame(TEST_FORECASTS_AS_CSV, evaluation.forecasts)
     writer.write_frame("forecast.csv", forecast)
     manifest, _ = writer.read_unfinished()
     manifest |= _outcome(prepared, networks, manifest["data"])

@@ -224,3 +224,17 @@ def test_memory_does_not_grow_with_origins_times_lookback(tmp_path: Path) -> Non
         tracemalloc.stop()
     assert found.metrics["n_windows"] > 10_000
     assert peak < 0.6 * 4 * found.metrics["n_windows"] * lookback  # of one float32 array of all windows
+
+
+def test_a_price_below_zero_after_the_first_origin_is_told_and_ends_no_later_fit(tiny: Tiny) -> None:
+    walk = 50 * np.exp(0.01 * np.random.default_rng(0).normal(size=300).cumsum())
+    frame = pd.DataFrame({"ds": pd.bdate_range("2020-01-06", periods=300), "price": walk})
+    frame.loc[289, "price"] = -37.63
+    progress = RecordingProgress()
+    settings = tiny(normalise="last", baseline=False, epochs=1)
+    found = forecast.backtest(frame, settings, windows=12, refit=6, progress=progress)
+    first, second = (pd.Timestamp(fit["test_from"]) for fit in found.metrics["backtest"]["fits"])
+    assert first < frame.loc[289, "ds"] < second
+    assert (found.forecasts["y"] > 0).all()
+    told = f"'price': -37.63 at {frame.loc[289, 'ds'].date()} has no logarithm, and the run takes logarithms"
+    assert any(warning.startswith(told) for warning in progress.warnings)

@@ -536,8 +536,8 @@ def test_a_table_of_forecasts_that_is_not_whole_is_said_to_be_thinned(
     run = forecast.train(monthly, tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path, progress=progress)
     assert run.metrics["forecasts_every"] > 1
     assert len(run.test_forecasts) < run.metrics["n_windows"] * run.metrics["horizon"]
-    (said,) = [note for note in progress.notes if note.startswith("test_forecasts.csv: ")]
-    assert said.startswith(f"test_forecasts.csv: {len(run.test_forecasts)} rows, of one origin in ")
+    (said,) = [note for note in progress.notes if note.startswith("test_forecasts.parquet: ")]
+    assert said.startswith(f"test_forecasts.parquet: {len(run.test_forecasts)} rows, of one origin in ")
     assert said.endswith("; every window is scored")
 
 
