@@ -77,24 +77,46 @@ def average(times: Times, series: Ints, values: Floats, clock: Clock, angles: Bo
     """
     keys = [series, period_labels(times, clock)]
     by_period = pd.DataFrame(values).groupby(keys, sort=True)
-    means = by_period.mean()
+    period, counts = by_period.ngroup().to_numpy().astype(np.int64), by_period.count()
+    averages = group_means(values, period)
     if angles.any():
         radians = np.radians(values[:, angles])
-        east, north = (pd.DataFrame(part(radians)).groupby(keys, sort=True).mean() for part in (np.sin, np.cos))
-        means.loc[:, angles] = np.degrees(np.arctan2(east.to_numpy(), north.to_numpy())) % 360
-    labels = means.index.get_level_values(1).to_numpy().astype("datetime64[us]")
-    of_series = means.index.get_level_values(0).to_numpy().astype(np.int64)
-    averages = means.to_numpy(copy=True)
-    n_whole, is_cut, too_few = np.zeros(len(labels), np.int64), np.zeros(len(labels), bool), np.zeros(means.shape, bool)
+        east, north = (group_means(part(radians), period) for part in (np.sin, np.cos))
+        averages[:, angles] = np.degrees(np.arctan2(east, north)) % 360
+    labels = counts.index.get_level_values(1).to_numpy().astype("datetime64[us]")
+    of_series = counts.index.get_level_values(0).to_numpy().astype(np.int64)
+    n_whole, is_cut, too_few = (
+        np.zeros(len(labels), np.int64),
+        np.zeros(len(labels), bool),
+        np.zeros(counts.shape, bool),
+    )
     if own is not None and 2 * own.clock.step <= clock.step:
         n_whole, is_cut = _by_clock(own, clock, labels, of_series)
-        too_few = _too_few(by_period.count().to_numpy(), n_whole, is_cut, of_series)
+        too_few = _too_few(counts.to_numpy(), n_whole, is_cut, of_series)
         averages[too_few] = np.nan
     elif own is None and 2 * usual_step(times, series) <= clock.step.astype(np.int64):
         is_cut = _by_other_periods(times, series, clock)
     n_rows = by_period.size().to_numpy().astype(np.int64)
     has_too_few = ~is_cut & too_few.any(axis=1)
     return Averages(labels, of_series, averages, n_rows, n_whole, is_cut, has_too_few)
+
+
+def group_means(values: Floats, groups: Ints) -> Floats:
+    """The mean of each column in each group, [G, C]; NaN where it has no value.
+
+    Those of pandas differ in their last bit by whether a value is missing in another group, which may come later.
+
+    Args:
+        values: [R, C]; NaN is left out.
+        groups: The number of each row's group, 0 … G - 1, [R].
+    """
+    means = np.full((int(groups.max(initial=-1)) + 1, values.shape[1]), np.nan)
+    for column, of_column in zip(values.T, means.T, strict=True):
+        seen = ~np.isnan(column)
+        found, first, number, counts = np.unique(groups[seen], True, True, True)
+        base = column[seen][first]  # so that the mean of equal values is exact
+        of_column[found] = base + np.bincount(number, column[seen] - base[number], len(found)) / counts
+    return means
 
 
 def _spans(series: Ints) -> Iterator[tuple[int, int]]:

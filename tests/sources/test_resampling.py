@@ -10,6 +10,7 @@ from forecast.config import ReadOptions
 from forecast.data.panel import Panel
 from forecast.errors import DataError
 from forecast.sources.from_table import read_panel
+from forecast.sources.resampling import group_means
 
 rng = np.random.default_rng(17)
 
@@ -130,3 +131,14 @@ def test_a_run_reads_new_rows_by_the_opening_hours_of_its_own() -> None:
 def test_rows_that_fill_no_period_are_refused() -> None:
     with pytest.raises(DataError, match=r"no period of 1 day is whole: 2024-01-01 \(20 of 24 rows\)"):
         resampled(frame(pd.date_range("2024-01-01 02:00", periods=20, freq="h")), "D")
+
+
+def test_no_bit_of_a_mean_hangs_on_another_period() -> None:
+    values, groups = rng.normal(20, 1, (2400, 2)), np.arange(2400) // 24
+    values[:24, 0], values[24:48, 0] = 0.1, np.nan
+    means = group_means(values, groups)
+    assert means[0, 0] == 0.1
+    assert np.isnan(means[1, 0])
+    np.testing.assert_allclose(means[2:], values.reshape(100, 24, 2).mean(axis=1)[2:], rtol=1e-14)
+    values[2000::2] = np.nan
+    assert np.array_equal(group_means(values, groups)[:83], means[:83], equal_nan=True)
