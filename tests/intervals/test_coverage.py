@@ -43,8 +43,19 @@ KINDS = {
 }
 
 
-def held(y: Floats, coefficient: float, horizon: int, calibration_from: int, test_from: int) -> dict[int, Floats]:
-    """The share within the interval of each level, by step, [H], of series [T, D] that the last value tells of."""
+def held(
+    y: Floats, coefficient: float, horizon: int, calibration_from: int, test_from: int, since: int = 0
+) -> dict[int, Floats]:
+    """The share within the interval of each level, by step, [H], of series [T, D] that the last value tells of.
+
+    Args:
+        y: The series.
+        coefficient: How much of the last value is left after one step.
+        horizon: H.
+        calibration_from: The first row of the calibration span.
+        test_from: The first row of the test span.
+        since: Windows with an earlier first row of their horizon are not counted.
+    """
 
     def outcomes(first: int, last: int) -> tuple[Floats, Floats]:
         origins = np.arange(first - 1, last - horizon)[:, None]
@@ -58,7 +69,7 @@ def held(y: Floats, coefficient: float, horizon: int, calibration_from: int, tes
     within = {}
     for level in LEVELS:
         low, high = interval(quantiles, one.probabilities, level)
-        within[level] = ((low <= y_true) & (y_true <= high)).mean(axis=(0, 2))
+        within[level] = ((low <= y_true) & (y_true <= high))[max(0, since - test_from) :].mean(axis=(0, 2))
     return within
 
 
@@ -70,3 +81,13 @@ def test_intervals_hold_what_they_promise_far_ahead_and_on_short_series(length: 
         for level, within in held(y, coefficient, horizon, round(0.7 * n), round(0.8 * n)).items():
             assert within.mean() == pytest.approx(level / 100, abs=in_the_mean / 100), (kind, level)
             assert within[-1] == pytest.approx(level / 100, abs=at_the_end / 100), (kind, level)
+
+
+def test_a_level_shift_that_goes_unnoticed_is_held_again_after_forty_rows() -> None:
+    y = np.random.default_rng(2).normal(size=(400, 40))
+    y[340:] += 5
+    within = held(y, 0.0, 7, calibration_from=280, test_from=320)
+    after = held(y, 0.0, 7, calibration_from=280, test_from=320, since=380)
+    for level in LEVELS:
+        assert within[level].mean() < level / 100 - 0.1
+        assert after[level].mean() > level / 100
