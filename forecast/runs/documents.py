@@ -181,8 +181,8 @@ class _Data(TypedDict, total=False):
     last: str
     notes: list[str]
     warnings: list[str]
-    validation_from: str
-    test_from: str
+    validation_from: str | list[str]  # of all series, or of each
+    test_from: str | list[str]
 
 
 @_exact

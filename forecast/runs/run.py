@@ -31,7 +31,7 @@ from forecast.runs.files import open_within, read_within, sha256_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.data.clock import Clock
+    from forecast.data.clock import Clock, Times
     from forecast.data.panel import Arrays
     from forecast.data.scaling import Scaler
     from forecast.models.network import Shape
@@ -113,10 +113,32 @@ class Run:
 
         return Clock(self.data["freq"], self.data.get("tz"), tuple(self.data.get("holidays", ())))
 
+    @cached_property
+    def test_from(self) -> Times:
+        """Where the test span of each series begins, [S]; independent channels count as series.
+
+        Raises:
+            RunError: If the manifest has not one time for all series, or one for each.
+        """
+        import numpy as np
+
+        dates, n_series = self.data["test_from"], self.n_series
+        if isinstance(dates, list) and len(dates) != n_series:
+            raise RunError(
+                f"The manifest of {self.path} has {len(dates)} test spans for {n_series} series: it is damaged.",
+                "Train the run again.",
+            )
+        try:
+            return np.broadcast_to(np.array(dates, "datetime64[us]"), (n_series,))
+        except ValueError:
+            raise RunError(
+                f"The manifest of {self.path} has a test_from that is no time: it is damaged.", "Train the run again."
+            ) from None
+
     @property
     def metrics(self) -> dict[str, Any]:
         """The content of metrics.json."""
-        metrics = self._document("metrics.json", self._n_series)
+        metrics = self._document("metrics.json", self._n_scored)
         check_metrics(metrics)
         return metrics
 
@@ -127,8 +149,8 @@ class Run:
         Raises:
             RunError: If it is damaged, or its columns are not those that the configuration names.
         """
-        content = self._read("scaler.json", largest_document(self._n_series))
-        scaler = scaler_from_json(content, self.path / "scaler.json", self._n_series)
+        content = self._read("scaler.json", largest_document(self._n_scored))
+        scaler = scaler_from_json(content, self.path / "scaler.json", self._n_scored)
         if scaler.mean.shape != self._series_and_columns:
             series, columns = self._series_and_columns
             raise RunError(
@@ -170,7 +192,7 @@ class Run:
         from forecast.data.prepare import count_targets
         from forecast.models.network import Shape
 
-        data, facts = self.config.data, self.data
+        data = self.config.data
         n_targets = count_targets(data)
         return Shape(
             lookback=data.lookback,
@@ -178,11 +200,27 @@ class Run:
             targets=n_targets,
             covariates=len(data.covariates),
             known=len(data.known) + (len(calendar_names(self.clock)) if data.calendar else 0),
-            series=len(facts["series_ids"]) * len(data.target) // n_targets,
+            series=self.n_series + (self.config.training.hide_series > 0),
         )
 
     @property
-    def _n_series(self) -> int:
+    def n_series(self) -> int:
+        """S, the number of series that it was trained on; independent channels count as series."""
+        from forecast.data.prepare import count_targets
+
+        return len(self.data["series_ids"]) * len(self.config.data.target) // count_targets(self.config.data)
+
+    @property
+    def takes_unseen_series(self) -> bool:
+        """Whether its networks forecast series that they were not trained on, beside the several that they were."""
+        from forecast.models.network import weight_shapes
+
+        networks = network_configs(self.config).values()
+        named = any("queries/identities" in weight_shapes(network, self.shape) for network in networks)
+        return self.n_series > 1 and (self.config.training.hide_series > 0 or not named)
+
+    @property
+    def _n_scored(self) -> int:
         """Series and targets: each has scores and statistics of its own."""
         return max(1, len(self.manifest.get("data", {}).get("series_ids", ())) * len(self.config.data.target))
 
@@ -190,7 +228,7 @@ class Run:
     def _series_and_columns(self) -> tuple[int, int]:
         """S and C: independent channels count as series."""
         shape, data = self.shape, self.config.data
-        return shape.series, shape.targets + len(data.covariates) + len(data.known)
+        return self.n_series, shape.targets + len(data.covariates) + len(data.known)
 
     @property
     def forecast(self) -> pd.DataFrame:
