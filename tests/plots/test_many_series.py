@@ -14,9 +14,10 @@ from forecast import Settings
 from forecast.commands.report.report import results_of
 from forecast.commands.tables import print_scores
 from forecast.plots.many_series import lookup_of, scaled_errors, tables_by_series, telling_series
-from forecast.plots.page import Image, Lookup, Section, render
+from forecast.plots.page import Lookup, Section, render
 from forecast.plots.run_report import report_page
 from forecast.runs.rows import training_panel
+from generate_panel import generate_panel, write_panel
 
 N = 41
 MODELS = ("lstm", "persistence", "seasonal-naive")
@@ -129,16 +130,9 @@ def test_in_a_browser_what_is_typed_is_found(browser: Any, tmp_path: Path) -> No
 
 
 def test_a_run_of_many_series_draws_those_that_tell(
-    tmp_path: Path,
-    tiny: Callable[..., Settings],
-    plotless: None,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, tiny: Callable[..., Settings], no_plots: None, unsaved: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from generate_panel import generate_panel, write_panel
-
     write_panel(tmp_path / "panel.parquet", generate_panel(16, 120, "D"))
-    monkeypatch.setattr("forecast.plots.page._svg_image", lambda _: Image("data:image/png;base64,", 1, 1))
     settings = tiny(model="rnn", epochs=1, lookback=14, horizon=7, baseline=False)
     run = forecast.train(tmp_path / "panel.parquet", settings, run="run", runs_dir=tmp_path)
     telling = telling_series(run.metrics)
