@@ -39,6 +39,7 @@ Initialiser = Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_norma
 Constraint = Literal["none", "max_norm", "non_neg", "unit_norm"]
 Transform = Literal["none", "log"]
 Channels = Literal["joint", "independent"]
+Division = Literal["time", "series"]
 Duplicates = Literal["first", "last", "mean"]
 Normalise = Literal["none", "last", "standard", "last-scaled", "seasonal"]
 
@@ -226,6 +227,9 @@ class DataSettings(Section):
     )
     validation_from: str | None = Field(None, description="First timestamp of the validation span, instead of a share.")
     test_from: str | None = Field(None, description="First timestamp of the test span, instead of a share.")
+    split: Division | None = Field(
+        None, description="Cut-offs by time, the same for all series, or by each series' own rows. (default: auto)"
+    )
     longest_fill: int = Field(
         6, ge=0, description="Missing values in a row that a window may carry forward from the last seen one."
     )
@@ -235,10 +239,17 @@ class DataSettings(Section):
     def _auto_is_open_and_none_is_empty(cls, value: object) -> object:
         return {"auto": None, "none": ()}.get(value, value) if isinstance(value, str) else value
 
+    @field_validator("split", mode="before")
+    @classmethod
+    def _auto_is_open(cls, value: object) -> object:
+        return None if value == "auto" else value
+
     @model_validator(mode="after")
     def _check_shares(self) -> Self:
         if self.validation is not None and self.test is not None and self.validation + self.test >= 1:
             raise ValueError(f"validation {self.validation} and test {self.test} leave nothing to train on")
+        if self.split == "series" and (self.validation_from or self.test_from):
+            raise ValueError("split = series divides by shares, and takes no validation_from and test_from")
         return self
 
 
@@ -256,6 +267,7 @@ class DataConfig(DataSettings):
     channels: Channels
     validation: SpanShare
     test: SpanShare
+    split: Division = "time"  # of runs of earlier versions
 
 
 class NetworkSettings(Section):
@@ -338,6 +350,11 @@ class TrainingSettings(Section):
     mirror: bool | None = Field(
         None, description="Learn from each window and, as often, from its mirror image about its last value."
     )
+    hide_series: Share | None = Field(
+        None,
+        description="Share of the windows of a panel that are learned from without the name of their series, "
+        "so that series never seen can be forecast. (default: 0.1)",
+    )
     schedule: Literal["cosine", "constant"] = Field("cosine", description="Course of the learning rate.")
     warmup: Share = Field(0.05, description="Share of the steps over which the learning rate rises.")
     clip_norm: float = Field(1.0, gt=0, description="Largest norm of a gradient.")
@@ -362,6 +379,7 @@ class TrainingConfig(TrainingSettings):
 
     batch_size: BatchSize
     mirror: bool
+    hide_series: Share = 0.0  # of runs of earlier versions
 
 
 class IntervalConfig(Section):

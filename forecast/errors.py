@@ -155,6 +155,10 @@ class DataError(ForecastError):
     exit_code = 2
 
 
+class NoTimeError(DataError):
+    """No column of a table is a time."""
+
+
 class ConfigError(ForecastError):
     """An option or setting is unknown, out of range, or contradicts another."""
 

@@ -18,7 +18,6 @@ from forecast.config import NetworkConfig
 from forecast.data.newest import NewestRows
 from forecast.data.panel import Arrays, Floats
 from forecast.data.prepare import Prepared, Rows, forecasts_in_units, long_format
-from forecast.data.scaling import Scaler
 from forecast.data.windows import Forecaster, Ints, Windows, median
 from forecast.errors import ConfigError, MachineError, RunError, setting
 from forecast.intervals.conformal import Intervals, interval_columns
@@ -102,7 +101,6 @@ class Model:
     Args:
         config: The network's configuration, resolved.
         shape: Sizes of its windows.
-        scaler: The run's scaler.
         members: At least one.
         record: How it was trained; empty for a model that was loaded.
         fell_back: Whether it repeats the last value, because it was not better than that.
@@ -110,7 +108,6 @@ class Model:
 
     config: NetworkConfig
     shape: Shape
-    scaler: Scaler
     members: tuple[Member, ...]
     record: TrainingRecord = TrainingRecord()
     fell_back: bool = False
@@ -142,7 +139,7 @@ class Model:
         """
         members = [member.runtime.forecast(rows, starts) for member in self.members]
         scaled = np.asarray(np.mean(members, axis=0, dtype=np.float32)) if len(members) > 1 else members[0]
-        return forecasts_in_units(scaled, rows, starts, self.scaler)
+        return forecasts_in_units(scaled, rows, starts)
 
     def over(self, rows: Rows) -> Forecaster:
         """`forecast` of these rows, as a function of the first rows of windows."""
@@ -158,7 +155,7 @@ class Model:
         """
         steps = [member.runtime.step(rows, starts, before) for member, before in zip(self.members, states, strict=True)]
         scaled = np.mean([forecast for forecast, _ in steps], axis=0)
-        return forecasts_in_units(scaled, rows, starts, self.scaler), [after for _, after in steps]
+        return forecasts_in_units(scaled, rows, starts), [after for _, after in steps]
 
     def repeating_last_value(self) -> Model:
         """A model that counts from the last value and adds nothing to it: its heads are empty."""
@@ -207,7 +204,7 @@ class Model:
             ]
         except ConfigError as error:  # of a network that no training can have made
             raise RunError(f"The networks of {run.name} cannot be computed: {error.message}") from None
-        return cls(config, shape, run.scaler, tuple(members))
+        return cls(config, shape, tuple(members))
 
     @classmethod
     def fit(
@@ -235,7 +232,8 @@ class Model:
 
         check_cell(config)
         prepared, started = context.prepared, time.monotonic()
-        shape = shape_of(prepared.rows, windows.lookback, windows.horizon)
+        hides = prepared.config.training.hide_series > 0
+        shape = shape_of(prepared.rows, windows.lookback, windows.horizon, hides)
         members, records = [], []
         for number in range(prepared.config.training.ensemble):
             stop = epochs[number] if epochs is not None else None
@@ -248,7 +246,7 @@ class Model:
                 gc.collect()  # a training refers to itself, and holds its order until it is found to be unused
         histories, gradients, best_epochs = zip(*records, strict=True)
         record = TrainingRecord(histories, gradients, best_epochs, time.monotonic() - started)
-        return cls(config, shape, prepared.scaler, tuple(members), record)
+        return cls(config, shape, tuple(members), record)
 
 
 def load_models(

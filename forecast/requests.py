@@ -17,7 +17,7 @@ from forecast.intervals.conformal import Intervals
 from forecast.model import Model, forecasters, newest_forecast
 from forecast.progress import Progress
 from forecast.runs.calibration import intervals_of
-from forecast.runs.rows import new_panel, refuse_no_numbers
+from forecast.runs.rows import new_panel, refuse_no_numbers, scaler_of
 from forecast.runs.run import Run
 from forecast.sources.read import Source
 
@@ -82,16 +82,17 @@ def request_forecast(run: Run, source: Source, progress: Progress) -> ForecastRe
         DataError: If they do not fit the run.
     """
     panel = new_panel(run, source, progress)
-    newest = newest_rows(panel, run.config.data, run.scaler)
+    scaler = scaler_of(run, panel)
+    newest = newest_rows(panel, run.config.data, scaler)
     if not len(newest.windows):
         raise DataError(newest.refused[0], "Give more of the newest rows, without such gaps.")
     for warning in newest.refused + newest.filled:
         progress.warn(warning)
-    intervals = intervals_of(run, "end", panel.series_ids)
+    intervals = intervals_of(run, "end", newest.rows.scaler)
     if intervals is None:
         return ForecastRequest(run, newest, None, None)
     later = panel.times > np.datetime64(run.data["last"])
     if not intervals.adaptive or not later.any():
         return ForecastRequest(run, newest, intervals, None)
-    rows = encode(panel, run.config.data, run.scaler)
+    rows = encode(panel, run.config.data, scaler)
     return ForecastRequest(run, newest, intervals, (rows, windows_of(rows, later, run.config.data)))

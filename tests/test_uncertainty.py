@@ -137,6 +137,7 @@ def test_limits_that_are_stated_take_the_angle_out_and_inferred_ones_refuse_noth
         forecast.resolve(tiny(target="rain", limits="rain=0:"), forecast.read(late))
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_a_quantile_head_can_be_audited_and_reported(runs: Path, monthly_csv: Path, tiny: Tiny, tmp_path: Path) -> None:
     config = tiny(model="rnn", quantiles="0.1,0.5,0.9", epochs=1)
     run = forecast.train(monthly_csv, config, run="audited", runs_dir=runs)

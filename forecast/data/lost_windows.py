@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from forecast.config import DataConfig
+from forecast.data.clock import Times
 from forecast.data.newest import count_measured
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, Rows
@@ -79,12 +80,11 @@ def lost_windows_in_words(count: Mapping[str, Any], part: str) -> str:
 
 def count_windows_of_parts(prepared: Prepared) -> dict[str, WindowCount]:
     """The windows of the training, the validation and the test span, by name."""
-    split = prepared.split
-    spans = list(pairwise([None, split.validation_from, split.test_from, None]))
+    spans = list(pairwise([None, prepared.split.validation_from, prepared.split.test_from, None]))
     return dict(zip(PARTS, count_windows(prepared.rows, prepared.config.data, spans), strict=True))
 
 
-Span = tuple[np.datetime64 | None, np.datetime64 | None]
+Span = tuple[Times | None, Times | None]
 
 
 def count_windows(rows: Rows, config: DataConfig, spans: Sequence[Span]) -> list[WindowCount]:
@@ -93,7 +93,7 @@ def count_windows(rows: Rows, config: DataConfig, spans: Sequence[Span]) -> list
     Args:
         rows: The rows that windows index.
         config: The data configuration.
-        spans: First timestamp of each span, and the first one after it; None for no bound.
+        spans: First timestamp of each span, and the first one after it, of each series [S]; None for no bound.
     """
     line = _Line(rows.panel, len(config.known))
     lookback, horizon = config.lookback, config.horizon
@@ -171,7 +171,7 @@ class _Line:
         return self.series[self.broken], after - self.absent - horizon, after - 1 + lookback - 1
 
     def possible_cutoffs(
-        self, first: np.datetime64 | None, until: np.datetime64 | None, lookback: int, horizon: int
+        self, first: Times | None, until: Times | None, lookback: int, horizon: int
     ) -> tuple[Ints, Ints]:
         """First and last cut-off of each series whose horizon lies in a span, [S] each; the last may precede."""
         begins, stops = self.steps_before(first, 0), self.steps_before(until, 1)
@@ -179,16 +179,16 @@ class _Line:
         firsts = np.maximum(begins - 1, origin + lookback - 1)
         return firsts, np.maximum(stops - 1 - horizon, firsts - 1)
 
-    def steps_before(self, time: np.datetime64 | None, side: int) -> Ints:
-        """The position of the first step of each series that is not before a time, [S]; absent steps count.
+    def steps_before(self, times: Times | None, side: int) -> Ints:
+        """The position of the first step of each series that is not before its time [S], [S]; absent steps count.
 
-        Without a time: of its first step, or (side 1) of the step after its last.
+        Without times: of its first step, or (side 1) of the step after its last.
         """
         rows, absent_from = np.zeros((2, self.panel.n_series), np.int64)
         for series, (start, end) in enumerate(zip(self.starts, self.ends, strict=True)):
             if start == end:
                 continue
-            row = end if side else start
+            row, time = (end if side else start), None if times is None else times[series]
             if time is not None:
                 row = start + np.searchsorted(self.panel.times[start:end], time)
             rows[series] = row

@@ -17,7 +17,7 @@ from forecast.data.features import Calendar
 from forecast.data.normals import Normals, fit_normals
 from forecast.data.panel import Floats, Panel
 from forecast.data.scaling import Scaler, fit_scaler
-from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_by_time
+from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_panel
 from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows
 from forecast.errors import DataError, Sentence, quote, setting
 
@@ -42,10 +42,11 @@ class Rows:
         logged: Whether the targets are logged before they are scaled.
         bounds: The bounds of the targets of each series.
         series: The index of each row's series in the panel, [T].
-        identity: The index of each row's series among the S series that the run was trained on, [T].
+        identity: The index of each row's series among the S series that the run was trained on, [T]; S if it is none.
         n_identities: S.
+        scaler: The statistics of the panel's series.
         one_unit: Whether errors of all targets can be added: they have one unit of measurement, or there is one target.
-        normals: What the training rows say of the targets of these S series for all time; None if it is not known.
+        normals: What the training rows say of the targets of the panel's series for all time; None if it is not known.
     """
 
     panel: Panel
@@ -61,6 +62,7 @@ class Rows:
     series: Ints
     identity: Ints
     n_identities: int
+    scaler: Scaler
     one_unit: bool
     normals: Normals | None
 
@@ -149,7 +151,7 @@ class Prepared:
     @property
     def training_rows(self) -> Flags:
         """Which rows belong to the training span, [T]."""
-        return self.split.part_of(self.rows.panel.times) == TRAIN
+        return self.split.part_of(self.rows.panel) == TRAIN
 
 
 def common_unit(panel: Panel, n_targets: int) -> str:
@@ -242,11 +244,11 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
     Args:
         panel: Columns in the order of `arrange`.
         config: The data configuration.
-        scaler: The run's scaler.
+        scaler: The run's scaler, with the panel's series.
     """
     n_targets = count_targets(config)
     n_columns, n_covariates = len(panel.columns), len(config.covariates)
-    series, identity = panel.series_of_row(), scaler.positions(panel.series_ids)
+    series, positions = panel.series_of_row(), scaler.positions(panel.series_ids)
     own_scaler = scaler.for_series(panel.series_ids)
     # Column by column, for float64 copies of all columns would take many times the memory of the panel.
     scaled = np.empty((panel.n_rows, n_columns), np.float32)
@@ -271,12 +273,13 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         usable=usable,
         seen=seen,
         logged=config.transform == "log",
-        bounds=bounds_of(identity, config),
+        bounds=bounds_of(positions, config),
         series=series,
-        identity=panel.per_row(identity),
-        n_identities=len(scaler.series_ids),
+        identity=panel.per_row(np.minimum(positions, scaler.n_trained)),
+        n_identities=scaler.n_trained,
+        scaler=own_scaler,
         one_unit=len(config.target) == 1 or bool(common_unit(panel, n_targets)),
-        normals=scaler.normals,
+        normals=own_scaler.normals,
     )
 
 
@@ -293,8 +296,8 @@ def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDA
     """
     panel = with_codes(panel, config.read.codes)
     arranged = arrange(panel, config.data)
-    split = split_by_time(arranged, config.data)
-    part = split.part_of(arranged.times)
+    split = split_panel(arranged, config.data)
+    part = split.part_of(arranged)
     logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
     circular = bounds_of(np.arange(arranged.n_series), config.data).circular
     scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known, circular)
@@ -313,17 +316,16 @@ def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
     return index_windows(rows.panel, part_rows, rows.usable, rows.seen, config.lookback, config.horizon)
 
 
-def forecasts_in_units(scaled: NDArray[np.floating], rows: Rows, starts: Ints, scaler: Scaler) -> Floats:
+def forecasts_in_units(scaled: NDArray[np.floating], rows: Rows, starts: Ints) -> Floats:
     """Scaled forecasts in the targets' own units, within their limits.
 
     Args:
         scaled: [N, H, D], or quantiles [N, H, D, Q].
         rows: The rows that the windows index.
         starts: First row of each window, [N].
-        scaler: The run's scaler.
     """
-    values = scaler.inverse(scaled.astype(np.float64), rows.identity[starts])
-    return rows.bounds.clip(values, rows.series[starts])
+    series = rows.series[starts]
+    return rows.bounds.clip(rows.scaler.inverse(scaled.astype(np.float64), series), series)
 
 
 def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str, Floats]) -> pd.DataFrame:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
@@ -35,7 +36,12 @@ def scale(ops: Any, values: Any, mean: Any, deviation: Any, logged: Flags) -> An
         deviation: Positive; broadcasts with the values.
         logged: Which columns are logged; broadcasts with the values.
     """
-    return (_where(ops, logged, ops.log, values) - mean) / deviation
+    return (log_where(ops, logged, values) - mean) / deviation
+
+
+def log_where(ops: Any, logged: Flags, values: Any) -> Any:
+    """The values [..., C], with log(x) in place of x in logged columns."""
+    return _where(ops, logged, ops.log, values)
 
 
 def unscale(ops: Any, values: Any, mean: Any, deviation: Any, logged: Flags) -> Any:
@@ -60,6 +66,7 @@ class Scaler:
         columns: C names.
         series_ids: S names.
         normals: What else the training rows say of the targets; None for a run of a version that did not keep it.
+        n_unseen: How many of the series, the last ones, were not trained on; their statistics are of their own rows.
     """
 
     mean: Floats
@@ -68,6 +75,16 @@ class Scaler:
     columns: tuple[str, ...]
     series_ids: tuple[str, ...]
     normals: Normals | None = None
+    n_unseen: int = 0
+
+    @property
+    def n_trained(self) -> int:
+        """How many of the series were trained on, the first ones."""
+        return len(self.series_ids) - self.n_unseen
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.series_ids)}
 
     def transform(self, values: Floats, series: Ints, column: int, out: NDArray[np.floating]) -> None:
         """Write the scaled values of one column into an array of any precision; 0 where a value is missing.
@@ -121,8 +138,7 @@ class Scaler:
         """
         if len(self.series_ids) == len(series_ids) == 1:
             return np.zeros(1, np.int64)  # a single series may have another name in another file
-        known_at = {name: number for number, name in enumerate(self.series_ids)}
-        unknown = [name for name in series_ids if name not in known_at]
+        unknown = [name for name in series_ids if name not in self._numbers]
         if unknown:
             known = f"It knows {', '.join(map(repr, self.series_ids[:20]))}."
             if self.series_ids == ("",):
@@ -136,7 +152,13 @@ class Scaler:
                     f"Add the column that names the series. {known}",
                 )
             raise DataError(f"The run was not trained on series {unknown[0]!r}.", known)
-        return np.array([known_at[name] for name in series_ids])
+        return np.array([self._numbers[name] for name in series_ids], np.int64)
+
+    def unseen(self, series_ids: Sequence[str]) -> Ints:
+        """The numbers of those of these series that are not among the S series."""
+        if len(self.series_ids) == len(series_ids) == 1:
+            return np.zeros(0, np.int64)
+        return np.array([number for number, name in enumerate(series_ids) if name not in self._numbers], np.int64)
 
     def to_record(self) -> dict[str, Any]:
         """The scaler as values of JSON; `from_record` reverses it to the last bit."""

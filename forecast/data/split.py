@@ -1,4 +1,4 @@
-"""Train, validation and test spans, divided by time and never shuffled."""
+"""Train, validation and test spans: the same for all series, or the last share of each one's own rows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.config import DataSettings
-from forecast.data.clock import STEP, Clock
+from forecast.config import DataSettings, Division
+from forecast.data.clock import STEP, Clock, Times
 from forecast.data.panel import Panel
 from forecast.errors import DataError, setting
 
@@ -24,16 +24,55 @@ VALIDATION_SHARE, TEST_SHARE = 0.1, 0.2
 _ENOUGH_WINDOWS = 10
 
 
+# By time, a series that ends early has no test span. Where more than this share of them do, each is divided itself.
+_MOST_EARLY = 0.1
+
+
 @dataclass(frozen=True)
 class Split:
-    """The first timestamp of the validation span and of the test span, the same for all series."""
+    """The first timestamps of the validation span and of the test span.
 
-    validation_from: np.datetime64
-    test_from: np.datetime64
+    Args:
+        validation_from: Of each series, [S].
+        test_from: Of each series, [S].
+    """
 
-    def part_of(self, times: NDArray[np.datetime64]) -> NDArray[np.int8]:
-        """The part of each timestamp: 0 train, 1 validation, 2 test."""
-        return (times >= self.validation_from).astype(np.int8) + (times >= self.test_from).astype(np.int8)
+    validation_from: Times
+    test_from: Times
+
+    @property
+    def is_by_time(self) -> bool:
+        """Whether the spans of all series begin at the same times."""
+        return all((dates == dates[0]).all() for dates in (self.validation_from, self.test_from))
+
+    def part_of(self, panel: Panel) -> NDArray[np.int8]:
+        """The part of each row of a panel of these series, [T]: 0 train, 1 validation, 2 test."""
+        return at_or_after(panel, self.validation_from).astype(np.int8) + at_or_after(panel, self.test_from)
+
+    def of_source(self, n_series: int) -> Split:
+        """The split of the panel as it was read, if each of its series has been divided into independent channels."""
+        n_channels = len(self.test_from) // n_series
+        return Split(self.validation_from[::n_channels], self.test_from[::n_channels])
+
+    def to_record(self) -> dict[str, str | list[str]]:
+        """The dates as manifests keep them: one for all series, or one for each."""
+        dates = {"validation_from": self.validation_from, "test_from": self.test_from}
+        return {
+            name: str(of_all[0]) if self.is_by_time else of_all.astype(str).tolist() for name, of_all in dates.items()
+        }
+
+
+def at_or_after(panel: Panel, dates: Times) -> NDArray[np.bool_]:
+    """Which rows [T] are not before the date of their series, of which there is one each [S]."""
+    common = len(dates) == 0 or bool((dates == dates[0]).all())
+    return panel.times >= (dates[:1] if common else np.repeat(dates, np.diff(panel.offsets)))
+
+
+def span_in_words(test_from: Times, clock: Clock) -> str:
+    """Where a test span begins that does so at these times [S], to stand behind "12 windows"."""
+    if (test_from == test_from[0]).all():
+        return f"from {clock.format(test_from[0])} on"
+    return "in the last part of each series"
 
 
 def choose_shares(
@@ -78,7 +117,23 @@ def choose_shares(
     return shares[0], shares[1], horizons[-1]  # too short for a single window: the refusal says what it takes
 
 
-def split_by_time(panel: Panel, config: DataSettings) -> Split:
+def choose_division(panel: Panel, horizon: int) -> tuple[Division, str]:
+    """Whether to divide a panel by time or by series, and why.
+
+    Args:
+        panel: S series of T rows in all.
+        horizon: H.
+    """
+    last_rows = np.array(panel.offsets[1:])[np.diff(panel.offsets) > 0] - 1
+    end = panel.times[last_rows].max()
+    n_early = int((panel.times[last_rows] < panel.clock.past(end, horizon + 1)[0]).sum())
+    early = f"{n_early:,} of {panel.n_series:,} series end more than {horizon:,} steps before {panel.clock.format(end)}"
+    if n_early > _MOST_EARLY * len(last_rows):
+        return "series", early
+    return "time", early if n_early else "all series reach the end"
+
+
+def split_panel(panel: Panel, config: DataSettings) -> Split:
     """Divide a panel by shares of its rows or by dates.
 
     Args:
@@ -88,33 +143,61 @@ def split_by_time(panel: Panel, config: DataSettings) -> Split:
     Raises:
         DataError: If a date cannot be read, or a part would be empty.
     """
+    split = split_by_series(panel, config) if config.split == "series" else _split_by_time(panel, config)
+    counts = np.bincount(split.part_of(panel), minlength=3)
+    if not counts.all():
+        first, last = (panel.clock.format(time) for time in (panel.times.min(), panel.times.max()))
+        raise DataError(
+            f"Of {panel.n_rows} rows from {first} to {last}, {counts[0]} are for training, {counts[1]} for validation "
+            f"and {counts[2]} for the test; none may be empty.",
+            f"Choose {setting('validation')} and {setting('test')}, or {setting('validation_from')} and "
+            f"{setting('test_from')}, so that each part has rows.",
+        )
+    return split
+
+
+def _shares(config: DataSettings) -> tuple[float, float]:
+    return (
+        VALIDATION_SHARE if config.validation is None else config.validation,
+        TEST_SHARE if config.test is None else config.test,
+    )
+
+
+def _split_by_time(panel: Panel, config: DataSettings) -> Split:
     times = panel.times if (panel.times[1:] >= panel.times[:-1]).all() else np.sort(panel.times)
-    validation = VALIDATION_SHARE if config.validation is None else config.validation
-    test = TEST_SHARE if config.test is None else config.test
+    validation, test = _shares(config)
     # Rounded first: 0.29 of 100 rows is 28.999… in binary, and 29 rows to everyone else.
     n_test = int(round(test * len(times), 6))
     n_train = int(round((1 - validation - test) * len(times), 6))
     by_share = times[[min(n_train, len(times) - 1), min(len(times) - n_test, len(times) - 1)]]
     clock = panel.clock
-    split = Split(
+    dates = (
         by_share[0] if config.validation_from is None else _timestamp(config.validation_from, "validation_from", clock),
         by_share[1] if config.test_from is None else _timestamp(config.test_from, "test_from", clock),
     )
-    if split.validation_from > split.test_from:
+    if dates[0] > dates[1]:
         raise DataError(
-            f"Validation would begin at {clock.format(split.validation_from)}, after the test at "
-            f"{clock.format(split.test_from)}.",
+            f"Validation would begin at {clock.format(dates[0])}, after the test at {clock.format(dates[1])}.",
             f"Choose {setting('validation_from')} before {setting('test_from')}.",
         )
-    counts = np.diff([0, *np.searchsorted(times, [split.validation_from, split.test_from]), len(times)])
-    if not counts.all():
-        raise DataError(
-            f"Of {len(times)} rows from {clock.format(times[0])} to {clock.format(times[-1])}, {counts[0]} are for "
-            f"training, {counts[1]} for validation and {counts[2]} for the test; none may be empty.",
-            f"Choose {setting('validation')} and {setting('test')}, or {setting('validation_from')} and "
-            f"{setting('test_from')}, so that each part has rows.",
-        )
-    return split
+    return Split(*(np.full(panel.n_series, date) for date in dates))
+
+
+def split_by_series(panel: Panel, config: DataSettings) -> Split:
+    """Divide each series by shares of its own rows; of a short one the test is a horizon, if it holds a lookback, too.
+
+    It has no validation span where that would leave no window to train on.
+    """
+    n_rows = np.diff(panel.offsets)
+    horizon = config.horizon or 1
+    window = horizon + (config.lookback or 1)
+    n_validation, n_test = (np.floor(np.round(share * n_rows, 6)).astype(np.int64) for share in _shares(config))
+    n_test = np.where(n_rows >= window, np.maximum(n_test, horizon), n_test)
+    n_validation = np.maximum(n_validation, horizon)
+    n_validation[n_rows - n_test - n_validation < window] = 0
+    ends = np.array(panel.offsets[1:])
+    rows = (np.maximum(ends - n_test - back, 0) for back in (n_validation, 0))
+    return Split(*(panel.times[np.minimum(row, ends - 1)] for row in rows))
 
 
 def _timestamp(text: str, field: str, clock: Clock) -> np.datetime64:

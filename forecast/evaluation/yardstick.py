@@ -115,6 +115,23 @@ def read_naive_errors(metrics: Mapping[str, Any]) -> dict[str, NaiveError]:
     }
 
 
+def naive_errors_beside(
+    metrics: Mapping[str, Any], rows: Rows, known_rows: Flags, season: int
+) -> dict[str, NaiveError]:
+    """The naive errors that a run's scores were scaled by, and those of other series by their own rows.
+
+    Args:
+        metrics: The run's.
+        rows: The rows that are scored.
+        known_rows: Which of them come before those, [T].
+        season: m.
+    """
+    errors = read_naive_errors(metrics)
+    if all(name in errors for unique_ids in rows.unique_ids for name in unique_ids):
+        return errors
+    return naive_errors(rows, known_rows, season) | errors
+
+
 def outstanding_value(
     y: Floats, season: int, stretches: NDArray[np.integer] | None = None
 ) -> tuple[int, float, float] | None:

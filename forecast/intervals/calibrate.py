@@ -21,15 +21,13 @@ from forecast.data.windows import Flags, Ints, median
 from forecast.intervals.conformal import Calibration, probabilities_of
 from forecast.intervals.sizes import averaged_sizes, delays_of, known_sizes
 
-# A series with fewer calibration windows than these has the shape of the errors of all series.
-_ENOUGH_WINDOWS = 50
-
 # The most windows whose ranks of errors are kept to draw sample paths from.
 MOST_RANKS = 500
 
-# So many independent outcomes' weight has the guess that errors are normal about the forecast. Chosen by simulation:
-# with less, intervals of random walks of 400 and 520 rows, whose few outcomes lie to one side, hold less than they
-# promise; with 20, those of intermittent counts, which are skewed.
+# So many independent outcomes' weight has the guess that errors are normal about the forecast, and the guess that those
+# of one series of a panel are distributed as those of all. Chosen by simulation: with less, intervals of random walks
+# of 400 and 520 rows, whose few outcomes lie to one side, hold less than they promise; with 20, those of intermittent
+# counts, which are skewed.
 _GUESSED_OUTCOMES = 10
 
 # So many have the errors of all steps beside those of each step. Chosen as the half-life of the size (see `sizes.py`),
@@ -77,30 +75,27 @@ def calibrate(
     )
     observed = calibration.transformed(y_true)
     point_errors = observed - calibration.transformed(median(forecasts))
-    of_series = [slice(*ends) for ends in pairwise(np.searchsorted(series, np.arange(n_series + 1)).tolist())]
+    edges = np.searchsorted(series, np.arange(n_series + 1))
+    of_series = [slice(*ends) for ends in pairwise(edges.tolist())]
     sizes = _sizes(observed, point_errors, of_series, spacing, usual_change)
     point_errors = point_errors / sizes.known
     # Errors that tell nothing of how far errors go are left out of their distribution.
     told = np.where(sizes.telling[series], 1.0, np.nan)[..., None]
-    n_windows = np.array([own.stop - own.start for own in of_series])
-    borrowed = (n_windows < _ENOUGH_WINDOWS) | ~sizes.telling.any(axis=(1, 2))
-    borrowed &= n_windows < len(series)  # if there are other windows
     of_size, of_mean = np.zeros((2, *shape))
-    for number in np.flatnonzero(n_windows):
-        of_size[number], of_mean[number] = independent_outcomes(point_errors[of_series[number]], spacing or 1)
+    for number, own in enumerate(of_series):
+        if own.start < own.stop:
+            of_size[number], of_mean[number] = independent_outcomes(point_errors[own], spacing or 1)
     outcomes = np.maximum(np.where(sizes.telling, of_size, 0), _FEWEST_OUTCOMES)
-    of_mean[borrowed] = of_mean[n_windows > 0].mean(axis=0)  # series move together: all count as one of them
+    of_mean = np.where(sizes.telling, of_mean, 0)
 
     from scipy.special import ndtri, stdtrit  # takes a second to import, and forecasts do without
     from scipy.stats import rankdata
 
     normal = ndtri(p)  # in multiples of the standard deviation
-    quantiles = of_points = _shapes(
-        point_errors[..., None] * told, of_series, borrowed, of_mean, normal * np.sqrt(np.pi / 2), p
-    )
+    quantiles = of_points = _shapes(point_errors[..., None] * told, of_series, of_mean, normal * np.sqrt(np.pi / 2), p)
     if head_probabilities:  # each quantile counts its errors from a base of its own
         errors = (observed[..., None] - calibration.bases(forecasts)) / sizes.known[..., None]
-        quantiles = _shapes(errors * told, of_series, borrowed, of_mean, np.zeros(len(p)), p)
+        quantiles = _shapes(errors * told, of_series, of_mean, np.zeros(len(p)), p)
     widening = np.divide(stdtrit(outcomes[..., None], p), normal, out=np.ones((*shape, len(p))), where=normal != 0)
     from_median = of_points - of_points[..., p.index(0.5), None]
     sample = point_errors[:: -(-len(point_errors) // MOST_RANKS)]
@@ -111,7 +106,8 @@ def calibrate(
         usual_size=sizes.usual,
         ranks=(rankdata(sample, axis=0) - 0.5) / len(sample),
         outcomes=outcomes,
-        borrowed=borrowed,
+        # The shape of its errors is more that of all series than its own.
+        borrowed=(of_mean.mean(axis=(1, 2)) < _GUESSED_OUTCOMES) & (np.diff(edges) < len(series)),
     )
 
 
@@ -184,35 +180,42 @@ def independent_outcomes(errors: Floats, spacing: int) -> tuple[Floats, Floats]:
 
 
 def _shapes(
-    errors: Floats,
-    of_series: Sequence[slice],
-    borrowed: Flags,
-    of_mean: Floats,
-    guess: Floats,
-    probabilities: Sequence[float],
+    errors: Floats, of_series: Sequence[slice], n_outcomes: Floats, guess: Floats, probabilities: Sequence[float]
 ) -> Floats:
     """The quantiles of errors in multiples of their size, [S, H, D, P].
 
-    The guess counts as a few outcomes beside those of all steps, and these as some beside those of each step.
+    From a guess to all errors, to those of each series, to those of each step of it: the less there is of the one, the
+    more the one before counts.
 
     Args:
         errors: Of n windows, [n, H, D, 1 or P]; NaN is left out.
         of_series: The windows of each series.
-        borrowed: Whether those of all series count for a series, [S].
-        of_mean: How many independent outcomes tell of the mean of the errors, [S, H, D].
+        n_outcomes: How many independent outcomes tell of the mean of the errors, [S, H, D].
         guess: The quantiles to begin with, [P].
         probabilities: P probabilities.
     """
-    seen = [errors[own] for own, borrows in zip(of_series, borrowed, strict=True) if not borrows]
-    numbers = np.cumsum(~borrowed) - 1
-    if borrowed.any():
-        numbers[borrowed] = len(seen)
-        seen.append(errors)
-    of_step = np.stack([_conformal(one, probabilities) for one in seen])[numbers]  # [S, H, D, P]
-    of_all_steps = np.stack([_conformal(one.reshape(-1, 1, *one.shape[2:]), probabilities) for one in seen])[numbers]
-    n = of_mean[..., None]
-    shape = guess + n / (n + _GUESSED_OUTCOMES) * np.where(np.isnan(of_all_steps), 0, of_all_steps - guess)
-    return shape + n / (n + _POOLED_OUTCOMES) * np.where(np.isnan(of_step), 0, of_step - shape)
+    of_series_alone = np.full((len(n_outcomes), 1, *errors.shape[2:-1], len(guess)), np.nan)
+    of_each_step = np.full((*n_outcomes.shape, len(guess)), np.nan)
+    for number, windows in enumerate(of_series):
+        if windows.start < windows.stop:
+            of_series_alone[number] = _conformal(_all_steps(errors[windows]), probabilities)
+            of_each_step[number] = _conformal(errors[windows], probabilities)
+    shapes = np.broadcast_to(guess, of_each_step.shape)
+    if len(of_series) > 1:  # series move together: all of them are no more outcomes than one
+        n_of_one = n_outcomes.sum(axis=0) / max(1, np.count_nonzero(n_outcomes.any(axis=(1, 2))))
+        shapes = _learned(shapes, _GUESSED_OUTCOMES, _conformal(_all_steps(errors), probabilities), n_of_one)
+    shapes = _learned(shapes, _GUESSED_OUTCOMES, of_series_alone, n_outcomes)
+    return _learned(shapes, _POOLED_OUTCOMES, of_each_step, n_outcomes)
+
+
+def _learned(before: Floats, weight_before: float, found: Floats, n_outcomes: Floats) -> Floats:
+    """Quantiles [..., P] between those before and those found, by their numbers of outcomes; NaN is not found."""
+    return before + (n_outcomes / (n_outcomes + weight_before))[..., None] * np.nan_to_num(found - before)
+
+
+def _all_steps(errors: Floats) -> Floats:
+    """Errors [n, H, D, K] as of one step, [n H, 1, D, K]."""
+    return errors.reshape(-1, 1, *errors.shape[2:])
 
 
 def _conformal(errors: Floats, probabilities: Sequence[float]) -> Floats:
@@ -220,13 +223,10 @@ def _conformal(errors: Floats, probabilities: Sequence[float]) -> Floats:
 
     The p-quantile of n errors is the one of rank (n + 1) p, rounded away from the median; NaN if there is none.
     """
-    ranked = np.sort(errors, axis=0)  # NaN last
+    p, ranked = np.array(probabilities), np.sort(errors, axis=0)  # NaN last
     counts = np.count_nonzero(~np.isnan(ranked), axis=0)  # [H, D, 1 or P]
-    quantiles = []
-    for number, p in enumerate(probabilities):
-        column = number if ranked.shape[-1] > 1 else 0
-        count = counts[..., column]
-        rank = np.round((count + 1) * p, 6)
-        rank = np.clip(np.ceil(rank) if p >= 0.5 else np.floor(rank), 1, np.maximum(count, 1)).astype(int)
-        quantiles.append(np.take_along_axis(ranked[..., column], rank[None] - 1, axis=0)[0])
-    return np.stack(quantiles, axis=-1)
+    ranks = np.round((counts + 1) * p, 6)
+    ranks = np.clip(np.where(p >= 0.5, np.ceil(ranks), np.floor(ranks)), 1, np.maximum(counts, 1)).astype(int)
+    if ranked.shape[-1] == 1:
+        return np.moveaxis(np.take_along_axis(ranked[..., 0], np.moveaxis(ranks, -1, 0) - 1, axis=0), 0, -1)
+    return np.take_along_axis(ranked, ranks[None] - 1, axis=0)[0]

@@ -299,7 +299,7 @@ def probe_longer_lookback(panel: Panel, config: Config, longest: int) -> tuple[i
 def _fed_to_the_end(prepared: Prepared, lookback: int) -> int:
     """How many series have an unbroken lookback that ends where the test span begins."""
     panel, usable, stretches = prepared.rows.panel, prepared.rows.usable, prepared.rows.panel.stretches()
-    known_rows = panel.times < prepared.split.test_from
+    known_rows = prepared.split.part_of(panel) < TEST
     count = 0
     for rows in map(panel.rows, range(panel.n_series)):
         stop = rows.start + int(np.count_nonzero(known_rows[rows]))

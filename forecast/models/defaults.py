@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecast.config import Config, DataSettings, Settings
+from forecast.config import Config, DataSettings, Division, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.clock import Clock
 from forecast.data.codes import decide_codes
 from forecast.data.opening_hours import MonthDays
 from forecast.data.panel import Panel
 from forecast.data.scaling import refuse_non_positive
-from forecast.data.split import TEST, TEST_SHARE, TRAIN, VALIDATION_SHARE, choose_shares, split_by_time
+from forecast.data.split import TEST, TEST_SHARE, TRAIN, VALIDATION_SHARE, choose_division, choose_shares, split_panel
 from forecast.data.windows import Flags, Ints
 from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.models.choices import (
@@ -29,6 +29,9 @@ from forecast.models.choices import (
 
 # Lookback and horizon in steps, by the unit of the clock: a week for a day of hours, three years for a year of months.
 _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4), "Y": (10, 2)}
+
+# Share of the windows of a panel whose series is hidden in training.
+_HIDDEN = 0.1
 
 # A state that is carried should pass through at least this many windows.
 _WINDOWS_IN_LANE = 8
@@ -114,10 +117,12 @@ _REASONS = {
     "cycle": "the season",
     "segment": "divides the season if it can, and makes about sixteen turns of the cell",
     "mirror": "yes for prices in logarithms",
+    "hide_series": "a tenth where the network knows series by their names",
     "batch_size": "large enough for the cores, small enough for a dozen steps in a pass",
     "levels": "ascending, with those between the quantiles of the head",
     "validation": "a tenth",
     "test": "a fifth",
+    "split": "there is one series",
 }
 
 
@@ -145,8 +150,10 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     season = data.season or default_season(panel.clock)
     usual_lookback, usual_horizon = default_spans(panel.clock, season)
     validation, test, horizon = _shares_and_horizon(panel, data, usual_horizon)
-    data = data.model_copy(update={"validation": validation, "test": test})
-    part = split_by_time(panel, data).part_of(panel.times)
+    division, why_division = _division(panel, data, horizon)
+    shares = {"validation": validation, "test": test}
+    data = data.model_copy(update={**shares, "split": division})
+    part = split_panel(panel, data.model_copy(update={"horizon": horizon})).part_of(panel)
     training_rows = part == TRAIN
     panel = decide_codes(panel, training_rows)
     whys = [why_price(panel, name, training_rows, part < TEST) for name in targets]
@@ -173,6 +180,10 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     n_channels = len(targets) if data.channels == "independent" else 1
     n_windows = int((1 - validation - test) * panel.n_rows) * n_channels
 
+    # Only a decoder that asks by the name of a series must learn to do without it.
+    is_named = panel.n_series > 1 and network.decode == "parallel"
+    hide_series = (_HIDDEN if training.hide_series is None else training.hide_series) if is_named else 0.0
+
     def with_lookback(lookback: int) -> Config:
         segment = min(network.segment or default_segment(lookback, season), lookback)
         batch_size = default_batch(n_windows, segment, lookback if network.stateful else 0)
@@ -183,8 +194,8 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "calendar": data.calendar if data.calendar is not None else season > 1 and not price,
                 "lookback": lookback,
                 "horizon": horizon,
-                "validation": validation,
-                "test": test,
+                **shares,
+                "split": division,
                 "season": season,
                 "transform": transform,
                 "channels": data.channels or "joint",
@@ -195,12 +206,15 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
             training={
                 "mirror": mirror if training.mirror is None else training.mirror,
                 "batch_size": training.batch_size or batch_size,
+                "hide_series": hide_series,
             },
             intervals={"levels": _levels(settings)},
             read={name: value for name, value in panel.read_options.items() if not asked_to_read[name]},
         )
 
     reasons = _REASONS | _particular_reasons(panel, settings, data, inputs, horizon)
+    if why_division:
+        reasons["split"] = why_division
     if lookback < unshortened:
         reasons["lookback"] = f"gaps leave no window of {unshortened:,}"
     if price:
@@ -224,6 +238,16 @@ def _shares_and_horizon(panel: Panel, data: DataSettings, usual_horizon: int) ->
     validation = VALIDATION_SHARE if data.validation is None else data.validation
     test = TEST_SHARE if data.test is None else data.test
     return validation, test, data.horizon or min(usual_horizon, max(1, int((1 - validation - test) * n_rows) // 9))
+
+
+def _division(panel: Panel, data: DataSettings, horizon: int) -> tuple[Division, str]:
+    """Whether the cut-offs are by time or by series, and what is said of it; nothing of one series."""
+    if panel.n_series == 1 or data.validation_from or data.test_from:
+        return data.split or "time", ""
+    chosen, why = choose_division(panel, horizon)
+    division = data.split or chosen
+    cutoffs = {"time": "are the same for all series", "series": "leave the last share of each series' own rows"}
+    return division, f"cut-offs {cutoffs[division]}: {why if data.split is None else 'as asked'}"
 
 
 def _particular_reasons(
@@ -292,7 +316,7 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
     ]
     particular = {field: why for field, why in reasons.items() if why != _REASONS[field]}
     sentences += dict.fromkeys(
-        particular[field] for field in ("covariates", "validation", "test") if field in particular
+        particular[field] for field in ("covariates", "validation", "test", "split") if field in particular
     )
     if data.limits:
         sentences.append(f"forecasts stay within what is possible: {', '.join(map(_limit_in_words, data.limits))}")

@@ -117,7 +117,7 @@ def _drift(rows: Rows, windows: Windows, starts: Ints, _: int) -> Floats:
 
 
 def _mean(rows: Rows, windows: Windows, starts: Ints, season: int) -> Floats:
-    mean = _normals(rows).mean[rows.identity[starts]][:, None, :]
+    mean = _normals(rows).mean[rows.series[starts]][:, None, :]
     # A series that the training rows do not hold has no mean yet.
     return np.where(np.isnan(mean), _last_value(rows, windows, starts, season), mean)
 
@@ -127,7 +127,7 @@ def _seasonal_mean(rows: Rows, windows: Windows, starts: Ints, season: int) -> F
     assert means is not None
     times = rows.panel.times[Windows(starts, windows.lookback, windows.horizon).future()]  # [n, H]
     phases = rows.panel.clock.phases(times.ravel(), season).reshape(times.shape)
-    return means[rows.identity[starts]].transpose(0, 2, 1)[np.arange(len(starts))[:, None], phases]
+    return means[rows.series[starts]].transpose(0, 2, 1)[np.arange(len(starts))[:, None], phases]
 
 
 def _zero(rows: Rows, windows: Windows, starts: Ints, _: int) -> Floats:
@@ -138,7 +138,7 @@ def _day_of_year_mean(rows: Rows, windows: Windows, starts: Ints, _: int) -> Flo
     climatology = _normals(rows).climatology
     assert climatology is not None
     days = day_of_year(rows.panel.times[Windows(starts, windows.lookback, windows.horizon).future()])  # [n, H]
-    return climatology[rows.identity[starts]].transpose(0, 2, 1)[np.arange(len(starts))[:, None], days]
+    return climatology[rows.series[starts]].transpose(0, 2, 1)[np.arange(len(starts))[:, None], days]
 
 
 def _normals(rows: Rows) -> Normals:

@@ -43,7 +43,7 @@ class Shape:
         targets: D, the first columns of the window.
         covariates: P, the columns after them, seen up to the cut-off.
         known: K, the last columns, known ahead: the user's own and the calendar.
-        series: S.
+        series: The series that it tells apart: S, and the unknown one if it learned what to do with it.
     """
 
     lookback: int
@@ -59,9 +59,10 @@ class Shape:
         return self.targets + self.covariates + self.known
 
 
-def shape_of(rows: Rows, lookback: int, horizon: int) -> Shape:
-    """The sizes of a network that is fed these rows."""
-    return Shape(lookback, horizon, rows.n_targets, rows.n_covariates, rows.n_known, rows.n_identities)
+def shape_of(rows: Rows, lookback: int, horizon: int, hides_series: bool = False) -> Shape:
+    """The sizes of a network that is fed these rows, and, where series are hidden from it, an unknown one."""
+    n_series = rows.n_identities + hides_series
+    return Shape(lookback, horizon, rows.n_targets, rows.n_covariates, rows.n_known, n_series)
 
 
 class RowSource(Protocol):
@@ -72,7 +73,7 @@ class RowSource(Protocol):
 
     @property
     def identity(self) -> Ints:
-        """The index of each row's series among the S, [T]."""
+        """The index of each row's series among the S, [T]; S for a series that is none of them."""
 
 
 def gather_windows(

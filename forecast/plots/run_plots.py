@@ -620,8 +620,6 @@ def plot_data(
     strips = figure.subplots(len(plotted_series), 1, sharex=True, squeeze=False)[:, 0]
     clock, stretches = rows.panel.clock, rows.panel.stretches()
     times = clock.on_axis(rows.panel.times)
-    validation_from, test_from = clock.on_axis(np.array([split.validation_from, split.test_from]))
-    ends = [times.min(), validation_from, test_from, times.max()]
     any_missing = False
     for axes, series in zip(strips, plotted_series, strict=True):
         span = rows.panel.rows(series.series_index)
@@ -631,11 +629,14 @@ def plot_data(
         unit = rows.panel.units.get(rows.targets[series.target_index], "")
         several = len(plotted_series) > 1
         axes.set_ylabel(with_unit(series.unique_id, unit, 18) if several else labels.with_unit(labels.target))
+        cuts = clock.on_axis(np.stack([split.validation_from, split.test_from])[:, series.series_index])
+        ends = [times.min(), *cuts, times.max()] if split.is_by_time else [times[span][0], *cuts, times[span][-1]]
+        if axes is strips[0]:
+            for part, first, last in zip(_SPLIT_COLORS, ends, ends[1:], strict=False):
+                _write_above(axes, first + (last - first) / 2, part, ha="center")
         for color, first, last in zip(_SPLIT_COLORS.values(), ends, ends[1:], strict=False):
             axes.axvspan(first, last, color=color, alpha=0.28, lw=0, zorder=0.5)
         format_axes(axes, times[[times.argmin(), times.argmax()]], size.max_ticks())
-    for part, first, last in zip(_SPLIT_COLORS, ends, ends[1:], strict=False):
-        _write_above(strips[0], first + (last - first) / 2, part, ha="center")
     figure.add_head(
         labels.subject(),
         "all rows, and how they are divided",

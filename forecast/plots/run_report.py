@@ -11,6 +11,7 @@ import pandas as pd
 
 from forecast.data.lost_windows import lost_windows_in_words
 from forecast.data.newest import why_no_forecast
+from forecast.data.split import span_in_words
 from forecast.evaluation.metrics import METRICS, PointForecast
 from forecast.evaluation.significance import SIGNIFICANT
 from forecast.evaluation.verdict import reference_name
@@ -97,14 +98,13 @@ def _tile(value: float | None, text: Callable[[float], str], reason: str) -> Cel
 
 def _origin(run: RunResults) -> list[str]:
     metrics, labels = run.metrics, run.labels
-    test_from = run.clock.format(np.datetime64(run.manifest["data"]["test_from"]))
     windows = f"{metrics['n_windows']:,} test windows" if metrics["n_windows"] != 1 else "one test window"
     if _lost_windows(run):
         windows = f"{metrics['n_windows']:,} of {metrics['windows']['possible']:,} test windows"
     targets = ", ".join(printable(name, 40) for name in run.prepared.config.data.target)
     return [
         f"{targets}, {labels.format_duration(metrics['horizon'])} ahead",
-        f"{windows} from {test_from} on",
+        f"{windows} {span_in_words(run.prepared.split.test_from, run.clock)}",
         f"run {run.name}",
         f"finished {_format_stamp(run.manifest['finished'])}",
     ]
@@ -360,11 +360,14 @@ def _data(run: RunResults) -> Section:
         **({"zone": f"{run.clock.tz}; plots show local time"} if run.clock.is_zoned else {}),
         "gaps": f"{n_gaps:,}; no window crosses one" if n_gaps else "none",
     }
-    validation_from, test_from = (run.clock.format(time) for time in (split.validation_from, split.test_from))
-    parts = [("training", "train", first), ("validation", "validation", validation_from), ("test", "test", test_from)]
-    for name, key, start in parts:
+    begins = (split.validation_from, split.test_from)
+    starts = [f"from {first}", *(f"from {run.clock.format(dates[0])}" for dates in begins)]
+    if not split.is_by_time:
+        starts = ["the first part of each series", "the part after it", "the last part of each series"]
+    parts = [("training", "train"), ("validation", "validation"), ("test", "test")]
+    for (name, key), start in zip(parts, starts, strict=True):
         n_windows = run.manifest["windows"][key]
-        facts[name] = f"from {start}, {n_windows:,} window{'' if n_windows == 1 else 's'}"
+        facts[name] = f"{start}, {n_windows:,} window{'' if n_windows == 1 else 's'}"
     return Section(
         "The data",
         facts=facts,

@@ -7,9 +7,11 @@ from typing import Literal
 import numpy as np
 
 from forecast.data.panel import Arrays
+from forecast.data.scaling import Scaler
 from forecast.errors import RunError
 from forecast.intervals.calibrate import MOST_RANKS
 from forecast.intervals.conformal import Calibration, Intervals, probabilities_of
+from forecast.intervals.unseen import with_unseen_series
 from forecast.models.naive import NAIVE
 from forecast.runs.arrays import ArraySpec
 from forecast.runs.run import CALIBRATION, Run
@@ -33,13 +35,13 @@ def intervals_to_arrays(start: Intervals, end: Intervals) -> Arrays:
 def _specs_of(run: Run) -> dict[str, ArraySpec]:
     """The arrays that `intervals_to_arrays` may make for a run."""
     shape, n_quantiles = run.shape, len(run.config.network.quantiles)
-    each = (shape.series, shape.horizon, shape.targets)
+    each = (run.n_series, shape.horizon, shape.targets)
     specs = {
         "heads": ArraySpec("<f8", (range(n_quantiles + 1),)),
         "ranks": ArraySpec("<f8", (range(1, MOST_RANKS + 1), *each[1:])),
         "usual": ArraySpec("<f8", each),
         "outcomes": ArraySpec("<f8", each),
-        "borrowed": ArraySpec("|b1", (shape.series,)),
+        "borrowed": ArraySpec("|b1", (run.n_series,)),
     }
     offsets = ArraySpec("<f8", (*each, range(1, 10 + 2 * len(run.config.intervals.levels))))
     for when in ("start", "end"):
@@ -48,15 +50,14 @@ def _specs_of(run: Run) -> dict[str, ArraySpec]:
     return {f"{name}/{part}": spec for name in forecasters for part, spec in specs.items()}
 
 
-def intervals_of(
-    run: Run, when: Literal["start", "end"], series_ids: tuple[str, ...] | None = None
-) -> Intervals | None:
+def intervals_of(run: Run, when: Literal["start", "end"], scaler: Scaler | None = None) -> Intervals | None:
     """The intervals of a run at the start or at the end of its test span; None if it has none.
 
     Args:
         run: A run.
         when: ``start`` or ``end`` of the test span.
-        series_ids: Some of its series; None for all.
+        scaler: Of the series whose intervals these shall be, some of which the run may not have been trained on; None
+            for those of the run.
 
     Raises:
         RunError: If they are damaged.
@@ -98,4 +99,15 @@ def intervals_of(
     if len(shapes) != 1:
         raise RunError(f"The intervals of {run.name} do not fit each other: {sorted(shapes)}.", "Train the run again.")
     intervals = Intervals(config.intervals.levels, config.intervals.adaptive, calibrations)
-    return intervals if series_ids is None else intervals.of_series(run.scaler.positions(series_ids))
+    if scaler is None:
+        return intervals
+    unseen = run.scaler.unseen(scaler.series_ids)
+    if not len(unseen):
+        return intervals.of_series(run.scaler.positions(scaler.series_ids))
+    spreads = run.scaler.scale[:, : run.shape.targets], scaler.scale[unseen, : run.shape.targets]
+    order = np.empty(len(scaler.series_ids), np.int64)
+    order[unseen] = run.n_series + np.arange(len(unseen))
+    trained = np.setdiff1d(np.arange(len(order)), unseen)
+    if len(trained):
+        order[trained] = run.scaler.positions(tuple(scaler.series_ids[number] for number in trained))
+    return with_unseen_series(intervals, *spreads).of_series(order)

@@ -27,8 +27,18 @@ _MOST_MEMORY = 90 * 1024**2
 _OF_TEXT, _OF_WIDE_TEXT = 3, 9
 _OF_MARKS = {b",": 40, b'"': 30, b":": 100, b"[": 120, b"{": 120}
 
-# Bytes of a document. A smaller one may need too much memory, too; a larger one always does.
-LARGEST_DOCUMENT = _MOST_MEMORY // _OF_TEXT
+# The same for each further series of a run: four times what its scores by model and level were measured to take.
+_OF_SERIES = 48 * 1024
+
+
+def largest_document(n_series: int = 1) -> int:
+    """Bytes of a document on some series. A smaller one may need too much memory, too; a larger one always does."""
+    return _most_memory(n_series) // _OF_TEXT
+
+
+def _most_memory(n_series: int) -> int:
+    return _MOST_MEMORY + (n_series - 1) * _OF_SERIES
+
 
 _MOST_LEVELS = 20  # those of a run have six
 _LARGEST_INTEGER = 2**63
@@ -61,19 +71,20 @@ def to_json(value: object) -> str:
     return json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def parse_json(content: bytes, path: Path) -> JsonObject:
+def parse_json(content: bytes, path: Path, n_series: int = 1) -> JsonObject:
     """The content of a JSON document.
 
     Args:
         content: The document.
         path: Where it is, for messages.
+        n_series: How many series it may be about.
 
     Raises:
         RunError: If it is no JSON object, too large or too deep, or has a key twice or a number that is not finite.
     """
     memory = len(content) * (_OF_TEXT if content.isascii() else _OF_WIDE_TEXT)
     memory += sum(bytes_of_one * content.count(mark) for mark, bytes_of_one in _OF_MARKS.items())
-    if memory > _MOST_MEMORY:
+    if memory > _most_memory(n_series):
         raise RunError(f"{path} is too large: {len(content):,} bytes of JSON.", "Train the run again.")
     try:
         if any(escape["half"] for escape in _ESCAPES.finditer(content)):
@@ -170,8 +181,8 @@ class _Data(TypedDict, total=False):
     last: str
     notes: list[str]
     warnings: list[str]
-    validation_from: str
-    test_from: str
+    validation_from: str | list[str]  # of all series, or of each
+    test_from: str | list[str]
 
 
 @_exact
@@ -254,8 +265,8 @@ def check_metrics(metrics: JsonObject) -> None:
     _check(metrics, _METRICS)
 
 
-def scaler_from_json(content: bytes, path: Path) -> Scaler:
-    """The scaler whose `to_record` was saved.
+def scaler_from_json(content: bytes, path: Path, n_series: int = 1) -> Scaler:
+    """The scaler of some series whose `to_record` was saved.
 
     Raises:
         RunError: If it has other keys or other shapes, or a scale that is not positive and finite.
@@ -263,7 +274,7 @@ def scaler_from_json(content: bytes, path: Path) -> Scaler:
     from forecast.data.scaling import Scaler  # which imports pandas
 
     try:
-        return Scaler.from_record(parse_json(content, path))
+        return Scaler.from_record(parse_json(content, path, n_series))
     except ValueError as error:
         raise _damaged_document(path, error) from None
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from forecast.config import Config
 from forecast.errors import ConfigError, ForecastError, MachineError, RunError, phrase
-from forecast.runs.documents import LARGEST_DOCUMENT, parse_json
+from forecast.runs.documents import largest_document, parse_json
 from forecast.runs.files import path_aside, read_within
 from forecast.runs.run import LARGEST_PRELOADED, PRELOADED, WEIGHTS, Run, open_checked, read_manifest
 
@@ -87,7 +87,7 @@ def open_run(path: Path) -> Run:
     if manifest["state"] != "finished":
         name = path.name.removeprefix(".").removesuffix(".training")
         raise RunError(f"The run {path} is not finished.", f"Continue it with: {resume_command(name, path.parent)}")
-    with open_checked(path, "config.json", manifest["files"], LARGEST_DOCUMENT) as file:
+    with open_checked(path, "config.json", manifest["files"], largest_document()) as file:
         sections = parse_json(file.read(), path / "config.json")
     try:
         config = Config.from_sections(sections)
@@ -185,7 +185,7 @@ def _open_one_version(path: Path, preload: bool = True) -> Run:
 def _manifest_bytes(path: Path) -> bytes:
     for _ in range(_MOST_VERSIONS):
         with suppress(RunError):
-            return read_within(path, "manifest.json", LARGEST_DOCUMENT)
+            return read_within(path, "manifest.json", largest_document())
         if not path_aside(path).exists():
             break
         time.sleep(0.01)  # the old folder has been moved aside, and the new one is not there yet

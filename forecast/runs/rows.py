@@ -10,14 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import ReadOptions, parse_missing
+from forecast.data.clock import Times
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, arrange, count_targets, values_without_logarithm, windows_of
+from forecast.data.scaling import Scaler
+from forecast.data.split import at_or_after, split_by_series
+from forecast.data.unseen import with_unseen_series
 from forecast.data.windows import Flags, Windows
-from forecast.errors import DataError, phrase, without_settings
+from forecast.errors import DataError, Sentence, phrase, setting, without_settings
 from forecast.progress import Progress
 from forecast.runs.run import Run
 from forecast.sources.read import Source, is_built_in, read, report_notes
 from forecast.sources.training_ranges import far_from_training
+
+# Series that a sentence names.
+_NAMED = 5
 
 _SOURCE = phrase("SOURCE behind the run", "source")
 
@@ -58,19 +65,47 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
     )
 
 
+def fitted_until(run: Run, panel: Panel) -> Times:
+    """The time of each series of a panel [S] before which its rows are no test of a run.
+
+    Of a series that it was trained on they were used for that; of another, before its own share for the test, they say
+    its scale.
+    """
+    unseen = run.scaler.unseen(panel.series_ids)
+    if not len(unseen):
+        return run.test_from[run.scaler.positions(panel.series_ids)]
+    since = split_by_series(panel, run.config.data).test_from
+    trained = np.setdiff1d(np.arange(panel.n_series), unseen)
+    if len(trained):
+        since[trained] = fitted_until(run, panel.of_series(trained))
+    return since
+
+
+def scaler_of(run: Run, panel: Panel, since: Times | None = None) -> Scaler:
+    """A run's scaler, and beside it that of the series of a panel that the run was not trained on.
+
+    Args:
+        run: A run.
+        panel: Arranged rows.
+        since: Where the rows of each series begin that are forecast from rows before them; None if none are.
+    """
+    known_rows = np.ones(panel.n_rows, bool) if since is None else ~at_or_after(panel, since)
+    return with_unseen_series(run.scaler, panel, known_rows, run.config.data)
+
+
 def unseen_windows(run: Run, rows: Rows) -> Windows:
     """The windows of some rows that a run has not seen: it was neither trained nor chosen by them.
 
     Raises:
         DataError: If there are none, or the rows are beyond all numbers.
     """
-    fitted_until, clock = np.datetime64(run.data["test_from"]), run.clock
+    since, clock = fitted_until(run, rows.panel), run.clock
     refuse_no_numbers(run, rows.scaled)
-    windows = windows_of(rows, rows.panel.times >= fitted_until, run.config.data)
+    windows = windows_of(rows, at_or_after(rows.panel, since), run.config.data)
     if not len(windows):
         raise DataError(
             f"There is no window to score: the rows end at {clock.format(rows.panel.times.max())}, and those before "
-            f"{clock.format(fitted_until)} were used for training. "
+            f"{clock.format(since.min())} were used for training. "
             f"A window needs {run.config.data.lookback} rows before and {run.config.data.horizon} after its cut-off."
         )
     return windows
@@ -131,6 +166,8 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
     for warning in values_without_logarithm(panel, config.data).values():
         progress.warn(without_settings(warning))
     arranged = arrange(panel, config.data)
+    if unseen := unseen_in_words(run, arranged):
+        progress.warn(unseen)
     since = np.datetime64(run.data["last"])
     if (arranged.times > since).any():
         judged = arranged.times > since
@@ -139,6 +176,27 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
     for warning in far_rows(run, arranged, judged).values():
         progress.warn(warning)
     return arranged
+
+
+def unseen_in_words(run: Run, arranged: Panel) -> str:
+    """Which series of a panel a run was not trained on, in a sentence; empty if there is none.
+
+    Raises:
+        DataError: If the run forecasts only series that it was trained on; lists those.
+    """
+    unseen = [arranged.series_ids[number] for number in run.scaler.unseen(arranged.series_ids)]
+    if not unseen:
+        return ""
+    if not run.takes_unseen_series:
+        run.scaler.positions(arranged.series_ids)
+    if unseen == [""]:
+        column = setting("series_id")
+        return Sentence(
+            f"not trained on: these rows, unless {column} says of which series they are; scaled by themselves"
+        )
+    more = f" and {len(unseen) - _NAMED:,} more" if len(unseen) > _NAMED else ""
+    whose = "its" if len(unseen) == 1 else "their"
+    return f"not trained on: {', '.join(unseen[:_NAMED])}{more}; scaled by {whose} own rows"
 
 
 def far_rows(run: Run, arranged: Panel, judged: Flags) -> dict[tuple[str, str], str]:
@@ -152,6 +210,12 @@ def far_rows(run: Run, arranged: Panel, judged: Flags) -> dict[tuple[str, str], 
     Raises:
         DataError: If a series is unknown.
     """
+    unseen = run.scaler.unseen(arranged.series_ids)  # whose ranges are not known
+    if len(unseen):
+        trained = np.setdiff1d(np.arange(arranged.n_series), unseen)
+        if not len(trained):
+            return {}
+        judged, arranged = judged[np.isin(arranged.series_of_row(), trained)], arranged.of_series(trained)
     series = run.scaler.positions(arranged.series_ids)
     angles = arranged.columns[: count_targets(run.config.data)] if run.config.data.circular else ()
     return far_from_training(arranged, judged, run.ranges, series, without=angles)

@@ -19,10 +19,10 @@ from forecast.errors import RunError, phrase
 from forecast.models.catalogue import network_configs
 from forecast.models.runtimes import KERAS
 from forecast.runs.documents import (
-    LARGEST_DOCUMENT,
     JsonObject,
     check_manifest,
     check_metrics,
+    largest_document,
     parse_json,
     scaler_from_json,
 )
@@ -31,7 +31,7 @@ from forecast.runs.files import open_within, read_within, sha256_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from forecast.data.clock import Clock
+    from forecast.data.clock import Clock, Times
     from forecast.data.panel import Arrays
     from forecast.data.scaling import Scaler
     from forecast.models.network import Shape
@@ -113,10 +113,32 @@ class Run:
 
         return Clock(self.data["freq"], self.data.get("tz"), tuple(self.data.get("holidays", ())))
 
+    @cached_property
+    def test_from(self) -> Times:
+        """Where the test span of each series begins, [S]; independent channels count as series.
+
+        Raises:
+            RunError: If the manifest has not one time for all series, or one for each.
+        """
+        import numpy as np
+
+        dates, n_series = self.data["test_from"], self.n_series
+        if isinstance(dates, list) and len(dates) != n_series:
+            raise RunError(
+                f"The manifest of {self.path} has {len(dates)} test spans for {n_series} series: it is damaged.",
+                "Train the run again.",
+            )
+        try:
+            return np.broadcast_to(np.array(dates, "datetime64[us]"), (n_series,))
+        except ValueError:
+            raise RunError(
+                f"The manifest of {self.path} has a test_from that is no time: it is damaged.", "Train the run again."
+            ) from None
+
     @property
     def metrics(self) -> dict[str, Any]:
         """The content of metrics.json."""
-        metrics = self._document("metrics.json")
+        metrics = self._document("metrics.json", self._n_scored)
         check_metrics(metrics)
         return metrics
 
@@ -127,7 +149,8 @@ class Run:
         Raises:
             RunError: If it is damaged, or its columns are not those that the configuration names.
         """
-        scaler = scaler_from_json(self._read("scaler.json", LARGEST_DOCUMENT), self.path / "scaler.json")
+        content = self._read("scaler.json", largest_document(self._n_scored))
+        scaler = scaler_from_json(content, self.path / "scaler.json", self._n_scored)
         if scaler.mean.shape != self._series_and_columns:
             series, columns = self._series_and_columns
             raise RunError(
@@ -169,7 +192,7 @@ class Run:
         from forecast.data.prepare import count_targets
         from forecast.models.network import Shape
 
-        data, facts = self.config.data, self.data
+        data = self.config.data
         n_targets = count_targets(data)
         return Shape(
             lookback=data.lookback,
@@ -177,14 +200,35 @@ class Run:
             targets=n_targets,
             covariates=len(data.covariates),
             known=len(data.known) + (len(calendar_names(self.clock)) if data.calendar else 0),
-            series=len(facts["series_ids"]) * len(data.target) // n_targets,
+            series=self.n_series + (self.config.training.hide_series > 0),
         )
+
+    @property
+    def n_series(self) -> int:
+        """S, the number of series that it was trained on; independent channels count as series."""
+        from forecast.data.prepare import count_targets
+
+        return len(self.data["series_ids"]) * len(self.config.data.target) // count_targets(self.config.data)
+
+    @property
+    def takes_unseen_series(self) -> bool:
+        """Whether its networks forecast series that they were not trained on, beside the several that they were."""
+        from forecast.models.network import weight_shapes
+
+        networks = network_configs(self.config).values()
+        named = any("queries/identities" in weight_shapes(network, self.shape) for network in networks)
+        return self.n_series > 1 and (self.config.training.hide_series > 0 or not named)
+
+    @property
+    def _n_scored(self) -> int:
+        """Series and targets: each has scores and statistics of its own."""
+        return max(1, len(self.manifest.get("data", {}).get("series_ids", ())) * len(self.config.data.target))
 
     @property
     def _series_and_columns(self) -> tuple[int, int]:
         """S and C: independent channels count as series."""
         shape, data = self.shape, self.config.data
-        return shape.series, shape.targets + len(data.covariates) + len(data.known)
+        return self.n_series, shape.targets + len(data.covariates) + len(data.known)
 
     @property
     def forecast(self) -> pd.DataFrame:
@@ -300,8 +344,8 @@ class Run:
         with self._open(name, _LARGEST_TABLE) as file:
             return forecasts_from_csv(file, self.path / name, self.clock)
 
-    def _document(self, name: str) -> JsonObject:
-        return parse_json(self._read(name, LARGEST_DOCUMENT), self.path / name)
+    def _document(self, name: str, n_series: int = 1) -> JsonObject:
+        return parse_json(self._read(name, largest_document(n_series)), self.path / name, n_series)
 
     def _read(self, name: str, largest: int) -> bytes:
         with self._open(name, largest) as file:
@@ -361,7 +405,7 @@ def read_explanation(run: Run) -> Explanation | None:
         return None
     again = f"Type: {phrase(f'forecast explain {run.name}', f'forecast.explain({run.name!r})')}"
     try:
-        summary = parse_json(read_within(folder, "explain.json", LARGEST_DOCUMENT), folder / "explain.json")
+        summary = parse_json(read_within(folder, "explain.json", largest_document()), folder / "explain.json")
     except RunError as error:
         raise RunError(error.args[0], again) from None
     sentences = summary.get("sentences")
@@ -389,7 +433,7 @@ def read_manifest(folder: Path) -> JsonObject:
     Raises:
         RunError: If it is absent, damaged, or of a newer schema.
     """
-    manifest = parse_json(read_within(folder, "manifest.json", LARGEST_DOCUMENT), folder / "manifest.json")
+    manifest = parse_json(read_within(folder, "manifest.json", largest_document()), folder / "manifest.json")
     schema = manifest.get("schema")
     if not isinstance(schema, int) or schema > SCHEMA:
         raise RunError(f"{folder} has schema {schema!r}; this version reads up to {SCHEMA}.", "Update forecast.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from forecast.config import Config
 from forecast.errors import ConfigError, MachineError, RunError, phrase, setting
 from forecast.runs.arrays import arrays_to_bytes
-from forecast.runs.documents import LARGEST_DOCUMENT, parse_json, to_json
+from forecast.runs.documents import largest_document, parse_json, to_json
 from forecast.runs.files import (
     move_folder,
     path_aside,
@@ -143,7 +143,7 @@ class RunWriter:
         try:
             refuse_links(self.folder)
             manifest = read_manifest(self.folder)
-            content = read_within(self.folder, "config.json", LARGEST_DOCUMENT)
+            content = read_within(self.folder, "config.json", largest_document())
             config = Config.from_sections(parse_json(content, self.folder / "config.json"))
         except RunError as error:
             raise RunError(

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from forecast.config import ReadOptions
-from forecast.data.clock import Times
+from forecast.data.clock import STEP, Times
 from forecast.data.codes import are_codes, codes_of, find_codes, may_hold_codes, with_codes, without_codes
 from forecast.data.panel import Floats, Panel
 from forecast.errors import DataError, MachineError, Sentence, quote, setting
@@ -134,6 +134,9 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter:
     names, values, coded, mended = _cleaned(table, measured.names, rows, options)
     warnings += mended
     rows = replace(rows, values=np.column_stack([values, *coded.values()]) if coded else values)
+    counted = time.form == STEP and options.freq is None
+    if counted:
+        options = options.model_copy(update={"freq": STEP})
     placed = on_clock(table, rows, series.ids, names, options, zoned.tz, zoned.whole_days)
     rows, warnings = placed.rows, [*warnings, *placed.warnings]
     left_out = dict.fromkeys(time.used, "It holds the time.") | measured.not_numeric | measured.left_out
@@ -156,6 +159,7 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter:
             "notation": measured.notation + categories.notation,
             **({"series_id": series.column} if series.column and series.column.casefold() not in SERIES_IDS else {}),
             **({"date_format": time.date_format} if time.date_format else {}),
+            **({"freq": STEP} if counted else {}),
             **placed.read_options,
         },
         coded=dict(zip(coded, np.ascontiguousarray(rows.values[:, len(names) :].T), strict=True)),
@@ -184,10 +188,11 @@ def _cleaned(
         order = None if (rows.times[1:] >= rows.times[:-1]).all() else np.argsort(rows.times, kind="stable")
         for position, name in enumerate(names):
             column = values[:, position]
-            flags = are_codes(column, order)
-            told = flags
+            if not may_hold_codes(column):
+                continue
+            flags = told = are_codes(column, order)
             # Of means, and beside spikes, rows before them are all that tells.
-            if options.resample is None and options.spikes == "keep" and may_hold_codes(column):
+            if options.resample is None and options.spikes == "keep":
                 coded[name] = column.copy()
                 codes = find_codes(column) if options.codes is None else codes_of(name, options.codes)
                 told = flags | np.isin(column, codes)

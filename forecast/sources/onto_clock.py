@@ -138,7 +138,7 @@ def _one_of_each(rows: Observations, repeats: Ints, duplicates: str) -> Observat
         return rows.take(np.flatnonzero(np.append(is_first[1:], True)))
     kept = rows.take(np.flatnonzero(is_first))
     means = pd.DataFrame(rows.values).groupby(np.cumsum(is_first)).mean().to_numpy()
-    return replace(kept, values=np.ascontiguousarray(means))
+    return replace(kept, values=np.array(means, order="C"))  # pandas hands out what may not be written to
 
 
 def _shown(time: np.datetime64, tz: str | None) -> str:

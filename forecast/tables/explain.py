@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from forecast.errors import DataError, phrase, quote, setting
+from forecast.errors import DataError, NoTimeError, phrase, quote, setting
 from forecast.tables.input import Input, Notation, read_output_of
 from forecast.tables.records import Records
 from forecast.tables.table import Table, as_text
@@ -253,7 +253,7 @@ def no_such_columns(table: Table, date_format: str) -> DataError:
     )
 
 
-def no_time(table: Table, texts: dict[str, list[str]], readable: dict[str, str]) -> DataError:
+def no_time(table: Table, texts: dict[str, list[str]], readable: dict[str, str]) -> NoTimeError:
     """Why a table has no time.
 
     Args:
@@ -266,7 +266,7 @@ def no_time(table: Table, texts: dict[str, list[str]], readable: dict[str, str])
         table.source.retry(time_column=name, **({"date_format": date_format} if date_format else {}))
         for name, date_format in readable.items()
     ]
-    return DataError(
+    return NoTimeError(
         f"{table.source.label} has no column that is a time. Its columns begin:\n" + "\n".join(shown[:12]),
         "\n".join([*advice[:3], f"To take the rows in their order: {table.source.call(freq='step')}"]),
     )

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from forecast.errors import DataError, quote, setting
+from forecast.errors import DataError, NoTimeError, quote, setting
 from forecast.tables import explain
 from forecast.tables.calendar import FAR, refuse_far
 from forecast.tables.notation import parse_numbers
@@ -55,6 +55,9 @@ _NAMES = ("ds", "datetime", "date_time", "timestamp", "time", "date", "valid", "
 _STEPS = ("ds", "step", "t", "time", "timestep", "time_step", "index", "idx")
 _MOST_STEPS = 10**9
 
+# Numbers of steps that nobody has called so: a step may be absent here and there.
+_LEAST_COUNTED = 0.5
+
 # Names of columns of times in UTC, but for UTC+1; and of columns that name the zone of each time.
 _UTC = re.compile(r"(?<![A-Za-z])utc(?![A-Za-z]| ?[+-]? ?\d)", re.I)
 _ZONE_NAMES = re.compile(r"(time[ _]?zone|tz)", re.I)
@@ -93,6 +96,34 @@ def find_times(table: Table, time_column: str | None, date_format: str | None) -
     return replace(found, used=found.used.union(ends, dates, epochs), notes=(*found.notes, *notes))
 
 
+def find_times_or_steps(
+    table: Table, time_column: str | None, date_format: str | None, series_id: str | None
+) -> TimeColumn:
+    """The time of each row; where nothing is a time, the column that numbers the steps of each series one by one.
+
+    Args:
+        table: R rows.
+        time_column: As for `find_times`.
+        date_format: As for `find_times`.
+        series_id: The column that tells series apart; None if there is none.
+
+    Raises:
+        DataError: As `find_times`.
+    """
+    try:
+        return find_times(table, time_column, date_format)
+    except NoTimeError:
+        names = [name for name in table.names if name.casefold() in _STEPS]
+        if date_format is not None or time_column is not None or not names:
+            raise
+        series = as_text(table[series_id]).to_pylist() if series_id else [""] * len(table)
+        if not _counts_on(_numbers(table, names[0]), series):
+            raise
+        found = find_steps(table, names[0], None, series_id)
+    note = f"Nothing is a time: the clock is the steps that {quote(names[0])} numbers, without a calendar."
+    return replace(found, notes=(note,))
+
+
 def find_steps(table: Table, time_column: str | None, date_format: str | None, series_id: str | None) -> TimeColumn:
     """The time of each row of a table that need not have one: the number of a row in its series, as microseconds.
 
@@ -108,9 +139,8 @@ def find_steps(table: Table, time_column: str | None, date_format: str | None, s
     series = as_text(table[series_id]).to_pylist() if series_id else [""] * len(table)
     named = [time_column] if time_column in table.names else [n for n in table.names if n.casefold() in _STEPS]
     for name in named:
-        column = table[name]
-        numbers: Floats = parse_numbers(column).values if isinstance(column, pa.Array) else column
-        if not is_timestamps(column) and _are_steps(numbers, series):
+        numbers = _numbers(table, name)
+        if not is_timestamps(table[name]) and _are_steps(numbers, series):
             note = f"Step: the whole numbers of column {quote(name)}."
             return TimeColumn(numbers.astype("datetime64[us]"), "step", frozenset((name,)), notes=(note,))
     try:
@@ -121,6 +151,19 @@ def find_steps(table: Table, time_column: str | None, date_format: str | None, s
     rows = pd.Series(series).groupby(series).cumcount().to_numpy()
     note = "No column is read as a time: the rows are taken in their order."
     return TimeColumn(rows.astype("datetime64[us]"), "step", notes=(note,), by_all_rows=True)
+
+
+def _numbers(table: Table, name: str) -> Floats:
+    column = table[name]
+    return parse_numbers(column).values if isinstance(column, pa.Array) else column
+
+
+def _counts_on(numbers: Floats, series: list[str]) -> bool:
+    """Whether numbers [R] are steps of which, within a series, most follow the one before."""
+    if not _are_steps(numbers, series):
+        return False
+    steps = pd.Series(numbers).sort_values().groupby(pd.Series(series)).diff().dropna()
+    return len(steps) > 0 and bool((steps == 1).mean() > _LEAST_COUNTED)
 
 
 def _are_steps(numbers: Floats, series: list[str]) -> bool:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from forecast.errors import DataError, MachineError, quote, setting
 from forecast.tables.bytes import CHUNK, TooLargeError
 from forecast.tables.columns import SERIES_IDS, Measurements, names_a_counter, read_measurements
-from forecast.tables.find_times import find_steps, find_times
+from forecast.tables.find_times import find_steps, find_times_or_steps
 from forecast.tables.formats import read_tables
 from forecast.tables.frames import from_frame
 from forecast.tables.input import Dialect, Input, series_keys
@@ -93,7 +93,7 @@ def columns_of(table: Table, dialect: Dialect) -> Columns:
     if dialect.freq == "step":
         time = find_steps(table, dialect.time_column, dialect.date_format, series_id)
     else:
-        time = find_times(table, dialect.time_column, dialect.date_format)
+        time = find_times_or_steps(table, dialect.time_column, dialect.date_format, series_id)
     if (left_out := np.isnat(time.times)).any():
         kept = np.flatnonzero(~left_out)
         table, time = table.take(kept), replace(time, times=time.times[kept])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 
 import pyarrow as pa
@@ -190,10 +190,15 @@ def named_form(date_format: str) -> tuple[str, int] | None:
     """
     name, _, since = date_format.casefold().partition(SINCE)
     name, interval, _ = name.partition(INTERVAL)
-    known = {form.casefold(): form for form in (*forms(), *EPOCHS, *SPREADSHEET)}
-    if name not in known or not re.fullmatch(r"(\d{4})?", since):
+    if name not in _by_name() or not re.fullmatch(r"(\d{4})?", since):
         return None
-    return known[name] + interval, int(since or CENTURY)
+    return _by_name()[name] + interval, int(since or CENTURY)
+
+
+@cache
+def _by_name() -> dict[str, str]:
+    """Every form that has a name, by that in small letters."""
+    return {form.casefold(): form for form in (*forms(), *EPOCHS, *SPREADSHEET)}
 
 
 def pattern_of(form: str, weekday: bool = False) -> str:
@@ -221,6 +226,7 @@ def orders_of(form: str) -> tuple[str, ...]:
     return next((tuple(order + rest for order in orders) for orders in _ORDERS if day in orders), (form,))
 
 
+@lru_cache(maxsize=1024)  # a sample of a column is looked at from several sides
 def form_of(text: str) -> str | None:
     """The form of one cell, or None where it is no timestamp; of forms that look alike, the first that is possible."""
     days, periods = _compiled()

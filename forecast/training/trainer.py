@@ -79,7 +79,7 @@ class Fit:
         rows = prepared.rows
         self.network, self.config, self.windows = network, config, windows
         self.unit: str | None = rows.unit if rows.one_unit else None
-        self.shape = shape_of(rows, windows.lookback, windows.horizon)
+        self.shape = shape_of(rows, windows.lookback, windows.horizon, config.hide_series > 0)
         self.order = window_order(windows, config, carries_state=twin is not None)
         self.steps_per_epoch = min(max(self.order.steps_per_pass, _SHORTEST_EPOCH), config.steps_per_epoch)
         self.last_epoch = epochs or config.epochs
@@ -163,8 +163,9 @@ class Fit:
     def _one_step(self, step: Any, inputs: dict[str, Any], y_true: Any, rate: Any, momentum: Any) -> Any:
         if self.config.mirror:
             inputs, y_true = self._half_mirrored(step, inputs, y_true)
+        fed = self._some_unnamed(step, inputs) if self.config.hide_series else inputs
         with tf.GradientTape() as tape:
-            y_pred = self.network(inputs, training=True)
+            y_pred = self.network(fed, training=True)
             loss = self._loss(y_true, y_pred)
             penalised = tf.add_n([loss, *self.network.losses])
         variables = self.network.trainable_variables
@@ -191,6 +192,13 @@ class Fit:
         last = last[:, :, : self.shape.targets]
         inputs = inputs | {"past": tf.concat([mirrored, past[:, :, measured:]], axis=-1)}
         return inputs, last + sign * (y_true - last)
+
+    def _some_unnamed(self, step: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The same windows, some of them, at random, as of a series that is none of the S."""
+        # By the step's number, as all that is random here, but not by the numbers that mirror the windows.
+        chance = tf.random.stateless_uniform(tf.shape(inputs["series"]), [self.config.seed, -1 - step])
+        unknown = self.shape.series - 1
+        return inputs | {"series": tf.where(chance < self.config.hide_series, unknown, inputs["series"])}
 
     def _mae_in_units(self, y_true: Any, y_pred: Any, series: Any) -> Any:
         # The reader's units, not the loss's: a scaled loss tells nobody how wrong the forecast is.

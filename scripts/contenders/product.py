@@ -109,8 +109,8 @@ class Product:
         if part == "test":
             forecaster = Model.load(self.run).over(rows)
             return lambda: forecaster(starts)[:, :, 0]
-        runtime, scaler = self.fit.runtime, self.prepared.scaler
-        return lambda: forecasts_in_units(runtime.forecast(rows, starts), rows, starts, scaler)[:, :, 0]
+        runtime = self.fit.runtime
+        return lambda: forecasts_in_units(runtime.forecast(rows, starts), rows, starts)[:, :, 0]
 
     def save(self) -> None:
         """Nothing: the run is there."""

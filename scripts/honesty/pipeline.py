@@ -106,7 +106,7 @@ def linear_map(prepared: Prepared) -> Callable[[Rows], Mapping[str, Forecaster]]
         def forecast(starts: Ints) -> Floats:
             ahead = (windows(rows, starts, 0, train.lookback) - centre) @ weights + middle
             scaled = ahead + rows.scaled[starts + train.lookback - 1, :1]
-            return forecasts_in_units(scaled[..., None], rows, starts, prepared.scaler)
+            return forecasts_in_units(scaled[..., None], rows, starts)
 
         return forecast
 

@@ -139,7 +139,7 @@ def test_the_shares_of_a_short_series(frame: pd.DataFrame, asked: dict[str, int]
     panel = read(frame, settings.read)
     config, choices = resolve(settings, panel)
     prepared = forecast.data.prepare.prepare(panel, config)
-    parts = np.bincount(prepared.split.part_of(panel.times), minlength=3)
+    parts = np.bincount(prepared.split.part_of(panel), minlength=3)
     assert tuple(parts) == rows
     assert len(prepared.validation) == rows[1] - config.data.horizon + 1
     told = [line for line in plan_in_sentences(config, panel.clock, choices) if line.startswith("a short series")]

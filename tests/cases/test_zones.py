@@ -275,5 +275,5 @@ def test_dates_of_the_split_are_local(tiny: Callable[..., Settings]) -> None:
 
     panel = read_panel(frame)
     split = prepare(panel, resolve(settings, panel)[0]).split
-    assert panel.clock.format(split.test_from) == "2022-11-01 00:00+01:00"
-    assert panel.clock.format(split.validation_from) == "2022-10-25 00:00+02:00"
+    assert panel.clock.format(split.test_from[0]) == "2022-11-01 00:00+01:00"
+    assert panel.clock.format(split.validation_from[0]) == "2022-10-25 00:00+02:00"

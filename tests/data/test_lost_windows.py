@@ -112,7 +112,7 @@ def test_counts_are_those_of_a_loop_over_all_windows(name: str, seed: int) -> No
         validation=0.3, test=0.3,
     )  # fmt: skip
     prepared = prepare(panel_of(frames, freq), config)
-    split = [pd.Timestamp(time) for time in (prepared.split.validation_from, prepared.split.test_from)]
+    split = [pd.Timestamp(time) for time in (prepared.split.validation_from[0], prepared.split.test_from[0])]
     counted = count_windows_of_parts(prepared)
     for part, span in zip(PARTS, [(None, split[0]), (split[0], split[1]), (split[1], None)], strict=True):
         assert counted[part].to_json() == by_pandas(frames, freq, span, 9, 4, seed)
@@ -126,7 +126,7 @@ def test_a_border_within_a_gap() -> None:
     prepared = prepare(panel_of({"": frame}, "D"), config)
     border = pd.Timestamp("2020-01-28")
     for span in [(None, border), (border, None), (pd.Timestamp("2020-01-20"), border)]:
-        (count,) = count_windows(prepared.rows, config.data, [tuple(t and t.to_datetime64() for t in span)])
+        (count,) = count_windows(prepared.rows, config.data, [tuple(t and np.array([t.to_datetime64()]) for t in span)])
         assert count.to_json() == by_pandas({"": frame}, "D", span, 3, 2, 6)
 
 
@@ -136,7 +136,7 @@ def test_rows_that_only_hold_what_is_known_ahead_are_no_loss() -> None:
     frame.iloc[90, 1] = np.nan
     config = plain_config(target=("y",), known=("promo",), decode="parallel", lookback=5, horizon=3, longest_fill=0)
     prepared = prepare(panel_of({"": frame}, "D"), config)
-    border = pd.Timestamp(prepared.split.test_from)
+    border = pd.Timestamp(prepared.split.test_from[0])
     counted = count_windows_of_parts(prepared)["test"].to_json()
     assert counted == by_pandas({"": frame}, "D", (border, None), 5, 3, 0, ("promo",))
     assert counted["possible"] - counted["scored"] == counted["lack_inputs_by_column"]["promo"] == 8

@@ -115,7 +115,7 @@ def test_independent_channels_are_the_columns_below_one_another() -> None:
     assert melted.rows.panel.values[:, 0].tolist() == values.T.ravel().tolist()
     assert melted.rows.inputs.reshape(3, 100).T.tobytes() == joint.rows.inputs.tobytes()
     assert (len(melted.train), len(melted.validation), len(melted.test)) == (3 * 62, 3 * 8, 3 * 18)
-    assert melted.split == joint.split
+    assert melted.split.to_record() == joint.split.to_record()
     assert melted.rows.unique_ids == (("y",), ("x",), ("z",))
 
 
@@ -277,5 +277,5 @@ def test_gaps_that_leave_no_window_are_named_as_the_cause() -> None:
 
 def test_training_rows_are_those_before_the_cut_off() -> None:
     prepared = prepare(counted(100), config())
-    assert np.flatnonzero(prepared.split.part_of(prepared.rows.panel.times) == TRAIN).tolist() == list(range(70))
+    assert np.flatnonzero(prepared.split.part_of(prepared.rows.panel) == TRAIN).tolist() == list(range(70))
     assert prepared.scaler.mean[0, 0] == 34.5  # the mean of 0 … 69

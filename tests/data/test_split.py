@@ -8,7 +8,7 @@ import pytest
 from forecast.config import DataSettings
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
-from forecast.data.split import split_by_time
+from forecast.data.split import choose_division, split_panel
 from forecast.errors import DataError
 
 
@@ -19,8 +19,8 @@ def daily(n_rows: int, start: str = "2020-01-01") -> Panel:
 
 def counts(panel: Panel, **options: object) -> list[int]:
     """Rows for training, validation and test."""
-    split = split_by_time(panel, DataSettings(**options))
-    return np.bincount(split.part_of(panel.times), minlength=3).tolist()
+    split = split_panel(panel, DataSettings(**options))
+    return np.bincount(split.part_of(panel), minlength=3).tolist()
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_shares(n_rows: int, validation: float, test: float, expected: list[int]
 def test_dates_are_the_first_of_their_part() -> None:
     panel = daily(10)
     options = {"validation_from": "2020-01-05", "test_from": "2020-01-08T00:00"}
-    assert split_by_time(panel, DataSettings(**options)).part_of(panel.times).tolist() == [0] * 4 + [1] * 3 + [2] * 3
+    assert split_panel(panel, DataSettings(**options)).part_of(panel).tolist() == [0] * 4 + [1] * 3 + [2] * 3
 
 
 def test_one_date_and_one_share() -> None:
@@ -58,11 +58,11 @@ def test_every_series_is_cut_at_the_same_moments() -> None:
     panel = Panel(
         np.zeros((30, 1)), np.concatenate([long.times, short.times]), ("y",), Clock("D"), ("long", "short"), (0, 20, 30)
     )
-    split = split_by_time(panel, DataSettings())
+    split = split_panel(panel, DataSettings())
     # Of 30 rows in all the newest six lie on the last three days, and the three before them on one day and a half.
-    assert split.test_from == np.datetime64("2020-01-18")
-    assert split.validation_from == np.datetime64("2020-01-16")
-    part = split.part_of(panel.times)
+    assert split.test_from[0] == np.datetime64("2020-01-18")
+    assert split.validation_from[0] == np.datetime64("2020-01-16")
+    part = split.part_of(panel)
     assert part[10:20].tolist() == part[20:].tolist()
 
 
@@ -77,19 +77,76 @@ def test_every_series_is_cut_at_the_same_moments() -> None:
 )
 def test_no_part_may_be_empty(options: dict[str, str]) -> None:
     with pytest.raises(DataError) as caught:
-        split_by_time(daily(10), DataSettings(**options))
+        split_panel(daily(10), DataSettings(**options))
     assert "--validation-from" in caught.value.text("shell")[1]
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 3])
 def test_too_few_rows_for_three_parts(n_rows: int) -> None:
     with pytest.raises(DataError, match=rf"\b{n_rows} rows?\b"):
-        split_by_time(daily(n_rows), DataSettings())
+        split_panel(daily(n_rows), DataSettings())
 
 
 @pytest.mark.parametrize("option", ["validation_from", "test_from"])
 @pytest.mark.parametrize("text", ["soon", "2020-13-01", ""])
 def test_what_is_no_date_is_refused(option: str, text: str) -> None:
     with pytest.raises(DataError) as caught:
-        split_by_time(daily(10), DataSettings(**{option: text}))
+        split_panel(daily(10), DataSettings(**{option: text}))
     assert caught.value.message == f"{option}: {text!r} is not a date."
+
+
+def panel_of_lengths(**n_rows: int) -> Panel:
+    """Series that all begin on the first of January and have so many days."""
+    parts = [daily(count) for count in n_rows.values()]
+    return Panel(
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.times for part in parts]),
+        ("y",),
+        Clock("D"),
+        tuple(n_rows),
+        (0, *np.cumsum(list(n_rows.values())).tolist()),
+    )
+
+
+def test_by_series_each_is_divided_by_its_own_rows() -> None:
+    panel = panel_of_lengths(a=100, b=50, short=22, tiny=5)
+    split = split_panel(panel, DataSettings(split="series", horizon=6, lookback=10))
+    parts = split.part_of(panel)
+    found = [np.bincount(parts[panel.rows(series)], minlength=3).tolist() for series in range(4)]
+    # 50 rows have a fifth and a tenth of 10 and 5, of which the 5 hold no horizon. 22 rows have a horizon to test, but
+    # no validation, which would leave no window of 10 + 6; 5 have no room for any window.
+    assert found == [[70, 10, 20], [34, 6, 10], [16, 0, 6], [4, 0, 1]]
+    assert not split.is_by_time
+    record = split.to_record()
+    assert record["test_from"] == [
+        f"{day}T00:00:00.000000" for day in ("2020-03-21", "2020-02-10", "2020-01-17", "2020-01-05")
+    ]
+
+
+def test_series_of_one_length_are_divided_at_the_same_times() -> None:
+    panel = panel_of_lengths(a=100, b=100)
+    by_series, by_time = (split_panel(panel, DataSettings(split=kind, horizon=6)) for kind in ("series", "time"))
+    assert by_series.is_by_time
+    assert by_series.to_record() == by_time.to_record()
+
+
+@pytest.mark.parametrize(
+    ("lengths", "kind", "why"),
+    [
+        ({"a": 100, "b": 100}, "time", "all series reach the end"),
+        ({"a": 100, "b": 94}, "time", "all series reach the end"),  # the last horizon may not be there yet
+        ({"a": 100, "b": 93}, "series", "1 of 2 series end more than 6 steps before 2020-04-09"),
+        ({**{f"s{n}": 100 for n in range(9)}, "b": 50}, "time", "1 of 10 series end more than 6 steps"),
+        ({**{f"s{n}": 100 for n in range(8)}, "b": 50}, "series", "1 of 9 series end more than 6 steps"),
+    ],
+)
+def test_the_division_is_chosen_by_how_many_series_end_early(lengths: dict[str, int], kind: str, why: str) -> None:
+    chosen, reason = choose_division(panel_of_lengths(**lengths), 6)
+    assert chosen == kind
+    assert reason.startswith(why)
+
+
+def test_dates_and_a_division_by_series_contradict_each_other() -> None:
+    assert DataSettings(split="auto").split is None
+    with pytest.raises(ValueError, match="split = series"):
+        DataSettings(split="series", test_from="2020-01-08")

@@ -90,7 +90,7 @@ def guesses(ready: Prepared, seed: int) -> ScaledForecaster:
 
 
 def score(ready: Prepared, models: dict[str, ScaledForecaster] | None = None) -> Evaluation:
-    training = ready.split.part_of(ready.rows.panel.times) == TRAIN
+    training = ready.split.part_of(ready.rows.panel) == TRAIN
     yardsticks = naive_errors(ready.rows, training, SEASON)
     models = models or {"lstm": guesses(ready, 1), "rnn": guesses(ready, 2)}
     return score_models(ready.rows, ready.test, models_in_units(ready, models), SEASON, yardsticks)

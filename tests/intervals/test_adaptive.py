@@ -108,7 +108,7 @@ def test_at_the_end_every_outcome_has_been_learned_from_once() -> None:
                 expected[step] += (
                     0.05 / np.sqrt(step + 1) * reach * (np.array(P) - (y_true[known, step, 0] / size <= offsets))
                 )
-                known_size += (1 - 0.5 ** (1 / 70)) * (abs(y_true[known, step, 0]) - known_size)
+                known_size += (1 - 0.5 ** (1 / 50)) * (abs(y_true[known, step, 0]) - known_size)
             if window < 60:
                 used.append((expected[step, 0].copy(), max(known_size, 0.2)))
         sizes[step] = known_size

@@ -151,15 +151,24 @@ def test_what_is_not_known_of_the_size_widens_the_interval() -> None:
 
 def test_a_series_with_few_windows_borrows_the_shape_from_all() -> None:
     rng = np.random.default_rng(6)
-    series = np.repeat([0, 1], [2000, 20])
-    errors = rng.normal(0, np.where(series == 0, 1, 50)[:, None, None], (2020, 1, 1))
+    series = np.repeat([0, 1], [2000, 5])
+    errors = rng.exponential(np.where(series == 0, 1, 50)[:, None, None], (2005, 1, 1))
     found = calibrated(errors, series=series, n_series=2)
     assert found.borrowed.tolist() == [False, True]
-    # The size of its errors is its own, and known from twenty outcomes.
+    # The size of its errors is its own, and known from five outcomes.
     assert found.usual_size[1] == pytest.approx(np.abs(errors[series == 1]).mean(axis=0))
-    assert found.outcomes[1] == pytest.approx(20)
-    ratio = t.ppf(0.975, 20) / t.ppf(0.975, 2000)
-    assert found.offsets[1, 0, 0, -1] == pytest.approx(ratio * found.offsets[0, 0, 0, -1], rel=0.1)
+    assert found.outcomes[1] == pytest.approx(5)
+    # That no error is negative it has from the others: (5 + 2005) / 2 outcomes of all, and 5 of its own, beside 10.
+    p = np.array(found.probabilities)
+    normal = np.sqrt(np.pi / 2) * norm.ppf(p)
+    in_sizes = np.concatenate([errors[series == number] / found.usual_size[number, 0] for number in (0, 1)])[:, 0, 0]
+    of_all = normal + 1002.5 / 1012.5 * (np.quantile(in_sizes, p) - normal)
+    own = np.sort(in_sizes[-5:])[np.clip(np.where(p < 0.5, np.floor(6 * p), np.ceil(6 * p)), 1, 5).astype(int) - 1]
+    blended = of_all + 5 / 15 * (own - of_all)
+    blended += 5 / 105 * (own - blended)
+    with np.errstate(invalid="ignore"):
+        widened = blended[5] + (blended - blended[5]) * np.where(p == 0.5, 1, t.ppf(p, 5) / norm.ppf(p))
+    assert found.offsets[1, 0, 0] == pytest.approx(widened, abs=0.04)
 
 
 def test_one_series_alone_has_nobody_to_borrow_from() -> None:
@@ -172,7 +181,7 @@ def test_errors_of_many_short_series_are_ranked_once(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(module, "_conformal", lambda errors, p: ranked.append(len(errors)) or once(errors, p))
     errors = np.random.default_rng(0).normal(size=(2000, 2, 1))
     calibrated(errors, series=np.repeat(np.arange(200), 10), n_series=200)
-    assert ranked == [2000, 4000]  # by step, and of both steps
+    assert sum(ranked) == 4000 + 200 * (20 + 10)  # all steps together, and those of each series together and alone
 
 
 def test_paths_of_series_on_different_scales_do_not_hang_together_by_that() -> None:
@@ -195,7 +204,7 @@ def test_the_interval_of_a_constant_is_the_constant(n_others: int) -> None:
     series = np.repeat([0, 1], [30, n_others])
     found = calibrate(y_true, forecasts, series, 2, LEVELS, (), False, usual_change=np.array([[0.0], [1.0]]))
     assert quantiles_of(found, forecasts[:1]) == pytest.approx(np.full((1, 3, 1, 11), 0.005))
-    assert found.borrowed[0] == bool(n_others)
+    assert found.borrowed.tolist() == [bool(n_others), not n_others]
 
 
 def test_a_series_that_was_silent_has_the_size_of_its_training_rows_and_the_shape_of_the_others() -> None:

@@ -16,12 +16,12 @@ def test_a_size_knows_an_outcome_when_it_is_known() -> None:
         before = np.broadcast_to(usual, (delays_of(3, spacing)[-1], 3, 1))
         known = known_sizes(averaged_sizes(absolute, before, spacing), 8, usual, spacing)
         assert np.argmax(known[:, :, 0] > 1, axis=0).tolist() == expected
-        share = 1 - 0.5 ** (spacing / 70)
+        share = 1 - 0.5 ** (spacing / 50)
         assert known[3, 0, 0] == pytest.approx(1 + share * 49)
 
 
-def test_a_size_halves_in_seventy_rows_and_goes_no_lower_than_a_fifth() -> None:
+def test_a_size_halves_in_fifty_rows_and_goes_no_lower_than_a_fifth() -> None:
     usual, calm = np.full((1, 1), 4.0), np.zeros((400, 1, 1))
     known = known_sizes(averaged_sizes(calm, usual[None], 1), 400, usual, 1)
-    assert known[70, 0, 0] == pytest.approx(2.0)
+    assert known[50, 0, 0] == pytest.approx(2.0)
     assert known[399, 0, 0] == pytest.approx(0.8)

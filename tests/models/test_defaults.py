@@ -102,6 +102,7 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
         "season": 7,
         "validation": 0.1,
         "test": 0.2,
+        "split": "time",
         "transform": "none",
         "limits": (),
         "circular": (),
@@ -109,6 +110,7 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
         "segment": 3,
         "batch_size": 32,
         "mirror": False,
+        "hide_series": 0.0,
     }
     assert all(choice.why for choice in choices)
     again, choices = resolve(resolved, panel_of(1000, columns=("y", "x")))

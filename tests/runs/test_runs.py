@@ -17,6 +17,7 @@ import pytest
 
 from configs import plain_config
 from forecast.errors import ConfigError, ForecastError, MachineError, RunError
+from forecast.runs.documents import largest_document, parse_json
 from forecast.runs.find import all_runs, find, open_run, runs_folder, unfinished_runs
 from forecast.runs.run import SCHEMA, Run
 from forecast.runs.writer import RunWriter
@@ -475,3 +476,12 @@ def test_runs_are_listed_and_found(trained: Run) -> None:
     with pytest.raises(RunError, match="There is no run 'other'") as caught:
         find("other", runs_dir=folder)
     assert "months" in caught.value.advice
+
+
+def test_a_document_on_many_series_may_be_larger(tmp_path: Path) -> None:
+    of_series = {"by_series": {f"meter {number:06d}": dict.fromkeys("abcdefg", number / 7) for number in range(60_000)}}
+    content, path = json.dumps(of_series).encode(), tmp_path / "metrics.json"
+    assert parse_json(content, path, n_series=60_000) == of_series
+    with pytest.raises(RunError, match="too large"):
+        parse_json(content, path, n_series=10)
+    assert largest_document(60_000) > len(content)

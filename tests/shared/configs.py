@@ -16,10 +16,12 @@ PLAIN = {
     "channels": "joint",
     "validation": 0.1,
     "test": 0.2,
+    "split": "time",
     "normalise": "none",
     "segment": 1,
     "batch_size": 16,
     "mirror": False,
+    "hide_series": 0.0,
 }
 
 

@@ -53,16 +53,18 @@ def noisy(n_rows: int = 120) -> np.ndarray:
     return np.sin(2 * np.pi * np.arange(n_rows) / 7) + 0.3 * rng.normal(size=n_rows)
 
 
-def prepared_of(values: np.ndarray, **options: object) -> Prepared:
+def prepared_of(values: np.ndarray, n_series: int = 1, **options: object) -> Prepared:
     times = np.datetime64("2020-01-01", "us") + np.arange(len(values)) * np.timedelta64(1, "D")
-    panel = Panel(values[:, None], times, ("y",), Clock("D"))
+    ids = ("",) if n_series == 1 else tuple(f"s{number}" for number in range(n_series))
+    offsets = tuple(range(0, n_series * len(values) + 1, len(values)))
+    panel = Panel(np.tile(values, n_series)[:, None], np.tile(times, n_series), ("y",), Clock("D"), ids, offsets)
     return prepare(panel, resolve(configure(PLAIN | options), panel)[0])
 
 
 def fit_of(prepared: Prepared, epochs: int | None = None) -> Fit:
     config: Config = prepared.config
     training, network = config.training, config.network
-    shape = shape_of(prepared.rows, prepared.train.lookback, prepared.train.horizon)
+    shape = shape_of(prepared.rows, prepared.train.lookback, prepared.train.horizon, training.hide_series > 0)
     if not network.stateful:
         return Fit(build_network(network, shape, training.seed), prepared, training, prepared.train, epochs)
     lanes = window_order(prepared.train, training, carries_state=True).batch_size
@@ -109,6 +111,7 @@ KINDS = {
     "plain": {},
     "dropout": {"model": "lstm", "lookback": 3, "mirror": True, **DROPOUT},
     "stateful": {**STATEFUL, "track_gradients": True},
+    "hidden": {"n_series": 2, "model": "segment-lstm", "segment": 3, "hide_series": 0.5, "mirror": True},
 }
 
 
@@ -124,7 +127,7 @@ def straight(request: pytest.FixtureRequest) -> tuple[Prepared, Fit]:
 # Of three epochs of four steps; the stateful network's lanes are six windows long.
 @pytest.mark.parametrize(
     ("straight", "stopped_at"),
-    [("plain", 4), ("plain", 12), ("dropout", 6), ("stateful", 9)],
+    [("plain", 4), ("plain", 12), ("dropout", 6), ("stateful", 9), ("hidden", 6)],
     indirect=["straight"],
 )
 def test_stopped_and_continued_is_never_stopped(
@@ -157,6 +160,29 @@ def test_continued_after_the_end_is_the_end(straight: tuple[Prepared, Fit]) -> N
     continued.run(watching)
     assert watching.steps == []
     assert bits(continued) == bits(finished)
+
+
+def test_the_names_of_a_tenth_of_the_windows_are_hidden_and_nothing_else() -> None:
+    fit = fit_of(prepared_of(noisy(), n_series=3, model="segment-lstm"))
+    series = tf.constant(np.arange(6000) % 3, tf.int32)
+    inputs = {"past": 7, "series": series}
+    fed = fit._some_unnamed(tf.constant(4), inputs)
+    hidden = fed["series"].numpy() != series.numpy()
+    assert 500 < hidden.sum() < 700
+    assert set(fed["series"].numpy()[hidden]) == {3}  # behind the three
+    assert fed["past"] == 7
+    again, later = (fit._some_unnamed(tf.constant(step), inputs)["series"].numpy() for step in (4, 5))
+    assert (again == fed["series"].numpy()).all()
+    assert (later != again).any()
+
+
+def test_the_unknown_name_is_learned() -> None:
+    fit = fit_of(prepared_of(noisy(), n_series=2, model="segment-lstm", segment=3, hide_series=0.5))
+    before = weights_of(fit.scored)["queries/identities"]
+    fit.run(Watching())
+    after = weights_of(fit.scored)["queries/identities"]
+    assert after.shape[0] == 3
+    assert (after != before).any(axis=1).all()
 
 
 def test_the_seed_decides_the_training() -> None:

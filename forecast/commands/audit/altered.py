@@ -81,16 +81,7 @@ class Origin:
 
     def of_series(self, series: Ints) -> Origin:
         """The same origin over some of the series, in this order."""
-        spans = [np.arange(*self.panel.offsets[number : number + 2]) for number in series]
-        rows = np.concatenate(spans)
-        panel = replace(
-            self.panel,
-            values=self.panel.values[rows],
-            times=self.panel.times[rows],
-            series_ids=tuple(self.panel.series_ids[number] for number in series),
-            offsets=(0, *np.cumsum([len(span) for span in spans]).tolist()),
-        )
-        return replace(self, panel=panel)
+        return replace(self, panel=self.panel.of_series(series))
 
     def _by_series(self, rows: Ints) -> list[Ints]:
         """Ascending rows, divided into those of each series."""

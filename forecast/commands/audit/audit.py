@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -25,11 +26,12 @@ from forecast.data.bounds import TURN
 from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode, long_format, prepare
+from forecast.data.split import at_or_after
 from forecast.data.windows import Ints, Windows, median
 from forecast.model import Model, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
-from forecast.runs.rows import new_panel, training_panel, unseen_windows
+from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.read import Source, read
 
@@ -75,7 +77,7 @@ def audit(
     cutoffs = tuple(origin.cutoff for origin, _ in audited.origins)
     progress.note(f"{len(cutoffs)} origins from {panel.clock.format(cutoffs[0])} to {panel.clock.format(cutoffs[-1])}")
     checks = [*audited.check_futures(), audited.check_covariates(), audited.check_imputation()]
-    checks += audited.check_newest_rows(progress)
+    checks += [*audited.check_newest_rows(progress), *audited.check_own_scale()]
     if panel.fingerprint() == run.data.get("fingerprint"):
         again = run.manifest["source"] if source is None else source
         checks += [*_check_training(run, again, panel, progress), audited.check_scored()]
@@ -92,6 +94,8 @@ class _AuditedRun:
 
     def __init__(self, run: Run, panel: Panel) -> None:
         self.run, self.panel, self.config = run, panel, run.config.data
+        self.since = fitted_until(run, panel)
+        self.scaler = scaler_of(run, panel, self.since)
         self.rows = self.encode(panel)
         self.windows = unseen_windows(run, self.rows)
         self.origins = self.origins_of(self.windows)
@@ -165,7 +169,7 @@ class _AuditedRun:
         n_compared = n_left_out = 0
         for origin, starts in self.origins:
             truncated = origin.of_series(self.rows.series[starts]).truncated().panel
-            newest = newest_rows(truncated, self.config, self.run.scaler)
+            newest = newest_rows(truncated, self.config, self.scaler)
             true_starts, newest_starts = self.same_windows(newest, starts)
             true = self.forecast(self.rows, true_starts, models)
             other = self.forecast(newest.rows, newest_starts, models)
@@ -204,7 +208,7 @@ class _AuditedRun:
             return Check("scored", False, "no forecast that the run was scored by is from an origin in these rows.")
         starts = np.concatenate([starts for _, starts in self.origins_of(self.windows_at(self.windows.starts[scored]))])
         columns = {name: median(y_pred) for name, y_pred in self.forecast(self.rows, starts).items()}
-        spread = self.run.scaler.scale[self.rows.identity[starts], None, : self.rows.n_targets]
+        spread = self.rows.scaler.scale[self.rows.series[starts], None, : self.rows.n_targets]
         columns["spread"] = np.repeat(spread, self.windows.horizon, axis=1)
         again = long_format(self.rows, self.windows_at(starts), np.arange(len(starts)), columns)
         both = again.merge(on_file, on=["unique_id", "ds", "cutoff"], suffixes=("", " on file"))
@@ -223,6 +227,16 @@ class _AuditedRun:
         done = f"{len(both):,} values that the run was scored by, made again"
         return Check("scored", not differences, f"{done}: {outcome}.")
 
+    def check_own_scale(self) -> list[Check]:
+        """The check that series which were not trained on are scaled by rows before those that are forecast."""
+        if not self.scaler.n_unseen:
+            return []
+        later = at_or_after(self.panel, self.since)
+        emptied = replace(self.panel, values=np.where(later[:, None], np.nan, self.panel.values))
+        moved = scaler_difference(self.scaler, scaler_of(self.run, emptied, self.since))
+        done = f"of {self.scaler.n_unseen:,} series not trained on, fitted with all rows of their test spans emptied"
+        return [check_identical("scale of unseen series", done, [moved] if moved else [])]
+
     def near_copies(self) -> tuple[str, ...]:
         """Covariates that are nearly the target; whether they leak, no check can decide."""
         every, n_known = np.ones(self.panel.n_rows, bool), len(self.config.known)
@@ -230,7 +244,7 @@ class _AuditedRun:
 
     def encode(self, panel: Panel) -> Rows:
         """Rows as the networks are fed them."""
-        return encode(panel, self.config, self.run.scaler)
+        return encode(panel, self.config, self.scaler)
 
     def forecast(self, rows: Rows, starts: Ints, models: Mapping[str, Model] | None = None) -> Forecasts:
         """What every network forecasts of the windows that start at these rows."""
@@ -267,6 +281,7 @@ def _input_differences(origin: Origin, true: Rows, other: Rows, altered: Altered
 def _check_training(run: Run, source: Source, panel: Panel, progress: Progress) -> list[Check]:
     """The checks of the rows that the run was trained on: of choices, of what it learned from, of the parts."""
     prepared, asked = prepare(panel, run.config), run.manifest.get("asked")
+    split = prepared.split.of_source(panel.n_series)
     settings = Settings() if asked is None else Settings.from_sections(asked)
     options = run.config.read.model_copy(update={"codes": None}) if asked is None else settings.read
     table = Table(source, options, read(source, options))
@@ -278,10 +293,10 @@ def _check_training(run: Run, source: Source, panel: Panel, progress: Progress) 
     else:
         is_of_this_version = run.manifest["versions"]["forecast"] == metadata.version("forecast")
         chosen = run.config if is_of_this_version else None  # another one may choose otherwise
-        checks.append(check_choices(table, settings, prepared.split.test_from, chosen))
+        checks.append(check_choices(table, settings, split.test_from, chosen))
     refitted = scaler_difference(run.scaler, prepared.scaler)
-    since = prepared.split.validation_from
-    fit = Learning(prepared, panel, since, lambda other, parts: prepare(other, run.config, parts))
+    decided = split.validation_from if split.is_by_time else None
+    fit = Learning(prepared, panel, decided, lambda other, parts: prepare(other, run.config, parts))
     reading, *fitting = check_learning(table, [fit])
     return [
         *checks,

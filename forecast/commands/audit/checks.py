@@ -179,6 +179,7 @@ def check_parts(prepared: Prepared, manifest: Mapping[str, Any]) -> tuple[Check,
     n_rows = ", ".join(f"{int(rows.sum()):,} {part}" for part, rows in targets.items())
     ends = {part: [panel.clock.format(time) for time in span] for part, span in spans.items()}
     ranges = ", ".join(f"{part} {first} … {last}" for part, (first, last) in ends.items())
+    overlaps = _overlapping(spans, panel.clock) if prepared.split.is_by_time else _overlapping_in_series(targets, panel)
     demands: dict[str, tuple[str, list[str]]] = {
         "windows": (
             f"{counts} windows, as recorded; none crosses a gap or a series' end",
@@ -186,8 +187,9 @@ def check_parts(prepared: Prepared, manifest: Mapping[str, Any]) -> tuple[Check,
         ),
         "parts": (f"target rows: {n_rows}; none is in two parts", [*_in_two_parts(targets, panel)]),
         "purge": (
-            f"target rows: {ranges}; no part begins before the previous one has ended",
-            [*_overlapping(spans, panel.clock)],
+            f"target rows: {ranges}; no part begins before the previous one has ended"
+            + ("" if prepared.split.is_by_time else ", within each series"),
+            [*overlaps],
         ),
     }
     return tuple(
@@ -211,10 +213,15 @@ def row_in_words(panel: Panel, row: int) -> str:
 
 
 def _not_as_recorded(windows: Mapping[str, Windows], prepared: Prepared, manifest: Mapping[str, Any]) -> Iterator[str]:
-    cuts = {"validation_from": prepared.split.validation_from, "test_from": prepared.split.test_from}
-    for name, cut in cuts.items():
-        if str(cut) != manifest["data"].get(name):
-            yield f"{name} is {cut}, and the run recorded {manifest['data'].get(name)}"
+    for name, cut in prepared.split.to_record().items():
+        recorded = manifest["data"].get(name)
+        if cut != recorded:
+            of_some = isinstance(cut, list) or isinstance(recorded, list)
+            yield (
+                f"{name} of some series is not as recorded"
+                if of_some
+                else f"{name} is {cut}, and the run recorded {recorded}"
+            )
     for part, of_part in windows.items():
         if len(of_part) != manifest["windows"][part]:
             yield f"there are {len(of_part):,} {part} windows, and the run recorded {manifest['windows'][part]:,}"
@@ -236,6 +243,18 @@ def _in_two_parts(targets: Mapping[str, Flags], panel: Panel) -> Iterator[str]:
         if len(both):
             first = row_in_words(panel, int(both[0]))
             yield f"{len(both):,} target rows are in {one} and in {other}, the first is that {first}"
+
+
+def _overlapping_in_series(targets: Mapping[str, Flags], panel: Panel) -> Iterator[str]:
+    for one, other in pairwise(targets):
+        last, first = np.full(panel.n_series, -1), np.full(panel.n_series, panel.n_rows)
+        series = panel.series_of_row()
+        for part, edge, keep in ((one, last, np.maximum), (other, first, np.minimum)):
+            rows = np.flatnonzero(targets[part])
+            keep.at(edge, series[rows], rows)
+        early = np.flatnonzero(first <= last)
+        if len(early):
+            yield f"{other} has a target row {row_in_words(panel, int(first[early[0]]))}, before {one} has ended there"
 
 
 def _overlapping(spans: Mapping[str, tuple[np.datetime64, np.datetime64]], clock: Clock) -> Iterator[str]:

@@ -28,7 +28,7 @@ from forecast.data.codes import decide_codes, with_codes
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode
 from forecast.data.scaling import unscaled
-from forecast.data.split import TRAIN, VALIDATION
+from forecast.data.split import TRAIN, VALIDATION, at_or_after
 from forecast.data.windows import Flags
 from forecast.errors import ForecastError
 from forecast.models.defaults import resolve
@@ -79,21 +79,23 @@ class Table:
         self.source: Source = panel if once or panel.clock.freq == STEP else source
         self.options, self.panel = options, panel
 
-    def altered(self, future: str, since: np.datetime64) -> Panel:
-        """The panel that is read if all values from a time on are others.
+    def altered(self, future: str, since: Times) -> Panel:
+        """The panel that is read if all values from the time of their series [S] on are others.
 
         In a table of its own the row of that time is left as it is: its stamp may be moved to its place by less than
-        a step.
+        a step. Where series have times of their own, what was read is altered: a table does not say whose a row is.
         """
-        if not isinstance(self.source, Panel):
-            later = np.unique(self.panel.times[self.panel.times >= since])
-            since = later[min(1, len(later) - 1)]
+        is_common = bool((since == since[0]).all())
+        first = since[0]
+        if is_common and not isinstance(self.source, Panel):
+            later = np.unique(self.panel.times[self.panel.times >= first])
+            first = later[min(1, len(later) - 1)]
 
         def alter(times: Times, values: Floats) -> Floats:
             order = np.unique(times, return_inverse=True)[1]
-            return FUTURES[future](values, times >= since, order)
+            return FUTURES[future](values, times >= first if is_common else at_or_after(self.panel, since), order)
 
-        return read(self.source, self.options, alter)
+        return read(self.source if is_common else self.panel, self.options, alter)
 
 
 @dataclass(frozen=True)
@@ -103,29 +105,29 @@ class Learning:
     Args:
         prepared: What the networks learned from.
         panel: What it was prepared from, its codes decided.
-        decided: The time before which the rows decided them.
+        decided: The time of each series before which the rows decided them, [S]; None for codes that stay as they are.
         prepare: Prepares a panel in the same way; takes the parts that must hold a window.
     """
 
     prepared: Prepared
     panel: Panel
-    decided: np.datetime64
+    decided: Times | None
     prepare: Callable[[Panel, Sequence[int]], Prepared]
 
 
-def check_choices(table: Table, asked: Settings, since: np.datetime64, config: Config | None = None) -> Check:
+def check_choices(table: Table, asked: Settings, since: Times, config: Config | None = None) -> Check:
     """Whether the open settings are chosen alike, whatever stands in a table from a time on.
 
     Args:
         table: What they are chosen by.
         asked: The settings before.
-        since: The time.
+        since: The time, of each series [S].
         config: What was chosen once; None if that is not known.
     """
     true, _ = resolve(asked, table.panel)
     differences = [] if config is None else [f"{what} now" for what in _config_difference(config, true)]
     for future in FUTURES:
-        then = f"with all from {table.panel.clock.format(since)} on {future}"
+        then = f"with all {_since_in_words(table, since)} {future}"
         try:
             other, _ = resolve(asked, table.altered(future, since))
         except ForecastError as error:
@@ -141,21 +143,24 @@ def check_learning(table: Table, fits: Sequence[Learning]) -> list[Check]:
     scalers: list[str] = []
     windows: list[str] = []
     for fit in fits:
-        true, split = fit.prepared, fit.prepared.split
-        learned = max(split.validation_from, fit.decided)
+        true, split = fit.prepared, fit.prepared.split.of_source(table.panel.n_series)
+        learned = split.validation_from if fit.decided is None else np.maximum(split.validation_from, fit.decided)
         for parts, since in (((TRAIN,), learned), ((TRAIN, VALIDATION), split.test_from)):
             for future in FUTURES:
-                then = f"with all from {table.panel.clock.format(since)} on {future}"
+                then = f"with all {_since_in_words(table, since)} {future}"
                 panel = table.altered(future, since)
-                panel = decide_codes(panel, panel.times < fit.decided)
+                if fit.decided is None:
+                    panel = with_codes(panel, true.config.read.codes)
+                else:
+                    panel = decide_codes(panel, ~at_or_after(panel, fit.decided))
                 reading += [f"{what} {then}" for what in _panel_difference(fit.panel, panel, since)]
                 other = fit.prepare(panel, parts)
                 moved = scaler_difference(true.scaler, other.scaler)
                 scalers += [f"{then}, {moved} before"] if moved else []
                 windows += [f"{what} {then}" for what in _differences(true, other, parts, since)]
-    first, last = fits[0].prepared.split, fits[-1].prepared.split
+    first, last = (fits[number].prepared.split.of_source(table.panel.n_series) for number in (0, -1))
     n_windows = sum(len(fit.prepared.train) + len(fit.prepared.validation) for fit in fits)
-    n_rows = int((table.panel.times < last.test_from).sum())
+    n_rows = int((~at_or_after(table.panel, last.test_from)).sum())
     fitted = "fitted" if len(fits) == 1 else f"of {len(fits)} fits, the first"
     return [
         check_identical("reading", f"{n_rows:,} rows, read again with {_in_words(table, last.test_from)}", reading),
@@ -172,7 +177,7 @@ def check_inputs(table: Table, rows: Rows, config: Config, origins: Sequence[np.
     """Whether all that may be fed up to some origins is the same, whatever stands in a table after each."""
     differences = []
     for origin in origins:
-        since = rows.panel.times[rows.panel.times > origin].min()
+        since = np.full(table.panel.n_series, rows.panel.times[rows.panel.times > origin].min())
         past_rows = np.flatnonzero(rows.panel.times <= origin)
         for future in FUTURES:
             panel = arrange(with_codes(table.altered(future, since), config.read.codes), config.data)
@@ -188,9 +193,15 @@ def check_inputs(table: Table, rows: Rows, config: Config, origins: Sequence[np.
     return check_identical("inputs", done, differences)
 
 
-def _in_words(table: Table, since: np.datetime64) -> str:
-    n_rows = int((table.panel.times >= since).sum())
-    return f"all {n_rows:,} rows from {table.panel.clock.format(since)} on {_FUTURES_IN_WORDS}"
+def _in_words(table: Table, since: Times) -> str:
+    n_rows = int(at_or_after(table.panel, since).sum())
+    return f"all {n_rows:,} rows {_since_in_words(table, since)} {_FUTURES_IN_WORDS}"
+
+
+def _since_in_words(table: Table, since: Times) -> str:
+    if (since == since[0]).all():
+        return f"from {table.panel.clock.format(since[0])} on"
+    return "after the cut-off of their series"
 
 
 def _config_difference(config: Config, other: Config) -> list[str]:
@@ -205,12 +216,12 @@ def _config_difference(config: Config, other: Config) -> list[str]:
     return ["; ".join(differences)] if differences else []
 
 
-def _panel_difference(panel: Panel, other: Panel, since: np.datetime64) -> Iterator[str]:
-    """The first value before a time that is read otherwise."""
+def _panel_difference(panel: Panel, other: Panel, since: Times) -> Iterator[str]:
+    """The first value before the time of its series [S] that is read otherwise."""
     if panel.columns != other.columns:
         yield f"the columns are {', '.join(panel.columns)}, and {', '.join(other.columns)}"
         return
-    rows, other_rows = (np.flatnonzero(one.times < since) for one in (panel, other))
+    rows, other_rows = (np.flatnonzero(~at_or_after(one, since)) for one in (panel, other))
     if first_unequal(panel.times[rows], other.times[other_rows]) is not None:
         yield "the rows have these times, and others"
         return
@@ -221,12 +232,13 @@ def _panel_difference(panel: Panel, other: Panel, since: np.datetime64) -> Itera
         yield f"{panel.columns[column]!r} {row_in_words(panel, row)} is {value:g}, and {then:g}"
 
 
-def _differences(true: Prepared, other: Prepared, parts: Sequence[int], since: np.datetime64) -> Iterator[str]:
-    """The first window or input before a time that is another."""
+def _differences(true: Prepared, other: Prepared, parts: Sequence[int], since: Times) -> Iterator[str]:
+    """The first window or input before the time of its series [S] that is another."""
     if difference := windows_difference(true, other, parts):
         yield difference
         return
-    past_rows = np.flatnonzero(true.rows.panel.times < since)
+    arranged = true.rows.panel
+    past_rows = np.flatnonzero(~at_or_after(arranged, np.repeat(since, arranged.n_series // len(since))))
     altered = AlteredPanel(other.rows.panel, np.arange(other.rows.panel.n_rows))
     if difference := row_difference(true.rows, other.rows, altered, past_rows):
         yield difference

@@ -24,19 +24,19 @@ from forecast.data.codes import with_codes
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, values_without_logarithm, windows_of
 from forecast.data.scaling import unscaled
-from forecast.data.split import TEST, TRAIN, VALIDATION, Split, split_by_time
+from forecast.data.split import TEST, TRAIN, VALIDATION, Split, at_or_after, split_panel
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, LeakError, phrase, setting
 from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import Evaluation, score_models
-from forecast.evaluation.yardstick import naive_errors, read_naive_errors
+from forecast.evaluation.yardstick import naive_errors, naive_errors_beside
 from forecast.model import Model, forecasters, load_models
 from forecast.models.catalogue import configure
 from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import all_runs, find, is_run, runs_folder
-from forecast.runs.rows import new_panel, training_panel, unseen_windows
+from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.datasets import DATASETS
 from forecast.sources.read import Source, is_built_in, read, report_notes
@@ -106,9 +106,16 @@ def backtest(
         listing = phrase("forecast runs", "forecast.all_runs()")
         raise ConfigError(f"There is no run {source!r} to forecast new rows with.", f"{listing} lists the runs.")
     settings = config if isinstance(config, Settings) else configure(config)
+    if refit is not None and settings.data.split is None:
+        settings = settings.replace(data={"split": "time"})  # fits follow each other in time
     panel = read(source, settings.read)
     report_notes(panel, progress)
     plan = _plan(panel, settings, windows, step, progress)
+    if refit is not None and not plan.split.is_by_time:
+        raise ConfigError(
+            "refit: fits follow each other in time, and the cut-offs of these series are at different times.",
+            f"Leave it out, or use {setting('split', 'time')}.",
+        )
     spans = fit_spans(plan.rows.panel, plan.windows, plan.split, span, refit)
     checks = _audit(Table(source, settings.read, panel), plan, spans, progress) if audit else ()
     evaluation = _backtest_fits(plan, spans, progress)
@@ -171,12 +178,13 @@ def _plan(panel: Panel, settings: Settings, count: int | None, step: int, progre
         config, choices = resolve(asked, panel)
         decided = with_codes(panel, config.read.codes)
         arranged = arrange(decided, config.data)
-        split = split_by_time(arranged, asked.data)
+        split = split_panel(arranged, config.data)
         rows = encode(arranged, config.data, unscaled(arranged))
-        scored_rows = np.ones(arranged.n_rows, bool) if count else arranged.times >= split.test_from
-        windows = _pick_origins(config, arranged, windows_of(rows, scored_rows, config.data), count, step)
+        tested = split.part_of(arranged) == TEST
+        scored_rows = np.ones(arranged.n_rows, bool) if count and split.is_by_time else tested
+        windows = _pick_origins(config, arranged, windows_of(rows, scored_rows, config.data), count, step, split)
         first = origins_of(arranged, windows)[0]
-        if not ((arranged.times > first) & (arranged.times < split.test_from)).any():
+        if not split.is_by_time or not ((arranged.times > first) & ~tested).any():
             break
         # The settings were resolved by some rows that lie behind the first origin: resolve again, by fewer rows.
         earlier = fit_spans(arranged, windows, split, "expanding", None)[0]
@@ -195,7 +203,10 @@ def _audit(table: Table, plan: _Plan, spans: Sequence[FitSpan], progress: Progre
         LeakError: If something differs.
     """
     clock = plan.panel.clock
-    decided = split_by_time(plan.panel, plan.config.data).validation_from
+    split = split_panel(plan.panel, plan.config.data)
+    decided, since = None, split.test_from
+    if split.is_by_time:
+        decided, since = split.validation_from, np.full(plan.panel.n_series, spans[0].test_from)
     fits = []
     for span in _spread(spans):
         prepared, _ = _prepare_fit(plan, span)
@@ -203,7 +214,7 @@ def _audit(table: Table, plan: _Plan, spans: Sequence[FitSpan], progress: Progre
     origins = _spread(origins_of(plan.rows.panel, plan.windows))
     progress.note(f"audit of {len(fits)} of {len(spans)} fits, and of {len(origins)} origins")
     checks = (
-        check_choices(table, plan.asked, spans[0].test_from, plan.config),
+        check_choices(table, plan.asked, since, plan.config),
         *check_learning(table, fits),
         check_inputs(table, plan.rows, plan.config, origins),
     )
@@ -227,7 +238,7 @@ def _spread(items: Sequence[Any] | NDArray[Any]) -> list[Any]:
 def _settings_of_split(span: FitSpan, panel: Panel) -> dict[str, object]:
     """The settings that split a panel as this fit does."""
     known, learned = (np.mean(panel.times < border) for border in (span.test_from, span.validation_from))
-    return {"test": 1 - known, "validation": known - learned} | _dates(span, panel.clock)
+    return {"test": 1 - known, "validation": known - learned, "split": "time"} | _dates(span, panel.clock)
 
 
 def _dates(span: FitSpan, clock: Clock) -> dict[str, object]:
@@ -237,14 +248,18 @@ def _dates(span: FitSpan, clock: Clock) -> dict[str, object]:
     }
 
 
-def _pick_origins(config: Config, panel: Panel, windows: Windows, count: int | None, step: int) -> Windows:
+def _pick_origins(
+    config: Config, panel: Panel, windows: Windows, count: int | None, step: int, split: Split
+) -> Windows:
     """The windows of the newest ``count`` origins; of all where it is None.
 
     Raises:
         DataError: If there are fewer.
     """
-    picked = rolling_origins(panel, windows, count, step)
+    picked = rolling_origins(panel, windows, count, step, each_series=not split.is_by_time)
     n_origins = len(origins_of(panel, picked))
+    if not split.is_by_time and n_origins:
+        n_origins = int(np.bincount(panel.series_of_row()[picked.starts]).max())
     if n_origins < (count or 1):
         every = f" at every {step} steps" if step > 1 else ""
         shorter = f"{setting('step')}, {setting('lookback')} or {setting('horizon')}"
@@ -258,11 +273,13 @@ def _pick_origins(config: Config, panel: Panel, windows: Windows, count: int | N
 
 def _backtest_run(run: Run, source: Source, count: int | None, step: int, progress: Progress) -> Evaluation:
     panel = new_panel(run, source, progress)
-    rows = encode(panel, run.config.data, run.scaler)
-    windows = _pick_origins(run.config, panel, unseen_windows(run, rows), count, step)
+    since = fitted_until(run, panel)
+    rows = encode(panel, run.config.data, scaler_of(run, panel, since))
+    windows = _pick_origins(run.config, panel, unseen_windows(run, rows), count, step, Split(since, since))
     models, season = forecasters(load_models(run), rows), run.config.data.season
-    intervals = intervals_of(run, "start", panel.series_ids)
-    evaluation = score_models(rows, windows, models, season, read_naive_errors(run.metrics), intervals)
+    intervals = intervals_of(run, "start", rows.scaler)
+    naive_error = naive_errors_beside(run.metrics, rows, ~at_or_after(panel, since), season)
+    evaluation = score_models(rows, windows, models, season, naive_error, intervals)
     return _add_summary(evaluation, panel, windows, {"run": run.name, "step": step, "fits": []})
 
 
@@ -288,6 +305,8 @@ def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) 
             intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, plan.config, naive_error)
         fits.append(_summary_of_fit(span, fitted, plan.panel.clock))
     learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
+    if not plan.split.is_by_time:
+        learned = plan.split.part_of(rows.panel) == TRAIN
     models = {name: precomputed(windows, values) for name, values in forecasts.items()}
     evaluation = score_models(rows, windows, models, season, naive_errors(rows, learned, season), intervals)
     return _add_summary(evaluation, rows.panel, windows, {"run": None, "step": plan.step, "fits": fits})
@@ -300,6 +319,8 @@ def _prepare_fit(plan: _Plan, span: FitSpan) -> tuple[Prepared, Ints]:
         What to train on, and the first rows of the windows to forecast, as numbers of its rows.
     """
     panel, windows, times = plan.panel, plan.windows, plan.rows.panel.times
+    if not plan.split.is_by_time:
+        return prepare(panel, plan.config), windows.starts
     kept = (times >= span.first) & (times <= _last_time(plan, span))
     starts = windows.starts[span.window_numbers]
     if not kept[starts].all():
@@ -322,7 +343,9 @@ def _prepare_span(
     plan: _Plan, span: FitSpan, panel: Panel, needed: Sequence[int] = (TRAIN, VALIDATION, TEST)
 ) -> Prepared:
     """The rows of one fit of a panel, which may have another future."""
-    config = plan.config.replace(data=_dates(span, panel.clock))
+    if not plan.split.is_by_time:
+        return prepare(panel, plan.config, needed)
+    config = plan.config.replace(data={"split": "time", **_dates(span, panel.clock)})
     return prepare(panel.between(span.first, _last_time(plan, span)), config, needed)
 
 

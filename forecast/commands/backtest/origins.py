@@ -32,21 +32,27 @@ class FitSpan:
     window_numbers: Ints
 
 
-def rolling_origins(panel: Panel, windows: Windows, count: int | None = None, step: int = 1) -> Windows:
+def rolling_origins(
+    panel: Panel, windows: Windows, count: int | None = None, step: int = 1, each_series: bool = False
+) -> Windows:
     """The windows at every ``step``-th step of the clock, counted back from the newest origin.
 
-    All series share the origins. A time without any unbroken window is skipped.
+    All series share the origins, or each series has its own. A time without any unbroken window is skipped.
 
     Args:
         panel: The rows that the windows point into.
         windows: N windows of stride 1.
         count: How many origins, the newest; None for all.
         step: Steps of the clock from one origin to the next.
+        each_series: Whether origins are counted back from the newest of each series.
     """
     if not len(windows):
         return windows
     ordinals = panel.clock.ordinals(panel.times[windows.cutoffs])
-    back = ordinals.max() - ordinals
+    series = panel.series_of_row()[windows.cutoffs] * each_series
+    newest = np.full(panel.n_series, ordinals.min())
+    np.maximum.at(newest, series, ordinals)
+    back = newest[series] - ordinals
     origins = np.unique(back[back % step == 0])[:count]
     return Windows(windows.starts[np.isin(back, origins)], windows.lookback, windows.horizon)
 
@@ -59,12 +65,14 @@ def fit_spans(panel: Panel, windows: Windows, split: Split, span: Span, refit: i
     Args:
         panel: The rows that the windows point into.
         windows: The windows of all origins.
-        split: Says the share of the validation span in what comes before the test span.
+        split: Says the share of the validation span in what comes before the test span. One by series has one fit.
         span: ``expanding`` starts at the first row; ``sliding`` is as long as that of the first fit.
         refit: Origins of each fit; None for one fit.
     """
     times, origins = np.unique(panel.times), origins_of(panel, windows)
-    share = np.searchsorted(times, split.validation_from) / np.searchsorted(times, split.test_from)
+    if not split.is_by_time:
+        return (FitSpan(times[0], split.validation_from.min(), split.test_from.min(), np.arange(len(windows))),)
+    share = np.searchsorted(times, split.validation_from[0]) / np.searchsorted(times, split.test_from[0])
     group = np.searchsorted(origins, panel.times[windows.cutoffs]) // (refit or len(origins))
     known = np.searchsorted(times, origins[:: refit or len(origins)], side="right")
     spans = []

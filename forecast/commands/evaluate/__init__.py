@@ -29,4 +29,8 @@ def command(
     else:
         say(metrics["verdict"], strong=True)
         print_scores(metrics, f"{found.name}: {metrics['n_windows']:,} windows, {steps_ahead(metrics['horizon'])}")
+        apart = metrics.get("not_trained_on", {})
+        if "models" in apart:
+            say(f"series that it was not trained on: {apart['verdict']}", strong=True)
+            print_scores(apart, f"not trained on: {apart['n_windows']:,} windows of {len(apart['series']):,} series")
     demand_skill(requirements, metrics)

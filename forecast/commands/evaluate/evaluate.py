@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from forecast.data.lost_windows import count_windows
+from forecast.data.panel import Panel
 from forecast.data.prepare import encode
+from forecast.data.split import at_or_after
 from forecast.evaluation.scoring import score_models
-from forecast.evaluation.yardstick import read_naive_errors
+from forecast.evaluation.yardstick import naive_errors_beside
 from forecast.model import forecasters, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
-from forecast.runs.rows import new_panel, unseen_windows
+from forecast.runs.rows import fitted_until, new_panel, scaler_of, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.read import Source
 
@@ -27,7 +29,8 @@ def evaluate(
 
     Args:
         run: A run or its name.
-        source: New rows to score on; None for the test span of the rows that it was trained on.
+        source: New rows to score on; None for the test span of the rows that it was trained on. Series that it was not
+            trained on are scored apart, under ``not_trained_on``, on the last share of their rows.
         runs_dir: Where runs live.
         progress: Receives notes, warnings and progress.
 
@@ -39,16 +42,31 @@ def evaluate(
     if source is None:
         return run.metrics
     panel = new_panel(run, source, progress)
-    rows = encode(panel, run.config.data, run.scaler)
+    unseen = run.scaler.unseen(panel.series_ids)
+    trained = np.setdiff1d(np.arange(panel.n_series), unseen)
+    if not len(unseen):
+        return _score(run, panel, progress)
+    apart = {"series": [panel.series_ids[number] for number in unseen]}
+    if not len(trained):
+        return _score(run, panel, progress) | {"not_trained_on": apart}
+    scores = _score(run, panel.of_series(trained), progress)
+    return scores | {"not_trained_on": apart | _score(run, panel.of_series(unseen), progress)}
+
+
+def _score(run: Run, panel: Panel, progress: Progress) -> dict[str, Any]:
+    """The scores of some series, none of which, or each, the run was trained on."""
+    since = fitted_until(run, panel)
+    rows = encode(panel, run.config.data, scaler_of(run, panel, since))
     windows = unseen_windows(run, rows)
     first = run.clock.format(panel.times[windows.cutoffs + 1].min())
-    known_until = np.datetime64(run.data["test_from"])
-    progress.note(
-        f"scored on {len(windows)} windows from {first} on; rows before {run.clock.format(known_until)} were used for "
-        "training"
-    )
+    used = f"rows before {run.clock.format(since[0])}"
+    if (since != since[0]).any():
+        used = "of each series the rows before its test span"
+    what = "say how they are scaled" if len(run.scaler.unseen(panel.series_ids)) else "were used for training"
+    progress.note(f"scored on {len(windows)} windows from {first} on; {used} {what}")
     models, season = forecasters(load_models(run), rows), run.config.data.season
-    intervals = intervals_of(run, "start", panel.series_ids)
-    metrics = score_models(rows, windows, models, season, read_naive_errors(run.metrics), intervals).metrics
-    (count,) = count_windows(rows, run.config.data, [(known_until, None)])
+    intervals = intervals_of(run, "start", rows.scaler)
+    naive_error = naive_errors_beside(run.metrics, rows, ~at_or_after(panel, since), season)
+    metrics = score_models(rows, windows, models, season, naive_error, intervals).metrics
+    (count,) = count_windows(rows, run.config.data, [(since, None)])
     return metrics | {"windows": count.to_json()}

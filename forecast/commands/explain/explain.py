@@ -21,11 +21,12 @@ from forecast.commands.explain.measures import (
 from forecast.commands.train.train import train
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, encode
+from forecast.data.split import at_or_after
 from forecast.data.windows import Ints, Windows
 from forecast.errors import RunError, setting
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.verdict import significant_sign
-from forecast.evaluation.yardstick import read_naive_errors
+from forecast.evaluation.yardstick import naive_errors_beside
 from forecast.model import Model, load_models
 from forecast.models.backends.numpy import Trace, trace_layers
 from forecast.models.network import Shape, gather_windows
@@ -33,7 +34,7 @@ from forecast.progress import NullProgress, Progress
 from forecast.runs.documents import to_json
 from forecast.runs.files import refuse_links, write_atomically
 from forecast.runs.find import find
-from forecast.runs.rows import new_panel, training_panel, unseen_windows
+from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
 from forecast.runs.run import EXPLANATION, Explanation, Run
 from forecast.sources.read import Source
 
@@ -102,7 +103,7 @@ def _examine(run: Run, panel: Panel) -> Findings:
     from forecast.models.backends.keras import filled_network, gather
     from forecast.models.gradients import SplitNetwork, gradient_by_lag
 
-    rows = encode(panel, run.config.data, run.scaler)
+    rows = encode(panel, run.config.data, scaler_of(run, panel, fitted_until(run, panel)))
     windows = unseen_windows(run, rows)
     models, shape = load_models(run), run.shape
     # Of an ensemble, the first member.
@@ -183,7 +184,9 @@ def _check_lookback(findings: Findings, original: Panel, progress: Progress) -> 
         model: Model.load(run).over(rows),
         "shorter": lambda starts: of_shorter.forecast(rows, starts + lookback - shorter),
     }
-    metrics = score_models(rows, windows, models, run.config.data.season, read_naive_errors(run.metrics)).metrics
+    season, is_known = run.config.data.season, ~at_or_after(rows.panel, fitted_until(run, rows.panel))
+    naive_error = naive_errors_beside(run.metrics, rows, is_known, season)
+    metrics = score_models(rows, windows, models, season, naive_error).metrics
     measure = metrics["by_step_of"]  # MAE; MASE where the targets have not one unit
     errors = {name: metrics["models"][name][measure.lower()] for name in models}
     skill, p_value = metrics["skill"]["shorter"], metrics["p_value"]["shorter"]

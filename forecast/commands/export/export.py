@@ -202,9 +202,10 @@ def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format:
         "quantiles": network.quantiles,
         "series": scaler.series_ids,
         "logged": [name for name, is_logged in zip(scaler.columns, scaler.logged, strict=True) if is_logged],
-        "low": _none_if_infinite(statistics.bounds.low),
-        "high": _none_if_infinite(statistics.bounds.high),
-        "circular": statistics.bounds.circular.tolist(),
+        "takes_unseen_series": bool(statistics.own.any()),
+        "low": _none_if_infinite(statistics.bounds.low[: run.n_series]),
+        "high": _none_if_infinite(statistics.bounds.high[: run.n_series]),
+        "circular": statistics.bounds.circular[: run.n_series].tolist(),
     }
 
 

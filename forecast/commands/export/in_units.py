@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 from forecast.config import DataConfig, NetworkConfig
 from forecast.data.bounds import TURN, Bounds, bounds_of
 from forecast.data.panel import Floats
-from forecast.data.scaling import Scaler, scale, unscale
+from forecast.data.scaling import Scaler, log_where, scale, unscale
 from forecast.data.windows import Flags
 from forecast.models.backends.onnx import Graph, GraphOps, OnnxOps, Value
 from forecast.models.network import Network, Shape
@@ -23,6 +23,9 @@ from forecast.models.runtimes import Weights
 
 # An array, tensor or graph value of a back end.
 Array = Any
+
+# The names of the `own_statistics`.
+OWN = ("own mean", "own scale")
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,15 @@ class Statistics:
         scale: Of the scaler, and 1 for the calendar, [S, F].
         logged: Which columns are logged first, [F].
         bounds: The limits of the targets of each series.
+        own: Which columns are scaled by the window itself, [S, F]: those of the series that is none of the run's, in
+            the last place where there is one. Mean and scale are 0 there.
     """
 
     mean: Floats
     scale: Floats
     logged: Flags
     bounds: Bounds
+    own: Flags
 
     @property
     def turns(self) -> Floats:
@@ -51,13 +57,18 @@ class Statistics:
 
 def statistics_of(scaler: Scaler, config: DataConfig, shape: Shape) -> Statistics:
     """The statistics of a run."""
-    calendar = (0, shape.features - len(scaler.columns))
-    return Statistics(
-        np.pad(scaler.mean, ((0, 0), calendar)),
-        np.pad(scaler.scale, ((0, 0), calendar), constant_values=1.0),
-        np.pad(scaler.logged, calendar),
-        bounds_of(np.arange(shape.series), config),
-    )
+    calendar, n_trained = (0, shape.features - len(scaler.columns)), len(scaler.series_ids)
+    mean = np.pad(scaler.mean, ((0, 0), calendar))
+    deviation = np.pad(scaler.scale, ((0, 0), calendar), constant_values=1.0)
+    bounds = bounds_of(np.arange(shape.series), config)
+    own = np.zeros((shape.series, shape.features), bool)
+    if shape.series > n_trained:
+        own[-1, : shape.targets + shape.covariates] = True
+        own[-1, : shape.targets] = ~bounds.circular[-1]
+        mean, deviation = (np.where(own, 0.0, np.concatenate([part, part[:1]])) for part in (mean, deviation))
+        if config.channels == "independent":  # which of them it is, nobody knows
+            bounds.low[-1], bounds.high[-1] = -np.inf, np.inf
+    return Statistics(mean, deviation, np.pad(scaler.logged, calendar), bounds, own)
 
 
 def inputs_in_units(config: NetworkConfig, shape: Shape) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -65,7 +76,7 @@ def inputs_in_units(config: NetworkConfig, shape: Shape) -> dict[str, tuple[str,
 
     Returns:
         ``past``; ``future`` where the decoder reads what is known ahead; ``series``, a number from 0 on, where there
-        are several.
+        are several. A network that learned to do without the name of a series takes one number more, of any other.
     """
     inputs: dict[str, tuple[str, tuple[int, ...]]] = {"past": ("float64", (shape.lookback, shape.features))}
     if shape.known and config.decode != "direct":
@@ -84,40 +95,63 @@ def _unwrap_angles(ops: Any, rows: Array, turns: Array) -> Array:
     return rows - ops.cumsum(ops.round((rows - before) / TURN), axis=1) * turns
 
 
+def own_statistics(ops: Any, statistics: Statistics, past: Array, series: Array) -> tuple[Array, Array]:
+    """Mean and scale of each window [B, L, F] itself where it is scaled by these, 0 elsewhere, [B, 1, F] each."""
+    logged = log_where(ops, statistics.logged, past)
+    mean, deviation = ops.mean(logged), ops.sqrt(ops.variance(logged))
+    never_changes = 1.0 - ops.minimum(deviation * 1e100, np.ones(1))
+    is_own = _of_windows(ops, statistics.own.astype(np.float64), series)
+    return mean * is_own, (deviation + never_changes) * is_own
+
+
 def scaled_inputs(ops: Any, shape: Shape, statistics: Statistics, inputs: dict[str, Array]) -> dict[str, Array]:
-    """The scaled inputs of a network, ``past`` and ``future``, in float32.
+    """The scaled inputs of a network, ``past`` and ``future``, in float32; and the `own_statistics`, if they are used.
 
     ``ops`` are those of a back end; ``inputs`` are those of `inputs_in_units`, in measurement units.
     """
 
-    def scaled(rows: Array, columns: slice) -> Array:
+    def scaled(rows: Array, columns: slice, own: tuple[Array, Array] | None = None) -> Array:
         mean, deviation = (
             _of_windows(ops, part[:, columns], inputs.get("series")) for part in (statistics.mean, statistics.scale)
         )
+        if own is not None:
+            mean, deviation = mean + own[0], deviation + own[1]
         return ops.cast(scale(ops, rows, mean, deviation, statistics.logged[columns]), "float32")
 
     past = inputs["past"]
     if statistics.turns.any():
         past = _unwrap_angles(ops, past, _of_windows(ops, statistics.turns, inputs.get("series")))
-    fed = {"past": scaled(past, slice(None))}
+    own = own_statistics(ops, statistics, past, inputs["series"]) if statistics.own.any() else None
+    fed = {"past": scaled(past, slice(None), own)}
     if "future" in inputs:
         fed["future"] = scaled(inputs["future"], slice(shape.features - shape.known, None))
+    if own is not None:
+        fed |= dict(zip(OWN, own, strict=True))
     return fed
 
 
 def forecast_in_units(
-    ops: Any, shape: Shape, statistics: Statistics, forecast: Array, series: Array | None, quantiles: bool
+    ops: Any,
+    shape: Shape,
+    statistics: Statistics,
+    forecast: Array,
+    series: Array | None,
+    quantiles: bool,
+    own: Sequence[Array] = (),
 ) -> Array:
     """Forecasts in measurement units, in float64, from scaled ones; held within limits, angles within 0 … 360.
 
     ``ops`` are those of a back end. ``forecast`` is [B, H, D], or quantiles [B, H, D, Q]; ``series`` holds the index of
-    each window's series, [B], and is None where there is one.
+    each window's series, [B], and is None where there is one; ``own`` are its `own_statistics`, if they are used.
     """
     d, bounds, quantile_axis = shape.targets, statistics.bounds, [1] if quantiles else []
     mean, deviation, low, high, circular = (
         _of_windows(ops, part[:, :d].reshape(-1, d, *quantile_axis), series)
         for part in (statistics.mean, statistics.scale, bounds.low, bounds.high, bounds.circular)
     )
+    if own:
+        of_targets = (ops.reshape(part[:, :, :d], (-1, 1, d, *quantile_axis)) for part in own)
+        mean, deviation = (part + of_window for part, of_window in zip((mean, deviation), of_targets, strict=True))
     logged = statistics.logged[:d].reshape(-1, *quantile_axis)
     values = unscale(ops, ops.cast(forecast, "float64"), mean, deviation, logged)
     if np.isfinite(bounds.low).any():
@@ -147,7 +181,9 @@ def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Weight
         network = Network(config, shape, OnnxOps(graph, config, shape, weights))
         forecasts.append(network.forecast(fed["past"], fed.get("future"), series)[0])
     mean = graph.node("Mean", *forecasts) if len(forecasts) > 1 else forecasts[0]
-    values = forecast_in_units(GraphOps(graph), shape, statistics, mean, inputs.get("series"), bool(config.quantiles))
+    own = [fed[name] for name in OWN if name in fed]
+    by_series = mean, inputs.get("series")
+    values = forecast_in_units(GraphOps(graph), shape, statistics, *by_series, bool(config.quantiles), own)
     graph.name("forecast", values)
     quantiles = [len(config.quantiles)] if config.quantiles else []
     return graph.model(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from forecast.commands.export.in_units import Statistics, forecast_in_units, inputs_in_units, scaled_inputs
+from forecast.commands.export.in_units import OWN, Statistics, forecast_in_units, inputs_in_units, scaled_inputs
 from forecast.config import NetworkConfig
 from forecast.data.bounds import Bounds
 from forecast.models.backends.keras import ArrayOps
@@ -26,7 +26,8 @@ class _WithStatistics(keras.layers.Layer):  # type: ignore[misc]
         self.arrays = {name: np.asarray(array) for name, array in statistics.items()}
         self.windows = Shape(**shape)
         bounds = Bounds(self.arrays["low"], self.arrays["high"], self.arrays["circular"])
-        self.statistics = Statistics(self.arrays["mean"], self.arrays["scale"], self.arrays["logged"], bounds)
+        mean, scale, logged, own = (self.arrays[name] for name in ("mean", "scale", "logged", "own"))
+        self.statistics = Statistics(mean, scale, logged, bounds, own)
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs."""
@@ -39,7 +40,7 @@ class ScaledInputs(_WithStatistics):
     """`scaled_inputs` as a layer, from inputs in measurement units."""
 
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """The scaled inputs in float32, and the index of each window's series, 0 where there is one series."""
+        """What `scaled_inputs` returns, and the index of each window's series, 0 where there is one series."""
         past = inputs["past"]
         series = ops.cast(inputs["series"] if "series" in inputs else ops.zeros_like(past[:, 0, 0]), "int32")
         return scaled_inputs(ArrayOps, self.windows, self.statistics, inputs) | {"series": series}
@@ -49,10 +50,10 @@ class ScaledInputs(_WithStatistics):
 class ForecastInUnits(_WithStatistics):
     """`forecast_in_units` as a layer, from scaled forecasts and their series."""
 
-    def call(self, forecast: Any, series: Any) -> Any:
+    def call(self, forecast: Any, series: Any, own: Sequence[Any] = ()) -> Any:
         """The forecasts in float64."""
         quantiles = len(forecast.shape) == 4
-        return forecast_in_units(ArrayOps, self.windows, self.statistics, forecast, series, quantiles)
+        return forecast_in_units(ArrayOps, self.windows, self.statistics, forecast, series, quantiles, own)
 
 
 def network_in_units(
@@ -68,7 +69,9 @@ def network_in_units(
     }
     bounds = vars(statistics.bounds)
     arrays = {"mean": statistics.mean, "scale": statistics.scale, "logged": statistics.logged, **bounds}
+    arrays["own"] = statistics.own
     fed = ScaledInputs(vars(shape), arrays, name="scale")(inputs)
+    own = [fed.pop(name) for name in OWN if name in fed]
     forecasts = []
     for number, member in enumerate(members, 1):
         # Only with the inputs that its forecast depends on, and under a name that no other member has.
@@ -77,6 +80,6 @@ def network_in_units(
     scaled = keras.layers.average(forecasts) if len(forecasts) > 1 else forecasts[0]
     return keras.Model(
         inputs,
-        {"forecast": ForecastInUnits(vars(shape), arrays, name="unscale")(scaled, fed["series"])},
+        {"forecast": ForecastInUnits(vars(shape), arrays, name="unscale")(scaled, fed["series"], own)},
         name="forecast",
     )

@@ -53,7 +53,8 @@ class RequestReader:
                 self.time: Annotated[int, Field(description="Number of the step; rows without it are in order.")]
             }
         if len(series_ids) > 1:
-            named = Annotated[str, Field(description=f"Names the series, such as {series_ids[0]!r}.")]
+            other = "; others are scaled by their own rows" if run.takes_unseen_series else ""
+            named = Annotated[str, Field(description=f"Names the series, such as {series_ids[0]!r}{other}.")]
             columns |= dict.fromkeys(series_keys(self.series), Required[named])
         columns |= dict.fromkeys(run.data["columns"], FiniteFloat | None)
         for notation in read.notation:

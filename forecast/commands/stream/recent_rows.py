@@ -30,6 +30,9 @@ RESTART = phrase("--restart", "a new Stream")
 # How the file begins.
 _BEGIN = b'{"schema":'
 
+# Series that a run was not trained on, of which a stream keeps recent rows.
+_MOST_UNSEEN = 1000
+
 # Bytes of a number or a time in the file, at most.
 _NUMBER_BYTES = 40
 
@@ -183,7 +186,8 @@ def read_state(path: Path, run: Run, most_rows: int, n_columns: int) -> dict[str
         raise RunError(error.args[0], restart) from None
     except ValueError:
         raise RunError(f"{path} is not a state of a stream, or is damaged.", restart) from None
-    if saved.weights != _weights_hash(run) or not set(recent) <= set(run.data["series_ids"]):
+    strange = set(recent) - set(run.data["series_ids"])
+    if saved.weights != _weights_hash(run) or (strange and not run.takes_unseen_series):
         raise RunError(f"{path} is the state of another training than {run.name}.", restart)
     return recent
 
@@ -217,4 +221,9 @@ def _most_bytes(run: Run, most_rows: int, n_columns: int) -> int:
     network = run.config.network
     n_states = 2 * run.config.training.ensemble * len(CELLS[network.cell].states) * sum(network.units)
     numbers = most_rows * (2 + n_columns) + (n_states if network.stateful else 0)
-    return _NUMBER_BYTES * (1000 + len(run.data["series_ids"]) * numbers)
+    return _NUMBER_BYTES * (1000 + most_series(run) * numbers)
+
+
+def most_series(run: Run) -> int:
+    """The most series that a stream follows: those of the run, and others if it forecasts series never seen."""
+    return len(run.data["series_ids"]) + (_MOST_UNSEEN if run.takes_unseen_series else 0)

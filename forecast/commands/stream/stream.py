@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.commands.stream.recent_rows import RESTART, RecentRows, check_slot, read_state, write_state
+from forecast.commands.stream.recent_rows import RESTART, RecentRows, check_slot, most_series, read_state, write_state
 from forecast.data.clock import STEP, Clock
 from forecast.data.codes import are_codes, codes_of
 from forecast.data.newest import newest_rows
@@ -25,7 +25,7 @@ from forecast.model import Model, forecasters, load_models, newest_forecast
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
-from forecast.runs.rows import far_rows, read_like, read_options, refuse_no_numbers
+from forecast.runs.rows import far_rows, read_like, read_options, refuse_no_numbers, scaler_of, unseen_in_words
 from forecast.runs.run import Run
 from forecast.sources.from_table import dialect_of
 from forecast.sources.infer_clock import period_labels, snap
@@ -69,7 +69,7 @@ class Stream:
         self.warnings: tuple[str, ...] = ()
         self.passed_over = 0
         self._options = read_options(self.run)
-        self._scaler, self._intervals = self.run.scaler, intervals_of(self.run, "end")
+        intervals_of(self.run, "end")  # read now, and kept
         self._most_rows = max(data.lookback, data.season) + data.longest_fill + (data.horizon if data.known else 0)
         self._recent: dict[str, RecentRows] = {}
         if self._options.spikes == "missing":
@@ -161,13 +161,12 @@ class Stream:
         if forecast or self.carries_states:
             recent = self._panel(after, series_id)
             panel = arrange(recent, data)
-            newest = newest_rows(panel, data, self._scaler)
+            newest = newest_rows(panel, data, scaler_of(self.run, panel))
             with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused
                 after, models = self._run_models(newest.rows, after)
                 if forecast and len(newest.windows):
-                    order = self._scaler.positions(newest.rows.panel.series_ids)
                     # As they stood when the run was made: they do not adapt to the stream.
-                    intervals = None if self._intervals is None else self._intervals.of_series(order)
+                    intervals = intervals_of(self.run, "end", newest.rows.scaler)
                     result = newest_forecast(newest, models, data.season, intervals)
             if result is not None:
                 refuse_no_numbers(self.run, result.select_dtypes("float").to_numpy())
@@ -212,16 +211,19 @@ class Stream:
             write_state(self.state, self.run, self._recent)
 
     def check_series(self, series_id: str | None) -> str:
-        """The name of a series of the run, or of its only one.
+        """The name of a series of the run, of its only one, or of another, if the run forecasts series never seen.
 
         Raises:
-            DataError: If the run was not trained on it.
+            DataError: If it does not, or there are too many of them.
         """
         if series_id is None and len(self.series_ids) == 1:
             return self.series_ids[0]
-        if series_id not in self.series_ids:
+        is_new = series_id not in self.series_ids
+        if is_new and (series_id is None or self.carries_states or not self.run.takes_unseen_series):
             listed = ", ".join(map(repr, self.series_ids[:10]))
             raise DataError(f"The run {self.run.name} has no series {series_id!r}.", f"It has {listed}.")
+        if is_new and series_id not in self._recent and len(self._recent) >= most_series(self.run):
+            raise DataError(f"A stream follows {most_series(self.run):,} series at most.", "Start another one.")
         return str(series_id)
 
     def _mask(self, row: Floats, before: RecentRows) -> Floats:
@@ -248,7 +250,9 @@ class Stream:
 
     def _warn_of_odd_rows(self, recent: RecentRows, panel: Panel, arranged: Panel, series_id: str) -> None:
         """Say what is odd of the recent rows of a series, unless it was said of the rows before."""
-        found = far_rows(self.run, arranged, np.ones(panel.n_rows, bool))
+        found = far_rows(self.run, arranged, np.ones(arranged.n_rows, bool))
+        if unseen := unseen_in_words(self.run, arranged):
+            found["", "unseen"] = unseen
         for name, sentence in values_without_logarithm(panel, self.run.config.data).items():
             found[name, "not positive"] = without_settings(sentence)
         then = " and is read as missing" if self._options.spikes == "missing" else ""

@@ -27,12 +27,11 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Train a network and a vanilla RNN, judge both on the test span, forecast the future, and draw it all."""
-    from numpy import datetime64
-
     from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
     from forecast.commands.tables import print_scores, steps_ahead
     from forecast.commands.train import train
+    from forecast.data.split import span_in_words
     from forecast.errors import ConfigError
     from forecast.models.catalogue import configure, references_of
     from forecast.models.naive import NAIVE
@@ -71,10 +70,10 @@ def command(
         demand_skill(requirements, metrics)
         return
     say(metrics["verdict"], strong=True)
-    test_from = trained.clock.format(datetime64(trained.data["test_from"]))
-    windows = f"{metrics['n_windows']:,} test window{'s' if metrics['n_windows'] != 1 else ''}"
+    span = span_in_words(trained.test_from, trained.clock)
+    windows = f"{metrics['n_windows']:,} test window{'s' if metrics['n_windows'] != 1 else ''} {span}"
     title = (
-        f"{trained.manifest['title']}, {', '.join(trained.config.data.target)}: {windows} from {test_from}, "
+        f"{trained.manifest['title']}, {', '.join(trained.config.data.target)}: {windows}, "
         f"{steps_ahead(metrics['horizon'])}"
     )
     print_scores(metrics, title)

@@ -14,6 +14,9 @@ from forecast.data.windows import Flags, fill_forward
 from forecast.errors import Sentence, quote, setting
 from forecast.sources.training_ranges import far_from_training, fit_ranges
 
+# Series that a warning names.
+_NAMED = 10
+
 
 def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     """Warnings about the data before training.
@@ -28,20 +31,14 @@ def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     """
     rows, arranged = prepared.rows, prepared.rows.panel
     warnings: list[str] = []
-    for windows, lack in (
-        (prepared.train, "training window and are left out of the training"),
-        (prepared.test, "test window and are not scored"),
-    ):
-        some = set(rows.series[windows.starts])
-        others = [name for number, name in enumerate(arranged.series_ids) if number not in some]
-        if others:
-            warnings.append(f"{len(others)} of {arranged.n_series} series have no {lack}: {', '.join(others[:10])}")
+    if arranged.n_series > 1:
+        warnings += _series_without_window(prepared)
     for part, count in count_windows_of_parts(prepared).items():
         if count.lost:
             name = "training" if part == "train" else part
             warnings.append(f"{lost_windows_in_words(count.to_json(), name)}; the others cannot be used")
     used = prepared.config.data.target + prepared.config.data.covariates + prepared.config.data.known
-    constant = _constant_in_training(panel, prepared.split.part_of(panel.times) == TRAIN)
+    constant = _constant_in_training(panel, prepared.split.of_source(panel.n_series).part_of(panel) == TRAIN)
     for name in constant:
         what = "nothing can be learnt about it" if name in used else "it is left out"
         warnings.append(f"column {name!r} has one value in all training rows and others later: {what}")
@@ -54,6 +51,28 @@ def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     warnings += values_without_logarithm(panel, prepared.config.data).values()
     warnings += near_copies_of_target(arranged, training_rows, rows.n_targets, n_known, prepared.train.horizon)
     return tuple(warnings)
+
+
+def _series_without_window(prepared: Prepared) -> list[str]:
+    """What series that are not learned from, or not scored, lack."""
+    rows, arranged, data = prepared.rows, prepared.rows.panel, prepared.config.data
+    n_rows, warnings = np.diff(arranged.offsets), []
+    for windows, n_windows, lack in (
+        (prepared.train, 2, "training window and are left out of the training"),
+        (prepared.test, 1, "test window and are not scored"),
+    ):
+        others = np.setdiff1d(np.arange(arranged.n_series), rows.series[windows.starts])
+        # By time, rows do not say what a series lacks: it may have ended long ago.
+        needed = data.lookback + n_windows * data.horizon if data.split == "series" else 0
+        named = [
+            arranged.series_ids[number]
+            + (f" ({needed - n_rows[number]:,} rows too few)" if n_rows[number] < needed else "")
+            for number in others[:_NAMED]
+        ]
+        more = f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""
+        if len(others):
+            warnings.append(f"{len(others):,} of {arranged.n_series:,} series have no {lack}: {', '.join(named)}{more}")
+    return warnings
 
 
 def _ended_covariates(prepared: Prepared) -> list[Sentence]:

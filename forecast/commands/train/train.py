@@ -243,11 +243,10 @@ def _first_manifest(
 
 
 def _outcome(prepared: Prepared, networks: Mapping[str, Model], data: dict[str, Any]) -> dict[str, Any]:
-    cuts = {"validation_from": str(prepared.split.validation_from), "test_from": str(prepared.split.test_from)}
     return {
         "finished": _now(),
         "seed": prepared.config.training.seed,
-        "data": data | cuts,
+        "data": data | prepared.split.to_record(),
         "windows": {"train": len(prepared.train), "validation": len(prepared.validation), "test": len(prepared.test)},
         "networks": {
             name: {

@@ -69,6 +69,16 @@ class ArrayOps:
         staticmethod(ops.round), staticmethod(ops.mod), staticmethod(ops.take), staticmethod(ops.cast),
     )  # fmt: skip
 
+    @staticmethod
+    def mean(value: Any) -> Any:
+        """The mean over time, [B, 1, C]."""
+        return ops.mean(value, axis=1, keepdims=True)
+
+    @staticmethod
+    def variance(value: Any) -> Any:
+        """The variance over time, [B, 1, C]."""
+        return ops.var(value, axis=1, keepdims=True)
+
 
 class KerasOps(ArrayOps):
     """The operations of `forecast.models.network.Ops`, and the layers of one network with their seeds.
@@ -91,14 +101,6 @@ class KerasOps(ArrayOps):
         }
         self.dense_layers = {"head": self._dense_layer("head", _HEAD_SCALE)}
         self.head_dropout = layers.Dropout(config.head_dropout, seed=next(self.seeds), name="head_dropout")
-
-    def mean(self, value: Any) -> Any:
-        """The mean over time, [B, 1, C]."""
-        return ops.mean(value, axis=1, keepdims=True)
-
-    def variance(self, value: Any) -> Any:
-        """The variance over time, [B, 1, C]."""
-        return ops.var(value, axis=1, keepdims=True)
 
     def dense(self, name: str, value: Any, relu: bool = False) -> Any:
         """A dense layer, made when it is first needed."""

@@ -170,10 +170,10 @@ def test_back_filling_is_caught(fed: Run, brief: pytest.MonkeyPatch) -> None:
 def test_a_shuffled_split_is_caught(fed: Run, brief: pytest.MonkeyPatch) -> None:
     true = Split.part_of
 
-    def of_shuffled_weeks(split: Split, times: np.ndarray) -> np.ndarray:
-        weeks = np.array_split(true(split, times), len(times) // 14)
+    def of_shuffled_weeks(split: Split, panel: Panel) -> np.ndarray:
+        weeks = np.array_split(true(split, panel), panel.n_rows // 14)
         return np.concatenate([weeks[number] for number in np.random.default_rng(0).permutation(len(weeks))])[
-            : len(times)
+            : panel.n_rows
         ]
 
     brief.setattr(Split, "part_of", of_shuffled_weeks)

@@ -72,7 +72,7 @@ def prepared() -> Prepared:
 
 
 def recorded(prepared: Prepared) -> dict[str, object]:
-    cuts = {"validation_from": str(prepared.split.validation_from), "test_from": str(prepared.split.test_from)}
+    cuts = prepared.split.to_record()
     counts = {"train": len(prepared.train), "validation": len(prepared.validation), "test": len(prepared.test)}
     return {"data": cuts, "windows": counts}
 

@@ -70,7 +70,7 @@ def spans_of(span: str, refit: int | None) -> list[tuple[int, int, int, list[int
     """First day, first day of validation and of what is unknown, and the windows, for each fit to 40 days."""
     panel = days(40)
     windows = rolling_origins(panel, every_window(panel), 6, 2)  # from the days 27, 29 … 37
-    split = Split(panel.times[21], panel.times[28])  # a quarter of what comes before the test is for validation
+    split = Split(panel.times[21:22], panel.times[28:29])  # a quarter of what comes before the test is for validation
     return [
         (*(int((moment - panel.times[0]) / np.timedelta64(1, "D")) for moment in (fit.first, fit.validation_from,
          fit.test_from)), fit.window_numbers.tolist())

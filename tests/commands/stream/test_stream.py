@@ -190,8 +190,8 @@ def test_series_grow_side_by_side(runs: dict[str, Run], three: pd.DataFrame) -> 
     together = pd.concat([newest[name] for name in sorted(newest)], ignore_index=True)
     wanted = forecast.predict(runs["three"], three).sort_values(["unique_id", "ds"], ignore_index=True)
     pd.testing.assert_frame_equal(together, wanted, rtol=1e-6)
-    with pytest.raises(DataError, match="has no series 'west'"):
-        stream.push("2020-01-01", {"y": 1.0}, "west")
+    assert stream.push("2020-01-01", {"y": 1.0}, "west") is None  # of too few rows
+    assert stream.warnings == ("not trained on: west; scaled by its own rows",)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_a_covariate_that_is_the_target_is_told(twin: object, expected: tuple[st
 
 def test_series_that_end_before_the_test_span_are_told() -> None:
     values = RNG.normal(size=(250, 1))
-    (sentence,) = warnings_of(values, ("y",), (120, 30, 100))
+    (sentence,) = warnings_of(values, ("y",), (120, 30, 100), split="time")
     assert sentence == "1 of 3 series have no test window and are not scored: s1"
 
 
