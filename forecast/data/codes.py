@@ -26,9 +26,6 @@ _OFTEN = (-99.9, -99.0, -888.0, -8888.0, 99.9, 99.99, 999.0, 999.9, 999.99, 9999
           999999.0, 9999999.0, 99999999.0, 32767.0, 65535.0, 8888.0, 88888.0)  # fmt: skip
 _HUGE = 1e19
 
-# No code is smaller, so most values need no closer look.
-_LEAST = 99.0
-
 
 def find_codes(values: Floats) -> tuple[float, ...]:
     """The codes in a column, judged by all of these values [T] together, ascending."""
@@ -66,8 +63,8 @@ def are_codes(values: Floats, order: Ints | None = None) -> Flags:
 
 
 def may_hold_codes(values: Floats) -> bool:
-    """Whether a column has values that are codes only where the other rows say so."""
-    return not np.isin(values[_candidates(values)], _ALWAYS).all()
+    """Whether a column has values that other rows may tell to be codes."""
+    return len(_candidates(values)) > 0
 
 
 def without_codes(panel: Panel) -> Panel:
@@ -124,8 +121,12 @@ def codes_of(column: str, codes: Sequence[str]) -> list[float]:
 
 def _candidates(values: Floats) -> Ints:
     """The rows of values that are on a list of codes, or too large for a measurement."""
-    rows = np.flatnonzero(np.abs(values) >= _LEAST)
-    return rows[np.isin(values[rows], _ALWAYS + _OFTEN) | (np.abs(values[rows]) >= _HUGE)]
+    low, high = np.fmin.reduce(values, initial=np.inf), np.fmax.reduce(values, initial=-np.inf)
+    found = np.abs(values) >= _HUGE if max(-low, high) >= _HUGE else np.zeros(len(values), bool)
+    for code in _ALWAYS + _OFTEN:
+        if low <= code <= high:  # few are, and each costs a look at every value
+            found |= values == code
+    return np.flatnonzero(found)
 
 
 def _count_so_far(values: Floats) -> Ints:

@@ -79,35 +79,28 @@ def calibrate(
     of_series = [slice(*ends) for ends in pairwise(edges.tolist())]
     sizes = _sizes(observed, point_errors, of_series, spacing, usual_change)
     point_errors = point_errors / sizes.known
-    # Errors that tell nothing of how far errors go are left out of their distribution.
-    told = np.where(sizes.telling[series], 1.0, np.nan)[..., None]
-    of_size, of_mean = np.zeros((2, *shape))
-    for number, own in enumerate(of_series):
-        if own.start < own.stop:
-            of_size[number], of_mean[number] = independent_outcomes(point_errors[own], spacing or 1)
-    outcomes = np.maximum(np.where(sizes.telling, of_size, 0), _FEWEST_OUTCOMES)
-    of_mean = np.where(sizes.telling, of_mean, 0)
+    n_of_size, n_of_mean = _count_outcomes(point_errors, of_series, sizes.telling, spacing or 1)
 
-    from scipy.special import ndtri, stdtrit  # takes a second to import, and forecasts do without
+    from scipy.special import ndtri  # takes a second to import, and forecasts do without
     from scipy.stats import rankdata
 
-    normal = ndtri(p)  # in multiples of the standard deviation
-    quantiles = of_points = _shapes(point_errors[..., None] * told, of_series, of_mean, normal * np.sqrt(np.pi / 2), p)
+    # Errors that tell nothing of how far errors go are left out of their distribution.
+    told = np.where(sizes.telling[series], 1.0, np.nan)[..., None]
+    normal = ndtri(p) * np.sqrt(np.pi / 2)  # in multiples of the mean absolute error
+    quantiles = of_points = _shapes(point_errors[..., None] * told, of_series, n_of_mean, normal, p)
     if head_probabilities:  # each quantile counts its errors from a base of its own
         errors = (observed[..., None] - calibration.bases(forecasts)) / sizes.known[..., None]
-        quantiles = _shapes(errors * told, of_series, of_mean, np.zeros(len(p)), p)
-    widening = np.divide(stdtrit(outcomes[..., None], p), normal, out=np.ones((*shape, len(p))), where=normal != 0)
-    from_median = of_points - of_points[..., p.index(0.5), None]
+        quantiles = _shapes(errors * told, of_series, n_of_mean, np.zeros(len(p)), p)
     sample = point_errors[:: -(-len(point_errors) // MOST_RANKS)]
     return replace(
         calibration,
-        offsets=quantiles + (widening - 1) * from_median,
+        offsets=quantiles + _unknown(of_points, n_of_size, p),
         size=sizes.newest,
         usual_size=sizes.usual,
         ranks=(rankdata(sample, axis=0) - 0.5) / len(sample),
-        outcomes=outcomes,
+        outcomes=n_of_size,
         # The shape of its errors is more that of all series than its own.
-        borrowed=(of_mean.mean(axis=(1, 2)) < _GUESSED_OUTCOMES) & (np.diff(edges) < len(series)),
+        borrowed=(n_of_mean.mean(axis=(1, 2)) < _GUESSED_OUTCOMES) & (np.diff(edges) < len(series)),
     )
 
 
@@ -154,6 +147,15 @@ def _sizes(
             sizes.known[own] = known_sizes(averages, len(seen), usual[number], spacing)
             sizes.newest[number] = averages[-1]
     return sizes
+
+
+def _count_outcomes(errors: Floats, of_series: Sequence[slice], telling: Flags, spacing: int) -> tuple[Floats, Floats]:
+    """How many independent outcomes tell of the size and of the mean of each series' errors, [S, H, D] each."""
+    of_size, of_mean = np.zeros((2, *telling.shape))
+    for number, own in enumerate(of_series):
+        if own.start < own.stop:
+            of_size[number], of_mean[number] = independent_outcomes(errors[own], spacing)
+    return np.maximum(np.where(telling, of_size, 0), _FEWEST_OUTCOMES), np.where(telling, of_mean, 0)
 
 
 def independent_outcomes(errors: Floats, spacing: int) -> tuple[Floats, Floats]:
@@ -206,6 +208,24 @@ def _shapes(
         shapes = _learned(shapes, _GUESSED_OUTCOMES, _conformal(_all_steps(errors), probabilities), n_of_one)
     shapes = _learned(shapes, _GUESSED_OUTCOMES, of_series_alone, n_outcomes)
     return _learned(shapes, _POOLED_OUTCOMES, of_each_step, n_outcomes)
+
+
+def _unknown(quantiles: Floats, n_outcomes: Floats, probabilities: Sequence[float]) -> Floats:
+    """How much farther from the median quantiles are, as so few outcomes tell of the size, [S, H, D, P].
+
+    Student's t is to the normal distribution as errors in multiples of a size that was measured are to errors.
+
+    Args:
+        quantiles: Of errors in multiples of their size, [S, H, D, P].
+        n_outcomes: How many independent outcomes tell of the size, [S, H, D].
+        probabilities: P probabilities.
+    """
+    from scipy.special import ndtri, stdtrit
+
+    p, median_at = np.array(probabilities), probabilities.index(0.5)
+    normal, students = ndtri(p), stdtrit(n_outcomes[..., None], p)
+    wider = np.divide(students, normal, out=np.ones_like(students), where=normal != 0)
+    return (wider - 1) * (quantiles - quantiles[..., median_at, None])
 
 
 def _learned(before: Floats, weight_before: float, found: Floats, n_outcomes: Floats) -> Floats:

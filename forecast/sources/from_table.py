@@ -188,10 +188,11 @@ def _cleaned(
         order = None if (rows.times[1:] >= rows.times[:-1]).all() else np.argsort(rows.times, kind="stable")
         for position, name in enumerate(names):
             column = values[:, position]
-            flags = are_codes(column, order)
-            told = flags
+            if not may_hold_codes(column):
+                continue
+            flags = told = are_codes(column, order)
             # Of means, and beside spikes, rows before them are all that tells.
-            if options.resample is None and options.spikes == "keep" and may_hold_codes(column):
+            if options.resample is None and options.spikes == "keep":
                 coded[name] = column.copy()
                 codes = find_codes(column) if options.codes is None else codes_of(name, options.codes)
                 told = flags | np.isin(column, codes)

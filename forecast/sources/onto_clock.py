@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
@@ -17,7 +16,7 @@ from forecast.data.panel import Floats
 from forecast.errors import DataError, Sentence, quote, setting
 from forecast.sources import infer_clock as clocks
 from forecast.sources.infer_holidays import in_words, infer_holidays
-from forecast.sources.resampling import Averages, OwnClock, average
+from forecast.sources.resampling import Averages, OwnClock, average, means_from
 from forecast.tables.table import Table
 from forecast.tables.zone_rules import wall_times, zone_of_skipped_hours, zones_of_repeats
 
@@ -137,8 +136,7 @@ def _one_of_each(rows: Observations, repeats: Ints, duplicates: str) -> Observat
     if duplicates == "last":
         return rows.take(np.flatnonzero(np.append(is_first[1:], True)))
     kept = rows.take(np.flatnonzero(is_first))
-    means = pd.DataFrame(rows.values).groupby(np.cumsum(is_first)).mean().to_numpy()
-    return replace(kept, values=np.array(means, order="C"))  # pandas hands out what may not be written to
+    return replace(kept, values=means_from(rows.values, np.flatnonzero(is_first))[0])
 
 
 def _shown(time: np.datetime64, tz: str | None) -> str:

@@ -17,8 +17,9 @@ from forecast.sources.infer_clock import period_labels, usual_step
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-# A period in which a column has fewer values than this share of its usual number gets no mean.
-_LEAST_PRESENT = 0.5
+# A period in which a column has fewer values than this share of its usual number gets no mean: the least for a valid
+# daily mean of hours in the Directive 2008/50/EC on the quality of the air.
+_LEAST_PRESENT = 0.75
 # Rows without a clock fill the last period if they come as near to its end as in this share of the other periods, or
 # if no more of it is left than the longest of this share of their steps.
 _USUAL = 0.9
@@ -75,26 +76,41 @@ def average(times: Times, series: Ints, values: Floats, clock: Clock, angles: Bo
         angles: Which columns are angles in degrees, [C].
         own: The clock of the rows, which tells how many of them a period has; None if they have none.
     """
-    keys = [series, period_labels(times, clock)]
-    by_period = pd.DataFrame(values).groupby(keys, sort=True)
-    means = by_period.mean()
+    periods = period_labels(times, clock)
+    is_first = np.ones(len(times), bool)
+    is_first[1:] = (periods[1:] != periods[:-1]) | (series[1:] != series[:-1])
+    firsts = np.flatnonzero(is_first)
+    averages, counts = means_from(values, firsts)
     if angles.any():
         radians = np.radians(values[:, angles])
-        east, north = (pd.DataFrame(part(radians)).groupby(keys, sort=True).mean() for part in (np.sin, np.cos))
-        means.loc[:, angles] = np.degrees(np.arctan2(east.to_numpy(), north.to_numpy())) % 360
-    labels = means.index.get_level_values(1).to_numpy().astype("datetime64[us]")
-    of_series = means.index.get_level_values(0).to_numpy().astype(np.int64)
-    averages = means.to_numpy(copy=True)
-    n_whole, is_cut, too_few = np.zeros(len(labels), np.int64), np.zeros(len(labels), bool), np.zeros(means.shape, bool)
+        east, north = (means_from(part(radians), firsts)[0] for part in (np.sin, np.cos))
+        averages[:, angles] = np.degrees(np.arctan2(east, north)) % 360
+    labels, of_series = periods[firsts], series[firsts].astype(np.int64)
+    n_whole, is_cut, too_few = (
+        np.zeros(len(labels), np.int64),
+        np.zeros(len(labels), bool),
+        np.zeros(counts.shape, bool),
+    )
     if own is not None and 2 * own.clock.step <= clock.step:
         n_whole, is_cut = _by_clock(own, clock, labels, of_series)
-        too_few = _too_few(by_period.count().to_numpy(), n_whole, is_cut, of_series)
+        too_few = _too_few(counts, n_whole, is_cut, of_series)
         averages[too_few] = np.nan
     elif own is None and 2 * usual_step(times, series) <= clock.step.astype(np.int64):
         is_cut = _by_other_periods(times, series, clock)
-    n_rows = by_period.size().to_numpy().astype(np.int64)
+    n_rows = np.diff(firsts, append=len(times))
     has_too_few = ~is_cut & too_few.any(axis=1)
     return Averages(labels, of_series, averages, n_rows, n_whole, is_cut, has_too_few)
+
+
+def means_from(values: Floats, firsts: Ints) -> tuple[Floats, Ints]:
+    """The mean of each column over stretches that begin with these rows, and how many values it has, [T, C] each.
+
+    Each sum is of its own rows alone. Those of pandas differ in the last bit with a value that is missing elsewhere.
+    """
+    known = ~np.isnan(values)
+    counts = np.add.reduceat(known, firsts, axis=0, dtype=np.int64)
+    sums = np.add.reduceat(np.where(known, values, 0.0), firsts, axis=0)
+    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0), counts
 
 
 def _spans(series: Ints) -> Iterator[tuple[int, int]]:
@@ -156,11 +172,10 @@ def _bounds(labels: Times, clock: Clock) -> tuple[Times, Times]:
 
 
 def _too_few(counts: Ints, n_whole: Ints, is_cut: Bools, of_series: Ints) -> Bools:
-    """Where a column has some values, and fewer than half of what it usually has, [T, C].
+    """Where a column has some values, and too few of what it usually has, [T, C].
 
-    A column that is measured at each third row has its usual number if it has a third; what is usual is the median of
-    the series so far, so that no later row decides on an earlier mean. Where its values end before the rows do, which
-    go on with what is known ahead, the last of its periods is no whole one if any is absent.
+    A column that is measured at each third row has its usual number if it has a third. What is usual is the median of
+    the series so far, so that no later row decides on an earlier mean.
 
     Args:
         counts: Values of each column in each period, [T, C].
@@ -171,9 +186,4 @@ def _too_few(counts: Ints, n_whole: Ints, is_cut: Bools, of_series: Ints) -> Boo
     shares = np.where(counts > 0, counts / np.maximum(n_whole, 1)[:, None], np.nan)
     whole = pd.DataFrame(np.where((~is_cut & (n_whole > 0))[:, None], shares, np.nan))
     usual = whole.groupby(of_series).expanding().median().to_numpy()
-    least = np.full(counts.shape, _LEAST_PRESENT)
-    for first, last in _spans(of_series):
-        newest = last - 1 - (counts[first:last] > 0)[::-1].argmax(axis=0)
-        ended = np.flatnonzero(newest < last - 1)
-        least[newest[ended], ended] = 1.0
-    return (n_whole > 0)[:, None] & (shares < least * usual)
+    return (n_whole > 0)[:, None] & (shares < _LEAST_PRESENT * usual)

@@ -86,20 +86,20 @@ def test_each_series_of_a_panel_ends_on_its_own() -> None:
 def test_a_mean_of_few_rows_is_missing_and_told() -> None:
     times = pd.date_range("2024-01-01", periods=480, freq="h")
     table = frame(times, seldom=np.where(np.arange(480) % 3 == 0, 1.0, np.nan))
-    table = table.drop(index=[*range(48, 48 + 10), *range(96, 96 + 15), *range(240, 240 + 72)])
+    table = table.drop(index=[*range(48, 48 + 5), *range(96, 96 + 15), *range(240, 240 + 72)])
     panel = resampled(table, "D")
     pandas = table.set_index("ds").resample("D").mean().dropna(how="all")
     assert len(panel.times) == len(pandas) == 17  # days without any row are a gap, as before
     expected = pandas["y"].to_numpy(copy=True)
-    expected[4] = np.nan  # 9 of 24 rows; 14 of 24 are enough
+    expected[4] = np.nan  # 9 of 24 rows; 19 of 24 are enough
     np.testing.assert_allclose(panel.values[:, 0], expected)
     assert np.flatnonzero(np.isnan(panel.values[:, 1])).tolist() == [4]  # 8 of 24 are its usual number
     assert any("1 period(s) have too few" in text and "2024-01-05 (9 of 24 rows)" in text for text in panel.warnings)
 
 
-def test_a_target_that_ends_before_what_is_known_ahead_ends_with_a_whole_period() -> None:
+def test_a_target_that_ends_before_what_is_known_ahead_has_no_mean_of_half_a_day() -> None:
     table = frame(pd.date_range("2024-01-01", periods=480, freq="h"), plan=1.0)
-    table.loc[17 * 24 + 20 :, "y"] = np.nan  # 20 of the 24 hours of the 18th day
+    table.loc[17 * 24 + 12 :, "y"] = np.nan  # 12 of the 24 hours of the 18th day
     panel = resampled(table, "D")
     assert np.isnan(panel.values[17:, 0]).all()
     assert not np.isnan(panel.values[:17]).any()
@@ -130,3 +130,12 @@ def test_a_run_reads_new_rows_by_the_opening_hours_of_its_own() -> None:
 def test_rows_that_fill_no_period_are_refused() -> None:
     with pytest.raises(DataError, match=r"no period of 1 day is whole: 2024-01-01 \(20 of 24 rows\)"):
         resampled(frame(pd.date_range("2024-01-01 02:00", periods=20, freq="h")), "D")
+
+
+@pytest.mark.parametrize("later", [np.nan, 1e9, -9999.0])
+def test_no_later_row_decides_on_a_mean(later: float) -> None:
+    table = frame(pd.date_range("2024-01-01", periods=480, freq="h"), seldom=1.0)
+    table = table.drop(index=[*range(48, 60), 100])
+    other = table.assign(y=table["y"].where(table.index < 240, later))
+    before = resampled(table, "D").values[:10]
+    np.testing.assert_array_equal(resampled(other, "D").values[:10], before)  # to the last bit

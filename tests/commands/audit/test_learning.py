@@ -14,6 +14,7 @@ from forecast import Run, Settings
 from forecast.commands.audit import audit as auditing
 from forecast.commands.audit.checks import Audit
 from forecast.commands.backtest import backtest as backtesting
+from forecast.config import ReadOptions
 from forecast.data import codes
 from forecast.data.panel import Panel
 from forecast.data.windows import Flags
@@ -22,6 +23,8 @@ from forecast.evaluation.scoring import Evaluation
 from forecast.models import defaults
 from forecast.runs.calibration import intervals_of
 from forecast.sources import from_table
+from forecast.sources.onto_clock import Observations
+from forecast.tables.table import Table
 from recording import RecordingProgress
 
 Tiny = Callable[..., Settings]
@@ -78,8 +81,15 @@ def signs_of_all_rows(brief: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def ranges_of_all_rows(brief: pytest.MonkeyPatch) -> None:
-    """Which values are codes is told by the range of all rows."""
-    brief.setattr(from_table, "are_codes", lambda column, _: np.isin(column, codes.find_codes(column)))
+    """Which values are codes is told by the range of all rows, while reading."""
+    true = from_table._cleaned
+
+    def cleaned(table: Table, names: tuple[str, ...], rows: Observations, options: ReadOptions) -> object:
+        for column in rows.values.T:
+            column[np.isin(column, codes.find_codes(column))] = np.nan
+        return true(table, names, rows, options)
+
+    brief.setattr(from_table, "_cleaned", cleaned)
     brief.setattr(from_table, "may_hold_codes", lambda _: False)
 
 
@@ -106,6 +116,11 @@ def test_codes_told_by_the_range_of_all_rows_are_caught(station: Run) -> None:
     failed = details(forecast.audit(station))
     assert "reading" in failed
     assert "'temp' at 2021-03-02 06:00 is nan, and 99.9 with all from " in failed["reading"]
+
+
+def test_codes_decided_by_all_rows_are_caught(station: Run, brief: pytest.MonkeyPatch) -> None:
+    brief.setattr(defaults, "decide_codes", lambda panel, rows: codes.decide_codes(panel, np.ones_like(rows)))
+    assert "codes is ('99.9@temp',), and () with all from " in details(forecast.audit(station))["choices"]
 
 
 def test_what_was_chosen_by_later_rows_is_caught_once_it_is_mended(
@@ -158,7 +173,7 @@ def test_a_price_told_by_later_signs_is_caught_in_a_backtest(tiny: Tiny) -> None
 
 @pytest.mark.usefixtures("unfitted", "ranges_of_all_rows")
 def test_codes_told_by_a_later_range_are_caught_in_a_backtest(tiny: Tiny) -> None:
-    with pytest.raises(LeakError, match="Failed: reading; "):
+    with pytest.raises(LeakError, match="reading; "):
         audited(weather(), tiny(target="temp", **SMALL), windows=4, refit=2)
 
 
