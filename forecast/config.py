@@ -209,7 +209,7 @@ class DataSettings(Section):
     )
     static: Names | None = Field(
         None,
-        description="Columns that never change in a series and describe it, such as a region: names, auto or none.",
+        description="Columns that never change in a series and describe it, such as a region: names or none.",
     )
     calendar: bool | None = Field(None, description="Hour, weekday, day of year … as inputs that are known ahead.")
     lookback: Steps | None = Field(None, description="Steps that the network sees. (default: by clock)")

@@ -1,4 +1,4 @@
-"""Columns that never change in a series: which are, when they are fed, and that series never seen have them, too."""
+"""Columns that never change in a series: they are told, fed if they are named, and series never seen have them, too."""
 
 from __future__ import annotations
 
@@ -52,18 +52,14 @@ def test_they_never_change_in_a_series_and_differ_between_series() -> None:
     assert static_columns(panel.of_series(np.array([0])), every[:40]) == ()
 
 
-def test_they_are_fed_where_there_are_series_enough_and_told_elsewhere() -> None:
-    config, sentences = planned(60)
-    assert config.data.static == config.data.known == ("size", "region=north", "region=south")
-    assert (
-        "never change in a series, and describe it: size, region=north, region=south; fed beside its name" in sentences
-    )
-    config, sentences = planned(59)
+def test_they_are_told_and_not_fed_by_themselves() -> None:
+    config, sentences = planned(4)
     assert config.data.static == config.data.known == ()
-    assert any("not fed, unless named as static: 59 series are too few" in sentence for sentence in sentences)
-    config, sentences = planned(60, model="lstm")
-    assert config.data.static == ()
-    assert any("this decoder does not look ahead" in sentence for sentence in sentences)
+    told = (
+        "never change in a series, and describe it: size, region=north, region=south; not fed, unless named as static"
+    )
+    assert told in sentences
+    assert told not in planned(4, static="none")[1]
 
 
 def test_those_that_are_named_are_fed_and_nothing_else() -> None:
@@ -71,7 +67,6 @@ def test_those_that_are_named_are_fed_and_nothing_else() -> None:
     assert config.data.known == ("price", "region=north", "region=south")
     assert config.data.static == ("region=north", "region=south")
     assert resolve(config, forecast.read(shops(4)))[0] == config
-    assert planned(60, static="none")[0].data.known == ()
     with pytest.raises(DataError, match="'price' changes in a series") as caught:
         planned(4, static="price")
     assert "'size', 'region=north'" in caught.value.advice

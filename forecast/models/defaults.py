@@ -31,9 +31,6 @@ from forecast.models.choices import (
 # Lookback and horizon in steps, by the unit of the clock: a week for a day of hours, three years for a year of months.
 _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4), "Y": (10, 2)}
 
-# Series for each static column, at least: of fewer, it would be one more name for each.
-_SERIES_OF_STATIC = 20
-
 # Share of the windows of a panel whose series is hidden in training.
 _HIDDEN = 0.1
 
@@ -163,7 +160,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     part = split_panel(panel, data.model_copy(update={"horizon": horizon})).part_of(panel)
     training_rows = part == TRAIN
     panel = decide_codes(panel, training_rows)
-    static, why_static = _static(panel, data, targets, part < TEST, network.decode)
+    static, why_static = _static(panel, data, targets, part < TEST)
     data = data.model_copy(update={"known": (*dict.fromkeys(data.known + static),)})
     whys = [why_price(panel, name, training_rows, part < TEST) for name in targets]
     price = all(whys)
@@ -255,9 +252,9 @@ def _shares_and_horizon(panel: Panel, data: DataSettings, usual_horizon: int) ->
 
 
 def _static(
-    panel: Panel, data: DataSettings, targets: tuple[str, ...], known_rows: Flags, decode: str
+    panel: Panel, data: DataSettings, targets: tuple[str, ...], known_rows: Flags
 ) -> tuple[tuple[str, ...], str]:
-    """The static columns that are fed, and what is said of them; nothing where there is none.
+    """The static columns that are fed, which are those that were named, and what is said of others.
 
     Raises:
         DataError: If one that was named changes in a series.
@@ -276,15 +273,8 @@ def _static(
     found = tuple(name for name in found if name not in others)
     if not found:
         return (), ""
-    told = f"never change in a series, and describe it: {', '.join(found)}"
-    if decode == "parallel" and panel.n_series >= _SERIES_OF_STATIC * len(found):
-        return found, f"{told}; fed beside its name"
-    why = (
-        f"{panel.n_series} series are too few to learn from them"
-        if decode == "parallel"
-        else "this decoder does not look ahead"
-    )
-    return (), f"{told}; not fed, unless named as static: {why}"
+    # On simulated panels of 20 and 60 series they made forecasts of series never seen worse, whether they told or not.
+    return (), f"never change in a series, and describe it: {', '.join(found)}; not fed, unless named as static"
 
 
 def _division(panel: Panel, data: DataSettings, horizon: int) -> tuple[Division, str]:
