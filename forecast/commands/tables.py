@@ -18,6 +18,7 @@ from forecast.data.clock import STEP, Clock
 from forecast.data.lost_windows import lost_windows_in_words
 from forecast.evaluation.metrics import METRICS
 from forecast.plots.footnotes import coverage_notes, footnotes, shorten_time
+from forecast.plots.many_series import tables_by_series
 from forecast.plots.style import Labels, format_like
 from forecast.plots.tables import (
     MINUS,
@@ -25,7 +26,6 @@ from forecast.plots.tables import (
     Table,
     TableStyle,
     score_table,
-    series_tables,
     step_table,
     steps_in_tables,
 )
@@ -47,7 +47,7 @@ def print_scores(metrics: Mapping[str, Any], title: str) -> None:
         shown.append(step_table(metrics, labels, TERMINAL))
     if metrics.get("intervals"):
         shown.append(_coverage_table(metrics))
-    shown += series_tables(metrics, TERMINAL)
+    shown += tables_by_series(metrics, TERMINAL)
     for table in shown:
         print_table(table)
     for remark in _remarks(metrics):

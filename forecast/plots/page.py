@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 
@@ -61,6 +62,26 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """Rows of a table that a page shows when their first cell is typed.
+
+    Args:
+        label: What can be looked up.
+        columns: Names of the columns.
+        rows: Cells of each row, without tabs and line breaks.
+    """
+
+    label: str
+    columns: list[str]
+    rows: list[list[str]]
+
+    @property
+    def text(self) -> str:
+        """The rows as lines, the cells parted by tabs."""
+        return "\n".join(map("\t".join, self.rows))
+
+
+@dataclass(frozen=True)
 class Section:
     """A section of a page: what stands in it, from top to bottom; whatever is empty is left out.
 
@@ -71,6 +92,7 @@ class Section:
         facts: Names and what they are.
         remarks: What else there is to say.
         tables: Tables behind the pictures.
+        lookup: Rows that are shown when their name is typed; None for none.
         folded_tables: Tables that are opened on demand.
         glossary: What the names in the tables mean, opened on demand.
         commands: Text to copy, by its heading.
@@ -83,6 +105,7 @@ class Section:
     facts: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    lookup: Lookup | None = None
     folded_tables: list[Table] = field(default_factory=list)
     glossary: dict[str, str] = field(default_factory=dict)
     commands: dict[str, str] = field(default_factory=dict)
@@ -113,14 +136,25 @@ def _data_uri(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def render(**values: object) -> str:
-    """A page; whatever is put into it is text, never markup.
+def render(sections: Mapping[str, Section], **values: object) -> str:
+    """A page; whatever is put into it is text, never markup. It has a script only where something can be looked up.
 
     Args:
-        values: What report.html.j2 shows: title, verdict, tiles, origin and sections.
+        sections: What stands in it, by the anchor of each.
+        values: What else report.html.j2 shows: title, verdict, tiles and origin.
     """
-    css = Markup(resources.files("forecast").joinpath("plots/templates/page.css").read_text(encoding="utf-8"))
-    # The content security policy names the style sheet by its hash.
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    script = _file("lookup.js") if any(section.lookup for section in sections.values()) else None
     template = _TEMPLATES.get_template("report.html.j2")
-    return template.render(style=css, style_hash=f"sha256-{digest}", **values)
+    return template.render(style=_file("page.css"), script=script, sections=sections, **values)
+
+
+def _file(name: str) -> Markup:
+    return Markup(resources.files("forecast").joinpath("plots/templates", name).read_text(encoding="utf-8"))
+
+
+def _hash_of(content: str) -> str:
+    """By what the content security policy names a style sheet or a script."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
+
+
+_TEMPLATES.filters["hash_of"] = _hash_of

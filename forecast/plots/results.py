@@ -17,6 +17,7 @@ from forecast.data.clock import Clock
 from forecast.data.prepare import Prepared, Rows
 from forecast.evaluation.scoring import Evaluation
 from forecast.plots.diagnosis import Diagnosis, diagnose
+from forecast.plots.many_series import telling_series
 from forecast.plots.style import Labels
 
 # Plots of their own are useful for so many series; of more, nobody looks at them, and each takes half a second.
@@ -32,12 +33,14 @@ class PlottedSeries:
         target_index: Of the target.
         unique_id: Its id in the tables of forecasts.
         suffix: What tells its files apart from those of others; empty if there are no others.
+        chosen_for: Why it was chosen of many, such as the least error; empty where it was not.
     """
 
     series_index: int
     target_index: int
     unique_id: str
     suffix: str
+    chosen_for: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class RunResults:
     @cached_property
     def plotted_series(self) -> list[PlottedSeries]:
         """The series and targets that have plots of their own."""
-        return plotted_series(self.prepared.rows)
+        return plotted_series(self.prepared.rows, telling_series(self.metrics))
 
     @cached_property
     def test_forecasts(self) -> pd.DataFrame:
@@ -139,14 +142,25 @@ def on_axis(forecasts: pd.DataFrame, clock: Clock) -> pd.DataFrame:
     return forecasts.assign(**{name: forecasts[name].dt.tz_localize(None) for name in ("ds", "cutoff")})
 
 
-def plotted_series(rows: Rows) -> list[PlottedSeries]:
-    """The first few series and targets of some rows: those that have plots of their own."""
-    every = [
-        PlottedSeries(series_index, target_index, unique_id, f"-{_slug(unique_id)}")
+def plotted_series(rows: Rows, telling: Mapping[str, str] | None = None) -> list[PlottedSeries]:
+    """The series and targets of some rows that have plots of their own: those that tell most, or else the first few.
+
+    Args:
+        rows: The rows.
+        telling: Unique ids that tell most, with the reason; none where there are few series.
+    """
+    telling = telling or {}
+    places = [
+        (series_index, target_index, unique_id)
         for series_index, unique_ids in enumerate(rows.unique_ids)
         for target_index, unique_id in enumerate(unique_ids)
+        if not telling or unique_id in telling
+    ][:_MOST_SERIES]
+    alone = len(places) == 1
+    return [
+        PlottedSeries(series, target, name, "" if alone else f"-{_slug(name)}", telling.get(name, ""))
+        for series, target, name in places
     ]
-    return [replace(every[0], suffix="")] if len(every) == 1 else every[:_MOST_SERIES]
 
 
 def observed_series(rows: Rows, series: PlottedSeries) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from forecast.evaluation.verdict import reference_name
 from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.plots.figure import PHONE, SCREEN
 from forecast.plots.footnotes import coverage_notes, footnotes
+from forecast.plots.many_series import lookup_of, tables_by_series
 from forecast.plots.page import Picture, Section, picture_of, png_image, render
 from forecast.plots.results import RunResults
 from forecast.plots.run_plots import PLOTS
@@ -32,7 +33,6 @@ from forecast.plots.tables import (
     format_signed,
     interval_table,
     score_table,
-    series_tables,
     step_table,
 )
 
@@ -73,7 +73,8 @@ def _pictures(run: RunResults, section: str) -> list[Picture]:
         for (series, wide), (_, narrow) in zip(plot.figures(run, SCREEN), plot.figures(run, PHONE), strict=True):
             title = f"{wide.title[:1].upper()}{wide.title[1:]}"
             if series is not None and len(run.plotted_series) > 1:
-                title = f"{printable(series.unique_id, 60)}: {wide.title}"
+                why = f" ({series.chosen_for})" if series.chosen_for else ""
+                title = f"{printable(series.unique_id, 60)}{why}: {wide.title}"
             pictures.append(picture_of(title, wide, narrow))
     return pictures
 
@@ -153,7 +154,9 @@ def _scores(run: RunResults) -> Section:
             f"({moved['from_earlier_season']:,} points), or the last value where there is none "
             f"({moved['from_last_value']:,} points)."
         )
-    series = series_tables(metrics)
+    series, lookup = tables_by_series(metrics), lookup_of(metrics)
+    # Where nothing is pooled in the targets' own units, and of many series, each series' figures are the ones to read.
+    unfolded = metrics.get("by_step_of") == "MASE" or lookup is not None
     keys = {key for scores in metrics["models"].values() for key in scores}
     glossary = {metric.head(""): metric.meaning for key, metric in METRICS.items() if key in keys} | {
         "skill": f"the share of that model's {metrics['skill_of']} that the {name} avoids",
@@ -162,9 +165,9 @@ def _scores(run: RunResults) -> Section:
     return Section(
         "Scores beside all references",
         sentences,
-        # Where nothing is pooled in the targets' own units, each target's figures are the ones to read.
-        tables=[score_table(metrics, run.labels), *(series if metrics.get("by_step_of") == "MASE" else [])],
-        folded_tables=[] if metrics.get("by_step_of") == "MASE" else series,
+        tables=[score_table(metrics, run.labels), *(series if unfolded else [])],
+        folded_tables=[] if unfolded else series,
+        lookup=lookup,
         glossary=glossary,
     )
 

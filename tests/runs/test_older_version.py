@@ -34,5 +34,9 @@ def test_a_run_of_version_0_1_is_read_whole(old: Run) -> None:
     assert old.metrics["models"].keys() == {"lstm", "rnn", "persistence", "seasonal-naive", "drift"}
     assert old.history["member"].tolist() == old.history_of("baseline")["member"].tolist() == [1, 2]
     assert old.tracked_gradients.keys() == {"lstm", "rnn"}
-    assert intervals_of(old, "start") is not None
+    intervals = intervals_of(old, "start")
+    assert intervals is not None
+    one = intervals.calibrations["lstm"]  # whose outcomes were not counted then
+    assert np.isnan(one.outcomes).all()
+    assert one.borrowed.tolist() == [False]
     assert old.report is None

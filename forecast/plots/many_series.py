@@ -1,0 +1,102 @@
+"""How errors spread over many series: quartiles, the ten best and the ten worst, and any one that is looked up.
+
+Series on different levels are compared by their scaled errors: the mean absolute error of each over its naive error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.plots.page import Lookup
+from forecast.plots.style import format_like, printable
+from forecast.plots.tables import MOST_SERIES, PAGE, Cell, Table, TableStyle, series_tables
+
+# The reference that each model's series are counted against.
+_SEASONAL = "seasonal-naive"
+
+# The best and the worst that are listed, each.
+_LISTED = 10
+
+_QUARTILES = {"a quarter below": 0.25, "half below": 0.5, "three quarters below": 0.75}
+
+
+def scaled_errors(metrics: Mapping[str, Any]) -> pd.DataFrame | None:
+    """Scaled errors of every model on each series and target, by unique id; None if tables have room for all series.
+
+    Series without a window, or whose naive error is zero or unknown, are left out.
+    """
+    by_series = metrics.get("by_series", {})
+    if len(by_series) <= MOST_SERIES:
+        return None
+    errors = pd.DataFrame(list(by_series.values()), index=list(by_series), columns=list(metrics["models"]), dtype=float)
+    naive = pd.Series({name: error["mae"] for name, error in metrics["naive_error"].items()}, dtype=float)
+    scaled = errors.div(naive.where(naive > 0), axis=0).dropna(how="all")
+    model = metrics["model"]
+    return scaled[scaled[model].notna()].sort_values(model, kind="stable") if len(scaled) else None
+
+
+def tables_by_series(metrics: Mapping[str, Any], style: TableStyle = PAGE) -> list[Table]:
+    """Every model's errors on each series; of many, how they spread, and the series with the least and the most."""
+    scaled = scaled_errors(metrics)
+    if scaled is None or scaled.empty:
+        return series_tables(metrics, style)
+    return [
+        _spread(scaled, style),
+        _extremes("The series with the least MASE", scaled.head(_LISTED), style),
+        _extremes("The series with the largest MASE", scaled.tail(_LISTED)[::-1], style),
+    ]
+
+
+def telling_series(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """The series with the least, the median and the largest scaled error, with what each is; empty for a few series."""
+    scaled = scaled_errors(metrics)
+    if scaled is None or scaled.empty:
+        return {}
+    picked = {"least MASE": 0, "median MASE": len(scaled) // 2, "largest MASE": len(scaled) - 1}
+    return {str(scaled.index[row]): what for what, row in picked.items()}
+
+
+def lookup_of(metrics: Mapping[str, Any]) -> Lookup | None:
+    """The scaled errors of any one series; None if tables have room for all series."""
+    scaled = scaled_errors(metrics)
+    if scaled is None or scaled.empty:
+        return None
+    ranks = [f"{rank:,} of {len(scaled):,}" for rank in range(1, len(scaled) + 1)]
+    cells = np.char.mod("%.3f", scaled.to_numpy())
+    cells[np.isnan(scaled.to_numpy())] = "–"
+    names = [printable(name, 60) for name in scaled.index]
+    rows = [[name, rank, *row] for name, rank, row in zip(names, ranks, cells.tolist(), strict=True)]
+    return Lookup("Look up a series by its name", ["series", "rank", *map(PAGE.model, scaled.columns)], rows)
+
+
+def _spread(scaled: pd.DataFrame, style: TableStyle) -> Table:
+    beats = f"better than {style.model(_SEASONAL)}"
+    heads = [*_QUARTILES, *([beats] if _SEASONAL in scaled else [])]
+    table = Table(f"MASE over the {len(scaled):,} series: each is a quarter, half … of them below", ["model", *heads])
+    quartiles = scaled.quantile(list(_QUARTILES.values()))
+    text = format_like(quartiles.to_numpy().ravel().tolist(), style.digits)
+    least = quartiles.min(axis=1)
+    for model in scaled:
+        cells = [Cell(text(value), best=value == low) for value, low in zip(quartiles[model], least, strict=True)]
+        if _SEASONAL in scaled:
+            count = int((scaled[model] < scaled[_SEASONAL]).sum())
+            cells.append(Cell("–" if model == _SEASONAL else f"{count:,} of {len(scaled):,}"))
+        table.rows.append([Cell(style.model(str(model))), *cells])
+    return table
+
+
+def _extremes(caption: str, scaled: pd.DataFrame, style: TableStyle) -> Table:
+    table = Table(caption, ["series", *map(style.model, scaled.columns)])
+    text = format_like(scaled.to_numpy().ravel().tolist(), style.digits)
+    for name, errors in zip(scaled.index, scaled.to_numpy(), strict=True):
+        least = np.nanmin(errors)
+        cells = [
+            table.undefined("it has no test window") if np.isnan(error) else Cell(text(error), best=error == least)
+            for error in errors
+        ]
+        table.rows.append([Cell(printable(str(name), 40 if style.narrow else 60)), *cells])
+    return table
