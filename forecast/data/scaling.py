@@ -218,8 +218,6 @@ def fit_scaler(
     Raises:
         DataError: If a column has no value in the training rows, or a value that cannot be logged.
     """
-    from sklearn.preprocessing import StandardScaler  # takes most of a second to import, and only training needs it
-
     mean = np.zeros((panel.n_series, len(panel.columns)))
     scale = np.ones_like(mean)
     is_logged = np.array([name in logged for name in panel.columns])
@@ -237,17 +235,42 @@ def fit_scaler(
                 continue
             logs = is_logged[together]
             seen[:, logs] = np.log(seen[:, logs])
-            with np.errstate(invalid="ignore"):  # a column without a value has no mean
-                fitted = StandardScaler().fit(seen)
-            mean[series, together], scale[series, together] = fitted.mean_, fitted.scale_
+            mean[series, together], scale[series, together] = mean_and_deviation(seen)
     _borrow_statistics(panel, mean, scale)
     if circular is not None and circular.any():
         mean[:, : circular.shape[1]][circular], scale[:, : circular.shape[1]][circular] = 0.0, 90.0
     shared = [panel.column(name) for name in pooled]
     if shared:
-        fitted = StandardScaler().fit(panel.values[training_rows][:, shared])
-        mean[:, shared], scale[:, shared] = fitted.mean_, fitted.scale_
+        mean[:, shared], scale[:, shared] = mean_and_deviation(panel.values[training_rows][:, shared])
     return Scaler(mean, scale, is_logged, panel.columns, panel.series_ids)
+
+
+def mean_and_deviation(values: Floats) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of each column, [C] each; NaN of a column without a value.
+
+    The bits are those of scikit-learn's ``StandardScaler``, which takes twenty times as long to fit the few rows of one
+    of thousands of series, and a second to import. The deviation is 1 where rounding alone makes one of a constant.
+
+    Args:
+        values: [n, C], n ≥ 1; NaN is passed over.
+
+    Reference:
+        The corrected two-pass algorithm of Chan, Golub & LeVeque 1983.
+    """
+    missing = np.isnan(values)
+    count = len(values) - missing.sum(axis=0)
+
+    def total(summands: Floats) -> Floats:
+        return np.sum(np.where(missing, 0.0, summands) if missing.any() else summands, axis=0)
+
+    with np.errstate(invalid="ignore", divide="ignore"):  # of columns without a value
+        mean = total(values) / count
+        distance = values - mean
+        correction = total(distance)
+        variance = (total(np.square(distance, out=distance)) - correction**2 / count) / count
+        deviation, epsilon = np.sqrt(variance), np.finfo(np.float64).eps
+        deviation[variance <= count * epsilon * variance + (count * mean * epsilon) ** 2] = 1.0
+    return mean, deviation
 
 
 def _borrow_statistics(panel: Panel, mean: Floats, scale: Floats) -> None:

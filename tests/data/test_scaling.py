@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.preprocessing import StandardScaler
 
 from forecast.data import scaling
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
-from forecast.data.scaling import Scaler, fit_scaler
+from forecast.data.scaling import Scaler, fit_scaler, mean_and_deviation
 from forecast.errors import DataError, RunError
 from forecast.runs.documents import scaler_from_json, to_json
 
@@ -56,6 +57,22 @@ def test_missing_values_are_passed_over_and_fed_as_the_mean() -> None:
     scaler = fit(panel_of([*EIGHT, np.nan]))
     assert (scaler.mean[0, 0], scaler.scale[0, 0]) == (5, 2)
     assert transformed(scaler, np.array([[np.nan]]), np.array([0])).tolist() == [[0]]
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_the_bits_are_those_of_scikit_learn(missing: float) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        level, spread = 10.0 ** rng.uniform(-5, 8, (2, 1, 5))
+        values = rng.normal(level, spread, (int(rng.integers(1, 400)), 5))
+        values[rng.random(values.shape) < missing] = np.nan
+        values[:, 1], values[:, 2] = 1013.1, np.nan
+        for of_columns in (values, values[:, :1], values[:, [0, 3]]):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                expected = StandardScaler().fit(of_columns)
+            mean, deviation = mean_and_deviation(of_columns)
+            np.testing.assert_array_equal(mean, expected.mean_)
+            np.testing.assert_array_equal(deviation, expected.scale_)
 
 
 def test_a_constant_column_is_only_shifted() -> None:

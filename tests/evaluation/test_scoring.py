@@ -98,7 +98,7 @@ def score(ready: Prepared, models: dict[str, ScaledForecaster] | None = None) ->
 
 def models_in_units(ready: Prepared, models: dict[str, ScaledForecaster]) -> dict[str, Forecaster]:
     def over(model: ScaledForecaster) -> Forecaster:
-        return lambda starts: forecasts_in_units(model(starts), ready.rows, starts, ready.scaler)
+        return lambda starts: forecasts_in_units(model(starts), ready.rows, starts)
 
     return {name: over(model) for name, model in models.items()}
 

@@ -156,7 +156,7 @@ def test_backtests_pass(name: str, station: Run, three: pd.DataFrame, tiny: Tiny
         "station": (str(station.manifest["source"]), {"target": "temp", "lookback": None}),
         "three": (gappy, {}),
         "built in": ("weather", {}),
-        "resampled": (weather(1200), {"target": "temp", "resample": "2h"}),
+        "resampled": (weather(2400), {"target": "temp", "resample": "6h"}),
         "numbered": (weather().drop(columns="ds"), {"target": "temp", "freq": "step"}),
     }[name]
     lines = audited(source, tiny(**SMALL | settings), windows=4, refit=2)
