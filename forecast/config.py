@@ -207,6 +207,10 @@ class DataSettings(Section):
     known: Names = Field(
         (), description="Columns that are known ahead, such as holidays or plans, or that never change in a series."
     )
+    static: Names | None = Field(
+        None,
+        description="Columns that never change in a series and describe it, such as a region: names or none.",
+    )
     calendar: bool | None = Field(None, description="Hour, weekday, day of year … as inputs that are known ahead.")
     lookback: Steps | None = Field(None, description="Steps that the network sees. (default: by clock)")
     horizon: Steps | None = Field(None, description="Steps to forecast. (default: by clock)")
@@ -234,7 +238,7 @@ class DataSettings(Section):
         6, ge=0, description="Missing values in a row that a window may carry forward from the last seen one."
     )
 
-    @field_validator("covariates", "limits", "circular", mode="before")
+    @field_validator("covariates", "static", "limits", "circular", mode="before")
     @classmethod
     def _auto_is_open_and_none_is_empty(cls, value: object) -> object:
         return {"auto": None, "none": ()}.get(value, value) if isinstance(value, str) else value
@@ -257,6 +261,7 @@ class DataConfig(DataSettings):
     """The same, with every open field chosen."""
 
     covariates: Names
+    static: Names = ()  # of runs of earlier versions
     calendar: bool
     lookback: Steps
     horizon: Steps

@@ -214,6 +214,26 @@ def _measured(panel: Panel, data: DataSettings, known_rows: Flags) -> list[slice
     return [slice(rows.start, rows.start + count_measured(panel.values[rows][:, order], n_known)) for rows in spans]
 
 
+def static_columns(panel: Panel, known_rows: Flags) -> tuple[str, ...]:
+    """The columns that never change in a series, and are not the same in all series; none of a single series.
+
+    Args:
+        panel: What was read.
+        known_rows: Which rows belong to the training or the validation span, [T].
+    """
+    starts = np.array(panel.offsets[:-1])[np.diff(panel.offsets) > 0]
+    if len(starts) < 2:
+        return ()
+    found = []
+    for name, column in zip(panel.columns, panel.values.T, strict=True):
+        known = np.where(known_rows, column, np.nan)
+        low, high = np.fmin.reduceat(known, starts), np.fmax.reduceat(known, starts)
+        measured = ~np.isnan(low)
+        if (low[measured] == high[measured]).all() and len(np.unique(low[measured])) > 1:
+            found.append(name)
+    return tuple(found)
+
+
 # The lookback: shorter where gaps leave no window, longer where that pays on the validation span.
 
 # Windows that the probe uses: enough for the normal equations of a few hundred steps, few enough for a second.

@@ -30,7 +30,8 @@ def coverage_notes(metrics: Mapping[str, Any]) -> list[str]:
         beginning = f"Of the {len(own):,} series with enough errors of their own" if borrowed else "By series"
         sentences.append(f"{beginning}, {_ranges(by_level, own)}.")
     if borrowed:
-        beginning = f"Of the {len(borrowed):,} that borrow" if own else "By series, all of which borrow"
+        some = "On the one that borrows" if len(borrowed) == 1 else f"Of the {len(borrowed):,} that borrow"
+        beginning = some if own else "By series, all of which borrow"
         sentences.append(f"{beginning} the errors of others, {_ranges(by_level, borrowed)}.")
     return sentences
 

@@ -103,6 +103,7 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
         "validation": 0.1,
         "test": 0.2,
         "split": "time",
+        "static": (),
         "transform": "none",
         "limits": (),
         "circular": (),

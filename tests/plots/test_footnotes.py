@@ -77,7 +77,7 @@ def test_coverage_is_told_by_series_and_apart_for_those_that_borrow() -> None:
     found["intervals"]["models"]["lstm"]["borrowed"] = ["b"]
     own, borrowed = coverage_notes(found)
     assert own.startswith("Of the 3 series with enough errors of their own, intervals of 80% hold 61.0% (d) to 88.0%")
-    assert borrowed.startswith("Of the 1 that borrow the errors of others, intervals of 80% hold 52.0% (b), ")
+    assert borrowed.startswith("On the one that borrows the errors of others, intervals of 80% hold 52.0% (b), ")
     found["intervals"]["models"]["lstm"]["borrowed"] = list("abcd")
     assert coverage_notes(found)[0].startswith("By series, all of which borrow the errors of others, intervals of 80% ")
     found["intervals"]["models"]["lstm"]["borrowed"] = ["b"]

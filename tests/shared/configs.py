@@ -6,6 +6,7 @@ from forecast.config import Config, nest
 
 PLAIN = {
     "covariates": (),
+    "static": (),
     "calendar": False,
     "lookback": 6,
     "horizon": 3,

@@ -99,7 +99,9 @@ def own_statistics(ops: Any, statistics: Statistics, past: Array, series: Array)
     """Mean and scale of each window [B, L, F] itself where it is scaled by these, 0 elsewhere, [B, 1, F] each."""
     logged = log_where(ops, statistics.logged, past)
     mean, deviation = ops.mean(logged), ops.sqrt(ops.variance(logged))
-    never_changes = 1.0 - ops.minimum(deviation * 1e100, np.ones(1))
+    # 1 where the deviation is that of rounding: the scaler, too, divides a column that never changes by 1.
+    above_rounding = (deviation * 1e12 - ops.maximum(mean, -mean)) * 1e30
+    never_changes = 1.0 - ops.minimum(ops.maximum(above_rounding, np.zeros(1)), np.ones(1))
     is_own = _of_windows(ops, statistics.own.astype(np.float64), series)
     return mean * is_own, (deviation + never_changes) * is_own
 

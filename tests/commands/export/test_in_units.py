@@ -47,28 +47,51 @@ def case(shape: Shape, **settings: Any) -> tuple[NetworkConfig, list[dict[str, A
         scale=rng.uniform(0.5, 1.5, (s, f)),
         logged=np.arange(f) == (-1 if angle else 1),
         bounds=Bounds(limits[..., 0], limits[..., 1], np.tile([False, angle], (s, 1))),
+        own=np.zeros((s, f), bool),
     )
     past = rng.uniform(0.5, 3, (5, shape.lookback, f))
     if angle:
         statistics.mean[:, 1], statistics.scale[:, 1] = 0.0, 90.0
         past[..., 1] = (rng.uniform(300, 359, (5, 1)) + 20 * np.arange(shape.lookback)) % 360
     future = rng.uniform(0.5, 3, (5, shape.horizon, shape.known))
-    return config, members, statistics, {"past": past, "future": future, "series": rng.integers(0, s, 5)}
+    series = rng.integers(0, s, 5)
+    if s > 1:  # the last one is none of the run's, and its first window never changes
+        statistics.own[-1, : shape.targets + shape.covariates] = True
+        statistics.own[-1, 1] = not angle
+        statistics.mean[statistics.own], statistics.scale[statistics.own] = 0.0, 0.0
+        series[:2] = s - 1
+        past[0, :, 0] = past[0, 0, 0]
+    return config, members, statistics, {"past": past, "future": future, "series": series}
+
+
+def rows_by_hand(statistics: Statistics, past: Any) -> Any:
+    """Windows with angles that continue past a turn, and logarithms."""
+    past = past.copy()
+    past[..., 1] = np.unwrap(past[..., 1], period=360, axis=1) if statistics.bounds.circular.any() else past[..., 1]
+    past[..., statistics.logged] = np.log(past[..., statistics.logged])
+    return past
+
+
+def mean_and_scale(statistics: Statistics, fed: Any) -> tuple[Any, Any]:
+    """What each window is scaled by, [B, 1, F] each: the statistics of its series, or of itself."""
+    rows, own = rows_by_hand(statistics, fed["past"]), statistics.own[fed["series"]][:, None]
+    spread = rows.std(axis=1, keepdims=True)
+    spread = np.where(spread < 1e-12, 1.0, spread)
+    mean, scale = (part[fed["series"]][:, None] for part in (statistics.mean, statistics.scale))
+    return np.where(own, rows.mean(axis=1, keepdims=True), mean), np.where(own, spread, scale)
 
 
 def scaled_by_hand(shape: Shape, statistics: Statistics, fed: Any) -> dict[str, Any]:
     """What the bare networks are fed."""
-    mean, scale = statistics.mean[fed["series"]][:, None], statistics.scale[fed["series"]][:, None]
-    past, known = fed["past"].copy(), slice(shape.features - shape.known, None)
-    past[..., 1] = np.unwrap(past[..., 1], period=360, axis=1) if statistics.bounds.circular.any() else past[..., 1]
-    past[..., statistics.logged] = np.log(past[..., statistics.logged])
+    mean, scale = mean_and_scale(statistics, fed)
+    past, known = rows_by_hand(statistics, fed["past"]), slice(shape.features - shape.known, None)
     scaled = {"past": (past - mean) / scale, "future": (fed["future"] - mean[..., known]) / scale[..., known]}
     return {name: array.astype(np.float32) for name, array in scaled.items()} | {"series": fed["series"]}
 
 
-def in_units_by_hand(statistics: Statistics, answer: Any, series: Any) -> Any:
+def in_units_by_hand(statistics: Statistics, answer: Any, fed: Any) -> Any:
     """Scaled forecasts [B, H, D] or [B, H, D, Q] in units of measurement; angles may be beyond a whole turn."""
-    mean, scale = statistics.mean[series][:, None], statistics.scale[series][:, None]
+    mean, scale = mean_and_scale(statistics, fed)
     values = answer.reshape(*answer.shape[:3], -1) * scale[..., :2, None] + mean[..., :2, None]
     values[:, :, statistics.logged[:2]] = np.exp(values[:, :, statistics.logged[:2]])
     values[:, :, 0] = np.clip(values[:, :, 0], LOW, HIGH)
@@ -100,7 +123,7 @@ def test_the_graph(shape: Shape, settings: dict[str, Any]) -> None:
         session = onnxruntime.InferenceSession(graph_of(config, shape, weights))
         bare.append(session.run(None, {taken.name: scaled[taken.name] for taken in session.get_inputs()})[0])
     mean = np.mean(bare, axis=0, dtype=np.float32).astype(np.float64)
-    expected = in_units_by_hand(statistics, mean, fed["series"])
+    expected = in_units_by_hand(statistics, mean, fed)
     assert {LOW, HIGH} & set(expected[:, :, 0].flat), "no limit was reached"
     if statistics.bounds.circular.any():
         expected[:, :, 1] %= 360
@@ -122,8 +145,7 @@ def test_the_model_that_keras_saved(shape: Shape, settings: dict[str, Any], tmp_
     scaled = scaled_by_hand(shape, statistics, fed)
     exact, bounds = zip(*(forecast_with_bound(config, shape, weights, scaled) for weights in members), strict=True)
     least, most = (
-        in_units_by_hand(statistics, np.mean(exact, axis=0) + sign * np.mean(bounds, axis=0), fed["series"])
-        for sign in (-1, 1)
+        in_units_by_hand(statistics, np.mean(exact, axis=0) + sign * np.mean(bounds, axis=0), fed) for sign in (-1, 1)
     )
     middle, bound = (least + most) / 2, (most - least) / 2
     apart = answer - middle
