@@ -133,8 +133,11 @@ def test_limits_that_are_stated_take_the_angle_out_and_inferred_ones_refuse_noth
     late = showers.assign(rain=showers["rain"].where(showers.index < 590, -1.0))
     inferred, _ = forecast.resolve(tiny(target="rain"), forecast.read(late))
     assert inferred.data.limits == ("rain=0:",)
+    asked = tiny(target="rain", limits="rain=0:")
+    assert forecast.resolve(asked, forecast.read(late))[0].data.limits == ("rain=0:",)  # the test span decides nothing
+    early = showers.assign(rain=showers["rain"].where(~showers.index.isin(range(100, 110)), -1.0))
     with pytest.raises(DataError, match="10 values of 'rain' lie beyond its limits"):
-        forecast.resolve(tiny(target="rain", limits="rain=0:"), forecast.read(late))
+        forecast.resolve(asked, forecast.read(early))
 
 
 @pytest.mark.usefixtures("unsaved")
