@@ -10,7 +10,7 @@ from forecast.data.panel import Floats
 from forecast.intervals.conformal import Calibration, Intervals
 
 # Of more series than these, evenly spaced ones say how far off forecasts are.
-_MOST_SERIES = 200
+_MOST_SERIES = 100
 
 # Points of the distribution of a series' errors, evenly spaced in probability.
 _POINTS = np.arange(1, 100) / 100
