@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +54,11 @@ class ForecastRequest:
         return update_intervals(rows, windows, forecasters(models, rows), season, intervals)
 
     def forecast(self, models: Mapping[str, Model]) -> pd.DataFrame:
-        """The forecast, as from `predict`.
+        """The forecast, as from `predict`; arguments and errors as of `parts`."""
+        return pd.concat(self.parts(models), ignore_index=True)
+
+    def parts(self, models: Mapping[str, Model]) -> Iterator[pd.DataFrame]:
+        """The forecast, as from `predict`, some series at a time.
 
         Args:
             models: Those of the run, with its ``forecast_weights``.
@@ -62,12 +66,14 @@ class ForecastRequest:
         Raises:
             DataError: If the rows lead the network beyond all numbers.
         """
-        season, newest = self.run.config.data.season, self.newest
+        season, of_rows = self.run.config.data.season, forecasters(models, self.newest.rows)
         with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused
             intervals = self.updated_intervals(models)
-            forecast = newest_forecast(newest, forecasters(models, newest.rows), season, intervals)
-        refuse_no_numbers(self.run, forecast.select_dtypes("float").to_numpy())
-        return forecast
+        for newest in self.newest.parts():
+            with np.errstate(over="ignore", invalid="ignore"):
+                forecast = newest_forecast(newest, of_rows, season, intervals)
+            refuse_no_numbers(self.run, forecast.select_dtypes("float").to_numpy())
+            yield forecast
 
 
 def request_forecast(run: Run, source: Source, progress: Progress) -> ForecastRequest:

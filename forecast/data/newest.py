@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
@@ -17,6 +17,10 @@ from forecast.data.windows import Windows, fill_forward
 
 # How a warning begins that some series have no forecast, and of how many of them it says why.
 _NO_FORECAST, _NAMED = "there will be no forecast", 5
+
+
+# Steps of all windows that are forecast at once: each has quantiles of every model.
+_STEPS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,13 @@ class NewestRows:
     windows: Windows
     refused: tuple[str, ...]
     filled: tuple[str, ...]
+
+    def parts(self) -> Iterator[NewestRows]:
+        """The same rows with some of the windows at a time, so that forecasts of many series take little memory."""
+        size = max(1, _STEPS_AT_ONCE // self.windows.horizon)
+        for first in range(0, len(self.windows), size):
+            starts = self.windows.starts[first : first + size]
+            yield replace(self, windows=replace(self.windows, starts=starts))
 
 
 def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:

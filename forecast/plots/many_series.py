@@ -21,13 +21,14 @@ _SEASONAL = "seasonal-naive"
 # The best and the worst that are listed, each.
 _LISTED = 10
 
-_QUARTILES = {"a quarter below": 0.25, "half below": 0.5, "three quarters below": 0.75}
+_QUARTILES = {"lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75}
 
 
 def scaled_errors(metrics: Mapping[str, Any]) -> pd.DataFrame | None:
-    """Scaled errors of every model on each series and target, by unique id; None if tables have room for all series.
+    """Scaled errors of every model on each series and target, by unique id; the model's ascend.
 
-    Series without a window, or whose naive error is zero or unknown, are left out.
+    Series without a window, or whose naive error is zero or unknown, are left out. None if all are, or if tables have
+    room for every series.
     """
     by_series = metrics.get("by_series", {})
     if len(by_series) <= MOST_SERIES:
@@ -36,13 +37,14 @@ def scaled_errors(metrics: Mapping[str, Any]) -> pd.DataFrame | None:
     naive = pd.Series({name: error["mae"] for name, error in metrics["naive_error"].items()}, dtype=float)
     scaled = errors.div(naive.where(naive > 0), axis=0).dropna(how="all")
     model = metrics["model"]
-    return scaled[scaled[model].notna()].sort_values(model, kind="stable") if len(scaled) else None
+    scaled = scaled[scaled[model].notna()].sort_values(model, kind="stable")
+    return None if scaled.empty else scaled
 
 
 def tables_by_series(metrics: Mapping[str, Any], style: TableStyle = PAGE) -> list[Table]:
     """Every model's errors on each series; of many, how they spread, and the series with the least and the most."""
     scaled = scaled_errors(metrics)
-    if scaled is None or scaled.empty:
+    if scaled is None:
         return series_tables(metrics, style)
     return [
         _spread(scaled, style),
@@ -54,7 +56,7 @@ def tables_by_series(metrics: Mapping[str, Any], style: TableStyle = PAGE) -> li
 def telling_series(metrics: Mapping[str, Any]) -> dict[str, str]:
     """The series with the least, the median and the largest scaled error, with what each is; empty for a few series."""
     scaled = scaled_errors(metrics)
-    if scaled is None or scaled.empty:
+    if scaled is None:
         return {}
     picked = {"least MASE": 0, "median MASE": len(scaled) // 2, "largest MASE": len(scaled) - 1}
     return {str(scaled.index[row]): what for what, row in picked.items()}
@@ -63,7 +65,7 @@ def telling_series(metrics: Mapping[str, Any]) -> dict[str, str]:
 def lookup_of(metrics: Mapping[str, Any]) -> Lookup | None:
     """The scaled errors of any one series; None if tables have room for all series."""
     scaled = scaled_errors(metrics)
-    if scaled is None or scaled.empty:
+    if scaled is None:
         return None
     ranks = [f"{rank:,} of {len(scaled):,}" for rank in range(1, len(scaled) + 1)]
     cells = np.char.mod("%.3f", scaled.to_numpy())
@@ -76,7 +78,7 @@ def lookup_of(metrics: Mapping[str, Any]) -> Lookup | None:
 def _spread(scaled: pd.DataFrame, style: TableStyle) -> Table:
     beats = f"better than {style.model(_SEASONAL)}"
     heads = [*_QUARTILES, *([beats] if _SEASONAL in scaled else [])]
-    table = Table(f"MASE over the {len(scaled):,} series: each is a quarter, half … of them below", ["model", *heads])
+    table = Table(f"How MASE spreads over {len(scaled):,} series", ["model", *heads])
     quartiles = scaled.quantile(list(_QUARTILES.values()))
     text = format_like(quartiles.to_numpy().ravel().tolist(), style.digits)
     least = quartiles.min(axis=1)

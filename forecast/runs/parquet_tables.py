@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -17,17 +18,27 @@ from forecast.runs.files import damaged
 
 def frame_to_parquet(frame: pd.DataFrame) -> bytes:
     """A table as Parquet, compressed; texts and times are kept once each."""
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    # The bytes of numbers of one size resemble each other place by place: exponents do, the last digits do not.
-    numbers = [field.name for field in table.schema if pa.types.is_floating(field.type)]
-    buffer = io.BytesIO()
-    pq.write_table(
-        table,
-        buffer,
-        compression="zstd",
-        use_dictionary=[name for name in table.column_names if name not in numbers],
-        column_encoding=dict.fromkeys(numbers, "BYTE_STREAM_SPLIT"),
-    )
+    return frames_to_parquet([frame])
+
+
+def frames_to_parquet(frames: Iterable[pd.DataFrame]) -> bytes:
+    """The same of a table that comes in parts, at least one, of which only their compressed bytes are kept."""
+    buffer, writer = io.BytesIO(), None
+    for frame in frames:
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        if writer is None:
+            # The bytes of numbers of one size resemble each other place by place: exponents do, last digits do not.
+            numbers = [field.name for field in table.schema if pa.types.is_floating(field.type)]
+            writer = pq.ParquetWriter(
+                buffer,
+                table.schema,
+                compression="zstd",
+                use_dictionary=[name for name in table.column_names if name not in numbers],
+                column_encoding=dict.fromkeys(numbers, "BYTE_STREAM_SPLIT"),
+            )
+        writer.write_table(table)
+    if writer is not None:
+        writer.close()
     return buffer.getvalue()
 
 

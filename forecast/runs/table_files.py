@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from forecast.errors import ConfigError
 from forecast.runs.csv_tables import frame_to_csv
 from forecast.runs.files import check_output, write_output
-from forecast.runs.parquet_tables import frame_to_parquet
+from forecast.runs.parquet_tables import frame_to_parquet, frames_to_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +36,20 @@ def check_table(path: Path | None) -> None:
 def table_to_bytes(name: str, frame: pd.DataFrame) -> bytes:
     """A table as the bytes of a file of that name; CSV where the name does not tell."""
     return _WRITERS.get(PurePath(name).suffix.lower(), frame_to_csv)(frame)
+
+
+def write_parts(path: Path, frames: Iterable[pd.DataFrame]) -> None:
+    """Write a table that comes in parts, as `write_table` does; of those for Parquet one at a time is in memory.
+
+    Raises:
+        MachineError: If it cannot be written.
+    """
+    if path.suffix.lower() == ".parquet":
+        write_output(path, frames_to_parquet(frames))
+    else:
+        import pandas as pd
+
+        write_table(path, pd.concat(frames, ignore_index=True))
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:

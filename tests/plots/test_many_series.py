@@ -144,5 +144,5 @@ def test_a_run_of_many_series_draws_those_that_tell(
     assert 'type="search"' in page
     print_scores(run.metrics, "the panel")
     printed = capsys.readouterr().out
-    assert "MASE over the 16 series" in printed
+    assert "How MASE spreads over 16 series" in printed
     assert "The series with the largest MASE" in printed

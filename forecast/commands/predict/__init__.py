@@ -30,7 +30,14 @@ def command(
     On a terminal it is shown as a table, in a pipe it is CSV.
     """
     from forecast.commands.console import ConsoleProgress, out, print_csv, print_json
-    from forecast.commands.predict.predict import age_in_steps, predict, predict_and_draw, print_forecast, sample_paths
+    from forecast.commands.predict.predict import (
+        predict,
+        predict_and_draw,
+        predict_into,
+        print_forecast,
+        sample_paths,
+        warn_of_age,
+    )
     from forecast.errors import ConfigError
     from forecast.runs.csv_tables import frame_to_csv, to_records
     from forecast.runs.files import check_output, write_output
@@ -45,6 +52,10 @@ def command(
             "--plot draws the forecast, and --paths asks for paths instead.", "Give one of them at a time."
         )
     found = find(run, runs_dir=runs_dir)
+    if source is not None and output is not None and not (plot or paths or as_json):
+        warn_of_age(predict_into(output, found, source, progress), found, progress)
+        progress.note(f"forecast: {output}")
+        return
     if paths is not None:
         forecast = sample_paths(found, source, count=paths, seed=seed, progress=progress)
     elif plot is None:
@@ -55,10 +66,7 @@ def command(
             path = plot if number == 0 else plot.with_stem(f"{plot.stem}-{number + 1}")
             write_output(path, picture)
             progress.note(f"plot: {path}")
-    age = age_in_steps(forecast, found)
-    if age > 2:
-        newest = found.clock.format(found.clock.to_utc(forecast["cutoff"].max()))
-        progress.warn(f"the newest row is from {newest}, {age:,} steps ago; the forecast starts after that row")
+    warn_of_age(forecast["cutoff"].max(), found, progress)
     if output is not None:
         write_table(output, forecast)
         progress.note(f"forecast: {output}")

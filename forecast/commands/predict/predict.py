@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from forecast.requests import request_forecast
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
+from forecast.runs.table_files import write_parts
 from forecast.sources.read import Source
 
 
@@ -55,6 +57,29 @@ def predict(
             f"Give newer rows: {phrase(f'forecast predict {run.name} FILE', f'forecast.predict({run.name!r}, rows)')}",
         )
     return forecast
+
+
+def predict_into(path: Path, run: Run, source: Source, progress: Progress) -> pd.Timestamp:
+    """Write the forecast from new rows into a file, as .parquet without ever holding that of all series.
+
+    Args:
+        path: The file.
+        run: A run.
+        source: New rows.
+        progress: Receives notes, warnings and progress.
+
+    Returns:
+        The newest cut-off.
+    """
+    cutoffs = []
+
+    def parts() -> Iterator[pd.DataFrame]:
+        for part in request_forecast(run, source, progress).parts(load_models(run, run.forecast_weights)):
+            cutoffs.append(part["cutoff"].max())
+            yield part
+
+    write_parts(path, parts())
+    return max(cutoffs)
 
 
 def sample_paths(
@@ -139,10 +164,18 @@ def print_forecast(forecast: pd.DataFrame, run: Run) -> None:
         say(f"the first {MOST_SERIES} of {len(names):,} series{everything}")
 
 
-def age_in_steps(forecast: pd.DataFrame, run: Run) -> int:
-    """How many steps of the run's clock have passed since the newest row that a forecast was made from."""
+def warn_of_age(newest: pd.Timestamp, run: Run, progress: Progress) -> None:
+    """Warn where the newest cut-off of a forecast is more than two steps ago."""
+    age = age_in_steps(newest, run)
+    if age > 2:
+        since = run.clock.format(run.clock.to_utc(newest))
+        progress.warn(f"the newest row is from {since}, {age:,} steps ago; the forecast starts after that row")
+
+
+def age_in_steps(newest: pd.Timestamp, run: Run) -> int:
+    """How many steps of the run's clock have passed since the newest row, or cut-off, of a forecast."""
     clock = run.clock
     if clock.freq == STEP:
         return 0
-    newest, now = clock.to_utc(forecast["cutoff"].max()), np.datetime64("now", "us")
-    return int(np.diff(clock.ordinals(np.array([newest, now])))[0])
+    times = np.array([clock.to_utc(newest), np.datetime64("now", "us")])
+    return int(np.diff(clock.ordinals(times))[0])

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 import forecast
 from forecast import DataError, Run, Settings
-from forecast.commands.predict.predict import age_in_steps, predict_and_draw
+from forecast.commands.predict.predict import age_in_steps, predict_and_draw, predict_into
 from forecast.progress import NullProgress
 from forecast.requests import request_forecast
 from recording import RecordingProgress
@@ -188,6 +189,22 @@ def test_some_of_the_series_in_any_order(of_three: Run, three: pd.DataFrame) -> 
         close(made, written.loc[sorted(names)])
 
 
+@pytest.mark.parametrize("name", ["f.parquet", "f.csv"])
+def test_a_file_is_written_series_by_series(
+    of_three: Run, three: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    whole = forecast.predict(of_three, three)
+    monkeypatch.setattr("forecast.data.newest._STEPS_AT_ONCE", 1)
+    newest = predict_into(tmp_path / name, of_three, three, RecordingProgress())
+    assert newest == whole["cutoff"].max()
+    if name == "f.parquet":
+        written = pd.read_parquet(tmp_path / name)
+        assert pq.ParquetFile(tmp_path / name).num_row_groups == 3
+    else:
+        written = pd.read_csv(tmp_path / name, parse_dates=["ds", "cutoff"])
+    close(written, whole)
+
+
 def test_it_is_told_which_series_were_not_trained_on(of_three: Run, three: pd.DataFrame, monthly: pd.DataFrame) -> None:
     progress = RecordingProgress()
     forecast.predict(of_three, three.replace("north", "west"), progress=progress)
@@ -243,7 +260,7 @@ def test_the_forecast_is_drawn(trained: Run, monthly: pd.DataFrame) -> None:
 def test_age_is_counted_in_steps_of_the_clock(trained: Run) -> None:
     now = pd.Timestamp.now("UTC").tz_localize(None)
     fresh = trained.forecast.assign(cutoff=now - pd.Timedelta(days=40))
-    assert age_in_steps(fresh, trained) == 1
+    assert age_in_steps(fresh["cutoff"].max(), trained) == 1
 
 
 def test_a_forecast_that_is_no_number_is_refused(trained: Run, monthly: pd.DataFrame) -> None:
