@@ -91,10 +91,10 @@ def score_models(
         intervals: The intervals of all models, as they stood before the first window; None for none.
     """
     scorer = _Scorer(rows, windows, tuple(models), season, naive_error, intervals)
-    frames = [scorer.add(chunk) for chunk in chunks_of(rows, windows, models, season, intervals)]
-    forecasts = pd.concat(frames, ignore_index=True).sort_values(
-        ["unique_id", "cutoff"], kind="stable", ignore_index=True
-    )
+    chunks = chunks_of(rows, windows, models, season, intervals)
+    forecasts = pd.concat((scorer.add(chunk) for chunk in chunks), ignore_index=True)
+    if not forecasts["unique_id"].is_monotonic_increasing:  # several targets; else the windows of each series ascend
+        forecasts = forecasts.sort_values(["unique_id", "cutoff"], kind="stable", ignore_index=True)
     return Evaluation(scorer.metrics(), forecasts, scorer.intervals_at_end())
 
 
