@@ -14,7 +14,7 @@ from forecast.data.newest import why_no_forecast
 from forecast.data.split import span_in_words
 from forecast.evaluation.metrics import METRICS, PointForecast
 from forecast.evaluation.significance import SIGNIFICANT
-from forecast.evaluation.verdict import reference_name
+from forecast.evaluation.verdict import reference_name, rounded_share
 from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.plots.figure import PHONE, SCREEN
 from forecast.plots.footnotes import coverage_notes, footnotes
@@ -175,7 +175,7 @@ def _scores(run: RunResults) -> Section:
 def _least_found(metrics: Mapping[str, Any]) -> str:
     """What these windows could show against each reference; empty where it is not known."""
     shown = [
-        f"{least:.1%} over {reference_name(name)}"
+        f"about {rounded_share(least)} over {reference_name(name)}"
         for name, least in metrics.get("detectable", {}).items()
         if least is not None and least < 1
     ]
