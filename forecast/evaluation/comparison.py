@@ -24,9 +24,6 @@ from forecast.evaluation.significance import (
     skill_interval,
 )
 
-# A reference whose errors are this share of the values is perfect but for rounding in float64.
-_ROUNDING = 1e-12
-
 
 @dataclass(frozen=True)
 class Losses:
@@ -42,14 +39,13 @@ class Losses:
 
 
 def compare(
-    model: Losses, references: Mapping[str, Losses], level: float, horizon: int, spacing: int, reasons: dict[str, str]
+    model: Losses, references: Mapping[str, Losses], horizon: int, spacing: int, reasons: dict[str, str]
 ) -> dict[str, Any]:
     """Skill against each reference, with p-value, interval and steps, as it stands in metrics.json.
 
     Args:
         model: Losses of the judged model.
         references: Those of the others at the same origins, by name.
-        level: Mean size of what was observed, in the unit of the losses.
         horizon: H, in origins.
         spacing: Steps between the origins that are tested by step.
         reasons: Receives why a figure is None.
@@ -60,8 +56,7 @@ def compare(
     few = len(model.by_origin) < FEWEST_ORIGINS
     for name, losses in references.items():
         of_reference = losses.by_origin
-        # What is perfect but for rounding is perfect: a ratio to it would be a number of fifteen digits.
-        if not float(of_reference.mean()) > _ROUNDING * level:
+        if not float(of_reference.mean()) > 0:
             for key in ("skill", "skill_interval", "p_value", "detectable"):
                 figures[key][name] = None
                 reasons[f"{key}.{name}"] = f"{name} makes no error here"
@@ -70,13 +65,13 @@ def compare(
             continue
         ends = skill_interval(model.by_origin, of_reference, horizon)
         figures["skill"][name] = skill(float(model.by_origin.mean()), float(of_reference.mean()))
-        figures["skill_interval"][name] = None if math.isnan(ends[0]) else list(ends)
+        figures["skill_interval"][name] = None if math.isnan(ends[1]) else [known(end) for end in ends]
         figures["p_value"][name] = known(diebold_mariano(model.by_origin, of_reference, horizon))
         figures["detectable"][name] = known(detectable_skill(model.by_origin, of_reference, horizon))
         if few:
             reasons |= {f"{key}.{name}": "fewer than eight origins" for key in ("p_value", "skill_interval")}
-        elif math.isnan(ends[0]):
-            reasons[f"skill_interval.{name}"] = "too few origins, for their outcomes overlap"
+        elif math.isnan(ends[1]):
+            reasons[f"skill_interval.{name}"] = "the losses of so few or so uneven origins bound it on neither side"
         if figures["detectable"][name] is None:
             reasons[f"detectable.{name}"] = "no skill could be found at so few origins"
         means = zip(model.by_step.mean(axis=0), losses.by_step.mean(axis=0), strict=True)

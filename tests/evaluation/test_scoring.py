@@ -19,7 +19,7 @@ from forecast.data.clock import Clock
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, forecasts_in_units, prepare
 from forecast.data.split import TRAIN
-from forecast.data.windows import Flags, Forecaster, Ints
+from forecast.data.windows import Flags, Forecaster, Ints, precomputed
 from forecast.evaluation import chunks, scoring
 from forecast.evaluation import metrics as flat
 from forecast.evaluation.calibrating import calibrate_intervals
@@ -408,6 +408,25 @@ def test_perfect_references_give_null_and_a_reason() -> None:
     assert "no skill can be measured" in metrics["verdict"]
 
 
+def test_errors_of_rounding_are_no_errors() -> None:
+    def cycle(values: Floats) -> None:
+        values[:, 0] = 7.1 * np.resize([1, 3, 2, 0], len(values))  # its mean by phase is exact but for rounding
+        values[:, 1] *= 1e-15  # small values are none
+
+    ready = make_ready(changed(make_panel(n_series=1), cycle))
+    truth = observed(ready)[..., 0]
+    almost = in_units(ready, guesses(ready, 1))
+    almost[..., 0] = truth * (1 + 3e-16) + 1e-15
+    models: dict[str, Forecaster] = {"lstm": precomputed(ready.test, almost)}
+    yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
+    found = score_models(ready.rows, ready.test, models, SEASON, yardsticks)
+    for name in ("lstm", "seasonal-naive", "seasonal-mean"):
+        assert found.metrics["by_series"]["s0/a"][name] == 0
+        assert found.metrics["by_series"]["s0/b"][name] > 0
+    of_b = smape(observed(ready)[..., 1], almost[..., 1])
+    assert found.metrics["models"]["lstm"]["smape"] == pytest.approx(of_b / 2)
+
+
 def test_mase_without_a_yardstick_is_null_and_says_why() -> None:
     def still_while_training(values: Floats) -> None:
         values[:63, :2] = 7
@@ -620,3 +639,14 @@ def test_a_line_that_falls_below_zero_does_not_break_logarithms() -> None:
     evaluation = score_models(ready.rows, ready.test, models, SEASON, yardsticks, intervals)
     json.dumps(evaluation.metrics, allow_nan=False)
     assert (evaluation.forecasts["drift"] > 0).all()
+
+
+def test_a_yardstick_that_rests_on_one_value_hides_no_move() -> None:
+    def with_outlier(values: Floats) -> None:
+        values[20, 0] = 1e7  # a thousandth of a naive error of 3e5 is more than any step
+
+    panel = make_panel(n_series=1)
+    broken = score(make_ready(changed(panel, with_outlier), target=("a",))).metrics
+    whole = score(make_ready(panel, target=("a",))).metrics
+    for name in ("persistence", "seasonal-naive"):
+        assert broken["models"][name]["directional_accuracy"] == whole["models"][name]["directional_accuracy"]
