@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from forecast.errors import ConfigError, SkillError
-from forecast.evaluation.verdict import significant_sign
+from forecast.evaluation.verdict import rounded_share, significant_sign
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def demand_skill(
     missed = []
     for requirement in requirements:
         skill = metrics["skill"].get(requirement.reference)
-        least = f"{requirement.skill:.1%}" if requirement.skill else "more than none"
+        least = f"at least {requirement.skill:.1%}" if requirement.skill else "more than none"
         if skill is None:
             missed.append(f"against {requirement.reference} none can be measured, {least} is required")
         elif skill < requirement.skill or (requirement.skill == 0 and skill <= 0):
@@ -97,5 +97,9 @@ def _no_evidence(reference: str, metrics: Mapping[str, Any]) -> list[str]:
     p, least = metrics["p_value"].get(reference), metrics.get("detectable", {}).get(reference)
     if p is None:
         return [f"against {reference} there are too few windows for evidence"]
-    found = "" if least is None or least >= 1 else f"; these windows show only leads of {least:.1%} or more"
+    found = (
+        ""
+        if least is None or least >= 1
+        else f"; these windows show only leads of about {rounded_share(least)} or more"
+    )
     return [f"against {reference} there is no evidence of a lead (p = {p:.2g}{found})"]

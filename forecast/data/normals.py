@@ -35,6 +35,11 @@ _MOST_MEANS = 200_000
 _LEAST_SEASONAL, _FEWEST_SEASONS = 0.02, 3
 
 
+# A value so many interquartile ranges from the median is an error, and counts in no mean: a million among a thousand
+# values of noise would make their mean a forecast that anything beats.
+_ERROR = 20
+
+
 @dataclass(frozen=True)
 class Normals:
     """The normals of S series and D targets.
@@ -125,6 +130,7 @@ def fit_normals(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int, 
         n_targets: D.
         season: m.
     """
+    panel = _without_errors(panel, training_rows, n_targets)
     mean = np.full((panel.n_series, n_targets), np.nan)
     n_zeros = n_seen = 0
     for series in range(panel.n_series):
@@ -141,6 +147,24 @@ def fit_normals(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int, 
         _climatology(panel, training_rows, mean),
         _seasonal(panel, training_rows, mean, season),
     )
+
+
+def _without_errors(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int) -> Panel:
+    """The panel without the training values of targets that are errors; the panel itself if there are none."""
+    values = panel.values
+    for series in range(panel.n_series):
+        rows = np.arange(panel.n_rows)[panel.rows(series)][training_rows[panel.rows(series)]]
+        for target in range(n_targets):
+            y = panel.values[rows, target]
+            known = y[~np.isnan(y)]
+            if not len(known):
+                continue
+            low, median, high = np.quantile(known, (0.25, 0.5, 0.75))
+            far = np.abs(y - median) > _ERROR * (high - low)
+            if high > low and far.any():
+                values = values.copy() if values is panel.values else values
+                values[rows[far], target] = np.nan
+    return panel if values is panel.values else replace(panel, values=values)
 
 
 def day_of_year(times: Times) -> NDArray[np.int64]:

@@ -70,13 +70,13 @@ def compare(
             continue
         ends = skill_interval(model.by_origin, of_reference, horizon)
         figures["skill"][name] = skill(float(model.by_origin.mean()), float(of_reference.mean()))
-        figures["skill_interval"][name] = None if math.isnan(ends[0]) else list(ends)
+        figures["skill_interval"][name] = None if math.isnan(ends[1]) else [known(end) for end in ends]
         figures["p_value"][name] = known(diebold_mariano(model.by_origin, of_reference, horizon))
         figures["detectable"][name] = known(detectable_skill(model.by_origin, of_reference, horizon))
         if few:
             reasons |= {f"{key}.{name}": "fewer than eight origins" for key in ("p_value", "skill_interval")}
-        elif math.isnan(ends[0]):
-            reasons[f"skill_interval.{name}"] = "too few origins, for their outcomes overlap"
+        elif math.isnan(ends[1]):
+            reasons[f"skill_interval.{name}"] = "the losses of so few or so uneven origins bound it on neither side"
         if figures["detectable"][name] is None:
             reasons[f"detectable.{name}"] = "no skill could be found at so few origins"
         means = zip(model.by_step.mean(axis=0), losses.by_step.mean(axis=0), strict=True)

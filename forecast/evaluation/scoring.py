@@ -149,6 +149,8 @@ class _Scorer:
         self._naive_mae = np.array([[naive_error[name].mae for name in names] for names in rows.unique_ids])  # [S, D]
         self._naive_rmse = np.array([[naive_error[name].rmse for name in names] for names in rows.unique_ids])
         self._outliers = {name: error.outlier for name, error in naive_error.items() if error.outlier is not None}
+        usual = {name: error.outlier.mae_without if error.outlier else error.mae for name, error in naive_error.items()}
+        self._usual_change = np.nan_to_num([[usual[name] for name in names] for names in rows.unique_ids])
         self._weights = loss_weights(self._naive_mae)
         self._n_windows = np.zeros(rows.panel.n_series, np.int64)  # [S]
         self._observed = self._scaled_observed = 0.0
@@ -184,7 +186,7 @@ class _Scorer:
         return long_format(rows, windows, chunk.numbers[kept], {name: values[kept] for name, values in columns.items()})
 
     def _add_points(self, sums: _ModelSums, chunk: Chunk, y_pred: Floats, last: Floats) -> None:
-        tolerance = _TOLERANCE * np.nan_to_num(self._naive_mae)[chunk.series][:, None]
+        tolerance = _TOLERANCE * self._usual_change[chunk.series][:, None]
         forecast = PointForecast(chunk.y_true, y_pred, last[:, None], tolerance)
         for part in _parts(PointForecast):
             self._add_by_series(sums.points, part, chunk.series, part(forecast))

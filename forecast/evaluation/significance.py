@@ -71,8 +71,8 @@ def skill_interval(loss: Floats, reference: Floats, horizon: int) -> tuple[float
         horizon: H.
 
     Returns:
-        Low and high end; NaN for fewer than eight origins, for a reference without loss, and where the origins are too
-        few to bound the skill on both sides.
+        Low and high end, minus infinity where the origins do not bound how much worse it is; NaN for fewer than eight
+        origins, for a reference without loss, and where the origins bound the skill on neither side.
 
     Reference: Fieller 1954, with the variance of `diebold_mariano`.
     """
@@ -84,6 +84,10 @@ def skill_interval(loss: Floats, reference: Floats, horizon: int) -> tuple[float
     low, high = _ratios(loss, reference, horizon, -stdtrit(n_waves, SIGNIFICANT / 2))
     if _are_equal(loss, reference):
         low, high = min(low, 1.0), max(high, 1.0)
+    # Of two apart parts, that with the estimate says less than the test where zero skill lies in the other one.
+    agrees = (low <= 1 <= high) == (diebold_mariano(loss, reference, horizon) >= SIGNIFICANT)
+    if not agrees or (low, high) == (-math.inf, math.inf):
+        return math.nan, math.nan
     return 1 - high, 1 - max(low, 0.0)  # no forecast avoids more than the whole error
 
 
@@ -108,7 +112,7 @@ def detectable_skill(loss: Floats, reference: Floats, horizon: int) -> float:
     distance = nctdtrinc(n_waves, 1 - POWER, -stdtrit(n_waves, SIGNIFICANT / 2))
     # The losses are made smaller until they lie so far from the reference; smaller losses vary less.
     share, _ = _ratios(reference, loss, horizon, distance)
-    return math.inf if math.isnan(share) else 1 - share * float(np.mean(loss) / np.mean(reference))
+    return 1 - share * float(np.mean(loss) / np.mean(reference))
 
 
 def p_values_by_step(loss: Floats, reference: Floats, spacing: int = 1) -> Floats:
@@ -162,18 +166,23 @@ def _standard_error(n: int, horizon: int) -> float:
 def _ratios(one: Floats, other: Floats, horizon: int, distance: float) -> tuple[float, float]:
     """The least and the largest r for which the mean of one - r other is at most so many standard errors from zero.
 
-    NaN where the ratios have no such ends.
+    Where these ratios are not bounded, an end is infinite; where they are two apart parts, it is the part that holds
+    the ratio of the means.
     """
     reach = distance * _standard_error(len(one), horizon)
     if not reach < math.inf:
-        return math.nan, math.nan
+        return -math.inf, math.inf
     mean, of_other = float(np.mean(one)), float(np.mean(other))
     waves, waves_of_other = _waves(one, horizon), _waves(other, horizon)
     # (mean - r of_other)² = reach² mean((waves - r waves_of_other)²), a quadratic equation of r.
     square = of_other**2 - reach**2 * float(np.mean(waves_of_other**2))
     middle = mean * of_other - reach**2 * float(np.mean(waves * waves_of_other))
     constant = mean**2 - reach**2 * float(np.mean(waves**2))
-    if not square > 0:
-        return math.nan, math.nan
-    half = math.sqrt(max(middle**2 - square * constant, 0.0))
-    return (middle - half) / square, (middle + half) / square
+    discriminant = middle**2 - square * constant
+    if square > 0:
+        half = math.sqrt(max(discriminant, 0.0))
+        return (middle - half) / square, (middle + half) / square
+    if discriminant <= 0 or square == 0:
+        return -math.inf, math.inf
+    low, high = sorted((middle + sign * math.sqrt(discriminant)) / square for sign in (-1, 1))
+    return (-math.inf, low) if mean / of_other <= low else (high, math.inf)

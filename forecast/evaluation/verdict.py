@@ -86,12 +86,17 @@ def _power(name: str, metrics: Mapping[str, Any]) -> list[str]:
     gain, least, n = metrics["skill"][name], metrics["detectable"][name], metrics["n_origins"]
     origins = "windows" if n == metrics["n_windows"] else "origins"
     if least is None or least >= 1:
-        return [f"{n:,} {origins} are too few to show any lead"]
-    clause = f"{n:,} {origins} show only leads of {least:.1%} or more"
+        return [f"{n:,} {origins} are too few to show any lead over it"]
+    clause = f"{n:,} {origins} show only leads over it of about {rounded_share(least)} or more"
     times = (least / gain) ** 2 if gain > 0 else math.inf
     if 1 < times <= _MOST_TIMES:
         clause += f", and to show {gain:.1%} takes some {_two_digits(n * times):,} of them"
     return [clause]
+
+
+def rounded_share(least: float) -> str:
+    """A share that is an estimate itself, to two digits at most: "28%", "0.8%"."""
+    return f"{least:.0%}" if least >= 0.095 else f"{least:.1%}" if least < 0.0095 else f"{100 * least:.2g}%"
 
 
 def _two_digits(number: float) -> int:
@@ -162,17 +167,19 @@ def _compare(name: str, metrics: Mapping[str, Any], worst_of: int = 1) -> tuple[
     """
     gain, p, measure = metrics["skill"][name] or 0.0, metrics["p_value"].get(name), metrics.get("skill_of", "MAE")
     corrected = None if p is None else min(worst_of * p, 1.0)
-    chance = (
-        "too few windows to test" if corrected is None else "p < 0.001" if corrected < 0.001 else f"p = {corrected:.2g}"
-    )
-    if worst_of > 1 and corrected is not None:
-        chance += f" as the worst of {worst_of}"
+    chance = _chance(p)
+    if corrected is not None and worst_of > 1:
+        chance += f", as the worst of {worst_of} {_chance(corrected)}"
     size = f"{abs(gain):.1%} {'lower' if gain >= 0 else 'higher'}"
     if gain <= -_TIMES:
         size = f"{1 - gain:,.0f} times as high"
     return f"{reference_name(name)} ({measure} {size}, {chance})", significant_sign(
         name, metrics["skill"], {name: corrected}
     )
+
+
+def _chance(p: float | None) -> str:
+    return "too few windows to test" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
 @dataclass(frozen=True)

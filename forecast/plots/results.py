@@ -62,6 +62,7 @@ class RunResults:
 
     Args:
         name: Name of the run.
+        replay: The command line that trains it again and compares.
         manifest: The content of its manifest.json.
         prepared: The rows that it was trained on, and how they were divided.
         evaluation: Scores and forecasts of the test span.
@@ -71,6 +72,7 @@ class RunResults:
     """
 
     name: str
+    replay: str
     manifest: Mapping[str, Any]
     prepared: Prepared
     evaluation: Evaluation

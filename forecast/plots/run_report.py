@@ -14,7 +14,7 @@ from forecast.data.newest import why_no_forecast
 from forecast.data.split import span_in_words
 from forecast.evaluation.metrics import METRICS, PointForecast
 from forecast.evaluation.significance import SIGNIFICANT
-from forecast.evaluation.verdict import reference_name
+from forecast.evaluation.verdict import reference_name, rounded_share
 from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.plots.figure import PHONE, SCREEN
 from forecast.plots.footnotes import coverage_notes, footnotes
@@ -175,7 +175,7 @@ def _scores(run: RunResults) -> Section:
 def _least_found(metrics: Mapping[str, Any]) -> str:
     """What these windows could show against each reference; empty where it is not known."""
     shown = [
-        f"{least:.1%} over {reference_name(name)}"
+        f"about {rounded_share(least)} over {reference_name(name)}"
         for name, least in metrics.get("detectable", {}).items()
         if least is not None and least < 1
     ]
@@ -214,8 +214,8 @@ def _errors(run: RunResults) -> Section:
     """How the error depends on how far ahead it is forecast, and on the clock."""
     metrics, diagnosis = run.metrics, run.diagnosis
     sentences = [
-        f"Significantly different from {reference_name(reference)} at {_share_of_steps(p_values)} ahead "
-        f"(p < {SIGNIFICANT}, corrected for looking at all of them)."
+        f"Against {reference_name(reference)}, {steps_that_differ(metrics['skill_by_step'][reference], p_values)} "
+        f"ahead (p < {SIGNIFICANT}, corrected for looking at all of them)."
         for reference, p_values in metrics.get("p_by_step", {}).items()
         if any(p is not None for p in p_values)
     ]
@@ -228,14 +228,23 @@ def _errors(run: RunResults) -> Section:
     return Section("Error by horizon and by the clock", sentences, tables=tables)
 
 
-def _share_of_steps(p_values: Sequence[float | None]) -> str:
-    """At how many steps there is a significant difference: "all 24 steps", "3 of 24 steps", "none of the 24 steps"."""
-    count, n_steps = sum(p is not None and p < SIGNIFICANT for p in p_values), len(p_values)
-    if n_steps == 1:
-        return "the one step" if count else "no step"
-    if count in (0, n_steps):
-        return f"all {n_steps} steps" if count else f"none of the {n_steps} steps"
-    return f"{count} of {n_steps} steps"
+def steps_that_differ(skill: Sequence[float | None], p_values: Sequence[float | None]) -> str:
+    """At how many steps the difference is significant, and to which side: "better at 3 and worse at 1 of 24 steps"."""
+    n_steps = len(p_values)
+    shown = [
+        gain > 0
+        for gain, p in zip(skill, p_values, strict=True)
+        if gain is not None and p is not None and p < SIGNIFICANT
+    ]
+    steps = f"of {n_steps} steps" if n_steps > 1 else "the one step"
+    if not shown:
+        return f"no significant difference at {'any ' if n_steps > 1 else ''}{steps}"
+    better = sum(shown)
+    if better in (0, n_steps) and len(shown) == n_steps:
+        every = f"all {n_steps} steps" if n_steps > 1 else steps
+        return f"significantly {'better' if better else 'worse'} at {every}"
+    sides = {"better": better, "worse": len(shown) - better}
+    return f"significantly {' and '.join(f'{side} at {count}' for side, count in sides.items() if count)} {steps}"
 
 
 def _largest_error(part: ClockErrors, model: str) -> str:
@@ -394,7 +403,7 @@ def _reproduction(run: RunResults) -> Section:
         "started": _format_stamp(manifest["started"]),
     }
     commands = {"Made by": manifest["command"]} if manifest["command"] else {}
-    commands["Train it again and check that every figure comes out the same"] = f"forecast replay {run.name}"
+    commands["Train it again and check that every figure comes out the same"] = run.replay
     return Section(
         "How to reproduce it",
         facts=facts,

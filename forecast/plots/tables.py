@@ -97,6 +97,11 @@ def _with_sign(text: Callable[[float], str], value: float) -> str:
     return f"{'+' if value > 0 else MINUS if value < 0 else ''}{text(abs(value))}"
 
 
+def format_interval(low: float | None, high: float) -> str:
+    """An interval of shares: "+2.0% to +8.4%", or "at most −3.1%"."""
+    return f"at most {format_share(high)}" if low is None else f"{format_share(low)} to {format_share(high)}"
+
+
 def format_share(value: float) -> str:
     """A share in percent with its sign: "+5.3%"."""
     return f"{value:+.1%}".replace("-", MINUS)
@@ -136,7 +141,7 @@ def _skill_cells(table: Table, metrics: Mapping[str, Any], model: str) -> list[C
     reasons = metrics.get("reasons", {})
     skill, p = metrics["skill"][model], metrics["p_value"].get(model)
     interval = metrics.get("skill_interval", {}).get(model)
-    aside = "" if interval is None else f"{format_share(interval[0])} to {format_share(interval[1])}"
+    aside = "" if interval is None else format_interval(*interval)
     no_skill = reasons.get(f"skill.{model}", "no skill can be measured")
     return [
         table.undefined(no_skill) if skill is None else Cell(format_share(skill), aside=aside),

@@ -144,13 +144,17 @@ def resume_command(name: str, runs_dir: Path) -> str:
     )
 
 
-def run_command(command: Literal["predict", "report"], name: str, runs_dir: Path) -> str:
+def run_command(command: Literal["predict", "report", "replay"], name: str, runs_dir: Path) -> str:
     """What is done with a finished run, in the forms of each surface."""
     shell, arguments = f"forecast {command} {name}", repr(name)
     if runs_dir != runs_folder(None):
         shell += f" --runs-dir {shlex.quote(str(runs_dir))}"
         arguments += f", runs_dir=Path({str(runs_dir)!r})"
-    python = {"predict": f"forecast.predict({arguments})", "report": f"forecast.find({arguments}).report"}
+    python = {
+        "predict": f"forecast.predict({arguments})",
+        "report": f"forecast.find({arguments}).report",
+        "replay": f"forecast.replay({arguments})",
+    }
     return phrase(shell, python[command])
 
 

@@ -2,7 +2,8 @@
 
 What is far is so by any standard, for a series may grow, and its largest value is no limit. A single value is far if it
 lies ten times the width of the training range beyond it; rows in sequence, if twice. In a column that was positive, an
-amount or a price, large values are the rule, and far is a matter of ratio, too.
+amount or a price, large values are the rule, and far is a matter of ratio, too. Zero means nothing to a temperature:
+that it was positive in summer says nothing of winter.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from forecast.data.panel import Arrays, Floats, Panel
 from forecast.data.scaling import Scaler
 from forecast.errors import quote
 from forecast.sources.odd_values import time_of_row
-from forecast.sources.quantities import recognise
+from forecast.sources.quantities import has_true_zero, recognise
 from forecast.sources.spikes import Flags, Ints
 
 # Distances beyond the training range, in widths of it, from which a single value and rows in sequence are far.
@@ -27,6 +28,9 @@ _RATIO_ALONE, _RATIO, _SMALL_RATIO = 10.0, 3.0, 0.1
 
 # How much below the training range a small ratio must be, in its width: amounts near zero have any ratio.
 _BELOW = 0.05
+
+# How much nearer to the training range values must lie in another unit to be taken for ones in it, as a share.
+_NEARER = 0.1
 
 # Widths of 98 in a hundred training rows from which one of them is an error.
 _ERROR = 200
@@ -157,7 +161,8 @@ def _far_rows(panel: Panel, name: str, values: Floats, own: TrainingRanges, of_r
     up, down = (values - high) / size, (low - values) / size
     alone = (down > _FAR_ALONE) | ((up > _FAR_ALONE) & ~(positive & (values < _RATIO_ALONE * high)))
     far = (down > _FAR) | ((up > _FAR) & ~(positive & (values < _RATIO * high)))
-    far |= (positive & (values < _SMALL_RATIO * low) & (down > _BELOW)) | (no_sign & (values < -size / 4))
+    if has_true_zero(name):
+        far |= (positive & (values < _SMALL_RATIO * low) & (down > _BELOW)) | (no_sign & (values < -size / 4))
     far |= _in_another_unit(panel, name, values, own, of_row)
     sequence = far.copy()
     for lag in range(1, _SEQUENCE):
@@ -182,7 +187,7 @@ def _in_another_unit(panel: Panel, name: str, values: Floats, own: TrainingRange
         if len(present) < _SEQUENCE or not outside.all():
             continue
         clear = np.median(present) > own.most[series] + margin or np.median(present) < own.least[series] - margin
-        if clear and _unit_for(panel, name, present, own, series):
+        if clear and _unit_for(panel, name, present, own, series, likeliest=True):
             result[rows] = ~np.isnan(values[rows])
     return result
 
@@ -204,15 +209,22 @@ def _describe_far(panel: Panel, name: str, values: Floats, far: Flags, own: Trai
     return f"{quote(name)}{_of_series(panel, series)}: {count} far from the training rows ({trained}){reason}{more}"
 
 
-def _unit_for(panel: Panel, name: str, values: Floats, own: TrainingRanges, series: int) -> str:
-    """In which unit, for that of the training rows, values [n] would lie among these; empty if in none."""
+def _unit_for(
+    panel: Panel, name: str, values: Floats, own: TrainingRanges, series: int, likeliest: bool = False
+) -> str:
+    """In which unit, for that of the training rows, values [n] would lie among these; empty if in none.
+
+    ``likeliest`` is for values that nothing else makes far: where the training rows may be in several units, as 5 … 27
+    may be °C or °F, only the first of them then counts. Else the first frost would be one of °C among °F.
+    """
     low, high, median = own.low[series], own.high[series], own.median[series]
     middle = float(np.median(values))
     measured = recognise(name, panel.units.get(name, ""), np.array([low, median, high]))
-    for own_unit in measured.units if measured else ():
+    for own_unit in measured.units[: 1 if likeliest else None] if measured else ():
         for other in measured.quantity.units if measured else ():
             converted = own_unit.from_first(other.to_first(middle))
-            if 2 * low - high <= converted <= 2 * high - low and other is not own_unit:
+            beyond, still = (max(low - value, value - high, 0.0) for value in (middle, converted))
+            if still <= _NEARER * beyond and other is not own_unit:
                 return f"{other.name} for {own_unit.name}"
     # A factor explains nothing where the training rows themselves differ by as much.
     differ = high / low if low > 0 else (high / median) ** 2 if median > 0 else np.inf

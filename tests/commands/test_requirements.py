@@ -65,9 +65,9 @@ def test_bars_that_are_cleared_say_nothing() -> None:
 @pytest.mark.parametrize(
     ("bar", "gain", "said"),
     [
-        (0.05, 0.049, "against rnn it is 4.9%, 5.0% is required"),
+        (0.05, 0.049, "against rnn it is 4.9%, at least 5.0% is required"),
         (0.0, 0.0, "against rnn it is 0.0%, more than none is required"),
-        (0.1, None, "against rnn none can be measured, 10.0% is required"),
+        (0.1, None, "against rnn none can be measured, at least 10.0% is required"),
     ],
 )
 def test_a_bar_that_is_missed_is_named(bar: float, gain: float | None, said: str) -> None:
@@ -82,10 +82,10 @@ def test_a_bar_that_is_missed_is_named(bar: float, gain: float | None, said: str
     ("gain", "p", "least", "said"),
     [
         (0.2, 0.04, 0.25, ""),
-        (0.2, 0.06, 0.25, "no evidence of a lead (p = 0.06; these windows show only leads of 25.0% or more)"),
+        (0.2, 0.06, 0.25, "no evidence of a lead (p = 0.06; these windows show only leads of about 25% or more)"),
         (0.2, 0.6, None, "no evidence of a lead (p = 0.6)"),
         (0.2, None, None, "too few windows for evidence"),
-        (0.04, 0.001, 0.01, "it is 4.0%, 5.0% is required"),
+        (0.04, 0.001, 0.01, "it is 4.0%, at least 5.0% is required"),
     ],
 )
 def test_evidence_can_be_asked_for(gain: float, p: float | None, least: float | None, said: str) -> None:

@@ -38,6 +38,19 @@ def test_means_are_of_the_observed_training_rows_of_each_series() -> None:
     assert (normals.sparse, normals.climatology) == (False, None)
 
 
+def test_an_error_counts_in_no_mean() -> None:
+    values = np.random.default_rng(2).normal(50, 1, size=(120, 1))
+    expected = np.delete(values[:90], 40).mean()
+    values[40] = 1e6
+    training_rows = np.arange(120) < 90
+    normals = fit_normals(daily(values), training_rows, 1, 1)
+    assert normals.mean[0, 0] == pytest.approx(expected)
+    assert values[40] == 1e6
+    # Heavy tails and amounts that are mostly zero have no errors.
+    for honest in (np.random.default_rng(3).standard_t(3, (300, 1)), np.r_[np.zeros(280), np.full(20, 90.0)][:, None]):
+        assert fit_normals(daily(honest), np.ones(300, bool), 1, 1).mean[0, 0] == pytest.approx(honest.mean())
+
+
 @pytest.mark.parametrize(("zeros", "sparse"), [(50, True), (49, False)])
 def test_half_of_the_observed_values_must_be_zero(zeros: int, sparse: bool) -> None:
     values = np.r_[np.zeros(zeros), np.ones(100 - zeros), np.full(30, np.nan)][:, None]

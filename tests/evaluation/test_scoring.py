@@ -620,3 +620,14 @@ def test_a_line_that_falls_below_zero_does_not_break_logarithms() -> None:
     evaluation = score_models(ready.rows, ready.test, models, SEASON, yardsticks, intervals)
     json.dumps(evaluation.metrics, allow_nan=False)
     assert (evaluation.forecasts["drift"] > 0).all()
+
+
+def test_a_yardstick_that_rests_on_one_value_hides_no_move() -> None:
+    def with_outlier(values: Floats) -> None:
+        values[20, 0] = 1e7  # a thousandth of a naive error of 3e5 is more than any step
+
+    panel = make_panel(n_series=1)
+    broken = score(make_ready(changed(panel, with_outlier), target=("a",))).metrics
+    whole = score(make_ready(panel, target=("a",))).metrics
+    for name in ("persistence", "seasonal-naive"):
+        assert broken["models"][name]["directional_accuracy"] == whole["models"][name]["directional_accuracy"]

@@ -135,10 +135,25 @@ def test_interval_and_p_value_never_disagree() -> None:
         size = np.exp(np.cumsum(rng.normal(0, 0.3, n)))  # bursts of losses
         loss, reference = size * rng.random(n), size * (rng.random(n) + rng.uniform(0, 0.6))
         low, high = skill_interval(loss, reference, horizon)
-        if not math.isnan(low):
+        if not math.isnan(high):
             bounded += 1
             assert (not low <= 0 <= high) == (diebold_mariano(loss, reference, horizon) < 0.05)
     assert bounded > 200
+
+
+def test_a_finding_of_few_origins_has_an_interval_that_may_be_open() -> None:
+    rng = np.random.default_rng(19)
+    found, without, low_ends = 0, 0, []
+    for _ in range(3000):
+        loss, reference = overlapping(rng, 12, 6), overlapping(rng, 12, 6)
+        if diebold_mariano(loss, reference, 6) < 0.05:
+            low, high = skill_interval(loss, reference, 6)
+            found, without = found + 1, without + math.isnan(high)
+            low_ends.append(low)
+            assert math.isnan(high) or not low <= 0 <= high
+    assert found > 50
+    assert without == 0
+    assert -math.inf in low_ends  # how much worse, these origins do not tell
 
 
 def test_equal_losses_have_an_interval_about_zero() -> None:

@@ -28,21 +28,24 @@ def test_a_win_is_against_the_hardest_naive_forecast() -> None:
 def test_a_trend_that_is_simply_carried_on_is_a_reference_too() -> None:
     skill = {"persistence": 0.6, "seasonal-naive": 0.6, "drift": -0.9}
     sentence = verdict("lstm", skill, dict.fromkeys(skill, 0.001))
-    assert sentence == "lstm is worse than the drift (MAE 90.0% higher, p = 0.003 as the worst of 3)."
+    assert sentence == "lstm is worse than the drift (MAE 90.0% higher, p = 0.001, as the worst of 3 p = 0.003)."
 
 
 def test_a_loss_is_said_plainly() -> None:
     sentence = verdict(
         "lstm", {"persistence": -0.25, "seasonal-naive": 0.3}, {"persistence": 0.0004, "seasonal-naive": 0.001}
     )
-    assert sentence == "lstm is worse than the last value (MAE 25.0% higher, p < 0.001 as the worst of 2)."
+    assert sentence == "lstm is worse than the last value (MAE 25.0% higher, p < 0.001, as the worst of 2 p < 0.001)."
 
 
 def test_the_worst_of_several_is_no_evidence_by_itself() -> None:
     sentence = verdict(
         "lstm", {"persistence": -0.25, "seasonal-naive": 0.3}, {"persistence": 0.03, "seasonal-naive": 0.001}
     )
-    assert sentence == "No evidence that lstm beats the last value (MAE 25.0% higher, p = 0.06 as the worst of 2)."
+    assert (
+        sentence
+        == "No evidence that lstm beats the last value (MAE 25.0% higher, p = 0.03, as the worst of 2 p = 0.06)."
+    )
 
 
 def test_an_error_of_many_times_is_not_said_in_percent() -> None:
@@ -53,11 +56,15 @@ def test_an_error_of_many_times_is_not_said_in_percent() -> None:
 @pytest.mark.parametrize(
     ("gain", "least", "said"),
     [
-        (0.03, 0.27, "; 60 windows show only leads of 27.0% or more, and to show 3.0% takes some 4,900 of them"),
-        (0.001, 0.27, "; 60 windows show only leads of 27.0% or more"),  # some 4 million
-        (-0.03, 0.27, "; 60 windows show only leads of 27.0% or more"),
-        (0.03, None, "; 60 windows are too few to show any lead"),
-        (0.03, 1.4, "; 60 windows are too few to show any lead"),
+        (
+            0.03,
+            0.27,
+            "; 60 windows show only leads over it of about 27% or more, and to show 3.0% takes some 4,900 of them",
+        ),
+        (0.001, 0.27, "; 60 windows show only leads over it of about 27% or more"),  # some 4 million
+        (-0.03, 0.27, "; 60 windows show only leads over it of about 27% or more"),
+        (0.03, None, "; 60 windows are too few to show any lead over it"),
+        (0.03, 1.4, "; 60 windows are too few to show any lead over it"),
     ],
 )
 def test_beside_no_evidence_it_is_said_what_could_have_been_found(gain: float, least: float | None, said: str) -> None:
@@ -86,7 +93,7 @@ def test_series_without_a_scale_are_not_passed_over_in_silence() -> None:
         (0.2, 0.3, "MAE 20.0% lower, p = 0.3"),
         (0.2, 0.05, "MAE 20.0% lower, p = 0.05"),
         (0.2, None, "MAE 20.0% lower, too few windows to test"),
-        (-0.1, 0.6, "MAE 10.0% higher, p = 1 as the worst of 2"),
+        (-0.1, 0.6, "MAE 10.0% higher, p = 0.6, as the worst of 2 p = 1"),
     ],
 )
 def test_without_evidence_no_skill_is_claimed(gain: float, p: float | None, said: str) -> None:

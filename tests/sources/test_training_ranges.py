@@ -101,6 +101,19 @@ def test_the_likely_reason_is_named(name, unit, kind, change, says):
     assert f"{name!r}: 200 value(s) from 2022-02-03 08:00 on" in said["far"]
 
 
+@pytest.mark.parametrize("middle", [-0.7, -3.0, -8.0, 32.0])
+@pytest.mark.parametrize(("name", "unit"), [("temperature", ""), ("T (degC)", "degC")])
+def test_the_first_frost_and_the_first_heat_are_no_other_unit(name, unit, middle):
+    """Celsius that happened to be positive, 4 … 28: neither a ratio to zero nor Fahrenheit explains the days after."""
+    noise = np.random.default_rng(0).normal(0, 0.5, N + NEW)
+    values = 16 + 10 * np.sin(2 * np.pi * np.arange(N + NEW) / 24) + noise
+    assert 4 < values[:N].min() < values[:N].max() < 28
+    assert not judged(changed(values, lambda new: middle + 0.02 * (new - 16)), name, unit)
+    assert "(°F for °C)" in judged(changed(values, lambda new: new * 1.8 + 32), name, unit)["far"]
+    # An amount that sinks as low has changed its sign.
+    assert "far" in judged(changed(values, lambda new: -8 + 0.02 * (new - 16)), "load")
+
+
 def test_a_single_row_is_far_only_if_it_is_very_far():
     values = process("AR(1)", 0)
     width = np.ptp(values[:N])

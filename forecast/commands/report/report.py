@@ -6,12 +6,13 @@ from pathlib import Path
 
 from forecast.data.panel import Panel
 from forecast.data.prepare import prepare
+from forecast.errors import rendered
 from forecast.evaluation.scoring import Evaluation
 from forecast.models.catalogue import network_configs
 from forecast.plots.results import Explained, RunResults
 from forecast.plots.run_report import report_page
 from forecast.runs.files import write_atomically
-from forecast.runs.find import find
+from forecast.runs.find import find, run_command
 from forecast.runs.rows import training_panel
 from forecast.runs.run import Run, read_explanation
 from forecast.sources.read import Source
@@ -50,6 +51,7 @@ def results_of(run: Run, panel: Panel) -> RunResults:
         explained = Explained(explanation.sentences, pictures)
     return RunResults(
         name=run.name,
+        replay=rendered(run_command("replay", run.name, run.path.parent), "shell"),
         manifest=run.manifest,
         prepared=prepare(panel, run.config),
         evaluation=Evaluation(run.metrics, run.test_forecasts),

@@ -32,7 +32,7 @@ from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.calibration import intervals_to_arrays
 from forecast.runs.files import locked
-from forecast.runs.find import runs_folder
+from forecast.runs.find import run_command, runs_folder
 from forecast.runs.run import CALIBRATION, RANGES, TEST_FORECASTS, TEST_FORECASTS_AS_CSV, Run
 from forecast.runs.writer import RunWriter
 from forecast.sources.read import Source, is_built_in, read, report_notes
@@ -201,7 +201,8 @@ def _write_run(
     manifest, _ = writer.read_unfinished()
     manifest |= _outcome(prepared, networks, manifest["data"])
     histories = {name: record.histories[0] for name, record in records.items()}
-    results = RunResults(writer.name, manifest, prepared, evaluation, histories, forecast)
+    replay = rendered(run_command("replay", writer.name, writer.runs_dir), "shell")
+    results = RunResults(writer.name, replay, manifest, prepared, evaluation, histories, forecast)
     for name, picture in draw_files(results).items():
         writer.write(f"plots/{name}", picture)
     writer.write("report.html", report_page(results))
