@@ -96,22 +96,33 @@ def with_codes(panel: Panel, codes: Sequence[str] | None) -> Panel:
         return panel
     values = panel.values.copy() if panel.coded else panel.values
     order = None if panel.n_series == 1 else np.argsort(panel.times, kind="stable")
-    kept = []
+    retold: list[Sentence] = []
     for name, raw in panel.coded.items():
         column, rows = values[:, panel.column(name)], _candidates(raw)
-        was_missing = np.isnan(column)
+        before = column.copy()
         column[rows] = raw[rows]
         column[are_codes(raw, order) | np.isin(raw, codes_of(name, codes))] = np.nan
-        for value, count in zip(*np.unique(column[was_missing & ~np.isnan(column)], return_counts=True), strict=True):
-            rule = setting("missing", f"{value:g}@{name}")
-            kept.append(
-                Sentence(
-                    f"{quote(name)}: {count:,} value(s) {value:g} are kept after all, as the training rows do not tell "
-                    f"that they mean missing ({rule} reads them so)."
-                )
-            )
+        retold += _what_changed(name, before, column)
     options = panel.read_options | {"codes": tuple(codes)}
-    return replace(panel, values=values, coded={}, read_options=options, warnings=(*panel.warnings, *kept))
+    return replace(panel, values=values, coded={}, read_options=options, warnings=(*panel.warnings, *retold))
+
+
+def _what_changed(name: str, before: Floats, after: Floats) -> list[Sentence]:
+    """What is said of a column [T] in which other values are missing now than were told to be while reading."""
+    said = []
+    was, is_now = np.isnan(before), np.isnan(after)
+    count_now = f"{is_now.sum():,} of {len(after):,} values are missing now."
+    for value, count in zip(*np.unique(before[~was & is_now], return_counts=True), strict=True):
+        said.append(
+            f"{count:,} more value(s) {value:g} are read as missing, as the training rows tell that they mean it "
+            f"({setting('keep_sentinels', True)} keeps them): {count_now}"
+        )
+    for value, count in zip(*np.unique(after[was & ~is_now], return_counts=True), strict=True):
+        said.append(
+            f"{count:,} value(s) {value:g} are kept after all, as the training rows do not tell that they mean missing "
+            f"({setting('missing', f'{value:g}@{name}')} reads them so): {count_now}"
+        )
+    return [Sentence(f"{quote(name)}: {sentence}") for sentence in said]
 
 
 def codes_of(column: str, codes: Sequence[str]) -> list[float]:

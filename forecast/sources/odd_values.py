@@ -44,11 +44,13 @@ class _Odd:
         rows: Which rows hold them, [T].
         what: What they are, as a sentence without its end.
         missing: The rules of ``missing`` that name them, without the column; empty for spikes.
+        otherwise: What else reads them as missing; empty if nothing does.
     """
 
     rows: Flags
     what: str
     missing: tuple[str, ...] = ()
+    otherwise: str = ""
 
 
 def find_odd_values(panel: Panel, column: int, values: Floats, options: ReadOptions) -> tuple[Floats, list[str]]:
@@ -69,7 +71,7 @@ def find_odd_values(panel: Panel, column: int, values: Floats, options: ReadOpti
         for find in (_impossible, _free_prices, _isolated, _outliers, _single_spikes):
             for odd in find(panel, name, values):
                 if odd.missing or options.spikes == "keep":
-                    sentences.append(Sentence(f"{odd.what}{_advise(odd, name, options)}."))
+                    sentences.append(Sentence(f"{odd.what}{_advise(odd, name, options)}{odd.otherwise}."))
                 values = np.where(odd.rows, np.nan, values)
     return values, sentences
 
@@ -136,7 +138,8 @@ def _free_prices(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:
         worst = int(np.nanargmin(values))
         signs = [rule for rule, found in (("0", values == 0), ("<0", values < 0)) if found.any()]
         at = f"{values[worst]:g} at {time_of_row(panel, worst)}"
-        yield _Odd(rows, f"{int(rows.sum()):,} price(s) are not positive, such as {at}", tuple(signs))
+        what = f"{int(rows.sum()):,} price(s) are not positive, such as {at}"
+        yield _Odd(rows, what, tuple(signs), "; a run that takes logarithms does so by itself")
 
 
 def _isolated(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:

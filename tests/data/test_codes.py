@@ -75,7 +75,26 @@ def test_what_the_training_rows_do_not_tell_is_put_back_and_told() -> None:
     decided = decide_codes(panel, np.arange(200) < 100)
     assert np.flatnonzero(np.isnan(decided.values[:, 0])).tolist() == [150, 160]  # by then it is repeated
     assert decided.warnings[-1].startswith("'v': 1 value(s) 99.9 are kept after all, as the training rows do not tell")
+    assert decided.warnings[-1].endswith(": 2 of 200 values are missing now.")
     assert decide_codes(decided, np.ones(200, bool)) is decided
+
+
+def test_what_the_training_rows_tell_beyond_the_reading_is_counted() -> None:
+    """Of three 99.9 the first is not known to be repeated, and 150 at the end hides them from all rows together."""
+    values = 20 + np.sin(np.arange(200.0))
+    values[40:43], values[190:] = 99.9, 150.0
+    panel = forecast.read(days(values))
+    assert panel.warnings[0].startswith("'v': 2 value(s) 99.9 are read as missing (")
+    decided = decide_codes(panel, np.arange(200) < 100)
+    assert np.flatnonzero(np.isnan(decided.values[:, 0])).tolist() == [40, 41, 42]
+    (more,) = decided.warnings[len(panel.warnings) :]
+    assert more == (
+        "'v': 1 more value(s) 99.9 are read as missing, as the training rows tell that they mean it "
+        "(keep_sentinels=True keeps them): 3 of 200 values are missing now."
+    )
+    again = forecast.read(days(values), ReadOptions(codes=decided.read_options["codes"]))
+    assert again.warnings[0].startswith("'v': 3 value(s) 99.9 are read as missing (")
+    assert not [text for text in again.warnings if "more value(s)" in text]
 
 
 def test_a_run_reads_other_rows_by_what_its_training_rows_told(tmp_path: Path) -> None:

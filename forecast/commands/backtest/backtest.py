@@ -194,7 +194,7 @@ def _plan(panel: Panel, settings: Settings, count: int | None, step: int, progre
         asked = settings.replace(data={"horizon": config.data.horizon, **_settings_of_split(earlier, arranged)})
     for note in plan_in_sentences(config, panel.clock, choices):
         progress.note(note)
-    for warning in values_without_logarithm(decided, config.data).values():
+    for warning in (*decided.warnings[len(panel.warnings) :], *values_without_logarithm(decided, config.data).values()):
         progress.warn(warning)
     return _Plan(decided, asked, config, split, rows, windows, step)
 
