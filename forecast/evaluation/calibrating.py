@@ -12,7 +12,7 @@ from forecast.data.windows import Forecaster, Windows
 from forecast.evaluation.chunks import chunks_of
 from forecast.evaluation.yardstick import NaiveError
 from forecast.intervals.adaptive import AdaptiveIntervals
-from forecast.intervals.calibrate import calibrate
+from forecast.intervals.calibrate import FEWEST_OUTCOMES, calibrate
 from forecast.intervals.conformal import Intervals
 
 # Points that intervals are calibrated on; more of them change nothing.
@@ -21,8 +21,9 @@ _POINTS_OF_CALIBRATION = 2_000_000
 # With fewer windows there is too little to say how large errors are.
 _FEWEST_WINDOWS = 4
 
-# With fewer independent outcomes, what an interval holds is told to be uncertain.
-_ENOUGH_OUTCOMES = 10
+# With fewer independent outcomes, what an interval holds is told to be uncertain: with so many, one of 80 % holds 71 %
+# or less in one run of ten.
+_ENOUGH_OUTCOMES = 20
 
 
 def calibrate_intervals(
@@ -83,15 +84,33 @@ def calibration_warnings(config: Config, n_windows: int, intervals: Intervals | 
         if not config.intervals.levels:
             return ()
         return (f"no intervals: the validation span has {n_windows} windows, and they need {_FEWEST_WINDOWS}",)
-    n_outcomes = float(np.median(intervals.calibrations[model].outcomes[:, -1]))
-    if n_outcomes >= _ENOUGH_OUTCOMES:
+    outcomes = intervals.calibrations[model].outcomes  # [S, H, D]
+    known = np.where(outcomes > 0, outcomes, np.nan)
+    if np.isnan(known).all():
+        return (
+            f"the intervals rest on no errors: in the {n_windows} validation windows there are none, or no series "
+            "moves, so that how wide intervals must be is not known",
+        )
+    by_step = np.array([np.inf if np.isnan(step).all() else np.nanmedian(step) for step in np.moveaxis(known, 1, 0)])
+    few = np.flatnonzero(by_step < _ENOUGH_OUTCOMES)
+    if not len(few):
         return ()
-    held = [f"{_held_in_nine_of_ten(level / 100, n_outcomes):.0%} of the {level}%" for level in intervals.levels]
-    return (
-        f"{config.data.horizon} steps ahead the intervals rest on about {n_outcomes:.0f} independent outcomes, for the "
-        f"{n_windows} validation windows overlap: they are wider for it, and in one run of ten still hold no more than "
-        f"{' and '.join(held)} that they promise",
-    )
+    nearest, least = int(few[0]), int(np.argmin(by_step))
+    n_outcomes = by_step[least]
+    where = f"{_steps(nearest)} ahead the intervals rest on about {by_step[nearest]:.0f} independent outcomes"
+    where += " of each series" if len(outcomes) > 1 else ""
+    where += f", {_steps(least)} ahead on about {n_outcomes:.0f}" if least != nearest else ""
+    windows = f"{n_windows} validation windows" + (f" of {len(outcomes)} series" if len(outcomes) > 1 else "")
+    fewer = n_outcomes < 0.9 * n_windows / len(outcomes)
+    why = f"the errors of the {windows} depend on each other" if fewer else f"there are {windows}"
+    held = [f"{_held_in_nine_of_ten(level / 100, n_outcomes):.0%} instead of {level}%" for level in intervals.levels]
+    of_ten = "for one series of ten" if len(outcomes) > 1 else "in one run of ten"
+    remains = f"they are wider for it, and {of_ten} still hold at most {' and '.join(held)}"
+    return (f"{where}, for {why}: {remains}",)
+
+
+def _steps(step: int) -> str:
+    return "1 step" if step == 0 else f"{step + 1} steps"
 
 
 def _held_in_nine_of_ten(level: float, n_outcomes: float) -> float:
@@ -99,7 +118,7 @@ def _held_in_nine_of_ten(level: float, n_outcomes: float) -> float:
     from scipy.special import chdtri, ndtr, stdtrit
 
     least_size = np.sqrt(chdtri(n_outcomes, 0.9) / n_outcomes)  # the lowest tenth of chi-square
-    return float(2 * ndtr(stdtrit(n_outcomes, (1 + level) / 2) * least_size) - 1)
+    return float(2 * ndtr(stdtrit(max(n_outcomes, FEWEST_OUTCOMES), (1 + level) / 2) * least_size) - 1)
 
 
 def update_intervals(

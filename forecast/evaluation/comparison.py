@@ -24,9 +24,6 @@ from forecast.evaluation.significance import (
     skill_interval,
 )
 
-# A reference whose errors are this share of the values is perfect but for rounding in float64.
-_ROUNDING = 1e-12
-
 
 @dataclass(frozen=True)
 class Losses:
@@ -42,14 +39,13 @@ class Losses:
 
 
 def compare(
-    model: Losses, references: Mapping[str, Losses], level: float, horizon: int, spacing: int, reasons: dict[str, str]
+    model: Losses, references: Mapping[str, Losses], horizon: int, spacing: int, reasons: dict[str, str]
 ) -> dict[str, Any]:
     """Skill against each reference, with p-value, interval and steps, as it stands in metrics.json.
 
     Args:
         model: Losses of the judged model.
         references: Those of the others at the same origins, by name.
-        level: Mean size of what was observed, in the unit of the losses.
         horizon: H, in origins.
         spacing: Steps between the origins that are tested by step.
         reasons: Receives why a figure is None.
@@ -60,8 +56,7 @@ def compare(
     few = len(model.by_origin) < FEWEST_ORIGINS
     for name, losses in references.items():
         of_reference = losses.by_origin
-        # What is perfect but for rounding is perfect: a ratio to it would be a number of fifteen digits.
-        if not float(of_reference.mean()) > _ROUNDING * level:
+        if not float(of_reference.mean()) > 0:
             for key in ("skill", "skill_interval", "p_value", "detectable"):
                 figures[key][name] = None
                 reasons[f"{key}.{name}"] = f"{name} makes no error here"

@@ -37,7 +37,7 @@ from forecast.evaluation.metrics import (
     squared_error,
 )
 from forecast.evaluation.verdict import EchoSums, is_echo, verdict
-from forecast.evaluation.yardstick import NaiveError, Outlier
+from forecast.evaluation.yardstick import ROUNDING, NaiveError, Outlier
 from forecast.intervals.conformal import DECILES, Intervals, interval, interval_columns
 from forecast.models.naive import NAIVE, count_seasons
 
@@ -152,8 +152,11 @@ class _Scorer:
         usual = {name: error.outlier.mae_without if error.outlier else error.mae for name, error in naive_error.items()}
         self._usual_change = np.nan_to_num([[usual[name] for name in names] for names in rows.unique_ids])
         self._weights = loss_weights(self._naive_mae)
+        targets = range(rows.n_targets)
+        sizes = [[_mean_size(rows.series_values(s, d)) for d in targets] for s in range(rows.panel.n_series)]
+        self._rounding = ROUNDING * np.array(sizes)  # [S, D]
         self._n_windows = np.zeros(rows.panel.n_series, np.int64)  # [S]
-        self._observed = self._scaled_observed = 0.0
+        self._observed = 0.0
         self._has_gaps = int(rows.panel.stretches()[-1]) + 1 > rows.panel.n_series or not rows.seen.all()
         self._moved_seasons = np.zeros(2, np.int64)  # of the seasonal naive: to an earlier one, to the last value
         self._sums: dict[str, _ModelSums] = {}
@@ -167,23 +170,32 @@ class _Scorer:
         y_pred = {name: median(values) for name, values in chunk.forecasts.items()}
         last = rows.filled_at(windows.cutoffs[chunk.numbers])
         np.add.at(self._n_windows, chunk.series, 1)
-        size = np.abs(chunk.y_true)
-        self._observed += float(size.sum())
-        self._scaled_observed += float((size * self._weights[chunk.series][:, None, :]).sum())
+        self._observed += float(np.abs(chunk.y_true).sum())
         if self._has_gaps:
             self._moved_seasons += count_seasons(rows, windows, chunk.numbers, self._season)
         for name, values in y_pred.items():
-            self._add_points(self._sums.setdefault(name, _ModelSums()), chunk, values, last)
+            sums = self._sums.setdefault(name, _ModelSums())
+            self._add_points(sums, chunk, self._without_rounding(values, chunk), last)
         self._add_echo(chunk, y_pred[self._models[0]], last)
         columns = {"y": chunk.y_true} | y_pred
         if self._adaptive is not None and self._intervals is not None:
             quantiles = self._adaptive.quantiles(chunk.y_true, chunk.forecasts, chunk.series)
             quantiles = {name: rows.bounds.clip(values, chunk.series) for name, values in quantiles.items()}
             for name, values in quantiles.items():
-                self._add_quantiles(self._sums[name], chunk, values, self._intervals)
+                self._add_quantiles(self._sums[name], chunk, self._without_rounding(values, chunk), self._intervals)
             columns |= interval_columns({name: quantiles[name] for name in self._models}, self._intervals)
         kept = chunk.numbers % self._kept_every == 0
         return long_format(rows, windows, chunk.numbers[kept], {name: values[kept] for name, values in columns.items()})
+
+    def _without_rounding(self, values: Floats, chunk: Chunk) -> Floats:
+        """Forecasts [n, H, D] or quantiles [n, H, D, P]; what differs from the observed by rounding alone is set to it.
+
+        Else errors of sixteen digits would be compared, and divided by.
+        """
+        y_true, most = chunk.y_true, self._rounding[chunk.series][:, None]
+        if values.ndim > y_true.ndim:
+            y_true, most = y_true[..., None], most[..., None]
+        return np.where(np.abs(values - y_true) <= most, y_true, values)
 
     def _add_points(self, sums: _ModelSums, chunk: Chunk, y_pred: Floats, last: Floats) -> None:
         tolerance = _TOLERANCE * self._usual_change[chunk.series][:, None]
@@ -309,9 +321,8 @@ class _Scorer:
         """Skill against each reference, how sure it is, and at which steps."""
         horizon = -(-self._windows.horizon // self._windows.spacing)  # in origins
         losses = {name: self._losses(self._sums[name]) for name in references}
-        level = self._scaled_observed / (len(self._windows) * self._windows.horizon * self._rows.n_targets)
         spacing = self._windows.spacing * self._tested_every
-        return compare(self._losses(self._sums[model]), losses, level, horizon, spacing, reasons)
+        return compare(self._losses(self._sums[model]), losses, horizon, spacing, reasons)
 
     def _losses(self, sums: _ModelSums) -> Losses:
         return Losses(
@@ -375,6 +386,12 @@ class _Scorer:
             for series in np.flatnonzero(self._n_windows)
             for target in range(self._rows.n_targets)
         }
+
+
+def _mean_size(values: Floats) -> float:
+    """The mean absolute value of those that are known; 0 if none is."""
+    known_values = values[~np.isnan(values)]
+    return float(np.abs(known_values).mean()) if len(known_values) else 0.0
 
 
 def _about_outlier(outlier: Outlier, naive_mae: float, mae: float | None) -> dict[str, Any]:

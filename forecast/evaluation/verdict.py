@@ -47,10 +47,11 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     model, skill = metrics["model"], metrics["skill"]
     naive = [name for name in NAIVE if name in skill]
     perfect = [name for name in naive if skill[name] is None]
-    if len(perfect) == len(naive):
-        return f"{model}: the naive forecasts are already perfect here, so no skill can be measured."
     if perfect:
-        return f"{model} cannot be better than {reference_name(perfect[0])}, which makes no error here."
+        finding = f"{model} cannot be better than {reference_name(perfect[0])}, which makes no error here"
+        if len(perfect) == len(naive):
+            finding = f"{model}: the naive forecasts are already perfect here, so no skill can be measured"
+        return "; ".join([finding, *_beside_rnn(metrics)]) + "."
     # To beat the naive forecasts is to beat each of them; of those that are not beaten, the hardest is named.
     unbeaten = [name for name in naive if significant_sign(name, skill, metrics["p_value"]) < 1]
     hardest = min(unbeaten or naive, key=lambda name: skill[name] or 0.0)
@@ -62,11 +63,7 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     clauses = [f"{beginning} {comparison}{echo}"]
     if sign == 0:
         clauses += _power(hardest, metrics)
-    if skill.get("rnn") is not None:
-        comparison, of_rnn = _compare("rnn", metrics)
-        than = {1: "is better than", -1: "is worse than", 0: "cannot be distinguished from"}[of_rnn]
-        # Other seeds give other fits, and perhaps another finding.
-        clauses.append(f"{'in these two fits ' if of_rnn else ''}it {than} {comparison}")
+    clauses += _beside_rnn(metrics)
     if sign > 0:
         clauses += _limit(naive, metrics)
     if unscaled := len(metrics.get("unscaled", ())):
@@ -77,6 +74,16 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     if "zero" in skill and metrics.get("skill_of", "MAE") == "MAE":
         clauses.append("most values are zero, and MAE then rewards forecasting zero")
     return "; ".join(clauses) + "."
+
+
+def _beside_rnn(metrics: Mapping[str, Any]) -> list[str]:
+    """How the model compares with the vanilla RNN; at most one clause."""
+    if metrics["skill"].get("rnn") is None:
+        return []
+    comparison, sign = _compare("rnn", metrics)
+    than = {1: "is better than", -1: "is worse than", 0: "cannot be distinguished from"}[sign]
+    # Other seeds give other fits, and perhaps another finding.
+    return [f"{'in these two fits ' if sign else ''}it {than} {comparison}"]
 
 
 def _power(name: str, metrics: Mapping[str, Any]) -> list[str]:

@@ -17,8 +17,9 @@ from forecast.data.windows import Flags, Ints
 # Pairs of values whose differences are in memory at the same time.
 _PAIRS_AT_ONCE = 1 << 20
 
-# Differences of this share of the values are rounding in float64: a sine of a whole number of steps does repeat itself.
-_ROUNDING = 1e-12
+# Differences of this share of the values are rounding in float64: a sine of a whole number of steps does repeat itself,
+# and the mean of equal values is their value.
+ROUNDING = 1e-12
 
 # A value stands out of a yardstick if its two differences make this share of the sum, and each of them is this many
 # times any other. By simulation that marks no honest series of 200 rows with a variance (normal, t, GARCH, rain,
@@ -75,7 +76,7 @@ def seasonal_naive_error(
         size += float(np.abs(y[later]).sum())
     if not n_pairs:
         return NaiveError(math.nan, math.nan)
-    if absolute <= _ROUNDING * size:
+    if absolute <= ROUNDING * size:
         return NaiveError(0.0, 0.0)
     return NaiveError(absolute / n_pairs, float(np.sqrt(squared / n_pairs)))
 

@@ -34,8 +34,8 @@ _GUESSED_OUTCOMES = 10
 # where 50 to 300 are as good: it takes hundreds to tell that the errors of one step are distributed as no other's.
 _POOLED_OUTCOMES = 100
 
-# The size of errors counts as known from two outcomes at least: Student's t of one has no mean.
-_FEWEST_OUTCOMES = 2.0
+# Intervals are no wider than where the size of errors is known from two outcomes: Student's t of one has no mean.
+FEWEST_OUTCOMES = 2.0
 
 # The size of errors where there is none: not zero, to divide by.
 _NO_SIZE = 1e-100
@@ -155,14 +155,16 @@ def _count_outcomes(errors: Floats, of_series: Sequence[slice], telling: Flags, 
     for number, own in enumerate(of_series):
         if own.start < own.stop:
             of_size[number], of_mean[number] = independent_outcomes(errors[own], spacing)
-    return np.maximum(np.where(telling, of_size, 0), _FEWEST_OUTCOMES), np.where(telling, of_mean, 0)
+    return np.where(telling, of_size, 0), np.where(telling, of_mean, 0)
 
 
 def independent_outcomes(errors: Floats, spacing: int) -> tuple[Floats, Floats]:
     """How many independent outcomes tell as much as the errors of overlapping windows, each [H, D].
 
     Errors h steps ahead of windows fewer than h steps apart share what happened, and depend on each other; how much, is
-    measured. Of noise about a level they are independent, of a random walk the less so the further ahead.
+    measured. Of noise about a level they are independent, of a random walk the less so the further ahead. Those of
+    windows farther apart depend on each other where a forecaster lags behind the level, even one step ahead: this is
+    measured about their mean, for a forecaster that always leans to one side is no reason to doubt how far.
 
     Args:
         errors: Of n windows in order of time, [n, H, D].
@@ -172,13 +174,25 @@ def independent_outcomes(errors: Floats, spacing: int) -> tuple[Floats, Floats]:
         As much of the size of errors, and as much of their mean.
     """
     n, delays = len(errors), delays_of(errors.shape[1], spacing)
-    spectrum = np.fft.rfft(errors, 2 * n, axis=0)
-    products = np.fft.irfft(np.abs(spectrum) ** 2, 2 * n, axis=0)[: min(n, delays[-1])]
-    lags = np.arange(1, len(products))[:, None, None]
-    correlations = products[1:] / np.where(products[0] > 0, products[0], 1) * (lags < delays[:, None])
-    of_size = n / (1 + 2 * (correlations**2 * n / (n - lags)).sum(axis=0))
+    lags = np.arange(1, n)[:, None, None]
+    shared = lags < delays[:, None]
+    lasting = _correlations(errors - errors.mean(axis=0))
+    # Up to the first that may be chance: of independent errors, one of forty is greater.
+    counted = np.logical_and.accumulate(shared | (lasting > 2 / np.sqrt(n)), axis=0)
+    correlations = np.where(shared, _correlations(errors), lasting) * counted
+    # The squares of those of independent errors are 1/n in the mean, not 0.
+    squares = (correlations**2 * n / (n - lags) - 1 / n) * counted
+    of_size = n / np.maximum(1, 1 + 2 * squares.sum(axis=0))
     of_mean = n / np.maximum(1, 1 + 2 * correlations.sum(axis=0))
     return of_size, of_mean
+
+
+def _correlations(errors: Floats) -> Floats:
+    """How errors [n, H, D] depend on those 1 … n - 1 windows before, about 0, [n - 1, H, D]."""
+    n = len(errors)
+    spectrum = np.fft.rfft(errors, 2 * n, axis=0)
+    products = np.fft.irfft(np.abs(spectrum) ** 2, 2 * n, axis=0)[:n]
+    return products[1:] / np.where(products[0] > 0, products[0], 1)
 
 
 def _shapes(
@@ -223,7 +237,7 @@ def _unknown(quantiles: Floats, n_outcomes: Floats, probabilities: Sequence[floa
     from scipy.special import ndtri, stdtrit
 
     p, median_at = np.array(probabilities), probabilities.index(0.5)
-    normal, students = ndtri(p), stdtrit(n_outcomes[..., None], p)
+    normal, students = ndtri(p), stdtrit(np.maximum(n_outcomes, FEWEST_OUTCOMES)[..., None], p)
     wider = np.divide(students, normal, out=np.ones_like(students), where=normal != 0)
     return (wider - 1) * (quantiles - quantiles[..., median_at, None])
 

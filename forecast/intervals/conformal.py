@@ -42,7 +42,8 @@ class Calibration:
         usual_size: Mean absolute error on the calibration span, in transformed units, [S, H, D].
         ranks: Ranks of the errors of K windows at each step, within 0 … 1, [K, H, D].
         logged: Whether errors are those of the logarithms of the targets.
-        outcomes: How many independent outcomes the size of the errors rests on, [S, H, D]; NaN where it is not known.
+        outcomes: How many independent outcomes the size of the errors rests on, [S, H, D]; 0 where there are no errors,
+            NaN where it is not known.
         borrowed: Whether a series has the shape of all series' errors, for want of windows of its own, [S].
     """
 

@@ -62,7 +62,7 @@ def selection(kind: str, case: str, n: int, replications: int) -> Line:
     for seed in range(replications):
         model, *others = equal_losses(kind, n, horizon, 5, np.random.default_rng(seed))
         references = {name: _losses(factor * other) for name, factor, other in zip(names, worse, others, strict=True)}
-        figures = compare(_losses(model), references, 1.0, horizon, 1, {})
+        figures = compare(_losses(model), references, horizon, 1, {})
         sentence = verdict({"model": "it", "n_windows": n, "n_origins": n, **figures})
         beats.append(sentence.startswith("it beats"))
         is_worse.append(sentence.startswith("it is worse"))

@@ -19,7 +19,7 @@ from forecast.data.clock import Clock
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, forecasts_in_units, prepare
 from forecast.data.split import TRAIN
-from forecast.data.windows import Flags, Forecaster, Ints
+from forecast.data.windows import Flags, Forecaster, Ints, precomputed
 from forecast.evaluation import chunks, scoring
 from forecast.evaluation import metrics as flat
 from forecast.evaluation.calibrating import calibrate_intervals
@@ -406,6 +406,25 @@ def test_perfect_references_give_null_and_a_reason() -> None:
     assert metrics["reasons"]["skill.persistence"] == "persistence makes no error here"
     assert metrics["naive_error"] == {f"s{n}/{target}": {"mae": 0, "rmse": 0} for n in range(2) for target in "ab"}
     assert "no skill can be measured" in metrics["verdict"]
+
+
+def test_errors_of_rounding_are_no_errors() -> None:
+    def cycle(values: Floats) -> None:
+        values[:, 0] = 7.1 * np.resize([1, 3, 2, 0], len(values))  # its mean by phase is exact but for rounding
+        values[:, 1] *= 1e-15  # small values are none
+
+    ready = make_ready(changed(make_panel(n_series=1), cycle))
+    truth = observed(ready)[..., 0]
+    almost = in_units(ready, guesses(ready, 1))
+    almost[..., 0] = truth * (1 + 3e-16) + 1e-15
+    models: dict[str, Forecaster] = {"lstm": precomputed(ready.test, almost)}
+    yardsticks = naive_errors(ready.rows, ready.training_rows, SEASON)
+    found = score_models(ready.rows, ready.test, models, SEASON, yardsticks)
+    for name in ("lstm", "seasonal-naive", "seasonal-mean"):
+        assert found.metrics["by_series"]["s0/a"][name] == 0
+        assert found.metrics["by_series"]["s0/b"][name] > 0
+    of_b = smape(observed(ready)[..., 1], almost[..., 1])
+    assert found.metrics["models"]["lstm"]["smape"] == pytest.approx(of_b / 2)
 
 
 def test_mase_without_a_yardstick_is_null_and_says_why() -> None:

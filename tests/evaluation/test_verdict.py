@@ -184,6 +184,10 @@ def test_perfect_naive_forecasts_leave_nothing_to_win() -> None:
     assert verdict("lstm", nothing, nothing) == (
         "lstm: the naive forecasts are already perfect here, so no skill can be measured."
     )
+    assert verdict("lstm", nothing | {"rnn": -0.37}, nothing | {"rnn": 0.0084}) == (
+        "lstm: the naive forecasts are already perfect here, so no skill can be measured; in these two fits it is "
+        "worse than the vanilla RNN (MAE 37.0% higher, p = 0.0084)."
+    )
 
 
 @pytest.mark.parametrize(("perfect", "other"), [("persistence", "seasonal-naive"), ("seasonal-naive", "persistence")])

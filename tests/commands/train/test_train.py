@@ -504,7 +504,7 @@ def test_what_was_inferred_and_mended_is_told_and_kept(tmp_path: Path, monthly: 
     assert "target: y" in progress.notes
     assert "lookback 6 months, horizon 3 months, season 12 months" in progress.notes
     assert set(run.manifest["data"]["notes"]) < set(progress.notes)
-    rough = "3 steps ahead the intervals rest on about 7 independent outcomes"
+    rough = "1 step ahead the intervals rest on about 8 independent outcomes"
     *before, last = progress.warnings
     assert before == run.manifest["data"]["warnings"]
     assert last.startswith(rough)
