@@ -5,6 +5,7 @@ The naive forecasts that remember no newest row are made from it. The word is th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -95,6 +96,29 @@ class SavedNormals(BaseModel):
     sparse: bool
     climatology: list[list[Annotated[list[FiniteFloat], Field(min_length=366, max_length=366)]]] | None
     seasonal: list[list[list[FiniteFloat]]] | None = None  # an earlier version did not write it
+
+
+def join_normals(first: Normals, others: Sequence[Normals]) -> Normals:
+    """The normals of all series of some normals, those of the first before the others'.
+
+    Which normals there are, the first says. Others that lack a mean of each day or phase have their mean there.
+    """
+
+    def joined(of_first: Floats | None, of_others: list[Floats | None]) -> Floats | None:
+        if of_first is None:
+            return None
+        own = [
+            np.broadcast_to(other.mean[..., None], (*other.mean.shape, of_first.shape[-1])) if means is None else means
+            for other, means in zip(others, of_others, strict=True)
+        ]
+        return np.concatenate([of_first, *own])
+
+    return replace(
+        first,
+        mean=np.concatenate([first.mean, *(other.mean for other in others)]),
+        climatology=joined(first.climatology, [other.climatology for other in others]),
+        seasonal=joined(first.seasonal, [other.seasonal for other in others]),
+    )
 
 
 def fit_normals(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int, season: int) -> Normals:

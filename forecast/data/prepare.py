@@ -47,6 +47,8 @@ class Rows:
         scaler: The statistics of the panel's series.
         one_unit: Whether errors of all targets can be added: they have one unit of measurement, or there is one target.
         normals: What the training rows say of the targets of the panel's series for all time; None if it is not known.
+        normals_known: Which entry of ``normals`` a forecast from each row goes by, [T]: that of its series; in a
+            backtest of several fits, that of its series as its fit knows it.
     """
 
     panel: Panel
@@ -65,6 +67,7 @@ class Rows:
     scaler: Scaler
     one_unit: bool
     normals: Normals | None
+    normals_known: Ints
 
     @property
     def n_known(self) -> int:
@@ -280,6 +283,7 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         scaler=own_scaler,
         one_unit=len(config.target) == 1 or bool(common_unit(panel, n_targets)),
         normals=own_scaler.normals,
+        normals_known=series,
     )
 
 

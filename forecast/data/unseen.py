@@ -8,8 +8,8 @@ import numpy as np
 
 from forecast.config import DataConfig
 from forecast.data.bounds import bounds_of
-from forecast.data.normals import Normals, fit_normals
-from forecast.data.panel import Floats, Panel
+from forecast.data.normals import Normals, fit_normals, join_normals
+from forecast.data.panel import Panel
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.windows import Flags
 from forecast.errors import DataError
@@ -52,26 +52,10 @@ def with_unseen_series(scaler: Scaler, panel: Panel, known_rows: Flags, config: 
 
 
 def _with_own_normals(normals: Normals, panel: Panel, known_rows: Flags, config: DataConfig) -> Normals:
-    """The normals of a run's series, and after them those of the series of a panel."""
+    """The normals of a run's series, and after them those of the series of a panel, which may be too short for some."""
     n_targets = normals.mean.shape[1]
     fitted = [
         fit_normals(panel.of_series(np.array([series])), known_rows[panel.rows(series)], n_targets, config.season)
         for series in range(panel.n_series)
     ]
-
-    def joined(of_run: Floats | None, of_series: list[Floats | None]) -> Floats | None:
-        if of_run is None:
-            return None
-        # A series of too few rows for a mean of each day or phase has the mean of all of them there.
-        own = [
-            np.broadcast_to(each.mean[..., None], (1, *of_run.shape[1:])) if means is None else means
-            for each, means in zip(fitted, of_series, strict=True)
-        ]
-        return np.concatenate([of_run, *own])
-
-    return replace(
-        normals,
-        mean=np.concatenate([normals.mean, *(each.mean for each in fitted)]),
-        climatology=joined(normals.climatology, [each.climatology for each in fitted]),
-        seasonal=joined(normals.seasonal, [each.seasonal for each in fitted]),
-    )
+    return join_normals(normals, fitted)

@@ -116,10 +116,9 @@ def _drift(rows: Rows, windows: Windows, starts: Ints, _: int) -> Floats:
     return rows.bounds.clip(np.exp(line) if rows.logged else line, rows.series[starts])
 
 
-def _mean(rows: Rows, windows: Windows, starts: Ints, season: int) -> Floats:
-    mean = _normals(rows).mean[rows.series[starts]][:, None, :]
-    # A series that the training rows do not hold has no mean yet.
-    return np.where(np.isnan(mean), _last_value(rows, windows, starts, season), mean)
+def _mean(rows: Rows, windows: Windows, starts: Ints, _: int) -> Floats:
+    mean = _normals(rows).mean[_known_normals(rows, windows, starts)][:, None, :]
+    return _or_last_value(np.repeat(mean, windows.horizon, axis=1), rows, windows, starts)
 
 
 def _seasonal_mean(rows: Rows, windows: Windows, starts: Ints, season: int) -> Floats:
@@ -127,7 +126,8 @@ def _seasonal_mean(rows: Rows, windows: Windows, starts: Ints, season: int) -> F
     assert means is not None
     times = rows.panel.times[Windows(starts, windows.lookback, windows.horizon).future()]  # [n, H]
     phases = rows.panel.clock.phases(times.ravel(), season).reshape(times.shape)
-    return means[rows.series[starts]].transpose(0, 2, 1)[np.arange(len(starts))[:, None], phases]
+    mean = means[_known_normals(rows, windows, starts)[:, None], :, phases]
+    return _or_last_value(mean, rows, windows, starts)
 
 
 def _zero(rows: Rows, windows: Windows, starts: Ints, _: int) -> Floats:
@@ -138,12 +138,22 @@ def _day_of_year_mean(rows: Rows, windows: Windows, starts: Ints, _: int) -> Flo
     climatology = _normals(rows).climatology
     assert climatology is not None
     days = day_of_year(rows.panel.times[Windows(starts, windows.lookback, windows.horizon).future()])  # [n, H]
-    return climatology[rows.series[starts]].transpose(0, 2, 1)[np.arange(len(starts))[:, None], days]
+    mean = climatology[_known_normals(rows, windows, starts)[:, None], :, days]
+    return _or_last_value(mean, rows, windows, starts)
 
 
 def _normals(rows: Rows) -> Normals:
     assert rows.normals is not None
     return rows.normals
+
+
+def _or_last_value(mean: Floats, rows: Rows, windows: Windows, starts: Ints) -> Floats:
+    # A series that the training rows do not hold has no mean yet.
+    return np.where(np.isnan(mean), rows.filled_at(starts + windows.lookback - 1)[:, None, :], mean)
+
+
+def _known_normals(rows: Rows, windows: Windows, starts: Ints) -> Ints:
+    return rows.normals_known[starts + windows.lookback - 1]
 
 
 def _has_level(rows: Rows, which: Callable[[Normals], bool] = lambda _: True) -> bool:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats
-from forecast.evaluation.yardstick import read_naive_errors
+from forecast.evaluation.yardstick import ROUNDING, read_naive_errors
 
 _HOURS = tuple(f"{hour:02d}" for hour in range(24))
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -92,6 +92,7 @@ class Residuals:
         autocorrelation: Of the first step's residuals, [K]; NaN where it is undefined.
         bounds: Within ± these lie nineteen of twenty autocorrelations of residuals without any pattern; wider where a
             gap leaves fewer pairs.
+        is_still: Whether what was observed never changes, so that residuals show the model's own swings.
     """
 
     times: Times
@@ -100,6 +101,7 @@ class Residuals:
     lags: list[int]
     autocorrelation: Floats
     bounds: Floats
+    is_still: bool
 
     @property
     def outside(self) -> int:
@@ -119,7 +121,8 @@ def residuals_of(rows: pd.DataFrame, model: str, horizon: int, clock: Clock, sea
         clock: The clock of the rows.
         season: m; the lags reach over two seasons.
     """
-    every = rows["y"].to_numpy(float) - rows[model].to_numpy(float)
+    observed = rows["y"].to_numpy(float)
+    every = observed - rows[model].to_numpy(float)
     first, stamps = every[::horizon], rows["ds"].iloc[::horizon]
     times, utc = stamps, stamps
     if clock.is_zoned:  # where one hour stands twice on the wall
@@ -131,7 +134,14 @@ def residuals_of(rows: pd.DataFrame, model: str, horizon: int, clock: Clock, sea
     count = min(max(wanted, 10), span // 4)
     correlation, pairs = _autocorrelation(first, (ordinals - ordinals[:1]) // apart, count)
     bounds = 1.96 / np.sqrt(np.maximum(pairs, 1))
-    return Residuals(times.to_numpy(), first, every, [apart * lag for lag in range(1, count + 1)], correlation, bounds)
+    lags = [apart * lag for lag in range(1, count + 1)]
+    return Residuals(times.to_numpy(), first, every, lags, correlation, bounds, _is_still(observed))
+
+
+def _is_still(values: Floats) -> bool:
+    """Whether the values that are known are one value, but for rounding."""
+    known = values[np.isfinite(values)]
+    return len(known) > 1 and bool(np.ptp(known) <= ROUNDING * np.abs(known).max())
 
 
 def _autocorrelation(values: Floats, steps: np.ndarray, lags: int) -> tuple[Floats, Floats]:
@@ -166,14 +176,17 @@ class Reliability:
     Args:
         forecast: Mean forecast of each group, [G].
         observed: Mean of what was observed then, [G].
-        slope: Of the straight line through all pairs; 1 is right, below 1 the forecasts swing too far. NaN if constant.
+        slope: Of the straight line through all pairs; 1 is right, below 1 the forecasts swing too far. NaN if forecasts
+            or observations are constant.
         bias: Mean of forecast minus observed.
+        is_still: Whether what was observed never changes.
     """
 
     forecast: Floats
     observed: Floats
     slope: float
     bias: float
+    is_still: bool
 
 
 def reliability_of(rows: pd.DataFrame, model: str) -> Reliability:
@@ -188,15 +201,15 @@ def reliability_of(rows: pd.DataFrame, model: str) -> Reliability:
     pairs = rows[["y", model]].to_numpy(float)
     pairs = pairs[np.isfinite(pairs).all(axis=1)]
     if not len(pairs):
-        return Reliability(np.zeros(0), np.zeros(0), math.nan, math.nan)
+        return Reliability(np.zeros(0), np.zeros(0), math.nan, math.nan, is_still=False)
     observed, forecast = pairs[np.argsort(pairs[:, 1], kind="stable")].T
     groups = max(1, min(_GROUPS, len(pairs) // _LEAST_IN_GROUP))
     edges = np.linspace(0, len(pairs), groups + 1).round().astype(int)
     means = np.array([[values[a:b].mean() for a, b in pairwise(edges)] for values in (forecast, observed)])
-    centred = forecast - forecast.mean()
+    centred, is_still = forecast - forecast.mean(), _is_still(observed)
     power = float(centred @ centred)
-    slope = float(centred @ observed) / power if power > 0 else math.nan
-    return Reliability(means[0], means[1], slope, float((forecast - observed).mean()))
+    slope = math.nan if is_still or _is_still(forecast) or power == 0 else float(centred @ observed) / power
+    return Reliability(means[0], means[1], slope, float((forecast - observed).mean()), is_still)
 
 
 @dataclass(frozen=True)

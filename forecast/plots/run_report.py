@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from forecast.data.lost_windows import lost_windows_in_words
@@ -15,14 +14,19 @@ from forecast.data.split import span_in_words
 from forecast.evaluation.metrics import METRICS, PointForecast
 from forecast.evaluation.significance import SIGNIFICANT
 from forecast.evaluation.verdict import reference_name, rounded_share
-from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
 from forecast.plots.figure import PHONE, SCREEN
+from forecast.plots.findings import (
+    clock_errors_in_words,
+    reliability_in_words,
+    residuals_in_words,
+    steps_that_differ,
+)
 from forecast.plots.footnotes import coverage_notes, footnotes
 from forecast.plots.many_series import lookup_of, tables_by_series
 from forecast.plots.page import Picture, Section, picture_of, png_image, render
 from forecast.plots.results import RunResults
 from forecast.plots.run_plots import PLOTS
-from forecast.plots.style import Labels, format_number, model_name, printable
+from forecast.plots.style import format_number, model_name, printable
 from forecast.plots.tables import (
     Cell,
     Table,
@@ -30,7 +34,6 @@ from forecast.plots.tables import (
     coverage_table,
     forecast_table,
     format_share,
-    format_signed,
     interval_table,
     score_table,
     step_table,
@@ -43,8 +46,6 @@ _EXPLAIN_TITLES = {
     "3": "What the inputs are worth",
     "4": "The gradient's reach while training",
 }
-
-_WHEN = {"hour": "at {}:00", "weekday": "on {}", "month": "in {}"}
 
 
 def report_page(run: RunResults) -> str:
@@ -221,37 +222,11 @@ def _errors(run: RunResults) -> Section:
     ]
     if diagnosis.by_clock:
         scaled = " Here, errors are divided by each series' naive error, as in MASE." if diagnosis.scaled else ""
-        sentences.append(" ".join(_largest_error(part, run.model) for part in diagnosis.by_clock) + scaled)
+        sentences.append(" ".join(clock_errors_in_words(part, run.model) for part in diagnosis.by_clock) + scaled)
     else:
         sentences.append("The clock has no hours, weekdays or months to compare.")
     tables = [step_table(metrics, run.labels)] if metrics["horizon"] > 1 else []
     return Section("Error by horizon and by the clock", sentences, tables=tables)
-
-
-def steps_that_differ(skill: Sequence[float | None], p_values: Sequence[float | None]) -> str:
-    """At how many steps the difference is significant, and to which side: "better at 3 and worse at 1 of 24 steps"."""
-    n_steps = len(p_values)
-    shown = [
-        gain > 0
-        for gain, p in zip(skill, p_values, strict=True)
-        if gain is not None and p is not None and p < SIGNIFICANT
-    ]
-    steps = f"of {n_steps} steps" if n_steps > 1 else "the one step"
-    if not shown:
-        return f"no significant difference at {'any ' if n_steps > 1 else ''}{steps}"
-    better = sum(shown)
-    if better in (0, n_steps) and len(shown) == n_steps:
-        every = f"all {n_steps} steps" if n_steps > 1 else steps
-        return f"significantly {'better' if better else 'worse'} at {every}"
-    sides = {"better": better, "worse": len(shown) - better}
-    return f"significantly {' and '.join(f'{side} at {count}' for side, count in sides.items() if count)} {steps}"
-
-
-def _largest_error(part: ClockErrors, model: str) -> str:
-    errors = part.errors[model]
-    most, least = (_WHEN[part.part].format(part.names[int(index)]) for index in (errors.argmax(), errors.argmin()))
-    times = f"{errors.max() / errors.min():.1f} times as large as" if errors.min() > 0 else "while there is none"
-    return f"By {part.part}, the error is largest {most}, {times} {least}."
 
 
 def _calibration(run: RunResults) -> Section:
@@ -266,7 +241,7 @@ def _calibration(run: RunResults) -> Section:
     sentences += coverage_notes(run.metrics)
     sentences += [
         (f"{printable(series.unique_id, 40)}: " if len(reliability) > 1 else "")
-        + _slope_and_bias(reliability[series.unique_id][run.model], run.labels_of(series))
+        + reliability_in_words(reliability[series.unique_id][run.model], run.labels_of(series))
         for series in run.plotted_series
         if series.unique_id in reliability
     ]
@@ -286,43 +261,14 @@ def _calibration(run: RunResults) -> Section:
     )
 
 
-def _slope_and_bias(reliability: Reliability, labels: Labels) -> str:
-    name = f"the {model_name(labels.model)}"
-    if not np.isfinite(reliability.slope):
-        return f"What {name} forecasts never changes, so there is nothing to compare."
-    bias = f"{labels.format_amount(abs(reliability.bias))} too {'much' if reliability.bias > 0 else 'little'}"
-    return (
-        f"Where {name} forecasts 1 more, {format_number(reliability.slope)} more is observed on average (1 is ideal). "
-        f"Overall, it forecasts {bias}."
-    )
-
-
 def _residuals(run: RunResults) -> Section:
     """What the model leaves unexplained."""
     residuals = run.diagnosis.residuals
     sentences = [
-        (f"{printable(unique_id, 40)}: " if len(residuals) > 1 else "") + _pattern(of_series, run.labels)
+        (f"{printable(unique_id, 40)}: " if len(residuals) > 1 else "") + residuals_in_words(of_series, run.labels)
         for unique_id, of_series in residuals.items()
     ]
     return Section("Residuals and their autocorrelation", sentences)
-
-
-def _pattern(residuals: Residuals, labels: Labels) -> str:
-    known = np.flatnonzero(np.isfinite(residuals.autocorrelation))
-    if not len(known):
-        return "The test span is too short, or the residuals vary too little, to look for a pattern."
-    largest = known[np.argmax(np.abs(residuals.autocorrelation[known]))]
-    correlation, lag = float(residuals.autocorrelation[largest]), residuals.lags[largest]
-    by_luck = 0.05 * len(known)
-    how_many = (
-        "more than chance explains: something is left to learn"
-        if residuals.outside > 2 * by_luck + 1
-        else "about as many as chance explains"
-    )
-    return (
-        f"One step ahead, {residuals.outside} of {len(known)} autocorrelations lie outside the band, {how_many}. "
-        f"The largest is {format_signed(correlation)}, {labels.format_duration(lag)} apart."
-    )
 
 
 def _training(run: RunResults) -> Section:

@@ -137,8 +137,20 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter:
     counted = time.form == STEP and options.freq is None
     if counted:
         options = options.model_copy(update={"freq": STEP})
-    placed = on_clock(table, rows, series.ids, names, options, zoned.tz, zoned.whole_days)
+    try:
+        placed = on_clock(table, rows, series.ids, names, options, zoned.tz, zoned.whole_days)
+    except DataError as error:
+        if series.perhaps is None:
+            raise
+        what = f"{error.args[0]}\nThe rows of each word in {quote(series.perhaps)} lie on a clock of their own."
+        raise DataError(what, f"{table.source.retry(series_id=series.perhaps)}\n{error.args[1]}") from None
     rows, warnings = placed.rows, [*warnings, *placed.warnings]
+    if series.perhaps is not None:
+        by_word = setting("series_id", series.perhaps)
+        what = (
+            f"The rows of each word in {quote(series.perhaps)} lie on a clock of their own, and are read as one series"
+        )
+        warnings.append(Sentence(f"{what} ({by_word} reads them as several)."))
     left_out = dict.fromkeys(time.used, "It holds the time.") | measured.not_numeric | measured.left_out
     left_out |= categories.left_out
     left_out |= {name: "Every value is missing." for name in measured.names if name not in names}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
+from forecast.data.clock import Times
 from forecast.errors import DataError, quote, setting
 from forecast.tables.columns import Measurements
 from forecast.tables.explain import look_at_row
@@ -27,6 +29,20 @@ _FILLED = 0.5
 # Columns that are tried as names of series, how many together, and on about how many rows and at least how many times.
 _MOST_KEYS, _MOST_TOGETHER, _ROWS, _FEWEST_TIMES = 10, 3, 100_000, 30
 
+# Series that tick at different minutes come in turns: at least every second row is of another series than that before,
+# and within the series three of four steps are alike, to a twentieth. Longer steps than a day are those of weekdays.
+_IN_TURNS, _REGULAR, _ALIKE, _LONGEST = 0.5, 0.75, 0.05, np.timedelta64(1, "D")
+
+# If so many steps from any row to the next are alike, the rows are one series, whatever word stands beside them …
+_ONE_CLOCK = 0.9
+
+# … unless the column's name says what it tells apart.
+_NAMES_SERIES = re.compile(
+    r"(.*[_ .-])?(station|stn|site|sensor|meter|device|logger|location|plant|store|symbol|ticker|icao|series)"
+    r"([_ .-]?(id|name|no|nr|number|code))?|id",
+    re.I,
+)
+
 # The column of the time in a frame whose other columns have names of the table.
 _TIME = 0
 
@@ -41,18 +57,23 @@ class Series:
         column: The column that says so; None for a single series.
         ids: S names, sorted.
         codes: The number of the series of each row, [R].
+        perhaps: A column that may name them, too: its words come in turns, each on a clock of its own.
     """
 
     column: str | None
     ids: tuple[str, ...]
     codes: Ints
+    perhaps: str | None = None
 
 
 def find_series(columns: Columns, options: ReadOptions) -> Series:
-    """The series of each row: from a named column, or from the one text column that makes repeated times unique.
+    """The series of each row: from a named column, or from the one text column that tells them apart.
+
+    It makes repeated times unique, or is called as one of stations and the like, whose rows come in turns.
 
     Raises:
-        DataError: If times repeat and no column, or several, tell the series apart; or an id is missing.
+        DataError: If times repeat and no column, or several, tell the series apart; if numbers name stations whose rows
+            come in turns; or if an id is missing.
     """
     table, measured, times = columns.table, columns.measured, columns.time.times
     if columns.series_id is not None:
@@ -62,10 +83,10 @@ def find_series(columns: Columns, options: ReadOptions) -> Series:
         return series
     single = Series(None, ("",), np.broadcast_to(np.int64(0), (len(times),)))  # takes no memory
     if (times[1:] > times[:-1]).all():
-        return single
+        return _in_turns(columns, single)
     repeated = pd.Series(times).duplicated(keep=False).to_numpy()
     if repeated.mean() <= _STACKED:
-        return single
+        return _in_turns(columns, single)
     frame = _distinct(columns, repeated)
     if not frame.duplicated(_TIME).any():
         return single
@@ -82,6 +103,60 @@ def find_series(columns: Columns, options: ReadOptions) -> Series:
         f"{what} its series apart. Text columns: {', '.join(map(quote, candidates or texts)) or 'none'}.",
         _advice(columns, frame),
     )
+
+
+def _in_turns(columns: Columns, single: Series) -> Series:
+    """The series whose rows come in turns, such as those of stations at :51 and :53; a single one if there are none.
+
+    Raises:
+        DataError: If a column of numbers is called as one that names them: it may as well be read.
+    """
+    table, measured, times = columns.table, columns.measured, columns.time.times
+    texts = {name: cells for name, cells in measured.texts.items() if not names_a_part(name)}
+    numbers = {
+        name: values
+        for name, values in zip(measured.names, measured.values.T, strict=True)
+        if _NAMES_SERIES.fullmatch(name) and _few_integers(values)
+    }
+    if not texts and not numbers:
+        return single
+    order = np.argsort(times, kind="stable")
+    order = order[~np.isnat(times[order])]
+    times = times[order]
+    one_clock = _share_alike(np.diff(times)) >= _ONE_CLOCK
+    perhaps = None
+    for name, cells in texts.items():
+        is_named = _NAMES_SERIES.fullmatch(name) is not None
+        if (is_named or not one_clock) and _come_in_turns(times, cells.indices.to_numpy(zero_copy_only=False)[order]):
+            if is_named:
+                return _series_by(table, measured, name)
+            perhaps = perhaps or name
+    for name, values in numbers.items():
+        if _come_in_turns(times, np.unique(values, return_inverse=True)[1][order]):
+            raise DataError(
+                f"{table.source.label}: the rows of each number in {quote(name)} lie on a clock of their own, as those "
+                "of several series do.",
+                table.source.retry(series_id=name),
+            )
+    return replace(single, perhaps=perhaps)
+
+
+def _come_in_turns(times: Times, codes: NDArray[np.integer]) -> bool:
+    """Whether rows with codes [R], ascending in time, come in turns, those of each code on one regular clock."""
+    if not len(times) or (codes[1:] != codes[:-1]).mean() < _IN_TURNS:
+        return False
+    by_code = np.argsort(codes, kind="stable")
+    steps = np.diff(times[by_code])[np.diff(codes[by_code]) == 0]
+    # Words that hardly come back name rows.
+    return 2 * len(steps) > len(times) and np.median(steps) <= _LONGEST and _share_alike(steps) >= _REGULAR
+
+
+def _share_alike(steps: NDArray[np.timedelta64]) -> float:
+    """How many of all steps are like their median."""
+    if not len(steps):
+        return 1.0
+    usual = np.median(steps)
+    return float((np.abs(steps - usual) <= _ALIKE * usual).mean())
 
 
 def _refuse_stacked(columns: Columns, series: Series) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from forecast.data.clock import Clock
-from forecast.data.normals import Normals, SavedNormals, day_of_year, fit_normals
+from forecast.data.normals import Normals, SavedNormals, day_of_year, fit_normals, join_normals
 from forecast.data.panel import Panel
 
 
@@ -166,3 +166,17 @@ def test_seasonal_means_look_at_no_later_row_and_are_read_back() -> None:
     again = Normals.from_record(SavedNormals.model_validate(before.to_record()), 2)
     assert again.to_record() == before.to_record()
     assert again.of_series(np.array([1])).seasonal.tolist() == [before.to_record()["seasonal"][1]]
+
+
+def test_the_first_of_joined_normals_says_which_there_are() -> None:
+    whole = Normals(np.array([[1.0]]), True, np.full((1, 1, 366), 2.0), np.array([[[3.0, 4.0]]]))
+    plain = Normals(np.array([[5.0], [np.nan]]), False, None)
+    joined = join_normals(whole, [plain, whole])
+    assert joined.sparse
+    np.testing.assert_array_equal(joined.mean[:, 0], [1, 5, np.nan, 1])
+    assert joined.climatology is not None
+    assert joined.seasonal is not None
+    np.testing.assert_array_equal(joined.seasonal[:, 0], [[3, 4], [5, 5], [np.nan, np.nan], [3, 4]])
+    np.testing.assert_array_equal(joined.climatology[:, 0, 365], [2, 5, np.nan, 2])
+    without = join_normals(plain, [whole])
+    assert (without.sparse, without.climatology, without.seasonal) == (False, None, None)

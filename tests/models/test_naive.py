@@ -9,6 +9,7 @@ import pytest
 
 from configs import plain_config
 from forecast.data.clock import Clock
+from forecast.data.normals import Normals
 from forecast.data.panel import Panel
 from forecast.data.prepare import Rows, arrange, encode
 from forecast.data.scaling import fit_scaler
@@ -137,3 +138,29 @@ def test_under_logarithms_the_drift_is_a_line_of_logarithms() -> None:
     rows = replace(rows_of(np.array([8.0, 4.0, 2.0, 1.0])[:, None]), logged=True)
     drift = naive_forecasts(rows, Windows(np.array([0]), 4, 3), slice(None), 1)["drift"]
     assert drift[0, :, 0] == pytest.approx([0.5, 0.25, 0.125])
+
+
+def test_means_are_those_that_each_cut_off_knows() -> None:
+    rows = rows_of(np.arange(60.0)[:, None], sizes=(30, 30))
+    mean, seasonal, climatology = (
+        np.random.default_rng(0).normal(size=(4, 1, 1)),
+        *(np.random.default_rng(size).normal(size=(4, 1, size)) for size in (7, 366)),
+    )
+    mean[3], seasonal[3], climatology[3] = np.nan, np.nan, np.nan
+    windows = windows_of(rows)
+    later = rows.panel.times[windows.cutoffs] >= np.datetime64("2020-01-15")
+    known = rows.series.copy()
+    known[windows.cutoffs[later]] += 2
+    normals = Normals(mean[..., 0], True, climatology, seasonal)
+    forecasts = naive_forecasts(replace(rows, normals=normals, normals_known=known), windows, slice(None), season=7)
+    for window, cutoff in enumerate(windows.cutoffs):
+        which = int(cutoff >= 30) + 2 * int(later[window])
+        for step in range(HORIZON):
+            time = rows.panel.times[cutoff] + (step + 1) * DAY
+            day = (time - np.datetime64("2020-01-01")).astype("timedelta64[D]").astype(int)
+            phase = (time - np.datetime64("1970-01-01")).astype("timedelta64[D]").astype(int) % 7
+            expected = {"mean": mean[which, 0, 0], "seasonal-mean": seasonal[which, 0, phase], "zero": 0.0}
+            expected["climatology"] = climatology[which, 0, day]
+            for name, value in expected.items():
+                value = float(cutoff) if np.isnan(value) else value  # the last value, where there is no mean
+                assert forecasts[name][window, step, 0] == value

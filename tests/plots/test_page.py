@@ -25,7 +25,7 @@ from forecast.plots import PLOTS, Labels, PageSize, Plot, PlotFigure, format_axe
 from forecast.plots.page import Image
 from forecast.plots.results import Explained, RunResults
 from forecast.plots.run_plots import draw_files
-from forecast.plots.run_report import report_page, steps_that_differ
+from forecast.plots.run_report import report_page
 from forecast.plots.selection import missing_spans
 from forecast.plots.tables import forecast_table, interval_table, score_table
 from forecast.runs.rows import training_panel
@@ -173,21 +173,6 @@ def test_everything_stands_in_its_place(results: RunResults) -> None:
                  "persistence makes no error here", "at 1 of 3 steps ahead", "the gate <i>keeps</i>"):  # fmt: skip
         assert said in page.text, said
     assert not re.search(r"\b(nan|inf|None)\b", page.text)
-
-
-@pytest.mark.parametrize(
-    ("skill", "p", "said"),
-    [
-        ([0.3, -0.2, -0.1], [0.01, 0.02, 0.5], "significantly better at 1 and worse at 1 of 3 steps"),
-        ([0.3, -0.2, -0.1], [0.2, 0.02, 0.04], "significantly worse at 2 of 3 steps"),
-        ([0.3, 0.2, 0.1], [0.01, 0.02, 0.03], "significantly better at all 3 steps"),
-        ([0.3, None, 0.1], [0.1, None, 0.05], "no significant difference at any of 3 steps"),
-        ([-0.3], [0.01], "significantly worse at the one step"),
-        ([-0.3], [0.3], "no significant difference at the one step"),
-    ],
-)
-def test_steps_that_differ_are_told_by_their_side(skill: list[float], p: list[float | None], said: str) -> None:
-    assert steps_that_differ(skill, p) == said
 
 
 def test_the_page_asks_for_nothing(drawn: str) -> None:

@@ -33,7 +33,12 @@ def command(
         str, typer.Option(help="What a later fit learns from: expanding (all rows before) or sliding (as many).")
     ] = "expanding",
     refit: Annotated[
-        str, typer.Option(metavar="never|K", help="Fit again after every K origins; a run is never fitted again.")
+        str,
+        typer.Option(
+            metavar="never|K",
+            help="Fit again after every K origins, networks and the means among the references alike; a run is never "
+            "fitted again.",
+        ),
     ] = "never",
     audit: Annotated[
         bool, typer.Option("--audit", help="First prove that nothing before an origin knows what comes after it.")

@@ -21,6 +21,7 @@ from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
 from forecast.data.clock import Clock
 from forecast.data.codes import with_codes
+from forecast.data.normals import Normals, join_normals
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, values_without_logarithm, windows_of
 from forecast.data.scaling import unscaled
@@ -58,7 +59,9 @@ def backtest(
     """Forecast from many origins, each time knowing only the rows up to it, and score all forecasts.
 
     A run is taken as it is. On a source, the networks are fitted to the rows before the first origin, and again
-    after every ``refit`` origins; nothing is kept but what is returned.
+    after every ``refit`` origins; nothing is kept but what is returned. The references that are means of training rows
+    (mean, seasonal mean, climatology) are those of the rows that the fit in force was trained on. The first fit decides
+    which references there are, what scaled errors (MASE) are divided by, and how wide the intervals start.
 
     Args:
         source: A run or its name; or anything that `read` takes. A name that both have is the run's.
@@ -66,7 +69,7 @@ def backtest(
         windows: How many origins, the newest; None for all of the test span.
         step: Steps of the clock from one origin to the next.
         span: What a later fit learns from: all rows before it, or as many of them as the first did.
-        refit: After how many origins the networks are fitted anew; None for never.
+        refit: After how many origins networks and references are fitted anew; None for never.
         audit: Prove before the fits, by other futures, that nothing before an origin knows what comes after it.
         new_rows: For a run, the rows to forecast; None for those that it was trained on. Either way, only from
             origins that came after its training.
@@ -288,7 +291,7 @@ def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) 
     """Fit, forecast the windows that the fit is for, drop the networks, and so on; then score all forecasts."""
     rows, windows, season = plan.rows, plan.windows, plan.config.data.season
     forecasts: dict[str, Floats] = {}
-    fits, intervals = [], None
+    fits, normals, intervals = [], list[Normals](), None
     of_intervals: tuple[str, ...] = ()
     if len(spans) > 1:
         progress.note(f"{len(origins_of(rows.panel, windows)):,} origins, {len(spans)} fits")
@@ -300,8 +303,9 @@ def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) 
         for model in fitted.values():
             values = model.forecast(prepared.rows, starts)
             forecasts.setdefault(model.name, np.empty((len(windows), *values.shape[1:])))[span.window_numbers] = values
+        assert prepared.rows.normals is not None
+        normals.append(prepared.rows.normals)
         if number == 1:
-            rows = replace(rows, normals=prepared.rows.normals)
             # From then on, adaptive intervals follow the errors by themselves.
             scored = {model.name: model.over(prepared.rows) for model in fitted.values()}
             intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, plan.config, naive_error)
@@ -311,6 +315,7 @@ def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) 
     learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
     if not plan.split.is_by_time:
         learned = plan.split.part_of(rows.panel) == TRAIN
+    rows = _with_normals(rows, windows, spans, normals)
     models = {name: precomputed(windows, values) for name, values in forecasts.items()}
     evaluation = score_models(rows, windows, models, season, naive_errors(rows, learned, season), intervals)
     _tell(of_intervals, evaluation, progress)
@@ -322,6 +327,17 @@ def _tell(of_intervals: Sequence[str], evaluation: Evaluation, progress: Progres
     for warning in of_intervals:
         progress.warn(warning)
     evaluation.metrics["calibration_warnings"] = list(of_intervals)
+
+
+def _with_normals(rows: Rows, windows: Windows, spans: Sequence[FitSpan], normals: Sequence[Normals]) -> Rows:
+    """The rows, from which each origin's naive forecasts know the normals that its fit learned.
+
+    The first fit says which naive forecasts there are.
+    """
+    known = rows.series.copy()
+    for number, span in enumerate(spans):
+        known[windows.cutoffs[span.window_numbers]] += number * rows.panel.n_series
+    return replace(rows, normals=join_normals(normals[0], normals[1:]), normals_known=known)
 
 
 def _prepare_fit(plan: _Plan, span: FitSpan) -> tuple[Prepared, Ints]:

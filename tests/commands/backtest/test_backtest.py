@@ -80,6 +80,61 @@ def test_scores_are_those_of_judge(rolled: tuple[Evaluation, list[str]]) -> None
     assert set(metrics["skill"]) == {"rnn", "persistence", "seasonal-naive", "drift", "mean", "seasonal-mean"}
 
 
+def means_of_fits(found: Evaluation, table: pd.DataFrame) -> pd.DataFrame:
+    """For each row of the forecasts, the mean and the mean of its calendar month, of the rows that its fit learned."""
+    expected = []
+    for fit in found.metrics["backtest"]["fits"]:
+        learned = table[(table["ds"] >= fit["train_from"]) & (table["ds"] < fit["validation_from"])]
+        asked = found.forecasts.iloc[sum(map(len, expected)) :].head(fit["n_windows"] * 3)
+        months = learned.groupby(learned["ds"].dt.month)["y"].mean()
+        of_month = months[asked["ds"].dt.month].to_numpy()
+        expected.append(pd.DataFrame({"mean": learned["y"].mean(), "seasonal-mean": of_month}, asked.index))
+    return pd.concat(expected)
+
+
+@pytest.fixture(scope="module")
+def risen(monthly: pd.DataFrame, tiny: Tiny) -> tuple[Evaluation, pd.DataFrame]:
+    """Six origins a year apart, a fit for each two of them, of months that rise; and these months."""
+    rising = monthly.assign(y=monthly["y"] + 0.05 * monthly.index)
+    settings = tiny(model="rnn", epochs=1, adaptive=False)
+    return forecast.backtest(rising, settings, windows=6, step=12, refit=2), rising
+
+
+def test_each_origins_references_know_what_its_fit_learned(
+    rolled: tuple[Evaluation, list[str]], risen: tuple[Evaluation, pd.DataFrame], monthly: pd.DataFrame
+) -> None:
+    for found, table in ((rolled[0], monthly), risen):
+        expected = means_of_fits(found, table)
+        assert expected["mean"].nunique() == 3
+        for name in expected:
+            np.testing.assert_allclose(found.forecasts[name], expected[name], rtol=1e-12)
+            mae = (found.forecasts["y"] - expected[name]).abs().mean()
+            assert found.metrics["models"][name]["mae"] == pytest.approx(mae)
+
+
+def test_intervals_lie_about_each_origins_references(risen: tuple[Evaluation, pd.DataFrame]) -> None:
+    found, table = risen
+    assert found.intervals is not None
+    means, y = means_of_fits(found, table), found.forecasts["y"].to_numpy()
+    for name in means:
+        calibration = found.intervals.calibrations[name]
+        offsets = calibration.offsets_of(np.zeros(1, int))[0, :, 0]  # [H, P], the same from every origin
+        low, high = (np.tile(offsets[:, calibration.probabilities.index(p)], 6) + means[name] for p in (0.1, 0.9))
+        low, high = np.minimum(low, means[name]), np.maximum(high, means[name])
+        missed = np.maximum(low - y, 0) + np.maximum(y - high, 0)
+        scores = found.metrics["intervals"]["models"][name]["80"]
+        assert scores["coverage"] == pytest.approx(np.mean(missed == 0))
+        assert scores["winkler"] == pytest.approx(np.mean(high - low + 10 * missed))
+
+
+def test_the_unit_of_scaled_errors_is_that_of_the_first_fit(risen: tuple[Evaluation, pd.DataFrame]) -> None:
+    found, table = risen
+    learned = table.loc[table["ds"] < found.metrics["backtest"]["fits"][0]["validation_from"], "y"]
+    scale, models = learned.diff(12).abs().mean(), found.metrics["models"]
+    for name in ("rnn", "mean", "seasonal-mean"):
+        assert models[name]["mase"] == pytest.approx(models[name]["mae"] / scale)
+
+
 def test_changing_the_future_changes_no_forecast(
     rolled: tuple[Evaluation, list[str]], monthly: pd.DataFrame, tiny: Tiny
 ) -> None:
@@ -195,6 +250,10 @@ def test_series_are_forecast_from_the_same_moments(three: pd.DataFrame, tiny: Ti
     assert set(counts.index) == {"north", "south", "east"}
     assert len({tuple(moments) for moments in counts}) == 1
     assert found.metrics["n_windows"] == 9
+    for number, fit in enumerate(found.metrics["backtest"]["fits"]):
+        learned = three[three["ds"] < fit["validation_from"]].groupby("unique_id")["y"].mean()
+        picked = found.forecasts.groupby("unique_id").nth(slice(6 * number, 6 * number + 6))  # two origins of 3 steps
+        np.testing.assert_allclose(picked["mean"], learned[picked["unique_id"]])
 
 
 def test_nothing_is_left_behind_not_even_after_a_request_to_stop(
