@@ -290,7 +290,7 @@ def newest_forecast(
     y_pred |= naive_forecasts(rows, windows, slice(None), season)
     if intervals is not None:
         series = rows.series[windows.starts]
-        quantiles = intervals.only(models).quantiles(forecasts, series)
+        quantiles = intervals.only(models).quantiles(forecasts, series, newest.carried)
         quantiles = {name: rows.bounds.clip(values, series) for name, values in quantiles.items()}
         y_pred |= interval_columns(quantiles, intervals)
     return long_format(rows, windows, np.arange(len(windows)), y_pred)
@@ -311,7 +311,7 @@ def newest_paths(
     rows, windows = newest.rows, newest.windows
     series = rows.series[windows.starts]
     forecasts = {name: model(windows.starts) for name, model in models.items()}
-    quantiles = intervals.only(models).quantiles(forecasts, series)
+    quantiles = intervals.only(models).quantiles(forecasts, series, newest.carried)
     drawn = {
         name: intervals.calibrations[name].paths(values, count, np.random.default_rng(seed))
         for name, values in quantiles.items()

@@ -13,10 +13,13 @@ from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.scaling import Scaler
-from forecast.data.windows import Windows, fill_forward
+from forecast.data.windows import Ints, Windows, fill_forward
 
 # How a warning begins that some series have no forecast, and of how many of them it says why.
 _NO_FORECAST, _NAMED = "there will be no forecast", 5
+
+# What a warning says of a lookback with holes.
+_CARRIED = "the last seen values are carried forward"
 
 
 # Steps of all windows that are forecast at once: each has quantiles of every model.
@@ -32,19 +35,22 @@ class NewestRows:
         windows: A window for each series that can be forecast; its lookback ends at the last row.
         refused: Why each other series cannot be forecast, one sentence each.
         filled: Where values were carried forward, one sentence each.
+        carried: For how many rows before its cut-off each target of each window was not observed, [N, D].
     """
 
     rows: Rows
     windows: Windows
     refused: tuple[str, ...]
     filled: tuple[str, ...]
+    carried: Ints
 
     def parts(self) -> Iterator[NewestRows]:
         """The same rows with some of the windows at a time, so that forecasts of many series take little memory."""
         size = max(1, _STEPS_AT_ONCE // self.windows.horizon)
         for first in range(0, len(self.windows), size):
-            starts = self.windows.starts[first : first + size]
-            yield replace(self, windows=replace(self.windows, starts=starts))
+            part = slice(first, first + size)
+            windows = replace(self.windows, starts=self.windows.starts[part])
+            yield replace(self, windows=windows, carried=self.carried[part])
 
 
 def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
@@ -62,7 +68,7 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
     lookback, horizon = config.lookback, config.horizon
     reach = max(lookback, config.season) + config.longest_fill
     rows = encode(_newest_on_clock(panel, reach, horizon, len(config.known)), config, scaler)
-    starts, refused, filled = [], [], []
+    starts, refused, filled, carried = [], [], [], []
     for series, end in enumerate(rows.panel.offsets[1:]):
         cutoff = end - horizon - 1
         start = cutoff - lookback + 1
@@ -96,9 +102,14 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
         else:
             starts.append(start)
             holes = int(np.isnan(rows.panel.values[start : cutoff + 1]).any(axis=1).sum())
+            carried.append(_rows_since_seen(rows.observed(np.arange(rows.panel.offsets[series], cutoff + 1))))
             if holes:
-                filled.append(f"{holes} of {seen} are absent or incomplete; the last seen values are carried forward")
-    return NewestRows(rows, Windows(np.array(starts, np.int64), lookback, horizon), tuple(refused), tuple(filled))
+                until = int(carried[-1].max())
+                last_seen = panel.clock.format(rows.panel.times[cutoff - until])
+                at_the_end = f" to the end from {last_seen}: intervals are those of {until} more steps ahead"
+                filled.append(f"{holes} of {seen} are absent or incomplete; {_CARRIED}{at_the_end if until else ''}")
+    windows = Windows(np.array(starts, np.int64), lookback, horizon)
+    return NewestRows(rows, windows, tuple(refused), tuple(filled), np.reshape(carried, (len(starts), rows.n_targets)))
 
 
 def forecast_warnings(newest: NewestRows) -> tuple[str, ...]:
@@ -114,6 +125,16 @@ def forecast_warnings(newest: NewestRows) -> tuple[str, ...]:
 def why_no_forecast(warnings: Sequence[str]) -> str:
     """Why no forecast follows the rows that a run was trained on, from the warnings that it keeps; empty if unknown."""
     return next((text.partition(". ")[2] for text in warnings if text.startswith(_NO_FORECAST)), "")
+
+
+def carried_forward(warnings: Sequence[str]) -> tuple[str, ...]:
+    """What the warnings that a run keeps say of values that were carried forward into its newest forecast."""
+    return tuple(text for text in warnings if _CARRIED in text)
+
+
+def _rows_since_seen(targets: Floats) -> Ints:
+    """How many rows of targets [T, D] follow the last one that is not NaN, [D]."""
+    return np.argmax(~np.isnan(targets[::-1]), axis=0)
 
 
 def _newest_on_clock(panel: Panel, reach: int, horizon: int, n_known: int) -> Panel:

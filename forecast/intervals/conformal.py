@@ -90,9 +90,36 @@ class Calibration:
         outward = np.where(p < 0.5, np.minimum(quantiles, point), np.maximum(quantiles, point))
         return np.where(p == 0.5, quantiles, outward)
 
-    def offsets_of(self, series: Ints) -> Floats:
-        """The current offsets of these series [n] in transformed units, [n, H, D, P]."""
-        return self.offsets[series] * self.size[series][..., None]
+    def offsets_of(self, series: Ints, carried: Ints | None = None) -> Floats:
+        """The current offsets of these series [n] in transformed units, [n, H, D, P].
+
+        A forecaster that has not seen the last c rows forecasts step h as from so many steps farther ahead: the offsets
+        are those of step h + c where they lie farther out. Beyond the horizon they grow on as a power of the step.
+
+        Args:
+            series: The series of each window, [n].
+            carried: How many rows before its cut-off each target was not observed, [n, D]; None if all were.
+        """
+        offsets = self.offsets[series] * self.size[series][..., None]
+        if carried is None or not carried.any():
+            return offsets
+        horizon = self.size.shape[1]
+        steps = np.arange(1, horizon + 1)[:, None] + carried[:, None]  # [n, H, D]
+        farther = np.take_along_axis(offsets, np.minimum(steps, horizon)[..., None] - 1, axis=1)
+        beyond = np.maximum(steps / horizon, 1) ** self._growth(series)[:, None]
+        farther *= beyond[..., None]
+        p = np.array(self.probabilities)
+        outward = np.where(p < 0.5, np.minimum(offsets, farther), np.maximum(offsets, farther))
+        return np.where(p == 0.5, farther, outward)
+
+    def _growth(self, series: Ints) -> Floats:
+        """As which power of the step the size of the errors grows over the second half of the horizon, [n, D]."""
+        horizon = self.size.shape[1]
+        if horizon == 1:
+            return np.full((len(series), self.size.shape[2]), 0.5)  # as that of a random walk
+        half = horizon // 2
+        grown = self.size[series, -1] / self.size[series, half - 1]
+        return np.clip(np.log(grown) / np.log(horizon / half), 0, 1)
 
     def paths(self, quantiles: Floats, count: int, rng: np.random.Generator) -> Floats:
         """Sample paths with these quantiles, whose steps depend on each other as past errors did, [count, n, H, D].
@@ -156,10 +183,12 @@ class Intervals:
         kept = {name: calibration for name, calibration in self.calibrations.items() if name in names}
         return replace(self, calibrations=kept)
 
-    def quantiles(self, forecasts: Mapping[str, Floats], series: Ints) -> dict[str, Floats]:
-        """Quantiles by forecaster, [n, H, D, P], from forecasts in own units of windows of these series [n]."""
+    def quantiles(
+        self, forecasts: Mapping[str, Floats], series: Ints, carried: Ints | None = None
+    ) -> dict[str, Floats]:
+        """Quantiles by forecaster, [n, H, D, P], from forecasts in own units; see `Calibration.offsets_of`."""
         return {
-            name: calibration.quantiles(forecasts[name], calibration.offsets_of(series))
+            name: calibration.quantiles(forecasts[name], calibration.offsets_of(series, carried))
             for name, calibration in self.calibrations.items()
         }
 

@@ -13,7 +13,7 @@ import pytest
 from configs import plain_config
 from forecast.config import DataConfig
 from forecast.data.clock import Clock
-from forecast.data.newest import NewestRows, newest_rows
+from forecast.data.newest import NewestRows, carried_forward, newest_rows
 from forecast.data.panel import Floats, Panel
 from forecast.data.scaling import Scaler
 from forecast.model import newest_forecast
@@ -211,6 +211,19 @@ def test_absent_rows_are_carried_as_far_as_missing_values_and_no_farther(
         for found in (newest, with_missing):
             assert found.rows.filled_at(found.windows.past()[0])[:, 0].tolist() == filled
         assert newest.filled == with_missing.filled
+
+
+def test_rows_that_are_carried_to_the_end_are_counted_by_target_and_told() -> None:
+    panel = with_values(with_values(make_panel(20), slice(18, 20), 0, math.nan), [15], 1, math.nan)
+    newest = newest_of(panel, target=("y", "x"), covariates=())
+    assert newest.carried.tolist() == [[2, 0]]
+    (said,) = newest.filled
+    assert said == (
+        "3 of the last 5 rows (the lookback) are absent or incomplete; the last seen values are carried forward to the "
+        "end from 2021-01-01 17:00: intervals are those of 2 more steps ahead"
+    )
+    assert newest_of(with_values(make_panel(20), [17], 0, math.nan)).carried.tolist() == [[0]]
+    assert carried_forward(["no season", said]) == (said,)
 
 
 def test_an_absent_row_of_one_of_several_series_names_it() -> None:

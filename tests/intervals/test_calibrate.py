@@ -10,7 +10,7 @@ from scipy.stats import norm, t
 from forecast.data.panel import Floats
 from forecast.intervals import calibrate as module
 from forecast.intervals.calibrate import calibrate, independent_outcomes
-from forecast.intervals.conformal import Calibration, interval, probabilities_of
+from forecast.intervals.conformal import Calibration, ends_of, interval, probabilities_of
 
 LEVELS = (80, 95)
 
@@ -164,6 +164,33 @@ def test_what_is_not_known_of_the_size_widens_the_interval() -> None:
     width = (calibration.offsets[..., -1] - calibration.offsets[..., 0])[0].mean(axis=1)
     assert (np.diff(width[1:]) > 0).all()
     assert width[-1] / width[0] == pytest.approx(t.ppf(0.975, outcomes[-1]) / t.ppf(0.975, 40), rel=0.2)
+
+
+# Rows that were not observed before the forecast
+
+
+@pytest.mark.parametrize("carried", [1, 4, 9])
+def test_intervals_after_carried_rows_are_those_of_so_many_steps_farther_ahead(carried: int) -> None:
+    """The last value of random walks, told again for some rows: what came, even beyond the horizon, is held."""
+    horizon, n = 6, 6000
+    calibration = calibrated(walk_errors(n, horizon, 20))
+    one = np.zeros(1, int)
+    own, offsets = calibration.offsets_of(one)[0], calibration.offsets_of(one, np.full((1, 20), carried))[0]
+    errors = walk_errors(n, horizon + carried, 20, seed=1)[:, carried:]
+    for level in LEVELS:
+        low, high = (offsets[..., calibration.probabilities.index(end)] for end in ends_of(level))
+        held = ((low <= errors) & (errors <= high)).mean(axis=(0, 2))
+        assert held == pytest.approx(np.full(horizon, level / 100), abs=0.02)
+    assert offsets[: max(0, horizon - carried)] == pytest.approx(own[carried:])
+
+
+def test_carried_rows_widen_no_target_that_was_observed() -> None:
+    calibration = calibrated(walk_errors(300, 6, 2))
+    two = np.zeros(2, int)
+    own, after = calibration.offsets_of(two), calibration.offsets_of(two, np.array([[0, 3], [0, 0]]))
+    assert after[:, :, 0] == pytest.approx(own[:, :, 0])
+    assert after[1] == pytest.approx(own[1])
+    assert (after[0, :3, 1, -1] > own[0, :3, 1, -1]).all()
 
 
 # Panels

@@ -12,7 +12,7 @@ import pandas as pd
 from forecast.commands.console import say
 from forecast.commands.tables import TERMINAL, print_table
 from forecast.data.clock import STEP
-from forecast.data.newest import why_no_forecast
+from forecast.data.newest import carried_forward, why_no_forecast
 from forecast.errors import DataError, RunError, phrase, setting
 from forecast.model import forecasters, load_models, newest_paths
 from forecast.models.catalogue import network_configs
@@ -56,6 +56,8 @@ def predict(
             f"No forecast follows the rows that {run.name} was trained on. {why}".rstrip(),
             f"Give newer rows: {phrase(f'forecast predict {run.name} FILE', f'forecast.predict({run.name!r}, rows)')}",
         )
+    for warning in carried_forward(run.data.get("warnings", ())):
+        progress.warn(warning)
     return forecast
 
 
@@ -132,7 +134,9 @@ def predict_and_draw(
     from forecast.plots.run_plots import draw_forecasts
 
     if source is None:
-        return predict(run), [run.picture(path) for path in run.plots if path.name.startswith("5-forecast")]
+        return predict(run, progress=progress), [
+            run.picture(path) for path in run.plots if path.name.startswith("5-forecast")
+        ]
     request = request_forecast(run, source, progress or NullProgress())
     rows = request.newest.rows
     forecast = request.forecast(load_models(run, run.forecast_weights))
