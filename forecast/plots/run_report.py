@@ -237,6 +237,7 @@ def _calibration(run: RunResults) -> Section:
         sentences.append("This run's forecasts are single values without intervals, so there is no coverage to check.")
     elif run.metrics["intervals"].get("adaptive"):
         sentences.append("The intervals adapt: they follow the errors of the forecasts before them.")
+    sentences += [f"{text[:1].upper()}{text[1:]}." for text in run.metrics.get("calibration_warnings", ())]
     sentences += coverage_notes(run.metrics)
     sentences += [
         (f"{printable(series.unique_id, 40)}: " if len(reliability) > 1 else "")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from forecast.config import ReadOptions
 from forecast.data.bounds import is_angle
 from forecast.data.clock import STEP, Clock, Times
+from forecast.data.opening_hours import weekdays
 from forecast.data.panel import Floats
 from forecast.errors import DataError, Sentence, quote, setting
 from forecast.sources import infer_clock as clocks
@@ -323,10 +324,7 @@ def _placed(rows: Observations, clock: Clock, snapped: clocks.Snapped, given: bo
             f"{snapped.moved:,} time(s) off the clock are moved to their place on it, by less than half a step."
         )
     if snapped.dropped:
-        closed = " or it was closed then" if clock.week else ""
-        warnings.append(
-            f"{snapped.dropped:,} row(s) are left out: another row is nearer to the same place on the clock{closed}."
-        )
+        warnings += _left_out(rows.times[np.setdiff1d(np.arange(n_rows), snapped.rows)], clock)
     notes = [] if given else [f"One row every {clock.describe().removeprefix('1 ')} ({clock.freq})."]
     if clock.is_uneven:
         warnings.append("The length of a step varies, so the times of forecasts are uncertain by a few days.")
@@ -348,6 +346,21 @@ def _placed(rows: Observations, clock: Clock, snapped: clocks.Snapped, given: bo
             listed = ", ".join(map(in_words, rules[:3])) + " …" * (len(rules) > 3)
             notes.append(f"No row on {len(rules)} holidays in any year, which forecasts leave out: {listed}.")
     return OnClock(rows, clock, tuple(notes), tuple(warnings))
+
+
+def _left_out(times: Times, clock: Clock) -> list[str]:
+    """What is said of rows at these times, which have no place of their own on the clock."""
+    weekend = times[weekdays(times) >= 5] if clock.unit == "B" else times[:0]
+    said: list[str] = []
+    if len(weekend):
+        which = f"{len(weekend):,} row(s) on Saturdays and Sundays, the first of {clock.format(weekend.min())},"
+        daily = f"{setting('freq', 'D')} keeps them, and a day without a row is a gap"
+        in_order = f"{setting('freq', STEP)} keeps them, and takes all rows in their order"
+        said.append(Sentence(f"{which} are left out, as nearly all rows lie on business days ({daily}; {in_order})."))
+    if n_others := len(times) - len(weekend):
+        closed = " or it was closed then" if clock.week else ""
+        said.append(f"{n_others:,} row(s) are left out: another row is nearer to the same place on the clock{closed}.")
+    return said
 
 
 def _skipped_hours(times: Times, series: Ints) -> str:

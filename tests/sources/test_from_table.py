@@ -119,6 +119,24 @@ def test_rows_beside_the_clock_move_to_it_or_give_way(read):
     assert any(w.startswith("1 row(s) are left out") for w in panel.warnings)
 
 
+def test_weekend_rows_among_business_days_are_named_and_both_ways_keep_them():
+    days = pd.bdate_range("2018-01-01", periods=900)
+    days = days.append(pd.date_range(days[-1] + pd.Timedelta(1, "D"), periods=100))
+    table = pd.DataFrame({"ds": days, "Close": np.arange(100.0, 1100.0)})
+    weekend = days[days.day_of_week >= 5]
+    panel = read_panel(table)
+    assert (panel.clock.freq, panel.n_rows) == ("B", 1000 - len(weekend))
+    (warning,) = [text for text in panel.warnings if "left out" in text]
+    assert warning == (
+        f"{len(weekend)} row(s) on Saturdays and Sundays, the first of {weekend[0]:%Y-%m-%d}, are left out, as nearly "
+        "all rows lie on business days (freq='D' keeps them, and a day without a row is a gap; freq='step' keeps them, "
+        "and takes all rows in their order)."
+    )
+    for freq in ("D", "step"):
+        kept = read_panel(table, ReadOptions(freq=freq))
+        np.testing.assert_array_equal(kept.values[:, 0], table["Close"])
+
+
 def test_weekly_rows_before_daily_ones_do_not_hide_business_days(read):
     weekly = pd.date_range("1972-01-07", periods=20, freq="W-FRI")
     daily = pd.bdate_range("1972-06-01", periods=200)
