@@ -222,7 +222,7 @@ def _errors(run: RunResults) -> Section:
     ]
     if diagnosis.by_clock:
         scaled = " Here, errors are divided by each series' naive error, as in MASE." if diagnosis.scaled else ""
-        sentences.append(" ".join(clock_errors_in_words(part, run.model) for part in diagnosis.by_clock) + scaled)
+        sentences.append(" ".join(clock_errors_in_words(diagnosis.by_clock, run.model)) + scaled)
     else:
         sentences.append("The clock has no hours, weekdays or months to compare.")
     tables = [step_table(metrics, run.labels)] if metrics["horizon"] > 1 else []
@@ -237,6 +237,7 @@ def _calibration(run: RunResults) -> Section:
         sentences.append("This run's forecasts are single values without intervals, so there is no coverage to check.")
     elif run.metrics["intervals"].get("adaptive"):
         sentences.append("The intervals adapt: they follow the errors of the forecasts before them.")
+    sentences += [f"{text[:1].upper()}{text[1:]}." for text in run.metrics.get("calibration_warnings", ())]
     sentences += coverage_notes(run.metrics)
     sentences += [
         (f"{printable(series.unique_id, 40)}: " if len(reliability) > 1 else "")

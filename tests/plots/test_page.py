@@ -147,6 +147,8 @@ def test_a_run_has_a_report_that_its_manifest_knows(trained: Run) -> None:
     assert page.ids() == [name for name in SECTIONS if name != "inside"]
     assert trained.metrics["verdict"] in page.text
     assert trained.data["fingerprint"] in page.text
+    (of_intervals,) = trained.metrics["calibration_warnings"]
+    assert f"{of_intervals}." in page.text
     assert f"forecast replay {trained.name} --runs-dir {trained.path.parent}" in page.text
 
 

@@ -28,7 +28,7 @@ from forecast.data.scaling import unscaled
 from forecast.data.split import TEST, TRAIN, VALIDATION, Split, at_or_after, split_panel
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.errors import ConfigError, DataError, LeakError, phrase, setting
-from forecast.evaluation.calibrating import calibrate_intervals
+from forecast.evaluation.calibrating import calibrate_intervals, calibration_warnings
 from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors, naive_errors_beside
 from forecast.model import Model, forecasters, load_models
@@ -283,6 +283,7 @@ def _backtest_run(run: Run, source: Source, count: int | None, step: int, progre
     intervals = intervals_of(run, "start", rows.scaler)
     naive_error = naive_errors_beside(run.metrics, rows, ~at_or_after(panel, since), season)
     evaluation = score_models(rows, windows, models, season, naive_error, intervals)
+    _tell(run.metrics.get("calibration_warnings", ()), evaluation, progress)
     return _add_summary(evaluation, panel, windows, {"run": run.name, "step": step, "fits": []})
 
 
@@ -291,6 +292,7 @@ def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) 
     rows, windows, season = plan.rows, plan.windows, plan.config.data.season
     forecasts: dict[str, Floats] = {}
     fits, normals, intervals = [], list[Normals](), None
+    of_intervals: tuple[str, ...] = ()
     if len(spans) > 1:
         progress.note(f"{len(origins_of(rows.panel, windows)):,} origins, {len(spans)} fits")
     for number, span in enumerate(spans, start=1):
@@ -307,6 +309,8 @@ def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) 
             # From then on, adaptive intervals follow the errors by themselves.
             scored = {model.name: model.over(prepared.rows) for model in fitted.values()}
             intervals = calibrate_intervals(prepared.rows, prepared.validation, scored, plan.config, naive_error)
+            n_windows, name = len(prepared.validation), fitted["model"].name
+            of_intervals = calibration_warnings(plan.config, n_windows, intervals, name)
         fits.append(_summary_of_fit(span, fitted, plan.panel.clock))
     learned = (rows.panel.times >= spans[0].first) & (rows.panel.times < spans[0].validation_from)
     if not plan.split.is_by_time:
@@ -314,7 +318,15 @@ def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) 
     rows = _with_normals(rows, windows, spans, normals)
     models = {name: precomputed(windows, values) for name, values in forecasts.items()}
     evaluation = score_models(rows, windows, models, season, naive_errors(rows, learned, season), intervals)
+    _tell(of_intervals, evaluation, progress)
     return _add_summary(evaluation, rows.panel, windows, {"run": None, "step": plan.step, "fits": fits})
+
+
+def _tell(of_intervals: Sequence[str], evaluation: Evaluation, progress: Progress) -> None:
+    """Tell what to know of intervals that rest on little, and keep it beside their scores."""
+    for warning in of_intervals:
+        progress.warn(warning)
+    evaluation.metrics["calibration_warnings"] = list(of_intervals)
 
 
 def _with_normals(rows: Rows, windows: Windows, spans: Sequence[FitSpan], normals: Sequence[Normals]) -> Rows:

@@ -39,6 +39,8 @@ def evaluate(
     """
     progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
+    for warning in run.metrics.get("calibration_warnings", ()):
+        progress.warn(warning)
     if source is None:
         return run.metrics
     panel = new_panel(run, source, progress)
@@ -69,4 +71,5 @@ def _score(run: Run, panel: Panel, progress: Progress) -> dict[str, Any]:
     naive_error = naive_errors_beside(run.metrics, rows, ~at_or_after(panel, since), season)
     metrics = score_models(rows, windows, models, season, naive_error, intervals).metrics
     (count,) = count_windows(rows, run.config.data, [(since, None)])
-    return metrics | {"windows": count.to_json()}
+    warnings = run.metrics.get("calibration_warnings", [])
+    return metrics | {"windows": count.to_json(), "calibration_warnings": warnings}

@@ -155,9 +155,11 @@ def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progre
     networks = fit_networks(context, naive_error)
     models = {model.name: model for model in networks.values()}
     intervals = calibrate_intervals(rows, prepared.validation, forecasters(models, rows), config, naive_error)
-    for warning in calibration_warnings(config, len(prepared.validation), intervals, networks["model"].name):
+    of_intervals = calibration_warnings(config, len(prepared.validation), intervals, networks["model"].name)
+    for warning in of_intervals:
         progress.warn(warning)
     evaluation = score_models(rows, prepared.test, forecasters(models, rows), season, naive_error, intervals)
+    evaluation.metrics["calibration_warnings"] = list(of_intervals)
     evaluation.metrics["windows"] = count_windows_of_parts(prepared)["test"].to_json()
     if thinned := thinning_note(evaluation.metrics):
         progress.note(f"{TEST_FORECASTS}: {len(evaluation.forecasts):,} rows{thinned}; every window is scored")

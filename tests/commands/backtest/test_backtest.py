@@ -149,7 +149,12 @@ def test_changing_the_future_changes_no_forecast(
 
 
 def test_by_itself_it_is_what_train_makes_of_the_test_span(trained: Run, monthly_csv: Path, tiny: Tiny) -> None:
-    found = forecast.backtest(monthly_csv, tiny())
+    progress = RecordingProgress()
+    found = forecast.backtest(monthly_csv, tiny(), progress=progress)
+    told = found.metrics["calibration_warnings"]
+    assert told == trained.metrics["calibration_warnings"]
+    assert told == [said for said in progress.warnings if "independent outcomes" in said]
+    assert told
     assert found.metrics["models"] == trained.metrics["models"]
     assert found.metrics["verdict"] == trained.metrics["verdict"]
     pd.testing.assert_frame_equal(found.forecasts, trained.test_forecasts, check_dtype=False, rtol=1e-9)

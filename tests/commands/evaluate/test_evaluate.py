@@ -37,6 +37,8 @@ def test_only_rows_that_were_not_trained_on_are_scored(trained: Run, monthly: pd
     scored = forecast.evaluate(trained, later, progress=progress)
     assert scored["n_windows"] == 58  # 60 rows after the training and validation spans hold 58 horizons of 3
     assert any("58 windows" in note for note in progress.notes)
+    told = [said for said in progress.warnings if "independent outcomes" in said]
+    assert told == scored["calibration_warnings"] == trained.metrics["calibration_warnings"] != []
     # Persistence, by hand, over those rows.
     y = later["y"].to_numpy()
     errors = [abs(y[origin + step] - y[origin]) for origin in range(159, 217) for step in (1, 2, 3)]

@@ -508,6 +508,7 @@ def test_what_was_inferred_and_mended_is_told_and_kept(tmp_path: Path, monthly: 
     *before, last = progress.warnings
     assert before == run.manifest["data"]["warnings"]
     assert last.startswith(rough)
+    assert run.metrics["calibration_warnings"] == [last]
 
 
 @pytest.mark.thorough
