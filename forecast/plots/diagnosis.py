@@ -19,6 +19,15 @@ _HOURS = tuple(f"{hour:02d}" for hour in range(24))
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+# Of each part of a time stamp: the whole that it divides.
+WHOLES = {"hour": "day", "weekday": "week", "month": "year"}
+
+# Orders drawn to find what chance explains.
+_ORDERS = 499
+
+# A p-value that is not at least as small tells nothing when hours, weekdays and months are all looked at.
+_SMALLEST_CHANCE = 0.05 / 3
+
 # Forecasts are sorted by their value into so many groups of one size; each needs some to have a mean.
 _GROUPS, _LEAST_IN_GROUP = 10, 5
 
@@ -31,11 +40,16 @@ class ClockErrors:
         part: "hour", "weekday" or "month".
         names: The G hours, weekdays or months that were forecast.
         errors: By model, [G].
+        n_wholes: How many days have all of these hours, weeks all weekdays, or years all months.
+        p_value: The chance that the first model's errors would differ at least as much between them if none of them
+            were special; NaN where so few wholes could not show anything.
     """
 
     part: str
     names: tuple[str, ...]
     errors: Mapping[str, Floats]
+    n_wholes: int
+    p_value: float
 
 
 def errors_by_clock(
@@ -45,7 +59,7 @@ def errors_by_clock(
 
     Args:
         forecasts: Long format.
-        models: Columns of it.
+        models: Columns of it, the judged model first.
         clock: The clock of the rows.
         scale: What each unique id's errors are divided by; None to leave them in their own units. Ids without a
             positive number are left out.
@@ -58,26 +72,69 @@ def errors_by_clock(
         scales = np.ones(len(forecasts))
     observed = forecasts["y"].to_numpy(float)
     errors = {model: np.abs(forecasts[model].to_numpy(float) - observed) / scales for model in models}
-    for part, names, numbers in _parts(pd.DatetimeIndex(forecasts["ds"]), clock):
+    for part, names, numbers, wholes in _parts(pd.DatetimeIndex(forecasts["ds"]), clock):
         counts = np.bincount(numbers, minlength=len(names))
         observed_in = np.flatnonzero(counts)
         if len(observed_in) > 1:
+            table = _means_by_whole(np.searchsorted(observed_in, numbers), wholes, errors[models[0]])
             yield ClockErrors(
                 part,
                 tuple(names[number] for number in observed_in),
                 {model: np.bincount(numbers, of_model)[observed_in] / counts[observed_in]
                  for model, of_model in errors.items()},
+                len(table),
+                _chance_of_pattern(table),
             )  # fmt: skip
 
 
-def _parts(times: pd.DatetimeIndex, clock: Clock) -> Iterator[tuple[str, tuple[str, ...], np.ndarray]]:
+def _means_by_whole(numbers: np.ndarray, wholes: np.ndarray, errors: Floats) -> Floats:
+    """Mean errors by hour of each day that has all of them, by weekday of each week, or by month of each year, [B, G].
+
+    Args:
+        numbers: The hour, weekday or month of each error, 0 … G - 1, [n].
+        wholes: The day, week or year of each, [n].
+        errors: [n].
+    """
+    which, size = wholes - wholes.min(), int(numbers.max()) + 1
+    cells, n_cells = which * size + numbers, (int(which.max()) + 1) * size
+    counts = np.bincount(cells, minlength=n_cells).reshape(-1, size)
+    complete = (counts > 0).all(axis=1)
+    sums = np.bincount(cells, errors, n_cells).reshape(-1, size)
+    return sums[complete] / counts[complete]
+
+
+def _chance_of_pattern(table: Floats) -> float:
+    """The p-value of means that differ between the columns of [B, G]; NaN where B rows could not make it small.
+
+    Each row is turned by a random number of columns: that keeps how errors follow one another within a day and how days
+    differ, and moves what belongs to one hour.
+    """
+    n_rows, size = table.shape
+    if float(size) ** (1 - n_rows) > _SMALLEST_CHANCE:
+        return math.nan
+    own = table - table.mean(axis=1, keepdims=True)
+    draws = np.random.default_rng(0)
+
+    def differences(rows: Floats) -> float:
+        return float((rows.mean(axis=0) ** 2).sum())
+
+    turned = [
+        differences(np.take_along_axis(own, (np.arange(size) + draws.integers(size, size=(n_rows, 1))) % size, axis=1))
+        for _ in range(_ORDERS)
+    ]
+    return (1 + sum(by_chance >= differences(own) for by_chance in turned)) / (1 + _ORDERS)
+
+
+def _parts(times: pd.DatetimeIndex, clock: Clock) -> Iterator[tuple[str, tuple[str, ...], np.ndarray, np.ndarray]]:
+    """Hour, weekday and month of each time, as far as the clock has them, with the day, week or year that it is in."""
+    days = times.tz_localize(None).to_numpy().astype("datetime64[D]").astype(np.int64)
     step = clock.step.astype("timedelta64[us]")
     if step < np.timedelta64(1, "D"):
-        yield "hour", _HOURS, times.hour.to_numpy()
+        yield "hour", _HOURS, times.hour.to_numpy(), days
     if step < np.timedelta64(7, "D"):
-        yield "weekday", _WEEKDAYS, times.day_of_week.to_numpy()
+        yield "weekday", _WEEKDAYS, times.day_of_week.to_numpy(), (days + 3) // 7  # 1970 began on a Thursday
     if step < np.timedelta64(80, "D"):
-        yield "month", _MONTHS, times.month.to_numpy() - 1
+        yield "month", _MONTHS, times.month.to_numpy() - 1, times.year.to_numpy().astype(np.int64)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from forecast.evaluation.significance import SIGNIFICANT
-from forecast.plots.diagnosis import ClockErrors, Reliability, Residuals
+from forecast.plots.diagnosis import WHOLES, ClockErrors, Reliability, Residuals
 from forecast.plots.style import Labels, format_number, model_name
 from forecast.plots.tables import format_signed
 
@@ -36,12 +36,24 @@ def steps_that_differ(skill: Sequence[float | None], p_values: Sequence[float | 
     return f"significantly {' and '.join(f'{side} at {count}' for side, count in sides.items() if count)} {steps}"
 
 
-def clock_errors_in_words(part: ClockErrors, model: str) -> str:
-    """When the error is largest, and when it is least."""
-    errors = part.errors[model]
+def clock_errors_in_words(parts: Sequence[ClockErrors], model: str) -> list[str]:
+    """When the error is largest and when it is least, where that is more than chance; else that nothing is known.
+
+    The p-values are corrected for the number of parts (Bonferroni).
+    """
+    return [_clock_error_in_words(part, model, part.p_value * len(parts)) for part in parts]
+
+
+def _clock_error_in_words(part: ClockErrors, model: str, p: float) -> str:
+    errors, n, whole = part.errors[model], part.n_wholes, WHOLES[part.part]
+    if np.isnan(p):
+        little = f"{n} {whole}s are too few" if n > 1 else f"{'one' if n else 'less than a'} {whole} is too short"
+        return f"By {part.part}, {little} to tell."
+    if p >= SIGNIFICANT:
+        return f"By {part.part}, the error differs no more over {n:,} {whole}s than chance explains."
     most, least = (_WHEN[part.part].format(part.names[int(index)]) for index in (errors.argmax(), errors.argmin()))
     times = f"{errors.max() / errors.min():.1f} times as large as" if errors.min() > 0 else "while there is none"
-    return f"By {part.part}, the error is largest {most}, {times} {least}."
+    return f"By {part.part}, the error is largest {most}, {times} {least} (p = {p:.2g}, over {n:,} {whole}s)."
 
 
 def reliability_in_words(reliability: Reliability, labels: Labels) -> str:

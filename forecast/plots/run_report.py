@@ -222,7 +222,7 @@ def _errors(run: RunResults) -> Section:
     ]
     if diagnosis.by_clock:
         scaled = " Here, errors are divided by each series' naive error, as in MASE." if diagnosis.scaled else ""
-        sentences.append(" ".join(clock_errors_in_words(part, run.model) for part in diagnosis.by_clock) + scaled)
+        sentences.append(" ".join(clock_errors_in_words(diagnosis.by_clock, run.model)) + scaled)
     else:
         sentences.append("The clock has no hours, weekdays or months to compare.")
     tables = [step_table(metrics, run.labels)] if metrics["horizon"] > 1 else []

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 
 from forecast.data.clock import Clock
-from forecast.plots.diagnosis import reliability_of, residuals_of
-from forecast.plots.findings import reliability_in_words, residuals_in_words, steps_that_differ
+from forecast.plots.diagnosis import errors_by_clock, reliability_of, residuals_of
+from forecast.plots.findings import clock_errors_in_words, reliability_in_words, residuals_in_words, steps_that_differ
 from forecast.plots.style import Labels
 
 LABELS = Labels("station", "temperature", "°C", Clock("h"), "lstm", "rnn")
@@ -67,3 +68,27 @@ def test_few_autocorrelations_tell_no_pattern() -> None:
     assert "more than chance explains: something is left to learn" in pattern(wave, np.zeros(400))
     noise = np.random.default_rng(2).normal(size=400)
     assert "of 48 autocorrelations lie outside the band, about as many as chance" in pattern(noise, np.zeros(400))
+
+
+def by_clock(errors: np.ndarray) -> list[str]:
+    frame = table(errors, np.zeros(len(errors))).assign(unique_id="y")
+    return clock_errors_in_words(list(errors_by_clock(frame, ["lstm"], Clock("h"))), "lstm")
+
+
+def test_what_chance_explains_is_no_finding_by_the_clock() -> None:
+    white = np.random.default_rng(3).normal(size=(40, 24 * 8))  # forty series of eight days
+    said = [by_clock(errors) for errors in white]
+    assert sum("is largest" in sentence for sentences in said for sentence in sentences) <= 3
+    assert {sentences[1] for sentences in said} == {"By weekday, one week is too short to tell."}
+    slow = lfilter([1], [1, -0.9], white)  # errors that last for hours
+    assert sum("is largest" in by_clock(errors)[0] for errors in slow) <= 3
+
+
+def test_an_error_that_belongs_to_an_hour_is_found() -> None:
+    errors = np.random.default_rng(4).normal(size=(60, 24))
+    errors[:, 6] *= 3
+    hour, weekday, month = by_clock(errors.ravel())
+    assert hour.startswith("By hour, the error is largest at 06:00, ")
+    assert hour.endswith("(p = 0.006, over 60 days).")  # as small as 499 orders can make it, times the three parts
+    assert weekday == "By weekday, the error differs no more over 8 weeks than chance explains."
+    assert month == "By month, one year is too short to tell."
