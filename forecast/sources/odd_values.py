@@ -139,7 +139,7 @@ def _free_prices(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:
         signs = [rule for rule, found in (("0", values == 0), ("<0", values < 0)) if found.any()]
         at = f"{values[worst]:g} at {time_of_row(panel, worst)}"
         what = f"{int(rows.sum()):,} price(s) are not positive, such as {at}"
-        yield _Odd(rows, what, tuple(signs), "; a run that takes logarithms does so by itself")
+        yield _Odd(rows, what, tuple(signs), "; a run that takes logarithms reads such values as missing unasked")
 
 
 def _isolated(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:

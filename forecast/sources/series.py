@@ -83,10 +83,10 @@ def find_series(columns: Columns, options: ReadOptions) -> Series:
         return series
     single = Series(None, ("",), np.broadcast_to(np.int64(0), (len(times),)))  # takes no memory
     if (times[1:] > times[:-1]).all():
-        return _in_turns(columns, single)
+        return _in_turns(columns, single, options)
     repeated = pd.Series(times).duplicated(keep=False).to_numpy()
     if repeated.mean() <= _STACKED:
-        return _in_turns(columns, single)
+        return _in_turns(columns, single, options)
     frame = _distinct(columns, repeated)
     if not frame.duplicated(_TIME).any():
         return single
@@ -105,14 +105,17 @@ def find_series(columns: Columns, options: ReadOptions) -> Series:
     )
 
 
-def _in_turns(columns: Columns, single: Series) -> Series:
+def _in_turns(columns: Columns, single: Series, options: ReadOptions) -> Series:
     """The series whose rows come in turns, such as those of stations at :51 and :53; a single one if there are none.
 
+    Words that a run was trained to read as columns of 0 and 1 name no series in its new rows.
+
     Raises:
-        DataError: If a column of numbers is called as one that names them: it may as well be read.
+        DataError: If a column of numbers is called as one that names them: it may as well be measured.
     """
     table, measured, times = columns.table, columns.measured, columns.time.times
-    texts = {name: cells for name, cells in measured.texts.items() if not names_a_part(name)}
+    are_words = {notation.column for notation in options.notation if notation.words}
+    texts = {name: cells for name, cells in measured.texts.items() if name not in are_words and not names_a_part(name)}
     numbers = {
         name: values
         for name, values in zip(measured.names, measured.values.T, strict=True)

@@ -181,9 +181,7 @@ def test_the_advice_keeps_what_was_given_and_names_the_column_as_it_is_written()
 def test_the_advice_on_a_price_does_not_contradict_what_a_run_that_takes_logarithms_does():
     """Such a run reads it as missing and says so: the option is not what decides."""
     (warning,) = warnings_of("Close", put([300], -37.63)(column("close")))
-    assert warning.endswith(
-        "(--missing '<0@Close' reads it as missing); a run that takes logarithms does so by itself."
-    )
+    assert warning.endswith("reads it as missing); a run that takes logarithms reads such values as missing unasked.")
 
 
 def test_python_reads_the_advice_as_python():

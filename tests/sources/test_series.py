@@ -59,6 +59,16 @@ def test_two_stations_are_not_read_as_one_in_silence_where_the_name_does_not_say
     assert forecast.read(in_turns("kind", (51, 53, 7, 20)), ReadOptions(series_id="kind")).n_series == 4
 
 
+def test_a_run_that_learned_the_words_reads_them_alike_in_new_rows():
+    days = pd.date_range("2024-01-01", periods=N, freq="30min")
+    lasting = pd.DataFrame({"ds": days, "y": np.arange(N), "sensor": np.where(np.arange(N) // 40 % 2, "a", "b")})
+    trained = forecast.read(lasting)
+    assert trained.columns == ("y", "sensor=a", "sensor=b")
+    turns = in_turns("sensor", (0, 30), by_time=True)
+    assert forecast.read(turns).n_series == 2
+    assert forecast.read(turns, ReadOptions(notation=trained.read_options["notation"])).columns == trained.columns
+
+
 @pytest.mark.parametrize("minutes", [(51, 53), (51, 53, 7, 20)])
 def test_numbers_of_stations_are_not_taken_unasked(minutes):
     """They may as well be read: what they are is for their user to say."""
