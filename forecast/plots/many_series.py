@@ -15,6 +15,9 @@ from forecast.plots.page import Lookup
 from forecast.plots.style import format_like, printable
 from forecast.plots.tables import MOST_SERIES, PAGE, Cell, Table, TableStyle, series_tables
 
+# Plots of their own are useful for so many series; of more, nobody looks at them, and each takes half a second.
+MOST_DRAWN = 4
+
 # The reference that each model's series are counted against.
 _SEASONAL = "seasonal-naive"
 
@@ -30,9 +33,11 @@ def scaled_errors(metrics: Mapping[str, Any]) -> pd.DataFrame | None:
     Series without a window, or whose naive error is zero or unknown, are left out. None if all are, or if tables have
     room for every series.
     """
-    by_series = metrics.get("by_series", {})
-    if len(by_series) <= MOST_SERIES:
-        return None
+    return _scaled_errors(metrics) if len(metrics.get("by_series", ())) > MOST_SERIES else None
+
+
+def _scaled_errors(metrics: Mapping[str, Any]) -> pd.DataFrame | None:
+    by_series = metrics["by_series"]
     errors = pd.DataFrame(list(by_series.values()), index=list(by_series), columns=list(metrics["models"]), dtype=float)
     naive = pd.Series({name: error["mae"] for name, error in metrics["naive_error"].items()}, dtype=float)
     scaled = errors.div(naive.where(naive > 0), axis=0).dropna(how="all")
@@ -54,8 +59,8 @@ def tables_by_series(metrics: Mapping[str, Any], style: TableStyle = PAGE) -> li
 
 
 def telling_series(metrics: Mapping[str, Any]) -> dict[str, str]:
-    """The series with the least, the median and the largest scaled error, with what each is; empty for a few series."""
-    scaled = scaled_errors(metrics)
+    """The series with the least, the median and the largest scaled error, with what each is; empty if all are drawn."""
+    scaled = _scaled_errors(metrics) if len(metrics.get("by_series", ())) > MOST_DRAWN else None
     if scaled is None:
         return {}
     picked = {"least MASE": 0, "median MASE": len(scaled) // 2, "largest MASE": len(scaled) - 1}

@@ -17,11 +17,8 @@ from forecast.data.clock import Clock
 from forecast.data.prepare import Prepared, Rows
 from forecast.evaluation.scoring import Evaluation
 from forecast.plots.diagnosis import Diagnosis, diagnose
-from forecast.plots.many_series import telling_series
-from forecast.plots.style import Labels
-
-# Plots of their own are useful for so many series; of more, nobody looks at them, and each takes half a second.
-_MOST_SERIES = 4
+from forecast.plots.many_series import MOST_DRAWN, telling_series
+from forecast.plots.style import Labels, printable
 
 
 @dataclass(frozen=True)
@@ -105,6 +102,18 @@ class RunResults:
         """The series and targets that have plots of their own."""
         return plotted_series(self.prepared.rows, telling_series(self.metrics))
 
+    @property
+    def which_are_drawn(self) -> str:
+        """Which series have plots of their own, in a sentence; empty where all have."""
+        count, drawn = sum(map(len, self.prepared.rows.unique_ids)), self.plotted_series
+        if len(drawn) == count:
+            return ""
+        named = [
+            printable(series.unique_id, 40) + (f" ({series.chosen_for})" if series.chosen_for else "")
+            for series in drawn
+        ]
+        return f"Of {count:,} series, {len(drawn)} {'is' if len(drawn) == 1 else 'are'} drawn: {', '.join(named)}."
+
     @cached_property
     def test_forecasts(self) -> pd.DataFrame:
         """The forecasts of the test span as plots have them; angles are moved as in `_comparable_forecasts`."""
@@ -157,7 +166,7 @@ def plotted_series(rows: Rows, telling: Mapping[str, str] | None = None) -> list
         for series_index, unique_ids in enumerate(rows.unique_ids)
         for target_index, unique_id in enumerate(unique_ids)
         if not telling or unique_id in telling
-    ][:_MOST_SERIES]
+    ][:MOST_DRAWN]
     alone = len(places) == 1
     return [
         PlottedSeries(series, target, name, "" if alone else f"-{_slug(name)}", telling.get(name, ""))

@@ -185,15 +185,15 @@ def _least_found(metrics: Mapping[str, Any]) -> str:
 
 def _forecast(run: RunResults) -> Section:
     """The newest forecast, with its intervals and its figures."""
-    title = "The newest forecast"
+    title, drawn = "The newest forecast", [run.which_are_drawn] if run.which_are_drawn else []
     if run.forecast.empty:
         why = printable(why_no_forecast(run.manifest["data"]["warnings"]), 400)
-        return Section(title, [f"There is none. {why}".rstrip()])
+        return Section(title, [f"There is none. {why}".rstrip(), *drawn])
     refit = run.manifest.get("forecast_weights") == "refit"
     forecast = run.forecast
     return Section(
         title,
-        ["It comes from a network that was trained again on every row."] if refit else [],
+        (["It comes from a network that was trained again on every row."] if refit else []) + drawn,
         folded_tables=[
             forecast_table(forecast, series.unique_id, run.labels_of(series))
             for series in run.plotted_series

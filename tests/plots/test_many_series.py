@@ -86,11 +86,21 @@ def test_the_series_that_tell_are_the_best_the_middle_and_the_worst(metrics: dic
     assert found == {order[0]: "least MASE", order[20]: "median MASE", order[-1]: "largest MASE"}
 
 
+@pytest.mark.parametrize(("count", "drawn"), [(4, 0), (5, 3), (12, 3)])
+def test_also_of_few_series_those_that_tell_are_drawn(metrics: dict[str, Any], count: int, drawn: int) -> None:
+    metrics["by_series"] = dict(list(metrics["by_series"].items())[:count])
+    scaled = {name: row[0] for name, row in expected(metrics).items()}
+    found = telling_series(metrics)
+    assert len(found) == drawn
+    if drawn:
+        assert found[min(scaled, key=scaled.__getitem__)] == "least MASE"
+        assert found[max(scaled, key=scaled.__getitem__)] == "largest MASE"
+
+
 def test_few_series_are_all_shown(metrics: dict[str, Any]) -> None:
     metrics["by_series"] = dict(list(metrics["by_series"].items())[:5])
     assert scaled_errors(metrics) is None
     assert lookup_of(metrics) is None
-    assert not telling_series(metrics)
     (table,) = tables_by_series(metrics)
     assert len(table.rows) == 5
 
@@ -139,6 +149,8 @@ def test_a_run_of_many_series_draws_those_that_tell(
     results = results_of(run, training_panel(run))
     assert {series.unique_id: series.chosen_for for series in results.plotted_series} == telling
     page = report_page(results)
+    drawn = [name for name in run.metrics["by_series"] if name in telling]
+    assert f"Of 16 series, 3 are drawn: {', '.join(f'{name} ({telling[name]})' for name in drawn)}." in page
     for name, why in telling.items():
         assert f"{name} ({why}): " in page
     assert 'type="search"' in page
