@@ -13,6 +13,7 @@ import pandas as pd
 
 from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats
+from forecast.evaluation.significance import SIGNIFICANT
 from forecast.evaluation.yardstick import ROUNDING, read_naive_errors
 
 _HOURS = tuple(f"{hour:02d}" for hour in range(24))
@@ -26,7 +27,7 @@ WHOLES = {"hour": "day", "weekday": "week", "month": "year"}
 _ORDERS = 499
 
 # A p-value that is not at least as small tells nothing when hours, weekdays and months are all looked at.
-_SMALLEST_CHANCE = 0.05 / 3
+_SMALLEST_CHANCE = SIGNIFICANT / 3
 
 # Forecasts are sorted by their value into so many groups of one size; each needs some to have a mean.
 _GROUPS, _LEAST_IN_GROUP = 10, 5

@@ -199,9 +199,9 @@ def _classical_references(
         counted=lambda done, total: progress.counted("classical references", done, total),
     )
     notes = [
-        f"{name} is left out: a fit takes {references.seconds[name]:.2g} seconds, so that the least of "
-        f"{references.least_cutoffs} cut-offs take {references.least_cutoffs * references.seconds[name]:.2g}, "
-        f"not {seconds:g}"
+        f"{name} is left out: a fit takes {references.seconds[name]:.2g} seconds, and at least "
+        f"{references.least_cutoffs} cut-offs are needed: {references.least_cutoffs * references.seconds[name]:.2g} "
+        f"seconds, of which it has {seconds:g}"
         for name in references.left_out
     ]
     notes += [

@@ -200,7 +200,9 @@ def test_what_is_left_out_is_told_with_the_time_that_it_needs(monkeypatch: pytes
     benchmark = comparing._Benchmark(None, one, one, 12, {})  # type: ignore[arg-type]
     assert comparing._classical_references(benchmark, 2, NullProgress()) == (
         None,
-        ["ets is left out: a fit takes 0.3 seconds, so that the least of 8 cut-offs take 2.4, not 2"],
+        [
+            "ets is left out: a fit takes 0.3 seconds, and at least 8 cut-offs are needed: 2.4 seconds, of which it has 2"
+        ],
     )
 
 
