@@ -129,6 +129,7 @@ class References:
         seconds: What fitting took, by name; of those that were left out too.
         failed: At how many of the fits the last value was repeated, by name.
         left_out: References that would not have managed enough windows in their time.
+        least_cutoffs: How many windows are enough.
     """
 
     windows: Windows
@@ -136,6 +137,7 @@ class References:
     seconds: Mapping[str, float]
     failed: Mapping[str, int]
     left_out: tuple[str, ...]
+    least_cutoffs: int
 
 
 def classical_references(
@@ -165,8 +167,9 @@ def classical_references(
     for fitting in fittings.values():  # a first call loads libraries, whose seconds are nobody's
         _Trial(fitting, clock).one(np.sin(np.arange(40.0)), 4, 1)
     trials = {name: _Trial(fitting, clock) for name, fitting in fittings.items()}
+    least = min(_LEAST_CUTOFFS, len(windows))
     with threadpool_limits(1):  # on matrices as small as these, threads cost ten times what they save
-        kept, done = _in_time(trials, rows, windows, season, budget, counted)
+        kept, done = _in_time(trials, rows, windows, season, budget, least, counted)
     order = np.argsort(done)
     some = Windows(windows.starts[np.array(done)[order]], windows.lookback, windows.horizon)
     return References(
@@ -178,6 +181,7 @@ def classical_references(
         {name: trial.seconds for name, trial in trials.items()},
         {name: trial.failed for name, trial in kept.items()},
         tuple(name for name in trials if name not in kept),
+        least,
     )
 
 
@@ -187,13 +191,13 @@ def _in_time(
     windows: Windows,
     season: int,
     budget: float,
+    least: int,
     counted: Callable[[int, int], None],
 ) -> tuple[dict[str, _Trial], list[int]]:
     """Those that are fast enough, and the windows that they have forecast, in the order in which they did."""
     first, *others = spread_order(len(windows))
     for trial in trials.values():
         trial.forecast(rows, windows, first, season)
-    least = min(_LEAST_CUTOFFS, len(windows))
     kept = {name: trial for name, trial in trials.items() if trial.seconds * least <= budget}
     slowest = max((trial.seconds for trial in kept.values()), default=0.0)
     expected = min(len(windows), int(budget / slowest)) if slowest else len(windows)

@@ -129,9 +129,11 @@ def compare(
     benchmark = _common_benchmark(list(prepared.values()))
     for warning in data_warnings(panel, prepared["rnn"]):
         progress.warn(warning)
-    references = _classical_references(benchmark, classical_seconds, progress)
+    references, classical_notes = _classical_references(benchmark, classical_seconds, progress)
+    for note in classical_notes:
+        progress.warn(note)
     trainings = _train_all(benchmark, prepared, seeds, references, progress)
-    return _summarise(panel, benchmark, trainings, references)
+    return _summarise(panel, benchmark, trainings, references, classical_notes)
 
 
 def _names(models: str | Sequence[str]) -> tuple[str, ...]:
@@ -182,10 +184,12 @@ def _common_windows(windows: Sequence[Windows], part: str) -> Windows:
     return Windows(cutoffs - lookback + 1, lookback, windows[0].horizon)
 
 
-def _classical_references(benchmark: _Benchmark, seconds: float, progress: Progress) -> References | None:
-    """The classical references, or None if there are none; reports which failed or were too slow."""
+def _classical_references(
+    benchmark: _Benchmark, seconds: float, progress: Progress
+) -> tuple[References | None, list[str]]:
+    """The classical references, or None if there are none, and which of them failed or were too slow."""
     if not seconds:
-        return None
+        return None, []
     progress.note(f"classical references: at most {seconds:g} seconds for each")
     references = classical_references(
         benchmark.rows,
@@ -194,14 +198,18 @@ def _classical_references(benchmark: _Benchmark, seconds: float, progress: Progr
         seconds,
         counted=lambda done, total: progress.counted("classical references", done, total),
     )
-    for name in references.left_out:
-        progress.warn(f"{name} is left out: one fit takes {references.seconds[name]:.1f} seconds")
-    for name, count in references.failed.items():
-        if count:
-            progress.warn(
-                f"{name} failed at {count} of {len(references.windows)} cut-offs and repeats the last value there"
-            )
-    return references if references.models else None
+    notes = [
+        f"{name} is left out: a fit takes {references.seconds[name]:.2g} seconds, so that the least of "
+        f"{references.least_cutoffs} cut-offs take {references.least_cutoffs * references.seconds[name]:.2g}, "
+        f"not {seconds:g}"
+        for name in references.left_out
+    ]
+    notes += [
+        f"{name} failed at {count} of {len(references.windows)} cut-offs and repeats the last value there"
+        for name, count in references.failed.items()
+        if count
+    ]
+    return references if references.models else None, notes
 
 
 @dataclass(frozen=True)
@@ -286,6 +294,7 @@ def _summarise(
     benchmark: _Benchmark,
     trainings: Mapping[str, Sequence[_Training]],
     references: References | None,
+    classical_notes: list[str],
 ) -> Comparison:
     first = trainings["rnn"][0]
     lines = {
@@ -329,6 +338,7 @@ def _summarise(
         "verdict": verdict(lines, measure, benchmark.rows.unit, len(benchmark.test)),
         "models": lines,
         "classical": classical,
+        "classical_notes": classical_notes,
     }
     return Comparison(summary, to_frame(boards, chosen))
 

@@ -96,9 +96,10 @@ def verdict(lines: Mapping[str, dict[str, Any]], measure: str, unit: str, n_wind
         sentence = f"No network has a lower validation {measure} than {best}; the best of them is {chosen}."
     error = with_spread(line[measure.lower()], line[f"{measure.lower()}_spread"])
     in_unit = f" {unit}" if unit and measure == "MAE" else ""
+    over = " over seeds" if line[f"{measure.lower()}_spread"] is not None else ""
     gains = _gains(line, line["skill"], f"{n_windows:,} windows")
     than = f": {gains}" if gains else ""
-    return f"{sentence} On {n_windows:,} test windows its {measure} is {error}{in_unit}{than}."
+    return f"{sentence} On {n_windows:,} test windows its {measure} is {error}{in_unit}{over}{than}."
 
 
 def classical_verdict(
@@ -166,8 +167,8 @@ def _gain(reference: str, share: float, by_seed: Sequence[Mapping[str, Any]], wi
     else:
         significant = "significant"
     spread = _spread([scores["skill"][reference] for scores in by_seed])
-    size = f"{abs(share):.1%}" if spread is None else f"{abs(share):.1%} ± {spread:.1%}"
-    return f"{size} {'lower' if share > 0 else 'higher'} than {reference}'s ({significant})"
+    over = "" if spread is None else f"± {spread:.1%} over seeds, "
+    return f"{abs(share):.1%} {'lower' if share > 0 else 'higher'} than {reference}'s ({over}{significant})"
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

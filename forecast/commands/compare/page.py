@@ -34,8 +34,10 @@ def comparison_page(summary: Mapping[str, Any], command: str = "") -> str:
                 [
                     "The validation error chooses the model; the test error is only reported. All forecasts of a "
                     f"table are scored on the same windows. ± is the standard deviation over the seeds {seeds}. "
-                    "Columns that begin with vs give the share of that reference's error that is avoided.",
+                    "Columns that begin with vs give the share of that reference's error that is avoided; the naive "
+                    "forecast that the chosen network beats least is among them.",
                     *([classical["verdict"]] if classical is not None else []),
+                    *(f"{note}." for note in summary["classical_notes"]),
                 ],
                 pictures=[_picture(summary)],
                 tables=leaderboard_tables(summary),

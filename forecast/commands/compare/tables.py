@@ -19,7 +19,7 @@ def leaderboard_tables(summary: Mapping[str, Any], style: TableStyle = PAGE) -> 
         summary: Of a comparison.
         style: How the surface writes tables.
     """
-    references = ["rnn", "persistence", "seasonal-naive"]
+    references = list(dict.fromkeys(["rnn", "persistence", "seasonal-naive", *hardest_naive(summary)]))
     tables = [_table(summary, summary["models"], f"On all {summary['n_windows']:,} test windows", references, style)]
     if summary["classical"] is not None:
         lines, n_windows = summary["classical"]["models"], summary["classical"]["n_windows"]
@@ -27,6 +27,13 @@ def leaderboard_tables(summary: Mapping[str, Any], style: TableStyle = PAGE) -> 
         caption = f"On the {n_windows:,} windows of the classical references"
         tables.append(_table(summary, lines, caption, references, style))
     return tables
+
+
+def hardest_naive(summary: Mapping[str, Any]) -> list[str]:
+    """The naive forecast that the chosen network beats least, or is worst beaten by; empty if no skill is defined."""
+    skill = summary["models"][summary["chosen"]]["skill"]
+    gains = {name: gain for name, gain in skill.items() if name != "rnn" and gain is not None}
+    return [min(gains, key=gains.__getitem__)] if gains else []
 
 
 def dispensable_columns(summary: Mapping[str, Any]) -> list[str]:
@@ -72,8 +79,8 @@ def reading_notes(summary: Mapping[str, Any]) -> Iterator[str]:
         f"reported{spread}"
     )
     yield (
-        "vs: how much lower (+) or higher (-) the error is than that of the vanilla RNN, the last value and the "
-        "seasonal naive; seconds are training time"
+        "vs: how much lower (+) or higher (-) the error is than that of the vanilla RNN, the last value, the seasonal "
+        "naive and the naive forecast that the chosen network beats least; seconds are training time"
     )
     if summary["measure"] == "MASE":
         yield "MASE and vs are means over all points, each error divided by the naive error of its series"

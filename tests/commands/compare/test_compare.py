@@ -15,10 +15,13 @@ import forecast
 from forecast import ConfigError, DataError, Run, Settings
 from forecast.commands.compare import classical
 from forecast.commands.compare import compare as comparing
+from forecast.commands.compare.classical import References
 from forecast.commands.compare.compare import Comparison, _common_windows, compare
 from forecast.commands.compare.page import comparison_page
 from forecast.commands.compare.plot import plot_leaderboard
+from forecast.commands.compare.tables import hardest_naive, leaderboard_tables
 from forecast.data.windows import Windows
+from forecast.plots.style import model_name
 from forecast.progress import NullProgress
 from recording import RecordingProgress
 
@@ -190,9 +193,32 @@ def test_what_cannot_be_compared_is_refused_before_any_training(monthly: pd.Data
         compare(monthly, classical_seconds=float("nan"))
 
 
+def test_what_is_left_out_is_told_with_the_time_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Windows(np.array([0]), 6, 3)
+    slow = References(one, {}, {"ets": 0.3}, {}, left_out=("ets",), least_cutoffs=8)
+    monkeypatch.setattr(comparing, "classical_references", lambda *_, **__: slow)
+    benchmark = comparing._Benchmark(None, one, one, 12, {})  # type: ignore[arg-type]
+    assert comparing._classical_references(benchmark, 2, NullProgress()) == (
+        None,
+        ["ets is left out: a fit takes 0.3 seconds, so that the least of 8 cut-offs take 2.4, not 2"],
+    )
+
+
+def test_the_naive_forecast_that_is_beaten_least_has_a_column(compared: Compared) -> None:
+    summary = compared[0].summary
+    (hardest,) = hardest_naive(summary)
+    line = summary["models"][summary["chosen"]]
+    naive = ("persistence", "seasonal-naive", "drift", "mean", "seasonal-mean")
+    assert line["skill"][hardest] == min(line["skill"][name] for name in naive)
+    columns = [f"vs {model_name(name)}" for name in dict.fromkeys(("rnn", "persistence", "seasonal-naive", hardest))]
+    assert [name for name in leaderboard_tables(summary)[0].columns if name.startswith("vs ")] == columns
+
+
 def test_the_page_of_a_comparison(compared: Compared) -> None:
     summary = compared[0].summary | {"title": "<script>alert(1)</script>"}
+    assert any(note.startswith("sarima failed at ") for note in summary["classical_notes"])
     page = comparison_page(summary, "forecast compare x --models lstm")
+    assert f"{summary['classical_notes'][0]}." in page
     assert (
         page.index(summary["verdict"].split("'")[0]) < page.index("The leaderboard") < page.index("How to reproduce it")
     )

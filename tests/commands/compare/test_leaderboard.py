@@ -52,15 +52,17 @@ def test_the_validation_error_chooses_and_not_the_test_error(lines: dict[str, di
     assert best_network(lines) == "lstm"
     assert list(in_order(lines)) == ["lstm", "gru", "persistence"]
     assert verdict(lines, "MAE", "°C", 1234) == (
-        "lstm is chosen: it has the lowest validation MAE. On 1,234 test windows its MAE is 1.5 ± 0.14 °C: "
-        "50.0% ± 0.0% lower than persistence's (significant with 1 of 2 seeds)."
+        "lstm is chosen: it has the lowest validation MAE. On 1,234 test windows its MAE is 1.5 ± 0.14 °C over "
+        "seeds: 50.0% lower than persistence's (± 0.0% over seeds, significant with 1 of 2 seeds)."
     )
 
 
 def test_the_spread_of_the_skill_over_the_seeds_is_said() -> None:
     lines = {"lstm": leaderboard_line("network", [seed(1.0, 1.4, gain) for gain in (0.1, 0.2)])}
     lines["persistence"] = naive(2.0, 3.0)
-    assert "15.0% ± 7.1% lower than persistence's (significant with 2 of 2 seeds)" in verdict(lines, "MAE", "", 99)
+    assert "15.0% lower than persistence's (± 7.1% over seeds, significant with 2 of 2 seeds)" in verdict(
+        lines, "MAE", "", 99
+    )
 
 
 def test_a_naive_forecast_that_is_better_on_validation_is_named(lines: dict[str, dict[str, Any]]) -> None:
