@@ -173,7 +173,7 @@ def warn_of_age(newest: pd.Timestamp, run: Run, progress: Progress) -> None:
     age = age_in_steps(newest, run)
     if age > 2:
         since = run.clock.format(run.clock.to_utc(newest))
-        progress.warn(f"the newest row is from {since}, {age:,} steps ago; the forecast starts after that row")
+        progress.warn(f"the forecast starts after {since}, {age:,} steps ago")
 
 
 def age_in_steps(newest: pd.Timestamp, run: Run) -> int:

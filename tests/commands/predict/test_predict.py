@@ -161,6 +161,19 @@ def test_absent_rows_are_carried_forward_and_told(trained: Run, monthly: pd.Data
     close(forecast.predict(trained, monthly.drop(index=150)), trained.forecast)
 
 
+def test_values_that_are_carried_to_the_end_widen_the_intervals(trained: Run, monthly: pd.DataFrame) -> None:
+    progress = RecordingProgress()
+    y = monthly["y"].where(monthly.index < 198)
+    unseen = forecast.predict(trained, monthly.assign(y=y), progress=progress)
+    as_seen = forecast.predict(trained, monthly.assign(y=y.ffill()))
+    close(unseen[["lstm", "rnn"]], as_seen[["lstm", "rnn"]])
+    below, seen_below = ((made["lstm"] - made["lstm-lo-95"]).to_numpy() for made in (unseen, as_seen))
+    assert below[0] >= 0.9 * max(seen_below[[0, 2]])
+    assert (below > 0.9 * seen_below).all()
+    assert below.sum() > seen_below.sum()
+    assert any("are those of 2 more steps ahead" in said for said in progress.warnings)
+
+
 def test_a_gap_that_is_too_long_is_refused_with_its_time(trained: Run, monthly: pd.DataFrame) -> None:
     forecast.predict(trained, monthly.drop(index=range(192, 198)))
     with pytest.raises(DataError, match=r"'y' is missing at 2006-06.* and for 6 rows before") as caught:
