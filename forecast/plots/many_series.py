@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.plots.page import Lookup
 from forecast.plots.style import format_like, printable
-from forecast.plots.tables import MOST_SERIES, PAGE, Cell, Table, TableStyle, series_tables
+from forecast.plots.tables import MOST_SERIES, PAGE, Cell, Lookup, Table, TableStyle, series_tables
 
 # Plots of their own are useful for so many series; of more, nobody looks at them, and each takes half a second.
 MOST_DRAWN = 4

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from forecast.plots.figure import DPI, PlotFigure, to_svg
-from forecast.plots.tables import Table
+from forecast.plots.tables import Lookup, Table
 
 _CURVE = re.compile(rb' d="[^"]*"')
 _BEYOND_HUNDREDTHS = re.compile(rb"(?<=\.\d\d)\d+")
@@ -59,26 +59,6 @@ class Picture:
     note: str
     wide: Image
     narrow: Image | None = None
-
-
-@dataclass(frozen=True)
-class Lookup:
-    """Rows of a table that a page shows when their first cell is typed.
-
-    Args:
-        label: What can be looked up.
-        columns: Names of the columns.
-        rows: Cells of each row, without tabs and line breaks.
-    """
-
-    label: str
-    columns: list[str]
-    rows: list[list[str]]
-
-    @property
-    def text(self) -> str:
-        """The rows as lines, the cells parted by tabs."""
-        return "\n".join(map("\t".join, self.rows))
 
 
 @dataclass(frozen=True)

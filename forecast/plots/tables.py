@@ -71,6 +71,26 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """Rows of a table that a page shows when their first cell is typed.
+
+    Args:
+        label: What can be looked up.
+        columns: Names of the columns.
+        rows: Cells of each row, without tabs and line breaks.
+    """
+
+    label: str
+    columns: list[str]
+    rows: list[list[str]]
+
+    @property
+    def text(self) -> str:
+        """The rows as lines, the cells parted by tabs."""
+        return "\n".join(map("\t".join, self.rows))
+
+
+@dataclass(frozen=True)
 class TableStyle:
     """How a surface writes tables.
 

@@ -166,7 +166,7 @@ def test_thirty_months_are_trained_with_rough_intervals(tmp_path: Path) -> None:
     assert {"lstm-lo-80", "lstm-hi-95"} <= set(run.forecast)
     rough = [warning for warning in progress.warnings if "the intervals rest on about" in warning]
     assert len(rough) == 1
-    assert "the 5 validation windows overlap" in rough[0]
+    assert "the errors of the 5 validation windows depend on each other" in rough[0]
 
 
 def test_shares_that_were_asked_for_are_kept() -> None:

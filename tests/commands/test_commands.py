@@ -574,7 +574,7 @@ def test_a_bar_that_is_missed_exits_with_four(
     assert ended(monkeypatch, "evaluate", trained.path, "--require-skill", "persistence:-5") == 0
     capsys.readouterr()
     bars = ["--require-skill", "persistence:-5", "--require-skill", "rnn:0.99"]
-    assert ended(monkeypatch, "evaluate", trained.path, *bars, "--json") == 4
+    assert ended(monkeypatch, "evaluate", trained.path, *bars, "--json", "--quiet") == 4
     shown = capsys.readouterr()
     assert parsed(shown.err)["error"].startswith("lstm has too little skill: against rnn it is ")
     assert parsed(shown.out) == parsed((trained.path / "metrics.json").read_text())

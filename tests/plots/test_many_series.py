@@ -14,8 +14,9 @@ from forecast import Settings
 from forecast.commands.report.report import results_of
 from forecast.commands.tables import print_scores
 from forecast.plots.many_series import lookup_of, scaled_errors, tables_by_series, telling_series
-from forecast.plots.page import Lookup, Section, render
+from forecast.plots.page import Section, render
 from forecast.plots.run_report import report_page
+from forecast.plots.tables import Lookup
 from forecast.runs.rows import training_panel
 from generate_panel import generate_panel, write_panel
 
