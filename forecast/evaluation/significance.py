@@ -111,8 +111,9 @@ def detectable_skill(loss: Floats, reference: Floats, horizon: int) -> float:
     # By how many standard errors the true difference must lie from zero: the non-centrality of Student's t.
     distance = nctdtrinc(n_waves, 1 - POWER, -stdtrit(n_waves, SIGNIFICANT / 2))
     # The losses are made smaller until they lie so far from the reference; smaller losses vary less.
-    share, _ = _ratios(reference, loss, horizon, distance)
-    return 1 - share * float(np.mean(loss) / np.mean(reference))
+    share, most = _ratios(reference, loss, horizon, distance)
+    # With an open end the losses tell too little of their own size: by simulation, such a skill is found less often.
+    return math.inf if most == math.inf else 1 - share * float(np.mean(loss) / np.mean(reference))
 
 
 def p_values_by_step(loss: Floats, reference: Floats, spacing: int = 1) -> Floats:
