@@ -15,9 +15,10 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-# Before NumPy and TensorFlow: each process is one thread, and the processes are as many as the cores.
-os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+# Before NumPy and TensorFlow: each process is one thread, and the processes are as many as the cores. Who imports this
+# module keeps an environment of its own.
+if __name__ in ("__main__", "__mp_main__"):
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1")
 
 from honesty.claims import FALSE_PRAISE, TRUE_SKILL
 from honesty.coverage import LINEAR_COVERAGE, NETWORK_COVERAGE, PANEL_COVERAGE, SHIFT
