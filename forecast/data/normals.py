@@ -34,7 +34,6 @@ _MOST_MEANS = 200_000
 # many means explain of noise; and of fewer seasons nothing can be said.
 _LEAST_SEASONAL, _FEWEST_SEASONS = 0.02, 3
 
-
 # A value so many interquartile ranges from the median is an error, and counts in no mean: a million among a thousand
 # values of noise would make their mean a forecast that anything beats.
 _ERROR = 20
@@ -153,7 +152,8 @@ def _without_errors(panel: Panel, training_rows: NDArray[np.bool_], n_targets: i
     """The panel without the training values of targets that are errors; the panel itself if there are none."""
     values = panel.values
     for series in range(panel.n_series):
-        rows = np.arange(panel.n_rows)[panel.rows(series)][training_rows[panel.rows(series)]]
+        span = panel.rows(series)
+        rows = span.start + np.flatnonzero(training_rows[span])
         for target in range(n_targets):
             y = panel.values[rows, target]
             known = y[~np.isnan(y)]
