@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 Surface = Literal["shell", "python", "json"]
@@ -61,6 +61,12 @@ def quote(value: object) -> str:
     """A received value as messages show it: quoted, escaped and cut to 60 characters."""
     text = str(value)
     return repr(text if len(text) <= 60 else text[:57] + "…")
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first of some names, and how many more there are: "a, b and 3 more"."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 class Sentence(str):

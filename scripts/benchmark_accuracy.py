@@ -26,7 +26,7 @@ import pandas as pd
 
 import forecast
 from forecast.runs.files import write_atomically
-from records import Record, keep_records, markdown, read_records
+from records import Record, figure_of, keep_records, markdown, read_records
 
 HORIZONS = (96, 192, 336, 720)
 PUBLISHED = Path(__file__).with_name("published.csv")
@@ -222,7 +222,7 @@ def table(records: Sequence[Record]) -> str:
 
 
 def _mean(cell: Sequence[Record], model: str, key: str) -> float:
-    return fmean(float(str(record[key])) for record in cell if record["model"] == model)
+    return fmean(figure_of(record, key) for record in cell if record["model"] == model)
 
 
 def against_rnn(cells: Collection[Sequence[Record]]) -> str:

@@ -22,7 +22,7 @@ from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
 import forecast
 from forecast import Run
-from records import Record, keep_records, markdown, read_records
+from records import Record, figure_of, keep_records, markdown, read_records
 
 DEFAULT = "segment-lstm"
 PRESETS = (DEFAULT, "lstm", "stacked-lstm", "gru", "rnn")
@@ -116,7 +116,7 @@ def table(records: list[Record]) -> str:
         found = {str(record["model"]): record for record in records if record["series"] == name}
         if not found:
             continue
-        chosen = min(PRESETS, key=lambda model: float(str(found[model]["validation_mae"])))
+        chosen = min(PRESETS, key=lambda model: figure_of(found[model], "validation_mae"))
         cells = [
             f"{found[model]['validation_mae']:.4g} / {found[model]['test_mae']:.4g}{' *' if model == chosen else ''}"
             for model in PRESETS

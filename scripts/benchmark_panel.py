@@ -12,19 +12,14 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
-import multiprocessing
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark_scale import megabytes
 from generate_panel import generate_panel, write_panel
-from records import Record, markdown
+from records import Record, figure_of, markdown, measure_alone, megabytes
 
 if TYPE_CHECKING:
     from forecast import Settings
@@ -116,37 +111,30 @@ def measured(series: Sequence[int], steps: int, epochs: int | None) -> list[Reco
             path = Path(place) / "panel.parquet"
             table = generate_panel(n_series, n_steps, "D")
             write_panel(path, table)
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
-                found = alone.submit(stages, path, epochs).result()
-            size = {"series": n_series, "steps": n_steps, "rows": table.num_rows}
-            records += [size | record for record in found]
-            print(*map(json.dumps, records[-len(found) :]), sep="\n", file=sys.stderr, flush=True)
+            size: Record = {"series": n_series, "steps": n_steps, "rows": table.num_rows}
+            records += measure_alone(stages, path, epochs, about=size)
     return records
 
 
 def markdown_table(records: Sequence[Record]) -> str:
     """The records in Markdown, with the cost of a series and the memory beside the values' own."""
     cost = {
-        (record["steps"], record["stage"], record["series"]): _number(record, "cpu") / _number(record, "series")
+        (record["steps"], record["stage"], record["series"]): figure_of(record, "cpu") / figure_of(record, "series")
         for record in records
     }
     head = ["series × steps", "stage", "seconds", "CPU seconds", "CPU ms a series", "peak MB", "× the values", "bar"]
     lines: list[Sequence[object]] = [head]
     for record in records:
-        steps, stage, n_series = record["steps"], record["stage"], int(_number(record, "series"))
+        steps, stage, n_series = record["steps"], record["stage"], int(figure_of(record, "series"))
         smaller = [key for key in cost if key[:2] == (steps, stage) and _FEWEST <= int(str(key[2])) < n_series]
         own = cost[steps, stage, record["series"]]
         growth = own / cost[max(smaller, key=lambda key: int(str(key[2])))] if smaller else None
         bar = "" if growth is None else "kept" if growth <= MOST_GROWTH else f"a series costs {growth:.1f} × as much"
-        share = _number(record, "megabytes") * 1024**2 / (8 * _number(record, "rows"))
-        figures = [f"{_number(record, key):.1f}" for key in ("seconds", "cpu")]
-        figures += [f"{1e3 * own:.2f}", f"{_number(record, 'megabytes'):,.0f}", f"{share:.1f}"]
+        share = figure_of(record, "megabytes") * 1024**2 / (8 * figure_of(record, "rows"))
+        figures = [f"{figure_of(record, key):.1f}" for key in ("seconds", "cpu")]
+        figures += [f"{1e3 * own:.2f}", f"{figure_of(record, 'megabytes'):,.0f}", f"{share:.1f}"]
         lines.append([f"{n_series:,} × {steps}", stage, *figures, bar])
     return markdown(lines)
-
-
-def _number(record: Record, key: str) -> float:
-    return float(str(record[key]))
 
 
 def main() -> None:

@@ -14,13 +14,9 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
-import multiprocessing
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +25,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from records import Record, markdown
+from records import Record, figure_of, markdown, measure_alone, megabytes
 
 COLUMNS = 4
 MOST_MEMORY, MOST_GROWTH = 3.0, 1.5
@@ -132,12 +128,6 @@ def _scored(prepared: Any, fitted: Any, naive_error: Any) -> Any:
     return score_models(prepared.rows, prepared.test, models, prepared.config.data.season, naive_error)
 
 
-def megabytes(key: str) -> float:
-    """``VmRSS``, what this process holds, or ``VmHWM``, the most that it has held."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
-
-
 def measured(rows: Sequence[int], formats: Sequence[str]) -> list[Record]:
     """The records of every number of rows and format, each from a process of its own; told as they come."""
     records: list[Record] = []
@@ -146,25 +136,22 @@ def measured(rows: Sequence[int], formats: Sequence[str]) -> list[Record]:
             for n_rows in sorted(rows):
                 path = Path(place) / f"table.{form}"
                 write_simulated(path, n_rows)
-                with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
-                    found = alone.submit(stages, path).result()
-                records += [{"format": form, "rows": n_rows} | record for record in found]
-                print(*map(json.dumps, records[-len(found) :]), sep="\n", file=sys.stderr, flush=True)
+                records += measure_alone(stages, path, about={"format": form, "rows": n_rows})
     return records
 
 
 def table(records: Sequence[Record]) -> str:
     """The table in Markdown; on the largest number of rows, whether each stage keeps to the bars."""
-    most = max(_float(record, "rows") for record in records)
+    most = max(figure_of(record, "rows") for record in records)
     cost = {
-        (record["format"], record["rows"], record["stage"]): _float(record, "seconds") / _float(record, "rows")
+        (record["format"], record["rows"], record["stage"]): figure_of(record, "seconds") / figure_of(record, "rows")
         for record in records
     }
     head = ["format", "rows", "stage", "seconds", "seconds per million rows", "peak MB", "× the array", "bars"]
     lines: list[Sequence[object]] = [head]
     for record in records:
-        n_rows, seconds = _float(record, "rows"), _float(record, "seconds")
-        share = _float(record, "megabytes") * 1024**2 / (n_rows * COLUMNS * 8)
+        n_rows, seconds = figure_of(record, "rows"), figure_of(record, "seconds")
+        share = figure_of(record, "megabytes") * 1024**2 / (n_rows * COLUMNS * 8)
         missed = []
         if n_rows == most >= _FEWEST_ROWS:
             before = cost.get((record["format"], record["rows"] // 10, record["stage"]))  # type: ignore[operator]
@@ -173,13 +160,9 @@ def table(records: Sequence[Record]) -> str:
             if before is not None and seconds / n_rows > MOST_GROWTH * before:
                 missed.append(f"a row costs {seconds / n_rows / before:.1f} × as much")
         bars = (", ".join(missed) or "kept") if n_rows == most >= _FEWEST_ROWS else ""
-        figures = [f"{seconds:.1f}", f"{seconds / n_rows * 1e6:.2f}", f"{_float(record, 'megabytes'):,.0f}"]
+        figures = [f"{seconds:.1f}", f"{seconds / n_rows * 1e6:.2f}", f"{figure_of(record, 'megabytes'):,.0f}"]
         lines.append([record["format"], f"{int(n_rows):,}", record["stage"], *figures, f"{share:.2f}", bars])
     return markdown(lines)
-
-
-def _float(record: Record, key: str) -> float:
-    return float(str(record[key]))
 
 
 def main() -> None:

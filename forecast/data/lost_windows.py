@@ -20,6 +20,7 @@ from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.split import PARTS
 from forecast.data.windows import Flags, Ints, fill_forward
+from forecast.errors import listed
 
 # Columns that a sentence names.
 _NAMED = 3
@@ -65,12 +66,11 @@ def lost_windows_in_words(count: Mapping[str, Any], part: str) -> str:
         part: What the span is called.
     """
     columns = sorted(count["lack_inputs_by_column"].items(), key=lambda column: -column[1])
-    named = ", ".join(f"{name} {number:,}" for name, number in columns[:_NAMED])
+    named = listed([f"{name} {number:,}" for name, number in columns], _NAMED)
     if len(columns) == 1:
         named = columns[0][0]
-    more = f" and {len(columns) - _NAMED} more" if len(columns) > _NAMED else ""
     reasons = [
-        f"{count['lack_inputs']:,} lack inputs ({named}{more})" if count["lack_inputs"] else "",
+        f"{count['lack_inputs']:,} lack inputs ({named})" if count["lack_inputs"] else "",
         f"{count['lack_targets']:,} {'' if count['lack_inputs'] else 'lack '}targets" if count["lack_targets"] else "",
         f"{count['cross_gap']:,} cross absent rows" if count["cross_gap"] else "",
     ]

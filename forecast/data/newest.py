@@ -21,7 +21,6 @@ _NO_FORECAST, _NAMED = "there will be no forecast", 5
 # What a warning says of a lookback with holes.
 _CARRIED = "the last seen values are carried forward"
 
-
 # Steps of all windows that are forecast at once: each has quantiles of every model.
 _STEPS_AT_ONCE = 100_000
 

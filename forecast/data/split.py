@@ -23,7 +23,6 @@ VALIDATION_SHARE, TEST_SHARE = 0.1, 0.2
 # Windows that each of the two spans holds, if that leaves half of the rows to train on: intervals take ten.
 _ENOUGH_WINDOWS = 10
 
-
 # By time, a series that ends early has no test span. Where more than this share of them do, each is divided itself.
 _MOST_EARLY = 0.1
 
@@ -43,7 +42,7 @@ class Split:
     @property
     def is_by_time(self) -> bool:
         """Whether the spans of all series begin at the same times."""
-        return all((dates == dates[0]).all() for dates in (self.validation_from, self.test_from))
+        return all(map(are_alike, (self.validation_from, self.test_from)))
 
     def part_of(self, panel: Panel) -> NDArray[np.int8]:
         """The part of each row of a panel of these series, [T]: 0 train, 1 validation, 2 test."""
@@ -62,15 +61,19 @@ class Split:
         }
 
 
+def are_alike(dates: Times) -> bool:
+    """Whether the dates of all series [S] are the same."""
+    return bool((dates == dates[:1]).all())
+
+
 def at_or_after(panel: Panel, dates: Times) -> NDArray[np.bool_]:
     """Which rows [T] are not before the date of their series, of which there is one each [S]."""
-    common = len(dates) == 0 or bool((dates == dates[0]).all())
-    return panel.times >= (dates[:1] if common else np.repeat(dates, np.diff(panel.offsets)))
+    return panel.times >= (dates[:1] if are_alike(dates) else np.repeat(dates, np.diff(panel.offsets)))
 
 
 def span_in_words(test_from: Times, clock: Clock) -> str:
     """Where a test span begins that does so at these times [S], to stand behind "12 windows"."""
-    if (test_from == test_from[0]).all():
+    if are_alike(test_from):
         return f"from {clock.format(test_from[0])} on"
     return "in the last part of each series"
 
@@ -156,7 +159,8 @@ def split_panel(panel: Panel, config: DataSettings) -> Split:
     return split
 
 
-def _shares(config: DataSettings) -> tuple[float, float]:
+def shares_of(config: DataSettings) -> tuple[float, float]:
+    """The shares of the validation and of the test span; one that is open is the usual one."""
     return (
         VALIDATION_SHARE if config.validation is None else config.validation,
         TEST_SHARE if config.test is None else config.test,
@@ -165,7 +169,7 @@ def _shares(config: DataSettings) -> tuple[float, float]:
 
 def _split_by_time(panel: Panel, config: DataSettings) -> Split:
     times = panel.times if (panel.times[1:] >= panel.times[:-1]).all() else np.sort(panel.times)
-    validation, test = _shares(config)
+    validation, test = shares_of(config)
     # Rounded first: 0.29 of 100 rows is 28.999… in binary, and 29 rows to everyone else.
     n_test = int(round(test * len(times), 6))
     n_train = int(round((1 - validation - test) * len(times), 6))
@@ -191,7 +195,7 @@ def split_by_series(panel: Panel, config: DataSettings) -> Split:
     n_rows = np.diff(panel.offsets)
     horizon = config.horizon or 1
     window = horizon + (config.lookback or 1)
-    n_validation, n_test = (np.floor(np.round(share * n_rows, 6)).astype(np.int64) for share in _shares(config))
+    n_validation, n_test = (np.floor(np.round(share * n_rows, 6)).astype(np.int64) for share in shares_of(config))
     n_test = np.where(n_rows >= window, np.maximum(n_test, horizon), n_test)
     n_validation = np.maximum(n_validation, horizon)
     n_validation[n_rows - n_test - n_validation < window] = 0

@@ -10,7 +10,7 @@ from forecast.config import Config
 from forecast.data.prepare import Rows
 from forecast.data.windows import Forecaster, Windows
 from forecast.evaluation.chunks import chunks_of
-from forecast.evaluation.yardstick import NaiveError
+from forecast.evaluation.yardstick import NaiveError, figure_by_series
 from forecast.intervals.adaptive import AdaptiveIntervals
 from forecast.intervals.calibrate import FEWEST_OUTCOMES, calibrate
 from forecast.intervals.conformal import Intervals
@@ -53,7 +53,7 @@ def calibrate_intervals(
     chunks = list(chunks_of(rows, windows, models, config.data.season))
     y_true = np.concatenate([chunk.y_true for chunk in chunks])
     series = np.concatenate([chunk.series for chunk in chunks])
-    usual_change = np.array([[naive_error[name].mae for name in unique_ids] for unique_ids in rows.unique_ids])
+    usual_change = figure_by_series(rows, naive_error, "mae")
     calibrations = {
         name: calibrate(
             y_true,

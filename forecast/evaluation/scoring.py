@@ -37,7 +37,7 @@ from forecast.evaluation.metrics import (
     squared_error,
 )
 from forecast.evaluation.verdict import EchoSums, is_echo, verdict
-from forecast.evaluation.yardstick import ROUNDING, NaiveError, Outlier
+from forecast.evaluation.yardstick import ROUNDING, NaiveError, Outlier, figure_by_series
 from forecast.intervals.conformal import DECILES, Intervals, interval, interval_columns
 from forecast.models.naive import NAIVE, count_seasons
 
@@ -146,11 +146,10 @@ class _Scorer:
         self._tested_every = max(1, -(-n_points // _STEPS_TESTED))
         self._origins_at = origin_steps(rows, windows)  # [N]
         self._tested = np.unique(self._origins_at, return_inverse=True)[1] % self._tested_every == 0  # [N]
-        self._naive_mae = np.array([[naive_error[name].mae for name in names] for names in rows.unique_ids])  # [S, D]
-        self._naive_rmse = np.array([[naive_error[name].rmse for name in names] for names in rows.unique_ids])
+        self._naive_mae = figure_by_series(rows, naive_error, "mae")  # [S, D]
+        self._naive_rmse = figure_by_series(rows, naive_error, "rmse")
+        self._usual_change = np.nan_to_num(figure_by_series(rows, naive_error, "usual_mae"))
         self._outliers = {name: error.outlier for name, error in naive_error.items() if error.outlier is not None}
-        usual = {name: error.outlier.mae_without if error.outlier else error.mae for name, error in naive_error.items()}
-        self._usual_change = np.nan_to_num([[usual[name] for name in names] for names in rows.unique_ids])
         self._weights = loss_weights(self._naive_mae)
         targets = range(rows.n_targets)
         sizes = [[_mean_size(rows.series_values(s, d)) for d in targets] for s in range(rows.panel.n_series)]

@@ -56,6 +56,11 @@ class NaiveError(NamedTuple):
     rmse: float
     outlier: Outlier | None = None
 
+    @property
+    def usual_mae(self) -> float:
+        """The mean absolute error without that value."""
+        return self.outlier.mae_without if self.outlier else self.mae
+
 
 def seasonal_naive_error(
     y: Floats, season: int, stretches: NDArray[np.integer] | None = None, turn: float | None = None
@@ -98,6 +103,11 @@ def naive_errors(rows: Rows, training_rows: Flags, season: int) -> dict[str, Nai
                 outlier = Outlier(rows.panel.clock.isoformat(times[row]), float(y[row]), *figures)
                 errors[name] = errors[name]._replace(outlier=outlier)
     return errors
+
+
+def figure_by_series(rows: Rows, errors: Mapping[str, NaiveError], figure: str) -> Floats:
+    """``mae``, ``rmse`` or ``usual_mae`` of each series and target, [S, D]."""
+    return np.array([[getattr(errors[name], figure) for name in unique_ids] for unique_ids in rows.unique_ids])
 
 
 def read_naive_errors(metrics: Mapping[str, Any]) -> dict[str, NaiveError]:

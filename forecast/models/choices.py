@@ -202,16 +202,19 @@ def _too_costly(
 
 def _measured(panel: Panel, data: DataSettings, known_rows: Flags) -> list[slice]:
     """The rows of each series before the test span, up to the last one that holds more than what is known ahead."""
-    spans = [
-        slice(rows.start, rows.start + int(np.count_nonzero(known_rows[rows])))
-        for rows in map(panel.rows, range(panel.n_series))
-    ]
+    spans = _before_test(panel, known_rows)
     if not data.known:
         return spans
     order = [column for column, name in enumerate(panel.columns) if name not in data.known]
     order += map(panel.column, data.known)
     n_known = len(data.known)
     return [slice(rows.start, rows.start + count_measured(panel.values[rows][:, order], n_known)) for rows in spans]
+
+
+def _before_test(panel: Panel, known_rows: Flags) -> list[slice]:
+    """The rows of each series before the test span: the first ones, as many as are known [T]."""
+    spans = map(panel.rows, range(panel.n_series))
+    return [slice(rows.start, rows.start + int(np.count_nonzero(known_rows[rows]))) for rows in spans]
 
 
 def static_columns(panel: Panel, known_rows: Flags) -> tuple[str, ...]:
@@ -319,12 +322,11 @@ def probe_longer_lookback(panel: Panel, config: Config, longest: int) -> tuple[i
 def _fed_to_the_end(prepared: Prepared, lookback: int) -> int:
     """How many series have an unbroken lookback that ends where the test span begins."""
     panel, usable, stretches = prepared.rows.panel, prepared.rows.usable, prepared.rows.panel.stretches()
-    known_rows = prepared.split.part_of(panel) < TEST
     count = 0
-    for rows in map(panel.rows, range(panel.n_series)):
-        stop = rows.start + int(np.count_nonzero(known_rows[rows]))
-        first = stop - lookback
-        count += bool(first >= rows.start and usable[first:stop].all() and stretches[first] == stretches[stop - 1])
+    for rows in _before_test(panel, prepared.split.part_of(panel) < TEST):
+        first = rows.stop - lookback
+        is_fed = first >= rows.start and usable[first : rows.stop].all()
+        count += bool(is_fed and stretches[first] == stretches[rows.stop - 1])
     return count
 
 

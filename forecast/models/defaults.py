@@ -15,7 +15,16 @@ from forecast.data.codes import decide_codes
 from forecast.data.opening_hours import MonthDays
 from forecast.data.panel import Panel
 from forecast.data.scaling import refuse_non_positive
-from forecast.data.split import TEST, TEST_SHARE, TRAIN, VALIDATION_SHARE, choose_division, choose_shares, split_panel
+from forecast.data.split import (
+    TEST,
+    TEST_SHARE,
+    TRAIN,
+    VALIDATION_SHARE,
+    choose_division,
+    choose_shares,
+    shares_of,
+    split_panel,
+)
 from forecast.data.windows import Flags, Ints
 from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.models.choices import (
@@ -246,8 +255,7 @@ def _shares_and_horizon(panel: Panel, data: DataSettings, usual_horizon: int) ->
     if data.validation_from is None and data.test_from is None:
         horizons = (data.horizon,) if data.horizon else sorted({usual_horizon // part or 1 for part in (1, 2, 4)})[::-1]
         return choose_shares(n_rows, horizons, data.lookback, data.validation, data.test)
-    validation = VALIDATION_SHARE if data.validation is None else data.validation
-    test = TEST_SHARE if data.test is None else data.test
+    validation, test = shares_of(data)
     return validation, test, data.horizon or min(usual_horizon, max(1, int((1 - validation - test) * n_rows) // 9))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from forecast.errors import listed
 from forecast.plots.style import format_like, format_number, printable
 
 # Names that a sentence has room for.
@@ -90,8 +91,7 @@ def _outliers(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _named(names: Collection[str]) -> str:
-    listed = ", ".join(printable(name, 40) for name in list(names)[:_MOST_NAMED])
-    return listed + (f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else "")
+    return listed([printable(name, 40) for name in names], _MOST_NAMED)
 
 
 def shorten_time(text: str) -> str:

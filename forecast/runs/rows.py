@@ -17,7 +17,7 @@ from forecast.data.scaling import Scaler
 from forecast.data.split import at_or_after, split_by_series
 from forecast.data.unseen import with_unseen_series
 from forecast.data.windows import Flags, Windows
-from forecast.errors import DataError, Sentence, phrase, setting, without_settings
+from forecast.errors import DataError, Sentence, listed, phrase, setting, without_settings
 from forecast.progress import Progress
 from forecast.runs.run import Run
 from forecast.sources.read import Source, is_built_in, read, report_notes
@@ -194,9 +194,8 @@ def unseen_in_words(run: Run, arranged: Panel) -> str:
         return Sentence(
             f"not trained on: these rows, unless {column} says of which series they are; scaled by themselves"
         )
-    more = f" and {len(unseen) - _NAMED:,} more" if len(unseen) > _NAMED else ""
     whose = "its" if len(unseen) == 1 else "their"
-    return f"not trained on: {', '.join(unseen[:_NAMED])}{more}; scaled by {whose} own rows"
+    return f"not trained on: {listed(unseen, _NAMED)}; scaled by {whose} own rows"
 
 
 def far_rows(run: Run, arranged: Panel, judged: Flags) -> dict[tuple[str, str], str]:

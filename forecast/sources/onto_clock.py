@@ -14,7 +14,7 @@ from forecast.data.bounds import is_angle
 from forecast.data.clock import STEP, Clock, Times
 from forecast.data.opening_hours import weekdays
 from forecast.data.panel import Floats
-from forecast.errors import DataError, Sentence, quote, setting
+from forecast.errors import DataError, Sentence, listed, quote, setting
 from forecast.sources import infer_clock as clocks
 from forecast.sources.infer_holidays import in_words, infer_holidays
 from forecast.sources.resampling import Averages, OwnClock, average, means_from
@@ -293,9 +293,7 @@ def _resampled(
 def _listed(averages: Averages, ids: tuple[str, ...], clock: Clock) -> str:
     """The periods at the ends of the series that are not whole, and how many of their rows are there."""
     cut = np.flatnonzero(averages.is_cut).tolist()
-    return ", ".join(_period(averages, period, ids, clock) for period in cut[:_MOST_LISTED]) + (
-        f" and {len(cut) - _MOST_LISTED:,} more" if len(cut) > _MOST_LISTED else ""
-    )
+    return listed([_period(averages, period, ids, clock) for period in cut], _MOST_LISTED)
 
 
 def _period(averages: Averages, period: int, ids: tuple[str, ...], clock: Clock) -> str:

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from records import markdown
+
 
 class Figure(NamedTuple):
     """A share or a mean over replications, and its standard error."""
@@ -103,15 +105,13 @@ class Table:
             frame: What `make` returned.
             count: How often each case was simulated.
         """
-        rows, errors = [list(frame.columns), ["---"] * frame.shape[1]], [0.0]
+        rows, errors = [list(frame.columns)], [0.0]
         for line in _lines(frame):
             missed = self._missed(line)
             rows.append([f"**{_shown(cell)}**" if column in missed else _shown(cell) for column, cell in line.items()])
             errors += [cell.error for cell in line.values() if isinstance(cell, Figure) and math.isfinite(cell.error)]
         told = f"In percent, of {count:,} replications; standard errors are at most {100 * max(errors):.1f}."
-        return "\n".join(
-            [f"## {self.title}", "", f"{self.meaning} {told}", "", *(f"| {' | '.join(row)} |" for row in rows), ""]
-        )
+        return f"## {self.title}\n\n{self.meaning} {told}\n\n{markdown(rows)}\n"
 
 
 def _lines(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -34,6 +34,7 @@ from forecast.errors import ForecastError
 from forecast.runs.find import all_runs, open_run
 from forecast.runs.run import Run
 from forecast.sources.datasets import DATASETS
+from naive_names import NAIVE_OF_CYCLES
 
 TINY = [f"--{name}" for name in ("model=lstm", "units=8", "epochs=2", "batch-size=16", "lookback=6", "horizon=3")]
 ESCAPE = "\x1b"
@@ -73,7 +74,7 @@ def test_train_prints_scores_and_says_the_rest_elsewhere(
     assert done.returncode == 0, done.stderr
     run = open_run(folder / "models" / "monthly-lstm")
     assert run.metrics["verdict"] in done.stdout
-    for name in ("lstm", "rnn", "persistence", "seasonal-naive", "drift", "mean", "seasonal-mean"):
+    for name in ("lstm", "rnn", *NAIVE_OF_CYCLES):
         assert re.search(rf"^\s*{name}\s+[\d.]+\s", done.stdout, re.MULTILINE), done.stdout
     assert f"{run.metrics['models']['lstm']['mae']:.4f}" in done.stdout
     assert "forecast predict monthly-lstm" in done.stdout
@@ -104,18 +105,7 @@ def test_predict_prints_the_forecast_and_nothing_else(
     done = quick("predict", "latest", "-", stdin=monthly_csv.read_text())
     assert done.exit_code == 0, done.stderr
     rows = list(csv.reader(io.StringIO(done.stdout)))
-    assert rows[0][:10] == [
-        "unique_id",
-        "ds",
-        "cutoff",
-        "lstm",
-        "rnn",
-        "persistence",
-        "seasonal-naive",
-        "drift",
-        "mean",
-        "seasonal-mean",
-    ]
+    assert rows[0][:10] == ["unique_id", "ds", "cutoff", "lstm", "rnn", *NAIVE_OF_CYCLES]
     assert rows[0][10:] == [
         f"{model}-{end}-{level}" for model in ("lstm", "rnn") for level in (80, 95) for end in ("lo", "hi")
     ]

@@ -28,6 +28,7 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode, long_format, prepare
 from forecast.data.split import at_or_after
 from forecast.data.windows import Ints, Windows, median
+from forecast.errors import listed
 from forecast.model import Model, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
@@ -144,9 +145,8 @@ class _AuditedRun:
         for origin, starts in self.origins:
             rows = self.encode(origin.with_changed_future(past).panel)
             differences += self.differences(starts, self.forecast(self.rows, starts), self.forecast(rows, starts))
-        names = ", ".join(map(repr, self.panel.columns[past][:_NAMED]))
-        more = f" and {self.rows.n_covariates - _NAMED} more" if self.rows.n_covariates > _NAMED else ""
-        done = f"{self.scope}, with only the later values of {names}{more} changed"
+        names = listed(list(map(repr, self.panel.columns[past])), _NAMED)
+        done = f"{self.scope}, with only the later values of {names} changed"
         return check_identical("covariates", done, differences)
 
     def check_imputation(self) -> Check:

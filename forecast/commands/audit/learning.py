@@ -28,7 +28,7 @@ from forecast.data.codes import decide_codes, with_codes
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode
 from forecast.data.scaling import unscaled
-from forecast.data.split import TRAIN, VALIDATION, at_or_after
+from forecast.data.split import TRAIN, VALIDATION, are_alike, at_or_after
 from forecast.data.windows import Flags
 from forecast.errors import ForecastError
 from forecast.models.defaults import resolve
@@ -85,7 +85,7 @@ class Table:
         In a table of its own the row of that time is left as it is: its stamp may be moved to its place by less than
         a step. Where series have times of their own, what was read is altered: a table does not say whose a row is.
         """
-        is_common = bool((since == since[0]).all())
+        is_common = are_alike(since)
         first = since[0]
         if is_common and not isinstance(self.source, Panel):
             later = np.unique(self.panel.times[self.panel.times >= first])
@@ -199,7 +199,7 @@ def _in_words(table: Table, since: Times) -> str:
 
 
 def _since_in_words(table: Table, since: Times) -> str:
-    if (since == since[0]).all():
+    if are_alike(since):
         return f"from {table.panel.clock.format(since[0])} on"
     return "after the cut-off of their series"
 

@@ -11,7 +11,7 @@ from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, values_without_logarithm
 from forecast.data.split import TRAIN
 from forecast.data.windows import Flags, fill_forward
-from forecast.errors import Sentence, quote, setting
+from forecast.errors import Sentence, listed, quote, setting
 from forecast.sources.training_ranges import far_from_training, fit_ranges
 
 # Series that a warning names.
@@ -67,11 +67,10 @@ def _series_without_window(prepared: Prepared) -> list[str]:
         named = [
             arranged.series_ids[number]
             + (f" ({needed - n_rows[number]:,} rows too few)" if n_rows[number] < needed else "")
-            for number in others[:_NAMED]
+            for number in others
         ]
-        more = f" and {len(others) - _NAMED:,} more" if len(others) > _NAMED else ""
         if len(others):
-            warnings.append(f"{len(others):,} of {arranged.n_series:,} series have no {lack}: {', '.join(named)}{more}")
+            warnings.append(f"{len(others):,} of {arranged.n_series:,} series have no {lack}: {listed(named, _NAMED)}")
     return warnings
 
 

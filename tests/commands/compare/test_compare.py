@@ -23,6 +23,7 @@ from forecast.commands.compare.tables import hardest_naive, leaderboard_tables
 from forecast.data.windows import Windows
 from forecast.plots.style import model_name
 from forecast.progress import NullProgress
+from naive_names import NAIVE_OF_CYCLES
 from recording import RecordingProgress
 
 Tiny = Callable[..., Settings]
@@ -71,16 +72,9 @@ def test_each_training_is_that_of_train(compared: tuple[Comparison, RecordingPro
 
 def test_the_vanilla_rnn_always_stands_in_the_table(compared: Compared) -> None:
     summary = compared[0].summary
-    assert set(summary["models"]) == {"rnn", "lstm", "persistence", "seasonal-naive", "drift", "mean", "seasonal-mean"}
-    assert set(summary["models"]["lstm"]["skill"]) == {
-        "rnn",
-        "persistence",
-        "seasonal-naive",
-        "drift",
-        "mean",
-        "seasonal-mean",
-    }
-    assert set(summary["models"]["rnn"]["skill"]) == {"persistence", "seasonal-naive", "drift", "mean", "seasonal-mean"}
+    assert set(summary["models"]) == {"rnn", "lstm", *NAIVE_OF_CYCLES}
+    assert set(summary["models"]["lstm"]["skill"]) == {"rnn", *NAIVE_OF_CYCLES}
+    assert set(summary["models"]["rnn"]["skill"]) == set(NAIVE_OF_CYCLES)
     assert compared[1].networks == [
         "rnn, seed 0, 1 of 4", "lstm, seed 0, 2 of 4", "rnn, seed 1, 3 of 4", "lstm, seed 1, 4 of 4",
     ]  # fmt: skip
@@ -209,8 +203,7 @@ def test_the_naive_forecast_that_is_beaten_least_has_a_column(compared: Compared
     summary = compared[0].summary
     (hardest,) = hardest_naive(summary)
     line = summary["models"][summary["chosen"]]
-    naive = ("persistence", "seasonal-naive", "drift", "mean", "seasonal-mean")
-    assert line["skill"][hardest] == min(line["skill"][name] for name in naive)
+    assert line["skill"][hardest] == min(line["skill"][name] for name in NAIVE_OF_CYCLES)
     columns = [f"vs {model_name(name)}" for name in dict.fromkeys(("rnn", "persistence", "seasonal-naive", hardest))]
     assert [name for name in leaderboard_tables(summary)[0].columns if name.startswith("vs ")] == columns
 

@@ -15,6 +15,7 @@ from forecast import DataError, Run, Settings
 from forecast.commands.predict.predict import age_in_steps, predict_and_draw, predict_into
 from forecast.progress import NullProgress
 from forecast.requests import request_forecast
+from naive_names import NAIVE_OF_CYCLES
 from recording import RecordingProgress
 
 Tiny = Callable[..., Settings]
@@ -55,18 +56,7 @@ def test_the_rows_it_was_trained_on_give_the_forecast_that_was_written(
     trained: Run, monthly: pd.DataFrame, monthly_csv: Path
 ) -> None:
     written = forecast.predict(trained)
-    points = [
-        "unique_id",
-        "ds",
-        "cutoff",
-        "lstm",
-        "rnn",
-        "persistence",
-        "seasonal-naive",
-        "drift",
-        "mean",
-        "seasonal-mean",
-    ]
+    points = ["unique_id", "ds", "cutoff", "lstm", "rnn", *NAIVE_OF_CYCLES]
     ends = [f"{model}-{end}-{level}" for model in ("lstm", "rnn") for level in (80, 95) for end in ("lo", "hi")]
     assert list(written) == points + ends
     for model in ("lstm", "rnn"):

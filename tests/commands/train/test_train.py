@@ -20,6 +20,7 @@ from forecast.plots.run_plots import draw_forecasts
 from forecast.progress import NullProgress, StopRequested
 from forecast.runs.find import all_runs
 from forecast.training.sampling import WindowOrder
+from naive_names import NAIVE_OF_CYCLES
 from recording import RecordingProgress
 
 pytestmark = pytest.mark.usefixtures("no_plots")
@@ -304,7 +305,7 @@ def test_metrics_have_the_keys_that_were_promised(trained: Run) -> None:
     json.dumps(metrics, allow_nan=False)
     assert metrics["schema"] == 1
     assert (metrics["n_windows"], metrics["horizon"], metrics["season"]) == (38, 3, 12)
-    names = ["lstm", "rnn", "persistence", "seasonal-naive", "drift", "mean", "seasonal-mean"]
+    names = ["lstm", "rnn", *NAIVE_OF_CYCLES]
     assert list(metrics["models"]) == list(metrics["by_step"]) == names
     of_model = {"mae", "rmse", "mase", "rmsse", "smape", "wape", "bias", "directional_accuracy"}
     assert all(set(scores) == of_model for scores in metrics["models"].values())
@@ -316,7 +317,7 @@ def test_metrics_have_the_keys_that_were_promised(trained: Run) -> None:
     for scores in metrics["intervals"]["models"].values():
         assert scores["80"]["width"] < scores["95"]["width"]
         assert len(scores["80"]["coverage_by_step"]) == 3
-    assert list(metrics["skill"]) == ["rnn", "persistence", "seasonal-naive", "drift", "mean", "seasonal-mean"]
+    assert list(metrics["skill"]) == ["rnn", *NAIVE_OF_CYCLES]
     assert metrics["verdict"].endswith(".")
 
 
@@ -382,7 +383,7 @@ def test_a_series_that_cannot_be_forecast_is_told_and_left_out(tmp_path: Path, t
 def test_a_run_without_a_newest_forecast(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
     run = forecast.train(monthly.drop(index=range(190, 198)), tiny(model="rnn", epochs=1), run="run", runs_dir=tmp_path)
     assert len(run.forecast) == 0
-    columns = ["unique_id", "ds", "cutoff", "rnn", "persistence", "seasonal-naive", "drift", "mean", "seasonal-mean"]
+    columns = ["unique_id", "ds", "cutoff", "rnn", *NAIVE_OF_CYCLES]
     assert list(run.forecast)[:9] == columns
     assert run.metrics["verdict"]
     with pytest.raises(DataError, match="'y' is missing at 2006-05-01") as caught:
@@ -469,7 +470,7 @@ def test_no_baseline(tmp_path: Path, monthly: pd.DataFrame, tiny: Tiny) -> None:
     assert progress.networks == ["lstm"]
     assert "baseline/weights.npz" not in run.manifest["files"]
     assert not (run.path / "baseline").exists()
-    assert list(run.metrics["models"]) == ["lstm", "persistence", "seasonal-naive", "drift", "mean", "seasonal-mean"]
+    assert list(run.metrics["models"]) == ["lstm", *NAIVE_OF_CYCLES]
     with pytest.raises(RunError, match="has no baseline"):
         run.weights("baseline")
 
