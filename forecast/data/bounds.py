@@ -83,7 +83,8 @@ class Bounds:
         """
         if not self.circular.any():
             return values
-        turns = TURN * np.rint((y_true - median(values)) / TURN) * self.circular[series][:, None]
+        # None are added where nothing was observed.
+        turns = TURN * np.nan_to_num(np.rint((y_true - median(values)) / TURN)) * self.circular[series][:, None]
         return values + (turns if values.ndim == 3 else turns[..., None])
 
     def wrap_angles(self, values: Floats, series: Ints) -> Floats:

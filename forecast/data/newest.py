@@ -65,7 +65,8 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
         scaler: The run's scaler.
     """
     lookback, horizon = config.lookback, config.horizon
-    reach = max(lookback, config.season) + config.longest_fill
+    masked = config.least_observed < 1
+    reach = max(lookback, config.season) + (0 if masked else config.longest_fill)
     rows = encode(_newest_on_clock(panel, reach, horizon, len(config.known)), config, scaler)
     starts, refused, filled, carried = [], [], [], []
     for series, end in enumerate(rows.panel.offsets[1:]):
@@ -80,6 +81,8 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
             refused.append(f"The newest forecast needs {lookback} rows{of_series} (the lookback), there are {n_rows}.")
         elif start < rows.panel.offsets[series] or len(np.unique(rows.panel.stretches()[start : cutoff + 1])) > 1:
             refused.append(f"A gap breaks {seen}.")
+        elif masked and (share := _least_share(rows.observed(np.arange(start, cutoff + 1)))) < config.least_observed:
+            refused.append(f"In {seen}, {share:.0%} of the target are there; {config.least_observed:.0%} are needed.")
         elif not rows.usable[start : cutoff + 1].all():
             bad = start + int(np.argmin(rows.usable[start : cutoff + 1]))
             missing = next(
@@ -129,6 +132,11 @@ def why_no_forecast(warnings: Sequence[str]) -> str:
 def carried_forward(warnings: Sequence[str]) -> tuple[str, ...]:
     """What the warnings that a run keeps say of values that were carried forward into its newest forecast."""
     return tuple(text for text in warnings if _CARRIED in text)
+
+
+def _least_share(targets: Floats) -> float:
+    """The share of rows [T, D] in which the target that is observed least often was observed."""
+    return float(1 - np.isnan(targets).mean(axis=0).max())
 
 
 def _rows_since_seen(targets: Floats) -> Ints:
