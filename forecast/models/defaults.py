@@ -354,16 +354,18 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
     """
     data, segment = config.data, config.network.segment
 
-    def _known_in_words(name: str) -> str:
-        size = config.categories.get(name)
-        return f"{name} ({size - 1:,} words, learned as an embedding)" if size else name
+    words = {own.column: own.words for own in config.read.notation if own.numbered}
+
+    def known_in_words(name: str) -> str:
+        count = sum(word != "" for word in words.get(name, ()))
+        return f"{name} ({count:,} words, learned as an embedding)" if count else name
 
     reasons = {choice.field: choice.why for choice in choices}
     why = reasons.get("lookback", _BY_CLOCK)
     sentences = [
         f"target: {', '.join(data.target)}"
         + (f"; other inputs: {', '.join(data.covariates)}" if data.covariates else "")
-        + (f"; known ahead: {', '.join(map(_known_in_words, data.known))}" if data.known else ""),
+        + (f"; known ahead: {', '.join(map(known_in_words, data.known))}" if data.known else ""),
         f"lookback {clock.describe(data.lookback)}{f' ({why})' if why != _BY_CLOCK else ''}, "
         f"horizon {clock.describe(data.horizon)}, "
         + (f"season {clock.describe(data.season)}" if data.season > 1 else "no season"),
