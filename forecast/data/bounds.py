@@ -78,12 +78,12 @@ class Bounds:
 
         Args:
             values: Forecasts [n, H, D], or quantiles [n, H, D, Q]; all quantiles get the turns of the median.
-            y_true: Observed, [n, H, D].
+            y_true: Observed, [n, H, D]; where it is NaN, no turn is added.
             series: Series of each window, [n].
         """
         if not self.circular.any():
             return values
-        turns = TURN * np.rint((y_true - median(values)) / TURN) * self.circular[series][:, None]
+        turns = TURN * np.nan_to_num(np.rint((y_true - median(values)) / TURN)) * self.circular[series][:, None]
         return values + (turns if values.ndim == 3 else turns[..., None])
 
     def wrap_angles(self, values: Floats, series: Ints) -> Floats:

@@ -19,9 +19,11 @@ from forecast.data.split import (
     TEST,
     TEST_SHARE,
     TRAIN,
+    VALIDATION,
     VALIDATION_SHARE,
     choose_division,
     choose_shares,
+    choose_validation_from,
     shares_of,
     split_panel,
 )
@@ -43,6 +45,9 @@ _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 
 
 # Share of the windows of a panel whose series is hidden in training.
 _HIDDEN = 0.1
+
+# Windows to train on that a step of a panel's lookback takes, if it is longer than a third of the training rows.
+_WINDOWS_A_STEP = 20
 
 # A state that is carried should pass through at least this many windows.
 _WINDOWS_IN_LANE = 8
@@ -134,6 +139,7 @@ _REASONS = {
     "levels": "ascending, with those between the quantiles of the head",
     "validation": "a tenth",
     "test": "a fifth",
+    "validation_from": "directly before the test span",
     "split": "there is one series",
 }
 
@@ -166,7 +172,8 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     usual_lookback, usual_horizon = default_spans(panel.clock, season)
     validation, test, horizon = _shares_and_horizon(panel, data, usual_horizon)
     division, why_division = _division(panel, data, horizon)
-    shares = {"validation": validation, "test": test}
+    validation_from = _validation_from(panel, data, horizon, season)
+    shares = {"validation": validation, "test": test, "validation_from": validation_from}
     data = data.model_copy(update={**shares, "split": division})
     part = split_panel(panel, data.model_copy(update={"horizon": horizon})).part_of(panel)
     training_rows = part == TRAIN
@@ -177,8 +184,10 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     data = data.model_copy(update={"known": tuple(sorted(data.known, key=lambda name: name not in categories))})
     whys = [why_price(panel, name, training_rows, part < TEST) for name in targets]
     price = all(whys)
-    longest = max(1, int((1 - validation - test) * panel.n_rows / panel.n_series) // 3)
+    longest = _longest_lookback(panel, part, (1 - validation - test) * panel.n_rows / panel.n_series, horizon)
     lookback = data.lookback or min(usual_lookback, longest)
+    if data.lookback is None and panel.n_series > 1 and season < lookback < usual_lookback:
+        lookback -= lookback % season
     inputs = _covariates(panel, data, targets, price, part, lookback, horizon)
     unshortened = lookback
     if data.lookback is None:
@@ -261,6 +270,45 @@ def _shares_and_horizon(panel: Panel, data: DataSettings, usual_horizon: int) ->
         return choose_shares(n_rows, horizons, data.lookback, data.validation, data.test)
     validation, test = shares_of(data)
     return validation, test, data.horizon or min(usual_horizon, max(1, int((1 - validation - test) * n_rows) // 9))
+
+
+def _validation_from(panel: Panel, data: DataSettings, horizon: int, season: int) -> str | None:
+    """Where the validation span begins: as asked, or before a test span that has a date; None where a share says it.
+
+    A single series keeps to the share of the whole time axis, if that leaves a horizon before the test span.
+    """
+    if data.validation_from or data.validation or not data.test_from:
+        return data.validation_from
+    chosen = choose_validation_from(panel, data.test_from, horizon, horizon + (data.lookback or season))
+    split = split_panel(panel, data.model_copy(update={"validation_from": chosen}))
+    n_training = int(np.count_nonzero(split.part_of(panel) == TRAIN))
+    by_share = int((1 - VALIDATION_SHARE - TEST_SHARE) * panel.n_rows)
+    return chosen if panel.n_series > 1 or by_share > n_training else None
+
+
+def _longest_lookback(panel: Panel, part: Ints, training_rows: float, horizon: int) -> int:
+    """The longest lookback that is taken without being asked for: a third of a series' training rows.
+
+    Many series have many windows even where each of them is short: of a panel it is also what leaves as many windows to
+    train on as a linear map from the lookback takes, and to 99 of 100 series a forecast.
+
+    Args:
+        panel: S series of T rows in all.
+        part: The part of each row, [T].
+        training_rows: Of a series, in the mean.
+        horizon: H.
+    """
+    third = max(1, int(training_rows) // 3)
+    if panel.n_series == 1:
+        return third
+    starts = np.array(panel.offsets[:-1])[np.diff(panel.offsets) > 0]
+    known, trained = (np.add.reduceat(part < later, starts, dtype=np.int64) for later in (TEST, VALIDATION))
+    fitting = range(int(np.quantile(known, 0.01)), third, -1)
+
+    def n_windows(lookback: int) -> int:
+        return int(np.maximum(trained - lookback - horizon + 1, 0).sum())
+
+    return next((lookback for lookback in fitting if n_windows(lookback) >= _WINDOWS_A_STEP * lookback), third)
 
 
 def _static(
