@@ -78,7 +78,7 @@ class Bounds:
 
         Args:
             values: Forecasts [n, H, D], or quantiles [n, H, D, Q]; all quantiles get the turns of the median.
-            y_true: Observed, [n, H, D].
+            y_true: Observed, [n, H, D]; where it is NaN, no turn is added.
             series: Series of each window, [n].
         """
         if not self.circular.any():

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
-from forecast.data.windows import Forecaster, Ints, Windows
+from forecast.data.windows import Flags, Forecaster, Ints, Windows
 from forecast.intervals.conformal import Intervals
 from forecast.models.naive import naive_forecasts
 
@@ -23,7 +26,7 @@ class Chunk:
     Args:
         numbers: Their numbers among all windows, [n].
         series: Their series, ascending, [n].
-        y_true: Observed, [n, H, D].
+        y_true: Observed, [n, H, D]; NaN where nothing was.
         forecasts: By model, [n, H, D], or [n, H, D, Q] of a quantile head.
     """
 
@@ -31,6 +34,16 @@ class Chunk:
     series: Ints
     y_true: Floats
     forecasts: Mapping[str, Floats]
+
+    @cached_property
+    def missing(self) -> Flags | None:
+        """Which points were not observed, [n, H, D]; None where all were."""
+        missing = np.isnan(self.y_true)
+        return missing if missing.any() else None
+
+    def of_observed(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values of the points [n, H, D]; 0 at those that were not observed, which so add to no sum."""
+        return values if self.missing is None else np.where(self.missing, 0, values)
 
 
 def chunks_of(

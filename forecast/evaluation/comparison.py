@@ -31,7 +31,7 @@ class Losses:
 
     Args:
         by_origin: In order of time, [N].
-        by_step: The same for each step, of the origins that are tested by step, [K, H].
+        by_step: The same for each step, of the origins that are tested by step, [K, H]; NaN where nothing was observed.
     """
 
     by_origin: Floats
@@ -74,7 +74,7 @@ def compare(
             reasons[f"skill_interval.{name}"] = "the losses of so few or so uneven origins bound it on neither side"
         if figures["detectable"][name] is None:
             reasons[f"detectable.{name}"] = "no skill could be found at so few origins"
-        means = zip(model.by_step.mean(axis=0), losses.by_step.mean(axis=0), strict=True)
+        means = zip(_means_of_steps(model.by_step), _means_of_steps(losses.by_step), strict=True)
         gains = [known(skill(*pair)) for pair in means]
         chances = p_values_by_step(model.by_step, losses.by_step, spacing)
         figures["skill_by_step"][name] = gains
@@ -112,10 +112,27 @@ def origin_steps(rows: Rows, windows: Windows) -> Ints:
 
 
 def sum_by_origin(values: Floats, origins: Ints) -> Floats:
-    """The sum over the series at each origin, whose losses are not independent, over the mean number of series."""
+    """The sum over the series at each origin, whose losses are not independent, over the mean number of series.
+
+    A loss that is NaN, as nothing was observed, adds nothing; where all of an origin are, so is their sum.
+    """
     order = np.argsort(origins, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(origins[order]) > 0])
-    return np.add.reduceat(values[order], starts, axis=0) / (len(values) / len(starts))
+    n_series, missing = len(values) / len(starts), np.isnan(values)
+    if not missing.any():
+        return np.add.reduceat(values[order], starts, axis=0) / n_series
+    sums = np.add.reduceat(np.where(missing, 0, values)[order], starts, axis=0) / n_series
+    sums[np.logical_and.reduceat(missing[order], starts, axis=0)] = np.nan
+    return sums
+
+
+def _means_of_steps(losses: Floats) -> Floats:
+    """The mean of the losses [K, H] that are known at each step, [H]; NaN where none is."""
+    missing = np.isnan(losses)
+    if not missing.any():
+        return np.asarray(losses.mean(axis=0))
+    counts = (~missing).sum(axis=0)
+    return np.divide(np.nansum(losses, axis=0), counts, out=np.full(len(counts), np.nan), where=counts > 0)
 
 
 def known(value: float) -> float | None:

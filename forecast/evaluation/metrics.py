@@ -2,7 +2,7 @@
 
 A flat function, the scores in metrics.json and the tables follow from the entry. `mae(y_true, y_pred)`, and any other
 metric that needs only these two arrays, is a function of this module; those that need more have a function of their
-own. All scores are calculated in float64, in the target's own units, and pooled over every point.
+own. All scores are calculated in float64, in the target's own units, and pooled over every point that was observed.
 """
 
 from __future__ import annotations
@@ -87,8 +87,7 @@ class ScoredPoints:
     """What all forecasts of the same points share; a metric is pooled with it.
 
     Args:
-        count: The number of points.
-        n_windows: The number of windows of each series, [S].
+        counts: The number of points of each series and target, [S, D]; those that were not observed are none.
         observed: The sum of the absolute observations.
         naive_mae: The mean absolute error of the naive forecast by series and target, [S, D]; NaN where unknown.
         naive_rmse: The root of its mean squared error, [S, D].
@@ -98,8 +97,7 @@ class ScoredPoints:
         one_unit: Whether all points have one unit of measurement, so that their errors can be added.
     """
 
-    count: int
-    n_windows: Ints
+    counts: Ints
     observed: float
     naive_mae: Floats
     naive_rmse: Floats
@@ -107,6 +105,11 @@ class ScoredPoints:
     season: int = 1
     level: float = math.nan
     one_unit: bool = True
+
+    @cached_property
+    def count(self) -> int:
+        """The number of all points."""
+        return int(self.counts.sum())
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ class Metric:
             sums: The sum of each part.
         """
         values = [sums[part] for part in self.parts]
-        reason = self.undefined(points, *values)
+        reason = self.undefined(points, *values) if points.count else "nothing was observed"
         if not points.one_unit and (self.unit == "target" or self.weighted):
             reason = "the targets are not known to have one unit of measurement"
         return (math.nan, reason) if reason else (float(self.pool(points, *values)), "")
@@ -292,10 +295,14 @@ def skill(error: float, reference: float) -> float:
 def _flat(name: str, *forecasts: Any, naive_error: float = math.nan, level: float = math.nan) -> float:
     """A score of whole arrays, taken as windows of one step of one series; of several quantiles, averaged over them."""
     metric, y_true = METRICS[name], forecasts[0].y_true
-    sums = {part: np.full((1, 1, 1), np.mean([part(each).sum() for each in forecasts])) for part in metric.parts}
-    naive, observed = np.full((1, 1), naive_error), float(np.abs(y_true).sum())
-    points = ScoredPoints(y_true.size, np.array([y_true.size]), observed, naive, naive, level=level)
-    return metric.score(points, sums)[0]
+    seen = ~np.isnan(y_true)
+
+    def total(values: NDArray[Any]) -> float:
+        return float(values.sum() if seen.all() else values[seen].sum())
+
+    sums = {part: np.full((1, 1, 1), np.mean([total(part(each)) for each in forecasts])) for part in metric.parts}
+    naive, counts = np.full((1, 1), naive_error), np.full((1, 1), seen.sum())
+    return metric.score(ScoredPoints(counts, total(np.abs(y_true)), naive, naive, level=level), sums)[0]
 
 
 def _flat_points(name: str, y_true: ArrayLike, y_pred: ArrayLike, naive_error: float = math.nan) -> float:
@@ -374,15 +381,14 @@ def mean(points: ScoredPoints, total: Floats) -> float:
 
 def _scaled(points: ScoredPoints, errors: Floats, scales: Floats) -> float:
     """The mean over points of each error in units of its series' and target's scale, where there is one."""
-    usable = _usable(scales, points.n_windows)
+    usable = _usable(scales, points)
     of_series = errors.reshape(len(errors), -1, errors.shape[-1]).sum(axis=1)  # [S, D]
-    windows = np.broadcast_to(points.n_windows[:, None], scales.shape)
-    share = windows[usable].sum() / windows.sum()
+    share = points.counts[usable].sum() / points.count
     return float((of_series[usable] / scales[usable]).sum() / (share * points.count))
 
 
-def _usable(scales: Floats, windows: Ints) -> Flags:
-    return (scales > 0) & (windows > 0)[:, None]
+def _usable(scales: Floats, points: ScoredPoints) -> Flags:
+    return (scales > 0) & (points.counts > 0)
 
 
 def _interval_score(points: ScoredPoints, width: Floats, outside: Floats) -> Floats:
@@ -391,7 +397,7 @@ def _interval_score(points: ScoredPoints, width: Floats, outside: Floats) -> Flo
 
 
 def _no_scale(points: ScoredPoints, errors: Floats) -> str:
-    if _usable(points.naive_mae, points.n_windows).any():
+    if _usable(points.naive_mae, points).any():
         return ""
     return f"values {points.season} steps apart never differ, or are never both observed, in the training rows"
 

@@ -113,7 +113,9 @@ class _ModelSums:
         quantiles: Parts of the metrics of quantiles, averaged over the deciles, by series and target, [S, D].
         intervals: By level, parts of the metrics of intervals, by series and target, [S, D].
         intervals_by_step: By level, those of the metrics that are reported by step, [H].
-        loss_by_window: The weighted mean absolute error of each window, chunk by chunk, [n].
+        loss_by_window: The weighted absolute error of each window, chunk by chunk, [n]: the sum over its observed
+            points over the number of all, so that the losses sum up to what the pooled error is the mean of. NaN
+            where none was observed.
         loss_by_step: The same by step, of the windows that are tested by step, [k, H].
     """
 
@@ -155,6 +157,7 @@ class _Scorer:
         sizes = [[_mean_size(rows.series_values(s, d)) for d in targets] for s in range(rows.panel.n_series)]
         self._rounding = ROUNDING * np.array(sizes)  # [S, D]
         self._n_windows = np.zeros(rows.panel.n_series, np.int64)  # [S]
+        self._n_missing = np.zeros((rows.panel.n_series, windows.horizon, rows.n_targets), np.int64)
         self._observed = 0.0
         self._has_gaps = int(rows.panel.stretches()[-1]) + 1 > rows.panel.n_series or not rows.seen.all()
         self._moved_seasons = np.zeros(2, np.int64)  # of the seasonal naive: to an earlier one, to the last value
@@ -169,7 +172,9 @@ class _Scorer:
         y_pred = {name: median(values) for name, values in chunk.forecasts.items()}
         last = rows.filled_at(windows.cutoffs[chunk.numbers])
         np.add.at(self._n_windows, chunk.series, 1)
-        self._observed += float(np.abs(chunk.y_true).sum())
+        if chunk.missing is not None:
+            np.add.at(self._n_missing, chunk.series, chunk.missing)
+        self._observed += float(np.abs(chunk.of_observed(chunk.y_true)).sum())
         if self._has_gaps:
             self._moved_seasons += count_seasons(rows, windows, chunk.numbers, self._season)
         for name, values in y_pred.items():
@@ -200,10 +205,15 @@ class _Scorer:
         tolerance = _TOLERANCE * self._usual_change[chunk.series][:, None]
         forecast = PointForecast(chunk.y_true, y_pred, last[:, None], tolerance)
         for part in _parts(PointForecast):
-            self._add_by_series(sums.points, part, chunk.series, part(forecast))
-        losses = absolute_error(forecast) * self._weights[chunk.series][:, None, :]
-        sums.loss_by_window.append(losses.mean(axis=(1, 2)))
-        sums.loss_by_step.append(losses[self._tested[chunk.numbers]].mean(axis=2))
+            self._add_by_series(sums.points, part, chunk.series, chunk.of_observed(part(forecast)))
+        losses = chunk.of_observed(absolute_error(forecast) * self._weights[chunk.series][:, None, :])
+        tested = self._tested[chunk.numbers]
+        by_window, by_step = losses.mean(axis=(1, 2)), losses[tested].mean(axis=2)
+        if chunk.missing is not None:
+            by_window[chunk.missing.all(axis=(1, 2))] = np.nan
+            by_step[chunk.missing[tested].all(axis=2)] = np.nan
+        sums.loss_by_window.append(by_window)
+        sums.loss_by_step.append(by_step)
 
     def _add_echo(self, chunk: Chunk, y_pred: Floats, last: Floats) -> None:
         # Series and targets on different levels and scales are pooled: each counts from where it was first seen.
@@ -236,13 +246,13 @@ class _Scorer:
             at_level = IntervalForecast(chunk.y_true, *interval(values, probabilities, level))
             totals, by_step = sums.intervals.setdefault(level, {}), sums.intervals_by_step.setdefault(level, {})
             for part in _parts(IntervalForecast):
-                of_points = part(at_level)
+                of_points = chunk.of_observed(part(at_level))
                 self._add_by_series(totals, part, chunk.series, of_points.sum(axis=1))
                 if part in stepwise:
                     by_step[part] = by_step.get(part, 0.0) + of_points.sum(axis=(0, 2))
         deciles = [QuantileForecast(chunk.y_true, values[..., probabilities.index(p)], p) for p in DECILES]
         for part in _parts(QuantileForecast):
-            losses = np.mean([part(decile).sum(axis=1) for decile in deciles], axis=0)
+            losses = np.mean([chunk.of_observed(part(decile)).sum(axis=1) for decile in deciles], axis=0)
             self._add_by_series(sums.quantiles, part, chunk.series, losses)
 
     def intervals_at_end(self) -> Intervals | None:
@@ -260,8 +270,7 @@ class _Scorer:
             reasons["echo.difference_skill"] = "nothing ever changes from step to step"
         n_windows = int(self._n_windows.sum())
         points = ScoredPoints(
-            count=n_windows * self._windows.horizon * rows.n_targets,
-            n_windows=self._n_windows,
+            counts=self._counts.sum(axis=1),
             observed=self._observed,
             naive_mae=self._naive_mae,
             naive_rmse=self._naive_rmse,
@@ -310,11 +319,22 @@ class _Scorer:
                 name: _about_outlier(outlier, metrics["naive_error"][name]["mae"], by_series.get(name, {}).get(model))
                 for name, outlier in self._outliers.items()
             }
+        if n_missing := int(self._n_missing.sum()):
+            metrics |= {"n_points": points.count + n_missing, "n_points_missing": n_missing}
         if self._moved_seasons.any():
             metrics["seasonal_naive"] = dict(
                 zip(("from_earlier_season", "from_last_value"), self._moved_seasons.tolist(), strict=True)
             )
         return metrics | {"verdict": verdict(metrics), "forecasts_every": self._kept_every}
+
+    @property
+    def _counts(self) -> Ints:
+        """How many points of each series, step and target were observed, [S, H, D]."""
+        return self._n_windows[:, None, None] - self._n_missing
+
+    def _at_steps(self, points: ScoredPoints) -> list[ScoredPoints]:
+        """The points of each step of the horizon, [H]."""
+        return [replace(points, counts=counts) for counts in np.moveaxis(self._counts, 1, 0)]
 
     def _compared(self, model: str, references: list[str], reasons: dict[str, str]) -> dict[str, Any]:
         """Skill against each reference, how sure it is, and at which steps."""
@@ -324,8 +344,9 @@ class _Scorer:
         return compare(self._losses(self._sums[model]), losses, horizon, spacing, reasons)
 
     def _losses(self, sums: _ModelSums) -> Losses:
+        by_origin = sum_by_origin(np.concatenate(sums.loss_by_window), self._origins_at)
         return Losses(
-            sum_by_origin(np.concatenate(sums.loss_by_window), self._origins_at),
+            by_origin[~np.isnan(by_origin)],
             sum_by_origin(np.concatenate(sums.loss_by_step), self._origins_at[self._tested]),
         )
 
@@ -333,8 +354,7 @@ class _Scorer:
         """Coverage, width and scores of the intervals; None where there are none."""
         if self._intervals is None:
             return None
-        horizon, by_model = self._windows.horizon, dict[str, Any]()
-        one_step = replace(points, count=points.count // horizon)
+        at_steps, by_model = self._at_steps(points), dict[str, Any]()
         for name, calibration in self._intervals.calibrations.items():
             sums, where = self._sums[name], f"intervals.models.{name}"
             by_model[name] = _scores(QuantileForecast, points, sums.quantiles, where, reasons)
@@ -346,8 +366,8 @@ class _Scorer:
                 scores = _scores(IntervalForecast, at_level, totals, f"{where}.{level}", reasons)
                 by_model[name][str(level)] = scores | {
                     f"{key}_by_step": [
-                        known(metric.score(one_step, {part: by_step[part][step] for part in metric.parts})[0])
-                        for step in range(horizon)
+                        known(metric.score(of_step, {part: by_step[part][step] for part in metric.parts})[0])
+                        for step, of_step in enumerate(at_steps)
                     ]
                     for key, metric in metrics_of(IntervalForecast).items()
                     if metric.by_step
@@ -359,10 +379,9 @@ class _Scorer:
     def _by_step(self, points: ScoredPoints, sums: _ModelSums) -> list[float | None]:
         """The mean absolute error at each step, [H]; scaled, where the targets have not one unit."""
         metric = METRICS["mae" if points.one_unit else "mase"]
-        of_one_step = replace(points, count=points.count // self._windows.horizon)
         return [
-            known(metric.score(of_one_step, {absolute_error: sums.points[absolute_error][:, step : step + 1]})[0])
-            for step in range(self._windows.horizon)
+            known(metric.score(of_step, {absolute_error: sums.points[absolute_error][:, step : step + 1]})[0])
+            for step, of_step in enumerate(self._at_steps(points))
         ]
 
     def _by_series(
@@ -378,10 +397,10 @@ class _Scorer:
 
     def _means_by_series(self, sums: Floats, of_mean: Callable[[float], float] = float) -> dict[str, float | None]:
         """A function of the mean over the points of each series and target that has a window, of their sums [S, D]."""
+        counts = self._counts.sum(axis=1)
+        means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
         return {
-            self._rows.unique_ids[series][target]: known(
-                of_mean(float(sums[series, target] / (self._n_windows[series] * self._windows.horizon)))
-            )
+            self._rows.unique_ids[series][target]: known(of_mean(float(means[series, target])))
             for series in np.flatnonzero(self._n_windows)
             for target in range(self._rows.n_targets)
         }

@@ -124,18 +124,22 @@ def p_values_by_step(loss: Floats, reference: Floats, spacing: int = 1) -> Float
     them most of their power.
 
     Args:
-        loss: Loss of each origin and step, in order of time, [N, H].
-        reference: Loss of the other forecast, [N, H].
+        loss: Loss of each origin and step, in order of time, [N, H]; NaN where nothing was observed, which is no
+            origin of that step.
+        reference: Loss of the other forecast, NaN at the same places, [N, H].
         spacing: Steps from one origin to the next.
 
     Reference: Benjamini & Hochberg 1995; Benjamini & Yekutieli 2001.
     """
     from scipy.stats import false_discovery_control
 
-    p = np.array(
-        [diebold_mariano(loss[:, step], reference[:, step], -(-(step + 1) // spacing)) for step in range(loss.shape[1])]
-    )
-    return p if np.isnan(p).any() else np.asarray(false_discovery_control(p))
+    seen = ~np.isnan(loss)
+    pairs = [(loss[seen[:, step], step], reference[seen[:, step], step]) for step in range(loss.shape[1])]
+    p = np.array([diebold_mariano(*pair, -(-step // spacing)) for step, pair in enumerate(pairs, 1)])
+    tested = ~np.isnan(p)  # steps of enough origins
+    if tested.any():
+        p[tested] = false_discovery_control(p[tested])
+    return p
 
 
 def _are_equal(loss: Floats, reference: Floats) -> bool:

@@ -219,37 +219,49 @@ class EchoSums:
     """
 
     horizon: int
-    _n: int = 0
     _sums: dict[str, Floats] = field(default_factory=dict)
 
     def add(self, y_true: Floats, y_pred: Floats, last: Floats) -> None:
         """Add some windows.
 
         Args:
-            y_true: Observed, [n, H], centred so that series on different levels can be pooled.
+            y_true: Observed, [n, H], centred so that series on different levels can be pooled; NaN where nothing was.
             y_pred: Forecast, centred in the same way, [n, H].
             last: The last value seen, centred in the same way, [n].
         """
         observed = np.concatenate([last[:, None], y_true], axis=1)
         forecast = np.concatenate([last[:, None], y_pred], axis=1)
         change = np.diff(observed, axis=1)
-        self._n += len(y_true)
+        wrong = change - np.diff(forecast, axis=1)
+        # In how many windows a time was observed, and the sums of what was forecast for each step in these, [H, H + 1].
+        count, of_these = np.asarray(len(y_true)), [power.sum(axis=0)[:, None] for power in (y_pred, y_pred**2)]
+        missing = np.isnan(observed)
+        if missing.any():
+            count, of_these = (~missing).sum(axis=0), [power.T @ ~missing for power in (y_pred, y_pred**2)]
+            change, wrong = change[~np.isnan(change)], wrong[~np.isnan(wrong)]
+            observed = np.where(missing, 0, observed)
         sums = {
+            "count": count,
             "observed": observed.sum(axis=0),
-            "forecast": y_pred.sum(axis=0),
+            "forecast": of_these[0],
+            "forecast squared": of_these[1],
             "observed squared": (observed**2).sum(axis=0),
             "product": y_pred.T @ observed,
             "change": np.abs(change).sum(),
-            "wrong change": np.abs(change - np.diff(forecast, axis=1)).sum(),
+            "wrong change": np.abs(wrong).sum(),
         }
         self._sums = {name: self._sums.get(name, 0.0) + value for name, value in sums.items()}
 
     def echo(self) -> Echo:
         """The echo of all windows."""
-        sums, n = self._sums, self._n
+        sums, n = self._sums, np.maximum(self._sums["count"], 1)
         forecast, observed = sums["forecast"] / n, sums["observed"] / n
-        covariance = sums["product"] / n - forecast[:, None] * observed  # [H, H + 1]: of each step with each time
+        covariance = sums["product"] / n - forecast * observed  # [H, H + 1]: of each step with each time
         spread = np.maximum(sums["observed squared"] / n - observed**2, 0) ** 0.5
+        # The forecasts' own spread matters where it is not that of the same windows for each time.
+        of_forecast = np.maximum(sums["forecast squared"] / n - forecast**2, 0) ** 0.5
+        most = of_forecast.max(axis=1, keepdims=True)
+        spread = spread * np.divide(of_forecast, most, out=np.ones_like(of_forecast), where=most > 0)
         correlation = np.divide(covariance, spread, out=np.full_like(covariance, -np.inf), where=spread > 0)
         ahead = np.arange(self.horizon + 1) > np.arange(1, self.horizon + 1)[:, None]
         correlation[ahead] = -np.inf

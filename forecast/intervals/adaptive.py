@@ -59,13 +59,14 @@ class AdaptiveIntervals:
         m, _, n_steps, n_targets, p = self._offsets.shape
         # Which of the newest windows' outcomes lie below each quantile: not every step has learned of them.
         self._pending: Flags = np.zeros((m, 0, n_steps, n_targets, p), bool)
+        self._pending_seen: Flags = np.zeros((0, n_steps, n_targets), bool)
         self._averages: Floats = np.repeat(self._size[:, series][:, None], self._delays[-1], axis=1)
 
     def quantiles(self, y_true: Floats, forecasts: Mapping[str, Floats], series: Ints) -> dict[str, Floats]:
         """The quantiles at n windows, each from the outcomes known at it. Then learns from the outcomes of the windows.
 
         Args:
-            y_true: Observed, [n, H, D].
+            y_true: Observed, [n, H, D]; NaN where nothing was, from which nothing is learned.
             forecasts: By forecaster, in the targets' own units, [n, H, D] or [n, H, D, Q].
             series: Series of each window, ascending; the windows of a series ascend in time, [n].
 
@@ -81,18 +82,19 @@ class AdaptiveIntervals:
             observed = calibration.transformed(y_true)
             errors.append(np.broadcast_to(observed[..., None] - calibration.bases(forecasts[name]), shape))
             point_errors.append(np.abs(observed - calibration.transformed(median(forecasts[name]))))
-        by_model = self._adapted(np.stack(errors), np.stack(point_errors), series)
+        by_model = self._adapted(np.stack(errors), np.stack(point_errors), ~np.isnan(y_true), series)
         return {
             name: calibration.quantiles(forecasts[name], offsets)
             for (name, calibration), offsets in zip(calibrations.items(), by_model, strict=True)
         }
 
-    def _adapted(self, errors: Floats, point_errors: Floats, series: Ints) -> Floats:
+    def _adapted(self, errors: Floats, point_errors: Floats, seen: Flags, series: Ints) -> Floats:
         """The offsets at n windows, in transformed units, [M, n, H, D, P].
 
         Args:
             errors: Observed minus bases, [M, n, H, D, P].
             point_errors: Absolute errors of the points, [M, n, H, D].
+            seen: Whether anything was observed, [n, H, D].
             series: Series of each window, [n].
         """
         offsets = np.empty(errors.shape)
@@ -103,7 +105,7 @@ class AdaptiveIntervals:
                 self._series = int(series[first])
                 self._start(self._series)
             size = self._known_size(point_errors[:, first:last])[..., None]
-            self._track(errors[:, first:last] / size, offsets[:, first:last])
+            self._track(errors[:, first:last] / size, seen[first:last], offsets[:, first:last])
             offsets[:, first:last] *= size
         return offsets
 
@@ -115,35 +117,40 @@ class AdaptiveIntervals:
         self._size[:, self._series] = averages[:, -1]
         return known
 
-    def _track(self, errors: Floats, offsets: Floats) -> None:
+    def _track(self, errors: Floats, seen: Flags, offsets: Floats) -> None:
         """Write the offsets at each window of one series, and move them by the outcomes known in between.
 
         Args:
             errors: Observed minus bases, in multiples of the size, [M, n, H, D, P].
+            seen: Whether anything was observed, [n, H, D].
             offsets: Receives the offsets, in the same unit and shape.
         """
         current, n_before = self._offsets[:, self._series], self._pending.shape[1]
         below = np.concatenate([self._pending, np.zeros(errors.shape, bool)], axis=1)
+        seen = np.concatenate([self._pending_seen, seen])
         for first in range(0, errors.shape[1], self._block):
             block = slice(first, first + self._block)
             offsets[:, block] = current[:, None]
             below_now = errors[:, block] <= current[:, None]
             end = n_before + first + below_now.shape[1]
             below[:, end - below_now.shape[1] : end] = below_now
-            self._learn(below, end - self._delays, below_now.shape[1])
-        self._pending = below[:, -int(self._delays[-1]) :]
+            self._learn(below, seen, end - self._delays, below_now.shape[1])
+        kept = slice(-int(self._delays[-1]), None)
+        self._pending, self._pending_seen = below[:, kept], seen[kept]
 
-    def _learn(self, below: Flags, newest: Ints, count: int) -> None:
+    def _learn(self, below: Flags, seen: Flags, newest: Ints, count: int) -> None:
         """Move the offsets of the current series by the outcomes that have become known.
 
         Args:
             below: Whether each window's outcome lies below each quantile, [M, w, H, D, P].
+            seen: Whether there is an outcome, [w, H, D].
             newest: For each step, the newest window whose outcome is known, [H]. Negative: there is none yet.
             count: How many windows' outcomes are new for each step.
         """
         windows = newest - np.arange(count)[:, None]
-        known = (windows >= 0)[None, :, :, None, None]
-        below_then = below[:, np.maximum(windows, 0), np.arange(len(newest))]
+        then = np.maximum(windows, 0), np.arange(len(newest))
+        known = ((windows >= 0)[..., None] & seen[then])[None, ..., None]
+        below_then = below[:, *then]
         # A quantile p is right if a share p of the outcomes lies below it; then these moves cancel out.
         moves = np.where(known, self._probabilities - below_then, 0.0).sum(axis=1)
         offsets = self._offsets[:, self._series]
@@ -156,8 +163,8 @@ class AdaptiveIntervals:
         n = self._pending.shape[1]
         for window in range(n):  # the oldest first; a step learns only from those that it has not learned from
             newest = np.where(self._delays > n - window, window, -1)
-            self._learn(self._pending, newest, 1)
-        self._pending = self._pending[:, :0]
+            self._learn(self._pending, self._pending_seen, newest, 1)
+        self._pending, self._pending_seen = self._pending[:, :0], self._pending_seen[:0]
 
     def intervals(self) -> Intervals:
         """The intervals at the end of the data."""

@@ -55,7 +55,7 @@ def calibrate(
     """Calibrate one forecaster on windows that it was not trained on.
 
     Args:
-        y_true: Observed, [n, H, D].
+        y_true: Observed, [n, H, D]; NaN where nothing was, which tells nothing.
         forecasts: In the targets' own units, [n, H, D] or [n, H, D, Q].
         series: Series of each window, ascending; the windows of a series ascend in time, [n].
         n_series: S.
@@ -91,7 +91,9 @@ def calibrate(
     if head_probabilities:  # each quantile counts its errors from a base of its own
         errors = (observed[..., None] - calibration.bases(forecasts)) / sizes.known[..., None]
         quantiles = _shapes(errors * told, of_series, n_of_mean, np.zeros(len(p)), p)
-    sample = point_errors[:: -(-len(point_errors) // MOST_RANKS)]
+    sample = _along_steps(point_errors[:: -(-len(point_errors) // MOST_RANKS)])
+    whole = ~np.isnan(sample).any(axis=(1, 2))  # in the others a target was not observed at all
+    sample = sample[whole] if whole.any() else np.nan_to_num(sample)
     return replace(
         calibration,
         offsets=quantiles + _unknown(of_points, n_of_size, p),
@@ -131,15 +133,16 @@ def _sizes(
     absolute = np.abs(point_errors)
     usual = np.empty((len(of_series), *absolute.shape[1:]))
     sizes = _Sizes(usual, np.empty_like(usual), np.empty(absolute.shape), np.zeros(usual.shape, bool))
-    of_all = absolute.mean(axis=0)
+    of_all = _along_steps(_mean_of_known(absolute)[None])[0]
     for number, own in enumerate(of_series):
         seen = absolute[own]
-        usual[number] = seen.mean(axis=0) if len(seen) else of_all
-        still = (observed[own] == observed[own][:1, :1]).all(axis=(0, 1))
+        usual[number] = _along_steps(_mean_of_known(seen)[None])[0] if len(seen) else of_all
+        usual[number] = np.where(np.isnan(usual[number]), of_all, usual[number])
+        still = _never_changes(observed[own])
         sizes.telling[number] = (usual[number] > 0) & ~still
         if usual_change is not None:
             usual[number] = np.where(still & (usual_change[number] > 0), usual_change[number], usual[number])
-        usual[number] = np.maximum(usual[number], _NO_SIZE)
+        usual[number] = np.fmax(usual[number], _NO_SIZE)
         sizes.newest[number] = sizes.known[own] = usual[number]
         if spacing is not None and len(seen):
             before = np.broadcast_to(usual[number], (delays_of(len(of_all), spacing)[-1], *of_all.shape))
@@ -147,6 +150,35 @@ def _sizes(
             sizes.known[own] = known_sizes(averages, len(seen), usual[number], spacing)
             sizes.newest[number] = averages[-1]
     return sizes
+
+
+def _mean_of_known(errors: Floats) -> Floats:
+    """The mean of the errors [n, H, D] that are known, [H, D]; NaN where none is."""
+    missing = np.isnan(errors)
+    if not missing.any():
+        return np.asarray(errors.mean(axis=0))
+    counts = (~missing).sum(axis=0)
+    return np.divide(np.nansum(errors, axis=0), counts, out=np.full(counts.shape, np.nan), where=counts > 0)
+
+
+def _along_steps(values: Floats) -> Floats:
+    """Values [n, H, D] in which what is missing lies on the line between the steps beside it; NaN if all steps are."""
+    missing = np.isnan(values)
+    if not missing.any():
+        return values
+    values, steps = values.copy(), np.arange(values.shape[1])
+    for window, target in zip(*np.nonzero(missing.any(axis=1) & ~missing.all(axis=1)), strict=True):
+        unknown = missing[window, :, target]
+        known = values[window, ~unknown, target]
+        values[window, unknown, target] = np.interp(steps[unknown], steps[~unknown], known)
+    return values
+
+
+def _never_changes(observed: Floats) -> Flags:
+    """Whether what is known of the values [n, H, D] is one value, or nothing, [D]."""
+    if not np.isnan(observed).any():
+        return np.asarray((observed == observed[:1, :1]).all(axis=(0, 1)))
+    return np.asarray(~(np.fmin.reduce(observed, axis=(0, 1)) < np.fmax.reduce(observed, axis=(0, 1))))
 
 
 def _count_outcomes(errors: Floats, of_series: Sequence[slice], telling: Flags, spacing: int) -> tuple[Floats, Floats]:
@@ -167,7 +199,7 @@ def independent_outcomes(errors: Floats, spacing: int) -> tuple[Floats, Floats]:
     measured about their mean, for a forecaster that always leans to one side is no reason to doubt how far.
 
     Args:
-        errors: Of n windows in order of time, [n, H, D].
+        errors: Of n windows in order of time, [n, H, D]; NaN where nothing was observed.
         spacing: Rows from one window to the next, at least.
 
     Returns:
@@ -176,23 +208,35 @@ def independent_outcomes(errors: Floats, spacing: int) -> tuple[Floats, Floats]:
     n, delays = len(errors), delays_of(errors.shape[1], spacing)
     lags = np.arange(1, n)[:, None, None]
     shared = lags < delays[:, None]
-    lasting = _correlations(errors - errors.mean(axis=0))
+    centred, known, pairs = errors - _mean_of_known(errors), np.asarray(n), n - lags
+    missing = np.isnan(errors)
+    if missing.any():
+        # With zeros in their places, sums of products are those of the pairs of which both were observed.
+        errors, centred = np.where(missing, 0, errors), np.where(missing, 0, centred)
+        known = (~missing).sum(axis=0)
+        pairs = np.rint(_products((~missing).astype(float))[1:])
+    lasting = _correlations(centred)
     # Up to the first that may be chance: of independent errors, one of forty is greater.
     counted = np.logical_and.accumulate(shared | (lasting > 2 / np.sqrt(n)), axis=0)
     correlations = np.where(shared, _correlations(errors), lasting) * counted
     # The squares of those of independent errors are 1/n in the mean, not 0.
-    squares = (correlations**2 * n / (n - lags) - 1 / n) * counted
-    of_size = n / np.maximum(1, 1 + 2 * squares.sum(axis=0))
-    of_mean = n / np.maximum(1, 1 + 2 * correlations.sum(axis=0))
+    squares = (correlations**2 * known / np.maximum(pairs, 1) - 1 / np.maximum(known, 1)) * (counted & (pairs > 0))
+    of_size = known / np.maximum(1, 1 + 2 * squares.sum(axis=0))
+    of_mean = known / np.maximum(1, 1 + 2 * correlations.sum(axis=0))
     return of_size, of_mean
 
 
 def _correlations(errors: Floats) -> Floats:
     """How errors [n, H, D] depend on those 1 … n - 1 windows before, about 0, [n - 1, H, D]."""
-    n = len(errors)
-    spectrum = np.fft.rfft(errors, 2 * n, axis=0)
-    products = np.fft.irfft(np.abs(spectrum) ** 2, 2 * n, axis=0)[:n]
+    products = _products(errors)
     return products[1:] / np.where(products[0] > 0, products[0], 1)
+
+
+def _products(values: Floats) -> Floats:
+    """The sums of products of values [n, H, D] with those 0 … n - 1 windows before, [n, H, D]."""
+    n = len(values)
+    spectrum = np.fft.rfft(values, 2 * n, axis=0)
+    return np.fft.irfft(np.abs(spectrum) ** 2, 2 * n, axis=0)[:n]
 
 
 def _shapes(

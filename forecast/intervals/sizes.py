@@ -25,16 +25,28 @@ def averaged_sizes(absolute: Floats, before: Floats, spacing: int) -> Floats:
     """The moving average of absolute errors after each window, appended to earlier averages, [..., w + n, H, D].
 
     Args:
-        absolute: Absolute errors of n windows in order of time, [..., n, H, D].
+        absolute: Absolute errors of n windows in order of time, [..., n, H, D]; one that is NaN, as nothing was
+            observed, leaves the average as it was.
         before: The averages after each of the w windows before them, [..., w, H, D].
         spacing: Rows from one window to the next, at least.
     """
+    missing = np.isnan(absolute)
+    if not missing.any():
+        return np.concatenate([before, _averaged(absolute, before, spacing)], axis=-3)
+    # Average the observed errors alone, and take at each window what the newest of them made of the average.
+    observed_first = np.take_along_axis(absolute, np.argsort(missing, axis=-3, kind="stable"), axis=-3)
+    by_count = np.concatenate([before[..., -1:, :, :], _averaged(observed_first, before, spacing)], axis=-3)
+    after = np.take_along_axis(by_count, np.cumsum(~missing, axis=-3), axis=-3)
+    return np.concatenate([before, after], axis=-3)
+
+
+def _averaged(absolute: Floats, before: Floats, spacing: int) -> Floats:
     from scipy.signal import lfilter
 
     share = 1 - 0.5 ** (spacing / _HALF_LIFE)
     state = (1 - share) * before[..., -1:, :, :]
     after, _ = lfilter([share], [1, share - 1], absolute, axis=-3, zi=state)
-    return np.concatenate([before, after], axis=-3)
+    return np.asarray(after)
 
 
 def known_sizes(averages: Floats, n: int, usual_size: Floats, spacing: int) -> Floats:

@@ -14,7 +14,14 @@ _MOST_NAMED = 5
 
 def footnotes(metrics: Mapping[str, Any]) -> list[str]:
     """Sentences on the scores of a run, to stand at its tables; none for a single series that has nothing odd."""
-    return [*_pooling(metrics), *_unscaled(metrics), *_outliers(metrics)]
+    return [*points_not_scored(metrics), *_pooling(metrics), *_unscaled(metrics), *_outliers(metrics)]
+
+
+def points_not_scored(metrics: Mapping[str, Any]) -> list[str]:
+    """How many points were not observed, in a sentence; none where all were."""
+    missing = metrics.get("n_points_missing", 0)
+    are = "is" if missing == 1 else "are"
+    return [f"{missing:,} of {metrics['n_points']:,} points {are} not observed and not scored."] if missing else []
 
 
 def coverage_notes(metrics: Mapping[str, Any]) -> list[str]:

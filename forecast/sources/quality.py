@@ -77,7 +77,7 @@ def _report(panel: Panel, column: int, options: ReadOptions) -> ColumnReport:
         return ColumnReport(name, panel.units.get(name, ""), len(values), run, np.nan, np.nan, np.nan, tuple(findings))
     low, high, median = float(present.min()), float(present.max()), float(np.median(present))
     # In a few rows that are read as a run read its own, words and truth values may well be the same.
-    read_before = {name for notation in options.notation for name in (notation.column, *notation.indicators(""))}
+    read_before = {name for notation in options.notation for name in (notation.column, *notation.columns)}
     if low == high and len(present) > 1 and name not in read_before:
         findings.append(f"every value is {low:g}; it is not an input unless named.")
     elif low < high:
@@ -171,7 +171,7 @@ def _gap_warnings(panel: Panel) -> tuple[str, ...]:
     worst = int(np.argmax(absent))
     sentence = (
         f"{panel.clock.describe(int(absent[holes].sum()))} absent in {holes.sum():,} gap(s), the longest "
-        f"{panel.clock.describe(int(absent[worst]))} after {time_of_row(panel, worst - 1)}; no window crosses a gap."
+        f"{panel.clock.describe(int(absent[worst]))} after {time_of_row(panel, worst - 1)}."
     )
     return (sentence, *_unset_clocks(panel, absent))
 

@@ -142,6 +142,8 @@ def test_errors_of_angles_go_the_short_way_round() -> None:
     forecasts = np.array([[[350.0]], [[20.0]], [[184.0]]])
     assert (bounds.unwrap_towards(forecasts, y_true, series) - y_true)[:, 0, 0].tolist() == [-20, 10, 179]
     assert bounds.wrap_angles(y_true, series)[:, 0, 0].tolist() == [10, 10, 5]
+    unseen = np.full(y_true.shape, math.nan)
+    assert bounds.unwrap_towards(forecasts, unseen, series).tolist() == forecasts.tolist()
     quantiles = np.stack([forecasts - 5, forecasts, forecasts + 5], axis=-1)
     turned = bounds.unwrap_towards(quantiles, y_true, series)
     assert np.diff(turned, axis=-1).tolist() == np.diff(quantiles, axis=-1).tolist()

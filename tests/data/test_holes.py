@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast.data.clock import Clock
 from forecast.data.holes import fill_within, on_whole_clock
 from forecast.data.panel import Panel
 from forecast.data.windows import index_windows_with_holes
-from forecast.data.clock import Clock
 
 NAN = np.nan
 

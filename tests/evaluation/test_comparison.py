@@ -7,6 +7,7 @@ import pytest
 
 from forecast.data.panel import Floats
 from forecast.evaluation.comparison import Losses, compare, sum_by_origin
+from forecast.evaluation.significance import diebold_mariano
 
 H = 3
 
@@ -65,3 +66,30 @@ def test_losses_of_one_origin_are_one_loss() -> None:
     values: Floats = np.array([1.0, 2.0, 3.0, 10.0, 20.0])
     # Three series at the first origin, two at the second: sums over the mean number of 2.5.
     assert sum_by_origin(values, np.array([5, 9, 5, 9, 5])).tolist() == [24 / 2.5, 12 / 2.5]
+
+
+def test_what_was_not_observed_is_no_loss() -> None:
+    values: Floats = np.array([[1.0, np.nan], [2.0, np.nan], [np.nan, np.nan], [10.0, 4.0], [20.0, np.nan]])
+    sums = sum_by_origin(values, np.array([5, 9, 5, 9, 5]))
+    assert sums[:, 0].tolist() == [21 / 2.5, 12 / 2.5]
+    assert np.isnan(sums[0, 1])
+    assert sums[1, 1] == 4 / 2.5
+
+
+def test_a_step_is_compared_at_the_origins_at_which_it_was_observed() -> None:
+    model, other = losses(1), losses(2, scale=2.0)
+    gone = np.random.default_rng(0).random((60, H)) < 0.4
+    gone[5:, 2] = True  # of the last step too few are left to test
+    holed = [Losses(each.by_origin, np.where(gone, np.nan, each.by_step)) for each in (model, other)]
+    found = compare(holed[0], {"rnn": holed[1]}, H, 1, {})
+    for step in range(H):
+        seen = ~gone[:, step]
+        gain = 1 - model.by_step[seen, step].mean() / other.by_step[seen, step].mean()
+        assert found["skill_by_step"]["rnn"][step] == pytest.approx(gain)
+    alone = [
+        diebold_mariano(model.by_step[seen, step], other.by_step[seen, step], step + 1)
+        for step, seen in enumerate(~gone.T[:2])
+    ]
+    # Of the two tested steps the smaller p-value is doubled (Benjamini & Hochberg 1995), at most to the larger.
+    corrected = [max(alone)] * 2 if 2 * min(alone) > max(alone) else [p if p == max(alone) else 2 * p for p in alone]
+    assert found["p_by_step"]["rnn"] == [*map(pytest.approx, corrected), None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from forecast.data.panel import Floats
@@ -263,3 +264,23 @@ def test_a_series_that_never_moves_is_no_echo() -> None:
 )
 def test_most_steps_and_the_last_decide(lags: tuple[int, ...], delayed: bool) -> None:
     assert Echo(lags, 0.0).delayed == delayed
+
+
+def test_the_echo_is_of_what_was_observed() -> None:
+    for series, delayed in ((walk(), True), (cycle(), False)):
+        gone = np.random.default_rng(4).random(len(series)) < 0.3
+        holed = np.where(gone, np.nan, series)
+        last = pd.Series(holed).ffill().bfill().to_numpy()
+        phase = 2 * np.pi * (np.arange(len(series))[:, None] + np.arange(1, HORIZON + 1)) / 24
+        y_pred = np.repeat(last[:, None], HORIZON, axis=1) if delayed else 5 * np.sin(phase)
+        y_true = np.lib.stride_tricks.sliding_window_view(holed[1:], HORIZON)
+        n, sums = len(y_true), EchoSums(HORIZON)
+        for part in (slice(0, 100), slice(100, None)):
+            sums.add(y_true[part], y_pred[:n][part], last[:n][part])
+        echo = sums.echo()
+        assert echo.delayed == delayed
+        assert all(lag == (-step if delayed else 0) for step, lag in enumerate(echo.best_lag, 1))
+        change = np.diff(np.column_stack([last[:n], y_true]), axis=1)
+        forecast = np.diff(np.column_stack([last[:n], y_pred[:n]]), axis=1)
+        expected = 1 - np.nansum(np.abs(change - forecast)) / np.nansum(np.abs(change))
+        assert echo.difference_skill == pytest.approx(expected)

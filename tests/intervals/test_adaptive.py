@@ -134,3 +134,37 @@ def test_intervals_that_do_not_adapt_stay_as_they_are() -> None:
     adapting = AdaptiveIntervals(before)
     assert (np.diff(quantiles_of(adapting, y_true), axis=0) == 0).all()
     assert (adapting.intervals().calibrations["lstm"].offsets == before.calibrations["lstm"].offsets).all()
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1000])
+def test_a_missing_outcome_updates_nothing(chunk: int) -> None:
+    """One step ahead, the quantiles are those of a series from which the missing windows were taken out."""
+    rng = np.random.default_rng(2)
+    y_true, missing = rng.normal(0, 2, (200, 1, 1)), rng.random(200) < 0.3
+    holed = np.where(missing[:, None, None], np.nan, y_true)
+    whole, without = (AdaptiveIntervals(intervals_at(1)) for _ in range(2))
+    found, expected = quantiles_of(whole, holed, chunk=chunk), quantiles_of(without, y_true[~missing])
+    assert found[~missing] == pytest.approx(expected)
+    assert np.isfinite(found).all()
+    ends = [adapting.intervals().calibrations["lstm"] for adapting in (whole, without)]
+    assert ends[0].offsets == pytest.approx(ends[1].offsets)
+    assert ends[0].size == pytest.approx(ends[1].size)
+
+
+def test_a_step_learns_of_its_own_outcomes_where_others_are_missing() -> None:
+    y_true = np.random.default_rng(3).normal(0, 2, (100, 3, 1))
+    holed = y_true.copy()
+    holed[20:80, 1] = np.nan
+    found, expected = (quantiles_of(AdaptiveIntervals(intervals_at(1, horizon=3)), y) for y in (holed, y_true))
+    assert (found[:, [0, 2]] == expected[:, [0, 2]]).all()
+    assert (found[22:82, 1] == found[22, 1]).all()  # what came before window 20 is known two windows later
+    assert (found[82, 1] != found[81, 1]).any()
+
+
+def test_errors_that_grow_are_followed_where_a_third_is_missing() -> None:
+    rng = np.random.default_rng(0)
+    y_true = rng.normal(0, np.linspace(1, 3, 8000)[:, None, None], (8000, 6, 1))
+    holed = np.where(rng.random(y_true.shape) < 1 / 3, np.nan, y_true)
+    moving = quantiles_of(AdaptiveIntervals(intervals_at(1.28, horizon=6)), holed)
+    assert held(moving, y_true, 80) == pytest.approx(np.full(6, 0.8), abs=0.025)
+    assert held(moving, y_true, 95) == pytest.approx(np.full(6, 0.95), abs=0.03)

@@ -275,3 +275,66 @@ def test_steps_without_an_error_do_not_narrow_the_others() -> None:
     assert found.offsets[0, :2] == pytest.approx(by_day.offsets[0])
     assert quantiles_of(found, np.zeros((1, 4, 1)))[0, 2:] == pytest.approx(0)
     assert probabilities_of(LEVELS) == found.probabilities
+
+
+# Outcomes that were not observed
+
+
+@pytest.mark.parametrize("missing", [0.3, 0.6])
+def test_missing_outcomes_count_for_nothing(missing: float) -> None:
+    """By simulation: of a random walk as of noise, as many outcomes as the variances of size and mean say."""
+    rng = np.random.default_rng(5)
+    for errors, tolerance in ((walk_errors(240, 6, 3000), 0.2), (rng.normal(size=(240, 6, 3000)), 0.1)):
+        gone = rng.random((240, 6)) < missing  # of all series, so that their spread is that of one pattern
+        holed = np.where(gone[..., None], np.nan, errors)
+        of_size, of_mean = (counts[:, :100].mean(axis=1) for counts in independent_outcomes(holed[:, :, :100], 1))
+        variance = errors.var(axis=(0, 2))
+        as_many = 2 * variance**2 / np.nanmean(holed**2, axis=0).var(axis=1)
+        assert of_size == pytest.approx(as_many, rel=tolerance)
+        assert of_mean == pytest.approx(variance / np.nanmean(holed, axis=0).var(axis=1), rel=0.3)
+        assert (of_size <= (~gone).sum(axis=0) + 1e-9).all()
+
+
+@pytest.mark.parametrize("spacing", [None, 1])
+def test_one_step_ahead_windows_without_an_outcome_are_as_if_they_were_not_there(spacing: int | None) -> None:
+    rng = np.random.default_rng(6)
+    errors, gone = rng.normal(2, 1, (300, 1, 1)), rng.random(300) < 0.3
+    holed = np.where(gone[:, None, None], np.nan, errors)
+    found, without = calibrated(holed, spacing=spacing), calibrated(errors[~gone], spacing=spacing)
+    assert found.usual_size == pytest.approx(without.usual_size)
+    assert found.size == pytest.approx(without.size)
+    assert found.outcomes == pytest.approx(without.outcomes, rel=0.02)
+    assert found.offsets == pytest.approx(without.offsets, rel=0.02)
+
+
+def test_a_step_that_was_never_observed_has_the_size_between_those_beside_it() -> None:
+    errors = np.random.default_rng(7).normal(0, [[1.0], [2.0], [3.0]], (200, 3, 1))
+    errors[:, 1] = np.nan
+    found = calibrated(errors)
+    assert found.usual_size[0, 1] == pytest.approx((found.usual_size[0, 0] + found.usual_size[0, 2]) / 2)
+    assert found.outcomes[0, 1] == 0
+    width = found.offsets[0, :, 0, -1] - found.offsets[0, :, 0, 0]
+    assert width[1] > 1.5 * width[0]  # so little is known of it
+
+
+def test_paths_hang_together_as_errors_do_where_a_fifth_of_them_is_missing() -> None:
+    errors = walk_errors(n=400, horizon=6, n_walks=1)
+    holed = np.where(np.random.default_rng(8).random(errors.shape) < 0.2, np.nan, errors)
+    whole, found = (np.corrcoef(calibrated(each).ranks[:, :, 0].T) for each in (errors, holed))
+    assert found == pytest.approx(whole, abs=0.15)
+
+
+def test_a_constant_that_is_observed_in_part_is_a_constant() -> None:
+    y_true = np.full((40, 3, 1), 7.0)
+    y_true[np.random.default_rng(9).random(y_true.shape) < 0.4] = np.nan
+    found = calibrate(y_true, np.full(y_true.shape, 7.0), np.zeros(40, int), 1, LEVELS, (), False)
+    assert quantiles_of(found, np.full((1, 3, 1), 7.0)) == pytest.approx(7.0)
+
+
+def test_a_target_that_was_never_observed_leaves_finite_numbers() -> None:
+    errors = np.random.default_rng(10).normal(size=(40, 3, 2))
+    errors[:, :, 1] = np.nan
+    found = calibrated(errors, spacing=1)
+    for array in (found.offsets, found.size, found.usual_size, found.ranks, found.outcomes):
+        assert np.isfinite(array).all()
+    assert (found.outcomes[..., 1] == 0).all()

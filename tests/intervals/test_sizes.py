@@ -25,3 +25,15 @@ def test_a_size_halves_in_fifty_rows_and_goes_no_lower_than_a_fifth() -> None:
     known = known_sizes(averaged_sizes(calm, usual[None], 1), 400, usual, 1)
     assert known[50, 0, 0] == pytest.approx(2.0)
     assert known[399, 0, 0] == pytest.approx(0.8)
+
+
+def test_what_was_not_observed_leaves_the_average_as_it_was() -> None:
+    rng = np.random.default_rng(0)
+    absolute, before = rng.random((2, 30, 3, 2)), rng.random((2, 4, 3, 2))
+    absolute[:, rng.random((30, 3, 2)) < 0.4] = np.nan  # at the same points of both forecasters
+    absolute[:, :, 1, 1] = np.nan
+    share, average, expected = 1 - 0.5 ** (2 / 50), before[:, -1], [*np.moveaxis(before, 1, 0)]
+    for window in range(30):
+        average = np.where(np.isnan(absolute[:, window]), average, average + share * (absolute[:, window] - average))
+        expected.append(average)
+    assert averaged_sizes(absolute, before, 2) == pytest.approx(np.stack(expected, axis=1))

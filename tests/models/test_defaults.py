@@ -112,6 +112,8 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
         "batch_size": 32,
         "mirror": False,
         "hide_series": 0.0,
+        "least_observed": 1.0,
+        "hide_values": 0.0,
     }
     assert all(choice.why for choice in choices)
     again, choices = resolve(resolved, panel_of(1000, columns=("y", "x")))
@@ -120,7 +122,7 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
 
 
 def test_every_field_that_may_be_open_has_a_reason() -> None:
-    assert set(PLAIN) | {"target", "levels", "cycle"} == set(defaults._REASONS)
+    assert set(PLAIN) | {"target", "levels", "cycle", "validation_from"} == set(defaults._REASONS)
 
 
 @pytest.mark.parametrize("model", ["rnn", "lstm", "stacked-lstm", "gru"])

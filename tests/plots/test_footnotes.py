@@ -37,6 +37,13 @@ def metrics(**changed: Any) -> dict[str, Any]:
     }
 
 
+def test_points_that_were_not_observed_are_counted() -> None:
+    assert footnotes(metrics(n_points=26000, n_points_missing=3204))[0] == (
+        "3,204 of 26,000 points are not observed and not scored."
+    )
+    assert not any("observed" in note for note in footnotes(metrics()))
+
+
 def outlier(**changed: float | str | None) -> dict[str, float | str | None]:
     note = {"time": "2024-03-01T00:00:00", "value": 900.0, "share": 0.78, "mase": 0.35, "mase_without": 1.6}
     return note | changed

@@ -330,6 +330,7 @@ def _summarise(
         "horizon": benchmark.test.horizon,
         "n_windows": len(benchmark.test),
         "n_validation_windows": len(benchmark.validation),
+        **{key: value for key, value in first.test.items() if key in ("n_points", "n_points_missing")},
         "first_origin": panel.clock.isoformat(origins[0]),
         "last_origin": panel.clock.isoformat(origins[-1]),
         "seeds": [training.about["seed"] for training in trainings["rnn"]],

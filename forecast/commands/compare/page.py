@@ -9,6 +9,7 @@ from typing import Any
 from forecast.commands.compare.plot import plot_leaderboard
 from forecast.commands.compare.tables import leaderboard_tables
 from forecast.plots.figure import PHONE, SCREEN
+from forecast.plots.footnotes import points_not_scored
 from forecast.plots.page import Picture, Section, picture_of, render
 from forecast.plots.style import printable
 
@@ -37,6 +38,7 @@ def comparison_page(summary: Mapping[str, Any], command: str = "") -> str:
                     "Columns that begin with vs give the share of that reference's error that is avoided; the naive "
                     "forecast that the chosen network beats least is among them.",
                     *([classical["verdict"]] if classical is not None else []),
+                    *points_not_scored(summary),
                     *(f"{note}." for note in summary["classical_notes"]),
                 ],
                 pictures=[_picture(summary)],

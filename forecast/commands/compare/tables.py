@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from forecast.commands.compare.leaderboard import compared_metrics, with_spread
+from forecast.plots.footnotes import points_not_scored
 from forecast.plots.tables import PAGE, Cell, Table, TableStyle, format_share
 
 # What the terminal calls the references.
@@ -82,5 +83,6 @@ def reading_notes(summary: Mapping[str, Any]) -> Iterator[str]:
         "vs: how much lower (+) or higher (-) the error is than that of the vanilla RNN, the last value, the seasonal "
         "naive and the naive forecast that the chosen network beats least; seconds are training time"
     )
+    yield from points_not_scored(summary)
     if summary["measure"] == "MASE":
         yield "MASE and vs are means over all points, each error divided by the naive error of its series"

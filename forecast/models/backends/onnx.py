@@ -262,6 +262,10 @@ class GraphOps:
         """The smaller of two."""
         return value._with("Min", other)
 
+    def isnan(self, value: Value) -> Value:
+        """Which numbers are none."""
+        return self.graph.node("IsNaN", value, dtype=np.bool_)
+
     exp, log, sqrt, erf, relu = (_elementwise(kind) for kind in ("Exp", "Log", "Sqrt", "Erf", "Relu"))
     tanh, sigmoid, softplus, round = (_elementwise(kind) for kind in ("Tanh", "Sigmoid", "Softplus", "Round"))
 
@@ -300,6 +304,10 @@ class OnnxOps(GraphOps, FixedWeightsOps):
         FixedWeightsOps.__init__(self, config, weights)
         self.shape = shape
         self._read: set[str] = set()
+
+    def lookup(self, name: str, numbers: Value) -> Value:
+        """Rows of a table, [B, n, W]."""
+        return self.take(self.weights[f"{name}/table"], self.cast(numbers, "int64"), axis=0)
 
     def queries(self, series: Value) -> Value:
         """What the parallel decoder asks, [B, m, width]."""
