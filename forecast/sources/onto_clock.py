@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -38,15 +38,20 @@ _MOST_SPRINGS = 200
 
 @dataclass(frozen=True)
 class Observations:
-    """Values [R, C] float64 with the timestamp [R] and the number of the series [R] of each row."""
+    """Values [R, C] float64 with the timestamp [R] and the number of the series [R] of each row.
+
+    Beside them, by name, columns [R] as they are with what may be codes for a missing value.
+    """
 
     times: Times
     series: Ints
     values: Floats
+    coded: dict[str, Floats] = field(default_factory=dict)
 
     def take(self, rows: Ints) -> Observations:
         """These rows in this order."""
-        return Observations(self.times[rows], self.series[rows], self.values[rows])
+        coded = {name: raw[rows] for name, raw in self.coded.items()}
+        return Observations(self.times[rows], self.series[rows], self.values[rows], coded)
 
 
 @dataclass(frozen=True)
