@@ -120,6 +120,28 @@ def choose_shares(
     return shares[0], shares[1], horizons[-1]  # too short for a single window: the refusal says what it takes
 
 
+def choose_validation_from(panel: Panel, test_from: str, horizon: int, needed: int) -> str:
+    """Where the validation span begins, if the test span begins at a date: a tenth of the rows before it are of it.
+
+    It holds ten windows, or as many as leave half of these rows to train on, or else a single window.
+
+    Args:
+        panel: S series of T rows in all.
+        test_from: The first timestamp of the test span.
+        horizon: H.
+        needed: Rows of a series that a window to train on takes.
+    """
+    before = panel.times < _timestamp(test_from, "test_from", panel.clock)
+    if not before.any():
+        return test_from  # no row is left to train on, which is refused
+    n_rows = float(np.median(np.diff(np.concatenate([[0], np.cumsum(before)])[list(panel.offsets)])))
+    spans = [max(round(VALIDATION_SHARE * n_rows), horizon + n - 1) for n in range(_ENOUGH_WINDOWS, 4, -1)]
+    fitting = [span for span in spans if n_rows - span >= max(n_rows / 2, needed)]
+    n_validation = fitting[0] if fitting else horizon
+    times = np.unique(panel.times[before])
+    return panel.clock.isoformat(times[max(0, len(times) - n_validation)])
+
+
 def choose_division(panel: Panel, horizon: int) -> tuple[Division, str]:
     """Whether to divide a panel by time or by series, and why.
 

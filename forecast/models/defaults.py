@@ -19,13 +19,16 @@ from forecast.data.split import (
     TEST,
     TEST_SHARE,
     TRAIN,
+    VALIDATION,
     VALIDATION_SHARE,
     choose_division,
     choose_shares,
+    choose_validation_from,
     shares_of,
     split_panel,
 )
 from forecast.data.windows import Flags, Ints
+from forecast.data.words import decide_words, with_words
 from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.models.choices import (
     Inputs,
@@ -42,6 +45,9 @@ _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 
 
 # Share of the windows of a panel whose series is hidden in training.
 _HIDDEN = 0.1
+
+# Windows to train on that a step of a panel's lookback takes, if it is longer than a third of the training rows.
+_WINDOWS_A_STEP = 20
 
 # A state that is carried should pass through at least this many windows.
 _WINDOWS_IN_LANE = 8
@@ -133,6 +139,7 @@ _REASONS = {
     "levels": "ascending, with those between the quantiles of the head",
     "validation": "a tenth",
     "test": "a fifth",
+    "validation_from": "directly before the test span",
     "split": "there is one series",
 }
 
@@ -152,29 +159,35 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
             not positive before the test span.
         ConfigError: If two settings contradict each other.
     """
+    panel = with_words(panel, settings.read.notation)
     named = {name: names for name in ("covariates", "known", "static") if (names := getattr(settings.data, name))}
     settings = settings.replace(data={name: panel.expand(names) for name, names in named.items()})
     if settings.data.static:
         settings = settings.replace(data={"known": (*dict.fromkeys(settings.data.known + settings.data.static),)})
     data, network, training = settings.data, settings.network, settings.training
-    asked_to_read = settings.read.model_dump()
+    asked_to_read = settings.read.model_dump(exclude={"notation"})  # the panel has that of its columns
     targets = data.target or _default_target(panel)
     _check_columns(panel, settings, targets)
     season = data.season or default_season(panel.clock)
     usual_lookback, usual_horizon = default_spans(panel.clock, season)
     validation, test, horizon = _shares_and_horizon(panel, data, usual_horizon)
     division, why_division = _division(panel, data, horizon)
-    shares = {"validation": validation, "test": test}
+    validation_from = _validation_from(panel, data, horizon, season)
+    shares = {"validation": validation, "test": test, "validation_from": validation_from}
     data = data.model_copy(update={**shares, "split": division})
     part = split_panel(panel, data.model_copy(update={"horizon": horizon})).part_of(panel)
     training_rows = part == TRAIN
-    panel = decide_codes(panel, training_rows)
+    panel = decide_words(decide_codes(panel, training_rows), training_rows, data.known)
     static, why_static = _static(panel, data, targets, part < TEST)
-    data = data.model_copy(update={"known": (*dict.fromkeys(data.known + static),)})
+    categories = [own.column for own in panel.read_options.get("notation", ()) if own.numbered]
+    # Their embeddings come first among what is known ahead: the network finds them there.
+    data = data.model_copy(update={"known": tuple(sorted(data.known, key=lambda name: name not in categories))})
     whys = [why_price(panel, name, training_rows, part < TEST) for name in targets]
     price = all(whys)
-    longest = max(1, int((1 - validation - test) * panel.n_rows / panel.n_series) // 3)
+    longest = _longest_lookback(panel, part, (1 - validation - test) * panel.n_rows / panel.n_series, horizon)
     lookback = data.lookback or min(usual_lookback, longest)
+    if data.lookback is None and panel.n_series > 1 and season < lookback < usual_lookback:
+        lookback -= lookback % season
     inputs = _covariates(panel, data, targets, price, part, lookback, horizon)
     unshortened = lookback
     if data.lookback is None:
@@ -226,7 +239,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "hide_series": hide_series,
             },
             intervals={"levels": _levels(settings)},
-            read={name: value for name, value in panel.read_options.items() if not asked_to_read[name]},
+            read={name: value for name, value in panel.read_options.items() if not asked_to_read.get(name)},
         )
 
     reasons = _REASONS | _particular_reasons(panel, settings, data, inputs, horizon)
@@ -257,6 +270,45 @@ def _shares_and_horizon(panel: Panel, data: DataSettings, usual_horizon: int) ->
         return choose_shares(n_rows, horizons, data.lookback, data.validation, data.test)
     validation, test = shares_of(data)
     return validation, test, data.horizon or min(usual_horizon, max(1, int((1 - validation - test) * n_rows) // 9))
+
+
+def _validation_from(panel: Panel, data: DataSettings, horizon: int, season: int) -> str | None:
+    """Where the validation span begins: as asked, or before a test span that has a date; None where a share says it.
+
+    A single series keeps to the share of the whole time axis, if that leaves a horizon before the test span.
+    """
+    if data.validation_from or data.validation or not data.test_from:
+        return data.validation_from
+    chosen = choose_validation_from(panel, data.test_from, horizon, horizon + (data.lookback or season))
+    split = split_panel(panel, data.model_copy(update={"validation_from": chosen}))
+    n_training = int(np.count_nonzero(split.part_of(panel) == TRAIN))
+    by_share = int((1 - VALIDATION_SHARE - TEST_SHARE) * panel.n_rows)
+    return chosen if panel.n_series > 1 or by_share > n_training else None
+
+
+def _longest_lookback(panel: Panel, part: Ints, training_rows: float, horizon: int) -> int:
+    """The longest lookback that is taken without being asked for: a third of a series' training rows.
+
+    Many series have many windows even where each of them is short: of a panel it is also what leaves as many windows to
+    train on as a linear map from the lookback takes, and to 99 of 100 series a forecast.
+
+    Args:
+        panel: S series of T rows in all.
+        part: The part of each row, [T].
+        training_rows: Of a series, in the mean.
+        horizon: H.
+    """
+    third = max(1, int(training_rows) // 3)
+    if panel.n_series == 1:
+        return third
+    starts = np.array(panel.offsets[:-1])[np.diff(panel.offsets) > 0]
+    known, trained = (np.add.reduceat(part < later, starts, dtype=np.int64) for later in (TEST, VALIDATION))
+    fitting = range(int(np.quantile(known, 0.01)), third, -1)
+
+    def n_windows(lookback: int) -> int:
+        return int(np.maximum(trained - lookback - horizon + 1, 0).sum())
+
+    return next((lookback for lookback in fitting if n_windows(lookback) >= _WINDOWS_A_STEP * lookback), third)
 
 
 def _static(
@@ -349,12 +401,19 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
         choices: What `resolve` returned.
     """
     data, segment = config.data, config.network.segment
+
+    words = {own.column: own.words for own in config.read.notation if own.numbered}
+
+    def known_in_words(name: str) -> str:
+        count = sum(word != "" for word in words.get(name, ()))
+        return f"{name} ({count:,} words, learned as an embedding)" if count else name
+
     reasons = {choice.field: choice.why for choice in choices}
     why = reasons.get("lookback", _BY_CLOCK)
     sentences = [
         f"target: {', '.join(data.target)}"
         + (f"; other inputs: {', '.join(data.covariates)}" if data.covariates else "")
-        + (f"; known ahead: {', '.join(data.known)}" if data.known else ""),
+        + (f"; known ahead: {', '.join(map(known_in_words, data.known))}" if data.known else ""),
         f"lookback {clock.describe(data.lookback)}{f' ({why})' if why != _BY_CLOCK else ''}, "
         f"horizon {clock.describe(data.horizon)}, "
         + (f"season {clock.describe(data.season)}" if data.season > 1 else "no season"),
@@ -380,7 +439,8 @@ def _check_columns(panel: Panel, settings: Settings, targets: tuple[str, ...]) -
     data = settings.data
     named = [*targets, *(name for name in data.covariates or () if name not in targets), *data.known]
     for name in named:
-        panel.column(name)
+        if name not in data.known or name not in panel.texts:  # which are not numbers yet
+            panel.column(name)
     twice = [name for name in named if named.count(name) > 1]
     if twice:
         parts = ", ".join(map(setting, ("target", "covariates", "known")))

@@ -8,7 +8,7 @@ import pytest
 from forecast.config import DataSettings
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
-from forecast.data.split import choose_division, split_panel
+from forecast.data.split import choose_division, choose_validation_from, split_panel
 from forecast.errors import DataError
 
 
@@ -150,3 +150,17 @@ def test_dates_and_a_division_by_series_contradict_each_other() -> None:
     assert DataSettings(split="auto").split is None
     with pytest.raises(ValueError, match="split = series"):
         DataSettings(split="series", test_from="2020-01-08")
+
+
+@pytest.mark.parametrize(
+    ("test_from", "needed", "expected"),
+    [
+        ("2020-04-10", 20, "2020-03-25"),  # of 100 rows: ten windows of seven steps
+        ("2020-01-31", 15, "2020-01-16"),  # of 30: fifteen to train on leave nine windows
+        ("2020-01-31", 23, "2020-01-24"),  # a single window
+    ],
+)
+def test_the_validation_span_lies_before_a_test_span_that_has_a_date(
+    test_from: str, needed: int, expected: str
+) -> None:
+    assert choose_validation_from(daily(130), test_from, horizon=7, needed=needed) == f"{expected}T00:00:00"

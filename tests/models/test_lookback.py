@@ -73,3 +73,22 @@ def test_gaps_that_a_longer_window_cannot_do_without_forbid_it() -> None:
     holed = replace(panel, values=panel.values[kept], times=panel.times[kept], offsets=(0, int(kept.sum())))
     config, _ = resolve(forecast.configure(), holed)
     assert config.data.lookback == 36
+
+
+def test_many_short_series_have_as_long_a_lookback_as_leaves_windows_to_train_on() -> None:
+    one = months(np.random.default_rng(5).normal(size=84))
+    n_series = 60
+    many = Panel(
+        np.tile(one.values, (n_series, 1)),
+        np.tile(one.times, n_series),
+        ("y",),
+        one.clock,
+        tuple(f"s{number}" for number in range(n_series)),
+        tuple(84 * number for number in range(n_series + 1)),
+        default_target="y",
+    )
+    # Of 36 rows twelve are for validation; a year and a horizon make the other 24, one window for each series.
+    settings = {"test_from": "1953-01-01", "horizon": 12}
+    data = planned(forecast.configure(settings), many)[0].data
+    assert (data.lookback, data.validation_from) == (12, "1952-01-01T00:00:00")
+    assert len(forecast.prepare(many, forecast.resolve(forecast.configure(settings), many)[0]).train) == 60
