@@ -16,7 +16,8 @@ import pyarrow as pa
 from forecast.config import ReadOptions
 from forecast.data.clock import STEP, Times
 from forecast.data.codes import are_codes, codes_of, find_codes, may_hold_codes, with_codes, without_codes
-from forecast.data.panel import Floats, Panel
+from forecast.data.panel import Floats, Panel, Text
+from forecast.data.words import with_words
 from forecast.errors import DataError, MachineError, Sentence, quote, setting
 from forecast.sources import quality
 from forecast.sources.categories import read_categories
@@ -95,7 +96,8 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter:
     panel = _read_as_it_is(found, frame, options, alter)
     mended = panel.warnings
     panel = without_codes(panel) if options.codes is None else with_codes(panel, options.codes)
-    return replace(panel, warnings=(*mended, *quality.panel_warnings(panel, options)))
+    panel = replace(panel, warnings=(*mended, *quality.panel_warnings(panel, options)))
+    return with_words(panel, options.notation)
 
 
 def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter: Alter | None) -> Panel:
@@ -112,13 +114,15 @@ def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOption
         and name != series.column
         and not any(other.startswith(f"{name}=") for other in measured.names)  # a table that has its own
     }
-    categories = read_categories(texts, series.codes, {notation.column: notation for notation in options.notation})
+    known = {notation.column: notation for notation in options.notation}
+    averaged = options.resample is not None or options.duplicates == "mean"
+    categories = read_categories(texts, series.codes, known, averaged)
     measured = replace(
         measured,
         names=measured.names + categories.names,
         values=np.hstack([measured.values, categories.values]) if categories.names else measured.values,
     )
-    rows = Observations(zoned.times, series.codes, measured.values)
+    rows = Observations(zoned.times, series.codes, measured.values, categories.codes)
     if (lost := np.isnat(zoned.times)).any():
         kept = np.flatnonzero(~lost)
         lines = None if table.lines is None else np.asarray(table.lines)[kept]
@@ -132,7 +136,9 @@ def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOption
     notes += categories.notes
     read_as_words = {notation.column for notation in categories.notation}
     if unread := [name for name in measured.not_numeric if name != series.column and name not in read_as_words]:
-        notes.append(f"Not numeric and left out: {', '.join(map(quote, unread))}.")
+        learnable = {name: f" ({what})" for name, what in categories.learnable.items()}
+        named = (quote(name) + learnable.get(name, "") for name in unread)
+        notes.append(f"Not numeric and left out: {', '.join(named)}.")
     warnings = [*table.warnings, *time.warnings, *zoned.warnings, *categories.warnings]
     if options.resample is None:
         tz = None if zoned.whole_days else zoned.tz
@@ -182,6 +188,10 @@ def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOption
             **({"date_format": time.date_format} if time.date_format else {}),
             **({"freq": STEP} if counted else {}),
             **placed.read_options,
+        },
+        texts={
+            name: Text(words, codes)
+            for (name, words), codes in zip(categories.texts.items(), np.ascontiguousarray(rows.words.T), strict=True)
         },
         coded=rows.coded,
         warnings=tuple(warnings),

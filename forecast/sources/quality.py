@@ -77,7 +77,7 @@ def _report(panel: Panel, column: int, options: ReadOptions) -> ColumnReport:
         return ColumnReport(name, panel.units.get(name, ""), len(values), run, np.nan, np.nan, np.nan, tuple(findings))
     low, high, median = float(present.min()), float(present.max()), float(np.median(present))
     # In a few rows that are read as a run read its own, words and truth values may well be the same.
-    read_before = {name for notation in options.notation for name in (notation.column, *notation.indicators(""))}
+    read_before = {name for notation in options.notation for name in (notation.column, *notation.columns)}
     if low == high and len(present) > 1 and name not in read_before:
         findings.append(f"every value is {low:g}; it is not an input unless named.")
     elif low < high:

@@ -96,8 +96,8 @@ class Stream:
             DataError: If the row is out of order, leaves a gap, or lacks a column. It then changes nothing.
         """
         for notation in self.run.config.read.notation:
-            if notation.column in values:
-                values = {**values, **notation.indicators(values[notation.column])}
+            if notation.words and notation.column in values:
+                values = {**values, **notation.numbers(values[notation.column])}
         missing = [name for name in self.columns if name not in values]
         if missing:
             listed = ", ".join(map(repr, self.columns))
