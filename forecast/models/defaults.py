@@ -121,6 +121,7 @@ _BY_CLOCK = "usual for the clock"
 _REASONS = {
     "target": "the main column of the source",
     "covariates": "columns that vary and cost few windows; none for a price",
+    "known": "words that are learned as embeddings come first",
     "static": "none never changes in a series",
     "season": _BY_CLOCK,
     "lookback": _BY_CLOCK,
@@ -247,7 +248,6 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         reasons["split"] = why_division
     if why_static:
         reasons["static"] = why_static
-    reasons["known"] = "static columns stay as they are"
     if lookback < unshortened:
         reasons["lookback"] = f"gaps leave no window of {unshortened:,}"
     if price:
