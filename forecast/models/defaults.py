@@ -125,6 +125,7 @@ _BY_CLOCK = "usual for the clock"
 _REASONS = {
     "target": "the main column of the source",
     "covariates": "columns that vary and cost few windows; none for a price",
+    "known": "words that are learned as embeddings come first",
     "static": "none never changes in a series",
     "season": _BY_CLOCK,
     "lookback": _BY_CLOCK,
@@ -262,7 +263,6 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         reasons["static"] = why_static
     if why_holes:
         reasons["least_observed"] = why_holes
-    reasons["known"] = "static columns stay as they are"
     if lookback < unshortened:
         reasons["lookback"] = f"gaps leave no window of {unshortened:,}"
     if price:

@@ -93,7 +93,17 @@ def _leads_on(
 
 def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter: Alter | None = None) -> Panel:
     """The panel of a file or of a DataFrame."""
+    panel = _read_as_it_is(found, frame, options, alter)
+    mended = panel.warnings
+    panel = without_codes(panel) if options.codes is None else with_codes(panel, options.codes)
+    panel = replace(panel, warnings=(*mended, *quality.panel_warnings(panel, options)))
+    return with_words(panel, options.notation)
+
+
+def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter: Alter | None) -> Panel:
+    """The panel before all of its rows tell what is a code, and what is odd in it."""
     columns = read_columns(found, frame, dialect_of(options))
+    pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
     table, time, measured = columns.table, columns.time, columns.measured
     series = find_series(columns, options)
     zoned = in_zone(time, series.codes, options.tz, table.source)
@@ -138,7 +148,7 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter:
         rows = rows.take(np.lexsort((rows.times, rows.series)))
     names, values, coded, mended = _cleaned(table, measured.names, rows, options)
     warnings += mended
-    rows = replace(rows, values=np.column_stack([values, *coded.values()]) if coded else values)
+    rows = replace(rows, values=values, coded=coded)
     counted = time.form == STEP and options.freq is None
     if counted:
         options = options.model_copy(update={"freq": STEP})
@@ -160,8 +170,8 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter:
     left_out |= categories.left_out
     left_out |= {name: "Every value is missing." for name in measured.names if name not in names}
     of_two_values = {n.column for n in measured.notation if n.truth}.union(categories.names)
-    panel = Panel(
-        values=np.ascontiguousarray(rows.values[:, : len(names)]),
+    return Panel(
+        values=np.ascontiguousarray(rows.values),
         times=rows.times,
         columns=names,
         clock=placed.clock,
@@ -183,12 +193,9 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter:
             name: Text(words, codes)
             for (name, words), codes in zip(categories.texts.items(), np.ascontiguousarray(rows.words.T), strict=True)
         },
-        coded=dict(zip(coded, np.ascontiguousarray(rows.values[:, len(names) :].T), strict=True)),
+        coded=rows.coded,
+        warnings=tuple(warnings),
     )
-    panel = without_codes(panel) if options.codes is None else with_codes(panel, options.codes)
-    pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
-    panel = replace(panel, warnings=(*warnings, *quality.panel_warnings(panel, options)))
-    return with_words(panel, options.notation)
 
 
 def dialect_of(options: ReadOptions) -> Dialect:
@@ -207,11 +214,11 @@ def _cleaned(
     warnings = mask_named(names, values, options.missing)
     coded: dict[str, Floats] = {}
     if not options.keep_sentinels:
-        order = None if (rows.times[1:] >= rows.times[:-1]).all() else np.argsort(rows.times, kind="stable")
-        for position, name in enumerate(names):
-            column = values[:, position]
-            if not may_hold_codes(column):
-                continue
+        perhaps = [position for position in range(len(names)) if may_hold_codes(values[:, position])]
+        ascend = not perhaps or bool((rows.times[1:] >= rows.times[:-1]).all())
+        order = None if ascend else np.argsort(rows.times, kind="stable")
+        for position in perhaps:
+            name, column = names[position], values[:, position]
             flags = told = are_codes(column, order)
             # Of means, and beside spikes, rows before them are all that tells.
             if options.resample is None and options.spikes == "keep":
@@ -223,7 +230,7 @@ def _cleaned(
                 warnings.append(Sentence(f"{what} ({setting('keep_sentinels', True)} keeps them)."))
             column[flags] = np.nan
     if options.spikes == "missing":
-        warnings += mask_spikes(names, values, np.searchsorted(rows.series, rows.series))
+        warnings += mask_spikes(names, values, np.flatnonzero(np.diff(rows.series, prepend=-1)))
     empty = np.isnan(values).all(axis=0)
     if empty.all():
         raise DataError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -45,16 +45,19 @@ class Observations:
         series: The number of the series of each row, [R].
         values: Float64 [R, C].
         words: The index of each word in X columns of words, int32 [R, X]; -1 where there is none.
+        coded: Columns [R] in which codes may mean missing, with these, by name.
     """
 
     times: Times
     series: Ints
     values: Floats
     words: NDArray[np.int32]
+    coded: dict[str, Floats] = field(default_factory=dict)
 
     def take(self, rows: Ints) -> Observations:
         """These rows in this order."""
-        return Observations(self.times[rows], self.series[rows], self.values[rows], self.words[rows])
+        coded = {name: raw[rows] for name, raw in self.coded.items()}
+        return Observations(self.times[rows], self.series[rows], self.values[rows], self.words[rows], coded)
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def _masked(panel: Panel, options: ReadOptions | None) -> Panel:
     values = panel.values.copy()
     mended = mask_named(panel.columns, values, options.missing)
     if options.spikes == "missing":
-        mended += mask_spikes(panel.columns, values, panel.per_row(np.asarray(panel.offsets[:-1])))
+        mended += mask_spikes(panel.columns, values, np.asarray(panel.offsets[:-1]))
     if not mended:
         return panel
     taken = np.isnan(values) & ~np.isnan(panel.values)

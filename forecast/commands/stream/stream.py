@@ -245,7 +245,7 @@ class Stream:
         values = recent.values
         if self._options.spikes == "missing":
             values = values.copy()
-            mask_spikes(self.columns, values, np.zeros(len(values), np.int64))
+            mask_spikes(self.columns, values, np.zeros(1, np.int64))
         return Panel(values, recent.times, self.columns, self.clock, (series_id,), name=self.run.name)
 
     def _warn_of_odd_rows(self, recent: RecentRows, panel: Panel, arranged: Panel, series_id: str) -> None:
