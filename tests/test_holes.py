@@ -148,6 +148,13 @@ def test_too_few_values_are_no_lookback(run: Run, holed: pd.DataFrame) -> None:
         forecast.predict(run, rare, progress=progress)
 
 
+def test_a_series_shorter_than_the_lookback_is_one_with_a_hole(run: Run, holed: pd.DataFrame) -> None:
+    newest = on_clock(holed).tail(8).assign(y=lambda frame: frame["y"].ffill().bfill())
+    empty = on_clock(holed).tail(12).head(4).assign(y=np.nan, wind=np.nan)
+    expected = forecast.predict(run, pd.concat([empty, newest]))
+    pd.testing.assert_frame_equal(forecast.predict(run, newest), expected)
+
+
 def test_a_state_that_is_carried_has_no_holes(tiny: Callable[..., Settings]) -> None:
     with pytest.raises(ConfigError, match="stateful needs least_observed = 1"):
         tiny(stateful=True, least_observed=0.5)
