@@ -297,6 +297,11 @@ class NetworkSettings(Section):
     quantiles: Quantiles = Field(
         (), description="Quantiles that the head forecasts beside the median, such as 0.1,0.5,0.9. (default: points)"
     )
+    linear: bool = Field(
+        False,
+        description="Add a linear map from each target's window to its horizon, solved on training windows; "
+        "the network learns what it leaves.",
+    )
     head_dropout: Share = Field(0.0, description="Dropout before the head.")
     activation: Activation = Field("tanh", description="Activation of candidate and output.")
     recurrent_activation: Activation = Field("sigmoid", description="Activation of the gates.")
