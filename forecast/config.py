@@ -493,6 +493,12 @@ class Config(Settings):
     network: NetworkConfig
     training: TrainingConfig
 
+    @property
+    def categories(self) -> dict[str, int]:
+        """The inputs that hold numbers of words, and how many each has, that of the unknown word included."""
+        numbers = {own.column: len(own.words) + 1 for own in self.read.notation if own.numbered}
+        return {name: numbers[name] for name in self.data.known if name in numbers}
+
 
 def option_fields() -> dict[str, str]:
     """Every setting that a user gives by name, with the section that it belongs to."""

@@ -33,9 +33,11 @@ def find_codes(values: Floats) -> tuple[float, ...]:
     codes, counts = np.unique(values[rows], return_counts=True)
     if not len(codes):
         return ()
-    others = np.delete(values, rows)
-    low, high = np.fmin.reduce(others, initial=np.nan), np.fmax.reduce(others, initial=np.nan)
-    n_others = np.full(len(codes), np.count_nonzero(~np.isnan(others)))
+    is_other = ~np.isnan(values)
+    is_other[rows] = False
+    low = np.fmin.reduce(values, where=is_other, initial=np.nan)
+    high = np.fmax.reduce(values, where=is_other, initial=np.nan)
+    n_others = np.full(len(codes), np.count_nonzero(is_other))
     return tuple(codes[_mean_missing(codes, counts, low, high, n_others)].tolist())
 
 
@@ -56,9 +58,12 @@ def are_codes(values: Floats, order: Ints | None = None) -> Flags:
     at = rows if order is None else place[rows]
     others = values.copy()
     others[rows] = np.nan
-    others = others if order is None else others[order]
-    low, high = np.fmin.accumulate(others)[at], np.fmax.accumulate(others)[at]
-    flags[rows] = _mean_missing(values[rows], _count_so_far(values[rows]), low, high, np.cumsum(~np.isnan(others))[at])
+    others = (others if order is None else others[order])[: at[-1] + 1]
+    since = np.concatenate([[0], at[:-1] + 1])  # the rows from one candidate to the next
+    low = np.fmin.accumulate(np.fmin.reduceat(others, since))
+    high = np.fmax.accumulate(np.fmax.reduceat(others, since))
+    n_others = np.cumsum(np.add.reduceat(~np.isnan(others), since, dtype=np.int64))
+    flags[rows] = _mean_missing(values[rows], _count_so_far(values[rows]), low, high, n_others)
     return flags
 
 

@@ -18,6 +18,19 @@ Arrays = dict[str, NDArray[Any]]  # such as a network's weights, by name
 
 
 @dataclass(frozen=True)
+class Text:
+    """A column of words.
+
+    Args:
+        words: The words, each once.
+        codes: The index of each row's word, int32 [T]; -1 where there is none.
+    """
+
+    words: tuple[str, ...]
+    codes: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
 class Panel:
     """S series of T rows in all, on one clock.
 
@@ -38,6 +51,7 @@ class Panel:
         warnings: What was repaired while reading, one sentence each.
         left_out: Columns of the table that hold no measurements, and why.
         read_options: Fields of `ReadOptions` that were inferred from all rows, by which further rows are read alike.
+        texts: Columns of words by name; `forecast.data.words` makes numbers of those that a network learns.
         coded: Columns in which codes such as 999.9 may mean missing, with these [T]; see `decide_codes`.
     """
 
@@ -54,6 +68,7 @@ class Panel:
     warnings: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     read_options: dict[str, Any] = field(default_factory=dict)
+    texts: dict[str, Text] = field(default_factory=dict)
     coded: dict[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -119,9 +134,9 @@ class Panel:
 
     def expand(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The names, a column of words replaced by the columns of 0 and 1 that it was read as."""
-        words = {notation.column: notation.words for notation in self.read_options.get("notation", ())}
-        columns = ([name] if name in self.columns else [f"{name}={w}" for w in words.get(name, ())] for name in names)
-        return tuple(column for name, found in zip(names, columns, strict=True) for column in found or [name])
+        columns = {notation.column: notation.columns for notation in self.read_options.get("notation", ())}
+        found = ((name,) if name in self.columns else columns.get(name, (name,)) for name in names)
+        return tuple(column for expanded in found for column in expanded)
 
     def select(self, names: tuple[str, ...]) -> Panel:
         """The panel with these columns, in this order; the panel itself if these are its columns."""
@@ -139,6 +154,7 @@ class Panel:
             self,
             values=self.values[rows],
             times=self.times[rows],
+            texts={name: replace(text, codes=text.codes[rows]) for name, text in self.texts.items()},
             series_ids=tuple(self.series_ids[number] for number in order),
             offsets=(0, *np.cumsum([len(span) for span in spans]).tolist()),
         )
@@ -147,9 +163,13 @@ class Panel:
         """The rows from one time to another, both included; a series may be left without rows."""
         kept = (self.times >= first) & (self.times <= last)
         ends = np.concatenate([[0], np.cumsum(kept)])[list(self.offsets)]
-        coded = {name: raw[kept] for name, raw in self.coded.items()}
         return replace(
-            self, values=self.values[kept], times=self.times[kept], offsets=tuple(ends.tolist()), coded=coded
+            self,
+            values=self.values[kept],
+            times=self.times[kept],
+            offsets=tuple(ends.tolist()),
+            texts={name: replace(text, codes=text.codes[kept]) for name, text in self.texts.items()},
+            coded={name: raw[kept] for name, raw in self.coded.items()},
         )
 
     def absent_before(self) -> NDArray[np.int64]:

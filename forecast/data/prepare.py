@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from forecast.config import Config, DataConfig
 from forecast.data.bounds import TURN, Bounds, bounds_of, unwrap_panel
-from forecast.data.codes import with_codes
 from forecast.data.features import Calendar
 from forecast.data.normals import Normals, fit_normals
 from forecast.data.panel import Floats, Panel
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_panel
 from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows
+from forecast.data.words import as_decided
 from forecast.errors import DataError, Sentence, quote, setting
 
 # Inputs of this many rows are computed once and kept. With the calendar, the inputs of more rows would take more memory
@@ -73,6 +73,11 @@ class Rows:
     def n_known(self) -> int:
         """K, the number of inputs that are known ahead, calendar features included."""
         return self.scaled.shape[1] + self.calendar.width - self.n_targets - self.n_covariates
+
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """How many numbers of words each of the first inputs that are known ahead has; none where no words are fed."""
+        return tuple(self.scaler.categories.values())
 
     def filled_at(self, rows: Ints) -> Floats:
         """Targets at these rows [...] in their own units, missing ones filled forward, [..., D]."""
@@ -298,7 +303,7 @@ def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDA
     Raises:
         DataError: If a needed part would hold no complete window; says how many rows it needs.
     """
-    panel = with_codes(panel, config.read.codes)
+    panel = as_decided(panel, config.read)
     arranged = arrange(panel, config.data)
     split = split_panel(arranged, config.data)
     part = split.part_of(arranged)
@@ -306,7 +311,7 @@ def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDA
     circular = bounds_of(np.arange(arranged.n_series), config.data).circular
     scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known, circular)
     normals = fit_normals(arranged, part == TRAIN, count_targets(config.data), config.data.season)
-    scaler = replace(scaler, normals=normals)
+    scaler = replace(scaler.keeping(config.categories), normals=normals)
     rows = encode(arranged, config.data, scaler)
     windows = [windows_of(rows, part == number, config.data) for number in (TRAIN, VALIDATION, TEST)]
     for number, of_part in enumerate(windows):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -66,6 +66,7 @@ class Scaler:
         columns: C names.
         series_ids: S names.
         normals: What else the training rows say of the targets; None for a run of a version that did not keep it.
+        categories: The columns that hold numbers of words, which are left as they are, and how many numbers each has.
         n_unseen: How many of the series, the last ones, were not trained on; their statistics are of their own rows.
     """
 
@@ -75,6 +76,7 @@ class Scaler:
     columns: tuple[str, ...]
     series_ids: tuple[str, ...]
     normals: Normals | None = None
+    categories: Mapping[str, int] = field(default_factory=dict)
     n_unseen: int = 0
 
     @property
@@ -98,6 +100,9 @@ class Scaler:
         Raises:
             DataError: If the column is logged and has a value that is not positive.
         """
+        if size := self.categories.get(self.columns[column]):
+            out[:] = np.where((values >= 0) & (values < size), values, 0)  # no other number is that of a word
+            return
         if self.logged[column]:
             refuse_non_positive(values, self.columns[column])
         for first in range(0, len(values), _BLOCK):  # a float64 copy of a whole column would take much memory
@@ -128,7 +133,21 @@ class Scaler:
         """
         order = self.positions(series_ids)
         normals = None if self.normals is None else self.normals.of_series(order)
-        return Scaler(self.mean[order], self.scale[order], self.logged, self.columns, series_ids, normals)
+        statistics = self.mean[order], self.scale[order], self.logged
+        return Scaler(*statistics, self.columns, series_ids, normals, self.categories)
+
+    def keeping(self, categories: Mapping[str, int]) -> Scaler:
+        """The scaler that leaves columns of numbers of words as they are.
+
+        Args:
+            categories: How many numbers each of them has.
+        """
+        if not categories:
+            return self
+        mean, deviation = self.mean.copy(), self.scale.copy()
+        kept = [self.columns.index(name) for name in categories]
+        mean[:, kept], deviation[:, kept] = 0.0, 1.0
+        return replace(self, mean=mean, scale=deviation, categories=categories)
 
     def positions(self, series_ids: tuple[str, ...]) -> Ints:
         """The indices of these series among the S series of the scaler.
@@ -168,7 +187,9 @@ class Scaler:
             "logged": self.logged.tolist(),
             "mean": self.mean.tolist(),
             "scale": self.scale.tolist(),
-        } | ({} if self.normals is None else {"normals": self.normals.to_record()})
+            **({} if self.normals is None else {"normals": self.normals.to_record()}),
+            **({"categories": dict(self.categories)} if self.categories else {}),
+        }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Scaler:
@@ -186,7 +207,7 @@ class Scaler:
         mean, scale = (np.array(rows, np.float64).reshape(size) for rows in (saved.mean, saved.scale))
         normals = None if saved.normals is None else Normals.from_record(saved.normals, size[0])
         logged = np.array(saved.logged, bool)
-        return cls(mean, scale, logged, tuple(saved.columns), tuple(saved.series_ids), normals)
+        return cls(mean, scale, logged, tuple(saved.columns), tuple(saved.series_ids), normals, saved.categories)
 
 
 class _Saved(BaseModel):
@@ -197,6 +218,7 @@ class _Saved(BaseModel):
     mean: list[list[FiniteFloat]]
     scale: list[list[Annotated[FiniteFloat, Field(gt=0)]]]
     normals: SavedNormals | None = None  # an earlier version did not write them
+    categories: dict[str, Annotated[int, Field(ge=2)]] = {}  # nor these
 
 
 def fit_scaler(

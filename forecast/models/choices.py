@@ -227,8 +227,14 @@ def static_columns(panel: Panel, known_rows: Flags) -> tuple[str, ...]:
     starts = np.array(panel.offsets[:-1])[np.diff(panel.offsets) > 0]
     if len(starts) < 2:
         return ()
+    are_read = {name.partition("=")[0] for name in panel.columns}
+    texts = {
+        name: np.where(text.codes < 0, np.nan, text.codes)
+        for name, text in panel.texts.items()
+        if name not in are_read and len(text.words) < len(starts)  # more tell the series, and no more
+    }
     found = []
-    for name, column in zip(panel.columns, panel.values.T, strict=True):
+    for name, column in [*zip(panel.columns, panel.values.T, strict=True), *texts.items()]:
         known = np.where(known_rows, column, np.nan)
         low, high = np.fmin.reduceat(known, starts), np.fmax.reduceat(known, starts)
         measured = ~np.isnan(low)

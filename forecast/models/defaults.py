@@ -28,6 +28,7 @@ from forecast.data.split import (
     split_panel,
 )
 from forecast.data.windows import Flags, Ints
+from forecast.data.words import decide_words, with_words
 from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.models.choices import (
     Inputs,
@@ -120,6 +121,7 @@ _BY_CLOCK = "usual for the clock"
 _REASONS = {
     "target": "the main column of the source",
     "covariates": "columns that vary and cost few windows; none for a price",
+    "known": "words that are learned as embeddings come first",
     "static": "none never changes in a series",
     "season": _BY_CLOCK,
     "lookback": _BY_CLOCK,
@@ -158,12 +160,13 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
             not positive before the test span.
         ConfigError: If two settings contradict each other.
     """
+    panel = with_words(panel, settings.read.notation)
     named = {name: names for name in ("covariates", "known", "static") if (names := getattr(settings.data, name))}
     settings = settings.replace(data={name: panel.expand(names) for name, names in named.items()})
     if settings.data.static:
         settings = settings.replace(data={"known": (*dict.fromkeys(settings.data.known + settings.data.static),)})
     data, network, training = settings.data, settings.network, settings.training
-    asked_to_read = settings.read.model_dump()
+    asked_to_read = settings.read.model_dump(exclude={"notation"})  # the panel has that of its columns
     targets = data.target or _default_target(panel)
     _check_columns(panel, settings, targets)
     season = data.season or default_season(panel.clock)
@@ -175,9 +178,11 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     data = data.model_copy(update={**shares, "split": division})
     part = split_panel(panel, data.model_copy(update={"horizon": horizon})).part_of(panel)
     training_rows = part == TRAIN
-    panel = decide_codes(panel, training_rows)
+    panel = decide_words(decide_codes(panel, training_rows), training_rows, data.known)
     static, why_static = _static(panel, data, targets, part < TEST)
-    data = data.model_copy(update={"known": (*dict.fromkeys(data.known + static),)})
+    categories = [own.column for own in panel.read_options.get("notation", ()) if own.numbered]
+    # Their embeddings come first among what is known ahead: the network finds them there.
+    data = data.model_copy(update={"known": tuple(sorted(data.known, key=lambda name: name not in categories))})
     whys = [why_price(panel, name, training_rows, part < TEST) for name in targets]
     price = all(whys)
     longest = _longest_lookback(panel, part, (1 - validation - test) * panel.n_rows / panel.n_series, horizon)
@@ -235,7 +240,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "hide_series": hide_series,
             },
             intervals={"levels": _levels(settings)},
-            read={name: value for name, value in panel.read_options.items() if not asked_to_read[name]},
+            read={name: value for name, value in panel.read_options.items() if not asked_to_read.get(name)},
         )
 
     reasons = _REASONS | _particular_reasons(panel, settings, data, inputs, horizon)
@@ -243,7 +248,6 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         reasons["split"] = why_division
     if why_static:
         reasons["static"] = why_static
-    reasons["known"] = "static columns stay as they are"
     if lookback < unshortened:
         reasons["lookback"] = f"gaps leave no window of {unshortened:,}"
     if price:
@@ -397,12 +401,19 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
         choices: What `resolve` returned.
     """
     data, segment = config.data, config.network.segment
+
+    words = {own.column: own.words for own in config.read.notation if own.numbered}
+
+    def known_in_words(name: str) -> str:
+        count = sum(word != "" for word in words.get(name, ()))
+        return f"{name} ({count:,} words, learned as an embedding)" if count else name
+
     reasons = {choice.field: choice.why for choice in choices}
     why = reasons.get("lookback", _BY_CLOCK)
     sentences = [
         f"target: {', '.join(data.target)}"
         + (f"; other inputs: {', '.join(data.covariates)}" if data.covariates else "")
-        + (f"; known ahead: {', '.join(data.known)}" if data.known else ""),
+        + (f"; known ahead: {', '.join(map(known_in_words, data.known))}" if data.known else ""),
         f"lookback {clock.describe(data.lookback)}{f' ({why})' if why != _BY_CLOCK else ''}, "
         f"horizon {clock.describe(data.horizon)}, "
         + (f"season {clock.describe(data.season)}" if data.season > 1 else "no season"),
@@ -428,7 +439,8 @@ def _check_columns(panel: Panel, settings: Settings, targets: tuple[str, ...]) -
     data = settings.data
     named = [*targets, *(name for name in data.covariates or () if name not in targets), *data.known]
     for name in named:
-        panel.column(name)
+        if name not in data.known or name not in panel.texts:  # which are not numbers yet
+            panel.column(name)
     twice = [name for name in named if named.count(name) > 1]
     if twice:
         parts = ", ".join(map(setting, ("target", "covariates", "known")))

@@ -9,7 +9,7 @@ Keras builds a model that can be trained, ONNX writes a graph that forecasts wit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -29,6 +29,9 @@ Array = Any
 # Smallest scale of a window, as a share of the training rows' spread: noise on a flat window must not be blown up.
 SMALLEST_SCALE = 0.1
 
+# The most numbers that stand for a word.
+_WIDEST = 16
+
 # Feeding forecasts back is a loop in the graph, one turn a segment.
 MOST_FED_BACK = 192
 
@@ -44,6 +47,8 @@ class Shape:
         covariates: P, the columns after them, seen up to the cut-off.
         known: K, the last columns, known ahead: the user's own and the calendar.
         series: The series that it tells apart: S, and the unknown one if it learned what to do with it.
+        categories: The first of the known columns hold numbers of words: how many numbers each has, 0 for the unknown
+            word included.
     """
 
     lookback: int
@@ -52,17 +57,32 @@ class Shape:
     covariates: int
     known: int
     series: int
+    categories: tuple[int, ...] = ()
 
     @property
     def features(self) -> int:
         """F, the columns of the window."""
         return self.targets + self.covariates + self.known
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """How many numbers stand for a word, in each column of words: as many as its embedding is wide.
+
+        The rule of thumb is the fourth root of the vocabulary ("Introducing TensorFlow Feature Columns", 2017);
+        here a bit more, for two numbers separate a dozen words badly.
+        """
+        return tuple(min(_WIDEST, 1 + int(1.6 * size**0.25)) for size in self.categories)
+
+    @property
+    def embedded(self) -> Shape:
+        """The sizes once each number of a word has become its row of an embedding table."""
+        return replace(self, known=self.known + sum(self.widths) - len(self.widths), categories=())
+
 
 def shape_of(rows: Rows, lookback: int, horizon: int, hides_series: bool = False) -> Shape:
     """The sizes of a network that is fed these rows, and, where series are hidden from it, an unknown one."""
     n_series = rows.n_identities + hides_series
-    return Shape(lookback, horizon, rows.n_targets, rows.n_covariates, rows.n_known, n_series)
+    return Shape(lookback, horizon, rows.n_targets, rows.n_covariates, rows.n_known, n_series, rows.categories)
 
 
 class RowSource(Protocol):
@@ -146,6 +166,9 @@ class Ops(Protocol):
             after the last step, of which the first is the last output.
         """
 
+    def lookup(self, name: str, numbers: Array) -> Array:
+        """The rows of ``name/table`` [V, W] by their numbers [B, n], which are whole floats: [B, n, W]."""
+
     def queries(self, series: Array) -> Array:
         """What the parallel decoder asks for each of the m output segments of each window, [B, m, width].
 
@@ -218,7 +241,7 @@ class Network:
     """
 
     def __init__(self, config: NetworkConfig, shape: Shape, ops: Ops) -> None:
-        self.config, self.shape, self.ops = config, shape, ops
+        self.config, self.fed, self.shape, self.ops = config, shape, shape.embedded, ops
         self.segment = min(config.segment, shape.lookback)
         self.n_past = -(-shape.lookback // self.segment)
         self.n_future = -(-shape.horizon // self.segment)
@@ -251,6 +274,9 @@ class Network:
         Returns:
             [B, H, D], or [B, H, D, Q] where it forecasts quantiles; and the states of each layer after the last step.
         """
+        past = self.embed_words(past, self.fed.features - self.fed.known)
+        if self.config.decode != "direct":
+            future = self.embed_words(future, 0)
         window, centre, scale = self.normalise(past)
         last = self.encode(self.embed(window), states)
         final = [list(of_layer) for of_layer in last]
@@ -271,6 +297,18 @@ class Network:
             # has as many windows as the horizon has steps.
             forecast = self.beside_forecast(centre) + forecast
         return forecast, final
+
+    def embed_words(self, columns: Array, first: int) -> Array:
+        """Inputs [B, n, C] in which each number of a word, from column ``first`` on, is replaced by its embedding."""
+        end = first + len(self.fed.categories)
+        if first == end:
+            return columns
+        parts = [columns[:, :, :first]] if first else []
+        for number, column in enumerate(range(first, end), 1):
+            parts.append(self.ops.lookup(f"category_{number}", columns[:, :, column]))
+        if end < first + self.fed.known:
+            parts.append(columns[:, :, end:])
+        return self.ops.concat(parts, axis=-1) if len(parts) > 1 else parts[0]
 
     def normalise(self, past: Array) -> tuple[Array, Array | None, Array | None]:
         """The window with each measured channel centred and scaled; centre and scale [B, 1, D + P], where there are.
@@ -440,10 +478,11 @@ def weight_shapes(config: NetworkConfig, shape: Shape) -> dict[str, tuple[int, .
         config: A resolved configuration.
         shape: Sizes of input and output.
     """
-    cell, segment = cell_of(config), min(config.segment, shape.lookback)
+    tables = enumerate(zip(shape.categories, shape.widths, strict=True), 1)
+    shapes: dict[str, tuple[int, ...]] = {f"category_{number}/table": size for number, size in tables}
+    cell, segment, shape = cell_of(config), min(config.segment, shape.lookback), shape.embedded
     sides = ("recurrent", "backward") if config.bidirectional else ("recurrent",)
     width = features = config.units[0] if segment > 1 else shape.features
-    shapes: dict[str, tuple[int, ...]] = {}
     for number, units in enumerate(config.units, 1):
         for side in sides:
             of_layer = cell.weight_shapes(features, units, config.use_bias)
@@ -489,6 +528,6 @@ def training_bytes(config: NetworkConfig, shape: Shape, batch_size: int) -> int:
     # Of every step, parts and states wait for the way back, and their gradients come to lie beside them; a step of a
     # single part keeps its output alone.
     kept = 1 if len(cell.parts) == 1 else 2 * len(cell.parts) + 2
-    window = (shape.lookback + shape.horizon) * shape.features
+    window = (shape.lookback + shape.horizon) * shape.embedded.features
     kept_of_batch = batch_size * (turns * directions * sum(config.units) * kept + window)
     return _FLOAT * (_COPIES_OF_WEIGHTS * weights + kept_of_batch)

@@ -73,15 +73,19 @@ def errors_by_clock(
         scales = np.ones(len(forecasts))
     observed = forecasts["y"].to_numpy(float)
     errors = {model: np.abs(forecasts[model].to_numpy(float) - observed) / scales for model in models}
+    seen = ~np.isnan(observed)
     for part, names, numbers, wholes in _parts(pd.DatetimeIndex(forecasts["ds"]), clock):
-        counts = np.bincount(numbers, minlength=len(names))
+        counts = np.bincount(numbers[seen], minlength=len(names))
         observed_in = np.flatnonzero(counts)
         if len(observed_in) > 1:
-            table = _means_by_whole(np.searchsorted(observed_in, numbers), wholes, errors[models[0]])
+            in_these = counts[numbers] > 0
+            table = _means_by_whole(
+                np.searchsorted(observed_in, numbers[in_these]), wholes[in_these], errors[models[0]][in_these]
+            )
             yield ClockErrors(
                 part,
                 tuple(names[number] for number in observed_in),
-                {model: np.bincount(numbers, of_model)[observed_in] / counts[observed_in]
+                {model: np.bincount(numbers[seen], of_model[seen])[observed_in] / counts[observed_in]
                  for model, of_model in errors.items()},
                 len(table),
                 _chance_of_pattern(table),
@@ -91,17 +95,22 @@ def errors_by_clock(
 def _means_by_whole(numbers: np.ndarray, wholes: np.ndarray, errors: Floats) -> Floats:
     """Mean errors by hour of each day that has all of them, by weekday of each week, or by month of each year, [B, G].
 
+    Of a day of which half of the hours were observed, those that were not have the mean of the others: they are then
+    special on no day.
+
     Args:
         numbers: The hour, weekday or month of each error, 0 … G - 1, [n].
         wholes: The day, week or year of each, [n].
-        errors: [n].
+        errors: [n]; NaN where nothing was observed.
     """
     which, size = wholes - wholes.min(), int(numbers.max()) + 1
     cells, n_cells = which * size + numbers, (int(which.max()) + 1) * size
-    counts = np.bincount(cells, minlength=n_cells).reshape(-1, size)
-    complete = (counts > 0).all(axis=1)
-    sums = np.bincount(cells, errors, n_cells).reshape(-1, size)
-    return sums[complete] / counts[complete]
+    seen = ~np.isnan(errors)
+    forecast, observed = (np.bincount(of, minlength=n_cells).reshape(-1, size) for of in (cells, cells[seen]))
+    kept = (forecast > 0).all(axis=1) & (2 * (observed > 0).sum(axis=1) >= size)
+    sums, counts = np.bincount(cells[seen], errors[seen], n_cells).reshape(-1, size)[kept], observed[kept]
+    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return np.where(np.isnan(means), np.nanmean(means, axis=1, keepdims=True), means)
 
 
 def _chance_of_pattern(table: Floats) -> float:

@@ -130,8 +130,9 @@ class RunResults:
             return forecasts
         moved = forecasts.copy()
         is_angle = moved["unique_id"].isin(angles)
+        near = moved["y"].ffill().bfill()  # or else to the last one that was observed
         for name in moved.columns.difference(["unique_id", "ds", "cutoff", "y"]):
-            moved.loc[is_angle, name] += TURN * ((moved["y"] - moved[name]) / TURN).round()[is_angle]
+            moved.loc[is_angle, name] += TURN * ((near - moved[name]) / TURN).round()[is_angle]
         return moved
 
     @property

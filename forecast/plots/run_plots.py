@@ -504,8 +504,8 @@ def _draw_over_time(axes: Axes, residuals: Residuals, labels: Labels) -> None:
     if len(values) > _MOST_RESIDUALS:
         firsts, low, high, values = range_of_groups(values, _MOST_RESIDUALS)
         times = times[firsts]
-        fill_range(axes, times, low, high, gap_rows(times, labels.clock), "#c4c4c4")
-    draw_curve(axes, times, values, OBSERVED, "residual", breaks=gap_rows(times, labels.clock))
+        fill_range(axes, times, low, high, gap_rows(times, labels.clock, None), "#c4c4c4")
+    draw_curve(axes, times, values, OBSERVED, "residual", breaks=gap_rows(times, labels.clock, None))
 
 
 def _draw_distribution(axes: Axes, residuals: Floats) -> None:

@@ -343,6 +343,10 @@ def column_table(prepared: Prepared, apart: int) -> Table:
     once = slice(0, panel.n_rows // apart) if panel.n_series == apart else slice(None)
     for column, name in enumerate(panel.columns[rows.n_targets :], start=rows.n_targets):
         part = "known ahead" if name in known else "covariate"
+        if size := prepared.config.categories.get(name):
+            dashes = [table.undefined("words have no order")] * 3
+            table.rows.append([Cell(name), Cell(f"{part}, {size - 1:,} words"), Cell("0"), *dashes])
+            continue
         _add_column(table, name, panel.units.get(name, ""), part, panel.values[once, column])
     return table
 

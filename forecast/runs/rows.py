@@ -217,7 +217,7 @@ def far_rows(run: Run, arranged: Panel, judged: Flags) -> dict[tuple[str, str], 
         judged, arranged = judged[np.isin(arranged.series_of_row(), trained)], arranged.of_series(trained)
     series = run.scaler.positions(arranged.series_ids)
     angles = arranged.columns[: count_targets(run.config.data)] if run.config.data.circular else ()
-    return far_from_training(arranged, judged, run.ranges, series, without=angles)
+    return far_from_training(arranged, judged, run.ranges, series, without=(*angles, *run.config.categories))
 
 
 def refuse_no_numbers(run: Run, numbers: NDArray[np.floating]) -> None:

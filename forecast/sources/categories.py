@@ -1,4 +1,7 @@
-"""Columns of few words, as columns of 0 and 1: one for each word, named ``sky=fog``."""
+"""Columns of words. Those of few words are columns of 0 and 1: one for each word, named ``sky=fog``.
+
+Those of more are kept as they are, and become numbers where a run learns them; see `forecast.data.words`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from forecast.data.panel import Floats
+from forecast.data.words import OFTEN_EMPTY
 from forecast.errors import quote
 from forecast.tables.columns import MOST_WORDS
 from forecast.tables.input import Notation
@@ -18,8 +22,8 @@ from forecast.tables.notation import is_missing
 # In fewer rows for each word, words are names of rows rather than states that come back.
 _FEWEST_ROWS = 4
 
-# Where this share of the cells holds no word, such a cell says that none of them is so: there is no holiday.
-_OFTEN = 0.5
+# A column of more words is neither: embeddings of thousands of words need thousands of series.
+_MOST_NUMBERED = 5_000
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,10 @@ class Categories:
     Args:
         names: K names such as ``sky=fog``.
         values: 1 where the column holds the word, else 0: float64 [R, K].
+        texts: The words of X columns, sorted, by the column's name: those of few words, and those of more.
+        codes: The index of each word among these, int32 [R, X]; -1 where there is none.
         notation: Which words each column is read as.
+        learnable: Columns of more words, which a network learns where they are named: how many they hold.
         left_out: Columns of words that are not read, and why.
         notes: What was inferred, one sentence each.
         warnings: What could not be told, one counted sentence each.
@@ -37,30 +44,46 @@ class Categories:
 
     names: tuple[str, ...]
     values: Floats
+    texts: dict[str, tuple[str, ...]]
+    codes: NDArray[np.int32]
     notation: tuple[Notation, ...]
+    learnable: dict[str, str]
     left_out: dict[str, str]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
 def read_categories(
-    texts: Mapping[str, pa.DictionaryArray], series: NDArray[np.int64], known: Mapping[str, Notation]
+    texts: Mapping[str, pa.DictionaryArray], series: NDArray[np.int64], known: Mapping[str, Notation], averaged: bool
 ) -> Categories:
-    """The indicators of columns of words.
+    """The indicators and the numbers of columns of words.
 
     Args:
         texts: Columns of words by name, [R].
         series: The number of the series of each row, [R]; a column that says no more than these is left out.
         known: The words that were read of the columns before, in other rows; other words are then 0 in all of them.
+        averaged: Whether rows will be averaged, which words that change in a series cannot be.
     """
     names: list[str] = []
     values: list[Floats] = []
-    notation, left_out, notes, warnings = [], {}, [], []
+    kept: dict[str, tuple[str, ...]] = {}
+    numbers: list[NDArray[np.int32]] = []
+    notation, learnable, left_out, notes, warnings = [], {}, {}, [], []
+    n_series = int(series.max()) + 1
     for name, cells in texts.items():
         dictionary, codes = cells.dictionary, cells.indices.to_numpy(zero_copy_only=False)
         missing = is_missing(dictionary)
         present = np.unique(codes)
         found = sorted({dictionary[int(code)].as_py() for code in present if not missing[code]})
+        never_changes = len(np.unique(series * (codes.max() + 1) + codes)) == n_series
+        if len(found) <= _MOST_NUMBERED and (never_changes or not averaged):
+            kept[name] = tuple(found)
+            index_of = {word: index for index, word in enumerate(found)}  # of those that stand in a row
+            indices = np.array([index_of.get(word, -1) for word in dictionary.to_pylist()], np.int32)
+            numbers.append(np.where(missing, -1, indices)[codes])
+        if name in known and known[name].numbered:
+            notation.append(known[name])
+            continue
         if name in known and known[name].words:
             words, often_empty = known[name].words, known[name].often_empty
             if new := [word for word in found if word not in words]:
@@ -73,7 +96,12 @@ def read_categories(
             if why := _is_no_category(found, codes, series, bool(missing[present].any())):
                 left_out[name] = why
                 continue
-            words, often_empty = tuple(found), bool(missing[codes].mean() >= _OFTEN)
+            if len(found) > MOST_WORDS:
+                part = "static" if never_changes else "known"
+                learnable[name] = f"{len(found):,} words, learned as an embedding where it is named as {part}"
+                left_out[name] = f"It holds {learnable[name]}."
+                continue
+            words, often_empty = tuple(found), bool(missing[codes].mean() >= OFTEN_EMPTY)
         holds = "1 word, read" if len(words) == 1 else f"{len(words)} words, each read"
         notes.append(f"{quote(name)} holds {holds} as a column of 0 and 1: {_listed(name, words)}.")
         if n_missing := int(missing[codes].sum()):
@@ -86,8 +114,17 @@ def read_categories(
             values.append(is_word if often_empty else np.where(missing[codes], np.nan, is_word))
         left_out[name] = f"It holds words, which are read as {_listed(name, words)}."
         notation.append(Notation(name, words=words, often_empty=often_empty))
-    stacked = np.column_stack(values) if values else np.zeros((len(series), 0))
-    return Categories(tuple(names), stacked, tuple(notation), left_out, tuple(notes), tuple(warnings))
+    return Categories(
+        names=tuple(names),
+        values=np.column_stack(values) if values else np.zeros((len(series), 0)),
+        texts=kept,
+        codes=np.column_stack(numbers) if numbers else np.zeros((len(series), 0), np.int32),
+        notation=tuple(notation),
+        learnable=learnable,
+        left_out=left_out,
+        notes=tuple(notes),
+        warnings=tuple(warnings),
+    )
 
 
 def _listed(name: str, words: tuple[str, ...]) -> str:
@@ -96,8 +133,8 @@ def _listed(name: str, words: tuple[str, ...]) -> str:
 
 def _is_no_category(words: list[str], codes: NDArray[np.int64], series: NDArray[np.int64], has_gaps: bool) -> str:
     """Why a column of these words, in some rows none, is no category; empty where it is one."""
-    if len(words) > MOST_WORDS:
-        return f"It holds {len(words):,} different words, more than {MOST_WORDS}."
+    if len(words) > _MOST_NUMBERED:
+        return f"It holds {len(words):,} different words, more than {_MOST_NUMBERED:,}."
     if len(words) < 2 and not (words and has_gaps):  # an event is named where there is one
         return "It holds the same word in all rows."
     n_series, n_pairs = int(series.max()) + 1, len(np.unique(series * (codes.max() + 1) + codes))

@@ -16,7 +16,8 @@ import pyarrow as pa
 from forecast.config import ReadOptions
 from forecast.data.clock import STEP, Times
 from forecast.data.codes import are_codes, codes_of, find_codes, may_hold_codes, with_codes, without_codes
-from forecast.data.panel import Floats, Panel
+from forecast.data.panel import Floats, Panel, Text
+from forecast.data.words import with_words
 from forecast.errors import DataError, MachineError, Sentence, quote, setting
 from forecast.sources import quality
 from forecast.sources.categories import read_categories
@@ -92,7 +93,17 @@ def _leads_on(
 
 def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter: Alter | None = None) -> Panel:
     """The panel of a file or of a DataFrame."""
+    panel = _read_as_it_is(found, frame, options, alter)
+    mended = panel.warnings
+    panel = without_codes(panel) if options.codes is None else with_codes(panel, options.codes)
+    panel = replace(panel, warnings=(*mended, *quality.panel_warnings(panel, options)))
+    return with_words(panel, options.notation)
+
+
+def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter: Alter | None) -> Panel:
+    """The panel before all of its rows tell what is a code, and what is odd in it."""
     columns = read_columns(found, frame, dialect_of(options))
+    pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
     table, time, measured = columns.table, columns.time, columns.measured
     series = find_series(columns, options)
     zoned = in_zone(time, series.codes, options.tz, table.source)
@@ -103,13 +114,15 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter:
         and name != series.column
         and not any(other.startswith(f"{name}=") for other in measured.names)  # a table that has its own
     }
-    categories = read_categories(texts, series.codes, {notation.column: notation for notation in options.notation})
+    known = {notation.column: notation for notation in options.notation}
+    averaged = options.resample is not None or options.duplicates == "mean"
+    categories = read_categories(texts, series.codes, known, averaged)
     measured = replace(
         measured,
         names=measured.names + categories.names,
         values=np.hstack([measured.values, categories.values]) if categories.names else measured.values,
     )
-    rows = Observations(zoned.times, series.codes, measured.values)
+    rows = Observations(zoned.times, series.codes, measured.values, categories.codes)
     if (lost := np.isnat(zoned.times)).any():
         kept = np.flatnonzero(~lost)
         lines = None if table.lines is None else np.asarray(table.lines)[kept]
@@ -123,7 +136,9 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter:
     notes += categories.notes
     read_as_words = {notation.column for notation in categories.notation}
     if unread := [name for name in measured.not_numeric if name != series.column and name not in read_as_words]:
-        notes.append(f"Not numeric and left out: {', '.join(map(quote, unread))}.")
+        learnable = {name: f" ({what})" for name, what in categories.learnable.items()}
+        named = (quote(name) + learnable.get(name, "") for name in unread)
+        notes.append(f"Not numeric and left out: {', '.join(named)}.")
     warnings = [*table.warnings, *time.warnings, *zoned.warnings, *categories.warnings]
     if options.resample is None:
         tz = None if zoned.whole_days else zoned.tz
@@ -133,7 +148,7 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter:
         rows = rows.take(np.lexsort((rows.times, rows.series)))
     names, values, coded, mended = _cleaned(table, measured.names, rows, options)
     warnings += mended
-    rows = replace(rows, values=np.column_stack([values, *coded.values()]) if coded else values)
+    rows = replace(rows, values=values, coded=coded)
     counted = time.form == STEP and options.freq is None
     if counted:
         options = options.model_copy(update={"freq": STEP})
@@ -155,8 +170,8 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter:
     left_out |= categories.left_out
     left_out |= {name: "Every value is missing." for name in measured.names if name not in names}
     of_two_values = {n.column for n in measured.notation if n.truth}.union(categories.names)
-    panel = Panel(
-        values=np.ascontiguousarray(rows.values[:, : len(names)]),
+    return Panel(
+        values=np.ascontiguousarray(rows.values),
         times=rows.times,
         columns=names,
         clock=placed.clock,
@@ -174,11 +189,13 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter:
             **({"freq": STEP} if counted else {}),
             **placed.read_options,
         },
-        coded=dict(zip(coded, np.ascontiguousarray(rows.values[:, len(names) :].T), strict=True)),
+        texts={
+            name: Text(words, codes)
+            for (name, words), codes in zip(categories.texts.items(), np.ascontiguousarray(rows.words.T), strict=True)
+        },
+        coded=rows.coded,
+        warnings=tuple(warnings),
     )
-    panel = without_codes(panel) if options.codes is None else with_codes(panel, options.codes)
-    pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
-    return replace(panel, warnings=(*warnings, *quality.panel_warnings(panel, options)))
 
 
 def dialect_of(options: ReadOptions) -> Dialect:
@@ -197,11 +214,11 @@ def _cleaned(
     warnings = mask_named(names, values, options.missing)
     coded: dict[str, Floats] = {}
     if not options.keep_sentinels:
-        order = None if (rows.times[1:] >= rows.times[:-1]).all() else np.argsort(rows.times, kind="stable")
-        for position, name in enumerate(names):
-            column = values[:, position]
-            if not may_hold_codes(column):
-                continue
+        perhaps = [position for position in range(len(names)) if may_hold_codes(values[:, position])]
+        ascend = not perhaps or bool((rows.times[1:] >= rows.times[:-1]).all())
+        order = None if ascend else np.argsort(rows.times, kind="stable")
+        for position in perhaps:
+            name, column = names[position], values[:, position]
             flags = told = are_codes(column, order)
             # Of means, and beside spikes, rows before them are all that tells.
             if options.resample is None and options.spikes == "keep":
@@ -213,7 +230,7 @@ def _cleaned(
                 warnings.append(Sentence(f"{what} ({setting('keep_sentinels', True)} keeps them)."))
             column[flags] = np.nan
     if options.spikes == "missing":
-        warnings += mask_spikes(names, values, np.searchsorted(rows.series, rows.series))
+        warnings += mask_spikes(names, values, np.flatnonzero(np.diff(rows.series, prepend=-1)))
     empty = np.isnan(values).all(axis=0)
     if empty.all():
         raise DataError(

@@ -51,6 +51,8 @@ _LEAST_PERIOD, _LONGEST_PERIOD = 0.6, 1.45
 _CYCLES, _LEAST_ALIKE = 3, 0.9
 # Days of a month are at most so many, each in this share of the months.
 _MOST_DAYS, _LEAST_ON_DAYS, _LEAST_MONTHS = 6, 0.8, 4
+# Rows whose days are looked at together, so that they take little memory.
+_ROWS_AT_ONCE = 1 << 18
 # Days that a month's first or last trading day lies away from the calendar's.
 _CALENDAR_SLACK = 4
 
@@ -74,13 +76,16 @@ class Snapped:
 
 def usual_step(times: Times, series: NDArray[np.int64]) -> float:
     """The median step between rows of a series, in microseconds; 0 if there is none."""
-    steps = _steps(times, series)
-    return float(np.median(steps.astype("timedelta64[us]").astype(np.int64))) if len(steps) else 0.0
+    steps = _steps(times, series).astype("timedelta64[us]", copy=False).view(np.int64)
+    return float(np.median(steps, overwrite_input=True)) if len(steps) else 0.0
 
 
 def _steps(times: Times, series: NDArray[np.int64]) -> NDArray[np.timedelta64]:
-    within = series[1:] == series[:-1]
-    return np.diff(times) if within.all() else np.diff(times)[within]
+    """The steps from row to row within series; a new array."""
+    steps, within = np.diff(times), series[1:] == series[:-1]
+    if not within.all():  # moved within the array, of which there is but one in memory
+        steps[: np.count_nonzero(within)] = steps[within]
+    return steps[: np.count_nonzero(within)]
 
 
 def candidate_clocks(times: Times, series: NDArray[np.int64], tz: str | None = None) -> Iterator[tuple[Clock, float]]:
@@ -149,17 +154,19 @@ def _days_of_month(times: Times) -> list[int]:
 
     One day stands for its month, quarter or year; several stand in each month.
     """
-    days, month = times.astype("datetime64[D]"), times.astype("datetime64[M]")
-    number = (days - month.astype("datetime64[D]")).astype(np.int64) + 1
-    number[days + _DAY == (month + 1).astype("datetime64[D]")] = 31
-    counts = np.bincount(number, minlength=32)
+    counts, months = np.zeros(32, np.int64), set[int]()
+    for some in np.array_split(times, -(-len(times) // _ROWS_AT_ONCE)):
+        days, month = some.astype("datetime64[D]"), some.astype("datetime64[M]")
+        number = (days - month.astype("datetime64[D]")).astype(np.int64) + 1
+        number[days + _DAY == (month + 1).astype("datetime64[D]")] = 31
+        counts += np.bincount(number, minlength=32)
+        months.update(np.unique(month.astype(np.int64)).tolist())
     found = np.flatnonzero(counts >= _LEAST_ON_DAYS * counts.max())
     if len(found) > _MOST_DAYS or counts[found].sum() < _LEAST_ON_DAYS * len(times) or found.tolist() in ([1], [31]):
         return []
-    n_months = len(np.unique(month))
-    if n_months < _LEAST_MONTHS:
+    if len(months) < _LEAST_MONTHS:
         return []
-    return found.tolist() if len(found) == 1 or counts[found].min() >= _LEAST_ON_DAYS * n_months else []
+    return found.tolist() if len(found) == 1 or counts[found].min() >= _LEAST_ON_DAYS * len(months) else []
 
 
 def _uneven_periods(times: Times, steps: NDArray[np.timedelta64]) -> Clock | None:

@@ -61,7 +61,7 @@ def mask_spikes(names: Sequence[str], values: Floats, first_rows: Ints) -> list[
     Args:
         names: C names.
         values: [T, C], the series one after another.
-        first_rows: The first row of each row's series, [T].
+        first_rows: The first row of each series, ascending, [S].
 
     Returns:
         What was replaced, one sentence for each column.

@@ -18,7 +18,7 @@ from forecast.data.bounds import ANGLE, NOT_NEGATIVE, PERCENT
 from forecast.data.panel import Floats, Panel
 from forecast.errors import Sentence, setting
 from forecast.sources.quantities import has_true_zero, recognise
-from forecast.sources.spikes import FAR, USUAL, Flags, Ints, find_spikes
+from forecast.sources.spikes import FAR, USUAL, Flags, Ints, find_spikes, steps_to
 
 # An outlier is farther from the median than this many standard deviations.
 _OUTLIER = 200.0
@@ -74,6 +74,12 @@ def find_odd_values(panel: Panel, column: int, values: Floats, options: ReadOpti
                     sentences.append(Sentence(f"{odd.what}{_advise(odd, name, options)}{odd.otherwise}."))
                 values = np.where(odd.rows, np.nan, values)
     return values, sentences
+
+
+def without_missing(values: Floats) -> Floats:
+    """The values [T] that are not NaN; not copied if all are there."""
+    missing = np.isnan(values)
+    return values[~missing] if missing.any() else values
 
 
 def spread_about(present: Floats, median: float) -> float:
@@ -162,12 +168,13 @@ def _isolated_value(panel: Panel, values: Floats) -> float | None:
     low, high = np.fmin.reduce(values), np.fmax.reduce(values)
     for extreme in (low, high):
         is_extreme = values == extreme
-        others = np.where(is_extreme, np.nan, values)
-        least, most = np.fmin.reduce(others), np.fmax.reduce(others)
+        least = np.fmin.reduce(values, where=~is_extreme, initial=np.inf)
+        most = np.fmax.reduce(values, where=~is_extreme, initial=-np.inf)
         gap = least - low if extreme == low else high - most
         if not (gap > most - least > 0 and 2 <= int(is_extreme.sum()) <= len(values) // 10):
             continue
         # Codes and counts have gaps between them, and so have series on different levels.
+        others = np.where(is_extreme, np.nan, values)
         of_series = [
             others[panel.rows(series)] for series in range(panel.n_series) if is_extreme[panel.rows(series)].any()
         ]
@@ -177,14 +184,15 @@ def _isolated_value(panel: Panel, values: Floats) -> float | None:
 
 
 def _outliers(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:
-    present = values[~np.isnan(values)]
+    present = without_missing(values)
     if len(present) <= 20:
         return
     median = float(np.median(present))
     spread = spread_about(present, median)
-    rows = np.abs(values - median) > _OUTLIER * spread
+    distance = np.subtract(values, median)
+    rows = np.abs(distance, out=distance) > _OUTLIER * spread
     if spread > 0 and rows.any():
-        worst = int(np.argmax(np.where(rows, np.abs(values - median), 0)))
+        worst = int(np.argmax(np.where(rows, distance, 0)))
         count, at = f"{int(rows.sum()):,} value(s)", time_of_row(panel, worst)
         what = f"{count} lie more than {_OUTLIER:g} standard deviations away, such as {values[worst]:g} at {at}"
         yield _Odd(rows, what, _rules_for(values, rows))
@@ -209,40 +217,41 @@ def _single_spikes(panel: Panel, name: str, values: Floats) -> Iterator[_Odd]:
     if ANGLE.search(name):
         return
     firsts, ends = (np.asarray(part) for part in (panel.offsets[:-1], panel.offsets[1:]))
-    steps = np.diff(values, prepend=np.nan)
-    steps[firsts[firsts < ends]] = np.nan
-    distance = _there_and_back(steps, ends[firsts < ends] - 1)
-    candidates = np.flatnonzero(distance > FAR)
-    spikes = np.flatnonzero(find_spikes(values, panel.per_row(firsts), candidates, has_true_zero(name)))
-    if len(spikes):
-        rows = np.zeros(len(values), bool)
-        rows[spikes] = True
-        worst = int(spikes[np.argmax(distance[spikes])])
+    firsts, ends = firsts[firsts < ends], ends[firsts < ends]
+    candidates, distance = _there_and_back(values, firsts, ends - 1)
+    rows = find_spikes(values, firsts, candidates, has_true_zero(name))
+    if rows.any():
+        worst = int(candidates[np.argmax(np.where(rows[candidates], distance, 0))])
         is_last = worst + 1 in ends
         where = (
             f"after {values[worst - 1]:g}" if is_last else f"between {values[worst - 1]:g} and {values[worst + 1]:g}"
         )
         such = f"such as {values[worst]:g} at {time_of_row(panel, worst)} {where}"
-        yield _Odd(rows, f"{len(spikes):,} single value(s) far from those before and after, {such}")
+        yield _Odd(rows, f"{int(rows.sum()):,} single value(s) far from those before and after, {such}")
 
 
-def _there_and_back(steps: Floats, last_rows: Ints) -> Floats:
-    """The shorter of the steps to and from each value if they have opposite directions, in usual steps, [T].
+def _there_and_back(values: Floats, first_rows: Ints, last_rows: Ints) -> tuple[Ints, Floats]:
+    """The rows between long steps of opposite directions, and the shorter of each one's two, in usual steps.
 
     Args:
-        steps: To each value from the one before, [T].
-        last_rows: The last row of each series, where the step from the value counts as large as the one to it.
+        values: [T].
+        first_rows: The first row of each series.
+        last_rows: The last one, where the step from the value counts as large as the one to it.
     """
+    steps = steps_to(values, first_rows)
     size = np.abs(steps)
-    present = size[~np.isnan(size)]
-    result = np.zeros(len(steps))
-    index = int(USUAL * (len(present) - _OF_SPIKES - 1))
-    if index <= 0 or not (usual := float(np.partition(present, index)[index])) > 0:
-        return result
-    back = steps[:-1] * np.sign(steps[1:]) < 0
-    result[:-1] = np.where(back, np.minimum(size[:-1], size[1:]), 0.0)
-    result[last_rows] = np.nan_to_num(size[last_rows])
-    return result / usual
+    index = int(USUAL * (np.count_nonzero(~np.isnan(size)) - _OF_SPIKES - 1))
+    none = np.zeros(0, np.int64), np.zeros(0)
+    if index <= 0:
+        return none
+    size.partition(index)  # NaN last
+    if not (usual := float(size[index])) > 0:
+        return none
+    rows = np.flatnonzero(np.divide(np.abs(steps, out=size), usual, out=size) > FAR)
+    back, is_last = steps[np.minimum(rows + 1, len(steps) - 1)], np.isin(rows, last_rows)
+    distance = np.where(is_last, size[rows], np.minimum(size[rows], np.abs(back) / usual))
+    kept = (distance > FAR) & (is_last | (steps[rows] * np.sign(back) < 0))
+    return rows[kept], distance[kept]
 
 
 def _exact(value: float) -> str:

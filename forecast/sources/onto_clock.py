@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -38,15 +38,26 @@ _MOST_SPRINGS = 200
 
 @dataclass(frozen=True)
 class Observations:
-    """Values [R, C] float64 with the timestamp [R] and the number of the series [R] of each row."""
+    """Rows of a table.
+
+    Args:
+        times: Timestamps [R].
+        series: The number of the series of each row, [R].
+        values: Float64 [R, C].
+        words: The index of each word in X columns of words, int32 [R, X]; -1 where there is none.
+        coded: Columns [R] in which codes may mean missing, with these, by name.
+    """
 
     times: Times
     series: Ints
     values: Floats
+    words: NDArray[np.int32]
+    coded: dict[str, Floats] = field(default_factory=dict)
 
     def take(self, rows: Ints) -> Observations:
         """These rows in this order."""
-        return Observations(self.times[rows], self.series[rows], self.values[rows])
+        coded = {name: raw[rows] for name, raw in self.coded.items()}
+        return Observations(self.times[rows], self.series[rows], self.values[rows], self.words[rows], coded)
 
 
 @dataclass(frozen=True)
@@ -276,7 +287,9 @@ def _resampled(
     has_whole = np.isin(averages.series, averages.series[~averages.is_cut])
     values = np.where(averages.is_cut[:, None], np.nan, averages.values)
     kept = ~averages.is_cut | ~has_whole  # a series without a whole period stays, and has no values
-    means = Observations(averages.times[kept], averages.series[kept], np.ascontiguousarray(values[kept]))
+    series = averages.series[kept]
+    words = rows.words[np.searchsorted(rows.series, series)]  # those that change in a series are not among them
+    means = Observations(averages.times[kept], series, np.ascontiguousarray(values[kept]), words)
     notes, warnings = [], [f"{len(rows.times):,} rows are averaged into {kept.sum():,} of {clock.describe()} each."]
     if averages.is_cut.any():
         notes.append(f"Left out, as rows begin or end within: {_listed(averages, ids, clock)}.")

@@ -12,7 +12,7 @@ from forecast.config import ReadOptions
 from forecast.data.clock import STEP
 from forecast.data.panel import Floats, Panel
 from forecast.errors import Sentence, quote
-from forecast.sources.odd_values import find_odd_values, spread_about, time_of_row
+from forecast.sources.odd_values import find_odd_values, spread_about, time_of_row, without_missing
 
 # A sensor that repeats this share of its readings may be stuck without notice: it seldom moves.
 _SELDOM_MOVES = 0.7
@@ -68,7 +68,7 @@ def panel_warnings(panel: Panel, options: ReadOptions | None = None) -> tuple[st
 def _report(panel: Panel, column: int, options: ReadOptions) -> ColumnReport:
     name, values = panel.columns[column], np.ascontiguousarray(panel.values[:, column])
     missing = np.isnan(values)
-    present = values[~missing]
+    present = without_missing(values)
     run = _longest_run(missing, panel)
     findings: list[str] = []
     if missing.any():
@@ -77,13 +77,13 @@ def _report(panel: Panel, column: int, options: ReadOptions) -> ColumnReport:
         return ColumnReport(name, panel.units.get(name, ""), len(values), run, np.nan, np.nan, np.nan, tuple(findings))
     low, high, median = float(present.min()), float(present.max()), float(np.median(present))
     # In a few rows that are read as a run read its own, words and truth values may well be the same.
-    read_before = {name for notation in options.notation for name in (notation.column, *notation.indicators(""))}
+    read_before = {name for notation in options.notation for name in (notation.column, *notation.columns)}
     if low == high and len(present) > 1 and name not in read_before:
         findings.append(f"every value is {low:g}; it is not an input unless named.")
     elif low < high:
         rest, odd = find_odd_values(panel, column, values, options)
         findings += odd
-        findings += _odd_numbers(rest[~np.isnan(rest)] if odd else present, median)
+        findings += _odd_numbers(without_missing(rest), median)
         findings += _stuck(panel, rest)
         if _PRICE.search(name) and low > 0:
             findings += _jumps(panel, rest)

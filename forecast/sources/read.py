@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from forecast.config import ReadOptions
-from forecast.data.codes import with_codes
 from forecast.data.panel import Panel
+from forecast.data.words import as_decided
 from forecast.errors import DataError, phrase
 from forecast.progress import Progress
 from forecast.sources.datasets import DATASETS, load_dataset
@@ -63,13 +63,15 @@ def _altered(panel: Panel, alter: Alter | None) -> Panel:
 
 def _masked(panel: Panel, options: ReadOptions | None) -> Panel:
     """A panel without the values that the options take as missing."""
-    panel = with_codes(panel, None if options is None else options.codes)
-    if options is None or not (options.missing or options.spikes == "missing"):
+    if options is None:
+        return panel
+    panel = as_decided(panel, options)
+    if not (options.missing or options.spikes == "missing"):
         return panel
     values = panel.values.copy()
     mended = mask_named(panel.columns, values, options.missing)
     if options.spikes == "missing":
-        mended += mask_spikes(panel.columns, values, panel.per_row(np.asarray(panel.offsets[:-1])))
+        mended += mask_spikes(panel.columns, values, np.asarray(panel.offsets[:-1]))
     if not mended:
         return panel
     taken = np.isnan(values) & ~np.isnan(panel.values)

@@ -35,22 +35,33 @@ def find_spikes(values: Floats, first_rows: Ints, among: Ints | None = None, amo
 
     Args:
         values: [T], the series one after another; NaN is never a spike, nor is a value directly after one.
-        first_rows: The first row of each row's series, [T] or one for all.
+        first_rows: The first row of each series, ascending, [S].
         among: The rows to judge; None for all.
         amounts: Whether values without a negative one are amounts. Temperatures are none, as their zero is arbitrary.
     """
+    spikes = np.zeros(len(values), bool)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        before = np.empty_like(values)
-        before[:1], before[1:] = np.nan, values[:-1]
-        first_rows = np.broadcast_to(first_rows, values.shape)
-        before[first_rows == np.arange(len(values))] = np.nan
-        steps = np.abs(values - before)
-        candidates = np.flatnonzero(steps > FAR * _least_usual_steps(steps)) if among is None else among
-        spikes = np.zeros(len(values), bool)
+        candidates = _far_from_the_row_before(values, first_rows) if among is None else among
         for start in range(0, len(candidates), _AT_ONCE):
             rows = candidates[start : start + _AT_ONCE]
-            spikes[rows] = _are_far(values, before, rows, first_rows[rows], amounts)
+            firsts = first_rows[np.searchsorted(first_rows, rows, side="right") - 1]
+            spikes[rows] = _are_far(values, rows, firsts, amounts)
     return spikes
+
+
+def steps_to(values: Floats, first_rows: Ints) -> Floats:
+    """The step to each value from the one before it, [T]; NaN at the first rows of series."""
+    steps = np.empty_like(values)
+    np.subtract(values[1:], values[:-1], out=steps[1:])
+    steps[first_rows[first_rows < len(steps)]] = np.nan
+    return steps
+
+
+def _far_from_the_row_before(values: Floats, first_rows: Ints) -> Ints:
+    """The rows whose values may be spikes, as they are far enough from those before them."""
+    steps = steps_to(values, first_rows)
+    np.abs(steps, out=steps)
+    return np.flatnonzero(steps > FAR * _least_usual_steps(steps))
 
 
 def log_size(values: Floats, usual: Floats) -> Floats:
@@ -59,13 +70,12 @@ def log_size(values: Floats, usual: Floats) -> Floats:
         return np.sign(values) * np.log1p(np.abs(values) / usual)
 
 
-def _are_far(values: Floats, before: Floats, rows: Ints, first_rows: Ints, amounts: bool) -> Flags:
-    """Which of some rows hold spikes, [n]."""
-    window = rows[:, None] + np.arange(-REACH, 0)
-    outside = window < first_rows[:, None]
-    window = np.maximum(window, 0)
-    seen, steps_from = (np.where(outside, np.nan, column[window]) for column in (values, before))
-    now, last = values[rows], before[rows]
+def _are_far(values: Floats, rows: Ints, first_rows: Ints, amounts: bool) -> Flags:
+    """Which of some rows hold spikes, [n]; the first row of each one's series, [n]."""
+    window = rows[:, None] + np.arange(-REACH - 1, 0)
+    before = np.where(window < first_rows[:, None], np.nan, values[np.maximum(window, 0)])
+    seen, steps_from = before[:, 1:], before[:, :-1]
+    now, last = values[rows], seen[:, -1]
     level = _nan_quantile(seen[:, -_LATELY:], 0.5)
     far = ~np.isnan(last)
     usual = _nan_quantile(np.abs(seen), 0.5)

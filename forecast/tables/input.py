@@ -104,8 +104,9 @@ class Notation:
         scaled: Whether K, M, B and T multiply.
         minus_behind: Whether a minus behind a number makes it negative.
         truth: Whether words such as yes and no are 1 and 0.
-        words: The words of a column of few words, each of which is read as a column of 0 and 1.
+        words: The words of a column of words, each of which is read as a column of 0 and 1.
         often_empty: Whether its cells are empty where none of the words holds, as of holidays; else they are missing.
+        numbered: Whether the words are read as one column of their numbers instead, from 1 on; 0 is any other word.
     """
 
     column: str
@@ -117,11 +118,21 @@ class Notation:
     truth: bool = False
     words: tuple[str, ...] = ()
     often_empty: bool = False
+    numbered: bool = False
 
-    def indicators(self, cell: object) -> dict[str, float]:
-        """The columns of 0 and 1 that a cell of few words is read as; all are 0 for another word."""
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it is read as."""
+        return tuple(f"{self.column}={w}" for w in self.words) if self.words and not self.numbered else (self.column,)
+
+    def numbers(self, cell: object) -> dict[str, float]:
+        """What a cell of a column of words is read as, by column: its number, or 0 and 1; 0 for another word."""
         text = "" if cell is None else str(cell).strip()
-        missing = not self.often_empty and text.lower() in MISSING
+        missing = text.lower() in MISSING
+        if self.numbered:
+            word = "" if missing else text
+            return {self.column: float(self.words.index(word) + 1 if word in self.words else 0)}
+        missing &= not self.often_empty
         return {f"{self.column}={word}": float("nan") if missing else float(text == word) for word in self.words}
 
 

@@ -130,7 +130,7 @@ class LineReader:
         keys = (series_id,) if series_id in self.names else series_keys(series_id)
         self._keys = keys if has_series else ()
         self._notation = {notation.column: notation for notation in dialect.notation}
-        self._words = {name: notation for notation in dialect.notation for name in notation.indicators("")}
+        self._words = {name: notation for notation in dialect.notation if notation.words for name in notation.columns}
         needed = dict.fromkeys(self._words[name].column if name in self._words else name for name in columns)
         for name in (*needed, *self._keys):
             if name not in self.names:
@@ -179,7 +179,7 @@ class LineReader:
         """The values of a column, [1]."""
         if name in self._words:
             words = self._words[name]
-            return np.array([words.indicators(table[words.column][0].as_py())[name]])
+            return np.array([words.numbers(table[words.column][0].as_py())[name]])
         cells = without_words(table[name], self._dialect.missing_words)
         if (notation := self._notation.get(name)) is not None:
             return checked(table, name, parse_as(cells, notation), notation)

@@ -16,6 +16,7 @@ from forecast.config import TrainingConfig
 from forecast.data.panel import Arrays
 from forecast.data.prepare import Prepared
 from forecast.data.windows import Windows, median
+from forecast.data.words import UNKNOWN
 from forecast.errors import ConfigError, RunError
 from forecast.models.backends.keras import KerasRuntime, gather, input_specs
 from forecast.models.backends.loops import is_worth_compiling
@@ -35,6 +36,11 @@ _GRADIENT_WINDOWS = 64
 # A series that is passed in fewer steps than these is passed several times in an epoch: sixty rows make one batch, and
 # thirty steps teach nothing.
 _SHORTEST_EPOCH = 20
+
+# Share of the words of each window that stand for the unknown word, so that its embedding is learned, too.
+_HIDDEN_WORDS = 0.1
+
+_GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 # Scaled values lie within a few units, so a loss of this size is no forecast any more; clipping keeps it finite.
 _DIVERGED = 1e6
@@ -170,6 +176,7 @@ class Fit:
         if self.config.mirror:
             inputs, y_true = self._half_mirrored(step, inputs, y_true)
         fed = self._some_unnamed(step, inputs) if self.config.hide_series else inputs
+        fed = self._some_words_hidden(step, fed) if self.shape.categories else fed
         with tf.GradientTape() as tape:
             y_pred = self.network(fed, training=True)
             loss = self._loss(y_true, y_pred, self._weights_of(inputs["series"]))
@@ -214,6 +221,20 @@ class Fit:
         chance = tf.random.stateless_uniform(tf.shape(inputs["series"]), [self.config.seed, -1 - step])
         unknown = self.shape.series - 1
         return inputs | {"series": tf.where(chance < self.config.hide_series, unknown, inputs["series"])}
+
+    def _some_words_hidden(self, step: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The same windows, in each of which some words, at random, are the unknown one wherever they stand."""
+        n_words, seed = len(self.shape.categories), [-1 - self.config.seed, step]
+        chance = tf.random.stateless_uniform([tf.shape(inputs["past"])[0], 1, n_words], seed)
+
+        def hidden(columns: Any, first: int) -> Any:
+            before, numbers, after = tf.split(columns, [first, n_words, -1], axis=-1)
+            # Steps of the golden ratio scatter numbers evenly over 0 … 1: which tenth of them it is, chance says.
+            is_hidden = (chance + numbers * _GOLDEN_RATIO) % 1.0 < _HIDDEN_WORDS
+            return tf.concat([before, tf.where(is_hidden, float(UNKNOWN), numbers), after], axis=-1)
+
+        past = hidden(inputs["past"], self.shape.features - self.shape.known)
+        return inputs | {"past": past, "future": hidden(inputs["future"], 0)}
 
     def _mae_in_units(self, y_true: Any, y_pred: Any, series: Any) -> Any:
         # The reader's units, not the loss's: a scaled loss tells nobody how wrong the forecast is.

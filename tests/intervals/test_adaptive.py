@@ -89,6 +89,23 @@ def test_each_series_goes_its_own_way() -> None:
     assert quantiles[200, 0, 0, -1] == 1  # the second series begins where calibration left it
 
 
+@pytest.mark.parametrize(("chunk", "most_moves"), [(11, 20_000), (1000, 20_000), (1000, 9)])
+def test_series_that_are_tracked_together_get_what_each_gets_alone(
+    chunk: int, most_moves: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, lengths = np.random.default_rng(4), [5, 40, 1, 27, 40]
+    monkeypatch.setattr(adaptive, "_MOST_MOVES", most_moves)
+    y_true, series = rng.normal(0, 3, (sum(lengths), 3, 1)), np.repeat(np.arange(5), lengths)
+    y_true[rng.random(y_true.shape) < 0.1] = np.nan
+    together = AdaptiveIntervals(intervals_at(1, n_series=5, horizon=3), longest=40)
+    found = quantiles_of(together, y_true, series, chunk)
+    ends = together.intervals().calibrations["lstm"]
+    for number in range(5):
+        alone = AdaptiveIntervals(intervals_at(1, horizon=3), longest=40)
+        assert (quantiles_of(alone, y_true[series == number]) == found[series == number]).all()
+        assert (alone.intervals().calibrations["lstm"].offsets[0] == ends.offsets[number]).all()
+
+
 def test_at_the_end_every_outcome_has_been_learned_from_once() -> None:
     rng = np.random.default_rng(2)
     y_true = rng.normal(0, 2, (60, 5, 1))

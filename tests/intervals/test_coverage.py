@@ -44,7 +44,13 @@ KINDS = {
 
 
 def held(
-    y: Floats, coefficient: float, horizon: int, calibration_from: int, test_from: int, since: int = 0
+    y: Floats,
+    coefficient: float,
+    horizon: int,
+    calibration_from: int,
+    test_from: int,
+    since: int = 0,
+    missing: float = 0.0,
 ) -> dict[int, Floats]:
     """The share within the interval of each level, by step, [H], of series [T, D] that the last value tells of.
 
@@ -55,12 +61,14 @@ def held(
         calibration_from: The first row of the calibration span.
         test_from: The first row of the test span.
         since: Windows with an earlier first row of their horizon are not counted.
+        missing: The share of the outcomes that are not observed, at random; what was before the origin is.
     """
+    gone = np.random.default_rng(3).random(y.shape) < missing
 
     def outcomes(first: int, last: int) -> tuple[Floats, Floats]:
         origins = np.arange(first - 1, last - horizon)[:, None]
         steps = np.arange(1, horizon + 1)
-        return y[origins + steps], y[origins] * coefficient ** steps[:, None]
+        return np.where(gone, np.nan, y)[origins + steps], y[origins] * coefficient ** steps[:, None]
 
     (known, forecasts), (y_true, y_pred) = outcomes(calibration_from, test_from), outcomes(test_from, len(y))
     one = calibrate(known, forecasts, np.zeros(len(known), int), 1, LEVELS, (), logged=False, spacing=1)
@@ -69,7 +77,8 @@ def held(
     within = {}
     for level in LEVELS:
         low, high = interval(quantiles, one.probabilities, level)
-        within[level] = ((low <= y_true) & (y_true <= high))[max(0, since - test_from) :].mean(axis=(0, 2))
+        inside = np.where(np.isnan(y_true), np.nan, (low <= y_true) & (y_true <= high))
+        within[level] = np.nanmean(inside[max(0, since - test_from) :], axis=(0, 2))
     return within
 
 
@@ -91,3 +100,13 @@ def test_a_level_shift_that_goes_unnoticed_is_held_again_after_forty_rows() -> N
     for level in LEVELS:
         assert within[level].mean() < level / 100 - 0.1
         assert after[level].mean() > level / 100
+
+
+@pytest.mark.parametrize("kind", ["random walk", "GARCH"])
+def test_intervals_hold_as_much_where_a_third_of_the_outcomes_is_missing(kind: str) -> None:
+    shocks, coefficient = KINDS[kind]
+    y = lfilter([1], [1, -coefficient], shocks(np.random.default_rng(1), (1500, 20)), axis=0)
+    whole, holed = (held(y, coefficient, 24, 1050, 1200, missing=missing) for missing in (0.0, 0.3))
+    for level in LEVELS:
+        assert holed[level].mean() == pytest.approx(whole[level].mean(), abs=0.01)
+        assert holed[level] == pytest.approx(whole[level], abs=0.04)

@@ -21,6 +21,10 @@ FEATURES, UNITS, BATCH, STEPS = 3, 4, 5, 9
 def rows_of(shape: Shape, n_rows: int = 60) -> ArrayRows:
     rng = np.random.default_rng(1)
     values = rng.normal(size=(n_rows, shape.features)).astype(np.float32)
+    first = shape.features - shape.known
+    values[:, first : first + len(shape.categories)] = rng.integers(
+        0, shape.categories, (n_rows, len(shape.categories))
+    )
     return ArrayRows(values, np.sort(rng.integers(0, shape.series, n_rows)))
 
 

@@ -57,6 +57,10 @@ class Rounded(NDArrayOperatorsMixin):
     def reshape(self, *shape: Any) -> Rounded:
         return Rounded(self.value.reshape(*shape), self.rng)
 
+    def astype(self, kind: Any) -> Array:
+        """Whole numbers, which no rounding moved."""
+        return self.value.astype(kind)
+
     def repeat(self, *arguments: Any) -> Rounded:
         return Rounded(self.value.repeat(*arguments), self.rng)
 

@@ -64,3 +64,10 @@ def test_the_errors_of_all_parts_fit_their_common_axis() -> None:
     assert {axes.get_ylim() for axes in figure.axes} == {figure.axes[0].get_ylim()}
     assert figure.axes[0].get_ylim()[0] == 0
     assert figure.axes[0].get_ylim()[1] > 50
+
+
+def test_residuals_that_are_drawn_as_means_are_a_line_that_breaks_at_gaps_alone() -> None:
+    own = frame(np.random.default_rng(0).normal(size=2000))
+    residuals = residuals_of(own[(own.index < 900) | (own.index >= 1000)], "lstm", 1, Clock("h"), 24)
+    line = plot_residuals(residuals, LABELS, "").axes[0].get_lines()[-1]
+    assert np.isnan(np.asarray(line.get_ydata(), float)).sum() == 1

@@ -118,3 +118,42 @@ def test_the_hour_that_stands_twice_on_the_wall_is_two_steps() -> None:
     assert residuals.autocorrelation[residuals.lags.index(12)] < 0
     hours = residuals.times[26:30].astype("datetime64[h]").astype(str).tolist()
     assert hours == ["2022-10-30T02", "2022-10-30T02", "2022-10-30T03", "2022-10-30T04"]
+
+
+def test_errors_by_clock_are_of_what_was_observed() -> None:
+    rng = np.random.default_rng(5)
+    times = pd.date_range("2001-01-01", periods=24 * 60, freq="h")
+    frame = table(times, 5.0 + (times.hour == 7), horizon=3)
+    frame["lstm"] = frame["y"] - rng.normal(frame["y"], 0.5)
+    gone = np.random.default_rng(6).random(len(times)) < 0.3
+    frame["y"] = frame["y"].mask(frame["ds"].isin(times[gone]))
+    hour = next(errors_by_clock(frame, ["lstm", "persistence"], Clock("h")))
+    seen = frame[frame["y"].notna()]
+    expected = (seen["lstm"] - seen["y"]).abs().groupby(seen["ds"].dt.hour).mean()
+    assert hour.errors["lstm"] == pytest.approx(expected.to_numpy())
+    assert hour.n_wholes == 60  # of each day half of the hours were observed
+    assert hour.p_value < 0.01
+
+
+def test_an_hour_at_which_nothing_is_ever_observed_is_no_hour() -> None:
+    times = pd.date_range("2001-01-01", periods=24 * 10, freq="h")
+    frame = table(times, np.random.default_rng(7).random(240))
+    frame["y"] = frame["y"].mask(frame["ds"].dt.hour < 6)
+    hour = next(errors_by_clock(frame, ["lstm", "persistence"], Clock("h")))
+    assert hour.names == tuple(f"{number:02d}" for number in range(6, 24))
+    assert np.isfinite(hour.errors["lstm"]).all()
+    assert hour.n_wholes == 10
+
+
+def test_missing_outcomes_are_in_no_residual_and_no_group() -> None:
+    rng = np.random.default_rng(8)
+    times = pd.date_range("2001-01-01", periods=600, freq="h")
+    frame = table(times, rng.normal(size=600), horizon=2)
+    frame["lstm"] = rng.normal(size=len(frame))
+    frame["y"] = frame["y"].mask(rng.random(len(frame)) < 0.2)
+    found, seen = reliability_of(frame, "lstm"), frame.dropna()
+    assert found.bias == pytest.approx((seen["lstm"] - seen["y"]).mean())
+    assert found.slope == pytest.approx(np.polyfit(seen["lstm"], seen["y"], 1)[0])
+    residuals = residuals_of(frame, "lstm", 2, Clock("h"), season=12)
+    assert np.nanmean(residuals.every) == pytest.approx((seen["y"] - seen["lstm"]).mean())
+    assert np.isfinite(residuals.autocorrelation).all()

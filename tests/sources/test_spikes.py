@@ -7,7 +7,7 @@ import pytest
 
 from forecast.sources.spikes import FAR, REACH, find_spikes
 
-FIRST = np.int64(0)
+FIRST = np.zeros(1, np.int64)
 
 
 def spikes_by_hand(values: np.ndarray) -> np.ndarray:
@@ -98,9 +98,9 @@ def test_a_lasting_change_costs_one_value_however_often_it_is_read() -> None:
 
 def test_series_are_judged_by_their_own_rows() -> None:
     values = np.concatenate([np.random.default_rng(2).normal(0, 1, 300), np.random.default_rng(3).normal(1e4, 1, 300)])
-    assert not find_spikes(values, np.repeat([0, 300], 300)).any()
+    assert not find_spikes(values, np.array([0, 300])).any()
     values[450] = 0
-    assert np.flatnonzero(find_spikes(values, np.repeat([0, 300], 300))).tolist() == [450]
+    assert np.flatnonzero(find_spikes(values, np.array([0, 300]))).tolist() == [450]
 
 
 @pytest.mark.parametrize("kind", KINDS)

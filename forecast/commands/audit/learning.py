@@ -24,12 +24,13 @@ from forecast.commands.audit.checks import (
 )
 from forecast.config import Config, ReadOptions, Settings
 from forecast.data.clock import STEP, Times
-from forecast.data.codes import decide_codes, with_codes
+from forecast.data.codes import decide_codes
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode
 from forecast.data.scaling import unscaled
 from forecast.data.split import TRAIN, VALIDATION, are_alike, at_or_after
 from forecast.data.windows import Flags
+from forecast.data.words import as_decided, with_words
 from forecast.errors import ForecastError
 from forecast.models.defaults import resolve
 from forecast.sources.read import Source, read
@@ -150,9 +151,10 @@ def check_learning(table: Table, fits: Sequence[Learning]) -> list[Check]:
                 then = f"with all {_since_in_words(table, since)} {future}"
                 panel = table.altered(future, since)
                 if fit.decided is None:
-                    panel = with_codes(panel, true.config.read.codes)
+                    panel = as_decided(panel, true.config.read)
                 else:
                     panel = decide_codes(panel, ~at_or_after(panel, fit.decided))
+                    panel = with_words(panel, true.config.read.notation)
                 reading += [f"{what} {then}" for what in _panel_difference(fit.panel, panel, since)]
                 other = fit.prepare(panel, parts)
                 moved = scaler_difference(true.scaler, other.scaler)
@@ -180,7 +182,7 @@ def check_inputs(table: Table, rows: Rows, config: Config, origins: Sequence[np.
         since = np.full(table.panel.n_series, rows.panel.times[rows.panel.times > origin].min())
         past_rows = np.flatnonzero(rows.panel.times <= origin)
         for future in FUTURES:
-            panel = arrange(with_codes(table.altered(future, since), config.read.codes), config.data)
+            panel = arrange(as_decided(table.altered(future, since), config.read), config.data)
             other = encode(panel, config.data, unscaled(panel))
             altered = AlteredPanel(panel, np.arange(panel.n_rows))
             difference = row_difference(rows, other, altered, past_rows)

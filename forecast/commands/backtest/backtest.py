@@ -20,13 +20,13 @@ from forecast.commands.backtest.origins import SPANS, FitSpan, Span, fit_spans, 
 from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
 from forecast.data.clock import Clock
-from forecast.data.codes import with_codes
 from forecast.data.normals import Normals, join_normals
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, values_without_logarithm, windows_of
 from forecast.data.scaling import unscaled
 from forecast.data.split import TEST, TRAIN, VALIDATION, Split, at_or_after, split_panel
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
+from forecast.data.words import as_decided
 from forecast.errors import ConfigError, DataError, LeakError, phrase, setting
 from forecast.evaluation.calibrating import calibrate_intervals, calibration_warnings
 from forecast.evaluation.scoring import Evaluation, score_models
@@ -179,7 +179,7 @@ def _plan(panel: Panel, settings: Settings, count: int | None, step: int, progre
     asked = settings
     while True:
         config, choices = resolve(asked, panel)
-        decided = with_codes(panel, config.read.codes)
+        decided = as_decided(panel, config.read)
         arranged = arrange(decided, config.data)
         split = split_panel(arranged, config.data)
         rows = encode(arranged, config.data, unscaled(arranged))

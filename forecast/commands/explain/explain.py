@@ -148,14 +148,17 @@ def _importance(
         return network.forecast(window, inputs | {"future": future}).numpy()
 
     window, future = network.window(inputs).numpy(), inputs["future"].numpy()
-    panel, measured = rows.panel, rows.n_targets + rows.n_covariates
+    panel, measured = rows.panel, shape.features - shape.known
+    widths = [1] * len(panel.columns)
+    widths[measured : measured + len(shape.widths)] = shape.widths  # in the window, words are embedded
+    ends = np.cumsum(widths).tolist()
     columns = {
-        name: InputPart([number], ahead=[number - measured] if number >= measured else ())
-        for number, name in enumerate(panel.columns)
+        name: InputPart(range(end - width, end), ahead=[number - measured] if number >= measured else ())
+        for number, (name, width, end) in enumerate(zip(panel.columns, widths, ends, strict=True))
     }
-    calendar = range(len(panel.columns), window.shape[2])
-    if calendar:
-        columns["the calendar"] = InputPart(calendar, ahead=[number - measured for number in calendar])
+    if ends[-1] < window.shape[2]:
+        ahead = range(len(panel.columns) - measured, future.shape[2])
+        columns["the calendar"] = InputPart(range(ends[-1], window.shape[2]), ahead=ahead)
     parts = {
         describe_part(panel.clock, windows.lookback - steps.stop, windows.lookback - steps.start): InputPart(
             range(measured), steps=steps

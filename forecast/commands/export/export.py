@@ -199,6 +199,7 @@ def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format:
         "units": {name: unit for name, unit in panel.units.items() if name in scaler.columns},
         "columns": [*scaler.columns, *calendar],
         "kinds": kinds + ["calendar"] * len(calendar),
+        "words": {own.column: own.words for own in run.config.read.notation if own.column in run.config.categories},
         "quantiles": network.quantiles,
         "series": scaler.series_ids,
         "logged": [name for name, is_logged in zip(scaler.columns, scaler.logged, strict=True) if is_logged],

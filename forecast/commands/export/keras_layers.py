@@ -20,11 +20,11 @@ ops = keras.ops
 class _WithStatistics(keras.layers.Layer):  # type: ignore[misc]
     """A layer that holds the statistics of a run, which are saved with it: arrays by name, in the file as lists."""
 
-    def __init__(self, shape: dict[str, int], statistics: dict[str, Any], **arguments: Any) -> None:
+    def __init__(self, shape: dict[str, Any], statistics: dict[str, Any], **arguments: Any) -> None:
         # The layer's own type keeps Keras from rounding what it is called with to float32.
         super().__init__(**arguments | {"dtype": "float64"})
         self.arrays = {name: np.asarray(array) for name, array in statistics.items()}
-        self.windows = Shape(**shape)
+        self.windows = Shape(**shape | {"categories": tuple(shape["categories"])})
         bounds = Bounds(self.arrays["low"], self.arrays["high"], self.arrays["circular"])
         mean, scale, logged, own = (self.arrays[name] for name in ("mean", "scale", "logged", "own"))
         self.statistics = Statistics(mean, scale, logged, bounds, own)

@@ -10,12 +10,15 @@ from pydantic import ConfigDict, FailFast, Field, FiniteFloat, TypeAdapter, Vali
 from typing_extensions import TypedDict
 
 from forecast.data.clock import STEP
-from forecast.errors import ConfigError, DataError, setting
+from forecast.errors import ConfigError, DataError, listed, setting
 from forecast.runs.run import Run
 from forecast.tables.input import series_keys
 
 # The names of the long format for the time and the series; a run that was given other names keeps those.
 _TIME, _SERIES = "ds", "unique_id"
+
+# Words of a column that its description names.
+_WORDS = 12
 
 # The most rows of a request, unless a run needs more.
 _ROWS = 10_000
@@ -61,8 +64,9 @@ class RequestReader:
             if notation.truth and notation.column in columns:
                 columns[notation.column] = bool | FiniteFloat | None
             elif notation.words:
-                word = Annotated[str, Field(description=f"One of {', '.join(map(repr, notation.words))}.")]
-                columns = {name: kind for name, kind in columns.items() if name not in notation.indicators("")}
+                known = listed([repr(word) for word in notation.words if word], _WORDS)
+                word = Annotated[str, Field(description=f"One of {known}; any other is unknown.")]
+                columns = {name: kind for name, kind in columns.items() if name not in notation.columns}
                 columns[notation.column] = word | None
         row = with_config(_STRICT)(TypedDict("Row", columns, total=False))  # type: ignore[operator]
         rows = Annotated[list[row], Field(min_length=1, max_length=self.max_rows), FailFast()]  # type: ignore[valid-type]

@@ -96,8 +96,8 @@ class Stream:
             DataError: If the row is out of order, leaves a gap, or lacks a column. It then changes nothing.
         """
         for notation in self.run.config.read.notation:
-            if notation.column in values:
-                values = {**values, **notation.indicators(values[notation.column])}
+            if notation.words and notation.column in values:
+                values = {**values, **notation.numbers(values[notation.column])}
         missing = [name for name in self.columns if name not in values]
         if missing:
             listed = ", ".join(map(repr, self.columns))
@@ -245,7 +245,7 @@ class Stream:
         values = recent.values
         if self._options.spikes == "missing":
             values = values.copy()
-            mask_spikes(self.columns, values, np.zeros(len(values), np.int64))
+            mask_spikes(self.columns, values, np.zeros(1, np.int64))
         return Panel(values, recent.times, self.columns, self.clock, (series_id,), name=self.run.name)
 
     def _warn_of_odd_rows(self, recent: RecentRows, panel: Panel, arranged: Panel, series_id: str) -> None:

@@ -17,11 +17,11 @@ import pandas as pd
 from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.networks import fit_networks
 from forecast.config import Settings
-from forecast.data.codes import with_codes
 from forecast.data.lost_windows import count_windows_of_parts
 from forecast.data.newest import NewestRows, forecast_warnings, newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
+from forecast.data.words import as_decided
 from forecast.errors import DataError, ForecastError, MachineError, phrase, rendered, setting
 from forecast.evaluation.calibrating import calibrate_intervals, calibration_warnings
 from forecast.evaluation.scoring import Evaluation, score_models, thinning_note
@@ -71,7 +71,7 @@ def train(
     for note in plan_in_sentences(resolved, panel.clock, choices):
         progress.note(note)
     n_told = len(panel.warnings)
-    panel = with_codes(panel, resolved.read.codes)
+    panel = as_decided(panel, resolved.read)
     for warning in panel.warnings[n_told:]:
         progress.warn(warning)
     prepared = prepare(panel, resolved)

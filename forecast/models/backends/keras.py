@@ -28,6 +28,9 @@ WINDOW = "window"
 # mean. What is learned is what is added to it, and on a series that says nothing it stays small.
 _HEAD_SCALE = 0.01
 
+# Standard deviation of the first embeddings, as Keras's own; inputs have one of about 1.
+_TABLE_SCALE = 0.05
+
 # Windows that are scored at once. Larger batches gain nothing on a CPU and cost memory.
 _SCORED_AT_ONCE = 1024
 
@@ -100,6 +103,7 @@ class KerasOps(ArrayOps):
             for number in range(len(config.units))
         }
         self.dense_layers = {"head": self._dense_layer("head", _HEAD_SCALE)}
+        self.lookups: dict[str, Any] = {}
         self.head_dropout = layers.Dropout(config.head_dropout, seed=next(self.seeds), name="head_dropout")
 
     def dense(self, name: str, value: Any, relu: bool = False) -> Any:
@@ -115,6 +119,12 @@ class KerasOps(ArrayOps):
         del backwards
         outputs, *last = self.recurrent_layers[name](inputs, initial_state=states)
         return outputs, last
+
+    def lookup(self, name: str, numbers: Any) -> Any:
+        """An embedding, made when it is first needed."""
+        if name not in self.lookups:
+            self.lookups[name] = Lookup(self.sizes[f"{name}/table"], next(self.seeds), name=name)
+        return self.lookups[name](numbers)
 
     def queries(self, series: Any) -> Any:
         """What the parallel decoder asks, [B, m, width]."""
@@ -229,6 +239,35 @@ class Queries(keras.layers.Layer):  # type: ignore[misc]
         # A product with one-hot rows, not a lookup: the gradient of a lookup adds in no fixed order.
         identity = ops.one_hot(series, self.identities.shape[0]) @ self.identities
         return ops.concatenate([queries, ops.repeat(identity[:, None], self.positions.shape[0], axis=1)], axis=-1)
+
+
+@keras.saving.register_keras_serializable("forecast")
+class Lookup(keras.layers.Layer):  # type: ignore[misc]
+    """An embedding: the rows of a table by their numbers [B, n], which come as whole floats, [B, n, W].
+
+    Args:
+        size: Shape of the table, [V, W].
+        seed: Of the first weights.
+        arguments: Those of a Keras layer.
+    """
+
+    def __init__(self, size: tuple[int, ...], seed: int, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.size, self.seed = size, seed
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs."""
+        return super().get_config() | {"size": self.size, "seed": self.seed}
+
+    def build(self, input_shape: object) -> None:
+        """Make the table. It starts small: a word that is rarely seen says little."""
+        del input_shape
+        start = keras.initializers.RandomNormal(stddev=_TABLE_SCALE, seed=self.seed)
+        self.table = self.add_weight(self.size, start, name="table")
+
+    def call(self, numbers: Any) -> Any:
+        """The rows."""
+        return ops.take(self.table, ops.cast(numbers, "int32"), axis=0)
 
 
 def weights_of(network: keras.Model) -> dict[str, NDArray[np.float32]]:

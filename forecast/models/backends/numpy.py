@@ -98,6 +98,10 @@ class NumpyOps(FixedWeightsOps):
             self.traces[name] = Trace(title, self.cell.gates, self.cell.forget_gate, values)
         return np.stack([step[self.cell.states[0]] for step in steps], axis=1), list(named.values())
 
+    def lookup(self, name: str, numbers: Array) -> Array:
+        """Rows of a table, [B, n, W]."""
+        return self.weights[f"{name}/table"][numbers.astype(np.int64)]
+
     def queries(self, series: Array) -> Array:
         """What the parallel decoder asks, [B, m, width]."""
         positions, identities = self.weights["queries/positions"], self.weights.get("queries/identities")

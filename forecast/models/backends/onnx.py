@@ -301,6 +301,10 @@ class OnnxOps(GraphOps, FixedWeightsOps):
         self.shape = shape
         self._read: set[str] = set()
 
+    def lookup(self, name: str, numbers: Value) -> Value:
+        """Rows of a table, [B, n, W]."""
+        return self.take(self.weights[f"{name}/table"], self.cast(numbers, "int64"), axis=0)
+
     def queries(self, series: Value) -> Value:
         """What the parallel decoder asks, [B, m, width]."""
         positions, identities = self.weights["queries/positions"], self.weights.get("queries/identities")
