@@ -21,12 +21,13 @@ def series_weights(prepared: Prepared) -> Floats | None:
     Args:
         prepared: Rows, scaler and windows.
     """
-    rows, n_series = prepared.rows, prepared.rows.panel.n_series
-    if n_series == 1:
+    rows, data, n_series = prepared.rows, prepared.config.data, prepared.rows.panel.n_series
+    n_channels = len(data.target) if data.channels == "independent" else 1
+    if n_series == n_channels:
         return None
     learned = prepared.training_rows & rows.usable
     change = np.full((n_series, rows.n_targets), np.nan)
-    for distance in (prepared.config.data.season, 1):
+    for distance in (data.season, 1):
         both = learned[distance:] & learned[:-distance] & (rows.series[distance:] == rows.series[:-distance])
         later = np.flatnonzero(both) + distance
         size = np.bincount(rows.series[later], minlength=n_series)
@@ -35,7 +36,7 @@ def series_weights(prepared: Prepared) -> Floats | None:
             mean = np.bincount(rows.series[later], steps, n_series) / np.maximum(size, 1)
             change[:, target] = np.where(np.isnan(change[:, target]) & (mean > 0), mean, change[:, target])
     weights = 1 / change
-    weights[np.isnan(weights)] = np.nanmedian(weights) if not np.isnan(weights).all() else 1.0
+    weights[np.isnan(weights)] = np.nanmedian(weights) if (change > 0).any() else 1.0
     usual = np.median(weights)
     weights = np.clip(weights, usual / _MOST, usual * _MOST)
     return np.asarray(weights / weights.mean())

@@ -96,11 +96,7 @@ class Fit:
         self.optimizer.build(network.trainable_variables)
         self.averages = [tf.Variable(variable) for variable in network.trainable_variables]
         self.best: list[NDArray[Any]] = [variable.numpy() for variable in network.trainable_variables]
-        weights = series_weights(prepared)
-        self._series_weights = None if weights is None else tf.constant(weights, tf.float32)
-        import os  # EXPERIMENT
-        if os.environ.get("NOW"): self._series_weights = None
-        self.frozen = os.environ.get("FREEZE")
+        self._series_weights = series_weights(prepared)
         self._scaler, self._rows, self._quantiles = prepared.scaler, rows, prepared.config.network.quantiles
         self.scored = twin or network
         self.runtime = KerasRuntime(self.scored, self.shape)
@@ -179,30 +175,32 @@ class Fit:
         fed = self._some_words_hidden(step, fed) if self.shape.categories else fed
         with tf.GradientTape() as tape:
             y_pred = self.network(fed, training=True)
-            loss = self._loss(y_true, y_pred, self._weights_of(inputs["series"]))
+            loss = self._loss(y_true, y_pred, inputs["series"])
             penalised = tf.add_n([loss, *self.network.losses])
         variables = self.network.trainable_variables
         self.optimizer.learning_rate.assign(rate)
-        gradients = tape.gradient(penalised, variables)
-        if self.frozen:
-            gradients = [0 * g if v.path.startswith("linear") else g for g, v in zip(gradients, variables)]
-        self.optimizer.apply(gradients, variables)
+        self.optimizer.apply(tape.gradient(penalised, variables), variables)
         for average, variable in zip(self.averages, variables, strict=True):
             average.assign(momentum * average + (1 - momentum) * variable)
         return tf.stack([loss, self._mae_in_units(y_true, median(y_pred), inputs["series"])])
 
-    def _loss(self, y_true: Any, y_pred: Any, weights: Any = None) -> Any:
-        """The mean loss of points, or of quantiles, which is the absolute error at the median; weights [B, 1, D]."""
-        if not self._quantiles:
-            losses = _LOSSES[self.config.loss](y_true - y_pred)
-        else:
-            error, quantiles = y_true[..., None] - y_pred, tf.constant(self._quantiles, y_pred.dtype)
-            losses = 2 * tf.reduce_mean(tf.maximum(quantiles * error, (quantiles - 1) * error), axis=-1)
-        return tf.reduce_mean(losses if weights is None else weights * losses)
+    def _loss(self, y_true: Any, y_pred: Any, series: Any) -> Any:
+        """The mean loss of points, or of quantiles, which is the absolute error at the median; series count alike.
 
-    def _weights_of(self, series: Any) -> Any:
-        """How much the errors of windows of these series [B] count, [B, 1, D]; None where there is one series."""
-        return None if self._series_weights is None else tf.gather(self._series_weights, series)[:, None]
+        Args:
+            y_true: [B, H, D].
+            y_pred: [B, H, D], or quantiles [B, H, D, Q].
+            series: The index of each window's series, [B].
+        """
+        if self._quantiles:
+            error, quantiles = y_true[..., None] - y_pred, tf.constant(self._quantiles, y_pred.dtype)
+            losses = 2 * tf.maximum(quantiles * error, (quantiles - 1) * error)
+        else:
+            losses = _LOSSES[self.config.loss](y_true - y_pred)
+        if self._series_weights is None:
+            return tf.reduce_mean(losses)
+        weights = tf.gather(tf.constant(self._series_weights, y_pred.dtype), series)[:, None]
+        return tf.reduce_mean(losses * (weights[..., None] if self._quantiles else weights))
 
     def _half_mirrored(self, step: Any, inputs: dict[str, Any], y_true: Any) -> tuple[dict[str, Any], Any]:
         """Half of the windows, at random, mirrored about their last value: up and down become equally likely."""
@@ -284,9 +282,7 @@ class Fit:
             y_pred = self.runtime.forecast(rows, windows.starts)
         future, series = windows.future(), rows.series[windows.starts]
         scaled = rows.scaled[future, : rows.n_targets]
-        weights = self._weights_of(series)
-        weights = None if weights is None else tf.cast(weights, tf.float64)
-        loss = float(self._loss(tf.constant(scaled, tf.float64), tf.constant(y_pred, tf.float64), weights))
+        loss = float(self._loss(tf.constant(scaled, tf.float64), tf.constant(y_pred, tf.float64), series))
         observed = rows.observed(future)
         in_units = self._scaler.inverse(median(y_pred).astype(np.float64), series)
         in_units = rows.bounds.unwrap_towards(in_units, observed, series)
