@@ -177,6 +177,9 @@ class ReadOptions(Section):
     )
     tz: str | None = Field(None, description="Time zone of the stamps, such as Europe/Berlin; times are shown in it.")
     series_id: str | None = Field(None, description="Column that tells series apart, or several: store,item.")
+    wide: bool | None = Field(
+        None, description="Each column is a series of its own, named by it. (default: where the names are times)"
+    )
     encoding: str | None = Field(None, description="Text encoding, such as latin-1.")
     delimiter: str | None = Field(None, description="Character between fields.")
     decimal: str | None = Field(None, description="Decimal mark.")
@@ -197,6 +200,12 @@ class ReadOptions(Section):
     notation: tuple[Notation, ...] = Field(
         (), description="How columns are written: what a run found in its rows, and reads other rows by."
     )
+
+    @model_validator(mode="after")
+    def _check_series(self) -> Self:
+        if self.wide and self.series_id is not None:
+            raise ValueError(f"wide: columns name the series, and no column holds names. Received: {self.series_id!r}")
+        return self
 
 
 class DataSettings(Section):

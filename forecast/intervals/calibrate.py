@@ -9,15 +9,16 @@ Reference: Lei et al. 2018 (split conformal); Bayley & Hammersley 1946 (independ
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from forecast.data.panel import Floats
 from forecast.data.windows import Flags, Ints, median
+from forecast.intervals.batches import Batch, batches_of
 from forecast.intervals.conformal import Calibration, probabilities_of
 from forecast.intervals.sizes import averaged_sizes, delays_of, known_sizes
 
@@ -75,11 +76,11 @@ def calibrate(
     )
     observed = calibration.transformed(y_true)
     point_errors = observed - calibration.transformed(median(forecasts))
-    edges = np.searchsorted(series, np.arange(n_series + 1))
-    of_series = [slice(*ends) for ends in pairwise(edges.tolist())]
-    sizes = _sizes(observed, point_errors, of_series, spacing, usual_change)
+    n_windows = np.bincount(series, minlength=n_series)
+    batches = list(batches_of(n_windows, math.prod(shape[1:])))
+    sizes = _sizes(observed, point_errors, batches, n_series, spacing, usual_change)
     point_errors = point_errors / sizes.known
-    n_of_size, n_of_mean = _count_outcomes(point_errors, of_series, sizes.telling, spacing or 1)
+    n_of_size, n_of_mean = _count_outcomes(point_errors, batches, sizes.telling, spacing or 1)
 
     from scipy.special import ndtri  # takes a second to import, and forecasts do without
     from scipy.stats import rankdata
@@ -87,10 +88,10 @@ def calibrate(
     # Errors that tell nothing of how far errors go are left out of their distribution.
     told = np.where(sizes.telling[series], 1.0, np.nan)[..., None]
     normal = ndtri(p) * np.sqrt(np.pi / 2)  # in multiples of the mean absolute error
-    quantiles = of_points = _shapes(point_errors[..., None] * told, of_series, n_of_mean, normal, p)
+    quantiles = of_points = _shapes(point_errors[..., None] * told, batches, n_of_mean, normal, p)
     if head_probabilities:  # each quantile counts its errors from a base of its own
         errors = (observed[..., None] - calibration.bases(forecasts)) / sizes.known[..., None]
-        quantiles = _shapes(errors * told, of_series, n_of_mean, np.zeros(len(p)), p)
+        quantiles = _shapes(errors * told, batches, n_of_mean, np.zeros(len(p)), p)
     sample = _along_steps(point_errors[:: -(-len(point_errors) // MOST_RANKS)])
     whole = ~np.isnan(sample).any(axis=(1, 2))  # in the others a target was not observed at all
     sample = sample[whole] if whole.any() else np.nan_to_num(sample)
@@ -102,7 +103,7 @@ def calibrate(
         ranks=(rankdata(sample, axis=0) - 0.5) / len(sample),
         outcomes=n_of_size,
         # The shape of its errors is more that of all series than its own.
-        borrowed=(n_of_mean.mean(axis=(1, 2)) < _GUESSED_OUTCOMES) & (np.diff(edges) < len(series)),
+        borrowed=(n_of_mean.mean(axis=(1, 2)) < _GUESSED_OUTCOMES) & (n_windows < len(series)),
     )
 
 
@@ -125,31 +126,37 @@ class _Sizes(NamedTuple):
 def _sizes(
     observed: Floats,
     point_errors: Floats,
-    of_series: Sequence[slice],
+    batches: Sequence[Batch],
+    n_series: int,
     spacing: int | None,
     usual_change: Floats | None,
 ) -> _Sizes:
     """Measure the sizes of errors [n, H, D] by series; arguments as of `calibrate`."""
     absolute = np.abs(point_errors)
-    usual = np.empty((len(of_series), *absolute.shape[1:]))
-    sizes = _Sizes(usual, np.empty_like(usual), np.empty(absolute.shape), np.zeros(usual.shape, bool))
     of_all = _along_steps(_mean_of_known(absolute)[None])[0]
-    for number, own in enumerate(of_series):
-        seen = absolute[own]
-        usual[number] = _along_steps(_mean_of_known(seen)[None])[0] if len(seen) else of_all
-        usual[number] = np.where(np.isnan(usual[number]), of_all, usual[number])
-        still = _never_changes(observed[own])
-        sizes.telling[number] = (usual[number] > 0) & ~still
-        if usual_change is not None:
-            usual[number] = np.where(still & (usual_change[number] > 0), usual_change[number], usual[number])
-        usual[number] = np.fmax(usual[number], _NO_SIZE)
-        sizes.newest[number] = sizes.known[own] = usual[number]
-        if spacing is not None and len(seen):
-            before = np.broadcast_to(usual[number], (delays_of(len(of_all), spacing)[-1], *of_all.shape))
-            averages = averaged_sizes(seen, before, spacing)
-            sizes.known[own] = known_sizes(averages, len(seen), usual[number], spacing)
-            sizes.newest[number] = averages[-1]
-    return sizes
+    usual = np.repeat(of_all[None], n_series, axis=0)
+    still = np.ones((n_series, 1, absolute.shape[2]), bool)
+    for batch in batches:
+        usual[batch.numbers] = _along_steps(batch.apart(_mean_of_known(batch.take(absolute))))
+        still[batch.numbers] = batch.apart(_never_changes(batch.take(observed))[None])
+    usual = np.where(np.isnan(usual), of_all, usual)
+    telling = (usual > 0) & ~still
+    if usual_change is not None:
+        change = usual_change[:, None]
+        usual = np.where(still & (change > 0), change, usual)
+    usual = np.fmax(usual, _NO_SIZE)
+    newest, known = usual.copy(), np.empty(absolute.shape)
+    for batch in batches:
+        if spacing is None:
+            known[batch.windows] = usual[batch.numbers]
+            continue
+        n, of_batch = len(batch.windows), batch.together(usual[batch.numbers])
+        before = np.broadcast_to(of_batch, (delays_of(len(of_all), spacing)[-1], *of_batch.shape))
+        averages = averaged_sizes(batch.take(absolute), before, spacing)
+        of_windows = np.moveaxis(known_sizes(averages, n, of_batch, spacing), 0, -1)
+        known[batch.windows] = np.moveaxis(batch.apart(of_windows), -1, 0)
+        newest[batch.numbers] = batch.apart(averages[-1])
+    return _Sizes(usual, newest, known, telling)
 
 
 def _mean_of_known(errors: Floats) -> Floats:
@@ -181,12 +188,12 @@ def _never_changes(observed: Floats) -> Flags:
     return np.asarray(~(np.fmin.reduce(observed, axis=(0, 1)) < np.fmax.reduce(observed, axis=(0, 1))))
 
 
-def _count_outcomes(errors: Floats, of_series: Sequence[slice], telling: Flags, spacing: int) -> tuple[Floats, Floats]:
+def _count_outcomes(errors: Floats, batches: Sequence[Batch], telling: Flags, spacing: int) -> tuple[Floats, Floats]:
     """How many independent outcomes tell of the size and of the mean of each series' errors, [S, H, D] each."""
     of_size, of_mean = np.zeros((2, *telling.shape))
-    for number, own in enumerate(of_series):
-        if own.start < own.stop:
-            of_size[number], of_mean[number] = independent_outcomes(errors[own], spacing)
+    for batch in batches:
+        counts = independent_outcomes(batch.take(errors), spacing)
+        of_size[batch.numbers], of_mean[batch.numbers] = map(batch.apart, counts)
     return np.where(telling, of_size, 0), np.where(telling, of_mean, 0)
 
 
@@ -240,7 +247,7 @@ def _products(values: Floats) -> Floats:
 
 
 def _shapes(
-    errors: Floats, of_series: Sequence[slice], n_outcomes: Floats, guess: Floats, probabilities: Sequence[float]
+    errors: Floats, batches: Sequence[Batch], n_outcomes: Floats, guess: Floats, probabilities: Sequence[float]
 ) -> Floats:
     """The quantiles of errors in multiples of their size, [S, H, D, P].
 
@@ -249,19 +256,19 @@ def _shapes(
 
     Args:
         errors: Of n windows, [n, H, D, 1 or P]; NaN is left out.
-        of_series: The windows of each series.
+        batches: The series that have windows.
         n_outcomes: How many independent outcomes tell of the mean of the errors, [S, H, D].
         guess: The quantiles to begin with, [P].
         probabilities: P probabilities.
     """
     of_series_alone = np.full((len(n_outcomes), 1, *errors.shape[2:-1], len(guess)), np.nan)
     of_each_step = np.full((*n_outcomes.shape, len(guess)), np.nan)
-    for number, windows in enumerate(of_series):
-        if windows.start < windows.stop:
-            of_series_alone[number] = _conformal(_all_steps(errors[windows]), probabilities)
-            of_each_step[number] = _conformal(errors[windows], probabilities)
+    for batch in batches:
+        own = batch.take(errors)
+        of_series_alone[batch.numbers] = batch.apart(_conformal(_all_steps(own), probabilities))
+        of_each_step[batch.numbers] = batch.apart(_conformal(own, probabilities))
     shapes = np.broadcast_to(guess, of_each_step.shape)
-    if len(of_series) > 1:  # series move together: all of them are no more outcomes than one
+    if len(n_outcomes) > 1:  # series move together: all of them are no more outcomes than one
         n_of_one = n_outcomes.sum(axis=0) / max(1, np.count_nonzero(n_outcomes.any(axis=(1, 2))))
         shapes = _learned(shapes, _GUESSED_OUTCOMES, _conformal(_all_steps(errors), probabilities), n_of_one)
     shapes = _learned(shapes, _GUESSED_OUTCOMES, of_series_alone, n_outcomes)

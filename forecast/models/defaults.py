@@ -511,6 +511,7 @@ def _default_target(panel: Panel) -> tuple[str, ...]:
         raise DataError(
             f"Which column should be forecast? There are {len(panel.columns)}: "
             f"{', '.join(panel.columns[:30])}{' …' if len(panel.columns) > 30 else ''}.",
-            f"Name it with {setting('target')}, for example {example}.",
+            f"Name it with {setting('target')}, for example {example}."
+            + (f" If each is a series of its own: {setting('wide', True)}." if panel.n_series == 1 else ""),
         )
     return (panel.default_target,)

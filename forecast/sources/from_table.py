@@ -23,7 +23,7 @@ from forecast.sources import quality
 from forecast.sources.categories import read_categories
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.onto_clock import Observations, in_order, on_clock
-from forecast.sources.series import find_series
+from forecast.sources.series import find_series, series_of_columns
 from forecast.tables.bytes import content_of, find_input
 from forecast.tables.columns import SERIES_IDS
 from forecast.tables.input import Dialect, Input
@@ -104,8 +104,11 @@ def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOption
     """The panel before all of its rows tell what is a code, and what is odd in it."""
     columns = read_columns(found, frame, dialect_of(options))
     pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
+    if options.wide and columns.series_id is None:
+        columns, series = series_of_columns(columns)
+    else:
+        series = find_series(columns, options)
     table, time, measured = columns.table, columns.time, columns.measured
-    series = find_series(columns, options)
     zoned = in_zone(time, series.codes, options.tz, table.source)
     texts = {
         name: cells

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -19,12 +21,25 @@ from forecast.sources.datasets import DATASETS, load_dataset
 from forecast.sources.from_table import Alter, read_panel
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.quality import panel_warnings
+from forecast.tables.frames import as_frame, stacked
 
-Source = str | Path | pd.DataFrame | pd.Series | Panel
+
+class FrameLike(Protocol):
+    """A frame of another library, such as Polars, or a table of Arrow."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The same as a DataFrame."""
+
+
+Source = str | Path | pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame | pd.Series] | FrameLike | Panel
 
 
 def read(source: Source, options: ReadOptions | None = None, alter: Alter | None = None) -> Panel:
-    """A panel from a built-in name, a path, ``-`` for standard input, or a DataFrame.
+    """A panel from a built-in name, a path, ``-`` for standard input, or frames.
+
+    A DataFrame has its times in its index or in a column. It is one series; or several, in the long format
+    (``unique_id``, ``ds``, ``y``), with an index of series and times, or wide, a column each
+    (``ReadOptions(wide=True)``). Frames of series may also be given by name: ``{"north": frame, "south": frame}``.
 
     Args:
         source: What to read.
@@ -39,7 +54,11 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
     if is_built_in(source):
         return _masked(_altered(load_dataset(str(source)), alter), options)
     if isinstance(source, pd.Series):
-        return read_panel(source.to_frame("value" if source.name is None else str(source.name)), options, alter)
+        source = as_frame(source)
+    elif isinstance(source, Mapping):
+        source = stacked(source)
+    elif not isinstance(source, (str, Path, pd.DataFrame)):
+        source = source.to_pandas()
     if isinstance(source, str) and source != "-" and not os.path.splitext(source)[1] and not os.path.exists(source):
         near = get_close_matches(source, DATASETS, 1)
         if near:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
 from forecast.data.clock import Times
-from forecast.errors import DataError, quote, setting
+from forecast.errors import DataError, listed, quote, setting
 from forecast.tables.columns import Measurements
 from forecast.tables.explain import look_at_row
 from forecast.tables.notation import is_missing
@@ -42,6 +42,9 @@ _NAMES_SERIES = re.compile(
     r"([_ .-]?(id|name|no|nr|number|code))?|id",
     re.I,
 )
+
+# Names of series that a note lists.
+_MOST_LISTED = 5
 
 # The column of the time in a frame whose other columns have names of the table.
 _TIME = 0
@@ -103,6 +106,39 @@ def find_series(columns: Columns, options: ReadOptions) -> Series:
         f"{what} its series apart. Text columns: {', '.join(map(quote, candidates or texts)) or 'none'}.",
         _advice(columns, frame),
     )
+
+
+def series_of_columns(columns: Columns) -> tuple[Columns, Series]:
+    """The columns of a wide table below one another, each from its first value to its last: a series for each.
+
+    Raises:
+        DataError: If none holds a value.
+    """
+    table, time, measured = columns.table, columns.time, columns.measured
+    there = ~np.isnan(measured.values)
+    kept = np.flatnonzero(there.any(axis=0))
+    names = tuple(measured.names[column] for column in kept)
+    if not names:
+        raise DataError(f"{table.source.label}: every value is missing.", "Give a column with values.")
+    spans = [slice(int(there[:, c].argmax()), len(there) - int(there[::-1, c].argmax())) for c in kept]
+    rows = np.concatenate([np.arange(span.start, span.stop) for span in spans])
+    values = np.concatenate([measured.values[span, column] for span, column in zip(spans, kept, strict=True)])
+    notes = (*table.notes, f"Each column is a series: {listed([*map(quote, names)], _MOST_LISTED)}.")
+    left_out = dict.fromkeys(set(measured.names) - set(names), "Every value is missing.")
+    warnings = table.warnings
+    if left_out:
+        warnings += (f"Left out, as every value is missing: {listed([*map(quote, sorted(left_out))], _MOST_LISTED)}.",)
+    lines = None if table.lines is None else np.asarray(table.lines)[rows]
+    elapsed = None if time.elapsed is None else time.elapsed[rows]
+    long = replace(
+        columns,
+        table=replace(table, lines=lines, notes=notes, warnings=warnings),
+        time=replace(time, times=time.times[rows], elapsed=elapsed),
+        measured=replace(
+            measured, names=("value",), values=values[:, None], texts={}, left_out=measured.left_out | left_out
+        ),
+    )
+    return long, Series(None, names, np.repeat(np.arange(len(names)), [span.stop - span.start for span in spans]))
 
 
 def _in_turns(columns: Columns, single: Series, options: ReadOptions) -> Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,9 @@ from forecast.errors import DataError, quote
 from forecast.tables.input import Dialect, Input
 from forecast.tables.names import join_levels, with_names
 from forecast.tables.table import Column, Table
+
+# The column of the series' names.
+_SERIES = "unique_id"
 
 
 def from_frame(frame: pd.DataFrame, source: Input, dialect: Dialect) -> Table:
@@ -26,17 +30,11 @@ def from_frame(frame: pd.DataFrame, source: Input, dialect: Dialect) -> Table:
             join_levels([[str(part) for part in level] for level in zip(*frame.columns, strict=True)]), axis=1
         )
         notes = (f"The levels of the column names are joined: {', '.join(map(quote, frame.columns[:5]))}.",)
-    if isinstance(frame.index, pd.MultiIndex):
-        frame = frame.reset_index(names=_names_of_levels(frame.index))
     if frame.empty:
         raise DataError(
             f"{source.label} has {len(frame)} rows and {len(frame.columns)} columns.", "Give a table with rows."
         )
-    carries_time = isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex)) or frame.index.name
-    if carries_time or not pd.api.types.is_numeric_dtype(frame.index.dtype):
-        name = str(frame.index.name or "time")
-        if name not in map(str, frame.columns):
-            frame = frame.reset_index(names=name)
+    frame = _with_index_as_columns(frame)
     names = tuple(str(name).strip() for name in frame.columns)
     kept = [i for i, name in enumerate(names) if name not in dialect.skip_columns]  # of whatever type they are
     dialect = replace(dialect, skip_columns=tuple(name for name in dialect.skip_columns if name not in names))
@@ -48,18 +46,57 @@ def from_frame(frame: pd.DataFrame, source: Input, dialect: Dialect) -> Table:
     return with_names(table, dialect, source.label)
 
 
+def as_frame(series: pd.Series) -> pd.DataFrame:
+    """A series as a frame of one column, called ``value`` if it has no name."""
+    return series.to_frame("value" if series.name is None else str(series.name))
+
+
+def stacked(frames: Mapping[str, pd.DataFrame | pd.Series]) -> pd.DataFrame:
+    """Frames of series below one another, with a column ``unique_id`` of their names.
+
+    Raises:
+        DataError: If there is none, or one has such a column of its own.
+    """
+    parts = []
+    for name, given in frames.items():
+        frame = _with_index_as_columns(as_frame(given) if isinstance(given, pd.Series) else given)
+        if _SERIES in frame.columns:
+            raise DataError(
+                f"The frame of {quote(name)} has a column {_SERIES!r} of its own.",
+                "Join frames that name their series with pandas.concat, and give the one that comes of it.",
+            )
+        parts.append(frame.assign(**{_SERIES: str(name)}))
+    if not parts:
+        raise DataError("There is no frame.", "Give frames by the names of their series.")
+    return pd.concat(parts, ignore_index=True)
+
+
+def _with_index_as_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with its index as its first columns, where that carries time or names."""
+    index = frame.index
+    if isinstance(index, pd.MultiIndex):
+        return frame.reset_index(names=_names_of_levels(index))
+    carries_time = isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)) or index.name
+    name = str(index.name or "time")
+    if (carries_time or not pd.api.types.is_numeric_dtype(index.dtype)) and name not in map(str, frame.columns):
+        return frame.reset_index(names=name)
+    return frame
+
+
 def _names_of_levels(index: pd.MultiIndex) -> list[str]:
-    """The names of an index of several levels; one without a name is the time, or the series."""
+    """The names of an index of several levels: beside the time, a single other one names the series."""
     times = [
         isinstance(level.dtype, (pd.DatetimeTZDtype, pd.PeriodDtype)) or level.dtype.kind == "M"
         for level in index.levels
     ]
     return [
-        str(name)
+        _SERIES
+        if not is_time and len(times) == 2 and any(times)
+        else str(name)
         if name is not None
         else "time"
         if is_time
-        else "unique_id"
+        else _SERIES
         if times.count(False) == 1
         else f"level_{i}"
         for i, (name, is_time) in enumerate(zip(index.names, times, strict=True))

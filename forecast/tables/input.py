@@ -145,6 +145,7 @@ class Dialect:
         date_format: How the time is written, as in ``strptime``.
         freq: The clock; ``step`` allows a table without times.
         series_id: The column that tells several series apart, or several, divided by commas.
+        wide: False for a table whose names are no times, whatever they look like; None infers it.
         encoding: A Python text codec.
         delimiter: What stands between fields: one character, or its name such as ``tab``.
         decimal: What stands before the fraction of a number.
@@ -161,6 +162,7 @@ class Dialect:
     date_format: str | None = None
     freq: str | None = None
     series_id: str | None = None
+    wide: bool | None = None
     encoding: str | None = None
     delimiter: str | None = None
     decimal: str | None = None
@@ -207,7 +209,8 @@ def _written(settings: Mapping[str, object]) -> tuple[str, str]:
     """Settings as options of a command, and as a further argument in Python."""
     plain = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in settings.items()}
     options = "".join(
-        f" --{name.replace('_', '-')}" + ("" if value is True else f" {in_shell(value)}")
+        f" --{'no-' * (value is False)}{name.replace('_', '-')}"
+        + ("" if isinstance(value, bool) else f" {in_shell(value)}")
         for name, value in plain.items()
     )
     arguments = ", ".join(f"{name}={value!r}" for name, value in plain.items())

@@ -80,7 +80,7 @@ def columns_of(table: Table, dialect: Dialect) -> Columns:
         DataError: If it is ambiguous, or a cell is not what its column is; names line, column and value.
     """
     series_id = dialect.series_id
-    if dialect.time_column is None:
+    if dialect.time_column is None and dialect.wide is not False:
         table, of_rows = turned(table, is_stepped=dialect.freq == "step")
         series_id = series_id or of_rows
     table = _with_keys(table, series_id)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import forecast
@@ -50,3 +52,80 @@ def test_a_misspelt_built_in_name_is_put_right(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(DataError) as caught:
         forecast.read("wether")
     assert "weather" in str(caught.value)
+
+
+def stations() -> dict[str, pd.DataFrame]:
+    """Two stations of hours, the second shorter and with a column more, their times in the index."""
+    times = pd.date_range("2024-01-01", periods=60, freq="h")
+    north = pd.DataFrame({"temp": np.arange(60.0)}, index=times)
+    return {"north": north, "south": pd.DataFrame({"temp": -np.arange(50.0), "rain": 1.5}, index=times[:50])}
+
+
+def test_frames_by_name_are_series() -> None:
+    panel = forecast.read(stations())
+    assert (panel.series_ids, panel.columns, panel.offsets) == (("north", "south"), ("temp", "rain"), (0, 60, 110))
+    np.testing.assert_array_equal(panel.values[:, 0], [*range(60), *-np.arange(50)])
+    assert np.isnan(panel.values[:60, 1]).all()
+    in_columns = {name: frame.rename_axis("ds").reset_index() for name, frame in stations().items()}
+    assert forecast.read(in_columns).fingerprint() == panel.fingerprint()
+    each = forecast.read({name: frame["temp"] for name, frame in stations().items()})
+    np.testing.assert_array_equal(each.values, panel.values[:, :1])
+    with pytest.raises(DataError, match="There is no frame"):
+        forecast.read({})
+    with pytest.raises(DataError, match="'south' has a column 'unique_id' of its own"):
+        forecast.read(stations() | {"south": stations()["south"].assign(unique_id="a")})
+
+
+@pytest.mark.parametrize("names", [(None, None), ("store", "day"), ("unique_id", "ds")])
+@pytest.mark.parametrize("ids", [("north", "south"), (7, 12)])
+def test_an_index_of_series_and_times(names: tuple[str | None, ...], ids: tuple[object, ...]) -> None:
+    frame = pd.concat(dict(zip(ids, stations().values(), strict=True)), names=names)[["temp"]]
+    panel = forecast.read(frame)
+    assert panel.series_ids == tuple(sorted(map(str, ids)))
+    assert (panel.columns, panel.n_rows) == (("temp",), 110)
+    assert forecast.read(frame.swaplevel()).fingerprint() == panel.fingerprint()
+
+
+def test_each_column_of_a_wide_frame_is_a_series() -> None:
+    wide = pd.DataFrame({name: frame["temp"] for name, frame in stations().items()})
+    wide["south"] = wide["south"].where(wide.index != wide.index[10])
+    panel = forecast.read(wide, ReadOptions(wide=True))
+    assert (panel.series_ids, panel.columns, panel.offsets) == (("north", "south"), ("value",), (0, 60, 110))
+    assert np.flatnonzero(np.isnan(panel.values[:, 0])).tolist() == [70]  # within a series it is missing
+    assert panel.default_target == "value"
+    assert forecast.read(wide).columns == ("north", "south")
+
+
+def test_a_table_of_another_library() -> None:
+    frame = stations()["south"].rename_axis("ds").reset_index()
+    assert forecast.read(pa.Table.from_pandas(frame)).fingerprint() == forecast.read(frame).fingerprint()
+
+
+def test_a_wide_file(tmp_path: Path) -> None:
+    wide = pd.DataFrame({name: frame["temp"] for name, frame in stations().items()})
+    table = wide.assign(note="dry", west=np.nan).rename_axis("time")
+    table.iloc[::-1].to_csv(tmp_path / "wide.csv", sep=";", decimal=",")
+    panel = forecast.read(tmp_path / "wide.csv", ReadOptions(wide=True))
+    np.testing.assert_array_equal(panel.values, forecast.read(wide, ReadOptions(wide=True)).values)
+    assert "Each column is a series: 'north', 'south'." in panel.notes
+    assert "Not numeric and left out: 'note'." in panel.notes
+    assert "Left out, as every value is missing: 'west'." in panel.warnings
+    long = pd.DataFrame({"unique_id": "north", "ds": wide.index, "value": wide["north"].to_numpy()})
+    np.testing.assert_array_equal(forecast.read(long, ReadOptions(wide=True)).values, panel.values[:60])
+
+
+def test_names_that_look_like_times_may_be_names(tmp_path: Path) -> None:
+    table = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=30), "2001": 1.5, "2002": 2.5, "2003": 3.5})
+    assert forecast.read(table, ReadOptions(wide=True)).series_ids == ("2001", "2002", "2003")
+    dated = pd.DataFrame({"area": ["a", "b"], **{f"{year}": [1.0, 2.0] for year in range(1990, 2020)}})
+    assert forecast.read(dated).series_ids == forecast.read(dated, ReadOptions(wide=True)).series_ids == ("a", "b")
+    with pytest.raises(DataError):
+        forecast.read(dated, ReadOptions(wide=False))
+
+
+def test_wide_goes_with_no_column_of_names(monthly: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match="wide: columns name the series"):
+        ReadOptions(wide=True, series_id="store")
+    empty = monthly.assign(y=np.nan, z=np.nan)
+    with pytest.raises(DataError, match="every value is missing"):
+        forecast.read(empty, ReadOptions(wide=True))
