@@ -267,6 +267,7 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
     n_columns, n_covariates = len(panel.columns), len(config.covariates)
     longest_fill = panel.n_rows if masked else config.longest_fill
     series, positions = panel.series_of_row(), scaler.positions(panel.series_ids)
+    identities = np.minimum(positions, scaler.n_trained)
     own_scaler = scaler.for_series(panel.series_ids)
     # Column by column, for float64 copies of all columns would take many times the memory of the panel.
     scaled = np.empty((panel.n_rows, n_columns), np.float32)
@@ -297,7 +298,8 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         logged=config.transform == "log",
         bounds=bounds_of(positions, config),
         series=series,
-        identity=panel.per_row(np.minimum(positions, scaler.n_trained)),
+        # Of the panel that the run is trained on, one array is both.
+        identity=series if (identities == np.arange(panel.n_series)).all() else panel.per_row(identities),
         n_identities=scaler.n_trained,
         scaler=own_scaler,
         one_unit=len(config.target) == 1 or bool(common_unit(panel, n_targets)),
@@ -389,7 +391,7 @@ def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str
     """
     horizon, n_targets, clock = windows.horizon, rows.n_targets, rows.panel.clock
     series = rows.series[windows.starts[picked]]
-    ids = np.array(rows.unique_ids, dtype=object)[series]
+    ids = np.array([rows.unique_ids[number] for number in series], dtype=object)
     times = np.repeat(rows.panel.times[windows.future(picked)][:, None], n_targets, axis=1)
     return pd.DataFrame(
         {
@@ -400,7 +402,8 @@ def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str
         | {
             name: rows.bounds.wrap_angles(values, series).transpose(0, 2, 1).reshape(-1)
             for name, values in columns.items()
-        }
+        },
+        copy=False,  # each column by itself, so that it can be let go by itself
     )
 
 

@@ -25,6 +25,7 @@ from forecast.models.gradients import SplitNetwork, gradient_by_lag
 from forecast.models.network import shape_of
 from forecast.progress import Epoch, TrainingState
 from forecast.training.sampling import window_order
+from forecast.training.series_weights import series_weights
 
 # Validation looks at no more windows than these, evenly spaced: enough to choose by, cheap enough to do each epoch.
 _VALIDATION_WINDOWS = 2048
@@ -95,6 +96,7 @@ class Fit:
         self.optimizer.build(network.trainable_variables)
         self.averages = [tf.Variable(variable) for variable in network.trainable_variables]
         self.best: list[NDArray[Any]] = [variable.numpy() for variable in network.trainable_variables]
+        self._series_weights = series_weights(prepared)
         self._scaler, self._rows, self._quantiles = prepared.scaler, rows, prepared.config.network.quantiles
         self.scored = twin or network
         self.runtime = KerasRuntime(self.scored, self.shape)
@@ -177,7 +179,7 @@ class Fit:
         fed = self._some_words_hidden(step, fed) if self.shape.categories else fed
         with tf.GradientTape() as tape:
             y_pred = self.network(fed, training=True)
-            loss = self._loss(y_true, y_pred)
+            loss = self._loss(y_true, y_pred, inputs["series"])
             penalised = tf.add_n([loss, *self.network.losses])
         variables = self.network.trainable_variables
         self.optimizer.learning_rate.assign(rate)
@@ -186,12 +188,26 @@ class Fit:
             average.assign(momentum * average + (1 - momentum) * variable)
         return tf.stack([loss, self._mae_in_units(y_true, median(y_pred), inputs["series"])])
 
-    def _loss(self, y_true: Any, y_pred: Any) -> Any:
-        """The mean loss of points, or of quantiles, which is the absolute error at the median."""
-        if not self._quantiles:
-            return self._mean(_LOSSES[self.config.loss](self._seen(y_true, y_pred) - y_pred), y_true)
-        error, quantiles = self._seen(y_true[..., None], y_pred) - y_pred, tf.constant(self._quantiles, y_pred.dtype)
-        return 2 * self._mean(tf.maximum(quantiles * error, (quantiles - 1) * error), y_true)
+    def _loss(self, y_true: Any, y_pred: Any, series: Any) -> Any:
+        """The mean loss of points, or of quantiles, which is the absolute error at the median; series count alike.
+
+        Args:
+            y_true: [B, H, D]; NaN where nothing was observed, which counts for nothing.
+            y_pred: [B, H, D], or quantiles [B, H, D, Q].
+            series: The index of each window's series, [B].
+        """
+        if self._quantiles:
+            error, quantiles = (
+                self._seen(y_true[..., None], y_pred) - y_pred,
+                tf.constant(self._quantiles, y_pred.dtype),
+            )
+            losses = 2 * tf.maximum(quantiles * error, (quantiles - 1) * error)
+        else:
+            losses = _LOSSES[self.config.loss](self._seen(y_true, y_pred) - y_pred)
+        if self._series_weights is not None:
+            weights = tf.gather(tf.constant(self._series_weights, y_pred.dtype), series)[:, None]
+            losses *= weights[..., None] if self._quantiles else weights
+        return self._mean(losses, y_true)
 
     def _seen(self, y_true: Any, y_pred: Any) -> Any:
         """What was observed; the forecast itself where nothing was, so that its error is 0 and moves no weight."""
@@ -285,7 +301,7 @@ class Fit:
             y_pred = self.runtime.forecast(rows, windows.starts)
         future, series = windows.future(), rows.series[windows.starts]
         scaled = rows.scaled[future, : rows.n_targets]
-        loss = float(self._loss(tf.constant(scaled, tf.float64), tf.constant(y_pred, tf.float64)))
+        loss = float(self._loss(tf.constant(scaled, tf.float64), tf.constant(y_pred, tf.float64), series))
         observed = rows.observed(future)
         in_units = self._scaler.inverse(median(y_pred).astype(np.float64), series)
         in_units = rows.bounds.unwrap_towards(in_units, observed, series)
