@@ -348,7 +348,7 @@ def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str
     """
     horizon, n_targets, clock = windows.horizon, rows.n_targets, rows.panel.clock
     series = rows.series[windows.starts[picked]]
-    ids = np.array(rows.unique_ids, dtype=object)[series]
+    ids = np.array([rows.unique_ids[number] for number in series], dtype=object)
     times = np.repeat(rows.panel.times[windows.future(picked)][:, None], n_targets, axis=1)
     return pd.DataFrame(
         {
@@ -359,7 +359,8 @@ def long_format(rows: Rows, windows: Windows, picked: Ints, columns: Mapping[str
         | {
             name: rows.bounds.wrap_angles(values, series).transpose(0, 2, 1).reshape(-1)
             for name, values in columns.items()
-        }
+        },
+        copy=False,  # each column by itself, so that it can be let go by itself
     )
 
 

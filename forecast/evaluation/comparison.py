@@ -111,19 +111,31 @@ def origin_steps(rows: Rows, windows: Windows) -> Ints:
     return clock.ordinals(times)
 
 
-def sum_by_origin(values: Floats, origins: Ints) -> Floats:
-    """The sum over the series at each origin, whose losses are not independent, over the mean number of series.
+class SumsByOrigin:
+    """Losses summed over the series at each origin, as they are not independent; some windows at a time.
 
     A loss that is NaN, as nothing was observed, adds nothing; where all of an origin are, so is their sum.
+
+    Args:
+        n_origins: How many origins there are.
+        n_losses: How many losses a window has.
     """
-    order = np.argsort(origins, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(origins[order]) > 0])
-    n_series, missing = len(values) / len(starts), np.isnan(values)
-    if not missing.any():
-        return np.add.reduceat(values[order], starts, axis=0) / n_series
-    sums = np.add.reduceat(np.where(missing, 0, values)[order], starts, axis=0) / n_series
-    sums[np.logical_and.reduceat(missing[order], starts, axis=0)] = np.nan
-    return sums
+
+    def __init__(self, n_origins: int, n_losses: int = 1) -> None:
+        self._sums, self._known = np.zeros((n_origins, n_losses)), np.zeros((n_origins, n_losses), bool)
+        self._n_windows = 0
+
+    def add(self, losses: Floats, origins: Ints) -> None:
+        """Add the losses of some windows [n, n_losses] with these numbers of their origins [n]."""
+        self._n_windows += len(losses)
+        at = origins[:, None] * self._sums.shape[1] + np.arange(self._sums.shape[1])
+        known = ~np.isnan(losses)
+        np.add.at(self._sums.reshape(-1), at[known], losses[known])
+        self._known.reshape(-1)[at[known]] = True
+
+    def sums(self) -> Floats:
+        """The sums over the mean number of series, [n_origins, n_losses]."""
+        return np.where(self._known, self._sums / (self._n_windows / len(self._sums)), np.nan)
 
 
 def _means_of_steps(losses: Floats) -> Floats:

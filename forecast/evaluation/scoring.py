@@ -18,12 +18,12 @@ from forecast.evaluation.calibrating import adaptive_intervals
 from forecast.evaluation.chunks import Chunk, chunks_of
 from forecast.evaluation.comparison import (
     Losses,
+    SumsByOrigin,
     compare,
     known,
     loss_weights,
     origin_steps,
     several_scales,
-    sum_by_origin,
 )
 from forecast.evaluation.metrics import (
     METRICS,
@@ -92,7 +92,13 @@ def score_models(
     """
     scorer = _Scorer(rows, windows, tuple(models), season, naive_error, intervals)
     chunks = chunks_of(rows, windows, models, season, intervals)
-    forecasts = pd.concat((scorer.add(chunk) for chunk in chunks), ignore_index=True)
+    frames = [scorer.add(chunk) for chunk in chunks]
+    # Column by column, for the parts and the whole of all columns would take twice the memory.
+    columns: dict[str, pd.Series] = {}
+    for name in map(str, frames[0].columns.copy()):
+        parts: list[pd.Series] = [frame.pop(name) for frame in frames]
+        columns[name] = pd.concat(parts, ignore_index=True)
+    forecasts = pd.DataFrame(columns, copy=False)
     if not forecasts["unique_id"].is_monotonic_increasing:  # several targets; else the windows of each series ascend
         forecasts = forecasts.sort_values(["unique_id", "cutoff"], kind="stable", ignore_index=True)
     return Evaluation(scorer.metrics(), forecasts, scorer.intervals_at_end())
@@ -113,18 +119,18 @@ class _ModelSums:
         quantiles: Parts of the metrics of quantiles, averaged over the deciles, by series and target, [S, D].
         intervals: By level, parts of the metrics of intervals, by series and target, [S, D].
         intervals_by_step: By level, those of the metrics that are reported by step, [H].
-        loss_by_window: The weighted absolute error of each window, chunk by chunk, [n]: the sum over its observed
+        loss_by_origin: The weighted absolute error of each window, by its origin, [O, 1]: the sum over its observed
             points over the number of all, so that the losses sum up to what the pooled error is the mean of. NaN
             where none was observed.
-        loss_by_step: The same by step, of the windows that are tested by step, [k, H].
+        loss_by_step: The same by step, of the origins that are tested by step, [K, H].
     """
 
+    loss_by_origin: SumsByOrigin
+    loss_by_step: SumsByOrigin
     points: _Sums = field(default_factory=dict)
     quantiles: _Sums = field(default_factory=dict)
     intervals: dict[int, _Sums] = field(default_factory=dict)
     intervals_by_step: dict[int, _Sums] = field(default_factory=dict)
-    loss_by_window: list[Floats] = field(default_factory=list)
-    loss_by_step: list[Floats] = field(default_factory=list)
 
 
 class _Scorer:
@@ -146,8 +152,8 @@ class _Scorer:
         self._kept_every = max(1, -(-n_points // _ROWS_OF_FORECASTS))
         # The steps of every so many cutoffs are tested for significance.
         self._tested_every = max(1, -(-n_points // _STEPS_TESTED))
-        self._origins_at = origin_steps(rows, windows)  # [N]
-        self._tested = np.unique(self._origins_at, return_inverse=True)[1] % self._tested_every == 0  # [N]
+        origins, self._origin = np.unique(origin_steps(rows, windows), return_inverse=True)  # [O], [N]
+        self._n_origins = len(origins)
         self._naive_mae = figure_by_series(rows, naive_error, "mae")  # [S, D]
         self._naive_rmse = figure_by_series(rows, naive_error, "rmse")
         self._usual_change = np.nan_to_num(figure_by_series(rows, naive_error, "usual_mae"))
@@ -178,8 +184,10 @@ class _Scorer:
         if self._has_gaps:
             self._moved_seasons += count_seasons(rows, windows, chunk.numbers, self._season)
         for name, values in y_pred.items():
-            sums = self._sums.setdefault(name, _ModelSums())
-            self._add_points(sums, chunk, self._without_rounding(values, chunk), last)
+            if name not in self._sums:
+                n_tested = -(-self._n_origins // self._tested_every)
+                self._sums[name] = _ModelSums(SumsByOrigin(self._n_origins), SumsByOrigin(n_tested, windows.horizon))
+            self._add_points(self._sums[name], chunk, self._without_rounding(values, chunk), last)
         self._add_echo(chunk, y_pred[self._models[0]], last)
         columns = {"y": chunk.y_true} | y_pred
         if self._adaptive is not None and self._intervals is not None:
@@ -207,13 +215,14 @@ class _Scorer:
         for part in _parts(PointForecast):
             self._add_by_series(sums.points, part, chunk.series, chunk.of_observed(part(forecast)))
         losses = chunk.of_observed(absolute_error(forecast) * self._weights[chunk.series][:, None, :])
-        tested = self._tested[chunk.numbers]
+        origins = self._origin[chunk.numbers]
+        tested = origins % self._tested_every == 0
         by_window, by_step = losses.mean(axis=(1, 2)), losses[tested].mean(axis=2)
         if chunk.missing is not None:
             by_window[chunk.missing.all(axis=(1, 2))] = np.nan
             by_step[chunk.missing[tested].all(axis=2)] = np.nan
-        sums.loss_by_window.append(by_window)
-        sums.loss_by_step.append(by_step)
+        sums.loss_by_origin.add(by_window[:, None], origins)
+        sums.loss_by_step.add(by_step, origins[tested] // self._tested_every)
 
     def _add_echo(self, chunk: Chunk, y_pred: Floats, last: Floats) -> None:
         # Series and targets on different levels and scales are pooled: each counts from where it was first seen.
@@ -281,7 +290,7 @@ class _Scorer:
         metrics: dict[str, Any] = {
             "schema": SCHEMA,
             "n_windows": n_windows,
-            "n_origins": len(np.unique(self._origins_at)),
+            "n_origins": self._n_origins,
             "horizon": self._windows.horizon,
             "unit": rows.unit,
             "season": self._season,
@@ -344,11 +353,8 @@ class _Scorer:
         return compare(self._losses(self._sums[model]), losses, horizon, spacing, reasons)
 
     def _losses(self, sums: _ModelSums) -> Losses:
-        by_origin = sum_by_origin(np.concatenate(sums.loss_by_window), self._origins_at)
-        return Losses(
-            by_origin[~np.isnan(by_origin)],
-            sum_by_origin(np.concatenate(sums.loss_by_step), self._origins_at[self._tested]),
-        )
+        by_origin = sums.loss_by_origin.sums()[:, 0]
+        return Losses(by_origin[~np.isnan(by_origin)], sums.loss_by_step.sums())
 
     def _interval_scores(self, points: ScoredPoints, reasons: dict[str, str]) -> dict[str, Any] | None:
         """Coverage, width and scores of the intervals; None where there are none."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecast.data.panel import Floats
-from forecast.evaluation.comparison import Losses, compare, sum_by_origin
+from forecast.evaluation.comparison import Losses, SumsByOrigin, compare
 from forecast.evaluation.significance import diebold_mariano
 
 H = 3
@@ -62,15 +62,23 @@ def test_what_too_few_origins_do_not_tell_is_none_with_a_reason(n: int, undefine
     assert reasons.keys() == {f"{figure}.rnn" for figure in undefined}
 
 
+def sums_by_origin(values: Floats) -> Floats:
+    """The sums of five windows' losses at two origins, added in two parts."""
+    summed, origins = SumsByOrigin(2, values.shape[1]), np.array([0, 1, 0, 1, 0])
+    summed.add(values[:2], origins[:2])
+    summed.add(values[2:], origins[2:])
+    return summed.sums()
+
+
 def test_losses_of_one_origin_are_one_loss() -> None:
-    values: Floats = np.array([1.0, 2.0, 3.0, 10.0, 20.0])
+    values: Floats = np.array([[1.0], [2.0], [3.0], [10.0], [20.0]])
     # Three series at the first origin, two at the second: sums over the mean number of 2.5.
-    assert sum_by_origin(values, np.array([5, 9, 5, 9, 5])).tolist() == [24 / 2.5, 12 / 2.5]
+    assert sums_by_origin(values).tolist() == [[24 / 2.5], [12 / 2.5]]
 
 
 def test_what_was_not_observed_is_no_loss() -> None:
     values: Floats = np.array([[1.0, np.nan], [2.0, np.nan], [np.nan, np.nan], [10.0, 4.0], [20.0, np.nan]])
-    sums = sum_by_origin(values, np.array([5, 9, 5, 9, 5]))
+    sums = sums_by_origin(values)
     assert sums[:, 0].tolist() == [21 / 2.5, 12 / 2.5]
     assert np.isnan(sums[0, 1])
     assert sums[1, 1] == 4 / 2.5
