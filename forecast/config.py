@@ -306,6 +306,11 @@ class NetworkSettings(Section):
     quantiles: Quantiles = Field(
         (), description="Quantiles that the head forecasts beside the median, such as 0.1,0.5,0.9. (default: points)"
     )
+    linear: bool | None = Field(
+        False,
+        description="Add a linear map from the window to the horizon, solved on training windows; the network learns "
+        "what it leaves. (default: for several series, but prices)",
+    )
     head_dropout: Share = Field(0.0, description="Dropout before the head.")
     activation: Activation = Field("tanh", description="Activation of candidate and output.")
     recurrent_activation: Activation = Field("sigmoid", description="Activation of the gates.")
@@ -352,6 +357,7 @@ class NetworkConfig(NetworkSettings):
 
     normalise: Normalise
     segment: Steps
+    linear: bool = False  # of runs of earlier versions
 
 
 class TrainingSettings(Section):

@@ -158,8 +158,8 @@ class Model:
         return forecasts_in_units(scaled, rows, starts), [after for _, after in steps]
 
     def repeating_last_value(self) -> Model:
-        """A model that counts from the last value and adds nothing to it: its heads are empty."""
-        empty = {"head/kernel", "head/bias"}
+        """A model that counts from the last value and adds nothing to it: its heads and its linear map are empty."""
+        empty = {"head/kernel", "head/bias", "linear/kernel"}
         members = []
         for member in self.members:
             weights = {name: np.zeros_like(a) if name in empty else a for name, a in member.weights.items()}
@@ -337,6 +337,7 @@ def _fit_member(
     from forecast.models.backends.keras import build_network, leaves_cudnn
     from forecast.models.backends.tensorflow import HAS_GPU
     from forecast.runs.checkpoints import load_checkpoint
+    from forecast.training.linear import solve_linear
     from forecast.training.sampling import window_order
     from forecast.training.trainer import Fit
 
@@ -350,6 +351,8 @@ def _fit_member(
         twin = build_network(config.model_copy(update={"stateful": False}), shape, training.seed)
     else:
         keras_network, twin = build_network(config, shape, training.seed), None
+    if config.linear:
+        solve_linear(keras_network, config, shape, prepared, windows)
     fit = Fit(keras_network, prepared, training, windows, epochs, twin)
     checkpoint = f"{network}.{number + 1}"
     saved = load_checkpoint(context.checkpoints, checkpoint, specs_of(fit.arrays()), context.origin)

@@ -156,7 +156,7 @@ def test_an_unknown_setting_lists_those_that_exist() -> None:
 
 
 def test_a_configuration_has_no_open_field() -> None:
-    for name in PLAIN.keys() - {"split", "hide_series", "static"}:  # which runs of earlier versions lack
+    for name in PLAIN.keys() - {"split", "hide_series", "static", "linear"}:  # which runs of earlier versions lack
         with pytest.raises(ConfigError, match=f"^{name}: is missing."):
             Config.from_sections(nest({other: value for other, value in PLAIN.items() if other != name}))
         with pytest.raises(ConfigError, match=f"^{name}: must be .* Received: None."):

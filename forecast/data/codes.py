@@ -100,7 +100,7 @@ def with_codes(panel: Panel, codes: Sequence[str] | None) -> Panel:
     if codes is None or "codes" in panel.read_options:
         return panel
     values = panel.values.copy() if panel.coded else panel.values
-    order = None if panel.n_series == 1 else np.argsort(panel.times, kind="stable")
+    order = None if panel.n_series == 1 or not panel.coded else np.argsort(panel.times, kind="stable")
     retold: list[Sentence] = []
     for name, raw in panel.coded.items():
         column, rows = values[:, panel.column(name)], _candidates(raw)

@@ -161,7 +161,10 @@ class Panel:
 
     def between(self, first: np.datetime64, last: np.datetime64) -> Panel:
         """The rows from one time to another, both included; a series may be left without rows."""
-        kept = (self.times >= first) & (self.times <= last)
+        return self.only((self.times >= first) & (self.times <= last))
+
+    def only(self, kept: NDArray[np.bool_]) -> Panel:
+        """Some of the rows [T]; a series may be left without rows."""
         ends = np.concatenate([[0], np.cumsum(kept)])[list(self.offsets)]
         return replace(
             self,

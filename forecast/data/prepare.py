@@ -257,6 +257,7 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
     n_targets = count_targets(config)
     n_columns, n_covariates = len(panel.columns), len(config.covariates)
     series, positions = panel.series_of_row(), scaler.positions(panel.series_ids)
+    identities = np.minimum(positions, scaler.n_trained)
     own_scaler = scaler.for_series(panel.series_ids)
     # Column by column, for float64 copies of all columns would take many times the memory of the panel.
     scaled = np.empty((panel.n_rows, n_columns), np.float32)
@@ -283,7 +284,8 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         logged=config.transform == "log",
         bounds=bounds_of(positions, config),
         series=series,
-        identity=panel.per_row(np.minimum(positions, scaler.n_trained)),
+        # Of the panel that the run is trained on, one array is both.
+        identity=series if (identities == np.arange(panel.n_series)).all() else panel.per_row(identities),
         n_identities=scaler.n_trained,
         scaler=own_scaler,
         one_unit=len(config.target) == 1 or bool(common_unit(panel, n_targets)),

@@ -88,6 +88,7 @@ _SEGMENTED: Mapping[str, object] = {
     "units": (64,),
     "segment": None,  # asked from the season
     "decode": "parallel",
+    "linear": None,
     "head_dropout": 0.3,
     "channels": "independent",
     "steps_per_epoch": 60,

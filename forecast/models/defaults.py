@@ -133,6 +133,7 @@ _REASONS = {
     "circular": "by names, units and training values",
     "normalise": "relative to the last value; none if a state is carried",
     "cycle": "the season",
+    "linear": "yes for several series that are no prices",
     "segment": "divides the season if it can, and makes about sixteen turns of the cell",
     "mirror": "yes for prices in logarithms",
     "hide_series": "a tenth where the network knows series by their names",
@@ -205,6 +206,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     # that is carried from window to window has no single last value.
     normalise = network.normalise or ("none" if network.stateful else "last")
     cycle = network.cycle or (season if normalise == "seasonal" else None)
+    linear = panel.n_series > 1 and not price if network.linear is None else network.linear
     limits, circular = _bounds(panel, data, targets, normalise, training_rows)
     n_channels = len(targets) if data.channels == "independent" else 1
     n_windows = int((1 - validation - test) * panel.n_rows) * n_channels
@@ -233,7 +235,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "limits": limits,
                 "circular": circular,
             },
-            network={"normalise": normalise, "segment": segment, "cycle": cycle},
+            network={"normalise": normalise, "segment": segment, "cycle": cycle, "linear": linear},
             training={
                 "mirror": mirror if training.mirror is None else training.mirror,
                 "batch_size": training.batch_size or batch_size,

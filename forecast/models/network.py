@@ -288,6 +288,8 @@ class Network:
             forecast = self.recursive(window, future, last)
         if self.config.quantiles:
             forecast = self.ascending(forecast)
+        if self.config.linear:
+            forecast = forecast + self.beside_quantiles(self.linear(window))
         if scale is not None:
             forecast = forecast * self.beside_forecast(scale)
         if centre is not None:
@@ -341,6 +343,19 @@ class Network:
         of_targets = statistic[:, :, : self.shape.targets]
         steps = self.shape.horizon if self.config.normalise == "seasonal" else 1
         return self.ops.reshape(of_targets, (-1, steps, self.shape.targets, 1)) if self.config.quantiles else of_targets
+
+    def linear(self, window: Array) -> Array:
+        """One dense map from the past of each target to its horizon, the same for all targets, [B, H, D]."""
+        ops, parts = self.ops, []
+        for target in range(self.shape.targets):
+            past = ops.reshape(window[:, :, target : target + 1], (-1, self.shape.lookback))
+            parts.append(ops.reshape(ops.dense("linear", past), (-1, self.shape.horizon, 1)))
+        return ops.concat(parts, axis=-1) if len(parts) > 1 else parts[0]
+
+    def beside_quantiles(self, forecast: Array) -> Array:
+        """Points [B, H, D], in a shape that broadcasts with the forecast."""
+        whole = (-1, self.shape.horizon, self.shape.targets, 1)
+        return self.ops.reshape(forecast, whole) if self.config.quantiles else forecast
 
     def embed(self, window: Array) -> Array:
         """What the first recurrent layer reads, [B, n, F]: the steps themselves, or segments of them, embedded."""
@@ -484,6 +499,8 @@ def weight_shapes(config: NetworkConfig, shape: Shape) -> dict[str, tuple[int, .
             shapes["known/kernel"] = (segment * shape.known, width)
     if config.decode == "recursive":
         features += segment * shape.known
+    if config.linear:
+        shapes["linear/kernel"] = (shape.lookback, shape.horizon)
     steps = shape.horizon if config.decode == "direct" else segment
     answer = steps * shape.targets * max(1, len(config.quantiles))
     return shapes | {"head/kernel": (features, answer), "head/bias": (answer,)}

@@ -115,6 +115,7 @@ def far_from_training(
         A sentence by column and kind, ``far`` or ``stuck``.
     """
     findings = {}
+    panel, judged = _from_first_to_last(panel, judged)
     of_row = panel.series_of_row()
     for column, name in enumerate(panel.columns):
         if name in without or not judged.any():
@@ -139,6 +140,21 @@ def far_from_training(
                 f"{int(own.longest_run[of_row[last]]):,} rows at most (a stuck sensor?)."
             )
     return findings
+
+
+def _from_first_to_last(panel: Panel, judged: Flags) -> tuple[Panel, Flags]:
+    """Of each series the rows from its first judged one to its last, as the others would take their memory for nothing.
+
+    Args:
+        panel: S series of T rows in all.
+        judged: Which rows are judged, [T].
+    """
+    kept = judged.copy()
+    for series in range(panel.n_series):
+        rows = panel.rows(series)
+        if len(own := np.flatnonzero(judged[rows])):
+            kept[rows][own[0] : own[-1]] = True
+    return (panel, judged) if kept.all() else (panel.only(kept), judged[kept])
 
 
 def _run_lengths(values: Floats, starts: Flags) -> Floats:

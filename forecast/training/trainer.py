@@ -25,6 +25,7 @@ from forecast.models.gradients import SplitNetwork, gradient_by_lag
 from forecast.models.network import shape_of
 from forecast.progress import Epoch, TrainingState
 from forecast.training.sampling import window_order
+from forecast.training.series_weights import series_weights
 
 # Validation looks at no more windows than these, evenly spaced: enough to choose by, cheap enough to do each epoch.
 _VALIDATION_WINDOWS = 2048
@@ -95,6 +96,7 @@ class Fit:
         self.optimizer.build(network.trainable_variables)
         self.averages = [tf.Variable(variable) for variable in network.trainable_variables]
         self.best: list[NDArray[Any]] = [variable.numpy() for variable in network.trainable_variables]
+        self._series_weights = series_weights(prepared)
         self._scaler, self._rows, self._quantiles = prepared.scaler, rows, prepared.config.network.quantiles
         self.scored = twin or network
         self.runtime = KerasRuntime(self.scored, self.shape)
@@ -173,7 +175,7 @@ class Fit:
         fed = self._some_words_hidden(step, fed) if self.shape.categories else fed
         with tf.GradientTape() as tape:
             y_pred = self.network(fed, training=True)
-            loss = self._loss(y_true, y_pred)
+            loss = self._loss(y_true, y_pred, inputs["series"])
             penalised = tf.add_n([loss, *self.network.losses])
         variables = self.network.trainable_variables
         self.optimizer.learning_rate.assign(rate)
@@ -182,12 +184,23 @@ class Fit:
             average.assign(momentum * average + (1 - momentum) * variable)
         return tf.stack([loss, self._mae_in_units(y_true, median(y_pred), inputs["series"])])
 
-    def _loss(self, y_true: Any, y_pred: Any) -> Any:
-        """The mean loss of points, or of quantiles, which is the absolute error at the median."""
-        if not self._quantiles:
-            return tf.reduce_mean(_LOSSES[self.config.loss](y_true - y_pred))
-        error, quantiles = y_true[..., None] - y_pred, tf.constant(self._quantiles, y_pred.dtype)
-        return 2 * tf.reduce_mean(tf.maximum(quantiles * error, (quantiles - 1) * error))
+    def _loss(self, y_true: Any, y_pred: Any, series: Any) -> Any:
+        """The mean loss of points, or of quantiles, which is the absolute error at the median; series count alike.
+
+        Args:
+            y_true: [B, H, D].
+            y_pred: [B, H, D], or quantiles [B, H, D, Q].
+            series: The index of each window's series, [B].
+        """
+        if self._quantiles:
+            error, quantiles = y_true[..., None] - y_pred, tf.constant(self._quantiles, y_pred.dtype)
+            losses = 2 * tf.maximum(quantiles * error, (quantiles - 1) * error)
+        else:
+            losses = _LOSSES[self.config.loss](y_true - y_pred)
+        if self._series_weights is None:
+            return tf.reduce_mean(losses)
+        weights = tf.gather(tf.constant(self._series_weights, y_pred.dtype), series)[:, None]
+        return tf.reduce_mean(losses * (weights[..., None] if self._quantiles else weights))
 
     def _half_mirrored(self, step: Any, inputs: dict[str, Any], y_true: Any) -> tuple[dict[str, Any], Any]:
         """Half of the windows, at random, mirrored about their last value: up and down become equally likely."""
@@ -269,7 +282,7 @@ class Fit:
             y_pred = self.runtime.forecast(rows, windows.starts)
         future, series = windows.future(), rows.series[windows.starts]
         scaled = rows.scaled[future, : rows.n_targets]
-        loss = float(self._loss(tf.constant(scaled, tf.float64), tf.constant(y_pred, tf.float64)))
+        loss = float(self._loss(tf.constant(scaled, tf.float64), tf.constant(y_pred, tf.float64), series))
         observed = rows.observed(future)
         in_units = self._scaler.inverse(median(y_pred).astype(np.float64), series)
         in_units = rows.bounds.unwrap_towards(in_units, observed, series)

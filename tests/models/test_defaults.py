@@ -109,6 +109,7 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
         "circular": (),
         "normalise": "last",
         "segment": 3,
+        "linear": False,
         "batch_size": 32,
         "mirror": False,
         "hide_series": 0.0,
@@ -120,7 +121,7 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
 
 
 def test_every_field_that_may_be_open_has_a_reason() -> None:
-    assert set(PLAIN) | {"target", "levels", "cycle", "validation_from"} == set(defaults._REASONS)
+    assert set(PLAIN) | {"target", "levels", "cycle", "known", "validation_from"} == set(defaults._REASONS)
 
 
 @pytest.mark.parametrize("model", ["rnn", "lstm", "stacked-lstm", "gru"])

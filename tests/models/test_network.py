@@ -117,6 +117,18 @@ class TestNormalisation:
         assert (follows_shift, follows_scale) == (kind != "none", kind in ("standard", "last-scaled"))
 
 
+def test_a_linear_map_adds_the_same_combination_of_the_past_of_each_target() -> None:
+    network = build_network(parts(linear=True, normalise="last"), SHAPE, seed=1)
+    weights, inputs = weights_of(network), inputs_of(SHAPE)
+    kernel = np.random.default_rng(2).normal(size=(SHAPE.lookback, SHAPE.horizon)).astype(np.float32)
+    set_weights(network, weights | {"linear/kernel": kernel})
+    past = inputs["past"][:, :, : SHAPE.targets]
+    with_map = forecast(network, inputs)
+    set_weights(network, weights | {"linear/kernel": 0 * kernel})
+    expected = np.einsum("bld,lh->bhd", past - past[:, -1:], kernel)
+    np.testing.assert_allclose(with_map - forecast(network, inputs), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_a_cycle_must_lie_within_the_lookback() -> None:
     with pytest.raises(ConfigError, match="counts from 9 steps before, and the lookback has 8") as refused:
         build_network(parts(normalise="seasonal", cycle=9), SHAPE, seed=1)

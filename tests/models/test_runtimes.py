@@ -80,6 +80,12 @@ def test_all_count_from_the_cycle_before(quantiles: tuple[float, ...]) -> None:
     assert_all_compute(parts(units=(6, 5), **design), SHAPE)
 
 
+@pytest.mark.parametrize("quantiles", [(), (0.1, 0.5, 0.9)])
+def test_all_add_a_linear_map(quantiles: tuple[float, ...]) -> None:
+    design = {"normalise": "last-scaled", "decode": "parallel", "segment": 3, "linear": True, "quantiles": quantiles}
+    assert_all_compute(parts(units=(6, 5), **design), SHAPE)
+
+
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_many_windows_are_forecast_in_their_order_whatever_the_batch(runtime: str) -> None:
     shape = Shape(lookback=4, horizon=3, targets=2, covariates=1, known=2, series=2)

@@ -20,6 +20,7 @@ PLAIN = {
     "split": "time",
     "normalise": "none",
     "segment": 1,
+    "linear": False,
     "batch_size": 16,
     "mirror": False,
     "hide_series": 0.0,

@@ -1,0 +1,68 @@
+"""The linear map beside the network, solved in closed form on training windows before the network learns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.config import NetworkConfig
+from forecast.data.panel import Floats
+from forecast.data.prepare import Prepared, Rows
+from forecast.data.windows import Windows
+from forecast.models.backends.numpy import NumpyOps
+from forecast.models.backends.tensorflow import keras
+from forecast.models.network import Network, Shape, gather_windows
+
+# Ridge penalty, as a share of the mean variance of the inputs.
+_PENALTY = 0.01
+
+# Windows to solve by and to judge by, evenly spaced: enough for a lookback of some hundred steps; so many in memory.
+_MOST, _MOST_JUDGED, _AT_ONCE = 50_000, 4000, 1024
+
+
+def solve_linear(
+    network: keras.Model, config: NetworkConfig, shape: Shape, prepared: Prepared, windows: Windows
+) -> None:
+    """Put the ridge regression of horizons on lookbacks, both normalised as the network does it, into its linear map.
+
+    The map stays empty if on the validation windows it errs more than forecasts without it, which are the centre of the
+    normalisation.
+
+    Args:
+        network: What `build_network` returned, with a linear map.
+        config: Its configuration.
+        shape: Sizes of the windows.
+        prepared: Rows, scaler and windows.
+        windows: The windows to learn from.
+
+    Reference: Hoerl & Kennard 1970.
+    """
+    normal = Network(config, shape, NumpyOps(config, {}))
+    squares = np.zeros((shape.lookback, shape.lookback))
+    products = np.zeros((shape.lookback, shape.horizon))
+    for x, y in _pairs(normal, prepared.rows, windows.subsample(_MOST)):
+        squares += x.T @ x
+        products += x.T @ y
+    penalty = _PENALTY * np.trace(squares) / shape.lookback + np.finfo(float).tiny
+    kernel = np.linalg.solve(squares + penalty * np.eye(shape.lookback), products)
+    judged = list(_pairs(normal, prepared.rows, prepared.validation.subsample(_MOST_JUDGED)))
+    without, with_map = (sum(float(np.abs(y - x @ k).sum()) for x, y in judged) for k in (0 * kernel, kernel))
+    network.get_layer("linear").kernel.assign(np.float32(kernel if with_map < without else 0 * kernel))
+
+
+def _pairs(normal: Network, rows: Rows, windows: Windows) -> Iterator[tuple[Floats, Floats]]:
+    """Lookbacks [n * D, L] and horizons [n * D, H] of the targets, normalised, some windows at a time."""
+    targets = slice(normal.shape.targets)
+    for first in range(0, len(windows), _AT_ONCE):
+        past, _, future = gather_windows(rows, windows.starts[first : first + _AT_ONCE], normal.fed)
+        window, centre, scale = normal.normalise(past)
+        left = future if centre is None else future - centre[:, :, targets]
+        left = left if scale is None else left / scale[:, :, targets]
+        yield _each_target(window[:, :, targets]), _each_target(left)
+
+
+def _each_target(values: NDArray[np.floating]) -> Floats:
+    """[n, steps, D] as [n * D, steps]."""
+    return np.asarray(values.swapaxes(1, 2).reshape(-1, values.shape[1]), np.float64)

@@ -1,0 +1,71 @@
+"""The linear map beside the network is the ridge regression of training horizons on their lookbacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import forecast
+from forecast import Prepared
+from forecast.models.backends.keras import build_network, weights_of
+from forecast.models.network import shape_of
+from forecast.training.linear import solve_linear
+
+LOOKBACK, HORIZON, N_ROWS = 6, 3, 100
+
+
+def prepared_of(*series: np.ndarray, **settings: Any) -> Prepared:
+    times = np.datetime64("2020-01-01", "us") + np.arange(N_ROWS) * np.timedelta64(1, "D")
+    ids, offsets = tuple(map(str, range(len(series)))), tuple(N_ROWS * np.arange(len(series) + 1))
+    values = np.concatenate(series)[:, None]
+    panel = forecast.Panel(values, np.tile(times, len(series)), ("y",), forecast.Clock("D"), ids, offsets)
+    plain = {"target": "y", "lookback": LOOKBACK, "horizon": HORIZON, "season": 3, "segment": 2, "units": 3}
+    return forecast.prepare(panel, forecast.resolve(forecast.configure({**plain, **settings}), panel)[0])
+
+
+def solved(prepared: Prepared) -> np.ndarray:
+    config, shape = prepared.config.network, shape_of(prepared.rows, LOOKBACK, HORIZON, hides_series=True)
+    network = build_network(config, shape, 0)
+    solve_linear(network, config, shape, prepared, prepared.train)
+    return weights_of(network)["linear/kernel"]
+
+
+def waves(seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.sin(np.arange(N_ROWS) / 2 + seed) + 0.2 * rng.normal(size=N_ROWS)
+
+
+@pytest.mark.parametrize("normalise", ["last", "seasonal", "standard"])
+def test_it_is_a_ridge_regression_of_normalised_windows(normalise: str) -> None:
+    prepared = prepared_of(waves(1), waves(2), normalise=normalise)
+    rows, x, y = prepared.rows.scaled[:, 0].astype(float), [], []
+    for start in prepared.train.starts:
+        past, future = np.split(rows[start : start + LOOKBACK + HORIZON], [LOOKBACK])
+        if normalise == "standard":
+            centre, scale = past.mean(), np.sqrt(past.var() + 0.01)
+            x.append((past - centre) / scale)
+            y.append((future - centre) / scale)
+        else:
+            x.append(past - past[-1])
+            y.append(future - (past[-3:] if normalise == "seasonal" else past[-1]))
+    x, y = np.array(x), np.array(y)
+    penalty = 0.01 * (x**2).sum() / LOOKBACK
+    augmented = np.vstack([x, np.sqrt(penalty) * np.eye(LOOKBACK)])
+    expected = np.linalg.lstsq(augmented, np.vstack([y, np.zeros((LOOKBACK, HORIZON))]), rcond=None)[0]
+    np.testing.assert_allclose(solved(prepared), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_map_that_does_worse_than_none_on_the_validation_windows_stays_empty() -> None:
+    # What alternated in the training rows stands still from the validation rows on.
+    broken = np.where(np.arange(N_ROWS) < 70, (-1.0) ** np.arange(N_ROWS), 0.5)
+    assert not solved(prepared_of(broken, -broken, split="time", validation=0.2, test=0.1)).any()
+    assert solved(prepared_of(waves(1), waves(2))).any()
+
+
+def test_several_series_have_one_by_default_and_a_single_one_has_none() -> None:
+    assert prepared_of(waves(1), waves(2)).config.network.linear
+    assert not prepared_of(waves(1)).config.network.linear
+    assert not prepared_of(waves(1), waves(2), model="lstm", segment=1).config.network.linear
+    assert prepared_of(waves(1), linear=True).config.network.linear
