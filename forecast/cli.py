@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from importlib import import_module
@@ -11,13 +12,27 @@ import typer
 from typer.core import TyperCommand
 
 from forecast.commands import COMMANDS
+from forecast.errors import DataError, ForecastError
 
 # What the help calls the types of parameters.
 _KINDS = {"<str>": "TEXT", "<path>": "PATH", "<int range>": "INTEGER", "<float range>": "NUMBER"}
 
+# Files that options may name.
+_MOST_OPTIONS = 2
+
 
 class _Command(TyperCommand):
     """A command whose help breaks no option's name, however narrow the terminal is."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; of the files that a shell has put in place of a pattern, say what to do."""
+        n_files = sum(os.path.isfile(argument) for argument in args)
+        if n_files > sum(parameter.param_type_name == "argument" for parameter in self.params) + _MOST_OPTIONS:
+            raise DataError(
+                f"Here are {n_files:,} files: a shell puts them in place of a pattern.",
+                "Name their folder, or quote the pattern: 'stations/*.csv'.",
+            )
+        return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the usage, what the command does, and its parameters below the names of their panels."""
@@ -72,8 +87,6 @@ def _start(
 
 def main() -> None:
     """Run the command line; ends the process with the exit code that fits."""
-    from forecast.errors import ForecastError
-
     try:
         build_program()()
     except ForecastError as error:

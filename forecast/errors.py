@@ -161,6 +161,10 @@ class DataError(ForecastError):
     exit_code = 2
 
 
+class EmptyError(DataError):
+    """A table has no rows."""
+
+
 class NoTimeError(DataError):
     """No column of a table is a time."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pkgutil
 import re
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import typer
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from forecast import commands
 from forecast.cli import build_program
 from forecast.commands import COMMANDS
+from forecast.errors import DataError
 
 # What the commands share is no command.
 SHARED = {"console", "options", "requirements", "tables"}
@@ -43,6 +45,15 @@ def test_the_help_of_a_command_breaks_no_name(width: int) -> None:
         words = re.split(r"[\s,]+", help_)
         for parameter in command.params:
             assert set(parameter.opts) <= {*words, parameter.name}, (name, parameter.opts)
+
+
+def test_files_that_a_shell_puts_in_place_of_a_pattern_are_refused_in_words(tmp_path: Path) -> None:
+    paths = [tmp_path / f"s{number}.csv" for number in range(5)]
+    for path in paths:
+        path.write_text("time,y\n")
+    with pytest.raises(DataError, match="Here are 5 files") as caught:
+        CliRunner().invoke(build_program(), ["train", *map(str, paths)], catch_exceptions=False)
+    assert "quote the pattern: 'stations/*.csv'" in caught.value.advice
 
 
 def test_the_help_lists_the_commands_below_their_panels() -> None:

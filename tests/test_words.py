@@ -18,6 +18,7 @@ from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
 from forecast.data.prepare import prepare
 from forecast.models.defaults import plan_in_sentences, resolve
+from forecast.plots.tables import column_table
 from recording import RecordingProgress
 
 N_DAYS, N_SERIES, N_REGIONS, N_PLANS = 60, 28, 14, 13
@@ -134,12 +135,11 @@ def test_known_words_must_be_known_ahead_and_static_ones_stay(run: Run) -> None:
     frame = shops(n_series=1)[:-5]
     with pytest.raises(DataError, match="'plan' must be known for the 5 steps ahead"):
         forecast.predict(run, frame)
-    frame = shops(n_series=1)
-    frame.loc[frame["y"].isna(), "region"] = "region 00"
-    found = forecast.predict(run, frame)
-    panel = forecast.read(frame.assign(region=frame["region"].where(frame["y"].notna())), run.config.read)
-    assert set(panel.values[:, panel.column("region")]) == {0, 1}
-    assert np.isfinite(found["segment-lstm"]).all()
+    frame = shops(n_series=2)
+    holes = frame.assign(region=frame["region"].where(frame["y"].notna()))  # where it never changes, it is clear
+    panel = forecast.read(holes, run.config.read)
+    np.testing.assert_array_equal(panel.values[:, panel.column("region")], np.repeat([1, 2], N_DAYS))
+    pd.testing.assert_frame_equal(forecast.predict(run, holes), forecast.predict(run, frame))
 
 
 def test_a_panel_that_was_read_before_is_numbered_alike(run: Run) -> None:
@@ -223,3 +223,10 @@ def test_a_word_that_tells_lowers_the_error_of_series_known_and_new(
         unseen[static] = forecast.evaluate(run, both)["not_trained_on"]["models"]["segment-lstm"]["mae"]
     assert validation["region"] < 0.85 * validation["none"]
     assert unseen["region"] < 0.85 * unseen["none"]
+
+
+def test_the_report_says_how_many_there_are(run: Run, table: Path) -> None:
+    prepared = prepare(forecast.read(table, run.config.read), run.config)
+    rows = {row[0].text: [cell.text for cell in row[1:]] for row in column_table(prepared, apart=1).rows}
+    assert rows["region"][0] == "known ahead, 14 words"
+    assert rows["region"][2:] == ["–"] * 3

@@ -16,10 +16,12 @@ from forecast.models.catalogue import DEFAULT_MODEL, MODELS
 from forecast.models.cells import CELLS
 
 SourceArgument = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="A built-in name, a file, or - for standard input.")
+    str, typer.Argument(metavar="SOURCE", help="A built-in name, a file, a folder of files, or - for standard input.")
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name or path of a run, or latest.")]
-NewSource = Annotated[str | None, typer.Argument(metavar="SOURCE", help="New rows: a built-in name, a file, or -.")]
+NewSource = Annotated[
+    str | None, typer.Argument(metavar="SOURCE", help="New rows: a built-in name, a file, a folder, or -.")
+]
 SameSource = Annotated[
     str | None, typer.Argument(metavar="SOURCE", help="The rows that it was trained on, if they have moved.")
 ]

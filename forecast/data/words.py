@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecast.config import ReadOptions
 from forecast.data.codes import with_codes
@@ -67,7 +68,8 @@ def with_words(panel: Panel, notation: Sequence[Notation]) -> Panel:
         text = panel.texts[own.column]
         number_of = {word: number for number, word in enumerate(own.words, UNKNOWN + 1)}
         numbers = np.array([number_of.get(word, UNKNOWN) for word in (*text.words, "")])  # -1, no word, is the last
-        columns.append(numbers[text.codes].astype(np.float64))
+        codes = text.codes if own.often_empty else _without_holes(panel, text.codes)
+        columns.append(numbers[codes].astype(np.float64))
         if unknown := [code for code in np.unique(text.codes) if code >= 0 and numbers[code] == UNKNOWN]:
             n_rows, named = int(np.isin(text.codes, unknown).sum()), [quote(text.words[code]) for code in unknown]
             warnings.append(
@@ -84,6 +86,15 @@ def with_words(panel: Panel, notation: Sequence[Notation]) -> Panel:
         read_options=panel.read_options | {"notation": (*before, *numbered)},
         warnings=(*panel.warnings, *warnings),
     )
+
+
+def _without_holes(panel: Panel, codes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Codes [T] of words that never change in a series, holes filled with its word; others as they are."""
+    lengths = np.diff(panel.offsets)
+    starts, lengths = np.array(panel.offsets[:-1])[lengths > 0], lengths[lengths > 0]
+    last = np.maximum.reduceat(codes, starts)
+    first = np.minimum.reduceat(np.where(codes < 0, np.iinfo(codes.dtype).max, codes), starts)
+    return codes if (first < last).any() else np.where(codes < 0, np.repeat(last, lengths), codes)
 
 
 def as_decided(panel: Panel, read: ReadOptions) -> Panel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from dataclasses import replace
 
@@ -20,7 +19,7 @@ from forecast.data.windows import Flags, Windows
 from forecast.errors import DataError, Sentence, listed, phrase, setting, without_settings
 from forecast.progress import Progress
 from forecast.runs.run import Run
-from forecast.sources.read import Source, is_built_in, read, report_notes
+from forecast.sources.read import Source, is_there, read, report_notes
 from forecast.sources.training_ranges import far_from_training
 
 # Series that a sentence names.
@@ -42,7 +41,7 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
     current = run.manifest["source"] if source is None else source
     if current is None:
         raise DataError(f"{run.name} was trained on rows that cannot be read again.", f"Give them as {_SOURCE}.")
-    if source is None and not is_built_in(current) and not os.path.isfile(str(current)):  # no pipe either
+    if source is None and not is_there(str(current)):  # no pipe either
         raise DataError(
             f"{current}, which {run.name} was trained on, is no longer there.", f"Give its rows as {_SOURCE}."
         )

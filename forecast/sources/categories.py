@@ -75,7 +75,9 @@ def read_categories(
         missing = is_missing(dictionary)
         present = np.unique(codes)
         found = sorted({dictionary[int(code)].as_py() for code in present if not missing[code]})
-        never_changes = len(np.unique(series * (codes.max() + 1) + codes)) == n_series
+        pairs = np.unique(series * len(dictionary) + codes)  # of a series and a word, or none
+        of_series = pairs[~missing[pairs % len(dictionary)]] // len(dictionary)
+        never_changes = len(np.unique(of_series)) == len(of_series)
         if len(found) <= _MOST_NUMBERED and (never_changes or not averaged):
             kept[name] = tuple(found)
             index_of = {word: index for index, word in enumerate(found)}  # of those that stand in a row
@@ -93,7 +95,7 @@ def read_categories(
                     "0 in all of its columns."
                 )
         else:
-            if why := _is_no_category(found, codes, series, bool(missing[present].any())):
+            if why := _is_no_category(found, len(codes), n_series, len(pairs), bool(missing[present].any())):
                 left_out[name] = why
                 continue
             if len(found) > MOST_WORDS:
@@ -131,15 +133,14 @@ def _listed(name: str, words: tuple[str, ...]) -> str:
     return ", ".join(quote(f"{name}={word}") for word in words[:4]) + " …" * (len(words) > 4)
 
 
-def _is_no_category(words: list[str], codes: NDArray[np.int64], series: NDArray[np.int64], has_gaps: bool) -> str:
+def _is_no_category(words: list[str], n_rows: int, n_series: int, n_pairs: int, has_gaps: bool) -> str:
     """Why a column of these words, in some rows none, is no category; empty where it is one."""
     if len(words) > _MOST_NUMBERED:
         return f"It holds {len(words):,} different words, more than {_MOST_NUMBERED:,}."
     if len(words) < 2 and not (words and has_gaps):  # an event is named where there is one
         return "It holds the same word in all rows."
-    n_series, n_pairs = int(series.max()) + 1, len(np.unique(series * (codes.max() + 1) + codes))
     if n_series == n_pairs == len(words):
         return "It says which series a row belongs to, and no more."
-    if len(words) * _FEWEST_ROWS > (len(codes) if n_pairs > n_series else n_series * _FEWEST_ROWS):
-        return f"It holds {len(words)} words in {len(codes)} rows: too few rows for each."
+    if len(words) * _FEWEST_ROWS > (n_rows if n_pairs > n_series else n_series * _FEWEST_ROWS):
+        return f"It holds {len(words)} words in {n_rows} rows: too few rows for each."
     return ""

@@ -26,6 +26,7 @@ from forecast.sources.onto_clock import Observations, in_order, on_clock
 from forecast.sources.series import find_series, series_of_columns
 from forecast.tables.bytes import content_of, find_input
 from forecast.tables.columns import SERIES_IDS
+from forecast.tables.folders import find_files, read_files
 from forecast.tables.input import Dialect, Input
 from forecast.tables.reading import read_columns
 from forecast.tables.table import Table
@@ -49,7 +50,8 @@ def read_panel(
     """Every usable numeric column of a table, on a regular clock.
 
     Args:
-        source: Path of a CSV (plain, gzip, zip) or Parquet file, ``-`` for standard input, or a DataFrame.
+        source: Path of a CSV (plain, gzip, zip) or Parquet file, of a folder of them, or a pattern such as
+            ``stations/*.csv``; ``-`` for standard input; or a DataFrame.
         options: What is not to be inferred.
         alter: Changes the values before anything is told by them, as an audit does.
 
@@ -62,7 +64,7 @@ def read_panel(
     """
     options = options or ReadOptions()
     frame = source if isinstance(source, pd.DataFrame) else None
-    found = Input("the table") if frame is not None else find_input(str(source))
+    found = Input("the table") if frame is not None else find_files(str(source)) or find_input(str(source))
     given = options.model_dump(exclude_defaults=True, exclude={"notation", "codes"})
     try:
         return _read(replace(found, given=given), frame, options, alter)
@@ -79,6 +81,8 @@ def _leads_on(
         if "options" in attempt:
             options = ReadOptions(**{**options.model_dump(), **attempt["options"]})
         else:
+            if found.files:  # which of them it is for, the advice does not say
+                return False
             text, n_replaced = re.subn(attempt["pattern"], lambda _: attempt["by"], content_of(found).decode())
             found = replace(found, content=text.encode())
             if not n_replaced:
@@ -102,7 +106,8 @@ def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter:
 
 def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter: Alter | None) -> Panel:
     """The panel before all of its rows tell what is a code, and what is odd in it."""
-    columns = read_columns(found, frame, dialect_of(options))
+    dialect = dialect_of(options)
+    columns = read_files(found, dialect) if found.files else read_columns(found, frame, dialect)
     pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
     if options.wide and columns.series_id is None:
         columns, series = series_of_columns(columns)

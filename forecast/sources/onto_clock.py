@@ -288,7 +288,9 @@ def _resampled(
     values = np.where(averages.is_cut[:, None], np.nan, averages.values)
     kept = ~averages.is_cut | ~has_whole  # a series without a whole period stays, and has no values
     series = averages.series[kept]
-    words = rows.words[np.searchsorted(rows.series, series)]  # those that change in a series are not among them
+    numbers, firsts = np.unique(rows.series, return_index=True)
+    words = np.maximum.reduceat(rows.words, firsts)  # those that change in a series are not among them
+    words = words[np.searchsorted(numbers, series)]
     means = Observations(averages.times[kept], series, np.ascontiguousarray(values[kept]), words)
     notes, warnings = [], [f"{len(rows.times):,} rows are averaged into {kept.sum():,} of {clock.describe()} each."]
     if averages.is_cut.any():

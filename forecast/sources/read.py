@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -103,6 +104,11 @@ def _masked(panel: Panel, options: ReadOptions | None) -> Panel:
 def is_built_in(source: Source) -> bool:
     """Whether a source names a built-in series; a file of the same name comes first."""
     return isinstance(source, str) and source in DATASETS and not os.path.isfile(source)
+
+
+def is_there(source: str) -> bool:
+    """Whether a source that was read once is there to be read again: a built-in series, a file, a folder, a pattern."""
+    return is_built_in(source) or os.path.isfile(source) or os.path.isdir(source) or bool(glob.glob(source))
 
 
 def report_notes(panel: Panel, progress: Progress) -> None:

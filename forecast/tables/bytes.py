@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from forecast import memory
-from forecast.errors import DataError, MachineError, phrase, quote
+from forecast.errors import DataError, EmptyError, MachineError, phrase, quote
 from forecast.memory import megabytes
 from forecast.tables.input import Input, call_to_read, read_after, read_output_of
 
@@ -77,7 +77,9 @@ def find_input(source: str | Path) -> Input:
         _refuse_address(path)
         found = _read_file(Input.at(path), whole=False)
     if found.content == b"":
-        raise DataError(f"{found.label} is empty (0 bytes).", f"Give a CSV or Parquet file: {call_to_read('data.csv')}")
+        raise EmptyError(
+            f"{found.label} is empty (0 bytes).", f"Give a CSV or Parquet file: {call_to_read('data.csv')}"
+        )
     return found
 
 
@@ -124,9 +126,7 @@ def _read_file(source: Input, whole: bool) -> Input:
     except FileNotFoundError:
         raise DataError(f"There is no file {label}.", _similar_paths(path)) from None
     except IsADirectoryError:
-        tables = [p.name for p in path.iterdir() if p.suffix.lower() in (".csv", ".txt", ".gz", ".parquet", ".tsv")]
-        example = call_to_read(str(path / min(tables, default="data.csv")))
-        raise DataError(f"{label} is a folder, not a file.", f"Name one file: {example}") from None
+        raise DataError(f"{label} is a folder, not a file.", f"Name a file: {call_to_read('data.csv')}") from None
     except PermissionError:
         raise DataError(f"{label} cannot be read by this user.", f"Try: chmod u+r {shlex.quote(str(path))}") from None
     except (ValueError, OSError) as error:

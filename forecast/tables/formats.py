@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from forecast import memory
-from forecast.errors import DataError, quote
+from forecast.errors import DataError, EmptyError, quote
 from forecast.memory import megabytes
 from forecast.tables.bytes import CHUNK, COPIES, check_memory, content_of, decode, whole
 from forecast.tables.frames import from_frame
@@ -219,7 +219,7 @@ def _read_unpacked(
     source: Input, content: bytes, program: str, dialect: Dialect, in_one_piece: bool
 ) -> Iterator[Table]:
     if not content:
-        raise DataError(
+        raise EmptyError(
             f"{source.label} unpacks to 0 bytes.", f"Give a CSV or Parquet file: {call_to_read('data.csv')}"
         )
     return read_tables(replace(source, content=content, unpack=program), dialect, in_one_piece)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ class Input:
         warnings: What was mended, one sentence each.
         unpack: The program that prints the text of a packed file; empty where the file is the text.
         given: The options that it is read with, which advice has to keep.
+        files: The paths of several files that are read as one table; empty for a single one.
     """
 
     label: str
@@ -37,6 +39,7 @@ class Input:
     warnings: tuple[str, ...] = ()
     unpack: str = ""
     given: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
 
     @classmethod
     def at(cls, path: str) -> Input:
@@ -45,7 +48,10 @@ class Input:
 
     @property
     def name(self) -> str:
-        """The stem of the file's name."""
+        """The stem of the file's name; of several files, the name of their folder."""
+        if self.files:
+            folder = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in self.files])
+            return os.path.basename(folder) or "series"
         stem = Path(re.sub(r"\.(gz|zip)$", "", Path(self.path).name, flags=re.IGNORECASE)).stem
         return {"": "series", "-": "stdin"}.get(self.path, stem)
 

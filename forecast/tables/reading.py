@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from forecast.errors import DataError, MachineError, quote, setting
+from forecast.errors import DataError, EmptyError, MachineError, quote, setting
 from forecast.tables.bytes import CHUNK, TooLargeError
 from forecast.tables.columns import SERIES_IDS, Measurements, names_a_counter, read_measurements
 from forecast.tables.find_times import find_steps, find_times_or_steps
@@ -126,7 +126,7 @@ def _joined(chunks: Iterator[Columns]) -> Columns:
     """
     first = next(chunks, None)
     if first is None:
-        raise DataError("The table has no rows.", "Give at least a few dozen rows of data.")
+        raise EmptyError("The table has no rows.", "Give at least a few dozen rows of data.")
     values, times = first.measured.values, first.time.times
     texts = {name: [cells] for name, cells in first.measured.texts.items()}
     for chunk in chunks:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from forecast.errors import DataError, quote, setting
+from forecast.errors import DataError, EmptyError, quote, setting
 from forecast.tables import explain
 from forecast.tables.input import Dialect, Input, call_to_read
 from forecast.tables.monthnames import MONTHS
@@ -71,7 +71,7 @@ def read_text(source: Input, dialect: Dialect) -> Table:
     if (fields != fields[0]).any() and not with_empty_end:
         raise explain.uneven(source, records, mark)
     if len(records) == 1:
-        raise DataError(f"{source.label} holds a header and no rows.", "Give at least a few dozen rows of data.")
+        raise EmptyError(f"{source.label} holds a header and no rows.", "Give at least a few dozen rows of data.")
     names, n_more, joined = _header(source, records, mark)
     if not n_more and _are_data(names):
         raise explain.no_header(source, names, mark)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from forecast.errors import DataError, quote
+from forecast.errors import EmptyError, quote
 from forecast.tables.input import Input
 
 # Text is an Arrow array of strings (which has no types), numbers float64, timestamps datetime64[us] in UTC or zoneless.
@@ -82,7 +82,7 @@ def without_empty_rows(table: Table) -> Table:
             return table
     kept = np.flatnonzero(~empty)
     if not len(kept):
-        raise DataError(f"{table.source.label} holds a header and only empty rows.", "Give at least a few dozen rows.")
+        raise EmptyError(f"{table.source.label} holds a header and only empty rows.", "Give at least a few dozen rows.")
     inner = int(empty[: kept[-1]].sum())
     warning = (f"{inner:,} row(s) of empty fields are left out.",) if inner else ()
     return replace(table.take(kept), warnings=table.warnings + warning)
