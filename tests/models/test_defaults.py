@@ -249,8 +249,9 @@ def test_which_column_is_asked_for_where_it_is_not_clear() -> None:
     with pytest.raises(DataError) as caught:
         resolve(configure(), ambiguous)
     assert caught.value.message == "Which column should be forecast? There are 2: a, b."
-    assert caught.value.text("shell")[1] == "Name it with --target, for example --target 'a'. If each is a series of its own: --wide."
-    assert caught.value.advice == "Name it with target, for example target='a'. If each is a series of its own: wide=True."
+    apart = "If each is a series of its own: "
+    assert caught.value.text("shell")[1] == f"Name it with --target, for example --target 'a'. {apart}--wide."
+    assert caught.value.advice == f"Name it with target, for example target='a'. {apart}wide=True."
 
 
 @pytest.mark.parametrize(
