@@ -22,6 +22,7 @@ PLAIN = {
     "segment": 1,
     "linear": False,
     "batch_size": 16,
+    "patience": 10,
     "mirror": False,
     "hide_series": 0.0,
 }
