@@ -136,6 +136,7 @@ CellName = Annotated[str, AfterValidator(_check_cell)]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split_commas)]
 Penalty = Annotated[float, Field(ge=0, le=10)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+ObservedShare = Annotated[float, Field(gt=0, le=1)]
 SpanShare = Annotated[float, Field(gt=0, lt=1)]  # of the time axis
 
 
@@ -248,6 +249,12 @@ class DataSettings(Section):
         6, ge=0, description="Missing values in a row that a window may carry forward from the last seen one."
     )
 
+    least_observed: ObservedShare | None = Field(
+        None,
+        description="Share of a window's targets that must be observed, before its cut-off and after; below 1 the "
+        "network is told what is missing. (default: 0.5 where holes cost windows, else 1)",
+    )
+
     @field_validator("covariates", "static", "limits", "circular", mode="before")
     @classmethod
     def _auto_is_open_and_none_is_empty(cls, value: object) -> object:
@@ -283,6 +290,7 @@ class DataConfig(DataSettings):
     validation: SpanShare
     test: SpanShare
     split: Division = "time"  # of runs of earlier versions
+    least_observed: ObservedShare = 1.0  # of runs of earlier versions
 
 
 class NetworkSettings(Section):
@@ -301,6 +309,9 @@ class NetworkSettings(Section):
     )
     cycle: Steps | None = Field(
         None, description="Steps of the cycle that normalise = seasonal counts from. (default: the season)"
+    )
+    decay: bool = Field(
+        False, description="Let a missing value that was carried forward return to the window's mean, as GRU-D does."
     )
     segment: Steps | None = Field(1, description="Steps that are fed to the cell at once; 1 as in textbooks.")
     decode: Literal["direct", "parallel", "recursive"] = Field("direct", description="How the horizon is produced.")
@@ -376,6 +387,11 @@ class TrainingSettings(Section):
         description="Share of the windows of a panel that are learned from without the name of their series, "
         "so that series never seen can be forecast. (default: 0.1)",
     )
+    hide_values: Share | None = Field(
+        None,
+        description="Share of the values before the cut-off that are hidden while training, so that the network "
+        "learns to do without. (default: 0.05 where values may be missing)",
+    )
     schedule: Literal["cosine", "constant"] = Field("cosine", description="Course of the learning rate.")
     warmup: Share = Field(0.05, description="Share of the steps over which the learning rate rises.")
     clip_norm: float = Field(1.0, gt=0, description="Largest norm of a gradient.")
@@ -406,6 +422,7 @@ class TrainingConfig(TrainingSettings):
     mirror: bool
     patience: Epochs
     hide_series: Share = 0.0  # of runs of earlier versions
+    hide_values: Share = 0.0  # of runs of earlier versions
 
 
 class IntervalConfig(Section):
@@ -433,6 +450,8 @@ class Settings(Section):
     def _check_sections(self) -> Self:
         if self.network.stateful and self.training.mirror:
             raise ValueError("stateful cannot be used with mirror: a state that is carried on has one direction")
+        if self.network.stateful and (self.data.least_observed or 1) < 1:
+            raise ValueError("stateful needs least_observed = 1: a state that is carried on has no window with holes")
         steps = -(-(self.data.lookback or 1) // (self.network.segment or 1))
         if self.network.unroll and steps > _LONGEST_UNROLLED:
             raise ValueError(f"unroll takes up to {_LONGEST_UNROLLED:,} steps or segments. Received: {steps:,}")

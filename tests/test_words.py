@@ -18,6 +18,7 @@ from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
 from forecast.data.prepare import prepare
 from forecast.models.defaults import plan_in_sentences, resolve
+from forecast.plots.tables import column_table
 from recording import RecordingProgress
 
 N_DAYS, N_SERIES, N_REGIONS, N_PLANS = 60, 28, 14, 13
@@ -222,3 +223,10 @@ def test_a_word_that_tells_lowers_the_error_of_series_known_and_new(
         unseen[static] = forecast.evaluate(run, both)["not_trained_on"]["models"]["segment-lstm"]["mae"]
     assert validation["region"] < 0.85 * validation["none"]
     assert unseen["region"] < 0.85 * unseen["none"]
+
+
+def test_the_report_says_how_many_there_are(run: Run, table: Path) -> None:
+    prepared = prepare(forecast.read(table, run.config.read), run.config)
+    rows = {row[0].text: [cell.text for cell in row[1:]] for row in column_table(prepared, apart=1).rows}
+    assert rows["region"][0] == "known ahead, 14 words"
+    assert rows["region"][2:] == ["–"] * 3

@@ -83,6 +83,7 @@ class Bounds:
         """
         if not self.circular.any():
             return values
+        # None are added where nothing was observed.
         turns = TURN * np.nan_to_num(np.rint((y_true - median(values)) / TURN)) * self.circular[series][:, None]
         return values + (turns if values.ndim == 3 else turns[..., None])
 

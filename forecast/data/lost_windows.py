@@ -19,7 +19,7 @@ from forecast.data.newest import count_measured
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.split import PARTS
-from forecast.data.windows import Flags, Ints, fill_forward
+from forecast.data.windows import Flags, Ints, count_set, fill_forward
 from forecast.errors import listed
 
 # Columns that a sentence names.
@@ -36,8 +36,9 @@ class WindowCount:
         possible: Windows that lie between the first and the last row of a series, with their horizon in the span.
         scored: Those that can be used.
         cross_gap: Those that cross an absent row.
-        lack_inputs: Those in whose lookback a value is missing, or a value that must be known ahead.
-        lack_targets: Those in whose horizon a target is missing.
+        lack_inputs: Those in whose lookback a value is missing, or a value that must be known ahead; where windows may
+            have holes, those in whose lookback too few targets are there.
+        lack_targets: Those in whose horizon a target is missing; where windows may have holes, too many are.
         lack_inputs_by_column: Of ``possible`` without ``cross_gap``, how many lack this input; a window may lack many.
     """
 
@@ -96,6 +97,8 @@ def count_windows(rows: Rows, config: DataConfig, spans: Sequence[Span]) -> list
         spans: First timestamp of each span, and the first one after it, of each series [S]; None for no bound.
     """
     line = _Line(rows.panel, len(config.known))
+    if rows.masked:
+        return _count_with_holes(rows, config, spans, line)
     lookback, horizon = config.lookback, config.horizon
     in_lookback, in_horizon = (0, lookback - 1), (-horizon, -1)  # cut-offs that a missing value spoils, from its row on
     gaps = [line.spoilt_by_gaps(lookback, horizon)]
@@ -132,6 +135,42 @@ def count_windows(rows: Rows, config: DataConfig, spans: Sequence[Span]) -> list
                 lack_inputs=without_inputs - crossing,
                 lack_targets=unusable_windows - without_inputs,
                 lack_inputs_by_column={name: number for name, number in lacking.items() if number},
+            )
+        )
+    return counts
+
+
+def _count_with_holes(rows: Rows, config: DataConfig, spans: Sequence[Span], line: _Line) -> list[WindowCount]:
+    """The same, where windows may have holes: a row stands for each step of the clock, but in the longest gaps."""
+    lookback, horizon = config.lookback, config.horizon
+    stretches, least = rows.panel.stretches(), config.least_observed
+    starts = np.arange(max(0, rows.panel.n_rows - lookback - horizon + 1))
+    unbroken = starts[stretches[starts] == stretches[starts + lookback + horizon - 1]]
+    cutoffs, series = line.panel.positions(unbroken + lookback - 1), rows.series[unbroken]
+    names = rows.panel.columns[: rows.n_targets]
+    too_few = {
+        name: count_set(seen, lookback)[unbroken] < least * lookback
+        for name, seen in zip(names, rows.target_is_seen.T, strict=True)
+    }
+    lacks_inputs = np.logical_or.reduce(list(too_few.values()))
+    lacks_targets = np.logical_or.reduce(
+        [count_set(seen, horizon)[unbroken + lookback] < least * horizon for seen in rows.target_is_seen.T]
+    )
+    counts = []
+    for first, until in spans:
+        firsts, lasts = line.possible_cutoffs(first, until, lookback, horizon)
+        inside = (firsts[series] <= cutoffs) & (cutoffs <= lasts[series])
+        possible, there = int((lasts - firsts + 1).sum()), int(inside.sum())
+        without_inputs = int((inside & lacks_inputs).sum())
+        unusable = int((inside & (lacks_inputs | lacks_targets)).sum())
+        counts.append(
+            WindowCount(
+                possible=possible,
+                scored=there - unusable,
+                cross_gap=possible - there,
+                lack_inputs=without_inputs,
+                lack_targets=unusable - without_inputs,
+                lack_inputs_by_column={name: n for name, few in too_few.items() if (n := int((inside & few).sum()))},
             )
         )
     return counts

@@ -65,8 +65,10 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
         scaler: The run's scaler.
     """
     lookback, horizon = config.lookback, config.horizon
-    reach = max(lookback, config.season) + config.longest_fill
-    rows = encode(_newest_on_clock(panel, reach, horizon, len(config.known)), config, scaler)
+    masked = config.least_observed < 1
+    reach = max(lookback, config.season) + (0 if masked else config.longest_fill)
+    least = lookback if masked else 0
+    rows = encode(_newest_on_clock(panel, least, reach, horizon, len(config.known)), config, scaler)
     starts, refused, filled, carried = [], [], [], []
     for series, end in enumerate(rows.panel.offsets[1:]):
         cutoff = end - horizon - 1
@@ -76,10 +78,12 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
         n_rows = measured.stop - measured.start
         unknown = np.isnan(rows.panel.values[cutoff + 1 : end, len(panel.columns) - len(config.known) :])
         seen = f"the last {lookback} rows{of_series} (the lookback)"
-        if n_rows < lookback:
+        if n_rows < lookback and not masked:
             refused.append(f"The newest forecast needs {lookback} rows{of_series} (the lookback), there are {n_rows}.")
         elif start < rows.panel.offsets[series] or len(np.unique(rows.panel.stretches()[start : cutoff + 1])) > 1:
             refused.append(f"A gap breaks {seen}.")
+        elif masked and (share := _least_share(rows.observed(np.arange(start, cutoff + 1)))) < config.least_observed:
+            refused.append(f"In {seen}, {share:.0%} of the target are there; {config.least_observed:.0%} are needed.")
         elif not rows.usable[start : cutoff + 1].all():
             bad = start + int(np.argmin(rows.usable[start : cutoff + 1]))
             missing = next(
@@ -131,15 +135,21 @@ def carried_forward(warnings: Sequence[str]) -> tuple[str, ...]:
     return tuple(text for text in warnings if _CARRIED in text)
 
 
+def _least_share(targets: Floats) -> float:
+    """The share of rows [T, D] in which the target that is observed least often was observed."""
+    return float(1 - np.isnan(targets).mean(axis=0).max())
+
+
 def _rows_since_seen(targets: Floats) -> Ints:
     """How many rows of targets [T, D] follow the last one that is not NaN, [D]."""
     return np.argmax(~np.isnan(targets[::-1]), axis=0)
 
 
-def _newest_on_clock(panel: Panel, reach: int, horizon: int, n_known: int) -> Panel:
+def _newest_on_clock(panel: Panel, least: int, reach: int, horizon: int, n_known: int) -> Panel:
     """The last ``reach`` steps of each series on the clock, NaN where a row is absent, and H steps after them.
 
-    Of the H steps only the last ``n_known`` columns have values.
+    Rows of NaN stand before a series of fewer than ``least`` steps. Of the H steps only the last ``n_known`` columns
+    have values.
     """
     values, times, offsets = [], [], [0]
     future = cache(partial(panel.clock.future, steps=horizon))  # nearly all series end at the same time
@@ -149,6 +159,10 @@ def _newest_on_clock(panel: Panel, reach: int, horizon: int, n_known: int) -> Pa
         own_times, own = panel.times[rows][-reach:], panel.values[rows][-reach:]
         if panel.clock.unit != "B":  # on business days an absent row is a holiday
             own_times, own = _with_absent_rows(own_times, own, panel.clock, reach)
+        if len(own) < least:
+            before = panel.clock.past(own_times[0], least - len(own) + 1)[:-1]
+            own_times = np.concatenate([before, own_times])
+            own = np.concatenate([np.full((len(before), own.shape[1]), np.nan), own])
         values += [own, _known_ahead(panel, series, ahead, n_known)]
         times += [own_times, ahead]
         offsets.append(offsets[-1] + len(own) + horizon)

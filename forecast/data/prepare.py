@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from forecast.config import Config, DataConfig
 from forecast.data.bounds import TURN, Bounds, bounds_of, unwrap_panel
 from forecast.data.features import Calendar
+from forecast.data.holes import on_whole_clock
 from forecast.data.normals import Normals, fit_normals
 from forecast.data.panel import Floats, Panel
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_panel
-from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows
+from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows, index_windows_with_holes
 from forecast.data.words import as_decided
 from forecast.errors import DataError, Sentence, quote, setting
 
@@ -35,9 +36,11 @@ class Rows:
         n_targets: D, the number of targets.
         n_covariates: P, the number of past covariates.
         filled: For each target, the rows that were filled forward, ascending, and their values.
-        scaled: The columns of the panel, filled and scaled, float32 [T, C]; 0 where a row is not usable.
+        scaled: The columns of the panel, filled and scaled, float32 [T, C]; 0 where a row is not usable. Measured
+            columns of masked rows are not filled: NaN where a value is missing.
         calendar: The calendar features.
-        usable: Which rows a lookback may contain: no column is missing after filling, [T].
+        masked: Whether windows may have holes, of which the network is told.
+        usable: Which rows a lookback may contain: no column is missing after filling, [T]; all rows if masked.
         seen: Which rows a horizon may contain: every target and known covariate is there, [T].
         logged: Whether the targets are logged before they are scaled.
         bounds: The bounds of the targets of each series.
@@ -57,6 +60,7 @@ class Rows:
     filled: tuple[tuple[Ints, Floats], ...]
     scaled: NDArray[np.float32]
     calendar: Calendar
+    masked: bool
     usable: Flags
     seen: Flags
     logged: bool
@@ -91,11 +95,11 @@ class Rows:
 
     @property
     def inputs(self) -> NDArray[np.float32]:
-        """The inputs of the network at all rows, [T, F]; a copy."""
+        """The inputs of the network at all rows, as of `inputs_at`; a copy."""
         return self.inputs_at(np.arange(self.panel.n_rows))
 
     def inputs_at(self, rows: Ints) -> NDArray[np.float32]:
-        """The inputs of the network at these rows [...], scaled columns and then the calendar, [..., F]."""
+        """Scaled columns and then the calendar at these rows [...], [..., C + calendar]; what windows are made of."""
         if self.panel.n_rows <= _MOST_KEPT:
             return self._kept_inputs.take(rows, axis=0)
         return self._computed_inputs(rows)
@@ -138,6 +142,11 @@ class Rows:
         """The observed values of one series and target, angles within 0 … 360; NaN where missing."""
         values = self.panel.values[self.panel.rows(series), target]
         return values % TURN if self.bounds.circular[series, target] else values
+
+    @property
+    def target_is_seen(self) -> Flags:
+        """Which targets were observed, [T, D]."""
+        return ~np.isnan(self.panel.values[:, : self.n_targets])
 
     def observed(self, rows: Ints) -> Floats:
         """The observed targets at these rows [...], in their own units, [..., D]; NaN where missing."""
@@ -254,8 +263,9 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         config: The data configuration.
         scaler: The run's scaler, with the panel's series.
     """
-    n_targets = count_targets(config)
+    n_targets, masked = count_targets(config), config.least_observed < 1
     n_columns, n_covariates = len(panel.columns), len(config.covariates)
+    longest_fill = panel.n_rows if masked else config.longest_fill
     series, positions = panel.series_of_row(), scaler.positions(panel.series_ids)
     identities = np.minimum(positions, scaler.n_trained)
     own_scaler = scaler.for_series(panel.series_ids)
@@ -264,11 +274,14 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
     usable, seen = np.ones(panel.n_rows, bool), np.ones(panel.n_rows, bool)
     filled_targets = []
     for column in range(n_columns):
-        filled, is_there = fill_forward(panel, config.longest_fill, column)
+        filled, is_there = fill_forward(panel, longest_fill, column)
         own_scaler.transform(filled, series, column, scaled[:, column])
-        usable &= is_there
+        missing = np.isnan(panel.values[:, column])
+        if masked and column < n_targets + n_covariates:
+            scaled[missing, column] = np.nan
+        usable &= is_there | masked
         if not n_targets <= column < n_targets + n_covariates:
-            seen &= ~np.isnan(panel.values[:, column])
+            seen &= ~missing
         if column < n_targets:
             filled_rows = np.flatnonzero((filled != panel.values[:, column]) & ~np.isnan(filled))
             filled_targets.append((filled_rows, filled[filled_rows]))
@@ -279,6 +292,7 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         filled=tuple(filled_targets),
         scaled=scaled,
         calendar=Calendar(panel.times, panel.clock if config.calendar else None),
+        masked=masked,
         usable=usable,
         seen=seen,
         logged=config.transform == "log",
@@ -308,6 +322,7 @@ def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDA
     panel = as_decided(panel, config.read)
     arranged = arrange(panel, config.data)
     split = split_panel(arranged, config.data)
+    arranged = lay_out(arranged, config.data)
     part = split.part_of(arranged)
     logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
     circular = bounds_of(np.arange(arranged.n_series), config.data).circular
@@ -322,9 +337,35 @@ def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDA
     return Prepared(config, rows, scaler, split, *windows)
 
 
+def lay_out(arranged: Panel, config: DataConfig) -> Panel:
+    """An arranged panel as windows are taken from it: if they may have holes, with a row for each step of the clock.
+
+    A gap in which a whole window has room stays a gap.
+    """
+    return on_whole_clock(arranged, config.lookback + config.horizon) if config.least_observed < 1 else arranged
+
+
 def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
     """The windows whose horizon lies in these rows [T]."""
+    if rows.masked:
+        return index_windows_with_holes(
+            rows.panel,
+            part_rows & _followed_by_measured(rows),
+            rows.target_is_seen,
+            config.least_observed,
+            config.lookback,
+            config.horizon,
+        )
     return index_windows(rows.panel, part_rows, rows.usable, rows.seen, config.lookback, config.horizon)
+
+
+def _followed_by_measured(rows: Rows) -> Flags:
+    """Which rows do not come after the last measured one of their series, [T]: no horizon reaches into the future."""
+    missing = np.isnan(rows.panel.values[:, : rows.n_targets + rows.n_covariates])
+    measured = ~np.logical_and.reduce(missing, axis=1)
+    numbers, beyond = np.arange(rows.panel.n_rows), rows.panel.n_rows - 1
+    following = np.minimum.accumulate(np.where(measured, numbers, beyond)[::-1])[::-1]
+    return np.asarray(measured[following] & (rows.series[following] == rows.series))
 
 
 def forecasts_in_units(scaled: NDArray[np.floating], rows: Rows, starts: Ints) -> Floats:

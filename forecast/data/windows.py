@@ -84,22 +84,50 @@ def index_windows(
         lookback: L.
         horizon: H.
     """
+    in_lookback = count_set(inputs_usable, lookback) == lookback
+    in_horizon = count_set(targets_seen & part_rows, horizon) == horizon
+    return _windows_where(panel, in_lookback, in_horizon, lookback, horizon)
+
+
+def index_windows_with_holes(
+    panel: Panel, part_rows: Flags, observed: Flags, least_observed: float, lookback: int, horizon: int
+) -> Windows:
+    """The same, of windows that may have holes.
+
+    Args:
+        panel: S series of T rows in all.
+        part_rows: Which rows belong to the part, [T].
+        observed: Which targets were observed, [T, D].
+        least_observed: The share of its values in the lookback, and of those in the horizon, that each target needs.
+        lookback: L.
+        horizon: H.
+    """
+    in_lookback = np.ones(max(0, panel.n_rows - lookback + 1), bool)
+    in_horizon = count_set(part_rows, horizon) == horizon
+    for of_target in observed.T:
+        in_lookback &= count_set(of_target, lookback) >= least_observed * lookback
+        in_horizon &= count_set(of_target, horizon) >= least_observed * horizon
+    return _windows_where(panel, in_lookback, in_horizon, lookback, horizon)
+
+
+def _windows_where(panel: Panel, in_lookback: Flags, in_horizon: Flags, lookback: int, horizon: int) -> Windows:
+    """The unbroken windows whose lookback and whose horizon, each by its first row, are good, [T - length + 1]."""
     n_starts = max(0, panel.n_rows - lookback - horizon + 1)
     stretches = panel.stretches()
     good = stretches[:n_starts] == stretches[panel.n_rows - n_starts :]
-    good &= _all_set(inputs_usable, lookback)[:n_starts]
-    good &= _all_set(targets_seen & part_rows, horizon)[lookback : lookback + n_starts]
+    good &= in_lookback[:n_starts]
+    good &= in_horizon[lookback : lookback + n_starts]
     # Half the memory, where the sum of two row numbers cannot overflow.
     row_number = np.int32 if panel.n_rows < 1 << 30 else np.int64
     return Windows(np.flatnonzero(good).astype(row_number), lookback, horizon)
 
 
-def _all_set(flags: Flags, length: int) -> Flags:
-    """Whether the ``length`` flags from each row on are all set, [T - length + 1]."""
+def count_set(flags: Flags, length: int) -> NDArray[np.int32]:
+    """How many of the ``length`` flags from each row on are set, [T - length + 1]."""
     total = np.zeros(len(flags) + 1, np.int32)
     np.cumsum(flags, out=total[1:])
-    all_set: Flags = total[length:] - total[:-length] == length
-    return all_set
+    counts: NDArray[np.int32] = total[length:] - total[:-length]
+    return counts
 
 
 def precomputed(windows: Windows, forecasts: Floats) -> Forecaster:

@@ -212,13 +212,13 @@ class AdaptiveIntervals:
         self._pending, self._pending_seen = self._pending[:, :0], self._pending_seen[:0]
 
     def intervals(self) -> Intervals:
-        """The intervals at the end of the data."""
+        """The intervals at the end of the data; further windows would move them, for they are not copied."""
         self._finish_pending()
         calibrations = zip(self._intervals.calibrations.items(), self._offsets, self._size, strict=True)
         return replace(
             self._intervals,
             calibrations={
-                name: replace(calibration, offsets=offsets.copy(), size=size.copy())
+                name: replace(calibration, offsets=offsets, size=size)
                 for (name, calibration), offsets, size in calibrations
             },
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.config import Config, DataSettings
+from forecast.data.holes import fill_within
 from forecast.data.newest import count_measured
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
@@ -88,6 +89,44 @@ def likeliest_target(panel: Panel) -> str:
     return panel.columns[0]
 
 
+# Holes: windows may have them where else they would cost windows.
+
+# A few lost windows are no reason to feed a network twice as many columns.
+_MOST_LOST_TO_HOLES = 0.01
+
+# The share of a window's targets that must be observed where windows may have holes: most of them.
+_LEAST_OBSERVED = 0.5
+
+
+def choose_least_observed(
+    panel: Panel, longest_fill: int, targets: Sequence[str], known_rows: Flags, lookback: int, horizon: int
+) -> tuple[float, str]:
+    """The share of a window's targets that must be observed, and why; 1 and nothing where holes cost few windows.
+
+    Args:
+        panel: What was read.
+        longest_fill: Missing values in a row that are carried forward anyway.
+        targets: Names of the targets.
+        known_rows: Which rows belong to the training or the validation span, [T].
+        lookback: L.
+        horizon: H.
+    """
+    usable, seen = np.ones(panel.n_rows, bool), np.ones(panel.n_rows, bool)
+    for column in map(panel.column, targets):
+        usable &= fill_forward(panel, longest_fill, column)[1]
+        seen &= ~np.isnan(panel.values[:, column])
+    spans = [rows for rows in _before_test(panel, known_rows) if rows.stop > rows.start]
+    ends = panel.positions(np.array([(rows.start, rows.stop - 1) for rows in spans]).ravel()).reshape(-1, 2)
+    possible = int(np.maximum(ends[:, 1] - ends[:, 0] + 2 - lookback - horizon, 0).sum())
+    lost = possible - len(index_windows(panel, known_rows, usable, seen, lookback, horizon))
+    if lost <= _MOST_LOST_TO_HOLES * possible:
+        return 1.0, ""
+    return _LEAST_OBSERVED, (
+        f"holes would cost {lost / possible:.0%} of the windows: missing values are fed as missing, and a window needs "
+        f"{_LEAST_OBSERVED:.0%} of its targets"
+    )
+
+
 # Inputs beside the targets: columns that vary, that cost few windows, and that are there before the test span.
 
 # A column is left out if fewer than this share of its values are there in the training rows.
@@ -121,6 +160,7 @@ def choose_covariates(
     known_rows: Flags,
     lookback: int,
     horizon: int,
+    may_have_holes: bool,
 ) -> Inputs:
     """The covariates that are worth their windows.
 
@@ -136,7 +176,9 @@ def choose_covariates(
         known_rows: Which belong to it or to the validation span, [T].
         lookback: L.
         horizon: H.
+        may_have_holes: Whether a window may have holes, so that missing inputs cost none.
     """
+    least_present = _LEAST_OBSERVED if may_have_holes else _LEAST_PRESENT
     spans = [rows for rows in map(panel.rows, range(panel.n_series)) if training_rows[rows].any()]
     candidates = []
     left_out: dict[str, str] = {}
@@ -147,14 +189,15 @@ def choose_covariates(
         present = min((float(np.mean(~np.isnan(values))) for values in seen), default=0.0)
         if any(np.isnan(values).all() or np.nanmin(values) == np.nanmax(values) for values in seen) or not seen:
             continue
-        if present < _LEAST_PRESENT:
+        if present < least_present:
             of_series = " of a series" if panel.n_series > 1 else ""
             left_out[name] = f"{1 - present:.0%} of its values{of_series} are missing"
         else:
             candidates.append(column)
     with_gaps = [column for column in candidates if np.isnan(panel.values[known_rows, column]).any()]
     if with_gaps:
-        left_out |= _too_costly(panel, data, targets, with_gaps, known_rows, lookback, horizon)
+        most_lost = 1.0 if may_have_holes else _MOST_LOST
+        left_out |= _too_costly(panel, data, targets, with_gaps, known_rows, lookback, horizon, most_lost)
     kept = tuple(panel.columns[column] for column in candidates if panel.columns[column] not in left_out)
     return Inputs(kept, left_out)
 
@@ -167,8 +210,9 @@ def _too_costly(
     known_rows: Flags,
     lookback: int,
     horizon: int,
+    most_lost: float,
 ) -> dict[str, str]:
-    """Which of some columns with gaps are left out, and why."""
+    """Which of some columns with gaps are left out, and why; the others cost at most this share of the windows."""
     own = [panel.column(name) for name in (*targets, *data.known)]
     usable, seen = np.ones(panel.n_rows, bool), np.ones(panel.n_rows, bool)
     for column in own:
@@ -193,7 +237,7 @@ def _too_costly(
         else:
             costs.append((every - n_windows(usable & there), column, there))
     for cost, column, there in sorted(costs, key=lambda each: each[:2]):
-        if cost > _MOST_LOST * every or every - n_windows(usable & there) > _MOST_LOST * every:
+        if cost > most_lost * every or every - n_windows(usable & there) > most_lost * every:
             left_out[panel.columns[column]] = f"it would cost {cost / max(every, 1):.0%} of the windows"
         else:
             usable = usable & there
@@ -347,7 +391,13 @@ def _linear_error(prepared: Prepared, lookback: int) -> float:
 
 
 def _pairs(prepared: Prepared, windows: Windows, lookback: int) -> tuple[Floats, Floats]:
-    """Lookback [N, L] and horizon [N, H] of the first target, scaled and relative to the last value."""
+    """Lookback [N, L] and horizon [N, H] of the first target, scaled and relative to the last value.
+
+    Windows with holes in their horizon are left out, those in the lookback are filled.
+    """
     first = prepared.rows.scaled[:, 0].astype(np.float64)
     past, future = first[windows.past()[:, -lookback:]], first[windows.future()]
+    if prepared.rows.masked:
+        whole = ~np.isnan(future).any(axis=1)
+        past, future = fill_within(past[whole, :, None])[0][..., 0], future[whole]
     return past - past[:, -1:], future - past[:, -1:]

@@ -33,6 +33,7 @@ from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.models.choices import (
     Inputs,
     choose_covariates,
+    choose_least_observed,
     likeliest_target,
     probe_longer_lookback,
     shorten_for_gaps,
@@ -45,6 +46,9 @@ _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 
 
 # Share of the windows of a panel whose series is hidden in training.
 _HIDDEN = 0.1
+
+# The share of values that are hidden from it where values may be missing.
+_HIDDEN_VALUES = 0.05
 
 # Windows to train on that a step of a panel's lookback takes, if it is longer than a third of the training rows.
 _WINDOWS_A_STEP = 20
@@ -142,6 +146,8 @@ _REASONS = {
     "mirror": "yes for prices in logarithms",
     "patience": "ten epochs; four beside a linear map, which leaves little to learn",
     "hide_series": "a tenth where the network knows series by their names",
+    "least_observed": "holes cost few windows or none",
+    "hide_values": "one in twenty where values may be missing",
     "batch_size": "large enough for the cores, small enough for a dozen steps in a pass",
     "levels": "ascending, with those between the quantiles of the head",
     "validation": "a tenth",
@@ -195,9 +201,10 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     lookback = data.lookback or min(usual_lookback, longest)
     if data.lookback is None and panel.n_series > 1 and season < lookback < usual_lookback:
         lookback -= lookback % season
-    inputs = _covariates(panel, data, targets, price, part, lookback, horizon)
+    least_observed, why_holes = _least_observed(panel, settings, targets, part < TEST, lookback, horizon)
+    inputs = _covariates(panel, data, targets, price, part, lookback, horizon, least_observed < 1)
     unshortened = lookback
-    if data.lookback is None:
+    if data.lookback is None and least_observed == 1:
         lookback = shorten_for_gaps(panel, data, targets, inputs.kept, part, lookback, horizon)
     # A price moves in proportion to itself and has no level to return to: its logarithm, counted from the last close,
     # looks the same at 100 and at 700 dollars.
@@ -220,6 +227,10 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     is_named = panel.n_series > 1 and network.decode == "parallel"
     hide_series = (_HIDDEN if training.hide_series is None else training.hide_series) if is_named else 0.0
 
+    hide_values = 0.0
+    if least_observed < 1:
+        hide_values = _HIDDEN_VALUES if training.hide_values is None else training.hide_values
+
     def with_lookback(lookback: int) -> Config:
         segment = min(network.segment or default_segment(lookback, season), lookback)
         batch_size = default_batch(n_windows, segment, lookback if network.stateful else 0)
@@ -232,6 +243,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "calendar": data.calendar if data.calendar is not None else season > 1 and not price,
                 "lookback": lookback,
                 "horizon": horizon,
+                "least_observed": least_observed,
                 **shares,
                 "split": division,
                 "season": season,
@@ -246,6 +258,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "batch_size": training.batch_size or batch_size,
                 "hide_series": hide_series,
                 "patience": training.patience or (_PATIENCE_BESIDE_MAP if linear else _PATIENCE),
+                "hide_values": hide_values,
             },
             intervals={"levels": _levels(settings)},
             read={name: value for name, value in panel.read_options.items() if not asked_to_read.get(name)},
@@ -256,6 +269,8 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         reasons["split"] = why_division
     if why_static:
         reasons["static"] = why_static
+    if why_holes:
+        reasons["least_observed"] = why_holes
     if lookback < unshortened:
         reasons["lookback"] = f"gaps leave no window of {unshortened:,}"
     if price:
@@ -428,7 +443,9 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
     ]
     particular = {field: why for field, why in reasons.items() if why != _REASONS[field]}
     sentences += dict.fromkeys(
-        particular[field] for field in ("covariates", "static", "validation", "test", "split") if field in particular
+        particular[field]
+        for field in ("covariates", "static", "validation", "test", "split", "least_observed")
+        if field in particular
     )
     if data.limits:
         sentences.append(f"forecasts stay within what is possible: {', '.join(map(_limit_in_words, data.limits))}")
@@ -460,14 +477,33 @@ def _check_columns(panel: Panel, settings: Settings, targets: tuple[str, ...]) -
         )
 
 
+def _least_observed(
+    panel: Panel, settings: Settings, targets: tuple[str, ...], known_rows: Flags, lookback: int, horizon: int
+) -> tuple[float, str]:
+    """The share of a window's targets that must be observed, and what is said of it if it was chosen."""
+    asked = settings.data.least_observed
+    if settings.network.stateful:  # a state that is carried from row to row has no window to fill a hole from
+        return 1.0, ""
+    if asked is not None:
+        return asked, ""
+    return choose_least_observed(panel, settings.data.longest_fill, targets, known_rows, lookback, horizon)
+
+
 def _covariates(
-    panel: Panel, data: DataSettings, targets: tuple[str, ...], price: bool, part: Ints, lookback: int, horizon: int
+    panel: Panel,
+    data: DataSettings,
+    targets: tuple[str, ...],
+    price: bool,
+    part: Ints,
+    lookback: int,
+    horizon: int,
+    may_have_holes: bool,
 ) -> Inputs:
     if data.covariates is not None:
         return Inputs(tuple(name for name in data.covariates if name not in targets), {})
     if price:
         return Inputs((), {})  # open, high and low are nearly copies of the price: they add noise, not information
-    return choose_covariates(panel, data, targets, part == TRAIN, part < TEST, lookback, horizon)
+    return choose_covariates(panel, data, targets, part == TRAIN, part < TEST, lookback, horizon, may_have_holes)
 
 
 def _bounds(

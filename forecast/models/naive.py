@@ -108,11 +108,16 @@ def _fill_from_earlier_seasons(
 
 def _drift(rows: Rows, windows: Windows, starts: Ints, _: int) -> Floats:
     """The line through the first and the last value seen; of logarithms where the targets are logged."""
-    steps = np.arange(1, windows.horizon + 1)
+    steps, apart = np.arange(1, windows.horizon + 1), np.array(windows.lookback - 1)
     first, last = (rows.filled_at(seen)[:, None, :] for seen in (starts, starts + windows.lookback - 1))
+    if rows.masked:
+        seen = ~np.isnan(rows.observed(starts[:, None] + np.arange(windows.lookback)))
+        first_seen, last_seen = seen.argmax(axis=1), windows.lookback - 1 - seen[:, ::-1].argmax(axis=1)
+        first = rows.filled_at(starts[:, None] + first_seen).diagonal(axis1=1, axis2=2)[:, None]
+        apart = (last_seen - first_seen)[:, None]
     if rows.logged:
         first, last = np.log(first), np.log(last)
-    line = last + (last - first) / max(windows.lookback - 1, 1) * steps[:, None]
+    line = last + (last - first) / np.maximum(apart, 1) * steps[:, None]
     return rows.bounds.clip(np.exp(line) if rows.logged else line, rows.series[starts])
 
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import NetworkConfig
-from forecast.data.windows import Ints
+from forecast.data.holes import fill_within
+from forecast.data.windows import Flags, Ints
 from forecast.errors import ConfigError, setting
 from forecast.models.cells import ACTIVATIONS, cell_of
 
@@ -49,6 +50,7 @@ class Shape:
         series: The series that it tells apart: S, and the unknown one if it learned what to do with it.
         categories: The first of the known columns hold numbers of words: how many numbers each has, 0 for the unknown
             word included.
+        masked: Whether measured values may be missing: it is fed their ages beside them.
     """
 
     lookback: int
@@ -58,11 +60,17 @@ class Shape:
     known: int
     series: int
     categories: tuple[int, ...] = ()
+    masked: bool = False
+
+    @property
+    def measured(self) -> int:
+        """D + P, the columns that are measured."""
+        return self.targets + self.covariates
 
     @property
     def features(self) -> int:
-        """F, the columns of the window."""
-        return self.targets + self.covariates + self.known
+        """F, the columns of the window: the measured ones, their ages where values may be missing, the known ones."""
+        return self.measured * (1 + self.masked) + self.known
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -82,14 +90,23 @@ class Shape:
 def shape_of(rows: Rows, lookback: int, horizon: int, hides_series: bool = False) -> Shape:
     """The sizes of a network that is fed these rows, and, where series are hidden from it, an unknown one."""
     n_series = rows.n_identities + hides_series
-    return Shape(lookback, horizon, rows.n_targets, rows.n_covariates, rows.n_known, n_series, rows.categories)
+    return Shape(
+        lookback,
+        horizon,
+        rows.n_targets,
+        rows.n_covariates,
+        rows.n_known,
+        n_series,
+        rows.categories,
+        rows.masked,
+    )
 
 
 class RowSource(Protocol):
     """The part of `Rows` that a network is fed from."""
 
     def inputs_at(self, rows: Ints) -> NDArray[np.float32]:
-        """The inputs of these rows [...]: [..., F]."""
+        """The inputs of these rows [...] without ages, NaN where a value is missing: [..., D + P + K]."""
 
     @property
     def identity(self) -> Ints:
@@ -97,7 +114,7 @@ class RowSource(Protocol):
 
 
 def gather_windows(
-    rows: RowSource, starts: Ints, shape: Shape
+    rows: RowSource, starts: Ints, shape: Shape, hidden: Flags | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """The windows that start at some rows.
 
@@ -105,13 +122,18 @@ def gather_windows(
         rows: What they are taken from.
         starts: First row of each window, [B].
         shape: Sizes of the windows.
+        hidden: Which measured values are hidden, [B, L, D + P], of windows in which values may be missing.
 
     Returns:
-        The past [B, L, F]; of the horizon, what is known ahead [B, H, K], and the scaled targets [B, H, D].
+        The past [B, L, F]; of the horizon, what is known ahead [B, H, K], and the scaled targets [B, H, D], NaN where
+        they are missing.
     """
     window = rows.inputs_at(starts[:, None] + np.arange(shape.lookback + shape.horizon))
     past, ahead = window[:, : shape.lookback], window[:, shape.lookback :]
-    return past, ahead[:, :, shape.features - shape.known :], ahead[:, :, : shape.targets]
+    if shape.masked:
+        filled, ages = fill_within(past[:, :, : shape.measured], hidden)
+        past = np.concatenate([filled, ages, past[:, :, shape.measured :]], axis=-1)
+    return past, ahead[:, :, shape.measured :], ahead[:, :, : shape.targets]
 
 
 class Ops(Protocol):
@@ -179,6 +201,12 @@ class Ops(Protocol):
     def dropout(self, value: Array) -> Array:
         """The head's dropout; the value itself but while training."""
 
+    def minimum(self, value: Array, other: float) -> Array:
+        """The smaller of each number and another one."""
+
+    def decay(self, ages: Array) -> Array:
+        """How much of a value is left at its age [B, L, C]: exp(-relu(w age + b)), with w and b of each column."""
+
     def penalise(self, value: Array) -> Array:
         """The value itself; while training, it adds to the loss what ``activity_regularizer`` asks for."""
 
@@ -221,6 +249,11 @@ class FixedWeightsOps:
             product = product + self.weights[f"{name}/bias"]
         return self.relu(product) if relu else product
 
+    def decay(self, ages: Array) -> Array:
+        """How much of a value is left at its age."""
+        slowed = self.relu(ages * self.weights["decay/kernel"] + self.weights["decay/bias"])
+        return ACTIVATIONS["exponential"](self, -slowed)
+
     def dropout(self, value: Array) -> Array:
         """The value itself: nothing is trained here."""
         return value
@@ -246,7 +279,6 @@ class Network:
         self.n_past = -(-shape.lookback // self.segment)
         self.n_future = -(-shape.horizon // self.segment)
         self.n_quantiles = max(1, len(config.quantiles))
-        self.measured = shape.targets + shape.covariates
         self.cycle = config.cycle or 1
         if config.normalise == "seasonal" and self.cycle > shape.lookback:
             raise ConfigError(
@@ -316,7 +348,7 @@ class Network:
         What a seasonal forecast counts from is another centre than the window's, [B, H, D].
         """
         ops, kind = self.ops, self.config.normalise
-        measured, known = past[:, :, : self.measured], past[:, :, self.measured :]
+        measured, beside = past[:, :, : self.shape.measured], past[:, :, self.shape.measured :]
         centre = scale = None
         if kind in ("last", "last-scaled", "seasonal"):
             centre = measured[:, -1:]
@@ -324,13 +356,31 @@ class Network:
             centre = ops.mean(measured)
         if kind in ("standard", "last-scaled"):
             scale = ops.sqrt(ops.variance(measured) + SMALLEST_SCALE**2)
-        if centre is None:
+        if centre is None and not self.shape.masked:
             return ops.mark_window(past), None, None
-        centred = measured - centre
+        centred = measured if centre is None else measured - centre
         window = centred if scale is None else centred / scale
         if kind == "seasonal":
             centre = self.cycle_before(past)
-        return ops.mark_window(ops.concat([window, known], axis=-1) if self.shape.known else window), centre, scale
+        if self.shape.masked:
+            window, beside = self.with_masks(window, beside)
+        has_more = self.shape.features > self.shape.measured
+        return ops.mark_window(ops.concat([window, beside], axis=-1) if has_more else window), centre, scale
+
+    def with_masks(self, window: Array, beside: Array) -> tuple[Array, Array]:
+        """The measured columns [B, L, D + P], and what stands beside them with masks in place of ages.
+
+        A mask is 1 where a value is missing. With ``decay``, what was carried forward returns to the window's mean, the
+        older, the more (GRU-D, Che et al. 2018).
+        """
+        ops, ages = self.ops, beside[:, :, : self.shape.measured]
+        missing = ops.minimum(ages, 1.0)
+        if self.config.decay:
+            mean = ops.mean(window)
+            window = window + missing * (1.0 - ops.decay(ages)) * (mean - window)
+        if not self.shape.known:
+            return window, missing
+        return window, ops.concat([missing, beside[:, :, self.shape.measured :]], axis=-1)
 
     def cycle_before(self, past: Array) -> Array:
         """The targets of the newest cycle that was seen, repeated over the horizon: the seasonal naive, [B, H, D]."""
@@ -421,7 +471,7 @@ class Network:
         """
         ops, shape, forecasts = self.ops, self.shape, []
         held = (
-            ops.repeat(window[:, -1:, shape.targets : self.measured], self.segment, axis=1)
+            ops.repeat(window[:, -1:, shape.targets : shape.measured], self.segment, axis=1)
             if shape.covariates
             else None
         )
@@ -440,6 +490,8 @@ class Network:
             token = [steps[..., self.n_quantiles // 2 :: self.n_quantiles]]
             if held is not None:
                 token.append(held)
+            if shape.masked:  # a forecast counts as observed
+                token += [0.0 * part for part in token]
             if ahead is not None:
                 token.append(ops.reshape(ahead, (-1, self.segment, shape.known)))
             inputs = ops.concat(token, axis=-1) if len(token) > 1 else token[0]
@@ -490,6 +542,8 @@ def weight_shapes(config: NetworkConfig, shape: Shape) -> dict[str, tuple[int, .
         features = units * len(sides)
     if segment > 1:
         shapes |= {"embed/kernel": (segment * shape.features, width), "embed/bias": (width,)}
+    if config.decay and shape.masked:
+        shapes |= {"decay/kernel": (shape.measured,), "decay/bias": (shape.measured,)}
     if config.decode == "parallel":
         of_series = width // 2 if shape.series > 1 else 0
         shapes["queries/positions"] = (-(-shape.horizon // segment), width - of_series)

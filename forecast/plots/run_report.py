@@ -286,6 +286,10 @@ def _training(run: RunResults) -> Section:
             Cell(", ".join(f"{epoch:,}" for epoch in outcome["best_epochs"])),
             Cell(f"{outcome['seconds']:,.1f}"),
         ])  # fmt: skip
+        if not any(outcome["best_epochs"]):
+            sentences.append(
+                f"On the validation span no epoch of the {name} was better than its linear map alone, which forecasts."
+            )
         if outcome["fell_back"]:
             sentences.append(
                 f"On the validation span the {name} did not beat the last value, so its forecasts repeat that value."
@@ -304,6 +308,14 @@ def _inside(run: RunResults) -> Section | None:
     return Section("Gates and gradient reach", list(run.explained.sentences), pictures=pictures)
 
 
+def _gaps(count: int, may_have_holes: bool) -> str:
+    """What is said of the gaps between the rows that windows are taken from."""
+    if may_have_holes:
+        fed = "missing values and absent rows are fed as missing"
+        return f"{fed}, but for {count:,} longer gap{'' if count == 1 else 's'}" if count else fed
+    return f"{count:,}; no window crosses one" if count else "none"
+
+
 def _data(run: RunResults) -> Section:
     """The rows, and how their axis of time was divided."""
     panel, split, labels, data = run.prepared.rows.panel, run.prepared.split, run.labels, run.manifest["data"]
@@ -317,7 +329,7 @@ def _data(run: RunResults) -> Section:
         "source": printable(run.manifest["source"] or "rows passed in memory, not a file", 200),
         "span": f"{first} to {last}, {data['rows']:,} rows, one every {labels.step}",
         **({"zone": f"{run.clock.tz}; plots show local time"} if run.clock.is_zoned else {}),
-        "gaps": f"{n_gaps:,}; no window crosses one" if n_gaps else "none",
+        "gaps": _gaps(n_gaps, run.prepared.rows.masked),
     }
     begins = (split.validation_from, split.test_from)
     starts = [f"from {first}", *(f"from {run.clock.format(dates[0])}" for dates in begins)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from forecast.config import ReadOptions, parse_missing
 from forecast.data.clock import Times
 from forecast.data.panel import Panel
-from forecast.data.prepare import Rows, arrange, count_targets, values_without_logarithm, windows_of
+from forecast.data.prepare import Rows, arrange, count_targets, lay_out, values_without_logarithm, windows_of
 from forecast.data.scaling import Scaler
 from forecast.data.split import at_or_after, split_by_series
 from forecast.data.unseen import with_unseen_series
@@ -99,7 +99,7 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
         DataError: If there are none, or the rows are beyond all numbers.
     """
     since, clock = fitted_until(run, rows.panel), run.clock
-    refuse_no_numbers(run, rows.scaled)
+    refuse_no_numbers(run, np.nan_to_num(rows.scaled, posinf=np.inf, neginf=-np.inf))
     windows = windows_of(rows, at_or_after(rows.panel, since), run.config.data)
     if not len(windows):
         raise DataError(
@@ -164,7 +164,7 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
         panel = replace(panel, series_ids=tuple(trained_ids))
     for warning in values_without_logarithm(panel, config.data).values():
         progress.warn(without_settings(warning))
-    arranged = arrange(panel, config.data)
+    arranged = lay_out(arrange(panel, config.data), config.data)
     if unseen := unseen_in_words(run, arranged):
         progress.warn(unseen)
     since = np.datetime64(run.data["last"])

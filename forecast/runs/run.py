@@ -201,6 +201,7 @@ class Run:
             covariates=len(data.covariates),
             known=len(data.known) + (len(calendar_names(self.clock)) if data.calendar else 0),
             series=self.n_series + (self.config.training.hide_series > 0),
+            masked=data.least_observed < 1,
             categories=tuple(self.config.categories.values()),
         )
 

@@ -171,7 +171,7 @@ def _gap_warnings(panel: Panel) -> tuple[str, ...]:
     worst = int(np.argmax(absent))
     sentence = (
         f"{panel.clock.describe(int(absent[holes].sum()))} absent in {holes.sum():,} gap(s), the longest "
-        f"{panel.clock.describe(int(absent[worst]))} after {time_of_row(panel, worst - 1)}; no window crosses a gap."
+        f"{panel.clock.describe(int(absent[worst]))} after {time_of_row(panel, worst - 1)}."
     )
     return (sentence, *_unset_clocks(panel, absent))
 

@@ -41,7 +41,9 @@ def look_at(source: Input, line: int, last: int | None = None) -> str:
 
 def look_at_row(table: Table, row: int) -> str:
     """Advice to look at a row, or to correct it where there is no file."""
-    return "Correct the row, then try again." if table.lines is None else look_at(table.source, table.lines[row])
+    if table.lines is None or table.source.files:
+        return "Correct the row, then try again."
+    return look_at(table.source, table.lines[row])
 
 
 def no_header(source: Input, first: tuple[str, ...], delimiter: str) -> DataError:

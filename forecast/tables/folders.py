@@ -6,7 +6,7 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -18,7 +18,7 @@ from forecast.tables.bytes import find_input
 from forecast.tables.columns import SERIES_IDS, Measurements
 from forecast.tables.input import Dialect, Input, Notation, call_to_read
 from forecast.tables.reading import Columns, read_columns
-from forecast.tables.table import Table
+from forecast.tables.table import Ints, Table
 from forecast.tables.timecells import TimeColumn
 
 _SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".gz", ".zip")
@@ -28,6 +28,25 @@ _NAMED, _MOST_WARNINGS = 3, 10
 
 # Where more times than this stand twice in a file, it holds several series.
 _REPEATED = 0.1
+
+
+@dataclass(frozen=True)
+class _Files(Table):
+    """The table of several files: its lines number the rows of all of them.
+
+    Args:
+        parts: The table of each.
+        ends: How many rows there are up to the end of each.
+    """
+
+    parts: tuple[Table, ...] = ()
+    ends: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def row(self, number: int) -> str:
+        """A row as messages name it: ``stations/north.csv, line 17``."""
+        row = number if self.lines is None else int(self.lines[number])
+        part = int(np.searchsorted(self.ends, row, side="right"))
+        return self.parts[part].row(row - (int(self.ends[part - 1]) if part else 0))
 
 
 def find_files(source: str) -> Input | None:
@@ -142,7 +161,16 @@ def _below_one_another(
             ]
         )
     notes = dict.fromkeys(note for part in columns for note in part.table.notes)
-    table = Table(found, (*names, *texts), (), warnings=tuple(warnings), notes=(how, *notes))
+    table = _Files(
+        found,
+        (*names, *texts),
+        (),
+        lines=np.arange(ends[-1]),
+        warnings=tuple(warnings),
+        notes=(how, *notes),
+        parts=tuple(part.table for part in columns),
+        ends=ends,
+    )
     return Columns(table, _time(parts), series_id, _measured(columns, names, values, texts))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import NetworkConfig
+from forecast.data.holes import fill_within
 from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.windows import Windows
@@ -27,8 +28,8 @@ def solve_linear(
 ) -> None:
     """Put the ridge regression of horizons on lookbacks, both normalised as the network does it, into its linear map.
 
-    The map stays empty if on the validation windows it errs more than forecasts without it, which are the centre of the
-    normalisation.
+    The head begins empty: a network begins with adding nothing. The map stays empty if on the validation windows it
+    errs more than forecasts without it, which are the centre of the normalisation.
 
     Args:
         network: What `build_network` returned, with a linear map.
@@ -44,16 +45,21 @@ def solve_linear(
     products = np.zeros((shape.lookback, shape.horizon))
     for x, y in _pairs(normal, prepared.rows, windows.subsample(_MOST)):
         squares += x.T @ x
-        products += x.T @ y
+        products += x.T @ fill_within(y[..., None])[0][..., 0]
     penalty = _PENALTY * np.trace(squares) / shape.lookback + np.finfo(float).tiny
     kernel = np.linalg.solve(squares + penalty * np.eye(shape.lookback), products)
     judged = list(_pairs(normal, prepared.rows, prepared.validation.subsample(_MOST_JUDGED)))
-    without, with_map = (sum(float(np.abs(y - x @ k).sum()) for x, y in judged) for k in (0 * kernel, kernel))
+    without, with_map = (sum(float(np.nansum(np.abs(y - x @ k))) for x, y in judged) for k in (0 * kernel, kernel))
     network.get_layer("linear").kernel.assign(np.float32(kernel if with_map < without else 0 * kernel))
+    head = network.get_layer("head")
+    head.set_weights([np.zeros_like(array) for array in head.get_weights()])
 
 
 def _pairs(normal: Network, rows: Rows, windows: Windows) -> Iterator[tuple[Floats, Floats]]:
-    """Lookbacks [n * D, L] and horizons [n * D, H] of the targets, normalised, some windows at a time."""
+    """Lookbacks [n * D, L] and horizons [n * D, H] of the targets, normalised, some windows at a time.
+
+    Of windows with holes, horizons are NaN where nothing was observed.
+    """
     targets = slice(normal.shape.targets)
     for first in range(0, len(windows), _AT_ONCE):
         past, _, future = gather_windows(rows, windows.starts[first : first + _AT_ONCE], normal.fed)

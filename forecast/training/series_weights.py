@@ -25,7 +25,7 @@ def series_weights(prepared: Prepared) -> Floats | None:
     n_channels = len(data.target) if data.channels == "independent" else 1
     if n_series == n_channels:
         return None
-    learned = prepared.training_rows & rows.usable
+    learned = prepared.training_rows & rows.usable & ~np.isnan(rows.scaled[:, : rows.n_targets]).any(axis=1)
     change = np.full((n_series, rows.n_targets), np.nan)
     for distance in (data.season, 1):
         both = learned[distance:] & learned[:-distance] & (rows.series[distance:] == rows.series[:-distance])

@@ -89,9 +89,9 @@ class Fit:
         self.shape = shape_of(rows, windows.lookback, windows.horizon, config.hide_series > 0)
         self.order = window_order(windows, config, carries_state=twin is not None)
         self.steps_per_epoch = min(max(self.order.steps_per_pass, _SHORTEST_EPOCH), config.steps_per_epoch)
-        self.last_epoch = epochs or config.epochs
+        self.last_epoch = config.epochs if epochs is None else epochs
         self.validation = prepared.validation.subsample(_VALIDATION_WINDOWS) if epochs is None else None
-        self.state = TrainingState()
+        self.state = TrainingState(finished=self.last_epoch == 0)
         self.optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm)
         self.optimizer.build(network.trainable_variables)
         self.averages = [tf.Variable(variable) for variable in network.trainable_variables]
@@ -114,6 +114,10 @@ class Fit:
             ],
             jit_compile=is_worth_compiling(network, prepared.config.network.decode, self.order.batch_size) or None,
         )
+
+        # Beside a solved linear map a network may have nothing to add; it begins with adding nothing.
+        begins_solved = prepared.config.network.linear and self.validation is not None
+        self._loss_at_start = self._validate()[0] if begins_solved else np.inf
 
     @property
     def epoch(self) -> int:
@@ -159,7 +163,11 @@ class Fit:
         return batch
 
     def _gathered(self, step: int) -> Any:
-        return gather(self._rows, self.order.starts(step), self.shape)
+        starts, share, hidden = self.order.starts(step), self.config.hide_values, None
+        if self.shape.masked and share:
+            chance = np.random.default_rng([self.config.seed, step]).random
+            hidden = chance((len(starts), self.shape.lookback, self.shape.measured), np.float32) < share
+        return gather(self._rows, starts, self.shape, hidden)
 
     def _diverged(self, sign: str) -> ConfigError:
         return ConfigError(
@@ -188,19 +196,33 @@ class Fit:
         """The mean loss of points, or of quantiles, which is the absolute error at the median; series count alike.
 
         Args:
-            y_true: [B, H, D].
+            y_true: [B, H, D]; NaN where nothing was observed, which counts for nothing.
             y_pred: [B, H, D], or quantiles [B, H, D, Q].
             series: The index of each window's series, [B].
         """
         if self._quantiles:
-            error, quantiles = y_true[..., None] - y_pred, tf.constant(self._quantiles, y_pred.dtype)
+            error, quantiles = (
+                self._seen(y_true[..., None], y_pred) - y_pred,
+                tf.constant(self._quantiles, y_pred.dtype),
+            )
             losses = 2 * tf.maximum(quantiles * error, (quantiles - 1) * error)
         else:
-            losses = _LOSSES[self.config.loss](y_true - y_pred)
-        if self._series_weights is None:
-            return tf.reduce_mean(losses)
-        weights = tf.gather(tf.constant(self._series_weights, y_pred.dtype), series)[:, None]
-        return tf.reduce_mean(losses * (weights[..., None] if self._quantiles else weights))
+            losses = _LOSSES[self.config.loss](self._seen(y_true, y_pred) - y_pred)
+        if self._series_weights is not None:
+            weights = tf.gather(tf.constant(self._series_weights, y_pred.dtype), series)[:, None]
+            losses *= weights[..., None] if self._quantiles else weights
+        return self._mean(losses, y_true)
+
+    def _seen(self, y_true: Any, y_pred: Any) -> Any:
+        """What was observed; the forecast itself where nothing was, so that its error is 0 and moves no weight."""
+        return tf.where(tf.math.is_nan(y_true), y_pred, y_true) if self.shape.masked else y_true
+
+    def _mean(self, losses: Any, y_true: Any) -> Any:
+        """The mean of losses [B, H, D] or [B, H, D, Q] over what was observed; they are 0 elsewhere."""
+        mean = tf.reduce_mean(losses)
+        if self.shape.masked:
+            mean /= tf.reduce_mean(tf.cast(~tf.math.is_nan(y_true), losses.dtype))
+        return mean
 
     def _half_mirrored(self, step: Any, inputs: dict[str, Any], y_true: Any) -> tuple[dict[str, Any], Any]:
         """Half of the windows, at random, mirrored about their last value: up and down become equally likely."""
@@ -245,8 +267,9 @@ class Fit:
             return tf.exp(tf.where(logged, scaled * scale + mean, 0.0))
 
         # The mean cancels where nothing is logged; adding it would drown a small spread in float32.
-        linear = (y_true - y_pred) * scale
-        return tf.reduce_mean(tf.abs(tf.where(logged, exponential(y_true) - exponential(y_pred), linear)))
+        seen = self._seen(y_true, y_pred)
+        linear = (seen - y_pred) * scale
+        return self._mean(tf.abs(tf.where(logged, exponential(seen) - exponential(y_pred), linear)), y_true)
 
     def _end_epoch(self) -> None:
         state = self.state
@@ -266,7 +289,7 @@ class Fit:
         if self.config.track_gradients:
             state.gradients.append(self._gradient_by_lag())
         state.loss_sum = state.mae_sum = 0.0
-        best = state.history[state.best_epoch - 1].validation_loss if state.best_epoch else np.inf
+        best = state.history[state.best_epoch - 1].validation_loss if state.best_epoch else self._loss_at_start
         if self.validation is None or loss < best:
             state.best_epoch = len(state.history)
             self.best = [average.numpy() for average in self.averages]
@@ -286,7 +309,7 @@ class Fit:
         observed = rows.observed(future)
         in_units = self._scaler.inverse(median(y_pred).astype(np.float64), series)
         in_units = rows.bounds.unwrap_towards(in_units, observed, series)
-        return loss, float(np.mean(np.abs(observed - in_units)))
+        return loss, float(np.nanmean(np.abs(observed - in_units)))
 
     @cached_property
     def _split(self) -> SplitNetwork:

@@ -157,7 +157,8 @@ def test_the_counts_stand_in_the_metrics_and_on_the_page(tmp_path: Path, tiny) -
     frame["wind"] = np.nan_to_num(frame["wind"])
     frame.iloc[-40:-30, 0] = np.nan  # longer than what is filled
     frame = frame.rename_axis("time").reset_index()
-    run = forecast.train(frame, tiny(target="temp", covariates="wind"), run="station", runs_dir=tmp_path)
+    whole = tiny(target="temp", covariates="wind", least_observed=1.0)
+    run = forecast.train(frame, whole, run="station", runs_dir=tmp_path)
     test_from = pd.Timestamp(run.data["test_from"])
     expected = by_pandas({"": frame.set_index("time")}, "h", (test_from, None), 6, 3, 6)
     assert run.metrics["windows"] == expected

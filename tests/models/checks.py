@@ -19,12 +19,13 @@ FEATURES, UNITS, BATCH, STEPS = 3, 4, 5, 9
 
 
 def rows_of(shape: Shape, n_rows: int = 60) -> ArrayRows:
+    """Rows of random inputs; where a shape is masked, a third of the measured ones are missing."""
     rng = np.random.default_rng(1)
-    values = rng.normal(size=(n_rows, shape.features)).astype(np.float32)
-    first = shape.features - shape.known
-    values[:, first : first + len(shape.categories)] = rng.integers(
-        0, shape.categories, (n_rows, len(shape.categories))
-    )
+    values = rng.normal(size=(n_rows, shape.measured + shape.known)).astype(np.float32)
+    n_words = len(shape.categories)
+    values[:, shape.measured : shape.measured + n_words] = rng.integers(0, shape.categories, (n_rows, n_words))
+    if shape.masked:
+        values[:, : shape.measured][rng.random((n_rows, shape.measured)) < 1 / 3] = np.nan
     return ArrayRows(values, np.sort(rng.integers(0, shape.series, n_rows)))
 
 

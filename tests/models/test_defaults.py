@@ -114,6 +114,8 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
         "patience": 10,
         "mirror": False,
         "hide_series": 0.0,
+        "least_observed": 1.0,
+        "hide_values": 0.0,
     }
     assert all(choice.why for choice in choices)
     again, choices = resolve(resolved, panel_of(1000, columns=("y", "x")))

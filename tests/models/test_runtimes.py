@@ -53,6 +53,14 @@ DESIGNS: dict[str, tuple[dict[str, Any], Shape]] = {
     },
     "segments": ({"units": (4, 5), "segment": 4, "normalise": "standard", "decode": "parallel"}, SHAPE),
     "no bias": ({"units": (4, 5), "segment": 4, "decode": "parallel", "use_bias": False}, PLAIN),
+    **{
+        f"{decode}, with holes": (
+            {"units": (4, 5), "normalise": "standard", "decode": decode, "segment": 4, "decay": True},
+            replace(SHAPE, masked=True),
+        )
+        for decode in DECODE
+    },
+    "with holes": ({"normalise": "last"}, replace(PLAIN, masked=True)),
     "both ends": ({"units": (4, 5), "bidirectional": True}, SHAPE),
     "from the end": ({"go_backwards": True}, SHAPE),
 }

@@ -76,6 +76,14 @@ def test_a_file_that_cannot_be_read_is_named(folder: Path) -> None:
         forecast.read(folder / "empty")
 
 
+def test_a_row_is_named_by_its_file(folder: Path) -> None:
+    frame = station(1, "2024-01-02", 59)
+    pd.concat([frame, frame[30:31].assign(temp=0.0)]).to_csv(folder / "s1.csv", index=False)
+    named = r"s1\.csv, line 61: the time 2024-01-03 06:00 of series 's1' was given before \(.*s1\.csv, line 32\)"
+    with pytest.raises(DataError, match=named):
+        forecast.read(folder)
+
+
 def test_files_that_follow_one_another_are_one_table(tmp_path: Path) -> None:
     whole = station(1, n_rows=240)
     for part in range(4):

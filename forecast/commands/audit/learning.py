@@ -26,7 +26,7 @@ from forecast.config import Config, ReadOptions, Settings
 from forecast.data.clock import STEP, Times
 from forecast.data.codes import decide_codes
 from forecast.data.panel import Floats, Panel
-from forecast.data.prepare import Prepared, Rows, arrange, encode
+from forecast.data.prepare import Prepared, Rows, arrange, encode, lay_out
 from forecast.data.scaling import unscaled
 from forecast.data.split import TRAIN, VALIDATION, are_alike, at_or_after
 from forecast.data.windows import Flags
@@ -182,7 +182,8 @@ def check_inputs(table: Table, rows: Rows, config: Config, origins: Sequence[np.
         since = np.full(table.panel.n_series, rows.panel.times[rows.panel.times > origin].min())
         past_rows = np.flatnonzero(rows.panel.times <= origin)
         for future in FUTURES:
-            panel = arrange(as_decided(table.altered(future, since), config.read), config.data)
+            arranged = arrange(as_decided(table.altered(future, since), config.read), config.data)
+            panel = lay_out(arranged, config.data)
             other = encode(panel, config.data, unscaled(panel))
             altered = AlteredPanel(panel, np.arange(panel.n_rows))
             difference = row_difference(rows, other, altered, past_rows)

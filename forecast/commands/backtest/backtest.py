@@ -22,7 +22,16 @@ from forecast.config import Config, Settings
 from forecast.data.clock import Clock
 from forecast.data.normals import Normals, join_normals
 from forecast.data.panel import Floats, Panel
-from forecast.data.prepare import Prepared, Rows, arrange, encode, prepare, values_without_logarithm, windows_of
+from forecast.data.prepare import (
+    Prepared,
+    Rows,
+    arrange,
+    encode,
+    lay_out,
+    prepare,
+    values_without_logarithm,
+    windows_of,
+)
 from forecast.data.scaling import unscaled
 from forecast.data.split import TEST, TRAIN, VALIDATION, Split, at_or_after, split_panel
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
@@ -182,6 +191,7 @@ def _plan(panel: Panel, settings: Settings, count: int | None, step: int, progre
         decided = as_decided(panel, config.read)
         arranged = arrange(decided, config.data)
         split = split_panel(arranged, config.data)
+        arranged = lay_out(arranged, config.data)
         rows = encode(arranged, config.data, unscaled(arranged))
         tested = split.part_of(arranged) == TEST
         scored_rows = np.ones(arranged.n_rows, bool) if count and split.is_by_time else tested

@@ -148,12 +148,16 @@ def _importance(
         return network.forecast(window, inputs | {"future": future}).numpy()
 
     window, future = network.window(inputs).numpy(), inputs["future"].numpy()
-    panel, measured = rows.panel, shape.features - shape.known
+    panel, measured = rows.panel, shape.measured
     widths = [1] * len(panel.columns)
     widths[measured : measured + len(shape.widths)] = shape.widths  # in the window, words are embedded
-    ends = np.cumsum(widths).tolist()
+    masks = measured if shape.masked else 0  # which stand behind the measured columns, and are shuffled with theirs
+    ends = (np.cumsum(widths) + masks * (np.arange(len(widths)) >= measured)).tolist()
     columns = {
-        name: InputPart(range(end - width, end), ahead=[number - measured] if number >= measured else ())
+        name: InputPart(
+            [*range(end - width, end), *([number + masks] if number < masks else [])],
+            ahead=[number - measured] if number >= measured else (),
+        )
         for number, (name, width, end) in enumerate(zip(panel.columns, widths, ends, strict=True))
     }
     if ends[-1] < window.shape[2]:
@@ -161,7 +165,7 @@ def _importance(
         columns["the calendar"] = InputPart(range(ends[-1], window.shape[2]), ahead=ahead)
     parts = {
         describe_part(panel.clock, windows.lookback - steps.stop, windows.lookback - steps.start): InputPart(
-            range(measured), steps=steps
+            range(measured + masks), steps=steps
         )
         for steps in lookback_parts(windows.lookback)
     }

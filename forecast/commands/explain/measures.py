@@ -118,13 +118,13 @@ def permutation_importance(
         forecast: From windows and what is known ahead to forecasts [N, H, D].
         window: Normalised windows [N, L, F].
         future: What is known ahead of them, [N, H, K].
-        y_true: What was observed, [N, H, D].
+        y_true: What was observed, [N, H, D]; NaN where nothing was.
         parts: What to shuffle, by name.
 
     Reference: Breiman 2001; Fisher, Rudin & Dominici 2019.
     """
     rng = np.random.default_rng(0)
-    error = float(np.abs(forecast(window, future) - y_true).mean())
+    error = float(np.nanmean(np.abs(forecast(window, future) - y_true)))
     orders = [rng.permutation(len(window)) for _ in range(_SHUFFLES)]
     importances = {}
     for name, part in parts.items():
@@ -134,7 +134,7 @@ def permutation_importance(
             shuffled, ahead = window.copy(), future.copy()
             shuffled[:, steps, columns] = window[order][:, steps, columns]
             ahead[:, :, known] = future[order][:, :, known]
-            growths.append(float(np.abs(forecast(shuffled, ahead) - y_true).mean()) / error - 1 if error else 0.0)
+            growths.append(float(np.nanmean(np.abs(forecast(shuffled, ahead) - y_true))) / error - 1 if error else 0.0)
         importances[name] = Importance(float(np.mean(growths)), float(np.std(growths)))
     return importances
 

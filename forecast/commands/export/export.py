@@ -203,6 +203,7 @@ def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format:
         "quantiles": network.quantiles,
         "series": scaler.series_ids,
         "logged": [name for name, is_logged in zip(scaler.columns, scaler.logged, strict=True) if is_logged],
+        "takes_missing_values": shape.masked,
         "takes_unseen_series": bool(statistics.own.any()),
         "low": _none_if_infinite(statistics.bounds.low[: run.n_series]),
         "high": _none_if_infinite(statistics.bounds.high[: run.n_series]),
@@ -214,11 +215,21 @@ def _none_if_infinite(limits: Floats) -> list[list[float | None]]:
     return [[value if np.isfinite(value) else None for value in row] for row in limits.tolist()]
 
 
+def _without_nan(numbers: Any) -> Any:
+    """Nested lists of numbers, None where one is NaN, for which JSON has no word."""
+    if isinstance(numbers, list):
+        return [_without_nan(number) for number in numbers]
+    return None if numbers != numbers else numbers
+
+
 def _example(newest: NewestRows, longest_fill: int, inputs: Collection[str]) -> dict[str, Any]:
     """The inputs of the network for some forecasts, and the series, the cut-off and the times of each."""
     rows, windows, clock = newest.rows, newest.windows, newest.rows.panel.clock
     picked = np.arange(min(len(windows), _SHOWN))
-    filled = [fill_forward(rows.panel, longest_fill, column)[0] for column in range(len(rows.panel.columns))]
+    columns = range(len(rows.panel.columns))
+    n_with_holes = rows.n_targets + rows.n_covariates if rows.masked else 0
+    filled = [fill_forward(rows.panel, longest_fill, column)[0] for column in columns]
+    filled[:n_with_holes] = rows.panel.values.T[:n_with_holes]
     values = np.column_stack([*filled, rows.calendar.at(np.arange(rows.panel.n_rows))])
     starts = windows.starts[picked]
     fed = {
@@ -227,7 +238,7 @@ def _example(newest: NewestRows, longest_fill: int, inputs: Collection[str]) -> 
         "series": rows.identity[starts],
     }
     return {
-        "inputs": {name: fed[name].tolist() for name in inputs},
+        "inputs": {name: _without_nan(fed[name].tolist()) for name in inputs},
         "unique_id": [rows.unique_ids[number] for number in rows.series[starts]],
         "cutoff": [clock.isoformat(time) for time in rows.panel.times[windows.cutoffs[picked]]],
         "ds": [[clock.isoformat(time) for time in times] for times in rows.panel.times[windows.future(picked)]],

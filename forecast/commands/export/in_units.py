@@ -57,13 +57,14 @@ class Statistics:
 
 def statistics_of(scaler: Scaler, config: DataConfig, shape: Shape) -> Statistics:
     """The statistics of a run."""
-    calendar, n_trained = (0, shape.features - len(scaler.columns)), len(scaler.series_ids)
+    columns = shape.measured + shape.known
+    calendar, n_trained = (0, columns - len(scaler.columns)), len(scaler.series_ids)
     mean = np.pad(scaler.mean, ((0, 0), calendar))
     deviation = np.pad(scaler.scale, ((0, 0), calendar), constant_values=1.0)
     bounds = bounds_of(np.arange(shape.series), config)
-    own = np.zeros((shape.series, shape.features), bool)
+    own = np.zeros((shape.series, columns), bool)
     if shape.series > n_trained:
-        own[-1, : shape.targets + shape.covariates] = True
+        own[-1, : shape.measured] = True
         own[-1, : shape.targets] = ~bounds.circular[-1]
         mean, deviation = (np.where(own, 0.0, np.concatenate([part, part[:1]])) for part in (mean, deviation))
         if config.channels == "independent":  # which of them it is, nobody knows
@@ -75,10 +76,13 @@ def inputs_in_units(config: NetworkConfig, shape: Shape) -> dict[str, tuple[str,
     """The type and the size of a window in each input of a network that takes rows in their own units of measurement.
 
     Returns:
-        ``past``; ``future`` where the decoder reads what is known ahead; ``series``, a number from 0 on, where there
-        are several. A network that learned to do without the name of a series takes one number more, of any other.
+        ``past``, in which what is measured may be NaN if the run's windows may have holes; ``future`` where the decoder
+        reads what is known ahead; ``series``, a number from 0 on, where there are several. A network that learned to do
+        without the name of a series takes one number more, of any other.
     """
-    inputs: dict[str, tuple[str, tuple[int, ...]]] = {"past": ("float64", (shape.lookback, shape.features))}
+    inputs: dict[str, tuple[str, tuple[int, ...]]] = {
+        "past": ("float64", (shape.lookback, shape.measured + shape.known))
+    }
     if shape.known and config.decode != "direct":
         inputs["future"] = ("float64", (shape.horizon, shape.known))
     if shape.series > 1:
@@ -95,10 +99,57 @@ def _unwrap_angles(ops: Any, rows: Array, turns: Array) -> Array:
     return rows - ops.cumsum(ops.round((rows - before) / TURN), axis=1) * turns
 
 
-def own_statistics(ops: Any, statistics: Statistics, past: Array, series: Array) -> tuple[Array, Array]:
-    """Mean and scale of each window [B, L, F] itself where it is scaled by these, 0 elsewhere, [B, 1, F] each."""
+@dataclass(frozen=True)
+class Holes:
+    """What stands for the missing values of windows, as `forecast.data.holes.fill_within` fills them.
+
+    Args:
+        filled: [B, L, C]; 1 in a column without a value.
+        ages: Steps since each value was observed, [B, L, C].
+        observed: 1 where a value was observed, else 0, [B, L, C].
+        any_observed: 1 in a column with a value, else 0, [B, L, C].
+    """
+
+    filled: Array
+    ages: Array
+    observed: Array
+    any_observed: Array
+
+
+def fill_holes(ops: Any, past: Array, lookback: int) -> Holes:
+    """Fill windows [B, L, C] in log2 L turns: each takes from a neighbour that is twice as far away."""
+    missing = ops.isnan(past)
+    filled = ops.where(missing, np.zeros(1), past)
+    observed = seen = ops.where(missing, np.zeros(1), np.ones(1))
+    ages, distances = 0.0 * seen, [2**power for power in range((lookback - 1).bit_length())]
+    for back in distances:
+        of_earlier = [ops.concat([0.0 * part[:, :back], part[:, : lookback - back]], axis=1)
+                      for part in (filled, ages, seen)]  # fmt: skip
+        taken = (1.0 - seen) * of_earlier[2]
+        filled, ages, seen = filled + taken * of_earlier[0], ages + taken * (of_earlier[1] + back), seen + taken
+    ages = ages + (1.0 - seen) * np.arange(1.0, lookback + 1)[:, None]
+    for ahead in distances:
+        of_later = [ops.concat([part[:, ahead:], 0.0 * part[:, :ahead]], axis=1) for part in (filled, seen)]
+        taken = (1.0 - seen) * of_later[1]
+        filled, seen = filled + taken * of_later[0], seen + taken
+    return Holes(filled + (1.0 - seen), ages, observed, seen)  # 1 has a logarithm
+
+
+def own_statistics(
+    ops: Any, statistics: Statistics, past: Array, series: Array, observed: Array | None
+) -> tuple[Array, Array]:
+    """Mean and scale of each window [B, L, C] itself where it is scaled by these, 0 elsewhere, [B, 1, C] each.
+
+    ``observed`` is 1 where a value counts, and 0 elsewhere, [B, L, C]; None where all count.
+    """
     logged = log_where(ops, statistics.logged, past)
-    mean, deviation = ops.mean(logged), ops.sqrt(ops.variance(logged))
+    if observed is None:
+        mean, deviation = ops.mean(logged), ops.sqrt(ops.variance(logged))
+    else:
+        share = ops.maximum(ops.mean(observed), np.full(1, 1e-9))
+        mean = ops.mean(logged * observed) / share
+        away = (logged - mean) * observed
+        deviation = ops.sqrt(ops.mean(away * away) / share)
     # 1 where the deviation is that of rounding: the scaler, too, divides a column that never changes by 1.
     above_rounding = (deviation * 1e12 - ops.maximum(mean, -mean)) * 1e30
     never_changes = 1.0 - ops.minimum(ops.maximum(above_rounding, np.zeros(1)), np.ones(1))
@@ -120,13 +171,22 @@ def scaled_inputs(ops: Any, shape: Shape, statistics: Statistics, inputs: dict[s
             mean, deviation = mean + own[0], deviation + own[1]
         return ops.cast(scale(ops, rows, mean, deviation, statistics.logged[columns]), "float32")
 
-    past = inputs["past"]
+    past, holes = inputs["past"], None
+    if shape.masked:
+        holes = fill_holes(ops, past, shape.lookback)  # what is known has none
+        past = holes.filled
     if statistics.turns.any():
         past = _unwrap_angles(ops, past, _of_windows(ops, statistics.turns, inputs.get("series")))
-    own = own_statistics(ops, statistics, past, inputs["series"]) if statistics.own.any() else None
+    own = None
+    if statistics.own.any():
+        own = own_statistics(ops, statistics, past, inputs["series"], holes.observed if holes else None)
     fed = {"past": scaled(past, slice(None), own)}
+    if holes:
+        m, window = shape.measured, fed["past"] * ops.cast(holes.any_observed, "float32")
+        parts = [window[:, :, :m], ops.cast(holes.ages, "float32")[:, :, :m]]
+        fed["past"] = ops.concat([*parts, window[:, :, m:]] if shape.known else parts, axis=-1)
     if "future" in inputs:
-        fed["future"] = scaled(inputs["future"], slice(shape.features - shape.known, None))
+        fed["future"] = scaled(inputs["future"], slice(shape.measured, None))
     if own is not None:
         fed |= dict(zip(OWN, own, strict=True))
     return fed

@@ -60,8 +60,15 @@ class RecentRows:
             return False
         return np.array_equal(self.values[row], values, equal_nan=True)
 
-    def append(self, time: np.datetime64, values: Floats, clock: Clock, most: int) -> RecentRows:
+    def append(self, time: np.datetime64, values: Floats, clock: Clock, most: int, bridges_gaps: bool) -> RecentRows:
         """The rows with one more of values [C]; only the newest ``most`` are kept.
+
+        Args:
+            time: Of the row.
+            values: [C].
+            clock: The run's clock.
+            most: Rows to keep.
+            bridges_gaps: Whether absent rows before it become rows without a value, rather than being refused.
 
         Raises:
             DataError: If the row is out of order, or is not the next one after the last.
@@ -75,6 +82,12 @@ class RecentRows:
         absent = np.diff(clock.ordinals(np.array([self.times[-1], time]))) - 1
         if (clock.unit == "B" and absent[0] == 0) or clock.is_closed_for(absent).all():  # a holiday
             expected = time
+        if time > expected and bridges_gaps:
+            between = clock.future(self.times[-1], min(int(absent[0]), most))
+            if between[-1] < time:
+                empty = np.full((len(between), len(values)), np.nan)
+                times, rows = np.append(self.times, between), np.concatenate([self.values, empty])
+                return replace(self, times=np.append(times, time)[-most:], values=np.vstack([rows, values])[-most:])
         if time != expected:
             what = "is not on the clock" if time < expected else "leaves a gap"
             raise DataError(

@@ -156,7 +156,7 @@ class Stream:
             return None
         if not len(before.times) and len(self.series_ids) == 1:
             check_slot(time, np.datetime64(self.run.data["last"], "us"), self.clock)
-        after = before.append(time, row, self.clock, self._most_rows)
+        after = before.append(time, row, self.clock, self._most_rows, data.least_observed < 1)
         result = None
         if forecast or self.carries_states:
             recent = self._panel(after, series_id)
@@ -180,7 +180,8 @@ class Stream:
         """Take the rows of a source without forecasting: the history before the stream.
 
         Args:
-            source: Anything that `read` takes; of each series the rows since its last gap count.
+            source: Anything that `read` takes; of each series the rows since its last gap count, and those before it
+                if the run's windows may have holes.
 
         Raises:
             DataError: If it does not fit the run.
@@ -194,6 +195,8 @@ class Stream:
         for series, name in enumerate(panel.series_ids):
             series_id, rows = self.check_series(None if is_only_series else name), panel.rows(series)
             after_gap = rows.start + int(np.searchsorted(stretches[rows], stretches[rows.stop - 1]))
+            if self.run.config.data.least_observed < 1:
+                after_gap = rows.start
             first = after_gap if self.carries_states else max(after_gap, rows.stop - self._most_rows)
             for row in range(first, rows.stop):
                 self.push_row(panel.times[row], picked.values[row], series_id, forecast=False)

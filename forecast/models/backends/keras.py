@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import NetworkConfig
-from forecast.data.windows import Ints
+from forecast.data.windows import Flags, Ints
 from forecast.errors import RunError
 from forecast.models.backends.loops import Recurrence, RecurrentCell
 from forecast.models.backends.tensorflow import HAS_GPU, keras, tf
@@ -67,6 +67,7 @@ class ArrayOps:
     concat, reshape, repeat = staticmethod(ops.concatenate), staticmethod(ops.reshape), staticmethod(ops.repeat)
     flip, cumsum, sqrt = staticmethod(ops.flip), staticmethod(ops.cumsum), staticmethod(ops.sqrt)
     softplus, exp, log = staticmethod(ops.softplus), staticmethod(ops.exp), staticmethod(ops.log)
+    isnan = staticmethod(ops.isnan)
     maximum, minimum, where = staticmethod(ops.maximum), staticmethod(ops.minimum), staticmethod(ops.where)
     round, mod, take, cast = (
         staticmethod(ops.round), staticmethod(ops.mod), staticmethod(ops.take), staticmethod(ops.cast),
@@ -130,6 +131,10 @@ class KerasOps(ArrayOps):
         """What the parallel decoder asks, [B, m, width]."""
         positions, identities = self.sizes["queries/positions"], self.sizes.get("queries/identities")
         return Queries(positions, identities, next(self.seeds), name="queries")(series)
+
+    def decay(self, ages: Any) -> Any:
+        """A layer of two weights for each column."""
+        return Decay(name="decay")(ages)
 
     def dropout(self, value: Any) -> Any:
         """The head's dropout."""
@@ -241,6 +246,25 @@ class Queries(keras.layers.Layer):  # type: ignore[misc]
         return ops.concatenate([queries, ops.repeat(identity[:, None], self.positions.shape[0], axis=1)], axis=-1)
 
 
+# A value that was carried forward one step starts as one of which a tenth has decayed.
+_FIRST_DECAY = 0.1
+
+
+@keras.saving.register_keras_serializable("forecast")
+class Decay(keras.layers.Layer):  # type: ignore[misc]
+    """How much of a value is left at its age, [B, L, C]."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the weights."""
+        size = (input_shape[-1],)
+        self.kernel = self.add_weight(size, keras.initializers.Constant(_FIRST_DECAY), name="kernel")
+        self.bias = self.add_weight(size, "zeros", name="bias")
+
+    def call(self, ages: Any) -> Any:
+        """Between 1, for what was just observed, and 0."""
+        return ops.exp(-ops.relu(ages * self.kernel + self.bias))
+
+
 @keras.saving.register_keras_serializable("forecast")
 class Lookup(keras.layers.Layer):  # type: ignore[misc]
     """An embedding: the rows of a table by their numbers [B, n], which come as whole floats, [B, n, W].
@@ -337,15 +361,16 @@ def leaves_cudnn(config: NetworkConfig) -> str | None:
     return f"{', '.join(found)}: off cuDNN's fused kernel on a GPU" if found else None
 
 
-def gather(rows: RowSource, starts: Ints, shape: Shape) -> tuple[dict[str, Any], Any]:
+def gather(rows: RowSource, starts: Ints, shape: Shape, hidden: Flags | None = None) -> tuple[dict[str, Any], Any]:
     """The network's inputs and the scaled targets [B, H, D] of the windows that start at some rows, on the device.
 
     Args:
         rows: What they are taken from.
         starts: First row of each window, [B].
         shape: Sizes of the windows.
+        hidden: Which measured values are hidden, [B, L, D + P]; None for none.
     """
-    past, future, y_true = gather_windows(rows, starts, shape)
+    past, future, y_true = gather_windows(rows, starts, shape, hidden)
     series = rows.identity[starts].astype(np.int32)
     inputs = {"past": tf.constant(past), "future": tf.constant(future), "series": tf.constant(series)}
     return inputs, tf.constant(y_true)

@@ -262,6 +262,10 @@ class GraphOps:
         """The smaller of two."""
         return value._with("Min", other)
 
+    def isnan(self, value: Value) -> Value:
+        """Which numbers are none."""
+        return self.graph.node("IsNaN", value, dtype=np.bool_)
+
     exp, log, sqrt, erf, relu = (_elementwise(kind) for kind in ("Exp", "Log", "Sqrt", "Erf", "Relu"))
     tanh, sigmoid, softplus, round = (_elementwise(kind) for kind in ("Tanh", "Sigmoid", "Softplus", "Round"))
 

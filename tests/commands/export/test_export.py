@@ -157,6 +157,7 @@ def test_the_command_prints_the_folder(trained: Run, tmp_path: Path, monkeypatch
          "transform": "log", "refit": True, "calendar": True},
         {"model": "slstm", "decode": "recursive", "normalise": "standard", "baseline": False},
         {"model": "bi-lstm", "units": (8, 6), "normalise": "last-scaled"},
+        {"model": "segment-lstm", "least_observed": 0.5, "decay": True, "normalise": "standard"},
         {"model": "gru", "stateful": True, "activation": "swish", "limits": "y=0:100"},
     ],
 )  # fmt: skip

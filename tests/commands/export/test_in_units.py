@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from forecast.commands.export.in_units import Statistics, graph_in_units
 from forecast.commands.export.keras_layers import network_in_units
 from forecast.config import NetworkConfig
 from forecast.data.bounds import Bounds
+from forecast.data.holes import fill_within
 from forecast.models.backends.keras import build_network, keras, set_weights
 from forecast.models.backends.onnx import graph_of
 from forecast.models.catalogue import configure
@@ -21,6 +23,7 @@ from forecast.models.network import Shape, weight_shapes
 from rounding import forecast_with_bound
 
 SEVERAL = Shape(lookback=6, horizon=4, targets=2, covariates=1, known=2, series=3)
+HOLED = replace(SEVERAL, masked=True)
 LONE = Shape(lookback=6, horizon=4, targets=2, covariates=0, known=0, series=1)
 
 # What the first target is held within, so that some forecasts reach it.
@@ -30,7 +33,8 @@ LOW, HIGH = 0.9, 1.2
 def case(shape: Shape, **settings: Any) -> tuple[NetworkConfig, list[dict[str, Any]], Statistics, dict[str, Any]]:
     """A network of two members with any weights, the statistics of its columns, and five windows.
 
-    The first target is positive and the second may be an angle, which passes 360 in every window.
+    The first target is positive and the second may be an angle, which passes 360 in every window. Of a shape with masks
+    a third of what is measured is missing, and a column of the last window wholly.
     """
     rng = np.random.default_rng(4)
     config = configure({"units": "5", "normalise": "none", "segment": 1} | settings).network
@@ -38,7 +42,7 @@ def case(shape: Shape, **settings: Any) -> tuple[NetworkConfig, list[dict[str, A
         {name: rng.normal(0, 0.5, size).astype(np.float32) for name, size in weight_shapes(config, shape).items()}
         for _ in range(2)
     ]
-    s, f = shape.series, shape.features
+    s, f = shape.series, shape.measured + shape.known
     angle = not settings.get("transform")
     limits = np.tile([-np.inf, np.inf], (s, 2, 1))
     limits[:, 0] = [LOW, HIGH]
@@ -61,12 +65,15 @@ def case(shape: Shape, **settings: Any) -> tuple[NetworkConfig, list[dict[str, A
         statistics.mean[statistics.own], statistics.scale[statistics.own] = 0.0, 0.0
         series[:2] = s - 1
         past[0, :, 0] = past[0, 0, 0]
+    if shape.masked:
+        past[..., : shape.measured][rng.random((5, shape.lookback, shape.measured)) < 1 / 3] = np.nan
+        series[-1], past[-1, :, 2] = 0, np.nan
     return config, members, statistics, {"past": past, "future": future, "series": series}
 
 
 def rows_by_hand(statistics: Statistics, past: Any) -> Any:
-    """Windows with angles that continue past a turn, and logarithms."""
-    past = past.copy()
+    """Windows without holes, with angles that continue past a turn, and logarithms."""
+    past = np.where(np.isnan(past).all(axis=1, keepdims=True), 1.0, fill_within(past)[0])
     past[..., 1] = np.unwrap(past[..., 1], period=360, axis=1) if statistics.bounds.circular.any() else past[..., 1]
     past[..., statistics.logged] = np.log(past[..., statistics.logged])
     return past
@@ -75,17 +82,24 @@ def rows_by_hand(statistics: Statistics, past: Any) -> Any:
 def mean_and_scale(statistics: Statistics, fed: Any) -> tuple[Any, Any]:
     """What each window is scaled by, [B, 1, F] each: the statistics of its series, or of itself."""
     rows, own = rows_by_hand(statistics, fed["past"]), statistics.own[fed["series"]][:, None]
-    spread = rows.std(axis=1, keepdims=True)
+    observed = ~np.isnan(fed["past"])
+    observed |= ~observed.any(axis=1, keepdims=True)
+    average = rows.mean(axis=1, keepdims=True, where=observed)
+    spread = rows.std(axis=1, keepdims=True, where=observed)
     spread = np.where(spread < 1e-12, 1.0, spread)
     mean, scale = (part[fed["series"]][:, None] for part in (statistics.mean, statistics.scale))
-    return np.where(own, rows.mean(axis=1, keepdims=True), mean), np.where(own, spread, scale)
+    return np.where(own, average, mean), np.where(own, spread, scale)
 
 
 def scaled_by_hand(shape: Shape, statistics: Statistics, fed: Any) -> dict[str, Any]:
     """What the bare networks are fed."""
     mean, scale = mean_and_scale(statistics, fed)
-    past, known = rows_by_hand(statistics, fed["past"]), slice(shape.features - shape.known, None)
-    scaled = {"past": (past - mean) / scale, "future": (fed["future"] - mean[..., known]) / scale[..., known]}
+    past, known, m = rows_by_hand(statistics, fed["past"]), slice(shape.measured, None), shape.measured
+    past = (past - mean) / scale
+    if shape.masked:
+        past *= (~np.isnan(fed["past"])).any(axis=1, keepdims=True)
+        past = np.concatenate([past[..., :m], fill_within(fed["past"])[1][..., :m], past[..., m:]], axis=-1)
+    scaled = {"past": past, "future": (fed["future"] - mean[..., known]) / scale[..., known]}
     return {name: array.astype(np.float32) for name, array in scaled.items()} | {"series": fed["series"]}
 
 
@@ -104,6 +118,8 @@ CASES = pytest.mark.parametrize(
         (SEVERAL, {"model": "lstm", "decode": "parallel", "quantiles": "0.1,0.5,0.9", "transform": "log"}),
         (SEVERAL, {"model": "slstm", "decode": "direct", "quantiles": "0.1,0.5,0.9"}),
         (SEVERAL, {"model": "gru", "decode": "recursive"}),
+        (HOLED, {"model": "lstm", "decode": "parallel", "decay": True}),
+        (HOLED, {"model": "gru", "decode": "recursive", "transform": "log"}),
         (LONE, {"model": "lstm", "decode": "direct"}),
         (LONE, {"model": "gru", "decode": "parallel", "transform": "log"}),
     ],
