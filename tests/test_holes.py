@@ -72,10 +72,10 @@ def test_windows_may_have_holes_where_these_would_cost_them(run: Run, holed: pd.
     for cutoff in set(forecasts["cutoff"]):
         window = on_clock(holed).set_index("ds")["y"][:cutoff].tail(12).reset_index(drop=True).dropna()
         slope = (window.iloc[-1] - window.iloc[0]) / (window.index[-1] - window.index[0])
-        drift[cutoff] = window.iloc[-1], slope
+        drift[cutoff] = window.iloc[-1] + slope * (11 - window.index[-1]), slope  # the line at the cut-off
     step = (forecasts["ds"] - forecasts["cutoff"]) / pd.Timedelta("1h")
-    last_value, slope = np.array([drift[cutoff] for cutoff in forecasts["cutoff"]]).T
-    np.testing.assert_allclose(forecasts["drift"], last_value + slope * step)
+    at_cutoff, slope = np.array([drift[cutoff] for cutoff in forecasts["cutoff"]]).T
+    np.testing.assert_allclose(forecasts["drift"], at_cutoff + slope * step)
 
 
 def test_what_is_missing_is_told_to_the_network(run: Run, holed: pd.DataFrame) -> None:

@@ -102,7 +102,8 @@ def calibration_warnings(config: Config, n_windows: int, intervals: Intervals | 
     where += f", {_steps(least)} ahead on about {n_outcomes:.0f}" if least != nearest else ""
     windows = f"{n_windows} validation windows" + (f" of {len(outcomes)} series" if len(outcomes) > 1 else "")
     fewer = n_outcomes < 0.9 * n_windows / len(outcomes)
-    why = f"the errors of the {windows} depend on each other" if fewer else f"there are {windows}"
+    or_missing = " or are missing" if config.data.least_observed < 1 else ""
+    why = f"the errors of the {windows} depend on each other{or_missing}" if fewer else f"there are {windows}"
     held = [f"{_held_in_nine_of_ten(level / 100, n_outcomes):.0%} instead of {level}%" for level in intervals.levels]
     of_ten = "for one series of ten" if len(outcomes) > 1 else "in one run of ten"
     remains = f"they are wider for it, and {of_ten} still hold at most {' and '.join(held)}"

@@ -17,6 +17,11 @@ from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.windows import Ints, Windows
 
+# Holes of this share of a season are filled by a line before the seasonal naive looks in an earlier season. On ten
+# series of hours, days and months of which a fifth was removed, before their test spans, it is never more than 1 %
+# worse than the better of always the line and always an earlier season, which are 59 % and 7 % worse at worst.
+_SHORT_HOLE = 1 / 8
+
 # Where a value of the seasonal naive is from.
 _NEWEST_SEASON, _EARLIER_SEASON, _LAST_VALUE = 0, 1, 2
 
@@ -75,7 +80,7 @@ def _seasonal(rows: Rows, cutoffs: Ints, steps: Ints, season: int) -> tuple[Floa
     source = cutoffs[:, None] + back
     same_stretch = rows.panel.stretches()
     reachable = same_stretch[np.maximum(source, 0)] == same_stretch[cutoffs][:, None]
-    values = rows.filled_at(np.maximum(source, 0))
+    values = _seasonal_source(rows, np.maximum(source, 0), cutoffs[:, None], season)
     found = (reachable & (source >= 0))[..., None] & ~np.isnan(values)
     origin = np.where(found, np.int8(_NEWEST_SEASON), np.int8(_LAST_VALUE))
     if found.all():
@@ -97,7 +102,8 @@ def _fill_from_earlier_seasons(
     while len(window):
         row = np.minimum(np.searchsorted(positions, wanted), rows.panel.n_rows - 1)
         there = (positions[row] == wanted) & (series[row] == series[cutoffs[window]])
-        old, new = values[window, step], np.where(there[:, None], rows.filled_at(row), np.nan)
+        found = _seasonal_source(rows, row, cutoffs[window], season)
+        old, new = values[window, step], np.where(there[:, None], found, np.nan)
         taken = np.isnan(old) & ~np.isnan(new)
         values[window, step] = np.where(taken, new, old)
         origin[window, step] = np.where(taken, _EARLIER_SEASON if n_back else _NEWEST_SEASON, origin[window, step])
@@ -106,19 +112,49 @@ def _fill_from_earlier_seasons(
         window, step, wanted = window[left], step[left], wanted[left]
 
 
+def _seasonal_source(rows: Rows, at: Ints, cutoffs: Ints, season: int) -> Floats:
+    """The targets at rows [...] of the season before, as forecasts at these cut-offs [...] know them, [..., D].
+
+    NaN where there is no value of that phase. Where windows may have holes, those that are so short that the phase
+    hardly changes are filled by the line between the values beside them.
+    """
+    if not rows.masked:
+        return rows.filled_at(at)
+    values, stretches = rows.observed(at), rows.panel.stretches()
+    for target, is_seen in enumerate(rows.target_is_seen.T):
+        hole, seen, y = np.isnan(values[..., target]), np.flatnonzero(is_seen), rows.panel.values[:, target]
+        row, cutoff = at[hole], np.broadcast_to(cutoffs, at.shape)[hole]
+        place = np.searchsorted(seen, row)
+        before = seen[np.maximum(place - 1, 0)]
+        after = seen[np.minimum(place, len(seen) - 1)]
+        after = np.where((after > row) & (after <= cutoff), after, before)  # what is not known yet fills nothing
+        size = np.where(after > before, after - before - 1, row - before)
+        short = (size <= season * _SHORT_HOLE) & (before < row)
+        short &= (stretches[before] == stretches[row]) & (stretches[after] == stretches[row])
+        line = y[before] + (row - before) / np.maximum(after - before, 1) * (y[after] - y[before])
+        values[hole, target] = np.where(short, line, np.nan)
+    return values
+
+
 def _drift(rows: Rows, windows: Windows, starts: Ints, _: int) -> Floats:
     """The line through the first and the last value seen; of logarithms where the targets are logged."""
-    steps, apart = np.arange(1, windows.horizon + 1), np.array(windows.lookback - 1)
-    first, last = (rows.filled_at(seen)[:, None, :] for seen in (starts, starts + windows.lookback - 1))
-    if rows.masked:
-        seen = ~np.isnan(rows.observed(starts[:, None] + np.arange(windows.lookback)))
-        first_seen, last_seen = seen.argmax(axis=1), windows.lookback - 1 - seen[:, ::-1].argmax(axis=1)
-        first = rows.filled_at(starts[:, None] + first_seen).diagonal(axis1=1, axis2=2)[:, None]
-        apart = (last_seen - first_seen)[:, None]
+    cutoffs = starts + windows.lookback - 1
+    (first_at, first), (last_at, last) = _first_and_last_seen(rows, starts, cutoffs)
     if rows.logged:
         first, last = np.log(first), np.log(last)
-    line = last + (last - first) / np.maximum(apart, 1) * steps[:, None]
+    steps = (cutoffs[:, None] - last_at)[:, None] + np.arange(1, windows.horizon + 1)[:, None]
+    line = last[:, None] + ((last - first) / np.maximum(last_at - first_at, 1))[:, None] * steps
     return rows.bounds.clip(np.exp(line) if rows.logged else line, rows.series[starts])
+
+
+def _first_and_last_seen(rows: Rows, starts: Ints, cutoffs: Ints) -> list[tuple[Ints, Floats]]:
+    """The rows [n, D or 1] of the first and the last value that each window knows of each target, and these [n, D]."""
+    if not rows.masked:
+        return [(at[:, None], rows.filled_at(at)) for at in (starts, cutoffs)]
+    seen = [np.flatnonzero(of_target) for of_target in rows.target_is_seen.T]
+    last = np.stack([at[np.searchsorted(at, cutoffs, side="right") - 1] for at in seen], axis=1)
+    first = np.stack([at.take(np.searchsorted(at, starts), mode="clip") for at in seen], axis=1)
+    return [(at, rows.panel.values[at, np.arange(rows.n_targets)]) for at in (np.minimum(first, last), last)]
 
 
 def _mean(rows: Rows, windows: Windows, starts: Ints, _: int) -> Floats:

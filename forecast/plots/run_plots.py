@@ -41,6 +41,7 @@ from forecast.plots.figure import (
 )
 from forecast.plots.results import PlottedSeries, RunResults, labels_of, observed_series, on_axis, plotted_series
 from forecast.plots.selection import (
+    missing_shares,
     missing_spans,
     non_overlapping,
     origin_spacing,
@@ -49,7 +50,6 @@ from forecast.plots.selection import (
     rows_of_series,
     steps_per_mean,
     typical_stretch,
-    visible_spans,
     window_errors,
 )
 from forecast.plots.style import MODEL, NAIVE, OBSERVED, Labels, model_name, with_unit
@@ -620,10 +620,10 @@ def plot_data(
     strips = figure.subplots(len(plotted_series), 1, sharex=True, squeeze=False)[:, 0]
     clock, stretches = rows.panel.clock, rows.panel.stretches()
     times = clock.on_axis(rows.panel.times)
-    any_missing = False
+    missing: list[float] = []
     for axes, series in zip(strips, plotted_series, strict=True):
         span = rows.panel.rows(series.series_index)
-        any_missing |= _draw_rows(
+        missing += _draw_rows(
             axes, times[span], rows.series_values(series.series_index, series.target_index), stretches[span]
         )
         unit = rows.panel.units.get(rows.targets[series.target_index], "")
@@ -640,27 +640,30 @@ def plot_data(
     figure.add_head(
         labels.subject(),
         "all rows, and how they are divided",
-        [Line2D([], [], color=_GAP_COLOR, linewidth=4, label="no value")] if any_missing else [],
+        [Line2D([], [], color=_GAP_COLOR, linewidth=4, label="no value")] if missing else [],
         verdict=verdict,
-        note="Scalers and networks learn only from the training span; the validation span chooses the epoch.",
+        note="Scalers and networks learn only from the training span; the validation span chooses the epoch."
+        + (" Pale: only some values are missing." if min(missing, default=1) < 1 else ""),
     )
     return figure
 
 
-def _draw_rows(axes: Axes, times: Times, values: Floats, stretches: Ints) -> bool:
-    """Draw the observed values and mark what is missing; whether anything is."""
-    spans = visible_spans(missing_spans(times, values, stretches), times, _MOST_ROWS)
+def _draw_rows(axes: Axes, times: Times, values: Floats, stretches: Ints) -> list[float]:
+    """Draw the observed values and mark where some are missing; the shares that are."""
+    first, last, shares = missing_shares(missing_spans(times, values, stretches), times, _MOST_ROWS)
     if len(values) > _MOST_ROWS:
         firsts, low, high, values = range_of_groups(values, _MOST_ROWS)
         times, stretches = times[firsts], stretches[firsts]
         fill_range(axes, times, low, high, _breaks(stretches), "#9a9a9a")
     draw_curve(axes, times, values, OBSERVED, "observed", breaks=_breaks(stretches)).set_linewidth(0.9)
     # Along the lower edge, in the axes' own coordinates, so that the marks leave the range of values alone.
-    numbers: Floats = date2num(spans)  # type: ignore[no-untyped-call]
-    lines = [[(first, 0.0), (last, 0.0)] for first, last in numbers]
-    marks = LineCollection(lines, colors=_GAP_COLOR, linewidths=5, transform=axes.get_xaxis_transform(), zorder=4)
+    ends: Floats = np.stack([first, last], axis=1)
+    if times.dtype.kind == "M":
+        ends = date2num(ends)  # type: ignore[no-untyped-call]
+    lines, colors = [[(a, 0.0), (b, 0.0)] for a, b in ends], [(_GAP_COLOR, share) for share in shares]
+    marks = LineCollection(lines, colors=colors, linewidths=5, transform=axes.get_xaxis_transform(), zorder=4)
     axes.add_collection(marks, autolim=False)
-    return len(lines) > 0
+    return shares.tolist()
 
 
 def _breaks(stretches: Ints) -> Ints:

@@ -148,7 +148,8 @@ def _scores(run: RunResults) -> Section:
         )
     sentences += footnotes(metrics)
     if lost := _lost_windows(run):
-        sentences.append(f"{lost}. Incomplete windows cannot be scored.")
+        which = "Incomplete windows" if run.prepared.config.data.least_observed == 1 else "Windows with more holes"
+        sentences.append(f"{lost}. {which} cannot be scored.")
     if moved := metrics.get("seasonal_naive"):
         sentences.append(
             f"Where a gap lies in the latest season, the seasonal naive uses an earlier one "

@@ -143,19 +143,26 @@ def missing_spans(times: Times, values: Floats, stretches: Ints) -> list[tuple[n
     return [(times[known[row]], times[known[row + 1]]) for row in np.flatnonzero(broken)]
 
 
-def visible_spans(spans: Sequence[tuple[np.datetime64, np.datetime64]], times: Times, most: int) -> Times:
-    """Spans as [n, 2]; none is too short to be seen, and those too near to be told apart are one.
+def missing_shares(
+    spans: Sequence[tuple[np.datetime64, np.datetime64]], times: Times, most: int
+) -> tuple[Times, Times, Floats]:
+    """The pieces of an axis of time in which something is missing: first and last of each, and of how much of it.
+
+    Shares are rounded up to quarters, so that none is too small to be seen, and neighbours of one share are one piece.
 
     Args:
-        spans: First and last of each, ascending.
-        times: All that the axis shows, [T].
-        most: How many spans side by side a plot can show.
+        spans: First and last time of each span of which nothing is known, ascending.
+        times: All that the axis shows, [T]; times or numbers of steps.
+        most: How many pieces side by side a plot can show.
     """
-    near = (times.max() - times.min()) / most if len(times) else np.timedelta64(0, "s")
-    merged: list[list[np.datetime64]] = []
-    for first, last in spans:
-        if merged and first - merged[-1][1] < near:
-            merged[-1][1] = last
-        else:
-            merged.append([first, max(last, first + near)])
-    return np.array(merged, "datetime64[us]").reshape(-1, 2)
+    if not len(times) or times.min() == times.max():
+        return times[:0], times[:0], np.zeros(0)
+    edges = np.linspace(times.min().astype(np.int64), times.max().astype(np.int64), most + 1)
+    ends = np.array(spans, times.dtype).reshape(-1, 2).astype(np.int64)
+    missing_until = np.cumsum(np.diff(ends, axis=1, prepend=ends[:, :1])) if len(ends) else np.zeros(1)
+    covered = np.interp(edges, ends.ravel() if len(ends) else edges[:1], missing_until)
+    shares = np.ceil(4 * (np.diff(covered) / np.diff(edges) - 1e-9)) / 4
+    begins = np.flatnonzero(np.diff(shares, prepend=-1))
+    pieces = np.append(begins, most)
+    borders, own = edges[pieces].astype(np.int64).astype(times.dtype), shares[begins]
+    return borders[:-1][own > 0], borders[1:][own > 0], own[own > 0]

@@ -18,7 +18,10 @@ from forecast.runs.run import CALIBRATION, Run
 
 
 def intervals_to_arrays(start: Intervals, end: Intervals) -> Arrays:
-    """The intervals before the test span and after it; `intervals_of` reads them back."""
+    """The intervals before the test span and after it; `intervals_of` reads them back.
+
+    Those of naive forecasts are scored, from the start; at the end only models are forecast with.
+    """
     arrays: Arrays = {}
     for name, calibration in start.calibrations.items():
         arrays[f"{name}/heads"] = np.array(calibration.head_probabilities)
@@ -26,7 +29,7 @@ def intervals_to_arrays(start: Intervals, end: Intervals) -> Arrays:
         arrays[f"{name}/ranks"] = calibration.ranks
         arrays[f"{name}/outcomes"] = calibration.outcomes
         arrays[f"{name}/borrowed"] = calibration.borrowed
-        for when, intervals in (("start", start), ("end", end)):
+        for when, intervals in (("start", start), ("end", end))[: 1 if name in NAIVE else 2]:
             arrays[f"{name}/{when}"] = intervals.calibrations[name].offsets
             arrays[f"{name}/{when}/size"] = intervals.calibrations[name].size
     return arrays
@@ -51,7 +54,7 @@ def _specs_of(run: Run) -> dict[str, ArraySpec]:
 
 
 def intervals_of(run: Run, when: Literal["start", "end"], scaler: Scaler | None = None) -> Intervals | None:
-    """The intervals of a run at the start or at the end of its test span; None if it has none.
+    """The intervals of a run at the start of its test span, or those of its models at the end; None if it has none.
 
     Args:
         run: A run.
@@ -82,6 +85,7 @@ def intervals_of(run: Run, when: Literal["start", "end"], scaler: Scaler | None 
                 arrays.get(f"{name}/borrowed", np.zeros(run.shape.series, bool)),
             )
             for name in (key.removesuffix("/usual") for key in arrays if key.endswith("/usual"))
+            if when == "start" or name not in NAIVE
         }
     except KeyError as error:
         raise RunError(

@@ -67,35 +67,25 @@ def read_categories(
     names: list[str] = []
     values: list[Floats] = []
     kept: dict[str, tuple[str, ...]] = {}
-    numbers: list[NDArray[np.int32]] = []
+    kept_codes: list[NDArray[np.int32]] = []
     notation, learnable, left_out, notes, warnings = [], {}, {}, [], []
     n_series = int(series.max()) + 1
     for name, cells in texts.items():
-        dictionary, codes = cells.dictionary, cells.indices.to_numpy(zero_copy_only=False)
-        missing = is_missing(dictionary)
-        present = np.unique(codes)
-        found = sorted({dictionary[int(code)].as_py() for code in present if not missing[code]})
-        pairs = np.unique(series * len(dictionary) + codes)  # of a series and a word, or none
-        of_series = pairs[~missing[pairs % len(dictionary)]] // len(dictionary)
-        never_changes = len(np.unique(of_series)) == len(of_series)
+        found, codes = _coded(cells)
+        n_missing = int(np.count_nonzero(codes < 0))
+        pairs = np.unique(series * (len(found) + 1) + codes + 1)  # of a series and a word, or none
+        of_words = pairs[pairs % (len(found) + 1) > 0] // (len(found) + 1)
+        never_changes = len(np.unique(of_words)) == len(of_words)
         if len(found) <= _MOST_NUMBERED and (never_changes or not averaged):
-            kept[name] = tuple(found)
-            index_of = {word: index for index, word in enumerate(found)}  # of those that stand in a row
-            indices = np.array([index_of.get(word, -1) for word in dictionary.to_pylist()], np.int32)
-            numbers.append(np.where(missing, -1, indices)[codes])
-        if name in known and known[name].numbered:
-            notation.append(known[name])
+            kept[name] = found
+            kept_codes.append(codes)
+        before = known.get(name, Notation(name))
+        if before.numbered:
+            notation.append(before)
             continue
-        if name in known and known[name].words:
-            words, often_empty = known[name].words, known[name].often_empty
-            if new := [word for word in found if word not in words]:
-                n_rows = int(np.isin(codes, [i for i, word in enumerate(dictionary.to_pylist()) if word in new]).sum())
-                warnings.append(
-                    f"{quote(name)}: {', '.join(map(quote, new[:5]))} in {n_rows:,} row(s) was not seen before: "
-                    "0 in all of its columns."
-                )
-        else:
-            if why := _is_no_category(found, len(codes), n_series, len(pairs), bool(missing[present].any())):
+        words, often_empty = before.words, before.often_empty
+        if not words:
+            if why := _is_no_category(found, len(codes), n_series, len(pairs), n_missing > 0):
                 left_out[name] = why
                 continue
             if len(found) > MOST_WORDS:
@@ -103,24 +93,29 @@ def read_categories(
                 learnable[name] = f"{len(found):,} words, learned as an embedding where it is named as {part}"
                 left_out[name] = f"It holds {learnable[name]}."
                 continue
-            words, often_empty = tuple(found), bool(missing[codes].mean() >= OFTEN_EMPTY)
+            words, often_empty = found, n_missing >= OFTEN_EMPTY * len(codes)
+        elif new := [word for word in found if word not in words]:
+            n_rows = int(np.isin(codes, [found.index(word) for word in new]).sum())
+            warnings.append(
+                f"{quote(name)}: {', '.join(map(quote, new[:5]))} in {n_rows:,} row(s) was not seen before: "
+                "0 in all of its columns."
+            )
         holds = "1 word, read" if len(words) == 1 else f"{len(words)} words, each read"
         notes.append(f"{quote(name)} holds {holds} as a column of 0 and 1: {_listed(name, words)}.")
-        if n_missing := int(missing[codes].sum()):
+        if n_missing:
             are = "are 0" if often_empty else "are missing"
             warnings.append(f"{quote(name)}: {n_missing:,} cell(s) without a word {are} in all of its columns.")
-        at = dictionary.to_pylist()
         for word in words:
             names.append(f"{name}={word}")
-            is_word = np.isin(codes, [i for i, other in enumerate(at) if other == word]).astype(np.float64)
-            values.append(is_word if often_empty else np.where(missing[codes], np.nan, is_word))
+            is_word = (codes == found.index(word) if word in found else np.zeros(len(codes), bool)).astype(np.float64)
+            values.append(is_word if often_empty else np.where(codes < 0, np.nan, is_word))
         left_out[name] = f"It holds words, which are read as {_listed(name, words)}."
         notation.append(Notation(name, words=words, often_empty=often_empty))
     return Categories(
         names=tuple(names),
         values=np.column_stack(values) if values else np.zeros((len(series), 0)),
         texts=kept,
-        codes=np.column_stack(numbers) if numbers else np.zeros((len(series), 0), np.int32),
+        codes=np.column_stack(kept_codes) if kept_codes else np.zeros((len(series), 0), np.int32),
         notation=tuple(notation),
         learnable=learnable,
         left_out=left_out,
@@ -129,11 +124,21 @@ def read_categories(
     )
 
 
+def _coded(cells: pa.DictionaryArray) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """The words that stand in a column of R cells, sorted; and the index of each cell's word, [R], -1 for none."""
+    words, codes = cells.dictionary.to_pylist(), cells.indices.to_numpy(zero_copy_only=False)
+    missing = is_missing(cells.dictionary)
+    found = tuple(sorted({words[code] for code in np.unique(codes) if not missing[code]}))
+    index_of = {word: index for index, word in enumerate(found)}
+    indices = [-1 if gone else index_of.get(word, -1) for word, gone in zip(words, missing, strict=True)]
+    return found, np.array(indices, np.int32)[codes]
+
+
 def _listed(name: str, words: tuple[str, ...]) -> str:
     return ", ".join(quote(f"{name}={word}") for word in words[:4]) + " …" * (len(words) > 4)
 
 
-def _is_no_category(words: list[str], n_rows: int, n_series: int, n_pairs: int, has_gaps: bool) -> str:
+def _is_no_category(words: tuple[str, ...], n_rows: int, n_series: int, n_pairs: int, has_gaps: bool) -> str:
     """Why a column of these words, in some rows none, is no category; empty where it is one."""
     if len(words) > _MOST_NUMBERED:
         return f"It holds {len(words):,} different words, more than {_MOST_NUMBERED:,}."

@@ -55,6 +55,9 @@ _FEWEST_HUNDREDS = 5
 # More different ones than these are no codes, such as 3M and 6M.
 _MOST_CODES = 12
 
+# Cells that come as often as this on average are looked at word by word first.
+_FEWEST_REPEATS = 4
+
 # What stands about the numbers of a column is the same in most cells; more kinds than this are something else.
 _MOST_KINDS = 50
 
@@ -158,10 +161,15 @@ def infer_notation(name: str, cells: pa.Array, given: tuple[str, str] | None) ->
     trimmed = pc.utf8_trim_whitespace(cells)
     if _are_truths(trimmed):
         return Notation(name, truth=True), True
-    parts = _divide(_ungrouped(trimmed) if given and given[1] == " " else trimmed)
+    if given and given[1] == " ":
+        trimmed = _ungrouped(trimmed)
+    n_present = int(np.count_nonzero(~is_missing(trimmed)))
+    if _are_words(trimmed, n_present):
+        return None
+    parts = _divide(trimmed)
     counts = parts.count()
     n_numbers = sum(counts.values())
-    if n_numbers * 2 <= np.count_nonzero(~is_missing(trimmed)):
+    if n_numbers * 2 <= n_present:
         return None
     scaled = _multiplies(name, parts, counts)
     units: Counter[str] = Counter()
@@ -305,6 +313,15 @@ def _divide(trimmed: pa.Array) -> _Parts:
     if len(kinds) > _MOST_KINDS:
         fits = np.zeros(len(fits), bool)
     return _Parts(fits, negative > 0, has["behind"], part["body"], part["power"], kinds, codes)
+
+
+def _are_words(trimmed: pa.Array, n_present: int) -> bool:
+    """Whether cells that often come again are mostly no numbers: each is looked at once, which is soon told."""
+    words = pc.value_counts(trimmed)
+    if len(words) * _FEWEST_REPEATS > len(trimmed):
+        return False
+    counts = words.field("counts").to_numpy()
+    return bool(counts[_divide(words.field("values")).fits].sum() * 2 <= n_present)
 
 
 def _are_truths(trimmed: pa.Array) -> bool:

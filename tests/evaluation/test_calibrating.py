@@ -30,6 +30,8 @@ def test_outcomes_are_counted_not_windows() -> None:
         "4 steps ahead the intervals rest on about 16 independent outcomes, 13 steps ahead on about 6"
     )
     assert "the errors of the 40 validation windows depend on each other" in said
+    (said,) = calibration_warnings(plain_config(horizon=13, least_observed=0.5), 40, intervals_of_walks(40, 13), "lstm")
+    assert "the errors of the 40 validation windows depend on each other or are missing: " in said
     assert not calibration_warnings(config, 400, intervals_of_walks(400, 13), "lstm")
     assert not calibration_warnings(config, 40, intervals_of_walks(40, 1), "lstm")
 

@@ -164,3 +164,83 @@ def test_means_are_those_that_each_cut_off_knows() -> None:
             for name, value in expected.items():
                 value = float(cutoff) if np.isnan(value) else value  # the last value, where there is no mean
                 assert forecasts[name][window, step, 0] == value
+
+
+# Windows with holes
+
+
+def holed(values: np.ndarray) -> Rows:
+    """Rows on the whole clock whose windows may have holes; NaN is a hole."""
+    rows = rows_of(values)
+    data = plain_config(target=rows.targets, least_observed=0.2).data
+    return encode(arrange(rows.panel, data), data, rows.scaler)
+
+
+def test_naive_forecasts_start_from_what_was_observed() -> None:
+    nan = np.nan
+    rows = holed(np.array([nan, 3.0, nan, 9.0, nan, nan, nan, 8.0, 7.0])[:, None])
+    forecasts = naive_forecasts(rows, Windows(np.array([1]), 4, 4), slice(None), season=3)
+    # Seen: 3 – 9 –. Nine is two rows old at the first step, and the line rises by three a step.
+    assert forecasts["persistence"][0, :, 0].tolist() == [9, 9, 9, 9]
+    assert forecasts["drift"][0, :, 0].tolist() == [15, 18, 21, 24]
+    # A season before the steps: nothing, 9, nothing, nothing. Nothing two seasons before either, but for the third: 3.
+    assert forecasts["seasonal-naive"][0, :, 0].tolist() == [9, 9, 3, 9]
+
+
+def test_a_value_that_was_carried_forward_is_no_value_of_the_season() -> None:
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(300, 2))
+    values[rng.random(values.shape) < 0.4] = np.nan
+    values[100:130] = np.nan
+    rows = holed(values)
+    windows = Windows(np.arange(20, 290), LOOKBACK, HORIZON)
+    seen = ~np.isnan(rows.observed(windows.past())).any(axis=2)
+    windows = Windows(windows.starts[seen.any(axis=1)], LOOKBACK, HORIZON)
+    forecasts = naive_forecasts(rows, windows, slice(None), season=7)
+    for number, cutoff in enumerate(windows.cutoffs):
+        for target in range(2):
+            known = values[: cutoff + 1, target]
+            last = known[~np.isnan(known)][-1]
+            assert (forecasts["persistence"][number, :, target] == last).all()
+            for step in range(1, HORIZON + 1):
+                phase = known[np.arange(cutoff + step - 7, -1, -7)]
+                of_phase = phase[~np.isnan(phase)]
+                expected = of_phase[0] if len(of_phase) else last
+                assert forecasts["seasonal-naive"][number, step - 1, target] == expected
+
+
+def test_a_hole_of_an_eighth_of_a_season_is_filled_by_what_was_known_beside_it() -> None:
+    values = np.arange(100.0) ** 2
+    values[[40, 41, 42, 50, 51, 52, 53, 61]] = np.nan
+    rows = holed(values[:, None])
+
+    def seasonal(cutoff: int) -> list[float]:
+        windows = Windows(np.array([cutoff - LOOKBACK + 1]), LOOKBACK, HORIZON)
+        return naive_forecasts(rows, windows, slice(None), season=24)["seasonal-naive"][0, :, 0].tolist()
+
+    line = 39**2 + np.arange(1, 4) / 4 * (43**2 - 39**2)
+    assert seasonal(63) == [*line, 43**2, 44**2]  # three rows of 24
+    assert seasonal(73) == [26**2, 27**2, 28**2, 29**2, 54**2]  # four are too many: those of a season before
+    assert seasonal(61) == [38**2, 39**2, *line]  # the cut-off row is missing, and nobody's source
+    # Rows 61 and 62 are a season before the first steps; 62 is not known yet at a cut-off of 61.
+    early = Windows(np.array([61 - LOOKBACK + 1]), LOOKBACK, 25)
+    assert naive_forecasts(rows, early, slice(None), season=24)["seasonal-naive"][0, 23, 0] == 60**2
+
+
+@pytest.mark.parametrize("logged", [False, True])
+def test_the_drift_is_the_line_through_the_first_and_the_last_value_that_were_observed(logged: bool) -> None:
+    rng = np.random.default_rng(2)
+    values = np.exp(rng.normal(size=(80, 2)))
+    values[rng.random(values.shape) < 0.4] = np.nan
+    rows = replace(holed(values), logged=logged)
+    windows = Windows(np.arange(70), LOOKBACK, HORIZON)
+    seen = ~np.isnan(rows.observed(windows.past()))
+    windows = Windows(windows.starts[seen.any(axis=1).all(axis=1)], LOOKBACK, HORIZON)
+    drift = naive_forecasts(rows, windows, slice(None), season=7)["drift"]
+    for number, start in enumerate(windows.starts):
+        for target in range(2):
+            y = np.log(values[:, target]) if logged else values[:, target]
+            at = start + np.flatnonzero(~np.isnan(y[start : start + LOOKBACK]))
+            rise = (y[at[-1]] - y[at[0]]) / max(at[-1] - at[0], 1)
+            line = y[at[-1]] + rise * (start + LOOKBACK - 1 + np.arange(1, HORIZON + 1) - at[-1])
+            assert drift[number, :, target] == pytest.approx(np.exp(line) if logged else line)

@@ -26,7 +26,7 @@ from forecast.plots.page import Image
 from forecast.plots.results import Explained, RunResults
 from forecast.plots.run_plots import draw_files
 from forecast.plots.run_report import report_page
-from forecast.plots.selection import missing_spans
+from forecast.plots.selection import missing_shares, missing_spans
 from forecast.plots.tables import forecast_table, interval_table, score_table
 from forecast.runs.rows import training_panel
 
@@ -246,6 +246,20 @@ def test_holes_are_absent_rows_and_missing_values() -> None:
     found = missing_spans(times, values, np.array([0, 0, 1, 1, 1]))
     days = [tuple(str(day)[:10] for day in hole) for hole in found]
     assert days == [("2001-01-02", "2001-01-05"), ("2001-01-05", "2001-01-07")]
+
+
+@pytest.mark.parametrize("kind", ["datetime64[us]", "int64"])
+def test_holes_too_small_to_be_seen_are_pale_marks_that_are_seen(kind: str) -> None:
+    times = np.arange(1001).astype(kind)  # microseconds, or steps
+    values = np.ones(1001)
+    values[401:500] = np.nan  # ten pieces of a hundred, from the last value before to the first one after
+    values[[803, 845, 847]] = np.nan
+    spans = missing_spans(times, values, np.zeros(1001, int))
+    first, last, shares = missing_shares(spans, times, 100)
+    pieces = zip(first.astype(int), last.astype(int), shares, strict=True)
+    assert list(pieces) == [(400, 500, 1.0), (800, 810, 0.25), (840, 850, 0.5)]
+    assert not len(missing_shares([], times, 100)[0])
+    assert not len(missing_shares([], times[:1], 100)[0])
 
 
 @styled()

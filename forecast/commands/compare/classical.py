@@ -248,6 +248,9 @@ class _Trial:
 def history_until(rows: Rows, cutoff: int, target: int, season: int) -> Floats:
     """The unbroken observations of a target that end at a cut-off, the newest at most.
 
+    Where windows may have holes, what is missing lies on the line between the observations beside it: a value that was
+    carried forward for days would be a plateau.
+
     Args:
         rows: All rows.
         cutoff: The last row that may be known.
@@ -257,7 +260,11 @@ def history_until(rows: Rows, cutoff: int, target: int, season: int) -> Floats:
     stretches = rows.panel.stretches()
     most = min(max(_SEASONS * season, _LEAST_ROWS), _MOST_ROWS)
     begin = max(int(np.searchsorted(stretches, stretches[cutoff])), cutoff + 1 - most)
-    history = rows.filled_at(np.arange(begin, cutoff + 1))[:, target]
+    until = np.arange(begin, cutoff + 1)
+    history, observed = rows.filled_at(until)[:, target], rows.observed(until)[:, target]
+    known = np.flatnonzero(~np.isnan(observed))
+    if rows.masked and len(known):
+        return np.interp(np.arange(known[0], len(until)), known, observed[known])
     missing = np.flatnonzero(np.isnan(history))
     return history[missing[-1] + 1 :] if len(missing) else history
 

@@ -53,7 +53,7 @@ def _plot_gates(trace: Trace, findings: Findings, labels: Labels) -> PlotFigure:
     figure = PlotFigure(height=2.6 + 1.45 * len(maps))
     axes = figure.subplots(1 + len(maps), 1, sharex=True, height_ratios=[1.2] + [1] * len(maps))
     times = rows.panel.clock.on_axis(rows.panel.times[past])
-    series = draw_curve(axes[0], times, rows.filled_at(past)[:, 0], OBSERVED, "observed")
+    series = draw_curve(axes[0], times, rows.observed(past)[:, 0], OBSERVED, "observed")
     axes[0].set_ylabel(labels.with_unit(labels.target))
     order = _slowest_first(trace)
     edges = _edges(times, findings.segment)

@@ -44,14 +44,14 @@ def wave(n: int, season: int = SEASON, seed: int = 0) -> Floats:
     return 10 + 3 * np.sin(2 * np.pi * np.arange(n) / season) + noise
 
 
-def rows_of(values: Floats, absent: tuple[int, ...] = ()) -> Rows:
+def rows_of(values: Floats, absent: tuple[int, ...] = (), **data: object) -> Rows:
     """Hours of some targets, without some of the hours."""
     there = np.delete(np.arange(len(values)), list(absent))
     times = (np.datetime64("2021-01-01", "h") + there).astype("datetime64[us]")
     columns = tuple(f"y{number}" for number in range(values.shape[1]))
     panel = Panel(values=values[there], times=times, columns=columns, clock=Clock("h"))
-    data = plain_config(target=columns, longest_fill=2).data
-    return encode(panel, data, unscaled(panel))
+    config = plain_config(target=columns, longest_fill=2, **data)
+    return encode(panel, config.data, unscaled(panel))
 
 
 def windows_over(rows: Rows, n: int) -> Windows:
@@ -127,6 +127,16 @@ def test_a_history_ends_at_the_cutoff_and_begins_after_a_hole() -> None:
     assert history_until(rows, 60, 0, SEASON).tolist() == list(
         range(51, 62)
     )  # the row of an hour later, as one is gone
+
+
+def test_the_holes_of_a_history_are_filled_by_lines_between_what_is_known_at_the_cutoff() -> None:
+    values = np.arange(80.0)[:, None] ** 2
+    values[[0, 30, 31, 60, 61]] = np.nan
+    rows = rows_of(values, least_observed=0.5)
+    expected = np.arange(1.0, 61) ** 2
+    expected[29:31] = 29**2 + np.array([1, 2]) / 3 * (32**2 - 29**2)
+    expected[59] = 59**2  # what follows is not known yet
+    assert history_until(rows, 60, 0, SEASON) == pytest.approx(expected)
 
 
 def test_a_history_is_bounded() -> None:
