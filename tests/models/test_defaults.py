@@ -111,6 +111,7 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
         "segment": 3,
         "linear": False,
         "batch_size": 32,
+        "patience": 10,
         "mirror": False,
         "hide_series": 0.0,
         "least_observed": 1.0,

@@ -23,6 +23,7 @@ PLAIN = {
     "segment": 1,
     "linear": False,
     "batch_size": 16,
+    "patience": 10,
     "mirror": False,
     "hide_series": 0.0,
     "hide_values": 0.0,
