@@ -130,6 +130,7 @@ Quantiles = Annotated[
 MissingValues = Annotated[tuple[str, ...], BeforeValidator(_split_missing), AfterValidator(_check_missing)]
 Steps = Annotated[int, Field(ge=1, le=100_000)]
 Season = Annotated[int, Field(ge=1, le=1_000_000)]
+Epochs = Annotated[int, Field(ge=1)]
 BatchSize = Annotated[int, Field(ge=1, le=65_536)]
 CellName = Annotated[str, AfterValidator(_check_cell)]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split_commas)]
@@ -396,7 +397,11 @@ class TrainingSettings(Section):
     clip_norm: float = Field(1.0, gt=0, description="Largest norm of a gradient.")
     loss: Literal["mae", "mse", "huber"] = Field("mae", description="Loss on the scaled values.")
     ema: Share = Field(0.99, description="Momentum of the moving average of the weights; 0 for none.")
-    patience: int = Field(10, ge=1, description="Epochs without a better validation error before training stops.")
+    patience: Epochs | None = Field(
+        None,
+        description="Epochs without a better validation error before training stops. "
+        "(default: 10; 4 beside a linear map)",
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything random.")
     ensemble: int = Field(1, ge=1, le=100, description="Networks that differ in their seed; forecasts are averaged.")
     baseline: bool = Field(True, description="Train a vanilla RNN beside the model, for comparison.")
@@ -415,6 +420,7 @@ class TrainingConfig(TrainingSettings):
 
     batch_size: BatchSize
     mirror: bool
+    patience: Epochs
     hide_series: Share = 0.0  # of runs of earlier versions
     hide_values: Share = 0.0  # of runs of earlier versions
 

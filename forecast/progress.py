@@ -30,7 +30,7 @@ class TrainingState:
         loss_sum: Sum of the losses of this epoch's steps.
         mae_sum: Sum of their errors in the targets' own units.
         history: The finished epochs.
-        best_epoch: The epoch with the lowest validation loss, from 1; 0 before the first has ended.
+        best_epoch: The epoch with the lowest validation loss, from 1; 0 while none is better than the start.
         finished: Whether training is over.
         gradients: For each epoch, the gradient's norm by lag, the newest step first; empty unless it is tracked.
     """

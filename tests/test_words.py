@@ -190,6 +190,20 @@ def test_each_is_one_input_where_inputs_are_explained(run: Run) -> None:
     assert set(explained.summary["importance"]["columns"]) == {"y", "price", "plan", "region", "the calendar"}
 
 
+def test_words_stand_beside_values_that_are_missing(settings: Settings, tmp_path: Path, plotless: None) -> None:
+    frame = shops(n_series=28)
+    rng = np.random.default_rng(6)
+    frame["y"] = frame["y"].mask(rng.random(len(frame)) < 0.2)
+    holed = frame[(frame["ds"] < "2024-01-20") | (frame["ds"] > "2024-01-22")]  # and rows are absent
+    run = forecast.train(holed.assign(remark=frame["region"].str[-2:] + " x"), settings, run="run", runs_dir=tmp_path)
+    assert (run.shape.masked, run.shape.categories) == (True, (15, 15))
+    assert set(run.forecast["unique_id"]) == set(frame["unique_id"])
+    assert forecast.audit(run, holed).passed
+    some = forecast.predict(run, holed[holed["unique_id"] == "shop 03"])["segment-lstm"]
+    of_all = run.forecast[run.forecast["unique_id"] == "shop 03"]["segment-lstm"]
+    np.testing.assert_allclose(some, of_all, rtol=1e-5)
+
+
 def test_only_words_that_never_change_can_be_averaged() -> None:
     frame = shops(n_series=N_SERIES)[lambda each: each["y"].notna()]
     panel = forecast.read(frame, ReadOptions(resample="W"))

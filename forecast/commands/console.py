@@ -128,14 +128,16 @@ class ConsoleProgress:
         """Remove the bar, and print the outcome in a line."""
         self._end_bar()
         history = fit.state.history
-        if history and fit.state.best_epoch:
+        epochs = f"{len(history)} epoch{'s' if len(history) > 1 else ''}"
+        if history and not fit.state.best_epoch:
+            self.note(f"{network}: {epochs}, none was better than the linear map alone on the validation span")
+        elif history:
             best = history[fit.state.best_epoch - 1]
             error = ""
             if best.validation_mae == best.validation_mae:
                 error = f", validation MAE {best.validation_mae:.4g} {fit.unit}"
                 if fit.unit is None:
                     error = f", validation loss {best.validation_loss:.4g}"
-            epochs = f"{len(history)} epoch{'s' if len(history) > 1 else ''}"
             self.note(f"{network}: {epochs}, the best was {best.epoch}{error.rstrip()}")
 
     def counted(self, task: str, done: int, total: int) -> None:

@@ -51,14 +51,14 @@ def are_codes(values: Floats, order: Ints | None = None) -> Flags:
     flags, rows = np.zeros(len(values), bool), _candidates(values)
     if not len(rows):
         return flags
+    at = rows
     if order is not None:
-        place = np.empty(len(order), np.int64)
-        place[order] = np.arange(len(order))
-        rows = rows[np.argsort(place[rows])]
-    at = rows if order is None else place[rows]
-    others = values.copy()
-    others[rows] = np.nan
-    others = (others if order is None else others[order])[: at[-1] + 1]
+        is_candidate = np.zeros(len(values), bool)
+        is_candidate[rows] = True
+        at = np.flatnonzero(is_candidate[order])
+        rows = order[at]
+    others = values[: at[-1] + 1].copy() if order is None else values[order[: at[-1] + 1]]
+    others[at] = np.nan
     since = np.concatenate([[0], at[:-1] + 1])  # the rows from one candidate to the next
     low = np.fmin.accumulate(np.fmin.reduceat(others, since))
     high = np.fmax.accumulate(np.fmax.reduceat(others, since))
@@ -104,19 +104,19 @@ def with_codes(panel: Panel, codes: Sequence[str] | None) -> Panel:
     retold: list[Sentence] = []
     for name, raw in panel.coded.items():
         column, rows = values[:, panel.column(name)], _candidates(raw)
-        before = column.copy()
+        before = column[rows]
         column[rows] = raw[rows]
         column[are_codes(raw, order) | np.isin(raw, codes_of(name, codes))] = np.nan
-        retold += _what_changed(name, before, column)
+        retold += _what_changed(name, before, column[rows], f"{np.isnan(column).sum():,} of {len(column):,}")
     options = panel.read_options | {"codes": tuple(codes)}
     return replace(panel, values=values, coded={}, read_options=options, warnings=(*panel.warnings, *retold))
 
 
-def _what_changed(name: str, before: Floats, after: Floats) -> list[Sentence]:
-    """What is said of a column [T] in which other values are missing now than were told to be while reading."""
+def _what_changed(name: str, before: Floats, after: Floats, missing: str) -> list[Sentence]:
+    """What is said of candidates [n] of which others are missing now than were told to be while reading."""
     said = []
     was, is_now = np.isnan(before), np.isnan(after)
-    count_now = f"{is_now.sum():,} of {len(after):,} values are missing now."
+    count_now = f"{missing} values are missing now."
     for value, count in zip(*np.unique(before[~was & is_now], return_counts=True), strict=True):
         said.append(
             f"{count:,} more value(s) {value:g} are read as missing, as the training rows tell that they mean it "

@@ -139,12 +139,13 @@ class Panel:
         return tuple(column for expanded in found for column in expanded)
 
     def select(self, names: tuple[str, ...]) -> Panel:
-        """The panel with these columns, in this order; the panel itself if these are its columns."""
+        """The panel with these columns, in this order, and without texts; the panel itself if that is what it is."""
         if tuple(names) == self.columns:
-            return self
+            return replace(self, texts={}) if self.texts else self
         picked = [self.column(name) for name in names]
         coded = {name: raw for name, raw in self.coded.items() if name in names}
-        return replace(self, values=np.ascontiguousarray(self.values[:, picked]), columns=tuple(names), coded=coded)
+        values = np.ascontiguousarray(self.values[:, picked])
+        return replace(self, values=values, columns=tuple(names), texts={}, coded=coded)
 
     def of_series(self, order: NDArray[np.int64]) -> Panel:
         """Some of the series, in this order."""

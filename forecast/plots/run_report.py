@@ -287,6 +287,10 @@ def _training(run: RunResults) -> Section:
             Cell(", ".join(f"{epoch:,}" for epoch in outcome["best_epochs"])),
             Cell(f"{outcome['seconds']:,.1f}"),
         ])  # fmt: skip
+        if not any(outcome["best_epochs"]):
+            sentences.append(
+                f"On the validation span no epoch of the {name} was better than its linear map alone, which forecasts."
+            )
         if outcome["fell_back"]:
             sentences.append(
                 f"On the validation span the {name} did not beat the last value, so its forecasts repeat that value."

@@ -89,9 +89,9 @@ class Fit:
         self.shape = shape_of(rows, windows.lookback, windows.horizon, config.hide_series > 0)
         self.order = window_order(windows, config, carries_state=twin is not None)
         self.steps_per_epoch = min(max(self.order.steps_per_pass, _SHORTEST_EPOCH), config.steps_per_epoch)
-        self.last_epoch = epochs or config.epochs
+        self.last_epoch = config.epochs if epochs is None else epochs
         self.validation = prepared.validation.subsample(_VALIDATION_WINDOWS) if epochs is None else None
-        self.state = TrainingState()
+        self.state = TrainingState(finished=self.last_epoch == 0)
         self.optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm)
         self.optimizer.build(network.trainable_variables)
         self.averages = [tf.Variable(variable) for variable in network.trainable_variables]
@@ -114,6 +114,10 @@ class Fit:
             ],
             jit_compile=is_worth_compiling(network, prepared.config.network.decode, self.order.batch_size) or None,
         )
+
+        # Beside a solved linear map a network may have nothing to add; it begins with adding nothing.
+        begins_solved = prepared.config.network.linear and self.validation is not None
+        self._loss_at_start = self._validate()[0] if begins_solved else np.inf
 
     @property
     def epoch(self) -> int:
@@ -285,7 +289,7 @@ class Fit:
         if self.config.track_gradients:
             state.gradients.append(self._gradient_by_lag())
         state.loss_sum = state.mae_sum = 0.0
-        best = state.history[state.best_epoch - 1].validation_loss if state.best_epoch else np.inf
+        best = state.history[state.best_epoch - 1].validation_loss if state.best_epoch else self._loss_at_start
         if self.validation is None or loss < best:
             state.best_epoch = len(state.history)
             self.best = [average.numpy() for average in self.averages]

@@ -111,6 +111,7 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
         "segment": 3,
         "linear": False,
         "batch_size": 32,
+        "patience": 10,
         "mirror": False,
         "hide_series": 0.0,
         "least_observed": 1.0,
@@ -249,8 +250,9 @@ def test_which_column_is_asked_for_where_it_is_not_clear() -> None:
     with pytest.raises(DataError) as caught:
         resolve(configure(), ambiguous)
     assert caught.value.message == "Which column should be forecast? There are 2: a, b."
-    assert caught.value.text("shell")[1] == "Name it with --target, for example --target 'a'."
-    assert caught.value.advice == "Name it with target, for example target='a'."
+    apart = "If each is a series of its own: "
+    assert caught.value.text("shell")[1] == f"Name it with --target, for example --target 'a'. {apart}--wide."
+    assert caught.value.advice == f"Name it with target, for example target='a'. {apart}wide=True."
 
 
 @pytest.mark.parametrize(

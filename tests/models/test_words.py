@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import cycle
 
 import numpy as np
@@ -23,6 +24,12 @@ ALONE = Shape(lookback=4, horizon=3, targets=1, covariates=0, known=1, series=1,
 @pytest.mark.parametrize(("cell", "decode"), list(zip(CELLS, cycle(DECODE), strict=False)))
 def test_all_compute_every_cell_and_decoder(cell: str, decode: str) -> None:
     assert_all_compute(parts(cell=cell, units=(4, 3), decode=decode, normalise="last", segment=3), SHAPE)
+
+
+@pytest.mark.parametrize("decode", DECODE)
+def test_all_compute_them_beside_values_that_may_be_missing(decode: str) -> None:
+    shape = replace(SHAPE, masked=True)
+    assert_all_compute(parts(units=(4,), decode=decode, normalise="last-scaled", segment=3, decay=True), shape)
 
 
 @pytest.mark.parametrize("decode", DECODE)

@@ -18,12 +18,15 @@ PLAIN = {
     "validation": 0.1,
     "test": 0.2,
     "split": "time",
+    "least_observed": 1.0,
     "normalise": "none",
     "segment": 1,
     "linear": False,
     "batch_size": 16,
+    "patience": 10,
     "mirror": False,
     "hide_series": 0.0,
+    "hide_values": 0.0,
 }
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import forecast
-from forecast import Prepared
+from forecast import Model, Prepared
+from forecast.model import TrainingContext
 from forecast.models.backends.keras import build_network, weights_of
 from forecast.models.network import shape_of
+from forecast.progress import NullProgress
 from forecast.training.linear import solve_linear
 
 LOOKBACK, HORIZON, N_ROWS = 6, 3, 100
@@ -69,3 +72,18 @@ def test_several_series_have_one_by_default_and_a_single_one_has_none() -> None:
     assert not prepared_of(waves(1)).config.network.linear
     assert not prepared_of(waves(1), waves(2), model="lstm", segment=1).config.network.linear
     assert prepared_of(waves(1), linear=True).config.network.linear
+
+
+def test_a_network_that_learns_nothing_for_the_validation_span_adds_nothing(tmp_path: Path) -> None:
+    # A line is forecast by the map to the last bit that matters; what the network learns there is noise.
+    line = np.arange(N_ROWS) * 0.01
+    prepared = prepared_of(line, 2 - line, normalise="last", epochs=3, patience=2, learning_rate=0.5, ema=0)
+    context = TrainingContext(prepared, tmp_path, NullProgress())
+    model = Model.fit(context, "model", prepared.config.network, prepared.train)
+    assert model.record.best_epochs == (0,)
+    assert len(model.record.histories[0]) == 2  # its patience
+    weights = model.members[0].weights
+    assert not weights["head/kernel"].any()
+    np.testing.assert_array_equal(weights["linear/kernel"], solved(prepared))
+    again = Model.fit(context, "refit", prepared.config.network, prepared.train, model.record.best_epochs)
+    assert not again.members[0].weights["head/kernel"].any()
