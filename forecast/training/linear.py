@@ -8,16 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import NetworkConfig
-from forecast.data.holes import fill_within
 from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.windows import Windows
+from forecast.models.backends.keras import weights_of
 from forecast.models.backends.numpy import NumpyOps
 from forecast.models.backends.tensorflow import keras
 from forecast.models.network import Network, Shape, gather_windows
 
 # Ridge penalty, as a share of the mean variance of the inputs.
 _PENALTY = 0.01
+
+# How often holes in horizons are filled: where half of a step is missing, a hundredth of the way is left after these.
+_FILLINGS = 7
 
 # Windows to solve by and to judge by, evenly spaced: enough for a lookback of some hundred steps; so many in memory.
 _MOST, _MOST_JUDGED, _AT_ONCE = 50_000, 4000, 1024
@@ -40,19 +43,31 @@ def solve_linear(
 
     Reference: Hoerl & Kennard 1970.
     """
-    normal = Network(config, shape, NumpyOps(config, {}))
-    squares = np.zeros((shape.lookback, shape.lookback))
-    products = np.zeros((shape.lookback, shape.horizon))
-    for x, y in _pairs(normal, prepared.rows, windows.subsample(_MOST)):
-        squares += x.T @ x
-        products += x.T @ fill_within(y[..., None])[0][..., 0]
-    penalty = _PENALTY * np.trace(squares) / shape.lookback + np.finfo(float).tiny
-    kernel = np.linalg.solve(squares + penalty * np.eye(shape.lookback), products)
+    normal = Network(config, shape, NumpyOps(config, weights_of(network)))
+    kernel = _ridge(normal, prepared.rows, windows.subsample(_MOST))
     judged = list(_pairs(normal, prepared.rows, prepared.validation.subsample(_MOST_JUDGED)))
     without, with_map = (sum(float(np.nansum(np.abs(y - x @ k))) for x, y in judged) for k in (0 * kernel, kernel))
     network.get_layer("linear").kernel.assign(np.float32(kernel if with_map < without else 0 * kernel))
     head = network.get_layer("head")
     head.set_weights([np.zeros_like(array) for array in head.get_weights()])
+
+
+def _ridge(normal: Network, rows: Rows, windows: Windows) -> Floats:
+    """The kernel of the ridge regression, [L, H].
+
+    What was not observed of a horizon is filled by the kernel so far, time and again: so each step's regression becomes
+    one of what was observed of it.
+    """
+    lookback, horizon = normal.shape.lookback, normal.shape.horizon
+    kernel = np.zeros((lookback, horizon))
+    for _ in range(_FILLINGS if rows.masked else 1):
+        squares, products = np.zeros((lookback, lookback)), np.zeros((lookback, horizon))
+        for x, y in _pairs(normal, rows, windows):
+            squares += x.T @ x
+            products += x.T @ (np.where(np.isnan(y), x @ kernel, y) if rows.masked else y)
+        penalty = _PENALTY * np.trace(squares) / lookback + np.finfo(float).tiny
+        kernel = np.linalg.solve(squares + penalty * np.eye(lookback), products)
+    return kernel
 
 
 def _pairs(normal: Network, rows: Rows, windows: Windows) -> Iterator[tuple[Floats, Floats]]:

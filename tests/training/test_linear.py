@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import forecast
@@ -87,3 +88,28 @@ def test_a_network_that_learns_nothing_for_the_validation_span_adds_nothing(tmp_
     np.testing.assert_array_equal(weights["linear/kernel"], solved(prepared))
     again = Model.fit(context, "refit", prepared.config.network, prepared.train, model.record.best_epochs)
     assert not again.members[0].weights["head/kernel"].any()
+
+
+@pytest.mark.parametrize("decay", [False, True])
+def test_holes_in_horizons_count_for_nothing(decay: bool) -> None:
+    rng = np.random.default_rng(3)
+    holed = [np.where(rng.random(N_ROWS) < 0.2, np.nan, waves(seed)) for seed in (1, 2)]
+    prepared = prepared_of(*holed, normalise="last", least_observed=0.5, hide_values=0, decay=decay)
+    rows = prepared.rows.scaled[:, 0].astype(float)
+    x, y = [], []
+    for start in prepared.train.starts:
+        past, future = np.split(rows[start : start + LOOKBACK + HORIZON], [LOOKBACK])
+        filled = pd.Series(past).ffill().bfill().fillna(0).to_numpy()
+        x.append(filled - filled[-1])
+        y.append(future - filled[-1])
+    x, y = np.array(x), np.array(y)
+    penalty = 0.01 * (x**2).sum() / LOOKBACK
+    found = solved(prepared)
+    if decay:  # what it decays to is learned
+        assert np.isfinite(found).all()
+        return
+    for step in range(HORIZON):
+        seen = ~np.isnan(y[:, step])
+        squares = x[seen].T @ x[seen] + penalty * np.eye(LOOKBACK)
+        expected = np.linalg.solve(squares, x[seen].T @ y[seen, step])
+        np.testing.assert_allclose(found[:, step], expected, rtol=1e-2, atol=1e-3)
