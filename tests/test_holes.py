@@ -17,6 +17,9 @@ from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
 from forecast.data.features import Calendar
 from forecast.data.holes import fill_within
+from forecast.models import network
+from forecast.models.backends import onnx
+from forecast.models.network import RowSource, Shape
 from forecast.models.runtimes import RUNTIMES
 from recording import RecordingProgress
 
@@ -105,6 +108,23 @@ def test_what_is_missing_is_told_to_the_network(run: Run, holed: pd.DataFrame) -
 def test_nothing_leaks(run: Run, holed: pd.DataFrame) -> None:
     audited = forecast.audit(run, holed)
     assert audited.passed, audited.failed
+
+
+def test_what_is_filled_from_after_the_cutoff_is_found(
+    run: Run, holed: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def filled_from_the_horizon(
+        rows: RowSource, starts: np.ndarray, shape: Shape, hidden: np.ndarray | None = None
+    ) -> tuple[np.ndarray, ...]:
+        past, *ahead = network.gather_windows(rows, starts, shape, hidden)
+        last_is_old = past[:, -1, shape.measured] > 0
+        first_ahead = rows.inputs_at(starts + shape.lookback)[:, 0]
+        past[:, -1, 0] = np.where(last_is_old & ~np.isnan(first_ahead), first_ahead, past[:, -1, 0])
+        return past, *ahead
+
+    monkeypatch.setattr(onnx, "gather_windows", filled_from_the_horizon)
+    audited = forecast.audit(run, holed)
+    assert {"future changed", "future shuffled"} <= set(audited.failed)
 
 
 def test_a_stream_forecasts_across_absent_rows(run: Run, holed: pd.DataFrame, tmp_path: Path) -> None:

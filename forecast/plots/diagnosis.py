@@ -67,7 +67,7 @@ def errors_by_clock(
     """
     if scale is not None:
         of_row = forecasts["unique_id"].map({name: error for name, error in scale.items() if error > 0})
-        forecasts = forecasts[of_row.notna()]
+        forecasts = forecasts.loc[of_row.notna(), ["ds", "y", *models]]  # other columns would take their memory twice
         scales = of_row.dropna().to_numpy(float)
     else:
         scales = np.ones(len(forecasts))

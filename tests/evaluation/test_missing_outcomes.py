@@ -100,15 +100,16 @@ def scored() -> Scored:
     return Scored()
 
 
-@pytest.fixture(params=[1, 25, 2_000_000])
-def any_chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows in chunks of one, of three, and all at once."""
-    monkeypatch.setattr(chunks, "_POINTS_AT_ONCE", request.param)
+@pytest.fixture(scope="module", params=[500, 2_000_000])
+def evaluation(request: pytest.FixtureRequest, scored: Scored) -> Evaluation:
+    """Scored in chunks of some windows, and all at once."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(chunks, "_POINTS_AT_ONCE", request.param)
+        return scored.evaluation()
 
 
-@pytest.mark.usefixtures("any_chunk")
-def test_every_score_of_points_is_that_of_the_observed_ones(scored: Scored) -> None:
-    found = scored.evaluation().metrics
+def test_every_score_of_points_is_that_of_the_observed_ones(scored: Scored, evaluation: Evaluation) -> None:
+    found = evaluation.metrics
     json.dumps(found, allow_nan=False)
     y, missing = scored.y_true, np.isnan(scored.y_true)
     assert 0.15 < missing.mean() < 0.3
@@ -141,9 +142,7 @@ def test_every_score_of_points_is_that_of_the_observed_ones(scored: Scored) -> N
     assert found["skill"]["rnn"] == pytest.approx(skill)
 
 
-@pytest.mark.usefixtures("any_chunk")
-def test_every_score_of_intervals_is_that_of_the_observed_points(scored: Scored) -> None:
-    evaluation = scored.evaluation()
+def test_every_score_of_intervals_is_that_of_the_observed_points(scored: Scored, evaluation: Evaluation) -> None:
     of_model, table = evaluation.metrics["intervals"]["models"]["lstm"], evaluation.forecasts
     observed = table[table["y"].notna()]
     scale = observed["unique_id"].map({name: error.mae for name, error in scored.yardsticks.items()}).to_numpy()
@@ -166,9 +165,10 @@ def test_every_score_of_intervals_is_that_of_the_observed_points(scored: Scored)
         assert scores["coverage_by_series"] == pytest.approx(by_series.to_dict())
 
 
-@pytest.mark.usefixtures("any_chunk")
-def test_a_missing_point_is_no_loss_and_a_step_without_a_point_no_origin(scored: Scored) -> None:
-    found = scored.evaluation().metrics
+def test_a_missing_point_is_no_loss_and_a_step_without_a_point_no_origin(
+    scored: Scored, evaluation: Evaluation
+) -> None:
+    found = evaluation.metrics
     cutoffs = scored.rows.panel.times[scored.windows.cutoffs]
     sums, by_step = [], []
     for name in ("lstm", "rnn"):
@@ -188,12 +188,6 @@ def test_a_missing_point_is_no_loss_and_a_step_without_a_point_no_origin(scored:
 def test_nothing_missing_says_nothing_of_it() -> None:
     whole = Scored(missing=0.0).evaluation().metrics
     assert "n_points_missing" not in whole
-
-
-def test_chunks_change_no_forecast(scored: Scored, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = scored.evaluation().forecasts
-    monkeypatch.setattr(chunks, "_POINTS_AT_ONCE", 300)
-    pd.testing.assert_frame_equal(whole, scored.evaluation().forecasts)
 
 
 def test_what_is_forecast_where_nothing_is_observed_changes_no_score(scored: Scored) -> None:

@@ -60,7 +60,8 @@ def fed(days: Path, plotless: None, tmp_path_factory: pytest.TempPathFactory) ->
 
 def covaried() -> Settings:
     small = {"model": "lstm", "units": 6, "epochs": 1, "lookback": 6, "horizon": 3, "batch_size": 32}
-    return forecast.configure({**small, "target": "y", "covariates": "x,z", "baseline": False, "longest_fill": 2})
+    small |= {"least_observed": 1.0, "longest_fill": 2}
+    return forecast.configure({**small, "target": "y", "covariates": "x,z", "baseline": False})
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def prepared() -> Prepared:
         columns=("y",),
         clock=Clock("D"),
     )
-    settings = forecast.configure(target="y", lookback=6, horizon=3, validation=0.1, test=0.2)
+    settings = forecast.configure(target="y", lookback=6, horizon=3, validation=0.1, test=0.2, least_observed=1.0)
     return prepare(panel, resolve(settings, panel)[0])
 
 
