@@ -79,8 +79,8 @@ def one_shop(run: Run, **columns: object) -> tuple[np.ndarray, list[str]]:
 
 def test_they_are_told_at_reading_and_learned_where_they_are_named(table: Path, settings: Settings) -> None:
     panel = forecast.read(table)
-    told = "'region' (14 words, learned as an embedding where it is named as static), 'plan' (13 words, learned as an "
-    assert f"Not numeric and left out: {told}embedding where it is named as known)." in panel.notes
+    named = "'region' (14 words, static), 'plan' (13 words, known)"
+    assert f"Columns of words, learned as embeddings where they are named: {named}." in panel.notes
     assert panel.columns == ("y", "price")
     assert resolve(settings.replace(data={"known": (), "static": None}), panel)[0].categories == {}
     config, choices = resolve(settings, panel)

@@ -1,6 +1,7 @@
 """The recurrent network, written once over the operations of a back end.
 
 past [L, F] -> normalise -> (segment + embed) -> recurrent layer 1 … k -> decode -> head -> de-normalise -> [H, D, Q]
+                        '-> (linear map) -----------------------------------------------'
 
 `Network.forecast` is the whole computation. A back end in `forecast.models.backends` supplies the operations (`Ops`):
 Keras builds a model that can be trained, ONNX writes a graph that forecasts without TensorFlow, NumPy computes.

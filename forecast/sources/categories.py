@@ -36,7 +36,7 @@ class Categories:
         texts: The words of X columns, sorted, by the column's name: those of few words, and those of more.
         codes: The index of each word among these, int32 [R, X]; -1 where there is none.
         notation: Which words each column is read as.
-        learnable: Columns of more words, which a network learns where they are named: how many they hold.
+        learnable: Columns of more words, which a network learns where they are named: how many they hold, and as what.
         left_out: Columns of words that are not read, and why.
         notes: What was inferred, one sentence each.
         warnings: What could not be told, one counted sentence each.
@@ -90,8 +90,8 @@ def read_categories(
                 continue
             if len(found) > MOST_WORDS:
                 part = "static" if never_changes else "known"
-                learnable[name] = f"{len(found):,} words, learned as an embedding where it is named as {part}"
-                left_out[name] = f"It holds {learnable[name]}."
+                learnable[name] = f"{len(found):,} words, {part}"
+                left_out[name] = f"It holds {len(found):,} words, learned as an embedding where it is named as {part}."
                 continue
             words, often_empty = found, n_missing >= OFTEN_EMPTY * len(codes)
         elif new := [word for word in found if word not in words]:

@@ -143,10 +143,14 @@ def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOption
         notes.append(f"{len(series.ids):,} series by {quote(series.column)}: {listed}.")
     notes += categories.notes
     read_as_words = {notation.column for notation in categories.notation}
-    if unread := [name for name in measured.not_numeric if name != series.column and name not in read_as_words]:
-        learnable = {name: f" ({what})" for name, what in categories.learnable.items()}
-        named = (quote(name) + learnable.get(name, "") for name in unread)
-        notes.append(f"Not numeric and left out: {', '.join(named)}.")
+    if categories.learnable:
+        named = ", ".join(f"{quote(name)} ({what})" for name, what in categories.learnable.items())
+        notes.append(f"Columns of words, learned as embeddings where they are named: {named}.")
+    unread = [
+        name for name in measured.not_numeric if name not in {series.column, *read_as_words, *categories.learnable}
+    ]
+    if unread:
+        notes.append(f"Not numeric and left out: {', '.join(map(quote, unread))}.")
     warnings = [*table.warnings, *time.warnings, *zoned.warnings, *categories.warnings]
     if options.resample is None:
         tz = None if zoned.whole_days else zoned.tz
