@@ -108,7 +108,7 @@ def is_built_in(source: Source) -> bool:
 
 def is_there(source: str) -> bool:
     """Whether a source that was read once is there to be read again: a built-in series, a file, a folder, a pattern."""
-    return is_built_in(source) or os.path.isfile(source) or os.path.isdir(source) or bool(glob.glob(source))
+    return is_built_in(source) or os.path.isdir(source) or any(map(os.path.isfile, [source, *glob.glob(source)]))
 
 
 def report_notes(panel: Panel, progress: Progress) -> None:
