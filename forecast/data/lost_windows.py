@@ -1,8 +1,4 @@
-"""How many windows a span could have, how many it has, and what the others lack.
-
-Memory grows with the rows that are missing, not with the steps of a gap: what a missing value spoils is an interval of
-cut-offs, and intervals are counted without being written out.
-"""
+"""How many windows a span could have, how many it has, and what the others lack."""
 
 from __future__ import annotations
 
@@ -96,73 +92,21 @@ def count_windows(rows: Rows, config: DataConfig, spans: Sequence[Span]) -> list
         config: The data configuration.
         spans: First timestamp of each span, and the first one after it, of each series [S]; None for no bound.
     """
-    line = _Line(rows.panel, len(config.known))
-    if rows.masked:
-        return _count_with_holes(rows, config, spans, line)
-    lookback, horizon = config.lookback, config.horizon
-    in_lookback, in_horizon = (0, lookback - 1), (-horizon, -1)  # cut-offs that a missing value spoils, from its row on
-    gaps = [line.spoilt_by_gaps(lookback, horizon)]
-    targets, by_column = [], dict[str, list[_Spoilt]]()
-    for column, name in enumerate(rows.panel.columns):
-        missing = np.isnan(rows.panel.values[:, column])
-        if not missing.any():
-            continue
-        unusable = ~fill_forward(rows.panel, config.longest_fill, column)[1]
-        of_column = [line.spoilt_by(unusable, in_lookback)] if unusable.any() else []
-        if column < rows.n_targets:
-            targets.append(line.spoilt_by(missing, in_horizon))
-        elif column >= rows.n_targets + rows.n_covariates:
-            of_column.append(line.spoilt_by(missing, in_horizon))
-        if of_column:
-            by_column[name] = of_column
-    inputs = [spoilt for of_column in by_column.values() for spoilt in of_column]
-    counts = []
-    for first, until in spans:
-        firsts, lasts = line.possible_cutoffs(first, until, lookback, horizon)
-
-        def lost(*spoilt: _Spoilt) -> int:
-            return _count_union(spoilt, firsts, lasts)  # noqa: B023 - called within the turn of the loop
-
-        possible = int((lasts - firsts + 1).sum())
-        crossing = lost(*gaps)
-        lacking = {name: lost(*gaps, *of_column) - crossing for name, of_column in by_column.items()}
-        without_inputs, unusable_windows = lost(*gaps, *inputs), lost(*gaps, *inputs, *targets)
-        counts.append(
-            WindowCount(
-                possible=possible,
-                scored=possible - unusable_windows,
-                cross_gap=crossing,
-                lack_inputs=without_inputs - crossing,
-                lack_targets=unusable_windows - without_inputs,
-                lack_inputs_by_column={name: number for name, number in lacking.items() if number},
-            )
-        )
-    return counts
-
-
-def _count_with_holes(rows: Rows, config: DataConfig, spans: Sequence[Span], line: _Line) -> list[WindowCount]:
-    """The same, where windows may have holes: a row stands for each step of the clock, but in the longest gaps."""
-    lookback, horizon = config.lookback, config.horizon
-    stretches, least = rows.panel.stretches(), config.least_observed
+    line, lookback, horizon = _Line(rows.panel, len(config.known)), config.lookback, config.horizon
+    stretches = rows.panel.stretches()
     starts = np.arange(max(0, rows.panel.n_rows - lookback - horizon + 1))
     unbroken = starts[stretches[starts] == stretches[starts + lookback + horizon - 1]]
-    cutoffs, series = line.panel.positions(unbroken + lookback - 1), rows.series[unbroken]
-    names = rows.panel.columns[: rows.n_targets]
-    too_few = {
-        name: count_set(seen, lookback)[unbroken] < least * lookback
-        for name, seen in zip(names, rows.target_is_seen.T, strict=True)
-    }
-    lacks_inputs = np.logical_or.reduce(list(too_few.values()))
-    lacks_targets = np.logical_or.reduce(
-        [count_set(seen, horizon)[unbroken + lookback] < least * horizon for seen in rows.target_is_seen.T]
-    )
+    cutoffs, series = rows.panel.positions(unbroken + lookback - 1), rows.series[unbroken]
+    lacks_input, lacks_target = _lacking(rows, config, unbroken)
+    lacks_any_input = np.logical_or.reduce([np.zeros(len(unbroken), bool), *lacks_input.values()])
     counts = []
     for first, until in spans:
         firsts, lasts = line.possible_cutoffs(first, until, lookback, horizon)
         inside = (firsts[series] <= cutoffs) & (cutoffs <= lasts[series])
         possible, there = int((lasts - firsts + 1).sum()), int(inside.sum())
-        without_inputs = int((inside & lacks_inputs).sum())
-        unusable = int((inside & (lacks_inputs | lacks_targets)).sum())
+        without_inputs = int((inside & lacks_any_input).sum())
+        unusable = int((inside & (lacks_any_input | lacks_target)).sum())
+        by_column = {name: int((inside & lack).sum()) for name, lack in lacks_input.items()}
         counts.append(
             WindowCount(
                 possible=possible,
@@ -170,14 +114,30 @@ def _count_with_holes(rows: Rows, config: DataConfig, spans: Sequence[Span], lin
                 cross_gap=possible - there,
                 lack_inputs=without_inputs,
                 lack_targets=unusable - without_inputs,
-                lack_inputs_by_column={name: n for name, few in too_few.items() if (n := int((inside & few).sum()))},
+                lack_inputs_by_column={name: count for name, count in by_column.items() if count},
             )
         )
     return counts
 
 
-# Intervals of cut-offs that cannot be used: their series [K], first [K] and last [K] positions.
-_Spoilt = tuple[Ints, Ints, Ints]
+def _lacking(rows: Rows, config: DataConfig, starts: Ints) -> tuple[dict[str, Flags], Flags]:
+    """Which windows that begin at these rows [n] lack an input, by its name, and which lack targets, [n] each."""
+    lookback, horizon, least = config.lookback, config.horizon, config.least_observed
+    n_measured = rows.n_targets + rows.n_covariates
+    lacks_input, lacks_target = dict[str, Flags](), np.zeros(len(starts), bool)
+    for column, name in enumerate(rows.panel.columns):
+        is_there = ~np.isnan(rows.panel.values[:, column])
+        if is_there.all() or (rows.masked and column >= rows.n_targets):
+            continue
+        usable = is_there if rows.masked else fill_forward(rows.panel, config.longest_fill, column)[1]
+        lacks = count_set(usable, lookback)[starts] < least * lookback
+        too_few_ahead = count_set(is_there, horizon)[starts + lookback] < least * horizon
+        if column < rows.n_targets:
+            lacks_target |= too_few_ahead
+        elif column >= n_measured:
+            lacks |= too_few_ahead
+        lacks_input[name] = lacks
+    return lacks_input, lacks_target
 
 
 class _Line:
@@ -191,23 +151,11 @@ class _Line:
     def __init__(self, panel: Panel, n_known: int) -> None:
         self.panel = panel
         starts, ends = np.array(panel.offsets[:-1]), np.array(panel.offsets[1:])
-        self.series = panel.series_of_row()
         self.broken, self.absent = panel.gaps()
         if n_known:
             rows_of = map(panel.rows, range(panel.n_series))
             ends = starts + [count_measured(panel.values[rows], n_known) for rows in rows_of]
         self.starts, self.ends = starts, ends
-
-    def spoilt_by(self, flags: Flags, cutoffs: tuple[int, int]) -> _Spoilt:
-        """The cut-offs that flagged rows [T] spoil, from a first to a last one as seen from the row."""
-        rows = np.flatnonzero(flags)
-        positions = self.panel.positions(rows)
-        return self.series[rows], positions + cutoffs[0], positions + cutoffs[1]
-
-    def spoilt_by_gaps(self, lookback: int, horizon: int) -> _Spoilt:
-        """The cut-offs of windows that cross a gap."""
-        after = self.panel.positions(self.broken)
-        return self.series[self.broken], after - self.absent - horizon, after - 1 + lookback - 1
 
     def possible_cutoffs(
         self, first: Times | None, until: Times | None, lookback: int, horizon: int
@@ -237,15 +185,3 @@ class _Line:
                 absent_from[series] = np.count_nonzero(absent >= time)
         ended = (rows == self.ends) & (self.ends > self.starts)  # the step after the last row
         return self.panel.positions(rows - ended) + ended - absent_from
-
-
-def _count_union(spoilt: Sequence[_Spoilt], firsts: Ints, lasts: Ints) -> int:
-    """How many cut-offs between ``firsts`` and ``lasts`` of their series lie in any of these intervals."""
-    series, begins, ends = (np.concatenate(parts) for parts in zip(*spoilt, strict=True))
-    begins, ends = np.maximum(begins, firsts[series]), np.minimum(ends, lasts[series])
-    inside = begins <= ends
-    order = np.argsort(begins[inside], kind="stable")
-    begins, ends = begins[inside][order], ends[inside][order]
-    reached = np.maximum.accumulate(ends)
-    begins[1:] = np.maximum(begins[1:], reached[:-1] + 1)
-    return int(np.maximum(ends - begins + 1, 0).sum())

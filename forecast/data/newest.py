@@ -112,6 +112,9 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
                 at_the_end = f" to the end from {last_seen}: intervals are those of {until} more steps ahead"
                 filled.append(f"{holes} of {seen} are absent or incomplete; {_CARRIED}{at_the_end if until else ''}")
     windows = Windows(np.array(starts, np.int64), lookback, horizon)
+    more = len(filled) - _NAMED
+    if more > 0:
+        filled[_NAMED:] = [f"of {more} more series, too, rows are absent or incomplete; {_CARRIED}"]
     return NewestRows(rows, windows, tuple(refused), tuple(filled), np.reshape(carried, (len(starts), rows.n_targets)))
 
 
