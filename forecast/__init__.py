@@ -35,8 +35,8 @@ _HOMES = {
     "Model": "model",
     "MODELS": "models.catalogue",
     "configure": "models.catalogue",
-    "Choice": "models.defaults",
-    "resolve": "models.defaults",
+    "Choice": "choices.defaults",
+    "resolve": "choices.defaults",
     "build_network": "models.backends.keras",
     "Run": "runs.run",
     "all_runs": "runs.find",
@@ -76,6 +76,8 @@ def __dir__() -> list[str]:
 # The same for those who check types, who run nothing; a test keeps the two alike.
 if TYPE_CHECKING:
     from forecast import plots as plots
+    from forecast.choices.defaults import Choice as Choice
+    from forecast.choices.defaults import resolve as resolve
     from forecast.commands.audit.audit import audit as audit
     from forecast.commands.backtest.backtest import backtest as backtest
     from forecast.commands.compare.compare import compare as compare
@@ -104,8 +106,6 @@ if TYPE_CHECKING:
     from forecast.models.backends.keras import build_network as build_network
     from forecast.models.catalogue import MODELS as MODELS
     from forecast.models.catalogue import configure as configure
-    from forecast.models.defaults import Choice as Choice
-    from forecast.models.defaults import resolve as resolve
     from forecast.runs.find import all_runs as all_runs
     from forecast.runs.find import find as find
     from forecast.runs.run import Run as Run

@@ -75,6 +75,7 @@ def _put_through(path: Path, epochs: int | None, stage: Stage) -> None:
 
 def _train_in_stages(path: Path, settings: Settings, stage: Stage) -> None:
     import forecast
+    from forecast.choices.defaults import resolve
     from forecast.commands.train.data_warnings import data_warnings
     from forecast.commands.train.networks import fit_networks
     from forecast.data.newest import newest_rows
@@ -83,7 +84,6 @@ def _train_in_stages(path: Path, settings: Settings, stage: Stage) -> None:
     from forecast.evaluation.scoring import score_models
     from forecast.evaluation.yardstick import naive_errors
     from forecast.model import TrainingContext, forecasters, newest_forecast
-    from forecast.models.defaults import resolve
 
     panel = stage("read", lambda: forecast.read(path))
     config = stage("choose settings", lambda: resolve(settings, panel)[0])

@@ -94,9 +94,9 @@ def _read(path: Path) -> Any:
 
 def _prepared(panel: Any) -> Any:
     import forecast
+    from forecast.choices.defaults import resolve
     from forecast.commands.train.data_warnings import data_warnings
     from forecast.data.prepare import prepare
-    from forecast.models.defaults import resolve
 
     prepared = prepare(panel, resolve(forecast.configure(SETTINGS | {"baseline": False}), panel)[0])
     data_warnings(panel, prepared)

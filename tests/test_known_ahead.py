@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 import forecast
+from forecast.choices.defaults import resolve
 from forecast.data.clock import Clock
 from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import prepare
 from forecast.errors import ConfigError, DataError
-from forecast.models.defaults import resolve
 from forecast.models.network import shape_of
 
 

@@ -13,11 +13,11 @@ from onnxruntime import InferenceSession
 
 import forecast
 from forecast import DataError, ReadOptions, Run, Settings
+from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.commands.replay import replay
 from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
 from forecast.data.prepare import prepare
-from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.plots.tables import column_table
 from recording import RecordingProgress
 

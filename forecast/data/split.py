@@ -233,3 +233,9 @@ def _timestamp(text: str, field: str, clock: Clock) -> np.datetime64:
     if pd.isna(stamp):
         raise DataError(f"{field}: {text!r} is not a date.", "Write it as 2015-07-01 or 2015-07-01T12:00.")
     return clock.to_utc(stamp)
+
+
+def rows_before_test(panel: Panel, known_rows: NDArray[np.bool_]) -> list[slice]:
+    """The rows of each series before the test span: the first ones, as many as are known [T]."""
+    spans = map(panel.rows, range(panel.n_series))
+    return [slice(rows.start, rows.start + int(np.count_nonzero(known_rows[rows]))) for rows in spans]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from forecast.choices.defaults import resolve
 from forecast.commands.train.networks import fit_without_saving
 from forecast.data.clock import Clock
 from forecast.data.panel import Floats, Panel
@@ -18,7 +19,6 @@ from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors
 from forecast.model import forecasters
 from forecast.models.catalogue import configure
-from forecast.models.defaults import resolve
 from forecast.progress import NullProgress
 
 # Windows that a skill on later rows is measured on: more of them overlap, and tell little more.

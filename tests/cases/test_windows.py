@@ -11,8 +11,8 @@ import pytest
 
 import forecast
 from forecast import Run, Settings
+from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.errors import DataError
-from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.sources.read import read
 from recording import RecordingProgress
 

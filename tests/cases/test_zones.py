@@ -270,8 +270,8 @@ def test_dates_of_the_split_are_local(tiny: Callable[..., Settings]) -> None:
     times = hours("2022-10-01", 24 * 40)
     frame = pd.DataFrame({"time": times, "load": values(times)})
     settings = tiny(validation_from="2022-10-25", test_from="2022-11-01", lookback=6)
+    from forecast.choices.defaults import resolve
     from forecast.data.prepare import prepare
-    from forecast.models.defaults import resolve
 
     panel = read_panel(frame)
     split = prepare(panel, resolve(settings, panel)[0]).split

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from forecast.choices.defaults import resolve
 from forecast.commands.tables import print_scores
 from forecast.config import Settings
 from forecast.data.clock import Clock
@@ -45,7 +46,6 @@ from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.significance import diebold_mariano, p_values_by_step
 from forecast.evaluation.yardstick import naive_errors, read_naive_errors
 from forecast.intervals.conformal import Intervals, interval
-from forecast.models.defaults import resolve
 from forecast.plots.style import Labels
 from forecast.plots.tables import score_table
 

@@ -9,7 +9,7 @@ import pytest
 
 import benchmark_accuracy as benchmark
 import forecast
-from forecast.models.defaults import resolve
+from forecast.choices.defaults import resolve
 
 DATASETS = Path(__file__).parents[3] / "shared" / "datasets"
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import forecast
+from forecast.choices.defaults import resolve
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare
 from forecast.models.backends.keras import build_network
 from forecast.models.backends.tensorflow import tf
-from forecast.models.defaults import resolve
 from forecast.models.network import shape_of
 from forecast.training.trainer import Fit
 

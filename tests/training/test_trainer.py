@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from forecast.choices.defaults import resolve
 from forecast.config import Config
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
@@ -18,7 +19,6 @@ from forecast.errors import ConfigError, RunError
 from forecast.models.backends.keras import build_network, gather, weights_of
 from forecast.models.backends.tensorflow import tf
 from forecast.models.catalogue import configure
-from forecast.models.defaults import resolve
 from forecast.models.network import shape_of
 from forecast.runs.arrays import specs_of
 from forecast.runs.checkpoints import load_checkpoint, save_checkpoint

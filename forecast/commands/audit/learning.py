@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from forecast.choices.defaults import resolve
 from forecast.commands.audit.altered import AlteredPanel
 from forecast.commands.audit.checks import (
     Check,
@@ -32,7 +33,6 @@ from forecast.data.split import TRAIN, VALIDATION, are_alike, at_or_after
 from forecast.data.windows import Flags
 from forecast.data.words import as_decided, with_words
 from forecast.errors import ForecastError
-from forecast.models.defaults import resolve
 from forecast.sources.read import Source, read
 
 # What later values become, in units of the largest of their column: far off, zero, below zero, and as usual.

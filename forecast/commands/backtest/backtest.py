@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.commands.audit.checks import Check
 from forecast.commands.audit.learning import Learning, Table, check_choices, check_inputs, check_learning
 from forecast.commands.backtest.origins import SPANS, FitSpan, Span, fit_spans, rolling_origins
@@ -42,7 +43,6 @@ from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors, naive_errors_beside
 from forecast.model import Model, forecasters, load_models
 from forecast.models.catalogue import configure
-from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import all_runs, find, is_run, runs_folder

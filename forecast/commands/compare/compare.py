@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.commands.compare.classical import References, classical_references
 from forecast.commands.compare.leaderboard import (
     COMPARISONS,
@@ -32,7 +33,6 @@ from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.yardstick import NaiveError, naive_errors
 from forecast.models.catalogue import COMPARED, MODELS, configure
-from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.sources.read import Source, read, report_notes
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.networks import fit_networks
 from forecast.config import Settings
@@ -28,7 +29,6 @@ from forecast.evaluation.scoring import Evaluation, score_models, thinning_note
 from forecast.evaluation.yardstick import naive_errors
 from forecast.model import Model, TrainingContext, forecasters, newest_forecast
 from forecast.models.catalogue import configure
-from forecast.models.defaults import plan_in_sentences, resolve
 from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.calibration import intervals_to_arrays
 from forecast.runs.files import locked

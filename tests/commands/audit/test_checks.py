@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import forecast
+from forecast.choices.defaults import resolve
 from forecast.commands.audit.checks import (
     Audit,
     Check,
@@ -23,7 +24,6 @@ from forecast.data.prepare import Prepared, prepare
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Windows
 from forecast.errors import LeakError
-from forecast.models.defaults import resolve
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import forecast
+from forecast.choices.defaults import resolve
 from forecast.commands.train.data_warnings import data_warnings
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
 from forecast.data.prepare import prepare
-from forecast.models.defaults import resolve
 
 RNG = np.random.default_rng(0)
 

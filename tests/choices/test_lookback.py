@@ -9,8 +9,8 @@ import pytest
 
 import forecast
 from forecast import Config, Panel, Settings
+from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.data.clock import Clock
-from forecast.models.defaults import plan_in_sentences, resolve
 
 
 def planned(settings: Settings, panel: Panel) -> tuple[Config, list[str]]:

@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 
 from configs import PLAIN
-from forecast.config import Config, Settings
-from forecast.data.clock import Clock
-from forecast.data.panel import Panel
-from forecast.data.prepare import arrange, prepare
-from forecast.errors import ConfigError, DataError
-from forecast.models import defaults
-from forecast.models.catalogue import configure
-from forecast.models.defaults import (
+from forecast.choices import defaults
+from forecast.choices.defaults import (
     default_batch,
     default_season,
     default_segment,
@@ -21,6 +15,12 @@ from forecast.models.defaults import (
     plan_in_sentences,
     resolve,
 )
+from forecast.config import Config, Settings
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel
+from forecast.data.prepare import arrange, prepare
+from forecast.errors import ConfigError, DataError
+from forecast.models.catalogue import configure
 
 
 def planned(settings: Settings, panel: Panel) -> tuple[Config, list[str]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from forecast.choices.price import variance_ratio, why_price
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
-from forecast.models.choices import variance_ratio, why_price
 
 RNG = np.random.default_rng(0)
 WALK = 50 * np.exp(0.01 * RNG.normal(size=700).cumsum())

@@ -11,8 +11,8 @@ import pytest
 
 import forecast
 from forecast import ConfigError, DataError, Settings
-from forecast.models.choices import static_columns
-from forecast.models.defaults import plan_in_sentences, resolve
+from forecast.choices.columns import static_columns
+from forecast.choices.defaults import plan_in_sentences, resolve
 from recording import RecordingProgress
 
 

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecast.choices.columns import Inputs, choose_covariates, likeliest_target, static_columns
+from forecast.choices.holes import choose_least_observed
+from forecast.choices.lookback import probe_longer_lookback, shorten_for_gaps
+from forecast.choices.price import why_price
 from forecast.config import Config, DataSettings, Division, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.clock import Clock
@@ -30,16 +34,6 @@ from forecast.data.split import (
 from forecast.data.windows import Flags, Ints
 from forecast.data.words import decide_words, with_words
 from forecast.errors import ConfigError, DataError, phrase, setting
-from forecast.models.choices import (
-    Inputs,
-    choose_covariates,
-    choose_least_observed,
-    likeliest_target,
-    probe_longer_lookback,
-    shorten_for_gaps,
-    static_columns,
-    why_price,
-)
 
 # Lookback and horizon in steps, by the unit of the clock: a week for a day of hours, three years for a year of months.
 _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4), "Y": (10, 2)}
