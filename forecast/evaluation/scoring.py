@@ -320,6 +320,8 @@ class _Scorer:
         if self._naive_mae.size > 1:
             metrics["by_series"] = by_series
             metrics["rmse_by_series"] = self._by_series(squared_error, math.sqrt)
+            if self._intervals is not None:
+                metrics["crps_by_series"] = self._crps_by_series()
         unscaled = [name for name in by_series if not (metrics["naive_error"][name]["mae"] or 0) > 0]
         if unscaled and metrics["skill_of"] == "MASE":  # which they are left out of
             metrics["unscaled"] = unscaled
@@ -396,10 +398,13 @@ class _Scorer:
         of_mean: Callable[[float], float] = float,
     ) -> dict[str, dict[str, float | None]]:
         """The mean of a part over each series and target that has a window, or a function of the mean, by model."""
-        means = {
-            name: self._means_by_series(sums.points[part].sum(axis=1), of_mean) for name, sums in self._sums.items()
-        }
-        return {unique_id: {name: means[name][unique_id] for name in means} for unique_id in means[self._models[0]]}
+        sums = {name: sums.points[part].sum(axis=1) for name, sums in self._sums.items()}
+        return _by_name({name: self._means_by_series(of_model, of_mean) for name, of_model in sums.items()})
+
+    def _crps_by_series(self) -> dict[str, dict[str, float | None]]:
+        """The CRPS of each series and target that has a window, by model that has intervals."""
+        (part,) = METRICS["crps"].parts
+        return _by_name({name: self._means_by_series(self._sums[name].quantiles[part]) for name in self._models})
 
     def _means_by_series(self, sums: Floats, of_mean: Callable[[float], float] = float) -> dict[str, float | None]:
         """A function of the mean over the points of each series and target that has a window, of their sums [S, D]."""
@@ -410,6 +415,12 @@ class _Scorer:
             for series in np.flatnonzero(self._n_windows)
             for target in range(self._rows.n_targets)
         }
+
+
+def _by_name(scores: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict[str, float | None]]:
+    """Scores by model and then by unique id, the other way round."""
+    unique_ids = next(iter(scores.values()))
+    return {unique_id: {model: scores[model][unique_id] for model in scores} for unique_id in unique_ids}
 
 
 def _mean_size(values: Floats) -> float:

@@ -23,6 +23,9 @@ _SEASONAL = "seasonal-naive"
 # The best and the worst that are listed, each.
 _LISTED = 10
 
+# Scaled errors beside MASE: where the errors of each series stand, and the naive error that they are over.
+_OTHERS = {"RMSSE": ("rmse_by_series", "rmse"), "scaled CRPS": ("crps_by_series", "mae")}
+
 _QUARTILES = {"lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75}
 
 
@@ -35,10 +38,11 @@ def scaled_errors(metrics: Mapping[str, Any]) -> pd.DataFrame | None:
     return _scaled_errors(metrics) if len(metrics.get("by_series", ())) > MOST_SERIES else None
 
 
-def _scaled_errors(metrics: Mapping[str, Any]) -> pd.DataFrame | None:
-    by_series = metrics["by_series"]
-    errors = pd.DataFrame(list(by_series.values()), index=list(by_series), columns=list(metrics["models"]), dtype=float)
-    naive = pd.Series({name: error["mae"] for name, error in metrics["naive_error"].items()}, dtype=float)
+def _scaled_errors(metrics: Mapping[str, Any], of: str = "by_series", scale: str = "mae") -> pd.DataFrame | None:
+    by_series = metrics[of]
+    models = [name for name in metrics["models"] if name in next(iter(by_series.values()))]
+    errors = pd.DataFrame(list(by_series.values()), index=list(by_series), columns=models, dtype=float)
+    naive = pd.Series({name: error[scale] for name, error in metrics["naive_error"].items()}, dtype=float)
     scaled = errors.div(naive.where(naive > 0), axis=0).dropna(how="all")
     model = metrics["model"]
     scaled = scaled[scaled[model].notna()].sort_values(model, kind="stable")
@@ -50,8 +54,14 @@ def tables_by_series(metrics: Mapping[str, Any], style: TableStyle = PAGE) -> li
     scaled = scaled_errors(metrics)
     if scaled is None:
         return series_tables(metrics, style)
+    others = (
+        {}
+        if style.narrow
+        else {name: _scaled_errors(metrics, *key) for name, key in _OTHERS.items() if key[0] in metrics}
+    )
     return [
-        _spread(scaled, style),
+        _spread("MASE", scaled, style),
+        *(_spread(name, errors, style) for name, errors in others.items() if errors is not None),
         _extremes("The series with the least MASE", scaled.head(_LISTED), style),
         _extremes("The series with the largest MASE", scaled.tail(_LISTED)[::-1], style),
     ]
@@ -79,10 +89,10 @@ def lookup_of(metrics: Mapping[str, Any]) -> Lookup | None:
     return Lookup("Look up a series by its name", ["series", "rank", *map(PAGE.model, scaled.columns)], rows)
 
 
-def _spread(scaled: pd.DataFrame, style: TableStyle) -> Table:
+def _spread(measure: str, scaled: pd.DataFrame, style: TableStyle) -> Table:
     beats = f"better than {style.model(_SEASONAL)}"
     heads = [*_QUARTILES, *([beats] if _SEASONAL in scaled else [])]
-    table = Table(f"How MASE spreads over {len(scaled):,} series", ["model", *heads])
+    table = Table(f"How {measure} spreads over {len(scaled):,} series", ["model", *heads])
     quartiles = scaled.quantile(list(_QUARTILES.values()))
     text = format_like(quartiles.to_numpy().ravel().tolist(), style.digits)
     least = quartiles.min(axis=1)

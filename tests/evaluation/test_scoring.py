@@ -536,6 +536,9 @@ def test_intervals_are_scored_as_the_flat_metrics_score_them() -> None:
     tenths = [number / 10 for number in range(1, 10)]
     deciles = fan[..., [one.probabilities.index(p) for p in tenths]]
     assert found["crps"] == pytest.approx(crps(y_true, deciles, tenths))
+    for s, target in itertools.product(range(2), range(2)):
+        own = crps(y_true[series == s][..., target], deciles[series == s][:, :, target], tenths)
+        assert evaluation.metrics["crps_by_series"][f"s{s}/{'ab'[target]}"] == {"lstm": pytest.approx(own)}
     scales = np.array([[yardsticks[f"s{number}/{column}"].mae for column in "ab"] for number in range(2)])[series]
     assert found["scaled_crps"] == pytest.approx(
         crps(y_true / scales[:, None], deciles / scales[:, None, :, None], tenths)

@@ -41,6 +41,8 @@ def metrics() -> dict[str, Any]:
         "by_series": {
             name: dict(zip(MODELS, row, strict=True)) for name, row in zip(names, errors.tolist(), strict=True)
         },
+        "rmse_by_series": {name: dict.fromkeys(MODELS, 3 * naive) for name, naive in zip(names, naive, strict=True)},
+        "crps_by_series": {name: {"lstm": naive / 2} for name, naive in zip(names, naive, strict=True)},
     }
 
 
@@ -53,7 +55,10 @@ def expected(metrics: dict[str, Any]) -> dict[str, np.ndarray]:
 
 
 def test_quartiles_are_of_errors_over_the_naive_error(metrics: dict[str, Any]) -> None:
-    spread, best, worst = tables_by_series(metrics)
+    spread, squared, distribution, best, worst = tables_by_series(metrics)
+    assert [cell.text for cell in squared.rows[0][1:4]] == ["3.00"] * 3
+    assert [cell.text for cell in distribution.rows[0][1:4]] == ["0.500"] * 3
+    assert len(distribution.rows) == 1  # the others have no intervals
     scaled = expected(metrics)
     table = np.array(list(scaled.values()))
     assert "40 series" in spread.caption
