@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.data.newest import NewestRows, newest_rows
+from forecast.data.newest import NewestRows, forecast_warnings, newest_rows
 from forecast.data.prepare import Rows, encode, windows_of
 from forecast.data.windows import Ints, Windows
 from forecast.errors import DataError
@@ -92,7 +92,7 @@ def request_forecast(run: Run, source: Source, progress: Progress) -> ForecastRe
     newest = newest_rows(panel, run.config.data, scaler)
     if not len(newest.windows):
         raise DataError(newest.refused[0], "Give more of the newest rows, without such gaps.")
-    for warning in newest.refused + newest.filled:
+    for warning in forecast_warnings(newest):
         progress.warn(warning)
     intervals = intervals_of(run, "end", newest.rows.scaler)
     if intervals is None:
