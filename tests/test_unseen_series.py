@@ -91,6 +91,18 @@ def test_it_is_forecast_alike_in_any_unit(run: Run, east: pd.DataFrame) -> None:
     assert ((low < point) & (point < high)).all()
 
 
+def test_a_series_without_a_training_window_is_unknown_by_name(
+    known: pd.DataFrame, east: pd.DataFrame, tiny: Callable[..., Settings], tmp_path: Path, plotless: None
+) -> None:
+    settings = tiny(model="segment-lstm", segment=3, normalise="last", baseline=False, epochs=1, test_from="2000-01-01")
+    run = forecast.train(pd.concat([known, east.tail(80)]), settings, run="late", runs_dir=tmp_path)
+    assert run.data["series_ids"].index("east") == 0
+    east_row, north, south, unknown = run.weights("model")["1/queries/identities"]
+    np.testing.assert_array_equal(east_row, unknown)
+    assert not np.isclose(north, unknown).all()
+    assert not np.isclose(south, unknown).all()
+
+
 def test_known_series_beside_it_are_forecast_as_without_it(run: Run, three: pd.DataFrame, known: pd.DataFrame) -> None:
     together, alone = forecast.predict(run, three), forecast.predict(run, known)
     pd.testing.assert_frame_equal(together[together["unique_id"] != "east"].reset_index(drop=True), alone)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.choices.columns import Inputs, choose_covariates, likeliest_target, static_columns
-from forecast.choices.holes import choose_least_observed
+from forecast.choices.holes import LEAST_OBSERVED, choose_least_observed
 from forecast.choices.lookback import probe_longer_lookback, shorten_for_gaps
 from forecast.choices.price import why_price
 from forecast.config import Config, DataSettings, Division, Settings
@@ -480,6 +480,8 @@ def _least_observed(
         return 1.0, ""
     if asked is not None:
         return asked, ""
+    if settings.training.hide_values or settings.network.decay:  # which ask for a network that knows holes
+        return LEAST_OBSERVED, ""
     return choose_least_observed(panel, settings.data.longest_fill, targets, known_rows, lookback, horizon)
 
 

@@ -163,7 +163,8 @@ class _Scorer:
         self._n_windows = np.zeros(rows.panel.n_series, np.int64)  # [S]
         self._n_missing = np.zeros((rows.panel.n_series, windows.horizon, rows.n_targets), np.int64)
         self._observed = 0.0
-        self._has_gaps = int(rows.panel.stretches()[-1]) + 1 > rows.panel.n_series or not rows.seen.all()
+        has_gaps = int(rows.panel.stretches()[-1]) + 1 > rows.panel.n_series or not rows.seen.all()
+        self._has_gaps = has_gaps and season > 1  # else there is no seasonal naive to move
         self._moved_seasons = np.zeros(2, np.int64)  # of the seasonal naive: to an earlier one, to the last value
         self._sums: dict[str, _ModelSums] = {}
         self._echo = EchoSums(windows.horizon)

@@ -137,6 +137,10 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
     report_notes(replace(panel, warnings=tuple(map(without_settings, panel.warnings))), progress)  # the run has them
     needed = config.data.target + (config.data.covariates or ()) + config.data.known
     missing = [name for name in needed if name not in panel.columns]
+    unmeasured: list[str] = []
+    if config.data.least_observed < 1:  # the network can do without them
+        unmeasured = [name for name in missing if name in config.data.covariates]
+        missing = [name for name in missing if name not in unmeasured]
     if missing:
         raise DataError(
             f"Column {missing[0]!r} is missing: the run {run.name} was trained on {', '.join(map(repr, needed))}.",
@@ -159,6 +163,10 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
             f"The times have the zone {panel.clock.tz}; the rows that {run.name} was trained on had none.",
             "Give local times, without an offset.",
         )
+    if unmeasured:
+        progress.warn(f"not in these rows, and fed as missing: {listed(list(map(repr, unmeasured)), _NAMED)}")
+        empty = np.full((panel.n_rows, len(unmeasured)), np.nan)
+        panel = replace(panel, values=np.hstack([panel.values, empty]), columns=(*panel.columns, *unmeasured))
     panel = replace(panel, clock=run.clock)
     trained_ids = run.data["series_ids"]
     if panel.n_series == len(trained_ids) == 1:  # a lone series may carry another name in another file

@@ -95,7 +95,7 @@ def _ended_covariates(prepared: Prepared) -> list[Sentence]:
         for name in data.covariates
         if not fill_forward(panel, data.longest_fill, panel.column(name))[1][newest].any()
     ]
-    if not ended:
+    if not ended or data.least_observed < 1:  # it is fed as missing
         return []
     others = ",".join(name for name in data.covariates if name not in ended) or "none"
     are = f"{', '.join(map(quote, ended))} {'is' if len(ended) == 1 else 'are'}"
