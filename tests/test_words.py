@@ -17,7 +17,10 @@ from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.commands.replay import replay
 from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel, Text
 from forecast.data.prepare import prepare
+from forecast.data.words import decide_words
 from forecast.plots.tables import column_table
 from recording import RecordingProgress
 
@@ -86,7 +89,7 @@ def test_they_are_told_at_reading_and_learned_where_they_are_named(table: Path, 
     config, choices = resolve(settings, panel)
     assert config.data.known == ("plan", "region", "price")  # embeddings come first
     assert config.categories == {"plan": 14, "region": 15}  # of the campaigns one is not known, and none is one, too
-    known = "known ahead: plan (12 words, learned as an embedding), region (14 words, learned as an embedding), price"
+    known = "known ahead: plan (12 words or none, learned as an embedding), region (14 words, learned as an embedding), price"
     assert any(known in sentence for sentence in plan_in_sentences(config, panel.clock, choices))
     static = resolve(settings.replace(data={"known": ()}), panel)[0]
     assert static.data.known == static.data.static == ("region",)
@@ -131,6 +134,29 @@ def test_a_word_that_is_not_known_is_the_unknown_one(run: Run) -> None:
     assert (one_shop(run, plan="")[0] != one_shop(run, plan="plan 77")[0]).any()  # no campaign is none that is unknown
 
 
+def test_no_word_is_a_word_where_training_rows_have_none() -> None:
+    plan = ["a", "", "b", "a", "b", "a", "b", "c"]  # of eight cells one, and of the last rows none is trained on
+    texts = {
+        "plan": Text(("a", "b", "c"), np.array([-1 if not word else "abc".index(word) for word in plan], np.int32)),
+        "full": Text(("a", "b"), np.array([0, 1, 0, 1, 0, 1, -1, 0], np.int32)),
+        "region": Text(("r", "s"), np.array([0, -1, 0, 0, 1, 1, 1, 1], np.int32)),
+        "land": Text(("x", "y"), np.array([-1, -1, -1, 0, 1, 1, 1, 1], np.int32)),
+    }
+    times = np.tile(np.arange(4), 2).astype("datetime64[D]")
+    panel = Panel(np.zeros((8, 1)), times, ("y",), Clock("D"), ("p", "q"), (0, 4, 8), texts=texts)
+    found = decide_words(panel, times < np.datetime64("1970-01-03"), list(texts))
+    words = {own.column: own.words for own in found.read_options["notation"]}
+    assert words == {"plan": ("", "a", "b"), "full": ("a", "b"), "region": ("r", "s"), "land": ("", "y")}
+    numbers = {name: found.values[:, found.column(name)].tolist() for name in texts}
+    assert numbers["plan"] == [2, 1, 3, 2, 3, 2, 3, 0]
+    assert numbers["full"] == [1, 2, 1, 2, 1, 2, 0, 1]
+    assert numbers["region"] == [1, 1, 1, 1, 2, 2, 2, 2]  # where it never changes, it is clear
+    assert numbers["land"] == [1, 1, 1, 0, 2, 2, 2, 2]  # half of its cells have none
+    assert "'full': 1 cell(s) hold no word, as no training row does: unknown." in found.warnings
+    (empty,) = (own for own in found.read_options["notation"] if own.column == "full")
+    assert empty.numbers("") == {"full": 0.0}  # as a stream reads it
+
+
 def test_known_words_must_be_known_ahead_and_static_ones_stay(run: Run) -> None:
     frame = shops(n_series=1)[:-5]
     with pytest.raises(DataError, match="'plan' must be known for the 5 steps ahead"):
@@ -151,10 +177,14 @@ def test_a_stream_and_a_service_take_words(run: Run, tmp_path: Path) -> None:
     frame = shops(n_series=2)
     frame.loc[frame["unique_id"] == "shop 01", "region"] = "Mars"
     expected = forecast.predict(run, frame)
-    stream, found = forecast.Stream(run), {}
+    stream, found, warnings = forecast.Stream(run), {}, []
     for row in frame.to_dict("records"):
         values = {name: row[name] for name in ("y", "price", "region", "plan")}
         found[row["unique_id"]] = stream.push(row["ds"], values, row["unique_id"])
+        warnings += stream.warnings
+    assert [text for text in warnings if "region" in text] == [
+        "'region' at 2024-01-01 stands in no training row: unknown."
+    ]
     for name, last in found.items():
         of_series = expected[expected["unique_id"] == name]["segment-lstm"]
         np.testing.assert_allclose(last["segment-lstm"], of_series, rtol=1e-5)
@@ -173,7 +203,9 @@ def test_an_exported_network_takes_their_numbers(run: Run, table: Path, tmp_path
     folder = forecast.export(run, tmp_path / "network", format=format)  # type: ignore[arg-type]
     about, example = (json.loads((folder / f"{name}.json").read_text()) for name in ("export", "example"))
     assert about["words"]["region"][3] == "region 03"
-    assert "holds the number of a word" in (folder / "README.md").read_text()
+    page = (folder / "README.md").read_text()
+    assert "A cell without a word is 1 there, not missing." in page  # of plans
+    assert "In training no cell was without a word; 0 is such a cell, too." in page  # of regions
     fed = {name: np.array(values) for name, values in example["inputs"].items()}
     if format == "onnx":
         found = InferenceSession(folder / "network.onnx").run(None, fed)[0]

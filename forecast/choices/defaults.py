@@ -423,7 +423,8 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
 
     def known_in_words(name: str) -> str:
         count = sum(word != "" for word in words.get(name, ()))
-        return f"{name} ({count:,} words, learned as an embedding)" if count else name
+        none = " or none" * ("" in words.get(name, ()))
+        return f"{name} ({count:,} words{none}, learned as an embedding)" if count else name
 
     reasons = {choice.field: choice.why for choice in choices}
     why = reasons.get("lookback", _BY_CLOCK)

@@ -43,13 +43,17 @@ def decide_words(panel: Panel, training_rows: Flags, names: Sequence[str]) -> Pa
         if name not in panel.texts:
             continue
         text = panel.texts[name]
-        codes = text.codes[training_rows]
+        of_training = np.where(training_rows, text.codes, -1)
+        filled = _without_holes(panel, of_training)
+        # Where words change in a series, or most cells have none, to have none says something: there is no campaign.
+        is_empty = of_training[training_rows] < 0
+        own = filled is of_training or bool(is_empty.mean() >= OFTEN_EMPTY)
+        codes = (of_training if own else filled)[training_rows]
         words = sorted(text.words[code] for code in np.unique(codes[codes >= 0]))
         if not words:
             raise DataError(f"Column {name!r} holds no word in the training span.", "Leave it out.")
-        often_empty = bool((codes < 0).mean() >= OFTEN_EMPTY)
-        words = [""] * often_empty + words
-        notation.append(Notation(name, words=tuple(words), often_empty=often_empty, numbered=True))
+        words = [""] * bool((codes < 0).any()) + words
+        notation.append(Notation(name, words=tuple(words), often_empty=own, numbered=True))
     return with_words(panel, notation)
 
 
@@ -75,6 +79,8 @@ def with_words(panel: Panel, notation: Sequence[Notation]) -> Panel:
             warnings.append(
                 f"{quote(own.column)}: {listed(named, _NAMED)} in {n_rows:,} row(s) stand in no training row: unknown."
             )
+        if numbers[-1] == UNKNOWN and (n_rows := int((codes < 0).sum())):
+            warnings.append(f"{quote(own.column)}: {n_rows:,} cell(s) hold no word, as no training row does: unknown.")
     taken = {own.column for own in numbered}
     before = [own for own in panel.read_options.get("notation", ()) if own.column not in taken]
     return replace(
@@ -89,7 +95,7 @@ def with_words(panel: Panel, notation: Sequence[Notation]) -> Panel:
 
 
 def _without_holes(panel: Panel, codes: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Codes [T] of words that never change in a series, holes filled with its word; others as they are."""
+    """Codes [T] of words that never change in a series, holes filled with its word; others themselves."""
     lengths = np.diff(panel.offsets)
     starts, lengths = np.array(panel.offsets[:-1])[lengths > 0], lengths[lengths > 0]
     last = np.maximum.reduceat(codes, starts)
