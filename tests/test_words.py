@@ -24,6 +24,8 @@ from forecast.data.words import decide_words
 from forecast.plots.tables import column_table
 from recording import RecordingProgress
 
+LEARNED = {"plan": "12 words or none", "region": "14 words"}
+
 N_DAYS, N_SERIES, N_REGIONS, N_PLANS = 60, 28, 14, 13
 
 
@@ -89,7 +91,8 @@ def test_they_are_told_at_reading_and_learned_where_they_are_named(table: Path, 
     config, choices = resolve(settings, panel)
     assert config.data.known == ("plan", "region", "price")  # embeddings come first
     assert config.categories == {"plan": 14, "region": 15}  # of the campaigns one is not known, and none is one, too
-    known = "known ahead: plan (12 words or none, learned as an embedding), region (14 words, learned as an embedding), price"
+    plan, region = (f"{name} ({words}, learned as an embedding)" for name, words in LEARNED.items())
+    known = f"known ahead: {plan}, {region}, price"
     assert any(known in sentence for sentence in plan_in_sentences(config, panel.clock, choices))
     static = resolve(settings.replace(data={"known": ()}), panel)[0]
     assert static.data.known == static.data.static == ("region",)
