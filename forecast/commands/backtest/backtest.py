@@ -18,6 +18,7 @@ from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.commands.audit.checks import Check
 from forecast.commands.audit.learning import Learning, Table, check_choices, check_inputs, check_learning
 from forecast.commands.backtest.origins import SPANS, FitSpan, Span, fit_spans, rolling_origins
+from forecast.commands.train.interval_warnings import calibration_warnings
 from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
 from forecast.data.clock import Clock
@@ -38,7 +39,7 @@ from forecast.data.split import TEST, TRAIN, VALIDATION, Split, at_or_after, spl
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.data.words import as_decided
 from forecast.errors import ConfigError, DataError, LeakError, phrase, setting
-from forecast.evaluation.calibrating import calibrate_intervals, calibration_warnings
+from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors, naive_errors_beside
 from forecast.model import Model, forecasters, load_models

@@ -16,6 +16,7 @@ import pandas as pd
 
 from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.commands.train.data_warnings import data_warnings
+from forecast.commands.train.interval_warnings import calibration_warnings
 from forecast.commands.train.networks import fit_networks
 from forecast.config import Settings
 from forecast.data.lost_windows import count_windows_of_parts
@@ -24,7 +25,7 @@ from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.data.words import as_decided
 from forecast.errors import DataError, ForecastError, MachineError, phrase, rendered, setting
-from forecast.evaluation.calibrating import calibrate_intervals, calibration_warnings
+from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import Evaluation, score_models, thinning_note
 from forecast.evaluation.yardstick import naive_errors
 from forecast.model import Model, TrainingContext, forecasters, newest_forecast

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import norm, t
 
 from configs import plain_config
-from forecast.evaluation.calibrating import calibration_warnings
+from forecast.commands.train.interval_warnings import calibration_warnings
 from forecast.intervals.calibrate import calibrate
 from forecast.intervals.conformal import Intervals
 
