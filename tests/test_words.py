@@ -129,6 +129,7 @@ def test_an_audit_finds_no_leak_and_a_replay_the_same(run: Run) -> None:
 def test_a_word_that_is_not_known_is_the_unknown_one(run: Run) -> None:
     own, warnings = one_shop(run)
     assert not any("unknown" in text for text in warnings)
+    assert "passed over, as nothing that the run knows: 'junk'" in one_shop(run, junk=np.arange(60))[1]
     mars, warnings = one_shop(run, region="Mars")
     assert "'region': 'Mars' in 60 row(s) stand in no training row: unknown." in warnings
     assert (mars != own).any()
@@ -162,8 +163,9 @@ def test_no_word_is_a_word_where_training_rows_have_none() -> None:
 
 def test_known_words_must_be_known_ahead_and_static_ones_stay(run: Run) -> None:
     frame = shops(n_series=1)[:-5]
-    with pytest.raises(DataError, match="'plan' must be known for the 5 steps ahead"):
+    with pytest.raises(DataError, match="'plan' must be known for the 5 steps ahead") as caught:
         forecast.predict(run, frame)
+    assert caught.value.args[1] == "Add rows that hold it, their target left empty."
     frame = shops(n_series=2)
     holes = frame.assign(region=frame["region"].where(frame["y"].notna()))  # where it never changes, it is clear
     panel = forecast.read(holes, run.config.read)
@@ -218,6 +220,24 @@ def test_an_exported_network_takes_their_numbers(run: Run, table: Path, tmp_path
         found = keras.models.load_model(folder / "network.keras")(fed)["forecast"].numpy()
     expected = run.forecast["segment-lstm"].to_numpy().reshape(-1, 5)[: len(found)]
     np.testing.assert_allclose(found[:, :, 0], expected, rtol=1e-4)
+
+
+def test_an_example_of_a_network_is_of_rows_whose_words_were_known(
+    run: Run, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = pd.read_csv(table, keep_default_na=False).query("y != ''")  # nothing of the days to come
+    panel = forecast.read(known.astype({"y": float}), run.config.read)
+    monkeypatch.setattr("forecast.commands.export.export.training_panel", lambda run: panel)
+    folder = forecast.export(run, tmp_path / "network")
+    example = json.loads((folder / "example.json").read_text())
+    assert (
+        "holds rows that the run was trained on, to 5 steps before their end. It needs"
+        in (folder / "README.md").read_text()
+    )
+    assert example["ds"][0] == [f"2024-02-{day}" for day in range(20, 25)]
+    rows = panel.rows(0)
+    ahead = panel.values[rows.stop - 5 : rows.stop, [panel.column(name) for name in ("plan", "region", "price")]]
+    np.testing.assert_array_equal(np.array(example["inputs"]["future"])[0, :, :3], ahead)
 
 
 def test_each_is_one_input_where_inputs_are_explained(run: Run) -> None:

@@ -16,7 +16,7 @@ from forecast.data.scaling import Scaler
 from forecast.data.split import at_or_after, split_by_series
 from forecast.data.unseen import with_unseen_series
 from forecast.data.windows import Flags, Windows
-from forecast.errors import DataError, Sentence, listed, phrase, setting, without_settings
+from forecast.errors import DataError, Sentence, listed, phrase, quote, setting, without_settings
 from forecast.progress import Progress
 from forecast.runs.run import Run
 from forecast.sources.read import Source, is_there, read, report_notes
@@ -144,7 +144,7 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
         )
     extra = [name for name in panel.columns if name not in run.data["columns"]]
     if extra:
-        progress.warn(f"{len(extra)} columns that the run does not know were passed over: {', '.join(extra)}")
+        progress.warn(f"passed over, as nothing that the run knows: {', '.join(map(quote, extra))}")
     freq, tz = run.clock.freq, run.clock.tz
     if panel.clock.freq != freq and panel.clock.freq.partition(" ")[0] == freq.partition(" ")[0]:
         panel = read_like(source, read_options(run).model_copy(update={"freq": freq}))
