@@ -230,11 +230,9 @@ def test_an_example_of_a_network_is_of_rows_whose_words_were_known(
     monkeypatch.setattr("forecast.commands.export.export.training_panel", lambda run: panel)
     folder = forecast.export(run, tmp_path / "network")
     example = json.loads((folder / "example.json").read_text())
-    assert (
-        "holds rows that the run was trained on, to 5 steps before their end. It needs"
-        in (folder / "README.md").read_text()
-    )
-    assert example["ds"][0] == [f"2024-02-{day}" for day in range(20, 25)]
+    page = (folder / "README.md").read_text()
+    assert "holds rows that the run was trained on, to 5 steps before their end. It needs" in page
+    assert example["ds"][0] == [f"2024-02-{day}T00:00:00" for day in range(20, 25)]
     rows = panel.rows(0)
     ahead = panel.values[rows.stop - 5 : rows.stop, [panel.column(name) for name in ("plan", "region", "price")]]
     np.testing.assert_array_equal(np.array(example["inputs"]["future"])[0, :, :3], ahead)
