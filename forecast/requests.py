@@ -94,7 +94,7 @@ def request_forecast(run: Run, source: Source, progress: Progress) -> ForecastRe
         what, add_rows, which = newest.refused[0].partition(": add rows ")
         if add_rows:
             raise DataError(f"{what}.", f"Add rows {which}")
-        raise DataError(what, "Give more of the newest rows, without such gaps.")
+        raise DataError(what, "Give more of the newest rows, or more complete ones.")
     for warning in forecast_warnings(newest):
         progress.warn(warning)
     intervals = intervals_of(run, "end", newest.rows.scaler)

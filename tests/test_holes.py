@@ -164,7 +164,7 @@ def test_an_exported_network_takes_nan(run: Run, tmp_path: Path) -> None:
 def test_too_few_values_are_no_lookback(run: Run, holed: pd.DataFrame) -> None:
     rare = holed.tail(40).assign(y=lambda frame: frame["y"].where(np.arange(40) % 5 == 0))
     progress = RecordingProgress()
-    with pytest.raises(forecast.DataError, match="of the target are there; 50% are needed"):
+    with pytest.raises(forecast.DataError, match="values of the target are there; 6 are needed"):
         forecast.predict(run, rare, progress=progress)
 
 
@@ -173,6 +173,14 @@ def test_a_series_shorter_than_the_lookback_is_one_with_a_hole(run: Run, holed: 
     empty = on_clock(holed).tail(12).head(4).assign(y=np.nan, wind=np.nan)
     expected = forecast.predict(run, pd.concat([empty, newest]))
     pd.testing.assert_frame_equal(forecast.predict(run, newest), expected)
+
+
+def test_a_covariate_that_is_no_longer_measured_is_fed_as_missing(run: Run, holed: pd.DataFrame) -> None:
+    progress = RecordingProgress()
+    without = forecast.predict(run, holed[["ds", "y"]], progress=progress)
+    assert "not in these rows, and fed as missing: 'wind'" in progress.warnings
+    empty = holed.assign(wind=holed["wind"].where(holed.index < 300))
+    pd.testing.assert_frame_equal(without, forecast.predict(run, empty), check_exact=True)
 
 
 def test_a_state_that_is_carried_has_no_holes(tiny: Callable[..., Settings]) -> None:

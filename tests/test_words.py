@@ -14,13 +14,13 @@ from onnxruntime import InferenceSession
 import forecast
 from forecast import DataError, ReadOptions, Run, Settings
 from forecast.choices.defaults import plan_in_sentences, resolve
+from forecast.choices.words import decide_words
 from forecast.commands.replay import replay
 from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel, Text
 from forecast.data.prepare import prepare
-from forecast.data.words import decide_words
 from forecast.plots.tables import column_table
 from recording import RecordingProgress
 
@@ -129,7 +129,7 @@ def test_an_audit_finds_no_leak_and_a_replay_the_same(run: Run) -> None:
 def test_a_word_that_is_not_known_is_the_unknown_one(run: Run) -> None:
     own, warnings = one_shop(run)
     assert not any("unknown" in text for text in warnings)
-    assert "passed over, as nothing that the run knows: 'junk'" in one_shop(run, junk=np.arange(60))[1]
+    assert "1 column that the run does not know was passed over: junk" in one_shop(run, junk=np.arange(60))[1]
     mars, warnings = one_shop(run, region="Mars")
     assert "'region': 'Mars' in 60 row(s) stand in no training row: unknown." in warnings
     assert (mars != own).any()

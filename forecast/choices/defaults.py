@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.choices.columns import Inputs, choose_covariates, likeliest_target, static_columns
-from forecast.choices.holes import choose_least_observed
+from forecast.choices.holes import LEAST_OBSERVED, choose_least_observed
 from forecast.choices.lookback import probe_longer_lookback, shorten_for_gaps
 from forecast.choices.price import why_price
+from forecast.choices.words import decide_words
 from forecast.config import Config, DataSettings, Division, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.clock import Clock
@@ -32,7 +33,7 @@ from forecast.data.split import (
     split_panel,
 )
 from forecast.data.windows import Flags, Ints
-from forecast.data.words import decide_words, with_words
+from forecast.data.words import with_words
 from forecast.errors import ConfigError, DataError, phrase, setting
 
 # Lookback and horizon in steps, by the unit of the clock: a week for a day of hours, three years for a year of months.
@@ -481,6 +482,8 @@ def _least_observed(
         return 1.0, ""
     if asked is not None:
         return asked, ""
+    if settings.training.hide_values or settings.network.decay:  # which ask for a network that knows holes
+        return LEAST_OBSERVED, ""
     return choose_least_observed(panel, settings.data.longest_fill, targets, known_rows, lookback, horizon)
 
 

@@ -110,19 +110,21 @@ def _linear_error(prepared: Prepared, lookback: int) -> float:
     x, y = _pairs(prepared, prepared.train.subsample(_TRAINING_WINDOWS), lookback)
     squares = x.T @ x
     penalty = _PENALTY * np.trace(squares) / lookback + np.finfo(float).tiny
-    weights = np.linalg.solve(squares + penalty * np.eye(lookback), x.T @ y)
+    weights = np.linalg.solve(squares + penalty * np.eye(lookback), x.T @ _filled(y))
     x, y = _pairs(prepared, prepared.validation.subsample(_VALIDATION_WINDOWS), lookback)
-    return float(np.abs(x @ weights - y).mean())
+    return float(np.nanmean(np.abs(x @ weights - y)))
+
+
+def _filled(windows: Floats) -> Floats:
+    """Windows [N, n] without holes."""
+    return fill_within(windows[..., None])[0][..., 0]
 
 
 def _pairs(prepared: Prepared, windows: Windows, lookback: int) -> tuple[Floats, Floats]:
     """Lookback [N, L] and horizon [N, H] of the first target, scaled and relative to the last value.
 
-    Windows with holes in their horizon are left out, those in the lookback are filled.
+    Holes in the lookback are filled; the horizon is NaN where nothing was observed.
     """
     first = prepared.rows.scaled[:, 0].astype(np.float64)
-    past, future = first[windows.past()[:, -lookback:]], first[windows.future()]
-    if prepared.rows.masked:
-        whole = ~np.isnan(future).any(axis=1)
-        past, future = fill_within(past[whole, :, None])[0][..., 0], future[whole]
+    past, future = _filled(first[windows.past()[:, -lookback:]]), first[windows.future()]
     return past - past[:, -1:], future - past[:, -1:]

@@ -15,7 +15,7 @@ from forecast.data.newest import count_measured
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.split import PARTS
-from forecast.data.windows import Flags, Ints, count_set, fill_forward
+from forecast.data.windows import Flags, Ints, count_set, fewest_of, fill_forward
 from forecast.errors import listed
 
 # Columns that a sentence names.
@@ -122,7 +122,9 @@ def count_windows(rows: Rows, config: DataConfig, spans: Sequence[Span]) -> list
 
 def _lacking(rows: Rows, config: DataConfig, starts: Ints) -> tuple[dict[str, Flags], Flags]:
     """Which windows that begin at these rows [n] lack an input, by its name, and which lack targets, [n] each."""
-    lookback, horizon, least = config.lookback, config.horizon, config.least_observed
+    lookback, horizon = config.lookback, config.horizon
+    fewest_seen, fewest_ahead = (fewest_of(length, config.least_observed) for length in (lookback, horizon))
+    is_melted = config.channels == "independent" and len(config.target) > 1
     n_measured = rows.n_targets + rows.n_covariates
     lacks_input, lacks_target = dict[str, Flags](), np.zeros(len(starts), bool)
     for column, name in enumerate(rows.panel.columns):
@@ -130,13 +132,13 @@ def _lacking(rows: Rows, config: DataConfig, starts: Ints) -> tuple[dict[str, Fl
         if is_there.all() or (rows.masked and column >= rows.n_targets):
             continue
         usable = is_there if rows.masked else fill_forward(rows.panel, config.longest_fill, column)[1]
-        lacks = count_set(usable, lookback)[starts] < least * lookback
-        too_few_ahead = count_set(is_there, horizon)[starts + lookback] < least * horizon
+        lacks = count_set(usable, lookback)[starts] < fewest_seen
+        too_few_ahead = count_set(is_there, horizon)[starts + lookback] < fewest_ahead
         if column < rows.n_targets:
             lacks_target |= too_few_ahead
         elif column >= n_measured:
             lacks |= too_few_ahead
-        lacks_input[name] = lacks
+        lacks_input["a target" if is_melted and not column else name] = lacks
     return lacks_input, lacks_target
 
 

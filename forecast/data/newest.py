@@ -13,7 +13,7 @@ from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.scaling import Scaler
-from forecast.data.windows import Ints, Windows, fill_forward
+from forecast.data.windows import Ints, Windows, fewest_of, fill_forward
 
 # How a warning begins that some series have no forecast, and of how many of them it says why.
 _NO_FORECAST, _NAMED = "there will be no forecast", 5
@@ -66,8 +66,8 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
     """
     lookback, horizon = config.lookback, config.horizon
     masked = config.least_observed < 1
-    reach = max(lookback, config.season) + (0 if masked else config.longest_fill)
-    least = lookback if masked else 0
+    reach = rows_before_cutoff(config)
+    least, fewest = lookback if masked else 0, fewest_of(lookback, config.least_observed)
     rows = encode(_newest_on_clock(panel, least, reach, horizon, len(config.known)), config, scaler)
     starts, refused, filled, carried = [], [], [], []
     for series, end in enumerate(rows.panel.offsets[1:]):
@@ -82,8 +82,8 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
             refused.append(f"The newest forecast needs {lookback} rows{of_series} (the lookback), there are {n_rows}.")
         elif start < rows.panel.offsets[series] or len(np.unique(rows.panel.stretches()[start : cutoff + 1])) > 1:
             refused.append(f"A gap breaks {seen}.")
-        elif masked and (share := _least_share(rows.observed(np.arange(start, cutoff + 1)))) < config.least_observed:
-            refused.append(f"In {seen}, {share:.0%} of the target are there; {config.least_observed:.0%} are needed.")
+        elif masked and (there := _fewest_seen(rows.observed(np.arange(start, cutoff + 1)))) < fewest:
+            refused.append(f"In {seen}, {there} values of the target are there; {fewest} are needed.")
         elif not rows.usable[start : cutoff + 1].all():
             bad = start + int(np.argmin(rows.usable[start : cutoff + 1]))
             missing = next(
@@ -95,7 +95,7 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
                 f"In {seen}, {missing!r} is missing at {panel.clock.format(rows.panel.times[bad])} and for "
                 f"{config.longest_fill} rows before."
             )
-        elif unknown.any():
+        elif (unknown.all(axis=0) if masked else unknown).any():
             step, column = np.argwhere(unknown)[0]
             refused.append(
                 f"{config.known[column]!r} must be known for the {horizon} steps ahead{of_series}, and is missing at "
@@ -118,6 +118,16 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
     return NewestRows(rows, windows, tuple(refused), tuple(filled), np.reshape(carried, (len(starts), rows.n_targets)))
 
 
+def rows_before_cutoff(config: DataConfig) -> int:
+    """The rows up to a cut-off that a forecast and the naive ones beside it look at.
+
+    Where windows may have holes, the seasonal naive may need the two seasons before, too.
+    """
+    if config.least_observed < 1:
+        return max(config.lookback, 3 * config.season)
+    return max(config.lookback, config.season) + config.longest_fill
+
+
 def forecast_warnings(newest: NewestRows) -> tuple[str, ...]:
     """Warnings about the forecast of what follows the last rows: that there will be none, or none of some series."""
     refused, n_series = newest.refused, newest.rows.panel.n_series
@@ -138,9 +148,9 @@ def carried_forward(warnings: Sequence[str]) -> tuple[str, ...]:
     return tuple(text for text in warnings if _CARRIED in text)
 
 
-def _least_share(targets: Floats) -> float:
-    """The share of rows [T, D] in which the target that is observed least often was observed."""
-    return float(1 - np.isnan(targets).mean(axis=0).max())
+def _fewest_seen(targets: Floats) -> int:
+    """In how many rows [T, D] the target that is observed least often was observed."""
+    return int((~np.isnan(targets)).sum(axis=0).min())
 
 
 def _rows_since_seen(targets: Floats) -> Ints:

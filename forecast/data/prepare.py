@@ -26,6 +26,9 @@ from forecast.errors import DataError, Sentence, quote, setting
 # than their values, and are computed on demand.
 _MOST_KEPT = 1 << 20
 
+# Rows of the longest gap that becomes rows of missing values; whatever the lookback, so that models can be compared.
+_LONGEST_GAP = 1000
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -340,9 +343,9 @@ def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDA
 def lay_out(arranged: Panel, config: DataConfig) -> Panel:
     """An arranged panel as windows are taken from it: if they may have holes, with a row for each step of the clock.
 
-    A gap in which a whole window has room stays a gap.
+    The longest gaps stay gaps: nearly all windows in which one lies would have too few values.
     """
-    return on_whole_clock(arranged, config.lookback + config.horizon) if config.least_observed < 1 else arranged
+    return on_whole_clock(arranged, _LONGEST_GAP) if config.least_observed < 1 else arranged
 
 
 def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
@@ -350,7 +353,7 @@ def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
     if rows.masked:
         return index_windows_with_holes(
             rows.panel,
-            part_rows & _followed_by_measured(rows),
+            part_rows & _followed_by_measured(rows) if config.known else part_rows,
             rows.target_is_seen,
             config.least_observed,
             config.lookback,
@@ -420,10 +423,17 @@ def _no_window(rows: Rows, part_rows: Flags, part: str, config: DataConfig) -> D
             f"there are {rows.panel.n_rows // rows.panel.n_series}.",
             advice,
         )
+    if rows.masked:
+        return DataError(
+            f"The {part} span has {n_rows} rows, but in no window of {lookback} + {horizon} of them are "
+            f"{config.least_observed:.0%} of a target there, before the cut-off and after.",
+            f"{advice} Or a smaller {setting('least_observed', round(config.least_observed / 5, 3))}; forecast inspect "
+            "shows where values are missing.",
+        )
     unseen, unfed = (int((part_rows & ~flags).sum()) for flags in (rows.seen, rows.usable))
     return DataError(
         f"The {part} span has {n_rows} rows, but gaps and missing values leave no unbroken window of {lookback} + "
         f"{horizon}: the target is missing in {unseen} rows (a horizon must be complete), {unfed} cannot be fed.",
-        f"{advice} Or {setting('longest_fill')}, {setting('covariates', 'none')}; forecast inspect shows where values "
-        "are missing.",
+        f"{advice} Or {setting('least_observed', 0.5)}, {setting('longest_fill')}, {setting('covariates', 'none')}; "
+        "forecast inspect shows where values are missing.",
     )

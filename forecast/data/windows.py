@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -105,8 +106,8 @@ def index_windows_with_holes(
     in_lookback = np.ones(max(0, panel.n_rows - lookback + 1), bool)
     in_horizon = count_set(part_rows, horizon) == horizon
     for of_target in observed.T:
-        in_lookback &= count_set(of_target, lookback) >= least_observed * lookback
-        in_horizon &= count_set(of_target, horizon) >= least_observed * horizon
+        in_lookback &= count_set(of_target, lookback) >= fewest_of(lookback, least_observed)
+        in_horizon &= count_set(of_target, horizon) >= fewest_of(horizon, least_observed)
     return _windows_where(panel, in_lookback, in_horizon, lookback, horizon)
 
 
@@ -120,6 +121,11 @@ def _windows_where(panel: Panel, in_lookback: Flags, in_horizon: Flags, lookback
     # Half the memory, where the sum of two row numbers cannot overflow.
     row_number = np.int32 if panel.n_rows < 1 << 30 else np.int64
     return Windows(np.flatnonzero(good).astype(row_number), lookback, horizon)
+
+
+def fewest_of(length: int, share: float) -> int:
+    """The fewest of so many values that are at least a share of them."""
+    return math.ceil(round(share * length, 9))  # 0.7 * 10 is a bit more than 7
 
 
 def count_set(flags: Flags, length: int) -> NDArray[np.int32]:

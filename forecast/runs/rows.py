@@ -16,7 +16,7 @@ from forecast.data.scaling import Scaler
 from forecast.data.split import at_or_after, split_by_series
 from forecast.data.unseen import with_unseen_series
 from forecast.data.windows import Flags, Windows
-from forecast.errors import DataError, Sentence, listed, phrase, quote, setting, without_settings
+from forecast.errors import DataError, Sentence, listed, phrase, setting, without_settings
 from forecast.progress import Progress
 from forecast.runs.run import Run
 from forecast.sources.read import Source, is_there, read, report_notes
@@ -137,6 +137,10 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
     report_notes(replace(panel, warnings=tuple(map(without_settings, panel.warnings))), progress)  # the run has them
     needed = config.data.target + (config.data.covariates or ()) + config.data.known
     missing = [name for name in needed if name not in panel.columns]
+    unmeasured: list[str] = []
+    if config.data.least_observed < 1:  # the network can do without them
+        unmeasured = [name for name in missing if name in config.data.covariates]
+        missing = [name for name in missing if name not in unmeasured]
     if missing:
         raise DataError(
             f"Column {missing[0]!r} is missing: the run {run.name} was trained on {', '.join(map(repr, needed))}.",
@@ -144,7 +148,8 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
         )
     extra = [name for name in panel.columns if name not in run.data["columns"]]
     if extra:
-        progress.warn(f"passed over, as nothing that the run knows: {', '.join(map(quote, extra))}")
+        are = "column that the run does not know was" if len(extra) == 1 else "columns that the run does not know were"
+        progress.warn(f"{len(extra)} {are} passed over: {', '.join(extra)}")
     freq, tz = run.clock.freq, run.clock.tz
     if panel.clock.freq != freq and panel.clock.freq.partition(" ")[0] == freq.partition(" ")[0]:
         panel = read_like(source, read_options(run).model_copy(update={"freq": freq}))
@@ -158,6 +163,10 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
             f"The times have the zone {panel.clock.tz}; the rows that {run.name} was trained on had none.",
             "Give local times, without an offset.",
         )
+    if unmeasured:
+        progress.warn(f"not in these rows, and fed as missing: {listed(list(map(repr, unmeasured)), _NAMED)}")
+        empty = np.full((panel.n_rows, len(unmeasured)), np.nan)
+        panel = replace(panel, values=np.hstack([panel.values, empty]), columns=(*panel.columns, *unmeasured))
     panel = replace(panel, clock=run.clock)
     trained_ids = run.data["series_ids"]
     if panel.n_series == len(trained_ids) == 1:  # a lone series may carry another name in another file

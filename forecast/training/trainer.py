@@ -138,6 +138,15 @@ class Fit:
             # After the epoch's end, so that a training that stops here has nothing left half done.
             watcher.after_step(self)
         _assign(self.scored, self.best)
+        self._forget_names_not_learned()
+
+    def _forget_names_not_learned(self) -> None:
+        """Make a series without a window to learn from the unknown one, whose identity was learned."""
+        if self.config.hide_series:
+            identities = self.scored.get_layer("queries").identities
+            values, learned = identities.numpy(), np.unique(self._rows.identity[self.windows.starts])
+            values[np.setdiff1d(np.arange(len(values)), learned)] = values[-1]
+            identities.assign(values)
 
     def step(self) -> None:
         """Learn from one batch."""

@@ -7,7 +7,7 @@ import pytest
 from forecast.data.clock import Clock
 from forecast.data.holes import fill_within, on_whole_clock
 from forecast.data.panel import Panel
-from forecast.data.windows import index_windows_with_holes
+from forecast.data.windows import fewest_of, index_windows_with_holes
 
 NAN = np.nan
 
@@ -76,3 +76,8 @@ def test_a_window_needs_its_share_of_each_target() -> None:
     ]
     assert windows.starts.tolist() == expected
     assert 0 < len(expected) < 100
+
+
+def test_a_share_is_counted_in_whole_values() -> None:
+    assert [fewest_of(10, share) for share in (0.1, 0.2, 0.7, 0.71, 1.0)] == [1, 2, 7, 8, 10]
+    assert fewest_of(3, 0.1) == fewest_of(1, 0.5) == 1

@@ -31,5 +31,6 @@ PLAIN = {
 
 
 def plain_config(**fields: object) -> Config:
-    """The plainest choice of every open field, and these fields beside or in place of them."""
-    return Config.from_sections(nest(PLAIN | fields))
+    """The plainest choice of every open field, and these fields beside or in place of them; None is an open one."""
+    chosen = {name: value for name, value in fields.items() if value is not None or name not in PLAIN}
+    return Config.from_sections(nest(PLAIN | chosen))

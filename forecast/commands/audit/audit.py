@@ -176,7 +176,8 @@ class _AuditedRun:
             differences += self.differences(true_starts, true, other)
             n_compared += len(true_starts)
             n_left_out += len(starts) - len(true_starts)
-        left_out = f"{n_left_out:,} whose steps are not the next ones of the clock, as around holidays"
+        why = "refused, or of steps that are not the next ones of the clock, as around holidays"
+        left_out = f"{n_left_out:,} that are {why}"
         if not n_compared:
             progress.note(
                 f"what forecast predict makes of rows that end at an origin is not checked: there are {left_out}"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from forecast.commands.stream.recent_rows import RESTART, RecentRows, check_slot, most_series, read_state, write_state
 from forecast.data.clock import STEP, Clock
 from forecast.data.codes import are_codes, codes_of
-from forecast.data.newest import newest_rows
+from forecast.data.newest import newest_rows, rows_before_cutoff
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, arrange, values_without_logarithm
 from forecast.data.windows import Forecaster, Ints
@@ -71,7 +71,7 @@ class Stream:
         self.passed_over = 0
         self._options = read_options(self.run)
         intervals_of(self.run, "end")  # read now, and kept
-        self._most_rows = max(data.lookback, data.season) + data.longest_fill + (data.horizon if data.known else 0)
+        self._most_rows = rows_before_cutoff(data) + (data.horizon if data.known else 0)
         self._recent: dict[str, RecentRows] = {}
         if self._options.spikes == "missing":
             self._most_rows += REACH + 1  # by which the others are judged

@@ -11,6 +11,7 @@ import pytest
 
 import forecast
 from forecast import Run, Settings
+from forecast.choices import defaults
 from forecast.commands.audit import audit as auditing
 from forecast.commands.audit.checks import Audit
 from forecast.commands.backtest import backtest as backtesting
@@ -20,7 +21,6 @@ from forecast.data.panel import Panel
 from forecast.data.windows import Flags
 from forecast.errors import LeakError
 from forecast.evaluation.scoring import Evaluation
-from forecast.models import defaults
 from forecast.runs.calibration import intervals_of
 from forecast.sources import from_table
 from forecast.sources.onto_clock import Observations

@@ -132,7 +132,8 @@ def test_lookbacks_may_differ_and_the_windows_are_the_same(
 ) -> None:
     monkeypatch.setattr("forecast.choices.defaults.probe_longer_lookback", lambda *_: (40, "it is longer"))
     gapped = monthly.drop(index=155)  # followed by windows of 36 rows sooner than by those of 40
-    settings = {name: value for name, value in SMALL.items() if name != "lookback"} | {"epochs": 1}
+    settings = {name: value for name, value in SMALL.items() if name != "lookback"}
+    settings |= {"epochs": 1, "least_observed": 1.0}
     progress = RecordingProgress()
     found = compare(gapped, ["segment-rnn"], settings, seeds=1, classical_seconds=0, progress=progress)
     lookbacks = [note for note in progress.notes if "lookback" in note]
