@@ -127,6 +127,16 @@ class Model:
         """The trainable weights of all members."""
         return sum(array.size for member in self.members for array in member.weights.values())
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether it forecasts by its linear maps alone: no epoch of any member was better, so its heads are empty."""
+        return all(
+            "linear/kernel" in member.weights
+            and member.weights["linear/kernel"].any()
+            and not any(array.any() for name, array in member.weights.items() if name.startswith("head/"))
+            for member in self.members
+        )
+
     def forecast(self, rows: Rows, starts: Ints) -> Floats:
         """Forecasts in the targets' own units, within their limits.
 
@@ -271,6 +281,11 @@ def load_models(
 def forecasters(models: Mapping[str, Model], rows: Rows) -> dict[str, Forecaster]:
     """The forecasts of models of these rows, each as a function of the first rows of windows."""
     return {name: model.over(rows) for name, model in models.items()}
+
+
+def linear_alone(models: Mapping[str, Model]) -> tuple[str, ...]:
+    """Which of some models forecast by their linear maps alone."""
+    return tuple(name for name, model in models.items() if model.is_linear)
 
 
 def newest_forecast(

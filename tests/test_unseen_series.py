@@ -13,6 +13,7 @@ from onnxruntime import InferenceSession
 
 import forecast
 from forecast import DataError, Run, Settings
+from forecast.commands.evaluate import command as evaluate_command
 from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
 from forecast.data.features import Calendar
@@ -138,6 +139,17 @@ def test_it_is_scored_apart(run: Run, three: pd.DataFrame, known: pd.DataFrame, 
     assert alone.pop("not_trained_on") == {"series": ["east"]}
     assert alone == {name: value for name, value in apart.items() if name != "series"}
     assert set(forecast.backtest(run, windows=2, new_rows=three).forecasts["unique_id"]) == {"east", "north", "south"}
+
+
+def test_series_without_a_window_are_not_counted_among_the_scored(
+    run: Run, three: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    brief = pd.DataFrame({"unique_id": "brief", "ds": pd.date_range("2000-01-01", periods=7, freq="MS"), "y": range(7)})
+    pd.concat([three, brief]).to_csv(tmp_path / "rows.csv", index=False)
+    evaluate_command(str(run.path), str(tmp_path / "rows.csv"), quiet=True)
+    shown = capsys.readouterr().out
+    assert "not trained on: 38 windows of 1 series" in shown
+    assert "1 of 2 series is not scored, having no window: brief." in shown.replace("\n", " ")
 
 
 def test_its_scale_does_not_know_what_is_forecast(run: Run, three: pd.DataFrame) -> None:

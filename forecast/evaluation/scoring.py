@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -79,6 +79,7 @@ def score_models(
     season: int,
     naive_error: Mapping[str, NaiveError],
     intervals: Intervals | None = None,
+    linear: Collection[str] = (),
 ) -> Evaluation:
     """Score models and naive forecasts side by side, on the same windows.
 
@@ -89,8 +90,9 @@ def score_models(
         season: m.
         naive_error: What scaled errors are divided by, for each unique id (see `naive_errors`).
         intervals: The intervals of all models, as they stood before the first window; None for none.
+        linear: The models whose networks add nothing to their linear maps.
     """
-    scorer = _Scorer(rows, windows, tuple(models), season, naive_error, intervals)
+    scorer = _Scorer(rows, windows, tuple(models), season, naive_error, intervals, linear)
     chunks = chunks_of(rows, windows, models, season, intervals)
     frames = [scorer.add(chunk) for chunk in chunks]
     # Column by column, for the parts and the whole of all columns would take twice the memory.
@@ -102,12 +104,6 @@ def score_models(
     if not forecasts["unique_id"].is_monotonic_increasing:  # several targets; else the windows of each series ascend
         forecasts = forecasts.sort_values(["unique_id", "cutoff"], kind="stable", ignore_index=True)
     return Evaluation(scorer.metrics(), forecasts, scorer.intervals_at_end())
-
-
-def thinning_note(metrics: Mapping[str, Any]) -> str:
-    """Which origins a table of forecasts keeps, to stand behind its number of rows; empty if it keeps all."""
-    every = metrics["forecasts_every"]
-    return f", of one origin in {every}: all would be more than a million rows" if every > 1 else ""
 
 
 @dataclass
@@ -144,8 +140,10 @@ class _Scorer:
         season: int,
         naive_error: Mapping[str, NaiveError],
         intervals: Intervals | None,
+        linear: Collection[str],
     ) -> None:
         self._rows, self._windows, self._models, self._season = rows, windows, models, season
+        self._linear = linear
         self._intervals = intervals
         self._adaptive = None if intervals is None else adaptive_intervals(rows, windows, intervals)
         n_points = len(windows) * windows.horizon * rows.n_targets
@@ -331,6 +329,8 @@ class _Scorer:
                 name: _about_outlier(outlier, metrics["naive_error"][name]["mae"], by_series.get(name, {}).get(model))
                 for name, outlier in self._outliers.items()
             }
+        if self._linear:
+            metrics["linear_alone"] = list(self._linear)
         if n_missing := int(self._n_missing.sum()):
             metrics |= {"n_points": points.count + n_missing, "n_points_missing": n_missing}
         if self._moved_seasons.any():

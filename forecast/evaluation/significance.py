@@ -19,7 +19,7 @@ SIGNIFICANT = 0.05
 POWER = 0.8
 
 # Networks calculate in float32: two that forecast the same differ by up to this share of their losses.
-_NO_DIFFERENCE = 1e-4
+NO_DIFFERENCE = 1e-4
 
 # From fewer origins the variance of the losses cannot be estimated.
 FEWEST_ORIGINS = 8
@@ -143,7 +143,7 @@ def p_values_by_step(loss: Floats, reference: Floats, spacing: int = 1) -> Float
 
 
 def _are_equal(loss: Floats, reference: Floats) -> bool:
-    return bool(np.abs(np.asarray(loss) - reference).max() <= _NO_DIFFERENCE * np.mean(reference))
+    return bool(np.abs(np.asarray(loss) - reference).max() <= NO_DIFFERENCE * np.mean(reference))
 
 
 def _count_waves(n: int, horizon: int) -> int:

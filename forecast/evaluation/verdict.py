@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from forecast.data.panel import Floats
-from forecast.evaluation.significance import SIGNIFICANT
+from forecast.errors import quote
+from forecast.evaluation.significance import NO_DIFFERENCE, SIGNIFICANT
 from forecast.models.naive import NAIVE
 
 # A lead of this share over the last value is clear, even where too few windows can make it significant.
@@ -24,6 +25,9 @@ _FEWEST_WINDOWS, _LIKE = 30, 0.25
 
 # An error so many times that of a reference, and more, is not said in percent.
 _TIMES = 9
+
+# Of fewer series, one that makes more of the error than all the others is nothing odd.
+_FEWEST_SERIES = 5
 
 # A lead that would take more times as many origins to show is not worth waiting for.
 _MOST_TIMES = 100
@@ -41,8 +45,8 @@ def verdict(metrics: Mapping[str, Any]) -> str:
 
     Args:
         metrics: The content of metrics.json: ``model``; ``skill`` and ``p_value`` by reference, None where undefined;
-            and perhaps ``skill_of``, ``skill_by_step``, ``p_by_step``, ``detectable``, ``n_origins``, ``unscaled`` and
-            ``echo``.
+            and perhaps ``skill_of``, ``skill_by_step``, ``p_by_step``, ``detectable``, ``n_origins``, ``by_series`` and
+            ``naive_error``, ``linear_alone`` and ``echo``.
     """
     model, skill = metrics["model"], metrics["skill"]
     naive = [name for name in NAIVE if name in skill]
@@ -63,27 +67,58 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     clauses = [f"{beginning} {comparison}{echo}"]
     if sign == 0:
         clauses += _power(hardest, metrics)
+    clauses += _one_series(hardest, metrics)
     clauses += _beside_rnn(metrics)
     if sign > 0:
         clauses += _limit(naive, metrics)
-    if unscaled := len(metrics.get("unscaled", ())):
-        clauses.append(
-            f"{unscaled} of {len(metrics['naive_error'])} series {'is' if unscaled == 1 else 'are'} not in this "
-            "sentence, having no scale to be judged by"
-        )
+    clauses += _series_left_out(metrics)
     if "zero" in skill and metrics.get("skill_of", "MAE") == "MAE":
         clauses.append("most values are zero, and MAE then rewards forecasting zero")
     return "; ".join(clauses) + "."
 
 
 def _beside_rnn(metrics: Mapping[str, Any]) -> list[str]:
-    """How the model compares with the vanilla RNN; at most one clause."""
-    if metrics["skill"].get("rnn") is None:
-        return []
+    """How the model compares with the vanilla RNN, and whether its own network adds anything; at most two clauses."""
+    linear = set(metrics.get("linear_alone", ()))
+    alone = ["the network adds nothing to the linear map beside it"] if metrics["model"] in linear else []
+    gain = metrics["skill"].get("rnn")
+    if gain is None:
+        return alone
+    if alone and "rnn" in linear and abs(gain) <= NO_DIFFERENCE:
+        return [f"{alone[0]}, nor does the vanilla RNN: the two are the same forecast"]
     comparison, sign = _compare("rnn", metrics)
     than = {1: "is better than", -1: "is worse than", 0: "cannot be distinguished from"}[sign]
     # Other seeds give other fits, and perhaps another finding.
-    return [f"{'in these two fits ' if sign else ''}it {than} {comparison}"]
+    return [*alone, f"{'in these two fits ' if sign else ''}it {than} {comparison}"]
+
+
+def _one_series(reference: str, metrics: Mapping[str, Any]) -> list[str]:
+    """The series that makes more of the scaled error than all the others, and what those say; at most one clause."""
+    pair, scaled = (metrics["model"], reference), dict[str, Floats]()
+    for name, errors in metrics.get("by_series", {}).items():
+        scale = metrics["naive_error"][name]["mae"]
+        if metrics.get("skill_of") == "MASE" and scale and errors[reference] is not None:
+            scaled[name] = np.array([errors[model] for model in pair]) / scale
+    largest = max(scaled, key=lambda name: scaled[name].max(), default="")
+    others = np.sum([errors for name, errors in scaled.items() if name != largest], axis=0)
+    if len(scaled) < _FEWEST_SERIES or (scaled[largest] <= others).all() or not others[1] > 0:
+        return []
+    size = f"{abs(1 - others[0] / others[1]):.1%} {'lower' if others[0] <= others[1] else 'higher'}"
+    return [f"one series, {quote(largest)}, decides the comparison: the mean MASE of the others is {size}"]
+
+
+def _series_left_out(metrics: Mapping[str, Any]) -> list[str]:
+    """How many series the comparison is not about, and why; at most two clauses."""
+    every = metrics.get("naive_error", ())
+    left_out = {
+        "scale to be judged by": len(metrics.get("unscaled", ())),
+        "window that could be scored": len(every) - len(metrics.get("by_series", every)),
+    }
+    return [
+        f"{count:,} of {len(every):,} series {'is' if count == 1 else 'are'} not in this sentence, having no {what}"
+        for what, count in left_out.items()
+        if count
+    ]
 
 
 def _power(name: str, metrics: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ _MOST_NAMED = 5
 
 def footnotes(metrics: Mapping[str, Any]) -> list[str]:
     """Sentences on the scores of a run, to stand at its tables; none for a single series that has nothing odd."""
-    return [*points_not_scored(metrics), *_pooling(metrics), *_unscaled(metrics), *_outliers(metrics)]
+    return [*points_not_scored(metrics), *_pooling(metrics), *_left_out(metrics), *_outliers(metrics)]
 
 
 def points_not_scored(metrics: Mapping[str, Any]) -> list[str]:
@@ -22,6 +22,12 @@ def points_not_scored(metrics: Mapping[str, Any]) -> list[str]:
     missing = metrics.get("n_points_missing", 0)
     are = "is" if missing == 1 else "are"
     return [f"{missing:,} of {metrics['n_points']:,} points {are} not observed and not scored."] if missing else []
+
+
+def thinning_note(metrics: Mapping[str, Any]) -> str:
+    """Which origins a table of forecasts keeps, to stand behind its number of rows; empty if it keeps all."""
+    every = metrics["forecasts_every"]
+    return f", of one origin in {every}: all would be more than a million rows" if every > 1 else ""
 
 
 def coverage_notes(metrics: Mapping[str, Any]) -> list[str]:
@@ -64,14 +70,19 @@ def _pooling(metrics: Mapping[str, Any]) -> list[str]:
     return [f"{scaled}; MAE and RMSE are means of the undivided errors, so that series of large values decide them."]
 
 
-def _unscaled(metrics: Mapping[str, Any]) -> list[str]:
-    unscaled, n_series = metrics.get("unscaled", ()), len(metrics.get("by_series", ()))
-    if not unscaled or len(unscaled) >= n_series:
-        return []
-    are = "is" if len(unscaled) == 1 else "are"
+def _left_out(metrics: Mapping[str, Any]) -> list[str]:
+    """The series that figures leave out: of scaled ones those without a scale, of all those without a window."""
+    scored = metrics.get("by_series", {})
+    every = metrics.get("naive_error", scored)
+    unscaled = metrics.get("unscaled", ())
+    left_out = {
+        "in MASE and skill, as the naive error is zero or unknown": unscaled if len(unscaled) < len(scored) else (),
+        "scored, having no window": [name for name in every if name not in scored] if scored else (),
+    }
     return [
-        f"{len(unscaled):,} of {n_series:,} series {are} not in MASE and skill, as the naive error is zero or unknown: "
-        f"{_named(unscaled)}."
+        f"{len(names):,} of {len(every):,} series {'is' if len(names) == 1 else 'are'} not {what}: {_named(names)}."
+        for what, names in left_out.items()
+        if names
     ]
 
 

@@ -20,7 +20,7 @@ MOST_DRAWN = 4
 # The reference that each model's series are counted against.
 _SEASONAL = "seasonal-naive"
 
-# The best and the worst that are listed, each.
+# The best and the worst that are listed, each, where no series would be in both lists.
 _LISTED = 10
 
 # Scaled errors beside MASE: where the errors of each series stand, and the naive error that they are over.
@@ -62,8 +62,8 @@ def tables_by_series(metrics: Mapping[str, Any], style: TableStyle = PAGE) -> li
     return [
         _spread("MASE", scaled, style),
         *(_spread(name, errors, style) for name, errors in others.items() if errors is not None),
-        _extremes("The series with the least MASE", scaled.head(_LISTED), style),
-        _extremes("The series with the largest MASE", scaled.tail(_LISTED)[::-1], style),
+        _extremes("The series with the least MASE", scaled.head(min(_LISTED, -(-len(scaled) // 2))), style),
+        _extremes("The series with the largest MASE", scaled.tail(min(_LISTED, len(scaled) // 2))[::-1], style),
     ]
 
 
@@ -77,7 +77,7 @@ def telling_series(metrics: Mapping[str, Any]) -> dict[str, str]:
 
 
 def lookup_of(metrics: Mapping[str, Any]) -> Lookup | None:
-    """The scaled errors of any one series; None if tables have room for all series."""
+    """The scaled errors of any one series, or why it has none; None if tables have room for all series."""
     scaled = scaled_errors(metrics)
     if scaled is None:
         return None
@@ -86,6 +86,10 @@ def lookup_of(metrics: Mapping[str, Any]) -> Lookup | None:
     cells[np.isnan(scaled.to_numpy())] = "–"
     names = [printable(name, 60) for name in scaled.index]
     rows = [[name, rank, *row] for name, rank, row in zip(names, ranks, cells.tolist(), strict=True)]
+    there, scored = set(scaled.index), metrics["by_series"]
+    for name in (name for name in metrics["naive_error"] if name not in there):
+        why = "no scale" if name in scored else "no test window"
+        rows.append([printable(name, 60), why, *["–"] * len(scaled.columns)])
     return Lookup("Look up a series by its name", ["series", "rank", *map(PAGE.model, scaled.columns)], rows)
 
 
@@ -107,8 +111,10 @@ def _spread(measure: str, scaled: pd.DataFrame, style: TableStyle) -> Table:
 
 def _extremes(caption: str, scaled: pd.DataFrame, style: TableStyle) -> Table:
     table = Table(caption, ["series", *map(style.model, scaled.columns)])
-    text = format_like(scaled.to_numpy().ravel().tolist(), style.digits)
+    alike = format_like(scaled.to_numpy().ravel().tolist(), style.digits)
     for name, errors in zip(scaled.index, scaled.to_numpy(), strict=True):
+        # Where one series is far from the others, only its own figures have exponents.
+        text = format_like(errors.tolist(), style.digits) if "e" in alike(1.0) else alike
         least = np.nanmin(errors)
         cells = [
             table.undefined("it has no test window") if np.isnan(error) else Cell(text(error), best=error == least)

@@ -148,7 +148,8 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
         )
     extra = [name for name in panel.columns if name not in run.data["columns"]]
     if extra:
-        progress.warn(f"{len(extra)} columns that the run does not know were passed over: {', '.join(extra)}")
+        are = "column that the run does not know was" if len(extra) == 1 else "columns that the run does not know were"
+        progress.warn(f"{len(extra)} {are} passed over: {', '.join(extra)}")
     freq, tz = run.clock.freq, run.clock.tz
     if panel.clock.freq != freq and panel.clock.freq.partition(" ")[0] == freq.partition(" ")[0]:
         panel = read_like(source, read_options(run).model_copy(update={"freq": freq}))

@@ -46,6 +46,7 @@ from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.significance import diebold_mariano, p_values_by_step
 from forecast.evaluation.yardstick import naive_errors, read_naive_errors
 from forecast.intervals.conformal import Intervals, interval
+from forecast.plots.footnotes import thinning_note
 from forecast.plots.style import Labels
 from forecast.plots.tables import score_table
 
@@ -254,8 +255,8 @@ def test_a_table_that_would_be_too_long_keeps_evenly_spaced_origins(monkeypatch:
     part = score(ready)
     # 16 windows of 6 points are 96 rows; every third window gives 6 × 6 = 36.
     assert part.metrics["forecasts_every"] == 3
-    assert scoring.thinning_note(part.metrics) == ", of one origin in 3: all would be more than a million rows"
-    assert scoring.thinning_note(whole.metrics) == ""
+    assert thinning_note(part.metrics) == ", of one origin in 3: all would be more than a million rows"
+    assert thinning_note(whole.metrics) == ""
     assert part.metrics == whole.metrics | {"forecasts_every": 3}
     cutoffs = whole.forecasts["cutoff"].unique()[::3]
     expected = whole.forecasts[whole.forecasts["cutoff"].isin(cutoffs)].reset_index(drop=True)

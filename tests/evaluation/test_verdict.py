@@ -79,13 +79,50 @@ def test_beside_no_evidence_it_is_said_what_could_have_been_found(gain: float, l
     assert untested.endswith("too few windows to test).")
 
 
-def test_series_without_a_scale_are_not_passed_over_in_silence() -> None:
-    more = {"unscaled": ["b"], "naive_error": dict.fromkeys("abcd"), "skill_of": "MASE"}
+@pytest.mark.parametrize(
+    ("unscaled", "unscored", "said"),
+    [
+        ("b", "", "1 of 4 series is not in this sentence, having no scale to be judged by"),
+        ("", "bc", "2 of 4 series are not in this sentence, having no window that could be scored"),
+        (
+            "b",
+            "c",
+            "1 of 4 series is not in this sentence, having no scale to be judged by; 1 of 4 series is not in this "
+            "sentence, having no window that could be scored",
+        ),
+    ],
+)
+def test_series_that_are_not_judged_are_not_passed_over_in_silence(unscaled: str, unscored: str, said: str) -> None:
+    naive_error = {name: {"mae": 0.0 if name in unscaled else 1.0} for name in "abcd"}
+    by_series = {name: {"lstm": 0.7, "persistence": 1.0} for name in "abcd" if name not in unscored}
+    more = {"unscaled": list(unscaled), "naive_error": naive_error, "by_series": by_series, "skill_of": "MASE"}
     sentence = verdict("lstm", {"persistence": 0.3}, {"persistence": 0.001}, **more)
-    assert sentence == (
-        "lstm beats the last value (MASE 30.0% lower, p = 0.001); 1 of 4 series is not in this sentence, having no "
-        "scale to be judged by."
+    assert sentence == f"lstm beats the last value (MASE 30.0% lower, p = 0.001); {said}."
+
+
+def test_a_series_that_alone_decides_is_named_with_what_the_others_say() -> None:
+    naive_error = {name: {"mae": 2.0} for name in "abcde"}
+    by_series = {name: {"lstm": 1.0 + n, "persistence": 4.0} for n, name in enumerate("abcd")} | {
+        "e": {"lstm": 2e9, "persistence": 1e9}
+    }
+    more = {"naive_error": naive_error, "by_series": by_series, "skill_of": "MASE"}
+    sentence = verdict("lstm", {"persistence": -1.0}, {"persistence": 0.5}, **more)
+    lead = 1 - np.mean([1, 2, 3, 4]) / 4
+    assert f"; one series, 'e', decides the comparison: the mean MASE of the others is {lead:.1%} lower." in sentence
+    usual = {**more, "by_series": by_series | {"e": {"lstm": 9.0, "persistence": 9.0}}}  # less than the others' 10
+    assert "decides" not in verdict("lstm", {"persistence": -1.0}, {"persistence": 0.5}, **usual)
+
+
+def test_a_network_that_adds_nothing_to_its_linear_map_is_said_to() -> None:
+    skill, p = {"persistence": 0.3, "rnn": 0.0}, {"persistence": 0.001, "rnn": 1.0}
+    alike = verdict("lstm", skill, p, linear_alone=["lstm", "rnn"])
+    assert alike == (
+        "lstm beats the last value (MAE 30.0% lower, p = 0.001); the network adds nothing to the linear map beside it, "
+        "nor does the vanilla RNN: the two are the same forecast."
     )
+    alone = verdict("lstm", skill | {"rnn": 0.1}, p, linear_alone=["lstm"])
+    assert "; the network adds nothing to the linear map beside it; it cannot be distinguished from the van" in alone
+    assert "linear map" not in verdict("lstm", skill, p, linear_alone=["rnn"])
 
 
 @pytest.mark.parametrize(

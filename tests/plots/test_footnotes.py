@@ -63,6 +63,14 @@ def test_series_without_a_scale_are_named() -> None:
     assert len(footnotes(metrics(unscaled=list("abcd"), skill_of="MAE"))) == 0  # a table without MASE says why
 
 
+def test_series_without_a_window_are_named_and_all_series_are_counted() -> None:
+    every = {name: {"mae": 1.0} for name in "abcde"}
+    assert footnotes(metrics(unscaled=["b"], naive_error=every))[1:] == [
+        "1 of 5 series is not in MASE and skill, as the naive error is zero or unknown: b.",
+        "1 of 5 series is not scored, having no window: e.",
+    ]
+
+
 def test_a_yardstick_of_one_value_is_told_with_what_it_would_be_without() -> None:
     note = footnotes(metrics(yardstick={"b": outlier()}))[1]
     assert "One value makes 78% of the naive error of b" in note

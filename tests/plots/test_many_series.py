@@ -79,11 +79,24 @@ def test_any_series_can_be_looked_up(metrics: dict[str, Any]) -> None:
     lookup = lookup_of(metrics)
     assert lookup is not None
     scaled = expected(metrics)
-    assert [row[0] for row in lookup.rows] == sorted(scaled, key=lambda name: scaled[name][0])
-    assert lookup.rows[0][1] == "1 of 40"
-    for name, _, *figures in lookup.rows:
+    ranked = lookup.rows[:40]
+    assert [row[0] for row in ranked] == sorted(scaled, key=lambda name: scaled[name][0])
+    assert ranked[0][1] == "1 of 40"
+    for name, _, *figures in ranked:
         assert [float(figure) for figure in figures] == pytest.approx(scaled[name], abs=0.0005)
-    assert lookup.text.count("\n") == len(scaled) - 1
+    # Also series that have no scaled error are there, with the reason.
+    assert lookup.rows[40:] == [["s07", "no scale", *"–––"], ["unscored", "no test window", *"–––"]]
+    assert lookup.text.count("\n") == N
+
+
+@pytest.mark.parametrize(("count", "listed"), [(16, (8, 7)), (22, (10, 10))])
+def test_no_series_is_both_among_the_best_and_the_worst(
+    metrics: dict[str, Any], count: int, listed: tuple[int, int]
+) -> None:
+    metrics["by_series"] = dict(list(metrics["by_series"].items())[:count])  # one of them has no scale
+    best, worst = tables_by_series(metrics)[-2:]
+    assert (len(best.rows), len(worst.rows)) == listed
+    assert not {row[0].text for row in best.rows} & {row[0].text for row in worst.rows}
 
 
 def test_the_series_that_tell_are_the_best_the_middle_and_the_worst(metrics: dict[str, Any]) -> None:
@@ -109,6 +122,15 @@ def test_few_series_are_all_shown(metrics: dict[str, Any]) -> None:
     assert lookup_of(metrics) is None
     (table,) = tables_by_series(metrics)
     assert len(table.rows) == 5
+
+
+def test_one_series_far_from_the_others_gives_only_itself_exponents(metrics: dict[str, Any]) -> None:
+    for model in MODELS:
+        metrics["by_series"]["s03"][model] *= 1e12
+    worst = tables_by_series(metrics)[-1]
+    assert worst.rows[0][0].text == "s03"
+    assert all("e+" in cell.text for cell in worst.rows[0][1:])
+    assert not any("e" in cell.text for row in worst.rows[1:] for cell in row[1:])
 
 
 def page_of(rows: list[list[str]]) -> str:

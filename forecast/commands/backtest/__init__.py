@@ -61,8 +61,8 @@ def command(
     from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
     from forecast.commands.tables import print_scores
-    from forecast.evaluation.scoring import thinning_note
     from forecast.models.catalogue import configure, references_of
+    from forecast.plots.footnotes import thinning_note
     from forecast.runs.find import find
     from forecast.runs.table_files import check_table, write_table
 
@@ -109,11 +109,19 @@ def _refit(text: str) -> int | None:
 
 
 def _describe_origins(metrics: Mapping[str, Any]) -> str:
-    """How many origins there are, when, and how many fits: "5 origins, 2005-09-01 … 2006-05-01, 3 steps ahead"."""
+    """How many origins there are, of which series, when, and how many fits.
+
+    So: "5 origins, 2005-09-01 … 2006-05-01, 3 steps ahead".
+    """
     from forecast.commands.tables import origins_span, steps_ahead
 
     backtest = metrics["backtest"]
-    origins = f"{backtest['origins']:,} origin{'s' if backtest['origins'] > 1 else ''}"
+    count, of_each = backtest.get("origins_of_each", backtest["origins"]), "origins_of_each" in backtest
+    origins = f"{'up to ' if of_each and count > 1 else ''}{count:,} origin{'s' if count > 1 else ''}"
+    n_series, n_forecast = backtest.get("series", 1), backtest.get("series_forecast", 1)
+    if of_each or n_forecast < n_series:
+        of_all = f"{n_forecast:,} of {n_series:,} series" if n_forecast < n_series else f"{n_series:,} series"
+        origins += f" of {'each of ' if of_each else ''}{of_all}"
     n_fits = len(backtest["fits"])
     fits = "" if backtest["run"] else ", one fit" if n_fits == 1 else f", {n_fits} fits"
     return f"{origins}, {origins_span(backtest)}, {steps_ahead(metrics['horizon'])}{fits}"

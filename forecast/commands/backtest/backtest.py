@@ -38,11 +38,11 @@ from forecast.data.scaling import unscaled
 from forecast.data.split import TEST, TRAIN, VALIDATION, Split, at_or_after, split_panel
 from forecast.data.windows import Ints, Windows, origins_of, precomputed
 from forecast.data.words import as_decided
-from forecast.errors import ConfigError, DataError, LeakError, phrase, setting
+from forecast.errors import ConfigError, DataError, LeakError, listed, phrase, setting
 from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors, naive_errors_beside
-from forecast.model import Model, forecasters, load_models
+from forecast.model import Model, forecasters, linear_alone, load_models
 from forecast.models.catalogue import configure
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.runs.calibration import intervals_of
@@ -119,6 +119,8 @@ def backtest(
         listing = phrase("forecast runs", "forecast.all_runs()")
         raise ConfigError(f"There is no run {source!r} to forecast new rows with.", f"{listing} lists the runs.")
     settings = config if isinstance(config, Settings) else configure(config)
+    if refit is not None and windows is not None and refit >= windows:
+        refit = None  # one fit, of which nothing follows in time
     if refit is not None and settings.data.split is None:
         settings = settings.replace(data={"split": "time"})  # fits follow each other in time
     panel = read(source, settings.read)
@@ -136,6 +138,9 @@ def backtest(
         evaluation.metrics["backtest"]["audit"] = [vars(check) for check in checks]
     return evaluation
 
+
+# Series without a forecast that a warning names.
+_NAMED = 5
 
 # Fits and origins that an audit looks at, evenly spaced.
 _AUDITED = 8
@@ -207,6 +212,7 @@ def _plan(panel: Panel, settings: Settings, count: int | None, step: int, progre
         progress.note(note)
     for warning in (*decided.warnings[len(panel.warnings) :], *values_without_logarithm(decided, config.data).values()):
         progress.warn(warning)
+    _tell_series_without_forecast(arranged, windows, progress)
     return _Plan(decided, asked, config, split, rows, windows, step)
 
 
@@ -273,7 +279,7 @@ def _pick_origins(
     picked = rolling_origins(panel, windows, count, step, each_series=not split.is_by_time)
     n_origins = len(origins_of(panel, picked))
     if not split.is_by_time and n_origins:
-        n_origins = int(np.bincount(panel.series_of_row()[picked.starts]).max())
+        n_origins = int(_origins_of_each(panel, picked).max())
     if n_origins < (count or 1):
         every = f" at every {step} steps" if step > 1 else ""
         shorter = f"{setting('step')}, {setting('lookback')} or {setting('horizon')}"
@@ -289,20 +295,23 @@ def _backtest_run(run: Run, source: Source, count: int | None, step: int, progre
     panel = new_panel(run, source, progress)
     since = fitted_until(run, panel)
     rows = encode(panel, run.config.data, scaler_of(run, panel, since))
-    windows = _pick_origins(run.config, panel, unseen_windows(run, rows), count, step, Split(since, since))
-    models, season = forecasters(load_models(run), rows), run.config.data.season
+    split = Split(since, since)
+    windows = _pick_origins(run.config, panel, unseen_windows(run, rows), count, step, split)
+    _tell_series_without_forecast(panel, windows, progress)
+    models, season = load_models(run), run.config.data.season
+    forecasts, alone = forecasters(models, rows), linear_alone(models)
     intervals = intervals_of(run, "start", rows.scaler)
     naive_error = naive_errors_beside(run.metrics, rows, ~at_or_after(panel, since), season)
-    evaluation = score_models(rows, windows, models, season, naive_error, intervals)
+    evaluation = score_models(rows, windows, forecasts, season, naive_error, intervals, alone)
     _tell(run.metrics.get("calibration_warnings", ()), evaluation, progress)
-    return _add_summary(evaluation, panel, windows, {"run": run.name, "step": step, "fits": []})
+    return _add_summary(evaluation, panel, windows, split, {"run": run.name, "step": step, "fits": []})
 
 
 def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) -> Evaluation:
     """Fit, forecast the windows that the fit is for, drop the networks, and so on; then score all forecasts."""
     rows, windows, season = plan.rows, plan.windows, plan.config.data.season
     forecasts: dict[str, Floats] = {}
-    fits, normals, intervals = [], list[Normals](), None
+    fits, normals, intervals, alone = [], list[Normals](), None, list[set[str]]()
     of_intervals: tuple[str, ...] = ()
     if len(spans) > 1:
         progress.note(f"{len(origins_of(rows.panel, windows)):,} origins, {len(spans)} fits")
@@ -311,6 +320,7 @@ def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) 
         naive_error = naive_errors(prepared.rows, prepared.training_rows, season)
         labelled = LabelledProgress(progress, f"fit {number} of {len(spans)}") if len(spans) > 1 else progress
         fitted = fit_without_saving(prepared, naive_error, labelled)
+        alone.append(set(linear_alone({model.name: model for model in fitted.values()})))
         for model in fitted.values():
             values = model.forecast(prepared.rows, starts)
             forecasts.setdefault(model.name, np.empty((len(windows), *values.shape[1:])))[span.window_numbers] = values
@@ -328,9 +338,10 @@ def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) 
         learned = plan.split.part_of(rows.panel) == TRAIN
     rows = _with_normals(rows, windows, spans, normals)
     models = {name: precomputed(windows, values) for name, values in forecasts.items()}
-    evaluation = score_models(rows, windows, models, season, naive_errors(rows, learned, season), intervals)
+    naive_error = naive_errors(rows, learned, season)
+    evaluation = score_models(rows, windows, models, season, naive_error, intervals, sorted(set.intersection(*alone)))
     _tell(of_intervals, evaluation, progress)
-    return _add_summary(evaluation, rows.panel, windows, {"run": None, "step": plan.step, "fits": fits})
+    return _add_summary(evaluation, rows.panel, windows, plan.split, {"run": None, "step": plan.step, "fits": fits})
 
 
 def _tell(of_intervals: Sequence[str], evaluation: Evaluation, progress: Progress) -> None:
@@ -404,8 +415,30 @@ def _summary_of_fit(span: FitSpan, fitted: Mapping[str, Model], clock: Clock) ->
     }
 
 
-def _add_summary(evaluation: Evaluation, panel: Panel, windows: Windows, about: Mapping[str, Any]) -> Evaluation:
-    origins = origins_of(panel, windows)
+def _add_summary(
+    evaluation: Evaluation, panel: Panel, windows: Windows, split: Split, about: Mapping[str, Any]
+) -> Evaluation:
+    """The scores, with where their origins lie: at how many times, and how many each series has at most."""
+    origins, of_each = origins_of(panel, windows), _origins_of_each(panel, windows)
     first, last = (panel.clock.isoformat(origins[end]) for end in (0, -1))
-    span = {"origins": len(origins), "first_origin": first, "last_origin": last}
+    span: dict[str, Any] = {"origins": len(origins), "first_origin": first, "last_origin": last}
+    if not split.is_by_time:
+        span["origins_of_each"] = int(of_each.max())
+    if panel.n_series > 1:
+        span |= {"series": panel.n_series, "series_forecast": int((of_each > 0).sum())}
     return replace(evaluation, metrics=evaluation.metrics | {"backtest": {**about, **span}})
+
+
+def _origins_of_each(panel: Panel, windows: Windows) -> Ints:
+    """From how many origins each series is forecast, [S]."""
+    return np.bincount(panel.series_of_row()[windows.starts], minlength=panel.n_series)
+
+
+def _tell_series_without_forecast(panel: Panel, windows: Windows, progress: Progress) -> None:
+    """Which series no origin can forecast: they end before, or have no unbroken window there."""
+    without = [panel.series_ids[number] for number in np.flatnonzero(_origins_of_each(panel, windows) == 0)]
+    if without:
+        progress.warn(
+            f"{len(without):,} of {panel.n_series:,} series have no forecast: no whole window of theirs lies at these "
+            f"origins: {listed(without, _NAMED)}"
+        )

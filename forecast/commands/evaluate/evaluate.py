@@ -13,7 +13,7 @@ from forecast.data.prepare import encode
 from forecast.data.split import at_or_after
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.yardstick import naive_errors_beside
-from forecast.model import forecasters, load_models
+from forecast.model import forecasters, linear_alone, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
@@ -66,10 +66,11 @@ def _score(run: Run, panel: Panel, progress: Progress) -> dict[str, Any]:
         used = "of each series the rows before its test span"
     what = "say how they are scaled" if len(run.scaler.unseen(panel.series_ids)) else "were used for training"
     progress.note(f"scored on {len(windows)} windows from {first} on; {used} {what}")
-    models, season = forecasters(load_models(run), rows), run.config.data.season
+    models, season = load_models(run), run.config.data.season
+    forecasts, alone = forecasters(models, rows), linear_alone(models)
     intervals = intervals_of(run, "start", rows.scaler)
     naive_error = naive_errors_beside(run.metrics, rows, ~at_or_after(panel, since), season)
-    metrics = score_models(rows, windows, models, season, naive_error, intervals).metrics
+    metrics = score_models(rows, windows, forecasts, season, naive_error, intervals, alone).metrics
     (count,) = count_windows(rows, run.config.data, [(since, None)])
     warnings = run.metrics.get("calibration_warnings", [])
     return metrics | {"windows": count.to_json(), "calibration_warnings": warnings}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+
 import numpy as np
 
 from forecast.commands.train.near_copies import near_copies_of_target
+from forecast.config import DataConfig
 from forecast.data.lost_windows import count_windows_of_parts, lost_windows_in_words
 from forecast.data.newest import measured_rows
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, values_without_logarithm
-from forecast.data.split import TRAIN
+from forecast.data.split import TRAIN, shares_of
 from forecast.data.windows import Flags, fill_forward
 from forecast.errors import Sentence, listed, quote, setting
 from forecast.sources.training_ranges import far_from_training, fit_ranges
@@ -58,21 +62,28 @@ def _series_without_window(prepared: Prepared) -> list[str]:
     """What series that are not learned from, or not scored, lack."""
     rows, arranged, data = prepared.rows, prepared.rows.panel, prepared.config.data
     n_rows, warnings = np.diff(arranged.offsets), []
-    for windows, n_windows, lack in (
-        (prepared.train, 2, "training window and are left out of the training"),
-        (prepared.test, 1, "test window and are not scored"),
+    for windows, needed, lack in (
+        (prepared.train, _rows_to_train(data), "training window and are left out of the training"),
+        (prepared.test, data.lookback + data.horizon, "test window and are not scored"),
     ):
         others = np.setdiff1d(np.arange(arranged.n_series), rows.series[windows.starts])
         # By time, rows do not say what a series lacks: it may have ended long ago.
-        needed = data.lookback + n_windows * data.horizon if data.split == "series" else 0
+        lacking = np.maximum(needed - n_rows, 0) * (data.split == "series")
         named = [
             arranged.series_ids[number]
-            + (f" ({needed - n_rows[number]:,} rows too few)" if n_rows[number] < needed else "")
+            + (f" ({lacking[number]:,} row{'' if lacking[number] == 1 else 's'} too few)" if lacking[number] else "")
             for number in others
         ]
         if len(others):
             warnings.append(f"{len(others):,} of {arranged.n_series:,} series have no {lack}: {listed(named, _NAMED)}")
     return warnings
+
+
+def _rows_to_train(data: DataConfig) -> int:
+    """The fewest rows of a series whose part before its own test span holds a window; the shares are `split`'s."""
+    window = data.lookback + data.horizon
+    share = shares_of(data)[1]
+    return next(n for n in itertools.count(window) if n - max(math.floor(round(share * n, 6)), data.horizon) >= window)
 
 
 def _ended_covariates(prepared: Prepared) -> list[Sentence]:

@@ -26,10 +26,11 @@ from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.data.words import as_decided
 from forecast.errors import DataError, ForecastError, MachineError, phrase, rendered, setting
 from forecast.evaluation.calibrating import calibrate_intervals
-from forecast.evaluation.scoring import Evaluation, score_models, thinning_note
+from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors
-from forecast.model import Model, TrainingContext, forecasters, newest_forecast
+from forecast.model import Model, TrainingContext, forecasters, linear_alone, newest_forecast
 from forecast.models.catalogue import configure
+from forecast.plots.footnotes import thinning_note
 from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.calibration import intervals_to_arrays
 from forecast.runs.files import locked
@@ -159,7 +160,8 @@ def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progre
     of_intervals = calibration_warnings(config, len(prepared.validation), intervals, networks["model"].name)
     for warning in of_intervals:
         progress.warn(warning)
-    evaluation = score_models(rows, prepared.test, forecasters(models, rows), season, naive_error, intervals)
+    forecasts, alone = forecasters(models, rows), linear_alone(models)
+    evaluation = score_models(rows, prepared.test, forecasts, season, naive_error, intervals, alone)
     evaluation.metrics["calibration_warnings"] = list(of_intervals)
     evaluation.metrics["windows"] = count_windows_of_parts(prepared)["test"].to_json()
     if thinned := thinning_note(evaluation.metrics):

@@ -14,6 +14,7 @@ import pytest
 
 import forecast
 from forecast import ConfigError, DataError, Run, RunError, Settings
+from forecast.commands.backtest import _describe_origins
 from forecast.evaluation.scoring import Evaluation
 from forecast.progress import NullProgress, StopRequested
 from naive_names import NAIVE_OF_CYCLES
@@ -255,6 +256,23 @@ def test_series_are_forecast_from_the_same_moments(three: pd.DataFrame, tiny: Ti
         learned = three[three["ds"] < fit["validation_from"]].groupby("unique_id")["y"].mean()
         picked = found.forecasts.groupby("unique_id").nth(slice(6 * number, 6 * number + 6))  # two origins of 3 steps
         np.testing.assert_allclose(picked["mean"], learned[picked["unique_id"]])
+
+
+def test_series_that_end_early_are_forecast_from_their_own_end_or_named(three: pd.DataFrame, tiny: Tiny) -> None:
+    ended = three[(three["unique_id"] != "east") | (three["ds"] < "2004-01-01")]
+    progress = RecordingProgress()
+    settings = tiny(model="rnn", split="time")
+    by_time = forecast.backtest(ended, settings, windows=3, refit=2, progress=progress)
+    told = "1 of 3 series have no forecast: no whole window of theirs lies at these origins: east"
+    assert told in progress.warnings
+    assert by_time.metrics["backtest"]["series_forecast"] == 2
+    assert _describe_origins(by_time.metrics).startswith("3 origins of 2 of 3 series, ")
+    # One fit needs no common time, so that each series is forecast from its own newest origins.
+    by_series = forecast.backtest(ended, tiny(model="rnn"), windows=3, refit=3)
+    counts = by_series.forecasts.groupby("unique_id")["cutoff"].nunique()
+    assert counts.to_dict() == {"east": 3, "north": 3, "south": 3}
+    assert by_series.metrics["backtest"]["origins"] == 6
+    assert _describe_origins(by_series.metrics).startswith("up to 3 origins of each of 3 series, ")
 
 
 def test_nothing_is_left_behind_not_even_after_a_request_to_stop(

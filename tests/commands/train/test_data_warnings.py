@@ -53,6 +53,19 @@ def test_series_that_end_before_the_test_span_are_told() -> None:
     assert sentence == "1 of 3 series have no test window and are not scored: s1"
 
 
+@pytest.mark.parametrize("test", [0.1, 0.2, 0.45])
+def test_the_rows_that_a_series_lacks_are_those_that_would_give_it_a_window(test: float) -> None:
+    lengths = (*range(4, 24), 200)
+    values = RNG.normal(size=(sum(lengths), 1))
+    untrained, unscored = warnings_of(values, ("y",), lengths, split="series", test=str(test), validation="0.1")[:2]
+    # A training window takes 6 + 3 rows before the test, which is a share of the rows, and one horizon at least.
+    needed = next(n for n in range(100) if n - max(int(round(test * n, 6)), 3) >= 9)
+    for said, least, number in ((untrained, needed, needed - 4), (unscored, 9, 5)):
+        assert said.startswith(f"{number} of 21 series have no")  # those of 4 rows and more, up to one too few
+        assert f"s0 ({least - 4} rows too few), s1 ({least - 5} rows too few)" in said
+    assert "s4 (1 row too few)" in unscored
+
+
 @pytest.mark.parametrize(("covariates", "what"), [("none", "it is left out"), ("x", "nothing can be learnt about it")])
 def test_a_column_that_begins_to_move_after_training_is_told(covariates: str, what: str) -> None:
     values = np.column_stack([RNG.normal(size=120), np.r_[np.full(100, 5.0), np.arange(20)]])
