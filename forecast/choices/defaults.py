@@ -12,6 +12,7 @@ from forecast.choices.columns import Inputs, choose_covariates, likeliest_target
 from forecast.choices.holes import LEAST_OBSERVED, choose_least_observed
 from forecast.choices.lookback import probe_longer_lookback, shorten_for_gaps
 from forecast.choices.price import why_price
+from forecast.choices.spans import choose_division, choose_shares, choose_validation_from
 from forecast.choices.words import decide_words
 from forecast.config import Config, DataSettings, Division, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
@@ -26,9 +27,6 @@ from forecast.data.split import (
     TRAIN,
     VALIDATION,
     VALIDATION_SHARE,
-    choose_division,
-    choose_shares,
-    choose_validation_from,
     shares_of,
     split_panel,
 )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from forecast.config import DataSettings, Division
+from forecast.config import DataSettings
 from forecast.data.clock import STEP, Clock, Times
 from forecast.data.panel import Panel
 from forecast.errors import DataError, setting
@@ -19,12 +18,6 @@ PARTS = ("train", "validation", "test")
 
 # The usual shares of the validation and of the test span.
 VALIDATION_SHARE, TEST_SHARE = 0.1, 0.2
-
-# Windows that each of the two spans holds, if that leaves half of the rows to train on: intervals take ten.
-_ENOUGH_WINDOWS = 10
-
-# By time, a series that ends early has no test span. Where more than this share of them do, each is divided itself.
-_MOST_EARLY = 0.1
 
 
 @dataclass(frozen=True)
@@ -78,86 +71,6 @@ def span_in_words(test_from: Times, clock: Clock) -> str:
     return "in the last part of each series"
 
 
-def choose_shares(
-    n_rows: float, horizons: Sequence[int], lookback: int | None, validation: float | None, test: float | None
-) -> tuple[float, float, int]:
-    """The shares of the validation and of the test span, and the horizon.
-
-    They are a tenth and a fifth. In a short series they are what holds ten windows, or as many as leave half of the
-    rows to train on. A shorter horizon is taken where the longer one leaves fewer than five, or else fewer than three.
-
-    Args:
-        n_rows: Rows of a series.
-        horizons: The horizons to choose from, the longest first.
-        lookback: L; None where it will be chosen to fit.
-        validation: The share that was asked for; None if it is open.
-        test: The same of the test span.
-    """
-    asked, usual = (validation, test), (VALIDATION_SHARE, TEST_SHARE)
-
-    def spans_of(needed: int) -> list[float]:
-        """The rows of the two spans, at least as many as needed where the share is open."""
-        return [
-            max(round(normal * n_rows), needed) if share is None else share * n_rows
-            for share, normal in zip(asked, usual, strict=True)
-        ]
-
-    for fewest_windows, least_share in ((5, 0.5), (3, 0.4), (1, 0.0)):
-        for horizon in horizons:
-            # A lookback that is open becomes a third of the training rows, at most.
-            needed_for_training = 1.5 * horizon + 2 if lookback is None else lookback + horizon
-            for n_windows in range(_ENOUGH_WINDOWS, fewest_windows - 1, -1):
-                needed = horizon + n_windows - 1
-                spans = spans_of(needed)
-                for_training = n_rows - sum(spans)
-                if min(spans) >= needed and for_training >= max(least_share * n_rows, needed_for_training):
-                    shares = [
-                        share if share is not None else normal if round(normal * n_rows) >= needed else needed / n_rows
-                        for share, normal in zip(asked, usual, strict=True)
-                    ]
-                    return shares[0], shares[1], horizon
-    shares = [normal if share is None else share for share, normal in zip(asked, usual, strict=True)]
-    return shares[0], shares[1], horizons[-1]  # too short for a single window: the refusal says what it takes
-
-
-def choose_validation_from(panel: Panel, test_from: str, horizon: int, needed: int) -> str:
-    """Where the validation span begins, if the test span begins at a date: a tenth of the rows before it are of it.
-
-    It holds ten windows, or as many as leave half of these rows to train on, or else a single window.
-
-    Args:
-        panel: S series of T rows in all.
-        test_from: The first timestamp of the test span.
-        horizon: H.
-        needed: Rows of a series that a window to train on takes.
-    """
-    before = panel.times < _timestamp(test_from, "test_from", panel.clock)
-    if not before.any():
-        return test_from  # no row is left to train on, which is refused
-    n_rows = float(np.median(np.diff(np.concatenate([[0], np.cumsum(before)])[list(panel.offsets)])))
-    spans = [max(round(VALIDATION_SHARE * n_rows), horizon + n - 1) for n in range(_ENOUGH_WINDOWS, 4, -1)]
-    fitting = [span for span in spans if n_rows - span >= max(n_rows / 2, needed)]
-    n_validation = fitting[0] if fitting else horizon
-    times = np.unique(panel.times[before])
-    return panel.clock.isoformat(times[max(0, len(times) - n_validation)])
-
-
-def choose_division(panel: Panel, horizon: int) -> tuple[Division, str]:
-    """Whether to divide a panel by time or by series, and why.
-
-    Args:
-        panel: S series of T rows in all.
-        horizon: H.
-    """
-    last_rows = np.array(panel.offsets[1:])[np.diff(panel.offsets) > 0] - 1
-    end = panel.times[last_rows].max()
-    n_early = int((panel.times[last_rows] < panel.clock.past(end, horizon + 1)[0]).sum())
-    early = f"{n_early:,} of {panel.n_series:,} series end more than {horizon:,} steps before {panel.clock.format(end)}"
-    if n_early > _MOST_EARLY * len(last_rows):
-        return "series", early
-    return "time", early if n_early else "all series reach the end"
-
-
 def split_panel(panel: Panel, config: DataSettings) -> Split:
     """Divide a panel by shares of its rows or by dates.
 
@@ -198,8 +111,10 @@ def _split_by_time(panel: Panel, config: DataSettings) -> Split:
     by_share = times[[min(n_train, len(times) - 1), min(len(times) - n_test, len(times) - 1)]]
     clock = panel.clock
     dates = (
-        by_share[0] if config.validation_from is None else _timestamp(config.validation_from, "validation_from", clock),
-        by_share[1] if config.test_from is None else _timestamp(config.test_from, "test_from", clock),
+        by_share[0]
+        if config.validation_from is None
+        else timestamp_of(config.validation_from, "validation_from", clock),
+        by_share[1] if config.test_from is None else timestamp_of(config.test_from, "test_from", clock),
     )
     if dates[0] > dates[1]:
         raise DataError(
@@ -226,7 +141,8 @@ def split_by_series(panel: Panel, config: DataSettings) -> Split:
     return Split(*(panel.times[np.minimum(row, ends - 1)] for row in rows))
 
 
-def _timestamp(text: str, field: str, clock: Clock) -> np.datetime64:
+def timestamp_of(text: str, field: str, clock: Clock) -> np.datetime64:
+    """The time that the text of a setting names."""
     if clock.freq == STEP and text.isdigit():
         return np.datetime64(int(text), "us")
     stamp = pd.to_datetime(text, format="ISO8601", errors="coerce")

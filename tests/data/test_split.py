@@ -8,7 +8,7 @@ import pytest
 from forecast.config import DataSettings
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
-from forecast.data.split import choose_division, choose_validation_from, split_panel
+from forecast.data.split import split_panel
 from forecast.errors import DataError
 
 
@@ -130,37 +130,7 @@ def test_series_of_one_length_are_divided_at_the_same_times() -> None:
     assert by_series.to_record() == by_time.to_record()
 
 
-@pytest.mark.parametrize(
-    ("lengths", "kind", "why"),
-    [
-        ({"a": 100, "b": 100}, "time", "all series reach the end"),
-        ({"a": 100, "b": 94}, "time", "all series reach the end"),  # the last horizon may not be there yet
-        ({"a": 100, "b": 93}, "series", "1 of 2 series end more than 6 steps before 2020-04-09"),
-        ({**{f"s{n}": 100 for n in range(9)}, "b": 50}, "time", "1 of 10 series end more than 6 steps"),
-        ({**{f"s{n}": 100 for n in range(8)}, "b": 50}, "series", "1 of 9 series end more than 6 steps"),
-    ],
-)
-def test_the_division_is_chosen_by_how_many_series_end_early(lengths: dict[str, int], kind: str, why: str) -> None:
-    chosen, reason = choose_division(panel_of_lengths(**lengths), 6)
-    assert chosen == kind
-    assert reason.startswith(why)
-
-
 def test_dates_and_a_division_by_series_contradict_each_other() -> None:
     assert DataSettings(split="auto").split is None
     with pytest.raises(ValueError, match="split = series"):
         DataSettings(split="series", test_from="2020-01-08")
-
-
-@pytest.mark.parametrize(
-    ("test_from", "needed", "expected"),
-    [
-        ("2020-04-10", 20, "2020-03-25"),  # of 100 rows: ten windows of seven steps
-        ("2020-01-31", 15, "2020-01-16"),  # of 30: fifteen to train on leave nine windows
-        ("2020-01-31", 23, "2020-01-24"),  # a single window
-    ],
-)
-def test_the_validation_span_lies_before_a_test_span_that_has_a_date(
-    test_from: str, needed: int, expected: str
-) -> None:
-    assert choose_validation_from(daily(130), test_from, horizon=7, needed=needed) == f"{expected}T00:00:00"
