@@ -91,7 +91,10 @@ def request_forecast(run: Run, source: Source, progress: Progress) -> ForecastRe
     scaler = scaler_of(run, panel)
     newest = newest_rows(panel, run.config.data, scaler)
     if not len(newest.windows):
-        raise DataError(newest.refused[0], "Give more of the newest rows, or more complete ones.")
+        what, add_rows, which = newest.refused[0].partition(": add rows ")
+        if add_rows:
+            raise DataError(f"{what}.", f"Add rows {which}")
+        raise DataError(what, "Give more of the newest rows, or more complete ones.")
     for warning in forecast_warnings(newest):
         progress.warn(warning)
     intervals = intervals_of(run, "end", newest.rows.scaler)

@@ -183,6 +183,23 @@ def test_a_covariate_that_is_no_longer_measured_is_fed_as_missing(run: Run, hole
     pd.testing.assert_frame_equal(without, forecast.predict(run, empty), check_exact=True)
 
 
+def test_what_is_known_ahead_is_carried_forward_as_the_audit_sees_it(
+    holed: pd.DataFrame, tiny: Callable[..., Settings], tmp_path: Path, plotless: None
+) -> None:
+    promo = (np.arange(len(holed)) // 8 % 2).astype(float)
+    frame = holed.assign(promo=np.where(np.random.default_rng(3).random(len(holed)) < 0.3, np.nan, promo))
+    settings = tiny(
+        model="segment-lstm", segment=4, lookback=12, horizon=6, normalise="last", target="y", known="promo",
+        season=1, baseline=False, epochs=1,
+    )  # fmt: skip
+    frame.to_csv(tmp_path / "known.csv", index=False)
+    run = forecast.train(tmp_path / "known.csv", settings, run="known", runs_dir=tmp_path)
+    audited = forecast.audit(run)
+    assert audited.passed, audited.failed
+    (newest,) = [check for check in audited.checks if check.name == "newest rows"]
+    assert int(newest.detail.split()[0]) > 4  # none of an origin without a measured value: nobody knows that it is one
+
+
 def test_a_state_that_is_carried_has_no_holes(tiny: Callable[..., Settings]) -> None:
     with pytest.raises(ConfigError, match="stateful needs least_observed = 1"):
         tiny(stateful=True, least_observed=0.5)

@@ -14,12 +14,17 @@ from onnxruntime import InferenceSession
 import forecast
 from forecast import DataError, ReadOptions, Run, Settings
 from forecast.choices.defaults import plan_in_sentences, resolve
+from forecast.choices.words import decide_words
 from forecast.commands.replay import replay
 from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
+from forecast.data.clock import Clock
+from forecast.data.panel import Panel, Text
 from forecast.data.prepare import prepare
 from forecast.plots.tables import column_table
 from recording import RecordingProgress
+
+LEARNED = {"plan": "12 words or none", "region": "14 words"}
 
 N_DAYS, N_SERIES, N_REGIONS, N_PLANS = 60, 28, 14, 13
 
@@ -86,7 +91,8 @@ def test_they_are_told_at_reading_and_learned_where_they_are_named(table: Path, 
     config, choices = resolve(settings, panel)
     assert config.data.known == ("plan", "region", "price")  # embeddings come first
     assert config.categories == {"plan": 14, "region": 15}  # of the campaigns one is not known, and none is one, too
-    known = "known ahead: plan (12 words, learned as an embedding), region (14 words, learned as an embedding), price"
+    plan, region = (f"{name} ({words}, learned as an embedding)" for name, words in LEARNED.items())
+    known = f"known ahead: {plan}, {region}, price"
     assert any(known in sentence for sentence in plan_in_sentences(config, panel.clock, choices))
     static = resolve(settings.replace(data={"known": ()}), panel)[0]
     assert static.data.known == static.data.static == ("region",)
@@ -123,6 +129,7 @@ def test_an_audit_finds_no_leak_and_a_replay_the_same(run: Run) -> None:
 def test_a_word_that_is_not_known_is_the_unknown_one(run: Run) -> None:
     own, warnings = one_shop(run)
     assert not any("unknown" in text for text in warnings)
+    assert "1 column that the run does not know was passed over: junk" in one_shop(run, junk=np.arange(60))[1]
     mars, warnings = one_shop(run, region="Mars")
     assert "'region': 'Mars' in 60 row(s) stand in no training row: unknown." in warnings
     assert (mars != own).any()
@@ -131,10 +138,34 @@ def test_a_word_that_is_not_known_is_the_unknown_one(run: Run) -> None:
     assert (one_shop(run, plan="")[0] != one_shop(run, plan="plan 77")[0]).any()  # no campaign is none that is unknown
 
 
+def test_no_word_is_a_word_where_training_rows_have_none() -> None:
+    plan = ["a", "", "b", "a", "b", "a", "b", "c"]  # of eight cells one, and of the last rows none is trained on
+    texts = {
+        "plan": Text(("a", "b", "c"), np.array([-1 if not word else "abc".index(word) for word in plan], np.int32)),
+        "full": Text(("a", "b"), np.array([0, 1, 0, 1, 0, 1, -1, 0], np.int32)),
+        "region": Text(("r", "s"), np.array([0, -1, 0, 0, 1, 1, 1, 1], np.int32)),
+        "land": Text(("x", "y"), np.array([-1, -1, -1, 0, 1, 1, 1, 1], np.int32)),
+    }
+    times = np.tile(np.arange(4), 2).astype("datetime64[D]")
+    panel = Panel(np.zeros((8, 1)), times, ("y",), Clock("D"), ("p", "q"), (0, 4, 8), texts=texts)
+    found = decide_words(panel, times < np.datetime64("1970-01-03"), list(texts))
+    words = {own.column: own.words for own in found.read_options["notation"]}
+    assert words == {"plan": ("", "a", "b"), "full": ("a", "b"), "region": ("r", "s"), "land": ("", "y")}
+    numbers = {name: found.values[:, found.column(name)].tolist() for name in texts}
+    assert numbers["plan"] == [2, 1, 3, 2, 3, 2, 3, 0]
+    assert numbers["full"] == [1, 2, 1, 2, 1, 2, 0, 1]
+    assert numbers["region"] == [1, 1, 1, 1, 2, 2, 2, 2]  # where it never changes, it is clear
+    assert numbers["land"] == [1, 1, 1, 0, 2, 2, 2, 2]  # half of its cells have none
+    assert "'full': 1 cell(s) hold no word, as no training row does: unknown." in found.warnings
+    (empty,) = (own for own in found.read_options["notation"] if own.column == "full")
+    assert empty.numbers("") == {"full": 0.0}  # as a stream reads it
+
+
 def test_known_words_must_be_known_ahead_and_static_ones_stay(run: Run) -> None:
     frame = shops(n_series=1)[:-5]
-    with pytest.raises(DataError, match="'plan' must be known for the 5 steps ahead"):
+    with pytest.raises(DataError, match="'plan' must be known for the 5 steps ahead") as caught:
         forecast.predict(run, frame)
+    assert caught.value.args[1] == "Add rows that hold it, their target left empty."
     frame = shops(n_series=2)
     holes = frame.assign(region=frame["region"].where(frame["y"].notna()))  # where it never changes, it is clear
     panel = forecast.read(holes, run.config.read)
@@ -151,10 +182,14 @@ def test_a_stream_and_a_service_take_words(run: Run, tmp_path: Path) -> None:
     frame = shops(n_series=2)
     frame.loc[frame["unique_id"] == "shop 01", "region"] = "Mars"
     expected = forecast.predict(run, frame)
-    stream, found = forecast.Stream(run), {}
+    stream, found, warnings = forecast.Stream(run), {}, []
     for row in frame.to_dict("records"):
         values = {name: row[name] for name in ("y", "price", "region", "plan")}
         found[row["unique_id"]] = stream.push(row["ds"], values, row["unique_id"])
+        warnings += stream.warnings
+    assert [text for text in warnings if "region" in text] == [
+        "'region' at 2024-01-01 stands in no training row: unknown."
+    ]
     for name, last in found.items():
         of_series = expected[expected["unique_id"] == name]["segment-lstm"]
         np.testing.assert_allclose(last["segment-lstm"], of_series, rtol=1e-5)
@@ -173,7 +208,9 @@ def test_an_exported_network_takes_their_numbers(run: Run, table: Path, tmp_path
     folder = forecast.export(run, tmp_path / "network", format=format)  # type: ignore[arg-type]
     about, example = (json.loads((folder / f"{name}.json").read_text()) for name in ("export", "example"))
     assert about["words"]["region"][3] == "region 03"
-    assert "holds the number of a word" in (folder / "README.md").read_text()
+    page = (folder / "README.md").read_text()
+    assert "A cell without a word is 1 there, not missing." in page  # of plans
+    assert "In training no cell was without a word; 0 is such a cell, too." in page  # of regions
     fed = {name: np.array(values) for name, values in example["inputs"].items()}
     if format == "onnx":
         found = InferenceSession(folder / "network.onnx").run(None, fed)[0]
@@ -183,6 +220,22 @@ def test_an_exported_network_takes_their_numbers(run: Run, table: Path, tmp_path
         found = keras.models.load_model(folder / "network.keras")(fed)["forecast"].numpy()
     expected = run.forecast["segment-lstm"].to_numpy().reshape(-1, 5)[: len(found)]
     np.testing.assert_allclose(found[:, :, 0], expected, rtol=1e-4)
+
+
+def test_an_example_of_a_network_is_of_rows_whose_words_were_known(
+    run: Run, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = pd.read_csv(table, keep_default_na=False).query("y != ''")  # nothing of the days to come
+    panel = forecast.read(known.astype({"y": float}), run.config.read)
+    monkeypatch.setattr("forecast.commands.export.export.training_panel", lambda run: panel)
+    folder = forecast.export(run, tmp_path / "network")
+    example = json.loads((folder / "example.json").read_text())
+    page = (folder / "README.md").read_text()
+    assert "holds rows that the run was trained on, to 5 steps before their end. It needs" in page
+    assert example["ds"][0] == [f"2024-02-{day}T00:00:00" for day in range(20, 25)]
+    rows = panel.rows(0)
+    ahead = panel.values[rows.stop - 5 : rows.stop, [panel.column(name) for name in ("plan", "region", "price")]]
+    np.testing.assert_array_equal(np.array(example["inputs"]["future"])[0, :, :3], ahead)
 
 
 def test_each_is_one_input_where_inputs_are_explained(run: Run) -> None:

@@ -13,6 +13,7 @@ from forecast.choices.holes import LEAST_OBSERVED, choose_least_observed
 from forecast.choices.lookback import probe_longer_lookback, shorten_for_gaps
 from forecast.choices.price import why_price
 from forecast.choices.spans import choose_division, choose_shares, choose_validation_from
+from forecast.choices.words import decide_words
 from forecast.config import Config, DataSettings, Division, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.clock import Clock
@@ -30,7 +31,7 @@ from forecast.data.split import (
     split_panel,
 )
 from forecast.data.windows import Flags, Ints
-from forecast.data.words import decide_words, with_words
+from forecast.data.words import with_words
 from forecast.errors import ConfigError, DataError, phrase, setting
 
 # Lookback and horizon in steps, by the unit of the clock: a week for a day of hours, three years for a year of months.
@@ -421,7 +422,8 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
 
     def known_in_words(name: str) -> str:
         count = sum(word != "" for word in words.get(name, ()))
-        return f"{name} ({count:,} words, learned as an embedding)" if count else name
+        none = " or none" * ("" in words.get(name, ()))
+        return f"{name} ({count:,} words{none}, learned as an embedding)" if count else name
 
     reasons = {choice.field: choice.why for choice in choices}
     why = reasons.get("lookback", _BY_CLOCK)

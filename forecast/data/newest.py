@@ -170,6 +170,8 @@ def _newest_on_clock(panel: Panel, least: int, reach: int, horizon: int, n_known
         rows = measured_rows(panel, series, n_known)
         ahead = future(panel.times[rows.stop - 1])
         own_times, own = panel.times[rows][-reach:], panel.values[rows][-reach:]
+        if least and n_known:  # what is known is carried forward from however long ago
+            own = np.vstack([_last_known(panel.values[rows][: 1 - len(own) or None], n_known), own[1:]])
         if panel.clock.unit != "B":  # on business days an absent row is a holiday
             own_times, own = _with_absent_rows(own_times, own, panel.clock, reach)
         if len(own) < least:
@@ -223,6 +225,15 @@ def count_measured(values: Floats, n_known: int) -> int:
         return len(values)
     measured = ~np.logical_and.reduce(np.isnan(values[:, :-n_known]), axis=1)
     return len(measured) - int(np.argmax(measured[::-1])) if measured.any() else 0
+
+
+def _last_known(values: Floats, n_known: int) -> Floats:
+    """The last of some rows [T, C], in which what is known and missing is the last value before it, [C]."""
+    last = values[-1].copy()
+    for column in range(values.shape[1] - n_known, values.shape[1]):
+        seen = values[~np.isnan(values[:, column]), column]
+        last[column] = seen[-1] if len(seen) else np.nan
+    return last
 
 
 def _known_ahead(panel: Panel, series: int, ahead: Times, n_known: int) -> Floats:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.clock import Clock, Times
-from forecast.errors import DataError
+from forecast.errors import DataError, setting
 
 Floats = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]  # such as a network's weights, by name
@@ -129,7 +129,10 @@ class Panel:
         """
         if name not in self.columns:
             what = f"Column {name!r} was left out. {self.left_out[name]}" if name in self.left_out else ""
-            raise DataError(what or f"There is no column {name!r}.", f"Columns: {', '.join(map(repr, self.columns))}.")
+            listed = f"Columns: {', '.join(map(repr, self.columns))}."
+            if texts := ", ".join(repr(text) for text, found in self.texts.items() if len(found.words) > 1):
+                listed += f" Words, for {setting('known')} or {setting('static')}: {texts}."
+            raise DataError(what or f"There is no column {name!r}.", listed)
         return self.columns.index(name)
 
     def expand(self, names: tuple[str, ...]) -> tuple[str, ...]:

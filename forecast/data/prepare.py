@@ -427,8 +427,8 @@ def _no_window(rows: Rows, part_rows: Flags, part: str, config: DataConfig) -> D
         return DataError(
             f"The {part} span has {n_rows} rows, but in no window of {lookback} + {horizon} of them are "
             f"{config.least_observed:.0%} of a target there, before the cut-off and after.",
-            f"{advice} Or a smaller {setting('least_observed', round(config.least_observed / 5, 3))}; forecast inspect "
-            "shows where values are missing.",
+            f"{advice} Or a smaller share: {setting('least_observed', round(config.least_observed / 5, 3))}; forecast "
+            "inspect shows where values are missing.",
         )
     unseen, unfed = (int((part_rows & ~flags).sum()) for flags in (rows.seen, rows.usable))
     return DataError(

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from forecast.config import ReadOptions
 from forecast.data.codes import with_codes
 from forecast.data.panel import Panel
-from forecast.data.windows import Flags
-from forecast.errors import DataError, listed, quote
+from forecast.errors import listed, quote
 from forecast.tables.input import Notation
 
 UNKNOWN = 0
@@ -25,32 +24,6 @@ _NAMED = 5
 
 # Where this share of the cells holds no word, such a cell says something, too: there is no holiday.
 OFTEN_EMPTY = 0.5
-
-
-def decide_words(panel: Panel, training_rows: Flags, names: Sequence[str]) -> Panel:
-    """The panel with columns of the numbers of words, which its training rows tell.
-
-    Args:
-        panel: What was read.
-        training_rows: Which rows belong to the training span, [T].
-        names: Columns; those that are no columns of words stay as they are.
-
-    Raises:
-        DataError: If one has no word in the training rows.
-    """
-    notation = []
-    for name in names:
-        if name not in panel.texts:
-            continue
-        text = panel.texts[name]
-        codes = text.codes[training_rows]
-        words = sorted(text.words[code] for code in np.unique(codes[codes >= 0]))
-        if not words:
-            raise DataError(f"Column {name!r} holds no word in the training span.", "Leave it out.")
-        often_empty = bool((codes < 0).mean() >= OFTEN_EMPTY)
-        words = [""] * often_empty + words
-        notation.append(Notation(name, words=tuple(words), often_empty=often_empty, numbered=True))
-    return with_words(panel, notation)
 
 
 def with_words(panel: Panel, notation: Sequence[Notation]) -> Panel:
@@ -68,13 +41,15 @@ def with_words(panel: Panel, notation: Sequence[Notation]) -> Panel:
         text = panel.texts[own.column]
         number_of = {word: number for number, word in enumerate(own.words, UNKNOWN + 1)}
         numbers = np.array([number_of.get(word, UNKNOWN) for word in (*text.words, "")])  # -1, no word, is the last
-        codes = text.codes if own.often_empty else _without_holes(panel, text.codes)
+        codes = text.codes if own.often_empty else without_holes(panel, text.codes)
         columns.append(numbers[codes].astype(np.float64))
         if unknown := [code for code in np.unique(text.codes) if code >= 0 and numbers[code] == UNKNOWN]:
             n_rows, named = int(np.isin(text.codes, unknown).sum()), [quote(text.words[code]) for code in unknown]
             warnings.append(
                 f"{quote(own.column)}: {listed(named, _NAMED)} in {n_rows:,} row(s) stand in no training row: unknown."
             )
+        if numbers[-1] == UNKNOWN and (n_rows := int((codes < 0).sum())):
+            warnings.append(f"{quote(own.column)}: {n_rows:,} cell(s) hold no word, as no training row does: unknown.")
     taken = {own.column for own in numbered}
     before = [own for own in panel.read_options.get("notation", ()) if own.column not in taken]
     return replace(
@@ -88,8 +63,8 @@ def with_words(panel: Panel, notation: Sequence[Notation]) -> Panel:
     )
 
 
-def _without_holes(panel: Panel, codes: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Codes [T] of words that never change in a series, holes filled with its word; others as they are."""
+def without_holes(panel: Panel, codes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Codes [T] of words that never change in a series, holes filled with its word; others themselves."""
     lengths = np.diff(panel.offsets)
     starts, lengths = np.array(panel.offsets[:-1])[lengths > 0], lengths[lengths > 0]
     last = np.maximum.reduceat(codes, starts)

@@ -18,7 +18,7 @@ from forecast.data.clock import STEP, Times
 from forecast.data.codes import are_codes, codes_of, find_codes, may_hold_codes, with_codes, without_codes
 from forecast.data.panel import Floats, Panel, Text
 from forecast.data.words import with_words
-from forecast.errors import DataError, MachineError, Sentence, quote, setting
+from forecast.errors import DataError, MachineError, Sentence, listed, quote, setting
 from forecast.sources import quality
 from forecast.sources.categories import read_categories
 from forecast.sources.missing import mask_named, mask_spikes
@@ -108,6 +108,11 @@ def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOption
     """The panel before all of its rows tell what is a code, and what is odd in it."""
     dialect = dialect_of(options)
     columns = read_files(found, dialect) if found.files else read_columns(found, frame, dialect)
+    if options.series_id not in (None, columns.series_id) and options.codes is None:  # else it is a run that knows it
+        raise DataError(
+            f"There is no column {quote(str(options.series_id))} for {setting('series_id')}.",
+            f"Columns: {listed([*map(quote, columns.table.names)], 20)}.",
+        )
     pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
     if options.wide and columns.series_id is None:
         columns, series = series_of_columns(columns)
@@ -139,8 +144,8 @@ def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOption
         rows = replace(rows, values=alter(rows.times, rows.values))
     notes = [*table.notes, *time.notes, *zoned.notes, *measured.notes]
     if series.column:
-        listed = ", ".join(map(quote, series.ids[:5])) + " …" * (len(series.ids) > 5)
-        notes.append(f"{len(series.ids):,} series by {quote(series.column)}: {listed}.")
+        named = ", ".join(map(quote, series.ids[:5])) + " …" * (len(series.ids) > 5)
+        notes.append(f"{len(series.ids):,} series by {quote(series.column)}: {named}.")
     notes += categories.notes
     read_as_words = {notation.column for notation in categories.notation}
     if categories.learnable:
@@ -178,6 +183,8 @@ def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOption
             f"The rows of each word in {quote(series.perhaps)} lie on a clock of their own, and are read as one series"
         )
         warnings.append(Sentence(f"{what} ({by_word} reads them as several)."))
+    # A wide table that was turned by itself is so again.
+    is_named = series.column and series.column.casefold() not in SERIES_IDS and not options.wide
     left_out = dict.fromkeys(time.used, "It holds the time.") | measured.not_numeric | measured.left_out
     left_out |= categories.left_out
     left_out |= {name: "Every value is missing." for name in measured.names if name not in names}
@@ -196,7 +203,7 @@ def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOption
         left_out=left_out,
         read_options={
             "notation": measured.notation + categories.notation,
-            **({"series_id": series.column} if series.column and series.column.casefold() not in SERIES_IDS else {}),
+            **({"series_id": series.column} if is_named else {}),
             **({"date_format": time.date_format} if time.date_format else {}),
             **({"freq": STEP} if counted else {}),
             **placed.read_options,
@@ -250,8 +257,8 @@ def _cleaned(
             "Give a column with values; empty, NA, null, ? and - mean missing.",
         )
     if empty.any():
-        listed = ", ".join(quote(names[i]) for i in np.flatnonzero(empty))
-        warnings.append(f"Left out, as every value is missing: {listed}.")
+        named = ", ".join(quote(names[i]) for i in np.flatnonzero(empty))
+        warnings.append(f"Left out, as every value is missing: {named}.")
         values = values[:, ~empty]
     return tuple(names[i] for i in np.flatnonzero(~empty)), values, coded, warnings
 

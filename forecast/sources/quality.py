@@ -71,7 +71,9 @@ def _report(panel: Panel, column: int, options: ReadOptions) -> ColumnReport:
     present = without_missing(values)
     run = _longest_run(missing, panel)
     findings: list[str] = []
-    if missing.any():
+    notation = panel.read_options.get("notation", ())
+    is_word = any(name in own.columns for own in notation if own.words)  # whose missing cells are told once for all
+    if missing.any() and not is_word:
         findings.append(f"{missing.sum():,} of {len(values):,} values are missing, at most {run:,} in a row.")
     if not len(present):
         return ColumnReport(name, panel.units.get(name, ""), len(values), run, np.nan, np.nan, np.nan, tuple(findings))

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-import pandas as pd
 
 from forecast.config import ReadOptions
 from forecast.data.panel import Panel
@@ -22,17 +19,9 @@ from forecast.sources.datasets import DATASETS, load_dataset
 from forecast.sources.from_table import Alter, read_panel
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.quality import panel_warnings
-from forecast.tables.frames import as_frame, stacked
+from forecast.tables.frames import Frames, as_frame
 
-
-class FrameLike(Protocol):
-    """A frame of another library, such as Polars, or a table of Arrow."""
-
-    def to_pandas(self) -> pd.DataFrame:
-        """The same as a DataFrame."""
-
-
-Source = str | Path | pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame | pd.Series] | FrameLike | Panel
+Source = str | Path | Frames | Panel
 
 
 def read(source: Source, options: ReadOptions | None = None, alter: Alter | None = None) -> Panel:
@@ -40,7 +29,8 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
 
     A DataFrame has its times in its index or in a column. It is one series; or several, in the long format
     (``unique_id``, ``ds``, ``y``), with an index of series and times, or wide, a column each
-    (``ReadOptions(wide=True)``). Frames of series may also be given by name: ``{"north": frame, "south": frame}``.
+    (``ReadOptions(wide=True)``). Frames of series may also be given by name, ``{"north": frame, "south": frame}``, and
+    columns, ``{"ds": times, "y": values}``.
 
     Args:
         source: What to read.
@@ -54,12 +44,8 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
         return _masked(_altered(source, alter), options)
     if is_built_in(source):
         return _masked(_altered(load_dataset(str(source)), alter), options)
-    if isinstance(source, pd.Series):
+    if not isinstance(source, (str, Path)):
         source = as_frame(source)
-    elif isinstance(source, Mapping):
-        source = stacked(source)
-    elif not isinstance(source, (str, Path, pd.DataFrame)):
-        source = source.to_pandas()
     if isinstance(source, str) and source != "-" and not os.path.splitext(source)[1] and not os.path.exists(source):
         near = get_close_matches(source, DATASETS, 1)
         if near:

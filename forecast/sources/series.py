@@ -15,7 +15,6 @@ from forecast.data.clock import Times
 from forecast.errors import DataError, listed, quote, setting
 from forecast.tables.columns import Measurements
 from forecast.tables.explain import look_at_row
-from forecast.tables.notation import is_missing
 from forecast.tables.reading import Columns
 from forecast.tables.table import Floats, Table
 from forecast.tables.timeparts import names_a_part
@@ -266,11 +265,11 @@ def _series_by(table: Table, measured: Measurements, name: str) -> Series:
     """The series as a column names them; a missing name is refused."""
     cells = measured.texts[name]
     codes = cells.indices.to_numpy(zero_copy_only=False)
-    missing = is_missing(cells.dictionary)[codes]
+    stripped = [text.strip() for text in cells.dictionary.to_pylist()]
+    missing = np.array([not text for text in stripped])[codes]  # NA is Namibia, and Nan a name
     if missing.any():
         row = int(np.argmax(missing))
         raise DataError(f"{table.cell(row, name)}: the series id is empty.", look_at_row(table, row))
-    stripped = [text.strip() for text in cells.dictionary.to_pylist()]
     ids = sorted(set(stripped))
     numbers = np.searchsorted(np.array(ids, object), np.array(stripped, object)).astype(np.int32)  # half the memory
     return Series(name, tuple(ids), numbers[codes])

@@ -133,7 +133,10 @@ def read_measurements(table: Table, of_time: frozenset[str], series_id: str | No
         texts[series_id] = _as_words(table[series_id])
     elif left_out:  # one of them may tell series apart
         texts |= {name: _as_words(table[name]) for name in left_out if _begins_with_words(table[name])}
-    texts = {name: cells for name, cells in texts.items() if name == series_id or not _are_remarks(cells)}
+    for name in [name for name, cells in texts.items() if name != series_id and _are_remarks(cells)]:
+        cells = texts.pop(name)
+        if name in words:
+            not_numeric[name] = f"It holds {len(cells.dictionary):,} different words in {len(cells):,} rows: remarks."
     used = tuple(notation[name] for name in numeric if name in notation)
     values = np.column_stack(list(numeric.values()))
     return Measurements(tuple(numeric), values, texts, not_numeric, left_out, tuple(notes), used)

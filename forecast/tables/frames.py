@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from forecast.errors import DataError, quote
+from forecast.errors import DataError, quote, setting
 from forecast.tables.input import Dialect, Input
 from forecast.tables.names import join_levels, with_names
 from forecast.tables.table import Column, Table
 
 # The column of the series' names.
 _SERIES = "unique_id"
+
+_TAKEN = (
+    "Give a DataFrame, frames by the names of their series ({'north': frame}), or columns of one length by theirs "
+    "({'ds': times, 'y': values}); of groups the frame that was grouped, with "
+    f"{setting('series_id')}."
+)
+
+
+class FrameLike(Protocol):
+    """A frame of another library, such as Polars, or a table of Arrow."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The same as a DataFrame."""
+
+
+Frames = pd.DataFrame | pd.Series | FrameLike | Mapping[str, Any]
 
 
 def from_frame(frame: pd.DataFrame, source: Input, dialect: Dialect) -> Table:
@@ -46,28 +63,52 @@ def from_frame(frame: pd.DataFrame, source: Input, dialect: Dialect) -> Table:
     return with_names(table, dialect, source.label)
 
 
-def as_frame(series: pd.Series) -> pd.DataFrame:
-    """A series as a frame of one column, called ``value`` if it has no name."""
-    return series.to_frame("value" if series.name is None else str(series.name))
+def as_frame(source: Frames) -> pd.DataFrame:
+    """One frame of what is given in memory: a series, frames by the names of their series, or columns by theirs.
+
+    Raises:
+        DataError: If it is none of these; says what is taken.
+    """
+    if isinstance(source, pd.DataFrame):
+        return source
+    if isinstance(source, pd.Series):
+        return source.to_frame("value" if source.name is None else str(source.name))
+    if hasattr(source, "to_pandas"):
+        return as_frame(source.to_pandas())
+    if not isinstance(source, Mapping):
+        raise DataError(f"A {type(source).__name__} is no table.", _TAKEN)
+    if not source:
+        raise DataError("There is no frame.", "Give frames by the names of their series.")
+    are_frames = [isinstance(part, (pd.DataFrame, pd.Series)) or hasattr(part, "to_pandas") for part in source.values()]
+    if all(are_frames):
+        return _stacked({str(name): as_frame(part) for name, part in source.items()})
+    if any(are_frames):
+        name = next(name for name, is_frame in zip(source, are_frames, strict=True) if not is_frame)
+        raise DataError(f"{quote(str(name))} is a {type(source[name]).__name__}, others are frames.", _TAKEN)
+    try:
+        return pd.DataFrame({name: list(column) for name, column in source.items()})
+    except (TypeError, ValueError):
+        listed = ", ".join(map(quote, list(map(str, source))[:5]))
+        raise DataError(f"{listed} are neither frames nor columns of one length.", _TAKEN) from None
 
 
-def stacked(frames: Mapping[str, pd.DataFrame | pd.Series]) -> pd.DataFrame:
+def _stacked(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Frames of series below one another, with a column ``unique_id`` of their names.
 
     Raises:
-        DataError: If there is none, or one has such a column of its own.
+        DataError: If one is empty, or has such a column of its own.
     """
     parts = []
     for name, given in frames.items():
-        frame = _with_index_as_columns(as_frame(given) if isinstance(given, pd.Series) else given)
+        frame = _with_index_as_columns(given)
+        if frame.empty:
+            raise DataError(f"The frame of {quote(name)} has no rows.", "Leave it out, or give it rows.")
         if _SERIES in frame.columns:
             raise DataError(
                 f"The frame of {quote(name)} has a column {_SERIES!r} of its own.",
                 "Join frames that name their series with pandas.concat, and give the one that comes of it.",
             )
-        parts.append(frame.assign(**{_SERIES: str(name)}))
-    if not parts:
-        raise DataError("There is no frame.", "Give frames by the names of their series.")
+        parts.append(frame.assign(**{_SERIES: name}))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -112,7 +112,8 @@ class Notation:
         truth: Whether words such as yes and no are 1 and 0.
         words: The words of a column of words, each of which is read as a column of 0 and 1.
         often_empty: Whether its cells are empty where none of the words holds, as of holidays; else they are missing.
-        numbered: Whether the words are read as one column of their numbers instead, from 1 on; 0 is any other word.
+        numbered: Whether the words are read as one column of their numbers instead, from 1 on; 0 is any other word. An
+            empty word among them is that of cells without a word.
     """
 
     column: str

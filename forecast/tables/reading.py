@@ -22,7 +22,6 @@ from forecast.tables.find_times import find_steps, find_times_or_steps
 from forecast.tables.formats import read_tables
 from forecast.tables.frames import from_frame
 from forecast.tables.input import Dialect, Input, series_keys
-from forecast.tables.notation import is_missing
 from forecast.tables.table import Table, as_text
 from forecast.tables.timecells import TimeColumn
 from forecast.tables.timeparts import names_a_clock
@@ -109,7 +108,7 @@ def _with_keys(table: Table, series_id: str | None) -> Table:
     cells = [pc.utf8_trim_whitespace(as_text(table[key])) for key in keys]
     joined = pc.binary_join_element_wise(*cells, "/")
     for some in cells:  # a part that is missing is no name
-        joined = pc.if_else(pa.array(is_missing(some)), "", joined)
+        joined = pc.if_else(pc.equal(some, ""), "", joined)
     kept = [i for i, name in enumerate(table.names) if name not in keys]
     return replace(
         table,

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from forecast.errors import DataError, quote
+from forecast.errors import DataError, listed, quote
 from forecast.tables.monthnames import MONTHS
 from forecast.tables.names import counted
 from forecast.tables.notation import is_missing, parse_numbers
@@ -23,6 +23,9 @@ _FEWEST_DATES = 3
 
 # Fewer columns that count up, as x1 and x2 do, may be anything.
 _FEWEST_STEPS = 20
+
+# Series that a warning names.
+_MOST_LISTED = 5
 
 # The columns that a turned table gets.
 _TIME, _VALUE, _SERIES = "time", "value", "unique_id"
@@ -67,14 +70,19 @@ def turned(table: Table, is_stepped: bool) -> tuple[Table, str | None]:
     if n_rows > 1:
         series_id, names = _series(table, others)
         columns[series_id] = names.take(pa.array(rows))
-    told = (
-        f"Each column from {quote(dates[0])} to {quote(dates[-1])} is one time: the table is turned, "
-        f"{n_rows:,} row(s) of {n_dates:,} times become {n_rows * n_dates:,} rows."
-    )
     lines = None if table.lines is None else np.asarray(table.lines)[rows]
-    warnings = (*table.warnings, told)
-    long = replace(table, names=tuple(columns), columns=tuple(columns.values()), lines=lines, warnings=warnings)
-    return long if not is_stepped else long.take(_until_last(long[_VALUE], n_dates)), series_id
+    long = replace(table, names=tuple(columns), columns=tuple(columns.values()), lines=lines)
+    kept = _with_values(long[_VALUE], n_dates, from_first=not is_stepped)
+    if len(kept) and (is_stepped or n_rows > 1):
+        long = long.take(kept)
+    told = [
+        f"Each column from {quote(dates[0])} to {quote(dates[-1])} is one time: the table is turned, "
+        f"{n_rows:,} row(s) of {n_dates:,} times become {len(long):,} rows."
+    ]
+    if series_id is not None and len(empty := np.setdiff1d(np.arange(n_rows), rows[kept])):
+        named = listed([quote(names[row].as_py()) for row in empty.tolist()], _MOST_LISTED)
+        told.append(f"Left out, as every value is missing: {named}.")
+    return replace(long, warnings=(*table.warnings, *told)), series_id
 
 
 def _turned_months(table: Table) -> Table:
@@ -129,10 +137,11 @@ def _holds_words(column: Column) -> bool:
     return isinstance(column, pa.Array) and parse_numbers(column).count == 0 and not is_missing(column).all()
 
 
-def _until_last(values: pa.Array, n_steps: int) -> NDArray[np.int64]:
-    """The rows up to the last value of each series, of cells of S series by D steps."""
+def _with_values(values: pa.Array, n_steps: int, from_first: bool) -> NDArray[np.int64]:
+    """The rows up to the last value of each series, maybe from its first one on, of cells of S series by D steps."""
     is_there = ~is_missing(values).reshape(-1, n_steps)
-    return np.flatnonzero(np.maximum.accumulate(is_there[:, ::-1], axis=1)[:, ::-1])
+    kept = np.maximum.accumulate(is_there[:, ::-1], axis=1)[:, ::-1]
+    return np.flatnonzero(kept & np.maximum.accumulate(is_there, axis=1) if from_first else kept)
 
 
 def _holds_times(column: Column) -> bool:

@@ -226,3 +226,17 @@ def test_lines_are_named_as_the_file_has_them_though_spring_leaves_one_out(tmp_p
     path.write_text("\n".join([*lines, f"{times[-1]:%Y-%m-%d %H:%M},999"]) + "\n")
     with pytest.raises(DataError, match=r"wall.csv, line 62: .* was given before \(.*wall.csv, line 61\)"):
         read_panel(path, ReadOptions(tz="Europe/Berlin"))
+
+
+def test_it_is_said_why_a_column_of_words_cannot_be_taken_and_which_can() -> None:
+    rows = np.arange(3000)
+    words = {"remark": rows.astype(str), "plan": rows % 20, "sky": rows % 3}
+    frame = pd.DataFrame({"ds": pd.date_range("2020", periods=3000, freq="h"), "y": rows * 1.0})
+    frame = frame.assign(**{name: "a " + pd.Series(values).astype(str) for name, values in words.items()}, same="s")
+    panel = read_panel(frame)
+    with pytest.raises(DataError) as caught:
+        panel.column("remark")
+    assert str(caught.value).splitlines() == [
+        "Column 'remark' was left out. It holds 3,000 different words in 3,000 rows: remarks.",
+        "Columns: 'y', 'sky=a 0', 'sky=a 1', 'sky=a 2'. Words, for known or static: 'plan', 'sky'.",
+    ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
+from forecast.sources.from_table import read_panel
 from forecast.sources.quality import inspect_columns, panel_warnings
 
 STEP = np.arange(400)
@@ -63,3 +65,11 @@ def test_a_lonely_row_of_1970_is_named():
     times = np.r_[np.datetime64("1970-01-01", "us"), panel_of(WAVE).times]
     panel = Panel(np.r_[1.0, WAVE][:, None], times, ("v",), Clock("h"))
     assert any("1970-01-01" in sentence and "unset clock" in sentence for sentence in panel_warnings(panel))
+
+
+def test_missing_cells_of_a_column_of_words_are_told_once():
+    sky = np.where(STEP % 10 == 0, "", np.where(STEP % 3 == 0, "fog", "sun"))
+    frame = pd.DataFrame({"ds": pd.date_range("2020", periods=400, freq="h"), "v": WAVE, "sky": sky})
+    panel = read_panel(frame)
+    assert panel.columns == ("v", "sky=fog", "sky=sun")
+    assert panel.warnings == ("'sky': 40 cell(s) without a word are missing in all of its columns.",)

@@ -76,6 +76,41 @@ def test_frames_by_name_are_series() -> None:
         forecast.read(stations() | {"south": stations()["south"].assign(unique_id="a")})
 
 
+def test_columns_by_name_are_a_table_and_other_things_are_told_apart() -> None:
+    north = stations()["north"]["temp"]
+    columns = {"ds": list(north.index), "y": north.to_numpy()}
+    np.testing.assert_array_equal(forecast.read(columns).values[:, 0], north)
+    groups = pd.DataFrame(columns).assign(id="a").groupby("id")
+    for wrong, why in (
+        ({"a": np.arange(60), "b": np.arange(40)}, "'a', 'b' are neither frames nor columns of one length"),
+        ({"a": 1, "b": 2}, "'a', 'b' are neither"),
+        (stations() | {"west": [1, 2]}, "'west' is a list, others are frames"),
+        (stations() | {"west": stations()["north"][:0]}, "The frame of 'west' has no rows"),
+        (groups, "A DataFrameGroupBy is no table"),
+        (north.to_numpy(), "A ndarray is no table"),
+    ):
+        with pytest.raises(DataError, match=why):
+            forecast.read(wrong)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"of groups the frame that was grouped, with series_id\.$"):
+        forecast.read(groups)  # type: ignore[arg-type]
+
+
+def test_series_may_be_called_as_missing_values_are() -> None:
+    frame = pd.concat(stations() | {"None": stations()["north"]}, names=["unique_id", "ds"]).reset_index()
+    frame["unique_id"] = frame["unique_id"].replace({"north": "NA", "south": "nan"})
+    assert forecast.read(frame).series_ids == ("NA", "None", "nan")
+    with pytest.raises(DataError, match="the series id is empty"):
+        forecast.read(frame.replace({"unique_id": {"nan": None}}))
+
+
+def test_a_series_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    long = pd.concat(stations(), names=["unique_id", "ds"]).reset_index()
+    with pytest.raises(DataError, match=r"no column 'nope' for series_id\.\nColumns: 'unique_id', 'ds', 'temp'"):
+        forecast.read(long, ReadOptions(series_id="nope"))
+    of_a_run = ReadOptions(series_id="station", codes=())  # whose own table called it otherwise
+    assert forecast.read(long, of_a_run).series_ids == ("north", "south")
+
+
 @pytest.mark.parametrize("names", [(None, None), ("store", "day"), ("unique_id", "ds")])
 @pytest.mark.parametrize("ids", [("north", "south"), (7, 12)])
 def test_an_index_of_series_and_times(names: tuple[str | None, ...], ids: tuple[object, ...]) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.config import ReadOptions
+from forecast.choices.defaults import resolve
+from forecast.config import ReadOptions, Settings
 from forecast.data.panel import Panel
 from forecast.errors import DataError
 from forecast.sources.from_table import read_panel
@@ -126,6 +127,21 @@ def test_a_column_for_each_date_is_turned(n: int, tmp_path: Path) -> None:
     assert panel.series_ids == (("",) if n == 1 else ("a", "b", "c"))
     assert [w for w in panel.warnings if f"{n} row(s) of 24 times become {24 * n} rows" in w]
     assert read_panel(table.set_index("city")).fingerprint() == panel.fingerprint()
+
+
+@pytest.mark.parametrize("asked", [None, True])
+def test_a_turned_table_begins_and_ends_with_the_values_of_each_series(asked: bool | None, tmp_path: Path) -> None:
+    table = wide()
+    table[table.columns[1:]] = table[table.columns[1:]].astype(float)
+    table.iloc[0, [1, 2, 9, 24]] = np.nan  # c begins two months late, has a hole, and ends a month early
+    table.iloc[1, 1:] = np.nan
+    panel = read(table.to_csv(index=False), tmp_path, wide=asked)
+    assert (panel.series_ids, panel.offsets) == (("b", "c"), (0, 24, 45))
+    np.testing.assert_array_equal(panel.values[24:, 0], table.iloc[0, 3:24].astype(float))
+    assert panel.times[24] == np.datetime64(MONTHS[2], "us")
+    assert "Left out, as every value is missing: 'a'." in panel.warnings
+    config, _ = resolve(Settings().replace(read={"wide": asked}, data={"lookback": 4, "horizon": 1}), panel)
+    assert read_panel(table, config.read).series_ids == ("b", "c")
 
 
 def test_a_table_of_years_with_several_ids_is_turned(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
@@ -112,15 +113,29 @@ def _files_of(folder: Path) -> Iterator[str]:
 
 def _example_rows(run: Run) -> tuple[NewestRows, str]:
     """Rows to show how the network is used, and what they are."""
+    data = run.config.data
     try:
-        newest = newest_rows(arrange(training_panel(run), run.config.data), run.config.data, run.scaler)
+        panel = arrange(training_panel(run), data)
+        newest = newest_rows(panel, data, run.scaler)
         if len(newest.windows):
-            return newest, "the last rows that the run was trained on"
+            return newest, "the last rows that the run was trained on."
         reason = newest.refused[0]
+        if data.known:  # ahead of the last rows nothing is known
+            earlier = newest_rows(_before_the_end(panel, data.horizon, len(data.known)), data, run.scaler)
+            if len(earlier.windows):
+                return earlier, f"rows that the run was trained on, to {data.horizon} steps before their end."
     except DataError as error:
         reason = error.message
-    typical = newest_rows(_typical_panel(run), run.config.data, run.scaler)
+    typical = newest_rows(_typical_panel(run), data, run.scaler)
     return typical, f"the mean of each column, because the run's own rows cannot be used: {reason}"
+
+
+def _before_the_end(panel: Panel, horizon: int, n_known: int) -> Panel:
+    """An arranged panel in whose last rows, as many as a horizon has, only what is known ahead is there."""
+    values, n_measured = panel.values.copy(), len(panel.columns) - n_known
+    for rows in map(panel.rows, range(panel.n_series)):
+        values[rows][-horizon:, :n_measured] = np.nan
+    return replace(panel, values=values)
 
 
 def _typical_panel(run: Run) -> Panel:

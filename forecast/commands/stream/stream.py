@@ -20,6 +20,7 @@ from forecast.data.newest import newest_rows, rows_before_cutoff
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, arrange, values_without_logarithm
 from forecast.data.windows import Forecaster, Ints
+from forecast.data.words import UNKNOWN
 from forecast.errors import DataError, RunError, quote, without_settings
 from forecast.model import Model, forecasters, load_models, newest_forecast
 from forecast.progress import NullProgress, Progress
@@ -258,6 +259,12 @@ class Stream:
             found["", "unseen"] = unseen
         for name, sentence in values_without_logarithm(panel, self.run.config.data).items():
             found[name, "not positive"] = without_settings(sentence)
+        # At first of all rows that were remembered, then of each new one.
+        for name in self.run.config.categories:
+            words = recent.values[0 if series_id not in self._warned else -1 :, self.columns.index(name)]
+            if len(unknown := np.flatnonzero(words == UNKNOWN)):
+                at = self.clock.format(recent.times[len(recent.times) - len(words) + unknown[-1]])
+                found[name, "unknown"] = f"{quote(name)} at {at} stands in no training row: unknown."
         then = " and is read as missing" if self._options.spikes == "missing" else ""
         for name in newest_spikes(self.columns, recent.values):
             if (name, "far") in found:
