@@ -56,8 +56,9 @@ def _ranges(by_level: Mapping[int, Mapping[str, float | None]], group: Collectio
     for level, shares in by_level.items():
         known = {name: share for name in group if (share := shares[name]) is not None}
         worst = min(known, key=lambda name: known[name])
-        most = f" to {max(known.values()):.1%}" if len(known) > 1 else ""
-        ranges.append(f"intervals of {level}% hold {known[worst]:.1%} ({printable(worst, 40)}){most}")
+        least, most = (f"{share:.1%}" for share in (known[worst], max(known.values())))
+        span = f"{least} on each" if least == most and len(known) > 1 else f"{least} ({printable(worst, 40)})"
+        ranges.append(f"intervals of {level}% hold {span}" + (f" to {most}" if least != most else ""))
     return ", ".join(ranges)
 
 

@@ -654,3 +654,13 @@ def test_a_yardstick_that_rests_on_one_value_hides_no_move() -> None:
     whole = score(make_ready(panel, target=("a",))).metrics
     for name in ("persistence", "seasonal-naive"):
         assert broken["models"][name]["directional_accuracy"] == whole["models"][name]["directional_accuracy"]
+
+
+def test_without_a_season_nothing_is_said_of_earlier_ones() -> None:
+    panel = make_panel(n_series=1)
+    panel.values[75, 0] = np.nan
+    ready = make_ready(panel, least_observed=0.5)
+    yardsticks = naive_errors(ready.rows, ready.split.part_of(ready.rows.panel) == TRAIN, SEASON)
+    models = models_in_units(ready, {"lstm": guesses(ready, 1)})
+    found = [score_models(ready.rows, ready.test, models, season, yardsticks).metrics for season in (SEASON, 1)]
+    assert ["seasonal_naive" in metrics for metrics in found] == [True, False]

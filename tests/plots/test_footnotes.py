@@ -93,6 +93,12 @@ def test_coverage_is_told_by_series_and_apart_for_those_that_borrow() -> None:
     own, borrowed = coverage_notes(found)
     assert own.startswith("Of the 3 series with enough errors of their own, intervals of 80% hold 61.0% (d) to 88.0%")
     assert borrowed.startswith("On the one that borrows the errors of others, intervals of 80% hold 52.0% (b), ")
+    alike = metrics()
+    for level in SHARES:
+        alike["intervals"]["models"]["lstm"][level]["coverage_by_series"] = dict.fromkeys("ab", 1.0)
+    assert coverage_notes(alike) == [
+        "By series, intervals of 80% hold 100.0% on each, intervals of 95% hold 100.0% on each."
+    ]
     found["intervals"]["models"]["lstm"]["borrowed"] = list("abcd")
     assert coverage_notes(found)[0].startswith("By series, all of which borrow the errors of others, intervals of 80% ")
     found["intervals"]["models"]["lstm"]["borrowed"] = ["b"]
