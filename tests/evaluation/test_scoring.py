@@ -658,7 +658,7 @@ def test_a_yardstick_that_rests_on_one_value_hides_no_move() -> None:
 
 def test_without_a_season_nothing_is_said_of_earlier_ones() -> None:
     panel = make_panel(n_series=1)
-    panel.values[75, 0] = np.nan
+    panel.values[82:84, 0] = np.nan
     ready = make_ready(panel, least_observed=0.5)
     yardsticks = naive_errors(ready.rows, ready.split.part_of(ready.rows.panel) == TRAIN, SEASON)
     models = models_in_units(ready, {"lstm": guesses(ready, 1)})
