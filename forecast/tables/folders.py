@@ -188,12 +188,14 @@ def _series(columns: Sequence[Columns], dialect: Dialect) -> tuple[str | None, s
 
 
 def _ids(paths: Sequence[str]) -> list[str]:
-    """The names of files without their endings; with their folders, where several have one name."""
+    """The names of files without their endings; with their folders, and with their endings, where several have one."""
     names = [Input.at(path).name for path in paths]
     if len(set(names)) == len(names):
         return names
     common = os.path.commonpath([os.path.dirname(path) for path in paths])
-    return [os.path.splitext(os.path.relpath(path, common or "."))[0] for path in paths]
+    whole = [os.path.relpath(path, common or ".") for path in paths]
+    names = [os.path.splitext(path)[0] for path in whole]
+    return names if len(set(names)) == len(names) else whole
 
 
 def _words(part: Columns, name: str) -> pa.DictionaryArray:

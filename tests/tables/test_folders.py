@@ -121,6 +121,13 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> No
     assert forecast.read(str(tmp_path / "*" / "data.csv")).series_ids == ("s0/data", "s1/data")
 
 
+def test_files_that_differ_by_their_ending_alone_are_told_apart_by_it(tmp_path: Path) -> None:
+    for name in ("a.csv", "a.txt", "b.csv"):
+        station(0).to_csv(tmp_path / name, index=False)
+    panel = forecast.read(str(tmp_path / "*"))
+    assert (panel.series_ids, panel.n_rows) == (("a.csv", "a.txt", "b.csv"), 180)
+
+
 def test_an_order_of_day_and_month_that_one_file_leaves_open_is_that_of_the_others(tmp_path: Path) -> None:
     times = pd.date_range("2024-01-01", periods=300, freq="D")
     for name, rows in (("long", slice(None)), ("short", slice(60, 72))):
