@@ -333,7 +333,7 @@ class _Scorer:
             metrics["linear_alone"] = list(self._linear)
         if n_missing := int(self._n_missing.sum()):
             metrics |= {"n_points": points.count + n_missing, "n_points_missing": n_missing}
-        if self._moved_seasons.any() and self._season > 1:
+        if self._moved_seasons.any():
             metrics["seasonal_naive"] = dict(
                 zip(("from_earlier_season", "from_last_value"), self._moved_seasons.tolist(), strict=True)
             )
