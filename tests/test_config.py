@@ -161,7 +161,7 @@ def test_a_configuration_has_no_open_field() -> None:
         with pytest.raises(ConfigError, match=f"^{name}: is missing."):
             Config.from_sections(nest({other: value for other, value in PLAIN.items() if other != name}))
         with pytest.raises(ConfigError, match=f"^{name}: must be .* Received: None."):
-            plain_config(**{name: None})
+            Config.from_sections(nest(PLAIN | {name: None}))
     assert isinstance(plain_config(), Settings)
     assert Settings().resolved(**nest(PLAIN)) == plain_config()
 
