@@ -13,7 +13,7 @@ from forecast.config import DataSettings
 from forecast.data.newest import count_measured
 from forecast.data.panel import Panel
 from forecast.data.split import rows_before_test
-from forecast.data.windows import Flags, fill_forward, index_windows
+from forecast.data.windows import Flags, fill_forward, index_windows, usable_and_seen
 from forecast.tables.timeparts import names_a_part
 
 # Words in the names of columns that are set rather than measured: codes, places, marks of quality.
@@ -122,10 +122,7 @@ def _too_costly(
 ) -> dict[str, str]:
     """Which of some columns with gaps are left out, and why; the others cost at most this share of the windows."""
     own = [panel.column(name) for name in (*targets, *data.known)]
-    usable, seen = np.ones(panel.n_rows, bool), np.ones(panel.n_rows, bool)
-    for column in own:
-        usable &= fill_forward(panel, data.longest_fill, column)[1]
-        seen &= ~np.isnan(panel.values[:, column])
+    usable, seen = usable_and_seen(panel, data.longest_fill, own, own)
 
     def n_windows(inputs: Flags) -> int:
         return len(index_windows(panel, known_rows, inputs, seen, lookback, horizon))

@@ -8,7 +8,7 @@ import numpy as np
 
 from forecast.data.panel import Panel
 from forecast.data.split import rows_before_test
-from forecast.data.windows import Flags, fill_forward, index_windows
+from forecast.data.windows import Flags, index_windows, usable_and_seen
 
 # A few lost windows are no reason to feed a network twice as many columns.
 _MOST_LOST_TO_HOLES = 0.01
@@ -30,10 +30,8 @@ def choose_least_observed(
         lookback: L.
         horizon: H.
     """
-    usable, seen = np.ones(panel.n_rows, bool), np.ones(panel.n_rows, bool)
-    for column in map(panel.column, targets):
-        usable &= fill_forward(panel, longest_fill, column)[1]
-        seen &= ~np.isnan(panel.values[:, column])
+    columns = [panel.column(name) for name in targets]
+    usable, seen = usable_and_seen(panel, longest_fill, columns, columns)
     spans = [rows for rows in rows_before_test(panel, known_rows) if rows.stop > rows.start]
     ends = panel.positions(np.array([(rows.start, rows.stop - 1) for rows in spans]).ravel()).reshape(-1, 2)
     possible = int(np.maximum(ends[:, 1] - ends[:, 0] + 2 - lookback - horizon, 0).sum())

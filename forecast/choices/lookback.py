@@ -11,17 +11,15 @@ from forecast.data.holes import fill_within
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
 from forecast.data.split import TEST, TRAIN, VALIDATION, rows_before_test
-from forecast.data.windows import Ints, Windows, fill_forward, index_windows
+from forecast.data.windows import Ints, Windows, index_windows, usable_and_seen
 from forecast.errors import DataError
+from forecast.models.ridge import solve_ridge
 
 # Windows that the probe uses: enough for the normal equations of a few hundred steps, few enough for a second.
 _TRAINING_WINDOWS, _VALIDATION_WINDOWS = 4000, 1000
 
 # A longer panel is not probed: preparing it once more would cost more than the probe is worth.
 _MOST_ROWS = 200_000
-
-# Ridge penalty, as a share of the mean variance of the inputs.
-_PENALTY = 0.01
 
 # Twice the lookback costs time, and the windows that a gap breaks: it must reduce the error by this share, and keep
 # this share of the training windows.
@@ -53,8 +51,7 @@ def shorten_for_gaps(
     is_known = part < TEST
     if panel.stretches()[-1] + 1 == panel.n_series and not np.isnan(panel.values[is_known][:, inputs]).any():
         return lookback
-    usable = np.logical_and.reduce([fill_forward(panel, data.longest_fill, column)[1] for column in inputs])
-    seen = np.asarray(~np.isnan(panel.values[:, outputs]).any(axis=1))
+    usable, seen = usable_and_seen(panel, data.longest_fill, inputs, outputs)
     shorter = lookback
     while shorter:
         counts = [len(index_windows(panel, part == number, usable, seen, shorter, horizon)) for number in range(TEST)]
@@ -108,9 +105,7 @@ def _fed_to_the_end(prepared: Prepared, lookback: int) -> int:
 def _linear_error(prepared: Prepared, lookback: int) -> float:
     """Mean absolute error, scaled, of a ridge regression on the newest part of each window."""
     x, y = _pairs(prepared, prepared.train.subsample(_TRAINING_WINDOWS), lookback)
-    squares = x.T @ x
-    penalty = _PENALTY * np.trace(squares) / lookback + np.finfo(float).tiny
-    weights = np.linalg.solve(squares + penalty * np.eye(lookback), x.T @ _filled(y))
+    weights = solve_ridge(x.T @ x, x.T @ _filled(y))
     x, y = _pairs(prepared, prepared.validation.subsample(_VALIDATION_WINDOWS), lookback)
     return float(np.nanmean(np.abs(x @ weights - y)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -171,6 +171,23 @@ def fill_forward(panel: Panel, longest: int, column: int) -> tuple[Floats, Flags
     filled[missing[near]] = values[last_seen[near]]
     usable[missing[near]] = True
     return filled, usable
+
+
+def usable_and_seen(panel: Panel, longest: int, inputs: Sequence[int], outputs: Sequence[int]) -> tuple[Flags, Flags]:
+    """Which rows a lookback of whole windows may contain, and which a horizon, [T] each.
+
+    Args:
+        panel: S series of T rows in all.
+        longest: Missing values in a row that are filled forward.
+        inputs: Columns that a lookback needs.
+        outputs: Columns that a horizon needs.
+    """
+    usable, seen = np.ones(panel.n_rows, bool), np.ones(panel.n_rows, bool)
+    for column in inputs:
+        usable &= fill_forward(panel, longest, column)[1]
+    for column in outputs:
+        seen &= ~np.isnan(panel.values[:, column])
+    return usable, seen
 
 
 def count_apart(panel: Panel, windows: Windows) -> int:

@@ -15,9 +15,7 @@ from forecast.models.backends.keras import weights_of
 from forecast.models.backends.numpy import NumpyOps
 from forecast.models.backends.tensorflow import keras
 from forecast.models.network import Network, Shape, gather_windows
-
-# Ridge penalty, as a share of the mean variance of the inputs.
-_PENALTY = 0.01
+from forecast.models.ridge import solve_ridge
 
 # How often holes in horizons are filled: where half of a step is missing, a hundredth of the way is left after these.
 _FILLINGS = 7
@@ -40,8 +38,6 @@ def solve_linear(
         shape: Sizes of the windows.
         prepared: Rows, scaler and windows.
         windows: The windows to learn from.
-
-    Reference: Hoerl & Kennard 1970.
     """
     normal = Network(config, shape, NumpyOps(config, weights_of(network)))
     kernel = _ridge(normal, prepared.rows, windows.subsample(_MOST))
@@ -65,8 +61,7 @@ def _ridge(normal: Network, rows: Rows, windows: Windows) -> Floats:
         for x, y in _pairs(normal, rows, windows):
             squares += x.T @ x
             products += x.T @ (np.where(np.isnan(y), x @ kernel, y) if rows.masked else y)
-        penalty = _PENALTY * np.trace(squares) / lookback + np.finfo(float).tiny
-        kernel = np.linalg.solve(squares + penalty * np.eye(lookback), products)
+        kernel = solve_ridge(squares, products)
     return kernel
 
 

@@ -210,10 +210,8 @@ class Fit:
             series: The index of each window's series, [B].
         """
         if self._quantiles:
-            error, quantiles = (
-                self._seen(y_true[..., None], y_pred) - y_pred,
-                tf.constant(self._quantiles, y_pred.dtype),
-            )
+            error = self._seen(y_true[..., None], y_pred) - y_pred
+            quantiles = tf.constant(self._quantiles, y_pred.dtype)
             losses = 2 * tf.maximum(quantiles * error, (quantiles - 1) * error)
         else:
             losses = _LOSSES[self.config.loss](self._seen(y_true, y_pred) - y_pred)

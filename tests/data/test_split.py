@@ -5,16 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from days import daily, panel_of_lengths
 from forecast.config import DataSettings
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
 from forecast.data.split import split_panel
 from forecast.errors import DataError
-
-
-def daily(n_rows: int, start: str = "2020-01-01") -> Panel:
-    times = np.datetime64(start, "us") + np.arange(n_rows) * np.timedelta64(1, "D")
-    return Panel(np.zeros((n_rows, 1)), times, ("y",), Clock("D"))
 
 
 def counts(panel: Panel, **options: object) -> list[int]:
@@ -93,19 +89,6 @@ def test_what_is_no_date_is_refused(option: str, text: str) -> None:
     with pytest.raises(DataError) as caught:
         split_panel(daily(10), DataSettings(**{option: text}))
     assert caught.value.message == f"{option}: {text!r} is not a date."
-
-
-def panel_of_lengths(**n_rows: int) -> Panel:
-    """Series that all begin on the first of January and have so many days."""
-    parts = [daily(count) for count in n_rows.values()]
-    return Panel(
-        np.concatenate([part.values for part in parts]),
-        np.concatenate([part.times for part in parts]),
-        ("y",),
-        Clock("D"),
-        tuple(n_rows),
-        (0, *np.cumsum(list(n_rows.values())).tolist()),
-    )
 
 
 def test_by_series_each_is_divided_by_its_own_rows() -> None:

@@ -82,12 +82,12 @@ class RecentRows:
         absent = np.diff(clock.ordinals(np.array([self.times[-1], time]))) - 1
         if (clock.unit == "B" and absent[0] == 0) or clock.is_closed_for(absent).all():  # a holiday
             expected = time
+        times, rows = self.times, self.values
         if time > expected and bridges_gaps:
-            between = clock.future(self.times[-1], min(int(absent[0]), most))
+            between = clock.future(times[-1], min(int(absent[0]), most))
             if between[-1] < time:
-                empty = np.full((len(between), len(values)), np.nan)
-                times, rows = np.append(self.times, between), np.concatenate([self.values, empty])
-                return replace(self, times=np.append(times, time)[-most:], values=np.vstack([rows, values])[-most:])
+                times, rows = np.append(times, between), np.vstack([rows, np.full((len(between), len(values)), np.nan)])
+                expected = time
         if time != expected:
             what = "is not on the clock" if time < expected else "leaves a gap"
             raise DataError(
@@ -95,8 +95,7 @@ class RecentRows:
                 f"{clock.format(expected)}.",
                 f"Send the rows in between first (their values may be empty), or forget all before with {RESTART}.",
             )
-        times, rows = np.append(self.times, time), np.concatenate([self.values, values[None]])
-        return replace(self, times=times[-most:], values=rows[-most:])
+        return replace(self, times=np.append(times, time)[-most:], values=np.vstack([rows, values])[-most:])
 
     def _with_measurements(self, time: np.datetime64, values: Floats, clock: Clock) -> RecentRows:
         """The rows, with the measurements of a row that so far held only what is known ahead."""
