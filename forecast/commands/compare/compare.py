@@ -150,12 +150,13 @@ def _resolve_all(asked: Mapping[str, Settings], panel: Panel, progress: Progress
     layouts = {config.data.channels for config, _ in resolved.values()}
     if len(layouts) > 1 and any(len(config.data.target) > 1 for config, _ in resolved.values()):
         progress.note("several targets: all models forecast them jointly; channels = independent gives each its own")
-        joint = {name: settings.replace(data={"channels": "joint"}) for name, settings in asked.items()}
-        resolved = {name: resolve(settings, panel) for name, settings in joint.items()}
+        asked = {name: settings.replace(data={"channels": "joint"}) for name, settings in asked.items()}
+        resolved = {name: resolve(settings, panel) for name, settings in asked.items()}
     least = {config.data.least_observed for config, _ in resolved.values()}
     if len(least) > 1:  # or they would be scored on other windows
-        alike = {name: config.replace(data={"least_observed": min(least)}) for name, (config, _) in resolved.items()}
-        resolved = {name: (resolve(alike[name], panel)[0], choices) for name, (_, choices) in resolved.items()}
+        progress.note("holes would cost some of the models windows: those of all may have holes")
+        asked = {name: settings.replace(data={"least_observed": min(least)}) for name, settings in asked.items()}
+        resolved = {name: resolve(settings, panel) for name, settings in asked.items()}
     models_of: dict[str, list[str]] = {}
     for name, (config, choices) in resolved.items():
         for note in plan_in_sentences(config, panel.clock, choices):
