@@ -107,6 +107,19 @@ def _check_pairs(quantiles: tuple[float, ...]) -> tuple[float, ...]:
     return quantiles
 
 
+_SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+
+
+def _read_duration(value: object) -> object:
+    """``"5m"``, ``"90s"``, ``"1.5h"`` or ``"300"`` as seconds."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", value) if isinstance(value, str) else None
+    if found is None or found[2] not in _SECONDS:
+        if isinstance(value, str):
+            raise ValueError(f"takes a duration such as 90s, 5m or 1h. Received: {value!r}")
+        return value
+    return float(found[1]) * _SECONDS[found[2]]
+
+
 def _check_cell(name: str) -> str:
     """The name, if there is such a cell; a cell may have been added to `CELLS` by the user."""
     if name not in CELLS:
@@ -134,6 +147,7 @@ Epochs = Annotated[int, Field(ge=1)]
 BatchSize = Annotated[int, Field(ge=1, le=65_536)]
 CellName = Annotated[str, AfterValidator(_check_cell)]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split_commas)]
+Duration = Annotated[float, Field(gt=0, le=1e7), BeforeValidator(_read_duration)]  # in seconds
 Penalty = Annotated[float, Field(ge=0, le=10)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 ObservedShare = Annotated[float, Field(gt=0, le=1)]
@@ -313,6 +327,9 @@ class NetworkSettings(Section):
     decay: bool = Field(
         False, description="Let a missing value that was carried forward return to the window's mean, as GRU-D does."
     )
+    newest: Steps | None = Field(
+        None, description="Read only so many of the newest steps of the lookback. (default: all of them)"
+    )
     segment: Steps | None = Field(1, description="Steps that are fed to the cell at once; 1 as in textbooks.")
     decode: Literal["direct", "parallel", "recursive"] = Field("direct", description="How the horizon is produced.")
     quantiles: Quantiles = Field(
@@ -357,6 +374,8 @@ class NetworkSettings(Section):
                 "bidirectional works with decode = direct, without go_backwards and without stateful; "
                 f"decode is {self.decode}, go_backwards is {self.go_backwards}, stateful is {self.stateful}"
             )
+        if self.stateful and self.newest:
+            raise ValueError("stateful reads every step, and takes no newest")
         if self.stateful and self.decode != "direct":
             raise ValueError(f"stateful needs decode = direct, not {self.decode}")
         if self.normalise == "seasonal" and self.decode == "recursive":
@@ -370,6 +389,9 @@ class NetworkConfig(NetworkSettings):
     normalise: Normalise
     segment: Steps
     linear: bool = False  # of runs of earlier versions
+
+    # Some members of a portfolio have no recurrent layer.
+    units: Sizes = Field(max_length=64)
 
 
 class TrainingSettings(Section):
@@ -404,6 +426,14 @@ class TrainingSettings(Section):
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything random.")
     ensemble: int = Field(1, ge=1, le=100, description="Networks that differ in their seed; forecasts are averaged.")
+    time_limit: Duration | None = Field(
+        None,
+        description="Use so much time, such as 90s, 5m or 1h: train networks of several designs and simple forecasts, "
+        "as many as there is time for, and forecast with the mean that the validation span weighs.",
+    )
+    members: Names = Field(
+        (), description="The same without a limit, or some of them: all, recurrent, or names of members."
+    )
     baseline: bool = Field(True, description="Train a vanilla RNN beside the model, for comparison.")
     fall_back: bool = Field(
         False, description="Repeat the last value if the network is not better than that on the validation span."
@@ -415,8 +445,36 @@ class TrainingSettings(Section):
     csv: bool = Field(False, description="Write the test forecasts as text, too, beside their Parquet file.")
 
 
+class MemberConfig(Section):
+    """A member of a portfolio: the run's configuration with some settings changed, and what became of it.
+
+    Args:
+        name: In tables.
+        settings: Those by which it differs from the run's, by name.
+        epochs: Epochs of its schedule, if there was no time for as many as the run's.
+        stopped_after: The epoch after which its time was over.
+        left_out: Whether there was no time for it at all.
+        weights: What its forecasts count in the ensemble: at each step of the horizon, or one number for all; none
+            before that is decided.
+    """
+
+    name: str
+    settings: dict[str, Any] = {}
+    epochs: Epochs | None = None
+    stopped_after: Epochs | None = None
+    left_out: bool = False
+    weights: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        """Whether its forecasts count at any step."""
+        return any(self.weights)
+
+
 class TrainingConfig(TrainingSettings):
     """The same, with every open field chosen."""
+
+    portfolio: tuple[MemberConfig, ...] = ()  # those that ``time_limit`` or ``members`` ask for
 
     batch_size: BatchSize
     mirror: bool
@@ -457,9 +515,19 @@ class Settings(Section):
             raise ValueError(f"unroll takes up to {_LONGEST_UNROLLED:,} steps or segments. Received: {steps:,}")
         if self.network.quantiles and self.training.loss != "mae":
             raise ValueError(f"quantiles are learned by their own loss. Received: loss {self.training.loss}")
+        if self.makes_portfolio and (self.training.ensemble > 1 or self.training.fall_back or self.network.stateful):
+            raise ValueError(
+                "time_limit and members make an ensemble, with seeds and the last value among its members; they do not "
+                "go with ensemble, fall_back or stateful"
+            )
         if self.training.fall_back and self.network.normalise in ("none", "standard", "seasonal"):
             raise ValueError(f"fall_back needs normalise = last or last-scaled, not {self.network.normalise}")
         return self
+
+    @property
+    def makes_portfolio(self) -> bool:
+        """Whether a portfolio is trained rather than one network."""
+        return self.training.time_limit is not None or bool(self.training.members)
 
     @classmethod
     def from_sections(cls, sections: Mapping[str, Any]) -> Self:
@@ -527,6 +595,24 @@ class Config(Settings):
     data: DataConfig
     network: NetworkConfig
     training: TrainingConfig
+
+    def of_member(self, member: MemberConfig) -> Config:
+        """The configuration by which a member of the portfolio is trained.
+
+        Raises:
+            ConfigError: If its settings do not go together with the run's.
+        """
+        own: dict[str, dict[str, object]] = {"training": {}, "network": {}, **nest(member.settings)}
+        own["network"]["model"] = member.name
+        own["training"] |= {"portfolio": (), "members": (), "time_limit": None, "baseline": False}
+        if member.epochs is not None:
+            own["training"]["epochs"] = member.epochs
+        return self.replace(**own)
+
+    def before_decisions(self) -> Config:
+        """The configuration as it was before anything was trained."""
+        planned = [MemberConfig(name=member.name, settings=member.settings) for member in self.training.portfolio]
+        return self.replace(training={"portfolio": planned})
 
     @property
     def categories(self) -> dict[str, int]:

@@ -44,8 +44,9 @@ def solve_linear(
     judged = list(_pairs(normal, prepared.rows, prepared.validation.subsample(_MOST_JUDGED)))
     without, with_map = (sum(float(np.nansum(np.abs(y - x @ k))) for x, y in judged) for k in (0 * kernel, kernel))
     network.get_layer("linear").kernel.assign(np.float32(kernel if with_map < without else 0 * kernel))
-    head = network.get_layer("head")
-    head.set_weights([np.zeros_like(array) for array in head.get_weights()])
+    if config.units:
+        head = network.get_layer("head")
+        head.set_weights([np.zeros_like(array) for array in head.get_weights()])
 
 
 def _ridge(normal: Network, rows: Rows, windows: Windows) -> Floats:
@@ -73,7 +74,7 @@ def _pairs(normal: Network, rows: Rows, windows: Windows) -> Iterator[tuple[Floa
     targets = slice(normal.shape.targets)
     for first in range(0, len(windows), _AT_ONCE):
         past, _, future = gather_windows(rows, windows.starts[first : first + _AT_ONCE], normal.fed)
-        window, centre, scale = normal.normalise(past)
+        window, centre, scale = normal.normalise(normal.newest(past))
         left = future if centre is None else future - centre[:, :, targets]
         left = left if scale is None else left / scale[:, :, targets]
         yield _each_target(window[:, :, targets]), _each_target(left)
