@@ -391,7 +391,7 @@ class NetworkConfig(NetworkSettings):
     linear: bool = False  # of runs of earlier versions
 
     # Some members of a portfolio have no recurrent layer.
-    units: Sizes = Field(max_length=64)
+    units: Sizes = Field((64,), max_length=64)
 
 
 class TrainingSettings(Section):

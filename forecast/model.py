@@ -88,12 +88,14 @@ class Trial:
         decided: The member, with its weights.
         loss: On the validation windows, of scaled values; None if there was no time for it.
         epochs: How many it was trained.
+        best_epoch: The one whose weights were kept.
         seconds: How long that took.
     """
 
     decided: MemberConfig
     loss: float | None = None
     epochs: int = 0
+    best_epoch: int = 0
     seconds: float = 0.0
 
 

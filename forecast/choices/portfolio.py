@@ -129,7 +129,7 @@ def plan_portfolio(config: Config, asked: Sequence[str], longest: int) -> Config
     if "long" in names or "long-linear" in names:
         longer = max(usual, min(_LONGER * usual, longest // config.data.season * config.data.season))
     base = config.replace(data={"lookback": longer}, network={"newest": usual, "model": ENSEMBLE})
-    members = [MemberConfig(name=model)] if model in names else []
+    members = [MemberConfig(name=model)]
     for name in names:
         if name == model:
             continue
@@ -160,7 +160,7 @@ def portfolio_in_words(config: Config) -> str:
 
 
 def _names(asked: Sequence[str], model: str) -> list[str]:
-    """The names of members, the model's first."""
+    """The names of members, the model's first: it is what the ensemble is compared with."""
     names = {model: True} | {name: candidate.recurrent for name, candidate in PORTFOLIO.items()}
     if unknown := [name for name in asked if name not in names and name not in ("all", "recurrent")]:
         raise ConfigError(
@@ -168,7 +168,8 @@ def _names(asked: Sequence[str], model: str) -> list[str]:
         )
     if not asked or "all" in asked:
         return list(names)
-    return [name for name, recurrent in names.items() if name in asked or (recurrent and "recurrent" in asked)]
+    kept = {model, *asked}
+    return [name for name, recurrent in names.items() if name in kept or (recurrent and "recurrent" in asked)]
 
 
 def _goes_with(base: Config, member: MemberConfig) -> bool:

@@ -257,7 +257,9 @@ class Run:
         from forecast.runs.csv_tables import numbers_from_csv
 
         name, training = HISTORY[network], self.config.training
-        with self._open(name, _LONGEST_LINE * (1 + training.epochs * training.ensemble)) as file:
+        with self._open(
+            name, _LONGEST_LINE * (1 + training.epochs * max(training.ensemble, len(training.portfolio)))
+        ) as file:
             return numbers_from_csv(file, self.path / name)
 
     @property

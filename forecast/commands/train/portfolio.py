@@ -57,6 +57,11 @@ class Trained:
     loss: float
     seconds: float
 
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether it has recurrent layers, which learn epoch by epoch."""
+        return bool(self.member.config.units)
+
 
 @dataclass
 class _Journal:
@@ -142,14 +147,16 @@ class Portfolio:
             self.config.network,
             self.shape,
             tuple(replace(own.member, shares=shares[own.planned.name]) for own in kept),
-            _records(kept),
+            _records([own for own in trained if own.is_recurrent]),
             trials=tuple(self._trial(own, shares.get(own.name, (0.0,))) for own in self.config.training.portfolio),
         )
 
     def _trial(self, planned: MemberConfig, weights: tuple[float, ...]) -> Trial:
         decided = self._journal.decided[planned.name].model_copy(update={"weights": weights})
         own = next((own for own in self.trained if own.planned.name == planned.name), None)
-        return Trial(decided) if own is None else Trial(decided, own.loss, len(own.record[0]), own.seconds)
+        if own is None:
+            return Trial(decided)
+        return Trial(decided, own.loss, len(own.record[0]), own.record[2], own.seconds)
 
     def _fit(self, number: int) -> None:
         planned = self.config.training.portfolio[number]
@@ -232,12 +239,12 @@ def refit(context: TrainingContext, model: Model, windows: Windows) -> Model:
     """
     if not model.trials:
         return Model.fit(context, "refit", model.config, windows, model.record.best_epochs)
-    counted = [trial.decided for trial in model.trials if trial.decided.counts]
+    counted = [trial for trial in model.trials if trial.decided.counts]
     members = []
-    for number, (decided, was, epochs) in enumerate(zip(counted, model.members, model.record.best_epochs, strict=True)):
-        config = context.prepared.config.of_member(decided)
+    for number, (trial, was) in enumerate(zip(counted, model.members, strict=True)):
+        config = context.prepared.config.of_member(trial.decided)
         own = replace(context, prepared=replace(context.prepared, config=config))
-        member, _ = fit_member(own, "refit", number, was.config, model.shape, windows, epochs)
+        member, _ = fit_member(own, "refit", number, was.config, model.shape, windows, trial.best_epoch)
         members.append(replace(member, shares=was.shares))
     return replace(model, members=tuple(members))
 
