@@ -11,7 +11,7 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
@@ -313,9 +313,7 @@ class NetworkSettings(Section):
     model: str = Field("lstm", description="Preset from the catalogue; the other options change its parts.")
     cell: CellName = Field("lstm", description="Recurrent cell.")
     bidirectional: bool = Field(False, description="Read the window from both ends.")
-    units: Sizes = Field(
-        (64,), min_length=1, max_length=64, description="Units of each recurrent layer, such as 64 or 64,32."
-    )
+    units: Sizes = Field((64,), max_length=64, description="Units of each recurrent layer, such as 64 or 64,32.")
     normalise: Normalise | None = Field(
         None,
         description="Per window: subtract the last value, its mean and scale, or the last value and its scale; "
@@ -389,9 +387,6 @@ class NetworkConfig(NetworkSettings):
     normalise: Normalise
     segment: Steps
     linear: bool = False  # of runs of earlier versions
-
-    # Some members of a portfolio have no recurrent layer.
-    units: Sizes = Field((64,), max_length=64)
 
 
 class TrainingSettings(Section):
@@ -474,8 +469,6 @@ class MemberConfig(Section):
 class TrainingConfig(TrainingSettings):
     """The same, with every open field chosen."""
 
-    portfolio: tuple[MemberConfig, ...] = ()  # those that ``time_limit`` or ``members`` ask for
-
     batch_size: BatchSize
     mirror: bool
     patience: Epochs
@@ -510,6 +503,8 @@ class Settings(Section):
             raise ValueError("stateful cannot be used with mirror: a state that is carried on has one direction")
         if self.network.stateful and (self.data.least_observed or 1) < 1:
             raise ValueError("stateful needs least_observed = 1: a state that is carried on has no window with holes")
+        if not self.network.units and not isinstance(self, Config):  # of which some members have none
+            raise ValueError("units: takes at least one layer, such as 64. Received: none")
         steps = -(-(self.data.lookback or 1) // (self.network.segment or 1))
         if self.network.unroll and steps > _LONGEST_UNROLLED:
             raise ValueError(f"unroll takes up to {_LONGEST_UNROLLED:,} steps or segments. Received: {steps:,}")
@@ -578,6 +573,7 @@ class Settings(Section):
         return "\n".join(
             f"[{section}]\n" + "".join(f"{name} = {_in_toml(value)}\n" for name, value in fields.items())
             for section, fields in self.model_dump(mode="json", exclude_none=True).items()
+            if section in Settings.model_fields
         )
 
 
@@ -596,6 +592,18 @@ class Config(Settings):
     network: NetworkConfig
     training: TrainingConfig
 
+    # The members that ``time_limit`` or ``members`` ask for, in the order in which they are trained.
+    portfolio: tuple[MemberConfig, ...] = ()
+
+    def with_portfolio(self, members: Iterable[MemberConfig]) -> Config:
+        """The same with another portfolio."""
+        return self.model_copy(update={"portfolio": tuple(members)})
+
+    def without_portfolio(self) -> Config:
+        """That of a single network of the same settings."""
+        alone = self.with_portfolio(())
+        return alone.replace(network={"newest": None}, training={"members": (), "time_limit": None})
+
     def of_member(self, member: MemberConfig) -> Config:
         """The configuration by which a member of the portfolio is trained.
 
@@ -604,15 +612,16 @@ class Config(Settings):
         """
         own: dict[str, dict[str, object]] = {"training": {}, "network": {}, **nest(member.settings)}
         own["network"]["model"] = member.name
-        own["training"] |= {"portfolio": (), "members": (), "time_limit": None, "baseline": False}
+        own["training"] |= {"members": (), "time_limit": None, "baseline": False}
         if member.epochs is not None:
             own["training"]["epochs"] = member.epochs
-        return self.replace(**own)
+        return self.with_portfolio(()).replace(**own)
 
     def before_decisions(self) -> Config:
         """The configuration as it was before anything was trained."""
-        planned = [MemberConfig(name=member.name, settings=member.settings) for member in self.training.portfolio]
-        return self.replace(training={"portfolio": planned})
+        return self.with_portfolio(
+            MemberConfig(name=member.name, settings=member.settings) for member in self.portfolio
+        )
 
     @property
     def categories(self) -> dict[str, int]:

@@ -273,8 +273,9 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         if longer is not None:
             lookback, why = longer
             config, reasons = with_lookback(lookback), {**reasons, "lookback": why}
-    if settings.makes_portfolio and not config.training.portfolio:  # which the record of a run has
-        config = plan_portfolio(config, training.members, longest)
+    if settings.makes_portfolio and not config.portfolio:  # which the record of a run has
+        half = (np.count_nonzero(training_rows) // panel.n_series - horizon) // 2  # leaves half of the windows
+        config = plan_portfolio(config, training.members, min(longest, int(half)))
     return config, _choices(settings, config, reasons)
 
 
@@ -402,9 +403,9 @@ def _choices(settings: Settings, config: Config, reasons: Mapping[str, str]) -> 
     return [
         Choice(field, value, reasons.get(field, "as all rows were read"))
         for section, fields in chosen.items()
-        if section != "read"  # what was inferred while reading was told then
+        if section in asked and section != "read"  # what was inferred while reading was told then
         for field, value in fields.items()
-        if field in asked[section] and value != asked[section][field]
+        if value != asked[section][field]
     ]
 
 
@@ -451,7 +452,7 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
     if segment > 1:
         turns = -(-usual // segment)
         sentences.append(f"fed in segments of {clock.describe(segment)}, {turns} turns of the cell")
-    if config.training.portfolio:
+    if config.portfolio:
         sentences.append(portfolio_in_words(config))
     return sentences
 

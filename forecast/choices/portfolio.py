@@ -145,12 +145,12 @@ def plan_portfolio(config: Config, asked: Sequence[str], longest: int) -> Config
             for member in members
             if base.of_member(member).network.units
         ]
-    return base.replace(training={"portfolio": [member.model_dump() for member in members]})
+    return base.with_portfolio(members)
 
 
 def portfolio_in_words(config: Config) -> str:
     """Which members are planned, and in what time."""
-    names = [member.name for member in config.training.portfolio]
+    names = [member.name for member in config.portfolio]
     rounds = {name.rsplit(" ", 1)[0] for name in names}
     again = "; then its networks again, from other seeds" if len(rounds) < len(names) else ""
     first = ", ".join(name for name in names if name in rounds)

@@ -25,17 +25,15 @@ def member_table(
         times: Of each, its epochs and seconds, as the manifest has them.
         style: How the surface writes tables.
     """
-    table = Table(
-        "Members", ["member", "differs by", "validation loss", "weight", "first step", "last step", "epochs", "seconds"]
-    )
+    columns = ["member", "differs by", "validation loss", "weight", "first step", "last step", "epochs", "seconds"]
+    table = Table("Members", columns)
     figures = metrics["members"]
     losses = [member["loss"] for member in figures if member["loss"] is not None]
     for member, figure, time in zip(portfolio, figures, times, strict=True):
         if figure["loss"] is None:
             dash = table.undefined("there was no time for it")
-            table.rows.append(
-                [Cell(style.model(member.name)), Cell(_settings(member)), *[dash] * 4, Cell("0"), Cell("0.0")]
-            )
+            named = [Cell(style.model(member.name)), Cell(_settings(member))]
+            table.rows.append([*named, *[dash] * 4, Cell("0"), Cell("0.0")])
             continue
         table.rows.append([
             Cell(style.model(member.name)),
@@ -69,8 +67,8 @@ def ensemble_in_words(metrics: Mapping[str, Any]) -> str:
     tested = "too few windows to test" if chance is None else f"p = {chance:.2g}"
     sure = chance is not None and chance < SIGNIFICANT
     return (
-        f"{sentence}. On the test span its {metrics['skill_of']} is {measure} than that of {printable(single, 24)} alone "
-        f"({tested}){'' if sure else ', which may be chance'}."
+        f"{sentence}. On the test span its {metrics['skill_of']} is {measure} than that of {printable(single, 24)} "
+        f"alone ({tested}){'' if sure else ', which may be chance'}."
     )
 
 

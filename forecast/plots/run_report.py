@@ -275,13 +275,13 @@ def _residuals(run: RunResults) -> Section:
 
 def _members(run: RunResults) -> Section | None:
     """What an ensemble is made of."""
-    portfolio = run.prepared.config.training.portfolio
+    portfolio = run.prepared.config.portfolio
     if not portfolio:
         return None
     sentences = [
         ensemble_in_words(run.metrics),
-        "A member is the run's network with some settings changed, or a forecast without recurrent layers. Weights are "
-        "chosen by the loss on validation windows that no member learned from; losses are shares of the first member's.",
+        "A member is the run's network with some settings changed, or a forecast without recurrent layers. Weights "
+        "are chosen by the loss on validation windows; losses are shares of the first member's.",
     ]
     return Section("The members", sentences, tables=[member_table(run.metrics, portfolio, run.manifest["members"])])
 

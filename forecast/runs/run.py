@@ -258,7 +258,7 @@ class Run:
 
         name, training = HISTORY[network], self.config.training
         with self._open(
-            name, _LONGEST_LINE * (1 + training.epochs * max(training.ensemble, len(training.portfolio)))
+            name, _LONGEST_LINE * (1 + training.epochs * max(training.ensemble, len(self.config.portfolio)))
         ) as file:
             return numbers_from_csv(file, self.path / name)
 
@@ -301,7 +301,7 @@ class Run:
 
         That is one number for each step of the horizon, or one for all; None where each counts alike.
         """
-        portfolio = self.config.training.portfolio if network != "baseline" else ()
+        portfolio = self.config.portfolio if network != "baseline" else ()
         if portfolio:
             return [(self.config.of_member(own).network, own.weights) for own in portfolio if own.counts]
         return [(self.network_config(network), None)] * self.config.training.ensemble

@@ -79,7 +79,7 @@ def command(
         f"{steps_ahead(metrics['horizon'])}"
     )
     print_scores(metrics, title)
-    if portfolio := trained.config.training.portfolio:
+    if portfolio := trained.config.portfolio:
         print_table(member_table(metrics, portfolio, trained.manifest["members"], TERMINAL))
         say(ensemble_in_words(metrics))
     say(f"run: {trained.path}")

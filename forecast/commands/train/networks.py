@@ -26,7 +26,7 @@ def fit_networks(context: TrainingContext, naive_error: Mapping[str, NaiveError]
         naive_error: What scaled errors are divided by, for each unique id.
     """
     prepared = context.prepared
-    portfolio = Portfolio(context) if prepared.config.training.portfolio else None
+    portfolio = Portfolio(context) if prepared.config.portfolio else None
     # The first member and the baseline first: whatever time is left is for the others.
     models = {
         network: portfolio.fit_first()

@@ -82,7 +82,7 @@ class _Journal:
     @classmethod
     def of(cls, context: TrainingContext) -> _Journal:
         """That of a training: what its configuration records, or what was written down before it was interrupted."""
-        plan = context.prepared.config.training.portfolio
+        plan = context.prepared.config.portfolio
         if any(member.weights for member in plan):
             decided = {member.name: member.model_copy(update={"weights": ()}) for member in plan}
             return cls(context, decided, is_record=True)
@@ -136,7 +136,7 @@ class Portfolio:
 
     def fit_others(self) -> Model:
         """Train the others while there is time, and return the ensemble that the validation windows choose."""
-        for number in range(1, len(self.config.training.portfolio)):
+        for number in range(1, len(self.config.portfolio)):
             self._fit(number)
         rows, trained = self.context.prepared.rows, self.trained
         forecasts = np.stack([own.forecasts for own in trained])
@@ -148,7 +148,7 @@ class Portfolio:
             self.shape,
             tuple(replace(own.member, shares=shares[own.planned.name]) for own in kept),
             _records([own for own in trained if own.is_recurrent]),
-            trials=tuple(self._trial(own, shares.get(own.name, (0.0,))) for own in self.config.training.portfolio),
+            trials=tuple(self._trial(own, shares.get(own.name, (0.0,))) for own in self.config.portfolio),
         )
 
     def _trial(self, planned: MemberConfig, weights: tuple[float, ...]) -> Trial:
@@ -159,7 +159,7 @@ class Portfolio:
         return Trial(decided, own.loss, len(own.record[0]), own.record[2], own.seconds)
 
     def _fit(self, number: int) -> None:
-        planned = self.config.training.portfolio[number]
+        planned = self.config.portfolio[number]
         decided = self._journal.decided.get(planned.name)
         if decided is None:
             decided = self._decide(planned)
@@ -258,7 +258,7 @@ def _to_judge_by(prepared: Prepared) -> tuple[Windows, Judgement]:
     """The validation windows that weights are chosen by, and what was observed there."""
     rows, config = prepared.rows, prepared.config
     numbers = prepared.validation.horizon * rows.n_targets * max(1, len(config.network.quantiles))
-    most = min(_WINDOWS, max(1, _MOST_NUMBERS // (numbers * len(config.training.portfolio))))
+    most = min(_WINDOWS, max(1, _MOST_NUMBERS // (numbers * len(config.portfolio))))
     windows = prepared.validation.subsample(most)
     series = rows.series[windows.starts]
     observed = rows.scaled[windows.future(), : rows.n_targets]

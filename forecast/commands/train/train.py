@@ -161,8 +161,7 @@ def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progre
     scored = {model.name: model for model in networks.values()}
     single, trials = networks.pop("single", None), networks["model"].trials
     if trials:
-        decided = [trial.decided.model_dump() for trial in trials]
-        prepared = replace(prepared, config=config.replace(training={"portfolio": decided}))
+        prepared = replace(prepared, config=config.with_portfolio(trial.decided for trial in trials))
         config = prepared.config
         writer.write("config.json", config.to_json())
     models = {model.name: model for model in networks.values()}
