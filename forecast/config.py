@@ -41,7 +41,7 @@ Transform = Literal["none", "log"]
 Channels = Literal["joint", "independent"]
 Division = Literal["time", "series"]
 Duplicates = Literal["first", "last", "mean"]
-Normalise = Literal["none", "last", "standard", "last-scaled", "seasonal"]
+Normalise = Literal["none", "last", "standard", "last-scaled", "seasonal", "smoothing"]
 
 
 def _split_commas(value: object) -> object:
@@ -305,10 +305,11 @@ class NetworkSettings(Section):
     normalise: Normalise | None = Field(
         None,
         description="Per window: subtract the last value, its mean and scale, or the last value and its scale; "
-        "seasonal also counts the forecast from the values one cycle before.",
+        "seasonal also counts the forecast from the values one cycle before, smoothing from what exponential smoothing "
+        "of the window forecasts.",
     )
     cycle: Steps | None = Field(
-        None, description="Steps of the cycle that normalise = seasonal counts from. (default: the season)"
+        None, description="Steps of the cycle that normalise = seasonal or smoothing counts with. (default: the season)"
     )
     decay: bool = Field(
         False, description="Let a missing value that was carried forward return to the window's mean, as GRU-D does."
@@ -359,8 +360,10 @@ class NetworkSettings(Section):
             )
         if self.stateful and self.decode != "direct":
             raise ValueError(f"stateful needs decode = direct, not {self.decode}")
-        if self.normalise == "seasonal" and self.decode == "recursive":
-            raise ValueError("normalise = seasonal does not go with decode = recursive, which feeds forecasts back")
+        if self.normalise in ("seasonal", "smoothing") and self.decode == "recursive":
+            raise ValueError(
+                f"normalise = {self.normalise} does not go with decode = recursive, which feeds forecasts back"
+            )
         return self
 
 
@@ -370,6 +373,11 @@ class NetworkConfig(NetworkSettings):
     normalise: Normalise
     segment: Steps
     linear: bool = False  # of runs of earlier versions
+
+    @property
+    def adds_to_forecast(self) -> bool:
+        """Whether the network adds to a forecast that is there before it learns: it begins with adding nothing."""
+        return self.linear or self.normalise == "smoothing"
 
 
 class TrainingSettings(Section):
@@ -457,7 +465,7 @@ class Settings(Section):
             raise ValueError(f"unroll takes up to {_LONGEST_UNROLLED:,} steps or segments. Received: {steps:,}")
         if self.network.quantiles and self.training.loss != "mae":
             raise ValueError(f"quantiles are learned by their own loss. Received: loss {self.training.loss}")
-        if self.training.fall_back and self.network.normalise in ("none", "standard", "seasonal"):
+        if self.training.fall_back and self.network.normalise not in (None, "last", "last-scaled"):
             raise ValueError(f"fall_back needs normalise = last or last-scaled, not {self.network.normalise}")
         return self
 

@@ -349,7 +349,7 @@ def _fit_member(
     windows: Windows,
     epochs: int | None,
 ) -> tuple[Member, Fit]:
-    from forecast.models.backends.keras import build_network, leaves_cudnn
+    from forecast.models.backends.keras import build_network, empty_head, leaves_cudnn
     from forecast.models.backends.tensorflow import HAS_GPU
     from forecast.runs.checkpoints import load_checkpoint
     from forecast.training.linear import solve_linear
@@ -368,6 +368,8 @@ def _fit_member(
         keras_network, twin = build_network(config, shape, training.seed), None
     if config.linear:
         solve_linear(keras_network, config, shape, prepared, windows)
+    if config.adds_to_forecast:
+        empty_head(keras_network)
     fit = Fit(keras_network, prepared, training, windows, epochs, twin)
     checkpoint = f"{network}.{number + 1}"
     saved = load_checkpoint(context.checkpoints, checkpoint, specs_of(fit.arrays()), context.origin)

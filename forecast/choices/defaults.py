@@ -214,7 +214,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     # Subtracting the last value of each window was best on the validation span of every series that was tried. A state
     # that is carried from window to window has no single last value.
     normalise = network.normalise or ("none" if network.stateful else "last")
-    cycle = network.cycle or (season if normalise == "seasonal" else None)
+    cycle = network.cycle or (season if normalise in ("seasonal", "smoothing") else None)
     linear = panel.n_series > 1 and not price if network.linear is None else network.linear
     limits, circular = _bounds(panel, data, targets, normalise, training_rows)
     n_channels = len(targets) if data.channels == "independent" else 1

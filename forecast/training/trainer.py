@@ -115,8 +115,8 @@ class Fit:
             jit_compile=is_worth_compiling(network, prepared.config.network.decode, self.order.batch_size) or None,
         )
 
-        # Beside a solved linear map a network may have nothing to add; it begins with adding nothing.
-        begins_solved = prepared.config.network.linear and self.validation is not None
+        # To a solved linear map, or to smoothing, a network may have nothing to add; it begins with adding nothing.
+        begins_solved = prepared.config.network.adds_to_forecast and self.validation is not None
         self._loss_at_start = self._validate()[0] if begins_solved else np.inf
 
     @property
