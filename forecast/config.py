@@ -41,7 +41,7 @@ Transform = Literal["none", "log"]
 Channels = Literal["joint", "independent"]
 Division = Literal["time", "series"]
 Duplicates = Literal["first", "last", "mean"]
-Normalise = Literal["none", "last", "standard", "last-scaled", "seasonal"]
+Normalise = Literal["none", "last", "standard", "last-scaled", "seasonal", "smoothing"]
 
 
 def _split_commas(value: object) -> object:
@@ -317,10 +317,11 @@ class NetworkSettings(Section):
     normalise: Normalise | None = Field(
         None,
         description="Per window: subtract the last value, its mean and scale, or the last value and its scale; "
-        "seasonal also counts the forecast from the values one cycle before.",
+        "seasonal also counts the forecast from the values one cycle before, smoothing from what exponential smoothing "
+        "of the window forecasts.",
     )
     cycle: Steps | None = Field(
-        None, description="Steps of the cycle that normalise = seasonal counts from. (default: the season)"
+        None, description="Steps of the cycle that normalise = seasonal or smoothing counts with. (default: the season)"
     )
     decay: bool = Field(
         False, description="Let a missing value that was carried forward return to the window's mean, as GRU-D does."
@@ -336,7 +337,7 @@ class NetworkSettings(Section):
     linear: bool | None = Field(
         False,
         description="Add a linear map from the window to the horizon, solved on training windows; the network learns "
-        "what it leaves. (default: for several series, but prices)",
+        "what it leaves. (default: for several series that one map suits, but prices)",
     )
     head_dropout: Share = Field(0.0, description="Dropout before the head.")
     activation: Activation = Field("tanh", description="Activation of candidate and output.")
@@ -376,8 +377,10 @@ class NetworkSettings(Section):
             raise ValueError("stateful reads every step, and takes no newest")
         if self.stateful and self.decode != "direct":
             raise ValueError(f"stateful needs decode = direct, not {self.decode}")
-        if self.normalise == "seasonal" and self.decode == "recursive":
-            raise ValueError("normalise = seasonal does not go with decode = recursive, which feeds forecasts back")
+        if self.normalise in ("seasonal", "smoothing") and self.decode == "recursive":
+            raise ValueError(
+                f"normalise = {self.normalise} does not go with decode = recursive, which feeds forecasts back"
+            )
         return self
 
 
@@ -387,6 +390,11 @@ class NetworkConfig(NetworkSettings):
     normalise: Normalise
     segment: Steps
     linear: bool = False  # of runs of earlier versions
+
+    @property
+    def adds_to_forecast(self) -> bool:
+        """Whether the network adds to a forecast that is there before it learns: it begins with adding nothing."""
+        return self.linear or self.normalise == "smoothing"
 
 
 class TrainingSettings(Section):
@@ -515,7 +523,7 @@ class Settings(Section):
                 "time_limit and members make an ensemble, with seeds and the last value among its members; they do not "
                 "go with ensemble, fall_back or stateful"
             )
-        if self.training.fall_back and self.network.normalise in ("none", "standard", "seasonal"):
+        if self.training.fall_back and self.network.normalise not in (None, "last", "last-scaled"):
             raise ValueError(f"fall_back needs normalise = last or last-scaled, not {self.network.normalise}")
         return self
 

@@ -401,7 +401,7 @@ def fit_member(
         MachineError: If there is not enough memory.
         ConfigError: If the cell's declaration is not whole, or the training diverges.
     """
-    from forecast.models.backends.keras import build_network, leaves_cudnn
+    from forecast.models.backends.keras import build_network, empty_head, leaves_cudnn
     from forecast.models.backends.onnx import check_cell
     from forecast.models.backends.tensorflow import HAS_GPU
     from forecast.runs.checkpoints import load_checkpoint
@@ -425,6 +425,8 @@ def fit_member(
         keras_network, twin = build_network(config, shape, training.seed), None
     if config.linear:
         solve_linear(keras_network, config, shape, prepared, windows)
+    if config.adds_to_forecast and config.units:
+        empty_head(keras_network)
     fit = Fit(keras_network, prepared, training, windows, epochs, twin)
     checkpoint = f"{network}.{number + 1}"
     saved = load_checkpoint(context.checkpoints, checkpoint, specs_of(fit.arrays()), context.origin)

@@ -55,7 +55,7 @@ def test_every_option_has_one_section_and_a_description() -> None:
         ("data", "channels", ["joint", "independent"], ["both"]),
         ("network", "units", ["64", "64,32", 64, (64, 32), [64]], ["", (), "0", "64,-1", "4097", "a", 64.5, True]),
         ("network", "cell", list(CELLS), ["LSTM", "transformer", "", None]),
-        ("network", "normalise", ["none", "last", "standard", "last-scaled", "seasonal"], ["mean"]),
+        ("network", "normalise", ["none", "last", "standard", "last-scaled", "seasonal", "smoothing"], ["mean"]),
         ("network", "cycle", [1, 168], [0, -1]),
         ("network", "segment", [1, 100_000], [0]),
         ("network", "decode", ["direct", "parallel", "recursive"], ["both"]),

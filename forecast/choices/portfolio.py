@@ -68,6 +68,15 @@ def _another_centre(config: Config) -> Mapping[str, object]:
     return {"normalise": "standard" if config.network.normalise != "standard" else "last"}
 
 
+def _smoothing(**settings: object) -> Callable[[Config], Mapping[str, object] | None]:
+    def of(config: Config) -> Mapping[str, object] | None:
+        if config.network.normalise == "smoothing" and not settings:
+            return None
+        return {"normalise": "smoothing", "cycle": config.data.season, **settings}
+
+    return of
+
+
 PORTFOLIO: dict[str, Candidate] = {
     "linear": Candidate(
         "A linear map from the window to the horizon.", _without_layers(linear=True, normalise="last"), False
@@ -77,6 +86,10 @@ PORTFOLIO: dict[str, Candidate] = {
         lambda config: {**_NO_LAYERS, "linear": True, "normalise": "standard", "newest": config.data.lookback},
         False,
     ),
+    "smoothing": Candidate("Exponential smoothing of the window.", _smoothing(**_NO_LAYERS, linear=False), False),
+    "smoothing-linear": Candidate(
+        "Exponential smoothing and a linear map of what it leaves.", _smoothing(**_NO_LAYERS, linear=True), False
+    ),
     "seasonal-naive": Candidate("The value one season before.", _with_cycle(1), False),
     "weekly-naive": Candidate("The value seven seasons before: of hours, of a week.", _with_cycle(7), False),
     "mean": Candidate("The mean of the window.", _without_layers(normalise="standard"), False),
@@ -85,6 +98,7 @@ PORTFOLIO: dict[str, Candidate] = {
         "GRU cells that read the window relative to its mean.",
         lambda config: {"cell": "gru", **_another_centre(config)},
     ),
+    "smoothed": Candidate("The model, counted from exponential smoothing.", _smoothing()),
     "beside-map": Candidate(
         "With a linear map beside the network, or without one where the model has one.",
         lambda config: {"linear": not config.network.linear},

@@ -21,6 +21,7 @@ from forecast.data.holes import fill_within
 from forecast.data.windows import Flags, Ints
 from forecast.errors import ConfigError, setting
 from forecast.models.cells import ACTIVATIONS, cell_of
+from forecast.models.smoothing import Smoothing
 
 if TYPE_CHECKING:
     from forecast.data.prepare import Rows
@@ -30,6 +31,9 @@ Array = Any
 
 # Smallest scale of a window, as a share of the training rows' spread: noise on a flat window must not be blown up.
 SMALLEST_SCALE = 0.1
+
+# Normalisations whose forecasts count from a simpler forecast, one value for each step ahead.
+COUNTED_AHEAD = ("seasonal", "smoothing")
 
 # The most numbers that stand for a word.
 _WIDEST = 16
@@ -216,6 +220,9 @@ class Ops(Protocol):
     def penalise(self, value: Array) -> Array:
         """The value itself; while training, it adds to the loss what ``activity_regularizer`` asks for."""
 
+    def smooth(self, sizes: Smoothing, past: Array, observed: Array | None) -> Array:
+        """What `Smoothing.forecast` says of one target's windows [B, L], of which some values were observed: [B, H]."""
+
     def mark_window(self, value: Array) -> Array:
         """The value itself, which is the normalised window, so that a back end can find it again."""
 
@@ -259,6 +266,10 @@ class FixedWeightsOps:
         """How much of a value is left at its age."""
         slowed = self.relu(ages * self.weights["decay/kernel"] + self.weights["decay/bias"])
         return ACTIVATIONS["exponential"](self, -slowed)
+
+    def smooth(self, sizes: Smoothing, past: Array, observed: Array | None) -> Array:
+        """What exponential smoothing forecasts."""
+        return sizes.forecast(self, past, observed)
 
     def dropout(self, value: Array) -> Array:
         """The value itself: nothing is trained here."""
@@ -373,12 +384,12 @@ class Network:
     def normalise(self, past: Array) -> tuple[Array, Array | None, Array | None]:
         """The window with each measured channel centred and scaled; centre and scale [B, 1, D + P], where there are.
 
-        What a seasonal forecast counts from is another centre than the window's, [B, H, D].
+        What a forecast counts from is another centre than the window's where it is a forecast itself, [B, H, D].
         """
         ops, kind = self.ops, self.config.normalise
         measured, beside = past[:, :, : self.shape.measured], past[:, :, self.shape.measured :]
         centre = scale = None
-        if kind in ("last", "last-scaled", "seasonal"):
+        if kind in ("last", "last-scaled", *COUNTED_AHEAD):
             centre = measured[:, -1:]
         elif kind == "standard":
             centre = ops.mean(measured)
@@ -390,6 +401,9 @@ class Network:
         window = centred if scale is None else centred / scale
         if kind == "seasonal":
             centre = self.cycle_before(past)
+        elif kind == "smoothing":
+            ages = beside[:, :, : self.shape.measured] if self.shape.masked else None
+            centre = measured[:, -1:, : self.shape.targets] + self.smoothed(window, ages)
         if self.shape.masked:
             window, beside = self.with_masks(window, beside)
         has_more = self.shape.features > self.shape.measured
@@ -416,10 +430,22 @@ class Network:
         times = -(-self.shape.horizon // self.cycle)
         return (self.ops.concat([newest] * times, axis=1) if times > 1 else newest)[:, : self.shape.horizon]
 
+    def smoothed(self, window: Array, ages: Array | None) -> Array:
+        """The forecasts of each target by exponential smoothing, [B, H, D]."""
+        ops, sizes, parts = self.ops, Smoothing(self.shape.lookback, self.shape.horizon, self.cycle), []
+        observed = None if ages is None else 1.0 - ops.minimum(ages, 1.0)
+        for target in range(self.shape.targets):
+            past, seen = (
+                None if values is None else ops.reshape(values[:, :, target : target + 1], (-1, self.shape.lookback))
+                for values in (window, observed)
+            )
+            parts.append(ops.reshape(ops.smooth(sizes, past, seen), (-1, self.shape.horizon, 1)))
+        return ops.concat(parts, axis=-1) if len(parts) > 1 else parts[0]
+
     def beside_forecast(self, statistic: Array) -> Array:
         """The centre or scale of the targets [B, 1 or H, D], in a shape that broadcasts with the forecast."""
         of_targets = statistic[:, :, : self.shape.targets]
-        steps = self.shape.horizon if self.config.normalise == "seasonal" else 1
+        steps = self.shape.horizon if self.config.normalise in COUNTED_AHEAD else 1
         return self.ops.reshape(of_targets, (-1, steps, self.shape.targets, 1)) if self.config.quantiles else of_targets
 
     def linear(self, window: Array) -> Array:

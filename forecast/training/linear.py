@@ -29,8 +29,8 @@ def solve_linear(
 ) -> None:
     """Put the ridge regression of horizons on lookbacks, both normalised as the network does it, into its linear map.
 
-    The head begins empty: a network begins with adding nothing. The map stays empty if on the validation windows it
-    errs more than forecasts without it, which are the centre of the normalisation.
+    The map stays empty if on the validation windows it errs more than forecasts without it, which are the centre of the
+    normalisation.
 
     Args:
         network: What `build_network` returned, with a linear map.
@@ -44,9 +44,6 @@ def solve_linear(
     judged = list(_pairs(normal, prepared.rows, prepared.validation.subsample(_MOST_JUDGED)))
     without, with_map = (sum(float(np.nansum(np.abs(y - x @ k))) for x, y in judged) for k in (0 * kernel, kernel))
     network.get_layer("linear").kernel.assign(np.float32(kernel if with_map < without else 0 * kernel))
-    if config.units:
-        head = network.get_layer("head")
-        head.set_weights([np.zeros_like(array) for array in head.get_weights()])
 
 
 def _ridge(normal: Network, rows: Rows, windows: Windows) -> Floats:

@@ -115,8 +115,8 @@ class Fit:
             jit_compile=is_worth_compiling(network, prepared.config.network.decode, self.order.batch_size) or None,
         )
 
-        # Beside a solved linear map a network may have nothing to add; it begins with adding nothing.
-        begins_solved = prepared.config.network.linear and self.validation is not None
+        # To a solved linear map, or to smoothing, a network may have nothing to add; it begins with adding nothing.
+        begins_solved = prepared.config.network.adds_to_forecast and self.validation is not None
         self._loss_at_start = self._validate()[0] if begins_solved else np.inf
 
     @property
@@ -142,8 +142,8 @@ class Fit:
 
     def _forget_names_not_learned(self) -> None:
         """Make a series without a window to learn from the unknown one, whose identity was learned."""
-        if self.config.hide_series:
-            identities = self.scored.get_layer("queries").identities
+        identities = self.scored.get_layer("queries").identities if self.config.hide_series else None
+        if identities is not None:  # a query of a single number has no room for one
             values, learned = identities.numpy(), np.unique(self._rows.identity[self.windows.starts])
             values[np.setdiff1d(np.arange(len(values)), learned)] = values[-1]
             identities.assign(values)

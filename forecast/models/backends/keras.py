@@ -15,6 +15,7 @@ from forecast.errors import RunError
 from forecast.models.backends.loops import Recurrence, RecurrentCell
 from forecast.models.backends.tensorflow import HAS_GPU, keras, tf
 from forecast.models.network import Network, RowSource, Shape, gather_windows, weight_shapes
+from forecast.models.smoothing import Smoothing
 
 ops, layers = keras.ops, keras.layers
 
@@ -135,6 +136,10 @@ class KerasOps(ArrayOps):
     def decay(self, ages: Any) -> Any:
         """A layer of two weights for each column."""
         return Decay(name="decay")(ages)
+
+    def smooth(self, sizes: Smoothing, past: Any, observed: Any | None) -> Any:
+        """A layer without weights, so that a file keeps its sizes and not its matrices."""
+        return SmoothedAhead(vars(sizes))(past, observed)
 
     def dropout(self, value: Any) -> Any:
         """The head's dropout."""
@@ -266,6 +271,28 @@ class Decay(keras.layers.Layer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable("forecast")
+class SmoothedAhead(keras.layers.Layer):  # type: ignore[misc]
+    """`Smoothing.forecast` as a layer.
+
+    Args:
+        sizes: Those of the smoothing.
+        arguments: Those of a Keras layer.
+    """
+
+    def __init__(self, sizes: dict[str, int], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.sizes = sizes
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs."""
+        return super().get_config() | {"sizes": dict(self.sizes)}
+
+    def call(self, past: Any, observed: Any = None) -> Any:
+        """The forecasts [B, H] of windows [B, L]."""
+        return Smoothing(**self.sizes).forecast(ArrayOps, past, observed)
+
+
+@keras.saving.register_keras_serializable("forecast")
 class Lookup(keras.layers.Layer):  # type: ignore[misc]
     """An embedding: the rows of a table by their numbers [B, n], which come as whole floats, [B, n, W].
 
@@ -313,6 +340,12 @@ def set_weights(network: keras.Model, weights: Mapping[str, NDArray[np.float32]]
         raise RunError(f"The weights are not those of this network: {different[0][0]} differs.", "Train the run again.")
     for name, variable in variables.items():
         variable.assign(weights[name])
+
+
+def empty_head(network: keras.Model) -> None:
+    """Let a network add nothing to what it stands beside."""
+    head = network.get_layer("head")
+    head.set_weights([np.zeros_like(array) for array in head.get_weights()])
 
 
 def filled_network(

@@ -120,6 +120,7 @@ CASES = pytest.mark.parametrize(
         (SEVERAL, {"model": "gru", "decode": "recursive"}),
         (HOLED, {"model": "lstm", "decode": "parallel", "decay": True}),
         (HOLED, {"model": "gru", "decode": "recursive", "transform": "log"}),
+        (HOLED, {"model": "gru", "decode": "direct", "normalise": "smoothing", "cycle": 2}),
         (LONE, {"model": "lstm", "decode": "direct"}),
         (LONE, {"model": "gru", "decode": "parallel", "transform": "log"}),
     ],

@@ -70,7 +70,7 @@ def test_a_network_that_has_learned_something_is_kept(tmp_path: Path) -> None:
     assert run.metrics["skill"]["persistence"] > 0.5
 
 
-@pytest.mark.parametrize("normalise", ["none", "standard", "seasonal"])
+@pytest.mark.parametrize("normalise", ["none", "standard", "seasonal", "smoothing"])
 def test_there_must_be_a_last_value_to_fall_back_on(normalise: str) -> None:
     with pytest.raises(ConfigError, match=f"fall_back needs normalise = last or last-scaled, not {normalise}"):
         configured(normalise=normalise)
