@@ -116,7 +116,7 @@ class Fit:
         )
 
         # To a solved linear map, or to smoothing, a network may have nothing to add; it begins with adding nothing.
-        begins_solved = prepared.config.network.adds_to_forecast and self.validation is not None
+        begins_solved = prepared.config.network.adds_to and self.validation is not None
         self._loss_at_start = self._validate()[0] if begins_solved else np.inf
 
     @property

@@ -28,7 +28,7 @@ from forecast.errors import DataError, ForecastError, MachineError, phrase, rend
 from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors
-from forecast.model import Model, TrainingContext, forecasters, linear_alone, newest_forecast
+from forecast.model import Model, TrainingContext, forecasters, forecasts_alone, newest_forecast
 from forecast.models.catalogue import configure
 from forecast.plots.footnotes import thinning_note
 from forecast.progress import NullProgress, Progress, StopRequested
@@ -160,7 +160,7 @@ def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progre
     of_intervals = calibration_warnings(config, len(prepared.validation), intervals, networks["model"].name)
     for warning in of_intervals:
         progress.warn(warning)
-    forecasts, alone = forecasters(models, rows), linear_alone(models)
+    forecasts, alone = forecasters(models, rows), forecasts_alone(models)
     evaluation = score_models(rows, prepared.test, forecasts, season, naive_error, intervals, alone)
     evaluation.metrics["calibration_warnings"] = list(of_intervals)
     evaluation.metrics["windows"] = count_windows_of_parts(prepared)["test"].to_json()
