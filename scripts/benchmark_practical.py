@@ -1,17 +1,19 @@
 """Tasks of public benchmarks, at their own cut-offs and scores, beside the published figures of some forty models.
 
-    python scripts/benchmark_practical.py --data FOLDER [--datasets FOLDER] [--tasks hospital,monash_m3_monthly]
+    python scripts/benchmark_practical.py --data FOLDER [--datasets FOLDER] [--tasks hospital,ETT_1D] [--time-limit 10m]
 
 FOLDER holds ``protocol.py``, which knows the series, the cut-offs and the scores of each task, and ``published.csv``. A
 task is written as one long table, as a user has it. One network is trained on the rows before the first cut-off, the
 last of which are for validation, and forecasts from every cut-off: many published models were fitted again at each.
 Settings are the program's defaults, chosen on those rows; the scored rows choose nothing. One line of JSON per task and
-seed goes to standard output; what is finished is kept and not computed again.
+seed goes to standard output; what is finished is kept and not computed again. The last row of the table is the
+geometric mean of the errors relative to the seasonal naive's, over the tasks of fev-bench.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import sys
@@ -19,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, geometric_mean
 from types import ModuleType
 
 import pandas as pd
@@ -28,8 +30,9 @@ import forecast
 from forecast.runs.files import write_atomically
 from records import Record, figure_of, keep_records, markdown, read_records
 
-TASKS = ("hospital", "monash_tourism_monthly", "monash_tourism_quarterly", "monash_m3_monthly")
-SHOWN = ("seasonal_naive", "auto_ets", "auto_arima", "auto_theta", "deepar", "patchtst", "chronos_bolt_base", "tirex")
+SHOWN = (
+    "seasonal_naive", "auto_ets", "auto_arima", "auto_theta", "deepar", "tft", "patchtst", "chronos_bolt_base", "tirex",
+)  # fmt: skip
 
 # Their ends are the nine levels of the protocol but the median.
 LEVELS = (20, 40, 60, 80)
@@ -48,6 +51,16 @@ def load_protocol(data: Path, datasets: Path | None) -> ModuleType:
     if datasets is not None:
         vars(protocol)["DATASETS"] = datasets
     return protocol
+
+
+def readable_tasks(protocol: ModuleType) -> list[str]:
+    """The tasks whose files are there."""
+    found = []
+    for task in protocol.TASKS:
+        with contextlib.suppress(FileNotFoundError):
+            protocol.frames(task)
+            found.append(task)
+    return found
 
 
 def long_table(protocol: ModuleType, task: str) -> pd.DataFrame:
@@ -133,16 +146,40 @@ def _as_scored(protocol: ModuleType, task: str, made: pd.DataFrame) -> pd.DataFr
 
 
 def table(records: Sequence[Record], protocol: ModuleType) -> str:
-    """The table in Markdown: MASE, mean over seeds, of ours and of the published models."""
+    """The table in Markdown: errors, mean over seeds, of ours, and the MASE of published models; then the means."""
     rows: list[list[object]] = [["", "seeds", "seconds", "MASE", "SQL", "WQL", *SHOWN]]
+    of_fev: list[dict[str, float | None]] = []
     for task in dict.fromkeys(str(record["task"]) for record in records):
         own = [record for record in records if record["task"] == task]
-        published = {_plain(name): value for name, value in protocol.published(task).items()}
-        means = [f"{fmean(figure_of(record, key) for record in own):.4f}" for key in ("MASE", "SQL", "WQL")]
-        seconds = f"{fmean(figure_of(record, 'seconds') for record in own):.0f}"
-        others = [published.get(_plain(name)) for name in SHOWN]
-        rows.append([task, len(own), seconds, *means, *(f"{value:.4f}" if value else "–" for value in others)])
+        ours = {key: fmean(figure_of(record, key) for record in own) for key in ("MASE", "SQL", "WQL", "seconds")}
+        others = {name: _published(protocol, task, "MASE", name) for name in SHOWN}
+        rows.append([task, len(own), f"{ours.pop('seconds'):.0f}", *map(_rounded, (ours | others).values())])
+        if protocol.TASKS[task].get("benchmark") == "fev":
+            naive = {key: _published(protocol, task, key, "seasonal_naive") for key in ("MASE", "SQL")}
+            relative = {key: ours[key] / of_naive if of_naive else None for key, of_naive in naive.items()}
+            theirs = {name: mase and naive["MASE"] and mase / naive["MASE"] for name, mase in others.items()}
+            of_fev.append(relative | theirs)
+    if of_fev:
+        means = {name: _geometric_mean([of[name] for of in of_fev]) for name in ("MASE", "SQL", *SHOWN)}
+        cells = {"MASE": means["MASE"], "SQL": means["SQL"], "WQL": None} | means
+        rows.append([f"{len(of_fev)} of fev-bench / seasonal naive", "", "", *map(_rounded, cells.values())])
     return markdown(rows)
+
+
+def _published(protocol: ModuleType, task: str, metric: str, model: str) -> float | None:
+    """A published figure, however the benchmark writes the model's name."""
+    figures = {_plain(name): float(value) for name, value in protocol.published(task, metric).items()}
+    return figures.get(_plain(model))
+
+
+def _geometric_mean(values: Sequence[float | None]) -> float | None:
+    """The geometric mean; None if a value is missing."""
+    known = [value for value in values if value is not None]
+    return geometric_mean(known) if len(known) == len(values) else None
+
+
+def _rounded(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
 
 
 def _plain(name: str) -> str:
@@ -155,14 +192,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="folder of protocol.py and its files")
     parser.add_argument("--datasets", type=Path, help="folder of the datasets that it shares with other benchmarks")
-    parser.add_argument("--tasks", default=",".join(TASKS), help="names, with commas between them")
+    parser.add_argument("--tasks", help="names, with commas between them; all that can be read, if none is given")
     parser.add_argument("--seeds", type=int, default=1, help="seeds for each task")
+    parser.add_argument("--time-limit", help="how long each training may take, such as 10m; kept apart")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting, kept apart")
     parser.add_argument("--kept", type=Path, default=Path("models/practical.jsonl"), help="results kept between calls")
     options = parser.parse_args()
     protocol = load_protocol(options.data, options.datasets)
     asked = dict(text.split("=", 1) for text in options.set)
-    tasks = options.tasks.split(",")
+    if options.time_limit:
+        asked["time_limit"] = options.time_limit
+    tasks = options.tasks.split(",") if options.tasks else readable_tasks(protocol)
     if unknown := [task for task in tasks if task not in protocol.TASKS]:
         parser.error(f"there is no task {unknown[0]!r}; tasks are {', '.join(protocol.TASKS)}")
     records = []

@@ -10,11 +10,12 @@ import numpy as np
 
 from forecast.choices.columns import Inputs, choose_covariates, likeliest_target, static_columns
 from forecast.choices.holes import LEAST_OBSERVED, choose_least_observed
-from forecast.choices.lookback import probe_longer_lookback, shorten_for_gaps
+from forecast.choices.lookback import longer_lookbacks, shorten_for_gaps
 from forecast.choices.price import why_price
+from forecast.choices.probe import probe
 from forecast.choices.spans import choose_division, choose_shares, choose_validation_from
 from forecast.choices.words import decide_words
-from forecast.config import Config, DataSettings, Division, Settings
+from forecast.config import Config, DataSettings, Division, Normalise, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.clock import Clock
 from forecast.data.codes import decide_codes
@@ -49,6 +50,9 @@ _WINDOWS_A_STEP = 20
 # Epochs without a better validation error before training stops. A solved linear map leaves little to learn: on five
 # panels (four of competitions, one generated) no validation error was lower after four epochs without a lower one.
 _PATIENCE, _PATIENCE_BESIDE_MAP = 10, 4
+
+# What a forecast may be counted from instead of the last value.
+_CENTRES: tuple[Normalise, ...] = ("standard",)
 
 # A state that is carried should pass through at least this many windows.
 _WINDOWS_IN_LANE = 8
@@ -224,7 +228,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     if least_observed < 1:
         hide_values = _HIDDEN_VALUES if training.hide_values is None else training.hide_values
 
-    def with_lookback(lookback: int) -> Config:
+    def with_choice(lookback: int, normalise: Normalise, linear: bool) -> Config:
         segment = min(network.segment or default_segment(lookback, season), lookback)
         batch_size = default_batch(n_windows, segment, lookback if network.stateful else 0)
         return settings.resolved(
@@ -268,13 +272,17 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         reasons["lookback"] = f"gaps leave no window of {unshortened:,}"
     if price:
         reasons["transform"] = whys[0]
-    config = with_lookback(lookback)
+    config = with_choice(lookback, normalise, linear)
     check_limits(panel, config.data, data.limits or (), part < TEST)
-    if data.lookback is None and network.segment is None and not price:
-        longer = probe_longer_lookback(panel, config, longest)
-        if longer is not None:
-            lookback, why = longer
-            config, reasons = with_lookback(lookback), {**reasons, "lookback": why}
+    if network.segment is None and not price:
+        longer = longer_lookbacks(panel.clock, season, lookback, longest) if data.lookback is None else []
+        is_open = network.normalise is None and not network.stateful and not training.fall_back
+        found = probe(panel, config, longer, _CENTRES if is_open else ())
+        if network.linear is None and found.why_not_linear:
+            linear = False
+        config = with_choice(found.lookback, found.centre, linear)
+        told = {"lookback": found.why_lookback, "normalise": found.why_centre, "linear": found.why_not_linear}
+        reasons |= {field: why for field, why in told.items() if why}
     return config, _choices(settings, config, reasons)
 
 
@@ -314,11 +322,11 @@ def _longest_lookback(panel: Panel, part: Ints, training_rows: float, horizon: i
         training_rows: Of a series, in the mean.
         horizon: H.
     """
-    third = max(1, int(training_rows) // 3)
-    if panel.n_series == 1:
-        return third
     starts = np.array(panel.offsets[:-1])[np.diff(panel.offsets) > 0]
     known, trained = (np.add.reduceat(part < later, starts, dtype=np.int64) for later in (TEST, VALIDATION))
+    third = max(1, min(int(training_rows) // 3, int(trained.max()) - horizon))
+    if panel.n_series == 1:
+        return third
     fitting = range(int(np.quantile(known, 0.01)), third, -1)
 
     def n_windows(lookback: int) -> int:
@@ -447,6 +455,10 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
         sentences.append(f"angles in degrees, scored along the circle: {', '.join(data.circular)}")
     if "transform" in particular and config.network.normalise == "last":
         sentences.append(f"taken for a price {particular['transform']}: logged, cumulative returns are forecast")
+    if "normalise" in particular:
+        sentences.append(f"counted from the window's mean: {particular['normalise']}")
+    if "linear" in particular:
+        sentences.append(f"no linear map beside the network: {particular['linear']}")
     if segment > 1:
         turns = -(-data.lookback // segment)
         sentences.append(f"fed in segments of {clock.describe(segment)}, {turns} turns of the cell")

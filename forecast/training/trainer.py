@@ -142,8 +142,8 @@ class Fit:
 
     def _forget_names_not_learned(self) -> None:
         """Make a series without a window to learn from the unknown one, whose identity was learned."""
-        if self.config.hide_series:
-            identities = self.scored.get_layer("queries").identities
+        identities = self.scored.get_layer("queries").identities if self.config.hide_series else None
+        if identities is not None:  # a query of a single number has no room for one
             values, learned = identities.numpy(), np.unique(self._rows.identity[self.windows.starts])
             values[np.setdiff1d(np.arange(len(values)), learned)] = values[-1]
             identities.assign(values)

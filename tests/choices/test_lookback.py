@@ -33,15 +33,15 @@ def five_years(n: int = 900) -> Panel:
 
 def test_a_memory_that_pays_is_doubled_and_the_reason_is_told() -> None:
     config, notes = planned(forecast.configure(), five_years())
-    assert config.data.lookback == 72
+    assert config.data.lookback == 144
     (told,) = [note for note in notes if note.startswith("lookback")]
-    assert told.startswith("lookback 72 months (a linear map errs ")
-    assert "less on the validation span than with half of it), horizon 12 months" in told
+    assert told.startswith("lookback 144 months (a linear map errs ")
+    assert "less before the test span than with 36), horizon 12 months" in told
 
 
-def test_noise_gets_no_longer_memory() -> None:
-    config, notes = planned(forecast.configure(), months(np.random.default_rng(1).normal(size=900)))
-    assert config.data.lookback == 36
+def test_a_random_walk_gets_no_longer_memory() -> None:
+    config, notes = planned(forecast.configure(), months(np.random.default_rng(1).normal(size=900).cumsum()))
+    assert (config.data.lookback, config.network.normalise) == (36, "last")
     assert "linear map" not in " ".join(notes)
 
 
@@ -72,7 +72,7 @@ def test_gaps_that_a_longer_window_cannot_do_without_forbid_it() -> None:
     kept = np.arange(panel.n_rows) % 100 != 99
     holed = replace(panel, values=panel.values[kept], times=panel.times[kept], offsets=(0, int(kept.sum())))
     assert resolve(forecast.configure(least_observed=1), holed)[0].data.lookback == 36
-    assert resolve(forecast.configure(), holed)[0].data.lookback == 72  # windows with holes do without
+    assert resolve(forecast.configure(), holed)[0].data.lookback == 144  # windows with holes do without
 
 
 def test_many_short_series_have_as_long_a_lookback_as_leaves_windows_to_train_on() -> None:
