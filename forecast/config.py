@@ -392,9 +392,10 @@ class NetworkConfig(NetworkSettings):
     linear: bool = False  # of runs of earlier versions
 
     @property
-    def adds_to_forecast(self) -> bool:
-        """Whether the network adds to a forecast that is there before it learns: it begins with adding nothing."""
-        return self.linear or self.normalise == "smoothing"
+    def adds_to(self) -> str:
+        """The forecast that is there before the network learns, which begins with adding nothing to it; "" for none."""
+        smooths = "exponential smoothing" if self.normalise == "smoothing" else ""
+        return " and ".join(part for part in (smooths, "the linear map beside it" if self.linear else "") if part)
 
 
 class TrainingSettings(Section):

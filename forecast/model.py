@@ -158,14 +158,15 @@ class Model:
         return sum(array.size for member in self.members for array in member.weights.values())
 
     @property
-    def is_linear(self) -> bool:
-        """Whether it forecasts by its linear maps alone: no epoch of any member was better, so its heads are empty."""
-        return all(
-            "linear/kernel" in member.weights
-            and member.weights["linear/kernel"].any()
-            and not any(array.any() for name, array in member.weights.items() if name.startswith("head/"))
-            for member in self.members
-        )
+    def forecasts_alone(self) -> str:
+        """What forecasts if no epoch of any member was better, so that all heads are empty; else nothing, ""."""
+        if self.members[0].shares is not None:  # of a portfolio, whose members and weights are told
+            return ""
+        weights = [member.weights for member in self.members]
+        if any(array.any() for each in weights for name, array in each.items() if name.startswith("head/")):
+            return ""
+        has_map = self.config.linear and all(each["linear/kernel"].any() for each in weights)
+        return self.config.model_copy(update={"linear": has_map}).adds_to
 
     def forecast(self, rows: Rows, starts: Ints) -> Floats:
         """Forecasts in the targets' own units, within their limits.
@@ -314,9 +315,9 @@ def forecasters(models: Mapping[str, Model], rows: Rows) -> dict[str, Forecaster
     return {name: model.over(rows) for name, model in models.items()}
 
 
-def linear_alone(models: Mapping[str, Model]) -> tuple[str, ...]:
-    """Which of some models forecast by their linear maps alone."""
-    return tuple(name for name, model in models.items() if model.is_linear)
+def forecasts_alone(models: Mapping[str, Model]) -> dict[str, str]:
+    """What forecasts in those models whose networks add nothing to it, by the model's name."""
+    return {name: model.forecasts_alone for name, model in models.items() if model.forecasts_alone}
 
 
 def newest_forecast(
@@ -425,7 +426,7 @@ def fit_member(
         keras_network, twin = build_network(config, shape, training.seed), None
     if config.linear:
         solve_linear(keras_network, config, shape, prepared, windows)
-    if config.adds_to_forecast and config.units:
+    if config.adds_to and config.units:
         empty_head(keras_network)
     fit = Fit(keras_network, prepared, training, windows, epochs, twin)
     checkpoint = f"{network}.{number + 1}"

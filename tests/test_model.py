@@ -1,4 +1,4 @@
-"""A model: whether its network adds anything to its linear map."""
+"""A model: whether its network adds anything to the forecast beside it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,31 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forecast.model import Member, Model, linear_alone
+from configs import plain_config
+from forecast.model import Member, Model, forecasts_alone
 
 HEAD = {"head/kernel": np.zeros((8, 3), np.float32), "head/bias": np.zeros(3, np.float32)}
 MAP = {"linear/kernel": np.eye(6, 3, dtype=np.float32)}
+NO_MAP = {"linear/kernel": np.zeros((6, 3), np.float32)}
 
 
 @pytest.mark.parametrize(
-    ("members", "alone"),
+    ("normalise", "members", "alone"),
     [
-        ([HEAD | MAP], True),
-        ([HEAD | MAP, HEAD | MAP], True),
-        ([HEAD | MAP, MAP | {"head/kernel": np.ones((8, 3)), "head/bias": np.zeros(3)}], False),
-        ([HEAD], False),  # no linear map
-        ([HEAD | {"linear/kernel": np.zeros((6, 3))}], False),  # it repeats the last value
+        ("last", [HEAD | MAP], "the linear map beside it"),
+        ("last", [HEAD | MAP, HEAD | MAP], "the linear map beside it"),
+        ("last", [HEAD | MAP, MAP | {"head/kernel": np.ones((8, 3)), "head/bias": np.zeros(3)}], ""),
+        ("last", [HEAD], ""),  # no linear map
+        ("last", [HEAD | NO_MAP], ""),  # it repeats the last value
+        ("smoothing", [HEAD], "exponential smoothing"),
+        ("smoothing", [HEAD | NO_MAP], "exponential smoothing"),
+        ("smoothing", [HEAD | MAP], "exponential smoothing and the linear map beside it"),
     ],
 )
-def test_a_model_is_linear_if_the_heads_of_all_its_members_are_empty(members: list[Any], alone: bool) -> None:
+def test_a_model_forecasts_without_network_if_the_heads_of_all_its_members_are_empty(
+    normalise: str, members: list[Any], alone: str
+) -> None:
+    config = plain_config(normalise=normalise, linear="linear/kernel" in members[0]).network
     unused: Any = None
-    model = Model(unused, unused, tuple(Member(weights, unused, "keras") for weights in members))
-    assert linear_alone({"lstm": model}) == (("lstm",) if alone else ())
+    model = Model(config, unused, tuple(Member(weights, unused, "keras") for weights in members))
+    assert forecasts_alone({"lstm": model}) == ({"lstm": alone} if alone else {})

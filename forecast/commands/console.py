@@ -130,7 +130,7 @@ class ConsoleProgress:
         history = fit.state.history
         epochs = f"{len(history)} epoch{'s' if len(history) > 1 else ''}"
         if history and not fit.state.best_epoch:
-            self.note(f"{network}: {epochs}, none was better than the linear map alone on the validation span")
+            self.note(f"{network}: {epochs}, none was better on the validation span than the forecast that it adds to")
         elif history:
             best = history[fit.state.best_epoch - 1]
             error = ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def score_models(
     season: int,
     naive_error: Mapping[str, NaiveError],
     intervals: Intervals | None = None,
-    linear: Collection[str] = (),
+    alone: Mapping[str, str] = MappingProxyType({}),
 ) -> Evaluation:
     """Score models and naive forecasts side by side, on the same windows.
 
@@ -90,9 +91,9 @@ def score_models(
         season: m.
         naive_error: What scaled errors are divided by, for each unique id (see `naive_errors`).
         intervals: The intervals of all models, as they stood before the first window; None for none.
-        linear: The models whose networks add nothing to their linear maps.
+        alone: Of models whose networks add nothing, by name, what it is that they add nothing to.
     """
-    scorer = _Scorer(rows, windows, tuple(models), season, naive_error, intervals, linear)
+    scorer = _Scorer(rows, windows, tuple(models), season, naive_error, intervals, alone)
     chunks = chunks_of(rows, windows, models, season, intervals)
     frames = [scorer.add(chunk) for chunk in chunks]
     # Column by column, for the parts and the whole of all columns would take twice the memory.
@@ -140,10 +141,10 @@ class _Scorer:
         season: int,
         naive_error: Mapping[str, NaiveError],
         intervals: Intervals | None,
-        linear: Collection[str],
+        alone: Mapping[str, str],
     ) -> None:
         self._rows, self._windows, self._models, self._season = rows, windows, models, season
-        self._linear = linear
+        self._alone = alone
         self._intervals = intervals
         self._adaptive = None if intervals is None else adaptive_intervals(rows, windows, intervals)
         n_points = len(windows) * windows.horizon * rows.n_targets
@@ -329,8 +330,8 @@ class _Scorer:
                 name: _about_outlier(outlier, metrics["naive_error"][name]["mae"], by_series.get(name, {}).get(model))
                 for name, outlier in self._outliers.items()
             }
-        if self._linear:
-            metrics["linear_alone"] = list(self._linear)
+        if self._alone:
+            metrics["network_adds_nothing_to"] = dict(self._alone)
         if n_missing := int(self._n_missing.sum()):
             metrics |= {"n_points": points.count + n_missing, "n_points_missing": n_missing}
         if self._moved_seasons.any():

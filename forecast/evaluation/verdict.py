@@ -46,7 +46,7 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     Args:
         metrics: The content of metrics.json: ``model``; ``skill`` and ``p_value`` by reference, None where undefined;
             and perhaps ``skill_of``, ``skill_by_step``, ``p_by_step``, ``detectable``, ``n_origins``, ``by_series`` and
-            ``naive_error``, ``linear_alone`` and ``echo``.
+            ``naive_error``, ``network_adds_nothing_to`` and ``echo``.
     """
     model, skill = metrics["model"], metrics["skill"]
     naive = [name for name in NAIVE if name in skill]
@@ -79,12 +79,13 @@ def verdict(metrics: Mapping[str, Any]) -> str:
 
 def _beside_rnn(metrics: Mapping[str, Any]) -> list[str]:
     """How the model compares with the vanilla RNN, and whether its own network adds anything; at most two clauses."""
-    linear = set(metrics.get("linear_alone", ()))
-    alone = ["the network adds nothing to the linear map beside it"] if metrics["model"] in linear else []
+    of_earlier_version = dict.fromkeys(metrics.get("linear_alone", ()), "the linear map beside it")
+    without = metrics.get("network_adds_nothing_to", of_earlier_version)
+    alone = [f"the network adds nothing to {without[metrics['model']]}"] if metrics["model"] in without else []
     gain = metrics["skill"].get("rnn")
     if gain is None:
         return alone
-    if alone and "rnn" in linear and abs(gain) <= NO_DIFFERENCE:
+    if alone and "rnn" in without and abs(gain) <= NO_DIFFERENCE:
         return [f"{alone[0]}, nor does the vanilla RNN: the two are the same forecast"]
     comparison, sign = _compare("rnn", metrics)
     than = {1: "is better than", -1: "is worse than", 0: "cannot be distinguished from"}[sign]

@@ -303,7 +303,8 @@ def _training(run: RunResults) -> Section:
         ])  # fmt: skip
         if not any(outcome["best_epochs"]):
             sentences.append(
-                f"On the validation span no epoch of the {name} was better than its linear map alone, which forecasts."
+                f"On the validation span no epoch of the {name} was better than the forecast that it adds to, which "
+                "stands alone."
             )
         if outcome["fell_back"]:
             sentences.append(

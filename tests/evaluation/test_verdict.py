@@ -123,6 +123,8 @@ def test_a_network_that_adds_nothing_to_its_linear_map_is_said_to() -> None:
     alone = verdict("lstm", skill | {"rnn": 0.1}, p, linear_alone=["lstm"])
     assert "; the network adds nothing to the linear map beside it; it cannot be distinguished from the van" in alone
     assert "linear map" not in verdict("lstm", skill, p, linear_alone=["rnn"])
+    smoothed = verdict("lstm", skill, p, network_adds_nothing_to={"lstm": "exponential smoothing"})
+    assert "; the network adds nothing to exponential smoothing; it" in smoothed
 
 
 @pytest.mark.parametrize(

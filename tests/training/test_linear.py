@@ -90,6 +90,18 @@ def test_a_network_that_learns_nothing_for_the_validation_span_adds_nothing(tmp_
     assert not again.members[0].weights["head/kernel"].any()
 
 
+def test_nor_does_one_that_learns_nothing_beside_exponential_smoothing(tmp_path: Path) -> None:
+    # A season that repeats is forecast by smoothing alone.
+    settings = {"normalise": "smoothing", "epochs": 2, "learning_rate": 0.5, "ema": 0}
+    prepared = prepared_of(np.tile([0.0, 1.0, 3.0], N_ROWS)[:N_ROWS], **settings)
+    assert not prepared.config.network.linear
+    model = Model.fit(
+        TrainingContext(prepared, tmp_path, NullProgress()), "model", prepared.config.network, prepared.train
+    )
+    assert model.record.best_epochs == (0,)
+    assert model.forecasts_alone == "exponential smoothing"
+
+
 @pytest.mark.parametrize("decay", [False, True])
 def test_holes_in_horizons_count_for_nothing(decay: bool) -> None:
     rng = np.random.default_rng(3)

@@ -42,7 +42,7 @@ from forecast.errors import ConfigError, DataError, LeakError, listed, phrase, s
 from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors, naive_errors_beside
-from forecast.model import Model, forecasters, linear_alone, load_models
+from forecast.model import Model, forecasters, forecasts_alone, load_models
 from forecast.models.catalogue import configure
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.runs.calibration import intervals_of
@@ -299,7 +299,7 @@ def _backtest_run(run: Run, source: Source, count: int | None, step: int, progre
     windows = _pick_origins(run.config, panel, unseen_windows(run, rows), count, step, split)
     _tell_series_without_forecast(panel, windows, progress)
     models, season = load_models(run), run.config.data.season
-    forecasts, alone = forecasters(models, rows), linear_alone(models)
+    forecasts, alone = forecasters(models, rows), forecasts_alone(models)
     intervals = intervals_of(run, "start", rows.scaler)
     naive_error = naive_errors_beside(run.metrics, rows, ~at_or_after(panel, since), season)
     evaluation = score_models(rows, windows, forecasts, season, naive_error, intervals, alone)
@@ -311,7 +311,7 @@ def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) 
     """Fit, forecast the windows that the fit is for, drop the networks, and so on; then score all forecasts."""
     rows, windows, season = plan.rows, plan.windows, plan.config.data.season
     forecasts: dict[str, Floats] = {}
-    fits, normals, intervals, alone = [], list[Normals](), None, list[set[str]]()
+    fits, normals, intervals, alone = [], list[Normals](), None, list[dict[str, str]]()
     of_intervals: tuple[str, ...] = ()
     if len(spans) > 1:
         progress.note(f"{len(origins_of(rows.panel, windows)):,} origins, {len(spans)} fits")
@@ -320,7 +320,7 @@ def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) 
         naive_error = naive_errors(prepared.rows, prepared.training_rows, season)
         labelled = LabelledProgress(progress, f"fit {number} of {len(spans)}") if len(spans) > 1 else progress
         fitted = fit_without_saving(prepared, naive_error, labelled)
-        alone.append(set(linear_alone({model.name: model for model in fitted.values()})))
+        alone.append(forecasts_alone({model.name: model for model in fitted.values()}))
         for model in fitted.values():
             values = model.forecast(prepared.rows, starts)
             forecasts.setdefault(model.name, np.empty((len(windows), *values.shape[1:])))[span.window_numbers] = values
@@ -339,7 +339,8 @@ def _backtest_fits(plan: _Plan, spans: tuple[FitSpan, ...], progress: Progress) 
     rows = _with_normals(rows, windows, spans, normals)
     models = {name: precomputed(windows, values) for name, values in forecasts.items()}
     naive_error = naive_errors(rows, learned, season)
-    evaluation = score_models(rows, windows, models, season, naive_error, intervals, sorted(set.intersection(*alone)))
+    in_all = {name: what for name, what in alone[-1].items() if all(name in of_fit for of_fit in alone)}
+    evaluation = score_models(rows, windows, models, season, naive_error, intervals, in_all)
     _tell(of_intervals, evaluation, progress)
     return _add_summary(evaluation, rows.panel, windows, plan.split, {"run": None, "step": plan.step, "fits": fits})
 

@@ -13,7 +13,7 @@ from forecast.data.prepare import encode
 from forecast.data.split import at_or_after
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.yardstick import naive_errors_beside
-from forecast.model import forecasters, linear_alone, load_models
+from forecast.model import forecasters, forecasts_alone, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
@@ -67,7 +67,7 @@ def _score(run: Run, panel: Panel, progress: Progress) -> dict[str, Any]:
     what = "say how they are scaled" if len(run.scaler.unseen(panel.series_ids)) else "were used for training"
     progress.note(f"scored on {len(windows)} windows from {first} on; {used} {what}")
     models, season = load_models(run), run.config.data.season
-    forecasts, alone = forecasters(models, rows), linear_alone(models)
+    forecasts, alone = forecasters(models, rows), forecasts_alone(models)
     intervals = intervals_of(run, "start", rows.scaler)
     naive_error = naive_errors_beside(run.metrics, rows, ~at_or_after(panel, since), season)
     metrics = score_models(rows, windows, forecasts, season, naive_error, intervals, alone).metrics

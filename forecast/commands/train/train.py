@@ -31,7 +31,7 @@ from forecast.errors import DataError, ForecastError, MachineError, phrase, rend
 from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors
-from forecast.model import Model, TrainingContext, Trial, forecasters, linear_alone, newest_forecast
+from forecast.model import Model, TrainingContext, Trial, forecasters, forecasts_alone, newest_forecast
 from forecast.models.catalogue import configure
 from forecast.plots.footnotes import thinning_note
 from forecast.progress import NullProgress, Progress, StopRequested
@@ -169,7 +169,7 @@ def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progre
     of_intervals = calibration_warnings(config, len(prepared.validation), intervals, networks["model"].name)
     for warning in of_intervals:
         progress.warn(warning)
-    forecasts, alone = forecasters(scored, rows), linear_alone(scored)
+    forecasts, alone = forecasters(scored, rows), forecasts_alone(scored)
     evaluation = score_models(rows, prepared.test, forecasts, season, naive_error, intervals, alone)
     evaluation.metrics["calibration_warnings"] = list(of_intervals)
     if single is not None:
