@@ -337,7 +337,7 @@ class NetworkSettings(Section):
     linear: bool | None = Field(
         False,
         description="Add a linear map from the window to the horizon, solved on training windows; the network learns "
-        "what it leaves. (default: for several series that one map suits, but prices)",
+        "what it leaves. (default: but for prices, and for series that one map does not suit)",
     )
     head_dropout: Share = Field(0.0, description="Dropout before the head.")
     activation: Activation = Field("tanh", description="Activation of candidate and output.")
