@@ -33,6 +33,7 @@ from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors
 from forecast.model import Model, TrainingContext, Trial, forecasters, forecasts_alone, newest_forecast
 from forecast.models.catalogue import configure
+from forecast.models.naive import NAIVE
 from forecast.plots.footnotes import thinning_note
 from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.calibration import intervals_to_arrays
@@ -187,7 +188,9 @@ def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progre
         newest, forecasters(models | {model.name: model}, newest.rows), season, evaluation.intervals
     )
     if intervals is not None and evaluation.intervals is not None:
-        writer.write_arrays(CALIBRATION, intervals_to_arrays(intervals, evaluation.intervals))
+        kept = (*models, *NAIVE)  # of an ensemble's first member alone nothing is forecast any more
+        arrays = intervals_to_arrays(intervals.only(kept), evaluation.intervals.only(kept))
+        writer.write_arrays(CALIBRATION, arrays)
     return _write_run(prepared, writer, networks, evaluation, forecast)
 
 
