@@ -242,7 +242,7 @@ def _first_manifest(
         "started": _now(),
         "command": command,
         "source": again,
-        "asked": settings.model_dump(mode="json", exclude_defaults=True),
+        "asked": settings.model_dump(mode="json", include={*Settings.model_fields}, exclude_defaults=True),
         "title": panel.name,
         "data": {
             "fingerprint": panel.fingerprint(),
