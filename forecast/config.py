@@ -11,7 +11,7 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
@@ -107,6 +107,19 @@ def _check_pairs(quantiles: tuple[float, ...]) -> tuple[float, ...]:
     return quantiles
 
 
+_SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+
+
+def _read_duration(value: object) -> object:
+    """``"5m"``, ``"90s"``, ``"1.5h"`` or ``"300"`` as seconds."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", value) if isinstance(value, str) else None
+    if found is None or found[2] not in _SECONDS:
+        if isinstance(value, str):
+            raise ValueError(f"takes a duration such as 90s, 5m or 1h. Received: {value!r}")
+        return value
+    return float(found[1]) * _SECONDS[found[2]]
+
+
 def _check_cell(name: str) -> str:
     """The name, if there is such a cell; a cell may have been added to `CELLS` by the user."""
     if name not in CELLS:
@@ -134,6 +147,7 @@ Epochs = Annotated[int, Field(ge=1)]
 BatchSize = Annotated[int, Field(ge=1, le=65_536)]
 CellName = Annotated[str, AfterValidator(_check_cell)]
 Sizes = Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split_commas)]
+Duration = Annotated[float, Field(gt=0, le=1e7), BeforeValidator(_read_duration)]  # in seconds
 Penalty = Annotated[float, Field(ge=0, le=10)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 ObservedShare = Annotated[float, Field(gt=0, le=1)]
@@ -299,9 +313,7 @@ class NetworkSettings(Section):
     model: str = Field("lstm", description="Preset from the catalogue; the other options change its parts.")
     cell: CellName = Field("lstm", description="Recurrent cell.")
     bidirectional: bool = Field(False, description="Read the window from both ends.")
-    units: Sizes = Field(
-        (64,), min_length=1, max_length=64, description="Units of each recurrent layer, such as 64 or 64,32."
-    )
+    units: Sizes = Field((64,), max_length=64, description="Units of each recurrent layer, such as 64 or 64,32.")
     normalise: Normalise | None = Field(
         None,
         description="Per window: subtract the last value, its mean and scale, or the last value and its scale; "
@@ -313,6 +325,9 @@ class NetworkSettings(Section):
     )
     decay: bool = Field(
         False, description="Let a missing value that was carried forward return to the window's mean, as GRU-D does."
+    )
+    newest: Steps | None = Field(
+        None, description="Read only so many of the newest steps of the lookback. (default: all of them)"
     )
     segment: Steps | None = Field(1, description="Steps that are fed to the cell at once; 1 as in textbooks.")
     decode: Literal["direct", "parallel", "recursive"] = Field("direct", description="How the horizon is produced.")
@@ -358,6 +373,8 @@ class NetworkSettings(Section):
                 "bidirectional works with decode = direct, without go_backwards and without stateful; "
                 f"decode is {self.decode}, go_backwards is {self.go_backwards}, stateful is {self.stateful}"
             )
+        if self.stateful and self.newest:
+            raise ValueError("stateful reads every step, and takes no newest")
         if self.stateful and self.decode != "direct":
             raise ValueError(f"stateful needs decode = direct, not {self.decode}")
         if self.normalise in ("seasonal", "smoothing") and self.decode == "recursive":
@@ -413,6 +430,14 @@ class TrainingSettings(Section):
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of everything random.")
     ensemble: int = Field(1, ge=1, le=100, description="Networks that differ in their seed; forecasts are averaged.")
+    time_limit: Duration | None = Field(
+        None,
+        description="Use so much time, such as 90s, 5m or 1h: train networks of several designs and simple forecasts, "
+        "as many as there is time for, and forecast with the mean that the validation span weighs.",
+    )
+    members: Names = Field(
+        (), description="The same without a limit, or some of them: all, recurrent, or names of members."
+    )
     baseline: bool = Field(True, description="Train a vanilla RNN beside the model, for comparison.")
     fall_back: bool = Field(
         False, description="Repeat the last value if the network is not better than that on the validation span."
@@ -422,6 +447,32 @@ class TrainingSettings(Section):
     )
     refit: bool = Field(False, description="Train again on every row for the newest forecast.")
     csv: bool = Field(False, description="Write the test forecasts as text, too, beside their Parquet file.")
+
+
+class MemberConfig(Section):
+    """A member of a portfolio: the run's configuration with some settings changed, and what became of it.
+
+    Args:
+        name: In tables.
+        settings: Those by which it differs from the run's, by name.
+        epochs: Epochs of its schedule, if there was no time for as many as the run's.
+        stopped_after: The epoch after which its time was over.
+        left_out: Whether there was no time for it at all.
+        weights: What its forecasts count in the ensemble: at each step of the horizon, or one number for all; none
+            before that is decided.
+    """
+
+    name: str
+    settings: dict[str, Any] = {}
+    epochs: Epochs | None = None
+    stopped_after: Epochs | None = None
+    left_out: bool = False
+    weights: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        """Whether its forecasts count at any step."""
+        return any(self.weights)
 
 
 class TrainingConfig(TrainingSettings):
@@ -461,14 +512,26 @@ class Settings(Section):
             raise ValueError("stateful cannot be used with mirror: a state that is carried on has one direction")
         if self.network.stateful and (self.data.least_observed or 1) < 1:
             raise ValueError("stateful needs least_observed = 1: a state that is carried on has no window with holes")
+        if not self.network.units and not isinstance(self, Config):  # of which some members have none
+            raise ValueError("units: takes at least one layer, such as 64. Received: none")
         steps = -(-(self.data.lookback or 1) // (self.network.segment or 1))
         if self.network.unroll and steps > _LONGEST_UNROLLED:
             raise ValueError(f"unroll takes up to {_LONGEST_UNROLLED:,} steps or segments. Received: {steps:,}")
         if self.network.quantiles and self.training.loss != "mae":
             raise ValueError(f"quantiles are learned by their own loss. Received: loss {self.training.loss}")
+        if self.makes_portfolio and (self.training.ensemble > 1 or self.training.fall_back or self.network.stateful):
+            raise ValueError(
+                "time_limit and members make an ensemble, with seeds and the last value among its members; they do not "
+                "go with ensemble, fall_back or stateful"
+            )
         if self.training.fall_back and self.network.normalise not in (None, "last", "last-scaled"):
             raise ValueError(f"fall_back needs normalise = last or last-scaled, not {self.network.normalise}")
         return self
+
+    @property
+    def makes_portfolio(self) -> bool:
+        """Whether a portfolio is trained rather than one network."""
+        return self.training.time_limit is not None or bool(self.training.members)
 
     @classmethod
     def from_sections(cls, sections: Mapping[str, Any]) -> Self:
@@ -519,6 +582,7 @@ class Settings(Section):
         return "\n".join(
             f"[{section}]\n" + "".join(f"{name} = {_in_toml(value)}\n" for name, value in fields.items())
             for section, fields in self.model_dump(mode="json", exclude_none=True).items()
+            if section in Settings.model_fields
         )
 
 
@@ -536,6 +600,37 @@ class Config(Settings):
     data: DataConfig
     network: NetworkConfig
     training: TrainingConfig
+
+    # The members that ``time_limit`` or ``members`` ask for, in the order in which they are trained.
+    portfolio: tuple[MemberConfig, ...] = ()
+
+    def with_portfolio(self, members: Iterable[MemberConfig]) -> Config:
+        """The same with another portfolio."""
+        return self.model_copy(update={"portfolio": tuple(members)})
+
+    def without_portfolio(self) -> Config:
+        """That of a single network of the same settings."""
+        alone = self.with_portfolio(())
+        return alone.replace(network={"newest": None}, training={"members": (), "time_limit": None})
+
+    def of_member(self, member: MemberConfig) -> Config:
+        """The configuration by which a member of the portfolio is trained.
+
+        Raises:
+            ConfigError: If its settings do not go together with the run's.
+        """
+        own: dict[str, dict[str, object]] = {"training": {}, "network": {}, **nest(member.settings)}
+        own["network"]["model"] = member.name
+        own["training"] |= {"members": (), "time_limit": None, "baseline": False}
+        if member.epochs is not None:
+            own["training"]["epochs"] = member.epochs
+        return self.with_portfolio(()).replace(**own)
+
+    def before_decisions(self) -> Config:
+        """The configuration as it was before anything was trained."""
+        return self.with_portfolio(
+            MemberConfig(name=member.name, settings=member.settings) for member in self.portfolio
+        )
 
     @property
     def categories(self) -> dict[str, int]:

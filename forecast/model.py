@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from forecast.config import NetworkConfig
+from forecast.config import MemberConfig, NetworkConfig
 from forecast.data.newest import NewestRows
 from forecast.data.panel import Arrays, Floats
 from forecast.data.prepare import Prepared, Rows, forecasts_in_units, long_format
@@ -30,6 +31,7 @@ from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.arrays import specs_of
 from forecast.runs.run import HISTORY, WEIGHTS, Run, number_members, split_members
 from forecast.runs.writer import RunWriter
+from forecast.training.selection import weighted_mean
 
 if TYPE_CHECKING:
     from forecast.training.trainer import Fit
@@ -46,14 +48,19 @@ class Member:
     """One network of an ensemble.
 
     Args:
+        config: Its configuration, resolved.
         weights: By name.
         runtime: What computes its scaled forecasts.
         runs_on: The name of that in `RUNTIMES`.
+        shares: What its forecasts count in the ensemble: at each step, or one number for all; None where each member
+            counts alike.
     """
 
+    config: NetworkConfig
     weights: Arrays
     runtime: Runtime
     runs_on: str
+    shares: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,25 @@ class TrainingRecord:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """A member of a portfolio that was planned, and what became of it.
+
+    Args:
+        decided: The member, with its weights.
+        loss: On the validation windows, of scaled values; None if there was no time for it.
+        epochs: How many it was trained.
+        best_epoch: The one whose weights were kept.
+        seconds: How long that took.
+    """
+
+    decided: MemberConfig
+    loss: float | None = None
+    epochs: int = 0
+    best_epoch: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
 class TrainingContext:
     """What the trainings of one run share.
 
@@ -81,29 +107,32 @@ class TrainingContext:
         prepared: Rows, scaler and windows.
         checkpoints: The folder of their checkpoints.
         progress: Receives notes, warnings and progress.
+        started: When the run's time began to count, by `time.monotonic`.
     """
 
     prepared: Prepared
     checkpoints: Path
     progress: Progress = field(default_factory=NullProgress)
+    started: float = field(default_factory=time.monotonic)
 
     @cached_property
     def origin(self) -> str:
         """A digest of the data and the configuration, which a checkpoint must match to be resumed."""
-        panel, config = self.prepared.rows.panel, self.prepared.config
+        panel, config = self.prepared.rows.panel, self.prepared.config.before_decisions()
         return hashlib.sha256(f"{panel.fingerprint()} {config.to_json()}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained network: one member, or several that differ by their seed and whose forecasts are averaged.
+    """A trained network, or an ensemble of several that differ by their seed or their design, averaged.
 
     Args:
-        config: The network's configuration, resolved.
+        config: The network's configuration, resolved; of a portfolio, the one that its members change.
         shape: Sizes of its windows.
         members: At least one.
         record: How it was trained; empty for a model that was loaded.
         fell_back: Whether it repeats the last value, because it was not better than that.
+        trials: Every member of its portfolio, whether it counts or not; empty for other models, and where loaded.
     """
 
     config: NetworkConfig
@@ -111,6 +140,7 @@ class Model:
     members: tuple[Member, ...]
     record: TrainingRecord = TrainingRecord()
     fell_back: bool = False
+    trials: tuple[Trial, ...] = ()
 
     @property
     def name(self) -> str:
@@ -130,6 +160,8 @@ class Model:
     @property
     def forecasts_alone(self) -> str:
         """What forecasts if no epoch of any member was better, so that all heads are empty; else nothing, ""."""
+        if self.members[0].shares is not None:  # of a portfolio, whose members and weights are told
+            return ""
         weights = [member.weights for member in self.members]
         if any(array.any() for each in weights for name, array in each.items() if name.startswith("head/")):
             return ""
@@ -146,9 +178,15 @@ class Model:
         Returns:
             Points [N, H, D], or quantiles [N, H, D, Q] that ascend, with the median in the middle.
         """
-        members = [member.runtime.forecast(rows, starts) for member in self.members]
-        scaled = np.asarray(np.mean(members, axis=0, dtype=np.float32)) if len(members) > 1 else members[0]
+        scaled = self._mean([member.runtime.forecast(rows, starts) for member in self.members])
         return forecasts_in_units(scaled, rows, starts)
+
+    def _mean(self, forecasts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The mean of the members' scaled forecasts, by their shares."""
+        if self.members[0].shares is not None:
+            shares = np.array([np.broadcast_to(member.shares or 0.0, self.shape.horizon) for member in self.members])
+            return weighted_mean(np.stack(forecasts), shares)
+        return np.asarray(np.mean(forecasts, axis=0, dtype=np.float32)) if len(forecasts) > 1 else forecasts[0]
 
     def over(self, rows: Rows) -> Forecaster:
         """`forecast` of these rows, as a function of the first rows of windows."""
@@ -172,7 +210,7 @@ class Model:
         members = []
         for member in self.members:
             weights = {name: np.zeros_like(a) if name in empty else a for name, a in member.weights.items()}
-            runtime = RUNTIMES[member.runs_on](self.config, self.shape, weights, None)
+            runtime = RUNTIMES[member.runs_on](member.config, self.shape, weights, None)
             members.append(replace(member, weights=weights, runtime=runtime))
         return replace(self, members=tuple(members), fell_back=True)
 
@@ -203,17 +241,19 @@ class Model:
         Raises:
             RunError: If the weights are damaged, or not those of this network, or it cannot be computed.
         """
-        config = run.network_config(network)
         shape = run.shape if lookback is None else replace(run.shape, lookback=lookback)
         runs_on = run.runtime_of(network)
         try:
+            designs = run.members(network)
             members = [
-                Member(weights, RUNTIMES[runs_on](config, shape, weights, stateful_series), runs_on)
-                for weights in split_members(run.weights(network), run.config.training.ensemble)
+                Member(design, weights, RUNTIMES[runs_on](design, shape, weights, stateful_series), runs_on, shares)
+                for (design, shares), weights in zip(
+                    designs, split_members(run.weights(network), len(designs)), strict=True
+                )
             ]
         except ConfigError as error:  # of a network that no training can have made
             raise RunError(f"The networks of {run.name} cannot be computed: {error.message}") from None
-        return cls(config, shape, tuple(members))
+        return cls(run.network_config(network), shape, tuple(members))
 
     @classmethod
     def fit(
@@ -237,25 +277,18 @@ class Model:
             MachineError: If there is not enough memory.
             ConfigError: If the cell's declaration is not whole, or the training diverges.
         """
-        from forecast.models.backends.onnx import check_cell
-
-        check_cell(config)
         prepared, started = context.prepared, time.monotonic()
         hides = prepared.config.training.hide_series > 0
         shape = shape_of(prepared.rows, windows.lookback, windows.horizon, hides)
         members, records = [], []
         for number in range(prepared.config.training.ensemble):
             stop = epochs[number] if epochs is not None else None
-            member, fit = _fit_member(context, network, number, config, shape, windows, stop)
+            member, record = fit_member(context, network, number, config, shape, windows, stop)
             members.append(member)
-            history = pd.DataFrame([vars(epoch) for epoch in fit.state.history])
-            records.append((history, fit.state.gradients, fit.state.best_epoch))
-            del fit
-            if len(windows) > _LARGE:
-                gc.collect()  # a training refers to itself, and holds its order until it is found to be unused
+            records.append(record)
         histories, gradients, best_epochs = zip(*records, strict=True)
-        record = TrainingRecord(histories, gradients, best_epochs, time.monotonic() - started)
-        return cls(config, shape, tuple(members), record)
+        seconds = time.monotonic() - started
+        return cls(config, shape, tuple(members), TrainingRecord(histories, gradients, best_epochs, seconds))
 
 
 def load_models(
@@ -339,22 +372,48 @@ def newest_paths(
     return found.sort_values(["unique_id", "path", "ds"], kind="stable", ignore_index=True)
 
 
-def _fit_member(
+# Of one member: its losses by epoch, how far back its gradient reached after each, and the epoch that was kept.
+MemberRecord = tuple[pd.DataFrame, list[list[float]], int]
+
+
+def fit_member(
     context: TrainingContext,
     network: str,
     number: int,
     config: NetworkConfig,
     shape: Shape,
     windows: Windows,
-    epochs: int | None,
-) -> tuple[Member, Fit]:
+    epochs: int | None = None,
+    is_over: Callable[[Fit], bool] = lambda fit: False,
+) -> tuple[Member, MemberRecord]:
+    """Train one member of a network, from its newest checkpoint if there is one.
+
+    Args:
+        context: What the run's trainings share; its configuration is the member's.
+        network: Which of the run's networks.
+        number: Which of its members, from 0.
+        config: The member's network.
+        shape: Sizes of its windows.
+        windows: The windows to learn from.
+        epochs: Epochs after which it stops, validation or not; None for early stopping.
+        is_over: Is asked after each epoch whether there is no time for another one.
+
+    Raises:
+        MachineError: If there is not enough memory.
+        ConfigError: If the cell's declaration is not whole, or the training diverges.
+    """
     from forecast.models.backends.keras import build_network, empty_head, leaves_cudnn
+    from forecast.models.backends.onnx import check_cell
     from forecast.models.backends.tensorflow import HAS_GPU
     from forecast.runs.checkpoints import load_checkpoint
     from forecast.training.linear import solve_linear
     from forecast.training.sampling import window_order
     from forecast.training.trainer import Fit
 
+    if config.units:
+        check_cell(config)
+    else:
+        epochs = 0  # there is nothing to learn step by step
     prepared, progress = context.prepared, context.progress
     training = prepared.config.training
     training = training.model_copy(update={"seed": training.seed + number})
@@ -367,7 +426,7 @@ def _fit_member(
         keras_network, twin = build_network(config, shape, training.seed), None
     if config.linear:
         solve_linear(keras_network, config, shape, prepared, windows)
-    if config.adds_to:
+    if config.adds_to and config.units:
         empty_head(keras_network)
     fit = Fit(keras_network, prepared, training, windows, epochs, twin)
     checkpoint = f"{network}.{number + 1}"
@@ -383,13 +442,19 @@ def _fit_member(
     off_cudnn = leaves_cudnn(config) if HAS_GPU and network == "model" else None
     if off_cudnn is not None:
         progress.note(off_cudnn)
-    progress.started(title, fit)
-    fit.run(_CheckpointWriter(context, checkpoint))
-    progress.ended(title, fit)
+    if config.units:
+        progress.started(title, fit)
+    fit.run(_CheckpointWriter(context, checkpoint, is_over))
+    if config.units:
+        progress.ended(title, fit)
     member, why = _without_tensorflow(fit, config, prepared.rows, windows)
     if why is not None and number == 0:
         progress.note(f"{config.model} forecasts with TensorFlow, which takes seconds to start: {why}")
-    return member, fit
+    record = pd.DataFrame([vars(epoch) for epoch in fit.state.history]), fit.state.gradients, fit.state.best_epoch
+    del fit
+    if len(windows) > _LARGE:
+        gc.collect()  # a training refers to itself, and holds its order until it is found to be unused
+    return member, record
 
 
 def _check_memory(config: NetworkConfig, needed: int) -> None:
@@ -419,9 +484,9 @@ def _without_tensorflow(fit: Fit, config: NetworkConfig, rows: Rows, windows: Wi
     expected = fit.runtime.forecast(rows, starts)
     apart = float(np.abs(in_onnx.forecast(rows, starts) - expected).max(initial=0.0))
     if apart <= _ROUNDING * max(1.0, float(np.abs(expected).max(initial=0.0))):
-        return Member(weights, in_onnx, ONNX), None
+        return Member(config, weights, in_onnx, ONNX), None
     why = f"ONNX Runtime and Keras differ by {apart:.2g} on the same windows"
-    return Member(weights, fit.runtime, KERAS), why
+    return Member(config, weights, fit.runtime, KERAS), why
 
 
 # A checkpoint after every epoch, and within a long one after so many seconds. Saving takes a fraction of one.
@@ -434,6 +499,7 @@ class _CheckpointWriter:
 
     context: TrainingContext
     name: str
+    is_over: Callable[[Fit], bool]
     saved: float = field(default_factory=time.monotonic)
 
     def after_step(self, fit: Fit) -> None:
@@ -441,13 +507,17 @@ class _CheckpointWriter:
         try:
             self.context.progress.step(fit)
         except StopRequested:
-            self.after_epoch(fit)
+            self._save(fit)
             raise
         if time.monotonic() - self.saved >= _SECONDS_BETWEEN_CHECKPOINTS:
-            self.after_epoch(fit)
+            self._save(fit)
 
     def after_epoch(self, fit: Fit) -> None:
-        """Save."""
+        """Save; it is the last epoch if the training's time is over."""
+        fit.state.finished = fit.state.finished or self.is_over(fit)
+        self._save(fit)
+
+    def _save(self, fit: Fit) -> None:
         from forecast.runs.checkpoints import save_checkpoint
 
         save_checkpoint(self.context.checkpoints, self.name, fit.arrays(), fit.state, self.context.origin)

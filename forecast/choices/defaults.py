@@ -11,8 +11,10 @@ import numpy as np
 from forecast.choices.columns import Inputs, choose_covariates, likeliest_target, static_columns
 from forecast.choices.holes import LEAST_OBSERVED, choose_least_observed
 from forecast.choices.lookback import longer_lookbacks, shorten_for_gaps
+from forecast.choices.portfolio import plan_portfolio, portfolio_in_words
 from forecast.choices.price import why_price
 from forecast.choices.probe import probe
+from forecast.choices.segments import default_segment
 from forecast.choices.spans import choose_division, choose_shares, choose_validation_from
 from forecast.choices.words import decide_words
 from forecast.config import Config, DataSettings, Division, Normalise, Settings
@@ -83,12 +85,6 @@ def default_spans(clock: Clock, season: int) -> tuple[int, int]:
     return (max(2 * season, 24), max(season // 4, 6)) if season > 1 else (48, 12)
 
 
-def default_segment(lookback: int, season: int) -> int:
-    """Steps in a segment: if possible a divisor of the season, and few enough for about sixteen turns of the cell."""
-    longest = max(lookback // 16, 1)
-    return max((part for part in range(1, longest + 1) if season % part == 0 and part > 1), default=longest)
-
-
 def default_batch(n_windows: int, segment: int, carried: int = 0) -> int:
     """Windows in a batch: enough to keep the cores busy, few enough for a dozen steps in a pass.
 
@@ -145,6 +141,8 @@ _REASONS = {
     "hide_series": "a tenth where the network knows series by their names",
     "least_observed": "holes cost few windows or none",
     "hide_values": "one in twenty where values may be missing",
+    "model": "the mean of a portfolio",
+    "newest": "the usual lookback; other members of the portfolio may read more",
     "batch_size": "large enough for the cores, small enough for a dozen steps in a pass",
     "levels": "ascending, with those between the quantiles of the head",
     "validation": "a tenth",
@@ -283,6 +281,9 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         config = with_choice(found.lookback, found.centre, linear)
         told = {"lookback": found.why_lookback, "normalise": found.why_centre, "linear": found.why_not_linear}
         reasons |= {field: why for field, why in told.items() if why}
+    if settings.makes_portfolio and not config.portfolio:  # which the record of a run has
+        half = (np.count_nonzero(training_rows) // panel.n_series - horizon) // 2  # leaves half of the windows
+        config = plan_portfolio(config, training.members, min(longest, int(half)))
     return config, _choices(settings, config, reasons)
 
 
@@ -410,7 +411,7 @@ def _choices(settings: Settings, config: Config, reasons: Mapping[str, str]) -> 
     return [
         Choice(field, value, reasons.get(field, "as all rows were read"))
         for section, fields in chosen.items()
-        if section != "read"  # what was inferred while reading was told then
+        if section in asked and section != "read"  # what was inferred while reading was told then
         for field, value in fields.items()
         if value != asked[section][field]
     ]
@@ -425,6 +426,7 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
         choices: What `resolve` returned.
     """
     data, segment = config.data, config.network.segment
+    usual = config.network.newest or data.lookback
 
     words = {own.column: own.words for own in config.read.notation if own.numbered}
 
@@ -439,7 +441,7 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
         f"target: {', '.join(data.target)}"
         + (f"; other inputs: {', '.join(data.covariates)}" if data.covariates else "")
         + (f"; known ahead: {', '.join(map(known_in_words, data.known))}" if data.known else ""),
-        f"lookback {clock.describe(data.lookback)}{f' ({why})' if why != _BY_CLOCK else ''}, "
+        f"lookback {clock.describe(usual)}{f' ({why})' if why != _BY_CLOCK else ''}, "
         f"horizon {clock.describe(data.horizon)}, "
         + (f"season {clock.describe(data.season)}" if data.season > 1 else "no season"),
     ]
@@ -460,8 +462,10 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
     if "linear" in particular:
         sentences.append(f"no linear map beside the network: {particular['linear']}")
     if segment > 1:
-        turns = -(-data.lookback // segment)
+        turns = -(-usual // segment)
         sentences.append(f"fed in segments of {clock.describe(segment)}, {turns} turns of the cell")
+    if config.portfolio:
+        sentences.append(portfolio_in_words(config))
     return sentences
 
 

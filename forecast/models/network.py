@@ -92,6 +92,11 @@ class Shape:
         return replace(self, known=self.known + sum(self.widths) - len(self.widths), categories=())
 
 
+def shape_read(config: NetworkConfig, shape: Shape) -> Shape:
+    """The sizes of what a network reads of its windows: their newest steps, where it does not read all of them."""
+    return replace(shape, lookback=min(config.newest or shape.lookback, shape.lookback))
+
+
 def shape_of(rows: Rows, lookback: int, horizon: int, hides_series: bool = False) -> Shape:
     """The sizes of a network that is fed these rows, and, where series are hidden from it, an unknown one."""
     n_series = rows.n_identities + hides_series
@@ -286,7 +291,9 @@ class Network:
     """
 
     def __init__(self, config: NetworkConfig, shape: Shape, ops: Ops) -> None:
-        self.config, self.fed, self.shape, self.ops = config, shape, shape.embedded, ops
+        self.skipped = shape.lookback - shape_read(config, shape).lookback
+        self.config, self.fed, self.shape, self.ops = config, shape, shape_read(config, shape).embedded, ops
+        shape = self.shape
         self.segment = min(config.segment, shape.lookback)
         self.n_past = -(-shape.lookback // self.segment)
         self.n_future = -(-shape.horizon // self.segment)
@@ -318,10 +325,12 @@ class Network:
         Returns:
             [B, H, D], or [B, H, D, Q] where it forecasts quantiles; and the states of each layer after the last step.
         """
-        past = self.embed_words(past, self.fed.features - self.fed.known)
+        past = self.embed_words(self.newest(past), self.fed.features - self.fed.known)
         if self.config.decode != "direct":
             future = self.embed_words(future, 0)
         window, centre, scale = self.normalise(past)
+        if not self.config.units:
+            return self.denormalised(self.without_layers(window), centre, scale), []
         last = self.encode(self.embed(window), states)
         final = [list(of_layer) for of_layer in last]
         if self.config.decode == "direct":
@@ -334,13 +343,31 @@ class Network:
             forecast = self.ascending(forecast)
         if self.config.linear:
             forecast = forecast + self.beside_quantiles(self.linear(window))
+        return self.denormalised(forecast, centre, scale), final
+
+    def without_layers(self, window: Array) -> Array:
+        """What a network without recurrent layers adds to the centre: the linear map, or nothing; [B, H, D (, Q)]."""
+        if self.config.linear:
+            forecast = self.linear(window)
+        else:
+            forecast = 0.0 * self.ops.repeat(window[:, -1:, : self.shape.targets], self.shape.horizon, axis=1)
+        if not self.config.quantiles:
+            return forecast
+        return self.ops.concat([self.beside_quantiles(forecast)] * self.n_quantiles, axis=-1)
+
+    def newest(self, past: Array) -> Array:
+        """The steps of the windows [B, L, F] that it reads."""
+        return past[:, self.skipped :] if self.skipped else past
+
+    def denormalised(self, forecast: Array, centre: Array | None, scale: Array | None) -> Array:
+        """A forecast [B, H, D], or quantiles [B, H, D, Q], on the scale of what the network was fed."""
         if scale is not None:
             forecast = forecast * self.beside_forecast(scale)
         if centre is not None:
             # The centre first: what Keras's sum finds second it takes for a bias along the second axis, where the batch
             # has as many windows as the horizon has steps.
             forecast = self.beside_forecast(centre) + forecast
-        return forecast, final
+        return forecast
 
     def embed_words(self, columns: Array, first: int) -> Array:
         """Inputs [B, n, C] in which each number of a word, from column ``first`` on, is replaced by its embedding."""
@@ -557,8 +584,12 @@ def weight_shapes(config: NetworkConfig, shape: Shape) -> dict[str, tuple[int, .
         config: A resolved configuration.
         shape: Sizes of input and output.
     """
+    shape = shape_read(config, shape)
     tables = enumerate(zip(shape.categories, shape.widths, strict=True), 1)
     shapes: dict[str, tuple[int, ...]] = {f"category_{number}/table": size for number, size in tables}
+    linear = {"linear/kernel": (shape.lookback, shape.horizon)} if config.linear else {}
+    if not config.units:
+        return shapes | linear
     cell, segment, shape = cell_of(config), min(config.segment, shape.lookback), shape.embedded
     sides = ("recurrent", "backward") if config.bidirectional else ("recurrent",)
     width = features = config.units[0] if segment > 1 else shape.features
@@ -580,8 +611,7 @@ def weight_shapes(config: NetworkConfig, shape: Shape) -> dict[str, tuple[int, .
             shapes["known/kernel"] = (segment * shape.known, width)
     if config.decode == "recursive":
         features += segment * shape.known
-    if config.linear:
-        shapes["linear/kernel"] = (shape.lookback, shape.horizon)
+    shapes |= linear
     steps = shape.horizon if config.decode == "direct" else segment
     answer = steps * shape.targets * max(1, len(config.quantiles))
     return shapes | {"head/kernel": (features, answer), "head/bias": (answer,)}
@@ -602,6 +632,7 @@ def training_bytes(config: NetworkConfig, shape: Shape, batch_size: int) -> int:
         shape: Sizes of the windows.
         batch_size: Windows in a batch.
     """
+    shape = shape_read(config, shape)
     weights = sum(int(np.prod(size)) for size in weight_shapes(config, shape).values())
     cell, segment = cell_of(config), min(config.segment, shape.lookback)
     directions = 2 if config.bidirectional else 1

@@ -23,6 +23,7 @@ from forecast.plots.findings import (
 )
 from forecast.plots.footnotes import coverage_notes, footnotes
 from forecast.plots.many_series import lookup_of, tables_by_series
+from forecast.plots.members import ensemble_in_words, member_table
 from forecast.plots.page import Picture, Section, picture_of, png_image, render
 from forecast.plots.results import RunResults
 from forecast.plots.run_plots import PLOTS
@@ -272,6 +273,19 @@ def _residuals(run: RunResults) -> Section:
     return Section("Residuals and their autocorrelation", sentences)
 
 
+def _members(run: RunResults) -> Section | None:
+    """What an ensemble is made of."""
+    portfolio = run.prepared.config.portfolio
+    if not portfolio:
+        return None
+    sentences = [
+        ensemble_in_words(run.metrics),
+        "A member is the run's network with some settings changed, or a forecast without recurrent layers. Weights "
+        "are chosen by the loss on validation windows; losses are shares of the first member's.",
+    ]
+    return Section("The members", sentences, tables=[member_table(run.metrics, portfolio, run.manifest["members"])])
+
+
 def _training(run: RunResults) -> Section:
     """How the networks were trained."""
     table = Table("The networks", ["network", "weights", "members", "epochs", "kept epoch", "seconds"])
@@ -381,6 +395,7 @@ SECTIONS: dict[str, Callable[[RunResults], Section | None]] = {
     "errors": _errors,
     "calibration": _calibration,
     "residuals": _residuals,
+    "members": _members,
     "training": _training,
     "inside": _inside,
     "data": _data,

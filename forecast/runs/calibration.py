@@ -49,7 +49,8 @@ def _specs_of(run: Run) -> dict[str, ArraySpec]:
     offsets = ArraySpec("<f8", (*each, range(1, 10 + 2 * len(run.config.intervals.levels))))
     for when in ("start", "end"):
         specs |= {when: offsets, f"{when}/size": ArraySpec("<f8", each)}
-    forecasters = (run.config.network.model, "rnn", *NAIVE)
+    first = [member.name for member in run.config.portfolio[:1]]  # beside an ensemble
+    forecasters = (run.config.network.model, "rnn", *first, *NAIVE)
     return {f"{name}/{part}": spec for name in forecasters for part, spec in specs.items()}
 
 

@@ -204,6 +204,13 @@ class _Network(TypedDict, total=False):
 
 
 @_exact
+class _Member(TypedDict, total=False):
+    name: str
+    epochs: Count
+    seconds: float
+
+
+@_exact
 class _Manifest(TypedDict, total=False):
     schema: int
     state: Literal["training", "finished"]
@@ -221,6 +228,7 @@ class _Manifest(TypedDict, total=False):
     seed: int
     windows: _Windows
     networks: dict[str, _Network]
+    members: list[_Member]
     forecast_weights: Literal["model", "refit"]
     runtimes: dict[str, RuntimeName]
 

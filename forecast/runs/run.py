@@ -257,7 +257,9 @@ class Run:
         from forecast.runs.csv_tables import numbers_from_csv
 
         name, training = HISTORY[network], self.config.training
-        with self._open(name, _LONGEST_LINE * (1 + training.epochs * training.ensemble)) as file:
+        with self._open(
+            name, _LONGEST_LINE * (1 + training.epochs * max(training.ensemble, len(self.config.portfolio)))
+        ) as file:
             return numbers_from_csv(file, self.path / name)
 
     @property
@@ -294,6 +296,16 @@ class Run:
         """The configuration of ``model``, ``baseline`` or ``refit``, which is the model once more."""
         return network_configs(self.config).get(network, self.config.network)
 
+    def members(self, network: str) -> list[tuple[NetworkConfig, tuple[float, ...] | None]]:
+        """The configuration of each member of ``model``, ``baseline`` or ``refit``, and what its forecasts count.
+
+        That is one number for each step of the horizon, or one for all; None where each counts alike.
+        """
+        portfolio = self.config.portfolio if network != "baseline" else ()
+        if portfolio:
+            return [(self.config.of_member(own).network, own.weights) for own in portfolio if own.counts]
+        return [(self.network_config(network), None)] * self.config.training.ensemble
+
     def runtime_of(self, network: str) -> str:
         """What computes the forecasts of ``model``, ``baseline`` or ``refit``: a key of `RUNTIMES`."""
         return str(self.manifest.get("runtimes", {}).get(network, KERAS))
@@ -307,9 +319,10 @@ class Run:
         from forecast.models.network import weight_shapes
         from forecast.runs.arrays import ArraySpec
 
-        parts = self.network_config(network)
-        member = {name: ArraySpec("<f4", shape) for name, shape in weight_shapes(parts, self.shape).items()}
-        specs = number_members([member] * self.config.training.ensemble)
+        specs = number_members(
+            {name: ArraySpec("<f4", shape) for name, shape in weight_shapes(design, self.shape).items()}
+            for design, _ in self.members(network)
+        )
         weights = self.arrays(WEIGHTS[network], specs)
         if missing := specs.keys() - weights.keys():
             raise RunError(f"{self.path / WEIGHTS[network]} does not hold {min(missing)!r}.", "Train the run again.")

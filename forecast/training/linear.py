@@ -71,7 +71,7 @@ def _pairs(normal: Network, rows: Rows, windows: Windows) -> Iterator[tuple[Floa
     targets = slice(normal.shape.targets)
     for first in range(0, len(windows), _AT_ONCE):
         past, _, future = gather_windows(rows, windows.starts[first : first + _AT_ONCE], normal.fed)
-        window, centre, scale = normal.normalise(past)
+        window, centre, scale = normal.normalise(normal.newest(past))
         left = future if centre is None else future - centre[:, :, targets]
         left = left if scale is None else left / scale[:, :, targets]
         yield _each_target(window[:, :, targets]), _each_target(left)

@@ -85,6 +85,7 @@ class Fit:
     ) -> None:
         rows = prepared.rows
         self.network, self.config, self.windows = network, config, windows
+        self._has_layers = bool(prepared.config.network.units)
         self.unit: str | None = rows.unit if rows.one_unit else None
         self.shape = shape_of(rows, windows.lookback, windows.horizon, config.hide_series > 0)
         self.order = window_order(windows, config, carries_state=twin is not None)
@@ -142,7 +143,8 @@ class Fit:
 
     def _forget_names_not_learned(self) -> None:
         """Make a series without a window to learn from the unknown one, whose identity was learned."""
-        identities = self.scored.get_layer("queries").identities if self.config.hide_series else None
+        is_named = self.config.hide_series and self._has_layers
+        identities = self.scored.get_layer("queries").identities if is_named else None
         if identities is not None:  # a query of a single number has no room for one
             values, learned = identities.numpy(), np.unique(self._rows.identity[self.windows.starts])
             values[np.setdiff1d(np.arange(len(values)), learned)] = values[-1]

@@ -10,11 +10,11 @@ from forecast.choices import defaults
 from forecast.choices.defaults import (
     default_batch,
     default_season,
-    default_segment,
     default_spans,
     plan_in_sentences,
     resolve,
 )
+from forecast.choices.segments import default_segment
 from forecast.config import Config, Settings
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel

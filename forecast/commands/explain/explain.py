@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,8 @@ from forecast.commands.explain.measures import (
     permutation_importance,
 )
 from forecast.commands.train.train import train
-from forecast.data.panel import Panel
+from forecast.config import NetworkConfig
+from forecast.data.panel import Arrays, Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.split import at_or_after
 from forecast.data.windows import Ints, Windows
@@ -29,7 +30,7 @@ from forecast.evaluation.verdict import significant_sign
 from forecast.evaluation.yardstick import naive_errors_beside
 from forecast.model import Model, load_models
 from forecast.models.backends.numpy import Trace, trace_layers
-from forecast.models.network import Shape, gather_windows
+from forecast.models.network import Shape, gather_windows, shape_read
 from forecast.progress import NullProgress, Progress
 from forecast.runs.documents import to_json
 from forecast.runs.files import refuse_links, write_atomically
@@ -84,8 +85,8 @@ def explain(
             f"{run.name} repeats the last value: its network was no better, and its head is empty.",
             f"Train without {setting('fall_back')} to look into one that forecasts by itself.",
         )
-    if run.config.training.ensemble > 1:
-        progress.note(f"an ensemble of {run.config.training.ensemble}: the first network is shown")
+    if len(members := run.members("model")) > 1:
+        progress.note(f"an ensemble of {len(members)}: the network that counts most is shown")
     original = training_panel(run) if check_lookback else None  # refused before the work is done, if it cannot be had
     findings = _examine(run, new_panel(run, training_panel(run) if source is None else source, progress))
     if original is not None:
@@ -104,36 +105,73 @@ def _examine(run: Run, panel: Panel) -> Findings:
     from forecast.models.gradients import SplitNetwork, gradient_by_lag
 
     rows = encode(panel, run.config.data, scaler_of(run, panel, fitted_until(run, panel)))
-    windows = unseen_windows(run, rows)
-    models, shape = load_models(run), run.shape
-    # Of an ensemble, the first member.
+    every = unseen_windows(run, rows)
+    networks = {name: _ReadNetwork.of(model) for name, model in load_models(run).items()}
     split = {
-        name: SplitNetwork(filled_network(model.config, shape, model.members[0].weights))
-        for name, model in models.items()
+        name: SplitNetwork(filled_network(network.config, network.shape, network.weights))
+        for name, network in networks.items()
     }
-    name, segment = run.config.network.model, min(run.config.network.segment, windows.lookback)
-    of_window = _UNIT_BYTES * sum(run.config.network.units) * -(-windows.lookback // segment)
+    name = run.config.network.model
+    network, windows = networks[name], networks[name].windows(every)
+    segment = min(network.config.segment, windows.lookback)
+    of_window = _UNIT_BYTES * sum(network.config.units) * -(-windows.lookback // segment)
     traced = windows.subsample(min(_TRACED, max(1, _TRACE_BYTES // of_window)))
-    differentiated = gather(rows, windows.subsample(_DIFFERENTIATED).starts, shape)[0]
-    columns, parts = _importance(split[name], rows, windows.subsample(_SHUFFLED), shape)
+    columns, parts = _importance(split[name], rows, windows.subsample(_SHUFFLED), network.shape)
+    differentiated = {
+        name: gather(rows, network.windows(every).subsample(_DIFFERENTIATED).starts, network.shape)[0]
+        for name, network in networks.items()
+    }
     return Findings(
         run=run,
         rows=rows,
         windows=windows,
         segment=segment,
-        memories=[measure_memory(trace, segment) for trace in _trace(models[name], rows, traced.starts)],
-        traces=_trace(models[name], rows, windows.starts[-1:]),
-        gradients={name: gradient_by_lag(network, differentiated) for name, network in split.items()},
+        memories=[measure_memory(trace, segment) for trace in _trace(network, rows, traced.starts)],
+        traces=_trace(network, rows, windows.starts[-1:]),
+        gradients={name: gradient_by_lag(of_name, differentiated[name]) for name, of_name in split.items()},
         columns=columns,
         parts=parts,
     )
 
 
-def _trace(model: Model, rows: Rows, starts: Ints) -> list[Trace]:
-    """What each layer of a model's first member does with the windows that start at these rows."""
-    past, future, _ = gather_windows(rows, starts, model.shape)
+@dataclass(frozen=True)
+class _ReadNetwork:
+    """The member of a model that is looked into, as a network whose lookback is what it reads.
+
+    Args:
+        config: Its configuration.
+        shape: Sizes of what it reads.
+        weights: By name.
+    """
+
+    config: NetworkConfig
+    shape: Shape
+    weights: Arrays
+
+    @classmethod
+    def of(cls, model: Model) -> _ReadNetwork:
+        """The recurrent member that counts most; the first of those that count alike."""
+        recurrent = [member for member in model.members if member.config.units]
+        if not recurrent:
+            raise RunError(
+                f"No network counts in {model.name}: on the validation span simpler members were better.",
+                f"Train with {setting('members', 'recurrent')} to look into one.",
+            )
+        member = max(recurrent, key=lambda own: np.mean(own.shares or 0.0))
+        shape = shape_read(member.config, model.shape)
+        return cls(member.config.model_copy(update={"newest": None}), shape, member.weights)
+
+    def windows(self, every: Windows) -> Windows:
+        """The windows as it reads them."""
+        lookback = self.shape.lookback
+        return Windows(every.starts + every.lookback - lookback, lookback, every.horizon)
+
+
+def _trace(network: _ReadNetwork, rows: Rows, starts: Ints) -> list[Trace]:
+    """What each layer of a network does with the windows that start at these rows."""
+    past, future, _ = gather_windows(rows, starts, network.shape)
     inputs = {"past": past, "future": future, "series": rows.identity[starts]}
-    return trace_layers(model.config, model.shape, model.members[0].weights, inputs)
+    return trace_layers(network.config, network.shape, network.weights, inputs)
 
 
 def _importance(
@@ -183,12 +221,14 @@ def _check_lookback(findings: Findings, original: Panel, progress: Progress) -> 
     if shorter > 0.9 * lookback:
         sentence = f"Nothing to check: the lookback that seems enough, {span}, is nearly the whole."
         return LookbackCheck({"lookback": shorter}, sentence)
-    config = run.config.replace(data={"lookback": shorter}, training={"baseline": False, "ensemble": 1})
+    config = run.config.without_portfolio().replace(
+        data={"lookback": shorter}, training={"baseline": False, "ensemble": 1}
+    )
     with tempfile.TemporaryDirectory() as folder:
         again = train(original, config, run="shorter", runs_dir=Path(folder), progress=progress)
-        of_shorter = Model.load(again)
+        of_shorter, of_run = Model.load(again), Model.load(run)
     models = {
-        model: Model.load(run).over(rows),
+        model: lambda starts: of_run.forecast(rows, starts + lookback - of_run.shape.lookback),
         "shorter": lambda starts: of_shorter.forecast(rows, starts + lookback - shorter),
     }
     season, is_known = run.config.data.season, ~at_or_after(rows.panel, fitted_until(run, rows.panel))

@@ -15,6 +15,7 @@ import numpy as np
 from forecast.commands.export.formats import Format
 from forecast.commands.export.in_units import Statistics, graph_in_units, inputs_in_units, statistics_of
 from forecast.commands.export.instructions import render_program, render_readme
+from forecast.config import NetworkConfig
 from forecast.data.features import calendar_names
 from forecast.data.newest import NewestRows, newest_rows
 from forecast.data.panel import Floats, Panel
@@ -164,7 +165,7 @@ def _typical_panel(run: Run) -> Panel:
 
 def _write_network(run: Run, shape: Shape, statistics: Statistics, format: Format, folder: Path) -> str:
     """Write the network, which is the mean of an ensemble's members; the name of its file or folder."""
-    config, weights = run.config.network, run.forecast_weights
+    config, weights = _interface(run), run.forecast_weights
     if format == "onnx" and run.runtime_of(weights) != ONNX:
         raise ConfigError(
             f"The network of {run.name} is not written as ONNX: it was not seen to forecast the same with ONNX Runtime "
@@ -175,15 +176,13 @@ def _write_network(run: Run, shape: Shape, statistics: Statistics, format: Forma
                 f"forecast.export({run.name!r}, format='saved-model')",
             ),
         )
-    members = [member.weights for member in Model.load(run, weights).members]
+    members = Model.load(run, weights).members
     if format == "onnx":
         (folder / "network.onnx").write_bytes(graph_in_units(config, shape, members, statistics))
         return "network.onnx"
     from forecast.commands.export.keras_layers import network_in_units
-    from forecast.models.backends.keras import filled_network
 
-    networks = [filled_network(config, shape, member) for member in members]
-    network = network_in_units(config, shape, networks, statistics)
+    network = network_in_units(config, shape, members, statistics)
     if format == "keras":
         network.save(folder / "network.keras")
         return "network.keras"
@@ -191,9 +190,17 @@ def _write_network(run: Run, shape: Shape, statistics: Statistics, format: Forma
     return "network"
 
 
+def _interface(run: Run) -> NetworkConfig:
+    """The configuration that says what the exported network takes: nothing ahead where no member of it looks ahead."""
+    designs = [design for design, _ in run.members(run.forecast_weights)]
+    if any(design.units and design.decode != "direct" for design in designs):
+        return run.config.network
+    return run.config.network.model_copy(update={"decode": "direct"})
+
+
 def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format: Format) -> dict[str, Any]:
     """What a program must know to use the network: `README.md` says the same in words."""
-    scaler, data, network = run.scaler, run.config.data, run.config.network
+    scaler, data, network = run.scaler, run.config.data, _interface(run)
     calendar = calendar_names(run.clock) if data.calendar else ()
     kinds = ["target"] * shape.targets + ["covariate"] * shape.covariates + ["known ahead"] * len(data.known)
     output = [shape.horizon, shape.targets, *([len(network.quantiles)] if network.quantiles else [])]
@@ -203,7 +210,7 @@ def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format:
         "format": format,
         "version": version("forecast"),
         "model": network.model,
-        "members": run.config.training.ensemble,
+        "members": len(run.members(run.forecast_weights)),
         "inputs": {
             name: {"shape": ["B", *size], "dtype": dtype}
             for name, (dtype, size) in inputs_in_units(network, shape).items()

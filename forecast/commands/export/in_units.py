@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from forecast.config import DataConfig, NetworkConfig
@@ -17,9 +18,9 @@ from forecast.data.bounds import TURN, Bounds, bounds_of
 from forecast.data.panel import Floats
 from forecast.data.scaling import Scaler, log_where, scale, unscale
 from forecast.data.windows import Flags
+from forecast.model import Member
 from forecast.models.backends.onnx import Graph, GraphOps, OnnxOps, Value
 from forecast.models.network import Network, Shape
-from forecast.models.runtimes import Weights
 
 # An array, tensor or graph value of a back end.
 Array = Any
@@ -223,14 +224,22 @@ def forecast_in_units(
     return ops.where(circular, ops.mod(values, TURN), values) if bounds.circular.any() else values
 
 
+def share_of(member: Member, shape: Shape, quantiles: bool) -> NDArray[np.float32] | None:
+    """What a member's forecasts count at each step, [H, 1] or [H, 1, 1]; None where each member counts alike."""
+    if member.shares is None:
+        return None
+    of_steps = np.broadcast_to(np.array(member.shares, np.float32), shape.horizon)
+    return of_steps.reshape(-1, *[1] * (1 + quantiles))
+
+
 def _of_windows(ops: Any, statistic: Floats | Flags, series: Array | None) -> Array:
     """The statistic [S, C, ...] of each window's series, [B, 1, C, ...]; [1, 1, C, ...] where there is one series."""
     for_all_steps = statistic[:, None]
     return for_all_steps if series is None else ops.take(for_all_steps, series, axis=0)
 
 
-def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Weights], statistics: Statistics) -> bytes:
-    """The mean of an ensemble's networks as the bytes of an ONNX model, in the columns' own units of measurement.
+def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Member], statistics: Statistics) -> bytes:
+    """The mean of an ensemble's members as the bytes of an ONNX model, in the columns' own units of measurement.
 
     Inputs are those of `inputs_in_units`; the output is ``forecast``, [B, H, D] or [B, H, D, Q], in float64.
     """
@@ -239,10 +248,13 @@ def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Weight
     fed = scaled_inputs(GraphOps(graph), shape, statistics, inputs)
     series = inputs.get("series", fed["past"])
     forecasts = []
-    for weights in members:
-        network = Network(config, shape, OnnxOps(graph, config, shape, weights))
-        forecasts.append(network.forecast(fed["past"], fed.get("future"), series)[0])
-    mean = graph.node("Mean", *forecasts) if len(forecasts) > 1 else forecasts[0]
+    for member in members:
+        network = Network(member.config, shape, OnnxOps(graph, member.config, shape, member.weights))
+        forecast = network.forecast(fed["past"], fed.get("future"), series)[0]
+        share = share_of(member, shape, bool(config.quantiles))
+        forecasts.append(forecast if share is None else forecast * share)
+    kind = "Mean" if members[0].shares is None else "Sum"
+    mean = graph.node(kind, *forecasts) if len(forecasts) > 1 else forecasts[0]
     own = [fed[name] for name in OWN if name in fed]
     by_series = mean, inputs.get("series")
     values = forecast_in_units(GraphOps(graph), shape, statistics, *by_series, bool(config.quantiles), own)

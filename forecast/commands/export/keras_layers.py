@@ -7,10 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from forecast.commands.export.in_units import OWN, Statistics, forecast_in_units, inputs_in_units, scaled_inputs
+from forecast.commands.export.in_units import (
+    OWN,
+    Statistics,
+    forecast_in_units,
+    inputs_in_units,
+    scaled_inputs,
+    share_of,
+)
 from forecast.config import NetworkConfig
 from forecast.data.bounds import Bounds
-from forecast.models.backends.keras import ArrayOps
+from forecast.model import Member
+from forecast.models.backends.keras import ArrayOps, filled_network
 from forecast.models.backends.tensorflow import keras
 from forecast.models.network import Shape
 
@@ -56,10 +64,27 @@ class ForecastInUnits(_WithStatistics):
         return forecast_in_units(ArrayOps, self.windows, self.statistics, forecast, series, quantiles, own)
 
 
+@keras.saving.register_keras_serializable("forecast")
+class Weighted(keras.layers.Layer):  # type: ignore[misc]
+    """What a member's forecasts count in the ensemble's, by their steps."""
+
+    def __init__(self, share: Any, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.share = np.asarray(share, np.float32)
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs."""
+        return super().get_config() | {"share": self.share.tolist()}
+
+    def call(self, forecast: Any) -> Any:
+        """The forecasts times their share."""
+        return forecast * self.share
+
+
 def network_in_units(
-    config: NetworkConfig, shape: Shape, members: Sequence[keras.Model], statistics: Statistics
+    config: NetworkConfig, shape: Shape, members: Sequence[Member], statistics: Statistics
 ) -> keras.Model:
-    """The mean of an ensemble's networks as one Keras model, in the columns' own units of measurement.
+    """The mean of an ensemble's members as one Keras model, in the columns' own units of measurement.
 
     Inputs are those of `inputs_in_units`; the output is ``{"forecast": [B, H, D]}``, or [B, H, D, Q], in float64.
     """
@@ -74,10 +99,13 @@ def network_in_units(
     own = [fed.pop(name) for name in OWN if name in fed]
     forecasts = []
     for number, member in enumerate(members, 1):
+        filled = filled_network(member.config, shape, member.weights)
         # Only with the inputs that its forecast depends on, and under a name that no other member has.
-        network = keras.Model({name: member.input[name] for name in fed}, member.output, name=f"network_{number}")
-        forecasts.append(network(fed))
-    scaled = keras.layers.average(forecasts) if len(forecasts) > 1 else forecasts[0]
+        network = keras.Model({name: filled.input[name] for name in fed}, filled.output, name=f"network_{number}")
+        share = share_of(member, shape, bool(config.quantiles))
+        forecasts.append(network(fed) if share is None else Weighted(share, name=f"share_{number}")(network(fed)))
+    together = keras.layers.average if members[0].shares is None else keras.layers.add
+    scaled = together(forecasts) if len(forecasts) > 1 else forecasts[0]
     return keras.Model(
         inputs,
         {"forecast": ForecastInUnits(vars(shape), arrays, name="unscale")(scaled, fed["series"], own)},

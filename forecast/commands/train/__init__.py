@@ -30,12 +30,13 @@ def command(
     """Train a network and a vanilla RNN, judge both on the test span, forecast the future, and draw it all."""
     from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
-    from forecast.commands.tables import print_scores, steps_ahead
+    from forecast.commands.tables import TERMINAL, print_scores, print_table, steps_ahead
     from forecast.commands.train import train
     from forecast.data.split import span_in_words
     from forecast.errors import ConfigError
     from forecast.models.catalogue import configure, references_of
     from forecast.models.naive import NAIVE
+    from forecast.plots.members import ensemble_in_words, member_table
 
     progress = ConsoleProgress(quiet)
     requirements = [parse_requirement(text) for text in require_skill or ()]
@@ -78,6 +79,9 @@ def command(
         f"{steps_ahead(metrics['horizon'])}"
     )
     print_scores(metrics, title)
+    if portfolio := trained.config.portfolio:
+        print_table(member_table(metrics, portfolio, trained.manifest["members"], TERMINAL))
+        say(ensemble_in_words(metrics))
     say(f"run: {trained.path}")
     say(f"report: {trained.report}")
     say(f"plots: {trained.path / 'plots'}")

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from forecast.commands.train.portfolio import Portfolio
 from forecast.data.prepare import Prepared
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.verdict import CLEAR_LEAD, significant_sign
@@ -18,15 +19,23 @@ from forecast.progress import Progress
 def fit_networks(context: TrainingContext, naive_error: Mapping[str, NaiveError]) -> dict[str, Model]:
     """Train the networks of a configuration: ``model``, and ``baseline`` if the vanilla RNN stands beside it.
 
+    Beside the ensemble of a portfolio stands its first member alone, ``single``: what the run would be without others.
+
     Args:
         context: What the trainings share.
         naive_error: What scaled errors are divided by, for each unique id.
     """
     prepared = context.prepared
+    portfolio = Portfolio(context) if prepared.config.portfolio else None
+    # The first member and the baseline first: whatever time is left is for the others.
     models = {
-        network: Model.fit(context, network, config, prepared.train)
+        network: portfolio.fit_first()
+        if portfolio and network == "model"
+        else Model.fit(context, network, config, prepared.train)
         for network, config in network_configs(prepared.config).items()
     }
+    if portfolio:
+        return models | {"model": portfolio.fit_others(), "single": models["model"]}
     if not prepared.config.training.fall_back:
         return models
     return {network: fall_back_if_no_better(model, context, naive_error) for network, model in models.items()}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +20,7 @@ from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.interval_warnings import calibration_warnings
 from forecast.commands.train.networks import fit_networks
+from forecast.commands.train.portfolio import describe_members, refit
 from forecast.config import Settings
 from forecast.data.lost_windows import count_windows_of_parts
 from forecast.data.newest import NewestRows, forecast_warnings, newest_rows
@@ -28,7 +31,7 @@ from forecast.errors import DataError, ForecastError, MachineError, phrase, rend
 from forecast.evaluation.calibrating import calibrate_intervals
 from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors
-from forecast.model import Model, TrainingContext, forecasters, forecasts_alone, newest_forecast
+from forecast.model import Model, TrainingContext, Trial, forecasters, forecasts_alone, newest_forecast
 from forecast.models.catalogue import configure
 from forecast.plots.footnotes import thinning_note
 from forecast.progress import NullProgress, Progress, StopRequested
@@ -65,7 +68,7 @@ def train(
     Raises:
         ForecastError: Of the kind that fits; nothing is left behind after a refusal.
     """
-    progress = progress or NullProgress()
+    progress, started = progress or NullProgress(), time.monotonic()
     settings = config if isinstance(config, Settings) else configure(config)
     panel = read(source, settings.read)
     report_notes(panel, progress)
@@ -89,7 +92,7 @@ def train(
             progress.note(f"{writer.path / name} is not a file of the run, and stays")
         del panel  # it may hold many columns that the run does not use
         with _cleaning_up(writer, progress):
-            return _train_run(prepared, newest, writer, progress)
+            return _train_run(prepared, newest, writer, progress, started)
 
 
 def resume(
@@ -108,7 +111,7 @@ def resume(
         MachineError: If another process is training it.
         DataError: If the data are no longer those that training began with.
     """
-    progress = progress or NullProgress()
+    progress, started = progress or NullProgress(), time.monotonic()
     writer = RunWriter(runs_folder(runs_dir), name)
     if writer.path.exists():  # finished, perhaps by a process that was killed while it tidied up
         with locked(writer.lock, f"The run {name}"):
@@ -133,7 +136,7 @@ def resume(
     with locked(writer.lock, f"The run {name}"), _cleaning_up(writer, progress):
         prepared = prepare(panel, config)
         newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
-        return _train_run(prepared, newest, writer, progress)
+        return _train_run(prepared, newest, writer, progress, started)
 
 
 @contextmanager
@@ -150,26 +153,35 @@ def _cleaning_up(writer: RunWriter, progress: Progress) -> Iterator[None]:
         raise
 
 
-def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progress: Progress) -> Run:
+def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progress: Progress, started: float) -> Run:
     config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
     naive_error = naive_errors(rows, prepared.training_rows, season)
-    context = TrainingContext(prepared, writer.checkpoints, progress)
+    context = TrainingContext(prepared, writer.checkpoints, progress, started)
     networks = fit_networks(context, naive_error)
+    scored = {model.name: model for model in networks.values()}
+    single, trials = networks.pop("single", None), networks["model"].trials
+    if trials:
+        prepared = replace(prepared, config=config.with_portfolio(trial.decided for trial in trials))
+        config = prepared.config
+        writer.write("config.json", config.to_json())
     models = {model.name: model for model in networks.values()}
-    intervals = calibrate_intervals(rows, prepared.validation, forecasters(models, rows), config, naive_error)
+    intervals = calibrate_intervals(rows, prepared.validation, forecasters(scored, rows), config, naive_error)
     of_intervals = calibration_warnings(config, len(prepared.validation), intervals, networks["model"].name)
     for warning in of_intervals:
         progress.warn(warning)
-    forecasts, alone = forecasters(models, rows), forecasts_alone(models)
+    forecasts, alone = forecasters(scored, rows), forecasts_alone(scored)
     evaluation = score_models(rows, prepared.test, forecasts, season, naive_error, intervals, alone)
     evaluation.metrics["calibration_warnings"] = list(of_intervals)
+    if single is not None:
+        evaluation.metrics["single"] = single.name
+        evaluation.metrics["members"] = describe_members(trials)
     evaluation.metrics["windows"] = count_windows_of_parts(prepared)["test"].to_json()
     if thinned := thinning_note(evaluation.metrics):
         progress.note(f"{TEST_FORECASTS}: {len(evaluation.forecasts):,} rows{thinned}; every window is scored")
     model = networks["model"]
     if config.training.refit and not model.fell_back:
         every_row = windows_of(rows, np.ones(rows.panel.n_rows, bool), config.data)
-        model = Model.fit(context, "refit", config.network, every_row, model.record.best_epochs)
+        model = refit(context, model, every_row)
         networks["refit"] = model
     forecast = newest_forecast(
         newest, forecasters(models | {model.name: model}, newest.rows), season, evaluation.intervals
@@ -265,9 +277,16 @@ def _outcome(prepared: Prepared, networks: Mapping[str, Model], data: dict[str, 
             for name, model in networks.items()
             if name != "refit"
         },
+        **({"members": _times_of_members(networks["model"].trials)} if networks["model"].trials else {}),
         "forecast_weights": "refit" if "refit" in networks else "model",
         "runtimes": {name: model.runs_on for name, model in networks.items()},
     }
+
+
+def _times_of_members(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    return [
+        {"name": trial.decided.name, "epochs": trial.epochs, "seconds": round(trial.seconds, 1)} for trial in trials
+    ]
 
 
 def _now() -> str:

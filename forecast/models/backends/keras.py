@@ -104,7 +104,7 @@ class KerasOps(ArrayOps):
             for direction in directions
             for number in range(len(config.units))
         }
-        self.dense_layers = {"head": self._dense_layer("head", _HEAD_SCALE)}
+        self.dense_layers = {"head": self._dense_layer("head", _HEAD_SCALE)} if config.units else {}
         self.lookups: dict[str, Any] = {}
         self.head_dropout = layers.Dropout(config.head_dropout, seed=next(self.seeds), name="head_dropout")
 

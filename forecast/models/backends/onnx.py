@@ -23,7 +23,7 @@ from forecast.config import NetworkConfig
 from forecast.data.windows import Ints
 from forecast.errors import ConfigError
 from forecast.models.cells import CELL_OPERATIONS, GRU, cell_of
-from forecast.models.network import FixedWeightsOps, Network, RowSource, Shape, gather_windows
+from forecast.models.network import FixedWeightsOps, Network, RowSource, Shape, gather_windows, shape_read
 
 Array = NDArray[Any]
 Weights = Mapping[str, NDArray[np.float32]]
@@ -302,7 +302,7 @@ class OnnxOps(GraphOps, FixedWeightsOps):
     def __init__(self, graph: Graph, config: NetworkConfig, shape: Shape, weights: Weights) -> None:
         GraphOps.__init__(self, graph)
         FixedWeightsOps.__init__(self, config, weights)
-        self.shape = shape
+        self.shape = shape_read(config, shape)
         self._read: set[str] = set()
 
     def lookup(self, name: str, numbers: Value) -> Value:

@@ -1,0 +1,275 @@
+"""A portfolio trained member by member in the time that there is, and weighed on the validation windows."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecast.config import Config, MemberConfig, NetworkConfig
+from forecast.data.prepare import Prepared
+from forecast.data.windows import Windows
+from forecast.evaluation.comparison import origin_steps
+from forecast.model import Member, MemberRecord, Model, TrainingContext, TrainingRecord, Trial, fit_member
+from forecast.models.network import Shape, shape_of, shape_read
+from forecast.runs.documents import to_json
+from forecast.runs.files import write_atomically
+from forecast.training.selection import Judgement, weigh_members
+from forecast.training.series_weights import series_weights
+
+if TYPE_CHECKING:
+    from forecast.training.trainer import Fit
+
+# Windows that weights are chosen by, evenly spaced, and the most numbers of all members' forecasts that are held.
+_WINDOWS, _MOST_NUMBERS = 2048, 1 << 28
+
+# A schedule of fewer epochs than these teaches a network too little to be worth its time.
+_FEWEST_EPOCHS = 5
+
+# The share of the time that is kept for what comes after the training, beside the forecasts of the test windows.
+_KEPT_FOR_REPORT = 0.05
+
+_JOURNAL = "portfolio.json"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A member that was trained.
+
+    Args:
+        planned: The member as it was decided on.
+        member: Its network.
+        record: How it was trained.
+        forecasts: Of the windows that weights are chosen by, scaled, [N, H, D] or [N, H, D, Q].
+        loss: Of those forecasts.
+        seconds: How long it took.
+    """
+
+    planned: MemberConfig
+    member: Member
+    record: MemberRecord
+    forecasts: NDArray[np.float32]
+    loss: float
+    seconds: float
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether it has recurrent layers, which learn epoch by epoch."""
+        return bool(self.member.config.units)
+
+
+@dataclass
+class _Journal:
+    """What was decided so far and how much time went by, so that an interrupted training goes on as it would have.
+
+    Args:
+        context: What the run's trainings share.
+        decided: The members that were decided on, by name.
+        spent: Seconds of the training before it was interrupted.
+        is_record: Whether all was decided when the run was first trained: no clock counts.
+    """
+
+    context: TrainingContext
+    decided: dict[str, MemberConfig] = field(default_factory=dict)
+    spent: float = 0.0
+    is_record: bool = False
+
+    @classmethod
+    def of(cls, context: TrainingContext) -> _Journal:
+        """That of a training: what its configuration records, or what was written down before it was interrupted."""
+        plan = context.prepared.config.portfolio
+        if any(member.weights for member in plan):
+            decided = {member.name: member.model_copy(update={"weights": ()}) for member in plan}
+            return cls(context, decided, is_record=True)
+        path = context.checkpoints / _JOURNAL
+        if not path.exists():
+            return cls(context)
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        members = [MemberConfig.model_validate(member) for member in saved["decided"]]
+        return cls(context, {member.name: member for member in members}, saved["spent"])
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken, interruptions left out."""
+        return self.spent + time.monotonic() - self.context.started
+
+    def write(self, member: MemberConfig) -> None:
+        """Write down what was decided on a member."""
+        self.decided[member.name] = member
+        if self.context.checkpoints.exists():  # but of a training that leaves nothing behind
+            decided = [own.model_dump(mode="json") for own in self.decided.values()]
+            saved = to_json({"decided": decided, "spent": self.seconds})
+            write_atomically(self.context.checkpoints / _JOURNAL, saved.encode())
+
+
+class Portfolio:
+    """The members of a run's portfolio, trained one after the other.
+
+    Args:
+        context: What the run's trainings share.
+    """
+
+    def __init__(self, context: TrainingContext) -> None:
+        self.context, prepared = context, context.prepared
+        self.config: Config = prepared.config
+        self.windows, self._judgement = _to_judge_by(prepared)
+        hides = self.config.training.hide_series > 0
+        self.shape: Shape = shape_of(prepared.rows, prepared.train.lookback, prepared.train.horizon, hides)
+        self.trained: list[Trained] = []
+        self._journal = _Journal.of(context)
+        self._limit = self.config.training.time_limit
+        # Seconds that an epoch took, in units of the work that it was; and that the forecast of a window took.
+        self._pace: float | None = None
+        self._seconds_a_window = 0.0
+
+    def fit_first(self) -> Model:
+        """Train the first member, and return it as a model by itself: what the run would be without the others."""
+        self._fit(0)
+        first = self.trained[0]
+        config = self.config.of_member(first.planned).network
+        return Model(config, self.shape, (first.member,), _records([first]))
+
+    def fit_others(self) -> Model:
+        """Train the others while there is time, and return the ensemble that the validation windows choose."""
+        for number in range(1, len(self.config.portfolio)):
+            self._fit(number)
+        rows, trained = self.context.prepared.rows, self.trained
+        forecasts = np.stack([own.forecasts for own in trained])
+        weights = weigh_members(forecasts, self._judgement, origin_steps(rows, self.windows))
+        shares = {own.planned.name: tuple(map(float, of_steps)) for own, of_steps in zip(trained, weights, strict=True)}
+        kept = [own for own in trained if any(shares[own.planned.name])]
+        return Model(
+            self.config.network,
+            self.shape,
+            tuple(replace(own.member, shares=shares[own.planned.name]) for own in kept),
+            _records([own for own in trained if own.is_recurrent]),
+            trials=tuple(self._trial(own, shares.get(own.name, (0.0,))) for own in self.config.portfolio),
+        )
+
+    def _trial(self, planned: MemberConfig, weights: tuple[float, ...]) -> Trial:
+        decided = self._journal.decided[planned.name].model_copy(update={"weights": weights})
+        own = next((own for own in self.trained if own.planned.name == planned.name), None)
+        if own is None:
+            return Trial(decided)
+        return Trial(decided, own.loss, len(own.record[0]), own.record[2], own.seconds)
+
+    def _fit(self, number: int) -> None:
+        planned = self.config.portfolio[number]
+        decided = self._journal.decided.get(planned.name)
+        if decided is None:
+            decided = self._decide(planned)
+            self._journal.write(decided)
+        if decided.left_out:
+            return
+        config, began = self.config.of_member(decided), time.monotonic()
+        context = replace(self.context, prepared=replace(self.context.prepared, config=config))
+        windows, is_over = context.prepared.train, self._is_over(decided)
+        member, record = fit_member(context, "model", number, config.network, self.shape, windows, is_over=is_over)
+        seconds, n_epochs, best_epoch = time.monotonic() - began, len(record[0]), record[2]
+        if n_epochs and self._pace is None:
+            self._pace = seconds / n_epochs / _work(config.network, self.shape)
+        if 0 < n_epochs < config.training.epochs and n_epochs - best_epoch < config.training.patience:
+            decided = decided.model_copy(update={"stopped_after": n_epochs})
+            self._journal.write(decided)
+        began = time.monotonic()
+        forecasts = member.runtime.forecast(self.context.prepared.rows, self.windows.starts)
+        self._seconds_a_window += (time.monotonic() - began) / len(self.windows)
+        loss = self._judgement.loss_of(forecasts)
+        self.trained.append(Trained(decided, member, record, forecasts, loss, seconds))
+
+    def _decide(self, planned: MemberConfig) -> MemberConfig:
+        """Whether there is time for a member, and for how many epochs."""
+        config = self.config.of_member(planned)
+        if self._limit is None or not config.network.units or self._pace is None:
+            return planned
+        epochs = int(self._left() / (self._pace * _work(config.network, self.shape)))
+        if epochs >= config.training.epochs:
+            return planned
+        if epochs < min(_FEWEST_EPOCHS, config.training.epochs):
+            return planned.model_copy(update={"left_out": True})
+        return planned.model_copy(update={"epochs": epochs})
+
+    def _left(self) -> float:
+        """Seconds that are left for training."""
+        assert self._limit is not None
+        prepared = self.context.prepared
+        to_score = len(prepared.test) + len(prepared.validation)
+        return (1 - _KEPT_FOR_REPORT) * self._limit - self._journal.seconds - to_score * self._seconds_a_window
+
+    def _is_over(self, decided: MemberConfig) -> Callable[[Fit], bool]:
+        """Says after each epoch of a member's training whether there is no time for another one."""
+        began: list[tuple[float, int]] = []
+
+        def is_over(fit: Fit) -> bool:
+            done = len(fit.state.history)
+            if self._limit is None or self._journal.is_record:
+                return done == decided.stopped_after
+            began.append((time.monotonic(), done))
+            (first, before), (now, _) = began[0], began[-1]
+            seconds = (now - first) / max(1, done - before)
+            return self._left() < seconds
+
+        return is_over
+
+
+def describe_members(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    """Every member of a portfolio as it stands in metrics.json: its loss on validation windows, and its mean weight."""
+    return [
+        {
+            "name": trial.decided.name,
+            "loss": trial.loss,
+            "weight": sum(trial.decided.weights) / len(trial.decided.weights),
+        }
+        for trial in trials
+    ]
+
+
+def refit(context: TrainingContext, model: Model, windows: Windows) -> Model:
+    """A trained model, trained again on other windows for as many epochs as were best.
+
+    Args:
+        context: What the run's trainings share.
+        model: The model.
+        windows: The windows to learn from.
+    """
+    if not model.trials:
+        return Model.fit(context, "refit", model.config, windows, model.record.best_epochs)
+    counted = [trial for trial in model.trials if trial.decided.counts]
+    members = []
+    for number, (trial, was) in enumerate(zip(counted, model.members, strict=True)):
+        config = context.prepared.config.of_member(trial.decided)
+        own = replace(context, prepared=replace(context.prepared, config=config))
+        member, _ = fit_member(own, "refit", number, was.config, model.shape, windows, trial.best_epoch)
+        members.append(replace(member, shares=was.shares))
+    return replace(model, members=tuple(members))
+
+
+def _records(trained: Sequence[Trained]) -> TrainingRecord:
+    histories, gradients, best_epochs = zip(*(own.record for own in trained), strict=True)
+    return TrainingRecord(histories, gradients, best_epochs, sum(own.seconds for own in trained))
+
+
+def _to_judge_by(prepared: Prepared) -> tuple[Windows, Judgement]:
+    """The validation windows that weights are chosen by, and what was observed there."""
+    rows, config = prepared.rows, prepared.config
+    numbers = prepared.validation.horizon * rows.n_targets * max(1, len(config.network.quantiles))
+    most = min(_WINDOWS, max(1, _MOST_NUMBERS // (numbers * len(config.portfolio))))
+    windows = prepared.validation.subsample(most)
+    series = rows.series[windows.starts]
+    observed = rows.scaled[windows.future(), : rows.n_targets]
+    of_series = series_weights(prepared)
+    weights = np.ones((len(windows), rows.n_targets)) if of_series is None else of_series[series]
+    return windows, Judgement(observed, weights, config.training.loss, config.network.quantiles)
+
+
+def _work(network: NetworkConfig, shape: Shape) -> float:
+    """How much work a window is for a network, in units of no meaning: turns of its layers, times their products."""
+    read = shape_read(network, shape)
+    turns = -(-read.lookback // network.segment) + -(-read.horizon // network.segment)
+    width = network.segment * shape.features
+    return float(sum(turns * units * (width + units) for units in network.units))

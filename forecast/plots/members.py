@@ -1,0 +1,90 @@
+"""The members of an ensemble: what was tried, what it got on the validation span, what it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from forecast.config import MemberConfig
+from forecast.evaluation.significance import SIGNIFICANT
+from forecast.plots.style import printable
+from forecast.plots.tables import PAGE, Cell, Table, TableStyle
+
+
+def member_table(
+    metrics: Mapping[str, Any],
+    portfolio: Sequence[MemberConfig],
+    times: Sequence[Mapping[str, Any]],
+    style: TableStyle = PAGE,
+) -> Table:
+    """A row for each member that was planned.
+
+    Args:
+        metrics: The content of metrics.json.
+        portfolio: The members, and what was decided on each.
+        times: Of each, its epochs and seconds, as the manifest has them.
+        style: How the surface writes tables.
+    """
+    columns = ["member", "differs by", "validation loss", "weight", "first step", "last step", "epochs", "seconds"]
+    table = Table("Members", columns)
+    figures = metrics["members"]
+    losses = [member["loss"] for member in figures if member["loss"] is not None]
+    for member, figure, time in zip(portfolio, figures, times, strict=True):
+        if figure["loss"] is None:
+            dash = table.undefined("there was no time for it")
+            named = [Cell(style.model(member.name)), Cell(_settings(member))]
+            table.rows.append([*named, *[dash] * 4, Cell("0"), Cell("0.0")])
+            continue
+        table.rows.append([
+            Cell(style.model(member.name)),
+            Cell(_settings(member)),
+            Cell(f"{figure['loss'] / losses[0]:.3f}", best=figure["loss"] == min(losses)),
+            *(Cell(f"{weight:.0%}") for weight in (figure["weight"], member.weights[0], member.weights[-1])),
+            Cell(f"{time['epochs']:,}" + (", time over" if member.stopped_after else "")),
+            Cell(f"{time['seconds']:,.1f}"),
+        ])  # fmt: skip
+    if style.narrow:
+        kept = [0, 2, 3, 6, 7]
+        table.columns = [table.columns[index] for index in kept]
+        table.rows = [[row[index] for index in kept] for row in table.rows]
+    return table
+
+
+def ensemble_in_words(metrics: Mapping[str, Any]) -> str:
+    """What became of an ensemble, and how it compares with its first member alone."""
+    tried = [member for member in metrics["members"] if member["loss"] is not None]
+    counts = sum(member["weight"] > 0 for member in tried)
+    single, n_left = metrics["single"], len(metrics["members"]) - len(tried)
+    sentence = f"Of {len(tried)} members that were trained, {counts} {'counts' if counts == 1 else 'count'}"
+    if n_left:
+        sentence += f"; for {n_left} there was no time"
+    gain, chance = metrics["skill"].get(single), metrics["p_value"].get(single)
+    if gain is None:
+        return f"{sentence}."
+    measure = f"{abs(gain):.1%} {'lower' if gain >= 0 else 'higher'}"
+    if gain == 0:
+        return f"{sentence}; the ensemble is {printable(single, 24)} alone."
+    tested = "too few windows to test" if chance is None else f"p = {chance:.2g}"
+    sure = chance is not None and chance < SIGNIFICANT
+    return (
+        f"{sentence}. On the test span its {metrics['skill_of']} is {measure} than that of {printable(single, 24)} "
+        f"alone ({tested}){'' if sure else ', which may be chance'}."
+    )
+
+
+def _settings(member: MemberConfig) -> str:
+    changed = member.settings | ({} if member.epochs is None else {"epochs": member.epochs})
+    return (
+        ", ".join(f"{name} {_value(value)}" for name, value in changed.items() if not _is_implied(name, member)) or "–"
+    )
+
+
+def _is_implied(name: str, member: MemberConfig) -> bool:
+    """Whether a setting says nothing of a member without layers."""
+    return name in ("segment", "decode") and member.settings.get("units") == ()
+
+
+def _value(value: object) -> str:
+    if isinstance(value, (tuple, list)):
+        return "none" if not value else ",".join(map(str, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
