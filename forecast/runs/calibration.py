@@ -11,10 +11,10 @@ from forecast.data.scaling import Scaler
 from forecast.errors import RunError
 from forecast.intervals.calibrate import MOST_RANKS
 from forecast.intervals.conformal import Calibration, Intervals, probabilities_of
-from forecast.intervals.unseen import with_unseen_series
 from forecast.models.naive import NAIVE
 from forecast.runs.arrays import ArraySpec
 from forecast.runs.run import CALIBRATION, Run
+from forecast.runs.unseen_intervals import with_unseen_series
 
 
 def intervals_to_arrays(start: Intervals, end: Intervals) -> Arrays:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.choices.selection import Judgement, weigh_members
 from forecast.config import Config, MemberConfig, NetworkConfig
 from forecast.data.prepare import Prepared
 from forecast.data.windows import Windows
@@ -19,7 +20,6 @@ from forecast.model import Member, MemberRecord, Model, TrainingContext, Trainin
 from forecast.models.network import Shape, shape_of, shape_read
 from forecast.runs.documents import to_json
 from forecast.runs.files import write_atomically
-from forecast.training.selection import Judgement, weigh_members
 from forecast.training.series_weights import series_weights
 
 if TYPE_CHECKING:

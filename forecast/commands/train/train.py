@@ -22,7 +22,6 @@ from forecast.commands.train.interval_warnings import calibration_warnings
 from forecast.commands.train.networks import fit_networks
 from forecast.commands.train.portfolio import describe_members, refit
 from forecast.config import Settings
-from forecast.data.lost_windows import count_windows_of_parts
 from forecast.data.newest import NewestRows, forecast_warnings, newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
@@ -35,6 +34,7 @@ from forecast.model import Model, TrainingContext, Trial, forecasters, forecasts
 from forecast.models.catalogue import configure
 from forecast.models.naive import NAIVE
 from forecast.plots.footnotes import thinning_note
+from forecast.plots.lost_windows import count_windows_of_parts
 from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.calibration import intervals_to_arrays
 from forecast.runs.files import locked

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecast.training.selection import Judgement, weigh_members, weighted_mean
+from forecast.choices.selection import Judgement, weigh_members, weighted_mean
 
 N, H = 200, 8
 
