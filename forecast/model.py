@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from forecast.choices.selection import weighted_mean
 from forecast.config import MemberConfig, NetworkConfig
 from forecast.data.newest import NewestRows
 from forecast.data.panel import Arrays, Floats
@@ -31,7 +32,6 @@ from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.arrays import specs_of
 from forecast.runs.run import HISTORY, WEIGHTS, Run, number_members, split_members
 from forecast.runs.writer import RunWriter
-from forecast.training.selection import weighted_mean
 
 if TYPE_CHECKING:
     from forecast.training.trainer import Fit

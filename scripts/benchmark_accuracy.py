@@ -1,12 +1,12 @@
 """The long-horizon accuracy table: the segment LSTM on six public datasets, beside the published figures.
 
-    python scripts/benchmark_accuracy.py --data FOLDER [--only ETTh1-96,Weather-720] [--seeds K] [--ensemble K]
+    python scripts/benchmark_accuracy.py --data FOLDER [--only ETTh1-96,Weather-720] [--seeds K] [--members NAMES]
 
 The protocol is that of the published tables: each channel is z-scored with its training rows' statistics, windows have
 stride 1, every test window counts, and MSE and MAE are plain means over windows, steps and channels. Rows are taken as
 they stand, sentinels and all, on a clock without gaps, because every published figure takes them so. One line of JSON
-per cell, seed and model goes to standard output; finished cells are kept and not computed again. With ``--ensemble K``
-each cell is the mean of K networks that differ by their seed, and has a column of its own.
+per cell, seed and model goes to standard output; finished cells are kept and not computed again. With ``--members``
+each cell is an ensemble of the network and of these, weighed on the validation windows, and has a column of its own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 import forecast
+from forecast.choices.portfolio import ENSEMBLE
 from forecast.runs.files import write_atomically
 from records import Record, figure_of, keep_records, markdown, read_records
 
@@ -142,27 +143,28 @@ def load(task: Task, folder: Path) -> tuple[forecast.Panel, dict[str, object]]:
     return panel, {**spans, "target": columns, "covariates": "none", "calendar": False}
 
 
-def run_cell(name: str, horizon: int, seed: int, ensemble: int, folder: Path) -> list[Record]:
+def run_cell(name: str, horizon: int, seed: int, members: str, folder: Path) -> list[Record]:
     """Train and judge one cell with one seed; a record for the segment LSTM, the vanilla RNN and persistence.
 
-    Of an ensemble, a record for the mean alone.
+    With members, a record for the ensemble alone.
     """
     task = TASKS[name]
     panel, settings = load(task, folder)
     settings |= {**RECIPE, "horizon": horizon, "seed": seed, **task.settings[horizon]}
-    settings |= {"ensemble": ensemble, "baseline": ensemble == 1}
+    if members:  # among which the last value may be
+        settings |= {"members": members, "baseline": False, "fall_back": False}
     with tempfile.TemporaryDirectory() as place:
         run = forecast.train(panel, forecast.configure(settings), run="cell", runs_dir=Path(place))
         metrics, networks = run.metrics, run.manifest["networks"]
     records = []
     judged = (("segment-lstm", "model"), ("rnn", "baseline"), ("persistence", ""))
-    for model, network in judged if ensemble == 1 else judged[:1]:
+    for model, network in ((ENSEMBLE, "model"),) if members else judged:
         scores = metrics["models"][model]
         records.append(
             {
                 "dataset": name,
                 "horizon": horizon,
-                "model": model if ensemble == 1 else f"{model} x{ensemble}",
+                "model": model,
                 "seed": seed,
                 "mse": scores["rmse"] ** 2,
                 "mae": scores["mae"],
@@ -172,6 +174,7 @@ def run_cell(name: str, horizon: int, seed: int, ensemble: int, folder: Path) ->
                 "p_value": metrics["p_value"].get(model),
                 "fell_back": networks[network]["fell_back"] if network else False,
                 "verdict": metrics["verdict"],
+                **({"members": metrics["members"]} if members else {}),
             }
         )
     return records
@@ -192,7 +195,7 @@ OURS = ("segment-lstm", "rnn", "persistence")
 def table(records: Sequence[Record]) -> str:
     """The table in Markdown: MSE/MAE, means over seeds, of ours and of the published models."""
     known = published()
-    ensembles = sorted({str(r["model"]) for r in records if str(r["model"]).startswith(f"{OURS[0]} x")})
+    ensembles = [ENSEMBLE] if any(record["model"] == ENSEMBLE for record in records) else []
     columns = (OURS[0], *ensembles, *OURS[1:], *SHOWN)
     rows: list[list[str]] = []
     means: dict[str, list[float]] = {}
@@ -216,8 +219,7 @@ def table(records: Sequence[Record]) -> str:
         rows.append([f"{name} {horizon}", f"{seconds:.0f}", f"{thousands:.0f}k", *shown])
     averages = [f"{fmean(means[model]):.4f}" if means.get(model) else "–" for model in columns]
     rows.append([f"mean MSE of {len(means.get(OURS[0], []))}", "", "", *averages])
-    titles = [f"mean of {model.rpartition('x')[2]}" for model in ensembles]
-    head = ["", "seconds", "weights", "segment LSTM", *titles, "vanilla RNN, same design", "last value", *SHOWN]
+    head = ["", "seconds", "weights", "segment LSTM", *ensembles, "vanilla RNN, same design", "last value", *SHOWN]
     return f"{markdown([head, *rows])}\n\n{against_rnn(cells.values())}\n"
 
 
@@ -246,7 +248,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the datasets")
     parser.add_argument("--only", default="", help="some cells, such as ETTh1-96,Weather-720")
     parser.add_argument("--seeds", type=int, default=1, help="seeds for each cell")
-    parser.add_argument("--ensemble", type=int, default=1, help="networks whose forecasts are averaged in each cell")
+    parser.add_argument("--members", default="", help="members of an ensemble beside the network")
     parser.add_argument("--kept", type=Path, default=Path("models/accuracy.jsonl"), help="results kept between calls")
     parser.add_argument("--table", type=Path, default=Path("models/accuracy.md"), help="where the table goes")
     options = parser.parse_args()
@@ -255,14 +257,14 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no cell {unknown[0]!r}; cells are such as {', '.join(cells[:3]) or 'ETTh1-96'}")
     records = read_records(options.kept)
-    models = OURS if options.ensemble == 1 else (f"{OURS[0]} x{options.ensemble}",)
+    models = (ENSEMBLE,) if options.members else OURS
     for seed in range(options.seeds):
         for cell in cells:
             name, _, horizon = cell.rpartition("-")
             key = (name, int(horizon), seed)
             found = [r for r in records if (r["dataset"], r["horizon"], r["seed"]) == key and r["model"] in models]
             if not found:
-                found = run_cell(name, int(horizon), seed, options.ensemble, options.data)
+                found = run_cell(name, int(horizon), seed, options.members, options.data)
                 records += found
                 keep_records(options.kept, found)
             for record in found:

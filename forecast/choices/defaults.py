@@ -413,7 +413,7 @@ def _choices(settings: Settings, config: Config, reasons: Mapping[str, str]) -> 
     return [
         Choice(field, value, reasons.get(field, "as all rows were read"))
         for section, fields in chosen.items()
-        if section in asked and section != "read"  # what was inferred while reading was told then
+        if section in Settings.model_fields and section != "read"  # what was inferred while reading was told then
         for field, value in fields.items()
         if value != asked[section][field]
     ]

@@ -15,9 +15,9 @@ from rich.text import Text
 
 from forecast.commands.console import one_line, out, say
 from forecast.data.clock import STEP, Clock
-from forecast.data.lost_windows import lost_windows_in_words
 from forecast.evaluation.metrics import METRICS
 from forecast.plots.footnotes import coverage_notes, footnotes, shorten_time
+from forecast.plots.lost_windows import lost_windows_in_words
 from forecast.plots.many_series import tables_by_series
 from forecast.plots.style import Labels, format_like
 from forecast.plots.tables import (

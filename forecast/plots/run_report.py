@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.data.lost_windows import lost_windows_in_words
 from forecast.data.newest import why_no_forecast
 from forecast.data.split import span_in_words
 from forecast.evaluation.metrics import METRICS, PointForecast
@@ -22,6 +21,7 @@ from forecast.plots.findings import (
     steps_that_differ,
 )
 from forecast.plots.footnotes import coverage_notes, footnotes
+from forecast.plots.lost_windows import lost_windows_in_words
 from forecast.plots.many_series import lookup_of, tables_by_series
 from forecast.plots.members import ensemble_in_words, member_table
 from forecast.plots.page import Picture, Section, picture_of, png_image, render

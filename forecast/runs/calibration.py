@@ -11,10 +11,10 @@ from forecast.data.scaling import Scaler
 from forecast.errors import RunError
 from forecast.intervals.calibrate import MOST_RANKS
 from forecast.intervals.conformal import Calibration, Intervals, probabilities_of
-from forecast.intervals.unseen import with_unseen_series
 from forecast.models.naive import NAIVE
 from forecast.runs.arrays import ArraySpec
 from forecast.runs.run import CALIBRATION, Run
+from forecast.runs.unseen_intervals import with_unseen_series
 
 
 def intervals_to_arrays(start: Intervals, end: Intervals) -> Arrays:
@@ -49,8 +49,7 @@ def _specs_of(run: Run) -> dict[str, ArraySpec]:
     offsets = ArraySpec("<f8", (*each, range(1, 10 + 2 * len(run.config.intervals.levels))))
     for when in ("start", "end"):
         specs |= {when: offsets, f"{when}/size": ArraySpec("<f8", each)}
-    first = [member.name for member in run.config.portfolio[:1]]  # beside an ensemble
-    forecasters = (run.config.network.model, "rnn", *first, *NAIVE)
+    forecasters = (run.config.network.model, "rnn", *NAIVE)
     return {f"{name}/{part}": spec for name in forecasters for part, spec in specs.items()}
 
 

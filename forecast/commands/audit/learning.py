@@ -209,13 +209,18 @@ def _since_in_words(table: Table, since: Times) -> str:
 
 def _config_difference(config: Config, other: Config) -> list[str]:
     """Every setting that is chosen otherwise, in one sentence; empty if none is."""
-    chosen, chosen_then = config.model_dump(), other.model_dump()
+    # But for what was decided on members of a portfolio while they were trained.
+    chosen, chosen_then = (part.before_decisions().model_dump() for part in (config, other))
     differences = [
         f"{field} is {value!r}, and {chosen_then[section][field]!r}"
         for section, fields in chosen.items()
+        if section in Settings.model_fields
         for field, value in fields.items()
         if value != chosen_then[section][field]
     ]
+    planned, planned_then = ([member["name"] for member in plan["portfolio"]] for plan in (chosen, chosen_then))
+    if planned != planned_then:
+        differences.append(f"members are {', '.join(planned)}, and {', '.join(planned_then)}")
     return ["; ".join(differences)] if differences else []
 
 

@@ -13,8 +13,11 @@ import typer
 from forecast.commands.options import NOT_FOR_TRIALS, AsJson, Quiet, SettingsFile, SourceArgument, with_settings
 from forecast.models.catalogue import COMPARED
 
+# What the models that are named decide themselves.
+_NOT_COMPARED = ("model", "cell", "baseline", "time_limit", "members")
 
-@with_settings("data", "training", "network", "read", without=(*NOT_FOR_TRIALS, "model", "cell", "baseline"))
+
+@with_settings("data", "training", "network", "read", without=(*NOT_FOR_TRIALS, *_NOT_COMPARED))
 def command(
     source: SourceArgument,
     settings: dict[str, Any],

@@ -123,6 +123,11 @@ def compare(
         )
     names = _names(models)
     asked = {name: configure({**(settings or {}), "model": name}, file) for name in names}
+    if asked["rnn"].makes_portfolio:
+        raise ConfigError(
+            "time_limit and members make an ensemble; compare trains the models that it names.",
+            f"Train with {setting('time_limit', '5m')}: the ensemble is compared with the model alone.",
+        )
     panel = read(source, asked["rnn"].read)
     report_notes(panel, progress)
     prepared = {name: prepare(panel, config) for name, config in _resolve_all(asked, panel, progress).items()}

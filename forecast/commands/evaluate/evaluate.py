@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from forecast.data.lost_windows import count_windows
 from forecast.data.panel import Panel
 from forecast.data.prepare import encode
 from forecast.data.split import at_or_after
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.yardstick import naive_errors_beside
 from forecast.model import forecasters, forecasts_alone, load_models
+from forecast.plots.lost_windows import count_windows
 from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find

@@ -80,15 +80,23 @@ class Findings:
 
     @property
     def needed_lookback(self) -> int:
-        """The newest steps in which nearly all of the model's gradient lies."""
-        return gradient_reach(self.gradients[self.model], NEARLY_ALL)
+        """The newest steps in which nearly all of the model's gradient lies; all of them if they are smoothed."""
+        whole = self.windows.lookback
+        return whole if self.smooths else gradient_reach(self.gradients[self.model], NEARLY_ALL)
+
+    @property
+    def smooths(self) -> bool:
+        """Whether the forecast counts from exponential smoothing of the lookback, which the gradient does not show."""
+        return self.run.config.network.normalise == "smoothing"
 
     def sentences(self) -> list[str]:
         """What was found, in words."""
         sentences = [
             *(describe_memory(memory, self.clock, self.windows.lookback) for memory in self.memories),
             *(describe_gradient(name, norms, self.clock) for name, norms in self.gradients.items()),
-            describe_lookback(self.gradients[self.model], self.clock),
+            "Exponential smoothing, from which the forecast counts, reads the whole lookback."
+            if self.smooths
+            else describe_lookback(self.gradients[self.model], self.clock),
             describe_importance(self.columns, self.parts),
         ]
         return sentences if self.check is None else [*sentences, self.check.sentence]

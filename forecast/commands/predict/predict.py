@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.commands.console import say
+from forecast.commands.requests import request_forecast
 from forecast.commands.tables import TERMINAL, print_table
 from forecast.data.clock import STEP
 from forecast.data.newest import carried_forward, why_no_forecast
@@ -19,7 +20,6 @@ from forecast.models.catalogue import network_configs
 from forecast.plots.style import Labels, with_unit
 from forecast.plots.tables import MOST_SERIES, MOST_STEPS, forecast_table
 from forecast.progress import NullProgress, Progress
-from forecast.requests import request_forecast
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel
 from forecast.runs.run import Run

@@ -12,6 +12,7 @@ from threading import Thread
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.commands.requests import ForecastRequest, request_forecast
 from forecast.commands.serve.requests import RequestReader
 from forecast.data.prepare import Rows
 from forecast.data.windows import Ints
@@ -20,7 +21,6 @@ from forecast.model import Model, load_models
 from forecast.models.network import RowSource
 from forecast.models.runtimes import Runtime, States
 from forecast.progress import NullProgress
-from forecast.requests import ForecastRequest, request_forecast
 from forecast.runs.calibration import intervals_of
 from forecast.runs.csv_tables import to_records
 from forecast.runs.run import Run

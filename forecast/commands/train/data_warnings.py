@@ -9,13 +9,13 @@ import numpy as np
 
 from forecast.commands.train.near_copies import near_copies_of_target
 from forecast.config import DataConfig
-from forecast.data.lost_windows import count_windows_of_parts, lost_windows_in_words
 from forecast.data.newest import measured_rows
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, values_without_logarithm
 from forecast.data.split import TRAIN, shares_of
 from forecast.data.windows import Flags, fill_forward
 from forecast.errors import Sentence, listed, quote, setting
+from forecast.plots.lost_windows import count_windows_of_parts, lost_windows_in_words
 from forecast.sources.training_ranges import far_from_training, fit_ranges
 
 # Series that a warning names.

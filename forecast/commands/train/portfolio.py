@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.choices.selection import Judgement, weigh_members
 from forecast.config import Config, MemberConfig, NetworkConfig
 from forecast.data.prepare import Prepared
 from forecast.data.windows import Windows
@@ -19,7 +20,6 @@ from forecast.model import Member, MemberRecord, Model, TrainingContext, Trainin
 from forecast.models.network import Shape, shape_of, shape_read
 from forecast.runs.documents import to_json
 from forecast.runs.files import write_atomically
-from forecast.training.selection import Judgement, weigh_members
 from forecast.training.series_weights import series_weights
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ _WINDOWS, _MOST_NUMBERS = 2048, 1 << 28
 # A schedule of fewer epochs than these teaches a network too little to be worth its time.
 _FEWEST_EPOCHS = 5
 
-# The share of the time that is kept for what comes after the training, beside the forecasts of the test windows.
-_KEPT_FOR_REPORT = 0.05
+# What is kept for intervals, plots and the page: so many seconds and this share of the time, and for each window that
+# is scored so many times what its forecast took.
+_KEPT_SECONDS, _KEPT_SHARE, _KEPT_FORECASTS = 6.0, 0.03, 2
 
 _JOURNAL = "portfolio.json"
 
@@ -199,7 +200,8 @@ class Portfolio:
         assert self._limit is not None
         prepared = self.context.prepared
         to_score = len(prepared.test) + len(prepared.validation)
-        return (1 - _KEPT_FOR_REPORT) * self._limit - self._journal.seconds - to_score * self._seconds_a_window
+        kept = _KEPT_SECONDS + _KEPT_SHARE * self._limit + _KEPT_FORECASTS * to_score * self._seconds_a_window
+        return self._limit - self._journal.seconds - kept
 
     def _is_over(self, decided: MemberConfig) -> Callable[[Fit], bool]:
         """Says after each epoch of a member's training whether there is no time for another one."""

@@ -22,7 +22,6 @@ from forecast.commands.train.interval_warnings import calibration_warnings
 from forecast.commands.train.networks import fit_networks
 from forecast.commands.train.portfolio import describe_members, refit
 from forecast.config import Settings
-from forecast.data.lost_windows import count_windows_of_parts
 from forecast.data.newest import NewestRows, forecast_warnings, newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
@@ -33,7 +32,9 @@ from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors
 from forecast.model import Model, TrainingContext, Trial, forecasters, forecasts_alone, newest_forecast
 from forecast.models.catalogue import configure
+from forecast.models.naive import NAIVE
 from forecast.plots.footnotes import thinning_note
+from forecast.plots.lost_windows import count_windows_of_parts
 from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.calibration import intervals_to_arrays
 from forecast.runs.files import locked
@@ -187,7 +188,9 @@ def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progre
         newest, forecasters(models | {model.name: model}, newest.rows), season, evaluation.intervals
     )
     if intervals is not None and evaluation.intervals is not None:
-        writer.write_arrays(CALIBRATION, intervals_to_arrays(intervals, evaluation.intervals))
+        kept = (*models, *NAIVE)  # of an ensemble's first member alone nothing is forecast any more
+        arrays = intervals_to_arrays(intervals.only(kept), evaluation.intervals.only(kept))
+        writer.write_arrays(CALIBRATION, arrays)
     return _write_run(prepared, writer, networks, evaluation, forecast)
 
 
@@ -239,7 +242,7 @@ def _first_manifest(
         "started": _now(),
         "command": command,
         "source": again,
-        "asked": settings.model_dump(mode="json", exclude_defaults=True),
+        "asked": settings.model_dump(mode="json", include={*Settings.model_fields}, exclude_defaults=True),
         "title": panel.name,
         "data": {
             "fingerprint": panel.fingerprint(),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
+from configs import plain_config
 from forecast.commands.explain import findings
 from forecast.commands.explain.measures import Importance, Memory, Saturation
 from forecast.data.clock import Clock
+from forecast.data.windows import Windows
 
 HOUR = Clock("h")
 
@@ -46,6 +51,15 @@ def test_vanishing_and_exploding_gradients_are_named() -> None:
     assert plain.startswith("lstm: 95% of what moves the forecast lies in the newest 61 hours, 99% in the newest ")
     assert plain.endswith("at the far end the gradient is 0.12 of the newest.")
     assert findings.describe_gradient("lstm", np.zeros(5), HOUR) == "lstm: nothing in the window moves the forecast."
+
+
+@pytest.mark.parametrize(("normalise", "needed"), [("last", 6), ("smoothing", 48)])
+def test_what_is_smoothed_is_needed(normalise: str, needed: int) -> None:
+    run: Any = SimpleNamespace(config=plain_config(model="lstm", normalise=normalise))
+    unused: Any = None
+    windows, gradients = Windows(np.zeros(1, int), 48, 1), {"lstm": np.geomspace(1, 1e-9, 48)}
+    of_run = findings.Findings(run, unused, windows, 1, (), (), gradients, {}, {})
+    assert of_run.needed_lookback == needed
 
 
 def test_a_lookback_that_is_used_up_and_one_that_is_not() -> None:

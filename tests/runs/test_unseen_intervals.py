@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from forecast.intervals.conformal import Calibration, Intervals, probabilities_of
-from forecast.intervals.unseen import with_unseen_series
+from forecast.runs.unseen_intervals import with_unseen_series
 
 P = probabilities_of((80, 95))
 

@@ -12,10 +12,10 @@ import pytest
 import forecast
 from configs import plain_config
 from forecast.data.clock import Clock
-from forecast.data.lost_windows import count_windows, count_windows_of_parts, lost_windows_in_words
 from forecast.data.panel import Panel
 from forecast.data.prepare import prepare
 from forecast.data.split import PARTS
+from forecast.plots.lost_windows import count_windows, count_windows_of_parts, lost_windows_in_words
 
 
 def panel_of(frames: Mapping[str, pd.DataFrame], freq: str) -> Panel:
