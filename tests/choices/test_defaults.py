@@ -124,7 +124,8 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
 
 
 def test_every_field_that_may_be_open_has_a_reason() -> None:
-    assert set(PLAIN) | {"target", "levels", "cycle", "known", "validation_from"} == set(defaults._REASONS)
+    open_beside = {"target", "levels", "cycle", "known", "validation_from", "newest", "model"}
+    assert set(PLAIN) | open_beside == set(defaults._REASONS)
 
 
 @pytest.mark.parametrize("model", ["rnn", "lstm", "stacked-lstm", "gru"])

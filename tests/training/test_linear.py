@@ -68,11 +68,11 @@ def test_a_map_that_does_worse_than_none_on_the_validation_windows_stays_empty()
     assert solved(prepared_of(waves(1), waves(2))).any()
 
 
-def test_several_series_have_one_by_default_and_a_single_one_has_none() -> None:
+def test_segment_presets_have_one_by_default_and_those_of_textbooks_none() -> None:
     assert prepared_of(waves(1), waves(2)).config.network.linear
-    assert not prepared_of(waves(1)).config.network.linear
+    assert prepared_of(waves(1)).config.network.linear
     assert not prepared_of(waves(1), waves(2), model="lstm", segment=1).config.network.linear
-    assert prepared_of(waves(1), linear=True).config.network.linear
+    assert not prepared_of(waves(1), linear=False).config.network.linear
 
 
 def test_a_network_that_learns_nothing_for_the_validation_span_adds_nothing(tmp_path: Path) -> None:
@@ -92,9 +92,8 @@ def test_a_network_that_learns_nothing_for_the_validation_span_adds_nothing(tmp_
 
 def test_nor_does_one_that_learns_nothing_beside_exponential_smoothing(tmp_path: Path) -> None:
     # A season that repeats is forecast by smoothing alone.
-    settings = {"normalise": "smoothing", "epochs": 2, "learning_rate": 0.5, "ema": 0}
+    settings = {"normalise": "smoothing", "linear": False, "epochs": 2, "learning_rate": 0.5, "ema": 0}
     prepared = prepared_of(np.tile([0.0, 1.0, 3.0], N_ROWS)[:N_ROWS], **settings)
-    assert not prepared.config.network.linear
     model = Model.fit(
         TrainingContext(prepared, tmp_path, NullProgress()), "model", prepared.config.network, prepared.train
     )
