@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from forecast.data.panel import Floats
 
 # The models: each rate of the level with each rate of the trend, and of the season, None for no season. Beside a linear
-# map, more models forecast no better on validation rows of monthly and quarterly panels (M3, tourism). A trend
-# that is damped less gained there by itself, but ran away on hours and days.
+# map, more models forecast no better on validation rows of monthly and quarterly panels (M3, tourism). A trend that is
+# damped less gained there by itself, but ran away on hours and days.
 _LEVELS, _TRENDS, _SEASONS, _DAMPING = (0.1, 0.3, 0.8), (0.0, 0.1), (None, 0.2), 0.9
 
 # Levels of a long season, whose states are many; one of more steps is none to the models, for its matrices would
@@ -34,8 +34,9 @@ _MOST_ROWS, _MOST_SEASONS = 72, 3
 # Level, trend and season begin as those of so many of the oldest seasons, or blocks of rows where there is no season.
 _FIRST_SEASONS, _BLOCK = 3, 4
 
-# The weights are squared so often: they are inverse to the eighth power of the models' root mean square errors. From
-# the fourth to the sixteenth power validation rows of the same panels told no difference.
+# The weights are squared so often: they are inverse to the eighth power of the models' root mean square errors. With
+# the fourth or the sixteenth, errors beside a linear map differed by 2 % at most on those panels. On simulated walks,
+# levels, lines, seasons and local trends the eighth lay between them, which were a tenth apart at most.
 _SQUARINGS = 2
 
 # Added to squared errors on the scale of training rows, so that models without an error weigh alike.
