@@ -39,8 +39,8 @@ def test_a_row_for_each_member_that_was_trained() -> None:
 
 def test_what_the_ensemble_is_worth_is_said_with_its_significance() -> None:
     assert ensemble_in_words(METRICS) == (
-        "Of 3 members that were trained, 3 count; there was no time for wide. On the test span its MAE is 4.3% lower than "
-        "that of lstm alone (p = 0.02)."
+        "Of 3 members that were trained, 3 count; there was no time for wide. On the test span its MAE is 4.3% lower "
+        "than that of lstm alone (p = 0.02)."
     )
     unsure = METRICS | {"p_value": {"lstm": 0.4}}
     assert ensemble_in_words(unsure).endswith("that of lstm alone (p = 0.4), which may be chance.")
