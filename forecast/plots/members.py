@@ -10,6 +10,9 @@ from forecast.evaluation.significance import SIGNIFICANT
 from forecast.plots.style import printable
 from forecast.plots.tables import PAGE, Cell, Table, TableStyle
 
+# How many members are named for which there was no time.
+_NAMED = 4
+
 
 def member_table(
     metrics: Mapping[str, Any],
@@ -17,7 +20,7 @@ def member_table(
     times: Sequence[Mapping[str, Any]],
     style: TableStyle = PAGE,
 ) -> Table:
-    """A row for each member that was planned.
+    """A row for each member that was trained.
 
     Args:
         metrics: The content of metrics.json.
@@ -31,9 +34,6 @@ def member_table(
     losses = [member["loss"] for member in figures if member["loss"] is not None]
     for member, figure, time in zip(portfolio, figures, times, strict=True):
         if figure["loss"] is None:
-            dash = table.undefined("there was no time for it")
-            named = [Cell(style.model(member.name)), Cell(_settings(member))]
-            table.rows.append([*named, *[dash] * 4, Cell("0"), Cell("0.0")])
             continue
         table.rows.append([
             Cell(style.model(member.name)),
@@ -54,10 +54,11 @@ def ensemble_in_words(metrics: Mapping[str, Any]) -> str:
     """What became of an ensemble, and how it compares with its first member alone."""
     tried = [member for member in metrics["members"] if member["loss"] is not None]
     counts = sum(member["weight"] > 0 for member in tried)
-    single, n_left = metrics["single"], len(metrics["members"]) - len(tried)
+    single = metrics["single"]
     sentence = f"Of {len(tried)} members that were trained, {counts} {'counts' if counts == 1 else 'count'}"
-    if n_left:
-        sentence += f"; for {n_left} there was no time"
+    if left_out := [member["name"] for member in metrics["members"] if member["loss"] is None]:
+        named = ", ".join(left_out[:_NAMED]) + (f" and {len(left_out) - _NAMED} more" if left_out[_NAMED:] else "")
+        sentence += f"; there was no time for {named}"
     gain, chance = metrics["skill"].get(single), metrics["p_value"].get(single)
     if gain is None:
         return f"{sentence}."

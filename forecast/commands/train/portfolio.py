@@ -124,8 +124,10 @@ class Portfolio:
         self.trained: list[Trained] = []
         self._journal = _Journal.of(context)
         self._limit = self.config.training.time_limit
-        # Seconds that an epoch took, in units of the work that it was; and that the forecast of a window took.
+        # Seconds that an epoch of the last network took, in units of the work that it was; seconds that it took beside
+        # its epochs; and those that the forecasts of a window by all members took.
         self._pace: float | None = None
+        self._seconds_to_begin = 0.0
         self._seconds_a_window = 0.0
 
     def fit_first(self) -> Model:
@@ -169,11 +171,12 @@ class Portfolio:
             return
         config, began = self.config.of_member(decided), time.monotonic()
         context = replace(self.context, prepared=replace(self.context.prepared, config=config))
-        windows, is_over = context.prepared.train, self._is_over(decided)
-        member, record = fit_member(context, "model", number, config.network, self.shape, windows, is_over=is_over)
+        windows, clock = context.prepared.train, _Clock(self._left, decided.stopped_after, self._counts_time)
+        member, record = fit_member(context, "model", number, config.network, self.shape, windows, is_over=clock)
         seconds, n_epochs, best_epoch = time.monotonic() - began, len(record[0]), record[2]
-        if n_epochs and self._pace is None:
-            self._pace = seconds / n_epochs / _work(config.network, self.shape)
+        if clock.epoch_seconds:
+            self._pace = clock.epoch_seconds / _work(config.network, self.shape)
+            self._seconds_to_begin = max(0.0, seconds - n_epochs * clock.epoch_seconds)
         if 0 < n_epochs < config.training.epochs and n_epochs - best_epoch < config.training.patience:
             decided = decided.model_copy(update={"stopped_after": n_epochs})
             self._journal.write(decided)
@@ -186,9 +189,10 @@ class Portfolio:
     def _decide(self, planned: MemberConfig) -> MemberConfig:
         """Whether there is time for a member, and for how many epochs."""
         config = self.config.of_member(planned)
-        if self._limit is None or not config.network.units or self._pace is None:
+        if not self._counts_time or not config.network.units or self._pace is None:
             return planned
-        epochs = int(self._left() / (self._pace * _work(config.network, self.shape)))
+        left = self._left() - self._seconds_to_begin
+        epochs = max(0, int(left / (self._pace * _work(config.network, self.shape))))
         if epochs >= config.training.epochs:
             return planned
         if epochs < min(_FEWEST_EPOCHS, config.training.epochs):
@@ -203,20 +207,35 @@ class Portfolio:
         kept = _KEPT_SECONDS + _KEPT_SHARE * self._limit + _KEPT_FORECASTS * to_score * self._seconds_a_window
         return self._limit - self._journal.seconds - kept
 
-    def _is_over(self, decided: MemberConfig) -> Callable[[Fit], bool]:
-        """Says after each epoch of a member's training whether there is no time for another one."""
-        began: list[tuple[float, int]] = []
+    @property
+    def _counts_time(self) -> bool:
+        return self._limit is not None and not self._journal.is_record
 
-        def is_over(fit: Fit) -> bool:
-            done = len(fit.state.history)
-            if self._limit is None or self._journal.is_record:
-                return done == decided.stopped_after
-            began.append((time.monotonic(), done))
-            (first, before), (now, _) = began[0], began[-1]
-            seconds = (now - first) / max(1, done - before)
-            return self._left() < seconds
 
-        return is_over
+@dataclass
+class _Clock:
+    """Says after each epoch of a member's training whether there is no time for another one.
+
+    Args:
+        left: Tells the seconds that are left.
+        stop_after: The epoch after which time was over, when that is on record.
+        is_running: Whether time counts; else only the record does.
+    """
+
+    left: Callable[[], float]
+    stop_after: int | None
+    is_running: bool
+    epoch_seconds: float = 0.0
+    _first: tuple[float, int] | None = None
+
+    def __call__(self, fit: Fit) -> bool:
+        """Whether training is over."""
+        now, done = time.monotonic(), len(fit.state.history)
+        if self._first is None:
+            self._first = now, done
+        began, before = self._first
+        self.epoch_seconds = (now - began) / max(1, done - before)
+        return self.left() < self.epoch_seconds if self.is_running else done == self.stop_after
 
 
 def describe_members(trials: Sequence[Trial]) -> list[dict[str, Any]]:
