@@ -33,5 +33,5 @@ def test_a_model_forecasts_without_network_if_the_heads_of_all_its_members_are_e
 ) -> None:
     config = plain_config(normalise=normalise, linear="linear/kernel" in members[0]).network
     unused: Any = None
-    model = Model(config, unused, tuple(Member(weights, unused, "keras") for weights in members))
+    model = Model(config, unused, tuple(Member(config, weights, unused, "keras") for weights in members))
     assert forecasts_alone({"lstm": model}) == ({"lstm": alone} if alone else {})

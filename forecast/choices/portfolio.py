@@ -91,21 +91,23 @@ PORTFOLIO: dict[str, Candidate] = {
         "Exponential smoothing and a linear map of what it leaves.", _smoothing(**_NO_LAYERS, linear=True), False
     ),
     "seasonal-naive": Candidate("The value one season before.", _with_cycle(1), False),
-    "weekly-naive": Candidate("The value seven seasons before: of hours, of a week.", _with_cycle(7), False),
+    "seven-seasons": Candidate("The value seven seasons before, which of hours is a week.", _with_cycle(7), False),
     "mean": Candidate("The mean of the window.", _without_layers(normalise="standard"), False),
     "last-value": Candidate("The last value.", _without_layers(normalise="last"), False),
     "gru": Candidate(
         "GRU cells that read the window relative to its mean.",
         lambda config: {"cell": "gru", **_another_centre(config)},
     ),
-    "smoothed": Candidate("The model, counted from exponential smoothing.", _smoothing()),
-    "beside-map": Candidate(
-        "With a linear map beside the network, or without one where the model has one.",
-        lambda config: {"linear": not config.network.linear},
-    ),
     "long": Candidate(
         "A lookback four times as long, if the series has room for it.",
         lambda config: _reading(config, config.data.lookback),
+    ),
+    "with-map": Candidate(
+        "The model with a linear map beside it.", lambda config: None if config.network.linear else {"linear": True}
+    ),
+    "without-map": Candidate(
+        "The model without the linear map beside it.",
+        lambda config: {"linear": False} if config.network.linear else None,
     ),
     "wide": Candidate(
         "Twice as many units, and more dropout.",
@@ -115,6 +117,7 @@ PORTFOLIO: dict[str, Candidate] = {
             "normalise": "last-scaled",
         },
     ),
+    "smoothed": Candidate("The model, counted from exponential smoothing.", _smoothing()),
     "short": Candidate(
         "A third of the lookback.", lambda config: _reading(config, max(config.data.season, _usual(config) // 3))
     ),
