@@ -138,7 +138,8 @@ def load(task: Task, folder: Path) -> tuple[forecast.Panel, dict[str, object]]:
     clock = forecast.Clock(task.freq)
     times = np.datetime64("2020-01-01T00:00", "us") + np.arange(len(values)) * clock.step
     columns = tuple(f"channel {number + 1}" for number in range(values.shape[1]))
-    panel = forecast.Panel((values - training.mean(axis=0)) / training.std(axis=0), times, columns, clock)
+    scaled = (values - training.mean(axis=0)) / training.std(axis=0)
+    panel = forecast.Panel(scaled, times, columns, clock, units=dict.fromkeys(columns, "sd"))  # so that all are pooled
     spans = {"validation_from": str(times[parts[0]]), "test_from": str(times[parts[0] + parts[1]])}
     return panel, {**spans, "target": columns, "covariates": "none", "calendar": False}
 
