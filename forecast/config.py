@@ -604,9 +604,12 @@ class Config(Settings):
     # The members that ``time_limit`` or ``members`` ask for, in the order in which they are trained.
     portfolio: tuple[MemberConfig, ...] = ()
 
-    def with_portfolio(self, members: Iterable[MemberConfig]) -> Config:
+    # The epoch after which the vanilla RNN beside them stopped, where their time is limited.
+    baseline_stopped_after: Epochs | None = None
+
+    def with_portfolio(self, members: Iterable[MemberConfig], baseline_stopped_after: int | None = None) -> Config:
         """The same with another portfolio."""
-        return self.model_copy(update={"portfolio": tuple(members)})
+        return self.model_copy(update={"portfolio": tuple(members), "baseline_stopped_after": baseline_stopped_after})
 
     def without_portfolio(self) -> Config:
         """That of a single network of the same settings."""

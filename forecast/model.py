@@ -263,6 +263,7 @@ class Model:
         config: NetworkConfig,
         windows: Windows,
         epochs: Sequence[int] | None = None,
+        is_over: Callable[[Fit], bool] = lambda fit: False,
     ) -> Model:
         """Train the members of a network, each from its newest checkpoint if there is one.
 
@@ -272,6 +273,7 @@ class Model:
             config: Its configuration.
             windows: The windows to learn from.
             epochs: Epochs after which each member stops, validation or not; None for early stopping.
+            is_over: Is asked after each epoch whether there is no time for another one.
 
         Raises:
             MachineError: If there is not enough memory.
@@ -283,7 +285,7 @@ class Model:
         members, records = [], []
         for number in range(prepared.config.training.ensemble):
             stop = epochs[number] if epochs is not None else None
-            member, record = fit_member(context, network, number, config, shape, windows, stop)
+            member, record = fit_member(context, network, number, config, shape, windows, stop, is_over)
             members.append(member)
             records.append(record)
         histories, gradients, best_epochs = zip(*records, strict=True)

@@ -26,16 +26,14 @@ def fit_networks(context: TrainingContext, naive_error: Mapping[str, NaiveError]
         naive_error: What scaled errors are divided by, for each unique id.
     """
     prepared = context.prepared
-    portfolio = Portfolio(context) if prepared.config.portfolio else None
-    # The first member and the baseline first: whatever time is left is for the others.
-    models = {
-        network: portfolio.fit_first()
-        if portfolio and network == "model"
-        else Model.fit(context, network, config, prepared.train)
-        for network, config in network_configs(prepared.config).items()
-    }
-    if portfolio:
-        return models | {"model": portfolio.fit_others(), "single": models["model"]}
+    configs = network_configs(prepared.config)
+    if prepared.config.portfolio:
+        portfolio = Portfolio(context)
+        # The first member and the baseline first: whatever time is left is for the others.
+        single = portfolio.fit_first()
+        baseline = {network: portfolio.fit_baseline(configs[network]) for network in configs if network != "model"}
+        return {"model": portfolio.fit_others(), **baseline, "single": single}
+    models = {network: Model.fit(context, network, config, prepared.train) for network, config in configs.items()}
     if not prepared.config.training.fall_back:
         return models
     return {network: fall_back_if_no_better(model, context, naive_error) for network, model in models.items()}

@@ -31,6 +31,9 @@ _WINDOWS, _MOST_NUMBERS = 2048, 1 << 28
 # A schedule of fewer epochs than these teaches a network too little to be worth its time.
 _FEWEST_EPOCHS = 5
 
+# Members without layers that take no longer than this are trained even when time is over: short series have them all.
+_AT_ONCE_SECONDS = 1.0
+
 # What is kept for intervals, plots and the page: so many seconds and this share of the time, and for each window that
 # is scored so many times what its forecast took.
 _KEPT_SECONDS, _KEPT_SHARE, _KEPT_FORECASTS = 6.0, 0.03, 2
@@ -129,6 +132,8 @@ class Portfolio:
         self._pace: float | None = None
         self._seconds_to_begin = 0.0
         self._seconds_a_window = 0.0
+        # The longest that a member without layers took.
+        self._seconds_to_solve = 0.0
 
     def fit_first(self) -> Model:
         """Train the first member, and return it as a model by itself: what the run would be without the others."""
@@ -136,6 +141,15 @@ class Portfolio:
         first = self.trained[0]
         config = self.config.of_member(first.planned).network
         return Model(config, self.shape, (first.member,), _records([first]))
+
+    def fit_baseline(self, network: NetworkConfig) -> Model:
+        """Train the vanilla RNN that stands beside the ensemble, for half of the time that is left at most.
+
+        It has one epoch at least.
+        """
+        half = self._left() / 2 if self._counts_time else 0.0
+        clock = _Clock(lambda: self._left() - half, self.config.baseline_stopped_after, self._counts_time)
+        return Model.fit(self.context, "baseline", network, self.context.prepared.train, is_over=clock)
 
     def fit_others(self) -> Model:
         """Train the others while there is time, and return the ensemble that the validation windows choose."""
@@ -174,7 +188,9 @@ class Portfolio:
         windows, clock = context.prepared.train, _Clock(self._left, decided.stopped_after, self._counts_time)
         member, record = fit_member(context, "model", number, config.network, self.shape, windows, is_over=clock)
         seconds, n_epochs, best_epoch = time.monotonic() - began, len(record[0]), record[2]
-        if clock.epoch_seconds:
+        if not config.network.units:
+            self._seconds_to_solve = max(self._seconds_to_solve, seconds)
+        elif clock.epoch_seconds:
             self._pace = clock.epoch_seconds / _work(config.network, self.shape)
             self._seconds_to_begin = max(0.0, seconds - n_epochs * clock.epoch_seconds)
         if 0 < n_epochs < config.training.epochs and n_epochs - best_epoch < config.training.patience:
@@ -188,15 +204,22 @@ class Portfolio:
 
     def _decide(self, planned: MemberConfig) -> MemberConfig:
         """Whether there is time for a member, and for how many epochs."""
-        config = self.config.of_member(planned)
-        if not self._counts_time or not config.network.units or self._pace is None:
+        if not self._counts_time or not self.trained:
             return planned
-        left = self._left() - self._seconds_to_begin
-        epochs = max(0, int(left / (self._pace * _work(config.network, self.shape))))
+        config, left = self.config.of_member(planned), self._left()
+        without_time = planned.model_copy(update={"left_out": True})
+        if not config.network.units:
+            return planned if left > 0 or self._seconds_to_solve <= _AT_ONCE_SECONDS else without_time
+        left -= self._seconds_to_begin
+        if left <= 0:
+            return without_time
+        if self._pace is None:  # the clock stopped the networks before it after an epoch, or there was none
+            return planned
+        epochs = int(left / (self._pace * _work(config.network, self.shape)))
         if epochs >= config.training.epochs:
             return planned
         if epochs < min(_FEWEST_EPOCHS, config.training.epochs):
-            return planned.model_copy(update={"left_out": True})
+            return without_time
         return planned.model_copy(update={"epochs": epochs})
 
     def _left(self) -> float:

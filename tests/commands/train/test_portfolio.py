@@ -112,6 +112,26 @@ def test_what_the_clock_decided_is_recorded_and_repeated(
     assert replay(run).same
 
 
+def test_when_time_is_over_nothing_more_is_begun(
+    tmp_path: Path, monthly_csv: Path, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tiny(time_limit="60s", members="linear,seasonal-naive,gru,wide", season=12, lookback=12, epochs=4)
+    now = [0.0]
+
+    class Clock(NullProgress):
+        def step(self, fit: object) -> None:
+            now[0] += 20
+
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    run = forecast.train(monthly_csv, settings, run="run", runs_dir=tmp_path, progress=Clock())
+    epochs = {own.name: time["epochs"] for own, time in zip(run.config.portfolio, run.manifest["members"], strict=True)}
+    assert {name for name, number in epochs.items() if number} == {"lstm"}
+    assert (epochs["lstm"], run.config.baseline_stopped_after) == (1, 1)
+    assert {own.name for own in run.config.portfolio if not own.left_out} == {"lstm", "linear", "seasonal-naive"}
+    monkeypatch.undo()
+    assert replay(run).same
+
+
 def test_an_export_is_the_whole_ensemble(run: Run, tmp_path: Path) -> None:
     import onnxruntime
 
