@@ -106,8 +106,10 @@ def run_task(protocol: ModuleType, task: str, seed: int, asked: Mapping[str, obj
         made = pd.concat(
             [_forecast_from(run, table, origin, of.get("known", ()), of["h"], Path(folder)) for origin in origins]
         )
-        chosen = run.config.model_dump(mode="json")
+        chosen = run.config.model_dump(mode="json", include={*forecast.Settings.model_fields})
         told = {name: value for section in chosen.values() for name, value in section.items() if name in TOLD}
+        counted = {own["name"]: round(own["weight"], 3) for own in run.metrics.get("members", ()) if own["weight"]}
+        told |= {"members": counted} if counted else {}
     scores = protocol.score(task, _as_scored(protocol, task, made))
     return {"task": task, "seed": seed, **scores, "seconds": round(trained, 1), "chosen": told}
 

@@ -43,8 +43,9 @@ _GAIN_OF_DOUBLE, _GAIN_OF_WINDOWS, _LEAST_KEPT = 0.01, 0.1, 0.5
 _GAIN_OF_CENTRE = 0.03
 
 # One map beside the network must suit all series: it does not where choosing it for each of them gains this share. On
-# seven panels the gain was -2 ... 1.4 % and a network with a map erred less; on one, twenty quantities of a weather
-# station, it was 6 %, and without a map a network erred 5 % less on the validation span.
+# four public panels the gain was at most 1.4 %, and a network with a map erred less where that was tried (one of them);
+# on one, twenty quantities of a weather station, it was 6 %, and without a map a network erred 5 % less on the
+# validation span. So few panels bound the share between them, and no more.
 _GAIN_OF_CHOICE = 0.03
 
 
