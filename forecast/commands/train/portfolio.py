@@ -18,6 +18,7 @@ from forecast.data.windows import Windows
 from forecast.evaluation.comparison import origin_steps
 from forecast.model import Member, MemberRecord, Model, TrainingContext, TrainingRecord, Trial, fit_member
 from forecast.models.network import Shape, shape_of, shape_read
+from forecast.plots.many_series import MOST_DRAWN
 from forecast.runs.documents import to_json
 from forecast.runs.files import write_atomically
 from forecast.training.series_weights import series_weights
@@ -34,9 +35,12 @@ _FEWEST_EPOCHS = 5
 # Members without layers that take no longer than this are trained even when time is over: short series have them all.
 _AT_ONCE_SECONDS = 1.0
 
-# What is kept for intervals, plots and the page: so many seconds and this share of the time, and for each window that
-# is scored so many times what its forecast took.
-_KEPT_SECONDS, _KEPT_SHARE, _KEPT_FORECASTS = 6.0, 0.03, 2
+# What is kept for intervals, plots and the page: so many seconds, and as many for each series that is drawn; this share
+# of the time; and for each window that is scored so many times what its forecast took.
+_KEPT_SECONDS, _KEPT_SHARE, _KEPT_FORECASTS = 3.0, 0.03, 2
+
+# Windows whose forecasts are timed.
+_TIMED = 512
 
 _JOURNAL = "portfolio.json"
 
@@ -196,9 +200,12 @@ class Portfolio:
         if 0 < n_epochs < config.training.epochs and n_epochs - best_epoch < config.training.patience:
             decided = decided.model_copy(update={"stopped_after": n_epochs})
             self._journal.write(decided)
-        began = time.monotonic()
-        forecasts = member.runtime.forecast(self.context.prepared.rows, self.windows.starts)
-        self._seconds_a_window += (time.monotonic() - began) / len(self.windows)
+        rows, starts = self.context.prepared.rows, self.windows.starts
+        forecasts = member.runtime.forecast(rows, starts)
+        if self._counts_time:  # once more, for the first time takes longer, and of enough windows to tell
+            began = time.monotonic()
+            member.runtime.forecast(rows, np.resize(starts, _TIMED))
+            self._seconds_a_window += (time.monotonic() - began) / _TIMED
         loss = self._judgement.loss_of(forecasts)
         self.trained.append(Trained(decided, member, record, forecasts, loss, seconds))
 
@@ -227,7 +234,9 @@ class Portfolio:
         assert self._limit is not None
         prepared = self.context.prepared
         to_score = len(prepared.test) + len(prepared.validation)
-        kept = _KEPT_SECONDS + _KEPT_SHARE * self._limit + _KEPT_FORECASTS * to_score * self._seconds_a_window
+        drawn = min(MOST_DRAWN, sum(map(len, prepared.rows.unique_ids)))
+        kept = _KEPT_SECONDS * (1 + drawn) + _KEPT_SHARE * self._limit
+        kept += _KEPT_FORECASTS * to_score * self._seconds_a_window
         return self._limit - self._journal.seconds - kept
 
     @property
