@@ -111,6 +111,8 @@ def probe(panel: Panel, config: Config, longer: Sequence[int], centres: Sequence
     chosen = min(best.values(), key=errors.__getitem__)
     if not errors[chosen] < (1 - _GAIN_OF_CENTRE) * errors[best[usual_centre]]:
         chosen = best[usual_centre]
+    if chosen[1] != usual_centre and not _gains_earlier(prepared, chosen, best[usual_centre]):
+        chosen = best[usual_centre]
     lookback, centre = chosen
     why_lookback = why_centre = why_not_linear = ""
     if lookback != usual:
@@ -142,15 +144,40 @@ def _prepared_sample(panel: Panel, config: Config) -> Prepared | None:
         return None
 
 
-def _divide(prepared: Prepared) -> tuple[Flags, Flags]:
-    """Which rows maps are fitted to and which they are scored on, [T]: the last ones of each series before the test."""
+def _divide(prepared: Prepared, earlier: int = 0) -> tuple[Flags, Flags]:
+    """Which rows maps are fitted to and which they are scored on, [T]: the last ones of each series before the test.
+
+    Args:
+        prepared: Rows and their division.
+        earlier: How many times as many rows lie between those that are scored and the test span.
+    """
     panel = prepared.rows.panel
     known = prepared.split.part_of(panel) < TEST
-    scored = np.zeros_like(known)
+    fitted, scored = np.zeros_like(known), np.zeros_like(known)
     for rows in rows_before_test(panel, known):
         n_scored = max(int(_SCORED * (rows.stop - rows.start)), prepared.config.data.horizon)
-        scored[max(rows.start, rows.stop - n_scored) : rows.stop] = True
-    return known & ~scored, scored
+        end = max(rows.start, rows.stop - earlier * n_scored)
+        begin = max(rows.start, end - n_scored)
+        fitted[rows.start : begin], scored[begin:end] = True, True
+    return fitted, scored
+
+
+def _gains_earlier(prepared: Prepared, found: tuple[int, Normalise], usual: tuple[int, Normalise]) -> bool:
+    """Whether a lookback and centre gain as much over the usual ones on rows before those that chose them.
+
+    A few months of fourteen daily series said that the mean of the window errs 12 % less than the last value; on the
+    months before it erred 55 % more.
+    """
+    fitted, scored = _divide(prepared, earlier=1)
+    cutoffs = _windows(prepared, scored, max(found[0], usual[0])).subsample(_SCORED_WINDOWS).cutoffs
+    train = [_windows(prepared, fitted, lookback) for lookback, _ in (found, usual)]
+    if not (len(cutoffs) and all(map(len, train))):
+        return False
+    errors = [
+        min(float(np.nanmean(each)) for each in _errors(prepared, windows.subsample(_FITTED_WINDOWS), cutoffs, centre))
+        for windows, (_, centre) in zip(train, (found, usual), strict=True)
+    ]
+    return errors[0] < (1 - _GAIN_OF_CENTRE) * errors[1]
 
 
 def _windows(prepared: Prepared, rows: Flags, lookback: int) -> Windows:

@@ -23,6 +23,9 @@ _PICKS = 40
 # panels eight to twenty did alike.
 _POWER = 20
 
+# The least mean weight of a member that counts.
+_LEAST = 0.01
+
 # Into how many parts the horizon is divided that may have weights of their own.
 _PARTS = 4
 
@@ -84,20 +87,26 @@ def weigh_members(forecasts: Scaled, judgement: Judgement, origins: Ints) -> Flo
     if np.count_nonzero(newer) < np.count_nonzero(older) // 4:
         newer = origins > middle
     if not newer.any():
-        return (_greedy(forecasts, judgement) + _by_loss(forecasts, judgement)) / 2
+        return _without_crumbs((_greedy(forecasts, judgement) + _by_loss(forecasts, judgement)) / 2)
     ways = [_by_loss, _greedy, *([_by_parts] if horizon >= 2 * _PARTS else [])]
     on_newer = judgement.of(newer)
     losses = [
         on_newer.loss_of(weighted_mean(forecasts[:, newer], way(forecasts[:, older], judgement.of(older))))
         for way in ways
     ]
-    return ways[int(np.argmin(losses))](forecasts, judgement)
+    return _without_crumbs(ways[int(np.argmin(losses))](forecasts, judgement))
 
 
 def weighted_mean(forecasts: Scaled, weights: Floats) -> Scaled:
     """The mean of K members' forecasts [K, N, H, D] or [K, N, H, D, Q], by weights [K, 1 or H]."""
     shape = (len(weights), 1, weights.shape[1], *[1] * (forecasts.ndim - 3))
     return np.asarray((forecasts * weights.astype(np.float32).reshape(shape)).sum(axis=0))
+
+
+def _without_crumbs(weights: Floats) -> Floats:
+    """The weights without members that count next to nothing, and would only cost time."""
+    counts = weights.mean(axis=1, keepdims=True) >= _LEAST
+    return np.asarray(np.where(counts, weights, 0.0) / np.where(counts, weights, 0.0).sum(axis=0))
 
 
 def _by_loss(forecasts: Scaled, judgement: Judgement) -> Floats:
