@@ -611,6 +611,13 @@ class Config(Settings):
         """The same with another portfolio."""
         return self.model_copy(update={"portfolio": tuple(members), "baseline_stopped_after": baseline_stopped_after})
 
+    def to_toml(self) -> str:
+        """The fields that are not open as TOML; of a portfolio, those of its first member, which ask for the others."""
+        if not self.portfolio:
+            return super().to_toml()
+        first = {"model": self.portfolio[0].name, "newest": None}
+        return self.with_portfolio(()).replace(data={"lookback": self.network.newest}, network=first).to_toml()
+
     def without_portfolio(self) -> Config:
         """That of a single network of the same settings."""
         alone = self.with_portfolio(())

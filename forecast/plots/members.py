@@ -13,6 +13,9 @@ from forecast.plots.tables import PAGE, Cell, Table, TableStyle
 # How many members are named for which there was no time.
 _NAMED = 4
 
+# A weight below this is as good as none, and so is a difference that rounds to 0.0 %.
+_COUNTS, _SEEN = 0.01, 0.0005
+
 
 def member_table(
     metrics: Mapping[str, Any],
@@ -39,7 +42,7 @@ def member_table(
             Cell(style.model(member.name)),
             Cell(_settings(member)),
             Cell(f"{figure['loss'] / losses[0]:.3f}", best=figure["loss"] == min(losses)),
-            *(Cell(f"{weight:.0%}") for weight in (figure["weight"], member.weights[0], member.weights[-1])),
+            *(Cell(_share(weight)) for weight in (figure["weight"], member.weights[0], member.weights[-1])),
             Cell(f"{time['epochs']:,}" + (", time over" if member.stopped_after else "")),
             Cell(f"{time['seconds']:,.1f}"),
         ])  # fmt: skip
@@ -53,24 +56,28 @@ def member_table(
 def ensemble_in_words(metrics: Mapping[str, Any]) -> str:
     """What became of an ensemble, and how it compares with its first member alone."""
     tried = [member for member in metrics["members"] if member["loss"] is not None]
-    counts = sum(member["weight"] > 0 for member in tried)
+    counts = sum(member["weight"] >= _COUNTS for member in tried)
     single = metrics["single"]
-    sentence = f"Of {len(tried)} members that were trained, {counts} {'counts' if counts == 1 else 'count'}"
+    sentence = f"Of {len(tried)} members that were trained, {counts} {'counts' if counts == 1 else 'count'} 1% or more"
     if left_out := [member["name"] for member in metrics["members"] if member["loss"] is None]:
         named = ", ".join(left_out[:_NAMED]) + (f" and {len(left_out) - _NAMED} more" if left_out[_NAMED:] else "")
         sentence += f"; there was no time for {named}"
     gain, chance = metrics["skill"].get(single), metrics["p_value"].get(single)
     if gain is None:
         return f"{sentence}."
+    if abs(gain) < _SEEN:
+        return f"{sentence}. On the test span its {metrics['skill_of']} is that of {printable(single, 24)} alone."
     measure = f"{abs(gain):.1%} {'lower' if gain >= 0 else 'higher'}"
-    if gain == 0:
-        return f"{sentence}; the ensemble is {printable(single, 24)} alone."
     tested = "too few windows to test" if chance is None else f"p = {chance:.2g}"
     sure = chance is not None and chance < SIGNIFICANT
     return (
         f"{sentence}. On the test span its {metrics['skill_of']} is {measure} than that of {printable(single, 24)} "
         f"alone ({tested}){'' if sure else ', which may be chance'}."
     )
+
+
+def _share(weight: float) -> str:
+    return "< 1%" if 0 < weight < _COUNTS else f"{weight:.0%}"
 
 
 def _settings(member: MemberConfig) -> str:

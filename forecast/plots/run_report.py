@@ -293,17 +293,22 @@ def _training(run: RunResults) -> Section:
     sentences = []
     for network, outcome in run.manifest["networks"].items():
         name = model_name(columns[network])
+        members = run.prepared.config.portfolio if network == "model" else ()
+        learner = model_name(members[0].name) if members else name
+        kept = outcome["best_epochs"][:1] if members else outcome["best_epochs"]
+        if members:
+            sentences.append(f"Of the {name}, the curves and the epochs are those of its first member, {learner}.")
         table.rows.append([
             Cell(name),
             Cell(f"{outcome['parameters']:,}"),
             Cell(f"{outcome['members']:,}"),
             Cell(f"{run.histories[columns[network]]['epoch'].max():,}"),
-            Cell(", ".join(f"{epoch:,}" for epoch in outcome["best_epochs"])),
+            Cell(", ".join(f"{epoch:,}" for epoch in kept)),
             Cell(f"{outcome['seconds']:,.1f}"),
         ])  # fmt: skip
-        if not any(outcome["best_epochs"]):
+        if not any(kept):
             sentences.append(
-                f"On the validation span no epoch of the {name} was better than the forecast that it adds to, which "
+                f"On the validation span no epoch of the {learner} was better than the forecast that it adds to, which "
                 "stands alone."
             )
         if outcome["fell_back"]:

@@ -12,14 +12,17 @@ import pytest
 
 import forecast
 from forecast import ConfigError, Run, RunError, Settings
+from forecast.choices.defaults import resolve
 from forecast.commands.replay import replay
 from forecast.commands.stream.stream import Stream
 from forecast.data.newest import newest_rows
 from forecast.data.prepare import forecasts_in_units
 from forecast.model import Model
 from forecast.models.backends.numpy import NumpyRuntime
+from forecast.models.catalogue import configure
 from forecast.progress import NullProgress, StopRequested
 from forecast.runs.rows import new_panel, training_panel
+from forecast.sources.read import read
 
 pytestmark = pytest.mark.usefixtures("plotless")
 
@@ -52,6 +55,12 @@ def test_every_member_and_its_weight_are_on_record(run: Run) -> None:
     assert {"lstm", "ensemble", "rnn"} <= run.metrics["models"].keys()
     assert {"lstm", "rnn"} <= run.metrics["p_value"].keys()
     assert [member["epochs"] for member in run.manifest["members"]] == [2, 0, 0, 2, 2]
+
+
+def test_the_configuration_of_the_page_plans_the_same(run: Run, monthly_csv: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(run.config.to_toml())
+    config, _ = resolve(configure({}, tmp_path / "run.toml"), read(monthly_csv))
+    assert config.to_json() == run.config.before_decisions().to_json()
 
 
 def test_the_ensemble_is_the_weighted_mean_of_its_members(run: Run) -> None:
