@@ -601,10 +601,8 @@ class Config(Settings):
     network: NetworkConfig
     training: TrainingConfig
 
-    # The members that ``time_limit`` or ``members`` ask for, in the order in which they are trained.
+    # The members that were asked for, in order; the epoch after which the vanilla RNN beside them stopped.
     portfolio: tuple[MemberConfig, ...] = ()
-
-    # The epoch after which the vanilla RNN beside them stopped, where their time is limited.
     baseline_stopped_after: Epochs | None = None
 
     def with_portfolio(self, members: Iterable[MemberConfig], baseline_stopped_after: int | None = None) -> Config:
@@ -617,11 +615,6 @@ class Config(Settings):
             return super().to_toml()
         first = {"model": self.portfolio[0].name, "newest": None}
         return self.with_portfolio(()).replace(data={"lookback": self.network.newest}, network=first).to_toml()
-
-    def without_portfolio(self) -> Config:
-        """That of a single network of the same settings."""
-        alone = self.with_portfolio(())
-        return alone.replace(network={"newest": None}, training={"members": (), "time_limit": None})
 
     def of_member(self, member: MemberConfig) -> Config:
         """The configuration by which a member of the portfolio is trained.
@@ -638,9 +631,8 @@ class Config(Settings):
 
     def before_decisions(self) -> Config:
         """The configuration as it was before anything was trained."""
-        return self.with_portfolio(
-            MemberConfig(name=member.name, settings=member.settings) for member in self.portfolio
-        )
+        planned = (MemberConfig(name=member.name, settings=member.settings) for member in self.portfolio)
+        return self.with_portfolio(planned)
 
     @property
     def categories(self) -> dict[str, int]:

@@ -280,8 +280,7 @@ class Model:
             ConfigError: If the cell's declaration is not whole, or the training diverges.
         """
         prepared, started = context.prepared, time.monotonic()
-        hides = prepared.config.training.hide_series > 0
-        shape = shape_of(prepared.rows, windows.lookback, windows.horizon, hides)
+        shape = shape_of(prepared.rows, windows.lookback, windows.horizon, prepared.config.training.hide_series > 0)
         members, records = [], []
         for number in range(prepared.config.training.ensemble):
             stop = epochs[number] if epochs is not None else None

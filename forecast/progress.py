@@ -99,6 +99,7 @@ class StopRequested(ForecastError):
     def __init__(self, signal: int) -> None:
         super().__init__("Stopped.")
         self.exit_code = 128 + signal
+        self._keras_call_info_injected = True  # else a layer that is just being built raises another error instead
 
 
 class NullProgress:

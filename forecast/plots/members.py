@@ -41,7 +41,7 @@ def member_table(
         table.rows.append([
             Cell(style.model(member.name)),
             Cell(_settings(member)),
-            Cell(f"{figure['loss'] / losses[0]:.3f}", best=figure["loss"] == min(losses)),
+            Cell(f"{figure['loss'] / losses[0]:.3f}" if losses[0] else "–", best=figure["loss"] == min(losses)),
             *(Cell(_share(weight)) for weight in (figure["weight"], member.weights[0], member.weights[-1])),
             Cell(f"{time['epochs']:,}" + (", time over" if member.stopped_after else "")),
             Cell(f"{time['seconds']:,.1f}"),

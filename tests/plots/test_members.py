@@ -37,6 +37,12 @@ def test_a_row_for_each_member_that_was_trained() -> None:
     ]
 
 
+def test_losses_of_a_constant_series_have_no_ratio() -> None:
+    losses = [member | {"loss": loss} for member, loss in zip(METRICS["members"], [0.0, 0.0, 0.2, None], strict=True)]
+    rows = member_table(METRICS | {"members": losses}, PORTFOLIO, TIMES).rows
+    assert [row[2].text for row in rows] == ["–", "–", "–"]
+
+
 def test_what_the_ensemble_is_worth_is_said_with_its_significance() -> None:
     assert ensemble_in_words(METRICS) == (
         "Of 3 members that were trained, 3 count 1% or more; there was no time for wide. On the test span its MAE is "

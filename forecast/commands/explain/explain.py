@@ -221,8 +221,10 @@ def _check_lookback(findings: Findings, original: Panel, progress: Progress) -> 
     if shorter > 0.9 * lookback:
         sentence = f"Nothing to check: the lookback that seems enough, {span}, is nearly the whole."
         return LookbackCheck({"lookback": shorter}, sentence)
-    config = run.config.without_portfolio().replace(
-        data={"lookback": shorter}, training={"baseline": False, "ensemble": 1}
+    config = run.config.with_portfolio(()).replace(
+        data={"lookback": shorter},
+        network={"newest": None},
+        training={"baseline": False, "ensemble": 1, "members": (), "time_limit": None},
     )
     with tempfile.TemporaryDirectory() as folder:
         again = train(original, config, run="shorter", runs_dir=Path(folder), progress=progress)

@@ -147,10 +147,7 @@ class Portfolio:
         return Model(config, self.shape, (first.member,), _records([first]))
 
     def fit_baseline(self, network: NetworkConfig) -> Model:
-        """Train the vanilla RNN that stands beside the ensemble, for half of the time that is left at most.
-
-        It has one epoch at least.
-        """
+        """Train the vanilla RNN that stands beside the ensemble, for an epoch or half of the time that is left."""
         half = self._left() / 2 if self._counts_time else 0.0
         clock = _Clock(lambda: self._left() - half, self.config.baseline_stopped_after, self._counts_time)
         return Model.fit(self.context, "baseline", network, self.context.prepared.train, is_over=clock)
@@ -218,16 +215,12 @@ class Portfolio:
         if not config.network.units:
             return planned if left > 0 or self._seconds_to_solve <= _AT_ONCE_SECONDS else without_time
         left -= self._seconds_to_begin
-        if left <= 0:
-            return without_time
-        if self._pace is None:  # the clock stopped the networks before it after an epoch, or there was none
+        an_epoch = (self._pace or 0.0) * _work(config.network, self.shape)  # 0 if none was measured: it is tried
+        if left >= an_epoch * config.training.epochs:
             return planned
-        epochs = int(left / (self._pace * _work(config.network, self.shape)))
-        if epochs >= config.training.epochs:
-            return planned
-        if epochs < min(_FEWEST_EPOCHS, config.training.epochs):
+        if left < an_epoch * min(_FEWEST_EPOCHS, config.training.epochs):
             return without_time
-        return planned.model_copy(update={"epochs": epochs})
+        return planned.model_copy(update={"epochs": int(left / an_epoch)})
 
     def _left(self) -> float:
         """Seconds that are left for training."""

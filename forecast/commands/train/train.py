@@ -162,8 +162,7 @@ def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progre
     scored = {model.name: model for model in networks.values()}
     single, trials = networks.pop("single", None), networks["model"].trials
     if trials:
-        limited = config.training.time_limit is not None and "baseline" in networks
-        stopped_after = len(networks["baseline"].record.histories[0]) if limited else None
+        stopped_after = len(networks["baseline"].record.histories[0]) if "baseline" in networks else None
         config = config.with_portfolio((trial.decided for trial in trials), stopped_after)
         prepared = replace(prepared, config=config)
         writer.write("config.json", config.to_json())

@@ -177,3 +177,15 @@ def test_a_network_that_counts_is_explained_and_simple_members_are_not(
     else:
         with pytest.raises(RunError, match="No network counts in ensemble"):
             forecast.explain(run, output=tmp_path / "explained")
+
+
+def test_a_request_to_stop_while_a_layer_is_built_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    import keras
+
+    def stop(*_: object, **__: object) -> None:
+        raise StopRequested(2)
+
+    layer = keras.layers.Dense(1)
+    monkeypatch.setattr(layer, "call", keras.src.utils.traceback_utils.inject_argument_info_in_traceback(stop))
+    with pytest.raises(StopRequested):
+        layer(np.zeros((1, 1), np.float32))
