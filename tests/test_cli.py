@@ -17,7 +17,7 @@ from forecast.commands import COMMANDS
 from forecast.errors import DataError
 
 # What the commands share is no command.
-SHARED = {"console", "options", "requirements", "tables"}
+SHARED = {"console", "options", "requests", "requirements", "tables"}
 
 
 def test_every_command_has_its_file_or_folder_and_each_of_these_is_a_command() -> None:

@@ -468,7 +468,8 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
         turns = -(-usual // segment)
         sentences.append(f"fed in segments of {clock.describe(segment)}, {turns} turns of the cell")
     if config.portfolio:
-        sentences.append(portfolio_in_words(config))
+        reads = f"; its longest members read {clock.describe(data.lookback)}" if data.lookback > usual else ""
+        sentences.append(portfolio_in_words(config) + reads)
     return sentences
 
 

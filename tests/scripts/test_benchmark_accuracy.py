@@ -36,7 +36,7 @@ def test_the_table_averages_seeds_and_cells() -> None:
     factors = {"segment-lstm": 1.0, "rnn": 1.25, "persistence": 3.0}
     records = [record("ETTh1", seed, model, by * (1 + seed)) for seed in (0, 1) for model, by in factors.items()]
     records += [record("Exchange", 0, model, 9.0) for model in factors]
-    records.append(record("ETTh1", 0, "segment-lstm x3", 1.25))
+    records.append(record("ETTh1", 0, "ensemble", 1.25))
     _, _, first, exchange, mean, _, comparison = benchmark.table(records).splitlines()
     assert first.startswith(
         "| ETTh1 96 | 15 | 145k | 1.500/0.500 | 1.250/0.500 | 1.875/0.500 | 4.500/0.500 | 0.351/0.392 |"
