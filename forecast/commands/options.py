@@ -44,6 +44,9 @@ NOT_FOR_TRIALS = ("refit", "track_gradients", "csv")
 # The settings that take a name of a registry.
 _NAMED: dict[str, Collection[str]] = {"model": MODELS, "cell": CELLS}
 
+# What is shown for a setting that is written otherwise than its type.
+_METAVARS = {"time_limit": "DURATION"}
+
 _PANELS = {"read": "Reading", "data": "Data", "network": "Network", "training": "Training", "intervals": "Intervals"}
 
 
@@ -90,7 +93,7 @@ def _options_of(section: str) -> list[inspect.Parameter]:
             f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
             help=f"{field.description}{_choices(name, field.annotation)}{_default(default)}",
             show_default=False,
-            metavar=_metavar(field.annotation),
+            metavar=_METAVARS.get(name) or _metavar(field.annotation),
             rich_help_panel=_PANELS[section],
         )
         options.append(
