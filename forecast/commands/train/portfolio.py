@@ -230,7 +230,10 @@ class Portfolio:
         drawn = min(MOST_DRAWN, sum(map(len, prepared.rows.unique_ids)))
         kept = _KEPT_SECONDS * (1 + drawn) + _KEPT_SHARE * self._limit
         kept += _KEPT_FORECASTS * to_score * self._seconds_a_window
-        return self._limit - self._journal.seconds - kept
+        left = self._limit - self._journal.seconds - kept
+        if self.config.training.refit:  # which takes what the members took, once more
+            left = (left - sum(own.seconds for own in self.trained)) / 2
+        return left
 
     @property
     def _counts_time(self) -> bool:

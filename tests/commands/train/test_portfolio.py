@@ -32,7 +32,7 @@ MEMBERS = "linear,smoothing,long,gru"
 
 @pytest.fixture(scope="module")
 def asked(tiny: Tiny) -> Settings:
-    return tiny(members=MEMBERS, season=12, lookback=24, normalise="last", refit=True)
+    return tiny(members=MEMBERS, season=12, lookback=24, normalise="last")
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +139,14 @@ def test_when_time_is_over_nothing_more_is_begun(
     assert {own.name for own in run.config.portfolio if not own.left_out} == {"lstm", "linear", "seasonal-naive"}
     monkeypatch.undo()
     assert replay(run).same
+
+
+def test_members_are_fitted_again_on_every_row(tmp_path: Path, monthly_csv: Path, tiny: Tiny) -> None:
+    settings = tiny(members="linear", refit=True, epochs=1, baseline=False)
+    run = forecast.train(monthly_csv, settings, run="run", runs_dir=tmp_path)
+    assert run.forecast_weights == "refit"
+    assert run.weights("refit").keys() == run.weights("model").keys()
+    np.testing.assert_allclose(ensemble(run.forecast), ensemble(forecast.predict(run)), rtol=1e-9)
 
 
 def test_an_export_is_the_whole_ensemble(run: Run, tmp_path: Path) -> None:
