@@ -89,7 +89,7 @@ def _settings(member: MemberConfig) -> str:
 
 def _is_implied(name: str, member: MemberConfig) -> bool:
     """Whether a setting says nothing of a member without layers."""
-    return name in ("segment", "decode") and member.settings.get("units") == ()
+    return name in ("segment", "decode") and not member.settings.get("units", True)
 
 
 def _value(value: object) -> str:

@@ -43,6 +43,11 @@ def test_losses_of_a_constant_series_have_no_ratio() -> None:
     assert [row[2].text for row in rows] == ["–", "–", "–"]
 
 
+def test_a_run_that_was_opened_has_the_same_table() -> None:
+    opened = [MemberConfig.model_validate_json(member.model_dump_json()) for member in PORTFOLIO]
+    assert member_table(METRICS, opened, TIMES) == member_table(METRICS, PORTFOLIO, TIMES)
+
+
 def test_what_the_ensemble_is_worth_is_said_with_its_significance() -> None:
     assert ensemble_in_words(METRICS) == (
         "Of 3 members that were trained, 3 count 1% or more; there was no time for wide. On the test span its MAE is "
