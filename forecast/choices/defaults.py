@@ -10,11 +10,10 @@ import numpy as np
 
 from forecast.choices.columns import Inputs, choose_covariates, likeliest_target, static_columns
 from forecast.choices.holes import LEAST_OBSERVED, choose_least_observed
-from forecast.choices.lookback import longer_lookbacks, shorten_for_gaps
+from forecast.choices.lookback import default_segment, longer_lookbacks, shorten_for_gaps
 from forecast.choices.portfolio import plan_portfolio, portfolio_in_words
 from forecast.choices.price import why_price
 from forecast.choices.probe import probe
-from forecast.choices.segments import default_segment
 from forecast.choices.spans import choose_division, choose_shares, choose_validation_from
 from forecast.choices.words import decide_words
 from forecast.config import Config, DataSettings, Division, Normalise, Settings

@@ -1,4 +1,4 @@
-"""How long a lookback may be: shorter where gaps leave no window, and the longer ones that a probe chooses from."""
+"""How long a lookback may be: shorter where gaps leave no window, longer where a probe says so; how it is cut up."""
 
 from __future__ import annotations
 
@@ -67,3 +67,9 @@ def longer_lookbacks(clock: Clock, season: int, usual: int, longest: int) -> lis
     if clock.unit == "D" and clock.multiple == 1:
         found |= {-(-years * _DAYS_OF_YEAR // season) * season for years in (1, 2)}
     return sorted(lookback for lookback in found if lookback > usual)
+
+
+def default_segment(lookback: int, season: int) -> int:
+    """Steps in a segment: if possible a divisor of the season, and few enough for about sixteen turns of the cell."""
+    longest = max(lookback // 16, 1)
+    return max((part for part in range(1, longest + 1) if season % part == 0 and part > 1), default=longest)

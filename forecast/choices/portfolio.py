@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from forecast.choices.segments import default_segment
+from forecast.choices.lookback import default_segment
 from forecast.config import Config, MemberConfig
 from forecast.errors import ConfigError
 

@@ -14,7 +14,7 @@ from forecast.choices.defaults import (
     plan_in_sentences,
     resolve,
 )
-from forecast.choices.segments import default_segment
+from forecast.choices.lookback import default_segment
 from forecast.config import Config, Settings
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
