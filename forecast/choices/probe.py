@@ -21,7 +21,7 @@ from forecast.data.windows import Flags, Ints, Windows
 from forecast.errors import DataError
 from forecast.models.backends.numpy import NumpyOps
 from forecast.models.network import Network, Shape
-from forecast.models.ridge import solve_ridge
+from forecast.models.ridge import PENALTIES, solve_ridge
 
 # Windows that a map is solved and scored on: enough for the normal equations of a few hundred steps, few enough for a
 # fraction of a second.
@@ -202,13 +202,14 @@ def _fed_to_the_end(prepared: Prepared, lookback: int) -> int:
 
 
 def _errors(prepared: Prepared, train: Windows, cutoffs: Ints, centre: Normalise) -> tuple[Floats, Floats]:
-    """The mean absolute errors, scaled, of a ridge regression and of the centre alone, of each window [N]."""
+    """The mean absolute errors, scaled, of the best ridge regression and of the centre alone, of each window [N]."""
     x, y, _ = _pairs(prepared, train, centre)
-    weights = solve_ridge(x.T @ x, x.T @ fill_within(y[..., None])[0][..., 0])
+    squares, products = x.T @ x, x.T @ fill_within(y[..., None])[0][..., 0]
     scored = Windows(cutoffs - train.lookback + 1, train.lookback, train.horizon)
     x, y, scale = _pairs(prepared, scored, centre)
-    of_map, of_centre = (np.nanmean(np.abs(scale * left), axis=1) for left in (y - x @ weights, y))
-    return of_map, of_centre
+    maps = [y - x @ solve_ridge(squares, products, penalty) for penalty in PENALTIES]
+    of_centre, *of_maps = (np.nanmean(np.abs(scale * left), axis=1) for left in (y, *maps))
+    return min(of_maps, key=np.nanmean), of_centre
 
 
 def _gain_of_choice(of_map: Floats, of_centre: Floats, series: Ints) -> float:

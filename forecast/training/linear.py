@@ -15,13 +15,17 @@ from forecast.models.backends.keras import weights_of
 from forecast.models.backends.numpy import NumpyOps
 from forecast.models.backends.tensorflow import keras
 from forecast.models.network import Network, Shape, gather_windows
-from forecast.models.ridge import solve_ridge
+from forecast.models.ridge import PENALTIES, solve_ridge
 
-# How often holes in horizons are filled: where half of a step is missing, a hundredth of the way is left after these.
-_FILLINGS = 7
+# How often holes in horizons are filled, and by which penalty: where half of a step is missing, a hundredth of the way is
+# left after these.
+_FILLINGS, _PENALTY_OF_FILLINGS = 7, 0.1
 
 # Windows to solve by and to judge by, evenly spaced: enough for a lookback of some hundred steps; so many in memory.
 _MOST, _MOST_JUDGED, _AT_ONCE = 50_000, 4000, 1024
+
+# Share of the training windows, the last ones, that judge beside the validation windows, of which a short series has few.
+_LATER = 0.3
 
 
 def solve_linear(
@@ -29,8 +33,8 @@ def solve_linear(
 ) -> None:
     """Put the ridge regression of horizons on lookbacks, both normalised as the network does it, into its linear map.
 
-    The map stays empty if on the validation windows it errs more than forecasts without it, which are the centre of the
-    normalisation.
+    Its penalty is that with which it errs least on validation windows and, solved on the earlier training windows, on the
+    later ones. It stays empty if forecasts without it, which are the centre of the normalisation, err less.
 
     Args:
         network: What `build_network` returned, with a linear map.
@@ -39,28 +43,35 @@ def solve_linear(
         prepared: Rows, scaler and windows.
         windows: The windows to learn from.
     """
-    normal = Network(config, shape, NumpyOps(config, weights_of(network)))
-    kernel = _ridge(normal, prepared.rows, windows.subsample(_MOST))
-    judged = list(_pairs(normal, prepared.rows, prepared.validation.subsample(_MOST_JUDGED)))
-    without, with_map = (sum(float(np.nansum(np.abs(y - x @ k))) for x, y in judged) for k in (0 * kernel, kernel))
-    network.get_layer("linear").kernel.assign(np.float32(kernel if with_map < without else 0 * kernel))
+    rows, normal = prepared.rows, Network(config, shape, NumpyOps(config, weights_of(network)))
+    times, last = rows.panel.times[windows.cutoffs], rows.panel.times[windows.cutoffs + windows.horizon]
+    begin = np.sort(times)[int((1 - _LATER) * len(times))]
+    earlier, later = (Windows(windows.starts[of], windows.lookback, windows.horizon) for of in (last < begin, times >= begin))
+    ridges = _ridges(normal, rows, windows)
+    errors = np.zeros(1 + len(ridges))
+    for judged, solved in ((prepared.validation, ridges), (later, _ridges(normal, rows, earlier))):
+        for x, y in _pairs(normal, rows, judged.subsample(_MOST_JUDGED)):
+            errors += [np.nansum(np.abs(y - x @ kernel)) for kernel in (0 * ridges[0], *solved)]
+    kernel = (0 * ridges[0], *ridges)[int(np.argmin(errors))]
+    network.get_layer("linear").kernel.assign(np.float32(kernel))
 
 
-def _ridge(normal: Network, rows: Rows, windows: Windows) -> Floats:
-    """The kernel of the ridge regression, [L, H].
+def _ridges(normal: Network, rows: Rows, windows: Windows) -> list[Floats]:
+    """The kernel of the ridge regression with each penalty, [L, H].
 
     What was not observed of a horizon is filled by the kernel so far, time and again: so each step's regression becomes
     one of what was observed of it.
     """
     lookback, horizon = normal.shape.lookback, normal.shape.horizon
     kernel = np.zeros((lookback, horizon))
+    windows = windows.subsample(_MOST)
     for _ in range(_FILLINGS if rows.masked else 1):
         squares, products = np.zeros((lookback, lookback)), np.zeros((lookback, horizon))
         for x, y in _pairs(normal, rows, windows):
             squares += x.T @ x
             products += x.T @ (np.where(np.isnan(y), x @ kernel, y) if rows.masked else y)
-        kernel = solve_ridge(squares, products)
-    return kernel
+        kernel = solve_ridge(squares, products, _PENALTY_OF_FILLINGS)
+    return [solve_ridge(squares, products, penalty) for penalty in PENALTIES]
 
 
 def _pairs(normal: Network, rows: Rows, windows: Windows) -> Iterator[tuple[Floats, Floats]]:
