@@ -6,9 +6,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from forecast.sources.services.catalogue import SERVICES
 from forecast.sources.services.transport import Host
 
 Params = dict[str, str]
@@ -96,6 +98,14 @@ class Loopback:
         self.end()
         self._server.shutdown()
         self._server.server_close()
+
+    def environment(self) -> dict[str, str]:
+        """The variables that send every service here."""
+        from forecast.sources.services import open_meteo, places
+
+        modules = [import_module(service.collect.__module__) for service in SERVICES.values()]
+        hosts = [found for module in [*modules, open_meteo, places] for found in vars(module).values()]
+        return {host.variable: self.url for host in hosts if isinstance(host, Host)}
 
     def host(self, **fields: Any) -> Host:
         """A host that this server stands for."""
