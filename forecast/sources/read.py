@@ -84,13 +84,14 @@ def on_disk(source: str, progress: Progress | None = None) -> str:
 
 
 def _with_provenance(panel: Panel, path: Path) -> Panel:
-    """The panel of a file that was fetched, with its units, and with a note on where it comes from."""
+    """The panel of a file that was fetched, with its units, its main column, and a note on where it comes from."""
     document = document_beside(path)
     if document is None:
         return panel
     units = {name: unit for name, unit in document["units"].items() if name in panel.columns}
     note = f"Fetched from {document['service']} at {document['asked_at']}; licence: {document['licence']}."
-    return replace(panel, units=units | panel.units, notes=(*panel.notes, note))
+    target = panel.default_target or (document["target"] if document["target"] in panel.columns else None)
+    return replace(panel, units=units | panel.units, default_target=target, notes=(*panel.notes, note))
 
 
 def _altered(panel: Panel, alter: Alter | None) -> Panel:

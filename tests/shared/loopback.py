@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from forecast.sources.services import places
 from forecast.sources.services.catalogue import SERVICES
 from forecast.sources.services.transport import Host
 
@@ -67,8 +68,13 @@ class Loopback:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: Any) -> None:
+                pass  # clients that hang up, or talk TLS
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -101,10 +107,8 @@ class Loopback:
 
     def environment(self) -> dict[str, str]:
         """The variables that send every service here."""
-        from forecast.sources.services import open_meteo, places
-
-        modules = [import_module(service.collect.__module__) for service in SERVICES.values()]
-        hosts = [found for module in [*modules, open_meteo, places] for found in vars(module).values()]
+        modules = [places, *(import_module(service.collect.__module__) for service in SERVICES.values())]
+        hosts = [found for module in modules for found in vars(module).values()]
         return {host.variable: self.url for host in hosts if isinstance(host, Host)}
 
     def host(self, **fields: Any) -> Host:

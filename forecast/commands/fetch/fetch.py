@@ -78,7 +78,7 @@ def describe(fetched: Fetched) -> Iterator[str]:
     if fetched.was_there:
         yield f"  it was there, as of {about['asked_at']}; --refresh asks for what came since"
     elif fetched.n_new < len(frame) or fetched.n_revised:
-        yield f"  {fetched.n_new:,} new rows; {fetched.n_revised:,} values were revised"
+        yield f"  {fetched.n_new or 'no'} new rows; {fetched.n_revised or 'no'} values were revised"
     yield f"  {about['service']}; licence: {about['licence']}; name it as: {about['attribution']}"
     yield f"next: forecast train {shlex.quote(fetched.source)}"
 

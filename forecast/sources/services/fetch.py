@@ -23,8 +23,15 @@ from forecast.sources.services.transport import Client, ServiceError
 # The folder of raw answers, in that of the files.
 ANSWERS = "answers"
 
+# The column of a price that is forecast; of other kinds it is the first one.
+_TARGET = "close"
+
 # The product whose rows are forecasts made when they are asked for: a further one stands beside those before.
 _NOW = "forecast"
+
+
+# What a user leaves open who names a source alone.
+_OPEN: dict[str, Any] = {"start": None, "end": None, "columns": None}
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Fetched:
 
     Args:
         path: The file.
-        source: What names it as a source.
+        source: What names it as a source of any command.
         table: Its rows, and the document that says where they come from.
         was_there: Whether nothing was asked, because the file was there.
         n_new: Rows that were not there before.
@@ -89,13 +96,15 @@ def fetch(
     given = {"start": start, "end": end, "columns": tuple(columns) or None}
     asked = _asked(service, names, given, step, product, client.now().date())
     path = file_of(service, asked, folder)
+    is_usual = path == file_of(service, _asked(service, names, _OPEN, None, None, client.now().date()), data_folder())
+    named = source_of(service, names) if is_usual else str(path)
     there = read_file(path)
     if there is not None and there.about["asked"]["names"] != list(names):
         there = None  # the names of two files are written alike
     if there is not None:
         before = there.about["asked"]
         if not refresh and all(value is None or _plain(value) == before[key] for key, value in given.items()):
-            return Fetched(path, source_of(service, names), there, True, 0, 0, ())
+            return Fetched(path, named, there, True, 0, 0, ())
         if refresh:
             known = {"start": before["start"], "end": end, "columns": tuple(before["columns"])}
             asked = _asked(service, names, known, step, product, client.now().date())
@@ -104,15 +113,15 @@ def fetch(
             f"{service.title} answers those with a key, and {service.key} is not set.",
             f"Get one at its site, then: export {service.key}=…",
         )
+    if service.caution:
+        client.progress.warn(service.caution)
     since = _since(service, there) if refresh and there is not None else asked.start
     table = _collect(service, replace(asked, start=max(asked.start, since)), client)
     about = _document(service, asked, table, client)
     if refresh and there is not None:
-        return _brought_up_to_date(path, source_of(service, names), there, table, about)
+        return _brought_up_to_date(path, named, there, table, about)
     write_file(path, TableFile(table.frame, about))
-    return Fetched(
-        path, source_of(service, names), TableFile(table.frame, about), False, len(table.frame), 0, table.notes
-    )
+    return Fetched(path, named, TableFile(table.frame, about), False, len(table.frame), 0, table.notes)
 
 
 def _asked(
@@ -135,12 +144,9 @@ def _asked(
     start = _day("start", given["start"]) or min(end, today) - timedelta(days=service.days)
     if product == _NOW:
         start = end = today
-    if start > end:
-        raise ConfigError(
-            f"The span begins on {start}, after its end on {end}.", f"Give an earlier {setting('start')}."
-        )
-    if start > today:
-        raise ConfigError(f"The span begins on {start}, and today is {today}.", f"Give an earlier {setting('start')}.")
+    if start > min(end, today):
+        why = f"and today is {today}" if end >= today else f"after its end on {end}"
+        raise ConfigError(f"The span begins on {start}, {why}.", f"Give an earlier {setting('start')}.")
     columns = given["columns"] or service.columns[chosen]
     for name in columns:
         if not re.fullmatch(r"[A-Za-z0-9_]+", name):
@@ -154,7 +160,7 @@ def _day(name: str, text: str | None) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"{name}: takes a day such as 2020-01-31. Received: {text!r}.") from None
+        raise ConfigError(f"{setting(name)}: takes a day such as 2020-01-31. Received: {text!r}.") from None
 
 
 def _plain(value: object) -> object:
@@ -258,6 +264,7 @@ def _document(service: Service, asked: Asked, table: _Table, client: Client) -> 
             "product": asked.product,
         },
         "columns": list(asked.columns),
+        "target": _TARGET if _TARGET in asked.columns else asked.columns[0],
         "units": table.units,
         "about": table.about,
         "revisions": [],

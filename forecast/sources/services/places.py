@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -27,6 +28,9 @@ _MAX_AGE = timedelta(days=30)
 
 # Places that are asked for, and that a message lists.
 _ASKED, _LISTED = 20, 5
+
+# Letters from the beginning of a name that may stand in the wrong order.
+_SWAPPED = 5
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ def find_place(client: Client, name: str) -> Place:
     fitting = [place for place in found if all(_is_in(place, region) for region in rest)]
     if fitting:
         return _place(fitting[0])
-    near = found or _search(client, first[: max(3, len(first) - 2)])
+    near = found or next(filter(None, (_search(client, other) for other in _misspelt(first))), [])
     listed = list(dict.fromkeys(_place(place).name for place in near))
     close = get_close_matches(name, listed, _LISTED, 0.0) if not found else listed[:_LISTED]
     raise ServiceError(
@@ -79,6 +83,13 @@ def place_at(latitude: float, longitude: float) -> Place:
             "A latitude lies between -90 and 90, a longitude between -180 and 180.",
         )
     return Place(f"{latitude:g},{longitude:g}", latitude, longitude)
+
+
+def _misspelt(name: str) -> Iterator[str]:
+    """What a misspelt name may have been meant to begin with: two letters in the other order, or three right ones."""
+    for position in range(min(len(name) - 1, _SWAPPED)):
+        yield name[:position] + name[position + 1] + name[position] + name[position + 2 :]
+    yield name[:3]
 
 
 def _search(client: Client, name: str) -> list[dict[str, Any]]:
