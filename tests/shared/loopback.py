@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from typing import Any
@@ -15,6 +16,22 @@ from forecast.sources.services.catalogue import SERVICES
 from forecast.sources.services.transport import Host
 
 Params = dict[str, str]
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+
+
+class StandingClock:
+    """A clock that stands still at noon, but for what is waited."""
+
+    def __init__(self) -> None:
+        self.time, self.waited = NOON, list[float]()
+
+    def now(self) -> datetime:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.waited.append(seconds)
+        self.time += timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -88,6 +105,7 @@ class Loopback:
                 reply = reply(params)
             return reply.encode() if isinstance(reply, str) else reply
 
+        self.answering = {other: said for other, said in self.answering.items() if not other.startswith(path)}
         self.answering[path] = answering
 
     def begin(self) -> None:

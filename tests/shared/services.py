@@ -8,6 +8,7 @@ import io
 import json
 import math
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from loopback import Loopback, Params, Reply
@@ -30,15 +31,16 @@ UNITS = {
 TICKERS = {"AAPL": 100.0, "MSFT": 250.0}
 
 
-def everything(server: Loopback) -> None:
-    """Let a server answer as all services do."""
+def everything(server: Loopback, now: datetime | None = None) -> None:
+    """Let a server answer as all services do at a time."""
+    weather = partial(open_meteo, now=now or datetime.now(UTC))
     server.says("/v1/search", places)
     for path in ("/v1/archive", "/v1/forecast"):
-        server.says(path, open_meteo)
-    server.says("/hourly/", lambda params: Reply(b"", 404))
+        server.says(path, weather)
+    server.says("/hourly/", Reply(b"", 404))
+    server.says("/v8/finance/chart/", Reply(b'{"chart":{"result":null,"error":{"code":"Not Found"}}}', 404))
     for ticker in TICKERS:
         server.says(f"/v8/finance/chart/{ticker}", lambda params, ticker=ticker: yahoo(ticker, params))
-    server.says("/v8/finance/chart/", Reply(b'{"chart":{"result":null,"error":{"code":"Not Found"}}}', 404))
     server.says("/graph/fredgraph.csv", fred)
     server.says("/access/services/data/v1", summaries)
 
@@ -60,14 +62,14 @@ def places(params: Params) -> bytes:
     return as_json({"results": found, "generationtime_ms": 0.5} if found else {"generationtime_ms": 0.5})
 
 
-def open_meteo(params: Params) -> bytes:
+def open_meteo(params: Params, now: datetime) -> bytes:
     """Open-Meteo's answer about one place, in GMT."""
     section = "hourly" if "hourly" in params else "daily"
     if "run" in params:
         first = datetime.fromisoformat(params["run"]).replace(tzinfo=UTC)
         last = first + timedelta(days=int(params["forecast_days"]))
     elif "forecast_days" in params:
-        first = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        first = now.replace(hour=0, minute=0, second=0, microsecond=0)
         last = first + timedelta(days=int(params["forecast_days"]))
     else:
         first, last = (datetime.fromisoformat(params[key]).replace(tzinfo=UTC) for key in ("start_date", "end_date"))

@@ -47,7 +47,8 @@ def parse_names(service: Service, texts: list[str]) -> tuple[str, ...]:
     Raises:
         ConfigError: If there is none.
     """
-    names = dict.fromkeys(name.strip() for text in texts for name in _NAMES.findall(text) if name.strip())
+    found = (name.strip(" ,") for text in texts for name in _NAMES.findall(text))
+    names = dict.fromkeys(filter(None, found))
     if not names:
         raise ConfigError(f"Nothing is asked of {service.title}.", f"Give {service.names}.")
     return tuple(names)

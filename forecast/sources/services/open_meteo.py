@@ -145,7 +145,7 @@ def _table(content: bytes, section: str, columns: tuple[str, ...]) -> tuple[pd.D
     if answer.get("utc_offset_seconds", 0) != 0:
         raise UnusableError(f"times {answer['utc_offset_seconds']} s from GMT, in which they were asked for")
     try:
-        ds = pd.to_datetime(found["time"], format="ISO8601")
+        ds = pd.to_datetime(found["time"], format="%Y-%m-%dT%H:%M" if section == "hourly" else "%Y-%m-%d")
     except (ValueError, TypeError):
         raise UnusableError(f"a time that is none: {found['time'][0]!r}") from None
     frame = pd.DataFrame({"ds": ds, **{name: numbers(found[name]) for name in columns}})

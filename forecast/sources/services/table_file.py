@@ -62,12 +62,16 @@ def read_file(path: Path) -> TableFile | None:
     """The rows of a file; None if there is none.
 
     Raises:
-        DataError: If it is there, and not as it was fetched.
+        DataError: If it is there, and not as it was fetched; or if its document is another one.
         MachineError: If it cannot be read.
     """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
+        if path.with_suffix(".json").exists() and document_beside(path) is None:
+            raise DataError(
+                f"{path.with_suffix('.json')} says nothing of fetched rows: it is left as it is.", "Move it away."
+            ) from None
         return None
     except OSError as error:
         raise MachineError(f"{path} could not be read: {error.strerror}.", "Check the disk, then try again.") from None
