@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from forecast.clocks.session_days import SessionDays
 from forecast.errors import ConfigError, phrase
 from forecast.models.cells import CELLS
 from forecast.tables.input import Notation
@@ -215,6 +216,10 @@ class ReadOptions(Section):
     )
     notation: tuple[Notation, ...] = Field(
         (), description="How columns are written: what a run found in its rows, and reads other rows by."
+    )
+
+    session_days: SessionDays | None = Field(
+        None, description="Sessions of the clock's exchange: what a run was trained by, and reads other rows by."
     )
 
     @model_validator(mode="after")
@@ -647,7 +652,7 @@ def option_fields() -> dict[str, str]:
         name: section
         for section, info in Settings.model_fields.items()
         for name in info.annotation.model_fields  # type: ignore[union-attr]
-        if name not in ("notation", "codes")  # what a run found in its rows
+        if name not in ("notation", "codes", "session_days")  # what a run found in its rows
     }
 
 

@@ -45,7 +45,7 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
         raise DataError(
             f"{current}, which {run.name} was trained on, is no longer there.", f"Give its rows as {_SOURCE}."
         )
-    panel = read(current, run.config.read)
+    panel = read(current, run.read_options)
     if panel.clock.freq == run.clock.freq:  # a run of an earlier version shows its times without a zone
         panel = replace(panel, clock=run.clock)
     if panel.fingerprint() == run.manifest["data"]["fingerprint"]:
@@ -247,7 +247,7 @@ def refuse_no_numbers(run: Run, numbers: NDArray[np.floating]) -> None:
 
 def read_options(run: Run) -> ReadOptions:
     """How new rows are read: as those of the training, without rules for columns that the run does not use."""
-    data, options = run.config.data, run.config.read
+    data, options = run.config.data, run.read_options
     used = (None, *data.target, *data.covariates, *data.known)
     return options.model_copy(
         update={"missing": tuple(rule for rule in options.missing if parse_missing(rule).column in used)}
