@@ -18,6 +18,7 @@ from forecast.data.words import as_decided
 from forecast.errors import DataError, phrase
 from forecast.progress import Progress
 from forecast.sources.datasets import DATASETS, load_dataset
+from forecast.sources.formulas import with_derived
 from forecast.sources.from_table import Alter, read_panel
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.quality import panel_warnings
@@ -47,10 +48,11 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
     Raises:
         DataError: If it cannot be read, or is ambiguous; says where and what to type.
     """
-    if isinstance(source, Panel):
-        return _masked(_altered(source, alter), options)
     if is_built_in(source):
-        return _masked(_altered(load_dataset(str(source)), alter), options)
+        source = load_dataset(str(source))
+    if isinstance(source, Panel):
+        panel = _masked(_altered(source, alter), options)
+        return with_derived(panel, options.derived) if options else panel
     if not isinstance(source, (str, Path)):
         source = as_frame(source)
     if isinstance(source, str):
