@@ -211,6 +211,7 @@ class ReadOptions(Section):
         None, description="Codes of missing values: what a run found in its training rows, and reads other rows by."
     )
     missing_words: Names = Field((), description="Words among numbers that mean a missing value, with commas between.")
+    query: str | None = Field(None, description="What is asked of a database, such as 'select * from weather'.")
     spikes: Literal["keep", "missing"] = Field(
         "keep", description="Single values far from those before them: keep them, or take them as missing."
     )
