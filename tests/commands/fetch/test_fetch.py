@@ -94,7 +94,6 @@ def test_a_station_says_by_its_form_whose_it_is(say: Say, loopback: Loopback) ->
         ("weather", 2, "Nothing is asked of Open-Meteo. Give a place"),
         ("weather Olso", 3, "knows no place 'Olso'. Did you mean 'Oslo, Oslo County, Norway'"),
         ("weather --latitude 1", 2, "--latitude and --longitude go together"),
-        ("weather --latitude north --longitude 1", 2, "north"),
         ("weather --latitude 99 --longitude 1", 2, "no place at latitude 99"),
         ("weather Oslo --station 10384", 2, "--station excludes places"),
         ("stock AAPL --place Oslo", 2, "are of weather, not of stock. Type: forecast fetch stock AAPL"),
