@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from forecast.clocks.session_days import SessionDays
 from forecast.errors import ConfigError, phrase
 from forecast.models.cells import CELLS
 from forecast.tables.input import Notation
@@ -45,9 +46,9 @@ Normalise = Literal["none", "last", "standard", "last-scaled", "seasonal", "smoo
 
 
 def _split_commas(value: object) -> object:
-    """``"64,32"`` as ``("64", "32")``, so that options and files are written alike."""
+    """``"64,32"`` as ``("64", "32")``, so that options and files are written alike; brackets hold their commas."""
     if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        return tuple(part.strip() for part in re.split(r",(?![^()]*\))", value) if part.strip())
     return (value,) if isinstance(value, int | float) else value
 
 
@@ -210,11 +211,16 @@ class ReadOptions(Section):
         None, description="Codes of missing values: what a run found in its training rows, and reads other rows by."
     )
     missing_words: Names = Field((), description="Words among numbers that mean a missing value, with commas between.")
+    query: str | None = Field(None, description="What is asked of a database, such as 'select * from weather'.")
     spikes: Literal["keep", "missing"] = Field(
         "keep", description="Single values far from those before them: keep them, or take them as missing."
     )
     notation: tuple[Notation, ...] = Field(
         (), description="How columns are written: what a run found in its rows, and reads other rows by."
+    )
+    derived: Names = Field((), description="Columns that are made from others: those named as formulas elsewhere.")
+    session_days: SessionDays | None = Field(
+        None, description="Sessions of the clock's exchange: what a run was trained by, and reads other rows by."
     )
 
     @model_validator(mode="after")
@@ -227,7 +233,7 @@ class ReadOptions(Section):
 class DataSettings(Section):
     """What is forecast, from what, and how the time axis is divided."""
 
-    target: Names = Field((), description="Columns to forecast, with commas between them.")
+    target: Names = Field((), description="Columns to forecast, with commas between; or formulas: log_return(Close).")
     covariates: Names | None = Field(None, description="Other columns that the network sees: names, auto or none.")
     known: Names = Field(
         (), description="Columns that are known ahead, such as holidays or plans, or that never change in a series."
@@ -508,6 +514,9 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _check_sections(self) -> Self:
+        named = (*self.data.target, *(self.data.covariates or ()))
+        read = self.read.model_copy(update={"derived": tuple(name for name in named if name.endswith(")"))})
+        object.__setattr__(self, "read", read)  # so that whoever reads by it has all columns
         if self.network.stateful and self.training.mirror:
             raise ValueError("stateful cannot be used with mirror: a state that is carried on has one direction")
         if self.network.stateful and (self.data.least_observed or 1) < 1:
@@ -641,13 +650,17 @@ class Config(Settings):
         return {name: numbers[name] for name in self.data.known if name in numbers}
 
 
+# What a run found in its rows, or what its other settings name: no options.
+FOUND = ("notation", "codes", "session_days", "derived")
+
+
 def option_fields() -> dict[str, str]:
     """Every setting that a user gives by name, with the section that it belongs to."""
     return {
         name: section
         for section, info in Settings.model_fields.items()
         for name in info.annotation.model_fields  # type: ignore[union-attr]
-        if name not in ("notation", "codes")  # what a run found in its rows
+        if name not in FOUND
     }
 
 

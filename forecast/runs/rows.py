@@ -19,6 +19,7 @@ from forecast.data.windows import Flags, Windows
 from forecast.errors import DataError, Sentence, listed, phrase, setting, without_settings
 from forecast.progress import Progress
 from forecast.runs.run import Run
+from forecast.sources.formulas import raw_columns
 from forecast.sources.read import Source, is_there, read, report_notes
 from forecast.sources.training_ranges import far_from_training
 
@@ -45,7 +46,7 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
         raise DataError(
             f"{current}, which {run.name} was trained on, is no longer there.", f"Give its rows as {_SOURCE}."
         )
-    panel = read(current, run.config.read)
+    panel = read(current, run.read_options)
     if panel.clock.freq == run.clock.freq:  # a run of an earlier version shows its times without a zone
         panel = replace(panel, clock=run.clock)
     if panel.fingerprint() == run.manifest["data"]["fingerprint"]:
@@ -247,8 +248,8 @@ def refuse_no_numbers(run: Run, numbers: NDArray[np.floating]) -> None:
 
 def read_options(run: Run) -> ReadOptions:
     """How new rows are read: as those of the training, without rules for columns that the run does not use."""
-    data, options = run.config.data, run.config.read
-    used = (None, *data.target, *data.covariates, *data.known)
+    data, options = run.config.data, run.read_options
+    used = (None, *raw_columns((*data.target, *data.covariates, *data.known)))
     return options.model_copy(
         update={"missing": tuple(rule for rule in options.missing if parse_missing(rule).column in used)}
     )

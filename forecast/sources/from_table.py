@@ -21,6 +21,7 @@ from forecast.data.words import with_words
 from forecast.errors import DataError, MachineError, Sentence, listed, quote, setting
 from forecast.sources import quality
 from forecast.sources.categories import read_categories
+from forecast.sources.formulas import with_derived
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.onto_clock import Observations, in_order, on_clock
 from forecast.sources.series import find_series, series_of_columns
@@ -45,7 +46,10 @@ _LEFT_NOTHING = "^There is no column|has no numeric column|no column is left"
 
 
 def read_panel(
-    source: str | Path | pd.DataFrame, options: ReadOptions | None = None, alter: Alter | None = None
+    source: str | Path | pd.DataFrame,
+    options: ReadOptions | None = None,
+    alter: Alter | None = None,
+    found: Input | None = None,
 ) -> Panel:
     """Every usable numeric column of a table, on a regular clock.
 
@@ -54,6 +58,7 @@ def read_panel(
             ``stations/*.csv``; ``-`` for standard input; or a DataFrame.
         options: What is not to be inferred.
         alter: Changes the values before anything is told by them, as an audit does.
+        found: What messages call a DataFrame, and how it is read again.
 
     Returns:
         The rows by series and time, with what was inferred as notes and what was mended as warnings.
@@ -64,8 +69,10 @@ def read_panel(
     """
     options = options or ReadOptions()
     frame = source if isinstance(source, pd.DataFrame) else None
-    found = Input("the table") if frame is not None else find_files(str(source)) or find_input(str(source))
-    given = options.model_dump(exclude_defaults=True, exclude={"notation", "codes"})
+    if frame is None:
+        found = find_files(str(source)) or find_input(str(source))
+    found = found or Input("the table")
+    given = options.model_dump(exclude_defaults=True, exclude={"notation", "codes", "session_days"})
     try:
         return _read(replace(found, given=given), frame, options, alter)
     except DataError as error:
@@ -97,7 +104,7 @@ def _leads_on(
 
 def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter: Alter | None = None) -> Panel:
     """The panel of a file or of a DataFrame."""
-    panel = _read_as_it_is(found, frame, options, alter)
+    panel = with_derived(_read_as_it_is(found, frame, options, alter), options.derived)
     mended = panel.warnings
     panel = without_codes(panel) if options.codes is None else with_codes(panel, options.codes)
     panel = replace(panel, warnings=(*mended, *quality.panel_warnings(panel, options)))

@@ -73,7 +73,7 @@ def audit(
     """
     progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
-    panel = training_panel(run) if source is None else read(source, run.config.read)
+    panel = training_panel(run) if source is None else read(source, run.read_options)
     audited = _AuditedRun(run, new_panel(run, panel, progress))
     cutoffs = tuple(origin.cutoff for origin, _ in audited.origins)
     progress.note(f"{len(cutoffs)} origins from {panel.clock.format(cutoffs[0])} to {panel.clock.format(cutoffs[-1])}")
