@@ -345,6 +345,11 @@ class NetworkSettings(Section):
         description="Add a linear map from the window to the horizon, solved on training windows; the network learns "
         "what it leaves. (default: but for prices, and for series that one map does not suit)",
     )
+    linear_inputs: bool | None = Field(
+        None,
+        description="The linear map of a single target may also read the covariates at the cut-off, and what is known "
+        "of the horizon. (default: yes)",
+    )
     head_dropout: Share = Field(0.0, description="Dropout before the head.")
     activation: Activation = Field("tanh", description="Activation of candidate and output.")
     recurrent_activation: Activation = Field("sigmoid", description="Activation of the gates.")
@@ -395,7 +400,8 @@ class NetworkConfig(NetworkSettings):
 
     normalise: Normalise
     segment: Steps
-    linear: bool = False  # of runs of earlier versions
+    linear: bool = False  # of runs of earlier versions, as the next line
+    linear_inputs: bool = False
 
     @property
     def adds_to(self) -> str:

@@ -17,7 +17,7 @@ from forecast.choices.probe import probe
 from forecast.choices.spans import choose_division, choose_shares, choose_validation_from
 from forecast.choices.words import decide_words
 from forecast.clocks.month_days import MonthDays
-from forecast.config import Config, DataSettings, Division, Normalise, Settings
+from forecast.config import Config, DataSettings, Division, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.clock import Clock
 from forecast.data.codes import decide_codes
@@ -52,9 +52,6 @@ _WINDOWS_A_STEP = 20
 # Epochs without a better validation error before training stops. A solved linear map leaves little to learn: on five
 # panels (four of competitions, one generated) no validation error was lower after four epochs without a lower one.
 _PATIENCE, _PATIENCE_BESIDE_MAP = 10, 4
-
-# What a forecast may be counted from instead of the last value.
-_CENTRES: tuple[Normalise, ...] = ("standard",)
 
 # A state that is carried should pass through at least this many windows.
 _WINDOWS_IN_LANE = 8
@@ -135,6 +132,7 @@ _REASONS = {
     "normalise": "relative to the last value; none if a state is carried",
     "cycle": "the season",
     "linear": "yes for series that are no prices",
+    "linear_inputs": "yes where there is a linear map",
     "segment": "divides the season if it can, and makes about sixteen turns of the cell",
     "mirror": "yes for prices in logarithms",
     "patience": "ten epochs; four beside a linear map, which leaves little to learn",
@@ -212,7 +210,6 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     # Subtracting the last value of each window was best on the validation span of every series that was tried. A state
     # that is carried from window to window has no single last value.
     normalise = network.normalise or ("none" if network.stateful else "last")
-    cycle = network.cycle or (season if normalise in ("seasonal", "smoothing") else None)
     # On the validation spans of single series, too, a solved map made networks better or left them as they were, in a
     # third of the time: by 10 % (weekly CO2), 2 % (an electricity price), nothing (a monthly temperature). Generated
     # days with a smooth year erred more with it on the validation span, and as much on rows that were held out.
@@ -229,7 +226,9 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     if least_observed < 1:
         hide_values = _HIDDEN_VALUES if training.hide_values is None else training.hide_values
 
-    def with_choice(lookback: int, normalise: Normalise, linear: bool) -> Config:
+    cycle = network.cycle or (season if normalise in ("seasonal", "smoothing") else None)
+
+    def with_choice(lookback: int, linear: bool) -> Config:
         segment = min(network.segment or default_segment(lookback, season), lookback)
         batch_size = default_batch(n_windows, segment, lookback if network.stateful else 0)
         return settings.resolved(
@@ -250,7 +249,13 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "limits": limits,
                 "circular": circular,
             },
-            network={"normalise": normalise, "segment": segment, "cycle": cycle, "linear": linear},
+            network={
+                "normalise": normalise,
+                "segment": segment,
+                "cycle": cycle,
+                "linear": linear,
+                "linear_inputs": linear and network.linear_inputs is not False,
+            },
             training={
                 "mirror": mirror if training.mirror is None else training.mirror,
                 "batch_size": training.batch_size or batch_size,
@@ -273,16 +278,15 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         reasons["lookback"] = f"gaps leave no window of {unshortened:,}"
     if price:
         reasons["transform"] = whys[0]
-    config = with_choice(lookback, normalise, linear)
+    config = with_choice(lookback, linear)
     check_limits(panel, config.data, data.limits or (), part < TEST)
     if network.segment is None and not price:
         longer = longer_lookbacks(panel.clock, season, lookback, longest) if data.lookback is None else []
-        is_open = network.normalise is None and not network.stateful and not training.fall_back
-        found = probe(panel, config, longer, _CENTRES if is_open else ())
+        found = probe(panel, config, longer)
         if network.linear is None and found.why_not_linear:
             linear = False
-        config = with_choice(found.lookback, found.centre, linear)
-        told = {"lookback": found.why_lookback, "normalise": found.why_centre, "linear": found.why_not_linear}
+        config = with_choice(found.lookback, linear)
+        told = {"lookback": found.why_lookback, "linear": found.why_not_linear}
         reasons |= {field: why for field, why in told.items() if why}
     if settings.makes_portfolio and not config.portfolio:  # which the record of a run has
         half = (np.count_nonzero(training_rows) // panel.n_series - horizon) // 2  # leaves half of the windows
@@ -460,8 +464,6 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
         sentences.append(f"angles in degrees, scored along the circle: {', '.join(data.circular)}")
     if "transform" in particular and config.network.normalise == "last":
         sentences.append(f"taken for a price {particular['transform']}: logged, cumulative returns are forecast")
-    if "normalise" in particular:
-        sentences.append(f"counted from the window's mean: {particular['normalise']}")
     if "linear" in particular:
         sentences.append(f"no linear map beside the network: {particular['linear']}")
     if segment > 1:

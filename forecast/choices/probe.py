@@ -1,4 +1,4 @@
-"""A quick look at the rows before the test span: how far to look back, and what to count forecasts from.
+"""A quick look at the rows before the test span: how far to look back, and whether one linear map suits all series.
 
 Linear maps from the lookback to the horizon are solved in closed form on the earlier of them and scored on the later
 ones, and so is the centre of the normalisation alone, from which a network begins.
@@ -12,7 +12,7 @@ from math import log2
 
 import numpy as np
 
-from forecast.config import Config, Normalise
+from forecast.config import Config
 from forecast.data.holes import fill_within
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
@@ -38,10 +38,6 @@ _MOST_ROWS = 200_000
 # by a tenth of the share of the windows that it costs, which may be a half. What it costs a network was not measured.
 _GAIN_OF_DOUBLE, _GAIN_OF_WINDOWS, _LEAST_KEPT = 0.01, 0.1, 0.5
 
-# Another centre than the last value must reduce the error by this share. On random walks of 900 steps, which have no
-# level, chance gained up to 1.2 % in eight draws; on noise and autoregressions, which have one, it gained 2 ... 11 %.
-_GAIN_OF_CENTRE = 0.03
-
 # One map beside the network must suit all series: it does not where choosing it for each of them gains this share. On
 # four public panels the gain was at most 1.4 %, and a network with a map erred less where that was tried (one of them);
 # on one, twenty quantities of a weather station, it was 6 %, and without a map a network erred 5 % less on the
@@ -55,34 +51,29 @@ class Found:
 
     Args:
         lookback: L.
-        centre: What forecasts are counted from.
         why_lookback: The reason for another lookback than the usual one.
-        why_centre: The reason for another centre than the usual one.
         why_not_linear: The reason against a linear map beside the network.
     """
 
     lookback: int
-    centre: Normalise
     why_lookback: str = ""
-    why_centre: str = ""
     why_not_linear: str = ""
 
 
-def probe(panel: Panel, config: Config, longer: Sequence[int], centres: Sequence[Normalise]) -> Found:
-    """The lookback and the centre with which a linear map errs clearly less than with the usual ones.
+def probe(panel: Panel, config: Config, longer: Sequence[int]) -> Found:
+    """The lookback from which a linear map errs clearly less than from the usual one.
 
     Of several series, also whether one map suits them all.
 
     Args:
         panel: What was read.
-        config: The configuration with the usual lookback and centre.
+        config: The configuration with the usual lookback.
         longer: Longer lookbacks to choose from.
-        centres: Other ways to normalise to choose from.
     """
-    usual, usual_centre = config.data.lookback, config.network.normalise
-    prepared = _prepared_sample(panel, config) if longer or centres or panel.n_series > 1 else None
+    usual = config.data.lookback
+    prepared = _prepared_sample(panel, config) if longer or panel.n_series > 1 else None
     if prepared is None:
-        return Found(usual, usual_centre)
+        return Found(usual)
     fitted, scored = _divide(prepared)
     train = {each: _windows(prepared, fitted, each) for each in (usual, *longer) if _is_fed(prepared, each)}
     n_usual = len(train[usual])
@@ -93,39 +84,24 @@ def probe(panel: Panel, config: Config, longer: Sequence[int], centres: Sequence
     }
     cutoffs = _windows(prepared, scored, max(train)).subsample(_SCORED_WINDOWS).cutoffs
     if not (n_usual and len(cutoffs)):
-        return Found(usual, usual_centre)
-    by_window = {
-        (lookback, centre): _errors(prepared, windows.subsample(_FITTED_WINDOWS), cutoffs, centre)
-        for centre in (usual_centre, *centres)
-        for lookback, windows in train.items()
-    }
+        return Found(usual)
+    by_window = {of: _errors(prepared, windows.subsample(_FITTED_WINDOWS), cutoffs) for of, windows in train.items()}
     errors = {of: min(float(np.nanmean(each)) for each in pair) for of, pair in by_window.items()}
 
-    def with_costs(found: tuple[int, Normalise]) -> float:
+    def with_costs(lookback: int) -> float:
         """The error, larger by what a longer lookback must gain."""
-        lookback, _ = found
         lost = 1 - len(train[lookback]) / n_usual
-        return errors[found] * (1 + _GAIN_OF_DOUBLE * log2(lookback / usual) + _GAIN_OF_WINDOWS * lost)
+        return errors[lookback] * (1 + _GAIN_OF_DOUBLE * log2(lookback / usual) + _GAIN_OF_WINDOWS * lost)
 
-    best = {centre: min(((each, centre) for each in train), key=with_costs) for centre in (usual_centre, *centres)}
-    chosen = min(best.values(), key=errors.__getitem__)
-    if not errors[chosen] < (1 - _GAIN_OF_CENTRE) * errors[best[usual_centre]]:
-        chosen = best[usual_centre]
-    if chosen[1] != usual_centre and not _gains_earlier(prepared, chosen, best[usual_centre]):
-        chosen = best[usual_centre]
-    lookback, centre = chosen
-    why_lookback = why_centre = why_not_linear = ""
+    lookback = min(train, key=with_costs)
+    why_lookback = why_not_linear = ""
     if lookback != usual:
-        gain = 1 - errors[chosen] / errors[usual, centre]
+        gain = 1 - errors[lookback] / errors[usual]
         why_lookback = f"a linear map errs {gain:.1%} less before the test span than with {usual:,}"
-    if centre != usual_centre:
-        gain = 1 - errors[chosen] / errors[best[usual_centre]]
-        why_centre = f"a linear map errs {gain:.1%} less before the test span than with {usual_centre}"
-    gain = _gain_of_choice(*by_window[chosen], prepared.rows.series[cutoffs])
-    why_not_linear = (
-        f"it does not suit all series; a choice for each of them errs {gain:.1%} less" if gain > _GAIN_OF_CHOICE else ""
-    )
-    return Found(lookback, centre, why_lookback, why_centre, why_not_linear)
+    gain = _gain_of_choice(*by_window[lookback], prepared.rows.series[cutoffs])
+    if gain > _GAIN_OF_CHOICE:
+        why_not_linear = f"it does not suit all series; a choice for each of them errs {gain:.1%} less"
+    return Found(lookback, why_lookback, why_not_linear)
 
 
 def _prepared_sample(panel: Panel, config: Config) -> Prepared | None:
@@ -144,40 +120,16 @@ def _prepared_sample(panel: Panel, config: Config) -> Prepared | None:
         return None
 
 
-def _divide(prepared: Prepared, earlier: int = 0) -> tuple[Flags, Flags]:
-    """Which rows maps are fitted to and which they are scored on, [T]: the last ones of each series before the test.
-
-    Args:
-        prepared: Rows and their division.
-        earlier: How many times as many rows lie between those that are scored and the test span.
-    """
+def _divide(prepared: Prepared) -> tuple[Flags, Flags]:
+    """Which rows maps are fitted to and which they are scored on, [T]: the last ones of each series before the test."""
     panel = prepared.rows.panel
     known = prepared.split.part_of(panel) < TEST
     fitted, scored = np.zeros_like(known), np.zeros_like(known)
     for rows in rows_before_test(panel, known):
         n_scored = max(int(_SCORED * (rows.stop - rows.start)), prepared.config.data.horizon)
-        end = max(rows.start, rows.stop - earlier * n_scored)
-        begin = max(rows.start, end - n_scored)
-        fitted[rows.start : begin], scored[begin:end] = True, True
+        begin = max(rows.start, rows.stop - n_scored)
+        fitted[rows.start : begin], scored[begin : rows.stop] = True, True
     return fitted, scored
-
-
-def _gains_earlier(prepared: Prepared, found: tuple[int, Normalise], usual: tuple[int, Normalise]) -> bool:
-    """Whether a lookback and centre gain as much over the usual ones on rows before those that chose them.
-
-    A few months of fourteen daily series said that the mean of the window errs 12 % less than the last value; on the
-    months before it erred 55 % more.
-    """
-    fitted, scored = _divide(prepared, earlier=1)
-    cutoffs = _windows(prepared, scored, max(found[0], usual[0])).subsample(_SCORED_WINDOWS).cutoffs
-    train = [_windows(prepared, fitted, lookback) for lookback, _ in (found, usual)]
-    if not (len(cutoffs) and all(map(len, train))):
-        return False
-    errors = [
-        min(float(np.nanmean(each)) for each in _errors(prepared, windows.subsample(_FITTED_WINDOWS), cutoffs, centre))
-        for windows, (_, centre) in zip(train, (found, usual), strict=True)
-    ]
-    return errors[0] < (1 - _GAIN_OF_CENTRE) * errors[1]
 
 
 def _windows(prepared: Prepared, rows: Flags, lookback: int) -> Windows:
@@ -201,12 +153,12 @@ def _fed_to_the_end(prepared: Prepared, lookback: int) -> int:
     return count
 
 
-def _errors(prepared: Prepared, train: Windows, cutoffs: Ints, centre: Normalise) -> tuple[Floats, Floats]:
+def _errors(prepared: Prepared, train: Windows, cutoffs: Ints) -> tuple[Floats, Floats]:
     """The mean absolute errors, scaled, of the best ridge regression and of the centre alone, of each window [N]."""
-    x, y, _ = _pairs(prepared, train, centre)
+    x, y, _ = _pairs(prepared, train)
     squares, products = x.T @ x, x.T @ fill_within(y[..., None])[0][..., 0]
     scored = Windows(cutoffs - train.lookback + 1, train.lookback, train.horizon)
-    x, y, scale = _pairs(prepared, scored, centre)
+    x, y, scale = _pairs(prepared, scored)
     maps = [y - x @ solve_ridge(squares, products, penalty) for penalty in PENALTIES]
     of_centre, *of_maps = (np.nanmean(np.abs(scale * left), axis=1) for left in (y, *maps))
     return min(of_maps, key=np.nanmean), of_centre
@@ -233,15 +185,15 @@ def _gain_of_choice(of_map: Floats, of_centre: Floats, series: Ints) -> float:
     return 1 - float(np.where(before[0] <= before[1], *after).sum()) / with_map if with_map < with_centre else 0.0
 
 
-def _pairs(prepared: Prepared, windows: Windows, centre: Normalise) -> tuple[Floats, Floats, Floats]:
+def _pairs(prepared: Prepared, windows: Windows) -> tuple[Floats, Floats, Floats]:
     """Lookback [N, L] and horizon [N, H] of the first target as a network normalises them, and the scale [N, 1].
 
     Holes in the lookback are filled; the horizon is NaN where nothing was observed.
     """
     first = prepared.rows.scaled[:, :1].astype(np.float64)
     past, future = fill_within(first[windows.past()])[0], first[windows.future()]
-    config = prepared.config.network.model_copy(update={"normalise": centre})
     shape = Shape(windows.lookback, windows.horizon, targets=1, covariates=0, known=0, series=1)
+    config = prepared.config.network
     window, middle, scale = Network(config, shape, NumpyOps(config, {})).normalise(past)
     left = future if middle is None else future - middle
     scale = np.ones((len(left), 1, 1)) if scale is None else scale

@@ -38,6 +38,9 @@ COUNTED_AHEAD = ("seasonal", "smoothing")
 # The most numbers that stand for a word.
 _WIDEST = 16
 
+# The most numbers of known columns that the linear map reads: with more its normal equations take too long.
+_MOST_KNOWN = 2000
+
 # Feeding forecasts back is a loop in the graph, one turn a segment.
 MOST_FED_BACK = 192
 
@@ -95,6 +98,20 @@ class Shape:
 def shape_read(config: NetworkConfig, shape: Shape) -> Shape:
     """The sizes of what a network reads of its windows: their newest steps, where it does not read all of them."""
     return replace(shape, lookback=min(config.newest or shape.lookback, shape.lookback))
+
+
+def map_inputs(config: NetworkConfig, shape: Shape) -> tuple[int, int, int]:
+    """How many numbers the linear map reads: of a target's past; beside a single one, of covariates and known columns.
+
+    The covariates are those at the cut-off, the known columns those of the whole horizon. Words are left out, whose
+    embeddings change while the network learns.
+    """
+    steps = shape_read(config, shape).lookback
+    if not config.linear_inputs or shape.targets > 1:
+        return steps, 0, 0
+    known = shape.horizon * shape.known
+    is_fed = config.decode != "direct" and not shape.categories and known <= _MOST_KNOWN
+    return steps, shape.covariates, known if is_fed else 0
 
 
 def shape_of(rows: Rows, lookback: int, horizon: int, hides_series: bool = False) -> Shape:
@@ -330,7 +347,7 @@ class Network:
             future = self.embed_words(future, 0)
         window, centre, scale = self.normalise(past)
         if not self.config.units:
-            return self.denormalised(self.without_layers(window), centre, scale), []
+            return self.denormalised(self.without_layers(window, past, future), centre, scale), []
         last = self.encode(self.embed(window), states)
         final = [list(of_layer) for of_layer in last]
         if self.config.decode == "direct":
@@ -342,13 +359,13 @@ class Network:
         if self.config.quantiles:
             forecast = self.ascending(forecast)
         if self.config.linear:
-            forecast = forecast + self.beside_quantiles(self.linear(window))
+            forecast = forecast + self.beside_quantiles(self.linear(window, past, future))
         return self.denormalised(forecast, centre, scale), final
 
-    def without_layers(self, window: Array) -> Array:
+    def without_layers(self, window: Array, past: Array, future: Array) -> Array:
         """What a network without recurrent layers adds to the centre: the linear map, or nothing; [B, H, D (, Q)]."""
         if self.config.linear:
-            forecast = self.linear(window)
+            forecast = self.linear(window, past, future)
         else:
             forecast = 0.0 * self.ops.repeat(window[:, -1:, : self.shape.targets], self.shape.horizon, axis=1)
         if not self.config.quantiles:
@@ -448,12 +465,22 @@ class Network:
         steps = self.shape.horizon if self.config.normalise in COUNTED_AHEAD else 1
         return self.ops.reshape(of_targets, (-1, steps, self.shape.targets, 1)) if self.config.quantiles else of_targets
 
-    def linear(self, window: Array) -> Array:
-        """One dense map from the past of each target to its horizon, the same for all targets, [B, H, D]."""
+    def linear(self, window: Array, past: Array, future: Array) -> Array:
+        """One dense map to the horizon of each target, the same for all targets, [B, H, D]."""
         ops, parts = self.ops, []
         for target in range(self.shape.targets):
-            past = ops.reshape(window[:, :, target : target + 1], (-1, self.shape.lookback))
-            parts.append(ops.reshape(ops.dense("linear", past), (-1, self.shape.horizon, 1)))
+            read = self.read_by_map(window, past, future, target)
+            parts.append(ops.reshape(ops.dense("linear", read), (-1, self.shape.horizon, 1)))
+        return ops.concat(parts, axis=-1) if len(parts) > 1 else parts[0]
+
+    def read_by_map(self, window: Array, past: Array, future: Array, target: int) -> Array:
+        """What the linear map reads of windows, for one target: its past, then the rest of `map_inputs`; [B, width]."""
+        ops, (steps, covariates, known) = self.ops, map_inputs(self.config, self.fed)
+        parts = [ops.reshape(window[:, :, target : target + 1], (-1, steps))]
+        if covariates:
+            parts.append(ops.reshape(past[:, -1:, self.shape.targets : self.shape.measured], (-1, covariates)))
+        if known:
+            parts.append(ops.reshape(future, (-1, known)))
         return ops.concat(parts, axis=-1) if len(parts) > 1 else parts[0]
 
     def beside_quantiles(self, forecast: Array) -> Array:
@@ -587,7 +614,7 @@ def weight_shapes(config: NetworkConfig, shape: Shape) -> dict[str, tuple[int, .
     shape = shape_read(config, shape)
     tables = enumerate(zip(shape.categories, shape.widths, strict=True), 1)
     shapes: dict[str, tuple[int, ...]] = {f"category_{number}/table": size for number, size in tables}
-    linear = {"linear/kernel": (shape.lookback, shape.horizon)} if config.linear else {}
+    linear = {"linear/kernel": (sum(map_inputs(config, shape)), shape.horizon)} if config.linear else {}
     if not config.units:
         return shapes | linear
     cell, segment, shape = cell_of(config), min(config.segment, shape.lookback), shape.embedded

@@ -20,5 +20,5 @@ def solve_ridge(squares: Floats, products: Floats, penalty: float) -> Floats:
         products: Xᵀ Y, [L, H].
         penalty: One of the penalties.
     """
-    penalty = penalty * np.trace(squares) / len(squares) + np.finfo(float).tiny
-    return np.linalg.solve(squares + penalty * np.eye(len(squares)), products)
+    ridge = penalty * np.trace(squares) / len(squares) + np.finfo(float).tiny
+    return np.linalg.solve(squares + ridge * np.eye(len(squares)), products)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from forecast.config import NetworkConfig
 from forecast.data.panel import Floats
@@ -14,17 +13,17 @@ from forecast.data.windows import Windows
 from forecast.models.backends.keras import weights_of
 from forecast.models.backends.numpy import NumpyOps
 from forecast.models.backends.tensorflow import keras
-from forecast.models.network import Network, Shape, gather_windows
+from forecast.models.network import Network, Shape, gather_windows, map_inputs
 from forecast.models.ridge import PENALTIES, solve_ridge
 
-# How often holes in horizons are filled, and by which penalty: where half of a step is missing, a hundredth of the way is
-# left after these.
+# How often holes in horizons are filled, and by which penalty: where half of a step is missing, a hundredth of the way
+# is left after these.
 _FILLINGS, _PENALTY_OF_FILLINGS = 7, 0.1
 
 # Windows to solve by and to judge by, evenly spaced: enough for a lookback of some hundred steps; so many in memory.
 _MOST, _MOST_JUDGED, _AT_ONCE = 50_000, 4000, 1024
 
-# Share of the training windows, the last ones, that judge beside the validation windows, of which a short series has few.
+# Share of the training windows, the last ones, that judge beside the validation windows, of which there may be few.
 _LATER = 0.3
 
 
@@ -33,8 +32,9 @@ def solve_linear(
 ) -> None:
     """Put the ridge regression of horizons on lookbacks, both normalised as the network does it, into its linear map.
 
-    Its penalty is that with which it errs least on validation windows and, solved on the earlier training windows, on the
-    later ones. It stays empty if forecasts without it, which are the centre of the normalisation, err less.
+    Its penalty, and how much it reads beside the window, are those with which it errs least on the validation windows
+    and, solved on the earlier training windows, on the later ones. It stays empty if on the validation windows the
+    centre of the normalisation alone errs less.
 
     Args:
         network: What `build_network` returned, with a linear map.
@@ -46,48 +46,61 @@ def solve_linear(
     rows, normal = prepared.rows, Network(config, shape, NumpyOps(config, weights_of(network)))
     times, last = rows.panel.times[windows.cutoffs], rows.panel.times[windows.cutoffs + windows.horizon]
     begin = np.sort(times)[int((1 - _LATER) * len(times))]
-    earlier, later = (Windows(windows.starts[of], windows.lookback, windows.horizon) for of in (last < begin, times >= begin))
+    earlier, later = (
+        Windows(windows.starts[of], windows.lookback, windows.horizon) for of in (last < begin, times >= begin)
+    )
     ridges = _ridges(normal, rows, windows)
-    errors = np.zeros(1 + len(ridges))
-    for judged, solved in ((prepared.validation, ridges), (later, _ridges(normal, rows, earlier))):
-        for x, y in _pairs(normal, rows, judged.subsample(_MOST_JUDGED)):
-            errors += [np.nansum(np.abs(y - x @ kernel)) for kernel in (0 * ridges[0], *solved)]
-    kernel = (0 * ridges[0], *ridges)[int(np.argmin(errors))]
+    on_validation = _errors(normal, rows, prepared.validation, [0 * ridges[0], *ridges])
+    best = int(np.argmin(on_validation[1:] + _errors(normal, rows, later, _ridges(normal, rows, earlier))))
+    kernel = ridges[best] if on_validation[1 + best] < on_validation[0] else 0 * ridges[best]
     network.get_layer("linear").kernel.assign(np.float32(kernel))
 
 
+def _errors(normal: Network, rows: Rows, windows: Windows, kernels: list[Floats]) -> Floats:
+    """The sum of the absolute errors of each kernel over windows, normalised, [len(kernels)]."""
+    errors = np.zeros(len(kernels))
+    for x, y in _pairs(normal, rows, windows.subsample(_MOST_JUDGED)):
+        errors += [np.nansum(np.abs(y - x @ kernel)) for kernel in kernels]
+    return errors
+
+
 def _ridges(normal: Network, rows: Rows, windows: Windows) -> list[Floats]:
-    """The kernel of the ridge regression with each penalty, [L, H].
+    """The kernels of ridge regressions with each penalty on more and more of what a map reads, [width, H].
 
     What was not observed of a horizon is filled by the kernel so far, time and again: so each step's regression becomes
     one of what was observed of it.
     """
-    lookback, horizon = normal.shape.lookback, normal.shape.horizon
-    kernel = np.zeros((lookback, horizon))
-    windows = windows.subsample(_MOST)
+    sizes, horizon = np.cumsum(map_inputs(normal.config, normal.fed)), normal.shape.horizon
+    width, windows = sizes[-1], windows.subsample(_MOST)
+    kernel = np.zeros((width, horizon))
     for _ in range(_FILLINGS if rows.masked else 1):
-        squares, products = np.zeros((lookback, lookback)), np.zeros((lookback, horizon))
+        squares, products = np.zeros((width, width)), np.zeros((width, horizon))
         for x, y in _pairs(normal, rows, windows):
             squares += x.T @ x
             products += x.T @ (np.where(np.isnan(y), x @ kernel, y) if rows.masked else y)
         kernel = solve_ridge(squares, products, _PENALTY_OF_FILLINGS)
-    return [solve_ridge(squares, products, penalty) for penalty in PENALTIES]
+    kernels = []
+    for size in np.unique(sizes):
+        for penalty in PENALTIES:
+            kernels.append(np.zeros((width, horizon)))
+            kernels[-1][:size] = solve_ridge(squares[:size, :size], products[:size], penalty)
+    return kernels
 
 
 def _pairs(normal: Network, rows: Rows, windows: Windows) -> Iterator[tuple[Floats, Floats]]:
-    """Lookbacks [n * D, L] and horizons [n * D, H] of the targets, normalised, some windows at a time.
+    """What the map reads [n * D, width] and horizons [n * D, H] of the targets, normalised, some windows at a time.
 
     Of windows with holes, horizons are NaN where nothing was observed.
     """
-    targets = slice(normal.shape.targets)
+    targets = range(normal.shape.targets)
     for first in range(0, len(windows), _AT_ONCE):
-        past, _, future = gather_windows(rows, windows.starts[first : first + _AT_ONCE], normal.fed)
-        window, centre, scale = normal.normalise(normal.newest(past))
-        left = future if centre is None else future - centre[:, :, targets]
-        left = left if scale is None else left / scale[:, :, targets]
-        yield _each_target(window[:, :, targets]), _each_target(left)
-
-
-def _each_target(values: NDArray[np.floating]) -> Floats:
-    """[n, steps, D] as [n * D, steps]."""
-    return np.asarray(values.swapaxes(1, 2).reshape(-1, values.shape[1]), np.float64)
+        past, ahead, future = gather_windows(rows, windows.starts[first : first + _AT_ONCE], normal.fed)
+        past = normal.newest(past)
+        window, centre, scale = normal.normalise(past)
+        left = future if centre is None else future - centre[:, :, : len(targets)]
+        left = left if scale is None else left / scale[:, :, : len(targets)]
+        read = [normal.read_by_map(window, past, ahead, target) for target in targets]
+        yield (
+            np.concatenate(read).astype(np.float64),
+            np.concatenate([left[:, :, of] for of in targets]).astype(np.float64),
+        )

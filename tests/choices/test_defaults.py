@@ -110,6 +110,7 @@ def test_nothing_is_left_open_and_what_was_chosen_is_told() -> None:
         "normalise": "last",
         "segment": 3,
         "linear": True,
+        "linear_inputs": True,
         "batch_size": 32,
         "patience": 4,
         "mirror": False,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -25,22 +23,6 @@ def days(*series: np.ndarray) -> Panel:
 def planned(panel: Panel, **settings: object) -> tuple[Config, str]:
     config, choices = resolve(forecast.configure(settings), panel)
     return config, "; ".join(plan_in_sentences(config, panel.clock, choices))
-
-
-def test_noise_about_a_level_is_counted_from_the_mean_and_a_random_walk_from_its_last_value() -> None:
-    noise = np.random.default_rng(2).normal(size=N_ROWS)
-    config, told = planned(days(noise))
-    assert config.network.normalise == "standard"
-    # The last value errs by the difference of two normal numbers, the mean by one: 1 - sqrt(1 / 2) less, without a map.
-    assert "counted from the window's mean: a linear map errs " in told
-    config, told = planned(days(noise.cumsum()))
-    assert config.network.normalise == "last"
-    assert "linear map" not in told
-
-
-@pytest.mark.parametrize("settings", [{"normalise": "last"}, {"model": "lstm"}, {"fall_back": True}])
-def test_a_centre_that_was_asked_for_stays(settings: dict[str, object]) -> None:
-    assert planned(days(np.random.default_rng(2).normal(size=N_ROWS)), **settings)[0].network.normalise == "last"
 
 
 def test_daily_counts_with_a_week_and_a_year_get_a_lookback_of_a_year() -> None:
@@ -65,16 +47,12 @@ def test_one_map_stands_beside_the_network_unless_it_does_not_suit_all_series() 
 
 
 def test_of_a_long_panel_some_series_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(3)
-    noise = days(*rng.normal(size=(4, 300)))
-    monkeypatch.setattr("forecast.choices.probe._MOST_ROWS", 600)
-    assert planned(noise)[0].network.normalise == "standard"
-    monkeypatch.setattr("forecast.choices.probe._MOST_ROWS", 299)
-    assert planned(noise)[0].network.normalise == "last"
-
-
-def test_rows_of_the_test_span_choose_nothing() -> None:
-    panel = days(*np.random.default_rng(4).normal(size=(2, N_ROWS)))
-    last = np.tile(np.arange(N_ROWS) >= 0.8 * N_ROWS, 2)[:, None]
-    changed = replace(panel, values=np.where(last, panel.values.cumsum(axis=0), panel.values))
-    assert resolve(forecast.configure(), changed) == resolve(forecast.configure(), panel)
+    rng = np.random.default_rng(1)
+    waves = [np.sin(np.arange(N_ROWS) * 2 * np.pi / 7 + phase) + rng.normal(0, 0.1, N_ROWS) for phase in range(4)]
+    walks = [rng.normal(size=N_ROWS).cumsum() / 30 for _ in range(4)]
+    mixed = days(*(each for pair in zip(waves, walks, strict=True) for each in pair))
+    assert not planned(mixed)[0].network.linear
+    monkeypatch.setattr("forecast.choices.probe._MOST_ROWS", 4 * N_ROWS)
+    assert planned(mixed)[0].network.linear  # every second series is a wave
+    monkeypatch.setattr("forecast.choices.probe._MOST_ROWS", N_ROWS - 1)
+    assert planned(days(*walks, *waves))[0].network.linear  # none can be looked at

@@ -22,6 +22,7 @@ PLAIN = {
     "normalise": "none",
     "segment": 1,
     "linear": False,
+    "linear_inputs": False,
     "batch_size": 16,
     "patience": 10,
     "mirror": False,

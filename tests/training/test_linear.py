@@ -14,7 +14,9 @@ from forecast import Model, Prepared
 from forecast.model import TrainingContext
 from forecast.models.backends.keras import build_network, weights_of
 from forecast.models.network import shape_of
+from forecast.models.ridge import PENALTIES
 from forecast.progress import NullProgress
+from forecast.training import linear
 from forecast.training.linear import solve_linear
 
 LOOKBACK, HORIZON, N_ROWS = 6, 3, 100
@@ -41,24 +43,63 @@ def waves(seed: int) -> np.ndarray:
     return np.sin(np.arange(N_ROWS) / 2 + seed) + 0.2 * rng.normal(size=N_ROWS)
 
 
+def ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
+    """The kernel as a least-squares problem with rows added."""
+    penalty *= (x**2).sum() / x.shape[1]
+    augmented = np.vstack([x, np.sqrt(penalty) * np.eye(x.shape[1])])
+    return np.linalg.lstsq(augmented, np.vstack([y, np.zeros((x.shape[1], y.shape[1]))]), rcond=None)[0]
+
+
 @pytest.mark.parametrize("normalise", ["last", "seasonal", "standard"])
-def test_it_is_a_ridge_regression_of_normalised_windows(normalise: str) -> None:
-    prepared = prepared_of(waves(1), waves(2), normalise=normalise)
-    rows, x, y = prepared.rows.scaled[:, 0].astype(float), [], []
-    for start in prepared.train.starts:
-        past, future = np.split(rows[start : start + LOOKBACK + HORIZON], [LOOKBACK])
-        if normalise == "standard":
-            centre, scale = past.mean(), np.sqrt(past.var() + 0.01)
-            x.append((past - centre) / scale)
-            y.append((future - centre) / scale)
-        else:
-            x.append(past - past[-1])
-            y.append(future - (past[-3:] if normalise == "seasonal" else past[-1]))
-    x, y = np.array(x), np.array(y)
-    penalty = 0.01 * (x**2).sum() / LOOKBACK
-    augmented = np.vstack([x, np.sqrt(penalty) * np.eye(LOOKBACK)])
-    expected = np.linalg.lstsq(augmented, np.vstack([y, np.zeros((LOOKBACK, HORIZON))]), rcond=None)[0]
+def test_it_is_the_ridge_regression_of_normalised_windows_that_errs_least_on_windows_held_out(normalise: str) -> None:
+    prepared = prepared_of(waves(1), waves(2), normalise=normalise, linear_inputs=False, split="time")
+    rows = prepared.rows.scaled[:, 0].astype(float)
+
+    def pairs(starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x, y = [], []
+        for start in starts:
+            past, future = np.split(rows[start : start + LOOKBACK + HORIZON], [LOOKBACK])
+            if normalise == "standard":
+                centre, scale = past.mean(), np.sqrt(past.var() + 0.01)
+                x.append((past - centre) / scale)
+                y.append((future - centre) / scale)
+            else:
+                x.append(past - past[-1])
+                y.append(future - (past[-3:] if normalise == "seasonal" else past[-1]))
+        return np.array(x), np.array(y)
+
+    train, days = prepared.train.starts, prepared.train.starts % N_ROWS
+    first_later = np.sort(days)[int(0.7 * len(days))]
+    earlier, later = pairs(train[days + HORIZON < first_later]), pairs(train[days >= first_later])
+    whole, validation = pairs(train), pairs(prepared.validation.starts)
+    errors = {
+        penalty: sum(
+            np.abs(judged[1] - judged[0] @ ridge(*fitted, penalty)).sum()
+            for fitted, judged in ((whole, validation), (earlier, later))
+        )
+        for penalty in PENALTIES
+    }
+    expected = ridge(*whole, min(errors, key=errors.__getitem__))
     np.testing.assert_allclose(solved(prepared), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_of_a_single_target_it_reads_covariates_at_the_cut_off_and_what_is_known_of_the_horizon() -> None:
+    rng = np.random.default_rng(0)
+    wind, plan = rng.normal(size=(2, N_ROWS))
+    y = 0.2 * np.r_[0, wind[:-1]] + plan
+    times = np.datetime64("2020-01-01", "us") + np.arange(N_ROWS) * np.timedelta64(1, "D")
+    panel = forecast.Panel(np.stack([y, wind, plan], 1), times, ("y", "wind", "plan"), forecast.Clock("D"))
+    plain = {"target": "y", "covariates": "wind", "known": "plan", "calendar": False, "normalise": "last", "season": 3}
+    plain |= {"lookback": LOOKBACK, "horizon": HORIZON, "segment": 2, "units": 3}
+    prepared = forecast.prepare(panel, forecast.resolve(forecast.configure(plain), panel)[0])
+    kernel = solved(prepared)
+    assert kernel.shape == (LOOKBACK + 1 + HORIZON, HORIZON)
+    assert (np.abs(kernel).argmax(0) == LOOKBACK + 1 + np.arange(HORIZON)).all()  # each step's own plan
+    rows, starts = prepared.rows.scaled.astype(float), prepared.train.starts[:, None]
+    past, last, ahead = (starts + np.arange(*span) for span in ((6,), (5, 6), (6, 9)))
+    x = np.hstack([rows[past, 0] - rows[last, 0], rows[last, 1], rows[ahead, 2]])
+    fits = [ridge(x, rows[ahead, 0] - rows[last, 0], penalty) for penalty in PENALTIES]
+    assert min(np.abs(kernel - fit).max() for fit in fits) < 1e-4
 
 
 def test_a_map_that_does_worse_than_none_on_the_validation_windows_stays_empty() -> None:
@@ -102,10 +143,13 @@ def test_nor_does_one_that_learns_nothing_beside_exponential_smoothing(tmp_path:
 
 
 @pytest.mark.parametrize("decay", [False, True])
-def test_holes_in_horizons_count_for_nothing(decay: bool) -> None:
+def test_holes_in_horizons_count_for_nothing(decay: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear, "PENALTIES", (0.1,))
     rng = np.random.default_rng(3)
     holed = [np.where(rng.random(N_ROWS) < 0.2, np.nan, waves(seed)) for seed in (1, 2)]
-    prepared = prepared_of(*holed, normalise="last", least_observed=0.5, hide_values=0, decay=decay)
+    prepared = prepared_of(
+        *holed, normalise="last", least_observed=0.5, hide_values=0, decay=decay, linear_inputs=False
+    )
     rows = prepared.rows.scaled[:, 0].astype(float)
     x, y = [], []
     for start in prepared.train.starts:
@@ -114,7 +158,7 @@ def test_holes_in_horizons_count_for_nothing(decay: bool) -> None:
         x.append(filled - filled[-1])
         y.append(future - filled[-1])
     x, y = np.array(x), np.array(y)
-    penalty = 0.01 * (x**2).sum() / LOOKBACK
+    penalty = 0.1 * (x**2).sum() / LOOKBACK
     found = solved(prepared)
     if decay:  # what it decays to is learned
         assert np.isfinite(found).all()
