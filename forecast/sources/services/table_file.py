@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from forecast.sources.services.answers import to_json, write_whole
 # How a document begins, by which it is told from other JSON beside a table.
 _MARK = "fetched_by_forecast"
 _SCHEMA = 1
+
+# The folder of files that others took the place of.
+_EARLIER = "earlier"
 
 # What tells one row from another; whichever of them a table has.
 _KEYS = ("unique_id", "issued_at", "ds")
@@ -108,6 +112,22 @@ def write_file(path: Path, table: TableFile) -> None:
     write_whole(path, content)
     document = {_MARK: _SCHEMA, **table.about, "sha256": hashlib.sha256(content).hexdigest()}
     write_whole(path.with_suffix(".json"), to_json(document))
+
+
+def keep_earlier(path: Path, about: dict[str, Any]) -> Path:
+    """Copy a file and its document aside, before others take their place: runs were trained on these rows.
+
+    Returns:
+        The copy, named by when its rows were asked for.
+
+    Raises:
+        MachineError: If the disk is full, or the folder cannot be written.
+    """
+    stamp = re.sub(r"[^0-9T]", "", about["asked_at"].partition("+")[0])
+    copy = path.parent / _EARLIER / f"{path.stem}-{stamp}.csv"
+    for suffix in (".csv", ".json"):
+        write_whole(copy.with_suffix(suffix), path.with_suffix(suffix).read_bytes())
+    return copy
 
 
 @dataclass(frozen=True)

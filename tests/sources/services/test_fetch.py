@@ -17,6 +17,7 @@ import forecast
 from forecast.errors import ConfigError, DataError, MachineError
 from forecast.sources.services.fetch import Fetched
 from forecast.sources.services.naming import parse_source
+from forecast.sources.services.table_file import document_beside
 from loopback import Loopback, Reply, StandingClock
 
 Fetch = Callable[..., Fetched]
@@ -55,19 +56,27 @@ def test_a_file_that_is_there_is_used_until_other_rows_are_asked_for(get: Fetch,
     pd.testing.assert_frame_equal(again.table.frame, get("fred:DCOILWTICO", start="2026-10-01").table.frame)
     shorter = get("fred:DCOILWTICO", start="2026-10-20")
     assert not shorter.was_there
+    assert "are kept in" in shorter.notes[-1]
     assert shorter.table.frame["ds"].min() == pd.Timestamp("2026-10-21")
 
 
-def test_a_refresh_appends_and_says_what_was_revised(get: Fetch, services: Loopback, clock: StandingClock) -> None:
+def test_a_refresh_appends_and_says_what_was_revised(
+    get: Fetch, services: Loopback, clock: StandingClock, tmp_path: Path
+) -> None:
     services.says("/graph", series(d27=1, d28=2, d29=3, d30="."), series(d27=1, d28=2.5, d29=".", d30=4, d31=5))
-    get("fred:X", start="2026-10-27")
+    before = get("fred:X", start="2026-10-27").path.read_bytes()
     clock.time += timedelta(days=1)
     fetched = get("fred:X", refresh=True)
     frame = fetched.table.frame
     assert frame["ds"].dt.day.tolist() == [27, 28, 29, 30, 31]
     assert frame["value"].tolist() == [1, 2.5, 3, 4, 5]  # what was there once is kept
     assert (fetched.n_new, fetched.n_revised) == (2, 1)
-    assert fetched.notes == ("value at 2026-10-28 was 2 and is 2.5",)
+    revision, kept = fetched.notes
+    assert revision == "value at 2026-10-28 was 2 and is 2.5"
+    earlier = tmp_path / "earlier" / "fred-x-20261102T120000.csv"
+    assert kept == f"The rows as of 2026-11-02T12:00:00+00:00 are kept in {earlier}."
+    assert earlier.read_bytes() == before
+    assert document_beside(earlier) is not None
     about = json.loads(fetched.path.with_suffix(".json").read_text())
     assert about["revisions"] == [
         {"asked_at": "2026-11-03T12:00:00+00:00", "values": 1, "first": ["value at 2026-10-28 was 2 and is 2.5"]}
@@ -77,7 +86,8 @@ def test_a_refresh_appends_and_says_what_was_revised(get: Fetch, services: Loopb
         fetched.path.read_text()
         == "ds,value\n2026-10-27,1.0\n2026-10-28,2.5\n2026-10-29,3.0\n2026-10-30,4.0\n2026-10-31,5.0\n"
     )
-    assert get("fred:X", refresh=True).n_new == 0
+    again = get("fred:X", refresh=True)
+    assert (again.n_new, again.notes) == (0, ())
 
 
 def test_a_refresh_asks_only_for_what_may_be_new(get: Fetch, services: Loopback, clock: StandingClock) -> None:
@@ -139,7 +149,11 @@ def test_names_are_divided_by_commas_but_not_within_a_place() -> None:
     assert caught.value.advice == "Give a ticker of Yahoo's site, such as AAPL or SAP.DE."
     with pytest.raises(DataError, match="nor a service 'stok'") as unknown:
         parse_source("stok:AAPL")
-    assert "Did you mean stock?" in unknown.value.advice
+    assert "Did you mean stock:AAPL?" in unknown.value.advice
+    for source, meant in {"weather:Oslo": "open-meteo:Oslo", "yahoo:AAPL": "stock:AAPL"}.items():
+        with pytest.raises(DataError) as unknown:
+            parse_source(source)
+        assert f"Did you mean {meant}?" in unknown.value.advice
 
 
 def test_a_file_is_named_by_what_it_holds(get: Fetch, services: Loopback) -> None:
