@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from forecast.config import ReadOptions
 from forecast.data.panel import Panel
@@ -17,6 +18,7 @@ from forecast.errors import DataError, phrase
 from forecast.progress import Progress
 from forecast.sources.datasets import DATASETS, load_dataset
 from forecast.sources.from_table import Alter, read_panel
+from forecast.sources.issues import with_known_forecasts
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.quality import panel_warnings
 from forecast.tables.frames import Frames, as_frame
@@ -41,9 +43,11 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
         DataError: If it cannot be read, or is ambiguous; says where and what to type.
     """
     if isinstance(source, Panel):
-        return _masked(_altered(source, alter), options)
+        panel = _masked(_altered(source, alter), options)
+        return panel if panel.issues is not None else _with_forecasts(panel, "", options, alter)
     if is_built_in(source):
-        return _masked(_altered(load_dataset(str(source)), alter), options)
+        panel = _masked(_altered(load_dataset(str(source)), alter), options)
+        return _with_forecasts(panel, str(source), options, alter)
     if not isinstance(source, (str, Path)):
         source = as_frame(source)
     if isinstance(source, str) and source != "-" and not os.path.splitext(source)[1] and not os.path.exists(source):
@@ -53,7 +57,15 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
                 f"There is neither a file nor a built-in series {source!r}.",
                 f"Did you mean {near[0]}? See: {phrase('forecast datasets', 'forecast.DATASETS')}",
             )
-    return read_panel(source, options, alter)
+    return _with_forecasts(read_panel(source, options, alter), source, options, alter)
+
+
+def _with_forecasts(
+    panel: Panel, source: str | Path | pd.DataFrame, options: ReadOptions | None, alter: Alter | None
+) -> Panel:
+    if options is None or options.known_forecasts is None:
+        return panel
+    return with_known_forecasts(panel, source, options, alter)
 
 
 def _altered(panel: Panel, alter: Alter | None) -> Panel:
@@ -63,8 +75,12 @@ def _altered(panel: Panel, alter: Alter | None) -> Panel:
     values = panel.values.copy()
     for name, raw in panel.coded.items():
         values[:, panel.column(name)] = raw
-    values = alter(panel.times, values)
-    return replace(panel, values=values, coded={name: values[:, panel.column(name)] for name in panel.coded})
+    values, issues = alter(panel.times, values), panel.issues
+    if issues is not None:
+        issues = replace(issues, values=alter(issues.known_from, issues.values))
+    return replace(
+        panel, values=values, issues=issues, coded={name: values[:, panel.column(name)] for name in panel.coded}
+    )
 
 
 def _masked(panel: Panel, options: ReadOptions | None) -> Panel:
