@@ -45,9 +45,9 @@ Normalise = Literal["none", "last", "standard", "last-scaled", "seasonal", "smoo
 
 
 def _split_commas(value: object) -> object:
-    """``"64,32"`` as ``("64", "32")``, so that options and files are written alike."""
+    """``"64,32"`` as ``("64", "32")``, so that options and files are written alike; brackets hold their commas."""
     if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        return tuple(part.strip() for part in re.split(r",(?![^()]*\))", value) if part.strip())
     return (value,) if isinstance(value, int | float) else value
 
 
@@ -225,6 +225,7 @@ class ReadOptions(Section):
     notation: tuple[Notation, ...] = Field(
         (), description="How columns are written: what a run found in its rows, and reads other rows by."
     )
+    derived: Names = Field((), description="Columns that are made from others: those named as formulas elsewhere.")
 
     @model_validator(mode="after")
     def _check_series(self) -> Self:
@@ -236,7 +237,7 @@ class ReadOptions(Section):
 class DataSettings(Section):
     """What is forecast, from what, and how the time axis is divided."""
 
-    target: Names = Field((), description="Columns to forecast, with commas between them.")
+    target: Names = Field((), description="Columns to forecast, with commas between; or formulas: log_return(Close).")
     covariates: Names | None = Field(None, description="Other columns that the network sees: names, auto or none.")
     known: Names = Field(
         (), description="Columns that are known ahead, such as holidays or plans, or that never change in a series."
@@ -517,6 +518,9 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _check_sections(self) -> Self:
+        named = (*self.data.target, *(self.data.covariates or ()))
+        read = self.read.model_copy(update={"derived": tuple(name for name in named if name.endswith(")"))})
+        object.__setattr__(self, "read", read)  # so that whoever reads by it has all columns
         if self.network.stateful and self.training.mirror:
             raise ValueError("stateful cannot be used with mirror: a state that is carried on has one direction")
         if self.network.stateful and (self.data.least_observed or 1) < 1:
@@ -656,7 +660,7 @@ def option_fields() -> dict[str, str]:
         name: section
         for section, info in Settings.model_fields.items()
         for name in info.annotation.model_fields  # type: ignore[union-attr]
-        if name not in ("notation", "codes")  # what a run found in its rows
+        if name not in ("notation", "codes", "derived")  # what a run found in its rows, or its other settings name
     }
 
 

@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 import forecast
 from forecast import Run, Settings
 from forecast.cli import build_program
+from loopback import Loopback
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +65,21 @@ def monthly_csv(tmp_path_factory: pytest.TempPathFactory, monthly: pd.DataFrame)
 def trained(tmp_path_factory: pytest.TempPathFactory, monthly_csv: Path, tiny: Callable[..., Settings]) -> Run:
     """An LSTM and a vanilla RNN trained on the months, with plots. Only to be read."""
     return forecast.train(monthly_csv, tiny(), run="months", runs_dir=tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="session")
+def _loopback() -> Iterator[Loopback]:
+    server = Loopback()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def loopback(_loopback: Loopback) -> Iterator[Loopback]:
+    """A server that stands in for services; it knows nothing of what earlier tests asked."""
+    _loopback.begin()
+    yield _loopback
+    _loopback.end()
 
 
 @pytest.fixture

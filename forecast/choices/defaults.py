@@ -16,11 +16,11 @@ from forecast.choices.price import why_price
 from forecast.choices.probe import probe
 from forecast.choices.spans import choose_division, choose_shares, choose_validation_from
 from forecast.choices.words import decide_words
+from forecast.clocks.month_days import MonthDays
 from forecast.config import Config, DataSettings, Division, Normalise, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.clock import Clock
 from forecast.data.codes import decide_codes
-from forecast.data.opening_hours import MonthDays
 from forecast.data.panel import Panel
 from forecast.data.scaling import refuse_non_positive
 from forecast.data.split import (

@@ -8,6 +8,7 @@ import numpy as np
 
 from forecast.data.panel import Floats, Panel
 from forecast.data.windows import Flags
+from forecast.sources.formulas import parse
 
 # Words of a column's name that say so.
 _NAMES = re.compile(r"(?<![a-z])(adj|ask|bid|close|closing|nav|price|quote|settle|settlement)(?![a-z])", re.IGNORECASE)
@@ -35,7 +36,7 @@ def why_price(panel: Panel, target: str, training_rows: Flags, known_rows: Flags
     Reference: Lo & MacKinlay 1988 (the variance ratio).
     """
     values = panel.values[:, panel.column(target)]
-    if panel.clock.unit != "B" or (values[known_rows] <= 0).any():
+    if panel.clock.unit != "B" or (values[known_rows] <= 0).any() or parse(target) is not None:
         return ""
     series = [values[rows][training_rows[rows]] for rows in map(panel.rows, range(panel.n_series))]
     series = [of_series[~np.isnan(of_series)] for of_series in series]

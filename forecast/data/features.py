@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.clocks.days import DAY, WEEK, week_offsets
 from forecast.data.clock import Clock, Times
-from forecast.data.opening_hours import DAY, WEEK, week_offsets
 from forecast.data.panel import Floats
 
 _YEAR = 365.2425 * DAY

@@ -20,6 +20,7 @@ from forecast.data.windows import Flags, Windows
 from forecast.errors import DataError, Sentence, listed, phrase, setting, without_settings
 from forecast.progress import Progress
 from forecast.runs.run import Run
+from forecast.sources.formulas import raw_columns
 from forecast.sources.issues import IN_SOURCE
 from forecast.sources.read import Source, is_there, read, report_notes
 from forecast.sources.training_ranges import far_from_training
@@ -276,7 +277,7 @@ def refuse_no_numbers(run: Run, numbers: NDArray[np.floating]) -> None:
 def read_options(run: Run) -> ReadOptions:
     """How new rows are read: as those of the training, without rules for columns that the run does not use."""
     data, options = run.config.data, with_own_forecasts(run)
-    used = (None, *data.target, *data.covariates, *data.known)
+    used = (None, *raw_columns((*data.target, *data.covariates, *data.known)))
     return options.model_copy(
         update={"missing": tuple(rule for rule in options.missing if parse_missing(rule).column in used)}
     )

@@ -21,6 +21,7 @@ from forecast.data.words import with_words
 from forecast.errors import DataError, MachineError, Sentence, listed, quote, setting
 from forecast.sources import quality
 from forecast.sources.categories import read_categories
+from forecast.sources.formulas import with_derived
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.onto_clock import Observations, in_order, on_clock
 from forecast.sources.series import find_series, series_of_columns
@@ -97,7 +98,7 @@ def _leads_on(
 
 def _read(found: Input, frame: pd.DataFrame | None, options: ReadOptions, alter: Alter | None = None) -> Panel:
     """The panel of a file or of a DataFrame."""
-    panel = _read_as_it_is(found, frame, options, alter)
+    panel = with_derived(_read_as_it_is(found, frame, options, alter), options.derived)
     mended = panel.warnings
     panel = without_codes(panel) if options.codes is None else with_codes(panel, options.codes)
     panel = replace(panel, warnings=(*mended, *quality.panel_warnings(panel, options)))

@@ -9,8 +9,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.clock import MONTHS_IN, STEP, Clock, Times
-from forecast.data.opening_hours import MONTHS, WEEKDAYS, MonthDays, Week, week_offsets, weekdays
+from forecast.clocks.days import MONTHS, WEEKDAYS, week_offsets, weekdays
+from forecast.clocks.month_days import MonthDays
+from forecast.clocks.offsets import MONTHS_IN, Times
+from forecast.clocks.row_numbers import STEP
+from forecast.clocks.week import Week
+from forecast.data.clock import Clock
 from forecast.errors import DataError
 from forecast.tables.zone_rules import CANDIDATES, are_midnights, wall_times
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.opening_hours import WEEKDAYS, day_of_rule, easter, weekdays
+from forecast.clocks.days import WEEKDAYS, weekdays
+from forecast.clocks.holidays import day_of_rule, easter
 
 Days = NDArray[np.datetime64]
 

@@ -220,10 +220,14 @@ def _sorted(columns: Columns, names: Sequence[str], values: Floats, times: Times
 
 def _of_known_series(issues: Issues, panel: Panel, label: str) -> Issues:
     """The forecasts of the panel's series; of every series, where the file names one and the panel is one."""
-    if not issues.series_ids or {*issues.series_ids} & {*panel.series_ids}:
+    if not issues.series_ids:
         return issues
-    if len(issues.series_ids) == panel.n_series == 1:
-        return replace(issues, series_ids=())
+    if panel.n_series == 1 and (panel.series_ids[0] in issues.series_ids or len(issues.series_ids) == 1):
+        named = panel.series_ids[0] if panel.series_ids[0] in issues.series_ids else issues.series_ids[0]
+        issues = issues.only(issues.series == issues.series_ids.index(named))
+        return replace(issues, series=np.zeros_like(issues.series), series_ids=())
+    if {*issues.series_ids} & {*panel.series_ids}:
+        return issues
     raise DataError(
         f"{label} forecasts the series {listed([*map(quote, issues.series_ids)], _NAMED)}; those of the source are "
         f"{listed([*map(quote, panel.series_ids)], _NAMED)}.",

@@ -9,10 +9,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from forecast.clocks.days import weekdays
 from forecast.config import ReadOptions
 from forecast.data.bounds import is_angle
 from forecast.data.clock import STEP, Clock, Times
-from forecast.data.opening_hours import weekdays
 from forecast.data.panel import Floats
 from forecast.errors import DataError, Sentence, listed, quote, setting
 from forecast.sources import infer_clock as clocks

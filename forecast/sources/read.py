@@ -17,6 +17,7 @@ from forecast.data.words import as_decided
 from forecast.errors import DataError, phrase
 from forecast.progress import Progress
 from forecast.sources.datasets import DATASETS, load_dataset
+from forecast.sources.formulas import with_derived
 from forecast.sources.from_table import Alter, read_panel
 from forecast.sources.issues import with_known_forecasts
 from forecast.sources.missing import mask_named, mask_spikes
@@ -42,12 +43,12 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
     Raises:
         DataError: If it cannot be read, or is ambiguous; says where and what to type.
     """
+    if is_built_in(source):
+        source = load_dataset(str(source))
     if isinstance(source, Panel):
         panel = _masked(_altered(source, alter), options)
-        return panel if panel.issues is not None else _with_forecasts(panel, "", options, alter)
-    if is_built_in(source):
-        panel = _masked(_altered(load_dataset(str(source)), alter), options)
-        return _with_forecasts(panel, str(source), options, alter)
+        panel = panel if panel.issues is not None else _with_forecasts(panel, "", options, alter)
+        return with_derived(panel, options.derived) if options else panel
     if not isinstance(source, (str, Path)):
         source = as_frame(source)
     if isinstance(source, str) and source != "-" and not os.path.splitext(source)[1] and not os.path.exists(source):

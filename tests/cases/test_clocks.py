@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from forecast.choices.defaults import default_season
+from forecast.clocks.holidays import holidays
 from forecast.config import ReadOptions
 from forecast.data.clock import Clock
-from forecast.data.opening_hours import holidays
 from forecast.errors import DataError
 from forecast.sources.from_table import read_panel
 from forecast.sources.infer_holidays import infer_holidays

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from forecast.data.clock import STEP
 from forecast.errors import ConfigError, DataError, listed, setting
 from forecast.runs.run import Run
+from forecast.sources.formulas import raw_columns
 from forecast.tables.input import series_keys
 
 # The names of the long format for the time and the series; a run that was given other names keeps those.
@@ -59,7 +60,7 @@ class RequestReader:
             other = "; others are scaled by their own rows" if run.takes_unseen_series else ""
             named = Annotated[str, Field(description=f"Names the series, such as {series_ids[0]!r}{other}.")]
             columns |= dict.fromkeys(series_keys(self.series), Required[named])
-        columns |= dict.fromkeys(run.data["columns"], FiniteFloat | None)
+        columns |= dict.fromkeys(raw_columns(run.data["columns"]), FiniteFloat | None)
         for notation in read.notation:
             if notation.truth and notation.column in columns:
                 columns[notation.column] = bool | FiniteFloat | None

@@ -28,6 +28,7 @@ from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
 from forecast.runs.rows import far_rows, read_like, read_options, refuse_no_numbers, scaler_of, unseen_in_words
 from forecast.runs.run import Run
+from forecast.sources.formulas import expressions, raw_columns, with_derived
 from forecast.sources.from_table import dialect_of
 from forecast.sources.infer_clock import period_labels, snap
 from forecast.sources.missing import mask_named, mask_spikes, newest_spikes
@@ -62,7 +63,7 @@ class Stream:
     def __init__(self, run: Run | str, state: Path | None = None, *, runs_dir: Path | None = None) -> None:
         self.run, self.state = find(run, runs_dir=runs_dir), state
         data, network = self.run.config.data, self.run.config.network
-        self.columns = data.target + data.covariates + data.known
+        self.columns = raw_columns(data.target + data.covariates + data.known)
         self.clock = self.run.clock
         self.series_ids: tuple[str, ...] = tuple(self.run.data["series_ids"])
         self.carries_states = network.stateful and network.segment == 1 and network.normalise == "none"
@@ -72,6 +73,8 @@ class Stream:
         self._options = read_options(self.run)
         intervals_of(self.run, "end")  # read now, and kept
         self._most_rows = rows_before_cutoff(data) + (data.horizon if data.known else 0)
+        derived = expressions(self.run.config.read.derived)
+        self._most_rows += max((expression.rows_before for expression in derived), default=0)
         self._recent: dict[str, RecentRows] = {}
         if self._options.spikes == "missing":
             self._most_rows += REACH + 1  # by which the others are judged
@@ -250,7 +253,8 @@ class Stream:
         if self._options.spikes == "missing":
             values = values.copy()
             mask_spikes(self.columns, values, np.zeros(1, np.int64))
-        return Panel(values, recent.times, self.columns, self.clock, (series_id,), name=self.run.name)
+        panel = Panel(values, recent.times, self.columns, self.clock, (series_id,), name=self.run.name)
+        return with_derived(panel, self._options.derived)
 
     def _warn_of_odd_rows(self, recent: RecentRows, panel: Panel, arranged: Panel, series_id: str) -> None:
         """Say what is odd of the recent rows of a series, unless it was said of the rows before."""

@@ -1,0 +1,385 @@
+"""How a service is asked: with time-outs, within its limits, more than once where that may help, and one clear error.
+
+Nothing here knows what an answer means. The time and the waiting are given, so that tests do neither.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import requests
+from requests import exceptions as failures
+from urllib3.exceptions import NewConnectionError, ReadTimeoutError
+
+from forecast.errors import ConfigError, MachineError
+from forecast.progress import NullProgress, Progress
+from forecast.sources.datasets import DATASETS
+from forecast.sources.services.answers import Answer, Answers
+from forecast.sources.services.bodies import UnusableError, first_words
+
+Parsed = TypeVar("Parsed")
+
+# Seconds to wait before a second and a third try.
+_BACK_OFF = (1.0, 4.0)
+
+# Statuses after which a second try may help.
+_BUSY = (429, 500, 502, 503, 504)
+
+# The longest that a command waits for its turn; beyond, it says when to come back.
+_LONGEST_WAIT = 90.0
+
+# How long a refusal holds where only its words tell, in seconds.
+_HOLDS = {"minut": 60, "hour": 3600, "dai": 86400, "day": 86400}
+
+# Without a further word, a service that has had enough is given a minute.
+_TOO_MANY = 60.0
+
+_MOST_REDIRECTS = 5
+_CHUNK = 1 << 16
+
+
+class ServiceError(MachineError):
+    """A service could not be reached, or did not answer with what was asked for."""
+
+
+class _TransientError(Exception):
+    """A failure that a second try may mend.
+
+    Args:
+        what: What happened, as a sentence without its subject.
+        wait: Seconds that the service asks to wait; None if it does not say.
+    """
+
+    def __init__(self, what: str, wait: float | None = None) -> None:
+        super().__init__(what)
+        self.what, self.wait = what, wait
+
+
+@dataclass(frozen=True)
+class Host:
+    """A server of a service.
+
+    Args:
+        name: Names the folder of its answers, and the variable of the environment that gives another address: that of
+            ``open-meteo-archive`` is ``FORECAST_OPEN_METEO_ARCHIVE_URL``.
+        title: What messages call it.
+        url: Its address.
+        licence: Under which it gives its answers.
+        attribution: Whom to name.
+        limits: Weights that it answers within a span, ``(weight, seconds)``.
+        shares: The host whose limits it shares; empty for limits of its own.
+    """
+
+    name: str
+    title: str
+    url: str
+    licence: str
+    attribution: str
+    limits: tuple[tuple[float, float], ...] = ()
+    shares: str = ""
+
+    @property
+    def variable(self) -> str:
+        """The variable of the environment that gives another address."""
+        return f"FORECAST_{self.name.upper().replace('-', '_')}_URL"
+
+    @property
+    def address(self) -> str:
+        """Where it is.
+
+        Raises:
+            ConfigError: If the environment gives what is no address.
+        """
+        given = os.environ.get(self.variable)
+        if given is None:
+            return self.url
+        if urlsplit(given).scheme not in ("http", "https") or not urlsplit(given).hostname:
+            raise ConfigError(
+                f"{self.variable} is no address: {given!r}.", f"Give one such as {self.url}, or unset the variable."
+            )
+        return given.rstrip("/")
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question to a host.
+
+    Args:
+        host: The host.
+        path: The path below its address.
+        params: The parameters, without the key.
+        secret: The parameter that holds the key.
+        headers: Further headers, which may hold the key.
+        weight: How much of the host's limits it takes.
+        absent: Statuses that mean that there is nothing, as of a year without a file.
+    """
+
+    host: Host
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    secret: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    weight: float = 1.0
+    absent: tuple[int, ...] = ()
+
+    @property
+    def address(self) -> str:
+        """The address without the key."""
+        return f"{self.host.address}{self.path}" + (f"?{urlencode(self.params)}" if self.params else "")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Client:
+    """Asks services, keeps what they answer, and keeps to their limits.
+
+    Args:
+        folder: Where answers are kept, in a folder for each host.
+        progress: Receives what is waited for.
+        now: The time.
+        sleep: Waits so many seconds.
+        timeouts: Seconds until a connection stands, and between two parts of an answer.
+        most_seconds: An answer may take so long.
+        most_bytes: An answer may be so long, unpacked.
+    """
+
+    folder: Path
+    progress: Progress = field(default_factory=NullProgress)
+    now: Callable[[], datetime] = _now
+    sleep: Callable[[float], None] = time.sleep
+    timeouts: tuple[float, float] = (10.0, 30.0)
+    most_seconds: float = 300.0
+    most_bytes: int = 200_000_000
+    answers: list[Answer] = field(default_factory=list)  # to what this client asked, in that order
+    _taken: dict[str, deque[tuple[datetime, float]]] = field(default_factory=dict)
+
+    def ask(self, query: Query, parse: Callable[[bytes], Parsed], max_age: timedelta = timedelta(0)) -> Parsed | None:
+        """What a host answers, parsed.
+
+        Args:
+            query: What is asked.
+            parse: Makes of the body what is wanted, or raises `UnusableError`.
+            max_age: An answer to the same question that is not older is taken again.
+
+        Returns:
+            What `parse` returned; None where the host has nothing.
+
+        Raises:
+            ServiceError: If there is no usable answer; says why, and what to do.
+            MachineError: If the answer cannot be kept.
+        """
+        kept = Answers(self.folder / query.host.name)
+        if max_age and (found := kept.newest(query.address, self.now(), max_age)):
+            answer, content = found
+            self.answers.append(answer)
+            return parse(content)
+        for back_off in (*_BACK_OFF, None):
+            self._wait_for_turn(query)
+            asked_at = self.now()
+            try:
+                body = self._get(query)
+                if body is None:
+                    return None
+                parsed = parse(body)
+            except UnusableError as problem:
+                failure = _TransientError(f"answered with {problem.reason}")
+                if not problem.again:
+                    raise self._error(query, failure.what) from None
+            except _TransientError as transient:
+                failure = transient
+            else:
+                host = query.host
+                self.answers.append(
+                    kept.keep(body, query.address, asked_at, query.weight, host.licence, host.attribution)
+                )
+                return parsed
+            wait = failure.wait if failure.wait is not None else back_off
+            if back_off is None or wait is None:
+                raise self._error(query, f"{failure.what}, three times")
+            if wait > _LONGEST_WAIT:
+                raise self._error(query, failure.what, f"Try again after {self._clock_after(wait)}.")
+            self.progress.note(f"{query.host.title} {_shown(failure.what, query)}; asked again in {wait:.0f} s")
+            self.sleep(wait)
+        raise AssertionError("the last try returns or raises")
+
+    def _get(self, query: Query) -> bytes | None:
+        """The body of one answer; None where the host has nothing.
+
+        Raises:
+            _TransientError: If a second try may help.
+            ServiceError: If it would not.
+        """
+        from importlib import metadata
+
+        started = self.now()
+        headers = {"User-Agent": f"forecast/{metadata.version('forecast')}", **query.headers}
+        params = {**query.params, **query.secret}
+        with _translated(self, query), requests.Session() as session:
+            session.max_redirects = _MOST_REDIRECTS
+            url = f"{query.host.address}{query.path}"
+            with session.get(url, params=params, headers=headers, timeout=self.timeouts, stream=True) as response:
+                if response.status_code in query.absent:
+                    return None
+                content = bytearray()
+                for chunk in response.iter_content(_CHUNK):
+                    content += chunk
+                    if len(content) > self.most_bytes:
+                        raise self._error(
+                            query, f"answered with more than {self.most_bytes:,} bytes", "Ask for a shorter span."
+                        )
+                    if (self.now() - started).total_seconds() > self.most_seconds:
+                        raise self._error(query, f"did not end its answer within {self.most_seconds:.0f} seconds")
+                body = bytes(content)
+                if response.status_code in _BUSY:
+                    raise _TransientError(_refusal(response.status_code, body), self._hold(response, body))
+                if response.status_code != requests.codes.ok:
+                    raise self._error(query, _refusal(response.status_code, body))
+                if not _has_end(response, body):
+                    raise _TransientError("answered with a table that breaks off")
+                return body
+
+    def _hold(self, response: requests.Response, body: bytes) -> float | None:
+        """How many seconds a busy host asks to wait, by its header or its words; None if it does not say."""
+        asked = response.headers.get("Retry-After", "").strip()
+        if asked.isdigit():
+            return float(asked)
+        if asked:
+            try:
+                until = parsedate_to_datetime(asked)
+                return max(0.0, (until - self.now()).total_seconds())
+            except (TypeError, ValueError):
+                pass
+        if response.status_code != requests.codes.too_many_requests:
+            return None
+        words = first_words(body).lower()
+        return next((float(seconds) for word, seconds in _HOLDS.items() if word in words), _TOO_MANY)
+
+    def _wait_for_turn(self, query: Query) -> None:
+        """Wait until the limits of the host leave room for a query, and note it as asked.
+
+        Raises:
+            ServiceError: If that takes too long, or the query is larger than a limit.
+        """
+        host = query.host
+        if not host.limits:
+            return
+        longest = max(seconds for _, seconds in host.limits)
+        group = host.shares or host.name
+        if group not in self._taken:
+            since = self.now() - timedelta(seconds=longest)
+            folders = [path for path in self.folder.glob(f"{group}*") if path.is_dir()]
+            before = [(answer.time, answer.weight) for path in folders for answer in Answers(path).since(since)]
+            self._taken[group] = deque(sorted(before))
+        taken = self._taken[group]
+        for most, seconds in sorted(host.limits, key=lambda limit: -limit[1]):
+            if query.weight > most:
+                what = f"answers {most:,.0f} calls in {_span(seconds)}, and this counts as {query.weight:,.0f}"
+                raise self._error(query, what, "Ask for a shorter span or fewer columns.")
+            since = self.now() - timedelta(seconds=seconds)
+            room, wait = most - sum(weight for at, weight in taken if at > since), 0.0
+            for at, weight in taken:
+                if room >= query.weight:
+                    break
+                if at > since:
+                    room, wait = room + weight, (at - since).total_seconds()
+            if wait > _LONGEST_WAIT:
+                what = f"answers {most:,.0f} calls in {_span(seconds)}, and these were used up"
+                raise self._error(query, what, f"Try again after {self._clock_after(wait)}.")
+            if wait:
+                self.progress.note(f"{host.title} answers {most:,.0f} calls in {_span(seconds)}: waiting {wait:.0f} s")
+                self.sleep(wait)
+        taken.append((self.now(), query.weight))
+
+    def _clock_after(self, seconds: float) -> str:
+        return f"{self.now() + timedelta(seconds=seconds):%Y-%m-%d %H:%M} UTC"
+
+    def _error(self, query: Query, what: str, advice: str = "") -> ServiceError:
+        return ServiceError(f"{query.host.title} {_shown(what, query)}.", advice or "Try again later.")
+
+
+@contextmanager
+def _translated(client: Client, query: Query) -> Iterator[None]:
+    """What goes wrong on the way to a host, in words; the texts of the library would show the key."""
+    host, name = query.host, urlsplit(query.host.address).hostname
+    try:
+        yield
+    except failures.ProxyError:
+        raise ServiceError(
+            f"{host.title} could not be asked: the proxy does not let through, or is not there.",
+            "Check the variables https_proxy, http_proxy and no_proxy.",
+        ) from None
+    except failures.SSLError:
+        raise ServiceError(
+            f"{host.title} could not be trusted: {name} shows no valid certificate.",
+            "Where a company's proxy signs certificates, name its file in REQUESTS_CA_BUNDLE. Check the clock of this "
+            "machine, too.",
+        ) from None
+    except (failures.ContentDecodingError, failures.ChunkedEncodingError):
+        raise _TransientError("broke off in the middle of its answer") from None
+    except failures.Timeout:
+        raise _TransientError("did not answer in time") from None
+    except failures.ConnectionError as error:
+        reasons = list(_reasons(error))
+        if any(isinstance(reason, NewConnectionError | OSError) and _is_unreachable(reason) for reason in reasons):
+            raise ServiceError(
+                f"There is no way to {host.title}: {name} cannot be reached from here.",
+                f"Check the network. Built-in series need none: {', '.join(DATASETS)}.",
+            ) from None
+        if any(isinstance(reason, ReadTimeoutError) for reason in reasons):
+            raise _TransientError("did not go on with its answer in time") from None
+        raise _TransientError("closed the connection without an answer") from None
+    except failures.TooManyRedirects:
+        raise client._error(query, "sends in circles") from None
+    except failures.RequestException as error:
+        raise client._error(query, f"could not be asked ({type(error).__name__})") from None
+
+
+def _reasons(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that it wraps."""
+    waiting: list[object] = [error]
+    seen: set[int] = set()
+    while waiting:
+        reason = waiting.pop()
+        if isinstance(reason, BaseException) and id(reason) not in seen:
+            seen.add(id(reason))
+            yield reason
+            waiting += [*reason.args, getattr(reason, "reason", None), reason.__cause__, reason.__context__]
+
+
+def _is_unreachable(reason: BaseException) -> bool:
+    """Whether no connection was made: no name, no route, nobody who listens."""
+    return isinstance(reason, NewConnectionError | ConnectionRefusedError)
+
+
+def _has_end(response: requests.Response, body: bytes) -> bool:
+    """Whether an answer says itself where it ends, or ends as a whole line or document does."""
+    is_framed = "Content-Length" in response.headers or "chunked" in response.headers.get("Transfer-Encoding", "")
+    return is_framed or body[:2] == b"\x1f\x8b" or body.rstrip(b" ")[-1:] in (b"\n", b"}", b"]", b">", b"")
+
+
+def _refusal(status: int, body: bytes) -> str:
+    return f"refused with status {status}: {first_words(body)}".rstrip(".")
+
+
+def _span(seconds: float) -> str:
+    return {60: "a minute", 3600: "an hour", 86400: "a day"}.get(int(seconds), f"{seconds:.0f} s")
+
+
+def _shown(text: str, query: Query) -> str:
+    """A text without the key, which services repeat in their refusals."""
+    for value in filter(None, (*query.secret.values(), *query.headers.values())):
+        text = text.replace(value, "…").replace(value.split(" ")[-1], "…")
+    return text
