@@ -480,6 +480,12 @@ def _no_window(rows: Rows, part_rows: Flags, part: str, config: DataConfig) -> D
             f"there are {rows.panel.n_rows // rows.panel.n_series}.",
             advice,
         )
+    if rows.as_of and len(windows_of(replace(rows, as_of={}), part_rows, config)):
+        names = " and ".join(quote(rows.panel.columns[column]) for column in rows.as_of)
+        return DataError(
+            f"At no row of the {part} span was {names} known for the {horizon} steps ahead.",
+            f"Use a shorter {setting('horizon')}, or forecasts of longer leads.",
+        )
     if rows.masked:
         return DataError(
             f"The {part} span has {n_rows} rows, but in no window of {lookback} + {horizon} of them are "

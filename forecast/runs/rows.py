@@ -135,6 +135,19 @@ def read_like(source: Source, options: ReadOptions) -> Panel:
         raise
 
 
+def with_forecasts_of(run: Run, path: str | None) -> Run:
+    """The run, for which forecasts of its inputs are read from another file; itself for None.
+
+    Raises:
+        DataError: If its inputs are none that are forecast.
+    """
+    if path is None:
+        return run
+    if run.config.read.known_forecasts is None:
+        raise DataError(f"{run.name} was trained on no forecasts of its inputs: it has no use for {path}.")
+    return replace(run, config=run.config.replace(read={"known_forecasts": path}))
+
+
 def lacks_issues(run: Run, panel: Panel) -> bool:
     """Whether a run's inputs are forecasts that were known at the time, and a panel does not tell when that was.
 
