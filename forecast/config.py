@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from forecast.clocks.session_days import SessionDays
 from forecast.errors import ConfigError, phrase
 from forecast.models.cells import CELLS
 from forecast.tables.input import Notation
@@ -226,6 +227,9 @@ class ReadOptions(Section):
         (), description="How columns are written: what a run found in its rows, and reads other rows by."
     )
     derived: Names = Field((), description="Columns that are made from others: those named as formulas elsewhere.")
+    session_days: SessionDays | None = Field(
+        None, description="Sessions of the clock's exchange: what a run was trained by, and reads other rows by."
+    )
 
     @model_validator(mode="after")
     def _check_series(self) -> Self:
@@ -654,13 +658,17 @@ class Config(Settings):
         return {name: numbers[name] for name in self.data.known if name in numbers}
 
 
+# What a run found in its rows, or what its other settings name: no options.
+FOUND = ("notation", "codes", "session_days", "derived")
+
+
 def option_fields() -> dict[str, str]:
     """Every setting that a user gives by name, with the section that it belongs to."""
     return {
         name: section
         for section, info in Settings.model_fields.items()
         for name in info.annotation.model_fields  # type: ignore[union-attr]
-        if name not in ("notation", "codes", "derived")  # what a run found in its rows, or its other settings name
+        if name not in FOUND
     }
 
 

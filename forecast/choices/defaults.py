@@ -37,7 +37,8 @@ from forecast.data.words import with_words
 from forecast.errors import ConfigError, DataError, phrase, setting
 
 # Lookback and horizon in steps, by the unit of the clock: a week for a day of hours, three years for a year of months.
-_SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4), "Y": (10, 2)}
+_SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "session": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4),
+          "Y": (10, 2)}  # fmt: skip
 
 # Share of the windows of a panel whose series is hidden in training.
 _HIDDEN = 0.1
@@ -70,7 +71,7 @@ def default_season(clock: Clock) -> int:
         # A day of more steps than these is too long for a default lookback; then it is the hour, or nothing.
         cycles = (np.timedelta64(1, "D") / clock.step, np.timedelta64(1, "h") / clock.step)
         return next((int(steps) for steps in cycles if steps == int(steps) and 1 < steps <= 1440), 1)
-    cycle = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4, "Y": 1, "step": 1}[clock.unit]
+    cycle = {"D": 7, "B": 5, "session": 5, "W": 52, "M": 12, "Q": 4, "Y": 1, "step": 1}[clock.unit]
     return cycle // clock.multiple if cycle % clock.multiple == 0 else 1
 
 

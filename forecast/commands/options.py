@@ -16,7 +16,11 @@ from forecast.models.catalogue import DEFAULT_MODEL, MODELS
 from forecast.models.cells import CELLS
 
 SourceArgument = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="A built-in name, a file, a folder of files, or - for standard input.")
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A built-in name, a file, a folder of files, open-meteo:Oslo, stock:AAPL …, or - for standard input.",
+    ),
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name or path of a run, or latest.")]
 NewSource = Annotated[

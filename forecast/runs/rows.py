@@ -298,6 +298,6 @@ def read_options(run: Run) -> ReadOptions:
 
 def with_own_forecasts(run: Run) -> ReadOptions:
     """How rows of a run are read: where forecasts of its inputs stood in its source, they stand in any other, too."""
-    options = run.config.read
+    options = run.read_options
     in_source = options.known_forecasts is not None and options.known_forecasts == str(run.manifest["source"])
     return options.model_copy(update={"known_forecasts": IN_SOURCE}) if in_source else options

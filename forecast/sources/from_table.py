@@ -66,7 +66,7 @@ def read_panel(
     options = options or ReadOptions()
     frame = source if isinstance(source, pd.DataFrame) else None
     found = Input("the table") if frame is not None else find_files(str(source)) or find_input(str(source))
-    given = options.model_dump(exclude_defaults=True, exclude={"notation", "codes"})
+    given = options.model_dump(exclude_defaults=True, exclude={"notation", "codes", "session_days"})
     try:
         return _read(replace(found, given=given), frame, options, alter)
     except DataError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,14 +23,19 @@ from forecast.sources.from_table import Alter, read_panel
 from forecast.sources.issues import with_known_forecasts
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.quality import panel_warnings
+from forecast.sources.services.table_file import document_beside
 from forecast.tables.frames import Frames, as_frame
 
 Source = str | Path | Frames | Panel
+
+# A service and what is asked of it, as open-meteo:Oslo; no address such as https://…
+_SERVICE = re.compile(r"[a-z][a-z-]+:(?!//).*", re.DOTALL)
 
 
 def read(source: Source, options: ReadOptions | None = None, alter: Alter | None = None) -> Panel:
     """A panel from a built-in name, a path, ``-`` for standard input, or frames.
 
+    A service and names, such as ``open-meteo:Oslo``, are the file of what it has of them, fetched if it is not there.
     A DataFrame has its times in its index or in a column. It is one series; or several, in the long format
     (``unique_id``, ``ds``, ``y``), with an index of series and times, or wide, a column each
     (``ReadOptions(wide=True)``). Frames of series may also be given by name, ``{"north": frame, "south": frame}``, and
@@ -51,6 +57,8 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
         return with_derived(panel, options.derived) if options else panel
     if not isinstance(source, (str, Path)):
         source = as_frame(source)
+    if isinstance(source, str):
+        source = on_disk(source)
     if isinstance(source, str) and source != "-" and not os.path.splitext(source)[1] and not os.path.exists(source):
         near = get_close_matches(source, DATASETS, 1)
         if near:
@@ -58,7 +66,8 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
                 f"There is neither a file nor a built-in series {source!r}.",
                 f"Did you mean {near[0]}? See: {phrase('forecast datasets', 'forecast.DATASETS')}",
             )
-    return _with_forecasts(read_panel(source, options, alter), source, options, alter)
+    panel = _with_forecasts(read_panel(source, options, alter), source, options, alter)
+    return panel if isinstance(source, pd.DataFrame) else _with_provenance(panel, Path(source))
 
 
 def _with_forecasts(
@@ -67,6 +76,34 @@ def _with_forecasts(
     if options is None or options.known_forecasts is None:
         return panel
     return with_known_forecasts(panel, source, options, alter)
+
+
+def on_disk(source: str, progress: Progress | None = None) -> str:
+    """The file of what a service has, fetched if it is not there; any other source as it is.
+
+    Args:
+        source: What to read; a file of that name comes first.
+        progress: Receives what is waited for.
+
+    Raises:
+        ForecastError: Of the kind that fits, if it cannot be fetched.
+    """
+    if not _SERVICE.fullmatch(source) or os.path.exists(source):
+        return source
+    from forecast.sources.services.fetch import fetch
+
+    return str(fetch(source, progress=progress).path)
+
+
+def _with_provenance(panel: Panel, path: Path) -> Panel:
+    """The panel of a file that was fetched, with its units, its main column, and a note on where it comes from."""
+    document = document_beside(path)
+    if document is None:
+        return panel
+    units = {name: unit for name, unit in document["units"].items() if name in panel.columns}
+    note = f"Fetched from {document['service']} at {document['asked_at']}; licence: {document['licence']}."
+    target = panel.default_target or (document["target"] if document["target"] in panel.columns else None)
+    return replace(panel, units=units | panel.units, default_target=target, notes=(*panel.notes, note))
 
 
 def _altered(panel: Panel, alter: Alter | None) -> Panel:

@@ -16,7 +16,10 @@ def command(
     settings: dict[str, Any],
     source: Annotated[
         str | None,
-        typer.Argument(metavar="SOURCE", help="A built-in name, a file, a folder of files, or - for standard input."),
+        typer.Argument(
+            metavar="SOURCE",
+            help="A built-in name, a file, a folder of files, open-meteo:Oslo, stock:AAPL …, or - for standard input.",
+        ),
     ] = None,
     run: Annotated[str | None, typer.Option(help="Name of the run. (default: from source and model)")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an interrupted training.")] = None,

@@ -41,7 +41,7 @@ from forecast.runs.files import locked
 from forecast.runs.find import run_command, runs_folder
 from forecast.runs.run import CALIBRATION, RANGES, TEST_FORECASTS, TEST_FORECASTS_AS_CSV, Run
 from forecast.runs.writer import RunWriter
-from forecast.sources.read import Source, is_built_in, read, report_notes
+from forecast.sources.read import Source, is_built_in, on_disk, read, report_notes
 from forecast.sources.training_ranges import fit_ranges
 
 
@@ -71,6 +71,7 @@ def train(
     """
     progress, started = progress or NullProgress(), time.monotonic()
     settings = config if isinstance(config, Settings) else configure(config)
+    source = on_disk(source, progress) if isinstance(source, str) else source
     panel = read(source, settings.read)
     report_notes(panel, progress)
     resolved, choices = resolve(settings, panel)
