@@ -220,6 +220,7 @@ class ReadOptions(Section):
     issue_delay: Duration | None = Field(
         None, description="How long after its issue a forecast is there, such as 5h. (default: at once)"
     )
+    query: str | None = Field(None, description="What is asked of a database, such as 'select * from weather'.")
     spikes: Literal["keep", "missing"] = Field(
         "keep", description="Single values far from those before them: keep them, or take them as missing."
     )

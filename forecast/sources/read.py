@@ -24,7 +24,9 @@ from forecast.sources.issues import with_known_forecasts
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.quality import panel_warnings
 from forecast.sources.services.table_file import document_beside
+from forecast.sources.sql import database_name, is_database, is_database_there, read_query, without_password
 from forecast.tables.frames import Frames, as_frame
+from forecast.tables.input import Input
 
 Source = str | Path | Frames | Panel
 
@@ -36,6 +38,8 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
     """A panel from a built-in name, a path, ``-`` for standard input, or frames.
 
     A service and names, such as ``open-meteo:Oslo``, are the file of what it has of them, fetched if it is not there.
+    The address of a database, such as ``sqlite:///weather.db``, is the rows that ``ReadOptions(query=…)`` asks of it.
+
     A DataFrame has its times in its index or in a column. It is one series; or several, in the long format
     (``unique_id``, ``ds``, ``y``), with an index of series and times, or wide, a column each
     (``ReadOptions(wide=True)``). Frames of series may also be given by name, ``{"north": frame, "south": frame}``, and
@@ -59,6 +63,10 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
         source = as_frame(source)
     if isinstance(source, str):
         source = on_disk(source)
+    if isinstance(source, str) and is_database(source):
+        found = Input(without_password(source), without_password(source))
+        panel = read_panel(read_query(source, None if options is None else options.query), options, alter, found)
+        return replace(panel, name=database_name(source))
     if isinstance(source, str) and source != "-" and not os.path.splitext(source)[1] and not os.path.exists(source):
         near = get_close_matches(source, DATASETS, 1)
         if near:
@@ -147,7 +155,9 @@ def is_built_in(source: Source) -> bool:
 
 
 def is_there(source: str) -> bool:
-    """Whether a source that was read once is there to be read again: a built-in series, a file, a folder, a pattern."""
+    """Whether a source that was read once is there to be read again."""
+    if is_database(source):
+        return is_database_there(source)
     return is_built_in(source) or os.path.isdir(source) or any(map(os.path.isfile, [source, *glob.glob(source)]))
 
 

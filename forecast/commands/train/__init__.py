@@ -40,6 +40,7 @@ def command(
     from forecast.models.catalogue import configure, references_of
     from forecast.models.naive import NAIVE
     from forecast.plots.members import ensemble_in_words, member_table
+    from forecast.sources.sql import without_password
 
     progress = ConsoleProgress(quiet)
     requirements = [parse_requirement(text) for text in require_skill or ()]
@@ -67,7 +68,7 @@ def command(
                 runs_dir=runs_dir,
                 overwrite=overwrite,
                 progress=progress,
-                command=shlex.join(["forecast", *sys.argv[1:]]),
+                command=without_password(shlex.join(["forecast", *sys.argv[1:]])),
             )
     metrics = trained.metrics
     if as_json:

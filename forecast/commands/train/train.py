@@ -42,6 +42,7 @@ from forecast.runs.find import run_command, runs_folder
 from forecast.runs.run import CALIBRATION, RANGES, TEST_FORECASTS, TEST_FORECASTS_AS_CSV, Run
 from forecast.runs.writer import RunWriter
 from forecast.sources.read import Source, is_built_in, on_disk, read, report_notes
+from forecast.sources.sql import is_database, lasting_address
 from forecast.sources.training_ranges import fit_ranges
 
 
@@ -236,6 +237,8 @@ def _first_manifest(
 ) -> dict[str, Any]:
     if is_built_in(source):
         again: str | None = str(source)
+    elif is_database(source):
+        again = lasting_address(str(source))
     elif isinstance(source, (str, Path)) and str(source) != "-":
         again = str(Path(source).resolve())
     else:

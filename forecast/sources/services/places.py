@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from typing import Any
 
 from forecast.errors import ConfigError
@@ -63,8 +63,8 @@ def find_place(client: Client, name: str) -> Place:
     if fitting:
         return _place(fitting[0])
     near = found or next(filter(None, (_search(client, other) for other in _misspelt(first))), [])
-    listed = list(dict.fromkeys(_place(place).name for place in near))
-    close = get_close_matches(name, listed, _LISTED, 0.0) if not found else listed[:_LISTED]
+    near = sorted(near, key=lambda place: -SequenceMatcher(None, first.casefold(), place["name"].casefold()).ratio())
+    close = list(dict.fromkeys(_place(place).name for place in near))[:_LISTED]
     raise ServiceError(
         f"Open-Meteo knows no place {name!r}.",
         f"Did you mean {' or '.join(map(repr, close))}?" if close else "Give latitude and longitude: 59.91,10.75",
