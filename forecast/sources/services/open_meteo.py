@@ -34,6 +34,9 @@ _LEADS = range(1, 8)
 
 _HOURLY_ONLY = ("previous-runs", "single-runs")
 
+# From its run to its publication a model takes three to eight hours. The longest is taken: nothing is known too early.
+_PUBLISHED_AFTER = timedelta(hours=8)
+
 # What a run of the model holds is asked for up to so many days ahead.
 _RUN_DAYS = 7
 
@@ -52,9 +55,9 @@ _SINGLE = _host("single-runs", "single runs", "single-runs-api")
 def collect(client: Client, name: str, asked: Asked) -> Part:
     """The weather of a place.
 
-    ``archive`` is a reanalysis that lags some days behind. Of ``forecast`` the rows were issued when they were asked
-    for; of ``single-runs`` at the time of the run, one a day at 00 UTC; of ``previous-runs`` at least a whole number of
-    days before the hour that they are for.
+    ``archive`` is a reanalysis that lags some days behind. A row of the others is known from its ``issued_at`` on: of
+    ``forecast`` from the time of asking, of ``single-runs`` from the publication of the run, one a day at 00 UTC, of
+    ``previous-runs`` from that of a run one to seven days before the hour that it is for.
 
     Raises:
         ConfigError: If a product has hours only.
@@ -93,7 +96,7 @@ def _previous_runs(client: Client, place: Place, asked: Asked) -> _Collected:
         for lead in _LEADS:
             of_lead = frame[["ds", *(f"{column}_previous_day{lead}" for column in asked.columns)]].copy()
             of_lead.columns = pd.Index(["ds", *asked.columns])
-            of_lead.insert(0, "issued_at", of_lead["ds"] - pd.Timedelta(days=lead))
+            of_lead.insert(0, "issued_at", of_lead["ds"] - timedelta(days=lead) + _PUBLISHED_AFTER)
             yield of_lead, {column: units.get(f"{column}_previous_day{lead}", "") for column in asked.columns}
 
 
@@ -105,8 +108,8 @@ def _single_runs(client: Client, place: Place, asked: Asked) -> _Collected:
             break
         params = {"run": f"{run:%Y-%m-%dT%H:%M}", "forecast_days": str(_RUN_DAYS)}
         frame, units = _ask(client, _SINGLE, "/v1/forecast", place, asked, params)
-        frame.insert(0, "issued_at", run)
-        yield frame[frame["ds"] >= run], units
+        frame.insert(0, "issued_at", run + _PUBLISHED_AFTER)
+        yield frame[frame["ds"] > frame["issued_at"]], units
 
 
 def _ask(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import sys
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -66,6 +68,19 @@ def test_prices_of_tickers_say_that_nobody_promises_them(say: Say) -> None:
     assert "close (USD)" in told
     assert "AAPL: 2 dividends and splits, listed in data/stock-aapl-msft.json" in told
     assert told.splitlines()[-1] == "next: forecast train stock:AAPL,MSFT"
+
+
+def test_every_command_of_its_page_works(say: Say) -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/fetch-data.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^    forecast fetch (.*?)\s*(?:#.*)?$", page, re.MULTILINE)
+    assert len(commands) == 6
+    for command in commands:
+        recent = re.sub(r"(?<=--start )\S+", RECENT, command)  # fewer rows
+        code, told, error = say(
+            *shlex.split(recent), *([] if "--start" in command or "--ref" in command else ["--start", RECENT])
+        )
+        assert code == 0, f"{command}\n{error}"
+        assert "next: forecast train " in told
 
 
 def test_json_is_one_document(say: Say) -> None:

@@ -89,22 +89,22 @@ def test_previous_runs_say_the_latest_time_at_which_each_value_was_known(get: Fe
     fetched = get("open-meteo:Oslo", product="previous-runs", columns=["rain"], start="2026-11-01")
     frame = fetched.table.frame
     at_three = frame[frame["ds"] == pd.Timestamp("2026-11-01 03:00")]
-    assert at_three["issued_at"].tolist() == times("2026-10-26 03:00", *range(0, 144, 24))
+    assert at_three["issued_at"].tolist() == times("2026-10-26 11:00", *range(0, 144, 24))
     assert at_three["rain"].tolist() == [63, 53, 43, 33, 23, 13]
-    assert ((frame["ds"] - frame["issued_at"]) >= pd.Timedelta(days=1)).all()
+    assert ((frame["ds"] - frame["issued_at"]) >= pd.Timedelta(hours=16)).all()
     assert (frame["issued_at"] <= pd.Timestamp("2026-11-02 12:00")).all()
     assert services.requests[-1].params["hourly"] == ",".join(f"rain_previous_day{lead}" for lead in range(1, 8))
     with pytest.raises(ConfigError, match="no daily previous-runs"):
         get("open-meteo:Oslo", product="previous-runs", step="daily")
 
 
-def test_single_runs_are_one_a_day_and_issued_at_their_run(get: Fetch, services: Loopback) -> None:
+def test_single_runs_are_one_a_day_and_known_from_their_publication_on(get: Fetch, services: Loopback) -> None:
     frame = get("open-meteo:Oslo", product="single-runs", columns=["rain"], start="2026-10-31").table.frame
     assert [request.params["run"] for request in services.requests[1:]] == [
         "2026-10-31T00:00", "2026-11-01T00:00", "2026-11-02T00:00",
     ]  # fmt: skip
     assert frame.groupby("issued_at")["ds"].agg(["min", "size"]).to_numpy().tolist() == [
-        [run, 7 * 24] for run in times("2026-10-31", 0, 24, 48)
+        [first, 7 * 24 - 9] for first in times("2026-10-31", 9, 33, 57)
     ]
 
 
