@@ -20,6 +20,7 @@ from forecast.progress import Progress
 from forecast.sources.datasets import DATASETS, load_dataset
 from forecast.sources.formulas import with_derived
 from forecast.sources.from_table import Alter, read_panel
+from forecast.sources.issues import with_known_forecasts
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.quality import panel_warnings
 from forecast.sources.services.table_file import document_beside
@@ -56,6 +57,7 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
         source = load_dataset(str(source))
     if isinstance(source, Panel):
         panel = _masked(_altered(source, alter), options)
+        panel = panel if panel.issues is not None else _with_forecasts(panel, "", options, alter)
         return with_derived(panel, options.derived) if options else panel
     if not isinstance(source, (str, Path)):
         source = as_frame(source)
@@ -72,8 +74,16 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
                 f"There is neither a file nor a built-in series {source!r}.",
                 f"Did you mean {near[0]}? See: {phrase('forecast datasets', 'forecast.DATASETS')}",
             )
-    panel = read_panel(source, options, alter)
+    panel = _with_forecasts(read_panel(source, options, alter), source, options, alter)
     return panel if isinstance(source, pd.DataFrame) else _with_provenance(panel, Path(source))
+
+
+def _with_forecasts(
+    panel: Panel, source: str | Path | pd.DataFrame, options: ReadOptions | None, alter: Alter | None
+) -> Panel:
+    if options is None or options.known_forecasts is None:
+        return panel
+    return with_known_forecasts(panel, source, options, alter)
 
 
 def on_disk(source: str, progress: Progress | None = None) -> str:
@@ -111,8 +121,12 @@ def _altered(panel: Panel, alter: Alter | None) -> Panel:
     values = panel.values.copy()
     for name, raw in panel.coded.items():
         values[:, panel.column(name)] = raw
-    values = alter(panel.times, values)
-    return replace(panel, values=values, coded={name: values[:, panel.column(name)] for name in panel.coded})
+    values, issues = alter(panel.times, values), panel.issues
+    if issues is not None:
+        issues = replace(issues, values=alter(issues.known_from, issues.values))
+    return replace(
+        panel, values=values, issues=issues, coded={name: values[:, panel.column(name)] for name in panel.coded}
+    )
 
 
 def _masked(panel: Panel, options: ReadOptions | None) -> Panel:
