@@ -80,7 +80,11 @@ def describe(fetched: Fetched) -> Iterator[str]:
     elif fetched.n_new < len(frame) or fetched.n_revised:
         yield f"  {fetched.n_new or 'no'} new rows; {fetched.n_revised or 'no'} values were revised"
     yield f"  {about['service']}; licence: {about['licence']}; name it as: {about['attribution']}"
-    yield f"next: forecast train {shlex.quote(fetched.source)}"
+    if "issued_at" in frame:
+        known = shlex.quote(str(fetched.path))
+        yield f"next: forecast train {shlex.quote(about['source'])} --known-forecasts {known}"
+    else:
+        yield f"next: forecast train {shlex.quote(fetched.source)}"
 
 
 def to_record(fetched: Fetched) -> dict[str, Any]:

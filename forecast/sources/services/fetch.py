@@ -17,7 +17,15 @@ from forecast.errors import ConfigError, MachineError, quote, setting
 from forecast.progress import NullProgress, Progress
 from forecast.sources.services.naming import data_folder, file_of, parse_source, source_of
 from forecast.sources.services.service import Asked, Part, Service, Step
-from forecast.sources.services.table_file import Merged, TableFile, keep_earlier, merge, read_file, write_file
+from forecast.sources.services.table_file import (
+    Merged,
+    TableFile,
+    keep_earlier,
+    measured_in,
+    merge,
+    read_file,
+    write_file,
+)
 from forecast.sources.services.transport import Client, ServiceError
 
 # The folder of raw answers, in that of the files.
@@ -198,11 +206,13 @@ def _collect(service: Service, asked: Asked, client: Client) -> _Table:
         part = service.collect(client, name, asked)
         if part is None:
             raise ServiceError(f"{service.title} knows no {quote(name)}.", f"Give {service.names}.")
-        if unknown := [column for column in asked.columns if column not in part.frame]:
-            has = ", ".join(str(column) for column in part.frame if column not in ("ds", "issued_at"))
+        if "issued_at" in part.frame:
+            frame = _issued(part.frame, client.now())
+        elif unknown := [column for column in asked.columns if column not in part.frame]:
+            has = ", ".join(measured_in(part.frame))
             raise ConfigError(f"{service.title} has no column {unknown[0]!r}.", f"It has {has}.")
-        is_issued = "issued_at" in part.frame
-        frame = _issued(part.frame, asked, client.now()) if is_issued else _observed(part.frame, asked, asked_at)
+        else:
+            frame = _observed(part.frame, asked, asked_at)
         if frame.empty:
             raise ServiceError(
                 f"{service.title} has nothing of {quote(name)} from {asked.start} to {asked.end}.",
@@ -212,10 +222,11 @@ def _collect(service: Service, asked: Asked, client: Client) -> _Table:
             frame.insert(0, "unique_id", name)
         parts[name] = replace(part, frame=frame)
     client.progress.counted(f"asking {service.title}", len(asked.names), len(asked.names))
-    units = [{part.units.get(column, "") for part in parts.values()} for column in asked.columns]
+    table = pd.concat([part.frame for part in parts.values()], ignore_index=True)
+    units = {column: {part.units.get(column, "") for part in parts.values()} for column in measured_in(table)}
     return _Table(
-        pd.concat([part.frame for part in parts.values()], ignore_index=True),
-        {column: of.pop() for column, of in zip(asked.columns, units, strict=True) if len(of) == 1 and "" not in of},
+        table,
+        {column: of.pop() for column, of in units.items() if len(of) == 1 and "" not in of},
         {name: part.about for name, part in parts.items() if part.about},
         tuple(f"{name}: {note}" for name, part in parts.items() for note in part.notes),
     )
@@ -235,9 +246,9 @@ def _observed(frame: pd.DataFrame, asked: Asked, asked_at: datetime) -> pd.DataF
     return frame.iloc[measured[0] : measured[-1] + 1].copy() if len(measured) else frame.iloc[:0].copy()
 
 
-def _issued(frame: pd.DataFrame, asked: Asked, now: datetime) -> pd.DataFrame:
+def _issued(frame: pd.DataFrame, now: datetime) -> pd.DataFrame:
     """The forecasts that were issued by now, and hold a value."""
-    columns = list(asked.columns)
+    columns = measured_in(frame)
     holds = (frame["issued_at"] <= _naive(now)) & frame[columns].notna().any(axis=1)
     return frame.loc[holds, ["issued_at", "ds", *columns]].sort_values(["issued_at", "ds"], ignore_index=True)
 
@@ -256,13 +267,13 @@ def _since(service: Service, there: TableFile) -> date:
 
 def _document(service: Service, asked: Asked, table: _Table, client: Client) -> dict[str, Any]:
     """What stands beside a file."""
-    asked_at = max(answer.asked_at for answer in client.answers)
+    columns = measured_in(table.frame)
     return {
         "source": source_of(service, asked.names),
         "service": service.title,
         "licence": service.licence,
         "attribution": service.attribution,
-        "asked_at": asked_at,
+        "asked_at": max(answer.asked_at for answer in client.answers),
         "asked": {
             "names": list(asked.names),
             "start": asked.start.isoformat(),
@@ -271,8 +282,8 @@ def _document(service: Service, asked: Asked, table: _Table, client: Client) -> 
             "columns": list(asked.columns),
             "product": asked.product,
         },
-        "columns": list(asked.columns),
-        "target": _TARGET if _TARGET in asked.columns else asked.columns[0],
+        "columns": columns,
+        "target": _TARGET if _TARGET in columns else columns[0],
         "units": table.units,
         "about": table.about,
         "revisions": [],

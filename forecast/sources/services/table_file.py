@@ -49,6 +49,11 @@ class TableFile:
     about: dict[str, Any]
 
 
+def measured_in(frame: pd.DataFrame) -> list[str]:
+    """The columns of a frame that hold values."""
+    return [str(name) for name in frame if name not in _KEYS]
+
+
 def document_beside(path: Path) -> dict[str, Any] | None:
     """The document of a file of fetched rows; None for any other file."""
     try:
@@ -104,7 +109,7 @@ def write_file(path: Path, table: TableFile) -> None:
     frame["ds"] = frame["ds"].dt.strftime("%Y-%m-%d" if is_days and "issued_at" not in frame else "%Y-%m-%dT%H:%MZ")
     if "issued_at" in frame:
         frame["issued_at"] = frame["issued_at"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-    for name in frame.columns.difference([*_KEYS]):
+    for name in measured_in(frame):
         values = frame[name].to_numpy(float)
         if (np.isnan(values) | ((values == np.round(values)) & (np.abs(values) < 2**53))).all():
             frame[name] = frame[name].astype("Int64")  # 75 rather than 75.0
@@ -150,7 +155,7 @@ class Merged:
 def merge(old: pd.DataFrame, new: pd.DataFrame) -> Merged:
     """New rows beside those that were there; a value that is missing now and was there is kept."""
     keys = [key for key in _KEYS if key in new]
-    columns = [name for name in new if name not in keys]
+    columns = measured_in(new)
     before, after = old.set_index(keys)[columns].astype(float), new.set_index(keys)[columns].astype(float)
     both = after.combine_first(before).sort_index()
     common = after.index.intersection(before.index)
