@@ -31,7 +31,7 @@ from forecast.tables.input import Input
 Source = str | Path | Frames | Panel
 
 # A service and what is asked of it, as open-meteo:Oslo; no address such as https://…
-_SERVICE = re.compile(r"[a-z][a-z-]+:(?!//).*", re.DOTALL)
+_SERVICE = re.compile(r"[a-z][a-z-]+:(?!//).*", re.DOTALL | re.IGNORECASE)
 
 
 def read(source: Source, options: ReadOptions | None = None, alter: Alter | None = None) -> Panel:

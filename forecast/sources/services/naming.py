@@ -32,8 +32,9 @@ def parse_source(source: str) -> tuple[Service, tuple[str, ...]]:
         ConfigError: If nothing stands behind the colon.
     """
     name, _, names = source.partition(":")
+    name = name.casefold()
     if name not in SERVICES:
-        meant = [known.name for known in SERVICES.values() if name.casefold() in (known.kind, known.title.casefold())]
+        meant = [known.name for known in SERVICES.values() if name in (known.kind, known.title.casefold())]
         near = meant or get_close_matches(name, SERVICES, 1)
         raise DataError(
             f"There is neither a file {quote(source)} nor a service {quote(name)}.",

@@ -96,9 +96,8 @@ def _forecast(client: Client, place: Place, asked: Asked) -> _Collected:
 def _previous_runs(client: Client, place: Place, asked: Asked) -> _Collected:
     names = [f"{column}_previous_day{lead}" for column in asked.columns for lead in _LEADS]
     today = client.now().date()
-    last = (
-        asked.end if asked.end < today else today + timedelta(days=max(_LEADS))
-    )  # what is forecast of the days to come
+    # Of the days to come, too, values were forecast days ago.
+    last = asked.end if asked.end < today else today + timedelta(days=max(_LEADS))
     for start, end in _parts(asked.start, last, len(names)):
         frame, units = _ask(client, _PREVIOUS, "/v1/forecast", place, asked, _span(start, end), tuple(names))
         for lead in _LEADS:

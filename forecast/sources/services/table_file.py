@@ -106,7 +106,7 @@ def write_file(path: Path, table: TableFile) -> None:
     """
     frame = table.frame.copy()
     is_days = bool((frame["ds"] == frame["ds"].dt.normalize()).all())
-    frame["ds"] = frame["ds"].dt.strftime("%Y-%m-%d" if is_days and "issued_at" not in frame else "%Y-%m-%dT%H:%MZ")
+    frame["ds"] = frame["ds"].dt.strftime("%Y-%m-%d" if is_days else "%Y-%m-%dT%H:%MZ")
     if "issued_at" in frame:
         frame["issued_at"] = frame["issued_at"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     for name in measured_in(frame):

@@ -143,7 +143,7 @@ def test_names_are_divided_by_commas_but_not_within_a_place() -> None:
         "Oslo", "Bergen, Norway", "59.91,10.75", "-33.9,151.2"
     )  # fmt: skip
     assert parse_source("stock:AAPL,MSFT,AAPL,^GSPC,7203.T")[1] == ("AAPL", "MSFT", "^GSPC", "7203.T")
-    assert parse_source("meteostat:10384,01001")[1] == ("10384", "01001")
+    assert parse_source("Meteostat:10384,01001")[1] == ("10384", "01001")
     with pytest.raises(ConfigError, match=r"Nothing is asked of Yahoo") as caught:
         parse_source("stock: , ")
     assert caught.value.advice == "Give a ticker of Yahoo's site, such as AAPL or SAP.DE."

@@ -148,3 +148,29 @@ def test_an_economic_series_under_its_old_and_its_new_name_of_the_time(get: Fetc
         get("fred:NOPE")
     with pytest.raises(ConfigError, match="is no series of FRED"):
         get("fred:a b")
+
+
+def test_vintages_are_what_stood_there_at_the_time(get: Fetch, services: Loopback) -> None:
+    stood = {
+        "2026-08-01": "observation_date,GDP_20260801\n2026-04-01,1.0\n2026-07-01,.\n",
+        "2026-09-01": "observation_date,GDP_20260829\n2026-04-01,1.5\n2026-07-01,2.0\n",  # no vintage of that day
+        "2026-10-01": "observation_date,GDP_20261001\n2026-04-01,1.5\n2026-07-01,2.0\n",
+        "2026-11-01": "observation_date,GDP_20261101\n2026-04-01,1.5\n2026-07-01,2.5\n",
+    }
+    services.says("/graph/fredgraph.csv", lambda params: stood.get(params["vintage_date"], Reply(b"", 404)))
+    fetched = get("fred:GDP", product="vintages", start="2026-07-01")
+    frame = fetched.table.frame
+    assert frame.columns.tolist() == ["issued_at", "ds", "value"]
+    assert frame.astype(str).to_numpy().tolist() == [
+        ["2026-08-02 06:00:00", "2026-04-01", "1.0"],
+        ["2026-08-30 06:00:00", "2026-04-01", "1.5"],
+        ["2026-08-30 06:00:00", "2026-07-01", "2.0"],
+        ["2026-11-02 06:00:00", "2026-07-01", "2.5"],
+    ]
+    assert fetched.path.name == "fred-gdp-vintages.csv"
+    assert len(services.requests) == 5
+    get("fred:GDP", product="vintages", refresh=True)
+    assert len(services.requests) == 6  # but for the one that had no answer they are there
+    stood["2026-07-01"] = "observation_date,GDP\n2026-04-01,1.0\n"
+    with pytest.raises(MachineError, match="without the column 'GDP_YYYYMMDD'"):
+        get("fred:GDP", product="vintages", refresh=True)
