@@ -284,6 +284,7 @@ def _document(service: Service, asked: Asked, table: _Table, client: Client) -> 
         },
         "columns": columns,
         "target": _TARGET if _TARGET in columns else columns[0],
+        "hindsight": [name for name in service.hindsight if name in columns],
         "units": table.units,
         "about": table.about,
         "revisions": [],

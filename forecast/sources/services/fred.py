@@ -74,10 +74,7 @@ def _table(content: bytes, series: str, is_vintage: bool) -> pd.DataFrame:
     if days is None or not names:
         lacks = "observation_date" if days is None else series + "_YYYYMMDD" * is_vintage
         raise UnusableError(f"a table without the column {lacks!r}: {', '.join(cells)}")
-    try:
-        ds = pd.to_datetime(pd.Series(days, dtype=str), format="%Y-%m-%d")
-    except ValueError:
-        raise UnusableError(f"a date that is none: {days[0]!r}") from None
+    ds = pd.to_datetime(pd.Series(days, dtype=str), format="%Y-%m-%d")
     return pd.DataFrame({"ds": ds, names[0]: numbers(cells[names[0]])})
 
 

@@ -154,10 +154,7 @@ def _table(content: bytes, section: str, columns: tuple[str, ...]) -> tuple[pd.D
             raise UnusableError(f"{len(found['time'])} times, and {len(found[name])} values of {name}")
     if answer.get("utc_offset_seconds", 0) != 0:
         raise UnusableError(f"times {answer['utc_offset_seconds']} s from GMT, in which they were asked for")
-    try:
-        ds = pd.to_datetime(found["time"], format="%Y-%m-%dT%H:%M" if section == "hourly" else "%Y-%m-%d")
-    except (ValueError, TypeError):
-        raise UnusableError(f"a time that is none: {found['time'][0]!r}") from None
+    ds = pd.to_datetime(found["time"], format="%Y-%m-%dT%H:%M" if section == "hourly" else "%Y-%m-%d")
     frame = pd.DataFrame({"ds": ds, **{name: numbers(found[name]) for name in columns}})
     return frame, {name: str(units.get(name, "")) for name in columns}
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import forecast
+from forecast import ReadOptions
 from forecast.errors import ConfigError, DataError, MachineError
 from forecast.sources.services.fetch import Fetched
 from forecast.sources.services.naming import parse_source
@@ -203,6 +204,10 @@ def test_any_source_is_fetched_when_it_is_needed_and_read_with_its_units(
     assert forecast.read(tmp_path / "mine" / "open-meteo-oslo-bergen-hourly.csv").units == panel.units
     stocks = forecast.read("stock:AAPL")
     assert (stocks.default_target, stocks.units["close"]) == ("close", "USD")
+    assert "adj_close" not in stocks.columns  # each later dividend rewrites it
+    with pytest.raises(DataError, match=r"'adj_close' was left out. Later events rewrite it"):
+        stocks.column("adj_close")
+    assert forecast.read("stock:AAPL", ReadOptions(columns=("close", "adj_close"))).columns == ("close", "adj_close")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stock:MSFT").write_text("ds,y\n" + "".join(f"2026-01-{day:02d},{day}\n" for day in range(1, 31)))
     assert forecast.read("stock:MSFT").columns == ("y",)  # a file goes first
