@@ -106,10 +106,8 @@ def fetch(
     path, usual = file_of(service, asked, folder), _asked(service, names, _OPEN, None, None, today)
     named = source_of(service, names) if path == file_of(service, usual, data_folder()) else str(path)
     there = read_file(path)
-    if there is not None and there.about["asked"]["names"] != list(names):
-        there = None  # the names of two files are written alike
-    if there is None or not refresh:
-        if there is not None and not _other_than(given, there.about["asked"]):
+    if there is None or not refresh or not _is_of(there, names):  # the names of two files may be written alike
+        if there is not None and _is_of(there, names) and not _other_than(given, there.about["asked"]):
             return Fetched(path, named, there, True, 0, 0, ())
         table = _collect(service, asked, client)
         about = _document(service, asked, table, client)
@@ -127,6 +125,11 @@ def fetch(
     notes = table.notes + merged.revisions
     both = TableFile(merged.frame, about)
     return _written(Fetched(path, named, both, False, merged.n_new, merged.n_revised, notes), there)
+
+
+def _is_of(there: TableFile, names: tuple[str, ...]) -> bool:
+    """Whether a file is of these names, in capital letters or not."""
+    return [name.casefold() for name in there.about["asked"]["names"]] == [name.casefold() for name in names]
 
 
 def _other_than(given: dict[str, Any], before: dict[str, Any]) -> list[str]:
