@@ -13,11 +13,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.errors import ConfigError, MachineError, setting
+from forecast.errors import ConfigError, MachineError, quote, setting
 from forecast.progress import NullProgress, Progress
 from forecast.sources.services.naming import data_folder, file_of, parse_source, source_of
 from forecast.sources.services.service import Asked, Part, Service, Step
-from forecast.sources.services.table_file import TableFile, merge, read_file, write_file
+from forecast.sources.services.table_file import (
+    Merged,
+    TableFile,
+    keep_earlier,
+    measured_in,
+    merge,
+    read_file,
+    write_file,
+)
 from forecast.sources.services.transport import Client, ServiceError
 
 # The folder of raw answers, in that of the files.
@@ -118,10 +126,18 @@ def fetch(
     since = _since(service, there) if refresh and there is not None else asked.start
     table = _collect(service, replace(asked, start=max(asked.start, since)), client)
     about = _document(service, asked, table, client)
-    if refresh and there is not None:
-        return _brought_up_to_date(path, named, there, table, about)
-    write_file(path, TableFile(table.frame, about))
-    return Fetched(path, named, TableFile(table.frame, about), False, len(table.frame), 0, table.notes)
+    merged = merge(there.frame, table.frame) if refresh and there is not None else None
+    notes = table.notes
+    if there is not None and merged is not None:
+        notes += merged.revisions
+        about = _with_earlier(there.about, about, merged)
+    updated = TableFile(table.frame if merged is None else merged.frame, about)
+    if there is not None and not updated.frame.equals(there.frame):
+        notes += (f"The rows as of {there.about['asked_at']} are kept in {keep_earlier(path, there.about)}.",)
+    write_file(path, updated)
+    if merged is None:
+        return Fetched(path, named, updated, False, len(table.frame), 0, notes)
+    return Fetched(path, named, updated, False, merged.n_new, merged.n_revised, notes)
 
 
 def _asked(
@@ -189,25 +205,28 @@ def _collect(service: Service, asked: Asked, client: Client) -> _Table:
         asked_at = client.now()
         part = service.collect(client, name, asked)
         if part is None:
-            raise ServiceError(f"{service.title} knows no {name!r}.", f"Give {service.names}.")
-        if unknown := [column for column in asked.columns if column not in part.frame]:
-            has = ", ".join(str(column) for column in part.frame if column not in ("ds", "issued_at"))
+            raise ServiceError(f"{service.title} knows no {quote(name)}.", f"Give {service.names}.")
+        if "issued_at" in part.frame:
+            frame = _issued(part.frame, client.now())
+        elif unknown := [column for column in asked.columns if column not in part.frame]:
+            has = ", ".join(measured_in(part.frame))
             raise ConfigError(f"{service.title} has no column {unknown[0]!r}.", f"It has {has}.")
-        is_issued = "issued_at" in part.frame
-        frame = _issued(part.frame, asked, client.now()) if is_issued else _observed(part.frame, asked, asked_at)
+        else:
+            frame = _observed(part.frame, asked, asked_at)
         if frame.empty:
             raise ServiceError(
-                f"{service.title} has nothing of {name!r} from {asked.start} to {asked.end}.",
+                f"{service.title} has nothing of {quote(name)} from {asked.start} to {asked.end}.",
                 "Ask for another span, or other columns.",
             )
         if len(asked.names) > 1:
             frame.insert(0, "unique_id", name)
         parts[name] = replace(part, frame=frame)
     client.progress.counted(f"asking {service.title}", len(asked.names), len(asked.names))
-    units = [{part.units.get(column, "") for part in parts.values()} for column in asked.columns]
+    table = pd.concat([part.frame for part in parts.values()], ignore_index=True)
+    units = {column: {part.units.get(column, "") for part in parts.values()} for column in measured_in(table)}
     return _Table(
-        pd.concat([part.frame for part in parts.values()], ignore_index=True),
-        {column: of.pop() for column, of in zip(asked.columns, units, strict=True) if len(of) == 1 and "" not in of},
+        table,
+        {column: of.pop() for column, of in units.items() if len(of) == 1 and "" not in of},
         {name: part.about for name, part in parts.items() if part.about},
         tuple(f"{name}: {note}" for name, part in parts.items() for note in part.notes),
     )
@@ -227,9 +246,9 @@ def _observed(frame: pd.DataFrame, asked: Asked, asked_at: datetime) -> pd.DataF
     return frame.iloc[measured[0] : measured[-1] + 1].copy() if len(measured) else frame.iloc[:0].copy()
 
 
-def _issued(frame: pd.DataFrame, asked: Asked, now: datetime) -> pd.DataFrame:
+def _issued(frame: pd.DataFrame, now: datetime) -> pd.DataFrame:
     """The forecasts that were issued by now, and hold a value."""
-    columns = list(asked.columns)
+    columns = measured_in(frame)
     holds = (frame["issued_at"] <= _naive(now)) & frame[columns].notna().any(axis=1)
     return frame.loc[holds, ["issued_at", "ds", *columns]].sort_values(["issued_at", "ds"], ignore_index=True)
 
@@ -248,13 +267,13 @@ def _since(service: Service, there: TableFile) -> date:
 
 def _document(service: Service, asked: Asked, table: _Table, client: Client) -> dict[str, Any]:
     """What stands beside a file."""
-    asked_at = max(answer.asked_at for answer in client.answers)
+    columns = measured_in(table.frame)
     return {
         "source": source_of(service, asked.names),
         "service": service.title,
         "licence": service.licence,
         "attribution": service.attribution,
-        "asked_at": asked_at,
+        "asked_at": max(answer.asked_at for answer in client.answers),
         "asked": {
             "names": list(asked.names),
             "start": asked.start.isoformat(),
@@ -263,8 +282,9 @@ def _document(service: Service, asked: Asked, table: _Table, client: Client) -> 
             "columns": list(asked.columns),
             "product": asked.product,
         },
-        "columns": list(asked.columns),
-        "target": _TARGET if _TARGET in asked.columns else asked.columns[0],
+        "columns": columns,
+        "target": _TARGET if _TARGET in columns else columns[0],
+        "hindsight": [name for name in service.hindsight if name in columns],
         "units": table.units,
         "about": table.about,
         "revisions": [],
@@ -275,19 +295,15 @@ def _document(service: Service, asked: Asked, table: _Table, client: Client) -> 
     }
 
 
-def _brought_up_to_date(path: Path, source: str, there: TableFile, table: _Table, about: dict[str, Any]) -> Fetched:
-    """The file with new rows beside those that were there, and a word on each value that is another now."""
-    merged = merge(there.frame, table.frame)
-    revisions = list(there.about["revisions"])
+def _with_earlier(before: dict[str, Any], about: dict[str, Any], merged: Merged) -> dict[str, Any]:
+    """The document of new rows, with what that of the earlier ones knows, and a word on what was revised."""
+    revisions = list(before["revisions"])
     if merged.n_revised:
         revisions.append({"asked_at": about["asked_at"], "values": merged.n_revised, "first": list(merged.revisions)})
-    known = {name: there.about["about"].get(name, {}) | found for name, found in about["about"].items()}
-    about = {
+    known = {name: before["about"].get(name, {}) | found for name, found in about["about"].items()}
+    return {
         **about,
-        "about": there.about["about"] | known,
+        "about": before["about"] | known,
         "revisions": revisions,
-        "answers": there.about["answers"] + about["answers"],
+        "answers": before["answers"] + about["answers"],
     }
-    updated = TableFile(merged.frame, about)
-    write_file(path, updated)
-    return Fetched(path, source, updated, False, merged.n_new, merged.n_revised, (*table.notes, *merged.revisions))

@@ -69,7 +69,11 @@ def collect(client: Client, name: str, asked: Asked) -> Part:
         "archive": _archive, "forecast": _forecast, "previous-runs": _previous_runs, "single-runs": _single_runs
     }[asked.product](client, place, asked)  # fmt: skip
     frames, units = zip(*collected, strict=True)
-    return Part(pd.concat(frames, ignore_index=True), units[-1], {"place": vars(place)})
+    frame, of_columns = pd.concat(frames, ignore_index=True), units[-1]
+    if "issued_at" in frame:  # beside what was measured it is another column
+        names = {column: f"{column}_forecast" for column in asked.columns}
+        frame, of_columns = frame.rename(columns=names), {names[column]: unit for column, unit in of_columns.items()}
+    return Part(frame, of_columns, {"place": vars(place)})
 
 
 _Collected = Iterator[tuple[pd.DataFrame, dict[str, str]]]
@@ -91,7 +95,10 @@ def _forecast(client: Client, place: Place, asked: Asked) -> _Collected:
 
 def _previous_runs(client: Client, place: Place, asked: Asked) -> _Collected:
     names = [f"{column}_previous_day{lead}" for column in asked.columns for lead in _LEADS]
-    for start, end in _parts(asked.start, min(asked.end, client.now().date()), len(names)):
+    today = client.now().date()
+    # Of the days to come, too, values were forecast days ago.
+    last = asked.end if asked.end < today else today + timedelta(days=max(_LEADS))
+    for start, end in _parts(asked.start, last, len(names)):
         frame, units = _ask(client, _PREVIOUS, "/v1/forecast", place, asked, _span(start, end), tuple(names))
         for lead in _LEADS:
             of_lead = frame[["ds", *(f"{column}_previous_day{lead}" for column in asked.columns)]].copy()
@@ -147,10 +154,7 @@ def _table(content: bytes, section: str, columns: tuple[str, ...]) -> tuple[pd.D
             raise UnusableError(f"{len(found['time'])} times, and {len(found[name])} values of {name}")
     if answer.get("utc_offset_seconds", 0) != 0:
         raise UnusableError(f"times {answer['utc_offset_seconds']} s from GMT, in which they were asked for")
-    try:
-        ds = pd.to_datetime(found["time"], format="%Y-%m-%dT%H:%M" if section == "hourly" else "%Y-%m-%d")
-    except (ValueError, TypeError):
-        raise UnusableError(f"a time that is none: {found['time'][0]!r}") from None
+    ds = pd.to_datetime(found["time"], format="%Y-%m-%dT%H:%M" if section == "hourly" else "%Y-%m-%d")
     frame = pd.DataFrame({"ds": ds, **{name: numbers(found[name]) for name in columns}})
     return frame, {name: str(units.get(name, "")) for name in columns}
 

@@ -98,8 +98,10 @@ def test_a_station_says_by_its_form_whose_it_is(say: Say, loopback: Loopback) ->
     code, told, _ = say("weather", "--latitude", "59.91", "--longitude", "10.75", "--daily", "--start", RECENT)
     assert (code, told.split(":")[0]) == (0, "data/open-meteo-59.91-10.75-daily.csv")
     _, told, _ = say("weather", "Oslo", "--product", "previous-runs", "--columns", "temperature_2m", "--start", RECENT)
-    assert "each row is a forecast, known from its issued_at on" in told
-    assert told.splitlines()[-1] == "next: forecast train data/open-meteo-oslo-hourly-previous-runs.csv"
+    assert "each row was known from its issued_at on" in told
+    assert told.splitlines()[-1] == (
+        "next: forecast train open-meteo:Oslo --known-forecasts data/open-meteo-oslo-hourly-previous-runs.csv"
+    )
 
 
 @pytest.mark.parametrize(
