@@ -87,6 +87,9 @@ def test_a_refresh_appends_and_says_what_was_revised(
         fetched.path.read_text()
         == "ds,value\n2026-10-27,1.0\n2026-10-28,2.5\n2026-10-29,3.0\n2026-10-30,4.0\n2026-10-31,5.0\n"
     )
+    assert get("fred:X", refresh=True, start="2026-10-27").n_new == 0
+    with pytest.raises(ConfigError, match="keeps the first day and the columns of the file; another start is given"):
+        get("fred:X", refresh=True, start="2026-10-01")
     again = get("fred:X", refresh=True)
     assert (again.n_new, again.notes) == (0, ())
 
