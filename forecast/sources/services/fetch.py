@@ -20,6 +20,7 @@ from forecast.sources.services.service import Asked, Part, Service, Step
 from forecast.sources.services.table_file import (
     Merged,
     TableFile,
+    as_csv,
     keep_earlier,
     measured_in,
     merge,
@@ -140,7 +141,7 @@ def _other_than(given: dict[str, Any], before: dict[str, Any]) -> list[str]:
 
 def _written(fetched: Fetched, there: TableFile | None) -> Fetched:
     """What was fetched, in its file; the rows that were there are kept aside if they were others."""
-    if there is not None and not fetched.table.frame.equals(there.frame):
+    if there is not None and as_csv(fetched.table.frame) != as_csv(there.frame):
         kept = keep_earlier(fetched.path, there.about)
         note = f"The rows as of {there.about['asked_at']} are kept in {kept}."
         fetched = replace(fetched, notes=(*fetched.notes, note))
