@@ -211,6 +211,15 @@ class ReadOptions(Section):
         None, description="Codes of missing values: what a run found in its training rows, and reads other rows by."
     )
     missing_words: Names = Field((), description="Words among numbers that mean a missing value, with commas between.")
+    known_forecasts: str | None = Field(
+        None,
+        description="File of forecasts that were known ahead, such as of the weather: when each was issued, the time "
+        "it is for, values; or a column for each lead. - for columns of the source itself.",
+    )
+    issued_at: str | None = Field(None, description="Column of that file which holds when a forecast was issued.")
+    issue_delay: Duration | None = Field(
+        None, description="How long after its issue a forecast is there, such as 5h. (default: at once)"
+    )
     query: str | None = Field(None, description="What is asked of a database, such as 'select * from weather'.")
     spikes: Literal["keep", "missing"] = Field(
         "keep", description="Single values far from those before them: keep them, or take them as missing."

@@ -31,6 +31,10 @@ NewSource = Annotated[
 SameSource = Annotated[
     str | None, typer.Argument(metavar="SOURCE", help="The rows that it was trained on, if they have moved.")
 ]
+KnownForecasts = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Forecasts of inputs, with when each was issued. (default: the run's file)"),
+]
 
 RunsDir = Annotated[Path | None, typer.Option(help="Where runs live. (default: FORECAST_RUNS or ./models)")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

@@ -56,6 +56,11 @@ def value_at(time: datetime, level: float = 10.0) -> float:
     return round(level * (1 + 0.3 * yearly + 0.1 * daily), 1)
 
 
+def shift(name: str) -> int:
+    """How many hours a column lies behind the temperature."""
+    return 0 if name.startswith("temperature") else len(name)
+
+
 def places(params: Params) -> bytes:
     """Open-Meteo's geocoding: places that begin with a name; no ``results`` where there are none."""
     found = [place for place in PLACES if str(place["name"]).casefold().startswith(params["name"].casefold())]
@@ -89,7 +94,7 @@ def open_meteo(params: Params, now: datetime) -> bytes:
             f"{section}_units": {"time": "iso8601"} | {name: UNITS.get(name.split("_prev")[0], "°C") for name in names},
             section: {
                 "time": [f"{time:%Y-%m-%dT%H:%M}" if section == "hourly" else f"{time:%Y-%m-%d}" for time in times],
-                **{name: [value_at(time) for time in times] for name in names},
+                **{name: [value_at(time + timedelta(hours=shift(name))) for time in times] for name in names},
             },
         }
     )

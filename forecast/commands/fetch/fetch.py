@@ -74,13 +74,17 @@ def describe(fetched: Fetched) -> Iterator[str]:
             where = fetched.path.with_suffix(".json")
             yield f"  {name}: {len(found['events'])} dividends and splits, listed in {where}"
     if "issued_at" in frame:
-        yield "  each row is a forecast, known from its issued_at on"
+        yield "  each row was known from its issued_at on"
     if fetched.was_there:
         yield f"  it was there, as of {about['asked_at']}; --refresh asks for what came since"
     elif fetched.n_new < len(frame) or fetched.n_revised:
         yield f"  {fetched.n_new or 'no'} new rows; {fetched.n_revised or 'no'} values were revised"
     yield f"  {about['service']}; licence: {about['licence']}; name it as: {about['attribution']}"
-    yield f"next: forecast train {shlex.quote(fetched.source)}"
+    if "issued_at" in frame and (frame["ds"] > frame["issued_at"]).any():
+        known = shlex.quote(str(fetched.path))
+        yield f"next: forecast train {shlex.quote(about['source'])} --known-forecasts {known}"
+    else:
+        yield f"next: forecast train {shlex.quote(fetched.source)}"
 
 
 def to_record(fetched: Fetched) -> dict[str, Any]:

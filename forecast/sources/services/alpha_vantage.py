@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pandas as pd
 
-from forecast.sources.services.bodies import UnusableError, csv_of, numbers
+from forecast.sources.services.bodies import csv_of, numbers
 from forecast.sources.services.service import Asked, Part, Service
 from forecast.sources.services.transport import Client, Host, Query
 
@@ -45,10 +45,7 @@ def collect(client: Client, name: str, asked: Asked) -> Part | None:
 def _table(content: bytes) -> pd.DataFrame:
     """The rows of an answer, the newest of which comes first, in the order of time."""
     cells = csv_of(content, "timestamp", *_COLUMNS)
-    try:
-        ds = pd.to_datetime(pd.Series(cells["timestamp"], dtype=str), format="%Y-%m-%d")
-    except ValueError:
-        raise UnusableError(f"a date that is none: {cells['timestamp'][0]!r}") from None
+    ds = pd.to_datetime(pd.Series(cells["timestamp"], dtype=str), format="%Y-%m-%d")
     return pd.DataFrame({"ds": ds, **{name: numbers(cells[name]) for name in _COLUMNS}}).sort_values("ds")
 
 

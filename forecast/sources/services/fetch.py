@@ -13,11 +13,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.errors import ConfigError, MachineError, setting
+from forecast.errors import ConfigError, MachineError, quote, setting
 from forecast.progress import NullProgress, Progress
 from forecast.sources.services.naming import data_folder, file_of, parse_source, source_of
 from forecast.sources.services.service import Asked, Part, Service, Step
-from forecast.sources.services.table_file import TableFile, merge, read_file, write_file
+from forecast.sources.services.table_file import (
+    Merged,
+    TableFile,
+    as_csv,
+    keep_earlier,
+    measured_in,
+    merge,
+    read_file,
+    write_file,
+)
 from forecast.sources.services.transport import Client, ServiceError
 
 # The folder of raw answers, in that of the files.
@@ -28,7 +37,6 @@ _TARGET = "close"
 
 # The product whose rows are forecasts made when they are asked for: a further one stands beside those before.
 _NOW = "forecast"
-
 
 # What a user leaves open who names a source alone.
 _OPEN: dict[str, Any] = {"start": None, "end": None, "columns": None}
@@ -93,35 +101,52 @@ def fetch(
     service, names = parse_source(source)
     folder = data_folder(data_dir)
     client = client or Client(folder / ANSWERS, progress or NullProgress())
+    today = client.now().date()
     given = {"start": start, "end": end, "columns": tuple(columns) or None}
-    asked = _asked(service, names, given, step, product, client.now().date())
-    path = file_of(service, asked, folder)
-    is_usual = path == file_of(service, _asked(service, names, _OPEN, None, None, client.now().date()), data_folder())
-    named = source_of(service, names) if is_usual else str(path)
+    asked = _asked(service, names, given, step, product, today)
+    path, usual = file_of(service, asked, folder), _asked(service, names, _OPEN, None, None, today)
+    named = source_of(service, names) if path == file_of(service, usual, data_folder()) else str(path)
     there = read_file(path)
-    if there is not None and there.about["asked"]["names"] != list(names):
-        there = None  # the names of two files are written alike
-    if there is not None:
-        before = there.about["asked"]
-        if not refresh and all(value is None or _plain(value) == before[key] for key, value in given.items()):
+    if there is None or not refresh or not _is_of(there, names):  # the names of two files may be written alike
+        if there is not None and _is_of(there, names) and not _other_than(given, there.about["asked"]):
             return Fetched(path, named, there, True, 0, 0, ())
-        if refresh:
-            known = {"start": before["start"], "end": end, "columns": tuple(before["columns"])}
-            asked = _asked(service, names, known, step, product, client.now().date())
-    if service.key and not os.environ.get(service.key):
-        raise MachineError(
-            f"{service.title} answers those with a key, and {service.key} is not set.",
-            f"Get one at its site, then: export {service.key}=…",
-        )
-    if service.caution:
-        client.progress.warn(service.caution)
-    since = _since(service, there) if refresh and there is not None else asked.start
-    table = _collect(service, replace(asked, start=max(asked.start, since)), client)
-    about = _document(service, asked, table, client)
-    if refresh and there is not None:
-        return _brought_up_to_date(path, named, there, table, about)
-    write_file(path, TableFile(table.frame, about))
-    return Fetched(path, named, TableFile(table.frame, about), False, len(table.frame), 0, table.notes)
+        table = _collect(service, asked, client)
+        about = _document(service, asked, table, client)
+        new = TableFile(table.frame, about)
+        return _written(Fetched(path, named, new, False, len(new.frame), 0, table.notes), there)
+    before = there.about["asked"]
+    if other := {*_other_than(given, before)} - {"end"}:
+        what = f"{setting('refresh', True)} keeps the first day and the columns of the file"
+        raise ConfigError(f"{what}; another {min(other)} is given.", "Leave one of the two out.")
+    given |= {"start": before["start"], "columns": tuple(before["columns"])}
+    asked = _asked(service, names, given, step, product, today)
+    table = _collect(service, replace(asked, start=max(asked.start, _since(service, there))), client)
+    merged = merge(there.frame, table.frame)
+    about = _with_earlier(there.about, _document(service, asked, table, client), merged)
+    notes = table.notes + merged.revisions
+    both = TableFile(merged.frame, about)
+    return _written(Fetched(path, named, both, False, merged.n_new, merged.n_revised, notes), there)
+
+
+def _is_of(there: TableFile, names: tuple[str, ...]) -> bool:
+    """Whether a file is of these names, in capital letters or not."""
+    return [name.casefold() for name in there.about["asked"]["names"]] == [name.casefold() for name in names]
+
+
+def _other_than(given: dict[str, Any], before: dict[str, Any]) -> list[str]:
+    """What the user asks for otherwise than before."""
+    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
+    return [key for key, value in plain.items() if value is not None and value != before[key]]
+
+
+def _written(fetched: Fetched, there: TableFile | None) -> Fetched:
+    """What was fetched, in its file; the rows that were there are kept aside if they were others."""
+    if there is not None and as_csv(fetched.table.frame) != as_csv(there.frame):
+        kept = keep_earlier(fetched.path, there.about)
+        note = f"The rows as of {there.about['asked_at']} are kept in {kept}."
+        fetched = replace(fetched, notes=(*fetched.notes, note))
+    write_file(fetched.path, fetched.table)
+    return fetched
 
 
 def _asked(
@@ -163,10 +188,6 @@ def _day(name: str, text: str | None) -> date | None:
         raise ConfigError(f"{setting(name)}: takes a day such as 2020-01-31. Received: {text!r}.") from None
 
 
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
-
-
 @dataclass(frozen=True)
 class _Table:
     """The rows of all names below one another."""
@@ -181,33 +202,45 @@ def _collect(service: Service, asked: Asked, client: Client) -> _Table:
     """Ask for each name, and keep what was known when it was asked for.
 
     Raises:
+        MachineError: If the service takes a key, and there is none.
         ServiceError: If there is nothing of a name.
+        ConfigError: If the service has no such column.
     """
+    if service.key and not os.environ.get(service.key):
+        raise MachineError(
+            f"{service.title} answers those with a key, and {service.key} is not set.",
+            f"Get one at its site, then: export {service.key}=…",
+        )
+    if service.caution:
+        client.progress.warn(service.caution)
     parts: dict[str, Part] = {}
     for number, name in enumerate(asked.names):
         client.progress.counted(f"asking {service.title}", number, len(asked.names))
         asked_at = client.now()
         part = service.collect(client, name, asked)
         if part is None:
-            raise ServiceError(f"{service.title} knows no {name!r}.", f"Give {service.names}.")
-        if unknown := [column for column in asked.columns if column not in part.frame]:
-            has = ", ".join(str(column) for column in part.frame if column not in ("ds", "issued_at"))
+            raise ServiceError(f"{service.title} knows no {quote(name)}.", f"Give {service.names}.")
+        if "issued_at" in part.frame:
+            frame = _issued(part.frame, client.now())
+        elif unknown := [column for column in asked.columns if column not in part.frame]:
+            has = ", ".join(measured_in(part.frame))
             raise ConfigError(f"{service.title} has no column {unknown[0]!r}.", f"It has {has}.")
-        is_issued = "issued_at" in part.frame
-        frame = _issued(part.frame, asked, client.now()) if is_issued else _observed(part.frame, asked, asked_at)
+        else:
+            frame = _observed(part.frame, asked, asked_at)
         if frame.empty:
             raise ServiceError(
-                f"{service.title} has nothing of {name!r} from {asked.start} to {asked.end}.",
+                f"{service.title} has nothing of {quote(name)} from {asked.start} to {asked.end}.",
                 "Ask for another span, or other columns.",
             )
         if len(asked.names) > 1:
             frame.insert(0, "unique_id", name)
         parts[name] = replace(part, frame=frame)
     client.progress.counted(f"asking {service.title}", len(asked.names), len(asked.names))
-    units = [{part.units.get(column, "") for part in parts.values()} for column in asked.columns]
+    table = pd.concat([part.frame for part in parts.values()], ignore_index=True)
+    units = {column: {part.units.get(column, "") for part in parts.values()} for column in measured_in(table)}
     return _Table(
-        pd.concat([part.frame for part in parts.values()], ignore_index=True),
-        {column: of.pop() for column, of in zip(asked.columns, units, strict=True) if len(of) == 1 and "" not in of},
+        table,
+        {column: of.pop() for column, of in units.items() if len(of) == 1 and "" not in of},
         {name: part.about for name, part in parts.items() if part.about},
         tuple(f"{name}: {note}" for name, part in parts.items() for note in part.notes),
     )
@@ -227,9 +260,9 @@ def _observed(frame: pd.DataFrame, asked: Asked, asked_at: datetime) -> pd.DataF
     return frame.iloc[measured[0] : measured[-1] + 1].copy() if len(measured) else frame.iloc[:0].copy()
 
 
-def _issued(frame: pd.DataFrame, asked: Asked, now: datetime) -> pd.DataFrame:
+def _issued(frame: pd.DataFrame, now: datetime) -> pd.DataFrame:
     """The forecasts that were issued by now, and hold a value."""
-    columns = list(asked.columns)
+    columns = measured_in(frame)
     holds = (frame["issued_at"] <= _naive(now)) & frame[columns].notna().any(axis=1)
     return frame.loc[holds, ["issued_at", "ds", *columns]].sort_values(["issued_at", "ds"], ignore_index=True)
 
@@ -248,13 +281,13 @@ def _since(service: Service, there: TableFile) -> date:
 
 def _document(service: Service, asked: Asked, table: _Table, client: Client) -> dict[str, Any]:
     """What stands beside a file."""
-    asked_at = max(answer.asked_at for answer in client.answers)
+    columns = measured_in(table.frame)
     return {
         "source": source_of(service, asked.names),
         "service": service.title,
         "licence": service.licence,
         "attribution": service.attribution,
-        "asked_at": asked_at,
+        "asked_at": max(answer.asked_at for answer in client.answers),
         "asked": {
             "names": list(asked.names),
             "start": asked.start.isoformat(),
@@ -263,8 +296,9 @@ def _document(service: Service, asked: Asked, table: _Table, client: Client) -> 
             "columns": list(asked.columns),
             "product": asked.product,
         },
-        "columns": list(asked.columns),
-        "target": _TARGET if _TARGET in asked.columns else asked.columns[0],
+        "columns": columns,
+        "target": _TARGET if _TARGET in columns else columns[0],
+        "hindsight": [name for name in service.hindsight if name in columns],
         "units": table.units,
         "about": table.about,
         "revisions": [],
@@ -275,19 +309,15 @@ def _document(service: Service, asked: Asked, table: _Table, client: Client) -> 
     }
 
 
-def _brought_up_to_date(path: Path, source: str, there: TableFile, table: _Table, about: dict[str, Any]) -> Fetched:
-    """The file with new rows beside those that were there, and a word on each value that is another now."""
-    merged = merge(there.frame, table.frame)
-    revisions = list(there.about["revisions"])
+def _with_earlier(before: dict[str, Any], about: dict[str, Any], merged: Merged) -> dict[str, Any]:
+    """The document of new rows, with what that of the earlier ones knows, and a word on what was revised."""
+    revisions = list(before["revisions"])
     if merged.n_revised:
         revisions.append({"asked_at": about["asked_at"], "values": merged.n_revised, "first": list(merged.revisions)})
-    known = {name: there.about["about"].get(name, {}) | found for name, found in about["about"].items()}
-    about = {
+    known = {name: before["about"].get(name, {}) | found for name, found in about["about"].items()}
+    return {
         **about,
-        "about": there.about["about"] | known,
+        "about": before["about"] | known,
         "revisions": revisions,
-        "answers": there.about["answers"] + about["answers"],
+        "answers": before["answers"] + about["answers"],
     }
-    updated = TableFile(merged.frame, about)
-    write_file(path, updated)
-    return Fetched(path, source, updated, False, merged.n_new, merged.n_revised, (*table.notes, *merged.revisions))

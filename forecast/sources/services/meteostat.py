@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.errors import ConfigError
-from forecast.sources.services.bodies import UnusableError, csv_of, numbers, unzipped
+from forecast.sources.services.bodies import csv_of, numbers, unzipped
 from forecast.sources.services.service import Asked, Part, Service
 from forecast.sources.services.transport import Client, Host, Query
 
@@ -57,10 +57,7 @@ def _table(content: bytes, step: str, columns: tuple[str, ...], most: int) -> tu
     """The observed values of a file, and how many values were not observed."""
     time = _TIME[step]
     cells = csv_of(unzipped(content, most), *time, *columns, *(f"{column}_source" for column in columns))
-    try:
-        ds = pd.to_datetime(pd.DataFrame({part: pd.to_numeric(pd.Series(cells[part], dtype=object)) for part in time}))
-    except (ValueError, TypeError):
-        raise UnusableError("a time that is none") from None
+    ds = pd.to_datetime(pd.DataFrame({part: pd.to_numeric(pd.Series(cells[part], dtype=object)) for part in time}))
     frame, n_calculated = pd.DataFrame({"ds": ds}), 0
     for column in columns:
         values = np.array(numbers(cells[column]))

@@ -8,7 +8,7 @@ import re
 from difflib import get_close_matches
 from pathlib import Path
 
-from forecast.errors import ConfigError, DataError
+from forecast.errors import ConfigError, DataError, quote
 from forecast.sources.services.catalogue import SERVICES
 from forecast.sources.services.service import Asked, Service
 
@@ -32,11 +32,13 @@ def parse_source(source: str) -> tuple[Service, tuple[str, ...]]:
         ConfigError: If nothing stands behind the colon.
     """
     name, _, names = source.partition(":")
+    name = name.casefold()
     if name not in SERVICES:
-        near = get_close_matches(name, SERVICES, 1)
+        meant = [known.name for known in SERVICES.values() if name in (known.kind, known.title.casefold())]
+        near = meant or get_close_matches(name, SERVICES, 1)
         raise DataError(
-            f"There is neither a file {source!r} nor a service {name!r}.",
-            (f"Did you mean {near[0]}? " if near else "") + f"Services: {', '.join(SERVICES)}.",
+            f"There is neither a file {quote(source)} nor a service {quote(name)}.",
+            (f"Did you mean {near[0]}:{names}? " if near else "") + f"Services: {', '.join(SERVICES)}.",
         )
     return SERVICES[name], parse_names(SERVICES[name], [names])
 
@@ -61,7 +63,8 @@ def source_of(service: Service, names: tuple[str, ...]) -> str:
 
 def file_of(service: Service, asked: Asked, folder: Path) -> Path:
     """The file that holds what is asked, named by it."""
-    slugs = [re.sub(r"[^\w.]+", "-", name.casefold()).strip("-.") or "series" for name in asked.names]
+    signed = [re.sub(r"(?<!\w)-(?=\d)", "minus-", name.casefold()) for name in asked.names]  # a southern latitude
+    slugs = [re.sub(r"[^\w.]+", "-", name).strip("-.") or "series" for name in signed]
     if len(slugs) > _IN_FILE:  # a digest tells panels apart that begin alike
         digest = hashlib.sha256("\n".join(asked.names).encode()).hexdigest()[:6]
         slugs = [*slugs[:_IN_FILE], "and", str(len(slugs) - _IN_FILE), "more", digest]

@@ -95,10 +95,7 @@ def _file(content: bytes, columns: tuple[str, ...]) -> pd.DataFrame:
 
 def _frame(dates: list[str], values: Mapping[str, list[str]], attributes: Mapping[str, list[str]]) -> pd.DataFrame:
     """Days and values, without those that failed a check: the second of their attributes says which."""
-    try:
-        frame = pd.DataFrame({"ds": pd.to_datetime(pd.Series(dates, dtype=str), format="%Y-%m-%d")})
-    except ValueError:
-        raise UnusableError(f"a date that is none: {dates[0]!r}") from None
+    frame = pd.DataFrame({"ds": pd.to_datetime(pd.Series(dates, dtype=str), format="%Y-%m-%d")})
     for column, cells in values.items():
         failed = np.array([len(parts := text.split(",")) > 1 and bool(parts[1].strip()) for text in attributes[column]])
         frame[column] = np.where(failed, np.nan, numbers([str(cell).strip() for cell in cells])) if dates else []

@@ -34,6 +34,9 @@ _LEADS = range(1, 8)
 
 _HOURLY_ONLY = ("previous-runs", "single-runs")
 
+# From its run to its publication a model takes three to eight hours. The longest is taken: nothing is known too early.
+_PUBLISHED_AFTER = timedelta(hours=8)
+
 # What a run of the model holds is asked for up to so many days ahead.
 _RUN_DAYS = 7
 
@@ -52,9 +55,9 @@ _SINGLE = _host("single-runs", "single runs", "single-runs-api")
 def collect(client: Client, name: str, asked: Asked) -> Part:
     """The weather of a place.
 
-    ``archive`` is a reanalysis that lags some days behind. Of ``forecast`` the rows were issued when they were asked
-    for; of ``single-runs`` at the time of the run, one a day at 00 UTC; of ``previous-runs`` at least a whole number of
-    days before the hour that they are for.
+    ``archive`` is a reanalysis that lags some days behind. A row of the others is known from its ``issued_at`` on: of
+    ``forecast`` from the time of asking, of ``single-runs`` from the publication of the run, one a day at 00 UTC, of
+    ``previous-runs`` from that of a run one to seven days before the hour that it is for.
 
     Raises:
         ConfigError: If a product has hours only.
@@ -66,7 +69,11 @@ def collect(client: Client, name: str, asked: Asked) -> Part:
         "archive": _archive, "forecast": _forecast, "previous-runs": _previous_runs, "single-runs": _single_runs
     }[asked.product](client, place, asked)  # fmt: skip
     frames, units = zip(*collected, strict=True)
-    return Part(pd.concat(frames, ignore_index=True), units[-1], {"place": vars(place)})
+    frame, of_columns = pd.concat(frames, ignore_index=True), units[-1]
+    if "issued_at" in frame:  # beside what was measured it is another column
+        names = {column: f"{column}_forecast" for column in asked.columns}
+        frame, of_columns = frame.rename(columns=names), {names[column]: unit for column, unit in of_columns.items()}
+    return Part(frame, of_columns, {"place": vars(place)})
 
 
 _Collected = Iterator[tuple[pd.DataFrame, dict[str, str]]]
@@ -88,12 +95,15 @@ def _forecast(client: Client, place: Place, asked: Asked) -> _Collected:
 
 def _previous_runs(client: Client, place: Place, asked: Asked) -> _Collected:
     names = [f"{column}_previous_day{lead}" for column in asked.columns for lead in _LEADS]
-    for start, end in _parts(asked.start, min(asked.end, client.now().date()), len(names)):
+    today = client.now().date()
+    # Of the days to come, too, values were forecast days ago.
+    last = asked.end if asked.end < today else today + timedelta(days=max(_LEADS))
+    for start, end in _parts(asked.start, last, len(names)):
         frame, units = _ask(client, _PREVIOUS, "/v1/forecast", place, asked, _span(start, end), tuple(names))
         for lead in _LEADS:
             of_lead = frame[["ds", *(f"{column}_previous_day{lead}" for column in asked.columns)]].copy()
             of_lead.columns = pd.Index(["ds", *asked.columns])
-            of_lead.insert(0, "issued_at", of_lead["ds"] - pd.Timedelta(days=lead))
+            of_lead.insert(0, "issued_at", of_lead["ds"] - timedelta(days=lead) + _PUBLISHED_AFTER)
             yield of_lead, {column: units.get(f"{column}_previous_day{lead}", "") for column in asked.columns}
 
 
@@ -105,8 +115,8 @@ def _single_runs(client: Client, place: Place, asked: Asked) -> _Collected:
             break
         params = {"run": f"{run:%Y-%m-%dT%H:%M}", "forecast_days": str(_RUN_DAYS)}
         frame, units = _ask(client, _SINGLE, "/v1/forecast", place, asked, params)
-        frame.insert(0, "issued_at", run)
-        yield frame[frame["ds"] >= run], units
+        frame.insert(0, "issued_at", run + _PUBLISHED_AFTER)
+        yield frame[frame["ds"] > frame["issued_at"]], units
 
 
 def _ask(
@@ -144,10 +154,7 @@ def _table(content: bytes, section: str, columns: tuple[str, ...]) -> tuple[pd.D
             raise UnusableError(f"{len(found['time'])} times, and {len(found[name])} values of {name}")
     if answer.get("utc_offset_seconds", 0) != 0:
         raise UnusableError(f"times {answer['utc_offset_seconds']} s from GMT, in which they were asked for")
-    try:
-        ds = pd.to_datetime(found["time"], format="%Y-%m-%dT%H:%M" if section == "hourly" else "%Y-%m-%d")
-    except (ValueError, TypeError):
-        raise UnusableError(f"a time that is none: {found['time'][0]!r}") from None
+    ds = pd.to_datetime(found["time"], format="%Y-%m-%dT%H:%M" if section == "hourly" else "%Y-%m-%d")
     frame = pd.DataFrame({"ds": ds, **{name: numbers(found[name]) for name in columns}})
     return frame, {name: str(units.get(name, "")) for name in columns}
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from difflib import SequenceMatcher
 from typing import Any
 
-from forecast.errors import ConfigError
+from forecast.errors import ConfigError, quote
 from forecast.sources.services.bodies import UnusableError, json_of
 from forecast.sources.services.transport import Client, Host, Query, ServiceError
 
@@ -66,7 +66,7 @@ def find_place(client: Client, name: str) -> Place:
     near = sorted(near, key=lambda place: -SequenceMatcher(None, first.casefold(), place["name"].casefold()).ratio())
     close = list(dict.fromkeys(_place(place).name for place in near))[:_LISTED]
     raise ServiceError(
-        f"Open-Meteo knows no place {name!r}.",
+        f"Open-Meteo knows no place {quote(name)}.",
         f"Did you mean {' or '.join(map(repr, close))}?" if close else "Give latitude and longitude: 59.91,10.75",
     )
 

@@ -69,6 +69,7 @@ class Service:
         days: Where a span begins if the user names no start, in days before today.
         revised: Newest days that are asked for again when a file is refreshed; None for all of them.
         products: What it has, the usual one first; empty if it has one product.
+        hindsight: Columns that later events rewrite, and so know them.
         key: The variable of the environment that holds the user's key; empty if it takes none.
         names: What a name is, with an example, for messages.
         caution: What the user should know before relying on it.
@@ -85,5 +86,6 @@ class Service:
     revised: int | None
     names: str
     products: tuple[str, ...] = ()
+    hindsight: tuple[str, ...] = ()
     key: str = ""
     caution: str = ""

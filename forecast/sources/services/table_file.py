@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from forecast.sources.services.answers import to_json, write_whole
 # How a document begins, by which it is told from other JSON beside a table.
 _MARK = "fetched_by_forecast"
 _SCHEMA = 1
+
+# The folder of files that others took the place of.
+_EARLIER = "earlier"
 
 # What tells one row from another; whichever of them a table has.
 _KEYS = ("unique_id", "issued_at", "ds")
@@ -43,6 +47,11 @@ class TableFile:
 
     frame: pd.DataFrame
     about: dict[str, Any]
+
+
+def measured_in(frame: pd.DataFrame) -> list[str]:
+    """The columns of a frame that hold values."""
+    return [str(name) for name in frame if name not in _KEYS]
 
 
 def document_beside(path: Path) -> dict[str, Any] | None:
@@ -95,19 +104,40 @@ def write_file(path: Path, table: TableFile) -> None:
     Raises:
         MachineError: If the disk is full, or the folder cannot be written.
     """
-    frame = table.frame.copy()
-    is_days = bool((frame["ds"] == frame["ds"].dt.normalize()).all())
-    frame["ds"] = frame["ds"].dt.strftime("%Y-%m-%d" if is_days and "issued_at" not in frame else "%Y-%m-%dT%H:%MZ")
-    if "issued_at" in frame:
-        frame["issued_at"] = frame["issued_at"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-    for name in frame.columns.difference([*_KEYS]):
-        values = frame[name].to_numpy(float)
-        if (np.isnan(values) | ((values == np.round(values)) & (np.abs(values) < 2**53))).all():
-            frame[name] = frame[name].astype("Int64")  # 75 rather than 75.0
-    content = frame.to_csv(index=False, lineterminator="\n").encode()
+    content = as_csv(table.frame)
     write_whole(path, content)
     document = {_MARK: _SCHEMA, **table.about, "sha256": hashlib.sha256(content).hexdigest()}
     write_whole(path.with_suffix(".json"), to_json(document))
+
+
+def as_csv(frame: pd.DataFrame) -> bytes:
+    """The rows as a file holds them: days without a time of day, other times in UTC."""
+    frame = frame.copy()
+    is_days = bool((frame["ds"] == frame["ds"].dt.normalize()).all())
+    frame["ds"] = frame["ds"].dt.strftime("%Y-%m-%d" if is_days else "%Y-%m-%dT%H:%MZ")
+    if "issued_at" in frame:
+        frame["issued_at"] = frame["issued_at"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    for name in measured_in(frame):
+        values = frame[name].to_numpy(float)
+        if (np.isnan(values) | ((values == np.round(values)) & (np.abs(values) < 2**53))).all():
+            frame[name] = frame[name].astype("Int64")  # 75 rather than 75.0
+    return frame.to_csv(index=False, lineterminator="\n").encode()
+
+
+def keep_earlier(path: Path, about: dict[str, Any]) -> Path:
+    """Copy a file and its document aside, before others take their place: runs were trained on these rows.
+
+    Returns:
+        The copy, named by when its rows were asked for.
+
+    Raises:
+        MachineError: If the disk is full, or the folder cannot be written.
+    """
+    stamp = re.sub(r"[^0-9T]", "", about["asked_at"].partition("+")[0])
+    copy = path.parent / _EARLIER / f"{path.stem}-{stamp}.csv"
+    for suffix in (".csv", ".json"):
+        write_whole(copy.with_suffix(suffix), path.with_suffix(suffix).read_bytes())
+    return copy
 
 
 @dataclass(frozen=True)
@@ -130,7 +160,7 @@ class Merged:
 def merge(old: pd.DataFrame, new: pd.DataFrame) -> Merged:
     """New rows beside those that were there; a value that is missing now and was there is kept."""
     keys = [key for key in _KEYS if key in new]
-    columns = [name for name in new if name not in keys]
+    columns = measured_in(new)
     before, after = old.set_index(keys)[columns].astype(float), new.set_index(keys)[columns].astype(float)
     both = after.combine_first(before).sort_index()
     common = after.index.intersection(before.index)

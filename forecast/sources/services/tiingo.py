@@ -36,16 +36,13 @@ def _part(content: bytes) -> Part:
     rows: Any = json_of(content)
     if not isinstance(rows, list):
         raise UnusableError(f"no rows: {first_words(content)}")
-    try:
-        ds = pd.to_datetime([row["date"][:10] for row in rows], format="%Y-%m-%d")
-        values = {name: numbers([row[theirs] for row in rows]) for name, theirs in _COLUMNS.items()}
-        events = [
-            {"date": row["date"][:10], "dividend": row["divCash"], "split": f"{row['splitFactor']:g}:1"}
-            for row in rows
-            if row["divCash"] or row["splitFactor"] != 1
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise UnusableError(f"JSON of another form ({type(error).__name__}: {error})") from None
+    ds = pd.to_datetime([row["date"][:10] for row in rows], format="%Y-%m-%d")
+    values = {name: numbers([row[theirs] for row in rows]) for name, theirs in _COLUMNS.items()}
+    events = [
+        {"date": row["date"][:10], "dividend": row["divCash"], "split": f"{row['splitFactor']:g}:1"}
+        for row in rows
+        if row["divCash"] or row["splitFactor"] != 1
+    ]
     return Part(pd.DataFrame({"ds": ds, **values}), {"volume": "shares"}, {"events": events})
 
 
@@ -59,6 +56,7 @@ SERVICE = Service(
     attribution=_ATTRIBUTION,
     days=20 * 365,
     revised=None,
+    hindsight=("adj_close",),
     names="a ticker, such as AAPL",
     key=_KEY,
 )

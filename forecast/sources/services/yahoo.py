@@ -45,19 +45,16 @@ def _part(content: bytes) -> Part:
     chart = answer.get("chart") if isinstance(answer, dict) else None
     if not isinstance(chart, dict) or chart.get("error") or not chart.get("result"):
         raise UnusableError(f"an error: {first_words(content)}")
-    try:
-        result = chart["result"][0]
-        meta, quotes = result["meta"], result["indicators"]["quote"][0]
-        seconds = result.get("timestamp") or []
-        adjusted = (result["indicators"].get("adjclose") or [{}])[0].get("adjclose")
-        zone = ZoneInfo(meta["exchangeTimezoneName"])
-        # Each row is stamped with the opening of its session; of several of one day the last one is the newest.
-        values = {name: numbers(quotes.get(name) or []) if seconds else [] for name in _COLUMNS if name != "adj_close"}
-        values["adj_close"] = numbers(adjusted or quotes.get("close") or []) if seconds else []
-        frame = pd.DataFrame({"ds": [_day(second, zone) for second in seconds], **values})
-        events = _events(result.get("events") or {}, zone)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OSError) as error:
-        raise UnusableError(f"JSON of another form ({type(error).__name__}: {error})") from None
+    result = chart["result"][0]
+    meta, quotes = result["meta"], result["indicators"]["quote"][0]
+    seconds = result.get("timestamp") or []
+    adjusted = (result["indicators"].get("adjclose") or [{}])[0].get("adjclose") or quotes.get("close")
+    zone = ZoneInfo(meta["exchangeTimezoneName"])
+    values = {name: numbers(quotes[name]) if seconds else [] for name in _COLUMNS if name != "adj_close"}
+    values["adj_close"] = numbers(adjusted) if seconds else []
+    # Each row is stamped with the opening of its session; of several of one day the last one is the newest.
+    frame = pd.DataFrame({"ds": [_day(second, zone) for second in seconds], **values})
+    events = _events(result.get("events") or {}, zone)
     frame["ds"] = pd.to_datetime(frame["ds"])
     currency = str(meta.get("currency") or "")
     units = {name: currency for name in _COLUMNS if name != "volume" and currency} | {"volume": "shares"}
@@ -93,6 +90,7 @@ SERVICE = Service(
     attribution=_ATTRIBUTION,
     days=20 * 365,
     revised=None,
+    hindsight=("adj_close",),
     names="a ticker of Yahoo's site, such as AAPL or SAP.DE",
     caution="Yahoo promises neither answers nor their form, and allows personal use.",
 )

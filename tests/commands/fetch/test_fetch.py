@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import sys
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -68,6 +70,19 @@ def test_prices_of_tickers_say_that_nobody_promises_them(say: Say) -> None:
     assert told.splitlines()[-1] == "next: forecast train stock:AAPL,MSFT"
 
 
+def test_every_command_of_its_page_works(say: Say) -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/fetch-data.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^    forecast fetch (.*?)\s*(?:#.*)?$", page, re.MULTILINE)
+    assert len(commands) == 6
+    for command in commands:
+        recent = re.sub(r"(?<=--start )\S+", RECENT, command)  # fewer rows
+        code, told, error = say(
+            *shlex.split(recent), *([] if "--start" in command or "--ref" in command else ["--start", RECENT])
+        )
+        assert code == 0, f"{command}\n{error}"
+        assert "next: forecast train " in told
+
+
 def test_json_is_one_document(say: Say) -> None:
     code, told, _ = say("fred", "DCOILWTICO", "--start", RECENT, "--json", "--quiet")
     document = json.loads(told)
@@ -83,8 +98,10 @@ def test_a_station_says_by_its_form_whose_it_is(say: Say, loopback: Loopback) ->
     code, told, _ = say("weather", "--latitude", "59.91", "--longitude", "10.75", "--daily", "--start", RECENT)
     assert (code, told.split(":")[0]) == (0, "data/open-meteo-59.91-10.75-daily.csv")
     _, told, _ = say("weather", "Oslo", "--product", "previous-runs", "--columns", "temperature_2m", "--start", RECENT)
-    assert "each row is a forecast, known from its issued_at on" in told
-    assert told.splitlines()[-1] == "next: forecast train data/open-meteo-oslo-hourly-previous-runs.csv"
+    assert "each row was known from its issued_at on" in told
+    assert told.splitlines()[-1] == (
+        "next: forecast train open-meteo:Oslo --known-forecasts data/open-meteo-oslo-hourly-previous-runs.csv"
+    )
 
 
 @pytest.mark.parametrize(

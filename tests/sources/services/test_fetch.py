@@ -14,9 +14,11 @@ import pandas as pd
 import pytest
 
 import forecast
+from forecast import ReadOptions
 from forecast.errors import ConfigError, DataError, MachineError
 from forecast.sources.services.fetch import Fetched
 from forecast.sources.services.naming import parse_source
+from forecast.sources.services.table_file import document_beside
 from loopback import Loopback, Reply, StandingClock
 
 Fetch = Callable[..., Fetched]
@@ -50,24 +52,32 @@ def test_a_file_that_is_there_is_used_until_other_rows_are_asked_for(get: Fetch,
     get("fred:DCOILWTICO", start="2026-10-01")
     again = get("fred:DCOILWTICO")
     assert again.was_there
-    assert get("fred:DCOILWTICO", start="2026-10-01").was_there
+    assert get("fred:dcoilwtico", start="2026-10-01").was_there
     assert len(services.requests) == 1
     pd.testing.assert_frame_equal(again.table.frame, get("fred:DCOILWTICO", start="2026-10-01").table.frame)
     shorter = get("fred:DCOILWTICO", start="2026-10-20")
     assert not shorter.was_there
+    assert "are kept in" in shorter.notes[-1]
     assert shorter.table.frame["ds"].min() == pd.Timestamp("2026-10-21")
 
 
-def test_a_refresh_appends_and_says_what_was_revised(get: Fetch, services: Loopback, clock: StandingClock) -> None:
+def test_a_refresh_appends_and_says_what_was_revised(
+    get: Fetch, services: Loopback, clock: StandingClock, tmp_path: Path
+) -> None:
     services.says("/graph", series(d27=1, d28=2, d29=3, d30="."), series(d27=1, d28=2.5, d29=".", d30=4, d31=5))
-    get("fred:X", start="2026-10-27")
+    before = get("fred:X", start="2026-10-27").path.read_bytes()
     clock.time += timedelta(days=1)
     fetched = get("fred:X", refresh=True)
     frame = fetched.table.frame
     assert frame["ds"].dt.day.tolist() == [27, 28, 29, 30, 31]
     assert frame["value"].tolist() == [1, 2.5, 3, 4, 5]  # what was there once is kept
     assert (fetched.n_new, fetched.n_revised) == (2, 1)
-    assert fetched.notes == ("value at 2026-10-28 was 2 and is 2.5",)
+    revision, kept = fetched.notes
+    assert revision == "value at 2026-10-28 was 2 and is 2.5"
+    earlier = tmp_path / "earlier" / "fred-x-20261102T120000.csv"
+    assert kept == f"The rows as of 2026-11-02T12:00:00+00:00 are kept in {earlier}."
+    assert earlier.read_bytes() == before
+    assert document_beside(earlier) is not None
     about = json.loads(fetched.path.with_suffix(".json").read_text())
     assert about["revisions"] == [
         {"asked_at": "2026-11-03T12:00:00+00:00", "values": 1, "first": ["value at 2026-10-28 was 2 and is 2.5"]}
@@ -77,7 +87,11 @@ def test_a_refresh_appends_and_says_what_was_revised(get: Fetch, services: Loopb
         fetched.path.read_text()
         == "ds,value\n2026-10-27,1.0\n2026-10-28,2.5\n2026-10-29,3.0\n2026-10-30,4.0\n2026-10-31,5.0\n"
     )
-    assert get("fred:X", refresh=True).n_new == 0
+    assert get("fred:X", refresh=True, start="2026-10-27").n_new == 0
+    with pytest.raises(ConfigError, match="keeps the first day and the columns of the file; another start is given"):
+        get("fred:X", refresh=True, start="2026-10-01")
+    again = get("fred:X", refresh=True)
+    assert (again.n_new, again.notes) == (0, ())
 
 
 def test_a_refresh_asks_only_for_what_may_be_new(get: Fetch, services: Loopback, clock: StandingClock) -> None:
@@ -133,13 +147,17 @@ def test_names_are_divided_by_commas_but_not_within_a_place() -> None:
         "Oslo", "Bergen, Norway", "59.91,10.75", "-33.9,151.2"
     )  # fmt: skip
     assert parse_source("stock:AAPL,MSFT,AAPL,^GSPC,7203.T")[1] == ("AAPL", "MSFT", "^GSPC", "7203.T")
-    assert parse_source("meteostat:10384,01001")[1] == ("10384", "01001")
+    assert parse_source("Meteostat:10384,01001")[1] == ("10384", "01001")
     with pytest.raises(ConfigError, match=r"Nothing is asked of Yahoo") as caught:
         parse_source("stock: , ")
     assert caught.value.advice == "Give a ticker of Yahoo's site, such as AAPL or SAP.DE."
     with pytest.raises(DataError, match="nor a service 'stok'") as unknown:
         parse_source("stok:AAPL")
-    assert "Did you mean stock?" in unknown.value.advice
+    assert "Did you mean stock:AAPL?" in unknown.value.advice
+    for source, meant in {"weather:Oslo": "open-meteo:Oslo", "yahoo:AAPL": "stock:AAPL"}.items():
+        with pytest.raises(DataError) as unknown:
+            parse_source(source)
+        assert f"Did you mean {meant}?" in unknown.value.advice
 
 
 def test_a_file_is_named_by_what_it_holds(get: Fetch, services: Loopback) -> None:
@@ -151,6 +169,13 @@ def test_a_file_is_named_by_what_it_holds(get: Fetch, services: Loopback) -> Non
     first = get("fred:A-B", start="2026-10-01")
     services.says("/graph", "DATE,A.B\n2026-10-01,2\n")
     assert get("fred:A.B", start="2026-10-01").path != first.path
+    south = get("open-meteo:-33.9,151.2", start="2026-11-01", columns=["rain"])
+    assert south.path.name == "open-meteo-minus-33.9-151.2-hourly.csv"
+    one = get("fred:A.B", start="2026-10-01")
+    services.says("/graph", "DATE,A.B.\n2026-10-01,3\n")
+    alike = get("fred:A.B.", refresh=True)
+    assert alike.path == one.path
+    assert "are kept in" in alike.notes[-1]
     assert get("open-meteo:Bergen, Norway", start="2026-11-01").path.name == "open-meteo-bergen-norway-hourly.csv"
 
 
@@ -189,6 +214,10 @@ def test_any_source_is_fetched_when_it_is_needed_and_read_with_its_units(
     assert forecast.read(tmp_path / "mine" / "open-meteo-oslo-bergen-hourly.csv").units == panel.units
     stocks = forecast.read("stock:AAPL")
     assert (stocks.default_target, stocks.units["close"]) == ("close", "USD")
+    assert "adj_close" not in stocks.columns  # each later dividend rewrites it
+    with pytest.raises(DataError, match=r"'adj_close' was left out. Later events rewrite it"):
+        stocks.column("adj_close")
+    assert forecast.read("stock:AAPL", ReadOptions(columns=("close", "adj_close"))).columns == ("close", "adj_close")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stock:MSFT").write_text("ds,y\n" + "".join(f"2026-01-{day:02d},{day}\n" for day in range(1, 31)))
     assert forecast.read("stock:MSFT").columns == ("y",)  # a file goes first

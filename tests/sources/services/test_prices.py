@@ -39,6 +39,9 @@ def test_sessions_of_several_tickers_are_one_panel_with_their_events(get: Fetch,
         "period1": "1792972800", "period2": "1793664000", "interval": "1d", "events": "div,splits",
     }  # fmt: skip
     assert fetched.path.name == "stock-aapl-msft.csv"
+    before = fetched.path.read_bytes()
+    again = get("stock:AAPL,MSFT", refresh=True)
+    assert (again.n_new, again.notes, fetched.path.read_bytes()) == (0, (), before)
 
 
 def chart(**changes: object) -> dict[str, object]:
@@ -67,10 +70,10 @@ def test_a_day_is_that_of_the_exchange_and_holes_stay(get: Fetch, services: Loop
     [
         ({"chart": {"result": None, "error": {"code": "Not Found", "description": "No data found"}}}, "No data found"),
         (chart(timestamp=None, indicators={"quote": [{}], "adjclose": [{}]}), "Yahoo has nothing of 'X' from"),
-        (chart(meta={"currency": "USD"}), "JSON of another form (KeyError: 'exchangeTimezoneName')"),
-        (chart(indicators={}), "JSON of another form (KeyError: 'quote')"),
-        (chart(timestamp=[1]), "JSON of another form (ValueError"),
-        (chart(timestamp=["soon"] * 3), "JSON of another form (TypeError"),
+        (chart(meta={"currency": "USD"}), "what is of another form (KeyError: 'exchangeTimezoneName')"),
+        (chart(indicators={}), "what is of another form (KeyError: 'quote')"),
+        (chart(timestamp=[1]), "what is of another form (ValueError"),
+        (chart(timestamp=["soon"] * 3), "what is of another form (TypeError"),
         ("Will be right back", "answered with 'Will be right back', three times"),
         ("<html><title>Yahoo - login</title>", "a page of HTML instead of JSON: Yahoo - login"),
         (Reply(b"Too Many Requests\n", 429, {"Retry-After": "300"}), "refused with status 429: Too Many Requests"),
@@ -103,7 +106,7 @@ def test_a_key_comes_from_the_environment_and_stands_nowhere_else(
     assert not [path for path in fetched.path.parent.rglob("*.*") if b"s3cret" in path.read_bytes()]
     for reply, told in {
         '{"detail": "Error: limit of s3cret reached"}': "no rows: Error: limit of … reached",
-        '[{"date": "2026-10-29"}]': "JSON of another form (KeyError",
+        '[{"date": "2026-10-29"}]': "what is of another form (KeyError",
     }.items():
         services.says("/tiingo/daily/AAPL/prices", reply)
         with pytest.raises(MachineError) as caught:
@@ -135,7 +138,7 @@ def test_an_economic_series_under_its_old_and_its_new_name_of_the_time(get: Fetc
     for reply, told in {
         "DATE,GDP_20260830\n2026-01-01,1\n": "a table without the column 'GDP'",
         "when,GDP\n2026-01-01,1\n": "a table without the column 'observation_date': when, GDP",
-        "DATE,GDP\n1.1.2026,1\n": "a date that is none: '1.1.2026'",
+        "DATE,GDP\n1.1.2026,1\n": 'what is of another form (ValueError: time data "1.1.2026"',
         "DATE,GDP\n": "FRED has nothing of 'GDP' from 2026-01-02",
         "<!DOCTYPE html><title>Maintenance</title>": "a page of HTML instead of CSV: Maintenance",
     }.items():
@@ -148,3 +151,29 @@ def test_an_economic_series_under_its_old_and_its_new_name_of_the_time(get: Fetc
         get("fred:NOPE")
     with pytest.raises(ConfigError, match="is no series of FRED"):
         get("fred:a b")
+
+
+def test_vintages_are_what_stood_there_at_the_time(get: Fetch, services: Loopback) -> None:
+    stood = {
+        "2026-08-01": "observation_date,GDP_20260801\n2026-04-01,1.0\n2026-07-01,.\n",
+        "2026-09-01": "observation_date,GDP_20260829\n2026-04-01,1.5\n2026-07-01,2.0\n",  # no vintage of that day
+        "2026-10-01": "observation_date,GDP_20261001\n2026-04-01,1.5\n2026-07-01,2.0\n",
+        "2026-11-01": "observation_date,GDP_20261101\n2026-04-01,1.5\n2026-07-01,2.5\n",
+    }
+    services.says("/graph/fredgraph.csv", lambda params: stood.get(params["vintage_date"], Reply(b"", 404)))
+    fetched = get("fred:GDP", product="vintages", start="2026-07-01")
+    frame = fetched.table.frame
+    assert frame.columns.tolist() == ["issued_at", "ds", "value"]
+    assert frame.astype(str).to_numpy().tolist() == [
+        ["2026-08-02 06:00:00", "2026-04-01", "1.0"],
+        ["2026-08-30 06:00:00", "2026-04-01", "1.5"],
+        ["2026-08-30 06:00:00", "2026-07-01", "2.0"],
+        ["2026-11-02 06:00:00", "2026-07-01", "2.5"],
+    ]
+    assert fetched.path.name == "fred-gdp-vintages.csv"
+    assert len(services.requests) == 5
+    get("fred:GDP", product="vintages", refresh=True)
+    assert len(services.requests) == 6  # but for the one that had no answer they are there
+    stood["2026-07-01"] = "observation_date,GDP\n2026-04-01,1.0\n"
+    with pytest.raises(MachineError, match="without the column 'GDP_YYYYMMDD'"):
+        get("fred:GDP", product="vintages", refresh=True)
