@@ -19,7 +19,7 @@ _LONGER = 4
 _ROUNDS = 3
 
 # A forecast without recurrent layers: of the centre of the normalisation, and of the linear map if there is one.
-_NO_LAYERS: Mapping[str, object] = {"units": (), "segment": 1, "decode": "direct"}
+_NO_LAYERS: Mapping[str, object] = {"units": (), "segment": 1, "decode": "parallel"}
 
 
 @dataclass(frozen=True)

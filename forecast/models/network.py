@@ -107,7 +107,7 @@ def map_inputs(config: NetworkConfig, shape: Shape) -> tuple[int, int, int]:
     embeddings change while the network learns.
     """
     steps = shape_read(config, shape).lookback
-    if not config.linear_inputs or shape.targets > 1:
+    if not (config.linear and config.linear_inputs) or shape.targets > 1:
         return steps, 0, 0
     known = shape.horizon * shape.known
     is_fed = config.decode != "direct" and not shape.categories and known <= _MOST_KNOWN

@@ -23,7 +23,7 @@ from forecast.data.prepare import arrange
 from forecast.data.windows import fill_forward
 from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.model import Model
-from forecast.models.network import Shape
+from forecast.models.network import Shape, map_inputs
 from forecast.models.runtimes import ONNX
 from forecast.runs.documents import to_json
 from forecast.runs.files import write_folder
@@ -193,7 +193,7 @@ def _write_network(run: Run, shape: Shape, statistics: Statistics, format: Forma
 def _interface(run: Run) -> NetworkConfig:
     """The configuration that says what the exported network takes: nothing ahead where no member of it looks ahead."""
     designs = [design for design, _ in run.members(run.forecast_weights)]
-    if any(design.units and design.decode != "direct" for design in designs):
+    if any((design.units and design.decode != "direct") or map_inputs(design, run.shape)[2] for design in designs):
         return run.config.network
     return run.config.network.model_copy(update={"decode": "direct"})
 
