@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import NetworkConfig
+from forecast.data.normals import HAR_SPANS
 from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.windows import Windows
@@ -49,18 +50,32 @@ def solve_linear(
 def _ridge(normal: Network, rows: Rows, windows: Windows) -> Floats:
     """The kernel of the ridge regression, [L, H].
 
+    That of volatilities is a heterogeneous autoregression: it sees the newest value and the means of a week and a month
+    alone, so that it has little to be wrong in (Corsi 2009).
+
     What was not observed of a horizon is filled by the kernel so far, time and again: so each step's regression becomes
     one of what was observed of it.
     """
     lookback, horizon = normal.shape.lookback, normal.shape.horizon
     kernel = np.zeros((lookback, horizon))
+    sees = _means_of_newest(lookback) if rows.volatility else None
+    width = lookback if sees is None else sees.shape[1]
     for _ in range(_FILLINGS if rows.masked else 1):
-        squares, products = np.zeros((lookback, lookback)), np.zeros((lookback, horizon))
+        squares, products = np.zeros((width, width)), np.zeros((width, horizon))
         for x, y in _pairs(normal, rows, windows):
+            y = np.where(np.isnan(y), x @ kernel, y) if rows.masked else y
+            x = x if sees is None else x @ sees
             squares += x.T @ x
-            products += x.T @ (np.where(np.isnan(y), x @ kernel, y) if rows.masked else y)
-        kernel = solve_ridge(squares, products)
+            products += x.T @ y
+        solved = solve_ridge(squares, products)
+        kernel = solved if sees is None else sees @ solved
     return kernel
+
+
+def _means_of_newest(lookback: int) -> Floats:
+    """What makes of a lookback the means of its newest 1, 5 and 22 steps, [L, 3]."""
+    spans = np.minimum(HAR_SPANS, lookback)
+    return np.where(np.arange(lookback)[::-1, None] < spans, 1 / spans, 0.0)
 
 
 def _pairs(normal: Network, rows: Rows, windows: Windows) -> Iterator[tuple[Floats, Floats]]:
