@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from forecast.clocks.session_days import SessionDays
 from forecast.errors import ConfigError, phrase
 from forecast.models.cells import CELLS
 from forecast.tables.input import Notation
@@ -211,6 +212,16 @@ class ReadOptions(Section):
         None, description="Codes of missing values: what a run found in its training rows, and reads other rows by."
     )
     missing_words: Names = Field((), description="Words among numbers that mean a missing value, with commas between.")
+    known_forecasts: str | None = Field(
+        None,
+        description="File of forecasts that were known ahead, such as of the weather: when each was issued, the time "
+        "it is for, values; or a column for each lead. - for columns of the source itself.",
+    )
+    issued_at: str | None = Field(None, description="Column of that file which holds when a forecast was issued.")
+    issue_delay: Duration | None = Field(
+        None, description="How long after its issue a forecast is there, such as 5h. (default: at once)"
+    )
+    query: str | None = Field(None, description="What is asked of a database, such as 'select * from weather'.")
     spikes: Literal["keep", "missing"] = Field(
         "keep", description="Single values far from those before them: keep them, or take them as missing."
     )
@@ -218,6 +229,9 @@ class ReadOptions(Section):
         (), description="How columns are written: what a run found in its rows, and reads other rows by."
     )
     derived: Names = Field((), description="Columns that are made from others: those named as formulas elsewhere.")
+    session_days: SessionDays | None = Field(
+        None, description="Sessions of the clock's exchange: what a run was trained by, and reads other rows by."
+    )
 
     @model_validator(mode="after")
     def _check_series(self) -> Self:
@@ -659,13 +673,17 @@ class Config(Settings):
         return {name: numbers[name] for name in self.data.known if name in numbers}
 
 
+# What a run found in its rows, or what its other settings name: no options.
+FOUND = ("notation", "codes", "session_days", "derived")
+
+
 def option_fields() -> dict[str, str]:
     """Every setting that a user gives by name, with the section that it belongs to."""
     return {
         name: section
         for section, info in Settings.model_fields.items()
         for name in info.annotation.model_fields  # type: ignore[union-attr]
-        if name not in ("notation", "codes", "derived")  # what a run found in its rows, or its other settings name
+        if name not in FOUND
     }
 
 

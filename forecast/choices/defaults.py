@@ -38,7 +38,8 @@ from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.sources.formulas import expressions
 
 # Lookback and horizon in steps, by the unit of the clock: a week for a day of hours, three years for a year of months.
-_SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4), "Y": (10, 2)}
+_SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "session": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4),
+          "Y": (10, 2)}  # fmt: skip
 
 # Share of the windows of a panel whose series is hidden in training.
 _HIDDEN = 0.1
@@ -71,7 +72,7 @@ def default_season(clock: Clock) -> int:
         # A day of more steps than these is too long for a default lookback; then it is the hour, or nothing.
         cycles = (np.timedelta64(1, "D") / clock.step, np.timedelta64(1, "h") / clock.step)
         return next((int(steps) for steps in cycles if steps == int(steps) and 1 < steps <= 1440), 1)
-    cycle = {"D": 7, "B": 5, "W": 52, "M": 12, "Q": 4, "Y": 1, "step": 1}[clock.unit]
+    cycle = {"D": 7, "B": 5, "session": 5, "W": 52, "M": 12, "Q": 4, "Y": 1, "step": 1}[clock.unit]
     return cycle // clock.multiple if cycle % clock.multiple == 0 else 1
 
 
@@ -174,6 +175,9 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     settings = settings.replace(data={name: panel.expand(names) for name, names in named.items()})
     if settings.data.static:
         settings = settings.replace(data={"known": (*dict.fromkeys(settings.data.known + settings.data.static),)})
+    if panel.issues is not None:
+        issued = [name for name in panel.issues.columns if name not in settings.data.target]
+        settings = settings.replace(data={"known": (*dict.fromkeys((*settings.data.known, *issued)),)})
     data, network, training = settings.data, settings.network, settings.training
     asked_to_read = settings.read.model_dump(exclude={"notation"})  # the panel has that of its columns
     targets = data.target or _default_target(panel)

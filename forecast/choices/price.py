@@ -25,7 +25,8 @@ _FEWEST_STRETCHES = 10
 def why_price(panel: Panel, target: str, training_rows: Flags, known_rows: Flags) -> str:
     """Why a target is taken for a price; empty if it is not. Values of the test span decide nothing.
 
-    A price has business days, positive values, and a name that says so or a logarithm that moves like a random walk.
+    A price has business days or an exchange's sessions, positive values, and a name that says so or a logarithm that
+    moves like a random walk.
 
     Args:
         panel: What was read.
@@ -36,7 +37,8 @@ def why_price(panel: Panel, target: str, training_rows: Flags, known_rows: Flags
     Reference: Lo & MacKinlay 1988 (the variance ratio).
     """
     values = panel.values[:, panel.column(target)]
-    if panel.clock.unit != "B" or (values[known_rows] <= 0).any() or parse(target) is not None:
+    is_of_market = panel.clock.unit in ("B", "session")
+    if not is_of_market or (values[known_rows] <= 0).any() or parse(target) is not None:
         return ""
     series = [values[rows][training_rows[rows]] for rows in map(panel.rows, range(panel.n_series))]
     series = [of_series[~np.isnan(of_series)] for of_series in series]

@@ -22,7 +22,7 @@ class Kind(Protocol):
 
     @property
     def unit(self) -> str:
-        """The unit of a step without its multiple: one of step, s, min, h, D, B, W, M, Q, Y."""
+        """The unit of a step without its multiple: one of step, s, min, h, D, B, session, W, M, Q, Y."""
 
     @property
     def multiple(self) -> int:
@@ -31,6 +31,9 @@ class Kind(Protocol):
     @property
     def length(self) -> int:
         """The usual length of a step in microseconds."""
+
+    def is_open(self, times: Times) -> NDArray[np.bool_]:
+        """Which of these times [T] have a slot: not those at which an office or an exchange is closed."""
 
     def ordinals(self, times: Times) -> NDArray[np.int64]:
         """The number of each of these times [T]: those of neighbours differ by 1."""

@@ -40,6 +40,10 @@ class MonthDays:
     def __str__(self) -> str:
         return ",".join(map(str, self.days))
 
+    def is_open(self, wall: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+        """Which of these dates [...] are among the days."""
+        return self.times(self.ordinals(wall)).astype("datetime64[D]") == wall.astype("datetime64[D]")
+
     def ordinals(self, wall: NDArray[np.datetime64]) -> NDArray[np.int64]:
         """The number of each date [...]; one between two of the days has that of the first."""
         month = wall.astype("datetime64[M]").astype(np.int64)

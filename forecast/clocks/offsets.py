@@ -104,6 +104,10 @@ class Offset:
         step = pd.Timedelta(self.alias if self.alias[0].isdigit() else f"1{self.alias}")
         return int(np.timedelta64(step, "us").astype(np.int64))
 
+    def is_open(self, times: Times) -> NDArray[np.bool_]:
+        """Which of these times [T] have a slot: all but weekends among business days."""
+        return np.is_busday(times.astype("datetime64[D]")) if self.unit == "B" else np.ones(times.shape, bool)
+
     def ordinals(self, times: Times) -> NDArray[np.int64]:
         """The number of each of these times [T] on the clock."""
         if self.unit == "B":

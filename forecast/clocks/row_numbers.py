@@ -16,6 +16,10 @@ class RowNumbers:
 
     unit, multiple, length = STEP, 1, 1
 
+    def is_open(self, times: Times) -> NDArray[np.bool_]:
+        """All of these times [T], as every row has a number."""
+        return np.ones(times.shape, bool)
+
     def ordinals(self, times: Times) -> NDArray[np.int64]:
         """The number of each row [T], counted from the first."""
         return (times - times[:1]).astype("timedelta64[us]").astype(np.int64)

@@ -67,6 +67,10 @@ class Slotted:
     def _several_a_month(self) -> bool:
         return isinstance(self.slots, MonthDays) and len(self.slots.days) > 1
 
+    def is_open(self, wall: Times) -> NDArray[np.bool_]:
+        """Which of these wall times [T] are slots."""
+        return self.slots.is_open(wall)
+
     def ordinals(self, wall: Times) -> NDArray[np.int64]:
         """The number of each wall time [T]."""
         return self.slots.ordinals(wall)

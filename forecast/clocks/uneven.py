@@ -54,6 +54,10 @@ class Uneven:
         """The mean length of a period in microseconds."""
         return round(float(np.mean(self.lengths)) * self.days * DAY)
 
+    def is_open(self, times: Times) -> NDArray[np.bool_]:
+        """All of these times [T], whenever a period ends."""
+        return np.ones(times.shape, bool)
+
     def ordinals(self, times: Times) -> NDArray[np.int64]:
         """The number of each of these times [T], from row to row: many lengths add up to another one's."""
         steps = np.rint(np.diff(times).astype(np.int64) / self.length).astype(np.int64)

@@ -38,7 +38,7 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
         progress.warn(warning)
     series = f" in {panel.n_series} series" if panel.n_series > 1 else ""
     holidays = ""
-    if summary["absent_rows"] and (panel.clock.unit == "B" or panel.clock.week is not None):
+    if summary["absent_rows"] and (panel.clock.unit in ("B", "session") or panel.clock.week is not None):
         holidays = f", {panel.clock.describe(summary['absent_rows'])} without a row"
     say(
         f"{panel.name}: {panel.n_rows:,} rows{series}, one every {panel.clock.describe().removeprefix('1 ')}, "

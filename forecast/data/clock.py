@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset
 
+from forecast.clocks.exchanges import is_exchange, sessions_of
 from forecast.clocks.holidays import holidays
 from forecast.clocks.kinds import Kind, kind_of
 from forecast.clocks.month_days import MonthDays
 from forecast.clocks.offsets import Times
 from forecast.clocks.row_numbers import STEP
+from forecast.clocks.session_days import SessionDays
+from forecast.clocks.sessions import Sessions
 from forecast.clocks.slots import Slotted
 from forecast.clocks.uneven import Uneven
 from forecast.clocks.week import Week
@@ -33,6 +37,7 @@ _UNIT_NAMES = {
     "h": ("hour", "hours"),
     "D": ("day", "days"),
     "B": ("business day", "business days"),
+    "session": ("session", "sessions"),
     "W": ("week", "weeks"),
     "M": ("month", "months"),
     "Q": ("quarter", "quarters"),
@@ -47,7 +52,8 @@ class Clock:
     A step is a pandas offset alias such as ``h``, ``15min``, ``B``, ``W-SAT`` or ``MS``. Behind it may stand the open
     slots of a week, as in ``D MON-SAT`` or ``h MON-FRI 09:00-17:00``, or days of a month, as in ``MS 15`` or
     ``MS 1,11,21``. ``~4.345W`` are periods of about that many weeks or days; ``~4,4,5W@2024-01-20`` are periods of
-    four, four and five weeks, three of which end on that day. ``step`` is the clock of rows without times: the row of
+    four, four and five weeks, three of which end on that day. ``XNYS`` are the sessions of
+    an exchange. ``step`` is the clock of rows without times: the row of
     number k has the k-th microsecond of 1970 as its time.
 
     Args:
@@ -55,22 +61,28 @@ class Clock:
         tz: The zone of the times, such as ``Europe/Berlin``; None if they have none. On a clock of less than a day they
             are kept in UTC; on a longer one they are local dates.
         holidays: Rules of the days without rows, as `infer_holidays` finds them, on a clock of some days of the week.
+        session_days: The sessions of the exchange that the step is named after; None for those that the library knows.
 
     Raises:
-        DataError: If the alias is not one that pandas knows, or its step is longer than a century.
+        DataError: If the step is neither an alias that pandas knows nor an exchange, or is longer than a century.
+        MachineError: If the sessions of an exchange are to be looked up, and the library is not installed.
     """
 
     freq: str
     tz: str | None = None
     holidays: tuple[str, ...] = ()
+    session_days: SessionDays | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "freq", kind_of(self.freq)[0])
+        if self.session_days is None and is_exchange(self.freq):
+            object.__setattr__(self, "session_days", sessions_of(self.freq))
+        days = self.session_days
+        object.__setattr__(self, "freq", kind_of(self.freq)[0] if days is None else days.exchange)
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         """The steps, without zone and holidays."""
-        return kind_of(self.freq)[1]
+        return kind_of(self.freq)[1] if self.session_days is None else Sessions(self.session_days)
 
     @property
     def slots(self) -> Week | MonthDays | None:
@@ -94,7 +106,7 @@ class Clock:
 
     @property
     def unit(self) -> str:
-        """The unit of the step without its multiple: one of step, s, min, h, D, B, W, M, Q, Y."""
+        """The unit of the step without its multiple: one of step, s, min, h, D, B, session, W, M, Q, Y."""
         return self.kind.unit
 
     @property
@@ -109,10 +121,19 @@ class Clock:
 
     def is_closed_for(self, absent: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether so many absent steps [...] are whole days on which an exchange, a shop or an office was closed."""
-        per_day = self.week.per_day if self.week else int(self.unit == "B")
+        per_day = self.week.per_day if self.week else int(self.unit in ("B", "session"))
         if not per_day:
             return np.zeros(absent.shape, bool)
         return (absent > 0) & (absent <= LONGEST_CLOSURE * per_day) & (absent % per_day == 0)
+
+    def is_open(self, times: Times) -> NDArray[np.bool_]:
+        """Which of these times [T] have a slot: not those at which an office or an exchange is closed."""
+        return self.kind.is_open(self._shown(times))
+
+    @property
+    def has_equal_steps(self) -> bool:
+        """Whether all steps have the same length."""
+        return self.slots is None and self.unit not in ("B", "session", "M", "Q", "Y")
 
     @property
     def is_zoned(self) -> bool:
@@ -179,7 +200,9 @@ class Clock:
             times: Timestamps [T] that lie on the clock, whose steps are even.
             season: m.
         """
-        if self.slots is None and self.unit not in ("B", "M", "Q", "Y"):
+        if isinstance(self.kind, Sessions):
+            return self.kind.phases(times) % season
+        if self.has_equal_steps:
             return times.astype("datetime64[us]").astype(np.int64) // self.step.astype(np.int64) % season
         since = np.concatenate([np.zeros(1, times.dtype), times])
         return self.ordinals(since)[1:] % season

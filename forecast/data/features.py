@@ -67,7 +67,7 @@ class Calendar:
 def _cycles(clock: Clock) -> tuple[str, ...]:
     if clock.unit in ("s", "min", "h"):
         return ("day", "week", "year")
-    if clock.unit in ("D", "B"):
+    if clock.unit in ("D", "B", "session"):
         return ("week", "year")
     return ("year",) if clock.unit in ("W", "M", "Q") else ()
 

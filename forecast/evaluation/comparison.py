@@ -106,7 +106,7 @@ def origin_steps(rows: Rows, windows: Windows) -> Ints:
     Series may tick at different minutes of the same hour: their losses are as dependent as those of one minute.
     """
     times, clock = rows.panel.times[windows.cutoffs], rows.panel.clock
-    if clock.slots is None and clock.unit not in ("B", "M", "Q", "Y"):
+    if clock.has_equal_steps:
         return (times - times.min()) // clock.step
     return clock.ordinals(times)
 

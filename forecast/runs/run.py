@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from forecast.config import Config, NetworkConfig
+from forecast.config import Config, NetworkConfig, ReadOptions
 from forecast.errors import RunError, phrase
 from forecast.models.catalogue import network_configs
 from forecast.models.runtimes import KERAS
@@ -111,7 +111,14 @@ class Run:
         """The clock of its rows, with their zone."""
         from forecast.data.clock import Clock
 
-        return Clock(self.data["freq"], self.data.get("tz"), tuple(self.data.get("holidays", ())))
+        holidays = tuple(self.data.get("holidays", ()))
+        return Clock(self.data["freq"], self.data.get("tz"), holidays, self.config.read.session_days)
+
+    @property
+    def read_options(self) -> ReadOptions:
+        """How its rows are read again: by business days if those are its clock, whatever exchange they fit by now."""
+        options = self.config.read
+        return options if options.freq or self.clock.freq != "B" else options.model_copy(update={"freq": "B"})
 
     @cached_property
     def test_from(self) -> Times:

@@ -60,6 +60,7 @@ def load_dataset(name: str) -> Panel:
 
     from forecast.data.clock import Clock
     from forecast.data.panel import Panel
+    from forecast.sources.infer_holidays import infer_holidays
     from forecast.sources.quality import panel_warnings
 
     if name not in DATASETS:
@@ -70,11 +71,15 @@ def load_dataset(name: str) -> Panel:
         )
     dataset = DATASETS[name]
     frame = pd.read_csv(_folder() / dataset.file, dtype={"ds": "str"} | dict.fromkeys(dataset.units, "float64"))
+    times = pd.to_datetime(frame["ds"], format="ISO8601").to_numpy().astype("datetime64[us]")
+    clock = Clock(dataset.freq)
+    if clock.unit == "B":  # that forecasts land on trading days, with and without a library of exchanges
+        clock = replace(clock, holidays=infer_holidays(times, clock.is_open))
     panel = Panel(
         values=np.ascontiguousarray(frame[list(dataset.units)].to_numpy()),
-        times=pd.to_datetime(frame["ds"], format="ISO8601").to_numpy().astype("datetime64[us]"),
+        times=times,
         columns=tuple(dataset.units),
-        clock=Clock(dataset.freq),
+        clock=clock,
         name=dataset.title,
         units=dict(dataset.units),
         default_target=dataset.target,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.clocks.days import MONTHS, WEEKDAYS, week_offsets, weekdays
+from forecast.clocks.exchanges import is_exchange, sessions_of
 from forecast.clocks.month_days import MonthDays
 from forecast.clocks.offsets import MONTHS_IN, Times
 from forecast.clocks.row_numbers import STEP
@@ -281,15 +282,18 @@ def named_clock(freq: str, times: Times | None = None) -> Clock:
     """The clock that the user named; ``W``, ``QS`` and the like take their anchor from the timestamps.
 
     Args:
-        freq: A pandas offset alias.
+        freq: A pandas offset alias, or an exchange.
         times: Timestamps that will lie on it, if any.
 
     Raises:
         DataError: If it is no alias, or one whose steps cannot be numbered (business hours, second Tuesdays …).
+        MachineError: If it is an exchange, whose sessions are looked up in a library that is not installed.
     """
+    if is_exchange(freq) and times is not None and len(times):
+        return Clock(freq, session_days=sessions_of(freq, times.min(), times.max()))
     clock = Clock(freq)
     alias = _alias(clock)
-    if clock.freq == STEP or clock.is_uneven:
+    if clock.freq == STEP or clock.is_uneven or clock.unit == "session":
         return clock
     if alias not in _COUNTABLE or (alias == "B" and clock.multiple > 1):
         raise DataError(
@@ -317,15 +321,15 @@ def snap(times: Times, series: NDArray[np.int64], clock: Clock) -> Snapped:
     elif isinstance(clock.slots, MonthDays):
         positions = _nearest_days(times, clock.slots)
         off = positions.astype("datetime64[D]") != times.astype("datetime64[D]")
-    elif clock.unit in ("B", "M", "Q", "Y"):
+    elif clock.unit in ("B", "session", "M", "Q", "Y"):
         positions = period_labels(times, clock)
         # Every month on its 15th, or every day at 16:00, is one convention; rows elsewhere in the period are strays.
         into = (times - positions).astype("timedelta64[D]").astype(np.int64)
-        off = np.abs(into - np.median(into)) > (0 if clock.unit == "B" else _CALENDAR_SLACK)
+        off = np.abs(into - np.median(into)) > (0 if clock.unit in ("B", "session") else _CALENDAR_SLACK)
     else:
         positions = _nearest(times, series, clock)
         off = positions != times
-    is_open = np.ones(len(times), bool) if clock.week is None else clock.week.is_open(clock.wall(positions))
+    is_open = clock.is_open(positions)
     if is_open.all() and ((positions[1:] > positions[:-1]) | (series[1:] > series[:-1])).all():
         return Snapped(np.arange(len(times)), positions, int(off.sum()), 0)
     distance = np.abs(times - positions).astype(np.int64)
@@ -392,6 +396,8 @@ def period_labels(times: Times, clock: Clock) -> Times:
     if isinstance(clock.slots, MonthDays):
         return clock.slots.times(clock.slots.ordinals(times))
     days = times.astype("datetime64[D]")
+    if clock.unit == "session":
+        return days.astype("datetime64[us]")
     labels: NDArray[np.datetime64]
     alias = _alias(clock)
     if alias == "B":

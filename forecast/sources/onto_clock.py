@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecast.clocks.days import weekdays
+from forecast.clocks.exchanges import exchanges_like, sessions_of
 from forecast.config import ReadOptions
 from forecast.data.bounds import is_angle
 from forecast.data.clock import STEP, Clock, Times
@@ -31,6 +33,9 @@ _FIRST_DATE = np.datetime64("1970-01-03", "us")
 
 # More periods that are not whole are counted, not named.
 _MOST_LISTED = 4
+
+# Sessions that are known for less time after the last row may be forecast.
+_KNOWN_LONG = np.timedelta64(3 * 365, "D")
 
 # More absent hours than these are no springs.
 _MOST_SPRINGS = 200
@@ -79,10 +84,10 @@ class OnClock:
     given_clock: str | None = None
 
     @property
-    def read_options(self) -> dict[str, str]:
+    def read_options(self) -> dict[str, Any]:
         """The fields of `ReadOptions` by which a few rows of the same kind are read alike."""
-        zone = {} if self.clock.tz is None else {"tz": self.clock.tz}
-        return zone | ({"freq": self.given_clock} if self.given_clock else {})
+        found = {"tz": self.clock.tz, "freq": self.given_clock, "session_days": self.clock.session_days}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 def in_order(
@@ -191,7 +196,11 @@ def on_clock(
         DataError: If they lie on no clock; shows a histogram of their steps.
     """
     asked = options.resample or options.freq
-    named = clocks.named_clock(asked, None if options.resample else rows.times) if asked else None
+    named = None
+    if asked and options.session_days is not None and options.session_days.exchange == asked:
+        named = Clock(asked, session_days=options.session_days)
+    elif asked:
+        named = clocks.named_clock(asked, None if options.resample else rows.times)
     by_day = clocks.usual_step(rows.times, rows.series) > _LONGEST_OF_DAY if named is None else not _divides_day(named)
     own = None
     if options.resample is not None:
@@ -222,7 +231,8 @@ def on_clock(
             if sessions is not None:
                 told = f"The hours of the rows shift by one twice a year, as those of {sessions} do: its zone is taken."
                 placed = replace(placed, notes=(told, *placed.notes))
-            needs_many_rows = most_off == 1 or clock.slots is not None or clock.is_uneven
+            clock = placed.clock
+            needs_many_rows = most_off == 1 or clock.slots is not None or clock.is_uneven or clock.unit == "session"
             return replace(placed, given_clock=clock.freq if needs_many_rows else None)
         if fewest is None or n_off < fewest[0]:
             fewest = n_off, clock
@@ -338,7 +348,11 @@ def _placed(rows: Observations, clock: Clock, snapped: clocks.Snapped, given: bo
         )
     if snapped.dropped:
         warnings += _left_out(rows.times[np.setdiff1d(np.arange(n_rows), snapped.rows)], clock)
+    alike = exchanges_like(rows.times) if clock.freq == "B" and not given else ()
+    if len(alike) == 1:
+        clock = replace(clock, session_days=sessions_of(alike[0], rows.times.min(), rows.times.max()))
     notes = [] if given else [f"One row every {clock.describe().removeprefix('1 ')} ({clock.freq})."]
+    notes += _exchange_in_words(clock, alike, rows.times.max())
     if clock.is_uneven:
         warnings.append("The length of a step varies, so the times of forecasts are uncertain by a few days.")
     if len(snapped.rows) < n_rows:
@@ -352,13 +366,29 @@ def _placed(rows: Observations, clock: Clock, snapped: clocks.Snapped, given: bo
         warnings.append(spring)
     rows = replace(rows, times=snapped.times)
     if clock.unit == "B" or (clock.week is not None and clock.unit == "D"):
-        week = clock.week
-        rules = infer_holidays(rows.times, np.is_busday if week is None else week.is_open)
+        rules = infer_holidays(rows.times, clock.is_open)
         clock = replace(clock, holidays=rules)
         if rules:
             listed = ", ".join(map(in_words, rules[:3])) + " …" * (len(rules) > 3)
             notes.append(f"No row on {len(rules)} holidays in any year, which forecasts leave out: {listed}.")
     return OnClock(rows, clock, tuple(notes), tuple(warnings))
+
+
+def _exchange_in_words(clock: Clock, alike: tuple[str, ...], last: np.datetime64) -> list[str]:
+    """What is said of the exchanges that rows of business days fit alike, and of the sessions after the last row."""
+    days = clock.session_days
+    if days is None:
+        like = f"The rows fit the sessions of {', '.join(alike)} alike"
+        return [Sentence(f"{like} ({setting('freq', alike[0])} takes those of one).")] if alike else []
+    said: list[str] = []
+    if alike:
+        which = f"The rows fit the sessions of {days.exchange} and of no other exchange"
+        said.append(Sentence(f"{which} ({setting('freq', 'B')} takes business days)."))
+    if half := [day for day in days.half if np.datetime64(day) > last]:
+        said.append(f"Sessions after the last row that end early: {listed(half, _MOST_LISTED)}.")
+    if np.datetime64(days.until) - last < _KNOWN_LONG:
+        said.append(f"The sessions are known until {days.until}; after it each day of their week is taken for one.")
+    return said
 
 
 def _left_out(times: Times, clock: Clock) -> list[str]:
@@ -370,9 +400,14 @@ def _left_out(times: Times, clock: Clock) -> list[str]:
         daily = f"{setting('freq', 'D')} keeps them, and a day without a row is a gap"
         in_order = f"{setting('freq', STEP)} keeps them, and takes all rows in their order"
         said.append(Sentence(f"{which} are left out, as nearly all rows lie on business days ({daily}; {in_order})."))
+    if clock.unit == "session":
+        closed, times = times[~clock.is_open(times)], times[clock.is_open(times)]
+        if len(closed):
+            first = f"the first of {clock.format(closed.min())}"
+            said.append(f"{len(closed):,} row(s) on days without a session of {clock.freq}, {first}, are left out.")
     if n_others := len(times) - len(weekend):
-        closed = " or it was closed then" if clock.week else ""
-        said.append(f"{n_others:,} row(s) are left out: another row is nearer to the same place on the clock{closed}.")
+        shut = " or it was closed then" if clock.week else ""
+        said.append(f"{n_others:,} row(s) are left out: another row is nearer to the same place on the clock{shut}.")
     return said
 
 

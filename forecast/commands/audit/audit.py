@@ -32,7 +32,7 @@ from forecast.errors import listed
 from forecast.model import Model, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
-from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
+from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows, with_own_forecasts
 from forecast.runs.run import Run
 from forecast.sources.read import Source, read
 
@@ -73,7 +73,7 @@ def audit(
     """
     progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
-    panel = training_panel(run) if source is None else read(source, run.config.read)
+    panel = training_panel(run) if source is None else read(source, with_own_forecasts(run))
     audited = _AuditedRun(run, new_panel(run, panel, progress))
     cutoffs = tuple(origin.cutoff for origin, _ in audited.origins)
     progress.note(f"{len(cutoffs)} origins from {panel.clock.format(cutoffs[0])} to {panel.clock.format(cutoffs[-1])}")
@@ -103,8 +103,12 @@ class _AuditedRun:
         self.models = load_models(run)
         n_windows = sum(len(starts) for _, starts in self.origins)
         self.scope = f"{n_windows:,} forecasts of {' and '.join(self.models)}"
-        known = ", ".join(map(repr, self.config.known))
-        self.exempt = f"; {known}, known ahead, {'is' if len(self.config.known) == 1 else 'are'} kept" if known else ""
+        issued = {panel.columns[column] for column in self.rows.as_of}
+        known = [name for name in self.config.known if name not in issued]
+        are_kept = f"known ahead, {'is' if len(known) == 1 else 'are'} kept"
+        self.exempt = f"; {', '.join(map(repr, known))}, {are_kept}" if known else ""
+        if issued:
+            self.exempt += f"; of {', '.join(map(repr, sorted(issued)))} what was issued by the origin is kept"
 
     def check_futures(self) -> list[Check]:
         """Whether forecasts, and what they are made from, are the same under every other future."""

@@ -125,17 +125,10 @@ def check_slot(time: np.datetime64, known: np.datetime64, clock: Clock) -> None:
         DataError: If it is not; names the nearest slot.
     """
     nearest = time
-    if clock.week is not None:
-        if not clock.week.is_open(clock.wall(np.array([time])))[0]:
-            nearest = clock.future(time - np.timedelta64(1, "us"), 1)[0]
-    elif clock.is_uneven or clock.freq == STEP:
-        pass
-    elif clock.unit == "B":
-        day = time.astype("datetime64[D]")
-        if not np.is_busday(day):
-            saturday = np.is_busday(day - 1)
-            nearest = np.busday_offset(day, 0, roll="preceding" if saturday else "following")
-    elif clock.unit not in ("M", "Q", "Y"):
+    if not clock.is_open(np.array([time]))[0]:
+        before, after = clock.past(time, 1)[0], clock.future(time, 1)[0]
+        nearest = before if time - before < after - time else after
+    elif clock.has_equal_steps and not clock.is_uneven and clock.freq != STEP:
         nearest = known + clock.step * round((time - known) / clock.step)
     if nearest != time:
         raise DataError(

@@ -41,7 +41,8 @@ from forecast.runs.files import locked
 from forecast.runs.find import run_command, runs_folder
 from forecast.runs.run import CALIBRATION, RANGES, TEST_FORECASTS, TEST_FORECASTS_AS_CSV, Run
 from forecast.runs.writer import RunWriter
-from forecast.sources.read import Source, is_built_in, read, report_notes
+from forecast.sources.read import Source, is_built_in, on_disk, read, report_notes
+from forecast.sources.sql import is_database, lasting_address
 from forecast.sources.training_ranges import fit_ranges
 
 
@@ -71,6 +72,7 @@ def train(
     """
     progress, started = progress or NullProgress(), time.monotonic()
     settings = config if isinstance(config, Settings) else configure(config)
+    source = on_disk(source, progress) if isinstance(source, str) else source
     panel = read(source, settings.read)
     report_notes(panel, progress)
     resolved, choices = resolve(settings, panel)
@@ -235,6 +237,8 @@ def _first_manifest(
 ) -> dict[str, Any]:
     if is_built_in(source):
         again: str | None = str(source)
+    elif is_database(source):
+        again = lasting_address(str(source))
     elif isinstance(source, (str, Path)) and str(source) != "-":
         again = str(Path(source).resolve())
     else:

@@ -45,6 +45,9 @@ _HOLDS = {"minut": 60, "hour": 3600, "dai": 86400, "day": 86400}
 _TOO_MANY = 60.0
 
 _MOST_REDIRECTS = 5
+
+# Characters that a message has of what a parser says.
+_WORDS = 100
 _CHUNK = 1 << 16
 
 
@@ -185,7 +188,7 @@ class Client:
         if max_age and (found := kept.newest(query.address, self.now(), max_age)):
             answer, content = found
             self.answers.append(answer)
-            return parse(content)
+            return _parsed(parse, content)
         for back_off in (*_BACK_OFF, None):
             self._wait_for_turn(query)
             asked_at = self.now()
@@ -193,7 +196,7 @@ class Client:
                 body = self._get(query)
                 if body is None:
                     return None
-                parsed = parse(body)
+                parsed = _parsed(parse, body)
             except UnusableError as problem:
                 failure = _TransientError(f"answered with {problem.reason}")
                 if not problem.again:
@@ -308,6 +311,14 @@ class Client:
 
     def _error(self, query: Query, what: str, advice: str = "") -> ServiceError:
         return ServiceError(f"{query.host.title} {_shown(what, query)}.", advice or "Try again later.")
+
+
+def _parsed(parse: Callable[[bytes], Parsed], body: bytes) -> Parsed:
+    """What a body means; a body of a form that nobody expected is unusable, too."""
+    try:
+        return parse(body)
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        raise UnusableError(f"what is of another form ({type(error).__name__}: {str(error)[:_WORDS]})") from None
 
 
 @contextmanager
