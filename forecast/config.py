@@ -257,12 +257,10 @@ class DataSettings(Section):
     horizon: Steps | None = Field(None, description="Steps to forecast. (default: by clock)")
     season: Season | None = Field(None, description="Steps in a cycle; 1: none. (default: by clock)")
     transform: Transform | None = Field(
-        None, description="Transform of the targets. (default: log for prices and volatilities)"
+        None, description="Transform of targets. (default: log, of prices and volatility)"
     )
     volatility: bool | None = Field(
-        None,
-        description="The targets tell how much a series moves, as variances do: judged by QLIKE beside the log-HAR. "
-        "(default: for formulas that do)",
+        None, description="Judge targets as variances: by QLIKE, beside the log-HAR. (default: for formulas of such)"
     )
     limits: Names | None = Field(
         None, description="Least and most that a target can be, such as rain=0:,humidity=0:100; auto or none."
@@ -306,8 +304,6 @@ class DataSettings(Section):
     def _check_shares(self) -> Self:
         if self.validation is not None and self.test is not None and self.validation + self.test >= 1:
             raise ValueError(f"validation {self.validation} and test {self.test} leave nothing to train on")
-        if self.volatility and self.transform == "none":
-            raise ValueError("volatility needs transform = log: how much a series moves is positive")
         if self.split == "series" and (self.validation_from or self.test_from):
             raise ValueError("split = series divides by shares, and takes no validation_from and test_from")
         return self
@@ -447,9 +443,7 @@ class TrainingSettings(Section):
     schedule: Literal["cosine", "constant"] = Field("cosine", description="Course of the learning rate.")
     warmup: Share = Field(0.05, description="Share of the steps over which the learning rate rises.")
     clip_norm: float = Field(1.0, gt=0, description="Largest norm of a gradient.")
-    loss: Loss | None = Field(
-        None, description="Loss on the scaled values. (default: mae; qlike for volatilities, whose means are forecast)"
-    )
+    loss: Loss | None = Field(None, description="Loss on scaled values. (default: mae; qlike, for volatility)")
     ema: Share = Field(0.99, description="Momentum of the moving average of the weights; 0 for none.")
     patience: Epochs | None = Field(
         None,

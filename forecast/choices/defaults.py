@@ -557,7 +557,16 @@ def _bounds(
 
 
 def _is_volatility(data: DataSettings, targets: tuple[str, ...]) -> bool:
-    """Whether the targets tell how much a series moves: as asked, else by their formulas."""
+    """Whether the targets tell how much a series moves: as asked, else by their formulas.
+
+    Raises:
+        ConfigError: If that is asked of targets that are not to be logged.
+    """
+    if data.volatility and data.transform == "none":
+        raise ConfigError(
+            "volatility: how much a series moves is positive, and forecast by its logarithm. Received: transform none.",
+            f"Use {setting('transform', 'log')}.",
+        )
     if data.volatility is not None or data.transform == "none":
         return bool(data.volatility)
     found = expressions(targets)

@@ -52,8 +52,8 @@ class Normals:
         sparse: Whether at least half of the observed training values of all series are zero.
         climatology: Mean of each day of the year and the days around it, [S, D, 366]; None where it does not apply.
         seasonal: Mean at each phase of the season (see `Clock.phases`), [S, D, m]; None where phases do not differ.
-        har: The weights of `har_inputs` in the logarithm at each step, [S, D, 4, H]; NaN where too few rows tell them,
-            None of targets that are no volatilities.
+        har: The weights of `har_inputs` in the logarithm at each step, [S, D, 4, H]; None of targets that are no
+            volatilities.
     """
 
     mean: Floats
@@ -70,11 +70,11 @@ class Normals:
     def to_record(self) -> dict[str, Any]:
         """The normals as values of JSON; `from_record` reverses it to the last bit."""
         return {
-            "mean": _without_nan(self.mean),
+            "mean": [[None if np.isnan(value) else value for value in row] for row in self.mean.tolist()],
             "sparse": self.sparse,
             "climatology": None if self.climatology is None else self.climatology.tolist(),
             "seasonal": None if self.seasonal is None else self.seasonal.tolist(),
-            **({} if self.har is None else {"har": _without_nan(self.har)}),
+            **({} if self.har is None else {"har": self.har.tolist()}),
         }
 
     @classmethod
@@ -84,7 +84,7 @@ class Normals:
         Raises:
             ValueError: If their shapes do not fit each other, or the number of series.
         """
-        mean = np.array(record.mean, np.float64)  # of None it makes NaN
+        mean = np.array([[np.nan if value is None else value for value in row] for row in record.mean], np.float64)
         climatology, seasonal, har = (
             None if means is None else np.array(means, np.float64)
             for means in (record.climatology, record.seasonal, record.har)
@@ -97,13 +97,6 @@ class Normals:
         return cls(mean, record.sparse, climatology, seasonal, har)
 
 
-def _without_nan(values: Floats) -> list[Any]:
-    """An array as lists, in which None stands for NaN."""
-    boxed = values.astype(object)
-    boxed[np.isnan(values)] = None
-    return list(boxed.tolist())
-
-
 class SavedNormals(BaseModel):
     """Normals as they stand in a run's scaler.json."""
 
@@ -112,7 +105,7 @@ class SavedNormals(BaseModel):
     sparse: bool
     climatology: list[list[Annotated[list[FiniteFloat], Field(min_length=366, max_length=366)]]] | None
     seasonal: list[list[list[FiniteFloat]]] | None = None  # an earlier version did not write it
-    har: list[list[list[list[FiniteFloat | None]]]] | None = None
+    har: list[list[list[list[FiniteFloat]]]] | None = None
 
 
 def join_normals(first: Normals, others: Sequence[Normals]) -> Normals:
@@ -172,9 +165,8 @@ def fit_normals(
     )
 
 
-def har_inputs(values: Floats) -> Floats:
-    """One, and the mean logarithms of the last 1, 5 and 22 of values [..., 22] that are known, [..., 4]."""
-    logs = np.log(values)
+def har_inputs(logs: Floats) -> Floats:
+    """One, and the means of the last 1, 5 and 22 of logarithms [..., 22] that are known, [..., 4]."""
     return np.stack([np.ones(logs.shape[:-1]), *(np.nanmean(logs[..., -n:], axis=-1) for n in HAR_SPANS)], axis=-1)
 
 
@@ -185,21 +177,19 @@ def _har(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int, horizon
 
     Reference: Corsi 2009.
     """
-    weights = np.full((panel.n_series, n_targets, 1 + len(HAR_SPANS), horizon), np.nan)
-    reach = HAR_SPANS[-1] + horizon
-    for series in range(panel.n_series):
+    month, stretches = HAR_SPANS[-1], panel.stretches()
+    weights = np.zeros((panel.n_series, n_targets, 1 + len(HAR_SPANS), horizon))
+    weights[:, :, 1] = 1.0  # the last value, where too few rows tell more
+    for series, target in np.ndindex(weights.shape[:2]):
         rows = panel.rows(series)
         own = np.flatnonzero(training_rows[rows]) + rows.start
-        if len(own) < reach:
+        if len(own) < month + horizon + _FEWEST_HAR:
             continue
-        pieces = np.lib.stride_tricks.sliding_window_view(panel.values[own, :n_targets], reach, axis=0)  # [n, D, reach]
-        unbroken = panel.stretches()[own]
-        whole = unbroken[: len(pieces)] == unbroken[reach - 1 :]
-        for target in range(n_targets):
-            known = pieces[whole & ~np.isnan(pieces[:, target]).any(axis=1), target]
-            if len(known) < _FEWEST_HAR:
-                continue
-            x, y = har_inputs(known[:, : HAR_SPANS[-1]]), np.log(known[:, HAR_SPANS[-1] :])
+        logs = np.lib.stride_tricks.sliding_window_view(np.log(panel.values[own, target]), month + horizon)
+        unbroken = stretches[own[: len(logs)]] == stretches[own[-len(logs) :]]
+        logs = logs[unbroken & ~np.isnan(logs).any(axis=1)]
+        if len(logs) >= _FEWEST_HAR:
+            x, y = har_inputs(logs[:, :month]), logs[:, month:]
             solved = np.linalg.lstsq(x, y, rcond=None)[0]
             solved[0] += np.var(y - x @ solved, axis=0) / 2
             weights[series, target] = solved

@@ -82,9 +82,9 @@ def _which_to_use(metrics: Mapping[str, Any]) -> list[str]:
     model, skill = metrics["model"], metrics["skill"]
     if skill.get("log-har") is None:
         return []
-    sign = significant_sign("log-har", skill, metrics["p_value"])
-    better = {1: f"{model} rather than the log-HAR", -1: f"the log-HAR rather than {model}"}
-    return [f"use {better.get(sign, 'the log-HAR, which is simpler, unless other spans show a lead')}"]
+    if significant_sign("log-har", skill, metrics["p_value"]) > 0:
+        return [f"use {model} rather than the log-HAR"]
+    return [f"use the log-HAR, which is simpler, rather than {model}"]
 
 
 def _beside_rnn(metrics: Mapping[str, Any]) -> list[str]:

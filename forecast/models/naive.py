@@ -191,8 +191,7 @@ def _log_har(rows: Rows, windows: Windows, starts: Ints, _: int) -> Floats:
     har = _normals(rows).har
     assert har is not None
     weights = har[_known_normals(rows, windows, starts)]  # [n, D, 4, H]
-    forecast = np.exp(np.einsum("ndi,ndih->nhd", har_inputs(seen.swapaxes(1, 2)), weights))
-    return _or_last_value(forecast, rows, windows, starts)
+    return np.exp(np.einsum("ndi,ndih->nhd", har_inputs(np.log(seen.swapaxes(1, 2))), weights))
 
 
 def _normals(rows: Rows) -> Normals:

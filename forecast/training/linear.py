@@ -50,25 +50,20 @@ def solve_linear(
 def _ridge(normal: Network, rows: Rows, windows: Windows) -> Floats:
     """The kernel of the ridge regression, [L, H].
 
-    That of volatilities is a heterogeneous autoregression: it sees the newest value and the means of a week and a month
-    alone, so that it has little to be wrong in (Corsi 2009).
+    That of volatilities sees the newest value and the means of a week and a month alone (log-HAR, Corsi 2009).
 
     What was not observed of a horizon is filled by the kernel so far, time and again: so each step's regression becomes
     one of what was observed of it.
     """
     lookback, horizon = normal.shape.lookback, normal.shape.horizon
     kernel = np.zeros((lookback, horizon))
-    sees = _means_of_newest(lookback) if rows.volatility else None
-    width = lookback if sees is None else sees.shape[1]
+    sees = _means_of_newest(lookback) if rows.volatility else np.eye(lookback)
     for _ in range(_FILLINGS if rows.masked else 1):
-        squares, products = np.zeros((width, width)), np.zeros((width, horizon))
+        squares, products = np.zeros((lookback, lookback)), np.zeros((lookback, horizon))
         for x, y in _pairs(normal, rows, windows):
-            y = np.where(np.isnan(y), x @ kernel, y) if rows.masked else y
-            x = x if sees is None else x @ sees
             squares += x.T @ x
-            products += x.T @ y
-        solved = solve_ridge(squares, products)
-        kernel = solved if sees is None else sees @ solved
+            products += x.T @ (np.where(np.isnan(y), x @ kernel, y) if rows.masked else y)
+        kernel = sees @ solve_ridge(sees.T @ squares @ sees, sees.T @ products)
     return kernel
 
 

@@ -206,5 +206,4 @@ def test_the_heterogeneous_autoregression_is_least_squares_of_logarithms_on_trai
     assert np.array_equal(Normals.from_record(record, 1).har, normals.har)
     assert join_normals(normals, [normals]).har.shape == (2, 1, 4, 3)
     short = fit_normals(panel, np.arange(400) < 60, 1, 1, har_steps=3)
-    assert np.isnan(short.har).all()
-    assert np.isnan(Normals.from_record(SavedNormals.model_validate(short.to_record()), 1).har).all()
+    assert short.har[0, 0].tolist() == [[0] * 3, [1] * 3, [0] * 3, [0] * 3]  # the last value

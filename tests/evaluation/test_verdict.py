@@ -30,8 +30,8 @@ def test_a_win_is_against_the_hardest_naive_forecast() -> None:
     ("gain", "p", "said"),
     [
         (0.05, 0.001, "use lstm rather than the log-HAR"),
-        (0.01, 0.4, "use the log-HAR, which is simpler, unless other spans show a lead"),
-        (-0.05, 0.001, "use the log-HAR rather than lstm"),
+        (0.01, 0.4, "use the log-HAR, which is simpler, rather than lstm"),
+        (-0.05, 0.001, "use the log-HAR, which is simpler, rather than lstm"),
     ],
 )
 def test_of_a_volatility_it_is_said_which_of_the_two_to_use(gain: float, p: float, said: str) -> None:
