@@ -15,6 +15,7 @@ from forecast import Run
 from forecast.cli import build_program
 from forecast.commands.requests import request_forecast
 from forecast.data.issues import AsOf, Ints
+from forecast.data.prepare import arrange, encode
 from forecast.errors import DataError
 from forecast.model import load_models
 from forecast.progress import NullProgress
@@ -49,6 +50,7 @@ def run(folder: Path) -> Run:
 def test_nothing_leaks_and_a_forecast_of_tomorrow_is_found(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     audited = forecast.audit(run)
     assert audited.passed, audited.failed
+    assert Path(str(run.config.read.known_forecasts)).is_absolute()
     assert "of 'temp' what was issued by the origin is kept" in audited.checks[1].detail
     at = AsOf.at
 
@@ -81,6 +83,20 @@ def test_what_a_run_is_scored_on_must_tell_when_it_was_issued(run: Run, folder: 
     gone = run.config.replace(read={"known_forecasts": "gone.csv"})
     with pytest.raises(DataError, match="these rows do not tell when theirs were issued"):
         forecast.evaluate(Run(run.path, run.manifest, gone), panel)
+
+
+def test_the_page_says_by_how_much_hindsight_would_have_fooled_one(run: Run, folder: Path) -> None:
+    panel, data = forecast.read(str(folder / "load.csv")), run.config.data
+    rows = encode(arrange(panel, data), data, run.scaler)  # what was measured stands in its horizons
+    test = run.test_forecasts
+    cutoffs = np.unique(test["cutoff"].to_numpy("datetime64[us]"))
+    starts = np.searchsorted(rows.panel.times, cutoffs) - data.lookback + 1
+    y_pred = load_models(run)["segment-lstm"].forecast(rows, starts)[:, :, 0]
+    y = panel.values[starts[:, None] + data.lookback + np.arange(HORIZON), 0]
+    found = run.metrics["hindsight"]
+    assert found["columns"] == ["temp"]
+    assert found["models"]["segment-lstm"]["mae"] == pytest.approx(np.abs(y_pred - y).mean(), rel=1e-4)
+    assert "would have seemed to err by" in (run.path / "report.html").read_text("utf-8")
 
 
 def test_newer_forecasts_of_inputs_make_another_forecast(run: Run, folder: Path) -> None:

@@ -48,7 +48,7 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
         raise DataError(
             f"{current}, which {run.name} was trained on, is no longer there.", f"Give its rows as {_SOURCE}."
         )
-    panel = read(current, with_own_forecasts(run))
+    panel = read(current, run.read_options)
     if panel.clock.freq == run.clock.freq:  # a run of an earlier version shows its times without a zone
         panel = replace(panel, clock=run.clock)
     if panel.fingerprint() == run.manifest["data"]["fingerprint"]:
@@ -289,15 +289,8 @@ def refuse_no_numbers(run: Run, numbers: NDArray[np.floating]) -> None:
 
 def read_options(run: Run) -> ReadOptions:
     """How new rows are read: as those of the training, without rules for columns that the run does not use."""
-    data, options = run.config.data, with_own_forecasts(run)
+    data, options = run.config.data, run.read_options
     used = (None, *raw_columns((*data.target, *data.covariates, *data.known)))
     return options.model_copy(
         update={"missing": tuple(rule for rule in options.missing if parse_missing(rule).column in used)}
     )
-
-
-def with_own_forecasts(run: Run) -> ReadOptions:
-    """How rows of a run are read: where forecasts of its inputs stood in its source, they stand in any other, too."""
-    options = run.read_options
-    in_source = options.known_forecasts is not None and options.known_forecasts == str(run.manifest["source"])
-    return options.model_copy(update={"known_forecasts": IN_SOURCE}) if in_source else options

@@ -96,6 +96,15 @@ def with_known_forecasts(
     return _with_newest(replace(panel, issues=issues, notes=(*panel.notes, note), warnings=warnings))
 
 
+def lasting(options: ReadOptions, source: object) -> ReadOptions:
+    """The options as a run keeps them: its file of forecasts is found from wherever rows are read again."""
+    path = options.known_forecasts
+    if path is None or path == IN_SOURCE:
+        return options
+    kept = IN_SOURCE if path == str(source) else str(Path(path).resolve())
+    return options.model_copy(update={"known_forecasts": kept})
+
+
 def _is_in(source: str | Path | pd.DataFrame, options: ReadOptions) -> bool:
     """Whether the forecasts are columns of the source itself."""
     return options.known_forecasts == IN_SOURCE or options.known_forecasts == str(source)

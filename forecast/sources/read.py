@@ -66,7 +66,7 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
     if isinstance(source, str) and is_database(source):
         found = Input(without_password(source), without_password(source))
         panel = read_panel(read_query(source, None if options is None else options.query), options, alter, found)
-        return _with_forecasts(replace(panel, name=database_name(source)), source, options, alter)
+        return _with_forecasts(replace(panel, name=database_name(source)), "", options, alter)
     if isinstance(source, str) and source != "-" and not os.path.splitext(source)[1] and not os.path.exists(source):
         near = get_close_matches(source, DATASETS, 1)
         if near:

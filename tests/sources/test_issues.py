@@ -11,7 +11,7 @@ import pytest
 import forecast
 from forecast.data.panel import Panel
 from forecast.errors import DataError
-from forecast.sources.issues import IN_SOURCE
+from forecast.sources.issues import IN_SOURCE, lasting
 
 HOURS = pd.date_range("2024-01-01", periods=48, freq="h")
 
@@ -80,6 +80,17 @@ def test_a_column_for_each_lead_says_the_same(rows: pd.DataFrame, tmp_path: Path
         panel = forecast.read(source, forecast.ReadOptions(known_forecasts=named))
         assert panel.columns == ("load", "temp")
         assert ahead(panel, 10)[:6] == expected[:6]
+
+
+def test_a_run_keeps_where_its_forecasts_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def kept(path: str | None, source: str) -> str | None:
+        return lasting(forecast.ReadOptions(known_forecasts=path), source).known_forecasts
+
+    assert kept(None, "load.csv") is None
+    assert kept("load.csv", "load.csv") == kept(IN_SOURCE, "load.csv") == IN_SOURCE
+    assert kept("weather.csv", "load.csv") == str(tmp_path.resolve() / "weather.csv")
 
 
 def test_series_are_those_of_their_names_or_all(rows: pd.DataFrame, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from forecast.errors import listed
 from forecast.model import Model, load_models
 from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
-from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows, with_own_forecasts
+from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.read import Source, read
 
@@ -73,7 +73,7 @@ def audit(
     """
     progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
-    panel = training_panel(run) if source is None else read(source, with_own_forecasts(run))
+    panel = training_panel(run) if source is None else read(source, run.read_options)
     audited = _AuditedRun(run, new_panel(run, panel, progress))
     cutoffs = tuple(origin.cutoff for origin, _ in audited.origins)
     progress.note(f"{len(cutoffs)} origins from {panel.clock.format(cutoffs[0])} to {panel.clock.format(cutoffs[-1])}")

@@ -20,6 +20,7 @@ from forecast.sources.services.service import Asked, Part, Service, Step
 from forecast.sources.services.table_file import (
     Merged,
     TableFile,
+    as_csv,
     keep_earlier,
     measured_in,
     merge,
@@ -36,7 +37,6 @@ _TARGET = "close"
 
 # The product whose rows are forecasts made when they are asked for: a further one stands beside those before.
 _NOW = "forecast"
-
 
 # What a user leaves open who names a source alone.
 _OPEN: dict[str, Any] = {"start": None, "end": None, "columns": None}
@@ -101,43 +101,52 @@ def fetch(
     service, names = parse_source(source)
     folder = data_folder(data_dir)
     client = client or Client(folder / ANSWERS, progress or NullProgress())
+    today = client.now().date()
     given = {"start": start, "end": end, "columns": tuple(columns) or None}
-    asked = _asked(service, names, given, step, product, client.now().date())
-    path = file_of(service, asked, folder)
-    is_usual = path == file_of(service, _asked(service, names, _OPEN, None, None, client.now().date()), data_folder())
-    named = source_of(service, names) if is_usual else str(path)
+    asked = _asked(service, names, given, step, product, today)
+    path, usual = file_of(service, asked, folder), _asked(service, names, _OPEN, None, None, today)
+    named = source_of(service, names) if path == file_of(service, usual, data_folder()) else str(path)
     there = read_file(path)
-    if there is not None and there.about["asked"]["names"] != list(names):
-        there = None  # the names of two files are written alike
-    if there is not None:
-        before = there.about["asked"]
-        if not refresh and all(value is None or _plain(value) == before[key] for key, value in given.items()):
+    if there is None or not refresh or not _is_of(there, names):  # the names of two files may be written alike
+        if there is not None and _is_of(there, names) and not _other_than(given, there.about["asked"]):
             return Fetched(path, named, there, True, 0, 0, ())
-        if refresh:
-            known = {"start": before["start"], "end": end, "columns": tuple(before["columns"])}
-            asked = _asked(service, names, known, step, product, client.now().date())
-    if service.key and not os.environ.get(service.key):
-        raise MachineError(
-            f"{service.title} answers those with a key, and {service.key} is not set.",
-            f"Get one at its site, then: export {service.key}=…",
-        )
-    if service.caution:
-        client.progress.warn(service.caution)
-    since = _since(service, there) if refresh and there is not None else asked.start
-    table = _collect(service, replace(asked, start=max(asked.start, since)), client)
-    about = _document(service, asked, table, client)
-    merged = merge(there.frame, table.frame) if refresh and there is not None else None
-    notes = table.notes
-    if there is not None and merged is not None:
-        notes += merged.revisions
-        about = _with_earlier(there.about, about, merged)
-    updated = TableFile(table.frame if merged is None else merged.frame, about)
-    if there is not None and not updated.frame.equals(there.frame):
-        notes += (f"The rows as of {there.about['asked_at']} are kept in {keep_earlier(path, there.about)}.",)
-    write_file(path, updated)
-    if merged is None:
-        return Fetched(path, named, updated, False, len(table.frame), 0, notes)
-    return Fetched(path, named, updated, False, merged.n_new, merged.n_revised, notes)
+        table = _collect(service, asked, client)
+        about = _document(service, asked, table, client)
+        new = TableFile(table.frame, about)
+        return _written(Fetched(path, named, new, False, len(new.frame), 0, table.notes), there)
+    before = there.about["asked"]
+    if other := {*_other_than(given, before)} - {"end"}:
+        what = f"{setting('refresh', True)} keeps the first day and the columns of the file"
+        raise ConfigError(f"{what}; another {min(other)} is given.", "Leave one of the two out.")
+    given |= {"start": before["start"], "columns": tuple(before["columns"])}
+    asked = _asked(service, names, given, step, product, today)
+    table = _collect(service, replace(asked, start=max(asked.start, _since(service, there))), client)
+    merged = merge(there.frame, table.frame)
+    about = _with_earlier(there.about, _document(service, asked, table, client), merged)
+    notes = table.notes + merged.revisions
+    both = TableFile(merged.frame, about)
+    return _written(Fetched(path, named, both, False, merged.n_new, merged.n_revised, notes), there)
+
+
+def _is_of(there: TableFile, names: tuple[str, ...]) -> bool:
+    """Whether a file is of these names, in capital letters or not."""
+    return [name.casefold() for name in there.about["asked"]["names"]] == [name.casefold() for name in names]
+
+
+def _other_than(given: dict[str, Any], before: dict[str, Any]) -> list[str]:
+    """What the user asks for otherwise than before."""
+    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
+    return [key for key, value in plain.items() if value is not None and value != before[key]]
+
+
+def _written(fetched: Fetched, there: TableFile | None) -> Fetched:
+    """What was fetched, in its file; the rows that were there are kept aside if they were others."""
+    if there is not None and as_csv(fetched.table.frame) != as_csv(there.frame):
+        kept = keep_earlier(fetched.path, there.about)
+        note = f"The rows as of {there.about['asked_at']} are kept in {kept}."
+        fetched = replace(fetched, notes=(*fetched.notes, note))
+    write_file(fetched.path, fetched.table)
+    return fetched
 
 
 def _asked(
@@ -179,10 +188,6 @@ def _day(name: str, text: str | None) -> date | None:
         raise ConfigError(f"{setting(name)}: takes a day such as 2020-01-31. Received: {text!r}.") from None
 
 
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
-
-
 @dataclass(frozen=True)
 class _Table:
     """The rows of all names below one another."""
@@ -197,8 +202,17 @@ def _collect(service: Service, asked: Asked, client: Client) -> _Table:
     """Ask for each name, and keep what was known when it was asked for.
 
     Raises:
+        MachineError: If the service takes a key, and there is none.
         ServiceError: If there is nothing of a name.
+        ConfigError: If the service has no such column.
     """
+    if service.key and not os.environ.get(service.key):
+        raise MachineError(
+            f"{service.title} answers those with a key, and {service.key} is not set.",
+            f"Get one at its site, then: export {service.key}=…",
+        )
+    if service.caution:
+        client.progress.warn(service.caution)
     parts: dict[str, Part] = {}
     for number, name in enumerate(asked.names):
         client.progress.counted(f"asking {service.title}", number, len(asked.names))
