@@ -18,7 +18,8 @@ from forecast.errors import ConfigError, MachineError
 from forecast.sources.datasets import DATASETS
 from forecast.sources.services.answers import Answers
 from forecast.sources.services.bodies import csv_of, json_of, unzipped
-from forecast.sources.services.transport import Client, Query, ServiceError
+from forecast.sources.services.hosts import Query
+from forecast.sources.services.transport import Client, ServiceError
 from loopback import NOON, Loopback, Reply, StandingClock
 from recording import RecordingProgress
 
