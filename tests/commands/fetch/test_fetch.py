@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import forecast
 from forecast.cli import build_program, main
 from loopback import Loopback, Reply
 from services import everything
@@ -95,6 +96,15 @@ def test_every_command_of_its_page_works(say: Say) -> None:
         )
         assert code == 0, f"{command}\n{error}"
         assert "next: forecast train " in told
+
+
+@pytest.mark.usefixtures("two_steps", "no_plots")
+def test_a_run_keeps_where_its_rows_come_from(say: Say, tiny: Callable[..., forecast.Settings], tmp_path: Path) -> None:
+    say("fred", "DCOILWTICO", "--start", str(date.today() - timedelta(days=200)))
+    run = forecast.train("fred:DCOILWTICO", tiny(baseline=False), runs_dir=tmp_path)
+    assert run.name == "fred-dcoilwtico-lstm"
+    assert run.manifest["source"] == str(tmp_path / "data" / "fred-dcoilwtico.csv")
+    assert any(note.startswith("Fetched from FRED at") for note in run.data["notes"])
 
 
 def test_json_is_one_document(say: Say) -> None:
