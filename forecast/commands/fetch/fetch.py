@@ -80,11 +80,13 @@ def describe(fetched: Fetched) -> Iterator[str]:
     elif fetched.n_new < len(frame) or fetched.n_revised:
         yield f"  {fetched.n_new or 'no'} new rows; {fetched.n_revised or 'no'} values were revised"
     yield f"  {about['service']}; licence: {about['licence']}; name it as: {about['attribution']}"
-    if "issued_at" in frame and (frame["ds"] > frame["issued_at"]).any():
-        known = shlex.quote(str(fetched.path))
-        yield f"next: forecast train {shlex.quote(about['source'])} --known-forecasts {known}"
-    else:
+    path = shlex.quote(str(fetched.path))
+    if "issued_at" not in frame:
         yield f"next: forecast train {shlex.quote(fetched.source)}"
+    elif (frame["ds"] > frame["issued_at"]).any():
+        yield f"next: forecast train {shlex.quote(about['source'])} --known-forecasts {path}"
+    else:
+        yield f"next: forecast train {path} --issued-at issued_at"
 
 
 def to_record(fetched: Fetched) -> dict[str, Any]:

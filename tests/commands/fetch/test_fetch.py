@@ -85,6 +85,15 @@ def test_prices_of_tickers_say_that_nobody_promises_them(say: Say) -> None:
     assert told.splitlines()[-1] == "next: forecast train stock:AAPL,MSFT"
 
 
+def test_vintages_are_trained_on_as_they_stood(say: Say, loopback: Loopback) -> None:
+    def vintage(params: dict[str, str]) -> str:
+        return f"observation_date,GDP_{params['vintage_date'].replace('-', '')}\n{params['cosd']},1.5\n"
+
+    loopback.says("/graph", vintage)
+    _, told, _ = say("fred", "GDP", "--product", "vintages", "--start", str(date.today() - timedelta(days=70)))
+    assert told.splitlines()[-1] == "next: forecast train data/fred-gdp-vintages.csv --issued-at issued_at"
+
+
 def test_every_command_of_its_page_works(say: Say) -> None:
     page = (Path(__file__).parents[3] / "docs/how-to/fetch-data.md").read_text(encoding="utf-8")
     commands = re.findall(r"^    forecast fetch (.*?)\s*(?:#.*)?$", page, re.MULTILINE)
