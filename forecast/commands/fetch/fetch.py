@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
@@ -12,9 +11,7 @@ from forecast.errors import ConfigError
 from forecast.sources.services.catalogue import SERVICES
 from forecast.sources.services.fetch import Fetched
 from forecast.sources.services.naming import parse_names, source_of
-
-# A station of GHCN-Daily: its country and network, and eight or nine letters and digits.
-_GHCN = re.compile(r"[A-Z]{2}[A-Z0-9_-]{9}")
+from forecast.sources.services.ncei import STATION
 
 
 def choose_source(
@@ -51,7 +48,7 @@ def choose_source(
     wanted = [*names, *places, *at, *stations]
     usual = next(known.name for known in SERVICES.values() if known.kind == kind)
     if stations:
-        usual = "ncei" if all(map(_GHCN.fullmatch, stations)) else "meteostat"
+        usual = "ncei" if all(map(STATION.fullmatch, stations)) else "meteostat"
     name = service or usual
     of_kind = [known.name for known in SERVICES.values() if known.kind == kind]
     if name not in of_kind:
