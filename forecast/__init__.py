@@ -42,6 +42,7 @@ _HOMES = {
     "all_runs": "runs.find",
     "find": "runs.find",
     "read": "sources.read",
+    "fetch": "sources.services.fetch",
     "resume": "commands.train.train",
     "train": "commands.train.train",
     "predict": "commands.predict.predict",
@@ -111,5 +112,6 @@ if TYPE_CHECKING:
     from forecast.runs.run import Run as Run
     from forecast.sources.datasets import DATASETS as DATASETS
     from forecast.sources.read import read as read
+    from forecast.sources.services.fetch import fetch as fetch
 
     __version__: str

@@ -15,7 +15,8 @@ from forecast.commands import COMMANDS
 from forecast.errors import DataError, ForecastError
 
 # What the help calls the types of parameters.
-_KINDS = {"<str>": "TEXT", "<path>": "PATH", "<int range>": "INTEGER", "<float range>": "NUMBER"}
+_KINDS = {"<str>": "TEXT", "<list[str]>": "TEXT", "<path>": "PATH", "<int range>": "INTEGER", "<float>": "NUMBER",
+          "<float range>": "NUMBER"}  # fmt: skip
 
 # Files that options may name.
 _MOST_OPTIONS = 2

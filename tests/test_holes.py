@@ -17,9 +17,10 @@ from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
 from forecast.data.features import Calendar
 from forecast.data.holes import fill_within
+from forecast.data.prepare import Rows
 from forecast.models import network
 from forecast.models.backends import onnx
-from forecast.models.network import RowSource, Shape
+from forecast.models.network import Shape
 from forecast.models.runtimes import RUNTIMES
 from recording import RecordingProgress
 
@@ -93,8 +94,8 @@ def test_what_is_missing_is_told_to_the_network(run: Run, holed: pd.DataFrame) -
     class Fed:
         identity = np.zeros(18, int)
 
-        def inputs_at(self, at: np.ndarray) -> np.ndarray:
-            return rows[at]
+        def window_inputs(self, starts: np.ndarray, lookback: int, horizon: int) -> np.ndarray:
+            return rows[starts[:, None] + np.arange(lookback + horizon)]
 
     weights = {name.removeprefix("1/"): array for name, array in run.weights("model").items()}
     by_hand = RUNTIMES["numpy"](run.config.network, run.shape, weights, None).forecast(Fed(), np.array([0]))
@@ -114,7 +115,7 @@ def test_what_is_filled_from_after_the_cutoff_is_found(
     run: Run, holed: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def filled_from_the_horizon(
-        rows: RowSource, starts: np.ndarray, shape: Shape, hidden: np.ndarray | None = None
+        rows: Rows, starts: np.ndarray, shape: Shape, hidden: np.ndarray | None = None
     ) -> tuple[np.ndarray, ...]:
         past, *ahead = network.gather_windows(rows, starts, shape, hidden)
         last_is_old = past[:, -1, shape.measured] > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from forecast.evaluation.metrics import METRICS
 from forecast.models.catalogue import MODELS
 from forecast.models.cells import CELLS
 from forecast.plots import PLOTS
+from loopback import Loopback
+from services import everything
 
 PAGES = {page.stem: page.read_text("utf-8") for page in (Path(__file__).parent.parent / "docs/how-to").glob("*.md")}
 TRAINING = [name for name, text in PAGES.items() if "forecast.train(" in text]
@@ -31,9 +34,13 @@ def test_a_page_is_short(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", sorted({*PAGES} - {*TRAINING}))
-def test_a_page_runs_in_a_fresh_process(page: str, tmp_path: Path) -> None:
+def test_a_page_runs_in_a_fresh_process(page: str, tmp_path: Path, loopback: Loopback) -> None:
+    everything(loopback)  # in place of the services that a page may ask
+    env = {name: value for name, value in os.environ.items() if name != "FORECAST_DATA"} | loopback.environment()
     (tmp_path / "page.py").write_text(code_of(page), encoding="utf-8")
-    done = subprocess.run([sys.executable, "page.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "page.py"], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -72,8 +72,8 @@ def test_its_scale_is_of_its_own_rows_and_its_name_is_unknown(run: Run, east: pd
     class Fed:
         identity = np.full(len(rows), 2)  # behind north and south
 
-        def inputs_at(self, at: np.ndarray) -> np.ndarray:
-            return rows.astype(np.float32)[at]
+        def window_inputs(self, starts: np.ndarray, lookback: int, horizon: int) -> np.ndarray:
+            return rows.astype(np.float32)[starts[:, None] + np.arange(lookback + horizon)]
 
     weights = {name.removeprefix("1/"): array for name, array in run.weights("model").items()}
     by_hand = RUNTIMES["numpy"](run.config.network, run.shape, weights, None).forecast(Fed(), np.array([0]))

@@ -22,5 +22,6 @@ COMMANDS = {
     "export": "Use",
     "serve": "Use",
     "datasets": "Data and runs",
+    "fetch": "Data and runs",
     "runs": "Data and runs",
 }

@@ -24,3 +24,4 @@ def command(as_json: AsJson = False) -> None:
         table.add_row(dataset.title, dataset.freq, f"{dataset.target} {dataset.units[dataset.target]}", what)
     out.print(table)
     say("Train on one with: forecast train weather")
+    say("Others are fetched, as with: forecast fetch weather --place Oslo")

@@ -12,11 +12,17 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typer
 
 from forecast.config import Settings, option_fields
+from forecast.errors import ConfigError
 from forecast.models.catalogue import DEFAULT_MODEL, MODELS
 from forecast.models.cells import CELLS
+from forecast.sources.sql import is_database
 
 SourceArgument = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="A built-in name, a file, a folder of files, or - for standard input.")
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A built-in name, a file, a folder of files, open-meteo:Oslo, stock:AAPL …, or - for standard input.",
+    ),
 ]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name or path of a run, or latest.")]
 NewSource = Annotated[
@@ -24,6 +30,10 @@ NewSource = Annotated[
 ]
 SameSource = Annotated[
     str | None, typer.Argument(metavar="SOURCE", help="The rows that it was trained on, if they have moved.")
+]
+KnownForecasts = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Forecasts of inputs, with when each was issued. (default: the run's file)"),
 ]
 
 RunsDir = Annotated[Path | None, typer.Option(help="Where runs live. (default: FORECAST_RUNS or ./models)")]
@@ -37,6 +47,11 @@ RequireSkill = Annotated[
 ]
 SettingsFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results and errors.")]
+
+_Database = Annotated[
+    str | None,
+    typer.Option(help="A database as SOURCE, of which --query asks: sqlite:///weather.db", rich_help_panel="Reading"),
+]
 
 # Settings that a command has no use for which keeps no run: it makes no newest forecast, and nobody looks inside.
 NOT_FOR_TRIALS = ("refit", "track_gradients", "csv")
@@ -64,11 +79,19 @@ def with_settings(
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         kept = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
+        needs_source = any(p.name == "source" and p.default is p.empty for p in kept)
+        if "read" in sections:  # which --database may give instead
+            kept = [p.replace(default=None, annotation=_or_none(p)) if p.name == "source" else p for p in kept]
+            kept.append(
+                inspect.Parameter("database", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_Database)
+            )
         options = [option for section in sections for option in _options_of(section) if option.name not in without]
         names = {option.name for option in options}
 
         @functools.wraps(command)
         def parsed(**given: Any) -> None:
+            if "read" in sections:
+                _take_database(given, needs_source)
             settings = {name: given.pop(name) for name in names & given.keys()}
             command(**given, settings={name: value for name, value in settings.items() if value is not None})
 
@@ -77,6 +100,30 @@ def with_settings(
         return parsed
 
     return decorate
+
+
+def _or_none(source: inspect.Parameter) -> Any:
+    """The annotation of a source that may be left out."""
+    kind, argument = get_args(source.annotation)
+    return Annotated[kind | None, argument]
+
+
+def _take_database(given: dict[str, Any], needs_source: bool) -> None:
+    """Make the database the source, where one is given.
+
+    Raises:
+        ConfigError: If there are two sources, or none; or a query, and nothing to ask.
+    """
+    database = given.pop("database")
+    if database is not None and given["source"] is not None:
+        raise ConfigError(f"--database is another source than {given['source']}.", "Give one of them.")
+    given["source"] = source = given["source"] if database is None else database
+    if source is None and needs_source:
+        raise ConfigError("There is no SOURCE.", "Name a built-in series, a file, or a --database: weather, mine.csv …")
+    if given.get("query") is not None and not is_database(source):
+        raise ConfigError(
+            f"--query is asked of a database, and {source} is none.", "Give one: --database sqlite:///mine.db"
+        )
 
 
 def _options_of(section: str) -> list[inspect.Parameter]:

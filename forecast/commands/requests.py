@@ -17,7 +17,7 @@ from forecast.intervals.conformal import Intervals
 from forecast.model import Model, forecasters, newest_forecast
 from forecast.progress import Progress
 from forecast.runs.calibration import intervals_of
-from forecast.runs.rows import new_panel, refuse_no_numbers, scaler_of
+from forecast.runs.rows import lacks_issues, new_panel, refuse_no_numbers, scaler_of
 from forecast.runs.run import Run
 from forecast.sources.read import Source
 
@@ -76,18 +76,19 @@ class ForecastRequest:
             yield forecast
 
 
-def request_forecast(run: Run, source: Source, progress: Progress) -> ForecastRequest:
+def request_forecast(run: Run, source: Source, progress: Progress, reads_forecasts: bool = True) -> ForecastRequest:
     """Read new rows, and find the windows that a forecast from them needs.
 
     Args:
         run: A run.
         source: New rows.
         progress: Receives notes on what was inferred, and warnings of what was repaired.
+        reads_forecasts: As of `new_panel`.
 
     Raises:
         DataError: If they do not fit the run.
     """
-    panel = new_panel(run, source, progress)
+    panel = new_panel(run, source, progress, reads_forecasts)
     scaler = scaler_of(run, panel)
     newest = newest_rows(panel, run.config.data, scaler)
     if not len(newest.windows):
@@ -101,7 +102,7 @@ def request_forecast(run: Run, source: Source, progress: Progress) -> ForecastRe
     if intervals is None:
         return ForecastRequest(run, newest, None, None)
     later = panel.times > np.datetime64(run.data["last"])
-    if not intervals.adaptive or not later.any():
+    if not intervals.adaptive or not later.any() or lacks_issues(run, panel):
         return ForecastRequest(run, newest, intervals, None)
     rows = encode(panel, run.config.data, scaler)
     return ForecastRequest(run, newest, intervals, (rows, windows_of(rows, later, run.config.data)))

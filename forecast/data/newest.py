@@ -10,10 +10,12 @@ import numpy as np
 
 from forecast.config import DataConfig
 from forecast.data.clock import Clock, Times
+from forecast.data.normals import HAR_SPANS
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.scaling import Scaler
 from forecast.data.windows import Ints, Windows, fewest_of, fill_forward
+from forecast.errors import setting
 
 # How a warning begins that some series have no forecast, and of how many of them it says why.
 _NO_FORECAST, _NAMED = "there will be no forecast", 5
@@ -70,13 +72,15 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
     least, fewest = lookback if masked else 0, fewest_of(lookback, config.least_observed)
     rows = encode(_newest_on_clock(panel, least, reach, horizon, len(config.known)), config, scaler)
     starts, refused, filled, carried = [], [], [], []
+    issued = rows.know_ahead(np.asarray(rows.panel.offsets[1:]) - horizon - 1, horizon, config.least_observed)
+    given = [column for column in range(rows.n_targets + rows.n_covariates, len(panel.columns)) if column not in issued]
     for series, end in enumerate(rows.panel.offsets[1:]):
         cutoff = end - horizon - 1
         start = cutoff - lookback + 1
         of_series = f" of series {panel.series_ids[series]!r}" if panel.n_series > 1 else ""
         measured = measured_rows(panel, series, len(config.known))
         n_rows = measured.stop - measured.start
-        unknown = np.isnan(rows.panel.values[cutoff + 1 : end, len(panel.columns) - len(config.known) :])
+        unknown = np.isnan(rows.panel.values[cutoff + 1 : end, given])
         seen = f"the last {lookback} rows{of_series} (the lookback)"
         if n_rows < lookback and not masked:
             refused.append(f"The newest forecast needs {lookback} rows{of_series} (the lookback), there are {n_rows}.")
@@ -98,9 +102,15 @@ def newest_rows(panel: Panel, config: DataConfig, scaler: Scaler) -> NewestRows:
         elif (unknown.all(axis=0) if masked else unknown).any():
             step, column = np.argwhere(unknown)[0]
             refused.append(
-                f"{config.known[column]!r} must be known for the {horizon} steps ahead{of_series}, and is missing at "
-                f"{panel.clock.format(rows.panel.times[cutoff + 1 + step])}: add rows that hold it, their target left "
-                "empty."
+                f"{panel.columns[given[column]]!r} must be known for the {horizon} steps ahead{of_series}, and is "
+                f"missing at {panel.clock.format(rows.panel.times[cutoff + 1 + step])}: add rows that hold it, their "
+                "target left empty."
+            )
+        elif untold := [panel.columns[column] for column, is_told in issued.items() if not is_told[series]]:
+            refused.append(
+                f"{untold[0]!r} must be known for the {horizon} steps ahead{of_series}, and what was issued of it by "
+                f"{panel.clock.format(rows.panel.times[cutoff])} does not reach so far: give newer forecasts, or a "
+                f"shorter {setting('horizon')}."
             )
         else:
             starts.append(start)
@@ -123,9 +133,10 @@ def rows_before_cutoff(config: DataConfig) -> int:
 
     Where windows may have holes, the seasonal naive may need the two seasons before, too.
     """
+    reach = max(config.lookback, HAR_SPANS[-1] if config.volatility else 0)
     if config.least_observed < 1:
-        return max(config.lookback, 3 * config.season)
-    return max(config.lookback, config.season) + config.longest_fill
+        return max(reach, 3 * config.season)
+    return max(reach, config.season) + config.longest_fill
 
 
 def forecast_warnings(newest: NewestRows) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.data.clock import Clock, Times
+from forecast.data.issues import AsOf, Issues
 from forecast.errors import DataError, setting
 
 Floats = NDArray[np.float64]
@@ -53,6 +54,8 @@ class Panel:
         read_options: Fields of `ReadOptions` that were inferred from all rows, by which further rows are read alike.
         texts: Columns of words by name; `forecast.data.words` makes numbers of those that a network learns.
         coded: Columns in which codes such as 999.9 may mean missing, with these [T]; see `decide_codes`.
+        issues: The columns that are known ahead as forecasts, which the origin decides; None for none. Their values
+            here are those that the source holds, or the newest forecast that was known at the row itself.
     """
 
     values: Floats
@@ -70,6 +73,7 @@ class Panel:
     read_options: dict[str, Any] = field(default_factory=dict)
     texts: dict[str, Text] = field(default_factory=dict)
     coded: dict[str, Floats] = field(default_factory=dict)
+    issues: Issues | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "times", np.asarray(self.times).astype("datetime64[us]", copy=False))
@@ -150,6 +154,13 @@ class Panel:
         values = np.ascontiguousarray(self.values[:, picked])
         return replace(self, values=values, columns=tuple(names), texts={}, coded=coded)
 
+    def as_of(self) -> dict[str, AsOf]:
+        """What was known of its columns at each origin, by name, in measurement units; of those that have issues."""
+        if self.issues is None:
+            return {}
+        names, series = set(self.issues.columns).intersection(self.columns), self.series_of_row()
+        return {name: self.issues.of_rows(self.times, self.series_ids, series, name) for name in sorted(names)}
+
     def of_series(self, order: NDArray[np.int64]) -> Panel:
         """Some of the series, in this order."""
         spans = [np.arange(*self.offsets[number : number + 2]) for number in order]
@@ -226,4 +237,6 @@ class Panel:
             digest.update(str(self.clock.tz).encode())
         digest.update(np.ascontiguousarray(self.times).view(np.uint8).data)
         digest.update(np.ascontiguousarray(self.values).view(np.uint8).data)
+        if self.issues is not None:
+            digest.update(self.issues.fingerprint().encode())
         return digest.hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,11 +14,20 @@ from forecast.config import Config, DataConfig
 from forecast.data.bounds import TURN, Bounds, bounds_of, unwrap_panel
 from forecast.data.features import Calendar
 from forecast.data.holes import on_whole_clock
+from forecast.data.issues import AsOf, carry_forward
 from forecast.data.normals import Normals, fit_normals
 from forecast.data.panel import Floats, Panel
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_panel
-from forecast.data.windows import Flags, Ints, Windows, fill_forward, index_windows, index_windows_with_holes
+from forecast.data.windows import (
+    Flags,
+    Ints,
+    Windows,
+    fewest_of,
+    fill_forward,
+    index_windows,
+    index_windows_with_holes,
+)
 from forecast.data.words import as_decided
 from forecast.errors import DataError, Sentence, quote, setting
 
@@ -55,6 +64,7 @@ class Rows:
         normals: What the training rows say of the targets of the panel's series for all time; None if it is not known.
         normals_known: Which entry of ``normals`` a forecast from each row goes by, [T]: that of its series; in a
             backtest of several fits, that of its series as its fit knows it.
+        as_of: By the index of their columns, what was known of columns that are known ahead as forecasts, scaled.
     """
 
     panel: Panel
@@ -75,6 +85,12 @@ class Rows:
     one_unit: bool
     normals: Normals | None
     normals_known: Ints
+    as_of: Mapping[int, AsOf] = field(default_factory=dict)
+
+    @property
+    def volatility(self) -> bool:
+        """Whether the targets tell how much a series moves."""
+        return self.normals is not None and self.normals.har is not None
 
     @property
     def n_known(self) -> int:
@@ -106,6 +122,36 @@ class Rows:
         if self.panel.n_rows <= _MOST_KEPT:
             return self._kept_inputs.take(rows, axis=0)
         return self._computed_inputs(rows)
+
+    def window_inputs(self, starts: Ints, lookback: int, horizon: int) -> NDArray[np.float32]:
+        """The inputs of windows, each as they were known at its origin.
+
+        Of a column that is known ahead as a forecast, each step is the newest issue that was known at the origin; a
+        step of the lookback is what the source holds itself, where it does. What no issue tells is carried forward.
+
+        Args:
+            starts: First row of each window, [B].
+            lookback: L.
+            horizon: H.
+
+        Returns:
+            [B, L + H, C + calendar].
+        """
+        rows = starts[:, None] + np.arange(lookback + horizon)
+        window = self.inputs_at(rows)
+        for column, as_of in self.as_of.items():
+            first, past, last = lookback if as_of.is_measured else 0, slice(lookback), lookback - 1
+            known = as_of.at(rows[:, first:], rows[:, last, None])
+            window[:, lookback:, column] = known[:, lookback - first :]
+            if not as_of.is_measured:
+                window[:, past, column] = np.where(np.isnan(known[:, past]), window[:, past, column], known[:, past])
+            window[:, last:, column] = carry_forward(window[:, last:, column])
+        return window
+
+    def know_ahead(self, cutoffs: Ints, horizon: int, least: float) -> dict[int, Flags]:
+        """By column, after which rows [n] at least a share of H steps was told by issues known at them, [n]."""
+        fewest = fewest_of(horizon, least)
+        return {column: as_of.count_ahead(cutoffs, horizon) >= fewest for column, as_of in self.as_of.items()}
 
     @cached_property
     def _kept_inputs(self) -> NDArray[np.float32]:
@@ -251,6 +297,7 @@ def _melt(panel: Panel, targets: tuple[str, ...], covariates: tuple[str, ...]) -
         offsets=tuple(offsets),
         name=panel.name,
         units={_unused_name("value", covariates): units.pop() if len(units) == 1 else ""},
+        issues=panel.issues and panel.issues.of_channels(targets),
     )
 
 
@@ -275,7 +322,7 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
     # Column by column, for float64 copies of all columns would take many times the memory of the panel.
     scaled = np.empty((panel.n_rows, n_columns), np.float32)
     usable, seen = np.ones(panel.n_rows, bool), np.ones(panel.n_rows, bool)
-    filled_targets = []
+    filled_targets, issued, as_of = [], panel.as_of(), dict[int, AsOf]()
     for column in range(n_columns):
         filled, is_there = fill_forward(panel, longest_fill, column)
         own_scaler.transform(filled, series, column, scaled[:, column])
@@ -283,7 +330,9 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         if masked and column < n_targets + n_covariates:
             scaled[missing, column] = np.nan
         usable &= is_there | masked
-        if not n_targets <= column < n_targets + n_covariates:
+        if panel.columns[column] in issued:
+            as_of[column] = _scaled(issued[panel.columns[column]], own_scaler, column)
+        elif not n_targets <= column < n_targets + n_covariates:
             seen &= ~missing
         if column < n_targets:
             filled_rows = np.flatnonzero((filled != panel.values[:, column]) & ~np.isnan(filled))
@@ -308,7 +357,15 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         one_unit=len(config.target) == 1 or bool(common_unit(panel, n_targets)),
         normals=own_scaler.normals,
         normals_known=series,
+        as_of=as_of,
     )
+
+
+def _scaled(as_of: AsOf, scaler: Scaler, column: int) -> AsOf:
+    """The same in the units of the network; all series have one scale of what is known ahead."""
+    values = np.empty(len(as_of.values), np.float32)
+    scaler.transform(as_of.values.astype(np.float64), np.zeros(len(values), np.int64), column, values)
+    return replace(as_of, values=values)
 
 
 def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDATION, TEST)) -> Prepared:
@@ -330,7 +387,8 @@ def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDA
     logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
     circular = bounds_of(np.arange(arranged.n_series), config.data).circular
     scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known, circular)
-    normals = fit_normals(arranged, part == TRAIN, count_targets(config.data), config.data.season)
+    har_steps = config.data.horizon * config.data.volatility
+    normals = fit_normals(arranged, part == TRAIN, count_targets(config.data), config.data.season, har_steps)
     scaler = replace(scaler.keeping(config.categories), normals=normals)
     rows = encode(arranged, config.data, scaler)
     windows = [windows_of(rows, part == number, config.data) for number in (TRAIN, VALIDATION, TEST)]
@@ -351,7 +409,7 @@ def lay_out(arranged: Panel, config: DataConfig) -> Panel:
 def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
     """The windows whose horizon lies in these rows [T]."""
     if rows.masked:
-        return index_windows_with_holes(
+        windows = index_windows_with_holes(
             rows.panel,
             part_rows & _followed_by_measured(rows) if config.known else part_rows,
             rows.target_is_seen,
@@ -359,7 +417,12 @@ def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
             config.lookback,
             config.horizon,
         )
-    return index_windows(rows.panel, part_rows, rows.usable, rows.seen, config.lookback, config.horizon)
+    else:
+        windows = index_windows(rows.panel, part_rows, rows.usable, rows.seen, config.lookback, config.horizon)
+    known = np.ones(len(windows), bool)
+    for is_known in rows.know_ahead(windows.cutoffs, config.horizon, config.least_observed).values():
+        known &= is_known
+    return windows if known.all() else replace(windows, starts=windows.starts[known])
 
 
 def _followed_by_measured(rows: Rows) -> Flags:
@@ -422,6 +485,12 @@ def _no_window(rows: Rows, part_rows: Flags, part: str, config: DataConfig) -> D
             f"{horizon}, has {n_rows // rows.panel.n_series}; that takes about {-(-needed // share):.0f} rows in all, "
             f"there are {rows.panel.n_rows // rows.panel.n_series}.",
             advice,
+        )
+    if rows.as_of and len(windows_of(replace(rows, as_of={}), part_rows, config)):
+        names = " and ".join(quote(rows.panel.columns[column]) for column in rows.as_of)
+        return DataError(
+            f"At no row of the {part} span was {names} known for the {horizon} steps ahead.",
+            f"Use a shorter {setting('horizon')}, or forecasts of longer leads.",
         )
     if rows.masked:
         return DataError(

@@ -115,8 +115,11 @@ def shape_of(rows: Rows, lookback: int, horizon: int, hides_series: bool = False
 class RowSource(Protocol):
     """The part of `Rows` that a network is fed from."""
 
-    def inputs_at(self, rows: Ints) -> NDArray[np.float32]:
-        """The inputs of these rows [...] without ages, NaN where a value is missing: [..., D + P + K]."""
+    def window_inputs(self, starts: Ints, lookback: int, horizon: int) -> NDArray[np.float32]:
+        """The inputs of windows with these first rows [B], without ages, NaN where a value is missing: [B, L + H, C].
+
+        C is D + P + K.
+        """
 
     @property
     def identity(self) -> Ints:
@@ -138,7 +141,7 @@ def gather_windows(
         The past [B, L, F]; of the horizon, what is known ahead [B, H, K], and the scaled targets [B, H, D], NaN where
         they are missing.
     """
-    window = rows.inputs_at(starts[:, None] + np.arange(shape.lookback + shape.horizon))
+    window = rows.window_inputs(starts, shape.lookback, shape.horizon)
     past, ahead = window[:, : shape.lookback], window[:, shape.lookback :]
     if shape.masked:
         filled, ages = fill_within(past[:, :, : shape.measured], hidden)

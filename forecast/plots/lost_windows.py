@@ -127,13 +127,18 @@ def _lacking(rows: Rows, config: DataConfig, starts: Ints) -> tuple[dict[str, Fl
     is_melted = config.channels == "independent" and len(config.target) > 1
     n_measured = rows.n_targets + rows.n_covariates
     lacks_input, lacks_target = dict[str, Flags](), np.zeros(len(starts), bool)
+    issued = rows.know_ahead(starts + lookback - 1, horizon, config.least_observed)
     for column, name in enumerate(rows.panel.columns):
         is_there = ~np.isnan(rows.panel.values[:, column])
-        if is_there.all() or (rows.masked and column >= rows.n_targets):
+        may_lack = not is_there.all() and not (rows.masked and column >= rows.n_targets)
+        if not may_lack and column not in issued:
             continue
         usable = is_there if rows.masked else fill_forward(rows.panel, config.longest_fill, column)[1]
-        lacks = count_set(usable, lookback)[starts] < fewest_seen
-        too_few_ahead = count_set(is_there, horizon)[starts + lookback] < fewest_ahead
+        lacks = (count_set(usable, lookback)[starts] < fewest_seen) & may_lack
+        if column in issued:
+            too_few_ahead = ~issued[column]
+        else:
+            too_few_ahead = count_set(is_there, horizon)[starts + lookback] < fewest_ahead
         if column < rows.n_targets:
             lacks_target |= too_few_ahead
         elif column >= n_measured:

@@ -140,8 +140,7 @@ def _scores(run: RunResults) -> Section:
             " Below the skill stands its 95% interval: every skill that the test does not reject. The model's and the "
             "vanilla RNN's figures are of one fit each; how fits with other seeds spread, forecast compare says."
         )
-    if found := _least_found(metrics):
-        sentences.append(found)
+    sentences += filter(None, (_least_found(metrics), _hindsight(metrics, run.model)))
     if (metrics.get("echo") or {}).get("delayed"):
         sentences.append(
             "The forecasts are an echo: they fit the observations best when they are moved back in time, so they "
@@ -172,6 +171,20 @@ def _scores(run: RunResults) -> Section:
         folded_tables=[] if unfolded else series,
         lookup=lookup,
         glossary=glossary,
+    )
+
+
+def _hindsight(metrics: Mapping[str, Any], model: str) -> str:
+    """By how much one would have fooled oneself with inputs that were known only later; empty where none was fed."""
+    found = metrics.get("hindsight", {})
+    error = metrics["models"][model]["mae"]
+    if not found.get("columns") or not error:
+        return ""
+    names, with_later = ", ".join(printable(name, 40) for name in found["columns"]), found["models"][model]["mae"]
+    return (
+        f"Fed with {names} as forecast at the time. With what it turned out to be, which nobody knows when a forecast "
+        f"is due, the {model_name(model)} would have seemed to err by {1 - with_later / error:.0%} less (MAE "
+        f"{with_later:.3g} instead of {error:.3g})."
     )
 
 

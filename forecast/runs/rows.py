@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from forecast.errors import DataError, Sentence, listed, phrase, setting, withou
 from forecast.progress import Progress
 from forecast.runs.run import Run
 from forecast.sources.formulas import raw_columns
+from forecast.sources.issues import IN_SOURCE
 from forecast.sources.read import Source, is_there, read, report_notes
 from forecast.sources.training_ranges import far_from_training
 
@@ -100,6 +102,12 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
         DataError: If there are none, or the rows are beyond all numbers.
     """
     since, clock = fitted_until(run, rows.panel), run.clock
+    if lacks_issues(run, rows.panel):
+        raise DataError(
+            f"{run.name} was trained on forecasts of its inputs as they were known at the time, and these rows do not "
+            "tell when theirs were issued.",
+            f"Give the file that does: {setting('known_forecasts')}.",
+        )
     refuse_no_numbers(run, np.nan_to_num(rows.scaled, posinf=np.inf, neginf=-np.inf))
     windows = windows_of(rows, at_or_after(rows.panel, since), run.config.data)
     if not len(windows):
@@ -127,14 +135,47 @@ def read_like(source: Source, options: ReadOptions) -> Panel:
         raise
 
 
-def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
+def with_forecasts_of(run: Run, path: str | None) -> Run:
+    """The run, for which forecasts of its inputs are read from another file; itself for None.
+
+    Raises:
+        DataError: If its inputs are none that are forecast.
+    """
+    if path is None:
+        return run
+    if run.config.read.known_forecasts is None:
+        raise DataError(f"{run.name} was trained on no forecasts of its inputs: it has no use for {path}.")
+    return replace(run, config=run.config.replace(read={"known_forecasts": path}))
+
+
+def lacks_issues(run: Run, panel: Panel) -> bool:
+    """Whether a run's inputs are forecasts that were known at the time, and a panel does not tell when that was.
+
+    Only its newest rows can be forecast from then: what they hold ahead is what is known.
+    """
+    return run.config.read.known_forecasts is not None and panel.issues is None
+
+
+def new_panel(run: Run, source: Source, progress: Progress, reads_forecasts: bool = True) -> Panel:
     """New rows, arranged as the run's network takes them.
+
+    Args:
+        run: A run.
+        source: New rows.
+        progress: Receives notes, warnings and progress.
+        reads_forecasts: Whether forecasts of inputs are read from the run's file of them, if it is still there; else
+            what the rows hold ahead is what is known.
 
     Raises:
         DataError: If a column is missing, the clock is another, or a series is unknown.
     """
     config = run.config
-    panel = read_like(source, read_options(run))
+    options = read_options(run)
+    if not reads_forecasts or (
+        not os.path.isfile(str(options.known_forecasts)) and options.known_forecasts != IN_SOURCE
+    ):
+        options = options.model_copy(update={"known_forecasts": None})
+    panel = read_like(source, options)
     report_notes(replace(panel, warnings=tuple(map(without_settings, panel.warnings))), progress)  # the run has them
     needed = config.data.target + (config.data.covariates or ()) + config.data.known
     missing = [name for name in needed if name not in panel.columns]
@@ -153,7 +194,7 @@ def new_panel(run: Run, source: Source, progress: Progress) -> Panel:
         progress.warn(f"{len(extra)} {are} passed over: {', '.join(extra)}")
     freq, tz = run.clock.freq, run.clock.tz
     if panel.clock.freq != freq and panel.clock.freq.partition(" ")[0] == freq.partition(" ")[0]:
-        panel = read_like(source, read_options(run).model_copy(update={"freq": freq}))
+        panel = read_like(source, options.model_copy(update={"freq": freq}))
     if panel.clock.freq != freq:
         raise DataError(
             f"The clock of the rows is {panel.clock.freq}; the run {run.name} was trained on {freq}.",

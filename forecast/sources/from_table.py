@@ -46,7 +46,10 @@ _LEFT_NOTHING = "^There is no column|has no numeric column|no column is left"
 
 
 def read_panel(
-    source: str | Path | pd.DataFrame, options: ReadOptions | None = None, alter: Alter | None = None
+    source: str | Path | pd.DataFrame,
+    options: ReadOptions | None = None,
+    alter: Alter | None = None,
+    found: Input | None = None,
 ) -> Panel:
     """Every usable numeric column of a table, on a regular clock.
 
@@ -55,6 +58,7 @@ def read_panel(
             ``stations/*.csv``; ``-`` for standard input; or a DataFrame.
         options: What is not to be inferred.
         alter: Changes the values before anything is told by them, as an audit does.
+        found: What messages call a DataFrame, and how it is read again.
 
     Returns:
         The rows by series and time, with what was inferred as notes and what was mended as warnings.
@@ -65,7 +69,9 @@ def read_panel(
     """
     options = options or ReadOptions()
     frame = source if isinstance(source, pd.DataFrame) else None
-    found = Input("the table") if frame is not None else find_files(str(source)) or find_input(str(source))
+    if frame is None:
+        found = find_files(str(source)) or find_input(str(source))
+    found = found or Input("the table")
     given = options.model_dump(exclude_defaults=True, exclude={"notation", "codes", "session_days"})
     try:
         return _read(replace(found, given=given), frame, options, alter)

@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from forecast.config import ReadOptions
 from forecast.data.panel import Panel
 from forecast.data.words import as_decided
-from forecast.errors import DataError, phrase
+from forecast.errors import DataError, Sentence, phrase, quote, setting
 from forecast.progress import Progress
 from forecast.sources.datasets import DATASETS, load_dataset
 from forecast.sources.formulas import with_derived
 from forecast.sources.from_table import Alter, read_panel
+from forecast.sources.issues import with_known_forecasts
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.quality import panel_warnings
+from forecast.sources.services.table_file import document_beside
+from forecast.sources.sql import database_name, is_database, is_database_there, read_query, without_password
 from forecast.tables.frames import Frames, as_frame
+from forecast.tables.input import Input
 
 Source = str | Path | Frames | Panel
+
+# A service and what is asked of it, as open-meteo:Oslo; no address such as https://…
+_SERVICE = re.compile(r"[a-z][a-z-]+:(?!//).*", re.DOTALL | re.IGNORECASE)
 
 
 def read(source: Source, options: ReadOptions | None = None, alter: Alter | None = None) -> Panel:
     """A panel from a built-in name, a path, ``-`` for standard input, or frames.
+
+    A service and names, such as ``open-meteo:Oslo``, are the file of what it has of them, fetched if it is not there.
+    The address of a database, such as ``sqlite:///weather.db``, is the rows that ``ReadOptions(query=…)`` asks of it.
 
     A DataFrame has its times in its index or in a column. It is one series; or several, in the long format
     (``unique_id``, ``ds``, ``y``), with an index of series and times, or wide, a column each
@@ -45,9 +57,16 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
         source = load_dataset(str(source))
     if isinstance(source, Panel):
         panel = _masked(_altered(source, alter), options)
+        panel = panel if panel.issues is not None else _with_forecasts(panel, "", options, alter)
         return with_derived(panel, options.derived) if options else panel
     if not isinstance(source, (str, Path)):
         source = as_frame(source)
+    if isinstance(source, str):
+        source = on_disk(source)
+    if isinstance(source, str) and is_database(source):
+        found = Input(without_password(source), without_password(source))
+        panel = read_panel(read_query(source, None if options is None else options.query), options, alter, found)
+        return _with_forecasts(replace(panel, name=database_name(source)), "", options, alter)
     if isinstance(source, str) and source != "-" and not os.path.splitext(source)[1] and not os.path.exists(source):
         near = get_close_matches(source, DATASETS, 1)
         if near:
@@ -55,7 +74,58 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
                 f"There is neither a file nor a built-in series {source!r}.",
                 f"Did you mean {near[0]}? See: {phrase('forecast datasets', 'forecast.DATASETS')}",
             )
-    return read_panel(source, options, alter)
+    panel = _with_forecasts(read_panel(source, options, alter), source, options, alter)
+    return panel if isinstance(source, pd.DataFrame) else _with_provenance(panel, Path(source), options)
+
+
+def _with_forecasts(
+    panel: Panel, source: str | Path | pd.DataFrame, options: ReadOptions | None, alter: Alter | None
+) -> Panel:
+    if options is None or options.known_forecasts is None:
+        return panel
+    return with_known_forecasts(panel, source, options, alter)
+
+
+def on_disk(source: str, progress: Progress | None = None) -> str:
+    """The file of what a service has, fetched if it is not there; any other source as it is.
+
+    Args:
+        source: What to read; a file of that name comes first.
+        progress: Receives what is waited for.
+
+    Raises:
+        ForecastError: Of the kind that fits, if it cannot be fetched.
+    """
+    if not _SERVICE.fullmatch(source) or os.path.exists(source):
+        return source
+    from forecast.sources.services.fetch import fetch
+
+    fetched = fetch(source, progress=progress)
+    if progress is not None and not fetched.was_there:
+        progress.note(f"{source} is fetched into {fetched.path}")
+    return str(fetched.path)
+
+
+def _with_provenance(panel: Panel, path: Path, options: ReadOptions | None) -> Panel:
+    """The panel of a file that was fetched, with its units, its main column, and a note on where it comes from.
+
+    Columns that later events rewrite, as dividends do adjusted closes, know the future: who wants them names them.
+    """
+    document = document_beside(path)
+    if document is None:
+        return panel
+    wanted = () if options is None else options.columns
+    hindsight = [name for name in document["hindsight"] if name in panel.columns and name not in wanted]
+    notes = [f"Fetched from {document['service']} at {document['asked_at']}; licence: {document['licence']}."]
+    if hindsight:
+        kept = tuple(name for name in panel.columns if name not in hindsight)
+        why = f"Later events rewrite it ({setting('columns', ','.join([*kept, *hindsight]))} reads it all the same)."
+        panel = replace(panel.select(kept), texts=panel.texts)
+        panel = replace(panel, left_out=panel.left_out | dict.fromkeys(hindsight, Sentence(why)))
+        notes.append(Sentence(f"Left out: {', '.join(map(quote, hindsight))}. {why}"))
+    units = {name: unit for name, unit in document["units"].items() if name in panel.columns}
+    target = panel.default_target or (document["target"] if document["target"] in panel.columns else None)
+    return replace(panel, units=units | panel.units, default_target=target, notes=(*panel.notes, *notes))
 
 
 def _altered(panel: Panel, alter: Alter | None) -> Panel:
@@ -65,8 +135,12 @@ def _altered(panel: Panel, alter: Alter | None) -> Panel:
     values = panel.values.copy()
     for name, raw in panel.coded.items():
         values[:, panel.column(name)] = raw
-    values = alter(panel.times, values)
-    return replace(panel, values=values, coded={name: values[:, panel.column(name)] for name in panel.coded})
+    values, issues = alter(panel.times, values), panel.issues
+    if issues is not None:
+        issues = replace(issues, values=alter(issues.known_from, issues.values))
+    return replace(
+        panel, values=values, issues=issues, coded={name: values[:, panel.column(name)] for name in panel.coded}
+    )
 
 
 def _masked(panel: Panel, options: ReadOptions | None) -> Panel:
@@ -95,7 +169,9 @@ def is_built_in(source: Source) -> bool:
 
 
 def is_there(source: str) -> bool:
-    """Whether a source that was read once is there to be read again: a built-in series, a file, a folder, a pattern."""
+    """Whether a source that was read once is there to be read again."""
+    if is_database(source):
+        return is_database_there(source)
     return is_built_in(source) or os.path.isdir(source) or any(map(os.path.isfile, [source, *glob.glob(source)]))
 
 

@@ -258,7 +258,7 @@ FORMATS: dict[str, Format] = {
     "NetCDF": Format((b"CDF\x01", b"CDF\x02"), refuse("a NetCDF file", _EXPORT)),
     "SQLite": Format(
         (b"SQLite format 3\x00",),
-        refuse("an SQLite database", "sqlite3 -header -csv {path} 'select …' > table.csv"),
+        refuse("an SQLite database", "Give its address instead, and a query: sqlite:///{path}"),
     ),
     "PDF": Format((b"%PDF",), refuse("a PDF document", "Export the table as CSV.")),
     "Arrow": Format((b"ARROW1",), refuse("an Arrow (Feather) file", "Save the table as Parquet.")),

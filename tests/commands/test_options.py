@@ -60,7 +60,7 @@ def test_every_field_is_a_flag_of_train(field: str) -> None:
 def test_inspect_takes_what_reading_and_data_take() -> None:
     wanted = {name for name, section in FIELDS.items() if section in ("read", "data")}
     assert wanted <= flags("inspect").keys()
-    assert flags("inspect").keys() <= wanted | {"source", "as_json", "quiet", "help"}
+    assert flags("inspect").keys() <= wanted | {"source", "database", "as_json", "quiet", "help"}
 
 
 def test_no_two_options_share_a_flag() -> None:

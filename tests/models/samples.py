@@ -60,8 +60,8 @@ class ArrayRows:
     inputs: np.ndarray
     identity: np.ndarray
 
-    def inputs_at(self, rows: np.ndarray) -> np.ndarray:
-        return self.inputs[rows]
+    def window_inputs(self, starts: np.ndarray, lookback: int, horizon: int) -> np.ndarray:
+        return self.inputs[starts[:, None] + np.arange(lookback + horizon)]
 
 
 def random_weights(network: Any, seed: int = 0) -> Weights:

@@ -5,13 +5,33 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from forecast.sources.services.transport import Host
+from forecast.sources.services import places
+from forecast.sources.services.catalogue import SERVICES
+from forecast.sources.services.hosts import Host
 
 Params = dict[str, str]
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+
+
+class StandingClock:
+    """A clock that stands still at noon, but for what is waited."""
+
+    def __init__(self) -> None:
+        self.time, self.waited = NOON, list[float]()
+
+    def now(self) -> datetime:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.waited.append(seconds)
+        self.time += timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -65,8 +85,13 @@ class Loopback:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: Any) -> None:
+                pass  # clients that hang up, or talk TLS
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -80,6 +105,7 @@ class Loopback:
                 reply = reply(params)
             return reply.encode() if isinstance(reply, str) else reply
 
+        self.answering = {other: said for other, said in self.answering.items() if not other.startswith(path)}
         self.answering[path] = answering
 
     def begin(self) -> None:
@@ -96,6 +122,12 @@ class Loopback:
         self.end()
         self._server.shutdown()
         self._server.server_close()
+
+    def environment(self) -> dict[str, str]:
+        """The variables that send every service here."""
+        modules = [places, *(import_module(service.collect.__module__) for service in SERVICES.values())]
+        hosts = [found for module in modules for found in vars(module).values()]
+        return {host.variable: self.url for host in hosts if isinstance(host, Host)}
 
     def host(self, **fields: Any) -> Host:
         """A host that this server stands for."""

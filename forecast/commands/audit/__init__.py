@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from forecast.commands.options import AsJson, NewSource, Quiet, RunArgument, RunsDir
+from forecast.commands.options import AsJson, KnownForecasts, NewSource, Quiet, RunArgument, RunsDir
 
 
 def command(
     run: RunArgument = "latest",
     source: NewSource = None,
+    known_forecasts: KnownForecasts = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -15,9 +16,12 @@ def command(
     """Prove that nothing leaked: change, delete and shuffle all that is later, and demand the same forecasts."""
     from forecast.commands.audit.audit import audit
     from forecast.commands.console import ConsoleProgress, print_json, say
+    from forecast.runs.find import find
+    from forecast.runs.rows import with_forecasts_of
 
     progress = ConsoleProgress(quiet)
-    result = audit(run, source, runs_dir=runs_dir, progress=progress)
+    found = with_forecasts_of(find(run, runs_dir=runs_dir), known_forecasts)
+    result = audit(found, source, progress=progress)
     for warning in result.warnings:
         progress.warn(warning)
     if as_json:

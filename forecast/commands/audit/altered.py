@@ -47,11 +47,18 @@ class Origin:
         return np.flatnonzero(self.panel.times <= self.cutoff)
 
     def with_changed_future(self, columns: slice = slice(None)) -> AlteredPanel:
-        """Other values of these columns after the origin, also where one was missing, but for what was declared."""
+        """Other values of these columns after the origin, also where one was missing, but for what was declared.
+
+        So are all forecasts of inputs that were not known before it, whatever they are of.
+        """
         unknown = self._unknown()
         changed = np.zeros_like(unknown)
         changed[:, columns] = unknown[:, columns]
-        return AlteredPanel(with_changed_values(self.panel, changed), np.arange(self.panel.n_rows))
+        panel, issues = with_changed_values(self.panel, changed), self.panel.issues
+        if issues is not None:
+            later = issues.known_from > self.cutoff
+            panel = replace(panel, issues=replace(issues, values=_changed(issues.values, later[:, None])))
+        return AlteredPanel(panel, np.arange(self.panel.n_rows))
 
     def with_shuffled_future(self) -> AlteredPanel:
         """The rows after the origin in another order, each within its series."""
@@ -59,8 +66,13 @@ class Origin:
         order = np.arange(self.panel.n_rows)
         for future in self._future_by_series():
             order[future] = rng.permutation(future)
-        values = np.where(self._unknown(), self.panel.values[order], self.panel.values)
-        return AlteredPanel(replace(self.panel, values=values), np.arange(self.panel.n_rows))
+        values, issues = np.where(self._unknown(), self.panel.values[order], self.panel.values), self.panel.issues
+        if issues is not None:
+            later = np.flatnonzero(issues.known_from > self.cutoff)
+            shuffled = issues.values.copy()
+            shuffled[later] = shuffled[rng.permutation(later)]
+            issues = replace(issues, values=shuffled)
+        return AlteredPanel(replace(self.panel, values=values, issues=issues), np.arange(self.panel.n_rows))
 
     def with_deleted_future(self) -> AlteredPanel:
         """Of each series H rows after the origin, which hold their time and what was declared; no other row."""
@@ -93,15 +105,20 @@ class Origin:
     def _unknown(self) -> Flags:
         """Which values no forecast may know, [T, C]: all later ones, but for those declared of the next H rows."""
         unknown = np.zeros(self.panel.values.shape, bool)
+        issued = self.panel.issues.columns if self.panel.issues else ()
         first_known = len(self.panel.columns) - self.n_known
+        named = enumerate(self.panel.columns)
+        declared = np.array([n for n, name in named if n >= first_known and name not in issued], np.int64)
         for future in self._future_by_series():
             unknown[future] = True
-            unknown[future[: self.horizon], first_known:] = False
+            unknown[np.ix_(future[: self.horizon], declared)] = False
         return unknown
 
     def _with_rows(self, kept: Ints, values: Floats) -> AlteredPanel:
         offsets = tuple(np.searchsorted(kept, self.panel.offsets).tolist())
-        panel = replace(self.panel, values=values[kept], times=self.panel.times[kept], offsets=offsets)
+        issues = self.panel.issues and self.panel.issues.only(self.panel.issues.known_from <= self.cutoff)
+        times = self.panel.times[kept]
+        panel = replace(self.panel, values=values[kept], times=times, offsets=offsets, issues=issues)
         return AlteredPanel(panel, kept)
 
 
@@ -118,7 +135,12 @@ def with_changed_values(panel: Panel, changed: Flags) -> Panel:
 
     They are ten to a thousand times the largest of their column, and positive, because columns may be logged.
     """
-    largest = np.fmax.reduce(np.abs(panel.values), axis=0)
+    return replace(panel, values=_changed(panel.values, changed))
+
+
+def _changed(values: Floats, changed: Flags) -> Floats:
+    """Values [T, C], others where ``changed`` [T, C or 1] says so."""
+    largest = np.fmax.reduce(np.abs(values), axis=0, initial=0.0)
     size = np.where(largest > 0, largest, 1.0)  # of a column of zeros, or one without a value
-    values = size * np.random.default_rng(0).uniform(_LEAST_CHANGED, _MOST_CHANGED, panel.values.shape)
-    return replace(panel, values=np.where(changed, values, panel.values))
+    others = size * np.random.default_rng(0).uniform(_LEAST_CHANGED, _MOST_CHANGED, values.shape)
+    return np.where(changed, others, values)

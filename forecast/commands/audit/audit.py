@@ -103,8 +103,12 @@ class _AuditedRun:
         self.models = load_models(run)
         n_windows = sum(len(starts) for _, starts in self.origins)
         self.scope = f"{n_windows:,} forecasts of {' and '.join(self.models)}"
-        known = ", ".join(map(repr, self.config.known))
-        self.exempt = f"; {known}, known ahead, {'is' if len(self.config.known) == 1 else 'are'} kept" if known else ""
+        issued = {panel.columns[column] for column in self.rows.as_of}
+        known = [name for name in self.config.known if name not in issued]
+        are_kept = f"known ahead, {'is' if len(known) == 1 else 'are'} kept"
+        self.exempt = f"; {', '.join(map(repr, known))}, {are_kept}" if known else ""
+        if issued:
+            self.exempt += f"; of {', '.join(map(repr, sorted(issued)))} what was issued by the origin is kept"
 
     def check_futures(self) -> list[Check]:
         """Whether forecasts, and what they are made from, are the same under every other future."""

@@ -22,6 +22,9 @@ from forecast.errors import LeakError, phrase
 # The check without which no other proves anything: forecasts that vary by themselves cannot be compared to the bit.
 _CONTROL = "repeatable"
 
+# Windows of a part whose inputs are compared.
+_COMPARED = 256
+
 
 @dataclass(frozen=True)
 class Check:
@@ -161,11 +164,16 @@ def scaler_difference(one: Scaler, other: Scaler) -> str | None:
 
 
 def windows_difference(true: Prepared, other: Prepared, parts: Sequence[int]) -> str | None:
-    """The first of some parts whose windows are not the same."""
+    """The first of some parts whose windows, or the inputs of some of them, are not the same."""
     windows, others = ((each.train, each.validation, each.test) for each in (true, other))
     for part in parts:
         if first_unequal(windows[part].starts, others[part].starts) is not None:
             return f"there are {len(windows[part]):,} {PARTS[part]} windows, and {len(others[part]):,} or others"
+        some = windows[part].subsample(_COMPARED)
+        fed, fed_then = (each.rows.window_inputs(some.starts, some.lookback, some.horizon) for each in (true, other))
+        if (index := first_unequal(fed, fed_then)) is not None:
+            row = int(some.starts[index[0]])
+            return f"what is fed of the {PARTS[part]} window that begins {row_in_words(true.rows.panel, row)} differs"
     return None
 
 

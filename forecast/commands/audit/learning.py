@@ -94,7 +94,11 @@ class Table:
 
         def alter(times: Times, values: Floats) -> Floats:
             order = np.unique(times, return_inverse=True)[1]
-            return FUTURES[future](values, times >= first if is_common else at_or_after(self.panel, since), order)
+            if is_common or len(times) != self.panel.n_rows:  # forecasts of inputs are altered by when they were known
+                later = times >= (first if is_common else since.max())
+            else:
+                later = at_or_after(self.panel, since)
+            return FUTURES[future](values, later, order)
 
         return read(self.source if is_common else self.panel, self.options, alter)
 

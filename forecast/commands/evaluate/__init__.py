@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from forecast.commands.options import AsJson, NewSource, Quiet, RequireSkill, RunArgument, RunsDir
+from forecast.commands.options import AsJson, KnownForecasts, NewSource, Quiet, RequireSkill, RunArgument, RunsDir
 
 
 def command(
     run: RunArgument,
     source: NewSource = None,
+    known_forecasts: KnownForecasts = None,
     require_skill: RequireSkill = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
@@ -19,9 +20,10 @@ def command(
     from forecast.commands.requirements import check_references, demand_skill, parse_requirement
     from forecast.commands.tables import print_scores, steps_ahead
     from forecast.runs.find import find
+    from forecast.runs.rows import with_forecasts_of
 
     requirements = [parse_requirement(text) for text in require_skill or ()]
-    found = find(run, runs_dir=runs_dir)
+    found = with_forecasts_of(find(run, runs_dir=runs_dir), known_forecasts)
     check_references(requirements, tuple(found.metrics["skill"]))
     metrics = evaluate(found, source, progress=ConsoleProgress(quiet))
     if as_json:

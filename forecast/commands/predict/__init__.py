@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from forecast.commands.options import AsJson, NewSource, Quiet, RunArgument, RunsDir
+from forecast.commands.options import AsJson, KnownForecasts, NewSource, Quiet, RunArgument, RunsDir
 
 
 def command(
     run: RunArgument,
     source: NewSource = None,
+    known_forecasts: KnownForecasts = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write the forecast here, as .csv or .parquet.")
     ] = None,
@@ -42,6 +43,7 @@ def command(
     from forecast.runs.csv_tables import frame_to_csv, to_records
     from forecast.runs.files import check_output, write_output
     from forecast.runs.find import find
+    from forecast.runs.rows import with_forecasts_of
     from forecast.runs.table_files import check_table, write_table
 
     progress = ConsoleProgress(quiet)
@@ -51,7 +53,7 @@ def command(
         raise ConfigError(
             "--plot draws the forecast, and --paths asks for paths instead.", "Give one of them at a time."
         )
-    found = find(run, runs_dir=runs_dir)
+    found = with_forecasts_of(find(run, runs_dir=runs_dir), known_forecasts)
     if source is not None and output is not None and not (plot or paths or as_json):
         warn_of_age(predict_into(output, found, source, progress), found, progress)
         progress.note(f"forecast: {output}")

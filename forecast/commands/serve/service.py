@@ -84,7 +84,7 @@ class Service:
             if response.set_running_or_notify_cancel():
                 warnings = _Warnings()
                 try:
-                    request = request_forecast(self.run, self.reader.read(body), warnings)
+                    request = request_forecast(self.run, self.reader.read(body), warnings, reads_forecasts=False)
                 except Exception as error:
                     response.set_exception(error)
                 else:
@@ -109,11 +109,17 @@ class Service:
 class _JoinedRows:
     """The rows of several requests below one another."""
 
-    inputs: NDArray[np.float32]
+    rows: Sequence[RowSource]
+    offsets: Ints
     identity: Ints
 
-    def inputs_at(self, rows: Ints) -> NDArray[np.float32]:
-        return self.inputs[rows]
+    def window_inputs(self, starts: Ints, lookback: int, horizon: int) -> NDArray[np.float32]:
+        which = np.searchsorted(self.offsets, starts, side="right") - 1  # ascends, as the requests do
+        parts = [
+            rows.window_inputs(starts[which == number] - self.offsets[number], lookback, horizon)
+            for number, rows in enumerate(self.rows)
+        ]
+        return np.concatenate(parts)
 
 
 class Batch:
@@ -125,10 +131,9 @@ class Batch:
     """
 
     def __init__(self, network: Runtime, requests: Sequence[tuple[RowSource, Ints]]) -> None:
-        counts = [len(rows.identity) for rows, _ in requests]
-        inputs = [rows.inputs_at(np.arange(count)) for (rows, _), count in zip(requests, counts, strict=True)]
-        joined = _JoinedRows(np.concatenate(inputs), np.concatenate([rows.identity for rows, _ in requests]))
-        offsets = np.cumsum([0, *counts[:-1]])
+        identities = [rows.identity for rows, _ in requests]
+        offsets = np.cumsum([0, *map(len, identities[:-1])])
+        joined = _JoinedRows([rows for rows, _ in requests], offsets, np.concatenate(identities))
         starts = [starts + offset for (_, starts), offset in zip(requests, offsets, strict=True)]
         forecasts = network.forecast(joined, np.concatenate(starts))
         ends = np.cumsum([len(of_request) for of_request in starts])[:-1]

@@ -16,7 +16,10 @@ def command(
     settings: dict[str, Any],
     source: Annotated[
         str | None,
-        typer.Argument(metavar="SOURCE", help="A built-in name, a file, a folder of files, or - for standard input."),
+        typer.Argument(
+            metavar="SOURCE",
+            help="A built-in name, a file, a folder of files, open-meteo:Oslo, stock:AAPL …, or - for standard input.",
+        ),
     ] = None,
     run: Annotated[str | None, typer.Option(help="Name of the run. (default: from source and model)")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an interrupted training.")] = None,
@@ -37,6 +40,7 @@ def command(
     from forecast.models.catalogue import configure, references_of
     from forecast.models.naive import NAIVE
     from forecast.plots.members import ensemble_in_words, member_table
+    from forecast.sources.sql import without_password
 
     progress = ConsoleProgress(quiet)
     requirements = [parse_requirement(text) for text in require_skill or ()]
@@ -64,7 +68,7 @@ def command(
                 runs_dir=runs_dir,
                 overwrite=overwrite,
                 progress=progress,
-                command=shlex.join(["forecast", *sys.argv[1:]]),
+                command=without_password(shlex.join(["forecast", *sys.argv[1:]])),
             )
     metrics = trained.metrics
     if as_json:

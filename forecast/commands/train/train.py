@@ -18,6 +18,7 @@ import pandas as pd
 
 from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.commands.train.data_warnings import data_warnings
+from forecast.commands.train.hindsight import hindsight
 from forecast.commands.train.interval_warnings import calibration_warnings
 from forecast.commands.train.networks import fit_networks
 from forecast.commands.train.portfolio import describe_members, refit
@@ -41,7 +42,9 @@ from forecast.runs.files import locked
 from forecast.runs.find import run_command, runs_folder
 from forecast.runs.run import CALIBRATION, RANGES, TEST_FORECASTS, TEST_FORECASTS_AS_CSV, Run
 from forecast.runs.writer import RunWriter
-from forecast.sources.read import Source, is_built_in, read, report_notes
+from forecast.sources.issues import lasting
+from forecast.sources.read import Source, is_built_in, on_disk, read, report_notes
+from forecast.sources.sql import is_database, lasting_address
 from forecast.sources.training_ranges import fit_ranges
 
 
@@ -71,6 +74,8 @@ def train(
     """
     progress, started = progress or NullProgress(), time.monotonic()
     settings = config if isinstance(config, Settings) else configure(config)
+    source = on_disk(source, progress) if isinstance(source, str) else source
+    settings = settings.model_copy(update={"read": lasting(settings.read, source)})
     panel = read(source, settings.read)
     report_notes(panel, progress)
     resolved, choices = resolve(settings, panel)
@@ -177,6 +182,8 @@ def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progre
     if single is not None:
         evaluation.metrics["single"] = single.name
         evaluation.metrics["members"] = describe_members(trials)
+    if rows.as_of:
+        evaluation.metrics["hindsight"] = hindsight(prepared, models, naive_error)
     evaluation.metrics["windows"] = count_windows_of_parts(prepared)["test"].to_json()
     if thinned := thinning_note(evaluation.metrics):
         progress.note(f"{TEST_FORECASTS}: {len(evaluation.forecasts):,} rows{thinned}; every window is scored")
@@ -235,6 +242,8 @@ def _first_manifest(
 ) -> dict[str, Any]:
     if is_built_in(source):
         again: str | None = str(source)
+    elif is_database(source):
+        again = lasting_address(str(source))
     elif isinstance(source, (str, Path)) and str(source) != "-":
         again = str(Path(source).resolve())
     else:
@@ -255,7 +264,7 @@ def _first_manifest(
             "holidays": panel.clock.holidays,
             "first": str(panel.times.min()),
             "last": str(panel.times.max()),
-            "notes": panel.notes,
+            "notes": [rendered(text, "shell" if command else "python") for text in panel.notes],
             "warnings": [rendered(text, "shell" if command else "python") for text in panel.warnings + warnings],
         },
         "python": platform.python_version(),

@@ -68,22 +68,24 @@ class Answers:
             MachineError: If the disk is full or the folder cannot be written.
         """
         digest = hashlib.sha256(content).hexdigest()
-        of_address = hashlib.sha256(address.encode()).hexdigest()
-        name = f"{asked_at.astimezone(UTC).strftime(_TIME)}-{of_address[:8]}-{digest[:8]}"
+        name = f"{asked_at.astimezone(UTC).strftime(_TIME)}-{_short_hash(address)}-{digest[:8]}"
         stamp = asked_at.astimezone(UTC).isoformat(timespec="seconds")
         answer = Answer(address, stamp, digest, f"{name}.body", weight, licence, attribution)
         write_whole(self.folder / answer.body, content)
         write_whole(self.folder / f"{name}{_ABOUT}", to_json(asdict(answer)))
         return answer
 
-    def since(self, time: datetime) -> Iterator[Answer]:
-        """The answers to what was asked after a time, the newest first; damaged descriptions are passed over."""
+    def since(self, time: datetime, address: str | None = None) -> Iterator[Answer]:
+        """The answers to what was asked after a time, of one address or of all, the newest first.
+
+        Damaged descriptions are passed over.
+        """
         first = time.astimezone(UTC).strftime(_TIME)
         names = sorted(os.listdir(self.folder), reverse=True) if self.folder.is_dir() else []
         for name in names:
             if name < first:
                 return
-            if name.endswith(_ABOUT):
+            if name.endswith(_ABOUT) and (address is None or f"-{_short_hash(address)}-" in name):
                 try:
                     yield Answer(**json.loads((self.folder / name).read_bytes()))
                 except (OSError, ValueError, TypeError):
@@ -91,7 +93,7 @@ class Answers:
 
     def newest(self, address: str, now: datetime, max_age: timedelta) -> tuple[Answer, bytes] | None:
         """The newest answer to the same question that is at most so old, and its body, if that is whole."""
-        for answer in self.since(now - max_age):
+        for answer in self.since(now - max_age, address):
             if answer.address == address and os.path.basename(answer.body) == answer.body:
                 try:
                     content = (self.folder / answer.body).read_bytes()
@@ -100,6 +102,11 @@ class Answers:
                 if hashlib.sha256(content).hexdigest() == answer.sha256:
                     return answer, content
         return None
+
+
+def _short_hash(address: str) -> str:
+    """What stands for an address in the names of files."""
+    return hashlib.sha256(address.encode()).hexdigest()[:8]
 
 
 def to_json(document: object) -> bytes:

@@ -10,6 +10,7 @@ import csv
 import html
 import io
 import json
+import math
 import re
 import zlib
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from typing import Any
 
 # Characters of an answer that an error repeats.
 _WORDS = 160
+
+# Bytes of an answer in which its first words are looked for.
+_BEGINNING = 100_000
 
 # Keys under which services say what is wrong.
 _REASONS = ("reason", "detail", "description", "errorMessage", "error_message", "Error Message", "Information", "Note",
@@ -67,7 +71,10 @@ def csv_of(content: bytes, *required: str) -> dict[str, list[str]]:
     text = _text(content)
     if text.lstrip()[:1] in ("<", "{", "["):
         raise UnusableError(f"{_kind(text)} instead of CSV: {first_words(content)}")
-    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text)) if row]
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text)) if row]
+    except csv.Error as error:
+        raise UnusableError(f"no CSV: {error}") from None
     header = rows[0] if rows else []
     if missing := [name for name in required if name not in header]:
         raise UnusableError(f"a table without the column {missing[0]!r}: {first_words(content)}")
@@ -98,7 +105,7 @@ def unzipped(content: bytes, most_bytes: int) -> bytes:
 
 def first_words(content: bytes) -> str:
     """What an answer says first, for an error: the reason in JSON, the title of a page, or its beginning."""
-    text = _text(content).strip()
+    text = _text(content[:_BEGINNING]).strip()
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -120,9 +127,12 @@ def numbers(cells: Sequence[Any], missing: Sequence[str] = ("", ".", "NaN", "nul
         UnusableError: If a cell is neither.
     """
     try:
-        return [float("nan") if cell is None or cell in missing else float(cell) for cell in cells]
-    except (TypeError, ValueError) as error:
+        found = [math.nan if cell is None or cell in missing else float(cell) for cell in cells]
+    except (TypeError, ValueError, OverflowError) as error:
         raise UnusableError(f"a value that is no number: {str(error)[:_WORDS]}") from None
+    if any(map(math.isinf, found)):
+        raise UnusableError("a value that is infinite")
+    return found
 
 
 def _reason(found: Any) -> str | None:

@@ -24,7 +24,7 @@ from forecast.data.windows import Ints
 from forecast.errors import DataError, LeakError
 from forecast.models import network
 from forecast.models.backends import keras, onnx
-from forecast.models.network import RowSource, Shape
+from forecast.models.network import Shape
 from recording import RecordingProgress
 
 ON_ANY_ROWS = ["repeatable", "future changed", "future deleted", "future shuffled", "inputs", "covariates",
@@ -235,7 +235,7 @@ def test_a_covariate_from_the_future_is_caught(fed: Run, brief: pytest.MonkeyPat
 def test_a_window_that_reaches_into_the_horizon_is_caught(fed: Run, brief: pytest.MonkeyPatch) -> None:
     true = network.gather_windows
 
-    def one_row_late(rows: RowSource, starts: Ints, sizes: Shape) -> tuple[NDArray[np.float32], ...]:
+    def one_row_late(rows: prepare.Rows, starts: Ints, sizes: Shape) -> tuple[NDArray[np.float32], ...]:
         past, *ahead = true(rows, starts, sizes)
         next_row = rows.inputs_at(starts[:, None] + sizes.lookback)
         return np.concatenate([past[:, 1:], next_row], axis=1), *ahead

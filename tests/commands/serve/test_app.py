@@ -157,9 +157,9 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Forecasts are not begun before this is set."""
     released, begin = threading.Event(), service.request_forecast
 
-    def wait(*arguments: Any) -> Any:
+    def wait(*arguments: Any, **further: Any) -> Any:
         assert released.wait(20)
-        return begin(*arguments)
+        return begin(*arguments, **further)
 
     monkeypatch.setattr(service, "request_forecast", wait)
     yield released

@@ -7,7 +7,7 @@ import hashlib
 import json
 import socket
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -18,35 +18,15 @@ from forecast.errors import ConfigError, MachineError
 from forecast.sources.datasets import DATASETS
 from forecast.sources.services.answers import Answers
 from forecast.sources.services.bodies import csv_of, json_of, unzipped
-from forecast.sources.services.transport import Client, Query, ServiceError
-from loopback import Loopback, Reply
+from forecast.sources.services.hosts import Query
+from forecast.sources.services.transport import Client, ServiceError
+from loopback import NOON, Loopback, Reply, StandingClock
 from recording import RecordingProgress
 
-NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
-
-
-class Waiting:
-    """A clock that stands still but for what is waited."""
-
-    def __init__(self) -> None:
-        self.time, self.waited = NOON, list[float]()
-
-    def now(self) -> datetime:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.waited.append(seconds)
-        self.time += timedelta(seconds=seconds)
-
 
 @pytest.fixture
-def clock() -> Waiting:
-    return Waiting()
-
-
-@pytest.fixture
-def client(tmp_path: Path, clock: Waiting) -> Client:
-    return Client(tmp_path, RecordingProgress(), clock.now, clock.sleep, timeouts=(1.0, 0.1), most_bytes=1000)
+def client(tmp_path: Path, clock: StandingClock) -> Client:
+    return Client(tmp_path, RecordingProgress(), clock.now, clock.sleep, timeouts=(20.0, 20.0), most_bytes=1000)
 
 
 def refused(client: Client, query: Query, parse: Callable[[bytes], Any] = json_of) -> tuple[str, str]:
@@ -80,7 +60,7 @@ def test_what_was_asked_and_answered_is_kept_without_the_key(loopback: Loopback,
 
 
 def test_an_answer_that_is_new_enough_and_whole_is_taken_again(
-    loopback: Loopback, client: Client, clock: Waiting
+    loopback: Loopback, client: Client, clock: StandingClock
 ) -> None:
     loopback.says("/", "[1]", "[2]", "[3]")
     query = Query(loopback.host(), "/")
@@ -115,8 +95,15 @@ def test_an_answer_that_is_new_enough_and_whole_is_taken_again(
     ],
 )
 def test_what_a_second_try_may_mend_is_tried_again(
-    loopback: Loopback, client: Client, clock: Waiting, failure: Reply, waits: list[float]
+    loopback: Loopback, client: Client, clock: StandingClock, failure: Reply, waits: list[float]
 ) -> None:
+    def sleep(seconds: float) -> None:
+        client.timeouts = (20.0, 20.0)
+        clock.sleep(seconds)
+
+    client.sleep = sleep
+    if failure.stalls:
+        client.timeouts = (20.0, 0.1)
     loopback.says("/", failure, "[1]")
     assert client.ask(Query(loopback.host(), "/"), json_of) == [1]
     assert clock.waited == waits
@@ -124,7 +111,7 @@ def test_what_a_second_try_may_mend_is_tried_again(
     assert len(client.answers) == 1
 
 
-def test_after_three_tries_it_says_what_happened(loopback: Loopback, client: Client, clock: Waiting) -> None:
+def test_after_three_tries_it_says_what_happened(loopback: Loopback, client: Client, clock: StandingClock) -> None:
     loopback.says("/", Reply(b"<html><title>Bad gateway</title>", 502))
     message, advice = refused(client, Query(loopback.host(), "/"))
     assert message == "The service refused with status 502: Bad gateway, three times."
@@ -157,7 +144,7 @@ def test_after_three_tries_it_says_what_happened(loopback: Loopback, client: Cli
     ],
 )
 def test_what_no_second_try_mends_is_said_at_once(
-    loopback: Loopback, client: Client, clock: Waiting, reply: Reply, told: str, advice: str
+    loopback: Loopback, client: Client, clock: StandingClock, reply: Reply, told: str, advice: str
 ) -> None:
     loopback.says("/", reply)
     message, advised = refused(client, Query(loopback.host(), "/", secret={"apikey": "s3cret"}))
@@ -200,7 +187,7 @@ def test_nothing_is_no_error_where_it_may_be(loopback: Loopback, client: Client)
     assert client.ask(Query(loopback.host(), "/2027.csv", absent=(404,)), json_of) is None
 
 
-def test_an_answer_that_never_ends_is_left(loopback: Loopback, client: Client, clock: Waiting) -> None:
+def test_an_answer_that_never_ends_is_left(loopback: Loopback, client: Client, clock: StandingClock) -> None:
     def slow(_: dict[str, str]) -> bytes:
         clock.time += timedelta(hours=1)
         return b"[1]"
@@ -216,7 +203,7 @@ def unused_port() -> int:
 
 
 def test_without_a_network_it_says_so_at_once_and_names_what_needs_none(
-    loopback: Loopback, client: Client, clock: Waiting
+    loopback: Loopback, client: Client, clock: StandingClock
 ) -> None:
     message, advice = refused(client, Query(loopback.host(url=f"http://127.0.0.1:{unused_port()}"), "/"))
     assert message == "There is no way to The service: 127.0.0.1 cannot be reached from here."
@@ -243,7 +230,7 @@ def test_a_proxy_and_a_certificate_have_an_error_of_their_own(
 
 
 def test_limits_are_kept_across_processes_and_hosts_that_share_them(
-    loopback: Loopback, client: Client, clock: Waiting, tmp_path: Path
+    loopback: Loopback, client: Client, clock: StandingClock, tmp_path: Path
 ) -> None:
     loopback.says("/", "[]")
     limits = ((600.0, 60.0), (5000.0, 3600.0))

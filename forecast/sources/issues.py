@@ -1,0 +1,273 @@
+"""Forecasts that were known ahead: read from a file with the time of their issue, and joined with a panel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from forecast.config import ReadOptions
+from forecast.data.clock import STEP, Clock, Times
+from forecast.data.codes import are_codes
+from forecast.data.issues import Issues
+from forecast.data.panel import Panel
+from forecast.errors import DataError, NoTimeError, Sentence, listed, quote, setting
+from forecast.sources.from_table import Alter, dialect_of
+from forecast.sources.missing import mask_named
+from forecast.tables.bytes import find_input
+from forecast.tables.find_times import find_times
+from forecast.tables.formats import read_tables
+from forecast.tables.frames import from_frame
+from forecast.tables.input import Dialect, Input
+from forecast.tables.reading import Columns, columns_of
+from forecast.tables.table import Floats, Table
+from forecast.tables.timecells import TimeColumn
+from forecast.tables.zone_rules import wall_times
+
+# The forecasts are columns of the source itself.
+IN_SOURCE = "-"
+
+# Names of the column of the time of issue, the likeliest first.
+_ISSUED = (
+    "issued_at", "issued", "issue_time", "issue_date", "init_time", "run_time", "reference_time",
+    "forecast_reference_time", "model_run", "published_at", "known_from", "realtime_start", "vintage", "vintage_date",
+)  # fmt: skip
+
+# Names of the columns of a lead, such as temperature_previous_day2, temp_24h, temp_lead_24h and temp_1d_ahead.
+_LEAD = re.compile(r"(.+?)_(?:previous_day(?P<days>\d+)|(?:lead_?)?(?P<count>\d+)(?P<unit>min|h|d)(?:_ahead)?)", re.I)
+
+# What a column of a lead forecasts, and how long before.
+Lead = tuple[str, np.timedelta64]
+
+# Names that a sentence lists.
+_NAMED, _LISTED = 5, 20
+
+_MINUTES = {"min": 1, "h": 60, "d": 1440}
+
+
+def with_known_forecasts(
+    panel: Panel, source: str | Path | pd.DataFrame, options: ReadOptions, alter: Alter | None = None
+) -> Panel:
+    """The panel with the columns of a file of forecasts, each value known from its issue on.
+
+    Where the source holds such a column itself, its values stay; a missing one is the newest forecast known by then.
+
+    Args:
+        panel: What was read.
+        source: What it was read from.
+        options: Which file, how its time of issue is called, and the delay of its publication.
+        alter: Changes the values by when they were known, as an audit does.
+
+    Raises:
+        DataError: If the file does not tell when its forecasts were issued, or they are of no time of the panel.
+    """
+    table, dialect = _open(panel, source, options)
+    issues, taken, days = _issues_of(table, dialect, options, panel.clock)
+    if taken and _is_in(source, options):
+        kept = tuple(name for name in panel.columns if name not in taken)
+        panel = replace(panel.select(kept), texts=panel.texts)
+    if alter is not None:
+        issues = replace(issues, values=alter(issues.known_from, issues.values))
+    label, ahead = table.source.label, issues.times > issues.known_from
+    if not np.isin(issues.times, panel.times).any() or not ahead.any():
+        first, last = (panel.clock.format(time) for time in issues.times[[0, -1]])
+        what = "was known before that" if not ahead.any() else "is of a time of the source"
+        raise DataError(
+            f"{label} forecasts {first} … {last}, and none of it {what}.",
+            f"Is the right column named: {setting('issued_at')}, {setting('time_column')}?",
+        )
+    issues = _of_known_series(replace(issues, measured=frozenset(issues.columns) & {*panel.columns}), panel, label)
+    issued, steps = np.unique(issues.known_from), (issues.times - issues.known_from).max()
+    note = (
+        f"Known ahead as forecasts: {listed([*map(quote, issues.columns)], _NAMED)}, known from "
+        f"{panel.clock.format(issued[0])} … {panel.clock.format(issued[-1])} on ({len(issued):,} times), "
+        f"up to {pd.Timedelta(steps)} ahead."
+    )
+    warnings = panel.warnings
+    if days and options.issue_delay is None and panel.clock.unit in ("s", "min", "h"):
+        hours = setting("issue_delay", "24h")
+        warnings += (
+            Sentence(f"{label} tells the day of issue: taken as known from its beginning on ({hours} if not)."),
+        )
+    return _with_newest(replace(panel, issues=issues, notes=(*panel.notes, note), warnings=warnings))
+
+
+def lasting(options: ReadOptions, source: object) -> ReadOptions:
+    """The options as a run keeps them: its file of forecasts is found from wherever rows are read again."""
+    path = options.known_forecasts
+    if path is None or path == IN_SOURCE:
+        return options
+    kept = IN_SOURCE if path == str(source) else str(Path(path).resolve())
+    return options.model_copy(update={"known_forecasts": kept})
+
+
+def _is_in(source: str | Path | pd.DataFrame, options: ReadOptions) -> bool:
+    """Whether the forecasts are columns of the source itself."""
+    return options.known_forecasts == IN_SOURCE or options.known_forecasts == str(source)
+
+
+def _open(panel: Panel, source: str | Path | pd.DataFrame, options: ReadOptions) -> tuple[Table, Dialect]:
+    """The table of the forecasts, and how it is written."""
+    if panel.clock.freq == STEP:
+        raise DataError(f"{setting('known_forecasts')}: rows without times cannot tell what was issued by then.")
+    inside = _is_in(source, options)
+    if inside and str(source) in ("", "-"):  # standard input
+        raise DataError(
+            f"{setting('known_forecasts')}: the source can be read only once.", "Write it into a file first."
+        )
+    usual = Dialect() if not inside else dialect_of(options)
+    dialect = replace(usual, columns=(), skip_columns=(), notation=(), wide=False)
+    if inside and isinstance(source, pd.DataFrame):
+        table = from_frame(source, Input("the table"), dialect)
+    else:
+        found = find_input(str(source) if inside else str(options.known_forecasts))
+        table = next(read_tables(found, dialect, True))
+    series_id = options.series_id or panel.read_options.get("series_id")
+    time_column = options.time_column if options.time_column in table.names else None
+    return table, replace(dialect, series_id=series_id if series_id in table.names else None, time_column=time_column)
+
+
+def _issues_of(
+    table: Table, dialect: Dialect, options: ReadOptions, clock: Clock
+) -> tuple[Issues, frozenset[str], bool]:
+    """The forecasts of a table, those of its columns that are of a lead, and whether only days of issue are told."""
+    name = _name_of_issue(table, options)
+    issued = None if name is None else find_times(table, name, None)
+    try:
+        columns, is_by_issue = columns_of(_without(table, name), dialect), False
+    except NoTimeError:  # a row for each issue, a column for each lead
+        columns, is_by_issue = columns_of(table, replace(dialect, time_column=name)), True
+    measured, times = columns.measured, _on(clock, columns.time, table.source)
+    mask_named(measured.names, measured.values, options.missing)
+    if not options.keep_sentinels:
+        order = np.argsort(times, kind="stable")
+        for values in measured.values.T:
+            values[are_codes(values, order)] = np.nan
+    delay = np.timedelta64(round((options.issue_delay or 0) * 1e6), "us")
+    if issued is None or is_by_issue:
+        leads = _leads(measured.names)
+        if not leads:
+            raise DataError(
+                f"{table.source.label} does not tell when its forecasts were issued: no column is called issued_at or "
+                "the like, and none is of a lead, such as temp_24h or temp_previous_day1.",
+                f"Name it: {setting('issued_at')}. Columns: {listed([*map(quote, table.names)], _LISTED)}.",
+            )
+        found = _by_lead(columns, times, leads, is_by_issue, delay)
+        return found, frozenset(leads), is_by_issue and columns.time.whole_days
+    if len(issued.times) != len(times):
+        raise DataError(f"{table.source.label}: a time is missing.", "Give each row its time, and when it was issued.")
+    known_from = _on(clock, issued, table.source) + delay
+    return _sorted(columns, measured.names, measured.values, times, known_from), frozenset(), issued.whole_days
+
+
+def _name_of_issue(table: Table, options: ReadOptions) -> str | None:
+    """The column that holds when forecasts were issued; None if there is none."""
+    if options.issued_at is None:
+        names = {name.casefold(): name for name in table.names}
+        return next((names[usual] for usual in _ISSUED if usual in names), None)
+    if options.issued_at not in table.names:
+        raise DataError(
+            f"There is no column {quote(options.issued_at)} for {setting('issued_at')} in {table.source.label}.",
+            f"Columns: {listed([*map(quote, table.names)], _LISTED)}.",
+        )
+    return options.issued_at
+
+
+def _without(table: Table, name: str | None) -> Table:
+    kept = [number for number, other in enumerate(table.names) if other != name]
+    return replace(table, names=tuple(table.names[n] for n in kept), columns=tuple(table.columns[n] for n in kept))
+
+
+def _leads(names: Sequence[str]) -> dict[str, Lead]:
+    """What each column of a lead forecasts, and how long before."""
+    leads = dict[str, Lead]()
+    for name in names:
+        if found := _LEAD.fullmatch(name):
+            count, unit = (found["days"], "d") if found["days"] else (found["count"], found["unit"].lower())
+            leads[name] = found[1], np.timedelta64(int(count) * _MINUTES[unit], "m")
+    return leads
+
+
+def _by_lead(
+    columns: Columns,
+    times: Times,
+    leads: Mapping[str, Lead],
+    is_by_issue: bool,
+    delay: np.timedelta64,
+) -> Issues:
+    """The forecasts of a table with columns for leads; its times are those of issue, or those that are forecast."""
+    names = tuple(dict.fromkeys(base for base, _ in leads.values()))
+    values, of_times, known_from = [], [], []
+    for lead in dict.fromkeys(lead for _, lead in leads.values()):
+        of_lead = np.full((len(times), len(names)), np.nan)
+        for name, (base, own) in leads.items():
+            if own == lead:
+                of_lead[:, names.index(base)] = columns.measured.values[:, columns.measured.names.index(name)]
+        values.append(of_lead)
+        of_times.append(times + lead if is_by_issue else times)
+        known_from.append((times if is_by_issue else times - lead) + delay)
+    return _sorted(columns, names, *map(np.concatenate, (values, of_times, known_from)))
+
+
+def _sorted(columns: Columns, names: Sequence[str], values: Floats, times: Times, known_from: Times) -> Issues:
+    """Forecasts [N, K] by their times [N]; N is the number of rows, or a multiple of it."""
+    order = np.argsort(times, kind="stable")
+    order = order[~np.isnat(times[order]) & ~np.isnat(known_from[order])]
+    series, ids = np.zeros(len(columns.time.times), np.int64), tuple[str, ...]()
+    if columns.series_id is not None:
+        cells = columns.measured.texts[columns.series_id]
+        found = np.array([text.strip() for text in cells.dictionary.to_pylist()], object)
+        unique, numbers = np.unique(found, return_inverse=True)
+        ids, series = tuple(unique.tolist()), numbers[cells.indices.to_numpy(zero_copy_only=False)]
+    repeated = np.tile(series, len(times) // len(series))
+    return Issues(tuple(names), values[order], times[order], known_from[order], frozenset(), repeated[order], ids)
+
+
+def _of_known_series(issues: Issues, panel: Panel, label: str) -> Issues:
+    """The forecasts of the panel's series; of every series, where the file names one and the panel is one."""
+    if not issues.series_ids:
+        return issues
+    if panel.n_series == 1 and (panel.series_ids[0] in issues.series_ids or len(issues.series_ids) == 1):
+        named = panel.series_ids[0] if panel.series_ids[0] in issues.series_ids else issues.series_ids[0]
+        issues = issues.only(issues.series == issues.series_ids.index(named))
+        return replace(issues, series=np.zeros_like(issues.series), series_ids=())
+    if {*issues.series_ids} & {*panel.series_ids}:
+        return issues
+    raise DataError(
+        f"{label} forecasts the series {listed([*map(quote, issues.series_ids)], _NAMED)}; those of the source are "
+        f"{listed([*map(quote, panel.series_ids)], _NAMED)}.",
+        "Name them alike.",
+    )
+
+
+def _on(clock: Clock, column: TimeColumn, source: Input) -> Times:
+    """Times as a panel on a clock keeps them; of an hour that comes twice in autumn, it is the second."""
+    if column.zoned == clock.is_zoned:
+        return column.times
+    if not column.zoned:
+        local = pd.DatetimeIndex(column.times)
+        later = local.tz_localize(clock.tz, ambiguous=np.zeros(len(local), bool), nonexistent="shift_forward")
+        return later.tz_convert(None).to_numpy().astype("datetime64[us]")
+    if clock.tz is None:
+        raise DataError(
+            f"The times of {source.label} have a zone, and those of the source have none.",
+            f"Say which zone these are of: {setting('tz', 'UTC')}.",
+        )
+    return wall_times(column.times, clock.tz)
+
+
+def _with_newest(panel: Panel) -> Panel:
+    """The panel with the newest forecast that was known at each row, where the source holds no value."""
+    rows, names = np.arange(panel.n_rows), panel.columns
+    assert panel.issues is not None
+    added = tuple(name for name in panel.issues.columns if name not in names)
+    empty = np.full((panel.n_rows, len(added)), np.nan)
+    panel = replace(panel, values=np.hstack([panel.values, empty]), columns=(*names, *added))
+    for name, as_of in panel.as_of().items():
+        column = panel.values[:, panel.column(name)]
+        column[:] = np.where(np.isnan(column), as_of.at(rows, rows), column)
+    return panel
