@@ -1,4 +1,4 @@
-"""Columns that are known ahead as forecasts, which are issued again and again: what each origin knew of them."""
+"""Columns that are issued again and again, as forecasts and revised series are: what each origin knew of them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Ints = NDArray[np.signedinteger]
 
 @dataclass(frozen=True)
 class Issues:
-    """What was forecast of some columns, and from when on it was known.
+    """What was said of some columns, as forecasts or as values that were revised, and from when on it was known.
 
     Args:
         columns: K names.
         values: Float64 [N, K]; NaN where nothing was said.
-        times: The time that each is a forecast of, [N], ascending.
-        known_from: From when on it is known, [N]: when it was issued, and the delay of its publication.
+        times: The time that each is of, [N], ascending.
+        known_from: The time of the first row at which it is known, or when that was between two rows, [N].
         measured: Those of the columns that the source holds itself: up to an origin its values are fed.
         series: The index of each one's series in ``series_ids``, [N].
         series_ids: Names of the series that they are for; none if they are for every series.
@@ -54,6 +54,12 @@ class Issues:
         channel = np.arange(len(repeated.times)) % len(channels)
         names = tuple(f"{series}/{name}" for series in self.series_ids for name in channels)
         return replace(repeated, series=repeated.series * len(channels) + channel, series_ids=names)
+
+    @property
+    def ahead(self) -> tuple[str, ...]:
+        """Those of the columns of which something was known before its time."""
+        told = ~np.isnan(self.values[self.times > self.known_from])
+        return tuple(name for number, name in enumerate(self.columns) if told[:, number].any())
 
     def fingerprint(self) -> str:
         """SHA-256 of all of it."""
@@ -110,13 +116,13 @@ class AsOf:
     """
 
     keys: Ints
-    values: NDArray[np.floating]
+    values: NDArray[np.float64]
     stride: int
     slots: Ints
     n_known: Ints
     is_measured: bool
 
-    def at(self, rows: Ints, origins: Ints) -> NDArray[np.floating]:
+    def at(self, rows: Ints, origins: Ints) -> NDArray[np.float64]:
         """What was known of some rows [...] at the rows of their origins [...]; NaN for nothing."""
         slots = self.slots[rows]
         newest = np.searchsorted(self.keys, slots * self.stride + self.n_known[origins], side="right") - 1
