@@ -39,6 +39,7 @@ Initialiser = Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_norma
                       "orthogonal", "random_normal", "random_uniform", "truncated_normal", "zeros", "ones"]  # fmt: skip
 Constraint = Literal["none", "max_norm", "non_neg", "unit_norm"]
 Transform = Literal["none", "log"]
+Loss = Literal["mae", "mse", "huber", "qlike"]
 Channels = Literal["joint", "independent"]
 Division = Literal["time", "series"]
 Duplicates = Literal["first", "last", "mean"]
@@ -259,7 +260,12 @@ class DataSettings(Section):
     lookback: Steps | None = Field(None, description="Steps that the network sees. (default: by clock)")
     horizon: Steps | None = Field(None, description="Steps to forecast. (default: by clock)")
     season: Season | None = Field(None, description="Steps in a cycle; 1: none. (default: by clock)")
-    transform: Transform | None = Field(None, description="Transform of the targets. (default: log for prices)")
+    transform: Transform | None = Field(
+        None, description="Transform of targets. (default: log, of prices and volatility)"
+    )
+    volatility: bool | None = Field(
+        None, description="Judge targets as variances: by QLIKE, beside the log-HAR. (default: for formulas of such)"
+    )
     limits: Names | None = Field(
         None, description="Least and most that a target can be, such as rain=0:,humidity=0:100; auto or none."
     )
@@ -317,6 +323,7 @@ class DataConfig(DataSettings):
     horizon: Steps
     season: Season
     transform: Transform
+    volatility: bool = False  # of runs of earlier versions
     limits: Names
     circular: Names
     channels: Channels
@@ -440,7 +447,7 @@ class TrainingSettings(Section):
     schedule: Literal["cosine", "constant"] = Field("cosine", description="Course of the learning rate.")
     warmup: Share = Field(0.05, description="Share of the steps over which the learning rate rises.")
     clip_norm: float = Field(1.0, gt=0, description="Largest norm of a gradient.")
-    loss: Literal["mae", "mse", "huber"] = Field("mae", description="Loss on the scaled values.")
+    loss: Loss | None = Field(None, description="Loss on scaled values. (default: mae; qlike, for volatility)")
     ema: Share = Field(0.99, description="Momentum of the moving average of the weights; 0 for none.")
     patience: Epochs | None = Field(
         None,
@@ -500,6 +507,7 @@ class TrainingConfig(TrainingSettings):
     batch_size: BatchSize
     mirror: bool
     patience: Epochs
+    loss: Loss
     hide_series: Share = 0.0  # of runs of earlier versions
     hide_values: Share = 0.0  # of runs of earlier versions
 
@@ -539,7 +547,7 @@ class Settings(Section):
         steps = -(-(self.data.lookback or 1) // (self.network.segment or 1))
         if self.network.unroll and steps > _LONGEST_UNROLLED:
             raise ValueError(f"unroll takes up to {_LONGEST_UNROLLED:,} steps or segments. Received: {steps:,}")
-        if self.network.quantiles and self.training.loss != "mae":
+        if self.network.quantiles and self.training.loss not in (None, "mae"):
             raise ValueError(f"quantiles are learned by their own loss. Received: loss {self.training.loss}")
         if self.makes_portfolio and (self.training.ensemble > 1 or self.training.fall_back or self.network.stateful):
             raise ValueError(

@@ -35,6 +35,7 @@ from forecast.data.split import (
 from forecast.data.windows import Flags, Ints
 from forecast.data.words import with_words
 from forecast.errors import ConfigError, DataError, phrase, setting
+from forecast.sources.formulas import expressions
 
 # Lookback and horizon in steps, by the unit of the clock: a week for a day of hours, three years for a year of months.
 _SPANS = {"h": (168, 24), "D": (56, 7), "B": (60, 5), "session": (60, 5), "W": (104, 13), "M": (36, 12), "Q": (16, 4),
@@ -128,7 +129,9 @@ _REASONS = {
     "lookback": _BY_CLOCK,
     "horizon": _BY_CLOCK,
     "calendar": "yes for a series with a season that is no price",
-    "transform": "log for prices",
+    "transform": "log for prices and volatilities",
+    "volatility": "the formula tells how much a series moves",
+    "loss": "qlike for volatilities, else mae",
     "channels": "the targets are forecast together",
     "limits": "by names, units and training values",
     "circular": "by names, units and training values",
@@ -206,7 +209,8 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         lookback = shorten_for_gaps(panel, data, targets, inputs.kept, part, lookback, horizon)
     # A price moves in proportion to itself and has no level to return to: its logarithm, counted from the last close,
     # looks the same at 100 and at 700 dollars.
-    transform = data.transform or ("log" if price else "none")
+    volatility = _is_volatility(data, targets)
+    transform = data.transform or ("log" if price or volatility else "none")
     if transform == "log":
         for name in targets:
             refuse_non_positive(panel.values[part < TEST, panel.column(name)], name)
@@ -249,6 +253,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "split": division,
                 "season": season,
                 "transform": transform,
+                "volatility": volatility,
                 "channels": data.channels or "joint",
                 "limits": limits,
                 "circular": circular,
@@ -260,6 +265,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "hide_series": hide_series,
                 "patience": training.patience or (_PATIENCE_BESIDE_MAP if linear else _PATIENCE),
                 "hide_values": hide_values,
+                "loss": training.loss or ("qlike" if volatility and not network.quantiles else "mae"),
             },
             intervals={"levels": _levels(settings)},
             read={name: value for name, value in panel.read_options.items() if not asked_to_read.get(name)},
@@ -548,6 +554,23 @@ def _bounds(
         return (), circular
     others = [name for name in targets if name not in limited and name not in circular]
     return (*(data.limits or ()), *infer_limits(panel, others, training_rows)), circular
+
+
+def _is_volatility(data: DataSettings, targets: tuple[str, ...]) -> bool:
+    """Whether the targets tell how much a series moves: as asked, else by their formulas.
+
+    Raises:
+        ConfigError: If that is asked of targets that are not to be logged.
+    """
+    if data.volatility and data.transform == "none":
+        raise ConfigError(
+            "volatility: how much a series moves is positive, and forecast by its logarithm. Received: transform none.",
+            f"Use {setting('transform', 'log')}.",
+        )
+    if data.volatility is not None or data.transform == "none":
+        return bool(data.volatility)
+    found = expressions(targets)
+    return len(found) == len(targets) and all(expression.formula.volatility for expression in found)
 
 
 def _levels(settings: Settings) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
     """Show what is in a source: clock, gaps, missing and suspicious values, and what train would do with it."""
     from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.tables import print_table
+    from forecast.errors import rendered
     from forecast.models.catalogue import configure
     from forecast.sources.quality import inspect_columns
     from forecast.sources.read import read
@@ -46,7 +47,7 @@ def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = 
         f"{summary['gaps']} gaps{holidays}"
     )
     for note in panel.notes:
-        say(f"  {note}")
+        say(f"  {rendered(note, 'shell')}")
     print_table(_column_table(panel, reports), may_lack=("course", "longest"))
     say("forecast train would use")
     for line in plan:
@@ -91,7 +92,7 @@ def _summarise(panel: Panel, reports: Sequence[ColumnReport], plan: Sequence[str
             {name: None if value != value else value for name, value in vars(report).items()} | {"findings": found}
             for report, found in zip(reports, findings, strict=True)
         ],
-        "notes": list(panel.notes),
+        "notes": [rendered(note, "shell") for note in panel.notes],
         "warnings": [rendered(warning, "shell") for warning in panel.warnings],
         "train": list(plan),
     }

@@ -88,6 +88,11 @@ class Rows:
     as_of: Mapping[int, AsOf] = field(default_factory=dict)
 
     @property
+    def volatility(self) -> bool:
+        """Whether the targets tell how much a series moves."""
+        return self.normals is not None and self.normals.har is not None
+
+    @property
     def n_known(self) -> int:
         """K, the number of inputs that are known ahead, calendar features included."""
         return self.scaled.shape[1] + self.calendar.width - self.n_targets - self.n_covariates
@@ -383,7 +388,8 @@ def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDA
     logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
     circular = bounds_of(np.arange(arranged.n_series), config.data).circular
     scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known, circular)
-    normals = fit_normals(arranged, part == TRAIN, count_targets(config.data), config.data.season)
+    har_steps = config.data.horizon * config.data.volatility
+    normals = fit_normals(arranged, part == TRAIN, count_targets(config.data), config.data.season, har_steps)
     scaler = replace(scaler.keeping(config.categories), normals=normals)
     rows = encode(arranged, config.data, scaler)
     windows = [windows_of(rows, part == number, config.data) for number in (TRAIN, VALIDATION, TEST)]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.config import NetworkConfig
+from forecast.data.normals import HAR_SPANS
 from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.windows import Windows
@@ -49,18 +50,27 @@ def solve_linear(
 def _ridge(normal: Network, rows: Rows, windows: Windows) -> Floats:
     """The kernel of the ridge regression, [L, H].
 
+    That of volatilities sees the newest value and the means of a week and a month alone (log-HAR, Corsi 2009).
+
     What was not observed of a horizon is filled by the kernel so far, time and again: so each step's regression becomes
     one of what was observed of it.
     """
     lookback, horizon = normal.shape.lookback, normal.shape.horizon
     kernel = np.zeros((lookback, horizon))
+    sees = _means_of_newest(lookback) if rows.volatility else np.eye(lookback)
     for _ in range(_FILLINGS if rows.masked else 1):
         squares, products = np.zeros((lookback, lookback)), np.zeros((lookback, horizon))
         for x, y in _pairs(normal, rows, windows):
             squares += x.T @ x
             products += x.T @ (np.where(np.isnan(y), x @ kernel, y) if rows.masked else y)
-        kernel = solve_ridge(squares, products)
+        kernel = sees @ solve_ridge(sees.T @ squares @ sees, sees.T @ products)
     return kernel
+
+
+def _means_of_newest(lookback: int) -> Floats:
+    """What makes of a lookback the means of its newest 1, 5 and 22 steps, [L, 3]."""
+    spans = np.minimum(HAR_SPANS, lookback)
+    return np.where(np.arange(lookback)[::-1, None] < spans, 1 / spans, 0.0)
 
 
 def _pairs(normal: Network, rows: Rows, windows: Windows) -> Iterator[tuple[Floats, Floats]]:

@@ -36,6 +36,7 @@ def command(
     from forecast.runs.csv_tables import frame_to_csv, to_records
     from forecast.runs.files import locked
     from forecast.runs.find import STREAM_STATE, find
+    from forecast.sources.read import on_disk
 
     progress = ConsoleProgress(quiet)
     trained = find(run, runs_dir=runs_dir)
@@ -50,6 +51,7 @@ def command(
         stream = Stream(trained, state)
         if history is not None:
             stream.remember(history)
+        source = on_disk(source, progress)
         try:
             for forecast in stream_rows(stream, source, follow=follow, date_format=date_format, progress=progress):
                 if as_json:

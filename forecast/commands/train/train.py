@@ -264,7 +264,7 @@ def _first_manifest(
             "holidays": panel.clock.holidays,
             "first": str(panel.times.min()),
             "last": str(panel.times.max()),
-            "notes": panel.notes,
+            "notes": [rendered(text, "shell" if command else "python") for text in panel.notes],
             "warnings": [rendered(text, "shell" if command else "python") for text in panel.warnings + warnings],
         },
         "python": platform.python_version(),

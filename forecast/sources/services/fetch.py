@@ -20,6 +20,7 @@ from forecast.sources.services.service import Asked, Part, Service, Step
 from forecast.sources.services.table_file import (
     Merged,
     TableFile,
+    as_csv,
     keep_earlier,
     measured_in,
     merge,
@@ -106,10 +107,8 @@ def fetch(
     path, usual = file_of(service, asked, folder), _asked(service, names, _OPEN, None, None, today)
     named = source_of(service, names) if path == file_of(service, usual, data_folder()) else str(path)
     there = read_file(path)
-    if there is not None and there.about["asked"]["names"] != list(names):
-        there = None  # the names of two files are written alike
-    if there is None or not refresh:
-        if there is not None and not _other_than(given, there.about["asked"]):
+    if there is None or not refresh or not _is_of(there, names):  # the names of two files may be written alike
+        if there is not None and _is_of(there, names) and not _other_than(given, there.about["asked"]):
             return Fetched(path, named, there, True, 0, 0, ())
         table = _collect(service, asked, client)
         about = _document(service, asked, table, client)
@@ -129,6 +128,11 @@ def fetch(
     return _written(Fetched(path, named, both, False, merged.n_new, merged.n_revised, notes), there)
 
 
+def _is_of(there: TableFile, names: tuple[str, ...]) -> bool:
+    """Whether a file is of these names, in capital letters or not."""
+    return [name.casefold() for name in there.about["asked"]["names"]] == [name.casefold() for name in names]
+
+
 def _other_than(given: dict[str, Any], before: dict[str, Any]) -> list[str]:
     """What the user asks for otherwise than before."""
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
@@ -137,7 +141,7 @@ def _other_than(given: dict[str, Any], before: dict[str, Any]) -> list[str]:
 
 def _written(fetched: Fetched, there: TableFile | None) -> Fetched:
     """What was fetched, in its file; the rows that were there are kept aside if they were others."""
-    if there is not None and not fetched.table.frame.equals(there.frame):
+    if there is not None and as_csv(fetched.table.frame) != as_csv(there.frame):
         kept = keep_earlier(fetched.path, there.about)
         note = f"The rows as of {there.about['asked_at']} are kept in {kept}."
         fetched = replace(fetched, notes=(*fetched.notes, note))

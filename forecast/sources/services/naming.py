@@ -63,7 +63,8 @@ def source_of(service: Service, names: tuple[str, ...]) -> str:
 
 def file_of(service: Service, asked: Asked, folder: Path) -> Path:
     """The file that holds what is asked, named by it."""
-    slugs = [re.sub(r"[^\w.]+", "-", name.casefold()).strip("-.") or "series" for name in asked.names]
+    signed = [re.sub(r"(?<!\w)-(?=\d)", "minus-", name.casefold()) for name in asked.names]  # a southern latitude
+    slugs = [re.sub(r"[^\w.]+", "-", name).strip("-.") or "series" for name in signed]
     if len(slugs) > _IN_FILE:  # a digest tells panels apart that begin alike
         digest = hashlib.sha256("\n".join(asked.names).encode()).hexdigest()[:6]
         slugs = [*slugs[:_IN_FILE], "and", str(len(slugs) - _IN_FILE), "more", digest]

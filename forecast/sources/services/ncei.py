@@ -17,8 +17,9 @@ import pandas as pd
 
 from forecast.errors import ConfigError
 from forecast.sources.services.bodies import UnusableError, csv_of, json_of, numbers
+from forecast.sources.services.hosts import Host, Query
 from forecast.sources.services.service import Asked, Part, Service, Step
-from forecast.sources.services.transport import Client, Host, Query
+from forecast.sources.services.transport import Client
 
 _LICENCE = "public domain (U.S. Government work)"
 _ATTRIBUTION = "NOAA NCEI, Global Historical Climatology Network daily (GHCN-Daily)"

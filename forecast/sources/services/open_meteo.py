@@ -14,9 +14,10 @@ import pandas as pd
 
 from forecast.errors import ConfigError
 from forecast.sources.services.bodies import UnusableError, json_of, numbers
+from forecast.sources.services.hosts import Host, Query
 from forecast.sources.services.places import LICENCE, Place, find_place
 from forecast.sources.services.service import Asked, Part, Service
-from forecast.sources.services.transport import Client, Host, Query
+from forecast.sources.services.transport import Client
 
 ATTRIBUTION = "Weather data by Open-Meteo.com"
 

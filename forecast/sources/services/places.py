@@ -11,7 +11,8 @@ from typing import Any
 
 from forecast.errors import ConfigError, quote
 from forecast.sources.services.bodies import UnusableError, json_of
-from forecast.sources.services.transport import Client, Host, Query, ServiceError
+from forecast.sources.services.hosts import Host, Query
+from forecast.sources.services.transport import Client, ServiceError
 
 LICENCE = "CC BY 4.0; free of charge for non-commercial use"
 

@@ -104,7 +104,15 @@ def write_file(path: Path, table: TableFile) -> None:
     Raises:
         MachineError: If the disk is full, or the folder cannot be written.
     """
-    frame = table.frame.copy()
+    content = as_csv(table.frame)
+    write_whole(path, content)
+    document = {_MARK: _SCHEMA, **table.about, "sha256": hashlib.sha256(content).hexdigest()}
+    write_whole(path.with_suffix(".json"), to_json(document))
+
+
+def as_csv(frame: pd.DataFrame) -> bytes:
+    """The rows as a file holds them: days without a time of day, other times in UTC."""
+    frame = frame.copy()
     is_days = bool((frame["ds"] == frame["ds"].dt.normalize()).all())
     frame["ds"] = frame["ds"].dt.strftime("%Y-%m-%d" if is_days else "%Y-%m-%dT%H:%MZ")
     if "issued_at" in frame:
@@ -113,10 +121,7 @@ def write_file(path: Path, table: TableFile) -> None:
         values = frame[name].to_numpy(float)
         if (np.isnan(values) | ((values == np.round(values)) & (np.abs(values) < 2**53))).all():
             frame[name] = frame[name].astype("Int64")  # 75 rather than 75.0
-    content = frame.to_csv(index=False, lineterminator="\n").encode()
-    write_whole(path, content)
-    document = {_MARK: _SCHEMA, **table.about, "sha256": hashlib.sha256(content).hexdigest()}
-    write_whole(path.with_suffix(".json"), to_json(document))
+    return frame.to_csv(index=False, lineterminator="\n").encode()
 
 
 def keep_earlier(path: Path, about: dict[str, Any]) -> Path:

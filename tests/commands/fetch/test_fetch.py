@@ -11,8 +11,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+import typer
 
-from forecast.cli import main
+from forecast.cli import build_program, main
 from loopback import Loopback, Reply
 from services import everything
 
@@ -22,11 +23,24 @@ COLUMNS = "temperature_2m, precipitation"
 RECENT = str(date.today() - timedelta(days=20))
 
 
+@pytest.fixture(scope="module")
+def program() -> typer.Typer:
+    """The program, built once."""
+    return build_program()
+
+
 @pytest.fixture
-def say(loopback: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Say:
+def say(
+    loopback: Loopback,
+    program: typer.Typer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Say:
     """Run the command in an empty folder, with all services at hand: exit code, standard output, standard error."""
     for name, value in loopback.environment().items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("forecast.cli.build_program", lambda: program)
     monkeypatch.delenv("FORECAST_DATA", raising=False)
     monkeypatch.delenv("TIINGO_API_KEY", raising=False)
     monkeypatch.chdir(tmp_path)

@@ -52,7 +52,7 @@ def test_a_file_that_is_there_is_used_until_other_rows_are_asked_for(get: Fetch,
     get("fred:DCOILWTICO", start="2026-10-01")
     again = get("fred:DCOILWTICO")
     assert again.was_there
-    assert get("fred:DCOILWTICO", start="2026-10-01").was_there
+    assert get("fred:dcoilwtico", start="2026-10-01").was_there
     assert len(services.requests) == 1
     pd.testing.assert_frame_equal(again.table.frame, get("fred:DCOILWTICO", start="2026-10-01").table.frame)
     shorter = get("fred:DCOILWTICO", start="2026-10-20")
@@ -169,6 +169,13 @@ def test_a_file_is_named_by_what_it_holds(get: Fetch, services: Loopback) -> Non
     first = get("fred:A-B", start="2026-10-01")
     services.says("/graph", "DATE,A.B\n2026-10-01,2\n")
     assert get("fred:A.B", start="2026-10-01").path != first.path
+    south = get("open-meteo:-33.9,151.2", start="2026-11-01", columns=["rain"])
+    assert south.path.name == "open-meteo-minus-33.9-151.2-hourly.csv"
+    one = get("fred:A.B", start="2026-10-01")
+    services.says("/graph", "DATE,A.B.\n2026-10-01,3\n")
+    alike = get("fred:A.B.", refresh=True)
+    assert alike.path == one.path
+    assert "are kept in" in alike.notes[-1]
     assert get("open-meteo:Bergen, Norway", start="2026-11-01").path.name == "open-meteo-bergen-norway-hourly.csv"
 
 

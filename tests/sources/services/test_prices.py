@@ -39,6 +39,9 @@ def test_sessions_of_several_tickers_are_one_panel_with_their_events(get: Fetch,
         "period1": "1792972800", "period2": "1793664000", "interval": "1d", "events": "div,splits",
     }  # fmt: skip
     assert fetched.path.name == "stock-aapl-msft.csv"
+    before = fetched.path.read_bytes()
+    again = get("stock:AAPL,MSFT", refresh=True)
+    assert (again.n_new, again.notes, fetched.path.read_bytes()) == (0, (), before)
 
 
 def chart(**changes: object) -> dict[str, object]:
