@@ -38,13 +38,8 @@ class Issues:
 
     def only(self, kept: NDArray[np.bool_] | Ints) -> Issues:
         """Some of them, [N], or these."""
-        return replace(
-            self,
-            values=self.values[kept],
-            times=self.times[kept],
-            known_from=self.known_from[kept],
-            series=self.series[kept],
-        )
+        parts = {name: getattr(self, name)[kept] for name in ("values", "times", "known_from", "series")}
+        return replace(self, **parts)
 
     def of_channels(self, channels: tuple[str, ...]) -> Issues:
         """The same for each channel of each series, which have become series of their own."""
@@ -64,8 +59,8 @@ class Issues:
     def fingerprint(self) -> str:
         """SHA-256 of all of it."""
         digest = hashlib.sha256(repr((self.columns, sorted(self.measured), self.series_ids)).encode())
-        for part in (self.values, self.times, self.known_from, np.asarray(self.series, np.int64)):
-            digest.update(np.ascontiguousarray(part).view(np.uint8).data)
+        for part in (self.values, self.times, self.known_from, self.series):
+            digest.update(part.tobytes())
         return digest.hexdigest()
 
     def of_rows(self, times: Times, series_ids: tuple[str, ...], series: Ints, name: str) -> AsOf:
@@ -102,9 +97,7 @@ class Issues:
 
 @dataclass(frozen=True)
 class AsOf:
-    """What was known of one column at the rows of a panel: the newest issue, of those known at an origin.
-
-    It is looked up for each window, so that memory grows with the issues, not with the windows.
+    """What was known of one column at each origin, looked up for each window: memory grows with the issues alone.
 
     Args:
         keys: Of N issues, ascending: ``stride`` times the slot of what it is a forecast of, plus its rank in time.
@@ -140,9 +133,3 @@ class AsOf:
         """The rank of the first issue of each row, [T]; one that no row knows where there is none."""
         first = self.keys.take(np.searchsorted(self.keys, self.slots * self.stride), mode="clip")
         return np.where(first // self.stride == self.slots, first - self.slots * self.stride, self.stride)
-
-
-def carry_forward(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Values [B, n], each missing one replaced by the last before it; the first ones are there."""
-    steps = np.where(np.isnan(values), 0, np.arange(values.shape[1]))
-    return np.take_along_axis(values, np.maximum.accumulate(steps, axis=1), axis=1)

@@ -13,21 +13,13 @@ from numpy.typing import NDArray
 from forecast.config import Config, DataConfig
 from forecast.data.bounds import TURN, Bounds, bounds_of, unwrap_panel
 from forecast.data.features import Calendar
-from forecast.data.holes import on_whole_clock
-from forecast.data.issues import AsOf, carry_forward
+from forecast.data.holes import fill_within, on_whole_clock
+from forecast.data.issues import AsOf
 from forecast.data.normals import Normals, fit_normals
 from forecast.data.panel import Floats, Panel
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_panel
-from forecast.data.windows import (
-    Flags,
-    Ints,
-    Windows,
-    fewest_of,
-    fill_forward,
-    index_windows,
-    index_windows_with_holes,
-)
+from forecast.data.windows import Flags, Ints, Windows, fewest_of, fill_forward, index_windows, index_windows_with_holes
 from forecast.data.words import as_decided
 from forecast.errors import DataError, Sentence, quote, setting
 
@@ -150,7 +142,7 @@ class Rows:
             if self._is_ahead(column):
                 ahead = window[:, last:, column]
                 ahead[:, 1:][np.isnan(known[:, -horizon:])] = np.nan
-                window[:, last:, column] = carry_forward(ahead)
+                window[:, last:, column] = fill_within(ahead[..., None])[0][..., 0]
         return window
 
     def know_ahead(self, cutoffs: Ints, horizon: int, least: float) -> dict[int, Flags]:
