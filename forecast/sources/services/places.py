@@ -50,7 +50,9 @@ class Place:
 
 
 def find_place(client: Client, name: str) -> Place:
-    """The place of a name such as ``Oslo``, ``Paris, Texas`` or ``59.91,10.75``; of several the most populous one.
+    """The place of a name such as ``Oslo``, ``Paris, Texas`` or ``59.91,10.75``; of several the first one.
+
+    The service names the likeliest first, by how many live there.
 
     Raises:
         ServiceError: If there is none; names those that are near.

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
+import forecast
 from forecast.cli import build_program, main
 from loopback import Loopback, Reply
 from services import everything
@@ -84,6 +85,15 @@ def test_prices_of_tickers_say_that_nobody_promises_them(say: Say) -> None:
     assert told.splitlines()[-1] == "next: forecast train stock:AAPL,MSFT"
 
 
+def test_vintages_are_trained_on_as_they_stood(say: Say, loopback: Loopback) -> None:
+    def vintage(params: dict[str, str]) -> str:
+        return f"observation_date,GDP_{params['vintage_date'].replace('-', '')}\n{params['cosd']},1.5\n"
+
+    loopback.says("/graph", vintage)
+    _, told, _ = say("fred", "GDP", "--product", "vintages", "--start", str(date.today() - timedelta(days=70)))
+    assert told.splitlines()[-1] == "next: forecast train data/fred-gdp-vintages.csv --issued-at issued_at"
+
+
 def test_every_command_of_its_page_works(say: Say) -> None:
     page = (Path(__file__).parents[3] / "docs/how-to/fetch-data.md").read_text(encoding="utf-8")
     commands = re.findall(r"^    forecast fetch (.*?)\s*(?:#.*)?$", page, re.MULTILINE)
@@ -95,6 +105,15 @@ def test_every_command_of_its_page_works(say: Say) -> None:
         )
         assert code == 0, f"{command}\n{error}"
         assert "next: forecast train " in told
+
+
+@pytest.mark.usefixtures("two_steps", "no_plots")
+def test_a_run_keeps_where_its_rows_come_from(say: Say, tiny: Callable[..., forecast.Settings], tmp_path: Path) -> None:
+    say("fred", "DCOILWTICO", "--start", str(date.today() - timedelta(days=200)))
+    run = forecast.train("fred:DCOILWTICO", tiny(baseline=False), runs_dir=tmp_path)
+    assert run.name == "fred-dcoilwtico-lstm"
+    assert run.manifest["source"] == str(tmp_path / "data" / "fred-dcoilwtico.csv")
+    assert any(note.startswith("Fetched from FRED at") for note in run.data["notes"])
 
 
 def test_json_is_one_document(say: Say) -> None:
