@@ -223,7 +223,11 @@ class ReadOptions(Section):
         description="File of forecasts that were known ahead, such as of the weather: when each was issued, the time "
         "it is for, values; or a column for each lead. - for columns of the source itself.",
     )
-    issued_at: str | None = Field(None, description="Column of that file which holds when a forecast was issued.")
+    issued_at: str | None = Field(
+        None,
+        description="Column that holds when a value was issued: of that file; else of the source, whose values are "
+        "revised: each origin sees what stood there then, and first values are scored.",
+    )
     issue_delay: Duration | None = Field(
         None, description="How long after its issue a forecast is there, such as 5h. (default: at once)"
     )
