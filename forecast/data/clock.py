@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset
 
+from forecast.clocks.days import DAY, weekdays
 from forecast.clocks.exchanges import is_exchange, sessions_of
 from forecast.clocks.holidays import holidays
 from forecast.clocks.kinds import Kind, kind_of
@@ -32,6 +33,7 @@ LONGEST_CLOSURE = 5
 
 _UNIT_NAMES = {
     "step": ("step", "steps"),
+    "slot": ("slot", "slots"),
     "s": ("second", "seconds"),
     "min": ("minute", "minutes"),
     "h": ("hour", "hours"),
@@ -71,7 +73,7 @@ class Clock:
     freq: str
     tz: str | None = None
     holidays: tuple[str, ...] = ()
-    session_days: SessionDays | None = None
+    session_days: SessionDays | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.session_days is None and is_exchange(self.freq):
@@ -129,6 +131,12 @@ class Clock:
     def is_open(self, times: Times) -> NDArray[np.bool_]:
         """Which of these times [T] have a slot: not those at which an office or an exchange is closed."""
         return self.kind.is_open(self._shown(times))
+
+    def has_slots(self, days: Times) -> NDArray[np.bool_]:
+        """Which of these days [T] have a slot in their week."""
+        if self.week is None:
+            return self.kind.is_open(days)
+        return np.isin(weekdays(days), np.unique(np.array(self.week.slots) // DAY))
 
     @property
     def has_equal_steps(self) -> bool:
@@ -222,7 +230,7 @@ class Clock:
         every, more = replace(self, holidays=()), steps
         while True:
             times = every.future(last, steps + more)
-            days = times.astype("datetime64[D]")
+            days = self.wall(times).astype("datetime64[D]")
             is_open = ~np.isin(days, holidays(self.holidays, days[0], days[-1]))
             if is_open.sum() >= steps:
                 return times[is_open][:steps]
@@ -243,7 +251,8 @@ class Clock:
 
     def describe(self, steps: int = 1) -> str:
         """A number of steps in words: "24 hours", "1 month", "96 × 15 minutes"."""
-        singular, plural = _UNIT_NAMES[self.unit]
-        if self.multiple == 1:
+        of_slots = self.week is not None and self.week.is_sparse
+        singular, plural = _UNIT_NAMES["slot" if of_slots else self.unit]
+        if self.multiple == 1 or of_slots:
             return f"{steps:,} {singular if steps == 1 else plural}"
         return f"{steps:,} × {self.multiple} {plural}" if steps > 1 else f"{self.multiple} {plural}"
