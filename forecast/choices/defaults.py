@@ -237,6 +237,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         hide_values = _HIDDEN_VALUES if training.hide_values is None else training.hide_values
 
     def with_choice(lookback: int, normalise: Normalise, linear: bool) -> Config:
+        tells_holidays = panel.clock.public_holidays is not None
         segment = min(network.segment or default_segment(lookback, season), lookback)
         batch_size = default_batch(n_windows, segment, lookback if network.stateful else 0)
         return settings.resolved(
@@ -245,7 +246,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "covariates": inputs.kept,
                 "known": data.known,
                 "static": static,
-                "calendar": data.calendar if data.calendar is not None else season > 1 and not price,
+                "calendar": tells_holidays or (season > 1 and not price) if data.calendar is None else data.calendar,
                 "lookback": lookback,
                 "horizon": horizon,
                 "least_observed": least_observed,
