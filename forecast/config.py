@@ -185,7 +185,13 @@ class ReadOptions(Section):
         description="Format of the time: %d-%m-%Y %H:%M, or a name such as MM/DD/YY, YYYY-Qq, YYYYMMDD + HHMM, excel.",
     )
     freq: str | None = Field(
-        None, description="Clock as a pandas offset alias: 15min, h, D, B, W, MS …; D MON-SAT; step for rows in order."
+        None,
+        description="Clock as a pandas offset alias: 15min, h, D, B, W, MS …; D MON-SAT; XNYS: an exchange's sessions; "
+        "pattern: the slots of a week in which rows stand; step: rows in order.",
+    )
+    weekdays: str | None = Field(None, description="Days of the week with rows, such as mon-sat; others are left out.")
+    sessions: str | None = Field(
+        None, description="Hours of the day with rows, such as 09:30-11:00,13:00-14:30; others are left out."
     )
     resample: str | None = Field(
         None, description="Average the rows onto this clock; periods that are not whole are left out."

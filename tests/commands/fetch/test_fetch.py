@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import sys
+import textwrap
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -94,15 +95,16 @@ def test_vintages_are_trained_on_as_they_stood(say: Say, loopback: Loopback) -> 
     assert told.splitlines()[-1] == "next: forecast train data/fred-gdp-vintages.csv --issued-at issued_at"
 
 
-def test_every_command_of_its_page_works(say: Say) -> None:
+def test_every_command_of_its_page_works_and_prints_what_it_shows(say: Say) -> None:
     page = (Path(__file__).parents[3] / "docs/how-to/fetch-data.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^    forecast fetch (.*?)\s*(?:#.*)?$", page, re.MULTILINE)
-    assert len(commands) == 6
-    for command in commands:
-        recent = re.sub(r"(?<=--start )\S+", RECENT, command)  # fewer rows
-        code, told, error = say(
-            *shlex.split(recent), *([] if "--start" in command or "--ref" in command else ["--start", RECENT])
-        )
+    first, *others = re.findall(r"^    forecast fetch (.*?)\s*(?:#.*)?$", page, re.MULTILINE)
+    assert textwrap.indent(say(*shlex.split(first))[1], "    ") in page
+    assert len(others) == 4
+    for command in others:
+        arguments = shlex.split(re.sub(r"(?<=--start )\S+", RECENT, command))  # fewer rows
+        if not {"--start", "--refresh"} & {*arguments}:
+            arguments += ["--start", RECENT]
+        code, told, error = say(*arguments)
         assert code == 0, f"{command}\n{error}"
         assert "next: forecast train " in told
 
