@@ -80,7 +80,7 @@ def with_known_forecasts(
             f"{label} forecasts {first} … {last}, and none of it {what}.",
             f"Is the right column named: {setting('issued_at')}, {setting('time_column')}?",
         )
-    issues = of_known_series(replace(issues, measured=frozenset(issues.columns) & {*panel.columns}), panel, label)
+    panel = joined(panel, issues, label)
     issued, steps = np.unique(issues.known_from), (issues.times - issues.known_from).max()
     note = (
         f"Known ahead as forecasts: {listed([*map(quote, issues.columns)], _NAMED)}, known from "
@@ -93,7 +93,26 @@ def with_known_forecasts(
         warnings += (
             Sentence(f"{label} tells the day of issue: taken as known from its beginning on ({hours} if not)."),
         )
-    return _with_newest(replace(panel, issues=issues, notes=(*panel.notes, note), warnings=warnings))
+    return replace(panel, notes=(*panel.notes, note), warnings=warnings)
+
+
+def issues_of(panel: Panel, options: ReadOptions) -> Issues:
+    """The forecasts in a file, for a panel of recent rows, of whose times there may be none."""
+    table, dialect = _open(panel, "", options)
+    return _issues_of(table, dialect, options, panel.clock)[0]
+
+
+def joined(panel: Panel, issues: Issues, label: str) -> Panel:
+    """A panel with the columns of some forecasts; where it holds no value of them, the newest that was known by then.
+
+    Args:
+        panel: Columns without a value are taken as absent.
+        issues: The forecasts.
+        label: What messages call them.
+    """
+    there = {name for name, column in zip(panel.columns, panel.values.T, strict=True) if not np.isnan(column).all()}
+    issues = of_known_series(replace(issues, measured=frozenset(there.intersection(issues.columns))), panel, label)
+    return _with_newest(replace(panel, issues=issues))
 
 
 def lasting(options: ReadOptions, source: object) -> ReadOptions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
@@ -79,5 +80,6 @@ class Query:
 
     @property
     def address(self) -> str:
-        """The address without the key."""
-        return f"{self.host.address}{self.path}" + (f"?{urlencode(self.params)}" if self.params else "")
+        """The address without the key, and without the password of a gateway."""
+        base = re.sub(r"//[^/@]*@", "//", self.host.address)
+        return f"{base}{self.path}" + (f"?{urlencode(self.params)}" if self.params else "")

@@ -263,6 +263,11 @@ def test_an_address_comes_from_the_environment(
     host = loopback.host(name="open-meteo", url="https://api.open-meteo.com")
     monkeypatch.setenv("FORECAST_OPEN_METEO_URL", f"{loopback.url}/base/")
     assert client.ask(Query(host, "/v1"), json_of) == [1]
+    gateway = loopback.url.replace("//", "//me:s3cret@")
+    monkeypatch.setenv("FORECAST_OPEN_METEO_URL", f"{gateway}/base")
+    client.ask(Query(host, "/v1"), json_of)
+    assert loopback.requests[-1].headers["Authorization"].startswith("Basic ")
+    assert client.answers[-1].address == f"{loopback.url}/base/v1"
     monkeypatch.setenv("FORECAST_OPEN_METEO_URL", "here")
     with pytest.raises(ConfigError, match="FORECAST_OPEN_METEO_URL is no address: 'here'"):
         client.ask(Query(host, "/v1"), json_of)
