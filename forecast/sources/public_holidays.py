@@ -39,11 +39,12 @@ def with_holidays(panel: Panel, options: ReadOptions) -> Panel:
     found, days = options.public_holidays, clock.wall(panel.times).astype("datetime64[D]")
     if found is None:
         found = look_up(options.holidays, days.min(), days.max())
-    said = f"Holidays of {', '.join(options.holidays)} are inputs that are known ahead: {listed(found.names, _NAMED)}."
+    named = f": {listed(found.names, _NAMED)}" if found.names else ""
+    said = f"Holidays of {', '.join(options.holidays)} are inputs that are known ahead{named}."
     return replace(
         panel,
         clock=replace(clock, public_holidays=found),
-        notes=(*panel.notes, said if found.names else "Holidays are inputs that are known ahead."),
+        notes=panel.notes if said in panel.notes else (*panel.notes, said),
         read_options=panel.read_options | {"public_holidays": found},
     )
 
