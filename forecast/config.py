@@ -185,7 +185,13 @@ class ReadOptions(Section):
         description="Format of the time: %d-%m-%Y %H:%M, or a name such as MM/DD/YY, YYYY-Qq, YYYYMMDD + HHMM, excel.",
     )
     freq: str | None = Field(
-        None, description="Clock as a pandas offset alias: 15min, h, D, B, W, MS …; D MON-SAT; step for rows in order."
+        None,
+        description="Clock as a pandas offset alias: 15min, h, D, B, W, MS …; D MON-SAT; XNYS: an exchange's sessions; "
+        "pattern: the slots of a week in which rows stand; step: rows in order.",
+    )
+    weekdays: str | None = Field(None, description="Days of the week with rows, such as mon-sat; others are left out.")
+    sessions: str | None = Field(
+        None, description="Hours of the day with rows, such as 09:30-11:00,13:00-14:30; others are left out."
     )
     resample: str | None = Field(
         None, description="Average the rows onto this clock; periods that are not whole are left out."
@@ -217,7 +223,11 @@ class ReadOptions(Section):
         description="File of forecasts that were known ahead, such as of the weather: when each was issued, the time "
         "it is for, values; or a column for each lead. - for columns of the source itself.",
     )
-    issued_at: str | None = Field(None, description="Column of that file which holds when a forecast was issued.")
+    issued_at: str | None = Field(
+        None,
+        description="Column that holds when a value was issued: of that file; else of the source, whose values are "
+        "revised: each origin sees what stood there then, and first values are scored.",
+    )
     issue_delay: Duration | None = Field(
         None, description="How long after its issue a forecast is there, such as 5h. (default: at once)"
     )

@@ -177,7 +177,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     if settings.data.static:
         settings = settings.replace(data={"known": (*dict.fromkeys(settings.data.known + settings.data.static),)})
     if panel.issues is not None:
-        issued = [name for name in panel.issues.columns if name not in settings.data.target]
+        issued = [name for name in panel.issues.ahead if name not in settings.data.target]
         settings = settings.replace(data={"known": (*dict.fromkeys((*settings.data.known, *issued)),)})
     data, network, training = settings.data, settings.network, settings.training
     asked_to_read = settings.read.model_dump(exclude={"notation"})  # the panel has that of its columns
