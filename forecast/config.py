@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from forecast.clocks.public_holidays import PublicHolidays
 from forecast.clocks.session_days import SessionDays
 from forecast.errors import ConfigError, phrase
 from forecast.models.cells import CELLS
@@ -39,6 +40,7 @@ Initialiser = Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_norma
                       "orthogonal", "random_normal", "random_uniform", "truncated_normal", "zeros", "ones"]  # fmt: skip
 Constraint = Literal["none", "max_norm", "non_neg", "unit_norm"]
 Transform = Literal["none", "log"]
+Loss = Literal["mae", "mse", "huber", "qlike"]
 Channels = Literal["joint", "independent"]
 Division = Literal["time", "series"]
 Duplicates = Literal["first", "last", "mean"]
@@ -184,7 +186,16 @@ class ReadOptions(Section):
         description="Format of the time: %d-%m-%Y %H:%M, or a name such as MM/DD/YY, YYYY-Qq, YYYYMMDD + HHMM, excel.",
     )
     freq: str | None = Field(
-        None, description="Clock as a pandas offset alias: 15min, h, D, B, W, MS …; D MON-SAT; step for rows in order."
+        None,
+        description="Clock as a pandas offset alias: 15min, h, D, B, W, MS …; D MON-SAT; XNYS: an exchange's sessions; "
+        "pattern: the slots of a week in which rows stand; step: rows in order.",
+    )
+    weekdays: str | None = Field(None, description="Days of the week with rows, such as mon-sat; others are left out.")
+    sessions: str | None = Field(
+        None, description="Hours of the day with rows, such as 09:30-11:00,13:00-14:30; others are left out."
+    )
+    holidays: Names = Field(
+        (), description="Public holidays as inputs that are known ahead: of countries, their parts, markets: US,US-CA."
     )
     resample: str | None = Field(
         None, description="Average the rows onto this clock; periods that are not whole are left out."
@@ -216,7 +227,11 @@ class ReadOptions(Section):
         description="File of forecasts that were known ahead, such as of the weather: when each was issued, the time "
         "it is for, values; or a column for each lead. - for columns of the source itself.",
     )
-    issued_at: str | None = Field(None, description="Column of that file which holds when a forecast was issued.")
+    issued_at: str | None = Field(
+        None,
+        description="Column that holds when a value was issued: of that file; else of the source, whose values are "
+        "revised: each origin sees what stood there then, and first values are scored.",
+    )
     issue_delay: Duration | None = Field(
         None, description="How long after its issue a forecast is there, such as 5h. (default: at once)"
     )
@@ -230,6 +245,10 @@ class ReadOptions(Section):
     derived: Names = Field((), description="Columns that are made from others: those named as formulas elsewhere.")
     session_days: SessionDays | None = Field(
         None, description="Sessions of the clock's exchange: what a run was trained by, and reads other rows by."
+    )
+
+    public_holidays: PublicHolidays | None = Field(
+        None, description="Days of the holidays: what a run was trained by, and reads other rows by."
     )
 
     @model_validator(mode="after")
@@ -255,7 +274,12 @@ class DataSettings(Section):
     lookback: Steps | None = Field(None, description="Steps that the network sees. (default: by clock)")
     horizon: Steps | None = Field(None, description="Steps to forecast. (default: by clock)")
     season: Season | None = Field(None, description="Steps in a cycle; 1: none. (default: by clock)")
-    transform: Transform | None = Field(None, description="Transform of the targets. (default: log for prices)")
+    transform: Transform | None = Field(
+        None, description="Transform of targets. (default: log, of prices and volatility)"
+    )
+    volatility: bool | None = Field(
+        None, description="Judge targets as variances: by QLIKE, beside the log-HAR. (default: for formulas of such)"
+    )
     limits: Names | None = Field(
         None, description="Least and most that a target can be, such as rain=0:,humidity=0:100; auto or none."
     )
@@ -313,6 +337,7 @@ class DataConfig(DataSettings):
     horizon: Steps
     season: Season
     transform: Transform
+    volatility: bool = False  # of runs of earlier versions
     limits: Names
     circular: Names
     channels: Channels
@@ -442,7 +467,7 @@ class TrainingSettings(Section):
     schedule: Literal["cosine", "constant"] = Field("cosine", description="Course of the learning rate.")
     warmup: Share = Field(0.05, description="Share of the steps over which the learning rate rises.")
     clip_norm: float = Field(1.0, gt=0, description="Largest norm of a gradient.")
-    loss: Literal["mae", "mse", "huber"] = Field("mae", description="Loss on the scaled values.")
+    loss: Loss | None = Field(None, description="Loss on scaled values. (default: mae; qlike, for volatility)")
     ema: Share = Field(0.99, description="Momentum of the moving average of the weights; 0 for none.")
     patience: Epochs | None = Field(
         None,
@@ -502,6 +527,7 @@ class TrainingConfig(TrainingSettings):
     batch_size: BatchSize
     mirror: bool
     patience: Epochs
+    loss: Loss
     hide_series: Share = 0.0  # of runs of earlier versions
     hide_values: Share = 0.0  # of runs of earlier versions
 
@@ -532,6 +558,10 @@ class Settings(Section):
         named = (*self.data.target, *(self.data.covariates or ()))
         read = self.read.model_copy(update={"derived": tuple(name for name in named if name.endswith(")"))})
         object.__setattr__(self, "read", read)  # so that whoever reads by it has all columns
+        if self.read.holidays and self.data.calendar is False:
+            raise ValueError(
+                f"holidays are told by the calendar. Received: {','.join(self.read.holidays)}, no calendar"
+            )
         if self.network.stateful and self.training.mirror:
             raise ValueError("stateful cannot be used with mirror: a state that is carried on has one direction")
         if self.network.stateful and (self.data.least_observed or 1) < 1:
@@ -541,7 +571,7 @@ class Settings(Section):
         steps = -(-(self.data.lookback or 1) // (self.network.segment or 1))
         if self.network.unroll and steps > _LONGEST_UNROLLED:
             raise ValueError(f"unroll takes up to {_LONGEST_UNROLLED:,} steps or segments. Received: {steps:,}")
-        if self.network.quantiles and self.training.loss != "mae":
+        if self.network.quantiles and self.training.loss not in (None, "mae"):
             raise ValueError(f"quantiles are learned by their own loss. Received: loss {self.training.loss}")
         if self.makes_portfolio and (self.training.ensemble > 1 or self.training.fall_back or self.network.stateful):
             raise ValueError(
@@ -666,7 +696,7 @@ class Config(Settings):
 
 
 # What a run found in its rows, or what its other settings name: no options.
-FOUND = ("notation", "codes", "session_days", "derived")
+FOUND = ("notation", "codes", "session_days", "public_holidays", "derived")
 
 
 def option_fields() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What it is worth to train on weather forecasts as they were known, on a simulated load (generate_weather_forecasts).
 
-    python scripts/benchmark_known_forecasts.py [--seeds 0,1,2] [--horizon 48] [--set epochs=10]
+    python scripts/benchmark_known_forecasts.py [--seeds 0,1,2,3,4] [--horizon 10] [--set epochs=10]
 
 Three networks of the same settings see the temperature up to the origin: one is trained on the forecasts that were
 known at each origin, one on what the temperature turned out to be (hindsight), one on nothing ahead. All are then used
@@ -33,7 +33,7 @@ def figures(metrics: dict[str, Any]) -> dict[str, float]:
 
 
 def run_seed(seed: int, horizon: int, folder: Path, settings: dict[str, str]) -> dict[str, dict[str, float]]:
-    """The figures of the three networks on one simulated site, and of the promise."""
+    """The figures of the three networks on simulated sites, and of the promise."""
     measured, forecasts = generate(seed)
     measured.to_csv(folder / "load.csv", index=False)
     forecasts.to_csv(folder / "weather.csv", index=False)
@@ -56,8 +56,8 @@ def run_seed(seed: int, horizon: int, folder: Path, settings: dict[str, str]) ->
 def main() -> None:
     """Print a table of means over seeds, and every figure as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--horizon", type=int, default=48)
+    parser.add_argument("--seeds", default="0,1,2,3,4")
+    parser.add_argument("--horizon", type=int, default=10)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     asked = parser.parse_args()
     settings = dict(item.split("=", 1) for item in asked.set)

@@ -157,6 +157,7 @@ def test_an_unknown_setting_lists_those_that_exist() -> None:
 
 def test_a_configuration_has_no_open_field() -> None:
     of_later_versions = {"split", "hide_series", "static", "linear", "linear_inputs", "least_observed", "hide_values"}
+    of_later_versions |= {"volatility"}
     for name in PLAIN.keys() - of_later_versions:
         with pytest.raises(ConfigError, match=f"^{name}: is missing."):
             Config.from_sections(nest({other: value for other, value in PLAIN.items() if other != name}))

@@ -19,6 +19,7 @@ from forecast.data.prepare import arrange, encode
 from forecast.errors import DataError
 from forecast.model import load_models
 from forecast.progress import NullProgress
+from forecast.runs.rows import with_forecasts_of
 
 N_ROWS, HORIZON = 220, 3
 
@@ -97,6 +98,20 @@ def test_the_page_says_by_how_much_hindsight_would_have_fooled_one(run: Run, fol
     assert found["columns"] == ["temp"]
     assert found["models"]["segment-lstm"]["mae"] == pytest.approx(np.abs(y_pred - y).mean(), rel=1e-4)
     assert "would have seemed to err by" in (run.path / "report.html").read_text("utf-8")
+
+
+def test_a_stream_takes_what_the_file_holds_by_then(run: Run, folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "weather.csv"
+    issued = pd.read_csv(folder / "weather.csv")
+    issued[issued["issued_at"] < issued["issued_at"].max()].to_csv(path, index=False)
+    rows = pd.read_csv(folder / "load.csv", parse_dates=["ds"])
+    stream = forecast.Stream(with_forecasts_of(run, str(path)))
+    stream.remember(rows[:-1])
+    issued.to_csv(path, index=False)
+    streamed = stream.push(rows["ds"].iloc[-1], {"load": rows["load"].iloc[-1], "temp": rows["temp"].iloc[-1]})
+    assert streamed is not None
+    expected = forecast.predict(run)
+    pd.testing.assert_frame_equal(streamed[["ds", "segment-lstm"]], expected[["ds", "segment-lstm"]], rtol=1e-5)
 
 
 def test_newer_forecasts_of_inputs_make_another_forecast(run: Run, folder: Path) -> None:

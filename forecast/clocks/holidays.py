@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecast.clocks.days import WEEKDAYS, weekdays
+from forecast.clocks.offsets import Times
 
 
 def holidays(rules: Iterable[str], first: np.datetime64, last: np.datetime64) -> NDArray[np.datetime64]:
@@ -21,6 +22,27 @@ def holidays(rules: Iterable[str], first: np.datetime64, last: np.datetime64) ->
     years = range(int(str(first)[:4]), int(str(last)[:4]) + 2)
     days = np.array([day_of_rule(rule, year) for rule in rules for year in years], "datetime64[D]")
     return np.unique(days[(days >= first) & (days <= last)])
+
+
+def open_days(
+    future: Callable[[int], Times], wall: Callable[[Times], Times], rules: Iterable[str], steps: int
+) -> Times:
+    """The next times that are no holidays.
+
+    Args:
+        future: The next times, so many of them, whether holidays or not.
+        wall: What a clock on the wall shows at times.
+        rules: Of the holidays.
+        steps: How many times.
+    """
+    more = steps
+    while True:  # more and more of them, until enough are left
+        times = future(steps + more)
+        days = wall(times).astype("datetime64[D]")
+        is_open = ~np.isin(days, holidays(rules, days[0], days[-1]))
+        if is_open.sum() >= steps:
+            return times[is_open][:steps]
+        more *= 2
 
 
 def day_of_rule(rule: str, year: int) -> np.datetime64:

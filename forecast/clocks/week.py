@@ -43,7 +43,7 @@ class Week:
             days, _, times = group.strip().partition(" ")
             try:
                 in_day = [slot for part in times.split(",") for slot in _slots_of_day(part.strip(), step)]
-                slots |= {day * DAY + slot for day in _days(days) for slot in in_day}
+                slots |= {(day * DAY + slot) % WEEK for day in _days(days) for slot in in_day}
             except ValueError:
                 slots = set()
             if not slots:
@@ -63,7 +63,7 @@ class Week:
 
     def _day_in_words(self, in_day: list[int]) -> str:
         """The slots of a day as ``08:00-12:00,14:00-18:00``; empty if none of the day is closed."""
-        if self.step >= DAY or (in_day == list(range(in_day[0] % self.step, DAY, self.step)) and in_day[0] == 0):
+        if in_day == list(range(0, DAY, self.step)):
             return ""
         stretches = [[in_day[0], in_day[0]]]
         for slot in in_day[1:]:
@@ -71,12 +71,19 @@ class Week:
                 stretches[-1][1] = slot
             else:
                 stretches.append([slot, slot])
-        return ",".join(f"{_clock_time(first)}-{_clock_time(last)}" for first, last in stretches)
+        return ",".join("-".join(map(clock_time, dict.fromkeys(stretch))) for stretch in stretches)
 
     @property
     def per_day(self) -> int:
         """The most slots of a day."""
         return int(np.bincount(np.array(self.slots) // DAY).max())
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether most slots of a day are further apart than a step, such as three readings a day."""
+        apart = np.diff(self.slots)
+        apart = apart[np.diff(np.array(self.slots) // DAY) == 0]
+        return bool(len(apart)) and 2 * int((apart > self.step).sum()) > len(apart)
 
     @property
     def is_alike_each_day(self) -> bool:
@@ -106,7 +113,7 @@ def _days(text: str) -> list[int]:
     for part in text.split(","):
         first, _, last = part.partition("-")
         begin, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
-        days += range(begin, end + 1)
+        days += [day % 7 for day in range(begin, end + 1 + 7 * (end < begin))]
     return days
 
 
@@ -118,11 +125,12 @@ def _day_ranges(days: list[int]) -> str:
 def _slots_of_day(text: str, step: int) -> range:
     if not text:
         return range(0, DAY, step)
-    first, last = (_microseconds(part) for part in text.split("-"))
-    return range(first, last + 1, step)
+    first, last = (_microseconds(part) for part in (text if "-" in text else f"{text}-{text}").split("-"))
+    return range(first, last + 1 + DAY * (last < first), step)
 
 
-def _clock_time(since_midnight: int) -> str:
+def clock_time(since_midnight: int) -> str:
+    """A time of the day in microseconds as ``09:30``, or ``09:30:15``."""
     text = f"{since_midnight // (60 * _MINUTE):02d}:{since_midnight // _MINUTE % 60:02d}"
     seconds = since_midnight % _MINUTE // 1_000_000
     return f"{text}:{seconds:02d}" if seconds else text

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -11,17 +11,20 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.tseries.offsets import BaseOffset
 
+from forecast.clocks.days import DAY, weekdays
 from forecast.clocks.exchanges import is_exchange, sessions_of
-from forecast.clocks.holidays import holidays
+from forecast.clocks.holidays import open_days
 from forecast.clocks.kinds import Kind, kind_of
 from forecast.clocks.month_days import MonthDays
 from forecast.clocks.offsets import Times
+from forecast.clocks.public_holidays import PublicHolidays
 from forecast.clocks.row_numbers import STEP
 from forecast.clocks.session_days import SessionDays
 from forecast.clocks.sessions import Sessions
 from forecast.clocks.slots import Slotted
 from forecast.clocks.uneven import Uneven
 from forecast.clocks.week import Week
+from forecast.clocks.words import steps_in_words
 from forecast.tables.zone_rules import wall_times
 
 __all__ = ["LONGEST_CLOSURE", "STEP", "Clock", "Times"]
@@ -29,20 +32,6 @@ __all__ = ["LONGEST_CLOSURE", "STEP", "Clock", "Times"]
 # A closed exchange is no gap in the data. The longest closures of the last sixty years on the large exchanges
 # (September 2001, four days) are shorter than this many business days.
 LONGEST_CLOSURE = 5
-
-_UNIT_NAMES = {
-    "step": ("step", "steps"),
-    "s": ("second", "seconds"),
-    "min": ("minute", "minutes"),
-    "h": ("hour", "hours"),
-    "D": ("day", "days"),
-    "B": ("business day", "business days"),
-    "session": ("session", "sessions"),
-    "W": ("week", "weeks"),
-    "M": ("month", "months"),
-    "Q": ("quarter", "quarters"),
-    "Y": ("year", "years"),
-}
 
 
 @dataclass(frozen=True)
@@ -62,6 +51,7 @@ class Clock:
             are kept in UTC; on a longer one they are local dates.
         holidays: Rules of the days without rows, as `infer_holidays` finds them, on a clock of some days of the week.
         session_days: The sessions of the exchange that the step is named after; None for those that the library knows.
+        public_holidays: Which days of public holidays the calendar features tell.
 
     Raises:
         DataError: If the step is neither an alias that pandas knows nor an exchange, or is longer than a century.
@@ -71,7 +61,8 @@ class Clock:
     freq: str
     tz: str | None = None
     holidays: tuple[str, ...] = ()
-    session_days: SessionDays | None = None
+    session_days: SessionDays | None = field(default=None, repr=False)
+    public_holidays: PublicHolidays | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.session_days is None and is_exchange(self.freq):
@@ -129,6 +120,12 @@ class Clock:
     def is_open(self, times: Times) -> NDArray[np.bool_]:
         """Which of these times [T] have a slot: not those at which an office or an exchange is closed."""
         return self.kind.is_open(self._shown(times))
+
+    def has_slots(self, days: Times) -> NDArray[np.bool_]:
+        """Which of these days [T] have a slot in their week."""
+        if self.week is None:
+            return self.kind.is_open(days)
+        return np.isin(weekdays(days), np.unique(np.array(self.week.slots) // DAY))
 
     @property
     def has_equal_steps(self) -> bool:
@@ -210,23 +207,12 @@ class Clock:
     def future(self, last: np.datetime64, steps: int) -> Times:
         """The next ``steps`` timestamps after ``last`` on the clock."""
         if self.holidays:
-            return self._future_of_open_days(last, steps)
+            return open_days(partial(replace(self, holidays=()).future, last), self.wall, self.holidays, steps)
         return self._kept(self.kind.future(self._shown(last.astype("datetime64[us]")[None])[0], steps))
 
     def past(self, last: np.datetime64, steps: int) -> Times:
         """The ``steps`` timestamps up to ``last`` on the clock, ascending."""
         return self._kept(self.kind.past(self._shown(last.astype("datetime64[us]")[None])[0], steps))
-
-    def _future_of_open_days(self, last: np.datetime64, steps: int) -> Times:
-        """The same without the days of the holidays; more and more of it, until enough are left."""
-        every, more = replace(self, holidays=()), steps
-        while True:
-            times = every.future(last, steps + more)
-            days = times.astype("datetime64[D]")
-            is_open = ~np.isin(days, holidays(self.holidays, days[0], days[-1]))
-            if is_open.sum() >= steps:
-                return times[is_open][:steps]
-            more *= 2
 
     def _shown(self, times: Times) -> Times:
         """Times as the kind of clock counts them: slots are open by the clock on the wall."""
@@ -243,7 +229,4 @@ class Clock:
 
     def describe(self, steps: int = 1) -> str:
         """A number of steps in words: "24 hours", "1 month", "96 × 15 minutes"."""
-        singular, plural = _UNIT_NAMES[self.unit]
-        if self.multiple == 1:
-            return f"{steps:,} {singular if steps == 1 else plural}"
-        return f"{steps:,} × {self.multiple} {plural}" if steps > 1 else f"{self.multiple} {plural}"
+        return steps_in_words(self.kind, steps)

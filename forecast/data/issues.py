@@ -1,4 +1,4 @@
-"""Columns that are known ahead as forecasts, which are issued again and again: what each origin knew of them."""
+"""Columns that are issued again and again, as forecasts and revised series are: what each origin knew of them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Ints = NDArray[np.signedinteger]
 
 @dataclass(frozen=True)
 class Issues:
-    """What was forecast of some columns, and from when on it was known.
+    """What was said of some columns, as forecasts or as values that were revised, and from when on it was known.
 
     Args:
         columns: K names.
         values: Float64 [N, K]; NaN where nothing was said.
-        times: The time that each is a forecast of, [N], ascending.
-        known_from: From when on it is known, [N]: when it was issued, and the delay of its publication.
+        times: The time that each is of, [N], ascending.
+        known_from: The time of the first row at which it is known, or when that was between two rows, [N].
         measured: Those of the columns that the source holds itself: up to an origin its values are fed.
         series: The index of each one's series in ``series_ids``, [N].
         series_ids: Names of the series that they are for; none if they are for every series.
@@ -38,13 +38,8 @@ class Issues:
 
     def only(self, kept: NDArray[np.bool_] | Ints) -> Issues:
         """Some of them, [N], or these."""
-        return replace(
-            self,
-            values=self.values[kept],
-            times=self.times[kept],
-            known_from=self.known_from[kept],
-            series=self.series[kept],
-        )
+        parts = {name: getattr(self, name)[kept] for name in ("values", "times", "known_from", "series")}
+        return replace(self, **parts)
 
     def of_channels(self, channels: tuple[str, ...]) -> Issues:
         """The same for each channel of each series, which have become series of their own."""
@@ -55,11 +50,17 @@ class Issues:
         names = tuple(f"{series}/{name}" for series in self.series_ids for name in channels)
         return replace(repeated, series=repeated.series * len(channels) + channel, series_ids=names)
 
+    @property
+    def ahead(self) -> tuple[str, ...]:
+        """Those of the columns of which something was known before its time."""
+        told = ~np.isnan(self.values[self.times > self.known_from])
+        return tuple(name for number, name in enumerate(self.columns) if told[:, number].any())
+
     def fingerprint(self) -> str:
         """SHA-256 of all of it."""
         digest = hashlib.sha256(repr((self.columns, sorted(self.measured), self.series_ids)).encode())
-        for part in (self.values, self.times, self.known_from, np.asarray(self.series, np.int64)):
-            digest.update(np.ascontiguousarray(part).view(np.uint8).data)
+        for part in (self.values, self.times, self.known_from, self.series):
+            digest.update(part.tobytes())
         return digest.hexdigest()
 
     def of_rows(self, times: Times, series_ids: tuple[str, ...], series: Ints, name: str) -> AsOf:
@@ -96,9 +97,7 @@ class Issues:
 
 @dataclass(frozen=True)
 class AsOf:
-    """What was known of one column at the rows of a panel: the newest issue, of those known at an origin.
-
-    It is looked up for each window, so that memory grows with the issues, not with the windows.
+    """What was known of one column at each origin, looked up for each window: memory grows with the issues alone.
 
     Args:
         keys: Of N issues, ascending: ``stride`` times the slot of what it is a forecast of, plus its rank in time.
@@ -110,13 +109,13 @@ class AsOf:
     """
 
     keys: Ints
-    values: NDArray[np.floating]
+    values: NDArray[np.float64]
     stride: int
     slots: Ints
     n_known: Ints
     is_measured: bool
 
-    def at(self, rows: Ints, origins: Ints) -> NDArray[np.floating]:
+    def at(self, rows: Ints, origins: Ints) -> NDArray[np.float64]:
         """What was known of some rows [...] at the rows of their origins [...]; NaN for nothing."""
         slots = self.slots[rows]
         newest = np.searchsorted(self.keys, slots * self.stride + self.n_known[origins], side="right") - 1
@@ -134,9 +133,3 @@ class AsOf:
         """The rank of the first issue of each row, [T]; one that no row knows where there is none."""
         first = self.keys.take(np.searchsorted(self.keys, self.slots * self.stride), mode="clip")
         return np.where(first // self.stride == self.slots, first - self.slots * self.stride, self.stride)
-
-
-def carry_forward(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Values [B, n], each missing one replaced by the last before it; the first ones are there."""
-    steps = np.where(np.isnan(values), 0, np.arange(values.shape[1]))
-    return np.take_along_axis(values, np.maximum.accumulate(steps, axis=1), axis=1)

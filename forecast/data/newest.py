@@ -10,6 +10,7 @@ import numpy as np
 
 from forecast.config import DataConfig
 from forecast.data.clock import Clock, Times
+from forecast.data.normals import HAR_SPANS
 from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Rows, encode
 from forecast.data.scaling import Scaler
@@ -132,9 +133,10 @@ def rows_before_cutoff(config: DataConfig) -> int:
 
     Where windows may have holes, the seasonal naive may need the two seasons before, too.
     """
+    reach = max(config.lookback, HAR_SPANS[-1] if config.volatility else 0)
     if config.least_observed < 1:
-        return max(config.lookback, 3 * config.season)
-    return max(config.lookback, config.season) + config.longest_fill
+        return max(reach, 3 * config.season)
+    return max(reach, config.season) + config.longest_fill
 
 
 def forecast_warnings(newest: NewestRows) -> tuple[str, ...]:

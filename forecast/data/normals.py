@@ -34,6 +34,10 @@ _MOST_MEANS = 200_000
 # many means explain of noise; and of fewer seasons nothing can be said.
 _LEAST_SEASONAL, _FEWEST_SEASONS = 0.02, 3
 
+# What the heterogeneous autoregression knows: the newest value, and the means of a week and of a month of business
+# days; and the windows that it is fitted to, at least, more than ten for each of its numbers.
+HAR_SPANS, _FEWEST_HAR = (1, 5, 22), 50
+
 # A value so many interquartile ranges from the median is an error, and counts in no mean: a million among a thousand
 # values of noise would make their mean a forecast that anything beats.
 _ERROR = 20
@@ -48,17 +52,20 @@ class Normals:
         sparse: Whether at least half of the observed training values of all series are zero.
         climatology: Mean of each day of the year and the days around it, [S, D, 366]; None where it does not apply.
         seasonal: Mean at each phase of the season (see `Clock.phases`), [S, D, m]; None where phases do not differ.
+        har: The weights of `har_inputs` in the logarithm at each step, [S, D, 4, H]; None of targets that are no
+            volatilities.
     """
 
     mean: Floats
     sparse: bool
     climatology: Floats | None
     seasonal: Floats | None = None
+    har: Floats | None = None
 
     def of_series(self, order: NDArray[np.int64]) -> Normals:
         """The normals of these series, in this order."""
-        climatology, seasonal = (None if means is None else means[order] for means in (self.climatology, self.seasonal))
-        return Normals(self.mean[order], self.sparse, climatology, seasonal)
+        others = (None if means is None else means[order] for means in (self.climatology, self.seasonal, self.har))
+        return Normals(self.mean[order], self.sparse, *others)
 
     def to_record(self) -> dict[str, Any]:
         """The normals as values of JSON; `from_record` reverses it to the last bit."""
@@ -67,6 +74,7 @@ class Normals:
             "sparse": self.sparse,
             "climatology": None if self.climatology is None else self.climatology.tolist(),
             "seasonal": None if self.seasonal is None else self.seasonal.tolist(),
+            **({} if self.har is None else {"har": self.har.tolist()}),
         }
 
     @classmethod
@@ -77,14 +85,16 @@ class Normals:
             ValueError: If their shapes do not fit each other, or the number of series.
         """
         mean = np.array([[np.nan if value is None else value for value in row] for row in record.mean], np.float64)
-        climatology, seasonal = (
-            None if means is None else np.array(means, np.float64) for means in (record.climatology, record.seasonal)
+        climatology, seasonal, har = (
+            None if means is None else np.array(means, np.float64)
+            for means in (record.climatology, record.seasonal, record.har)
         )
         fits = climatology is None or climatology.shape == (*mean.shape, _DAYS_IN_YEAR)
         fits &= seasonal is None or seasonal.shape[:-1] == mean.shape
+        fits &= har is None or har.shape[:-1] == (*mean.shape, 1 + len(HAR_SPANS))
         if mean.ndim != 2 or len(mean) != n_series or not fits:
             raise ValueError("it has not one normal for each series and target")
-        return cls(mean, record.sparse, climatology, seasonal)
+        return cls(mean, record.sparse, climatology, seasonal, har)
 
 
 class SavedNormals(BaseModel):
@@ -95,6 +105,7 @@ class SavedNormals(BaseModel):
     sparse: bool
     climatology: list[list[Annotated[list[FiniteFloat], Field(min_length=366, max_length=366)]]] | None
     seasonal: list[list[list[FiniteFloat]]] | None = None  # an earlier version did not write it
+    har: list[list[list[list[FiniteFloat]]]] | None = None
 
 
 def join_normals(first: Normals, others: Sequence[Normals]) -> Normals:
@@ -117,10 +128,13 @@ def join_normals(first: Normals, others: Sequence[Normals]) -> Normals:
         mean=np.concatenate([first.mean, *(other.mean for other in others)]),
         climatology=joined(first.climatology, [other.climatology for other in others]),
         seasonal=joined(first.seasonal, [other.seasonal for other in others]),
+        har=None if first.har is None else np.concatenate([n.har for n in (first, *others) if n.har is not None]),
     )
 
 
-def fit_normals(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int, season: int) -> Normals:
+def fit_normals(
+    panel: Panel, training_rows: NDArray[np.bool_], n_targets: int, season: int, har_steps: int = 0
+) -> Normals:
     """The normals of the first columns of a panel, from its training rows alone.
 
     Args:
@@ -128,7 +142,9 @@ def fit_normals(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int, 
         training_rows: Which rows belong to the training span, [T].
         n_targets: D.
         season: m.
+        har_steps: H, if the targets are volatilities.
     """
+    har = _har(panel, training_rows, n_targets, har_steps) if har_steps else None
     panel = _without_errors(panel, training_rows, n_targets)
     mean = np.full((panel.n_series, n_targets), np.nan)
     n_zeros = n_seen = 0
@@ -145,25 +161,55 @@ def fit_normals(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int, 
         n_seen > 0 and n_zeros >= SPARSE * n_seen,
         _climatology(panel, training_rows, mean),
         _seasonal(panel, training_rows, mean, season),
+        har,
     )
+
+
+def har_inputs(logs: Floats) -> Floats:
+    """One, and the means of the last 1, 5 and 22 of logarithms [..., 22] that are known, [..., 4]."""
+    return np.stack([np.ones(logs.shape[:-1]), *(np.nanmean(logs[..., -n:], axis=-1) for n in HAR_SPANS)], axis=-1)
+
+
+def _har(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int, horizon: int) -> Floats:
+    """The heterogeneous autoregression of logarithms [S, D, 4, H], by least squares for each step.
+
+    Half of the variance that it leaves is added, so that its exponential is the mean of a lognormal value.
+
+    Reference: Corsi 2009.
+    """
+    month, stretches = HAR_SPANS[-1], panel.stretches()
+    weights = np.zeros((panel.n_series, n_targets, 1 + len(HAR_SPANS), horizon))
+    weights[:, :, 1] = 1.0  # the last value, where too few rows tell more
+    for series, target in np.ndindex(weights.shape[:2]):
+        rows = panel.rows(series)
+        own = np.flatnonzero(training_rows[rows]) + rows.start
+        if len(own) < month + horizon + _FEWEST_HAR:
+            continue
+        logs = np.lib.stride_tricks.sliding_window_view(np.log(panel.values[own, target]), month + horizon)
+        unbroken = stretches[own[: len(logs)]] == stretches[own[-len(logs) :]]
+        logs = logs[unbroken & ~np.isnan(logs).any(axis=1)]
+        if len(logs) >= _FEWEST_HAR:
+            x, y = har_inputs(logs[:, :month]), logs[:, month:]
+            solved = np.linalg.lstsq(x, y, rcond=None)[0]
+            solved[0] += np.var(y - x @ solved, axis=0) / 2
+            weights[series, target] = solved
+    return weights
 
 
 def _without_errors(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int) -> Panel:
     """The panel without the training values of targets that are errors; the panel itself if there are none."""
     values = panel.values
-    for series in range(panel.n_series):
+    for series, target in np.ndindex(panel.n_series, n_targets):
         span = panel.rows(series)
         rows = span.start + np.flatnonzero(training_rows[span])
-        for target in range(n_targets):
-            y = panel.values[rows, target]
-            known = y[~np.isnan(y)]
-            if not len(known):
-                continue
-            low, median, high = np.quantile(known, (0.25, 0.5, 0.75))
-            far = np.abs(y - median) > _ERROR * (high - low)
-            if high > low and far.any():
-                values = values.copy() if values is panel.values else values
-                values[rows[far], target] = np.nan
+        y = panel.values[rows, target]
+        if np.isnan(y).all():
+            continue
+        low, median, high = np.nanquantile(y, (0.25, 0.5, 0.75))
+        far = np.abs(y - median) > _ERROR * (high - low)
+        if high > low and far.any():
+            values = values.copy() if values is panel.values else values
+            values[rows[far], target] = np.nan
     return panel if values is panel.values else replace(panel, values=values)
 
 
@@ -186,18 +232,17 @@ def _climatology(panel: Panel, training_rows: NDArray[np.bool_], mean: Floats) -
         return None
     normal = np.empty((*mean.shape, _DAYS_IN_YEAR))
     explained = []
-    for series in range(panel.n_series):
+    for series, target in np.ndindex(mean.shape):
         rows = panel.rows(series)
         own = training_rows[rows]
         days, is_last = day_of_year(panel.times[rows][own]), panel.times[rows][own] > last_year
-        for target in range(mean.shape[1]):
-            y = panel.values[rows, target][own]
-            before, last = _means_around(y[~is_last], days[~is_last]), y[is_last]
-            if np.isnan(before).any() or np.isnan(last).all():
-                return None
-            variance = np.nanmean((last - np.nanmean(y[~is_last])) ** 2)
-            explained.append(1 - np.nanmean((last - before[days[is_last]]) ** 2) / variance if variance > 0 else 0.0)
-            normal[series, target] = _means_around(y, days)
+        y = panel.values[rows, target][own]
+        before, last = _means_around(y[~is_last], days[~is_last]), y[is_last]
+        if np.isnan(before).any() or np.isnan(last).all():
+            return None
+        variance = np.nanmean((last - np.nanmean(y[~is_last])) ** 2)
+        explained.append(1 - np.nanmean((last - before[days[is_last]]) ** 2) / variance if variance > 0 else 0.0)
+        normal[series, target] = _means_around(y, days)
     return normal if np.mean(explained) >= _LEAST_EXPLAINED else None
 
 
@@ -218,18 +263,15 @@ def _seasonal(panel: Panel, training_rows: NDArray[np.bool_], mean: Floats, seas
     phases = panel.clock.phases(panel.times, season)
     means = np.empty((*mean.shape, season))
     explained = []
-    for series in range(panel.n_series):
+    for series, target in np.ndindex(mean.shape):
         rows = panel.rows(series)
-        own = training_rows[rows]
-        for target in range(mean.shape[1]):
-            y, phase = panel.values[rows, target][own], phases[rows][own]
-            known = ~np.isnan(y)
-            y, phase = y[known], phase[known]
-            count = np.bincount(phase, minlength=season)
-            if len(y) < _FEWEST_SEASONS * season or not count.all():
-                return None
-            means[series, target] = np.bincount(phase, y, season) / count
-            left = np.mean((y - means[series, target, phase]) ** 2) * len(y) / (len(y) - season)
-            variance = np.var(y, ddof=1)
-            explained.append(1 - left / variance if variance > 0 else 0.0)
+        y, phase = panel.values[rows, target][training_rows[rows]], phases[rows][training_rows[rows]]
+        y, phase = y[~np.isnan(y)], phase[~np.isnan(y)]
+        count = np.bincount(phase, minlength=season)
+        if len(y) < _FEWEST_SEASONS * season or not count.all():
+            return None
+        means[series, target] = np.bincount(phase, y, season) / count
+        left = np.mean((y - means[series, target, phase]) ** 2) * len(y) / (len(y) - season)
+        variance = np.var(y, ddof=1)
+        explained.append(float(1 - left / variance) if variance > 0 else 0.0)
     return means if np.mean(explained) >= _LEAST_SEASONAL else None

@@ -13,21 +13,13 @@ from numpy.typing import NDArray
 from forecast.config import Config, DataConfig
 from forecast.data.bounds import TURN, Bounds, bounds_of, unwrap_panel
 from forecast.data.features import Calendar
-from forecast.data.holes import on_whole_clock
-from forecast.data.issues import AsOf, carry_forward
+from forecast.data.holes import fill_within, on_whole_clock
+from forecast.data.issues import AsOf
 from forecast.data.normals import Normals, fit_normals
 from forecast.data.panel import Floats, Panel
 from forecast.data.scaling import Scaler, fit_scaler
 from forecast.data.split import PARTS, TEST, TRAIN, VALIDATION, Split, split_panel
-from forecast.data.windows import (
-    Flags,
-    Ints,
-    Windows,
-    fewest_of,
-    fill_forward,
-    index_windows,
-    index_windows_with_holes,
-)
+from forecast.data.windows import Flags, Ints, Windows, fewest_of, fill_forward, index_windows, index_windows_with_holes
 from forecast.data.words import as_decided
 from forecast.errors import DataError, Sentence, quote, setting
 
@@ -64,7 +56,7 @@ class Rows:
         normals: What the training rows say of the targets of the panel's series for all time; None if it is not known.
         normals_known: Which entry of ``normals`` a forecast from each row goes by, [T]: that of its series; in a
             backtest of several fits, that of its series as its fit knows it.
-        as_of: By the index of their columns, what was known of columns that are known ahead as forecasts, scaled.
+        as_of: By the index of their columns, what was known of columns that were issued again and again.
     """
 
     panel: Panel
@@ -86,6 +78,11 @@ class Rows:
     normals: Normals | None
     normals_known: Ints
     as_of: Mapping[int, AsOf] = field(default_factory=dict)
+
+    @property
+    def volatility(self) -> bool:
+        """Whether the targets tell how much a series moves."""
+        return self.normals is not None and self.normals.har is not None
 
     @property
     def n_known(self) -> int:
@@ -121,8 +118,8 @@ class Rows:
     def window_inputs(self, starts: Ints, lookback: int, horizon: int) -> NDArray[np.float32]:
         """The inputs of windows, each as they were known at its origin.
 
-        Of a column that is known ahead as a forecast, each step is the newest issue that was known at the origin; a
-        step of the lookback is what the source holds itself, where it does. What no issue tells is carried forward.
+        Of a column that was issued again and again, each step is the newest issue that was known at the origin; a step
+        of the lookback is what the source holds itself, where that is so. What no issue tells ahead is carried forward.
 
         Args:
             starts: First row of each window, [B].
@@ -132,21 +129,29 @@ class Rows:
         Returns:
             [B, L + H, C + calendar].
         """
-        rows = starts[:, None] + np.arange(lookback + horizon)
+        rows, last = starts[:, None] + np.arange(lookback + horizon), lookback - 1
         window = self.inputs_at(rows)
         for column, as_of in self.as_of.items():
-            first, past, last = lookback if as_of.is_measured else 0, slice(lookback), lookback - 1
-            known = as_of.at(rows[:, first:], rows[:, last, None])
-            window[:, lookback:, column] = known[:, lookback - first :]
-            if not as_of.is_measured:
-                window[:, past, column] = np.where(np.isnan(known[:, past]), window[:, past, column], known[:, past])
-            window[:, last:, column] = carry_forward(window[:, last:, column])
+            looked_up = slice(lookback if as_of.is_measured else 0, None if self._is_ahead(column) else lookback)
+            known = as_of.at(rows[:, looked_up], rows[:, last, None])
+            known[(known <= 0) & self.scaler.logged[column]] = np.nan
+            scaled = np.empty(known.size, np.float32)
+            self.scaler.transform(known.ravel(), self.series[rows[:, looked_up]].ravel(), column, scaled)
+            kept = window[:, looked_up, column]
+            window[:, looked_up, column] = np.where(np.isnan(known), kept, scaled.reshape(known.shape))
+            if self._is_ahead(column):
+                ahead = window[:, last:, column]
+                ahead[:, 1:][np.isnan(known[:, -horizon:])] = np.nan
+                window[:, last:, column] = fill_within(ahead[..., None])[0][..., 0]
         return window
 
     def know_ahead(self, cutoffs: Ints, horizon: int, least: float) -> dict[int, Flags]:
         """By column, after which rows [n] at least a share of H steps was told by issues known at them, [n]."""
-        fewest = fewest_of(horizon, least)
-        return {column: as_of.count_ahead(cutoffs, horizon) >= fewest for column, as_of in self.as_of.items()}
+        ahead, fewest = filter(self._is_ahead, self.as_of), fewest_of(horizon, least)
+        return {column: self.as_of[column].count_ahead(cutoffs, horizon) >= fewest for column in ahead}
+
+    def _is_ahead(self, column: int) -> bool:
+        return column >= self.n_targets + self.n_covariates
 
     @cached_property
     def _kept_inputs(self) -> NDArray[np.float32]:
@@ -325,9 +330,9 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
         if masked and column < n_targets + n_covariates:
             scaled[missing, column] = np.nan
         usable &= is_there | masked
-        if panel.columns[column] in issued:
-            as_of[column] = _scaled(issued[panel.columns[column]], own_scaler, column)
-        elif not n_targets <= column < n_targets + n_covariates:
+        if panel.columns[column] in issued and not (column < n_targets and config.circular):
+            as_of[column] = issued[panel.columns[column]]
+        if column < n_targets or (column >= n_targets + n_covariates and column not in as_of):
             seen &= ~missing
         if column < n_targets:
             filled_rows = np.flatnonzero((filled != panel.values[:, column]) & ~np.isnan(filled))
@@ -356,13 +361,6 @@ def encode(panel: Panel, config: DataConfig, scaler: Scaler) -> Rows:
     )
 
 
-def _scaled(as_of: AsOf, scaler: Scaler, column: int) -> AsOf:
-    """The same in the units of the network; all series have one scale of what is known ahead."""
-    values = np.empty(len(as_of.values), np.float32)
-    scaler.transform(as_of.values.astype(np.float64), np.zeros(len(values), np.int64), column, values)
-    return replace(as_of, values=values)
-
-
 def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDATION, TEST)) -> Prepared:
     """Split, fit the scaler on training rows alone, scale, and index the windows of each part.
 
@@ -382,7 +380,8 @@ def prepare(panel: Panel, config: Config, needed: Sequence[int] = (TRAIN, VALIDA
     logged = arranged.columns[: count_targets(config.data)] if config.data.transform == "log" else ()
     circular = bounds_of(np.arange(arranged.n_series), config.data).circular
     scaler = fit_scaler(arranged, part == TRAIN, logged, config.data.known, circular)
-    normals = fit_normals(arranged, part == TRAIN, count_targets(config.data), config.data.season)
+    har_steps = config.data.horizon * config.data.volatility
+    normals = fit_normals(arranged, part == TRAIN, count_targets(config.data), config.data.season, har_steps)
     scaler = replace(scaler.keeping(config.categories), normals=normals)
     rows = encode(arranged, config.data, scaler)
     windows = [windows_of(rows, part == number, config.data) for number in (TRAIN, VALIDATION, TEST)]

@@ -54,8 +54,9 @@ def with_unseen_series(scaler: Scaler, panel: Panel, known_rows: Flags, config: 
 def _with_own_normals(normals: Normals, panel: Panel, known_rows: Flags, config: DataConfig) -> Normals:
     """The normals of a run's series, and after them those of the series of a panel, which may be too short for some."""
     n_targets = normals.mean.shape[1]
+    season, har_steps = config.season, config.horizon * config.volatility
     fitted = [
-        fit_normals(panel.of_series(np.array([series])), known_rows[panel.rows(series)], n_targets, config.season)
+        fit_normals(panel.of_series(np.array([series])), known_rows[panel.rows(series)], n_targets, season, har_steps)
         for series in range(panel.n_series)
     ]
     return join_normals(normals, fitted)

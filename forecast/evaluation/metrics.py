@@ -342,6 +342,12 @@ def squared_error(forecast: PointForecast) -> Floats:
     return forecast.error**2
 
 
+def qlike_loss(forecast: PointForecast) -> Floats:
+    """Of each point y / ŷ - ln(y / ŷ) - 1; a forecast of less than a thousandth of y counts as that."""
+    ratio = forecast.y_true / np.maximum(forecast.y_pred, 1e-3 * forecast.y_true)
+    return np.asarray(ratio - np.log(ratio) - 1)
+
+
 def _symmetric_error(forecast: PointForecast) -> Floats:
     """The percentage error of each point, 0 … 200; 0 where both are zero."""
     size = np.abs(forecast.y_true) + np.abs(forecast.y_pred)
@@ -476,6 +482,16 @@ METRICS: dict[str, Metric] = {
         undefined=_nothing_observed,
         shown="report",
         reference="Kolassa & Schütz 2007, as MAD/mean ratio",
+    ),
+    "qlike": Metric(
+        "QLIKE",
+        "the error of a variance or a volatility in proportion to it, of which too low a forecast has most",
+        formula="mean y / ŷ − ln(y / ŷ) − 1",
+        unit="ratio",
+        parts=(qlike_loss,),
+        pool=mean,
+        shown="leaderboard",
+        reference="Patton 2011",
     ),
     "bias": Metric(
         "bias",

@@ -35,6 +35,7 @@ from forecast.evaluation.metrics import (
     absolute_error,
     inside,
     metrics_of,
+    qlike_loss,
     squared_error,
 )
 from forecast.evaluation.verdict import EchoSums, is_echo, verdict
@@ -158,6 +159,11 @@ class _Scorer:
         self._usual_change = np.nan_to_num(figure_by_series(rows, naive_error, "usual_mae"))
         self._outliers = {name: error.outlier for name, error in naive_error.items() if error.outlier is not None}
         self._weights = loss_weights(self._naive_mae)
+        self._parts, self._loss = [part for part in _parts(PointForecast) if part is not qlike_loss], absolute_error
+        self._measure = "MASE" if several_scales(self._naive_mae) else "MAE"
+        if rows.volatility:  # whose losses have no scale
+            self._parts, self._loss, self._measure = _parts(PointForecast), qlike_loss, "QLIKE"
+            self._weights = np.ones_like(self._weights)
         targets = range(rows.n_targets)
         sizes = [[_mean_size(rows.series_values(s, d)) for d in targets] for s in range(rows.panel.n_series)]
         self._rounding = ROUNDING * np.array(sizes)  # [S, D]
@@ -212,9 +218,9 @@ class _Scorer:
     def _add_points(self, sums: _ModelSums, chunk: Chunk, y_pred: Floats, last: Floats) -> None:
         tolerance = _TOLERANCE * self._usual_change[chunk.series][:, None]
         forecast = PointForecast(chunk.y_true, y_pred, last[:, None], tolerance)
-        for part in _parts(PointForecast):
+        for part in self._parts:
             self._add_by_series(sums.points, part, chunk.series, chunk.of_observed(part(forecast)))
-        losses = chunk.of_observed(absolute_error(forecast) * self._weights[chunk.series][:, None, :])
+        losses = chunk.of_observed(self._loss(forecast) * self._weights[chunk.series][:, None, :])
         origins = self._origin[chunk.numbers]
         tested = origins % self._tested_every == 0
         by_window, by_step = losses.mean(axis=(1, 2)), losses[tested].mean(axis=2)
@@ -301,14 +307,14 @@ class _Scorer:
             },
             **compared,
             "by_step": {name: self._by_step(points, sums) for name, sums in self._sums.items()},
-            "by_step_of": "MAE" if rows.one_unit else "MASE",
+            "by_step_of": "QLIKE" if rows.volatility else "MAE" if rows.one_unit else "MASE",
             "echo": {
                 "best_lag": echo.best_lag,
                 "difference_skill": known(echo.difference_skill),
                 "delayed": echo.delayed and is_echo(compared["skill"], compared["p_value"], n_windows),
             },
             "intervals": self._interval_scores(points, reasons),
-            "skill_of": "MASE" if several_scales(self._naive_mae) else "MAE",
+            "skill_of": self._measure,
             "reasons": reasons,
             "naive_error": {
                 name: {"mae": known(mae), "rmse": known(rmse)}
@@ -387,10 +393,10 @@ class _Scorer:
         return {"levels": list(self._intervals.levels), "adaptive": self._intervals.adaptive, "models": by_model}
 
     def _by_step(self, points: ScoredPoints, sums: _ModelSums) -> list[float | None]:
-        """The mean absolute error at each step, [H]; scaled, where the targets have not one unit."""
-        metric = METRICS["mae" if points.one_unit else "mase"]
+        """The mean absolute error at each step, [H]; scaled, where targets have not one unit; QLIKE of volatilities."""
+        metric = METRICS["qlike" if self._rows.volatility else "mae" if points.one_unit else "mase"]
         return [
-            known(metric.score(of_step, {absolute_error: sums.points[absolute_error][:, step : step + 1]})[0])
+            known(metric.score(of_step, {self._loss: sums.points[self._loss][:, step : step + 1]})[0])
             for step, of_step in enumerate(self._at_steps(points))
         ]
 
@@ -449,6 +455,7 @@ def _scores(
     kind: type, points: ScoredPoints, sums: _Sums, where: str, reasons: dict[str, str]
 ) -> dict[str, float | None]:
     """Every metric of a kind of forecast; None where it is undefined, and why, under ``where``, in ``reasons``."""
-    scores = {key: metric.score(points, sums) for key, metric in metrics_of(kind).items()}
+    scored = {key: metric for key, metric in metrics_of(kind).items() if sums.keys() >= {*metric.parts}}
+    scores = {key: metric.score(points, sums) for key, metric in scored.items()}
     reasons |= {f"{where}.{key}": reason for key, (_, reason) in scores.items() if reason}
     return {key: known(value) for key, (value, _) in scores.items()}

@@ -71,10 +71,20 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     clauses += _beside_rnn(metrics)
     if sign > 0:
         clauses += _limit(naive, metrics)
-    clauses += _series_left_out(metrics)
+    clauses += [*_which_to_use(metrics), *_series_left_out(metrics)]
     if "zero" in skill and metrics.get("skill_of", "MAE") == "MAE":
         clauses.append("most values are zero, and MAE then rewards forecasting zero")
     return "; ".join(clauses) + "."
+
+
+def _which_to_use(metrics: Mapping[str, Any]) -> list[str]:
+    """Which of the model and the log-HAR to use for a volatility; at most one clause."""
+    model, skill = metrics["model"], metrics["skill"]
+    if skill.get("log-har") is None:
+        return []
+    if significant_sign("log-har", skill, metrics["p_value"]) > 0:
+        return [f"use {model} rather than the log-HAR"]
+    return [f"use the log-HAR, which is simpler, rather than {model}"]
 
 
 def _beside_rnn(metrics: Mapping[str, Any]) -> list[str]:

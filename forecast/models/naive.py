@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.data.normals import Normals, day_of_year
+from forecast.data.normals import HAR_SPANS, Normals, day_of_year, har_inputs
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
 from forecast.data.windows import Ints, Windows
@@ -183,6 +183,17 @@ def _day_of_year_mean(rows: Rows, windows: Windows, starts: Ints, _: int) -> Flo
     return _or_last_value(mean, rows, windows, starts)
 
 
+def _log_har(rows: Rows, windows: Windows, starts: Ints, _: int) -> Floats:
+    cutoffs, stretches = starts + windows.lookback - 1, rows.panel.stretches()
+    at = cutoffs[:, None] - np.arange(HAR_SPANS[-1])[::-1]
+    seen = rows.filled_at(np.maximum(at, 0))  # [n, 22, D]
+    seen[(at < 0) | (stretches[np.maximum(at, 0)] != stretches[cutoffs][:, None])] = np.nan
+    har = _normals(rows).har
+    assert har is not None
+    weights = har[_known_normals(rows, windows, starts)]  # [n, D, 4, H]
+    return np.exp(np.einsum("ndi,ndih->nhd", har_inputs(np.log(seen.swapaxes(1, 2))), weights))
+
+
 def _normals(rows: Rows) -> Normals:
     assert rows.normals is not None
     return rows.normals
@@ -229,5 +240,11 @@ NAIVE: dict[str, Naive] = {
         _day_of_year_mean,
         where="days with a yearly cycle, in training rows of two years or more",
         stands=partial(_has_level, which=lambda normals: normals.climatology is not None),
+    ),
+    "log-har": Naive(
+        "the log-HAR",
+        _log_har,
+        where="volatilities: the heterogeneous autoregression of their logarithms, fitted to the training rows",
+        stands=lambda rows: rows.volatility,
     ),
 }

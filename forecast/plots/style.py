@@ -37,10 +37,11 @@ NAIVE = {
     "seasonal-mean": LineStyle("#117733", (0, (2, 1, 6, 1)), "p", 1.0, 2.05),
     "zero": LineStyle("#8c6d31", (0, (1, 3)), "<", 1.0, 1.9),
     "climatology": LineStyle("#882255", (0, (5, 2, 2, 2)), "*", 1.0, 2.1),
+    "log-har": LineStyle("#332288", (0, (4, 1, 1, 1)), "d", 1.3, 3.1),
 }
 OTHER = LineStyle("#E69F00", (0, (8, 2)), "D", 1.4, 3.0)
 
-_NAMES = {"rnn": "vanilla RNN", "ets": "ETS", "theta": "Theta", "sarima": "seasonal ARIMA"}
+_NAMES = {"log-har": "log-HAR", "rnn": "vanilla RNN", "ets": "ETS", "theta": "Theta", "sarima": "seasonal ARIMA"}
 
 
 @dataclass(frozen=True)

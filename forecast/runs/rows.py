@@ -104,9 +104,9 @@ def unseen_windows(run: Run, rows: Rows) -> Windows:
     since, clock = fitted_until(run, rows.panel), run.clock
     if lacks_issues(run, rows.panel):
         raise DataError(
-            f"{run.name} was trained on forecasts of its inputs as they were known at the time, and these rows do not "
-            "tell when theirs were issued.",
-            f"Give the file that does: {setting('known_forecasts')}.",
+            f"{run.name} was trained on values as they were known at the time, and these rows do not tell when theirs "
+            "were issued.",
+            f"Give a file that does: {setting('known_forecasts')}, or rows with the column of {setting('issued_at')}.",
         )
     refuse_no_numbers(run, np.nan_to_num(rows.scaled, posinf=np.inf, neginf=-np.inf))
     windows = windows_of(rows, at_or_after(rows.panel, since), run.config.data)
@@ -149,11 +149,12 @@ def with_forecasts_of(run: Run, path: str | None) -> Run:
 
 
 def lacks_issues(run: Run, panel: Panel) -> bool:
-    """Whether a run's inputs are forecasts that were known at the time, and a panel does not tell when that was.
+    """Whether a run was trained on what was known at the time, and a panel does not tell when that was.
 
-    Only its newest rows can be forecast from then: what they hold ahead is what is known.
+    Only its newest rows can be forecast from then: what they hold is what is known.
     """
-    return run.config.read.known_forecasts is not None and panel.issues is None
+    read = run.config.read
+    return (read.known_forecasts is not None or read.issued_at is not None) and panel.issues is None
 
 
 def new_panel(run: Run, source: Source, progress: Progress, reads_forecasts: bool = True) -> Panel:

@@ -111,14 +111,18 @@ class Run:
         """The clock of its rows, with their zone."""
         from forecast.data.clock import Clock
 
-        holidays = tuple(self.data.get("holidays", ()))
-        return Clock(self.data["freq"], self.data.get("tz"), holidays, self.config.read.session_days)
+        holidays, read = tuple(self.data.get("holidays", ())), self.config.read
+        return Clock(self.data["freq"], self.data.get("tz"), holidays, read.session_days, read.public_holidays)
 
     @property
     def read_options(self) -> ReadOptions:
-        """How its rows are read again: by business days if those are its clock, whatever exchange they fit by now."""
+        """How its rows are read again: by its clock, where a few rows would not show it or fit an exchange by now."""
+        from forecast.sources.infer_week import PATTERN
+
         options = self.config.read
-        return options if options.freq or self.clock.freq != "B" else options.model_copy(update={"freq": "B"})
+        is_learned = options.freq == PATTERN or options.weekdays or options.sessions
+        is_inferred = options.freq is None and self.clock.freq == "B"
+        return options.model_copy(update={"freq": self.clock.freq}) if is_learned or is_inferred else options
 
     @cached_property
     def test_from(self) -> Times:

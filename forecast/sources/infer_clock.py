@@ -9,14 +9,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.clocks.days import MONTHS, WEEKDAYS, week_offsets, weekdays
+from forecast.clocks.days import DAY, MONTHS, WEEKDAYS, weekdays
 from forecast.clocks.exchanges import is_exchange, sessions_of
 from forecast.clocks.month_days import MonthDays
 from forecast.clocks.offsets import MONTHS_IN, Times
 from forecast.clocks.row_numbers import STEP
-from forecast.clocks.week import Week
 from forecast.data.clock import Clock
-from forecast.errors import DataError
+from forecast.errors import DataError, setting
+from forecast.sources.infer_week import open_week, step_of_pattern
 from forecast.tables.zone_rules import CANDIDATES, are_midnights, wall_times
 
 _COUNTABLE = ("us", "ms", "s", "min", "h", "D", "B", "W", "MS", "ME", "QS", "QE", "YS", "YE")
@@ -42,10 +42,6 @@ _LEAST_USUAL = 0.5
 _MOST_WEEKENDS = 0.05
 # With more rows than this off the clock, it is not their clock.
 MOST_SNAPPED = 0.10
-# Of a week, a slot in which at most this share of the weeks has a row is closed; rows in such slots are at most this
-# share of all; so many weeks at least prove it; and this is how likely chance may be to leave one of its slots empty.
-_SELDOM_OPEN, _MOST_ODD_ROWS, _LEAST_WEEKS, _CHANCE = 0.05, 0.01, 4, 0.01
-_MOST_SLOTS = 7 * 24 * 60
 # Hours that shift by a season leave no slot open all year.
 _LEAST_OPEN = 0.8
 # Periods that are shorter wobble for another reason than the calendar; of others each lies between these shares of the
@@ -85,6 +81,18 @@ def usual_step(times: Times, series: NDArray[np.int64]) -> float:
     return float(np.median(steps, overwrite_input=True)) if len(steps) else 0.0
 
 
+def usual_length(times: Times, series: NDArray[np.int64]) -> int:
+    """The step between rows of a series that comes most often, in microseconds.
+
+    Raises:
+        DataError: If there is none.
+    """
+    lengths, counts = np.unique(_steps(times, series).astype("timedelta64[us]").astype(np.int64), return_counts=True)
+    if not len(lengths):
+        raise DataError("There are too few rows to see the step between them.", f"Name it: {setting('freq', 'D')}")
+    return int(lengths[counts.argmax()])
+
+
 def _steps(times: Times, series: NDArray[np.int64]) -> NDArray[np.timedelta64]:
     """The steps from row to row within series; a new array."""
     steps, within = np.diff(times), series[1:] == series[:-1]
@@ -121,18 +129,32 @@ def candidate_clocks(times: Times, series: NDArray[np.int64], tz: str | None = N
     elif counts.max() >= _LEAST_USUAL * len(steps):
         clock = Clock(spelled(int(usual.astype("timedelta64[us]").astype(np.int64))))
         has_gaps = counts.max() < len(steps)
-        if has_gaps and (slots := open_slots(replace(clock, tz=tz).wall(times), series, clock)):
-            yield Clock(f"{clock.freq} {slots}"), MOST_SNAPPED
+        if has_gaps and (week := open_week(replace(clock, tz=tz).wall(times), series, clock.kind.length)):
+            yield Clock(f"{clock.freq} {week[0]}"), MOST_SNAPPED
         yield clock, MOST_SNAPPED
     median = np.median(steps.astype("timedelta64[us]").astype(np.int64))
     if are_midnights(times):
         # Open on some days of the week only, so that no step is the usual one.
-        if median < 7 * _MICROSECONDS["D"] and (slots := open_slots(times, series, Clock("D"))):
-            yield Clock(f"D {slots}"), MOST_SNAPPED
+        if median < 7 * _MICROSECONDS["D"] and (week := open_week(times, series, DAY)):
+            yield Clock(f"D {week[0]}"), MOST_SNAPPED
         if periods := _uneven_periods(times, steps):
             yield periods, 0.0
     else:
+        if pattern := pattern_of(Clock("s", tz).wall(times), series):
+            yield pattern, MOST_SNAPPED
         yield Clock(spelled(round_step(float(median)))), 1.0  # it wobbles, so every row may be off
+
+
+def pattern_of(wall: Times, series: NDArray[np.int64], is_asked_for: bool = False) -> Clock | None:
+    """The clock of the slots of a week in which rows stand, however far apart; None if they follow no such pattern.
+
+    Args:
+        wall: Wall times [T], ascending within each series.
+        series: The series of each row, [T].
+        is_asked_for: Whether the user says that there is a pattern, so that two weeks prove it.
+    """
+    week = open_week(wall, series, step_of_pattern(wall), is_asked_for)
+    return None if week is None else Clock(f"{spelled(week[0].step)} {week[0]}")
 
 
 def spelled(microseconds: int) -> str:
@@ -200,48 +222,11 @@ def zone_of_sessions(times: Times, series: NDArray[np.int64]) -> str | None:
     if not len(lengths) or counts.max() == counts.sum() or counts.max() < _LEAST_USUAL * counts.sum():
         return None
     clock = Clock(spelled(int(lengths[counts.argmax()].astype("timedelta64[us]").astype(np.int64))))
-    if (in_utc := _open_week(times, series, clock)) is None or in_utc[1] >= _LEAST_OPEN:
+    if (in_utc := open_week(times, series, clock.kind.length)) is None or in_utc[1] >= _LEAST_OPEN:
         return None
-    weeks = {tz: _open_week(wall_times(times, tz), series, clock) for tz in CANDIDATES}
+    weeks = {tz: open_week(wall_times(times, tz), series, clock.kind.length) for tz in CANDIDATES}
     shares = {tz: week[1] for tz, week in weeks.items() if week is not None and week[1] >= _LEAST_OPEN}
     return max(shares, key=lambda tz: shares[tz], default=None)
-
-
-def open_slots(times: Times, series: NDArray[np.int64], clock: Clock) -> str:
-    """The open slots of a week, as `Week` writes them; empty if none is closed, or too few weeks prove it."""
-    week = _open_week(times, series, clock)
-    return "" if week is None else str(week[0])
-
-
-def _open_week(times: Times, series: NDArray[np.int64], clock: Clock) -> tuple[Week, float] | None:
-    """The open slots of a week, and in which share of the weeks the one that is seldomest open is.
-
-    A slot is closed if no row stands in it, and chance would not leave any slot that empty.
-
-    Args:
-        times: Wall times [T], ascending within each series.
-        series: The series of each row, [T].
-        clock: A clock whose step divides a day.
-    """
-    step = int(clock.step.astype(np.int64))
-    if _MICROSECONDS["D"] % step:
-        return None
-    offsets = week_offsets(times)
-    in_day, counts = np.unique(offsets % step, return_counts=True)
-    phase = int(in_day[counts.argmax()])
-    slots = (offsets - phase) // step
-    n_slots = 7 * _MICROSECONDS["D"] // step
-    if n_slots > _MOST_SLOTS:
-        return None
-    weeks = times.astype("datetime64[us]").astype(np.int64) - offsets
-    n_weeks = 1 + int(((weeks[1:] != weeks[:-1]) | (series[1:] != series[:-1])).sum())
-    share = np.bincount(np.clip(slots, 0, n_slots - 1), minlength=n_slots) / n_weeks
-    is_open = share > _SELDOM_OPEN
-    by_chance = n_slots * (1 - share[is_open].mean()) ** n_weeks
-    few_odd_rows = share[~is_open].sum() <= _MOST_ODD_ROWS * share.sum()
-    if is_open.all() or n_weeks < _LEAST_WEEKS or by_chance > _CHANCE or not few_odd_rows:
-        return None
-    return Week(tuple((np.flatnonzero(is_open) * step + phase).tolist()), step), float(share[is_open].min())
 
 
 def _calendar_alias(times: Times, steps: NDArray[np.timedelta64]) -> str | None:

@@ -80,7 +80,7 @@ def with_known_forecasts(
             f"{label} forecasts {first} … {last}, and none of it {what}.",
             f"Is the right column named: {setting('issued_at')}, {setting('time_column')}?",
         )
-    issues = _of_known_series(replace(issues, measured=frozenset(issues.columns) & {*panel.columns}), panel, label)
+    panel = joined(panel, issues, label)
     issued, steps = np.unique(issues.known_from), (issues.times - issues.known_from).max()
     note = (
         f"Known ahead as forecasts: {listed([*map(quote, issues.columns)], _NAMED)}, known from "
@@ -93,7 +93,26 @@ def with_known_forecasts(
         warnings += (
             Sentence(f"{label} tells the day of issue: taken as known from its beginning on ({hours} if not)."),
         )
-    return _with_newest(replace(panel, issues=issues, notes=(*panel.notes, note), warnings=warnings))
+    return replace(panel, notes=(*panel.notes, note), warnings=warnings)
+
+
+def issues_of(panel: Panel, options: ReadOptions) -> Issues:
+    """The forecasts in a file, for a panel of recent rows, of whose times there may be none."""
+    table, dialect = _open(panel, "", options)
+    return _issues_of(table, dialect, options, panel.clock)[0]
+
+
+def joined(panel: Panel, issues: Issues, label: str) -> Panel:
+    """A panel with the columns of some forecasts; where it holds no value of them, the newest that was known by then.
+
+    Args:
+        panel: Columns without a value are taken as absent.
+        issues: The forecasts.
+        label: What messages call them.
+    """
+    there = {name for name, column in zip(panel.columns, panel.values.T, strict=True) if not np.isnan(column).all()}
+    issues = of_known_series(replace(issues, measured=frozenset(there.intersection(issues.columns))), panel, label)
+    return _with_newest(replace(panel, issues=issues))
 
 
 def lasting(options: ReadOptions, source: object) -> ReadOptions:
@@ -135,13 +154,13 @@ def _issues_of(
     table: Table, dialect: Dialect, options: ReadOptions, clock: Clock
 ) -> tuple[Issues, frozenset[str], bool]:
     """The forecasts of a table, those of its columns that are of a lead, and whether only days of issue are told."""
-    name = _name_of_issue(table, options)
+    name = name_of_issue(table, options)
     issued = None if name is None else find_times(table, name, None)
     try:
-        columns, is_by_issue = columns_of(_without(table, name), dialect), False
+        columns, is_by_issue = columns_of(without(table, name), dialect), False
     except NoTimeError:  # a row for each issue, a column for each lead
         columns, is_by_issue = columns_of(table, replace(dialect, time_column=name)), True
-    measured, times = columns.measured, _on(clock, columns.time, table.source)
+    measured, times = columns.measured, on_clock_of(clock, columns.time, table.source)
     mask_named(measured.names, measured.values, options.missing)
     if not options.keep_sentinels:
         order = np.argsort(times, kind="stable")
@@ -160,11 +179,11 @@ def _issues_of(
         return found, frozenset(leads), is_by_issue and columns.time.whole_days
     if len(issued.times) != len(times):
         raise DataError(f"{table.source.label}: a time is missing.", "Give each row its time, and when it was issued.")
-    known_from = _on(clock, issued, table.source) + delay
-    return _sorted(columns, measured.names, measured.values, times, known_from), frozenset(), issued.whole_days
+    known_from = on_clock_of(clock, issued, table.source) + delay
+    return sorted_issues(columns, measured.names, measured.values, times, known_from), frozenset(), issued.whole_days
 
 
-def _name_of_issue(table: Table, options: ReadOptions) -> str | None:
+def name_of_issue(table: Table, options: ReadOptions) -> str | None:
     """The column that holds when forecasts were issued; None if there is none."""
     if options.issued_at is None:
         names = {name.casefold(): name for name in table.names}
@@ -177,7 +196,8 @@ def _name_of_issue(table: Table, options: ReadOptions) -> str | None:
     return options.issued_at
 
 
-def _without(table: Table, name: str | None) -> Table:
+def without(table: Table, name: str | None) -> Table:
+    """The table without a column."""
     kept = [number for number, other in enumerate(table.names) if other != name]
     return replace(table, names=tuple(table.names[n] for n in kept), columns=tuple(table.columns[n] for n in kept))
 
@@ -210,10 +230,10 @@ def _by_lead(
         values.append(of_lead)
         of_times.append(times + lead if is_by_issue else times)
         known_from.append((times if is_by_issue else times - lead) + delay)
-    return _sorted(columns, names, *map(np.concatenate, (values, of_times, known_from)))
+    return sorted_issues(columns, names, *map(np.concatenate, (values, of_times, known_from)))
 
 
-def _sorted(columns: Columns, names: Sequence[str], values: Floats, times: Times, known_from: Times) -> Issues:
+def sorted_issues(columns: Columns, names: Sequence[str], values: Floats, times: Times, known_from: Times) -> Issues:
     """Forecasts [N, K] by their times [N]; N is the number of rows, or a multiple of it."""
     order = np.argsort(times, kind="stable")
     order = order[~np.isnat(times[order]) & ~np.isnat(known_from[order])]
@@ -227,7 +247,7 @@ def _sorted(columns: Columns, names: Sequence[str], values: Floats, times: Times
     return Issues(tuple(names), values[order], times[order], known_from[order], frozenset(), repeated[order], ids)
 
 
-def _of_known_series(issues: Issues, panel: Panel, label: str) -> Issues:
+def of_known_series(issues: Issues, panel: Panel, label: str) -> Issues:
     """The forecasts of the panel's series; of every series, where the file names one and the panel is one."""
     if not issues.series_ids:
         return issues
@@ -244,7 +264,7 @@ def _of_known_series(issues: Issues, panel: Panel, label: str) -> Issues:
     )
 
 
-def _on(clock: Clock, column: TimeColumn, source: Input) -> Times:
+def on_clock_of(clock: Clock, column: TimeColumn, source: Input) -> Times:
     """Times as a panel on a clock keeps them; of an hour that comes twice in autumn, it is the second."""
     if column.zoned == clock.is_zoned:
         return column.times

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.clocks.days import weekdays
+from forecast.clocks.days import DAY, WEEKDAYS, weekdays
 from forecast.clocks.exchanges import exchanges_like, sessions_of
+from forecast.clocks.week import Week, clock_time
 from forecast.config import ReadOptions
 from forecast.data.bounds import is_angle
 from forecast.data.clock import STEP, Clock, Times
@@ -19,6 +20,7 @@ from forecast.data.panel import Floats
 from forecast.errors import DataError, Sentence, listed, quote, setting
 from forecast.sources import infer_clock as clocks
 from forecast.sources.infer_holidays import in_words, infer_holidays
+from forecast.sources.infer_week import PATTERN, slots_without_row, stated_week
 from forecast.sources.resampling import Averages, OwnClock, average, means_from
 from forecast.tables.table import Table
 from forecast.tables.zone_rules import wall_times, zone_of_skipped_hours, zones_of_repeats
@@ -195,12 +197,12 @@ def on_clock(
     Raises:
         DataError: If they lie on no clock; shows a histogram of their steps.
     """
-    asked = options.resample or options.freq
-    named = None
-    if asked and options.session_days is not None and options.session_days.exchange == asked:
-        named = Clock(asked, session_days=options.session_days)
-    elif asked:
-        named = clocks.named_clock(asked, None if options.resample else rows.times)
+    sessions = None
+    by_hours = options.resample is None and (options.freq in (None, PATTERN) or options.sessions is not None)
+    if tz == "UTC" and options.tz is None and by_hours and not whole_days:
+        sessions = clocks.zone_of_sessions(rows.times, rows.series)
+        tz = sessions or tz
+    named = _asked_clock(rows, options, None if whole_days else tz)
     by_day = clocks.usual_step(rows.times, rows.series) > _LONGEST_OF_DAY if named is None else not _divides_day(named)
     own = None
     if options.resample is not None:
@@ -216,18 +218,17 @@ def on_clock(
         raise DataError(
             f"{label} has {n_rows} row(s), too few to see the step between them.", table.source.retry(freq="D")
         )
-    sessions = None
-    if tz == "UTC" and options.tz is None and named is None and not (whole_days or by_day):
-        sessions = clocks.zone_of_sessions(rows.times, rows.series)
-        tz = sessions or tz
     candidates = clocks.candidate_clocks(rows.times, rows.series, tz) if named is None else [(named, 1.0)]
     fewest: tuple[int, Clock] | None = None
     for candidate, most_off in candidates:
         clock = replace(candidate, tz=tz)
         snapped = clocks.snap(rows.times, rows.series, clock)
         n_off = snapped.dropped if most_off == 1 else snapped.moved + snapped.dropped
+        if options.weekdays or options.sessions:  # what lies outside is left out as asked
+            n_off = 0
         if n_off <= clocks.MOST_SNAPPED * n_rows:
-            placed = _placed(rows, clock, snapped, given=named is not None)
+            is_said = options.freq == PATTERN or options.weekdays or options.sessions
+            placed = _placed(rows, clock, snapped, given=named is not None and not is_said)
             if sessions is not None:
                 told = f"The hours of the rows shift by one twice a year, as those of {sessions} do: its zone is taken."
                 placed = replace(placed, notes=(told, *placed.notes))
@@ -240,6 +241,42 @@ def on_clock(
     if fewest is not None:
         what = f"{label}: {fewest[0]:,} of {n_rows:,} rows are off a clock of {fewest[1].describe()}; it"
     raise clocks.irregular(rows.times, rows.series, what, _advise_on_steps(table, rows))
+
+
+def _asked_clock(rows: Observations, options: ReadOptions, tz: str | None) -> Clock | None:
+    """The clock that the user names, or names a part of; None if the steps of the rows are to show it.
+
+    Args:
+        rows: Their times in UTC if there is a zone.
+        options: What is asked for.
+        tz: The zone of the times, by whose hours a pattern repeats.
+
+    Raises:
+        DataError: If there is no such clock, or the rows do not follow it.
+    """
+    asked, wall = options.resample or options.freq, Clock("s", tz).wall(rows.times)
+    if options.resample is None and options.freq == PATTERN:
+        if (learned := clocks.pattern_of(wall, rows.series, is_asked_for=True)) is None:
+            raise DataError(
+                "The rows follow no weekly pattern: no slot of a week is always empty, or there are not two weeks.",
+                f"Leave {setting('freq')} out, or name the hours: {setting('sessions', '09:00-17:00')}",
+            )
+        return learned
+    if options.weekdays or options.sessions:
+        freq = options.freq if " " in (options.freq or "") else asked
+        clock = clocks.named_clock(freq or clocks.spelled(clocks.usual_length(rows.times, rows.series)))
+        step, alias = clock.kind.length, clock.freq.partition(" ")[0]
+        if clock.week is not None:  # what a run learned before
+            wall = clock.week.times(np.arange(len(clock.week.slots)))
+        elif DAY % step or clock.unit not in ("s", "min", "h", "D") or (step == DAY and options.sessions):
+            raise DataError(
+                f"A step of {clock.describe()} has no weekdays and sessions: days have weekdays, hours have both.",
+                f"Leave {setting('weekdays')} and {setting('sessions')} out.",
+            )
+        return Clock(f"{alias} {stated_week(wall, step, options.weekdays, options.sessions)}")
+    if asked and options.session_days is not None and options.session_days.exchange == asked:
+        return Clock(asked, session_days=options.session_days)
+    return clocks.named_clock(asked, None if options.resample else rows.times) if asked else None
 
 
 def _divides_day(clock: Clock) -> bool:
@@ -264,8 +301,8 @@ def _own_clock(
     once = replace(rows.take(np.flatnonzero(is_first)), values=np.zeros((int(is_first.sum()), 0)))
     asked = {"resample": None}
     if options.freq is not None:  # rows that were averaged before have another clock than those of the training
-        ratio = clocks.usual_step(times, series) / clocks.named_clock(options.freq).step.astype(np.int64)
-        asked |= {} if 0.5 < ratio < 2 else {"freq": None}
+        of_rows = None if options.freq == PATTERN else clocks.named_clock(options.freq).kind.length
+        asked |= {} if of_rows and 0.5 < clocks.usual_step(times, series) / of_rows < 2 else {"freq": None}
     with suppress(DataError):
         placed = on_clock(table, once, ids, (), options.model_copy(update=asked), tz, whole_days)
         return None if placed.clock.freq == STEP else placed
@@ -280,6 +317,11 @@ def _resampled(
     Raises:
         DataError: If no period is whole.
     """
+    if clock.is_uneven or clock.unit in (STEP, "session"):
+        raise DataError(
+            f"Rows are not averaged onto a clock of {clock.freq}, but onto one of pandas: 1h, D, W, MS …",
+            f"Average them onto days, for example: {setting('resample', 'D')}",
+        )
     # No training span is shorter than this.
     early = rows.times <= np.partition(rows.times, len(rows.times) // 5)[len(rows.times) // 5]
     angles = np.array([is_angle(name, column[early]) for name, column in zip(names, rows.values.T, strict=True)])
@@ -296,13 +338,16 @@ def _resampled(
         )
     has_whole = np.isin(averages.series, averages.series[~averages.is_cut])
     values = np.where(averages.is_cut[:, None], np.nan, averages.values)
-    kept = ~averages.is_cut | ~has_whole  # a series without a whole period stays, and has no values
+    is_open = clock.is_open(averages.times)
+    kept = is_open & (~averages.is_cut | ~has_whole)  # a series without a whole period stays, and has no values
     series = averages.series[kept]
     numbers, firsts = np.unique(rows.series, return_index=True)
     words = np.maximum.reduceat(rows.words, firsts)  # those that change in a series are not among them
     words = words[np.searchsorted(numbers, series)]
     means = Observations(averages.times[kept], series, np.ascontiguousarray(values[kept]), words)
     notes, warnings = [], [f"{len(rows.times):,} rows are averaged into {kept.sum():,} of {clock.describe()} each."]
+    if not is_open.all():
+        warnings.append(f"{averages.n_rows[~is_open].sum():,} rows when {clock.freq} is closed are left out.")
     if averages.is_cut.any():
         notes.append(f"Left out, as rows begin or end within: {_listed(averages, ids, clock)}.")
     if n_sparse := int(averages.has_too_few.sum()):
@@ -365,13 +410,24 @@ def _placed(rows: Observations, clock: Clock, snapped: clocks.Snapped, given: bo
     elif clock.tz is None and clock.unit in ("min", "h") and (spring := _skipped_hours(snapped.times, rows.series)):
         warnings.append(spring)
     rows = replace(rows, times=snapped.times)
-    if clock.unit == "B" or (clock.week is not None and clock.unit == "D"):
-        rules = infer_holidays(rows.times, clock.is_open)
+    if clock.week is not None:
+        notes += _week_in_words(clock.week, clock.wall(rows.times), rows.series)
+    if clock.unit == "B" or clock.week is not None:
+        rules = infer_holidays(clock.wall(rows.times), clock.has_slots)
         clock = replace(clock, holidays=rules)
         if rules:
             listed = ", ".join(map(in_words, rules[:3])) + " …" * (len(rules) > 3)
             notes.append(f"No row on {len(rules)} holidays in any year, which forecasts leave out: {listed}.")
     return OnClock(rows, clock, tuple(notes), tuple(warnings))
+
+
+def _week_in_words(week: Week, wall: Times, series: Ints) -> list[str]:
+    """What is said of slots of a week that are without a row now and then, as on holidays."""
+    n_missing, slot, n_weeks, of_weeks = slots_without_row(week, wall, series)
+    if not n_missing:
+        return []
+    worst = WEEKDAYS[slot // DAY] + (f" {clock_time(slot % DAY)}" if week.per_day > 1 else "")
+    return [f"{n_missing:,} slots have no row, most often that of {worst}: in {n_weeks:,} of {of_weeks:,} weeks."]
 
 
 def _exchange_in_words(clock: Clock, alike: tuple[str, ...], last: np.datetime64) -> list[str]:
@@ -400,14 +456,14 @@ def _left_out(times: Times, clock: Clock) -> list[str]:
         daily = f"{setting('freq', 'D')} keeps them, and a day without a row is a gap"
         in_order = f"{setting('freq', STEP)} keeps them, and takes all rows in their order"
         said.append(Sentence(f"{which} are left out, as nearly all rows lie on business days ({daily}; {in_order})."))
-    if clock.unit == "session":
-        closed, times = times[~clock.is_open(times)], times[clock.is_open(times)]
-        if len(closed):
-            first = f"the first of {clock.format(closed.min())}"
-            said.append(f"{len(closed):,} row(s) on days without a session of {clock.freq}, {first}, are left out.")
+    if clock.unit == "session" or clock.week is not None:
+        is_open = clock.is_open(times)
+        if not is_open.all():
+            first = f"the first of {clock.format(times[~is_open].min())}"
+            said.append(f"{(~is_open).sum():,} row(s) when {clock.freq} is closed, {first}, are left out.")
+            times = times[is_open]
     if n_others := len(times) - len(weekend):
-        shut = " or it was closed then" if clock.week else ""
-        said.append(f"{n_others:,} row(s) are left out: another row is nearer to the same place on the clock{shut}.")
+        said.append(f"{n_others:,} row(s) are left out: another row is nearer to the same place on the clock.")
     return said
 
 

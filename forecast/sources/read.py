@@ -22,9 +22,11 @@ from forecast.sources.formulas import with_derived
 from forecast.sources.from_table import Alter, read_panel
 from forecast.sources.issues import with_known_forecasts
 from forecast.sources.missing import mask_named, mask_spikes
+from forecast.sources.public_holidays import with_holidays
 from forecast.sources.quality import panel_warnings
 from forecast.sources.services.table_file import document_beside
 from forecast.sources.sql import database_name, is_database, is_database_there, read_query, without_password
+from forecast.sources.vintages import read_vintages
 from forecast.tables.frames import Frames, as_frame
 from forecast.tables.input import Input
 
@@ -53,6 +55,12 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
     Raises:
         DataError: If it cannot be read, or is ambiguous; says where and what to type.
     """
+    panel = _read(source, options, alter)
+    return with_holidays(panel, options) if options is not None and options.holidays else panel
+
+
+def _read(source: Source, options: ReadOptions | None, alter: Alter | None) -> Panel:
+    """The same without public holidays."""
     if is_built_in(source):
         source = load_dataset(str(source))
     if isinstance(source, Panel):
@@ -74,7 +82,9 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
                 f"There is neither a file nor a built-in series {source!r}.",
                 f"Did you mean {near[0]}? See: {phrase('forecast datasets', 'forecast.DATASETS')}",
             )
-    panel = _with_forecasts(read_panel(source, options, alter), source, options, alter)
+    are_revised = options is not None and options.issued_at is not None and options.known_forecasts is None
+    revised = read_vintages(source, options, alter) if options is not None and are_revised else None
+    panel = revised or _with_forecasts(read_panel(source, options, alter), source, options, alter)
     return panel if isinstance(source, pd.DataFrame) else _with_provenance(panel, Path(source), options)
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from forecast.config import NetworkConfig
+from forecast.data.normals import HAR_SPANS
 from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.windows import Windows
-from forecast.models.backends.keras import weights_of
+from forecast.models.backends.keras import add_constants, weights_of
 from forecast.models.backends.numpy import NumpyOps
 from forecast.models.backends.tensorflow import keras
 from forecast.models.network import Network, Shape, gather_windows, map_inputs
@@ -34,7 +35,8 @@ def solve_linear(
 
     Its penalty, and how much it reads beside the window, are those with which it errs least on the validation windows
     and, solved on the earlier training windows, on the later ones. It stays empty if on the validation windows the
-    centre of the normalisation alone errs less.
+    centre of the normalisation alone errs less; that of volatilities has too few weights to be wrong in. Where QLIKE is
+    learned, the head begins with what makes the mean of a lognormal value of its median.
 
     Args:
         network: What `build_network` returned, with a linear map.
@@ -52,8 +54,13 @@ def solve_linear(
     ridges = _ridges(normal, rows, windows)
     on_validation = _errors(normal, rows, prepared.validation, [0 * ridges[0], *ridges])
     best = int(np.argmin(on_validation[1:] + _errors(normal, rows, later, _ridges(normal, rows, earlier))))
-    kernel = ridges[best] if on_validation[1 + best] < on_validation[0] else 0 * ridges[best]
+    is_better = on_validation[1 + best] < on_validation[0] or rows.volatility
+    kernel = ridges[best] if is_better else 0 * ridges[best]
     network.get_layer("linear").kernel.assign(np.float32(kernel))
+    if prepared.config.training.loss == "qlike" and config.units:
+        pairs = _pairs(normal, rows, windows.subsample(_MOST_JUDGED))
+        left = np.nanvar(np.concatenate([y - x @ kernel for x, y in pairs]), axis=0)
+        add_constants(network, left[:, None] * prepared.scaler.scale[:, : shape.targets].mean(axis=0) / 2)
 
 
 def _errors(normal: Network, rows: Rows, windows: Windows, kernels: list[Floats]) -> Floats:
@@ -67,24 +74,36 @@ def _errors(normal: Network, rows: Rows, windows: Windows, kernels: list[Floats]
 def _ridges(normal: Network, rows: Rows, windows: Windows) -> list[Floats]:
     """The kernels of ridge regressions with each penalty on more and more of what a map reads, [width, H].
 
+    That of volatilities sees the newest value and the means of a week and a month alone (log-HAR, Corsi 2009).
+
     What was not observed of a horizon is filled by the kernel so far, time and again: so each step's regression becomes
     one of what was observed of it.
     """
     sizes, horizon = np.cumsum(map_inputs(normal.config, normal.fed)), normal.shape.horizon
-    width, windows = sizes[-1], windows.subsample(_MOST)
+    width, windows = int(sizes[-1]), windows.subsample(_MOST)
+    parts = [np.eye(width)[:, :size] for size in np.unique(sizes)]
+    penalties, of_fillings = list(PENALTIES), _PENALTY_OF_FILLINGS
+    if rows.volatility:
+        parts, penalties, of_fillings = [_means_of_newest(int(sizes[0]), width)], [PENALTIES[0]], PENALTIES[0]
     kernel = np.zeros((width, horizon))
     for _ in range(_FILLINGS if rows.masked else 1):
         squares, products = np.zeros((width, width)), np.zeros((width, horizon))
         for x, y in _pairs(normal, rows, windows):
             squares += x.T @ x
             products += x.T @ (np.where(np.isnan(y), x @ kernel, y) if rows.masked else y)
-        kernel = solve_ridge(squares, products, _PENALTY_OF_FILLINGS)
-    kernels = []
-    for size in np.unique(sizes):
-        for penalty in PENALTIES:
-            kernels.append(np.zeros((width, horizon)))
-            kernels[-1][:size] = solve_ridge(squares[:size, :size], products[:size], penalty)
-    return kernels
+        kernel = _solve(parts[-1], squares, products, of_fillings)
+    return [_solve(seen, squares, products, penalty) for seen in parts for penalty in penalties]
+
+
+def _solve(seen: Floats, squares: Floats, products: Floats, penalty: float) -> Floats:
+    """The kernel of a ridge regression on so many combinations [width, n] of what is read, [width, H]."""
+    return seen @ solve_ridge(seen.T @ squares @ seen, seen.T @ products, penalty)
+
+
+def _means_of_newest(lookback: int, width: int) -> Floats:
+    """What makes of a lookback, and what is read beside it, the means of its newest 1, 5 and 22 steps, [width, 3]."""
+    spans, age = np.minimum(HAR_SPANS, lookback), lookback - 1 - np.arange(width)[:, None]
+    return np.where((age >= 0) & (age < spans), 1 / spans, 0.0)
 
 
 def _pairs(normal: Network, rows: Rows, windows: Windows) -> Iterator[tuple[Floats, Floats]]:

@@ -48,6 +48,7 @@ _DIVERGED = 1e6
 _LOSSES: dict[str, Callable[[Any], Any]] = {
     "mae": tf.abs,
     "mse": tf.square,
+    "qlike": lambda error: tf.exp(error) - error - 1,
     "huber": lambda error: tf.where(tf.abs(error) < 1, 0.5 * tf.square(error), tf.abs(error) - 0.5),
 }
 
@@ -216,7 +217,10 @@ class Fit:
             quantiles = tf.constant(self._quantiles, y_pred.dtype)
             losses = 2 * tf.maximum(quantiles * error, (quantiles - 1) * error)
         else:
-            losses = _LOSSES[self.config.loss](self._seen(y_true, y_pred) - y_pred)
+            error = self._seen(y_true, y_pred) - y_pred
+            if self.config.loss == "qlike":  # of logarithms, whose unit it is of
+                error *= tf.gather(tf.constant(self._scaler.scale[:, None, : self.shape.targets], error.dtype), series)
+            losses = _LOSSES[self.config.loss](error)
         if self._series_weights is not None:
             weights = tf.gather(tf.constant(self._series_weights, y_pred.dtype), series)[:, None]
             losses *= weights[..., None] if self._quantiles else weights

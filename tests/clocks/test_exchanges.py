@@ -83,7 +83,7 @@ def test_what_is_asked_for_is_taken(frame: pd.DataFrame) -> None:
     odd = pd.concat([frame, pd.DataFrame({"ds": [pd.Timestamp("2024-07-04")], "close": [100.0]})]).sort_values("ds")
     panel = read(odd, ReadOptions(freq="XNYS"))
     assert panel.n_rows == len(frame)
-    assert any("1 row(s) on days without a session of XNYS, the first of 2024-07-04" in said for said in panel.warnings)
+    assert any("1 row(s) when XNYS is closed, the first of 2024-07-04, are left out" in said for said in panel.warnings)
     assert read(odd).clock.freq == "B"  # a day on which the exchange was closed is another market's
 
 

@@ -180,3 +180,30 @@ def test_the_first_of_joined_normals_says_which_there_are() -> None:
     np.testing.assert_array_equal(joined.climatology[:, 0, 365], [2, 5, np.nan, 2])
     without = join_normals(plain, [whole])
     assert (without.sparse, without.climatology, without.seasonal) == (False, None, None)
+
+
+def log_har_by_loop(y: np.ndarray, n_training: int, step: int) -> tuple[np.ndarray, float]:
+    """Coefficients and residual variance of the regression of log y at a step, fitted to the rows before the split."""
+    x, logs, horizon = [], [], 3
+    for t in range(21, n_training - horizon):
+        x.append([1.0, np.log(y[t]), np.log(y[t - 4 : t + 1]).mean(), np.log(y[t - 21 : t + 1]).mean()])
+        logs.append(np.log(y[t + step]))
+    weights = np.linalg.solve(np.transpose(x) @ np.array(x), np.transpose(x) @ np.array(logs))
+    return weights, float(np.mean((np.array(logs) - np.array(x) @ weights) ** 2))
+
+
+def test_the_heterogeneous_autoregression_is_least_squares_of_logarithms_on_training_rows_alone() -> None:
+    rng = np.random.default_rng(5)
+    y = np.exp(-9 + np.convolve(rng.normal(0, 0.4, 400), 0.9 ** np.arange(40))[:400])
+    panel, training_rows = daily(y[:, None]), np.arange(400) < 300
+    normals = fit_normals(panel, training_rows, 1, 1, har_steps=3)
+    assert normals.har is not None
+    for step in (1, 2, 3):
+        weights, variance = log_har_by_loop(y, 300, step)
+        weights[0] += variance / 2
+        np.testing.assert_allclose(normals.har[0, 0, :, step - 1], weights, rtol=1e-8)
+    record = SavedNormals.model_validate(normals.to_record())
+    assert np.array_equal(Normals.from_record(record, 1).har, normals.har)
+    assert join_normals(normals, [normals]).har.shape == (2, 1, 4, 3)
+    short = fit_normals(panel, np.arange(400) < 60, 1, 1, har_steps=3)
+    assert short.har[0, 0].tolist() == [[0] * 3, [1] * 3, [0] * 3, [0] * 3]  # the last value

@@ -17,6 +17,7 @@ from forecast.evaluation.metrics import (
     interval_width,
     mae,
     mase,
+    qlike,
     quantile_loss,
     rmse,
     rmsse,
@@ -41,6 +42,16 @@ def test_by_hand() -> None:
     assert rmse(y_true, y_pred) == pytest.approx(math.sqrt(5 / 3), rel=1e-15)
     assert smape(y_true, y_pred) == pytest.approx(200 * (1 / 3 + 1 / 2) / 3, rel=1e-15)
     assert mase(y_true, y_pred, naive_error=4) == 0.25
+
+
+def test_qlike_is_least_for_the_mean_and_asks_more_of_a_forecast_that_is_too_low() -> None:
+    y = np.random.default_rng(1).lognormal(-9, 0.7, 4000)
+    expected = [np.mean(y / f - np.log(y / f) - 1) for f in (y.mean(), 2 * y.mean(), y.mean() / 2)]
+    losses = [qlike(y, np.full_like(y, f)) for f in (y.mean(), 2 * y.mean(), y.mean() / 2)]
+    assert losses == pytest.approx(expected, rel=1e-12)
+    assert losses[0] < losses[1] < losses[2]
+    assert losses[0] < qlike(y, np.full_like(y, np.median(y)))
+    assert qlike(y, y) == 0
 
 
 def test_against_loops() -> None:

@@ -26,6 +26,21 @@ def test_a_win_is_against_the_hardest_naive_forecast() -> None:
     assert sentence == "lstm beats the seasonal naive (MAE 12.3% lower, p = 0.012)."
 
 
+@pytest.mark.parametrize(
+    ("gain", "p", "said"),
+    [
+        (0.05, 0.001, "use lstm rather than the log-HAR"),
+        (0.01, 0.4, "use the log-HAR, which is simpler, rather than lstm"),
+        (-0.05, 0.001, "use the log-HAR, which is simpler, rather than lstm"),
+    ],
+)
+def test_of_a_volatility_it_is_said_which_of_the_two_to_use(gain: float, p: float, said: str) -> None:
+    skill: dict[str, float | None] = {"persistence": 0.3, "log-har": gain}
+    sentence = verdict("lstm", skill, {"persistence": 0.001, "log-har": p}, skill_of="QLIKE")
+    assert f"; {said}." in sentence
+    assert "the log-HAR (QLIKE" in sentence
+
+
 def test_a_trend_that_is_simply_carried_on_is_a_reference_too() -> None:
     skill = {"persistence": 0.6, "seasonal-naive": 0.6, "drift": -0.9}
     sentence = verdict("lstm", skill, dict.fromkeys(skill, 0.001))

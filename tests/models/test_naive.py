@@ -244,3 +244,18 @@ def test_the_drift_is_the_line_through_the_first_and_the_last_value_that_were_ob
             rise = (y[at[-1]] - y[at[0]]) / max(at[-1] - at[0], 1)
             line = y[at[-1]] + rise * (start + LOOKBACK - 1 + np.arange(1, HORIZON + 1) - at[-1])
             assert drift[number, :, target] == pytest.approx(np.exp(line) if logged else line)
+
+
+def test_the_log_har_forecasts_from_the_means_of_what_was_seen_in_the_stretch() -> None:
+    values = np.exp(np.random.default_rng(0).normal(size=60))[:, None]
+    values[30] = np.nan
+    days = np.concatenate([np.arange(40), np.arange(45, 65)])  # a gap of five days
+    har = np.random.default_rng(1).normal(0, 0.3, (1, 1, 4, HORIZON))
+    rows = replace(rows_of(values, days), normals=Normals(np.ones((1, 1)), False, None, None, har))
+    windows = windows_of(rows)
+    forecast = naive_forecasts(rows, windows, slice(None), season=1)["log-har"]
+    for number, cutoff in enumerate(windows.cutoffs):
+        first = 40 if cutoff >= 40 else 0
+        logs = np.log(rows.filled_at(np.arange(first, cutoff + 1))[:, 0])
+        x = np.array([1, logs[-1], logs[-5:].mean(), logs[-22:].mean()])
+        np.testing.assert_allclose(forecast[number, :, 0], np.exp(x @ har[0, 0]), rtol=1e-12)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from forecast.sources.services import places
 from forecast.sources.services.catalogue import SERVICES
-from forecast.sources.services.transport import Host
+from forecast.sources.services.hosts import Host
 
 Params = dict[str, str]
 

@@ -17,6 +17,15 @@ PLACES = [
     {"name": "Oslo", "latitude": 59.91273, "longitude": 10.74609, "admin1": "Oslo County", "country": "Norway"},
     {"name": "Oslo", "latitude": 48.19526, "longitude": -97.13202, "admin1": "Minnesota", "country": "United States"},
     {"name": "Bergen", "latitude": 60.39299, "longitude": 5.32415, "admin1": "Vestland", "country": "Norway"},
+    {"name": "Springfield", "latitude": 37.2153, "longitude": -93.2982, "admin1": "Missouri", "population": 166810},
+    {
+        "name": "Springfield",
+        "latitude": 42.1015,
+        "longitude": -72.5898,
+        "admin1": "Kentucky",
+        "population": 154341,
+    },
+    {"name": "Springfield", "latitude": 44.2958, "longitude": -72.4812, "admin1": "Vermont", "population": 4000},
 ]
 
 # Units that Open-Meteo gives of the variables that tests ask for.

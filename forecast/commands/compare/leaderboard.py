@@ -20,9 +20,9 @@ Kind = Literal["network", "classical", "naive"]
 _MEANS = ("parameters", "seconds")
 
 
-def compared_metrics() -> dict[str, Metric]:
-    """The metrics that leaderboards show."""
-    return {name: metric for name, metric in METRICS.items() if metric.shown == "leaderboard"}
+def compared_metrics(scores: Iterable[str] = METRICS) -> dict[str, Metric]:
+    """The metrics that leaderboards show, of those that there are scores of."""
+    return {name: metric for name, metric in METRICS.items() if metric.shown == "leaderboard" and name in scores}
 
 
 def scores_of(
@@ -37,7 +37,8 @@ def scores_of(
     """
     measure = metrics["skill_of"].lower()
     error = None if validation is None else validation["models"][name][measure]
-    return {"validation": error} | {score: metrics["models"][name][score] for score in compared_metrics()}
+    scores = metrics["models"][name]
+    return {"validation": error} | {score: scores[score] for score in compared_metrics() if score in scores}
 
 
 def leaderboard_line(kind: Kind, by_seed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def leaderboard_line(kind: Kind, by_seed: Sequence[Mapping[str, Any]]) -> dict[s
             entry. None is a figure that is not defined, and so is its mean.
     """
     line: dict[str, Any] = {"kind": kind}
-    for name in ("validation", *compared_metrics()):
+    for name in ("validation", *compared_metrics(by_seed[0])):
         values = [scores.get(name) for scores in by_seed]
         line[name] = _mean(values)
         line[f"{name}_spread"] = _spread(values)

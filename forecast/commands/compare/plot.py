@@ -43,7 +43,7 @@ def plot_leaderboard(summary: Mapping[str, Any], *, size: PageSize = FILE) -> Pl
     _limit(grid[:, 0], summary["models"], measure)
     in_unit = f" ({unit})" if unit and measure == "MAE" else ""
     grid[-1, 0].xaxis.set_major_locator(MaxNLocator(4 if size.columns < 3 else 8))
-    grid[-1, 0].set_xlabel(("mean absolute error" if measure == "MAE" else "MASE") + in_unit)
+    grid[-1, 0].set_xlabel(("mean absolute error" if measure == "MAE" else measure) + in_unit)
     figure.add_head(
         f"{printable(summary['title'], 40)}, {printable(', '.join(summary['target']), 40)}",
         "models compared",

@@ -50,7 +50,7 @@ def _table(
     references: list[str],
     style: TableStyle,
 ) -> Table:
-    metrics = compared_metrics()
+    metrics = compared_metrics(next(iter(lines.values())))
     errors = ["validation", *(metric.head(summary["unit"]) for metric in metrics.values())]
     against = [f"vs {_SHORT.get(name, name) if style.narrow else style.model(name)}" for name in references]
     table = Table(caption, ["model", *errors, *against, "weights", "seconds"])

@@ -37,7 +37,10 @@ def command(
     ] = None,
     product: Annotated[
         str | None,
-        typer.Option(help="Of Open-Meteo: archive, forecast, previous-runs or single-runs. (default: archive)"),
+        typer.Option(
+            help="Of Open-Meteo: archive, forecast, previous-runs or single-runs; of FRED: latest or vintages. "
+            "(default: the first)"
+        ),
     ] = None,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Append what came since, and report what was revised.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
@@ -12,9 +11,7 @@ from forecast.errors import ConfigError
 from forecast.sources.services.catalogue import SERVICES
 from forecast.sources.services.fetch import Fetched
 from forecast.sources.services.naming import parse_names, source_of
-
-# A station of GHCN-Daily: its country and network, and eight or nine letters and digits.
-_GHCN = re.compile(r"[A-Z]{2}[A-Z0-9_-]{9}")
+from forecast.sources.services.ncei import STATION
 
 
 def choose_source(
@@ -51,7 +48,7 @@ def choose_source(
     wanted = [*names, *places, *at, *stations]
     usual = next(known.name for known in SERVICES.values() if known.kind == kind)
     if stations:
-        usual = "ncei" if all(map(_GHCN.fullmatch, stations)) else "meteostat"
+        usual = "ncei" if all(map(STATION.fullmatch, stations)) else "meteostat"
     name = service or usual
     of_kind = [known.name for known in SERVICES.values() if known.kind == kind]
     if name not in of_kind:
@@ -80,11 +77,13 @@ def describe(fetched: Fetched) -> Iterator[str]:
     elif fetched.n_new < len(frame) or fetched.n_revised:
         yield f"  {fetched.n_new or 'no'} new rows; {fetched.n_revised or 'no'} values were revised"
     yield f"  {about['service']}; licence: {about['licence']}; name it as: {about['attribution']}"
-    if "issued_at" in frame and (frame["ds"] > frame["issued_at"]).any():
-        known = shlex.quote(str(fetched.path))
-        yield f"next: forecast train {shlex.quote(about['source'])} --known-forecasts {known}"
-    else:
+    path = shlex.quote(str(fetched.path))
+    if "issued_at" not in frame:
         yield f"next: forecast train {shlex.quote(fetched.source)}"
+    elif (frame["ds"] > frame["issued_at"]).any():
+        yield f"next: forecast train {shlex.quote(about['source'])} --known-forecasts {path}"
+    else:
+        yield f"next: forecast train {path} --issued-at issued_at"
 
 
 def to_record(fetched: Fetched) -> dict[str, Any]:

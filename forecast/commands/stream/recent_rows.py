@@ -80,7 +80,7 @@ class RecentRows:
         check_slot(time, self.times[-1], clock)
         expected = clock.future(self.times[-1], 1)[0]
         absent = np.diff(clock.ordinals(np.array([self.times[-1], time]))) - 1
-        if (clock.unit == "B" and absent[0] == 0) or clock.is_closed_for(absent).all():  # a holiday
+        if ((clock.unit == "B" or clock.holidays) and absent[0] == 0) or clock.is_closed_for(absent).all():  # a holiday
             expected = time
         times, rows = self.times, self.values
         if time > expected and bridges_gaps:

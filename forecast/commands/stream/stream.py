@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from forecast.commands.stream.known_forecasts import KnownForecasts
 from forecast.commands.stream.recent_rows import RESTART, RecentRows, check_slot, most_series, read_state, write_state
 from forecast.data.clock import STEP, Clock
 from forecast.data.codes import are_codes, codes_of
@@ -71,6 +73,9 @@ class Stream:
         self.warnings: tuple[str, ...] = ()
         self.passed_over = 0
         self._options = read_options(self.run)
+        if not os.path.isfile(str(self._options.known_forecasts)):  # what rows hold ahead is what is known
+            self._options = self._options.model_copy(update={"known_forecasts": None})
+        self._forecasts = KnownForecasts(self._options) if self._options.known_forecasts else None
         intervals_of(self.run, "end")  # read now, and kept
         self._most_rows = rows_before_cutoff(data) + (data.horizon if data.known else 0)
         derived = expressions(self.run.config.read.derived)
@@ -254,7 +259,8 @@ class Stream:
             values = values.copy()
             mask_spikes(self.columns, values, np.zeros(1, np.int64))
         panel = Panel(values, recent.times, self.columns, self.clock, (series_id,), name=self.run.name)
-        return with_derived(panel, self._options.derived)
+        panel = with_derived(panel, self._options.derived)
+        return panel if self._forecasts is None else self._forecasts.beside(panel)
 
     def _warn_of_odd_rows(self, recent: RecentRows, panel: Panel, arranged: Panel, series_id: str) -> None:
         """Say what is odd of the recent rows of a series, unless it was said of the rows before."""

@@ -11,8 +11,9 @@ from datetime import timedelta
 import pandas as pd
 
 from forecast.sources.services.bodies import csv_of, numbers
+from forecast.sources.services.hosts import Host, Query
 from forecast.sources.services.service import Asked, Part, Service
-from forecast.sources.services.transport import Client, Host, Query
+from forecast.sources.services.transport import Client
 
 _LICENCE = "Alpha Vantage's terms: personal use, no redistribution"
 _ATTRIBUTION = "Alpha Vantage"

@@ -19,6 +19,9 @@ from typing import Any
 # Characters of an answer that an error repeats.
 _WORDS = 160
 
+# Bytes of an answer in which its first words are looked for.
+_BEGINNING = 100_000
+
 # Keys under which services say what is wrong.
 _REASONS = ("reason", "detail", "description", "errorMessage", "error_message", "Error Message", "Information", "Note",
             "message", "error", "errors")  # fmt: skip
@@ -102,7 +105,7 @@ def unzipped(content: bytes, most_bytes: int) -> bytes:
 
 def first_words(content: bytes) -> str:
     """What an answer says first, for an error: the reason in JSON, the title of a page, or its beginning."""
-    text = _text(content).strip()
+    text = _text(content[:_BEGINNING]).strip()
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

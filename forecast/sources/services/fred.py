@@ -10,8 +10,9 @@ import pandas as pd
 
 from forecast.errors import ConfigError
 from forecast.sources.services.bodies import UnusableError, csv_of, numbers
+from forecast.sources.services.hosts import Host, Query
 from forecast.sources.services.service import Asked, Part, Service
-from forecast.sources.services.transport import Client, Host, Query
+from forecast.sources.services.transport import Client
 
 _LICENCE = "by series: most are public domain, some belong to others and say so on their page"
 _ATTRIBUTION = "FRED, Federal Reserve Bank of St. Louis"

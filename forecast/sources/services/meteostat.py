@@ -13,8 +13,9 @@ import pandas as pd
 
 from forecast.errors import ConfigError
 from forecast.sources.services.bodies import csv_of, numbers, unzipped
+from forecast.sources.services.hosts import Host, Query
 from forecast.sources.services.service import Asked, Part, Service
-from forecast.sources.services.transport import Client, Host, Query
+from forecast.sources.services.transport import Client
 
 _LICENCE = "CC BY 4.0, of some providers for non-commercial use"
 _ATTRIBUTION = "Meteostat, and the national weather services that it names"

@@ -17,8 +17,12 @@ import pandas as pd
 
 from forecast.errors import ConfigError
 from forecast.sources.services.bodies import UnusableError, csv_of, json_of, numbers
+from forecast.sources.services.hosts import Host, Query
 from forecast.sources.services.service import Asked, Part, Service, Step
-from forecast.sources.services.transport import Client, Host, Query
+from forecast.sources.services.transport import Client
+
+# A station of GHCN-Daily: its country and network, and what they call it.
+STATION = re.compile(r"[A-Z]{2}[A-Z0-9_-]{9}", re.IGNORECASE)
 
 _LICENCE = "public domain (U.S. Government work)"
 _ATTRIBUTION = "NOAA NCEI, Global Historical Climatology Network daily (GHCN-Daily)"
@@ -42,12 +46,12 @@ def collect(client: Client, name: str, asked: Asked) -> Part:
     Raises:
         ConfigError: If it cannot be a station.
     """
-    _check_station(name)
-    frames = []
+    station, frames = _station(name), []
     for year in range(asked.start.year, asked.end.year + 1, _YEARS):
         start, end = max(asked.start, date(year, 1, 1)), min(asked.end, date(year + _YEARS - 1, 12, 31))
         params = {
-            "dataset": "daily-summaries", "stations": name, "startDate": start.isoformat(), "endDate": end.isoformat(),
+            "dataset": "daily-summaries", "stations": station,
+            "startDate": start.isoformat(), "endDate": end.isoformat(),
             "dataTypes": ",".join(asked.columns), "units": "metric", "format": "json", "includeAttributes": "true",
         }  # fmt: skip
         query = Query(_HOST, "/access/services/data/v1", params)
@@ -61,8 +65,7 @@ def collect_file(client: Client, name: str, asked: Asked) -> Part | None:
     Raises:
         ConfigError: If it cannot be a station.
     """
-    _check_station(name)
-    path = f"/data/global-historical-climatology-network-daily/access/{name}.csv"
+    path = f"/data/global-historical-climatology-network-daily/access/{_station(name)}.csv"
     frame = client.ask(Query(_HOST, path, absent=(404,)), partial(_file, columns=asked.columns))
     return None if frame is None else Part(frame, _UNITS)
 
@@ -102,9 +105,10 @@ def _frame(dates: list[str], values: Mapping[str, list[str]], attributes: Mappin
     return frame
 
 
-def _check_station(name: str) -> None:
-    if not re.fullmatch(r"[A-Z]{2}[A-Z0-9_-]{9}", name):
+def _station(name: str) -> str:
+    if not STATION.fullmatch(name):
         raise ConfigError(f"{name!r} is no station of GHCN-Daily.", "Give its eleven characters, such as USW00094728.")
+    return name.upper()
 
 
 _COLUMNS: dict[Step, tuple[str, ...]] = {"daily": ("TMAX", "TMIN", "PRCP")}

@@ -14,9 +14,10 @@ import pandas as pd
 
 from forecast.errors import ConfigError
 from forecast.sources.services.bodies import UnusableError, json_of, numbers
+from forecast.sources.services.hosts import Host, Query
 from forecast.sources.services.places import LICENCE, Place, find_place
 from forecast.sources.services.service import Asked, Part, Service
-from forecast.sources.services.transport import Client, Host, Query
+from forecast.sources.services.transport import Client
 
 ATTRIBUTION = "Weather data by Open-Meteo.com"
 
@@ -73,7 +74,8 @@ def collect(client: Client, name: str, asked: Asked) -> Part:
     if "issued_at" in frame:  # beside what was measured it is another column
         names = {column: f"{column}_forecast" for column in asked.columns}
         frame, of_columns = frame.rename(columns=names), {names[column]: unit for column, unit in of_columns.items()}
-    return Part(frame, of_columns, {"place": vars(place)})
+    notes = (f"{place.name} is taken; there is {' and '.join(place.others)}, too.",) if place.others else ()
+    return Part(frame, of_columns, {"place": vars(place)}, notes)
 
 
 _Collected = Iterator[tuple[pd.DataFrame, dict[str, str]]]

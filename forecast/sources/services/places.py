@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from difflib import SequenceMatcher
 from typing import Any
 
 from forecast.errors import ConfigError, quote
 from forecast.sources.services.bodies import UnusableError, json_of
-from forecast.sources.services.transport import Client, Host, Query, ServiceError
+from forecast.sources.services.hosts import Host, Query
+from forecast.sources.services.transport import Client, ServiceError
 
 LICENCE = "CC BY 4.0; free of charge for non-commercial use"
 
@@ -29,6 +30,9 @@ _MAX_AGE = timedelta(days=30)
 # Places that are asked for, and that a message lists.
 _ASKED, _LISTED = 20, 5
 
+# A place with so many times the people of another of its name is meant without a word.
+_MUCH_LARGER = 10
+
 # Letters from the beginning of a name that may stand in the wrong order.
 _SWAPPED = 5
 
@@ -41,15 +45,19 @@ class Place:
         name: With what tells it from others of the name.
         latitude: Degrees to the north.
         longitude: Degrees to the east.
+        others: Places of the same name that may have been meant as well.
     """
 
     name: str
     latitude: float
     longitude: float
+    others: tuple[str, ...] = ()
 
 
 def find_place(client: Client, name: str) -> Place:
-    """The place of a name such as ``Oslo``, ``Paris, Texas`` or ``59.91,10.75``; of several the most populous one.
+    """The place of a name such as ``Oslo``, ``Paris, Texas`` or ``59.91,10.75``; of several the first one.
+
+    The service names the likeliest first, by how many live there.
 
     Raises:
         ServiceError: If there is none; names those that are near.
@@ -61,7 +69,7 @@ def find_place(client: Client, name: str) -> Place:
     found = _search(client, first)
     fitting = [place for place in found if all(_is_in(place, region) for region in rest)]
     if fitting:
-        return _place(fitting[0])
+        return replace(_place(fitting[0]), others=_as_likely(fitting))
     near = found or next(filter(None, (_search(client, other) for other in _misspelt(first))), [])
     near = sorted(near, key=lambda place: -SequenceMatcher(None, first.casefold(), place["name"].casefold()).ratio())
     close = list(dict.fromkeys(_place(place).name for place in near))[:_LISTED]
@@ -83,6 +91,14 @@ def place_at(latitude: float, longitude: float) -> Place:
             "A latitude lies between -90 and 90, a longitude between -180 and 180.",
         )
     return Place(f"{latitude:g},{longitude:g}", latitude, longitude)
+
+
+def _as_likely(fitting: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Places that have the name of the first one, and nearly as many people."""
+    first, *others = fitting
+    most = first.get("population") or 0
+    alike = [place for place in others if place["name"] == first["name"]]
+    return tuple(_place(place).name for place in alike if 0 < most < _MUCH_LARGER * (place.get("population") or 0))
 
 
 def _misspelt(name: str) -> Iterator[str]:

@@ -29,6 +29,11 @@ _SCHEMA = 1
 # The folder of files that others took the place of.
 _EARLIER = "earlier"
 
+# What a document holds; JSON without it is something else.
+_FIELDS = {_MARK: int, "source": str, "service": str, "licence": str, "attribution": str, "asked_at": str,
+           "asked": dict, "columns": list, "target": str, "hindsight": list, "units": dict, "about": dict,
+           "revisions": list, "answers": list, "sha256": str}  # fmt: skip
+
 # What tells one row from another; whichever of them a table has.
 _KEYS = ("unique_id", "issued_at", "ds")
 
@@ -64,7 +69,8 @@ def document_beside(path: Path) -> dict[str, Any] | None:
             document = json.loads(file.read())
     except (OSError, ValueError):
         return None
-    return document if isinstance(document, dict) and document.get(_MARK) == _SCHEMA else None
+    is_whole = isinstance(document, dict) and all(isinstance(document.get(key), kind) for key, kind in _FIELDS.items())
+    return document if is_whole and document[_MARK] == _SCHEMA else None
 
 
 def read_file(path: Path) -> TableFile | None:

@@ -9,8 +9,9 @@ from urllib.parse import quote
 import pandas as pd
 
 from forecast.sources.services.bodies import UnusableError, first_words, json_of, numbers
+from forecast.sources.services.hosts import Host, Query
 from forecast.sources.services.service import Asked, Part, Service
-from forecast.sources.services.transport import Client, Host, Query
+from forecast.sources.services.transport import Client
 
 _LICENCE = "Tiingo's terms: personal use, no redistribution"
 _ATTRIBUTION = "Tiingo"

@@ -5,27 +5,29 @@ Nothing here knows what an answer means. The time and the waiting are given, so 
 
 from __future__ import annotations
 
-import os
+import math
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from requests import exceptions as failures
-from urllib3.exceptions import NewConnectionError, ReadTimeoutError
+from urllib3 import exceptions as broken
 
-from forecast.errors import ConfigError, MachineError
+from forecast.errors import MachineError
 from forecast.progress import NullProgress, Progress
 from forecast.sources.datasets import DATASETS
 from forecast.sources.services.answers import Answer, Answers
 from forecast.sources.services.bodies import UnusableError, first_words
+from forecast.sources.services.hosts import Query
+from forecast.sources.services.limits import Limits
 
 Parsed = TypeVar("Parsed")
 
@@ -48,7 +50,7 @@ _MOST_REDIRECTS = 5
 
 # Characters that a message has of what a parser says.
 _WORDS = 100
-_CHUNK = 1 << 16
+_PIECE = 1 << 16
 
 
 class ServiceError(MachineError):
@@ -66,79 +68,6 @@ class _TransientError(Exception):
     def __init__(self, what: str, wait: float | None = None) -> None:
         super().__init__(what)
         self.what, self.wait = what, wait
-
-
-@dataclass(frozen=True)
-class Host:
-    """A server of a service.
-
-    Args:
-        name: Names the folder of its answers, and the variable of the environment that gives another address: that of
-            ``open-meteo-archive`` is ``FORECAST_OPEN_METEO_ARCHIVE_URL``.
-        title: What messages call it.
-        url: Its address.
-        licence: Under which it gives its answers.
-        attribution: Whom to name.
-        limits: Weights that it answers within a span, ``(weight, seconds)``.
-        shares: The host whose limits it shares; empty for limits of its own.
-    """
-
-    name: str
-    title: str
-    url: str
-    licence: str
-    attribution: str
-    limits: tuple[tuple[float, float], ...] = ()
-    shares: str = ""
-
-    @property
-    def variable(self) -> str:
-        """The variable of the environment that gives another address."""
-        return f"FORECAST_{self.name.upper().replace('-', '_')}_URL"
-
-    @property
-    def address(self) -> str:
-        """Where it is.
-
-        Raises:
-            ConfigError: If the environment gives what is no address.
-        """
-        given = os.environ.get(self.variable)
-        if given is None:
-            return self.url
-        if urlsplit(given).scheme not in ("http", "https") or not urlsplit(given).hostname:
-            raise ConfigError(
-                f"{self.variable} is no address: {given!r}.", f"Give one such as {self.url}, or unset the variable."
-            )
-        return given.rstrip("/")
-
-
-@dataclass(frozen=True)
-class Query:
-    """A question to a host.
-
-    Args:
-        host: The host.
-        path: The path below its address.
-        params: The parameters, without the key.
-        secret: The parameter that holds the key.
-        headers: Further headers, which may hold the key.
-        weight: How much of the host's limits it takes.
-        absent: Statuses that mean that there is nothing, as of a year without a file.
-    """
-
-    host: Host
-    path: str
-    params: Mapping[str, str] = field(default_factory=dict)
-    secret: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    weight: float = 1.0
-    absent: tuple[int, ...] = ()
-
-    @property
-    def address(self) -> str:
-        """The address without the key."""
-        return f"{self.host.address}{self.path}" + (f"?{urlencode(self.params)}" if self.params else "")
 
 
 def _now() -> datetime:
@@ -167,7 +96,10 @@ class Client:
     most_seconds: float = 300.0
     most_bytes: int = 200_000_000
     answers: list[Answer] = field(default_factory=list)  # to what this client asked, in that order
-    _taken: dict[str, deque[tuple[datetime, float]]] = field(default_factory=dict)
+    _limits: Limits = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._limits = Limits(self.folder)
 
     def ask(self, query: Query, parse: Callable[[bytes], Parsed], max_age: timedelta = timedelta(0)) -> Parsed | None:
         """What a host answers, parsed.
@@ -187,8 +119,10 @@ class Client:
         kept = Answers(self.folder / query.host.name)
         if max_age and (found := kept.newest(query.address, self.now(), max_age)):
             answer, content = found
-            self.answers.append(answer)
-            return _parsed(parse, content)
+            with suppress(UnusableError):  # what an earlier version understood
+                parsed = _parsed(parse, content)
+                self.answers.append(answer)
+                return parsed
         for back_off in (*_BACK_OFF, None):
             self._wait_for_turn(query)
             asked_at = self.now()
@@ -225,27 +159,15 @@ class Client:
             _TransientError: If a second try may help.
             ServiceError: If it would not.
         """
-        from importlib import metadata
-
-        started = self.now()
         headers = {"User-Agent": f"forecast/{metadata.version('forecast')}", **query.headers}
-        params = {**query.params, **query.secret}
+        params, asked_at = {**query.params, **query.secret}, self.now()
         with _translated(self, query), requests.Session() as session:
             session.max_redirects = _MOST_REDIRECTS
             url = f"{query.host.address}{query.path}"
             with session.get(url, params=params, headers=headers, timeout=self.timeouts, stream=True) as response:
                 if response.status_code in query.absent:
                     return None
-                content = bytearray()
-                for chunk in response.iter_content(_CHUNK):
-                    content += chunk
-                    if len(content) > self.most_bytes:
-                        raise self._error(
-                            query, f"answered with more than {self.most_bytes:,} bytes", "Ask for a shorter span."
-                        )
-                    if (self.now() - started).total_seconds() > self.most_seconds:
-                        raise self._error(query, f"did not end its answer within {self.most_seconds:.0f} seconds")
-                body = bytes(content)
+                body = self._read(response, query, asked_at)
                 if response.status_code in _BUSY:
                     raise _TransientError(_refusal(response.status_code, body), self._hold(response, body))
                 if response.status_code != requests.codes.ok:
@@ -253,6 +175,22 @@ class Client:
                 if not _has_end(response, body):
                     raise _TransientError("answered with a table that breaks off")
                 return body
+
+    def _read(self, response: requests.Response, query: Query, asked_at: datetime) -> bytes:
+        """The body as it comes in, up to its limits.
+
+        Raises:
+            ServiceError: If it is too long, or takes too long: drop by drop no time-out would end it.
+        """
+        content = bytearray()
+        while piece := response.raw.read1(_PIECE, decode_content=True):
+            content += piece
+            if len(content) > self.most_bytes:
+                what = f"answered with more than {self.most_bytes:,} bytes"
+                raise self._error(query, what, "Ask for a shorter span.")
+            if (self.now() - asked_at).total_seconds() > self.most_seconds:
+                raise self._error(query, f"did not end its answer within {self.most_seconds:.0f} seconds")
+        return bytes(content)
 
     def _hold(self, response: requests.Response, body: bytes) -> float | None:
         """How many seconds a busy host asks to wait, by its header or its words; None if it does not say."""
@@ -274,37 +212,18 @@ class Client:
         """Wait until the limits of the host leave room for a query, and note it as asked.
 
         Raises:
-            ServiceError: If that takes too long, or the query is larger than a limit.
+            ServiceError: If that takes too long, or the query is heavier than a limit.
         """
-        host = query.host
-        if not host.limits:
-            return
-        longest = max(seconds for _, seconds in host.limits)
-        group = host.shares or host.name
-        if group not in self._taken:
-            since = self.now() - timedelta(seconds=longest)
-            folders = [path for path in self.folder.glob(f"{group}*") if path.is_dir()]
-            before = [(answer.time, answer.weight) for path in folders for answer in Answers(path).since(since)]
-            self._taken[group] = deque(sorted(before))
-        taken = self._taken[group]
-        for most, seconds in sorted(host.limits, key=lambda limit: -limit[1]):
-            if query.weight > most:
-                what = f"answers {most:,.0f} calls in {_span(seconds)}, and this counts as {query.weight:,.0f}"
-                raise self._error(query, what, "Ask for a shorter span or fewer columns.")
-            since = self.now() - timedelta(seconds=seconds)
-            room, wait = most - sum(weight for at, weight in taken if at > since), 0.0
-            for at, weight in taken:
-                if room >= query.weight:
-                    break
-                if at > since:
-                    room, wait = room + weight, (at - since).total_seconds()
-            if wait > _LONGEST_WAIT:
-                what = f"answers {most:,.0f} calls in {_span(seconds)}, and these were used up"
-                raise self._error(query, what, f"Try again after {self._clock_after(wait)}.")
-            if wait:
-                self.progress.note(f"{host.title} answers {most:,.0f} calls in {_span(seconds)}: waiting {wait:.0f} s")
-                self.sleep(wait)
-        taken.append((self.now(), query.weight))
+        wait, limit = self._limits.wait(query.host, query.weight, self.now())
+        if math.isinf(wait):
+            what = f"{limit}, and this counts as {query.weight:,.0f}"
+            raise self._error(query, what, "Ask for a shorter span or fewer columns.")
+        if wait > _LONGEST_WAIT:
+            raise self._error(query, f"{limit}, and these were used up", f"Try again after {self._clock_after(wait)}.")
+        if wait:
+            self.progress.note(f"{query.host.title} {limit}: waiting {wait:.0f} s")
+            self.sleep(wait)
+        self._limits.note(query.host, query.weight, self.now())
 
     def _clock_after(self, seconds: float) -> str:
         return f"{self.now() + timedelta(seconds=seconds):%Y-%m-%d %H:%M} UTC"
@@ -338,19 +257,16 @@ def _translated(client: Client, query: Query) -> Iterator[None]:
             "Where a company's proxy signs certificates, name its file in REQUESTS_CA_BUNDLE. Check the clock of this "
             "machine, too.",
         ) from None
-    except (failures.ContentDecodingError, failures.ChunkedEncodingError):
-        raise _TransientError("broke off in the middle of its answer") from None
-    except failures.Timeout:
+    except (failures.Timeout, broken.ReadTimeoutError):
         raise _TransientError("did not answer in time") from None
+    except broken.HTTPError:
+        raise _TransientError("broke off in the middle of its answer") from None
     except failures.ConnectionError as error:
-        reasons = list(_reasons(error))
-        if any(isinstance(reason, NewConnectionError | OSError) and _is_unreachable(reason) for reason in reasons):
+        if any(_is_unreachable(reason) for reason in _reasons(error)):
             raise ServiceError(
                 f"There is no way to {host.title}: {name} cannot be reached from here.",
                 f"Check the network. Built-in series need none: {', '.join(DATASETS)}.",
             ) from None
-        if any(isinstance(reason, ReadTimeoutError) for reason in reasons):
-            raise _TransientError("did not go on with its answer in time") from None
         raise _TransientError("closed the connection without an answer") from None
     except failures.TooManyRedirects:
         raise client._error(query, "sends in circles") from None
@@ -372,7 +288,7 @@ def _reasons(error: BaseException) -> Iterator[BaseException]:
 
 def _is_unreachable(reason: BaseException) -> bool:
     """Whether no connection was made: no name, no route, nobody who listens."""
-    return isinstance(reason, NewConnectionError | ConnectionRefusedError)
+    return isinstance(reason, broken.NewConnectionError | ConnectionRefusedError)
 
 
 def _has_end(response: requests.Response, body: bytes) -> bool:
@@ -383,10 +299,6 @@ def _has_end(response: requests.Response, body: bytes) -> bool:
 
 def _refusal(status: int, body: bytes) -> str:
     return f"refused with status {status}: {first_words(body)}".rstrip(".")
-
-
-def _span(seconds: float) -> str:
-    return {60: "a minute", 3600: "an hour", 86400: "a day"}.get(int(seconds), f"{seconds:.0f} s")
 
 
 def _shown(text: str, query: Query) -> str:

@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from forecast.sources.services.bodies import UnusableError, first_words, json_of, numbers
+from forecast.sources.services.hosts import Host, Query
 from forecast.sources.services.service import Asked, Part, Service
-from forecast.sources.services.transport import Client, Host, Query
+from forecast.sources.services.transport import Client
 
 _LICENCE = "none; Yahoo's terms allow personal use"
 _ATTRIBUTION = "Yahoo Finance"

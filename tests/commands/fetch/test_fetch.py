@@ -6,13 +6,16 @@ import json
 import re
 import shlex
 import sys
+import textwrap
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+import typer
 
-from forecast.cli import main
+import forecast
+from forecast.cli import build_program, main
 from loopback import Loopback, Reply
 from services import everything
 
@@ -22,11 +25,24 @@ COLUMNS = "temperature_2m, precipitation"
 RECENT = str(date.today() - timedelta(days=20))
 
 
+@pytest.fixture(scope="module")
+def program() -> typer.Typer:
+    """The program, built once."""
+    return build_program()
+
+
 @pytest.fixture
-def say(loopback: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Say:
+def say(
+    loopback: Loopback,
+    program: typer.Typer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Say:
     """Run the command in an empty folder, with all services at hand: exit code, standard output, standard error."""
     for name, value in loopback.environment().items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("forecast.cli.build_program", lambda: program)
     monkeypatch.delenv("FORECAST_DATA", raising=False)
     monkeypatch.delenv("TIINGO_API_KEY", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -70,17 +86,36 @@ def test_prices_of_tickers_say_that_nobody_promises_them(say: Say) -> None:
     assert told.splitlines()[-1] == "next: forecast train stock:AAPL,MSFT"
 
 
-def test_every_command_of_its_page_works(say: Say) -> None:
+def test_vintages_are_trained_on_as_they_stood(say: Say, loopback: Loopback) -> None:
+    def vintage(params: dict[str, str]) -> str:
+        return f"observation_date,GDP_{params['vintage_date'].replace('-', '')}\n{params['cosd']},1.5\n"
+
+    loopback.says("/graph", vintage)
+    _, told, _ = say("fred", "GDP", "--product", "vintages", "--start", str(date.today() - timedelta(days=70)))
+    assert told.splitlines()[-1] == "next: forecast train data/fred-gdp-vintages.csv --issued-at issued_at"
+
+
+def test_every_command_of_its_page_works_and_prints_what_it_shows(say: Say) -> None:
     page = (Path(__file__).parents[3] / "docs/how-to/fetch-data.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^    forecast fetch (.*?)\s*(?:#.*)?$", page, re.MULTILINE)
-    assert len(commands) == 6
-    for command in commands:
-        recent = re.sub(r"(?<=--start )\S+", RECENT, command)  # fewer rows
-        code, told, error = say(
-            *shlex.split(recent), *([] if "--start" in command or "--ref" in command else ["--start", RECENT])
-        )
+    first, *others = re.findall(r"^    forecast fetch (.*?)\s*(?:#.*)?$", page, re.MULTILINE)
+    assert textwrap.indent(say(*shlex.split(first))[1], "    ") in page
+    assert len(others) == 4
+    for command in others:
+        arguments = shlex.split(re.sub(r"(?<=--start )\S+", RECENT, command))  # fewer rows
+        if not {"--start", "--refresh"} & {*arguments}:
+            arguments += ["--start", RECENT]
+        code, told, error = say(*arguments)
         assert code == 0, f"{command}\n{error}"
         assert "next: forecast train " in told
+
+
+@pytest.mark.usefixtures("two_steps", "no_plots")
+def test_a_run_keeps_where_its_rows_come_from(say: Say, tiny: Callable[..., forecast.Settings], tmp_path: Path) -> None:
+    say("fred", "DCOILWTICO", "--start", str(date.today() - timedelta(days=200)))
+    run = forecast.train("fred:DCOILWTICO", tiny(baseline=False), runs_dir=tmp_path)
+    assert run.name == "fred-dcoilwtico-lstm"
+    assert run.manifest["source"] == str(tmp_path / "data" / "fred-dcoilwtico.csv")
+    assert any(note.startswith("Fetched from FRED at") for note in run.data["notes"])
 
 
 def test_json_is_one_document(say: Say) -> None:

@@ -130,9 +130,10 @@ def test_a_file_of_the_user_is_never_overwritten(get: Fetch, services: Loopback,
             get("fred:DCOILWTICO", **options)
     assert caught.value.advice == f"Move it away, then try again: mv {path} {tmp_path / 'my-fred-dcoilwtico.csv'}"
     assert path.read_text() == changed
-    path.with_suffix(".json").unlink()
+    path.with_suffix(".json").write_text('{"fetched_by_forecast": 1, "units": []}')
     with pytest.raises(DataError, match="was not fetched at all"):
         get("fred:DCOILWTICO")
+    assert forecast.read(path).units == {}  # as any other file
     path.unlink()
     path.with_suffix(".json").write_text('{"mine": 1}')
     with pytest.raises(DataError, match=r"fred-dcoilwtico\.json says nothing of fetched rows"):

@@ -18,14 +18,15 @@ from forecast.errors import ConfigError, MachineError
 from forecast.sources.datasets import DATASETS
 from forecast.sources.services.answers import Answers
 from forecast.sources.services.bodies import csv_of, json_of, unzipped
-from forecast.sources.services.transport import Client, Query, ServiceError
+from forecast.sources.services.hosts import Query
+from forecast.sources.services.transport import Client, ServiceError
 from loopback import NOON, Loopback, Reply, StandingClock
 from recording import RecordingProgress
 
 
 @pytest.fixture
 def client(tmp_path: Path, clock: StandingClock) -> Client:
-    return Client(tmp_path, RecordingProgress(), clock.now, clock.sleep, timeouts=(1.0, 0.1), most_bytes=1000)
+    return Client(tmp_path, RecordingProgress(), clock.now, clock.sleep, timeouts=(20.0, 20.0), most_bytes=1000)
 
 
 def refused(client: Client, query: Query, parse: Callable[[bytes], Any] = json_of) -> tuple[str, str]:
@@ -96,6 +97,13 @@ def test_an_answer_that_is_new_enough_and_whole_is_taken_again(
 def test_what_a_second_try_may_mend_is_tried_again(
     loopback: Loopback, client: Client, clock: StandingClock, failure: Reply, waits: list[float]
 ) -> None:
+    def sleep(seconds: float) -> None:
+        client.timeouts = (20.0, 20.0)
+        clock.sleep(seconds)
+
+    client.sleep = sleep
+    if failure.stalls:
+        client.timeouts = (20.0, 0.1)
     loopback.says("/", failure, "[1]")
     assert client.ask(Query(loopback.host(), "/"), json_of) == [1]
     assert clock.waited == waits
@@ -255,6 +263,11 @@ def test_an_address_comes_from_the_environment(
     host = loopback.host(name="open-meteo", url="https://api.open-meteo.com")
     monkeypatch.setenv("FORECAST_OPEN_METEO_URL", f"{loopback.url}/base/")
     assert client.ask(Query(host, "/v1"), json_of) == [1]
+    gateway = loopback.url.replace("//", "//me:s3cret@")
+    monkeypatch.setenv("FORECAST_OPEN_METEO_URL", f"{gateway}/base")
+    client.ask(Query(host, "/v1"), json_of)
+    assert loopback.requests[-1].headers["Authorization"].startswith("Basic ")
+    assert client.answers[-1].address == f"{loopback.url}/base/v1"
     monkeypatch.setenv("FORECAST_OPEN_METEO_URL", "here")
     with pytest.raises(ConfigError, match="FORECAST_OPEN_METEO_URL is no address: 'here'"):
         client.ask(Query(host, "/v1"), json_of)

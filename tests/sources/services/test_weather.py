@@ -136,6 +136,8 @@ def test_places_are_found_by_name_and_region_and_misspelt_ones_suggested(get: Fe
     assert american["Oslo, Minnesota"]["place"]["latitude"] == 48.19526
     panel = get("open-meteo:Oslo,Bergen, Norway", start="2026-11-01").table.frame
     assert panel["unique_id"].unique().tolist() == ["Oslo", "Bergen, Norway"]
+    (note,) = get("open-meteo:Springfield", start="2026-11-01").notes
+    assert note == "Springfield: Springfield, Missouri is taken; there is Springfield, Kentucky, too."
     for name, near in {
         "Olso": "'Oslo, ",
         "Berrgen": "'Bergen, Vestland, Norway'",
