@@ -377,7 +377,7 @@ class NetworkSettings(Section):
     linear: bool | None = Field(
         False,
         description="Add a linear map from the window to the horizon, solved on training windows; the network learns "
-        "what it leaves. (default: but for prices, and for series that one map does not suit)",
+        "what it leaves. (default: but for prices, columns known ahead, and series that one map does not suit)",
     )
     linear_inputs: bool | None = Field(
         None,
