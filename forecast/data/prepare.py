@@ -235,7 +235,7 @@ def arrange(panel: Panel, config: DataConfig) -> Panel:
     """The panel with the targets first, then past covariates, then known ones.
 
     If channels are independent, each target becomes a series of its own. Angles are unwrapped. A value that has no
-    logarithm is missing where targets are logged.
+    logarithm is missing where targets are logged. What is known ahead and was not measured is what was forecast of it.
     """
     if config.channels == "independent" and len(config.target) > 1:
         arranged = _melt(panel, config.target, config.covariates + config.known)
@@ -246,6 +246,12 @@ def arrange(panel: Panel, config: DataConfig) -> Panel:
         logged = values[:, : count_targets(config)]
         logged[logged <= 0] = np.nan
         arranged = replace(arranged, values=values)
+    for name, as_of in arranged.as_of().items():
+        if name in config.known:
+            values, rows = arranged.values.copy(), np.arange(arranged.n_rows)
+            column = values[:, arranged.column(name)]
+            column[:] = np.where(np.isnan(column), as_of.at(rows, rows), column)
+            arranged = replace(arranged, values=values)
     return unwrap_panel(arranged, bounds_of(np.arange(arranged.n_series), config))
 
 

@@ -54,7 +54,7 @@ def with_known_forecasts(
 ) -> Panel:
     """The panel with the columns of a file of forecasts, each value known from its issue on.
 
-    Where the source holds such a column itself, its values stay; a missing one is the newest forecast known by then.
+    Where the source holds such a column itself, its values stay.
 
     Args:
         panel: What was read.
@@ -103,7 +103,7 @@ def issues_of(panel: Panel, options: ReadOptions) -> Issues:
 
 
 def joined(panel: Panel, issues: Issues, label: str) -> Panel:
-    """A panel with the columns of some forecasts; where it holds no value of them, the newest that was known by then.
+    """A panel with the columns of some forecasts; where it lacks one, of the newest that was known at each row.
 
     Args:
         panel: Columns without a value are taken as absent.
@@ -112,7 +112,7 @@ def joined(panel: Panel, issues: Issues, label: str) -> Panel:
     """
     there = {name for name, column in zip(panel.columns, panel.values.T, strict=True) if not np.isnan(column).all()}
     issues = of_known_series(replace(issues, measured=frozenset(there.intersection(issues.columns))), panel, label)
-    return _with_newest(replace(panel, issues=issues))
+    return _with_newest(panel, issues)
 
 
 def lasting(options: ReadOptions, source: object) -> ReadOptions:
@@ -280,14 +280,13 @@ def on_clock_of(clock: Clock, column: TimeColumn, source: Input) -> Times:
     return wall_times(column.times, clock.tz)
 
 
-def _with_newest(panel: Panel) -> Panel:
-    """The panel with the newest forecast that was known at each row, where the source holds no value."""
+def _with_newest(panel: Panel, issues: Issues) -> Panel:
+    """The panel with the columns that it lacks: the newest forecast that was known at each row."""
     rows, names = np.arange(panel.n_rows), panel.columns
-    assert panel.issues is not None
-    added = tuple(name for name in panel.issues.columns if name not in names)
+    added = tuple(name for name in issues.columns if name not in names)
     empty = np.full((panel.n_rows, len(added)), np.nan)
-    panel = replace(panel, values=np.hstack([panel.values, empty]), columns=(*names, *added))
-    for name, as_of in panel.as_of().items():
-        column = panel.values[:, panel.column(name)]
-        column[:] = np.where(np.isnan(column), as_of.at(rows, rows), column)
+    panel = replace(panel, values=np.hstack([panel.values, empty]), columns=(*names, *added), issues=issues)
+    as_of = panel.as_of()
+    for name in set(issues.columns) - issues.measured:
+        panel.values[:, panel.column(name)] = as_of[name].at(rows, rows)
     return panel

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 import forecast
+from forecast.choices.defaults import resolve
 from forecast.data.panel import Panel
+from forecast.data.prepare import arrange
 from forecast.errors import DataError
 from forecast.sources.issues import IN_SOURCE, lasting
 
@@ -59,8 +61,13 @@ def test_a_row_knows_the_newest_issue_that_was_there_by_then(rows: pd.DataFrame,
 def test_what_the_source_measures_stays_and_its_holes_are_what_was_known(rows: pd.DataFrame, tmp_path: Path) -> None:
     rows.loc[[20, 47], "temp"] = np.nan
     panel = read(rows, long_form(), tmp_path)
-    temp = panel.values[:, panel.column("temp")]
+    asked = forecast.configure(target="load", lookback=4, horizon=2)
+    temp = arrange(panel, resolve(asked, panel)[0].data).values[:, 1]
     assert temp[[19, 20, 47]].round(2).tolist() == [19, 20.02, 47.05]
+    as_target = forecast.configure(target="temp", lookback=4, horizon=2)
+    target = arrange(panel, resolve(as_target, panel)[0].data)
+    assert target.columns[0] == "temp"
+    assert np.isnan(target.values[[20, 47], 0]).all()  # a forecast of a target is not its value
     alone = read(rows[["ds", "load"]], long_form(), tmp_path)
     assert alone.columns == ("load", "temp")
     assert alone.values[[0, 1, 6, 7, 20], 1].round(2).tolist()[1:] == [1.01, 6.06, 7.01, 20.02]
