@@ -163,7 +163,7 @@ class Model:
         if self.members[0].shares is not None:  # of a portfolio, whose members and weights are told
             return ""
         weights = [member.weights for member in self.members]
-        if any(array.any() for each in weights for name, array in each.items() if name.startswith("head/")):
+        if any(array.any() for each in weights for name, array in each.items() if name == "head/kernel"):
             return ""
         has_map = self.config.linear and all(each["linear/kernel"].any() for each in weights)
         return self.config.model_copy(update={"linear": has_map}).adds_to
@@ -425,10 +425,10 @@ def fit_member(
         twin = build_network(config.model_copy(update={"stateful": False}), shape, training.seed)
     else:
         keras_network, twin = build_network(config, shape, training.seed), None
-    if config.linear:
-        solve_linear(keras_network, config, shape, prepared, windows)
     if config.adds_to and config.units:
         empty_head(keras_network)
+    if config.linear:
+        solve_linear(keras_network, config, shape, prepared, windows)
     fit = Fit(keras_network, prepared, training, windows, epochs, twin)
     checkpoint = f"{network}.{number + 1}"
     saved = load_checkpoint(context.checkpoints, checkpoint, specs_of(fit.arrays()), context.origin)

@@ -21,6 +21,7 @@ from forecast.config import Config, DataSettings, Division, Normalise, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.clock import Clock
 from forecast.data.codes import decide_codes
+from forecast.data.normals import HAR_SPANS
 from forecast.data.panel import Panel
 from forecast.data.scaling import refuse_non_positive
 from forecast.data.split import (
@@ -122,20 +123,20 @@ _BY_CLOCK = "usual for the clock"
 # Why an open field gets the value that it gets.
 _REASONS = {
     "target": "the main column of the source",
-    "covariates": "columns that vary and cost few windows; none for a price",
+    "covariates": "columns that vary and cost few windows; none for a price or a volatility",
     "known": "words that are learned as embeddings come first",
     "static": "none never changes in a series",
     "season": _BY_CLOCK,
     "lookback": _BY_CLOCK,
     "horizon": _BY_CLOCK,
-    "calendar": "yes for a series with a season that is no price",
+    "calendar": "yes for a series with a season that is no price or volatility",
     "transform": "log for prices and volatilities",
     "volatility": "the formula tells how much a series moves",
     "loss": "qlike for volatilities, else mae",
     "channels": "the targets are forecast together",
     "limits": "by names, units and training values",
     "circular": "by names, units and training values",
-    "normalise": "relative to the last value; none if a state is carried",
+    "normalise": "relative to the last value; none if a state is carried, and of a volatility",
     "cycle": "the season",
     "linear": "yes for series that are no prices",
     "segment": "divides the season if it can, and makes about sixteen turns of the cell",
@@ -199,17 +200,20 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     whys = [why_price(panel, name, training_rows, part < TEST) for name in targets]
     price = all(whys)
     longest = _longest_lookback(panel, part, (1 - validation - test) * panel.n_rows / panel.n_series, horizon)
+    volatility = _is_volatility(data, targets)
+    # On the rows of three realised variances before their test spans, and on the built-in stocks, networks that saw
+    # more than the newest month of a volatility erred more.
+    usual_lookback = HAR_SPANS[-1] if volatility else usual_lookback
     lookback = data.lookback or min(usual_lookback, longest)
     if data.lookback is None and panel.n_series > 1 and season < lookback < usual_lookback:
         lookback -= lookback % season
     least_observed, why_holes = _least_observed(panel, settings, targets, part < TEST, lookback, horizon)
-    inputs = _covariates(panel, data, targets, price, part, lookback, horizon, least_observed < 1)
+    inputs = _covariates(panel, data, targets, price or volatility, part, lookback, horizon, least_observed < 1)
     unshortened = lookback
     if data.lookback is None and least_observed == 1:
         lookback = shorten_for_gaps(panel, data, targets, inputs.kept, part, lookback, horizon)
     # A price moves in proportion to itself and has no level to return to: its logarithm, counted from the last close,
     # looks the same at 100 and at 700 dollars.
-    volatility = _is_volatility(data, targets)
     transform = data.transform or ("log" if price or volatility else "none")
     if transform == "log":
         for name in targets:
@@ -219,6 +223,9 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     # Subtracting the last value of each window was best on the validation span of every series that was tried. A state
     # that is carried from window to window has no single last value.
     normalise = network.normalise or ("none" if network.stateful else "last")
+    # A volatility returns to its level, which its training rows tell.
+    if volatility and network.normalise is None and not training.fall_back:
+        normalise = "none"
     cycle = network.cycle or (season if normalise in ("seasonal", "smoothing") else None)
     # On the validation spans of single series, too, a solved map made networks better or left them as they were, in a
     # third of the time: by 10 % (weekly CO2), 2 % (an electricity price), nothing (a monthly temperature). Generated
@@ -237,6 +244,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         hide_values = _HIDDEN_VALUES if training.hide_values is None else training.hide_values
 
     def with_choice(lookback: int, normalise: Normalise, linear: bool) -> Config:
+        has_calendar = panel.clock.public_holidays is not None or (season > 1 and not (price or volatility))
         segment = min(network.segment or default_segment(lookback, season), lookback)
         batch_size = default_batch(n_windows, segment, lookback if network.stateful else 0)
         return settings.resolved(
@@ -245,7 +253,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "covariates": inputs.kept,
                 "known": data.known,
                 "static": static,
-                "calendar": data.calendar if data.calendar is not None else season > 1 and not price,
+                "calendar": has_calendar if data.calendar is None else data.calendar,
                 "lookback": lookback,
                 "horizon": horizon,
                 "least_observed": least_observed,
@@ -284,7 +292,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         reasons["transform"] = whys[0]
     config = with_choice(lookback, normalise, linear)
     check_limits(panel, config.data, data.limits or (), part < TEST)
-    if network.segment is None and not price:
+    if network.segment is None and not price and not volatility:
         longer = longer_lookbacks(panel.clock, season, lookback, longest) if data.lookback is None else []
         is_open = network.normalise is None and not network.stateful and not training.fall_back
         found = probe(panel, config, longer, _CENTRES if is_open else ())

@@ -17,6 +17,7 @@ from forecast.clocks.holidays import open_days
 from forecast.clocks.kinds import Kind, kind_of
 from forecast.clocks.month_days import MonthDays
 from forecast.clocks.offsets import Times
+from forecast.clocks.public_holidays import PublicHolidays
 from forecast.clocks.row_numbers import STEP
 from forecast.clocks.session_days import SessionDays
 from forecast.clocks.sessions import Sessions
@@ -50,6 +51,7 @@ class Clock:
             are kept in UTC; on a longer one they are local dates.
         holidays: Rules of the days without rows, as `infer_holidays` finds them, on a clock of some days of the week.
         session_days: The sessions of the exchange that the step is named after; None for those that the library knows.
+        public_holidays: Which days of public holidays the calendar features tell.
 
     Raises:
         DataError: If the step is neither an alias that pandas knows nor an exchange, or is longer than a century.
@@ -60,6 +62,7 @@ class Clock:
     tz: str | None = None
     holidays: tuple[str, ...] = ()
     session_days: SessionDays | None = field(default=None, repr=False)
+    public_holidays: PublicHolidays | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.session_days is None and is_exchange(self.freq):

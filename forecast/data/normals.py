@@ -199,19 +199,17 @@ def _har(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int, horizon
 def _without_errors(panel: Panel, training_rows: NDArray[np.bool_], n_targets: int) -> Panel:
     """The panel without the training values of targets that are errors; the panel itself if there are none."""
     values = panel.values
-    for series in range(panel.n_series):
+    for series, target in np.ndindex(panel.n_series, n_targets):
         span = panel.rows(series)
         rows = span.start + np.flatnonzero(training_rows[span])
-        for target in range(n_targets):
-            y = panel.values[rows, target]
-            known = y[~np.isnan(y)]
-            if not len(known):
-                continue
-            low, median, high = np.quantile(known, (0.25, 0.5, 0.75))
-            far = np.abs(y - median) > _ERROR * (high - low)
-            if high > low and far.any():
-                values = values.copy() if values is panel.values else values
-                values[rows[far], target] = np.nan
+        y = panel.values[rows, target]
+        if np.isnan(y).all():
+            continue
+        low, median, high = np.nanquantile(y, (0.25, 0.5, 0.75))
+        far = np.abs(y - median) > _ERROR * (high - low)
+        if high > low and far.any():
+            values = values.copy() if values is panel.values else values
+            values[rows[far], target] = np.nan
     return panel if values is panel.values else replace(panel, values=values)
 
 
@@ -234,18 +232,17 @@ def _climatology(panel: Panel, training_rows: NDArray[np.bool_], mean: Floats) -
         return None
     normal = np.empty((*mean.shape, _DAYS_IN_YEAR))
     explained = []
-    for series in range(panel.n_series):
+    for series, target in np.ndindex(mean.shape):
         rows = panel.rows(series)
         own = training_rows[rows]
         days, is_last = day_of_year(panel.times[rows][own]), panel.times[rows][own] > last_year
-        for target in range(mean.shape[1]):
-            y = panel.values[rows, target][own]
-            before, last = _means_around(y[~is_last], days[~is_last]), y[is_last]
-            if np.isnan(before).any() or np.isnan(last).all():
-                return None
-            variance = np.nanmean((last - np.nanmean(y[~is_last])) ** 2)
-            explained.append(1 - np.nanmean((last - before[days[is_last]]) ** 2) / variance if variance > 0 else 0.0)
-            normal[series, target] = _means_around(y, days)
+        y = panel.values[rows, target][own]
+        before, last = _means_around(y[~is_last], days[~is_last]), y[is_last]
+        if np.isnan(before).any() or np.isnan(last).all():
+            return None
+        variance = np.nanmean((last - np.nanmean(y[~is_last])) ** 2)
+        explained.append(1 - np.nanmean((last - before[days[is_last]]) ** 2) / variance if variance > 0 else 0.0)
+        normal[series, target] = _means_around(y, days)
     return normal if np.mean(explained) >= _LEAST_EXPLAINED else None
 
 
@@ -266,18 +263,15 @@ def _seasonal(panel: Panel, training_rows: NDArray[np.bool_], mean: Floats, seas
     phases = panel.clock.phases(panel.times, season)
     means = np.empty((*mean.shape, season))
     explained = []
-    for series in range(panel.n_series):
+    for series, target in np.ndindex(mean.shape):
         rows = panel.rows(series)
-        own = training_rows[rows]
-        for target in range(mean.shape[1]):
-            y, phase = panel.values[rows, target][own], phases[rows][own]
-            known = ~np.isnan(y)
-            y, phase = y[known], phase[known]
-            count = np.bincount(phase, minlength=season)
-            if len(y) < _FEWEST_SEASONS * season or not count.all():
-                return None
-            means[series, target] = np.bincount(phase, y, season) / count
-            left = np.mean((y - means[series, target, phase]) ** 2) * len(y) / (len(y) - season)
-            variance = np.var(y, ddof=1)
-            explained.append(1 - left / variance if variance > 0 else 0.0)
+        y, phase = panel.values[rows, target][training_rows[rows]], phases[rows][training_rows[rows]]
+        y, phase = y[~np.isnan(y)], phase[~np.isnan(y)]
+        count = np.bincount(phase, minlength=season)
+        if len(y) < _FEWEST_SEASONS * season or not count.all():
+            return None
+        means[series, target] = np.bincount(phase, y, season) / count
+        left = np.mean((y - means[series, target, phase]) ** 2) * len(y) / (len(y) - season)
+        variance = np.var(y, ddof=1)
+        explained.append(float(1 - left / variance) if variance > 0 else 0.0)
     return means if np.mean(explained) >= _LEAST_SEASONAL else None

@@ -12,7 +12,7 @@ from forecast.data.normals import HAR_SPANS
 from forecast.data.panel import Floats
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.windows import Windows
-from forecast.models.backends.keras import weights_of
+from forecast.models.backends.keras import add_constants, weights_of
 from forecast.models.backends.numpy import NumpyOps
 from forecast.models.backends.tensorflow import keras
 from forecast.models.network import Network, Shape, gather_windows
@@ -31,7 +31,8 @@ def solve_linear(
     """Put the ridge regression of horizons on lookbacks, both normalised as the network does it, into its linear map.
 
     The map stays empty if on the validation windows it errs more than forecasts without it, which are the centre of the
-    normalisation.
+    normalisation; that of volatilities has too few weights to be wrong in. Where QLIKE is learned, the head begins with
+    what makes the mean of a lognormal value of its median.
 
     Args:
         network: What `build_network` returned, with a linear map.
@@ -44,7 +45,12 @@ def solve_linear(
     kernel = _ridge(normal, prepared.rows, windows.subsample(_MOST))
     judged = list(_pairs(normal, prepared.rows, prepared.validation.subsample(_MOST_JUDGED)))
     without, with_map = (sum(float(np.nansum(np.abs(y - x @ k))) for x, y in judged) for k in (0 * kernel, kernel))
-    network.get_layer("linear").kernel.assign(np.float32(kernel if with_map < without else 0 * kernel))
+    kernel = kernel if with_map < without or prepared.rows.volatility else 0 * kernel
+    network.get_layer("linear").kernel.assign(np.float32(kernel))
+    if prepared.config.training.loss == "qlike" and config.units:
+        pairs = _pairs(normal, prepared.rows, windows.subsample(_MOST_JUDGED))
+        left = np.nanvar(np.concatenate([y - x @ kernel for x, y in pairs]), axis=0)
+        add_constants(network, left[:, None] * prepared.scaler.scale[:, : shape.targets].mean(axis=0) / 2)
 
 
 def _ridge(normal: Network, rows: Rows, windows: Windows) -> Floats:

@@ -68,6 +68,28 @@ def test_a_map_that_does_worse_than_none_on_the_validation_windows_stays_empty()
     assert solved(prepared_of(waves(1), waves(2))).any()
 
 
+def test_that_of_a_volatility_sees_a_day_a_week_and_a_month_and_the_head_makes_means_of_it() -> None:
+    rng = np.random.default_rng(3)
+    y = np.exp(np.convolve(rng.normal(0, 0.4, N_ROWS + 9), 0.8 ** np.arange(10), "valid"))
+    prepared = prepared_of(y, volatility=True, model="lstm", lookback=24, linear=True)
+    config, shape = prepared.config.network, shape_of(prepared.rows, 24, HORIZON)
+    assert (config.normalise, prepared.config.training.loss) == ("none", "qlike")
+    network = build_network(config, shape, 0)
+    solve_linear(network, config, shape, prepared, prepared.train)
+    logs = prepared.rows.scaled[:, 0].astype(float)
+    x = np.array([[logs[t], logs[t - 4 : t + 1].mean(), logs[t - 21 : t + 1].mean()] for t in prepared.train.cutoffs])
+    future = np.array([logs[t + 1 : t + 1 + HORIZON] for t in prepared.train.cutoffs])
+    penalty = 0.01 * (x**2).sum() / 3
+    expected = np.linalg.solve(x.T @ x + penalty * np.eye(3), x.T @ future)
+    weights = weights_of(network)
+    kernel = weights["linear/kernel"]
+    np.testing.assert_allclose(kernel[23], expected[0] + expected[1] / 5 + expected[2] / 22, rtol=1e-4)
+    np.testing.assert_allclose(kernel[2:19], np.broadcast_to(expected[2] / 22, (17, HORIZON)), rtol=1e-4)
+    assert not kernel[:2].any()
+    scale = np.log(y)[prepared.training_rows].std()
+    np.testing.assert_allclose(weights["head/bias"], scale * np.var(future - x @ expected, axis=0) / 2, rtol=1e-3)
+
+
 def test_segment_presets_have_one_by_default_and_those_of_textbooks_none() -> None:
     assert prepared_of(waves(1), waves(2)).config.network.linear
     assert prepared_of(waves(1)).config.network.linear

@@ -348,6 +348,13 @@ def empty_head(network: keras.Model) -> None:
     head.set_weights([np.zeros_like(array) for array in head.get_weights()])
 
 
+def add_constants(network: keras.Model, constants: NDArray[np.floating]) -> None:
+    """Let a head add a constant at each step [H, D]; one that answers for several steps at once adds their mean."""
+    bias = network.get_layer("head").bias
+    alike = np.full(bias.shape, constants.mean())
+    bias.assign(bias + (constants.ravel() if constants.size == alike.size else alike))
+
+
 def filled_network(
     config: NetworkConfig, shape: Shape, weights: Mapping[str, NDArray[np.float32]], stateful_series: int | None = None
 ) -> keras.Model:
