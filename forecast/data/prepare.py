@@ -116,18 +116,10 @@ class Rows:
         return self._computed_inputs(rows)
 
     def window_inputs(self, starts: Ints, lookback: int, horizon: int) -> NDArray[np.float32]:
-        """The inputs of windows, each as they were known at its origin.
+        """The inputs of windows by their first rows [B], as known at their origins, [B, L + H, C + calendar].
 
         Of a column that was issued again and again, each step is the newest issue that was known at the origin; a step
         of the lookback is what the source holds itself, where that is so. What no issue tells ahead is carried forward.
-
-        Args:
-            starts: First row of each window, [B].
-            lookback: L.
-            horizon: H.
-
-        Returns:
-            [B, L + H, C + calendar].
         """
         rows, last = starts[:, None] + np.arange(lookback + horizon), lookback - 1
         window = self.inputs_at(rows)
@@ -418,10 +410,8 @@ def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
         )
     else:
         windows = index_windows(rows.panel, part_rows, rows.usable, rows.seen, config.lookback, config.horizon)
-    known = np.ones(len(windows), bool)
-    for is_known in rows.know_ahead(windows.cutoffs, config.horizon, config.least_observed).values():
-        known &= is_known
-    return windows if known.all() else replace(windows, starts=windows.starts[known])
+    known = [*rows.know_ahead(windows.cutoffs, config.horizon, config.least_observed).values()]
+    return replace(windows, starts=windows.starts[np.all(known, axis=0)]) if known else windows
 
 
 def _followed_by_measured(rows: Rows) -> Flags:
@@ -487,10 +477,8 @@ def _no_window(rows: Rows, part_rows: Flags, part: str, config: DataConfig) -> D
         )
     if rows.as_of and len(windows_of(replace(rows, as_of={}), part_rows, config)):
         names = " and ".join(quote(rows.panel.columns[column]) for column in rows.as_of)
-        return DataError(
-            f"At no row of the {part} span was {names} known for the {horizon} steps ahead.",
-            f"Use a shorter {setting('horizon')}, or forecasts of longer leads.",
-        )
+        what = f"At no row of the {part} span was {names} known for the {horizon} steps ahead."
+        return DataError(what, f"Use a shorter {setting('horizon')}, or forecasts of longer leads.")
     if rows.masked:
         return DataError(
             f"The {part} span has {n_rows} rows, but in no window of {lookback} + {horizon} of them are "
