@@ -478,7 +478,8 @@ def _no_window(rows: Rows, part_rows: Flags, part: str, config: DataConfig) -> D
     if rows.as_of and len(windows_of(replace(rows, as_of={}), part_rows, config)):
         names = " and ".join(quote(rows.panel.columns[column]) for column in rows.as_of)
         what = f"At no row of the {part} span was {names} known for the {horizon} steps ahead."
-        return DataError(what, f"Use a shorter {setting('horizon')}, or forecasts of longer leads.")
+        fewer = setting("least_observed", 0.3)
+        return DataError(what, f"Use a shorter {setting('horizon')}; {fewer} if not each step has a forecast.")
     if rows.masked:
         return DataError(
             f"The {part} span has {n_rows} rows, but in no window of {lookback} + {horizon} of them are "

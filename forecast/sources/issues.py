@@ -17,6 +17,7 @@ from forecast.data.issues import Issues
 from forecast.data.panel import Panel
 from forecast.errors import DataError, NoTimeError, Sentence, listed, quote, setting
 from forecast.sources.from_table import Alter, dialect_of
+from forecast.sources.infer_clock import period_labels
 from forecast.sources.missing import mask_named
 from forecast.tables.bytes import find_input
 from forecast.tables.find_times import find_times
@@ -70,6 +71,8 @@ def with_known_forecasts(
     if taken and _is_in(source, options):
         kept = tuple(name for name in panel.columns if name not in taken)
         panel = replace(panel.select(kept), texts=panel.texts)
+    if options.resample is not None:
+        issues = _averaged(issues, panel.clock)
     if alter is not None:
         issues = replace(issues, values=alter(issues.known_from, issues.values))
     label, ahead = table.source.label, issues.times > issues.known_from
@@ -245,6 +248,30 @@ def sorted_issues(columns: Columns, names: Sequence[str], values: Floats, times:
         ids, series = tuple(unique.tolist()), numbers[cells.indices.to_numpy(zero_copy_only=False)]
     repeated = np.tile(series, len(times) // len(series))
     return Issues(tuple(names), values[order], times[order], known_from[order], frozenset(), repeated[order], ids)
+
+
+def _averaged(issues: Issues, clock: Clock) -> Issues:
+    """The means over the periods of a clock, of those that an issue forecasts as a whole.
+
+    Where there is a column for each lead, an issue is a lead, and known when the last of its values is.
+    """
+    period, lead = period_labels(issues.times, clock), issues.times - issues.known_from
+    for issue in (issues.known_from, lead):
+        table = pd.DataFrame(issues.values).assign(known=issues.known_from)
+        groups = table.groupby([issue, issues.series, period])
+        counts = groups.size().to_numpy()
+        if counts.max(initial=1) > 1:
+            break
+    whole = counts == counts.max(initial=1)
+    means, known = groups.mean(), groups["known"].max()
+    order = np.argsort(means.index.get_level_values(2)[whole], kind="stable")
+    return replace(
+        issues,
+        values=means.drop(columns="known").to_numpy()[whole][order],
+        times=means.index.get_level_values(2).to_numpy()[whole][order].astype("datetime64[us]"),
+        known_from=known.to_numpy()[whole][order].astype("datetime64[us]"),
+        series=means.index.get_level_values(1).to_numpy()[whole][order],
+    )
 
 
 def of_known_series(issues: Issues, panel: Panel, label: str) -> Issues:

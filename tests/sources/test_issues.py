@@ -132,6 +132,30 @@ def test_a_day_of_issue_is_taken_from_its_beginning_which_is_said(rows: pd.DataF
     assert not read(rows, daily, tmp_path, issue_delay="6h").warnings
 
 
+@pytest.mark.parametrize("by_lead", [False, True])
+def test_forecasts_are_averaged_as_rows_are_where_the_whole_period_is_forecast(by_lead: bool, tmp_path: Path) -> None:
+    hours = pd.date_range("2024-01-01", periods=24 * 60, freq="h")
+    rows = pd.DataFrame({"ds": hours, "load": np.arange(len(hours)) % 50.0})
+    if by_lead:
+        forecasts = pd.DataFrame({"ds": hours, "temp_24h": np.arange(len(hours)) + 0.5})
+    else:
+        ahead = [(run, run + lead) for run in range(12, len(hours) - 60, 24) for lead in range(1, 61)]
+        forecasts = pd.DataFrame(
+            {"issued_at": hours[[run for run, _ in ahead]], "ds": hours[[step for _, step in ahead]],
+             "temp": [step + run / 10_000 for run, step in ahead]}
+        )  # fmt: skip
+    panel = read(rows, forecasts, tmp_path, resample="D")
+    known = panel.as_of()["temp"]
+    day = np.arange(5, 9)
+    mean = day * 24 + 11.5
+    if by_lead:  # the last hour of the next day is told in the last of this one
+        np.testing.assert_allclose(known.at(day, day), mean + 0.5)
+        assert np.isnan(known.at(day, day - 1)).all()
+    else:  # from noon: the next two days are told as a whole, and noon is after the beginning of a day
+        np.testing.assert_allclose(known.at(day, day - 1), mean + ((day - 2) * 24 + 12) / 10_000)
+        assert np.isnan(known.at(day, day - 2)).all()
+
+
 def test_codes_of_missing_values_are_no_forecasts(rows: pd.DataFrame, tmp_path: Path) -> None:
     coded = long_form()
     coded.loc[coded["valid"] == HOURS[20], "temp"] = -9999
