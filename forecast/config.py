@@ -232,9 +232,7 @@ class ReadOptions(Section):
         "it is for, values; or a column for each lead. - for columns of the source itself.",
     )
     issued_at: str | None = Field(
-        None,
-        description="Column that holds when a value was issued: of that file; else of the source, whose values are "
-        "revised: each origin sees what stood there then, and first values are scored.",
+        None, description="Column that holds when a value was issued: of that file, or of a source that is revised."
     )
     issue_delay: Duration | None = Field(
         None, description="How long after its issue a forecast is there, such as 5h. (default: at once)"

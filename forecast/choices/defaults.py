@@ -176,12 +176,12 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     settings = settings.replace(data={name: panel.expand(names) for name, names in named.items()})
     if settings.data.static:
         settings = settings.replace(data={"known": (*dict.fromkeys(settings.data.known + settings.data.static),)})
+    targets = settings.data.target or _default_target(panel)
     if panel.issues is not None:
-        issued = [name for name in panel.issues.ahead if name not in settings.data.target]
+        issued = [name for name in panel.issues.ahead if name not in targets]
         settings = settings.replace(data={"known": (*dict.fromkeys((*settings.data.known, *issued)),)})
     data, network, training = settings.data, settings.network, settings.training
     asked_to_read = settings.read.model_dump(exclude={"notation"})  # the panel has that of its columns
-    targets = data.target or _default_target(panel)
     _check_columns(panel, settings, targets)
     season = data.season or default_season(panel.clock)
     usual_lookback, usual_horizon = default_spans(panel.clock, season)
