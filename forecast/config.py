@@ -28,6 +28,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from forecast.clocks.public_holidays import PublicHolidays
 from forecast.clocks.session_days import SessionDays
 from forecast.errors import ConfigError, phrase
 from forecast.models.cells import CELLS
@@ -43,6 +44,7 @@ Loss = Literal["mae", "mse", "huber", "qlike"]
 Channels = Literal["joint", "independent"]
 Division = Literal["time", "series"]
 Duplicates = Literal["first", "last", "mean"]
+Aggregate = Literal["mean", "duration", "sum", "last", "max", "min"]
 Normalise = Literal["none", "last", "standard", "last-scaled", "seasonal", "smoothing"]
 
 
@@ -193,8 +195,14 @@ class ReadOptions(Section):
     sessions: str | None = Field(
         None, description="Hours of the day with rows, such as 09:30-11:00,13:00-14:30; others are left out."
     )
+    holidays: Names = Field(
+        (), description="Public holidays as inputs that are known ahead: of countries, their parts, markets: US,US-CA."
+    )
     resample: str | None = Field(
         None, description="Average the rows onto this clock; periods that are not whole are left out."
+    )
+    aggregate: Aggregate = Field(
+        "mean", description="What a step of resample gets of its rows; duration weighs each by how long it holds."
     )
     duplicates: Duplicates | None = Field(
         None, description="Of several rows with the same time: first, last or their mean."
@@ -224,9 +232,7 @@ class ReadOptions(Section):
         "it is for, values; or a column for each lead. - for columns of the source itself.",
     )
     issued_at: str | None = Field(
-        None,
-        description="Column that holds when a value was issued: of that file; else of the source, whose values are "
-        "revised: each origin sees what stood there then, and first values are scored.",
+        None, description="Column that holds when a value was issued: of that file, or of a source that is revised."
     )
     issue_delay: Duration | None = Field(
         None, description="How long after its issue a forecast is there, such as 5h. (default: at once)"
@@ -241,6 +247,10 @@ class ReadOptions(Section):
     derived: Names = Field((), description="Columns that are made from others: those named as formulas elsewhere.")
     session_days: SessionDays | None = Field(
         None, description="Sessions of the clock's exchange: what a run was trained by, and reads other rows by."
+    )
+
+    public_holidays: PublicHolidays | None = Field(
+        None, description="Days of the holidays: what a run was trained by, and reads other rows by."
     )
 
     @model_validator(mode="after")
@@ -544,6 +554,10 @@ class Settings(Section):
         named = (*self.data.target, *(self.data.covariates or ()))
         read = self.read.model_copy(update={"derived": tuple(name for name in named if name.endswith(")"))})
         object.__setattr__(self, "read", read)  # so that whoever reads by it has all columns
+        if self.read.holidays and self.data.calendar is False:
+            raise ValueError(
+                f"holidays are told by the calendar. Received: {','.join(self.read.holidays)}, no calendar"
+            )
         if self.network.stateful and self.training.mirror:
             raise ValueError("stateful cannot be used with mirror: a state that is carried on has one direction")
         if self.network.stateful and (self.data.least_observed or 1) < 1:
@@ -678,7 +692,7 @@ class Config(Settings):
 
 
 # What a run found in its rows, or what its other settings name: no options.
-FOUND = ("notation", "codes", "session_days", "derived")
+FOUND = ("notation", "codes", "session_days", "public_holidays", "derived")
 
 
 def option_fields() -> dict[str, str]:

@@ -176,12 +176,12 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     settings = settings.replace(data={name: panel.expand(names) for name, names in named.items()})
     if settings.data.static:
         settings = settings.replace(data={"known": (*dict.fromkeys(settings.data.known + settings.data.static),)})
+    targets = settings.data.target or _default_target(panel)
     if panel.issues is not None:
-        issued = [name for name in panel.issues.ahead if name not in settings.data.target]
+        issued = [name for name in panel.issues.ahead if name not in targets]
         settings = settings.replace(data={"known": (*dict.fromkeys((*settings.data.known, *issued)),)})
     data, network, training = settings.data, settings.network, settings.training
     asked_to_read = settings.read.model_dump(exclude={"notation"})  # the panel has that of its columns
-    targets = data.target or _default_target(panel)
     _check_columns(panel, settings, targets)
     season = data.season or default_season(panel.clock)
     usual_lookback, usual_horizon = default_spans(panel.clock, season)
@@ -244,6 +244,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         hide_values = _HIDDEN_VALUES if training.hide_values is None else training.hide_values
 
     def with_choice(lookback: int, normalise: Normalise, linear: bool) -> Config:
+        has_calendar = panel.clock.public_holidays is not None or (season > 1 and not (price or volatility))
         segment = min(network.segment or default_segment(lookback, season), lookback)
         batch_size = default_batch(n_windows, segment, lookback if network.stateful else 0)
         return settings.resolved(
@@ -252,7 +253,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
                 "covariates": inputs.kept,
                 "known": data.known,
                 "static": static,
-                "calendar": data.calendar if data.calendar is not None else season > 1 and not (price or volatility),
+                "calendar": has_calendar if data.calendar is None else data.calendar,
                 "lookback": lookback,
                 "horizon": horizon,
                 "least_observed": least_observed,

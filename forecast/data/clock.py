@@ -17,6 +17,7 @@ from forecast.clocks.holidays import open_days
 from forecast.clocks.kinds import Kind, kind_of
 from forecast.clocks.month_days import MonthDays
 from forecast.clocks.offsets import Times
+from forecast.clocks.public_holidays import PublicHolidays
 from forecast.clocks.row_numbers import STEP
 from forecast.clocks.session_days import SessionDays
 from forecast.clocks.sessions import Sessions
@@ -24,7 +25,7 @@ from forecast.clocks.slots import Slotted
 from forecast.clocks.uneven import Uneven
 from forecast.clocks.week import Week
 from forecast.clocks.words import steps_in_words
-from forecast.tables.zone_rules import wall_times
+from forecast.tables.zone_rules import from_wall, wall_times
 
 __all__ = ["LONGEST_CLOSURE", "STEP", "Clock", "Times"]
 
@@ -50,6 +51,7 @@ class Clock:
             are kept in UTC; on a longer one they are local dates.
         holidays: Rules of the days without rows, as `infer_holidays` finds them, on a clock of some days of the week.
         session_days: The sessions of the exchange that the step is named after; None for those that the library knows.
+        public_holidays: Which days of public holidays the calendar features tell.
 
     Raises:
         DataError: If the step is neither an alias that pandas knows nor an exchange, or is longer than a century.
@@ -60,6 +62,7 @@ class Clock:
     tz: str | None = None
     holidays: tuple[str, ...] = ()
     session_days: SessionDays | None = field(default=None, repr=False)
+    public_holidays: PublicHolidays | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.session_days is None and is_exchange(self.freq):
@@ -217,12 +220,7 @@ class Clock:
 
     def _kept(self, times: Times) -> Times:
         """Times of the kind of clock as panels keep them: the first of two hours, the hour after a hole in spring."""
-        if self.slots is None or not self.is_zoned:
-            return times
-        zoned = pd.DatetimeIndex(times).tz_localize(
-            self.tz, ambiguous=np.ones(len(times), bool), nonexistent="shift_forward"
-        )
-        return zoned.tz_convert(None).to_numpy().astype("datetime64[us]")
+        return times if self.slots is None or self.tz is None or not self.is_zoned else from_wall(times, self.tz)
 
     def describe(self, steps: int = 1) -> str:
         """A number of steps in words: "24 hours", "1 month", "96 × 15 minutes"."""

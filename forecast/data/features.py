@@ -13,7 +13,7 @@ _YEAR = 365.2425 * DAY
 
 
 def calendar_features(times: Times, clock: Clock) -> Floats:
-    """Sine and cosine of each calendar cycle that is longer than a step.
+    """Sine and cosine of each calendar cycle that is longer than a step, and which days are public holidays.
 
     A clock of hours or less has the day, the week and the year, all by local time; a clock of days the week and the
     year; a longer one the year; one of steps without times none.
@@ -27,12 +27,16 @@ def calendar_features(times: Times, clock: Clock) -> Floats:
     """
     phases = _phases(times, clock)
     waves = [wave(2 * np.pi * phase) for phase in phases for wave in (np.sin, np.cos)]
-    return np.stack(waves, axis=-1) if waves else np.zeros((*times.shape, 0))
+    cycles = np.stack(waves, axis=-1) if waves else np.zeros((*times.shape, 0))
+    if clock.public_holidays is None:
+        return cycles
+    return np.concatenate([cycles, clock.public_holidays.features(clock.wall(times).astype("datetime64[D]"))], axis=-1)
 
 
 def calendar_names(clock: Clock) -> tuple[str, ...]:
     """Names of the K features, in the order of `calendar_features`."""
-    return tuple(f"{wave} of {cycle}" for cycle in _cycles(clock) for wave in ("sine", "cosine"))
+    cycles = tuple(f"{wave} of {cycle}" for cycle in _cycles(clock) for wave in ("sine", "cosine"))
+    return cycles if clock.public_holidays is None else cycles + clock.public_holidays.feature_names
 
 
 class Calendar:

@@ -111,8 +111,8 @@ class Run:
         """The clock of its rows, with their zone."""
         from forecast.data.clock import Clock
 
-        holidays = tuple(self.data.get("holidays", ()))
-        return Clock(self.data["freq"], self.data.get("tz"), holidays, self.config.read.session_days)
+        holidays, read = tuple(self.data.get("holidays", ())), self.config.read
+        return Clock(self.data["freq"], self.data.get("tz"), holidays, read.session_days, read.public_holidays)
 
     @property
     def read_options(self) -> ReadOptions:

@@ -72,7 +72,7 @@ def read_panel(
     if frame is None:
         found = find_files(str(source)) or find_input(str(source))
     found = found or Input("the table")
-    given = options.model_dump(exclude_defaults=True, exclude={"notation", "codes", "session_days"})
+    given = options.model_dump(exclude_defaults=True, exclude={"notation", "codes", "session_days", "public_holidays"})
     try:
         return _read(replace(found, given=given), frame, options, alter)
     except DataError as error:

@@ -17,6 +17,7 @@ from forecast.data.issues import Issues
 from forecast.data.panel import Panel
 from forecast.errors import DataError, NoTimeError, Sentence, listed, quote, setting
 from forecast.sources.from_table import Alter, dialect_of
+from forecast.sources.infer_clock import period_labels
 from forecast.sources.missing import mask_named
 from forecast.tables.bytes import find_input
 from forecast.tables.find_times import find_times
@@ -54,7 +55,7 @@ def with_known_forecasts(
 ) -> Panel:
     """The panel with the columns of a file of forecasts, each value known from its issue on.
 
-    Where the source holds such a column itself, its values stay; a missing one is the newest forecast known by then.
+    Where the source holds such a column itself, its values stay.
 
     Args:
         panel: What was read.
@@ -70,6 +71,8 @@ def with_known_forecasts(
     if taken and _is_in(source, options):
         kept = tuple(name for name in panel.columns if name not in taken)
         panel = replace(panel.select(kept), texts=panel.texts)
+    if options.resample is not None:
+        issues = _averaged(issues, panel.clock)
     if alter is not None:
         issues = replace(issues, values=alter(issues.known_from, issues.values))
     label, ahead = table.source.label, issues.times > issues.known_from
@@ -103,7 +106,7 @@ def issues_of(panel: Panel, options: ReadOptions) -> Issues:
 
 
 def joined(panel: Panel, issues: Issues, label: str) -> Panel:
-    """A panel with the columns of some forecasts; where it holds no value of them, the newest that was known by then.
+    """A panel with the columns of some forecasts; where it lacks one, of the newest that was known at each row.
 
     Args:
         panel: Columns without a value are taken as absent.
@@ -112,7 +115,7 @@ def joined(panel: Panel, issues: Issues, label: str) -> Panel:
     """
     there = {name for name, column in zip(panel.columns, panel.values.T, strict=True) if not np.isnan(column).all()}
     issues = of_known_series(replace(issues, measured=frozenset(there.intersection(issues.columns))), panel, label)
-    return _with_newest(replace(panel, issues=issues))
+    return _with_newest(panel, issues)
 
 
 def lasting(options: ReadOptions, source: object) -> ReadOptions:
@@ -247,6 +250,30 @@ def sorted_issues(columns: Columns, names: Sequence[str], values: Floats, times:
     return Issues(tuple(names), values[order], times[order], known_from[order], frozenset(), repeated[order], ids)
 
 
+def _averaged(issues: Issues, clock: Clock) -> Issues:
+    """The means over the periods of a clock, of those that an issue forecasts as a whole.
+
+    Where there is a column for each lead, an issue is a lead, and known when the last of its values is.
+    """
+    period, lead = period_labels(issues.times, clock), issues.times - issues.known_from
+    for issue in (issues.known_from, lead):
+        table = pd.DataFrame(issues.values).assign(known=issues.known_from)
+        groups = table.groupby([issue, issues.series, period])
+        counts = groups.size().to_numpy()
+        if counts.max(initial=1) > 1:
+            break
+    whole = counts == counts.max(initial=1)
+    means, known = groups.mean(), groups["known"].max()
+    order = np.argsort(means.index.get_level_values(2)[whole], kind="stable")
+    return replace(
+        issues,
+        values=means.drop(columns="known").to_numpy()[whole][order],
+        times=means.index.get_level_values(2).to_numpy()[whole][order].astype("datetime64[us]"),
+        known_from=known.to_numpy()[whole][order].astype("datetime64[us]"),
+        series=means.index.get_level_values(1).to_numpy()[whole][order],
+    )
+
+
 def of_known_series(issues: Issues, panel: Panel, label: str) -> Issues:
     """The forecasts of the panel's series; of every series, where the file names one and the panel is one."""
     if not issues.series_ids:
@@ -280,14 +307,13 @@ def on_clock_of(clock: Clock, column: TimeColumn, source: Input) -> Times:
     return wall_times(column.times, clock.tz)
 
 
-def _with_newest(panel: Panel) -> Panel:
-    """The panel with the newest forecast that was known at each row, where the source holds no value."""
+def _with_newest(panel: Panel, issues: Issues) -> Panel:
+    """The panel with the columns that it lacks: the newest forecast that was known at each row."""
     rows, names = np.arange(panel.n_rows), panel.columns
-    assert panel.issues is not None
-    added = tuple(name for name in panel.issues.columns if name not in names)
+    added = tuple(name for name in issues.columns if name not in names)
     empty = np.full((panel.n_rows, len(added)), np.nan)
-    panel = replace(panel, values=np.hstack([panel.values, empty]), columns=(*names, *added))
-    for name, as_of in panel.as_of().items():
-        column = panel.values[:, panel.column(name)]
-        column[:] = np.where(np.isnan(column), as_of.at(rows, rows), column)
+    panel = replace(panel, values=np.hstack([panel.values, empty]), columns=(*names, *added), issues=issues)
+    as_of = panel.as_of()
+    for name in set(issues.columns) - issues.measured:
+        panel.values[:, panel.column(name)] = as_of[name].at(rows, rows)
     return panel

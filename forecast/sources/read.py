@@ -22,6 +22,7 @@ from forecast.sources.formulas import with_derived
 from forecast.sources.from_table import Alter, read_panel
 from forecast.sources.issues import with_known_forecasts
 from forecast.sources.missing import mask_named, mask_spikes
+from forecast.sources.public_holidays import with_holidays
 from forecast.sources.quality import panel_warnings
 from forecast.sources.services.table_file import document_beside
 from forecast.sources.sql import database_name, is_database, is_database_there, read_query, without_password
@@ -54,6 +55,12 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
     Raises:
         DataError: If it cannot be read, or is ambiguous; says where and what to type.
     """
+    panel = _read(source, options, alter)
+    return with_holidays(panel, options) if options is not None and options.holidays else panel
+
+
+def _read(source: Source, options: ReadOptions | None, alter: Alter | None) -> Panel:
+    """The same without public holidays."""
     if is_built_in(source):
         source = load_dataset(str(source))
     if isinstance(source, Panel):

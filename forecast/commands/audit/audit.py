@@ -289,6 +289,11 @@ def _check_training(run: Run, source: Source, panel: Panel, progress: Progress) 
     split = prepared.split.of_source(panel.n_series)
     settings = Settings() if asked is None else Settings.from_sections(asked)
     options = run.config.read.model_copy(update={"codes": None}) if asked is None else settings.read
+    own = run.config.read  # what a library says of an exchange or of holidays may be other by now
+    kept: dict[str, object] = {"session_days": own.session_days, "public_holidays": own.public_holidays}
+    if own.session_days is not None:
+        kept["freq"] = run.clock.freq
+    options = options.model_copy(update=kept)
     table = Table(source, options, read(source, options))
     checks = []
     if asked is None:
