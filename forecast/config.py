@@ -44,6 +44,7 @@ Loss = Literal["mae", "mse", "huber", "qlike"]
 Channels = Literal["joint", "independent"]
 Division = Literal["time", "series"]
 Duplicates = Literal["first", "last", "mean"]
+Aggregate = Literal["mean", "duration", "sum", "last", "max", "min"]
 Normalise = Literal["none", "last", "standard", "last-scaled", "seasonal", "smoothing"]
 
 
@@ -199,6 +200,9 @@ class ReadOptions(Section):
     )
     resample: str | None = Field(
         None, description="Average the rows onto this clock; periods that are not whole are left out."
+    )
+    aggregate: Aggregate = Field(
+        "mean", description="What a step of resample gets of its rows; duration weighs each by how long it holds."
     )
     duplicates: Duplicates | None = Field(
         None, description="Of several rows with the same time: first, last or their mean."

@@ -25,7 +25,7 @@ from forecast.clocks.slots import Slotted
 from forecast.clocks.uneven import Uneven
 from forecast.clocks.week import Week
 from forecast.clocks.words import steps_in_words
-from forecast.tables.zone_rules import wall_times
+from forecast.tables.zone_rules import from_wall, wall_times
 
 __all__ = ["LONGEST_CLOSURE", "STEP", "Clock", "Times"]
 
@@ -220,12 +220,7 @@ class Clock:
 
     def _kept(self, times: Times) -> Times:
         """Times of the kind of clock as panels keep them: the first of two hours, the hour after a hole in spring."""
-        if self.slots is None or not self.is_zoned:
-            return times
-        zoned = pd.DatetimeIndex(times).tz_localize(
-            self.tz, ambiguous=np.ones(len(times), bool), nonexistent="shift_forward"
-        )
-        return zoned.tz_convert(None).to_numpy().astype("datetime64[us]")
+        return times if self.slots is None or self.tz is None or not self.is_zoned else from_wall(times, self.tz)
 
     def describe(self, steps: int = 1) -> str:
         """A number of steps in words: "24 hours", "1 month", "96 × 15 minutes"."""
