@@ -87,7 +87,7 @@ def with_known_forecasts(
     note = (
         f"Known ahead as forecasts: {listed([*map(quote, issues.columns)], _NAMED)}, known from "
         f"{panel.clock.format(issued[0])} … {panel.clock.format(issued[-1])} on ({len(issued):,} times), "
-        f"up to {pd.Timedelta(steps)} ahead."
+        f"up to {str(pd.Timedelta(steps)).removesuffix(' 00:00:00')} ahead."
     )
     warnings = panel.warnings
     if days and options.issue_delay is None and panel.clock.unit in ("s", "min", "h"):
