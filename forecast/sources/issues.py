@@ -161,7 +161,10 @@ def _issues_of(
     issued = None if name is None else find_times(table, name, None)
     try:
         columns, is_by_issue = columns_of(without(table, name), dialect), False
-    except NoTimeError:  # a row for each issue, a column for each lead
+    except NoTimeError:
+        if not _leads(table.names):
+            raise
+        # A row for each issue, a column for each lead.
         columns, is_by_issue = columns_of(table, replace(dialect, time_column=name)), True
     measured, times = columns.measured, on_clock_of(clock, columns.time, table.source)
     mask_named(measured.names, measured.values, options.missing)
