@@ -20,6 +20,7 @@ from forecast.sources.from_table import Alter, dialect_of
 from forecast.sources.infer_clock import period_labels
 from forecast.sources.missing import mask_named
 from forecast.tables.bytes import find_input
+from forecast.tables.columns import Measurements
 from forecast.tables.find_times import find_times
 from forecast.tables.formats import read_tables
 from forecast.tables.frames import from_frame
@@ -166,11 +167,7 @@ def _issues_of(
         # A row for each issue, a column for each lead.
         columns, is_by_issue = columns_of(table, replace(dialect, time_column=name)), True
     measured, times = columns.measured, on_clock_of(clock, columns.time, table.source)
-    mask_named(measured.names, measured.values, options.missing)
-    if not options.keep_sentinels:
-        order = np.argsort(times, kind="stable")
-        for values in measured.values.T:
-            values[are_codes(values, order)] = np.nan
+    mask_missing(measured, times, options)
     delay = np.timedelta64(round((options.issue_delay or 0) * 1e6), "us")
     if issued is None or is_by_issue:
         leads = _leads(measured.names)
@@ -186,6 +183,15 @@ def _issues_of(
         raise DataError(f"{table.source.label}: a time is missing.", "Give each row its time, and when it was issued.")
     known_from = on_clock_of(clock, issued, table.source) + delay
     return sorted_issues(columns, measured.names, measured.values, times, known_from), frozenset(), issued.whole_days
+
+
+def mask_missing(measured: Measurements, times: Times, options: ReadOptions) -> None:
+    """Take values as missing, in place, that are named so or are codes such as -9999, as those of a panel are."""
+    mask_named(measured.names, measured.values, options.missing)
+    if not options.keep_sentinels:
+        order = np.argsort(times, kind="stable")
+        for values in measured.values.T:
+            values[are_codes(values, order)] = np.nan
 
 
 def name_of_issue(table: Table, options: ReadOptions) -> str | None:
