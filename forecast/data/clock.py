@@ -207,8 +207,12 @@ class Clock:
     def future(self, last: np.datetime64, steps: int) -> Times:
         """The next ``steps`` timestamps after ``last`` on the clock."""
         if self.holidays:
-            return open_days(partial(replace(self, holidays=()).future, last), self.wall, self.holidays, steps)
+            return open_days(partial(self.absent, last), self.wall, self.holidays, steps)
         return self._kept(self.kind.future(self._shown(last.astype("datetime64[us]")[None])[0], steps))
+
+    def absent(self, last: np.datetime64, steps: int) -> Times:
+        """The ``steps`` timestamps after ``last`` that `ordinals` count: also on holidays, where no row is expected."""
+        return replace(self, holidays=()).future(last, steps)
 
     def past(self, last: np.datetime64, steps: int) -> Times:
         """The ``steps`` timestamps up to ``last`` on the clock, ascending."""

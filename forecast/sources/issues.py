@@ -20,6 +20,7 @@ from forecast.sources.from_table import Alter, dialect_of
 from forecast.sources.infer_clock import period_labels
 from forecast.sources.missing import mask_named
 from forecast.tables.bytes import find_input
+from forecast.tables.columns import Measurements
 from forecast.tables.find_times import find_times
 from forecast.tables.formats import read_tables
 from forecast.tables.frames import from_frame
@@ -44,10 +45,10 @@ _LEAD = re.compile(r"(.+?)_(?:previous_day(?P<days>\d+)|(?:lead_?)?(?P<count>\d+
 # What a column of a lead forecasts, and how long before.
 Lead = tuple[str, np.timedelta64]
 
+_MINUTES = {"min": 1, "h": 60, "d": 1440}
+
 # Names that a sentence lists.
 _NAMED, _LISTED = 5, 20
-
-_MINUTES = {"min": 1, "h": 60, "d": 1440}
 
 
 def with_known_forecasts(
@@ -71,8 +72,7 @@ def with_known_forecasts(
     if taken and _is_in(source, options):
         kept = tuple(name for name in panel.columns if name not in taken)
         panel = replace(panel.select(kept), texts=panel.texts)
-    if options.resample is not None:
-        issues = _averaged(issues, panel.clock)
+    issues = _as_resampled(issues, options, panel.clock)
     if alter is not None:
         issues = replace(issues, values=alter(issues.known_from, issues.values))
     label, ahead = table.source.label, issues.times > issues.known_from
@@ -88,7 +88,7 @@ def with_known_forecasts(
     note = (
         f"Known ahead as forecasts: {listed([*map(quote, issues.columns)], _NAMED)}, known from "
         f"{panel.clock.format(issued[0])} … {panel.clock.format(issued[-1])} on ({len(issued):,} times), "
-        f"up to {pd.Timedelta(steps)} ahead."
+        f"up to {str(pd.Timedelta(steps)).removesuffix(' 00:00:00')} ahead."
     )
     warnings = panel.warnings
     if days and options.issue_delay is None and panel.clock.unit in ("s", "min", "h"):
@@ -102,7 +102,7 @@ def with_known_forecasts(
 def issues_of(panel: Panel, options: ReadOptions) -> Issues:
     """The forecasts in a file, for a panel of recent rows, of whose times there may be none."""
     table, dialect = _open(panel, "", options)
-    return _issues_of(table, dialect, options, panel.clock)[0]
+    return _as_resampled(_issues_of(table, dialect, options, panel.clock)[0], options, panel.clock)
 
 
 def joined(panel: Panel, issues: Issues, label: str) -> Panel:
@@ -161,14 +161,13 @@ def _issues_of(
     issued = None if name is None else find_times(table, name, None)
     try:
         columns, is_by_issue = columns_of(without(table, name), dialect), False
-    except NoTimeError:  # a row for each issue, a column for each lead
+    except NoTimeError:
+        if not _leads(table.names):
+            raise
+        # A row for each issue, a column for each lead.
         columns, is_by_issue = columns_of(table, replace(dialect, time_column=name)), True
     measured, times = columns.measured, on_clock_of(clock, columns.time, table.source)
-    mask_named(measured.names, measured.values, options.missing)
-    if not options.keep_sentinels:
-        order = np.argsort(times, kind="stable")
-        for values in measured.values.T:
-            values[are_codes(values, order)] = np.nan
+    mask_missing(measured, times, options)
     delay = np.timedelta64(round((options.issue_delay or 0) * 1e6), "us")
     if issued is None or is_by_issue:
         leads = _leads(measured.names)
@@ -184,6 +183,15 @@ def _issues_of(
         raise DataError(f"{table.source.label}: a time is missing.", "Give each row its time, and when it was issued.")
     known_from = on_clock_of(clock, issued, table.source) + delay
     return sorted_issues(columns, measured.names, measured.values, times, known_from), frozenset(), issued.whole_days
+
+
+def mask_missing(measured: Measurements, times: Times, options: ReadOptions) -> None:
+    """Take values as missing, in place, that are named so or are codes such as -9999, as those of a panel are."""
+    mask_named(measured.names, measured.values, options.missing)
+    if not options.keep_sentinels:
+        order = np.argsort(times, kind="stable")
+        for values in measured.values.T:
+            values[are_codes(values, order)] = np.nan
 
 
 def name_of_issue(table: Table, options: ReadOptions) -> str | None:
@@ -250,27 +258,29 @@ def sorted_issues(columns: Columns, names: Sequence[str], values: Floats, times:
     return Issues(tuple(names), values[order], times[order], known_from[order], frozenset(), repeated[order], ids)
 
 
-def _averaged(issues: Issues, clock: Clock) -> Issues:
-    """The means over the periods of a clock, of those that an issue forecasts as a whole.
+def _as_resampled(issues: Issues, options: ReadOptions, clock: Clock) -> Issues:
+    """Where rows are averaged, the means over the periods of the clock that an issue forecasts as a whole.
 
     Where there is a column for each lead, an issue is a lead, and known when the last of its values is.
     """
+    if options.resample is None:
+        return issues
     period, lead = period_labels(issues.times, clock), issues.times - issues.known_from
-    for issue in (issues.known_from, lead):
-        table = pd.DataFrame(issues.values).assign(known=issues.known_from)
-        groups = table.groupby([issue, issues.series, period])
-        counts = groups.size().to_numpy()
-        if counts.max(initial=1) > 1:
-            break
-    whole = counts == counts.max(initial=1)
-    means, known = groups.mean(), groups["known"].max()
-    order = np.argsort(means.index.get_level_values(2)[whole], kind="stable")
+    values, known = pd.DataFrame(issues.values), pd.Series(issues.known_from)
+    of_issue = pd.DataFrame({"issue": issues.known_from, "series": issues.series, "period": period})
+    if not of_issue.duplicated().any():
+        of_issue["issue"] = lead
+    keys = [of_issue[name] for name in of_issue]
+    by_period = values.groupby(keys)
+    whole = by_period.size().max()
+    means = by_period.mean().where(by_period.count() == whole).sort_index(level=2, kind="stable")
+    known = known.groupby(keys).max().reindex(means.index)
     return replace(
         issues,
-        values=means.drop(columns="known").to_numpy()[whole][order],
-        times=means.index.get_level_values(2).to_numpy()[whole][order].astype("datetime64[us]"),
-        known_from=known.to_numpy()[whole][order].astype("datetime64[us]"),
-        series=means.index.get_level_values(1).to_numpy()[whole][order],
+        values=means.to_numpy(),
+        times=means.index.get_level_values(2).to_numpy().astype("datetime64[us]"),
+        known_from=known.to_numpy().astype("datetime64[us]"),
+        series=means.index.get_level_values(1).to_numpy(),
     )
 
 

@@ -167,6 +167,7 @@ def test_codes_of_missing_values_are_no_forecasts(rows: pd.DataFrame, tmp_path: 
     ("change", "options", "message"),
     [
         (lambda f: f.drop(columns="issued_at"), {}, "does not tell when its forecasts were issued"),
+        (lambda f: f.assign(valid="soon"), {}, "'valid'.*'soon'"),
         (lambda f: f, {"issued_at": "run"}, "There is no column 'run' for issued_at"),
         (lambda f: f.assign(valid=f["valid"] + pd.Timedelta("400D")), {}, "none of it is of a time of the source"),
         (lambda f: f, {"issue_delay": "48h"}, "none of it was known before that"),
