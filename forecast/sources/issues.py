@@ -259,7 +259,7 @@ def sorted_issues(columns: Columns, names: Sequence[str], values: Floats, times:
 
 
 def _as_resampled(issues: Issues, options: ReadOptions, clock: Clock) -> Issues:
-    """Where rows are averaged, the means over the periods of the clock that an issue forecasts as a whole.
+    """Where rows are resampled, the same of the periods of the clock that an issue forecasts as a whole.
 
     Where there is a column for each lead, an issue is a lead, and known when the last of its values is.
     """
@@ -273,14 +273,15 @@ def _as_resampled(issues: Issues, options: ReadOptions, clock: Clock) -> Issues:
     keys = [of_issue[name] for name in of_issue]
     by_period = values.groupby(keys)
     whole = by_period.size().max()
-    means = by_period.mean().where(by_period.count() == whole).sort_index(level=2, kind="stable")
-    known = known.groupby(keys).max().reindex(means.index)
+    how = options.aggregate if options.aggregate in ("sum", "last", "max", "min") else "mean"
+    found = by_period.agg(how).where(by_period.count() == whole).sort_index(level=2, kind="stable")
+    known = known.groupby(keys).max().reindex(found.index)
     return replace(
         issues,
-        values=means.to_numpy(),
-        times=means.index.get_level_values(2).to_numpy().astype("datetime64[us]"),
+        values=found.to_numpy(),
+        times=found.index.get_level_values(2).to_numpy().astype("datetime64[us]"),
         known_from=known.to_numpy().astype("datetime64[us]"),
-        series=means.index.get_level_values(1).to_numpy(),
+        series=found.index.get_level_values(1).to_numpy(),
     )
 
 
