@@ -494,6 +494,11 @@ def _check_columns(panel: Panel, settings: Settings, targets: tuple[str, ...]) -
     """Refuse columns that the panel lacks, that are named twice, or that the network has no use for."""
     data = settings.data
     named = [*targets, *(name for name in data.covariates or () if name not in targets), *data.known]
+    if made := [made.text for made in expressions(data.known) if made.text not in panel.columns]:
+        raise ConfigError(
+            f"known: what is made of other columns is not known ahead. Received: {made[0]}.",
+            f"Name it with {setting('covariates', made[0])}.",
+        )
     for name in named:
         if name not in data.known or name not in panel.texts:  # which are not numbers yet
             panel.column(name)

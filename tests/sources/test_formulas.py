@@ -15,7 +15,7 @@ from forecast.commands.serve.requests import RequestReader
 from forecast.config import DataSettings, ReadOptions
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
-from forecast.errors import DataError
+from forecast.errors import ConfigError, DataError
 from forecast.sources.datasets import load_dataset
 from forecast.sources.formulas import FORMULAS, expressions, parse, raw_columns, with_derived
 
@@ -106,6 +106,12 @@ def test_settings_keep_the_commas_of_a_formula_and_name_it_to_whoever_reads() ->
     assert settings.data.target == TARGETS
     assert settings.read.derived == (*TARGETS, "log_return(close)")
     assert DataSettings(target="a,b (x), c").target == ("a", "b (x)", "c")
+
+
+def test_a_formula_is_not_known_ahead() -> None:
+    asked = forecast.configure({"target": "close", "known": "log_return(close)"})
+    with pytest.raises(ConfigError, match=r"is not known ahead\. Received: log_return"):
+        forecast.resolve(asked, load_dataset("stocks"))
 
 
 def test_a_column_of_that_name_stays_what_it_is() -> None:
