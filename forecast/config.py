@@ -44,6 +44,7 @@ Loss = Literal["mae", "mse", "huber", "qlike"]
 Channels = Literal["joint", "independent"]
 Division = Literal["time", "series"]
 Duplicates = Literal["first", "last", "mean"]
+Aggregate = Literal["mean", "duration", "sum", "last", "max", "min"]
 Normalise = Literal["none", "last", "standard", "last-scaled", "seasonal", "smoothing"]
 
 
@@ -200,6 +201,9 @@ class ReadOptions(Section):
     resample: str | None = Field(
         None, description="Average the rows onto this clock; periods that are not whole are left out."
     )
+    aggregate: Aggregate = Field(
+        "mean", description="What a step of resample gets of its rows; duration weighs each by how long it holds."
+    )
     duplicates: Duplicates | None = Field(
         None, description="Of several rows with the same time: first, last or their mean."
     )
@@ -228,9 +232,7 @@ class ReadOptions(Section):
         "it is for, values; or a column for each lead. - for columns of the source itself.",
     )
     issued_at: str | None = Field(
-        None,
-        description="Column that holds when a value was issued: of that file; else of the source, whose values are "
-        "revised: each origin sees what stood there then, and first values are scored.",
+        None, description="Column that holds when a value was issued: of that file, or of a source that is revised."
     )
     issue_delay: Duration | None = Field(
         None, description="How long after its issue a forecast is there, such as 5h. (default: at once)"

@@ -45,7 +45,7 @@ def generate(seed: int = 0, days: int = 1500, sites: int = 4) -> tuple[pd.DataFr
     for site in range(sites):
         real = departures(rng, (1, days + LONGEST))[0]
         temperature = (season(np.arange(days)) + real[:days]).round(1)
-        load = 100 + 2.5 * np.maximum(18 - temperature, 0) - 10 * (ds.dayofweek >= 5)
+        load = 100 + 2.5 * np.maximum(18 - temperature, 0) - 10 * (ds.day_of_week >= 5)
         load += departures(rng, (1, days))[0] / 2 + rng.normal(0, 1, days)
         told = season(at) + np.sqrt(1 - drift**2) * real[at] + drift * departures(rng, at.shape)
         name = f"site {site + 1}"

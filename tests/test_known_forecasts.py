@@ -97,7 +97,7 @@ def test_the_page_says_by_how_much_hindsight_would_have_fooled_one(run: Run, fol
     found = run.metrics["hindsight"]
     assert found["columns"] == ["temp"]
     assert found["models"]["segment-lstm"]["mae"] == pytest.approx(np.abs(y_pred - y).mean(), rel=1e-4)
-    assert "would have seemed to err by" in (run.path / "report.html").read_text("utf-8")
+    assert "would have seemed to err" in (run.path / "report.html").read_text("utf-8")
 
 
 def test_a_stream_takes_what_the_file_holds_by_then(run: Run, folder: Path, tmp_path: Path) -> None:

@@ -174,12 +174,12 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     settings = settings.replace(data={name: panel.expand(names) for name, names in named.items()})
     if settings.data.static:
         settings = settings.replace(data={"known": (*dict.fromkeys(settings.data.known + settings.data.static),)})
+    targets = settings.data.target or _default_target(panel)
     if panel.issues is not None:
-        issued = [name for name in panel.issues.ahead if name not in settings.data.target]
+        issued = [name for name in panel.issues.ahead if name not in targets]
         settings = settings.replace(data={"known": (*dict.fromkeys((*settings.data.known, *issued)),)})
     data, network, training = settings.data, settings.network, settings.training
     asked_to_read = settings.read.model_dump(exclude={"notation"})  # the panel has that of its columns
-    targets = data.target or _default_target(panel)
     _check_columns(panel, settings, targets)
     season = data.season or default_season(panel.clock)
     usual_lookback, usual_horizon = default_spans(panel.clock, season)
@@ -498,6 +498,11 @@ def _check_columns(panel: Panel, settings: Settings, targets: tuple[str, ...]) -
     """Refuse columns that the panel lacks, that are named twice, or that the network has no use for."""
     data = settings.data
     named = [*targets, *(name for name in data.covariates or () if name not in targets), *data.known]
+    if made := [made.text for made in expressions(data.known) if made.text not in panel.columns]:
+        raise ConfigError(
+            f"known: what is made of other columns is not known ahead. Received: {made[0]}.",
+            f"Name it with {setting('covariates', made[0])}.",
+        )
     for name in named:
         if name not in data.known or name not in panel.texts:  # which are not numbers yet
             panel.column(name)

@@ -32,6 +32,7 @@ _PARTS = 4
 _LOSSES: dict[str, Callable[[Scaled], Scaled]] = {
     "mae": np.abs,
     "mse": np.square,
+    "qlike": lambda error: np.exp(error) - error - 1,
     "huber": lambda error: np.where(np.abs(error) < 1, 0.5 * np.square(error), np.abs(error) - 0.5),
 }
 
@@ -43,18 +44,21 @@ class Judgement:
     Args:
         observed: Scaled, [N, H, D]; NaN where nothing was observed.
         weights: Of each window's errors, [N, D].
-        loss: Of points: mae, mse or huber.
+        loss: Of points: mae, mse, huber, or qlike of logarithms.
         quantiles: Those that are forecast, [Q]; empty for points.
+        scale: What makes logarithms of scaled values, of each window, [N, D]; only for qlike.
     """
 
     observed: Scaled
     weights: Floats
     loss: str = "mae"
     quantiles: tuple[float, ...] = ()
+    scale: Floats | None = None
 
     def of(self, windows: Ints | Flags, steps: slice = slice(None)) -> Judgement:
         """The same of some windows and steps."""
-        return Judgement(self.observed[windows, steps], self.weights[windows], self.loss, self.quantiles)
+        scale = None if self.scale is None else self.scale[windows]
+        return Judgement(self.observed[windows, steps], self.weights[windows], self.loss, self.quantiles, scale)
 
     def loss_of(self, forecasts: Scaled) -> float:
         """The mean loss of forecasts [N, H, D] or [N, H, D, Q] over what was observed."""
@@ -64,7 +68,8 @@ class Judgement:
             error, levels = self.observed[..., None] - forecasts, np.array(self.quantiles, np.float32)
             losses = 2 * np.maximum(levels * error, (levels - 1) * error).mean(axis=-1)
         else:
-            losses = _LOSSES[self.loss](self.observed - forecasts)
+            scale = np.float32(1) if self.scale is None else self.scale[:, None, :].astype(np.float32)
+            losses = _LOSSES[self.loss]((self.observed - forecasts) * scale)
         return float(np.sum(losses * weights, where=seen) / max(1, np.count_nonzero(seen)))
 
 

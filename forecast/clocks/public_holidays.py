@@ -33,6 +33,11 @@ class PublicHolidays:
         around = [f"{days} day{'s' * (days > 1)} {side} a holiday" for side in ("before", "after") for days in _AROUND]
         return (*self.names, "any holiday", *around)
 
+    @property
+    def by_name(self) -> dict[str, tuple[str, ...]]:
+        """The days of each holiday, and of those without a name of their own under an empty one."""
+        return dict(zip((*self.names, ""), (*self.days, self.others), strict=True))
+
     def features(self, days: NDArray[np.datetime64]) -> NDArray[np.float64]:
         """Whether each of these days [...] is each of the holidays, any of them, or lies shortly before or after one.
 

@@ -25,7 +25,7 @@ from forecast.clocks.slots import Slotted
 from forecast.clocks.uneven import Uneven
 from forecast.clocks.week import Week
 from forecast.clocks.words import steps_in_words
-from forecast.tables.zone_rules import wall_times
+from forecast.tables.zone_rules import from_wall, wall_times
 
 __all__ = ["LONGEST_CLOSURE", "STEP", "Clock", "Times"]
 
@@ -207,8 +207,12 @@ class Clock:
     def future(self, last: np.datetime64, steps: int) -> Times:
         """The next ``steps`` timestamps after ``last`` on the clock."""
         if self.holidays:
-            return open_days(partial(replace(self, holidays=()).future, last), self.wall, self.holidays, steps)
+            return open_days(partial(self.absent, last), self.wall, self.holidays, steps)
         return self._kept(self.kind.future(self._shown(last.astype("datetime64[us]")[None])[0], steps))
+
+    def absent(self, last: np.datetime64, steps: int) -> Times:
+        """The ``steps`` timestamps after ``last`` that `ordinals` count: also on holidays, where no row is expected."""
+        return replace(self, holidays=()).future(last, steps)
 
     def past(self, last: np.datetime64, steps: int) -> Times:
         """The ``steps`` timestamps up to ``last`` on the clock, ascending."""
@@ -220,12 +224,7 @@ class Clock:
 
     def _kept(self, times: Times) -> Times:
         """Times of the kind of clock as panels keep them: the first of two hours, the hour after a hole in spring."""
-        if self.slots is None or not self.is_zoned:
-            return times
-        zoned = pd.DatetimeIndex(times).tz_localize(
-            self.tz, ambiguous=np.ones(len(times), bool), nonexistent="shift_forward"
-        )
-        return zoned.tz_convert(None).to_numpy().astype("datetime64[us]")
+        return times if self.slots is None or self.tz is None or not self.is_zoned else from_wall(times, self.tz)
 
     def describe(self, steps: int = 1) -> str:
         """A number of steps in words: "24 hours", "1 month", "96 × 15 minutes"."""

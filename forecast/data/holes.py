@@ -28,7 +28,7 @@ def on_whole_clock(panel: Panel, longest: int) -> Panel:
     values = np.full((len(times), len(panel.columns)), np.nan)
     times[kept], values[kept] = panel.times, panel.values
     for row, count in zip(begins.tolist(), absent.tolist(), strict=True):
-        times[kept[row] - count : kept[row]] = panel.clock.future(panel.times[row - 1], count)
+        times[kept[row] - count : kept[row]] = panel.clock.absent(panel.times[row - 1], count)
     ends = np.asarray(panel.offsets)
     offsets = ends + before[np.searchsorted(begins, ends, side="right")]
     return replace(panel, values=values, times=times, offsets=tuple(offsets.tolist()), coded={})

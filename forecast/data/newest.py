@@ -215,7 +215,7 @@ def _with_absent_rows(times: Times, values: Floats, clock: Clock, reach: int) ->
     all_times[position] = times
     for row in np.flatnonzero(absent):
         begin = position[row] + 1
-        all_times[begin : begin + absent[row]] = clock.future(times[row], int(absent[row]))
+        all_times[begin : begin + absent[row]] = clock.absent(times[row], int(absent[row]))
     all_values = np.full((len(all_times), values.shape[1]), np.nan)
     all_values[position] = values
     return all_times, all_values

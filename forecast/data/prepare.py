@@ -116,18 +116,10 @@ class Rows:
         return self._computed_inputs(rows)
 
     def window_inputs(self, starts: Ints, lookback: int, horizon: int) -> NDArray[np.float32]:
-        """The inputs of windows, each as they were known at its origin.
+        """The inputs of windows by their first rows [B], as known at their origins, [B, L + H, C + calendar].
 
         Of a column that was issued again and again, each step is the newest issue that was known at the origin; a step
         of the lookback is what the source holds itself, where that is so. What no issue tells ahead is carried forward.
-
-        Args:
-            starts: First row of each window, [B].
-            lookback: L.
-            horizon: H.
-
-        Returns:
-            [B, L + H, C + calendar].
         """
         rows, last = starts[:, None] + np.arange(lookback + horizon), lookback - 1
         window = self.inputs_at(rows)
@@ -235,7 +227,7 @@ def arrange(panel: Panel, config: DataConfig) -> Panel:
     """The panel with the targets first, then past covariates, then known ones.
 
     If channels are independent, each target becomes a series of its own. Angles are unwrapped. A value that has no
-    logarithm is missing where targets are logged.
+    logarithm is missing where targets are logged. What is known ahead and was not measured is what was forecast of it.
     """
     if config.channels == "independent" and len(config.target) > 1:
         arranged = _melt(panel, config.target, config.covariates + config.known)
@@ -246,6 +238,12 @@ def arrange(panel: Panel, config: DataConfig) -> Panel:
         logged = values[:, : count_targets(config)]
         logged[logged <= 0] = np.nan
         arranged = replace(arranged, values=values)
+    for name, as_of in arranged.as_of().items():
+        if name in config.known:
+            values, rows = arranged.values.copy(), np.arange(arranged.n_rows)
+            column = values[:, arranged.column(name)]
+            column[:] = np.where(np.isnan(column), as_of.at(rows, rows), column)
+            arranged = replace(arranged, values=values)
     return unwrap_panel(arranged, bounds_of(np.arange(arranged.n_series), config))
 
 
@@ -412,10 +410,8 @@ def windows_of(rows: Rows, part_rows: Flags, config: DataConfig) -> Windows:
         )
     else:
         windows = index_windows(rows.panel, part_rows, rows.usable, rows.seen, config.lookback, config.horizon)
-    known = np.ones(len(windows), bool)
-    for is_known in rows.know_ahead(windows.cutoffs, config.horizon, config.least_observed).values():
-        known &= is_known
-    return windows if known.all() else replace(windows, starts=windows.starts[known])
+    known = [*rows.know_ahead(windows.cutoffs, config.horizon, config.least_observed).values()]
+    return replace(windows, starts=windows.starts[np.all(known, axis=0)]) if known else windows
 
 
 def _followed_by_measured(rows: Rows) -> Flags:
@@ -481,10 +477,9 @@ def _no_window(rows: Rows, part_rows: Flags, part: str, config: DataConfig) -> D
         )
     if rows.as_of and len(windows_of(replace(rows, as_of={}), part_rows, config)):
         names = " and ".join(quote(rows.panel.columns[column]) for column in rows.as_of)
-        return DataError(
-            f"At no row of the {part} span was {names} known for the {horizon} steps ahead.",
-            f"Use a shorter {setting('horizon')}, or forecasts of longer leads.",
-        )
+        what = f"At no row of the {part} span was {names} known for the {horizon} steps ahead."
+        fewer = setting("least_observed", 0.3)
+        return DataError(what, f"Use a shorter {setting('horizon')}; {fewer} if not each step has a forecast.")
     if rows.masked:
         return DataError(
             f"The {part} span has {n_rows} rows, but in no window of {lookback} + {horizon} of them are "

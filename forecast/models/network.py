@@ -133,10 +133,7 @@ class RowSource(Protocol):
     """The part of `Rows` that a network is fed from."""
 
     def window_inputs(self, starts: Ints, lookback: int, horizon: int) -> NDArray[np.float32]:
-        """The inputs of windows with these first rows [B], without ages, NaN where a value is missing: [B, L + H, C].
-
-        C is D + P + K.
-        """
+        """The inputs of windows by their first rows [B], without ages, NaN where missing: [B, L + H, D + P + K]."""
 
     @property
     def identity(self) -> Ints:

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from forecast.evaluation.significance import SIGNIFICANT
 from forecast.plots.diagnosis import WHOLES, ClockErrors, Reliability, Residuals
-from forecast.plots.style import Labels, format_number, model_name
+from forecast.plots.style import Labels, format_number, model_name, printable
 from forecast.plots.tables import format_signed
 
 _WHEN = {"hour": "at {}:00", "weekday": "on {}", "month": "in {}"}
 
 # Of fewer autocorrelations one outside the band says nothing: chance puts one of twenty there.
 _FEWEST_LAGS = 10
+
+
+def hindsight_in_words(metrics: Mapping[str, Any], model: str) -> str:
+    """By how much one would have fooled oneself with inputs that were known only later; empty where none was fed.
+
+    Args:
+        metrics: Of a run; ``hindsight`` are the errors with such inputs.
+        model: Its model.
+    """
+    found, error = metrics.get("hindsight", {}), metrics["models"][model]["mae"]
+    if not found.get("columns") or not error:
+        return ""
+    later = found["models"][model]["mae"]
+    names = ", ".join(printable(name, 40) for name in found["columns"])
+    seemed = f"{1 - later / error:.0%} less" if later < error else "no less"
+    return (
+        f"Fed as forecast at the time: {names}. With what came, which nobody knows when a forecast is due, the "
+        f"{model_name(model)} would have seemed to err {seemed} (MAE {later:.3g} instead of {error:.3g})."
+    )
 
 
 def steps_that_differ(skill: Sequence[float | None], p_values: Sequence[float | None]) -> str:

@@ -188,7 +188,7 @@ class _Line:
             rows[series] = row
             gap = np.searchsorted(self.broken, row)
             if time is not None and row < end and gap < len(self.broken) and self.broken[gap] == row:
-                absent = self.panel.clock.future(self.panel.times[row - 1], int(self.absent[gap]))
+                absent = self.panel.clock.absent(self.panel.times[row - 1], int(self.absent[gap]))
                 absent_from[series] = np.count_nonzero(absent >= time)
         ended = (rows == self.ends) & (self.ends > self.starts)  # the step after the last row
         return self.panel.positions(rows - ended) + ended - absent_from

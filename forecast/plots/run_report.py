@@ -16,6 +16,7 @@ from forecast.evaluation.verdict import reference_name, rounded_share
 from forecast.plots.figure import PHONE, SCREEN
 from forecast.plots.findings import (
     clock_errors_in_words,
+    hindsight_in_words,
     reliability_in_words,
     residuals_in_words,
     steps_that_differ,
@@ -140,7 +141,7 @@ def _scores(run: RunResults) -> Section:
             " Below the skill stands its 95% interval: every skill that the test does not reject. The model's and the "
             "vanilla RNN's figures are of one fit each; how fits with other seeds spread, forecast compare says."
         )
-    sentences += filter(None, (_least_found(metrics), _hindsight(metrics, run.model)))
+    sentences += filter(None, (_least_found(metrics), hindsight_in_words(metrics, run.model)))
     if (metrics.get("echo") or {}).get("delayed"):
         sentences.append(
             "The forecasts are an echo: they fit the observations best when they are moved back in time, so they "
@@ -171,20 +172,6 @@ def _scores(run: RunResults) -> Section:
         folded_tables=[] if unfolded else series,
         lookup=lookup,
         glossary=glossary,
-    )
-
-
-def _hindsight(metrics: Mapping[str, Any], model: str) -> str:
-    """By how much one would have fooled oneself with inputs that were known only later; empty where none was fed."""
-    found = metrics.get("hindsight", {})
-    error = metrics["models"][model]["mae"]
-    if not found.get("columns") or not error:
-        return ""
-    names, with_later = ", ".join(printable(name, 40) for name in found["columns"]), found["models"][model]["mae"]
-    return (
-        f"Fed with {names} as forecast at the time. With what it turned out to be, which nobody knows when a forecast "
-        f"is due, the {model_name(model)} would have seemed to err by {1 - with_later / error:.0%} less (MAE "
-        f"{with_later:.3g} instead of {error:.3g})."
     )
 
 

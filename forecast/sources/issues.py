@@ -17,8 +17,10 @@ from forecast.data.issues import Issues
 from forecast.data.panel import Panel
 from forecast.errors import DataError, NoTimeError, Sentence, listed, quote, setting
 from forecast.sources.from_table import Alter, dialect_of
+from forecast.sources.infer_clock import period_labels
 from forecast.sources.missing import mask_named
 from forecast.tables.bytes import find_input
+from forecast.tables.columns import Measurements
 from forecast.tables.find_times import find_times
 from forecast.tables.formats import read_tables
 from forecast.tables.frames import from_frame
@@ -43,10 +45,10 @@ _LEAD = re.compile(r"(.+?)_(?:previous_day(?P<days>\d+)|(?:lead_?)?(?P<count>\d+
 # What a column of a lead forecasts, and how long before.
 Lead = tuple[str, np.timedelta64]
 
+_MINUTES = {"min": 1, "h": 60, "d": 1440}
+
 # Names that a sentence lists.
 _NAMED, _LISTED = 5, 20
-
-_MINUTES = {"min": 1, "h": 60, "d": 1440}
 
 
 def with_known_forecasts(
@@ -54,7 +56,7 @@ def with_known_forecasts(
 ) -> Panel:
     """The panel with the columns of a file of forecasts, each value known from its issue on.
 
-    Where the source holds such a column itself, its values stay; a missing one is the newest forecast known by then.
+    Where the source holds such a column itself, its values stay.
 
     Args:
         panel: What was read.
@@ -70,6 +72,7 @@ def with_known_forecasts(
     if taken and _is_in(source, options):
         kept = tuple(name for name in panel.columns if name not in taken)
         panel = replace(panel.select(kept), texts=panel.texts)
+    issues = _as_resampled(issues, options, panel.clock)
     if alter is not None:
         issues = replace(issues, values=alter(issues.known_from, issues.values))
     label, ahead = table.source.label, issues.times > issues.known_from
@@ -85,7 +88,7 @@ def with_known_forecasts(
     note = (
         f"Known ahead as forecasts: {listed([*map(quote, issues.columns)], _NAMED)}, known from "
         f"{panel.clock.format(issued[0])} … {panel.clock.format(issued[-1])} on ({len(issued):,} times), "
-        f"up to {pd.Timedelta(steps)} ahead."
+        f"up to {str(pd.Timedelta(steps)).removesuffix(' 00:00:00')} ahead."
     )
     warnings = panel.warnings
     if days and options.issue_delay is None and panel.clock.unit in ("s", "min", "h"):
@@ -99,11 +102,11 @@ def with_known_forecasts(
 def issues_of(panel: Panel, options: ReadOptions) -> Issues:
     """The forecasts in a file, for a panel of recent rows, of whose times there may be none."""
     table, dialect = _open(panel, "", options)
-    return _issues_of(table, dialect, options, panel.clock)[0]
+    return _as_resampled(_issues_of(table, dialect, options, panel.clock)[0], options, panel.clock)
 
 
 def joined(panel: Panel, issues: Issues, label: str) -> Panel:
-    """A panel with the columns of some forecasts; where it holds no value of them, the newest that was known by then.
+    """A panel with the columns of some forecasts; where it lacks one, of the newest that was known at each row.
 
     Args:
         panel: Columns without a value are taken as absent.
@@ -112,7 +115,7 @@ def joined(panel: Panel, issues: Issues, label: str) -> Panel:
     """
     there = {name for name, column in zip(panel.columns, panel.values.T, strict=True) if not np.isnan(column).all()}
     issues = of_known_series(replace(issues, measured=frozenset(there.intersection(issues.columns))), panel, label)
-    return _with_newest(replace(panel, issues=issues))
+    return _with_newest(panel, issues)
 
 
 def lasting(options: ReadOptions, source: object) -> ReadOptions:
@@ -158,14 +161,13 @@ def _issues_of(
     issued = None if name is None else find_times(table, name, None)
     try:
         columns, is_by_issue = columns_of(without(table, name), dialect), False
-    except NoTimeError:  # a row for each issue, a column for each lead
+    except NoTimeError:
+        if not _leads(table.names):
+            raise
+        # A row for each issue, a column for each lead.
         columns, is_by_issue = columns_of(table, replace(dialect, time_column=name)), True
     measured, times = columns.measured, on_clock_of(clock, columns.time, table.source)
-    mask_named(measured.names, measured.values, options.missing)
-    if not options.keep_sentinels:
-        order = np.argsort(times, kind="stable")
-        for values in measured.values.T:
-            values[are_codes(values, order)] = np.nan
+    mask_missing(measured, times, options)
     delay = np.timedelta64(round((options.issue_delay or 0) * 1e6), "us")
     if issued is None or is_by_issue:
         leads = _leads(measured.names)
@@ -181,6 +183,15 @@ def _issues_of(
         raise DataError(f"{table.source.label}: a time is missing.", "Give each row its time, and when it was issued.")
     known_from = on_clock_of(clock, issued, table.source) + delay
     return sorted_issues(columns, measured.names, measured.values, times, known_from), frozenset(), issued.whole_days
+
+
+def mask_missing(measured: Measurements, times: Times, options: ReadOptions) -> None:
+    """Take values as missing, in place, that are named so or are codes such as -9999, as those of a panel are."""
+    mask_named(measured.names, measured.values, options.missing)
+    if not options.keep_sentinels:
+        order = np.argsort(times, kind="stable")
+        for values in measured.values.T:
+            values[are_codes(values, order)] = np.nan
 
 
 def name_of_issue(table: Table, options: ReadOptions) -> str | None:
@@ -247,6 +258,33 @@ def sorted_issues(columns: Columns, names: Sequence[str], values: Floats, times:
     return Issues(tuple(names), values[order], times[order], known_from[order], frozenset(), repeated[order], ids)
 
 
+def _as_resampled(issues: Issues, options: ReadOptions, clock: Clock) -> Issues:
+    """Where rows are resampled, the same of the periods of the clock that an issue forecasts as a whole.
+
+    Where there is a column for each lead, an issue is a lead, and known when the last of its values is.
+    """
+    if options.resample is None:
+        return issues
+    period, lead = period_labels(issues.times, clock), issues.times - issues.known_from
+    values, known = pd.DataFrame(issues.values), pd.Series(issues.known_from)
+    of_issue = pd.DataFrame({"issue": issues.known_from, "series": issues.series, "period": period})
+    if not of_issue.duplicated().any():
+        of_issue["issue"] = lead
+    keys = [of_issue[name] for name in of_issue]
+    by_period = values.groupby(keys)
+    whole = by_period.size().max()
+    how = options.aggregate if options.aggregate in ("sum", "last", "max", "min") else "mean"
+    found = by_period.agg(how).where(by_period.count() == whole).sort_index(level=2, kind="stable")
+    known = known.groupby(keys).max().reindex(found.index)
+    return replace(
+        issues,
+        values=found.to_numpy(),
+        times=found.index.get_level_values(2).to_numpy().astype("datetime64[us]"),
+        known_from=known.to_numpy().astype("datetime64[us]"),
+        series=found.index.get_level_values(1).to_numpy(),
+    )
+
+
 def of_known_series(issues: Issues, panel: Panel, label: str) -> Issues:
     """The forecasts of the panel's series; of every series, where the file names one and the panel is one."""
     if not issues.series_ids:
@@ -280,14 +318,13 @@ def on_clock_of(clock: Clock, column: TimeColumn, source: Input) -> Times:
     return wall_times(column.times, clock.tz)
 
 
-def _with_newest(panel: Panel) -> Panel:
-    """The panel with the newest forecast that was known at each row, where the source holds no value."""
+def _with_newest(panel: Panel, issues: Issues) -> Panel:
+    """The panel with the columns that it lacks: the newest forecast that was known at each row."""
     rows, names = np.arange(panel.n_rows), panel.columns
-    assert panel.issues is not None
-    added = tuple(name for name in panel.issues.columns if name not in names)
+    added = tuple(name for name in issues.columns if name not in names)
     empty = np.full((panel.n_rows, len(added)), np.nan)
-    panel = replace(panel, values=np.hstack([panel.values, empty]), columns=(*names, *added))
-    for name, as_of in panel.as_of().items():
-        column = panel.values[:, panel.column(name)]
-        column[:] = np.where(np.isnan(column), as_of.at(rows, rows), column)
+    panel = replace(panel, values=np.hstack([panel.values, empty]), columns=(*names, *added), issues=issues)
+    as_of = panel.as_of()
+    for name in set(issues.columns) - issues.measured:
+        panel.values[:, panel.column(name)] = as_of[name].at(rows, rows)
     return panel

@@ -10,20 +10,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from forecast.clocks.days import DAY, WEEKDAYS, weekdays
 from forecast.clocks.exchanges import exchanges_like, sessions_of
-from forecast.clocks.week import Week, clock_time
 from forecast.config import ReadOptions
 from forecast.data.bounds import is_angle
 from forecast.data.clock import STEP, Clock, Times
 from forecast.data.panel import Floats
-from forecast.errors import DataError, Sentence, listed, quote, setting
+from forecast.errors import DataError, quote, setting
 from forecast.sources import infer_clock as clocks
+from forecast.sources.aggregates import IN_WORDS
+from forecast.sources.asked_clock import asked_clock
+from forecast.sources.clock_in_words import (
+    cut_in_words,
+    exchange_in_words,
+    left_out_in_words,
+    lost_in_words,
+    period_in_words,
+    skipped_hours,
+    week_in_words,
+)
 from forecast.sources.infer_holidays import in_words, infer_holidays
-from forecast.sources.infer_week import PATTERN, slots_without_row, stated_week
-from forecast.sources.resampling import Averages, OwnClock, average, means_from
+from forecast.sources.infer_week import PATTERN
+from forecast.sources.resampling import OwnClock, average, means_from
 from forecast.tables.table import Table
-from forecast.tables.zone_rules import wall_times, zone_of_skipped_hours, zones_of_repeats
+from forecast.tables.zone_rules import wall_times, zones_of_repeats
 
 Ints = NDArray[np.int64]
 
@@ -32,15 +41,6 @@ _LONGEST_OF_DAY = 20 * 3_600_000_000
 
 # Numbers of rows are microseconds of 1970; a row of a later time has a date.
 _FIRST_DATE = np.datetime64("1970-01-03", "us")
-
-# More periods that are not whole are counted, not named.
-_MOST_LISTED = 4
-
-# Sessions that are known for less time after the last row may be forecast.
-_KNOWN_LONG = np.timedelta64(3 * 365, "D")
-
-# More absent hours than these are no springs.
-_MOST_SPRINGS = 200
 
 
 @dataclass(frozen=True)
@@ -202,15 +202,15 @@ def on_clock(
     if tz == "UTC" and options.tz is None and by_hours and not whole_days:
         sessions = clocks.zone_of_sessions(rows.times, rows.series)
         tz = sessions or tz
-    named = _asked_clock(rows, options, None if whole_days else tz)
+    named = asked_clock(rows.times, rows.series, options, None if whole_days else tz)
     by_day = clocks.usual_step(rows.times, rows.series) > _LONGEST_OF_DAY if named is None else not _divides_day(named)
-    own = None
+    own, instants = None, None
     if options.resample is not None:
         own = _own_clock(table, rows, ids, options, tz, whole_days)
     if tz is not None and not whole_days and by_day:
-        rows = replace(rows, times=wall_times(rows.times, tz))
+        instants, rows = rows.times, replace(rows, times=wall_times(rows.times, tz))
     if options.resample is not None and named is not None:
-        return _resampled(table, rows, ids, names, replace(named, tz=tz), own)
+        return _resampled(table, rows, ids, names, replace(named, tz=tz), own, options.aggregate, instants)
     if named is not None and named.freq == STEP:
         return _numbered(rows, named)
     n_rows, label = len(rows.times), table.source.label
@@ -241,42 +241,6 @@ def on_clock(
     if fewest is not None:
         what = f"{label}: {fewest[0]:,} of {n_rows:,} rows are off a clock of {fewest[1].describe()}; it"
     raise clocks.irregular(rows.times, rows.series, what, _advise_on_steps(table, rows))
-
-
-def _asked_clock(rows: Observations, options: ReadOptions, tz: str | None) -> Clock | None:
-    """The clock that the user names, or names a part of; None if the steps of the rows are to show it.
-
-    Args:
-        rows: Their times in UTC if there is a zone.
-        options: What is asked for.
-        tz: The zone of the times, by whose hours a pattern repeats.
-
-    Raises:
-        DataError: If there is no such clock, or the rows do not follow it.
-    """
-    asked, wall = options.resample or options.freq, Clock("s", tz).wall(rows.times)
-    if options.resample is None and options.freq == PATTERN:
-        if (learned := clocks.pattern_of(wall, rows.series, is_asked_for=True)) is None:
-            raise DataError(
-                "The rows follow no weekly pattern: no slot of a week is always empty, or there are not two weeks.",
-                f"Leave {setting('freq')} out, or name the hours: {setting('sessions', '09:00-17:00')}",
-            )
-        return learned
-    if options.weekdays or options.sessions:
-        freq = options.freq if " " in (options.freq or "") else asked
-        clock = clocks.named_clock(freq or clocks.spelled(clocks.usual_length(rows.times, rows.series)))
-        step, alias = clock.kind.length, clock.freq.partition(" ")[0]
-        if clock.week is not None:  # what a run learned before
-            wall = clock.week.times(np.arange(len(clock.week.slots)))
-        elif DAY % step or clock.unit not in ("s", "min", "h", "D") or (step == DAY and options.sessions):
-            raise DataError(
-                f"A step of {clock.describe()} has no weekdays and sessions: days have weekdays, hours have both.",
-                f"Leave {setting('weekdays')} and {setting('sessions')} out.",
-            )
-        return Clock(f"{alias} {stated_week(wall, step, options.weekdays, options.sessions)}")
-    if asked and options.session_days is not None and options.session_days.exchange == asked:
-        return Clock(asked, session_days=options.session_days)
-    return clocks.named_clock(asked, None if options.resample else rows.times) if asked else None
 
 
 def _divides_day(clock: Clock) -> bool:
@@ -310,9 +274,16 @@ def _own_clock(
 
 
 def _resampled(
-    table: Table, rows: Observations, ids: tuple[str, ...], names: tuple[str, ...], clock: Clock, own: OnClock | None
+    table: Table,
+    rows: Observations,
+    ids: tuple[str, ...],
+    names: tuple[str, ...],
+    clock: Clock,
+    own: OnClock | None,
+    how: str,
+    instants: Times | None,
 ) -> OnClock:
-    """The means of whole periods.
+    """The means of whole periods, or what else is asked for; ``instants`` are the times in UTC of wall times.
 
     Raises:
         DataError: If no period is whole.
@@ -330,10 +301,10 @@ def _resampled(
         local = own.clock.is_zoned and clock.tz is not None and not _divides_day(clock)
         shown = partial(wall_times, tz=str(clock.tz)) if local else np.asarray
         known = OwnClock(own.clock, own.rows.times, own.rows.series, shown)
-    averages = average(rows.times, rows.series, rows.values, clock, angles, known)
+    averages = average(rows.times, rows.series, rows.values, clock, angles, known, how, instants)
     if averages.is_cut.all():
         raise DataError(
-            f"{table.source.label}: no period of {clock.describe()} is whole: {_listed(averages, ids, clock)}.",
+            f"{table.source.label}: no period of {clock.describe()} is whole: {cut_in_words(averages, ids, clock)}.",
             "Give more rows, or average them onto a shorter step.",
         )
     has_whole = np.isin(averages.series, averages.series[~averages.is_cut])
@@ -345,33 +316,22 @@ def _resampled(
     words = np.maximum.reduceat(rows.words, firsts)  # those that change in a series are not among them
     words = words[np.searchsorted(numbers, series)]
     means = Observations(averages.times[kept], series, np.ascontiguousarray(values[kept]), words)
-    notes, warnings = [], [f"{len(rows.times):,} rows are averaged into {kept.sum():,} of {clock.describe()} each."]
+    done = f"{len(rows.times):,} rows are {IN_WORDS[how]} into {kept.sum():,} of {clock.describe()} each."
+    notes, warnings = [], [done]
+    if how in ("mean", "duration"):
+        notes += lost_in_words(names, rows.values, averages, clock, angles)
     if not is_open.all():
         warnings.append(f"{averages.n_rows[~is_open].sum():,} rows when {clock.freq} is closed are left out.")
     if averages.is_cut.any():
-        notes.append(f"Left out, as rows begin or end within: {_listed(averages, ids, clock)}.")
+        notes.append(f"Left out, as rows begin or end within: {cut_in_words(averages, ids, clock)}.")
     if n_sparse := int(averages.has_too_few.sum()):
         first = int(averages.has_too_few.argmax())
         warnings.append(
             f"{n_sparse:,} period(s) have too few of the usual values of a column, whose mean is missing then; the "
-            f"first is {_period(averages, first, ids, clock)}."
+            f"first is {period_in_words(averages, first, ids, clock)}."
         )
     given = None if own is None else own.given_clock
     return OnClock(means, clock, tuple(notes), tuple(warnings), given)
-
-
-def _listed(averages: Averages, ids: tuple[str, ...], clock: Clock) -> str:
-    """The periods at the ends of the series that are not whole, and how many of their rows are there."""
-    cut = np.flatnonzero(averages.is_cut).tolist()
-    return listed([_period(averages, period, ids, clock) for period in cut], _MOST_LISTED)
-
-
-def _period(averages: Averages, period: int, ids: tuple[str, ...], clock: Clock) -> str:
-    """A period and how many of its rows are there: ``2024-03-01 (10 of 31 rows)``."""
-    of_series = f" of {quote(ids[averages.series[period]])}" if len(ids) > 1 else ""
-    n_rows, n_whole = int(averages.n_rows[period]), int(averages.n_whole[period])
-    share = f"{n_rows:,} of {n_whole:,}" if n_whole else f"{n_rows:,}"
-    return f"{clock.format(averages.times[period])}{of_series} ({share} rows)"
 
 
 def _numbered(rows: Observations, clock: Clock) -> OnClock:
@@ -392,12 +352,12 @@ def _placed(rows: Observations, clock: Clock, snapped: clocks.Snapped, given: bo
             f"{snapped.moved:,} time(s) off the clock are moved to their place on it, by less than half a step."
         )
     if snapped.dropped:
-        warnings += _left_out(rows.times[np.setdiff1d(np.arange(n_rows), snapped.rows)], clock)
+        warnings += left_out_in_words(rows.times[np.setdiff1d(np.arange(n_rows), snapped.rows)], clock)
     alike = exchanges_like(rows.times) if clock.freq == "B" and not given else ()
     if len(alike) == 1:
         clock = replace(clock, session_days=sessions_of(alike[0], rows.times.min(), rows.times.max()))
     notes = [] if given else [f"One row every {clock.describe().removeprefix('1 ')} ({clock.freq})."]
-    notes += _exchange_in_words(clock, alike, rows.times.max())
+    notes += exchange_in_words(clock, alike, rows.times.max())
     if clock.is_uneven:
         warnings.append("The length of a step varies, so the times of forecasts are uncertain by a few days.")
     if len(snapped.rows) < n_rows:
@@ -407,11 +367,11 @@ def _placed(rows: Observations, clock: Clock, snapped: clocks.Snapped, given: bo
         notes.append(
             f"Each time stands for its period and is moved to its place on {clock.freq}, the first to {first}."
         )
-    elif clock.tz is None and clock.unit in ("min", "h") and (spring := _skipped_hours(snapped.times, rows.series)):
+    elif clock.tz is None and clock.unit in ("min", "h") and (spring := skipped_hours(snapped.times, rows.series)):
         warnings.append(spring)
     rows = replace(rows, times=snapped.times)
     if clock.week is not None:
-        notes += _week_in_words(clock.week, clock.wall(rows.times), rows.series)
+        notes += week_in_words(clock.week, clock.wall(rows.times), rows.series)
     if clock.unit == "B" or clock.week is not None:
         rules = infer_holidays(clock.wall(rows.times), clock.has_slots)
         clock = replace(clock, holidays=rules)
@@ -419,66 +379,3 @@ def _placed(rows: Observations, clock: Clock, snapped: clocks.Snapped, given: bo
             listed = ", ".join(map(in_words, rules[:3])) + " …" * (len(rules) > 3)
             notes.append(f"No row on {len(rules)} holidays in any year, which forecasts leave out: {listed}.")
     return OnClock(rows, clock, tuple(notes), tuple(warnings))
-
-
-def _week_in_words(week: Week, wall: Times, series: Ints) -> list[str]:
-    """What is said of slots of a week that are without a row now and then, as on holidays."""
-    n_missing, slot, n_weeks, of_weeks = slots_without_row(week, wall, series)
-    if not n_missing:
-        return []
-    worst = WEEKDAYS[slot // DAY] + (f" {clock_time(slot % DAY)}" if week.per_day > 1 else "")
-    return [f"{n_missing:,} slots have no row, most often that of {worst}: in {n_weeks:,} of {of_weeks:,} weeks."]
-
-
-def _exchange_in_words(clock: Clock, alike: tuple[str, ...], last: np.datetime64) -> list[str]:
-    """What is said of the exchanges that rows of business days fit alike, and of the sessions after the last row."""
-    days = clock.session_days
-    if days is None:
-        like = f"The rows fit the sessions of {', '.join(alike)} alike"
-        return [Sentence(f"{like} ({setting('freq', alike[0])} takes those of one).")] if alike else []
-    said: list[str] = []
-    if alike:
-        which = f"The rows fit the sessions of {days.exchange} and of no other exchange"
-        said.append(Sentence(f"{which} ({setting('freq', 'B')} takes business days)."))
-    if half := [day for day in days.half if np.datetime64(day) > last]:
-        said.append(f"Sessions after the last row that end early: {listed(half, _MOST_LISTED)}.")
-    if np.datetime64(days.until) - last < _KNOWN_LONG:
-        said.append(f"The sessions are known until {days.until}; after it each day of their week is taken for one.")
-    return said
-
-
-def _left_out(times: Times, clock: Clock) -> list[str]:
-    """What is said of rows at these times, which have no place of their own on the clock."""
-    weekend = times[weekdays(times) >= 5] if clock.unit == "B" else times[:0]
-    said: list[str] = []
-    if len(weekend):
-        which = f"{len(weekend):,} row(s) on Saturdays and Sundays, the first of {clock.format(weekend.min())},"
-        daily = f"{setting('freq', 'D')} keeps them, and a day without a row is a gap"
-        in_order = f"{setting('freq', STEP)} keeps them, and takes all rows in their order"
-        said.append(Sentence(f"{which} are left out, as nearly all rows lie on business days ({daily}; {in_order})."))
-    if clock.unit == "session" or clock.week is not None:
-        is_open = clock.is_open(times)
-        if not is_open.all():
-            first = f"the first of {clock.format(times[~is_open].min())}"
-            said.append(f"{(~is_open).sum():,} row(s) when {clock.freq} is closed, {first}, are left out.")
-            times = times[is_open]
-    if n_others := len(times) - len(weekend):
-        said.append(f"{n_others:,} row(s) are left out: another row is nearer to the same place on the clock.")
-    return said
-
-
-def _skipped_hours(times: Times, series: Ints) -> str:
-    """A warning if every absent hour is one that spring leaves out in some zone."""
-    steps = np.diff(times)
-    wide = (steps > np.median(steps.astype(np.int64)).astype("timedelta64[us]")) & (np.diff(series) == 0)
-    before = np.unique(times[:-1][wide])
-    if not len(before) or len(before) > _MOST_SPRINGS:
-        return ""
-    usual = np.timedelta64(int(np.median(steps.astype(np.int64))), "us")
-    zone = zone_of_skipped_hours((before + usual).astype(times.dtype))
-    if zone is None:
-        return ""
-    return Sentence(
-        f"The hour after {Clock('s').format(before[0])} is absent, as in spring, when clocks go forward; if these are "
-        f"local times, name their zone: {setting('tz', zone)}"
-    )

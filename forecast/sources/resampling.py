@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from forecast.clocks.month_days import MonthDays
 from forecast.data.clock import Clock, Times
 from forecast.data.panel import Floats
+from forecast.sources.aggregates import means_by_duration, reduced
 from forecast.sources.infer_clock import period_labels, usual_step
+from forecast.tables.zone_rules import from_wall
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -65,7 +68,16 @@ class Averages:
     has_too_few: Bools
 
 
-def average(times: Times, series: Ints, values: Floats, clock: Clock, angles: Bools, own: OwnClock | None) -> Averages:
+def average(
+    times: Times,
+    series: Ints,
+    values: Floats,
+    clock: Clock,
+    angles: Bools,
+    own: OwnClock | None,
+    how: str = "mean",
+    instants: Times | None = None,
+) -> Averages:
     """The mean of each column over every period of a clock that holds a row; of angles, the mean direction.
 
     Args:
@@ -75,12 +87,18 @@ def average(times: Times, series: Ints, values: Floats, clock: Clock, angles: Bo
         clock: The clock of the result.
         angles: Which columns are angles in degrees, [C].
         own: The clock of the rows, which tells how many of them a period has; None if they have none.
+        how: Of columns that are no angles another aggregate than the mean: a key of `IN_WORDS`.
+        instants: The times in UTC, [R], where ``times`` are wall times of the clock's zone.
     """
     periods = period_labels(times, clock)
     is_first = np.ones(len(times), bool)
     is_first[1:] = (periods[1:] != periods[:-1]) | (series[1:] != series[:-1])
     firsts = np.flatnonzero(is_first)
     averages, counts = means_from(values, firsts)
+    if how == "duration":
+        averages = _by_duration(times if instants is None else instants, series, values, periods[firsts], firsts, clock)
+    elif how != "mean":
+        averages = reduced(how, values, firsts)
     if angles.any():
         radians = np.radians(values[:, angles])
         east, north = (means_from(part(radians), firsts)[0] for part in (np.sin, np.cos))
@@ -100,6 +118,18 @@ def average(times: Times, series: Ints, values: Floats, clock: Clock, angles: Bo
     n_rows = np.diff(firsts, append=len(times))
     has_too_few = ~is_cut & too_few.any(axis=1)
     return Averages(labels, of_series, averages, n_rows, n_whole, is_cut, has_too_few)
+
+
+def _by_duration(instants: Times, series: Ints, values: Floats, labels: Times, firsts: Ints, clock: Clock) -> Floats:
+    """The means of the periods of every series by how long each value holds, at most for the length of a period."""
+    starts, ends = _bounds(labels, clock)
+    if clock.tz is not None and not clock.is_zoned:  # days of a zone begin at its midnight
+        starts, ends = (from_wall(bounds, clock.tz) for bounds in (starts, ends))
+    means = []
+    for (begin, end), (first, last) in zip(_spans(series), _spans(series[firsts]), strict=True):
+        rows, periods = slice(begin, end), slice(first, last)
+        means.append(means_by_duration(instants[rows], values[rows], starts[periods], ends[periods], clock.step))
+    return np.concatenate(means)
 
 
 def means_from(values: Floats, firsts: Ints) -> tuple[Floats, Ints]:
@@ -164,6 +194,8 @@ def _by_other_periods(times: Times, series: Ints, clock: Clock) -> Bools:
 
 def _bounds(labels: Times, clock: Clock) -> tuple[Times, Times]:
     """The start of each period and of the one after it, by its label [T], which is its first day or its last."""
+    if isinstance(clock.slots, MonthDays):
+        return labels, clock.slots.times(clock.slots.ordinals(labels) + 1)
     index = pd.DatetimeIndex(labels)
     day = pd.Timedelta(1, "D") if clock.unit == "W" or clock.offset.rule_code.split("-")[0].endswith("E") else None
     starts = index if day is None else index - clock.offset + day

@@ -17,7 +17,7 @@ from forecast.config import ReadOptions
 from forecast.data.panel import Panel
 from forecast.errors import DataError, quote, setting
 from forecast.sources.from_table import Alter, dialect_of, read_panel
-from forecast.sources.issues import of_known_series, on_clock_of, sorted_issues, without
+from forecast.sources.issues import mask_missing, of_known_series, on_clock_of, sorted_issues, without
 from forecast.tables.bytes import find_input
 from forecast.tables.find_times import find_times
 from forecast.tables.formats import read_tables
@@ -61,6 +61,7 @@ def read_vintages(source: str | Path | pd.DataFrame, options: ReadOptions, alter
     measured, column = columns.measured, columns.time
     if len(issued) != len(column.times):
         raise DataError(f"{table.source.label}: a time is missing.", "Give each row its time, and when it was issued.")
+    mask_missing(measured, column.times, options)
     order = np.argsort(issued, kind="stable")
     ids = np.full(len(order), "", object)
     if columns.series_id is not None:

@@ -26,6 +26,12 @@ def wall_times(times: Times, tz: str) -> Times:
     return local.to_numpy().astype("datetime64[us]")
 
 
+def from_wall(wall: Times, tz: str) -> Times:
+    """Times in UTC of what a clock on the wall shows, [T]: the first of two hours, the hour after a hole in spring."""
+    zoned = pd.DatetimeIndex(wall).tz_localize(tz, ambiguous=np.ones(len(wall), bool), nonexistent="shift_forward")
+    return zoned.tz_convert(None).to_numpy().astype("datetime64[us]")
+
+
 def are_ambiguous(wall: Times, tz: str) -> Bools:
     """Which wall times [T] come twice in a zone."""
     zoned = pd.DatetimeIndex(wall).tz_localize(tz, ambiguous="NaT", nonexistent="shift_forward")

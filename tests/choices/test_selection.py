@@ -69,3 +69,11 @@ def test_a_single_origin_is_enough() -> None:
     observed = np.zeros((1, 2, 1), np.float32)
     members = np.array([[[[3.0], [3.0]]], [[[1.0], [1.0]]]], np.float32)
     np.testing.assert_allclose(weigh_members(members, judged(observed), np.zeros(1, int)), [[0], [1]])
+
+
+def test_qlike_is_of_logarithms() -> None:
+    logs, scale = np.array([[[0.4], [-0.2]]]), 0.5
+    judgement = Judgement(logs / scale, np.ones((1, 1)), "qlike", scale=np.full((1, 1), scale))
+    error = logs - 0.1
+    assert judgement.loss_of(np.full((1, 2, 1), 0.1 / scale)) == pytest.approx(np.mean(np.exp(error) - error - 1))
+    assert judgement.of(np.array([0]), slice(1)).scale is not None

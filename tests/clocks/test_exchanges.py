@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from forecast.config import Config, ReadOptions, Settings
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
 from forecast.errors import DataError, MachineError
+from forecast.runs.run import Run
 from forecast.sources.read import read
 
 with warnings.catch_warnings():
@@ -76,6 +78,13 @@ def test_without_the_library_rows_stay_on_business_days_and_a_name_asks_for_it(
         read(frame, ReadOptions(freq="XNYS"))
     assert "forecast[calendars]" in refusal.value.text("shell")[1]
     assert refusal.value.exit_code == 3
+
+
+def test_a_run_on_business_days_stays_on_them(frame: pd.DataFrame) -> None:
+    run = SimpleNamespace(config=SimpleNamespace(read=ReadOptions()), clock=Clock("B"))
+    assert read(frame, Run.read_options.fget(run)).clock.freq == "B"  # type: ignore[attr-defined]
+    run = SimpleNamespace(config=SimpleNamespace(read=ReadOptions(freq="pattern")), clock=Clock("D MON-SAT"))
+    assert Run.read_options.fget(run).freq == "D MON-SAT"  # type: ignore[attr-defined]
 
 
 def test_what_is_asked_for_is_taken(frame: pd.DataFrame) -> None:

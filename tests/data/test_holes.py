@@ -81,3 +81,14 @@ def test_a_window_needs_its_share_of_each_target() -> None:
 def test_a_share_is_counted_in_whole_values() -> None:
     assert [fewest_of(10, share) for share in (0.1, 0.2, 0.7, 0.71, 1.0)] == [1, 2, 7, 8, 10]
     assert fewest_of(3, 0.1) == fewest_of(1, 0.5) == 1
+
+
+def test_holidays_within_a_long_gap_are_absent_steps_like_others() -> None:
+    clock = Clock("B", holidays=("date 12-25",))
+    days = np.array(["2023-12-18", "2024-01-08"], "datetime64[us]")
+    absent = int(np.diff(clock.ordinals(days))[0]) - 1
+    expected = np.arange("2023-12-19", "2024-01-08", dtype="datetime64[D]")
+    np.testing.assert_array_equal(
+        clock.absent(days[0], absent), expected[np.is_busday(expected)].astype("datetime64[us]")
+    )
+    assert np.datetime64("2023-12-25") not in clock.future(days[0], 14)

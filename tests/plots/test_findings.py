@@ -9,7 +9,13 @@ from scipy.signal import lfilter
 
 from forecast.data.clock import Clock
 from forecast.plots.diagnosis import errors_by_clock, reliability_of, residuals_of
-from forecast.plots.findings import clock_errors_in_words, reliability_in_words, residuals_in_words, steps_that_differ
+from forecast.plots.findings import (
+    clock_errors_in_words,
+    hindsight_in_words,
+    reliability_in_words,
+    residuals_in_words,
+    steps_that_differ,
+)
 from forecast.plots.style import Labels
 
 LABELS = Labels("station", "temperature", "°C", Clock("h"), "lstm", "rnn")
@@ -92,3 +98,14 @@ def test_an_error_that_belongs_to_an_hour_is_found() -> None:
     assert hour.endswith("(p = 0.006, over 60 days).")  # as small as 499 orders can make it, times the three parts
     assert weekday == "By weekday, the error differs no more over 8 weeks than chance explains."
     assert month == "By month, one year is too short to tell."
+
+
+@pytest.mark.parametrize(
+    ("later", "said"), [(1.5, "25% less (MAE 1.5 instead of 2)"), (2.5, "no less (MAE 2.5 instead")]
+)
+def test_hindsight_is_told_as_it_is(later: float, said: str) -> None:
+    scores = {"models": {"lstm": {"mae": 2.0}}}
+    assert hindsight_in_words(scores, "lstm") == ""
+    assert hindsight_in_words(scores | {"hindsight": {"columns": [], "models": {}}}, "lstm") == ""
+    fed = {"columns": ["temp"], "models": {"lstm": {"mae": later}}}
+    assert f"would have seemed to err {said}" in hindsight_in_words(scores | {"hindsight": fed}, "lstm")

@@ -15,7 +15,7 @@ from forecast.commands.serve.requests import RequestReader
 from forecast.config import DataSettings, ReadOptions
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
-from forecast.errors import DataError
+from forecast.errors import ConfigError, DataError
 from forecast.sources.datasets import load_dataset
 from forecast.sources.formulas import FORMULAS, expressions, parse, raw_columns, with_derived
 
@@ -108,6 +108,12 @@ def test_settings_keep_the_commas_of_a_formula_and_name_it_to_whoever_reads() ->
     assert DataSettings(target="a,b (x), c").target == ("a", "b (x)", "c")
 
 
+def test_a_formula_is_not_known_ahead() -> None:
+    asked = forecast.configure({"target": "close", "known": "log_return(close)"})
+    with pytest.raises(ConfigError, match=r"is not known ahead\. Received: log_return"):
+        forecast.resolve(asked, load_dataset("stocks"))
+
+
 def test_a_column_of_that_name_stays_what_it_is() -> None:
     panel = Panel(np.ones((3, 1)), np.arange(3).astype("datetime64[D]"), ("log_return(x)",), Clock("D"))
     assert forecast.read(panel, ReadOptions(derived="log_return(x)")) == panel
@@ -152,3 +158,26 @@ def test_a_stream_keeps_the_rows_that_a_formula_needs(run: Run, raw: pd.DataFram
     reach = expressions(TARGETS)[1].rows_before
     frames = [stream.push(row["ds"], row) for row in raw.to_dict("records")]
     assert [frame is None for frame in frames].index(False) == run.config.data.lookback + reach - 1
+
+
+def test_a_run_of_volatilities_is_judged_beside_the_log_har(run: Run) -> None:
+    forecasts, metrics = run.test_forecasts, run.metrics
+    assert metrics["skill_of"] == metrics["by_step_of"] == "QLIKE"
+    for name in ("lstm", "log-har", "persistence"):
+        ratio = forecasts["y"] / forecasts[name]
+        assert metrics["models"][name]["qlike"] == pytest.approx(np.mean(ratio - np.log(ratio) - 1), rel=1e-6)
+    assert metrics["skill"]["log-har"] == pytest.approx(
+        1 - metrics["models"]["lstm"]["qlike"] / metrics["models"]["log-har"]["qlike"]
+    )
+    assert "rather than" in metrics["verdict"]
+    # Of the first origin one step ahead, by least squares on the logarithms of the training rows.
+    panel = load_dataset("stocks")
+    logs = np.log(made("range_volatility(high, low)"))
+    x = np.stack([np.ones(len(logs)), logs, *(pd.Series(logs).rolling(n).mean() for n in (5, 22))], axis=1)
+    n_training = int((panel.times < np.datetime64(run.data["validation_from"])).sum())
+    learned = np.arange(21, n_training - 2)
+    weights = np.linalg.lstsq(x[learned], logs[learned + 1], rcond=None)[0]
+    left = np.var(logs[learned + 1] - x[learned] @ weights)
+    first = forecasts[forecasts["unique_id"] == "range_volatility(high, low)"].iloc[0]
+    cutoff = int(np.searchsorted(panel.times, first["cutoff"].to_datetime64()))
+    assert first["log-har"] == pytest.approx(np.exp(x[cutoff] @ weights + left / 2), rel=1e-6)

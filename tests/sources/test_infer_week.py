@@ -74,6 +74,11 @@ def test_hours_that_are_said_are_the_clock_and_the_rest_is_left_out(
     assert again.clock == panel.clock
 
 
+def test_a_pattern_is_cut_to_the_days_that_are_said() -> None:
+    panel = read(frame(at("09:00 10:00 11:00")), ReadOptions(freq="pattern", weekdays="mon-wed"))
+    assert panel.clock.freq == "h MON-WED 09:00-11:00"
+
+
 def test_the_end_of_a_session_is_a_slot_only_where_it_has_rows() -> None:
     panel = read(frame(at(MORNING_AND_AFTERNOON)), ReadOptions(sessions="09:30-11:30,13:00-15:00"))
     assert panel.clock.freq == "30min MON-FRI 09:30-11:00,13:00-14:30"

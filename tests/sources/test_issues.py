@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 import forecast
+from forecast.choices.defaults import resolve
 from forecast.data.panel import Panel
+from forecast.data.prepare import arrange
 from forecast.errors import DataError
 from forecast.sources.issues import IN_SOURCE, lasting
 
@@ -59,8 +61,13 @@ def test_a_row_knows_the_newest_issue_that_was_there_by_then(rows: pd.DataFrame,
 def test_what_the_source_measures_stays_and_its_holes_are_what_was_known(rows: pd.DataFrame, tmp_path: Path) -> None:
     rows.loc[[20, 47], "temp"] = np.nan
     panel = read(rows, long_form(), tmp_path)
-    temp = panel.values[:, panel.column("temp")]
+    asked = forecast.configure(target="load", lookback=4, horizon=2)
+    temp = arrange(panel, resolve(asked, panel)[0].data).values[:, 1]
     assert temp[[19, 20, 47]].round(2).tolist() == [19, 20.02, 47.05]
+    as_target = forecast.configure(target="temp", lookback=4, horizon=2)
+    target = arrange(panel, resolve(as_target, panel)[0].data)
+    assert target.columns[0] == "temp"
+    assert np.isnan(target.values[[20, 47], 0]).all()  # a forecast of a target is not its value
     alone = read(rows[["ds", "load"]], long_form(), tmp_path)
     assert alone.columns == ("load", "temp")
     assert alone.values[[0, 1, 6, 7, 20], 1].round(2).tolist()[1:] == [1.01, 6.06, 7.01, 20.02]
@@ -125,6 +132,30 @@ def test_a_day_of_issue_is_taken_from_its_beginning_which_is_said(rows: pd.DataF
     assert not read(rows, daily, tmp_path, issue_delay="6h").warnings
 
 
+@pytest.mark.parametrize("by_lead", [False, True])
+def test_forecasts_are_averaged_as_rows_are_where_the_whole_period_is_forecast(by_lead: bool, tmp_path: Path) -> None:
+    hours = pd.date_range("2024-01-01", periods=24 * 60, freq="h")
+    rows = pd.DataFrame({"ds": hours, "load": np.arange(len(hours)) % 50.0})
+    if by_lead:
+        forecasts = pd.DataFrame({"ds": hours, "temp_24h": np.arange(len(hours)) + 0.5})
+    else:
+        ahead = [(run, run + lead) for run in range(12, len(hours) - 60, 24) for lead in range(1, 61)]
+        forecasts = pd.DataFrame(
+            {"issued_at": hours[[run for run, _ in ahead]], "ds": hours[[step for _, step in ahead]],
+             "temp": [step + run / 10_000 for run, step in ahead]}
+        )  # fmt: skip
+    panel = read(rows, forecasts, tmp_path, resample="D")
+    known = panel.as_of()["temp"]
+    day = np.arange(5, 9)
+    mean = day * 24 + 11.5
+    if by_lead:  # the last hour of the next day is told in the last of this one
+        np.testing.assert_allclose(known.at(day, day), mean + 0.5)
+        assert np.isnan(known.at(day, day - 1)).all()
+    else:  # from noon: the next two days are told as a whole, and noon is after the beginning of a day
+        np.testing.assert_allclose(known.at(day, day - 1), mean + ((day - 2) * 24 + 12) / 10_000)
+        assert np.isnan(known.at(day, day - 2)).all()
+
+
 def test_codes_of_missing_values_are_no_forecasts(rows: pd.DataFrame, tmp_path: Path) -> None:
     coded = long_form()
     coded.loc[coded["valid"] == HOURS[20], "temp"] = -9999
@@ -136,6 +167,7 @@ def test_codes_of_missing_values_are_no_forecasts(rows: pd.DataFrame, tmp_path: 
     ("change", "options", "message"),
     [
         (lambda f: f.drop(columns="issued_at"), {}, "does not tell when its forecasts were issued"),
+        (lambda f: f.assign(valid="soon"), {}, "'valid'.*'soon'"),
         (lambda f: f, {"issued_at": "run"}, "There is no column 'run' for issued_at"),
         (lambda f: f.assign(valid=f["valid"] + pd.Timedelta("400D")), {}, "none of it is of a time of the source"),
         (lambda f: f, {"issue_delay": "48h"}, "none of it was known before that"),

@@ -42,6 +42,8 @@ def test_days_are_told_by_their_names_and_those_around_them(panel: Panel) -> Non
     assert features_on(panel, "2024-11-27") == ["1 day before a holiday", "2 days before a holiday"]
     assert features_on(panel, "2024-11-29") == ["Day After Thanksgiving", "any holiday", "1 day after a holiday"]
     assert features_on(panel, "2024-12-11") == []
+    assert panel.clock.public_holidays is not None
+    assert panel.clock.public_holidays.by_name["Christmas Day"][:2] == ("2020-12-25", "2021-12-24")  # moved to a Friday
     assert "Christmas Day" in features_on(panel, "2022-12-26")  # a Monday, as the 25th was a Sunday
     assert any("Holidays of US, US-CA are inputs that are known ahead" in note for note in panel.notes)
 

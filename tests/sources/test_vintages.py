@@ -95,6 +95,15 @@ def test_rows_for_a_run_may_hold_what_stands_there_now() -> None:
     assert forecast.read(first, of_run).issues is None
 
 
+def test_codes_of_missing_values_are_none_of_them() -> None:
+    frame = vintages()
+    frame.loc[frame["ds"] == "2015-07-01", "gdp"] = -9999
+    panel = forecast.read(frame, forecast.ReadOptions(issued_at="issued_at"))
+    assert panel.issues is not None
+    assert np.nanmin(panel.issues.values[:, 0]) > 0
+    assert np.isnan(panel.values[panel.times == np.datetime64("2015-07-01"), 0]).all()
+
+
 def test_a_source_must_have_the_column() -> None:
     with pytest.raises(DataError, match="There is no column 'vintage' for issued_at"):
         forecast.read(vintages(), forecast.ReadOptions(issued_at="vintage"))

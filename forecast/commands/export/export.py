@@ -201,7 +201,7 @@ def _interface(run: Run) -> NetworkConfig:
 def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format: Format) -> dict[str, Any]:
     """What a program must know to use the network: `README.md` says the same in words."""
     scaler, data, network = run.scaler, run.config.data, _interface(run)
-    calendar = calendar_names(run.clock) if data.calendar else ()
+    calendar, holidays = (calendar_names(run.clock), run.clock.public_holidays) if data.calendar else ((), None)
     kinds = ["target"] * shape.targets + ["covariate"] * shape.covariates + ["known ahead"] * len(data.known)
     output = [shape.horizon, shape.targets, *([len(network.quantiles)] if network.quantiles else [])]
     return {
@@ -221,6 +221,7 @@ def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format:
         "units": {name: unit for name, unit in panel.units.items() if name in scaler.columns},
         "columns": [*scaler.columns, *calendar],
         "kinds": kinds + ["calendar"] * len(calendar),
+        "holidays": {} if holidays is None else holidays.by_name,
         "words": {own.column: own.words for own in run.config.read.notation if own.column in run.config.categories},
         "quantiles": network.quantiles,
         "series": scaler.series_ids,

@@ -84,7 +84,7 @@ class RecentRows:
             expected = time
         times, rows = self.times, self.values
         if time > expected and bridges_gaps:
-            between = clock.future(times[-1], min(int(absent[0]), most))
+            between = clock.absent(times[-1], min(int(absent[0]), most))
             if between[-1] < time:
                 times, rows = np.append(times, between), np.vstack([rows, np.full((len(between), len(values)), np.nan)])
                 expected = time

@@ -313,7 +313,9 @@ def _to_judge_by(prepared: Prepared) -> tuple[Windows, Judgement]:
     observed = rows.scaled[windows.future(), : rows.n_targets]
     of_series = series_weights(prepared)
     weights = np.ones((len(windows), rows.n_targets)) if of_series is None else of_series[series]
-    return windows, Judgement(observed, weights, config.training.loss, config.network.quantiles)
+    loss, scale = config.training.loss, rows.scaler.scale[series, : rows.n_targets]
+    judgement = Judgement(observed, weights, loss, config.network.quantiles, scale if loss == "qlike" else None)
+    return windows, judgement
 
 
 def _work(network: NetworkConfig, shape: Shape) -> float:

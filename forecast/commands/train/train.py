@@ -34,6 +34,7 @@ from forecast.evaluation.yardstick import naive_errors
 from forecast.model import Model, TrainingContext, Trial, forecasters, forecasts_alone, newest_forecast
 from forecast.models.catalogue import configure
 from forecast.models.naive import NAIVE
+from forecast.plots.findings import hindsight_in_words
 from forecast.plots.footnotes import thinning_note
 from forecast.plots.lost_windows import count_windows_of_parts
 from forecast.progress import NullProgress, Progress, StopRequested
@@ -184,6 +185,8 @@ def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progre
         evaluation.metrics["members"] = describe_members(trials)
     if rows.as_of:
         evaluation.metrics["hindsight"] = hindsight(prepared, models, naive_error)
+        if seemed := hindsight_in_words(evaluation.metrics, networks["model"].name):
+            progress.note(seemed)
     evaluation.metrics["windows"] = count_windows_of_parts(prepared)["test"].to_json()
     if thinned := thinning_note(evaluation.metrics):
         progress.note(f"{TEST_FORECASTS}: {len(evaluation.forecasts):,} rows{thinned}; every window is scored")
