@@ -23,13 +23,17 @@ from forecast.training.trainer import averaging_momentum, learning_rate
     ],
 )
 def test_cosine(step: int, share: float) -> None:
-    config = TrainingConfig(batch_size=8, mirror=False, patience=10, learning_rate=0.1, warmup=0.2, schedule="cosine")
+    config = TrainingConfig(
+        loss="mae", batch_size=8, mirror=False, patience=10, learning_rate=0.1, warmup=0.2, schedule="cosine"
+    )
     assert learning_rate(step, 20, config) == pytest.approx(0.1 * share, abs=1e-15)
 
 
 @pytest.mark.parametrize(("step", "share"), [(0, 1 / 5), (3, 4 / 5), (4, 1), (19, 1)])
 def test_constant(step: int, share: float) -> None:
-    config = TrainingConfig(batch_size=8, mirror=False, patience=10, learning_rate=0.1, warmup=0.2, schedule="constant")
+    config = TrainingConfig(
+        loss="mae", batch_size=8, mirror=False, patience=10, learning_rate=0.1, warmup=0.2, schedule="constant"
+    )
     assert learning_rate(step, 20, config) == pytest.approx(0.1 * share)
 
 
@@ -37,7 +41,7 @@ def test_constant(step: int, share: float) -> None:
 @pytest.mark.parametrize(("total", "warmup"), [(1, 0.05), (1, 0.99), (2, 0.5), (7, 0.0)])
 def test_every_step_of_the_shortest_training_learns(schedule: str, total: int, warmup: float) -> None:
     config = TrainingConfig(
-        batch_size=8, mirror=False, patience=10, learning_rate=0.1, warmup=warmup, schedule=schedule
+        loss="mae", batch_size=8, mirror=False, patience=10, learning_rate=0.1, warmup=warmup, schedule=schedule
     )
     rates = [learning_rate(step, total, config) for step in range(total)]
     assert min(rates) > 0
