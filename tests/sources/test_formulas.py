@@ -145,10 +145,9 @@ def test_a_run_forecasts_from_raw_rows_in_predict_stream_and_serve(run: Run, raw
     assert not set(reader.columns) & {*TARGETS, "log_return(close)"}
     body = '{"rows": ' + raw.to_json(orient="records") + "}"
     served = forecast.predict(run, reader.read(body.encode()))
+    columns = ["unique_id", "ds", "lstm", "log-har"]
     for other in (again, streamed, served):
-        pd.testing.assert_frame_equal(
-            other[["unique_id", "ds", "lstm"]], newest[["unique_id", "ds", "lstm"]], rtol=1e-4
-        )
+        pd.testing.assert_frame_equal(other[columns], newest[columns], rtol=1e-4)
     with pytest.raises(DataError, match="There is no column 'low'"):
         forecast.predict(run, raw.drop(columns="low"))
 
