@@ -403,11 +403,11 @@ def fit_member(
         MachineError: If there is not enough memory.
         ConfigError: If the cell's declaration is not whole, or the training diverges.
     """
+    from forecast.choices.linear import solve_linear
     from forecast.models.backends.keras import build_network, empty_head, leaves_cudnn
     from forecast.models.backends.onnx import check_cell
     from forecast.models.backends.tensorflow import HAS_GPU
     from forecast.runs.checkpoints import load_checkpoint
-    from forecast.training.linear import solve_linear
     from forecast.training.sampling import window_order
     from forecast.training.trainer import Fit
 

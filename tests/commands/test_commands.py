@@ -569,5 +569,5 @@ def test_a_bar_that_is_missed_exits_with_four(
     assert parsed(shown.err)["error"].startswith("lstm has too little skill: against rnn it is ")
     assert parsed(shown.out) == parsed((trained.path / "metrics.json").read_text())
     assert ended(monkeypatch, "train", "weather", "--require-skill", "naive:0.1", "--runs-dir", trained.path) == 2
-    allowed = "References: persistence, seasonal-naive, drift, mean, seasonal-mean, zero, climatology, rnn."
+    allowed = "References: persistence, seasonal-naive, drift, mean, seasonal-mean, zero, climatology, log-har, rnn."
     assert allowed in capsys.readouterr().err

@@ -11,13 +11,13 @@ import pytest
 
 import forecast
 from forecast import Model, Prepared
+from forecast.choices import linear
+from forecast.choices.linear import solve_linear
 from forecast.model import TrainingContext
 from forecast.models.backends.keras import build_network, weights_of
 from forecast.models.network import shape_of
 from forecast.models.ridge import PENALTIES
 from forecast.progress import NullProgress
-from forecast.training import linear
-from forecast.training.linear import solve_linear
 
 LOOKBACK, HORIZON, N_ROWS = 6, 3, 100
 
@@ -89,8 +89,16 @@ def test_of_a_single_target_it_reads_covariates_at_the_cut_off_and_what_is_known
     y = 0.2 * np.r_[0, wind[:-1]] + plan
     times = np.datetime64("2020-01-01", "us") + np.arange(N_ROWS) * np.timedelta64(1, "D")
     panel = forecast.Panel(np.stack([y, wind, plan], 1), times, ("y", "wind", "plan"), forecast.Clock("D"))
-    plain = {"target": "y", "covariates": "wind", "known": "plan", "calendar": False, "normalise": "last", "season": 3}
-    plain |= {"lookback": LOOKBACK, "horizon": HORIZON, "segment": 2, "units": 3}
+    plain = {
+        "target": "y",
+        "covariates": "wind",
+        "known": "plan",
+        "linear": True,
+        "calendar": False,
+        "normalise": "last",
+        "season": 3,
+    }
+    plain |= {"lookback": LOOKBACK, "horizon": HORIZON, "segment": 2, "units": 3, "linear": True}
     prepared = forecast.prepare(panel, forecast.resolve(forecast.configure(plain), panel)[0])
     kernel = solved(prepared)
     assert kernel.shape == (LOOKBACK + 1 + HORIZON, HORIZON)

@@ -1,4 +1,7 @@
-"""The linear map beside the network, solved in closed form on training windows before the network learns."""
+"""The linear map beside the network, solved in closed form before the network learns.
+
+What it reads, its penalty and whether it stands at all are chosen on windows that it was not solved on.
+"""
 
 from __future__ import annotations
 
