@@ -46,6 +46,12 @@ def test_one_map_stands_beside_the_network_unless_it_does_not_suit_all_series() 
     assert "no linear map beside the network: it does not suit all series" in told
 
 
+def test_no_map_stands_beside_a_network_where_it_errs_no_less_than_the_last_value() -> None:
+    config, told = planned(days(np.random.default_rng(2).normal(size=N_ROWS).cumsum()))
+    assert not config.network.linear
+    assert "no linear map beside the network: before the test span it errs no less than what it counts from" in told
+
+
 def test_of_a_long_panel_some_series_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     waves = [np.sin(np.arange(N_ROWS) * 2 * np.pi / 7 + phase) + rng.normal(0, 0.1, N_ROWS) for phase in range(4)]
