@@ -109,9 +109,8 @@ def map_inputs(config: NetworkConfig, shape: Shape) -> tuple[int, int, int]:
     steps = shape_read(config, shape).lookback
     if not (config.linear and config.linear_inputs) or shape.targets > 1:
         return steps, 0, 0
-    known = shape.horizon * shape.known
-    is_fed = config.decode != "direct" and not shape.categories and known <= _MOST_KNOWN
-    return steps, shape.covariates, known if is_fed else 0
+    known = shape.horizon * (shape.known - len(shape.categories))
+    return steps, shape.covariates, known if config.decode != "direct" and known <= _MOST_KNOWN else 0
 
 
 def shape_of(rows: Rows, lookback: int, horizon: int, hides_series: bool = False) -> Shape:
@@ -480,7 +479,8 @@ class Network:
         if covariates:
             parts.append(ops.reshape(past[:, -1:, self.shape.targets : self.shape.measured], (-1, covariates)))
         if known:
-            parts.append(ops.reshape(future, (-1, known)))
+            numbers = future[:, :, -(known // self.shape.horizon) :]  # words come first
+            parts.append(ops.reshape(numbers, (-1, known)))
         return ops.concat(parts, axis=-1) if len(parts) > 1 else parts[0]
 
     def beside_quantiles(self, forecast: Array) -> Array:

@@ -131,7 +131,7 @@ def test_the_plot_is_drawn(compared: Compared) -> None:
 def test_lookbacks_may_differ_and_the_windows_are_the_same(
     monthly: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("forecast.choices.defaults.probe", lambda *_: Found(40, "last", why_lookback="it is longer"))
+    monkeypatch.setattr("forecast.choices.defaults.probe", lambda *_: Found(40, why_lookback="it is longer"))
     gapped = monthly.drop(index=155)  # followed by windows of 36 rows sooner than by those of 40
     settings = {name: value for name, value in SMALL.items() if name != "lookback"}
     settings |= {"epochs": 1, "least_observed": 1.0}
