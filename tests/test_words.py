@@ -284,8 +284,7 @@ def test_a_word_that_tells_lowers_the_error_of_series_known_and_new(
     for static in ("none", "region"):
         design = {"model": "segment-lstm", "segment": 1, "lookback": 3, "horizon": 5, "normalise": "last"}
         of_training = {"epochs": 10, "batch_size": 64, "learning_rate": 0.01, "baseline": False}
-        # The map, which knows no words, would do most of the work here, and end the training after a few epochs.
-        settings = tiny(**design, **of_training, linear=False, units=16, covariates="none", calendar=True, static=static)
+        settings = tiny(**design, **of_training, units=16, covariates="none", calendar=True, static=static)
         run = forecast.train(weeks(0, 42), settings, run=static, runs_dir=tmp_path)
         validation[static] = run.history["validation_mae"].min()
         unseen[static] = forecast.evaluate(run, both)["not_trained_on"]["models"]["segment-lstm"]["mae"]

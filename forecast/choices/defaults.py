@@ -229,7 +229,8 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     # third of the time: by 10 % (weekly CO2), 3 % (a monthly temperature). Beside columns known ahead it does not: it
     # made one electricity price 2 % better, another one 10 % worse. Generated days with a smooth year erred more with
     # it on the validation span, and as much on rows that were held out.
-    linear = not (price or data.known) if network.linear is None else network.linear
+    planned = set(data.known) - set(static)
+    linear = not (price or planned) if network.linear is None else network.linear
     limits, circular = _bounds(panel, data, targets, normalise, training_rows)
     n_channels = len(targets) if data.channels == "independent" else 1
     n_windows = int((1 - validation - test) * panel.n_rows) * n_channels
@@ -295,7 +296,7 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
         reasons["lookback"] = f"gaps leave no window of {unshortened:,}"
     if price:
         reasons["transform"] = whys[0]
-    elif data.known and not linear:
+    elif planned and not linear:
         reasons["linear"] = "it helps little where columns are known ahead"
     config = with_choice(lookback, linear)
     check_limits(panel, config.data, data.limits or (), part < TEST)
