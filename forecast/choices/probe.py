@@ -44,7 +44,7 @@ _GAIN_OF_DOUBLE, _GAIN_OF_WINDOWS, _LEAST_KEPT = 0.02, 0.1, 0.5
 _GAIN_OF_MAP = 0.03
 
 # One map beside the network must suit all series: it does not where choosing it for each of them gains this share. On
-# public panels the gain was at most 0.7 %, but for the quantities of a weather station by the hour, 2.2 and 3.8 %: there
+# public panels the gain was at most 0.7 %, but for the quantities of a weather station by the hour: 2.2 and 3.8 %, and
 # a network without a map erred 2 and 5 % less on the validation span. So few panels bound the share, and no more.
 _GAIN_OF_CHOICE = 0.02
 
