@@ -13,7 +13,7 @@ from forecast.choices.holes import LEAST_OBSERVED, choose_least_observed
 from forecast.choices.lookback import default_segment, longer_lookbacks, shorten_for_gaps
 from forecast.choices.portfolio import plan_portfolio, portfolio_in_words
 from forecast.choices.price import why_price
-from forecast.choices.probe import probe
+from forecast.choices.probe import Found, probe
 from forecast.choices.spans import choose_division, choose_shares, choose_validation_from
 from forecast.choices.words import decide_words
 from forecast.clocks.month_days import MonthDays
@@ -302,12 +302,14 @@ def resolve(settings: Settings, panel: Panel) -> tuple[Config, list[Choice]]:
     check_limits(panel, config.data, data.limits or (), part < TEST)
     if network.segment is None and not price and not volatility:
         longer = longer_lookbacks(panel.clock, season, lookback, longest) if data.lookback is None else []
-        found = probe(panel, config, longer)
-        if network.linear is None and found.why_not_linear:
-            linear = False
+        chooses_map = linear and network.linear is None
+        # Where neither is to be chosen, the look would be for nothing.
+        found = probe(panel, config, longer) if longer or chooses_map else Found(lookback)
+        if found.why_lookback:
+            reasons["lookback"] = found.why_lookback
+        if chooses_map and found.why_not_linear:
+            linear, reasons["linear"] = False, found.why_not_linear
         config = with_choice(found.lookback, linear)
-        told = {"lookback": found.why_lookback, "linear": found.why_not_linear}
-        reasons |= {field: why for field, why in told.items() if why}
     if settings.makes_portfolio and not config.portfolio:  # which the record of a run has
         half = (np.count_nonzero(training_rows) // panel.n_series - horizon) // 2  # leaves half of the windows
         config = plan_portfolio(config, training.members, min(longest, int(half)))

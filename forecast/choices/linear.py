@@ -94,13 +94,14 @@ def _ridges(normal: Network, rows: Rows, windows: Windows) -> list[Floats]:
         for x, y in _pairs(normal, rows, windows):
             squares += x.T @ x
             products += x.T @ (np.where(np.isnan(y), x @ kernel, y) if rows.masked else y)
-        kernel = _solve(parts[-1], squares, products, of_fillings)
-    return [_solve(seen, squares, products, penalty) for seen in parts for penalty in penalties]
+        (kernel,) = _solve(parts[-1], squares, products, [of_fillings])
+    return [kernel for seen in parts for kernel in _solve(seen, squares, products, penalties)]
 
 
-def _solve(seen: Floats, squares: Floats, products: Floats, penalty: float) -> Floats:
-    """The kernel of a ridge regression on so many combinations [width, n] of what is read, [width, H]."""
-    return seen @ solve_ridge(seen.T @ squares @ seen, seen.T @ products, penalty)
+def _solve(seen: Floats, squares: Floats, products: Floats, penalties: list[float]) -> list[Floats]:
+    """The kernel with each penalty, on so many combinations [width, n] of what is read, [width, H]."""
+    squares, products = seen.T @ squares @ seen, seen.T @ products
+    return [seen @ solve_ridge(squares, products, penalty) for penalty in penalties]
 
 
 def _means_of_newest(lookback: int, width: int) -> Floats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ import pandas as pd
 from forecast.errors import ConfigError
 from forecast.sources.services.bodies import UnusableError, csv_of, json_of, numbers
 from forecast.sources.services.hosts import Host, Query
-from forecast.sources.services.service import Asked, Part, Service, Step
+from forecast.sources.services.service import Asked, Part, Service
 from forecast.sources.services.transport import Client
 
 # A station of GHCN-Daily: its country and network, and what they call it.
@@ -111,31 +112,17 @@ def _station(name: str) -> str:
     return name.upper()
 
 
-_COLUMNS: dict[Step, tuple[str, ...]] = {"daily": ("TMAX", "TMIN", "PRCP")}
-_STATION = "the eleven characters of a station, such as USW00094728"
-
 SERVICE = Service(
     name="ncei",
     title="NOAA NCEI",
     kind="weather",
     collect=collect,
-    columns=_COLUMNS,
+    columns={"daily": ("TMAX", "TMIN", "PRCP")},
     licence=_LICENCE,
     attribution=_ATTRIBUTION,
     days=20 * 365,
     revised=None,
-    names=_STATION,
+    names="the eleven characters of a station, such as USW00094728",
 )
 
-ARCHIVE = Service(
-    name="ghcn",
-    title="GHCN-Daily",
-    kind="weather",
-    collect=collect_file,
-    columns=_COLUMNS,
-    licence=_LICENCE,
-    attribution=_ATTRIBUTION,
-    days=20 * 365,
-    revised=None,
-    names=_STATION,
-)
+ARCHIVE = replace(SERVICE, name="ghcn", title="GHCN-Daily", collect=collect_file)
