@@ -208,7 +208,7 @@ LEAKS = Table(
     "cannot tell, every audit names as such.",
     found_leaks,
     tuple(product(_LEAKS, (400, 2000))),
-    50,
+    30,
     (("copy, 24 steps later", 400), ("centred mean of 25", 400)),
     2,
     dict.fromkeys(SERIES, _at_least_where_told),

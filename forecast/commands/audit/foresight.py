@@ -30,7 +30,7 @@ _NEWEST, _MEANS = 4, (1 / 8, 1 / 2, 1)
 
 # Rows for each step of the reach, and at all, so that a slow column does not tell the future by chance; and values of
 # the windows that are held at once.
-_ROWS_PER_STEP, _FEWEST_ROWS, _MOST_VALUES = 4, 60, 1_000_000
+_ROWS_PER_STEP, _FEWEST_ROWS, _MOST_VALUES = 6, 60, 1_000_000
 
 # The share of a window that was observed; the rest is a straight line.
 _LEAST_OBSERVED = 0.7

@@ -49,7 +49,7 @@ def test_what_repeats_by_itself_is_none(y: np.ndarray) -> None:
 
 def test_the_longest_run_is_that_of_a_search_through_all_pairs() -> None:
     rng = np.random.default_rng(0)
-    for _ in range(60):
+    for _ in range(25):
         n = int(rng.integers(4, 50))
         codes, after = rng.integers(0, 3, n), np.arange(n) >= rng.integers(1, n)
         parts, before = after.astype(np.int64), ~after
