@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,13 +25,15 @@ from forecast.sources.issues import with_known_forecasts
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.public_holidays import with_holidays
 from forecast.sources.quality import panel_warnings
+from forecast.sources.services.download import download, is_address
 from forecast.sources.services.table_file import document_beside
 from forecast.sources.sql import database_name, is_database, is_database_there, read_query, without_password
 from forecast.sources.vintages import read_vintages
+from forecast.tables.folders import files_named
 from forecast.tables.frames import Frames, as_frame
 from forecast.tables.input import Input
 
-Source = str | Path | Frames | Panel
+Source = str | Path | Sequence[str | Path] | Frames | Panel
 
 # A service and what is asked of it, as open-meteo:Oslo; no address such as https://…
 _SERVICE = re.compile(r"[a-z][a-z-]+:(?!//).*", re.DOTALL | re.IGNORECASE)
@@ -39,7 +42,8 @@ _SERVICE = re.compile(r"[a-z][a-z-]+:(?!//).*", re.DOTALL | re.IGNORECASE)
 def read(source: Source, options: ReadOptions | None = None, alter: Alter | None = None) -> Panel:
     """A panel from a built-in name, a path, ``-`` for standard input, or frames.
 
-    A service and names, such as ``open-meteo:Oslo``, are the file of what it has of them, fetched if it is not there.
+    A service and names, such as ``open-meteo:Oslo``, are the file of what it has of them, fetched if it is not there;
+    an address, ``https://…/river.csv``, likewise. Several files, as a list, are read as those of a folder are.
     The address of a database, such as ``sqlite:///weather.db``, is the rows that ``ReadOptions(query=…)`` asks of it.
 
     A DataFrame has its times in its index or in a column. It is one series; or several, in the long format
@@ -67,6 +71,8 @@ def _read(source: Source, options: ReadOptions | None, alter: Alter | None) -> P
         panel = _masked(_altered(source, alter), options)
         panel = panel if panel.issues is not None else _with_forecasts(panel, "", options, alter)
         return with_derived(panel, options.derived) if options else panel
+    if isinstance(source, Sequence) and not isinstance(source, str):
+        source = os.pathsep.join(map(str, source))
     if not isinstance(source, (str, Path)):
         source = as_frame(source)
     if isinstance(source, str):
@@ -97,7 +103,7 @@ def _with_forecasts(
 
 
 def on_disk(source: str, progress: Progress | None = None) -> str:
-    """The file of what a service has, fetched if it is not there; any other source as it is.
+    """The file of what a service has, or of an address, fetched if it is not there; any other source as it is.
 
     Args:
         source: What to read; a file of that name comes first.
@@ -106,7 +112,9 @@ def on_disk(source: str, progress: Progress | None = None) -> str:
     Raises:
         ForecastError: Of the kind that fits, if it cannot be fetched.
     """
-    if not _SERVICE.fullmatch(source) or os.path.exists(source):
+    if is_address(source):
+        return str(download(source, progress=progress))
+    if not _SERVICE.fullmatch(source) or os.path.exists(source) or files_named(source):
         return source
     from forecast.sources.services.fetch import fetch
 
@@ -182,7 +190,8 @@ def is_there(source: str) -> bool:
     """Whether a source that was read once is there to be read again."""
     if is_database(source):
         return is_database_there(source)
-    return is_built_in(source) or os.path.isdir(source) or any(map(os.path.isfile, [source, *glob.glob(source)]))
+    files = [source, *source.split(os.pathsep), *glob.glob(source)]
+    return is_built_in(source) or os.path.isdir(source) or any(map(os.path.isfile, files))
 
 
 def report_notes(panel: Panel, progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import time
@@ -310,7 +311,7 @@ def _now() -> str:
 
 
 def _slug(source: Source) -> str:
-    stem = Path(source).name.split(".")[0] if isinstance(source, (str, Path)) else ""
+    stem = Path(str(source).split(os.pathsep)[0]).name.split(".")[0] if isinstance(source, (str, Path)) else ""
     return re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:60] or "series"
 
 
