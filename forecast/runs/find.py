@@ -68,7 +68,8 @@ def find(run: Run | str = "latest", *, runs_dir: Path | None = None) -> Run:
             f"The training of {name!r} is not finished.", f"Continue it with: {resume_command(name, runs_dir)}"
         )
     names = [other.name for other in all_runs(runs_dir=runs_dir)]
-    raise RunError(f"There is no run {name!r} in {runs_dir}.", f"Runs: {', '.join(names) or 'none'}.")
+    what, known = f"There is no run {name!r} in {runs_dir}.", f"Runs: {', '.join(names) or 'none'}."
+    raise RunError(what, known, setting="run", value=name, allowed=names)
 
 
 def is_run(name: str, runs_dir: Path) -> bool:

@@ -87,6 +87,9 @@ def _read(source: Source, options: ReadOptions | None, alter: Alter | None) -> P
             raise DataError(
                 f"There is neither a file nor a built-in series {source!r}.",
                 f"Did you mean {near[0]}? See: {phrase('forecast datasets', 'forecast.DATASETS')}",
+                setting="source",
+                value=source,
+                allowed=DATASETS,
             )
     are_revised = options is not None and options.issued_at is not None and options.known_forecasts is None
     revised = read_vintages(source, options, alter) if options is not None and are_revised else None

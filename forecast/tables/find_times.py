@@ -180,6 +180,8 @@ def _found(table: Table, time_column: str | None, date_format: str | None) -> Ti
         raise DataError(
             f"There is no column {quote(unknown[0])} for {setting('time_column')}.",
             f"Columns: {', '.join(map(quote, table.names[:20]))}.",
+            value=unknown[0],
+            allowed=table.names,
         )
     codes = codes_of(date_format or "")
     if len(codes) > 1:

@@ -97,9 +97,11 @@ def backtest(
     progress = progress or NullProgress()
     for name, value in (("windows", windows), ("step", step), ("refit", refit)):
         if value is not None and value < 1:
-            raise ConfigError(f"{name}: must be at least 1. Received: {value}.")
+            what = f"{name}: must be at least 1. Received: {value}."
+            raise ConfigError(what, setting=name, value=value, allowed=["at least 1"])
     if span not in SPANS:
-        raise ConfigError(f"span: must be {' or '.join(SPANS)}. Received: {span!r}.")
+        what = f"span: must be {' or '.join(SPANS)}. Received: {span!r}."
+        raise ConfigError(what, setting="span", value=span, allowed=SPANS)
     if isinstance(source, Run) or (isinstance(source, (str, Path)) and names_run(str(source), runs_dir)):
         run = find(source if isinstance(source, Run) else str(source), runs_dir=runs_dir)
         if audit:
