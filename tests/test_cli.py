@@ -136,7 +136,10 @@ def test_with_json_an_error_is_json(
         main()
     document = json.loads(capsys.readouterr().err)
     assert document["exit_code"] == ended.value.code == 2
+    assert document.keys() == {"error", "kind", "setting", "hint", "exit_code"}
+    assert document["kind"] in ("config", "run")
     assert document["error"]
+    assert document["hint"]
 
 
 def test_the_help_lists_the_commands_below_what_one_wants() -> None:
