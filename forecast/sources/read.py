@@ -46,10 +46,12 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
     an address, ``https://…/river.csv``, likewise. Several files, as a list, are read as those of a folder are.
     The address of a database, such as ``sqlite:///weather.db``, is the rows that ``ReadOptions(query=…)`` asks of it.
 
-    A DataFrame has its times in its index or in a column. It is one series; or several, in the long format
-    (``unique_id``, ``ds``, ``y``), with an index of series and times, or wide, a column each
-    (``ReadOptions(wide=True)``). Frames of series may also be given by name, ``{"north": frame, "south": frame}``, and
-    columns, ``{"ds": times, "y": values}``.
+    A frame may be of pandas, of Polars (lazy, too), of Arrow, or of whatever hands its rows to Arrow. It is one series;
+    or several, in the long format (``unique_id``, ``ds``, ``y``, or the names that ``ReadOptions(series_id=…,
+    time_column=…)`` says), with an index of series and times, or wide, a column each (``ReadOptions(wide=True)``). Of
+    pandas, the index may hold times, periods or the numbers of steps. Frames of series may also be given by name,
+    ``{"north": frame, "south": frame}``, columns, ``{"ds": times, "y": values}``, and arrays, ``(times, values)``; an
+    array alone is a series of steps.
 
     Args:
         source: What to read.
@@ -182,6 +184,11 @@ def _masked(panel: Panel, options: ReadOptions | None) -> Panel:
     masked, said_of_it = replace(panel, values=values, coded=coded), panel_warnings(panel)
     kept = [warning for warning in panel.warnings if warning not in said_of_it]
     return replace(masked, warnings=(*kept, *mended, *panel_warnings(masked, options)))
+
+
+def kept(source: Source) -> Source:
+    """The same, to be read more than once: a stream gives its rows only once, and a lazy frame computes them again."""
+    return source if isinstance(source, (str, Path, Panel)) else as_frame(source)
 
 
 def is_built_in(source: Source) -> bool:
