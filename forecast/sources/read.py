@@ -5,10 +5,10 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,8 @@ from forecast.tables.folders import files_named
 from forecast.tables.frames import Frames, as_frame
 from forecast.tables.input import Input
 
-Source = str | Path | Sequence[str | Path] | Frames | Panel
+Named = str | Path | Frames | Panel
+Source = Named | list[str] | list[Path]
 
 # A service and what is asked of it, as open-meteo:Oslo; no address such as https://…
 _SERVICE = re.compile(r"[a-z][a-z-]+:(?!//).*", re.DOTALL | re.IGNORECASE)
@@ -67,16 +68,12 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
 
 def _read(source: Source, options: ReadOptions | None, alter: Alter | None) -> Panel:
     """The same without public holidays."""
-    if is_built_in(source):
-        source = load_dataset(str(source))
-    if isinstance(source, Panel):
-        panel = _masked(_altered(source, alter), options)
+    named = load_dataset(str(source)) if is_built_in(source) else named_together(source)
+    if isinstance(named, Panel):
+        panel = _masked(_altered(named, alter), options)
         panel = panel if panel.issues is not None else _with_forecasts(panel, "", options, alter)
         return with_derived(panel, options.derived) if options else panel
-    if isinstance(source, Sequence) and not isinstance(source, str):
-        source = os.pathsep.join(map(str, source))
-    if not isinstance(source, (str, Path)):
-        source = as_frame(source)
+    source = named if isinstance(named, (str, Path)) else as_frame(named)
     if isinstance(source, str):
         source = on_disk(source)
     if isinstance(source, str) and is_database(source):
@@ -188,7 +185,15 @@ def _masked(panel: Panel, options: ReadOptions | None) -> Panel:
 
 def kept(source: Source) -> Source:
     """The same, to be read more than once: a stream gives its rows only once, and a lazy frame computes them again."""
-    return source if isinstance(source, (str, Path, Panel)) else as_frame(source)
+    named = named_together(source)
+    return named if isinstance(named, (str, Path, Panel)) else as_frame(named)
+
+
+def named_together(source: Source) -> Named:
+    """A list of files as the source that names them all; any other source as it is."""
+    if isinstance(source, list) and source and all(isinstance(path, (str, Path)) for path in source):
+        return os.pathsep.join(map(str, source))
+    return cast(Named, source)
 
 
 def is_built_in(source: Source) -> bool:
