@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -15,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from forecast.commands.serve.service import Service, to_bytes
 from forecast.errors import ForecastError
+from forecast.version import VERSION
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class ServedModel(BaseModel):
 def create_app(service: Service, limits: Limits) -> FastAPI:
     """The application that serves one run."""
     # Pages for /docs would be fetched from elsewhere; /openapi.json says the same.
-    app = FastAPI(title=f"Forecasts of {service.run.name}", version=version("forecast"), docs_url=None, redoc_url=None)
+    app = FastAPI(title=f"Forecasts of {service.run.name}", version=VERSION, docs_url=None, redoc_url=None)
 
     @app.get("/health")
     async def health() -> Health:
@@ -128,7 +128,7 @@ def _describe(service: Service) -> ServedModel:
         verdict=metrics["verdict"],
         scores=metrics["models"],
         finished=run.manifest["finished"],
-        version=version("forecast"),
+        version=VERSION,
     )
 
 
