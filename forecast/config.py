@@ -599,13 +599,7 @@ class Settings(Section):
         try:
             return cls.model_validate(sections)
         except ValidationError as error:
-            raise ConfigError(
-                _explain(error),
-                phrase(
-                    "forecast train --help lists every option.",
-                    "forecast.config.option_fields() lists every setting.",
-                ),
-            ) from None
+            raise _explained(error) from None
 
     def replace(self, **sections: Mapping[str, object]) -> Self:
         """A copy with these fields of these sections changed, validated again.
@@ -727,7 +721,8 @@ def nest(settings: Mapping[str, object]) -> dict[str, dict[str, object]]:
         else:
             near = get_close_matches(name, sections, 1)
             meant = f"Did you mean {near[0]}? " if near else ""
-            raise ConfigError(f"There is no setting {name!r}.", f"{meant}Settings: {', '.join(sorted(sections))}.")
+            advice = f"{meant}Settings: {', '.join(sorted(sections))}."
+            raise ConfigError(f"There is no setting {name!r}.", advice, setting=name, value=value, allowed=sections)
     return nested
 
 
@@ -745,16 +740,21 @@ def settings_from_toml(path: Path) -> dict[str, object]:
         raise ConfigError(f"{path} is not TOML: {error}.") from None
 
 
-def _explain(error: ValidationError) -> str:
-    lines: dict[str, str] = {}  # the first complaint about each field says enough
+def _explained(error: ValidationError) -> ConfigError:
+    """What is wrong with each setting; the fields of the error are those of the first."""
+    found: dict[str, tuple[str, object, list[str]]] = {}  # the first complaint about each field says enough
     for item in error.errors(include_url=False):
         where = [str(part) for part in item["loc"] if str(part) not in Settings.model_fields]
         name = next((part for part in where if part in option_fields()), ".".join(where))
-        message = item["msg"].removeprefix("Value error, ")
-        message = message.replace("Input should be", "must be").replace(
-            "Extra inputs are not permitted", "no such setting"
-        )
-        message = message.replace("Field required", "is missing")
-        received = "" if item["type"] in ("value_error", "missing") else f" Received: {item['input']!r}."
-        lines.setdefault(name or message, f"{name}: {message}.{received}" if name else f"{message}.")
-    return "\n".join(lines.values())
+        message, limit = item["msg"].removeprefix("Value error, "), item["msg"].partition("Input should be ")[2]
+        message = message.replace("Input should be", "must be").replace("Field required", "is missing")
+        message = message.replace("Extra inputs are not permitted", "no such setting") + "."
+        value = None if item["type"] in ("value_error", "missing") else item["input"]
+        received = "" if item["type"] in ("value_error", "missing") else f" Received: {value!r}."
+        allowed = re.findall("'(.*?)'", limit) or [limit][: len(limit)]
+        found.setdefault(name or message, (f"{name}: {message}{received}" if name else message, value, allowed))
+    message = "\n".join(text for text, _, _ in found.values())
+    name, (_, value, allowed) = next(iter(found.items()))
+    advice = phrase("forecast train --help lists every option.", "forecast.config.option_fields() lists every setting.")
+    setting = name if name in option_fields() else None
+    return ConfigError(message, advice, setting=setting, value=value, allowed=allowed)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 Surface = Literal["shell", "python", "json"]
@@ -21,7 +21,13 @@ _PHRASE = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
 _ASIDE = re.compile(f" \\([^()]*{_PHRASE.pattern}[^()]*\\)", re.DOTALL)
 
 
-def phrase(shell: str, python: str, json_: str | None = None, attempt: Mapping[str, Any] | None = None) -> str:
+def phrase(
+    shell: str,
+    python: str,
+    json_: str | None = None,
+    attempt: Mapping[str, Any] | None = None,
+    setting: str | None = None,
+) -> str:
     """A part of a message that each surface writes in its own way.
 
     Args:
@@ -29,10 +35,9 @@ def phrase(shell: str, python: str, json_: str | None = None, attempt: Mapping[s
         python: As written in a program.
         json_: As written in a request to the server; as in Python if left out.
         attempt: What the phrase proposes, for `ForecastError.keep_advice` to try before it is shown.
+        setting: The setting that it names, for `ForecastError.setting`.
     """
-    forms: dict[str, object] = {"shell": shell, "python": python, "json": python if json_ is None else json_}
-    if attempt is not None:
-        forms["attempt"] = attempt
+    forms = {"shell": shell, "python": python, "json": json_ or python, "attempt": attempt, "setting": setting}
     return _OPEN + json.dumps(forms).replace(_CLOSE, "") + _CLOSE
 
 
@@ -45,10 +50,11 @@ def setting(name: str, value: object = None) -> str:
     """
     option = "--" + name.replace("_", "-")
     if value is None:
-        return phrase(option, name, f'"{name}"')
+        return phrase(option, name, f'"{name}"', setting=name)
+    in_shell_ = f"{option} {in_shell(value)}"
     if isinstance(value, bool):
-        return phrase(option if value else f"--no-{option[2:]}", f"{name}={value}", f'"{name}": {json.dumps(value)}')
-    return phrase(f"{option} {in_shell(value)}", f"{name}={value!r}", f'"{name}": {json.dumps(value)}')
+        in_shell_ = option if value else f"--no-{option[2:]}"
+    return phrase(in_shell_, f"{name}={value!r}", f'"{name}": {json.dumps(value)}', setting=name)
 
 
 def in_shell(value: object) -> str:
@@ -102,12 +108,26 @@ class ForecastError(Exception):
     Args:
         message: What is wrong, with the value received and what is allowed.
         advice: What to do next. Empty when the message says it all.
+        setting: The setting, or argument, that is wrong; None for the first that the message or the advice names.
+        value: What was received; None where that is not a single value.
+        allowed: The names that could be given instead, or one sentence of what could.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, advice: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        advice: str = "",
+        *,
+        setting: str | None = None,
+        value: object = None,
+        allowed: Iterable[object] = (),
+    ) -> None:
         super().__init__(message, advice)  # both, so that a copy made by pickle has both
+        named = (json.loads(forms)["setting"] for text in (message, advice) for forms in _PHRASE.findall(text))
+        self.setting = setting or next(filter(None, named), None)
+        self.value, self.allowed = value, tuple(map(str, allowed))
 
     @property
     def message(self) -> str:
@@ -140,7 +160,7 @@ class ForecastError(Exception):
         tried: dict[str, bool] = {}
 
         def is_true(line: str) -> bool:
-            attempts = [json.loads(forms).get("attempt") for forms in _PHRASE.findall(line)]
+            attempts = [json.loads(forms)["attempt"] for forms in _PHRASE.findall(line)]
             for attempt in filter(None, attempts):
                 key = json.dumps(attempt, sort_keys=True)
                 if key not in tried:

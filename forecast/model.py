@@ -26,7 +26,7 @@ from forecast.intervals.conformal import Intervals, interval_columns
 from forecast.memory import available_memory, megabytes
 from forecast.models.catalogue import network_configs
 from forecast.models.naive import naive_forecasts
-from forecast.models.network import Shape, shape_of, training_bytes
+from forecast.models.network import RowSource, Shape, shape_of, training_bytes
 from forecast.models.runtimes import KERAS, ONNX, RUNTIMES, Runtime, States
 from forecast.progress import NullProgress, Progress, StopRequested
 from forecast.runs.arrays import specs_of
@@ -178,8 +178,11 @@ class Model:
         Returns:
             Points [N, H, D], or quantiles [N, H, D, Q] that ascend, with the median in the middle.
         """
-        scaled = self._mean([member.runtime.forecast(rows, starts) for member in self.members])
-        return forecasts_in_units(scaled, rows, starts)
+        return forecasts_in_units(self.scaled_forecast(rows, starts), rows, starts)
+
+    def scaled_forecast(self, rows: RowSource, starts: Ints) -> NDArray[np.float32]:
+        """The same, scaled, of whatever a network can be fed."""
+        return self._mean([member.runtime.forecast(rows, starts) for member in self.members])
 
     def _mean(self, forecasts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """The mean of the members' scaled forecasts, by their shares."""

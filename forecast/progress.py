@@ -137,31 +137,13 @@ class LabelledProgress:
 
     def __init__(self, progress: Progress, label: str) -> None:
         self.progress, self.label = progress, label
-
-    def note(self, text: str) -> None:
-        """Forward a note."""
-        self.progress.note(text)
-
-    def warn(self, text: str) -> None:
-        """Forward a warning."""
-        self.progress.warn(text)
-
-    def resumable(self, command: str) -> None:
-        """Forward the command."""
-        self.progress.resumable(command)
+        self.note, self.warn, self.resumable = progress.note, progress.warn, progress.resumable
+        self.step, self.counted = progress.step, progress.counted
 
     def started(self, network: str, fit: Training) -> None:
         """Forward the start, with the label."""
         self.progress.started(f"{network}, {self.label}", fit)
 
-    def step(self, fit: Training) -> None:
-        """Forward a step."""
-        self.progress.step(fit)
-
     def ended(self, network: str, fit: Training) -> None:
         """Forward the end, with the label."""
         self.progress.ended(f"{network}, {self.label}", fit)
-
-    def counted(self, task: str, done: int, total: int) -> None:
-        """Forward the count."""
-        self.progress.counted(task, done, total)

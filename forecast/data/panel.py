@@ -136,7 +136,7 @@ class Panel:
             listed = f"Columns: {', '.join(map(repr, self.columns))}."
             if texts := ", ".join(repr(text) for text, found in self.texts.items() if len(found.words) > 1):
                 listed += f" Words, for {setting('known')} or {setting('static')}: {texts}."
-            raise DataError(what or f"There is no column {name!r}.", listed)
+            raise DataError(what or f"There is no column {name!r}.", listed, value=name, allowed=self.columns)
         return self.columns.index(name)
 
     def expand(self, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -46,7 +46,8 @@ def configure(settings: Mapping[str, object] | None = None, file: Path | None = 
         asked.setdefault(section, {}).update(values)
     name = asked.setdefault("network", {}).setdefault("model", DEFAULT_MODEL)
     if not isinstance(name, str) or name not in MODELS:
-        raise ConfigError(f"There is no model {name!r}.", f"Models: {', '.join(MODELS)}.")
+        known = f"Models: {', '.join(MODELS)}."
+        raise ConfigError(f"There is no model {name!r}.", known, setting="model", value=name, allowed=MODELS)
     merged = nest(MODELS[name].parts)
     cell = asked["network"].get("cell", merged["network"]["cell"])
     if cell != merged["network"]["cell"]:

@@ -119,6 +119,8 @@ def _read_as_it_is(found: Input, frame: pd.DataFrame | None, options: ReadOption
         raise DataError(
             f"There is no column {quote(str(options.series_id))} for {setting('series_id')}.",
             f"Columns: {listed([*map(quote, columns.table.names)], 20)}.",
+            value=options.series_id,
+            allowed=columns.table.names,
         )
     pa.default_memory_pool().release_unused()  # else Arrow keeps the memory for tables that may never come
     if options.wide and columns.series_id is None:

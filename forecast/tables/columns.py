@@ -147,7 +147,8 @@ def _wanted(table: Table, candidates: list[str], dialect: Dialect) -> list[str]:
     for name in dialect.columns:
         if name not in table.names:
             listed = ", ".join(map(quote, table.names[:20]))
-            raise DataError(f"There is no column {quote(name)} for {setting('columns')}.", f"Columns: {listed}.")
+            what = f"There is no column {quote(name)} for {setting('columns')}."
+            raise DataError(what, f"Columns: {listed}.", value=name, allowed=table.names)
     return [name for name in candidates if name in dialect.columns] if dialect.columns else candidates
 
 

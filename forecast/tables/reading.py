@@ -88,7 +88,8 @@ def columns_of(table: Table, dialect: Dialect) -> Columns:
         series_id = usual  # rows in the long format, perhaps for a run that was trained on a file with other names
     elif series_id not in table.names:
         listed = ", ".join(map(quote, table.names[:20]))
-        raise DataError(f"There is no column {quote(series_id)} for {setting('series_id')}.", f"Columns: {listed}.")
+        what = f"There is no column {quote(series_id)} for {setting('series_id')}."
+        raise DataError(what, f"Columns: {listed}.", value=series_id, allowed=table.names)
     if dialect.freq == "step":
         time = find_steps(table, dialect.time_column, dialect.date_format, series_id)
     else:

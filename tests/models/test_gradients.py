@@ -44,6 +44,22 @@ def test_the_gradient_is_the_norm_of_the_jacobian_by_lag(settings: dict[str, obj
     np.testing.assert_allclose(gradient_by_lag(split, many), exact, rtol=0.1)
 
 
+@pytest.mark.parametrize("normalise", ["last", "standard"])
+def test_the_whole_gradient_is_that_of_the_window_that_is_fed(normalise: str) -> None:
+    network, one = network_of(model="gru", normalise=normalise), inputs_of(1)
+    step = 1e-2
+    moved = np.repeat(one["past"].numpy(), 2 * 20 * 3, axis=0).reshape(2, 20, 3, 20, 3)
+    for lag, column in np.ndindex(20, 3):
+        moved[:, lag, column, lag, column] += [step, -step]
+    fed = {"past": tf.constant(moved.reshape(-1, 20, 3)), "future": tf.repeat(one["future"], len(moved) * 60, axis=0)}
+    y_pred = network({**fed, "series": tf.zeros(120, tf.int32)}).numpy().reshape(2, 20, 3, 4)
+    exact = np.sqrt((((y_pred[0] - y_pred[1]) / (2 * step)) ** 2).sum(axis=(1, 2)))[::-1]
+    many = {name: tf.repeat(array, 4000, axis=0) for name, array in one.items()}
+    found = gradient_by_lag(SplitNetwork(network), many, whole=True)
+    np.testing.assert_allclose(found, exact, rtol=0.1, atol=2e-4)
+    assert found[0] > 1 or normalise == "standard"  # each of the four steps counts from the last value
+
+
 def test_a_network_that_is_put_together_again_forecasts_the_same() -> None:
     network, inputs = network_of(model="segment-lstm", segment=6, normalise="last-scaled"), inputs_of(3)
     split = SplitNetwork(network)

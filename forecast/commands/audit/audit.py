@@ -34,7 +34,7 @@ from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
 from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
 from forecast.runs.run import Run
-from forecast.sources.read import Source, read
+from forecast.sources.read import Source, kept, read
 
 # Origins from which forecasts are made, evenly spaced over the windows.
 _ORIGINS = 8
@@ -73,6 +73,7 @@ def audit(
     """
     progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
+    source = None if source is None else kept(source)
     panel = training_panel(run) if source is None else read(source, run.read_options)
     audited = _AuditedRun(run, new_panel(run, panel, progress))
     cutoffs = tuple(origin.cutoff for origin, _ in audited.origins)

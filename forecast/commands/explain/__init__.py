@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
-from forecast.commands.options import AsJson, NewSource, Quiet, RunArgument, RunsDir
+from forecast.commands.options import AsJson, KnownForecasts, NewSource, Quiet, RunArgument, RunsDir
+
+EXAMPLES = ("forecast explain mine",)
 
 
 def command(
     run: RunArgument = "latest",
     source: NewSource = None,
+    known_forecasts: KnownForecasts = None,
     check_lookback: Annotated[
         bool, typer.Option("--check-lookback", help="Train again with the lookback that seems enough, and compare.")
     ] = False,
@@ -26,12 +29,13 @@ def command(
     """Show what a run remembers: its gates, how far back its gradient reaches, what its inputs are worth."""
     from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.explain.explain import explain
+    from forecast.runs.find import find
+    from forecast.runs.rows import with_forecasts_of
 
     progress = ConsoleProgress(quiet)
     with progress.stopping_on_signals():
-        explanation = explain(
-            run, source, check_lookback=check_lookback, output=output, runs_dir=runs_dir, progress=progress
-        )
+        found = with_forecasts_of(find(run, runs_dir=runs_dir), known_forecasts)
+        explanation = explain(found, source, check_lookback=check_lookback, output=output, progress=progress)
     if as_json:
         print_json(explanation.summary)
         return

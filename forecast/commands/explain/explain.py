@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from forecast.commands.explain.findings import Findings, LookbackCheck, describe_part, describe_span
-from forecast.commands.explain.measures import (
-    Importance,
+from forecast.commands.explain.findings import (
+    COUNTED_FROM,
+    LAST_VALUE,
+    Findings,
+    LookbackCheck,
+    describe_part,
+    describe_span,
+)
+from forecast.commands.explain.importance import (
+    Importances,
     InputPart,
     lookback_parts,
-    measure_memory,
+    parts_of_columns,
     permutation_importance,
+    windows_to_shuffle,
 )
+from forecast.commands.explain.measures import measure_memory
 from forecast.commands.train.train import train
-from forecast.config import NetworkConfig
-from forecast.data.panel import Arrays, Panel
-from forecast.data.prepare import Rows, encode
+from forecast.config import DataConfig, NetworkConfig
+from forecast.data.panel import Arrays, Floats, Panel
+from forecast.data.prepare import Rows, encode, forecasts_in_units
 from forecast.data.split import at_or_after
-from forecast.data.windows import Ints, Windows
+from forecast.data.windows import Ints, Windows, median
 from forecast.errors import RunError, setting
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.verdict import significant_sign
 from forecast.evaluation.yardstick import naive_errors_beside
 from forecast.model import Model, load_models
 from forecast.models.backends.numpy import Trace, trace_layers
-from forecast.models.network import Shape, gather_windows, shape_read
+from forecast.models.network import RowSource, Shape, gather_windows, shape_read
 from forecast.progress import NullProgress, Progress
 from forecast.runs.documents import to_json
 from forecast.runs.files import refuse_links, write_atomically
@@ -38,9 +47,6 @@ from forecast.runs.find import find
 from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
 from forecast.runs.run import EXPLANATION, Explanation, Run
 from forecast.sources.read import Source
-
-if TYPE_CHECKING:
-    from forecast.models.gradients import SplitNetwork
 
 # Windows that are used, evenly spaced over the test span: means over them are steady to a percent or two.
 _TRACED, _DIFFERENTIATED, _SHUFFLED = 64, 128, 512
@@ -86,11 +92,15 @@ def explain(
             f"Train without {setting('fall_back')} to look into one that forecasts by itself.",
         )
     if len(members := run.members("model")) > 1:
-        progress.note(f"an ensemble of {len(members)}: the network that counts most is shown")
+        progress.note(
+            f"an ensemble of {len(members)}: gates and gradients are those of the network that counts most, and what "
+            "inputs are worth is of all"
+        )
     original = training_panel(run) if check_lookback else None  # refused before the work is done, if it cannot be had
-    findings = _examine(run, new_panel(run, training_panel(run) if source is None else source, progress))
+    models = load_models(run)
+    findings = _examine(run, models, new_panel(run, training_panel(run) if source is None else source, progress))
     if original is not None:
-        findings = replace(findings, check=_check_lookback(findings, original, progress))
+        findings = replace(findings, check=_check_lookback(findings, models, original, progress))
     explanation = Explanation(findings.to_json(), folder)
     pictures = draw_findings(findings)
     write_atomically(folder / "explain.json", to_json(explanation.summary).encode())
@@ -99,14 +109,14 @@ def explain(
     return explanation
 
 
-def _examine(run: Run, panel: Panel) -> Findings:
+def _examine(run: Run, models: Mapping[str, Model], panel: Panel) -> Findings:
     """What a run's networks do with rows that are arranged as they take them."""
     from forecast.models.backends.keras import filled_network, gather
     from forecast.models.gradients import SplitNetwork, gradient_by_lag
 
     rows = encode(panel, run.config.data, scaler_of(run, panel, fitted_until(run, panel)))
     every = unseen_windows(run, rows)
-    networks = {name: _ReadNetwork.of(model) for name, model in load_models(run).items()}
+    networks = {name: _ReadNetwork.of(model) for name, model in models.items()}
     split = {
         name: SplitNetwork(filled_network(network.config, network.shape, network.weights))
         for name, network in networks.items()
@@ -116,11 +126,13 @@ def _examine(run: Run, panel: Panel) -> Findings:
     segment = min(network.config.segment, windows.lookback)
     of_window = _UNIT_BYTES * sum(network.config.units) * -(-windows.lookback // segment)
     traced = windows.subsample(min(_TRACED, max(1, _TRACE_BYTES // of_window)))
-    columns, parts = _importance(split[name], rows, windows.subsample(_SHUFFLED), network.shape)
+    whole, beyond = _importances(models[name], rows, windows_to_shuffle(rows, every, _SHUFFLED), run.config.data)
     differentiated = {
         name: gather(rows, network.windows(every).subsample(_DIFFERENTIATED).starts, network.shape)[0]
         for name, network in networks.items()
     }
+    kinds = {name: network.config.normalise for name, network in networks.items()}
+    normalises = {name: kind for name, kind in kinds.items() if kind != "none"}
     return Findings(
         run=run,
         rows=rows,
@@ -128,9 +140,11 @@ def _examine(run: Run, panel: Panel) -> Findings:
         segment=segment,
         memories=[measure_memory(trace, segment) for trace in _trace(network, rows, traced.starts)],
         traces=_trace(network, rows, windows.starts[-1:]),
-        gradients={name: gradient_by_lag(of_name, differentiated[name]) for name, of_name in split.items()},
-        columns=columns,
-        parts=parts,
+        gradients={name: gradient_by_lag(of_name, differentiated[name], whole=True) for name, of_name in split.items()},
+        gradients_beyond={name: gradient_by_lag(split[name], differentiated[name]) for name in normalises},
+        counted_from={name: COUNTED_FROM.get(kind, LAST_VALUE) for name, kind in normalises.items()},
+        importances=whole,
+        importances_beyond=beyond,
     )
 
 
@@ -174,44 +188,28 @@ def _trace(network: _ReadNetwork, rows: Rows, starts: Ints) -> list[Trace]:
     return trace_layers(network.config, network.shape, network.weights, inputs)
 
 
-def _importance(
-    network: SplitNetwork, rows: Rows, windows: Windows, shape: Shape
-) -> tuple[dict[str, Importance], dict[str, Importance]]:
-    """The importance of the inputs, and of the parts of the lookback."""
-    from forecast.models.backends.keras import gather
+def _importances(model: Model, rows: Rows, windows: Windows, config: DataConfig) -> tuple[Importances, Importances]:
+    """The importance of inputs and of parts of the lookback to the whole model, and beyond the last value of each."""
 
-    inputs, y_true = gather(rows, windows.starts, shape)
+    def forecast(source: RowSource, starts: Ints) -> Floats:
+        return median(forecasts_in_units(model.scaled_forecast(source, starts), rows, starts))
 
-    def forecast(window: NDArray[np.float32], future: NDArray[np.float32]) -> NDArray[np.float32]:
-        return network.forecast(window, inputs | {"future": future}).numpy()
-
-    window, future = network.window(inputs).numpy(), inputs["future"].numpy()
-    panel, measured = rows.panel, shape.measured
-    widths = [1] * len(panel.columns)
-    widths[measured : measured + len(shape.widths)] = shape.widths  # in the window, words are embedded
-    masks = measured if shape.masked else 0  # which stand behind the measured columns, and are shuffled with theirs
-    ends = (np.cumsum(widths) + masks * (np.arange(len(widths)) >= measured)).tolist()
-    columns = {
-        name: InputPart(
-            [*range(end - width, end), *([number + masks] if number < masks else [])],
-            ahead=[number - measured] if number >= measured else (),
-        )
-        for number, (name, width, end) in enumerate(zip(panel.columns, widths, ends, strict=True))
-    }
-    if ends[-1] < window.shape[2]:
-        ahead = range(len(panel.columns) - measured, future.shape[2])
-        columns["the calendar"] = InputPart(range(ends[-1], window.shape[2]), ahead=ahead)
+    columns, clock = parts_of_columns(rows, windows, config), rows.panel.clock
+    measured = range(rows.n_targets + rows.n_covariates)
     parts = {
-        describe_part(panel.clock, windows.lookback - steps.stop, windows.lookback - steps.start): InputPart(
-            range(measured + masks), steps=steps
-        )
+        describe_part(clock, windows.lookback - steps.stop, windows.lookback - steps.start): InputPart(measured, steps)
         for steps in lookback_parts(windows.lookback)
     }
-    importances = permutation_importance(forecast, window, future, y_true.numpy(), columns | parts)
-    return {name: importances[name] for name in columns}, {name: importances[name] for name in parts}
+    importance = partial(permutation_importance, forecast, rows, windows)
+    with_last_value = {name: part for name, part in columns.items() if part.has_last_value}
+    return Importances(importance(columns), importance(parts)), Importances(
+        importance(with_last_value, from_last_value=True), importance(parts, from_last_value=True)
+    )
 
 
-def _check_lookback(findings: Findings, original: Panel, progress: Progress) -> LookbackCheck:
+def _check_lookback(
+    findings: Findings, models: Mapping[str, Model], original: Panel, progress: Progress
+) -> LookbackCheck:
     """Train again with a shorter lookback, and compare both on the same windows."""
     run, rows, windows, model = findings.run, findings.rows, findings.windows, findings.model
     lookback = windows.lookback
@@ -228,16 +226,16 @@ def _check_lookback(findings: Findings, original: Panel, progress: Progress) -> 
     )
     with tempfile.TemporaryDirectory() as folder:
         again = train(original, config, run="shorter", runs_dir=Path(folder), progress=progress)
-        of_shorter, of_run = Model.load(again), Model.load(run)
-    models = {
+        of_shorter, of_run = Model.load(again), models[model]
+    compared = {
         model: lambda starts: of_run.forecast(rows, starts + lookback - of_run.shape.lookback),
         "shorter": lambda starts: of_shorter.forecast(rows, starts + lookback - shorter),
     }
     season, is_known = run.config.data.season, ~at_or_after(rows.panel, fitted_until(run, rows.panel))
     naive_error = naive_errors_beside(run.metrics, rows, is_known, season)
-    metrics = score_models(rows, windows, models, season, naive_error).metrics
+    metrics = score_models(rows, windows, compared, season, naive_error).metrics
     measure = metrics["by_step_of"]  # MAE; MASE where the targets have not one unit
-    errors = {name: metrics["models"][name][measure.lower()] for name in models}
+    errors = {name: metrics["models"][name][measure.lower()] for name in compared}
     skill, p_value = metrics["skill"]["shorter"], metrics["p_value"]["shorter"]
     helps = significant_sign("shorter", metrics["skill"], metrics["p_value"]) > 0
     sentence = (

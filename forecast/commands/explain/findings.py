@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from forecast.commands.explain.measures import Importance, Memory, gradient_decay, gradient_reach
+from forecast.commands.explain.importance import Importance, Importances
+from forecast.commands.explain.measures import Memory, gradient_decay, gradient_reach
 from forecast.data.clock import Clock
 from forecast.data.panel import Floats
 from forecast.data.prepare import Rows
@@ -23,8 +23,16 @@ _VANISHED = 1e-3
 # Shares of the gradient's power.
 MOST, NEARLY_ALL = 0.95, 0.99
 
-# Inputs that cost less than this when they are shuffled matter little.
-_LITTLE = 0.01
+# Inputs that cost less than this when they are shuffled matter little, and so many are named.
+_LITTLE, _NAMED = 0.01, 8
+
+# What a forecast counts from, which the normalised window does not tell, where that is not the last value.
+LAST_VALUE = "the last value"
+COUNTED_FROM = {
+    "standard": "the window's mean",
+    "seasonal": "the season before",
+    "smoothing": "what exponential smoothing says",
+}
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,10 @@ class Findings:
         memories: What each layer of the model remembers.
         traces: What each layer of the model did with the newest window.
         gradients: The norm of the gradient by lag, the newest step first, by network, [L].
-        columns: The importance of each input.
-        parts: The importance of each part of the lookback.
+        gradients_beyond: The same of the normalised window, of the networks that normalise it.
+        counted_from: What the forecast of each of these counts from, in words; the normalised window does not tell it.
+        importances: The importance of each input and of each part of the lookback.
+        importances_beyond: The same of what lies beyond the last value; of what has one.
         check: How a shorter lookback compares; None if that was not checked.
     """
 
@@ -64,8 +74,10 @@ class Findings:
     memories: Sequence[Memory]
     traces: Sequence[Trace]
     gradients: Mapping[str, Floats]
-    columns: Mapping[str, Importance]
-    parts: Mapping[str, Importance]
+    gradients_beyond: Mapping[str, Floats]
+    counted_from: Mapping[str, str]
+    importances: Importances
+    importances_beyond: Importances
     check: LookbackCheck | None = None
 
     @property
@@ -81,8 +93,13 @@ class Findings:
     @property
     def needed_lookback(self) -> int:
         """The newest steps in which nearly all of the model's gradient lies; all of them if they are smoothed."""
-        whole = self.windows.lookback
-        return whole if self.smooths else gradient_reach(self.gradients[self.model], NEARLY_ALL)
+        return self.windows.lookback if self.smooths else gradient_reach(self._farther_gradient, NEARLY_ALL)
+
+    @property
+    def _farther_gradient(self) -> Floats:
+        """That of the model's gradients which reaches farther back."""
+        both = self.gradients[self.model], self.gradients_beyond.get(self.model, self.gradients[self.model])
+        return max(both, key=lambda norms: gradient_reach(norms, NEARLY_ALL))
 
     @property
     def smooths(self) -> bool:
@@ -93,37 +110,49 @@ class Findings:
         """What was found, in words."""
         sentences = [
             *(describe_memory(memory, self.clock, self.windows.lookback) for memory in self.memories),
-            *(describe_gradient(name, norms, self.clock) for name, norms in self.gradients.items()),
+            *(
+                describe_gradient(
+                    name, norms, self.clock, self.gradients_beyond.get(name), self.counted_from.get(name, LAST_VALUE)
+                )
+                for name, norms in self.gradients.items()
+            ),
             "Exponential smoothing, from which the forecast counts, reads the whole lookback."
             if self.smooths
-            else describe_lookback(self.gradients[self.model], self.clock),
-            describe_importance(self.columns, self.parts),
+            else describe_lookback(self._farther_gradient, self.clock),
+            describe_importance(self.importances, self.importances_beyond),
         ]
         return sentences if self.check is None else [*sentences, self.check.sentence]
 
     def to_json(self) -> dict[str, Any]:
         """The content of explain.json."""
-        shares = (0.5, MOST, NEARLY_ALL)
         return {
-            "schema": 1,
+            "schema": 2,  # of the first one, gradients and importances were those beyond the last value
             "run": self.run.name,
             "model": self.model,
             "freq": self.clock.freq,
             "lookback": self.windows.lookback,
             "windows": len(self.windows),
             "layers": [_memory_to_json(memory) for memory in self.memories],
-            "gradient_by_lag": {name: norms.tolist() for name, norms in self.gradients.items()},
-            "reach": {
-                name: {f"{share:g}": gradient_reach(norms, share) for share in shares}
-                for name, norms in self.gradients.items()
-            },
-            "importance": {
-                "columns": {name: asdict(importance) for name, importance in self.columns.items()},
-                "lookback": {name: asdict(importance) for name, importance in self.parts.items()},
-            },
+            **_figures(self.gradients, self.importances),
+            "beyond_last_value": _figures(self.gradients_beyond, self.importances_beyond),
             **({} if self.check is None else {"check": dict(self.check.figures)}),
             "sentences": self.sentences(),
         }
+
+
+def _figures(gradients: Mapping[str, Floats], importances: Importances) -> dict[str, Any]:
+    shares = (0.5, MOST, NEARLY_ALL)
+    reaches = {
+        name: {f"{share:g}": gradient_reach(norms, share) for share in shares} for name, norms in gradients.items()
+    }
+    return {
+        "gradient_by_lag": {name: norms.tolist() for name, norms in gradients.items()},
+        "reach": reaches,
+        "importance": {
+            "columns": {name: asdict(importance) for name, importance in importances.columns.items()},
+            "lookback": {name: asdict(importance) for name, importance in importances.parts.items()},
+        },
+    }
 
 
 def _memory_to_json(memory: Memory) -> dict[str, Any]:
@@ -138,7 +167,8 @@ def describe_span(clock: Clock, steps: float) -> str:
         return clock.describe(max(1, round(steps)))
     if hours >= 72:
         return f"{_two_digits(hours / 24)} days"
-    return f"{_two_digits(hours)} hours" if hours >= 1 else f"{_two_digits(60 * hours)} minutes"
+    count, unit = (_two_digits(hours), "hour") if hours >= 1 else (_two_digits(60 * hours), "minute")
+    return f"{count} {unit}" if count == "1" else f"{count} {unit}s"
 
 
 def _two_digits(value: float) -> str:
@@ -164,21 +194,37 @@ def describe_memory(memory: Memory, clock: Clock, lookback: int) -> str:
     return f"{memory.layer}{units}: {'; '.join(parts)}." if parts else f"{memory.layer}: a cell without gates."
 
 
-def describe_gradient(name: str, norms: Floats, clock: Clock) -> str:
-    """How far back a network's gradient reaches."""
-    decay = gradient_decay(norms)
-    if math.isnan(decay):
+def describe_gradient(
+    name: str, norms: Floats, clock: Clock, beyond: Floats | None = None, counted_from: str = ""
+) -> str:
+    """How far back a network's gradient reaches, and beyond what the forecast counts from.
+
+    Args:
+        name: The network's.
+        norms: Of its gradient, the newest step first, [L].
+        clock: The clock of the steps.
+        beyond: The same of the normalised window; None if it is not normalised.
+        counted_from: What that does not tell.
+    """
+    if not norms.any():
         return f"{name}: nothing in the window moves the forecast."
-    most, nearly_all = (describe_span(clock, gradient_reach(norms, share)) for share in (MOST, NEARLY_ALL))
-    sentence = (
-        f"{name}: {MOST:.0%} of what moves the forecast lies in the newest {most}, "
-        f"{NEARLY_ALL:.0%} in the newest {nearly_all}"
-    )
+    of_recurrence = norms if beyond is None else beyond
+    sentence = f"{name}: {MOST:.0%} of what moves the forecast lies in {_describe_reach(norms, clock)}"
+    if beyond is not None and not beyond.any():
+        return f"{sentence}; nothing beyond {counted_from} does."
+    if beyond is not None:
+        sentence += f"; beyond {counted_from}, {MOST:.0%} in {_describe_reach(beyond, clock)}"
+    decay = gradient_decay(of_recurrence)
     if decay < _VANISHED:
         return f"{sentence}; the gradient vanishes: at the far end it is {decay:.0e} of the newest."
     if decay > 1 / _VANISHED:
         return f"{sentence}; the gradient explodes: at the far end it is {decay:.0e} times the newest."
     return f"{sentence}; at the far end the gradient is {decay:.2g} of the newest."
+
+
+def _describe_reach(norms: Floats, clock: Clock) -> str:
+    most, nearly_all = (describe_span(clock, gradient_reach(norms, share)) for share in (MOST, NEARLY_ALL))
+    return f"the newest {most.removeprefix('1 ')}, {NEARLY_ALL:.0%} in the newest {nearly_all.removeprefix('1 ')}"
 
 
 def describe_lookback(norms: Floats, clock: Clock) -> str:
@@ -198,18 +244,30 @@ def describe_part(clock: Clock, newest: int, oldest: int) -> str:
     until, since = describe_span(clock, newest), describe_span(clock, oldest)
     if not newest:
         return f"the newest {since}"
-    same_unit = until.split(" ", 1)[1] == since.split(" ", 1)[1]
+    same_unit = until.split(" ", 1)[1].rstrip("s") == since.split(" ", 1)[1].rstrip("s")
     return f"{until.split(' ', 1)[0] if same_unit else until} to {since} ago"
 
 
-def describe_importance(columns: Mapping[str, Importance], parts: Mapping[str, Importance]) -> str:
-    """What matters among the inputs, and which part of the lookback does."""
-    ranked = dict(sorted(columns.items(), key=lambda item: -item[1].growth))
-    return f"Shuffled between windows, inputs add to the error: {_listed(ranked)}. By age: {_listed(parts)}."
+def describe_importance(whole: Importances, beyond: Importances) -> str:
+    """What matters among the inputs, and which part of the lookback does; and what lies beyond the last value."""
+    sentences = [f"Shuffled between windows, inputs add to the error: {_listed(_ranked(whole))}."]
+    sentences += [f"By age: {_listed(whole.parts)}."]
+    if beyond.columns:
+        own = f"Beyond {LAST_VALUE} of each window: {_listed(_ranked(beyond))}; by age: {_listed(beyond.parts)}."
+        sentences.append(own)
+    return " ".join(sentences)
+
+
+def _ranked(importances: Importances) -> dict[str, Importance]:
+    return dict(sorted(importances.columns.items(), key=lambda item: -item[1].growth))
 
 
 def _listed(importances: Mapping[str, Importance]) -> str:
+    """The growths that matter, at most `_NAMED` of them, in words."""
     much = [f"{name} {each.growth:.0%}" for name, each in importances.items() if each.growth >= _LITTLE]
+    named = much[:_NAMED]
+    if len(much) > _NAMED:
+        named.append(f"{len(much) - _NAMED} more at least {_LITTLE:.0%}")
     if len(much) < len(importances):
-        much.append(f"{'the rest' if much else 'each of them'} less than {_LITTLE:.0%}")
-    return ", ".join(much)
+        named.append(f"{'the rest' if much else 'each of them'} less than {_LITTLE:.0%}")
+    return ", ".join(named)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,8 +11,9 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.dates import date2num
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from forecast.commands.explain.findings import MOST, Findings, describe_span
-from forecast.commands.explain.measures import Importance, gradient_reach
+from forecast.commands.explain.findings import LAST_VALUE, MOST, Findings, describe_span
+from forecast.commands.explain.importance import Importance
+from forecast.commands.explain.measures import gradient_reach
 from forecast.data.panel import Floats
 from forecast.models.backends.numpy import Trace
 from forecast.plots.figure import DARK_GREY, PlotFigure, draw_curve, format_axes, styled, to_png, whole_numbers
@@ -20,6 +22,12 @@ from forecast.plots.style import MODEL, OBSERVED, Labels, model_name, printable
 
 # The names that teaching texts give to these gates.
 _TEACHING_NAMES = {"input": "write", "output": "read", "cell": "memory"}
+
+# Of bars beside those in the model's colour.
+_PALE = "#9cc5e3"
+
+# So many targets are named in a title.
+_MOST_TARGETS = 3
 
 # How far below the largest gradient the axis goes, in decades: float32 has no more.
 _DECADES = 8
@@ -30,17 +38,26 @@ _plain_power = FuncFormatter(lambda value, _: f"{value:g}")
 
 def draw_findings(findings: Findings) -> dict[str, bytes]:
     """The plots as PNG, by file name."""
-    labels = labels_of(findings.rows, 0, findings.model, findings.gradients)
+    labels, of_window = _labels_of(findings)
     tracked = findings.run.tracked_gradients
     pictures = {}
     for number, trace in enumerate(findings.traces, start=1):
         part = f"-{number}" if len(findings.traces) > 1 else ""
-        pictures[f"1-gates{part}.png"] = to_png(_plot_gates(trace, findings, labels))
+        pictures[f"1-gates{part}.png"] = to_png(_plot_gates(trace, findings, of_window))
     pictures["2-gradient.png"] = to_png(_plot_gradient(findings, labels))
     pictures["3-importance.png"] = to_png(_plot_importance(findings, labels))
     if tracked:
         pictures["4-gradient-in-training.png"] = to_png(_plot_tracked(tracked, labels))
     return pictures
+
+
+def _labels_of(findings: Findings) -> tuple[Labels, Labels]:
+    """What plots say about all targets, and what those say that show the window of one."""
+    rows, config = findings.rows, findings.run.config.data
+    labels, targets = labels_of(rows, 0, findings.model, findings.gradients), config.target
+    shown = int(rows.series[findings.windows.starts[-1]]) % len(targets) if config.channels == "independent" else 0
+    every = ", ".join(targets) if len(targets) <= _MOST_TARGETS else f"{len(targets)} targets"
+    return replace(labels, target=every), replace(labels, target=targets[shown])
 
 
 @styled()
@@ -106,60 +123,84 @@ def _plot_gradient(findings: Findings, labels: Labels) -> PlotFigure:
     """How far back a change of the input moves the forecast, for the model and the vanilla RNN."""
     figure = PlotFigure()
     axes = figure.subplots()
-    curves = []
+    curves, every = [], []
     for name, norms in findings.gradients.items():
-        lags = np.arange(1, len(norms) + 1)
-        style, values = labels.line_style(name), np.where(norms > 0, norms, np.nan)
-        curves.append(draw_curve(axes, lags, values, style, model_name(name)))
-        if norms.any():
-            axes.axvline(gradient_reach(norms, MOST), color=style.color, linewidth=0.9, linestyle=":")
+        style, beyond = labels.line_style(name), findings.gradients_beyond.get(name)
+        shown = {model_name(name): (norms, style)}
+        if beyond is not None:
+            label = f"{model_name(name)}, beyond {findings.counted_from[name]}"
+            shown[label] = beyond, replace(style, dashes=(0, (1, 1.2)))
+        for label, (values, of_line) in shown.items():
+            lags = np.arange(1, len(values) + 1)
+            curves.append(draw_curve(axes, lags, np.where(values > 0, values, np.nan), of_line, label))
+            if values.any():
+                axes.axvline(gradient_reach(values, MOST), color=style.color, linewidth=0.9, linestyle=":")
+            every.append(values)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(_plain_power)
-    largest = max((float(norms.max()) for norms in findings.gradients.values()), default=1.0)
-    lowest = min((float(norms[norms > 0].min()) for norms in findings.gradients.values() if norms.any()), default=1.0)
+    largest = max((float(norms.max()) for norms in every), default=1.0)
+    lowest = min((float(norms[norms > 0].min()) for norms in every if norms.any()), default=1.0)
     if largest > 0:
         axes.set_ylim(max(lowest / 2, largest * 10.0**-_DECADES), 2 * largest)
     axes.set_xlabel(f"{labels.steps} before the forecast")
     axes.set_ylabel("‖∂ forecast / ∂ input‖")
-    reaches = [
-        f"{model_name(name)} {describe_span(findings.clock, gradient_reach(norms, MOST))}"
-        for name, norms in findings.gradients.items()
-    ]
+    reaches = [_describe_reach(findings, name) for name in findings.gradients]
     figure.add_head(
         labels.subject(),
         "how far back the gradient reaches",
         curves,
         verdict=f"{MOST:.0%} of what moves the forecast lies in the newest: {'; '.join(reaches)} (dotted).",
-        note="The input is the normalised window. A straight fall on this axis is a gradient that vanishes "
-        "exponentially.",
+        note="The input is the scaled window; beyond what the forecast counts from, the normalised one. A straight "
+        "fall on this axis is a gradient that vanishes exponentially.",
     )
     return figure
+
+
+def _describe_reach(findings: Findings, name: str) -> str:
+    spans = [
+        describe_span(findings.clock, gradient_reach(of_network[name], MOST))
+        for of_network in (findings.gradients, findings.gradients_beyond)
+        if name in of_network
+    ]
+    beyond = f" (beyond {findings.counted_from[name]}, {spans[1]})" if len(spans) > 1 else ""
+    return f"{model_name(name)} {spans[0]}{beyond}"
 
 
 @styled()
 def _plot_importance(findings: Findings, labels: Labels) -> PlotFigure:
     """How much the error grows when an input, or a part of the lookback, is shuffled between windows."""
-    columns = dict(sorted(findings.columns.items(), key=lambda item: -item[1].growth)[:12])
-    figure = PlotFigure(height=max(4.2, 1.9 + 0.34 * max(len(columns), len(findings.parts))))
+    whole, beyond = findings.importances, findings.importances_beyond
+    columns = dict(sorted(whole.columns.items(), key=lambda item: -item[1].growth)[:12])
+    figure = PlotFigure(height=max(4.2, 2.1 + 0.42 * max(len(columns), len(whole.parts))))
     left, right = figure.subplots(1, 2)
-    _bars(left, columns)
+    _bars(left, columns, beyond.columns)
     left.set_title("each input, in the whole window and ahead")
-    _bars(right, findings.parts)
+    _bars(right, whole.parts, beyond.parts)
     right.set_title("all measured inputs, in a part of the lookback")
     figure.add_head(
         labels.subject(),
         f"what the {model_name(labels.model)}'s inputs are worth",
         note="Growth of the mean absolute error when the input is exchanged between windows (mean of three shuffles, "
-        "with their spread).",
+        f"with their spread). Pale: beyond {LAST_VALUE}, when each window keeps that and only how it came to it is "
+        "exchanged.",
     )
     return figure
 
 
-def _bars(axes: Axes, importances: Mapping[str, Importance]) -> None:
-    positions = np.arange(len(importances))
-    growths, spreads = zip(*((each.growth, each.spread) for each in importances.values()), strict=True)
-    axes.barh(positions, growths, xerr=spreads, color=MODEL.color, ecolor=DARK_GREY, height=0.65, capsize=2)
-    axes.set_yticks(positions, [printable(name, 28) for name in importances])
+def _bars(axes: Axes, whole: Mapping[str, Importance], beyond: Mapping[str, Importance]) -> None:
+    positions = np.arange(len(whole))
+    for importances, shift, color in ((whole, -0.2, MODEL.color), (beyond, 0.2, _PALE)):
+        shown = [(n, importances[name]) for n, name in enumerate(whole) if name in importances]
+        axes.barh(
+            [n + shift for n, _ in shown],
+            [each.growth for _, each in shown],
+            xerr=[each.spread for _, each in shown],
+            color=color,
+            ecolor=DARK_GREY,
+            height=0.38,
+            capsize=2,
+        )
+    axes.set_yticks(positions, [printable(name, 28) for name in whole])
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.grid(False, axis="y")
@@ -198,6 +239,6 @@ def _plot_tracked(tracked: Mapping[str, Sequence[Sequence[float]]], labels: Labe
     figure.add_head(
         labels.subject(),
         "the gradient's reach while training",
-        note="Bright: where a change in the input moves the forecast. Both networks on the same scale.",
+        note="Bright: where a change in the normalised input moves the forecast. Both networks on the same scale.",
     )
     return figure

@@ -11,6 +11,8 @@ import typer
 
 from forecast.commands.options import Quiet, RunArgument, RunsDir
 
+EXAMPLES = ("forecast serve mine --port 8000",)
+
 
 def command(
     run: RunArgument,

@@ -10,7 +10,8 @@ import pytest
 
 from configs import plain_config
 from forecast.commands.explain import findings
-from forecast.commands.explain.measures import Importance, Memory, Saturation
+from forecast.commands.explain.importance import Importance, Importances
+from forecast.commands.explain.measures import Memory, Saturation
 from forecast.data.clock import Clock
 from forecast.data.windows import Windows
 
@@ -22,6 +23,7 @@ HOUR = Clock("h")
     [
         ("h", 2.13, "2.1 hours"),
         ("h", 26, "26 hours"),
+        ("h", 1, "1 hour"),
         ("h", 220, "9.2 days"),
         ("10min", 3, "30 minutes"),
         ("10min", 13, "2.2 hours"),
@@ -58,7 +60,7 @@ def test_what_is_smoothed_is_needed(normalise: str, needed: int) -> None:
     run: Any = SimpleNamespace(config=plain_config(model="lstm", normalise=normalise))
     unused: Any = None
     windows, gradients = Windows(np.zeros(1, int), 48, 1), {"lstm": np.geomspace(1, 1e-9, 48)}
-    of_run = findings.Findings(run, unused, windows, 1, (), (), gradients, {}, {})
+    of_run = findings.Findings(run, unused, windows, 1, (), (), gradients, {}, {}, unused, unused)
     assert of_run.needed_lookback == needed
 
 
@@ -74,12 +76,46 @@ def test_a_lookback_that_is_used_up_and_one_that_is_not() -> None:
     )
 
 
-def test_importance_names_what_matters_first() -> None:
-    columns = {"rain": Importance(0.002, 0), "wind": Importance(0.1, 0), "sun": Importance(0.5, 0)}
-    assert findings.describe_importance(columns, {"the newest 2 hours": Importance(0, 0)}) == (
-        "Shuffled between windows, inputs add to the error: sun 50%, wind 10%, the rest less than 1%. "
-        "By age: each of them less than 1%."
+def test_what_a_forecast_counts_from_is_told_apart() -> None:
+    whole, beyond = np.geomspace(1, 1e-3, 48), np.geomspace(1, 0.1, 48)
+    said = findings.describe_gradient("lstm", whole, HOUR, beyond, "the last value")
+    assert said.startswith("lstm: 95% of what moves the forecast lies in the newest 11 hours, 99% in the newest ")
+    assert "; beyond the last value, 95% in the newest 29 hours, 99% in the newest " in said
+    assert said.endswith("; at the far end the gradient is 0.12 of the newest.")
+    only_last = np.array([1.0, 0, 0])
+    assert findings.describe_gradient("lstm", only_last, HOUR, np.zeros(3), "the last value") == (
+        "lstm: 95% of what moves the forecast lies in the newest hour, 99% in the newest hour; nothing beyond the last "
+        "value does."
     )
+
+
+@pytest.mark.parametrize(("beyond", "needed"), [({"lstm": np.ones(48)}, 48), ({}, 6)])
+def test_what_lies_beyond_the_last_value_is_needed_too(beyond: dict[str, Any], needed: int) -> None:
+    run: Any = SimpleNamespace(config=plain_config(model="lstm", normalise="last"))
+    unused: Any = None
+    windows, gradients = Windows(np.zeros(1, int), 48, 1), {"lstm": np.geomspace(1, 1e-9, 48)}
+    of_run = findings.Findings(run, unused, windows, 1, (), (), gradients, beyond, {}, unused, unused)
+    assert of_run.needed_lookback == needed
+
+
+def test_importance_names_what_matters_first() -> None:
+    whole = Importances(
+        {"rain": Importance(0.002, 0), "wind": Importance(0.1, 0), "sun": Importance(0.5, 0)},
+        {"the newest 2 hours": Importance(0, 0)},
+    )
+    beyond = Importances({"wind": Importance(0.1, 0), "sun": Importance(0.02, 0)}, {"rest": Importance(0.03, 0)})
+    assert findings.describe_importance(whole, beyond) == (
+        "Shuffled between windows, inputs add to the error: sun 50%, wind 10%, the rest less than 1%. "
+        "By age: each of them less than 1%. "
+        "Beyond the last value of each window: wind 10%, sun 2%; by age: rest 3%."
+    )
+
+
+def test_no_more_than_eight_inputs_are_named() -> None:
+    many = Importances({f"x{n}": Importance(0.1, 0) for n in range(10)}, {})
+    said = findings.describe_importance(many, Importances({}, {}))
+    assert "x7 10%, 2 more at least 1%." in said
+    assert "Beyond" not in said
 
 
 @pytest.mark.parametrize(

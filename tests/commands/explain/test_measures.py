@@ -1,21 +1,11 @@
-"""Memory, reach and importance, measured on gates, gradients and forecasts that are known."""
+"""Memory and reach, measured on gates and gradients that are known."""
 
 from __future__ import annotations
-
-import itertools
 
 import numpy as np
 import pytest
 
-from forecast.commands.explain.measures import (
-    InputPart,
-    Saturation,
-    gradient_decay,
-    gradient_reach,
-    lookback_parts,
-    measure_memory,
-    permutation_importance,
-)
+from forecast.commands.explain.measures import Saturation, gradient_decay, gradient_reach, measure_memory
 from forecast.models.backends.numpy import Trace
 
 
@@ -72,40 +62,3 @@ def test_decay_compares_the_far_end_with_the_newest() -> None:
     assert gradient_decay(np.ones(20)) == pytest.approx(1)
     assert gradient_decay(np.geomspace(1, 100, 5)) == pytest.approx(100)
     assert np.isnan(gradient_decay(np.zeros(20)))
-
-
-def test_only_what_the_forecast_is_made_of_matters() -> None:
-    rng = np.random.default_rng(0)
-    window = rng.normal(size=(200, 8, 2)).astype(np.float32)
-    future = rng.normal(size=(200, 3, 2)).astype(np.float32)
-
-    def forecast(window: np.ndarray, future: np.ndarray) -> np.ndarray:
-        return np.repeat(window[:, -1:, :1], 3, axis=1) + future[:, :, 1:]
-
-    y_true = forecast(window, future) + rng.normal(size=(200, 3, 1)) * 0.1
-    places = {
-        "first column": InputPart([0]),
-        "second column": InputPart([1]),
-        "newest": InputPart([0, 1], steps=slice(4, 8)),
-        "oldest": InputPart([0, 1], steps=slice(0, 4)),
-        "first ahead": InputPart([], ahead=[0]),
-        "second ahead": InputPart([], ahead=[1]),
-    }
-    kept = window.copy(), future.copy()
-    found = permutation_importance(forecast, window, future, y_true, places)
-    for name in ("first column", "newest", "second ahead"):
-        assert found[name].growth > 5
-        assert 0 <= found[name].spread < 3
-    for name in ("second column", "oldest", "first ahead"):
-        assert found[name].growth == found[name].spread == 0
-    assert (window == kept[0]).all()
-    assert (future == kept[1]).all()
-
-
-def test_the_parts_make_up_the_lookback_newest_first() -> None:
-    for lookback in (1, 5, 8, 168, 1441):
-        parts = lookback_parts(lookback)
-        assert len(parts) == min(8, lookback)
-        assert parts[0].stop == lookback
-        assert parts[-1].start == 0
-        assert all(newer.start == older.stop for newer, older in itertools.pairwise(parts))
