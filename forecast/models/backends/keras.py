@@ -444,7 +444,7 @@ class KerasRuntime:
             with staying_here():
                 return network(inputs, training=False)
 
-        self._forecast = tf.function(forecast, input_signature=[input_specs(shape, batch_size)])
+        self._forecast = tf.function(forecast, input_signature=[input_specs(shape, batch_size)], autograph=False)
         self._network, self._shape, self._answer = network, shape, network.output_shape[1:]
 
     def forecast(self, rows: RowSource, starts: Ints) -> NDArray[np.float32]:
