@@ -17,7 +17,7 @@ import forecast
 ROOT = Path(__file__).parents[1]
 
 # Which packages only training needs, or nothing at all but tests.
-OF_TRAINING = {"tensorflow", "keras", "scikit-learn"}
+OF_TRAINING = {"tensorflow", "keras", "llvmlite", "scikit-learn"}
 
 
 def project(folder: Path) -> dict[str, Any]:
@@ -33,8 +33,8 @@ def test_the_light_one_takes_the_same_without_training() -> None:
     wanted = {name: text for name, text in by_name(full["dependencies"]).items() if name not in OF_TRAINING}
     assert by_name(light["dependencies"]) == wanted
     keras = by_name(full["dependencies"])["keras"]
-    tensorflow = by_name(full["dependencies"])["tensorflow"]
-    assert light["optional-dependencies"]["cpu"] == [tensorflow.replace("tensorflow", "tensorflow-cpu"), keras]
+    tensorflow, kernel = (by_name(full["dependencies"])[name] for name in ("tensorflow", "llvmlite"))
+    assert light["optional-dependencies"]["cpu"] == [tensorflow.replace("tensorflow", "tensorflow-cpu"), keras, kernel]
     for extra in light["optional-dependencies"].keys() - {"cpu"}:
         assert light["optional-dependencies"][extra] == full["optional-dependencies"][extra]
     assert light["requires-python"] == full["requires-python"]
