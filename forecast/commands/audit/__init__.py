@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from forecast.commands.options import AsJson, KnownForecasts, NewSource, Quiet, RunArgument, RunsDir
 
+EXAMPLES = ("forecast audit mine",)
+
 
 def command(
     run: RunArgument = "latest",

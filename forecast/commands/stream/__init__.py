@@ -13,6 +13,8 @@ import typer
 
 from forecast.commands.options import Quiet, RunArgument, RunsDir
 
+EXAMPLES = ("forecast stream mine newer.csv",)
+
 
 def command(
     run: RunArgument,

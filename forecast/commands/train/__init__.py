@@ -8,19 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from forecast.commands.options import AsJson, Quiet, RequireSkill, RunsDir, SettingsFile, with_settings
+from forecast.commands.options import AsJson, OptionalSource, Quiet, RequireSkill, RunsDir, SettingsFile, with_settings
+
+EXAMPLES = (
+    "forecast train weather",
+    "forecast train mine.csv --target temperature --horizon 24 --run mine",
+    "forecast train mine.csv --target temperature --time-limit 5m",
+)
 
 
 @with_settings("data", "training", "network", "intervals", "read")
 def command(
     settings: dict[str, Any],
-    source: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="SOURCE",
-            help="A built-in name, a file, a folder of files, open-meteo:Oslo, stock:AAPL …, or - for standard input.",
-        ),
-    ] = None,
+    source: OptionalSource = None,
     run: Annotated[str | None, typer.Option(help="Name of the run. (default: from source and model)")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Continue an interrupted training.")] = None,
     config: SettingsFile = None,

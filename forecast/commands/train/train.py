@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import time
@@ -9,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +44,10 @@ from forecast.runs.find import run_command, runs_folder
 from forecast.runs.run import CALIBRATION, RANGES, TEST_FORECASTS, TEST_FORECASTS_AS_CSV, Run
 from forecast.runs.writer import RunWriter
 from forecast.sources.issues import lasting
-from forecast.sources.read import Source, is_built_in, on_disk, read, report_notes
+from forecast.sources.read import Source, is_built_in, named_together, on_disk, read, report_notes
 from forecast.sources.sql import is_database, lasting_address
 from forecast.sources.training_ranges import fit_ranges
+from forecast.version import versions_of
 
 
 def train(
@@ -75,6 +76,7 @@ def train(
     """
     progress, started = progress or NullProgress(), time.monotonic()
     settings = config if isinstance(config, Settings) else configure(config)
+    source = named_together(source)
     source = on_disk(source, progress) if isinstance(source, str) else source
     settings = settings.model_copy(update={"read": lasting(settings.read, source)})
     panel = read(source, settings.read)
@@ -272,7 +274,7 @@ def _first_manifest(
         },
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "versions": {name: metadata.version(name) for name in ("forecast", "tensorflow", "keras", "numpy", "pandas")},
+        "versions": versions_of("tensorflow", "keras", "numpy", "pandas"),
     }
 
 
@@ -310,7 +312,7 @@ def _now() -> str:
 
 
 def _slug(source: Source) -> str:
-    stem = Path(source).name.split(".")[0] if isinstance(source, (str, Path)) else ""
+    stem = Path(str(source).split(os.pathsep)[0]).name.split(".")[0] if isinstance(source, (str, Path)) else ""
     return re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:60] or "series"
 
 
