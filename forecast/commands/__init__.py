@@ -1,27 +1,28 @@
 """What a user can do: one file or folder for each command, found by its name.
 
-Each holds ``command``, the function that the command line calls, and imports nothing large before it is called. A
-command imports the core, never another command.
+Each holds ``command``, the function that the command line calls, and ``EXAMPLES`` of calls, and imports nothing large
+before it is called. A command imports the core, never another command.
 """
 
 from __future__ import annotations
 
 # Every command in the order of the help, with the panel that it stands in: the only list of commands.
 COMMANDS = {
-    "inspect": "Start",
     "train": "Start",
     "predict": "Start",
     "report": "Start",
+    "inspect": "Start",
     "evaluate": "Judge",
     "backtest": "Judge",
     "compare": "Judge",
     "explain": "Look inside",
     "audit": "Look inside",
     "replay": "Look inside",
+    "serve": "Use",
     "stream": "Use",
     "export": "Use",
-    "serve": "Use",
-    "datasets": "Data and runs",
-    "fetch": "Data and runs",
-    "runs": "Data and runs",
+    "datasets": "Maintain",
+    "fetch": "Maintain",
+    "init": "Maintain",
+    "runs": "Maintain",
 }

@@ -59,7 +59,9 @@ def print_error(error: ForecastError, as_json: bool = False) -> None:
     """An error and its advice, on standard error; as one JSON document where results are such."""
     message, advice = error.text("shell")
     if as_json:
-        document = {"error": message, "advice": advice, "exit_code": error.exit_code}
+        kind = type(error).__name__.removesuffix("Error").lower()
+        document = {"error": message, "kind": kind, "setting": error.setting, "hint": advice,
+                    "exit_code": error.exit_code}  # fmt: skip
         sys.stderr.write(json.dumps(document, ensure_ascii=False) + "\n")
         return
     mark = "" if isinstance(error, StopRequested) else "[bold red]error:[/] "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from forecast.commands.options import AsJson
 
+EXAMPLES = ("forecast datasets",)
+
 
 def command(as_json: AsJson = False) -> None:
     """List the series that come with the program."""

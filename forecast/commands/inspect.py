@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
+EXAMPLES = ("forecast inspect mine.csv",)
+
 
 @with_settings("read", "data")
 def command(source: SourceArgument, settings: dict[str, Any], as_json: AsJson = False, quiet: Quiet = False) -> None:

@@ -10,26 +10,41 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
+from pydantic.fields import FieldInfo
 
+from forecast.commands.completion import complete_columns, complete_runs, complete_sources
+from forecast.commands.help import show_all
 from forecast.config import Settings, option_fields
 from forecast.errors import ConfigError
-from forecast.models.catalogue import DEFAULT_MODEL, MODELS
+from forecast.models.catalogue import MODELS, configure
 from forecast.models.cells import CELLS
 from forecast.sources.sql import is_database
 
-SourceArgument = Annotated[
-    str,
+_SOURCE = typer.Argument(
+    metavar="SOURCE",
+    help="A built-in name, files, a folder, an address, open-meteo:Oslo, stock:AAPL …, or - for standard input.",
+    autocompletion=complete_sources,
+)
+SourceArgument = Annotated[str, _SOURCE]
+OptionalSource = Annotated[str | None, _SOURCE]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="Name or path of a run, or latest.", autocompletion=complete_runs)
+]
+NewSource = Annotated[
+    str | None,
     typer.Argument(
         metavar="SOURCE",
-        help="A built-in name, a file, a folder of files, open-meteo:Oslo, stock:AAPL …, or - for standard input.",
+        help="New rows: a built-in name, files, a folder, an address, or -.",
+        autocompletion=complete_sources,
     ),
 ]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Name or path of a run, or latest.")]
-NewSource = Annotated[
-    str | None, typer.Argument(metavar="SOURCE", help="New rows: a built-in name, a file, a folder, or -.")
-]
 SameSource = Annotated[
-    str | None, typer.Argument(metavar="SOURCE", help="The rows that it was trained on, if they have moved.")
+    str | None,
+    typer.Argument(
+        metavar="SOURCE",
+        help="The rows that it was trained on, if they have moved.",
+        autocompletion=complete_sources,
+    ),
 ]
 KnownForecasts = Annotated[
     str | None,
@@ -46,8 +61,14 @@ RequireSkill = Annotated[
     ),
 ]
 SettingsFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Settings from a TOML file.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results and errors.")]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", envvar="FORECAST_QUIET", show_envvar=False, help="Print only results and errors."),
+]
 
+_HelpAll = Annotated[
+    bool, typer.Option("--help-all", is_eager=True, callback=show_all, help="Show every setting, and exit.")
+]
 _Database = Annotated[
     str | None,
     typer.Option(help="A database as SOURCE, of which --query asks: sqlite:///weather.db", rich_help_panel="Reading"),
@@ -55,6 +76,14 @@ _Database = Annotated[
 
 # Settings that a command has no use for which keeps no run: it makes no newest forecast, and nobody looks inside.
 NOT_FOR_TRIALS = ("refit", "track_gradients", "csv")
+
+# The settings that --help shows: those by which most is decided. --help-all shows the others as well.
+_FIRST = {"target", "covariates", "known", "lookback", "horizon", "test_from", "model", "units", "levels", "epochs",
+          "seed", "time_limit", "ensemble", "baseline", "time_column", "freq", "tz", "series_id", "columns",
+          "missing"}  # fmt: skip
+
+# The settings that name columns of the source, which a shell completes.
+_COLUMNS = {"target", "covariates", "known", "static", "time_column", "series_id", "columns", "skip_columns"}
 
 # The settings that take a name of a registry.
 _NAMED: dict[str, Collection[str]] = {"model": MODELS, "cell": CELLS}
@@ -85,11 +114,13 @@ def with_settings(
             kept.append(
                 inspect.Parameter("database", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_Database)
             )
+        kept.append(inspect.Parameter("help_all", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=_HelpAll))
         options = [option for section in sections for option in _options_of(section) if option.name not in without]
         names = {option.name for option in options}
 
         @functools.wraps(command)
         def parsed(**given: Any) -> None:
+            del given["help_all"]
             if "read" in sections:
                 _take_database(given, needs_source)
             settings = {name: given.pop(name) for name in names & given.keys()}
@@ -129,19 +160,21 @@ def _take_database(given: dict[str, Any], needs_source: bool) -> None:
 def _options_of(section: str) -> list[inspect.Parameter]:
     model = Settings.model_fields[section].annotation
     assert model is not None
+    defaults = getattr(configure(), section)  # those of the usual model
     options = []
     for name, field in model.model_fields.items():
         if name not in option_fields():
             continue
         flag = "--" + name.replace("_", "-")
         kind = _kind(field.annotation)
-        default = DEFAULT_MODEL if name == "model" else field.default
         option = typer.Option(
             f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
-            help=f"{field.description}{_choices(name, field.annotation)}{_default(default)}",
+            help=f"{meaning_of(name, field)}{_default(getattr(defaults, name))}",
             show_default=False,
             metavar=_METAVARS.get(name) or _metavar(field.annotation),
             rich_help_panel=_PANELS[section],
+            hidden=name not in _FIRST,
+            autocompletion=complete_columns if name in _COLUMNS else _names_of(name, field.annotation),
         )
         options.append(
             inspect.Parameter(
@@ -174,13 +207,22 @@ def _leaves(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _choices(name: str, annotation: Any) -> str:
-    if name in _NAMED:
-        return f" One of {', '.join(_NAMED[name])}."
-    for part in (annotation, *get_args(annotation)):
-        if get_origin(part) is Literal:
-            return f" One of {', '.join(get_args(part))}."
-    return ""
+def meaning_of(name: str, field: FieldInfo) -> str:
+    """What a setting decides, and the words that it may be."""
+    words = _words(name, field.annotation)
+    return f"{field.description} One of {', '.join(words)}." if words else str(field.description)
+
+
+def _names_of(name: str, annotation: Any) -> Callable[[str], list[str]] | None:
+    """What a shell completes a setting's value from."""
+    words = _words(name, annotation)
+    return (lambda incomplete: [word for word in words if word.startswith(incomplete)]) if words else None
+
+
+def _words(name: str, annotation: Any) -> tuple[str, ...]:
+    """The words that a setting may be; none if it may be others."""
+    literal = next((part for part in (annotation, *get_args(annotation)) if get_origin(part) is Literal), None)
+    return tuple(_NAMED[name]) if name in _NAMED else get_args(literal)
 
 
 def _default(value: Any) -> str:

@@ -21,6 +21,8 @@ Figure = float | int | bool | None
 # How many differences a message names.
 _NAMED = 5
 
+EXAMPLES = ("forecast replay mine",)
+
 
 def command(
     run: RunArgument = "latest",

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from forecast.plots.tables import Table
     from forecast.runs.run import Run
 
+EXAMPLES = ("forecast runs",)
+
 
 def command(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
     """List the runs with their scores."""

@@ -41,7 +41,7 @@ def is_folder_of_run(path: Path) -> bool:
     return all(os.path.lexists(path / name) for name in ("config.json", WEIGHTS["model"]))
 
 
-def find(run: Run | str = "latest", *, runs_dir: Path | None = None) -> Run:
+def find(run: Run | str | Path = "latest", *, runs_dir: Path | None = None) -> Run:
     """The run of a name or path; ``latest`` is the one that was finished last. A run is returned as it is.
 
     Args:
@@ -53,7 +53,9 @@ def find(run: Run | str = "latest", *, runs_dir: Path | None = None) -> Run:
     """
     if isinstance(run, Run):
         return run
-    name, runs_dir = run, runs_folder(runs_dir)
+    if not isinstance(run, (str, Path)):
+        raise RunError(f"A {type(run).__name__} is no run.", "Give a run, its name or its folder.", setting="run")
+    name, runs_dir = str(run), runs_folder(runs_dir)
     if name == "latest":
         runs = all_runs(runs_dir=runs_dir)
         if not runs:

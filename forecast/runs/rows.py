@@ -22,7 +22,7 @@ from forecast.progress import Progress
 from forecast.runs.run import Run
 from forecast.sources.formulas import raw_columns
 from forecast.sources.issues import IN_SOURCE
-from forecast.sources.read import Source, is_there, read, report_notes
+from forecast.sources.read import Source, is_there, kept, read, report_notes
 from forecast.sources.training_ranges import far_from_training
 
 # Series that a sentence names.
@@ -125,6 +125,7 @@ def read_like(source: Source, options: ReadOptions) -> Panel:
     Raises:
         DataError: If they cannot be read.
     """
+    source = kept(source)
     try:
         return read(source, options)
     except DataError:

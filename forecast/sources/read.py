@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -24,13 +25,16 @@ from forecast.sources.issues import with_known_forecasts
 from forecast.sources.missing import mask_named, mask_spikes
 from forecast.sources.public_holidays import with_holidays
 from forecast.sources.quality import panel_warnings
+from forecast.sources.services.download import download, is_address
 from forecast.sources.services.table_file import document_beside
 from forecast.sources.sql import database_name, is_database, is_database_there, read_query, without_password
 from forecast.sources.vintages import read_vintages
+from forecast.tables.folders import files_named
 from forecast.tables.frames import Frames, as_frame
 from forecast.tables.input import Input
 
-Source = str | Path | Frames | Panel
+Named = str | Path | Frames | Panel
+Source = Named | list[str] | list[Path]
 
 # A service and what is asked of it, as open-meteo:Oslo; no address such as https://…
 _SERVICE = re.compile(r"[a-z][a-z-]+:(?!//).*", re.DOTALL | re.IGNORECASE)
@@ -39,13 +43,16 @@ _SERVICE = re.compile(r"[a-z][a-z-]+:(?!//).*", re.DOTALL | re.IGNORECASE)
 def read(source: Source, options: ReadOptions | None = None, alter: Alter | None = None) -> Panel:
     """A panel from a built-in name, a path, ``-`` for standard input, or frames.
 
-    A service and names, such as ``open-meteo:Oslo``, are the file of what it has of them, fetched if it is not there.
+    A service and names, such as ``open-meteo:Oslo``, are the file of what it has of them, fetched if it is not there;
+    an address, ``https://…/river.csv``, likewise. Several files, as a list, are read as those of a folder are.
     The address of a database, such as ``sqlite:///weather.db``, is the rows that ``ReadOptions(query=…)`` asks of it.
 
-    A DataFrame has its times in its index or in a column. It is one series; or several, in the long format
-    (``unique_id``, ``ds``, ``y``), with an index of series and times, or wide, a column each
-    (``ReadOptions(wide=True)``). Frames of series may also be given by name, ``{"north": frame, "south": frame}``, and
-    columns, ``{"ds": times, "y": values}``.
+    A frame may be of pandas, of Polars (lazy, too), of Arrow, or of whatever hands its rows to Arrow. It is one series;
+    or several, in the long format (``unique_id``, ``ds``, ``y``, or the names that ``ReadOptions(series_id=…,
+    time_column=…)`` says), with an index of series and times, or wide, a column each (``ReadOptions(wide=True)``). Of
+    pandas, the index may hold times, periods or the numbers of steps. Frames of series may also be given by name,
+    ``{"north": frame, "south": frame}``, columns, ``{"ds": times, "y": values}``, and arrays, ``(times, values)``; an
+    array alone is a series of steps.
 
     Args:
         source: What to read.
@@ -61,14 +68,12 @@ def read(source: Source, options: ReadOptions | None = None, alter: Alter | None
 
 def _read(source: Source, options: ReadOptions | None, alter: Alter | None) -> Panel:
     """The same without public holidays."""
-    if is_built_in(source):
-        source = load_dataset(str(source))
-    if isinstance(source, Panel):
-        panel = _masked(_altered(source, alter), options)
+    named = load_dataset(str(source)) if is_built_in(source) else named_together(source)
+    if isinstance(named, Panel):
+        panel = _masked(_altered(named, alter), options)
         panel = panel if panel.issues is not None else _with_forecasts(panel, "", options, alter)
         return with_derived(panel, options.derived) if options else panel
-    if not isinstance(source, (str, Path)):
-        source = as_frame(source)
+    source = named if isinstance(named, (str, Path)) else as_frame(named)
     if isinstance(source, str):
         source = on_disk(source)
     if isinstance(source, str) and is_database(source):
@@ -100,7 +105,7 @@ def _with_forecasts(
 
 
 def on_disk(source: str, progress: Progress | None = None) -> str:
-    """The file of what a service has, fetched if it is not there; any other source as it is.
+    """The file of what a service has, or of an address, fetched if it is not there; any other source as it is.
 
     Args:
         source: What to read; a file of that name comes first.
@@ -109,7 +114,9 @@ def on_disk(source: str, progress: Progress | None = None) -> str:
     Raises:
         ForecastError: Of the kind that fits, if it cannot be fetched.
     """
-    if not _SERVICE.fullmatch(source) or os.path.exists(source):
+    if is_address(source):
+        return str(download(source, progress=progress))
+    if not _SERVICE.fullmatch(source) or os.path.exists(source) or files_named(source):
         return source
     from forecast.sources.services.fetch import fetch
 
@@ -176,6 +183,19 @@ def _masked(panel: Panel, options: ReadOptions | None) -> Panel:
     return replace(masked, warnings=(*kept, *mended, *panel_warnings(masked, options)))
 
 
+def kept(source: Source) -> Source:
+    """The same, to be read more than once: a stream gives its rows only once, and a lazy frame computes them again."""
+    named = named_together(source)
+    return named if isinstance(named, (str, Path, Panel)) else as_frame(named)
+
+
+def named_together(source: Source) -> Named:
+    """A list of files as the source that names them all; any other source as it is."""
+    if isinstance(source, list) and source and all(isinstance(path, (str, Path)) for path in source):
+        return os.pathsep.join(map(str, source))
+    return cast(Named, source)
+
+
 def is_built_in(source: Source) -> bool:
     """Whether a source names a built-in series; a file of the same name comes first."""
     return isinstance(source, str) and source in DATASETS and not os.path.isfile(source)
@@ -185,7 +205,8 @@ def is_there(source: str) -> bool:
     """Whether a source that was read once is there to be read again."""
     if is_database(source):
         return is_database_there(source)
-    return is_built_in(source) or os.path.isdir(source) or any(map(os.path.isfile, [source, *glob.glob(source)]))
+    files = [source, *source.split(os.pathsep), *glob.glob(source)]
+    return is_built_in(source) or os.path.isdir(source) or any(map(os.path.isfile, files))
 
 
 def report_notes(panel: Panel, progress: Progress) -> None:

@@ -112,15 +112,16 @@ def find_times_or_steps(
     """
     try:
         return find_times(table, time_column, date_format)
-    except NoTimeError:
-        names = [name for name in table.names if name.casefold() in _STEPS]
-        if date_format is not None or time_column is not None or not names:
+    except DataError as error:
+        may_count = _may_count(table, time_column)
+        if date_format is not None or not may_count or not (time_column or isinstance(error, NoTimeError)):
             raise
         series = as_text(table[series_id]).to_pylist() if series_id else [""] * len(table)
-        if not _counts_on(_numbers(table, names[0]), series):
+        name = next((name for name in may_count if _counts_on(_numbers(table, name), series)), None)
+        if name is None:
             raise
-        found = find_steps(table, names[0], None, series_id)
-    note = f"Nothing is a time: the clock is the steps that {quote(names[0])} numbers, without a calendar."
+        found = find_steps(table, name, None, series_id)
+    note = f"Nothing is a time: the clock is the steps that {quote(name)} numbers, without a calendar."
     return replace(found, notes=(note,))
 
 
@@ -137,10 +138,9 @@ def find_steps(table: Table, time_column: str | None, date_format: str | None, s
         DataError: If the column that was named holds neither numbers nor times.
     """
     series = as_text(table[series_id]).to_pylist() if series_id else [""] * len(table)
-    named = [time_column] if time_column in table.names else [n for n in table.names if n.casefold() in _STEPS]
-    for name in named:
+    for name in _may_count(table, time_column if time_column in table.names else None):
         numbers = _numbers(table, name)
-        if not is_timestamps(table[name]) and _are_steps(numbers, series):
+        if _are_steps(numbers, series):
             note = f"Step: the whole numbers of column {quote(name)}."
             return TimeColumn(numbers.astype("datetime64[us]"), "step", frozenset((name,)), notes=(note,))
     try:
@@ -151,6 +151,13 @@ def find_steps(table: Table, time_column: str | None, date_format: str | None, s
     rows = pd.Series(series).groupby(series).cumcount().to_numpy()
     note = "No column is read as a time: the rows are taken in their order."
     return TimeColumn(rows.astype("datetime64[us]"), "step", notes=(note,), by_all_rows=True)
+
+
+def _may_count(table: Table, time_column: str | None) -> list[str]:
+    """The columns that may number the steps: the one that was named, else those that are called so, or an index."""
+    named = [name for name in table.names if name.casefold() in _STEPS or name in table.index]
+    asked = named if time_column is None else [time_column]
+    return [name for name in asked if name in table.names and not is_timestamps(table[name])]
 
 
 def _numbers(table: Table, name: str) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from forecast.errors import DataError, EmptyError, listed
+from forecast.errors import DataError, EmptyError, listed, quote
 from forecast.tables.bytes import find_input
 from forecast.tables.columns import SERIES_IDS, Measurements
 from forecast.tables.input import Dialect, Input, Notation, call_to_read
@@ -49,8 +49,23 @@ class _Files(Table):
         return self.parts[part].row(row - (int(self.ends[part - 1]) if part else 0))
 
 
+def files_named(source: str) -> list[str]:
+    """The files of a source that names several as a search path does, ``north.csv:south.csv``; none of any other.
+
+    Raises:
+        DataError: If one of several is no file.
+    """
+    paths = source.split(os.pathsep)
+    there = [path for path in paths if os.path.isfile(path)]
+    if len(paths) == 1 or not there or os.path.exists(source):
+        return []
+    if missing := [path for path in paths if path not in there]:
+        raise DataError(f"There is no file {quote(missing[0])}.", "Files that are named together have to be there.")
+    return paths
+
+
 def find_files(source: str) -> Input | None:
-    """The files of a folder, of those of the commonest kind, or of a pattern such as ``stations/*.csv``.
+    """The files of a folder, of those of the commonest kind, of a pattern ``stations/*.csv``, or several by name.
 
     Returns:
         None for any other source.
@@ -58,6 +73,8 @@ def find_files(source: str) -> Input | None:
     Raises:
         DataError: If there is no such file.
     """
+    if paths := files_named(source):
+        return Input(f"{len(paths):,} files", source, files=tuple(paths))
     is_folder = os.path.isdir(source)
     if not is_folder and (os.path.exists(source) or not glob.has_magic(source)):
         return None

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
-import stat
-import sys
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,58 +19,7 @@ from forecast.tables.structure import named_delimiter
 from forecast.tables.table import Floats, Table
 from forecast.tables.zones import in_zone
 
-# Bytes that are read at once, at most.
-_AT_ONCE = 65_536
-
-# Seconds until a file that may grow is read again.
-_WAIT = 0.2
-
 _DELIMITERS = ",;\t|"
-
-# No line of a table is longer; a binary file may be.
-_LONGEST = 1_000_000
-
-
-def lines_of(
-    path: str, follow: bool = False, on_unfinished: Callable[[bytes], None] = lambda line: None
-) -> Iterator[bytes | None]:
-    """The lines of a file or of standard input as they come; None whenever the next one has to be waited for.
-
-    Args:
-        path: A path, or ``-`` for standard input.
-        follow: Wait at the end of a file for it to grow.
-        on_unfinished: Receives a last line without an end, which is not a line yet if it comes from a pipe: the
-            program that writes it may have stopped in a number.
-
-    Raises:
-        DataError: If there is no such file, or a line has no end.
-    """
-    advice = "Give a file, or - for standard input."
-    file: Any = None
-    try:
-        file = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115 - standard input stays open
-        rest = b""
-        while True:
-            yield None
-            chunk = file.read1(_AT_ONCE)
-            if not chunk:
-                if not follow:
-                    break
-                time.sleep(_WAIT)
-                continue
-            *whole, rest = (rest + chunk).split(b"\n")
-            yield from whole
-            if len(rest) > _LONGEST:
-                raise DataError(f"{quote(path)} has a line of more than {_LONGEST:,} bytes: no table has.", advice)
-        if rest and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            yield rest
-        elif rest:
-            on_unfinished(rest)
-    except OSError as error:
-        raise DataError(f"Cannot read {quote(path)}: {error.strerror}.", advice) from None
-    finally:
-        if file is not None and path != "-":
-            file.close()
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ class Table:
         warnings: What was mended, one sentence each.
         notes: What was inferred or passed over, one sentence each.
         delimiter: What stands between the fields of its file; empty for a table without a text.
+        index: The columns that were the index of a DataFrame.
     """
 
     source: Input
@@ -45,6 +46,7 @@ class Table:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     delimiter: str = ""
+    index: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Column:
         return self.columns[self.names.index(name)]

@@ -527,37 +527,6 @@ def test_a_stream_starts_from_a_history(
     assert len(pd.read_csv(io.StringIO(said.stdout))) == 3
 
 
-def test_a_growing_file_is_followed_until_a_signal(trained: Run, monthly: pd.DataFrame, tmp_path: Path) -> None:
-    path, state = tmp_path / "rows.csv", tmp_path / "s.json"
-    text = monthly.tail(8).to_csv(index=False)
-    path.write_text(text[:-5])  # the last line is being written
-    command = [
-        sys.executable,
-        "-m",
-        "forecast",
-        "stream",
-        str(trained.path),
-        str(path),
-        "--follow",
-        "--state",
-        str(state),
-    ]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
-    ) as process:
-        assert process.stdout is not None
-        head = [process.stdout.readline() for _ in range(1 + 2 * 3)]
-        with path.open("a") as file:
-            file.write(text[-5:])
-        last = [process.stdout.readline() for _ in range(3)]
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 143
-    assert head[0].startswith("unique_id,ds,cutoff,")
-    assert {line.split(",")[2] for line in last} == {str(monthly["ds"].iloc[-1].date())}
-    assert str(monthly["ds"].iloc[-1].date()) in state.read_text()
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["rows.csv", "s.json"]
-
-
 def test_a_bar_that_is_missed_exits_with_four(
     trained: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,7 +17,7 @@ from forecast import Run, Settings, Stream
 from forecast.cli import build_program
 from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
-from forecast.commands.stream.stream import stream_rows
+from forecast.commands.stream.feed import stream_rows
 from recording import RecordingProgress
 
 N, L, H = 500, 24, 3

@@ -87,7 +87,8 @@ def test_columns_by_name_are_a_table_and_other_things_are_told_apart() -> None:
         (stations() | {"west": [1, 2]}, "'west' is a list, others are frames"),
         (stations() | {"west": stations()["north"][:0]}, "The frame of 'west' has no rows"),
         (groups, "A DataFrameGroupBy is no table"),
-        (north.to_numpy(), "A ndarray is no table"),
+        (np.zeros((2, 2, 2)), "A ndarray is no table"),
+        ((north.index[:5], north), "5 times do not fit 60 values"),
     ):
         with pytest.raises(DataError, match=why):
             forecast.read(wrong)  # type: ignore[arg-type]

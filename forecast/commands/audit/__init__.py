@@ -8,6 +8,8 @@ import typer
 
 from forecast.commands.options import AsJson, KnownForecasts, NewSource, Quiet, RunArgument, RunsDir
 
+EXAMPLES = ("forecast audit mine",)
+
 
 def command(
     run: RunArgument = "latest",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +33,8 @@ from forecast.progress import NullProgress, Progress
 from forecast.runs.find import find
 from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
 from forecast.runs.run import Run
-from forecast.sources.read import Source, read
+from forecast.sources.read import Source, kept, read
+from forecast.version import VERSION
 
 # Origins from which forecasts are made, evenly spaced over the windows.
 _ORIGINS = 8
@@ -73,6 +73,7 @@ def audit(
     """
     progress = progress or NullProgress()
     run = find(run, runs_dir=runs_dir)
+    source = None if source is None else kept(source)
     panel = training_panel(run) if source is None else read(source, run.read_options)
     audited = _AuditedRun(run, new_panel(run, panel, progress))
     cutoffs = tuple(origin.cutoff for origin, _ in audited.origins)
@@ -298,7 +299,7 @@ def _check_training(run: Run, source: Source, panel: Panel, progress: Progress) 
             f"{run.name} does not say what was asked, as runs of earlier versions: its choices are not checked"
         )
     else:
-        is_of_this_version = run.manifest["versions"]["forecast"] == metadata.version("forecast")
+        is_of_this_version = run.manifest["versions"]["forecast"] == VERSION
         chosen = run.config if is_of_this_version else None  # another one may choose otherwise
         checks.append(check_choices(table, settings, split.test_from, chosen))
     refitted = scaler_difference(run.scaler, prepared.scaler)

@@ -50,7 +50,8 @@ from forecast.runs.find import all_runs, find, is_run, runs_folder
 from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.datasets import DATASETS
-from forecast.sources.read import Source, is_built_in, read, report_notes
+from forecast.sources.read import Source, is_built_in, kept, read, report_notes
+from forecast.tables.frames import like
 
 
 def backtest(
@@ -87,7 +88,8 @@ def backtest(
         progress: Receives notes, warnings and progress.
 
     Returns:
-        Scores as in metrics.json, with ``backtest`` beside them; forecasts in the long format.
+        Scores as in metrics.json, with ``backtest`` beside them; forecasts in the long format, in a frame of the kind
+        in which the rows came.
 
     Raises:
         ConfigError: If a number is below one, or a run is given what only a source takes.
@@ -116,7 +118,8 @@ def backtest(
             )
         if isinstance(source, str) and (is_built_in(source) or os.path.isfile(source)):
             progress.note(f"{source} names a run and a series: the run is used")
-        return _backtest_run(run, training_panel(run) if new_rows is None else new_rows, windows, step, progress)
+        rows = training_panel(run) if new_rows is None else new_rows
+        return _in_kind_of(new_rows, _backtest_run(run, rows, windows, step, progress))
     if new_rows is not None:
         listing = phrase("forecast runs", "forecast.all_runs()")
         raise ConfigError(f"There is no run {source!r} to forecast new rows with.", f"{listing} lists the runs.")
@@ -125,7 +128,8 @@ def backtest(
         refit = None  # one fit, of which nothing follows in time
     if refit is not None and settings.data.split is None:
         settings = settings.replace(data={"split": "time"})  # fits follow each other in time
-    panel = read(source, settings.read)
+    rows = kept(source)
+    panel = read(rows, settings.read)
     report_notes(panel, progress)
     plan = _plan(panel, settings, windows, step, progress)
     if refit is not None and not plan.split.is_by_time:
@@ -134,11 +138,16 @@ def backtest(
             f"Leave it out, or use {setting('split', 'time')}.",
         )
     spans = fit_spans(plan.rows.panel, plan.windows, plan.split, span, refit)
-    checks = _audit(Table(source, settings.read, panel), plan, spans, progress) if audit else ()
+    checks = _audit(Table(rows, settings.read, panel), plan, spans, progress) if audit else ()
     evaluation = _backtest_fits(plan, spans, progress)
     if checks:
         evaluation.metrics["backtest"]["audit"] = [vars(check) for check in checks]
-    return evaluation
+    return _in_kind_of(source, evaluation)
+
+
+def _in_kind_of(source: Source | Run | None, evaluation: Evaluation) -> Evaluation:
+    """The same with forecasts in a frame of the kind in which the rows came."""
+    return replace(evaluation, forecasts=like(source, evaluation.forecasts))
 
 
 # Series without a forecast that a warning names.

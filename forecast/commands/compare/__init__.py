@@ -16,6 +16,8 @@ from forecast.models.catalogue import COMPARED
 # What the models that are named decide themselves.
 _NOT_COMPARED = ("model", "cell", "baseline", "time_limit", "members")
 
+EXAMPLES = ("forecast compare mine.csv --target temperature --models lstm,gru --seeds 2 --report compared.html",)
+
 
 @with_settings("data", "training", "network", "read", without=(*NOT_FOR_TRIALS, *_NOT_COMPARED))
 def command(

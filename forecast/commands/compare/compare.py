@@ -35,6 +35,7 @@ from forecast.evaluation.yardstick import NaiveError, naive_errors
 from forecast.models.catalogue import COMPARED, MODELS, configure
 from forecast.progress import LabelledProgress, NullProgress, Progress
 from forecast.sources.read import Source, read, report_notes
+from forecast.tables.frames import like
 
 if TYPE_CHECKING:
     from forecast.plots.figure import PlotFigure
@@ -47,7 +48,7 @@ class Comparison:
     Args:
         summary: All scores and what they say, as JSON types.
         leaderboard: The same as a table: a line for each forecast on all test windows, then for each on the windows
-            of the classical references, as the column ``windows`` says.
+            of the classical references, as the column ``windows`` says. A frame of the kind in which the rows came.
     """
 
     summary: dict[str, Any]
@@ -138,7 +139,8 @@ def compare(
     for note in classical_notes:
         progress.warn(note)
     trainings = _train_all(benchmark, prepared, seeds, references, progress)
-    return _summarise(panel, benchmark, trainings, references, classical_notes)
+    found = _summarise(panel, benchmark, trainings, references, classical_notes)
+    return replace(found, leaderboard=like(source, found.leaderboard))
 
 
 def _names(models: str | Sequence[str]) -> tuple[str, ...]:

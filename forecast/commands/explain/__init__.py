@@ -9,6 +9,8 @@ import typer
 
 from forecast.commands.options import AsJson, KnownForecasts, NewSource, Quiet, RunArgument, RunsDir
 
+EXAMPLES = ("forecast explain mine",)
+
 
 def command(
     run: RunArgument = "latest",

@@ -10,6 +10,8 @@ import typer
 from forecast.commands.export.formats import Format
 from forecast.commands.options import Quiet, RunArgument, RunsDir
 
+EXAMPLES = ("forecast export mine",)
+
 
 def command(
     run: RunArgument,

@@ -9,9 +9,13 @@ import typer
 
 from forecast.commands.options import AsJson, Quiet
 
+EXAMPLES = ("forecast fetch weather Oslo", "forecast fetch stock AAPL MSFT --start 2020-01-01")
+
 
 def command(
-    kind: Annotated[str, typer.Argument(metavar="weather|stock|fred", help="What to get.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="weather|stock|fred|ADDRESS", help="What to get; or https://… of a file.")
+    ],
     names: Annotated[
         list[str] | None, typer.Argument(metavar="NAME", help="Places, stations, tickers or series.")
     ] = None,
@@ -56,11 +60,17 @@ def command(
     from forecast.commands.console import ConsoleProgress, print_json, say
     from forecast.commands.fetch.fetch import choose_source, describe, to_record
     from forecast.errors import ConfigError
+    from forecast.sources.services.download import download, is_address
     from forecast.sources.services.fetch import fetch
 
     if hourly and daily:
         raise ConfigError("--hourly and --daily exclude each other.", "Give one of them.")
     progress = ConsoleProgress(quiet)
+    if is_address(kind):
+        with progress.stopping_on_signals():
+            path = download(kind, refresh=refresh, data_dir=data_dir, progress=progress)
+        print_json({"path": str(path)}) if as_json else say(str(path))
+        return
     source = choose_source(kind, names or [], place or [], latitude, longitude, station or [], service)
     with progress.stopping_on_signals():
         fetched = fetch(

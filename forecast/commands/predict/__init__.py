@@ -9,6 +9,12 @@ import typer
 
 from forecast.commands.options import AsJson, KnownForecasts, NewSource, Quiet, RunArgument, RunsDir
 
+EXAMPLES = (
+    "forecast predict latest",
+    "forecast predict mine newer.csv -o next-day.csv",
+    "forecast predict mine --plot next-day.png",
+)
+
 
 def command(
     run: RunArgument,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from forecast.commands.requests import request_forecast
 from forecast.commands.tables import TERMINAL, print_table
 from forecast.data.clock import STEP
 from forecast.data.newest import carried_forward, why_no_forecast
+from forecast.data.panel import Panel
 from forecast.errors import DataError, RunError, phrase, setting
 from forecast.model import forecasters, load_models, newest_paths
 from forecast.models.catalogue import network_configs
@@ -25,12 +27,30 @@ from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
 from forecast.runs.table_files import write_parts
 from forecast.sources.read import Source
+from forecast.tables.frames import like
+
+# What is answered with a DataFrame; frames of other kinds, with one of theirs.
+_InPandas = str | Path | Panel | pd.DataFrame | pd.Series | None
+
+
+@overload
+def predict(
+    run: Run | str, source: _InPandas = None, *, runs_dir: Path | None = None, progress: Progress | None = None
+) -> pd.DataFrame: ...
+
+
+@overload
+def predict(
+    run: Run | str, source: Source, *, runs_dir: Path | None = None, progress: Progress | None = None
+) -> Any: ...
 
 
 def predict(
     run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, progress: Progress | None = None
-) -> pd.DataFrame:
+) -> Any:
     """The forecast of the H steps after the last row: unique_id, ds, cutoff and a column for each model.
+
+    It is a DataFrame, or a frame of the kind in which the new rows came: of Polars, of Arrow, arrays by name.
 
     Args:
         run: A run or its name.
@@ -46,7 +66,7 @@ def predict(
     run = find(run, runs_dir=runs_dir)
     if source is not None:
         request = request_forecast(run, source, progress)
-        return request.forecast(load_models(run, run.forecast_weights))
+        return like(source, request.forecast(load_models(run, run.forecast_weights)))
     for network in network_configs(run.config):  # a table of networks that are no more would be trusted all the same
         run.weights(run.forecast_weights if network == "model" else network)
     forecast = run.forecast
@@ -84,6 +104,30 @@ def predict_into(path: Path, run: Run, source: Source, progress: Progress) -> pd
     return max(cutoffs)
 
 
+@overload
+def sample_paths(
+    run: Run | str,
+    source: _InPandas = None,
+    *,
+    count: int = 100,
+    seed: int = 0,
+    runs_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame: ...
+
+
+@overload
+def sample_paths(
+    run: Run | str,
+    source: Source,
+    *,
+    count: int = 100,
+    seed: int = 0,
+    runs_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> Any: ...
+
+
 def sample_paths(
     run: Run | str,
     source: Source | None = None,
@@ -92,8 +136,10 @@ def sample_paths(
     seed: int = 0,
     runs_dir: Path | None = None,
     progress: Progress | None = None,
-) -> pd.DataFrame:
+) -> Any:
     """Sample paths of the H steps after the last row: unique_id, ds, cutoff, path and a column for each network.
+
+    They are a DataFrame, or a frame of the kind in which the new rows came, as from `predict`.
 
     The quantiles of the paths are those of the intervals. The steps of a path depend on each other as the errors of the
     validation span did, so paths show how likely a sum, a maximum or a first crossing is.
@@ -118,7 +164,7 @@ def sample_paths(
         raise RunError(
             f"{run.name} has no intervals to draw paths from.", f"Train it again with {setting('levels', '80,95')}."
         )
-    return newest_paths(request.newest, forecasters(models, request.newest.rows), intervals, count, seed)
+    return like(source, newest_paths(request.newest, forecasters(models, request.newest.rows), intervals, count, seed))
 
 
 def predict_and_draw(

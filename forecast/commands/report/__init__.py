@@ -9,6 +9,8 @@ import typer
 
 from forecast.commands.options import AsJson, RunArgument, RunsDir, SameSource
 
+EXAMPLES = ("forecast report mine", "forecast report mine --open")
+
 
 def command(
     run: RunArgument = "latest",

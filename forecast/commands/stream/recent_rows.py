@@ -46,12 +46,14 @@ class RecentRows:
         values: In the columns' own units, [n, C]; the last columns are those that are known ahead.
         n_known: How many those are.
         states: The states of each network after the last row; empty where the networks see only these rows.
+        number: How many rows the stream took of this series; the number of the last one.
     """
 
     times: Times
     values: Floats
     n_known: int
     states: States = field(default_factory=dict)
+    number: int = 0
 
     def contains(self, time: np.datetime64, values: Floats) -> bool:
         """Whether a row with this time and these values is among them."""
@@ -68,7 +70,8 @@ class RecentRows:
             values: [C].
             clock: The run's clock.
             most: Rows to keep.
-            bridges_gaps: Whether absent rows before it become rows without a value, rather than being refused.
+            bridges_gaps: Whether absent rows before it become rows without a value, which may come later, rather than
+                being refused.
 
         Raises:
             DataError: If the row is out of order, or is not the next one after the last.
@@ -76,7 +79,7 @@ class RecentRows:
         if not len(self.times):
             return replace(self, times=np.array([time]), values=values[None])
         if time <= self.times[-1]:
-            return self._with_measurements(time, values, clock)
+            return self._with_measurements(time, values, clock, bridges_gaps)
         check_slot(time, self.times[-1], clock)
         expected = clock.future(self.times[-1], 1)[0]
         absent = np.diff(clock.ordinals(np.array([self.times[-1], time]))) - 1
@@ -97,13 +100,14 @@ class RecentRows:
             )
         return replace(self, times=np.append(times, time)[-most:], values=np.vstack([rows, values])[-most:])
 
-    def _with_measurements(self, time: np.datetime64, values: Floats, clock: Clock) -> RecentRows:
-        """The rows, with the measurements of a row that so far held only what is known ahead."""
+    def _with_measurements(self, time: np.datetime64, values: Floats, clock: Clock, bridges_gaps: bool) -> RecentRows:
+        """The rows, with the measurements of a row that so far held only what is known ahead, or was absent."""
         n = self.n_known
-        row = count_measured(self.values, n)
-        if n and row < len(self.times) and time == self.times[row] and not np.isnan(values[:-n]).all():
+        row, at = count_measured(self.values, n), int(np.searchsorted(self.times, time))
+        is_next = n > 0 and row == at < len(self.times) and not np.isnan(values[:-n]).all()
+        if self.times[at] == time and (is_next or (bridges_gaps and np.isnan(self.values[at]).all())):
             rows = self.values.copy()
-            rows[row] = values
+            rows[at] = values
             return replace(self, values=rows)
         newest = self.times[row - 1] if row else self.times[-1]
         raise DataError(
@@ -143,31 +147,40 @@ class _SavedRows(BaseModel):
     times: list[str]
     values: list[list[FiniteFloat | None]]
     states: dict[str, list[list[list[FiniteFloat]]]]
+    number: Annotated[int, Field(ge=0)] = 0  # a file of version 0.5 has none
 
 
 class _Saved(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-    schema_: Annotated[int, Field(alias="schema", ge=1, le=1)]
+    schema_: Annotated[int, Field(alias="schema", ge=1, le=2)]
     weights: str
+    header: str = ""
     tails: dict[str, _SavedRows]
 
 
-def write_state(path: Path, run: Run, recent: Mapping[str, RecentRows]) -> None:
-    """Write the recent rows of each series, whole or not at all."""
+def write_state(path: Path, run: Run, recent: Mapping[str, RecentRows], header: str) -> None:
+    """Write the recent rows of each series and the header of the file that they come from, whole or not at all."""
     tails = {
         series_id: {
             "times": np.datetime_as_string(rows.times).tolist(),
             "values": [[None if np.isnan(value) else value for value in row] for row in rows.values.tolist()],
             "states": {name: [state.tolist() for state in states] for name, states in rows.states.items()},
+            "number": rows.number,
         }
         for series_id, rows in recent.items()
     }
-    saved = {"schema": 1, "weights": _weights_hash(run), "tails": tails}
+    saved = {"schema": 2, "weights": _weights_hash(run), "header": header, "tails": tails}
     write_atomically(path, json.dumps(saved, allow_nan=False).encode())
 
 
-def read_state(path: Path, run: Run, most_rows: int, n_columns: int) -> dict[str, RecentRows]:
-    """The recent rows of each series that `write_state` wrote: of each at most ``most_rows``, each of C values.
+def read_state(path: Path, run: Run, most_rows: int, n_columns: int) -> tuple[dict[str, RecentRows], str]:
+    """The recent rows of each series and the header that `write_state` wrote.
+
+    Args:
+        path: The file.
+        run: The run whose stream it is.
+        most_rows: Rows of each series, at most.
+        n_columns: C, the values of a row.
 
     Raises:
         RunError: If the file is damaged, too large, or belongs to another training.
@@ -182,6 +195,7 @@ def read_state(path: Path, run: Run, most_rows: int, n_columns: int) -> dict[str
                 np.array(rows.values, np.float64).reshape(len(rows.times), n_columns),
                 len(run.config.data.known),
                 {name: tuple(np.array(state, np.float32) for state in states) for name, states in rows.states.items()},
+                rows.number,
             )
             for series_id, rows in saved.tails.items()
         }
@@ -194,7 +208,7 @@ def read_state(path: Path, run: Run, most_rows: int, n_columns: int) -> dict[str
     strange = set(recent) - set(run.data["series_ids"])
     if saved.weights != _weights_hash(run) or (strange and not run.takes_unseen_series):
         raise RunError(f"{path} is the state of another training than {run.name}.", restart)
-    return recent
+    return recent, saved.header
 
 
 def _ascend(times: Times) -> bool:

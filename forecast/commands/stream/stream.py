@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -25,19 +25,16 @@ from forecast.data.windows import Forecaster, Ints
 from forecast.data.words import UNKNOWN
 from forecast.errors import DataError, RunError, quote, without_settings
 from forecast.model import Model, forecasters, load_models, newest_forecast
-from forecast.progress import NullProgress, Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
 from forecast.runs.rows import far_rows, read_like, read_options, refuse_no_numbers, scaler_of, unseen_in_words
 from forecast.runs.run import Run
 from forecast.sources.formulas import expressions, raw_columns, with_derived
-from forecast.sources.from_table import dialect_of
-from forecast.sources.infer_clock import period_labels, snap
+from forecast.sources.infer_clock import period_labels
 from forecast.sources.missing import mask_named, mask_spikes, newest_spikes
 from forecast.sources.read import Source
 from forecast.sources.spikes import REACH
-from forecast.tables.input import Input
-from forecast.tables.lines import Line, LineReader, lines_of
+from forecast.tables.lines import Line
 from forecast.tables.zone_rules import HOUR
 
 
@@ -56,7 +53,8 @@ class Stream:
 
     ``refused`` says why the last row got no forecast, one sentence for each series of the window; ``passed_over``
     counts the rows that were there already. ``warnings`` say where the newest value is far from those before it, or
-    the recent rows have come to lie far from those of the training; each once, until they no longer do.
+    the recent rows have come to lie far from those of the training, each once, until they no longer do; and which rows
+    are absent before it. ``number`` is the last row's in its series, counted from 1 since the state began.
 
     Raises:
         RunError: If the file is damaged, or belongs to another training.
@@ -71,7 +69,8 @@ class Stream:
         self.carries_states = network.stateful and network.segment == 1 and network.normalise == "none"
         self.refused: tuple[str, ...] = ()
         self.warnings: tuple[str, ...] = ()
-        self.passed_over = 0
+        self.passed_over = self.number = 0
+        self.header = ""  # of the file that is followed: what is left of it after a rotation may have none
         self._options = read_options(self.run)
         if not os.path.isfile(str(self._options.known_forecasts)):  # what rows hold ahead is what is known
             self._options = self._options.model_copy(update={"known_forecasts": None})
@@ -83,11 +82,12 @@ class Stream:
         self._recent: dict[str, RecentRows] = {}
         if self._options.spikes == "missing":
             self._most_rows += REACH + 1  # by which the others are judged
-        self._pushed: set[str] = set()  # the series that got a row after the history
+        self._pushed: set[str] = set()  # the series that got a row of the present source
+        self._undo: tuple[str, RecentRows] | None = None
         self._warned: dict[str, set[tuple[str, str]]] = {}  # by series, what is known to lie far from the training
         self._models: dict[str, Model] = {}
         if state is not None and state.exists():
-            self._recent = read_state(state, self.run, self._most_rows, len(self.columns))
+            self._recent, self.header = read_state(state, self.run, self._most_rows, len(self.columns))
 
     def push(self, time: Any, values: Mapping[str, Any], series_id: str | None = None) -> pd.DataFrame | None:
         """Take one row, and forecast the H steps after it.
@@ -155,17 +155,20 @@ class Stream:
     def push_row(self, time: np.datetime64, row: Floats, series_id: str, forecast: bool = True) -> pd.DataFrame | None:
         """The same as `push` for values [C] in the order of ``columns``; without ``forecast`` they are only kept."""
         data = self.run.config.data
-        self.warnings = ()
+        self.warnings, self._undo = (), None
         before = self._recent_of(series_id)
         row = self._mask(row, before)
-        # A source that is read again from its beginning repeats rows that were dropped long ago.
-        dropped = len(before.times) > 0 and time < before.times[0] and series_id not in self._pushed
+        bridges_gaps = data.least_observed < 1
+        # A source that is read again from its beginning repeats rows that were dropped long ago; and where rows may be
+        # absent, one that comes so late changes no forecast.
+        dropped = len(before.times) > 0 and time < before.times[0] and (bridges_gaps or series_id not in self._pushed)
         if dropped or before.contains(time, row):
             self.passed_over += 1
             return None
         if not len(before.times) and len(self.series_ids) == 1:
             check_slot(time, np.datetime64(self.run.data["last"], "us"), self.clock)
-        after = before.append(time, row, self.clock, self._most_rows, data.least_observed < 1)
+        after = before.append(time, row, self.clock, self._most_rows, bridges_gaps)
+        after = replace(after, number=before.number + forecast)
         result = None
         if forecast or self.carries_states:
             recent = self._panel(after, series_id)
@@ -181,9 +184,24 @@ class Stream:
                 refuse_no_numbers(self.run, result.select_dtypes("float").to_numpy())
             self.refused = newest.refused
             self._warn_of_odd_rows(after, recent, panel, series_id)
-        self._recent[series_id] = after
+            if len(before.times) and len(after.times) > 1 and after.times[-2] > before.times[-1]:
+                first, last = self.clock.future(before.times[-1], 1)[0], after.times[-2]
+                absent = " to ".join(map(self.clock.format, dict.fromkeys((first, last))))
+                self.warnings += (f"The rows of {absent} are absent, and read as missing.",)
+        self._undo = series_id, before
+        self._recent[series_id], self.number = after, after.number
         self._pushed.add(series_id)
         return result
+
+    def undo(self) -> None:
+        """Forget the row that was pushed last, such as one whose forecast did not get where it should."""
+        if self._undo is not None:
+            series_id, before = self._undo
+            self._recent[series_id], self._undo = before, None
+
+    def expect_repeats(self) -> None:
+        """What is pushed next is another source, which may begin with rows that were pushed long ago."""
+        self._pushed.clear()
 
     def remember(self, source: Source) -> None:
         """Take the rows of a source without forecasting: the history before the stream.
@@ -210,7 +228,7 @@ class Stream:
             for row in range(first, rows.stop):
                 self.push_row(panel.times[row], picked.values[row], series_id, forecast=False)
         self.passed_over = 0
-        self._pushed.clear()  # what is pushed next may begin before the end of the history
+        self.expect_repeats()
 
     def newest(self, series_id: str | None = None) -> pd.Timestamp | None:
         """The newest time of a series; None before its first row."""
@@ -220,7 +238,7 @@ class Stream:
     def save(self) -> None:
         """Write recent rows and states to the state file, whole or not at all."""
         if self.state is not None:
-            write_state(self.state, self.run, self._recent)
+            write_state(self.state, self.run, self._recent, self.header)
 
     def check_series(self, series_id: str | None) -> str:
         """The name of a series of the run, of its only one, or of another, if the run forecasts series never seen.
@@ -325,91 +343,6 @@ class Stream:
             states |= {key: tuple(parts) for key, parts in zip(keys, after, strict=True)}
             forecasts[name] = partial(_forecast_of_series, values, rows)
         return replace(recent, states=states), forecasts
-
-
-def stream_rows(
-    stream: Stream,
-    source: str = "-",
-    *,
-    follow: bool = False,
-    date_format: str | None = None,
-    progress: Progress | None = None,
-) -> Iterator[pd.DataFrame]:
-    """Read rows as they come, and yield the forecast after each; the stream is saved at every pause.
-
-    Args:
-        stream: Takes the rows.
-        source: A CSV file with a header, or ``-`` for standard input.
-        follow: Wait at the end of a file for it to grow.
-        date_format: How the time is written; None infers it from each line, or takes what the run was given.
-        progress: Receives a warning where rows get no forecast.
-
-    A row that was there already is passed over, told at the next pause; so is a last line without an end, unless the
-    source is a file that nobody is waiting for.
-
-    Raises:
-        DataError: If a line cannot be read or is not the next row; the rows before it are saved.
-    """
-    progress = progress or NullProgress()
-    options, several = stream.run.config.read, len(stream.series_ids) > 1
-    if date_format is not None:
-        options = options.model_copy(update={"date_format": date_format})
-    label = "standard input" if source == "-" else Path(source).name
-    reader: LineReader | None = None
-    had_forecast, number = True, 0
-    if options.resample is not None:
-        progress.note(f"Each row is taken for the mean of a whole {stream.clock.describe().removeprefix('1 ')}.")
-    try:
-        for line in lines_of(source, follow, partial(_tell_unfinished, progress, label)):
-            if line is None:
-                stream.save()
-                _tell_passed_over(progress, stream)
-                continue
-            number += 1
-            text = _decode(line, options.encoding or "utf-8", f"{label}, line {number}")
-            if reader is None:
-                dialect = dialect_of(options)
-                reader = LineReader(text, stream.columns, Input(label, source), dialect, options.tz, several)
-                continue
-            if not text.strip():
-                continue
-            row = reader.read(text, number)
-            try:
-                time = stream.time_of(row)
-                check_slot(time, time, stream.clock)  # a weekend, which would become a Friday
-                time = snap(np.array([time]), np.zeros(1, np.int64), stream.clock).times[0]
-                forecast = stream.push_local(time, row.values, stream.check_series(row.series if several else None))
-            except DataError as error:
-                message, advice = error.args
-                raise DataError(f"{label}, line {number}: {message}", advice) from None
-            for warning in stream.warnings:
-                progress.warn(warning)
-            if forecast is not None:
-                yield forecast
-            elif stream.refused and had_forecast:
-                progress.warn(f"no forecast yet: {stream.refused[0]}")
-            had_forecast = forecast is not None
-        _tell_passed_over(progress, stream)
-    finally:
-        stream.save()
-
-
-def _tell_passed_over(progress: Progress, stream: Stream) -> None:
-    if stream.passed_over:
-        rows = "1 row was" if stream.passed_over == 1 else f"{stream.passed_over:,} rows were"
-        progress.note(f"{rows} already there, and passed over")
-        stream.passed_over = 0
-
-
-def _tell_unfinished(progress: Progress, label: str, line: bytes) -> None:
-    progress.warn(f"{label} ends in the middle of a line, which is not used: {quote(line.decode(errors='replace'))}")
-
-
-def _decode(line: bytes, encoding: str, where: str) -> str:
-    try:
-        return line.decode(encoding)
-    except (UnicodeDecodeError, LookupError) as error:
-        raise DataError(f"{where}: cannot be read as {encoding}: {error}.", "Send text in UTF-8.") from None
 
 
 def _to_number(column: str, value: Any) -> float:

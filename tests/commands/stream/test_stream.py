@@ -14,8 +14,8 @@ import pytest
 
 import forecast
 from forecast import Run, Settings, Stream
+from forecast.commands.stream.feed import stream_rows
 from forecast.commands.stream.recent_rows import forget_state
-from forecast.commands.stream.stream import stream_rows
 from forecast.errors import DataError, RunError
 from recording import RecordingProgress
 
@@ -198,7 +198,7 @@ def test_series_grow_side_by_side(runs: dict[str, Run], three: pd.DataFrame) -> 
     "harm",
     [
         lambda text: text[: len(text) // 2],
-        lambda text: text.replace('"schema": 1', '"schema": 9'),
+        lambda text: text.replace('"schema": 2', '"schema": 9'),
         lambda text: text.replace('"values": [[', '"values": [[0.0, '),
         lambda text: text.replace('"times": ["', '"times": ["yesterday'),
         lambda text: text.replace('"times": ["2003', '"times": ["2013'),
@@ -249,19 +249,38 @@ def test_lines_are_read_as_they_come_and_saved(
     text = rows.to_csv(index=False).encode()
     state = tmp_path / "state.json"
 
-    def dripping(*_: object) -> Iterator[bytes | None]:
-        for line in text.splitlines():
-            yield line
+    def dripping(*_: object) -> Iterator[tuple[int, bytes] | None]:
+        for numbered in enumerate(text.splitlines(), 1):
+            yield numbered
             yield None
 
-    monkeypatch.setattr("forecast.commands.stream.stream.lines_of", dripping)
+    monkeypatch.setattr("forecast.commands.stream.feed.lines_of", dripping)
     got = []
     for frame in stream_rows(Stream(runs["window"], state)):
         got.append(frame)
         if len(got) == 3:
             break
     assert Stream(runs["window"], state).newest() == rows["ds"][7]
-    assert len(got) + len(list(stream_rows(Stream(runs["window"], state)))) == N - 5
+    got += stream_rows(Stream(runs["window"], state))
+    assert [number for frame in got for number in frame["number"].unique()] == [*range(6, N + 1)]
+
+
+def test_a_forecast_that_could_not_be_passed_on_comes_again(
+    runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    path, state, got = tmp_path / "rows.csv", tmp_path / "state.json", []
+    rows.to_csv(path, index=False)
+    for number in (6, 7, 8, N):
+        stream = Stream(runs["carried"], state)
+        for frame in stream_rows(stream, str(path)):
+            got.append(frame)
+            if len(got) == 3:  # as when nobody reads any more
+                stream.undo()
+            if frame["number"].iloc[0] == number:
+                break
+    assert [frame["number"].iloc[0] for frame in got] == [6, 7, 8, *range(8, N + 1)]
+    pd.testing.assert_frame_equal(got[2], got[3])
+    pd.testing.assert_frame_equal(got[-1].drop(columns="number"), pushed(Stream(runs["carried"]), rows)[-1], rtol=1e-6)
 
 
 def test_a_file_is_read_line_by_line(runs: dict[str, Run], rows: pd.DataFrame, tmp_path: Path) -> None:
