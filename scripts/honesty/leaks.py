@@ -10,10 +10,9 @@ import pandas as pd
 
 from forecast.commands.audit.doubts import find_doubts
 from forecast.commands.audit.foresight import Doubt
-from forecast.config import DataConfig
 from forecast.data.clock import Clock
 from forecast.data.panel import Floats, Panel
-from honesty.table import Line, Table, at_most, share
+from honesty.table import Figure, Line, Table, at_most, share
 
 _LOOKBACK, _HORIZON = 48, 12
 
@@ -161,28 +160,20 @@ def _doubts(rows: Rows) -> list[Doubt]:
     target, covariate, is_known = rows
     times = np.datetime64("2020-01-01", "us") + np.arange(len(target)) * np.timedelta64(1, "h")
     panel = Panel(np.column_stack([target, covariate]), times, ("y", "x"), Clock("h"))
-    config = DataConfig.model_construct(
-        target=("y",),
-        covariates=() if is_known else ("x",),
-        known=("x",) if is_known else (),
-        channels="together",
-        lookback=_LOOKBACK,
-        horizon=_HORIZON,
-    )
-    return find_doubts(panel, config, times[[len(times) * 4 // 5]])
+    return find_doubts(panel, 1, int(is_known), _LOOKBACK, _HORIZON, times[[len(times) * 4 // 5]])
 
 
 def found_leaks(leak: str, n_rows: int, replications: int) -> Line:
     """How often a leak is a doubt, by kind of series."""
     plant, told = _LEAKS[leak]
-    line: dict[str, object] = {"leak": leak, "rows tell it": told, "rows": n_rows}
+    line: dict[str, str | int | Figure] = {"leak": leak, "rows tell it": told, "rows": n_rows}
     for kind, series in SERIES.items():
         doubts = []
         for seed in range(replications):
             rng = np.random.default_rng(seed)
             doubts.append(bool(_doubts(plant(series(rng, n_rows), rng))))
         line[kind] = share(doubts)
-    return line  # type: ignore[return-value]
+    return line
 
 
 def false_alarms(rows: str, n_rows: int, replications: int) -> Line:

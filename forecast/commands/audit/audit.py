@@ -89,8 +89,9 @@ def audit(
             f"these are not the rows that {run.name} was trained on: its scaler, the parts and the forecasts that it "
             "was scored by are not checked"
         )
-    doubts = find_doubts(audited.panel, audited.config, audited.since)
-    unknowable = what_rows_do_not_tell(audited.panel, audited.config)
+    rows, config = audited.rows, audited.config
+    sizes = rows.n_targets, len(config.known), config.lookback, config.horizon
+    doubts, unknowable = find_doubts(rows.panel, *sizes, audited.since), what_rows_do_not_tell(rows.panel, config)
     return Audit(run.name, tuple(map(panel.clock.format, cutoffs)), tuple(checks), tuple(doubts), tuple(unknowable))
 
 

@@ -12,7 +12,6 @@ from forecast.commands.train.near_copies import find_near_copies
 from forecast.config import DataConfig
 from forecast.data.clock import Times
 from forecast.data.panel import Panel
-from forecast.data.prepare import count_targets
 from forecast.errors import listed
 
 # What differs by less than this share of its variance is the same number in other units; rounding takes some of it.
@@ -22,18 +21,21 @@ _SAME = 1e-6
 _NAMED = 5
 
 
-def find_doubts(panel: Panel, config: DataConfig, since: Times) -> list[Doubt]:
+def find_doubts(panel: Panel, n_targets: int, n_known: int, lookback: int, horizon: int, since: Times) -> list[Doubt]:
     """Columns that know too much of a target, and rows that stand on both sides of the split.
 
     Args:
-        panel: Arranged columns.
-        config: The data configuration.
+        panel: Targets first, then past covariates, then what is known ahead.
+        n_targets: D, the first columns.
+        n_known: The last columns, known ahead.
+        lookback: L.
+        horizon: H.
         since: The time of each series [S] from which on its rows are after the split.
     """
-    n_targets, n_known, every = count_targets(config), len(config.known), np.ones(panel.n_rows, bool)
-    doubts = doubts_about_foresight(panel, n_targets, n_known, config.lookback, config.horizon)
+    every = np.ones(panel.n_rows, bool)
+    doubts = doubts_about_foresight(panel, n_targets, n_known, lookback, horizon)
     doubted = {doubt.column for doubt in doubts}
-    for copy in find_near_copies(panel, every, n_targets, n_known, config.horizon, config.lookback):
+    for copy in find_near_copies(panel, every, n_targets, n_known, horizon, lookback):
         is_same, is_past = copy.unexplained < _SAME, copy.column < len(panel.columns) - n_known
         if copy.column in doubted:
             continue

@@ -17,7 +17,7 @@ from forecast.data.windows import Ints, count_set
 # A column is in doubt if it leaves open less than this share of what the best honest column does; below the second
 # share there is hardly another explanation. By simulation (scripts/honesty/leaks.py, docs/honesty.md): of clean columns
 # beside clean series, drivers that make up half of what is new in the target among them, fewer than one in a hundred.
-_DOUBTFUL, _STRONG = 1 / 4, 1 / 20
+_DOUBTFUL, _STRONG = 1 / 5, 1 / 20
 
 # A column that is known ahead may be a good forecast of the target. It leaves more than this share open.
 _IDENTICAL = 1e-3

@@ -271,7 +271,7 @@ def test_rows_that_are_there_twice_and_copies_of_now_are_told(fed: Run) -> None:
     frame.loc[180:, "y"] = frame.loc[30:49, "y"].to_numpy()
     panel = read(frame.assign(x=frame["y"] * 1.8 + 32), fed.config.read)
     since = np.array([frame["ds"][160]], "datetime64[us]")
-    copy, repeat = find_doubts(arrange(panel, fed.config.data), fed.config.data, since)
+    copy, repeat = find_doubts(arrange(panel, fed.config.data), 1, 0, 6, 3, since)
     assert copy.sentence == "covariate 'x' is the target 'y' in the same or other units: was it known as early?"
     assert "the same 20 rows from 2021-01-31 on, before the test span, and from 2021-06-30 on" in repeat.sentence
     assert (copy.strong, repeat.strong) == (False, True)
