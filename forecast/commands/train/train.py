@@ -7,10 +7,9 @@ import platform
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,8 @@ from forecast.commands.train.hindsight import hindsight
 from forecast.commands.train.interval_warnings import calibration_warnings
 from forecast.commands.train.networks import fit_networks
 from forecast.commands.train.portfolio import describe_members, refit
-from forecast.config import Settings
+from forecast.commands.train.tracking import tracked
+from forecast.config import Config, Settings
 from forecast.data.newest import NewestRows, forecast_warnings, newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
@@ -49,6 +49,7 @@ from forecast.sources.issues import lasting
 from forecast.sources.read import Source, is_built_in, named_together, on_disk, read, report_notes
 from forecast.sources.sql import is_database, lasting_address
 from forecast.sources.training_ranges import fit_ranges
+from forecast.version import versions_of
 
 
 def train(
@@ -59,6 +60,7 @@ def train(
     runs_dir: Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    track: str | None = None,
     command: str = "",
 ) -> Run:
     """Train the model and the vanilla RNN, score both on every test window, forecast the future, draw the plots.
@@ -70,6 +72,7 @@ def train(
         runs_dir: Where runs live; None for FORECAST_RUNS or ./models.
         overwrite: Replace a run of that name.
         progress: Receives notes, warnings and progress.
+        track: Where else each epoch is written, ``tensorboard:FOLDER`` or ``mlflow:ADDRESS``.
         command: The command line that asked for it, for the record.
 
     Raises:
@@ -101,12 +104,21 @@ def train(
         for name in writer.begin(_first_manifest(source, settings, panel, warnings, command), resolved, overwrite):
             progress.note(f"{writer.path / name} is not a file of the run, and stays")
         del panel  # it may hold many columns that the run does not use
-        with _cleaning_up(writer, progress), drawing_beside(prepared.rows) as drawer:
+        with (
+            _cleaning_up(writer, progress),
+            _tracked(progress, track, writer, resolved) as progress,
+            drawing_beside(prepared.rows) as drawer,
+        ):
             return _train_run(prepared, newest, writer, progress, started, drawer)
 
 
 def resume(
-    name: str, *, runs_dir: Path | None = None, source: Source | None = None, progress: Progress | None = None
+    name: str,
+    *,
+    runs_dir: Path | None = None,
+    source: Source | None = None,
+    progress: Progress | None = None,
+    track: str | None = None,
 ) -> Run:
     """Continue an interrupted training; ends with the same bits as one that was never interrupted.
 
@@ -115,6 +127,7 @@ def resume(
         runs_dir: Where runs live.
         source: The data, if they cannot be read again from where they were.
         progress: Receives notes, warnings and progress.
+        track: As of `train`.
 
     Raises:
         RunError: If there is nothing to resume, or every checkpoint is damaged.
@@ -146,8 +159,17 @@ def resume(
     with locked(writer.lock, f"The run {name}"), _cleaning_up(writer, progress):
         prepared = prepare(panel, config)
         newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
-        with drawing_beside(prepared.rows) as drawer:
+        with _tracked(progress, track, writer, config) as progress, drawing_beside(prepared.rows) as drawer:
             return _train_run(prepared, newest, writer, progress, started, drawer)
+
+
+def _tracked(
+    progress: Progress, track: str | None, writer: RunWriter, config: Config
+) -> AbstractContextManager[Progress]:
+    parts = config.model_dump(mode="json", exclude_none=True, include={"data", "network", "training"})
+    return tracked(
+        progress, track, writer.path.name, {name: value for part in parts.values() for name, value in part.items()}
+    )
 
 
 @contextmanager
@@ -286,7 +308,7 @@ def _first_manifest(
         },
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "versions": {name: metadata.version(name) for name in ("forecast", "tensorflow", "keras", "numpy", "pandas")},
+        "versions": versions_of("tensorflow", "keras", "numpy", "pandas"),
     }
 
 
