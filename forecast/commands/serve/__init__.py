@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from typing import Annotated
@@ -33,17 +34,26 @@ def command(
     from forecast.runs.find import find
 
     try:
-        from forecast.commands.serve.app import Limits, create_app
-        from forecast.commands.serve.server import serve as answer
+        from forecast.commands.serve.server import Server, address_of, listen
     except ModuleNotFoundError as error:
         raise MachineError(
             f"forecast serve needs {error.name}, which is not installed.", "Install it: pip install 'forecast[serve]'"
         ) from None
+    from forecast.commands.serve.app import App
+    from forecast.commands.serve.connection import Limits
     from forecast.commands.serve.requests import RequestReader
     from forecast.commands.serve.service import Service
 
     progress, trained = ConsoleProgress(quiet), find(run, runs_dir=runs_dir)
-    web = create_app(Service(trained, RequestReader(trained, max_rows)), Limits(max_body, timeout))
-    answer(web, host, port, lambda address: progress.note(f"serving {trained.name} at {address}; Ctrl-C stops it"))
+    limits = Limits(max_body, timeout)
+    app = App(Service(trained, RequestReader(trained, max_rows)), limits)
+
+    async def answer() -> None:
+        listening = listen(host, port)
+        progress.note(f"serving {trained.name} at {address_of(listening, host)}; Ctrl-C stops it")
+        await Server(app, limits, listening).run()
+
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:  # the one that can watch a socket anywhere
+        runner.run(answer())
     sys.stderr.flush()
     os._exit(0)  # a forecast that is still being made has no client any more, and is not waited for

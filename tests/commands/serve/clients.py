@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
-import uvicorn
 
 from forecast import Run
-from forecast.commands.serve.app import Limits, create_app
+from forecast.commands.serve.app import App
+from forecast.commands.serve.connection import Limits
 from forecast.commands.serve.requests import RequestReader
+from forecast.commands.serve.server import Server, listen
 from forecast.commands.serve.service import Service
 
 
 @contextmanager
 def served(run: Run, limits: Limits) -> Iterator[int]:
     """A server in a thread; its port."""
-    app = create_app(Service(run, RequestReader(run)), limits)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
-    listening = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    yield listening.getsockname()[1]
-    server.should_exit = True
-    thread.join()
+    with listen("127.0.0.1", 0) as listening:
+        server = Server(App(Service(run, RequestReader(run)), limits), limits, listening)
+        thread = threading.Thread(target=lambda: asyncio.run(server.run()))
+        thread.start()
+        yield listening.getsockname()[1]
+        server.stop()
+        thread.join()
 
 
 def asked(port: int, path: str = "/forecast", body: Any = None, method: str | None = None) -> tuple[int, Any]:

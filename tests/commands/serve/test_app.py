@@ -19,7 +19,7 @@ import forecast
 from clients import asked, rows_of, served
 from forecast import Run, Settings
 from forecast.commands.serve import service
-from forecast.commands.serve.app import Limits
+from forecast.commands.serve.connection import Limits
 from forecast.commands.serve.requests import RequestReader
 from forecast.commands.serve.service import Service
 from forecast.errors import ConfigError, DataError
