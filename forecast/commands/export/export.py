@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
 
@@ -23,6 +22,7 @@ from forecast.data.prepare import arrange
 from forecast.data.windows import fill_forward
 from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.model import Model
+from forecast.models.backends.onnx import IR_VERSION, OPSET
 from forecast.models.network import Shape, map_inputs
 from forecast.models.runtimes import ONNX
 from forecast.runs.documents import to_json
@@ -30,6 +30,7 @@ from forecast.runs.files import write_folder
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
+from forecast.version import VERSION
 
 _ABOUT = "export.json"
 
@@ -208,7 +209,9 @@ def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format:
         "schema": 1,
         "run": run.name,
         "format": format,
-        "version": version("forecast"),
+        "opset": OPSET if format == "onnx" else None,
+        "ir_version": IR_VERSION if format == "onnx" else None,
+        "version": VERSION,
         "model": network.model,
         "members": len(run.members(run.forecast_weights)),
         "inputs": {

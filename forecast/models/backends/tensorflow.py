@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from forecast.version import versions_of
+
 # Information that TensorFlow's C++ side prints while it is imported, whatever the log level says.
 _CHATTER = re.compile(rb"^(WARNING: All log messages before absl|I\d{4} |To enable the following instructions)")
 
@@ -45,6 +47,7 @@ def _without_collecting() -> Iterator[None]:
 # Read once, at import: the C++ log (a real failure also raises in Python), and the choice of Keras's backend.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
+versions_of("tensorflow", "keras")  # or a sentence on what to install
 with _without_chatter(), _without_collecting():
     import keras
     import tensorflow as tf
