@@ -146,4 +146,4 @@ def test_few_rows_say_nothing() -> None:
 def test_a_gap_above_honest_columns_begins_the_doubts() -> None:
     assert honest_reach([0.2, 0.7, 0.5]) == 0.7
     assert honest_reach([0.98, 0.3, 0.99]) == 0.3
-    assert honest_reach([0.79]) == honest_reach([]) == 0.0
+    assert honest_reach([0.81]) == honest_reach([]) == 0.0
