@@ -211,7 +211,7 @@ FALSE_ALARMS = Table(
     "most.",
     false_alarms,
     tuple(product(_CLEAN, (400, 2000))),
-    300,
+    100,
     (("a driver of half of what is new", 400),),
     5,
     {"a doubt": at_most(0.01), "a strong one": at_most(0.001)},
