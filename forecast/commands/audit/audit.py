@@ -19,6 +19,7 @@ from forecast.commands.audit.checks import (
     scaler_difference,
 )
 from forecast.commands.audit.learning import Learning, Table, check_choices, check_learning
+from forecast.commands.progress import shown_by_default
 from forecast.commands.train.near_copies import near_copies_of_target
 from forecast.config import Settings
 from forecast.data.bounds import TURN
@@ -29,9 +30,9 @@ from forecast.data.split import at_or_after
 from forecast.data.windows import Ints, Windows, median
 from forecast.errors import listed
 from forecast.model import Model, load_models
-from forecast.progress import NullProgress, Progress
+from forecast.progress import Progress
 from forecast.runs.find import find
-from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
+from forecast.runs.rows import fitted_until, new_panel, scaler_of, source_of, training_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.read import Source, kept, read
 from forecast.version import VERSION
@@ -71,7 +72,7 @@ def audit(
     Raises:
         DataError: If the rows cannot be read again, or hold no window after those that the run was trained on.
     """
-    progress = progress or NullProgress()
+    progress = progress or shown_by_default()
     run = find(run, runs_dir=runs_dir)
     source = None if source is None else kept(source)
     panel = training_panel(run) if source is None else read(source, run.read_options)
@@ -81,7 +82,7 @@ def audit(
     checks = [*audited.check_futures(), audited.check_covariates(), audited.check_imputation()]
     checks += [*audited.check_newest_rows(progress), *audited.check_own_scale()]
     if panel.fingerprint() == run.data.get("fingerprint"):
-        again = run.manifest["source"] if source is None else source
+        again = source_of(run) if source is None else source
         checks += [*_check_training(run, again, panel, progress), audited.check_scored()]
     else:
         progress.note(

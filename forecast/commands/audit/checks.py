@@ -56,6 +56,14 @@ class Audit:
     checks: tuple[Check, ...]
     warnings: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"<Audit: {self.verdict}>"
+
+    def _repr_html_(self) -> str:
+        from forecast.plots.page import Section, box
+
+        return box(Section("Audit", [check.line for check in self.checks], remarks=list(self.warnings)), self.verdict)
+
     @property
     def passed(self) -> bool:
         """Whether every check was passed."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from forecast.commands.notebook import Scores
+from forecast.commands.progress import shown_by_default
 from forecast.data.panel import Panel
 from forecast.data.prepare import encode
 from forecast.data.split import at_or_after
@@ -14,7 +16,7 @@ from forecast.evaluation.scoring import score_models
 from forecast.evaluation.yardstick import naive_errors_beside
 from forecast.model import forecasters, forecasts_alone, load_models
 from forecast.plots.lost_windows import count_windows
-from forecast.progress import NullProgress, Progress
+from forecast.progress import Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
 from forecast.runs.rows import fitted_until, new_panel, scaler_of, unseen_windows
@@ -24,7 +26,7 @@ from forecast.sources.read import Source
 
 def evaluate(
     run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, progress: Progress | None = None
-) -> dict[str, Any]:
+) -> Scores:
     """The scores of a run, as in metrics.json.
 
     Args:
@@ -37,22 +39,22 @@ def evaluate(
     Raises:
         DataError: If no window of the new rows lies after the rows that the run was fitted to.
     """
-    progress = progress or NullProgress()
+    progress = progress or shown_by_default()
     run = find(run, runs_dir=runs_dir)
     for warning in run.metrics.get("calibration_warnings", ()):
         progress.warn(warning)
     if source is None:
-        return run.metrics
+        return Scores(run.metrics)
     panel = new_panel(run, source, progress)
     unseen = run.scaler.unseen(panel.series_ids)
     trained = np.setdiff1d(np.arange(panel.n_series), unseen)
     if not len(unseen):
-        return _score(run, panel, progress)
+        return Scores(_score(run, panel, progress))
     apart = {"series": [panel.series_ids[number] for number in unseen]}
     if not len(trained):
-        return _score(run, panel, progress) | {"not_trained_on": apart}
+        return Scores(_score(run, panel, progress) | {"not_trained_on": apart})
     scores = _score(run, panel.of_series(trained), progress)
-    return scores | {"not_trained_on": apart | _score(run, panel.of_series(unseen), progress)}
+    return Scores(scores | {"not_trained_on": apart | _score(run, panel.of_series(unseen), progress)})
 
 
 def _score(run: Run, panel: Panel, progress: Progress) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -72,6 +73,7 @@ def command(
             save_seconds=save_seconds,
             progress=progress,
         )
+        _end_line()
         try:
             with closing(forecasts):  # whatever ends this saves the state, while it is locked
                 for forecast in forecasts:
@@ -89,3 +91,14 @@ def command(
                         raise
         except BrokenPipeError:  # the program that reads the forecasts has ended
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _end_line() -> None:
+    """End a line that a kill or a full disk cut off in the file that is appended to, so that the next one is whole."""
+    with suppress(OSError):  # no file, or one that may not be read
+        number = sys.stdout.fileno()
+        if stat.S_ISREG(os.fstat(number).st_mode) and os.fstat(number).st_size:
+            with open(f"/dev/fd/{number}", "rb") as file:
+                file.seek(-1, os.SEEK_END)
+                if file.read() != b"\n":
+                    os.write(number, b"\n")

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from forecast.commands.progress import shown_by_default
 from forecast.commands.stream.lines import lines_of
 from forecast.commands.stream.recent_rows import check_slot
 from forecast.commands.stream.stream import Stream
 from forecast.errors import DataError
-from forecast.progress import NullProgress, Progress, StopRequested
+from forecast.progress import Progress, StopRequested
 from forecast.sources.from_table import dialect_of
 from forecast.sources.infer_clock import snap
 from forecast.tables.input import Input
@@ -52,7 +53,7 @@ def stream_rows(
     Raises:
         DataError: If a line cannot be read or is not the next row; the rows before it are saved.
     """
-    progress = progress or NullProgress()
+    progress = progress or shown_by_default()
     options, several = stream.run.config.read, len(stream.series_ids) > 1
     if date_format is not None:
         options = options.model_copy(update={"date_format": date_format})

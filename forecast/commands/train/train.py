@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.choices.defaults import plan_in_sentences, resolve
+from forecast.commands.progress import shown_by_default
 from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.hindsight import hindsight
 from forecast.commands.train.interval_warnings import calibration_warnings
@@ -38,7 +39,7 @@ from forecast.models.naive import NAIVE
 from forecast.plots.findings import hindsight_in_words
 from forecast.plots.footnotes import thinning_note
 from forecast.plots.lost_windows import count_windows_of_parts
-from forecast.progress import NullProgress, Progress, StopRequested
+from forecast.progress import Progress, StopRequested
 from forecast.runs.calibration import intervals_to_arrays
 from forecast.runs.files import locked
 from forecast.runs.find import run_command, runs_folder
@@ -77,7 +78,7 @@ def train(
     Raises:
         ForecastError: Of the kind that fits; nothing is left behind after a refusal.
     """
-    progress, started = progress or NullProgress(), time.monotonic()
+    progress, started = progress or shown_by_default(), time.monotonic()
     settings = config if isinstance(config, Settings) else configure(config)
     source = named_together(source)
     source = on_disk(source, progress) if isinstance(source, str) else source
@@ -104,7 +105,8 @@ def train(
             progress.note(f"{writer.path / name} is not a file of the run, and stays")
         del panel  # it may hold many columns that the run does not use
         with _cleaning_up(writer, progress), _tracked(progress, track, writer, resolved) as progress:
-            return _train_run(prepared, newest, writer, progress, started)
+            trained = _train_run(prepared, newest, writer, progress, started)
+    return trained if isinstance(source, (str, Path)) else replace(trained, source=source)
 
 
 def resume(
@@ -129,7 +131,7 @@ def resume(
         MachineError: If another process is training it.
         DataError: If the data are no longer those that training began with.
     """
-    progress, started = progress or NullProgress(), time.monotonic()
+    progress, started = progress or shown_by_default(), time.monotonic()
     writer = RunWriter(runs_folder(runs_dir), name)
     if writer.path.exists():  # finished, perhaps by a process that was killed while it tidied up
         with locked(writer.lock, f"The run {name}"):
