@@ -12,8 +12,8 @@ from forecast.commands.options import AsJson, OptionalSource, Quiet, RequireSkil
 
 EXAMPLES = (
     "forecast train weather --open",
-    "forecast train mine.csv --target temperature --horizon 24 --run mine",
-    "forecast train mine.csv --target temperature --time-limit 5m",
+    "forecast train mine.csv --target temperature --run mine",
+    "forecast train mine.csv --config mine.toml --target temperature --known holiday --ensemble 3 --fall-back --run careful",  # noqa: E501
 )
 
 
