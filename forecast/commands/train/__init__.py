@@ -11,9 +11,9 @@ import typer
 from forecast.commands.options import AsJson, OptionalSource, Quiet, RequireSkill, RunsDir, SettingsFile, with_settings
 
 EXAMPLES = (
-    "forecast train weather",
-    "forecast train mine.csv --target temperature --horizon 24 --run mine",
-    "forecast train mine.csv --target temperature --time-limit 5m",
+    "forecast train weather --open",
+    "forecast train mine.csv --target temperature --run mine",
+    "forecast train mine.csv --config mine.toml --target temperature --known holiday --ensemble 3 --fall-back --run careful",  # noqa: E501
 )
 
 
@@ -26,6 +26,17 @@ def command(
     config: SettingsFile = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of that name.")] = False,
     require_skill: RequireSkill = None,
+    track: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRACKER",
+            envvar="FORECAST_TRACK",
+            show_envvar=False,
+            help="Write each epoch's losses also for tensorboard:FOLDER or mlflow:sqlite:///mlflow.db. "
+            "(default: FORECAST_TRACK)",
+        ),
+    ] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Open the report at the end.")] = False,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -52,7 +63,7 @@ def command(
                     f"Type: forecast train --resume {resume}",
                 )
             check_references(requirements, (*NAIVE, "rnn"))
-            trained = train.resume(resume, runs_dir=runs_dir, source=source, progress=progress)
+            trained = train.resume(resume, runs_dir=runs_dir, source=source, progress=progress, track=track)
         elif source is None:
             raise ConfigError(
                 "There is nothing to train on.",
@@ -68,9 +79,12 @@ def command(
                 runs_dir=runs_dir,
                 overwrite=overwrite,
                 progress=progress,
+                track=track,
                 command=without_password(shlex.join(["forecast", *sys.argv[1:]])),
             )
     metrics = trained.metrics
+    if open_it:
+        typer.launch(str(trained.report))
     if as_json:
         print_json({"run": trained.name, "path": str(trained.path)} | metrics)
         demand_skill(requirements, metrics)
