@@ -58,7 +58,7 @@ def main() -> None:
     for name in _NOT_USED:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
     try:
-        sys.exit(build_program()(standalone_mode=False))
+        sys.exit(build_program()(standalone_mode=False) or 0)
     except ForecastError as error:
         _end(error)
     except typer.Abort:

@@ -60,7 +60,7 @@ def test_every_field_is_a_flag_of_train(field: str) -> None:
 def test_inspect_takes_what_reading_and_data_take() -> None:
     wanted = {name for name, section in FIELDS.items() if section in ("read", "data")}
     assert wanted <= flags("inspect").keys()
-    assert flags("inspect").keys() <= wanted | {"source", "database", "as_json", "quiet", "help"}
+    assert flags("inspect").keys() <= wanted | {"source", "database", "as_json", "quiet", "help", "help_all"}
 
 
 def test_no_two_options_share_a_flag() -> None:
@@ -73,7 +73,7 @@ def test_help_tells_the_default_and_the_choices() -> None:
     helps = {param.name: getattr(param, "help", None) for param in COMMANDS["train"].params}
     assert helps["epochs"] == "Epochs, at most: passes over the training windows. (default: 30)"
     assert helps["cell"] == f"Recurrent cell. One of {', '.join(CELLS)}. (default: lstm)"
-    assert helps["decode"] == "How the horizon is produced. One of direct, parallel, recursive. (default: direct)"
+    assert helps["decode"] == "How the horizon is produced. One of direct, parallel, recursive. (default: parallel)"
     assert helps["baseline"] == "Train a vanilla RNN beside the model, for comparison. (default: yes)"
     assert helps["lookback"] == "Steps that the network sees. (default: by clock)"
     assert all(helps[name] for name in FIELDS)
