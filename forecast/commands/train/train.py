@@ -61,6 +61,7 @@ def train(
     overwrite: bool = False,
     progress: Progress | None = None,
     track: str | None = None,
+    draw: bool = True,
     command: str = "",
 ) -> Run:
     """Train the model and the vanilla RNN, score both on every test window, forecast the future, draw the plots.
@@ -73,6 +74,7 @@ def train(
         overwrite: Replace a run of that name.
         progress: Receives notes, warnings and progress.
         track: Where else each epoch is written, ``tensorboard:FOLDER`` or ``mlflow:ADDRESS``.
+        draw: Draw the plots and write the report, which takes a few seconds.
         command: The command line that asked for it, for the record.
 
     Raises:
@@ -105,7 +107,7 @@ def train(
             progress.note(f"{writer.path / name} is not a file of the run, and stays")
         del panel  # it may hold many columns that the run does not use
         with _cleaning_up(writer, progress), _tracked(progress, track, writer, resolved) as progress:
-            trained = _train_run(prepared, newest, writer, progress, started)
+            trained = _train_run(prepared, newest, writer, progress, started, draw)
     return trained if isinstance(source, (str, Path)) else replace(trained, source=source)
 
 
@@ -183,7 +185,14 @@ def _cleaning_up(writer: RunWriter, progress: Progress) -> Iterator[None]:
         raise
 
 
-def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progress: Progress, started: float) -> Run:
+def _train_run(
+    prepared: Prepared,
+    newest: NewestRows,
+    writer: RunWriter,
+    progress: Progress,
+    started: float,
+    draw: bool = True,
+) -> Run:
     config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
     naive_error = naive_errors(rows, prepared.training_rows, season)
     context = TrainingContext(prepared, writer.checkpoints, progress, started)
@@ -225,7 +234,7 @@ def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progre
         kept = (*models, *NAIVE)  # of an ensemble's first member alone nothing is forecast any more
         arrays = intervals_to_arrays(intervals.only(kept), evaluation.intervals.only(kept))
         writer.write_arrays(CALIBRATION, arrays)
-    return _write_run(prepared, writer, networks, evaluation, forecast)
+    return _write_run(prepared, writer, networks, evaluation, forecast, draw)
 
 
 def _write_run(
@@ -234,8 +243,9 @@ def _write_run(
     networks: Mapping[str, Model],
     evaluation: Evaluation,
     forecast: pd.DataFrame,
+    draw: bool,
 ) -> Run:
-    """Write what the training gave, its plots and its report, and move the folder into place."""
+    """Write what the training gave, perhaps its plots and its report, and move the folder into place."""
     from forecast.plots.results import RunResults
     from forecast.plots.run_plots import draw_files
     from forecast.plots.run_report import report_page
@@ -254,6 +264,8 @@ def _write_run(
     writer.write_frame("forecast.csv", forecast)
     manifest, _ = writer.read_unfinished()
     manifest |= _outcome(prepared, networks, manifest["data"])
+    if not draw:
+        return writer.finish(manifest)
     histories = {name: record.histories[0] for name, record in records.items()}
     replay = rendered(run_command("replay", writer.name, writer.runs_dir), "shell")
     results = RunResults(writer.name, replay, manifest, prepared, evaluation, histories, forecast)
