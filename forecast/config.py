@@ -442,6 +442,11 @@ class NetworkConfig(NetworkSettings):
     linear_inputs: bool = False
 
     @property
+    def carries_states(self) -> bool:
+        """Whether it can carry its states from row to row, as a stream does: nothing in it depends on whole windows."""
+        return self.stateful and self.segment == 1 and self.normalise == "none"
+
+    @property
     def adds_to(self) -> str:
         """The forecast that is there before the network learns, which begins with adding nothing to it; "" for none."""
         smooths = "exponential smoothing" if self.normalise == "smoothing" else ""

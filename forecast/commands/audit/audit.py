@@ -18,9 +18,9 @@ from forecast.commands.audit.checks import (
     row_difference,
     scaler_difference,
 )
+from forecast.commands.audit.doubts import find_doubts, what_rows_do_not_tell
 from forecast.commands.audit.learning import Learning, Table, check_choices, check_learning
 from forecast.commands.progress import shown_by_default
-from forecast.commands.train.near_copies import near_copies_of_target
 from forecast.config import Settings
 from forecast.data.bounds import TURN
 from forecast.data.newest import NewestRows, newest_rows
@@ -89,7 +89,10 @@ def audit(
             f"these are not the rows that {run.name} was trained on: its scaler, the parts and the forecasts that it "
             "was scored by are not checked"
         )
-    return Audit(run.name, tuple(map(panel.clock.format, cutoffs)), tuple(checks), audited.near_copies())
+    rows, config = audited.rows, audited.config
+    sizes = rows.n_targets, len(config.known), config.lookback, config.horizon
+    doubts, unknowable = find_doubts(rows.panel, *sizes, audited.since), what_rows_do_not_tell(rows.panel, config)
+    return Audit(run.name, tuple(map(panel.clock.format, cutoffs)), tuple(checks), tuple(doubts), tuple(unknowable))
 
 
 class _AuditedRun:
@@ -243,11 +246,6 @@ class _AuditedRun:
         moved = scaler_difference(self.scaler, scaler_of(self.run, emptied, self.since))
         done = f"of {self.scaler.n_unseen:,} series not trained on, fitted with all rows of their test spans emptied"
         return [check_identical("scale of unseen series", done, [moved] if moved else [])]
-
-    def near_copies(self) -> tuple[str, ...]:
-        """Covariates that are nearly the target; whether they leak, no check can decide."""
-        every, n_known = np.ones(self.panel.n_rows, bool), len(self.config.known)
-        return near_copies_of_target(self.panel, every, self.rows.n_targets, n_known, self.windows.horizon)
 
     def encode(self, panel: Panel) -> Rows:
         """Rows as the networks are fed them."""

@@ -30,8 +30,10 @@ def command(
     state: Annotated[
         Path | None, typer.Option(help="What is remembered between calls. (default: RUN.stream.json beside the run)")
     ] = None,
-    save_rows: Annotated[int, typer.Option(min=1, help="Write the state after so many rows …")] = 100,
-    save_seconds: Annotated[float, typer.Option(min=0, help="… or so many seconds, whichever comes first.")] = 1.0,
+    save_rows: Annotated[int, typer.Option(min=1, help="Write the state at the latest after so many rows.")] = 100,
+    save_seconds: Annotated[
+        float, typer.Option(min=0, help="Write the state at the latest after so many seconds.")
+    ] = 1.0,
     restart: Annotated[bool, typer.Option("--restart", help="Forget all rows before.")] = False,
     runs_dir: RunsDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a row.")] = False,

@@ -64,6 +64,11 @@ def stream_rows(
         return LineReader(header, stream.columns, Input(label, source), dialect, options.tz, several)
 
     had_forecast, n_unsaved, saved_at = True, 0, time.monotonic()
+    network = stream.run.config.network
+    if network.stateful and not stream.carries_states:
+        from forecast.choices.defaults import carries_nothing  # which few streams need, and takes its time
+
+        progress.warn(carries_nothing(network))
     if options.resample is not None:
         progress.note(f"Each row is taken for the mean of a whole {stream.clock.describe().removeprefix('1 ')}.")
     try:

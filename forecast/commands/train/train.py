@@ -7,7 +7,7 @@ import platform
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ from forecast.evaluation.yardstick import naive_errors
 from forecast.model import Model, TrainingContext, Trial, forecasters, forecasts_alone, newest_forecast
 from forecast.models.catalogue import configure
 from forecast.models.naive import NAIVE
+from forecast.plots.drawer import Drawer, drawing_beside
 from forecast.plots.findings import hindsight_in_words
 from forecast.plots.footnotes import thinning_note
 from forecast.plots.lost_windows import count_windows_of_parts
@@ -106,8 +107,12 @@ def train(
         for name in writer.begin(_first_manifest(source, settings, panel, warnings, command), resolved, overwrite):
             progress.note(f"{writer.path / name} is not a file of the run, and stays")
         del panel  # it may hold many columns that the run does not use
-        with _cleaning_up(writer, progress), _tracked(progress, track, writer, resolved) as progress:
-            trained = _train_run(prepared, newest, writer, progress, started, draw)
+        with (
+            _cleaning_up(writer, progress),
+            _tracked(progress, track, writer, resolved) as progress,
+            drawing_beside(prepared.rows) if draw else nullcontext() as drawer,
+        ):
+            trained = _train_run(prepared, newest, writer, progress, started, drawer, draw)
     return trained if isinstance(source, (str, Path)) else replace(trained, source=source)
 
 
@@ -158,8 +163,8 @@ def resume(
     with locked(writer.lock, f"The run {name}"), _cleaning_up(writer, progress):
         prepared = prepare(panel, config)
         newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
-        with _tracked(progress, track, writer, config) as progress:
-            return _train_run(prepared, newest, writer, progress, started)
+        with _tracked(progress, track, writer, config) as progress, drawing_beside(prepared.rows) as drawer:
+            return _train_run(prepared, newest, writer, progress, started, drawer)
 
 
 def _tracked(
@@ -191,6 +196,7 @@ def _train_run(
     writer: RunWriter,
     progress: Progress,
     started: float,
+    drawer: Drawer | None,
     draw: bool = True,
 ) -> Run:
     config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
@@ -234,7 +240,7 @@ def _train_run(
         kept = (*models, *NAIVE)  # of an ensemble's first member alone nothing is forecast any more
         arrays = intervals_to_arrays(intervals.only(kept), evaluation.intervals.only(kept))
         writer.write_arrays(CALIBRATION, arrays)
-    return _write_run(prepared, writer, networks, evaluation, forecast, draw)
+    return _write_run(prepared, writer, networks, evaluation, forecast, drawer, draw)
 
 
 def _write_run(
@@ -243,6 +249,7 @@ def _write_run(
     networks: Mapping[str, Model],
     evaluation: Evaluation,
     forecast: pd.DataFrame,
+    drawer: Drawer | None,
     draw: bool,
 ) -> Run:
     """Write what the training gave, perhaps its plots and its report, and move the folder into place."""
@@ -269,6 +276,8 @@ def _write_run(
     histories = {name: record.histories[0] for name, record in records.items()}
     replay = rendered(run_command("replay", writer.name, writer.runs_dir), "shell")
     results = RunResults(writer.name, replay, manifest, prepared, evaluation, histories, forecast)
+    if drawer is not None:
+        drawer.draw(results)
     for name, picture in draw_files(results).items():
         writer.write(f"plots/{name}", picture)
     writer.write("report.html", report_page(results))
