@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from forecast.commands.serve.connection import Limits, Request, Response
 from forecast.commands.serve.description import describe, describe_api
-from forecast.commands.serve.service import Service, to_bytes
+from forecast.commands.serve.service import Lanes, Service, to_bytes
 from forecast.errors import ForecastError
 
 
@@ -23,6 +23,7 @@ class App:
     """
 
     def __init__(self, service: Service, limits: Limits) -> None:
+        self._lanes = Lanes()
         self._service, self._limits = service, limits
         self._paths: dict[str, tuple[str, Callable[[Request], Awaitable[Response]]]] = {
             "/forecast": ("POST", self._forecast),
@@ -67,7 +68,7 @@ class App:
         """Forecast the steps after the last of these rows."""
         try:
             async with asyncio.timeout(self._limits.seconds):
-                return Response(200, await asyncio.wrap_future(self._service.submit(request.body)))
+                return Response(200, await asyncio.wrap_future(self._lanes.submit(self._service, request.body)))
         except TimeoutError:
             return self.refusal(
                 504,

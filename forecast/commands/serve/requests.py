@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, Required
 
 import pandas as pd
 from pydantic import ConfigDict, FailFast, Field, FiniteFloat, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
+from forecast.commands.serve.plain import PlainRows
 from forecast.data.clock import STEP
+from forecast.data.panel import Panel
 from forecast.errors import ConfigError, DataError, listed, setting
 from forecast.runs.run import Run
 from forecast.sources.formulas import raw_columns
@@ -23,6 +26,9 @@ _WORDS = 12
 
 # The most rows of a request, unless a run needs more.
 _ROWS = 10_000
+
+# The end of a field's name: where nothing is escaped, there are as many as fields.
+_FIELD = re.compile(rb'"\s*:')
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
@@ -74,9 +80,11 @@ class RequestReader:
         request = with_config(_STRICT)(TypedDict("Request", {"rows": rows}))  # type: ignore[operator]
         self._adapter: TypeAdapter[Any] = TypeAdapter(request)
         self.columns = tuple(columns)
+        of_rows = {self.time, *(series_keys(self.series) if len(series_ids) > 1 else ())}
+        self._plain = PlainRows(run, self.time, self.series, [name for name in columns if name not in of_rows])
 
-    def read(self, body: bytes) -> pd.DataFrame:
-        """The table of a request's rows.
+    def read(self, body: bytes) -> pd.DataFrame | Panel:
+        """The rows of a request: a panel if they are plain, else a table that is read as any is.
 
         Raises:
             DataError: If it is not JSON, holds too many rows, a field twice or one that the run does not know, or a
@@ -86,7 +94,11 @@ class RequestReader:
             rows = self._adapter.validate_json(body)["rows"]
         except ValidationError as error:
             raise self._refusal(error) from None
-        _refuse_repeated_fields(body)
+        if b"\\" in body or len(_FIELD.findall(body)) != 1 + sum(map(len, rows)):
+            _refuse_repeated_fields(body)
+        plain = self._plain.panel(rows)
+        if plain is not None:
+            return plain
         return pd.DataFrame.from_records(rows, columns=[name for name in self.columns if any(name in r for r in rows)])
 
     def schema(self) -> dict[str, Any]:

@@ -18,10 +18,11 @@ import pytest
 import forecast
 from clients import asked, rows_of, served
 from forecast import Run, Settings
+from forecast.commands.requests import request_forecast
 from forecast.commands.serve import service
 from forecast.commands.serve.connection import Limits
 from forecast.commands.serve.requests import RequestReader
-from forecast.commands.serve.service import Service
+from forecast.commands.serve.service import Lane, Lanes, Service
 from forecast.errors import ConfigError, DataError
 from forecast.runs.csv_tables import to_records
 
@@ -177,23 +178,43 @@ def test_requests_that_wait_are_computed_together_and_a_bad_one_spoils_none(
         return compute(network, asked)
 
     monkeypatch.setattr(service, "Batch", counted)
-    working = Service(trained, RequestReader(trained))
+    working, lane = Service(trained, RequestReader(trained)), Lane("small")
     tables = [monthly[: 100 + number] for number in range(9)]
     bodies = [json.dumps(rows_of(table)).encode() for table in tables]
-    answers = [working.submit(bodies[0])]
-    while working._waiting.qsize():  # the first is at work, and the others wait for it
+    answers = [lane.submit(working, bodies[0])]
+    while lane._waiting.qsize():  # the first is at work, and the others wait for it
         time.sleep(0.001)
-    answers += [working.submit(body) for body in bodies[1:]]
-    bad, dropped = working.submit(b"{}"), working.submit(bodies[0])
+    answers += [lane.submit(working, body) for body in bodies[1:]]
+    bad, dropped = lane.submit(working, b"{}"), lane.submit(working, bodies[0])
     assert dropped.cancel()
     held.set()
-    for answer, table in zip(answers, tables, strict=True):
-        found = pd.DataFrame(json.loads(answer.result(20))["forecast"])
-        expected = pd.DataFrame(to_records(forecast.predict(trained, table)))
-        pd.testing.assert_frame_equal(found, expected, rtol=1e-6)
+    for answer, table in zip(answers, tables, strict=True):  # bit for bit, whatever was computed beside it
+        assert json.loads(answer.result(20))["forecast"] == to_records(forecast.predict(trained, table))
     with pytest.raises(DataError, match="'rows': Field required"):
         bad.result(20)
     assert sizes == [1, 1, 8, 8]  # the LSTM and the vanilla RNN, for the first and for the eight
+
+
+def test_a_small_request_does_not_wait_behind_a_large_one(
+    trained: Run, monthly: pd.DataFrame, held: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = service.request_forecast
+    monkeypatch.setattr(service, "_LARGE", 8_000)
+    monkeypatch.setattr(
+        service,
+        "request_forecast",
+        lambda run, panel, *rest, **more: (
+            begin(run, panel, *rest, **more) if panel.n_rows == 200 else request_forecast(run, panel, *rest, **more)
+        ),
+    )
+    working, lanes = Service(trained, RequestReader(trained)), Lanes()
+    large, small = (json.dumps(rows_of(table)).encode() for table in (monthly, monthly[:100]))
+    assert len(small) < 8_000 < len(large)
+    waits = lanes.submit(working, large)
+    assert lanes.submit(working, small).result(20)
+    assert not waits.done()
+    held.set()
+    assert waits.result(20)
 
 
 def test_time_is_limited_for_forecasts_and_for_clients(
@@ -229,14 +250,14 @@ def test_many_clients_of_several_series_get_what_predict_says(
     settings = tiny(model="segment-lstm", segment=3, ensemble=2, quantiles=(0.1, 0.5, 0.9), transform="log")
     run = forecast.train(three, settings, run="three", runs_dir=tmp_path)
     tables = [three[three["unique_id"] != ("south", "")[n % 2]].groupby("unique_id").head(60 + n) for n in range(40)]
-    expected = [pd.DataFrame(to_records(forecast.predict(run, table))) for table in tables]
+    expected = [to_records(forecast.predict(run, table)) for table in tables]
     with served(run, Limits(body=10**7, seconds=60)) as port, ThreadPoolExecutor(20) as clients:
         for _ in range(5):
-            for (status, answer), frame in zip(
+            for (status, answer), records in zip(
                 clients.map(lambda table: asked(port, body=rows_of(table)), tables), expected, strict=True
             ):
                 assert status == 200
-                pd.testing.assert_frame_equal(pd.DataFrame(answer["forecast"]), frame, rtol=1e-6)
+                assert answer["forecast"] == records
         status, answer = asked(port, body={"rows": [ROW | {"unique_id": "west"}] * 3})
         assert status == 422
         status, answer = asked(port, body={"rows": [ROW]})
