@@ -11,8 +11,12 @@ print(forecast.predict(run))
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+if sys.platform == "win32":  # runs are locked, and written safely, by calls that it lacks
+    raise ImportError("forecast runs on Linux and on macOS. On Windows, install it in WSL: wsl --install")
 
 # Where each public name lives: the only list. A name is imported when it is first used, so that `import forecast` takes
 # no time.
@@ -61,9 +65,9 @@ __all__ = ["__version__", *_HOMES]
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib import metadata
+        from forecast.version import VERSION
 
-        return metadata.version("forecast")
+        return VERSION
     if name not in _HOMES:
         raise AttributeError(f"module 'forecast' has no attribute {name!r}")
     module = import_module(f"forecast.{_HOMES[name]}")

@@ -26,7 +26,7 @@ set_up() {
     present=$(.venv/bin/python -c "$IDENTIFY" 2>/dev/null) || present=''
     identity=$present
     if [ -n "${PYTHON:-}" ] || [ -z "$present" ]; then find_python; fi
-    wanted="$identity $(cat "$lock" pyproject.toml | cksum)"
+    wanted="$identity $(cat "$lock" pyproject.toml forecast/version.py | cksum)"
     if [ "$(cat .venv/whole "$stamp" 2>/dev/null)" = "$PWD"$'\n'"$wanted" ]; then return; fi
 
     # Half a package from an interrupted pip passes for a whole one, and scripts keep the path of the folder they were

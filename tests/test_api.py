@@ -6,13 +6,14 @@ import ast
 import inspect
 import subprocess
 import sys
-from importlib import import_module, metadata, resources
+from importlib import import_module, resources
 from pathlib import Path
 
 import pytest
 
 import forecast
 from forecast import Run
+from forecast.version import VERSION
 
 
 def in_a_fresh_process(code: str) -> str:
@@ -84,7 +85,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_the_version_is_that_of_the_package() -> None:
-    assert forecast.__version__ == metadata.version("forecast")
+    assert forecast.__version__ == VERSION
 
 
 def test_errors_are_caught_as_one_kind_and_carry_their_exit_code() -> None:

@@ -124,7 +124,7 @@ def _library(what: str) -> Iterator[Any]:
         except ModuleNotFoundError as error:
             raise MachineError(
                 f"{what} looked up in a library that is not installed ({error.name}).",
-                "Install it: pip install 'forecast[calendars]'",
+                "Install it: pip install 'forecast-lstm[calendars]'",
             ) from None
         yield exchange_calendars
 

@@ -131,14 +131,15 @@ def p_values_by_step(loss: Floats, reference: Floats, spacing: int = 1) -> Float
 
     Reference: Benjamini & Hochberg 1995; Benjamini & Yekutieli 2001.
     """
-    from scipy.stats import false_discovery_control
-
     seen = ~np.isnan(loss)
     pairs = [(loss[seen[:, step], step], reference[seen[:, step], step]) for step in range(loss.shape[1])]
     p = np.array([diebold_mariano(*pair, -(-step // spacing)) for step, pair in enumerate(pairs, 1)])
     tested = ~np.isnan(p)  # steps of enough origins
     if tested.any():
-        p[tested] = false_discovery_control(p[tested])
+        order = np.flatnonzero(tested)[np.argsort(p[tested])]
+        # Each is multiplied by the number of tests over its rank, but is no larger than the next.
+        scaled = p[order] * (len(order) / np.arange(1, len(order) + 1))
+        p[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
     return p
 
 

@@ -82,8 +82,7 @@ def calibrate(
     point_errors = point_errors / sizes.known
     n_of_size, n_of_mean = _count_outcomes(point_errors, batches, sizes.telling, spacing or 1)
 
-    from scipy.special import ndtri  # takes a second to import, and forecasts do without
-    from scipy.stats import rankdata
+    from scipy.special import ndtri  # takes time to import, and forecasts do without
 
     # Errors that tell nothing of how far errors go are left out of their distribution.
     told = np.where(sizes.telling[series], 1.0, np.nan)[..., None]
@@ -100,7 +99,7 @@ def calibrate(
         offsets=quantiles + _unknown(of_points, n_of_size, p),
         size=sizes.newest,
         usual_size=sizes.usual,
-        ranks=(rankdata(sample, axis=0) - 0.5) / len(sample),
+        ranks=(np.apply_along_axis(_ranks, 0, sample) - 0.5) / len(sample),
         outcomes=n_of_size,
         # The shape of its errors is more that of all series than its own.
         borrowed=(n_of_mean.mean(axis=(1, 2)) < _GUESSED_OUTCOMES) & (n_windows < len(series)),
@@ -296,6 +295,12 @@ def _unknown(quantiles: Floats, n_outcomes: Floats, probabilities: Sequence[floa
 def _learned(before: Floats, weight_before: float, found: Floats, n_outcomes: Floats) -> Floats:
     """Quantiles [..., P] between those before and those found, by their numbers of outcomes; NaN is not found."""
     return before + (n_outcomes / (n_outcomes + weight_before))[..., None] * np.nan_to_num(found - before)
+
+
+def _ranks(values: Floats) -> Floats:
+    """The ranks of values [n], from 1; equal ones have their mean. That of SciPy takes a second to import."""
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[which])
 
 
 def _all_steps(errors: Floats) -> Floats:

@@ -12,6 +12,9 @@ from forecast.data.windows import Ints
 # worse where they are days or months, 25 and 200 are worse; and in simulations 50 follows variance that grows.
 _HALF_LIFE = 50.0
 
+# More windows are filtered by SciPy, to the same bits: it takes a second to import, which a loop over fewer does not.
+_MOST_IN_A_LOOP = 20_000
+
 # The size is at least this share of the usual size, however calm a stretch is.
 _LEAST_SIZE = 0.2
 
@@ -41,12 +44,17 @@ def averaged_sizes(absolute: Floats, before: Floats, spacing: int) -> Floats:
 
 
 def _averaged(absolute: Floats, before: Floats, spacing: int) -> Floats:
-    from scipy.signal import lfilter
-
     share = 1 - 0.5 ** (spacing / _HALF_LIFE)
-    state = (1 - share) * before[..., -1:, :, :]
-    after, _ = lfilter([share], [1, share - 1], absolute, axis=-3, zi=state)
-    return np.asarray(after)
+    if absolute.shape[-3] > _MOST_IN_A_LOOP:
+        from scipy.signal import lfilter
+
+        state = (1 - share) * before[..., -1:, :, :]
+        return np.asarray(lfilter([share], [1, share - 1], absolute, axis=-3, zi=state)[0])
+    after, average = share * absolute, before[..., -1, :, :]
+    for window in range(absolute.shape[-3]):
+        after[..., window, :, :] += (1 - share) * average
+        average = after[..., window, :, :]
+    return after
 
 
 def known_sizes(averages: Floats, n: int, usual_size: Floats, spacing: int) -> Floats:

@@ -27,7 +27,7 @@ class SplitNetwork:
         self._whole = tf.function(network)
         self._others = [tensor.name for tensor in network.inputs]
         self._window = keras.Model(network.input, window)
-        self._rest = tf.function(keras.Model([window, *network.inputs], network.output))
+        self._rest = tf.function(keras.Model([window, *network.inputs], network.output), autograph=False)
 
     def window(self, inputs: Inputs) -> Any:
         """The normalised windows [B, L, F]."""

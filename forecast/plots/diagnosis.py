@@ -219,7 +219,7 @@ def _autocorrelation(values: Floats, steps: np.ndarray, lags: int) -> tuple[Floa
         steps: When they were observed, ascending from 0, [n]; some may be absent.
         lags: The longest lag.
     """
-    from scipy.signal import correlate  # takes a second to import
+    from scipy.fft import irfft, next_fast_len, rfft
 
     known = np.isfinite(values)
     if lags < 1 or not known.any():
@@ -229,7 +229,8 @@ def _autocorrelation(values: Floats, steps: np.ndarray, lags: int) -> tuple[Floa
     centred[steps[known]] = values[known] - values[known].mean()
     present[steps[known]] = 1.0
     variance = (centred**2).sum() / known.sum()
-    pairs, products = (correlate(signal, signal, method="fft")[size : size + lags] for signal in (present, centred))
+    length = next_fast_len(size + lags, real=True)  # so that the end meets only zeros
+    pairs, products = (irfft(np.abs(rfft(signal, length)) ** 2, length)[1 : lags + 1] for signal in (present, centred))
     pairs = np.rint(pairs)
     if variance == 0:
         return np.full(lags, np.nan), pairs

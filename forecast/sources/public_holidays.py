@@ -68,7 +68,7 @@ def look_up(regions: Iterable[str], first: np.datetime64, last: np.datetime64) -
     except ModuleNotFoundError as error:
         raise MachineError(
             f"Public holidays are looked up in a library that is not installed ({error.name}).",
-            "Install it: pip install 'forecast[calendars]'",
+            "Install it: pip install 'forecast-lstm[calendars]'",
         ) from None
     years = range(int(str(first)[:4]) - 1, int(str(last)[:4]) + _YEARS_AHEAD + 1)
     by_name: dict[str, set[str]] = {}

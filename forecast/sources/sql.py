@@ -108,7 +108,7 @@ def _ask_server(address: str, query: str | None) -> pd.DataFrame:
         import sqlalchemy
     except ImportError:
         raise MachineError(
-            f"{shown}: databases beside SQLite need SQLAlchemy.", "Type: pip install 'forecast[sql]'"
+            f"{shown}: databases beside SQLite need SQLAlchemy.", "Type: pip install 'forecast-lstm[sql]'"
         ) from None
     try:
         # Its name alone is an older driver's, which knows no Python of today.

@@ -114,6 +114,7 @@ class Fit:
                 tf.TensorSpec([], tf.float32),
                 tf.TensorSpec([], tf.float32),
             ],
+            autograph=False,  # no branch of Python depends on a tensor; to look for some takes most of the tracing
             jit_compile=is_worth_compiling(network, prepared.config.network.decode, self.order.batch_size) or None,
         )
 

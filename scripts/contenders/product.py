@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from importlib import metadata
 from statistics import median
 from typing import Any
 
@@ -18,6 +17,7 @@ from forecast.model import Model
 from forecast.models.backends.keras import gather
 from forecast.progress import NullProgress, Training
 from forecast.training.trainer import Fit
+from forecast.version import versions_of
 
 # The network of the peers: each step is fed to the cell, one dense layer maps the last state to the horizon.
 SAME = {"model": "lstm", "segment": 1, "decode": "direct", "normalise": "none", "calendar": False, "limits": "none"}
@@ -117,7 +117,7 @@ class Product:
 
     def facts(self) -> dict[str, Any]:
         """Versions, parameters, and the share of a step that is spent on making its batch."""
-        versions = {name: metadata.version(name) for name in ("forecast", "tensorflow")}
+        versions = versions_of("tensorflow")
         parameters = self.fit.scored.count_params()
         return {"parameters": parameters, "versions": versions, "input_share": self._input_share()}
 

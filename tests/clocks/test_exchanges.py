@@ -76,7 +76,7 @@ def test_without_the_library_rows_stay_on_business_days_and_a_name_asks_for_it(
     assert days_after(panel, 2) == ["2026-11-25", "2026-11-27"]  # by the rule that the rows show
     with pytest.raises(MachineError, match="not installed") as refusal:
         read(frame, ReadOptions(freq="XNYS"))
-    assert "forecast[calendars]" in refusal.value.text("shell")[1]
+    assert "forecast-lstm[calendars]" in refusal.value.text("shell")[1]
     assert refusal.value.exit_code == 3
 
 

@@ -37,3 +37,10 @@ def test_what_was_not_observed_leaves_the_average_as_it_was() -> None:
         average = np.where(np.isnan(absolute[:, window]), average, average + share * (absolute[:, window] - average))
         expected.append(average)
     assert averaged_sizes(absolute, before, 2) == pytest.approx(np.stack(expected, axis=1))
+
+
+def test_few_windows_get_the_bits_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    absolute, before = np.random.default_rng(3).exponential(size=(2, 50, 4, 1)), np.ones((2, 3, 4, 1))
+    few = averaged_sizes(absolute, before, 2)
+    monkeypatch.setattr("forecast.intervals.sizes._MOST_IN_A_LOOP", 0)
+    assert (averaged_sizes(absolute, before, 2) == few).all()

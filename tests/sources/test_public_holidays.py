@@ -64,7 +64,7 @@ def test_the_days_are_kept_in_the_configuration(panel: Panel, monkeypatch: pytes
     assert read(FRAME[-20:], kept.read).clock == panel.clock
     with pytest.raises(MachineError, match="not installed") as refusal:
         read(FRAME, ReadOptions(holidays=("US",)))
-    assert "forecast[calendars]" in refusal.value.text("shell")[1]
+    assert "forecast-lstm[calendars]" in refusal.value.text("shell")[1]
 
 
 def test_what_cannot_be_told_is_refused() -> None:

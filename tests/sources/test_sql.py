@@ -111,7 +111,7 @@ def test_other_databases_need_a_library_and_a_driver(monkeypatch: pytest.MonkeyP
     with pytest.raises(MachineError, match="need SQLAlchemy") as caught:
         read_query("postgresql://me:s3cret@host/db", "select 1")
     assert "s3cret" not in str(caught.value)
-    assert caught.value.advice == "Type: pip install 'forecast[sql]'"
+    assert caught.value.advice == "Type: pip install 'forecast-lstm[sql]'"
 
 
 @pytest.fixture

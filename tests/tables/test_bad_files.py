@@ -66,7 +66,7 @@ def test_what_is_refused(content: str | bytes, parts: list[str]) -> None:
         ("a\0b", "not a path"),
         ("x" * 5000, "not a path"),
         ("weather.csv/x.csv", "not a path"),
-        ("https://example.org/a.csv", "curl -L -o data.csv https://example.org/a.csv && forecast inspect data.csv"),
+        ("ftp://example.org/a.csv", "curl -L -o data.csv ftp://example.org/a.csv && forecast inspect data.csv"),
         ("s3://bucket/a.csv", "aws s3 cp s3://bucket/a.csv data.csv"),
         ("/dev/null", "0 bytes"),
         ("/dev/zero", "NUL byte"),

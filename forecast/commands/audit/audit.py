@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +34,7 @@ from forecast.runs.find import find
 from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.read import Source, kept, read
+from forecast.version import VERSION
 
 # Origins from which forecasts are made, evenly spaced over the windows.
 _ORIGINS = 8
@@ -302,7 +302,7 @@ def _check_training(run: Run, source: Source, panel: Panel, progress: Progress) 
             f"{run.name} does not say what was asked, as runs of earlier versions: its choices are not checked"
         )
     else:
-        is_of_this_version = run.manifest["versions"]["forecast"] == metadata.version("forecast")
+        is_of_this_version = run.manifest["versions"]["forecast"] == VERSION
         chosen = run.config if is_of_this_version else None  # another one may choose otherwise
         checks.append(check_choices(table, settings, split.test_from, chosen))
     refitted = scaler_difference(run.scaler, prepared.scaler)

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
 
@@ -30,6 +29,7 @@ from forecast.runs.files import write_folder
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
+from forecast.version import VERSION
 
 _ABOUT = "export.json"
 
@@ -208,7 +208,7 @@ def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format:
         "schema": 1,
         "run": run.name,
         "format": format,
-        "version": version("forecast"),
+        "version": VERSION,
         "model": network.model,
         "members": len(run.members(run.forecast_weights)),
         "inputs": {

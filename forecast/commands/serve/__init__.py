@@ -37,7 +37,8 @@ def command(
         from forecast.commands.serve.server import Server, address_of, listen
     except ModuleNotFoundError as error:
         raise MachineError(
-            f"forecast serve needs {error.name}, which is not installed.", "Install it: pip install 'forecast[serve]'"
+            f"forecast serve needs {error.name}, which is not installed.",
+            "Install it: pip install 'forecast-lstm[serve]'",
         ) from None
     from forecast.commands.serve.app import App
     from forecast.commands.serve.connection import Limits

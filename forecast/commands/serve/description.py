@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from forecast.commands.serve.service import Service
+from forecast.version import VERSION
 
 
 class Refusal(BaseModel):
@@ -79,7 +79,7 @@ def describe(service: Service) -> ServedModel:
         verdict=metrics["verdict"],
         scores=metrics["models"],
         finished=run.manifest["finished"],
-        version=version("forecast"),
+        version=VERSION,
     )
 
 
@@ -111,7 +111,7 @@ def describe_api(service: Service) -> dict[str, Any]:
         paths[path] = {method: operation}
     return {
         "openapi": "3.1.0",
-        "info": {"title": f"Forecasts of {service.run.name}", "version": version("forecast")},
+        "info": {"title": f"Forecasts of {service.run.name}", "version": VERSION},
         "paths": paths,
         "components": {"schemas": schemas["$defs"]},
     }

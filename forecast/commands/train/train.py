@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +47,7 @@ from forecast.sources.issues import lasting
 from forecast.sources.read import Source, is_built_in, named_together, on_disk, read, report_notes
 from forecast.sources.sql import is_database, lasting_address
 from forecast.sources.training_ranges import fit_ranges
+from forecast.version import versions_of
 
 
 def train(
@@ -274,7 +274,7 @@ def _first_manifest(
         },
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "versions": {name: metadata.version(name) for name in ("forecast", "tensorflow", "keras", "numpy", "pandas")},
+        "versions": versions_of("tensorflow", "keras", "numpy", "pandas"),
     }
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from forecast.config import NetworkConfig
 from forecast.data.windows import Flags, Ints
 from forecast.errors import RunError
-from forecast.models.backends.loops import Recurrence, RecurrentCell
+from forecast.models.backends.loops import Recurrence, RecurrentCell, staying_here
 from forecast.models.backends.tensorflow import HAS_GPU, keras, tf
 from forecast.models.network import Network, RowSource, Shape, gather_windows, weight_shapes
 from forecast.models.smoothing import Smoothing
@@ -441,9 +441,10 @@ class KerasRuntime:
 
     def __init__(self, network: keras.Model, shape: Shape, batch_size: int | None = None) -> None:
         def forecast(inputs: dict[str, Any]) -> Any:
-            return network(inputs, training=False)
+            with staying_here():
+                return network(inputs, training=False)
 
-        self._forecast = tf.function(forecast, input_signature=[input_specs(shape, batch_size)])
+        self._forecast = tf.function(forecast, input_signature=[input_specs(shape, batch_size)], autograph=False)
         self._network, self._shape, self._answer = network, shape, network.output_shape[1:]
 
     def forecast(self, rows: RowSource, starts: Ints) -> NDArray[np.float32]:

@@ -2,7 +2,8 @@
 
 All loops compute the same function of the same weights, so that a run trained with one is read with any other:
 
-- ``fused``: TensorFlow's kernel for a whole LSTM sequence, with or without peepholes;
+- ``llvm``: our own kernel for a whole LSTM sequence (`forecast.models.backends.lstm`), where llvmlite is installed;
+- ``fused``: TensorFlow's kernel for one, with or without peepholes;
 - ``unrolled``: every step a part of the graph; fast, but a graph of hundreds of steps takes long to build;
 - ``keras``: Keras's own loop, for all else; it also knows masks. A training step of nothing but such loops is better
   compiled by XLA.
@@ -11,9 +12,13 @@ All loops compute the same function of the same weights, so that a run trained w
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache, partial
 from typing import Any, Literal
 
+from forecast.models.backends import lstm
 from forecast.models.backends.tensorflow import HAS_GPU, keras, tf
 from forecast.models.cells import cell_named
 
@@ -22,7 +27,7 @@ ops = keras.ops
 # The cells that TensorFlow's kernel for a whole sequence computes, and whether with peepholes.
 _FUSED = {"lstm": False, "peephole": True}
 
-Loop = Literal["fused", "unrolled", "keras"]
+Loop = Literal["llvm", "fused", "unrolled", "keras"]
 
 # Longer loops are not unrolled: building the graph would take longer than it saves. A step of a cell with one part, the
 # vanilla RNN, is three operations, so its loops may be longer.
@@ -41,6 +46,9 @@ LARGEST_UNROLLED_LSTM = 8_000_000
 # XLA makes Keras's loop up to twice as fast in layers of up to so many units; in wider ones it shares the products
 # among the cores less well than TensorFlow does.
 WIDEST_COMPILED = 64
+
+# Where one gate of a whole sequence takes fewer multiplications, calling our kernel takes longer than it saves.
+SMALLEST_COMPILED = 4_000_000
 
 # How many windows a batch counts for whose size is open: scoring only goes forwards, where the kernel does not fall
 # behind.
@@ -224,7 +232,10 @@ class Recurrence(keras.layers.RNN):  # type: ignore[misc]
                 return super().inner_loop(sequences, initial_state, mask, training)
             if self.go_backwards:
                 sequences = ops.flip(sequences, axis=1)
-            outputs, states = (_fused if loop == "fused" else _unrolled)(self.cell, sequences, list(initial_state))
+            if loop == "llvm":
+                outputs, states = _llvm(self.cell, sequences, list(initial_state), self.return_sequences, training)
+            else:
+                outputs, states = (_fused if loop == "fused" else _unrolled)(self.cell, sequences, list(initial_state))
         finally:
             self.cell.recurrent_mask = None
         # The last output of every cell is its first state. A slice of all outputs would pad its gradient to their
@@ -243,8 +254,12 @@ class Recurrence(keras.layers.RNN):  # type: ignore[misc]
             return "keras" if drops_outputs and self.loop == "fused" else self.loop
         size = _size_of_step(cell, shape)
         small = cell.units <= WIDEST_FUSED or size <= LARGEST_FUSED * parts_of(shape[0])
-        if can_be_fused(cell) and small and not drops_outputs:
-            return "fused"
+        if not drops_outputs and can_be_fused(cell):
+            enough = size * (shape[1] or 0) >= SMALLEST_COMPILED
+            if enough and can_be_compiled(cell) and (training or _STAYS_HERE.get()):
+                return "llvm"
+            if small:
+                return "fused"
         longest = LONGEST_UNROLLED_RNN if len(cell.declared.parts) == 1 else LONGEST_UNROLLED
         short = shape[1] is not None and shape[1] <= longest
         large = cell.cell in _FUSED and size > LARGEST_UNROLLED_LSTM
@@ -264,6 +279,26 @@ def can_be_fused(cell: Any) -> bool:
         and cell.recurrent_activation is keras.activations.sigmoid
         and cell.compute_dtype == "float32"
     )
+
+
+def can_be_compiled(cell: Any) -> bool:
+    """Whether our own kernel computes what the cell does, and can be compiled."""
+    blocks = cell.units % lstm.BLOCK == 0
+    return cell.cell == "lstm" and can_be_fused(cell) and blocks and not HAS_GPU and lstm.is_available()
+
+
+# Whether what is traced runs in this process alone. A graph that is saved cannot call our kernel.
+_STAYS_HERE: ContextVar[bool] = ContextVar("stays_here", default=False)
+
+
+@contextmanager
+def staying_here() -> Iterator[None]:
+    """Layers that are called meanwhile may use our kernel, although they do not learn: nobody saves their graph."""
+    token = _STAYS_HERE.set(True)
+    try:
+        yield
+    finally:
+        _STAYS_HERE.reset(token)
 
 
 def _unrolled(cell: Any, sequences: Any, states: list[Any]) -> tuple[Any, list[Any]]:
@@ -293,6 +328,49 @@ def _fused(cell: Any, sequences: Any, states: list[Any]) -> tuple[Any, list[Any]
     # The last outputs are taken before the parts are joined: joining all would copy every step, and its gradient again.
     last = tf.concat([part[-1] for part in h], axis=0)
     return tf.transpose(tf.concat(h, axis=1), [1, 0, 2]), [last, tf.concat(c, axis=0)]
+
+
+def _llvm(cell: Any, sequences: Any, states: list[Any], every: bool, training: bool) -> tuple[Any, list[Any]]:
+    of_cell = cell.tensors()
+    bias = of_cell["bias"] if cell.use_bias else tf.zeros(4 * cell.units)
+    run = _own_sequence(every) if training else partial(_call, partial(lstm.run, every=every), results=2 + every)
+    *outputs, h, c = run(sequences, *states, of_cell["kernel"], of_cell["recurrent_kernel"], bias)
+    batch, steps = sequences.shape[:2]
+    h, c = (tf.ensure_shape(state, (batch, cell.units)) for state in (h, c))
+    # Where nobody reads the others, the last output stands for all.
+    all_outputs = (
+        tf.transpose(tf.ensure_shape(outputs[0], (steps, batch, cell.units)), [1, 0, 2]) if every else h[:, None]
+    )
+    return all_outputs, [h, c]
+
+
+def _call(function: Any, *arrays: Any, results: int) -> list[Any]:
+    """What a function of arrays returns, as a part of a graph."""
+    return list(tf.numpy_function(function, arrays, [tf.float32] * results, stateful=False))
+
+
+@lru_cache(maxsize=2)
+def _own_sequence(every: bool) -> Any:
+    """Our kernel for a whole sequence, with its gradient.
+
+    Returns a function from inputs [B, n, F], h and c [B, U], the weights [F, 4U] and [U, 4U] and the bias to all
+    outputs [n, B, U], where they are asked for, and the last h and c.
+    """
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def sequence(x: Any, h: Any, c: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
+        hidden, cell, gates = _call(lstm.forward, x, h, c, kernel, recurrent, bias, results=3)
+
+        def gradient(*given: Any) -> tuple[Any, ...]:
+            found = _call(lstm.backward, x, hidden, cell, gates, recurrent, *given, results=6)
+            from_sums, h_grad, c_grad, *weight_grads = found
+            from_sums.set_shape((None, None, kernel.shape[1]))
+            x_grad = tf.transpose(tf.matmul(from_sums, kernel, transpose_b=True), [1, 0, 2])
+            return x_grad, h_grad, c_grad, *weight_grads
+
+        return (*([hidden[1:]] if every else []), hidden[-1], cell[-1]), gradient
+
+    return sequence
 
 
 def parts_of(batch_size: int | None) -> int:

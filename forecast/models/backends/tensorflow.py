@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from forecast.version import versions_of
 
 # Information that TensorFlow's C++ side prints while it is imported, whatever the log level says.
 _CHATTER = re.compile(rb"^(WARNING: All log messages before absl|I\d{4} |To enable the following instructions)")
@@ -29,10 +32,23 @@ def _without_chatter() -> Iterator[None]:
             os.write(2, b"".join(line for line in held if not _CHATTER.match(line)))
 
 
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Look for no garbage for a while: a fifth of the time that an import takes, which makes next to none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 # Read once, at import: the C++ log (a real failure also raises in Python), and the choice of Keras's backend.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
-with _without_chatter():
+versions_of("tensorflow", "keras")  # or a sentence on what to install
+with _without_chatter(), _without_collecting():
     import keras
     import tensorflow as tf
 

@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -28,6 +27,7 @@ from forecast.sources.services.answers import Answer, Answers
 from forecast.sources.services.bodies import UnusableError, first_words
 from forecast.sources.services.hosts import Query
 from forecast.sources.services.limits import Limits
+from forecast.version import VERSION
 
 Parsed = TypeVar("Parsed")
 
@@ -159,7 +159,7 @@ class Client:
             _TransientError: If a second try may help.
             ServiceError: If it would not.
         """
-        headers = {"User-Agent": f"forecast/{metadata.version('forecast')}", **query.headers}
+        headers = {"User-Agent": f"forecast/{VERSION}", **query.headers}
         params, asked_at = {**query.params, **query.secret}, self.now()
         with _translated(self, query), requests.Session() as session:
             session.max_redirects = _MOST_REDIRECTS

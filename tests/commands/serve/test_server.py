@@ -91,7 +91,7 @@ def test_without_the_extra_it_says_what_to_install(
     error = invoked("serve", trained.path)
     assert isinstance(error, MachineError)
     assert "needs h11" in error.message
-    assert error.advice == "Install it: pip install 'forecast[serve]'"
+    assert error.advice == "Install it: pip install 'forecast-lstm[serve]'"
 
 
 @pytest.fixture

@@ -74,6 +74,8 @@ def test_the_kernel_takes_equal_parts_of_a_batch_on_the_cores(monkeypatch: pytes
 
 
 def test_a_larger_batch_is_fused_where_more_cores_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops.lstm, "is_available", lambda: False)
+
     def loop(cores: int) -> str:
         monkeypatch.setattr("os.cpu_count", lambda: cores)
         return Recurrence(LSTM(128)).choose_loop((32, 168, 8), masked=False, training=True)

@@ -164,6 +164,7 @@ def test_vintages_are_what_stood_there_at_the_time(get: Fetch, services: Loopbac
     fetched = get("fred:GDP", product="vintages", start="2026-07-01")
     frame = fetched.table.frame
     assert frame.columns.tolist() == ["issued_at", "ds", "value"]
+    frame = frame.assign(ds=frame["ds"].dt.strftime("%Y-%m-%d"))
     assert frame.astype(str).to_numpy().tolist() == [
         ["2026-08-02 06:00:00", "2026-04-01", "1.0"],
         ["2026-08-30 06:00:00", "2026-04-01", "1.5"],
