@@ -245,6 +245,7 @@ class ReadOptions(Section):
         (), description="How columns are written: what a run found in its rows, and reads other rows by."
     )
     derived: Names = Field((), description="Columns that are made from others: those named as formulas elsewhere.")
+    named: Names = Field((), description="Columns named elsewhere: they are read, even where they repeat the time.")
     session_days: SessionDays | None = Field(
         None, description="Sessions of the clock's exchange: what a run was trained by, and reads other rows by."
     )
@@ -558,7 +559,8 @@ class Settings(Section):
     @model_validator(mode="after")
     def _check_sections(self) -> Self:
         named = (*self.data.target, *(self.data.covariates or ()))
-        read = self.read.model_copy(update={"derived": tuple(name for name in named if name.endswith(")"))})
+        derived = tuple(name for name in named if name.endswith(")"))
+        read = self.read.model_copy(update={"derived": derived, "named": (*named, *self.data.known)})
         object.__setattr__(self, "read", read)  # so that whoever reads by it has all columns
         if self.read.holidays and self.data.calendar is False:
             raise ValueError(
@@ -692,7 +694,7 @@ class Config(Settings):
 
 
 # What a run found in its rows, or what its other settings name: no options.
-FOUND = ("notation", "codes", "session_days", "public_holidays", "derived")
+FOUND = ("notation", "codes", "session_days", "public_holidays", "derived", "named")
 
 
 def option_fields() -> dict[str, str]:

@@ -184,3 +184,14 @@ def test_a_stream_forecasts_as_soon_as_the_plan_is_known(tmp_path: Path) -> None
     assert newest["cutoff"].unique().tolist() == [rows["ds"][28]]
     with pytest.raises(DataError, match="comes too late"):
         stream.push(rows["ds"][29] + day, {"y": 12.0, "plan": 0.0})
+
+
+def test_a_part_of_the_time_that_is_named_is_a_column() -> None:
+    times = pd.date_range("2024-01-01", periods=200, freq="h")
+    frame = pd.DataFrame({"ds": times, "y": np.arange(200.0), "hour": times.hour, "month": times.month})
+    assert forecast.read(frame).columns == ("y",)
+    settings = forecast.configure(target="y", known="hour")
+    panel = forecast.read(frame, settings.read)
+    assert panel.columns == ("y", "hour")
+    assert resolve(settings, panel)[0].data.known == ("hour",)
+    assert forecast.read(frame, forecast.configure(columns="y,month").read).columns == ("y", "month")

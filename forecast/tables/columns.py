@@ -113,7 +113,8 @@ def read_measurements(table: Table, of_time: frozenset[str], series_id: str | No
             numeric[name] = _finite(table, name)
         else:
             notes.append(f"A second column of times is left out: {quote(name)}.")
-    parts = [name for name in numeric if name.casefold() in _PARTS]
+    asked = (*dialect.columns, *dialect.named)
+    parts = [name for name in numeric if name.casefold() in _PARTS and name not in asked]
     if 0 < len(parts) < len(numeric):
         numeric = {name: values for name, values in numeric.items() if name not in parts}
         notes.append(f"Left out, as they repeat the time: {', '.join(map(quote, parts))}.")

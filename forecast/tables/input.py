@@ -160,6 +160,7 @@ class Dialect:
         skip_rows: Lines before the header that are left out.
         skip_footer: Lines at the end that are left out, blank ones not counted.
         columns: The measurements that are wanted; empty for all.
+        named: Measurements that are wanted, too, even where they repeat the time.
         skip_columns: Columns that are left out before anything is read of them.
         missing_words: Words among numbers that stand for a missing value, beside the usual ones.
         notation: How columns are written, where that was found in other rows of the same kind.
@@ -177,6 +178,7 @@ class Dialect:
     skip_rows: int = 0
     skip_footer: int = 0
     columns: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     skip_columns: tuple[str, ...] = ()
     missing_words: tuple[str, ...] = ()
     notation: tuple[Notation, ...] = ()

@@ -22,6 +22,7 @@ from forecast.data.prepare import arrange
 from forecast.data.windows import fill_forward
 from forecast.errors import ConfigError, DataError, phrase, setting
 from forecast.model import Model
+from forecast.models.backends.onnx import IR_VERSION, OPSET
 from forecast.models.network import Shape, map_inputs
 from forecast.models.runtimes import ONNX
 from forecast.runs.documents import to_json
@@ -208,6 +209,8 @@ def _about(run: Run, shape: Shape, statistics: Statistics, panel: Panel, format:
         "schema": 1,
         "run": run.name,
         "format": format,
+        "opset": OPSET if format == "onnx" else None,
+        "ir_version": IR_VERSION if format == "onnx" else None,
         "version": VERSION,
         "model": network.model,
         "members": len(run.members(run.forecast_weights)),

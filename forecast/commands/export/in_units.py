@@ -17,7 +17,7 @@ from forecast.config import DataConfig, NetworkConfig
 from forecast.data.bounds import TURN, Bounds, bounds_of
 from forecast.data.panel import Floats
 from forecast.data.scaling import Scaler, log_where, scale, unscale
-from forecast.data.windows import Flags
+from forecast.data.windows import Flags, Ints
 from forecast.model import Member
 from forecast.models.backends.onnx import Graph, GraphOps, OnnxOps, Value
 from forecast.models.network import Network, Shape
@@ -238,6 +238,16 @@ def _of_windows(ops: Any, statistic: Floats | Flags, series: Array | None) -> Ar
     return for_all_steps if series is None else ops.take(for_all_steps, series, axis=0)
 
 
+def _checked_series(graph: Graph, series: Value, n_windows: Value, n_series: int) -> Value:
+    """The number of each window's series. ONNX Runtime refuses one that is too large, as a negative one is made here.
+
+    Another count of them than of windows it refuses, too, because it cannot be brought into their shape.
+    """
+    is_negative = graph.node("Less", series, np.array(0))
+    series = graph.node("Where", is_negative, np.array(n_series), series, dtype=np.int64)
+    return graph.node("Reshape", series, n_windows, allowzero=1, dtype=np.int64)
+
+
 def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Member], statistics: Statistics) -> bytes:
     """The mean of an ensemble's members as the bytes of an ONNX model, in the columns' own units of measurement.
 
@@ -245,6 +255,16 @@ def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Member
     """
     graph, inputs_of = Graph(), inputs_in_units(config, shape)
     inputs = {name: Value(graph, name, np.dtype(dtype).type) for name, (dtype, _) in inputs_of.items()}
+    n_windows = graph.node("Shape", inputs["past"], start=0, end=1, dtype=np.int64)
+    if "series" in inputs:
+        inputs["series"] = _checked_series(graph, inputs["series"], n_windows, shape.series)
+    # ONNX Runtime's recurrent nodes end the process where there is no window: one is put in, its forecast is left out.
+    is_empty = graph.node("Cast", graph.node("Equal", n_windows, np.zeros(1, np.int64)), to=TensorProto.INT64)
+    for name, (_, size) in inputs_of.items():
+        none = np.zeros(len(size), np.int64)
+        pads = graph.node("Concat", np.zeros(1, np.int64), none, is_empty, none, axis=0)
+        one: Floats | Ints = np.array(0 if name == "series" else 1, inputs[name].dtype)
+        inputs[name] = graph.node("Pad", inputs[name], pads, one, dtype=inputs[name].dtype)
     fed = scaled_inputs(GraphOps(graph), shape, statistics, inputs)
     series = inputs.get("series", fed["past"])
     forecasts = []
@@ -258,6 +278,7 @@ def graph_in_units(config: NetworkConfig, shape: Shape, members: Sequence[Member
     own = [fed[name] for name in OWN if name in fed]
     by_series = mean, inputs.get("series")
     values = forecast_in_units(GraphOps(graph), shape, statistics, *by_series, bool(config.quantiles), own)
+    values = graph.node("Slice", values, np.zeros(1, np.int64), n_windows, np.zeros(1, np.int64))
     graph.name("forecast", values)
     quantiles = [len(config.quantiles)] if config.quantiles else []
     return graph.model(

@@ -50,6 +50,9 @@ class ScaledInputs(_WithStatistics):
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """What `scaled_inputs` returns, and the index of each window's series, 0 where there is one series."""
         past = inputs["past"]
+        if "series" in inputs:  # one for each window; a negative one is read as too large, which is refused
+            series = ops.reshape(inputs["series"], ops.shape(past)[:1])
+            inputs = inputs | {"series": ops.where(series < 0, self.windows.series, series)}
         series = ops.cast(inputs["series"] if "series" in inputs else ops.zeros_like(past[:, 0, 0]), "int32")
         return scaled_inputs(ArrayOps, self.windows, self.statistics, inputs) | {"series": series}
 

@@ -32,7 +32,7 @@ States = Sequence[NDArray[np.float32]]
 _FLOAT, _INT = TensorProto.FLOAT, TensorProto.INT64
 
 # An old set of operators, and a format as old: other programs read it for sure.
-_OPSET, _FORMAT = 17, 8
+OPSET, IR_VERSION = 17, 8
 
 # ONNX Runtime projects every step of a layer's input before the first of its turns. Of the windows that a core takes at
 # once, what that writes of so many gates still lies in its cache when they are read.
@@ -178,7 +178,7 @@ class Graph:
         used = [given for given in inputs if self.uses(given.name)]
         graph = helper.make_graph(self.nodes, "forecast", used, outputs, self._constants)
         model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_FORMAT, producer_name="forecast"
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="forecast"
         )
         return bytes(model.SerializeToString())
 

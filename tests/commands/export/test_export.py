@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -60,6 +61,9 @@ def test_the_page_says_what_the_network_takes(trained: Run, tmp_path: Path) -> N
     assert "| input | `past` | [B, 6, 3] | float64 |" in page
     assert "| output | `forecast` | [B, 3, 1] | float64 |" in page
     assert "the last rows that the run was trained on" in page
+    assert "The model is of opset 17 and IR version 8" in page
+    model = onnx.load(folder / "network.onnx")
+    assert [about["opset"], about["ir_version"]] == [model.opset_import[0].version, model.ir_version]
     assert about["files"] == sorted(path.name for path in folder.iterdir())
     assert list(tmp_path.iterdir()) == [folder]
 

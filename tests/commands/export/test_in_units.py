@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument
 
 from forecast.commands.export.in_units import Statistics, graph_in_units
 from forecast.commands.export.keras_layers import network_in_units
@@ -20,6 +21,7 @@ from forecast.data.panel import Arrays
 from forecast.model import Member
 from forecast.models.backends.keras import keras
 from forecast.models.backends.onnx import graph_of
+from forecast.models.backends.tensorflow import tf
 from forecast.models.catalogue import configure
 from forecast.models.network import Shape, weight_shapes
 from rounding import forecast_with_bound
@@ -141,7 +143,8 @@ def test_the_graph(shape: Shape, settings: dict[str, Any]) -> None:
     graph = graph_in_units(config, shape, members_of(config, members), statistics)
     onnx.checker.check_model(onnx.load_from_string(graph), full_check=True)
     session = onnxruntime.InferenceSession(graph)
-    (answer,) = session.run(["forecast"], {taken.name: fed[taken.name] for taken in session.get_inputs()})
+    inputs = [taken.name for taken in session.get_inputs()]
+    (answer,) = session.run(["forecast"], {name: fed[name] for name in inputs})
     assert answer.dtype == np.float64
     scaled, bare = scaled_by_hand(shape, statistics, fed), []
     for weights in members:
@@ -153,6 +156,13 @@ def test_the_graph(shape: Shape, settings: dict[str, Any]) -> None:
     if statistics.bounds.circular.any():
         expected[:, :, 1] %= 360
     np.testing.assert_allclose(answer, expected, rtol=1e-12)
+    session, fed = onnxruntime.InferenceSession(graph), {taken: fed[taken] for taken in inputs}
+    none = session.run(["forecast"], {name: values[:0] for name, values in fed.items()})[0]
+    assert none.shape == (0, *answer.shape[1:])
+    if shape.series > 1:
+        for wrong in ([0, 1, -1, 0, 1], [0, 1, 3, 0, 1], [0], [0, 1, 2, 0]):
+            with pytest.raises((Fail, InvalidArgument)):
+                session.run(["forecast"], fed | {"series": np.array(wrong)})
 
 
 @CASES
@@ -175,3 +185,10 @@ def test_the_model_that_keras_saved(shape: Shape, settings: dict[str, Any], tmp_
         apart[:, :, 1] = (apart[:, :, 1] + 180) % 360 - 180
     assert (np.abs(apart) <= bound + 1e-12 * np.abs(middle)).all()
     assert np.median(bound[bound > 0]) < 2e-5 * np.abs(middle).max()
+    taken = {name: fed[name] for name in model.input}
+    none = model({name: values[:0] for name, values in taken.items()}, training=False)["forecast"]
+    assert none.shape == (0, *answer.shape[1:])
+    if shape.series > 1:
+        for wrong in ([0, 1, -1, 0, 1], [0]):
+            with pytest.raises(tf.errors.InvalidArgumentError):
+                model(taken | {"series": np.array(wrong)}, training=False)
