@@ -63,14 +63,26 @@ def frame_to_csv(frame: pd.DataFrame) -> bytes:
 
 def to_records(forecasts: pd.DataFrame | Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows of a table in long format, or of its columns, as values of JSON: times as text, missing ones as None."""
-    names, columns = list(map(str, forecasts)), []
+    names, columns = list(map(str, forecasts)), list[list[Any]]()
     for name, column in forecasts.items():
         is_time = name in ("ds", "cutoff") and not pd.api.types.is_integer_dtype(column)  # but the number of a step
         if is_time:
-            columns.append(column.astype(str).tolist())
+            columns.append(_times_as_text(column))
         else:
             columns.append([None if value != value else value for value in column.tolist()])
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _times_as_text(times: pd.Series | pd.Index) -> list[str]:
+    """Times as pandas writes them: as days if every one of them is midnight."""
+    values = times.to_numpy()
+    if values.dtype.kind != "M" or isinstance(times.dtype, pd.DatetimeTZDtype):
+        return times.astype(str).tolist()
+    for unit in ("D", "s"):  # NumPy writes them ten times as fast
+        rounded = values.astype(f"datetime64[{unit}]")
+        if (rounded == values).all():
+            return [text.replace("T", " ") for text in np.datetime_as_string(rounded).tolist()]
+    return times.astype(str).tolist()
 
 
 def forecasts_from_csv(file: IO[bytes], path: Path, clock: Clock) -> pd.DataFrame:

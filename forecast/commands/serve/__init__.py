@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from typing import Annotated
@@ -48,6 +49,9 @@ def command(
     progress, trained = ConsoleProgress(quiet), find(run, runs_dir=runs_dir)
     limits = Limits(max_body, timeout)
     app = App(Service(trained, RequestReader(trained, max_rows)), limits)
+
+    gc.collect()
+    gc.freeze()  # what stays for good need not be looked through again, which would halt requests
 
     async def answer() -> None:
         listening = listen(host, port)
