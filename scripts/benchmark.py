@@ -1,11 +1,15 @@
 """How fast this program is beside a plain Keras recipe, Darts and NeuralForecast.
 
-    python scripts/benchmark.py --data FOLDER [--only ETTh1,JFK] [--repeats K] [--kept FILE]
+    python scripts/benchmark.py --data FOLDER [--only ETTh1,JFK] [--repeats K] [--rates] [--kept FILE]
 
 Every contender runs alone, in a process of its own, on the CPU with its own choice of threads; the order rotates from
-round to round, and medians are reported. The peers get an environment of their own, made on the first call: pip takes
-the packages of ``peers.txt`` from where it always takes them. If it can find a build of torch for the CPU alone (a
-folder of wheels in PIP_FIND_LINKS will do), it takes that one; the ordinary one brings some GB for GPUs.
+round to round, and medians are reported. A call adds its rounds to those of FILE, if they were asked for in the same
+way on the same machine, so that each can have a quiet quarter of an hour of its own. With ``--rates`` only windows a
+second are measured, of the network that all share, over three epochs.
+
+The peers get an environment of their own, made on the first call: pip takes the packages of ``peers.txt`` from where it
+always takes them. If it can find a build of torch for the CPU alone (a folder of wheels in PIP_FIND_LINKS will do), it
+takes that one; the ordinary one brings some GB for GPUs.
 
 Equal for all: the rows, standardised by the training rows (70 %; then 10 % for validation, 20 % for the test), on the
 clock of the hours (47 of JFK's 75,119 are missing: each repeats the hour before); a lookback of 168 and a horizon of
@@ -147,6 +151,12 @@ class Field:
     def __init__(self, contest: Contest, peers: str) -> None:
         self.contest, self.peers = contest, peers
 
+    @property
+    def operations(self) -> int:
+        """Floating-point operations of the products of one window, forwards and backwards."""
+        read = len(self.contest.columns) + self.contest.units
+        return 3 * 2 * self.contest.lookback * 4 * self.contest.units * read
+
     def command(self, name: str) -> list[str]:
         """What starts a contender."""
         python = self.peers if name in ELSEWHERE else sys.executable
@@ -154,19 +164,28 @@ class Field:
 
     def answer(self, name: str, epochs: int) -> dict[str, Any]:
         """Train one contender and return what it answers."""
+        facts = {"peak": peak(), "operations": self.operations}
         launched = time.time()
         answer = json.loads(run([*self.command(name), "--epochs", str(epochs)], path_of(name)).splitlines()[-1])
-        return answer | {"start": answer.pop("began") - launched}
+        return answer | facts | {"start": answer.pop("began") - launched}
 
-    def rounds(self, repeats: int, epochs: int) -> dict[str, list[dict[str, Any]]]:
-        """Every contender's answers: in the first round over all epochs, then over a few."""
-        names = list(MODULES)
-        answers: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-        for number in range(repeats):
+    def add_rounds(self, answers: dict[str, list[dict[str, Any]]], repeats: int, epochs: int) -> None:
+        """Add every contender's answers: in the first round of all over all epochs, then over a few."""
+        names, before = list(answers), len(next(iter(answers.values())))
+        for number in range(before, before + repeats):
             for name in names[number % len(names) :] + names[: number % len(names)]:
-                say(f"{self.contest.folder.name}, round {number + 1} of {repeats}: {name}")
+                say(f"{self.contest.folder.name}, round {number + 1}: {name}")
                 answers[name].append(self.answer(name, SHORT if number else epochs))
-        return answers
+
+
+def peak() -> float:
+    """Operations a second of a product of two matrices of float32, [2048, 2048], on all cores: the best of some."""
+    one, best = np.ones((2048, 2048), np.float32), np.inf
+    for _ in range(5):
+        began = time.perf_counter()
+        one @ one
+        best = min(best, time.perf_counter() - began)
+    return 2 * 2048**3 / best
 
 
 def path_of(name: str) -> str:
@@ -223,12 +242,20 @@ def page(document: Mapping[str, Any]) -> str:
     for name, answers in document["datasets"].items():
         parts += [f"## {name}", contenders_table(answers), bars_table(bars_of(answers))]
         versions |= {key: value for found in answers.values() for key, value in found[0]["versions"].items()}
-    parts += ["## Whole processes", commands_table(document["commands"])]
-    parts.append(bars_table(bars_of_commands(document["commands"])))
+    if document["commands"]:
+        parts += ["## Whole processes", commands_table(document["commands"])]
+        parts.append(bars_table(bars_of_commands(document["commands"])))
     found = document["machine"]
     packages = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     parts.append(f"{found['cpu']}, {found['cores']} cores, no GPU; Python {found['python']}, {packages}.")
     return "\n\n".join(parts)
+
+
+def kept_before(path: Path, document: dict[str, Any]) -> dict[str, Any]:
+    """What an earlier call kept, if it was asked for the same on the same machine; else a document without figures."""
+    before = json.loads(path.read_text()) if path.exists() else {}
+    alike = all(before.get(key) == document[key] for key in ("machine", "settings"))
+    return before if alike else document
 
 
 def keep(path: Path, document: Mapping[str, Any]) -> None:
@@ -247,8 +274,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Speed beside a plain Keras recipe, Darts and NeuralForecast.")
     parser.add_argument("--data", type=Path, required=True, help="folder of the datasets")
     parser.add_argument("--only", default=",".join(DATASETS), help="some datasets, such as ETTh1")
-    parser.add_argument("--repeats", type=int, default=3, help="rounds")
+    parser.add_argument("--repeats", type=int, default=5, help="rounds")
     parser.add_argument("--epochs", type=int, default=20, help="of the first round; the others take three")
+    parser.add_argument("--rates", action="store_true", help="only windows a second, of the network that all share")
     parser.add_argument("--rows", type=int, help="only the first rows of each dataset, for a trial")
     parser.add_argument("--lookback", type=int, default=SIZES["lookback"])
     parser.add_argument("--horizon", type=int, default=SIZES["horizon"])
@@ -264,16 +292,18 @@ def main() -> None:
         parser.error("--epochs takes 2 or more, because the first one is warm-up, and --repeats 1 or more")
     peers = peers_python(options.cache)
     contests = {name: load(name, options) for name in names}
-    document: dict[str, Any] = {"machine": machine(), "settings": {}, "datasets": {}}
-    document["settings"] = {
-        name: getattr(options, name) for name in ("repeats", "epochs", "lookback", "horizon", "units")
-    }
+    settings = {name: getattr(options, name) for name in ("epochs", "rows", "lookback", "horizon", "units", "rates")}
+    document: dict[str, Any] = {"machine": machine(), "settings": settings, "datasets": {}, "commands": {}}
+    document = kept_before(options.kept, document)
+    contenders = [name for name in MODULES if not (options.rates and name == DEFAULT)]
     for name, contest in contests.items():
         write_contest(contest)
-        document["datasets"][name] = Field(contest, peers).rounds(options.repeats, options.epochs)
+        answers = document["datasets"].setdefault(name, {contender: [] for contender in contenders})
+        Field(contest, peers).add_rounds(answers, options.repeats, SHORT if options.rates else options.epochs)
         keep(options.kept, document)
-    document["commands"] = time_commands(Field(contests[names[0]], peers), options.repeats)
-    keep(options.kept, document)
+    if not options.rates:
+        document["commands"] = time_commands(Field(contests[names[0]], peers), options.repeats)
+        keep(options.kept, document)
     print(page(document))
 
 

@@ -10,8 +10,15 @@ from typing import Any
 from records import markdown
 
 # What one contender answered, see `contenders.contest.answer`; beside it ``start``, the seconds from the start of its
-# process to the call of its training.
+# process to the call of its training, and ``peak``, what the machine's cores multiplied just before, in operations a
+# second.
 Answer = Mapping[str, Any]
+
+# What the best peer is to be beaten by, in training and in scoring, and what is aimed at.
+TRAINING, SCORING = (2.0, 3.0), (3.0, 4.0)
+
+# The share of a large matrix product's speed that training reaches.
+OF_PEAK = 0.4
 
 SAME, DEFAULT = "forecast", "forecast, default recipe"
 PEERS = {"keras": "Keras recipe", "darts": "Darts", "neuralforecast": "NeuralForecast"}
@@ -30,12 +37,19 @@ class Bar:
         found: What was measured; None if it was never reached.
         limit: What it must reach.
         at_most: Whether it must stay below instead.
+        rounds: What was found in each round, of which ``found`` is the median.
     """
 
     demand: str
     found: float | None
     limit: float
     at_most: bool = False
+    rounds: tuple[float, ...] = ()
+
+    @classmethod
+    def of_rounds(cls, demand: str, rounds: Sequence[float], limit: float) -> Bar:
+        """The demand that the median of some rounds reaches a limit."""
+        return cls(demand, median(rounds), limit, rounds=tuple(rounds))
 
     @property
     def holds(self) -> bool:
@@ -45,14 +59,24 @@ class Bar:
         return self.found <= self.limit if self.at_most else self.found >= self.limit
 
 
-def training_rate(answers: Sequence[Answer]) -> float:
-    """Windows a second in training: the median of the processes' medians, the first epoch of each left out."""
-    return median(median(answer["training_rates"][1:]) for answer in answers)
+def rates(answers: Sequence[Answer], kind: str) -> list[float]:
+    """Windows a second of each round, ``training`` or ``scoring``: medians, the first epoch of training left out."""
+    first = 1 if kind == "training" else 0
+    return [median(answer[f"{kind}_rates"][first:]) for answer in answers]
 
 
-def scoring_rate(answers: Sequence[Answer]) -> float:
-    """Windows a second in scoring."""
-    return median(median(answer["scoring_rates"]) for answer in answers)
+def ratios(found: Mapping[str, Sequence[Answer]], kind: str) -> list[float]:
+    """How many times the best peer of the same round, in each round."""
+    peers = [rates(found[name], kind) for name in PEERS.values() if name in found]
+    return [ours / max(theirs) for ours, *theirs in zip(rates(found[SAME], kind), *peers, strict=True)]
+
+
+def shares_of_peak(answers: Sequence[Answer]) -> list[float]:
+    """Of each round, what training multiplied a second over what a large product did just before."""
+    return [
+        rate * answer["operations"] / answer["peak"]
+        for rate, answer in zip(rates(answers, "training"), answers, strict=True)
+    ]
 
 
 def seconds_until(answers: Sequence[Answer], mae: float, whole: bool = False) -> float | None:
@@ -81,7 +105,7 @@ def best_mae(answers: Sequence[Answer]) -> float:
 
 def best_peer(found: Mapping[str, Sequence[Answer]]) -> tuple[str, float]:
     """The peer with the lowest validation error, and that error."""
-    errors = {name: best_mae(found[name]) for name in PEERS.values()}
+    errors = {name: best_mae(found[name]) for name in PEERS.values() if name in found}
     name = min(errors, key=lambda peer: errors[peer])
     return name, errors[name]
 
@@ -92,21 +116,21 @@ def bars_of(found: Mapping[str, Sequence[Answer]]) -> list[Bar]:
     Args:
         found: The answers of each contender.
     """
-    peer, mae = best_peer(found)
-    ours, theirs = seconds_until(found[DEFAULT], mae), seconds_until(found[peer], mae)
-    training = training_rate(found[SAME]) / max(training_rate(found[name]) for name in PEERS.values())
-    scoring = scoring_rate(found[SAME]) / max(scoring_rate(found[name]) for name in PEERS.values())
-    return [
-        Bar("training, same network: times the best peer", training, 1.2),
-        Bar("scoring, same network: times the best peer", scoring, 2.0),
-        Bar(
-            f"time to the best peer's validation MAE ({mae:.4f}, {peer}): share of its",
-            ours / theirs if ours is not None and theirs is not None else None,
-            0.2,
-            at_most=True,
-        ),
-        Bar("making the batches: share of an epoch", median(a["input_share"] for a in found[SAME]), 0.05, at_most=True),
+    bars = [
+        Bar.of_rounds(f"{kind}, same network: times the best peer (aim: {aim:g})", ratios(found, kind), least)
+        for kind, (least, aim) in (("training", TRAINING), ("scoring", SCORING))
     ]
+    bars.append(Bar.of_rounds("training: share of the peak of a matrix product", shares_of_peak(found[SAME]), OF_PEAK))
+    bars.append(
+        Bar("making the batches: share of an epoch", median(a["input_share"] for a in found[SAME]), 0.05, at_most=True)
+    )
+    if DEFAULT in found:
+        peer, mae = best_peer(found)
+        ours, theirs = seconds_until(found[DEFAULT], mae), seconds_until(found[peer], mae)
+        share = ours / theirs if ours is not None and theirs is not None else None
+        demand = f"time to the best peer's validation MAE ({mae:.4f}, {peer}): share of its"
+        bars.append(Bar(demand, share, 0.2, at_most=True))
+    return bars
 
 
 def bars_of_commands(seconds: Mapping[str, Sequence[float]]) -> list[Bar]:
@@ -133,9 +157,9 @@ def contenders_table(found: Mapping[str, Sequence[Answer]]) -> str:
         [
             name,
             f"{answers[0]['parameters']:,}",
-            f"{n_windows / training_rate(answers):.1f}",
-            f"{training_rate(answers):,.0f}",
-            f"{scoring_rate(answers):,.0f}",
+            f"{n_windows / median(rates(answers, 'training')):.1f}",
+            _spread(rates(answers, "training")),
+            _spread(rates(answers, "scoring")),
             f"{best_mae(answers):.4f}",
             _seconds(seconds_until(answers, mae)),
             _seconds(seconds_until(answers, mae, whole=True)),
@@ -162,12 +186,19 @@ def bars_table(bars: Sequence[Bar]) -> str:
         [
             bar.demand,
             "never" if bar.found is None else f"{bar.found:.3g}",
+            " ".join(f"{found:.3g}" for found in bar.rounds),
             f"{'≤' if bar.at_most else '≥'} {bar.limit:g}",
             "holds" if bar.holds else "MISSED",
         ]
         for bar in bars
     ]
-    return markdown([["bar", "found", "demanded", ""], *rows])
+    return markdown([["bar", "found", "each round", "demanded", ""], *rows])
+
+
+def _spread(figures: Sequence[float]) -> str:
+    """The median of some rounds, and the least and the largest."""
+    whole = f"{median(figures):,.0f}"
+    return f"{whole} ({min(figures):,.0f}–{max(figures):,.0f})" if len(figures) > 1 else whole
 
 
 def _seconds(seconds: float | None) -> str:

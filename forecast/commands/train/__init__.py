@@ -26,6 +26,16 @@ def command(
     config: SettingsFile = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of that name.")] = False,
     require_skill: RequireSkill = None,
+    track: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRACKER",
+            envvar="FORECAST_TRACK",
+            show_envvar=False,
+            help="Write each epoch's losses also for tensorboard:FOLDER or mlflow:sqlite:///mlflow.db. "
+            "(default: FORECAST_TRACK)",
+        ),
+    ] = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -52,7 +62,7 @@ def command(
                     f"Type: forecast train --resume {resume}",
                 )
             check_references(requirements, (*NAIVE, "rnn"))
-            trained = train.resume(resume, runs_dir=runs_dir, source=source, progress=progress)
+            trained = train.resume(resume, runs_dir=runs_dir, source=source, progress=progress, track=track)
         elif source is None:
             raise ConfigError(
                 "There is nothing to train on.",
@@ -68,6 +78,7 @@ def command(
                 runs_dir=runs_dir,
                 overwrite=overwrite,
                 progress=progress,
+                track=track,
                 command=without_password(shlex.join(["forecast", *sys.argv[1:]])),
             )
     metrics = trained.metrics

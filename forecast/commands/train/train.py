@@ -7,7 +7,7 @@ import platform
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,8 @@ from forecast.commands.train.hindsight import hindsight
 from forecast.commands.train.interval_warnings import calibration_warnings
 from forecast.commands.train.networks import fit_networks
 from forecast.commands.train.portfolio import describe_members, refit
-from forecast.config import Settings
+from forecast.commands.train.tracking import tracked
+from forecast.config import Config, Settings
 from forecast.data.newest import NewestRows, forecast_warnings, newest_rows
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare, windows_of
@@ -58,6 +59,7 @@ def train(
     runs_dir: Path | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    track: str | None = None,
     command: str = "",
 ) -> Run:
     """Train the model and the vanilla RNN, score both on every test window, forecast the future, draw the plots.
@@ -69,6 +71,7 @@ def train(
         runs_dir: Where runs live; None for FORECAST_RUNS or ./models.
         overwrite: Replace a run of that name.
         progress: Receives notes, warnings and progress.
+        track: Where else each epoch is written, ``tensorboard:FOLDER`` or ``mlflow:ADDRESS``.
         command: The command line that asked for it, for the record.
 
     Raises:
@@ -100,12 +103,17 @@ def train(
         for name in writer.begin(_first_manifest(source, settings, panel, warnings, command), resolved, overwrite):
             progress.note(f"{writer.path / name} is not a file of the run, and stays")
         del panel  # it may hold many columns that the run does not use
-        with _cleaning_up(writer, progress):
+        with _cleaning_up(writer, progress), _tracked(progress, track, writer, resolved) as progress:
             return _train_run(prepared, newest, writer, progress, started)
 
 
 def resume(
-    name: str, *, runs_dir: Path | None = None, source: Source | None = None, progress: Progress | None = None
+    name: str,
+    *,
+    runs_dir: Path | None = None,
+    source: Source | None = None,
+    progress: Progress | None = None,
+    track: str | None = None,
 ) -> Run:
     """Continue an interrupted training; ends with the same bits as one that was never interrupted.
 
@@ -114,6 +122,7 @@ def resume(
         runs_dir: Where runs live.
         source: The data, if they cannot be read again from where they were.
         progress: Receives notes, warnings and progress.
+        track: As of `train`.
 
     Raises:
         RunError: If there is nothing to resume, or every checkpoint is damaged.
@@ -145,7 +154,17 @@ def resume(
     with locked(writer.lock, f"The run {name}"), _cleaning_up(writer, progress):
         prepared = prepare(panel, config)
         newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
-        return _train_run(prepared, newest, writer, progress, started)
+        with _tracked(progress, track, writer, config) as progress:
+            return _train_run(prepared, newest, writer, progress, started)
+
+
+def _tracked(
+    progress: Progress, track: str | None, writer: RunWriter, config: Config
+) -> AbstractContextManager[Progress]:
+    parts = config.model_dump(mode="json", exclude_none=True, include={"data", "network", "training"})
+    return tracked(
+        progress, track, writer.path.name, {name: value for part in parts.values() for name, value in part.items()}
+    )
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def _write_forward(module: ir.Module) -> Code:
     code = Code(module, "forward", pointers, sizes)
     x, hidden, cell, gates, weights, bias, sums = code.arguments[:7]
     first, last, steps, windows, features, units, kept_outputs, kept = code.arguments[7:]
-    state = windows * units
+    state, parts = windows * units, units * 4
     with code.loop(0, steps) as step:
         h_before, h_after = (hidden + (at & kept_outputs) * state for at in (step, step + 1))
         c_before, c_after = (cell + (at & kept) * state for at in (step, step + 1))
@@ -83,15 +83,17 @@ def _write_forward(module: ir.Module) -> Code:
                     [from_x, from_h],
                     lambda row, number, total: code.store(total, to + row * (2 * WIDTH) + LANES * number),
                 )
+            # In two loops: what a processor looks ahead over holds several windows only if each has few operations.
             with code.loop(first, last) as row:
-                i, f, c, o = (code.load(sums + row * (2 * WIDTH) + LANES * number) for number in range(4))
+                at, of_row = row * units + block * LANES, sums + row * (2 * WIDTH)
+                i, f, c, o = (code.load(of_row + LANES * number) for number in range(4))
                 i, f, c, o = _sigmoid(i), _sigmoid(f), _tanh(c), _sigmoid(o)
-                at = row * units + block * LANES
-                memory = f * code.load(c_before + at) + i * c
-                code.store(memory, c_after + at)
-                code.store(o * _tanh(memory), h_after + at)
+                code.store(f * code.load(c_before + at) + i * c, c_after + at)
                 for number, gate in enumerate((i, f, c, o)):
-                    code.store(gate, gates_now + row * (units * 4) + units * number + block * LANES)
+                    code.store(gate, gates_now + row * parts + units * number + block * LANES)
+            with code.loop(first, last) as row:
+                at, output = row * units + block * LANES, gates_now + row * parts + units * 3 + block * LANES
+                code.store(code.load(output) * _tanh(code.load(c_after + at)), h_after + at)
     return code.finish()
 
 
