@@ -136,6 +136,7 @@ class Server:
 
     async def _finish(self) -> None:
         """Answer what has arrived, and close."""
+        self._application.stop()
         while self._accept():
             pass
         self._listening.close()

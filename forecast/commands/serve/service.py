@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.commands.requests import ForecastRequest, request_forecast
+from forecast.commands.serve.metrics import Metrics
 from forecast.commands.serve.requests import RequestReader
 from forecast.data.prepare import Rows
 from forecast.data.windows import Ints
@@ -48,13 +49,15 @@ class Service:
     Args:
         run: The run.
         reader: Reads its requests.
+        metrics: Counts what is forecast.
 
     Raises:
         RunError: If the run is damaged.
     """
 
-    def __init__(self, run: Run, reader: RequestReader) -> None:
-        self.run, self.reader, self.metrics = run, reader, run.metrics
+    def __init__(self, run: Run, reader: RequestReader, metrics: Metrics | None = None) -> None:
+        self.run, self.reader, self.scores = run, reader, run.metrics
+        self._metrics = metrics or Metrics({}, {})
         self._models = load_models(run, run.forecast_weights)
         intervals_of(run, "end")  # read now, and kept for the requests
 
@@ -64,13 +67,14 @@ class Service:
         for body, response in batch:
             warnings = _Warnings()
             try:
-                request = request_forecast(self.run, self.reader.read(body), warnings, reads_forecasts=False)
+                request = request_forecast(self.run, self.reader.read(body, warnings), warnings, reads_forecasts=False)
             except Exception as error:
                 response.set_exception(error)
             else:
                 readable.append((response, request, warnings.texts))
         if not readable:
             return
+        self._metrics.observe("forecast_batch_size", f'run="{self.run.name}"', len(readable))
         windows = [pair for _, request, _ in readable for pair in request.windows]
         try:
             models = {name: _batched(model, windows) for name, model in self._models.items()}
@@ -80,9 +84,24 @@ class Service:
             return
         for response, request, texts in readable:
             try:
-                response.set_result(to_bytes({"forecast": request.records(models), "warnings": texts}))
+                answer = to_bytes({"forecast": request.records(models), "warnings": texts})
+                self._count(request, texts)
+                response.set_result(answer)
             except Exception as error:
                 response.set_exception(error)
+
+    def _count(self, request: ForecastRequest, warnings: Sequence[str]) -> None:
+        """Count what was forecast, and what the network saw of it."""
+        of_run, metrics = f'run="{self.run.name}"', self._metrics
+        rows, windows = request.newest.rows, request.newest.windows
+        metrics.add("forecast_series_total", of_run, len(windows))
+        metrics.add("forecast_warnings_total", of_run, len(warnings))
+        steps = windows.starts[:, None] + np.arange(windows.lookback)
+        seen = rows.scaled[steps].reshape(-1, rows.scaled.shape[1])
+        numbers = ((~np.isnan(seen)).sum(axis=0), np.nansum(seen, axis=0), np.nansum(np.square(seen), axis=0))
+        for name, of_columns in zip(("total", "sum", "squares"), np.array(numbers, float), strict=True):
+            for column, number in zip(rows.panel.columns, of_columns.tolist(), strict=True):
+                metrics.add(f"forecast_inputs_{name}", f'{of_run},column="{column}"', number)
 
 
 class Lane:

@@ -10,13 +10,13 @@ import socket
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
 
+from clients import running
 from forecast.commands.serve.connection import Limits, Request, Response
 from forecast.commands.serve.server import Server, listen
 
@@ -41,19 +41,17 @@ class Echo:
     def note(self, request: Request | None, response: Response, seconds: float) -> None:
         self.noted.append(("" if request is None else request.path, response.status))
 
+    def stop(self) -> None:
+        self.noted.append(("stop", 0))
+
 
 LIMITS = Limits(body=100, seconds=0.4, idle_seconds=0.2, connections=5)
 
 
 @contextmanager
 def echoing(limits: Limits = LIMITS) -> Iterator[int]:
-    with listen("127.0.0.1", 0) as listening:
-        server = Server(Echo(), limits, listening)
-        thread = threading.Thread(target=lambda: asyncio.run(server.run()))
-        thread.start()
+    with listen("127.0.0.1", 0) as listening, running(Server(Echo(), limits, listening)):
         yield listening.getsockname()[1]
-        server.stop()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pandas as pd
 import pytest
@@ -23,9 +26,9 @@ from forecast.commands.serve.server import listen
 from forecast.errors import MachineError
 
 
-def started(run: Run) -> tuple[subprocess.Popen[str], int]:
+def started(run: Run, *options: str) -> tuple[subprocess.Popen[str], int]:
     """A server that says what it imports, and its port."""
-    command = [sys.executable, "-X", "importtime", "-m", "forecast", "serve", str(run.path), "--port", "0"]
+    command = [sys.executable, "-X", "importtime", "-m", "forecast", "serve", str(run.path), "--port", "0", *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert process.stderr is not None
     for line in process.stderr:
@@ -52,6 +55,26 @@ def test_it_needs_no_tensorflow_and_ends_in_good_order(trained: Run, monthly: pd
     assert [status for status, _ in answers] == [200]
     assert len(answers[0][1]["forecast"]) == 3
     assert not re.search("tensorflow|keras|Traceback", rest)
+
+
+def test_a_process_that_dies_is_replaced_and_all_of_them_count_together(trained: Run, monthly: pd.DataFrame) -> None:
+    process, port = started(trained, "--workers", "2")
+    assert process.stderr is not None
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    workers = [int(worker) for worker in listed.read_text().split()]
+    assert len(workers) == 2
+    body = rows_of(monthly)
+    with ThreadPoolExecutor(8) as clients:
+        answers = [*clients.map(lambda _: asked(port, body=body), range(24))]
+    assert all(answer == answers[0] for answer in answers)
+    with urlopen(f"http://127.0.0.1:{port}/metrics") as metrics:
+        assert 'forecast_requests_total{path="/forecast",code="200"} 24\n' in metrics.read().decode()
+    os.kill(workers[0], signal.SIGKILL)
+    assert next(line for line in process.stderr if "replaced" in line) == "process 0 ended with -9, and is replaced\n"
+    assert asked(port, "/health")[0] == 200
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
 
 
 @pytest.mark.thorough
