@@ -32,6 +32,7 @@ from forecast.clocks.public_holidays import PublicHolidays
 from forecast.clocks.session_days import SessionDays
 from forecast.errors import ConfigError, phrase
 from forecast.models.cells import CELLS
+from forecast.shown import Shown
 from forecast.tables.input import Notation
 
 Activation = Literal["tanh", "sigmoid", "relu", "elu", "selu", "softplus", "softsign", "swish", "gelu", "linear",
@@ -441,6 +442,11 @@ class NetworkConfig(NetworkSettings):
     linear_inputs: bool = False
 
     @property
+    def carries_states(self) -> bool:
+        """Whether it can carry its states from row to row, as a stream does: nothing in it depends on whole windows."""
+        return self.stateful and self.segment == 1 and self.normalise == "none"
+
+    @property
     def adds_to(self) -> str:
         """The forecast that is there before the network learns, which begins with adding nothing to it; "" for none."""
         smooths = "exponential smoothing" if self.normalise == "smoothing" else ""
@@ -547,7 +553,7 @@ class IntervalConfig(Section):
         return () if value == "none" else value
 
 
-class Settings(Section):
+class Settings(Section, Shown):
     """All settings of a run, as asked."""
 
     read: ReadOptions = ReadOptions()
@@ -585,6 +591,11 @@ class Settings(Section):
         if self.training.fall_back and self.network.normalise not in (None, "last", "last-scaled"):
             raise ValueError(f"fall_back needs normalise = last or last-scaled, not {self.network.normalise}")
         return self
+
+    def __repr__(self) -> str:
+        chosen = [",".join(self.data.target), self.data.lookback, self.data.horizon]
+        target, lookback, horizon = (value or "open" for value in chosen)
+        return f"<{type(self).__name__} {self.network.model}: target {target}, lookback {lookback}, horizon {horizon}>"
 
     @property
     def makes_portfolio(self) -> bool:

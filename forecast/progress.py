@@ -65,28 +65,35 @@ class Training(Protocol):
 
 
 class Progress(Protocol):
-    """Receives notes, warnings and the progress of long tasks. Python shows nothing unless one is given."""
+    """Receives notes, warnings and the progress of long tasks. Where none is given, Python shows them in a notebook."""
 
     def note(self, text: str) -> None:
         """Something was inferred or chosen."""
+        return
 
     def warn(self, text: str) -> None:
         """Something was repaired, or needs the user's attention."""
+        return
 
     def resumable(self, command: str) -> None:
         """From now on, this command continues an interrupted training."""
+        return
 
     def started(self, network: str, fit: Training) -> None:
         """The training of a network starts or resumes."""
+        return
 
     def step(self, fit: Training) -> None:
         """A training step has ended; may raise `StopRequested`."""
+        return
 
     def ended(self, network: str, fit: Training) -> None:
         """The training of a network has ended."""
+        return
 
     def counted(self, task: str, done: int, total: int) -> None:
         """So many of a task's equal parts are done; may raise `StopRequested`."""
+        return
 
 
 class StopRequested(ForecastError):
@@ -102,48 +109,5 @@ class StopRequested(ForecastError):
         self._keras_call_info_injected = True  # else a layer that is just being built raises another error instead
 
 
-class NullProgress:
+class NullProgress(Progress):
     """Ignores everything. A subclass overrides what it needs."""
-
-    def note(self, text: str) -> None:
-        """Ignore a note."""
-
-    def warn(self, text: str) -> None:
-        """Ignore a warning."""
-
-    def resumable(self, command: str) -> None:
-        """Ignore the command."""
-
-    def started(self, network: str, fit: Training) -> None:
-        """Ignore the start."""
-
-    def step(self, fit: Training) -> None:
-        """Ignore a step."""
-
-    def ended(self, network: str, fit: Training) -> None:
-        """Ignore the end."""
-
-    def counted(self, task: str, done: int, total: int) -> None:
-        """Ignore the count."""
-
-
-class LabelledProgress:
-    """Forwards everything, and adds a label to the name of each network.
-
-    Args:
-        progress: Receives it.
-        label: Such as ``fit 2 of 5``.
-    """
-
-    def __init__(self, progress: Progress, label: str) -> None:
-        self.progress, self.label = progress, label
-        self.note, self.warn, self.resumable = progress.note, progress.warn, progress.resumable
-        self.step, self.counted = progress.step, progress.counted
-
-    def started(self, network: str, fit: Training) -> None:
-        """Forward the start, with the label."""
-        self.progress.started(f"{network}, {self.label}", fit)
-
-    def ended(self, network: str, fit: Training) -> None:
-        """Forward the end, with the label."""
-        self.progress.ended(f"{network}, {self.label}", fit)

@@ -23,6 +23,7 @@ if __name__ in ("__main__", "__mp_main__"):
 from honesty.claims import FALSE_PRAISE, TRUE_SKILL
 from honesty.coverage import LINEAR_COVERAGE, NETWORK_COVERAGE, PANEL_COVERAGE, SHIFT
 from honesty.evidence import POWER, SELECTION, SIZE
+from honesty.leaks import FALSE_ALARMS, LEAKS
 from honesty.panels import PANELS
 from honesty.table import Table
 
@@ -37,6 +38,8 @@ TABLES: dict[str, Table] = {
     "networks": NETWORK_COVERAGE,
     "shift": SHIFT,
     "panel-coverage": PANEL_COVERAGE,
+    "leaks": LEAKS,
+    "false-alarms": FALSE_ALARMS,
 }
 
 

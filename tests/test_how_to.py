@@ -1,16 +1,19 @@
-"""The pages of docs/how-to: each is short, and its blocks of Python run in order."""
+"""The pages of docs/how-to: each is short, and its blocks of Python, and commands of one that trains, run in order."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from typer.testing import CliRunner
 
+from forecast.cli import build_program
 from forecast.evaluation.metrics import METRICS
 from forecast.models.catalogue import MODELS
 from forecast.models.cells import CELLS
@@ -51,5 +54,15 @@ def test_a_page_that_trains_runs(page: str, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FORECAST_RUNS", raising=False)
     monkeypatch.setattr("forecast.plots.page.to_svg", lambda figure: b"")
+    blocks = re.findall(r"^```(python|sh)\n(.*?)^```$", PAGES[page], re.MULTILINE | re.DOTALL)
+    names = {"__name__": "page"}
     with patch.dict(METRICS), patch.dict(PLOTS), patch.dict(CELLS), patch.dict(MODELS):
-        exec(compile(code_of(page), f"{page}.md", "exec"), {"__name__": "page"})
+        for language, block in blocks:
+            if language == "python":
+                exec(compile(block, f"{page}.md", "exec"), names)
+                continue
+            for command, mode, output in re.findall(r"^forecast (.*?) (>>?) (\S+)$", block, re.MULTILINE):
+                done = CliRunner().invoke(build_program(), shlex.split(command))
+                assert done.exit_code == 0, done.output
+                with Path(output).open("a" if mode == ">>" else "w") as file:
+                    file.write(done.stdout)

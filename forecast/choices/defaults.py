@@ -17,7 +17,7 @@ from forecast.choices.probe import Found, probe
 from forecast.choices.spans import choose_division, choose_shares, choose_validation_from
 from forecast.choices.words import decide_words
 from forecast.clocks.month_days import MonthDays
-from forecast.config import Config, DataSettings, Division, Settings
+from forecast.config import Config, DataSettings, Division, NetworkConfig, Settings
 from forecast.data.bounds import check_limits, infer_circular, infer_limits
 from forecast.data.clock import Clock
 from forecast.data.codes import decide_codes
@@ -491,10 +491,21 @@ def plan_in_sentences(config: Config, clock: Clock, choices: Sequence[Choice]) -
     if segment > 1:
         turns = -(-usual // segment)
         sentences.append(f"fed in segments of {clock.describe(segment)}, {turns} turns of the cell")
+    if config.network.stateful and not config.network.carries_states:
+        sentences.append(carries_nothing(config.network))
     if config.portfolio:
         reads = f"; its longest members read {clock.describe(data.lookback)}" if data.lookback > usual else ""
         sentences.append(portfolio_in_words(config) + reads)
     return sentences
+
+
+def carries_nothing(network: NetworkConfig) -> str:
+    """What is said of a network that carries its state while it is trained, but not in a stream."""
+    return (
+        "stateful, but a stream forecasts from windows and carries no state: its normalise is "
+        f"{network.normalise} and its segment {network.segment} (it would with {setting('normalise', 'none')} and "
+        f"{setting('segment', 1)})"
+    )
 
 
 def _check_columns(panel: Panel, settings: Settings, targets: tuple[str, ...]) -> None:

@@ -17,8 +17,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
+from forecast.commands.progress import outcome_in_words, state_in_words
 from forecast.errors import ForecastError, rendered
-from forecast.progress import StopRequested, Training
+from forecast.progress import Progress, StopRequested, Training
 
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
@@ -74,7 +75,7 @@ def print_error(error: ForecastError, as_json: bool = False) -> None:
 _SECONDS_TO_STOP = 4.0
 
 
-class ConsoleProgress:
+class ConsoleProgress(Progress):
     """Prints notes and warnings, shows bars, and turns signals into requests to stop.
 
     Args:
@@ -121,7 +122,7 @@ class ConsoleProgress:
     def step(self, fit: Training) -> None:
         """Move the bar; stop after a signal."""
         if self._bar is not None and not self._bar.disable:
-            self._bar.update(self._task, completed=fit.state.step, state=_state(fit))
+            self._bar.update(self._task, completed=fit.state.step, state=state_in_words(fit))
         if self._signal is not None:
             self._end_bar()
             raise StopRequested(self._signal)
@@ -129,18 +130,8 @@ class ConsoleProgress:
     def ended(self, network: str, fit: Training) -> None:
         """Remove the bar, and print the outcome in a line."""
         self._end_bar()
-        history = fit.state.history
-        epochs = f"{len(history)} epoch{'s' if len(history) > 1 else ''}"
-        if history and not fit.state.best_epoch:
-            self.note(f"{network}: {epochs}, none was better on the validation span than the forecast that it adds to")
-        elif history:
-            best = history[fit.state.best_epoch - 1]
-            error = ""
-            if best.validation_mae == best.validation_mae:
-                error = f", validation MAE {best.validation_mae:.4g} {fit.unit}"
-                if fit.unit is None:
-                    error = f", validation loss {best.validation_loss:.4g}"
-            self.note(f"{network}: {epochs}, the best was {best.epoch}{error.rstrip()}")
+        if outcome := outcome_in_words(network, fit):
+            self.note(outcome)
 
     def counted(self, task: str, done: int, total: int) -> None:
         """Show how much of a task is done; the bar is removed with its last part."""
@@ -208,15 +199,3 @@ class ConsoleProgress:
                 advice = f"Continue with: {self._resume_command}\n" if self._resume_command else ""
                 os.write(2, f"{show_cursor}Stopped.\n{advice}".encode())
                 os._exit(128 + first[0])
-
-
-def _state(fit: Training) -> str:
-    state = fit.state
-    done = state.step % fit.steps_per_epoch
-    if fit.unit is None:
-        loss = state.loss_sum / done if done else (state.history[-1].loss if state.history else float("nan"))
-        validation = f", validation {state.history[-1].validation_loss:.4g}" if state.history else ""
-        return f"epoch {fit.epoch}/{fit.last_epoch}  loss {loss:.4g}{validation}"
-    mae = state.mae_sum / done if done else (state.history[-1].mae if state.history else float("nan"))
-    validation = f", validation {state.history[-1].validation_mae:.4g}" if state.history else ""
-    return f"epoch {fit.epoch}/{fit.last_epoch}  MAE {mae:.4g}{validation} {fit.unit}"

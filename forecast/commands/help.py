@@ -23,7 +23,7 @@ _FIRST_STEPS = [
     ("forecast predict latest newer.csv", "Forecast what follows new rows."),
 ]
 
-_EXIT_CODES = [
+EXIT_CODES = [
     ("0", "done"),
     ("1", "a bug of this program"),
     ("2", "the input, or how it was called"),
@@ -63,7 +63,7 @@ class Command(TyperCommand):
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """What a word may become, also the settings that the short help leaves out."""
-        _unhide(self)
+        unhide(self)
         return super().shell_complete(ctx, incomplete)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -77,15 +77,20 @@ class Command(TyperCommand):
         panels: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             kind = "Arguments" if parameter.param_type_name == "argument" else "Options"
-            if record := parameter.get_help_record(ctx):
-                names = re.sub("<.+?>", lambda type_: _KINDS.get(type_[0], type_[0]), record[0])
-                if kind == "Arguments":
-                    names = names.removesuffix(" TEXT")
-                panel = getattr(parameter, "rich_help_panel", None) or kind
-                panels.setdefault(panel, []).append((names, record[1]))
+            if record := record_of(parameter, ctx):
+                panels.setdefault(getattr(parameter, "rich_help_panel", None) or kind, []).append(record)
         for name, records in panels.items():
             with formatter.section(name):
                 formatter.write_dl(records)
+
+
+def record_of(parameter: Any, ctx: Any) -> tuple[str, str] | None:
+    """What a parameter is written as, with the kind of its value, and what it does; None for a hidden one."""
+    record = parameter.get_help_record(ctx)
+    if record is None:
+        return None
+    names = re.sub("<.+?>", lambda type_: _KINDS.get(type_[0], type_[0]), record[0])
+    return names.removesuffix(" TEXT") if parameter.param_type_name == "argument" else names, record[1]
 
 
 def _wrapped(command: str, width: int, indent: int) -> str:
@@ -97,12 +102,13 @@ def _wrapped(command: str, width: int, indent: int) -> str:
 def show_all(ctx: Any, wanted: bool) -> None:
     """Print the help of a command with every setting, and end."""
     if wanted and not ctx.resilient_parsing:
-        _unhide(ctx.command)
+        unhide(ctx.command)
         typer.echo(ctx.get_help())
         raise typer.Exit
 
 
-def _unhide(command: Any) -> None:
+def unhide(command: Any) -> None:
+    """Let the help of a command show every setting."""
     for parameter in command.params:
         parameter.hidden = False
 
@@ -118,7 +124,7 @@ class Program(TyperGroup):
         for name, panel in COMMANDS.items():
             panels.setdefault(panel, []).append((name, self.commands[name].get_short_help_str(200)))
         options = [record for parameter in self.get_params(ctx) if (record := parameter.get_help_record(ctx))]
-        sections = {"First steps": _FIRST_STEPS, **panels, "Options": options, "Exit codes": _EXIT_CODES}
+        sections = {"First steps": _FIRST_STEPS, **panels, "Options": options, "Exit codes": EXIT_CODES}
         for title, records in sections.items():
             with formatter.section(title):
                 formatter.write_dl(records, col_max=60)

@@ -91,7 +91,8 @@ _NAMED: dict[str, Collection[str]] = {"model": MODELS, "cell": CELLS}
 # What is shown for a setting that is written otherwise than its type.
 _METAVARS = {"time_limit": "DURATION"}
 
-_PANELS = {"read": "Reading", "data": "Data", "network": "Network", "training": "Training", "intervals": "Intervals"}
+# What the help calls the sections of the settings.
+PANELS = {"read": "Reading", "data": "Data", "network": "Network", "training": "Training", "intervals": "Intervals"}
 
 
 def with_settings(
@@ -172,7 +173,7 @@ def _options_of(section: str) -> list[inspect.Parameter]:
             help=f"{meaning_of(name, field)}{_default(getattr(defaults, name))}",
             show_default=False,
             metavar=_METAVARS.get(name) or _metavar(field.annotation),
-            rich_help_panel=_PANELS[section],
+            rich_help_panel=PANELS[section],
             hidden=name not in _FIRST,
             autocompletion=complete_columns if name in _COLUMNS else _names_of(name, field.annotation),
         )

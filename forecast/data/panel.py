@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from forecast.data.clock import Clock, Times
 from forecast.data.issues import AsOf, Issues
 from forecast.errors import DataError, setting
+from forecast.shown import Shown
 
 Floats = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]  # such as a network's weights, by name
@@ -32,7 +33,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Panel:
+class Panel(Shown):
     """S series of T rows in all, on one clock.
 
     The rows of a series are adjacent and ascend in time. A missing value is NaN. A row that the clock would have and

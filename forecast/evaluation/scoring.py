@@ -42,6 +42,7 @@ from forecast.evaluation.verdict import EchoSums, is_echo, verdict
 from forecast.evaluation.yardstick import ROUNDING, NaiveError, Outlier, figure_by_series
 from forecast.intervals.conformal import DECILES, Intervals, interval, interval_columns
 from forecast.models.naive import NAIVE, count_seasons
+from forecast.shown import Shown
 
 SCHEMA = 1
 
@@ -59,7 +60,7 @@ _Sums = dict[Callable[..., NDArray[Any]], Floats]
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Shown):
     """The scores of several models on the same windows, and their forecasts.
 
     Args:
@@ -72,6 +73,9 @@ class Evaluation:
     metrics: dict[str, Any]
     forecasts: pd.DataFrame
     intervals: Intervals | None = None
+
+    def __repr__(self) -> str:
+        return f"<Evaluation of {self.metrics['n_windows']:,} windows: {self.metrics['verdict']}>"
 
 
 def score_models(

@@ -120,6 +120,9 @@ class PlotFigure(Figure):
         super().__init__(figsize=(size.width, height or size.height), dpi=DPI)
         self.size, self.subject, self.title, self.note = size, "", "", ""
 
+    def _repr_png_(self) -> bytes:  # for notebooks, which know only the figures of pyplot
+        return to_png(self)
+
     def add_head(
         self, subject: str, title: str, curves: Sequence[Line2D] = (), *, verdict: str = "", note: str = ""
     ) -> None:

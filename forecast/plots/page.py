@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 
@@ -126,6 +126,18 @@ def render(sections: Mapping[str, Section], **values: object) -> str:
     script = _file("lookup.js") if any(section.lookup for section in sections.values()) else None
     template = _TEMPLATES.get_template("report.html.j2")
     return template.render(style=_file("page.css"), script=script, sections=sections, **values)
+
+
+def box(section: Section, verdict: str = "", origin: Sequence[str] = ()) -> str:
+    """A section as a part of another page, such as a notebook: it brings its own style, and no script.
+
+    Args:
+        section: What it shows.
+        verdict: What stands at its top.
+        origin: What is said of where it comes from.
+    """
+    template = _TEMPLATES.get_template("box.html.j2")
+    return template.render(style=_file("box.css"), section=section, verdict=verdict, origin=origin)
 
 
 def _file(name: str) -> Markup:

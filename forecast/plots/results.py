@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from forecast.evaluation.scoring import Evaluation
 from forecast.plots.diagnosis import Diagnosis, diagnose
 from forecast.plots.many_series import MOST_DRAWN, telling_series
 from forecast.plots.style import Labels, printable
+
+# What is drawn by itself of a run: the files of a plot, or its pictures on the page; and the name of the plot.
+Part: TypeAlias = tuple[Literal["files", "page"], str]
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class RunResults:
         histories: Losses by epoch of each network, by its column.
         forecast: The newest forecast.
         explained: What was found inside its network; None if ``forecast explain`` has not been run.
+        drawn: What of its plots has been drawn, by `forecast.plots.run_report.draw_part`; what is absent is drawn when
+            it is needed.
     """
 
     name: str
@@ -76,6 +81,7 @@ class RunResults:
     histories: Mapping[str, pd.DataFrame]
     forecast: pd.DataFrame
     explained: Explained | None = None
+    drawn: dict[Part, Any] = field(default_factory=dict, init=False)  # so that a changed copy has drawn nothing
 
     @property
     def metrics(self) -> dict[str, Any]:

@@ -711,10 +711,19 @@ class Plot:
 
 def draw_files(run: RunResults) -> dict[str, bytes]:
     """The plots of a run as PNG, by file name."""
+    numbered = [name for name, plot in PLOTS.items() if plot.number is not None]
+    return {
+        file: picture
+        for name in numbered
+        for file, picture in (run.drawn.get(("files", name)) or files_of(run, name)).items()
+    }
+
+
+def files_of(run: RunResults, name: str) -> dict[str, bytes]:
+    """One plot of a run as PNG, for each of the series that it is drawn for, by file name."""
+    plot = PLOTS[name]
     return {
         f"{plot.number}-{name}{series.suffix if series else ''}.png": to_png(figure)
-        for name, plot in PLOTS.items()
-        if plot.number is not None
         for series, figure in plot.figures(run, FILE)
     }
 

@@ -26,8 +26,8 @@ from forecast.plots.lost_windows import lost_windows_in_words
 from forecast.plots.many_series import lookup_of, tables_by_series
 from forecast.plots.members import ensemble_in_words, member_table
 from forecast.plots.page import Picture, Section, picture_of, png_image, render
-from forecast.plots.results import RunResults
-from forecast.plots.run_plots import PLOTS
+from forecast.plots.results import Part, RunResults
+from forecast.plots.run_plots import PLOTS, files_of
 from forecast.plots.style import format_number, model_name, printable
 from forecast.plots.tables import (
     Cell,
@@ -68,18 +68,33 @@ def report_page(run: RunResults) -> str:
 
 
 def _pictures(run: RunResults, section: str) -> list[Picture]:
-    """The plots of a section. Their titles name the series only where there are several."""
-    pictures = []
-    for plot in PLOTS.values():
-        if plot.section != section:
-            continue
-        for (series, wide), (_, narrow) in zip(plot.figures(run, SCREEN), plot.figures(run, PHONE), strict=True):
-            title = f"{wide.title[:1].upper()}{wide.title[1:]}"
-            if series is not None and len(run.plotted_series) > 1:
-                why = f" ({series.chosen_for})" if series.chosen_for else ""
-                title = f"{printable(series.unique_id, 60)}{why}: {wide.title}"
-            pictures.append(picture_of(title, wide, narrow))
+    """The plots of a section."""
+    names = [name for name, plot in PLOTS.items() if plot.section == section]
+    return [picture for name in names for picture in run.drawn.get(("page", name)) or _pictures_of(run, name)]
+
+
+def _pictures_of(run: RunResults, name: str) -> list[Picture]:
+    """One plot on the page. Titles name the series only where there are several."""
+    pictures, plot = [], PLOTS[name]
+    for (series, wide), (_, narrow) in zip(plot.figures(run, SCREEN), plot.figures(run, PHONE), strict=True):
+        title = f"{wide.title[:1].upper()}{wide.title[1:]}"
+        if series is not None and len(run.plotted_series) > 1:
+            why = f" ({series.chosen_for})" if series.chosen_for else ""
+            title = f"{printable(series.unique_id, 60)}{why}: {wide.title}"
+        pictures.append(picture_of(title, wide, narrow))
     return pictures
+
+
+def parts_of_plots() -> list[Part]:
+    """What is drawn of a run: the pictures of the page, which take longer, and the files."""
+    pictures: list[Part] = [("page", name) for name, plot in PLOTS.items() if plot.section is not None]
+    return pictures + [("files", name) for name, plot in PLOTS.items() if plot.number is not None]
+
+
+def draw_part(run: RunResults, part: Part) -> list[Picture] | dict[str, bytes]:
+    """Pictures of the page, or files by name."""
+    kind, name = part
+    return _pictures_of(run, name) if kind == "page" else files_of(run, name)
 
 
 def _tiles(run: RunResults) -> dict[str, Cell]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.data.panel import Floats
+from forecast.data.panel import Floats, Panel
 from forecast.data.prepare import Prepared
 from forecast.evaluation.metrics import IntervalForecast, Metric, PointForecast, QuantileForecast, metrics_of
 from forecast.plots.style import Labels, format_like, format_number, model_name, printable, with_unit
@@ -351,13 +351,28 @@ def column_table(prepared: Prepared, apart: int) -> Table:
     return table
 
 
+def panel_table(panel: Panel) -> Table:
+    """What the first columns of a panel hold, over all of its series."""
+    table = Table("Its columns", ["column", "missing", "least", "median", "most"])
+    for column, name in enumerate(panel.columns[:MOST_SERIES]):
+        cells = _spread_of(table, panel.values[:, column])
+        table.rows.append([Cell(with_unit(name, panel.units.get(name, ""), longest=60)), *cells])
+    if len(panel.columns) > MOST_SERIES:
+        table.caption = f"The first {MOST_SERIES} of its {len(panel.columns):,} columns"
+    return table
+
+
 def _add_column(table: Table, name: str, unit: str, part: str, values: Floats) -> None:
+    table.rows.append([Cell(with_unit(name, unit, longest=60)), Cell(part), *_spread_of(table, values)])
+
+
+def _spread_of(table: Table, values: Floats) -> list[Cell]:
+    """How many of some values are missing, and the least, the median and the most of the others."""
     known = values[np.isfinite(values)]
     statistics = [float(statistic(known)) for statistic in (np.min, np.median, np.max)] if len(known) else []
     text = format_like(statistics, _DIGITS_OF_VALUES)
     cells = [Cell(text(figure)) for figure in statistics] or [table.undefined("every value is missing")] * 3
-    first = Cell(with_unit(name, unit, longest=60))
-    table.rows.append([first, Cell(part), Cell(f"{len(values) - len(known):,}"), *cells])
+    return [Cell(f"{len(values) - len(known):,}"), *cells]
 
 
 def interval_levels(columns: Iterable[str], model: str) -> list[int]:

@@ -31,6 +31,18 @@ _NAMED = 5
 _SOURCE = phrase("SOURCE behind the run", "source")
 
 
+def source_of(run: Run) -> Source:
+    """Where the rows are that a run was trained on: their file, or the frame that this process trained on.
+
+    Raises:
+        DataError: If they came from memory, and are there no longer.
+    """
+    source: Source | None = run.manifest["source"] if run.source is None else run.source
+    if source is None:
+        raise DataError(f"{run.name} was trained on rows that cannot be read again.", f"Give them as {_SOURCE}.")
+    return source
+
+
 def training_panel(run: Run, source: Source | None = None) -> Panel:
     """The rows that a run was trained on, read again.
 
@@ -41,10 +53,8 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
     Raises:
         DataError: If they are no longer there, or are others.
     """
-    current = run.manifest["source"] if source is None else source
-    if current is None:
-        raise DataError(f"{run.name} was trained on rows that cannot be read again.", f"Give them as {_SOURCE}.")
-    if source is None and not is_there(str(current)):  # no pipe either
+    current = source_of(run) if source is None else source
+    if source is None and run.source is None and not is_there(str(current)):  # no pipe either
         raise DataError(
             f"{current}, which {run.name} was trained on, is no longer there.", f"Give its rows as {_SOURCE}."
         )
@@ -62,7 +72,7 @@ def training_panel(run: Run, source: Source | None = None) -> Panel:
             "Give the rows as they were.",
         )
     raise DataError(
-        f"{current} has changed since {run.name} was trained on it.",
+        f"{current if run.source is None else 'The frame'} has changed since {run.name} was trained on it.",
         f"Bring the old file back, or give the rows that it holds now as {_SOURCE}.",
     )
 

@@ -27,6 +27,7 @@ from forecast.runs.documents import (
     scaler_from_json,
 )
 from forecast.runs.files import open_within, read_within, sha256_of
+from forecast.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,7 @@ _DATA_KEYS = {"freq", "columns", "series_ids", "test_from", "last"}
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Shown):
     """A finished run, opened for reading. Files are checked against the manifest's hashes when they are read.
 
     Args:
@@ -74,16 +75,25 @@ class Run:
         manifest: The content of manifest.json.
         config: The resolved configuration.
         preloaded: The content of files that were read when it was opened, all of one version of the run.
+        source: The frame that it was trained on by this process, to be read again; None if it is not in memory.
     """
 
     path: Path
     manifest: dict[str, Any]
     config: Config
     preloaded: Mapping[str, bytes] = field(default_factory=dict, compare=False)
+    source: Any = field(default=None, compare=False)
     _kept: dict[str, Any] = field(default_factory=dict, compare=False, init=False)
 
     def __repr__(self) -> str:
         return f"<Run {self.name}: {self.config.network.model} on {self.manifest['title']}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy reads what it needs from the folder, and only while that holds this very version of the run.
+        return Run, (self.path.absolute(), self.manifest, self.config)
+
+    def __deepcopy__(self, memo: object) -> Run:
+        return self  # nothing of it changes
 
     @property
     def name(self) -> str:
@@ -293,6 +303,22 @@ class Run:
         """
         return self._read(f"plots/{plot.name}", _LARGEST_PICTURE)
 
+    def plot(self, name: str = "forecast") -> SavedPlot:
+        """One of its plots as it was drawn when the run ended, for a notebook to show.
+
+        Args:
+            name: Such as ``forecast``, ``test-span`` or ``training``: of several series the first; ``forecast-north``.
+
+        Raises:
+            RunError: If there is none; lists those that there are.
+        """
+        by_name = {path.stem.partition("-")[2]: path for path in self.plots}
+        found = by_name.get(name) or next((by_name[other] for other in by_name if other.startswith(f"{name}-")), None)
+        if found is None:
+            what, known = f"The run {self.name} has no plot {name!r}.", f"Plots: {', '.join(by_name) or 'none'}."
+            raise RunError(what, known, setting="name", value=name, allowed=by_name)
+        return SavedPlot(found, self.picture(found))
+
     @property
     def report(self) -> Path | None:
         """The report as it was written when the run ended; None for a run of a version that wrote none."""
@@ -402,7 +428,26 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class SavedPlot:
+    """A plot that was drawn before, which a notebook shows.
+
+    Args:
+        path: Its file.
+        content: The PNG.
+    """
+
+    path: Path
+    content: bytes
+
+    def __repr__(self) -> str:
+        return f"<Plot {self.path}>"
+
+    def _repr_png_(self) -> bytes:
+        return self.content
+
+
+@dataclass(frozen=True)
+class Explanation(Shown):
     """What `forecast explain` found inside a run.
 
     Args:
@@ -412,6 +457,9 @@ class Explanation:
 
     summary: dict[str, Any]
     folder: Path
+
+    def __repr__(self) -> str:
+        return f"<Explanation in {self.folder}: {' '.join(self.sentences[:1])}>"
 
     @property
     def sentences(self) -> list[str]:

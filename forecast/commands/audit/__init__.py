@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from forecast.commands.options import AsJson, KnownForecasts, NewSource, Quiet, RunArgument, RunsDir
 
 EXAMPLES = ("forecast audit mine",)
@@ -11,6 +15,7 @@ def command(
     run: RunArgument = "latest",
     source: NewSource = None,
     known_forecasts: KnownForecasts = None,
+    strict: Annotated[bool, typer.Option("--strict", help="End with code 4 at a strong doubt, too.")] = False,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -31,5 +36,7 @@ def command(
     else:
         for check in result.checks:
             say(check.line, strong=not check.passed)
+        for sentence in result.unknowable:
+            say(f"unknown {sentence}.")
         say(result.verdict, strong=True)
-    result.demand()
+    result.demand(strict)

@@ -18,8 +18,9 @@ from forecast.commands.audit.checks import (
     row_difference,
     scaler_difference,
 )
+from forecast.commands.audit.doubts import find_doubts, what_rows_do_not_tell
 from forecast.commands.audit.learning import Learning, Table, check_choices, check_learning
-from forecast.commands.train.near_copies import near_copies_of_target
+from forecast.commands.progress import shown_by_default
 from forecast.config import Settings
 from forecast.data.bounds import TURN
 from forecast.data.newest import NewestRows, newest_rows
@@ -29,9 +30,9 @@ from forecast.data.split import at_or_after
 from forecast.data.windows import Ints, Windows, median
 from forecast.errors import listed
 from forecast.model import Model, load_models
-from forecast.progress import NullProgress, Progress
+from forecast.progress import Progress
 from forecast.runs.find import find
-from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
+from forecast.runs.rows import fitted_until, new_panel, scaler_of, source_of, training_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.read import Source, kept, read
 from forecast.version import VERSION
@@ -71,7 +72,7 @@ def audit(
     Raises:
         DataError: If the rows cannot be read again, or hold no window after those that the run was trained on.
     """
-    progress = progress or NullProgress()
+    progress = progress or shown_by_default()
     run = find(run, runs_dir=runs_dir)
     source = None if source is None else kept(source)
     panel = training_panel(run) if source is None else read(source, run.read_options)
@@ -81,14 +82,17 @@ def audit(
     checks = [*audited.check_futures(), audited.check_covariates(), audited.check_imputation()]
     checks += [*audited.check_newest_rows(progress), *audited.check_own_scale()]
     if panel.fingerprint() == run.data.get("fingerprint"):
-        again = run.manifest["source"] if source is None else source
+        again = source_of(run) if source is None else source
         checks += [*_check_training(run, again, panel, progress), audited.check_scored()]
     else:
         progress.note(
             f"these are not the rows that {run.name} was trained on: its scaler, the parts and the forecasts that it "
             "was scored by are not checked"
         )
-    return Audit(run.name, tuple(map(panel.clock.format, cutoffs)), tuple(checks), audited.near_copies())
+    rows, config = audited.rows, audited.config
+    sizes = rows.n_targets, len(config.known), config.lookback, config.horizon
+    doubts, unknowable = find_doubts(rows.panel, *sizes, audited.since), what_rows_do_not_tell(rows.panel, config)
+    return Audit(run.name, tuple(map(panel.clock.format, cutoffs)), tuple(checks), tuple(doubts), tuple(unknowable))
 
 
 class _AuditedRun:
@@ -242,11 +246,6 @@ class _AuditedRun:
         moved = scaler_difference(self.scaler, scaler_of(self.run, emptied, self.since))
         done = f"of {self.scaler.n_unseen:,} series not trained on, fitted with all rows of their test spans emptied"
         return [check_identical("scale of unseen series", done, [moved] if moved else [])]
-
-    def near_copies(self) -> tuple[str, ...]:
-        """Covariates that are nearly the target; whether they leak, no check can decide."""
-        every, n_known = np.ones(self.panel.n_rows, bool), len(self.config.known)
-        return near_copies_of_target(self.panel, every, self.rows.n_targets, n_known, self.windows.horizon)
 
     def encode(self, panel: Panel) -> Rows:
         """Rows as the networks are fed them."""

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecast.commands.audit.altered import AlteredPanel
+from forecast.commands.audit.foresight import Doubt
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, Rows
 from forecast.data.scaling import Scaler
 from forecast.data.split import PARTS
 from forecast.data.windows import Flags, Ints, Windows
-from forecast.errors import LeakError, phrase
+from forecast.errors import LeakError, phrase, setting
 
 # The check without which no other proves anything: forecasts that vary by themselves cannot be compared to the bit.
 _CONTROL = "repeatable"
@@ -48,13 +49,23 @@ class Audit:
         run: The run's name.
         origins: The cut-offs from which forecasts were made.
         checks: Every check, in the order in which they were made.
-        warnings: What no check can decide, one sentence each.
+        doubts: What may be a leak, and no check can decide.
+        unknowable: What rows cannot tell, one sentence each.
     """
 
     run: str
     origins: tuple[str, ...]
     checks: tuple[Check, ...]
-    warnings: tuple[str, ...]
+    doubts: tuple[Doubt, ...] = ()
+    unknowable: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Audit: {self.verdict}>"
+
+    def _repr_html_(self) -> str:
+        from forecast.plots.page import Section, box
+
+        return box(Section("Audit", [check.line for check in self.checks], remarks=list(self.warnings)), self.verdict)
 
     @property
     def passed(self) -> bool:
@@ -67,14 +78,25 @@ class Audit:
         return tuple(check.name for check in self.checks if not check.passed)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """The doubts, one sentence each."""
+        return tuple(doubt.sentence for doubt in self.doubts)
+
+    @property
+    def strong(self) -> tuple[str, ...]:
+        """Those doubts that there is hardly another explanation for."""
+        return tuple(doubt.sentence for doubt in self.doubts if doubt.strong)
+
+    @property
     def verdict(self) -> str:
         """What was found, in one sentence."""
         if _CONTROL in self.failed:
             return f"{self.run}: nothing can be proved, because the same rows give different forecasts the second time."
         if self.failed:
             return f"{self.run} leaks: {len(self.failed)} of {len(self.checks)} checks failed."
-        n_doubts = len(self.warnings)
-        doubts = f", {n_doubts} {'doubt' if n_doubts == 1 else 'doubts'} about covariates" if n_doubts else ""
+        n_doubts, n_strong = len(self.doubts), len(self.strong)
+        doubts = f", {n_doubts} {'doubt' if n_doubts == 1 else 'doubts'}" if n_doubts else ""
+        doubts += f", {n_strong} of them strong" if n_strong else ""
         return f"{self.run}: no leak found by {len(self.checks)} checks{doubts}."
 
     def to_json(self) -> dict[str, Any]:
@@ -87,14 +109,24 @@ class Audit:
             "origins": list(self.origins),
             "checks": [vars(check) for check in self.checks],
             "warnings": list(self.warnings),
+            "strong": list(self.strong),
+            "unknowable": list(self.unknowable),
         }
 
-    def demand(self) -> None:
+    def demand(self, strict: bool = False) -> None:
         """Nothing if every check was passed.
+
+        Args:
+            strict: Whether a strong doubt is a leak, too.
 
         Raises:
             LeakError: If one failed.
         """
+        if strict and self.strong and not self.failed:
+            raise LeakError(
+                f"{self.verdict} Strong: {'; '.join(self.strong)}",
+                f"Leave the column out ({setting('covariates')}, {setting('known')}), or the rows, and train again.",
+            )
         if self.failed:
             raise LeakError(
                 f"{self.verdict} Failed: {'; '.join(self.failed)}.",

@@ -130,7 +130,9 @@ def check_choices(table: Table, asked: Settings, since: Times, config: Config | 
         config: What was chosen once; None if that is not known.
     """
     true, _ = resolve(asked, table.panel)
-    differences = [] if config is None else [f"{what} now" for what in _config_difference(config, true)]
+    # Which members a portfolio has is the program's choice as well, and it may have others now.
+    once_and_now = [] if config is None else [each.with_portfolio(()) for each in (config, true)]
+    differences = [f"{what} now" for what in (_config_difference(*once_and_now) if once_and_now else ())]
     for future in FUTURES:
         then = f"with all {_since_in_words(table, since)} {future}"
         try:

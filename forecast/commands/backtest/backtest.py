@@ -18,6 +18,7 @@ from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.commands.audit.checks import Check
 from forecast.commands.audit.learning import Learning, Table, check_choices, check_inputs, check_learning
 from forecast.commands.backtest.origins import SPANS, FitSpan, Span, fit_spans, rolling_origins
+from forecast.commands.progress import LabelledProgress, shown_by_default
 from forecast.commands.train.interval_warnings import calibration_warnings
 from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
@@ -44,7 +45,7 @@ from forecast.evaluation.scoring import Evaluation, score_models
 from forecast.evaluation.yardstick import naive_errors, naive_errors_beside
 from forecast.model import Model, forecasters, forecasts_alone, load_models
 from forecast.models.catalogue import configure
-from forecast.progress import LabelledProgress, NullProgress, Progress
+from forecast.progress import Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import all_runs, find, is_run, runs_folder
 from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
@@ -96,7 +97,7 @@ def backtest(
         DataError: If there are fewer origins, or too few rows before the first.
         LeakError: If the audit finds a leak.
     """
-    progress = progress or NullProgress()
+    progress = progress or shown_by_default()
     for name, value in (("windows", windows), ("step", step), ("refit", refit)):
         if value is not None and value < 1:
             what = f"{name}: must be at least 1. Received: {value}."

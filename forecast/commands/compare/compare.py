@@ -23,6 +23,7 @@ from forecast.commands.compare.leaderboard import (
     to_frame,
     verdict,
 )
+from forecast.commands.progress import LabelledProgress, shown_by_default
 from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.networks import fit_without_saving
 from forecast.config import Config, Settings
@@ -33,7 +34,7 @@ from forecast.errors import ConfigError, DataError, setting
 from forecast.evaluation.scoring import score_models
 from forecast.evaluation.yardstick import NaiveError, naive_errors
 from forecast.models.catalogue import COMPARED, MODELS, configure
-from forecast.progress import LabelledProgress, NullProgress, Progress
+from forecast.progress import Progress
 from forecast.sources.read import Source, read, report_notes
 from forecast.tables.frames import like
 
@@ -53,6 +54,15 @@ class Comparison:
 
     summary: dict[str, Any]
     leaderboard: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return f"<Comparison on {self.summary['title']}: {self.verdict}>"
+
+    def _repr_html_(self) -> str:
+        from forecast.commands.compare.page import leaderboard_section
+        from forecast.plots.page import box
+
+        return box(leaderboard_section(self.summary), self.verdict)
 
     @property
     def verdict(self) -> str:
@@ -117,7 +127,7 @@ def compare(
         ConfigError: If a model or setting does not exist, or a number is out of range.
         DataError: If a part holds no window that all models can forecast.
     """
-    progress = progress or NullProgress()
+    progress = progress or shown_by_default()
     if seeds < 1 or not classical_seconds >= 0:
         raise ConfigError(
             f"seeds must be at least 1, and classical_seconds at least 0. Received: {seeds}, {classical_seconds}."

@@ -23,33 +23,38 @@ def comparison_page(summary: Mapping[str, Any], command: str = "") -> str:
     """
     targets = ", ".join(printable(name, 40) for name in summary["target"])
     seeds = ", ".join(map(str, summary["seeds"]))
-    classical = summary["classical"]
     return render(
         title=f"Models compared on {printable(summary['title'], 80)}",
         verdict=summary["verdict"],
         tiles={},
         origin=[f"{targets}, {summary['horizon']:,} steps ahead", f"{summary['n_windows']:,} test windows"],
         sections={
-            "leaderboard": Section(
-                "The leaderboard",
-                [
-                    "The validation error chooses the model; the test error is only reported. All forecasts of a "
-                    f"table are scored on the same windows. ± is the standard deviation over the seeds {seeds}. "
-                    "Columns that begin with vs give the share of that reference's error that is avoided; the naive "
-                    "forecast that the chosen network beats least is among them.",
-                    *([classical["verdict"]] if classical is not None else []),
-                    *points_not_scored(summary),
-                    *(f"{note}." for note in summary["classical_notes"]),
-                ],
-                pictures=[_picture(summary)],
-                tables=leaderboard_tables(summary),
-            ),
+            "leaderboard": leaderboard_section(summary),
             "again": Section(
                 "How to reproduce it",
                 facts={"data fingerprint": f"SHA-256 {summary['fingerprint']}", "seeds": seeds},
                 commands={"Made by": command} if command else {},
             ),
         },
+    )
+
+
+def leaderboard_section(summary: Mapping[str, Any]) -> Section:
+    """The leaderboard of a comparison, drawn and as tables."""
+    seeds, classical = ", ".join(map(str, summary["seeds"])), summary["classical"]
+    return Section(
+        "The leaderboard",
+        [
+            "The validation error chooses the model; the test error is only reported. All forecasts of a table are "
+            f"scored on the same windows. ± is the standard deviation over the seeds {seeds}. Columns that begin with "
+            "vs give the share of that reference's error that is avoided; the naive forecast that the chosen network "
+            "beats least is among them.",
+            *([classical["verdict"]] if classical is not None else []),
+            *points_not_scored(summary),
+            *(f"{note}." for note in summary["classical_notes"]),
+        ],
+        pictures=[_picture(summary)],
+        tables=leaderboard_tables(summary),
     )
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from forecast.commands.options import AsJson, KnownForecasts, NewSource, Quiet, RequireSkill, RunArgument, RunsDir
 
 EXAMPLES = ("forecast evaluate mine newer.csv", "forecast evaluate mine --require-skill persistence:0.1")
@@ -11,6 +15,9 @@ def command(
     run: RunArgument,
     source: NewSource = None,
     known_forecasts: KnownForecasts = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Score a stream, of a run that carries its state from row to row.")
+    ] = False,
     require_skill: RequireSkill = None,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
@@ -27,7 +34,7 @@ def command(
     requirements = [parse_requirement(text) for text in require_skill or ()]
     found = with_forecasts_of(find(run, runs_dir=runs_dir), known_forecasts)
     check_references(requirements, tuple(found.metrics["skill"]))
-    metrics = evaluate(found, source, progress=ConsoleProgress(quiet))
+    metrics = evaluate(found, source, stream=stream, progress=ConsoleProgress(quiet))
     if as_json:
         print_json(metrics)
     else:

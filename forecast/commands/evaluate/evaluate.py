@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from forecast.commands.evaluate.carried import carried_forecasts, check_states
+from forecast.commands.notebook import Scores
+from forecast.commands.progress import shown_by_default
 from forecast.data.panel import Panel
 from forecast.data.prepare import encode
 from forecast.data.split import at_or_after
@@ -14,48 +17,57 @@ from forecast.evaluation.scoring import score_models
 from forecast.evaluation.yardstick import naive_errors_beside
 from forecast.model import forecasters, forecasts_alone, load_models
 from forecast.plots.lost_windows import count_windows
-from forecast.progress import NullProgress, Progress
+from forecast.progress import Progress
 from forecast.runs.calibration import intervals_of
 from forecast.runs.find import find
-from forecast.runs.rows import fitted_until, new_panel, scaler_of, unseen_windows
+from forecast.runs.rows import fitted_until, new_panel, scaler_of, training_panel, unseen_windows
 from forecast.runs.run import Run
 from forecast.sources.read import Source
 
 
 def evaluate(
-    run: Run | str, source: Source | None = None, *, runs_dir: Path | None = None, progress: Progress | None = None
-) -> dict[str, Any]:
+    run: Run | str,
+    source: Source | None = None,
+    *,
+    stream: bool = False,
+    runs_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> Scores:
     """The scores of a run, as in metrics.json.
 
     Args:
         run: A run or its name.
         source: New rows to score on; None for the test span of the rows that it was trained on. Series that it was not
             trained on are scored apart, under ``not_trained_on``, on the last share of their rows.
+        stream: Score what a stream forecasts: with the states that are carried from the first row on.
         runs_dir: Where runs live.
         progress: Receives notes, warnings and progress.
 
     Raises:
+        ConfigError: If a stream is to be scored of a run whose networks carry no state.
         DataError: If no window of the new rows lies after the rows that the run was fitted to.
     """
-    progress = progress or NullProgress()
+    progress = progress or shown_by_default()
     run = find(run, runs_dir=runs_dir)
     for warning in run.metrics.get("calibration_warnings", ()):
         progress.warn(warning)
-    if source is None:
-        return run.metrics
-    panel = new_panel(run, source, progress)
+    if source is None and not stream:
+        return Scores(run.metrics)
+    if stream:
+        check_states(run)
+    panel = training_panel(run) if source is None else new_panel(run, source, progress)
     unseen = run.scaler.unseen(panel.series_ids)
     trained = np.setdiff1d(np.arange(panel.n_series), unseen)
     if not len(unseen):
-        return _score(run, panel, progress)
+        return Scores(_score(run, panel, progress, stream))
     apart = {"series": [panel.series_ids[number] for number in unseen]}
     if not len(trained):
-        return _score(run, panel, progress) | {"not_trained_on": apart}
-    scores = _score(run, panel.of_series(trained), progress)
-    return scores | {"not_trained_on": apart | _score(run, panel.of_series(unseen), progress)}
+        return Scores(_score(run, panel, progress) | {"not_trained_on": apart})
+    scores = _score(run, panel.of_series(trained), progress, stream)
+    return Scores(scores | {"not_trained_on": apart | _score(run, panel.of_series(unseen), progress)})
 
 
-def _score(run: Run, panel: Panel, progress: Progress) -> dict[str, Any]:
+def _score(run: Run, panel: Panel, progress: Progress, stream: bool = False) -> dict[str, Any]:
     """The scores of some series, none of which, or each, the run was trained on."""
     since = fitted_until(run, panel)
     rows = encode(panel, run.config.data, scaler_of(run, panel, since))
@@ -68,6 +80,8 @@ def _score(run: Run, panel: Panel, progress: Progress) -> dict[str, Any]:
     progress.note(f"scored on {len(windows)} windows from {first} on; {used} {what}")
     models, season = load_models(run), run.config.data.season
     forecasts, alone = forecasters(models, rows), forecasts_alone(models)
+    if stream:
+        forecasts = carried_forecasts(run, rows, windows, progress)
     intervals = intervals_of(run, "start", rows.scaler)
     naive_error = naive_errors_beside(run.metrics, rows, ~at_or_after(panel, since), season)
     metrics = score_models(rows, windows, forecasts, season, naive_error, intervals, alone).metrics

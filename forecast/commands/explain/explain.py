@@ -27,6 +27,7 @@ from forecast.commands.explain.importance import (
     windows_to_shuffle,
 )
 from forecast.commands.explain.measures import measure_memory
+from forecast.commands.progress import shown_by_default
 from forecast.commands.train.train import train
 from forecast.config import DataConfig, NetworkConfig
 from forecast.data.panel import Arrays, Floats, Panel
@@ -40,7 +41,7 @@ from forecast.evaluation.yardstick import naive_errors_beside
 from forecast.model import Model, load_models
 from forecast.models.backends.numpy import Trace, trace_layers
 from forecast.models.network import RowSource, Shape, gather_windows, shape_read
-from forecast.progress import NullProgress, Progress
+from forecast.progress import Progress
 from forecast.runs.documents import to_json
 from forecast.runs.files import refuse_links, write_atomically
 from forecast.runs.find import find
@@ -81,7 +82,7 @@ def explain(
     """
     from forecast.commands.explain.plots import draw_findings
 
-    progress = progress or NullProgress()
+    progress = progress or shown_by_default()
     run = find(run, runs_dir=runs_dir)
     folder = output or run.path / EXPLANATION
     if output is None:

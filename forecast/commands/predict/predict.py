@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.commands.console import say
+from forecast.commands.progress import shown_by_default
 from forecast.commands.requests import request_forecast
 from forecast.commands.tables import TERMINAL, print_table
 from forecast.data.clock import STEP
@@ -21,7 +22,7 @@ from forecast.model import forecasters, load_models, newest_paths
 from forecast.models.catalogue import network_configs
 from forecast.plots.style import Labels, with_unit
 from forecast.plots.tables import MOST_SERIES, MOST_STEPS, forecast_table
-from forecast.progress import NullProgress, Progress
+from forecast.progress import Progress
 from forecast.runs.find import find
 from forecast.runs.rows import training_panel
 from forecast.runs.run import Run
@@ -62,7 +63,7 @@ def predict(
         DataError: If the new rows do not fit the run.
         RunError: If its weights are damaged or missing.
     """
-    progress = progress or NullProgress()
+    progress = progress or shown_by_default()
     run = find(run, runs_dir=runs_dir)
     if source is not None:
         request = request_forecast(run, source, progress)
@@ -157,7 +158,7 @@ def sample_paths(
         DataError: If the rows do not fit the run.
     """
     run = find(run, runs_dir=runs_dir)
-    request = request_forecast(run, training_panel(run) if source is None else source, progress or NullProgress())
+    request = request_forecast(run, training_panel(run) if source is None else source, progress or shown_by_default())
     models = load_models(run, run.forecast_weights)
     intervals = request.updated_intervals(models)
     if intervals is None:
@@ -183,7 +184,7 @@ def predict_and_draw(
         return predict(run, progress=progress), [
             run.picture(path) for path in run.plots if path.name.startswith("5-forecast")
         ]
-    request = request_forecast(run, source, progress or NullProgress())
+    request = request_forecast(run, source, progress or shown_by_default())
     rows = request.newest.rows
     forecast = request.forecast(load_models(run, run.forecast_weights))
     return forecast, draw_forecasts(rows, forecast, run.config.network.model, run.config.data.lookback)

@@ -27,8 +27,10 @@ from forecast.tables.timeforms import TIMELIKE
 from forecast.tables.timeparts import names_a_clock, names_a_part, names_an_end
 
 # Settings of reading that change nothing about plain rows.
-_HARMLESS = {"series_id", "time_column", "columns", "named", "encoding", "delimiter", "decimal", "thousands", "skip_rows",
-             "skip_footer", "codes"}  # fmt: skip
+_HARMLESS = {
+    *("series_id", "time_column", "columns", "named", "codes"),
+    *("encoding", "delimiter", "decimal", "thousands", "skip_rows", "skip_footer"),
+}
 
 # Days, or times to the second or minute, of a year that is no mistake.
 _DAYS = re.compile(r"(?:(?:19|20)\d\d-\d\d-\d\d\n)+")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -29,8 +30,10 @@ def command(
     state: Annotated[
         Path | None, typer.Option(help="What is remembered between calls. (default: RUN.stream.json beside the run)")
     ] = None,
-    save_rows: Annotated[int, typer.Option(min=1, help="Write the state after so many rows …")] = 100,
-    save_seconds: Annotated[float, typer.Option(min=0, help="… or so many seconds, whichever comes first.")] = 1.0,
+    save_rows: Annotated[int, typer.Option(min=1, help="Write the state at the latest after so many rows.")] = 100,
+    save_seconds: Annotated[
+        float, typer.Option(min=0, help="Write the state at the latest after so many seconds.")
+    ] = 1.0,
     restart: Annotated[bool, typer.Option("--restart", help="Forget all rows before.")] = False,
     runs_dir: RunsDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a row.")] = False,
@@ -72,6 +75,7 @@ def command(
             save_seconds=save_seconds,
             progress=progress,
         )
+        _end_line()
         try:
             with closing(forecasts):  # whatever ends this saves the state, while it is locked
                 for forecast in forecasts:
@@ -89,3 +93,14 @@ def command(
                         raise
         except BrokenPipeError:  # the program that reads the forecasts has ended
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _end_line() -> None:
+    """End a line that a kill or a full disk cut off in the file that is appended to, so that the next one is whole."""
+    with suppress(OSError):  # no file, or one that may not be read
+        number = sys.stdout.fileno()
+        if stat.S_ISREG(os.fstat(number).st_mode) and os.fstat(number).st_size:
+            with open(f"/dev/fd/{number}", "rb") as file:
+                file.seek(-1, os.SEEK_END)
+                if file.read() != b"\n":
+                    os.write(number, b"\n")

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from forecast.commands.progress import shown_by_default
 from forecast.commands.stream.lines import lines_of
 from forecast.commands.stream.recent_rows import check_slot
 from forecast.commands.stream.stream import Stream
 from forecast.errors import DataError
-from forecast.progress import NullProgress, Progress, StopRequested
+from forecast.progress import Progress, StopRequested
 from forecast.sources.from_table import dialect_of
 from forecast.sources.infer_clock import snap
 from forecast.tables.input import Input
@@ -52,7 +53,7 @@ def stream_rows(
     Raises:
         DataError: If a line cannot be read or is not the next row; the rows before it are saved.
     """
-    progress = progress or NullProgress()
+    progress = progress or shown_by_default()
     options, several = stream.run.config.read, len(stream.series_ids) > 1
     if date_format is not None:
         options = options.model_copy(update={"date_format": date_format})
@@ -63,6 +64,11 @@ def stream_rows(
         return LineReader(header, stream.columns, Input(label, source), dialect, options.tz, several)
 
     had_forecast, n_unsaved, saved_at = True, 0, time.monotonic()
+    network = stream.run.config.network
+    if network.stateful and not stream.carries_states:
+        from forecast.choices.defaults import carries_nothing  # which few streams need, and takes its time
+
+        progress.warn(carries_nothing(network))
     if options.resample is not None:
         progress.note(f"Each row is taken for the mean of a whole {stream.clock.describe().removeprefix('1 ')}.")
     try:

@@ -62,11 +62,11 @@ class Stream:
 
     def __init__(self, run: Run | str, state: Path | None = None, *, runs_dir: Path | None = None) -> None:
         self.run, self.state = find(run, runs_dir=runs_dir), state
-        data, network = self.run.config.data, self.run.config.network
+        data = self.run.config.data
         self.columns = raw_columns(data.target + data.covariates + data.known)
         self.clock = self.run.clock
         self.series_ids: tuple[str, ...] = tuple(self.run.data["series_ids"])
-        self.carries_states = network.stateful and network.segment == 1 and network.normalise == "none"
+        self.carries_states = self.run.config.network.carries_states
         self.refused: tuple[str, ...] = ()
         self.warnings: tuple[str, ...] = ()
         self.passed_over = self.number = 0

@@ -54,7 +54,10 @@ def data_warnings(panel: Panel, prepared: Prepared) -> tuple[str, ...]:
     n_known = len(prepared.config.data.known)
     warnings += _ended_covariates(prepared)
     warnings += values_without_logarithm(panel, prepared.config.data).values()
-    warnings += near_copies_of_target(arranged, training_rows, rows.n_targets, n_known, prepared.train.horizon)
+    windows = prepared.train
+    warnings += near_copies_of_target(
+        arranged, training_rows, rows.n_targets, n_known, windows.horizon, windows.lookback
+    )
     return tuple(warnings)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -31,10 +32,40 @@ _NO_VARIANCE = 1e-9
 _FACTORS = [0, 1, 0, 2, 0, 1], [0, 0, 1, 0, 2, 1]
 
 
+@dataclass(frozen=True)
+class NearCopy:
+    """A covariate that is nearly a target.
+
+    Args:
+        column: Its index.
+        target: That of the target.
+        shift: How many steps later the target is; below 0, earlier.
+        unexplained: The share of the target's variance that it does not explain.
+    """
+
+    column: int
+    target: int
+    shift: int
+    unexplained: float
+
+    def in_words(self, panel: Panel) -> str:
+        """What it is."""
+        name = f"covariate {panel.columns[self.column]!r}" + (", known ahead," if self.shift < 0 else "")
+        return f"{name} is nearly a copy of the target {panel.columns[self.target]!r}{_when(self.shift)}: a leak?"
+
+
 def near_copies_of_target(
-    panel: Panel, compared: NDArray[np.bool_], n_targets: int, n_known: int, horizon: int
+    panel: Panel, compared: NDArray[np.bool_], n_targets: int, n_known: int, horizon: int, lookback: int = 0
 ) -> tuple[str, ...]:
-    """Each covariate that is nearly a target at any of the steps 0 … H, one sentence each.
+    """What `find_near_copies` finds, one sentence each."""
+    copies = find_near_copies(panel, compared, n_targets, n_known, horizon, lookback)
+    return tuple(copy.in_words(panel) for copy in copies)
+
+
+def find_near_copies(
+    panel: Panel, compared: NDArray[np.bool_], n_targets: int, n_known: int, horizon: int, lookback: int = 0
+) -> list[NearCopy]:
+    """Each covariate that is nearly a target at any of the steps 0 … L + H: so much later ones stand in a window.
 
     A covariate that is known ahead stands beside the horizon, where a target of fewer than H steps ago is a leak, too.
 
@@ -44,24 +75,23 @@ def near_copies_of_target(
         n_targets: D, the first columns.
         n_known: The last columns, known ahead.
         horizon: H.
+        lookback: L.
     """
-    n_columns = len(panel.columns)
+    n_columns, reach = len(panel.columns), lookback + horizon
     pairs = [(target, target) for target in range(n_targets)]
     pairs += product(range(n_targets, n_columns), range(n_targets))
-    correlations = _correlations(panel, compared, horizon, pairs)
-    sentences = []
+    correlations = _correlations(panel, compared, reach, pairs)
+    copies = []
     for target, column in product(range(n_targets), range(n_targets, n_columns)):
-        is_known = column >= n_columns - n_known
-        shifts = np.arange(1 - horizon if is_known else 0, horizon + 1)
+        shifts = np.arange(1 - horizon if column >= n_columns - n_known else 0, reach + 1)
         with_target = correlations[column, target][shifts]
         of_target_alone = correlations[target, target][shifts]
         explains_more = 1 - with_target < _UNEXPLAINED * (1 - of_target_alone)
         suspect = (with_target > _COPY) & ((shifts == 0) | explains_more)
         if suspect.any():
-            shift = int(shifts[np.argmax(np.where(suspect, with_target, 0))])
-            name = f"covariate {panel.columns[column]!r}" + (", known ahead," if shift < 0 else "")
-            sentences.append(f"{name} is nearly a copy of the target {panel.columns[target]!r}{_when(shift)}: a leak?")
-    return tuple(sentences)
+            best = int(np.argmax(np.where(suspect, with_target, 0)))
+            copies.append(NearCopy(column, target, int(shifts[best]), 1 - float(with_target[best]) ** 2))
+    return copies
 
 
 def _when(shift: int) -> str:

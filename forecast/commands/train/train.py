@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.choices.defaults import plan_in_sentences, resolve
+from forecast.commands.progress import shown_by_default
 from forecast.commands.train.data_warnings import data_warnings
 from forecast.commands.train.hindsight import hindsight
 from forecast.commands.train.interval_warnings import calibration_warnings
@@ -35,10 +36,11 @@ from forecast.evaluation.yardstick import naive_errors
 from forecast.model import Model, TrainingContext, Trial, forecasters, forecasts_alone, newest_forecast
 from forecast.models.catalogue import configure
 from forecast.models.naive import NAIVE
+from forecast.plots.drawer import Drawer, drawing_beside
 from forecast.plots.findings import hindsight_in_words
 from forecast.plots.footnotes import thinning_note
 from forecast.plots.lost_windows import count_windows_of_parts
-from forecast.progress import NullProgress, Progress, StopRequested
+from forecast.progress import Progress, StopRequested
 from forecast.runs.calibration import intervals_to_arrays
 from forecast.runs.files import locked
 from forecast.runs.find import run_command, runs_folder
@@ -77,7 +79,7 @@ def train(
     Raises:
         ForecastError: Of the kind that fits; nothing is left behind after a refusal.
     """
-    progress, started = progress or NullProgress(), time.monotonic()
+    progress, started = progress or shown_by_default(), time.monotonic()
     settings = config if isinstance(config, Settings) else configure(config)
     source = named_together(source)
     source = on_disk(source, progress) if isinstance(source, str) else source
@@ -103,8 +105,13 @@ def train(
         for name in writer.begin(_first_manifest(source, settings, panel, warnings, command), resolved, overwrite):
             progress.note(f"{writer.path / name} is not a file of the run, and stays")
         del panel  # it may hold many columns that the run does not use
-        with _cleaning_up(writer, progress), _tracked(progress, track, writer, resolved) as progress:
-            return _train_run(prepared, newest, writer, progress, started)
+        with (
+            _cleaning_up(writer, progress),
+            _tracked(progress, track, writer, resolved) as progress,
+            drawing_beside(prepared.rows) as drawer,
+        ):
+            trained = _train_run(prepared, newest, writer, progress, started, drawer)
+    return trained if isinstance(source, (str, Path)) else replace(trained, source=source)
 
 
 def resume(
@@ -129,7 +136,7 @@ def resume(
         MachineError: If another process is training it.
         DataError: If the data are no longer those that training began with.
     """
-    progress, started = progress or NullProgress(), time.monotonic()
+    progress, started = progress or shown_by_default(), time.monotonic()
     writer = RunWriter(runs_folder(runs_dir), name)
     if writer.path.exists():  # finished, perhaps by a process that was killed while it tidied up
         with locked(writer.lock, f"The run {name}"):
@@ -154,8 +161,8 @@ def resume(
     with locked(writer.lock, f"The run {name}"), _cleaning_up(writer, progress):
         prepared = prepare(panel, config)
         newest = newest_rows(prepared.rows.panel, config.data, prepared.scaler)
-        with _tracked(progress, track, writer, config) as progress:
-            return _train_run(prepared, newest, writer, progress, started)
+        with _tracked(progress, track, writer, config) as progress, drawing_beside(prepared.rows) as drawer:
+            return _train_run(prepared, newest, writer, progress, started, drawer)
 
 
 def _tracked(
@@ -181,7 +188,14 @@ def _cleaning_up(writer: RunWriter, progress: Progress) -> Iterator[None]:
         raise
 
 
-def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progress: Progress, started: float) -> Run:
+def _train_run(
+    prepared: Prepared,
+    newest: NewestRows,
+    writer: RunWriter,
+    progress: Progress,
+    started: float,
+    drawer: Drawer | None,
+) -> Run:
     config, rows, season = prepared.config, prepared.rows, prepared.config.data.season
     naive_error = naive_errors(rows, prepared.training_rows, season)
     context = TrainingContext(prepared, writer.checkpoints, progress, started)
@@ -223,7 +237,7 @@ def _train_run(prepared: Prepared, newest: NewestRows, writer: RunWriter, progre
         kept = (*models, *NAIVE)  # of an ensemble's first member alone nothing is forecast any more
         arrays = intervals_to_arrays(intervals.only(kept), evaluation.intervals.only(kept))
         writer.write_arrays(CALIBRATION, arrays)
-    return _write_run(prepared, writer, networks, evaluation, forecast)
+    return _write_run(prepared, writer, networks, evaluation, forecast, drawer)
 
 
 def _write_run(
@@ -232,6 +246,7 @@ def _write_run(
     networks: Mapping[str, Model],
     evaluation: Evaluation,
     forecast: pd.DataFrame,
+    drawer: Drawer | None,
 ) -> Run:
     """Write what the training gave, its plots and its report, and move the folder into place."""
     from forecast.plots.results import RunResults
@@ -255,6 +270,8 @@ def _write_run(
     histories = {name: record.histories[0] for name, record in records.items()}
     replay = rendered(run_command("replay", writer.name, writer.runs_dir), "shell")
     results = RunResults(writer.name, replay, manifest, prepared, evaluation, histories, forecast)
+    if drawer is not None:
+        drawer.draw(results)
     for name, picture in draw_files(results).items():
         writer.write(f"plots/{name}", picture)
     writer.write("report.html", report_page(results))

@@ -17,14 +17,17 @@ from forecast import Run, Settings
 from forecast.cli import main
 from forecast.commands.audit import audit as auditing
 from forecast.commands.audit.checks import Audit
+from forecast.commands.audit.doubts import find_doubts, what_rows_do_not_tell
 from forecast.data import prepare, scaling, windows
 from forecast.data.panel import Panel
+from forecast.data.prepare import arrange
 from forecast.data.split import Split
 from forecast.data.windows import Ints
 from forecast.errors import DataError, LeakError
 from forecast.models import network
 from forecast.models.backends import keras, onnx
 from forecast.models.network import Shape
+from forecast.sources.read import read
 from recording import RecordingProgress
 
 ON_ANY_ROWS = ["repeatable", "future changed", "future deleted", "future shuffled", "inputs", "covariates",
@@ -104,8 +107,8 @@ def test_designs_over_several_series(
     uneven = three.drop(index=range(180, 200)).reset_index(drop=True)
     run = forecast.train(uneven, tiny(epochs=1, baseline=False, **settings), run="three", runs_dir=tmp_path)
     with pytest.raises(DataError, match="Give them as source"):
-        forecast.audit(run)
-    found = forecast.audit(run, uneven)  # the very rows: every check is made
+        forecast.audit(forecast.find("three", runs_dir=tmp_path))
+    found = forecast.audit(run)  # the very rows, which are still in memory: every check is made
     assert [check.name for check in found.checks] == ON_ANY_ROWS + ON_TRAINING_ROWS
     assert found.failed == ()
 
@@ -247,11 +250,41 @@ def test_a_window_that_reaches_into_the_horizon_is_caught(fed: Run, brief: pytes
     assert failed_in(found) - {"scored"} == ways  # what it is fed is sound, which rows of it is not
 
 
-def test_a_covariate_that_is_the_target_some_steps_later_is_told(fed: Run, brief: pytest.MonkeyPatch) -> None:
+def test_a_covariate_that_is_the_target_some_steps_later_is_told(
+    fed: Run, brief: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     frame = frame_of()
-    found = forecast.audit(fed, frame.assign(x=100 - 2 * frame["y"].shift(-2)))
-    assert found.failed == ()
-    assert found.warnings == ("covariate 'x' is nearly a copy of the target 'y' 2 steps later: a leak?",)
+    frame.assign(x=100 - 2 * frame["y"].shift(-2), z=frame["z"] ** 2).to_csv(tmp_path / "days.csv", index=False)
+    brief.setattr(sys, "argv", ["forecast", "audit", str(fed.path), str(tmp_path / "days.csv"), "--json", "--strict"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 4
+    document = json.loads(capsys.readouterr().out.split('\n{\n  "error')[0])
+    assert document["passed"]
+    (told,) = document["strong"]
+    assert document["warnings"] == [told]
+    assert told.startswith("covariate 'x' is nearly a copy of the target 'y' 2 steps later (")
+
+
+def test_rows_that_are_there_twice_and_copies_of_now_are_told(fed: Run) -> None:
+    frame = frame_of()
+    frame.loc[180:, "y"] = frame.loc[30:49, "y"].to_numpy()
+    panel = read(frame.assign(x=frame["y"] * 1.8 + 32), fed.config.read)
+    since = np.array([frame["ds"][160]], "datetime64[us]")
+    copy, repeat = find_doubts(arrange(panel, fed.config.data), 1, 0, 6, 3, since)
+    assert copy.sentence == "covariate 'x' is the target 'y' in the same or other units: was it known as early?"
+    assert "the same 20 rows from 2021-01-31 on, before the test span, and from 2021-06-30 on" in repeat.sentence
+    assert (copy.strong, repeat.strong) == (False, True)
+
+
+def test_what_rows_cannot_tell_is_said(fed: Run) -> None:
+    panel = read(frame_of(), fed.config.read)
+    said = list(what_rows_do_not_tell(panel, fed.config.data))
+    assert [sentence.split()[1] for sentence in said] == ["a", "a", "values"]
+    planned = fed.config.data.model_copy(update={"covariates": (), "known": ("x", "z")})
+    assert any(
+        sentence.startswith("whether 'x', 'z', known ahead, ") for sentence in what_rows_do_not_tell(panel, planned)
+    )
 
 
 def test_new_rows_are_audited_as_far_as_they_go(fed: Run, brief: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from forecast.commands.audit.checks import (
     scaler_difference,
     target_rows,
 )
+from forecast.commands.audit.foresight import Doubt
 from forecast.data.clock import Clock
 from forecast.data.panel import Panel
 from forecast.data.prepare import Prepared, prepare
@@ -116,27 +117,41 @@ def test_a_failed_check_is_an_error_that_names_it() -> None:
         check_identical("scaler", "done", ["this differs", "and this"]),
     )
     assert (passed.detail, failed.detail) == ("done: bit-identical.", "done: this differs.")
-    Audit("run", (), (passed,), ()).demand()
+    Audit("run", (), (passed,)).demand()
     with pytest.raises(LeakError, match=r"run leaks: 1 of 2 checks failed\. Failed: scaler\.") as error:
-        Audit("run", (), (passed, failed), ()).demand()
+        Audit("run", (), (passed, failed)).demand()
     assert error.value.exit_code == 4
     assert "forecast train SOURCE" in error.value.text("shell")[1]
 
 
 def test_where_forecasts_vary_by_themselves_nothing_is_proved() -> None:
     with pytest.raises(LeakError, match="nothing can be proved") as error:
-        Audit("run", (), (check_identical("repeatable", "done", ["this differs"]),), ()).demand()
+        Audit("run", (), (check_identical("repeatable", "done", ["this differs"]),)).demand()
     assert "without it" in error.value.advice
 
 
+def test_a_strong_doubt_is_a_leak_where_that_is_asked() -> None:
+    weak, strong = Doubt("'x' is odd."), Doubt("'z' knows.", strong=True)
+    passed = (Check("a", True, "b."),)
+    Audit("run", (), passed, (weak,)).demand(strict=True)
+    Audit("run", (), passed, (weak, strong)).demand()
+    with pytest.raises(LeakError, match=r"2 doubts, 1 of them strong\. Strong: 'z' knows\.") as error:
+        Audit("run", (), passed, (weak, strong)).demand(strict=True)
+    assert error.value.exit_code == 4
+    assert "--covariates" in error.value.text("shell")[1]
+
+
 def test_the_summary_is_json(prepared: Prepared) -> None:
-    audit = Audit("run", ("2020-01-01",), (Check("a", True, "b."), Check("d", True, "e.")), ("c",))
+    checks = Check("a", True, "b."), Check("d", True, "e.")
+    audit = Audit("run", ("2020-01-01",), checks, (Doubt("c", strong=True),), ("whether f",))
     assert audit.to_json() == {
         "schema": 1,
         "run": "run",
         "passed": True,
-        "verdict": "run: no leak found by 2 checks, 1 doubt about covariates.",
+        "verdict": "run: no leak found by 2 checks, 1 doubt, 1 of them strong.",
         "origins": ["2020-01-01"],
         "checks": [{"name": "a", "passed": True, "detail": "b."}, {"name": "d", "passed": True, "detail": "e."}],
         "warnings": ["c"],
+        "strong": ["c"],
+        "unknowable": ["whether f"],
     }

@@ -11,8 +11,9 @@ import pytest
 
 import forecast
 from forecast import Run, Settings
-from forecast.choices import defaults
+from forecast.choices import defaults, portfolio
 from forecast.commands.audit import audit as auditing
+from forecast.commands.audit import learning
 from forecast.commands.audit.checks import Audit
 from forecast.commands.backtest import backtest as backtesting
 from forecast.config import ReadOptions
@@ -24,6 +25,7 @@ from forecast.evaluation.scoring import Evaluation
 from forecast.runs.calibration import intervals_of
 from forecast.sources import from_table
 from forecast.sources.onto_clock import Observations
+from forecast.sources.read import read
 from forecast.tables.table import Table
 from recording import RecordingProgress
 
@@ -132,6 +134,16 @@ def test_what_was_chosen_by_later_rows_is_caught_once_it_is_mended(
         planted.setattr(defaults, "why_price", lambda *_: "")  # what the signs of all rows tell
         run = forecast.train(frame, tiny(**SMALL), run="planted", runs_dir=tmp_path)
     assert "; transform is 'none', and 'log'; " in details(forecast.audit(run, frame))["choices"]
+
+
+def test_another_portfolio_of_the_program_is_no_leak(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, frame = tiny(members="all", **SMALL), prices()
+    table = learning.Table(frame, asked.read, read(frame, asked.read))
+    config, _ = defaults.resolve(asked, table.panel)
+    assert len(config.portfolio) > 3
+    since = np.array([frame["ds"][240]], "datetime64[us]")
+    monkeypatch.setattr(portfolio, "PORTFOLIO", dict([*portfolio.PORTFOLIO.items()][1:]))
+    assert learning.check_choices(table, asked, since, config).passed
 
 
 def audited(source: object, settings: Settings, **arguments: object) -> list[str]:

@@ -71,6 +71,12 @@ def test_each_training_is_that_of_train(compared: tuple[Comparison, RecordingPro
     assert naive["mae"] == told["models"]["seasonal-naive"]["mae"]
 
 
+def test_a_notebook_shows_the_leaderboard(compared: Compared) -> None:
+    found = compared[0]
+    assert repr(found) == f"<Comparison on monthly: {found.verdict}>"
+    assert "On all" in found._repr_html_()
+
+
 def test_the_vanilla_rnn_always_stands_in_the_table(compared: Compared) -> None:
     summary = compared[0].summary
     assert set(summary["models"]) == {"rnn", "lstm", *NAIVE_OF_CYCLES}

@@ -127,7 +127,8 @@ def test_rows_that_cannot_be_read_again_must_be_given(
     assert forecast.explain(run, path).summary["reach"].keys() == {"lstm"}
     memory = forecast.train(monthly, tiny(baseline=False), run="from-memory", runs_dir=tmp_path / "runs")
     with pytest.raises(DataError, match="cannot be read again"):
-        forecast.explain(memory)
+        forecast.explain(forecast.find("from-memory", runs_dir=tmp_path / "runs"))
+    assert forecast.explain(memory).summary["reach"].keys() == {"lstm"}  # the frame is still in memory
 
 
 @pytest.mark.usefixtures("no_plots", "blank")

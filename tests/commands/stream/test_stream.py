@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ import pytest
 
 import forecast
 from forecast import Run, Settings, Stream
+from forecast.choices.defaults import plan_in_sentences, resolve
 from forecast.commands.stream.feed import stream_rows
 from forecast.commands.stream.recent_rows import forget_state
-from forecast.errors import DataError, RunError
+from forecast.data.clock import Clock
+from forecast.errors import ConfigError, DataError, RunError
 from recording import RecordingProgress
 
 N = 40
@@ -460,3 +463,34 @@ def test_a_run_on_averages_takes_whole_periods_and_no_part_of_one(
         stream.push("2024-03-01 09:00", {"y": 1.0})
     assert "its mean, with the time 2024-03-01" in refusal.value.args[1]
     assert stream.push("2024-03-01", {"y": 1.0}) is not None
+
+
+def test_a_stream_of_carried_states_is_scored_by_evaluate(runs: dict[str, Run], monthly: pd.DataFrame) -> None:
+    run, stream = runs["ensemble"], Stream(runs["ensemble"])
+    metrics = forecast.evaluate(run, monthly, stream=True)
+    errors, y = [], dict(zip(monthly["ds"], monthly["y"], strict=True))
+    for row in monthly.itertuples():
+        found = stream.push(row.ds, {"y": row.y})
+        if found is not None and row.ds >= run.test_forecasts["cutoff"].min() and found["ds"].iloc[-1] in y:
+            errors += [abs(step.gru - y[step.ds]) for step in found.itertuples()]
+    assert len(errors) == 3 * metrics["n_windows"] == 3 * run.metrics["n_windows"]
+    assert metrics["models"]["gru"]["mae"] == pytest.approx(np.mean(errors), rel=1e-5)
+    assert metrics["models"]["persistence"] == run.metrics["models"]["persistence"]
+    assert metrics["models"]["gru"]["mae"] != run.metrics["models"]["gru"]["mae"]
+    with pytest.raises(ConfigError, match="carry no state from row to row"):
+        forecast.evaluate(runs["window"], monthly, stream=True)
+
+
+def test_a_stateful_run_that_carries_nothing_tells_so(
+    runs: dict[str, Run], monthly: pd.DataFrame, tiny: Callable[..., Settings], tmp_path: Path
+) -> None:
+    run = runs["carried"]
+    network = run.config.network.model_copy(update={"normalise": "last"})
+    config, choices = resolve(tiny(stateful=True, normalise="last"), forecast.read(monthly))
+    said = "a stream forecasts from windows and carries no state: its normalise is last and its segment 1"
+    assert any(said in sentence for sentence in plan_in_sentences(config, Clock("MS"), choices))
+    progress, path = RecordingProgress(), tmp_path / "rows.csv"
+    monthly[:2].to_csv(path, index=False)
+    by_window = replace(run, config=run.config.model_copy(update={"network": network}))
+    list(stream_rows(Stream(by_window), str(path), progress=progress))
+    assert said in progress.warnings[0]

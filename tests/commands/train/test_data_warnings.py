@@ -37,7 +37,11 @@ def warnings_of(
             lambda y: np.r_[y[2:], np.nan, 0],
             ("covariate 'x' is nearly a copy of the target 'y' 2 steps later: a leak?",),
         ),
-        (lambda y: np.r_[y[4:], 0, 0, 0, 0], ()),  # beyond the horizon of three
+        (
+            lambda y: np.r_[y[9:], np.zeros(9)],
+            ("covariate 'x' is nearly a copy of the target 'y' 9 steps later: a leak?",),
+        ),
+        (lambda y: np.r_[y[10:], np.zeros(10)], ()),  # beyond the lookback of six and the horizon of three
         (lambda y: np.r_[0, 0, 0, y[:-3]], ()),  # the past is free to be known
         (lambda y: y + RNG.normal(0, 0.2, len(y)), ()),
     ],

@@ -1,0 +1,66 @@
+"""The quickstart and the guides: every command and block of Python works in its order, every link leads somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from forecast.commands import COMMANDS
+from forecast.models.catalogue import MODELS
+from pages import ROOT, commands_of, links_of, python_of, run_command, write_station
+
+GUIDES = {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "docs/guides").glob("*.md"))}
+PAGES = {"quickstart": (ROOT / "docs/quickstart.md").read_text("utf-8"), **GUIDES}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("guides")
+    write_station(folder)
+    return folder
+
+
+@pytest.fixture
+def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `unsaved`, for what `forecast explain` draws."""
+    monkeypatch.setattr("forecast.commands.explain.plots.to_png", lambda figure: b"")
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.usefixtures("two_steps", "unsaved", "unexplained")
+def test_a_page_works(
+    page: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("FORECAST_RUNS", raising=False)
+    names: dict[str, object] = {}
+    for part in re.findall(r"^```python\n.*?^```$|^    forecast .*?$", PAGES[page], re.MULTILINE | re.DOTALL):
+        for command in commands_of(part):
+            run_command(command, monkeypatch, capsys)
+        exec(compile(python_of(part), f"{page}.md", "exec"), names)
+
+
+def test_what_was_written_is_whole(place: Path) -> None:
+    assert len(pd.read_csv(place / "next-day.csv")) == 24
+    assert len(pd.read_csv(place / "rolled.csv")) == 8 * 24
+    assert len(pd.read_csv(place / "paths.csv")) == 200 * 24
+    assert (place / "error.png").stat().st_size > 10_000
+    assert (place / "compared.html").exists()
+
+
+def test_every_command_and_model_is_told_of() -> None:
+    shown = {shlex.split(command)[1] for page in PAGES.values() for command in commands_of(page)}
+    told = set(re.findall(r"`forecast (\w+)", "\n".join(PAGES.values())))
+    assert shown | {"fetch", "serve"} == set(COMMANDS)  # which asks a service, and which does not end
+    assert {"fetch", "serve"} <= told
+    assert set(re.findall(r"`([\w-]+)`", GUIDES["models"])) >= MODELS.keys()
+
+
+@pytest.mark.parametrize("page", [str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))])
+def test_every_link_leads_somewhere(page: str) -> None:
+    for target in links_of((ROOT / page).read_text("utf-8")):
+        assert (ROOT / page).parent.joinpath(target).exists(), target
