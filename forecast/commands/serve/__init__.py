@@ -12,8 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from forecast.commands.completion import complete_runs
-from forecast.commands.options import Quiet, RunsDir
+from forecast.commands.options import Quiet, RunsArgument, RunsDir
 
 EXAMPLES = (
     "forecast serve mine --port 8000",
@@ -26,10 +25,7 @@ _TURN = 0.001
 
 
 def command(
-    runs: Annotated[
-        list[str],
-        typer.Argument(metavar="RUN...", help="Names or paths of runs, or latest.", autocompletion=complete_runs),
-    ],
+    runs: RunsArgument,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 for any that is free.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that share the work.")] = 1,
