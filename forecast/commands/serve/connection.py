@@ -117,9 +117,13 @@ class Connection:
             self.task.cancel()
 
     async def _converse(self, accepted: socket.socket) -> None:
-        # Else a response may wait until the client acknowledges what came before it, which takes it 40 ms.
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._reader, self._writer = await asyncio.open_connection(sock=accepted, limit=_AT_ONCE)
+        try:
+            # Else a response may wait until the client acknowledges what came before it, which takes it 40 ms.
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._reader, self._writer = await asyncio.open_connection(sock=accepted, limit=_AT_ONCE)
+        except OSError:  # the client has gone before it was asked
+            accepted.close()
+            return
         try:
             self._client = str((self._writer.get_extra_info("peername") or [""])[0])
             while await self._exchange():

@@ -195,7 +195,7 @@ def _refuse_repeated_fields(body: bytes) -> None:
     def check(pairs: list[tuple[str, Any]]) -> None:
         nonlocal n_rows  # objects come in the order of their ends: row by row, and the body last
         names = [name for name, _ in pairs]
-        is_body = isinstance(pairs[0][1], list)
+        is_body = any(name == "rows" and isinstance(value, list) for name, value in pairs)
         n_rows += not is_body
         if len(set(names)) < len(names):
             where = "The body" if is_body else f"the table, row {n_rows}"

@@ -247,7 +247,9 @@ def test_the_time_may_be_called_as_in_a_file_and_further_fields_are_passed_over(
     port: int, monthly: pd.DataFrame
 ) -> None:
     plain = asked(port, body=rows_of(monthly))[1]["forecast"]
-    rows = [{"date": str(ds)[:10], "y": y, "rain": None, "note": ["a"]} for ds, y in monthly.itertuples(index=False)]
+    rows = [
+        {"date": str(ds)[:10], "y": y, "rain": None, "note": [{}, "\\"]} for ds, y in monthly.itertuples(index=False)
+    ]
     status, answer = asked(port, body={"rows": rows})
     assert (status, answer["forecast"]) == (200, plain)
     assert answer["warnings"] == ["2 fields that the run does not know were passed over: rain, note"]
