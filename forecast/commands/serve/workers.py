@@ -14,6 +14,9 @@ from forecast.errors import ForecastError, MachineError, setting
 # Seconds before a process that died is replaced, so that one that dies at once does not take the machine.
 _PAUSE = 1.0
 
+# The signals that end a server.
+_CAUGHT = (signal.SIGINT, signal.SIGTERM)
+
 # What a process does: it is given its number, and what to call once it is ready.
 Work = Callable[[int, Callable[[], None]], None]
 
@@ -46,7 +49,7 @@ class Workers:
         Returns:
             The exit code: 0, or that of the first that ended before it was ready.
         """
-        for caught in (signal.SIGINT, signal.SIGTERM):
+        for caught in _CAUGHT:
             signal.signal(caught, lambda *_: self._stop())
         reading, writing = os.pipe()
         for number in range(self._count):
@@ -71,14 +74,18 @@ class Workers:
         return 0 if all_are_ready else max([code for code in codes if code > 0], default=0)
 
     def _start(self, number: int, writing: int | None = None) -> None:
+        # A signal in between would be caught by a process that does not know yet what it is.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _CAUGHT)
         process = os.fork()
         if process:
             self._processes[process] = number
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             return
         code = 1
         try:
-            for caught in (signal.SIGINT, signal.SIGTERM):
+            for caught in _CAUGHT:
                 signal.signal(caught, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self._work(number, lambda: None if writing is None else _tell(writing))
             code = 0
         except ForecastError as error:

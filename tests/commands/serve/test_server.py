@@ -40,11 +40,22 @@ def started(run: Run, *options: str) -> tuple[subprocess.Popen[str], int]:
     raise AssertionError("The server ended before it listened.")
 
 
-def test_it_needs_no_tensorflow_and_ends_in_good_order(trained: Run, monthly: pd.DataFrame) -> None:
-    process, port = started(trained)
+def test_processes_need_no_tensorflow_count_together_replace_each_other_and_end_in_good_order(
+    trained: Run, monthly: pd.DataFrame
+) -> None:
+    process, port = started(trained, "--workers", "2")
     assert process.stderr is not None
+    body = rows_of(monthly)
+    with ThreadPoolExecutor(8) as clients:
+        several = [*clients.map(lambda _: asked(port, body=body), range(24))]
+    assert all(answer == several[0] for answer in several)
+    with urlopen(f"http://127.0.0.1:{port}/metrics") as metrics:
+        assert 'forecast_requests_total{path="/forecast",code="200"} 24\n' in metrics.read().decode()
+    first, _ = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(first), signal.SIGKILL)
+    assert next(line for line in process.stderr if "replaced" in line) == "process 0 ended with -9, and is replaced\n"
     answers: list[tuple[int, Any]] = []
-    client = threading.Thread(target=lambda: answers.append(asked(port, body=rows_of(monthly))))
+    client = threading.Thread(target=lambda: answers.append(asked(port, body=body)))
     client.start()
     with socket.create_connection(("127.0.0.1", port)) as idle:
         idle.sendall(b"POST /forecast HTTP/1.1\r\n")
@@ -52,29 +63,9 @@ def test_it_needs_no_tensorflow_and_ends_in_good_order(trained: Run, monthly: pd
         process.send_signal(signal.SIGTERM)
         rest = process.communicate(timeout=20)[1]
     assert process.returncode == 0
-    assert [status for status, _ in answers] == [200]
+    assert answers == [several[0]]
     assert len(answers[0][1]["forecast"]) == 3
     assert not re.search("tensorflow|keras|Traceback", rest)
-
-
-def test_a_process_that_dies_is_replaced_and_all_of_them_count_together(trained: Run, monthly: pd.DataFrame) -> None:
-    process, port = started(trained, "--workers", "2")
-    assert process.stderr is not None
-    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    workers = [int(worker) for worker in listed.read_text().split()]
-    assert len(workers) == 2
-    body = rows_of(monthly)
-    with ThreadPoolExecutor(8) as clients:
-        answers = [*clients.map(lambda _: asked(port, body=body), range(24))]
-    assert all(answer == answers[0] for answer in answers)
-    with urlopen(f"http://127.0.0.1:{port}/metrics") as metrics:
-        assert 'forecast_requests_total{path="/forecast",code="200"} 24\n' in metrics.read().decode()
-    os.kill(workers[0], signal.SIGKILL)
-    assert next(line for line in process.stderr if "replaced" in line) == "process 0 ended with -9, and is replaced\n"
-    assert asked(port, "/health")[0] == 200
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
-    assert process.returncode == 0
 
 
 @pytest.mark.thorough
