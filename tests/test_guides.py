@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -53,6 +54,21 @@ def test_what_was_written_is_whole(place: Path) -> None:
     assert len(pd.read_csv(place / "paths.csv")) == 200 * 24
     assert (place / "error.png").stat().st_size > 10_000
     assert (place / "compared.html").exists()
+
+
+@pytest.mark.usefixtures("two_steps", "unsaved", "unexplained")
+def test_what_the_help_shows_works(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every example that no page has run; in the folder where the pages ran theirs."""
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("FORECAST_RUNS", raising=False)
+    monkeypatch.setattr("typer.launch", lambda path: None)
+    shown = {command for page in PAGES.values() for command in commands_of(page)}
+    for name in COMMANDS.keys() - {"fetch", "serve"}:
+        for example in import_module(f"forecast.commands.{name}").EXAMPLES:
+            if example not in shown:
+                run_command(example, monkeypatch, capsys, allowed=(0, 4) if "--require" in example else (0,))
 
 
 def test_every_command_and_model_is_told_of() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-EXAMPLES = ("forecast init",)
+EXAMPLES = ("forecast init mine.toml",)
 
 
 def command(

@@ -10,7 +10,7 @@ import typer
 
 from forecast.commands.options import NOT_FOR_TRIALS, AsJson, Quiet, RequireSkill, RunsDir, SettingsFile, with_settings
 
-EXAMPLES = ("forecast backtest mine.csv --target temperature --windows 8 --step 24 --refit 4",)
+EXAMPLES = ("forecast backtest mine.csv --target temperature --windows 8 --step 24 --refit 4 -o rolled.csv",)
 
 
 @with_settings("data", "training", "network", "intervals", "read", without=NOT_FOR_TRIALS)

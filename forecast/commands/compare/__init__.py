@@ -16,7 +16,9 @@ from forecast.models.catalogue import COMPARED
 # What the models that are named decide themselves.
 _NOT_COMPARED = ("model", "cell", "baseline", "time_limit", "members")
 
-EXAMPLES = ("forecast compare mine.csv --target temperature --models lstm,gru --seeds 2 --report compared.html",)
+EXAMPLES = (
+    "forecast compare mine.csv --target temperature --models lstm --seeds 2 --classical-seconds 2 --report compared.html",  # noqa: E501
+)
 
 
 @with_settings("data", "training", "network", "read", without=(*NOT_FOR_TRIALS, *_NOT_COMPARED))

@@ -8,7 +8,7 @@ import typer
 
 from forecast.commands.options import AsJson, KnownForecasts, NewSource, Quiet, RequireSkill, RunArgument, RunsDir
 
-EXAMPLES = ("forecast evaluate mine newer.csv", "forecast evaluate mine --require-skill persistence:0.1")
+EXAMPLES = ("forecast evaluate mine newer.csv", "forecast evaluate mine --require-skill persistence")
 
 
 def command(

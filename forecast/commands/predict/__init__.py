@@ -10,7 +10,7 @@ import typer
 from forecast.commands.options import AsJson, KnownForecasts, NewSource, Quiet, RunArgument, RunsDir
 
 EXAMPLES = (
-    "forecast predict latest",
+    "forecast predict mine",
     "forecast predict mine newer.csv -o next-day.csv",
     "forecast predict mine --plot next-day.png",
 )

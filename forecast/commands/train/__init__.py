@@ -11,9 +11,9 @@ import typer
 from forecast.commands.options import AsJson, OptionalSource, Quiet, RequireSkill, RunsDir, SettingsFile, with_settings
 
 EXAMPLES = (
-    "forecast train weather",
-    "forecast train mine.csv --target temperature --horizon 24 --run mine",
-    "forecast train mine.csv --target temperature --time-limit 5m",
+    "forecast train weather --open",
+    "forecast train mine.csv --target temperature --run mine",
+    "forecast train mine.csv --config mine.toml --target temperature --known holiday --ensemble 3 --fall-back --run careful",  # noqa: E501
 )
 
 
@@ -36,6 +36,7 @@ def command(
             "(default: FORECAST_TRACK)",
         ),
     ] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Open the report at the end.")] = False,
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -82,6 +83,8 @@ def command(
                 command=without_password(shlex.join(["forecast", *sys.argv[1:]])),
             )
     metrics = trained.metrics
+    if open_it:
+        typer.launch(str(trained.report))
     if as_json:
         print_json({"run": trained.name, "path": str(trained.path)} | metrics)
         demand_skill(requirements, metrics)
