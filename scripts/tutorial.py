@@ -23,7 +23,7 @@ from forecast.data.panel import Floats
 FIGURES = Path(__file__).parent.parent / "docs" / "tutorial"
 
 SETTINGS = {"target": "DRYBULBTEMPF", "covariates": "none", "lookback": 168, "horizon": 24, "normalise": "standard",
-            "epochs": 10, "calendar": False}  # fmt: skip
+            "epochs": 6, "calendar": False}  # fmt: skip
 MODELS = ("lstm", "stacked-lstm", "gru", "peephole-lstm", "coupled-lstm")
 FIRST = pd.Timestamp("2015-07-01")  # three years
 UNITS, STEPS = 32, 200
@@ -103,14 +103,17 @@ def main() -> None:
     for name, figure in {"forgetting": plot_forgetting(), "keeping": plot_keeping()}.items():
         save(figure, name)
     hours = pd.read_csv(options.data / "jfk_weather" / "jfk_weather_cleaned.csv")
-    hours = hours[pd.to_datetime(hours["DATE"], format="%m-%d-%Y %H:%M") >= FIRST]
+    hours = hours[pd.to_datetime(hours["DATE"], format="%d-%m-%Y %H:%M") >= FIRST]
     gradients: dict[str, Floats] = {}
     rows = ["| model | weights | half of what a unit holds is gone after | test MAE, °F |", "|---|---|---|---|"]
     kept = {run.name: run for run in forecast.all_runs(runs_dir=options.runs)}
     for model in MODELS:
         first = model == MODELS[0]  # which stands beside the plain RNN, and whose gates are shown
         settings = {**SETTINGS, "model": model, "baseline": first, "track_gradients": first}
-        run = kept.get(model) or forecast.train(hours, settings, run=model, runs_dir=options.runs)
+        if (options.runs / f".{model}.training").exists():
+            run = forecast.resume(model, runs_dir=options.runs, source=hours)
+        else:
+            run = kept.get(model) or forecast.train(hours, settings, run=model, runs_dir=options.runs)
         explanation = forecast.explain(run, hours)
         found = explanation.summary["gradient_by_lag"]
         gradients |= {name: np.array(norms) for name, norms in found.items()}
