@@ -277,6 +277,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="rounds")
     parser.add_argument("--epochs", type=int, default=20, help="of the first round; the others take three")
     parser.add_argument("--rates", action="store_true", help="only windows a second, of the network that all share")
+    parser.add_argument("--without", default="", help="contenders that are left out, such as 'Keras recipe'")
     parser.add_argument("--rows", type=int, help="only the first rows of each dataset, for a trial")
     parser.add_argument("--lookback", type=int, default=SIZES["lookback"])
     parser.add_argument("--horizon", type=int, default=SIZES["horizon"])
@@ -292,10 +293,13 @@ def main() -> None:
         parser.error("--epochs takes 2 or more, because the first one is warm-up, and --repeats 1 or more")
     peers = peers_python(options.cache)
     contests = {name: load(name, options) for name in names}
-    settings = {name: getattr(options, name) for name in ("epochs", "rows", "lookback", "horizon", "units", "rates")}
+    settings = {
+        name: getattr(options, name) for name in ("epochs", "rows", "lookback", "horizon", "units", "rates", "without")
+    }
     document: dict[str, Any] = {"machine": machine(), "settings": settings, "datasets": {}, "commands": {}}
     document = kept_before(options.kept, document)
-    contenders = [name for name in MODULES if not (options.rates and name == DEFAULT)]
+    left_out = {*options.without.split(","), *([DEFAULT] if options.rates else [])}
+    contenders = [name for name in MODULES if name not in left_out]
     for name, contest in contests.items():
         write_contest(contest)
         answers = document["datasets"].setdefault(name, {contender: [] for contender in contenders})

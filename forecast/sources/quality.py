@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +53,9 @@ class ColumnReport:
 
 def inspect_columns(panel: Panel, options: ReadOptions | None = None) -> tuple[ColumnReport, ...]:
     """A report on each column of a panel, in its order; advice keeps the options that the panel was read with."""
-    options = options or ReadOptions()
-    return tuple(_report(panel, column, options) for column in range(len(panel.columns)))
+    report = partial(_report, panel, options=options or ReadOptions())
+    with ThreadPoolExecutor(os.cpu_count()) as cores:
+        return tuple(cores.map(report, range(len(panel.columns))))
 
 
 def panel_warnings(panel: Panel, options: ReadOptions | None = None) -> tuple[str, ...]:

@@ -108,13 +108,15 @@ def parse_numbers(cells: pa.Array, decimal: str = ".", thousands: str = "") -> N
         thousands: What groups the digits by three; empty for nothing.
     """
     if decimal == "." and not thousands:
-        none = np.zeros(0, np.int64)
+        none, empty = np.zeros(0, np.int64), pc.equal(cells, "")
+        missing = empty.to_numpy(zero_copy_only=False)
         try:
-            values = pc.cast(cells, pa.float64()).to_numpy(zero_copy_only=False)
-            if np.isfinite(values).all() and (not len(values) or np.abs(values).max() < 1e18):
-                return Numbers(values, np.zeros(len(values), bool), none, none, none)
+            given = pc.if_else(empty, None, cells) if missing.any() else cells
+            values = pc.cast(given, pa.float64()).to_numpy(zero_copy_only=False)
+            if ((np.abs(values) < 1e18) | missing).all():
+                return Numbers(values, missing, none, none, none)
         except pa.ArrowInvalid:
-            pass  # a cell is missing or no plain number
+            pass  # a cell is missing by a word, or no plain number
     trimmed = pc.ascii_trim_whitespace(cells)
     if thousands == " ":
         trimmed = _ungrouped(trimmed)

@@ -7,7 +7,10 @@ numbers are put together. Where they do not, or one is in doubt, the file is rea
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,7 +64,7 @@ def read_columns(found: Input, frame: pd.DataFrame | None, dialect: Dialect) -> 
         return columns_of(from_frame(frame, found, dialect), dialect)
     if found.content is None or len(found.content) > CHUNK:
         try:
-            return _joined(columns_of(table, dialect) for table in read_tables(found, dialect, in_one_piece=False))
+            return _joined(_read_ahead(read_tables(found, dialect, in_one_piece=False), dialect))
         except TooLargeError:
             raise
         except (DataError, OSError, pa.ArrowException):
@@ -70,6 +73,19 @@ def read_columns(found: Input, frame: pd.DataFrame | None, dialect: Dialect) -> 
         return _joined(columns_of(table, dialect) for table in read_tables(found, dialect, in_one_piece=True))
     except OSError as error:
         raise MachineError(f"{found.label} could not be read: {error}.", "Check the disk, then try again.") from error
+
+
+def _read_ahead(tables: Iterator[Table], dialect: Dialect) -> Iterator[Columns]:
+    """The columns of each table, in order; other cores read them while the next ones are divided into cells."""
+    n_cores = os.cpu_count() or 1
+    with ThreadPoolExecutor(n_cores) as cores:
+        coming: deque[Future[Columns]] = deque()
+        for table in tables:
+            coming.append(cores.submit(columns_of, table, dialect))
+            if len(coming) > n_cores:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
 
 def columns_of(table: Table, dialect: Dialect) -> Columns:

@@ -72,10 +72,11 @@ def find_records(text: bytes, mark: str, first_line: int = 1) -> Records:
     data = np.frombuffer(text, np.uint8)
     line_ends, marks = np.flatnonzero(data == NEWLINE), np.flatnonzero(data == ord(mark))
     ends, closed = line_ends, True
-    if b'"' in text:
-        # A byte lies inside quotes when an odd number of them stands before it.
-        inside = np.bitwise_xor.accumulate((data == QUOTE).view(np.uint8)).view(bool)
-        ends, marks, closed = line_ends[~inside[line_ends]], marks[~inside[marks]], not inside[-1]
+    if quoted := text.rfind(b'"') + 1:
+        # A byte lies inside quotes when an odd number of them stands before it; behind the last, as that leaves it.
+        inside = np.bitwise_xor.accumulate((data[:quoted] == QUOTE).view(np.uint8)).view(bool)
+        closed = not inside[-1]
+        ends, marks = (at[~inside[np.minimum(at, quoted - 1)]] for at in (line_ends, marks))
     if closed and not text.endswith(b"\n"):
         ends = np.append(ends, len(text))
     starts = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]

@@ -24,6 +24,9 @@ _FEWEST_DATES = 3
 # Fewer columns that count up, as x1 and x2 do, may be anything.
 _FEWEST_STEPS = 20
 
+# Cells that are looked at before all are.
+_SAMPLE = 1000
+
 # Series that a warning names.
 _MOST_LISTED = 5
 
@@ -134,7 +137,9 @@ def _steps_by_name(table: Table) -> dict[str, str]:
 
 
 def _holds_words(column: Column) -> bool:
-    return isinstance(column, pa.Array) and parse_numbers(column).count == 0 and not is_missing(column).all()
+    if not isinstance(column, pa.Array) or parse_numbers(column.slice(0, _SAMPLE)).count:
+        return False
+    return parse_numbers(column).count == 0 and not is_missing(column).all()
 
 
 def _with_values(values: pa.Array, n_steps: int, from_first: bool) -> NDArray[np.int64]:
