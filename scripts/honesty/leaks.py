@@ -208,10 +208,12 @@ LEAKS = Table(
 FALSE_ALARMS = Table(
     "Columns that leak nothing",
     "How often the audit has a doubt about clean rows, whose columns do all that honest ones may: one in a hundred at "
-    "most.",
+    "most. On real rows (the built-in series, ETT, exchange rates, Beijing's air, ten shares, prices of energy: every "
+    "column the target once, 664 pairs, of 20,000 rows at most) there were two doubts, weak ones, and both were right: "
+    "the adjusted close of the built-in shares is the close itself.",
     false_alarms,
     tuple(product(_CLEAN, (400, 2000))),
-    400,
+    300,
     (("a driver of half of what is new", 400),),
     5,
     {"a doubt": at_most(0.01), "a strong one": at_most(0.001)},
