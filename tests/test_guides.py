@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import typer
 
+from forecast.cli import build_program
 from forecast.commands import COMMANDS
 from forecast.models.catalogue import MODELS
 from pages import ROOT, commands_of, links_of, python_of, run_command, write_station
 
 GUIDES = {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "docs/guides").glob("*.md"))}
-PAGES = {"quickstart": (ROOT / "docs/quickstart.md").read_text("utf-8"), **GUIDES}
+TUTORIAL = {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "docs/tutorial").glob("*.md"))}
+PAGES = {"quickstart": (ROOT / "docs/quickstart.md").read_text("utf-8"), **GUIDES, **TUTORIAL}
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +77,15 @@ def test_every_command_and_model_is_told_of() -> None:
     assert shown | {"fetch", "serve"} == set(COMMANDS)  # which asks a service, and which does not end
     assert {"fetch", "serve"} <= told
     assert set(re.findall(r"`([\w-]+)`", GUIDES["models"])) >= MODELS.keys()
+
+
+def test_what_pages_only_show_is_a_command_too() -> None:
+    program = typer.main.get_command(build_program())
+    for path in (ROOT / "docs").rglob("*.md"):
+        for block in re.findall(r"^```sh\n(.*?)^```$", path.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+            for line in re.findall(r"^forecast (.*?)(?: *[#>].*)?$", block, re.MULTILINE):
+                name, *arguments = shlex.split(line)
+                program.commands[name].make_context(name, arguments)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("page", [str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))])
