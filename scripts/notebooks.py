@@ -14,6 +14,7 @@ import json
 import os
 import re
 import sys
+import textwrap
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -100,7 +101,8 @@ def to_markdown(path: Path) -> str:
 
 def _output_in_markdown(output: Output) -> str:
     if "text" in output:
-        return f"```text\n{''.join(output['text']).rstrip()}\n```"
+        lines = "".join(output["text"]).rstrip().splitlines()
+        return "\n".join(["```text", *(textwrap.fill(line, 90) if len(line) > 90 else line for line in lines), "```"])
     data = output["data"]
     if "image/png" in data:
         return f'<img alt="{data["text/plain"][0]}" src="data:image/png;base64,{data["image/png"]}">'

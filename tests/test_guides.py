@@ -28,6 +28,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def ran() -> set[str]:
+    """Commands that pages have run: those that several show are run once."""
+    return set()
+
+
 @pytest.fixture
 def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
     """As `unsaved`, for what `forecast explain` draws."""
@@ -37,14 +43,16 @@ def unexplained(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.usefixtures("two_steps", "unsaved", "unexplained")
 def test_a_page_works(
-    page: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    page: str, place: Path, ran: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(place)
     monkeypatch.delenv("FORECAST_RUNS", raising=False)
     names: dict[str, object] = {}
     for part in re.findall(r"^```python\n.*?^```$|^    forecast .*?$", PAGES[page], re.MULTILINE | re.DOTALL):
         for command in commands_of(part):
-            run_command(command, monkeypatch, capsys)
+            if command not in ran:
+                run_command(command, monkeypatch, capsys)
+            ran.add(command)
         exec(compile(python_of(part), f"{page}.md", "exec"), names)
 
 
